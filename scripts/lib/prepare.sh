@@ -1,0 +1,214 @@
+# Brings what a fresh Debian machine lacks. Sourced by the scripts beside this folder.
+#
+# Everything lands under .tools/ in the checkout or comes from the machine's own package sources;
+# no host name is written here. Each ensure_* function is a no-op once its tool is there.
+
+LS_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+LS_TOOLS="$LS_ROOT/.tools"
+mkdir -p "$LS_TOOLS/bin"
+export PATH="$LS_TOOLS/bin:$PATH"
+
+# The oldest versions that serve, stated once.
+LS_NODE_MAJOR=24
+LS_CLANG_MAJOR=19
+LS_GDB_MAJOR=16
+
+say() { printf '\033[2m[prepare]\033[0m %s\n' "$*" >&2; }
+die() {
+  printf 'loongscope: %s\n' "$*" >&2
+  exit 1
+}
+
+# run_step LABEL COMMAND…: runs quietly, with a dot every two seconds; on failure shows the whole output.
+run_step() {
+  local label=$1 log start pid
+  shift
+  log=$(mktemp)
+  start=$SECONDS
+  printf '\033[2m[prepare]\033[0m %s ' "$label" >&2
+  "$@" >"$log" 2>&1 </dev/null &
+  pid=$!
+  while kill -0 "$pid" 2>/dev/null; do
+    sleep 1
+    [ $(((SECONDS - start) % 2)) = 0 ] && printf '.' >&2
+  done
+  if wait "$pid"; then
+    printf ' done (%ss)\n' $((SECONDS - start)) >&2
+    rm -f "$log"
+  else
+    printf ' failed\n' >&2
+    cat "$log" >&2
+    rm -f "$log"
+    die "$label failed: see the output above"
+  fi
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else
+    die "'$*' needs root: run as root or install sudo"
+  fi
+}
+
+apt_install() {
+  run_step "refreshing Debian's package lists" as_root apt-get update
+  run_step "installing $*" as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
+node_major() { "$1" -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
+
+# Node 24 or later: the machine's own, or the npm package `node` under .tools/node.
+ensure_node() {
+  local own="$LS_TOOLS/node/node_modules/node/bin/node"
+  if [ "$(node_major node)" -ge "$LS_NODE_MAJOR" ]; then
+    LS_NODE=$(command -v node)
+    return
+  fi
+  if [ "$(node_major "$own")" -lt "$LS_NODE_MAJOR" ]; then
+    command -v npm >/dev/null || apt_install nodejs npm
+    mkdir -p "$LS_TOOLS/node"
+    [ -e "$LS_TOOLS/node/package.json" ] || echo '{"private":true}' >"$LS_TOOLS/node/package.json"
+    run_step "bringing Node $LS_NODE_MAJOR (npm package 'node')" \
+      npm install --prefix "$LS_TOOLS/node" --no-audit --no-fund "node@$LS_NODE_MAJOR"
+    if [ "$(node_major "$own")" -lt "$LS_NODE_MAJOR" ]; then
+      # An npm that does not run install scripts leaves the program inside the platform package.
+      local platform
+      platform="node-$(uname -s | tr 'A-Z' 'a-z')-$(uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')"
+      run_step "bringing $platform" \
+        npm install --prefix "$LS_TOOLS/node" --no-audit --no-fund "$platform@$LS_NODE_MAJOR"
+      mkdir -p "$(dirname "$own")"
+      cp "$LS_TOOLS/node/node_modules/$platform/bin/node" "$own"
+    fi
+  fi
+  [ "$(node_major "$own")" -ge "$LS_NODE_MAJOR" ] || die "no Node $LS_NODE_MAJOR: install one or check the npm registry"
+  LS_NODE=$own
+  ln -sf "$own" "$LS_TOOLS/bin/node"
+}
+
+# The packages of package-lock.json, again whenever the lock file changes.
+ensure_npm_packages() {
+  command -v npm >/dev/null || apt_install npm
+  local stamp="$LS_ROOT/node_modules/.loongscope-stamp"
+  if ! cmp -s "$LS_ROOT/package-lock.json" "$stamp"; then
+    run_step "installing npm packages" npm ci --prefix "$LS_ROOT" --no-audit --no-fund
+    cp "$LS_ROOT/package-lock.json" "$stamp"
+  fi
+}
+
+# find_llvm_tool NAME: the newest NAME-N (N >= 19), or a plain NAME that is new enough.
+find_llvm_tool() {
+  local n
+  for n in 24 23 22 21 20 19; do
+    [ "$n" -ge "$LS_CLANG_MAJOR" ] && command -v "$1-$n" && return 0
+  done
+  command -v "$1" >/dev/null || return 1
+  n=$("$1" --version 2>/dev/null | grep -oE '(version|LLD) [0-9]+' | grep -oE '[0-9]+' | head -n 1)
+  [ "${n:-0}" -ge "$LS_CLANG_MAJOR" ] && command -v "$1"
+}
+
+# clang and lld 19 or later build the hypervisor and the guests.
+ensure_clang() {
+  if ! find_llvm_tool clang >/dev/null || ! find_llvm_tool ld.lld >/dev/null; then
+    apt_install "clang-$LS_CLANG_MAJOR" "lld-$LS_CLANG_MAJOR"
+  fi
+  LS_CLANG=$(find_llvm_tool clang) || die "no clang $LS_CLANG_MAJOR or later: install clang-$LS_CLANG_MAJOR"
+  LS_LLD=$(find_llvm_tool ld.lld) || die "no lld $LS_CLANG_MAJOR or later: install lld-$LS_CLANG_MAJOR"
+  export LS_CLANG LS_LLD
+}
+
+# llvm-mc and llvm-objdump 19 are the oracle of the instruction-table tests.
+ensure_llvm_oracle() {
+  command -v "llvm-mc-$LS_CLANG_MAJOR" >/dev/null && command -v "llvm-objdump-$LS_CLANG_MAJOR" >/dev/null && return
+  apt_install "llvm-$LS_CLANG_MAJOR"
+}
+
+# gdb_serves GDB: true when GDB knows LoongArch and is new enough.
+gdb_serves() {
+  local major
+  command -v "$1" >/dev/null || return 1
+  major=$("$1" --version 2>/dev/null | head -n 1 | grep -oE '[0-9]+\.[0-9]+' | tail -n 1 | cut -d. -f1)
+  [ "${major:-0}" -ge "$LS_GDB_MAJOR" ] || return 1
+  "$1" -nx -batch -ex 'set architecture Loongarch64' 2>&1 | grep -q 'set to "Loongarch64"'
+}
+
+# A gdb with LoongArch, 16 or newer: gdb-multiarch of the distribution, else one unpacked beside the system.
+ensure_gdb() {
+  local candidate suite
+  for candidate in "$LS_TOOLS/bin/gdb-multiarch" gdb-multiarch loongarch64-linux-gnu-gdb loongarch64-unknown-elf-gdb gdb; do
+    if gdb_serves "$candidate"; then
+      LS_GDB=$(command -v "$candidate")
+      export LS_GDB
+      return
+    fi
+  done
+  for suite in forky trixie sid; do
+    if unpack_from_suite "$suite" gdb-multiarch; then
+      write_wrapper "$suite" gdb-multiarch "$LS_TOOLS/bin/gdb-multiarch"
+      if gdb_serves "$LS_TOOLS/bin/gdb-multiarch"; then
+        LS_GDB="$LS_TOOLS/bin/gdb-multiarch"
+        export LS_GDB
+        return
+      fi
+    fi
+  done
+  die "no gdb $LS_GDB_MAJOR or newer with LoongArch could be brought: install gdb-multiarch from a later Debian suite"
+}
+
+# debian_uri: the first URI of the machine's own Debian sources (both file formats).
+debian_uri() {
+  local uri
+  uri=$(sed -n 's/^URIs:[[:space:]]*\([^[:space:]]*\).*/\1/p' /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1)
+  [ -n "$uri" ] || uri=$(sed -n 's/^deb[[:space:]]\+\(\[[^]]*\][[:space:]]*\)\?\([^[:space:]]*\).*/\2/p' \
+    /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | head -n 1)
+  printf '%s' "$uri"
+}
+
+# unpack_from_suite SUITE PACKAGE: PACKAGE with its whole dependency closure into .tools/SUITE/root,
+# through an apt that sees an empty dpkg status, so nothing of the machine is touched.
+unpack_from_suite() {
+  local suite=$1 package=$2 base="$LS_TOOLS/$1" uri deb
+  uri=$(debian_uri)
+  [ -n "$uri" ] || die "no Debian package source found in the apt configuration"
+  if [ ! -e "$base/lists.done" ]; then
+    mkdir -p "$base"/{lists/partial,cache/archives/partial,root,etc}
+    : >"$base/status"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main" >"$base/etc/sources.list"
+    cat >"$base/apt.conf" <<CONF
+Dir::State "$base";
+Dir::State::Lists "$base/lists";
+Dir::State::Status "$base/status";
+Dir::Cache "$base/cache";
+Dir::Etc::SourceList "$base/etc/sources.list";
+Dir::Etc::SourceParts "/nonexistent";
+Dir::Etc::Preferences "/nonexistent";
+Dir::Etc::PreferencesParts "/nonexistent";
+APT::Install-Recommends "false";
+APT::Sandbox::User "";
+Acquire::Check-Valid-Until "false";
+Acquire::Languages "none";
+Debug::NoLocking "true";
+CONF
+    run_step "reading the package lists of Debian $suite" env APT_CONFIG="$base/apt.conf" apt-get update
+    touch "$base/lists.done"
+  fi
+  run_step "downloading $package and its libraries from Debian $suite" \
+    env APT_CONFIG="$base/apt.conf" apt-get install -y --download-only "$package"
+  unpack_all() {
+    for deb in "$base"/cache/archives/*.deb; do dpkg-deb -x "$deb" "$base/root" || return 1; done
+  }
+  run_step "unpacking $package" unpack_all
+  rm -f "$base"/cache/archives/*.deb
+}
+
+# write_wrapper SUITE PROGRAM WRAPPER: starts PROGRAM of .tools/SUITE/root with that root's own loader and libraries.
+write_wrapper() {
+  local root="$LS_TOOLS/$1/root" program=$2 wrapper=$3 loader libs
+  loader=$(find "$root/usr/lib" "$root/lib" "$root/lib64" -name 'ld-linux*.so.*' 2>/dev/null | head -n 1)
+  libs=$(dirname "$loader")
+  cat >"$wrapper" <<WRAP
+#!/bin/sh
+# Written by scripts/lib/prepare.sh: $program of a later Debian suite, with its own libraries.
+PYTHONHOME="$root/usr" exec "$loader" --library-path "$libs:$root/usr/lib" "$root/usr/bin/$program" \\
+  --data-directory="$root/usr/share/gdb" "\$@"
+WRAP
+  chmod +x "$wrapper"
+}

@@ -1,0 +1,119 @@
+import { type ELFOpenResult, type ELFSymbolSection, open } from 'elfinfo';
+
+const EM_LOONGARCH = 258;
+const PT_LOAD = 1;
+const STT_FUNC = 2;
+const STT_FILE = 4;
+const STT_SECTION = 3;
+/** Physical addresses have 48 bits; QEMU drops the rest of an ELF's addresses in the same way. */
+export const PHYSICAL_MASK = (1n << 48n) - 1n;
+
+/** A part of the image to be copied into memory. */
+export interface Segment {
+  readonly paddr: bigint;
+  readonly vaddr: bigint;
+  readonly memsz: number;
+  readonly data: Uint8Array;
+}
+
+export interface Symbol {
+  readonly name: string;
+  readonly value: bigint;
+  readonly size: number;
+  readonly isFunction: boolean;
+}
+
+/** What a boot loader and a debugger need of an ELF file. */
+export interface ElfImage {
+  readonly entry: bigint;
+  readonly segments: readonly Segment[];
+  /** Named symbols, by address. */
+  readonly symbols: readonly Symbol[];
+}
+
+/** A file that cannot be booted; the message says why and what to do. */
+export class ImageError extends Error {}
+
+/**
+ * Reads an ELF64 executable for LoongArch.
+ * @param file name for messages
+ * @throws ImageError when the file is not one, is cut short or loads nothing
+ */
+export function parseElf(bytes: Uint8Array, file: string): ElfImage {
+  const bad = (what: string, todo: string): ImageError => new ImageError(`${file}: ${what}: ${todo}`);
+  if (bytes.length < 64 || bytes[0] !== 0x7f || bytes[1] !== 0x45 || bytes[2] !== 0x4c || bytes[3] !== 0x46) {
+    throw bad(
+      bytes.length < 64 ? `is ${bytes.length} bytes long, shorter than an ELF header` : 'is not an ELF file',
+      'give an ELF64 executable for loongarch64',
+    );
+  }
+  if (bytes[4] !== 2 || bytes[5] !== 1) throw bad('is not a little-endian ELF64 file', 'build it for loongarch64');
+  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const machine = header.getUint16(18, true);
+  if (machine !== EM_LOONGARCH)
+    throw bad(`is for ELF machine ${machine}, not LoongArch (${EM_LOONGARCH})`, 'build it for loongarch64');
+  const phoff = Number(header.getBigUint64(32, true));
+  const phentsize = header.getUint16(54, true);
+  const phnum = header.getUint16(56, true);
+  if (phentsize !== 56 && phnum !== 0) throw bad(`has program headers of ${phentsize} bytes`, 'the file is damaged');
+  if (phoff + phnum * 56 > bytes.length) throw bad('is truncated inside its program headers', 'copy the file again');
+  const segments: Segment[] = [];
+  for (let i = 0; i < phnum; i++) {
+    const at = phoff + i * 56;
+    if (header.getUint32(at, true) !== PT_LOAD) continue;
+    const offset = Number(header.getBigUint64(at + 8, true));
+    const filesz = Number(header.getBigUint64(at + 32, true));
+    const memsz = Number(header.getBigUint64(at + 40, true));
+    if (offset + filesz > bytes.length)
+      throw bad(`is truncated: segment ${i} ends at byte ${offset + filesz} of ${bytes.length}`, 'copy the file again');
+    if (memsz < filesz || memsz > 2 ** 40) throw bad(`segment ${i} has an impossible size`, 'the file is damaged');
+    if (memsz === 0) continue;
+    segments.push({
+      vaddr: header.getBigUint64(at + 16, true),
+      paddr: header.getBigUint64(at + 24, true) & PHYSICAL_MASK,
+      memsz,
+      data: bytes.subarray(offset, offset + filesz),
+    });
+  }
+  if (segments.length === 0) throw bad('has nothing to load', 'give an executable, not an object file');
+  return { entry: header.getBigUint64(24, true) & PHYSICAL_MASK, segments, symbols: readSymbols(bytes) };
+}
+
+/** The symbol table, empty when the file is stripped or its sections are damaged: symbols are a comfort only. */
+function readSymbols(bytes: Uint8Array): Symbol[] {
+  let result: ELFOpenResult;
+  try {
+    result = open(bytes);
+  } catch {
+    return [];
+  }
+  const out: Symbol[] = [];
+  for (const section of result.elf?.sections ?? []) {
+    if (section.typeDescription !== 'Symbol table' && !('symbols' in section)) continue;
+    for (const s of (section as ELFSymbolSection).symbols ?? []) {
+      const type = s.info & 0xf;
+      if (!s.name || s.shndx === 0 || type === STT_FILE || type === STT_SECTION || s.name.startsWith('.L')) continue;
+      out.push({ name: s.name, value: BigInt.asUintN(64, BigInt(s.value)), size: s.size, isFunction: type === STT_FUNC });
+    }
+  }
+  return out.sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0));
+}
+
+/** `name+0x10` for an address, from symbols sorted by address; undefined when none is near. */
+export function symbolize(symbols: readonly Symbol[], address: bigint): string | undefined {
+  let lo = 0;
+  let hi = symbols.length;
+  while (lo < hi) {
+    const mid = (lo + hi) >> 1;
+    if (symbols[mid]!.value <= address) lo = mid + 1;
+    else hi = mid;
+  }
+  for (let i = lo - 1; i >= 0; i--) {
+    const s = symbols[i]!;
+    const offset = address - s.value;
+    if (offset > 0x10000n) return undefined;
+    // A label without size (assembly) reaches to the next symbol; one with a size ends there.
+    if (s.size === 0 || offset < BigInt(s.size)) return offset === 0n ? s.name : `${s.name}+0x${offset.toString(16)}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,235 @@
+/**
+ * The machine: CPUs, RAM and the devices of QEMU's `virt` board at their addresses (docs/board.md), and the loop that
+ * runs them in virtual time, one tick an instruction.
+ */
+import { Cpu, type CpuFeatures } from '../cpu/cpu.ts';
+import { hostPending } from '../cpu/interrupts.ts';
+import { LinearMemory } from '../cpu/linear-memory.ts';
+import { Bus } from '../devices/bus.ts';
+import { Eiointc } from '../devices/eiointc.ts';
+import { Ged, type PowerRequest } from '../devices/ged.ts';
+import { Iocsr } from '../devices/iocsr.ts';
+import { Ipi } from '../devices/ipi.ts';
+import { PchPic } from '../devices/pch-pic.ts';
+import { Uart16550 } from '../devices/uart16550.ts';
+import { Engine } from '../engine/engine.ts';
+import { planHandlers } from '../engine/uop.ts';
+import { UopCache } from '../engine/uop-cache.ts';
+import { Semantics } from '../isa/semantics.ts';
+import { ROWS } from '../isa/table/index.ts';
+import type { ElfImage } from './elf.ts';
+import { ImageError } from './elf.ts';
+import { Ram } from './ram.ts';
+
+/** Physical addresses of the board. */
+export const BOARD = {
+  pchPic: 0x10000000,
+  ged: 0x100e0000,
+  uart: [0x1fe001e0, 0x1fe002e0, 0x1fe003e0, 0x1fe004e0],
+  /** Command line (a1) and EFI system table (a2) of a direct boot. */
+  commandLine: 0x0,
+  systemTable: 0x200,
+} as const;
+/** PCH-PIC inputs. */
+const PIC_INPUT = { uart0: 2 } as const;
+/** Longest command line, terminator included. */
+export const COMMAND_LINE_SIZE = 512;
+
+/** Instructions each CPU runs before the next one's turn, when there are several. */
+const QUANTUM = 10_000;
+/** Instructions between looks at the outside world. */
+export const SLICE = 2_000_000;
+
+export interface MachineOptions {
+  /** Bytes, a multiple of 1 MiB. */
+  readonly ramSize: number;
+  readonly cpus: number;
+  readonly features: CpuFeatures;
+  /** Seed of every random choice of the model (TLB replacement). */
+  readonly seed: number;
+  /** Bytes that UART0 sends. */
+  readonly console: (byte: number) => void;
+}
+
+/** Why {@link Machine.run} returned. */
+export type RunResult =
+  /** The instruction budget of the call is used up. */
+  | 'slice'
+  /** The guest has switched the machine off. */
+  | 'poweroff'
+  /** A CPU has asked to stop (debugger). */
+  | 'stop'
+  /** Every CPU waits in `idle` and nothing inside the machine will wake one. */
+  | 'waiting';
+
+const noop = (): void => {};
+
+export class Machine {
+  readonly options: MachineOptions;
+  readonly mem: LinearMemory;
+  readonly ram: Ram;
+  readonly cpus: readonly Cpu[];
+  readonly engines: readonly Engine[];
+  readonly bus: Bus;
+  readonly uops: UopCache;
+  readonly uarts: readonly Uart16550[];
+  readonly iocsr: Iocsr;
+  private readonly ipi: Ipi;
+  private readonly eiointc: Eiointc;
+  private readonly pic: PchPic;
+  private readonly ged: Ged;
+  private image: ElfImage | undefined;
+  private commandLine = '';
+  private extra: readonly { readonly pa: number; readonly data: Uint8Array }[] = [];
+  private power: PowerRequest | undefined;
+  /** Stable counter at the last turn boundary; the same for all CPUs. */
+  time = 0;
+
+  constructor(options: MachineOptions) {
+    this.options = options;
+    this.mem = new LinearMemory(options.cpus, options.ramSize);
+    this.ram = new Ram(this.mem, options.ramSize);
+    this.cpus = Array.from({ length: options.cpus }, (_, n) => new Cpu(n, this.mem, options.features, options.seed));
+    this.ipi = new Ipi(this.cpus);
+    this.eiointc = new Eiointc(this.cpus);
+    this.pic = new PchPic(this.eiointc);
+    this.iocsr = new Iocsr(this.ipi, this.eiointc);
+    this.iocsr.cpuCount = options.cpus;
+    this.ged = new Ged((request) => {
+      this.power = request;
+      for (const cpu of this.cpus) cpu.requestStop();
+    });
+    this.uarts = BOARD.uart.map(
+      (_, n) => new Uart16550(`uart${n}`, this.pic.input(PIC_INPUT.uart0 + n), { send: n === 0 ? options.console : noop }),
+    );
+    this.bus = new Bus([
+      { base: BOARD.pchPic, device: this.pic },
+      { base: BOARD.ged, device: this.ged },
+      ...this.uarts.map((device, n) => ({ base: BOARD.uart[n]!, device })),
+    ]);
+    const bodies = new Map(ROWS.map((row) => [row, Semantics.record(row.define)]));
+    const map = planHandlers(ROWS, bodies);
+    this.uops = new UopCache(
+      this.mem,
+      map,
+      options.cpus,
+      () => this.cpus.forEach((c) => c.fast.clearFetches()),
+      (host) => this.cpus.forEach((c) => c.fast.clearWrites(host)),
+    );
+    this.engines = this.cpus.map((cpu) => new Engine(cpu, this.ram, this.bus, this.iocsr, this.uops, map));
+    this.ipi.onMail = (n) => this.startParked(n);
+  }
+
+  /**
+   * Puts an image into memory and the CPUs to their start: CPU 0 at the entry in direct address mode with a0 = 1,
+   * a1 = command line, a2 = EFI system table, as QEMU's direct boot does; the others parked until they find an
+   * address in mailbox 0.
+   * @param extra further data to place, such as guest images
+   * @throws ImageError when something does not fit into RAM
+   */
+  load(image: ElfImage, commandLine: string, extra: readonly { pa: number; data: Uint8Array }[] = []): void {
+    this.image = image;
+    this.commandLine = commandLine;
+    this.extra = extra;
+    this.reset();
+  }
+
+  /** Power-on: memory cleared, image loaded again, devices and CPUs reset. */
+  reset(): void {
+    const { image } = this;
+    if (!image) throw new Error('machine: no image loaded');
+    this.power = undefined;
+    this.ram.clear();
+    const encoded = new TextEncoder().encode(`${this.commandLine}\0`);
+    if (encoded.length > COMMAND_LINE_SIZE)
+      throw new ImageError(`the command line has ${encoded.length} bytes, the board takes ${COMMAND_LINE_SIZE}: shorten it`);
+    this.ram.write(BOARD.commandLine, encoded);
+    const end = (pa: bigint, size: number): string => `0x${pa.toString(16)}..0x${(pa + BigInt(size)).toString(16)}`;
+    for (const s of image.segments) {
+      const pa = Number(s.paddr);
+      if (!this.ram.has(pa) || !this.ram.has(pa + s.memsz - 1))
+        throw new ImageError(`segment ${end(s.paddr, s.memsz)} is not in RAM: give a larger --memory or link it elsewhere`);
+      this.ram.write(pa, s.data);
+    }
+    if (!this.ram.has(Number(image.entry)))
+      throw new ImageError(`entry 0x${image.entry.toString(16)} is not in RAM: the image's entry point is wrong`);
+    for (const { pa, data } of this.extra) this.ram.write(pa, data);
+    this.uops.clear();
+    for (const cpu of this.cpus) {
+      cpu.reset(image.entry);
+      cpu.parked = cpu.index !== 0;
+    }
+    const boot = this.cpus[0]!;
+    boot.setGpr(4, 1n);
+    boot.setGpr(5, BigInt(BOARD.commandLine));
+    boot.setGpr(6, BigInt(BOARD.systemTable));
+    this.ipi.reset();
+    this.eiointc.reset();
+    this.pic.reset();
+    this.iocsr.reset();
+    this.ged.reset();
+    for (const u of this.uarts) u.reset();
+  }
+
+  /** A parked CPU starts where mailbox 0 says, like the boot stub of real firmware. */
+  private startParked(n: number): void {
+    const cpu = this.cpus[n]!;
+    const entry = this.ipi.mailbox(n, 0);
+    if (!cpu.parked || (entry & 0xffffffffn) === 0n) return;
+    cpu.parked = false;
+    cpu.pc = entry;
+  }
+
+  /** Instructions executed by all CPUs. */
+  get instructions(): number {
+    return this.cpus.reduce((sum, c) => sum + c.icount, 0);
+  }
+
+  /**
+   * Runs for up to `budget` instructions a CPU.
+   * @throws Error only for defects of the emulator and exhausted host memory
+   */
+  run(budget: number): RunResult {
+    const quantum = this.cpus.length === 1 ? budget : QUANTUM;
+    for (let left = budget; left > 0; ) {
+      const turn = Math.min(quantum, left);
+      let passed = this.cpus.length === 1 ? 0 : turn;
+      for (const [n, cpu] of this.cpus.entries()) {
+        if (cpu.parked) continue;
+        const ticks = this.engines[n]!.run(this.time, turn);
+        if (this.cpus.length === 1) passed = ticks;
+      }
+      this.time += passed;
+      left -= Math.max(1, passed);
+      if (this.power === 'reset') {
+        this.clearStops();
+        this.reset();
+        continue;
+      }
+      if (this.power === 'poweroff') return 'poweroff';
+      if (this.cpus.some((c) => c.stopRequested)) return 'stop';
+      if (this.cpus.every((c) => c.parked || (c.idle && !hostPending(c)))) {
+        const next = Math.min(...this.cpus.map((c) => Math.min(c.hostTimer.deadline, c.guestTimer.deadline)));
+        if (next === Number.POSITIVE_INFINITY) return 'waiting';
+        // Nothing happens until the next timer: time jumps there.
+        this.time = Math.max(this.time, next);
+      }
+    }
+    return 'slice';
+  }
+
+  /** Lets the CPUs run again after a stop. */
+  clearStops(): void {
+    for (const cpu of this.cpus) cpu.stopRequested = false;
+  }
+
+  /** True when the guest has switched the machine off. */
+  get poweredOff(): boolean {
+    return this.power === 'poweroff';
+  }
+
+  /** Input for UART0. */
+  consoleInput(bytes: Uint8Array): void {
+    this.uarts[0]!.receive(bytes);
+  }
+}

@@ -1,0 +1,98 @@
+import { PAGE } from '../cpu/layout.ts';
+import type { LinearMemory } from '../cpu/linear-memory.ts';
+
+const CHUNK = 0x100000;
+/** RAM below this sits at physical 0, the rest at {@link HIGH_BASE}, as on QEMU's `virt` board. */
+export const LOW_SIZE = 0x10000000;
+export const HIGH_BASE = 0x80000000;
+
+/**
+ * Guest RAM: 1 MiB chunks of linear memory, handed out on first touch, so that a large machine costs only what it uses.
+ */
+export class Ram {
+  readonly size: number;
+  private readonly mem: LinearMemory;
+  /** Linear memory offset of each chunk, 0 when untouched. */
+  private readonly chunks: Uint32Array;
+  private next: number;
+
+  /** @param size bytes, a multiple of 1 MiB */
+  constructor(mem: LinearMemory, size: number) {
+    this.mem = mem;
+    this.size = size;
+    this.chunks = new Uint32Array(size / CHUNK);
+    this.next = mem.ramStart;
+  }
+
+  /** RAM byte number of a physical address, or −1 outside RAM. */
+  private block(pa: number): number {
+    if (pa < Math.min(this.size, LOW_SIZE)) return pa;
+    if (pa >= HIGH_BASE && pa < HIGH_BASE + this.size - LOW_SIZE) return pa - HIGH_BASE + LOW_SIZE;
+    return -1;
+  }
+
+  /** True when `pa` is RAM. */
+  has(pa: number): boolean {
+    return this.block(pa) >= 0;
+  }
+
+  /**
+   * Place in linear memory of a physical address, or −1 outside RAM. Valid up to the end of its 1 MiB chunk.
+   * @throws Error when more RAM has been touched than 32-bit linear memory holds
+   */
+  host(pa: number): number {
+    const block = this.block(pa);
+    if (block < 0) return -1;
+    const index = Math.floor(block / CHUNK);
+    let at = this.chunks[index]!;
+    if (at === 0) {
+      if (this.next + CHUNK > this.mem.ramStart + this.mem.ramBytes)
+        throw new Error('guest RAM: the guest has touched more RAM than the emulator can hold: use a smaller --memory');
+      at = this.next;
+      this.next += CHUNK;
+      this.chunks[index] = at;
+    }
+    return at + (block % CHUNK);
+  }
+
+  /** Like {@link host} for the page of `pa`: place of the page's first byte, or −1. */
+  hostPage(pa: number): number {
+    return this.host(pa - (pa % PAGE));
+  }
+
+  /** Copies bytes in. @throws RangeError when the range leaves RAM */
+  write(pa: number, data: Uint8Array): void {
+    for (let done = 0; done < data.length; ) {
+      const n = Math.min(data.length - done, CHUNK - ((pa + done) % CHUNK));
+      const at = this.host(pa + done);
+      if (at < 0) throw new RangeError(`physical address 0x${(pa + done).toString(16)} is not RAM`);
+      this.mem.u8.set(data.subarray(done, done + n), at);
+      done += n;
+    }
+  }
+
+  /** Bytes of untouched RAM are zero and stay untouched. Stops at the end of RAM. */
+  read(pa: number, length: number): Uint8Array {
+    const out = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const block = this.block(pa + done);
+      if (block < 0) break;
+      const n = Math.min(length - done, CHUNK - ((pa + done) % CHUNK));
+      const chunk = this.chunks[Math.floor(block / CHUNK)]!;
+      if (chunk !== 0) out.set(this.mem.u8.subarray(chunk + (block % CHUNK), chunk + (block % CHUNK) + n), done);
+      done += n;
+    }
+    return out.subarray(0, done);
+  }
+
+  /** Bytes of linear memory in use for RAM. */
+  get touched(): number {
+    return this.next - this.mem.ramStart;
+  }
+
+  /** Power-on contents: all zero. */
+  clear(): void {
+    this.mem.u8.fill(0, this.mem.ramStart, this.next);
+  }
+}

@@ -1,0 +1,2 @@
+/** Frequency of the stable counter in Hz; virtual time has one tick an instruction. */
+export const TIMER_HZ = 100_000_000;

@@ -1,0 +1,203 @@
+import { FastTlb } from '../mmu/fast-tlb.ts';
+import { Tlb } from '../mmu/tlb.ts';
+import { CsrBank } from './csr-bank.ts';
+import { CSR } from './csr-table.ts';
+import { cpucfgWords } from './cpucfg.ts';
+import { EventRing } from './event-ring.ts';
+import { cpuBase, MODE_GUEST, STATE } from './layout.ts';
+import type { LinearMemory } from './linear-memory.ts';
+import { Timer } from './timer.ts';
+
+/** What a CPU can do, switchable from the command line. */
+export interface CpuFeatures {
+  readonly lvz: boolean;
+}
+
+/** Interrupt lines into ESTAT.IS. */
+export const LINE = { HWI0: 2, IPI: 12 } as const;
+
+/**
+ * Notifications of the CPU model for debuggers and logs. Every member is optional and costs one test when absent.
+ * Listeners observe; they may call {@link Cpu.requestStop}, and must not change CPU state.
+ */
+export interface CpuObserver {
+  /** An exception has been delivered (PC is the vector); its record is the newest of `cpu.events`. */
+  exception?(cpu: Cpu): void;
+  /** The CPU is about to leave guest mode: all guest registers are still in place. */
+  beforeExit?(cpu: Cpu): void;
+  /** Guest mode has been entered: PC is the guest's. */
+  entered?(cpu: Cpu): void;
+  /** A CSR write by software. `bank`: whose register. Called before the write takes effect. */
+  csrWrite?(cpu: Cpu, bank: 'host' | 'guest', num: number): void;
+}
+
+/** One CPU: its registers live in linear memory (cpu/layout.ts), the rest of the model state here. */
+export class Cpu {
+  readonly index: number;
+  readonly mem: LinearMemory;
+  readonly base: number;
+  readonly host: CsrBank;
+  readonly guest: CsrBank;
+  readonly hostTimer: Timer;
+  readonly guestTimer: Timer;
+  /** Host-type entries: VA→PA with GID 0, GPA→HPA otherwise. */
+  readonly htlb = new Tlb();
+  /** Guest-type entries: GVA→GPA. */
+  readonly gtlb = new Tlb();
+  readonly fast: FastTlb;
+  readonly features: CpuFeatures;
+  readonly cpucfg: Uint32Array;
+  readonly events = new EventRing();
+  /** Guest mode: LVZ's VM bit. Only lvz/world.ts changes it. */
+  vm = false;
+  /** Waiting in `idle`. */
+  idle = false;
+  /** Parked until another CPU posts an entry address in mailbox 0. */
+  parked = false;
+  /** Instructions executed (a delivered exception counts as one), in all and in guest mode. */
+  icount = 0;
+  guestIcount = 0;
+  /** Stable counter at the start of the running slice, and the slice's length. */
+  sliceTime = 0;
+  sliceBudget = 0;
+  /** Physical interrupt lines, as ESTAT.IS bits. */
+  lines = 0;
+  /** A reason to leave the run loop before the next instruction. */
+  stopRequested = false;
+  observer: CpuObserver = {};
+  /** The GPA of the last two-stage translation, for reports. */
+  lastGpa = 0;
+  /** LL state of the world that does not run: bit, place, value low, value high. */
+  readonly parkedLl = new Int32Array(4);
+  private random: number;
+
+  constructor(index: number, mem: LinearMemory, features: CpuFeatures, seed: number) {
+    this.index = index;
+    this.mem = mem;
+    this.base = cpuBase(index);
+    this.host = new CsrBank(mem.i32, this.base + STATE.hostCsr);
+    this.guest = new CsrBank(mem.i32, this.base + STATE.guestCsr);
+    this.hostTimer = new Timer(this.host);
+    this.guestTimer = new Timer(this.guest);
+    this.fast = new FastTlb(mem.u8, mem.i32, this.base);
+    this.features = features;
+    this.cpucfg = cpucfgWords(features);
+    this.random = (seed ^ (index * 0x9e3779b9)) | 1;
+  }
+
+  /** The CSR file that instructions see now. */
+  get csr(): CsrBank {
+    return this.vm ? this.guest : this.host;
+  }
+
+  /** PLV of the running world. */
+  get plv(): number {
+    return this.csr.lo(CSR.CRMD) & 3;
+  }
+
+  /** GID of the running guest, −1 in host mode. */
+  get world(): number {
+    return this.vm ? this.gid : -1;
+  }
+
+  /** GSTAT.GID. */
+  get gid(): number {
+    return (this.host.lo(CSR.GSTAT) >>> 16) & 0xff;
+  }
+
+  /** Stable counter now, in ticks. Exact inside helpers, where the engine has stored what is left of the budget. */
+  get now(): number {
+    return this.sliceTime + this.sliceBudget - this.mem.i32[(this.base + STATE.left) >> 2]!;
+  }
+
+  stateI32(field: keyof typeof STATE): number {
+    return this.mem.i32[(this.base + STATE[field]) >> 2]!;
+  }
+
+  setStateI32(field: keyof typeof STATE, value: number): void {
+    this.mem.i32[(this.base + STATE[field]) >> 2] = value;
+  }
+
+  /** High half of a 64-bit state field. */
+  stateHi(field: keyof typeof STATE): number {
+    return this.mem.i32[((this.base + STATE[field]) >> 2) + 1]!;
+  }
+
+  setState64(field: keyof typeof STATE, lo: number, hi: number): void {
+    const i = (this.base + STATE[field]) >> 2;
+    this.mem.i32[i] = lo;
+    this.mem.i32[i + 1] = hi;
+  }
+
+  /** PC as an unsigned 64-bit value; for debuggers and reports. */
+  get pc(): bigint {
+    return this.mem.u64[(this.base + STATE.pc) >> 3]!;
+  }
+
+  set pc(value: bigint) {
+    this.mem.u64[(this.base + STATE.pc) >> 3] = value;
+  }
+
+  /** GPR `n` as an unsigned 64-bit value. */
+  gpr(n: number): bigint {
+    return this.mem.u64[(this.base + STATE.gpr + n * 8) >> 3]!;
+  }
+
+  setGpr(n: number, value: bigint): void {
+    if (n !== 0) this.mem.u64[(this.base + STATE.gpr + n * 8) >> 3] = BigInt.asUintN(64, value);
+  }
+
+  /** A pseudo-random 32-bit number; the sequence depends on the machine's seed alone. */
+  nextRandom(): number {
+    let x = this.random;
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    this.random = x;
+    return x >>> 0;
+  }
+
+  /** Leave the run loop at the next instruction boundary. */
+  requestStop(): void {
+    this.stopRequested = true;
+  }
+
+  /**
+   * Recomputes what running code derives from the mode: the mode word and the software TLB set. Call after every
+   * change of world, PLV, paging mode, ASID, GID or direct mapping windows.
+   */
+  contextChanged(): void {
+    const bank = this.csr;
+    const crmd = bank.lo(CSR.CRMD);
+    this.setStateI32('mode', (crmd & 3) | (this.vm ? MODE_GUEST : 0));
+    const paged = (crmd & 0x18) === 0x10;
+    const gid = this.vm ? this.gid : 0;
+    const asid = paged ? bank.lo(CSR.ASID) & 0x3ff : 0;
+    let windows = 0;
+    if (paged) {
+      for (let i = 0; i < 4; i++)
+        windows = windows * 256 + ((bank.hi(CSR.DMW0 + i) >>> 28) * 16 + (bank.lo(CSR.DMW0 + i) & 0xf));
+    }
+    const key = (this.vm ? 1 : 0) + (crmd & 3) * 2 + (paged ? 8 : 0) + gid * 16 + asid * 4096;
+    this.fast.select(key, windows, this.vm ? gid : -1);
+  }
+
+  /** Power-on state (Vol. 1, section 6.3): direct address mode, interrupts off, at `entry`. */
+  reset(entry: bigint): void {
+    this.mem.u8.fill(0, this.base, this.base + 0x8000);
+    this.host.reset();
+    this.guest.reset();
+    this.host.setLo(CSR.CPUID, this.index);
+    this.hostTimer.reset();
+    this.guestTimer.reset();
+    this.htlb.reset();
+    this.gtlb.reset();
+    this.fast.clearAll();
+    this.parkedLl.fill(0);
+    this.vm = false;
+    this.idle = false;
+    this.lines = 0;
+    this.pc = entry;
+    this.contextChanged();
+  }
+}

@@ -1,0 +1,62 @@
+import { TIMER_HZ } from './clock.ts';
+
+/**
+ * CPUCFG words (Vol. 1, section 2.2.10.5), declared by field. Words that are not listed read 0.
+ * Floating point, vectors and binary translation are absent from this CPU, and CPUCFG says so.
+ */
+interface CpucfgField {
+  readonly word: number;
+  readonly name: string;
+  readonly lo: number;
+  readonly value: number;
+}
+
+const f = (word: number, name: string, lo: number, value: number): CpucfgField => ({ word, name, lo, value });
+
+export const CPUCFG_FIELDS: readonly CpucfgField[] = [
+  f(0, 'PRID', 0, 0x14c010),
+  f(1, 'ARCH', 0, 2),
+  f(1, 'PGMMU', 2, 1),
+  f(1, 'IOCSR', 3, 1),
+  f(1, 'PALEN', 4, 47),
+  f(1, 'VALEN', 12, 47),
+  f(1, 'UAL', 20, 1),
+  f(1, 'RI', 21, 1),
+  f(1, 'EP', 22, 1),
+  f(1, 'RPLV', 23, 1),
+  f(1, 'HP', 24, 1),
+  f(1, 'CRC', 25, 1),
+  f(2, 'LVZ', 10, 1),
+  f(2, 'LVZ_VER', 11, 1),
+  f(2, 'LLFTP', 14, 1),
+  f(2, 'LLFTP_VER', 15, 1),
+  f(2, 'LSPW', 21, 1),
+  f(2, 'LAM', 22, 1),
+  f(3, 'CCDMA', 0, 1),
+  f(3, 'UCACC', 2, 1),
+  f(3, 'LLEXC', 3, 1),
+  f(3, 'SCDLY', 4, 1),
+  f(3, 'LLDBAR', 5, 1),
+  f(3, 'ITLBHMC', 6, 1),
+  f(3, 'ICHMC', 7, 1),
+  f(3, 'SPW_LVL', 8, 4),
+  f(3, 'SPW_HP_HF', 11, 1),
+  f(4, 'CC_FREQ', 0, TIMER_HZ),
+  f(5, 'CC_MUL', 0, 1),
+  f(5, 'CC_DIV', 16, 1),
+  f(16, 'CACHES', 0, 0x2c3d),
+  f(17, 'L1I', 0, 0x06080003),
+  f(18, 'L1D', 0, 0x06080003),
+  f(19, 'L2', 0, 0x0608000f),
+  f(20, 'L3', 0, 0x060e000f),
+];
+
+/** Builds the words for a CPU; `lvz` false takes the virtualization fields out. */
+export function cpucfgWords(features: { readonly lvz: boolean }): Uint32Array {
+  const words = new Uint32Array(32);
+  for (const field of CPUCFG_FIELDS) {
+    if (!features.lvz && field.name.startsWith('LVZ')) continue;
+    words[field.word] = (words[field.word]! | (field.value << field.lo)) >>> 0;
+  }
+  return words;
+}

@@ -1,0 +1,223 @@
+/**
+ * CSR reads and writes with their side effects: by the running world (`csr*`) and by root on the guest bank
+ * (`gcsr*`). Values travel as 32-bit halves in `cpu.mem`'s scratch slot `value`.
+ */
+import { clearLlBit, llBit } from '../lvz/world.ts';
+import { After, type AfterValue } from '../isa/helpers.ts';
+import type { Cpu } from './cpu.ts';
+import { CSR_MASKS, type CsrBank } from './csr-bank.ts';
+import { CSR, type CsrEffect, CSRS, csrByNumber, isGsprRange } from './csr-table.ts';
+import { deliver } from './exceptions.ts';
+import { updateLines } from './interrupts.ts';
+import { CSR_LIMIT } from './layout.ts';
+import { TI, TIMER_BITS } from './timer.ts';
+
+const EFFECTS: (CsrEffect | undefined)[] = new Array(CSR_LIMIT).fill(undefined);
+const GUEST_OWN = new Uint8Array(CSR_LIMIT);
+for (const row of CSRS) {
+  EFFECTS[row.num] = row.effect;
+  GUEST_OWN[row.num] = row.guest === 'own' ? 1 : 0;
+}
+
+/** Timer CSRs, which GCFG.TIT makes a guest's access to exit. */
+const isTimerCsr = (num: number): boolean => num >= CSR.TID && num <= CSR.TICLR;
+const GCFG_TIT = 1 << 9;
+
+/** True when a guest's access to CSR `num` exits with GSPR. */
+export function guestTraps(cpu: Cpu, num: number): boolean {
+  if (isTimerCsr(num) && cpu.host.lo(CSR.GCFG) & GCFG_TIT) return true;
+  return num < CSR_LIMIT && csrByNumber(num) !== undefined ? GUEST_OWN[num] === 0 : isGsprRange(num);
+}
+
+/** LVZ registers of a CPU without LVZ behave as numbers that do not exist. */
+const hidden = (cpu: Cpu, num: number): boolean =>
+  !cpu.features.lvz && (num === CSR.GTLBC || num === 0x16 || (num >= CSR.GSTAT && num <= CSR.GCNTC));
+
+/** The architectural value of a register, without side effects: halves into the scratch slot. */
+export function readCsr(cpu: Cpu, guest: boolean, num: number): void {
+  const bank = guest ? cpu.guest : cpu.host;
+  if (num >= CSR_LIMIT || hidden(cpu, num)) {
+    cpu.setState64('value', 0, 0);
+    return;
+  }
+  switch (num) {
+    case CSR.PGD: {
+      const bad = bank.lo(CSR.TLBRERA) & 1 ? CSR.TLBRBADV : CSR.BADV;
+      const which = bank.hi(bad) & 0x8000 ? CSR.PGDH : CSR.PGDL;
+      cpu.setState64('value', bank.lo(which), bank.hi(which));
+      return;
+    }
+    case CSR.TVAL: {
+      const v = (guest ? cpu.guestTimer : cpu.hostTimer).value(cpu.now);
+      cpu.setState64('value', v | 0, Math.floor(v / 0x100000000));
+      return;
+    }
+    case CSR.TICLR:
+      cpu.setState64('value', 0, 0);
+      return;
+    case CSR.LLBCTL:
+      cpu.setState64('value', (bank.lo(num) & 4) | llBit(cpu, guest), 0);
+      return;
+    default:
+      cpu.setState64('value', bank.lo(num), bank.hi(num));
+  }
+}
+
+/** {@link readCsr} as one value; for debuggers and reports. Leaves the scratch slot as it was. */
+export function peekCsr(cpu: Cpu, guest: boolean, num: number): bigint {
+  const lo = cpu.stateI32('value');
+  const hi = cpu.stateHi('value');
+  readCsr(cpu, guest, num);
+  const value = (BigInt(cpu.stateHi('value') >>> 0) << 32n) | BigInt(cpu.stateI32('value') >>> 0);
+  cpu.setState64('value', lo, hi);
+  return value;
+}
+
+/**
+ * Writes the bits of (maskLo, maskHi) that the register lets software change, and carries out the side effect.
+ * @param asRoot a gcsr write of the host: may also restore hardware fields (docs/lvz.md, "gcsr access")
+ */
+export function writeCsr(
+  cpu: Cpu,
+  guest: boolean,
+  num: number,
+  lo: number,
+  hi: number,
+  maskLo: number,
+  maskHi: number,
+  asRoot: boolean,
+): AfterValue {
+  if (num >= CSR_LIMIT || hidden(cpu, num)) return After.next;
+  cpu.observer.csrWrite?.(cpu, guest ? 'guest' : 'host', num);
+  const bank = guest ? cpu.guest : cpu.host;
+  let wmLo = (asRoot ? CSR_MASKS.rootLo : CSR_MASKS.ownLo)[num]! & maskLo;
+  const wmHi = (asRoot ? CSR_MASKS.rootHi : CSR_MASKS.ownHi)[num]! & maskHi;
+  // IS[9:2] of a guest is computed, never stored; TLBRPRMD.PGM does not exist in the guest bank.
+  if (guest && num === CSR.ESTAT) wmLo &= ~0x3fc;
+  if (guest && num === CSR.TLBRPRMD) wmLo &= ~8;
+  const oldLo = bank.lo(num);
+  const oldHi = bank.hi(num);
+  const newLo = (oldLo & ~wmLo) | (lo & wmLo);
+  const newHi = (oldHi & ~wmHi) | (hi & wmHi);
+  const effect = EFFECTS[num];
+  if (effect === undefined) {
+    bank.set(num, newLo, newHi);
+    return After.next;
+  }
+  const changed = newLo !== oldLo || newHi !== oldHi;
+  switch (effect) {
+    case 'pgd':
+      return After.next;
+    case 'timer': {
+      const timer = guest ? cpu.guestTimer : cpu.hostTimer;
+      const before = timer.value(cpu.now);
+      bank.set(num, newLo, newHi);
+      timer.configure(cpu.now, before);
+      return After.leave;
+    }
+    case 'timerValue':
+      if (asRoot) setTimerValue(cpu, newLo, newHi);
+      return After.leave;
+    case 'timerClear':
+      if (lo & wmLo & 1) bank.update(CSR.ESTAT, TI, 0);
+      return After.leave;
+    case 'llbctl':
+      if (lo & wmLo & 2) clearLlBit(cpu, guest);
+      bank.setLo(num, newLo & 4);
+      return After.next;
+    case 'gcfg':
+      bank.setLo(num, legalGcfg(oldLo, newLo));
+      return After.leave;
+    case 'gintc':
+    case 'interrupt':
+      bank.set(num, newLo, newHi);
+      if (effect === 'gintc') updateLines(cpu);
+      return After.leave;
+    case 'gstat':
+      bank.set(num, newLo, newHi);
+      return After.leave;
+    case 'translation':
+      bank.set(num, newLo, newHi);
+      if (changed && (num === CSR.STLBPS || num === CSR.MISC)) cpu.fast.clearAll();
+      if (guest === cpu.vm) cpu.contextChanged();
+      return After.leave;
+    case 'mode':
+      bank.set(num, newLo, newHi);
+      if (guest === cpu.vm) cpu.contextChanged();
+      return After.leave;
+  }
+}
+
+/** A root gcsrwr of TVAL: counting goes on from the value; 0 fires at once (docs/lvz.md, "Guest timer"). */
+function setTimerValue(cpu: Cpu, lo: number, hi: number): void {
+  const value = ((hi >>> 0) * 0x100000000 + (lo >>> 0)) % 2 ** TIMER_BITS;
+  cpu.guestTimer.setValue(cpu.now, value);
+  cpu.guestTimer.expire(cpu.now);
+}
+
+/** Unsupported values of MATC and GCI leave the field as it was (docs/lvz.md Q11). */
+function legalGcfg(old: number, value: number): number {
+  let v = value;
+  const matp = v & 0xf;
+  const matc = (v >> 4) & 3;
+  if (matc === 3 || !(matp & (1 << matc))) v = (v & ~0x30) | (old & 0x30);
+  const gci = (v >> 20) & 3;
+  if (gci === 3 || !((v >> 16) & (1 << gci))) v = (v & ~0x300000) | (old & 0x300000);
+  return v;
+}
+
+/** Returns GSPR when the running guest may not touch `num` itself, else undefined. */
+function checkGuest(cpu: Cpu, num: number, badi: number): AfterValue | undefined {
+  return cpu.vm && guestTraps(cpu, num) ? deliver(cpu, 'GSPR', { root: true, badi }) : undefined;
+}
+
+/** `csrrd`: value into the scratch slot. */
+export function csrrd(cpu: Cpu, num: number, badi: number): AfterValue {
+  const trap = checkGuest(cpu, num, badi);
+  if (trap !== undefined) return trap;
+  readCsr(cpu, cpu.vm, num);
+  return After.next;
+}
+
+/** `csrwr`/`csrxchg` on the running world's bank: old value into the scratch slot. */
+export function csrxchg(cpu: Cpu, num: number, lo: number, hi: number, maskLo: number, maskHi: number, badi: number): AfterValue {
+  const trap = checkGuest(cpu, num, badi);
+  if (trap !== undefined) return trap;
+  return exchange(cpu, cpu.vm, num, lo, hi, maskLo, maskHi, false);
+}
+
+/** `gcsrrd`. */
+export function gcsrrd(cpu: Cpu, num: number): AfterValue {
+  if (num < CSR_LIMIT && GUEST_OWN[num]) readCsr(cpu, true, num);
+  else cpu.setState64('value', 0, 0);
+  return After.next;
+}
+
+/** `gcsrwr`/`gcsrxchg`: numbers outside the bank read 0 and ignore writes. */
+export function gcsrxchg(cpu: Cpu, num: number, lo: number, hi: number, maskLo: number, maskHi: number): AfterValue {
+  if (num < CSR_LIMIT && GUEST_OWN[num]) return exchange(cpu, true, num, lo, hi, maskLo, maskHi, true);
+  cpu.setState64('value', 0, 0);
+  return After.next;
+}
+
+function exchange(cpu: Cpu, guest: boolean, num: number, lo: number, hi: number, maskLo: number, maskHi: number, asRoot: boolean): AfterValue {
+  readCsr(cpu, guest, num);
+  const oldLo = cpu.stateI32('value');
+  const oldHi = cpu.stateHi('value');
+  const after = writeCsr(cpu, guest, num, lo, hi, maskLo, maskHi, asRoot);
+  cpu.setState64('value', oldLo, oldHi);
+  return after;
+}
+
+/** A debugger's write: the architectural mask of root, without side effects on timers, and with consistent caches. */
+export function pokeCsr(cpu: Cpu, guest: boolean, num: number, value: bigint): void {
+  const bank: CsrBank = guest ? cpu.guest : cpu.host;
+  const lo = Number(BigInt.asIntN(32, value));
+  const hi = Number(BigInt.asIntN(32, value >> 32n));
+  const wmLo = CSR_MASKS.rootLo[num] ?? 0;
+  const wmHi = CSR_MASKS.rootHi[num] ?? 0;
+  if (num >= CSR_LIMIT) return;
+  bank.set(num, (bank.lo(num) & ~wmLo) | (lo & wmLo), (bank.hi(num) & ~wmHi) | (hi & wmHi));
+  cpu.fast.clearAll();
+  cpu.contextChanged();
+}

@@ -1,0 +1,87 @@
+import { CSR_LIMIT } from './layout.ts';
+import { CSRS, fieldMask } from './csr-table.ts';
+
+/** Write masks as 32-bit halves, indexed by CSR number: for the owner's own writes and for a root gcsr write. */
+interface Masks {
+  readonly ownLo: Int32Array;
+  readonly ownHi: Int32Array;
+  readonly rootLo: Int32Array;
+  readonly rootHi: Int32Array;
+}
+
+function buildMasks(): Masks {
+  const m = {
+    ownLo: new Int32Array(CSR_LIMIT),
+    ownHi: new Int32Array(CSR_LIMIT),
+    rootLo: new Int32Array(CSR_LIMIT),
+    rootHi: new Int32Array(CSR_LIMIT),
+  };
+  for (const row of CSRS) {
+    const own = fieldMask(row, ['rw', 'w1']);
+    const root = fieldMask(row, ['rw', 'w1', 'hw']);
+    m.ownLo[row.num] = Number(BigInt.asIntN(32, own));
+    m.ownHi[row.num] = Number(BigInt.asIntN(32, own >> 32n));
+    m.rootLo[row.num] = Number(BigInt.asIntN(32, root));
+    m.rootHi[row.num] = Number(BigInt.asIntN(32, root >> 32n));
+  }
+  return m;
+}
+
+export const CSR_MASKS = buildMasks();
+
+/**
+ * One CSR file inside the linear memory, as pairs of 32-bit halves. No checks and no side effects:
+ * those are in csr-access.ts.
+ */
+export class CsrBank {
+  private readonly i32: Int32Array;
+  private readonly index: number;
+
+  constructor(i32: Int32Array, base: number) {
+    this.i32 = i32;
+    this.index = base >> 2;
+  }
+
+  lo(num: number): number {
+    return this.i32[this.index + num * 2]!;
+  }
+
+  hi(num: number): number {
+    return this.i32[this.index + num * 2 + 1]!;
+  }
+
+  set(num: number, lo: number, hi: number): void {
+    this.i32[this.index + num * 2] = lo;
+    this.i32[this.index + num * 2 + 1] = hi;
+  }
+
+  setLo(num: number, lo: number): void {
+    this.i32[this.index + num * 2] = lo;
+  }
+
+  /** Replaces the bits of `mask` in the low half. */
+  update(num: number, mask: number, bits: number): void {
+    const i = this.index + num * 2;
+    this.i32[i] = (this.i32[i]! & ~mask) | (bits & mask);
+  }
+
+  /** The whole value; for debuggers and reports, not for running code. */
+  get(num: number): bigint {
+    return (BigInt(this.hi(num) >>> 0) << 32n) | BigInt(this.lo(num) >>> 0);
+  }
+
+  put(num: number, value: bigint): void {
+    this.set(num, Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)));
+  }
+
+  /** The value as a number; exact below 2^53. */
+  number(num: number): number {
+    return (this.hi(num) >>> 0) * 0x100000000 + (this.lo(num) >>> 0);
+  }
+
+  /** Puts every register to its reset value. */
+  reset(): void {
+    for (let n = 0; n < CSR_LIMIT; n++) this.set(n, 0, 0);
+    for (const row of CSRS) this.put(row.num, row.reset);
+  }
+}

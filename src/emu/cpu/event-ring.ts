@@ -1,0 +1,123 @@
+/**
+ * The last exceptions and world switches of a CPU, and counters of all of them, kept without allocating.
+ * Debuggers read it; `monitor explain`, `info exits` and --stats are views of it.
+ */
+export type EventKind = 'exception' | 'exit' | 'entry';
+const KINDS: readonly EventKind[] = ['exception', 'exit', 'entry'];
+
+export interface EventRecord {
+  readonly kind: EventKind;
+  /** Stable counter at the event. */
+  readonly time: number;
+  /** GID the event happened in, −1: the host. */
+  readonly world: number;
+  readonly ecode: number;
+  readonly esub: number;
+  /** The interrupted or faulting instruction; for an entry the guest's first instruction. */
+  readonly pc: bigint;
+  /** BADV as reported, and whether the exception defines it. A GPA for stage-2 faults. */
+  readonly badv: bigint;
+  readonly hasBadv: boolean;
+  readonly badi: number;
+  /** Where execution went on. */
+  readonly vector: bigint;
+  /** The virtual address whose translation failed (the GVA of a stage-2 fault). */
+  readonly va: bigint;
+  /** The exception is about stage 2. */
+  readonly stage2: boolean;
+}
+
+const SIZE = 1024;
+const FIELDS = 16;
+
+export class EventRing {
+  private readonly data = new Int32Array(SIZE * FIELDS);
+  private readonly times = new Float64Array(SIZE);
+  private count = 0;
+  /** Exceptions delivered in the host (without VM exits), in guests, VM exits; by Ecode. */
+  readonly hostExceptions = new Float64Array(64);
+  readonly guestExceptions = new Float64Array(64);
+  readonly exits = new Float64Array(64);
+  entries = 0;
+
+  /** Appends a record; all 64-bit values as halves. */
+  push(
+    kind: number,
+    time: number,
+    world: number,
+    ecode: number,
+    esub: number,
+    pcLo: number,
+    pcHi: number,
+    hasBadv: boolean,
+    badvLo: number,
+    badvHi: number,
+    badi: number,
+    vaLo: number,
+    vaHi: number,
+    stage2: boolean,
+  ): void {
+    const slot = this.count++ % SIZE;
+    const d = this.data;
+    const at = slot * FIELDS;
+    this.times[slot] = time;
+    d[at] = kind | (hasBadv ? 4 : 0) | (stage2 ? 8 : 0);
+    d[at + 1] = world;
+    d[at + 2] = ecode;
+    d[at + 3] = esub;
+    d[at + 4] = pcLo;
+    d[at + 5] = pcHi;
+    d[at + 6] = badvLo;
+    d[at + 7] = badvHi;
+    d[at + 8] = badi;
+    d[at + 9] = vaLo;
+    d[at + 10] = vaHi;
+    if (kind === 0) (world < 0 ? this.hostExceptions : this.guestExceptions)[ecode]!++;
+    else if (kind === 1) this.exits[ecode]!++;
+    else this.entries++;
+  }
+
+  /** Completes the newest record with the address where execution goes on. */
+  setVector(lo: number, hi: number): void {
+    const at = ((this.count - 1) % SIZE) * FIELDS;
+    this.data[at + 11] = lo;
+    this.data[at + 12] = hi;
+  }
+
+  /** Events so far. */
+  get total(): number {
+    return this.count;
+  }
+
+  /** The record `back` places before the newest (0), or undefined when it is gone or never was. */
+  at(back: number): EventRecord | undefined {
+    const n = this.count - 1 - back;
+    if (n < 0 || back >= SIZE) return undefined;
+    const at = (n % SIZE) * FIELDS;
+    const d = this.data;
+    const u64 = (i: number): bigint => (BigInt(d[at + i + 1]! >>> 0) << 32n) | BigInt(d[at + i]! >>> 0);
+    return {
+      kind: KINDS[d[at]! & 3]!,
+      time: this.times[n % SIZE]!,
+      world: d[at + 1]!,
+      ecode: d[at + 2]!,
+      esub: d[at + 3]!,
+      pc: u64(4),
+      badv: u64(6),
+      hasBadv: (d[at]! & 4) !== 0,
+      badi: d[at + 8]! >>> 0,
+      vector: u64(11),
+      va: u64(9),
+      stage2: (d[at]! & 8) !== 0,
+    };
+  }
+
+  /** The newest record that is not a VM entry. */
+  lastException(): EventRecord | undefined {
+    for (let back = 0; back < SIZE; back++) {
+      const r = this.at(back);
+      if (!r || r.kind !== 'entry') return r;
+    }
+    return undefined;
+  }
+}

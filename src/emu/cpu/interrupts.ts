@@ -1,0 +1,50 @@
+/** Interrupt lines, pending state and delivery (Vol. 1, section 6.1; docs/lvz.md, "Interrupts"). */
+import type { Cpu } from './cpu.ts';
+import { CSR } from './csr-table.ts';
+import { deliver } from './exceptions.ts';
+
+/** ESTAT.IS bits that exist. */
+export const IS_MASK = 0x5fff;
+const HWI_MASK = 0x3fc;
+
+/** Recomputes ESTAT.IS[9:2] and [12] of the host, and IS[9:2] of the guest, from lines and GINTC. */
+export function updateLines(cpu: Cpu): void {
+  cpu.host.update(CSR.ESTAT, HWI_MASK | (1 << 12), cpu.lines);
+  const gintc = cpu.host.lo(CSR.GINTC);
+  const injected = gintc & 0xff;
+  const passed = ((cpu.lines & HWI_MASK) >> 2) & (gintc >> 8);
+  cpu.guest.update(CSR.ESTAT, HWI_MASK, (injected | passed) << 2);
+}
+
+/** Sets or clears one physical line (`bit`: its ESTAT.IS bit number). */
+export function setLine(cpu: Cpu, bit: number, level: boolean): void {
+  const before = cpu.lines;
+  cpu.lines = level ? before | (1 << bit) : before & ~(1 << bit);
+  if (cpu.lines === before) return;
+  // docs/lvz.md Q12: with HWIC set for a line, its falling edge clears the software-injected level.
+  const hwic = (cpu.host.lo(CSR.GINTC) >> 16) & 0xff;
+  if (!level && bit >= 2 && bit <= 9 && hwic & (1 << (bit - 2))) cpu.host.update(CSR.GINTC, 1 << (bit - 2), 0);
+  updateLines(cpu);
+}
+
+/** Interrupts of the host that are pending and enabled in ECFG, whatever CRMD.IE says: what ends `idle`. */
+export const hostPending = (cpu: Cpu): number => cpu.host.lo(CSR.ESTAT) & cpu.host.lo(CSR.ECFG) & IS_MASK;
+
+/** Delivers the interrupt that must be taken before the next instruction, if any. The host's come first. */
+export function takeInterrupt(cpu: Cpu): boolean {
+  if (cpu.host.lo(CSR.CRMD) & 4) {
+    const pending = hostPending(cpu);
+    if (pending) {
+      deliver(cpu, 'INT', { root: true, irq: 31 - Math.clz32(pending) });
+      return true;
+    }
+  }
+  if (cpu.vm && cpu.guest.lo(CSR.CRMD) & 4) {
+    const pending = cpu.guest.lo(CSR.ESTAT) & cpu.guest.lo(CSR.ECFG) & IS_MASK;
+    if (pending) {
+      deliver(cpu, 'INT', { irq: 31 - Math.clz32(pending) });
+      return true;
+    }
+  }
+  return false;
+}

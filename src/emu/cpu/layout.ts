@@ -1,0 +1,80 @@
+/**
+ * The one linear memory: per-CPU state, software TLBs, decoded instructions and guest RAM.
+ * Addresses are byte offsets into the WebAssembly memory.
+ *
+ *   0x0000_0000  64 KiB   unused, so that offset 0 is never valid
+ *   per CPU      512 KiB  state page, then the software TLB sets
+ *   then                  micro-op pages (decoded instructions)
+ *   then                  guest RAM chunks, handed out on first touch
+ */
+export const WASM_PAGE = 0x10000;
+export const CPU_BASE = 0x10000;
+export const CPU_STRIDE = 0x80000;
+
+/** Offsets inside a CPU's state page, in bytes. */
+export const STATE = {
+  /** 32 × i64. r0 is never written. */
+  gpr: 0x000,
+  /** i64: address of the next instruction whenever the engine is stopped. */
+  pc: 0x100,
+  /** i32: what is left of the instruction budget when `run` returns. */
+  left: 0x108,
+  /** i64 scratch: virtual address of a slow access. */
+  va: 0x110,
+  /** i64 scratch: helper arguments. */
+  argA: 0x118,
+  argB: 0x120,
+  /** 32 bytes scratch: value of a slow access, result of a helper. */
+  value: 0x128,
+  /** i32, i32, i64: LL bit of the world that runs, place and value of the last LL. */
+  llBit: 0x148,
+  llHost: 0x14c,
+  llValue: 0x150,
+  /** i32: offsets of the software TLB arrays of the translation context that runs. */
+  readTlb: 0x158,
+  writeTlb: 0x15c,
+  fetchTlb: 0x160,
+  /** i32: PLV in bits 1:0, bit 2 set in guest mode. */
+  mode: 0x164,
+  /** 32 × 32 bytes: f/vr/xr file. */
+  fpr: 0x200,
+  fcsr: 0x600,
+  fcc: 0x608,
+  /** scr0–3, eflags, ftop. */
+  lbt: 0x610,
+  /** CSR banks, 8 bytes a register, indexed by CSR number. */
+  hostCsr: 0x1000,
+  guestCsr: 0x4000,
+} as const;
+export type StateField = keyof typeof STATE;
+
+/** CSR numbers below this have storage. */
+export const CSR_LIMIT = 0x600;
+/** Bit 2 of the mode word. */
+export const MODE_GUEST = 4;
+
+/** Software TLB geometry: entries of 16 bytes {i64 tag, i32 value, i32 unused}. */
+export const TLB_ENTRIES = 1024;
+export const FETCH_ENTRIES = 256;
+export const TLB_SETS = 8;
+export const TLB_SET_BYTES = (2 * TLB_ENTRIES + FETCH_ENTRIES) * 16;
+export const TLB_SETS_OFFSET = 0x10000;
+/** A tag no address compares equal to: bits 11:0 are never all set in a masked address. */
+export const TLB_INVALID = -1;
+
+/** Page size of software TLB entries, RAM chunk granularity of translation. */
+export const PAGE = 4096;
+/** Micro-ops: 8 bytes an instruction, 1024 a page, one sentinel. */
+export const UOP_BYTES = 8;
+export const UOPS_PER_PAGE = PAGE / 4;
+export const UOP_PAGE_BYTES = UOPS_PER_PAGE * UOP_BYTES + UOP_BYTES;
+/** How many pages of decoded instructions are kept. */
+export const UOP_PAGES = 4096;
+
+/** Offset of CPU `n`'s state page. */
+export const cpuBase = (n: number): number => CPU_BASE + n * CPU_STRIDE;
+/** Offset of the micro-op pool on a machine with `cpus` CPUs. */
+export const uopBase = (cpus: number): number => cpuBase(cpus);
+/** Offset of the RAM chunks on a machine with `cpus` CPUs, 64 KiB aligned. */
+export const ramBase = (cpus: number): number =>
+  Math.ceil((uopBase(cpus) + UOP_PAGES * UOP_PAGE_BYTES) / WASM_PAGE) * WASM_PAGE;

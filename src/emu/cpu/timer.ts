@@ -1,0 +1,67 @@
+import type { CsrBank } from './csr-bank.ts';
+import { CSR } from './csr-table.ts';
+
+/** ESTAT.IS bit of the timer interrupt. */
+export const TI = 1 << 11;
+/** Timer width: PRCFG1.TimerBits + 1. A one-shot that has fired reads all ones in this width. */
+export const TIMER_BITS = 48;
+const ALL_ONES = 2 ** TIMER_BITS - 1;
+
+/**
+ * The stable timer of one CSR file (host, or guest: a guest's timer is a full copy that runs whatever the CPU does).
+ * Vol. 1, section 7.6; guest rules in docs/lvz.md. Times are ticks of the stable counter.
+ */
+export class Timer {
+  /** Tick of the next expiry, Infinity when nothing is due. */
+  deadline = Number.POSITIVE_INFINITY;
+  private frozen = 0;
+  private readonly bank: CsrBank;
+
+  constructor(bank: CsrBank) {
+    this.bank = bank;
+  }
+
+  reset(): void {
+    this.deadline = Number.POSITIVE_INFINITY;
+    this.frozen = 0;
+  }
+
+  private initVal(): number {
+    return this.bank.number(CSR.TCFG) - (this.bank.lo(CSR.TCFG) & 3);
+  }
+
+  /** TCFG has been written at tick `now`. `before`: the count until then. */
+  configure(now: number, before: number): void {
+    if (this.bank.lo(CSR.TCFG) & 1) this.deadline = now + this.initVal();
+    else {
+      this.frozen = before;
+      this.deadline = Number.POSITIVE_INFINITY;
+    }
+  }
+
+  /** What TVAL reads at tick `now`. */
+  value(now: number): number {
+    return this.deadline === Number.POSITIVE_INFINITY ? this.frozen : Math.max(0, this.deadline - now);
+  }
+
+  /** Sets the count (a root gcsrwr of TVAL); it goes on from there when the timer is enabled. */
+  setValue(now: number, value: number): void {
+    if (this.bank.lo(CSR.TCFG) & 1) this.deadline = now + value;
+    else this.frozen = value;
+  }
+
+  /** Fires when due. @returns true when TI has been raised */
+  expire(now: number): boolean {
+    if (now < this.deadline) return false;
+    this.bank.update(CSR.ESTAT, TI, TI);
+    if (this.bank.lo(CSR.TCFG) & 2) {
+      // A period shorter than four ticks cannot be written (InitVal counts in fours) except 0: then as fast as one tick.
+      const period = Math.max(1, this.initVal());
+      this.deadline += period * (1 + Math.floor((now - this.deadline) / period));
+    } else {
+      this.deadline = Number.POSITIVE_INFINITY;
+      this.frozen = ALL_ONES;
+    }
+    return true;
+  }
+}

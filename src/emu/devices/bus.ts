@@ -1,0 +1,52 @@
+import type { Device, Width } from './device.ts';
+
+/** A device at its place. */
+export interface Mapping {
+  readonly base: number;
+  readonly device: Device;
+}
+
+/** Physical addresses that are not RAM. */
+export class Bus {
+  readonly mappings: readonly Mapping[];
+  /** Halves of the last read. */
+  lo = 0;
+  hi = 0;
+
+  constructor(mappings: readonly Mapping[]) {
+    this.mappings = mappings;
+  }
+
+  private find(pa: number, size: number): Mapping | undefined {
+    for (const m of this.mappings) if (pa >= m.base && pa + size <= m.base + m.device.size) return m;
+    return undefined;
+  }
+
+  /** Reads `size` (1, 2, 4, 8) bytes into `lo`, `hi`. @returns false when nothing answers at that address */
+  read(pa: number, size: number, peek = false): boolean {
+    const m = this.find(pa, size);
+    if (!m) return false;
+    const offset = pa - m.base;
+    const get = (at: number, width: Width): number => (peek ? m.device.peek(at, width) : m.device.read(at, width)) | 0;
+    this.lo = get(offset, size === 8 ? 4 : (size as Width));
+    this.hi = size === 8 ? get(offset + 4, 4) : 0;
+    return true;
+  }
+
+  /** Writes `size` bytes. @returns false when nothing answers at that address */
+  write(pa: number, size: number, lo: number, hi: number): boolean {
+    const m = this.find(pa, size);
+    if (!m) return false;
+    const offset = pa - m.base;
+    if (size === 8) {
+      m.device.write(offset, 4, lo >>> 0);
+      m.device.write(offset + 4, 4, hi >>> 0);
+    } else m.device.write(offset, size as Width, (size === 4 ? lo : lo & (2 ** (8 * size) - 1)) >>> 0);
+    return true;
+  }
+
+  /** The device that answers at `pa`, for reports. */
+  at(pa: number): Mapping | undefined {
+    return this.find(pa, 1);
+  }
+}

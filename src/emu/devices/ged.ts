@@ -1,0 +1,45 @@
+import type { Device, Width } from './device.ts';
+
+/** What a guest can ask of the board's power control. */
+export type PowerRequest = 'poweroff' | 'reset';
+
+const SLEEP_CTL = 0x1c;
+const RESET = 0x1e;
+/** SLP_EN with sleep type 5. */
+const SLP_EN = 0x20;
+const SLEEP_TYPE_5 = 5 << 2;
+const RESET_VALUE = 0x42;
+
+/**
+ * ACPI Generic Event Device as QEMU's `virt` board maps it: the event register and the power registers
+ * (docs/board.md). Memory and CPU hotplug windows are not there.
+ */
+export class Ged implements Device {
+  readonly name = 'ged';
+  readonly size = 0x20;
+  private events = 0;
+  private readonly power: (request: PowerRequest) => void;
+
+  constructor(power: (request: PowerRequest) => void) {
+    this.power = power;
+  }
+
+  reset(): void {
+    this.events = 0;
+  }
+
+  peek(offset: number, _width: Width): number {
+    return offset === 0 ? this.events : 0;
+  }
+
+  read(offset: number, width: Width): number {
+    const value = this.peek(offset, width);
+    if (offset === 0) this.events = 0;
+    return value;
+  }
+
+  write(offset: number, _width: Width, value: number): void {
+    if (offset === SLEEP_CTL && value & SLP_EN && (value & 0x1c) === SLEEP_TYPE_5) this.power('poweroff');
+    else if (offset === RESET && (value & 0xff) === RESET_VALUE) this.power('reset');
+  }
+}

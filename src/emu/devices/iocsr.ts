@@ -1,0 +1,87 @@
+import type { Cpu } from '../cpu/cpu.ts';
+import type { Eiointc } from './eiointc.ts';
+import { IPI, Ipi } from './ipi.ts';
+
+/** Identity and feature registers (docs/board.md): 64-bit, read-only but MISC_FUNC. */
+const FEATURES = 0x8;
+const MISC_FUNC = 0x420;
+const FIXED: Readonly<Record<number, readonly [lo: number, hi: number]>> = {
+  0x0: [0x11, 0],
+  // MSI, EXTIOI, CSRIPI; never the VM bit: this is a bare machine.
+  [FEATURES]: [0x1c, 0],
+  0x10: [0x6e6f6f4c, 0x6e6f7367],
+  0x20: [0x30354133, 0x00003030],
+};
+
+/** The IOCSR address space as each CPU sees it. Unmapped registers read 0. */
+export class Iocsr {
+  private readonly ipi: Ipi;
+  private readonly eiointc: Eiointc;
+  private miscFunc: [number, number] = [0, 0];
+  /** Halves of the last read. */
+  lo = 0;
+  hi = 0;
+
+  constructor(ipi: Ipi, eiointc: Eiointc) {
+    this.ipi = ipi;
+    this.eiointc = eiointc;
+  }
+
+  reset(): void {
+    this.miscFunc = [0, 0];
+  }
+
+  /** Reads `size` (1, 2, 4, 8) bytes into `lo`, `hi`. */
+  read(cpu: Cpu, address: number, size: number): void {
+    this.lo = this.readPart(cpu.index, address, Math.min(size, 4));
+    this.hi = size === 8 ? this.readPart(cpu.index, address + 4, 4) : 0;
+  }
+
+  private readPart(cpu: number, address: number, size: number): number {
+    const aligned = address & ~3;
+    const word = this.readWord(cpu, aligned);
+    if (word !== undefined) return (word >>> (8 * (address & 3))) | 0;
+    let v = 0;
+    for (let k = 0; k < size; k++) v |= (this.eiointc.readByte(cpu, address + k) ?? 0) << (8 * k);
+    return v;
+  }
+
+  /** Registers that exist as 32-bit words. */
+  private readWord(cpu: number, address: number): number | undefined {
+    const pair = address >>> 0 === MISC_FUNC || address - 4 === MISC_FUNC ? this.miscFunc : FIXED[address & ~7];
+    if (pair && address < 0x1000) return pair[(address >> 2) & 1]!;
+    return this.ipi.read(cpu, address);
+  }
+
+  /** Writes `size` bytes. Writes to registers that do not exist are ignored. */
+  write(cpu: Cpu, address: number, size: number, lo: number, hi: number): void {
+    if (address === IPI.mailSend || address === IPI.anySend) {
+      if (size === 8) this.remote(address, lo, hi);
+      return;
+    }
+    this.writePart(cpu.index, address, Math.min(size, 4), lo);
+    if (size === 8) this.writePart(cpu.index, address + 4, 4, hi);
+  }
+
+  private writePart(cpu: number, address: number, size: number, value: number): void {
+    if ((address & ~7) === MISC_FUNC) {
+      this.miscFunc[(address >> 2) & 1] = value;
+      return;
+    }
+    if (size === 4 && this.ipi.write(cpu, address, value >>> 0)) return;
+    for (let k = 0; k < size; k++) this.eiointc.writeByte(cpu, address + k, (value >>> (8 * k)) & 0xff);
+  }
+
+  /** MAIL_SEND and ANY_SEND: a masked 32-bit write in the view of another CPU. */
+  private remote(register: number, lo: number, data: number): void {
+    const target = (lo >>> 16) & 0x3ff;
+    const mask = (lo >>> 27) & 0xf;
+    const address = register === IPI.mailSend ? IPI.mailbox + (lo & 0x1c) : lo & 0xfffc;
+    if (target >= this.cpuCount) return;
+    const old = this.readPart(target, address, 4);
+    this.writePart(target, address, 4, Ipi.merge(old, data, mask) | 0);
+  }
+
+  /** CPUs present; others are not written to. */
+  cpuCount = 1;
+}

@@ -1,0 +1,315 @@
+/**
+ * Runs one CPU: enters the generated interpreter in slices, delivers timers and interrupts between them, and answers
+ * the helper calls of running code.
+ */
+import { csrrd, csrxchg, gcsrrd, gcsrxchg } from '../cpu/csr-access.ts';
+import type { Cpu } from '../cpu/cpu.ts';
+import { CSR } from '../cpu/csr-table.ts';
+import { EXCEPTIONS } from '../cpu/exception-table.ts';
+import { deliver, ertn } from '../cpu/exceptions.ts';
+import { hostPending, takeInterrupt } from '../cpu/interrupts.ts';
+import { PAGE } from '../cpu/layout.ts';
+import type { Ram } from '../board/ram.ts';
+import type { Bus } from '../devices/bus.ts';
+import type { Iocsr } from '../devices/iocsr.ts';
+import { After, type AfterValue, HELPERS, type HelperName } from '../isa/helpers.ts';
+import { RAISE_WITH_BADV } from '../isa/semantics.ts';
+import { ldpteStep, lddirStep, type WalkStep } from '../mmu/page-walk.ts';
+import * as tlb from '../mmu/tlb-instructions.ts';
+import { FETCH, LOAD, translate, translateGpa } from '../mmu/translate.ts';
+import { crc32 } from './crc.ts';
+import type { EngineHooks } from './hooks.ts';
+import { emitInterpreter, FAST_MINIMUM } from './interpreter.ts';
+import { MemoryAccess } from './memory-access.ts';
+import type { UopCache } from './uop-cache.ts';
+import type { HandlerMap } from './uop.ts';
+
+type Run = (budget: number) => number;
+
+/** Longest single entry into generated code: lets V8 replace the baseline code by optimized code early. */
+const MAX_ENTRY = 4_000_000;
+
+export class Engine {
+  readonly cpu: Cpu;
+  private readonly ram: Ram;
+  private readonly bus: Bus;
+  private readonly iocsr: Iocsr;
+  private readonly uops: UopCache;
+  private readonly memory: MemoryAccess;
+  private readonly fast: Run;
+  private readonly exact: Run;
+  private hooks: EngineHooks = {};
+
+  constructor(cpu: Cpu, ram: Ram, bus: Bus, iocsr: Iocsr, uops: UopCache, map: HandlerMap) {
+    this.cpu = cpu;
+    this.ram = ram;
+    this.bus = bus;
+    this.iocsr = iocsr;
+    this.uops = uops;
+    this.memory = new MemoryAccess(cpu, ram, bus, uops, () => this.word());
+    const helpers = this.helpers();
+    const env: Record<string, WebAssembly.ImportValue> = { memory: cpu.mem.memory };
+    for (const name of HELPERS) env[name] = helpers[name];
+    const module = new WebAssembly.Module(emitInterpreter(map, cpu.index, cpu.mem.pages));
+    const { exports } = new WebAssembly.Instance(module, { env });
+    this.fast = exports.fast as Run;
+    this.exact = exports.exact as Run;
+  }
+
+  /** Installs or removes run control. */
+  setHooks(hooks: EngineHooks): void {
+    this.hooks = hooks;
+    this.memory.hooks = hooks;
+  }
+
+  /**
+   * Runs up to `budget` instructions starting at stable-counter tick `time`; stops earlier when the CPU idles or
+   * a stop is requested.
+   * @returns ticks that have passed
+   */
+  run(time: number, budget: number): number {
+    const { cpu } = this;
+    let done = 0;
+    while (done < budget && !cpu.stopRequested) {
+      const now = time + done;
+      cpu.sliceTime = now;
+      cpu.sliceBudget = 0;
+      cpu.setStateI32('left', 0);
+      cpu.hostTimer.expire(now);
+      cpu.guestTimer.expire(now);
+      if (cpu.idle) {
+        if (!hostPending(cpu)) break;
+        cpu.idle = false;
+      }
+      if (takeInterrupt(cpu)) {
+        cpu.icount++;
+        done++;
+        continue;
+      }
+      const due = Math.min(cpu.hostTimer.deadline, cpu.guestTimer.deadline) - now;
+      const n = Math.min(budget - done, due, MAX_ENTRY);
+      const inGuest = cpu.vm;
+      cpu.sliceBudget = n;
+      cpu.setStateI32('left', n);
+      if (n >= FAST_MINIMUM) this.fast(n);
+      else this.exact(n);
+      const executed = n - cpu.stateI32('left');
+      cpu.icount += executed;
+      if (inGuest) cpu.guestIcount += executed;
+      done += executed;
+    }
+    return done;
+  }
+
+  /** The word of the instruction at STATE.pc, which is in a page that the fetch TLB knows. */
+  private word(): number {
+    const { cpu } = this;
+    const lo = cpu.stateI32('pc');
+    const base = cpu.fast.fetchEntry(lo, cpu.stateHi('pc'));
+    if (base < 0) return 0;
+    return cpu.mem.u32[(this.uops.pageOf(base).host + (lo & 0xffc)) >> 2]!;
+  }
+
+  /** Brings the page of STATE.pc into the fetch TLB, or delivers the fetch exception. */
+  private fetchSlow(): AfterValue {
+    const { cpu } = this;
+    const lo = cpu.stateI32('pc');
+    const hi = cpu.stateHi('pc');
+    const refuse = (): AfterValue => {
+      cpu.setStateI32('left', cpu.stateI32('left') - 1);
+      return After.jumped;
+    };
+    if (lo & 3) {
+      deliver(cpu, 'ADEF', { badv: { lo, hi }, badi: 0 });
+      return refuse();
+    }
+    const pa = translate(cpu, lo, hi, FETCH, 0);
+    if (pa < 0) return refuse();
+    const page = pa - (pa % PAGE);
+    const host = this.ram.host(page);
+    if (host < 0) {
+      deliver(cpu, 'ADEF', { badv: { lo, hi }, badi: 0 });
+      return refuse();
+    }
+    const uops = this.uops.page(page, host, this.hooks.breakpoints?.(cpu, lo, hi));
+    cpu.fast.fillFetch(lo, hi, uops.base);
+    return After.next;
+  }
+
+  private raise(code: number): AfterValue {
+    const { cpu } = this;
+    const name = EXCEPTIONS[code & 0xff]!.name;
+    const badi = this.word();
+    const root = name === 'GSPR';
+    if (code & RAISE_WITH_BADV)
+      return deliver(cpu, name, { badv: { lo: cpu.stateI32('argA'), hi: cpu.stateHi('argA') }, badi, root });
+    return deliver(cpu, name, { badi, root });
+  }
+
+  private rdtime(): AfterValue {
+    const { cpu } = this;
+    const plv = cpu.plv;
+    // MISC.DRDTLn forbids the counter to PLV n.
+    if (plv !== 0 && (cpu.csr.lo(CSR.MISC) >> (4 + plv)) & 1) return deliver(cpu, 'IPE', { badi: this.word() });
+    const now = cpu.now;
+    let lo = now % 0x100000000;
+    let hi = Math.floor(now / 0x100000000);
+    const plus = (aLo: number, aHi: number): void => {
+      const sum = lo + (aLo >>> 0);
+      lo = sum % 0x100000000;
+      hi = (hi + aHi + (sum >= 0x100000000 ? 1 : 0)) | 0;
+    };
+    plus(cpu.host.lo(CSR.CNTC), cpu.host.hi(CSR.CNTC));
+    if (cpu.vm) {
+      // docs/lvz.md Q13: a guest's counter adds GCNTC and its own CNTC.
+      plus(cpu.host.lo(CSR.GCNTC), cpu.host.hi(CSR.GCNTC));
+      plus(cpu.guest.lo(CSR.CNTC), cpu.guest.hi(CSR.CNTC));
+    }
+    cpu.setState64('value', lo | 0, hi);
+    cpu.setState64('argB', cpu.csr.lo(CSR.TID), cpu.csr.lo(CSR.TID) >> 31);
+    return After.next;
+  }
+
+  /** Finishes lddir or ldpte by reading the table slot: physical in the host, through stage 2 in a guest. */
+  private readSlot(step: WalkStep): AfterValue {
+    const { cpu } = this;
+    if (!('slot' in step)) {
+      cpu.setState64('value', step.lo, step.hi);
+      return After.next;
+    }
+    let pa = step.slot % 2 ** 48;
+    if (cpu.vm) {
+      const gva = { lo: pa | 0, hi: Math.floor(pa / 0x100000000) };
+      pa = translateGpa(cpu, pa, LOAD, this.word(), gva);
+      if (pa < 0) return After.jumped;
+    }
+    const host = this.ram.host(pa);
+    // A table outside RAM reads as empty entries: the refill then finds an invalid page.
+    if (host < 0) cpu.setState64('value', 0, 0);
+    else cpu.setState64('value', cpu.mem.i32[host >> 2]!, cpu.mem.i32[(host >> 2) + 1]!);
+    return After.next;
+  }
+
+  private ldpte(): AfterValue {
+    const { cpu } = this;
+    const bank = cpu.csr;
+    const odd = cpu.stateI32('argB') & 1;
+    const step = ldpteStep(bank, cpu.stateI32('argA'), cpu.stateHi('argA'), odd);
+    const after = this.readSlot(step);
+    if (after !== After.next) return after;
+    const ps = 'slot' in step ? bank.lo(CSR.PWCL) & 0x1f : step.ps!;
+    bank.set(odd ? CSR.TLBRELO1 : CSR.TLBRELO0, cpu.stateI32('value'), cpu.stateHi('value'));
+    bank.update(CSR.TLBREHI, 0x3f, ps);
+    return After.next;
+  }
+
+  /** Cache operations have no effect beyond their checks: there are no caches. */
+  private cacop(): AfterValue {
+    const { cpu } = this;
+    const kind = (cpu.stateI32('argB') >> 3) & 3;
+    const badi = this.word();
+    const hit = kind === 2;
+    if (!hit && cpu.plv !== 0) return deliver(cpu, 'IPE', { badi });
+    // docs/lvz.md Q10: with GCI other than 0 the index and initialization types exit.
+    if (cpu.vm && !hit && (cpu.host.lo(CSR.GCFG) >> 20) & 3) return deliver(cpu, 'GSPR', { root: true, badi });
+    if (hit && translate(cpu, cpu.stateI32('argA'), cpu.stateHi('argA'), LOAD, badi) < 0) return After.jumped;
+    return After.next;
+  }
+
+  private helpers(): Record<HelperName, (code: number) => number> {
+    const { cpu } = this;
+    const lo = (f: 'argA' | 'argB' | 'va'): number => cpu.stateI32(f);
+    const hi = (f: 'argA' | 'argB' | 'va'): number => cpu.stateHi(f);
+    const leaving = (f: (c: Cpu, t: tlb.Target) => AfterValue, target: (c: Cpu) => tlb.Target) => () => f(cpu, target(cpu));
+    /** LVZ instructions do not exist on a CPU without the extension. */
+    const lvz = (f: () => AfterValue) => (): AfterValue => (cpu.features.lvz ? f() : deliver(cpu, 'INE', { badi: this.word() }));
+    return {
+      raise: (code) => this.raise(code),
+      crc: (code) => {
+        const v = crc32(code, lo('argA'), hi('argA'), lo('argB'));
+        cpu.setState64('value', v, v >> 31);
+        return After.next;
+      },
+      cpucfg: () => {
+        const index = hi('argA') === 0 ? lo('argA') >>> 0 : cpu.cpucfg.length;
+        cpu.setState64('value', cpu.cpucfg[index] ?? 0, 0);
+        return After.next;
+      },
+      rdtime: () => this.rdtime(),
+      csrrd: () => csrrd(cpu, lo('argA'), this.word()),
+      csrwr: () => csrxchg(cpu, lo('argA'), lo('argB'), hi('argB'), -1, -1, this.word()),
+      csrxchg: () => csrxchg(cpu, lo('argA'), lo('argB'), hi('argB'), lo('va'), hi('va'), this.word()),
+      gcsrrd: lvz(() => gcsrrd(cpu, lo('argA'))),
+      gcsrwr: lvz(() => gcsrxchg(cpu, lo('argA'), lo('argB'), hi('argB'), -1, -1)),
+      gcsrxchg: lvz(() => gcsrxchg(cpu, lo('argA'), lo('argB'), hi('argB'), lo('va'), hi('va'))),
+      iocsrrd: (size) => {
+        this.iocsr.read(cpu, lo('argA') >>> 0, size);
+        const shift = 32 - 8 * Math.min(size, 4);
+        const v = (this.iocsr.lo << shift) >> shift;
+        cpu.setState64('value', v, size === 8 ? this.iocsr.hi : v >> 31);
+        return After.next;
+      },
+      iocsrwr: (size) => {
+        this.iocsr.write(cpu, lo('argA') >>> 0, size, lo('argB'), hi('argB'));
+        return After.leave;
+      },
+      tlbsrch: leaving(tlb.tlbsrch, tlb.ownTarget),
+      tlbrd: leaving(tlb.tlbrd, tlb.ownTarget),
+      tlbwr: leaving(tlb.tlbwr, tlb.ownTarget),
+      tlbfill: leaving(tlb.tlbfill, tlb.ownTarget),
+      tlbclr: () => this.guestTlbOp(tlb.tlbclr),
+      tlbflush: () => this.guestTlbOp(tlb.tlbflush),
+      gtlbsrch: lvz(leaving(tlb.tlbsrch, tlb.guestTarget)),
+      gtlbrd: lvz(leaving(tlb.tlbrd, tlb.guestTarget)),
+      gtlbwr: lvz(leaving(tlb.tlbwr, tlb.guestTarget)),
+      gtlbfill: lvz(leaving(tlb.tlbfill, tlb.guestTarget)),
+      gtlbclr: lvz(leaving(tlb.tlbclr, tlb.guestTarget)),
+      gtlbflush: lvz(leaving(tlb.tlbflush, tlb.guestTarget)),
+      invtlb: () => tlb.invtlb(cpu, lo('va'), lo('argA'), lo('argB'), hi('argB'), this.word()),
+      lddir: () => this.readSlot(lddirStep(cpu.csr, lo('argA'), hi('argA'), lo('argB'))),
+      ldpte: () => this.ldpte(),
+      ertn: () => ertn(cpu),
+      idle: () => {
+        cpu.idle = true;
+        return After.leave;
+      },
+      cacop: () => this.cacop(),
+      hvcl: () => {
+        const badi = this.word();
+        if (!cpu.features.lvz || !cpu.vm) return deliver(cpu, 'INE', { badi });
+        // docs/lvz.md Q7: a hypercall is a privileged act of the guest.
+        if (cpu.plv !== 0) return deliver(cpu, 'IPE', { badi });
+        return deliver(cpu, 'HVC', { root: true, badi });
+      },
+      dbcl: () => {
+        const badi = this.word();
+        if (!cpu.vm) return deliver(cpu, 'INE', { badi });
+        if (cpu.plv !== 0) return deliver(cpu, 'IPE', { badi });
+        return deliver(cpu, 'GSPR', { root: true, badi });
+      },
+      break: () => deliver(cpu, 'BRK', { badi: this.word() }),
+      // Decoded code follows every store, so there is nothing to synchronize.
+      ibar: () => After.next,
+      loadSlow: (code) => this.memory.load(code),
+      storeSlow: (code) => this.memory.store(code),
+      hostSlow: (code) => this.memory.host(code),
+      fetchSlow: () => this.fetchSlow(),
+      decode: (p) => {
+        this.uops.decode(p);
+        return After.next;
+      },
+      breakpoint: () => {
+        this.hooks.breakpointHit?.(cpu);
+        cpu.requestStop();
+        return After.notExecuted;
+      },
+    };
+  }
+
+  /** tlbclr and tlbflush, which GTLBC.TOTI makes a guest exit on. */
+  private guestTlbOp(f: (c: Cpu, t: tlb.Target) => AfterValue): AfterValue {
+    const { cpu } = this;
+    if (cpu.vm && cpu.host.lo(CSR.GTLBC) & (1 << 13)) return deliver(cpu, 'GSPR', { root: true, badi: this.word() });
+    return f(cpu, tlb.ownTarget(cpu));
+  }
+}

@@ -1,0 +1,506 @@
+/**
+ * The interpreter: one WebAssembly function per build, emitted from the instruction definitions.
+ *
+ * `run(budget)` executes up to `budget` instructions from STATE.pc and answers why it left. Straight-line code has no
+ * counter: `x` is a micro-op address such that (x − p) / 8 is the budget left, and a taken branch moves `x` along.
+ *  - fast build: looks at the budget only at taken branches, and leaves while a page's worth is still left;
+ *  - exact build: looks before every instruction, so it ends on the very count.
+ * PC is never kept: PC = pcOff + p / 2, because a micro-op is twice as long as an instruction.
+ */
+import { MODE_GUEST, STATE, FETCH_ENTRIES, TLB_ENTRIES, UOPS_PER_PAGE, UOP_BYTES, cpuBase } from '../cpu/layout.ts';
+import { EXCEPTIONS, type ExceptionName } from '../cpu/exception-table.ts';
+import { HELPERS, type HelperName } from '../isa/helpers.ts';
+import { ACCESS, type Access, type Node, type Stmt } from '../isa/semantics.ts';
+import { Emitter, type Label, Locals } from './wasm/emitter.ts';
+import { assembleModule, type FuncDef } from './wasm/module.ts';
+import { Op, type Ty } from './wasm/opcodes.ts';
+import { GPR_PLACE, type HandlerMap, immediatePlace, PSEUDO, type Pseudo, type Variant } from './uop.ts';
+
+/** Why `run` came back: {@link import('../isa/helpers.ts').After} values, or the budget. */
+export const LEFT_BY_BUDGET = 4;
+
+/** Below this budget the fast build refuses to start. */
+export const FAST_MINIMUM = 2 * (UOPS_PER_PAGE + 1);
+
+const LOAD: Record<Access, number> = {
+  b: Op.i64Load8S, bu: Op.i64Load8U, h: Op.i64Load16S, hu: Op.i64Load16U, w: Op.i64Load32S, wu: Op.i64Load32U, d: Op.i64Load,
+}; // biome-ignore format: opcode table
+const STORE: Record<number, number> = { 1: Op.i64Store8, 2: Op.i64Store16, 4: Op.i64Store32, 8: Op.i64Store };
+const ACCESS_NAMES = Object.keys(ACCESS) as Access[];
+
+/** Index of an access kind, as `loadSlow` and `storeSlow` receive it. */
+export const accessCode = (a: Access): number => ACCESS_NAMES.indexOf(a);
+/** The access kind of a code. */
+export const accessByCode = (code: number): Access => ACCESS_NAMES[code]!;
+/** Flag of `hostSlow`: the access writes. */
+export const HOST_WRITE = 0x10;
+
+// Fixed locals of `run`; parameter 0 is the budget and becomes what is left at far jumps.
+const REM = 0;
+const P = 1;
+const X = 2;
+const PC_OFF = 3;
+const VA = 4;
+const ENTRY = 5;
+const R = 6;
+const READ_TLB = 7;
+const WRITE_TLB = 8;
+const FETCH_TLB = 9;
+const TARGET = 10;
+const AFTER = 11;
+const FIXED: readonly Ty[] = ['i32', 'i32', 'i64', 'i64', 'i32', 'i32', 'i32', 'i32', 'i32', 'i64', 'i32'];
+
+const helperIndex = (name: HelperName): number => HELPERS.indexOf(name);
+
+/** Emits the module of CPU number `cpu`: imports `env.memory` and the helpers, exports `fast` and `exact`. */
+export function emitInterpreter(map: HandlerMap, cpu: number, memoryPages: number): Uint8Array<ArrayBuffer> {
+  const imports = HELPERS.map((name) => ({ name, type: { params: ['i32'], results: ['i32'] } as const }));
+  return assembleModule(memoryPages, imports, [
+    new Build(map, cpuBase(cpu), false).emit('fast'),
+    new Build(map, cpuBase(cpu), true).emit('exact'),
+  ]);
+}
+
+class Build {
+  private readonly e = new Emitter();
+  private readonly locals = new Locals(1 + FIXED.length);
+  private readonly map: HandlerMap;
+  private readonly base: number;
+  private readonly exact: boolean;
+  private exit!: Label;
+  private far!: Label;
+  private next!: Label;
+  /** Local variable of each recorded value of the handler being emitted. */
+  private values = new Map<number, number>();
+
+  constructor(map: HandlerMap, base: number, exact: boolean) {
+    this.map = map;
+    this.base = base;
+    this.exact = exact;
+  }
+
+  emit(name: string): FuncDef {
+    const { e } = this;
+    for (const [local, field] of [[READ_TLB, STATE.readTlb], [WRITE_TLB, STATE.writeTlb], [FETCH_TLB, STATE.fetchTlb]] as const)
+      e.i32(0).mem(Op.i32Load, this.base + field).set(local);
+    e.i32(0).mem(Op.i64Load, this.base + STATE.pc).set(TARGET);
+    this.exit = e.block();
+    this.far = e.loop();
+    this.enterPage();
+    this.next = e.loop();
+    if (this.exact) e.get(P).get(X).op(0x4f /* i32.ge_u */), this.leaveIf(LEFT_BY_BUDGET);
+    const handlers: ((() => void) | undefined)[] = [
+      ...PSEUDO.map((p) => () => this.pseudo(p)),
+      ...this.map.variants.map((v) => () => this.variant(v)),
+    ];
+    const labels = handlers.map(() => undefined as Label | undefined);
+    for (let i = handlers.length - 1; i >= 0; i--) labels[i] = e.block();
+    e.get(P).mem(Op.i32Load16U, 0);
+    e.brTable(labels as Label[], labels[PSEUDO.indexOf('ine')]!);
+    handlers.forEach((emit, i) => {
+      e.end(labels[i]!);
+      this.locals.reset();
+      this.values = new Map();
+      emit!();
+    });
+    e.end(this.next);
+    e.end(this.far);
+    e.op(0x00 /* unreachable */);
+    e.end(this.exit);
+    this.epilogue();
+    e.op(Op.end);
+    return {
+      name,
+      type: { params: ['i32'], results: ['i32'] },
+      locals: [...FIXED, ...this.locals.all()],
+      body: e.bytes.view(),
+    };
+  }
+
+  /** TARGET and REM decide P, X and PC_OFF. */
+  private enterPage(): void {
+    const { e } = this;
+    // A spent budget leaves here, before the next instruction's fetch can fault.
+    e.get(REM).i32(0).op(0x4c /* le_s */);
+    const spent = e.if();
+    e.i32(0).get(TARGET).mem(Op.i64Store, this.base + STATE.pc);
+    e.i32(0).get(REM).mem(Op.i32Store, this.base + STATE.left);
+    e.i32(LEFT_BY_BUDGET).op(Op.return);
+    e.end(spent);
+    e.get(TARGET).i64(12n).op(0x88, 0xa7).i32(FETCH_ENTRIES - 1).op(0x71).i32(4).op(0x74).get(FETCH_TLB).op(0x6a).set(ENTRY);
+    // Bits 1:0 stay in the comparison: a misaligned target never matches and is looked at by the slow path.
+    e.get(ENTRY).mem(Op.i64Load, 0).get(TARGET).i64(~0xffcn).op(0x83).op(0x52 /* i64.ne */);
+    const miss = e.if();
+    e.i32(0).get(TARGET).mem(Op.i64Store, this.base + STATE.pc);
+    e.i32(0).get(REM).mem(Op.i32Store, this.base + STATE.left);
+    e.i32(0).call(helperIndex('fetchSlow')).tee(R);
+    const stop = e.if();
+    e.get(R).op(Op.return);
+    e.end(stop);
+    e.end(miss);
+    e.get(ENTRY).mem(Op.i32Load, 8).set(P);
+    e.get(TARGET).i64(~0xfffn).op(0x83).get(P).i32(1).op(0x76, 0xad).op(0x7d).set(PC_OFF);
+    e.get(P).get(TARGET).op(0xa7).i32(0xffc).op(0x71).i32(1).op(0x74).op(0x6a).set(P);
+    e.get(P).get(REM).i32(3).op(0x74).op(0x6a).set(X);
+    if (!this.exact) {
+      e.get(REM).i32(UOPS_PER_PAGE + 1).op(0x48 /* lt_s */);
+      this.leaveIf(LEFT_BY_BUDGET);
+    }
+  }
+
+  /** Stores what the outside needs to know; R tells how far the current instruction got. */
+  private epilogue(): void {
+    const { e } = this;
+    const executed = (): void => void e.get(R).i32(2).op(0x46).get(R).i32(3).op(0x46).op(0x72);
+    executed();
+    const bump = e.if();
+    e.get(P).i32(UOP_BYTES).op(0x6a).set(P);
+    e.end(bump);
+    e.i32(0).get(X).get(P).op(0x6b).i32(3).op(0x75).mem(Op.i32Store, this.base + STATE.left);
+    e.get(R).i32(3).op(0x47);
+    const keep = e.if();
+    e.i32(0);
+    this.pcOf(0);
+    e.mem(Op.i64Store, this.base + STATE.pc);
+    e.end(keep);
+    e.get(R);
+  }
+
+  /** Pushes the address of the instruction at P, plus `bytes`. */
+  private pcOf(bytes: number): void {
+    const { e } = this;
+    e.get(PC_OFF).get(P).i32(1).op(0x76, 0xad).op(0x7c);
+    if (bytes) e.i64(BigInt(bytes)).op(0x7c);
+  }
+
+  /** Leaves with `reason` when the i32 on the stack is not 0. */
+  private leaveIf(reason: number): void {
+    const { e } = this;
+    const yes = e.if();
+    e.i32(reason).set(R).br(this.exit);
+    e.end(yes);
+  }
+
+  private advance(): void {
+    this.e.get(P).i32(UOP_BYTES).op(0x6a).set(P).br(this.next);
+  }
+
+  /** Goes to the address in TARGET; `done` tells whether the instruction at P counts as executed. */
+  private goFar(done: boolean): void {
+    const { e } = this;
+    e.get(X).get(P).op(0x6b);
+    if (done) e.i32(UOP_BYTES).op(0x6b);
+    e.i32(3).op(0x75).set(REM).br(this.far);
+  }
+
+  private pseudo(name: Pseudo): void {
+    const { e } = this;
+    switch (name) {
+      case 'decode':
+        e.get(P).call(helperIndex('decode')).op(Op.drop).br(this.next);
+        return;
+      case 'pageEnd':
+        this.pcOf(0);
+        e.set(TARGET);
+        this.goFar(false);
+        return;
+      case 'breakpoint':
+        this.sync();
+        e.get(P).call(helperIndex('breakpoint')).set(R).br(this.exit);
+        return;
+      case 'ine':
+        this.raise('INE');
+        e.op(0x00);
+        return;
+      case 'nop':
+        this.advance();
+        return;
+    }
+  }
+
+  private raise(name: ExceptionName): void {
+    this.sync();
+    this.e.i32(EXCEPTIONS.findIndex((x) => x.name === name)).call(helperIndex('raise')).set(R).br(this.exit);
+  }
+
+  /** Makes PC and budget visible to helpers. */
+  private sync(): void {
+    const { e } = this;
+    e.i32(0);
+    this.pcOf(0);
+    e.mem(Op.i64Store, this.base + STATE.pc);
+    e.i32(0).get(X).get(P).op(0x6b).i32(3).op(0x75).mem(Op.i32Store, this.base + STATE.left);
+  }
+
+  private variant(v: Variant): void {
+    const { e } = this;
+    const when = (mask: number, then: () => void): void => {
+      e.i32(0).mem(Op.i32Load, this.base + STATE.mode).i32(mask).op(0x71);
+      const yes = e.if();
+      then();
+      e.end(yes);
+    };
+    // Guest INE beats the privilege check; a privilege violation beats GSPR (docs/lvz.md).
+    if (v.row.guest === 'INE') when(MODE_GUEST, () => this.raise('INE'));
+    if (v.row.priv) when(3, () => this.raise('IPE'));
+    if (v.row.guest === 'GSPR') when(MODE_GUEST, () => this.raise('GSPR'));
+    const open = this.stmts(v.body, v);
+    if (!open) return;
+    if (v.body.some((s) => s.s === 'call')) {
+      e.get(AFTER);
+      const leave = e.if();
+      e.get(AFTER).set(R).br(this.exit);
+      e.end(leave);
+    }
+    this.advance();
+  }
+
+  /** Emits statements; false when control never reaches their end. */
+  private stmts(list: readonly Stmt[], v: Variant): boolean {
+    for (const s of list) if (!this.stmt(s, v)) return false;
+    return true;
+  }
+
+  private stmt(s: Stmt, v: Variant): boolean {
+    const { e } = this;
+    switch (s.s) {
+      case 'let':
+        this.node(s.value);
+        e.set(this.local(s.id, s.ty));
+        return true;
+      case 'setRd':
+        if (v.rdZero) return true;
+        this.gprAddress('rd');
+        this.node(s.value);
+        e.mem(Op.i64Store, this.base + STATE.gpr);
+        return true;
+      case 'setRj': {
+        // The rj field may be r0, which stays 0.
+        this.gprAddress('rj');
+        const some = e.if();
+        this.gprAddress('rj');
+        this.node(s.value);
+        e.mem(Op.i64Store, this.base + STATE.gpr);
+        e.end(some);
+        return true;
+      }
+      case 'setRa':
+        e.i32(0);
+        this.node(s.value);
+        e.mem(Op.i64Store, this.base + STATE.gpr + 8);
+        return true;
+      case 'setState':
+        e.i32(0);
+        this.node(s.value);
+        e.mem(s.value.ty === 'i64' ? Op.i64Store : Op.i32Store, this.base + STATE[s.field]);
+        return true;
+      case 'load':
+        this.load(s);
+        return true;
+      case 'store':
+        this.store(s);
+        return true;
+      case 'host':
+        this.host(s);
+        return true;
+      case 'peek':
+        this.node(s.host);
+        e.mem(LOAD[s.access], 0).set(this.local(s.id, 'i64'));
+        return true;
+      case 'poke':
+        this.node(s.host);
+        this.node(s.value);
+        e.mem(STORE[ACCESS[s.access].size]!, 0);
+        return true;
+      case 'call':
+        this.call(s);
+        return true;
+      case 'if': {
+        this.node(s.cond);
+        const yes = e.if();
+        this.stmts(s.then, v);
+        if (s.else.length) {
+          e.else();
+          this.stmts(s.else, v);
+        }
+        e.end(yes);
+        return true;
+      }
+      case 'branch':
+        return this.branch(s, v);
+      case 'jump':
+        this.node(s.target);
+        e.set(TARGET);
+        this.goFar(true);
+        return false;
+    }
+  }
+
+  private branch(s: Extract<Stmt, { s: 'branch' }>, v: Variant): boolean {
+    const { e } = this;
+    let taken: Label | undefined;
+    if (s.cond) {
+      this.node(s.cond);
+      taken = e.if();
+    }
+    if (v.far) {
+      this.pcOf(0);
+      e.get(P).mem(Op.i64Load32S, 4).op(0x7c).set(TARGET);
+      this.goFar(true);
+    } else {
+      // x moves with p, so that (x − p) / 8 drops by the one instruction executed.
+      e.get(X).get(P).mem(Op.i32Load, 4).op(0x6a).i32(UOP_BYTES).op(0x6b).set(X);
+      e.get(P).get(P).mem(Op.i32Load, 4).op(0x6a).set(P);
+      if (!this.exact) {
+        e.get(X).get(P).op(0x6b).i32((UOPS_PER_PAGE + 1) * UOP_BYTES).op(0x48);
+        this.leaveIf(LEFT_BY_BUDGET);
+      }
+      e.br(this.next);
+    }
+    if (!taken) return false;
+    e.end(taken);
+    return true;
+  }
+
+  /** Puts the address of the software TLB entry for VA into ENTRY. */
+  private tlbEntry(write: boolean): void {
+    const { e } = this;
+    e.get(VA).i64(12n).op(0x88, 0xa7).i32(TLB_ENTRIES - 1).op(0x71).i32(4).op(0x74);
+    e.get(write ? WRITE_TLB : READ_TLB).op(0x6a).tee(ENTRY);
+    e.mem(Op.i64Load, 0);
+  }
+
+  private load(s: Extract<Stmt, { s: 'load' }>): void {
+    const { e } = this;
+    const { size } = ACCESS[s.access];
+    this.node(s.address);
+    e.set(VA);
+    this.tlbEntry(false);
+    e.get(VA);
+    if (size > 1) e.i64(BigInt(size - 1)).op(0x7c);
+    e.i64(~0xfffn).op(0x83).op(0x51);
+    const hit = e.if();
+    e.get(VA).op(0xa7).get(ENTRY).mem(Op.i32Load, 8).op(0x6a);
+    e.mem(LOAD[s.access], 0).set(this.local(s.id, 'i64'));
+    e.else();
+    this.slow('loadSlow', accessCode(s.access));
+    e.i32(0).mem(Op.i64Load, this.base + STATE.value).set(this.local(s.id, 'i64'));
+    e.end(hit);
+  }
+
+  private store(s: Extract<Stmt, { s: 'store' }>): void {
+    const { e } = this;
+    const { size } = ACCESS[s.access];
+    this.node(s.address);
+    e.set(VA);
+    this.tlbEntry(true);
+    e.get(VA);
+    if (size > 1) e.i64(BigInt(size - 1)).op(0x7c);
+    e.i64(~0xfffn).op(0x83).op(0x51);
+    const hit = e.if();
+    e.get(VA).op(0xa7).get(ENTRY).mem(Op.i32Load, 8).op(0x6a);
+    this.node(s.value);
+    e.mem(STORE[size]!, 0);
+    e.else();
+    e.i32(0);
+    this.node(s.value);
+    e.mem(Op.i64Store, this.base + STATE.value);
+    this.slow('storeSlow', accessCode(s.access));
+    e.end(hit);
+  }
+
+  private host(s: Extract<Stmt, { s: 'host' }>): void {
+    const { e } = this;
+    this.node(s.address);
+    e.set(VA);
+    this.tlbEntry(s.write);
+    // The low bits stay in: a misaligned address never matches, and the slow path raises ALE.
+    e.get(VA).i64(~0xfffn | BigInt(s.size - 1)).op(0x83).op(0x51);
+    const hit = e.if();
+    e.get(VA).op(0xa7).get(ENTRY).mem(Op.i32Load, 8).op(0x6a).set(this.local(s.id, 'i32'));
+    e.else();
+    this.slow('hostSlow', s.size | (s.write ? HOST_WRITE : 0));
+    e.i32(0).mem(Op.i32Load, this.base + STATE.value).set(this.local(s.id, 'i32'));
+    e.end(hit);
+  }
+
+  /** The access at VA goes through TypeScript; anything but `next` leaves. */
+  private slow(helper: HelperName, code: number): void {
+    const { e } = this;
+    this.sync();
+    e.i32(0).get(VA).mem(Op.i64Store, this.base + STATE.va);
+    e.i32(code).call(helperIndex(helper)).tee(R);
+    const leave = e.if();
+    e.br(this.exit);
+    e.end(leave);
+  }
+
+  private call(s: Extract<Stmt, { s: 'call' }>): void {
+    const { e } = this;
+    s.args.forEach((arg, i) => {
+      e.i32(0);
+      this.node(arg);
+      e.mem(Op.i64Store, this.base + (i === 0 ? STATE.argA : STATE.argB));
+    });
+    this.sync();
+    e.i32(s.code).call(helperIndex(s.helper)).tee(AFTER);
+    // `leave` (2) lets the instruction finish its register writes first.
+    e.i32(1).op(0x71);
+    const stop = e.if();
+    e.get(AFTER).set(R).br(this.exit);
+    e.end(stop);
+    e.i32(0).mem(Op.i64Load, this.base + STATE.value).set(this.local(s.id, 'i64'));
+  }
+
+  private local(id: number, ty: Ty): number {
+    let index = this.values.get(id);
+    if (index === undefined) {
+      index = this.locals.take(ty);
+      this.values.set(id, index);
+    }
+    return index;
+  }
+
+  /** Pushes register number × 8 of an operand. */
+  private gprAddress(which: 'rd' | 'rj' | 'rk'): void {
+    this.e.get(P).mem(Op.i32Load8U, GPR_PLACE[which]);
+  }
+
+  private node(n: Node): void {
+    const { e } = this;
+    switch (n.k) {
+      case 'const':
+        if (n.ty === 'i64') e.i64(n.value);
+        else e.i32(Number(n.value));
+        return;
+      case 'gpr':
+        this.gprAddress(n.which);
+        e.mem(Op.i64Load, this.base + STATE.gpr);
+        return;
+      case 'imm': {
+        const place = immediatePlace(n.operand);
+        e.get(P).mem(place.bytes === 1 ? Op.i64Load8U : Op.i64Load32S, place.offset);
+        return;
+      }
+      case 'pc':
+        this.pcOf(0);
+        return;
+      case 'local':
+        e.get(this.local(n.id, n.ty));
+        return;
+      case 'state':
+        e.i32(0).mem(n.ty === 'i64' ? Op.i64Load : Op.i32Load, this.base + STATE[n.field]);
+        return;
+      case 'op':
+        for (const a of n.args) this.node(a);
+        e.op(n.opcode);
+        return;
+      case 'select':
+        this.node(n.a);
+        this.node(n.b);
+        this.node(n.cond);
+        e.op(Op.select);
+        return;
+    }
+  }
+}

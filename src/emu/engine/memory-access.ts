@@ -1,0 +1,176 @@
+/**
+ * The slow path of loads, stores and atomics: translation, watchpoints, devices, page-crossing accesses, code pages.
+ * Values travel through STATE.va and STATE.value; a translation that ends in RAM is left in the software TLB.
+ */
+import type { Cpu } from '../cpu/cpu.ts';
+import { CSR } from '../cpu/csr-table.ts';
+import { deliver } from '../cpu/exceptions.ts';
+import { STATE } from '../cpu/layout.ts';
+import type { Ram } from '../board/ram.ts';
+import type { Bus } from '../devices/bus.ts';
+import { After, type AfterValue } from '../isa/helpers.ts';
+import { ACCESS } from '../isa/semantics.ts';
+import { LOAD, STORE, translate } from '../mmu/translate.ts';
+import type { EngineHooks } from './hooks.ts';
+import { accessByCode, HOST_WRITE } from './interpreter.ts';
+import type { UopCache } from './uop-cache.ts';
+
+export class MemoryAccess {
+  private readonly cpu: Cpu;
+  private readonly ram: Ram;
+  private readonly bus: Bus;
+  private readonly uops: UopCache;
+  private readonly word: () => number;
+  hooks: EngineHooks = {};
+
+  /** `word` reads the instruction that runs, for BADI. */
+  constructor(cpu: Cpu, ram: Ram, bus: Bus, uops: UopCache, word: () => number) {
+    this.cpu = cpu;
+    this.ram = ram;
+    this.bus = bus;
+    this.uops = uops;
+    this.word = word;
+  }
+
+  load(code: number): AfterValue {
+    const { cpu } = this;
+    const { size, signed } = ACCESS[accessByCode(code)];
+    const lo = cpu.stateI32('va');
+    const hi = cpu.stateHi('va');
+    const bad = this.before(lo, hi, size, false);
+    if (bad !== undefined) return bad;
+    const inPage = (lo & 0xfff) + size <= 0x1000;
+    const pa = translate(cpu, lo, hi, LOAD, this.word());
+    if (pa < 0) return After.jumped;
+    if (!inPage) return this.loadAcross(pa, lo, hi, size, signed);
+    const host = this.ram.host(pa);
+    if (host >= 0) {
+      this.fill(false, lo, hi, pa);
+      this.result(this.readHost(host, size, 0), this.readHost(host, size, 4), size, signed);
+      return After.next;
+    }
+    if (!this.bus.read(pa, size)) return this.noDevice(lo, hi);
+    this.result(this.bus.lo, this.bus.hi, size, signed);
+    return After.next;
+  }
+
+  store(code: number): AfterValue {
+    const { cpu } = this;
+    const { size } = ACCESS[accessByCode(code)];
+    const lo = cpu.stateI32('va');
+    const hi = cpu.stateHi('va');
+    const bad = this.before(lo, hi, size, true);
+    if (bad !== undefined) return bad;
+    const pa = translate(cpu, lo, hi, STORE, this.word());
+    if (pa < 0) return After.jumped;
+    if ((lo & 0xfff) + size > 0x1000) return this.storeAcross(pa, lo, hi, size);
+    const host = this.ram.host(pa);
+    const value = cpu.base + STATE.value;
+    if (host >= 0) {
+      this.fill(true, lo, hi, pa);
+      this.uops.written(pa, size);
+      cpu.mem.u8.copyWithin(host, value, value + size);
+      return After.next;
+    }
+    if (!this.bus.write(pa, size, cpu.stateI32('value'), cpu.stateHi('value'))) return this.noDevice(lo, hi);
+    // The device may have raised an interrupt or stopped the machine.
+    return After.leave;
+  }
+
+  /** Place of a naturally aligned access for LL/SC and atomics. */
+  host(code: number): AfterValue {
+    const { cpu } = this;
+    const size = code & 0xf;
+    const write = (code & HOST_WRITE) !== 0;
+    const lo = cpu.stateI32('va');
+    const hi = cpu.stateHi('va');
+    if (lo & (size - 1)) return deliver(cpu, 'ALE', { badv: { lo, hi }, badi: this.word() });
+    if (this.hooks.watch?.(cpu, lo, hi, size, write)) return After.notExecuted;
+    const pa = translate(cpu, lo, hi, write ? STORE : LOAD, this.word());
+    if (pa < 0) return After.jumped;
+    const host = this.ram.host(pa);
+    // Devices do not take part in atomic transactions: the bus answers with an error.
+    if (host < 0) return this.noDevice(lo, hi);
+    this.fill(write, lo, hi, pa);
+    if (write) this.uops.written(pa, size);
+    cpu.setStateI32('value', host);
+    return After.next;
+  }
+
+  /** Alignment check by MISC.ALCLn, and watchpoints. */
+  private before(lo: number, hi: number, size: number, write: boolean): AfterValue | undefined {
+    const { cpu } = this;
+    if (lo & (size - 1) && (cpu.csr.lo(CSR.MISC) >> (12 + cpu.plv)) & 1)
+      return deliver(cpu, 'ALE', { badv: { lo, hi }, badi: this.word() });
+    return this.hooks.watch?.(cpu, lo, hi, size, write) ? After.notExecuted : undefined;
+  }
+
+  private noDevice(lo: number, hi: number): AfterValue {
+    return deliver(this.cpu, 'ADEM', { badv: { lo, hi }, badi: this.word() });
+  }
+
+  /** Leaves a RAM translation in the software TLB unless every access to the page must come here. */
+  private fill(write: boolean, lo: number, hi: number, pa: number): void {
+    const page = pa - (pa % 0x1000);
+    if (write && this.uops.hasCode(page)) return;
+    if (this.hooks.watchesPage?.(this.cpu, lo, hi)) return;
+    this.cpu.fast.fillData(write, lo, hi, this.ram.host(page));
+  }
+
+  /** Bytes `from`.. of a little-endian value in linear memory, as a 32-bit half. */
+  private readHost(at: number, size: number, from: number): number {
+    const { u8 } = this.cpu.mem;
+    let v = 0;
+    for (let k = from; k < Math.min(size, from + 4); k++) v |= u8[at + k]! << (8 * (k - from));
+    return v;
+  }
+
+  /** Extends a value of `size` bytes into the result slot. */
+  private result(lo: number, hi: number, size: number, signed: boolean): void {
+    if (size === 8) this.cpu.setState64('value', lo, hi);
+    else {
+      const shift = 32 - 8 * size;
+      const v = signed ? (lo << shift) >> shift : (lo << shift) >>> shift;
+      this.cpu.setState64('value', v, signed ? v >> 31 : 0);
+    }
+  }
+
+  /** The second page of an access that crosses into it: its virtual address as halves. */
+  private static nextPage(lo: number, hi: number): { lo: number; hi: number } {
+    const next = ((lo & ~0xfff) >>> 0) + 0x1000;
+    return { lo: next | 0, hi: (hi + (next >= 0x100000000 ? 1 : 0)) | 0 };
+  }
+
+  private loadAcross(pa: number, lo: number, hi: number, size: number, signed: boolean): AfterValue {
+    const first = 0x1000 - (lo & 0xfff);
+    const next = MemoryAccess.nextPage(lo, hi);
+    const pa2 = translate(this.cpu, next.lo, next.hi, LOAD, this.word());
+    if (pa2 < 0) return After.jumped;
+    let vLo = 0;
+    let vHi = 0;
+    for (let k = 0; k < size; k++) {
+      const at = this.ram.host(k < first ? pa + k : pa2 + k - first);
+      if (at < 0) return this.noDevice(lo, hi);
+      const byte = this.cpu.mem.u8[at]!;
+      if (k < 4) vLo |= byte << (8 * k);
+      else vHi |= byte << (8 * (k - 4));
+    }
+    this.result(vLo, vHi, size, signed);
+    return After.next;
+  }
+
+  private storeAcross(pa: number, lo: number, hi: number, size: number): AfterValue {
+    const first = 0x1000 - (lo & 0xfff);
+    const next = MemoryAccess.nextPage(lo, hi);
+    const pa2 = translate(this.cpu, next.lo, next.hi, STORE, this.word());
+    if (pa2 < 0) return After.jumped;
+    if (!this.ram.has(pa) || !this.ram.has(pa2)) return this.noDevice(lo, hi);
+    const value = this.cpu.base + STATE.value;
+    for (let k = 0; k < size; k++) {
+      const at = k < first ? pa + k : pa2 + k - first;
+      this.uops.written(at, 1);
+      this.cpu.mem.u8[this.ram.host(at)] = this.cpu.mem.u8[value + k]!;
+    }
+    return After.next;
+  }
+}

@@ -1,0 +1,132 @@
+import { UOP_BYTES, UOP_PAGE_BYTES, UOP_PAGES, UOPS_PER_PAGE, PAGE, uopBase } from '../cpu/layout.ts';
+import type { LinearMemory } from '../cpu/linear-memory.ts';
+import { decode } from '../isa/decoder.ts';
+import { type HandlerMap, PSEUDO, writeUop } from './uop.ts';
+
+/** Decoded instructions of one physical page. */
+export interface UopPage {
+  readonly base: number;
+  /** Physical address, and place in linear memory, of the instruction words. */
+  readonly pa: number;
+  readonly host: number;
+  /** Positions (0..1023) where a breakpoint stands; the page then serves one virtual page of one world only. */
+  readonly breakAt: ReadonlySet<number> | undefined;
+}
+
+const DECODE_AHEAD = 32;
+
+/**
+ * The pool of decoded pages, shared by all CPUs. Pages decode lazily, an instruction run at a time; a write to a page
+ * makes just the written words undecoded again, so code is never stale.
+ */
+export class UopCache {
+  private readonly mem: LinearMemory;
+  private readonly map: HandlerMap;
+  private readonly start: number;
+  private readonly slots: (UopPage | undefined)[] = [];
+  private readonly free: number[] = [];
+  private readonly byPa = new Map<number, UopPage[]>();
+  /** Called when fetch translations of all CPUs must go because pages are taken away. */
+  private readonly dropFetches: () => void;
+  /** Called when a page begins to hold code: cached write translations to it must go. */
+  private readonly protect: (host: number) => void;
+  private readonly decodeHandler = PSEUDO.indexOf('decode');
+
+  constructor(mem: LinearMemory, map: HandlerMap, cpus: number, dropFetches: () => void, protect: (host: number) => void) {
+    this.mem = mem;
+    this.map = map;
+    this.start = uopBase(cpus);
+    this.dropFetches = dropFetches;
+    this.protect = protect;
+  }
+
+  /** True when the page at `pa` (page-aligned) holds decoded code. */
+  hasCode(pa: number): boolean {
+    return this.byPa.has(pa);
+  }
+
+  /** The decoded page of physical page `pa`, made when missing. */
+  page(pa: number, host: number, breakAt: ReadonlySet<number> | undefined): UopPage {
+    let pages = this.byPa.get(pa);
+    if (pages && !breakAt) {
+      const plain = pages.find((p) => !p.breakAt);
+      if (plain) return plain;
+    }
+    let slot = this.free.pop();
+    if (slot === undefined && this.slots.length < UOP_PAGES) slot = this.slots.length;
+    if (slot === undefined) {
+      this.clear();
+      slot = 0;
+      pages = undefined;
+    }
+    const page: UopPage = { base: this.start + slot * UOP_PAGE_BYTES, pa, host, breakAt };
+    this.slots[slot] = page;
+    this.mem.u8.fill(0, page.base, page.base + UOP_PAGE_BYTES);
+    this.mem.u16[(page.base + UOPS_PER_PAGE * UOP_BYTES) >> 1] = PSEUDO.indexOf('pageEnd');
+    if (pages) pages.push(page);
+    else {
+      this.byPa.set(pa, [page]);
+      this.protect(host);
+    }
+    return page;
+  }
+
+  /** The page that a micro-op address lies in. */
+  pageOf(p: number): UopPage {
+    return this.slots[Math.floor((p - this.start) / UOP_PAGE_BYTES)]!;
+  }
+
+  /** Decodes the micro-op at `p` and what follows it in a straight line. */
+  decode(p: number): void {
+    const page = this.pageOf(p);
+    const { u8, u16, i32, u32 } = this.mem;
+    const first = (p - page.base) / UOP_BYTES;
+    const end = Math.min(first + DECODE_AHEAD, UOPS_PER_PAGE);
+    for (let i = first; i < end; i++) {
+      const at = page.base + i * UOP_BYTES;
+      if (u16[at >> 1] !== this.decodeHandler) return;
+      if (page.breakAt?.has(i)) {
+        u16[at >> 1] = PSEUDO.indexOf('breakpoint');
+        return;
+      }
+      const word = u32[(page.host + i * 4) >> 2]!;
+      const row = decode(word);
+      if (!row) {
+        u16[at >> 1] = PSEUDO.indexOf('ine');
+        return;
+      }
+      if (writeUop(this.map, row, word, i, at, u8, u16, i32)) return;
+    }
+  }
+
+  /** Bytes at physical `pa` are about to change. */
+  written(pa: number, size: number): void {
+    const pageAddress = pa - (pa % PAGE);
+    const pages = this.byPa.get(pageAddress);
+    if (!pages) return;
+    const first = Math.floor((pa - pageAddress) / 4);
+    const last = Math.min(UOPS_PER_PAGE - 1, Math.floor((pa + size - 1 - pageAddress) / 4));
+    for (const page of pages)
+      for (let i = first; i <= last; i++) this.mem.u16[(page.base + i * UOP_BYTES) >> 1] = this.decodeHandler;
+  }
+
+  /** Breakpoints have changed: pages that carry some are given back. */
+  dropBreakpointPages(): void {
+    for (const [pa, pages] of this.byPa) {
+      const keep = pages.filter((p) => !p.breakAt);
+      if (keep.length === pages.length) continue;
+      for (const p of pages) if (p.breakAt) this.free.push((p.base - this.start) / UOP_PAGE_BYTES);
+      if (keep.length) this.byPa.set(pa, keep);
+      else this.byPa.delete(pa);
+    }
+    this.dropFetches();
+  }
+
+  /** Forgets all decoded code. */
+  clear(): void {
+    this.byPa.clear();
+    this.slots.length = 0;
+    this.free.length = 0;
+    this.dropFetches();
+  }
+}

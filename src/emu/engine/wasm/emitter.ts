@@ -1,0 +1,138 @@
+import { Bytes } from './module.ts';
+import { Op, type Ty, VOID_BLOCK } from './opcodes.ts';
+
+/**
+ * Writes one function body. Blocks are addressed by label objects; the emitter turns them into relative depths.
+ */
+export class Emitter {
+  readonly bytes = new Bytes();
+  private readonly open: Label[] = [];
+
+  op(...bytes: number[]): this {
+    this.bytes.u8(...bytes);
+    return this;
+  }
+
+  get(local: number): this {
+    this.bytes.u8(Op.localGet).uleb(local);
+    return this;
+  }
+
+  set(local: number): this {
+    this.bytes.u8(Op.localSet).uleb(local);
+    return this;
+  }
+
+  tee(local: number): this {
+    this.bytes.u8(Op.localTee).uleb(local);
+    return this;
+  }
+
+  i32(value: number): this {
+    this.bytes.u8(Op.i32Const).sleb(value | 0);
+    return this;
+  }
+
+  i64(value: bigint): this {
+    this.bytes.u8(Op.i64Const).sleb(value);
+    return this;
+  }
+
+  /** A load or store with a static offset; alignment hint 0 (unaligned is legal and as fast). */
+  mem(opcode: number, offset: number): this {
+    this.bytes.u8(opcode, 0).uleb(offset);
+    return this;
+  }
+
+  call(func: number): this {
+    this.bytes.u8(Op.call).uleb(func);
+    return this;
+  }
+
+  block(): Label {
+    return this.begin(Op.block);
+  }
+
+  loop(): Label {
+    return this.begin(Op.loop);
+  }
+
+  if(): Label {
+    return this.begin(Op.if);
+  }
+
+  else(): this {
+    return this.op(Op.else);
+  }
+
+  end(label: Label): this {
+    if (this.open.pop() !== label) throw new Error('emitter: blocks end in the wrong order');
+    return this.op(Op.end);
+  }
+
+  br(label: Label): this {
+    this.bytes.u8(Op.br).uleb(this.depth(label));
+    return this;
+  }
+
+  brIf(label: Label): this {
+    this.bytes.u8(Op.brIf).uleb(this.depth(label));
+    return this;
+  }
+
+  brTable(labels: readonly Label[], otherwise: Label): this {
+    this.bytes.u8(Op.brTable).uleb(labels.length);
+    for (const l of labels) this.bytes.uleb(this.depth(l));
+    this.bytes.uleb(this.depth(otherwise));
+    return this;
+  }
+
+  private begin(opcode: number): Label {
+    const label: Label = {};
+    this.open.push(label);
+    this.bytes.u8(opcode, VOID_BLOCK);
+    return label;
+  }
+
+  private depth(label: Label): number {
+    const index = this.open.lastIndexOf(label);
+    if (index < 0) throw new Error('emitter: branch to a block that is not open');
+    return this.open.length - 1 - index;
+  }
+}
+
+/** Identity of an open block. */
+export type Label = Record<never, never>;
+
+/** Hands out local variables by type; `reset` makes all of them free again (locals are reused by handlers). */
+export class Locals {
+  private readonly types: Ty[] = [];
+  private readonly used: Record<Ty, number> = { i32: 0, i64: 0 };
+  private readonly pool: Record<Ty, number[]> = { i32: [], i64: [] };
+  private readonly first: number;
+
+  /** `first`: index of the first local after the function's parameters and fixed locals. */
+  constructor(first: number) {
+    this.first = first;
+  }
+
+  take(ty: Ty): number {
+    const n = this.used[ty]++;
+    const known = this.pool[ty][n];
+    if (known !== undefined) return known;
+    const index = this.first + this.types.length;
+    this.types.push(ty);
+    this.pool[ty].push(index);
+    return index;
+  }
+
+  reset(): void {
+    this.used.i32 = 0;
+    this.used.i64 = 0;
+  }
+
+  /** Types of all locals handed out, in index order. */
+  all(): readonly Ty[] {
+    return this.types;
+  }
+}

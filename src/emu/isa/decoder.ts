@@ -1,0 +1,36 @@
+import { operandValue, type Row } from './row.ts';
+import { ROWS } from './table/index.ts';
+
+interface Group {
+  readonly mask: number;
+  readonly rows: Map<number, Row[]>;
+}
+
+/** Rows by the six major opcode bits, then by mask. A row whose mask leaves major bits open would be a table defect. */
+const BUCKETS: readonly Group[][] = (() => {
+  const buckets: Group[][] = Array.from({ length: 64 }, () => []);
+  for (const row of ROWS) {
+    const bucket = buckets[row.match >>> 26]!;
+    let group = bucket.find((g) => g.mask === row.mask);
+    if (!group) {
+      group = { mask: row.mask, rows: new Map() };
+      bucket.push(group);
+    }
+    const rows = group.rows.get(row.match);
+    if (rows) rows.push(row);
+    else group.rows.set(row.match, [row]);
+  }
+  return buckets;
+})();
+
+const excluded = (row: Row, word: number): boolean =>
+  row.excludes.some((e) => operandValue(row, word, e.operand) === e.value);
+
+/** The row of an instruction word, or undefined when no instruction has that encoding. */
+export function decode(word: number): Row | undefined {
+  for (const group of BUCKETS[word >>> 26]!) {
+    const rows = group.rows.get((word & group.mask) >>> 0);
+    if (rows) for (const row of rows) if (row.excludes.length === 0 || !excluded(row, word)) return row;
+  }
+  return undefined;
+}

@@ -1,0 +1,26 @@
+/**
+ * Operations that instructions call in TypeScript: everything that touches CSRs, TLBs, worlds or devices.
+ * Arguments and result travel through the scratch slots of the CPU state (docs/ARCHITECTURE.md, "Helpers").
+ * A helper answers how the block goes on, see {@link After}.
+ */
+export const HELPERS = [
+  'raise', 'crc', 'cpucfg', 'rdtime', 'csrrd', 'csrwr', 'csrxchg', 'gcsrrd', 'gcsrwr', 'gcsrxchg', 'iocsrrd',
+  'iocsrwr', 'tlbsrch', 'tlbrd', 'tlbwr', 'tlbfill', 'tlbclr', 'tlbflush', 'gtlbsrch', 'gtlbrd', 'gtlbwr', 'gtlbfill',
+  'gtlbclr', 'gtlbflush', 'invtlb', 'lddir', 'ldpte', 'ertn', 'idle', 'cacop', 'hvcl', 'dbcl', 'break', 'ibar', 'loadSlow',
+  'storeSlow', 'hostSlow', 'fetchSlow', 'decode', 'breakpoint',
+] as const; // biome-ignore format: one list, many lines
+
+export type HelperName = (typeof HELPERS)[number];
+
+/** What a helper's return value means to the running block. */
+export const After = {
+  /** Go on with the same instruction. */
+  next: 0,
+  /** Leave; the instruction has not been executed (an exception or a stop is pending). */
+  notExecuted: 1,
+  /** Leave after the instruction; execution goes on at the next one. */
+  leave: 2,
+  /** Leave; the instruction is executed and the helper has set PC. */
+  jumped: 3,
+} as const;
+export type AfterValue = (typeof After)[keyof typeof After];

@@ -1,0 +1,134 @@
+import { type OperandKind, OPERANDS, type OperandName } from './operands.ts';
+import type { Semantics } from './semantics.ts';
+
+/** What an instruction does when the CPU is in guest mode (docs/lvz.md, "Instructions in guest mode"). */
+export type GuestRule =
+  /** Acts on the guest's own state. */
+  | 'native'
+  /** Raises GSPR in the host (after the privilege check). */
+  | 'GSPR'
+  /** Raises INE inside the guest. */
+  | 'INE';
+
+/** Instruction groups, as the manual and CPUCFG name them. */
+export type Extension = 'base' | 'crc' | 'lam' | 'privileged' | 'lvz';
+
+/** Flags that other layers need. */
+export interface RowFlags {
+  /** Needs PLV0; anything else raises IPE. */
+  readonly priv?: boolean;
+  readonly guest?: GuestRule;
+  readonly ext?: Extension;
+  /** rd equal to rj or rk (and not r0) raises INE (Vol. 1, 2.2.7.1). */
+  readonly distinct?: boolean;
+}
+
+/** A run of adjacent bits of one operand inside the word. */
+interface FieldPart {
+  readonly operand: OperandName;
+  /** Lowest bit inside the instruction word. */
+  readonly lo: number;
+  readonly width: number;
+  /** Lowest bit inside the operand's field. */
+  readonly from: number;
+}
+
+/** One instruction: its encoding, operands, flags and its only semantic definition. */
+export interface Row {
+  readonly name: string;
+  /** Encoding in the manual's notation, most significant bit first. */
+  readonly pattern: string;
+  readonly mask: number;
+  readonly match: number;
+  readonly parts: readonly FieldPart[];
+  /** Operands in assembly order. */
+  readonly operands: readonly OperandName[];
+  readonly priv: boolean;
+  readonly guest: GuestRule;
+  readonly ext: Extension;
+  readonly distinct: boolean;
+  /** Extra rule that the pattern cannot express: operand values that belong to another row. */
+  readonly excludes: readonly { operand: OperandName; value: number }[];
+  readonly define: (s: Semantics) => void;
+}
+
+const PART = /^([a-z][a-z0-9]*)(?:\[(\d+):(\d+)\])?$/;
+
+/**
+ * Builds a row. `pattern` lists, from bit 31 down, runs of 0/1 and operand names; an operand split over the word
+ * names its bits as `offs21[15:0]`. `asm` lists the operands in assembly order, `rj!=0` forms exclude a value.
+ * @throws Error when the pattern does not fill 32 bits or `asm` and pattern disagree: a defect of the table.
+ */
+export function row(
+  name: string,
+  pattern: string,
+  asm: string,
+  flags: RowFlags,
+  define: (s: Semantics) => void,
+): Row {
+  let bit = 32;
+  let mask = 0;
+  let match = 0;
+  const parts: FieldPart[] = [];
+  const excludes: { operand: OperandName; value: number }[] = [];
+  for (const token of pattern.split(' ').filter(Boolean)) {
+    if (/^[01]+$/.test(token)) {
+      for (const c of token) {
+        bit--;
+        mask |= 1 << bit;
+        if (c === '1') match |= 1 << bit;
+      }
+      continue;
+    }
+    const [base, ...notValues] = token.split('!=');
+    const m = PART.exec(base ?? '');
+    if (!m || !(m[1]! in OPERANDS)) throw new Error(`instruction table: ${name}: unknown field '${token}'`);
+    const operand = m[1] as OperandName;
+    const hi = m[2] === undefined ? OPERANDS[operand].width - 1 : Number(m[2]);
+    const from = m[3] === undefined ? 0 : Number(m[3]);
+    bit -= hi - from + 1;
+    parts.push({ operand, lo: bit, width: hi - from + 1, from });
+    for (const v of notValues) excludes.push({ operand, value: Number(v) });
+  }
+  if (bit !== 0) throw new Error(`instruction table: ${name}: pattern has ${32 - bit} bits, not 32`);
+  const operands = asm.split(/[ ,]+/).filter(Boolean) as OperandName[];
+  const named = new Set(parts.map((p) => p.operand));
+  if (operands.length !== named.size || operands.some((o) => !named.has(o)))
+    throw new Error(`instruction table: ${name}: operands '${asm}' do not match the pattern`);
+  return {
+    name,
+    pattern,
+    mask: mask >>> 0,
+    match: match >>> 0,
+    parts,
+    operands,
+    priv: flags.priv ?? false,
+    guest: flags.guest ?? 'native',
+    ext: flags.ext ?? 'base',
+    distinct: flags.distinct ?? false,
+    excludes,
+    define,
+  };
+}
+
+/** The value of `operand` in `word`: sign-extended, shifted and biased as the operand kind says. */
+export function operandValue(r: Row, word: number, operand: OperandName): number {
+  const kind: OperandKind = OPERANDS[operand];
+  let raw = 0;
+  for (const p of r.parts) {
+    if (p.operand === operand) raw |= ((word >>> p.lo) & ((1 << p.width) - 1)) << p.from;
+  }
+  if (kind.signed) raw = (raw << (32 - kind.width)) >> (32 - kind.width);
+  return raw * 2 ** (kind.shift ?? 0) + (kind.bias ?? 0);
+}
+
+/** The word of row `r` with the given operand values; the inverse of {@link operandValue}. */
+export function encodeRow(r: Row, values: Readonly<Partial<Record<OperandName, number>>>): number {
+  let word = r.match;
+  for (const p of r.parts) {
+    const kind: OperandKind = OPERANDS[p.operand];
+    const raw = ((values[p.operand] ?? 0) - (kind.bias ?? 0)) / 2 ** (kind.shift ?? 0);
+    word |= ((raw >> p.from) & ((1 << p.width) - 1)) << p.lo;
+  }
+  return word >>> 0;
+}

@@ -1,0 +1,278 @@
+import type { Ty } from '../engine/wasm/opcodes.ts';
+import { EXCEPTIONS, type ExceptionName } from '../cpu/exception-table.ts';
+import type { StateField } from '../cpu/layout.ts';
+import type { HelperName } from './helpers.ts';
+import type { OperandName } from './operands.ts';
+
+/**
+ * The language in which every instruction is defined once. A definition runs at start-up and records typed nodes;
+ * back ends (the interpreter today) walk the record. Rules, checked while recording: nothing that can leave may
+ * follow a register or state write, and a value with an effect is computed by a statement, once.
+ */
+
+/** Flag in the code of a `raise` call: its argument goes to BADV. */
+export const RAISE_WITH_BADV = 0x100;
+
+const BIN64 = {
+  add: 0x7c, sub: 0x7d, mul: 0x7e, div_s: 0x7f, div_u: 0x80, rem_s: 0x81, rem_u: 0x82, and: 0x83, or: 0x84,
+  xor: 0x85, shl: 0x86, shr_s: 0x87, shr_u: 0x88, rotl: 0x89, rotr: 0x8a,
+} as const; // biome-ignore format: opcode table
+const BIN32 = {
+  add: 0x6a, sub: 0x6b, mul: 0x6c, div_s: 0x6d, div_u: 0x6e, rem_s: 0x6f, rem_u: 0x70, and: 0x71, or: 0x72,
+  xor: 0x73, shl: 0x74, shr_s: 0x75, shr_u: 0x76, rotl: 0x77, rotr: 0x78,
+} as const; // biome-ignore format: opcode table
+const CMP64 = {
+  eq: 0x51, ne: 0x52, lt_s: 0x53, lt_u: 0x54, gt_s: 0x55, gt_u: 0x56, le_s: 0x57, le_u: 0x58, ge_s: 0x59, ge_u: 0x5a,
+} as const; // biome-ignore format: opcode table
+const CMP32 = {
+  eq: 0x46, ne: 0x47, lt_s: 0x48, lt_u: 0x49, gt_s: 0x4a, gt_u: 0x4b, le_s: 0x4c, le_u: 0x4d, ge_s: 0x4e, ge_u: 0x4f,
+} as const; // biome-ignore format: opcode table
+
+/** A typed expression without effects. */
+export type Node =
+  | { readonly k: 'const'; readonly ty: Ty; readonly value: bigint }
+  | { readonly k: 'gpr'; readonly ty: 'i64'; readonly which: 'rd' | 'rj' | 'rk' }
+  | { readonly k: 'imm'; readonly ty: 'i64'; readonly operand: OperandName }
+  | { readonly k: 'pc'; readonly ty: 'i64' }
+  | { readonly k: 'local'; readonly ty: Ty; readonly id: number }
+  | { readonly k: 'state'; readonly ty: Ty; readonly field: StateField }
+  | { readonly k: 'op'; readonly ty: Ty; readonly opcode: number; readonly args: readonly Node[] }
+  | { readonly k: 'select'; readonly ty: Ty; readonly cond: Node; readonly a: Node; readonly b: Node };
+
+/** Memory access kinds: size in bytes and extension of a load. */
+export const ACCESS = {
+  b: { size: 1, signed: true },
+  bu: { size: 1, signed: false },
+  h: { size: 2, signed: true },
+  hu: { size: 2, signed: false },
+  w: { size: 4, signed: true },
+  wu: { size: 4, signed: false },
+  d: { size: 8, signed: true },
+} as const;
+export type Access = keyof typeof ACCESS;
+
+/** An effect, in program order. */
+export type Stmt =
+  | { readonly s: 'let'; readonly id: number; readonly ty: Ty; readonly value: Node }
+  | { readonly s: 'setRd'; readonly value: Node }
+  | { readonly s: 'setRj'; readonly value: Node }
+  | { readonly s: 'setRa'; readonly value: Node }
+  | { readonly s: 'setState'; readonly field: StateField; readonly value: Node }
+  | { readonly s: 'load'; readonly id: number; readonly access: Access; readonly address: Node }
+  | { readonly s: 'store'; readonly access: Access; readonly address: Node; readonly value: Node }
+  | { readonly s: 'host'; readonly id: number; readonly size: number; readonly write: boolean; readonly address: Node }
+  | { readonly s: 'peek'; readonly id: number; readonly access: Access; readonly host: Node }
+  | { readonly s: 'poke'; readonly access: Access; readonly host: Node; readonly value: Node }
+  | { readonly s: 'call'; readonly id: number; readonly helper: HelperName; readonly code: number; readonly args: readonly Node[] }
+  | { readonly s: 'if'; readonly cond: Node; readonly then: readonly Stmt[]; readonly else: readonly Stmt[] }
+  | { readonly s: 'branch'; readonly cond: Node | undefined; readonly operand: OperandName }
+  | { readonly s: 'jump'; readonly target: Node }; // biome-ignore format: one variant a line
+
+const op = (ty: Ty, opcode: number, ...args: Node[]): Node => ({ k: 'op', ty, opcode, args });
+
+function same(a: Node, b: Node): Ty {
+  if (a.ty !== b.ty) throw new Error(`semantics: operand types differ: ${a.ty} and ${b.ty}`);
+  return a.ty;
+}
+
+const binary =
+  (name: keyof typeof BIN64) =>
+  (a: Node, b: Node): Node =>
+    op(same(a, b), a.ty === 'i64' ? BIN64[name] : BIN32[name], a, b);
+const compare =
+  (name: keyof typeof CMP64) =>
+  (a: Node, b: Node): Node => {
+    const ty = same(a, b);
+    return op('i32', ty === 'i64' ? CMP64[name] : CMP32[name], a, b);
+  };
+const unary =
+  (op64: number, op32: number) =>
+  (a: Node): Node =>
+    op(a.ty, a.ty === 'i64' ? op64 : op32, a);
+
+/** 64-bit and 32-bit literals. */
+export const c64 = (v: number | bigint): Node => ({ k: 'const', ty: 'i64', value: BigInt.asIntN(64, BigInt(v)) });
+export const c32 = (v: number): Node => ({ k: 'const', ty: 'i32', value: BigInt(v | 0) });
+
+export const add = binary('add');
+export const sub = binary('sub');
+export const mul = binary('mul');
+export const divS = binary('div_s');
+export const divU = binary('div_u');
+export const remS = binary('rem_s');
+export const remU = binary('rem_u');
+export const and = binary('and');
+export const or = binary('or');
+export const xor = binary('xor');
+export const shl = binary('shl');
+export const shrS = binary('shr_s');
+export const shrU = binary('shr_u');
+export const rotr = binary('rotr');
+export const eq = compare('eq');
+export const ne = compare('ne');
+export const ltS = compare('lt_s');
+export const ltU = compare('lt_u');
+export const gtS = compare('gt_s');
+export const gtU = compare('gt_u');
+export const leS = compare('le_s');
+export const geS = compare('ge_s');
+export const geU = compare('ge_u');
+export const clz = unary(0x79, 0x67);
+export const ctz = unary(0x7a, 0x68);
+/** 1 when the value is zero, as i32. */
+export const isZero = (a: Node): Node => op('i32', a.ty === 'i64' ? 0x50 : 0x45, a);
+/** Low 32 bits. */
+export const w = (a: Node): Node => op('i32', 0xa7, a);
+/** 32 bits to 64, sign-extended; 32 bits to 64, zero-extended. */
+export const sx = (a: Node): Node => op('i64', 0xac, a);
+export const zx = (a: Node): Node => op('i64', 0xad, a);
+/** Sign extension of the low 8, 16 and 32 bits inside 64. */
+export const ext8 = (a: Node): Node => op('i64', 0xc2, a);
+export const ext16 = (a: Node): Node => op('i64', 0xc3, a);
+export const ext32 = (a: Node): Node => op('i64', 0xc4, a);
+export const not = (a: Node): Node => xor(a, a.ty === 'i64' ? c64(-1) : c32(-1));
+/** `cond` (i32) chooses between `a` (true) and `b`. */
+export const sel = (cond: Node, a: Node, b: Node): Node => ({ k: 'select', ty: same(a, b), cond, a, b });
+
+/** Records one definition. */
+export class Semantics {
+  private stmts: Stmt[] = [];
+  private nextLocal = 0;
+  private wrote = false;
+
+  /** Runs `define` and returns its statements, in order. */
+  static record(define: (s: Semantics) => void): readonly Stmt[] {
+    const s = new Semantics();
+    define(s);
+    return s.stmts;
+  }
+
+  /** Register sources. `rdv` is the old value of rd. */
+  readonly rj: Node = { k: 'gpr', ty: 'i64', which: 'rj' };
+  readonly rk: Node = { k: 'gpr', ty: 'i64', which: 'rk' };
+  readonly rdv: Node = { k: 'gpr', ty: 'i64', which: 'rd' };
+  /** Address of this instruction. */
+  readonly pc: Node = { k: 'pc', ty: 'i64' };
+
+  set rd(value: Node) {
+    this.wrote = true;
+    this.stmts.push({ s: 'setRd', value });
+  }
+
+  /** Writes the register of the rj field (rdtime returns two values). */
+  setRj(value: Node): void {
+    this.wrote = true;
+    this.stmts.push({ s: 'setRj', value });
+  }
+
+  /** Writes r1, the link register of `bl`. */
+  set ra(value: Node) {
+    this.wrote = true;
+    this.stmts.push({ s: 'setRa', value });
+  }
+
+  /** An immediate operand as a 64-bit value known at decode time. */
+  imm(operand: OperandName): Node {
+    return { k: 'imm', ty: 'i64', operand };
+  }
+
+  /** Evaluates once. */
+  let(value: Node): Node {
+    const id = this.nextLocal++;
+    this.stmts.push({ s: 'let', id, ty: value.ty, value });
+    return { k: 'local', ty: value.ty, id };
+  }
+
+  state(field: StateField, ty: Ty): Node {
+    return { k: 'state', ty, field };
+  }
+
+  setState(field: StateField, value: Node): void {
+    this.wrote = true;
+    this.stmts.push({ s: 'setState', field, value });
+  }
+
+  /** Loads from a virtual address, extended to 64 bits. May leave. */
+  ld(access: Access, address: Node): Node {
+    const id = this.leaving();
+    this.stmts.push({ s: 'load', id, access, address });
+    return { k: 'local', ty: 'i64', id };
+  }
+
+  /** Stores the low bits of `value` at a virtual address. May leave. */
+  st(access: Access, address: Node, value: Node): void {
+    this.leaving();
+    this.stmts.push({ s: 'store', access, address, value });
+  }
+
+  /** The place in linear memory of a naturally aligned RAM access (ALE otherwise). May leave. */
+  host(size: number, address: Node, write: boolean): Node {
+    const id = this.leaving();
+    this.stmts.push({ s: 'host', id, size, write, address });
+    return { k: 'local', ty: 'i32', id };
+  }
+
+  /** Reads linear memory at a place from {@link host}, extended to 64 bits. */
+  peek(access: Access, host: Node): Node {
+    const id = this.nextLocal++;
+    this.stmts.push({ s: 'peek', id, access, host });
+    return { k: 'local', ty: 'i64', id };
+  }
+
+  /** Writes linear memory at a place from {@link host}. */
+  poke(access: Access, host: Node, value: Node): void {
+    this.wrote = true;
+    this.stmts.push({ s: 'poke', access, host, value });
+  }
+
+  /** Passes a third value to the next helper call; a scratch slot, so the call may still leave. */
+  pass(value: Node): void {
+    this.stmts.push({ s: 'setState', field: 'va', value });
+  }
+
+  /** Calls a helper with up to two 64-bit values and a literal `code`; its result is 64 bits. May leave. */
+  call(helper: HelperName, code: number, ...args: Node[]): Node {
+    const id = this.leaving();
+    this.stmts.push({ s: 'call', id, helper, code, args });
+    return { k: 'local', ty: 'i64', id };
+  }
+
+  /** Raises the exception `name`, with BADV if given; the instruction is not executed. */
+  raise(name: ExceptionName, badv?: Node): void {
+    const index = EXCEPTIONS.findIndex((e) => e.name === name);
+    if (badv) this.call('raise', index | RAISE_WITH_BADV, badv);
+    else this.call('raise', index);
+  }
+
+  /** `cond` is an i32; the branches are recorded each on its own. */
+  if(cond: Node, then: () => void, otherwise?: () => void): void {
+    const outer = this.stmts;
+    const before = this.wrote;
+    const record = (body?: () => void): { list: Stmt[]; wrote: boolean } => {
+      this.stmts = [];
+      this.wrote = before;
+      body?.();
+      return { list: this.stmts, wrote: this.wrote };
+    };
+    const a = record(then);
+    const b = record(otherwise);
+    this.stmts = outer;
+    this.wrote = a.wrote || b.wrote;
+    this.stmts.push({ s: 'if', cond, then: a.list, else: b.list });
+  }
+
+  /** Branches by the offset operand, always or when `cond` holds. Ends the block. */
+  br(operand: OperandName, cond?: Node): void {
+    this.stmts.push({ s: 'branch', cond, operand });
+  }
+
+  /** Jumps to a computed address. Ends the block. */
+  jr(target: Node): void {
+    this.stmts.push({ s: 'jump', target });
+  }
+
+  private leaving(): number {
+    if (this.wrote) throw new Error('semantics: something that may leave follows a write');
+    return this.nextLocal++;
+  }
+}

@@ -1,0 +1,140 @@
+import { FETCH_ENTRIES, STATE, TLB_ENTRIES, TLB_SET_BYTES, TLB_SETS, TLB_SETS_OFFSET } from '../cpu/layout.ts';
+import { shr } from './tlb.ts';
+
+/**
+ * The software TLB that running code reads: per translation context a set of three direct-mapped arrays (read, write,
+ * fetch) with ready-made places in linear memory. Changing world, address space or privilege level selects another set
+ * and clears nothing; what makes a cached translation wrong clears exactly the sets it may be in.
+ *
+ * A context is (guest mode, GID, ASID, PLV, DA/PG) and the direct mapping windows, packed into two numbers.
+ */
+export class FastTlb {
+  private readonly i32: Int32Array;
+  private readonly u8: Uint8Array;
+  private readonly base: number;
+  private readonly keyA = new Float64Array(TLB_SETS).fill(-1);
+  private readonly keyB = new Float64Array(TLB_SETS).fill(-1);
+  private readonly gid = new Int16Array(TLB_SETS).fill(-1);
+  private readonly used = new Float64Array(TLB_SETS);
+  private clock = 0;
+  private readonly stateIndex: number;
+  /** Byte offset of the set in use. */
+  current: number;
+
+  /** `stateBase`: the CPU's state page, which holds the array offsets for generated code. */
+  constructor(u8: Uint8Array, i32: Int32Array, stateBase: number) {
+    this.u8 = u8;
+    this.i32 = i32;
+    this.base = stateBase + TLB_SETS_OFFSET;
+    this.stateIndex = stateBase >> 2;
+    this.current = this.base;
+    this.clearAll();
+  }
+
+  /**
+   * Makes the set of a context current.
+   * @param gid the context's GID in guest mode, −1 in host mode
+   */
+  select(keyA: number, keyB: number, gid: number): void {
+    let oldest = 0;
+    let set = -1;
+    for (let i = 0; i < TLB_SETS; i++) {
+      if (this.keyA[i] === keyA && this.keyB[i] === keyB) {
+        set = i;
+        break;
+      }
+      if (this.used[i]! < this.used[oldest]!) oldest = i;
+    }
+    if (set < 0) {
+      set = oldest;
+      this.clear(set);
+      this.keyA[set] = keyA;
+      this.keyB[set] = keyB;
+      this.gid[set] = gid;
+    }
+    this.used[set] = ++this.clock;
+    this.current = this.base + set * TLB_SET_BYTES;
+    this.i32[this.stateIndex + (STATE.readTlb >> 2)] = this.current;
+    this.i32[this.stateIndex + (STATE.writeTlb >> 2)] = this.current + TLB_ENTRIES * 16;
+    this.i32[this.stateIndex + (STATE.fetchTlb >> 2)] = this.current + 2 * TLB_ENTRIES * 16;
+  }
+
+  /** Caches a data translation of the current context. `host`: place in linear memory of the page's first byte. */
+  fillData(write: boolean, vaLo: number, vaHi: number, host: number): void {
+    const pageLo = vaLo & ~0xfff;
+    const i = (this.current + (write ? TLB_ENTRIES * 16 : 0) + ((vaLo >>> 12) & (TLB_ENTRIES - 1)) * 16) >> 2;
+    this.i32[i] = pageLo;
+    this.i32[i + 1] = vaHi;
+    this.i32[i + 2] = (host - pageLo) | 0;
+  }
+
+  /** Caches a fetch translation. `uops`: place of the page's micro-operations. */
+  fillFetch(vaLo: number, vaHi: number, uops: number): void {
+    const i = (this.current + 2 * TLB_ENTRIES * 16 + ((vaLo >>> 12) & (FETCH_ENTRIES - 1)) * 16) >> 2;
+    this.i32[i] = vaLo & ~0xfff;
+    this.i32[i + 1] = vaHi;
+    this.i32[i + 2] = uops;
+  }
+
+  /** The micro-operations of the page of an address in the current context, or −1. */
+  fetchEntry(vaLo: number, vaHi: number): number {
+    const i = (this.current + 2 * TLB_ENTRIES * 16 + ((vaLo >>> 12) & (FETCH_ENTRIES - 1)) * 16) >> 2;
+    return this.i32[i] === (vaLo & ~0xfff) && this.i32[i + 1] === vaHi ? this.i32[i + 2]! : -1;
+  }
+
+  /** Drops everything: all contexts. */
+  clearAll(): void {
+    this.u8.fill(0xff, this.base, this.base + TLB_SETS * TLB_SET_BYTES);
+  }
+
+  /** Drops the contexts of one guest (`gid` >= 0), or those of the host (−1). */
+  clearWorld(gid: number): void {
+    for (let i = 0; i < TLB_SETS; i++) if (this.gid[i] === gid) this.clear(i);
+  }
+
+  /** Drops the pages of one entry (a pair of 2^ps pages at page pair `vppn`) in the contexts of a world. */
+  clearPages(gid: number, vppn: number, ps: number): void {
+    const count = 2 ** (ps - 11);
+    if (count > 64) {
+      this.clearWorld(gid);
+      return;
+    }
+    const first = shr(vppn, ps - 12) * count;
+    for (let set = 0; set < TLB_SETS; set++) {
+      if (this.gid[set] !== gid) continue;
+      const at = this.base + set * TLB_SET_BYTES;
+      for (let vpn = first; vpn < first + count; vpn++) {
+        this.drop(at + (vpn % TLB_ENTRIES) * 16);
+        this.drop(at + (TLB_ENTRIES + (vpn % TLB_ENTRIES)) * 16);
+        this.drop(at + (2 * TLB_ENTRIES + (vpn % FETCH_ENTRIES)) * 16);
+      }
+    }
+  }
+
+  /** Drops every cached write translation to the page at `host` (it starts to hold decoded code or a watchpoint). */
+  clearWrites(host: number): void {
+    for (let set = 0; set < TLB_SETS; set++) {
+      const first = (this.base + set * TLB_SET_BYTES + TLB_ENTRIES * 16) >> 2;
+      for (let i = first; i < first + TLB_ENTRIES * 4; i += 4)
+        if (((this.i32[i]! + this.i32[i + 2]!) | 0) === (host | 0)) this.i32[i] = -1;
+    }
+  }
+
+  /** Drops every cached fetch translation, in all contexts. */
+  clearFetches(): void {
+    for (let set = 0; set < TLB_SETS; set++) {
+      const at = this.base + set * TLB_SET_BYTES + 2 * TLB_ENTRIES * 16;
+      this.u8.fill(0xff, at, at + FETCH_ENTRIES * 16);
+    }
+  }
+
+  private drop(at: number): void {
+    this.i32[at >> 2] = -1;
+    this.i32[(at >> 2) + 1] = -1;
+  }
+
+  private clear(set: number): void {
+    const at = this.base + set * TLB_SET_BYTES;
+    this.u8.fill(0xff, at, at + TLB_SET_BYTES);
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * TLB maintenance: tlbsrch, tlbrd, tlbwr, tlbfill, tlbclr, tlbflush, invtlb for both worlds, and the gtlb* forms
+ * with which root works on guest-type entries (Vol. 1, section 4.2.4; docs/lvz.md, "TLB instructions").
+ */
+import type { Cpu } from '../cpu/cpu.ts';
+import type { CsrBank } from '../cpu/csr-bank.ts';
+import { CSR } from '../cpu/csr-table.ts';
+import { deliver } from '../cpu/exceptions.ts';
+import { After, type AfterValue } from '../isa/helpers.ts';
+import { ELO, MTLB_SIZE, shr, STLB_SETS, STLB_SIZE, STLB_WAYS, Tlb, TLB_SIZE } from './tlb.ts';
+
+/** Which entries an instruction works on: the array, the GID, the CSR bank with the operands. */
+export interface Target {
+  readonly tlb: Tlb;
+  readonly guestType: boolean;
+  readonly gid: number;
+  readonly bank: CsrBank;
+}
+
+const GTLBC_USETGID = 1 << 12;
+const tgid = (cpu: Cpu): number => (cpu.host.lo(CSR.GTLBC) >> 16) & 0xff;
+const usesTgid = (cpu: Cpu): boolean => (cpu.host.lo(CSR.GTLBC) & GTLBC_USETGID) !== 0;
+
+/** Target of `tlb*` in the running world. */
+export function ownTarget(cpu: Cpu): Target {
+  if (cpu.vm) return { tlb: cpu.gtlb, guestType: true, gid: cpu.gid, bank: cpu.guest };
+  let gid = usesTgid(cpu) ? tgid(cpu) : 0;
+  // docs/lvz.md Q2: without USETGID a refill on behalf of a guest still belongs to that guest.
+  const inRefill = cpu.host.lo(CSR.TLBRERA) & 1 && cpu.host.lo(CSR.TLBRPRMD) & 8;
+  if (!usesTgid(cpu) && inRefill) gid = cpu.gid;
+  return { tlb: cpu.htlb, guestType: false, gid, bank: cpu.host };
+}
+
+/** Target of `gtlb*`. */
+export function guestTarget(cpu: Cpu): Target {
+  return { tlb: cpu.gtlb, guestType: true, gid: usesTgid(cpu) ? tgid(cpu) : cpu.gid, bank: cpu.guest };
+}
+
+/** Drops the translations that running code may have derived from entry `i`. */
+function forget(cpu: Cpu, t: Tlb, i: number): void {
+  const gid = t.gid[i]!;
+  if (t === cpu.gtlb) cpu.fast.clearPages(gid, t.vppn[i]!, t.ps[i]!);
+  else if (gid === 0) cpu.fast.clearPages(-1, t.vppn[i]!, t.ps[i]!);
+  // A stage-2 entry may be behind any virtual page of its guest.
+  else cpu.fast.clearWorld(gid);
+}
+
+function remove(cpu: Cpu, t: Tlb, i: number): void {
+  if (!t.e[i]) return;
+  t.e[i] = 0;
+  forget(cpu, t, i);
+}
+
+/** Stage 2 ignores ASID; every other lookup needs it. */
+const asidOf = (t: Target): number => (!t.guestType && t.gid !== 0 ? -1 : t.bank.lo(CSR.ASID) & 0x3ff);
+
+const inRefill = (bank: CsrBank): boolean => (bank.lo(CSR.TLBRERA) & 1) !== 0;
+
+/** Page pair number of an entry-high register. */
+const vppnOf = (bank: CsrBank, num: number): number => shr((bank.hi(num) & 0xffff) * 0x100000000 + (bank.lo(num) >>> 0), 13);
+
+export function tlbsrch(cpu: Cpu, t: Target): AfterValue {
+  const ehi = inRefill(t.bank) ? CSR.TLBREHI : CSR.TLBEHI;
+  const i = t.tlb.find(vppnOf(t.bank, ehi), t.gid, asidOf(t), t.bank.lo(CSR.STLBPS) & 0x3f);
+  if (i < 0) t.bank.update(CSR.TLBIDX, 1 << 31, 1 << 31);
+  else t.bank.update(CSR.TLBIDX, (1 << 31) | 0xfff, i);
+  return After.next;
+}
+
+export function tlbrd(cpu: Cpu, t: Target): AfterValue {
+  const { bank, tlb } = t;
+  const i = bank.lo(CSR.TLBIDX) & 0xfff;
+  if (i >= TLB_SIZE || !tlb.e[i]) {
+    bank.update(CSR.TLBIDX, (1 << 31) | 0x3f000000, 1 << 31);
+    bank.update(CSR.ASID, 0x3ff, 0);
+    for (const num of [CSR.TLBEHI, CSR.TLBELO0, CSR.TLBELO1]) bank.set(num, 0, 0);
+  } else {
+    bank.update(CSR.TLBIDX, (1 << 31) | 0x3f000000, tlb.ps[i]! << 24);
+    bank.update(CSR.ASID, 0x3ff, tlb.asid[i]!);
+    const high = tlb.vppn[i]! * 0x2000;
+    bank.set(CSR.TLBEHI, high | 0, Math.floor(high / 0x100000000));
+    const g = tlb.g[i] ? ELO.G : 0;
+    bank.set(CSR.TLBELO0, tlb.eloLo[2 * i]! | g, tlb.eloHi[2 * i]!);
+    bank.set(CSR.TLBELO1, tlb.eloLo[2 * i + 1]! | g, tlb.eloHi[2 * i + 1]!);
+    if (!cpu.vm) cpu.host.setLo(CSR.TRGP, tlb.gid[i] === 0 ? 0 : 1 | (tlb.gid[i]! << 16));
+  }
+  cpu.contextChanged();
+  return After.leave;
+}
+
+/** Writes entry `i` from the bank's registers (the refill registers inside a refill handler). */
+function writeEntry(cpu: Cpu, t: Target, i: number): void {
+  const { bank, tlb } = t;
+  const refill = inRefill(bank);
+  if (tlb.e[i]) forget(cpu, tlb, i);
+  const ps = pageSize(bank);
+  const [lo0, lo1, ehi] = refill
+    ? [CSR.TLBRELO0, CSR.TLBRELO1, CSR.TLBREHI]
+    : [CSR.TLBELO0, CSR.TLBELO1, CSR.TLBEHI];
+  tlb.e[i] = refill || bank.lo(CSR.TLBIDX) >= 0 ? 1 : 0;
+  tlb.ps[i] = ps;
+  tlb.vppn[i] = vppnOf(bank, ehi);
+  tlb.gid[i] = t.gid;
+  tlb.asid[i] = bank.lo(CSR.ASID) & 0x3ff;
+  // An entry is global when both halves say so (Vol. 1, section 5.4.1).
+  tlb.g[i] = bank.lo(lo0) & bank.lo(lo1) & ELO.G ? 1 : 0;
+  tlb.eloLo[2 * i] = bank.lo(lo0);
+  tlb.eloHi[2 * i] = bank.hi(lo0);
+  tlb.eloLo[2 * i + 1] = bank.lo(lo1);
+  tlb.eloHi[2 * i + 1] = bank.hi(lo1);
+}
+
+/** Page size that tlbwr and tlbfill take, as a power of two. */
+function pageSize(bank: CsrBank): number {
+  return inRefill(bank) ? bank.lo(CSR.TLBREHI) & 0x3f : (bank.lo(CSR.TLBIDX) >> 24) & 0x3f;
+}
+
+/** Page sizes that PRCFG2 announces: 4 KiB to 512 MiB, and one more for a 1 GiB pair. Others write nothing. */
+const legalSize = (ps: number): boolean => ps >= 12 && ps <= 30;
+
+export function tlbwr(cpu: Cpu, t: Target): AfterValue {
+  const i = t.bank.lo(CSR.TLBIDX) & 0xfff;
+  const ps = pageSize(t.bank);
+  // An index out of range, or a page size that its half of the TLB cannot hold, is undefined: nothing is written.
+  if (i < TLB_SIZE && legalSize(ps) && (i >= STLB_SIZE || ps === (t.bank.lo(CSR.STLBPS) & 0x3f))) {
+    writeEntry(cpu, t, i);
+    return After.leave;
+  }
+  if (i < TLB_SIZE) remove(cpu, t.tlb, i);
+  return After.leave;
+}
+
+export function tlbfill(cpu: Cpu, t: Target): AfterValue {
+  const { bank, tlb } = t;
+  const ps = pageSize(bank);
+  if (!legalSize(ps)) return After.leave;
+  const vppn = vppnOf(bank, inRefill(bank) ? CSR.TLBREHI : CSR.TLBEHI);
+  // An entry that maps the same page is the one replaced: two answers for one page would be undefined.
+  let i = tlb.find(vppn, t.gid, asidOf(t), bank.lo(CSR.STLBPS) & 0x3f);
+  if (i >= 0 && tlb.ps[i] !== ps) {
+    remove(cpu, tlb, i);
+    i = -1;
+  }
+  if (i < 0) {
+    i =
+      ps === (bank.lo(CSR.STLBPS) & 0x3f)
+        ? victim(cpu, tlb, Tlb.set(vppn, ps), STLB_SETS, STLB_WAYS)
+        : victim(cpu, tlb, STLB_SIZE, 1, MTLB_SIZE);
+  }
+  writeEntry(cpu, t, i);
+  return After.leave;
+}
+
+/** A free place among `count` places `first + k·step`, else a random one. */
+function victim(cpu: Cpu, tlb: Tlb, first: number, step: number, count: number): number {
+  for (let k = 0; k < count; k++) if (!tlb.e[first + k * step]) return first + k * step;
+  return first + (cpu.nextRandom() % count) * step;
+}
+
+/** `tlbclr`: non-global entries of the ASID in the set (or MTLB) that TLBIDX selects; `tlbflush`: all of them there. */
+function clearSelected(cpu: Cpu, t: Target, everything: boolean): AfterValue {
+  const index = t.bank.lo(CSR.TLBIDX) & 0xfff;
+  const asid = t.bank.lo(CSR.ASID) & 0x3ff;
+  const { tlb } = t;
+  const clear = (i: number): void => {
+    if (tlb.gid[i] === t.gid && (everything || (!tlb.g[i] && tlb.asid[i] === asid))) remove(cpu, tlb, i);
+  };
+  if (index < STLB_SIZE) for (let way = 0; way < STLB_WAYS; way++) clear(way * STLB_SETS + (index % STLB_SETS));
+  else for (let i = STLB_SIZE; i < TLB_SIZE; i++) clear(i);
+  return After.leave;
+}
+export const tlbclr = (cpu: Cpu, t: Target): AfterValue => clearSelected(cpu, t, false);
+export const tlbflush = (cpu: Cpu, t: Target): AfterValue => clearSelected(cpu, t, true);
+
+/** What an invtlb operation compares, beside type and GID. */
+interface Match {
+  readonly global?: boolean;
+  readonly asid?: boolean;
+  /** `asid` or global. */
+  readonly orGlobal?: boolean;
+  readonly address?: boolean;
+}
+
+/** Operations 0–6, and 9–14 which are the same for the guest-type entries of a GID. */
+const OPS: Readonly<Record<number, Match>> = {
+  0: {},
+  1: {},
+  2: { global: true },
+  3: { global: false },
+  4: { global: false, asid: true },
+  5: { global: false, asid: true, address: true },
+  6: { orGlobal: true, address: true },
+};
+
+/** Operations of LVZ by type: stage-2 entries, guest-type entries, one GID or all of them, or one address. */
+const LVZ_OPS: Readonly<Record<number, { stage1: boolean; stage2: boolean; gid: boolean; address?: boolean }>> = {
+  0x10: { stage1: true, stage2: false, gid: false },
+  0x11: { stage1: false, stage2: true, gid: false },
+  0x12: { stage1: true, stage2: true, gid: false },
+  0x13: { stage1: true, stage2: false, gid: true },
+  0x14: { stage1: false, stage2: true, gid: true },
+  0x15: { stage1: true, stage2: true, gid: true },
+  0x16: { stage1: false, stage2: true, gid: true, address: true },
+};
+
+/**
+ * `invtlb op, rj, rk`: rj holds ASID (9:0) and GID (23:16), rk the address.
+ * @param word instruction word, for BADI
+ */
+export function invtlb(cpu: Cpu, op: number, rjLo: number, rkLo: number, rkHi: number, word: number): AfterValue {
+  const asid = rjLo & 0x3ff;
+  const gid = (rjLo >>> 16) & 0xff;
+  const vppn = shr((rkHi & 0xffff) * 0x100000000 + (rkLo >>> 0), 13);
+  const lvzOp = cpu.features.lvz && op >= 9 && op <= 0x16 && op !== 0xf;
+  if (op > 6 && !lvzOp) return deliver(cpu, 'INE', { badi: word });
+  if (cpu.vm) {
+    if (op >= 9) return deliver(cpu, 'IPE', { badi: word });
+    if (cpu.host.lo(CSR.GTLBC) & (1 << 13)) return deliver(cpu, 'GSPR', { root: true, badi: word });
+    sweep(cpu, cpu.gtlb, cpu.gid, OPS[op]!, asid, vppn);
+    return After.leave;
+  }
+  if (op === 0) {
+    // Everything, of all guests and both types: hvisor relies on it (docs/lvz.md Q6).
+    for (const tlb of [cpu.htlb, cpu.gtlb]) for (let i = 0; i < TLB_SIZE; i++) tlb.e[i] = 0;
+    cpu.fast.clearAll();
+  } else if (op <= 6) sweep(cpu, cpu.htlb, 0, OPS[op]!, asid, vppn);
+  else if (op <= 0xe) sweep(cpu, cpu.gtlb, gid, OPS[op - 8]!, asid, vppn);
+  else {
+    const { stage1, stage2, gid: oneGid, address } = LVZ_OPS[op]!;
+    const match: Match = address ? { address: true } : {};
+    for (let g = 1; g < 256; g++) {
+      if (oneGid && g !== gid) continue;
+      if (stage1) sweep(cpu, cpu.gtlb, g, match, asid, vppn);
+      if (stage2) sweep(cpu, cpu.htlb, g, match, asid, vppn);
+      if (oneGid) break;
+    }
+  }
+  return After.leave;
+}
+
+function sweep(cpu: Cpu, tlb: Tlb, gid: number, m: Match, asid: number, vppn: number): void {
+  for (let i = 0; i < TLB_SIZE; i++) {
+    if (!tlb.e[i] || tlb.gid[i] !== gid) continue;
+    const g = tlb.g[i] === 1;
+    if (m.global !== undefined && g !== m.global) continue;
+    if (m.asid && tlb.asid[i] !== asid) continue;
+    if (m.orGlobal && !g && tlb.asid[i] !== asid) continue;
+    if (m.address && shr(tlb.vppn[i]!, tlb.ps[i]! - 12) !== shr(vppn, tlb.ps[i]! - 12)) continue;
+    remove(cpu, tlb, i);
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * A TLB as the LA464 has it: an 8-way, 256-set STLB with one page size, and a 64-entry MTLB with a size an entry.
+ * Two of them exist: host-type entries (VA→PA for GID 0, GPA→HPA for a guest) and guest-type entries (GVA→GPA).
+ * docs/lvz.md, "TLB", says why they are two arrays.
+ *
+ * Addresses are handled as numbers of 8 KiB page pairs (`vppn` = address[47:13]), exact in a double.
+ */
+export const STLB_SETS = 256;
+export const STLB_WAYS = 8;
+export const STLB_SIZE = STLB_SETS * STLB_WAYS;
+export const MTLB_SIZE = 64;
+export const TLB_SIZE = STLB_SIZE + MTLB_SIZE;
+
+/** Shifts right a number of up to 48 bits. */
+export const shr = (value: number, by: number): number => Math.floor(value / 2 ** by);
+
+/** Bits of TLBELO that the machine looks at, low half and high half. */
+export const ELO = { V: 1, D: 2, G: 0x40, NR_HI: 1 << 29, NX_HI: 1 << 30, RPLV_HI: 1 << 31 } as const;
+
+/** A readable copy of one entry, for debuggers and tests. */
+export interface TlbEntryView {
+  readonly index: number;
+  readonly vppn: number;
+  readonly ps: number;
+  readonly gid: number;
+  readonly asid: number;
+  readonly global: boolean;
+  readonly elo: readonly [bigint, bigint];
+}
+
+export class Tlb {
+  readonly e = new Uint8Array(TLB_SIZE);
+  readonly ps = new Uint8Array(TLB_SIZE);
+  readonly gid = new Uint8Array(TLB_SIZE);
+  readonly g = new Uint8Array(TLB_SIZE);
+  readonly asid = new Uint16Array(TLB_SIZE);
+  readonly vppn = new Float64Array(TLB_SIZE);
+  /** TLBELO of the even (index 2i) and odd (2i+1) page, low and high halves. */
+  readonly eloLo = new Int32Array(TLB_SIZE * 2);
+  readonly eloHi = new Int32Array(TLB_SIZE * 2);
+
+  reset(): void {
+    this.e.fill(0);
+  }
+
+  /** The STLB set of a page pair. */
+  static set(vppn: number, ps: number): number {
+    return shr(vppn, ps - 12) % STLB_SETS;
+  }
+
+  private matches(i: number, vppn: number, gid: number, asid: number): boolean {
+    if (!this.e[i] || this.gid[i] !== gid) return false;
+    const drop = this.ps[i]! - 12;
+    if (shr(this.vppn[i]!, drop) !== shr(vppn, drop)) return false;
+    return asid < 0 || this.g[i] === 1 || this.asid[i] === asid;
+  }
+
+  /**
+   * The index of the entry that maps a page pair, or −1.
+   * @param asid address space, or −1 to ignore ASID and G (stage 2)
+   * @param stlbPs page size of the STLB as a power of two
+   */
+  find(vppn: number, gid: number, asid: number, stlbPs: number): number {
+    const set = Tlb.set(vppn, stlbPs);
+    for (let way = 0; way < STLB_WAYS; way++) {
+      const i = way * STLB_SETS + set;
+      if (this.ps[i] === stlbPs && this.matches(i, vppn, gid, asid)) return i;
+    }
+    for (let i = STLB_SIZE; i < TLB_SIZE; i++) if (this.matches(i, vppn, gid, asid)) return i;
+    return -1;
+  }
+
+  /** Which half of entry `i` maps the page with number `vpn` (address[47:12]): 0 even, 1 odd. */
+  half(i: number, vpn: number): number {
+    return shr(vpn, this.ps[i]! - 12) % 2;
+  }
+
+  /** The entry as data. */
+  view(i: number): TlbEntryView {
+    const elo = (k: number): bigint => (BigInt(this.eloHi[2 * i + k]! >>> 0) << 32n) | BigInt(this.eloLo[2 * i + k]! >>> 0);
+    return {
+      index: i,
+      vppn: this.vppn[i]!,
+      ps: this.ps[i]!,
+      gid: this.gid[i]!,
+      asid: this.asid[i]!,
+      global: this.g[i] === 1,
+      elo: [elo(0), elo(1)],
+    };
+  }
+
+  /** All existing entries. */
+  *entries(): Generator<TlbEntryView> {
+    for (let i = 0; i < TLB_SIZE; i++) if (this.e[i]) yield this.view(i);
+  }
+}
