@@ -83,7 +83,8 @@ export function parseElf(bytes: Uint8Array, file: string): ElfImage {
 function readSymbols(bytes: Uint8Array): Symbol[] {
   let result: ELFOpenResult;
   try {
-    result = open(bytes);
+    // Given bytes, the parser answers at once; its declared type does not say so.
+    result = open(bytes) as unknown as ELFOpenResult;
   } catch {
     return [];
   }

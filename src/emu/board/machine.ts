@@ -195,7 +195,7 @@ export class Machine {
       const turn = Math.min(quantum, left);
       let passed = this.cpus.length === 1 ? 0 : turn;
       for (const [n, cpu] of this.cpus.entries()) {
-        if (cpu.parked) continue;
+        if (cpu.parked || cpu.frozen) continue;
         const ticks = this.engines[n]!.run(this.time, turn);
         if (this.cpus.length === 1) passed = ticks;
       }
@@ -216,6 +216,12 @@ export class Machine {
       }
     }
     return 'slice';
+  }
+
+  /** Executes one instruction of one CPU, without interrupts; time passes for it. Nothing happens while it idles. */
+  step(cpu: Cpu): RunResult {
+    this.time += this.engines[cpu.index]!.run(this.time, 1, true);
+    return this.power === 'poweroff' ? 'poweroff' : 'slice';
   }
 
   /** Lets the CPUs run again after a stop. */

@@ -54,6 +54,8 @@ export class Cpu {
   idle = false;
   /** Parked until another CPU posts an entry address in mailbox 0. */
   parked = false;
+  /** Kept still by a debugger while other CPUs run. */
+  frozen = false;
   /** Instructions executed (a delivered exception counts as one), in all and in guest mode. */
   icount = 0;
   guestIcount = 0;

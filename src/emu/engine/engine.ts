@@ -32,7 +32,6 @@ const MAX_ENTRY = 4_000_000;
 export class Engine {
   readonly cpu: Cpu;
   private readonly ram: Ram;
-  private readonly bus: Bus;
   private readonly iocsr: Iocsr;
   private readonly uops: UopCache;
   private readonly memory: MemoryAccess;
@@ -43,7 +42,6 @@ export class Engine {
   constructor(cpu: Cpu, ram: Ram, bus: Bus, iocsr: Iocsr, uops: UopCache, map: HandlerMap) {
     this.cpu = cpu;
     this.ram = ram;
-    this.bus = bus;
     this.iocsr = iocsr;
     this.uops = uops;
     this.memory = new MemoryAccess(cpu, ram, bus, uops, () => this.word());
@@ -65,9 +63,10 @@ export class Engine {
   /**
    * Runs up to `budget` instructions starting at stable-counter tick `time`; stops earlier when the CPU idles or
    * a stop is requested.
+   * @param masked do not take interrupts (a debugger's step)
    * @returns ticks that have passed
    */
-  run(time: number, budget: number): number {
+  run(time: number, budget: number, masked = false): number {
     const { cpu } = this;
     let done = 0;
     while (done < budget && !cpu.stopRequested) {
@@ -81,7 +80,7 @@ export class Engine {
         if (!hostPending(cpu)) break;
         cpu.idle = false;
       }
-      if (takeInterrupt(cpu)) {
+      if (!masked && takeInterrupt(cpu)) {
         cpu.icount++;
         done++;
         continue;

@@ -48,10 +48,8 @@ export class UopCache {
   /** The decoded page of physical page `pa`, made when missing. */
   page(pa: number, host: number, breakAt: ReadonlySet<number> | undefined): UopPage {
     let pages = this.byPa.get(pa);
-    if (pages && !breakAt) {
-      const plain = pages.find((p) => !p.breakAt);
-      if (plain) return plain;
-    }
+    const known = pages?.find((p) => p.breakAt === breakAt);
+    if (known) return known;
     let slot = this.free.pop();
     if (slot === undefined && this.slots.length < UOP_PAGES) slot = this.slots.length;
     if (slot === undefined) {

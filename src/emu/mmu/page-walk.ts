@@ -1,5 +1,4 @@
 /** `lddir` and `ldpte`: the software page walk (Vol. 1, section 5.4.5; huge entries as Linux builds them). */
-import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrBank } from '../cpu/csr-bank.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { shr } from './tlb.ts';

@@ -59,7 +59,7 @@ const inRefill = (bank: CsrBank): boolean => (bank.lo(CSR.TLBRERA) & 1) !== 0;
 /** Page pair number of an entry-high register. */
 const vppnOf = (bank: CsrBank, num: number): number => shr((bank.hi(num) & 0xffff) * 0x100000000 + (bank.lo(num) >>> 0), 13);
 
-export function tlbsrch(cpu: Cpu, t: Target): AfterValue {
+export function tlbsrch(_cpu: Cpu, t: Target): AfterValue {
   const ehi = inRefill(t.bank) ? CSR.TLBREHI : CSR.TLBEHI;
   const i = t.tlb.find(vppnOf(t.bank, ehi), t.gid, asidOf(t), t.bank.lo(CSR.STLBPS) & 0x3f);
   if (i < 0) t.bank.update(CSR.TLBIDX, 1 << 31, 1 << 31);

@@ -37,7 +37,7 @@ export function pageAddress(eloLo: number, eloHi: number, ps: number, vaLo: numb
 }
 
 /** Stage 1 of a world, or the only stage of the host: VA → PA (GPA). */
-export function stage1(cpu: Cpu, bank: CsrBank, tlb: Tlb, gid: number, vaLo: number, vaHi: number, access: AccessType): number | Fault {
+export function stage1(bank: CsrBank, tlb: Tlb, gid: number, vaLo: number, vaHi: number, access: AccessType): number | Fault {
   const crmd = bank.lo(CSR.CRMD);
   const flat = (vaHi & 0xffff) * 0x100000000 + (vaLo >>> 0);
   if ((crmd & 0x18) !== 0x10) return flat;
@@ -86,12 +86,12 @@ export function stage2(cpu: Cpu, gpa: number, access: AccessType): number | Faul
 export function translate(cpu: Cpu, vaLo: number, vaHi: number, access: AccessType, badi: number): number {
   const badv = { lo: vaLo, hi: vaHi };
   if (!cpu.vm) {
-    const pa = stage1(cpu, cpu.host, cpu.htlb, 0, vaLo, vaHi, access);
+    const pa = stage1(cpu.host, cpu.htlb, 0, vaLo, vaHi, access);
     if (typeof pa === 'number') return pa;
     deliver(cpu, pa.exception, { badv, badi });
     return -1;
   }
-  const gpa = stage1(cpu, cpu.guest, cpu.gtlb, cpu.gid, vaLo, vaHi, access);
+  const gpa = stage1(cpu.guest, cpu.gtlb, cpu.gid, vaLo, vaHi, access);
   if (typeof gpa !== 'number') {
     deliver(cpu, gpa.exception, { badv, badi });
     return -1;

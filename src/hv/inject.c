@@ -1,0 +1,17 @@
+/* Exceptions and interrupts that the hypervisor gives to a guest. */
+#include "vm.h"
+
+/* What the hardware does when it delivers an exception inside the guest, done by hand. */
+void inject_exception(struct vcpu *v, u64 ecode, u64 esubcode, u64 badv) {
+  u64 crmd = gcsr_read(CSR_CRMD), vs = (gcsr_read(CSR_ECFG) >> 16) & 7;
+  gcsr_write(CSR_PRMD, crmd & 7);
+  gcsr_write(CSR_CRMD, crmd & ~7ul);
+  gcsr_write(CSR_ERA, v->pc);
+  gcsr_write(CSR_BADV, badv);
+  gcsr_write(CSR_BADI, v->exit_badi);
+  gcsr_xchg(CSR_ESTAT, ecode << 16 | esubcode << 22, 0x7fff0000);
+  v->pc = gcsr_read(CSR_EENTRY) + (vs ? ecode * (4ul << vs) : 0);
+}
+
+/* Level of guest hardware interrupt `line` (0..7): GINTC.HWIS drives G.ESTAT.IS[2 + line]. */
+void inject_line(unsigned line, int level) { csr_xchg(CSR_GINTC, level ? 1 << line : 0, 1 << line); }

@@ -1,0 +1,134 @@
+/* Virtual machines, vCPUs and the interfaces between the parts of the hypervisor. */
+#ifndef HV_VM_H
+#define HV_VM_H
+
+#include "context.h"
+#include "csr.h"
+
+/* Offsets of this struct are those of context.h. */
+struct vcpu {
+  u64 gpr[32];
+  u64 pc;
+  u64 stage2_root;
+  u64 gid;
+  u64 exit_estat, exit_badv, exit_badi;
+  u64 host[14];
+  u64 gcsr[GCSR_COUNT];
+  /* Only C looks at what follows. */
+  struct vm *vm;
+  u64 parked_at; /* rdtime when another vCPU took the guest CSR bank */
+  int halted;    /* waits for an interrupt after `idle` */
+  u64 exits;
+};
+
+_Static_assert(__builtin_offsetof(struct vcpu, pc) == CTX_PC, "context.h: CTX_PC");
+_Static_assert(__builtin_offsetof(struct vcpu, stage2_root) == CTX_STAGE2_ROOT, "context.h: CTX_STAGE2_ROOT");
+_Static_assert(__builtin_offsetof(struct vcpu, gid) == CTX_GID, "context.h: CTX_GID");
+_Static_assert(__builtin_offsetof(struct vcpu, exit_estat) == CTX_EXIT_ESTAT, "context.h: CTX_EXIT_ESTAT");
+_Static_assert(__builtin_offsetof(struct vcpu, exit_badi) == CTX_EXIT_BADI, "context.h: CTX_EXIT_BADI");
+_Static_assert(__builtin_offsetof(struct vcpu, host) == CTX_HOST, "context.h: CTX_HOST");
+_Static_assert(__builtin_offsetof(struct vcpu, gcsr) == CTX_GCSR, "context.h: CTX_GCSR");
+_Static_assert(__builtin_offsetof(struct vcpu, vm) <= CTX_SIZE, "context.h: CTX_SIZE");
+
+/* Guest RAM begins here; below it nothing is mapped, so that a jump through a vector that was never set exits
+ * instead of running whatever lies at address 0. */
+#define GUEST_RAM_BASE 0x200000ul
+#define GUEST_UART 0x1fe001e0ul
+#define GUEST_POWER 0x100e001cul
+
+struct vm {
+  char name[32];
+  char append[64];
+  u64 gid;
+  u64 memory;      /* bytes of guest RAM */
+  u64 ram_hpa;     /* host physical address of guest RAM, contiguous */
+  u64 *stage2;     /* top-level stage-2 table */
+  int running;
+  u64 status;      /* what the guest passed to the exit hypercall */
+  char line[120];  /* console output until the newline */
+  unsigned column;
+  u8 uart_ier, uart_lcr, uart_scr;
+  u64 exits_by_ecode[64];
+  struct vcpu vcpu;
+};
+
+#define MAX_VMS 8
+extern struct vm vms[MAX_VMS];
+extern unsigned vm_count;
+
+/* What a CPU of the host is doing. */
+struct percpu {
+  struct vcpu *loaded; /* whose CSRs are in the guest bank */
+  struct vcpu *running;
+};
+extern struct percpu percpu0;
+
+/* run_guest.S: enters the guest; returns at the next exit. */
+void _run_guest(struct vcpu *vcpu);
+void _save_guest_csrs(struct vcpu *vcpu);
+void _load_guest_csrs(struct vcpu *vcpu);
+extern char _guest_exit[], _host_vector[], _tlb_refill[];
+
+/* cpu.c */
+void cpu_check(void);
+void cpu_enter_host_mode(void);
+
+/* stage2.c: GPA to HPA. `flags` are PTE_ bits. */
+#define PTE_V 0x1ul
+#define PTE_D 0x2ul
+#define PTE_CACHED 0x10ul
+#define PTE_GUEST_RAM (PTE_V | PTE_D | PTE_CACHED)
+u64 *stage2_create(void);
+void stage2_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, u64 flags);
+void stage2_unmap(struct vm *vm, u64 gpa, u64 size);
+void stage2_protect(struct vm *vm, u64 gpa, u64 size, u64 flags);
+u64 stage2_lookup(struct vm *vm, u64 gpa);
+
+/* vcpu.c */
+void vcpu_init(struct vm *vm, u64 entry);
+void vcpu_load(struct vcpu *vcpu);
+int vcpu_pending(struct vcpu *vcpu);
+u64 vcpu_ticks_to_timer(struct vcpu *vcpu);
+
+/* vm.c */
+struct vm *vm_create(const char *name, u64 memory, const char *append);
+void vm_load_elf(struct vm *vm, const u8 *image, u64 size);
+void vm_stop(struct vm *vm, u64 status);
+void *vm_pointer(struct vm *vm, u64 gpa);
+
+/* exit.c and what it dispatches to */
+void handle_exit(struct vcpu *vcpu);
+void handle_mmio(struct vcpu *vcpu);
+void handle_gspr(struct vcpu *vcpu);
+void handle_hypercall(struct vcpu *vcpu);
+void inject_exception(struct vcpu *vcpu, u64 ecode, u64 esubcode, u64 badv);
+void inject_line(unsigned line, int level);
+u64 vuart_read(struct vm *vm, u64 offset);
+void vuart_write(struct vm *vm, u64 offset, u64 value);
+
+/* sched.c */
+void run_all(void);
+
+/* console.c */
+void console_write(const char *text);
+void console_printf(const char *format, ...);
+void vm_console_putchar(struct vm *vm, char c);
+void vm_console_flush(struct vm *vm);
+void panic(const char *format, ...) __attribute__((noreturn));
+void power_off(void) __attribute__((noreturn));
+
+/* memory.c */
+void memory_init(u64 start, u64 end);
+void *page_alloc(u64 bytes, u64 align);
+static inline u64 phys(const void *p) { return (u64)p & 0xffffffffffff; }
+static inline void *cached(u64 pa) { return (void *)(pa | WINDOW_CACHED); }
+static inline volatile u8 *device(u64 pa) { return (volatile u8 *)(pa | WINDOW_UNCACHED); }
+void *memcpy(void *to, const void *from, u64 n);
+void *memset(void *to, int c, u64 n);
+
+/* cmdline.c */
+const char *cmdline_find(const char *line, const char *key, unsigned nth);
+u64 parse_number(const char **text);
+void parse_word(const char **text, char *out, unsigned size);
+
+#endif
