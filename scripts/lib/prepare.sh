@@ -37,9 +37,9 @@ run_step() {
     rm -f "$log"
   else
     printf ' failed\n' >&2
-    cat "$log" >&2
+    tail -n 30 "$log" >&2
     rm -f "$log"
-    die "$label failed: see the output above"
+    die "$label failed: see the last lines above"
   fi
 }
 
@@ -89,7 +89,8 @@ ensure_npm_packages() {
   command -v npm >/dev/null || apt_install npm
   local stamp="$LS_ROOT/node_modules/.loongscope-stamp"
   if ! cmp -s "$LS_ROOT/package-lock.json" "$stamp"; then
-    run_step "installing npm packages" npm ci --prefix "$LS_ROOT" --no-audit --no-fund
+    # Not `npm ci`: it refuses a lock file that lacks the optional packages of other platforms, which registries may not carry.
+    run_step "installing npm packages" npm install --no-save --prefix "$LS_ROOT" --no-audit --no-fund
     cp "$LS_ROOT/package-lock.json" "$stamp"
   fi
 }
@@ -211,4 +212,14 @@ PYTHONHOME="$root/usr" exec "$loader" --library-path "$libs:$root/usr/lib" "$roo
   --data-directory="$root/usr/share/gdb" "\$@"
 WRAP
   chmod +x "$wrapper"
+}
+
+# The hypervisor and the guests, built again when a source is newer than the last build.
+ensure_guests() {
+  local stamp="$LS_ROOT/build/.stamp"
+  if [ ! -e "$stamp" ] || [ -n "$(find "$LS_ROOT/src/hv" "$LS_ROOT/guests" "$LS_ROOT/scripts/build-guests" -newer "$stamp" -print -quit)" ]; then
+    ensure_clang
+    run_step "building the hypervisor and the guests" "$LS_ROOT/scripts/build-guests"
+    touch "$stamp"
+  fi
 }

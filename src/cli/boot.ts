@@ -1,0 +1,100 @@
+/** From command-line options to a loaded machine: files, guest images, symbols. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { type ElfImage, ImageError, parseElf, type Symbol, symbolize } from '../emu/board/elf.ts';
+import { Machine } from '../emu/board/machine.ts';
+import { LOW_SIZE } from '../emu/board/ram.ts';
+import type { Symbolizer } from '../emu/debug/explain.ts';
+import { UsageError } from './errors.ts';
+import type { GuestSpec, MachineCli } from './options.ts';
+import { guestPath, HYPERVISOR } from './paths.ts';
+
+const ALIGN = 0x10000;
+
+/** A machine ready to run, and the names of its addresses. */
+export interface Booted {
+  readonly machine: Machine;
+  readonly symbolize: Symbolizer;
+  /** Files with symbols: the image, then the guests by GID. */
+  readonly imageFile: string;
+  readonly guestFiles: readonly string[];
+}
+
+/** @throws UsageError when the file cannot be read */
+function readFile(path: string): Uint8Array {
+  try {
+    if (statSync(path).isDirectory()) throw new UsageError(`${path} is a folder: give a file`);
+    return new Uint8Array(readFileSync(path));
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`cannot read ${path} (${(error as NodeJS.ErrnoException).code ?? error}): check the path`);
+  }
+}
+
+/** A guest by path, or by the name of one of the project's guests. */
+function guestFile(spec: GuestSpec): string {
+  if (existsSync(spec.file)) return spec.file;
+  const own = guestPath(spec.file);
+  return existsSync(own) ? own : spec.file;
+}
+
+interface Placed {
+  readonly pa: number;
+  readonly data: Uint8Array;
+}
+
+/** Places guest images at the end of low RAM and says so on the hypervisor's command line. */
+function placeGuests(guests: readonly { spec: GuestSpec; data: Uint8Array }[], memory: number): { line: string; placed: Placed[] } {
+  const low = Math.min(memory, LOW_SIZE);
+  let at = low;
+  const placed: Placed[] = [];
+  const words = [`mem=${memory / 2 ** 20}M`];
+  for (const { spec, data } of guests) {
+    at = Math.floor((at - data.length) / ALIGN) * ALIGN;
+    placed.push({ pa: at, data });
+    words.push(
+      `guest=${spec.name},image=0x${at.toString(16)},size=${data.length},memory=${spec.memory / 1024}K${spec.append ? `,append=${spec.append}` : ''}`,
+    );
+  }
+  const wanted = guests.reduce((sum, g) => sum + g.spec.memory, 0);
+  if (wanted > at - 0x400000)
+    throw new UsageError(`the guests want ${wanted / 2 ** 20} MiB and ${Math.floor((at - 0x400000) / 2 ** 20)} MiB of low RAM are free: give less memory= or a larger --memory`);
+  return { line: words.join(' '), placed };
+}
+
+/**
+ * Builds and loads the machine that the options describe.
+ * @throws UsageError for unusable files and impossible combinations
+ */
+export function boot(image: string | undefined, cli: MachineCli, console: (byte: number) => void): Booted {
+  if (image !== undefined && cli.kernel !== undefined) throw new UsageError('two images given: use [image] or --kernel, not both');
+  const own = image ?? cli.kernel;
+  if (own !== undefined && cli.guest) throw new UsageError('--guest goes with the reference hypervisor: leave the image out');
+  const file = own ?? HYPERVISOR;
+  if (own === undefined && !existsSync(file)) throw new UsageError('the reference hypervisor is not built: run ./scripts/build-guests');
+  const specs = own === undefined ? (cli.guest ?? [{ file: 'hello', name: 'hello', memory: 16 * 2 ** 20, append: '' }]) : [];
+  const guestFiles = specs.map(guestFile);
+  try {
+    const elf = parseElf(readFile(file), file);
+    const guests = specs.map((spec, n) => ({ spec, data: readFile(guestFiles[n]!), file: guestFiles[n]! }));
+    const guestElves = guests.map((g) => parseElf(g.data, g.file));
+    const { line, placed } = own === undefined ? placeGuests(guests, cli.memory) : { line: '', placed: [] };
+    const machine = new Machine({
+      ramSize: cli.memory,
+      cpus: cli.smp,
+      features: { lvz: cli.cpu.lvz },
+      seed: cli.seed,
+      console,
+    });
+    machine.load(elf, [line, cli.append ?? ''].filter(Boolean).join(' '), placed);
+    return { machine, symbolize: makeSymbolizer(elf, guestElves), imageFile: file, guestFiles };
+  } catch (error) {
+    if (error instanceof ImageError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+/** Host addresses by the image, guest addresses by the guest with that GID (the reference hypervisor counts from 1). */
+function makeSymbolizer(image: ElfImage, guests: readonly ElfImage[]): Symbolizer {
+  const tables: (readonly Symbol[])[] = [image.symbols, ...guests.map((g) => g.symbols)];
+  return (world, address) => symbolize(tables[world < 0 ? 0 : world] ?? [], address);
+}

@@ -1,0 +1,226 @@
+/** Options of run and debug: parsing of values, and refusal of what this version does not have. */
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import type { Address } from '../gdbstub/server.ts';
+import { UsageError } from './errors.ts';
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+const MIB = 2 ** 20;
+/** Most RAM that physical addressing of the board and the RAM model take. */
+const MAX_MEMORY = 256 * 2 ** 30;
+const MAX_CPUS = 4;
+
+/** `128M` as bytes. @throws UsageError */
+export function parseSize(text: string, option: string): number {
+  const m = /^(\d+)([KMG]?)B?$/i.exec(text);
+  if (!m) throw new UsageError(`${option}: '${text}' is not a size: write a number with K, M or G`);
+  return Number(m[1]) * UNITS[m[2]!.toUpperCase()]!;
+}
+
+export function parseMemory(text: string): number {
+  const size = parseSize(text, '--memory');
+  if (size < 16 * MIB || size > MAX_MEMORY) throw new UsageError(`--memory: '${text}' is out of range: use 16M to 256G`);
+  if (size % MIB !== 0) throw new UsageError(`--memory: '${text}' is not a whole number of MiB: round it`);
+  return size;
+}
+
+function parseInteger(text: string, option: string, min: number, max: number): number {
+  const n = Number(text);
+  if (!/^\d+$/.test(text) || n < min || n > max)
+    throw new UsageError(`${option}: '${text}' is not a whole number from ${min} to ${max}: correct it`);
+  return n;
+}
+
+/** `[HOST:]PORT` or `unix:PATH`; the host defaults to loopback. @throws UsageError */
+export function parseAddress(text: string, option: string): Address {
+  if (text.startsWith('unix:')) {
+    if (text.length === 5) throw new UsageError(`${option}: unix: needs a path: write unix:PATH`);
+    return { path: text.slice(5) };
+  }
+  const colon = text.lastIndexOf(':');
+  const host = colon < 0 ? '127.0.0.1' : text.slice(0, colon) || '127.0.0.1';
+  return { host, port: parseInteger(text.slice(colon + 1), option, 0, 65535) };
+}
+
+export interface GuestDoor {
+  readonly gid: number;
+  readonly vcpu: number;
+  readonly address: Address;
+}
+
+/** `GID[.VCPU]=[HOST:]PORT`. @throws UsageError */
+export function parseGuestDoor(text: string): GuestDoor {
+  const m = /^(?:gid=)?(\d+)(?:\.(\d+))?[=,](.+)$/.exec(text);
+  if (!m) throw new UsageError(`--gdb-guest: '${text}' is malformed: write GID[.VCPU]=[HOST:]PORT`);
+  const gid = parseInteger(m[1]!, '--gdb-guest GID', 1, 255);
+  return { gid, vcpu: Number(m[2] ?? 0), address: parseAddress(m[3]!, '--gdb-guest') };
+}
+
+export interface GuestSpec {
+  readonly file: string;
+  readonly name: string;
+  readonly memory: number;
+  readonly append: string;
+}
+
+/** `FILE[,name=N][,vcpus=N][,memory=SIZE][,append=S]`. @throws UsageError */
+export function parseGuest(text: string): GuestSpec {
+  const [file, ...rest] = text.split(',');
+  if (!file) throw new UsageError(`--guest: '${text}' names no file: write FILE[,name=N][,memory=SIZE][,append=S]`);
+  let name = file.replace(/^.*\//, '').replace(/\.elf$/, '');
+  let memory = 16 * MIB;
+  let append = '';
+  for (const part of rest) {
+    const [key, value] = [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)];
+    switch (part.includes('=') ? key : '') {
+      case 'name':
+        name = value;
+        break;
+      case 'memory':
+        memory = parseSize(value, '--guest memory');
+        break;
+      case 'append':
+        append = value;
+        break;
+      case 'vcpus':
+        if (parseInteger(value, '--guest vcpus', 1, 64) !== 1)
+          throw new UsageError('--guest: the reference hypervisor runs one vCPU a guest in this version: use vcpus=1');
+        break;
+      default:
+        throw new UsageError(`--guest: unknown part '${part}': use name=, vcpus=, memory= or append=`);
+    }
+  }
+  if (!/^[\w.-]{1,31}$/.test(name)) throw new UsageError(`--guest: name '${name}' has blanks or is too long: use up to 31 letters and digits`);
+  if (/\s/.test(append) || append.length > 63) throw new UsageError('--guest: append must be one word of up to 63 characters: shorten it');
+  if (memory < 2 * MIB) throw new UsageError('--guest: memory below 2M: a guest needs at least 2M');
+  return { file, name, memory, append };
+}
+
+export interface CpuSpec {
+  readonly model: string;
+  readonly lvz: boolean;
+}
+
+/** Features of CPU models that exist, and those that this version cannot give. */
+const LATER_FEATURES = ['fpu', 'lsx', 'lasx', 'lbt', 'ptw'];
+
+/** `MODEL[,feature=on|off]…`. @throws UsageError */
+export function parseCpu(text: string): CpuSpec {
+  const [model, ...features] = text.split(',');
+  if (model !== 'max' && model !== 'la464') throw new UsageError(`--cpu: unknown model '${model}': use max or la464`);
+  let lvz = true;
+  for (const f of features) {
+    const m = /^(\w+)=(on|off)$/.exec(f);
+    if (!m) throw new UsageError(`--cpu: '${f}' is malformed: write FEATURE=on or FEATURE=off`);
+    if (m[1] === 'lvz') lvz = m[2] === 'on';
+    else if (m[1] === 'crc' || LATER_FEATURES.includes(m[1]!)) {
+      const has = m[1] === 'crc';
+      if ((m[2] === 'on') !== has)
+        throw new UsageError(`--cpu: ${m[1]} cannot be switched ${m[2]} in this version: leave it out`);
+    } else throw new UsageError(`--cpu: unknown feature '${m[1]}': use lvz, crc, ${LATER_FEATURES.join(', ')}`);
+  }
+  return { model, lvz };
+}
+
+export interface LogSpec {
+  readonly kinds: ReadonlySet<string>;
+  readonly file: string | undefined;
+}
+const LOG_KINDS = ['exit', 'exception', 'gdb'];
+const LATER_LOGS = ['tlb', 'csr', 'mmio', 'irq', 'insn'];
+
+/** `LIST[=FILE]`. @throws UsageError */
+export function parseLog(text: string): LogSpec {
+  const eq = text.indexOf('=');
+  const kinds = (eq < 0 ? text : text.slice(0, eq)).split(',');
+  for (const k of kinds) {
+    if (LATER_LOGS.includes(k)) throw new UsageError(`--log: '${k}' is not available in this version: use ${LOG_KINDS.join(', ')}`);
+    if (!LOG_KINDS.includes(k)) throw new UsageError(`--log: unknown kind '${k}': use ${LOG_KINDS.join(', ')}`);
+  }
+  return { kinds: new Set(kinds), file: eq < 0 ? undefined : text.slice(eq + 1) };
+}
+
+export type SerialSpec = { readonly kind: 'stdio' } | { readonly kind: 'null' } | { readonly kind: 'file'; readonly path: string };
+
+/** @throws UsageError */
+export function parseSerial(text: string): SerialSpec {
+  if (text === 'stdio' || text === 'null') return { kind: text };
+  if (text.startsWith('file:') && text.length > 5) return { kind: 'file', path: text.slice(5) };
+  if (text === 'pty' || text.startsWith('tcp:')) throw new UsageError(`--serial: '${text}' is not available in this version: use stdio, null or file:F`);
+  throw new UsageError(`--serial: '${text}' is unknown: use stdio, null or file:F`);
+}
+
+/** Options of the contract that this version refuses, with what to use instead. */
+const LATER: Readonly<Record<string, string>> = {
+  '--initrd <file>': 'Linux direct boot is not available in this version: boot an ELF image',
+  '--dtb <file>': 'Linux direct boot is not available in this version: boot an ELF image',
+  '--firmware <file>': 'firmware in flash is not available in this version: boot an ELF image',
+  '--drive <spec>': 'block devices are not available in this version: leave it out',
+  '--net <kind>': 'network devices are not available in this version: leave it out',
+  '--gdb-host <address>': 'the host-only door is not available in this version: use --gdb',
+  '--record <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
+  '--replay <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
+};
+
+const collect = <T>(parse: (text: string) => T) => (text: string, before: T[] | undefined): T[] => [...(before ?? []), parse(text)];
+
+/** Parsed options of run and debug. */
+export interface MachineCli {
+  readonly kernel?: string;
+  readonly append?: string;
+  readonly guest?: GuestSpec[];
+  readonly memory: number;
+  readonly smp: number;
+  readonly cpu: CpuSpec;
+  readonly serial: SerialSpec;
+  readonly gdb?: Address;
+  readonly gdbGuest?: GuestDoor[];
+  readonly wait?: boolean;
+  readonly maxInstructions?: number;
+  readonly timeout?: number;
+  readonly log?: LogSpec;
+  readonly stats?: boolean;
+  readonly seed: number;
+}
+
+/** Declares the options on a command. Values are checked here; every error says what to do. */
+export function declareMachineOptions(command: Command): Command {
+  command
+    .argument('[image]', 'ELF image to boot (default: the reference hypervisor)')
+    .option('--kernel <file>', 'the image, as an option')
+    .option('--append <string>', 'kernel command line')
+    .option('--guest <spec>', 'guest for the reference hypervisor: FILE[,name=N][,memory=SIZE][,append=S]; repeatable', collect(parseGuest))
+    .option('--memory <size>', 'RAM, such as 128M or 1G', parseMemory, 256 * MIB)
+    .option('--smp <n>', 'physical CPUs', (t) => parseInteger(t, '--smp', 1, MAX_CPUS), 1)
+    .option('--cpu <model>', 'max or la464, with features: max,lvz=off', parseCpu, { model: 'max', lvz: true })
+    .option('--serial <backend>', 'stdio, null or file:F', parseSerial, { kind: 'stdio' as const })
+    .option('--gdb <address>', 'serve gdb on [HOST:]PORT or unix:PATH; port 0 picks one', (t) => parseAddress(t, '--gdb'))
+    .option('--gdb-guest <spec>', 'a door into one guest: GID[.VCPU]=[HOST:]PORT; repeatable', collect(parseGuestDoor))
+    .option('--wait', 'do not run until a debugger says so')
+    .option('--engine <name>', 'auto or interpreter', (t) => {
+      if (t === 'jit') throw new UsageError('--engine: the translator is not available in this version: use auto or interpreter');
+      if (t !== 'auto' && t !== 'interpreter') throw new UsageError(`--engine: '${t}' is unknown: use auto or interpreter`);
+      return t;
+    })
+    .option('--clock <kind>', 'virtual', (t) => {
+      if (t === 'host') throw new UsageError('--clock: host time is not available in this version: use virtual');
+      if (t !== 'virtual') throw new UsageError(`--clock: '${t}' is unknown: use virtual`);
+      return t;
+    })
+    .option('--max-instructions <n>', 'stop after so many instructions, exit code 124', (t) => parseInteger(t, '--max-instructions', 1, Number.MAX_SAFE_INTEGER))
+    .option('--timeout <seconds>', 'stop after so many seconds, exit code 124', (t) => {
+      const n = Number(t);
+      if (!(n > 0)) throw new UsageError(`--timeout: '${t}' is not a positive number: correct it`);
+      return n;
+    })
+    .option('--seed <n>', 'seed of the random choices of the model', (t) => parseInteger(t, '--seed', 0, 0xffffffff), 1)
+    .option('--log <list>', 'exit,exception,gdb[=FILE]', parseLog)
+    .option('--stats', 'one JSON line of statistics on stderr at the end');
+  for (const [flags, message] of Object.entries(LATER))
+    command.addOption(
+      new Option(flags, 'not in this version').hideHelp().argParser(() => {
+        throw new UsageError(`${flags.split(' ')[0]}: ${message}`);
+      }),
+    );
+  return command;
+}

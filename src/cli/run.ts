@@ -1,0 +1,231 @@
+/** `loongscope run`: boots, connects the console, serves gdb, ends with the guest's power-off or a limit. */
+import { appendFileSync, closeSync, openSync, writeSync } from 'node:fs';
+import type { Cpu } from '../emu/cpu/cpu.ts';
+import { causeName } from '../emu/debug/catches.ts';
+import { describeEvent, type Symbolizer } from '../emu/debug/explain.ts';
+import { type End, RunControl } from '../emu/debug/run-control.ts';
+import type { Machine } from '../emu/board/machine.ts';
+import { type Address, GdbServer } from '../gdbstub/server.ts';
+import type { View } from '../gdbstub/threads.ts';
+import { boot, type Booted } from './boot.ts';
+import { EXIT, UsageError } from './errors.ts';
+import type { MachineCli, SerialSpec } from './options.ts';
+
+const say = (text: string): void => void process.stderr.write(`loongscope: ${text}\n`);
+
+/** Console output, gathered and written once a turn of the event loop. */
+class ConsoleOutput {
+  private bytes: number[] = [];
+  private scheduled = false;
+  private readonly sink: (bytes: Uint8Array) => void;
+
+  constructor(sink: (bytes: Uint8Array) => void) {
+    this.sink = sink;
+  }
+
+  readonly put = (byte: number): void => {
+    this.bytes.push(byte);
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => this.flush());
+  };
+
+  flush(): void {
+    this.scheduled = false;
+    if (this.bytes.length === 0) return;
+    this.sink(Uint8Array.from(this.bytes));
+    this.bytes = [];
+  }
+}
+
+/** Where console bytes go. @throws UsageError when the file cannot be written */
+function openSerial(spec: SerialSpec): { sink: (bytes: Uint8Array) => void; close: () => void } {
+  if (spec.kind === 'null') return { sink: () => {}, close: () => {} };
+  if (spec.kind === 'stdio') return { sink: (b) => void process.stdout.write(b), close: () => {} };
+  let fd: number;
+  try {
+    fd = openSync(spec.path, 'w');
+  } catch (error) {
+    throw new UsageError(`--serial: cannot write ${spec.path} (${(error as NodeJS.ErrnoException).code}): check the path`);
+  }
+  return { sink: (b) => void writeSync(fd, b), close: () => closeSync(fd) };
+}
+
+/** Writes log lines of the chosen kinds to stderr or a file. */
+function startLog(cli: MachineCli, machine: Machine, symbolize: Symbolizer): (line: string) => void {
+  const { log } = cli;
+  if (!log) return () => {};
+  const write = (line: string): void => {
+    if (log.file === undefined) process.stderr.write(`${line}\n`);
+    else appendFileSync(log.file, `${line}\n`);
+  };
+  const events = (kind: 'exit' | 'exception'): boolean => log.kinds.has(kind);
+  if (events('exit') || events('exception'))
+    for (const cpu of machine.cpus) {
+      const before = cpu.observer;
+      const note = (c: Cpu): void => {
+        const r = c.events.at(0);
+        if (!r) return;
+        if (r.kind === 'exception' ? events('exception') : events('exit')) write(`cpu${c.index} ${describeEvent(r, symbolize)}`);
+      };
+      cpu.observer = {
+        ...before,
+        exception: (c) => {
+          note(c);
+          before.exception?.(c);
+        },
+        entered: (c) => {
+          note(c);
+          before.entered?.(c);
+        },
+      };
+    }
+  return log.kinds.has('gdb') ? (line) => write(`gdb ${line}`) : () => {};
+}
+
+/** The statistics line of --stats. */
+export function statistics(machine: Machine, seconds: number): string {
+  const byCause = (pick: (c: Cpu) => readonly Float64Array[]): Record<string, number> => {
+    const out: Record<string, number> = {};
+    for (const cpu of machine.cpus)
+      for (const list of pick(cpu))
+        list.forEach((n, ecode) => {
+          if (n) out[causeName(ecode, 0)] = (out[causeName(ecode, 0)] ?? 0) + n;
+        });
+    return out;
+  };
+  const guest = machine.cpus.reduce((sum, c) => sum + c.guestIcount, 0);
+  return JSON.stringify({
+    instructions: machine.instructions,
+    guestInstructions: guest,
+    vmExits: byCause((c) => [c.events.exits]),
+    exceptions: byCause((c) => [c.events.hostExceptions, c.events.guestExceptions]),
+    wallSeconds: Number(seconds.toFixed(3)),
+    mips: Number((machine.instructions / seconds / 1e6).toFixed(1)),
+  });
+}
+
+const describeAddress = (address: Address, bound: number | string): string =>
+  'path' in address ? `unix:${bound}` : `${address.host}:${bound}`;
+
+/** A machine that is running, with its doors open. */
+export interface Running {
+  readonly booted: Booted;
+  readonly control: RunControl;
+  /** Ports or paths: the full view first, then the guests' doors. */
+  readonly doors: readonly (number | string)[];
+  /** Resolves with the program's exit code. */
+  readonly done: Promise<number>;
+}
+
+/** Starts a machine. `io`: what to do with console bytes; the default follows --serial. */
+export async function start(image: string | undefined, cli: MachineCli, io?: (bytes: Uint8Array) => void): Promise<Running> {
+  const serial = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
+  const output = new ConsoleOutput(serial.sink);
+  const booted = boot(image, cli, output.put);
+  const { machine, symbolize } = booted;
+  const control = new RunControl(machine, {
+    ...(cli.maxInstructions !== undefined && { maxInstructions: cli.maxInstructions }),
+    ...(cli.timeout !== undefined && { timeoutSeconds: cli.timeout }),
+  });
+  const log = startLog(cli, machine, symbolize);
+  if (cli.wait && !cli.gdb && !cli.gdbGuest) throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
+  /** Stands still until the first debugger has come. */
+  const gate = { running: !cli.wait, stopped: () => {}, ended: () => {} };
+  if (cli.wait) control.attach(gate);
+  const servers: GdbServer[] = [];
+  const doors: (number | string)[] = [];
+  const open = async (view: View, address: Address, what: string): Promise<void> => {
+    const server = new GdbServer({ control, view, address, symbolize, log, onConnect: () => control.detach(gate) });
+    try {
+      const bound = await server.listen();
+      doors.push(bound);
+      say(`gdb: ${what} on ${describeAddress(address, bound)}`);
+    } catch (error) {
+      throw new UsageError(`cannot listen for gdb (${(error as NodeJS.ErrnoException).code}): choose another address`);
+    }
+    servers.push(server);
+  };
+  if (cli.gdb) await open({ kind: 'machine' }, cli.gdb, 'the machine');
+  for (const door of cli.gdbGuest ?? []) await open({ kind: 'guest', gid: door.gid, vcpu: door.vcpu }, door.address, `guest gid ${door.gid}`);
+  const began = performance.now();
+  const stopInput = io ? () => {} : connectInput(cli.serial, machine, control);
+  const done = control.run().then((end) => {
+    output.flush();
+    serial.close();
+    stopInput();
+    for (const server of servers) server.close();
+    if (cli.stats) process.stderr.write(`${statistics(machine, (performance.now() - began) / 1000)}\n`);
+    return exitCode(end, cli);
+  });
+  return { booted, control, doors, done };
+}
+
+/** Keys to the guest. Ctrl-C ends the run unless a terminal in raw mode passes it on (Ctrl-A X ends it then). */
+function connectInput(serial: SerialSpec, machine: Machine, control: RunControl): () => void {
+  const onSignal = (): void => control.quit();
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  const stop = (): void => {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  };
+  if (serial.kind !== 'stdio') return stop;
+  const { stdin } = process;
+  let open = true;
+  control.mayWake = () => open;
+  let escape = false;
+  const raw = stdin.isTTY;
+  if (raw) stdin.setRawMode(true);
+  const onData = (data: Buffer): void => {
+    const keep: number[] = [];
+    for (const b of data) {
+      if (raw && escape) {
+        escape = false;
+        if (b === 0x78 || b === 0x58) return control.quit();
+        keep.push(b);
+      } else if (raw && b === 1) escape = true;
+      else keep.push(b);
+    }
+    machine.consoleInput(Uint8Array.from(keep));
+    control.kick();
+  };
+  const onEnd = (): void => {
+    open = false;
+    control.kick();
+  };
+  stdin.on('data', onData);
+  stdin.on('end', onEnd);
+  return () => {
+    stop();
+    stdin.off('data', onData);
+    stdin.off('end', onEnd);
+    if (raw) stdin.setRawMode(false);
+    stdin.pause();
+    stdin.unref?.();
+  };
+}
+
+/** Says why the machine has ended, where that is news. */
+function exitCode(end: End, cli: MachineCli): number {
+  switch (end.kind) {
+    case 'poweroff':
+      return EXIT.ok;
+    case 'limit':
+      say(
+        end.what === 'time'
+          ? `time limit reached (--timeout ${cli.timeout}): the machine was still running`
+          : `instruction limit reached (--max-instructions ${cli.maxInstructions}): the machine was still running`,
+      );
+      return EXIT.limit;
+    case 'died':
+      say(`the machine died: ${end.reason}`);
+      return EXIT.died;
+    case 'quit':
+      return EXIT.interrupted;
+  }
+}
+
+export async function run(image: string | undefined, cli: MachineCli): Promise<number> {
+  return (await start(image, cli)).done;
+}

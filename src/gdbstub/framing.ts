@@ -1,0 +1,144 @@
+/**
+ * Packets of the GDB Remote Serial Protocol on the wire: `$payload#cc`, acknowledgements, escapes, the interrupt byte.
+ * Everything is bytes; payloads become strings of Latin-1 characters, one a byte.
+ */
+
+const DOLLAR = 0x24;
+const HASH = 0x23;
+const ESCAPE = 0x7d;
+const STAR = 0x2a;
+const PLUS = 0x2b;
+const MINUS = 0x2d;
+const INTERRUPT = 0x03;
+
+/** Largest payload accepted, as announced in qSupported. */
+export const PACKET_SIZE = 0x20000;
+
+/** What the parser finds in the stream. */
+export type Frame =
+  | { readonly kind: 'packet'; readonly payload: string }
+  | { readonly kind: 'ack' }
+  | { readonly kind: 'nack' }
+  | { readonly kind: 'interrupt' }
+  | { readonly kind: 'bad-checksum' }
+  | { readonly kind: 'too-long' };
+
+/** Sum of bytes modulo 256, as two hex digits. */
+function checksum(bytes: Uint8Array): string {
+  let sum = 0;
+  for (const b of bytes) sum = (sum + b) & 0xff;
+  return sum.toString(16).padStart(2, '0');
+}
+
+/** Escapes binary data for a reply: `#`, `$`, `}` and `*` are preceded by `}` and XORed with 0x20. */
+export function escapeBinary(data: Uint8Array): Uint8Array {
+  const out: number[] = [];
+  for (const b of data) {
+    if (b === DOLLAR || b === HASH || b === ESCAPE || b === STAR) out.push(ESCAPE, b ^ 0x20);
+    else out.push(b);
+  }
+  return Uint8Array.from(out);
+}
+
+/** Undoes {@link escapeBinary}; any byte may be escaped. */
+export function unescapeBinary(data: Uint8Array): Uint8Array {
+  const out: number[] = [];
+  for (let i = 0; i < data.length; i++) {
+    if (data[i] === ESCAPE && i + 1 < data.length) out.push(data[++i]! ^ 0x20);
+    else out.push(data[i]!);
+  }
+  return Uint8Array.from(out);
+}
+
+export const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+export const fromLatin1 = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'latin1'));
+
+/** A whole packet, ready to send. The payload's binary parts are escaped already. */
+export function encodePacket(payload: string): Uint8Array {
+  const body = fromLatin1(payload);
+  return fromLatin1(`$${payload}#${checksum(body)}`);
+}
+
+/** Splits an incoming byte stream into frames; packets may arrive in pieces or several at once. */
+export class PacketParser {
+  private body: number[] = [];
+  private state: 'idle' | 'body' | 'sum1' | 'sum2' = 'idle';
+  private overflow = false;
+  private sum = '';
+
+  /** Feeds bytes; returns what they complete. */
+  push(bytes: Uint8Array): Frame[] {
+    const frames: Frame[] = [];
+    for (const b of bytes) {
+      const frame = this.byte(b);
+      if (frame) frames.push(frame);
+    }
+    return frames;
+  }
+
+  private byte(b: number): Frame | undefined {
+    switch (this.state) {
+      case 'idle':
+        if (b === DOLLAR) this.start();
+        else if (b === PLUS) return { kind: 'ack' };
+        else if (b === MINUS) return { kind: 'nack' };
+        else if (b === INTERRUPT) return { kind: 'interrupt' };
+        return undefined;
+      case 'body':
+        if (b === HASH) this.state = 'sum1';
+        else if (b === DOLLAR) this.start();
+        else if (this.body.length >= PACKET_SIZE) this.overflow = true;
+        else this.body.push(b);
+        return undefined;
+      case 'sum1':
+        this.sum = String.fromCharCode(b);
+        this.state = 'sum2';
+        return undefined;
+      case 'sum2':
+        this.state = 'idle';
+        return this.complete(this.sum + String.fromCharCode(b));
+    }
+  }
+
+  private start(): void {
+    this.body = [];
+    this.overflow = false;
+    this.state = 'body';
+  }
+
+  private complete(sum: string): Frame {
+    if (this.overflow) return { kind: 'too-long' };
+    const bytes = Uint8Array.from(this.body);
+    if (sum.toLowerCase() !== checksum(bytes)) return { kind: 'bad-checksum' };
+    return { kind: 'packet', payload: latin1(bytes) };
+  }
+}
+
+/** Bytes as hex digits. */
+export const toHex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+
+/** Hex digits as bytes; undefined when they are not pairs of hex digits. */
+export function fromHex(text: string): Uint8Array | undefined {
+  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(text)) return undefined;
+  return Uint8Array.from(Buffer.from(text, 'hex'));
+}
+
+/** A little-endian register value as hex digits. */
+export function valueToHex(value: bigint, bytes: number): string {
+  let out = '';
+  for (let i = 0; i < bytes; i++) out += Number((value >> BigInt(8 * i)) & 0xffn).toString(16).padStart(2, '0');
+  return out;
+}
+
+/** The inverse of {@link valueToHex}; undefined when the digits do not fit `bytes`. */
+export function hexToValue(text: string, bytes: number): bigint | undefined {
+  const raw = fromHex(text);
+  if (!raw || raw.length !== bytes) return undefined;
+  return raw.reduceRight((v, b) => (v << 8n) | BigInt(b), 0n);
+}
+
+/** A hex number of a packet; undefined when it is not one or exceeds 64 bits. */
+export function parseHex(text: string | undefined): bigint | undefined {
+  if (text === undefined || !/^[0-9a-f]{1,16}$/i.test(text.replace(/^0+(?=.)/, ''))) return undefined;
+  return BigInt(`0x${text}`);
+}

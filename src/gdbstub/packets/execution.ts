@@ -1,0 +1,62 @@
+/** `vCont`, `c`, `C`, `s`, `S`. */
+import { parseHex } from '../framing.ts';
+import type { Session } from '../session.ts';
+import { matchesThread, parseThreadPattern, type ThreadPattern } from '../threads.ts';
+import type { PacketRow } from './table.ts';
+
+interface Action {
+  readonly step: boolean;
+  readonly pattern: ThreadPattern | undefined;
+}
+
+/** Actions of a vCont packet, in order; a text on a malformed one. */
+function parseActions(rest: string): Action[] | string {
+  const out: Action[] = [];
+  for (const part of rest.split(';').filter(Boolean)) {
+    const m = /^(c|s|[CS][0-9a-f]{2}|t|r[0-9a-f]+,[0-9a-f]+)(?::(.+))?$/i.exec(part);
+    if (!m) return `E.vCont action '${part}' is malformed`;
+    const pattern = m[2] === undefined ? undefined : parseThreadPattern(m[2]);
+    if (m[2] !== undefined && !pattern) return `E.vCont thread '${m[2]}' is malformed`;
+    if (m[1] !== 't') out.push({ step: /^[sSr]/.test(m[1]!), pattern });
+  }
+  return out;
+}
+
+/** Resumes as the actions say: the first action that matches a thread is that thread's. */
+function resume(s: Session, actions: readonly Action[]): string | undefined {
+  const first = actions[0];
+  if (!first) return 'E.vCont without an action that resumes';
+  const thread = first.pattern ? s.find(first.pattern) : s.current;
+  if (!thread) return 'E01';
+  const covered = s.threads().every((t) => actions.some((a) => !a.pattern || matchesThread(a.pattern, t)));
+  const names = first.pattern !== undefined && first.pattern.tid > 0;
+  s.resume(thread, names && !(covered && actions.length > 1), first.step);
+  return undefined;
+}
+
+/** `c`/`s` with an optional address, `C`/`S` with a signal (which has no meaning for a machine). */
+function simple(s: Session, rest: string, step: boolean): string | undefined {
+  if (rest) {
+    const address = parseHex(rest);
+    if (address === undefined) return 'E.address expected, in hex';
+    if (!s.context.live) return 'E.vCPU is parked: it has no PC to set';
+    s.context.cpu.pc = address;
+  }
+  return resume(s, [{ step, pattern: undefined }]);
+}
+const afterSignal = (rest: string): string => rest.replace(/^[0-9a-f]+;?/i, '');
+
+export const EXECUTION_PACKETS: readonly PacketRow[] = [
+  { name: 'vCont?', handle: () => 'vCont;c;C;s;S;t;r' },
+  {
+    name: 'vCont;',
+    handle: (s, rest) => {
+      const actions = parseActions(rest);
+      return typeof actions === 'string' ? actions : resume(s, actions);
+    },
+  },
+  { name: 'c', handle: (s, rest) => simple(s, rest, false) },
+  { name: 's', handle: (s, rest) => simple(s, rest, true) },
+  { name: 'C', handle: (s, rest) => simple(s, afterSignal(rest), false) },
+  { name: 'S', handle: (s, rest) => simple(s, afterSignal(rest), true) },
+];

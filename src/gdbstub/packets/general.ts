@@ -1,0 +1,116 @@
+/** Handshake, threads, attach and detach. */
+import { fromHex, fromLatin1, PACKET_SIZE, toHex } from '../framing.ts';
+import { runMonitorCommand } from '../monitor/commands.ts';
+import type { Session } from '../session.ts';
+import { GUEST_PID_BASE, MACHINE_PID, parseThreadPattern, threadId, threadText } from '../threads.ts';
+import type { PacketRow } from './table.ts';
+
+/** What qSupported announces: only what works. */
+const FEATURES = [
+  `PacketSize=${PACKET_SIZE.toString(16)}`,
+  'QStartNoAckMode+',
+  'multiprocess+',
+  'vContSupported+',
+  'swbreak+',
+  'hwbreak+',
+  'qXfer:features:read+',
+  'qXfer:threads:read+',
+  'qXfer:osdata:read+',
+  'QPassSignals+',
+  'error-message+',
+  'binary-upload+',
+].join(';');
+
+function select(s: Session, text: string): string {
+  const pattern = parseThreadPattern(text);
+  const thread = pattern && s.find(pattern);
+  if (!thread) return 'E01';
+  s.current = thread;
+  return 'OK';
+}
+
+/** `vAttach;PID`: shows a guest as a process of its own. */
+function attach(s: Session, text: string): string {
+  const pid = Number.parseInt(text, 16);
+  const gid = pid - GUEST_PID_BASE;
+  if (s.view.kind === 'guest' || pid === MACHINE_PID) return `E.process ${pid} is attached already`;
+  if (s.attached.has(gid)) return `E.process ${pid} is attached already`;
+  if (!s.control.snapshots.vcpus().some((v) => v.gid === gid))
+    return `E.no such guest ${gid}: guests are numbered 16 + GID and appear at their first entry`;
+  s.attached.add(gid);
+  s.current = s.threads().find((t) => t.gid === gid)!;
+  return s.currentStop();
+}
+
+function detach(s: Session, text: string): string {
+  const pid = text === '' ? MACHINE_PID : Number.parseInt(text, 16);
+  const gid = pid - GUEST_PID_BASE;
+  if (pid !== MACHINE_PID) {
+    if (!s.attached.delete(gid)) return 'E01';
+    s.control.comparators.remove((b) => b.owner === s && b.scope === gid);
+    s.control.comparators.removeWatch((w) => w.owner === s && w.scope === gid);
+    s.current = s.threads()[0]!;
+    return 'OK';
+  }
+  setImmediate(() => s.detach());
+  return 'OK';
+}
+
+export const GENERAL: readonly PacketRow[] = [
+  {
+    name: 'qSupported',
+    handle: (s, rest) => {
+      s.features = new Set(rest.replace(/^:/, '').split(';').filter((f) => f.endsWith('+')).map((f) => f.slice(0, -1)));
+      return FEATURES;
+    },
+  },
+  { name: 'vMustReplyEmpty', handle: () => '' },
+  { name: '!', handle: () => 'OK' },
+  { name: '?', handle: (s) => s.currentStop() },
+  { name: 'Hg', handle: select },
+  { name: 'Hc', handle: (s, rest) => (parseThreadPattern(rest) && (rest === '-1' || s.find(parseThreadPattern(rest)!)) ? 'OK' : 'E01') },
+  {
+    name: 'T',
+    handle: (s, rest) => {
+      const pattern = parseThreadPattern(rest);
+      return pattern && s.find(pattern) ? 'OK' : 'E01';
+    },
+  },
+  { name: 'qC', handle: (s) => `QC${threadId(s.current)}` },
+  { name: 'qAttached', handle: () => '1' },
+  { name: 'qfThreadInfo', handle: (s) => `m${s.threads().map(threadId).join(',')}` },
+  { name: 'qsThreadInfo', handle: () => 'l' },
+  {
+    name: 'qThreadExtraInfo,',
+    handle: (s, rest) => {
+      const pattern = parseThreadPattern(rest);
+      const thread = pattern && s.find(pattern);
+      return thread ? toHex(fromLatin1(threadText(thread, s.control.snapshots))) : 'E01';
+    },
+  },
+  { name: 'qSymbol', handle: () => 'OK' },
+  { name: 'QPassSignals', handle: () => 'OK' },
+  { name: 'vAttach;', handle: attach },
+  { name: 'D', handle: (s, rest) => detach(s, rest.replace(/^;/, '')) },
+  // Killing a debugged machine would lose it: like a detach. `monitor quit` ends it.
+  { name: 'vKill;', handle: (s, rest) => detach(s, rest) },
+  {
+    name: 'k',
+    handle: (s) => {
+      setImmediate(() => s.detach());
+      return undefined;
+    },
+  },
+  { name: 'vRun', handle: () => 'E.not supported: use monitor reset' },
+  { name: 'R', handle: () => 'E.not supported: use monitor reset' },
+  {
+    name: 'qRcmd,',
+    handle: (s, rest) => {
+      const text = fromHex(rest);
+      if (!text) return 'E.qRcmd: hex digits expected';
+      const output = runMonitorCommand(s, Buffer.from(text).toString('utf8').trim());
+      if (output) s.output(output);
+      return 'OK';
+    },
+  },
+];

@@ -1,0 +1,116 @@
+/** `m`, `x`, `M`, `X`, `qSearch:memory`, `qCRC`: memory in the context of the selected thread. */
+import { readVirtual, writeVirtual } from '../../emu/debug/debug-memory.ts';
+import { walk } from '../../emu/debug/walk.ts';
+import { escapeBinary, fromHex, fromLatin1, latin1, PACKET_SIZE, parseHex, toHex, unescapeBinary } from '../framing.ts';
+import type { Session } from '../session.ts';
+import type { PacketRow } from './table.ts';
+
+/** Largest read answered at once: hex doubles it. */
+const MAX_READ = PACKET_SIZE / 2 - 16;
+
+/** `ADDR,LEN`; undefined when malformed. */
+function range(text: string): { address: bigint; length: number } | undefined {
+  const [a, l, more] = text.split(',');
+  const address = parseHex(a);
+  const length = parseHex(l);
+  if (address === undefined || length === undefined || more !== undefined || length > 0xffffffffn) return undefined;
+  return { address, length: Number(length) };
+}
+
+function read(s: Session, text: string): Uint8Array | string {
+  const r = range(text);
+  if (!r) return 'E.address and length expected, in hex';
+  s.noteRead(r.address, r.length);
+  const length = Math.min(r.length, MAX_READ);
+  let bytes = readVirtual(s.machine, s.context, r.address, length);
+  if (bytes.length === 0 && length > 0) bytes = readDevice(s, r.address, length);
+  return bytes.length > 0 || r.length === 0 ? bytes : 'E14';
+}
+
+/** Device registers, only when `monitor mmio-read on` allows the read, and without side effects. */
+function readDevice(s: Session, address: bigint, length: number): Uint8Array {
+  if (!s.mmioRead) return new Uint8Array(0);
+  const { address: pa } = walk(s.context, s.machine.ram, address);
+  const out = new Uint8Array(Math.min(length, 8));
+  if (pa === undefined) return out.subarray(0, 0);
+  for (let k = 0; k < out.length; k++) {
+    if (!s.machine.bus.read(Number(pa) + k, 1, true)) return out.subarray(0, k);
+    out[k] = s.machine.bus.lo & 0xff;
+  }
+  return out;
+}
+
+function write(s: Session, address: bigint, data: Uint8Array): string {
+  return writeVirtual(s.machine, s.context, address, data) ? 'OK' : 'E.address is not writable memory';
+}
+
+/** `ADDR,LEN:` and the rest behind the colon. */
+function header(text: string): { address: bigint; length: number; body: string } | undefined {
+  const colon = text.indexOf(':');
+  const r = colon < 0 ? undefined : range(text.slice(0, colon));
+  return r && { ...r, body: text.slice(colon + 1) };
+}
+
+/** gdb's CRC of `compare-sections`: polynomial 0x04c11db7, most significant bit first, start 0xffffffff. */
+export function gdbCrc(data: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const b of data) {
+    crc ^= b << 24;
+    for (let k = 0; k < 8; k++) crc = crc & 0x80000000 ? (crc << 1) ^ 0x04c11db7 : crc << 1;
+  }
+  return crc >>> 0;
+}
+
+export const MEMORY_PACKETS: readonly PacketRow[] = [
+  {
+    name: 'm',
+    handle: (s, rest) => {
+      const bytes = read(s, rest);
+      return typeof bytes === 'string' ? bytes : toHex(bytes);
+    },
+  },
+  {
+    name: 'x',
+    handle: (s, rest) => {
+      const bytes = read(s, rest);
+      return typeof bytes === 'string' ? bytes : `b${latin1(escapeBinary(bytes))}`;
+    },
+  },
+  {
+    name: 'M',
+    handle: (s, rest) => {
+      const h = header(rest);
+      const data = h && fromHex(h.body);
+      return h && data && data.length === h.length ? write(s, h.address, data) : 'E.M takes ADDR,LEN:HEX';
+    },
+  },
+  {
+    name: 'X',
+    handle: (s, rest) => {
+      const h = header(rest);
+      const data = h && unescapeBinary(fromLatin1(h.body));
+      return h && data && data.length === h.length ? write(s, h.address, data) : 'E.X takes ADDR,LEN:DATA';
+    },
+  },
+  {
+    name: 'qSearch:memory:',
+    handle: (s, rest) => {
+      const m = /^([0-9a-f]+);([0-9a-f]+);([\s\S]+)$/i.exec(rest);
+      if (!m) return 'E.qSearch takes ADDR;LEN;PATTERN';
+      const address = BigInt(`0x${m[1]}`);
+      const pattern = Buffer.from(unescapeBinary(fromLatin1(m[3]!)));
+      const length = Math.min(Number.parseInt(m[2]!, 16), 0x4000000);
+      const found = Buffer.from(readVirtual(s.machine, s.context, address, length)).indexOf(pattern);
+      return found < 0 ? '0' : `1,${(address + BigInt(found)).toString(16)}`;
+    },
+  },
+  {
+    name: 'qCRC:',
+    handle: (s, rest) => {
+      const r = range(rest);
+      if (!r) return 'E.qCRC takes ADDR,LEN';
+      const bytes = readVirtual(s.machine, s.context, r.address, Math.min(r.length, 0x4000000));
+      return bytes.length === r.length ? `C${gdbCrc(bytes).toString(16)}` : 'E14';
+    },
+  },
+];

@@ -1,0 +1,43 @@
+/** `qXfer`: target description, thread list, `info os` tables. */
+import { escapeBinary, fromLatin1, latin1 } from '../framing.ts';
+import { osTable } from '../osdata.ts';
+import type { Session } from '../session.ts';
+import { TARGET_XML } from '../target-description.ts';
+import { threadId, threadText } from '../threads.ts';
+import { xmlText } from '../xml.ts';
+import type { PacketRow } from './table.ts';
+
+/** One piece of a document: `m` when more follows, `l` for the last. */
+function piece(document: string, range: string): string {
+  const m = /^([0-9a-f]+),([0-9a-f]+)$/i.exec(range);
+  if (!m) return 'E.qXfer takes OFFSET,LENGTH';
+  const offset = Number.parseInt(m[1]!, 16);
+  const length = Number.parseInt(m[2]!, 16);
+  const bytes = fromLatin1(document);
+  const part = bytes.subarray(Math.min(offset, bytes.length), Math.min(offset + length, bytes.length));
+  return `${offset + part.length < bytes.length ? 'm' : 'l'}${latin1(escapeBinary(part))}`;
+}
+
+function threadList(s: Session): string {
+  const threads = s.threads().map((t) => {
+    const name = t.gid === undefined ? `cpu${t.cpu.index}` : `vcpu${t.tid - 1}`;
+    return `<thread id="${threadId(t)}" core="${t.cpu.index}" name="${name}">${xmlText(threadText(t, s.control.snapshots))}</thread>`;
+  });
+  return `<?xml version="1.0"?><threads>${threads.join('')}</threads>`;
+}
+
+/** `qXfer:OBJECT:read:ANNEX:` rows: the document behind it, undefined for an unknown annex. */
+const object = (name: string, document: (s: Session, annex: string) => string | undefined): PacketRow => ({
+  name: `qXfer:${name}:read:`,
+  handle: (s, rest) => {
+    const colon = rest.lastIndexOf(':');
+    const text = colon < 0 ? undefined : document(s, rest.slice(0, colon));
+    return text === undefined ? 'E00' : piece(text, rest.slice(colon + 1));
+  },
+});
+
+export const XFER_PACKETS: readonly PacketRow[] = [
+  object('features', (_s, annex) => (annex === 'target.xml' ? TARGET_XML : undefined)),
+  object('threads', (s, annex) => (annex === '' ? threadList(s) : undefined)),
+  object('osdata', osTable),
+];

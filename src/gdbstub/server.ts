@@ -1,0 +1,84 @@
+/** Sockets: one listener per view, one client at a time on each. */
+import { rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Symbolizer } from '../emu/debug/explain.ts';
+import type { RunControl } from '../emu/debug/run-control.ts';
+import { dispatch } from './packets/index.ts';
+import { Session } from './session.ts';
+import type { View } from './threads.ts';
+
+/** Where to listen. A TCP port 0 picks a free one. */
+export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
+
+export interface ServerOptions {
+  readonly control: RunControl;
+  readonly view: View;
+  readonly address: Address;
+  readonly symbolize: Symbolizer;
+  readonly log: (line: string) => void;
+  /** Called when the first client has connected. */
+  readonly onConnect?: () => void;
+}
+
+export class GdbServer {
+  private readonly options: ServerOptions;
+  private readonly server: Server;
+  private client: Socket | undefined;
+
+  constructor(options: ServerOptions) {
+    this.options = options;
+    this.server = createServer((socket) => this.connect(socket));
+  }
+
+  /** Starts to listen. @returns the port, or the socket's path. @throws Error when the address cannot be used */
+  listen(): Promise<number | string> {
+    const { address } = this.options;
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      const ready = (): void => {
+        const bound = this.server.address();
+        resolve(bound !== null && typeof bound === 'object' ? bound.port : (bound ?? ''));
+      };
+      if ('path' in address) {
+        rmSync(address.path, { force: true });
+        this.server.listen(address.path, ready);
+      } else this.server.listen(address.port, address.host, ready);
+    });
+  }
+
+  /** Stops listening and closes the client after what has been sent. */
+  close(): void {
+    this.server.close();
+    this.client?.end();
+    this.client?.unref();
+  }
+
+  private connect(socket: Socket): void {
+    const { options } = this;
+    if (this.client) {
+      options.log('a second client was refused: one is connected already');
+      socket.destroy();
+      return;
+    }
+    this.client = socket;
+    socket.setNoDelay(true);
+    const session = new Session({
+      control: options.control,
+      view: options.view,
+      dispatch,
+      symbolize: options.symbolize,
+      log: options.log,
+      send: (bytes) => {
+        if (!socket.destroyed) socket.write(bytes);
+      },
+      close: () => socket.end(),
+    });
+    options.onConnect?.();
+    socket.on('data', (bytes) => session.receive(typeof bytes === 'string' ? Buffer.from(bytes) : bytes));
+    socket.on('error', (error) => options.log(`connection: ${error.message}`));
+    socket.on('close', () => {
+      this.client = undefined;
+      session.detach();
+    });
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * gdb steps LoongArch in software: it plants a breakpoint at the instruction it expects next and continues. It does not
+ * know `ertn` or exceptions. This module recognizes such a step and makes it behave as one instruction
+ * (docs/gdb.md, "Stepping").
+ */
+import type { Comparators } from '../emu/debug/breakpoints.ts';
+import type { Stepper } from '../emu/debug/run-control.ts';
+import { exceptionByCode } from '../emu/cpu/exception-table.ts';
+import type { Cpu } from '../emu/cpu/cpu.ts';
+import type { DebugContext } from '../emu/debug/context.ts';
+import { decode } from '../emu/isa/decoder.ts';
+import { operandValue } from '../emu/isa/row.ts';
+
+/** What the client did since the last stop, as far as it tells a step from a continue. */
+export type JournalEntry =
+  | { readonly kind: 'read'; readonly address: bigint; readonly length: number }
+  | { readonly kind: 'insert'; readonly address: bigint };
+
+/** Longest LL/SC sequence gdb looks through, in instructions. */
+const ATOMIC_SEQUENCE = 16;
+
+/**
+ * The addresses at which gdb would plant its breakpoint for a step from `pc`.
+ * @param read reads the instruction word at an address, undefined when unreadable
+ */
+export function predictNext(ctx: DebugContext, pc: bigint, read: (at: bigint) => number | undefined): bigint[] {
+  const u64 = (v: bigint): bigint => BigInt.asUintN(64, v);
+  const fallThrough = u64(pc + 4n);
+  const word = read(pc);
+  const row = word === undefined ? undefined : decode(word);
+  if (!row || word === undefined) return [fallThrough];
+  const reg = (name: 'rd' | 'rj'): bigint => ctx.gpr(operandValue(row, word, name));
+  const signed = (v: bigint): bigint => BigInt.asIntN(64, v);
+  const target = (operand: 'offs16' | 'offs21' | 'offs26'): bigint => u64(pc + BigInt(operandValue(row, word, operand)));
+  const when = (taken: boolean, to: bigint): bigint[] => [taken ? to : fallThrough];
+  switch (row.name) {
+    case 'b':
+    case 'bl':
+      return [target('offs26')];
+    case 'jirl':
+      return [u64(reg('rj') + BigInt(operandValue(row, word, 'offs16')))];
+    case 'beqz':
+      return when(reg('rj') === 0n, target('offs21'));
+    case 'bnez':
+      return when(reg('rj') !== 0n, target('offs21'));
+    case 'beq':
+      return when(reg('rj') === reg('rd'), target('offs16'));
+    case 'bne':
+      return when(reg('rj') !== reg('rd'), target('offs16'));
+    case 'blt':
+      return when(signed(reg('rj')) < signed(reg('rd')), target('offs16'));
+    case 'bge':
+      return when(signed(reg('rj')) >= signed(reg('rd')), target('offs16'));
+    case 'bltu':
+      return when(reg('rj') < reg('rd'), target('offs16'));
+    case 'bgeu':
+      return when(reg('rj') >= reg('rd'), target('offs16'));
+    case 'll.w':
+    case 'll.d':
+      // gdb runs such a sequence as a whole: its breakpoint stands behind the sc.
+      for (let n = 1; n < ATOMIC_SEQUENCE; n++) {
+        const at = u64(pc + BigInt(4 * n));
+        const w = read(at);
+        const name = w === undefined ? undefined : decode(w)?.name;
+        if (name === 'sc.w' || name === 'sc.d') return [u64(at + 4n), fallThrough];
+      }
+      return [fallThrough];
+    default:
+      return [fallThrough];
+  }
+}
+
+/**
+ * Recognizes a software step in the packets since the last stop.
+ * @param journal reads and Z0 insertions, in order
+ * @param inserted Z0 addresses now, `before` those at the previous resume
+ * @param singleThread the resume names one thread
+ * @returns the planted address, or undefined for an ordinary continue
+ */
+export function recognizeStep(
+  pc: bigint,
+  next: readonly bigint[],
+  journal: readonly JournalEntry[],
+  inserted: ReadonlySet<bigint>,
+  before: ReadonlySet<bigint>,
+  singleThread: boolean,
+): bigint | undefined {
+  const planted = next.find((a) => inserted.has(a));
+  if (planted === undefined) return undefined;
+  const readsPc = (e: JournalEntry): boolean => e.kind === 'read' && e.address < pc + 4n && e.address + BigInt(e.length) > pc;
+  const last = journal.at(-1);
+  // R1: user breakpoints first, then gdb reads the instruction, then plants.
+  if (last?.kind === 'insert' && last.address === planted) {
+    let i = journal.length - 2;
+    while (i >= 0 && journal[i]!.kind !== 'insert') i--;
+    if (journal.slice(i + 1, -1).some(readsPc)) return planted;
+  }
+  // R2: stepping off a breakpoint that stood at PC.
+  if (singleThread && before.has(pc) && !inserted.has(pc)) return planted;
+  // R3: a user breakpoint already stands at the predicted address.
+  const lastInsert = journal.findLastIndex((e) => e.kind === 'insert');
+  if (last?.kind === 'read' && journal.slice(lastInsert + 1).some(readsPc)) return planted;
+  return undefined;
+}
+
+/** Classes of `monitor step-into`. */
+export const STEP_CLASSES = ['tlbr', 'tlb', 'sys', 'brk', 'hvc', 'gspr', 'ade', 'ine', 'fpd', 'vmexit', 'irq'] as const;
+export type StepClass = (typeof STEP_CLASSES)[number];
+export const DEFAULT_STEP_INTO: readonly StepClass[] = ['vmexit', 'gspr', 'hvc', 'ade', 'ine'];
+
+/** The class of an exception by its name. */
+function classOf(ecode: number, esub: number): StepClass | undefined {
+  switch (exceptionByCode(ecode, esub)?.name) {
+    case 'TLBR':
+      return 'tlbr';
+    case 'PIL':
+    case 'PIS':
+    case 'PIF':
+    case 'PME':
+    case 'PNR':
+    case 'PNX':
+    case 'PPI':
+      return 'tlb';
+    case 'SYS':
+      return 'sys';
+    case 'BRK':
+      return 'brk';
+    case 'HVC':
+      return 'hvc';
+    case 'GSPR':
+      return 'gspr';
+    case 'ADEF':
+    case 'ADEM':
+    case 'ALE':
+    case 'BCE':
+      return 'ade';
+    case 'INE':
+    case 'IPE':
+      return 'ine';
+    case 'FPD':
+    case 'SXD':
+    case 'ASXD':
+    case 'BTD':
+      return 'fpd';
+    case 'INT':
+      return 'irq';
+    default:
+      return undefined;
+  }
+}
+
+/** Does a step stop at the vector of this event? A stage-2 refill is no exit that anybody steps into unless asked. */
+function stepsInto(kind: string, ecode: number, esub: number, into: ReadonlySet<StepClass>): boolean {
+  const cls = classOf(ecode, esub);
+  if (cls === 'tlbr') return into.has('tlbr');
+  return (kind === 'exit' && into.has('vmexit')) || (cls !== undefined && into.has(cls));
+}
+
+/** A single step of one thread. */
+export class SingleStep implements Stepper {
+  readonly cpu: Cpu;
+  private readonly start: bigint;
+  private readonly world: number;
+  private readonly planted: bigint | undefined;
+  private readonly guest: number | undefined;
+  private readonly into: ReadonlySet<StepClass>;
+  private readonly comparators: Comparators;
+  private seen: number;
+
+  /**
+   * @param planted where gdb expects the step to end; undefined for an exact step (`vCont;s`)
+   * @param guest the GID when the thread is a vCPU: the step then ends in that guest again
+   * @param into classes of exceptions whose vector is where a CPU's step ends
+   */
+  constructor(cpu: Cpu, comparators: Comparators, planted: bigint | undefined, guest: number | undefined, into: ReadonlySet<StepClass>) {
+    this.cpu = cpu;
+    this.comparators = comparators;
+    this.planted = planted;
+    this.guest = guest;
+    this.into = into;
+    this.start = cpu.pc;
+    this.world = cpu.world;
+    this.seen = cpu.events.total;
+  }
+
+  next(event: 'stepped' | 'entered'): 'run' | 'step' | 'stop' {
+    const { cpu } = this;
+    if (event === 'entered') {
+      if (this.guest === undefined || cpu.gid !== this.guest) return 'run';
+      this.seen = cpu.events.total;
+      // A refill or a fixed fault comes back to the same instruction: it still has to be executed.
+      return cpu.pc === this.start && this.world === this.guest ? 'step' : 'stop';
+    }
+    const fresh = cpu.events.total - this.seen;
+    for (let back = fresh - 1; back >= 0; back--) {
+      const r = cpu.events.at(back);
+      if (!r || r.kind === 'entry') continue;
+      if (this.guest !== undefined && r.kind === 'exit') return 'run';
+      if (this.planted === undefined) return 'stop';
+      if (this.guest === undefined && stepsInto(r.kind, r.ecode, r.esub, this.into)) return 'stop';
+      // Through: stop where gdb planted its breakpoint, in the world where the step began.
+      this.comparators.insert({ owner: this, scope: this.world < 0 ? 'host' : this.world, va: this.planted, hardware: false });
+      return 'run';
+    }
+    return 'stop';
+  }
+
+  /** Forgets what the step left behind. */
+  finish(): void {
+    this.comparators.remove((b) => b.owner === this);
+  }
+}
+
+/** A vCPU that is parked: the step is over when it is entered again. */
+export class UntilEntered implements Stepper {
+  readonly cpu: Cpu;
+  private readonly gid: number;
+
+  constructor(cpu: Cpu, gid: number) {
+    this.cpu = cpu;
+    this.gid = gid;
+  }
+
+  next(event: 'stepped' | 'entered'): 'run' | 'step' | 'stop' {
+    return event === 'entered' && this.cpu.gid === this.gid ? 'stop' : 'run';
+  }
+}
