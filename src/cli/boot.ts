@@ -1,6 +1,6 @@
 /** From command-line options to a loaded machine: files, guest images, symbols. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { type ElfImage, ImageError, parseElf, type Symbol, symbolize } from '../emu/board/elf.ts';
+import { ImageError, parseElf, readSymbols, type Symbol, symbolize } from '../emu/board/elf.ts';
 import { Machine } from '../emu/board/machine.ts';
 import { LOW_SIZE } from '../emu/board/ram.ts';
 import type { Symbolizer } from '../emu/debug/explain.ts';
@@ -43,7 +43,7 @@ interface Placed {
 }
 
 /** Places guest images at the end of low RAM and says so on the hypervisor's command line. */
-function placeGuests(guests: readonly { spec: GuestSpec; data: Uint8Array }[], memory: number): { line: string; placed: Placed[] } {
+function placeGuests(guests: readonly { spec: GuestSpec; data: Uint8Array }[], memory: number, imageEnd: number): { line: string; placed: Placed[] } {
   const low = Math.min(memory, LOW_SIZE);
   let at = low;
   const placed: Placed[] = [];
@@ -56,8 +56,10 @@ function placeGuests(guests: readonly { spec: GuestSpec; data: Uint8Array }[], m
     );
   }
   const wanted = guests.reduce((sum, g) => sum + g.spec.memory, 0);
-  if (wanted > at - 0x400000)
-    throw new UsageError(`the guests want ${wanted / 2 ** 20} MiB and ${Math.floor((at - 0x400000) / 2 ** 20)} MiB of low RAM are free: give less memory= or a larger --memory`);
+  // Guest RAM is aligned to 2 MiB, and the tables want some room.
+  const free = at - imageEnd - (guests.length + 1) * 2 * 2 ** 20;
+  if (wanted > free)
+    throw new UsageError(`the guests want ${wanted / 2 ** 20} MiB and ${Math.max(0, Math.floor(free / 2 ** 20))} MiB of low RAM are free: give less memory= or a larger --memory`);
   return { line: words.join(' '), placed };
 }
 
@@ -74,10 +76,11 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
   const specs = own === undefined ? (cli.guest ?? [{ file: 'hello', name: 'hello', memory: 16 * 2 ** 20, append: '' }]) : [];
   const guestFiles = specs.map(guestFile);
   try {
-    const elf = parseElf(readFile(file), file);
+    const bytes = readFile(file);
+    const elf = parseElf(bytes, file);
     const guests = specs.map((spec, n) => ({ spec, data: readFile(guestFiles[n]!), file: guestFiles[n]! }));
-    const guestElves = guests.map((g) => parseElf(g.data, g.file));
-    const { line, placed } = own === undefined ? placeGuests(guests, cli.memory) : { line: '', placed: [] };
+    for (const g of guests) parseElf(g.data, g.file);
+    const { line, placed } = own === undefined ? placeGuests(guests, cli.memory, Math.max(...elf.segments.map((s) => Number(s.paddr) + s.memsz))) : { line: '', placed: [] };
     const machine = new Machine({
       ramSize: cli.memory,
       cpus: cli.smp,
@@ -86,15 +89,23 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
       console,
     });
     machine.load(elf, [line, cli.append ?? ''].filter(Boolean).join(' '), placed);
-    return { machine, symbolize: makeSymbolizer(elf, guestElves), imageFile: file, guestFiles };
+    return { machine, symbolize: makeSymbolizer([bytes, ...guests.map((g) => g.data)]), imageFile: file, guestFiles };
   } catch (error) {
     if (error instanceof ImageError) throw new UsageError(error.message);
     throw error;
   }
 }
 
-/** Host addresses by the image, guest addresses by the guest with that GID (the reference hypervisor counts from 1). */
-function makeSymbolizer(image: ElfImage, guests: readonly ElfImage[]): Symbolizer {
-  const tables: (readonly Symbol[])[] = [image.symbols, ...guests.map((g) => g.symbols)];
+/**
+ * Host addresses by the image (first), guest addresses by the guest with that GID (the reference hypervisor counts
+ * from 1). The tables fill in the background.
+ */
+function makeSymbolizer(files: readonly Uint8Array[]): Symbolizer {
+  const tables: (readonly Symbol[])[] = files.map(() => []);
+  files.forEach((bytes, n) => {
+    void readSymbols(bytes).then((symbols) => {
+      tables[n] = symbols;
+    });
+  });
   return (world, address) => symbolize(tables[world < 0 ? 0 : world] ?? [], address);
 }

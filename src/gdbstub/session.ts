@@ -56,6 +56,8 @@ export class Session implements Client {
   private step: SingleStep | undefined;
   private stepThread: Thread | undefined;
   private resumed: Thread | undefined;
+  /** The resume named one thread: gdb aborts when another one reports the stop. */
+  private resumedAlone = false;
   private detached = false;
 
   constructor(options: SessionOptions) {
@@ -68,8 +70,14 @@ export class Session implements Client {
     this.control.attach(this);
   }
 
+  /** Process 1 has been killed by an `attach` in the same inferior: it is listed no more, and can be attached again. */
+  machineHidden = false;
+
+  /** Threads that the client is told of. Never empty. */
   threads(): Thread[] {
-    return listThreads(this.view, this.machine.cpus, this.attached, this.control.snapshots);
+    const all = listThreads(this.view, this.machine.cpus, this.attached, this.control.snapshots);
+    const shown = this.machineHidden ? all.filter((t) => t.gid !== undefined) : all;
+    return shown.length ? shown : all;
   }
 
   /** The first thread a pattern names; the selected one where the pattern leaves it open. */
@@ -188,6 +196,7 @@ export class Session implements Client {
   resume(thread: Thread, single: boolean, exact: boolean): void {
     this.current = thread;
     this.resumed = thread;
+    this.resumedAlone = single;
     const { cpu } = thread;
     const live = contextOf(thread, this.control.snapshots).live;
     const inserted = this.insertedFor(thread.pid);
@@ -237,7 +246,10 @@ export class Session implements Client {
       return;
     }
     if (stop.kind === 'catch') this.output(`[lvz] catch ${stop.caught.id}: ${stop.text}\n`);
-    this.reply(this.stopReply(stop, stepThread));
+    const reply = this.stopReply(stop, stepThread);
+    const alone = this.resumedAlone ? this.resumed : undefined;
+    const other = alone !== undefined && (alone.pid !== this.current.pid || alone.tid !== this.current.tid);
+    this.reply(other ? this.threadReply(SIGNAL.trap, '', alone) : reply);
     for (let queued = this.queue.shift(); queued !== undefined; queued = this.queue.shift()) this.handle(queued);
   }
 

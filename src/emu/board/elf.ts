@@ -1,4 +1,4 @@
-import { type ELFOpenResult, type ELFSymbolSection, open } from 'elfinfo';
+import { type ELFSymbolSection, open } from 'elfinfo';
 
 const EM_LOONGARCH = 258;
 const PT_LOAD = 1;
@@ -27,8 +27,6 @@ export interface Symbol {
 export interface ElfImage {
   readonly entry: bigint;
   readonly segments: readonly Segment[];
-  /** Named symbols, by address. */
-  readonly symbols: readonly Symbol[];
 }
 
 /** A file that cannot be booted; the message says why and what to do. */
@@ -76,22 +74,19 @@ export function parseElf(bytes: Uint8Array, file: string): ElfImage {
     });
   }
   if (segments.length === 0) throw bad('has nothing to load', 'give an executable, not an object file');
-  return { entry: header.getBigUint64(24, true) & PHYSICAL_MASK, segments, symbols: readSymbols(bytes) };
+  return { entry: header.getBigUint64(24, true) & PHYSICAL_MASK, segments };
 }
 
-/** The symbol table, empty when the file is stripped or its sections are damaged: symbols are a comfort only. */
-function readSymbols(bytes: Uint8Array): Symbol[] {
-  let result: ELFOpenResult;
-  try {
-    // Given bytes, the parser answers at once; its declared type does not say so.
-    result = open(bytes) as unknown as ELFOpenResult;
-  } catch {
-    return [];
-  }
+/**
+ * Named symbols by address; empty when the file is stripped or its sections are damaged: symbols are a comfort only,
+ * and take time in large files, so nobody waits for them to boot.
+ */
+export async function readSymbols(bytes: Uint8Array): Promise<readonly Symbol[]> {
+  const result = await open(bytes).catch(() => undefined);
   const out: Symbol[] = [];
-  for (const section of result.elf?.sections ?? []) {
-    if (section.typeDescription !== 'Symbol table' && !('symbols' in section)) continue;
-    for (const s of (section as ELFSymbolSection).symbols ?? []) {
+  for (const section of result?.elf?.sections ?? []) {
+    if (!('symbols' in section)) continue;
+    for (const s of (section as ELFSymbolSection).symbols) {
       const type = s.info & 0xf;
       if (!s.name || s.shndx === 0 || type === STT_FILE || type === STT_SECTION || s.name.startsWith('.L')) continue;
       out.push({ name: s.name, value: BigInt.asUintN(64, BigInt(s.value)), size: s.size, isFunction: type === STT_FUNC });

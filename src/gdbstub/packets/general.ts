@@ -33,13 +33,24 @@ function select(s: Session, text: string): string {
 function attach(s: Session, text: string): string {
   const pid = Number.parseInt(text, 16);
   const gid = pid - GUEST_PID_BASE;
-  if (s.view.kind === 'guest' || pid === MACHINE_PID) return `E.process ${pid} is attached already`;
-  if (s.attached.has(gid)) return `E.process ${pid} is attached already`;
-  if (!s.control.snapshots.vcpus().some((v) => v.gid === gid))
-    return `E.no such guest ${gid}: guests are numbered 16 + GID and appear at their first entry`;
-  s.attached.add(gid);
-  s.current = s.threads().find((t) => t.gid === gid)!;
+  // Accepting a process that is attached makes gdb 18 abort.
+  if (s.view.kind === 'guest' || s.attached.has(gid) || (pid === MACHINE_PID && !s.machineHidden))
+    return `E.process ${pid} is attached already`;
+  if (pid === MACHINE_PID) s.machineHidden = false;
+  else if (s.control.snapshots.vcpus().some((v) => v.gid === gid)) s.attached.add(gid);
+  else return `E.no such guest ${gid}: guests are numbered 16 + GID and appear at their first entry`;
+  s.current = s.threads().find((t) => t.pid === pid)!;
   return s.currentStop();
+}
+
+/**
+ * `vKill;PID`: killing a debugged machine would lose it. A guest is detached; the machine is only hidden, because gdb
+ * kills process 1 when the user types `attach` in its inferior.
+ */
+function kill(s: Session, text: string): string {
+  if (Number.parseInt(text, 16) !== MACHINE_PID) return detach(s, text);
+  s.machineHidden = true;
+  return 'OK';
 }
 
 function detach(s: Session, text: string): string {
@@ -92,8 +103,7 @@ export const GENERAL: readonly PacketRow[] = [
   { name: 'QPassSignals', handle: () => 'OK' },
   { name: 'vAttach;', handle: attach },
   { name: 'D', handle: (s, rest) => detach(s, rest.replace(/^;/, '')) },
-  // Killing a debugged machine would lose it: like a detach. `monitor quit` ends it.
-  { name: 'vKill;', handle: (s, rest) => detach(s, rest) },
+  { name: 'vKill;', handle: kill },
   {
     name: 'k',
     handle: (s) => {
