@@ -1,9 +1,9 @@
 /** From command-line options to a loaded machine: files, guest images, symbols. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { ImageError, parseElf, readSymbols, type Symbol, symbolize } from '../emu/board/elf.ts';
+import { type ElfSymbol, ImageError, parseElf, readSymbols, symbolize } from '../emu/board/elf.ts';
 import { Machine } from '../emu/board/machine.ts';
 import { LOW_SIZE } from '../emu/board/ram.ts';
-import type { Symbolizer } from '../emu/debug/explain.ts';
+import type { Symbolizer, SymbolLookup } from '../emu/debug/explain.ts';
 import { UsageError } from './errors.ts';
 import type { GuestSpec, MachineCli } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
@@ -14,6 +14,7 @@ const ALIGN = 0x10000;
 export interface Booted {
   readonly machine: Machine;
   readonly symbolize: Symbolizer;
+  readonly lookup: SymbolLookup;
   /** Files with symbols: the image, then the guests by GID. */
   readonly imageFile: string;
   readonly guestFiles: readonly string[];
@@ -43,7 +44,11 @@ interface Placed {
 }
 
 /** Places guest images at the end of low RAM and says so on the hypervisor's command line. */
-function placeGuests(guests: readonly { spec: GuestSpec; data: Uint8Array }[], memory: number, imageEnd: number): { line: string; placed: Placed[] } {
+function placeGuests(
+  guests: readonly { spec: GuestSpec; data: Uint8Array }[],
+  memory: number,
+  imageEnd: number,
+): { line: string; placed: Placed[] } {
   const low = Math.min(memory, LOW_SIZE);
   let at = low;
   const placed: Placed[] = [];
@@ -59,7 +64,9 @@ function placeGuests(guests: readonly { spec: GuestSpec; data: Uint8Array }[], m
   // Guest RAM is aligned to 2 MiB, and the tables want some room.
   const free = at - imageEnd - (guests.length + 1) * 2 * 2 ** 20;
   if (wanted > free)
-    throw new UsageError(`the guests want ${wanted / 2 ** 20} MiB and ${Math.max(0, Math.floor(free / 2 ** 20))} MiB of low RAM are free: give less memory= or a larger --memory`);
+    throw new UsageError(
+      `the guests want ${wanted / 2 ** 20} MiB and ${Math.max(0, Math.floor(free / 2 ** 20))} MiB of low RAM are free: give less memory= or a larger --memory`,
+    );
   return { line: words.join(' '), placed };
 }
 
@@ -68,19 +75,26 @@ function placeGuests(guests: readonly { spec: GuestSpec; data: Uint8Array }[], m
  * @throws UsageError for unusable files and impossible combinations
  */
 export function boot(image: string | undefined, cli: MachineCli, console: (byte: number) => void): Booted {
-  if (image !== undefined && cli.kernel !== undefined) throw new UsageError('two images given: use [image] or --kernel, not both');
+  if (image !== undefined && cli.kernel !== undefined)
+    throw new UsageError('two images given: use [image] or --kernel, not both');
   const own = image ?? cli.kernel;
-  if (own !== undefined && cli.guest) throw new UsageError('--guest goes with the reference hypervisor: leave the image out');
+  if (own !== undefined && cli.guest)
+    throw new UsageError('--guest goes with the reference hypervisor: leave the image out');
   const file = own ?? HYPERVISOR;
-  if (own === undefined && !existsSync(file)) throw new UsageError('the reference hypervisor is not built: run ./scripts/build-guests');
-  const specs = own === undefined ? (cli.guest ?? [{ file: 'hello', name: 'hello', memory: 16 * 2 ** 20, append: '' }]) : [];
+  if (own === undefined && !existsSync(file))
+    throw new UsageError('the reference hypervisor is not built: run ./scripts/build-guests');
+  const specs =
+    own === undefined ? (cli.guest ?? [{ file: 'hello', name: 'hello', memory: 16 * 2 ** 20, append: '' }]) : [];
   const guestFiles = specs.map(guestFile);
   try {
     const bytes = readFile(file);
     const elf = parseElf(bytes, file);
     const guests = specs.map((spec, n) => ({ spec, data: readFile(guestFiles[n]!), file: guestFiles[n]! }));
     for (const g of guests) parseElf(g.data, g.file);
-    const { line, placed } = own === undefined ? placeGuests(guests, cli.memory, Math.max(...elf.segments.map((s) => Number(s.paddr) + s.memsz))) : { line: '', placed: [] };
+    const { line, placed } =
+      own === undefined
+        ? placeGuests(guests, cli.memory, Math.max(...elf.segments.map((s) => Number(s.paddr) + s.memsz)))
+        : { line: '', placed: [] };
     const machine = new Machine({
       ramSize: cli.memory,
       cpus: cli.smp,
@@ -89,7 +103,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
       console,
     });
     machine.load(elf, [line, cli.append ?? ''].filter(Boolean).join(' '), placed);
-    return { machine, symbolize: makeSymbolizer([bytes, ...guests.map((g) => g.data)]), imageFile: file, guestFiles };
+    return { machine, ...loadSymbols([bytes, ...guests.map((g) => g.data)]), imageFile: file, guestFiles };
   } catch (error) {
     if (error instanceof ImageError) throw new UsageError(error.message);
     throw error;
@@ -100,12 +114,15 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
  * Host addresses by the image (first), guest addresses by the guest with that GID (the reference hypervisor counts
  * from 1). The tables fill in the background.
  */
-function makeSymbolizer(files: readonly Uint8Array[]): Symbolizer {
-  const tables: (readonly Symbol[])[] = files.map(() => []);
+function loadSymbols(files: readonly Uint8Array[]): { symbolize: Symbolizer; lookup: SymbolLookup } {
+  const tables: (readonly ElfSymbol[])[] = files.map(() => []);
   files.forEach((bytes, n) => {
     void readSymbols(bytes).then((symbols) => {
       tables[n] = symbols;
     });
   });
-  return (world, address) => symbolize(tables[world < 0 ? 0 : world] ?? [], address);
+  return {
+    symbolize: (world, address) => symbolize(tables[Math.max(world, 0)] ?? [], address),
+    lookup: (name) => tables[0]!.find((s) => s.name === name)?.value,
+  };
 }

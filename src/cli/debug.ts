@@ -13,9 +13,18 @@ const OLDEST_GDB = 16;
 /** The first gdb that knows LoongArch and is new enough. @throws UsageError when there is none */
 export async function findGdb(): Promise<string> {
   const own = join(PROJECT_ROOT, '.tools', 'bin', 'gdb-multiarch');
-  const candidates = [...(existsSync(own) ? [own] : []), 'gdb-multiarch', 'loongarch64-linux-gnu-gdb', 'loongarch64-unknown-elf-gdb', 'gdb'];
+  const candidates = [
+    ...(existsSync(own) ? [own] : []),
+    'gdb-multiarch',
+    'loongarch64-linux-gnu-gdb',
+    'loongarch64-unknown-elf-gdb',
+    'gdb',
+  ];
   for (const gdb of candidates) {
-    const probe = await execa(gdb, ['-nx', '-batch', '-ex', 'show version', '-ex', 'set architecture Loongarch64'], { reject: false, all: true });
+    const probe = await execa(gdb, ['-nx', '-batch', '-ex', 'show version', '-ex', 'set architecture Loongarch64'], {
+      reject: false,
+      all: true,
+    });
     const version = /GNU gdb[^\n]*?(\d+)\.\d+\s*$/m.exec(probe.stdout ?? '');
     if (version && Number(version[1]) >= OLDEST_GDB && (probe.all ?? '').includes('set to "Loongarch64"')) return gdb;
   }
@@ -27,13 +36,17 @@ export function gdbArguments(door: number | string, imageFile: string, guestFile
   const target = typeof door === 'number' ? `127.0.0.1:${door}` : door;
   return [
     '-q',
-    '-ex', 'set pagination off',
-    '-ex', 'set confirm off',
-    '-ex', `file ${imageFile}`,
-    '-ex', `target extended-remote ${target}`,
+    '-ex',
+    'set pagination off',
+    '-ex',
+    'set confirm off',
+    '-ex',
+    `file ${imageFile}`,
+    '-ex',
+    `target extended-remote ${target}`,
     // Guests are linked at addresses of their own, so their symbols can stand beside the hypervisor's.
     ...guestFiles.slice(0, 1).flatMap((f) => ['-ex', `add-symbol-file ${f}`]),
-  ]; // biome-ignore format: one gdb command a line
+  ];
 }
 
 export async function debug(image: string | undefined, cli: MachineCli): Promise<number> {
@@ -41,7 +54,16 @@ export async function debug(image: string | undefined, cli: MachineCli): Promise
   const folder = mkdtempSync(join(tmpdir(), 'loongscope-'));
   const socket = join(folder, 'gdb');
   try {
-    const running = await start(image, { ...cli, gdb: cli.gdb ?? { path: socket }, wait: true, serial: cli.serial.kind === 'stdio' ? { kind: 'null' } : cli.serial }, cli.serial.kind === 'stdio' ? (b) => void process.stdout.write(b) : undefined);
+    const running = await start(
+      image,
+      {
+        ...cli,
+        gdb: cli.gdb ?? { path: socket },
+        wait: true,
+        serial: cli.serial.kind === 'stdio' ? { kind: 'null' } : cli.serial,
+      },
+      cli.serial.kind === 'stdio' ? (b) => void process.stdout.write(b) : undefined,
+    );
     const { booted, control, doors } = running;
     // Ctrl-C belongs to gdb.
     const ignore = (): void => {};

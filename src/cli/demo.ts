@@ -1,1 +1,146 @@
-export async function demo(): Promise<number> { return 1; }
+/** `loongscope demo`: the guided tour with a real gdb. Prints gdb's transcript and checks each step. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { execa } from 'execa';
+import { findGdb } from './debug.ts';
+import { EXIT } from './errors.ts';
+import type { MachineCli } from './options.ts';
+import { guestPath, HYPERVISOR, PROJECT_ROOT } from './paths.ts';
+import { start } from './run.ts';
+import { Screen } from './screen.ts';
+import { TOURS, type Tour, type TourStep } from './tour.ts';
+
+const GDB_TIMEOUT = 120_000;
+const MARK = '@@step';
+
+const bold = (text: string): string => (process.stdout.isTTY ? `\x1b[1m${text}\x1b[0m` : text);
+const print = (text = ''): void => void process.stdout.write(`${text}\n`);
+
+/** A batch script that shows each command as if typed, with a mark before every step. */
+function batchScript(tour: Tour, port: number): string {
+  const lines = [
+    'set pagination off',
+    'set confirm off',
+    'set width 0',
+    'set height 0',
+    'set style enabled off',
+    `file ${relative(PROJECT_ROOT, HYPERVISOR)}`,
+    `target extended-remote 127.0.0.1:${port}`,
+    `add-symbol-file ${relative(PROJECT_ROOT, guestPath(tour.guest))}`,
+  ];
+  tour.steps.forEach((step, n) => {
+    lines.push(`echo ${MARK} ${n}\\n`);
+    for (const command of step.commands)
+      lines.push(`echo (gdb) ${command.replace(/[\\$]/g, (c) => `\\${c}`)}\\n`, command);
+  });
+  return `${lines.join('\n')}\n`;
+}
+
+/** gdb's output by step; element 0 is what came before the first one. */
+function splitSteps(transcript: string, steps: number): string[] {
+  const parts = transcript.split(new RegExp(`^${MARK} \\d+\\n`, 'm'));
+  while (parts.length < steps + 1) parts.push('');
+  return parts;
+}
+
+/** Expectations that the text does not meet. */
+const missing = (expect: readonly RegExp[], text: string): RegExp[] =>
+  expect.filter((e) => !new RegExp(e.source, `${e.flags}m`).test(text));
+
+function showStep(number: string, step: TourStep, text: string): boolean {
+  print(bold(`${number} ${step.title}`));
+  print(`    ${step.text}`);
+  print();
+  for (const line of text.trimEnd().split('\n')) print(`    ${line}`);
+  print();
+  const wrong = missing(step.expect, text);
+  for (const e of wrong) print(`    NOT SEEN: ${e}`);
+  return wrong.length === 0;
+}
+
+/** The result of one tour: how many steps were seen as expected. */
+export interface TourResult {
+  readonly ok: boolean;
+  readonly transcript: string;
+}
+
+/** Runs one tour. `show`: print it while checking. */
+export async function runTour(tour: Tour, gdb: string, number: number, show: boolean): Promise<TourResult> {
+  const cli: MachineCli = {
+    guest: [{ file: tour.guest, name: tour.guest, memory: 16 * 2 ** 20, append: '' }],
+    memory: 256 * 2 ** 20,
+    smp: 1,
+    cpu: { model: 'max', lvz: true },
+    serial: { kind: 'null' },
+    gdb: { host: '127.0.0.1', port: 0 },
+    wait: true,
+    seed: 1,
+    quiet: true,
+    timeout: GDB_TIMEOUT / 1000,
+  };
+  const screen = new Screen();
+  const running = await start(undefined, cli, (bytes) => screen.write(bytes));
+  const folder = mkdtempSync(join(tmpdir(), 'loongscope-demo-'));
+  try {
+    const script = join(folder, 'tour.gdb');
+    writeFileSync(script, batchScript(tour, running.doors[0] as number));
+    const { all } = await execa(gdb, ['-nx', '-q', '-batch', '-x', script], {
+      cwd: PROJECT_ROOT,
+      reject: false,
+      all: true,
+      timeout: GDB_TIMEOUT,
+      stdin: 'ignore',
+    });
+    running.control.quit();
+    await running.done;
+    const transcript = all ?? '';
+    const parts = splitSteps(`${transcript}\n`, tour.steps.length);
+    const lines = await screen.lines();
+    const text = lines.join('\n');
+    const screenMissing = missing(tour.screen, text);
+    let ok = screenMissing.length === 0;
+    // A warning at connection means that gdb did not take the target description.
+    const warning = /warning:.*|.*rejected.*/i.exec(transcript);
+    if (warning) ok = false;
+    tour.steps.forEach((step, n) => {
+      const part = parts[n + 1]!;
+      ok = (show ? showStep(`${number}.${n + 1}`, step, part) : missing(step.expect, part).length === 0) && ok;
+    });
+    if (show) {
+      print(bold('The guest’s screen'));
+      for (const line of lines) print(`    ${line}`);
+      for (const e of screenMissing) print(`    NOT SEEN: ${e}`);
+      if (warning) print(`    gdb warned: ${warning[0]}`);
+      print();
+    }
+    return { ok, transcript };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+export async function demo(): Promise<number> {
+  const began = performance.now();
+  const gdb = await findGdb();
+  const { stdout: version } = await execa(gdb, ['--version']);
+  print(bold('loongscope: the guided tour'));
+  print(
+    `    ${version.split('\n')[0]} drives the reference hypervisor and its guests; what follows is its real output.`,
+  );
+  print();
+  let ok = true;
+  for (const [n, tour] of TOURS.entries()) {
+    print(bold(`${n + 1} ${tour.title}`));
+    print();
+    ok = (await runTour(tour, gdb, n + 1, true)).ok && ok;
+  }
+  const steps = TOURS.reduce((sum, t) => sum + t.steps.length, 0);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  print(
+    ok
+      ? `All ${steps} steps were seen, in ${seconds} s.`
+      : 'Some step did not show what it should: see NOT SEEN above.',
+  );
+  return ok ? EXIT.ok : EXIT.died;
+}

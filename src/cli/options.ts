@@ -19,7 +19,8 @@ export function parseSize(text: string, option: string): number {
 
 export function parseMemory(text: string): number {
   const size = parseSize(text, '--memory');
-  if (size < 16 * MIB || size > MAX_MEMORY) throw new UsageError(`--memory: '${text}' is out of range: use 16M to 256G`);
+  if (size < 16 * MIB || size > MAX_MEMORY)
+    throw new UsageError(`--memory: '${text}' is out of range: use 16M to 256G`);
   if (size % MIB !== 0) throw new UsageError(`--memory: '${text}' is not a whole number of MiB: round it`);
   return size;
 }
@@ -90,8 +91,10 @@ export function parseGuest(text: string): GuestSpec {
         throw new UsageError(`--guest: unknown part '${part}': use name=, vcpus=, memory= or append=`);
     }
   }
-  if (!/^[\w.-]{1,31}$/.test(name)) throw new UsageError(`--guest: name '${name}' has blanks or is too long: use up to 31 letters and digits`);
-  if (/\s/.test(append) || append.length > 63) throw new UsageError('--guest: append must be one word of up to 63 characters: shorten it');
+  if (!/^[\w.-]{1,31}$/.test(name))
+    throw new UsageError(`--guest: name '${name}' has blanks or is too long: use up to 31 letters and digits`);
+  if (/\s/.test(append) || append.length > 63)
+    throw new UsageError('--guest: append must be one word of up to 63 characters: shorten it');
   if (memory < 2 * MIB) throw new UsageError('--guest: memory below 2M: a guest needs at least 2M');
   return { file, name, memory, append };
 }
@@ -134,19 +137,24 @@ export function parseLog(text: string): LogSpec {
   const eq = text.indexOf('=');
   const kinds = (eq < 0 ? text : text.slice(0, eq)).split(',');
   for (const k of kinds) {
-    if (LATER_LOGS.includes(k)) throw new UsageError(`--log: '${k}' is not available in this version: use ${LOG_KINDS.join(', ')}`);
+    if (LATER_LOGS.includes(k))
+      throw new UsageError(`--log: '${k}' is not available in this version: use ${LOG_KINDS.join(', ')}`);
     if (!LOG_KINDS.includes(k)) throw new UsageError(`--log: unknown kind '${k}': use ${LOG_KINDS.join(', ')}`);
   }
   return { kinds: new Set(kinds), file: eq < 0 ? undefined : text.slice(eq + 1) };
 }
 
-export type SerialSpec = { readonly kind: 'stdio' } | { readonly kind: 'null' } | { readonly kind: 'file'; readonly path: string };
+export type SerialSpec =
+  | { readonly kind: 'stdio' }
+  | { readonly kind: 'null' }
+  | { readonly kind: 'file'; readonly path: string };
 
 /** @throws UsageError */
 export function parseSerial(text: string): SerialSpec {
   if (text === 'stdio' || text === 'null') return { kind: text };
   if (text.startsWith('file:') && text.length > 5) return { kind: 'file', path: text.slice(5) };
-  if (text === 'pty' || text.startsWith('tcp:')) throw new UsageError(`--serial: '${text}' is not available in this version: use stdio, null or file:F`);
+  if (text === 'pty' || text.startsWith('tcp:'))
+    throw new UsageError(`--serial: '${text}' is not available in this version: use stdio, null or file:F`);
   throw new UsageError(`--serial: '${text}' is unknown: use stdio, null or file:F`);
 }
 
@@ -162,7 +170,9 @@ const LATER: Readonly<Record<string, string>> = {
   '--replay <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
 };
 
-const collect = <T>(parse: (text: string) => T) => (text: string, before: T[] | undefined): T[] => [...(before ?? []), parse(text)];
+const collect =
+  <T>(parse: (text: string) => T) =>
+  (text: string, before: T[] | undefined): T[] => [...(before ?? []), parse(text)];
 
 /** Parsed options of run and debug. */
 export interface MachineCli {
@@ -181,6 +191,8 @@ export interface MachineCli {
   readonly log?: LogSpec;
   readonly stats?: boolean;
   readonly seed: number;
+  /** No status lines on stderr. */
+  readonly quiet?: boolean;
 }
 
 /** Declares the options on a command. Values are checked here; every error says what to do. */
@@ -189,17 +201,25 @@ export function declareMachineOptions(command: Command): Command {
     .argument('[image]', 'ELF image to boot (default: the reference hypervisor)')
     .option('--kernel <file>', 'the image, as an option')
     .option('--append <string>', 'kernel command line')
-    .option('--guest <spec>', 'guest for the reference hypervisor: FILE[,name=N][,memory=SIZE][,append=S]; repeatable', collect(parseGuest))
+    .option(
+      '--guest <spec>',
+      'guest for the reference hypervisor: FILE[,name=N][,memory=SIZE][,append=S]; repeatable',
+      collect(parseGuest),
+    )
     .option('--memory <size>', 'RAM, such as 128M or 1G', parseMemory, 256 * MIB)
     .option('--smp <n>', 'physical CPUs', (t) => parseInteger(t, '--smp', 1, MAX_CPUS), 1)
     .option('--cpu <model>', 'max or la464, with features: max,lvz=off', parseCpu, { model: 'max', lvz: true })
     .option('--serial <backend>', 'stdio, null or file:F', parseSerial, { kind: 'stdio' as const })
-    .option('--gdb <address>', 'serve gdb on [HOST:]PORT or unix:PATH; port 0 picks one', (t) => parseAddress(t, '--gdb'))
+    .option('--gdb <address>', 'serve gdb on [HOST:]PORT or unix:PATH; port 0 picks one', (t) =>
+      parseAddress(t, '--gdb'),
+    )
     .option('--gdb-guest <spec>', 'a door into one guest: GID[.VCPU]=[HOST:]PORT; repeatable', collect(parseGuestDoor))
     .option('--wait', 'do not run until a debugger says so')
     .option('--engine <name>', 'auto or interpreter', (t) => {
-      if (t === 'jit') throw new UsageError('--engine: the translator is not available in this version: use auto or interpreter');
-      if (t !== 'auto' && t !== 'interpreter') throw new UsageError(`--engine: '${t}' is unknown: use auto or interpreter`);
+      if (t === 'jit')
+        throw new UsageError('--engine: the translator is not available in this version: use auto or interpreter');
+      if (t !== 'auto' && t !== 'interpreter')
+        throw new UsageError(`--engine: '${t}' is unknown: use auto or interpreter`);
       return t;
     })
     .option('--clock <kind>', 'virtual', (t) => {
@@ -207,7 +227,9 @@ export function declareMachineOptions(command: Command): Command {
       if (t !== 'virtual') throw new UsageError(`--clock: '${t}' is unknown: use virtual`);
       return t;
     })
-    .option('--max-instructions <n>', 'stop after so many instructions, exit code 124', (t) => parseInteger(t, '--max-instructions', 1, Number.MAX_SAFE_INTEGER))
+    .option('--max-instructions <n>', 'stop after so many instructions, exit code 124', (t) =>
+      parseInteger(t, '--max-instructions', 1, Number.MAX_SAFE_INTEGER),
+    )
     .option('--timeout <seconds>', 'stop after so many seconds, exit code 124', (t) => {
       const n = Number(t);
       if (!(n > 0)) throw new UsageError(`--timeout: '${t}' is not a positive number: correct it`);

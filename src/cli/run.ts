@@ -1,13 +1,13 @@
 /** `loongscope run`: boots, connects the console, serves gdb, ends with the guest's power-off or a limit. */
 import { appendFileSync, closeSync, openSync, writeSync } from 'node:fs';
+import type { Machine } from '../emu/board/machine.ts';
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { causeName } from '../emu/debug/catches.ts';
 import { describeEvent, type Symbolizer } from '../emu/debug/explain.ts';
 import { type End, RunControl } from '../emu/debug/run-control.ts';
-import type { Machine } from '../emu/board/machine.ts';
 import { type Address, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
-import { boot, type Booted } from './boot.ts';
+import { type Booted, boot } from './boot.ts';
 import { EXIT, UsageError } from './errors.ts';
 import type { MachineCli, SerialSpec } from './options.ts';
 
@@ -46,7 +46,9 @@ function openSerial(spec: SerialSpec): { sink: (bytes: Uint8Array) => void; clos
   try {
     fd = openSync(spec.path, 'w');
   } catch (error) {
-    throw new UsageError(`--serial: cannot write ${spec.path} (${(error as NodeJS.ErrnoException).code}): check the path`);
+    throw new UsageError(
+      `--serial: cannot write ${spec.path} (${(error as NodeJS.ErrnoException).code}): check the path`,
+    );
   }
   return { sink: (b) => void writeSync(fd, b), close: () => closeSync(fd) };
 }
@@ -66,7 +68,8 @@ function startLog(cli: MachineCli, machine: Machine, symbolize: Symbolizer): (li
       const note = (c: Cpu): void => {
         const r = c.events.at(0);
         if (!r) return;
-        if (r.kind === 'exception' ? events('exception') : events('exit')) write(`cpu${c.index} ${describeEvent(r, symbolize)}`);
+        if (r.kind === 'exception' ? events('exception') : events('exit'))
+          write(`cpu${c.index} ${describeEvent(r, symbolize)}`);
       };
       cpu.observer = {
         ...before,
@@ -119,42 +122,56 @@ export interface Running {
 }
 
 /** Starts a machine. `io`: what to do with console bytes; the default follows --serial. */
-export async function start(image: string | undefined, cli: MachineCli, io?: (bytes: Uint8Array) => void): Promise<Running> {
+export async function start(
+  image: string | undefined,
+  cli: MachineCli,
+  io?: (bytes: Uint8Array) => void,
+): Promise<Running> {
   const serial = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink);
   const booted = boot(image, cli, output.put);
-  const { machine, symbolize } = booted;
+  const { machine, symbolize, lookup } = booted;
   const control = new RunControl(machine, {
     ...(cli.maxInstructions !== undefined && { maxInstructions: cli.maxInstructions }),
     ...(cli.timeout !== undefined && { timeoutSeconds: cli.timeout }),
   });
   const log = startLog(cli, machine, symbolize);
-  if (cli.wait && !cli.gdb && !cli.gdbGuest) throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
+  if (cli.wait && !cli.gdb && !cli.gdbGuest)
+    throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
   /** Stands still until the first debugger has come. */
   const gate = { running: !cli.wait, stopped: () => {}, ended: () => {} };
   if (cli.wait) control.attach(gate);
   const servers: GdbServer[] = [];
   const doors: (number | string)[] = [];
   const open = async (view: View, address: Address, what: string): Promise<void> => {
-    const server = new GdbServer({ control, view, address, symbolize, log, onConnect: () => control.detach(gate) });
+    const server = new GdbServer({
+      control,
+      view,
+      address,
+      symbolize,
+      lookup,
+      log,
+      onConnect: () => control.detach(gate),
+    });
     try {
       const bound = await server.listen();
       doors.push(bound);
-      say(`gdb: ${what} on ${describeAddress(address, bound)}`);
+      if (!cli.quiet) say(`gdb: ${what} on ${describeAddress(address, bound)}`);
     } catch (error) {
       throw new UsageError(`cannot listen for gdb (${(error as NodeJS.ErrnoException).code}): choose another address`);
     }
     servers.push(server);
   };
   if (cli.gdb) await open({ kind: 'machine' }, cli.gdb, 'the machine');
-  for (const door of cli.gdbGuest ?? []) await open({ kind: 'guest', gid: door.gid, vcpu: door.vcpu }, door.address, `guest gid ${door.gid}`);
+  for (const door of cli.gdbGuest ?? [])
+    await open({ kind: 'guest', gid: door.gid, vcpu: door.vcpu }, door.address, `guest gid ${door.gid}`);
   const began = performance.now();
   const stopInput = io ? () => {} : connectInput(cli.serial, machine, control);
-  const done = control.run().then((end) => {
+  const done = control.run().then(async (end) => {
     output.flush();
     serial.close();
     stopInput();
-    for (const server of servers) server.close();
+    await Promise.all(servers.map((server) => server.close()));
     if (cli.stats) process.stderr.write(`${statistics(machine, (performance.now() - began) / 1000)}\n`);
     return exitCode(end, cli);
   });
@@ -174,17 +191,20 @@ function connectInput(serial: SerialSpec, machine: Machine, control: RunControl)
   const { stdin } = process;
   let open = true;
   control.mayWake = () => open;
-  let escape = false;
+  let escaped = false;
   const raw = stdin.isTTY;
   if (raw) stdin.setRawMode(true);
   const onData = (data: Buffer): void => {
     const keep: number[] = [];
     for (const b of data) {
-      if (raw && escape) {
-        escape = false;
-        if (b === 0x78 || b === 0x58) return control.quit();
+      if (raw && escaped) {
+        escaped = false;
+        if (b === 0x78 || b === 0x58) {
+          control.quit();
+          return;
+        }
         keep.push(b);
-      } else if (raw && b === 1) escape = true;
+      } else if (raw && b === 1) escaped = true;
       else keep.push(b);
     }
     machine.consoleInput(Uint8Array.from(keep));

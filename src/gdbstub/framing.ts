@@ -50,7 +50,8 @@ export function unescapeBinary(data: Uint8Array): Uint8Array {
   return Uint8Array.from(out);
 }
 
-export const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+export const latin1 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 export const fromLatin1 = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'latin1'));
 
 /** A whole packet, ready to send. The payload's binary parts are escaped already. */
@@ -115,7 +116,8 @@ export class PacketParser {
 }
 
 /** Bytes as hex digits. */
-export const toHex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+export const toHex = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 
 /** Hex digits as bytes; undefined when they are not pairs of hex digits. */
 export function fromHex(text: string): Uint8Array | undefined {
@@ -126,7 +128,10 @@ export function fromHex(text: string): Uint8Array | undefined {
 /** A little-endian register value as hex digits. */
 export function valueToHex(value: bigint, bytes: number): string {
   let out = '';
-  for (let i = 0; i < bytes; i++) out += Number((value >> BigInt(8 * i)) & 0xffn).toString(16).padStart(2, '0');
+  for (let i = 0; i < bytes; i++)
+    out += Number((value >> BigInt(8 * i)) & 0xffn)
+      .toString(16)
+      .padStart(2, '0');
   return out;
 }
 

@@ -1,8 +1,9 @@
 /** Tables for gdb's `info os`: one row declares a table, its description and its columns. */
-import { describeElo } from '../emu/debug/walk.ts';
-import { causeName } from '../emu/debug/catches.ts';
-import { CSRS } from '../emu/cpu/csr-table.ts';
+
 import { peekCsr } from '../emu/cpu/csr-access.ts';
+import { CSRS } from '../emu/cpu/csr-table.ts';
+import { causeName } from '../emu/debug/catches.ts';
+import { describeElo } from '../emu/debug/walk.ts';
 import type { Tlb } from '../emu/mmu/tlb.ts';
 import type { Session } from './session.ts';
 import { xmlText } from './xml.ts';
@@ -60,8 +61,18 @@ const TABLES: readonly Table[] = [
         ),
       ),
   },
-  { type: 'tlb', title: 'Host TLB', description: 'Host-type TLB entries: VA to PA, GPA to HPA', rows: (s) => tlbRows(s.current.cpu.htlb) },
-  { type: 'gtlb', title: 'Guest TLB', description: 'Guest-type TLB entries: GVA to GPA', rows: (s) => tlbRows(s.current.cpu.gtlb) },
+  {
+    type: 'tlb',
+    title: 'Host TLB',
+    description: 'Host-type TLB entries: VA to PA, GPA to HPA',
+    rows: (s) => tlbRows(s.current.cpu.htlb),
+  },
+  {
+    type: 'gtlb',
+    title: 'Guest TLB',
+    description: 'Guest-type TLB entries: GVA to GPA',
+    rows: (s) => tlbRows(s.current.cpu.gtlb),
+  },
   {
     type: 'csrs',
     title: 'CSRs',
@@ -78,13 +89,17 @@ const TABLES: readonly Table[] = [
     type: 'devices',
     title: 'Devices',
     description: 'Memory-mapped devices',
-    rows: (s) => s.machine.bus.mappings.map((m) => ({ Base: hex(m.base), Size: hex(m.device.size), Name: m.device.name })),
+    rows: (s) =>
+      s.machine.bus.mappings.map((m) => ({ Base: hex(m.base), Size: hex(m.device.size), Name: m.device.name })),
   },
 ];
 
 function xml(rows: readonly Row[]): string {
   const items = rows.map(
-    (r) => `<item>${Object.entries(r).map(([k, v]) => `<column name="${k}">${xmlText(v)}</column>`).join('')}</item>`,
+    (r) =>
+      `<item>${Object.entries(r)
+        .map(([k, v]) => `<column name="${k}">${xmlText(v)}</column>`)
+        .join('')}</item>`,
   );
   return `<?xml version="1.0"?><!DOCTYPE target SYSTEM "osdata.dtd"><osdata type="loongscope">${items.join('')}</osdata>`;
 }

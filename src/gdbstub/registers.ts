@@ -2,9 +2,10 @@
  * The registers gdb sees: numbers, names, widths, features and how each is read and written. The target description
  * (target-description.ts) and the `g`, `p`, `P` packets derive from this list.
  */
+
+import type { Cpu } from '../emu/cpu/cpu.ts';
 import { peekCsr, pokeCsr } from '../emu/cpu/csr-access.ts';
 import { CSR, CSRS, type CsrRow } from '../emu/cpu/csr-table.ts';
-import type { Cpu } from '../emu/cpu/cpu.ts';
 import { STATE } from '../emu/cpu/layout.ts';
 import type { DebugContext } from '../emu/debug/context.ts';
 
@@ -57,13 +58,49 @@ function base(): Register[] {
   const types: Readonly<Record<number, string>> = { 1: 'code_ptr', 2: 'data_ptr', 3: 'data_ptr', 22: 'data_ptr' };
   const out: Register[] = [];
   for (let n = 0; n < 32; n++)
-    out.push({ num: n, name: `r${n}`, bits: 64, type: types[n] ?? 'uint64', group: 'general', feature,
-      read: (c) => c.gpr(n), write: (c, v) => c.cpu.setGpr(n, v) }); // biome-ignore format: one register
-  out.push({ num: 32, name: 'orig_a0', bits: 64, type: 'uint64', group: 'general', feature, read: () => 0n, write: () => {} });
-  out.push({ num: PC_REGNUM, name: 'pc', bits: 64, type: 'code_ptr', group: 'general', feature,
-    read: (c) => c.pc(), write: (c, v) => { c.cpu.pc = v; c.cpu.idle = false; } }); // biome-ignore format: one register
-  out.push({ num: 34, name: 'badv', bits: 64, type: 'code_ptr', group: 'general', feature,
-    read: (c) => c.csr(CSR.BADV), write: (c, v) => pokeCsr(c.cpu, c.world >= 0, CSR.BADV, v) }); // biome-ignore format: one register
+    out.push({
+      num: n,
+      name: `r${n}`,
+      bits: 64,
+      type: types[n] ?? 'uint64',
+      group: 'general',
+      feature,
+      read: (c) => c.gpr(n),
+      write: (c, v) => c.cpu.setGpr(n, v),
+    });
+  out.push({
+    num: 32,
+    name: 'orig_a0',
+    bits: 64,
+    type: 'uint64',
+    group: 'general',
+    feature,
+    read: () => 0n,
+    write: () => {},
+  });
+  out.push({
+    num: PC_REGNUM,
+    name: 'pc',
+    bits: 64,
+    type: 'code_ptr',
+    group: 'general',
+    feature,
+    read: (c) => c.pc(),
+    write: (c, v) => {
+      c.cpu.pc = v;
+      c.cpu.idle = false;
+    },
+  });
+  out.push({
+    num: 34,
+    name: 'badv',
+    bits: 64,
+    type: 'code_ptr',
+    group: 'general',
+    feature,
+    read: (c) => c.csr(CSR.BADV),
+    write: (c, v) => pokeCsr(c.cpu, c.world >= 0, CSR.BADV, v),
+  });
   return out;
 }
 
@@ -71,19 +108,34 @@ function units(): Register[] {
   const out: Register[] = [];
   const vector = (first: number, prefix: string, bits: number, type: string, group: string, feature: Feature): void => {
     for (let n = 0; n < 32; n++)
-      out.push({ num: first + n, name: `${prefix}${n}`, bits, type, group, feature,
-        read: (c) => vectorState(c.cpu, n, bits / 8), write: (c, v) => setVectorState(c.cpu, n, bits / 8, v) }); // biome-ignore format: one register
+      out.push({
+        num: first + n,
+        name: `${prefix}${n}`,
+        bits,
+        type,
+        group,
+        feature,
+        read: (c) => vectorState(c.cpu, n, bits / 8),
+        write: (c, v) => setVectorState(c.cpu, n, bits / 8, v),
+      });
   };
   const word = (num: number, name: string, bits: number, offset: number, feature: Feature, group: string): void => {
     const mask = (1n << BigInt(bits)) - 1n;
     const at = (cpu: Cpu): number => (cpu.base + offset) & ~7;
     const shift = BigInt((offset & 7) * 8);
-    out.push({ num, name, bits, type: bits === 8 ? 'uint8' : bits === 32 ? 'uint32' : 'uint64', group, feature,
+    out.push({
+      num,
+      name,
+      bits,
+      type: bits === 8 ? 'uint8' : bits === 32 ? 'uint32' : 'uint64',
+      group,
+      feature,
       read: (c) => (c.cpu.mem.u64[at(c.cpu) >> 3]! >> shift) & mask,
       write: (c, v) => {
         const i = at(c.cpu) >> 3;
         c.cpu.mem.u64[i] = (c.cpu.mem.u64[i]! & ~(mask << shift)) | ((v & mask) << shift);
-      } }); // biome-ignore format: one register
+      },
+    });
   };
   vector(35, 'f', 64, 'fputype', 'float', 'org.gnu.gdb.loongarch.fpu');
   for (let n = 0; n < 8; n++) word(67 + n, `fcc${n}`, 8, STATE.fcc + n, 'org.gnu.gdb.loongarch.fpu', 'float');
@@ -102,15 +154,29 @@ function csrs(): Register[] {
   for (const row of CSRS) {
     // badv is a base register already; a second one of that name would be hidden by it.
     if (row.num !== CSR.BADV)
-      out.push({ num: CSR_REGNUM + row.num, name: row.name.toLowerCase(), bits: 64, type: `csr_${row.name.toLowerCase()}`,
-        group: 'csr', feature: 'org.loongarch.csr', csr: row,
+      out.push({
+        num: CSR_REGNUM + row.num,
+        name: row.name.toLowerCase(),
+        bits: 64,
+        type: `csr_${row.name.toLowerCase()}`,
+        group: 'csr',
+        feature: 'org.loongarch.csr',
+        csr: row,
         read: (c) => (row.guest === 'own' ? c.csr(row.num) : peekCsr(c.cpu, false, row.num)),
-        write: (c, v) => pokeCsr(c.cpu, row.guest === 'own' && c.world >= 0, row.num, v) }); // biome-ignore format: one register
+        write: (c, v) => pokeCsr(c.cpu, row.guest === 'own' && c.world >= 0, row.num, v),
+      });
     if (row.guest === 'own')
-      out.push({ num: GCSR_REGNUM + row.num, name: `g_${row.name.toLowerCase()}`, bits: 64, type: `csr_${row.name.toLowerCase()}`,
-        group: 'gcsr', feature: 'org.loongarch.gcsr', csr: row,
+      out.push({
+        num: GCSR_REGNUM + row.num,
+        name: `g_${row.name.toLowerCase()}`,
+        bits: 64,
+        type: `csr_${row.name.toLowerCase()}`,
+        group: 'gcsr',
+        feature: 'org.loongarch.gcsr',
+        csr: row,
         read: (c) => (c.world >= 0 ? c.csr(row.num) : peekCsr(c.cpu, true, row.num)),
-        write: (c, v) => pokeCsr(c.cpu, true, row.num, v) }); // biome-ignore format: one register
+        write: (c, v) => pokeCsr(c.cpu, true, row.num, v),
+      });
   }
   return out;
 }
@@ -118,8 +184,14 @@ function csrs(): Register[] {
 function system(): Register[] {
   const feature = 'org.loongarch.system';
   const reg = (n: number, name: string, read: (c: DebugContext) => number): Register => ({
-    num: SYSTEM_REGNUM + n, name, bits: 64, type: 'uint64', group: 'system', feature, read: (c) => BigInt(read(c)),
-  }); // biome-ignore format: one register
+    num: SYSTEM_REGNUM + n,
+    name,
+    bits: 64,
+    type: 'uint64',
+    group: 'system',
+    feature,
+    read: (c) => BigInt(read(c)),
+  });
   const lastExit = (cpu: Cpu): number => {
     for (let back = 0; back < 256; back++) {
       const r = cpu.events.at(back);
@@ -136,14 +208,21 @@ function system(): Register[] {
     reg(4, 'exit_reason', (c) => lastExit(c.cpu)),
     reg(5, 'exit_count', (c) => c.cpu.events.exits.reduce((a, b) => a + b, 0)),
     {
-      num: SYSTEM_REGNUM + 6, name: 'estat_u', bits: 64, type: 'estat_union', group: 'system', feature,
+      num: SYSTEM_REGNUM + 6,
+      name: 'estat_u',
+      bits: 64,
+      type: 'estat_union',
+      group: 'system',
+      feature,
       read: (c) => c.csr(CSR.ESTAT),
-    }, // biome-ignore format: one register
+    },
   ];
 }
 
 /** Every register, in ascending number. */
-export const REGISTERS: readonly Register[] = [...base(), ...units(), ...csrs(), ...system()].sort((a, b) => a.num - b.num);
+export const REGISTERS: readonly Register[] = [...base(), ...units(), ...csrs(), ...system()].sort(
+  (a, b) => a.num - b.num,
+);
 
 const byNumber = new Map(REGISTERS.map((r) => [r.num, r]));
 export const registerByNumber = (num: number): Register | undefined => byNumber.get(num);

@@ -1,11 +1,17 @@
 /** Sockets: one listener per view, one client at a time on each. */
+
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Symbolizer } from '../emu/debug/explain.ts';
+import { setTimeout } from 'node:timers/promises';
+import type { Symbolizer, SymbolLookup } from '../emu/debug/explain.ts';
 import type { RunControl } from '../emu/debug/run-control.ts';
 import { dispatch } from './packets/index.ts';
 import { Session } from './session.ts';
 import type { View } from './threads.ts';
+
+/** How long a client that stays connected keeps a machine that has ended. */
+const GRACE_MS = 500;
 
 /** Where to listen. A TCP port 0 picks a free one. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -15,6 +21,7 @@ export interface ServerOptions {
   readonly view: View;
   readonly address: Address;
   readonly symbolize: Symbolizer;
+  readonly lookup: SymbolLookup;
   readonly log: (line: string) => void;
   /** Called when the first client has connected. */
   readonly onConnect?: () => void;
@@ -46,11 +53,13 @@ export class GdbServer {
     });
   }
 
-  /** Stops listening and closes the client after what has been sent. */
-  close(): void {
+  /** Stops listening. The client may say goodbye first: gdb asks a little more after the machine has ended. */
+  async close(): Promise<void> {
     this.server.close();
-    this.client?.end();
-    this.client?.unref();
+    const { client } = this;
+    if (!client) return;
+    await Promise.race([once(client, 'close'), setTimeout(GRACE_MS, undefined, { ref: false })]);
+    client.destroy();
   }
 
   private connect(socket: Socket): void {
@@ -67,11 +76,11 @@ export class GdbServer {
       view: options.view,
       dispatch,
       symbolize: options.symbolize,
+      lookup: options.lookup,
       log: options.log,
       send: (bytes) => {
         if (!socket.destroyed) socket.write(bytes);
       },
-      close: () => socket.end(),
     });
     options.onConnect?.();
     socket.on('data', (bytes) => session.receive(typeof bytes === 'string' ? Buffer.from(bytes) : bytes));

@@ -4,12 +4,30 @@ import type { Cpu } from '../emu/cpu/cpu.ts';
 import type { Breakpoint, Scope } from '../emu/debug/breakpoints.ts';
 import type { DebugContext } from '../emu/debug/context.ts';
 import { readVirtual } from '../emu/debug/debug-memory.ts';
-import type { Symbolizer } from '../emu/debug/explain.ts';
+import type { Symbolizer, SymbolLookup } from '../emu/debug/explain.ts';
 import type { Client, End, RunControl, Stop } from '../emu/debug/run-control.ts';
 import { encodePacket, type Frame, fromLatin1, PacketParser, toHex, valueToHex } from './framing.ts';
 import { PC_REGNUM, registerByNumber } from './registers.ts';
-import { DEFAULT_STEP_INTO, type JournalEntry, predictNext, recognizeStep, SingleStep, type StepClass, UntilEntered } from './soft-step.ts';
-import { contextOf, GUEST_PID_BASE, listThreads, MACHINE_PID, matchesThread, type Thread, type ThreadPattern, threadId, type View } from './threads.ts';
+import {
+  DEFAULT_STEP_INTO,
+  type JournalEntry,
+  predictNext,
+  recognizeStep,
+  SingleStep,
+  type StepClass,
+  UntilEntered,
+} from './soft-step.ts';
+import {
+  contextOf,
+  GUEST_PID_BASE,
+  listThreads,
+  MACHINE_PID,
+  matchesThread,
+  type Thread,
+  type ThreadPattern,
+  threadId,
+  type View,
+} from './threads.ts';
 
 /** Signals in gdb's own numbering. */
 const SIGNAL = { none: 0x00, interrupt: 0x02, trap: 0x05 } as const;
@@ -24,9 +42,9 @@ export interface SessionOptions {
   readonly view: View;
   readonly dispatch: Dispatch;
   readonly symbolize: Symbolizer;
+  readonly lookup: SymbolLookup;
   /** Sends bytes to the client. */
   readonly send: (bytes: Uint8Array) => void;
-  readonly close: () => void;
   /** Receives a line per packet, for --log gdb. */
   readonly log: (line: string) => void;
 }
@@ -36,6 +54,7 @@ export class Session implements Client {
   readonly machine: Machine;
   readonly view: View;
   readonly symbolize: Symbolizer;
+  readonly lookup: SymbolLookup;
   running = false;
   /** GIDs attached as processes of their own. */
   readonly attached = new Set<number>();
@@ -66,6 +85,7 @@ export class Session implements Client {
     this.machine = options.control.machine;
     this.view = options.view;
     this.symbolize = options.symbolize;
+    this.lookup = options.lookup;
     this.current = this.threads()[0]!;
     this.control.attach(this);
   }
@@ -171,7 +191,11 @@ export class Session implements Client {
   removeBreakpoint(va: bigint, hardware: boolean): void {
     const guest = this.current.gid;
     this.control.comparators.remove(
-      (b) => b.owner === this && b.va === va && b.hardware === hardware && (guest === undefined ? typeof b.scope !== 'number' : b.scope === guest),
+      (b) =>
+        b.owner === this &&
+        b.va === va &&
+        b.hardware === hardware &&
+        (guest === undefined ? typeof b.scope !== 'number' : b.scope === guest),
     );
     if (!hardware) this.inserted.delete(`${this.current.pid}:${va}`);
   }
@@ -258,14 +282,20 @@ export class Session implements Client {
       case 'interrupt':
         return this.threadReply(SIGNAL.interrupt, '', this.resumed ?? this.current);
       case 'step':
-        return stepThread ? this.threadReply(SIGNAL.trap, '', stepThread) : this.threadReply(SIGNAL.none, '', this.threadOn(stop.cpu));
+        return stepThread
+          ? this.threadReply(SIGNAL.trap, '', stepThread)
+          : this.threadReply(SIGNAL.none, '', this.threadOn(stop.cpu));
       case 'breakpoint': {
         const here = this.control.comparators.at(stop.va, stop.world);
         const mine = here.filter((b) => b.owner === this);
         if (mine.length) {
           const bp = this.preferred(mine);
           const key = bp.hardware ? 'hwbreak' : 'swbreak';
-          return this.threadReply(SIGNAL.trap, this.features.has(key) ? `${key}:;` : '', this.threadFor(stop.cpu, bp.scope));
+          return this.threadReply(
+            SIGNAL.trap,
+            this.features.has(key) ? `${key}:;` : '',
+            this.threadFor(stop.cpu, bp.scope),
+          );
         }
         if (stepThread) return this.threadReply(SIGNAL.trap, '', stepThread);
         return this.threadReply(SIGNAL.none, '', this.threadOn(stop.cpu));
@@ -303,7 +333,9 @@ export class Session implements Client {
   threadReply(signal: number, pairs: string, thread: Thread): string {
     this.current = thread;
     const ctx = contextOf(thread, this.control.snapshots);
-    const registers = EXPEDITED.map((n) => `${n.toString(16).padStart(2, '0')}:${valueToHex(registerByNumber(n)!.read(ctx), 8)};`);
+    const registers = EXPEDITED.map(
+      (n) => `${n.toString(16).padStart(2, '0')}:${valueToHex(registerByNumber(n)!.read(ctx), 8)};`,
+    );
     return `T${signal.toString(16).padStart(2, '0')}${pairs}${registers.join('')}thread:${threadId(thread)};core:${thread.cpu.index.toString(16)};`;
   }
 
@@ -314,7 +346,7 @@ export class Session implements Client {
 
   ended(end: End): void {
     if (this.running && !this.detached) this.reply(end.kind === 'died' ? 'X06;process:1' : 'W00;process:1');
-    this.options.close();
+    this.running = false;
   }
 
   /** Lets go of the machine: breakpoints vanish, the machine runs on. */

@@ -3,11 +3,12 @@
  * know `ertn` or exceptions. This module recognizes such a step and makes it behave as one instruction
  * (docs/gdb.md, "Stepping").
  */
-import type { Comparators } from '../emu/debug/breakpoints.ts';
-import type { Stepper } from '../emu/debug/run-control.ts';
-import { exceptionByCode } from '../emu/cpu/exception-table.ts';
+
 import type { Cpu } from '../emu/cpu/cpu.ts';
+import { exceptionByCode } from '../emu/cpu/exception-table.ts';
+import type { Comparators } from '../emu/debug/breakpoints.ts';
 import type { DebugContext } from '../emu/debug/context.ts';
+import type { Stepper } from '../emu/debug/run-control.ts';
 import { decode } from '../emu/isa/decoder.ts';
 import { operandValue } from '../emu/isa/row.ts';
 
@@ -31,7 +32,8 @@ export function predictNext(ctx: DebugContext, pc: bigint, read: (at: bigint) =>
   if (!row || word === undefined) return [fallThrough];
   const reg = (name: 'rd' | 'rj'): bigint => ctx.gpr(operandValue(row, word, name));
   const signed = (v: bigint): bigint => BigInt.asIntN(64, v);
-  const target = (operand: 'offs16' | 'offs21' | 'offs26'): bigint => u64(pc + BigInt(operandValue(row, word, operand)));
+  const target = (operand: 'offs16' | 'offs21' | 'offs26'): bigint =>
+    u64(pc + BigInt(operandValue(row, word, operand)));
   const when = (taken: boolean, to: bigint): bigint[] => [taken ? to : fallThrough];
   switch (row.name) {
     case 'b':
@@ -87,7 +89,8 @@ export function recognizeStep(
 ): bigint | undefined {
   const planted = next.find((a) => inserted.has(a));
   if (planted === undefined) return undefined;
-  const readsPc = (e: JournalEntry): boolean => e.kind === 'read' && e.address < pc + 4n && e.address + BigInt(e.length) > pc;
+  const readsPc = (e: JournalEntry): boolean =>
+    e.kind === 'read' && e.address < pc + 4n && e.address + BigInt(e.length) > pc;
   const last = journal.at(-1);
   // R1: user breakpoints first, then gdb reads the instruction, then plants.
   if (last?.kind === 'insert' && last.address === planted) {
@@ -172,7 +175,13 @@ export class SingleStep implements Stepper {
    * @param guest the GID when the thread is a vCPU: the step then ends in that guest again
    * @param into classes of exceptions whose vector is where a CPU's step ends
    */
-  constructor(cpu: Cpu, comparators: Comparators, planted: bigint | undefined, guest: number | undefined, into: ReadonlySet<StepClass>) {
+  constructor(
+    cpu: Cpu,
+    comparators: Comparators,
+    planted: bigint | undefined,
+    guest: number | undefined,
+    into: ReadonlySet<StepClass>,
+  ) {
     this.cpu = cpu;
     this.comparators = comparators;
     this.planted = planted;
@@ -199,7 +208,12 @@ export class SingleStep implements Stepper {
       if (this.planted === undefined) return 'stop';
       if (this.guest === undefined && stepsInto(r.kind, r.ecode, r.esub, this.into)) return 'stop';
       // Through: stop where gdb planted its breakpoint, in the world where the step began.
-      this.comparators.insert({ owner: this, scope: this.world < 0 ? 'host' : this.world, va: this.planted, hardware: false });
+      this.comparators.insert({
+        owner: this,
+        scope: this.world < 0 ? 'host' : this.world,
+        va: this.planted,
+        hardware: false,
+      });
       return 'run';
     }
     return 'stop';

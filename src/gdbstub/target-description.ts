@@ -1,7 +1,8 @@
 /** The target description (target.xml), generated from the register list and the CSR table. */
-import { EXCEPTIONS } from '../emu/cpu/exception-table.ts';
+
 import { CSRS, type CsrRow } from '../emu/cpu/csr-table.ts';
-import { type Feature, type Register, REGISTERS } from './registers.ts';
+import { EXCEPTIONS } from '../emu/cpu/exception-table.ts';
+import { type Feature, REGISTERS, type Register } from './registers.ts';
 
 const FEATURES: readonly Feature[] = [
   'org.gnu.gdb.loongarch.base',
@@ -17,7 +18,8 @@ const FEATURES: readonly Feature[] = [
 const ecodeEnum = (): string => {
   const seen = new Set<number>();
   const values = EXCEPTIONS.filter((e) => !seen.has(e.ecode) && seen.add(e.ecode)).map(
-    (e) => `<evalue name="${e.name === 'ADEF' ? 'ADE' : e.name === 'GCSC' ? 'GCM' : e.name === 'WPEF' ? 'WPE' : e.name}" value="${e.ecode}"/>`,
+    (e) =>
+      `<evalue name="${e.name === 'ADEF' ? 'ADE' : e.name === 'GCSC' ? 'GCM' : e.name === 'WPEF' ? 'WPE' : e.name}" value="${e.ecode}"/>`,
   );
   return `<enum id="ecode" size="4">${values.join('')}</enum>`;
 };
@@ -35,9 +37,24 @@ function flagsType(row: CsrRow): string {
 }
 
 const VECTORS = {
-  lsx: [['v4f32', 'ieee_single', 4], ['v2f64', 'ieee_double', 2], ['v16i8', 'int8', 16], ['v8i16', 'int16', 8], ['v4i32', 'int32', 4], ['v2i64', 'int64', 2]],
-  lasx: [['v8f32', 'ieee_single', 8], ['v4f64', 'ieee_double', 4], ['v32i8', 'int8', 32], ['v16i16', 'int16', 16], ['v8i32', 'int32', 8], ['v4i64', 'int64', 4], ['v2ui128', 'uint128', 2]],
-} as const; // biome-ignore format: type table
+  lsx: [
+    ['v4f32', 'ieee_single', 4],
+    ['v2f64', 'ieee_double', 2],
+    ['v16i8', 'int8', 16],
+    ['v8i16', 'int16', 8],
+    ['v4i32', 'int32', 4],
+    ['v2i64', 'int64', 2],
+  ],
+  lasx: [
+    ['v8f32', 'ieee_single', 8],
+    ['v4f64', 'ieee_double', 4],
+    ['v32i8', 'int8', 32],
+    ['v16i16', 'int16', 16],
+    ['v8i32', 'int32', 8],
+    ['v4i64', 'int64', 4],
+    ['v2ui128', 'uint128', 2],
+  ],
+} as const;
 
 function vectorUnion(id: string, list: readonly (readonly [string, string, number])[], whole: string): string {
   const vectors = list.map(([name, type, count]) => `<vector id="${name}" type="${type}" count="${count}"/>`);
@@ -78,6 +95,11 @@ function register(r: Register): string {
 export const TARGET_XML: string = [
   '<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd"><target version="1.0">',
   '<architecture>loongarch64</architecture>',
-  ...FEATURES.map((f) => `<feature name="${f}">${types(f)}${REGISTERS.filter((r) => r.feature === f).map(register).join('')}</feature>`),
+  ...FEATURES.map(
+    (f) =>
+      `<feature name="${f}">${types(f)}${REGISTERS.filter((r) => r.feature === f)
+        .map(register)
+        .join('')}</feature>`,
+  ),
   '</target>',
 ].join('\n');

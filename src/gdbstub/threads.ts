@@ -39,10 +39,17 @@ export const matchesThread = (p: ThreadPattern, t: Thread): boolean =>
   (p.pid === undefined || p.pid <= 0 || p.pid === t.pid) && (p.tid <= 0 || p.tid === t.tid);
 
 /** What a connection shows. */
-export type View = { readonly kind: 'machine' } | { readonly kind: 'guest'; readonly gid: number; readonly vcpu: number };
+export type View =
+  | { readonly kind: 'machine' }
+  | { readonly kind: 'guest'; readonly gid: number; readonly vcpu: number };
 
 /** Threads of a connection in display order. `attached`: GIDs that the client has attached to. */
-export function listThreads(view: View, cpus: readonly Cpu[], attached: ReadonlySet<number>, snapshots: GuestSnapshots): Thread[] {
+export function listThreads(
+  view: View,
+  cpus: readonly Cpu[],
+  attached: ReadonlySet<number>,
+  snapshots: GuestSnapshots,
+): Thread[] {
   if (view.kind === 'guest') {
     const known = snapshots.vcpus().filter((v) => v.gid === view.gid);
     const cpu = cpus[known[view.vcpu]?.cpu ?? 0]!;
@@ -79,5 +86,7 @@ export function threadText(t: Thread, snapshots: GuestSnapshots): string {
     return `${cpu.vm ? `guest gid ${cpu.gid}` : 'host'} PLV${cpu.plv}${state}`;
   }
   if (cpu.vm && cpu.gid === t.gid) return `gid ${t.gid} on cpu${cpu.index}`;
-  return snapshots.get(t.gid, cpu.index) ? `gid ${t.gid} parked, last on cpu${cpu.index}` : `gid ${t.gid} not entered yet`;
+  return snapshots.get(t.gid, cpu.index)
+    ? `gid ${t.gid} parked, last on cpu${cpu.index}`
+    : `gid ${t.gid} not entered yet`;
 }

@@ -1,6 +1,8 @@
 /* vCPU state that C looks after: first context, exchange of the guest CSR bank, pending interrupts, timer. */
 #include "vm.h"
 
+struct vcpu *hv_vcpus[MAX_VMS];
+
 #define ONE_SHOT_FIRED 0xfffffffffffful /* TVAL of a one-shot timer that has expired: all ones in 48 bits */
 #define TCFG_EN 0x1
 #define TCFG_PERIODIC 0x2
@@ -9,6 +11,7 @@
 void vcpu_init(struct vm *vm, u64 entry) {
   struct vcpu *v = &vm->vcpu;
   v->vm = vm;
+  hv_vcpus[vm->gid - 1] = v;
   v->gid = vm->gid;
   v->stage2_root = phys(vm->stage2);
   v->pc = entry;

@@ -55,6 +55,8 @@ struct vm {
 #define MAX_VMS 8
 extern struct vm vms[MAX_VMS];
 extern unsigned vm_count;
+/* Every vCPU's saved context, for debuggers: they find this array by its name and the layout in context.h. */
+extern struct vcpu *hv_vcpus[MAX_VMS];
 
 /* What a CPU of the host is doing. */
 struct percpu {

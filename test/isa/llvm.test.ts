@@ -88,7 +88,9 @@ describe('instruction table against LLVM 19', () => {
   test('assembles to the same words', () => {
     expect(encoded.length).toBe(words.length);
     const wrong = words.map((w, i) => [i, w, encoded[i]!] as const).filter(([, a, b]) => a !== b);
-    expect(wrong.slice(0, 10).map(([i, a, b]) => `${texts[i]}: ours ${a.toString(16)}, LLVM ${b.toString(16)}`)).toEqual([]);
+    expect(
+      wrong.slice(0, 10).map(([i, a, b]) => `${texts[i]}: ours ${a.toString(16)}, LLVM ${b.toString(16)}`),
+    ).toEqual([]);
   });
 
   test('disassembles to the same text', () => {

@@ -16,7 +16,7 @@ export interface Segment {
   readonly data: Uint8Array;
 }
 
-export interface Symbol {
+export interface ElfSymbol {
   readonly name: string;
   readonly value: bigint;
   readonly size: number;
@@ -81,22 +81,27 @@ export function parseElf(bytes: Uint8Array, file: string): ElfImage {
  * Named symbols by address; empty when the file is stripped or its sections are damaged: symbols are a comfort only,
  * and take time in large files, so nobody waits for them to boot.
  */
-export async function readSymbols(bytes: Uint8Array): Promise<readonly Symbol[]> {
+export async function readSymbols(bytes: Uint8Array): Promise<readonly ElfSymbol[]> {
   const result = await open(bytes).catch(() => undefined);
-  const out: Symbol[] = [];
+  const out: ElfSymbol[] = [];
   for (const section of result?.elf?.sections ?? []) {
     if (!('symbols' in section)) continue;
     for (const s of (section as ELFSymbolSection).symbols) {
       const type = s.info & 0xf;
       if (!s.name || s.shndx === 0 || type === STT_FILE || type === STT_SECTION || s.name.startsWith('.L')) continue;
-      out.push({ name: s.name, value: BigInt.asUintN(64, BigInt(s.value)), size: s.size, isFunction: type === STT_FUNC });
+      out.push({
+        name: s.name,
+        value: BigInt.asUintN(64, BigInt(s.value)),
+        size: s.size,
+        isFunction: type === STT_FUNC,
+      });
     }
   }
   return out.sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0));
 }
 
 /** `name+0x10` for an address, from symbols sorted by address; undefined when none is near. */
-export function symbolize(symbols: readonly Symbol[], address: bigint): string | undefined {
+export function symbolize(symbols: readonly ElfSymbol[], address: bigint): string | undefined {
   let lo = 0;
   let hi = symbols.length;
   while (lo < hi) {

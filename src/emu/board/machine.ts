@@ -100,7 +100,8 @@ export class Machine {
       for (const cpu of this.cpus) cpu.requestStop();
     });
     this.uarts = BOARD.uart.map(
-      (_, n) => new Uart16550(`uart${n}`, this.pic.input(PIC_INPUT.uart0 + n), { send: n === 0 ? options.console : noop }),
+      (_, n) =>
+        new Uart16550(`uart${n}`, this.pic.input(PIC_INPUT.uart0 + n), { send: n === 0 ? options.console : noop }),
     );
     this.bus = new Bus([
       { base: BOARD.pchPic, device: this.pic },
@@ -113,8 +114,12 @@ export class Machine {
       this.mem,
       map,
       options.cpus,
-      () => this.cpus.forEach((c) => c.fast.clearFetches()),
-      (host) => this.cpus.forEach((c) => c.fast.clearWrites(host)),
+      () => {
+        for (const c of this.cpus) c.fast.clearFetches();
+      },
+      (host) => {
+        for (const c of this.cpus) c.fast.clearWrites(host);
+      },
     );
     this.engines = this.cpus.map((cpu) => new Engine(cpu, this.ram, this.bus, this.iocsr, this.uops, map));
     this.ipi.onMail = (n) => this.startParked(n);
@@ -142,13 +147,17 @@ export class Machine {
     this.ram.clear();
     const encoded = new TextEncoder().encode(`${this.commandLine}\0`);
     if (encoded.length > COMMAND_LINE_SIZE)
-      throw new ImageError(`the command line has ${encoded.length} bytes, the board takes ${COMMAND_LINE_SIZE}: shorten it`);
+      throw new ImageError(
+        `the command line has ${encoded.length} bytes, the board takes ${COMMAND_LINE_SIZE}: shorten it`,
+      );
     this.ram.write(BOARD.commandLine, encoded);
     const end = (pa: bigint, size: number): string => `0x${pa.toString(16)}..0x${(pa + BigInt(size)).toString(16)}`;
     for (const s of image.segments) {
       const pa = Number(s.paddr);
       if (!this.ram.has(pa) || !this.ram.has(pa + s.memsz - 1))
-        throw new ImageError(`segment ${end(s.paddr, s.memsz)} is not in RAM: give a larger --memory or link it elsewhere`);
+        throw new ImageError(
+          `segment ${end(s.paddr, s.memsz)} is not in RAM: give a larger --memory or link it elsewhere`,
+        );
       this.ram.write(pa, s.data);
     }
     if (!this.ram.has(Number(image.entry)))

@@ -1,8 +1,8 @@
 import { FastTlb } from '../mmu/fast-tlb.ts';
 import { Tlb } from '../mmu/tlb.ts';
+import { cpucfgWords } from './cpucfg.ts';
 import { CsrBank } from './csr-bank.ts';
 import { CSR } from './csr-table.ts';
-import { cpucfgWords } from './cpucfg.ts';
 import { EventRing } from './event-ring.ts';
 import { cpuBase, MODE_GUEST, STATE } from './layout.ts';
 import type { LinearMemory } from './linear-memory.ts';

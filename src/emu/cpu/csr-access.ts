@@ -2,11 +2,12 @@
  * CSR reads and writes with their side effects: by the running world (`csr*`) and by root on the guest bank
  * (`gcsr*`). Values travel as 32-bit halves in `cpu.mem`'s scratch slot `value`.
  */
-import { clearLlBit, llBit } from '../lvz/world.ts';
+
 import { After, type AfterValue } from '../isa/helpers.ts';
+import { clearLlBit, llBit } from '../lvz/world.ts';
 import type { Cpu } from './cpu.ts';
 import { CSR_MASKS, type CsrBank } from './csr-bank.ts';
-import { CSR, type CsrEffect, CSRS, csrByNumber, isGsprRange } from './csr-table.ts';
+import { CSR, CSRS, type CsrEffect, csrByNumber, isGsprRange } from './csr-table.ts';
 import { deliver } from './exceptions.ts';
 import { updateLines } from './interrupts.ts';
 import { CSR_LIMIT } from './layout.ts';
@@ -180,7 +181,15 @@ export function csrrd(cpu: Cpu, num: number, badi: number): AfterValue {
 }
 
 /** `csrwr`/`csrxchg` on the running world's bank: old value into the scratch slot. */
-export function csrxchg(cpu: Cpu, num: number, lo: number, hi: number, maskLo: number, maskHi: number, badi: number): AfterValue {
+export function csrxchg(
+  cpu: Cpu,
+  num: number,
+  lo: number,
+  hi: number,
+  maskLo: number,
+  maskHi: number,
+  badi: number,
+): AfterValue {
   const trap = checkGuest(cpu, num, badi);
   if (trap !== undefined) return trap;
   return exchange(cpu, cpu.vm, num, lo, hi, maskLo, maskHi, false);
@@ -200,7 +209,16 @@ export function gcsrxchg(cpu: Cpu, num: number, lo: number, hi: number, maskLo: 
   return After.next;
 }
 
-function exchange(cpu: Cpu, guest: boolean, num: number, lo: number, hi: number, maskLo: number, maskHi: number, asRoot: boolean): AfterValue {
+function exchange(
+  cpu: Cpu,
+  guest: boolean,
+  num: number,
+  lo: number,
+  hi: number,
+  maskLo: number,
+  maskHi: number,
+  asRoot: boolean,
+): AfterValue {
   readCsr(cpu, guest, num);
   const oldLo = cpu.stateI32('value');
   const oldHi = cpu.stateHi('value');

@@ -1,5 +1,5 @@
-import { CSR_LIMIT } from './layout.ts';
 import { CSRS, fieldMask } from './csr-table.ts';
+import { CSR_LIMIT } from './layout.ts';
 
 /** Write masks as 32-bit halves, indexed by CSR number: for the owner's own writes and for a root gcsr write. */
 interface Masks {

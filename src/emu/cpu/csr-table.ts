@@ -23,7 +23,18 @@ export interface CsrField {
 }
 
 /** What a write sets going besides storing. Named here, carried out in csr-access.ts. */
-export type CsrEffect = 'mode' | 'translation' | 'interrupt' | 'timer' | 'timerValue' | 'timerClear' | 'llbctl' | 'gstat' | 'gcfg' | 'gintc' | 'pgd';
+export type CsrEffect =
+  | 'mode'
+  | 'translation'
+  | 'interrupt'
+  | 'timer'
+  | 'timerValue'
+  | 'timerClear'
+  | 'llbctl'
+  | 'gstat'
+  | 'gcfg'
+  | 'gintc'
+  | 'pgd';
 
 /** How a guest sees the register: its own copy, a GSPR exit, or nothing (reads 0). */
 export type GuestBank = 'own' | 'GSPR';
@@ -60,14 +71,23 @@ function csr(num: number, name: string, text: string, fields: readonly FieldSpec
 }
 
 const WHOLE: readonly FieldSpec[] = [['Value', 0, 64]];
+// biome-ignore format: field table
 const TLBELO: readonly FieldSpec[] = [
   ['V', 0, 1], ['D', 1, 1], ['PLV', 2, 2], ['MAT', 4, 2], ['G', 6, 1], ['PPN', 12, 36], ['NR', 61, 1], ['NX', 62, 1],
   ['RPLV', 63, 1],
-]; // biome-ignore format: field table
+];
 const GSPR = { guest: 'GSPR' } as const;
 
-const DMW: readonly FieldSpec[] = [['PLV0', 0, 1], ['PLV1', 1, 1], ['PLV2', 2, 1], ['PLV3', 3, 1], ['MAT', 4, 2], ['VSEG', 60, 4]];
+const DMW: readonly FieldSpec[] = [
+  ['PLV0', 0, 1],
+  ['PLV1', 1, 1],
+  ['PLV2', 2, 1],
+  ['PLV3', 3, 1],
+  ['MAT', 4, 2],
+  ['VSEG', 60, 4],
+];
 
+// biome-ignore format: register table
 export const CSRS: readonly CsrRow[] = [
   csr(0x0, 'CRMD', 'current mode', [
     ['PLV', 0, 2], ['IE', 2, 1], ['DA', 3, 1], ['PG', 4, 1], ['DATF', 5, 2], ['DATM', 7, 2], ['WE', 9, 1],
@@ -154,16 +174,17 @@ export const CSRS: readonly CsrRow[] = [
   csr(0x500, 'DBG', 'debug mode', [['DST', 0, 1, 'ro'], ['DREV', 1, 7, 'ro']], GSPR),
   csr(0x501, 'DERA', 'debug return address', WHOLE, GSPR),
   csr(0x502, 'DSAVE', 'debug scratch', WHOLE, GSPR),
-]; // biome-ignore format: register table
+];
 
 /** CSR numbers by name, for code that works on a particular register. */
+// biome-ignore format: one table
 export const CSR = {
   CRMD: 0x0, PRMD: 0x1, EUEN: 0x2, MISC: 0x3, ECFG: 0x4, ESTAT: 0x5, ERA: 0x6, BADV: 0x7, BADI: 0x8, EENTRY: 0xc,
   TLBIDX: 0x10, TLBEHI: 0x11, TLBELO0: 0x12, TLBELO1: 0x13, GTLBC: 0x15, TRGP: 0x16, ASID: 0x18, PGDL: 0x19, PGDH: 0x1a,
   PGD: 0x1b, PWCL: 0x1c, PWCH: 0x1d, STLBPS: 0x1e, CPUID: 0x20, TID: 0x40, TCFG: 0x41, TVAL: 0x42, CNTC: 0x43,
   TICLR: 0x44, GSTAT: 0x50, GCFG: 0x51, GINTC: 0x52, GCNTC: 0x53, LLBCTL: 0x60, TLBRENTRY: 0x88, TLBRBADV: 0x89,
   TLBRERA: 0x8a, TLBRELO0: 0x8c, TLBRELO1: 0x8d, TLBREHI: 0x8e, TLBRPRMD: 0x8f, MERRCTL: 0x90, MERRERA: 0x94, DMW0: 0x180,
-} as const; // biome-ignore format: one table
+} as const;
 
 const byNum = new Map(CSRS.map((c) => [c.num, c]));
 const byName = new Map(CSRS.map((c) => [c.name.toLowerCase(), c]));
@@ -184,7 +205,8 @@ export function fieldMask(row: CsrRow, accesses: readonly FieldAccess[]): bigint
 }
 
 /** The value of a field inside a register value. */
-export const fieldValue = (f: CsrField, value: bigint): bigint => (value >> BigInt(f.lo)) & ((1n << BigInt(f.width)) - 1n);
+export const fieldValue = (f: CsrField, value: bigint): bigint =>
+  (value >> BigInt(f.lo)) & ((1n << BigInt(f.width)) - 1n);
 
 /** Numbers outside the table that exit with GSPR from a guest: message, implementation, PMU, watchpoint and debug ranges. */
 export function isGsprRange(num: number): boolean {

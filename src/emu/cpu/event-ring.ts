@@ -116,7 +116,7 @@ export class EventRing {
   lastException(): EventRecord | undefined {
     for (let back = 0; back < SIZE; back++) {
       const r = this.at(back);
-      if (!r || r.kind !== 'entry') return r;
+      if (r?.kind !== 'entry') return r;
     }
     return undefined;
   }

@@ -2,12 +2,13 @@
  * Exception entry and return, for both worlds (Vol. 1, section 6.2; docs/lvz.md, "Guest exit" and "Delivery").
  * STATE.pc holds the instruction that faults (or would run next) and receives the vector.
  */
-import { enterGuest, leaveGuest } from '../lvz/world.ts';
+
 import { After } from '../isa/helpers.ts';
+import { enterGuest, leaveGuest } from '../lvz/world.ts';
 import type { Cpu } from './cpu.ts';
 import type { CsrBank } from './csr-bank.ts';
 import { CSR } from './csr-table.ts';
-import { exceptionByName, type ExceptionName, type ExceptionRow } from './exception-table.ts';
+import { type ExceptionName, type ExceptionRow, exceptionByName } from './exception-table.ts';
 
 /** CRMD bits PLV, IE and WE, which an exception clears and `ertn` restores. */
 const CRMD_SAVED = 0x207;
@@ -44,8 +45,22 @@ export function deliver(cpu: Cpu, name: ExceptionName, cause: Cause = {}): typeo
   const pcHi = cpu.stateHi('pc');
   const { badv } = cause;
   const va = cause.gva ?? badv;
-  cpu.events.push(leaving ? 1 : 0, cpu.now, world, row.ecode, row.esub, pcLo, pcHi, badv !== undefined, badv?.lo ?? 0,
-    badv?.hi ?? 0, cause.badi ?? 0, va?.lo ?? 0, va?.hi ?? 0, cause.gva !== undefined); // biome-ignore format: one record
+  cpu.events.push(
+    leaving ? 1 : 0,
+    cpu.now,
+    world,
+    row.ecode,
+    row.esub,
+    pcLo,
+    pcHi,
+    badv !== undefined,
+    badv?.lo ?? 0,
+    badv?.hi ?? 0,
+    cause.badi ?? 0,
+    va?.lo ?? 0,
+    va?.hi ?? 0,
+    cause.gva !== undefined,
+  );
   if (leaving) leaveGuest(cpu);
   const bank = toRoot ? cpu.host : cpu.guest;
   const crmd = bank.lo(CSR.CRMD);

@@ -50,7 +50,12 @@ export class Comparators {
 
   /** Inserting the same breakpoint twice is inserting it once. */
   insert(bp: Breakpoint): void {
-    if (this.breakpoints.some((b) => b.owner === bp.owner && b.scope === bp.scope && b.va === bp.va && b.hardware === bp.hardware)) return;
+    if (
+      this.breakpoints.some(
+        (b) => b.owner === bp.owner && b.scope === bp.scope && b.va === bp.va && b.hardware === bp.hardware,
+      )
+    )
+      return;
     this.breakpoints.push(bp);
     this.changed();
   }
@@ -67,7 +72,8 @@ export class Comparators {
   }
 
   removeWatch(match: (w: Watchpoint) => boolean): void {
-    for (let i = this.watchpoints.length - 1; i >= 0; i--) if (match(this.watchpoints[i]!)) this.watchpoints.splice(i, 1);
+    for (let i = this.watchpoints.length - 1; i >= 0; i--)
+      if (match(this.watchpoints[i]!)) this.watchpoints.splice(i, 1);
     for (const cpu of this.machine.cpus) cpu.fast.clearAll();
   }
 
@@ -109,7 +115,7 @@ export class Comparators {
       if (!inScope(watch.scope, cpu.world)) continue;
       if (watch.kind !== 'access' && (watch.kind === 'write') !== write) continue;
       if (va < watch.va + BigInt(watch.length) && va + BigInt(size) > watch.va)
-        return { watch, address: va > watch.va ? va : watch.va };
+        return { watch, address: Math.max(va, watch.va) };
     }
     return undefined;
   }

@@ -1,7 +1,8 @@
 /** Events that stop the machine on request: VM exits, VM entries, exceptions, CSR writes. */
-import { EXCEPTIONS, exceptionByCode } from '../cpu/exception-table.ts';
-import type { EventRecord } from '../cpu/event-ring.ts';
+
 import { CSRS } from '../cpu/csr-table.ts';
+import type { EventRecord } from '../cpu/event-ring.ts';
+import { EXCEPTIONS, exceptionByCode } from '../cpu/exception-table.ts';
 
 export interface Catch {
   readonly id: number;
@@ -24,7 +25,9 @@ export function parseEcode(word: string): number {
   if (row) return row.ecode;
   const n = Number(word);
   if (word !== '' && Number.isInteger(n) && n >= 0 && n < 64) return n;
-  throw new Error(`unknown cause '${word}': use one of ${[...new Set(EXCEPTIONS.map((e) => e.name))].join(' ')}, or an Ecode`);
+  throw new Error(
+    `unknown cause '${word}': use one of ${[...new Set(EXCEPTIONS.map((e) => e.name))].join(' ')}, or an Ecode`,
+  );
 }
 
 /** The register a CSR name stands for; the prefix `g_` means the guest bank. @throws Error when unknown */

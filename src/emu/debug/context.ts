@@ -1,9 +1,10 @@
 /**
  * What a debugger looks at: one world on one CPU, running now or parked. Reading changes nothing in the machine.
  */
+
+import type { Cpu } from '../cpu/cpu.ts';
 import { peekCsr } from '../cpu/csr-access.ts';
 import { CSR, csrByNumber } from '../cpu/csr-table.ts';
-import type { Cpu } from '../cpu/cpu.ts';
 import { CSR_LIMIT, STATE } from '../cpu/layout.ts';
 
 /** Host world. Guests are numbered by GID, 1 and up. */

@@ -19,14 +19,31 @@ export function describeCsr(row: CsrRow, value: bigint): string[] {
   const known = fieldMask(row, ['rw', 'hw', 'ro', 'w1']);
   if (value & ~known) lines.push(`  bits ${hex(value & ~known)} are reserved: hardware ignores them`);
   if (row.name === 'ESTAT') lines.push(`  ${describeCause(value)}`);
-  if (row.name.startsWith('TLBELO') || row.name.startsWith('TLBRELO')) lines.push(`  ${describeElo(value)}, page ${hex(value & 0xfffffffff000n)}`);
+  if (row.name.startsWith('TLBELO') || row.name.startsWith('TLBRELO'))
+    lines.push(`  ${describeElo(value)}, page ${hex(value & 0xfffffffff000n)}`);
   return lines;
 }
 
 /** The cause in an ESTAT value: exception, and pending interrupts. */
 export function describeCause(estat: bigint): string {
   const row = exceptionByCode(Number((estat >> 16n) & 0x3fn), Number((estat >> 22n) & 0x1ffn));
-  const names = ['SWI0', 'SWI1', 'HWI0', 'HWI1', 'HWI2', 'HWI3', 'HWI4', 'HWI5', 'HWI6', 'HWI7', 'PMI', 'TI', 'IPI', '', 'MSGI'];
+  const names = [
+    'SWI0',
+    'SWI1',
+    'HWI0',
+    'HWI1',
+    'HWI2',
+    'HWI3',
+    'HWI4',
+    'HWI5',
+    'HWI6',
+    'HWI7',
+    'PMI',
+    'TI',
+    'IPI',
+    '',
+    'MSGI',
+  ];
   const pending = names.filter((n, i) => n && (estat >> BigInt(i)) & 1n);
   const interrupts = pending.length ? `pending: ${pending.join(' ')}` : 'no interrupt pending';
   return `cause: ${row ? `${row.name}, ${row.text}` : 'reserved Ecode'}; ${interrupts}`;
@@ -71,10 +88,14 @@ export function explainCode(text: string): string[] {
 }
 
 function describeRegister(row: CsrRow): string[] {
-  const lines = [`CSR ${hex(row.num)} ${row.name}: ${row.text}; reset ${hex(row.reset)}; in a guest: ${row.guest === 'own' ? 'own copy' : 'exits with GSPR'}`];
+  const lines = [
+    `CSR ${hex(row.num)} ${row.name}: ${row.text}; reset ${hex(row.reset)}; in a guest: ${row.guest === 'own' ? 'own copy' : 'exits with GSPR'}`,
+  ];
   for (const f of row.fields) {
     const bits = f.width === 1 ? `${f.lo}` : `${f.lo + f.width - 1}:${f.lo}`;
-    lines.push(`  ${f.name.padEnd(10)} [${bits}] ${{ rw: 'read/write', hw: 'set by hardware', ro: 'constant', w1: 'write 1 to act' }[f.access]}`);
+    lines.push(
+      `  ${f.name.padEnd(10)} [${bits}] ${{ rw: 'read/write', hw: 'set by hardware', ro: 'constant', w1: 'write 1 to act' }[f.access]}`,
+    );
   }
   return lines;
 }
@@ -84,12 +105,23 @@ function explainWord(value: bigint): string[] {
   const row = decode(Number(value));
   if (!row) return [`instruction word ${hex(value)}: no instruction (raises INE)`];
   const notes = [row.priv ? 'privileged (PLV0)' : 'any PLV'];
-  notes.push(row.guest === 'native' ? 'runs natively in a guest' : row.guest === 'GSPR' ? 'exits with GSPR in a guest' : 'raises INE in a guest');
-  return [`instruction word ${hex(value)}: ${disassemble(Number(value))}`, `  encoding ${row.pattern}; ${notes.join('; ')}`];
+  notes.push(
+    row.guest === 'native'
+      ? 'runs natively in a guest'
+      : row.guest === 'GSPR'
+        ? 'exits with GSPR in a guest'
+        : 'raises INE in a guest',
+  );
+  return [
+    `instruction word ${hex(value)}: ${disassemble(Number(value))}`,
+    `  encoding ${row.pattern}; ${notes.join('; ')}`,
+  ];
 }
 
 function explainEntry(value: bigint): string[] {
-  return [`as a page-table or TLB entry: page ${hex(value & 0xfffffffff000n)}, ${describeElo(value)}${value & 0x40n ? ' (bit 6 in a directory entry: huge page)' : ''}`];
+  return [
+    `as a page-table or TLB entry: page ${hex(value & 0xfffffffff000n)}, ${describeElo(value)}${value & 0x40n ? ' (bit 6 in a directory entry: huge page)' : ''}`,
+  ];
 }
 
 /** Names of all CSRs, for messages. */

@@ -5,12 +5,14 @@ import { CSR } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import { exceptionByCode } from '../cpu/exception-table.ts';
 import { disassemble } from '../isa/disassembler.ts';
-import { type DebugContext, guestContext, type GuestSnapshots, hostContext, HOST_WORLD } from './context.ts';
+import { type DebugContext, type GuestSnapshots, guestContext, HOST_WORLD, hostContext } from './context.ts';
 import { readVirtual } from './debug-memory.ts';
 import { walk } from './walk.ts';
 
 /** Names addresses of a world; undefined where no symbol is known. */
 export type Symbolizer = (world: number, address: bigint) => string | undefined;
+/** The address of a symbol of the booted image. */
+export type SymbolLookup = (name: string) => bigint | undefined;
 
 const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 
@@ -107,7 +109,9 @@ export function explainLast(machine: Machine, cpu: Cpu, snapshots: GuestSnapshot
   );
   const fetch = r.hasBadv && r.va === r.pc;
   const instruction = fetch ? undefined : instructionAt(machine, ctx, r.pc);
-  out.push(`  pc          ${at(r.world, r.pc)}${instruction ? `: ${instruction}` : fetch ? ': the fetch itself failed' : ''}`);
+  out.push(
+    `  pc          ${at(r.world, r.pc)}${instruction ? `: ${instruction}` : fetch ? ': the fetch itself failed' : ''}`,
+  );
   if (r.hasBadv) {
     if (r.stage2) {
       out.push(`  address     GVA ${hex(r.va)}, which stage 1 turns into GPA ${hex(r.badv)} (R.BADV holds the GPA)`);
@@ -119,7 +123,10 @@ export function explainLast(machine: Machine, cpu: Cpu, snapshots: GuestSnapshot
       if (mapped) out.push(`    GPA ${hex(r.badv)} is where the board has its ${mapped.device.name}: an MMIO access`);
     }
   }
-  if (row?.name === 'HVC') out.push(`  hypercall   code ${hex(r.badi & 0x7fff)}, a0 = ${hex(ctx?.gpr(4) ?? 0n)}, a1 = ${hex(ctx?.gpr(5) ?? 0n)}`);
+  if (row?.name === 'HVC')
+    out.push(
+      `  hypercall   code ${hex(r.badi & 0x7fff)}, a0 = ${hex(ctx?.gpr(4) ?? 0n)}, a1 = ${hex(ctx?.gpr(5) ?? 0n)}`,
+    );
   const to = r.kind === 'exit' ? HOST_WORLD : r.world;
   out.push(`  delivered   to ${worldName(to)}, vector ${at(to, r.vector)}`);
   const guilty = ledHere(cpu, r);
@@ -135,10 +142,14 @@ export function explainLast(machine: Machine, cpu: Cpu, snapshots: GuestSnapshot
         ? `              and its ${register} is ${hex(handler)}: ${register} was never written, so the exception went to address ${hex(guilty.vector)}`
         : `              and its ${register} is ${hex(handler)}, where nothing can be fetched`,
     );
-    out.push(`  look at     where the guest sets ${register} (csrwr ${register}), before the first instruction that can raise ${g?.name}`);
+    out.push(
+      `  look at     where the guest sets ${register} (csrwr ${register}), before the first instruction that can raise ${g?.name}`,
+    );
   } else {
     if (r.kind === 'exception' && neverSet(r.vector))
-      out.push(`  suspicious  the vector is ${hex(r.vector)}: ${row?.name === 'TLBR' ? 'TLBRENTRY' : 'EENTRY'} of ${worldName(r.world)} was never written`);
+      out.push(
+        `  suspicious  the vector is ${hex(r.vector)}: ${row?.name === 'TLBR' ? 'TLBRENTRY' : 'EENTRY'} of ${worldName(r.world)} was never written`,
+      );
     const advice = (r.kind === 'exit' ? EXIT_ADVICE : FAULT_ADVICE)[row?.name ?? ''];
     if (advice) out.push(`  look at     ${advice}`);
   }

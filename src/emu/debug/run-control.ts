@@ -4,8 +4,8 @@
  */
 import { type Machine, type RunResult, SLICE } from '../board/machine.ts';
 import type { Cpu } from '../cpu/cpu.ts';
-import { type Catch, Catches, causeName } from './catches.ts';
 import { Comparators, type WatchHit } from './breakpoints.ts';
+import { type Catch, Catches, causeName } from './catches.ts';
 import { GuestSnapshots } from './context.ts';
 
 /** Why the machine has stopped. */
@@ -157,28 +157,38 @@ export class RunControl {
   private pump(): void {
     this.pumping = false;
     if (this.end || !this.isRunning || this.waiting) return;
-    if (Date.now() >= this.deadline) return this.finishWith({ kind: 'limit', what: 'time' });
+    const end = this.turn();
+    if (end) this.finishWith(end);
+    else if (this.stop) this.report(this.stop);
+    else if (!this.waiting) this.kick();
+  }
+
+  /** Runs one slice. @returns why the run is over, if it is */
+  private turn(): End | undefined {
+    if (Date.now() >= this.deadline) return { kind: 'limit', what: 'time' };
     let result: RunResult;
     try {
       result = this.stepping ? this.stepOnce() : this.machine.run(this.budget());
     } catch (error) {
-      return this.finishWith({ kind: 'died', reason: error instanceof Error ? error.message : String(error) });
+      return { kind: 'died', reason: error instanceof Error ? error.message : String(error) };
     }
-    if (result === 'poweroff') return this.finishWith({ kind: 'poweroff' });
+    if (result === 'poweroff') return { kind: 'poweroff' };
     this.machine.clearStops();
-    if (this.stop) return this.report(this.stop);
+    if (this.stop) return undefined;
     if (this.limits.maxInstructions !== undefined && this.machine.instructions >= this.limits.maxInstructions)
-      return this.finishWith({ kind: 'limit', what: 'instructions' });
-    if (result === 'waiting') {
-      if (this.clients.size === 0 && !this.mayWake())
-        return this.finishWith({ kind: 'died', reason: 'every CPU waits for an interrupt that cannot come' });
-      // Input or Ctrl-C wakes the loop; the time limit still holds.
-      this.waiting = true;
-      const left = this.deadline - Date.now();
-      if (left !== Number.POSITIVE_INFINITY) setTimeout(() => this.kick(), Math.max(0, left));
-      return;
-    }
-    this.kick();
+      return { kind: 'limit', what: 'instructions' };
+    if (result === 'waiting') return this.wait();
+    return undefined;
+  }
+
+  /** Nothing inside the machine will happen any more: input or Ctrl-C wakes the loop, and the time limit still holds. */
+  private wait(): End | undefined {
+    if (this.clients.size === 0 && !this.mayWake())
+      return { kind: 'died', reason: 'every CPU waits for an interrupt that cannot come' };
+    this.waiting = true;
+    const left = this.deadline - Date.now();
+    if (left !== Number.POSITIVE_INFINITY) setTimeout(() => this.kick(), Math.max(0, left));
+    return undefined;
   }
 
   private budget(): number {
@@ -231,7 +241,12 @@ export class RunControl {
     if (this.catches.all().length === 0) return;
     const caught = this.catches.onCsrWrite(bank, num);
     if (!caught || this.stop) return;
-    this.stop = { kind: 'catch', cpu, caught, text: `${bank} CSR 0x${num.toString(16)} written at pc=0x${cpu.pc.toString(16)}` };
+    this.stop = {
+      kind: 'catch',
+      cpu,
+      caught,
+      text: `${bank} CSR 0x${num.toString(16)} written at pc=0x${cpu.pc.toString(16)}`,
+    };
     cpu.requestStop();
   }
 

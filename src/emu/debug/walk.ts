@@ -4,7 +4,7 @@
  */
 import type { Ram } from '../board/ram.ts';
 import { CSR } from '../cpu/csr-table.ts';
-import { type Tlb, type TlbEntryView } from '../mmu/tlb.ts';
+import type { Tlb, TlbEntryView } from '../mmu/tlb.ts';
 import { type DebugContext, HOST_WORLD } from './context.ts';
 
 /** Outcome of one stage or of both. */

@@ -6,11 +6,11 @@ import { IPI, Ipi } from './ipi.ts';
 const FEATURES = 0x8;
 const MISC_FUNC = 0x420;
 const FIXED: Readonly<Record<number, readonly [lo: number, hi: number]>> = {
-  0x0: [0x11, 0],
+  0: [0x11, 0],
   // MSI, EXTIOI, CSRIPI; never the VM bit: this is a bare machine.
   [FEATURES]: [0x1c, 0],
-  0x10: [0x6e6f6f4c, 0x6e6f7367],
-  0x20: [0x30354133, 0x00003030],
+  16: [0x6e6f6f4c, 0x6e6f7367],
+  32: [0x30354133, 0x00003030],
 };
 
 /** The IOCSR address space as each CPU sees it. Unmapped registers read 0. */

@@ -1,9 +1,18 @@
-import { LINE } from '../cpu/cpu.ts';
 import type { Cpu } from '../cpu/cpu.ts';
+import { LINE } from '../cpu/cpu.ts';
 import { setLine } from '../cpu/interrupts.ts';
 
 /** IOCSR offsets of the IPI block (Loongson 3A5000 manual; docs/board.md). */
-export const IPI = { status: 0x1000, enable: 0x1004, set: 0x1008, clear: 0x100c, mailbox: 0x1020, send: 0x1040, mailSend: 0x1048, anySend: 0x1158 } as const; // biome-ignore format: register table
+export const IPI = {
+  status: 0x1000,
+  enable: 0x1004,
+  set: 0x1008,
+  clear: 0x100c,
+  mailbox: 0x1020,
+  send: 0x1040,
+  mailSend: 0x1048,
+  anySend: 0x1158,
+} as const;
 
 /** Inter-processor interrupts: per CPU a status word and four 64-bit mailboxes. */
 export class Ipi {
@@ -38,7 +47,8 @@ export class Ipi {
 
   /** Reads a 32-bit register of `cpu`; undefined when the offset is not ours. */
   read(cpu: number, offset: number): number | undefined {
-    if (offset >= IPI.mailbox && offset < IPI.mailbox + 0x20) return this.mail[cpu * 8 + ((offset - IPI.mailbox) >> 2)]!;
+    if (offset >= IPI.mailbox && offset < IPI.mailbox + 0x20)
+      return this.mail[cpu * 8 + ((offset - IPI.mailbox) >> 2)]!;
     switch (offset) {
       case IPI.status:
         return this.status[cpu]!;

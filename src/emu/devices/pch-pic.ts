@@ -3,7 +3,20 @@ import type { Eiointc } from './eiointc.ts';
 
 const INPUTS = 64;
 /** Word offsets of the 64-bit registers of the LS7A interrupt controller. */
-const REG = { id: 0x00, mask: 0x20, htmsiEn: 0x40, edge: 0x60, clear: 0x80, autoCtrl0: 0xc0, autoCtrl1: 0xe0, route: 0x100, htvec: 0x200, irr: 0x380, isr: 0x3a0, pol: 0x3e0 } as const; // biome-ignore format: register table
+const REG = {
+  id: 0x00,
+  mask: 0x20,
+  htmsiEn: 0x40,
+  edge: 0x60,
+  clear: 0x80,
+  autoCtrl0: 0xc0,
+  autoCtrl1: 0xe0,
+  route: 0x100,
+  htvec: 0x200,
+  irr: 0x380,
+  isr: 0x3a0,
+  pol: 0x3e0,
+} as const;
 const ID = [0x07000000, 0x001f0001] as const;
 
 /** PCH-PIC (LS7A1000): 32 wired inputs, each sent to an EIOINTC vector chosen in HTVEC. */

@@ -2,27 +2,28 @@
  * Runs one CPU: enters the generated interpreter in slices, delivers timers and interrupts between them, and answers
  * the helper calls of running code.
  */
-import { csrrd, csrxchg, gcsrrd, gcsrxchg } from '../cpu/csr-access.ts';
+
+import type { Ram } from '../board/ram.ts';
 import type { Cpu } from '../cpu/cpu.ts';
+import { csrrd, csrxchg, gcsrrd, gcsrxchg } from '../cpu/csr-access.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { EXCEPTIONS } from '../cpu/exception-table.ts';
 import { deliver, ertn } from '../cpu/exceptions.ts';
 import { hostPending, takeInterrupt } from '../cpu/interrupts.ts';
 import { PAGE } from '../cpu/layout.ts';
-import type { Ram } from '../board/ram.ts';
 import type { Bus } from '../devices/bus.ts';
 import type { Iocsr } from '../devices/iocsr.ts';
 import { After, type AfterValue, HELPERS, type HelperName } from '../isa/helpers.ts';
 import { RAISE_WITH_BADV } from '../isa/semantics.ts';
-import { ldpteStep, lddirStep, type WalkStep } from '../mmu/page-walk.ts';
+import { lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
 import * as tlb from '../mmu/tlb-instructions.ts';
 import { FETCH, LOAD, translate, translateGpa } from '../mmu/translate.ts';
 import { crc32 } from './crc.ts';
 import type { EngineHooks } from './hooks.ts';
 import { emitInterpreter, FAST_MINIMUM } from './interpreter.ts';
 import { MemoryAccess } from './memory-access.ts';
-import type { UopCache } from './uop-cache.ts';
 import type { HandlerMap } from './uop.ts';
+import type { UopCache } from './uop-cache.ts';
 
 type Run = (budget: number) => number;
 
@@ -219,9 +220,11 @@ export class Engine {
     const { cpu } = this;
     const lo = (f: 'argA' | 'argB' | 'va'): number => cpu.stateI32(f);
     const hi = (f: 'argA' | 'argB' | 'va'): number => cpu.stateHi(f);
-    const leaving = (f: (c: Cpu, t: tlb.Target) => AfterValue, target: (c: Cpu) => tlb.Target) => () => f(cpu, target(cpu));
+    const leaving = (f: (c: Cpu, t: tlb.Target) => AfterValue, target: (c: Cpu) => tlb.Target) => () =>
+      f(cpu, target(cpu));
     /** LVZ instructions do not exist on a CPU without the extension. */
-    const lvz = (f: () => AfterValue) => (): AfterValue => (cpu.features.lvz ? f() : deliver(cpu, 'INE', { badi: this.word() }));
+    const lvz = (f: () => AfterValue) => (): AfterValue =>
+      cpu.features.lvz ? f() : deliver(cpu, 'INE', { badi: this.word() });
     return {
       raise: (code) => this.raise(code),
       crc: (code) => {

@@ -7,14 +7,15 @@
  *  - exact build: looks before every instruction, so it ends on the very count.
  * PC is never kept: PC = pcOff + p / 2, because a micro-op is twice as long as an instruction.
  */
-import { MODE_GUEST, STATE, FETCH_ENTRIES, TLB_ENTRIES, UOPS_PER_PAGE, UOP_BYTES, cpuBase } from '../cpu/layout.ts';
+
 import { EXCEPTIONS, type ExceptionName } from '../cpu/exception-table.ts';
+import { cpuBase, FETCH_ENTRIES, MODE_GUEST, STATE, TLB_ENTRIES, UOP_BYTES, UOPS_PER_PAGE } from '../cpu/layout.ts';
 import { HELPERS, type HelperName } from '../isa/helpers.ts';
 import { ACCESS, type Access, type Node, type Stmt } from '../isa/semantics.ts';
+import { GPR_PLACE, type HandlerMap, immediatePlace, PSEUDO, type Pseudo, type Variant } from './uop.ts';
 import { Emitter, type Label, Locals } from './wasm/emitter.ts';
 import { assembleModule, type FuncDef } from './wasm/module.ts';
 import { Op, type Ty } from './wasm/opcodes.ts';
-import { GPR_PLACE, type HandlerMap, immediatePlace, PSEUDO, type Pseudo, type Variant } from './uop.ts';
 
 /** Why `run` came back: {@link import('../isa/helpers.ts').After} values, or the budget. */
 export const LEFT_BY_BUDGET = 4;
@@ -22,9 +23,10 @@ export const LEFT_BY_BUDGET = 4;
 /** Below this budget the fast build refuses to start. */
 export const FAST_MINIMUM = 2 * (UOPS_PER_PAGE + 1);
 
+// biome-ignore format: opcode table
 const LOAD: Record<Access, number> = {
   b: Op.i64Load8S, bu: Op.i64Load8U, h: Op.i64Load16S, hu: Op.i64Load16U, w: Op.i64Load32S, wu: Op.i64Load32U, d: Op.i64Load,
-}; // biome-ignore format: opcode table
+};
 const STORE: Record<number, number> = { 1: Op.i64Store8, 2: Op.i64Store16, 4: Op.i64Store32, 8: Op.i64Store };
 const ACCESS_NAMES = Object.keys(ACCESS) as Access[];
 
@@ -81,14 +83,25 @@ class Build {
 
   emit(name: string): FuncDef {
     const { e } = this;
-    for (const [local, field] of [[READ_TLB, STATE.readTlb], [WRITE_TLB, STATE.writeTlb], [FETCH_TLB, STATE.fetchTlb]] as const)
-      e.i32(0).mem(Op.i32Load, this.base + field).set(local);
-    e.i32(0).mem(Op.i64Load, this.base + STATE.pc).set(TARGET);
+    for (const [local, field] of [
+      [READ_TLB, STATE.readTlb],
+      [WRITE_TLB, STATE.writeTlb],
+      [FETCH_TLB, STATE.fetchTlb],
+    ] as const)
+      e.i32(0)
+        .mem(Op.i32Load, this.base + field)
+        .set(local);
+    e.i32(0)
+      .mem(Op.i64Load, this.base + STATE.pc)
+      .set(TARGET);
     this.exit = e.block();
     this.far = e.loop();
     this.enterPage();
     this.next = e.loop();
-    if (this.exact) e.get(P).get(X).op(0x4f /* i32.ge_u */), this.leaveIf(LEFT_BY_BUDGET);
+    if (this.exact) {
+      e.get(P).get(X).op(0x4f /* i32.ge_u */);
+      this.leaveIf(LEFT_BY_BUDGET);
+    }
     const handlers: ((() => void) | undefined)[] = [
       ...PSEUDO.map((p) => () => this.pseudo(p)),
       ...this.map.variants.map((v) => () => this.variant(v)),
@@ -123,16 +136,33 @@ class Build {
     // A spent budget leaves here, before the next instruction's fetch can fault.
     e.get(REM).i32(0).op(0x4c /* le_s */);
     const spent = e.if();
-    e.i32(0).get(TARGET).mem(Op.i64Store, this.base + STATE.pc);
-    e.i32(0).get(REM).mem(Op.i32Store, this.base + STATE.left);
+    e.i32(0)
+      .get(TARGET)
+      .mem(Op.i64Store, this.base + STATE.pc);
+    e.i32(0)
+      .get(REM)
+      .mem(Op.i32Store, this.base + STATE.left);
     e.i32(LEFT_BY_BUDGET).op(Op.return);
     e.end(spent);
-    e.get(TARGET).i64(12n).op(0x88, 0xa7).i32(FETCH_ENTRIES - 1).op(0x71).i32(4).op(0x74).get(FETCH_TLB).op(0x6a).set(ENTRY);
+    e.get(TARGET)
+      .i64(12n)
+      .op(0x88, 0xa7)
+      .i32(FETCH_ENTRIES - 1)
+      .op(0x71)
+      .i32(4)
+      .op(0x74)
+      .get(FETCH_TLB)
+      .op(0x6a)
+      .set(ENTRY);
     // Bits 1:0 stay in the comparison: a misaligned target never matches and is looked at by the slow path.
     e.get(ENTRY).mem(Op.i64Load, 0).get(TARGET).i64(~0xffcn).op(0x83).op(0x52 /* i64.ne */);
     const miss = e.if();
-    e.i32(0).get(TARGET).mem(Op.i64Store, this.base + STATE.pc);
-    e.i32(0).get(REM).mem(Op.i32Store, this.base + STATE.left);
+    e.i32(0)
+      .get(TARGET)
+      .mem(Op.i64Store, this.base + STATE.pc);
+    e.i32(0)
+      .get(REM)
+      .mem(Op.i32Store, this.base + STATE.left);
     e.i32(0).call(helperIndex('fetchSlow')).tee(R);
     const stop = e.if();
     e.get(R).op(Op.return);
@@ -143,7 +173,9 @@ class Build {
     e.get(P).get(TARGET).op(0xa7).i32(0xffc).op(0x71).i32(1).op(0x74).op(0x6a).set(P);
     e.get(P).get(REM).i32(3).op(0x74).op(0x6a).set(X);
     if (!this.exact) {
-      e.get(REM).i32(UOPS_PER_PAGE + 1).op(0x48 /* lt_s */);
+      e.get(REM)
+        .i32(UOPS_PER_PAGE + 1)
+        .op(0x48 /* lt_s */);
       this.leaveIf(LEFT_BY_BUDGET);
     }
   }
@@ -156,7 +188,13 @@ class Build {
     const bump = e.if();
     e.get(P).i32(UOP_BYTES).op(0x6a).set(P);
     e.end(bump);
-    e.i32(0).get(X).get(P).op(0x6b).i32(3).op(0x75).mem(Op.i32Store, this.base + STATE.left);
+    e.i32(0)
+      .get(X)
+      .get(P)
+      .op(0x6b)
+      .i32(3)
+      .op(0x75)
+      .mem(Op.i32Store, this.base + STATE.left);
     e.get(R).i32(3).op(0x47);
     const keep = e.if();
     e.i32(0);
@@ -220,7 +258,11 @@ class Build {
 
   private raise(name: ExceptionName): void {
     this.sync();
-    this.e.i32(EXCEPTIONS.findIndex((x) => x.name === name)).call(helperIndex('raise')).set(R).br(this.exit);
+    this.e
+      .i32(EXCEPTIONS.findIndex((x) => x.name === name))
+      .call(helperIndex('raise'))
+      .set(R)
+      .br(this.exit);
   }
 
   /** Makes PC and budget visible to helpers. */
@@ -229,13 +271,22 @@ class Build {
     e.i32(0);
     this.pcOf(0);
     e.mem(Op.i64Store, this.base + STATE.pc);
-    e.i32(0).get(X).get(P).op(0x6b).i32(3).op(0x75).mem(Op.i32Store, this.base + STATE.left);
+    e.i32(0)
+      .get(X)
+      .get(P)
+      .op(0x6b)
+      .i32(3)
+      .op(0x75)
+      .mem(Op.i32Store, this.base + STATE.left);
   }
 
   private variant(v: Variant): void {
     const { e } = this;
     const when = (mask: number, then: () => void): void => {
-      e.i32(0).mem(Op.i32Load, this.base + STATE.mode).i32(mask).op(0x71);
+      e.i32(0)
+        .mem(Op.i32Load, this.base + STATE.mode)
+        .i32(mask)
+        .op(0x71);
       const yes = e.if();
       then();
       e.end(yes);
@@ -318,10 +369,10 @@ class Build {
       case 'if': {
         this.node(s.cond);
         const yes = e.if();
-        this.stmts(s.then, v);
-        if (s.else.length) {
+        this.stmts(s.yes, v);
+        if (s.no.length) {
           e.else();
-          this.stmts(s.else, v);
+          this.stmts(s.no, v);
         }
         e.end(yes);
         return true;
@@ -352,7 +403,11 @@ class Build {
       e.get(X).get(P).mem(Op.i32Load, 4).op(0x6a).i32(UOP_BYTES).op(0x6b).set(X);
       e.get(P).get(P).mem(Op.i32Load, 4).op(0x6a).set(P);
       if (!this.exact) {
-        e.get(X).get(P).op(0x6b).i32((UOPS_PER_PAGE + 1) * UOP_BYTES).op(0x48);
+        e.get(X)
+          .get(P)
+          .op(0x6b)
+          .i32((UOPS_PER_PAGE + 1) * UOP_BYTES)
+          .op(0x48);
         this.leaveIf(LEFT_BY_BUDGET);
       }
       e.br(this.next);
@@ -365,8 +420,16 @@ class Build {
   /** Puts the address of the software TLB entry for VA into ENTRY. */
   private tlbEntry(write: boolean): void {
     const { e } = this;
-    e.get(VA).i64(12n).op(0x88, 0xa7).i32(TLB_ENTRIES - 1).op(0x71).i32(4).op(0x74);
-    e.get(write ? WRITE_TLB : READ_TLB).op(0x6a).tee(ENTRY);
+    e.get(VA)
+      .i64(12n)
+      .op(0x88, 0xa7)
+      .i32(TLB_ENTRIES - 1)
+      .op(0x71)
+      .i32(4)
+      .op(0x74);
+    e.get(write ? WRITE_TLB : READ_TLB)
+      .op(0x6a)
+      .tee(ENTRY);
     e.mem(Op.i64Load, 0);
   }
 
@@ -384,7 +447,9 @@ class Build {
     e.mem(LOAD[s.access], 0).set(this.local(s.id, 'i64'));
     e.else();
     this.slow('loadSlow', accessCode(s.access));
-    e.i32(0).mem(Op.i64Load, this.base + STATE.value).set(this.local(s.id, 'i64'));
+    e.i32(0)
+      .mem(Op.i64Load, this.base + STATE.value)
+      .set(this.local(s.id, 'i64'));
     e.end(hit);
   }
 
@@ -415,12 +480,17 @@ class Build {
     e.set(VA);
     this.tlbEntry(s.write);
     // The low bits stay in: a misaligned address never matches, and the slow path raises ALE.
-    e.get(VA).i64(~0xfffn | BigInt(s.size - 1)).op(0x83).op(0x51);
+    e.get(VA)
+      .i64(~0xfffn | BigInt(s.size - 1))
+      .op(0x83)
+      .op(0x51);
     const hit = e.if();
     e.get(VA).op(0xa7).get(ENTRY).mem(Op.i32Load, 8).op(0x6a).set(this.local(s.id, 'i32'));
     e.else();
     this.slow('hostSlow', s.size | (s.write ? HOST_WRITE : 0));
-    e.i32(0).mem(Op.i32Load, this.base + STATE.value).set(this.local(s.id, 'i32'));
+    e.i32(0)
+      .mem(Op.i32Load, this.base + STATE.value)
+      .set(this.local(s.id, 'i32'));
     e.end(hit);
   }
 
@@ -428,7 +498,9 @@ class Build {
   private slow(helper: HelperName, code: number): void {
     const { e } = this;
     this.sync();
-    e.i32(0).get(VA).mem(Op.i64Store, this.base + STATE.va);
+    e.i32(0)
+      .get(VA)
+      .mem(Op.i64Store, this.base + STATE.va);
     e.i32(code).call(helperIndex(helper)).tee(R);
     const leave = e.if();
     e.br(this.exit);
@@ -449,7 +521,9 @@ class Build {
     const stop = e.if();
     e.get(AFTER).set(R).br(this.exit);
     e.end(stop);
-    e.i32(0).mem(Op.i64Load, this.base + STATE.value).set(this.local(s.id, 'i64'));
+    e.i32(0)
+      .mem(Op.i64Load, this.base + STATE.value)
+      .set(this.local(s.id, 'i64'));
   }
 
   private local(id: number, ty: Ty): number {

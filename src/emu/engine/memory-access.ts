@@ -2,11 +2,12 @@
  * The slow path of loads, stores and atomics: translation, watchpoints, devices, page-crossing accesses, code pages.
  * Values travel through STATE.va and STATE.value; a translation that ends in RAM is left in the software TLB.
  */
+
+import type { Ram } from '../board/ram.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { deliver } from '../cpu/exceptions.ts';
 import { STATE } from '../cpu/layout.ts';
-import type { Ram } from '../board/ram.ts';
 import type { Bus } from '../devices/bus.ts';
 import { After, type AfterValue } from '../isa/helpers.ts';
 import { ACCESS } from '../isa/semantics.ts';

@@ -1,4 +1,4 @@
-import { UOP_BYTES, UOP_PAGE_BYTES, UOP_PAGES, UOPS_PER_PAGE, PAGE, uopBase } from '../cpu/layout.ts';
+import { PAGE, UOP_BYTES, UOP_PAGE_BYTES, UOP_PAGES, UOPS_PER_PAGE, uopBase } from '../cpu/layout.ts';
 import type { LinearMemory } from '../cpu/linear-memory.ts';
 import { decode } from '../isa/decoder.ts';
 import { type HandlerMap, PSEUDO, writeUop } from './uop.ts';
@@ -32,7 +32,13 @@ export class UopCache {
   private readonly protect: (host: number) => void;
   private readonly decodeHandler = PSEUDO.indexOf('decode');
 
-  constructor(mem: LinearMemory, map: HandlerMap, cpus: number, dropFetches: () => void, protect: (host: number) => void) {
+  constructor(
+    mem: LinearMemory,
+    map: HandlerMap,
+    cpus: number,
+    dropFetches: () => void,
+    protect: (host: number) => void,
+  ) {
     this.mem = mem;
     this.map = map;
     this.start = uopBase(cpus);

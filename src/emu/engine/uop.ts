@@ -65,7 +65,7 @@ export interface HandlerMap {
 const hasEffect = (body: readonly Stmt[]): boolean =>
   body.some((s) => s.s !== 'let' && s.s !== 'setRd' && s.s !== 'peek');
 const contains = (body: readonly Stmt[], kind: Stmt['s']): boolean =>
-  body.some((s) => s.s === kind || (s.s === 'if' && (contains(s.then, kind) || contains(s.else, kind))));
+  body.some((s) => s.s === kind || (s.s === 'if' && (contains(s.yes, kind) || contains(s.no, kind))));
 
 /** Chooses the variants each row needs and numbers them after the pseudo handlers. */
 export function planHandlers(rows: readonly Row[], bodies: ReadonlyMap<Row, readonly Stmt[]>): HandlerMap {
@@ -78,7 +78,8 @@ export function planHandlers(rows: readonly Row[], bodies: ReadonlyMap<Row, read
     const near = add({ row, body, rdZero: false, far: false });
     const far = contains(body, 'branch') ? add({ row, body, rdZero: false, far: true }) : near;
     let zero = near;
-    if (contains(body, 'setRd')) zero = hasEffect(body) || row.priv || row.guest !== 'native' ? add({ row, body, rdZero: true, far: false }) : nop;
+    if (contains(body, 'setRd'))
+      zero = hasEffect(body) || row.priv || row.guest !== 'native' ? add({ row, body, rdZero: true, far: false }) : nop;
     numbers.set(row, [near, zero, far, far]);
   }
   return { variants, numbers };

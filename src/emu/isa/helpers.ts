@@ -3,12 +3,13 @@
  * Arguments and result travel through the scratch slots of the CPU state (docs/ARCHITECTURE.md, "Helpers").
  * A helper answers how the block goes on, see {@link After}.
  */
+// biome-ignore format: one list, many lines
 export const HELPERS = [
   'raise', 'crc', 'cpucfg', 'rdtime', 'csrrd', 'csrwr', 'csrxchg', 'gcsrrd', 'gcsrwr', 'gcsrxchg', 'iocsrrd',
   'iocsrwr', 'tlbsrch', 'tlbrd', 'tlbwr', 'tlbfill', 'tlbclr', 'tlbflush', 'gtlbsrch', 'gtlbrd', 'gtlbwr', 'gtlbfill',
   'gtlbclr', 'gtlbflush', 'invtlb', 'lddir', 'ldpte', 'ertn', 'idle', 'cacop', 'hvcl', 'dbcl', 'break', 'ibar', 'loadSlow',
   'storeSlow', 'hostSlow', 'fetchSlow', 'decode', 'breakpoint',
-] as const; // biome-ignore format: one list, many lines
+] as const;
 
 export type HelperName = (typeof HELPERS)[number];
 

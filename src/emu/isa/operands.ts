@@ -50,10 +50,11 @@ export const OPERANDS = {
 export type OperandName = keyof typeof OPERANDS;
 
 /** Register names of the LoongArch ELF psABI, by number, without the dollar sign. */
+// biome-ignore format: one line per sixteen registers
 export const GPR_NAMES = [
   'zero', 'ra', 'tp', 'sp', 'a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7', 't0', 't1', 't2', 't3',
   't4', 't5', 't6', 't7', 't8', 'r21', 'fp', 's0', 's1', 's2', 's3', 's4', 's5', 's6', 's7', 's8',
-] as const; // biome-ignore format: one line per sixteen registers
+] as const;
 
 /** The lowest and highest operand value, and the distance between neighbouring legal values. */
 export function operandRange(kind: OperandKind): { min: number; max: number; step: number } {

@@ -1,4 +1,4 @@
-import { type OperandKind, OPERANDS, type OperandName } from './operands.ts';
+import { OPERANDS, type OperandKind, type OperandName } from './operands.ts';
 import type { Semantics } from './semantics.ts';
 
 /** What an instruction does when the CPU is in guest mode (docs/lvz.md, "Instructions in guest mode"). */
@@ -59,13 +59,7 @@ const PART = /^([a-z][a-z0-9]*)(?:\[(\d+):(\d+)\])?$/;
  * names its bits as `offs21[15:0]`. `asm` lists the operands in assembly order, `rj!=0` forms exclude a value.
  * @throws Error when the pattern does not fill 32 bits or `asm` and pattern disagree: a defect of the table.
  */
-export function row(
-  name: string,
-  pattern: string,
-  asm: string,
-  flags: RowFlags,
-  define: (s: Semantics) => void,
-): Row {
+export function row(name: string, pattern: string, asm: string, flags: RowFlags, define: (s: Semantics) => void): Row {
   let bit = 32;
   let mask = 0;
   let match = 0;

@@ -1,6 +1,6 @@
-import type { Ty } from '../engine/wasm/opcodes.ts';
 import { EXCEPTIONS, type ExceptionName } from '../cpu/exception-table.ts';
 import type { StateField } from '../cpu/layout.ts';
+import type { Ty } from '../engine/wasm/opcodes.ts';
 import type { HelperName } from './helpers.ts';
 import type { OperandName } from './operands.ts';
 
@@ -13,20 +13,24 @@ import type { OperandName } from './operands.ts';
 /** Flag in the code of a `raise` call: its argument goes to BADV. */
 export const RAISE_WITH_BADV = 0x100;
 
+// biome-ignore format: opcode table
 const BIN64 = {
   add: 0x7c, sub: 0x7d, mul: 0x7e, div_s: 0x7f, div_u: 0x80, rem_s: 0x81, rem_u: 0x82, and: 0x83, or: 0x84,
   xor: 0x85, shl: 0x86, shr_s: 0x87, shr_u: 0x88, rotl: 0x89, rotr: 0x8a,
-} as const; // biome-ignore format: opcode table
+} as const;
+// biome-ignore format: opcode table
 const BIN32 = {
   add: 0x6a, sub: 0x6b, mul: 0x6c, div_s: 0x6d, div_u: 0x6e, rem_s: 0x6f, rem_u: 0x70, and: 0x71, or: 0x72,
   xor: 0x73, shl: 0x74, shr_s: 0x75, shr_u: 0x76, rotl: 0x77, rotr: 0x78,
-} as const; // biome-ignore format: opcode table
+} as const;
+// biome-ignore format: opcode table
 const CMP64 = {
   eq: 0x51, ne: 0x52, lt_s: 0x53, lt_u: 0x54, gt_s: 0x55, gt_u: 0x56, le_s: 0x57, le_u: 0x58, ge_s: 0x59, ge_u: 0x5a,
-} as const; // biome-ignore format: opcode table
+} as const;
+// biome-ignore format: opcode table
 const CMP32 = {
   eq: 0x46, ne: 0x47, lt_s: 0x48, lt_u: 0x49, gt_s: 0x4a, gt_u: 0x4b, le_s: 0x4c, le_u: 0x4d, ge_s: 0x4e, ge_u: 0x4f,
-} as const; // biome-ignore format: opcode table
+} as const;
 
 /** A typed expression without effects. */
 export type Node =
@@ -63,10 +67,16 @@ export type Stmt =
   | { readonly s: 'host'; readonly id: number; readonly size: number; readonly write: boolean; readonly address: Node }
   | { readonly s: 'peek'; readonly id: number; readonly access: Access; readonly host: Node }
   | { readonly s: 'poke'; readonly access: Access; readonly host: Node; readonly value: Node }
-  | { readonly s: 'call'; readonly id: number; readonly helper: HelperName; readonly code: number; readonly args: readonly Node[] }
-  | { readonly s: 'if'; readonly cond: Node; readonly then: readonly Stmt[]; readonly else: readonly Stmt[] }
+  | {
+      readonly s: 'call';
+      readonly id: number;
+      readonly helper: HelperName;
+      readonly code: number;
+      readonly args: readonly Node[];
+    }
+  | { readonly s: 'if'; readonly cond: Node; readonly yes: readonly Stmt[]; readonly no: readonly Stmt[] }
   | { readonly s: 'branch'; readonly cond: Node | undefined; readonly operand: OperandName }
-  | { readonly s: 'jump'; readonly target: Node }; // biome-ignore format: one variant a line
+  | { readonly s: 'jump'; readonly target: Node };
 
 const op = (ty: Ty, opcode: number, ...args: Node[]): Node => ({ k: 'op', ty, opcode, args });
 
@@ -258,7 +268,7 @@ export class Semantics {
     const b = record(otherwise);
     this.stmts = outer;
     this.wrote = a.wrote || b.wrote;
-    this.stmts.push({ s: 'if', cond, then: a.list, else: b.list });
+    this.stmts.push({ s: 'if', cond, yes: a.list, no: b.list });
   }
 
   /** Branches by the offset operand, always or when `cond` holds. Ends the block. */

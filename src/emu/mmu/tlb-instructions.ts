@@ -7,7 +7,7 @@ import type { CsrBank } from '../cpu/csr-bank.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { deliver } from '../cpu/exceptions.ts';
 import { After, type AfterValue } from '../isa/helpers.ts';
-import { ELO, MTLB_SIZE, shr, STLB_SETS, STLB_SIZE, STLB_WAYS, Tlb, TLB_SIZE } from './tlb.ts';
+import { ELO, MTLB_SIZE, STLB_SETS, STLB_SIZE, STLB_WAYS, shr, TLB_SIZE, Tlb } from './tlb.ts';
 
 /** Which entries an instruction works on: the array, the GID, the CSR bank with the operands. */
 export interface Target {
@@ -57,7 +57,8 @@ const asidOf = (t: Target): number => (!t.guestType && t.gid !== 0 ? -1 : t.bank
 const inRefill = (bank: CsrBank): boolean => (bank.lo(CSR.TLBRERA) & 1) !== 0;
 
 /** Page pair number of an entry-high register. */
-const vppnOf = (bank: CsrBank, num: number): number => shr((bank.hi(num) & 0xffff) * 0x100000000 + (bank.lo(num) >>> 0), 13);
+const vppnOf = (bank: CsrBank, num: number): number =>
+  shr((bank.hi(num) & 0xffff) * 0x100000000 + (bank.lo(num) >>> 0), 13);
 
 export function tlbsrch(_cpu: Cpu, t: Target): AfterValue {
   const ehi = inRefill(t.bank) ? CSR.TLBREHI : CSR.TLBEHI;
@@ -94,9 +95,7 @@ function writeEntry(cpu: Cpu, t: Target, i: number): void {
   const refill = inRefill(bank);
   if (tlb.e[i]) forget(cpu, tlb, i);
   const ps = pageSize(bank);
-  const [lo0, lo1, ehi] = refill
-    ? [CSR.TLBRELO0, CSR.TLBRELO1, CSR.TLBREHI]
-    : [CSR.TLBELO0, CSR.TLBELO1, CSR.TLBEHI];
+  const [lo0, lo1, ehi] = refill ? [CSR.TLBRELO0, CSR.TLBRELO1, CSR.TLBREHI] : [CSR.TLBELO0, CSR.TLBELO1, CSR.TLBEHI];
   tlb.e[i] = refill || bank.lo(CSR.TLBIDX) >= 0 ? 1 : 0;
   tlb.ps[i] = ps;
   tlb.vppn[i] = vppnOf(bank, ehi);
@@ -194,13 +193,13 @@ const OPS: Readonly<Record<number, Match>> = {
 
 /** Operations of LVZ by type: stage-2 entries, guest-type entries, one GID or all of them, or one address. */
 const LVZ_OPS: Readonly<Record<number, { stage1: boolean; stage2: boolean; gid: boolean; address?: boolean }>> = {
-  0x10: { stage1: true, stage2: false, gid: false },
-  0x11: { stage1: false, stage2: true, gid: false },
-  0x12: { stage1: true, stage2: true, gid: false },
-  0x13: { stage1: true, stage2: false, gid: true },
-  0x14: { stage1: false, stage2: true, gid: true },
-  0x15: { stage1: true, stage2: true, gid: true },
-  0x16: { stage1: false, stage2: true, gid: true, address: true },
+  16: { stage1: true, stage2: false, gid: false },
+  17: { stage1: false, stage2: true, gid: false },
+  18: { stage1: true, stage2: true, gid: false },
+  19: { stage1: true, stage2: false, gid: true },
+  20: { stage1: false, stage2: true, gid: true },
+  21: { stage1: true, stage2: true, gid: true },
+  22: { stage1: false, stage2: true, gid: true, address: true },
 };
 
 /**

@@ -77,7 +77,8 @@ export class Tlb {
 
   /** The entry as data. */
   view(i: number): TlbEntryView {
-    const elo = (k: number): bigint => (BigInt(this.eloHi[2 * i + k]! >>> 0) << 32n) | BigInt(this.eloLo[2 * i + k]! >>> 0);
+    const elo = (k: number): bigint =>
+      (BigInt(this.eloHi[2 * i + k]! >>> 0) << 32n) | BigInt(this.eloLo[2 * i + k]! >>> 0);
     return {
       index: i,
       vppn: this.vppn[i]!,

@@ -6,8 +6,8 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrBank } from '../cpu/csr-bank.ts';
 import { CSR } from '../cpu/csr-table.ts';
-import { deliver } from '../cpu/exceptions.ts';
 import type { ExceptionName } from '../cpu/exception-table.ts';
+import { deliver } from '../cpu/exceptions.ts';
 import { ELO, shr, type Tlb } from './tlb.ts';
 
 export const LOAD = 0;
@@ -37,7 +37,14 @@ export function pageAddress(eloLo: number, eloHi: number, ps: number, vaLo: numb
 }
 
 /** Stage 1 of a world, or the only stage of the host: VA → PA (GPA). */
-export function stage1(bank: CsrBank, tlb: Tlb, gid: number, vaLo: number, vaHi: number, access: AccessType): number | Fault {
+export function stage1(
+  bank: CsrBank,
+  tlb: Tlb,
+  gid: number,
+  vaLo: number,
+  vaHi: number,
+  access: AccessType,
+): number | Fault {
   const crmd = bank.lo(CSR.CRMD);
   const flat = (vaHi & 0xffff) * 0x100000000 + (vaLo >>> 0);
   if ((crmd & 0x18) !== 0x10) return flat;
@@ -59,7 +66,8 @@ export function stage1(bank: CsrBank, tlb: Tlb, gid: number, vaLo: number, vaHi:
   const pagePlv = (lo >> 2) & 3;
   if (hi & ELO.RPLV_HI ? plv !== pagePlv : plv > pagePlv) return fault('PPI', false);
   // MISC.DWPLn lifts the write check for PLV n.
-  if (access === STORE && !(lo & ELO.D) && !((bank.lo(CSR.MISC) >> (16 + plv)) & 1 && plv < 3)) return fault('PME', false);
+  if (access === STORE && !(lo & ELO.D) && !((bank.lo(CSR.MISC) >> (16 + plv)) & 1 && plv < 3))
+    return fault('PME', false);
   return pageAddress(lo, hi, tlb.ps[i]!, vaLo, vaHi);
 }
 
@@ -100,7 +108,13 @@ export function translate(cpu: Cpu, vaLo: number, vaHi: number, access: AccessTy
 }
 
 /** Stage 2 for the running guest, with delivery. `gva`: the guest virtual address behind it, for reports. */
-export function translateGpa(cpu: Cpu, gpa: number, access: AccessType, badi: number, gva: { lo: number; hi: number }): number {
+export function translateGpa(
+  cpu: Cpu,
+  gpa: number,
+  access: AccessType,
+  badi: number,
+  gva: { lo: number; hi: number },
+): number {
   cpu.lastGpa = gpa;
   const pa = stage2(cpu, gpa, access);
   if (typeof pa === 'number') return pa;

@@ -1,11 +1,13 @@
 /** `monitor …`: one row a command. Help and dispatch derive from the rows. */
+
+import { peekCsr } from '../../emu/cpu/csr-access.ts';
+import { CSRS, csrByName } from '../../emu/cpu/csr-table.ts';
 import { type Catch, causeName, parseCsr, parseEcode } from '../../emu/debug/catches.ts';
 import { guestContext, hostContext, runningContext } from '../../emu/debug/context.ts';
 import { describeCsr, parseNumber } from '../../emu/debug/decode-number.ts';
 import { describeEvent, explainLast } from '../../emu/debug/explain.ts';
 import { describeEntry, walk } from '../../emu/debug/walk.ts';
-import { CSRS, csrByName } from '../../emu/cpu/csr-table.ts';
-import { peekCsr } from '../../emu/cpu/csr-access.ts';
+import { savedContexts } from '../../hv/awareness.ts';
 import type { Session } from '../session.ts';
 import { DEFAULT_STEP_INTO, STEP_CLASSES, type StepClass } from '../soft-step.ts';
 import { GUEST_PID_BASE } from '../threads.ts';
@@ -65,7 +67,7 @@ function infoTlb(s: Session, args: readonly string[]): string {
   const covers = (vppn: number, ps: number): boolean => {
     if (address === undefined) return true;
     const shift = BigInt(ps - 12);
-    return BigInt(vppn) >> shift === (address & 0xffffffffffffn) >> 13n >> shift;
+    return BigInt(vppn) >> shift === ((address & 0xffffffffffffn) >> 13n) >> shift;
   };
   const out: string[] = [];
   const list = (title: string, tlb: typeof cpu.htlb, keep: (gid: number) => boolean): void => {
@@ -95,7 +97,8 @@ function translate(s: Session, args: readonly string[]): string {
   if (!ctx) throw new Error(`guest ${world} has not run on cpu${cpu.index}`);
   const va = parseNumber(rest[0]!);
   const result = walk(ctx, s.machine.ram, va);
-  const verdict = result.address === undefined ? `${hex(va)} does not translate` : `${hex(va)} -> physical ${hex(result.address)}`;
+  const verdict =
+    result.address === undefined ? `${hex(va)} does not translate` : `${hex(va)} -> physical ${hex(result.address)}`;
   return lines([...result.steps, verdict]);
 }
 
@@ -159,7 +162,11 @@ export const COMMANDS: readonly Command[] = [
     run: (s) => {
       const gids = [...new Set(s.control.snapshots.vcpus().map((v) => v.gid))];
       return gids.length
-        ? lines(gids.map((g) => `gid ${g}: process ${GUEST_PID_BASE + g}, stage-2 table ${hex(s.control.snapshots.root(g) ?? 0n)}`))
+        ? lines(
+            gids.map(
+              (g) => `gid ${g}: process ${GUEST_PID_BASE + g}, stage-2 table ${hex(s.control.snapshots.root(g) ?? 0n)}`,
+            ),
+          )
         : 'no guest has run yet\n';
     },
   },
@@ -174,11 +181,25 @@ export const COMMANDS: readonly Command[] = [
         const pc = running ? c.pc : s.control.snapshots.get(gid, cpu)!.pc;
         return `gid ${gid} on cpu${cpu}: ${running ? 'running' : 'parked'} at ${symbol(s, gid, pc)}`;
       });
-      return list.length ? lines(list) : 'no guest has run yet\n';
+      const saved = savedContexts(s.machine, s.lookup).map(
+        (c) =>
+          `gid ${c.gid}: context of the hypervisor at physical ${hex(c.at)}: pc ${symbol(s, c.gid, c.pc)}, a0 ${hex(c.gpr[4]!)}, sp ${hex(c.gpr[3]!)}, last exit ${causeName(Number((c.exitEstat >> 16n) & 0x3fn), 0)}`,
+      );
+      return list.length || saved.length ? lines([...list, ...saved]) : 'no guest has run yet\n';
     },
   },
-  { name: 'info csr', args: '[NAME]', help: "the host's CSRs, or one with its fields", run: (s, a) => infoCsr(s, false, a) },
-  { name: 'info gcsr', args: '[NAME]', help: 'the guest CSR bank, or one with its fields', run: (s, a) => infoCsr(s, true, a) },
+  {
+    name: 'info csr',
+    args: '[NAME]',
+    help: "the host's CSRs, or one with its fields",
+    run: (s, a) => infoCsr(s, false, a),
+  },
+  {
+    name: 'info gcsr',
+    args: '[NAME]',
+    help: 'the guest CSR bank, or one with its fields',
+    run: (s, a) => infoCsr(s, true, a),
+  },
   { name: 'info tlb', args: '[host|guest|GID] [ADDRESS]', help: 'TLB entries', run: infoTlb },
   { name: 'info catches', args: '', help: 'catches set', run: listCatches },
   {
@@ -224,15 +245,30 @@ export const COMMANDS: readonly Command[] = [
     help: 'the last exception or VM exit in words',
     run: (s) => lines(explainLast(s.machine, s.current.cpu, s.control.snapshots, s.symbolize)),
   },
-  { name: 'catch vmexit', args: '[CAUSE…] [in GID]', help: 'stop at the vector after a VM exit', run: (s, a) => addCatch(s, 'vmexit', a) },
+  {
+    name: 'catch vmexit',
+    args: '[CAUSE…] [in GID]',
+    help: 'stop at the vector after a VM exit',
+    run: (s, a) => addCatch(s, 'vmexit', a),
+  },
   {
     name: 'catch exception',
     args: '[NAME…] [in host|GID]',
     help: 'stop at the vector after an exception',
     run: (s, a) => addCatch(s, 'exception', a),
   },
-  { name: 'catch csr-write', args: 'NAME', help: 'stop after a write of a CSR (g_NAME: guest bank)', run: (s, a) => addCatch(s, 'csr-write', a) },
-  { name: 'catch ertn', args: '[in GID]', help: "stop at a guest's first instruction after a VM entry", run: (s, a) => addCatch(s, 'ertn', a) },
+  {
+    name: 'catch csr-write',
+    args: 'NAME',
+    help: 'stop after a write of a CSR (g_NAME: guest bank)',
+    run: (s, a) => addCatch(s, 'csr-write', a),
+  },
+  {
+    name: 'catch ertn',
+    args: '[in GID]',
+    help: "stop at a guest's first instruction after a VM entry",
+    run: (s, a) => addCatch(s, 'ertn', a),
+  },
   {
     name: 'delete catch',
     args: 'N',

@@ -30,7 +30,9 @@ function change(s: Session, rest: string, insert: boolean): string {
   const length = Number(p.kind);
   const scope = s.scope;
   const { comparators } = s.control;
-  comparators.removeWatch((w) => w.owner === s && w.va === p.address && w.length === length && w.kind === watch && w.scope === scope);
+  comparators.removeWatch(
+    (w) => w.owner === s && w.va === p.address && w.length === length && w.kind === watch && w.scope === scope,
+  );
   if (insert) comparators.insertWatch({ owner: s, scope, va: p.address, length, kind: watch });
   s.control.installHooks();
   return 'OK';

@@ -71,7 +71,13 @@ export const GENERAL: readonly PacketRow[] = [
   {
     name: 'qSupported',
     handle: (s, rest) => {
-      s.features = new Set(rest.replace(/^:/, '').split(';').filter((f) => f.endsWith('+')).map((f) => f.slice(0, -1)));
+      s.features = new Set(
+        rest
+          .replace(/^:/, '')
+          .split(';')
+          .filter((f) => f.endsWith('+'))
+          .map((f) => f.slice(0, -1)),
+      );
       return FEATURES;
     },
   },
@@ -79,7 +85,11 @@ export const GENERAL: readonly PacketRow[] = [
   { name: '!', handle: () => 'OK' },
   { name: '?', handle: (s) => s.currentStop() },
   { name: 'Hg', handle: select },
-  { name: 'Hc', handle: (s, rest) => (parseThreadPattern(rest) && (rest === '-1' || s.find(parseThreadPattern(rest)!)) ? 'OK' : 'E01') },
+  {
+    name: 'Hc',
+    handle: (s, rest) =>
+      parseThreadPattern(rest) && (rest === '-1' || s.find(parseThreadPattern(rest)!)) ? 'OK' : 'E01',
+  },
   {
     name: 'T',
     handle: (s, rest) => {

@@ -10,13 +10,24 @@ const r3 = (name: string, code: string, f: (a: Node, b: Node) => Node): Row =>
   });
 
 /** A row with one immediate: `f(rj, immediate)`. */
-const ri = (name: string, code: string, imm: 'si12' | 'ui12' | 'ui5' | 'ui6' | 'si16', f: (a: Node, i: Node) => Node): Row =>
+const ri = (
+  name: string,
+  code: string,
+  imm: 'si12' | 'ui12' | 'ui5' | 'ui6' | 'si16',
+  f: (a: Node, i: Node) => Node,
+): Row =>
   row(name, `${code} ${imm} rj rd`, `rd, rj, ${imm}`, {}, (s) => {
     s.rd = f(s.rj, s.imm(imm));
   });
 
-const w32 = (f: (a: Node, b: Node) => Node) => (a: Node, b: Node): Node => sx(f(w(a), w(b)));
-const bool = (f: (a: Node, b: Node) => Node) => (a: Node, b: Node): Node => $.zx(f(a, b));
+const w32 =
+  (f: (a: Node, b: Node) => Node) =>
+  (a: Node, b: Node): Node =>
+    sx(f(w(a), w(b)));
+const bool =
+  (f: (a: Node, b: Node) => Node) =>
+  (a: Node, b: Node): Node =>
+    $.zx(f(a, b));
 
 /** High half of the 128-bit product of two unsigned values, from four 64-bit products. */
 function mulHighU(s: $.Semantics, a: Node, b: Node): Node {
@@ -42,10 +53,7 @@ function division(name: string, code: string, f: (a: Node, b: Node) => Node, kin
     const narrow = (x: Node): Node => (kind === 'w' ? ext32(x) : kind === 'wu' ? $.zx(w(x)) : x);
     const a = s.let(narrow(s.rj));
     const b = s.let(narrow(s.rk));
-    const bad =
-      kind === 'd'
-        ? $.or($.isZero(b), $.and($.eq(a, c64(-(1n << 63n))), $.eq(b, c64(-1))))
-        : $.isZero(b);
+    const bad = kind === 'd' ? $.or($.isZero(b), $.and($.eq(a, c64(-(1n << 63n))), $.eq(b, c64(-1)))) : $.isZero(b);
     const q = f(a, $.sel(bad, c64(1), b));
     s.rd = kind === 'w' || kind === 'wu' ? ext32(q) : q;
   });
@@ -174,4 +182,3 @@ function rdtime(s: $.Semantics, part: (t: Node) => Node): void {
   s.rd = part(t);
   s.setRj(s.state('argB', 'i64'));
 }
-

@@ -46,8 +46,14 @@ function am(name: string, suffixes: readonly [string, string], first: number, f:
   );
 }
 
-const max = (lt: (a: Node, b: Node) => Node): Combine => (o, v) => $.sel(lt(o, v), v, o);
-const min = (lt: (a: Node, b: Node) => Node): Combine => (o, v) => $.sel(lt(v, o), v, o);
+const max =
+  (lt: (a: Node, b: Node) => Node): Combine =>
+  (o, v) =>
+    $.sel(lt(o, v), v, o);
+const min =
+  (lt: (a: Node, b: Node) => Node): Combine =>
+  (o, v) =>
+    $.sel(lt(v, o), v, o);
 const unsigned32 = (x: Node): Node => $.and(x, c64(0xffffffffn));
 
 /** One ordering of all operations: plain, or `_db` with its barrier (which a sequential machine has anyway). */

@@ -75,4 +75,3 @@ export const BITS: readonly Row[] = [
     s.rd = $.shrU($.and(s.rj, field(s.imm('msbd'), s.imm('lsbd'))), s.imm('lsbd'));
   }),
 ];
-

@@ -8,12 +8,4 @@ import { MEMORY } from './memory.ts';
 import { PRIVILEGED } from './privileged.ts';
 
 /** Every instruction of the machine. Decoder, disassembler, encoder and engine derive from this list. */
-export const ROWS: readonly Row[] = [
-  ...ARITHMETIC,
-  ...BITS,
-  ...MEMORY,
-  ...ATOMIC,
-  ...BRANCH,
-  ...PRIVILEGED,
-  ...LVZ,
-];
+export const ROWS: readonly Row[] = [...ARITHMETIC, ...BITS, ...MEMORY, ...ATOMIC, ...BRANCH, ...PRIVILEGED, ...LVZ];

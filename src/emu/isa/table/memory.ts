@@ -1,7 +1,7 @@
 /** Loads, stores, bound-checked accesses, prefetch (Vol. 1, sections 2.2.5 and 2.2.8). */
 import { type Row, row } from '../row.ts';
-import * as $ from '../semantics.ts';
 import type { Access } from '../semantics.ts';
+import * as $ from '../semantics.ts';
 
 const load = (access: Access, code: string): Row =>
   row(`ld.${access}`, `${code} si12 rj rd`, 'rd, rj, si12', {}, (s) => {
@@ -24,17 +24,11 @@ const storeX = (access: Access, code: string): Row =>
 function checked(family: 'ldgt' | 'ldle' | 'stgt' | 'stle', first: number): Row[] {
   const fails = family.endsWith('gt') ? $.leS : $.gtS;
   return (['b', 'h', 'w', 'd'] as const).map((access, i) =>
-    row(
-      `${family}.${access}`,
-      `${(first + i).toString(2).padStart(17, '0')} rk rj rd`,
-      'rd, rj, rk',
-      {},
-      (s) => {
-        s.if(fails(s.rj, s.rk), () => s.raise('BCE', s.rj));
-        if (family.startsWith('ld')) s.rd = s.ld(access, s.rj);
-        else s.st(access, s.rj, s.rdv);
-      },
-    ),
+    row(`${family}.${access}`, `${(first + i).toString(2).padStart(17, '0')} rk rj rd`, 'rd, rj, rk', {}, (s) => {
+      s.if(fails(s.rj, s.rk), () => s.raise('BCE', s.rj));
+      if (family.startsWith('ld')) s.rd = s.ld(access, s.rj);
+      else s.st(access, s.rj, s.rdv);
+    }),
   );
 }
 

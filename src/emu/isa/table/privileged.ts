@@ -1,6 +1,7 @@
 /** Privileged instructions: CSRs, IOCSRs, TLB maintenance, page walks, ertn, idle (Vol. 1, section 4.2). */
-import { type Row, row } from '../row.ts';
+
 import type { HelperName } from '../helpers.ts';
+import { type Row, row } from '../row.ts';
 import * as $ from '../semantics.ts';
 
 const iocsrRead = (size: string, code: string, bytes: number): Row =>
