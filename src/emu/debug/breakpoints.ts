@@ -114,8 +114,8 @@ export class Comparators {
     for (const watch of this.watchpoints) {
       if (!inScope(watch.scope, cpu.world)) continue;
       if (watch.kind !== 'access' && (watch.kind === 'write') !== write) continue;
-      if (va < watch.va + BigInt(watch.length) && va + BigInt(size) > watch.va)
-        return { watch, address: Math.max(va, watch.va) };
+      if (va >= watch.va + BigInt(watch.length) || va + BigInt(size) <= watch.va) continue;
+      return { watch, address: va < watch.va ? watch.va : va };
     }
     return undefined;
   }
