@@ -274,7 +274,12 @@ export class Session implements Client {
     const alone = this.resumedAlone ? this.resumed : undefined;
     const other = alone !== undefined && (alone.pid !== this.current.pid || alone.tid !== this.current.tid);
     this.reply(other ? this.threadReply(SIGNAL.trap, '', alone) : reply);
-    for (let queued = this.queue.shift(); queued !== undefined; queued = this.queue.shift()) this.handle(queued);
+    this.drain();
+  }
+
+  /** Answers what arrived while the machine ran. */
+  private drain(): void {
+    while (!this.running && this.queue.length) this.handle(this.queue.shift()!);
   }
 
   private stopReply(stop: Stop, stepThread: Thread | undefined): string {
@@ -347,6 +352,7 @@ export class Session implements Client {
   ended(end: End): void {
     if (this.running && !this.detached) this.reply(end.kind === 'died' ? 'X06;process:1' : 'W00;process:1');
     this.running = false;
+    this.drain();
   }
 
   /** Lets go of the machine: breakpoints vanish, the machine runs on. */

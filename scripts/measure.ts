@@ -1,0 +1,59 @@
+/**
+ * Figures of the emulator on this machine: speed of the interpreter on an integer kernel, start-up time to the first
+ * guest instruction, world switches per second. Run through scripts/measure.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { boot } from '../src/cli/boot.ts';
+import { PROJECT_ROOT } from '../src/cli/paths.ts';
+import { parseElf } from '../src/emu/board/elf.ts';
+import { Machine } from '../src/emu/board/machine.ts';
+
+const RUNS = 5;
+const FEATURES = { lvz: true };
+
+const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
+
+/** Milliseconds from the start of this process to the first instruction of the hello guest. */
+function startUp(): number {
+  const options = { memory: 256 << 20, smp: 1, cpu: { model: 'max', lvz: true }, serial: { kind: 'null' }, seed: 1 } as const;
+  const { machine } = boot(undefined, options, () => {});
+  const cpu = machine.cpus[0]!;
+  let first = 0;
+  cpu.observer = {
+    entered: () => {
+      first ||= performance.now();
+      cpu.requestStop();
+    },
+  };
+  while (first === 0) machine.run(1_000_000);
+  return first;
+}
+
+/** Million instructions a second over a whole run of the integer kernel. */
+function integer(): { mips: number; instructions: number; text: string } {
+  const out: number[] = [];
+  const file = join(PROJECT_ROOT, 'build', 'speed', 'integer.elf');
+  const machine = new Machine({ ramSize: 64 << 20, cpus: 1, features: FEATURES, seed: 1, console: (b) => out.push(b) });
+  machine.load(parseElf(new Uint8Array(readFileSync(file)), file), '');
+  const began = performance.now();
+  while (machine.run(2_000_000) === 'slice');
+  const seconds = (performance.now() - began) / 1000;
+  return { mips: machine.instructions / seconds / 1e6, instructions: machine.instructions, text: String.fromCharCode(...out).trim() };
+}
+
+if (process.argv[2] === 'start-up') {
+  process.stdout.write(`${startUp()}\n`);
+} else {
+  const self = fileURLToPath(import.meta.url);
+  const times: number[] = [];
+  for (let n = 0; n < RUNS; n++) times.push(Number((await execa(process.execPath, [self, 'start-up'])).stdout));
+  const runs = Array.from({ length: RUNS }, integer);
+  const { instructions, text } = runs[0]!;
+  const mips = runs.map((r) => r.mips);
+  const print = (line: string): void => void process.stdout.write(`${line}\n`);
+  print(`start-up to the first guest instruction: ${median(times).toFixed(0)} ms (median of ${RUNS} processes)`);
+  print(`interpreter, integer kernel: ${median(mips).toFixed(0)} million instructions/s (median of ${RUNS}, ${Math.min(...mips).toFixed(0)}-${Math.max(...mips).toFixed(0)}; ${(instructions / 1e6).toFixed(0)} million instructions, result ${text})`);
+}

@@ -1,0 +1,198 @@
+/** The program as a user runs it: exit codes, messages, streams. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, describe, expect, test } from 'vitest';
+import { HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'loongscope-cli-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+async function loongscope(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const r = await execa(process.execPath, [join(PROJECT_ROOT, 'src', 'cli', 'main.ts'), ...args], {
+    reject: false,
+    stdin: 'ignore',
+    timeout: 60_000,
+  });
+  return { code: r.exitCode ?? -1, out: r.stdout, err: r.stderr };
+}
+
+describe('loongscope run', () => {
+  test('ends with 0 at power-off; stdout holds the guest’s console alone', async () => {
+    const { code, out, err } = await loongscope('run', '--guest', 'hello');
+    expect(code).toBe(0);
+    expect(out).toContain('[hello] Hello from a LoongArch guest');
+    expect(err).toBe('');
+  });
+
+  test('--stats is one JSON line on stderr', async () => {
+    const { err } = await loongscope('run', '--guest', 'hello', '--stats', '--serial', 'null');
+    const stats = JSON.parse(err) as Record<string, unknown>;
+    for (const key of ['instructions', 'guestInstructions', 'vmExits', 'exceptions', 'wallSeconds', 'mips'])
+      expect(stats).toHaveProperty(key);
+  });
+
+  test('--serial file:F, --log exit,exception=F', async () => {
+    const [serial, log] = [join(dir, 'serial'), join(dir, 'log')];
+    const { code, out } = await loongscope(
+      'run',
+      '--guest',
+      'crash',
+      '--serial',
+      `file:${serial}`,
+      '--log',
+      `exit,exception=${log}`,
+    );
+    expect([code, out]).toEqual([0, '']);
+    expect(readFileSync(serial, 'latin1')).toContain('crash died');
+    const lines = readFileSync(log, 'utf8');
+    expect(lines).toMatch(/exception in guest gid 1: SYS \(Ecode 0xb\)/);
+    expect(lines).toMatch(/VM exit from gid 1: PIF/);
+    expect(lines).toMatch(/VM entry -> gid 1/);
+  });
+
+  test('limits end with 124', async () => {
+    const insns = await loongscope('run', '--guest', 'hello', '--max-instructions', '5000', '--stats');
+    expect(insns.code).toBe(124);
+    expect(insns.err).toMatch(/instruction limit reached/);
+    expect(insns.err).toMatch(/"instructions":5000,/);
+    const spin = join(dir, 'spin.elf');
+    writeFileSync(spin, spinElf());
+    const time = await loongscope('run', spin, '--timeout', '0.3');
+    expect([time.code, time.err]).toEqual([
+      124,
+      'loongscope: time limit reached (--timeout 0.3): the machine was still running',
+    ]);
+  });
+
+  test('a machine that waits for nothing dies with a reason', async () => {
+    const idle = join(dir, 'idle.elf');
+    writeFileSync(idle, spinElf(0x06488000));
+    const { code, err } = await loongscope('run', idle, '--serial', 'null');
+    expect(code).toBe(1);
+    expect(err).toMatch(/the machine died: every CPU waits for an interrupt that cannot come/);
+  });
+
+  test('--memory 4G and --smp 2 boot', async () => {
+    expect((await loongscope('run', '--memory', '4G', '--smp', '2')).code).toBe(0);
+  });
+
+  test('without LVZ the hypervisor says so', async () => {
+    expect((await loongscope('run', '--cpu', 'max,lvz=off')).out).toContain('panic: this CPU has no LVZ');
+  });
+
+  test.each([
+    [['run', '--memory', '3x'], /--memory: '3x' is not a size/],
+    [['run', '--memory', '1M'], /out of range/],
+    [['run', '--smp', '99'], /--smp: '99'/],
+    [['run', '--cpu', 'z80'], /unknown model 'z80'/],
+    [['run', '--cpu', 'max,lsx=on'], /lsx cannot be switched on in this version/],
+    [['run', '--cpu', 'max,bogus=on'], /unknown feature 'bogus'/],
+    [['run', '--bogus'], /unknown option '--bogus'/],
+    [['run', '--initrd', 'x'], /--initrd: Linux direct boot is not available/],
+    [['run', '--drive', 'x'], /--drive: block devices are not available/],
+    [['run', '--firmware', 'x'], /--firmware/],
+    [['run', '--record', 'x'], /--record/],
+    [['run', '--engine', 'jit'], /translator is not available/],
+    [['run', '--clock', 'host'], /host time is not available/],
+    [['run', '--serial', 'tcp:1:2'], /not available in this version/],
+    [['run', '--serial', 'wat'], /unknown: use stdio/],
+    [['run', '--log', 'tlb'], /'tlb' is not available/],
+    [['run', '--log', 'nope'], /unknown kind 'nope'/],
+    [['run', '--gdb', '99999'], /not a whole number from 0 to 65535/],
+    [['run', '--gdb-guest', 'x'], /write GID/],
+    [['run', '--gdb-host', '1'], /host-only door is not available/],
+    [['run', '--wait'], /add --gdb PORT/],
+    [['run', '--max-instructions', '-1'], /--max-instructions/],
+    [['run', '--timeout', 'soon'], /not a positive number/],
+    [['run', '--guest', 'nope'], /cannot read nope \(ENOENT\)/],
+    [['run', '--guest', 'hello,vcpus=2'], /one vCPU a guest/],
+    [['run', '--guest', 'hello,color=red'], /unknown part 'color=red'/],
+    [['run', '--guest', 'hello,memory=900M'], /larger --memory/],
+    [['run', '--guest', 'hello', 'x.elf'], /leave the image out/],
+    [['run', 'a', '--kernel', 'b'], /two images/],
+    [['run', '/'], /is a folder/],
+    [['run', '/nonexistent'], /ENOENT/],
+    [['run', '/etc/passwd'], /not an ELF file/],
+    [['trace', 'x'], /'trace' is not available/],
+    [['qemu', '-M', 'virt'], /'qemu' is not available/],
+    [['bench'], /'bench' is not available/],
+    [['frobnicate'], /unknown command 'frobnicate'/],
+    [['explain', 'zzz'], /'zzz' is not a number/],
+    [['explain', 'nope=1'], /'nope' is no CSR/],
+    [['explain'], /missing required argument/],
+  ])('%j is refused with its reason and exit code 2', async (args, message) => {
+    const { code, out, err } = await loongscope(...args);
+    expect(err).toMatch(message);
+    expect(err).toMatch(/^loongscope: /);
+    expect(err.split('\n')).toHaveLength(1);
+    expect([code, out]).toEqual([2, '']);
+  });
+
+  test('a truncated image is refused', async () => {
+    const cut = join(dir, 'cut.elf');
+    writeFileSync(cut, readFileSync(HYPERVISOR).subarray(0, 3000));
+    const { code, err } = await loongscope('run', cut);
+    expect(code).toBe(2);
+    expect(err).toMatch(/truncated/);
+  });
+});
+
+describe('loongscope explain and help', () => {
+  test('decodes what a user meets', async () => {
+    const { code, out } = await loongscope(
+      'explain',
+      'estat=0x170800',
+      '0x06483800',
+      'gstat',
+      'crmd=0x18',
+      'pte=0x1200013',
+      'insn=0xffffffff',
+    );
+    expect(code).toBe(0);
+    for (const line of [
+      /cause: HVC, hypercall; pending: TI/,
+      /instruction word 0x6483800: ertn/,
+      /CSR 0x50 GSTAT: guest status/,
+      /GIDBIT +\[9:4\] constant/,
+      /CRMD .* = 0x18/,
+      /page 0x1200000, V D \(writable\)/,
+      /no instruction \(raises INE\)/,
+    ])
+      expect(out).toMatch(line);
+  });
+
+  test('--version, --help', async () => {
+    expect((await loongscope('--version')).out).toBe(
+      (JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string }).version,
+    );
+    for (const command of ['run', 'debug', 'demo', 'explain']) {
+      const { code, out } = await loongscope(command, '--help');
+      expect(code).toBe(0);
+      expect(out).toMatch(/Example:/);
+    }
+  });
+});
+
+/** An ELF with one instruction at 0x200000 (`b 0` unless given) and a branch back. */
+function spinElf(word = 0x50000000): Uint8Array {
+  const bytes = new Uint8Array(64 + 56 + 8);
+  const v = new DataView(bytes.buffer);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  v.setUint16(16, 2, true);
+  v.setUint16(18, 258, true);
+  v.setBigUint64(24, 0x200000n, true);
+  v.setBigUint64(32, 64n, true);
+  v.setUint16(54, 56, true);
+  v.setUint16(56, 1, true);
+  v.setUint32(64, 1, true);
+  v.setBigUint64(64 + 8, 120n, true);
+  v.setBigUint64(64 + 16, 0x200000n, true);
+  v.setBigUint64(64 + 24, 0x200000n, true);
+  v.setBigUint64(64 + 32, 8n, true);
+  v.setBigUint64(64 + 40, 8n, true);
+  v.setUint32(120, word, true);
+  v.setUint32(124, 0x53ffffff, true); // b -4
+  return bytes;
+}

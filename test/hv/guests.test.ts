@@ -1,0 +1,151 @@
+/** The hypervisor boots every guest; the console is read through a terminal, as a person would. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { HYPERVISOR } from '../../src/cli/paths.ts';
+import { start, statistics } from '../../src/cli/run.ts';
+import { Screen } from '../../src/cli/screen.ts';
+import { parseElf, readSymbols } from '../../src/emu/board/elf.ts';
+import { contextLayout } from '../../src/hv/awareness.ts';
+import { guestSpec, machineCli } from '../support/gdb-session.ts';
+
+interface Result {
+  readonly code: number;
+  readonly lines: readonly string[];
+  readonly stats: {
+    vmExits: Record<string, number>;
+    exceptions: Record<string, number>;
+    instructions: number;
+    guestInstructions: number;
+  };
+  readonly hash: string;
+}
+
+async function bootGuests(...names: [string, string?, string?][]): Promise<Result> {
+  const screen = new Screen();
+  const { gdb, ...cli } = machineCli(
+    names.map(([n, alias, append]) => guestSpec(n, alias ?? n, append ?? '')),
+    { wait: false },
+  );
+  void gdb;
+  const running = await start(undefined, cli, (b) => screen.write(b));
+  const code = await running.done;
+  const { machine } = running.booted;
+  const hash = createHash('sha256')
+    .update(machine.mem.u8.subarray(machine.mem.ramStart, machine.mem.ramStart + machine.ram.touched))
+    .update(machine.mem.u8.subarray(0x10000, 0x18000));
+  return {
+    code,
+    lines: await screen.lines(),
+    stats: JSON.parse(statistics(machine, 1)) as Result['stats'],
+    hash: hash.digest('hex'),
+  };
+}
+
+const HEADER = [/^hv: LVZ version 1, 8 GID bits$/, /^hv: guest \w+: GID 1, 16 MiB at 0x[0-9a-f]+, entry 0x200000$/];
+const FOOTER = 'hv: all guests have ended, power off';
+
+/** The guest's own lines, in order. */
+const own = (lines: readonly string[]): string[] => lines.filter((l) => l.startsWith('['));
+
+describe('the reference hypervisor and its guests', () => {
+  test('hello: one hypercall, MMIO, power-off', async () => {
+    const { code, lines, stats } = await bootGuests(['hello']);
+    expect(code).toBe(0);
+    for (const [i, h] of HEADER.entries()) expect(lines[i]).toMatch(h);
+    expect(own(lines)).toEqual(['[hello] Hello from a LoongArch guest']);
+    expect(lines.at(-1)).toBe(FOOTER);
+    expect(stats.vmExits).toEqual({ HVC: 1, PIS: 29, TLBR: 3 });
+    expect(stats.guestInstructions).toBeGreaterThan(100);
+  });
+
+  test('paging: own tables, refill inside the guest, huge page, fault fixed by the guest', async () => {
+    const { lines, stats } = await bootGuests(['paging']);
+    expect(own(lines)).toEqual(
+      [
+        'a 4 KiB page',
+        'a clean page, read',
+        'a clean page, stored to after one PME',
+        'a 2 MiB page, read',
+        'a 2 MiB page, written at its other end',
+        'a mapping changed and invalidated',
+      ].map((t) => `[paging] paging: ok   ${t}`),
+    );
+    expect(lines).toContain('hv: guest paging stopped with status 0 after 241 exits');
+    expect(stats.exceptions).toEqual({ PME: 1, TLBR: 5 });
+  });
+
+  test('timer: five periods, delivered inside the guest', async () => {
+    const { lines, stats } = await bootGuests(['timer']);
+    expect(own(lines)).toEqual([
+      ...[1, 2, 3, 4, 5].map((n) => `[timer] timer: tick ${n}`),
+      '[timer] timer: five periods took the right time',
+    ]);
+    expect(stats.exceptions).toEqual({ INT: 5 });
+    expect(stats.vmExits.GSPR).toBe(5); // five idles
+  });
+
+  test('privileged: every trapping instruction, and two that stay inside', async () => {
+    const { lines, stats } = await bootGuests(['privileged']);
+    expect(own(lines).map((l) => l.replace('[privileged] privileged: ', ''))).toEqual([
+      'cpucfg 2, LVZ hidden -> 0x0',
+      'cpucfg 1, PALEN and VALEN -> 0x2f2f',
+      'iocsrrd.w 0x8 -> 0x0',
+      'iocsrwr.w 0x1004 -> 0x0',
+      'csrrd IMPCTL1, outside the bank -> 0x0',
+      'csrwr DBG, read back -> 0x0',
+      'cacop, index type -> 0x0',
+      'cacop, hit type -> 0x0',
+      'idle, woken by the timer: ESTAT.TI -> 0x1',
+      'syscall, Ecode seen by the guest -> 0xb',
+      'gcsrrd, Ecode seen by the guest -> 0xd',
+    ]);
+    expect(stats.vmExits.GSPR).toBe(9);
+    expect(stats.exceptions).toEqual({ SYS: 1, INE: 1 });
+  });
+
+  test('crash: the hypervisor survives and says what it saw', async () => {
+    const { code, lines } = await bootGuests(['crash']);
+    expect(code).toBe(0);
+    expect(own(lines)).toEqual(['[crash] crash: EENTRY was never set, and now a system call']);
+    expect(lines).toContain('hv: guest crash died: fetch from GPA 0x0, which is not guest RAM');
+    expect(lines.some((l) => /G\.ESTAT 0xb0000, G\.ERA 0x[0-9a-f]+, G\.EENTRY 0x0/.test(l))).toBe(true);
+  });
+
+  test('two: equal addresses, time-sliced, nothing leaks', async () => {
+    const { lines, stats } = await bootGuests(['two', 'a', 'a'], ['two', 'b', 'b']);
+    for (const g of ['a', 'b'])
+      expect(own(lines).filter((l) => l.startsWith(`[${g}]`))).toEqual(
+        [1, 2, 3, 4].map((n) => `[${g}] two: ${g} round ${n} intact`),
+      );
+    expect(stats.vmExits.INT).toBeGreaterThanOrEqual(2); // the host timer takes the CPU away
+  });
+
+  test('a crashing guest does not disturb its neighbour', async () => {
+    const { lines } = await bootGuests(['crash'], ['two', 'b', 'b'], ['timer']);
+    expect(own(lines).filter((l) => l.includes('intact'))).toHaveLength(4);
+    expect(lines.filter((l) => l.includes('timer: tick'))).toHaveLength(5);
+    expect(lines.at(-1)).toBe(FOOTER);
+  });
+
+  test('the same run twice is the same, bit for bit', async () => {
+    const first = await bootGuests(['two', 'a', 'a'], ['timer'], ['privileged']);
+    const second = await bootGuests(['two', 'a', 'a'], ['timer'], ['privileged']);
+    expect(second.hash).toBe(first.hash);
+    expect(second.stats.instructions).toBe(first.stats.instructions);
+  });
+
+  test('the context layout of the debugger is that of the assembly', async () => {
+    const layout = contextLayout();
+    expect([layout.get('GPR'), layout.get('PC'), layout.get('GCSR')]).toEqual([0, 0x100, 0x1a0]);
+    const bytes = new Uint8Array(readFileSync(HYPERVISOR));
+    parseElf(bytes, 'hv.elf');
+    const symbols = await readSymbols(bytes);
+    for (const name of ['_run_guest', '_guest_exit', '_guest_entry', 'hv_vcpus'])
+      expect(
+        symbols.some((s) => s.name === name),
+        name,
+      ).toBe(true);
+    expect(() => contextLayout('#define CTX_GPR 0x0\n')).toThrow(/CTX_PC is missing/);
+  });
+});

@@ -1,0 +1,433 @@
+/** Guest entry and exit, the guest bank, two-stage translation, interrupts and time of a guest. */
+import { describe, expect, test } from 'vitest';
+import { CSR } from '../../src/emu/cpu/csr-table.ts';
+import { assemble, Bench } from '../support/bench.ts';
+
+const HOST = 0x10000;
+const EXIT = 0x40000;
+const REFILL = 0x50000;
+const WINDOW = 0x9000_0000_0000_0000n;
+const GUEST = 0x20_0000;
+const V_D = 0x13n;
+const PG = 0x10;
+const GSTAT_PGM = 2;
+const TGID = (gid: number): number => 0x1000 | (gid << 16);
+
+/** Puts a GPA→HPA pair of pages of guest `gid` into the TLB, as the host's refill would. */
+function stage2(bench: Bench, gid: number, gpa: number, even: bigint, odd: bigint, ps = 12): void {
+  const { cpu } = bench;
+  expect(cpu.vm).toBe(false);
+  const saved = cpu.pc;
+  bench.setHost({ GTLBC: TGID(gid), TLBEHI: gpa, TLBELO0: even, TLBELO1: odd, TLBIDX: BigInt(ps) << 24n, TLBRERA: 0 });
+  bench.code(0x60000, ['tlbfill']);
+  cpu.pc = WINDOW + 0x60000n;
+  bench.run(1);
+  cpu.pc = saved;
+}
+
+/** A host with one guest: GPA 0x200000 is HPA 0x400000, and the pair above. The host stands before its ertn. */
+function world(guestCode: readonly string[], gid = 1): Bench {
+  const bench = new Bench();
+  bench.code(HOST, ['ertn']).code(0x40_0000, guestCode);
+  bench.setHost({ DMW0: WINDOW | 0xfn, CRMD: PG, EENTRY: WINDOW + BigInt(EXIT), TLBRENTRY: REFILL });
+  stage2(bench, gid, GUEST, 0x40_0000n | V_D, 0x40_1000n | V_D);
+  bench.setHost({ GSTAT: 0x80 | GSTAT_PGM | (gid << 16), ERA: GUEST, PRMD: 4 });
+  bench.cpu.pc = WINDOW + BigInt(HOST);
+  return bench;
+}
+
+/** Enters and runs `n` guest instructions. */
+const enter = (guestCode: readonly string[], n: number, prepare: (b: Bench) => void = () => {}): Bench => {
+  const bench = world(guestCode);
+  prepare(bench);
+  return bench.run(1 + n);
+};
+
+describe('guest entry and exit', () => {
+  test('ertn with PGM enters the guest: its PC, its CRMD', () => {
+    const bench = enter([], 0);
+    expect([bench.cpu.vm, bench.pc, bench.cpu.gid]).toEqual([true, GUEST, 1]);
+    expect(bench.host(CSR.CRMD) & 4n).toBe(4n);
+    expect(bench.guest(CSR.CRMD)).toBe(8n);
+  });
+
+  test('ertn without PGM stays in the host', () => {
+    const bench = world([])
+      .setHost({ GSTAT: 0x10080, ERA: WINDOW + 0x10000n })
+      .run(1);
+    expect(bench.cpu.vm).toBe(false);
+  });
+
+  test('a hypercall exits: ERA is the hvcl, BADI its word, PGM is set, the guest bank untouched', () => {
+    const bench = enter(['hvcl 0x123'], 1);
+    expect([bench.cpu.vm, bench.cpu.pc, bench.ecode()]).toEqual([false, WINDOW + BigInt(EXIT), 0x17]);
+    expect([bench.host(CSR.ERA), bench.host(CSR.BADI)]).toEqual([BigInt(GUEST), BigInt(assemble('hvcl 0x123'))]);
+    expect(bench.host(CSR.GSTAT) & 2n).toBe(2n);
+    expect(bench.host(CSR.PRMD)).toBe(4n);
+    expect([bench.guest(CSR.ESTAT), bench.guest(CSR.ERA), bench.guest(CSR.CRMD)]).toEqual([0n, 0n, 8n]);
+  });
+
+  test('a host exception afterwards clears PGM (rule A), so that its ertn returns to the host', () => {
+    const bench = enter(['hvcl 0'], 1);
+    bench.code(EXIT, ['syscall 0']).run(1);
+    expect(bench.host(CSR.GSTAT) & 2n).toBe(0n);
+  });
+
+  test.each([
+    ['cpucfg $a0, $a1', 0],
+    ['cpucfg $a0, $a1', 3],
+    ['iocsrrd.w $a0, $a1', 0],
+    ['iocsrwr.d $a0, $a1', 0],
+    ['idle 0', 0],
+    ['csrrd $a0, 0x50', 0],
+    ['csrwr $a0, 0x15', 0],
+    ['csrrd $a0, 0x80', 0],
+    ['csrrd $a0, 0x500', 0],
+    ['csrrd $a0, 0x200', 0],
+    ['csrrd $a0, 0x300', 0],
+    ['csrrd $a0, 0xc0', 0],
+    ['dbcl 0', 0],
+  ])('%s at PLV%i exits with GSPR', (text, plv) => {
+    const bench = enter([text], 1, (b) => b.setGuest({ CRMD: 8 | plv }));
+    expect([bench.cpu.vm, bench.ecode(), bench.host(CSR.ERA), bench.host(CSR.BADI)]).toEqual([
+      false,
+      0x16,
+      BigInt(GUEST),
+      BigInt(assemble(text)),
+    ]);
+  });
+
+  test.each([
+    ['SYS', 'syscall 0', 0, 0xb],
+    ['BRK', 'break 0', 0, 0xc],
+    ['INE', '.word 0', 0, 0xd],
+    ['INE', 'gcsrrd $a0, 0', 0, 0xd],
+    ['INE', 'gtlbfill', 3, 0xd],
+    ['IPE', 'csrrd $a0, 0x50', 3, 0xe],
+    ['IPE', 'iocsrrd.w $a0, $a1', 3, 0xe],
+    ['IPE', 'idle 0', 3, 0xe],
+    ['IPE', 'hvcl 0', 3, 0xe],
+    ['IPE', 'invtlb 0x12, $zero, $zero', 0, 0xe],
+    ['ALE', 'll.w $a0, $a1, 0', 0, 9],
+  ])('%s by "%s" at PLV%i stays inside the guest', (_, text, plv, ecode) => {
+    const bench = enter([text], 1, (b) => b.setGuest({ CRMD: 8 | plv, EENTRY: GUEST + 0x1000 }).set({ a1: GUEST + 1 }));
+    expect([bench.cpu.vm, bench.pc, bench.ecode(true)]).toEqual([true, GUEST + 0x1000, ecode]);
+    expect([bench.guest(CSR.ERA), bench.ecode()]).toEqual([BigInt(GUEST), 0]);
+    expect(bench.cpu.events.exits.reduce((a, b) => a + b)).toBe(0);
+  });
+
+  test('cacop: index types exit with GCI 2, hit types do not', () => {
+    const gci = (b: Bench): void => void b.setHost({ GCFG: 0x270113 });
+    expect(enter(['cacop 0, $a1, 0'], 1, gci).ecode()).toBe(0x16);
+    const hit = enter(['cacop 16, $a1, 0'], 1, (b) => {
+      gci(b);
+      b.set({ a1: GUEST });
+    });
+    expect([hit.cpu.vm, hit.pc]).toEqual([true, GUEST + 4]);
+  });
+
+  test('GCFG.TIT makes guest timer CSRs exit', () => {
+    expect(enter(['csrrd $a0, 0x41'], 1).cpu.vm).toBe(true);
+    expect(enter(['csrrd $a0, 0x41'], 1, (b) => b.setHost({ GCFG: 0x70103 | 0x200 })).ecode()).toBe(0x16);
+  });
+
+  test('GTLBC.TOTI makes guest TLB maintenance exit', () => {
+    for (const text of ['tlbclr', 'tlbflush', 'invtlb 0, $zero, $zero']) {
+      expect(enter([text], 1).cpu.vm, text).toBe(true);
+      expect(enter([text], 1, (b) => b.setHost({ GTLBC: 0x3000 })).ecode(), text).toBe(0x16);
+    }
+  });
+
+  test('csr instructions act on the guest bank, gcsr on it from the host, with old values', () => {
+    const bench = enter(['csrwr $a0, 0x30', 'csrxchg $a1, $a2, 0x30', 'hvcl 0'], 3, (b) =>
+      b.set({ a0: 0x1234, a1: 0xff, a2: 0xf0 }),
+    );
+    expect([bench.guest(0x30), bench.host(0x30), bench.get('a1')]).toEqual([0x12f4n, 0n, 0x1234n]);
+    bench
+      .code(EXIT, ['gcsrrd $a0, 0x30', 'gcsrwr $a1, 0x30', 'gcsrxchg $a3, $a2, 0x30', 'gcsrrd $a4, 0x50'])
+      .set({ a1: 5, a3: 0xff, a4: 1 })
+      .run(4);
+    expect([bench.get('a0'), bench.get('a1'), bench.get('a3'), bench.get('a4'), bench.guest(0x30)]).toEqual([
+      0x12f4n,
+      0x12f4n,
+      5n,
+      0n,
+      0xf5n,
+    ]);
+  });
+
+  test('each world has its own LL bit', () => {
+    const bench = enter(['ll.d $a0, $a1, 0', 'hvcl 0', 'sc.d $a2, $a1, 0'], 2, (b) =>
+      b.set({ a1: GUEST + 0x100, a2: 7 }),
+    );
+    // The host returns past the hypercall; its own ertn does not break the guest's link.
+    bench
+      .code(EXIT, ['csrwr $t0, 6', 'ertn'])
+      .set({ t0: GUEST + 8 })
+      .run(3);
+    expect(bench.get('a2')).toBe(1n);
+    // LLBCTL.WCLLB through gcsr does.
+    const cleared = enter(['ll.d $a0, $a1, 0', 'hvcl 0', 'sc.d $a2, $a1, 0'], 2, (b) =>
+      b.set({ a1: GUEST + 0x100, a2: 7 }),
+    );
+    cleared
+      .code(EXIT, ['gcsrwr $t1, 0x60', 'csrwr $t0, 6', 'ertn'])
+      .set({ t0: GUEST + 8, t1: 2 })
+      .run(4);
+    expect(cleared.get('a2')).toBe(0n);
+  });
+});
+
+describe('two-stage translation', () => {
+  test('a stage-2 miss refills through TLBRENTRY and goes straight back, whatever GSTAT.PGM says', () => {
+    const bench = enter(['ld.d $a0, $a1, 0'], 1, (b) => b.set({ a1: 0x80_0008 }).poke(0x50_0008, 77n));
+    expect([bench.cpu.vm, bench.pc]).toEqual([false, REFILL]);
+    expect([bench.host(CSR.TLBRBADV), bench.host(CSR.TLBRPRMD), bench.host(CSR.TLBRERA)]).toEqual([
+      0x80_0008n,
+      0xcn,
+      BigInt(GUEST + 1),
+    ]);
+    bench.code(REFILL, ['csrwr $t0, 0x8c', 'csrwr $t1, 0x8d', 'csrwr $t2, 0x8e', 'tlbfill', 'ertn']);
+    bench
+      .set({ t0: 0x50_0000n | V_D, t1: 0x50_1000n | V_D, t2: 0x80_000c })
+      .setHost({ GSTAT: 0x10080 })
+      .run(6);
+    expect([bench.cpu.vm, bench.pc, bench.get('a0')]).toEqual([true, GUEST + 4, 77n]);
+  });
+
+  test.each([
+    ['PIL', 1, 'ld.d $a0, $a1, 0', 0n],
+    ['PIS', 2, 'st.d $a0, $a1, 0', 0n],
+    ['PME', 4, 'st.d $a0, $a1, 0', 1n],
+    ['PNR', 5, 'ld.d $a0, $a1, 0', 3n | (1n << 61n)],
+  ])('%s of stage 2 exits with the exact GPA and the instruction word', (_, ecode, text, flags) => {
+    const bench = enter([text], 1, (b) => {
+      stage2(b, 1, 0x80_0000, 0x50_0000n | flags, 0n);
+      b.setHost({ ERA: GUEST, GSTAT: 0x10082 }).set({ a1: 0x80_0123 });
+      b.cpu.pc = WINDOW + BigInt(HOST);
+    });
+    expect([bench.cpu.vm, bench.ecode(), bench.host(CSR.BADV), bench.host(CSR.TLBEHI), bench.host(CSR.BADI)]).toEqual([
+      false,
+      ecode,
+      0x80_0123n,
+      0x80_0000n,
+      BigInt(assemble(text)),
+    ]);
+  });
+
+  test('a stage-2 fetch fault reports BADI = 0', () => {
+    for (const [flags, ecode] of [
+      [0n, 3],
+      [3n | (1n << 62n), 6],
+    ] as const) {
+      const bench = enter(['jirl $zero, $a1, 0'], 2, (b) => {
+        stage2(b, 1, 0x80_0000, 0x50_0000n | flags, 0n);
+        b.setHost({ ERA: GUEST, GSTAT: 0x10082, BADI: 0x123 }).set({ a1: 0x80_0100 });
+      });
+      expect([bench.ecode(), bench.host(CSR.BADV), bench.host(CSR.ERA), bench.host(CSR.BADI)]).toEqual([
+        ecode,
+        0x80_0100n,
+        0x80_0100n,
+        0n,
+      ]);
+    }
+  });
+
+  /** Fills one stage-1 entry inside the guest; the guest itself runs in a direct mapping window. */
+  const GUEST_FILL = ['csrwr $s0, 0x11', 'csrwr $s1, 0x12', 'csrwr $s2, 0x13', 'csrwr $s3, 0x10', 'tlbfill'];
+  const guestPaging = (b: Bench, va: bigint, even: bigint, odd: bigint, ps: number): void => {
+    b.set({ s0: va, s1: even, s2: odd, s3: ps << 24 });
+    b.setGuest({ CRMD: 0x10, DMW0: WINDOW | 0xfn, STLBPS: 12, TLBRENTRY: GUEST + 0x1000 });
+    b.setHost({ ERA: WINDOW + BigInt(GUEST), GSTAT: 0x10082 });
+  };
+
+  test('stage 1 then stage 2: the guest sees its own page, faults of stage 1 stay inside', () => {
+    const bench = enter([...GUEST_FILL, 'ld.d $a0, $a1, 0', 'ld.d $a0, $a2, 0'], 6, (b) => {
+      guestPaging(b, 0x4000_0000n, BigInt(GUEST) | V_D, BigInt(GUEST + 0x1000) | V_D, 12);
+      b.set({ a1: 0x4000_1010, a2: 0x5000_0000 }).poke(0x40_1010, 123n);
+    });
+    expect([bench.cpu.vm, bench.get('a0')]).toEqual([true, 123n]);
+    bench.run(1);
+    expect([bench.cpu.vm, bench.pc, bench.guest(CSR.TLBRBADV)]).toEqual([true, GUEST + 0x1000, 0x5000_0000n]);
+  });
+
+  test('a guest page that stage 1 does not know raises TLBR inside the guest', () => {
+    const bench = enter(['ld.d $a0, $a1, 0'], 1, (b) => {
+      b.set({ a1: 0x1000_4000_0000n }).setGuest({
+        CRMD: 0x10,
+        DMW0: 0x9000_0000_0000_000fn,
+        TLBRENTRY: GUEST + 0x1000,
+      });
+      b.setHost({ ERA: WINDOW + BigInt(GUEST) });
+    });
+    expect([bench.cpu.vm, bench.pc, bench.guest(CSR.TLBRBADV)]).toEqual([true, GUEST + 0x1000, 0x1000_4000_0000n]);
+    expect(bench.guest(CSR.CRMD) & 0x18n).toBe(8n);
+  });
+
+  test('two guests with equal addresses do not see each other; a change of GID takes effect at once', () => {
+    const bench = world(['ld.d $a0, $a1, 0', 'hvcl 0']);
+    bench.code(0x70_0000, ['ld.d $a0, $a1, 0', 'hvcl 0']).poke(0x40_1008, 111n).poke(0x70_1008, 222n);
+    stage2(bench, 2, GUEST, 0x70_0000n | V_D, 0x70_1000n | V_D);
+    bench.set({ a1: GUEST + 0x1008 });
+    for (const [gid, value] of [
+      [1, 111n],
+      [2, 222n],
+      [1, 111n],
+      [2, 222n],
+    ] as const) {
+      bench.setHost({}).cpu.host.put(CSR.GSTAT, BigInt(0x82 | (gid << 16)));
+      bench.cpu.host.put(CSR.ERA, BigInt(GUEST));
+      bench.cpu.pc = WINDOW + BigInt(HOST);
+      bench.run(3);
+      expect(bench.get('a0'), `gid ${gid}`).toBe(value);
+    }
+  });
+
+  test('stage-2 entries of a guest are invisible to the host, and the host’s to guests', () => {
+    const bench = enter(['ld.d $a0, $a1, 0'], 1, (b) => {
+      stage2(b, 0, 0x90_0000, 0x50_0000n | V_D, 0n);
+      b.set({ a1: 0x90_0000 }).setHost({ ERA: GUEST, GSTAT: 0x10082 });
+    });
+    expect(bench.pc).toBe(REFILL);
+    const host = world([]);
+    host.code(HOST, ['ld.d $a0, $a1, 0']).set({ a1: GUEST }).run(1);
+    expect(host.pc).toBe(REFILL);
+  });
+
+  test('effective page size is the intersection: a guest 2 MiB page over 4 KiB stage-2 pages', () => {
+    const bench = enter([...GUEST_FILL, 'ld.d $a0, $a1, 0', 'ld.d $a2, $a3, 0'], 7, (b) => {
+      stage2(b, 1, 0x60_0000, 0x50_0000n | V_D, 0x5a_0000n | V_D);
+      guestPaging(b, 0x4000_0000n, 0x60_0000n | V_D, V_D, 21);
+      b.set({ a1: 0x4000_0008, a3: 0x4000_1008 }).poke(0x50_0008, 1n).poke(0x5a_0008, 2n);
+    });
+    expect([bench.get('a0'), bench.get('a2')]).toEqual([1n, 2n]);
+  });
+
+  test.each([
+    ['invtlb 0, $zero, $zero', true],
+    ['invtlb 0x12, $zero, $zero', true],
+    ['invtlb 0x11, $zero, $zero', true],
+    ['invtlb 0x14, $t0, $zero', true],
+    ['invtlb 0x15, $t0, $zero', true],
+    ['invtlb 0x16, $t0, $t1', true],
+    ['invtlb 1, $zero, $zero', false],
+    ['invtlb 0x10, $zero, $zero', false],
+    ['invtlb 0x13, $t0, $zero', false],
+    ['invtlb 0x16, $t2, $t1', false],
+    ['invtlb 0x14, $t2, $zero', false],
+  ])('%s of the host removes stage-2 entries of guest 1: %s', (text, removes) => {
+    const bench = enter(['ld.d $a0, $a1, 0', 'hvcl 0'], 2, (b) => b.set({ a1: GUEST + 0x1000 }));
+    bench
+      .code(EXIT, [text, 'csrwr $t3, 6', 'ertn'])
+      .set({ t0: 1 << 16, t1: GUEST, t2: 2 << 16, t3: GUEST })
+      .run(4);
+    // A fetch that misses refills; one that hits has run the load.
+    expect(bench.pc === REFILL).toBe(removes);
+  });
+
+  test('a stage-2 entry that is replaced does not live on in cached translations', () => {
+    const bench = enter(['ld.d $a0, $a1, 0', 'hvcl 0'], 2, (b) =>
+      b
+        .set({ a1: GUEST + 0x1000 })
+        .poke(0x40_1000, 1n)
+        .poke(0x55_1000, 2n)
+        .code(0x55_0000, ['ld.d $a0, $a1, 0', 'hvcl 0']),
+    );
+    expect(bench.get('a0')).toBe(1n);
+    stage2(bench, 1, GUEST, 0x55_0000n | V_D, 0x55_1000n | V_D);
+    bench.setHost({}).cpu.host.put(CSR.ERA, BigInt(GUEST));
+    bench.cpu.host.put(CSR.GSTAT, 0x10082n);
+    bench.cpu.pc = WINDOW + BigInt(HOST);
+    bench.run(2);
+    expect(bench.get('a0')).toBe(2n);
+  });
+});
+
+describe('interrupts and time of a guest', () => {
+  test('a host interrupt exits at any guest PLV and IE', () => {
+    const bench = enter(['addi.d $a0, $a0, 1', 'b -4'], 4, (b) => b.setGuest({ CRMD: 8 | 3 }).setHost({ ECFG: 1 }));
+    bench.cpu.host.update(CSR.ESTAT, 1, 1);
+    bench.run(1);
+    expect([bench.cpu.vm, bench.ecode(), bench.host(CSR.ESTAT) & 1n]).toEqual([false, 0, 1n]);
+  });
+
+  test('GINTC injects levels that gcsr cannot latch; the guest takes them at entry', () => {
+    const bench = world(['addi.d $a0, $a0, 1']);
+    bench.code(HOST, [
+      'csrwr $t0, 0x52',
+      'gcsrrd $t1, 5',
+      'gcsrwr $t2, 5',
+      'gcsrrd $t3, 5',
+      'csrwr $zero, 0x52',
+      'gcsrrd $t4, 5',
+      'csrwr $t5, 0x52',
+      'ertn',
+    ]);
+    bench
+      .set({ t0: 2, t2: 0x3fc, t5: 2 })
+      .setGuest({ CRMD: 0xc, ECFG: (1 << 16) | 8, EENTRY: GUEST + 0x1000 })
+      .run(9);
+    expect([bench.get('t1'), bench.get('t3'), bench.get('t4')]).toEqual([8n, 8n, 0n]);
+    expect([bench.cpu.vm, bench.pc, bench.get('a0')]).toEqual([true, GUEST + 0x1000 + (64 + 3) * 8, 0n]);
+  });
+
+  test('TI, IPI and SWI are injected through gcsr ESTAT', () => {
+    for (const bit of [0, 1, 10, 11, 12]) {
+      const bench = world([]);
+      bench.code(HOST, ['gcsrxchg $t0, $t1, 5', 'ertn']).set({ t0: 1 << bit, t1: 1 << bit });
+      bench.setGuest({ CRMD: 0xc, ECFG: 0x1fff, EENTRY: GUEST + 0x1000 }).run(3);
+      expect([bench.pc, bench.ecode(true)], `bit ${bit}`).toEqual([GUEST + 0x1000, 0]);
+    }
+  });
+
+  test('an interrupt becomes deliverable by the guest’s own writes and its ertn', () => {
+    const pending = { ECFG: 1, ESTAT: 1, EENTRY: GUEST + 0x1000 };
+    const byCrmd = enter(['csrwr $a0, 0', 'addi.d $a1, $a1, 1'], 2, (b) => b.set({ a0: 0xc }).setGuest(pending));
+    expect([byCrmd.pc, byCrmd.get('a1')]).toEqual([GUEST + 0x1000, 0n]);
+    const byEcfg = enter(['csrwr $a0, 4', 'addi.d $a1, $a1, 1'], 2, (b) =>
+      b.set({ a0: 1 }).setGuest({ ...pending, ECFG: 0, CRMD: 0xc }),
+    );
+    expect([byEcfg.pc, byEcfg.get('a1')]).toEqual([GUEST + 0x1000, 0n]);
+    const byEstat = enter(['csrwr $a0, 5', 'addi.d $a1, $a1, 1'], 2, (b) =>
+      b.set({ a0: 1 }).setGuest({ ...pending, ESTAT: 0, CRMD: 0xc }),
+    );
+    expect([byEstat.pc, byEstat.get('a1')]).toEqual([GUEST + 0x1000, 0n]);
+    const byErtn = enter(['ertn'], 2, (b) => b.setGuest({ ...pending, PRMD: 4, ERA: GUEST + 0x10 }));
+    expect([byErtn.pc, byErtn.guest(CSR.ERA)]).toEqual([GUEST + 0x1000, BigInt(GUEST + 0x10)]);
+  });
+
+  test('the guest timer runs while the host runs, and fires there', () => {
+    const bench = enter(['csrwr $a0, 0x41', 'hvcl 0'], 2, (b) => b.set({ a0: 100 | 1 }));
+    bench.code(EXIT, [
+      'gcsrrd $t0, 0x42',
+      ...Array.from({ length: 120 }, () => 'addi.d $t5, $t5, 1'),
+      'gcsrrd $t1, 0x42',
+      'gcsrrd $t2, 5',
+      'gcsrrd $t3, 0x41',
+      'gcsrwr $t4, 0x44',
+      'gcsrrd $t6, 5',
+    ]);
+    bench.set({ t4: 1 }).run(126);
+    expect(bench.get('t0')).toBeLessThan(100n);
+    expect([bench.get('t1'), bench.get('t2') & 0x800n, bench.get('t3') & 1n, bench.get('t6') & 0x800n]).toEqual([
+      (1n << 48n) - 1n,
+      0x800n,
+      1n,
+      0n,
+    ]);
+  });
+
+  test('gcsrwr TVAL = 0 raises TI at once; TCFG = 0 is quiet', () => {
+    const bench = enter(['csrwr $a0, 0x41', 'hvcl 0'], 2, (b) => b.set({ a0: 0x10000 | 1 }));
+    bench.code(EXIT, ['gcsrwr $zero, 0x42', 'gcsrrd $t0, 5']).run(2);
+    expect(bench.get('t0') & 0x800n).toBe(0x800n);
+    const quiet = enter(['csrwr $a0, 0x41', 'csrwr $zero, 0x41', 'b 0'], 3000, (b) => b.set({ a0: 100 | 1 }));
+    expect(quiet.guest(CSR.ESTAT)).toBe(0n);
+  });
+
+  test('rdtime of the guest adds GCNTC and its own CNTC', () => {
+    const plain = enter(['rdtime.d $a0, $a1'], 1).get('a0');
+    const bench = enter(['rdtime.d $a0, $a1'], 1, (b) => b.setHost({ GCNTC: 1000 }).setGuest({ CNTC: 100, TID: 5 }));
+    expect([bench.get('a0') - plain, bench.get('a1')]).toEqual([1100n, 5n]);
+  });
+});

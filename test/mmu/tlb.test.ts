@@ -1,0 +1,238 @@
+import { describe, expect, test } from 'vitest';
+import { CSR } from '../../src/emu/cpu/csr-table.ts';
+import { Bench, CODE } from '../support/bench.ts';
+
+const VECTOR = 0x40000;
+const REFILL = 0x50000;
+const PG = 0x10;
+const V_D = 0x13n;
+
+/** A host in paged mode that runs at CODE through a window; 0x9… addresses are physical. */
+const WINDOW = 0x9000_0000_0000_0000n;
+
+function paged(code: readonly string[] = []): Bench {
+  const bench = new Bench();
+  bench
+    .code(CODE, code)
+    .setHost({ DMW0: WINDOW | 0xfn, CRMD: PG, EENTRY: WINDOW + BigInt(VECTOR), TLBRENTRY: REFILL, STLBPS: 12 });
+  bench.cpu.pc = WINDOW + BigInt(CODE);
+  return bench;
+}
+
+/** Puts an entry in with tlbfill. */
+function fill(bench: Bench, va: bigint, ps: number, even: bigint, odd: bigint, asid = 0): void {
+  const { cpu } = bench;
+  const saved = cpu.pc;
+  bench.setHost({ TLBEHI: va, TLBELO0: even, TLBELO1: odd, TLBIDX: BigInt(ps) << 24n, ASID: 0xa0000 | asid });
+  bench.code(0x60000, ['tlbfill']);
+  cpu.pc = WINDOW + 0x60000n;
+  bench.run(1);
+  cpu.pc = saved;
+}
+
+function load(bench: Bench, va: bigint, text = 'ld.d $a0, $a1, 0'): Bench {
+  bench.code(0x61000, [text]).set({ a1: va });
+  bench.cpu.pc = WINDOW + 0x61000n;
+  return bench.run(1);
+}
+
+describe('translation', () => {
+  test('direct mapping windows compare VSEG and PLV', () => {
+    const bench = paged().poke(0x30000, 42n);
+    expect(load(bench, WINDOW + 0x30000n).get('a0')).toBe(42n);
+    load(bench, 0xa000_0000_0003_0000n);
+    expect(bench.ecode()).toBe(8); // no window: not canonical
+  });
+
+  test('4 KiB, 64 KiB, 2 MiB and 1 GiB entries, both halves', () => {
+    for (const [ps, va, even, odd] of [
+      [12, 0x4000_0000n, 0x100000n, 0x203000n],
+      [16, 0x4_0000_0000n, 0x110000n, 0x220000n],
+      [21, 0x8_0000_0000n, 0x400000n, 0x600000n],
+      [30, 0x40_0000_0000n, 0n, 0n],
+    ] as const) {
+      const bench = paged();
+      fill(bench, va, ps, even | V_D, odd | V_D);
+      const offset = 1n << BigInt(ps) > 0x1000n ? 0x1008n : 0x8n;
+      bench.poke(Number(even + offset), 0xeeeen).poke(Number(odd + offset), 0xddddn);
+      expect(load(bench, va + offset).get('a0'), `ps ${ps} even`).toBe(even === odd ? 0xddddn : 0xeeeen);
+      expect(load(bench, va + (1n << BigInt(ps)) + offset).get('a0'), `ps ${ps} odd`).toBe(0xddddn);
+    }
+  });
+
+  test('a miss raises TLBR with its own registers and direct addresses', () => {
+    const bench = paged();
+    load(bench, 0x1234_5678n);
+    expect(bench.cpu.pc).toBe(BigInt(REFILL));
+    expect(bench.host(CSR.TLBRERA)).toBe((WINDOW + 0x61000n) | 1n);
+    expect([bench.host(CSR.TLBRBADV), bench.host(CSR.TLBREHI) & ~0x3fn]).toEqual([0x1234_5678n, 0x1234_4000n]);
+    expect(bench.host(CSR.CRMD) & 0x18n).toBe(8n);
+    expect(bench.host(CSR.ESTAT)).toBe(0n);
+  });
+
+  test.each([
+    ['PIL', 1, 'ld.d $a0, $a1, 0', 0n, 0],
+    ['PIS', 2, 'st.d $a0, $a1, 0', 0n, 0],
+    ['PIF', 3, 'jirl $zero, $a1, 0', 0n, 0],
+    ['PME', 4, 'st.d $a0, $a1, 0', 1n, 0],
+    ['PNR', 5, 'ld.d $a0, $a1, 0', 3n | (1n << 61n), 0],
+    ['PNX', 6, 'jirl $zero, $a1, 0', 3n | (1n << 62n), 0],
+    ['PPI', 7, 'ld.d $a0, $a1, 0', 3n, 3],
+    ['PPI', 7, 'ld.d $a0, $a1, 0', 3n | (3n << 2n) | (1n << 63n), 0],
+  ])('%s', (_, ecode, text, flags, plv) => {
+    const bench = paged();
+    fill(bench, 0x4000_0000n, 12, 0x30000n | flags, 0x31000n | flags);
+    bench.setHost({ CRMD: PG | plv });
+    load(bench, 0x4000_0010n, text);
+    if (bench.cpu.pc === 0x4000_0010n) bench.run(1);
+    expect(bench.ecode()).toBe(ecode);
+    expect(bench.host(CSR.BADV)).toBe(0x4000_0010n);
+    expect(bench.host(CSR.TLBEHI)).toBe(0x4000_0000n);
+  });
+
+  test('ASID separates, G joins; a change of ASID takes effect at once', () => {
+    const bench = paged().poke(0x30000, 1n).poke(0x32000, 2n);
+    fill(bench, 0x4000_0000n, 12, 0x30000n | V_D, 0n, 5);
+    fill(bench, 0x4000_0000n, 12, 0x32000n | V_D, 0n, 6);
+    bench.setHost({ ASID: 0xa0005 });
+    expect(load(bench, 0x4000_0000n).get('a0')).toBe(1n);
+    bench.setHost({ ASID: 0xa0006 });
+    expect(load(bench, 0x4000_0000n).get('a0')).toBe(2n);
+    bench.setHost({ ASID: 0xa0007 });
+    load(bench, 0x4000_0000n);
+    expect(bench.pc).toBe(REFILL);
+  });
+
+  test('tlbsrch, tlbrd and tlbwr', () => {
+    const bench = paged();
+    fill(bench, 0x4000_0000n, 12, 0x30000n | V_D, 0x31000n | V_D, 3);
+    bench.setHost({ TLBEHI: 0x4000_0000n });
+    bench.code(CODE, ['tlbsrch', 'csrwr $zero, 0x11', 'tlbrd']);
+    bench.cpu.pc = WINDOW + BigInt(CODE);
+    bench.run(3);
+    expect(bench.host(CSR.TLBIDX) >> 31n).toBe(0n);
+    expect([
+      bench.host(CSR.TLBEHI),
+      bench.host(CSR.TLBELO0),
+      bench.host(CSR.TLBELO1),
+      bench.host(CSR.ASID) & 0x3ffn,
+    ]).toEqual([0x4000_0000n, 0x30013n, 0x31013n, 3n]);
+    expect((bench.host(CSR.TLBIDX) >> 24n) & 0x3fn).toBe(12n);
+    bench.setHost({ TLBEHI: 0x7777_0000n });
+    bench.cpu.pc = WINDOW + BigInt(CODE);
+    bench.run(1);
+    expect(bench.host(CSR.TLBIDX) >> 31n).toBe(1n);
+  });
+
+  test('tlbwr of the entry in use changes the mapping at once; NE = 1 removes it', () => {
+    const bench = paged().poke(0x30000, 1n).poke(0x32000, 2n);
+    fill(bench, 0x4000_0000n, 12, 0x30000n | V_D, 0n);
+    expect(load(bench, 0x4000_0000n).get('a0')).toBe(1n);
+    bench.setHost({ TLBEHI: 0x4000_0000n });
+    bench.code(CODE, ['tlbsrch', 'csrwr $a2, 0x12', 'tlbwr']).set({ a2: 0x32000n | V_D });
+    bench.cpu.pc = WINDOW + BigInt(CODE);
+    bench.run(3);
+    expect(load(bench, 0x4000_0000n).get('a0')).toBe(2n);
+    bench.setHost({ TLBIDX: bench.host(CSR.TLBIDX) | (1n << 31n) });
+    bench.cpu.pc = WINDOW + BigInt(CODE + 8);
+    bench.run(1);
+    load(bench, 0x4000_0000n);
+    expect(bench.pc).toBe(REFILL);
+  });
+
+  test('stale entries stay until they are invalidated', () => {
+    // The refill walks a table; changing the table alone changes nothing.
+    const bench = paged().poke(0x30000, 1n).poke(0x32000, 2n);
+    fill(bench, 0x4000_0000n, 12, 0x30000n | V_D, 0n);
+    expect(load(bench, 0x4000_0000n).get('a0')).toBe(1n);
+    expect(load(bench, 0x4000_0000n).get('a0')).toBe(1n);
+    load(bench, 0n, 'invtlb 0, $zero, $zero');
+    load(bench, 0x4000_0000n);
+    expect(bench.pc).toBe(REFILL);
+  });
+
+  test.each([
+    [0, 'everything', []],
+    [1, 'everything', []],
+    [2, 'global entries', ['asid5', 'asid5b', 'asid6']],
+    [3, 'the others', ['global']],
+    [4, 'those of the ASID', ['asid6', 'global']],
+    [5, 'one address of the ASID', ['asid5b', 'asid6', 'global']],
+    [6, 'one address, of the ASID or global', ['asid5', 'asid5b', 'asid6']],
+  ] as const)('invtlb %i removes %s', (op, _, kept) => {
+    const bench = paged();
+    const G = 0x40n;
+    const places: Record<string, [bigint, number]> = {
+      asid5: [0x4000_0000n, 5],
+      asid5b: [0x5000_0000n, 5],
+      asid6: [0x4000_0000n, 6],
+      global: [0x6000_0000n, 1],
+    };
+    for (const [name, [va, asid]] of Object.entries(places))
+      fill(
+        bench,
+        va,
+        12,
+        0x30000n | V_D | (name === 'global' ? G : 0n),
+        0x31000n | V_D | (name === 'global' ? G : 0n),
+        asid,
+      );
+    for (const [va, asid] of Object.values(places)) {
+      bench.setHost({ ASID: 0xa0000 | asid });
+      load(bench, va); // so that the software TLB knows it too
+    }
+    const address = op === 6 ? 0x6000_0000n : 0x4000_0000n;
+    bench.set({ a2: 5, a3: address });
+    load(bench, 0n, `invtlb ${op}, $a2, $a3`);
+    const still = Object.entries(places)
+      .filter(([, [va, asid]]) => {
+        bench.setHost({ ASID: 0xa0000 | asid });
+        load(bench, va);
+        const hit = bench.pc !== REFILL;
+        bench.setHost({ CRMD: PG, TLBRERA: 0 });
+        return hit;
+      })
+      .map(([name]) => name);
+    expect(still.sort()).toEqual([...kept]);
+  });
+
+  test('lddir and ldpte walk four levels and build huge pages', () => {
+    const bench = paged();
+    const [root, l2, l1, pt] = [0x100000, 0x101000, 0x102000, 0x103000];
+    const va = 0x0000_1234_5678_9000n;
+    const index = (shift: bigint): number => Number((va >> shift) & 511n) * 8;
+    bench
+      .poke(root + index(39n), BigInt(l2))
+      .poke(l2 + index(30n), BigInt(l1))
+      .poke(l1 + index(21n), BigInt(pt));
+    bench.poke(pt + (index(12n) & ~8), 0x30013n, 0x31013n).poke(0x31008, 0x77n);
+    bench.code(REFILL, [
+      'csrwr $t0, 0x8b',
+      'csrrd $t0, 0x1b',
+      'lddir $t0, $t0, 3',
+      'lddir $t0, $t0, 2',
+      'lddir $t0, $t0, 1',
+      'ldpte $t0, 0',
+      'ldpte $t0, 1',
+      'tlbfill',
+      'csrrd $t0, 0x8b',
+      'ertn',
+    ]);
+    bench.setHost({
+      PGDL: root,
+      PWCL: 12 | (9 << 5) | (21 << 10) | (9 << 15) | (30 << 20) | (9 << 25),
+      PWCH: 39 | (9 << 6),
+    });
+    bench.set({ t0: 0x55n });
+    load(bench, va + 8n);
+    bench.run(11);
+    expect([bench.get('a0'), bench.get('t0')]).toEqual([0x77n, 0x55n]);
+    // The same with a 2 MiB page at level 1.
+    bench.poke(l1 + index(21n), 0x600000n | 0x53n).poke(0x600000 + Number((va + 8n) & 0x1fffffn), 0x99n);
+    load(bench, 0n, 'invtlb 0, $zero, $zero');
+    load(bench, va + 8n);
+    bench.run(11);
+    expect(bench.get('a0')).toBe(0x99n);
+    expect([...bench.cpu.htlb.entries()][0]!.ps).toBe(20);
+  });
+});

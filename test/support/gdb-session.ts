@@ -1,0 +1,91 @@
+/** Runs a batch of commands in a real gdb against a machine in this process. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { findGdb } from '../../src/cli/debug.ts';
+import type { GuestDoor, GuestSpec, MachineCli } from '../../src/cli/options.ts';
+import { HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { type Running, start } from '../../src/cli/run.ts';
+
+export const guestSpec = (name: string, alias = name, append = ''): GuestSpec => ({
+  file: name,
+  name: alias,
+  memory: 16 << 20,
+  append,
+});
+
+export const machineCli = (guests: readonly GuestSpec[], more: Partial<MachineCli> = {}): MachineCli => ({
+  guest: [...guests],
+  memory: 256 << 20,
+  smp: 1,
+  cpu: { model: 'max', lvz: true },
+  serial: { kind: 'null' },
+  gdb: { host: '127.0.0.1', port: 0 },
+  wait: true,
+  seed: 1,
+  timeout: 60,
+  quiet: true,
+  ...more,
+});
+
+export interface Session {
+  /** gdb's output, each command shown before its answer. */
+  readonly output: string;
+  /** The guest's console. */
+  readonly console: string;
+}
+
+export interface SessionOptions {
+  readonly guests: readonly GuestSpec[];
+  readonly doors?: readonly GuestDoor[];
+  /** Which door gdb connects to: 0 is the machine, then the guests' doors. */
+  readonly door?: number;
+  readonly symbols?: readonly string[];
+  readonly commands: readonly string[];
+  /** Does something while gdb runs. */
+  readonly meanwhile?: (running: Running, interrupt: () => void) => void;
+  readonly more?: Partial<MachineCli>;
+}
+
+/** gdb's batch run; fails when gdb aborts or warns. */
+export async function gdbSession(options: SessionOptions): Promise<Session> {
+  const bytes: number[] = [];
+  const running = await start(
+    undefined,
+    machineCli(options.guests, { ...(options.doors && { gdbGuest: [...options.doors] }), ...options.more }),
+    (b) => void bytes.push(...b),
+  );
+  const folder = mkdtempSync(join(tmpdir(), 'loongscope-gdb-'));
+  try {
+    const script = join(folder, 'batch.gdb');
+    const lines = [
+      'set pagination off',
+      'set confirm off',
+      'set width 0',
+      'set style enabled off',
+      `file ${HYPERVISOR}`,
+    ];
+    lines.push(`target extended-remote 127.0.0.1:${running.doors[options.door ?? 0]}`);
+    for (const s of options.symbols ?? []) lines.push(`add-symbol-file build/guests/${s}.elf`);
+    for (const c of options.commands) lines.push(`echo (gdb) ${c.replace(/[\\$]/g, (x) => `\\${x}`)}\\n`, c);
+    writeFileSync(script, `${lines.join('\n')}\n`);
+    const child = execa(await findGdb(), ['-nx', '-q', '-batch', '-x', script], {
+      cwd: PROJECT_ROOT,
+      reject: false,
+      all: true,
+      timeout: 60_000,
+      stdin: 'ignore',
+    });
+    options.meanwhile?.(running, () => child.kill('SIGINT'));
+    const { all } = await child;
+    const output = all ?? '';
+    if (/internal-error|rejected target-supplied|^warning:.*(description|register)/im.test(output))
+      throw new Error(`gdb is not content:\n${output}`);
+    return { output, console: String.fromCharCode(...bytes) };
+  } finally {
+    running.control.quit();
+    await running.done;
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
