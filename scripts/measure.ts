@@ -18,7 +18,13 @@ const median = (values: number[]): number => values.sort((a, b) => a - b)[values
 
 /** Milliseconds from the start of this process to the first instruction of the hello guest. */
 function startUp(): number {
-  const options = { memory: 256 << 20, smp: 1, cpu: { model: 'max', lvz: true }, serial: { kind: 'null' }, seed: 1 } as const;
+  const options = {
+    memory: 256 << 20,
+    smp: 1,
+    cpu: { model: 'max', lvz: true },
+    serial: { kind: 'null' },
+    seed: 1,
+  } as const;
   const { machine } = boot(undefined, options, () => {});
   const cpu = machine.cpus[0]!;
   let first = 0;
@@ -41,7 +47,11 @@ function integer(): { mips: number; instructions: number; text: string } {
   const began = performance.now();
   while (machine.run(2_000_000) === 'slice');
   const seconds = (performance.now() - began) / 1000;
-  return { mips: machine.instructions / seconds / 1e6, instructions: machine.instructions, text: String.fromCharCode(...out).trim() };
+  return {
+    mips: machine.instructions / seconds / 1e6,
+    instructions: machine.instructions,
+    text: String.fromCharCode(...out).trim(),
+  };
 }
 
 if (process.argv[2] === 'start-up') {
@@ -55,5 +65,7 @@ if (process.argv[2] === 'start-up') {
   const mips = runs.map((r) => r.mips);
   const print = (line: string): void => void process.stdout.write(`${line}\n`);
   print(`start-up to the first guest instruction: ${median(times).toFixed(0)} ms (median of ${RUNS} processes)`);
-  print(`interpreter, integer kernel: ${median(mips).toFixed(0)} million instructions/s (median of ${RUNS}, ${Math.min(...mips).toFixed(0)}-${Math.max(...mips).toFixed(0)}; ${(instructions / 1e6).toFixed(0)} million instructions, result ${text})`);
+  print(
+    `interpreter, integer kernel: ${median(mips).toFixed(0)} million instructions/s (median of ${RUNS}, ${Math.min(...mips).toFixed(0)}-${Math.max(...mips).toFixed(0)}; ${(instructions / 1e6).toFixed(0)} million instructions, result ${text})`,
+  );
 }

@@ -115,7 +115,8 @@ export class Comparators {
       if (!inScope(watch.scope, cpu.world)) continue;
       if (watch.kind !== 'access' && (watch.kind === 'write') !== write) continue;
       if (va >= watch.va + BigInt(watch.length) || va + BigInt(size) <= watch.va) continue;
-      return { watch, address: va < watch.va ? watch.va : va };
+      if (va < watch.va) return { watch, address: watch.va };
+      return { watch, address: va };
     }
     return undefined;
   }

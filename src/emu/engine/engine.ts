@@ -39,6 +39,7 @@ export class Engine {
   private readonly fast: Run;
   private readonly exact: Run;
   private hooks: EngineHooks = {};
+  private readonly step: WalkStep = { slot: -1, lo: 0, hi: 0, ps: 12 };
 
   constructor(cpu: Cpu, ram: Ram, bus: Bus, iocsr: Iocsr, uops: UopCache, map: HandlerMap) {
     this.cpu = cpu;
@@ -171,16 +172,15 @@ export class Engine {
   }
 
   /** Finishes lddir or ldpte by reading the table slot: physical in the host, through stage 2 in a guest. */
-  private readSlot(step: WalkStep): AfterValue {
-    const { cpu } = this;
-    if (!('slot' in step)) {
+  private readSlot(): AfterValue {
+    const { cpu, step } = this;
+    if (step.slot < 0) {
       cpu.setState64('value', step.lo, step.hi);
       return After.next;
     }
     let pa = step.slot % 2 ** 48;
     if (cpu.vm) {
-      const gva = { lo: pa | 0, hi: Math.floor(pa / 0x100000000) };
-      pa = translateGpa(cpu, pa, LOAD, this.word(), gva);
+      pa = translateGpa(cpu, pa, LOAD, this.word(), pa | 0, Math.floor(pa / 0x100000000));
       if (pa < 0) return After.jumped;
     }
     const host = this.ram.host(pa);
@@ -190,16 +190,21 @@ export class Engine {
     return After.next;
   }
 
+  private lddir(): AfterValue {
+    const { cpu } = this;
+    lddirStep(cpu.csr, this.step, cpu.stateI32('argA'), cpu.stateHi('argA'), cpu.stateI32('argB'));
+    return this.readSlot();
+  }
+
   private ldpte(): AfterValue {
     const { cpu } = this;
     const bank = cpu.csr;
     const odd = cpu.stateI32('argB') & 1;
-    const step = ldpteStep(bank, cpu.stateI32('argA'), cpu.stateHi('argA'), odd);
-    const after = this.readSlot(step);
+    ldpteStep(bank, this.step, cpu.stateI32('argA'), cpu.stateHi('argA'), odd);
+    const after = this.readSlot();
     if (after !== After.next) return after;
-    const ps = 'slot' in step ? bank.lo(CSR.PWCL) & 0x1f : step.ps!;
     bank.set(odd ? CSR.TLBRELO1 : CSR.TLBRELO0, cpu.stateI32('value'), cpu.stateHi('value'));
-    bank.update(CSR.TLBREHI, 0x3f, ps);
+    bank.update(CSR.TLBREHI, 0x3f, this.step.ps);
     return After.next;
   }
 
@@ -268,7 +273,7 @@ export class Engine {
       gtlbclr: lvz(leaving(tlb.tlbclr, tlb.guestTarget)),
       gtlbflush: lvz(leaving(tlb.tlbflush, tlb.guestTarget)),
       invtlb: () => tlb.invtlb(cpu, lo('va'), lo('argA'), lo('argB'), hi('argB'), this.word()),
-      lddir: () => this.readSlot(lddirStep(cpu.csr, lo('argA'), hi('argA'), lo('argB'))),
+      lddir: () => this.lddir(),
       ldpte: () => this.ldpte(),
       ertn: () => ertn(cpu),
       idle: () => {

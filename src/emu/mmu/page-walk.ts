@@ -38,32 +38,47 @@ export function slotAddress(bank: CsrBank, table: number, level: number, address
 /** The 48-bit address in a directory entry or a register value. */
 export const addressBits = (lo: number, hi: number): number => (hi & 0xffff) * 0x100000000 + (lo >>> 0);
 
-/** An instruction either has its result at once (huge entries) or must read a table slot. */
-export type WalkStep = { readonly slot: number } | { readonly lo: number; readonly hi: number; readonly ps?: number };
+/**
+ * Outcome of a walk instruction's first half: its result (`slot` < 0), or the table slot that must be read for it.
+ * One object a CPU, written anew by each step: refills allocate nothing.
+ */
+export interface WalkStep {
+  slot: number;
+  lo: number;
+  hi: number;
+  /** Page size for TLBREHI. */
+  ps: number;
+}
+
+function result(step: WalkStep, lo: number, hi: number): void {
+  step.slot = -1;
+  step.lo = lo;
+  step.hi = hi;
+}
 
 /** What `lddir rd, rj, level` does with the table address or huge entry in rj. */
-export function lddirStep(bank: CsrBank, lo: number, hi: number, level: number): WalkStep {
-  if (lo & HUGE) return lo & 0x6000 ? { lo, hi } : { lo: lo | ((level & 3) << 13), hi };
-  if (level < 1 || level > 4) return { lo, hi };
-  return { slot: slotAddress(bank, addressBits(lo, hi), level, badv(bank)) };
+export function lddirStep(bank: CsrBank, step: WalkStep, lo: number, hi: number, level: number): void {
+  if (lo & HUGE) result(step, lo & 0x6000 ? lo : lo | ((level & 3) << 13), hi);
+  else if (level < 1 || level > 4) result(step, lo, hi);
+  else step.slot = slotAddress(bank, addressBits(lo, hi), level, badv(bank));
 }
 
 /** What `ldpte rj, odd` does: the TLBRELO value of a huge entry, or the slot to read. */
-export function ldpteStep(bank: CsrBank, lo: number, hi: number, odd: number): WalkStep {
+export function ldpteStep(bank: CsrBank, step: WalkStep, lo: number, hi: number, odd: number): void {
   const ptbase = bank.lo(CSR.PWCL) & 0x1f;
+  step.ps = ptbase;
   if (!(lo & HUGE)) {
-    const slot = slotAddress(bank, addressBits(lo, hi), 0, badv(bank), true) + (odd ? 2 ** entryShift(bank) : 0);
-    return { slot };
+    step.slot = slotAddress(bank, addressBits(lo, hi), 0, badv(bank), true) + (odd ? 2 ** entryShift(bank) : 0);
+    return;
   }
   const { base, width } = levelGeometry(bank, (lo >> 13) & 3);
   // The entry maps a pair: each half is half of what the directory entry covers.
   const ps = base + width - 1;
+  step.ps = ps;
   let elo = lo & ~(HUGE | 0x6000);
   if (elo & HGLOBAL) elo = (elo & ~HGLOBAL) | (1 << 6);
-  if (!odd) return { lo: elo, hi, ps };
-  const add = 2 ** ps;
-  const sum = (elo >>> 0) + add;
-  return { lo: sum | 0, hi: hi + Math.floor(sum / 0x100000000), ps: Math.max(ps, ptbase) };
+  const sum = (elo >>> 0) + (odd ? 2 ** ps : 0);
+  result(step, sum | 0, hi + Math.floor(sum / 0x100000000));
 }
 
 /** The address a refill handler works on. */

@@ -9,31 +9,43 @@ import { deliver } from '../cpu/exceptions.ts';
 import { After, type AfterValue } from '../isa/helpers.ts';
 import { ELO, MTLB_SIZE, STLB_SETS, STLB_SIZE, STLB_WAYS, shr, TLB_SIZE, Tlb } from './tlb.ts';
 
-/** Which entries an instruction works on: the array, the GID, the CSR bank with the operands. */
+/**
+ * Which entries an instruction works on: the array, the GID, the CSR bank with the operands. The object is reused by
+ * the next TLB instruction of the process.
+ */
 export interface Target {
-  readonly tlb: Tlb;
-  readonly guestType: boolean;
-  readonly gid: number;
-  readonly bank: CsrBank;
+  tlb: Tlb;
+  guestType: boolean;
+  gid: number;
+  bank: CsrBank;
 }
 
 const GTLBC_USETGID = 1 << 12;
 const tgid = (cpu: Cpu): number => (cpu.host.lo(CSR.GTLBC) >> 16) & 0xff;
 const usesTgid = (cpu: Cpu): boolean => (cpu.host.lo(CSR.GTLBC) & GTLBC_USETGID) !== 0;
 
+let reused: Target | undefined;
+function target(tlb: Tlb, guestType: boolean, gid: number, bank: CsrBank): Target {
+  if (!reused) return (reused = { tlb, guestType, gid, bank });
+  reused.tlb = tlb;
+  reused.guestType = guestType;
+  reused.gid = gid;
+  reused.bank = bank;
+  return reused;
+}
+
 /** Target of `tlb*` in the running world. */
 export function ownTarget(cpu: Cpu): Target {
-  if (cpu.vm) return { tlb: cpu.gtlb, guestType: true, gid: cpu.gid, bank: cpu.guest };
-  let gid = usesTgid(cpu) ? tgid(cpu) : 0;
+  if (cpu.vm) return target(cpu.gtlb, true, cpu.gid, cpu.guest);
+  if (usesTgid(cpu)) return target(cpu.htlb, false, tgid(cpu), cpu.host);
   // docs/lvz.md Q2: without USETGID a refill on behalf of a guest still belongs to that guest.
-  const inRefill = cpu.host.lo(CSR.TLBRERA) & 1 && cpu.host.lo(CSR.TLBRPRMD) & 8;
-  if (!usesTgid(cpu) && inRefill) gid = cpu.gid;
-  return { tlb: cpu.htlb, guestType: false, gid, bank: cpu.host };
+  const forGuest = cpu.host.lo(CSR.TLBRERA) & 1 && cpu.host.lo(CSR.TLBRPRMD) & 8;
+  return target(cpu.htlb, false, forGuest ? cpu.gid : 0, cpu.host);
 }
 
 /** Target of `gtlb*`. */
 export function guestTarget(cpu: Cpu): Target {
-  return { tlb: cpu.gtlb, guestType: true, gid: usesTgid(cpu) ? tgid(cpu) : cpu.gid, bank: cpu.guest };
+  return target(cpu.gtlb, true, usesTgid(cpu) ? tgid(cpu) : cpu.gid, cpu.guest);
 }
 
 /** Drops the translations that running code may have derived from entry `i`. */

@@ -92,33 +92,33 @@ export function stage2(cpu: Cpu, gpa: number, access: AccessType): number | Faul
  * @returns the physical address, or −1 after an exception (STATE.pc is the vector)
  */
 export function translate(cpu: Cpu, vaLo: number, vaHi: number, access: AccessType, badi: number): number {
-  const badv = { lo: vaLo, hi: vaHi };
   if (!cpu.vm) {
     const pa = stage1(cpu.host, cpu.htlb, 0, vaLo, vaHi, access);
     if (typeof pa === 'number') return pa;
-    deliver(cpu, pa.exception, { badv, badi });
+    deliver(cpu, pa.exception, { badv: { lo: vaLo, hi: vaHi }, badi });
     return -1;
   }
   const gpa = stage1(cpu.guest, cpu.gtlb, cpu.gid, vaLo, vaHi, access);
   if (typeof gpa !== 'number') {
-    deliver(cpu, gpa.exception, { badv, badi });
+    deliver(cpu, gpa.exception, { badv: { lo: vaLo, hi: vaHi }, badi });
     return -1;
   }
-  return translateGpa(cpu, gpa, access, badi, badv);
+  return translateGpa(cpu, gpa, access, badi, vaLo, vaHi);
 }
 
-/** Stage 2 for the running guest, with delivery. `gva`: the guest virtual address behind it, for reports. */
+/** Stage 2 for the running guest, with delivery. `gvaLo`, `gvaHi`: the guest virtual address behind it, for reports. */
 export function translateGpa(
   cpu: Cpu,
   gpa: number,
   access: AccessType,
   badi: number,
-  gva: { lo: number; hi: number },
+  gvaLo: number,
+  gvaHi: number,
 ): number {
   cpu.lastGpa = gpa;
   const pa = stage2(cpu, gpa, access);
   if (typeof pa === 'number') return pa;
   const badv = { lo: gpa | 0, hi: Math.floor(gpa / 0x100000000) };
-  deliver(cpu, pa.exception, { badv, badi: access === FETCH ? 0 : badi, root: true, gva });
+  deliver(cpu, pa.exception, { badv, badi: access === FETCH ? 0 : badi, root: true, gva: { lo: gvaLo, hi: gvaHi } });
   return -1;
 }

@@ -1,0 +1,77 @@
+/** The command line (docs/cli.md). */
+import { Command, CommanderError } from 'commander';
+import { explainCode } from '../emu/debug/decode-number.ts';
+import { debug } from './debug.ts';
+import { demo } from './demo.ts';
+import { EXIT, UsageError } from './errors.ts';
+import { declareMachineOptions, type MachineCli } from './options.ts';
+import { run } from './run.ts';
+import { VERSION } from './version.ts';
+
+const program = new Command('loongscope')
+  .description('A LoongArch64 full-system emulator with LVZ, for debugging hypervisors with gdb')
+  .version(VERSION)
+  .exitOverride()
+  .configureOutput({ outputError: () => {} })
+  .showHelpAfterError(false);
+
+let code: number = EXIT.ok;
+
+declareMachineOptions(program.command('run').description('boot a machine; its console is the terminal'))
+  .addHelpText('after', '\nExample:\n  loongscope run --guest hello\n  loongscope run --gdb 1234 --wait kernel.elf')
+  .action(async (image: string | undefined, cli: MachineCli) => {
+    code = await run(image, cli);
+  });
+
+declareMachineOptions(program.command('debug').description('boot a machine and start gdb on it, symbols loaded'))
+  .addHelpText('after', '\nExample:\n  loongscope debug --guest crash')
+  .action(async (image: string | undefined, cli: MachineCli) => {
+    code = await debug(image, cli);
+  });
+
+program
+  .command('demo')
+  .description('the guided tour: a real gdb steps through the world switch')
+  .addHelpText('after', '\nExample:\n  loongscope demo')
+  .action(async () => {
+    code = await demo();
+  });
+
+program
+  .command('explain')
+  .description('what a number means: ESTAT, instruction word, CSR, TLB or page-table entry')
+  .argument('<code...>', 'NAME, NAME=VALUE, insn=WORD, pte=VALUE, or a number')
+  .addHelpText('after', '\nExample:\n  loongscope explain estat=0x160000 0x06483800 gstat crmd=0xb0')
+  .action((codes: string[]) => {
+    try {
+      process.stdout.write(`${codes.map((c) => explainCode(c).join('\n')).join('\n')}\n`);
+    } catch (error) {
+      throw new UsageError(error instanceof Error ? error.message : String(error));
+    }
+  });
+
+for (const later of ['trace', 'qemu', 'bench'])
+  program
+    .command(later, { hidden: true })
+    .allowUnknownOption()
+    .argument('[args...]')
+    .action(() => {
+      throw new UsageError(`'${later}' is not available in this version: see loongscope --help`);
+    });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // Help and version are no errors.
+    if (error.exitCode === 0) code = EXIT.ok;
+    else {
+      process.stderr.write(`loongscope: ${error.message.replace(/^error: /, '')}: see loongscope --help\n`);
+      code = EXIT.usage;
+    }
+  } else if (error instanceof UsageError) {
+    process.stderr.write(`loongscope: ${error.message}\n`);
+    code = EXIT.usage;
+  } else throw error;
+}
+process.exitCode = code;
