@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
+import { PAGES } from '../scripts/generate-docs.ts';
 import { PROJECT_ROOT } from '../src/cli/paths.ts';
 
 /** Folders that each floor may not import from. */
@@ -27,6 +28,11 @@ describe('architecture', () => {
           if (file.startsWith(`${from}/`) && to.test(m[1]!)) wrong.push(`${file}: ${m[1]}`);
     }
     expect(wrong).toEqual([]);
+  });
+
+  test('generated documents are current', () => {
+    for (const [name, page] of Object.entries(PAGES))
+      expect(readFileSync(join(PROJECT_ROOT, 'docs', name), 'utf8'), `docs/${name}: run node scripts/generate-docs.ts`).toBe(page());
   });
 
   test('no host name of a registry and no path of one machine', async () => {

@@ -1,0 +1,70 @@
+/** Writes docs/csr.md and docs/isa.md from the tables. `--check` only compares. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CSRS } from '../src/emu/cpu/csr-table.ts';
+import { EXCEPTIONS } from '../src/emu/cpu/exception-table.ts';
+import { ROWS } from '../src/emu/isa/table/index.ts';
+
+const DOCS = fileURLToPath(new URL('../docs/', import.meta.url));
+const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
+
+function csrPage(): string {
+  const rows = CSRS.map((r) => {
+    const fields = r.fields.map((f) => `${f.name} ${f.width === 1 ? f.lo : `${f.lo + f.width - 1}:${f.lo}`}${f.access === 'rw' ? '' : ` (${f.access})`}`);
+    return `| ${hex(r.num)} | ${r.name} | ${r.text} | ${fields.join(', ')} | ${hex(r.reset)} | ${r.guest === 'own' ? 'own copy' : 'GSPR exit'} |`;
+  });
+  const exceptions = EXCEPTIONS.map((e) => `| ${hex(e.ecode)} | ${e.esub} | ${e.name} | ${e.text} |`);
+  return [
+    '# CSRs and exceptions',
+    '',
+    'Generated from `src/emu/cpu/csr-table.ts` and `src/emu/cpu/exception-table.ts` by `scripts/generate-docs.ts`.',
+    'Field access: none given is read/write; `hw` is set by hardware (a host may restore it with `gcsrwr`), `ro` a constant,',
+    '`w1` acts when 1 is written. A number that is not listed reads 0 and ignores writes; in a guest the ranges 0xc0–0x109,',
+    '0x200–0x23f, 0x300–0x3ff and 0x500–0x502 exit with GSPR.',
+    '',
+    '| number | name | meaning | fields | reset | in a guest |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...rows,
+    '',
+    '## Exceptions',
+    '',
+    '| Ecode | EsubCode | name | meaning |',
+    '| --- | --- | --- | --- |',
+    ...exceptions,
+    '',
+  ].join('\n');
+}
+
+function isaPage(): string {
+  const rows = ROWS.map((r) => {
+    const operands = r.operands.join(', ');
+    return `| ${r.name} | ${operands} | \`${r.pattern}\` | ${r.ext} | ${r.priv ? 'PLV0' : 'any'} | ${r.guest} |`;
+  });
+  return [
+    '# Instructions',
+    '',
+    `Generated from \`src/emu/isa/table/\` by \`scripts/generate-docs.ts\`: ${ROWS.length} instructions. Every row is checked against`,
+    'llvm-mc and llvm-objdump 19 in both directions (`test/isa/llvm.test.ts`). Floating point, LSX, LASX and LBT are not in',
+    'this version; CPUCFG says so, and their words raise INE.',
+    '',
+    '| instruction | operands | encoding, bit 31 first | group | privilege | in a guest |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+/** Pages by file name. */
+export const PAGES: Readonly<Record<string, () => string>> = { 'csr.md': csrPage, 'isa.md': isaPage };
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const [name, page] of Object.entries(PAGES)) {
+    const path = join(DOCS, name);
+    if (process.argv[2] !== '--check') writeFileSync(path, page());
+    else if (readFileSync(path, 'utf8') !== page()) {
+      process.stderr.write(`docs/${name} is not current: run node scripts/generate-docs.ts\n`);
+      process.exitCode = 1;
+    }
+  }
+}
