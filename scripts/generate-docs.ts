@@ -11,7 +11,10 @@ const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 
 function csrPage(): string {
   const rows = CSRS.map((r) => {
-    const fields = r.fields.map((f) => `${f.name} ${f.width === 1 ? f.lo : `${f.lo + f.width - 1}:${f.lo}`}${f.access === 'rw' ? '' : ` (${f.access})`}`);
+    const fields = r.fields.map(
+      (f) =>
+        `${f.name} ${f.width === 1 ? f.lo : `${f.lo + f.width - 1}:${f.lo}`}${f.access === 'rw' ? '' : ` (${f.access})`}`,
+    );
     return `| ${hex(r.num)} | ${r.name} | ${r.text} | ${fields.join(', ')} | ${hex(r.reset)} | ${r.guest === 'own' ? 'own copy' : 'GSPR exit'} |`;
   });
   const exceptions = EXCEPTIONS.map((e) => `| ${hex(e.ecode)} | ${e.esub} | ${e.name} | ${e.text} |`);

@@ -61,7 +61,8 @@ if (process.argv[2] === 'start-up') {
   const times: number[] = [];
   // The program runs with Node's compile cache (src/cli/main.ts); the first process fills it and is not counted.
   const env = { NODE_COMPILE_CACHE: join(PROJECT_ROOT, 'build', 'compile-cache') };
-  for (let n = 0; n <= RUNS; n++) times.push(Number((await execa(process.execPath, [self, 'start-up'], { env })).stdout));
+  for (let n = 0; n <= RUNS; n++)
+    times.push(Number((await execa(process.execPath, [self, 'start-up'], { env })).stdout));
   times.shift();
   const runs = Array.from({ length: RUNS }, integer);
   const { instructions, text } = runs[0]!;

@@ -32,7 +32,10 @@ describe('architecture', () => {
 
   test('generated documents are current', () => {
     for (const [name, page] of Object.entries(PAGES))
-      expect(readFileSync(join(PROJECT_ROOT, 'docs', name), 'utf8'), `docs/${name}: run node scripts/generate-docs.ts`).toBe(page());
+      expect(
+        readFileSync(join(PROJECT_ROOT, 'docs', name), 'utf8'),
+        `docs/${name}: run node scripts/generate-docs.ts`,
+      ).toBe(page());
   });
 
   test('no host name of a registry and no path of one machine', async () => {
