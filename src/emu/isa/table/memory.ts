@@ -22,7 +22,7 @@ const storeX = (access: Access, code: string): Row =>
 
 /** The four widths of one bound-checked family: the access happens at rj when `fails(rj, rk)` is false. */
 function checked(family: 'ldgt' | 'ldle' | 'stgt' | 'stle', first: number): Row[] {
-  const fails = family.endsWith('gt') ? $.leS : $.gtS;
+  const fails = family.endsWith('gt') ? $.leU : $.gtU;
   return (['b', 'h', 'w', 'd'] as const).map((access, i) =>
     row(`${family}.${access}`, `${(first + i).toString(2).padStart(17, '0')} rk rj rd`, 'rd, rj, rk', {}, (s) => {
       s.if(fails(s.rj, s.rk), () => s.raise('BCE', s.rj));
