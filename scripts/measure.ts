@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { boot } from '../src/cli/boot.ts';
+import { DEFAULT_MACHINE } from '../src/cli/options.ts';
 import { PROJECT_ROOT } from '../src/cli/paths.ts';
 import { parseElf } from '../src/emu/board/elf.ts';
 import { Machine } from '../src/emu/board/machine.ts';
@@ -18,14 +19,7 @@ const median = (values: number[]): number => values.sort((a, b) => a - b)[values
 
 /** Milliseconds from the start of this process to the first instruction of the hello guest. */
 function startUp(): number {
-  const options = {
-    memory: 256 << 20,
-    smp: 1,
-    cpu: { model: 'max', lvz: true },
-    serial: { kind: 'null' },
-    seed: 1,
-  } as const;
-  const { machine } = boot(undefined, options, () => {});
+  const { machine } = boot(undefined, DEFAULT_MACHINE, () => {});
   const cpu = machine.cpus[0]!;
   let first = 0;
   cpu.observer = {

@@ -5,7 +5,7 @@ import { Machine } from '../emu/board/machine.ts';
 import { LOW_SIZE } from '../emu/board/ram.ts';
 import type { Symbolizer, SymbolLookup } from '../emu/debug/explain.ts';
 import { UsageError } from './errors.ts';
-import type { GuestSpec, MachineCli } from './options.ts';
+import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
 
 const ALIGN = 0x10000;
@@ -83,8 +83,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
   const file = own ?? HYPERVISOR;
   if (own === undefined && !existsSync(file))
     throw new UsageError('the reference hypervisor is not built: run ./scripts/build-guests');
-  const specs =
-    own === undefined ? (cli.guest ?? [{ file: 'hello', name: 'hello', memory: 16 * 2 ** 20, append: '' }]) : [];
+  const specs = own === undefined ? (cli.guest ?? [parseGuest('hello')]) : [];
   const guestFiles = specs.map(guestFile);
   try {
     const bytes = readFile(file);

@@ -5,7 +5,7 @@ import { join, relative } from 'node:path';
 import { execa } from 'execa';
 import { findGdb } from './debug.ts';
 import { EXIT } from './errors.ts';
-import type { MachineCli } from './options.ts';
+import { DEFAULT_MACHINE, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR, PROJECT_ROOT } from './paths.ts';
 import { start } from './run.ts';
 import { Screen } from './screen.ts';
@@ -68,14 +68,11 @@ export interface TourResult {
 /** Runs one tour. `show`: print it while checking. */
 export async function runTour(tour: Tour, gdb: string, number: number, show: boolean): Promise<TourResult> {
   const cli: MachineCli = {
-    guest: [{ file: tour.guest, name: tour.guest, memory: 16 * 2 ** 20, append: '' }],
-    memory: 256 * 2 ** 20,
-    smp: 1,
-    cpu: { model: 'max', lvz: true },
+    ...DEFAULT_MACHINE,
+    guest: [parseGuest(tour.guest)],
     serial: { kind: 'null' },
     gdb: { host: '127.0.0.1', port: 0 },
     wait: true,
-    seed: 1,
     quiet: true,
     timeout: GDB_TIMEOUT / 1000,
   };

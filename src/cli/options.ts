@@ -195,6 +195,15 @@ export interface MachineCli {
   readonly quiet?: boolean;
 }
 
+/** A machine with every option at its default, for programs that start one without a command line. */
+export const DEFAULT_MACHINE: MachineCli = {
+  memory: 256 * MIB,
+  smp: 1,
+  cpu: { model: 'max', lvz: true },
+  serial: { kind: 'stdio' },
+  seed: 1,
+};
+
 /** Declares the options on a command. Values are checked here; every error says what to do. */
 export function declareMachineOptions(command: Command): Command {
   command
@@ -206,7 +215,7 @@ export function declareMachineOptions(command: Command): Command {
       'guest for the reference hypervisor: FILE[,name=N][,memory=SIZE][,append=S]; repeatable',
       collect(parseGuest),
     )
-    .option('--memory <size>', 'RAM, such as 128M or 1G', parseMemory, 256 * MIB)
+    .option('--memory <size>', 'RAM, such as 128M or 1G', parseMemory, DEFAULT_MACHINE.memory)
     .option('--smp <n>', 'physical CPUs', (t) => parseInteger(t, '--smp', 1, MAX_CPUS), 1)
     .option('--cpu <model>', 'max or la464, with features: max,lvz=off', parseCpu, { model: 'max', lvz: true })
     .option('--serial <backend>', 'stdio, null or file:F', parseSerial, { kind: 'stdio' as const })

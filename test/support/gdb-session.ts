@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { findGdb } from '../../src/cli/debug.ts';
-import type { GuestDoor, GuestSpec, MachineCli } from '../../src/cli/options.ts';
+import { DEFAULT_MACHINE, type GuestDoor, type GuestSpec, type MachineCli } from '../../src/cli/options.ts';
 import { HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { type Running, start } from '../../src/cli/run.ts';
 
@@ -16,14 +16,11 @@ export const guestSpec = (name: string, alias = name, append = ''): GuestSpec =>
 });
 
 export const machineCli = (guests: readonly GuestSpec[], more: Partial<MachineCli> = {}): MachineCli => ({
+  ...DEFAULT_MACHINE,
   guest: [...guests],
-  memory: 256 << 20,
-  smp: 1,
-  cpu: { model: 'max', lvz: true },
   serial: { kind: 'null' },
   gdb: { host: '127.0.0.1', port: 0 },
   wait: true,
-  seed: 1,
   timeout: 60,
   quiet: true,
   ...more,

@@ -99,7 +99,7 @@ class Build {
     this.enterPage();
     this.next = e.loop();
     if (this.exact) {
-      e.get(P).get(X).op(0x4f /* i32.ge_u */);
+      e.get(P).get(X).op(Op.i32GeU);
       this.leaveIf(LEFT_BY_BUDGET);
     }
     const handlers: ((() => void) | undefined)[] = [
@@ -118,7 +118,7 @@ class Build {
     });
     e.end(this.next);
     e.end(this.far);
-    e.op(0x00 /* unreachable */);
+    e.op(Op.unreachable);
     e.end(this.exit);
     this.epilogue();
     e.op(Op.end);
@@ -134,7 +134,7 @@ class Build {
   private enterPage(): void {
     const { e } = this;
     // A spent budget leaves here, before the next instruction's fetch can fault.
-    e.get(REM).i32(0).op(0x4c /* le_s */);
+    e.get(REM).i32(0).op(Op.i32LeS);
     const spent = e.if();
     e.i32(0)
       .get(TARGET)
@@ -146,16 +146,16 @@ class Build {
     e.end(spent);
     e.get(TARGET)
       .i64(12n)
-      .op(0x88, 0xa7)
+      .op(Op.i64ShrU, Op.i32WrapI64)
       .i32(FETCH_ENTRIES - 1)
-      .op(0x71)
+      .op(Op.i32And)
       .i32(4)
-      .op(0x74)
+      .op(Op.i32Shl)
       .get(FETCH_TLB)
-      .op(0x6a)
+      .op(Op.i32Add)
       .set(ENTRY);
     // Bits 1:0 stay in the comparison: a misaligned target never matches and is looked at by the slow path.
-    e.get(ENTRY).mem(Op.i64Load, 0).get(TARGET).i64(~0xffcn).op(0x83).op(0x52 /* i64.ne */);
+    e.get(ENTRY).mem(Op.i64Load, 0).get(TARGET).i64(~0xffcn).op(Op.i64And).op(Op.i64Ne);
     const miss = e.if();
     e.i32(0)
       .get(TARGET)
@@ -169,13 +169,13 @@ class Build {
     e.end(stop);
     e.end(miss);
     e.get(ENTRY).mem(Op.i32Load, 8).set(P);
-    e.get(TARGET).i64(~0xfffn).op(0x83).get(P).i32(1).op(0x76, 0xad).op(0x7d).set(PC_OFF);
-    e.get(P).get(TARGET).op(0xa7).i32(0xffc).op(0x71).i32(1).op(0x74).op(0x6a).set(P);
-    e.get(P).get(REM).i32(3).op(0x74).op(0x6a).set(X);
+    e.get(TARGET).i64(~0xfffn).op(Op.i64And).get(P).i32(1).op(Op.i32ShrU, Op.i64ExtendI32U).op(Op.i64Sub).set(PC_OFF);
+    e.get(P).get(TARGET).op(Op.i32WrapI64).i32(0xffc).op(Op.i32And).i32(1).op(Op.i32Shl).op(Op.i32Add).set(P);
+    e.get(P).get(REM).i32(3).op(Op.i32Shl).op(Op.i32Add).set(X);
     if (!this.exact) {
       e.get(REM)
         .i32(UOPS_PER_PAGE + 1)
-        .op(0x48 /* lt_s */);
+        .op(Op.i32LtS);
       this.leaveIf(LEFT_BY_BUDGET);
     }
   }
@@ -183,19 +183,19 @@ class Build {
   /** Stores what the outside needs to know; R tells how far the current instruction got. */
   private epilogue(): void {
     const { e } = this;
-    const executed = (): void => void e.get(R).i32(2).op(0x46).get(R).i32(3).op(0x46).op(0x72);
+    const executed = (): void => void e.get(R).i32(2).op(Op.i32Eq).get(R).i32(3).op(Op.i32Eq).op(Op.i32Or);
     executed();
     const bump = e.if();
-    e.get(P).i32(UOP_BYTES).op(0x6a).set(P);
+    e.get(P).i32(UOP_BYTES).op(Op.i32Add).set(P);
     e.end(bump);
     e.i32(0)
       .get(X)
       .get(P)
-      .op(0x6b)
+      .op(Op.i32Sub)
       .i32(3)
-      .op(0x75)
+      .op(Op.i32ShrS)
       .mem(Op.i32Store, this.base + STATE.left);
-    e.get(R).i32(3).op(0x47);
+    e.get(R).i32(3).op(Op.i32Ne);
     const keep = e.if();
     e.i32(0);
     this.pcOf(0);
@@ -207,8 +207,8 @@ class Build {
   /** Pushes the address of the instruction at P, plus `bytes`. */
   private pcOf(bytes: number): void {
     const { e } = this;
-    e.get(PC_OFF).get(P).i32(1).op(0x76, 0xad).op(0x7c);
-    if (bytes) e.i64(BigInt(bytes)).op(0x7c);
+    e.get(PC_OFF).get(P).i32(1).op(Op.i32ShrU, Op.i64ExtendI32U).op(Op.i64Add);
+    if (bytes) e.i64(BigInt(bytes)).op(Op.i64Add);
   }
 
   /** Leaves with `reason` when the i32 on the stack is not 0. */
@@ -220,15 +220,15 @@ class Build {
   }
 
   private advance(): void {
-    this.e.get(P).i32(UOP_BYTES).op(0x6a).set(P).br(this.next);
+    this.e.get(P).i32(UOP_BYTES).op(Op.i32Add).set(P).br(this.next);
   }
 
   /** Goes to the address in TARGET; `done` tells whether the instruction at P counts as executed. */
   private goFar(done: boolean): void {
     const { e } = this;
-    e.get(X).get(P).op(0x6b);
-    if (done) e.i32(UOP_BYTES).op(0x6b);
-    e.i32(3).op(0x75).set(REM).br(this.far);
+    e.get(X).get(P).op(Op.i32Sub);
+    if (done) e.i32(UOP_BYTES).op(Op.i32Sub);
+    e.i32(3).op(Op.i32ShrS).set(REM).br(this.far);
   }
 
   private pseudo(name: Pseudo): void {
@@ -248,7 +248,7 @@ class Build {
         return;
       case 'ine':
         this.raise('INE');
-        e.op(0x00);
+        e.op(Op.unreachable);
         return;
       case 'nop':
         this.advance();
@@ -274,9 +274,9 @@ class Build {
     e.i32(0)
       .get(X)
       .get(P)
-      .op(0x6b)
+      .op(Op.i32Sub)
       .i32(3)
-      .op(0x75)
+      .op(Op.i32ShrS)
       .mem(Op.i32Store, this.base + STATE.left);
   }
 
@@ -286,7 +286,7 @@ class Build {
       e.i32(0)
         .mem(Op.i32Load, this.base + STATE.mode)
         .i32(mask)
-        .op(0x71);
+        .op(Op.i32And);
       const yes = e.if();
       then();
       e.end(yes);
@@ -396,18 +396,18 @@ class Build {
     }
     if (v.far) {
       this.pcOf(0);
-      e.get(P).mem(Op.i64Load32S, 4).op(0x7c).set(TARGET);
+      e.get(P).mem(Op.i64Load32S, 4).op(Op.i64Add).set(TARGET);
       this.goFar(true);
     } else {
       // x moves with p, so that (x − p) / 8 drops by the one instruction executed.
-      e.get(X).get(P).mem(Op.i32Load, 4).op(0x6a).i32(UOP_BYTES).op(0x6b).set(X);
-      e.get(P).get(P).mem(Op.i32Load, 4).op(0x6a).set(P);
+      e.get(X).get(P).mem(Op.i32Load, 4).op(Op.i32Add).i32(UOP_BYTES).op(Op.i32Sub).set(X);
+      e.get(P).get(P).mem(Op.i32Load, 4).op(Op.i32Add).set(P);
       if (!this.exact) {
         e.get(X)
           .get(P)
-          .op(0x6b)
+          .op(Op.i32Sub)
           .i32((UOPS_PER_PAGE + 1) * UOP_BYTES)
-          .op(0x48);
+          .op(Op.i32LtS);
         this.leaveIf(LEFT_BY_BUDGET);
       }
       e.br(this.next);
@@ -417,33 +417,43 @@ class Build {
     return true;
   }
 
-  /** Puts the address of the software TLB entry for VA into ENTRY. */
+  /** Puts the address of the software TLB entry for VA into ENTRY and pushes its tag. */
   private tlbEntry(write: boolean): void {
     const { e } = this;
-    e.get(VA)
-      .i64(12n)
-      .op(0x88, 0xa7)
-      .i32(TLB_ENTRIES - 1)
-      .op(0x71)
+    e.get(VA).i64(12n).op(Op.i64ShrU, Op.i32WrapI64);
+    e.i32(TLB_ENTRIES - 1)
+      .op(Op.i32And)
       .i32(4)
-      .op(0x74);
+      .op(Op.i32Shl);
     e.get(write ? WRITE_TLB : READ_TLB)
-      .op(0x6a)
+      .op(Op.i32Add)
       .tee(ENTRY);
     e.mem(Op.i64Load, 0);
   }
 
+  /**
+   * Opens an `if` that holds when the access of `size` bytes at VA lies in a page that the software TLB knows; inside,
+   * `place` pushes where it is in linear memory. The last byte's page is compared, so a crossing access never matches.
+   */
+  private ifMapped(write: boolean, size: number): Label {
+    const { e } = this;
+    this.tlbEntry(write);
+    e.get(VA);
+    if (size > 1) e.i64(BigInt(size - 1)).op(Op.i64Add);
+    e.i64(~0xfffn).op(Op.i64And, Op.i64Eq);
+    return e.if();
+  }
+
+  private place(): void {
+    this.e.get(VA).op(Op.i32WrapI64).get(ENTRY).mem(Op.i32Load, 8).op(Op.i32Add);
+  }
+
   private load(s: Extract<Stmt, { s: 'load' }>): void {
     const { e } = this;
-    const { size } = ACCESS[s.access];
     this.node(s.address);
     e.set(VA);
-    this.tlbEntry(false);
-    e.get(VA);
-    if (size > 1) e.i64(BigInt(size - 1)).op(0x7c);
-    e.i64(~0xfffn).op(0x83).op(0x51);
-    const hit = e.if();
-    e.get(VA).op(0xa7).get(ENTRY).mem(Op.i32Load, 8).op(0x6a);
+    const hit = this.ifMapped(false, ACCESS[s.access].size);
+    this.place();
     e.mem(LOAD[s.access], 0).set(this.local(s.id, 'i64'));
     e.else();
     this.slow('loadSlow', accessCode(s.access));
@@ -458,12 +468,8 @@ class Build {
     const { size } = ACCESS[s.access];
     this.node(s.address);
     e.set(VA);
-    this.tlbEntry(true);
-    e.get(VA);
-    if (size > 1) e.i64(BigInt(size - 1)).op(0x7c);
-    e.i64(~0xfffn).op(0x83).op(0x51);
-    const hit = e.if();
-    e.get(VA).op(0xa7).get(ENTRY).mem(Op.i32Load, 8).op(0x6a);
+    const hit = this.ifMapped(true, size);
+    this.place();
     this.node(s.value);
     e.mem(STORE[size]!, 0);
     e.else();
@@ -482,10 +488,10 @@ class Build {
     // The low bits stay in: a misaligned address never matches, and the slow path raises ALE.
     e.get(VA)
       .i64(~0xfffn | BigInt(s.size - 1))
-      .op(0x83)
-      .op(0x51);
+      .op(Op.i64And)
+      .op(Op.i64Eq);
     const hit = e.if();
-    e.get(VA).op(0xa7).get(ENTRY).mem(Op.i32Load, 8).op(0x6a).set(this.local(s.id, 'i32'));
+    e.get(VA).op(Op.i32WrapI64).get(ENTRY).mem(Op.i32Load, 8).op(Op.i32Add).set(this.local(s.id, 'i32'));
     e.else();
     this.slow('hostSlow', s.size | (s.write ? HOST_WRITE : 0));
     e.i32(0)
@@ -517,7 +523,7 @@ class Build {
     this.sync();
     e.i32(s.code).call(helperIndex(s.helper)).tee(AFTER);
     // `leave` (2) lets the instruction finish its register writes first.
-    e.i32(1).op(0x71);
+    e.i32(1).op(Op.i32And);
     const stop = e.if();
     e.get(AFTER).set(R).br(this.exit);
     e.end(stop);

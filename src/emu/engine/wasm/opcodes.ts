@@ -1,5 +1,6 @@
 /** WebAssembly opcode bytes that the back ends emit (WebAssembly Core Specification 2.0, section 5.4). */
 export const Op = {
+  unreachable: 0x00,
   block: 0x02,
   loop: 0x03,
   if: 0x04,
@@ -34,6 +35,26 @@ export const Op = {
   i64Store32: 0x3e,
   i32Const: 0x41,
   i64Const: 0x42,
+  i32Eq: 0x46,
+  i32Ne: 0x47,
+  i32LtS: 0x48,
+  i32LeS: 0x4c,
+  i32GeU: 0x4f,
+  i64Eq: 0x51,
+  i64Ne: 0x52,
+  i32Add: 0x6a,
+  i32Sub: 0x6b,
+  i32And: 0x71,
+  i32Or: 0x72,
+  i32Shl: 0x74,
+  i32ShrS: 0x75,
+  i32ShrU: 0x76,
+  i64Add: 0x7c,
+  i64Sub: 0x7d,
+  i64And: 0x83,
+  i64ShrU: 0x88,
+  i32WrapI64: 0xa7,
+  i64ExtendI32U: 0xad,
 } as const;
 
 /** Value type bytes. */
