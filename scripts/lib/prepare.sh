@@ -157,9 +157,10 @@ ensure_gdb() {
 # debian_uri: the first URI of the machine's own Debian sources (both file formats).
 debian_uri() {
   local uri
-  uri=$(sed -n 's/^URIs:[[:space:]]*\([^[:space:]]*\).*/\1/p' /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1)
-  [ -n "$uri" ] || uri=$(sed -n 's/^deb[[:space:]]\+\(\[[^]]*\][[:space:]]*\)\?\([^[:space:]]*\).*/\2/p' \
-    /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | head -n 1)
+  # A missing file is no error here: a machine has one of the two formats.
+  uri=$( (sed -n 's/^URIs:[[:space:]]*\([^[:space:]]*\).*/\1/p' /etc/apt/sources.list.d/*.sources 2>/dev/null || true) | head -n 1)
+  [ -n "$uri" ] || uri=$( (sed -n 's/^deb[[:space:]]\+\(\[[^]]*\][[:space:]]*\)\?\([^[:space:]]*\).*/\2/p' \
+    /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null || true) | head -n 1)
   printf '%s' "$uri"
 }
 
@@ -203,7 +204,8 @@ CONF
 # write_wrapper SUITE PROGRAM WRAPPER: starts PROGRAM of .tools/SUITE/root with that root's own loader and libraries.
 write_wrapper() {
   local root="$LS_TOOLS/$1/root" program=$2 wrapper=$3 loader libs
-  loader=$(find "$root/usr/lib" "$root/lib" "$root/lib64" -name 'ld-linux*.so.*' 2>/dev/null | head -n 1)
+  loader=$(find "$root" -name 'ld-linux*.so.*' -path '*lib*' -print -quit)
+  [ -n "$loader" ] || die "the unpacked $program has no dynamic loader: remove $LS_TOOLS/$1 and run again"
   libs=$(dirname "$loader")
   cat >"$wrapper" <<WRAP
 #!/bin/sh
