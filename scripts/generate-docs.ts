@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { CSRS } from '../src/emu/cpu/csr-table.ts';
 import { EXCEPTIONS } from '../src/emu/cpu/exception-table.ts';
 import { ROWS } from '../src/emu/isa/table/index.ts';
+import { traitsOf } from '../src/emu/isa/traits.ts';
 
 const DOCS = fileURLToPath(new URL('../docs/', import.meta.url));
 const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
@@ -42,7 +43,11 @@ function csrPage(): string {
 function isaPage(): string {
   const rows = ROWS.map((r) => {
     const operands = r.operands.join(', ');
-    return `| ${r.name} | ${operands} | \`${r.pattern}\` | ${r.ext} | ${r.priv ? 'PLV0' : 'any'} | ${r.guest} |`;
+    const t = traitsOf(r);
+    const flags = [t.endsBlock && 'ends block', t.mayTrap && 'may trap', t.touchesTlb && 'TLB']
+      .filter(Boolean)
+      .join(', ');
+    return `| ${r.name} | ${operands} | \`${r.pattern}\` | ${r.ext} | ${r.priv ? 'PLV0' : 'any'} | ${r.guest} | ${flags} |`;
   });
   return [
     '# Instructions',
@@ -51,8 +56,8 @@ function isaPage(): string {
     'llvm-mc and llvm-objdump 19 in both directions (`test/isa/llvm.test.ts`). Floating point, LSX, LASX and LBT are not in',
     'this version; CPUCFG says so, and their words raise INE.',
     '',
-    '| instruction | operands | encoding, bit 31 first | group | privilege | in a guest |',
-    '| --- | --- | --- | --- | --- | --- |',
+    '| instruction | operands | encoding, bit 31 first | group | privilege | in a guest | flags |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
     '',
   ].join('\n');

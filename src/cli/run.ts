@@ -131,10 +131,14 @@ export async function start(
   const output = new ConsoleOutput(serial.sink);
   const booted = boot(image, cli, output.put);
   const { machine, symbolize, lookup } = booted;
-  const control = new RunControl(machine, {
-    ...(cli.maxInstructions !== undefined && { maxInstructions: cli.maxInstructions }),
-    ...(cli.timeout !== undefined && { timeoutSeconds: cli.timeout }),
-  });
+  const control = new RunControl(
+    machine,
+    {
+      ...(cli.maxInstructions !== undefined && { maxInstructions: cli.maxInstructions }),
+      ...(cli.timeout !== undefined && { timeoutSeconds: cli.timeout }),
+    },
+    cli.gdb !== undefined || cli.gdbGuest !== undefined,
+  );
   const log = startLog(cli, machine, symbolize);
   if (cli.wait && !cli.gdb && !cli.gdbGuest)
     throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');

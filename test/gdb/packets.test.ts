@@ -32,7 +32,7 @@ class Client {
     const ready = this.packets.shift();
     if (ready !== undefined) return Promise.resolve(ready);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('no reply')), 5000);
+      const timer = setTimeout(() => reject(new Error('no reply')), 30_000);
       this.waiting.push((p) => {
         clearTimeout(timer);
         resolve(p);

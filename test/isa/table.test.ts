@@ -6,6 +6,7 @@ import { OPERANDS, type OperandKind, operandRange } from '../../src/emu/isa/oper
 import { encodeRow, operandValue, row } from '../../src/emu/isa/row.ts';
 import { c64, Semantics } from '../../src/emu/isa/semantics.ts';
 import { ROWS } from '../../src/emu/isa/table/index.ts';
+import { type Traits, traitsOf } from '../../src/emu/isa/traits.ts';
 
 describe('instruction table', () => {
   test('no two rows overlap', () => {
@@ -60,6 +61,36 @@ describe('instruction table', () => {
       }),
       { numRuns: 20_000 },
     );
+  });
+
+  test('traits follow from the definitions', () => {
+    const by = (f: (t: Traits) => boolean): string[] => ROWS.filter((r) => f(traitsOf(r))).map((r) => r.name);
+    expect(by((t) => t.endsBlock).sort()).toEqual(
+      [
+        'b',
+        'beq',
+        'beqz',
+        'bge',
+        'bgeu',
+        'bl',
+        'blt',
+        'bltu',
+        'bne',
+        'bnez',
+        'break',
+        'ertn',
+        'jirl',
+        'syscall',
+      ].sort(),
+    );
+    expect(by((t) => t.touchesTlb).sort()).toEqual(
+      ['gtlbclr', 'gtlbfill', 'gtlbflush', 'gtlbwr', 'invtlb', 'tlbclr', 'tlbfill', 'tlbflush', 'tlbwr'].sort(),
+    );
+    const trapping = new Set(by((t) => t.mayTrap));
+    for (const name of ['ld.d', 'amadd.w', 'csrrd', 'asrtle.d', 'rdtime.d', 'cpucfg', 'syscall'])
+      expect(trapping).toContain(name);
+    for (const name of ['add.w', 'div.d', 'crc.w.b.w', 'beq', 'bstrins.d', 'dbar'])
+      expect(trapping).not.toContain(name);
   });
 
   test('a pattern that does not fill 32 bits is refused', () => {

@@ -65,14 +65,15 @@ export class RunControl {
   private finish!: (end: End) => void;
   private deadline = Number.POSITIVE_INFINITY;
 
-  constructor(machine: Machine, limits: Limits = {}) {
+  /** @param observed false when no debugger can come: then VM exits need not be recorded for one */
+  constructor(machine: Machine, limits: Limits = {}, observed = true) {
     this.machine = machine;
     this.limits = limits;
     this.comparators = new Comparators(machine);
     this.finished = new Promise((resolve) => {
       this.finish = resolve;
     });
-    for (const cpu of machine.cpus) {
+    for (const cpu of observed ? machine.cpus : []) {
       cpu.observer = {
         beforeExit: (c) => this.snapshots.exit(c),
         entered: (c) => this.entered(c),

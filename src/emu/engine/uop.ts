@@ -9,6 +9,7 @@
 import type { OperandName } from '../isa/operands.ts';
 import { operandValue, type Row } from '../isa/row.ts';
 import type { Stmt } from '../isa/semantics.ts';
+import { contains } from '../isa/traits.ts';
 
 interface Place {
   readonly offset: number;
@@ -64,9 +65,6 @@ export interface HandlerMap {
 
 const hasEffect = (body: readonly Stmt[]): boolean =>
   body.some((s) => s.s !== 'let' && s.s !== 'setRd' && s.s !== 'peek');
-const contains = (body: readonly Stmt[], kind: Stmt['s']): boolean =>
-  body.some((s) => s.s === kind || (s.s === 'if' && (contains(s.yes, kind) || contains(s.no, kind))));
-
 /** Chooses the variants each row needs and numbers them after the pseudo handlers. */
 export function planHandlers(rows: readonly Row[], bodies: ReadonlyMap<Row, readonly Stmt[]>): HandlerMap {
   const variants: Variant[] = [];

@@ -51,13 +51,16 @@ function header(text: string): { address: bigint; length: number; body: string }
   return r && { ...r, body: text.slice(colon + 1) };
 }
 
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
+  let c = n << 24;
+  for (let k = 0; k < 8; k++) c = c & 0x80000000 ? (c << 1) ^ 0x04c11db7 : c << 1;
+  return c;
+});
+
 /** gdb's CRC of `compare-sections`: polynomial 0x04c11db7, most significant bit first, start 0xffffffff. */
 export function gdbCrc(data: Uint8Array): number {
   let crc = 0xffffffff;
-  for (const b of data) {
-    crc ^= b << 24;
-    for (let k = 0; k < 8; k++) crc = crc & 0x80000000 ? (crc << 1) ^ 0x04c11db7 : crc << 1;
-  }
+  for (const b of data) crc = (crc << 8) ^ CRC_TABLE[((crc >>> 24) ^ b) & 0xff]!;
   return crc >>> 0;
 }
 
