@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, describe, expect, test } from 'vitest';
 import { HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { IDLE, tinyElf } from '../support/images.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'loongscope-cli-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -58,7 +59,7 @@ describe('loongscope run', () => {
     expect(insns.err).toMatch(/instruction limit reached/);
     expect(insns.err).toMatch(/"instructions":5000,/);
     const spin = join(dir, 'spin.elf');
-    writeFileSync(spin, spinElf());
+    writeFileSync(spin, tinyElf());
     const time = await loongscope('run', spin, '--timeout', '0.3');
     expect([time.code, time.err]).toEqual([
       124,
@@ -68,7 +69,7 @@ describe('loongscope run', () => {
 
   test('a machine that waits for nothing dies with a reason', async () => {
     const idle = join(dir, 'idle.elf');
-    writeFileSync(idle, spinElf(0x06488000));
+    writeFileSync(idle, tinyElf(IDLE));
     const { code, err } = await loongscope('run', idle, '--serial', 'null');
     expect(code).toBe(1);
     expect(err).toMatch(/the machine died: every CPU waits for an interrupt that cannot come/);
@@ -174,25 +175,3 @@ describe('loongscope explain and help', () => {
     }
   });
 });
-
-/** An ELF with one instruction at 0x200000 (`b 0` unless given) and a branch back. */
-function spinElf(word = 0x50000000): Uint8Array {
-  const bytes = new Uint8Array(64 + 56 + 8);
-  const v = new DataView(bytes.buffer);
-  bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
-  v.setUint16(16, 2, true);
-  v.setUint16(18, 258, true);
-  v.setBigUint64(24, 0x200000n, true);
-  v.setBigUint64(32, 64n, true);
-  v.setUint16(54, 56, true);
-  v.setUint16(56, 1, true);
-  v.setUint32(64, 1, true);
-  v.setBigUint64(64 + 8, 120n, true);
-  v.setBigUint64(64 + 16, 0x200000n, true);
-  v.setBigUint64(64 + 24, 0x200000n, true);
-  v.setBigUint64(64 + 32, 8n, true);
-  v.setBigUint64(64 + 40, 8n, true);
-  v.setUint32(120, word, true);
-  v.setUint32(124, 0x53ffffff, true); // b -4
-  return bytes;
-}

@@ -32,7 +32,7 @@ class Client {
     const ready = this.packets.shift();
     if (ready !== undefined) return Promise.resolve(ready);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('no reply')), 30_000);
+      const timer = setTimeout(() => reject(new Error('no reply')), 10_000);
       this.waiting.push((p) => {
         clearTimeout(timer);
         resolve(p);
@@ -277,11 +277,15 @@ describe('gdb server', () => {
     }
     const echo = (): Promise<string> => client.ask(`qRcmd,${toHex(fromLatin1('info exits'))}`);
     for (let n = 0; n < 3; n++) await echo();
+    // The other door holds the machine still: without any client it would run to its end.
+    const holder = new Client(running.doors[1] as number);
+    await holder.ask('qC');
     client.socket.destroy();
     await new Promise((r) => setTimeout(r, 50));
     const again = new Client(port());
     expect(await again.ask('qC')).toBe('QCp1.1');
     expect(sent).toBe(20_000);
     again.socket.destroy();
+    holder.socket.destroy();
   });
 });

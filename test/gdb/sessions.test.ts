@@ -1,9 +1,13 @@
 /** Sessions of a real gdb: views, stepping, breakpoints, watchpoints, catches, interruption. */
 import { describe, expect, test } from 'vitest';
+import { boot } from '../../src/cli/boot.ts';
 import { findGdb } from '../../src/cli/debug.ts';
 import { runTour } from '../../src/cli/demo.ts';
+import { DEFAULT_MACHINE } from '../../src/cli/options.ts';
 import { TOURS } from '../../src/cli/tour.ts';
+import { RunControl } from '../../src/emu/debug/run-control.ts';
 import { gdbSession, guestSpec } from '../support/gdb-session.ts';
+import { IDLE, tinyElf } from '../support/images.ts';
 
 /** A command that fails ends a batch: run it so that its message is printed instead. */
 const refused = (command: string): string =>
@@ -253,29 +257,77 @@ describe('gdb sessions', () => {
     expect(output).toMatch(/refused: .*no such guest 4/);
   });
 
-  test('Ctrl-C stops a running guest, and the machine goes on afterwards', async () => {
+  test.each([
+    ['a loop', undefined],
+    ['idle', IDLE],
+  ])('Ctrl-C stops %s within moments, and the machine can go on', async (_, word) => {
+    const sent: number[] = [];
     const { output } = await gdbSession({
-      guests: [guestSpec('two', 'a', 'a')],
-      commands: [
-        'monitor catch ertn',
-        'continue',
-        'monitor delete catch 1',
-        'continue',
-        'print $icount > 1000',
-        'monitor info worlds',
-        'detach',
-      ],
+      image: tinyElf(word),
+      commands: ['continue', 'print $pc', 'stepi', 'print $icount > 0', 'detach'],
       meanwhile: (running, interrupt) => {
-        // The guest spins in the second round: interrupt it there.
+        // Once the machine runs: gdb is then waiting for it.
         const poll = setInterval(() => {
-          if (running.booted.machine.instructions < 2_700_000) return;
+          if (running.booted.machine.instructions === 0) return;
           clearInterval(poll);
-          interrupt();
-        }, 1);
+          setTimeout(() => {
+            sent.push(Date.now());
+            interrupt();
+          }, 100);
+        }, 5);
       },
-      more: { memory: 64 << 20 },
     });
-    expect(output).toMatch(/received signal SIGINT|exited normally/);
+    expect(sent).toHaveLength(1);
+    expect(output).toMatch(/received signal SIGINT/);
+    expect(output).toMatch(/0x20000[04]/);
+    expect(output).toMatch(/\$2 = 1/);
+  });
+
+  test('two CPUs are two threads; a step of one leaves the other still', async () => {
+    const { output } = await gdbSession({
+      image: tinyElf(),
+      more: { smp: 2 },
+      commands: [
+        'info threads',
+        'set scheduler-locking on',
+        'stepi',
+        'thread 2',
+        'print $icount',
+        'info threads',
+        'monitor info worlds',
+      ],
+    });
+    expect(output).toMatch(/Thread 1\.1 "cpu0" \(host PLV0\)/);
+    expect(output).toMatch(/Thread 1\.2 "cpu1" \(host PLV0 parked\)/);
+    expect(output).toMatch(/\$1 = 0/);
+  });
+
+  test('a hundred steps through branches, calls and stores follow the emulator’s own trace', async () => {
+    const commands = [
+      'tbreak vm_load_elf',
+      'continue',
+      'python pcs=[]',
+      'python for i in range(100): gdb.execute("stepi", to_string=True); pcs.append(int(gdb.parse_and_eval("$pc")))',
+      'python print("trace:", " ".join(hex(p) for p in pcs))',
+    ];
+    const { output } = await gdbSession({ guests: [guestSpec('hello')], commands });
+    const stepped = /trace: (.*)/.exec(output)![1]!.split(' ').map(BigInt);
+    const booted = boot(undefined, { ...DEFAULT_MACHINE, guest: [guestSpec('hello')] }, () => {});
+    const { machine } = booted;
+    const cpu = machine.cpus[0]!;
+    // The breakpoint stands behind the prologue: follow the machine to its address, then a hundred instructions.
+    const start = BigInt(/Temporary breakpoint 1 at (0x[0-9a-f]+)/.exec(output)![1]!);
+    const control = new RunControl(machine);
+    control.comparators.insert({ owner: control, scope: 'any', va: start, hardware: false });
+    while (machine.run(100_000) !== 'stop');
+    machine.clearStops();
+    control.comparators.remove(() => true);
+    const own: bigint[] = [];
+    for (let n = 0; n < 100; n++) {
+      machine.step(cpu);
+      own.push(cpu.pc);
+    }
+    expect(stepped).toEqual(own);
   });
 
   test('monitor commands answer, and wrong arguments get their usage', async () => {

@@ -34,7 +34,9 @@ export interface Session {
 }
 
 export interface SessionOptions {
-  readonly guests: readonly GuestSpec[];
+  /** Guests of the reference hypervisor, or an image to boot instead. */
+  readonly guests?: readonly GuestSpec[];
+  readonly image?: Uint8Array;
   readonly doors?: readonly GuestDoor[];
   /** Which door gdb connects to: 0 is the machine, then the guests' doors. */
   readonly door?: number;
@@ -48,12 +50,14 @@ export interface SessionOptions {
 /** gdb's batch run; fails when gdb aborts or warns. */
 export async function gdbSession(options: SessionOptions): Promise<Session> {
   const bytes: number[] = [];
-  const running = await start(
-    undefined,
-    machineCli(options.guests, { ...(options.doors && { gdbGuest: [...options.doors] }), ...options.more }),
-    (b) => void bytes.push(...b),
-  );
   const folder = mkdtempSync(join(tmpdir(), 'loongscope-gdb-'));
+  const image = options.image && join(folder, 'image.elf');
+  if (image) writeFileSync(image, options.image);
+  const { guest, ...bare } = machineCli(options.guests ?? [], {
+    ...(options.doors && { gdbGuest: [...options.doors] }),
+    ...options.more,
+  });
+  const running = await start(image, image ? bare : { ...bare, guest: guest! }, (b) => void bytes.push(...b));
   try {
     const script = join(folder, 'batch.gdb');
     const lines = [
@@ -61,7 +65,7 @@ export async function gdbSession(options: SessionOptions): Promise<Session> {
       'set confirm off',
       'set width 0',
       'set style enabled off',
-      `file ${HYPERVISOR}`,
+      `file ${image ?? HYPERVISOR}`,
     ];
     lines.push(`target extended-remote 127.0.0.1:${running.doors[options.door ?? 0]}`);
     for (const s of options.symbols ?? []) lines.push(`add-symbol-file build/guests/${s}.elf`);
