@@ -1,7 +1,7 @@
 /** Sockets: one listener per view, one client at a time on each. */
 
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type { Symbolizer, SymbolLookup } from '../emu/debug/explain.ts';
@@ -47,7 +47,8 @@ export class GdbServer {
         resolve(bound !== null && typeof bound === 'object' ? bound.port : (bound ?? ''));
       };
       if ('path' in address) {
-        rmSync(address.path, { force: true });
+        // What an earlier run left behind; anything that is no socket is not ours to remove.
+        if (statSync(address.path, { throwIfNoEntry: false })?.isSocket()) rmSync(address.path);
         this.server.listen(address.path, ready);
       } else this.server.listen(address.port, address.host, ready);
     });

@@ -67,6 +67,26 @@ describe('loongscope run', () => {
     ]);
   });
 
+  test('Ctrl-C ends with 130', async () => {
+    const spin = join(dir, 'forever.elf');
+    writeFileSync(spin, tinyElf());
+    const child = execa(process.execPath, [join(PROJECT_ROOT, 'src', 'cli', 'main.ts'), 'run', spin], {
+      reject: false,
+      stdin: 'ignore',
+      timeout: 30_000,
+    });
+    setTimeout(() => child.kill('SIGINT'), 1500);
+    expect((await child).exitCode).toBe(130);
+  });
+
+  test('--gdb unix:PATH never removes a file that is no socket', async () => {
+    const file = join(dir, 'precious');
+    writeFileSync(file, 'keep me');
+    const { code, err } = await loongscope('run', '--gdb', `unix:${file}`);
+    expect([code, readFileSync(file, 'utf8')]).toEqual([2, 'keep me']);
+    expect(err).toMatch(/cannot listen for gdb \(EADDRINUSE\)/);
+  });
+
   test('a machine that waits for nothing dies with a reason', async () => {
     const idle = join(dir, 'idle.elf');
     writeFileSync(idle, tinyElf(IDLE));

@@ -4,7 +4,7 @@ import { cpucfgWords } from './cpucfg.ts';
 import { CsrBank } from './csr-bank.ts';
 import { CSR } from './csr-table.ts';
 import { EventRing } from './event-ring.ts';
-import { cpuBase, MODE_GUEST, STATE } from './layout.ts';
+import { CSR_LIMIT, cpuBase, MODE_GUEST, STATE } from './layout.ts';
 import type { LinearMemory } from './linear-memory.ts';
 import { Timer } from './timer.ts';
 
@@ -71,6 +71,8 @@ export class Cpu {
   lastGpa = 0;
   /** LL state of the world that does not run: bit, place, value low, value high. */
   readonly parkedLl = new Int32Array(4);
+  /** CSRs that software of a world has written itself: 1 at (GID, or 0 for the host) × CSR_LIMIT + number. */
+  private readonly written = new Uint8Array(256 * CSR_LIMIT);
   private random: number;
 
   constructor(index: number, mem: LinearMemory, features: CpuFeatures, seed: number) {
@@ -149,6 +151,16 @@ export class Cpu {
     if (n !== 0) this.mem.u64[(this.base + STATE.gpr + n * 8) >> 3] = BigInt.asUintN(64, value);
   }
 
+  /** Remembers that the running world has written one of its own CSRs. */
+  noteCsrWrite(num: number): void {
+    this.written[(this.vm ? this.gid : 0) * CSR_LIMIT + num] = 1;
+  }
+
+  /** Has the host (−1) or a guest ever written this CSR of its own with `csrwr` or `csrxchg`? */
+  hasWrittenCsr(world: number, num: number): boolean {
+    return this.written[Math.max(0, world) * CSR_LIMIT + num] === 1;
+  }
+
   /** A pseudo-random 32-bit number; the sequence depends on the machine's seed alone. */
   nextRandom(): number {
     let x = this.random;
@@ -196,6 +208,7 @@ export class Cpu {
     this.gtlb.reset();
     this.fast.clearAll();
     this.parkedLl.fill(0);
+    this.written.fill(0);
     this.vm = false;
     this.idle = false;
     this.lines = 0;

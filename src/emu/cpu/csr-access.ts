@@ -90,6 +90,7 @@ export function writeCsr(
 ): AfterValue {
   if (num >= CSR_LIMIT || hidden(cpu, num)) return After.next;
   cpu.observer.csrWrite?.(cpu, guest ? 'guest' : 'host', num);
+  if (!asRoot) cpu.noteCsrWrite(num);
   const bank = guest ? cpu.guest : cpu.host;
   let wmLo = (asRoot ? CSR_MASKS.rootLo : CSR_MASKS.ownLo)[num]! & maskLo;
   const wmHi = (asRoot ? CSR_MASKS.rootHi : CSR_MASKS.ownHi)[num]! & maskHi;

@@ -74,8 +74,12 @@ export function describeEvent(r: EventRecord, name: Symbolizer): string {
   return `[${r.time}] ${where}: ${what} at ${at(r.pc)}${r.hasBadv ? ` badv ${hex(r.badv)}` : ''}`;
 }
 
-/** True when the destination of an exception looks like a register that nobody ever wrote. */
-const neverSet = (vector: bigint): boolean => vector < 0x1000n;
+/** The register that an exception takes its vector from, and how much a world has done about it. */
+function vectorRegister(cpu: Cpu, r: EventRecord): { name: string; num: number; neverWritten: boolean } {
+  const refill = exceptionByCode(r.ecode, r.esub)?.name === 'TLBR';
+  const num = refill ? CSR.TLBRENTRY : CSR.EENTRY;
+  return { name: refill ? 'TLBRENTRY' : 'EENTRY', num, neverWritten: !cpu.hasWrittenCsr(r.world, num) };
+}
 
 /** A guest exception whose delivery is what failed next: the event before `back`, if its vector is where it failed. */
 function ledHere(cpu: Cpu, r: EventRecord): EventRecord | undefined {
@@ -132,23 +136,20 @@ export function explainLast(machine: Machine, cpu: Cpu, snapshots: GuestSnapshot
   const guilty = ledHere(cpu, r);
   if (guilty) {
     const g = exceptionByCode(guilty.ecode, guilty.esub);
-    const register = g?.name === 'TLBR' ? 'TLBRENTRY' : 'EENTRY';
+    const register = vectorRegister(cpu, guilty);
+    const value = ctx ? ctx.csr(register.num) : 0n;
     out.push(
       `  root cause  this address is a vector: ${worldName(guilty.world)} took ${g?.name} (${g?.text}) at ${at(guilty.world, guilty.pc)} before`,
-    );
-    const handler = ctx ? ctx.csr(register === 'EENTRY' ? CSR.EENTRY : CSR.TLBRENTRY) : 0n;
-    out.push(
-      neverSet(guilty.vector)
-        ? `              and its ${register} is ${hex(handler)}: ${register} was never written, so the exception went to address ${hex(guilty.vector)}`
-        : `              and its ${register} is ${hex(handler)}, where nothing can be fetched`,
-    );
-    out.push(
-      `  look at     where the guest sets ${register} (csrwr ${register}), before the first instruction that can raise ${g?.name}`,
+      register.neverWritten
+        ? `              and its ${register.name} is ${hex(value)}: ${register.name} was never written, so the exception went to address ${hex(guilty.vector)}`
+        : `              and its ${register.name} is ${hex(value)}, where nothing can be fetched`,
+      `  look at     where the guest sets ${register.name} (csrwr ${register.name}), before the first instruction that can raise ${g?.name}`,
     );
   } else {
-    if (r.kind === 'exception' && neverSet(r.vector))
+    const register = vectorRegister(cpu, r);
+    if (r.kind === 'exception' && register.neverWritten)
       out.push(
-        `  suspicious  the vector is ${hex(r.vector)}: ${row?.name === 'TLBR' ? 'TLBRENTRY' : 'EENTRY'} of ${worldName(r.world)} was never written`,
+        `  suspicious  ${worldName(r.world)} never wrote its ${register.name}: the vector ${hex(r.vector)} is what it had before`,
       );
     const advice = (r.kind === 'exit' ? EXIT_ADVICE : FAULT_ADVICE)[row?.name ?? ''];
     if (advice) out.push(`  look at     ${advice}`);
