@@ -269,7 +269,7 @@ export class Session implements Client {
       this.running = true;
       return;
     }
-    if (stop.kind === 'catch') this.output(`[lvz] catch ${stop.caught.id}: ${stop.text}\n`);
+    if (stop.kind === 'catch' && !stop.caught.syscall) this.output(`[lvz] catch ${stop.caught.id}: ${stop.text}\n`);
     const reply = this.stopReply(stop, stepThread);
     const alone = this.resumedAlone ? this.resumed : undefined;
     const other = alone !== undefined && (alone.pid !== this.current.pid || alone.tid !== this.current.tid);
@@ -311,8 +311,12 @@ export class Session implements Client {
         const key = { write: 'watch', read: 'rwatch', access: 'awatch' }[watch.kind];
         return this.threadReply(SIGNAL.trap, `${key}:${address.toString(16)};`, this.threadFor(stop.cpu, watch.scope));
       }
-      case 'catch':
-        return this.threadReply(SIGNAL.none, '', this.threadOn(stop.cpu));
+      case 'catch': {
+        const { syscall, world } = stop.caught;
+        if (syscall?.owner !== this) return this.threadReply(SIGNAL.none, '', this.threadOn(stop.cpu));
+        const pair = `syscall_entry:${syscall.number.toString(16)};`;
+        return this.threadReply(SIGNAL.trap, pair, this.threadFor(stop.cpu, world === 'any' ? 'any' : world));
+      }
     }
   }
 

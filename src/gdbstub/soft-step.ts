@@ -162,6 +162,7 @@ function stepsInto(kind: string, ecode: number, esub: number, into: ReadonlySet<
 /** A single step of one thread. */
 export class SingleStep implements Stepper {
   readonly cpu: Cpu;
+  readonly interrupts: boolean;
   private readonly start: bigint;
   private readonly world: number;
   private readonly planted: bigint | undefined;
@@ -187,6 +188,7 @@ export class SingleStep implements Stepper {
     this.planted = planted;
     this.guest = guest;
     this.into = into;
+    this.interrupts = into.has('irq');
     this.start = cpu.pc;
     this.world = cpu.world;
     this.seen = cpu.events.total;

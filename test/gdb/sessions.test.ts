@@ -163,7 +163,7 @@ describe('gdb sessions', () => {
   });
 
   test('a breakpoint in one guest never stops the other or the host', async () => {
-    const { output, console } = await gdbSession({
+    const { output } = await gdbSession({
       guests: [guestSpec('two', 'a', 'a'), guestSpec('two', 'b', 'b')],
       commands: [
         'monitor catch ertn in 2',
@@ -192,7 +192,6 @@ describe('gdb sessions', () => {
     for (const n of [1, 2, 3]) expect(output).toMatch(new RegExp(`^\\$${n} = 2$`, 'm'));
     expect(output).toMatch(/Thread 18\.1/);
     expect(output).toMatch(/= 0x202020202020202$/m);
-    void console;
   });
 
   test('a guest’s own door looks like a bare machine; stepping over a trapped instruction behaves like hardware', async () => {
@@ -328,6 +327,64 @@ describe('gdb sessions', () => {
       own.push(cpu.pc);
     }
     expect(stepped).toEqual(own);
+  });
+
+  test('catch syscall N stops on exits, entries, exceptions, CSR writes and interrupts', async () => {
+    const { output } = await gdbSession({
+      guests: [guestSpec('privileged')],
+      commands: [
+        `catch syscall ${4000 + 0x41}`,
+        'continue',
+        'x/i $pc',
+        'stepi',
+        'delete',
+        'catch syscall 3023 3022',
+        'continue',
+        'print $estat_u.b.Ecode == 22',
+        'delete',
+        'catch syscall 3900',
+        'continue',
+        'print $gid == 1 && $world == 1',
+        'delete',
+        'catch syscall 1011',
+        'continue',
+        'print ($g_estat >> 16) & 0x3f',
+        'delete',
+        'detach',
+      ],
+    });
+    for (const n of [4065, 3022, 3900, 1011])
+      expect(output).toMatch(new RegExp(`Catchpoint \\d+ \\(call to syscall ${n}\\)`));
+    expect(output).toMatch(/csrwr\s+\$\w+, 0x41/);
+    expect(output).toMatch(/^\$1 = 1$/m);
+    expect(output).toMatch(/^\$2 = 1$/m);
+    expect(output).toMatch(/^\$3 = 11$/m);
+    const timer = await gdbSession({
+      guests: [guestSpec('timer')],
+      symbols: ['timer'],
+      commands: ['catch syscall 2011', 'continue', 'print $world', 'x/i $pc', 'delete', 'detach'],
+    });
+    expect(timer.output).toMatch(/Catchpoint 1 \(call to syscall 2011\), guest_vector/);
+    expect(timer.output).toMatch(/^\$1 = 1$/m);
+  });
+
+  test('monitor reset starts the machine again', async () => {
+    const { output, console } = await gdbSession({
+      guests: [guestSpec('hello')],
+      commands: [
+        'break handle_exit',
+        'continue',
+        'monitor reset',
+        'maint flush register-cache',
+        'print/x $pc',
+        'continue',
+        'delete',
+        'continue',
+      ],
+    });
+    expect(output).toMatch(/= 0x1000000$/m);
+    expect(console.match(/hv: LVZ version 1/g)).toHaveLength(2);
+    expect(console.match(/Hello from a LoongArch guest/g)).toHaveLength(1);
   });
 
   test('monitor commands answer, and wrong arguments get their usage', async () => {

@@ -23,11 +23,10 @@ interface Result {
 
 async function bootGuests(...names: [string, string?, string?][]): Promise<Result> {
   const screen = new Screen();
-  const { gdb, ...cli } = machineCli(
+  const { gdb: _, ...cli } = machineCli(
     names.map(([n, alias, append]) => guestSpec(n, alias ?? n, append ?? '')),
     { wait: false },
   );
-  void gdb;
   const running = await start(undefined, cli, (b) => screen.write(b));
   const code = await running.done;
   const { machine } = running.booted;

@@ -227,9 +227,21 @@ export class Machine {
     return 'slice';
   }
 
-  /** Executes one instruction of one CPU, without interrupts; time passes for it. Nothing happens while it idles. */
-  step(cpu: Cpu): RunResult {
-    this.time += this.engines[cpu.index]!.run(this.time, 1, true);
+  /**
+   * Executes one instruction of one CPU; time passes for it, and jumps to the next timer when the CPU idles.
+   * @param interrupts take pending interrupts; else they are held back
+   * @returns `waiting` when the CPU idles and no timer will wake it
+   */
+  step(cpu: Cpu, interrupts = false): RunResult {
+    const engine = this.engines[cpu.index]!;
+    let ticks = engine.run(this.time, 1, !interrupts);
+    if (ticks === 0 && cpu.idle) {
+      const next = Math.min(cpu.hostTimer.deadline, cpu.guestTimer.deadline);
+      if (next === Number.POSITIVE_INFINITY) return 'waiting';
+      this.time = Math.max(this.time, next);
+      ticks = engine.run(this.time, 1, !interrupts);
+    }
+    this.time += ticks;
     return this.power === 'poweroff' ? 'poweroff' : 'slice';
   }
 

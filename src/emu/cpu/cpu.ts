@@ -27,8 +27,8 @@ export interface CpuObserver {
   beforeExit?(cpu: Cpu): void;
   /** Guest mode has been entered: PC is the guest's. */
   entered?(cpu: Cpu): void;
-  /** A CSR write by software. `bank`: whose register. Called before the write takes effect. */
-  csrWrite?(cpu: Cpu, bank: 'host' | 'guest', num: number): void;
+  /** Software is about to write a CSR. `bank`: whose register. True stops before the instruction. */
+  csrWrite?(cpu: Cpu, bank: 'host' | 'guest', num: number): boolean;
 }
 
 /** One CPU: its registers live in linear memory (cpu/layout.ts), the rest of the model state here. */

@@ -89,7 +89,6 @@ export function writeCsr(
   asRoot: boolean,
 ): AfterValue {
   if (num >= CSR_LIMIT || hidden(cpu, num)) return After.next;
-  cpu.observer.csrWrite?.(cpu, guest ? 'guest' : 'host', num);
   if (!asRoot) cpu.noteCsrWrite(num);
   const bank = guest ? cpu.guest : cpu.host;
   let wmLo = (asRoot ? CSR_MASKS.rootLo : CSR_MASKS.ownLo)[num]! & maskLo;
@@ -210,6 +209,7 @@ export function gcsrxchg(cpu: Cpu, num: number, lo: number, hi: number, maskLo: 
   return After.next;
 }
 
+/** Old value to the scratch slot, new value to the register; a debugger may stop before. */
 function exchange(
   cpu: Cpu,
   guest: boolean,
@@ -220,6 +220,7 @@ function exchange(
   maskHi: number,
   asRoot: boolean,
 ): AfterValue {
+  if (cpu.observer.csrWrite?.(cpu, guest ? 'guest' : 'host', num)) return After.notExecuted;
   readCsr(cpu, guest, num);
   const oldLo = cpu.stateI32('value');
   const oldHi = cpu.stateHi('value');

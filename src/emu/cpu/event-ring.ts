@@ -18,6 +18,7 @@ export interface EventRecord {
   /** BADV as reported, and whether the exception defines it. A GPA for stage-2 faults. */
   readonly badv: bigint;
   readonly hasBadv: boolean;
+  /** The instruction word; the interrupt's number for INT. */
   readonly badi: number;
   /** Where execution went on. */
   readonly vector: bigint;

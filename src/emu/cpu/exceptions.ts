@@ -56,7 +56,7 @@ export function deliver(cpu: Cpu, name: ExceptionName, cause: Cause = {}): typeo
     badv !== undefined,
     badv?.lo ?? 0,
     badv?.hi ?? 0,
-    cause.badi ?? 0,
+    cause.badi ?? cause.irq ?? 0,
     va?.lo ?? 0,
     va?.hi ?? 0,
     cause.gva !== undefined,

@@ -13,6 +13,12 @@ export interface Catch {
   readonly world: number | 'any';
   /** CSR number for csr-write. */
   readonly csr?: { readonly num: number; readonly bank: 'host' | 'guest' };
+  /** Interrupt number, for INT only. */
+  readonly irq?: number;
+  /** Further condition on the machine at the event. */
+  readonly when?: () => boolean;
+  /** A catchpoint of gdb (`catch syscall N`): whose, and its number. Not listed among the monitor's catches. */
+  readonly syscall?: { readonly owner: object; readonly number: number };
   /** As the user typed it. */
   readonly text: string;
 }
@@ -59,8 +65,21 @@ export class Catches {
     this.list.length = 0;
   }
 
+  /** Forgets gdb's own catchpoints of a client, in one world. */
+  deleteSyscalls(owner: object, world?: number | 'any'): void {
+    for (let i = this.list.length - 1; i >= 0; i--) {
+      const c = this.list[i]!;
+      if (c.syscall?.owner === owner && (world === undefined || c.world === world)) this.list.splice(i, 1);
+    }
+  }
+
+  get isEmpty(): boolean {
+    return this.list.length === 0;
+  }
+
+  /** Catches set with `monitor catch`. */
   all(): readonly Catch[] {
-    return this.list;
+    return this.list.filter((c) => !c.syscall);
   }
 
   /** The catch that an exception or exit record meets. */
@@ -68,9 +87,11 @@ export class Catches {
     const kind = r.kind === 'exit' ? 'vmexit' : r.kind === 'entry' ? 'ertn' : 'exception';
     return this.list.find(
       (c) =>
-        c.kind === kind &&
+        (c.kind === kind || (c.irq !== undefined && kind === 'vmexit')) &&
         (c.kind === 'ertn' || c.ecodes.size === 0 || c.ecodes.has(r.ecode)) &&
-        (c.world === 'any' || c.world === r.world),
+        (c.world === 'any' || c.world === r.world) &&
+        (c.irq === undefined || (r.ecode === 0 && c.irq === r.badi)) &&
+        (c.when === undefined || c.when()),
     );
   }
 

@@ -45,8 +45,7 @@ const FAULT_ADVICE: Readonly<Record<string, string>> = {
 };
 
 /** The register context in which an event happened, as far as it is still known. */
-function contextOf(machine: Machine, cpu: Cpu, snapshots: GuestSnapshots, world: number): DebugContext | undefined {
-  void machine;
+function contextOf(cpu: Cpu, snapshots: GuestSnapshots, world: number): DebugContext | undefined {
   return world === HOST_WORLD ? hostContext(cpu) : guestContext(cpu, world, snapshots);
 }
 
@@ -104,7 +103,7 @@ export function explainLast(machine: Machine, cpu: Cpu, snapshots: GuestSnapshot
     const symbol = name(world, a);
     return symbol ? `${hex(a)} <${symbol}>` : hex(a);
   };
-  const ctx = contextOf(machine, cpu, snapshots, r.world);
+  const ctx = contextOf(cpu, snapshots, r.world);
   const cause = row ? `${row.name}: ${row.text}` : 'reserved code';
   out.push(
     r.kind === 'exit'

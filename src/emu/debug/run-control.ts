@@ -37,6 +37,8 @@ export interface Client {
  */
 export interface Stepper {
   readonly cpu: Cpu;
+  /** Take pending interrupts at the single instruction instead of holding them back. */
+  readonly interrupts?: boolean;
   /** Called after each single instruction, and at each VM entry while running freely. */
   next(event: 'stepped' | 'entered'): 'run' | 'step' | 'stop';
 }
@@ -94,6 +96,7 @@ export class RunControl {
     this.clients.delete(client);
     this.comparators.remove((b) => b.owner === client);
     this.comparators.removeWatch((w) => w.owner === client);
+    this.catches.deleteSyscalls(client);
     if (this.clients.size === 0) this.catches.clear();
     this.kick();
   }
@@ -200,7 +203,9 @@ export class RunControl {
   private stepOnce(): RunResult {
     const stepper = this.stepper!;
     const { cpu } = stepper;
-    const result = this.machine.step(cpu);
+    const result = this.machine.step(cpu, stepper.interrupts === true);
+    // In `idle` with nothing to wake the CPU no instruction has been executed.
+    if (result === 'waiting') return result;
     if (!this.stop) this.follow(stepper.next('stepped'), cpu);
     return result;
   }
@@ -225,7 +230,7 @@ export class RunControl {
   }
 
   private checkCatch(cpu: Cpu): void {
-    if (this.catches.all().length === 0) return;
+    if (this.catches.isEmpty) return;
     const record = cpu.events.at(0)!;
     const caught = this.catches.onEvent(record);
     if (!caught || this.stop) return;
@@ -238,17 +243,20 @@ export class RunControl {
     cpu.requestStop();
   }
 
-  private csrWrite(cpu: Cpu, bank: 'host' | 'guest', num: number): void {
-    if (this.catches.all().length === 0) return;
+  /** Instruction count at the last stop before a CSR write: the same write must not stop twice. */
+  private csrStop = -1;
+
+  private csrWrite(cpu: Cpu, bank: 'host' | 'guest', num: number): boolean {
+    if (this.catches.isEmpty || this.stop) return false;
+    const now = cpu.sliceTime + cpu.sliceBudget - cpu.stateI32('left');
+    if (this.csrStop === now) return false;
     const caught = this.catches.onCsrWrite(bank, num);
-    if (!caught || this.stop) return;
-    this.stop = {
-      kind: 'catch',
-      cpu,
-      caught,
-      text: `${bank} CSR 0x${num.toString(16)} written at pc=0x${cpu.pc.toString(16)}`,
-    };
+    if (!caught) return false;
+    this.csrStop = now;
+    const text = `${bank} CSR 0x${num.toString(16)} about to be written at pc=0x${cpu.pc.toString(16)}`;
+    this.stop = { kind: 'catch', cpu, caught, text };
     cpu.requestStop();
+    return true;
   }
 
   private report(stop: Stop): void {

@@ -260,7 +260,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'catch csr-write',
     args: 'NAME',
-    help: 'stop after a write of a CSR (g_NAME: guest bank)',
+    help: 'stop before a write of a CSR (g_NAME: guest bank)',
     run: (s, a) => addCatch(s, 'csr-write', a),
   },
   {

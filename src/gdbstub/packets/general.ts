@@ -17,6 +17,7 @@ const FEATURES = [
   'qXfer:threads:read+',
   'qXfer:osdata:read+',
   'QPassSignals+',
+  'QCatchSyscalls+',
   'error-message+',
   'binary-upload+',
 ].join(';');

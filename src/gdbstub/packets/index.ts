@@ -1,5 +1,6 @@
 import type { Dispatch } from '../session.ts';
 import { BREAKPOINT_PACKETS } from './breakpoints.ts';
+import { CATCHPOINT_PACKETS } from './catchpoints.ts';
 import { EXECUTION_PACKETS } from './execution.ts';
 import { GENERAL } from './general.ts';
 import { MEMORY_PACKETS } from './memory.ts';
@@ -13,6 +14,7 @@ export const PACKETS: readonly PacketRow[] = [
   ...REGISTER_PACKETS,
   ...MEMORY_PACKETS,
   ...BREAKPOINT_PACKETS,
+  ...CATCHPOINT_PACKETS,
   ...EXECUTION_PACKETS,
   ...XFER_PACKETS,
 ].sort((a, b) => b.name.length - a.name.length);

@@ -1,0 +1,66 @@
+/**
+ * `QCatchSyscalls`: gdb's `catch syscall N` is the one stock catchpoint whose numbers a server may define freely. Ours:
+ *
+ *   0–999        system calls of programs (SYS exception, number in a7)
+ *   1000 + Ecode exceptions
+ *   2000 + n     interrupt line n, taken in the world or as a VM exit
+ *   3000 + Ecode VM exits; 3900: VM entries
+ *   4000 + csr   writes of a host CSR, 5000 + csr of a guest CSR, before they happen
+ */
+import type { Catch } from '../../emu/debug/catches.ts';
+import type { Session } from '../session.ts';
+import type { PacketRow } from './table.ts';
+
+const SYS = 0x0b;
+const A7 = 11;
+const VM_ENTRY = 3900;
+const NUMBERS = { exception: 1000, interrupt: 2000, exit: 3000, hostCsr: 4000, guestCsr: 5000, end: 6000 } as const;
+
+type Spec = Omit<Catch, 'id' | 'syscall' | 'world' | 'text'>;
+
+/** What a number stands for; undefined for numbers without a meaning. */
+function specOf(s: Session, number: number): Spec | undefined {
+  const none: ReadonlySet<number> = new Set();
+  if (number < NUMBERS.exception) {
+    const { cpu } = s.current;
+    return { kind: 'exception', ecodes: new Set([SYS]), when: () => cpu.gpr(A7) === BigInt(number) };
+  }
+  if (number < NUMBERS.interrupt) return { kind: 'exception', ecodes: new Set([number - NUMBERS.exception]) };
+  if (number < NUMBERS.exit) return { kind: 'exception', ecodes: new Set([0]), irq: number - NUMBERS.interrupt };
+  if (number === VM_ENTRY) return { kind: 'ertn', ecodes: none };
+  if (number < NUMBERS.hostCsr) return { kind: 'vmexit', ecodes: new Set([number - NUMBERS.exit]) };
+  if (number < NUMBERS.guestCsr)
+    return { kind: 'csr-write', ecodes: none, csr: { num: number - NUMBERS.hostCsr, bank: 'host' } };
+  if (number < NUMBERS.end)
+    return { kind: 'csr-write', ecodes: none, csr: { num: number - NUMBERS.guestCsr, bank: 'guest' } };
+  return undefined;
+}
+
+function catchSyscalls(s: Session, rest: string): string {
+  const m = /^([01])((?:;[0-9a-f]+)*)$/i.exec(rest);
+  if (!m) return 'E.QCatchSyscalls takes 0, or 1 and numbers';
+  const world = s.current.gid ?? 'any';
+  s.control.catches.deleteSyscalls(s, world);
+  if (m[1] === '0') return 'OK';
+  const numbers = m[2]!
+    .split(';')
+    .filter(Boolean)
+    .map((t) => Number.parseInt(t, 16));
+  // Without a number gdb means all: system calls of programs only, else the session would drown in events.
+  if (numbers.length === 0)
+    s.control.catches.add({
+      kind: 'exception',
+      ecodes: new Set([SYS]),
+      world,
+      syscall: { owner: s, number: Number(s.current.cpu.gpr(A7) & 0x3ffn) },
+      text: 'catch syscall',
+    });
+  for (const number of numbers) {
+    const spec = specOf(s, number);
+    if (!spec) return `E.catch syscall ${number}: no such event, see docs/gdb.md`;
+    s.control.catches.add({ ...spec, world, syscall: { owner: s, number }, text: `catch syscall ${number}` });
+  }
+  return 'OK';
+}
+
+export const CATCHPOINT_PACKETS: readonly PacketRow[] = [{ name: 'QCatchSyscalls:', handle: catchSyscalls }];
