@@ -92,5 +92,14 @@ void guest_main(u64 gid, const char *append) {
   check("a 2 MiB page, read", c == 0x3333);
   check("a 2 MiB page, written at its other end", *(volatile u64 *)(HUGE_GPA + 0x1fff00) == 0x5555);
   check("a mapping changed and invalidated", d == 0x2222);
+  /* Stage 2 changes under translations that are in use: the hypervisor must invalidate them. */
+  volatile u64 *page = first;
+  page[5] = 1;
+  hypercall(HYPERCALL_LOG_DIRTY, (u64)page);
+  u64 readable = page[5];
+  page[5] = 2;
+  check("a page whose stores the hypervisor logs", readable == 1 && page[5] == 2);
+  hypercall(HYPERCALL_RELEASE, (u64)page);
+  check("a page given back comes again, empty", page[5] == 0);
   finish(failures);
 }

@@ -27,13 +27,13 @@ void handle_exit(struct vcpu *v) {
       break;
     case ECODE_PIF:
     case ECODE_PNX:
-      fetch_fault(v);
+      if (!handle_ram_fault(v, ecode)) fetch_fault(v);
       break;
     case ECODE_PIL:
     case ECODE_PIS:
     case ECODE_PME:
     case ECODE_PNR:
-      handle_mmio(v);
+      if (!handle_ram_fault(v, ecode)) handle_mmio(v);
       break;
     case ECODE_GSPR:
       handle_gspr(v);

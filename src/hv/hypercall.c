@@ -6,6 +6,8 @@
 #define HYPERCALL_PUTCHAR 1
 #define HYPERCALL_EXIT 2
 #define HYPERCALL_YIELD 3
+#define HYPERCALL_LOG_DIRTY 4
+#define HYPERCALL_RELEASE 5
 
 void handle_hypercall(struct vcpu *v) {
   v->pc += 4;
@@ -24,6 +26,13 @@ void handle_hypercall(struct vcpu *v) {
       return;
     case HYPERCALL_YIELD:
       percpu0.running = 0; /* the scheduler picks the next one */
+      return;
+    case HYPERCALL_LOG_DIRTY: /* the next store to this page is noticed */
+    case HYPERCALL_RELEASE:   /* the guest gives this page back; touching it brings a fresh one */
+      argument &= ~(PAGE_SIZE - 1);
+      if (!vm_pointer(v->vm, argument)) v->gpr[4] = -1;
+      else if (function == HYPERCALL_RELEASE) stage2_unmap(v->vm, argument, PAGE_SIZE);
+      else stage2_protect(v->vm, argument, PAGE_SIZE, PTE_LOGGED);
       return;
     default:
       v->gpr[4] = -1;

@@ -13,5 +13,9 @@ void inject_exception(struct vcpu *v, u64 ecode, u64 esubcode, u64 badv) {
   v->pc = gcsr_read(CSR_EENTRY) + (vs ? ecode * (4ul << vs) : 0);
 }
 
-/* Level of guest hardware interrupt `line` (0..7): GINTC.HWIS drives G.ESTAT.IS[2 + line]. */
-void inject_line(unsigned line, int level) { csr_xchg(CSR_GINTC, level ? 1 << line : 0, 1 << line); }
+/* Level of guest hardware interrupt `line` (0..7): GINTC.HWIS drives G.ESTAT.IS[2 + line]. The guest is the one whose
+ * CSRs are loaded; vcpu_load() carries the levels over a switch of guests. */
+void inject_line(struct vm *vm, unsigned line, int level) {
+  vm->lines = level ? vm->lines | 1ul << line : vm->lines & ~(1ul << line);
+  csr_xchg(CSR_GINTC, vm->lines, 0xff);
+}

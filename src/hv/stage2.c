@@ -5,7 +5,7 @@
 
 #define ENTRIES 512
 #define LEVELS 4
-#define PAGE 0x1000ul
+#define PAGE PAGE_SIZE
 #define BLOCK 0x200000ul
 #define PTE_HUGE 0x40ul
 #define PTE_HGLOBAL 0x1000ul

@@ -45,6 +45,7 @@ void vcpu_load(struct vcpu *v) {
   }
   if (v->parked_at) catch_up_timer(v);
   _load_guest_csrs(v);
+  csr_xchg(CSR_GINTC, v->vm->lines, 0xff);
   percpu0.loaded = v;
 }
 

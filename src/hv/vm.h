@@ -35,6 +35,7 @@ _Static_assert(__builtin_offsetof(struct vcpu, vm) <= CTX_SIZE, "context.h: CTX_
 #define GUEST_RAM_BASE 0x200000ul
 #define GUEST_UART 0x1fe001e0ul
 #define GUEST_POWER 0x100e001cul
+#define GUEST_UART_LINE 0 /* HWI0 of the guest: G.ESTAT.IS[2] */
 
 struct vm {
   char name[32];
@@ -48,6 +49,9 @@ struct vm {
   char line[120];  /* console output until the newline */
   unsigned column;
   u8 uart_ier, uart_lcr, uart_scr;
+  int uart_tx_pending; /* transmitter-empty interrupt not yet acknowledged */
+  u64 lines;           /* levels of the guest's hardware interrupts, GINTC.HWIS */
+  u64 dirty_pages;     /* pages stored to while their stores were logged */
   u64 exits_by_ecode[64];
   struct vcpu vcpu;
 };
@@ -80,6 +84,8 @@ void cpu_enter_host_mode(void);
 #define PTE_D 0x2ul
 #define PTE_CACHED 0x10ul
 #define PTE_GUEST_RAM (PTE_V | PTE_D | PTE_CACHED)
+#define PTE_LOGGED (PTE_V | PTE_CACHED) /* clean: the first store exits with PME */
+#define PAGE_SIZE 0x1000ul
 u64 *stage2_create(void);
 void stage2_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, u64 flags);
 void stage2_unmap(struct vm *vm, u64 gpa, u64 size);
@@ -101,10 +107,11 @@ void *vm_pointer(struct vm *vm, u64 gpa);
 /* exit.c and what it dispatches to */
 void handle_exit(struct vcpu *vcpu);
 void handle_mmio(struct vcpu *vcpu);
+int handle_ram_fault(struct vcpu *vcpu, u64 ecode);
 void handle_gspr(struct vcpu *vcpu);
 void handle_hypercall(struct vcpu *vcpu);
 void inject_exception(struct vcpu *vcpu, u64 ecode, u64 esubcode, u64 badv);
-void inject_line(unsigned line, int level);
+void inject_line(struct vm *vm, unsigned line, int level);
 u64 vuart_read(struct vm *vm, u64 offset);
 void vuart_write(struct vm *vm, u64 offset, u64 value);
 
