@@ -14,7 +14,6 @@ import { Machine } from '../src/emu/board/machine.ts';
 import { Bench, CODE } from '../test/support/bench.ts';
 
 const RUNS = 5;
-const FEATURES = { lvz: true };
 
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
 
@@ -37,7 +36,13 @@ function startUp(): number {
 function integer(): { mips: number; instructions: number; text: string } {
   const out: number[] = [];
   const file = join(PROJECT_ROOT, 'build', 'speed', 'integer.elf');
-  const machine = new Machine({ ramSize: 64 << 20, cpus: 1, features: FEATURES, seed: 1, console: (b) => out.push(b) });
+  const machine = new Machine({
+    ramSize: 64 << 20,
+    cpus: 1,
+    features: DEFAULT_MACHINE.cpu,
+    seed: 1,
+    console: (b) => out.push(b),
+  });
   machine.load(parseElf(new Uint8Array(readFileSync(file)), file), '');
   const began = performance.now();
   while (machine.run(2_000_000) === 'slice');

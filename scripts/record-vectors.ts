@@ -23,7 +23,7 @@ const FIELDS = 5;
 
 /** Instructions that one case cannot hold: they leave the straight line, change the mode, or depend on time. */
 const LEFT_OUT =
-  /^(b|bl|jirl|b[egln].*|ertn|idle|csr.*|gcsr.*|gtlb.*|hvcl|dbcl|tlb.*|invtlb|lddir|ldpte|iocsr.*|cacop|cpucfg|rdtime.*|dbar|ibar|preldx?|pcadd.*|pcalau12i|sc\..)$/;
+  /^(b|bl|jirl|b[egln].*|ertn|idle|csr.*|gcsr.*|gtlb.*|hvcl|dbcl|tlb.*|invtlb|lddir|ldpte|iocsr.*|cacop|cpucfg|rdtime.*|dbar|ibar|preldx?|pcadd.*|pcalau12i|sc\..|screl\..)$/;
 
 const SPECIAL = [0n, 1n, 0x7fffffffn, 0x80000000n, 0xffffffffn, (1n << 63n) - 1n, 1n << 63n, (1n << 64n) - 1n];
 
@@ -149,7 +149,10 @@ results: .space ${cases.length * FIELDS * 8}
 }
 
 const [qemu, ...qemuArgs] = (process.env.LS_QEMU ?? 'qemu-system-loongarch64').split(' ');
-const rows = ROWS.filter((r) => !LEFT_OUT.test(r.name));
+// LL rows come last: after an ll.d, QEMU 11.1.2 with sc.q answers ld.d of the next doubleword from what it saw there first,
+// whatever is stored meanwhile.
+const linked = (r: Row): number => (!r.name.startsWith('ll') ? 0 : r.name.endsWith('.w') ? 1 : 2);
+const rows = ROWS.filter((r) => !LEFT_OUT.test(r.name)).sort((a, b) => linked(a) - linked(b));
 const cases = rows.flatMap((r) => Array.from({ length: r.operands.length ? PER_ROW : 1 }, () => makeCase(r)));
 const dir = mkdtempSync(join(tmpdir(), 'loongscope-vectors-'));
 try {
@@ -171,7 +174,7 @@ try {
       '-M',
       'virt',
       '-cpu',
-      'la464',
+      'max',
       '-m',
       '256M',
       '-display',

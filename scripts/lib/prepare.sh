@@ -131,24 +131,38 @@ gdb_serves() {
   "$1" -nx -batch -ex 'set architecture Loongarch64' 2>&1 | grep -q 'set to "Loongarch64"'
 }
 
-# A gdb with LoongArch, 16 or newer: gdb-multiarch of the distribution, else one unpacked beside the system.
-ensure_gdb() {
-  local candidate suite
+# find_gdb: sets LS_GDB to the first gdb that serves.
+find_gdb() {
+  local candidate
   for candidate in "$LS_TOOLS/bin/gdb-multiarch" gdb-multiarch loongarch64-linux-gnu-gdb loongarch64-unknown-elf-gdb gdb; do
     if gdb_serves "$candidate"; then
       LS_GDB=$(command -v "$candidate")
       export LS_GDB
-      return
+      return 0
     fi
   done
+  return 1
+}
+
+# distribution_gdb_major: the major version of gdb-multiarch that the machine's own sources offer; 0 when none.
+distribution_gdb_major() {
+  local version
+  version=$(apt-cache policy gdb-multiarch 2>/dev/null | sed -n 's/^ *Candidate: *\([0-9]*\).*/\1/p')
+  printf '%s' "${version:-0}"
+}
+
+# A gdb with LoongArch, 16 or newer: gdb-multiarch of the distribution, else one unpacked beside the system.
+ensure_gdb() {
+  local suite
+  find_gdb && return
+  if [ "$(distribution_gdb_major)" -ge "$LS_GDB_MAJOR" ]; then
+    apt_install gdb-multiarch
+    find_gdb && return
+  fi
   for suite in forky trixie sid; do
     if unpack_from_suite "$suite" gdb-multiarch; then
       write_wrapper "$suite" gdb-multiarch "$LS_TOOLS/bin/gdb-multiarch"
-      if gdb_serves "$LS_TOOLS/bin/gdb-multiarch"; then
-        LS_GDB="$LS_TOOLS/bin/gdb-multiarch"
-        export LS_GDB
-        return
-      fi
+      find_gdb && return
     fi
   done
   die "no gdb $LS_GDB_MAJOR or newer with LoongArch could be brought: install gdb-multiarch from a later Debian suite"

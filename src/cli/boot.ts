@@ -97,7 +97,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
     const machine = new Machine({
       ramSize: cli.memory,
       cpus: cli.smp,
-      features: { lvz: cli.cpu.lvz },
+      features: cli.cpu,
       seed: cli.seed,
       console,
     });

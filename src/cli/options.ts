@@ -1,6 +1,15 @@
 /** Options of run and debug: parsing of values, and refusal of what this version does not have. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import {
+  type CpuFeatures,
+  type CpuModel,
+  FEATURE_NAMES,
+  FEATURES,
+  type FeatureName,
+  featuresOf,
+  MODELS,
+} from '../emu/cpu/features.ts';
 import type { Address } from '../gdbstub/server.ts';
 import { UsageError } from './errors.ts';
 
@@ -99,30 +108,25 @@ export function parseGuest(text: string): GuestSpec {
   return { file, name, memory, append };
 }
 
-export interface CpuSpec {
-  readonly model: string;
-  readonly lvz: boolean;
-}
-
-/** Features of CPU models that exist, and those that this version cannot give. */
+/** Features of CPU models that this version cannot give. */
 const LATER_FEATURES = ['fpu', 'lsx', 'lasx', 'lbt', 'ptw'];
 
-/** `MODEL[,feature=on|off]…`. @throws UsageError */
-export function parseCpu(text: string): CpuSpec {
-  const [model, ...features] = text.split(',');
-  if (model !== 'max' && model !== 'la464') throw new UsageError(`--cpu: unknown model '${model}': use max or la464`);
-  let lvz = true;
-  for (const f of features) {
-    const m = /^(\w+)=(on|off)$/.exec(f);
-    if (!m) throw new UsageError(`--cpu: '${f}' is malformed: write FEATURE=on or FEATURE=off`);
-    if (m[1] === 'lvz') lvz = m[2] === 'on';
-    else if (m[1] === 'crc' || LATER_FEATURES.includes(m[1]!)) {
-      const has = m[1] === 'crc';
-      if ((m[2] === 'on') !== has)
-        throw new UsageError(`--cpu: ${m[1]} cannot be switched ${m[2]} in this version: leave it out`);
-    } else throw new UsageError(`--cpu: unknown feature '${m[1]}': use lvz, crc, ${LATER_FEATURES.join(', ')}`);
+/** `MODEL[,feature=on|off]…` as the features of the CPU. @throws UsageError */
+export function parseCpu(text: string): CpuFeatures {
+  const [model, ...parts] = text.split(',');
+  if (!(MODELS as readonly string[]).includes(model!))
+    throw new UsageError(`--cpu: unknown model '${model}': use ${MODELS.join(' or ')}`);
+  const switched: Partial<Record<FeatureName, boolean>> = {};
+  for (const part of parts) {
+    const m = /^(\w+)=(on|off)$/.exec(part);
+    if (!m) throw new UsageError(`--cpu: '${part}' is malformed: write FEATURE=on or FEATURE=off`);
+    const [, name, state] = m as unknown as [string, string, string];
+    if (name in FEATURES) switched[name as FeatureName] = state === 'on';
+    else if (!LATER_FEATURES.includes(name))
+      throw new UsageError(`--cpu: unknown feature '${name}': use ${FEATURE_NAMES.join(', ')}`);
+    else if (state === 'on') throw new UsageError(`--cpu: ${name} cannot be switched on in this version: leave it out`);
   }
-  return { model, lvz };
+  return featuresOf(model as CpuModel, switched);
 }
 
 export interface LogSpec {
@@ -181,7 +185,7 @@ export interface MachineCli {
   readonly guest?: GuestSpec[];
   readonly memory: number;
   readonly smp: number;
-  readonly cpu: CpuSpec;
+  readonly cpu: CpuFeatures;
   readonly serial: SerialSpec;
   readonly gdb?: Address;
   readonly gdbGuest?: GuestDoor[];
@@ -199,7 +203,7 @@ export interface MachineCli {
 export const DEFAULT_MACHINE: MachineCli = {
   memory: 256 * MIB,
   smp: 1,
-  cpu: { model: 'max', lvz: true },
+  cpu: featuresOf('max'),
   serial: { kind: 'stdio' },
   seed: 1,
 };
@@ -217,7 +221,11 @@ export function declareMachineOptions(command: Command): Command {
     )
     .option('--memory <size>', 'RAM, such as 128M or 1G', parseMemory, DEFAULT_MACHINE.memory)
     .option('--smp <n>', 'physical CPUs', (t) => parseInteger(t, '--smp', 1, MAX_CPUS), 1)
-    .option('--cpu <model>', 'max or la464, with features: max,lvz=off', parseCpu, { model: 'max', lvz: true })
+    .addOption(
+      new Option('--cpu <model>', 'max or la464, with features: max,lvz=off')
+        .argParser(parseCpu)
+        .default(DEFAULT_MACHINE.cpu, 'max'),
+    )
     .option('--serial <backend>', 'stdio, null or file:F', parseSerial, { kind: 'stdio' as const })
     .option('--gdb <address>', 'serve gdb on [HOST:]PORT or unix:PATH; port 0 picks one', (t) =>
       parseAddress(t, '--gdb'),

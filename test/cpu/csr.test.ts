@@ -58,7 +58,7 @@ describe('CSR table', () => {
   });
 
   test('without LVZ its registers do not exist and its instructions raise INE', () => {
-    const bench = new Bench({ lvz: false });
+    const bench = new Bench({ features: { lvz: false } });
     for (const num of [CSR.GSTAT, CSR.GCFG, CSR.GINTC, CSR.GCNTC, CSR.GTLBC])
       expect(writeRead(bench, num, 5n)).toEqual({ old: 0n, now: 0n });
     for (const text of ['gcsrrd $a0, 0', 'gcsrwr $a0, 0', 'gtlbfill', 'gtlbclr', 'hvcl 0']) {

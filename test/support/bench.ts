@@ -2,6 +2,7 @@
 import { Machine } from '../../src/emu/board/machine.ts';
 import type { Cpu } from '../../src/emu/cpu/cpu.ts';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
+import { type CpuModel, type FeatureName, featuresOf } from '../../src/emu/cpu/features.ts';
 import { GPR_NAMES, type OperandName } from '../../src/emu/isa/operands.ts';
 import { encodeRow } from '../../src/emu/isa/row.ts';
 import { ROWS } from '../../src/emu/isa/table/index.ts';
@@ -42,11 +43,19 @@ export class Bench {
   readonly cpu: Cpu;
   readonly output: number[] = [];
 
-  constructor(options: { ramSize?: number; cpus?: number; lvz?: boolean; code?: readonly string[] } = {}) {
+  constructor(
+    options: {
+      ramSize?: number;
+      cpus?: number;
+      model?: CpuModel;
+      features?: Partial<Record<FeatureName, boolean>>;
+      code?: readonly string[];
+    } = {},
+  ) {
     this.machine = new Machine({
       ramSize: options.ramSize ?? 32 << 20,
       cpus: options.cpus ?? 1,
-      features: { lvz: options.lvz ?? true },
+      features: featuresOf(options.model ?? 'max', options.features ?? {}),
       seed: 7,
       console: (b) => this.output.push(b),
     });

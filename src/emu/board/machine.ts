@@ -2,7 +2,8 @@
  * The machine: CPUs, RAM and the devices of QEMU's `virt` board at their addresses (docs/board.md), and the loop that
  * runs them in virtual time, one tick an instruction.
  */
-import { Cpu, type CpuFeatures } from '../cpu/cpu.ts';
+import { Cpu } from '../cpu/cpu.ts';
+import type { CpuFeatures, FeatureName } from '../cpu/features.ts';
 import { hostPending } from '../cpu/interrupts.ts';
 import { LinearMemory } from '../cpu/linear-memory.ts';
 import { Bus } from '../devices/bus.ts';
@@ -114,6 +115,7 @@ export class Machine {
       this.mem,
       map,
       options.cpus,
+      (row) => !(row.ext in options.features) || options.features[row.ext as FeatureName],
       () => {
         for (const c of this.cpus) c.fast.clearFetches();
       },

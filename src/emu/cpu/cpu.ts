@@ -4,14 +4,10 @@ import { cpucfgWords } from './cpucfg.ts';
 import { CsrBank } from './csr-bank.ts';
 import { CSR } from './csr-table.ts';
 import { EventRing } from './event-ring.ts';
+import type { CpuFeatures } from './features.ts';
 import { CSR_LIMIT, cpuBase, MODE_GUEST, STATE } from './layout.ts';
 import type { LinearMemory } from './linear-memory.ts';
 import { Timer } from './timer.ts';
-
-/** What a CPU can do, switchable from the command line. */
-export interface CpuFeatures {
-  readonly lvz: boolean;
-}
 
 /** Interrupt lines into ESTAT.IS. */
 export const LINE = { HWI0: 2, IPI: 12 } as const;

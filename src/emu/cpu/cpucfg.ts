@@ -1,4 +1,5 @@
 import { TIMER_HZ } from './clock.ts';
+import type { CpuFeatures, FeatureName } from './features.ts';
 
 /**
  * CPUCFG words (Vol. 1, section 2.2.10.5), declared by field. Words that are not listed read 0.
@@ -9,9 +10,17 @@ interface CpucfgField {
   readonly name: string;
   readonly lo: number;
   readonly value: number;
+  /** Present only with this feature of the CPU. */
+  readonly feature?: FeatureName;
 }
 
-const f = (word: number, name: string, lo: number, value: number): CpucfgField => ({ word, name, lo, value });
+const f = (word: number, name: string, lo: number, value: number, feature?: FeatureName): CpucfgField => ({
+  word,
+  name,
+  lo,
+  value,
+  ...(feature && { feature }),
+});
 
 export const CPUCFG_FIELDS: readonly CpucfgField[] = [
   f(0, 'PRID', 0, 0x14c010),
@@ -25,13 +34,17 @@ export const CPUCFG_FIELDS: readonly CpucfgField[] = [
   f(1, 'EP', 22, 1),
   f(1, 'RPLV', 23, 1),
   f(1, 'HP', 24, 1),
-  f(1, 'CRC', 25, 1),
-  f(2, 'LVZ', 10, 1),
-  f(2, 'LVZ_VER', 11, 1),
+  f(1, 'CRC', 25, 1, 'crc'),
+  f(2, 'LVZ', 10, 1, 'lvz'),
+  f(2, 'LVZ_VER', 11, 1, 'lvz'),
   f(2, 'LLFTP', 14, 1),
   f(2, 'LLFTP_VER', 15, 1),
   f(2, 'LSPW', 21, 1),
   f(2, 'LAM', 22, 1),
+  f(2, 'LAM_BH', 27, 1, 'lam_bh'),
+  f(2, 'LAMCAS', 28, 1, 'lamcas'),
+  f(2, 'LLACQ_SCREL', 29, 1, 'llacq_screl'),
+  f(2, 'SCQ', 30, 1, 'scq'),
   f(3, 'CCDMA', 0, 1),
   f(3, 'UCACC', 2, 1),
   f(3, 'LLEXC', 3, 1),
@@ -51,11 +64,11 @@ export const CPUCFG_FIELDS: readonly CpucfgField[] = [
   f(20, 'L3', 0, 0x060e000f),
 ];
 
-/** Builds the words for a CPU; `lvz` false takes the virtualization fields out. */
-export function cpucfgWords(features: { readonly lvz: boolean }): Uint32Array {
+/** Builds the words for a CPU. */
+export function cpucfgWords(features: CpuFeatures): Uint32Array {
   const words = new Uint32Array(32);
   for (const field of CPUCFG_FIELDS) {
-    if (!features.lvz && field.name.startsWith('LVZ')) continue;
+    if (field.feature && !features[field.feature]) continue;
     words[field.word] = (words[field.word]! | (field.value << field.lo)) >>> 0;
   }
   return words;

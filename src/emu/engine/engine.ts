@@ -227,9 +227,6 @@ export class Engine {
     const hi = (f: 'argA' | 'argB' | 'va'): number => cpu.stateHi(f);
     const leaving = (f: (c: Cpu, t: tlb.Target) => AfterValue, target: (c: Cpu) => tlb.Target) => () =>
       f(cpu, target(cpu));
-    /** LVZ instructions do not exist on a CPU without the extension. */
-    const lvz = (f: () => AfterValue) => (): AfterValue =>
-      cpu.features.lvz ? f() : deliver(cpu, 'INE', { badi: this.word() });
     return {
       raise: (code) => this.raise(code),
       crc: (code) => {
@@ -246,9 +243,9 @@ export class Engine {
       csrrd: () => csrrd(cpu, lo('argA'), this.word()),
       csrwr: () => csrxchg(cpu, lo('argA'), lo('argB'), hi('argB'), -1, -1, this.word()),
       csrxchg: () => csrxchg(cpu, lo('argA'), lo('argB'), hi('argB'), lo('va'), hi('va'), this.word()),
-      gcsrrd: lvz(() => gcsrrd(cpu, lo('argA'))),
-      gcsrwr: lvz(() => gcsrxchg(cpu, lo('argA'), lo('argB'), hi('argB'), -1, -1)),
-      gcsrxchg: lvz(() => gcsrxchg(cpu, lo('argA'), lo('argB'), hi('argB'), lo('va'), hi('va'))),
+      gcsrrd: () => gcsrrd(cpu, lo('argA')),
+      gcsrwr: () => gcsrxchg(cpu, lo('argA'), lo('argB'), hi('argB'), -1, -1),
+      gcsrxchg: () => gcsrxchg(cpu, lo('argA'), lo('argB'), hi('argB'), lo('va'), hi('va')),
       iocsrrd: (size) => {
         this.iocsr.read(cpu, lo('argA') >>> 0, size);
         const shift = 32 - 8 * Math.min(size, 4);
@@ -266,12 +263,12 @@ export class Engine {
       tlbfill: leaving(tlb.tlbfill, tlb.ownTarget),
       tlbclr: () => this.guestTlbOp(tlb.tlbclr),
       tlbflush: () => this.guestTlbOp(tlb.tlbflush),
-      gtlbsrch: lvz(leaving(tlb.tlbsrch, tlb.guestTarget)),
-      gtlbrd: lvz(leaving(tlb.tlbrd, tlb.guestTarget)),
-      gtlbwr: lvz(leaving(tlb.tlbwr, tlb.guestTarget)),
-      gtlbfill: lvz(leaving(tlb.tlbfill, tlb.guestTarget)),
-      gtlbclr: lvz(leaving(tlb.tlbclr, tlb.guestTarget)),
-      gtlbflush: lvz(leaving(tlb.tlbflush, tlb.guestTarget)),
+      gtlbsrch: leaving(tlb.tlbsrch, tlb.guestTarget),
+      gtlbrd: leaving(tlb.tlbrd, tlb.guestTarget),
+      gtlbwr: leaving(tlb.tlbwr, tlb.guestTarget),
+      gtlbfill: leaving(tlb.tlbfill, tlb.guestTarget),
+      gtlbclr: leaving(tlb.tlbclr, tlb.guestTarget),
+      gtlbflush: leaving(tlb.tlbflush, tlb.guestTarget),
       invtlb: () => tlb.invtlb(cpu, lo('va'), lo('argA'), lo('argB'), hi('argB'), this.word()),
       lddir: () => this.lddir(),
       ldpte: () => this.ldpte(),
@@ -283,7 +280,7 @@ export class Engine {
       cacop: () => this.cacop(),
       hvcl: () => {
         const badi = this.word();
-        if (!cpu.features.lvz || !cpu.vm) return deliver(cpu, 'INE', { badi });
+        if (!cpu.vm) return deliver(cpu, 'INE', { badi });
         // docs/lvz.md Q7: a hypercall is a privileged act of the guest.
         if (cpu.plv !== 0) return deliver(cpu, 'IPE', { badi });
         return deliver(cpu, 'HVC', { root: true, badi });

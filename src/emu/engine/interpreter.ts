@@ -35,7 +35,7 @@ export const accessCode = (a: Access): number => ACCESS_NAMES.indexOf(a);
 /** The access kind of a code. */
 export const accessByCode = (code: number): Access => ACCESS_NAMES[code]!;
 /** Flag of `hostSlow`: the access writes. */
-export const HOST_WRITE = 0x10;
+export const HOST_WRITE = 0x100;
 
 // Fixed locals of `run`; parameter 0 is the budget and becomes what is left at far jumps.
 const REM = 0;

@@ -81,7 +81,7 @@ export class MemoryAccess {
   /** Place of a naturally aligned access for LL/SC and atomics. */
   host(code: number): AfterValue {
     const { cpu } = this;
-    const size = code & 0xf;
+    const size = code & 0xff;
     const write = (code & HOST_WRITE) !== 0;
     const lo = cpu.stateI32('va');
     const hi = cpu.stateHi('va');

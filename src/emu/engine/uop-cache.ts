@@ -1,6 +1,7 @@
 import { PAGE, UOP_BYTES, UOP_PAGE_BYTES, UOP_PAGES, UOPS_PER_PAGE, uopBase } from '../cpu/layout.ts';
 import type { LinearMemory } from '../cpu/linear-memory.ts';
 import { decode } from '../isa/decoder.ts';
+import type { Row } from '../isa/row.ts';
 import { type HandlerMap, PSEUDO, writeUop } from './uop.ts';
 
 /** Decoded instructions of one physical page. */
@@ -30,18 +31,22 @@ export class UopCache {
   private readonly dropFetches: () => void;
   /** Called when a page begins to hold code: cached write translations to it must go. */
   private readonly protect: (host: number) => void;
+  /** False for instructions of features that the CPU lacks: they raise INE. */
+  private readonly exists: (row: Row) => boolean;
   private readonly decodeHandler = PSEUDO.indexOf('decode');
 
   constructor(
     mem: LinearMemory,
     map: HandlerMap,
     cpus: number,
+    exists: (row: Row) => boolean,
     dropFetches: () => void,
     protect: (host: number) => void,
   ) {
     this.mem = mem;
     this.map = map;
     this.start = uopBase(cpus);
+    this.exists = exists;
     this.dropFetches = dropFetches;
     this.protect = protect;
   }
@@ -95,7 +100,7 @@ export class UopCache {
       }
       const word = u32[(page.host + i * 4) >> 2]!;
       const row = decode(word);
-      if (!row) {
+      if (!row || !this.exists(row)) {
         u16[at >> 1] = PSEUDO.indexOf('ine');
         return;
       }

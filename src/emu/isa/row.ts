@@ -1,3 +1,4 @@
+import type { FeatureName } from '../cpu/features.ts';
 import { OPERANDS, type OperandKind, type OperandName } from './operands.ts';
 import type { Semantics } from './semantics.ts';
 
@@ -10,8 +11,8 @@ export type GuestRule =
   /** Raises INE inside the guest. */
   | 'INE';
 
-/** Instruction groups, as the manual and CPUCFG name them. */
-export type Extension = 'base' | 'crc' | 'lam' | 'privileged' | 'lvz';
+/** Instruction groups: always there, or a feature of the CPU. Without the feature the words raise INE. */
+export type Extension = 'base' | 'lam' | 'privileged' | FeatureName;
 
 /** Flags that other layers need. */
 export interface RowFlags {

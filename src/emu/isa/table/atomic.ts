@@ -1,11 +1,26 @@
 /** LL/SC and atomic memory operations (Vol. 1, sections 2.2.6 and 2.2.7). */
-import { type Row, row } from '../row.ts';
+import { type Row, type RowFlags, row } from '../row.ts';
 import * as $ from '../semantics.ts';
-import { c32, c64, ext32, type Node } from '../semantics.ts';
+import { c32, c64, ext32, type Node, type Semantics } from '../semantics.ts';
 
-const loadLinked = (access: 'w' | 'd', code: string): Row =>
-  row(`ll.${access}`, `${code} si14 rj rd`, 'rd, rj, si14', {}, (s) => {
-    const at = s.host(access === 'w' ? 4 : 8, $.add(s.rj, s.imm('si14')), false);
+/** Where an LL or SC works: rj plus a byte offset, or rj alone. */
+type Form = {
+  readonly pattern: string;
+  readonly asm: string;
+  readonly address: (s: Semantics) => Node;
+  readonly flags: RowFlags;
+};
+const OFFSET: Form = {
+  pattern: 'si14 rj rd',
+  asm: 'rd, rj, si14',
+  address: (s) => $.add(s.rj, s.imm('si14')),
+  flags: {},
+};
+const PLAIN: Form = { pattern: 'rj rd', asm: 'rd, rj', address: (s) => s.rj, flags: { ext: 'llacq_screl' } };
+
+const loadLinked = (name: string, access: 'w' | 'd', code: string, form = OFFSET): Row =>
+  row(`${name}.${access}`, `${code} ${form.pattern}`, form.asm, form.flags, (s) => {
+    const at = s.host(access === 'w' ? 4 : 8, form.address(s), false);
     const value = s.peek(access, at);
     s.rd = value;
     s.setState('llHost', at);
@@ -13,18 +28,38 @@ const loadLinked = (access: 'w' | 'd', code: string): Row =>
     s.setState('llBit', c32(1));
   });
 
-/** SC succeeds while the LL bit is set, the place is the one of the LL and its value has not changed. */
-const storeConditional = (access: 'w' | 'd', code: string): Row =>
-  row(`sc.${access}`, `${code} si14 rj rd`, 'rd, rj, si14', {}, (s) => {
-    const at = s.host(access === 'w' ? 4 : 8, $.add(s.rj, s.imm('si14')), true);
-    const linked = $.and(s.state('llBit', 'i32'), $.eq(s.state('llHost', 'i32'), at));
+/** True while the LL bit is set, `at` is the place of the LL and its value has not changed. */
+function linked(s: Semantics, access: 'w' | 'd', at: Node): Node {
+  const here = $.and(s.state('llBit', 'i32'), $.eq(s.state('llHost', 'i32'), at));
+  return s.let($.and(here, $.eq(s.peek(access, at), s.state('llValue', 'i64'))));
+}
+
+const storeConditional = (name: string, access: 'w' | 'd', code: string, form = OFFSET): Row =>
+  row(`${name}.${access}`, `${code} ${form.pattern}`, form.asm, form.flags, (s) => {
+    const at = s.host(access === 'w' ? 4 : 8, form.address(s), true);
     const value = s.let(s.rdv);
-    const unchanged = $.eq(s.peek(access, at), s.state('llValue', 'i64'));
-    const success = s.let($.and(linked, unchanged));
+    const success = linked(s, access, at);
     s.if(success, () => s.poke(access, at, value));
     s.setState('llBit', c32(0));
     s.rd = $.zx(success);
   });
+
+/** 128 bits, rd low and rk high, on a 16-byte boundary; the LL was an ll.d of the low half. */
+const STORE_CONDITIONAL_QUAD = row('sc.q', '00111000010101110 rk rj rd', 'rd, rk, rj', { ext: 'scq' }, (s) => {
+  const at = s.host(16, s.rj, true);
+  const low = s.let(s.rdv);
+  const high = s.let(s.rk);
+  const success = linked(s, 'd', at);
+  s.if(success, () => {
+    s.poke('d', at, low);
+    s.poke('d', $.add(at, c32(8)), high);
+  });
+  s.setState('llBit', c32(0));
+  s.rd = $.zx(success);
+});
+
+/** The 17 opcode bits of a three-register row. */
+const code17 = (n: number): string => n.toString(2).padStart(17, '0');
 
 type Combine = (old: Node, value: Node) => Node;
 
@@ -33,7 +68,7 @@ function am(name: string, suffixes: readonly [string, string], first: number, f:
   return (['w', 'd'] as const).map((access, i) =>
     row(
       `${name}.${suffixes[i]}`,
-      `${(first + i).toString(2).padStart(17, '0')} rk rj rd`,
+      `${code17(first + i)} rk rj rd`,
       'rd, rk, rj',
       { ext: 'lam', distinct: true },
       (s) => {
@@ -69,11 +104,62 @@ const family = (db: '' | '_db', base: number): Row[] => [
   ...am(`ammin${db}`, ['wu', 'du'], base + 16, min($.ltU), unsigned32),
 ];
 
+const WIDTHS = ['b', 'h', 'w', 'd'] as const;
+const SIZE = { b: 1, h: 2, w: 4, d: 8 } as const;
+
+/** amswap and amadd of bytes and halfwords. */
+const small = (db: '' | '_db', base: number): Row[] =>
+  (['amswap', 'amadd'] as const).flatMap((name, k) =>
+    (['b', 'h'] as const).map((access, i) =>
+      row(
+        `${name}${db}.${access}`,
+        `${code17(base + 2 * k + i)} rk rj rd`,
+        'rd, rk, rj',
+        { ext: 'lam_bh', distinct: true },
+        (s) => {
+          const at = s.host(SIZE[access], s.rj, true);
+          const old = s.peek(access, at);
+          s.poke(access, at, name === 'amswap' ? s.rk : $.add(old, s.rk));
+          s.rd = old;
+        },
+      ),
+    ),
+  );
+
+/** Compare and swap: rk is stored when the old value equals rd; rd receives the old value. */
+const compareAndSwap = (db: '' | '_db', base: number): Row[] =>
+  WIDTHS.map((access, i) =>
+    row(
+      `amcas${db}.${access}`,
+      `${code17(base + i)} rk rj rd`,
+      'rd, rk, rj',
+      { ext: 'lamcas', distinct: true },
+      (s) => {
+        const at = s.host(SIZE[access], s.rj, true);
+        const old = s.peek(access, at);
+        const drop = c64(64 - 8 * SIZE[access]);
+        const expected = $.shrS($.shl(s.rdv, drop), drop);
+        const value = s.let(s.rk);
+        s.if($.eq(old, expected), () => s.poke(access, at, value));
+        s.rd = old;
+      },
+    ),
+  );
+
 export const ATOMIC: readonly Row[] = [
-  loadLinked('w', '00100000'),
-  storeConditional('w', '00100001'),
-  loadLinked('d', '00100010'),
-  storeConditional('d', '00100011'),
+  loadLinked('ll', 'w', '00100000'),
+  storeConditional('sc', 'w', '00100001'),
+  loadLinked('ll', 'd', '00100010'),
+  storeConditional('sc', 'd', '00100011'),
+  loadLinked('llacq', 'w', '0011100001010111100000', PLAIN),
+  storeConditional('screl', 'w', '0011100001010111100001', PLAIN),
+  loadLinked('llacq', 'd', '0011100001010111100010', PLAIN),
+  storeConditional('screl', 'd', '0011100001010111100011', PLAIN),
+  STORE_CONDITIONAL_QUAD,
+  ...compareAndSwap('', 0b00111000010110000),
+  ...compareAndSwap('_db', 0b00111000010110100),
+  ...small('', 0b00111000010111000),
+  ...small('_db', 0b00111000010111100),
   ...family('', 0b00111000011000000),
   ...family('_db', 0b00111000011010010),
 ];

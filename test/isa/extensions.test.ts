@@ -1,0 +1,88 @@
+/** Instructions of later versions of the architecture: behaviour, and their absence on a CPU without the feature. */
+import { describe, expect, test } from 'vitest';
+import { FEATURE_NAMES, FEATURES, featuresOf } from '../../src/emu/cpu/features.ts';
+import { decode } from '../../src/emu/isa/decoder.ts';
+import { ROWS } from '../../src/emu/isa/table/index.ts';
+import { assemble, Bench, CODE } from '../support/bench.ts';
+
+const PLACE = 0x30000;
+const run = (bench: Bench, text: string): Bench => {
+  bench.code(CODE, [text]);
+  bench.pc = CODE;
+  return bench.run(1);
+};
+
+describe('features', () => {
+  test('each one switches its instructions and its CPUCFG bits', () => {
+    for (const name of FEATURE_NAMES) {
+      const rows = ROWS.filter((r) => r.ext === name);
+      expect(rows.length, name).toBeGreaterThan(0);
+      const [on, off] = [new Bench({ features: { [name]: true } }), new Bench({ features: { [name]: false } })];
+      expect([...on.cpu.cpucfg], name).not.toEqual([...off.cpu.cpucfg]);
+      for (const r of rows) {
+        // The row's own pattern with rd = a2, rj = a0, rk = a1.
+        let word = r.match;
+        for (const p of r.parts) word |= { rd: 6, rj: 4, rk: 5 }[p.operand as 'rd' | 'rj' | 'rk']! << p.lo || 0;
+        expect(decode(word >>> 0)!.name).toBe(r.name);
+        off.set({ a0: PLACE }).setHost({ EENTRY: 0x40000 });
+        run(off, `.word ${word >>> 0}`);
+        expect([off.pc, off.ecode()], `${r.name} without ${name}`).toEqual([0x40000, 0xd]);
+      }
+    }
+  });
+
+  test('models have what the table says', () => {
+    expect(featuresOf('la464')).toEqual({
+      lvz: true,
+      crc: true,
+      lam_bh: false,
+      lamcas: false,
+      llacq_screl: false,
+      scq: false,
+    });
+    expect(Object.values(featuresOf('max')).every(Boolean)).toBe(true);
+    expect(featuresOf('max', { lvz: false }).lvz).toBe(false);
+    expect(FEATURES.lvz.models).toContain('la464');
+  });
+});
+
+describe('LA64 v1.1 atomics', () => {
+  test('amcas stores on a match of its width only', () => {
+    for (const db of ['', '_db'])
+      for (const [width, old, match] of [
+        ['b', 0x80n, 0xffff_ff80n],
+        ['h', 0x8001n, 0x7777_8001n],
+        ['w', 0x8000_0001n, 0x5555_5555_8000_0001n],
+        ['d', 0x8000_0000_0000_0001n, 0x8000_0000_0000_0001n],
+      ] as const) {
+        const bench = new Bench().poke(PLACE, old).set({ a0: PLACE, a1: 0x42, a2: match });
+        run(bench, `amcas${db}.${width} $a2, $a1, $a0`);
+        expect(bench.peek(PLACE), width).toBe(0x42n);
+        expect(bench.get('a2') >> 63n).toBe(1n);
+        bench.poke(PLACE, old).set({ a2: match ^ 1n });
+        run(bench, `amcas${db}.${width} $a2, $a1, $a0`);
+        expect(bench.peek(PLACE)).toBe(old);
+      }
+  });
+
+  test('llacq and screl pair like ll and sc', () => {
+    const bench = new Bench().poke(PLACE, 5n).set({ a0: PLACE, a3: 9 });
+    bench.code(CODE, ['llacq.d $a2, $a0', 'screl.d $a3, $a0', 'screl.d $a4, $a0']).run(3);
+    expect([bench.get('a2'), bench.get('a3'), bench.get('a4'), bench.peek(PLACE)]).toEqual([5n, 1n, 0n, 9n]);
+  });
+
+  test('sc.q stores 128 bits while the link holds, on a 16-byte boundary', () => {
+    const bench = new Bench().poke(PLACE, 1n, 2n).set({ a0: PLACE, a1: 0x22, a2: 0x11 });
+    bench.code(CODE, ['ll.d $a3, $a0, 0', 'sc.q $a2, $a1, $a0', 'sc.q $a3, $a1, $a0']).run(3);
+    expect([bench.get('a2'), bench.get('a3'), bench.peek(PLACE), bench.peek(PLACE + 8)]).toEqual([
+      1n,
+      0n,
+      0x11n,
+      0x22n,
+    ]);
+    bench.set({ a0: PLACE + 8 }).setHost({ EENTRY: 0x40000 });
+    run(bench, 'sc.q $a2, $a1, $a0');
+    expect([bench.ecode(), bench.host(7)]).toEqual([9, BigInt(PLACE + 8)]);
+    expect(bench.host(8)).toBe(BigInt(assemble('sc.q $a2, $a1, $a0')));
+  });
+});
