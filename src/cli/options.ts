@@ -109,7 +109,7 @@ export function parseGuest(text: string): GuestSpec {
 }
 
 /** Features of CPU models that this version cannot give. */
-const LATER_FEATURES = ['fpu', 'lsx', 'lasx', 'lbt', 'ptw'];
+const LATER_FEATURES = ['lsx', 'lasx', 'lbt', 'ptw'];
 
 /** `MODEL[,feature=on|off]…` as the features of the CPU. @throws UsageError */
 export function parseCpu(text: string): CpuFeatures {

@@ -9,6 +9,7 @@ import type { Client, End, RunControl, Stop } from '../emu/debug/run-control.ts'
 import { encodePacket, type Frame, fromLatin1, PacketParser, toHex, valueToHex } from './framing.ts';
 import { PC_REGNUM, registerByNumber } from './registers.ts';
 import {
+  beginsAtomicSequence,
   DEFAULT_STEP_INTO,
   type JournalEntry,
   predictNext,
@@ -253,9 +254,9 @@ export class Session implements Client {
       const bytes = readVirtual(this.machine, ctx, at, 4);
       return bytes.length === 4 ? new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true) : undefined;
     };
-    const next = predictNext(ctx, pc, read);
     // An LL/SC sequence ends behind the sc: that is a run to a breakpoint, not one instruction.
-    if (next.length > 1) return undefined;
+    if (beginsAtomicSequence(pc, read)) return undefined;
+    const next = predictNext(ctx, pc, read);
     return recognizeStep(pc, next, this.journal, inserted, this.insertedBefore, single);
   }
 

@@ -57,14 +57,22 @@ export function predictNext(ctx: DebugContext, pc: bigint, read: (at: bigint) =>
       return when(reg('rj') < reg('rd'), target('offs16'));
     case 'bgeu':
       return when(reg('rj') >= reg('rd'), target('offs16'));
+    case 'bceqz':
+    case 'bcnez': {
+      // gdb 16 does not know these two and plants its breakpoint behind them, taken or not; later ones evaluate them.
+      const flag = ctx.fcc(operandValue(row, word, 'cj'));
+      return flag === (row.name === 'bcnez') ? [target('offs21'), fallThrough] : [fallThrough];
+    }
     case 'll.w':
     case 'll.d':
+    case 'llacq.w':
+    case 'llacq.d':
       // gdb runs such a sequence as a whole: its breakpoint stands behind the sc.
       for (let n = 1; n < ATOMIC_SEQUENCE; n++) {
         const at = u64(pc + BigInt(4 * n));
         const w = read(at);
         const name = w === undefined ? undefined : decode(w)?.name;
-        if (name === 'sc.w' || name === 'sc.d') return [u64(at + 4n), fallThrough];
+        if (name?.startsWith('sc')) return [u64(at + 4n)];
       }
       return [fallThrough];
     default:
@@ -104,6 +112,12 @@ export function recognizeStep(
   const lastInsert = journal.findLastIndex((e) => e.kind === 'insert');
   if (last?.kind === 'read' && journal.slice(lastInsert + 1).some(readsPc)) return planted;
   return undefined;
+}
+
+/** True for an instruction that begins an LL/SC sequence: gdb runs the sequence as a whole. */
+export function beginsAtomicSequence(pc: bigint, read: (at: bigint) => number | undefined): boolean {
+  const word = read(pc);
+  return word !== undefined && /^ll(acq)?\.[wd]$/.test(decode(word)?.name ?? '');
 }
 
 /** Classes of `monitor step-into`. */

@@ -72,6 +72,7 @@ export function contextOf(t: Thread, snapshots: GuestSnapshots): DebugContext {
       live: false,
       pc: () => 0n,
       gpr: () => 0n,
+      fcc: () => false,
       csr: () => 0n,
       stage2Root: () => undefined,
     }

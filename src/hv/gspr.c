@@ -1,7 +1,8 @@
 /* GSPR exits: the guest touched a privileged or sensitive resource. BADI is the instruction word. */
 #include "vm.h"
 
-#define CPUCFG2_LVZ_FIELDS (0xf << 10)
+/* Not for guests: nesting (LVZ), and floating point, whose registers this hypervisor does not switch. */
+#define CPUCFG2_HIDDEN (0xf << 10 | 0x3f)
 
 static void set_gpr(struct vcpu *v, unsigned r, u64 value) {
   if (r) v->gpr[r] = value;
@@ -10,10 +11,10 @@ static void set_gpr(struct vcpu *v, unsigned r, u64 value) {
 void handle_gspr(struct vcpu *v) {
   u32 word = v->exit_badi;
   unsigned rd = word & 31, rj = (word >> 5) & 31;
-  if (word >> 10 == 0x1b) { /* cpucfg rd, rj: the host's words, without LVZ: there is no nesting */
+  if (word >> 10 == 0x1b) { /* cpucfg rd, rj: the host's words, less what guests do not get */
     u64 index = v->gpr[rj];
     u32 value = index < 32 ? cpucfg(index) : 0;
-    set_gpr(v, rd, index == 2 ? value & ~CPUCFG2_LVZ_FIELDS : value);
+    set_gpr(v, rd, index == 2 ? value & ~CPUCFG2_HIDDEN : value);
   } else if (word >> 24 == 0x04) { /* csrrd, csrwr, csrxchg outside the guest bank: reads 0, ignores writes */
     set_gpr(v, rd, 0);
   } else if (word >> 22 == 0x18) { /* cacop: the host's caches are not the guest's */

@@ -12,6 +12,8 @@ const run = (bench: Bench, text: string): Bench => {
   return bench.run(1);
 };
 
+const REGISTERS: Readonly<Record<string, number>> = { rd: 6, rj: 4, rk: 5 };
+
 describe('features', () => {
   test('each one switches its instructions and its CPUCFG bits', () => {
     for (const name of FEATURE_NAMES) {
@@ -22,7 +24,7 @@ describe('features', () => {
       for (const r of rows) {
         // The row's own pattern with rd = a2, rj = a0, rk = a1.
         let word = r.match;
-        for (const p of r.parts) word |= { rd: 6, rj: 4, rk: 5 }[p.operand as 'rd' | 'rj' | 'rk']! << p.lo || 0;
+        for (const p of r.parts) word |= (REGISTERS[p.operand] ?? 0) << p.lo;
         expect(decode(word >>> 0)!.name).toBe(r.name);
         off.set({ a0: PLACE }).setHost({ EENTRY: 0x40000 });
         run(off, `.word ${word >>> 0}`);
@@ -34,6 +36,7 @@ describe('features', () => {
   test('models have what the table says', () => {
     expect(featuresOf('la464')).toEqual({
       lvz: true,
+      fpu: true,
       crc: true,
       lam_bh: false,
       lamcas: false,

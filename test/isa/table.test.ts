@@ -68,6 +68,8 @@ describe('instruction table', () => {
     expect(by((t) => t.endsBlock).sort()).toEqual(
       [
         'b',
+        'bceqz',
+        'bcnez',
         'beq',
         'beqz',
         'bge',

@@ -3,6 +3,7 @@ import { Machine } from '../../src/emu/board/machine.ts';
 import type { Cpu } from '../../src/emu/cpu/cpu.ts';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { type CpuModel, type FeatureName, featuresOf } from '../../src/emu/cpu/features.ts';
+import { STATE } from '../../src/emu/cpu/layout.ts';
 import { GPR_NAMES, type OperandName } from '../../src/emu/isa/operands.ts';
 import { encodeRow } from '../../src/emu/isa/row.ts';
 import { ROWS } from '../../src/emu/isa/table/index.ts';
@@ -19,6 +20,12 @@ export function register(text: string): number {
   return Number(m[1]);
 }
 
+/** Number of a register of any kind: `$a0`, `$f3`, `$fcc1`, `$fcsr0`. */
+function registerNumber(text: string): number {
+  const m = /^\$f(?:cc|csr)?(\d+)$/.exec(text);
+  return m ? Number(m[1]) : register(text);
+}
+
 /** One instruction as a word. Operands are registers, numbers or CSR names; branch targets are byte offsets. */
 export function assemble(line: string): number {
   const [name, ...rest] = line.trim().split(/\s+/);
@@ -30,7 +37,7 @@ export function assemble(line: string): number {
   const values: Partial<Record<OperandName, number>> = {};
   row.operands.forEach((o, i) => {
     const text = texts[i]!;
-    if (text.startsWith('$')) values[o] = register(text);
+    if (text.startsWith('$')) values[o] = registerNumber(text);
     else values[o] = o === 'csr' && text in CSR ? CSR[text as keyof typeof CSR] : Number(text);
   });
   return encodeRow(row, values);
@@ -107,6 +114,16 @@ export class Bench {
       if (done === 0) break;
       left -= done;
     }
+    return this;
+  }
+
+  /** Low 64 bits of a floating-point register. */
+  fpr(n: number): bigint {
+    return this.cpu.mem.u64[(this.cpu.base + STATE.fpr + n * 32) >> 3]!;
+  }
+
+  setFpr(n: number, value: bigint): this {
+    this.cpu.mem.u64[(this.cpu.base + STATE.fpr + n * 32) >> 3] = BigInt.asUintN(64, value);
     return this;
   }
 

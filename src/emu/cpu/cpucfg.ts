@@ -3,7 +3,7 @@ import type { CpuFeatures, FeatureName } from './features.ts';
 
 /**
  * CPUCFG words (Vol. 1, section 2.2.10.5), declared by field. Words that are not listed read 0.
- * Floating point, vectors and binary translation are absent from this CPU, and CPUCFG says so.
+ * Vectors and binary translation are absent from this CPU, and CPUCFG says so.
  */
 interface CpucfgField {
   readonly word: number;
@@ -35,6 +35,10 @@ export const CPUCFG_FIELDS: readonly CpucfgField[] = [
   f(1, 'RPLV', 23, 1),
   f(1, 'HP', 24, 1),
   f(1, 'CRC', 25, 1, 'crc'),
+  f(2, 'FP', 0, 1, 'fpu'),
+  f(2, 'FP_SP', 1, 1, 'fpu'),
+  f(2, 'FP_DP', 2, 1, 'fpu'),
+  f(2, 'FP_VER', 3, 1, 'fpu'),
   f(2, 'LVZ', 10, 1, 'lvz'),
   f(2, 'LVZ_VER', 11, 1, 'lvz'),
   f(2, 'LLFTP', 14, 1),

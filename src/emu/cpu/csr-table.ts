@@ -93,7 +93,7 @@ export const CSRS: readonly CsrRow[] = [
     ['PLV', 0, 2], ['IE', 2, 1], ['DA', 3, 1], ['PG', 4, 1], ['DATF', 5, 2], ['DATM', 7, 2], ['WE', 9, 1],
   ], { reset: 8n, effect: 'mode' }),
   csr(0x1, 'PRMD', 'mode before the exception', [['PPLV', 0, 2], ['PIE', 2, 1], ['PWE', 3, 1]]),
-  csr(0x2, 'EUEN', 'extended units enable', [['FPE', 0, 1], ['SXE', 1, 1], ['ASXE', 2, 1], ['BTE', 3, 1]]),
+  csr(0x2, 'EUEN', 'extended units enable', [['FPE', 0, 1], ['SXE', 1, 1], ['ASXE', 2, 1], ['BTE', 3, 1]], { effect: 'mode' }),
   csr(0x3, 'MISC', 'miscellaneous control', [
     ['DRDTL1', 5, 1], ['DRDTL2', 6, 1], ['DRDTL3', 7, 1], ['RPCNTL1', 9, 1], ['RPCNTL2', 10, 1], ['RPCNTL3', 11, 1],
     ['ALCL0', 12, 1], ['ALCL1', 13, 1], ['ALCL2', 14, 1], ['ALCL3', 15, 1],

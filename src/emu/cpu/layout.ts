@@ -34,7 +34,7 @@ export const STATE = {
   readTlb: 0x158,
   writeTlb: 0x15c,
   fetchTlb: 0x160,
-  /** i32: PLV in bits 1:0, bit 2 set in guest mode. */
+  /** i32: PLV in bits 1:0, and MODE_ bits. */
   mode: 0x164,
   /** 32 × 32 bytes: f/vr/xr file. */
   fpr: 0x200,
@@ -50,8 +50,9 @@ export type StateField = keyof typeof STATE;
 
 /** CSR numbers below this have storage. */
 export const CSR_LIMIT = 0x600;
-/** Bit 2 of the mode word. */
+/** Bits of the mode word beside PLV: guest mode, floating point disabled. */
 export const MODE_GUEST = 4;
+export const MODE_FP_OFF = 8;
 
 /** Software TLB geometry: entries of 16 bytes {i64 tag, i32 value, i32 unused}. */
 export const TLB_ENTRIES = 1024;

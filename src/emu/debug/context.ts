@@ -17,6 +17,8 @@ export interface DebugContext {
   readonly live: boolean;
   pc(): bigint;
   gpr(n: number): bigint;
+  /** Floating-point condition flag `n`; of the CPU, whatever the world: software switches them. */
+  fcc(n: number): boolean;
   /** CSR of this world's own file. */
   csr(num: number): bigint;
   /** Physical address of the stage-2 table of a guest, when it is known. */
@@ -89,6 +91,11 @@ export class GuestSnapshots {
   }
 }
 
+const fccOf =
+  (cpu: Cpu) =>
+  (n: number): boolean =>
+    cpu.mem.u8[cpu.base + STATE.fcc + n] === 1;
+
 /** The world that a CPU executes now. */
 export function runningContext(cpu: Cpu, snapshots: GuestSnapshots): DebugContext {
   const world = cpu.world;
@@ -98,6 +105,7 @@ export function runningContext(cpu: Cpu, snapshots: GuestSnapshots): DebugContex
     live: true,
     pc: () => cpu.pc,
     gpr: (n) => cpu.gpr(n),
+    fcc: fccOf(cpu),
     csr: (num) => peekCsr(cpu, cpu.vm, num),
     stage2Root: () => (world >= 0 ? cpu.host.get(CSR.PGDL) : snapshots.root(cpu.gid)),
   };
@@ -111,6 +119,7 @@ export function hostContext(cpu: Cpu): DebugContext {
     live: !cpu.vm,
     pc: () => (cpu.vm ? cpu.host.get(CSR.ERA) : cpu.pc),
     gpr: (n) => cpu.gpr(n),
+    fcc: fccOf(cpu),
     csr: (num) => peekCsr(cpu, false, num),
     stage2Root: () => undefined,
   };
@@ -127,6 +136,7 @@ export function guestContext(cpu: Cpu, gid: number, snapshots: GuestSnapshots): 
     live: false,
     pc: () => s.pc,
     gpr: (n) => s.gpr[n]!,
+    fcc: fccOf(cpu),
     // PGD is computed, like the register.
     csr: (num) => {
       if (num !== CSR.PGD) return csrByNumber(num) ? s.csr[num]! : 0n;

@@ -13,6 +13,7 @@ import { hostPending, takeInterrupt } from '../cpu/interrupts.ts';
 import { PAGE } from '../cpu/layout.ts';
 import type { Bus } from '../devices/bus.ts';
 import type { Iocsr } from '../devices/iocsr.ts';
+import { Fpu } from '../fpu/fpu.ts';
 import { After, type AfterValue, HELPERS, type HelperName } from '../isa/helpers.ts';
 import { RAISE_WITH_BADV } from '../isa/semantics.ts';
 import { lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
@@ -36,6 +37,7 @@ export class Engine {
   private readonly iocsr: Iocsr;
   private readonly uops: UopCache;
   private readonly memory: MemoryAccess;
+  private readonly fpu: Fpu;
   private readonly fast: Run;
   private readonly exact: Run;
   private hooks: EngineHooks = {};
@@ -47,6 +49,7 @@ export class Engine {
     this.iocsr = iocsr;
     this.uops = uops;
     this.memory = new MemoryAccess(cpu, ram, bus, uops, () => this.word());
+    this.fpu = new Fpu(cpu, () => this.word());
     const helpers = this.helpers();
     const env: Record<string, WebAssembly.ImportValue> = { memory: cpu.mem.memory };
     for (const name of HELPERS) env[name] = helpers[name];
@@ -294,6 +297,12 @@ export class Engine {
       break: () => deliver(cpu, 'BRK', { badi: this.word() }),
       // Decoded code follows every store, so there is nothing to synchronize.
       ibar: () => After.next,
+      fpu: (code) => this.fpu.operate(code),
+      fcsrrd: () => this.fpu.readFcsr(lo('argA')),
+      fcsrwr: () => this.fpu.writeFcsr(lo('argB'), lo('argA')),
+      // The guest's own EUEN is looked at first (docs/lvz.md Q25).
+      unitDisabled: () =>
+        deliver(cpu, 'FPD', { badi: this.word(), root: cpu.vm && (cpu.guest.lo(CSR.EUEN) & 1) === 1 }),
       loadSlow: (code) => this.memory.load(code),
       storeSlow: (code) => this.memory.store(code),
       hostSlow: (code) => this.memory.host(code),

@@ -9,10 +9,19 @@
  */
 
 import { EXCEPTIONS, type ExceptionName } from '../cpu/exception-table.ts';
-import { cpuBase, FETCH_ENTRIES, MODE_GUEST, STATE, TLB_ENTRIES, UOP_BYTES, UOPS_PER_PAGE } from '../cpu/layout.ts';
+import {
+  cpuBase,
+  FETCH_ENTRIES,
+  MODE_FP_OFF,
+  MODE_GUEST,
+  STATE,
+  TLB_ENTRIES,
+  UOP_BYTES,
+  UOPS_PER_PAGE,
+} from '../cpu/layout.ts';
 import { HELPERS, type HelperName } from '../isa/helpers.ts';
 import { ACCESS, type Access, type Node, type Stmt } from '../isa/semantics.ts';
-import { GPR_PLACE, type HandlerMap, immediatePlace, PSEUDO, type Pseudo, type Variant } from './uop.ts';
+import { FPR_PLACE, GPR_PLACE, type HandlerMap, immediatePlace, PSEUDO, type Pseudo, type Variant } from './uop.ts';
 import { Emitter, type Label, Locals } from './wasm/emitter.ts';
 import { assembleModule, type FuncDef } from './wasm/module.ts';
 import { Op, type Ty } from './wasm/opcodes.ts';
@@ -295,6 +304,11 @@ class Build {
     if (v.row.guest === 'INE') when(MODE_GUEST, () => this.raise('INE'));
     if (v.row.priv) when(3, () => this.raise('IPE'));
     if (v.row.guest === 'GSPR') when(MODE_GUEST, () => this.raise('GSPR'));
+    if (v.row.unit === 'fp')
+      when(MODE_FP_OFF, () => {
+        this.sync();
+        e.i32(0).call(helperIndex('unitDisabled')).set(R).br(this.exit);
+      });
     const open = this.stmts(v.body, v);
     if (!open) return;
     if (v.body.some((s) => s.s === 'call')) {
@@ -335,6 +349,16 @@ class Build {
         e.end(some);
         return true;
       }
+      case 'setFd':
+        this.fprAddress('fd');
+        this.node(s.value);
+        e.mem(Op.i64Store, this.base + STATE.fpr);
+        return true;
+      case 'setCd':
+        e.get(P).mem(Op.i32Load8U, immediatePlace('cd').offset);
+        this.node(s.value);
+        e.mem(Op.i64Store8, this.base + STATE.fcc);
+        return true;
       case 'setRa':
         e.i32(0);
         this.node(s.value);
@@ -546,6 +570,11 @@ class Build {
     this.e.get(P).mem(Op.i32Load8U, GPR_PLACE[which]);
   }
 
+  /** Pushes register number × 32 of a floating-point operand: registers are as wide as LASX. */
+  private fprAddress(which: keyof typeof FPR_PLACE): void {
+    this.e.get(P).mem(Op.i32Load8U, FPR_PLACE[which]).i32(2).op(Op.i32Shl);
+  }
+
   private node(n: Node): void {
     const { e } = this;
     switch (n.k) {
@@ -556,6 +585,14 @@ class Build {
       case 'gpr':
         this.gprAddress(n.which);
         e.mem(Op.i64Load, this.base + STATE.gpr);
+        return;
+      case 'fpr':
+        this.fprAddress(n.which);
+        e.mem(Op.i64Load, this.base + STATE.fpr);
+        return;
+      case 'fcc':
+        e.get(P).mem(Op.i32Load8U, immediatePlace(n.which).offset);
+        e.mem(Op.i64Load8U, this.base + STATE.fcc);
         return;
       case 'imm': {
         const place = immediatePlace(n.operand);

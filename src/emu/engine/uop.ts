@@ -2,9 +2,9 @@
  * Micro-operations: 8 bytes an instruction, decoded once.
  *
  *   byte 0-1  handler number
- *   byte 2    rd × 8, or a 5-bit code (cacop, preld, invtlb)
- *   byte 3    rj × 8
- *   byte 4-7  the immediate; or byte 4 = rk × 8 or lsb, byte 5 = shift amount or msb
+ *   byte 2    rd or fd × 8, or a 5-bit code (cacop, preld, invtlb), cd, fcsr
+ *   byte 3    rj or fj × 8, or cj, fcsr
+ *   byte 4-7  the immediate; or byte 4 = rk or fk × 8 or lsb, byte 5 = shift amount, msb, fa × 8 or ca
  */
 import type { OperandName } from '../isa/operands.ts';
 import { operandValue, type Row } from '../isa/row.ts';
@@ -16,6 +16,7 @@ interface Place {
   readonly bytes: 1 | 4;
 }
 const BYTE_2: Place = { offset: 2, bytes: 1 };
+const BYTE_3: Place = { offset: 3, bytes: 1 };
 const BYTE_4: Place = { offset: 4, bytes: 1 };
 const BYTE_5: Place = { offset: 5, bytes: 1 };
 const WORD_4: Place = { offset: 4, bytes: 4 };
@@ -23,14 +24,23 @@ const WORD_4: Place = { offset: 4, bytes: 4 };
 /** Where register operands sit; their value is the register number times 8. */
 export const GPR_PLACE: Readonly<Record<'rd' | 'rj' | 'rk', number>> = { rd: 2, rj: 3, rk: 4 };
 
+/** Where floating-point registers sit; their value is the register number times 8, a quarter of the offset. */
+export const FPR_PLACE: Readonly<Record<'fd' | 'fj' | 'fk' | 'fa', number>> = { fd: 2, fj: 3, fk: 4, fa: 5 };
+
 /** Where an immediate operand sits. */
 export function immediatePlace(operand: OperandName): Place {
   switch (operand) {
     case 'code5':
+    case 'cd':
+    case 'fcsrd':
       return BYTE_2;
+    case 'cj':
+    case 'fcsrj':
+      return BYTE_3;
     case 'lsbw':
     case 'lsbd':
       return BYTE_4;
+    case 'ca':
     case 'msbw':
     case 'msbd':
     case 'sa2':
@@ -110,6 +120,7 @@ export function writeUop(
     if (operand === 'rd') u8[at + 2] = (rd = value) * 8;
     else if (operand === 'rj') u8[at + 3] = (rj = value) * 8;
     else if (operand === 'rk') u8[at + 4] = (rk = value) * 8;
+    else if (operand in FPR_PLACE) u8[at + FPR_PLACE[operand as keyof typeof FPR_PLACE]] = value * 8;
     else if (operand === 'offs21' || operand === 'offs26' || (operand === 'offs16' && row.name !== 'jirl')) {
       const target = index + value / 4;
       branch = true;

@@ -1,5 +1,5 @@
 import { decode } from './decoder.ts';
-import { GPR_NAMES, OPERANDS } from './operands.ts';
+import { OPERANDS, operandText } from './operands.ts';
 import { operandValue } from './row.ts';
 
 /** Words with a name of their own in assembly, as LLVM prints them: mask, match, text from the operand texts. */
@@ -17,10 +17,7 @@ const ALIASES: readonly { mask: number; match: number; text: (o: readonly string
 export function disassemble(word: number): string {
   const row = decode(word);
   if (!row) return `.word 0x${(word >>> 0).toString(16).padStart(8, '0')}`;
-  const operands = row.operands.map((o) => {
-    const value = operandValue(row, word, o);
-    return OPERANDS[o].type === 'gpr' ? `$${GPR_NAMES[value]}` : String(value);
-  });
+  const operands = row.operands.map((o) => operandText(OPERANDS[o], operandValue(row, word, o)));
   for (const alias of ALIASES) if ((word & alias.mask) >>> 0 === alias.match) return alias.text(operands);
   return operands.length ? `${row.name} ${operands.join(', ')}` : row.name;
 }

@@ -5,8 +5,10 @@
 export interface OperandKind {
   /** Field width in bits. */
   readonly width: number;
-  /** `gpr`: register number; `int`: number. */
-  readonly type: 'gpr' | 'int';
+  /** `int`: a number; else a register number of the kind. */
+  readonly type: 'gpr' | 'fpr' | 'fcc' | 'fcsr' | 'int';
+  /** Largest value, when not all of the field is used. */
+  readonly max?: number;
   /** Two's complement field. */
   readonly signed?: boolean;
   /** Left shift applied to the field (byte offsets of branches, `ldptr`, `ll`). */
@@ -16,6 +18,10 @@ export interface OperandKind {
 }
 
 const gpr: OperandKind = { width: 5, type: 'gpr' };
+const fpr: OperandKind = { width: 5, type: 'fpr' };
+const fcc: OperandKind = { width: 3, type: 'fcc' };
+/** fcsr0 to fcsr3 in a five-bit field. */
+const fcsr: OperandKind = { width: 5, type: 'fcsr', max: 3 };
 const uint = (width: number): OperandKind => ({ width, type: 'int' });
 const sint = (width: number, shift = 0): OperandKind => ({ width, type: 'int', signed: true, shift });
 
@@ -45,6 +51,15 @@ export const OPERANDS = {
   code5: uint(5),
   level8: uint(8),
   csr: uint(14),
+  fd: fpr,
+  fj: fpr,
+  fk: fpr,
+  fa: fpr,
+  cd: fcc,
+  cj: fcc,
+  ca: fcc,
+  fcsrd: fcsr,
+  fcsrj: fcsr,
 } as const satisfies Record<string, OperandKind>;
 
 export type OperandName = keyof typeof OPERANDS;
@@ -56,10 +71,28 @@ export const GPR_NAMES = [
   't4', 't5', 't6', 't7', 't8', 'r21', 'fp', 's0', 's1', 's2', 's3', 's4', 's5', 's6', 's7', 's8',
 ] as const;
 
+/** psABI name of a floating-point register: fa0–7, ft0–15, fs0–7. */
+export const fprName = (n: number): string => (n < 8 ? `fa${n}` : n < 24 ? `ft${n - 8}` : `fs${n - 24}`);
+
+/** An operand as assembly text. */
+export function operandText(kind: OperandKind, value: number): string {
+  switch (kind.type) {
+    case 'gpr':
+      return `$${GPR_NAMES[value]}`;
+    case 'fpr':
+      return `$${fprName(value)}`;
+    case 'fcc':
+    case 'fcsr':
+      return `$${kind.type}${value}`;
+    case 'int':
+      return String(value);
+  }
+}
+
 /** The lowest and highest operand value, and the distance between neighbouring legal values. */
 export function operandRange(kind: OperandKind): { min: number; max: number; step: number } {
   const step = 2 ** (kind.shift ?? 0);
   const bias = kind.bias ?? 0;
   if (kind.signed) return { min: -(2 ** (kind.width - 1)) * step, max: (2 ** (kind.width - 1) - 1) * step, step };
-  return { min: bias, max: (2 ** kind.width - 1) * step + bias, step };
+  return { min: bias, max: kind.max ?? (2 ** kind.width - 1) * step + bias, step };
 }

@@ -20,6 +20,8 @@ export interface RowFlags {
   readonly priv?: boolean;
   readonly guest?: GuestRule;
   readonly ext?: Extension;
+  /** Needs EUEN.FPE; raises FPD otherwise. */
+  readonly unit?: 'fp';
   /** rd equal to rj or rk (and not r0) raises INE (Vol. 1, 2.2.7.1). */
   readonly distinct?: boolean;
 }
@@ -48,6 +50,7 @@ export interface Row {
   readonly guest: GuestRule;
   readonly ext: Extension;
   readonly distinct: boolean;
+  readonly unit: 'fp' | undefined;
   /** Extra rule that the pattern cannot express: operand values that belong to another row. */
   readonly excludes: readonly { operand: OperandName; value: number }[];
   readonly define: (s: Semantics) => void;
@@ -101,6 +104,7 @@ export function row(name: string, pattern: string, asm: string, flags: RowFlags,
     guest: flags.guest ?? 'native',
     ext: flags.ext ?? 'base',
     distinct: flags.distinct ?? false,
+    unit: flags.unit,
     excludes,
     define,
   };

@@ -37,6 +37,8 @@ export type Node =
   | { readonly k: 'const'; readonly ty: Ty; readonly value: bigint }
   | { readonly k: 'gpr'; readonly ty: 'i64'; readonly which: 'rd' | 'rj' | 'rk' }
   | { readonly k: 'imm'; readonly ty: 'i64'; readonly operand: OperandName }
+  | { readonly k: 'fpr'; readonly ty: 'i64'; readonly which: 'fd' | 'fj' | 'fk' | 'fa' }
+  | { readonly k: 'fcc'; readonly ty: 'i64'; readonly which: 'cj' | 'ca' }
   | { readonly k: 'pc'; readonly ty: 'i64' }
   | { readonly k: 'local'; readonly ty: Ty; readonly id: number }
   | { readonly k: 'state'; readonly ty: Ty; readonly field: StateField }
@@ -61,6 +63,8 @@ export type Stmt =
   | { readonly s: 'setRd'; readonly value: Node }
   | { readonly s: 'setRj'; readonly value: Node }
   | { readonly s: 'setRa'; readonly value: Node }
+  | { readonly s: 'setFd'; readonly value: Node }
+  | { readonly s: 'setCd'; readonly value: Node }
   | { readonly s: 'setState'; readonly field: StateField; readonly value: Node }
   | { readonly s: 'load'; readonly id: number; readonly access: Access; readonly address: Node }
   | { readonly s: 'store'; readonly access: Access; readonly address: Node; readonly value: Node }
@@ -172,6 +176,25 @@ export class Semantics {
   setRj(value: Node): void {
     this.wrote = true;
     this.stmts.push({ s: 'setRj', value });
+  }
+
+  /** Floating-point sources: the low 64 bits. `fdv` is the old value of fd. */
+  readonly fj: Node = { k: 'fpr', ty: 'i64', which: 'fj' };
+  readonly fk: Node = { k: 'fpr', ty: 'i64', which: 'fk' };
+  readonly fa: Node = { k: 'fpr', ty: 'i64', which: 'fa' };
+  readonly fdv: Node = { k: 'fpr', ty: 'i64', which: 'fd' };
+  /** Condition flags, 0 or 1. */
+  readonly cj: Node = { k: 'fcc', ty: 'i64', which: 'cj' };
+  readonly ca: Node = { k: 'fcc', ty: 'i64', which: 'ca' };
+
+  set fd(value: Node) {
+    this.wrote = true;
+    this.stmts.push({ s: 'setFd', value });
+  }
+
+  set cd(value: Node) {
+    this.wrote = true;
+    this.stmts.push({ s: 'setCd', value });
   }
 
   /** Writes r1, the link register of `bl`. */

@@ -1,0 +1,56 @@
+/** The floating-point unit of a CPU: FCSR, flags, enabled traps (Vol. 1, section 3.1.4). */
+import type { Cpu } from '../cpu/cpu.ts';
+import { deliver } from '../cpu/exceptions.ts';
+import { STATE } from '../cpu/layout.ts';
+import { After, type AfterValue } from '../isa/helpers.ts';
+import { operate } from './operations.ts';
+import type { RoundMode, Status } from './softfloat.ts';
+
+/** FCSR0: Enables 4:0, RM 9:8, Flags 20:16, Cause 28:24; fcsr1–3 are views of its parts. */
+const VIEWS = [0x1f1f031f, 0x1f, 0x1f1f0000, 0x300] as const;
+const RM_SHIFT = 8;
+const FLAGS_SHIFT = 16;
+const CAUSE_SHIFT = 24;
+
+export class Fpu {
+  private readonly cpu: Cpu;
+  private readonly word: () => number;
+  private readonly status: Status = { rm: 0, flags: 0 };
+
+  /** `word` reads the instruction that runs, for BADI. */
+  constructor(cpu: Cpu, word: () => number) {
+    this.cpu = cpu;
+    this.word = word;
+  }
+
+  /** Operands in argA, argB and va; the result goes to the value slot unless an enabled exception traps. */
+  operate(code: number): AfterValue {
+    const { cpu, status } = this;
+    const { u64 } = cpu.mem;
+    const at = (field: 'argA' | 'argB' | 'va'): bigint => u64[(cpu.base + STATE[field]) >> 3]!;
+    const fcsr = cpu.stateI32('fcsr');
+    status.rm = ((fcsr >> RM_SHIFT) & 3) as RoundMode;
+    status.flags = 0;
+    const result = operate(code, status, at('argA'), at('argB'), at('va'));
+    const withCause = (fcsr & ~(0x1f << CAUSE_SHIFT)) | (status.flags << CAUSE_SHIFT);
+    if (status.flags & fcsr & 0x1f) {
+      // Trapped: Cause tells why, Flags and the destination stay as they were.
+      cpu.setStateI32('fcsr', withCause);
+      return deliver(cpu, 'FPE', { badi: this.word() });
+    }
+    cpu.setStateI32('fcsr', withCause | (status.flags << FLAGS_SHIFT));
+    u64[(cpu.base + STATE.value) >> 3] = result;
+    return After.next;
+  }
+
+  readFcsr(n: number): AfterValue {
+    this.cpu.setState64('value', this.cpu.stateI32('fcsr') & (VIEWS[n] ?? 0), 0);
+    return After.next;
+  }
+
+  writeFcsr(n: number, value: number): AfterValue {
+    const mask = VIEWS[n] ?? 0;
+    this.cpu.setStateI32('fcsr', (this.cpu.stateI32('fcsr') & ~mask) | (value & mask));
+    return After.next;
+  }
+}

@@ -1,0 +1,213 @@
+/** Basic floating point, single and double (Vol. 1, chapter 3). Arithmetic is exact: fpu/softfloat.ts. */
+import { FCMP_CONDITIONS, type FpOperation, operationCode } from '../../fpu/operations.ts';
+import { type Row, row } from '../row.ts';
+import * as $ from '../semantics.ts';
+import { c64, type Node, type Semantics, w } from '../semantics.ts';
+
+const FP = { ext: 'fpu', unit: 'fp' } as const;
+type Width = 's' | 'd';
+const WIDTHS = ['s', 'd'] as const;
+
+/** A single-precision value in a 64-bit register has ones above it. */
+const box = (width: Width, x: Node): Node => (width === 'd' ? x : $.or($.zx(w(x)), c64(-1n << 32n)));
+
+const binary = (bits: number, length: number): string => bits.toString(2).padStart(length, '0');
+
+/** Single and double rows whose encodings differ by `step` in the opcode of `length` bits. */
+function pair(
+  name: string,
+  first: number,
+  step: number,
+  length: number,
+  operands: readonly [pattern: string, asm: string],
+  define: (s: Semantics, width: Width) => void,
+): Row[] {
+  return WIDTHS.map((width, i) =>
+    row(`${name}.${width}`, `${binary(first + i * step, length)} ${operands[0]}`, operands[1], FP, (s) =>
+      define(s, width),
+    ),
+  );
+}
+
+const THREE = ['fk fj fd', 'fd, fj, fk'] as const;
+const TWO = ['fj fd', 'fd, fj'] as const;
+
+/** An operation of the FPU with one, two or three operands. */
+const compute =
+  (name: FpOperation, count: 1 | 2 | 3) =>
+  (s: Semantics, width: Width): void => {
+    if (count === 3) s.pass(s.fa);
+    const code = operationCode(name, width === 'd');
+    s.fd = count === 1 ? s.call('fpu', code, s.fj) : s.call('fpu', code, s.fj, s.fk);
+  };
+const three = (name: FpOperation, first: number): Row[] => pair(name, first, 1, 17, THREE, compute(name, 2));
+const two = (name: FpOperation, first: number): Row[] => pair(name, first, 1, 22, TWO, compute(name, 1));
+const fused = (name: FpOperation, first: number): Row[] =>
+  pair(name, first, 1, 12, ['fa fk fj fd', 'fd, fj, fk, fa'], compute(name, 3));
+
+/** Bit operations of the sign. */
+const signed = (name: string, first: number, f: (x: Node, sign: Node) => Node): Row[] =>
+  pair(name, first, 1, 22, TWO, (s, width) => {
+    s.fd = box(width, f(s.fj, c64(width === 'd' ? 1n << 63n : 1n << 31n)));
+  });
+
+/** Conversions: one row, the format of the operation given. */
+const convert = (name: string, code: number, operation: FpOperation, width: Width): Row =>
+  row(name, `${binary(code, 22)} fj fd`, 'fd, fj', FP, (s) => {
+    s.fd = s.call('fpu', operationCode(operation, width === 'd'), s.fj);
+  });
+
+const ROUNDINGS = ['ftintrm', 'ftintrp', 'ftintrz', 'ftintrne', 'ftint'] as const;
+
+/** To integers: {rounding} × {w, l} × {s, d}. */
+const TO_INTEGER: Row[] = ROUNDINGS.flatMap((rounding, k) =>
+  (['w', 'l'] as const).flatMap((size, l) =>
+    WIDTHS.map((width, d) => {
+      const code = 0b0000000100011010000001 + k * 0b10000 + l * 0b1000 + d;
+      return convert(`${rounding}.${size}.${width}`, code, `${rounding}.${size}`, width);
+    }),
+  ),
+);
+
+const load = (
+  name: string,
+  code: string,
+  operands: readonly [string, string],
+  address: (s: Semantics) => Node,
+  width: Width,
+): Row =>
+  row(name, `${code} ${operands[0]}`, operands[1], FP, (s) => {
+    s.fd = width === 'd' ? s.ld('d', address(s)) : box('s', s.ld('wu', address(s)));
+  });
+const store = (
+  name: string,
+  code: string,
+  operands: readonly [string, string],
+  address: (s: Semantics) => Node,
+  width: Width,
+): Row =>
+  row(name, `${code} ${operands[0]}`, operands[1], FP, (s) => {
+    s.st(width === 'd' ? 'd' : 'w', address(s), s.fdv);
+  });
+const OFFSET = ['si12 rj fd', 'fd, rj, si12'] as const;
+const INDEX = ['rk rj fd', 'fd, rj, rk'] as const;
+const offset = (s: Semantics): Node => $.add(s.rj, s.imm('si12'));
+const index = (s: Semantics): Node => $.add(s.rj, s.rk);
+
+/** Bound-checked accesses at rj. */
+const checked = (family: 'fldgt' | 'fldle' | 'fstgt' | 'fstle', first: number): Row[] =>
+  pair(family, first, 1, 17, INDEX, (s, width) => {
+    const fails = family.endsWith('gt') ? $.leU : $.gtU;
+    s.if(fails(s.rj, s.rk), () => s.raise('BCE', s.rj));
+    if (family.startsWith('fst')) s.st(width === 'd' ? 'd' : 'w', s.rj, s.fdv);
+    else s.fd = width === 'd' ? s.ld('d', s.rj) : box('s', s.ld('wu', s.rj));
+  });
+
+/** A move, one row. */
+const move = (name: string, code: string, operands: readonly [string, string], define: (s: Semantics) => void): Row =>
+  row(name, `${code} ${operands[0]}`, operands[1], FP, define);
+const LOW = c64(0xffffffffn);
+
+export const FLOAT: readonly Row[] = [
+  ...three('fadd', 0b00000001000000001),
+  ...three('fsub', 0b00000001000000101),
+  ...three('fmul', 0b00000001000001001),
+  ...three('fdiv', 0b00000001000001101),
+  ...three('fmax', 0b00000001000010001),
+  ...three('fmin', 0b00000001000010101),
+  ...three('fmaxa', 0b00000001000011001),
+  ...three('fmina', 0b00000001000011101),
+  ...pair('fscaleb', 0b00000001000100001, 1, 17, THREE, compute('fscaleb', 2)),
+  ...pair('fcopysign', 0b00000001000100101, 1, 17, THREE, (s, width) => {
+    const sign = c64(width === 'd' ? 1n << 63n : 1n << 31n);
+    s.fd = box(width, $.or($.and(s.fj, $.not(sign)), $.and(s.fk, sign)));
+  }),
+  ...signed('fabs', 0b0000000100010100000001, (x, sign) => $.and(x, $.not(sign))),
+  ...signed('fneg', 0b0000000100010100000101, (x, sign) => $.xor(x, sign)),
+  ...two('flogb', 0b0000000100010100001001),
+  ...two('fclass', 0b0000000100010100001101),
+  ...two('fsqrt', 0b0000000100010100010001),
+  ...two('frecip', 0b0000000100010100010101),
+  ...two('frsqrt', 0b0000000100010100011001),
+  ...pair('fmov', 0b0000000100010100100101, 1, 22, TWO, (s, width) => {
+    s.fd = box(width, s.fj);
+  }),
+  move('movgr2fr.w', '0000000100010100101001', ['rj fd', 'fd, rj'], (s) => {
+    s.fd = $.or($.and(s.fdv, $.not(LOW)), $.and(s.rj, LOW));
+  }),
+  move('movgr2fr.d', '0000000100010100101010', ['rj fd', 'fd, rj'], (s) => {
+    s.fd = s.rj;
+  }),
+  move('movgr2frh.w', '0000000100010100101011', ['rj fd', 'fd, rj'], (s) => {
+    s.fd = $.or($.and(s.fdv, LOW), $.shl(s.rj, c64(32)));
+  }),
+  move('movfr2gr.s', '0000000100010100101101', ['fj rd', 'rd, fj'], (s) => {
+    s.rd = $.ext32(s.fj);
+  }),
+  move('movfr2gr.d', '0000000100010100101110', ['fj rd', 'rd, fj'], (s) => {
+    s.rd = s.fj;
+  }),
+  move('movfrh2gr.s', '0000000100010100101111', ['fj rd', 'rd, fj'], (s) => {
+    s.rd = $.shrS(s.fj, c64(32));
+  }),
+  move('movgr2fcsr', '0000000100010100110000', ['rj fcsrd', 'fcsrd, rj'], (s) => {
+    s.call('fcsrwr', 0, s.rj, s.imm('fcsrd'));
+  }),
+  move('movfcsr2gr', '0000000100010100110010', ['fcsrj rd', 'rd, fcsrj'], (s) => {
+    s.rd = s.call('fcsrrd', 0, s.imm('fcsrj'));
+  }),
+  move('movfr2cf', '0000000100010100110100', ['fj 00 cd', 'cd, fj'], (s) => {
+    s.cd = $.and(s.fj, c64(1));
+  }),
+  move('movcf2fr', '0000000100010100110101', ['00 cj fd', 'fd, cj'], (s) => {
+    s.fd = s.cj;
+  }),
+  move('movgr2cf', '0000000100010100110110', ['rj 00 cd', 'cd, rj'], (s) => {
+    s.cd = $.and(s.rj, c64(1));
+  }),
+  move('movcf2gr', '0000000100010100110111', ['00 cj rd', 'rd, cj'], (s) => {
+    s.rd = s.cj;
+  }),
+  convert('fcvt.s.d', 0b0000000100011001000110, 'fcvt', 's'),
+  convert('fcvt.d.s', 0b0000000100011001001001, 'fcvt', 'd'),
+  ...TO_INTEGER,
+  convert('ffint.s.w', 0b0000000100011101000100, 'ffint.w', 's'),
+  convert('ffint.s.l', 0b0000000100011101000110, 'ffint.l', 's'),
+  convert('ffint.d.w', 0b0000000100011101001000, 'ffint.w', 'd'),
+  convert('ffint.d.l', 0b0000000100011101001010, 'ffint.l', 'd'),
+  ...two('frint', 0b0000000100011110010001),
+  ...fused('fmadd', 0b000010000001),
+  ...fused('fmsub', 0b000010000101),
+  ...fused('fnmadd', 0b000010001001),
+  ...fused('fnmsub', 0b000010001101),
+  ...Object.entries(FCMP_CONDITIONS).flatMap(([name, condition]) =>
+    WIDTHS.map((width, d) =>
+      row(
+        `fcmp.${name}.${width}`,
+        `0000110000${d ? '10' : '01'}${binary(condition, 5)} fk fj 00 cd`,
+        'cd, fj, fk',
+        FP,
+        (s) => {
+          s.cd = s.call('fpu', operationCode(`fcmp.${name}` as FpOperation, width === 'd'), s.fj, s.fk);
+        },
+      ),
+    ),
+  ),
+  row('fsel', '00001101000000 ca fk fj fd', 'fd, fj, fk, ca', FP, (s) => {
+    s.fd = $.sel($.isZero(s.ca), s.fj, s.fk);
+  }),
+  row('bceqz', '010010 offs21[15:0] 00 cj offs21[20:16]', 'cj, offs21', FP, (s) => s.br('offs21', $.eq(s.cj, c64(0)))),
+  row('bcnez', '010010 offs21[15:0] 01 cj offs21[20:16]', 'cj, offs21', FP, (s) => s.br('offs21', $.ne(s.cj, c64(0)))),
+  load('fld.s', '0010101100', OFFSET, offset, 's'),
+  store('fst.s', '0010101101', OFFSET, offset, 's'),
+  load('fld.d', '0010101110', OFFSET, offset, 'd'),
+  store('fst.d', '0010101111', OFFSET, offset, 'd'),
+  load('fldx.s', '00111000001100000', INDEX, index, 's'),
+  load('fldx.d', '00111000001101000', INDEX, index, 'd'),
+  store('fstx.s', '00111000001110000', INDEX, index, 's'),
+  store('fstx.d', '00111000001111000', INDEX, index, 'd'),
+  ...checked('fldgt', 0b00111000011101000),
+  ...checked('fldle', 0b00111000011101010),
+  ...checked('fstgt', 0b00111000011101100),
+  ...checked('fstle', 0b00111000011101110),
+];
