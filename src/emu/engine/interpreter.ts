@@ -5,6 +5,8 @@
  * counter: `x` is a micro-op address such that (x − p) / 8 is the budget left, and a taken branch moves `x` along.
  *  - fast build: looks at the budget only at taken branches, and leaves while a page's worth is still left;
  *  - exact build: looks before every instruction, so it ends on the very count.
+ * A third function, `outlined`, holds the handlers that are too rare or too slow for a place in the dispatch loop; it
+ * executes the one micro-op it is given and answers like a helper.
  * PC is never kept: PC = pcOff + p / 2, because a micro-op is twice as long as an instruction.
  */
 
@@ -61,14 +63,19 @@ const TARGET = 10;
 const AFTER = 11;
 const FIXED: readonly Ty[] = ['i32', 'i32', 'i64', 'i64', 'i32', 'i32', 'i32', 'i32', 'i32', 'i64', 'i32'];
 
+type Kind = 'fast' | 'exact' | 'outlined';
+/** Function index of `outlined`: the helpers come first, then the functions in the order of {@link emitInterpreter}. */
+const OUTLINED = HELPERS.length + 2;
+
 const helperIndex = (name: HelperName): number => HELPERS.indexOf(name);
 
-/** Emits the module of CPU number `cpu`: imports `env.memory` and the helpers, exports `fast` and `exact`. */
+/** Emits the module of CPU number `cpu`: imports `env.memory` and the helpers, exports `fast`, `exact` and `outlined`. */
 export function emitInterpreter(map: HandlerMap, cpu: number, memoryPages: number): Uint8Array<ArrayBuffer> {
   const imports = HELPERS.map((name) => ({ name, type: { params: ['i32'], results: ['i32'] } as const }));
   return assembleModule(memoryPages, imports, [
-    new Build(map, cpuBase(cpu), false).emit('fast'),
-    new Build(map, cpuBase(cpu), true).emit('exact'),
+    new Build(map, cpuBase(cpu), 'fast').emit(),
+    new Build(map, cpuBase(cpu), 'exact').emit(),
+    new Build(map, cpuBase(cpu), 'outlined').emit(),
   ]);
 }
 
@@ -77,20 +84,20 @@ class Build {
   private readonly locals = new Locals(1 + FIXED.length);
   private readonly map: HandlerMap;
   private readonly base: number;
-  private readonly exact: boolean;
+  private readonly kind: Kind;
   private exit!: Label;
   private far!: Label;
   private next!: Label;
   /** Local variable of each recorded value of the handler being emitted. */
   private values = new Map<number, number>();
 
-  constructor(map: HandlerMap, base: number, exact: boolean) {
+  constructor(map: HandlerMap, base: number, kind: Kind) {
     this.map = map;
     this.base = base;
-    this.exact = exact;
+    this.kind = kind;
   }
 
-  emit(name: string): FuncDef {
+  emit(): FuncDef {
     const { e } = this;
     for (const [local, field] of [
       [READ_TLB, STATE.readTlb],
@@ -100,6 +107,20 @@ class Build {
       e.i32(0)
         .mem(Op.i32Load, this.base + field)
         .set(local);
+    if (this.kind === 'outlined') this.one();
+    else this.loop();
+    e.op(Op.end);
+    return {
+      name: this.kind,
+      type: { params: ['i32'], results: ['i32'] },
+      locals: [...FIXED, ...this.locals.all()],
+      body: e.bytes.view(),
+    };
+  }
+
+  /** `fast` and `exact`: micro-op after micro-op, until something leaves. */
+  private loop(): void {
+    const { e } = this;
     e.i32(0)
       .mem(Op.i64Load, this.base + STATE.pc)
       .set(TARGET);
@@ -107,36 +128,59 @@ class Build {
     this.far = e.loop();
     this.enterPage();
     this.next = e.loop();
-    if (this.exact) {
+    if (this.kind === 'exact') {
       e.get(P).get(X).op(Op.i32GeU);
       this.leaveIf(LEFT_BY_BUDGET);
     }
-    const handlers: ((() => void) | undefined)[] = [
-      ...PSEUDO.map((p) => () => this.pseudo(p)),
-      ...this.map.variants.map((v) => () => this.variant(v)),
-    ];
-    const labels = handlers.map(() => undefined as Label | undefined);
-    for (let i = handlers.length - 1; i >= 0; i--) labels[i] = e.block();
-    e.get(P).mem(Op.i32Load16U, 0);
-    e.brTable(labels as Label[], labels[PSEUDO.indexOf('ine')]!);
-    handlers.forEach((emit, i) => {
-      e.end(labels[i]!);
-      this.locals.reset();
-      this.values = new Map();
-      emit!();
+    this.dispatch(false, () => {
+      this.sync();
+      e.get(P).call(OUTLINED).tee(R).brIf(this.exit);
+      this.advance();
     });
     e.end(this.next);
     e.end(this.far);
     e.op(Op.unreachable);
     e.end(this.exit);
     this.epilogue();
-    e.op(Op.end);
-    return {
-      name,
-      type: { params: ['i32'], results: ['i32'] },
-      locals: [...FIXED, ...this.locals.all()],
-      body: e.bytes.view(),
-    };
+  }
+
+  /** `outlined`: the micro-op at the address in parameter 0. The caller has made PC and budget visible. */
+  private one(): void {
+    const { e } = this;
+    e.get(REM).set(P);
+    e.i32(0)
+      .mem(Op.i64Load, this.base + STATE.pc)
+      .get(P)
+      .i32(1)
+      .op(Op.i32ShrU, Op.i64ExtendI32U, Op.i64Sub)
+      .set(PC_OFF);
+    this.exit = e.block();
+    this.dispatch(true, () => e.op(Op.unreachable));
+    e.end(this.exit);
+    e.get(R);
+  }
+
+  /** Goes to the handler of the micro-op at P; `elsewhere` is emitted once, for all that the other kind of function has. */
+  private dispatch(outlined: boolean, elsewhere: () => void): void {
+    const { e } = this;
+    const handlers: ((() => void) | undefined)[] = [
+      ...PSEUDO.map((p) => (outlined ? undefined : () => this.pseudo(p))),
+      ...this.map.variants.map((v) => (v.outlined === outlined ? () => this.variant(v) : undefined)),
+    ];
+    const other = e.block();
+    const labels = handlers.map(() => other);
+    for (let i = handlers.length - 1; i >= 0; i--) if (handlers[i]) labels[i] = e.block();
+    e.get(P).mem(Op.i32Load16U, 0);
+    e.brTable(labels, outlined ? other : labels[PSEUDO.indexOf('ine')]!);
+    handlers.forEach((emit, i) => {
+      if (!emit) return;
+      e.end(labels[i]!);
+      this.locals.reset();
+      this.values = new Map();
+      emit();
+    });
+    e.end(other);
+    elsewhere();
   }
 
   /** TARGET and REM decide P, X and PC_OFF. */
@@ -181,7 +225,7 @@ class Build {
     e.get(TARGET).i64(~0xfffn).op(Op.i64And).get(P).i32(1).op(Op.i32ShrU, Op.i64ExtendI32U).op(Op.i64Sub).set(PC_OFF);
     e.get(P).get(TARGET).op(Op.i32WrapI64).i32(0xffc).op(Op.i32And).i32(1).op(Op.i32Shl).op(Op.i32Add).set(P);
     e.get(P).get(REM).i32(3).op(Op.i32Shl).op(Op.i32Add).set(X);
-    if (!this.exact) {
+    if (this.kind === 'fast') {
       e.get(REM)
         .i32(UOPS_PER_PAGE + 1)
         .op(Op.i32LtS);
@@ -228,8 +272,10 @@ class Build {
     e.end(yes);
   }
 
+  /** The instruction at P is done. */
   private advance(): void {
-    this.e.get(P).i32(UOP_BYTES).op(Op.i32Add).set(P).br(this.next);
+    if (this.kind === 'outlined') this.e.i32(0).set(R).br(this.exit);
+    else this.e.get(P).i32(UOP_BYTES).op(Op.i32Add).set(P).br(this.next);
   }
 
   /** Goes to the address in TARGET; `done` tells whether the instruction at P counts as executed. */
@@ -276,6 +322,7 @@ class Build {
 
   /** Makes PC and budget visible to helpers. */
   private sync(): void {
+    if (this.kind === 'outlined') return;
     const { e } = this;
     e.i32(0);
     this.pcOf(0);
@@ -426,7 +473,7 @@ class Build {
       // x moves with p, so that (x − p) / 8 drops by the one instruction executed.
       e.get(X).get(P).mem(Op.i32Load, 4).op(Op.i32Add).i32(UOP_BYTES).op(Op.i32Sub).set(X);
       e.get(P).get(P).mem(Op.i32Load, 4).op(Op.i32Add).set(P);
-      if (!this.exact) {
+      if (this.kind === 'fast') {
         e.get(X)
           .get(P)
           .op(Op.i32Sub)

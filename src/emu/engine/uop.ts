@@ -64,6 +64,8 @@ export interface Variant {
   readonly rdZero: boolean;
   /** The branch target is in another page. */
   readonly far: boolean;
+  /** Emitted in a function of its own; see {@link isOutlined}. */
+  readonly outlined: boolean;
 }
 
 /** The handler list and the numbers by which decoding finds them. */
@@ -75,6 +77,16 @@ export interface HandlerMap {
 
 const hasEffect = (body: readonly Stmt[]): boolean =>
   body.some((s) => s.s !== 'let' && s.s !== 'setRd' && s.s !== 'peek');
+
+/**
+ * Floating point, atomics and whatever calls a helper: one call more costs them little, while every handler in the
+ * dispatch loop makes the register allocation of all the others worse (docs/decisions/0001-interpreter-from-definitions.md).
+ */
+const isOutlined = (row: Row, body: readonly Stmt[]): boolean =>
+  (row.unit !== undefined || contains(body, 'call') || contains(body, 'host')) &&
+  !contains(body, 'branch') &&
+  !contains(body, 'jump');
+
 /** Chooses the variants each row needs and numbers them after the pseudo handlers. */
 export function planHandlers(rows: readonly Row[], bodies: ReadonlyMap<Row, readonly Stmt[]>): HandlerMap {
   const variants: Variant[] = [];
@@ -83,11 +95,15 @@ export function planHandlers(rows: readonly Row[], bodies: ReadonlyMap<Row, read
   const nop = PSEUDO.indexOf('nop');
   for (const row of rows) {
     const body = bodies.get(row)!;
-    const near = add({ row, body, rdZero: false, far: false });
-    const far = contains(body, 'branch') ? add({ row, body, rdZero: false, far: true }) : near;
+    const outlined = isOutlined(row, body);
+    const near = add({ row, body, rdZero: false, far: false, outlined });
+    const far = contains(body, 'branch') ? add({ row, body, rdZero: false, far: true, outlined }) : near;
     let zero = near;
     if (contains(body, 'setRd'))
-      zero = hasEffect(body) || row.priv || row.guest !== 'native' ? add({ row, body, rdZero: true, far: false }) : nop;
+      zero =
+        hasEffect(body) || row.priv || row.guest !== 'native'
+          ? add({ row, body, rdZero: true, far: false, outlined })
+          : nop;
     numbers.set(row, [near, zero, far, far]);
   }
   return { variants, numbers };
