@@ -12,8 +12,8 @@ import type { Bus } from '../devices/bus.ts';
 import { After, type AfterValue } from '../isa/helpers.ts';
 import { ACCESS } from '../isa/semantics.ts';
 import { LOAD, STORE, translate } from '../mmu/translate.ts';
+import { accessByCode, HOST_WRITE } from './handlers.ts';
 import type { EngineHooks } from './hooks.ts';
-import { accessByCode, HOST_WRITE } from './interpreter.ts';
 import type { UopCache } from './uop-cache.ts';
 
 export class MemoryAccess {

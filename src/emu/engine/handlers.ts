@@ -1,0 +1,412 @@
+/**
+ * The handlers of the instructions: WebAssembly for the recorded definitions, one statement and node after the other.
+ * How a handler goes on when it is done (the loop, or the caller) is the business of the function around it.
+ */
+import { EXCEPTIONS, type ExceptionName } from '../cpu/exception-table.ts';
+import { MODE_FP_OFF, MODE_GUEST, STATE, TLB_ENTRIES } from '../cpu/layout.ts';
+import { HELPERS, type HelperName } from '../isa/helpers.ts';
+import { ACCESS, type Access, type Node, type Stmt } from '../isa/semantics.ts';
+import { FPR_PLACE, GPR_PLACE, immediatePlace, type Variant } from './uop.ts';
+import { Emitter, type Label, Locals } from './wasm/emitter.ts';
+import { Op, type Ty } from './wasm/opcodes.ts';
+
+// biome-ignore format: opcode table
+const LOAD: Record<Access, number> = {
+  b: Op.i64Load8S, bu: Op.i64Load8U, h: Op.i64Load16S, hu: Op.i64Load16U, w: Op.i64Load32S, wu: Op.i64Load32U, d: Op.i64Load,
+};
+const STORE: Record<number, number> = { 1: Op.i64Store8, 2: Op.i64Store16, 4: Op.i64Store32, 8: Op.i64Store };
+const ACCESS_NAMES = Object.keys(ACCESS) as Access[];
+
+/** Index of an access kind, as `loadSlow` and `storeSlow` receive it. */
+const accessCode = (a: Access): number => ACCESS_NAMES.indexOf(a);
+/** The access kind of a code. */
+export const accessByCode = (code: number): Access => ACCESS_NAMES[code]!;
+/** Flag of `hostSlow`: the access writes. */
+export const HOST_WRITE = 0x100;
+
+// Fixed locals of `run`; parameter 0 is the budget and becomes what is left at far jumps.
+export const REM = 0;
+export const P = 1;
+export const X = 2;
+export const PC_OFF = 3;
+export const VA = 4;
+export const ENTRY = 5;
+export const R = 6;
+export const READ_TLB = 7;
+export const WRITE_TLB = 8;
+export const FETCH_TLB = 9;
+export const TARGET = 10;
+export const AFTER = 11;
+export const FIXED: readonly Ty[] = ['i32', 'i32', 'i64', 'i64', 'i32', 'i32', 'i32', 'i32', 'i32', 'i64', 'i32'];
+
+/** Function index of a helper: imports come first. */
+export const helperIndex = (name: HelperName): number => HELPERS.indexOf(name);
+
+/** Emits handlers into a function whose fixed locals are those above. */
+export abstract class Handlers {
+  protected readonly e = new Emitter();
+  protected readonly locals = new Locals(1 + FIXED.length);
+  /** Where the state of the CPU begins in linear memory. */
+  protected readonly base: number;
+  /** Ends the function, with R telling how far the instruction got. */
+  protected exit!: Label;
+  /** Local variable of each recorded value of the handler being emitted. */
+  private values = new Map<number, number>();
+
+  constructor(base: number) {
+    this.base = base;
+  }
+
+  /** The instruction at P is done. */
+  protected abstract advance(): void;
+  /** Goes to the address in TARGET; `done` tells whether the instruction at P counts as executed. */
+  protected abstract goFar(done: boolean): void;
+  /** Takes the branch at P, whose target is in the same page. */
+  protected abstract near(): void;
+  /** Makes PC and budget visible to helpers. */
+  protected abstract sync(): void;
+
+  /** One handler: the checks that the row demands, and its body. */
+  protected handler(v: Variant): void {
+    this.locals.reset();
+    this.values = new Map();
+    this.variant(v);
+  }
+
+  /** Pushes the address of the instruction at P, plus `bytes`. */
+  protected pcOf(bytes: number): void {
+    const { e } = this;
+    e.get(PC_OFF).get(P).i32(1).op(Op.i32ShrU, Op.i64ExtendI32U).op(Op.i64Add);
+    if (bytes) e.i64(BigInt(bytes)).op(Op.i64Add);
+  }
+
+  protected raise(name: ExceptionName): void {
+    this.sync();
+    this.e
+      .i32(EXCEPTIONS.findIndex((x) => x.name === name))
+      .call(helperIndex('raise'))
+      .set(R)
+      .br(this.exit);
+  }
+
+  private variant(v: Variant): void {
+    const { e } = this;
+    const when = (mask: number, then: () => void): void => {
+      e.i32(0)
+        .mem(Op.i32Load, this.base + STATE.mode)
+        .i32(mask)
+        .op(Op.i32And);
+      const yes = e.if();
+      then();
+      e.end(yes);
+    };
+    // Guest INE beats the privilege check; a privilege violation beats GSPR (docs/lvz.md).
+    if (v.row.guest === 'INE') when(MODE_GUEST, () => this.raise('INE'));
+    if (v.row.priv) when(3, () => this.raise('IPE'));
+    if (v.row.guest === 'GSPR') when(MODE_GUEST, () => this.raise('GSPR'));
+    if (v.row.unit === 'fp')
+      when(MODE_FP_OFF, () => {
+        this.sync();
+        e.i32(0).call(helperIndex('unitDisabled')).set(R).br(this.exit);
+      });
+    const open = this.stmts(v.body, v);
+    if (!open) return;
+    if (v.body.some((s) => s.s === 'call')) {
+      e.get(AFTER);
+      const leave = e.if();
+      e.get(AFTER).set(R).br(this.exit);
+      e.end(leave);
+    }
+    this.advance();
+  }
+
+  /** Emits statements; false when control never reaches their end. */
+  private stmts(list: readonly Stmt[], v: Variant): boolean {
+    for (const s of list) if (!this.stmt(s, v)) return false;
+    return true;
+  }
+
+  private stmt(s: Stmt, v: Variant): boolean {
+    const { e } = this;
+    switch (s.s) {
+      case 'let':
+        this.node(s.value);
+        e.set(this.local(s.id, s.ty));
+        return true;
+      case 'setRd':
+        if (v.rdZero) return true;
+        this.gprAddress('rd');
+        this.node(s.value);
+        e.mem(Op.i64Store, this.base + STATE.gpr);
+        return true;
+      case 'setRj': {
+        // The rj field may be r0, which stays 0.
+        this.gprAddress('rj');
+        const some = e.if();
+        this.gprAddress('rj');
+        this.node(s.value);
+        e.mem(Op.i64Store, this.base + STATE.gpr);
+        e.end(some);
+        return true;
+      }
+      case 'setFd':
+        this.fprAddress('fd');
+        this.node(s.value);
+        e.mem(Op.i64Store, this.base + STATE.fpr);
+        return true;
+      case 'setCd':
+        e.get(P).mem(Op.i32Load8U, immediatePlace('cd').offset);
+        this.node(s.value);
+        e.mem(Op.i64Store8, this.base + STATE.fcc);
+        return true;
+      case 'setRa':
+        e.i32(0);
+        this.node(s.value);
+        e.mem(Op.i64Store, this.base + STATE.gpr + 8);
+        return true;
+      case 'setState':
+        e.i32(0);
+        this.node(s.value);
+        e.mem(s.value.ty === 'i64' ? Op.i64Store : Op.i32Store, this.base + STATE[s.field]);
+        return true;
+      case 'load':
+        this.load(s);
+        return true;
+      case 'store':
+        this.store(s);
+        return true;
+      case 'host':
+        this.host(s);
+        return true;
+      case 'peek':
+        this.node(s.host);
+        e.mem(LOAD[s.access], 0).set(this.local(s.id, 'i64'));
+        return true;
+      case 'poke':
+        this.node(s.host);
+        this.node(s.value);
+        e.mem(STORE[ACCESS[s.access].size]!, 0);
+        return true;
+      case 'call':
+        this.call(s);
+        return true;
+      case 'if': {
+        this.node(s.cond);
+        const yes = e.if();
+        this.stmts(s.yes, v);
+        if (s.no.length) {
+          e.else();
+          this.stmts(s.no, v);
+        }
+        e.end(yes);
+        return true;
+      }
+      case 'branch':
+        return this.branch(s, v);
+      case 'jump':
+        this.node(s.target);
+        e.set(TARGET);
+        this.goFar(true);
+        return false;
+    }
+  }
+
+  private branch(s: Extract<Stmt, { s: 'branch' }>, v: Variant): boolean {
+    const { e } = this;
+    let taken: Label | undefined;
+    if (s.cond) {
+      this.node(s.cond);
+      taken = e.if();
+    }
+    if (v.far) {
+      this.pcOf(0);
+      e.get(P).mem(Op.i64Load32S, 4).op(Op.i64Add).set(TARGET);
+      this.goFar(true);
+    } else {
+      this.near();
+    }
+    if (!taken) return false;
+    e.end(taken);
+    return true;
+  }
+
+  /** Puts the address of the software TLB entry for VA into ENTRY and pushes its tag. */
+  private tlbEntry(write: boolean): void {
+    const { e } = this;
+    e.get(VA).i64(12n).op(Op.i64ShrU, Op.i32WrapI64);
+    e.i32(TLB_ENTRIES - 1)
+      .op(Op.i32And)
+      .i32(4)
+      .op(Op.i32Shl);
+    e.get(write ? WRITE_TLB : READ_TLB)
+      .op(Op.i32Add)
+      .tee(ENTRY);
+    e.mem(Op.i64Load, 0);
+  }
+
+  /**
+   * Opens an `if` that holds when the access of `size` bytes at VA lies in a page that the software TLB knows; inside,
+   * `place` pushes where it is in linear memory. The last byte's page is compared, so a crossing access never matches.
+   */
+  private ifMapped(write: boolean, size: number): Label {
+    const { e } = this;
+    this.tlbEntry(write);
+    e.get(VA);
+    if (size > 1) e.i64(BigInt(size - 1)).op(Op.i64Add);
+    e.i64(~0xfffn).op(Op.i64And, Op.i64Eq);
+    return e.if();
+  }
+
+  private place(): void {
+    this.e.get(VA).op(Op.i32WrapI64).get(ENTRY).mem(Op.i32Load, 8).op(Op.i32Add);
+  }
+
+  private load(s: Extract<Stmt, { s: 'load' }>): void {
+    const { e } = this;
+    this.node(s.address);
+    e.set(VA);
+    const hit = this.ifMapped(false, ACCESS[s.access].size);
+    this.place();
+    e.mem(LOAD[s.access], 0).set(this.local(s.id, 'i64'));
+    e.else();
+    this.slow('loadSlow', accessCode(s.access));
+    e.i32(0)
+      .mem(Op.i64Load, this.base + STATE.value)
+      .set(this.local(s.id, 'i64'));
+    e.end(hit);
+  }
+
+  private store(s: Extract<Stmt, { s: 'store' }>): void {
+    const { e } = this;
+    const { size } = ACCESS[s.access];
+    this.node(s.address);
+    e.set(VA);
+    const hit = this.ifMapped(true, size);
+    this.place();
+    this.node(s.value);
+    e.mem(STORE[size]!, 0);
+    e.else();
+    e.i32(0);
+    this.node(s.value);
+    e.mem(Op.i64Store, this.base + STATE.value);
+    this.slow('storeSlow', accessCode(s.access));
+    e.end(hit);
+  }
+
+  private host(s: Extract<Stmt, { s: 'host' }>): void {
+    const { e } = this;
+    this.node(s.address);
+    e.set(VA);
+    this.tlbEntry(s.write);
+    // The low bits stay in: a misaligned address never matches, and the slow path raises ALE.
+    e.get(VA)
+      .i64(~0xfffn | BigInt(s.size - 1))
+      .op(Op.i64And)
+      .op(Op.i64Eq);
+    const hit = e.if();
+    e.get(VA).op(Op.i32WrapI64).get(ENTRY).mem(Op.i32Load, 8).op(Op.i32Add).set(this.local(s.id, 'i32'));
+    e.else();
+    this.slow('hostSlow', s.size | (s.write ? HOST_WRITE : 0));
+    e.i32(0)
+      .mem(Op.i32Load, this.base + STATE.value)
+      .set(this.local(s.id, 'i32'));
+    e.end(hit);
+  }
+
+  /** The access at VA goes through TypeScript; anything but `next` leaves. */
+  private slow(helper: HelperName, code: number): void {
+    const { e } = this;
+    this.sync();
+    e.i32(0)
+      .get(VA)
+      .mem(Op.i64Store, this.base + STATE.va);
+    e.i32(code).call(helperIndex(helper)).tee(R);
+    const leave = e.if();
+    e.br(this.exit);
+    e.end(leave);
+  }
+
+  private call(s: Extract<Stmt, { s: 'call' }>): void {
+    const { e } = this;
+    s.args.forEach((arg, i) => {
+      e.i32(0);
+      this.node(arg);
+      e.mem(Op.i64Store, this.base + (i === 0 ? STATE.argA : STATE.argB));
+    });
+    this.sync();
+    e.i32(s.code).call(helperIndex(s.helper)).tee(AFTER);
+    // `leave` (2) lets the instruction finish its register writes first.
+    e.i32(1).op(Op.i32And);
+    const stop = e.if();
+    e.get(AFTER).set(R).br(this.exit);
+    e.end(stop);
+    e.i32(0)
+      .mem(Op.i64Load, this.base + STATE.value)
+      .set(this.local(s.id, 'i64'));
+  }
+
+  private local(id: number, ty: Ty): number {
+    let index = this.values.get(id);
+    if (index === undefined) {
+      index = this.locals.take(ty);
+      this.values.set(id, index);
+    }
+    return index;
+  }
+
+  /** Pushes register number × 8 of an operand. */
+  private gprAddress(which: 'rd' | 'rj' | 'rk'): void {
+    this.e.get(P).mem(Op.i32Load8U, GPR_PLACE[which]);
+  }
+
+  /** Pushes register number × 32 of a floating-point operand: registers are as wide as LASX. */
+  private fprAddress(which: keyof typeof FPR_PLACE): void {
+    this.e.get(P).mem(Op.i32Load8U, FPR_PLACE[which]).i32(2).op(Op.i32Shl);
+  }
+
+  private node(n: Node): void {
+    const { e } = this;
+    switch (n.k) {
+      case 'const':
+        if (n.ty === 'i64') e.i64(n.value);
+        else e.i32(Number(n.value));
+        return;
+      case 'gpr':
+        this.gprAddress(n.which);
+        e.mem(Op.i64Load, this.base + STATE.gpr);
+        return;
+      case 'fpr':
+        this.fprAddress(n.which);
+        e.mem(Op.i64Load, this.base + STATE.fpr);
+        return;
+      case 'fcc':
+        e.get(P).mem(Op.i32Load8U, immediatePlace(n.which).offset);
+        e.mem(Op.i64Load8U, this.base + STATE.fcc);
+        return;
+      case 'imm': {
+        const place = immediatePlace(n.operand);
+        e.get(P).mem(place.bytes === 1 ? Op.i64Load8U : Op.i64Load32S, place.offset);
+        return;
+      }
+      case 'pc':
+        this.pcOf(0);
+        return;
+      case 'local':
+        e.get(this.local(n.id, n.ty));
+        return;
+      case 'state':
+        e.i32(0).mem(n.ty === 'i64' ? Op.i64Load : Op.i32Load, this.base + STATE[n.field]);
+        return;
+      case 'op':
+        for (const a of n.args) this.node(a);
+        e.op(n.opcode);
+        return;
+      case 'select':
+        this.node(n.a);
+        this.node(n.b);
+        this.node(n.cond);
+        e.op(Op.select);
+        return;
+    }
+  }
+}
