@@ -12,6 +12,8 @@ export class LinearMemory {
   readonly i32: Int32Array;
   readonly u32: Uint32Array;
   readonly u64: BigUint64Array;
+  readonly f32: Float32Array;
+  readonly f64: Float64Array;
   /** Where guest RAM chunks start, and how many bytes there are for them. */
   readonly ramStart: number;
   readonly ramBytes: number;
@@ -28,5 +30,7 @@ export class LinearMemory {
     this.i32 = new Int32Array(buffer);
     this.u32 = new Uint32Array(buffer);
     this.u64 = new BigUint64Array(buffer);
+    this.f32 = new Float32Array(buffer);
+    this.f64 = new Float64Array(buffer);
   }
 }

@@ -3,8 +3,9 @@ import type { Cpu } from '../cpu/cpu.ts';
 import { deliver } from '../cpu/exceptions.ts';
 import { STATE } from '../cpu/layout.ts';
 import { After, type AfterValue } from '../isa/helpers.ts';
+import { type Native, nativeOperation } from './native.ts';
 import { operate } from './operations.ts';
-import type { RoundMode, Status } from './softfloat.ts';
+import { ROUND, type RoundMode, type Status } from './softfloat.ts';
 
 /** FCSR0: Enables 4:0, RM 9:8, Flags 20:16, Cause 28:24; fcsr1–3 are views of its parts. */
 const VIEWS = [0x1f1f031f, 0x1f, 0x1f1f0000, 0x300] as const;
@@ -26,12 +27,11 @@ export class Fpu {
   /** Operands in argA, argB and va; the result goes to the value slot unless an enabled exception traps. */
   operate(code: number): AfterValue {
     const { cpu, status } = this;
-    const { u64 } = cpu.mem;
-    const at = (field: 'argA' | 'argB' | 'va'): bigint => u64[(cpu.base + STATE[field]) >> 3]!;
     const fcsr = cpu.stateI32('fcsr');
     status.rm = ((fcsr >> RM_SHIFT) & 3) as RoundMode;
     status.flags = 0;
-    const result = operate(code, status, at('argA'), at('argB'), at('va'));
+    const native = status.rm === ROUND.nearestEven ? nativeOperation(code) : undefined;
+    if (!native || !this.natively(native)) this.exactly(code);
     const withCause = (fcsr & ~(0x1f << CAUSE_SHIFT)) | (status.flags << CAUSE_SHIFT);
     if (status.flags & fcsr & 0x1f) {
       // Trapped: Cause tells why, Flags and the destination stay as they were.
@@ -39,8 +39,36 @@ export class Fpu {
       return deliver(cpu, 'FPE', { badi: this.word() });
     }
     cpu.setStateI32('fcsr', withCause | (status.flags << FLAGS_SHIFT));
-    u64[(cpu.base + STATE.value) >> 3] = result;
     return After.next;
+  }
+
+  private exactly(code: number): void {
+    const { cpu } = this;
+    const { u64 } = cpu.mem;
+    const at = (field: 'argA' | 'argB' | 'va'): bigint => u64[(cpu.base + STATE[field]) >> 3]!;
+    u64[(cpu.base + STATE.value) >> 3] = operate(code, this.status, at('argA'), at('argB'), at('va'));
+  }
+
+  /** False when the operands or the result are not a case of native.ts. */
+  private natively({ from, to, compute }: Native): boolean {
+    const { base, mem } = this.cpu;
+    const a = base + STATE.argA;
+    const b = base + STATE.argB;
+    let result: number;
+    if (from === 'd') result = compute(this.status, mem.f64[a >> 3]!, mem.f64[b >> 3]!);
+    else if (from === 's') result = compute(this.status, mem.f32[a >> 2]!, mem.f32[b >> 2]!);
+    else result = compute(this.status, mem.i32[a >> 2]!, 0);
+    if (Number.isNaN(result)) return false;
+    const value = base + STATE.value;
+    if (to === 'd') mem.f64[value >> 3] = result;
+    else if (to === 's') {
+      mem.f32[value >> 2] = result;
+      mem.i32[(value >> 2) + 1] = -1;
+    } else {
+      mem.i32[value >> 2] = result;
+      mem.i32[(value >> 2) + 1] = result < 0 ? -1 : 0;
+    }
+    return true;
   }
 
   readFcsr(n: number): AfterValue {
