@@ -73,11 +73,9 @@ export abstract class Handlers {
     this.variant(v);
   }
 
-  /** Pushes the address of the instruction at P, plus `bytes`. */
-  protected pcOf(bytes: number): void {
-    const { e } = this;
-    e.get(PC_OFF).get(P).i32(1).op(Op.i32ShrU, Op.i64ExtendI32U).op(Op.i64Add);
-    if (bytes) e.i64(BigInt(bytes)).op(Op.i64Add);
+  /** Pushes the address of the instruction at P. */
+  protected pcOf(): void {
+    this.e.get(PC_OFF).get(P).i32(1).op(Op.i32ShrU, Op.i64ExtendI32U).op(Op.i64Add);
   }
 
   protected raise(name: ExceptionName): void {
@@ -219,7 +217,7 @@ export abstract class Handlers {
       taken = e.if();
     }
     if (v.far) {
-      this.pcOf(0);
+      this.pcOf();
       e.get(P).mem(Op.i64Load32S, 4).op(Op.i64Add).set(TARGET);
       this.goFar(true);
     } else {
@@ -389,7 +387,7 @@ export abstract class Handlers {
         return;
       }
       case 'pc':
-        this.pcOf(0);
+        this.pcOf();
         return;
       case 'local':
         e.get(this.local(n.id, n.ty));

@@ -154,12 +154,7 @@ class Build extends Handlers {
     // A spent budget leaves here, before the next instruction's fetch can fault.
     e.get(REM).i32(0).op(Op.i32LeS);
     const spent = e.if();
-    e.i32(0)
-      .get(TARGET)
-      .mem(Op.i64Store, this.base + STATE.pc);
-    e.i32(0)
-      .get(REM)
-      .mem(Op.i32Store, this.base + STATE.left);
+    this.saveTarget();
     e.i32(LEFT_BY_BUDGET).op(Op.return);
     e.end(spent);
     e.get(TARGET)
@@ -175,12 +170,7 @@ class Build extends Handlers {
     // Bits 1:0 stay in the comparison: a misaligned target never matches and is looked at by the slow path.
     e.get(ENTRY).mem(Op.i64Load, 0).get(TARGET).i64(~0xffcn).op(Op.i64And).op(Op.i64Ne);
     const miss = e.if();
-    e.i32(0)
-      .get(TARGET)
-      .mem(Op.i64Store, this.base + STATE.pc);
-    e.i32(0)
-      .get(REM)
-      .mem(Op.i32Store, this.base + STATE.left);
+    this.saveTarget();
     e.i32(0).call(helperIndex('fetchSlow')).tee(R);
     const stop = e.if();
     e.get(R).op(Op.return);
@@ -196,6 +186,17 @@ class Build extends Handlers {
         .op(Op.i32LtS);
       this.leaveIf(LEFT_BY_BUDGET);
     }
+  }
+
+  /** PC and budget between two instructions, where TARGET and REM hold them. */
+  private saveTarget(): void {
+    const { e } = this;
+    e.i32(0)
+      .get(TARGET)
+      .mem(Op.i64Store, this.base + STATE.pc);
+    e.i32(0)
+      .get(REM)
+      .mem(Op.i32Store, this.base + STATE.left);
   }
 
   /** Stores what the outside needs to know; R tells how far the current instruction got. */
@@ -260,7 +261,7 @@ class Build extends Handlers {
         e.get(P).call(helperIndex('decode')).op(Op.drop).br(this.next);
         return;
       case 'pageEnd':
-        this.pcOf(0);
+        this.pcOf();
         e.set(TARGET);
         this.goFar(false);
         return;
@@ -287,7 +288,7 @@ class Build extends Handlers {
 
   private savePc(): void {
     this.e.i32(0);
-    this.pcOf(0);
+    this.pcOf();
     this.e.mem(Op.i64Store, this.base + STATE.pc);
   }
 
