@@ -12,6 +12,7 @@ export PATH="$LS_TOOLS/bin:$PATH"
 LS_NODE_MAJOR=24
 LS_CLANG_MAJOR=19
 LS_GDB_MAJOR=16
+LS_QEMU_MAJOR=10
 
 say() { printf '\033[2m[prepare]\033[0m %s\n' "$*" >&2; }
 die() {
@@ -217,17 +218,49 @@ CONF
 
 # write_wrapper SUITE PROGRAM WRAPPER: starts PROGRAM of .tools/SUITE/root with that root's own loader and libraries.
 write_wrapper() {
-  local root="$LS_TOOLS/$1/root" program=$2 wrapper=$3 loader libs
+  local root="$LS_TOOLS/$1/root" program=$2 wrapper=$3 loader libs data
   loader=$(find "$root" -name 'ld-linux*.so.*' -path '*lib*' -print -quit)
   [ -n "$loader" ] || die "the unpacked $program has no dynamic loader: remove $LS_TOOLS/$1 and run again"
   libs=$(dirname "$loader")
+  case $program in
+    gdb*) data="--data-directory=$root/usr/share/gdb" ;;
+    qemu*) data="-L $root/usr/share/qemu" ;;
+  esac
   cat >"$wrapper" <<WRAP
 #!/bin/sh
 # Written by scripts/lib/prepare.sh: $program of a later Debian suite, with its own libraries.
 PYTHONHOME="$root/usr" exec "$loader" --library-path "$libs:$root/usr/lib" "$root/usr/bin/$program" \\
-  --data-directory="$root/usr/share/gdb" "\$@"
+  $data "\$@"
 WRAP
   chmod +x "$wrapper"
+}
+
+# find_qemu: sets LS_QEMU to the first qemu-system-loongarch64 of version 10 or later; earlier ones have another board.
+find_qemu() {
+  local candidate major
+  for candidate in "$LS_TOOLS/bin/qemu-system-loongarch64" qemu-system-loongarch64; do
+    command -v "$candidate" >/dev/null || continue
+    major=$("$candidate" --version 2>/dev/null | sed -n '1s/.*version \([0-9]*\).*/\1/p')
+    if [ "${major:-0}" -ge "$LS_QEMU_MAJOR" ]; then
+      LS_QEMU=$(command -v "$candidate")
+      export LS_QEMU
+      return 0
+    fi
+  done
+  return 1
+}
+
+# QEMU is the oracle of the CPU and the rival in measurements; only scripts that say so need it.
+ensure_qemu() {
+  local suite
+  find_qemu && return
+  for suite in forky trixie sid; do
+    if unpack_from_suite "$suite" qemu-system-misc; then
+      write_wrapper "$suite" qemu-system-loongarch64 "$LS_TOOLS/bin/qemu-system-loongarch64"
+      find_qemu && return
+    fi
+  done
+  die "no qemu-system-loongarch64 $LS_QEMU_MAJOR or newer could be brought: install qemu-system-misc from a later Debian suite"
 }
 
 # The hypervisor and the guests, built again when a source is newer than the last build.

@@ -38,7 +38,7 @@ function randomWords(row: Row, count: number, random: () => number): number[] {
     if ('msbw' in values && values.msbw! < values.lsbw!) continue;
     if ('msbd' in values && values.msbd! < values.lsbd!) continue;
     // Assemblers refuse what the architecture answers with INE.
-    if (row.distinct && (values.rd === values.rj || values.rd === values.rk)) continue;
+    if (row.distinct.length && (values.rd === values.rj || values.rd === values.rk)) continue;
     const word = encodeRow(row, values);
     if (decode(word) === row) words.add(word);
   }

@@ -20,9 +20,9 @@ export function register(text: string): number {
   return Number(m[1]);
 }
 
-/** Number of a register of any kind: `$a0`, `$f3`, `$fcc1`, `$fcsr0`. */
+/** Number of a register of any kind: `$a0`, `$f3`, `$vr3`, `$xr3`, `$fcc1`, `$fcsr0`. */
 function registerNumber(text: string): number {
-  const m = /^\$f(?:cc|csr)?(\d+)$/.exec(text);
+  const m = /^\$(?:f|fcc|fcsr|vr|xr|scr)(\d+)$/.exec(text);
   return m ? Number(m[1]) : register(text);
 }
 

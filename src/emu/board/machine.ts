@@ -16,7 +16,6 @@ import { Uart16550 } from '../devices/uart16550.ts';
 import { Engine } from '../engine/engine.ts';
 import { planHandlers } from '../engine/uop.ts';
 import { UopCache } from '../engine/uop-cache.ts';
-import { Semantics } from '../isa/semantics.ts';
 import { ROWS } from '../isa/table/index.ts';
 import type { ElfImage } from './elf.ts';
 import { ImageError } from './elf.ts';
@@ -109,8 +108,7 @@ export class Machine {
       { base: BOARD.ged, device: this.ged },
       ...this.uarts.map((device, n) => ({ base: BOARD.uart[n]!, device })),
     ]);
-    const bodies = new Map(ROWS.map((row) => [row, Semantics.record(row.define)]));
-    const map = planHandlers(ROWS, bodies);
+    const map = planHandlers(ROWS);
     this.uops = new UopCache(
       this.mem,
       map,

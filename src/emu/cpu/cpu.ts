@@ -5,7 +5,7 @@ import { CsrBank } from './csr-bank.ts';
 import { CSR } from './csr-table.ts';
 import { EventRing } from './event-ring.ts';
 import type { CpuFeatures } from './features.ts';
-import { CSR_LIMIT, cpuBase, MODE_FP_OFF, MODE_GUEST, STATE } from './layout.ts';
+import { CSR_LIMIT, cpuBase, MODE_GUEST, MODE_UNITS_OFF, STATE } from './layout.ts';
 import type { LinearMemory } from './linear-memory.ts';
 import { Timer } from './timer.ts';
 
@@ -180,8 +180,8 @@ export class Cpu {
     const bank = this.csr;
     const crmd = bank.lo(CSR.CRMD);
     // A guest needs both its own EUEN and the host's.
-    const fp = bank.lo(CSR.EUEN) & this.host.lo(CSR.EUEN) & 1;
-    this.setStateI32('mode', (crmd & 3) | (this.vm ? MODE_GUEST : 0) | (fp ? 0 : MODE_FP_OFF));
+    const off = ~(bank.lo(CSR.EUEN) & this.host.lo(CSR.EUEN)) & 0xf;
+    this.setStateI32('mode', (crmd & 3) | (this.vm ? MODE_GUEST : 0) | (off * MODE_UNITS_OFF));
     const paged = (crmd & 0x18) === 0x10;
     const gid = this.vm ? this.gid : 0;
     const asid = paged ? bank.lo(CSR.ASID) & 0x3ff : 0;

@@ -39,6 +39,8 @@ export const CPUCFG_FIELDS: readonly CpucfgField[] = [
   f(2, 'FP_SP', 1, 1, 'fpu'),
   f(2, 'FP_DP', 2, 1, 'fpu'),
   f(2, 'FP_VER', 3, 1, 'fpu'),
+  f(2, 'LSX', 6, 1, 'lsx'),
+  f(2, 'LASX', 7, 1, 'lasx'),
   f(2, 'LVZ', 10, 1, 'lvz'),
   f(2, 'LVZ_VER', 11, 1, 'lvz'),
   f(2, 'LLFTP', 14, 1),

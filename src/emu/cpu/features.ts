@@ -5,6 +5,8 @@
 export const FEATURES = {
   lvz: { text: 'virtualization extension', models: ['la464', 'max'] },
   fpu: { text: 'floating point, single and double', models: ['la464', 'max'] },
+  lsx: { text: 'vectors of 128 bits', models: ['la464', 'max'] },
+  lasx: { text: 'vectors of 256 bits', models: ['la464', 'max'] },
   crc: { text: 'CRC instructions', models: ['la464', 'max'] },
   lam_bh: { text: 'amswap and amadd of bytes and halfwords', models: ['max'] },
   lamcas: { text: 'atomic compare and swap', models: ['max'] },

@@ -50,9 +50,9 @@ export type StateField = keyof typeof STATE;
 
 /** CSR numbers below this have storage. */
 export const CSR_LIMIT = 0x600;
-/** Bits of the mode word beside PLV: guest mode, floating point disabled. */
+/** Bits of the mode word beside PLV: guest mode, and from bit 3 on the units that are disabled, in the order of EUEN. */
 export const MODE_GUEST = 4;
-export const MODE_FP_OFF = 8;
+export const MODE_UNITS_OFF = 8;
 
 /** Software TLB geometry: entries of 16 bytes {i64 tag, i32 value, i32 unused}. */
 export const TLB_ENTRIES = 1024;

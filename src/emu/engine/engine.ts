@@ -10,23 +10,29 @@ import { CSR } from '../cpu/csr-table.ts';
 import { EXCEPTIONS } from '../cpu/exception-table.ts';
 import { deliver, ertn } from '../cpu/exceptions.ts';
 import { hostPending, takeInterrupt } from '../cpu/interrupts.ts';
-import { PAGE } from '../cpu/layout.ts';
+import { PAGE, STATE } from '../cpu/layout.ts';
 import type { Bus } from '../devices/bus.ts';
 import type { Iocsr } from '../devices/iocsr.ts';
 import { Fpu } from '../fpu/fpu.ts';
-import { After, type AfterValue, HELPERS, type HelperName } from '../isa/helpers.ts';
+import { VectorFpu } from '../fpu/vector.ts';
+import { After, type AfterValue, type HelperName } from '../isa/helpers.ts';
+import { UNITS } from '../isa/row.ts';
 import { RAISE_WITH_BADV } from '../isa/semantics.ts';
 import { lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
 import * as tlb from '../mmu/tlb-instructions.ts';
 import { FETCH, LOAD, translate, translateGpa } from '../mmu/translate.ts';
 import { crc32 } from './crc.ts';
 import type { EngineHooks } from './hooks.ts';
-import { emitInterpreter, FAST_MINIMUM } from './interpreter.ts';
+import { emitInterpreter, emitOwn, FAST_MINIMUM, firstOwn } from './interpreter.ts';
 import { MemoryAccess } from './memory-access.ts';
-import type { HandlerMap } from './uop.ts';
+import { type HandlerMap, ownVariant } from './uop.ts';
 import type { UopCache } from './uop-cache.ts';
+import { vldiLiteral } from './vldi.ts';
 
 type Run = (budget: number) => number;
+
+/** What an instruction of a disabled unit raises. */
+const UNIT_DISABLED = { fp: 'FPD', lsx: 'SXD', lasx: 'ASXD', lbt: 'BTD' } as const;
 
 /** Longest single entry into generated code: lets V8 replace the baseline code by optimized code early. */
 const MAX_ENTRY = 4_000_000;
@@ -38,6 +44,11 @@ export class Engine {
   private readonly uops: UopCache;
   private readonly memory: MemoryAccess;
   private readonly fpu: Fpu;
+  private readonly vectors: VectorFpu;
+  private readonly map: HandlerMap;
+  /** Functions of the handlers that have their own. */
+  private readonly table: WebAssembly.Table;
+  private readonly env: Record<string, WebAssembly.ImportValue>;
   private readonly fast: Run;
   private readonly exact: Run;
   private hooks: EngineHooks = {};
@@ -50,11 +61,14 @@ export class Engine {
     this.uops = uops;
     this.memory = new MemoryAccess(cpu, ram, bus, uops, () => this.word());
     this.fpu = new Fpu(cpu, () => this.word());
+    this.vectors = new VectorFpu(cpu, this.fpu, () => this.word());
     const helpers = this.helpers();
-    const env: Record<string, WebAssembly.ImportValue> = { memory: cpu.mem.memory };
-    for (const name of HELPERS) env[name] = helpers[name];
+    this.map = map;
+    this.table = new WebAssembly.Table({ element: 'anyfunc', initial: map.own.length, maximum: map.own.length });
+    this.env = { memory: cpu.mem.memory, table: this.table, ...helpers };
     const module = new WebAssembly.Module(emitInterpreter(map, cpu.index, cpu.mem.pages));
-    const { exports } = new WebAssembly.Instance(module, { env });
+    const { exports } = new WebAssembly.Instance(module, { env: this.env });
+    for (let i = 0; i < map.own.length; i++) this.table.set(i, exports.first);
     this.fast = exports.fast as Run;
     this.exact = exports.exact as Run;
   }
@@ -300,15 +314,33 @@ export class Engine {
       fpu: (code) => this.fpu.operate(code),
       fcsrrd: () => this.fpu.readFcsr(lo('argA')),
       fcsrwr: () => this.fpu.writeFcsr(lo('argB'), lo('argA')),
+      vectorFpu: (code) => this.vectors.operate(code),
+      vldi: () => {
+        const literal = vldiLiteral(lo('argA') & 0x1fff);
+        if (literal === undefined) return deliver(cpu, 'INE', { badi: this.word() });
+        cpu.mem.u64[(cpu.base + STATE.value) >> 3] = literal;
+        return After.next;
+      },
       // The guest's own EUEN is looked at first (docs/lvz.md Q25).
-      unitDisabled: () =>
-        deliver(cpu, 'FPD', { badi: this.word(), root: cpu.vm && (cpu.guest.lo(CSR.EUEN) & 1) === 1 }),
+      unitDisabled: (unit) =>
+        deliver(cpu, UNIT_DISABLED[UNITS[unit]!], {
+          badi: this.word(),
+          root: cpu.vm && ((cpu.guest.lo(CSR.EUEN) >> unit) & 1) === 1,
+        }),
       loadSlow: (code) => this.memory.load(code),
       storeSlow: (code) => this.memory.store(code),
       hostSlow: (code) => this.memory.host(code),
+      loadVectorSlow: (size) => this.memory.loadVector(size),
+      storeVectorSlow: (size) => this.memory.storeVector(size),
       fetchSlow: () => this.fetchSlow(),
       decode: (p) => {
         this.uops.decode(p);
+        return After.next;
+      },
+      emitOwn: (p) => {
+        const index = cpu.mem.u16[p >> 1]! - firstOwn(this.map);
+        const code = emitOwn(this.map, ownVariant(this.map.own[index]!), cpu.index, cpu.mem.pages);
+        this.table.set(index, new WebAssembly.Instance(new WebAssembly.Module(code), { env: this.env }).exports.own);
         return After.next;
       },
       breakpoint: () => {

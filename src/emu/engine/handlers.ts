@@ -3,17 +3,20 @@
  * How a handler goes on when it is done (the loop, or the caller) is the business of the function around it.
  */
 import { EXCEPTIONS, type ExceptionName } from '../cpu/exception-table.ts';
-import { MODE_FP_OFF, MODE_GUEST, STATE, TLB_ENTRIES } from '../cpu/layout.ts';
+import { MODE_GUEST, MODE_UNITS_OFF, STATE, TLB_ENTRIES } from '../cpu/layout.ts';
 import { HELPERS, type HelperName } from '../isa/helpers.ts';
+import { UNITS } from '../isa/row.ts';
 import { ACCESS, type Access, type Node, type Stmt } from '../isa/semantics.ts';
-import { FPR_PLACE, GPR_PLACE, immediatePlace, type Variant } from './uop.ts';
+import { FPR_PLACE, GPR_PLACE, immediatePlace, type Variant, VR_PLACE } from './uop.ts';
 import { Emitter, type Label, Locals } from './wasm/emitter.ts';
-import { Op, type Ty } from './wasm/opcodes.ts';
+import { Op, Simd, type Ty } from './wasm/opcodes.ts';
 
 // biome-ignore format: opcode table
 const LOAD: Record<Access, number> = {
   b: Op.i64Load8S, bu: Op.i64Load8U, h: Op.i64Load16S, hu: Op.i64Load16U, w: Op.i64Load32S, wu: Op.i64Load32U, d: Op.i64Load,
 };
+/** Loads of immediates by their size in the micro-op. */
+const IMMEDIATE = { 1: Op.i64Load8U, 2: Op.i64Load16S, 4: Op.i64Load32S } as const;
 const STORE: Record<number, number> = { 1: Op.i64Store8, 2: Op.i64Store16, 4: Op.i64Store32, 8: Op.i64Store };
 const ACCESS_NAMES = Object.keys(ACCESS) as Access[];
 
@@ -102,11 +105,13 @@ export abstract class Handlers {
     if (v.row.guest === 'INE') when(MODE_GUEST, () => this.raise('INE'));
     if (v.row.priv) when(3, () => this.raise('IPE'));
     if (v.row.guest === 'GSPR') when(MODE_GUEST, () => this.raise('GSPR'));
-    if (v.row.unit === 'fp')
-      when(MODE_FP_OFF, () => {
+    if (v.row.unit) {
+      const unit = UNITS.indexOf(v.row.unit);
+      when(MODE_UNITS_OFF << unit, () => {
         this.sync();
-        e.i32(0).call(helperIndex('unitDisabled')).set(R).br(this.exit);
+        e.i32(unit).call(helperIndex('unitDisabled')).set(R).br(this.exit);
       });
+    }
     const open = this.stmts(v.body, v);
     if (!open) return;
     if (v.body.some((s) => s.s === 'call')) {
@@ -133,20 +138,28 @@ export abstract class Handlers {
         return true;
       case 'setRd':
         if (v.rdZero) return true;
-        this.gprAddress('rd');
-        this.node(s.value);
-        e.mem(Op.i64Store, this.base + STATE.gpr);
+        if (v.home === 'own') this.setUnlessZero('rd', s.value);
+        else {
+          this.gprAddress('rd');
+          this.node(s.value);
+          e.mem(Op.i64Store, this.base + STATE.gpr);
+        }
         return true;
-      case 'setRj': {
-        // The rj field may be r0, which stays 0.
-        this.gprAddress('rj');
-        const some = e.if();
-        this.gprAddress('rj');
-        this.node(s.value);
-        e.mem(Op.i64Store, this.base + STATE.gpr);
-        e.end(some);
+      case 'setRj':
+        this.setUnlessZero('rj', s.value);
         return true;
-      }
+      case 'setVd':
+        this.vrAddress('vd');
+        this.node(s.value);
+        e.mem(Simd.v128Store, this.base + STATE.fpr + 16 * s.half);
+        return true;
+      case 'setElement':
+        this.vrAddress('vd');
+        this.node(s.offset);
+        e.op(Op.i32Add);
+        this.node(s.value);
+        e.mem(STORE[ACCESS[s.access].size]!, this.base + STATE.fpr);
+        return true;
       case 'setFd':
         this.fprAddress('fd');
         this.node(s.value);
@@ -172,6 +185,12 @@ export abstract class Handlers {
         return true;
       case 'store':
         this.store(s);
+        return true;
+      case 'loadVector':
+        this.loadVector(s);
+        return true;
+      case 'storeVector':
+        this.storeVector(s);
         return true;
       case 'host':
         this.host(s);
@@ -291,6 +310,47 @@ export abstract class Handlers {
     e.end(hit);
   }
 
+  private loadVector(s: Extract<Stmt, { s: 'loadVector' }>): void {
+    const { e } = this;
+    const size = 16 * s.ids.length;
+    this.node(s.address);
+    e.set(VA);
+    const hit = this.ifMapped(false, size);
+    s.ids.forEach((id, half) => {
+      this.place();
+      e.mem(Simd.v128Load, 16 * half).set(this.local(id, 'v128'));
+    });
+    e.else();
+    this.slow('loadVectorSlow', size);
+    s.ids.forEach((id, half) => {
+      e.i32(0)
+        .mem(Simd.v128Load, this.base + STATE.value + 16 * half)
+        .set(this.local(id, 'v128'));
+    });
+    e.end(hit);
+  }
+
+  private storeVector(s: Extract<Stmt, { s: 'storeVector' }>): void {
+    const { e } = this;
+    const size = 16 * s.values.length;
+    this.node(s.address);
+    e.set(VA);
+    const hit = this.ifMapped(true, size);
+    s.values.forEach((value, half) => {
+      this.place();
+      this.node(value);
+      e.mem(Simd.v128Store, 16 * half);
+    });
+    e.else();
+    s.values.forEach((value, half) => {
+      e.i32(0);
+      this.node(value);
+      e.mem(Simd.v128Store, this.base + STATE.value + 16 * half);
+    });
+    this.slow('storeVectorSlow', size);
+    e.end(hit);
+  }
+
   private host(s: Extract<Stmt, { s: 'host' }>): void {
     const { e } = this;
     this.node(s.address);
@@ -362,6 +422,22 @@ export abstract class Handlers {
     this.e.get(P).mem(Op.i32Load8U, FPR_PLACE[which]).i32(2).op(Op.i32Shl);
   }
 
+  /** Pushes register number × 32 of a vector operand. */
+  private vrAddress(which: keyof typeof VR_PLACE): void {
+    this.e.get(P).mem(Op.i32Load8U, VR_PLACE[which]).i32(2).op(Op.i32Shl);
+  }
+
+  /** Writes a register whose field may name r0, which stays 0. */
+  private setUnlessZero(which: 'rd' | 'rj', value: Node): void {
+    const { e } = this;
+    this.gprAddress(which);
+    const some = e.if();
+    this.gprAddress(which);
+    this.node(value);
+    e.mem(Op.i64Store, this.base + STATE.gpr);
+    e.end(some);
+  }
+
   private node(n: Node): void {
     const { e } = this;
     switch (n.k) {
@@ -383,7 +459,7 @@ export abstract class Handlers {
         return;
       case 'imm': {
         const place = immediatePlace(n.operand);
-        e.get(P).mem(place.bytes === 1 ? Op.i64Load8U : Op.i64Load32S, place.offset);
+        e.get(P).mem(IMMEDIATE[place.bytes], place.offset);
         return;
       }
       case 'pc':
@@ -397,7 +473,19 @@ export abstract class Handlers {
         return;
       case 'op':
         for (const a of n.args) this.node(a);
-        e.op(n.opcode);
+        e.any(n.opcode, n.immediate);
+        return;
+      case 'vr':
+        this.vrAddress(n.which);
+        e.mem(Simd.v128Load, this.base + STATE.fpr + 16 * n.half);
+        return;
+      case 'element':
+        this.vrAddress(n.which);
+        this.node(n.offset);
+        e.op(Op.i32Add).mem(LOAD[n.access], this.base + STATE.fpr);
+        return;
+      case 'v128':
+        e.any(Simd.v128Const, n.bytes);
         return;
       case 'select':
         this.node(n.a);

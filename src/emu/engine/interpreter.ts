@@ -6,7 +6,8 @@
  *  - fast build: looks at the budget only at taken branches, and leaves while a page's worth is still left;
  *  - exact build: looks before every instruction, so it ends on the very count.
  * A third function, `outlined`, holds the handlers that are too rare or too slow for a place in the dispatch loop; it
- * executes the one micro-op it is given and answers like a helper.
+ * executes the one micro-op it is given and answers like a helper. Vector instructions have a function each, of the same
+ * kind, in a table that is filled as they first run.
  * PC is never kept: PC = pcOff + p / 2, because a micro-op is twice as long as an instruction.
  */
 
@@ -27,8 +28,8 @@ import {
   WRITE_TLB,
   X,
 } from './handlers.ts';
-import { type HandlerMap, PSEUDO, type Pseudo } from './uop.ts';
-import type { Label } from './wasm/emitter.ts';
+import { type HandlerMap, PSEUDO, type Pseudo, type Variant } from './uop.ts';
+import { Emitter, type Label } from './wasm/emitter.ts';
 import { assembleModule, type FuncDef } from './wasm/module.ts';
 import { Op } from './wasm/opcodes.ts';
 
@@ -38,30 +39,64 @@ export const LEFT_BY_BUDGET = 4;
 /** Below this budget the fast build refuses to start. */
 export const FAST_MINIMUM = 2 * (UOPS_PER_PAGE + 1);
 
-type Kind = 'fast' | 'exact' | 'outlined';
+type Kind = 'fast' | 'exact' | 'outlined' | 'own';
 /** Function index of `outlined`: the helpers come first, then the functions in the order of {@link emitInterpreter}. */
 const OUTLINED = HELPERS.length + 2;
 
-/** Emits the module of CPU number `cpu`: imports `env.memory` and the helpers, exports `fast`, `exact` and `outlined`. */
+const UNARY = { params: ['i32'], results: ['i32'] } as const;
+/** Type index of every function here: helpers and handlers map a number to a number. */
+const UNARY_TYPE = 0;
+const IMPORTS = HELPERS.map((name) => ({ name, type: UNARY }));
+
+/** Number of the first handler with a function of its own. */
+export const firstOwn = (map: HandlerMap): number => PSEUDO.length + map.variants.length;
+
+/**
+ * Emits the module of CPU number `cpu`: imports `env.memory`, `env.table` and the helpers, exports `fast`, `exact`,
+ * `outlined`, and `first`, which stands in the table for every function that has not been made yet.
+ */
 export function emitInterpreter(map: HandlerMap, cpu: number, memoryPages: number): Uint8Array<ArrayBuffer> {
-  const imports = HELPERS.map((name) => ({ name, type: { params: ['i32'], results: ['i32'] } as const }));
-  return assembleModule(memoryPages, imports, [
-    new Build(map, cpuBase(cpu), 'fast').emit(),
-    new Build(map, cpuBase(cpu), 'exact').emit(),
-    new Build(map, cpuBase(cpu), 'outlined').emit(),
+  const base = cpuBase(cpu);
+  const loop = (kind: Kind): FuncDef => new Build(map, base, kind).emit();
+  return assembleModule(memoryPages, map.own.length, IMPORTS, [
+    loop('fast'),
+    loop('exact'),
+    loop('outlined'),
+    emitFirst(map),
   ]);
+}
+
+/** Emits a module that exports `own`, the function of one handler. */
+export function emitOwn(map: HandlerMap, v: Variant, cpu: number, memoryPages: number): Uint8Array<ArrayBuffer> {
+  return assembleModule(memoryPages, map.own.length, IMPORTS, [new Build(map, cpuBase(cpu), 'own', v).emit()]);
+}
+
+/** `first`: has the function of the micro-op at the address in parameter 0 made, and calls it. */
+function emitFirst(map: HandlerMap): FuncDef {
+  const e = new Emitter().get(P_ARGUMENT).call(helperIndex('emitOwn')).op(Op.drop);
+  callOwn(e, P_ARGUMENT, map);
+  return { name: 'first', type: UNARY, locals: [], body: e.op(Op.end).bytes.view() };
+}
+const P_ARGUMENT = 0;
+
+/** Calls the own function of the micro-op whose address is in local `p`. */
+function callOwn(e: Emitter, p: number, map: HandlerMap): void {
+  e.get(p).get(p).mem(Op.i32Load16U, 0).i32(firstOwn(map)).op(Op.i32Sub).callIndirect(UNARY_TYPE);
 }
 
 class Build extends Handlers {
   private readonly map: HandlerMap;
   private readonly kind: Kind;
+  private readonly single: Variant | undefined;
   private far!: Label;
   private next!: Label;
 
-  constructor(map: HandlerMap, base: number, kind: Kind) {
+  /** `single`: the handler of kind `own`. */
+  constructor(map: HandlerMap, base: number, kind: Kind, single?: Variant) {
     super(base);
     this.map = map;
     this.kind = kind;
+    this.single = single;
   }
 
   emit(): FuncDef {
@@ -74,12 +109,12 @@ class Build extends Handlers {
       e.i32(0)
         .mem(Op.i32Load, this.base + field)
         .set(local);
-    if (this.kind === 'outlined') this.one();
+    if (this.kind === 'outlined' || this.kind === 'own') this.one();
     else this.loop();
     e.op(Op.end);
     return {
       name: this.kind,
-      type: { params: ['i32'], results: ['i32'] },
+      type: UNARY,
       locals: [...FIXED, ...this.locals.all()],
       body: e.bytes.view(),
     };
@@ -99,11 +134,20 @@ class Build extends Handlers {
       e.get(P).get(X).op(Op.i32GeU);
       this.leaveIf(LEFT_BY_BUDGET);
     }
-    this.dispatch(false, () => {
-      this.sync();
-      e.get(P).call(OUTLINED).tee(R).brIf(this.exit);
-      this.advance();
-    });
+    this.dispatch(
+      'loop',
+      () => {
+        this.sync();
+        e.get(P).call(OUTLINED).tee(R).brIf(this.exit);
+        this.advance();
+      },
+      () => {
+        this.sync();
+        callOwn(e, P, this.map);
+        e.tee(R).brIf(this.exit);
+        this.advance();
+      },
+    );
     e.end(this.next);
     e.end(this.far);
     e.op(Op.unreachable);
@@ -111,7 +155,7 @@ class Build extends Handlers {
     this.epilogue();
   }
 
-  /** `outlined`: the micro-op at the address in parameter 0. The caller has made PC and budget visible. */
+  /** `outlined`, `own`: the micro-op at the address in parameter 0. The caller has made PC and budget visible. */
   private one(): void {
     const { e } = this;
     e.get(REM).set(P);
@@ -122,23 +166,33 @@ class Build extends Handlers {
       .op(Op.i32ShrU, Op.i64ExtendI32U, Op.i64Sub)
       .set(PC_OFF);
     this.exit = e.block();
-    this.dispatch(true, () => e.op(Op.unreachable));
+    if (this.single) this.handler(this.single);
+    else
+      this.dispatch(
+        'outlined',
+        () => e.op(Op.unreachable),
+        () => e.op(Op.unreachable),
+      );
     e.end(this.exit);
     e.get(R);
   }
 
-  /** Goes to the handler of the micro-op at P; `elsewhere` is emitted once, for all that the other kind of function has. */
-  private dispatch(outlined: boolean, elsewhere: () => void): void {
+  /**
+   * Goes to the handler of the micro-op at P; `elsewhere` is emitted once, for all that the other kind of function has,
+   * `own` for those with functions of their own.
+   */
+  private dispatch(home: 'loop' | 'outlined', elsewhere: () => void, own: () => void): void {
     const { e } = this;
     const handlers: ((() => void) | undefined)[] = [
-      ...PSEUDO.map((p) => (outlined ? undefined : () => this.pseudo(p))),
-      ...this.map.variants.map((v) => (v.outlined === outlined ? () => this.handler(v) : undefined)),
+      ...PSEUDO.map((p) => (home === 'outlined' ? undefined : () => this.pseudo(p))),
+      ...this.map.variants.map((v) => (v.home === home ? () => this.handler(v) : undefined)),
     ];
+    const beyond = e.block();
     const other = e.block();
     const labels = handlers.map(() => other);
     for (let i = handlers.length - 1; i >= 0; i--) if (handlers[i]) labels[i] = e.block();
     e.get(P).mem(Op.i32Load16U, 0);
-    e.brTable(labels, outlined ? other : labels[PSEUDO.indexOf('ine')]!);
+    e.brTable(labels, beyond);
     handlers.forEach((emit, i) => {
       if (!emit) return;
       e.end(labels[i]!);
@@ -146,6 +200,8 @@ class Build extends Handlers {
     });
     e.end(other);
     elsewhere();
+    e.end(beyond);
+    own();
   }
 
   /** TARGET and REM decide P, X and PC_OFF. */
@@ -225,7 +281,7 @@ class Build extends Handlers {
 
   /** The instruction at P is done. */
   protected advance(): void {
-    if (this.kind === 'outlined') this.e.i32(0).set(R).br(this.exit);
+    if (this.kind === 'outlined' || this.kind === 'own') this.e.i32(0).set(R).br(this.exit);
     else this.e.get(P).i32(UOP_BYTES).op(Op.i32Add).set(P).br(this.next);
   }
 
@@ -281,7 +337,7 @@ class Build extends Handlers {
 
   /** Makes PC and budget visible to helpers. */
   protected sync(): void {
-    if (this.kind === 'outlined') return;
+    if (this.kind === 'outlined' || this.kind === 'own') return;
     this.savePc();
     this.saveLeft();
   }

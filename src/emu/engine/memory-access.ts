@@ -16,6 +16,10 @@ import { accessByCode, HOST_WRITE } from './handlers.ts';
 import type { EngineHooks } from './hooks.ts';
 import type { UopCache } from './uop-cache.ts';
 
+/** Outcomes of a second page's translation that are no address. */
+const NONE = -1;
+const FAULTED = -2;
+
 export class MemoryAccess {
   private readonly cpu: Cpu;
   private readonly ram: Ram;
@@ -76,6 +80,70 @@ export class MemoryAccess {
     if (!this.bus.write(pa, size, cpu.stateI32('value'), cpu.stateHi('value'))) return this.noDevice(lo, hi);
     // The device may have raised an interrupt or stopped the machine.
     return After.leave;
+  }
+
+  /** Loads 16 or 32 bytes into the value slot. */
+  loadVector(size: number): AfterValue {
+    const { cpu } = this;
+    const lo = cpu.stateI32('va');
+    const hi = cpu.stateHi('va');
+    const bad = this.before(lo, hi, size, false);
+    if (bad !== undefined) return bad;
+    const pa = translate(cpu, lo, hi, LOAD, this.word());
+    if (pa < 0) return After.jumped;
+    const pa2 = this.secondPage(lo, hi, size, LOAD);
+    if (pa2 === FAULTED) return After.jumped;
+    const first = Math.min(size, 0x1000 - (lo & 0xfff));
+    const value = cpu.base + STATE.value;
+    for (let k = 0; k < size; k += 8) {
+      const { u8 } = cpu.mem;
+      if (this.ram.has(pa) && (pa2 < 0 || this.ram.has(pa2))) {
+        for (let b = k; b < k + 8; b++) u8[value + b] = u8[this.ram.host(b < first ? pa + b : pa2 + b - first)]!;
+      } else {
+        if (pa2 >= 0 || !this.bus.read(pa + k, 8)) return this.noDevice(lo, hi);
+        cpu.mem.i32[(value + k) >> 2] = this.bus.lo;
+        cpu.mem.i32[((value + k) >> 2) + 1] = this.bus.hi;
+      }
+    }
+    if (pa2 < 0 && this.ram.has(pa)) this.fill(false, lo, hi, pa);
+    return After.next;
+  }
+
+  /** Stores 16 or 32 bytes of the value slot. */
+  storeVector(size: number): AfterValue {
+    const { cpu } = this;
+    const lo = cpu.stateI32('va');
+    const hi = cpu.stateHi('va');
+    const bad = this.before(lo, hi, size, true);
+    if (bad !== undefined) return bad;
+    const pa = translate(cpu, lo, hi, STORE, this.word());
+    if (pa < 0) return After.jumped;
+    const pa2 = this.secondPage(lo, hi, size, STORE);
+    if (pa2 === FAULTED) return After.jumped;
+    const first = Math.min(size, 0x1000 - (lo & 0xfff));
+    const value = cpu.base + STATE.value;
+    if (this.ram.has(pa) && (pa2 < 0 || this.ram.has(pa2))) {
+      if (pa2 < 0) this.fill(true, lo, hi, pa);
+      for (let k = 0; k < size; k++) {
+        const at = k < first ? pa + k : pa2 + k - first;
+        this.uops.written(at, 1);
+        cpu.mem.u8[this.ram.host(at)] = cpu.mem.u8[value + k]!;
+      }
+      return After.next;
+    }
+    for (let k = 0; k < size; k += 8) {
+      const at = (value + k) >> 2;
+      if (pa2 >= 0 || !this.bus.write(pa + k, 8, cpu.mem.i32[at]!, cpu.mem.i32[at + 1]!)) return this.noDevice(lo, hi);
+    }
+    return After.leave;
+  }
+
+  /** Translates the second page of an access; NONE when it stays in one page, FAULTED after an exception. */
+  private secondPage(lo: number, hi: number, size: number, access: typeof LOAD | typeof STORE): number {
+    if ((lo & 0xfff) + size <= 0x1000) return NONE;
+    const next = MemoryAccess.nextPage(lo, hi);
+    const pa = translate(this.cpu, next.lo, next.hi, access, this.word());
+    return pa < 0 ? FAULTED : pa;
   }
 
   /** Place of a naturally aligned access for LL/SC and atomics. */

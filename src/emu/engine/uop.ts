@@ -2,23 +2,26 @@
  * Micro-operations: 8 bytes an instruction, decoded once.
  *
  *   byte 0-1  handler number
- *   byte 2    rd or fd × 8, or a 5-bit code (cacop, preld, invtlb), cd, fcsr
- *   byte 3    rj or fj × 8, or cj, fcsr
- *   byte 4-7  the immediate; or byte 4 = rk or fk × 8 or lsb, byte 5 = shift amount, msb, fa × 8 or ca
+ *   byte 2    rd, fd or vd × 8, or a 5-bit code (cacop, preld, invtlb), cd, fcsr, scr
+ *   byte 3    rj, fj or vj × 8, or cj, fcsr, scr
+ *   byte 4-7  the immediate; or byte 4 = rk, fk or vk × 8 or lsb, byte 5 = shift amount, msb, fa or va × 8 or ca;
+ *             or byte 4-5 = an offset and byte 6 = an element number
  */
 import type { OperandName } from '../isa/operands.ts';
 import { operandValue, type Row } from '../isa/row.ts';
-import type { Stmt } from '../isa/semantics.ts';
+import { Semantics, type Stmt, type VectorOperand } from '../isa/semantics.ts';
 import { contains } from '../isa/traits.ts';
 
 interface Place {
   readonly offset: number;
-  readonly bytes: 1 | 4;
+  readonly bytes: 1 | 2 | 4;
 }
 const BYTE_2: Place = { offset: 2, bytes: 1 };
 const BYTE_3: Place = { offset: 3, bytes: 1 };
 const BYTE_4: Place = { offset: 4, bytes: 1 };
 const BYTE_5: Place = { offset: 5, bytes: 1 };
+const BYTE_6: Place = { offset: 6, bytes: 1 };
+const HALFWORD_4: Place = { offset: 4, bytes: 2 };
 const WORD_4: Place = { offset: 4, bytes: 4 };
 
 /** Where register operands sit; their value is the register number times 8. */
@@ -27,15 +30,27 @@ export const GPR_PLACE: Readonly<Record<'rd' | 'rj' | 'rk', number>> = { rd: 2, 
 /** Where floating-point registers sit; their value is the register number times 8, a quarter of the offset. */
 export const FPR_PLACE: Readonly<Record<'fd' | 'fj' | 'fk' | 'fa', number>> = { fd: 2, fj: 3, fk: 4, fa: 5 };
 
+/** Where vector registers sit, as FPR_PLACE. */
+export const VR_PLACE: Readonly<Record<VectorOperand, number>> = { vd: 2, vj: 3, vk: 4, va: 5 };
+
+/** Where a register operand other than a GPR sits, or undefined. */
+function registerPlace(operand: OperandName): number | undefined {
+  if (operand in FPR_PLACE) return FPR_PLACE[operand as keyof typeof FPR_PLACE];
+  const vector = operand.replace('x', 'v');
+  return vector in VR_PLACE ? VR_PLACE[vector as VectorOperand] : undefined;
+}
+
 /** Where an immediate operand sits. */
 export function immediatePlace(operand: OperandName): Place {
   switch (operand) {
     case 'code5':
     case 'cd':
     case 'fcsrd':
+    case 'scrd':
       return BYTE_2;
     case 'cj':
     case 'fcsrj':
+    case 'scrj':
       return BYTE_3;
     case 'lsbw':
     case 'lsbd':
@@ -47,6 +62,17 @@ export function immediatePlace(operand: OperandName): Place {
     case 'sa2p1':
     case 'sa3':
       return BYTE_5;
+    case 'si8':
+    case 'si8h':
+    case 'si8w':
+    case 'si8d':
+      return HALFWORD_4;
+    case 'idx1':
+    case 'idx2':
+    case 'idx3':
+    case 'idx4':
+    case 'idx5':
+      return BYTE_6;
     default:
       return WORD_4;
   }
@@ -56,6 +82,9 @@ export function immediatePlace(operand: OperandName): Place {
 export const PSEUDO = ['decode', 'pageEnd', 'breakpoint', 'ine', 'nop'] as const;
 export type Pseudo = (typeof PSEUDO)[number];
 
+/** Where a handler stands: in the dispatch loop, in the function beside it, or in a function of its own. */
+export type Home = 'loop' | 'outlined' | 'own';
+
 /** One handler of the interpreter: a row in one of its decode-time variants. */
 export interface Variant {
   readonly row: Row;
@@ -64,13 +93,15 @@ export interface Variant {
   readonly rdZero: boolean;
   /** The branch target is in another page. */
   readonly far: boolean;
-  /** Emitted in a function of its own; see {@link isOutlined}. */
-  readonly outlined: boolean;
+  readonly home: Home;
 }
 
 /** The handler list and the numbers by which decoding finds them. */
 export interface HandlerMap {
+  /** Handlers in the loop and beside it. */
   readonly variants: readonly Variant[];
+  /** Rows whose handlers are functions of their own, made when they first run; they have the numbers after all others. */
+  readonly own: readonly Row[];
   /** Handler number of the variant, by row. Index: (rdZero ? 1 : 0) + (far ? 2 : 0). */
   readonly numbers: ReadonlyMap<Row, readonly number[]>;
 }
@@ -78,35 +109,55 @@ export interface HandlerMap {
 const hasEffect = (body: readonly Stmt[]): boolean =>
   body.some((s) => s.s !== 'let' && s.s !== 'setRd' && s.s !== 'peek');
 
+/** Vector instructions: too many and too long to be compiled before they are used. */
+const isOwn = (row: Row): boolean => row.unit === 'lsx' || row.unit === 'lasx';
+
 /**
  * Floating point, atomics and whatever calls a helper: one call more costs them little, while every handler in the
  * dispatch loop makes the register allocation of all the others worse (docs/decisions/0001-interpreter-from-definitions.md).
  */
-const isOutlined = (row: Row, body: readonly Stmt[]): boolean =>
+const homeOf = (row: Row, body: readonly Stmt[]): Home =>
   (row.unit !== undefined || contains(body, 'call') || contains(body, 'host')) &&
   !contains(body, 'branch') &&
-  !contains(body, 'jump');
+  !contains(body, 'jump')
+    ? 'outlined'
+    : 'loop';
+
+/** The handler of a row that has a function of its own. */
+export const ownVariant = (row: Row): Variant => ({
+  row,
+  body: Semantics.record(row.define),
+  rdZero: false,
+  far: false,
+  home: 'own',
+});
 
 /** Chooses the variants each row needs and numbers them after the pseudo handlers. */
-export function planHandlers(rows: readonly Row[], bodies: ReadonlyMap<Row, readonly Stmt[]>): HandlerMap {
+export function planHandlers(rows: readonly Row[]): HandlerMap {
   const variants: Variant[] = [];
   const numbers = new Map<Row, readonly number[]>();
   const add = (v: Variant): number => PSEUDO.length + variants.push(v) - 1;
   const nop = PSEUDO.indexOf('nop');
+  const own = rows.filter(isOwn);
   for (const row of rows) {
-    const body = bodies.get(row)!;
-    const outlined = isOutlined(row, body);
-    const near = add({ row, body, rdZero: false, far: false, outlined });
-    const far = contains(body, 'branch') ? add({ row, body, rdZero: false, far: true, outlined }) : near;
+    if (isOwn(row)) continue;
+    const body = Semantics.record(row.define);
+    const home = homeOf(row, body);
+    const near = add({ row, body, rdZero: false, far: false, home });
+    const far = contains(body, 'branch') ? add({ row, body, rdZero: false, far: true, home }) : near;
     let zero = near;
     if (contains(body, 'setRd'))
       zero =
         hasEffect(body) || row.priv || row.guest !== 'native'
-          ? add({ row, body, rdZero: true, far: false, outlined })
+          ? add({ row, body, rdZero: true, far: false, home })
           : nop;
     numbers.set(row, [near, zero, far, far]);
   }
-  return { variants, numbers };
+  own.forEach((row, i) => {
+    const n = PSEUDO.length + variants.length + i;
+    numbers.set(row, [n, n, n, n]);
+  });
+  return { variants, own, numbers };
 }
 
 /**
@@ -136,19 +187,23 @@ export function writeUop(
     if (operand === 'rd') u8[at + 2] = (rd = value) * 8;
     else if (operand === 'rj') u8[at + 3] = (rj = value) * 8;
     else if (operand === 'rk') u8[at + 4] = (rk = value) * 8;
-    else if (operand in FPR_PLACE) u8[at + FPR_PLACE[operand as keyof typeof FPR_PLACE]] = value * 8;
     else if (operand === 'offs21' || operand === 'offs26' || (operand === 'offs16' && row.name !== 'jirl')) {
       const target = index + value / 4;
       branch = true;
       far = target < 0 || target >= 1024;
       i32[(at + 4) >> 2] = far ? value : value * 2;
     } else {
-      const place = immediatePlace(operand);
-      if (place.bytes === 1) u8[at + place.offset] = value;
-      else i32[(at + place.offset) >> 2] = value;
+      const register = registerPlace(operand);
+      if (register !== undefined) u8[at + register] = value * 8;
+      else {
+        const place = immediatePlace(operand);
+        if (place.bytes === 1) u8[at + place.offset] = value;
+        else if (place.bytes === 2) u16[(at + place.offset) >> 1] = value;
+        else i32[(at + place.offset) >> 2] = value;
+      }
     }
   }
-  const illegal = row.distinct && rd !== 0 && (rd === rj || rd === rk);
+  const illegal = rd !== 0 && row.distinct.some((o) => rd === (o === 'rj' ? rj : rk));
   const zero = row.operands.includes('rd') && rd === 0;
   u16[at >> 1] = illegal ? PSEUDO.indexOf('ine') : map.numbers.get(row)![(zero ? 1 : 0) + (far ? 2 : 0)]!;
   return branch && (row.name === 'b' || row.name === 'bl');

@@ -4,7 +4,7 @@ import { deliver } from '../cpu/exceptions.ts';
 import { STATE } from '../cpu/layout.ts';
 import { After, type AfterValue } from '../isa/helpers.ts';
 import { type Native, nativeOperation } from './native.ts';
-import { operate } from './operations.ts';
+import { isQuiet, operate, operationName } from './operations.ts';
 import { ROUND, type RoundMode, type Status } from './softfloat.ts';
 
 /** FCSR0: Enables 4:0, RM 9:8, Flags 20:16, Cause 28:24; fcsr1–3 are views of its parts. */
@@ -26,12 +26,24 @@ export class Fpu {
 
   /** Operands in argA, argB and va; the result goes to the value slot unless an enabled exception traps. */
   operate(code: number): AfterValue {
-    const { cpu, status } = this;
-    const fcsr = cpu.stateI32('fcsr');
-    status.rm = ((fcsr >> RM_SHIFT) & 3) as RoundMode;
-    status.flags = 0;
+    const status = this.begin();
     const native = status.rm === ROUND.nearestEven ? nativeOperation(code) : undefined;
     if (!native || !this.natively(native)) this.exactly(code);
+    return isQuiet(operationName(code)) ? After.next : this.finish();
+  }
+
+  /** The status of an operation: rounding mode of FCSR, no flags yet. */
+  begin(): Status {
+    const { status } = this;
+    status.rm = ((this.cpu.stateI32('fcsr') >> RM_SHIFT) & 3) as RoundMode;
+    status.flags = 0;
+    return status;
+  }
+
+  /** Takes the flags of the operation into FCSR. Anything but `next`: an enabled one among them trapped. */
+  finish(): AfterValue {
+    const { cpu, status } = this;
+    const fcsr = cpu.stateI32('fcsr');
     const withCause = (fcsr & ~(0x1f << CAUSE_SHIFT)) | (status.flags << CAUSE_SHIFT);
     if (status.flags & fcsr & 0x1f) {
       // Trapped: Cause tells why, Flags and the destination stay as they were.
@@ -66,7 +78,7 @@ export class Fpu {
       mem.i32[(value >> 2) + 1] = -1;
     } else {
       mem.i32[value >> 2] = result;
-      mem.i32[(value >> 2) + 1] = result < 0 ? -1 : 0;
+      mem.i32[(value >> 2) + 1] = to === 'x' && result < 0 ? -1 : 0;
     }
     return true;
   }

@@ -6,7 +6,7 @@
 import { FCMP_CONDITIONS, type FpOperation, operationCode } from './operations.ts';
 import { FLAG, type Status } from './softfloat.ts';
 
-/** Kinds of operand and result: the register's double, single, or 32-bit integer; `x` extends the integer to 64 bits. */
+/** Kinds of operand and result: double, single, 32-bit integer (zeros above it), 64-bit integer. */
 type Kind = 'd' | 's' | 'w' | 'x';
 
 /** An operation on numbers: the result, or NaN for a case that it does not cover. */
@@ -121,7 +121,7 @@ for (const double of [false, true]) {
   add('fsqrt', kind, kind, double, fsqrt);
   for (const [name, condition] of Object.entries(FCMP_CONDITIONS) as [keyof typeof FCMP_CONDITIONS, number][])
     add(`fcmp.${name}`, kind, 'x', double, compare(condition));
-  add('ftintrz.w', kind, 'x', double, toWord);
+  add('ftintrz.w', kind, double ? 'x' : 'w', double, toWord);
   add('ftintrz.l', kind, 'x', double, toWord);
 }
 add('ffint.w', 'w', 'd', true, (_s, a) => a);

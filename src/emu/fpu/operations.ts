@@ -3,17 +3,27 @@
  * double. The instruction table names them; the engine carries them out on FCSR.
  */
 import * as f from './softfloat.ts';
-import { DOUBLE, type Format, ROUND, type RoundMode, SINGLE, type Status } from './softfloat.ts';
+import { DOUBLE, type Format, HALF, ROUND, type RoundMode, SINGLE, type Status } from './softfloat.ts';
 
 /** a, b, c are the raw operands of the format (or integers where the name says so). */
 type Operation = (fmt: Format, s: Status, a: bigint, b: bigint, c: bigint) => bigint;
 
 const withMode =
-  (rm: RoundMode | undefined, width: bigint): Operation =>
+  (rm: RoundMode | undefined, width: bigint, signed = true): Operation =>
   (fmt, s, a) => {
     const saved = s.rm;
     if (rm !== undefined) s.rm = rm;
-    const r = f.toInteger(fmt, s, a, width);
+    const r = f.toInteger(fmt, s, a, width, signed);
+    s.rm = saved;
+    return r;
+  };
+
+const integral =
+  (rm: RoundMode): Operation =>
+  (fmt, s, a) => {
+    const saved = s.rm;
+    s.rm = rm;
+    const r = f.roundToIntegral(fmt, s, a);
     s.rm = saved;
     return r;
   };
@@ -102,6 +112,19 @@ const BASIC = {
   'ftintrz.l': withMode(ROUND.towardZero, 64n),
   'ftintrne.w': withMode(ROUND.nearestEven, 32n),
   'ftintrne.l': withMode(ROUND.nearestEven, 64n),
+  // Only the vector units have these.
+  'ffint.wu': (fmt, s, a) => f.fromInteger(fmt, s, BigInt.asUintN(32, a)),
+  'ffint.lu': (fmt, s, a) => f.fromInteger(fmt, s, BigInt.asUintN(64, a)),
+  'ftint.wu': withMode(undefined, 32n, false),
+  'ftint.lu': withMode(undefined, 64n, false),
+  'ftintrz.wu': withMode(ROUND.towardZero, 32n, false),
+  'ftintrz.lu': withMode(ROUND.towardZero, 64n, false),
+  frintrm: integral(ROUND.down),
+  frintrp: integral(ROUND.up),
+  frintrz: integral(ROUND.towardZero),
+  frintrne: integral(ROUND.nearestEven),
+  'fcvt.h': (_fmt, s, a) => f.convert(SINGLE, HALF, s, a),
+  'fcvt.s.h': (_fmt, s, a) => f.convert(HALF, SINGLE, s, a),
 } satisfies Record<string, Operation>;
 
 export type BasicOperation = keyof typeof BASIC;
@@ -116,8 +139,26 @@ const NAMES = Object.keys(OPERATIONS) as FpOperation[];
 /** Number of an operation in a format, for the code of a helper call. */
 export const operationCode = (name: FpOperation, double: boolean): number => NAMES.indexOf(name) * 2 + (double ? 1 : 0);
 
-/** Integer results are 64-bit values; single results get ones above them. */
-const INTEGER_RESULT = /^(ftint|fcmp|fclass)/;
+/**
+ * What is above a result of 32 bits the manual leaves open. As on the oracle: the sign above an integer (zeros for one
+ * truncated or rounded to even from a single), ones above a single (zeros for one rounded to an integer).
+ */
+const ZEROS_ABOVE = new Set<FpOperation>(['frint', 'fclass', 'ftintrz.w', 'ftintrne.w']);
+
+/** Operations that look at bits and leave FCSR alone. */
+export const isQuiet = (name: FpOperation): boolean => name === 'fclass';
+/** The name behind a code of {@link operationCode}. */
+export const operationName = (code: number): FpOperation => NAMES[code >> 1]!;
+
+/** An operation on raw values of its operands' own widths; `double` is the format that it works in. */
+export function elementOperation(
+  name: FpOperation,
+  double: boolean,
+): (s: Status, a: bigint, b: bigint, c: bigint) => bigint {
+  const operation = OPERATIONS[name];
+  const fmt = double ? DOUBLE : SINGLE;
+  return (s, a, b, c) => operation(fmt, s, a, b, c);
+}
 
 /** Carries out an operation; operands and result are raw 64-bit register values. */
 export function operate(code: number, s: Status, a: bigint, b: bigint, c: bigint): bigint {
@@ -126,6 +167,7 @@ export function operate(code: number, s: Status, a: bigint, b: bigint, c: bigint
   const whole = name.startsWith('ffint') || (name === 'fcvt' && fmt === SINGLE);
   const raw = (x: bigint): bigint => (whole || (fmt === DOUBLE && name !== 'fcvt') ? x : BigInt.asUintN(32, x));
   const r = OPERATIONS[name](fmt, s, raw(a), raw(b), raw(c));
-  if (fmt === DOUBLE || INTEGER_RESULT.test(name)) return BigInt.asUintN(64, r);
+  if (fmt === SINGLE && ZEROS_ABOVE.has(name)) return BigInt.asUintN(32, r);
+  if (fmt === DOUBLE || name.startsWith('ftint') || name.startsWith('fcmp')) return BigInt.asUintN(64, r);
   return r | 0xffffffff_00000000n;
 }

@@ -20,6 +20,7 @@ export interface Format {
 }
 export const SINGLE: Format = { bits: 32n, expBits: 8n, fracBits: 23n };
 export const DOUBLE: Format = { bits: 64n, expBits: 11n, fracBits: 52n };
+export const HALF: Format = { bits: 16n, expBits: 5n, fracBits: 10n };
 
 /** Rounding mode in, flags out. */
 export interface Status {
@@ -287,10 +288,10 @@ export function roundToIntegral(f: Format, s: Status, x: bigint): bigint {
   return kept === 0n ? zero(f, negative) : round(f, { rm: s.rm, flags: 0 }, negative, kept, 0n);
 }
 
-/** Converts to a signed integer of `width` bits: NaN gives 0, what does not fit the nearest end; both are invalid. */
-export function toInteger(f: Format, s: Status, x: bigint, width: bigint): bigint {
-  const max = (1n << (width - 1n)) - 1n;
-  const min = -(1n << (width - 1n));
+/** Converts to an integer of `width` bits: NaN gives 0, what does not fit the nearest end; both are invalid. */
+export function toInteger(f: Format, s: Status, x: bigint, width: bigint, signed = true): bigint {
+  const max = signed ? (1n << (width - 1n)) - 1n : (1n << width) - 1n;
+  const min = signed ? -(1n << (width - 1n)) : 0n;
   if (isNan(f, x)) {
     s.flags |= FLAG.invalid;
     return 0n;

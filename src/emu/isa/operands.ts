@@ -6,7 +6,7 @@ export interface OperandKind {
   /** Field width in bits. */
   readonly width: number;
   /** `int`: a number; else a register number of the kind. */
-  readonly type: 'gpr' | 'fpr' | 'fcc' | 'fcsr' | 'int';
+  readonly type: 'gpr' | 'fpr' | 'vr' | 'xr' | 'fcc' | 'fcsr' | 'scr' | 'int';
   /** Largest value, when not all of the field is used. */
   readonly max?: number;
   /** Two's complement field. */
@@ -19,6 +19,9 @@ export interface OperandKind {
 
 const gpr: OperandKind = { width: 5, type: 'gpr' };
 const fpr: OperandKind = { width: 5, type: 'fpr' };
+const vr: OperandKind = { width: 5, type: 'vr' };
+const xr: OperandKind = { width: 5, type: 'xr' };
+const scr: OperandKind = { width: 2, type: 'scr' };
 const fcc: OperandKind = { width: 3, type: 'fcc' };
 /** fcsr0 to fcsr3 in a five-bit field. */
 const fcsr: OperandKind = { width: 5, type: 'fcsr', max: 3 };
@@ -60,6 +63,36 @@ export const OPERANDS = {
   ca: fcc,
   fcsrd: fcsr,
   fcsrj: fcsr,
+  scrd: scr,
+  scrj: scr,
+  vd: vr,
+  vj: vr,
+  vk: vr,
+  va: vr,
+  xd: xr,
+  xj: xr,
+  xk: xr,
+  xa: xr,
+  ui1: uint(1),
+  ui2: uint(2),
+  ui3: uint(3),
+  ui4: uint(4),
+  ui7: uint(7),
+  ui8: uint(8),
+  si5: sint(5),
+  si13: sint(13),
+  si9d: sint(9, 3),
+  si10w: sint(10, 2),
+  si11h: sint(11, 1),
+  si8: sint(8),
+  si8h: sint(8, 1),
+  si8w: sint(8, 2),
+  si8d: sint(8, 3),
+  idx1: uint(1),
+  idx2: uint(2),
+  idx3: uint(3),
+  idx4: uint(4),
+  idx5: uint(5),
 } as const satisfies Record<string, OperandKind>;
 
 export type OperandName = keyof typeof OPERANDS;
@@ -81,6 +114,9 @@ export function operandText(kind: OperandKind, value: number): string {
       return `$${GPR_NAMES[value]}`;
     case 'fpr':
       return `$${fprName(value)}`;
+    case 'vr':
+    case 'xr':
+    case 'scr':
     case 'fcc':
     case 'fcsr':
       return `$${kind.type}${value}`;

@@ -14,16 +14,20 @@ export type GuestRule =
 /** Instruction groups: always there, or a feature of the CPU. Without the feature the words raise INE. */
 export type Extension = 'base' | 'lam' | 'privileged' | FeatureName;
 
+/** Units that EUEN enables, in the order of its bits. */
+export const UNITS = ['fp', 'lsx', 'lasx', 'lbt'] as const;
+export type Unit = (typeof UNITS)[number];
+
 /** Flags that other layers need. */
 export interface RowFlags {
   /** Needs PLV0; anything else raises IPE. */
   readonly priv?: boolean;
   readonly guest?: GuestRule;
   readonly ext?: Extension;
-  /** Needs EUEN.FPE; raises FPD otherwise. */
-  readonly unit?: 'fp';
-  /** rd equal to rj or rk (and not r0) raises INE (Vol. 1, 2.2.7.1). */
-  readonly distinct?: boolean;
+  /** Needs the unit enabled in EUEN; raises its "disabled" exception otherwise. */
+  readonly unit?: Unit;
+  /** rd equal to one of these registers (and not r0) raises INE (Vol. 1, 2.2.7.1). */
+  readonly distinct?: readonly ('rj' | 'rk')[];
 }
 
 /** A run of adjacent bits of one operand inside the word. */
@@ -49,8 +53,8 @@ export interface Row {
   readonly priv: boolean;
   readonly guest: GuestRule;
   readonly ext: Extension;
-  readonly distinct: boolean;
-  readonly unit: 'fp' | undefined;
+  readonly distinct: readonly ('rj' | 'rk')[];
+  readonly unit: Unit | undefined;
   /** Extra rule that the pattern cannot express: operand values that belong to another row. */
   readonly excludes: readonly { operand: OperandName; value: number }[];
   readonly define: (s: Semantics) => void;
@@ -103,7 +107,7 @@ export function row(name: string, pattern: string, asm: string, flags: RowFlags,
     priv: flags.priv ?? false,
     guest: flags.guest ?? 'native',
     ext: flags.ext ?? 'base',
-    distinct: flags.distinct ?? false,
+    distinct: flags.distinct ?? [],
     unit: flags.unit,
     excludes,
     define,

@@ -32,6 +32,10 @@ const CMP32 = {
   eq: 0x46, ne: 0x47, lt_s: 0x48, lt_u: 0x49, gt_s: 0x4a, gt_u: 0x4b, le_s: 0x4c, le_u: 0x4d, ge_s: 0x4e, ge_u: 0x4f,
 } as const;
 
+/** Vector register operands, whether LSX or LASX names them, and the halves of a 256-bit register. */
+export type VectorOperand = 'vd' | 'vj' | 'vk' | 'va';
+export type Half = 0 | 1;
+
 /** A typed expression without effects. */
 export type Node =
   | { readonly k: 'const'; readonly ty: Ty; readonly value: bigint }
@@ -42,7 +46,19 @@ export type Node =
   | { readonly k: 'pc'; readonly ty: 'i64' }
   | { readonly k: 'local'; readonly ty: Ty; readonly id: number }
   | { readonly k: 'state'; readonly ty: Ty; readonly field: StateField }
-  | { readonly k: 'op'; readonly ty: Ty; readonly opcode: number; readonly args: readonly Node[] }
+  | {
+      readonly k: 'op';
+      readonly ty: Ty;
+      readonly opcode: number;
+      readonly args: readonly Node[];
+      /** Bytes behind the opcode: a lane number, or the lanes of a shuffle. */
+      readonly immediate?: readonly number[];
+    }
+  /** 128 bits of a vector register. */
+  | { readonly k: 'vr'; readonly ty: 'v128'; readonly which: VectorOperand; readonly half: Half }
+  /** An element of a vector register at a byte offset (i32) into it, extended to 64 bits. */
+  | { readonly k: 'element'; readonly ty: 'i64'; readonly which: VectorOperand; access: Access; readonly offset: Node }
+  | { readonly k: 'v128'; readonly ty: 'v128'; readonly bytes: readonly number[] }
   | { readonly k: 'select'; readonly ty: Ty; readonly cond: Node; readonly a: Node; readonly b: Node };
 
 /** Memory access kinds: size in bytes and extension of a load. */
@@ -65,9 +81,13 @@ export type Stmt =
   | { readonly s: 'setRa'; readonly value: Node }
   | { readonly s: 'setFd'; readonly value: Node }
   | { readonly s: 'setCd'; readonly value: Node }
+  | { readonly s: 'setVd'; readonly half: Half; readonly value: Node }
+  | { readonly s: 'setElement'; readonly access: Access; readonly offset: Node; readonly value: Node }
   | { readonly s: 'setState'; readonly field: StateField; readonly value: Node }
   | { readonly s: 'load'; readonly id: number; readonly access: Access; readonly address: Node }
   | { readonly s: 'store'; readonly access: Access; readonly address: Node; readonly value: Node }
+  | { readonly s: 'loadVector'; readonly ids: readonly number[]; readonly address: Node }
+  | { readonly s: 'storeVector'; readonly address: Node; readonly values: readonly Node[] }
   | { readonly s: 'host'; readonly id: number; readonly size: number; readonly write: boolean; readonly address: Node }
   | { readonly s: 'peek'; readonly id: number; readonly access: Access; readonly host: Node }
   | { readonly s: 'poke'; readonly access: Access; readonly host: Node; readonly value: Node }
@@ -82,7 +102,8 @@ export type Stmt =
   | { readonly s: 'branch'; readonly cond: Node | undefined; readonly operand: OperandName }
   | { readonly s: 'jump'; readonly target: Node };
 
-const op = (ty: Ty, opcode: number, ...args: Node[]): Node => ({ k: 'op', ty, opcode, args });
+/** An operation by its WebAssembly opcode; the operands must have the types that the opcode wants. */
+export const op = (ty: Ty, opcode: number, ...args: Node[]): Node => ({ k: 'op', ty, opcode, args });
 
 function same(a: Node, b: Node): Ty {
   if (a.ty !== b.ty) throw new Error(`semantics: operand types differ: ${a.ty} and ${b.ty}`);
@@ -192,6 +213,27 @@ export class Semantics {
     this.stmts.push({ s: 'setFd', value });
   }
 
+  /** 128 bits of a vector register; `vd` is its old value. */
+  vector(which: VectorOperand, half: Half): Node {
+    return { k: 'vr', ty: 'v128', which, half };
+  }
+
+  /** The element at byte `offset` (i32) of a vector register, extended to 64 bits. */
+  element(which: VectorOperand, access: Access, offset: Node): Node {
+    return { k: 'element', ty: 'i64', which, access, offset };
+  }
+
+  setVd(half: Half, value: Node): void {
+    this.wrote = true;
+    this.stmts.push({ s: 'setVd', half, value });
+  }
+
+  /** Writes the element at byte `offset` (i32) of vd. */
+  setElement(access: Access, offset: Node, value: Node): void {
+    this.wrote = true;
+    this.stmts.push({ s: 'setElement', access, offset, value });
+  }
+
   set cd(value: Node) {
     this.wrote = true;
     this.stmts.push({ s: 'setCd', value });
@@ -235,6 +277,19 @@ export class Semantics {
   st(access: Access, address: Node, value: Node): void {
     this.leaving();
     this.stmts.push({ s: 'store', access, address, value });
+  }
+
+  /** Loads 16 bytes times `halves` from a virtual address, lowest first. May leave. */
+  ldVector(halves: 1 | 2, address: Node): Node[] {
+    const ids = Array.from({ length: halves }, () => this.leaving());
+    this.stmts.push({ s: 'loadVector', ids, address });
+    return ids.map((id) => ({ k: 'local', ty: 'v128', id }));
+  }
+
+  /** Stores 128-bit values at a virtual address, lowest first. May leave. */
+  stVector(address: Node, values: readonly Node[]): void {
+    this.leaving();
+    this.stmts.push({ s: 'storeVector', address, values });
   }
 
   /** The place in linear memory of a naturally aligned RAM access (ALE otherwise). May leave. */

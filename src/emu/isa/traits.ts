@@ -34,7 +34,7 @@ export function traitsOf(row: Row): Traits {
   return {
     endsBlock:
       contains(body, 'branch', 'jump') || calls.includes('ertn') || calls.includes('break') || row.name === 'syscall',
-    mayTrap: row.priv || row.guest !== 'native' || row.distinct || accessesMemory || callsOut,
+    mayTrap: row.priv || row.guest !== 'native' || row.distinct.length > 0 || accessesMemory || callsOut,
     accessesMemory,
     touchesTlb: calls.some((c) => TLB_HELPER.test(c)),
   };

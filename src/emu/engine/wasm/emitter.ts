@@ -40,12 +40,27 @@ export class Emitter {
 
   /** A load or store with a static offset; alignment hint 0 (unaligned is legal and as fast). */
   mem(opcode: number, offset: number): this {
-    this.bytes.u8(opcode, 0).uleb(offset);
+    this.any(opcode);
+    this.bytes.u8(0).uleb(offset);
+    return this;
+  }
+
+  /** One opcode of either space, with the immediate bytes behind it. */
+  any(opcode: number, immediate: readonly number[] = []): this {
+    if (opcode > 0xff) this.bytes.u8(opcode >> 8).uleb(opcode & 0xff);
+    else this.bytes.u8(opcode);
+    this.bytes.u8(...immediate);
     return this;
   }
 
   call(func: number): this {
     this.bytes.u8(Op.call).uleb(func);
+    return this;
+  }
+
+  /** Calls the function of type `type` at the table index on the stack. */
+  callIndirect(type: number): this {
+    this.bytes.u8(Op.callIndirect).uleb(type).uleb(0);
     return this;
   }
 
@@ -107,8 +122,8 @@ export type Label = Record<never, never>;
 /** Hands out local variables by type; `reset` makes all of them free again (locals are reused by handlers). */
 export class Locals {
   private readonly types: Ty[] = [];
-  private readonly used: Record<Ty, number> = { i32: 0, i64: 0 };
-  private readonly pool: Record<Ty, number[]> = { i32: [], i64: [] };
+  private readonly used: Record<Ty, number> = { i32: 0, i64: 0, v128: 0 };
+  private readonly pool: Record<Ty, number[]> = { i32: [], i64: [], v128: [] };
   private readonly first: number;
 
   /** `first`: index of the first local after the function's parameters and fixed locals. */
@@ -129,6 +144,7 @@ export class Locals {
   reset(): void {
     this.used.i32 = 0;
     this.used.i64 = 0;
+    this.used.v128 = 0;
   }
 
   /** Types of all locals handed out, in index order. */

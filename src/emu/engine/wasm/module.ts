@@ -1,4 +1,4 @@
-import { type Ty, ValType } from './opcodes.ts';
+import { FUNCREF, type Ty, ValType } from './opcodes.ts';
 
 /** A growing byte buffer with the encodings WebAssembly needs. */
 export class Bytes {
@@ -83,11 +83,13 @@ export interface FuncDef {
 }
 
 /**
- * Assembles a module that imports `env.memory` (of `memoryPages` 64 KiB pages, minimum and maximum)
- * and `imports`, and exports every function of `functions`. Function index space: imports first.
+ * Assembles a module that imports `env.memory` (of `memoryPages` 64 KiB pages, minimum and maximum), the function table
+ * `env.table` (of `tableSize` places) and `imports`, and exports every function of `functions`. Function index space and
+ * types: imports first.
  */
 export function assembleModule(
   memoryPages: number,
+  tableSize: number,
   imports: readonly FuncImport[],
   functions: readonly FuncDef[],
 ): Uint8Array<ArrayBuffer> {
@@ -108,8 +110,9 @@ export function assembleModule(
     }
   });
   section(2, (b) => {
-    b.uleb(imports.length + 1);
+    b.uleb(imports.length + 2);
     b.name('env').name('memory').u8(2, 1).uleb(memoryPages).uleb(memoryPages);
+    b.name('env').name('table').u8(1, FUNCREF, 0).uleb(tableSize);
     imports.forEach((imp, index) => {
       b.name('env').name(imp.name).u8(0).uleb(index);
     });

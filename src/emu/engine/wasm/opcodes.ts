@@ -11,6 +11,7 @@ export const Op = {
   brTable: 0x0e,
   return: 0x0f,
   call: 0x10,
+  callIndirect: 0x11,
   drop: 0x1a,
   select: 0x1b,
   localGet: 0x20,
@@ -57,8 +58,16 @@ export const Op = {
   i64ExtendI32U: 0xad,
 } as const;
 
+/**
+ * SIMD instructions (WebAssembly Core Specification 2.0, section 5.4.9) as the prefix byte 0xfd times 256 plus the
+ * number behind it.
+ */
+export const Simd = { v128Load: 0xfd00, v128Store: 0xfd0b, v128Const: 0xfd0c } as const;
+
 /** Value type bytes. */
-export const ValType = { i32: 0x7f, i64: 0x7e } as const;
+export const ValType = { i32: 0x7f, i64: 0x7e, v128: 0x7b } as const;
+/** Reference type byte of function tables. */
+export const FUNCREF = 0x70;
 export type Ty = keyof typeof ValType;
 
 /** Block type byte for "no result". */

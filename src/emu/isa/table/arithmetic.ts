@@ -2,6 +2,7 @@
 import { type Row, row } from '../row.ts';
 import * as $ from '../semantics.ts';
 import { c64, ext32, type Node, sx, w } from '../semantics.ts';
+import { mulHigh, mulHighU } from '../wide.ts';
 
 /** A row `name rd, rj, rk` whose result is `f(rj, rk)`. */
 const r3 = (name: string, code: string, f: (a: Node, b: Node) => Node): Row =>
@@ -28,21 +29,6 @@ const bool =
   (f: (a: Node, b: Node) => Node) =>
   (a: Node, b: Node): Node =>
     $.zx(f(a, b));
-
-/** High half of the 128-bit product of two unsigned values, from four 64-bit products. */
-function mulHighU(s: $.Semantics, a: Node, b: Node): Node {
-  const lo = (x: Node): Node => $.and(x, c64(0xffffffffn));
-  const hi = (x: Node): Node => $.shrU(x, c64(32));
-  const t = s.let($.add($.mul(hi(a), lo(b)), hi($.mul(lo(a), lo(b)))));
-  const u = s.let($.add($.mul(lo(a), hi(b)), lo(t)));
-  return $.add($.add($.mul(hi(a), hi(b)), hi(t)), hi(u));
-}
-
-/** a·b high signed = high unsigned − (a<0 ? b : 0) − (b<0 ? a : 0). */
-function mulHighS(s: $.Semantics, a: Node, b: Node): Node {
-  const h = mulHighU(s, a, b);
-  return $.sub($.sub(h, $.and($.shrS(a, c64(63)), b)), $.and($.shrS(b, c64(63)), a));
-}
 
 /**
  * Division never traps; the manual leaves x/0 open. Here, as on the oracle, the divisor counts as 1 then, and also for
@@ -100,7 +86,7 @@ export const ARITHMETIC: readonly Row[] = [
   r3('mulh.wu', '00000000000111010', (a, b) => $.shrS($.mul($.zx(w(a)), $.zx(w(b))), c64(32))),
   r3('mul.d', '00000000000111011', $.mul),
   row('mulh.d', '00000000000111100 rk rj rd', 'rd, rj, rk', {}, (s) => {
-    s.rd = mulHighS(s, s.rj, s.rk);
+    s.rd = mulHigh(s, s.rj, true, s.rk, true);
   }),
   row('mulh.du', '00000000000111101 rk rj rd', 'rd, rj, rk', {}, (s) => {
     s.rd = mulHighU(s, s.rj, s.rk);

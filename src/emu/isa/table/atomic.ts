@@ -70,7 +70,7 @@ function am(name: string, suffixes: readonly [string, string], first: number, f:
       `${name}.${suffixes[i]}`,
       `${code17(first + i)} rk rj rd`,
       'rd, rk, rj',
-      { ext: 'lam', distinct: true },
+      { ext: 'lam', distinct: ['rj', 'rk'] },
       (s) => {
         const at = s.host(access === 'w' ? 4 : 8, s.rj, true);
         const old = s.peek(access, at);
@@ -115,7 +115,7 @@ const small = (db: '' | '_db', base: number): Row[] =>
         `${name}${db}.${access}`,
         `${code17(base + 2 * k + i)} rk rj rd`,
         'rd, rk, rj',
-        { ext: 'lam_bh', distinct: true },
+        { ext: 'lam_bh', distinct: ['rj', 'rk'] },
         (s) => {
           const at = s.host(SIZE[access], s.rj, true);
           const old = s.peek(access, at);
@@ -133,7 +133,7 @@ const compareAndSwap = (db: '' | '_db', base: number): Row[] =>
       `amcas${db}.${access}`,
       `${code17(base + i)} rk rj rd`,
       'rd, rk, rj',
-      { ext: 'lamcas', distinct: true },
+      { ext: 'lamcas', distinct: ['rj'] },
       (s) => {
         const at = s.host(SIZE[access], s.rj, true);
         const old = s.peek(access, at);

@@ -119,8 +119,8 @@ export const FLOAT: readonly Row[] = [
   ...three('fmina', 0b00000001000011101),
   ...pair('fscaleb', 0b00000001000100001, 1, 17, THREE, compute('fscaleb', 2)),
   ...pair('fcopysign', 0b00000001000100101, 1, 17, THREE, (s, width) => {
-    const sign = c64(width === 'd' ? 1n << 63n : 1n << 31n);
-    s.fd = box(width, $.or($.and(s.fj, $.not(sign)), $.and(s.fk, sign)));
+    const magnitude = c64(width === 'd' ? (1n << 63n) - 1n : (1n << 31n) - 1n);
+    s.fd = $.or($.and(s.fj, magnitude), $.and(s.fk, $.not(magnitude)));
   }),
   ...signed('fabs', 0b0000000100010100000001, (x, sign) => $.and(x, $.not(sign))),
   ...signed('fneg', 0b0000000100010100000101, (x, sign) => $.xor(x, sign)),

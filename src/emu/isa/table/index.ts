@@ -7,6 +7,7 @@ import { FLOAT } from './float.ts';
 import { LVZ } from './lvz.ts';
 import { MEMORY } from './memory.ts';
 import { PRIVILEGED } from './privileged.ts';
+import { VECTOR } from './vector/index.ts';
 
 /** Every instruction of the machine. Decoder, disassembler, encoder and engine derive from this list. */
 export const ROWS: readonly Row[] = [
@@ -18,4 +19,5 @@ export const ROWS: readonly Row[] = [
   ...FLOAT,
   ...PRIVILEGED,
   ...LVZ,
+  ...VECTOR,
 ];
