@@ -24,7 +24,7 @@ function csrPage(): string {
     '',
     'Generated from `src/emu/cpu/csr-table.ts` and `src/emu/cpu/exception-table.ts` by `scripts/generate-docs.ts`.',
     'Field access: none given is read/write; `hw` is set by hardware (a host may restore it with `gcsrwr`), `ro` a constant,',
-    '`w1` acts when 1 is written. A number that is not listed reads 0 and ignores writes; in a guest the ranges 0xc0–0x109,',
+    '`w1` acts when 1 is written, `w1c` is cleared by it. A number that is not listed reads 0 and ignores writes; in a guest the ranges 0xc0–0x109,',
     '0x200–0x23f, 0x300–0x3ff and 0x500–0x502 exit with GSPR.',
     '',
     '| number | name | meaning | fields | reset | in a guest |',

@@ -108,9 +108,6 @@ export function parseGuest(text: string): GuestSpec {
   return { file, name, memory, append };
 }
 
-/** Features of CPU models that this version cannot give. */
-const LATER_FEATURES = ['lsx', 'lasx', 'lbt', 'ptw'];
-
 /** `MODEL[,feature=on|off]…` as the features of the CPU. @throws UsageError */
 export function parseCpu(text: string): CpuFeatures {
   const [model, ...parts] = text.split(',');
@@ -122,11 +119,13 @@ export function parseCpu(text: string): CpuFeatures {
     if (!m) throw new UsageError(`--cpu: '${part}' is malformed: write FEATURE=on or FEATURE=off`);
     const [, name, state] = m as unknown as [string, string, string];
     if (name in FEATURES) switched[name as FeatureName] = state === 'on';
-    else if (!LATER_FEATURES.includes(name))
-      throw new UsageError(`--cpu: unknown feature '${name}': use ${FEATURE_NAMES.join(', ')}`);
-    else if (state === 'on') throw new UsageError(`--cpu: ${name} cannot be switched on in this version: leave it out`);
+    else throw new UsageError(`--cpu: unknown feature '${name}': use ${FEATURE_NAMES.join(', ')}`);
   }
-  return featuresOf(model as CpuModel, switched);
+  try {
+    return featuresOf(model as CpuModel, switched);
+  } catch (e) {
+    throw new UsageError(`--cpu: ${(e as Error).message}`);
+  }
 }
 
 export interface LogSpec {

@@ -142,9 +142,9 @@ function units(): Register[] {
   word(75, 'fcsr', 32, STATE.fcsr, 'org.gnu.gdb.loongarch.fpu', 'float');
   vector(76, 'vr', 128, 'lsxv', 'lsx', 'org.gnu.gdb.loongarch.lsx');
   vector(108, 'xr', 256, 'lasxv', 'lasx', 'org.gnu.gdb.loongarch.lasx');
-  for (let n = 0; n < 4; n++) word(140 + n, `scr${n}`, 64, STATE.lbt + n * 8, 'org.gnu.gdb.loongarch.lbt', 'lbt');
-  word(144, 'eflags', 32, STATE.lbt + 32, 'org.gnu.gdb.loongarch.lbt', 'lbt');
-  word(145, 'ftop', 32, STATE.lbt + 40, 'org.gnu.gdb.loongarch.lbt', 'lbt');
+  for (let n = 0; n < 4; n++) word(140 + n, `scr${n}`, 64, STATE.scr + n * 8, 'org.gnu.gdb.loongarch.lbt', 'lbt');
+  word(144, 'eflags', 32, STATE.eflags, 'org.gnu.gdb.loongarch.lbt', 'lbt');
+  word(145, 'ftop', 32, STATE.ftop, 'org.gnu.gdb.loongarch.lbt', 'lbt');
   return out;
 }
 

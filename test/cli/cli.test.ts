@@ -108,7 +108,7 @@ describe('loongscope run', () => {
     [['run', '--memory', '1M'], /out of range/],
     [['run', '--smp', '99'], /--smp: '99'/],
     [['run', '--cpu', 'z80'], /unknown model 'z80'/],
-    [['run', '--cpu', 'max,lsx=on'], /lsx cannot be switched on in this version/],
+    [['run', '--cpu', 'max,lsx=off,lasx=on'], /lasx cannot be on while lsx is off/],
     [['run', '--cpu', 'max,bogus=on'], /unknown feature 'bogus'/],
     [['run', '--bogus'], /unknown option '--bogus'/],
     [['run', '--initrd', 'x'], /--initrd: Linux direct boot is not available/],

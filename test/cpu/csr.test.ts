@@ -32,7 +32,7 @@ describe('CSR table', () => {
   test.each(plain.map((r) => [r.name, r] as const))(
     '%s stores its writable fields and nothing else',
     (_, r: CsrRow) => {
-      const bench = new Bench();
+      const bench = new Bench({ features: { ptw: true, lbt: true } });
       const rw = fieldMask(r, ['rw']);
       const first = writeRead(bench, r.num, (1n << 64n) - 1n);
       expect(first.old).toBe(r.reset);

@@ -190,7 +190,11 @@ function instruction(r: Random, row: Row): Unit {
   if (row.name === 'movgr2fcsr') {
     const any = `$r${values.rj}`;
     const index = `$r${INDEX_REGISTER}`;
-    before.push(...[`lu12i.w ${index}, ${0x1f1f0}`, `ori ${index}, ${index}, ${0x31f}`, `and ${index}, ${index}, ${any}`].map(assemble));
+    before.push(
+      ...[`lu12i.w ${index}, ${0x1f1f0}`, `ori ${index}, ${index}, ${0x31f}`, `and ${index}, ${index}, ${any}`].map(
+        assemble,
+      ),
+    );
     values.rj = INDEX_REGISTER;
   }
   if ('msbw' in values && values.msbw! < values.lsbw!) [values.msbw, values.lsbw] = [values.lsbw!, values.msbw!];

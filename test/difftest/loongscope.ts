@@ -47,7 +47,8 @@ export class Loongscope implements Target {
     bench.setHost({ CRMD: 8, ESTAT: 0 });
     bench.pc = AT.prologue;
     for (let done = 0; bench.pc !== END; done += SLICE) {
-      if (done > LIMIT) throw new Error(`loongscope: no end after ${LIMIT} instructions, PC 0x${bench.pc.toString(16)}`);
+      if (done > LIMIT)
+        throw new Error(`loongscope: no end after ${LIMIT} instructions, PC 0x${bench.pc.toString(16)}`);
       bench.machine.run(SLICE);
     }
     const state = this.read(AT.state, STATE_BLOCK.size);

@@ -13,7 +13,9 @@ function positive(text: string): number {
 
 const names = CLASSES.map((c) => c.name);
 const program = new Command('difftest')
-  .description('run seeded random programs on loongscope and on qemu-system-loongarch64 and compare all that they leave')
+  .description(
+    'run seeded random programs on loongscope and on qemu-system-loongarch64 and compare all that they leave',
+  )
   .option('--seed <n>', 'seed of the programs', positive, 1)
   .option('--count <n>', 'instructions of each class', positive, 100_000)
   .option('--class <names>', `classes, separated by commas: ${names.join(', ')}`)

@@ -1,6 +1,6 @@
 /** Instructions of later versions of the architecture: behaviour, and their absence on a CPU without the feature. */
 import { describe, expect, test } from 'vitest';
-import { FEATURE_NAMES, FEATURES, featuresOf } from '../../src/emu/cpu/features.ts';
+import { type CpuFeatures, FEATURE_NAMES, FEATURES, featuresOf } from '../../src/emu/cpu/features.ts';
 import { decode } from '../../src/emu/isa/decoder.ts';
 import { ROWS } from '../../src/emu/isa/table/index.ts';
 import { assemble, Bench, CODE } from '../support/bench.ts';
@@ -14,11 +14,14 @@ const run = (bench: Bench, text: string): Bench => {
 
 const REGISTERS: Readonly<Record<string, number>> = { rd: 6, rj: 4, rk: 5 };
 
+/** Features that change what instructions and CSRs do. */
+const WITHOUT_INSTRUCTIONS = new Set(['ual', 'div32', 'ld_seq_sa', 'ptw']);
+
 describe('features', () => {
   test('each one switches its instructions and its CPUCFG bits', () => {
     for (const name of FEATURE_NAMES) {
       const rows = ROWS.filter((r) => r.ext === name);
-      expect(rows.length, name).toBeGreaterThan(0);
+      expect(rows.length > 0, name).toBe(!WITHOUT_INSTRUCTIONS.has(name));
       const [on, off] = [new Bench({ features: { [name]: true } }), new Bench({ features: { [name]: false } })];
       expect([...on.cpu.cpucfg], name).not.toEqual([...off.cpu.cpucfg]);
       for (const r of rows) {
@@ -34,18 +37,32 @@ describe('features', () => {
   });
 
   test('models have what the table says', () => {
-    expect(featuresOf('la464')).toEqual({
-      lvz: true,
-      fpu: true,
-      crc: true,
-      lam_bh: false,
-      lamcas: false,
-      llacq_screl: false,
-      scq: false,
-    });
-    expect(Object.values(featuresOf('max')).every(Boolean)).toBe(true);
+    const of = (features: CpuFeatures): string[] => FEATURE_NAMES.filter((n) => features[n]);
+    expect(of(featuresOf('la464'))).toEqual(['lvz', 'fpu', 'lsx', 'lasx', 'crc', 'lam', 'ual', 'lspw']);
+    expect(of(featuresOf('max'))).toEqual(FEATURE_NAMES.filter((n) => n !== 'ptw' && n !== 'lbt'));
     expect(featuresOf('max', { lvz: false }).lvz).toBe(false);
     expect(FEATURES.lvz.models).toContain('la464');
+  });
+
+  test('what rests on a missing feature goes with it, and is refused when asked for', () => {
+    const without = featuresOf('max', { fpu: false });
+    expect([without.lsx, without.lasx, without.frecipe]).toEqual([false, false, false]);
+    expect(() => featuresOf('max', { lsx: false, lasx: true })).toThrow(/lasx cannot be on while lsx is off/);
+  });
+
+  test('EUEN has only the bits of units that are there', () => {
+    for (const [features, bits] of [
+      [{ lbt: true }, 15n],
+      [{}, 7n],
+      [{ lasx: false }, 3n],
+      [{ fpu: false }, 0n],
+    ] as const) {
+      const bench = new Bench({ features });
+      bench.set({ a0: 0xff });
+      bench.code(CODE, ['csrwr $a0, 2', 'csrrd $a1, 2']);
+      bench.pc = CODE;
+      expect(bench.run(2).get('a1')).toBe(bits);
+    }
   });
 });
 

@@ -3,7 +3,7 @@
  * runs them in virtual time, one tick an instruction.
  */
 import { Cpu } from '../cpu/cpu.ts';
-import type { CpuFeatures, FeatureName } from '../cpu/features.ts';
+import type { CpuFeatures } from '../cpu/features.ts';
 import { hostPending } from '../cpu/interrupts.ts';
 import { LinearMemory } from '../cpu/linear-memory.ts';
 import { Bus } from '../devices/bus.ts';
@@ -16,6 +16,7 @@ import { Uart16550 } from '../devices/uart16550.ts';
 import { Engine } from '../engine/engine.ts';
 import { planHandlers } from '../engine/uop.ts';
 import { UopCache } from '../engine/uop-cache.ts';
+import { existsOn } from '../isa/row.ts';
 import { ROWS } from '../isa/table/index.ts';
 import type { ElfImage } from './elf.ts';
 import { ImageError } from './elf.ts';
@@ -90,6 +91,7 @@ export class Machine {
     this.mem = new LinearMemory(options.cpus, options.ramSize);
     this.ram = new Ram(this.mem, options.ramSize);
     this.cpus = Array.from({ length: options.cpus }, (_, n) => new Cpu(n, this.mem, options.features, options.seed));
+    for (const cpu of this.cpus) cpu.hostOf = (pa) => this.ram.host(pa);
     this.ipi = new Ipi(this.cpus);
     this.eiointc = new Eiointc(this.cpus);
     this.pic = new PchPic(this.eiointc);
@@ -113,7 +115,7 @@ export class Machine {
       this.mem,
       map,
       options.cpus,
-      (row) => !(row.ext in options.features) || options.features[row.ext as FeatureName],
+      (row) => existsOn(row, options.features),
       () => {
         for (const c of this.cpus) c.fast.clearFetches();
       },

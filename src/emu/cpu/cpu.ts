@@ -1,13 +1,14 @@
 import { FastTlb } from '../mmu/fast-tlb.ts';
 import { Tlb } from '../mmu/tlb.ts';
 import { cpucfgWords } from './cpucfg.ts';
-import { CsrBank } from './csr-bank.ts';
+import { CsrBank, type CsrMasks, csrMasks } from './csr-bank.ts';
 import { CSR } from './csr-table.ts';
 import { EventRing } from './event-ring.ts';
 import type { CpuFeatures } from './features.ts';
 import { CSR_LIMIT, cpuBase, MODE_GUEST, MODE_UNITS_OFF, STATE } from './layout.ts';
 import type { LinearMemory } from './linear-memory.ts';
 import { Timer } from './timer.ts';
+import { Watchpoints } from './watchpoints.ts';
 
 /** Interrupt lines into ESTAT.IS. */
 export const LINE = { HWI0: 2, IPI: 12 } as const;
@@ -43,6 +44,8 @@ export class Cpu {
   readonly fast: FastTlb;
   readonly features: CpuFeatures;
   readonly cpucfg: Uint32Array;
+  /** Which CSR bits software may write. */
+  readonly masks: CsrMasks;
   readonly events = new EventRing();
   /** Guest mode: LVZ's VM bit. Only lvz/world.ts changes it. */
   vm = false;
@@ -63,6 +66,10 @@ export class Cpu {
   /** A reason to leave the run loop before the next instruction. */
   stopRequested = false;
   observer: CpuObserver = {};
+  /** Place in linear memory of a physical address, negative when it is not RAM; the board says. */
+  hostOf: (pa: number) => number = () => -1;
+  /** Watchpoints of the architecture (FWP, MWP). */
+  readonly watchpoints: Watchpoints;
   /** The GPA of the last two-stage translation, for reports. */
   lastGpa = 0;
   /** LL state of the world that does not run: bit, place, value low, value high. */
@@ -79,9 +86,11 @@ export class Cpu {
     this.guest = new CsrBank(mem.i32, this.base + STATE.guestCsr);
     this.hostTimer = new Timer(this.host);
     this.guestTimer = new Timer(this.guest);
+    this.watchpoints = new Watchpoints(this.host);
     this.fast = new FastTlb(mem.u8, mem.i32, this.base);
     this.features = features;
     this.cpucfg = cpucfgWords(features);
+    this.masks = csrMasks(features);
     this.random = (seed ^ (index * 0x9e3779b9)) | 1;
   }
 
@@ -190,7 +199,10 @@ export class Cpu {
       for (let i = 0; i < 4; i++)
         windows = windows * 256 + ((bank.hi(CSR.DMW0 + i) >>> 28) * 16 + (bank.lo(CSR.DMW0 + i) & 0xf));
     }
-    const key = (this.vm ? 1 : 0) + (crmd & 3) * 2 + (paged ? 8 : 0) + gid * 16 + asid * 4096;
+    // Watchpoints look at the host alone, where CRMD.WE lets them.
+    const watching = !this.vm && this.watchpoints.select(crmd, bank.lo(CSR.ASID) & 0x3ff);
+    const key =
+      (this.vm ? 1 : 0) + (crmd & 3) * 2 + (paged ? 8 : 0) + gid * 16 + asid * 4096 + (watching ? 2 ** 22 : 0);
     this.fast.select(key, windows, this.vm ? gid : -1);
   }
 
@@ -206,6 +218,7 @@ export class Cpu {
     this.gtlb.reset();
     this.fast.clearAll();
     this.parkedLl.fill(0);
+    this.watchpoints.changed();
     this.written.fill(0);
     this.vm = false;
     this.idle = false;

@@ -3,7 +3,6 @@ import type { CpuFeatures, FeatureName } from './features.ts';
 
 /**
  * CPUCFG words (Vol. 1, section 2.2.10.5), declared by field. Words that are not listed read 0.
- * Vectors and binary translation are absent from this CPU, and CPUCFG says so.
  */
 interface CpucfgField {
   readonly word: number;
@@ -29,7 +28,7 @@ export const CPUCFG_FIELDS: readonly CpucfgField[] = [
   f(1, 'IOCSR', 3, 1),
   f(1, 'PALEN', 4, 47),
   f(1, 'VALEN', 12, 47),
-  f(1, 'UAL', 20, 1),
+  f(1, 'UAL', 20, 1, 'ual'),
   f(1, 'RI', 21, 1),
   f(1, 'EP', 22, 1),
   f(1, 'RPLV', 23, 1),
@@ -45,8 +44,12 @@ export const CPUCFG_FIELDS: readonly CpucfgField[] = [
   f(2, 'LVZ_VER', 11, 1, 'lvz'),
   f(2, 'LLFTP', 14, 1),
   f(2, 'LLFTP_VER', 15, 1),
-  f(2, 'LSPW', 21, 1),
-  f(2, 'LAM', 22, 1),
+  f(2, 'LBT_X86', 18, 1, 'lbt'),
+  f(2, 'LSPW', 21, 1, 'lspw'),
+  f(2, 'LAM', 22, 1, 'lam'),
+  f(2, 'HPTW', 24, 1, 'ptw'),
+  f(2, 'FRECIPE', 25, 1, 'frecipe'),
+  f(2, 'DIV32', 26, 1, 'div32'),
   f(2, 'LAM_BH', 27, 1, 'lam_bh'),
   f(2, 'LAMCAS', 28, 1, 'lamcas'),
   f(2, 'LLACQ_SCREL', 29, 1, 'llacq_screl'),
@@ -60,6 +63,7 @@ export const CPUCFG_FIELDS: readonly CpucfgField[] = [
   f(3, 'ICHMC', 7, 1),
   f(3, 'SPW_LVL', 8, 4),
   f(3, 'SPW_HP_HF', 11, 1),
+  f(3, 'LD_SEQ_SA', 23, 1, 'ld_seq_sa'),
   f(4, 'CC_FREQ', 0, TIMER_HZ),
   f(5, 'CC_MUL', 0, 1),
   f(5, 'CC_DIV', 16, 1),

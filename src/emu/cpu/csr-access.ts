@@ -6,7 +6,7 @@
 import { After, type AfterValue } from '../isa/helpers.ts';
 import { clearLlBit, llBit } from '../lvz/world.ts';
 import type { Cpu } from './cpu.ts';
-import { CSR_MASKS, type CsrBank } from './csr-bank.ts';
+import type { CsrBank } from './csr-bank.ts';
 import { CSR, CSRS, type CsrEffect, csrByNumber, isGsprRange } from './csr-table.ts';
 import { deliver } from './exceptions.ts';
 import { updateLines } from './interrupts.ts';
@@ -19,6 +19,8 @@ for (const row of CSRS) {
   EFFECTS[row.num] = row.effect;
   GUEST_OWN[row.num] = row.guest === 'own' ? 1 : 0;
 }
+
+const WATCH_SKIP = 1 << 16;
 
 /** Timer CSRs, which GCFG.TIT makes a guest's access to exit. */
 const isTimerCsr = (num: number): boolean => num >= CSR.TID && num <= CSR.TICLR;
@@ -91,8 +93,8 @@ export function writeCsr(
   if (num >= CSR_LIMIT || hidden(cpu, num)) return After.next;
   if (!asRoot) cpu.noteCsrWrite(num);
   const bank = guest ? cpu.guest : cpu.host;
-  let wmLo = (asRoot ? CSR_MASKS.rootLo : CSR_MASKS.ownLo)[num]! & maskLo;
-  const wmHi = (asRoot ? CSR_MASKS.rootHi : CSR_MASKS.ownHi)[num]! & maskHi;
+  let wmLo = (asRoot ? cpu.masks.rootLo : cpu.masks.ownLo)[num]! & maskLo;
+  const wmHi = (asRoot ? cpu.masks.rootHi : cpu.masks.ownHi)[num]! & maskHi;
   // IS[9:2] of a guest is computed, never stored; TLBRPRMD.PGM does not exist in the guest bank.
   if (guest && num === CSR.ESTAT) wmLo &= ~0x3fc;
   if (guest && num === CSR.TLBRPRMD) wmLo &= ~8;
@@ -126,6 +128,15 @@ export function writeCsr(
       if (lo & wmLo & 2) clearLlBit(cpu, guest);
       bank.setLo(num, newLo & 4);
       return After.next;
+    case 'watch':
+      // The hit bits of a status register go out where 1 is written; Skip is stored.
+      if (num === CSR.MWPS || num === CSR.FWPS)
+        bank.setLo(num, (newLo & WATCH_SKIP) | (oldLo & ~(lo & wmLo) & ~WATCH_SKIP));
+      else bank.set(num, newLo, newHi);
+      cpu.watchpoints.changed();
+      cpu.fast.clearAll();
+      cpu.contextChanged();
+      return After.leave;
     case 'gcfg':
       bank.setLo(num, legalGcfg(oldLo, newLo));
       return After.leave;
@@ -234,8 +245,8 @@ export function pokeCsr(cpu: Cpu, guest: boolean, num: number, value: bigint): v
   const bank: CsrBank = guest ? cpu.guest : cpu.host;
   const lo = Number(BigInt.asIntN(32, value));
   const hi = Number(BigInt.asIntN(32, value >> 32n));
-  const wmLo = CSR_MASKS.rootLo[num] ?? 0;
-  const wmHi = CSR_MASKS.rootHi[num] ?? 0;
+  const wmLo = cpu.masks.rootLo[num] ?? 0;
+  const wmHi = cpu.masks.rootHi[num] ?? 0;
   if (num >= CSR_LIMIT) return;
   bank.set(num, (bank.lo(num) & ~wmLo) | (lo & wmLo), (bank.hi(num) & ~wmHi) | (hi & wmHi));
   cpu.fast.clearAll();

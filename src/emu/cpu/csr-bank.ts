@@ -1,15 +1,17 @@
 import { CSRS, fieldMask } from './csr-table.ts';
+import type { CpuFeatures } from './features.ts';
 import { CSR_LIMIT } from './layout.ts';
 
 /** Write masks as 32-bit halves, indexed by CSR number: for the owner's own writes and for a root gcsr write. */
-interface Masks {
+export interface CsrMasks {
   readonly ownLo: Int32Array;
   readonly ownHi: Int32Array;
   readonly rootLo: Int32Array;
   readonly rootHi: Int32Array;
 }
 
-function buildMasks(): Masks {
+/** The masks of a CPU with `features`. */
+export function csrMasks(features: CpuFeatures): CsrMasks {
   const m = {
     ownLo: new Int32Array(CSR_LIMIT),
     ownHi: new Int32Array(CSR_LIMIT),
@@ -17,8 +19,8 @@ function buildMasks(): Masks {
     rootHi: new Int32Array(CSR_LIMIT),
   };
   for (const row of CSRS) {
-    const own = fieldMask(row, ['rw', 'w1']);
-    const root = fieldMask(row, ['rw', 'w1', 'hw']);
+    const own = fieldMask(row, ['rw', 'w1', 'w1c'], features);
+    const root = fieldMask(row, ['rw', 'w1', 'w1c', 'hw'], features);
     m.ownLo[row.num] = Number(BigInt.asIntN(32, own));
     m.ownHi[row.num] = Number(BigInt.asIntN(32, own >> 32n));
     m.rootLo[row.num] = Number(BigInt.asIntN(32, root));
@@ -26,8 +28,6 @@ function buildMasks(): Masks {
   }
   return m;
 }
-
-export const CSR_MASKS = buildMasks();
 
 /**
  * One CSR file inside the linear memory, as pairs of 32-bit halves. No checks and no side effects:

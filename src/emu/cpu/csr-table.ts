@@ -4,6 +4,9 @@
  * Sources: LoongArch Reference Manual Vol. 1, chapter 7; docs/lvz.md for the LVZ registers and the guest column.
  */
 
+import type { CpuFeatures, FeatureName } from './features.ts';
+import { WATCHPOINTS } from './watchpoints.ts';
+
 /** Who may change a field. */
 export type FieldAccess =
   /** Software, always. */
@@ -13,13 +16,17 @@ export type FieldAccess =
   /** A constant. */
   | 'ro'
   /** Writing 1 acts; reads 0. */
-  | 'w1';
+  | 'w1'
+  /** Set by hardware; writing 1 clears. */
+  | 'w1c';
 
 export interface CsrField {
   readonly name: string;
   readonly lo: number;
   readonly width: number;
   readonly access: FieldAccess;
+  /** On CPUs without this feature the field reads 0. */
+  readonly feature?: FeatureName;
 }
 
 /** What a write sets going besides storing. Named here, carried out in csr-access.ts. */
@@ -34,6 +41,7 @@ export type CsrEffect =
   | 'gstat'
   | 'gcfg'
   | 'gintc'
+  | 'watch'
   | 'pgd';
 
 /** How a guest sees the register: its own copy, a GSPR exit, or nothing (reads 0). */
@@ -50,7 +58,7 @@ export interface CsrRow {
   readonly effect: CsrEffect | undefined;
 }
 
-type FieldSpec = readonly [name: string, lo: number, width: number, access?: FieldAccess];
+type FieldSpec = readonly [name: string, lo: number, width: number, access?: FieldAccess, feature?: FeatureName];
 
 interface Options {
   readonly reset?: bigint;
@@ -63,7 +71,13 @@ function csr(num: number, name: string, text: string, fields: readonly FieldSpec
     num,
     name,
     text,
-    fields: fields.map(([n, lo, width, access]) => ({ name: n, lo, width, access: access ?? 'rw' })),
+    fields: fields.map(([n, lo, width, access, feature]) => ({
+      name: n,
+      lo,
+      width,
+      access: access ?? 'rw',
+      ...(feature && { feature }),
+    })),
     reset: options.reset ?? 0n,
     guest: options.guest ?? 'own',
     effect: options.effect,
@@ -87,13 +101,41 @@ const DMW: readonly FieldSpec[] = [
   ['VSEG', 60, 4],
 ];
 
+const WATCH = { guest: 'GSPR', effect: 'watch' } as const;
+const WATCH_STATUS: readonly FieldSpec[] = [
+  ['Hit', 0, WATCHPOINTS, 'w1c'],
+  ['Skip', 16, 1],
+];
+/** The four registers of every watchpoint of a kind. */
+const watchRegisters = (kind: string, first: number, text: string, more: readonly FieldSpec[]): CsrRow[] =>
+  Array.from({ length: WATCHPOINTS }, (_, n) => [
+    csr(first + 8 * n, `${kind}${n}CFG1`, `${text} watchpoint ${n}: address`, [['VAddr', 0, 64]], WATCH),
+    csr(
+      first + 8 * n + 1,
+      `${kind}${n}CFG2`,
+      `${text} watchpoint ${n}: address bits left out`,
+      [['Mask', 0, 64]],
+      WATCH,
+    ),
+    csr(
+      first + 8 * n + 2,
+      `${kind}${n}CFG3`,
+      `${text} watchpoint ${n}: control`,
+      [['DSOnly', 0, 1], ['PLV0', 1, 1], ['PLV1', 2, 1], ['PLV2', 3, 1], ['PLV3', 4, 1], ['LCL', 7, 1], ...more],
+      WATCH,
+    ),
+    csr(first + 8 * n + 3, `${kind}${n}CFG4`, `${text} watchpoint ${n}: address space`, [['ASID', 0, 10]], WATCH),
+  ]).flat();
+
 // biome-ignore format: register table
 export const CSRS: readonly CsrRow[] = [
   csr(0x0, 'CRMD', 'current mode', [
     ['PLV', 0, 2], ['IE', 2, 1], ['DA', 3, 1], ['PG', 4, 1], ['DATF', 5, 2], ['DATM', 7, 2], ['WE', 9, 1],
   ], { reset: 8n, effect: 'mode' }),
   csr(0x1, 'PRMD', 'mode before the exception', [['PPLV', 0, 2], ['PIE', 2, 1], ['PWE', 3, 1]]),
-  csr(0x2, 'EUEN', 'extended units enable', [['FPE', 0, 1], ['SXE', 1, 1], ['ASXE', 2, 1], ['BTE', 3, 1]], { effect: 'mode' }),
+  csr(0x2, 'EUEN', 'extended units enable', [
+    ['FPE', 0, 1, 'rw', 'fpu'], ['SXE', 1, 1, 'rw', 'lsx'], ['ASXE', 2, 1, 'rw', 'lasx'], ['BTE', 3, 1, 'rw', 'lbt'],
+  ], { effect: 'mode' }),
   csr(0x3, 'MISC', 'miscellaneous control', [
     ['DRDTL1', 5, 1], ['DRDTL2', 6, 1], ['DRDTL3', 7, 1], ['RPCNTL1', 9, 1], ['RPCNTL2', 10, 1], ['RPCNTL3', 11, 1],
     ['ALCL0', 12, 1], ['ALCL1', 13, 1], ['ALCL2', 14, 1], ['ALCL3', 15, 1],
@@ -123,7 +165,7 @@ export const CSRS: readonly CsrRow[] = [
     ['PTEWidth', 30, 2],
   ], { reset: 0xcn }),
   csr(0x1d, 'PWCH', 'page walk control, higher', [
-    ['Dir3_base', 0, 6], ['Dir3_width', 6, 6], ['Dir4_base', 12, 6], ['Dir4_width', 18, 6],
+    ['Dir3_base', 0, 6], ['Dir3_width', 6, 6], ['Dir4_base', 12, 6], ['Dir4_width', 18, 6], ['HPTW_En', 24, 1, 'rw', 'ptw'],
   ]),
   csr(0x1e, 'STLBPS', 'STLB page size', [['PS', 0, 6]], { reset: 0xcn, effect: 'translation' }),
   csr(0x1f, 'RVACFG', 'reduced virtual address configuration', [['RBits', 0, 4]]),
@@ -169,8 +211,12 @@ export const CSRS: readonly CsrRow[] = [
   csr(0x95, 'MERRSAVE', 'machine error scratch', WHOLE, GSPR),
   csr(0x98, 'CTAG', 'cache tag', WHOLE, GSPR),
   ...Array.from({ length: 4 }, (_, i) => csr(0x180 + i, `DMW${i}`, `direct mapping window ${i}`, DMW, { effect: 'translation' })),
-  csr(0x300, 'MWPC', 'load/store watchpoints: none', [['Num', 0, 6, 'ro']], GSPR),
-  csr(0x380, 'FWPC', 'fetch watchpoints: none', [['Num', 0, 6, 'ro']], GSPR),
+  csr(0x300, 'MWPC', 'load/store watchpoints: how many', [['Num', 0, 6, 'ro']], { ...GSPR, reset: BigInt(WATCHPOINTS) }),
+  csr(0x301, 'MWPS', 'load/store watchpoints: status', WATCH_STATUS, WATCH),
+  ...watchRegisters('MWP', 0x310, 'load/store', [['LoadEn', 8, 1], ['StoreEn', 9, 1], ['Size', 10, 2]]),
+  csr(0x380, 'FWPC', 'fetch watchpoints: how many', [['Num', 0, 6, 'ro']], { ...GSPR, reset: BigInt(WATCHPOINTS) }),
+  csr(0x381, 'FWPS', 'fetch watchpoints: status', WATCH_STATUS, WATCH),
+  ...watchRegisters('FWP', 0x390, 'fetch', []),
   csr(0x500, 'DBG', 'debug mode', [['DST', 0, 1, 'ro'], ['DREV', 1, 7, 'ro']], GSPR),
   csr(0x501, 'DERA', 'debug return address', WHOLE, GSPR),
   csr(0x502, 'DSAVE', 'debug scratch', WHOLE, GSPR),
@@ -184,6 +230,7 @@ export const CSR = {
   PGD: 0x1b, PWCL: 0x1c, PWCH: 0x1d, STLBPS: 0x1e, CPUID: 0x20, TID: 0x40, TCFG: 0x41, TVAL: 0x42, CNTC: 0x43,
   TICLR: 0x44, GSTAT: 0x50, GCFG: 0x51, GINTC: 0x52, GCNTC: 0x53, LLBCTL: 0x60, TLBRENTRY: 0x88, TLBRBADV: 0x89,
   TLBRERA: 0x8a, TLBRELO0: 0x8c, TLBRELO1: 0x8d, TLBREHI: 0x8e, TLBRPRMD: 0x8f, MERRCTL: 0x90, MERRERA: 0x94, DMW0: 0x180,
+  MWPS: 0x301, FWPS: 0x381,
 } as const;
 
 const byNum = new Map(CSRS.map((c) => [c.num, c]));
@@ -197,10 +244,12 @@ export const csrByNumber = (num: number): CsrRow | undefined => byNum.get(num);
 /** The row of a name in any case, with or without the guest prefix `g_`. */
 export const csrByName = (name: string): CsrRow | undefined => byName.get(name.toLowerCase().replace(/^g_/, ''));
 
-/** Bits of `row` whose field access is one of `accesses`. */
-export function fieldMask(row: CsrRow, accesses: readonly FieldAccess[]): bigint {
+/** Bits of `row` whose field access is one of `accesses`; of a CPU with `features`, or of one that has them all. */
+export function fieldMask(row: CsrRow, accesses: readonly FieldAccess[], features?: CpuFeatures): bigint {
   let mask = 0n;
-  for (const f of row.fields) if (accesses.includes(f.access)) mask |= ((1n << BigInt(f.width)) - 1n) << BigInt(f.lo);
+  for (const f of row.fields)
+    if (accesses.includes(f.access) && (!f.feature || !features || features[f.feature]))
+      mask |= ((1n << BigInt(f.width)) - 1n) << BigInt(f.lo);
   return mask;
 }
 

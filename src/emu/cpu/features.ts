@@ -1,33 +1,61 @@
 /**
- * Optional parts of the CPU, declared once: the `--cpu` names, the models that have them, and (by `feature` in
- * cpucfg.ts and `ext` in the instruction table) what they switch.
+ * Optional parts of the CPU, declared once: the `--cpu` names, the models that have them, what they rest on, and (by
+ * `feature` in cpucfg.ts and csr-table.ts and `ext` and `unit` in the instruction table) what they switch.
  */
+interface Feature {
+  readonly text: string;
+  readonly models: readonly CpuModel[];
+  /** Without that feature this one cannot be. */
+  readonly needs?: string;
+}
+
+export const MODELS = ['la464', 'max'] as const;
+export type CpuModel = (typeof MODELS)[number];
+const BOTH: readonly CpuModel[] = MODELS;
+const MAX: readonly CpuModel[] = ['max'];
+
 export const FEATURES = {
-  lvz: { text: 'virtualization extension', models: ['la464', 'max'] },
-  fpu: { text: 'floating point, single and double', models: ['la464', 'max'] },
-  lsx: { text: 'vectors of 128 bits', models: ['la464', 'max'] },
-  lasx: { text: 'vectors of 256 bits', models: ['la464', 'max'] },
-  crc: { text: 'CRC instructions', models: ['la464', 'max'] },
-  lam_bh: { text: 'amswap and amadd of bytes and halfwords', models: ['max'] },
-  lamcas: { text: 'atomic compare and swap', models: ['max'] },
-  llacq_screl: { text: 'load-linked with acquire, store-conditional with release', models: ['max'] },
-  scq: { text: 'store-conditional of 128 bits', models: ['max'] },
-} as const;
+  lvz: { text: 'virtualization extension', models: BOTH },
+  fpu: { text: 'floating point, single and double', models: BOTH },
+  lsx: { text: 'vectors of 128 bits', models: BOTH, needs: 'fpu' },
+  lasx: { text: 'vectors of 256 bits', models: BOTH, needs: 'lsx' },
+  crc: { text: 'CRC instructions', models: BOTH },
+  lam: { text: 'atomic memory operations on words and doublewords', models: BOTH },
+  ual: { text: 'loads and stores at any address; else ALE unless aligned', models: BOTH },
+  lspw: { text: 'page walk instructions lddir and ldpte', models: BOTH },
+  frecipe: { text: 'reciprocal approximations', models: MAX, needs: 'fpu' },
+  div32: { text: 'word divisions that ignore the upper halves of their operands', models: MAX },
+  lam_bh: { text: 'amswap and amadd of bytes and halfwords', models: MAX },
+  lamcas: { text: 'atomic compare and swap', models: MAX },
+  llacq_screl: { text: 'load-linked with acquire, store-conditional with release', models: MAX },
+  scq: { text: 'store-conditional of 128 bits', models: MAX },
+  ld_seq_sa: { text: 'loads of one address in order', models: MAX },
+  ptw: { text: 'page walk by hardware, once PWCH.HPTW_En is set', models: [] },
+  lbt: { text: 'state of binary translation: scratch registers, flags, stack top; not its arithmetic', models: [] },
+} as const satisfies Record<string, Feature>;
 
 export type FeatureName = keyof typeof FEATURES;
 export const FEATURE_NAMES = Object.keys(FEATURES) as FeatureName[];
 
-export const MODELS = ['la464', 'max'] as const;
-export type CpuModel = (typeof MODELS)[number];
-
 /** What a CPU can do. */
 export type CpuFeatures = Readonly<Record<FeatureName, boolean>>;
 
-/** The features of a model, with some switched. */
+/**
+ * The features of a model, with some switched. What rests on a feature that is switched off goes with it.
+ * @throws Error when a feature is switched on whose base is missing
+ */
 export function featuresOf(
   model: CpuModel,
   switched: Readonly<Partial<Record<FeatureName, boolean>>> = {},
 ): CpuFeatures {
-  const has = (name: FeatureName): boolean => (FEATURES[name].models as readonly string[]).includes(model);
-  return Object.fromEntries(FEATURE_NAMES.map((n) => [n, switched[n] ?? has(n)])) as CpuFeatures;
+  const out: Partial<Record<FeatureName, boolean>> = {};
+  for (const name of FEATURE_NAMES) {
+    const feature: Feature = FEATURES[name];
+    const base = feature.needs as FeatureName | undefined;
+    const possible = base === undefined || out[base] === true;
+    if (switched[name] && !possible)
+      throw new Error(`${name} cannot be on while ${base} is off: leave it out or switch ${base} on`);
+    out[name] = possible && (switched[name] ?? feature.models.includes(model));
+  }
+  return out as CpuFeatures;
 }

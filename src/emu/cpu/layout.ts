@@ -40,8 +40,10 @@ export const STATE = {
   fpr: 0x200,
   fcsr: 0x600,
   fcc: 0x608,
-  /** scr0–3, eflags, ftop. */
-  lbt: 0x610,
+  /** LBT: scr0–3, 8 bytes each; i64 flags at their places in x86's EFLAGS; i64 top of the x87 stack. */
+  scr: 0x610,
+  eflags: 0x630,
+  ftop: 0x638,
   /** CSR banks, 8 bytes a register, indexed by CSR number. */
   hostCsr: 0x1000,
   guestCsr: 0x4000,

@@ -16,7 +16,7 @@ export function describeCsr(row: CsrRow, value: bigint): string[] {
       const bits = f.width === 1 ? `${f.lo}` : `${f.lo + f.width - 1}:${f.lo}`;
       lines.push(`  ${f.name.padEnd(10)} [${bits}] = ${hex(fieldValue(f, value))}`);
     }
-  const known = fieldMask(row, ['rw', 'hw', 'ro', 'w1']);
+  const known = fieldMask(row, ['rw', 'hw', 'ro', 'w1', 'w1c']);
   if (value & ~known) lines.push(`  bits ${hex(value & ~known)} are reserved: hardware ignores them`);
   if (row.name === 'ESTAT') lines.push(`  ${describeCause(value)}`);
   if (row.name.startsWith('TLBELO') || row.name.startsWith('TLBRELO'))

@@ -52,6 +52,10 @@ export class Engine {
   private readonly fast: Run;
   private readonly exact: Run;
   private hooks: EngineHooks = {};
+  /** Breakpoints and watchpoints of one page, and all of them. */
+  private joined: readonly [ReadonlySet<number>, ReadonlySet<number>, ReadonlySet<number>] | undefined;
+  /** The micro-op of a fetch watchpoint that Skip lets pass, or −1. */
+  private letPass = -1;
   private readonly step: WalkStep = { slot: -1, lo: 0, hi: 0, ps: 12 };
 
   constructor(cpu: Cpu, ram: Ram, bus: Bus, iocsr: Iocsr, uops: UopCache, map: HandlerMap) {
@@ -109,9 +113,17 @@ export class Engine {
       const inGuest = cpu.vm;
       cpu.sliceBudget = n;
       cpu.setStateI32('left', n);
-      if (n >= FAST_MINIMUM) this.fast(n);
+      if (this.letPass >= 0) {
+        const p = this.letPass;
+        this.letPass = -1;
+        this.uops.reveal(p);
+        cpu.sliceBudget = 1;
+        cpu.setStateI32('left', 1);
+        this.exact(1);
+        this.uops.conceal(p);
+      } else if (n >= FAST_MINIMUM) this.fast(n);
       else this.exact(n);
-      const executed = n - cpu.stateI32('left');
+      const executed = cpu.sliceBudget - cpu.stateI32('left');
       cpu.icount += executed;
       if (inGuest) cpu.guestIcount += executed;
       done += executed;
@@ -125,7 +137,7 @@ export class Engine {
     const lo = cpu.stateI32('pc');
     const base = cpu.fast.fetchEntry(lo, cpu.stateHi('pc'));
     if (base < 0) return 0;
-    return cpu.mem.u32[(this.uops.pageOf(base).host + (lo & 0xffc)) >> 2]!;
+    return cpu.mem.u32[(this.uops.pageOf(base).host + (lo & 0xffc)) >>> 2]!;
   }
 
   /** Brings the page of STATE.pc into the fetch TLB, or delivers the fetch exception. */
@@ -149,9 +161,37 @@ export class Engine {
       deliver(cpu, 'ADEF', { badv: { lo, hi }, badi: 0 });
       return refuse();
     }
-    const uops = this.uops.page(page, host, this.hooks.breakpoints?.(cpu, lo, hi));
+    const uops = this.uops.page(page, host, this.breakAt(lo, hi));
     cpu.fast.fillFetch(lo, hi, uops.base);
     return After.next;
+  }
+
+  /** Where in the page of an address to stop: breakpoints of the debugger and fetch watchpoints of the machine. */
+  private breakAt(lo: number, hi: number): ReadonlySet<number> | undefined {
+    const { cpu } = this;
+    const breakpoints = this.hooks.breakpoints?.(cpu, lo, hi);
+    const watchpoints = cpu.watchpoints.active(cpu.vm) ? cpu.watchpoints.inPage(lo, hi) : undefined;
+    if (!breakpoints || !watchpoints) return breakpoints ?? watchpoints;
+    // The pool of decoded pages tells sets by identity.
+    if (this.joined?.[0] !== breakpoints || this.joined[1] !== watchpoints)
+      this.joined = [breakpoints, watchpoints, new Set([...breakpoints, ...watchpoints])];
+    return this.joined[2];
+  }
+
+  /** The micro-op at `p` is one to stop at: for the debugger, or for a fetch watchpoint. */
+  private breakpoint(p: number): AfterValue {
+    const { cpu } = this;
+    const lo = cpu.stateI32('pc');
+    const hi = cpu.stateHi('pc');
+    if (this.hooks.breakpoints?.(cpu, lo, hi)?.has((lo & 0xfff) >> 2)) {
+      this.hooks.breakpointHit?.(cpu);
+      cpu.requestStop();
+      return After.notExecuted;
+    }
+    const n = cpu.watchpoints.active(cpu.vm) ? cpu.watchpoints.fetchAt(lo, hi) : -1;
+    if (n >= 0 && cpu.watchpoints.hit(true, n)) return deliver(cpu, 'WPEF', { badv: { lo, hi }, badi: 0 });
+    this.letPass = p;
+    return After.notExecuted;
   }
 
   private raise(code: number): AfterValue {
@@ -203,7 +243,7 @@ export class Engine {
     const host = this.ram.host(pa);
     // A table outside RAM reads as empty entries: the refill then finds an invalid page.
     if (host < 0) cpu.setState64('value', 0, 0);
-    else cpu.setState64('value', cpu.mem.i32[host >> 2]!, cpu.mem.i32[(host >> 2) + 1]!);
+    else cpu.setState64('value', cpu.mem.i32[host >>> 2]!, cpu.mem.i32[(host >>> 2) + 1]!);
     return After.next;
   }
 
@@ -343,11 +383,7 @@ export class Engine {
         this.table.set(index, new WebAssembly.Instance(new WebAssembly.Module(code), { env: this.env }).exports.own);
         return After.next;
       },
-      breakpoint: () => {
-        this.hooks.breakpointHit?.(cpu);
-        cpu.requestStop();
-        return After.notExecuted;
-      },
+      breakpoint: (p) => this.breakpoint(p),
     };
   }
 

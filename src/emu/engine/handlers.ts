@@ -170,6 +170,11 @@ export abstract class Handlers {
         this.node(s.value);
         e.mem(Op.i64Store8, this.base + STATE.fcc);
         return true;
+      case 'setScr':
+        this.scrAddress('scrd');
+        this.node(s.value);
+        e.mem(Op.i64Store, this.base + STATE.scr);
+        return true;
       case 'setRa':
         e.i32(0);
         this.node(s.value);
@@ -417,6 +422,11 @@ export abstract class Handlers {
     this.e.get(P).mem(Op.i32Load8U, GPR_PLACE[which]);
   }
 
+  /** Pushes register number × 8 of a scratch register. */
+  private scrAddress(which: 'scrd' | 'scrj'): void {
+    this.e.get(P).mem(Op.i32Load8U, immediatePlace(which).offset).i32(3).op(Op.i32Shl);
+  }
+
   /** Pushes register number × 32 of a floating-point operand: registers are as wide as LASX. */
   private fprAddress(which: keyof typeof FPR_PLACE): void {
     this.e.get(P).mem(Op.i32Load8U, FPR_PLACE[which]).i32(2).op(Op.i32Shl);
@@ -456,6 +466,10 @@ export abstract class Handlers {
       case 'fcc':
         e.get(P).mem(Op.i32Load8U, immediatePlace(n.which).offset);
         e.mem(Op.i64Load8U, this.base + STATE.fcc);
+        return;
+      case 'scr':
+        this.scrAddress('scrj');
+        e.mem(Op.i64Load, this.base + STATE.scr);
         return;
       case 'imm': {
         const place = immediatePlace(n.operand);

@@ -154,7 +154,8 @@ export class MemoryAccess {
     const lo = cpu.stateI32('va');
     const hi = cpu.stateHi('va');
     if (lo & (size - 1)) return deliver(cpu, 'ALE', { badv: { lo, hi }, badi: this.word() });
-    if (this.hooks.watch?.(cpu, lo, hi, size, write)) return After.notExecuted;
+    const watched = this.watched(lo, hi, size, write);
+    if (watched !== undefined) return watched;
     const pa = translate(cpu, lo, hi, write ? STORE : LOAD, this.word());
     if (pa < 0) return After.jumped;
     const host = this.ram.host(pa);
@@ -166,12 +167,27 @@ export class MemoryAccess {
     return After.next;
   }
 
-  /** Alignment check by MISC.ALCLn, and watchpoints. */
+  /** Must accesses be aligned? On a CPU without UAL always, else where MISC.ALCLn says so. */
+  private get strict(): boolean {
+    const { cpu } = this;
+    return !cpu.features.ual || ((cpu.csr.lo(CSR.MISC) >> (12 + cpu.plv)) & 1) === 1;
+  }
+
+  /** Alignment check, and watchpoints. */
   private before(lo: number, hi: number, size: number, write: boolean): AfterValue | undefined {
     const { cpu } = this;
-    if (lo & (size - 1) && (cpu.csr.lo(CSR.MISC) >> (12 + cpu.plv)) & 1)
-      return deliver(cpu, 'ALE', { badv: { lo, hi }, badi: this.word() });
-    return this.hooks.watch?.(cpu, lo, hi, size, write) ? After.notExecuted : undefined;
+    if (lo & (size - 1) && this.strict) return deliver(cpu, 'ALE', { badv: { lo, hi }, badi: this.word() });
+    return this.watched(lo, hi, size, write);
+  }
+
+  /** Watchpoints of the debugger and of the machine, before the access. */
+  private watched(lo: number, hi: number, size: number, write: boolean): AfterValue | undefined {
+    const { cpu } = this;
+    if (this.hooks.watch?.(cpu, lo, hi, size, write)) return After.notExecuted;
+    if (!cpu.watchpoints.active(cpu.vm)) return undefined;
+    const n = cpu.watchpoints.accessAt(lo, hi, size, write);
+    if (n < 0 || !cpu.watchpoints.hit(false, n)) return undefined;
+    return deliver(cpu, 'WPEM', { badv: { lo, hi }, badi: this.word() });
   }
 
   private noDevice(lo: number, hi: number): AfterValue {
@@ -182,8 +198,12 @@ export class MemoryAccess {
   private fill(write: boolean, lo: number, hi: number, pa: number): void {
     const page = pa - (pa % 0x1000);
     if (write && this.uops.hasCode(page)) return;
-    if (this.hooks.watchesPage?.(this.cpu, lo, hi)) return;
-    this.cpu.fast.fillData(write, lo, hi, this.ram.host(page));
+    // Misaligned accesses must come here, and running code does not tell them apart.
+    if (this.strict) return;
+    const { cpu } = this;
+    if (this.hooks.watchesPage?.(cpu, lo, hi)) return;
+    if (cpu.watchpoints.active(cpu.vm) && cpu.watchpoints.watchesPage(lo, hi)) return;
+    cpu.fast.fillData(write, lo, hi, this.ram.host(page));
   }
 
   /** Bytes `from`.. of a little-endian value in linear memory, as a 32-bit half. */

@@ -98,7 +98,7 @@ export class UopCache {
         u16[at >> 1] = PSEUDO.indexOf('breakpoint');
         return;
       }
-      const word = u32[(page.host + i * 4) >> 2]!;
+      const word = u32[(page.host + i * 4) >>> 2]!;
       const row = decode(word);
       if (!row || !this.exists(row)) {
         u16[at >> 1] = PSEUDO.indexOf('ine');
@@ -106,6 +106,22 @@ export class UopCache {
       }
       if (writeUop(this.map, row, word, i, at, u8, u16, i32)) return;
     }
+  }
+
+  /** Puts the instruction itself in the place of a breakpoint. */
+  reveal(p: number): void {
+    const page = this.pageOf(p);
+    const { u8, u16, i32, u32 } = this.mem;
+    const i = (p - page.base) / UOP_BYTES;
+    const word = u32[(page.host + i * 4) >>> 2]!;
+    const row = decode(word);
+    if (row && this.exists(row)) writeUop(this.map, row, word, i, p, u8, u16, i32);
+    else u16[p >> 1] = PSEUDO.indexOf('ine');
+  }
+
+  /** Puts the breakpoint back. */
+  conceal(p: number): void {
+    this.mem.u16[p >> 1] = PSEUDO.indexOf('breakpoint');
   }
 
   /** Bytes at physical `pa` are about to change. */

@@ -131,8 +131,7 @@ export function lessThan(e: Element, signed: boolean, a: Node, b: Node, orEqual 
   const block = { b: 0x23, h: 0x2d, w: 0x37 }[e];
   return v(SIMD + block + (orEqual ? 6 : 2) + (signed ? 0 : 1), a, b);
 }
-export const equal = (e: Element, a: Node, b: Node): Node =>
-  v(SIMD + { b: 0x23, h: 0x2d, w: 0x37, d: 0xd6 }[e], a, b);
+export const equal = (e: Element, a: Node, b: Node): Node => v(SIMD + { b: 0x23, h: 0x2d, w: 0x37, d: 0xd6 }[e], a, b);
 
 export function max(e: Element, signed: boolean, a: Node, b: Node): Node {
   return e === 'd' ? select(b, a, lessThan(e, signed, a, b)) : v(opcode(e, signed ? 'maxS' : 'maxU'), a, b);

@@ -1,4 +1,4 @@
-import type { FeatureName } from '../cpu/features.ts';
+import type { CpuFeatures, FeatureName } from '../cpu/features.ts';
 import { OPERANDS, type OperandKind, type OperandName } from './operands.ts';
 import type { Semantics } from './semantics.ts';
 
@@ -12,11 +12,14 @@ export type GuestRule =
   | 'INE';
 
 /** Instruction groups: always there, or a feature of the CPU. Without the feature the words raise INE. */
-export type Extension = 'base' | 'lam' | 'privileged' | FeatureName;
+export type Extension = 'base' | 'privileged' | FeatureName;
 
 /** Units that EUEN enables, in the order of its bits. */
 export const UNITS = ['fp', 'lsx', 'lasx', 'lbt'] as const;
 export type Unit = (typeof UNITS)[number];
+
+/** The feature that a unit belongs to. */
+const UNIT_FEATURE: Readonly<Record<Unit, FeatureName>> = { fp: 'fpu', lsx: 'lsx', lasx: 'lasx', lbt: 'lbt' };
 
 /** Flags that other layers need. */
 export interface RowFlags {
@@ -135,3 +138,8 @@ export function encodeRow(r: Row, values: Readonly<Partial<Record<OperandName, n
   }
   return word >>> 0;
 }
+
+/** Does a CPU with `features` have the instruction? */
+export const existsOn = (r: Row, features: CpuFeatures): boolean =>
+  (r.unit === undefined || features[UNIT_FEATURE[r.unit]]) &&
+  (r.ext === 'base' || r.ext === 'privileged' || features[r.ext]);

@@ -43,6 +43,7 @@ export type Node =
   | { readonly k: 'imm'; readonly ty: 'i64'; readonly operand: OperandName }
   | { readonly k: 'fpr'; readonly ty: 'i64'; readonly which: 'fd' | 'fj' | 'fk' | 'fa' }
   | { readonly k: 'fcc'; readonly ty: 'i64'; readonly which: 'cj' | 'ca' }
+  | { readonly k: 'scr'; readonly ty: 'i64' }
   | { readonly k: 'pc'; readonly ty: 'i64' }
   | { readonly k: 'local'; readonly ty: Ty; readonly id: number }
   | { readonly k: 'state'; readonly ty: Ty; readonly field: StateField }
@@ -81,6 +82,7 @@ export type Stmt =
   | { readonly s: 'setRa'; readonly value: Node }
   | { readonly s: 'setFd'; readonly value: Node }
   | { readonly s: 'setCd'; readonly value: Node }
+  | { readonly s: 'setScr'; readonly value: Node }
   | { readonly s: 'setVd'; readonly half: Half; readonly value: Node }
   | { readonly s: 'setElement'; readonly access: Access; readonly offset: Node; readonly value: Node }
   | { readonly s: 'setState'; readonly field: StateField; readonly value: Node }
@@ -232,6 +234,14 @@ export class Semantics {
   setElement(access: Access, offset: Node, value: Node): void {
     this.wrote = true;
     this.stmts.push({ s: 'setElement', access, offset, value });
+  }
+
+  /** The scratch register of LBT that the scrj field names. */
+  readonly scrj: Node = { k: 'scr', ty: 'i64' };
+
+  set scrd(value: Node) {
+    this.wrote = true;
+    this.stmts.push({ s: 'setScr', value });
   }
 
   set cd(value: Node) {

@@ -146,20 +146,45 @@ export function tlbfill(cpu: Cpu, t: Target): AfterValue {
   const ps = pageSize(bank);
   if (!legalSize(ps)) return After.leave;
   const vppn = vppnOf(bank, inRefill(bank) ? CSR.TLBREHI : CSR.TLBEHI);
-  // An entry that maps the same page is the one replaced: two answers for one page would be undefined.
-  let i = tlb.find(vppn, t.gid, asidOf(t), bank.lo(CSR.STLBPS) & 0x3f);
-  if (i >= 0 && tlb.ps[i] !== ps) {
-    remove(cpu, tlb, i);
-    i = -1;
-  }
-  if (i < 0) {
-    i =
-      ps === (bank.lo(CSR.STLBPS) & 0x3f)
-        ? victim(cpu, tlb, Tlb.set(vppn, ps), STLB_SETS, STLB_WAYS)
-        : victim(cpu, tlb, STLB_SIZE, 1, MTLB_SIZE);
-  }
-  writeEntry(cpu, t, i);
+  writeEntry(cpu, t, placeFor(cpu, tlb, vppn, t.gid, asidOf(t), ps, bank.lo(CSR.STLBPS) & 0x3f));
   return After.leave;
+}
+
+/** Where a new entry for a page pair goes. `asid`: −1 when the lookup ignores it. */
+function placeFor(cpu: Cpu, tlb: Tlb, vppn: number, gid: number, asid: number, ps: number, stlbPs: number): number {
+  // An entry that maps the same page is the one replaced: two answers for one page would be undefined.
+  const i = tlb.find(vppn, gid, asid, stlbPs);
+  if (i >= 0 && tlb.ps[i] === ps) return i;
+  if (i >= 0) remove(cpu, tlb, i);
+  return ps === stlbPs
+    ? victim(cpu, tlb, Tlb.set(vppn, ps), STLB_SETS, STLB_WAYS)
+    : victim(cpu, tlb, STLB_SIZE, 1, MTLB_SIZE);
+}
+
+/** What a TLB entry maps, as the hardware page walk finds it: two TLBELO values in halves. */
+export interface Mapping {
+  readonly vppn: number;
+  readonly ps: number;
+  readonly eloLo: readonly [number, number];
+  readonly eloHi: readonly [number, number];
+}
+
+/** Enters a mapping of the running world into its TLB. */
+export function enterMapping(cpu: Cpu, { vppn, ps, eloLo, eloHi }: Mapping): void {
+  const { tlb, bank, gid } = ownTarget(cpu);
+  const asid = bank.lo(CSR.ASID) & 0x3ff;
+  const i = placeFor(cpu, tlb, vppn, gid, asid, ps, bank.lo(CSR.STLBPS) & 0x3f);
+  if (tlb.e[i]) forget(cpu, tlb, i);
+  tlb.e[i] = 1;
+  tlb.ps[i] = ps;
+  tlb.vppn[i] = vppn;
+  tlb.gid[i] = gid;
+  tlb.asid[i] = asid;
+  tlb.g[i] = eloLo[0] & eloLo[1] & ELO.G ? 1 : 0;
+  for (const k of [0, 1] as const) {
+    tlb.eloLo[2 * i + k] = eloLo[k];
+    tlb.eloHi[2 * i + k] = eloHi[k];
+  }
 }
 
 /** A free place among `count` places `first + k·step`, else a random one. */

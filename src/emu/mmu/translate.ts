@@ -8,6 +8,7 @@ import type { CsrBank } from '../cpu/csr-bank.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { ExceptionName } from '../cpu/exception-table.ts';
 import { deliver } from '../cpu/exceptions.ts';
+import { hardwareWalk, walksAfter } from './hardware-walk.ts';
 import { ELO, shr, type Tlb } from './tlb.ts';
 
 export const LOAD = 0;
@@ -93,12 +94,27 @@ export function stage2(cpu: Cpu, gpa: number, access: AccessType): number | Faul
  */
 export function translate(cpu: Cpu, vaLo: number, vaHi: number, access: AccessType, badi: number): number {
   if (!cpu.vm) {
-    const pa = stage1(cpu.host, cpu.htlb, 0, vaLo, vaHi, access);
+    let pa = stage1(cpu.host, cpu.htlb, 0, vaLo, vaHi, access);
+    if (typeof pa !== 'number' && walksAfter(cpu, pa.exception)) {
+      const refused = hardwareWalk(cpu, vaLo, vaHi, access, cpu.hostOf);
+      pa = refused ? fault(refused, false) : stage1(cpu.host, cpu.htlb, 0, vaLo, vaHi, access);
+    }
     if (typeof pa === 'number') return pa;
     deliver(cpu, pa.exception, { badv: { lo: vaLo, hi: vaHi }, badi });
     return -1;
   }
-  const gpa = stage1(cpu.guest, cpu.gtlb, cpu.gid, vaLo, vaHi, access);
+  let gpa = stage1(cpu.guest, cpu.gtlb, cpu.gid, vaLo, vaHi, access);
+  if (typeof gpa !== 'number' && walksAfter(cpu, gpa.exception)) {
+    // The tables of a guest are at guest physical addresses: a miss in stage 2 exits first, and the access runs again.
+    let exited = false;
+    const refused = hardwareWalk(cpu, vaLo, vaHi, access, (address) => {
+      const pa = exited ? -1 : translateGpa(cpu, address, STORE, badi, vaLo, vaHi);
+      exited ||= pa < 0;
+      return pa < 0 ? -1 : cpu.hostOf(pa);
+    });
+    if (exited) return -1;
+    gpa = refused ? fault(refused, false) : stage1(cpu.guest, cpu.gtlb, cpu.gid, vaLo, vaHi, access);
+  }
   if (typeof gpa !== 'number') {
     deliver(cpu, gpa.exception, { badv: { lo: vaLo, hi: vaHi }, badi });
     return -1;

@@ -1,6 +1,6 @@
 /** Basic floating point, single and double (Vol. 1, chapter 3). Arithmetic is exact: fpu/softfloat.ts. */
 import { FCMP_CONDITIONS, type FpOperation, operationCode } from '../../fpu/operations.ts';
-import { type Row, row } from '../row.ts';
+import { type Row, type RowFlags, row } from '../row.ts';
 import * as $ from '../semantics.ts';
 import { c64, type Node, type Semantics, w } from '../semantics.ts';
 
@@ -21,9 +21,10 @@ function pair(
   length: number,
   operands: readonly [pattern: string, asm: string],
   define: (s: Semantics, width: Width) => void,
+  flags: RowFlags = FP,
 ): Row[] {
   return WIDTHS.map((width, i) =>
-    row(`${name}.${width}`, `${binary(first + i * step, length)} ${operands[0]}`, operands[1], FP, (s) =>
+    row(`${name}.${width}`, `${binary(first + i * step, length)} ${operands[0]}`, operands[1], flags, (s) =>
       define(s, width),
     ),
   );
@@ -41,6 +42,9 @@ const compute =
     s.fd = count === 1 ? s.call('fpu', code, s.fj) : s.call('fpu', code, s.fj, s.fk);
   };
 const three = (name: FpOperation, first: number): Row[] => pair(name, first, 1, 17, THREE, compute(name, 2));
+/** The approximations: here the result of the exact operation, rounded (docs/isa-notes.md). */
+const approximation = (name: string, first: number, operation: FpOperation): Row[] =>
+  pair(name, first, 1, 22, TWO, compute(operation, 1), { ...FP, ext: 'frecipe' });
 const two = (name: FpOperation, first: number): Row[] => pair(name, first, 1, 22, TWO, compute(name, 1));
 const fused = (name: FpOperation, first: number): Row[] =>
   pair(name, first, 1, 12, ['fa fk fj fd', 'fd, fj, fk, fa'], compute(name, 3));
@@ -129,6 +133,8 @@ export const FLOAT: readonly Row[] = [
   ...two('fsqrt', 0b0000000100010100010001),
   ...two('frecip', 0b0000000100010100010101),
   ...two('frsqrt', 0b0000000100010100011001),
+  ...approximation('frecipe', 0b0000000100010100011101, 'frecip'),
+  ...approximation('frsqrte', 0b0000000100010100100001, 'frsqrt'),
   ...pair('fmov', 0b0000000100010100100101, 1, 22, TWO, (s, width) => {
     s.fd = box(width, s.fj);
   }),

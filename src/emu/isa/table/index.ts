@@ -4,6 +4,7 @@ import { ATOMIC } from './atomic.ts';
 import { BITS } from './bits.ts';
 import { BRANCH } from './branch.ts';
 import { FLOAT } from './float.ts';
+import { LBT_STATE } from './lbt.ts';
 import { LVZ } from './lvz.ts';
 import { MEMORY } from './memory.ts';
 import { PRIVILEGED } from './privileged.ts';
@@ -19,5 +20,6 @@ export const ROWS: readonly Row[] = [
   ...FLOAT,
   ...PRIVILEGED,
   ...LVZ,
+  ...LBT_STATE,
   ...VECTOR,
 ];

@@ -32,10 +32,10 @@ export const PRIVILEGED: readonly Row[] = [
   row('cacop', '0000011000 si12 rj code5', 'code5, rj, si12', { ext: 'privileged' }, (s) => {
     s.call('cacop', 0, $.add(s.rj, s.imm('si12')), s.imm('code5'));
   }),
-  row('lddir', '00000110010000 level8 rj rd', 'rd, rj, level8', { priv: true, ext: 'privileged' }, (s) => {
+  row('lddir', '00000110010000 level8 rj rd', 'rd, rj, level8', { priv: true, ext: 'lspw' }, (s) => {
     s.rd = s.call('lddir', 0, s.rj, s.imm('level8'));
   }),
-  row('ldpte', '00000110010001 level8 rj 00000', 'rj, level8', { priv: true, ext: 'privileged' }, (s) => {
+  row('ldpte', '00000110010001 level8 rj 00000', 'rj, level8', { priv: true, ext: 'lspw' }, (s) => {
     s.call('ldpte', 0, s.rj, s.imm('level8'));
   }),
   iocsrRead('b', '0000011001001000000000', 1),

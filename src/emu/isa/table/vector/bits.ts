@@ -3,7 +3,18 @@ import * as L from '../../lanes.ts';
 import type { Row } from '../../row.ts';
 import * as $ from '../../semantics.ts';
 import { c32, c64, type Node, type Semantics, w } from '../../semantics.ts';
-import { bitImmediate, both, halvesOf, type Kind, lanewise, SIGNED, THREE, three, two, withImmediate } from './family.ts';
+import {
+  bitImmediate,
+  both,
+  halvesOf,
+  type Kind,
+  lanewise,
+  SIGNED,
+  THREE,
+  three,
+  two,
+  withImmediate,
+} from './family.ts';
 
 const logic = (name: string, word: number, f: (a: Node, b: Node) => Node): Row[] =>
   lanewise(name, word, THREE, (v) => f(v.vj, v.vk));
@@ -19,9 +30,7 @@ const REVERSE: Change = (x, bit) => L.xor(x, bit);
 /** Changes in every element the bit that the element of vk, or the immediate, names. */
 const oneBit = (name: string, first: number, group: number, change: Change): Row[] => [
   ...three(name, first, SIGNED, (v, { e }) => {
-    const bit = v.map(e, false, [v.vk], (n) =>
-      $.shl(L.literal(e, 1), $.and(n, L.literal(e, L.bitsOf(e) - 1))),
-    );
+    const bit = v.map(e, false, [v.vk], (n) => $.shl(L.literal(e, 1), $.and(n, L.literal(e, L.bitsOf(e) - 1))));
     return change(v.vj, bit);
   }),
   ...bitImmediate(`${name}i`, group, SIGNED, (v, { e }, n) => change(v.vj, L.shl(e, L.constant(e, 1), w(n)))),
@@ -49,14 +58,13 @@ function population(v: L.Lanes, { e }: Kind): Node {
 const mask = (e: L.Element, x: Node): Node => L.build('d', [$.zx(L.bitmask(e, x)), c64(0)]);
 
 /** A condition flag from all bits of a register: `f` says for 128 bits whether it holds; any half or all must. */
-const flag = (
-  name: string,
-  word: number,
-  f: (v: L.Lanes) => Node,
-  combine: (a: Node, b: Node) => Node,
-): Row[] =>
+const flag = (name: string, word: number, f: (v: L.Lanes) => Node, combine: (a: Node, b: Node) => Node): Row[] =>
   both(name, word, ['vj 00 cd', 'cd, vj'], (s: Semantics, unit) => {
-    s.cd = $.zx(halvesOf(unit).map((half) => f(new L.Lanes(s, half))).reduce(combine));
+    s.cd = $.zx(
+      halvesOf(unit)
+        .map((half) => f(new L.Lanes(s, half)))
+        .reduce(combine),
+    );
   });
 
 export const VECTOR_BITS: readonly Row[] = [
@@ -71,7 +79,13 @@ export const VECTOR_BITS: readonly Row[] = [
   ...logicImmediate('vxori.b', 0x73d80000, (v, imm) => L.xor(v.vj, imm)),
   ...logicImmediate('vnori.b', 0x73dc0000, (v, imm) => L.not(L.or(v.vj, imm))),
   ...logicImmediate('vbitseli.b', 0x73c40000, (v, imm) => L.select(imm, v.vj, v.vd)),
-  ...lanewise('vbitsel.v', 0x0d100000, ['va vk vj vd', 'vd, vj, vk, va'], (v) => L.select(v.vk, v.vj, v.va), 0x0d200000),
+  ...lanewise(
+    'vbitsel.v',
+    0x0d100000,
+    ['va vk vj vd', 'vd, vj, vk, va'],
+    (v) => L.select(v.vk, v.vj, v.va),
+    0x0d200000,
+  ),
   ...oneBit('vbitclr', 0x710c0000, 0x73100000, CLEAR),
   ...oneBit('vbitset', 0x710e0000, 0x73140000, SET),
   ...oneBit('vbitrev', 0x71100000, 0x73180000, REVERSE),
@@ -83,6 +97,8 @@ export const VECTOR_BITS: readonly Row[] = [
   ...two('vmsknz', 0x729c6000, SIGNED.slice(0, 1), (v) => mask('b', L.not(L.equal('b', v.vj, L.constant('b', 0))))),
   ...flag('vseteqz.v', 0x729c9800, (v) => $.isZero(L.anyTrue(v.vj)), $.and),
   ...flag('vsetnez.v', 0x729c9c00, (v) => L.anyTrue(v.vj), $.or),
-  ...SIGNED.flatMap(({ e }, i) => flag(`vsetanyeqz.${e}`, 0x729ca000 + i * 0x400, (v) => $.isZero(L.allTrue(e, v.vj)), $.or)),
+  ...SIGNED.flatMap(({ e }, i) =>
+    flag(`vsetanyeqz.${e}`, 0x729ca000 + i * 0x400, (v) => $.isZero(L.allTrue(e, v.vj)), $.or),
+  ),
   ...SIGNED.flatMap(({ e }, i) => flag(`vsetallnez.${e}`, 0x729cb000 + i * 0x400, (v) => L.allTrue(e, v.vj), $.and)),
 ];

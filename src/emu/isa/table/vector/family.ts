@@ -2,13 +2,12 @@
  * Builders of vector rows. Every definition is written once, for 128 bits: LSX executes it on the low half of its
  * registers, LASX on both halves. The LASX word differs from the LSX word in bit 26.
  */
-import { type Element, ELEMENTS, Lanes } from '../../lanes.ts';
+import type { FeatureName } from '../../../cpu/features.ts';
+import { ELEMENTS, type Element, Lanes } from '../../lanes.ts';
 import { OPERANDS, type OperandName } from '../../operands.ts';
-import { type Row, type RowFlags, row } from '../../row.ts';
+import { type Row, row } from '../../row.ts';
 import type { Half, Node, Semantics } from '../../semantics.ts';
 
-const LSX: RowFlags = { unit: 'lsx', ext: 'lsx' };
-const LASX: RowFlags = { unit: 'lasx', ext: 'lasx' };
 /** Bit that tells most LASX words from those of LSX. */
 const WIDE_BIT = 0x04000000;
 
@@ -29,8 +28,7 @@ export const withImmediate = (immediate: OperandName): Operands => [`${immediate
 const asLasx = (text: string): string => text.replace(/\bv([djka])\b/g, 'x$1');
 
 /** Bits of an operand field or of a literal run of bits. */
-const fieldBits = (field: string): number =>
-  field in OPERANDS ? OPERANDS[field as OperandName].width : field.length;
+const fieldBits = (field: string): number => (field in OPERANDS ? OPERANDS[field as OperandName].width : field.length);
 
 /** One LSX or LASX row whose opcode is what `fields` leaves of the word. */
 export function vectorRow(
@@ -39,11 +37,12 @@ export function vectorRow(
   word: number,
   [fields, asm]: Operands,
   define: (s: Semantics) => void,
+  ext: FeatureName = unit,
 ): Row {
   const wide = unit === 'lasx';
   const length = 32 - fields.split(' ').reduce((sum, f) => sum + fieldBits(f), 0);
   const text = (t: string): string => (wide ? asLasx(t) : t);
-  return row(name, `${leading(word, length)} ${text(fields)}`, text(asm), wide ? LASX : LSX, define);
+  return row(name, `${leading(word, length)} ${text(fields)}`, text(asm), { unit, ext }, define);
 }
 
 /** Both rows of an instruction; `word` is that of LSX, `lasxWord` that of LASX where it is not the same with bit 26. */
@@ -53,10 +52,11 @@ export function both(
   operands: Operands,
   define: (s: Semantics, unit: 'lsx' | 'lasx') => void,
   lasxWord = word | WIDE_BIT,
+  ext?: FeatureName,
 ): Row[] {
   return [
-    vectorRow('lsx', name, word, operands, (s) => define(s, 'lsx')),
-    vectorRow('lasx', `x${name}`, lasxWord, operands, (s) => define(s, 'lasx')),
+    vectorRow('lsx', name, word, operands, (s) => define(s, 'lsx'), ext),
+    vectorRow('lasx', `x${name}`, lasxWord, operands, (s) => define(s, 'lasx'), ext),
   ];
 }
 
@@ -90,12 +90,7 @@ export const SIGNED: readonly Kind[] = ELEMENTS.map((e) => kind(e, true));
 export const UNSIGNED: readonly Kind[] = ELEMENTS.map((e) => kind(e, false));
 
 /** A family of rows of three registers whose opcodes follow each other. */
-export const three = (
-  name: string,
-  first: number,
-  kinds: readonly Kind[],
-  f: (v: Lanes, k: Kind) => Node,
-): Row[] =>
+export const three = (name: string, first: number, kinds: readonly Kind[], f: (v: Lanes, k: Kind) => Node): Row[] =>
   kinds.flatMap((k, i) => lanewise(`${name}.${k.suffix}`, first + i * 0x8000, THREE, (v) => f(v, k)));
 
 /** The same with an immediate of five bits as the third operand. */

@@ -1,4 +1,5 @@
 /** Floating point of vectors (LSX and LASX); the arithmetic is that of the scalar unit: fpu/vector.ts. */
+import type { FeatureName } from '../../../cpu/features.ts';
 import { FCMP_CONDITIONS, type FpOperation } from '../../../fpu/operations.ts';
 import { type VectorOperation, vectorCode } from '../../../fpu/vector.ts';
 import type { Row } from '../../row.ts';
@@ -10,6 +11,7 @@ const compute = (
   operands: Operands,
   operation: VectorOperation,
   lasxWord?: number,
+  ext?: FeatureName,
 ): Row[] =>
   both(
     name,
@@ -19,6 +21,7 @@ const compute = (
       s.call('vectorFpu', vectorCode(operation, unit === 'lsx' ? 1 : 2));
     },
     lasxWord,
+    ext,
   );
 
 const each = (name: FpOperation, double: boolean): VectorOperation => ({
@@ -30,12 +33,27 @@ const each = (name: FpOperation, double: boolean): VectorOperation => ({
 });
 
 /** Single and double rows, the opcodes `step` apart. */
-const pair = (name: string, first: number, step: number, operands: Operands, operation = name.slice(1)): Row[] =>
+const pair = (
+  name: string,
+  first: number,
+  step: number,
+  operands: Operands,
+  operation = name.slice(1),
+  ext?: FeatureName,
+): Row[] =>
   [false, true].flatMap((double, i) =>
-    compute(`${name}.${double ? 'd' : 's'}`, first + i * step, operands, each(operation as FpOperation, double)),
+    compute(
+      `${name}.${double ? 'd' : 's'}`,
+      first + i * step,
+      operands,
+      each(operation as FpOperation, double),
+      undefined,
+      ext,
+    ),
   );
 const three = (name: string, first: number): Row[] => pair(name, first, 0x8000, THREE);
-const two = (name: string, first: number, operation?: string): Row[] => pair(name, first, 0x400, TWO, operation);
+const two = (name: string, first: number, operation?: string, ext?: FeatureName): Row[] =>
+  pair(name, first, 0x400, TWO, operation, ext);
 const fused = (name: string, first: number): Row[] =>
   [false, true].flatMap((double, i) =>
     compute(
@@ -62,13 +80,7 @@ const widen = (
   );
 
 /** vk and vj to the low and high half, elements half as wide. */
-const narrow = (
-  name: string,
-  word: number,
-  operation: FpOperation,
-  double: boolean,
-  from: 4 | 8,
-): Row[] =>
+const narrow = (name: string, word: number, operation: FpOperation, double: boolean, from: 4 | 8): Row[] =>
   compute(name, word, THREE, { name: operation, double, shape: 'narrow', from, to: from === 8 ? 4 : 2 });
 
 const ROUNDINGS = ['', 'rm', 'rp', 'rz', 'rne'] as const;
@@ -92,8 +104,8 @@ export const VECTOR_FLOAT: readonly Row[] = [
   ...two('vfrecip', 0x729cf400),
   ...two('vfrsqrt', 0x729d0400),
   // The approximations give the rounded exact result, as the scalar ones.
-  ...two('vfrecipe', 0x729d1400, 'frecip'),
-  ...two('vfrsqrte', 0x729d2400, 'frsqrt'),
+  ...two('vfrecipe', 0x729d1400, 'frecip', 'frecipe'),
+  ...two('vfrsqrte', 0x729d2400, 'frsqrt', 'frecipe'),
   ...two('vfrint', 0x729d3400),
   ...two('vfrintrm', 0x729d4400),
   ...two('vfrintrp', 0x729d5400),

@@ -90,9 +90,7 @@ export const VECTOR_INTEGER: readonly Row[] = [
   ...three('vmod', 0x70e20000, SIGNED, division(true)),
   ...three('vdiv', 0x70e40000, UNSIGNED, division(false)),
   ...three('vmod', 0x70e60000, UNSIGNED, division(true)),
-  ...lanewise('vadd.q', 0x712d0000, THREE, (v) =>
-    L.build('d', addWide(v.s, v.doublewords(v.vj), v.doublewords(v.vk))),
-  ),
+  ...lanewise('vadd.q', 0x712d0000, THREE, (v) => L.build('d', addWide(v.s, v.doublewords(v.vj), v.doublewords(v.vk)))),
   ...lanewise('vsub.q', 0x712d8000, THREE, (v) => L.build('d', subWide(v.doublewords(v.vj), v.doublewords(v.vk)))),
   // vk with the sign of vj: 0 where vj is 0.
   ...three('vsigncov', 0x712e0000, SIGNED, (v, { e }) => {

@@ -13,9 +13,8 @@ import {
   lanewise,
   SIGNED,
   THREE,
-  three,
   TWO,
-
+  three,
   vectorRow,
   withImmediate,
 } from './family.ts';
@@ -172,9 +171,7 @@ export const VECTOR_PERMUTE: readonly Row[] = [
   ...interleave('vpickev', 0x711e0000, (n) => range(n).map((i) => 2 * i)),
   ...interleave('vpickod', 0x71200000, (n) => range(n).map((i) => 2 * i + 1)),
   ...SIGNED.flatMap(({ e }, i) =>
-    lanewise(`vreplve.${e}`, 0x71220000 + i * 0x8000, ['rk vj vd', 'vd, vj, rk'], (v) =>
-      replicate(v, e, w(v.s.rk)),
-    ),
+    lanewise(`vreplve.${e}`, 0x71220000 + i * 0x8000, ['rk vj vd', 'vd, vj, rk'], (v) => replicate(v, e, w(v.s.rk))),
   ),
   ...three('vshuf', 0x717a0000, SIGNED, shuffleBy).filter((r) => !r.name.endsWith('.b')),
   ...lanewise(
@@ -204,9 +201,7 @@ export const VECTOR_PERMUTE: readonly Row[] = [
     const imm = ui8(v);
     return L.build(
       'w',
-      range(4).map((i) =>
-        w(v.s.element(i < 2 ? 'vj' : 'vd', 'wu', offsetOf('w', part(imm, 2 * i, 2), v.half))),
-      ),
+      range(4).map((i) => w(v.s.element(i < 2 ? 'vj' : 'vd', 'wu', offsetOf('w', part(imm, 2 * i, 2), v.half)))),
     );
   }),
   ...(['d', 'w', 'h', 'b'] as const).flatMap((e, i) =>

@@ -21,25 +21,14 @@ function rotate(e: L.Element, x: Node, n: Node): Node {
 }
 
 /** Every element of vj by the element of vk. */
-const byRegister = (
-  name: string,
-  first: number,
-  signed: boolean,
-  f: (e: L.Element, x: Node, n: Node) => Node,
-): Row[] =>
-  three(name, first, SIGNED, (v, { e }) =>
-    v.map(e, signed, [v.vj, v.vk], (x, n) => f(e, x, v.s.let(amount(e, n)))),
-  );
+const byRegister = (name: string, first: number, signed: boolean, f: (e: L.Element, x: Node, n: Node) => Node): Row[] =>
+  three(name, first, SIGNED, (v, { e }) => v.map(e, signed, [v.vj, v.vk], (x, n) => f(e, x, v.s.let(amount(e, n)))));
 
 const byImmediate = (name: string, group: number, f: (v: L.Lanes, e: L.Element, n: Node) => Node): Row[] =>
   bitImmediate(name, group, SIGNED, (v, { e }, n) => f(v, e, v.s.let(w(n))));
 
 const roundLanes = (v: L.Lanes, e: L.Element, signed: boolean, n: Node): Node =>
-  L.add(
-    e,
-    L.shr(e, signed, v.vj, n),
-    L.and(L.shrU(e, L.shl(e, v.vj, c32(1)), n), L.constant(e, 1)),
-  );
+  L.add(e, L.shr(e, signed, v.vj, n), L.and(L.shrU(e, L.shl(e, v.vj, c32(1)), n), L.constant(e, 1)));
 
 /** How a value of a wide element becomes one of a narrow element. */
 interface Narrowing {
@@ -51,7 +40,14 @@ interface Narrowing {
 }
 
 /** Saturates `x`, an element of width `e` read as `signed`, to the range of `bits` bits. */
-function clamp(v: L.Lanes, e: L.Element, signed: boolean, saturate: Narrowing['saturate'], bits: number, x: Node): Node {
+function clamp(
+  v: L.Lanes,
+  e: L.Element,
+  signed: boolean,
+  saturate: Narrowing['saturate'],
+  bits: number,
+  x: Node,
+): Node {
   if (!saturate) return x;
   const kept = v.s.let(x);
   const top = L.literal(e, saturate === 'signed' ? 2n ** BigInt(bits - 1) - 1n : 2n ** BigInt(bits) - 1n);
@@ -127,18 +123,12 @@ function narrowByImmediate(group: number, how: Narrowing): Row[] {
       lanewise(`${how.name}i.${suffixOf(e, how)}`, group | (0x4000 << i), withImmediate(AMOUNT[e]), (v) => {
         const imm = v.s.imm(AMOUNT[e]);
         const n = v.s.let(e === 'd' ? imm : w(imm));
-        return L.build(L.narrower(e), [
-          ...narrowed(v, e, how, v.vj, () => n),
-          ...narrowed(v, e, how, v.vd, () => n),
-        ]);
+        return L.build(L.narrower(e), [...narrowed(v, e, how, v.vj, () => n), ...narrowed(v, e, how, v.vd, () => n)]);
       }),
     ),
     ...lanewise(`${how.name}i.${quad}`, group | 0x20000, withImmediate('ui7'), (v) => {
       const n = v.s.let(v.s.imm('ui7'));
-      return L.build('d', [
-        narrowQuad(v, how, v.doublewords(v.vj), n),
-        narrowQuad(v, how, v.doublewords(v.vd), n),
-      ]);
+      return L.build('d', [narrowQuad(v, how, v.doublewords(v.vj), n), narrowQuad(v, how, v.doublewords(v.vd), n)]);
     }),
   ];
 }
@@ -188,7 +178,12 @@ export const VECTOR_SHIFT: readonly Row[] = [
   ...byImmediate('vsrlri', 0x72a40000, (v, e, n) => roundLanes(v, e, false, n)),
   ...byImmediate('vsrari', 0x72a80000, (v, e, n) => roundLanes(v, e, true, n)),
   ...bitImmediate('vsat', 0x73240000, SIGNED, saturateTo),
-  ...bitImmediate('vsat', 0x73280000, SIGNED.map(({ e }) => ({ suffix: `${e}u`, e, signed: false })), saturateTo),
+  ...bitImmediate(
+    'vsat',
+    0x73280000,
+    SIGNED.map(({ e }) => ({ suffix: `${e}u`, e, signed: false })),
+    saturateTo,
+  ),
   ...NARROWINGS.flatMap(([name, signed, round, saturate, byReg, byImm]) => {
     const how: Narrowing = { name, signed, round, saturate };
     return [...narrowByRegister(byReg, how), ...narrowByImmediate(byImm, how)];

@@ -108,9 +108,7 @@ const extendHigh = (first: number, signed: boolean): Row[] => {
   const u = signed ? '' : 'u';
   return WIDER.flatMap((result, i) =>
     lanewise(`vexth.${result}${u}.${L.ELEMENTS[i]}${u}`, first + i * 0x400, TWO, (v) =>
-      result === 'q'
-        ? L.build('d', extendWide(signed, v.doublewords(v.vj)[1]))
-        : L.extend(result, signed, true, v.vj),
+      result === 'q' ? L.build('d', extendWide(signed, v.doublewords(v.vj)[1])) : L.extend(result, signed, true, v.vj),
     ),
   );
 };

@@ -1,0 +1,135 @@
+/**
+ * Watchpoints of the architecture (Vol. 1, section 7.6): fetch watchpoints (FWP) and load/store watchpoints (MWP), which
+ * raise WPEF and WPEM before the instruction while CRMD.WE is set. Theirs are the CSRs from 0x300 and 0x380.
+ */
+import type { CsrBank } from './csr-bank.ts';
+
+/** How many of each kind there are. */
+export const WATCHPOINTS = 8;
+const MWPS = 0x301;
+const FWPS = 0x381;
+const MWP_FIRST = 0x310;
+const FWP_FIRST = 0x390;
+/** Registers of one watchpoint: address, mask, control, ASID. */
+const STRIDE = 8;
+const ADDRESS = 0;
+const MASK = 1;
+const CONTROL = 2;
+const ASID = 3;
+/** Control bits. */
+const DS_ONLY = 1;
+const PLV0 = 2;
+const LOCAL = 0x80;
+const LOAD = 0x100;
+const STORE = 0x200;
+/** Status registers: a bit for each watchpoint, and the order to let one pass. */
+const SKIP = 1 << 16;
+const CRMD_WE = 1 << 9;
+
+export class Watchpoints {
+  private readonly bank: CsrBank;
+  /** Fetch positions by page, for the context that runs; the same set as long as nothing changes. */
+  private readonly pages = new Map<string, ReadonlySet<number> | undefined>();
+  private any = false;
+  private on = false;
+  private plv = 0;
+  private asid = 0;
+
+  constructor(bank: CsrBank) {
+    this.bank = bank;
+  }
+
+  /** Registers have changed. */
+  changed(): void {
+    this.pages.clear();
+    this.any = false;
+    for (const first of [MWP_FIRST, FWP_FIRST])
+      for (let n = 0; n < WATCHPOINTS; n++) if (this.bank.lo(first + n * STRIDE + CONTROL) & 0x1e) this.any = true;
+  }
+
+  /** Takes over the context of the host. @returns whether watchpoints may hit in it */
+  select(crmd: number, asid: number): boolean {
+    this.on = this.any && (crmd & CRMD_WE) !== 0;
+    if (this.on && (this.plv !== (crmd & 3) || this.asid !== asid)) {
+      this.plv = crmd & 3;
+      this.asid = asid;
+      this.pages.clear();
+    }
+    return this.on;
+  }
+
+  /** In force now, for the world that runs? `guest`: it is a guest. */
+  active(guest: boolean): boolean {
+    return this.on && !guest;
+  }
+
+  private enabled(at: number): boolean {
+    const control = this.bank.lo(at + CONTROL);
+    if (control & DS_ONLY || !(control & (PLV0 << this.plv))) return false;
+    return !(control & LOCAL) || (this.bank.lo(at + ASID) & 0x3ff) === this.asid;
+  }
+
+  /** Does an address meet watchpoint registers at `at`, the low `ignore` bits and those of the mask left out? */
+  private meets(at: number, lo: number, hi: number, ignore: number): boolean {
+    const { bank } = this;
+    const differLo = (lo ^ bank.lo(at + ADDRESS)) & ~bank.lo(at + MASK) & ~ignore;
+    return differLo === 0 && ((hi ^ bank.hi(at + ADDRESS)) & ~bank.hi(at + MASK)) === 0;
+  }
+
+  /** Positions (0..1023) of fetch watchpoints in the page of an address, or undefined when there are none. */
+  inPage(lo: number, hi: number): ReadonlySet<number> | undefined {
+    const key = `${hi}:${lo >>> 12}`;
+    if (this.pages.has(key)) return this.pages.get(key);
+    const set = new Set<number>();
+    for (let n = 0; n < WATCHPOINTS; n++) {
+      const at = FWP_FIRST + n * STRIDE;
+      if (!this.enabled(at)) continue;
+      for (let i = 0; i < 1024; i++) if (this.meets(at, (lo & ~0xfff) | (i * 4), hi, 3)) set.add(i);
+    }
+    const found = set.size ? set : undefined;
+    this.pages.set(key, found);
+    return found;
+  }
+
+  /** May accesses to the page of an address meet a load/store watchpoint? */
+  watchesPage(lo: number, hi: number): boolean {
+    for (let n = 0; n < WATCHPOINTS; n++) {
+      const at = MWP_FIRST + n * STRIDE;
+      if (this.enabled(at) && this.meets(at, lo, hi, 0xfff)) return true;
+    }
+    return false;
+  }
+
+  /** The fetch watchpoint at an address, or −1. */
+  fetchAt(lo: number, hi: number): number {
+    for (let n = 0; n < WATCHPOINTS; n++) {
+      const at = FWP_FIRST + n * STRIDE;
+      if (this.enabled(at) && this.meets(at, lo, hi, 3)) return n;
+    }
+    return -1;
+  }
+
+  /** The load/store watchpoint that an access of `size` bytes meets, or −1. */
+  accessAt(lo: number, hi: number, size: number, write: boolean): number {
+    for (let n = 0; n < WATCHPOINTS; n++) {
+      const at = MWP_FIRST + n * STRIDE;
+      const control = this.bank.lo(at + CONTROL);
+      if (!(control & (write ? STORE : LOAD)) || !this.enabled(at)) continue;
+      // Size 0 to 3 watches 8, 4, 2 or 1 bytes.
+      const watched = 8 >> ((control >> 10) & 3);
+      for (let k = 0; k < size; k++) if (this.meets(at, (lo + k) | 0, hi, watched - 1)) return n;
+    }
+    return -1;
+  }
+
+  /** A watchpoint is met. @returns false when Skip lets it pass, once; else its status bit is set */
+  hit(fetch: boolean, n: number): boolean {
+    const status = fetch ? FWPS : MWPS;
+    if (this.bank.lo(status) & SKIP) {
+      this.bank.update(status, SKIP, 0);
+      return false;
+    }
+    this.bank.update(status, 1 << n, 1 << n);
+    return true;
+  }
+}
