@@ -263,12 +263,25 @@ ensure_qemu() {
   die "no qemu-system-loongarch64 $LS_QEMU_MAJOR or newer could be brought: install qemu-system-misc from a later Debian suite"
 }
 
-# The hypervisor and the guests, built again when a source is newer than the last build.
-ensure_guests() {
-  local stamp="$LS_ROOT/build/.stamp"
-  if [ ! -e "$stamp" ] || [ -n "$(find "$LS_ROOT/src/hv" "$LS_ROOT/guests" "$LS_ROOT/scripts/build-guests" -newer "$stamp" -print -quit)" ]; then
+# rebuild_when_newer STAMP LABEL SCRIPT SOURCE…: runs SCRIPT when a source is newer than its last run.
+rebuild_when_newer() {
+  local stamp="$LS_ROOT/build/.$1" label=$2 script=$3
+  shift 3
+  if [ ! -e "$stamp" ] || [ -n "$(find "$@" "$script" -newer "$stamp" -print -quit)" ]; then
     ensure_clang
-    run_step "building the hypervisor and the guests" "$LS_ROOT/scripts/build-guests"
+    run_step "$label" "$script"
     touch "$stamp"
   fi
+}
+
+# The hypervisor and the guests.
+ensure_guests() {
+  rebuild_when_newer guests "building the hypervisor and the guests" "$LS_ROOT/scripts/build-guests" \
+    "$LS_ROOT/src/hv" "$LS_ROOT/guests"
+}
+
+# The conformance programs.
+ensure_conformance() {
+  rebuild_when_newer conformance "building the conformance programs" "$LS_ROOT/scripts/build-conformance" \
+    "$LS_ROOT/test/conformance" "$LS_ROOT/guests/lib"
 }

@@ -94,7 +94,7 @@ function describeRegister(row: CsrRow): string[] {
   for (const f of row.fields) {
     const bits = f.width === 1 ? `${f.lo}` : `${f.lo + f.width - 1}:${f.lo}`;
     lines.push(
-      `  ${f.name.padEnd(10)} [${bits}] ${{ rw: 'read/write', hw: 'set by hardware', ro: 'constant', w1: 'write 1 to act' }[f.access]}`,
+      `  ${f.name.padEnd(10)} [${bits}] ${{ rw: 'read/write', hw: 'set by hardware', ro: 'constant', w1: 'write 1 to act', w1c: 'write 1 to clear' }[f.access]}`,
     );
   }
   return lines;

@@ -28,10 +28,11 @@ const loadLinked = (name: string, access: 'w' | 'd', code: string, form = OFFSET
     s.setState('llBit', c32(1));
   });
 
-/** True while the LL bit is set, `at` is the place of the LL and its value has not changed. */
+/** True while the LL bit is set, `at` is the place of the LL and its value, as wide as the SC, has not changed. */
 function linked(s: Semantics, access: 'w' | 'd', at: Node): Node {
   const here = $.and(s.state('llBit', 'i32'), $.eq(s.state('llHost', 'i32'), at));
-  return s.let($.and(here, $.eq(s.peek(access, at), s.state('llValue', 'i64'))));
+  const seen = s.state('llValue', 'i64');
+  return s.let($.and(here, $.eq(s.peek(access, at), access === 'w' ? ext32(seen) : seen)));
 }
 
 const storeConditional = (name: string, access: 'w' | 'd', code: string, form = OFFSET): Row =>
