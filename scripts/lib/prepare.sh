@@ -179,22 +179,23 @@ debian_uri() {
   printf '%s' "$uri"
 }
 
-# unpack_from_suite SUITE PACKAGE: PACKAGE with its whole dependency closure into .tools/SUITE/root,
-# through an apt that sees an empty dpkg status, so nothing of the machine is touched.
-unpack_from_suite() {
-  local suite=$1 package=$2 base="$LS_TOOLS/$1" uri deb
+# suite_lists SUITE [ARCHITECTURE]: sets LS_SUITE to a folder with the package lists of a Debian suite and an apt
+# configuration that sees an empty dpkg status, so nothing of the machine is touched.
+suite_lists() {
+  local suite=$1 architecture=${2:-} uri
+  LS_SUITE="$LS_TOOLS/$suite${architecture:+-$architecture}"
+  [ -e "$LS_SUITE/lists.done" ] && return
   uri=$(debian_uri)
   [ -n "$uri" ] || die "no Debian package source found in the apt configuration"
-  if [ ! -e "$base/lists.done" ]; then
-    mkdir -p "$base"/{lists/partial,cache/archives/partial,root,etc}
-    : >"$base/status"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main" >"$base/etc/sources.list"
-    cat >"$base/apt.conf" <<CONF
-Dir::State "$base";
-Dir::State::Lists "$base/lists";
-Dir::State::Status "$base/status";
-Dir::Cache "$base/cache";
-Dir::Etc::SourceList "$base/etc/sources.list";
+  mkdir -p "$LS_SUITE"/{lists/partial,cache/archives/partial,root,etc}
+  : >"$LS_SUITE/status"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main" >"$LS_SUITE/etc/sources.list"
+  cat >"$LS_SUITE/apt.conf" <<CONF
+Dir::State "$LS_SUITE";
+Dir::State::Lists "$LS_SUITE/lists";
+Dir::State::Status "$LS_SUITE/status";
+Dir::Cache "$LS_SUITE/cache";
+Dir::Etc::SourceList "$LS_SUITE/etc/sources.list";
 Dir::Etc::SourceParts "/nonexistent";
 Dir::Etc::Preferences "/nonexistent";
 Dir::Etc::PreferencesParts "/nonexistent";
@@ -204,16 +205,41 @@ Acquire::Check-Valid-Until "false";
 Acquire::Languages "none";
 Debug::NoLocking "true";
 CONF
-    run_step "reading the package lists of Debian $suite" env APT_CONFIG="$base/apt.conf" apt-get update
-    touch "$base/lists.done"
-  fi
+  [ -z "$architecture" ] || cat >>"$LS_SUITE/apt.conf" <<CONF
+APT::Architecture "$architecture";
+APT::Architectures { "$architecture"; };
+CONF
+  run_step "reading the package lists of Debian $suite${architecture:+ for $architecture}" \
+    env APT_CONFIG="$LS_SUITE/apt.conf" apt-get update
+  touch "$LS_SUITE/lists.done"
+}
+
+# unpack_from_suite SUITE PACKAGE: PACKAGE with its whole dependency closure into .tools/SUITE/root.
+unpack_from_suite() {
+  local suite=$1 package=$2 deb
+  suite_lists "$suite"
   run_step "downloading $package and its libraries from Debian $suite" \
-    env APT_CONFIG="$base/apt.conf" apt-get install -y --download-only "$package"
+    env APT_CONFIG="$LS_SUITE/apt.conf" apt-get install -y --download-only "$package"
   unpack_all() {
-    for deb in "$base"/cache/archives/*.deb; do dpkg-deb -x "$deb" "$base/root" || return 1; done
+    for deb in "$LS_SUITE"/cache/archives/*.deb; do dpkg-deb -x "$deb" "$LS_SUITE/root" || return 1; done
   }
   run_step "unpacking $package" unpack_all
-  rm -f "$base"/cache/archives/*.deb
+  rm -f "$LS_SUITE"/cache/archives/*.deb
+}
+
+# ensure_loong64_package PACKAGE: Debian's PACKAGE for loong64, alone, unpacked into .tools/SUITE-loong64/root.
+ensure_loong64_package() {
+  local package=$1 suite
+  for suite in forky sid; do
+    suite_lists "$suite" loong64
+    [ -e "$LS_SUITE/$package.done" ] && return
+    (cd "$LS_SUITE/cache" && run_step "downloading $package for loong64 from Debian $suite" \
+      env APT_CONFIG="$LS_SUITE/apt.conf" apt-get download "$package") || continue
+    dpkg-deb -x "$LS_SUITE"/cache/"$package"_*.deb "$LS_SUITE/root"
+    touch "$LS_SUITE/$package.done"
+    return
+  done
+  die "Debian's $package for loong64 could not be brought: check the machine's package sources"
 }
 
 # write_wrapper SUITE PROGRAM WRAPPER: starts PROGRAM of .tools/SUITE/root with that root's own loader and libraries.

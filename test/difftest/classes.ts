@@ -32,6 +32,7 @@ const OUTSIDE =
  *  - fldgt, fldle, fstgt, fstle access rj + rk instead of rj;
  *  - bound checks report PC in BADV (its exception entry overwrites the address): compared without BADV;
  *  - reserved bits of FCSR are stored: movgr2fcsr is given legal values only;
+ *  - an sc does not clear the LL bit, so that another one may succeed: each has its ll right in front;
  *  - a misaligned ll or am* ends QEMU itself with SIGSEGV: their addresses are aligned.
  * And what the manual leaves open: sc.q behind an ll.w.
  */
@@ -178,6 +179,15 @@ function instruction(r: Random, row: Row): Unit {
     values.rk = INDEX_REGISTER;
   }
   if (atomic.get(row) && 'si14' in values) values.si14 = Math.trunc(values.si14! / 16) * 16;
+
+  const conditional = /^sc(rel)?\.([wd])$/.exec(row.name);
+  if (conditional) {
+    const ll = byName.get(`ll${conditional[1] ? 'acq' : ''}.${conditional[2]}`)!;
+    before.push(encodeRow(ll, { ...values, rd: r.below(INDEX_REGISTER) }));
+    // Sometimes the word changes in between.
+    if (r.below(3) === 0)
+      before.push(assemble(`st.b $r${r.below(INDEX_REGISTER)}, $r${BUFFER_REGISTER}, ${values.si14 ?? 0}`));
+  }
   if (row.name === 'jirl') {
     const part = r.below(100) - 50;
     values.rj = INDEX_REGISTER;

@@ -13,7 +13,7 @@ const quads = (data: Uint8Array): BigUint64Array =>
   new BigUint64Array(Uint8Array.from(data).buffer, 0, data.length >> 3);
 
 /** Names and values of all that a class defines. */
-function* items(c: InstructionClass, o: Outcome): Generator<readonly [name: string, value: bigint]> {
+export function* items(c: InstructionClass, o: Outcome): Generator<readonly [name: string, value: bigint]> {
   const state = quads(o.state);
   for (let n = 1; n < BUFFER_REGISTER; n++) yield [`$${GPR_NAMES[n]}`, state[n]!];
   yield ['$fcsr0', state[STATE_BLOCK.fcsr >> 3]! & 0x1f1f031fn];
