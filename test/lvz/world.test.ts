@@ -26,8 +26,7 @@ function stage2(bench: Bench, gid: number, gpa: number, even: bigint, odd: bigin
 }
 
 /** A host with one guest: GPA 0x200000 is HPA 0x400000, and the pair above. The host stands before its ertn. */
-function world(guestCode: readonly string[], gid = 1): Bench {
-  const bench = new Bench();
+function world(guestCode: readonly string[], gid = 1, bench = new Bench()): Bench {
   bench.code(HOST, ['ertn']).code(0x40_0000, guestCode);
   bench.setHost({ DMW0: WINDOW | 0xfn, CRMD: PG, EENTRY: WINDOW + BigInt(EXIT), TLBRENTRY: REFILL });
   stage2(bench, gid, GUEST, 0x40_0000n | V_D, 0x40_1000n | V_D);
@@ -114,6 +113,30 @@ describe('guest entry and exit', () => {
     expect([bench.cpu.vm, bench.pc, bench.ecode(true)]).toEqual([true, GUEST + 0x1000, ecode]);
     expect([bench.guest(CSR.ERA), bench.ecode()]).toEqual([BigInt(GUEST), 0]);
     expect(bench.cpu.events.exits.reduce((a, b) => a + b)).toBe(0);
+  });
+
+  test('a unit needs the guest’s EUEN and the host’s: the guest is told first', () => {
+    for (const [guest, host, exits] of [
+      [0, 7, false],
+      [2, 0, true],
+    ] as const) {
+      const bench = enter(['vadd.b $vr0, $vr0, $vr0'], 1, (b) =>
+        b.setHost({ EUEN: host }).setGuest({ EUEN: guest, EENTRY: GUEST }),
+      );
+      expect([bench.cpu.vm, bench.ecode(!exits)]).toEqual([!exits, 0x10]);
+    }
+    const both = enter(['vadd.b $vr0, $vr0, $vr0'], 1, (b) => b.setHost({ EUEN: 2 }).setGuest({ EUEN: 2 }));
+    expect([both.cpu.vm, both.pc]).toEqual([true, GUEST + 4]);
+  });
+
+  test('watchpoints of the host leave guests alone, whatever their CRMD.WE says', () => {
+    const bench = enter(['andi $zero, $zero, 0'], 1, (b) => {
+      b.cpu.host.put(0x390, BigInt(GUEST));
+      b.cpu.host.put(0x392, 0x1en);
+      b.cpu.watchpoints.changed();
+      b.setGuest({ CRMD: 0x208 });
+    });
+    expect([bench.cpu.vm, bench.pc]).toEqual([true, GUEST + 4]);
   });
 
   test('cacop: index types exit with GCI 2, hit types do not', () => {
@@ -262,6 +285,29 @@ describe('two-stage translation', () => {
     });
     expect([bench.cpu.vm, bench.pc, bench.guest(CSR.TLBRBADV)]).toEqual([true, GUEST + 0x1000, 0x1000_4000_0000n]);
     expect(bench.guest(CSR.CRMD) & 0x18n).toBe(8n);
+  });
+
+  test('a guest’s page walk by hardware reads its tables through stage 2, and exits where that misses', () => {
+    const bench = world(['ld.d $a0, $a1, 8', 'ld.d $a0, $a2, 0'], 1, new Bench({ features: { ptw: true } }));
+    const [PRESENT, CC] = [0x80n, 0x10n];
+    // One level: entries of the table at GPA 0x201000 by address bits 20:12; entry 0 maps the code itself.
+    bench.poke(0x40_1000, BigInt(GUEST) | PRESENT | CC).poke(0x40_1008 + 8 * 4, 0x20_1000n | PRESENT | CC, 0x777n);
+    bench.setGuest({
+      CRMD: PG,
+      PGDL: GUEST + 0x1000,
+      PWCL: 12 | (9 << 5),
+      PWCH: 1 << 24,
+      STLBPS: 12,
+      EENTRY: GUEST,
+      TLBRENTRY: GUEST,
+    });
+    bench.set({ a1: 0x5000 + 8 * 5, a2: 0x5000 }).run(2);
+    expect([bench.cpu.vm, bench.pc, bench.get('a0')]).toEqual([true, GUEST + 4, 0x777n]);
+    expect(bench.peek(0x40_1028) & 3n).toBe(1n);
+    // A table that stage 2 does not map: a refill of the host, for the table's address.
+    bench.setGuest({ PGDL: 0x70_0000 }).set({ a2: 0x9000 });
+    bench.run(1);
+    expect([bench.cpu.vm, bench.pc, bench.host(CSR.TLBRBADV) >> 12n]).toEqual([false, REFILL, 0x700n]);
   });
 
   test('two guests with equal addresses do not see each other; a change of GID takes effect at once', () => {
