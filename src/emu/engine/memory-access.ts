@@ -16,10 +16,6 @@ import { accessByCode, HOST_WRITE } from './handlers.ts';
 import type { EngineHooks } from './hooks.ts';
 import type { UopCache } from './uop-cache.ts';
 
-/** Outcomes of a second page's translation that are no address. */
-const NONE = -1;
-const FAULTED = -2;
-
 export class MemoryAccess {
   private readonly cpu: Cpu;
   private readonly ram: Ram;
@@ -27,6 +23,10 @@ export class MemoryAccess {
   private readonly uops: UopCache;
   private readonly word: () => number;
   hooks: EngineHooks = {};
+  /** Where the vector access under way is: see {@link findVector}. */
+  private first = -1;
+  private second = -1;
+  private room = 0;
 
   /** `word` reads the instruction that runs, for BADI. */
   constructor(cpu: Cpu, ram: Ram, bus: Bus, uops: UopCache, word: () => number) {
@@ -84,66 +84,80 @@ export class MemoryAccess {
 
   /** Loads 16 or 32 bytes into the value slot. */
   loadVector(size: number): AfterValue {
-    const { cpu } = this;
-    const lo = cpu.stateI32('va');
-    const hi = cpu.stateHi('va');
-    const bad = this.before(lo, hi, size, false);
-    if (bad !== undefined) return bad;
-    const pa = translate(cpu, lo, hi, LOAD, this.word());
-    if (pa < 0) return After.jumped;
-    const pa2 = this.secondPage(lo, hi, size, LOAD);
-    if (pa2 === FAULTED) return After.jumped;
-    const first = Math.min(size, 0x1000 - (lo & 0xfff));
+    const { cpu, ram } = this;
+    const refused = this.findVector(size, false);
+    if (refused !== undefined) return refused;
     const value = cpu.base + STATE.value;
-    for (let k = 0; k < size; k += 8) {
-      const { u8 } = cpu.mem;
-      if (this.ram.has(pa) && (pa2 < 0 || this.ram.has(pa2))) {
-        for (let b = k; b < k + 8; b++) u8[value + b] = u8[this.ram.host(b < first ? pa + b : pa2 + b - first)]!;
-      } else {
-        if (pa2 >= 0 || !this.bus.read(pa + k, 8)) return this.noDevice(lo, hi);
-        cpu.mem.i32[(value + k) >> 2] = this.bus.lo;
-        cpu.mem.i32[((value + k) >> 2) + 1] = this.bus.hi;
-      }
+    if (this.inRam) {
+      for (let k = 0; k < size; k++) cpu.mem.u8[value + k] = cpu.mem.u8[ram.host(this.vectorByte(k))]!;
+      return After.next;
     }
-    if (pa2 < 0 && this.ram.has(pa)) this.fill(false, lo, hi, pa);
+    for (let k = 0; k < size; k += 8) {
+      if (this.second >= 0 || !this.bus.read(this.first + k, 8)) return this.noDeviceHere();
+      cpu.mem.i32[(value + k) >> 2] = this.bus.lo;
+      cpu.mem.i32[((value + k) >> 2) + 1] = this.bus.hi;
+    }
     return After.next;
   }
 
   /** Stores 16 or 32 bytes of the value slot. */
   storeVector(size: number): AfterValue {
-    const { cpu } = this;
-    const lo = cpu.stateI32('va');
-    const hi = cpu.stateHi('va');
-    const bad = this.before(lo, hi, size, true);
-    if (bad !== undefined) return bad;
-    const pa = translate(cpu, lo, hi, STORE, this.word());
-    if (pa < 0) return After.jumped;
-    const pa2 = this.secondPage(lo, hi, size, STORE);
-    if (pa2 === FAULTED) return After.jumped;
-    const first = Math.min(size, 0x1000 - (lo & 0xfff));
+    const { cpu, ram } = this;
+    const refused = this.findVector(size, true);
+    if (refused !== undefined) return refused;
     const value = cpu.base + STATE.value;
-    if (this.ram.has(pa) && (pa2 < 0 || this.ram.has(pa2))) {
-      if (pa2 < 0) this.fill(true, lo, hi, pa);
+    if (this.inRam) {
       for (let k = 0; k < size; k++) {
-        const at = k < first ? pa + k : pa2 + k - first;
+        const at = this.vectorByte(k);
         this.uops.written(at, 1);
-        cpu.mem.u8[this.ram.host(at)] = cpu.mem.u8[value + k]!;
+        cpu.mem.u8[ram.host(at)] = cpu.mem.u8[value + k]!;
       }
       return After.next;
     }
     for (let k = 0; k < size; k += 8) {
       const at = (value + k) >> 2;
-      if (pa2 >= 0 || !this.bus.write(pa + k, 8, cpu.mem.i32[at]!, cpu.mem.i32[at + 1]!)) return this.noDevice(lo, hi);
+      if (this.second >= 0 || !this.bus.write(this.first + k, 8, cpu.mem.i32[at]!, cpu.mem.i32[at + 1]!))
+        return this.noDeviceHere();
     }
     return After.leave;
   }
 
-  /** Translates the second page of an access; NONE when it stays in one page, FAULTED after an exception. */
-  private secondPage(lo: number, hi: number, size: number, access: typeof LOAD | typeof STORE): number {
-    if ((lo & 0xfff) + size <= 0x1000) return NONE;
-    const next = MemoryAccess.nextPage(lo, hi);
-    const pa = translate(this.cpu, next.lo, next.hi, access, this.word());
-    return pa < 0 ? FAULTED : pa;
+  /**
+   * Checks and translates a vector access: `first` and, when it crosses into another page, `second` (else −1) become its
+   * physical addresses, `room` the bytes in the first page. @returns how the instruction ends when it may not access
+   */
+  private findVector(size: number, write: boolean): AfterValue | undefined {
+    const { cpu } = this;
+    const access = write ? STORE : LOAD;
+    const lo = cpu.stateI32('va');
+    const hi = cpu.stateHi('va');
+    const bad = this.before(lo, hi, size, write);
+    if (bad !== undefined) return bad;
+    this.first = translate(cpu, lo, hi, access, this.word());
+    if (this.first < 0) return After.jumped;
+    this.second = -1;
+    this.room = 0x1000 - (lo & 0xfff);
+    if (size > this.room) {
+      const next = MemoryAccess.nextPage(lo, hi);
+      this.second = translate(cpu, next.lo, next.hi, access, this.word());
+      if (this.second < 0) return After.jumped;
+    }
+    if (this.second < 0 && this.inRam) this.fill(write, lo, hi, this.first);
+    return undefined;
+  }
+
+  /** Is all of the vector access in RAM? */
+  private get inRam(): boolean {
+    return this.ram.has(this.first) && (this.second < 0 || this.ram.has(this.second));
+  }
+
+  /** Physical address of byte `k` of the vector access. */
+  private vectorByte(k: number): number {
+    return k < this.room ? this.first + k : this.second + k - this.room;
+  }
+
+  private noDeviceHere(): AfterValue {
+    return this.noDevice(this.cpu.stateI32('va'), this.cpu.stateHi('va'));
   }
 
   /** Place of a naturally aligned access for LL/SC and atomics. */

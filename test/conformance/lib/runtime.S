@@ -1,6 +1,24 @@
 /* Start, console, checks and exception handlers of the conformance programs. Everything runs in direct address mode. */
 #include "conformance.h"
 
+  /* A CSR to memory, and back; counting. t0 and t1 are lost. */
+  .macro NOTE csr, place
+  la.pcrel $t0, \place
+  csrrd $t1, \csr
+  st.d $t1, $t0, 0
+  .endm
+  .macro GIVE csr, place
+  la.pcrel $t0, \place
+  ld.d $t1, $t0, 0
+  csrwr $t1, \csr
+  .endm
+  .macro COUNT place
+  la.pcrel $t0, \place
+  ld.d $t1, $t0, 0
+  addi.d $t1, $t1, 1
+  st.d $t1, $t0, 0
+  .endm
+
   .section .text.boot, "ax"
   .globl _start
 _start:
@@ -112,28 +130,13 @@ check:
 trap_entry:
   csrwr $t0, SAVE0
   csrwr $t1, SAVE1
-  la.pcrel $t0, trap_estat
-  csrrd $t1, ESTAT
-  st.d $t1, $t0, 0
-  la.pcrel $t0, trap_era
-  csrrd $t1, ERA
-  st.d $t1, $t0, 0
-  la.pcrel $t0, trap_badv
-  csrrd $t1, BADV
-  st.d $t1, $t0, 0
-  la.pcrel $t0, trap_badi
-  csrrd $t1, BADI
-  st.d $t1, $t0, 0
-  la.pcrel $t0, trap_prmd
-  csrrd $t1, PRMD
-  st.d $t1, $t0, 0
-  la.pcrel $t0, trap_crmd
-  csrrd $t1, CRMD
-  st.d $t1, $t0, 0
-  la.pcrel $t0, trap_count
-  ld.d $t1, $t0, 0
-  addi.d $t1, $t1, 1
-  st.d $t1, $t0, 0
+  NOTE ESTAT, trap_estat
+  NOTE ERA, trap_era
+  NOTE BADV, trap_badv
+  NOTE BADI, trap_badi
+  NOTE PRMD, trap_prmd
+  NOTE CRMD, trap_crmd
+  COUNT trap_count
   /* Interrupts: back to the same place, masked. */
   csrrd $t1, ESTAT
   bstrpick.d $t1, $t1, 21, 16
@@ -167,19 +170,10 @@ trap_entry:
 refill_entry:
   csrwr $t0, TLBRSAVE
   csrwr $t1, SAVE2
-  la.pcrel $t0, refill_count
-  ld.d $t1, $t0, 0
-  addi.d $t1, $t1, 1
-  st.d $t1, $t0, 0
-  la.pcrel $t0, refill_badv
-  csrrd $t1, TLBRBADV
-  st.d $t1, $t0, 0
-  la.pcrel $t0, refill_lo0
-  ld.d $t1, $t0, 0
-  csrwr $t1, 0x8c
-  la.pcrel $t0, refill_lo1
-  ld.d $t1, $t0, 0
-  csrwr $t1, 0x8d
+  COUNT refill_count
+  NOTE TLBRBADV, refill_badv
+  GIVE 0x8c, refill_lo0
+  GIVE 0x8d, refill_lo1
   la.pcrel $t0, refill_ps
   ld.d $t1, $t0, 0
   csrrd $t0, TLBREHI
