@@ -309,5 +309,5 @@ ensure_guests() {
 # The conformance programs.
 ensure_conformance() {
   rebuild_when_newer conformance "building the conformance programs" "$LS_ROOT/scripts/build-conformance" \
-    "$LS_ROOT/test/conformance" "$LS_ROOT/guests/lib"
+    "$LS_ROOT/test/conformance" "$LS_ROOT/test/lvz" "$LS_ROOT/guests/lib"
 }

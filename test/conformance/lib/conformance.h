@@ -198,3 +198,21 @@ program:
   vpickve2gr.d $s7, \reg, 1
   CHECK "\text, high", $s7, \hi
   .endm
+
+  /* A CSR to memory, and back; counting. t0 and t1 are lost. */
+  .macro NOTE csr, place
+  la.pcrel $t0, \place
+  csrrd $t1, \csr
+  st.d $t1, $t0, 0
+  .endm
+  .macro GIVE csr, place
+  la.pcrel $t0, \place
+  ld.d $t1, $t0, 0
+  csrwr $t1, \csr
+  .endm
+  .macro COUNT place
+  la.pcrel $t0, \place
+  ld.d $t1, $t0, 0
+  addi.d $t1, $t1, 1
+  st.d $t1, $t0, 0
+  .endm

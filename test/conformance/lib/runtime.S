@@ -1,24 +1,6 @@
 /* Start, console, checks and exception handlers of the conformance programs. Everything runs in direct address mode. */
 #include "conformance.h"
 
-  /* A CSR to memory, and back; counting. t0 and t1 are lost. */
-  .macro NOTE csr, place
-  la.pcrel $t0, \place
-  csrrd $t1, \csr
-  st.d $t1, $t0, 0
-  .endm
-  .macro GIVE csr, place
-  la.pcrel $t0, \place
-  ld.d $t1, $t0, 0
-  csrwr $t1, \csr
-  .endm
-  .macro COUNT place
-  la.pcrel $t0, \place
-  ld.d $t1, $t0, 0
-  addi.d $t1, $t1, 1
-  st.d $t1, $t0, 0
-  .endm
-
   .section .text.boot, "ax"
   .globl _start
 _start:
@@ -167,6 +149,7 @@ trap_entry:
 
 /* Notes the miss and fills the TLB from refill_lo0 and refill_lo1, with the page size of refill_ps. */
   .balign 4096
+  .globl refill_entry
 refill_entry:
   csrwr $t0, TLBRSAVE
   csrwr $t1, SAVE2

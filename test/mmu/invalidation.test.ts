@@ -1,0 +1,285 @@
+/**
+ * Every way in which a cached translation or decoded instruction can become wrong (docs/ARCHITECTURE.md, "What makes a
+ * cached translation wrong"): the scenario is right as it is, and wrong with just that invalidation taken out.
+ */
+import { describe, expect, test } from 'vitest';
+import { CSR } from '../../src/emu/cpu/csr-table.ts';
+import { assemble, Bench, CODE } from '../support/bench.ts';
+
+const VA = 0x50000;
+const [ONE, TWO] = [0x30_0000, 0x31_0000];
+const V_D = 0x13n;
+const WINDOW = 0x9000_0000_0000_0000n;
+const GUEST = 0x20_0000;
+
+/** A paged host with VA at page ONE, which holds 1; page TWO holds 2. Its code runs in a window. */
+function paged(): Bench {
+  const bench = new Bench().poke(ONE, 1n).poke(TWO, 2n);
+  bench.setHost({ DMW0: WINDOW | 0xfn, CRMD: 0x10, EENTRY: WINDOW + 0x40000n, TLBRENTRY: 0x41000 });
+  map(bench, VA, BigInt(ONE) | V_D);
+  return bench;
+}
+/** CSRs of a bank without what {@link Bench.setHost} clears: only instructions may invalidate here. */
+function put(
+  bench: Bench,
+  values: Readonly<Partial<Record<keyof typeof CSR, bigint | number>>>,
+  bank = bench.cpu.host,
+): void {
+  for (const [name, v] of Object.entries(values)) bank.put(CSR[name as keyof typeof CSR], BigInt(v));
+  bench.cpu.contextChanged();
+}
+
+/** Puts an entry for an even page at `va` through tlbfill, as GID `gid`. */
+function map(bench: Bench, va: number, even: bigint, gid = 0, op = 'tlbfill'): void {
+  put(bench, {
+    GTLBC: 0x1000 | (gid << 16),
+    TLBEHI: va,
+    TLBELO0: even,
+    TLBELO1: even + 0x1000n,
+    TLBIDX: 12n << 24n,
+  });
+  run(bench, [op]);
+  put(bench, { GTLBC: 0x1000 });
+}
+/** Executes host code in the window. */
+function run(bench: Bench, code: readonly string[]): void {
+  bench.code(CODE, code);
+  bench.cpu.pc = WINDOW + BigInt(CODE);
+  bench.run(code.length);
+}
+const load = (bench: Bench, va = VA): bigint => {
+  bench.set({ a1: va });
+  run(bench, ['ld.d $a0, $a1, 0']);
+  return bench.get('a0');
+};
+
+/** A guest whose GPA 0x200000 is HPA 0x400000 and that stands before `ld.d a0, a1, 0; b 0`. GPA 0x210000 is ONE. */
+function guest(): Bench {
+  const bench = paged();
+  bench.code(0x40_0000, ['ld.d $a0, $a1, 0', 'b 0']);
+  map(bench, GUEST, 0x40_0000n | V_D, 1);
+  map(bench, 0x21_0000, BigInt(ONE) | V_D, 1);
+  return bench;
+}
+function enter(bench: Bench): bigint {
+  put(bench, { GSTAT: 0x10082, ERA: GUEST, PRMD: 0 });
+  bench.set({ a0: 0, a1: 0x21_0000 });
+  run(bench, ['ertn']);
+  bench.run(1);
+  // Back in the host, without an exit's side effects.
+  bench.cpu.vm = false;
+  bench.cpu.contextChanged();
+  return bench.get('a0');
+}
+
+interface Way {
+  readonly name: string;
+  /** True when the machine did right. */
+  readonly right: (bench: Bench) => boolean;
+  readonly start: () => Bench;
+  /** Takes the invalidation out. */
+  readonly without: (bench: Bench) => void;
+}
+type Clear = (gid: number, vppn: number, ps: number) => void;
+/** Replaces a method of the software TLB by nothing, where `when` holds. */
+function cut<K extends 'clearPages' | 'clearWorld' | 'clearAll' | 'clearFetches' | 'clearWrites'>(
+  bench: Bench,
+  method: K,
+  when: (...args: number[]) => boolean = () => true,
+): void {
+  const { fast } = bench.cpu;
+  const original = (fast[method] as Clear).bind(fast);
+  Object.assign(fast, {
+    [method]: (...args: [number, number, number]) => {
+      if (!when(...args)) original(...args);
+    },
+  });
+}
+
+const WAYS: readonly Way[] = [
+  {
+    name: 'an entry of the host is replaced (tlbfill)',
+    start: paged,
+    right: (b) => {
+      const first = load(b);
+      map(b, VA, BigInt(TWO) | V_D);
+      return first === 1n && load(b) === 2n;
+    },
+    without: (b) => cut(b, 'clearPages', (gid) => gid === -1),
+  },
+  {
+    name: 'an entry of the host is invalidated (invtlb)',
+    start: paged,
+    right: (b) => {
+      load(b);
+      run(b, ['invtlb 2, $zero, $zero', 'invtlb 3, $zero, $zero']);
+      b.set({ a0: 0 });
+      load(b);
+      return b.pc === 0x41000;
+    },
+    without: (b) => cut(b, 'clearPages', (gid) => gid === -1),
+  },
+  {
+    name: 'everything is invalidated (invtlb 0)',
+    start: paged,
+    right: (b) => {
+      load(b);
+      run(b, ['invtlb 0, $zero, $zero']);
+      load(b);
+      return b.pc === 0x41000;
+    },
+    without: (b) => cut(b, 'clearAll'),
+  },
+  {
+    name: 'a stage-2 entry is replaced: any page of its guest may rest on it',
+    start: guest,
+    right: (b) => {
+      const first = enter(b);
+      map(b, 0x21_0000, BigInt(TWO) | V_D, 1);
+      return first === 1n && enter(b) === 2n;
+    },
+    without: (b) => cut(b, 'clearWorld', (gid) => gid === 1),
+  },
+  {
+    name: 'a stage-2 entry is invalidated (invtlb 0x16)',
+    start: guest,
+    right: (b) => {
+      enter(b);
+      b.set({ t0: 0x1_0000, t1: 0x21_0000 });
+      run(b, ['invtlb 0x16, $t0, $t1']);
+      enter(b);
+      return b.host(CSR.TLBRBADV) === 0x21_0000n;
+    },
+    without: (b) => cut(b, 'clearWorld', (gid) => gid === 1),
+  },
+  {
+    name: 'a guest-type entry is replaced (gtlbfill)',
+    start: () => {
+      const b = guest();
+      b.setGuest({ CRMD: 0x10, DMW0: 1, STLBPS: 12, TLBRENTRY: GUEST });
+      return b;
+    },
+    right: (b) => {
+      const stage1 = (gpa: number): void => {
+        put(b, { GSTAT: 0x10080, GTLBC: 0x11000 });
+        put(
+          b,
+          { TLBEHI: 0xffff_ffff_f000_0000n, TLBELO0: BigInt(gpa) | V_D, TLBELO1: 0, TLBIDX: 12n << 24n },
+          b.cpu.guest,
+        );
+        run(b, ['gtlbfill']);
+      };
+      const read = (): bigint => {
+        put(b, { GSTAT: 0x10082, ERA: GUEST, PRMD: 0 });
+        b.set({ a0: 0, a1: 0xffff_ffff_f000_0000n });
+        run(b, ['ertn']);
+        b.run(1);
+        b.cpu.vm = false;
+        b.cpu.contextChanged();
+        return b.get('a0');
+      };
+      map(b, 0x21_2000, BigInt(TWO) | V_D, 1);
+      stage1(0x21_0000);
+      const first = read();
+      stage1(0x21_2000);
+      return first === 1n && read() === 2n;
+    },
+    without: (b) => cut(b, 'clearPages', (gid) => gid === 1),
+  },
+  {
+    name: 'STLBPS changes: the STLB is looked up otherwise',
+    start: paged,
+    right: (b) => {
+      load(b);
+      b.set({ t0: 14 });
+      run(b, ['csrwr $t0, 0x1e']);
+      load(b);
+      return b.pc === 0x41000;
+    },
+    without: (b) => cut(b, 'clearAll'),
+  },
+  {
+    name: 'MISC.ALCL comes on: misaligned accesses must be looked at',
+    start: paged,
+    right: (b) => {
+      load(b);
+      b.set({ t0: 0x1000 });
+      run(b, ['csrwr $t0, 3']);
+      load(b, VA + 1);
+      return b.ecode() === 9;
+    },
+    without: (b) => cut(b, 'clearAll'),
+  },
+  {
+    name: 'a page begins to hold code: stores into it must be seen',
+    start: () => new Bench({ code: ['st.w $t0, $t1, 0'] }),
+    right: (b) => {
+      // The store comes first, so that its translation is cached before the page is decoded.
+      const other = 0x20_000;
+      b.code(other, ['ori $a0, $zero, 1', 'b 0']).set({ t0: assemble('ori $a0, $zero, 1'), t1: other });
+      b.run(1);
+      b.pc = other;
+      b.run(1);
+      b.set({ t0: assemble('ori $a0, $zero, 2') });
+      b.pc = CODE;
+      b.run(1);
+      b.pc = other;
+      return b.run(1).get('a0') === 2n;
+    },
+    without: (b) => cut(b, 'clearWrites'),
+  },
+  {
+    name: 'the pool of decoded pages is emptied: fetches must not find the old places',
+    start: () => new Bench({ code: ['ori $a0, $zero, 1', 'b 0'] }),
+    right: (b) => {
+      b.run(1);
+      b.machine.uops.clear();
+      // Another page takes the place that the first one had.
+      b.code(0x2_0000, ['ori $a0, $zero, 2', 'b 0']);
+      b.pc = 0x2_0000;
+      b.run(1);
+      b.pc = CODE;
+      return b.run(1).get('a0') === 1n;
+    },
+    without: (b) => cut(b, 'clearFetches'),
+  },
+  {
+    name: 'a watchpoint is set on a page that is cached',
+    start: () => new Bench({ code: ['ld.d $a0, $a1, 0', 'csrwr $t0, 0x310', 'csrwr $t1, 0x312', 'ld.d $a0, $a1, 0'] }),
+    right: (b) => {
+      b.setHost({ CRMD: 0x208, EENTRY: 0x40000 });
+      b.set({ a1: 0x30000, t0: 0x30000, t1: 0x102 });
+      // Another watchpoint is in force already, so that the context stays the same.
+      b.cpu.host.put(0x31a, 0x2n);
+      b.cpu.watchpoints.changed();
+      b.cpu.contextChanged();
+      b.run(4);
+      return b.ecode() === 0x13;
+    },
+    without: (b) => cut(b, 'clearAll'),
+  },
+];
+
+describe('what makes a cached translation wrong', () => {
+  test.each(WAYS.map((w) => [w.name, w] as const))('%s', (_, way) => {
+    expect(way.right(way.start()), 'as it is').toBe(true);
+    const bench = way.start();
+    way.without(bench);
+    expect(way.right(bench), 'with the invalidation taken out').toBe(false);
+  });
+
+  test('a change of GID, ASID, PLV, mode or window selects another set and clears nothing', () => {
+    const b = paged();
+    load(b);
+    let cleared = 0;
+    for (const method of ['clearAll', 'clearPages', 'clearWorld'] as const)
+      cut(b, method, () => {
+        cleared++;
+        return false;
+      });
+    b.set({ t0: 5, t1: 0 });
+    run(b, ['csrwr $t0, 0x18', 'csrwr $t1, 0x18']);
+    b.set({ a0: 0 });
+    expect([load(b), cleared]).toEqual([1n, 0]);
+  });
+});
