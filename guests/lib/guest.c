@@ -1,6 +1,8 @@
 /* Console output goes through the virtual UART, a store at a time: every character is an MMIO exit. */
 #include "guest.h"
 
+u64 guest_vcpus;
+
 void put_char(char c) { *(volatile u8 *)UART = c; }
 
 void put(const char *text) {

@@ -21,6 +21,9 @@ static inline u64 hypercall(u64 function, u64 argument) {
   return a0;
 }
 
+/* How many vCPUs this guest has. */
+extern u64 guest_vcpus;
+
 void put_char(char c);
 void put(const char *text);
 void put_hex(u64 value);

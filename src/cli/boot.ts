@@ -48,16 +48,18 @@ function placeGuests(
   guests: readonly { spec: GuestSpec; data: Uint8Array }[],
   memory: number,
   imageEnd: number,
+  cpus: number,
 ): { line: string; placed: Placed[] } {
   const low = Math.min(memory, LOW_SIZE);
   let at = low;
   const placed: Placed[] = [];
   const words = [`mem=${memory / 2 ** 20}M`];
+  if (cpus > 1) words.push(`cpus=${cpus}`);
   for (const { spec, data } of guests) {
     at = Math.floor((at - data.length) / ALIGN) * ALIGN;
     placed.push({ pa: at, data });
     words.push(
-      `guest=${spec.name},image=0x${at.toString(16)},size=${data.length},memory=${spec.memory / 1024}K${spec.append ? `,append=${spec.append}` : ''}`,
+      `guest=${spec.name},image=0x${at.toString(16)},size=${data.length},memory=${spec.memory / 1024}K${spec.vcpus > 1 ? `,vcpus=${spec.vcpus}` : ''}${spec.append ? `,append=${spec.append}` : ''}`,
     );
   }
   const wanted = guests.reduce((sum, g) => sum + g.spec.memory, 0);
@@ -92,7 +94,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
     for (const g of guests) parseElf(g.data, g.file);
     const { line, placed } =
       own === undefined
-        ? placeGuests(guests, cli.memory, Math.max(...elf.segments.map((s) => Number(s.paddr) + s.memsz)))
+        ? placeGuests(guests, cli.memory, Math.max(...elf.segments.map((s) => Number(s.paddr) + s.memsz)), cli.smp)
         : { line: '', placed: [] };
     const machine = new Machine({
       ramSize: cli.memory,

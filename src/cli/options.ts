@@ -71,7 +71,10 @@ export interface GuestSpec {
   readonly name: string;
   readonly memory: number;
   readonly append: string;
+  readonly vcpus: number;
 }
+/** vCPUs that the reference hypervisor gives a guest at most (src/hv/vm.h). */
+const MAX_VCPUS = 4;
 
 /** `FILE[,name=N][,vcpus=N][,memory=SIZE][,append=S]`. @throws UsageError */
 export function parseGuest(text: string): GuestSpec {
@@ -80,6 +83,7 @@ export function parseGuest(text: string): GuestSpec {
   let name = file.replace(/^.*\//, '').replace(/\.elf$/, '');
   let memory = 16 * MIB;
   let append = '';
+  let vcpus = 1;
   for (const part of rest) {
     const [key, value] = [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)];
     switch (part.includes('=') ? key : '') {
@@ -93,8 +97,7 @@ export function parseGuest(text: string): GuestSpec {
         append = value;
         break;
       case 'vcpus':
-        if (parseInteger(value, '--guest vcpus', 1, 64) !== 1)
-          throw new UsageError('--guest: the reference hypervisor runs one vCPU a guest in this version: use vcpus=1');
+        vcpus = parseInteger(value, '--guest vcpus', 1, MAX_VCPUS);
         break;
       default:
         throw new UsageError(`--guest: unknown part '${part}': use name=, vcpus=, memory= or append=`);
@@ -105,7 +108,7 @@ export function parseGuest(text: string): GuestSpec {
   if (/\s/.test(append) || append.length > 63)
     throw new UsageError('--guest: append must be one word of up to 63 characters: shorten it');
   if (memory < 2 * MIB) throw new UsageError('--guest: memory below 2M: a guest needs at least 2M');
-  return { file, name, memory, append };
+  return { file, name, memory, append, vcpus };
 }
 
 /** `MODEL[,feature=on|off]…` as the features of the CPU. @throws UsageError */

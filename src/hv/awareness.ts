@@ -8,7 +8,7 @@ import type { Machine } from '../emu/board/machine.ts';
 const HEADER = new URL('./context.h', import.meta.url);
 /** Symbol of the array of pointers to vCPU contexts, and how many it has room for. */
 const VCPUS_SYMBOL = 'hv_vcpus';
-const MAX_VCPUS = 8;
+const MAX_VCPUS = 32;
 const PHYSICAL = (1n << 48n) - 1n;
 
 /** Byte offsets of context.h, without the prefix CTX_. @throws Error when the header lacks one that is needed */

@@ -37,3 +37,26 @@ _start:
 3:
   idle 0
   b 3b
+
+/* The other CPUs, with the address of this from their mailbox 0: the same way into the window, a stack by number. */
+  .globl _start_secondary
+_start_secondary:
+  li.d $t0, WINDOW_UNCACHED | DMW_PLV0
+  csrwr $t0, CSR_DMW0
+  li.d $t0, WINDOW_CACHED | DMW_CACHED | DMW_PLV0
+  csrwr $t0, CSR_DMW1
+  la.pcrel $t0, 4f
+  li.d $t1, WINDOW_CACHED | 1
+  or $t0, $t0, $t1
+  csrwr $t0, CSR_TLBRERA
+  csrwr $zero, CSR_TLBRPRMD
+  ertn
+4:
+  csrrd $t0, CSR_CPUID
+  andi $t0, $t0, 0xff
+  addi.d $t0, $t0, 1
+  slli.d $t0, $t0, 14              /* stacks of 0x4000 bytes */
+  la.pcrel $sp, secondary_stacks
+  add.d $sp, $sp, $t0
+  li.w $fp, 0
+  bl hv_secondary

@@ -1,8 +1,6 @@
 /* Is there LVZ, and the set-up that makes this CPU a host (docs/lvz.md, "Detection" and "Host set-up"). */
 #include "vm.h"
 
-struct percpu percpu0;
-
 #define CPUCFG2_LVZ (1 << 10)
 #define GCFG_CAP_MATC_ROOT (1 << 1)
 #define GCFG_CAP_GCI_SECURE (1 << 18)
@@ -19,6 +17,7 @@ void cpu_enter_host_mode(void) {
   u64 cap = csr_read(CSR_GCFG), gcfg = 0;
   if (cap & GCFG_CAP_MATC_ROOT) gcfg |= GCFG_MATC_ROOT;
   if (cap & GCFG_CAP_GCI_SECURE) gcfg |= GCFG_GCI_SECURE;
+  if (soft_timer) gcfg |= GCFG_TIT;
   csr_write(CSR_GCFG, gcfg);
   csr_write(CSR_GSTAT, 0);
   csr_write(CSR_GINTC, 0);
@@ -27,7 +26,8 @@ void cpu_enter_host_mode(void) {
   __asm__ volatile("invtlb %0, $zero, $zero" : : "i"(INVTLB_ALL_GUESTS) : "memory");
 
   /* One vector for everything; the refill handler runs untranslated. */
-  csr_write(CSR_ECFG, IS_TIMER);
+  csr_write(CSR_ECFG, IS_TIMER | IS_IPI);
+  iocsr_write32(IOCSR_IPI_ENABLE, ~0u);
   csr_write(CSR_EENTRY, (u64)_host_vector);
   csr_write(CSR_TLBRENTRY, phys(_tlb_refill));
   csr_write(CSR_STLBPS, 12);

@@ -72,6 +72,18 @@
 #define GTLBC_TGID_SHIFT 16
 #define GCFG_MATC_ROOT 0x10
 #define GCFG_GCI_SECURE 0x200000
+#define GCFG_TIT 0x200
+
+/* IOCSR: inter-processor interrupts of this CPU, and sending them. */
+#define IOCSR_IPI_STATUS 0x1000
+#define IOCSR_IPI_ENABLE 0x1004
+#define IOCSR_IPI_SET 0x1008
+#define IOCSR_IPI_CLEAR 0x100c
+#define IOCSR_MAILBOX 0x1020
+#define IOCSR_IPI_SEND 0x1040
+#define IOCSR_MAIL_SEND 0x1048
+#define IPI_SEND_CPU_SHIFT 16
+#define MAIL_SEND_BOX_SHIFT 2
 
 #define IS_TIMER (1 << 11)
 #define IS_IPI (1 << 12)
@@ -113,6 +125,29 @@ static inline u32 cpucfg(u32 word) {
   u32 v;
   __asm__ volatile("cpucfg %0, %1" : "=r"(v) : "r"(word));
   return v;
+}
+
+static inline u32 iocsr_read32(u64 address) {
+  u32 v;
+  __asm__ volatile("iocsrrd.w %0, %1" : "=r"(v) : "r"(address) : "memory");
+  return v;
+}
+static inline void iocsr_write32(u64 address, u32 value) {
+  __asm__ volatile("iocsrwr.w %0, %1" : : "r"(value), "r"(address) : "memory");
+}
+static inline void iocsr_write64(u64 address, u64 value) {
+  __asm__ volatile("iocsrwr.d %0, %1" : : "r"(value), "r"(address) : "memory");
+}
+
+/* An inter-processor interrupt with number `action` to a CPU. */
+static inline void ipi_send(unsigned cpu, unsigned action) {
+  iocsr_write32(IOCSR_IPI_SEND, (u32)cpu << IPI_SEND_CPU_SHIFT | action);
+}
+/* 64 bits into mailbox 0 of a CPU: two masked 32-bit writes, high half first. */
+static inline void mail_send(unsigned cpu, u64 value) {
+  u64 to = (u64)cpu << IPI_SEND_CPU_SHIFT;
+  iocsr_write64(IOCSR_MAIL_SEND, (value & ~0xfffffffful) | to | 1 << MAIL_SEND_BOX_SHIFT);
+  iocsr_write64(IOCSR_MAIL_SEND, value << 32 | to);
 }
 
 static inline u64 rdtime(void) {

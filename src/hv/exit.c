@@ -10,11 +10,13 @@ static void fetch_fault(struct vcpu *v) {
   vm_stop(v->vm, 139);
 }
 
-/* A host interrupt: the timer ends the time slice. */
+/* A host interrupt: the timer ends the time slice; an IPI has brought the CPU back, and that is all it is for. */
 static void interrupt(struct vcpu *v) {
-  (void)v;
-  csr_write(CSR_TICLR, 1);
-  percpu0.running = 0;
+  if (v->exit_estat & IS_IPI) smp_ipi_received();
+  if (v->exit_estat & IS_TIMER) {
+    csr_write(CSR_TICLR, 1);
+    this_cpu()->running = 0;
+  }
 }
 
 void handle_exit(struct vcpu *v) {

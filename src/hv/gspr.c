@@ -16,10 +16,14 @@ void handle_gspr(struct vcpu *v) {
     u32 value = index < 32 ? cpucfg(index) : 0;
     set_gpr(v, rd, index == 2 ? value & ~CPUCFG2_HIDDEN : value);
   } else if (word >> 24 == 0x04) { /* csrrd, csrwr, csrxchg outside the guest bank: reads 0, ignores writes */
-    set_gpr(v, rd, 0);
+    unsigned csr = (word >> 10) & 0x3fff;
+    if (soft_timer && csr >= CSR_TID && csr <= CSR_TICLR) vtimer_access(v, csr, rd, rj);
+    else set_gpr(v, rd, 0);
   } else if (word >> 22 == 0x18) { /* cacop: the host's caches are not the guest's */
-  } else if (word >> 15 == 0xc90) { /* iocsrrd (bit 12 clear) and iocsrwr: an empty IOCSR space */
-    if (!(word & 0x1000)) set_gpr(v, rd, 0);
+  } else if (word >> 15 == 0xc90) { /* iocsrrd (bit 12 clear) and iocsrwr, by size */
+    unsigned size = 1u << ((word >> 10) & 3);
+    if (word & 0x1000) viocsr_write(v, v->gpr[rj], size, rd ? v->gpr[rd] : 0);
+    else set_gpr(v, rd, viocsr_read(v, v->gpr[rj], size));
   } else if (word >> 15 == 0xc91) { /* idle: wait until an interrupt is pending */
     v->halted = 1;
   } else {

@@ -25,7 +25,7 @@ void handle_hypercall(struct vcpu *v) {
       vm_stop(v->vm, argument);
       return;
     case HYPERCALL_YIELD:
-      percpu0.running = 0; /* the scheduler picks the next one */
+      this_cpu()->running = 0; /* the scheduler picks the next one */
       return;
     case HYPERCALL_LOG_DIRTY: /* the next store to this page is noticed */
     case HYPERCALL_RELEASE:   /* the guest gives this page back; touching it brings a fresh one */

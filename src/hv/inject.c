@@ -13,9 +13,9 @@ void inject_exception(struct vcpu *v, u64 ecode, u64 esubcode, u64 badv) {
   v->pc = gcsr_read(CSR_EENTRY) + (vs ? ecode * (4ul << vs) : 0);
 }
 
-/* Level of guest hardware interrupt `line` (0..7): GINTC.HWIS drives G.ESTAT.IS[2 + line]. The guest is the one whose
- * CSRs are loaded; vcpu_load() carries the levels over a switch of guests. */
+/* Level of guest hardware interrupt `line` (0..7), which goes to vCPU 0: GINTC.HWIS drives G.ESTAT.IS[2 + line] from its
+ * next entry on (vcpu_inject_pending). */
 void inject_line(struct vm *vm, unsigned line, int level) {
   vm->lines = level ? vm->lines | 1ul << line : vm->lines & ~(1ul << line);
-  csr_xchg(CSR_GINTC, vm->lines, 0xff);
+  if (level) smp_kick(&vm->vcpus[0]);
 }

@@ -1,7 +1,9 @@
 /* The reference hypervisor: reads its guests from the command line and runs them until all have ended.
  *
- *   mem=SIZE                                       low RAM of the board
- *   guest=NAME,image=ADDR,size=BYTES,memory=SIZE,append=TEXT     one for each guest; the loader has placed the image */
+ *   mem=SIZE     low RAM of the board
+ *   cpus=N       CPUs of the board
+ *   softtimer    guests' timers by the host's instead of the hardware's
+ *   guest=NAME,image=ADDR,size=BYTES,memory=SIZE,vcpus=N,append=TEXT     one for each guest; the loader has placed the image */
 #include "vm.h"
 
 extern char __image_end[];
@@ -16,6 +18,7 @@ static u64 field(const char *guest, const char *key) {
 }
 
 void hv_main(const char *command_line) {
+  soft_timer = cmdline_find(command_line, "softtimer", 0) != 0;
   cpu_check();
   cpu_enter_host_mode();
 
@@ -42,14 +45,18 @@ void hv_main(const char *command_line) {
         parse_word(&p, append, sizeof append);
         break;
       }
+    u64 vcpus = field(guest, ",vcpus=");
     u64 memory = field(guest, ",memory="), image = field(guest, ",image="), size = field(guest, ",size=");
-    struct vm *vm = vm_create(name, memory ? memory : 0x1000000, append);
+    struct vm *vm = vm_create(name, memory ? memory : 0x1000000, vcpus, append);
     vm_load_elf(vm, cached(image), size);
     console_printf("hv: guest %s: GID %u, %u MiB at %x, entry %x\n", vm->name, vm->gid, vm->memory >> 20, vm->ram_hpa,
-                   vm->vcpu.pc);
+                   vm->vcpus[0].pc);
   }
   if (vm_count == 0) panic("no guest on the command line");
-  run_all();
+  const char *cpus = cmdline_find(command_line, "cpus=", 0);
+  percpus[cpu_index()].online = 1;
+  if (cpus) smp_start(parse_number(&cpus));
+  schedule();
   console_write("hv: all guests have ended, power off\n");
   power_off();
 }

@@ -1,26 +1,38 @@
-/* One CPU, round robin: each guest runs until it yields, idles or its slice ends with the host timer. */
+/* Round robin over all vCPUs on all CPUs: each runs until it yields, idles or its slice ends with the host timer, and may
+ * go on on another CPU. The lock is held except in a guest and while a CPU waits. */
 #include "vm.h"
 
 #define SLICE_TICKS 1000000ul /* 10 ms at 100 MHz */
 #define TCFG_EN 1ul
+#define NEVER ~0ul
+
+static unsigned turn;
 
 static void arm_timer(u64 ticks) {
   csr_write(CSR_TICLR, 1);
-  csr_write(CSR_TCFG, (ticks & ~3ul) | TCFG_EN);
+  csr_write(CSR_TCFG, ticks == NEVER ? 0 : (ticks & ~3ul) | TCFG_EN);
 }
 
-/* Is there a guest that can run? `next` receives the time until the first timer of those that wait. */
-static struct vcpu *pick(unsigned *turn, u64 *next) {
-  *next = ~0ul;
-  for (unsigned i = 0; i < vm_count; i++) {
-    struct vm *vm = &vms[(*turn + i) % vm_count];
-    if (!vm->running) continue;
-    if (vm->vcpu.halted && vcpu_pending(&vm->vcpu)) vm->vcpu.halted = 0;
-    if (!vm->vcpu.halted) {
-      *turn = (*turn + i + 1) % vm_count;
-      return &vm->vcpu;
+/* A vCPU that can run and that no other CPU runs; the one whose turn it is. `next`: ticks until a timer of one that
+ * waits; `elsewhere`: another CPU runs one. */
+static struct vcpu *pick(u64 *next, int *elsewhere) {
+  struct vcpu *own = this_cpu()->loaded;
+  *next = NEVER;
+  *elsewhere = 0;
+  for (unsigned i = 0; i < hv_vcpu_count; i++) {
+    unsigned n = (turn + i) % hv_vcpu_count;
+    struct vcpu *v = hv_vcpus[n];
+    if (!v->vm->running || !v->started) continue;
+    if (v->loaded && v != own) {
+      *elsewhere = 1;
+      continue;
     }
-    u64 ticks = vcpu_ticks_to_timer(&vm->vcpu);
+    if (v->halted && vcpu_pending(v)) v->halted = 0;
+    if (!v->halted) {
+      turn = (n + 1) % hv_vcpu_count;
+      return v;
+    }
+    u64 ticks = vcpu_ticks_to_timer(v);
     if (ticks < *next) *next = ticks;
   }
   return 0;
@@ -32,23 +44,53 @@ static int any_running(void) {
   return 0;
 }
 
-void run_all(void) {
-  unsigned turn = 0;
+/* Until there is something to run: a timer of a vCPU that waits, or another CPU's IPI. */
+static void wait(u64 next) {
+  struct percpu *cpu = this_cpu();
+  arm_timer(next == NEVER ? NEVER : next + 4);
+  cpu->idle = 1;
+  hv_unlock();
+  __asm__ volatile("idle 0" ::: "memory");
+  hv_lock();
+  cpu->idle = 0;
+  if (csr_read(CSR_ESTAT) & IS_IPI) smp_ipi_received();
+}
+
+/* The time slice of a vCPU. */
+static void run(struct vcpu *v) {
+  struct percpu *cpu = this_cpu();
+  u64 due = vtimer_ticks(v);
+  arm_timer(due < SLICE_TICKS ? due + 4 : SLICE_TICKS);
+  cpu->running = v;
+  while (cpu->running && v->vm->running && !v->halted) {
+    vcpu_inject_pending(v);
+    hv_unlock();
+    _run_guest(v);
+    hv_lock();
+    handle_exit(v);
+  }
+}
+
+void schedule(void) {
+  struct percpu *cpu = this_cpu();
+  hv_lock();
   while (any_running()) {
     u64 next;
-    struct vcpu *v = pick(&turn, &next);
-    if (!v) {
-      if (next == ~0ul) panic("every guest waits for an interrupt that cannot come");
-      arm_timer(next + 4);
-      __asm__ volatile("idle 0" ::: "memory");
-      continue;
+    int elsewhere;
+    /* A vCPU that waits is looked at in its context, not in the bank. */
+    if (cpu->loaded && (cpu->loaded->halted || !cpu->loaded->vm->running)) vcpu_put(cpu->loaded);
+    struct vcpu *v = pick(&next, &elsewhere);
+    if (cpu->loaded && cpu->loaded != v) {
+      vcpu_put(cpu->loaded);
+      smp_kick_idle();
     }
-    arm_timer(SLICE_TICKS);
-    percpu0.running = v;
-    while (percpu0.running && v->vm->running && !v->halted) {
+    if (v) {
       vcpu_load(v);
-      _run_guest(v);
-      handle_exit(v);
+      run(v);
+    } else {
+      if (next == NEVER && !elsewhere) panic("every guest waits for an interrupt that cannot come");
+      wait(next);
     }
   }
+  hv_unlock();
 }

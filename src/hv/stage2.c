@@ -9,8 +9,6 @@
 #define BLOCK 0x200000ul
 #define PTE_HUGE 0x40ul
 #define PTE_HGLOBAL 0x1000ul
-#define INVTLB_GID_GPA 0x16
-#define INVTLB_GID_STAGE2 0x14
 
 /* Tables of absent entries, one per level, shared by all VMs; [0] is a page table full of V = 0. */
 static u64 *absent[LEVELS];
@@ -49,16 +47,6 @@ static u64 *slot_of(struct vm *vm, u64 gpa, unsigned level) {
   return &t[index_of(gpa, level)];
 }
 
-/* Stale TLB entries must go before the guest runs again: one page pair by address, or all of the GID. */
-static void sync(struct vm *vm, u64 gpa, u64 size) {
-  u64 gid = vm->gid << 16;
-  if (size <= 16 * PAGE)
-    for (u64 a = gpa; a < gpa + size; a += PAGE)
-      __asm__ volatile("invtlb %0, %1, %2" : : "i"(INVTLB_GID_GPA), "r"(gid), "r"(a & ~(2 * PAGE - 1)) : "memory");
-  else
-    __asm__ volatile("invtlb %0, %1, $zero" : : "i"(INVTLB_GID_STAGE2), "r"(gid) : "memory");
-}
-
 static int block_fits(u64 gpa, u64 hpa, u64 size) { return ((gpa | hpa) & (BLOCK - 1)) == 0 && size >= BLOCK; }
 
 void stage2_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, u64 flags) {
@@ -73,12 +61,12 @@ void stage2_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, u64 flags) {
     }
     gpa += step, hpa += step, size -= step;
   }
-  sync(vm, start, total);
+  smp_flush_stage2(vm->gid, start, total);
 }
 
 void stage2_unmap(struct vm *vm, u64 gpa, u64 size) {
   for (u64 a = gpa; a < gpa + size; a += PAGE) *slot_of(vm, a, 0) = 0;
-  sync(vm, gpa, size);
+  smp_flush_stage2(vm->gid, gpa, size);
 }
 
 /* Changes the permissions of pages that are mapped; the others stay absent. */
@@ -87,7 +75,7 @@ void stage2_protect(struct vm *vm, u64 gpa, u64 size, u64 flags) {
     u64 *slot = slot_of(vm, a, 0);
     if (*slot & PTE_V) *slot = (*slot & ~(PAGE - 1)) | flags;
   }
-  sync(vm, gpa, size);
+  smp_flush_stage2(vm->gid, gpa, size);
 }
 
 /* The entry that maps `gpa`, flags included and with the offset of `gpa` in a block added; 0 when absent. */

@@ -6,12 +6,13 @@ unsigned vm_count;
 
 #define BLOCK 0x200000ul
 
-struct vm *vm_create(const char *name, u64 memory, const char *append) {
+struct vm *vm_create(const char *name, u64 memory, unsigned vcpus, const char *append) {
   if (vm_count == MAX_VMS) panic("more than %u guests", (u64)MAX_VMS);
   struct vm *vm = &vms[vm_count++];
   memcpy(vm->name, name, sizeof vm->name);
   memcpy(vm->append, append, sizeof vm->append);
   vm->gid = vm_count; /* 0 is the host's */
+  vm->vcpu_count = vcpus < 1 ? 1 : vcpus > MAX_VCPUS ? MAX_VCPUS : vcpus;
   vm->memory = (memory + BLOCK - 1) & ~(BLOCK - 1);
   vm->ram_hpa = phys(page_alloc(vm->memory, BLOCK));
   vm->stage2 = stage2_create();
@@ -61,5 +62,8 @@ void vm_stop(struct vm *vm, u64 status) {
   vm_console_flush(vm);
   vm->running = 0;
   vm->status = status;
-  console_printf("hv: guest %s stopped with status %u after %u exits\n", vm->name, status, vm->vcpu.exits);
+  u64 exits = 0;
+  for (unsigned n = 0; n < vm->vcpu_count; n++) exits += vm->vcpus[n].exits;
+  console_printf("hv: guest %s stopped with status %u after %u exits\n", vm->name, status, exits);
+  smp_kick_all(); /* its other vCPUs must leave, and the last guest ends the scheduler everywhere */
 }

@@ -16,9 +16,16 @@ struct vcpu {
   u64 gcsr[GCSR_COUNT];
   /* Only C looks at what follows. */
   struct vm *vm;
-  u64 parked_at; /* rdtime when another vCPU took the guest CSR bank */
-  int halted;    /* waits for an interrupt after `idle` */
+  unsigned index; /* in its VM */
+  u64 parked_at;  /* rdtime when the vCPU gave the guest CSR bank away */
+  int started;    /* a secondary waits for an address in its mailbox 0 */
+  int halted;     /* waits for an interrupt after `idle` */
+  int loaded;     /* some CPU has its CSRs in the guest bank and runs it */
+  unsigned cpu;   /* which, or the last one */
   u64 exits;
+  u32 ipi_status, ipi_enable; /* its inter-processor interrupts, as its IOCSRs show them */
+  u64 mailbox[4];
+  u64 timer_tcfg, timer_count, timer_deadline; /* vtimer.c */
 };
 
 _Static_assert(__builtin_offsetof(struct vcpu, pc) == CTX_PC, "context.h: CTX_PC");
@@ -37,6 +44,8 @@ _Static_assert(__builtin_offsetof(struct vcpu, vm) <= CTX_SIZE, "context.h: CTX_
 #define GUEST_POWER 0x100e001cul
 #define GUEST_UART_LINE 0 /* HWI0 of the guest: G.ESTAT.IS[2] */
 
+#define MAX_VCPUS 4
+
 struct vm {
   char name[32];
   char append[64];
@@ -53,21 +62,30 @@ struct vm {
   u64 lines;           /* levels of the guest's hardware interrupts, GINTC.HWIS */
   u64 dirty_pages;     /* pages stored to while their stores were logged */
   u64 exits_by_ecode[64];
-  struct vcpu vcpu;
+  unsigned vcpu_count;
+  struct vcpu vcpus[MAX_VCPUS];
 };
 
 #define MAX_VMS 8
 extern struct vm vms[MAX_VMS];
 extern unsigned vm_count;
 /* Every vCPU's saved context, for debuggers: they find this array by its name and the layout in context.h. */
-extern struct vcpu *hv_vcpus[MAX_VMS];
+extern struct vcpu *hv_vcpus[MAX_VMS * MAX_VCPUS];
+extern unsigned hv_vcpu_count;
 
 /* What a CPU of the host is doing. */
+#define MAX_CPUS 8
 struct percpu {
-  struct vcpu *loaded; /* whose CSRs are in the guest bank */
-  struct vcpu *running;
+  int online;
+  int idle;             /* waits in the scheduler for something to run */
+  struct vcpu *loaded;  /* whose CSRs are in the guest bank */
+  struct vcpu *running; /* whose time slice it is; 0 ends the slice */
+  u64 flushed;          /* the last TLB flush request that this CPU has carried out */
+  struct vcpu *stage1_of[MAX_VMS + 1]; /* by GID: whose own translations the TLB may hold */
 };
-extern struct percpu percpu0;
+extern struct percpu percpus[MAX_CPUS];
+static inline unsigned cpu_index(void) { return csr_read(CSR_CPUID) & 0x1ff; }
+static inline struct percpu *this_cpu(void) { return &percpus[cpu_index()]; }
 
 /* run_guest.S: enters the guest; returns at the next exit. */
 void _run_guest(struct vcpu *vcpu);
@@ -78,6 +96,16 @@ extern char _guest_exit[], _host_vector[], _tlb_refill[];
 /* cpu.c */
 void cpu_check(void);
 void cpu_enter_host_mode(void);
+
+/* smp.c: one lock for all of the hypervisor, held by whoever is not in a guest and not waiting. */
+void hv_lock(void);
+void hv_unlock(void);
+void smp_start(unsigned cpus);
+void smp_ipi_received(void);
+void smp_kick(struct vcpu *vcpu);
+void smp_kick_idle(void);
+void smp_kick_all(void);
+void smp_flush_stage2(u64 gid, u64 gpa, u64 size);
 
 /* stage2.c: GPA to HPA. `flags` are PTE_ bits. */
 #define PTE_V 0x1ul
@@ -94,12 +122,15 @@ u64 stage2_lookup(struct vm *vm, u64 gpa);
 
 /* vcpu.c */
 void vcpu_init(struct vm *vm, u64 entry);
+void vcpu_start(struct vcpu *vcpu, u64 entry);
 void vcpu_load(struct vcpu *vcpu);
+void vcpu_put(struct vcpu *vcpu);
+void vcpu_inject_pending(struct vcpu *vcpu);
 int vcpu_pending(struct vcpu *vcpu);
 u64 vcpu_ticks_to_timer(struct vcpu *vcpu);
 
 /* vm.c */
-struct vm *vm_create(const char *name, u64 memory, const char *append);
+struct vm *vm_create(const char *name, u64 memory, unsigned vcpus, const char *append);
 void vm_load_elf(struct vm *vm, const u8 *image, u64 size);
 void vm_stop(struct vm *vm, u64 status);
 void *vm_pointer(struct vm *vm, u64 gpa);
@@ -110,13 +141,21 @@ void handle_mmio(struct vcpu *vcpu);
 int handle_ram_fault(struct vcpu *vcpu, u64 ecode);
 void handle_gspr(struct vcpu *vcpu);
 void handle_hypercall(struct vcpu *vcpu);
+u64 viocsr_read(struct vcpu *vcpu, u64 address, unsigned size);
+void viocsr_write(struct vcpu *vcpu, u64 address, unsigned size, u64 value);
 void inject_exception(struct vcpu *vcpu, u64 ecode, u64 esubcode, u64 badv);
 void inject_line(struct vm *vm, unsigned line, int level);
 u64 vuart_read(struct vm *vm, u64 offset);
 void vuart_write(struct vm *vm, u64 offset, u64 value);
 
-/* sched.c */
-void run_all(void);
+/* vtimer.c */
+extern int soft_timer;
+void vtimer_expire(struct vcpu *vcpu);
+u64 vtimer_ticks(struct vcpu *vcpu);
+void vtimer_access(struct vcpu *vcpu, unsigned csr, unsigned rd, unsigned rj);
+
+/* sched.c: runs guests on this CPU until all have ended. */
+void schedule(void);
 
 /* console.c */
 void console_write(const char *text);

@@ -8,11 +8,12 @@ import { DEFAULT_MACHINE, type GuestDoor, type GuestSpec, type MachineCli } from
 import { HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { type Running, start } from '../../src/cli/run.ts';
 
-export const guestSpec = (name: string, alias = name, append = ''): GuestSpec => ({
+export const guestSpec = (name: string, alias = name, append = '', vcpus = 1): GuestSpec => ({
   file: name,
   name: alias,
   memory: 16 << 20,
   append,
+  vcpus,
 });
 
 export const machineCli = (guests: readonly GuestSpec[], more: Partial<MachineCli> = {}): MachineCli => ({
