@@ -18,24 +18,45 @@ static struct access decode(u32 word) {
   return a;
 }
 
+/* The virtio device at an address, and the offset in it; 0 when there is none. */
+static struct virtio *virtio_at(struct vm *vm, u64 gpa, u64 *offset) {
+  *offset = gpa & (VIRTIO_SIZE - 1);
+  if (gpa - *offset == GUEST_VIRTIO_CONSOLE) return &vm->console;
+  return gpa - *offset == GUEST_VIRTIO_BLOCK ? &vm->block : 0;
+}
+
 static u64 device_read(struct vm *vm, u64 gpa) {
+  u64 offset;
+  struct virtio *v = virtio_at(vm, gpa, &offset);
+  if (v) return virtio_read(vm, v, offset);
   if (gpa >= GUEST_UART && gpa < GUEST_UART + 8) return vuart_read(vm, gpa - GUEST_UART);
   return 0;
 }
 
 static void device_write(struct vm *vm, u64 gpa, u64 value) {
-  if (gpa >= GUEST_UART && gpa < GUEST_UART + 8) vuart_write(vm, gpa - GUEST_UART, value);
+  u64 offset;
+  struct virtio *v = virtio_at(vm, gpa, &offset);
+  if (v) virtio_write(vm, v, offset, value);
+  else if (gpa >= GUEST_UART && gpa < GUEST_UART + 8) vuart_write(vm, gpa - GUEST_UART, value);
   else if (gpa == GUEST_POWER && (value & 0x3c) == 0x34) vm_stop(vm, 0);
 }
 
-static int is_device(u64 gpa) { return (gpa >= GUEST_UART && gpa < GUEST_UART + 8) || (gpa & ~3ul) == GUEST_POWER; }
+static int is_device(struct vm *vm, u64 gpa) {
+  u64 offset;
+  return (gpa >= GUEST_UART && gpa < GUEST_UART + 8) || (gpa & ~3ul) == GUEST_POWER || virtio_at(vm, gpa, &offset);
+}
+
+#define STRAYS_SHOWN 4
 
 void handle_mmio(struct vcpu *v) {
   u64 gpa = v->exit_badv;
   struct access a = decode(v->exit_badi);
   unsigned rd = v->exit_badi & 31;
-  if (!is_device(gpa) || a.size < 0) {
-    console_printf("hv: guest %s: no device at GPA %x (instruction %x at %x)\n", v->vm->name, gpa, v->exit_badi, v->pc);
+  if (!is_device(v->vm, gpa) || a.size < 0) {
+    /* A guest that goes on like this must not fill the console. */
+    if (v->vm->strays++ < STRAYS_SHOWN)
+      console_printf("hv: guest %s: no device at GPA %x (instruction %x at %x)%s\n", v->vm->name, gpa, v->exit_badi, v->pc,
+                     v->vm->strays == STRAYS_SHOWN ? "; further ones are not shown" : "");
     inject_exception(v, ECODE_ADE, 1, gpa);
     return;
   }

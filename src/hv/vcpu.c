@@ -75,9 +75,12 @@ void vcpu_put(struct vcpu *v) {
   this_cpu()->loaded = 0;
 }
 
+/* Levels of the guest's interrupt lines on this vCPU: the UART's on the first, and what its EIOINTC routes here. */
+static u64 lines_of(struct vcpu *v) { return v->lines | (v->index == 0 ? v->vm->lines : 0); }
+
 /* Levels that others have changed, right before entry. */
 void vcpu_inject_pending(struct vcpu *v) {
-  csr_xchg(CSR_GINTC, v->index == 0 ? v->vm->lines : 0, 0xff);
+  csr_xchg(CSR_GINTC, lines_of(v), 0xff);
   gcsr_xchg(CSR_ESTAT, v->ipi_status & v->ipi_enable ? IS_IPI : 0, IS_IPI);
   vtimer_expire(v);
 }
@@ -89,7 +92,7 @@ int vcpu_pending(struct vcpu *v) {
     v->parked_at = rdtime();
   }
   u64 pending = v->gcsr[GCSR_SLOT_ESTAT] & 0x1c03;
-  if (v->index == 0) pending |= v->vm->lines << 2;
+  pending |= lines_of(v) << 2;
   if (v->ipi_status & v->ipi_enable) pending |= IS_IPI;
   if (vtimer_ticks(v) == 0) pending |= IS_TIMER;
   return (pending & v->gcsr[GCSR_SLOT_ECFG] & 0x1fff) != 0;

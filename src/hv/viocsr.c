@@ -1,4 +1,5 @@
-/* The IOCSR space of a vCPU: inter-processor interrupts and mailboxes, as on the board; the rest reads 0. */
+/* The IOCSR space of a vCPU: inter-processor interrupts and mailboxes, as on the board, and the
+ * EIOINTC (viointc.c); the rest reads 0. */
 #include "vm.h"
 
 #define BOX_BYTES 0x20
@@ -9,6 +10,7 @@ u64 viocsr_read(struct vcpu *v, u64 address, unsigned size) {
     value = v->mailbox[(address - IOCSR_MAILBOX) >> 3] >> (8 * (address & 7));
   else if (address == IOCSR_IPI_STATUS) value = v->ipi_status;
   else if (address == IOCSR_IPI_ENABLE) value = v->ipi_enable;
+  else value = viointc_read(v, address, size);
   return size == 8 ? value : (u64)(long)(int)value;
 }
 
@@ -37,7 +39,6 @@ static void send(struct vcpu *from, u64 command) {
 }
 
 void viocsr_write(struct vcpu *v, u64 address, unsigned size, u64 value) {
-  (void)size;
   switch (address) {
     case IOCSR_IPI_ENABLE: v->ipi_enable = value; return;
     case IOCSR_IPI_SET: v->ipi_status |= value; return;
@@ -46,4 +47,5 @@ void viocsr_write(struct vcpu *v, u64 address, unsigned size, u64 value) {
     case IOCSR_MAIL_SEND: mail(v, value); return;
   }
   if (address >= IOCSR_MAILBOX && address < IOCSR_MAILBOX + BOX_BYTES) v->mailbox[(address - IOCSR_MAILBOX) >> 3] = value;
+  else viointc_write(v, address, size, value);
 }

@@ -15,6 +15,9 @@ struct vm *vm_create(const char *name, u64 memory, unsigned vcpus, const char *a
   vm->vcpu_count = vcpus < 1 ? 1 : vcpus > MAX_VCPUS ? MAX_VCPUS : vcpus;
   vm->memory = (memory + BLOCK - 1) & ~(BLOCK - 1);
   vm->ram_hpa = phys(page_alloc(vm->memory, BLOCK));
+  vm->disk = page_alloc(DISK_SIZE, PAGE_SIZE);
+  vm->console.id = VIRTIO_CONSOLE, vm->console.vector = VIRTIO_CONSOLE_VECTOR;
+  vm->block.id = VIRTIO_BLOCK, vm->block.vector = VIRTIO_BLOCK_VECTOR;
   vm->stage2 = stage2_create();
   vm->running = 1;
   stage2_map(vm, GUEST_RAM_BASE, vm->ram_hpa, vm->memory, PTE_GUEST_RAM);

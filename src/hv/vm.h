@@ -25,6 +25,8 @@ struct vcpu {
   u64 exits;
   u32 ipi_status, ipi_enable; /* its inter-processor interrupts, as its IOCSRs show them */
   u64 mailbox[4];
+  u32 coreisr[8]; /* EIOINTC vectors pending for this vCPU, and the lines they drive */
+  u64 lines;
   u64 timer_tcfg, timer_count, timer_deadline; /* vtimer.c */
 };
 
@@ -42,9 +44,28 @@ _Static_assert(__builtin_offsetof(struct vcpu, vm) <= CTX_SIZE, "context.h: CTX_
 #define GUEST_RAM_BASE 0x200000ul
 #define GUEST_UART 0x1fe001e0ul
 #define GUEST_POWER 0x100e001cul
+#define GUEST_VIRTIO_CONSOLE 0x20000000ul
+#define GUEST_VIRTIO_BLOCK 0x20000200ul
+#define VIRTIO_SIZE 0x200ul
+#define VIRTIO_CONSOLE_VECTOR 4
+#define VIRTIO_BLOCK_VECTOR 5
 #define GUEST_UART_LINE 0 /* HWI0 of the guest: G.ESTAT.IS[2] */
 
 #define MAX_VCPUS 4
+
+/* virtio.c */
+#define VIRTIO_QUEUES 2
+#define VIRTIO_BLOCK 2
+#define VIRTIO_CONSOLE 3
+#define DISK_SIZE 0x10000ul
+struct virtqueue {
+  u64 address[3]; /* descriptors, driver area, device area */
+  u16 size, ready, seen;
+};
+struct virtio {
+  u32 id, vector, status, selected, features_word, interrupt;
+  struct virtqueue queues[VIRTIO_QUEUES];
+};
 
 struct vm {
   char name[32];
@@ -60,8 +81,13 @@ struct vm {
   u8 uart_ier, uart_lcr, uart_scr;
   int uart_tx_pending; /* transmitter-empty interrupt not yet acknowledged */
   u64 lines;           /* levels of the guest's hardware interrupts, GINTC.HWIS */
+  u64 strays;          /* accesses to addresses where nothing is */
   u64 dirty_pages;     /* pages stored to while their stores were logged */
   u64 exits_by_ecode[64];
+  u32 enable[8]; /* EIOINTC */
+  u8 ipmap[8], coremap[256];
+  struct virtio console, block;
+  u8 *disk;
   unsigned vcpu_count;
   struct vcpu vcpus[MAX_VCPUS];
 };
@@ -142,6 +168,11 @@ int handle_ram_fault(struct vcpu *vcpu, u64 ecode);
 void handle_gspr(struct vcpu *vcpu);
 void handle_hypercall(struct vcpu *vcpu);
 u64 viocsr_read(struct vcpu *vcpu, u64 address, unsigned size);
+u64 viointc_read(struct vcpu *vcpu, u64 address, unsigned size);
+void viointc_write(struct vcpu *vcpu, u64 address, unsigned size, u64 value);
+void viointc_raise(struct vm *vm, unsigned vector);
+u64 virtio_read(struct vm *vm, struct virtio *device, u64 offset);
+void virtio_write(struct vm *vm, struct virtio *device, u64 offset, u64 value);
 void viocsr_write(struct vcpu *vcpu, u64 address, unsigned size, u64 value);
 void inject_exception(struct vcpu *vcpu, u64 ecode, u64 esubcode, u64 badv);
 void inject_line(struct vm *vm, unsigned line, int level);

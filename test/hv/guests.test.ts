@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { soak } from '../../scripts/soak.ts';
+import type { MachineCli } from '../../src/cli/options.ts';
 import { HYPERVISOR } from '../../src/cli/paths.ts';
 import { start, statistics } from '../../src/cli/run.ts';
 import { Screen } from '../../src/cli/screen.ts';
@@ -21,11 +23,14 @@ interface Result {
   readonly hash: string;
 }
 
-async function bootGuests(...names: [string, string?, string?][]): Promise<Result> {
+type Named = [name: string, alias?: string, append?: string, vcpus?: number];
+const bootGuests = (...names: Named[]): Promise<Result> => bootOn({}, ...names);
+
+async function bootOn(more: Partial<MachineCli>, ...names: Named[]): Promise<Result> {
   const screen = new Screen();
   const { gdb: _, ...cli } = machineCli(
-    names.map(([n, alias, append]) => guestSpec(n, alias ?? n, append ?? '')),
-    { wait: false },
+    names.map(([n, alias, append, vcpus]) => guestSpec(n, alias ?? n, append ?? '', vcpus ?? 1)),
+    { wait: false, ...more },
   );
   const running = await start(undefined, cli, (b) => screen.write(b));
   const code = await running.done;
@@ -138,6 +143,74 @@ describe('the reference hypervisor and its guests', () => {
     const second = await bootGuests(['two', 'a', 'a'], ['timer'], ['privileged']);
     expect(second.hash).toBe(first.hash);
     expect(second.stats.instructions).toBe(first.stats.instructions);
+  });
+
+  test.each([
+    [1, 2],
+    [2, 2],
+    [2, 4],
+    [4, 4],
+  ])('smp on %i CPUs with %i vCPUs', async (smp, vcpus) => {
+    const { code, lines } = await bootOn({ smp }, ['smp', 'smp', 'soak:500', vcpus]);
+    expect(code).toBe(0);
+    expect(own(lines).map((l) => l.replace('[smp] smp: ok   ', ''))).toEqual([
+      'secondary vCPUs start by mailbox',
+      'atomic additions of all vCPUs',
+      'additions under a lock of ll and sc',
+      'one address, a page for each vCPU',
+      'inter-processor interrupts and their answers',
+      'a page that is taken away is gone for all vCPUs',
+      'stores of all vCPUs to a logged page',
+      'checked world switches',
+    ]);
+    expect(lines.filter((l) => /^hv: CPU \d is up$/.test(l))).toHaveLength(smp - 1);
+    expect(lines.at(-1)).toBe(FOOTER);
+  });
+
+  test.each([
+    [1, 1],
+    [1, 2],
+    [2, 2],
+  ])('virtio on %i CPUs with %i vCPUs: console, block device, routed interrupts', async (smp, vcpus) => {
+    const { lines } = await bootOn({ smp }, ['virtio', 'virtio', '', vcpus]);
+    expect(own(lines)).toEqual([
+      '[virtio] virtio: ok   magic, version and kinds',
+      '[virtio] written through the virtio console',
+      ...[
+        'two sectors written and read back',
+        'a sector never written reads 0',
+        'a sector beyond the end is an error',
+        'interrupts of both devices, on the vCPU that they are routed to',
+      ].map((t) => `[virtio] virtio: ok   ${t}`),
+    ]);
+  });
+
+  test('a guest that storms, writes and jumps wildly and executes garbage leaves its neighbours alone', async () => {
+    for (const smp of [1, 2]) {
+      const { lines } = await bootOn({ smp }, ['storm'], ['two', 'b', 'b'], ['smp', 'smp', 'soak:200', 2]);
+      expect(own(lines).filter((l) => l.includes('intact'))).toHaveLength(4);
+      expect(own(lines).filter((l) => l.includes('smp: ok'))).toHaveLength(8);
+      expect(own(lines)).toContain('[storm] storm: 20000 exits, 2000 faults of its own');
+      expect(lines.filter((l) => l.includes('no device at'))).toHaveLength(4);
+      expect(lines.at(-1)).toBe(FOOTER);
+    }
+  });
+
+  test('softtimer: the guest timer by the host’s tick', async () => {
+    const { lines, stats } = await bootOn({ append: 'softtimer' }, ['timer']);
+    expect(own(lines)).toContain('[timer] timer: five periods took the right time');
+    // Each access to a timer CSR exits now.
+    expect(stats.vmExits.GSPR).toBeGreaterThan(10);
+  });
+
+  test('soak: two guests with two vCPUs each on two CPUs, nothing mismatches, twice the same', () => {
+    const [first, second] = [soak(2, 4000), soak(2, 4000)];
+    for (const run of [first, second]) {
+      expect(run.failures).toEqual([]);
+      expect(run.complete).toBe(true);
+      expect(run.worldSwitches).toBeGreaterThan(32_000);
+    }
+    expect(second.hash).toBe(first.hash);
   });
 
   test('the context layout of the debugger is that of the assembly', async () => {
