@@ -27,7 +27,7 @@ function batchScript(tour: Tour, port: number): string {
     'set style enabled off',
     `file ${relative(PROJECT_ROOT, HYPERVISOR)}`,
     `target extended-remote 127.0.0.1:${port}`,
-    `add-symbol-file ${relative(PROJECT_ROOT, guestPath(tour.guest))}`,
+    `add-symbol-file ${relative(PROJECT_ROOT, guestPath(tour.guests[0]!.split(',')[0]!))}`,
   ];
   tour.steps.forEach((step, n) => {
     lines.push(`echo ${MARK} ${n}\\n`);
@@ -69,7 +69,8 @@ export interface TourResult {
 export async function runTour(tour: Tour, gdb: string, number: number, show: boolean): Promise<TourResult> {
   const cli: MachineCli = {
     ...DEFAULT_MACHINE,
-    guest: [parseGuest(tour.guest)],
+    guest: tour.guests.map(parseGuest),
+    smp: tour.cpus,
     serial: { kind: 'null' },
     gdb: { host: '127.0.0.1', port: 0 },
     wait: true,
@@ -82,10 +83,10 @@ export async function runTour(tour: Tour, gdb: string, number: number, show: boo
   try {
     const script = join(folder, 'tour.gdb');
     writeFileSync(script, batchScript(tour, running.doors[0] as number));
-    const { all } = await execa(gdb, ['-nx', '-q', '-batch', '-x', script], {
+    // One pipe for both outputs: gdb shows what the target prints on the other one, and two pipes would mix up their order.
+    const { stdout: all } = await execa('sh', ['-c', 'exec "$0" "$@" 2>&1', gdb, '-nx', '-q', '-batch', '-x', script], {
       cwd: PROJECT_ROOT,
       reject: false,
-      all: true,
       timeout: GDB_TIMEOUT,
       stdin: 'ignore',
     });

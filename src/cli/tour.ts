@@ -10,8 +10,9 @@ export interface TourStep {
 
 export interface Tour {
   readonly title: string;
-  /** Guest of the reference hypervisor. */
-  readonly guest: string;
+  /** Guests of the reference hypervisor, as `--guest` takes them; gdb has the symbols of the first one. */
+  readonly guests: readonly string[];
+  readonly cpus: number;
   readonly steps: readonly TourStep[];
   /** Lines that must be on the guest's screen at the end. */
   readonly screen: readonly RegExp[];
@@ -20,7 +21,8 @@ export interface Tour {
 export const TOURS: readonly Tour[] = [
   {
     title: 'The world switch: hypervisor, guest, and back',
-    guest: 'hello',
+    guests: ['hello'],
+    cpus: 1,
     steps: [
       {
         title: 'Stop where the hypervisor is about to enter its guest',
@@ -108,7 +110,8 @@ export const TOURS: readonly Tour[] = [
   },
   {
     title: 'Why does my guest die? A synchronous exception, explained',
-    guest: 'crash',
+    guests: ['crash'],
+    cpus: 1,
     steps: [
       {
         title: 'The symptom',
@@ -136,5 +139,55 @@ export const TOURS: readonly Tour[] = [
       },
     ],
     screen: [/^\[crash\] crash: EENTRY was never set/, /^hv: guest crash died: fetch from GPA 0x0/, /G\.EENTRY 0x0/],
+  },
+  {
+    title: 'Two guests on two CPUs',
+    guests: ['two,name=a,append=a', 'two,name=b,append=b'],
+    cpus: 2,
+    steps: [
+      {
+        title: 'Catch the second guest alone',
+        text: 'Both guests make the same hypercalls; only exits of GID 2 stop. Each CPU is a thread of process 1.',
+        commands: ['monitor catch vmexit HVC in 2', 'continue', 'info threads'],
+        expect: [/VM exit cpu\d in gid 2: HVC/, /Thread 1\.1 "cpu0" \(/, /Thread 1\.2 "cpu1" \(/],
+      },
+      {
+        title: 'One address, two places',
+        text: 'Guest physical 0x200000 of either guest, through its own stage-2 tables.',
+        commands: ['monitor translate 0x200000 in 1', 'monitor translate 0x200000 in 2'],
+        expect: [/0x200000 -> physical 0x1200000/, /0x200000 -> physical 0x2400000/],
+      },
+      {
+        title: 'Each guest as a process',
+        text: 'Process 17 is GID 1, process 18 GID 2: each has its own registers and memory, running or parked.',
+        commands: [
+          'monitor delete catch 1',
+          'add-inferior -exec build/guests/two.elf',
+          'inferior 2',
+          'attach 17',
+          'add-inferior -exec build/guests/two.elf',
+          'inferior 3',
+          'attach 18',
+          'info threads',
+          'print/x $save3',
+          'inferior 2',
+          'print/x $save3',
+        ],
+        expect: [/Thread 17\.\d "vcpu\d"/, /Thread 18\.\d "vcpu\d"/, /= 0x202020202020202/, /= 0x101010101010101/],
+      },
+      {
+        title: 'Let both run to their end',
+        text: 'Each finds its memory and its CSRs as it left them, whatever CPU it ran on.',
+        commands: ['detach inferiors 2 3', 'inferior 1', 'continue'],
+        expect: [/\[Inferior 1 \(process 1\) exited normally\]/],
+      },
+    ],
+    screen: [
+      /^hv: CPU 1 is up$/,
+      /^\[a\] two: a round 4 intact$/,
+      /^\[b\] two: b round 4 intact$/,
+      /^hv: guest a stopped with status 0/,
+      /^hv: guest b stopped with status 0/,
+    ],
   },
 ];

@@ -93,8 +93,11 @@ function translate(s: Session, args: readonly string[]): string {
         : s.context
       : world < 0
         ? hostContext(cpu)
-        : guestContext(cpu, world, s.control.snapshots);
-  if (!ctx) throw new Error(`guest ${world} has not run on cpu${cpu.index}`);
+        : // The selected CPU first, then whichever runs the guest or ran it.
+          [cpu, ...s.machine.cpus.filter((c) => c.world === world), ...s.machine.cpus]
+            .map((c) => guestContext(c, world, s.control.snapshots))
+            .find((c) => c !== undefined);
+  if (!ctx) throw new Error(`guest ${world} has not run yet`);
   const va = parseNumber(rest[0]!);
   const result = walk(ctx, s.machine.ram, va);
   const verdict =
