@@ -72,6 +72,24 @@
   EXITED "[k] a miss of both stages ends in the page", HVC
   NOTED $s1, g_refills
   CHECK "[k] after one refill of the guest", $s1, 1
+  /* The guest's refill handler is left and entered again in its middle. */
+  SET_GCSR CRMD, 0x10
+  SET g_call, 1
+  GUEST flush_loads
+  SET g_call, 0
+  EXITED "[k] an exit in the middle of the guest's refill handler", HVC
+  gcsrrd $s1, TLBRERA
+  andi $s1, $s1, 1
+  CHECK "[k] G.TLBRERA says that it is one", $s1, 1
+  gcsrrd $s1, CRMD
+  andi $s1, $s1, 0x18
+  CHECK "[k] in direct address mode", $s1, 8
+  gcsrrd $t0, TLBRERA
+  gcsrwr $t0, TLBRERA
+  li.d $s0, 0
+  AGAIN 4
+  EXITED "[h] entered again, with TLBRERA written back", HVC
+  CHECK "[h] it fills and the load goes on", $s0, 0x4455
   /* The guest's ASID and G. */
   SET_GCSR CRMD, 0x10
   SET g_refills, 0
@@ -139,6 +157,11 @@ guest_refill:
   ori $t1, $zero, 12
   bstrins.d $t0, $t1, 5, 0
   csrwr $t0, TLBREHI
+  la.pcrel $t0, g_call
+  ld.d $t0, $t0, 0
+  beqz $t0, 1f
+  hvcl 5
+1:
   tlbfill
   csrrd $t1, SAVE2
   csrrd $t0, TLBRSAVE
@@ -147,6 +170,7 @@ guest_refill:
 g_refills: .quad 0
 g_badv: .quad 0
 g_bits: .quad 0
+g_call: .quad 0
   .balign 4096
 guest_vector:
   DONE

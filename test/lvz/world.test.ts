@@ -371,6 +371,67 @@ describe('two-stage translation', () => {
     expect(bench.pc === REFILL).toBe(removes);
   });
 
+  test('every pair of page sizes of both stages: each address goes where the arithmetic says', () => {
+    const SIZES = [12, 14, 16, 21, 25, 30];
+    const GVA = 0xffff_fff0_0000_0000n;
+    for (const ps1 of SIZES)
+      for (const ps2 of SIZES) {
+        const bench = world(['ld.d $a0, $a1, 0', 'b -4'], 1, new Bench({ ramSize: 64 << 20 }));
+        // GPA 0 and up; where the stage-2 page is small enough, it lies elsewhere in RAM.
+        const hpa = ps2 <= 21 ? 0x80_0000n : 0n;
+        const elo = (base: bigint, ps: number): { even: bigint; odd: bigint } => ({
+          even: base | V_D,
+          odd: (base + (1n << BigInt(ps))) | V_D,
+        });
+        const two = elo(hpa, ps2);
+        // The guest's own code at GPA 0x200000 keeps its entry unless the big page covers it: two would be undefined.
+        const ertn = bench.cpu.pc;
+        if (ps2 >= 21) {
+          bench.code(0x60000, ['invtlb 0x12, $zero, $zero']);
+          bench.cpu.pc = WINDOW + 0x60000n;
+          bench.run(1);
+          bench.cpu.pc = ertn;
+        }
+        stage2(bench, 1, 0, two.even, two.odd, ps2);
+        const one = elo(0n, ps1);
+        bench.setGuest({
+          CRMD: PG,
+          DMW0: 1,
+          STLBPS: 12,
+          TLBEHI: GVA,
+          TLBELO0: one.even,
+          TLBELO1: one.odd,
+          TLBIDX: BigInt(ps1) << 24n,
+          EENTRY: GUEST,
+          TLBRENTRY: GUEST,
+        });
+        bench.setHost({ GTLBC: TGID(1) }).code(0x60000, ['gtlbfill']);
+        const entry = bench.cpu.pc;
+        bench.cpu.pc = WINDOW + 0x60000n;
+        bench.run(1);
+        bench.cpu.pc = entry;
+        // Offsets in both pages of both stages' pairs, and inside RAM.
+        const span = Math.min(2 ** (ps1 + 1), 2 ** (ps2 + 1), 8 << 20);
+        const offsets = [0, 8, 0xff8, span / 2 - 8, span / 2, span - 8].filter(
+          (o) => Math.floor(o / 0x1000) !== GUEST / 0x1000 && (o < 0x20_0000 || ps2 < 25),
+        );
+        bench.code(0x40_0000, ['ld.d $a0, $a1, 0', 'b -4']);
+        if (ps2 >= 21) bench.code(0x20_0000 + Number(hpa), ['ld.d $a0, $a1, 0', 'b -4']);
+        bench.run(1);
+        // The host's code lies among them: it has done its part.
+        for (const o of offsets) bench.poke(Number(hpa) + o, BigInt(o) * 7n + 1n);
+        for (const o of offsets) {
+          bench.set({ a1: GVA + BigInt(o), a0: 0 });
+          bench.cpu.pc = BigInt(GUEST);
+          bench.run(1);
+          expect([bench.cpu.vm, bench.get('a0')], `${ps1} over ${ps2} at 0x${o.toString(16)}`).toEqual([
+            true,
+            BigInt(o) * 7n + 1n,
+          ]);
+        }
+      }
+  });
+
   test('a stage-2 entry that is replaced does not live on in cached translations', () => {
     const bench = enter(['ld.d $a0, $a1, 0', 'hvcl 0'], 2, (b) =>
       b

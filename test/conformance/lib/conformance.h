@@ -91,10 +91,8 @@ program:
   ret
   .endm
 
-  /* `reg` holds `value` (64 bits). */
-  .macro CHECK text, reg, value
-  move $a0, \reg
-  li.d $a1, \value
+  /* One line: a0 is what there is, a1 what there should be. */
+  .macro REPORT text
   la.pcrel $a2, 771f
   bl check
   .pushsection .rodata
@@ -102,15 +100,18 @@ program:
   .popsection
   .endm
 
+  /* `reg` holds `value` (64 bits). */
+  .macro CHECK text, reg, value
+  move $a0, \reg
+  li.d $a1, \value
+  REPORT "\text"
+  .endm
+
   /* The low word of `reg` is `value`. */
   .macro CHECK_W text, reg, value
   bstrpick.d $a0, \reg, 31, 0
   li.d $a1, \value
-  la.pcrel $a2, 771f
-  bl check
-  .pushsection .rodata
-771: .asciz "\text"
-  .popsection
+  REPORT "\text"
   .endm
 
   /* No exception is noted from here on. */
@@ -127,12 +128,8 @@ program:
   ld.d $a0, $t0, 0
   bstrpick.d $a0, $a0, 30, 16
   li.d $a1, (\ecode) | (\esub) << 6
-  la.pcrel $a2, 771f
-  bl check
+  REPORT "\text"
   FORGET
-  .pushsection .rodata
-771: .asciz "\text"
-  .popsection
   .endm
 
   /* No exception since the last FORGET. */
@@ -140,12 +137,8 @@ program:
   la.pcrel $t0, trap_count
   ld.d $a0, $t0, 0
   move $a1, $zero
-  la.pcrel $a2, 771f
-  bl check
+  REPORT "\text"
   FORGET
-  .pushsection .rodata
-771: .asciz "\text"
-  .popsection
   .endm
 
   /* Reads a noted value: trap_era, trap_badv, trap_badi, trap_prmd, trap_crmd, refill_badv, refill_count. */

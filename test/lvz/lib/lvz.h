@@ -62,33 +62,21 @@
   NOTED $a0, exit_estat
   bstrpick.d $a0, $a0, 30, 16
   li.d $a1, (\ecode) | (\esub) << 6
-  la.pcrel $a2, 771f
-  bl check
-  .pushsection .rodata
-771: .asciz "\text"
-  .popsection
+  REPORT "\text"
   .endm
 
   /* A noted register of the last exit is the address of `label`. */
   .macro EXIT_IS text, what, label
   NOTED $a0, \what
   la.pcrel $a1, \label
-  la.pcrel $a2, 771f
-  bl check
-  .pushsection .rodata
-771: .asciz "\text"
-  .popsection
+  REPORT "\text"
   .endm
 
   /* A noted value of the last exit. */
   .macro EXIT_VALUE text, what, value
   NOTED $a0, \what
   li.d $a1, \value
-  la.pcrel $a2, 771f
-  bl check
-  .pushsection .rodata
-771: .asciz "\text"
-  .popsection
+  REPORT "\text"
   .endm
 
   /* BADI is the word at `label`. */
@@ -96,11 +84,7 @@
   NOTED $a0, exit_badi
   la.pcrel $a1, \label
   ld.wu $a1, $a1, 0
-  la.pcrel $a2, 771f
-  bl check
-  .pushsection .rodata
-771: .asciz "\text"
-  .popsection
+  REPORT "\text"
   .endm
 
   /* A guest CSR, and writing it. */
