@@ -128,7 +128,7 @@ describe('loongscope run', () => {
     [['run', '--max-instructions', '-1'], /--max-instructions/],
     [['run', '--timeout', 'soon'], /not a positive number/],
     [['run', '--guest', 'nope'], /cannot read nope \(ENOENT\)/],
-    [['run', '--guest', 'hello,vcpus=2'], /one vCPU a guest/],
+    [['run', '--guest', 'hello,vcpus=5'], /--guest vcpus.*1.*4/],
     [['run', '--guest', 'hello,color=red'], /unknown part 'color=red'/],
     [['run', '--guest', 'hello,memory=900M'], /larger --memory/],
     [['run', '--guest', 'hello', 'x.elf'], /leave the image out/],

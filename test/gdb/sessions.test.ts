@@ -93,7 +93,7 @@ describe('gdb sessions', () => {
     expect(output).toMatch(/Temporary breakpoint 1, vm_create/);
     expect(output).toMatch(/No breakpoints, watchpoints/);
     expect(output).toMatch(/Breakpoint 2, handle_exit/);
-    expect(output).toMatch(/#1 .* in run_all/);
+    expect(output).toMatch(/#1 .* in run \(/);
     expect(output).toMatch(/= 23$/m); // HVC
   });
 

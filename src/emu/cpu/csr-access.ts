@@ -26,7 +26,7 @@ const WATCH_SKIP = 1 << 16;
 const isTimerCsr = (num: number): boolean => num >= CSR.TID && num <= CSR.TICLR;
 const GCFG_TIT = 1 << 9;
 
-/** True when a guest's access to CSR `num` exits with GSPR. */
+/** True when a guest's access to CSR `num` exits with GSPR; a number that does not exist does not (docs/lvz.md Q9). */
 export function guestTraps(cpu: Cpu, num: number): boolean {
   if (isTimerCsr(num) && cpu.host.lo(CSR.GCFG) & GCFG_TIT) return true;
   return num < CSR_LIMIT && csrByNumber(num) !== undefined ? GUEST_OWN[num] === 0 : isGsprRange(num);
@@ -95,7 +95,7 @@ export function writeCsr(
   const bank = guest ? cpu.guest : cpu.host;
   let wmLo = (asRoot ? cpu.masks.rootLo : cpu.masks.ownLo)[num]! & maskLo;
   const wmHi = (asRoot ? cpu.masks.rootHi : cpu.masks.ownHi)[num]! & maskHi;
-  // IS[9:2] of a guest is computed, never stored; TLBRPRMD.PGM does not exist in the guest bank.
+  // IS[9:2] of a guest is computed, never stored; TLBRPRMD.PGM does not exist in the guest bank (docs/lvz.md Q30).
   if (guest && num === CSR.ESTAT) wmLo &= ~0x3fc;
   if (guest && num === CSR.TLBRPRMD) wmLo &= ~8;
   const oldLo = bank.lo(num);

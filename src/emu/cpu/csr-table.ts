@@ -154,6 +154,7 @@ export const CSRS: readonly CsrRow[] = [
   csr(0x11, 'TLBEHI', 'TLB entry high', [['VPPN', 13, 35]]),
   csr(0x12, 'TLBELO0', 'TLB entry low, even page', TLBELO),
   csr(0x13, 'TLBELO1', 'TLB entry low, odd page', TLBELO),
+  // docs/lvz.md Q15: GMTLBSZ is stored; Q26: there is no USEVMID.
   csr(0x15, 'GTLBC', 'guest TLB control', [['GMTLBSZ', 0, 6], ['USETGID', 12, 1], ['TOTI', 13, 1], ['TGID', 16, 8]], { ...GSPR, reset: 0x3fn }),
   csr(0x16, 'TRGP', 'TLB read, guest part', [['GTLB', 0, 1], ['RID', 16, 8]], GSPR),
   csr(0x18, 'ASID', 'address space identifier', [['ASID', 0, 10], ['ASIDBITS', 16, 8, 'ro']], { reset: 0xa0000n, effect: 'translation' }),
@@ -181,6 +182,7 @@ export const CSRS: readonly CsrRow[] = [
   csr(0x42, 'TVAL', 'timer value', [['TimeVal', 0, 48, 'hw']], { effect: 'timerValue' }),
   csr(0x43, 'CNTC', 'counter compensation', WHOLE),
   csr(0x44, 'TICLR', 'timer interrupt clear', [['CLR', 0, 1, 'w1']], { effect: 'timerClear' }),
+  // docs/lvz.md Q19: VM reads 0 in the host.
   csr(0x50, 'GSTAT', 'guest status', [['VM', 0, 1, 'ro'], ['PGM', 1, 1], ['GIDBIT', 4, 6, 'ro'], ['GID', 16, 8]], { ...GSPR, reset: 0x80n, effect: 'gstat' }),
   csr(0x51, 'GCFG', 'guest configuration', [
     ['MATP', 0, 4, 'ro'], ['MATC', 4, 2], ['SITP', 6, 1, 'ro'], ['SIT', 7, 1, 'ro'], ['TITP', 8, 1, 'ro'], ['TIT', 9, 1],

@@ -79,6 +79,7 @@ export function deliver(cpu: Cpu, name: ExceptionName, cause: Cause = {}): typeo
     bank.setLo(CSR.CRMD, crmd & ~CRMD_SAVED);
     bank.set(CSR.ERA, pcLo, pcHi);
     bank.update(CSR.ESTAT, 0x7fff0000, (row.ecode << 16) | (row.esub << 22));
+    // docs/lvz.md Q22: GSPR, HVC and interrupts leave BADV as it was.
     if (badv) bank.set(CSR.BADV, badv.lo, badv.hi);
     if (badv && PAGE_FAULTS.has(name)) bank.set(CSR.TLBEHI, badv.lo & ~0x1fff, badv.hi & 0xffff);
     if (cause.badi !== undefined) bank.setLo(CSR.BADI, cause.badi);

@@ -32,6 +32,7 @@ export const hostPending = (cpu: Cpu): number => cpu.host.lo(CSR.ESTAT) & cpu.ho
 
 /** Delivers the interrupt that must be taken before the next instruction, if any. The host's come first. */
 export function takeInterrupt(cpu: Cpu): boolean {
+  // docs/lvz.md Q24: with R.CRMD.IE = 0 nothing exits.
   if (cpu.host.lo(CSR.CRMD) & 4) {
     const pending = hostPending(cpu);
     if (pending) {

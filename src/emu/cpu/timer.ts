@@ -8,7 +8,8 @@ export const TIMER_BITS = 48;
 const ALL_ONES = 2 ** TIMER_BITS - 1;
 
 /**
- * The stable timer of one CSR file (host, or guest: a guest's timer is a full copy that runs whatever the CPU does).
+ * The stable timer of one CSR file (host, or guest: a guest's timer is a full copy that runs whatever the CPU does,
+ * docs/lvz.md Q14).
  * Vol. 1, section 7.6; guest rules in docs/lvz.md. Times are ticks of the stable counter.
  */
 export class Timer {

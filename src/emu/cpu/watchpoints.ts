@@ -1,6 +1,6 @@
 /**
  * Watchpoints of the architecture (Vol. 1, section 7.6): fetch watchpoints (FWP) and load/store watchpoints (MWP), which
- * raise WPEF and WPEM before the instruction while CRMD.WE is set. Theirs are the CSRs from 0x300 and 0x380.
+ * raise WPEF and WPEM before the instruction while CRMD.WE is set, in the host alone (docs/lvz.md Q20). Theirs are the CSRs from 0x300 and 0x380.
  */
 import type { CsrBank } from './csr-bank.ts';
 

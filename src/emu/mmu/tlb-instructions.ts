@@ -240,7 +240,7 @@ const LVZ_OPS: Readonly<Record<number, { stage1: boolean; stage2: boolean; gid: 
 };
 
 /**
- * `invtlb op, rj, rk`: rj holds ASID (9:0) and GID (23:16), rk the address.
+ * `invtlb op, rj, rk`: rj holds ASID (9:0) and GID (23:16; docs/lvz.md Q5), rk the address.
  * @param word instruction word, for BADI
  */
 export function invtlb(cpu: Cpu, op: number, rjLo: number, rkLo: number, rkHi: number, word: number): AfterValue {

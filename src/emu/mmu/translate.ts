@@ -72,7 +72,7 @@ export function stage1(
   return pageAddress(lo, hi, tlb.ps[i]!, vaLo, vaHi);
 }
 
-/** Stage 2 of the running guest: GPA → HPA. ASID, G and PLV of the entry are ignored (docs/lvz.md Q3). */
+/** Stage 2 of the running guest, always (docs/lvz.md Q27): GPA → HPA. ASID, G and PLV of the entry are ignored (Q3). */
 export function stage2(cpu: Cpu, gpa: number, access: AccessType): number | Fault {
   const vpn = shr(gpa, 12);
   const i = cpu.htlb.find(shr(vpn, 1), cpu.gid, -1, cpu.host.lo(CSR.STLBPS) & 0x3f);
@@ -94,6 +94,7 @@ export function stage2(cpu: Cpu, gpa: number, access: AccessType): number | Faul
  */
 export function translate(cpu: Cpu, vaLo: number, vaHi: number, access: AccessType, badi: number): number {
   if (!cpu.vm) {
+    // docs/lvz.md Q4: the host's own accesses use GID 0, whatever GTLBC.TGID is.
     let pa = stage1(cpu.host, cpu.htlb, 0, vaLo, vaHi, access);
     if (typeof pa !== 'number' && walksAfter(cpu, pa.exception)) {
       const refused = hardwareWalk(cpu, vaLo, vaHi, access, cpu.hostOf);
