@@ -1,27 +1,11 @@
 /** Decodes the executable sections of an ELF file and counts its instructions; an unknown one is an error. */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { open } from 'elfinfo';
 import { decode } from '../src/emu/isa/decoder.ts';
 
-const SHF_EXECINSTR = 4n;
+const SHF_EXECINSTR = 4;
 const SHT_PROGBITS = 1;
-
-/** Names, addresses and contents of the sections that hold instructions. */
-function executableSections(bytes: Uint8Array): { address: bigint; words: Uint32Array }[] {
-  const v = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const table = Number(v.getBigUint64(40, true));
-  const size = v.getUint16(58, true);
-  return Array.from({ length: v.getUint16(60, true) }, (_, i) => table + i * size)
-    .filter((at) => v.getUint32(at + 4, true) === SHT_PROGBITS && v.getBigUint64(at + 8, true) & SHF_EXECINSTR)
-    .map((at) => {
-      const offset = Number(v.getBigUint64(at + 24, true));
-      const length = Number(v.getBigUint64(at + 32, true));
-      return {
-        address: v.getBigUint64(at + 16, true),
-        words: new Uint32Array(Uint8Array.from(bytes.subarray(offset, offset + (length & ~3))).buffer),
-      };
-    });
-}
 
 const [file] = process.argv.slice(2);
 if (!file) {
@@ -29,14 +13,24 @@ if (!file) {
   process.exit(2);
 }
 const bytes = readFileSync(file);
-if (bytes.readUInt32BE(0) !== 0x7f454c46 || bytes.readUInt16LE(18) !== 258) {
+const parsed = await open(bytes).catch(() => undefined);
+if (!parsed?.elf || bytes.readUInt16LE(18) !== 258) {
   process.stderr.write(`${file} is no LoongArch ELF file\n`);
   process.exit(2);
 }
+/** Addresses and contents of the sections that hold instructions. */
+const sections = parsed.elf.sections
+  .filter((x) => Number(x.type) === SHT_PROGBITS && Number(x.flags) & SHF_EXECINSTR)
+  .map((x) => ({
+    address: BigInt(x.addr),
+    words: new Uint32Array(
+      Uint8Array.from(bytes.subarray(Number(x.offset), Number(x.offset) + (Number(x.size) & ~3))).buffer,
+    ),
+  }));
 const groups = new Map<string, Map<string, number>>();
 const unknown: string[] = [];
 let total = 0;
-for (const { address, words } of executableSections(bytes))
+for (const { address, words } of sections)
   words.forEach((word, i) => {
     total++;
     const row = decode(word);

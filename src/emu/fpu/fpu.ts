@@ -4,7 +4,7 @@ import { deliver } from '../cpu/exceptions.ts';
 import { STATE } from '../cpu/layout.ts';
 import { After, type AfterValue } from '../isa/helpers.ts';
 import { type Native, nativeOperation } from './native.ts';
-import { isQuiet, operate, operationName } from './operations.ts';
+import { isQuietCode, operate } from './operations.ts';
 import { ROUND, type RoundMode, type Status } from './softfloat.ts';
 
 /** FCSR0: Enables 4:0, RM 9:8, Flags 20:16, Cause 28:24; fcsr1–3 are views of its parts. */
@@ -29,7 +29,7 @@ export class Fpu {
     const status = this.begin();
     const native = status.rm === ROUND.nearestEven ? nativeOperation(code) : undefined;
     if (!native || !this.natively(native)) this.exactly(code);
-    return isQuiet(operationName(code)) ? After.next : this.finish();
+    return isQuietCode(code) ? After.next : this.finish();
   }
 
   /** The status of an operation: rounding mode of FCSR, no flags yet. */

@@ -147,8 +147,9 @@ const ZEROS_ABOVE = new Set<FpOperation>(['frint', 'fclass', 'ftintrz.w', 'ftint
 
 /** Operations that look at bits and leave FCSR alone. */
 export const isQuiet = (name: FpOperation): boolean => name === 'fclass';
-/** The name behind a code of {@link operationCode}. */
-export const operationName = (code: number): FpOperation => NAMES[code >> 1]!;
+const QUIET_INDEX = NAMES.findIndex(isQuiet);
+/** {@link isQuiet} of a code of {@link operationCode}. */
+export const isQuietCode = (code: number): boolean => code >> 1 === QUIET_INDEX;
 
 /** An operation on raw values of its operands' own widths; `double` is the format that it works in. */
 export function elementOperation(

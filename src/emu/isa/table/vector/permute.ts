@@ -173,7 +173,7 @@ export const VECTOR_PERMUTE: readonly Row[] = [
   ...SIGNED.flatMap(({ e }, i) =>
     lanewise(`vreplve.${e}`, 0x71220000 + i * 0x8000, ['rk vj vd', 'vd, vj, rk'], (v) => replicate(v, e, w(v.s.rk))),
   ),
-  ...three('vshuf', 0x717a0000, SIGNED, shuffleBy).filter((r) => !r.name.endsWith('.b')),
+  ...three('vshuf', 0x717a8000, SIGNED.slice(1), shuffleBy),
   ...lanewise(
     'vshuf.b',
     0x0d500000,
