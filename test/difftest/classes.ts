@@ -33,6 +33,8 @@ const OUTSIDE =
  *  - bound checks report PC in BADV (its exception entry overwrites the address): compared without BADV;
  *  - reserved bits of FCSR are stored: movgr2fcsr is given legal values only;
  *  - an sc does not clear the LL bit, so that another one may succeed: each has its ll right in front;
+ *  - ld.d of the doubleword behind the last ll, in this program or an earlier one, answers what was there then: every ll
+ *    is at a multiple of 16, and no ld.d is 8 beyond one;
  *  - a misaligned ll or am* ends QEMU itself with SIGSEGV: their addresses are aligned.
  * And what the manual leaves open: sc.q behind an ll.w.
  */
@@ -180,6 +182,8 @@ function instruction(r: Random, row: Row): Unit {
   }
   if (atomic.get(row) && 'si14' in values) values.si14 = Math.trunc(values.si14! / 16) * 16;
 
+  if (row.name === 'ld.d' && values.si12! % 16 === 8) values.si12 = values.si12! - 8;
+  if (row.name === 'ld.d' && values.si12! % 16 === -8) values.si12 = values.si12! + 8;
   const conditional = /^sc(rel)?\.([wd])$/.exec(row.name);
   if (conditional) {
     const ll = byName.get(`ll${conditional[1] ? 'acq' : ''}.${conditional[2]}`)!;

@@ -18,8 +18,6 @@ export const AT = {
 } as const;
 export const BUFFER_SIZE = 0x2000;
 export const BUFFER_MIDDLE = AT.buffer + BUFFER_SIZE / 2;
-/** Longest body, in instructions. */
-export const BODY_LIMIT = 8192;
 
 /** Registers that a body does not write: state base, buffer, and an index that it sets only with `andi`. */
 export const STATE_REGISTER = 31;

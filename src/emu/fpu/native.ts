@@ -54,21 +54,25 @@ function productError(a: number, b: number, product: number): number {
 const DOUBLE_OPERATIONS = {
   fadd: (s: Status, a: number, b: number): number => {
     const r = a + b;
-    if (!(within(r, TINY, HUGE) && Math.abs(a) <= HUGE && Math.abs(b) <= HUGE)) return Number.NaN;
+    if (!((r === 0 || within(r, TINY, HUGE)) && Math.abs(a) <= HUGE && Math.abs(b) <= HUGE)) return Number.NaN;
     return done(s, r, sumError(a, b, r) === 0);
   },
   fmul: (s: Status, a: number, b: number): number => {
+    // Zero times a number is exact, with the sign that it has here as there; times infinity it is a NaN.
+    if (a === 0 || b === 0) return a * b;
     if (!(within(a, TINY, HUGE) && within(b, TINY, HUGE))) return Number.NaN;
     const r = a * b;
     return done(s, r, productError(a, b, r) === 0);
   },
   fdiv: (s: Status, a: number, b: number): number => {
+    if (a === 0 && b !== 0) return a / b;
     if (!(within(a, TINY, HUGE) && within(b, TINY, HUGE))) return Number.NaN;
     const r = a / b;
     const back = r * b;
     return done(s, r, back === a && productError(r, b, back) === 0);
   },
   fsqrt: (s: Status, a: number): number => {
+    if (a === 0) return a;
     if (!(a >= TINY && a <= HUGE)) return Number.NaN;
     const r = Math.sqrt(a);
     const back = r * r;
@@ -78,6 +82,8 @@ const DOUBLE_OPERATIONS = {
 
 // A double has more than twice the bits of a single and two, so that rounding twice gives what rounding once gives.
 const single = (s: Status, wide: number, exact: boolean): number => {
+  // Nothing of two singles comes to 0 in a double by rounding.
+  if (wide === 0) return wide;
   const r = Math.fround(wide);
   return within(r, SINGLE_TINY, SINGLE_HUGE) ? done(s, r, exact && r === wide) : Number.NaN;
 };
@@ -125,8 +131,8 @@ for (const double of [false, true]) {
   add('ftintrz.l', kind, 'x', double, toWord);
 }
 add('ffint.w', 'w', 'd', true, (_s, a) => a);
-add('ffint.w', 'w', 's', false, (s, a) => (a === 0 ? 0 : single(s, a, true)));
-add('fcvt', 's', 'd', true, (_s, a) => (within(a, SINGLE_TINY, SINGLE_HUGE) ? a : Number.NaN));
+add('ffint.w', 'w', 's', false, (s, a) => single(s, a, true));
+add('fcvt', 's', 'd', true, (_s, a) => (a === 0 || within(a, SINGLE_TINY, SINGLE_HUGE) ? a : Number.NaN));
 add('fcvt', 'd', 's', false, (s, a) => single(s, a, true));
 
 /** The native form of the operation with this code, when there is one. */
