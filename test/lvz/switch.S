@@ -53,6 +53,19 @@
   CHECK "[k] before the first call", $s0, 1
   AGAIN 4
   CHECK "[k] behind it", $s0, 2
+  /* A vector for each cause with R.ECFG.VS. */
+  la.pcrel $t0, vectors
+  la.pcrel $t1, exit_entry
+  st.d $t0, $t1, 0
+  SET_CSR ECFG, 0x20000
+  li.d $s6, 0
+  GUEST first
+  CHECK "[m] with R.ECFG.VS = 2 a hypercall arrives at slot 0x17 of 16 bytes", $s6, HVC
+  li.d $s6, 0
+  GUEST asks
+  CHECK "[m] and GSPR at slot 0x16", $s6, GSPR
+  csrwr $zero, ECFG
+  SET exit_entry, 0
   /* ertn inside a guest is the guest's. */
   GUEST returns
   EXITED "[k] ertn in a guest stays in the guest", HVC
@@ -65,6 +78,9 @@
 first:
   li.d $s0, 0x77
 first_call:
+  DONE
+asks:
+  cpucfg $t0, $zero
   DONE
 calls:
   li.d $s0, 1
@@ -88,3 +104,18 @@ two_pages:
 next_page:
   addi.d $s0, $s0, 2
   DONE
+
+  .balign 4096
+vectors:
+  .rept 64
+  .if (. - vectors) / 16 == HVC
+  ori $s6, $zero, HVC
+  .elseif (. - vectors) / 16 == GSPR
+  ori $s6, $zero, GSPR
+  .else
+  ori $s6, $zero, 0xff
+  .endif
+  b guest_exit
+  nop
+  nop
+  .endr

@@ -29,7 +29,11 @@ guest_enter:
   st.d $sp, $t0, 8
   la.pcrel $t0, exit_gid
   st.d $a1, $t0, 0
+  la.pcrel $t0, exit_entry
+  ld.d $t0, $t0, 0
+  bnez $t0, 1f
   la.pcrel $t0, guest_exit
+1:
   csrwr $t0, EENTRY
   csrwr $a0, ERA
   csrwr $a2, PRMD
@@ -47,6 +51,7 @@ guest_enter:
 
 /* Where exits arrive: notes them, and returns from guest_enter. */
   .balign 4096
+  .globl guest_exit
 guest_exit:
   csrwr $t0, SAVE0
   csrwr $t1, SAVE1
@@ -104,6 +109,9 @@ stage2_refill:
   .data
   .balign 8
 host_ra: .quad 0, 0
+  /* EENTRY while a guest runs, where it is not guest_exit itself. */
+  .globl exit_entry
+exit_entry: .quad 0
   .globl exit_estat, exit_era, exit_badv, exit_badi, exit_prmd, exit_crmd, exit_gstat, exit_gid
 exit_estat: .quad 0
 exit_era: .quad 0
