@@ -263,7 +263,7 @@ const [qemu, ...qemuArgs] = (process.env.LS_QEMU ?? 'qemu-system-loongarch64').s
 // LL rows come last: after an ll.d, QEMU 11.1.2 with sc.q answers ld.d of the next doubleword from what it saw there first,
 // whatever is stored meanwhile.
 const linked = (r: Row): number => (!r.name.startsWith('ll') ? 0 : r.name.endsWith('.w') ? 1 : 2);
-// Vectors have their own recordings: test/difftest/recorded.json.
+// Vectors have their own recordings: test/difftest/vectors/recorded.json.
 const covered = (r: Row): boolean => r.unit === undefined || r.unit === 'fp';
 const rows = ROWS.filter((r) => covered(r) && !LEFT_OUT.test(r.name)).sort((a, b) => linked(a) - linked(b));
 const cases = rows.flatMap((r) => Array.from({ length: r.operands.length ? PER_ROW : 1 }, () => makeCase(r)));

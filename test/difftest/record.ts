@@ -21,7 +21,7 @@ try {
     classes.push(`${JSON.stringify(c.name)}: [\n${rows.join(',\n')}\n]`);
   }
   writeFileSync(
-    new URL('./recorded.json', import.meta.url),
+    new URL('./vectors/recorded.json', import.meta.url),
     `{"oracle": ${JSON.stringify(oracle.name)}, "length": ${LENGTH}, "programs": {\n${classes.join(',\n')}\n}}\n`,
   );
   process.stdout.write(`${PER_CLASS} programs of ${CLASSES.length} classes recorded from ${oracle.name}\n`);

@@ -12,7 +12,7 @@ interface Recorded {
   /** By class: seed, digest of the program, digest of what the oracle left. */
   readonly programs: Readonly<Record<string, readonly (readonly [seed: number, program: string, outcome: string])[]>>;
 }
-const recorded = JSON.parse(readFileSync(new URL('./recorded.json', import.meta.url), 'utf8')) as Recorded;
+const recorded = JSON.parse(readFileSync(new URL('./vectors/recorded.json', import.meta.url), 'utf8')) as Recorded;
 
 describe(`random programs as ${recorded.oracle} executed them`, () => {
   const ours = new Loongscope();
