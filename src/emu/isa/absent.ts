@@ -17,7 +17,7 @@ export const ABSENT: readonly Absent[] = [
     reason: 'binary translation (LBT): its arithmetic is not there, only its state',
   },
   { names: /^(ld|st)[lr]\.[wd]$/, reason: 'unaligned parts of words, of binary translation (LBT)' },
-  { names: /^xvhseli\.d$/, reason: 'no public description says what it does; QEMU does not have it either' },
+  { names: /^xvhseli\.d$/, reason: 'no description of what it does was found; QEMU does not have it either' },
 ];
 
 /** Names that assemblers give to words of other instructions. */
