@@ -5,7 +5,6 @@
  */
 
 import type { CpuFeatures, FeatureName } from './features.ts';
-import { WATCHPOINTS } from './watchpoints.ts';
 
 /** Who may change a field. */
 export type FieldAccess =
@@ -101,6 +100,8 @@ const DMW: readonly FieldSpec[] = [
   ['VSEG', 60, 4],
 ];
 
+/** Watchpoints of each kind, fetch and load/store. */
+export const WATCHPOINTS = 8;
 const WATCH = { guest: 'GSPR', effect: 'watch' } as const;
 const WATCH_STATUS: readonly FieldSpec[] = [
   ['Hit', 0, WATCHPOINTS, 'w1c'],
@@ -232,7 +233,7 @@ export const CSR = {
   PGD: 0x1b, PWCL: 0x1c, PWCH: 0x1d, STLBPS: 0x1e, CPUID: 0x20, TID: 0x40, TCFG: 0x41, TVAL: 0x42, CNTC: 0x43,
   TICLR: 0x44, GSTAT: 0x50, GCFG: 0x51, GINTC: 0x52, GCNTC: 0x53, LLBCTL: 0x60, TLBRENTRY: 0x88, TLBRBADV: 0x89,
   TLBRERA: 0x8a, TLBRELO0: 0x8c, TLBRELO1: 0x8d, TLBREHI: 0x8e, TLBRPRMD: 0x8f, MERRCTL: 0x90, MERRERA: 0x94, DMW0: 0x180,
-  MWPS: 0x301, FWPS: 0x381,
+  MWPS: 0x301, MWP0CFG1: 0x310, FWPS: 0x381, FWP0CFG1: 0x390,
 } as const;
 
 const byNum = new Map(CSRS.map((c) => [c.num, c]));

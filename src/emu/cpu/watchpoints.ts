@@ -1,15 +1,10 @@
 /**
  * Watchpoints of the architecture (Vol. 1, section 7.6): fetch watchpoints (FWP) and load/store watchpoints (MWP), which
- * raise WPEF and WPEM before the instruction while CRMD.WE is set, in the host alone (docs/lvz.md Q20). Theirs are the CSRs from 0x300 and 0x380.
+ * raise WPEF and WPEM before the instruction while CRMD.WE is set, in the host alone (docs/lvz.md Q20).
  */
 import type { CsrBank } from './csr-bank.ts';
+import { CSR, WATCHPOINTS } from './csr-table.ts';
 
-/** How many of each kind there are. */
-export const WATCHPOINTS = 8;
-const MWPS = 0x301;
-const FWPS = 0x381;
-const MWP_FIRST = 0x310;
-const FWP_FIRST = 0x390;
 /** Registers of one watchpoint: address, mask, control, ASID. */
 const STRIDE = 8;
 const ADDRESS = 0;
@@ -43,7 +38,7 @@ export class Watchpoints {
   changed(): void {
     this.pages.clear();
     this.any = false;
-    for (const first of [MWP_FIRST, FWP_FIRST])
+    for (const first of [CSR.MWP0CFG1, CSR.FWP0CFG1])
       for (let n = 0; n < WATCHPOINTS; n++) if (this.bank.lo(first + n * STRIDE + CONTROL) & 0x1e) this.any = true;
   }
 
@@ -82,7 +77,7 @@ export class Watchpoints {
     if (this.pages.has(key)) return this.pages.get(key);
     const set = new Set<number>();
     for (let n = 0; n < WATCHPOINTS; n++) {
-      const at = FWP_FIRST + n * STRIDE;
+      const at = CSR.FWP0CFG1 + n * STRIDE;
       if (!this.enabled(at)) continue;
       for (let i = 0; i < 1024; i++) if (this.meets(at, (lo & ~0xfff) | (i * 4), hi, 3)) set.add(i);
     }
@@ -94,7 +89,7 @@ export class Watchpoints {
   /** May accesses to the page of an address meet a load/store watchpoint? */
   watchesPage(lo: number, hi: number): boolean {
     for (let n = 0; n < WATCHPOINTS; n++) {
-      const at = MWP_FIRST + n * STRIDE;
+      const at = CSR.MWP0CFG1 + n * STRIDE;
       if (this.enabled(at) && this.meets(at, lo, hi, 0xfff)) return true;
     }
     return false;
@@ -103,7 +98,7 @@ export class Watchpoints {
   /** The fetch watchpoint at an address, or −1. */
   fetchAt(lo: number, hi: number): number {
     for (let n = 0; n < WATCHPOINTS; n++) {
-      const at = FWP_FIRST + n * STRIDE;
+      const at = CSR.FWP0CFG1 + n * STRIDE;
       if (this.enabled(at) && this.meets(at, lo, hi, 3)) return n;
     }
     return -1;
@@ -112,7 +107,7 @@ export class Watchpoints {
   /** The load/store watchpoint that an access of `size` bytes meets, or −1. */
   accessAt(lo: number, hi: number, size: number, write: boolean): number {
     for (let n = 0; n < WATCHPOINTS; n++) {
-      const at = MWP_FIRST + n * STRIDE;
+      const at = CSR.MWP0CFG1 + n * STRIDE;
       const control = this.bank.lo(at + CONTROL);
       if (!(control & (write ? STORE : LOAD)) || !this.enabled(at)) continue;
       // Size 0 to 3 watches 8, 4, 2 or 1 bytes.
@@ -124,7 +119,7 @@ export class Watchpoints {
 
   /** A watchpoint is met. @returns false when Skip lets it pass, once; else its status bit is set */
   hit(fetch: boolean, n: number): boolean {
-    const status = fetch ? FWPS : MWPS;
+    const status = fetch ? CSR.FWPS : CSR.MWPS;
     if (this.bank.lo(status) & SKIP) {
       this.bank.update(status, SKIP, 0);
       return false;
