@@ -4,7 +4,8 @@
  */
 import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
-import { hostPending } from '../cpu/interrupts.ts';
+import { hostPending, interruptDue } from '../cpu/interrupts.ts';
+import { CPU_STATE_BYTES } from '../cpu/layout.ts';
 import { LinearMemory } from '../cpu/linear-memory.ts';
 import { Bus } from '../devices/bus.ts';
 import { Eiointc } from '../devices/eiointc.ts';
@@ -18,6 +19,7 @@ import { planHandlers } from '../engine/uop.ts';
 import { UopCache } from '../engine/uop-cache.ts';
 import { existsOn } from '../isa/row.ts';
 import { ROWS } from '../isa/table/index.ts';
+import { type Fields, restoreFields, type Stateful, saveFields } from '../replay/fields.ts';
 import type { ElfImage } from './elf.ts';
 import { ImageError } from './elf.ts';
 import { Ram } from './ram.ts';
@@ -63,9 +65,16 @@ export type RunResult =
   /** Every CPU waits in `idle` and nothing inside the machine will wake one. */
   | 'waiting';
 
+/** A copy of a machine (see {@link Machine.save}). */
+export interface MachineState {
+  readonly parts: readonly Fields[];
+  readonly cpus: readonly Uint8Array[];
+  readonly ram: ReadonlyMap<number, Uint8Array>;
+}
+
 const noop = (): void => {};
 
-export class Machine {
+export class Machine implements Stateful {
   readonly options: MachineOptions;
   readonly mem: LinearMemory;
   readonly ram: Ram;
@@ -83,11 +92,20 @@ export class Machine {
   private commandLine = '';
   private extra: readonly { readonly pa: number; readonly data: Uint8Array }[] = [];
   private power: PowerRequest | undefined;
-  /** Stable counter at the last turn boundary; the same for all CPUs. */
+  /** Stable counter at the start of the round; the same for all CPUs. */
   time = 0;
+  /** The round of turns that several CPUs take: whose turn it is, and how far each one is beyond `time`. */
+  private turn = 0;
+  private inRound = false;
+  private roundLength = QUANTUM;
+  private readonly ahead: Float64Array;
+  /** Told of each turn of a CPU: instruction counts of the machine before and after it. */
+  onTurn: ((cpu: Cpu, before: number, after: number) => void) | undefined;
+  readonly stateFields = ['power', 'time', 'turn', 'inRound', 'roundLength', 'ahead'];
 
   constructor(options: MachineOptions) {
     this.options = options;
+    this.ahead = new Float64Array(options.cpus);
     this.mem = new LinearMemory(options.cpus, options.ramSize);
     this.ram = new Ram(this.mem, options.ramSize);
     this.cpus = Array.from({ length: options.cpus }, (_, n) => new Cpu(n, this.mem, options.features, options.seed));
@@ -146,6 +164,9 @@ export class Machine {
     const { image } = this;
     if (!image) throw new Error('machine: no image loaded');
     this.power = undefined;
+    this.turn = 0;
+    this.inRound = false;
+    this.ahead.fill(0);
     this.ram.clear();
     const encoded = new TextEncoder().encode(`${this.commandLine}\0`);
     if (encoded.length > COMMAND_LINE_SIZE)
@@ -182,6 +203,39 @@ export class Machine {
     for (const u of this.uarts) u.reset();
   }
 
+  /** Everything with state of its own, in a fixed order. */
+  private parts(): Stateful[] {
+    const cpus = this.cpus.flatMap((c) => [c, c.hostTimer, c.guestTimer, c.htlb, c.gtlb, c.events, c.writers]);
+    return [this, ...cpus, this.ipi, this.eiointc, this.pic, this.iocsr, this.ged, ...this.uarts];
+  }
+
+  /** A copy of the whole machine. RAM that is as in `before` is shared with it. */
+  save(before?: MachineState): MachineState {
+    return {
+      parts: this.parts().map(saveFields),
+      cpus: this.cpus.map((c) => this.mem.u8.slice(c.base, c.base + CPU_STATE_BYTES)),
+      ram: this.ram.save(before?.ram),
+    };
+  }
+
+  /** Puts the machine back to a copy. Caches of decoded code and translations start empty. */
+  restore(state: MachineState): void {
+    this.parts().forEach((part, n) => {
+      restoreFields(part, state.parts[n]!);
+    });
+    this.cpus.forEach((c, n) => {
+      this.mem.u8.set(state.cpus[n]!, c.base);
+    });
+    this.ram.restore(state.ram);
+    this.uops.clear();
+    for (const cpu of this.cpus) {
+      cpu.stopRequested = false;
+      cpu.watchpoints.changed();
+      cpu.fast.clearAll();
+      cpu.contextChanged();
+    }
+  }
+
   /** A parked CPU starts where mailbox 0 says, like the boot stub of real firmware. */
   private startParked(n: number): void {
     const cpu = this.cpus[n]!;
@@ -197,20 +251,14 @@ export class Machine {
   }
 
   /**
-   * Runs for up to `budget` instructions a CPU.
+   * Runs for up to `budget` instructions a CPU. Several CPUs take turns in rounds; a stop in the middle of a round leaves
+   * it there, and the next call goes on with it, so that stops do not change the order in which CPUs run.
+   * @param until machine-wide instruction count at which to return, whatever the budget
    * @throws Error only for defects of the emulator and exhausted host memory
    */
-  run(budget: number): RunResult {
-    const quantum = this.cpus.length === 1 ? budget : QUANTUM;
+  run(budget: number, until = Number.POSITIVE_INFINITY): RunResult {
     for (let left = budget; left > 0; ) {
-      const turn = Math.min(quantum, left);
-      let passed = this.cpus.length === 1 ? 0 : turn;
-      for (const [n, cpu] of this.cpus.entries()) {
-        if (cpu.parked || cpu.frozen) continue;
-        const ticks = this.engines[n]!.run(this.time, turn);
-        if (this.cpus.length === 1) passed = ticks;
-      }
-      this.time += passed;
+      const passed = this.cpus.length === 1 ? this.runAlone(left, until) : this.runRound(left, until);
       left -= Math.max(1, passed);
       if (this.power === 'reset') {
         this.clearStops();
@@ -219,6 +267,7 @@ export class Machine {
       }
       if (this.power === 'poweroff') return 'poweroff';
       if (this.cpus.some((c) => c.stopRequested)) return 'stop';
+      if (this.instructions >= until) return 'slice';
       if (this.cpus.every((c) => c.parked || (c.idle && !hostPending(c)))) {
         const next = Math.min(...this.cpus.map((c) => Math.min(c.hostTimer.deadline, c.guestTimer.deadline)));
         if (next === Number.POSITIVE_INFINITY) return 'waiting';
@@ -229,6 +278,42 @@ export class Machine {
     return 'slice';
   }
 
+  /** The only CPU. @returns ticks passed */
+  private runAlone(budget: number, until: number): number {
+    const cpu = this.cpus[0]!;
+    if (cpu.parked || cpu.frozen) return 0;
+    const ticks = this.engines[0]!.run(this.time, Math.min(budget, until - cpu.icount));
+    this.time += ticks;
+    return ticks;
+  }
+
+  /** Goes on with the round. @returns ticks passed: the round's length once it is over */
+  private runRound(budget: number, until: number): number {
+    if (this.turn === 0 && !this.inRound) {
+      this.roundLength = Math.min(QUANTUM, budget);
+      this.inRound = true;
+    }
+    for (; this.turn < this.cpus.length; this.turn++) {
+      const n = this.turn;
+      const cpu = this.cpus[n]!;
+      if (cpu.parked || cpu.frozen) continue;
+      const want = this.roundLength - this.ahead[n]!;
+      if (want <= 0) continue;
+      const allowed = Math.min(want, until - this.instructions);
+      const before = this.instructions;
+      this.ahead[n]! += this.engines[n]!.run(this.time + this.ahead[n]!, allowed);
+      this.onTurn?.(cpu, before, this.instructions);
+      if (cpu.stopRequested || this.power) return 0;
+      if (allowed < want && this.instructions >= until) return 0;
+    }
+    this.turn = 0;
+    this.inRound = false;
+    this.time += this.roundLength;
+    // What a debugger's steps took beyond the round counts for the next one.
+    for (let n = 0; n < this.ahead.length; n++) this.ahead[n] = Math.max(0, this.ahead[n]! - this.roundLength);
+    return this.roundLength;
+  }
+
   /**
    * Executes one instruction of one CPU; time passes for it, and jumps to the next timer when the CPU idles.
    * @param interrupts take pending interrupts; else they are held back
@@ -236,15 +321,34 @@ export class Machine {
    */
   step(cpu: Cpu, interrupts = false): RunResult {
     const engine = this.engines[cpu.index]!;
-    let ticks = engine.run(this.time, 1, !interrupts);
+    const n = cpu.index;
+    let ticks = engine.run(this.time + this.ahead[n]!, 1, !interrupts);
     if (ticks === 0 && cpu.idle) {
       const next = Math.min(cpu.hostTimer.deadline, cpu.guestTimer.deadline);
       if (next === Number.POSITIVE_INFINITY) return 'waiting';
-      this.time = Math.max(this.time, next);
-      ticks = engine.run(this.time, 1, !interrupts);
+      this.time = Math.max(this.time, next - this.ahead[n]!);
+      ticks = engine.run(this.time + this.ahead[n]!, 1, !interrupts);
     }
-    this.time += ticks;
+    if (this.cpus.length === 1) this.time += ticks;
+    else this.ahead[n]! += ticks;
     return this.power === 'poweroff' ? 'poweroff' : 'slice';
+  }
+
+  /** The CPU that {@link run} lets go on next; undefined where a new round begins or none can. */
+  nextCpu(): Cpu | undefined {
+    if (this.cpus.length === 1) return this.cpus[0];
+    const ready = (c: Cpu, n: number): boolean =>
+      !c.parked && !c.frozen && !c.idle && this.roundLength - this.ahead[n]! > 0;
+    return (
+      (this.inRound ? this.cpus.find((c, n) => n >= this.turn && ready(c, n)) : undefined) ??
+      this.cpus.find((c) => !c.parked && !c.frozen && !c.idle)
+    );
+  }
+
+  /** Would {@link run} execute this very instruction of this CPU next, and nothing else? Then a step is no detour. */
+  runsNext(cpu: Cpu): boolean {
+    if (cpu.parked || cpu.frozen || cpu.idle || interruptDue(cpu)) return false;
+    return this.cpus.length === 1 || (this.inRound && this.nextCpu() === cpu);
   }
 
   /** Lets the CPUs run again after a stop. */

@@ -2,6 +2,14 @@ import { PAGE } from '../cpu/layout.ts';
 import type { LinearMemory } from '../cpu/linear-memory.ts';
 
 const CHUNK = 0x100000;
+/** Byte equality of two whole chunks. */
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  const p = new Int32Array(a.buffer, a.byteOffset, CHUNK / 4);
+  const q = new Int32Array(b.buffer, b.byteOffset, CHUNK / 4);
+  for (let i = 0; i < p.length; i++) if (p[i] !== q[i]) return false;
+  return true;
+}
+
 /** RAM below this sits at physical 0, the rest at {@link HIGH_BASE}, as on QEMU's `virt` board. */
 export const LOW_SIZE = 0x10000000;
 export const HIGH_BASE = 0x80000000;
@@ -84,6 +92,38 @@ export class Ram {
       done += n;
     }
     return out.subarray(0, done);
+  }
+
+  /**
+   * Copies of the touched chunks by chunk number. A chunk that equals the one of `before` is shared with it.
+   * @param before an earlier copy
+   */
+  save(before?: ReadonlyMap<number, Uint8Array>): Map<number, Uint8Array> {
+    const out = new Map<number, Uint8Array>();
+    this.chunks.forEach((at, n) => {
+      if (at === 0) return;
+      const bytes = this.mem.u8.subarray(at, at + CHUNK);
+      const old = before?.get(n);
+      out.set(n, old && equal(old, bytes) ? old : bytes.slice());
+    });
+    return out;
+  }
+
+  /** Puts RAM back to a copy; chunks that it lacks become zero. */
+  restore(copy: ReadonlyMap<number, Uint8Array>): void {
+    for (const n of copy.keys()) this.host(this.firstOf(n));
+    this.chunks.forEach((at, n) => {
+      if (at === 0) return;
+      const bytes = copy.get(n);
+      if (bytes) this.mem.u8.set(bytes, at);
+      else this.mem.u8.fill(0, at, at + CHUNK);
+    });
+  }
+
+  /** Physical address of the first byte of a chunk. */
+  private firstOf(n: number): number {
+    const block = n * CHUNK;
+    return block < LOW_SIZE ? block : block - LOW_SIZE + HIGH_BASE;
   }
 
   /** Bytes of linear memory in use for RAM. */

@@ -50,6 +50,9 @@ export const STATE = {
 } as const;
 export type StateField = keyof typeof STATE;
 
+/** A CPU's state page: registers and CSR banks. */
+export const CPU_STATE_BYTES = 0x8000;
+
 /** CSR numbers below this have storage. */
 export const CSR_LIMIT = 0x600;
 /** Bits of the mode word beside PLV: guest mode, and from bit 3 on the units that are disabled, in the order of EUEN. */

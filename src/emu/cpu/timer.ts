@@ -1,3 +1,4 @@
+import type { Stateful } from '../replay/fields.ts';
 import type { CsrBank } from './csr-bank.ts';
 import { CSR } from './csr-table.ts';
 
@@ -12,7 +13,8 @@ const ALL_ONES = 2 ** TIMER_BITS - 1;
  * docs/lvz.md Q14).
  * Vol. 1, section 7.6; guest rules in docs/lvz.md. Times are ticks of the stable counter.
  */
-export class Timer {
+export class Timer implements Stateful {
+  readonly stateFields = ['deadline', 'frozen'];
   /** Tick of the next expiry, Infinity when nothing is due. */
   deadline = Number.POSITIVE_INFINITY;
   private frozen = 0;

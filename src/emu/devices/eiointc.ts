@@ -1,6 +1,7 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import { LINE } from '../cpu/cpu.ts';
 import { setLine } from '../cpu/interrupts.ts';
+import type { Stateful } from '../replay/fields.ts';
 
 /** IOCSR offsets of the extended I/O interrupt controller. */
 const NODEMAP = 0x14a0;
@@ -13,7 +14,8 @@ const COREMAP = 0x1c00;
 const VECTORS = 256;
 
 /** 256 interrupt vectors, routed to CPUs (COREMAP) and their HWI pins (IPMAP). docs/board.md has the event rules. */
-export class Eiointc {
+export class Eiointc implements Stateful {
+  readonly stateFields = ['nodemap', 'ipmap', 'enable', 'bounce', 'coremap', 'source', 'latched'];
   private readonly cpus: readonly Cpu[];
   private readonly nodemap = new Uint8Array(32);
   private readonly ipmap = new Uint8Array(8);

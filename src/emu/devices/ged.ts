@@ -1,3 +1,4 @@
+import type { Stateful } from '../replay/fields.ts';
 import type { Device, Width } from './device.ts';
 
 /** What a guest can ask of the board's power control. */
@@ -14,7 +15,8 @@ const RESET_VALUE = 0x42;
  * ACPI Generic Event Device as QEMU's `virt` board maps it: the event register and the power registers
  * (docs/board.md). Memory and CPU hotplug windows are not there.
  */
-export class Ged implements Device {
+export class Ged implements Device, Stateful {
+  readonly stateFields = ['events'];
   readonly name = 'ged';
   readonly size = 0x20;
   private events = 0;

@@ -1,4 +1,5 @@
 import type { Cpu } from '../cpu/cpu.ts';
+import type { Stateful } from '../replay/fields.ts';
 import type { Eiointc } from './eiointc.ts';
 import { IPI, Ipi } from './ipi.ts';
 
@@ -14,7 +15,8 @@ const FIXED: Readonly<Record<number, readonly [lo: number, hi: number]>> = {
 };
 
 /** The IOCSR address space as each CPU sees it. Unmapped registers read 0. */
-export class Iocsr {
+export class Iocsr implements Stateful {
+  readonly stateFields = ['miscFunc', 'lo', 'hi'];
   private readonly ipi: Ipi;
   private readonly eiointc: Eiointc;
   private miscFunc: [number, number] = [0, 0];

@@ -1,6 +1,7 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import { LINE } from '../cpu/cpu.ts';
 import { setLine } from '../cpu/interrupts.ts';
+import type { Stateful } from '../replay/fields.ts';
 
 /** IOCSR offsets of the IPI block (Loongson 3A5000 manual; docs/board.md). */
 export const IPI = {
@@ -15,7 +16,8 @@ export const IPI = {
 } as const;
 
 /** Inter-processor interrupts: per CPU a status word and four 64-bit mailboxes. */
-export class Ipi {
+export class Ipi implements Stateful {
+  readonly stateFields = ['status', 'enable', 'mail'];
   private readonly cpus: readonly Cpu[];
   private readonly status: Uint32Array;
   private readonly enable: Uint32Array;

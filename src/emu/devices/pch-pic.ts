@@ -1,3 +1,4 @@
+import type { Stateful } from '../replay/fields.ts';
 import type { Device, Line, Width } from './device.ts';
 import type { Eiointc } from './eiointc.ts';
 
@@ -20,7 +21,8 @@ const REG = {
 const ID = [0x07000000, 0x001f0001] as const;
 
 /** PCH-PIC (LS7A1000): 32 wired inputs, each sent to an EIOINTC vector chosen in HTVEC. */
-export class PchPic implements Device {
+export class PchPic implements Device, Stateful {
+  readonly stateFields = ['masked', 'edge', 'htmsi', 'polarity', 'route', 'htvec', 'level', 'irr', 'isr'];
   readonly name = 'pch-pic';
   readonly size = 0x400;
   private readonly eiointc: Eiointc;

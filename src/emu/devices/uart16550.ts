@@ -1,3 +1,4 @@
+import type { Stateful } from '../replay/fields.ts';
 import type { Device, Line, Width } from './device.ts';
 
 /** Register offsets (stride 1) and bits of the National Semiconductor 16550A. */
@@ -18,7 +19,8 @@ export interface UartBackend {
 }
 
 /** A 16550A UART with FIFOs; the divisor is stored and has no effect on speed. */
-export class Uart16550 implements Device {
+export class Uart16550 implements Device, Stateful {
+  readonly stateFields = ['rx', 'waiting', 'ier', 'fcr', 'lcr', 'mcr', 'scr', 'dll', 'dlm', 'overrun', 'txInterrupt'];
   readonly name: string;
   readonly size = 8;
   private readonly line: Line;

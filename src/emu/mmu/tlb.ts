@@ -5,6 +5,8 @@
  *
  * Addresses are handled as numbers of 8 KiB page pairs (`vppn` = address[47:13]), exact in a double.
  */
+import type { Stateful } from '../replay/fields.ts';
+
 export const STLB_SETS = 256;
 export const STLB_WAYS = 8;
 export const STLB_SIZE = STLB_SETS * STLB_WAYS;
@@ -28,7 +30,8 @@ export interface TlbEntryView {
   readonly elo: readonly [bigint, bigint];
 }
 
-export class Tlb {
+export class Tlb implements Stateful {
+  readonly stateFields = ['e', 'ps', 'gid', 'g', 'asid', 'vppn', 'eloLo', 'eloHi'];
   readonly e = new Uint8Array(TLB_SIZE);
   readonly ps = new Uint8Array(TLB_SIZE);
   readonly gid = new Uint8Array(TLB_SIZE);

@@ -1,0 +1,244 @@
+/**
+ * The past of a machine. A run repeats exactly from any copy of the machine, so that an earlier moment is reached by
+ * going back to a copy before it and running forward again. What does not follow from the machine itself (steps of a
+ * debugger, input, CPUs held still) is kept in a journal and happens again at its place.
+ *
+ * Moments are numbered by instructions of the whole machine, in the order in which CPUs take turns.
+ */
+import type { Machine, MachineState, RunResult } from '../board/machine.ts';
+import type { Cpu } from '../cpu/cpu.ts';
+import { type Fields, restoreFields, type Stateful, saveFields } from './fields.ts';
+
+/** A copy of the machine, and of what observers keep about it. */
+interface Checkpoint {
+  readonly position: number;
+  readonly state: MachineState;
+  readonly extras: readonly Fields[];
+  /** Journal entries before it. */
+  readonly journal: number;
+}
+
+type Entry =
+  | { readonly at: number; readonly kind: 'step'; readonly cpu: Cpu; readonly interrupts: boolean }
+  | { readonly at: number; readonly kind: 'input'; readonly bytes: Uint8Array }
+  | { readonly at: number; readonly kind: 'still'; readonly cpus: readonly Cpu[] };
+
+/** Running time per time spent on copies: what the past costs while the machine runs. */
+const COST = 40;
+/** Fewest instructions between copies that are made on the way. */
+const LEAST_INTERVAL = 5_000_000;
+/** A copy this many instructions before a moment gone back to makes the next steps back quick. */
+const NEAR = 50_000;
+const MOST_CHECKPOINTS = 64;
+/** Bytes of RAM that copies may hold beside the machine's own. */
+const MOST_BYTES = 1 << 30;
+
+export class History {
+  private readonly machine: Machine;
+  private readonly extras: readonly Stateful[];
+  private checkpoints: Checkpoint[] = [];
+  private journal: Entry[] = [];
+  /** The next entry to happen. */
+  private next = 0;
+  /** The latest moment reached: before it the machine repeats itself. */
+  private frontier = 0;
+  private interval = LEAST_INTERVAL;
+  private due = true;
+  private on = false;
+
+  /** @param extras what observers keep, and must go back with the machine */
+  constructor(machine: Machine, extras: readonly Stateful[]) {
+    this.machine = machine;
+    this.extras = extras;
+  }
+
+  get enabled(): boolean {
+    return this.on;
+  }
+
+  /** Begins at the present moment, or forgets everything. */
+  enable(on: boolean): void {
+    this.on = on;
+    this.checkpoints = [];
+    this.journal = [];
+    this.next = 0;
+    this.frontier = this.position;
+    this.due = on;
+  }
+
+  /** Instructions that all CPUs have executed. */
+  get position(): number {
+    return this.machine.instructions;
+  }
+
+  /** Is this a moment that has been before? What the machine says then, it has said already. */
+  get repeating(): boolean {
+    return this.on && this.position < this.frontier;
+  }
+
+  /** The earliest moment that can be gone back to. */
+  get beginning(): number {
+    return this.checkpoints[0]?.position ?? this.position;
+  }
+
+  /** Positions of the copies, for reports, and bytes they hold. */
+  get copies(): { readonly positions: readonly number[]; readonly bytes: number } {
+    return { positions: this.checkpoints.map((c) => c.position), bytes: this.bytes() };
+  }
+
+  /** Runs the machine like {@link Machine.run}. */
+  run(budget: number, until = Number.POSITIVE_INFINITY): RunResult {
+    if (!this.on) return this.machine.run(budget, until);
+    if (this.due) this.checkpoint();
+    const entry = this.journal[this.next];
+    if (entry && entry.at === this.position) return this.again(entry);
+    let limit = Math.min(until, this.lastCheckpoint() + this.interval);
+    if (this.repeating) limit = Math.min(limit, this.frontier);
+    if (entry) limit = Math.min(limit, entry.at);
+    const result = this.machine.run(budget, limit);
+    this.frontier = Math.max(this.frontier, this.position);
+    if (this.position >= this.lastCheckpoint() + this.interval) this.due = true;
+    return result;
+  }
+
+  /** One instruction of one CPU like {@link Machine.step}. */
+  step(cpu: Cpu, interrupts: boolean): RunResult {
+    if (!this.on) return this.machine.step(cpu, interrupts);
+    if (this.due) this.checkpoint();
+    const entry = this.journal[this.next];
+    if (entry?.kind === 'step' && entry.at === this.position && entry.cpu === cpu && entry.interrupts === interrupts)
+      return this.again(entry);
+    if (entry?.at !== this.position && this.machine.runsNext(cpu)) return this.run(1, this.position + 1);
+    this.note({ at: this.position, kind: 'step', cpu, interrupts });
+    const result = this.machine.step(cpu, interrupts);
+    this.frontier = this.position;
+    return result;
+  }
+
+  /** Bytes for the console arrive. */
+  input(bytes: Uint8Array): void {
+    if (this.on) this.note({ at: this.position, kind: 'input', bytes });
+    this.machine.consoleInput(bytes);
+  }
+
+  /** Holds exactly these CPUs still. */
+  hold(cpus: readonly Cpu[]): void {
+    if (this.machine.cpus.every((c) => c.frozen === cpus.includes(c))) return;
+    if (this.on) this.note({ at: this.position, kind: 'still', cpus });
+    this.freeze(cpus);
+  }
+
+  /** A debugger changes the machine: what had come after this moment will not come again. */
+  disturb(): void {
+    if (!this.on) return;
+    this.forgetFuture();
+    this.due = true;
+  }
+
+  /**
+   * Goes back to a moment, or forward to one that has been. Observers are the caller's business.
+   * @returns the moment reached: not before the beginning, not after the latest one
+   */
+  goto(position: number): number {
+    const target = Math.max(this.beginning, Math.min(position, this.frontier));
+    if (target === this.position) return target;
+    const from = this.restoreBefore(target);
+    if (target - from > 2 * NEAR) {
+      this.replay(target - NEAR);
+      this.checkpoint();
+    }
+    this.replay(target);
+    return target;
+  }
+
+  /** Puts the machine to the last copy at or before a moment. @returns its position */
+  restoreBefore(position: number): number {
+    const c = this.checkpoints.findLast((p) => p.position <= position);
+    if (!c) throw new Error('history: nothing is kept of that time');
+    this.machine.restore(c.state);
+    this.extras.forEach((part, n) => {
+      restoreFields(part, c.extras[n]!);
+    });
+    this.next = c.journal;
+    return c.position;
+  }
+
+  /** Runs again up to a moment. @throws Error when the machine does not come by it: a defect of the emulator */
+  replay(target: number): void {
+    while (this.position < target) {
+      const before = this.position;
+      const result = this.run(Number.MAX_SAFE_INTEGER, target);
+      this.machine.clearStops();
+      if (this.position === before && (result === 'waiting' || result === 'poweroff'))
+        throw new Error(`history: the machine does not repeat itself at instruction ${before}`);
+    }
+  }
+
+  /** Lets a journal entry happen again. */
+  private again(entry: Entry): RunResult {
+    this.next++;
+    if (entry.kind === 'step') return this.machine.step(entry.cpu, entry.interrupts);
+    if (entry.kind === 'input') this.machine.consoleInput(entry.bytes);
+    else this.freeze(entry.cpus);
+    return 'slice';
+  }
+
+  private freeze(cpus: readonly Cpu[]): void {
+    for (const c of this.machine.cpus) c.frozen = cpus.includes(c);
+  }
+
+  private note(entry: Entry): void {
+    this.forgetFuture();
+    this.journal.push(entry);
+    this.next++;
+  }
+
+  private forgetFuture(): void {
+    this.journal.length = this.next;
+    this.frontier = this.position;
+    this.checkpoints = this.checkpoints.filter((c) => c.position <= this.position && c.journal <= this.next);
+  }
+
+  private lastCheckpoint(): number {
+    return this.checkpoints.findLast((c) => c.position <= this.position)?.position ?? this.position;
+  }
+
+  private checkpoint(): void {
+    this.due = false;
+    const { position } = this;
+    const began = performance.now();
+    const before = this.checkpoints.findLast((c) => c.position <= position);
+    if (before?.position === position && before.journal === this.next && position < this.frontier) return;
+    const copy: Checkpoint = {
+      position,
+      state: this.machine.save(before?.state),
+      extras: this.extras.map(saveFields),
+      journal: this.next,
+    };
+    // A copy at the same moment is older: a debugger has changed the machine since.
+    this.checkpoints = this.checkpoints.filter((c) => c.position !== position);
+    this.checkpoints.push(copy);
+    this.checkpoints.sort((a, b) => a.position - b.position);
+    this.thin();
+    // About 300 million instructions a second: copies shall take one part in COST of the time.
+    const spent = performance.now() - began;
+    this.interval = Math.max(LEAST_INTERVAL, Math.round(spent * COST * 300_000));
+  }
+
+  private bytes(): number {
+    const unique = new Set<Uint8Array>();
+    for (const c of this.checkpoints) for (const chunk of c.state.ram.values()) unique.add(chunk);
+    let sum = 0;
+    for (const chunk of unique) sum += chunk.length;
+    return sum;
+  }
+
+  /** Makes room: every second copy of the older half goes, then the oldest. */
+  private thin(): void {
+    if (this.checkpoints.length > MOST_CHECKPOINTS || this.bytes() > MOST_BYTES) {
+      const half = this.checkpoints.length >> 1;
+      this.checkpoints = this.checkpoints.filter((_, n) => n === 0 || n >= half || n % 2 === 1);
+    }
+    while (this.checkpoints.length > 2 && this.bytes() > MOST_BYTES) this.checkpoints.shift();
+  }
+}
