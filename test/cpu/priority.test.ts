@@ -103,7 +103,10 @@ describe('watchpoints', () => {
         const set = new Set([1]);
         return () => set;
       })(),
-      breakpointHit: () => stopped++,
+      breakpointHit: () => {
+        stopped++;
+        return true;
+      },
     });
     b.machine.run(5);
     expect([b.pc, stopped]).toEqual([CODE + 4, 1]);

@@ -1,17 +1,44 @@
 import { FastTlb } from '../mmu/fast-tlb.ts';
 import { Tlb } from '../mmu/tlb.ts';
+import type { Stateful } from '../replay/fields.ts';
 import { cpucfgWords } from './cpucfg.ts';
 import { CsrBank, type CsrMasks, csrMasks } from './csr-bank.ts';
 import { CSR } from './csr-table.ts';
+import { CsrWriters, HOST_OWN, HOST_TO_BANK } from './csr-writers.ts';
 import { EventRing } from './event-ring.ts';
 import type { CpuFeatures } from './features.ts';
-import { CSR_LIMIT, cpuBase, MODE_GUEST, MODE_UNITS_OFF, STATE } from './layout.ts';
+import { CPU_STATE_BYTES, cpuBase, MODE_GUEST, MODE_UNITS_OFF, STATE } from './layout.ts';
 import type { LinearMemory } from './linear-memory.ts';
 import { Timer } from './timer.ts';
 import { Watchpoints } from './watchpoints.ts';
 
 /** Interrupt lines into ESTAT.IS. */
 export const LINE = { HWI0: 2, IPI: 12 } as const;
+
+/** A write of a CSR that is about to happen: the bits of the mask become those of the value. */
+export interface CsrWriting {
+  /** Whose register. */
+  readonly bank: 'host' | 'guest';
+  readonly num: number;
+  readonly lo: number;
+  readonly hi: number;
+  readonly maskLo: number;
+  readonly maskHi: number;
+}
+
+/** A TLB instruction, or the hardware page walk, has changed a TLB. */
+export interface TlbChange {
+  /** Guest-type entries (GVA→GPA) or host-type ones. */
+  readonly guestType: boolean;
+  /** GID of the entries; −1: every guest. */
+  readonly gid: number;
+  /** The entry written; −1 for an invalidation. */
+  readonly index: number;
+  /** Address that an invalidation is limited to, as a page pair number; −1: no address. */
+  readonly vppn: number;
+  /** Mnemonic. */
+  readonly by: string;
+}
 
 /**
  * Notifications of the CPU model for debuggers and logs. Every member is optional and costs one test when absent.
@@ -24,12 +51,61 @@ export interface CpuObserver {
   beforeExit?(cpu: Cpu): void;
   /** Guest mode has been entered: PC is the guest's. */
   entered?(cpu: Cpu): void;
-  /** Software is about to write a CSR. `bank`: whose register. True stops before the instruction. */
-  csrWrite?(cpu: Cpu, bank: 'host' | 'guest', num: number): boolean;
+  /** Software is about to write a CSR. True stops before the instruction. */
+  csrWrite?(cpu: Cpu, write: CsrWriting): boolean;
+  /** Software reads a CSR. */
+  csrRead?(cpu: Cpu, bank: 'host' | 'guest', num: number): void;
+  /** Software has changed a TLB. */
+  tlbChanged?(cpu: Cpu, change: TlbChange): void;
+  /** Exceptions have been delivered {@link NESTING_LIMIT} times (again) without an `ertn` in between. */
+  nested?(cpu: Cpu): void;
+}
+
+/** How many deliveries in a row without a return are worth a look. */
+export const NESTING_LIMIT = 256;
+
+/** Several observers as one: each is told, and a CSR write stops when one of them says so. */
+function combine(list: readonly CpuObserver[]): CpuObserver {
+  const out: CpuObserver = {};
+  for (const name of ['exception', 'beforeExit', 'entered', 'nested'] as const) {
+    const all = list.filter((o) => o[name]);
+    if (all.length)
+      out[name] = (cpu) => {
+        for (const o of all) o[name]!(cpu);
+      };
+  }
+  const reads = list.filter((o) => o.csrRead);
+  if (reads.length)
+    out.csrRead = (cpu, bank, num) => {
+      for (const o of reads) o.csrRead!(cpu, bank, num);
+    };
+  const changes = list.filter((o) => o.tlbChanged);
+  if (changes.length)
+    out.tlbChanged = (cpu, change) => {
+      for (const o of changes) o.tlbChanged!(cpu, change);
+    };
+  const writes = list.filter((o) => o.csrWrite);
+  if (writes.length) out.csrWrite = (cpu, write) => writes.map((o) => o.csrWrite!(cpu, write)).includes(true);
+  return out;
 }
 
 /** One CPU: its registers live in linear memory (cpu/layout.ts), the rest of the model state here. */
-export class Cpu {
+export class Cpu implements Stateful {
+  readonly stateFields = [
+    'vm',
+    'idle',
+    'parked',
+    'frozen',
+    'icount',
+    'guestIcount',
+    'sliceTime',
+    'sliceBudget',
+    'lines',
+    'lastGpa',
+    'nesting',
+    'parkedLl',
+    'random',
+  ];
   readonly index: number;
   readonly mem: LinearMemory;
   readonly base: number;
@@ -65,7 +141,11 @@ export class Cpu {
   lines = 0;
   /** A reason to leave the run loop before the next instruction. */
   stopRequested = false;
+  /** All observers as one; see {@link observe}. */
   observer: CpuObserver = {};
+  private readonly observers: CpuObserver[] = [];
+  /** Exceptions delivered since the last `ertn`. */
+  nesting = 0;
   /** Place in linear memory of a physical address, negative when it is not RAM; the board says. */
   hostOf: (pa: number) => number = () => -1;
   /** Watchpoints of the architecture (FWP, MWP). */
@@ -74,8 +154,8 @@ export class Cpu {
   lastGpa = 0;
   /** LL state of the world that does not run: bit, place, value low, value high. */
   readonly parkedLl = new Int32Array(4);
-  /** CSRs that software of a world has written itself: 1 at (GID, or 0 for the host) × CSR_LIMIT + number. */
-  private readonly written = new Uint8Array(256 * CSR_LIMIT);
+  /** The last write of each CSR. */
+  readonly writers = new CsrWriters();
   private random: number;
 
   constructor(index: number, mem: LinearMemory, features: CpuFeatures, seed: number) {
@@ -92,6 +172,16 @@ export class Cpu {
     this.cpucfg = cpucfgWords(features);
     this.masks = csrMasks(features);
     this.random = (seed ^ (index * 0x9e3779b9)) | 1;
+  }
+
+  /** Adds an observer. @returns what removes it again */
+  observe(observer: CpuObserver): () => void {
+    this.observers.push(observer);
+    this.observer = combine(this.observers);
+    return () => {
+      this.observers.splice(this.observers.indexOf(observer), 1);
+      this.observer = combine(this.observers);
+    };
   }
 
   /** The CSR file that instructions see now. */
@@ -156,14 +246,20 @@ export class Cpu {
     if (n !== 0) this.mem.u64[(this.base + STATE.gpr + n * 8) >> 3] = BigInt.asUintN(64, value);
   }
 
-  /** Remembers that the running world has written one of its own CSRs. */
-  noteCsrWrite(num: number): void {
-    this.written[(this.vm ? this.gid : 0) * CSR_LIMIT + num] = 1;
+  /** Remembers that the instruction at PC writes a CSR: its world's own, or (`toBank`) the guest bank from the host. */
+  noteCsrWrite(num: number, toBank: boolean): void {
+    const owner = toBank ? HOST_TO_BANK : this.vm ? this.gid : HOST_OWN;
+    this.writers.note(owner, num, this.stateI32('pc'), this.stateHi('pc'), this.now);
   }
 
   /** Has the host (−1) or a guest ever written this CSR of its own with `csrwr` or `csrxchg`? */
   hasWrittenCsr(world: number, num: number): boolean {
-    return this.written[Math.max(0, world) * CSR_LIMIT + num] === 1;
+    return this.writers.last(Math.max(HOST_OWN, world), num) !== undefined;
+  }
+
+  /** Instructions executed up to the one at hand; exact inside helpers, unlike `icount`. */
+  get position(): number {
+    return this.icount + this.sliceBudget - this.stateI32('left');
   }
 
   /** A pseudo-random 32-bit number; the sequence depends on the machine's seed alone. */
@@ -208,7 +304,7 @@ export class Cpu {
 
   /** Power-on state (Vol. 1, section 6.3): direct address mode, interrupts off, at `entry`. */
   reset(entry: bigint): void {
-    this.mem.u8.fill(0, this.base, this.base + 0x8000);
+    this.mem.u8.fill(0, this.base, this.base + CPU_STATE_BYTES);
     this.host.reset();
     this.guest.reset();
     this.host.setLo(CSR.CPUID, this.index);
@@ -219,9 +315,11 @@ export class Cpu {
     this.fast.clearAll();
     this.parkedLl.fill(0);
     this.watchpoints.changed();
-    this.written.fill(0);
+    this.writers.reset();
+    this.sliceBudget = 0;
     this.vm = false;
     this.idle = false;
+    this.nesting = 0;
     this.lines = 0;
     this.pc = entry;
     this.contextChanged();

@@ -91,7 +91,7 @@ export function writeCsr(
   asRoot: boolean,
 ): AfterValue {
   if (num >= CSR_LIMIT || hidden(cpu, num)) return After.next;
-  if (!asRoot) cpu.noteCsrWrite(num);
+  cpu.noteCsrWrite(num, asRoot);
   const bank = guest ? cpu.guest : cpu.host;
   let wmLo = (asRoot ? cpu.masks.rootLo : cpu.masks.ownLo)[num]! & maskLo;
   const wmHi = (asRoot ? cpu.masks.rootHi : cpu.masks.ownHi)[num]! & maskHi;
@@ -187,6 +187,7 @@ function checkGuest(cpu: Cpu, num: number, badi: number): AfterValue | undefined
 export function csrrd(cpu: Cpu, num: number, badi: number): AfterValue {
   const trap = checkGuest(cpu, num, badi);
   if (trap !== undefined) return trap;
+  cpu.observer.csrRead?.(cpu, cpu.vm ? 'guest' : 'host', num);
   readCsr(cpu, cpu.vm, num);
   return After.next;
 }
@@ -208,8 +209,10 @@ export function csrxchg(
 
 /** `gcsrrd`. */
 export function gcsrrd(cpu: Cpu, num: number): AfterValue {
-  if (num < CSR_LIMIT && GUEST_OWN[num]) readCsr(cpu, true, num);
-  else cpu.setState64('value', 0, 0);
+  if (num < CSR_LIMIT && GUEST_OWN[num]) {
+    cpu.observer.csrRead?.(cpu, 'guest', num);
+    readCsr(cpu, true, num);
+  } else cpu.setState64('value', 0, 0);
   return After.next;
 }
 
@@ -231,7 +234,8 @@ function exchange(
   maskHi: number,
   asRoot: boolean,
 ): AfterValue {
-  if (cpu.observer.csrWrite?.(cpu, guest ? 'guest' : 'host', num)) return After.notExecuted;
+  const { csrWrite } = cpu.observer;
+  if (csrWrite?.(cpu, { bank: guest ? 'guest' : 'host', num, lo, hi, maskLo, maskHi })) return After.notExecuted;
   readCsr(cpu, guest, num);
   const oldLo = cpu.stateI32('value');
   const oldHi = cpu.stateHi('value');

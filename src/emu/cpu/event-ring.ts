@@ -2,6 +2,8 @@
  * The last exceptions and world switches of a CPU, and counters of all of them, kept without allocating.
  * Debuggers read it; `monitor explain`, `info exits` and --stats are views of it.
  */
+import type { Stateful } from '../replay/fields.ts';
+
 export type EventKind = 'exception' | 'exit' | 'entry';
 const KINDS: readonly EventKind[] = ['exception', 'exit', 'entry'];
 
@@ -22,7 +24,7 @@ export interface EventRecord {
   readonly badi: number;
   /** Where execution went on. */
   readonly vector: bigint;
-  /** The virtual address whose translation failed (the GVA of a stage-2 fault). */
+  /** The virtual address whose translation failed (the GVA of a stage-2 fault); for an entry the address of the `ertn`. */
   readonly va: bigint;
   /** The exception is about stage 2. */
   readonly stage2: boolean;
@@ -31,7 +33,8 @@ export interface EventRecord {
 const SIZE = 1024;
 const FIELDS = 16;
 
-export class EventRing {
+export class EventRing implements Stateful {
+  readonly stateFields = ['data', 'times', 'count', 'hostExceptions', 'guestExceptions', 'exits', 'entries'];
   private readonly data = new Int32Array(SIZE * FIELDS);
   private readonly times = new Float64Array(SIZE);
   private count = 0;
@@ -85,6 +88,16 @@ export class EventRing {
     this.data[at + 12] = hi;
   }
 
+  /** Is the newest record a VM exit? */
+  get lastIsExit(): boolean {
+    return (this.data[((this.count - 1) % SIZE) * FIELDS]! & 3) === 1;
+  }
+
+  /** Ecode of the newest record. */
+  get lastEcode(): number {
+    return this.data[((this.count - 1) % SIZE) * FIELDS + 2]!;
+  }
+
   /** Events so far. */
   get total(): number {
     return this.count;
@@ -111,6 +124,15 @@ export class EventRing {
       va: u64(9),
       stage2: (d[at]! & 8) !== 0,
     };
+  }
+
+  /** The newest VM entry. */
+  lastEntry(): EventRecord | undefined {
+    for (let back = 0; back < SIZE; back++) {
+      const r = this.at(back);
+      if (!r || r.kind === 'entry') return r;
+    }
+    return undefined;
   }
 
   /** The newest record that is not a VM entry. */

@@ -5,7 +5,7 @@
 
 import { After } from '../isa/helpers.ts';
 import { enterGuest, leaveGuest } from '../lvz/world.ts';
-import type { Cpu } from './cpu.ts';
+import { type Cpu, NESTING_LIMIT } from './cpu.ts';
 import type { CsrBank } from './csr-bank.ts';
 import { CSR } from './csr-table.ts';
 import { type ExceptionName, type ExceptionRow, exceptionByName } from './exception-table.ts';
@@ -88,6 +88,7 @@ export function deliver(cpu: Cpu, name: ExceptionName, cause: Cause = {}): typeo
   cpu.events.setVector(cpu.stateI32('pc'), cpu.stateHi('pc'));
   cpu.contextChanged();
   cpu.observer.exception?.(cpu);
+  if (++cpu.nesting % NESTING_LIMIT === 0) cpu.observer.nested?.(cpu);
   return After.jumped;
 }
 
@@ -109,6 +110,9 @@ export function ertn(cpu: Cpu): typeof After.jumped {
   const bank = cpu.csr;
   const crmd = bank.lo(CSR.CRMD);
   let toGuest = false;
+  cpu.nesting = 0;
+  const fromLo = cpu.stateI32('pc');
+  const fromHi = cpu.stateHi('pc');
   if (!cpu.vm && bank.lo(CSR.MERRCTL) & 1) {
     const m = bank.lo(CSR.MERRCTL);
     const restored = ((m >> 2) & 7) | (((m >> 6) & 1) << 9) | (((m >> 7) & 0x3f) << 3);
@@ -130,7 +134,7 @@ export function ertn(cpu: Cpu): typeof After.jumped {
     else cpu.setStateI32('llBit', 0);
     toGuest = !cpu.vm && (bank.lo(CSR.GSTAT) & 2) !== 0;
   }
-  if (toGuest && cpu.features.lvz) enterGuest(cpu);
+  if (toGuest && cpu.features.lvz) enterGuest(cpu, fromLo, fromHi);
   else cpu.contextChanged();
   return After.jumped;
 }

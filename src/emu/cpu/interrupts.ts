@@ -30,6 +30,13 @@ export function setLine(cpu: Cpu, bit: number, level: boolean): void {
 /** Interrupts of the host that are pending and enabled in ECFG, whatever CRMD.IE says: what ends `idle`. */
 export const hostPending = (cpu: Cpu): number => cpu.host.lo(CSR.ESTAT) & cpu.host.lo(CSR.ECFG) & IS_MASK;
 
+const guestPending = (cpu: Cpu): number => cpu.guest.lo(CSR.ESTAT) & cpu.guest.lo(CSR.ECFG) & IS_MASK;
+
+/** Must an interrupt be taken before the next instruction? */
+export const interruptDue = (cpu: Cpu): boolean =>
+  ((cpu.host.lo(CSR.CRMD) & 4) !== 0 && hostPending(cpu) !== 0) ||
+  (cpu.vm && (cpu.guest.lo(CSR.CRMD) & 4) !== 0 && guestPending(cpu) !== 0);
+
 /** Delivers the interrupt that must be taken before the next instruction, if any. The host's come first. */
 export function takeInterrupt(cpu: Cpu): boolean {
   // docs/lvz.md Q24: with R.CRMD.IE = 0 nothing exits.
@@ -41,7 +48,7 @@ export function takeInterrupt(cpu: Cpu): boolean {
     }
   }
   if (cpu.vm && cpu.guest.lo(CSR.CRMD) & 4) {
-    const pending = cpu.guest.lo(CSR.ESTAT) & cpu.guest.lo(CSR.ECFG) & IS_MASK;
+    const pending = guestPending(cpu);
     if (pending) {
       deliver(cpu, 'INT', { irq: 31 - Math.clz32(pending) });
       return true;

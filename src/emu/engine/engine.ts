@@ -10,7 +10,7 @@ import { CSR } from '../cpu/csr-table.ts';
 import { EXCEPTIONS } from '../cpu/exception-table.ts';
 import { deliver, ertn } from '../cpu/exceptions.ts';
 import { hostPending, takeInterrupt } from '../cpu/interrupts.ts';
-import { PAGE, STATE } from '../cpu/layout.ts';
+import { PAGE, STATE, UOP_BYTES } from '../cpu/layout.ts';
 import type { Bus } from '../devices/bus.ts';
 import type { Iocsr } from '../devices/iocsr.ts';
 import { Fpu } from '../fpu/fpu.ts';
@@ -113,9 +113,10 @@ export class Engine {
       const inGuest = cpu.vm;
       cpu.sliceBudget = n;
       cpu.setStateI32('left', n);
-      if (this.letPass >= 0) {
-        const p = this.letPass;
-        this.letPass = -1;
+      const p = this.letPass;
+      this.letPass = -1;
+      // Whatever came in between (an interrupt, a change of breakpoints) has put the breakpoint back in force.
+      if (p >= 0 && p === this.uopAtPc()) {
         this.uops.reveal(p);
         cpu.sliceBudget = 1;
         cpu.setStateI32('left', 1);
@@ -124,11 +125,22 @@ export class Engine {
       } else if (n >= FAST_MINIMUM) this.fast(n);
       else this.exact(n);
       const executed = cpu.sliceBudget - cpu.stateI32('left');
+      cpu.sliceTime += executed;
+      cpu.sliceBudget = 0;
+      cpu.setStateI32('left', 0);
       cpu.icount += executed;
       if (inGuest) cpu.guestIcount += executed;
       done += executed;
     }
     return done;
+  }
+
+  /** Place of the micro-op at STATE.pc, or −1 when the fetch TLB does not know its page. */
+  private uopAtPc(): number {
+    const { cpu } = this;
+    const lo = cpu.stateI32('pc');
+    const base = cpu.fast.fetchEntry(lo, cpu.stateHi('pc'));
+    return base < 0 ? -1 : base + ((lo & 0xffc) >> 2) * UOP_BYTES;
   }
 
   /** The word of the instruction at STATE.pc, which is in a page that the fetch TLB knows. */
@@ -161,15 +173,15 @@ export class Engine {
       deliver(cpu, 'ADEF', { badv: { lo, hi }, badi: 0 });
       return refuse();
     }
-    const uops = this.uops.page(page, host, this.breakAt(lo, hi));
+    const uops = this.uops.page(page, host, this.breakAt(lo, hi, page));
     cpu.fast.fillFetch(lo, hi, uops.base);
     return After.next;
   }
 
   /** Where in the page of an address to stop: breakpoints of the debugger and fetch watchpoints of the machine. */
-  private breakAt(lo: number, hi: number): ReadonlySet<number> | undefined {
+  private breakAt(lo: number, hi: number, pa: number): ReadonlySet<number> | undefined {
     const { cpu } = this;
-    const breakpoints = this.hooks.breakpoints?.(cpu, lo, hi);
+    const breakpoints = this.hooks.breakpoints?.(cpu, lo, hi, pa);
     const watchpoints = cpu.watchpoints.active(cpu.vm) ? cpu.watchpoints.inPage(lo, hi) : undefined;
     if (!breakpoints || !watchpoints) return breakpoints ?? watchpoints;
     // The pool of decoded pages tells sets by identity.
@@ -183,9 +195,10 @@ export class Engine {
     const { cpu } = this;
     const lo = cpu.stateI32('pc');
     const hi = cpu.stateHi('pc');
-    if (this.hooks.breakpoints?.(cpu, lo, hi)?.has((lo & 0xfff) >> 2)) {
-      this.hooks.breakpointHit?.(cpu);
-      cpu.requestStop();
+    const page = this.uops.pageOf(p).pa;
+    if (this.hooks.breakpoints?.(cpu, lo, hi, page)?.has((lo & 0xfff) >> 2)) {
+      if (this.hooks.breakpointHit?.(cpu, page + (lo & 0xfff)) !== false) cpu.requestStop();
+      else this.letPass = p;
       return After.notExecuted;
     }
     const n = cpu.watchpoints.active(cpu.vm) ? cpu.watchpoints.fetchAt(lo, hi) : -1;

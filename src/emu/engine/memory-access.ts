@@ -47,6 +47,7 @@ export class MemoryAccess {
     const inPage = (lo & 0xfff) + size <= 0x1000;
     const pa = translate(cpu, lo, hi, LOAD, this.word());
     if (pa < 0) return After.jumped;
+    if (this.hooks.watchPhysical?.(cpu, pa, size, false, false)) return After.notExecuted;
     if (!inPage) return this.loadAcross(pa, lo, hi, size, signed);
     const host = this.ram.host(pa);
     if (host >= 0) {
@@ -68,12 +69,13 @@ export class MemoryAccess {
     if (bad !== undefined) return bad;
     const pa = translate(cpu, lo, hi, STORE, this.word());
     if (pa < 0) return After.jumped;
+    if (this.hooks.watchPhysical?.(cpu, pa, size, true, true)) return After.notExecuted;
     if ((lo & 0xfff) + size > 0x1000) return this.storeAcross(pa, lo, hi, size);
     const host = this.ram.host(pa);
     const value = cpu.base + STATE.value;
     if (host >= 0) {
       this.fill(true, lo, hi, pa);
-      this.uops.written(pa, size);
+      this.stored(pa, size);
       cpu.mem.u8.copyWithin(host, value, value + size);
       return After.next;
     }
@@ -109,7 +111,7 @@ export class MemoryAccess {
     if (this.inRam) {
       for (let k = 0; k < size; k++) {
         const at = this.vectorByte(k);
-        this.uops.written(at, 1);
+        this.stored(at, 1);
         cpu.mem.u8[ram.host(at)] = cpu.mem.u8[value + k]!;
       }
       return After.next;
@@ -137,10 +139,12 @@ export class MemoryAccess {
     if (this.first < 0) return After.jumped;
     this.second = -1;
     this.room = 0x1000 - (lo & 0xfff);
+    if (this.hooks.watchPhysical?.(cpu, this.first, Math.min(size, this.room), write, write)) return After.notExecuted;
     if (size > this.room) {
       const next = MemoryAccess.nextPage(lo, hi);
       this.second = translate(cpu, next.lo, next.hi, access, this.word());
       if (this.second < 0) return After.jumped;
+      if (this.hooks.watchPhysical?.(cpu, this.second, size - this.room, write, false)) return After.notExecuted;
     }
     if (this.second < 0 && this.inRam) this.fill(write, lo, hi, this.first);
     return undefined;
@@ -168,15 +172,16 @@ export class MemoryAccess {
     const lo = cpu.stateI32('va');
     const hi = cpu.stateHi('va');
     if (lo & (size - 1)) return deliver(cpu, 'ALE', { badv: { lo, hi }, badi: this.word() });
-    const watched = this.watched(lo, hi, size, write);
+    const watched = this.watched(lo, hi, size, write, false);
     if (watched !== undefined) return watched;
     const pa = translate(cpu, lo, hi, write ? STORE : LOAD, this.word());
     if (pa < 0) return After.jumped;
+    if (this.hooks.watchPhysical?.(cpu, pa, size, write, false)) return After.notExecuted;
     const host = this.ram.host(pa);
     // Devices do not take part in atomic transactions: the bus answers with an error.
     if (host < 0) return this.noDevice(lo, hi);
     this.fill(write, lo, hi, pa);
-    if (write) this.uops.written(pa, size);
+    if (write) this.stored(pa, size);
     cpu.setStateI32('value', host);
     return After.next;
   }
@@ -191,13 +196,13 @@ export class MemoryAccess {
   private before(lo: number, hi: number, size: number, write: boolean): AfterValue | undefined {
     const { cpu } = this;
     if (lo & (size - 1) && this.strict) return deliver(cpu, 'ALE', { badv: { lo, hi }, badi: this.word() });
-    return this.watched(lo, hi, size, write);
+    return this.watched(lo, hi, size, write, write);
   }
 
   /** Watchpoints of the debugger and of the machine, before the access. */
-  private watched(lo: number, hi: number, size: number, write: boolean): AfterValue | undefined {
+  private watched(lo: number, hi: number, size: number, write: boolean, plain: boolean): AfterValue | undefined {
     const { cpu } = this;
-    if (this.hooks.watch?.(cpu, lo, hi, size, write)) return After.notExecuted;
+    if (this.hooks.watch?.(cpu, lo, hi, size, write, plain)) return After.notExecuted;
     if (!cpu.watchpoints.active(cpu.vm)) return undefined;
     const n = cpu.watchpoints.accessAt(lo, hi, size, write);
     if (n < 0 || !cpu.watchpoints.hit(false, n)) return undefined;
@@ -208,6 +213,12 @@ export class MemoryAccess {
     return deliver(this.cpu, 'ADEM', { badv: { lo, hi }, badi: this.word() });
   }
 
+  /** RAM is about to change: decoded code follows, and whoever keeps account of stores. */
+  private stored(pa: number, size: number): void {
+    this.uops.written(pa, size);
+    this.hooks.stored?.(this.cpu, pa, size);
+  }
+
   /** Leaves a RAM translation in the software TLB unless every access to the page must come here. */
   private fill(write: boolean, lo: number, hi: number, pa: number): void {
     const page = pa - (pa % 0x1000);
@@ -215,7 +226,8 @@ export class MemoryAccess {
     // Misaligned accesses must come here, and running code does not tell them apart.
     if (this.strict) return;
     const { cpu } = this;
-    if (this.hooks.watchesPage?.(cpu, lo, hi)) return;
+    if (this.hooks.watchesPage?.(cpu, lo, hi, page)) return;
+    if (write && this.hooks.stored) return;
     if (cpu.watchpoints.active(cpu.vm) && cpu.watchpoints.watchesPage(lo, hi)) return;
     cpu.fast.fillData(write, lo, hi, this.ram.host(page));
   }
@@ -249,6 +261,7 @@ export class MemoryAccess {
     const next = MemoryAccess.nextPage(lo, hi);
     const pa2 = translate(this.cpu, next.lo, next.hi, LOAD, this.word());
     if (pa2 < 0) return After.jumped;
+    if (this.hooks.watchPhysical?.(this.cpu, pa2, size - first, false, false)) return After.notExecuted;
     let vLo = 0;
     let vHi = 0;
     for (let k = 0; k < size; k++) {
@@ -267,11 +280,12 @@ export class MemoryAccess {
     const next = MemoryAccess.nextPage(lo, hi);
     const pa2 = translate(this.cpu, next.lo, next.hi, STORE, this.word());
     if (pa2 < 0) return After.jumped;
+    if (this.hooks.watchPhysical?.(this.cpu, pa2, size - first, true, false)) return After.notExecuted;
     if (!this.ram.has(pa) || !this.ram.has(pa2)) return this.noDevice(lo, hi);
     const value = this.cpu.base + STATE.value;
     for (let k = 0; k < size; k++) {
       const at = k < first ? pa + k : pa2 + k - first;
-      this.uops.written(at, 1);
+      this.stored(at, 1);
       this.cpu.mem.u8[this.ram.host(at)] = this.cpu.mem.u8[value + k]!;
     }
     return After.next;

@@ -15,12 +15,14 @@ function swapLl(cpu: Cpu): void {
   }
 }
 
-/** Root `ertn` with the previous-guest-mode bit set. PC is the guest's already. */
-export function enterGuest(cpu: Cpu): void {
+/** Root `ertn` with the previous-guest-mode bit set. PC is the guest's already; `fromLo`, `fromHi`: the `ertn`. */
+export function enterGuest(cpu: Cpu, fromLo: number, fromHi: number): void {
   cpu.vm = true;
   swapLl(cpu);
   cpu.contextChanged();
-  cpu.events.push(2, cpu.now, cpu.gid, 0, 0, cpu.stateI32('pc'), cpu.stateHi('pc'), false, 0, 0, 0, 0, 0, false);
+  const lo = cpu.stateI32('pc');
+  const hi = cpu.stateHi('pc');
+  cpu.events.push(2, cpu.now, cpu.gid, 0, 0, lo, hi, false, 0, 0, 0, fromLo, fromHi, false);
   cpu.observer.entered?.(cpu);
 }
 

@@ -1,0 +1,62 @@
+/**
+ * Which instruction last wrote each CSR, and when: what `explain` and the world-switch auditor tell. A guest's own writes
+ * are kept by GID; writes of the host to the guest bank (gcsrwr) are kept apart, because the bank gets its guest later.
+ */
+import type { Stateful } from '../replay/fields.ts';
+import { CSR_LIMIT } from './layout.ts';
+
+/** Owners of records: the host for its own CSRs, the host for the guest bank; guests have their GID, 1 and up. */
+export const HOST_OWN = 0;
+export const HOST_TO_BANK = -1;
+
+/** The last write of a CSR. */
+export interface CsrWrite {
+  /** Who wrote: HOST_OWN, HOST_TO_BANK, or a GID. */
+  readonly owner: number;
+  readonly pc: bigint;
+  /** Stable counter at the write. */
+  readonly time: number;
+}
+
+interface Records {
+  readonly lo: Int32Array;
+  readonly hi: Int32Array;
+  /** −1: never written. */
+  readonly time: Float64Array;
+}
+
+export class CsrWriters implements Stateful {
+  readonly stateFields = ['owners'];
+  private readonly owners = new Map<number, Records>();
+
+  reset(): void {
+    this.owners.clear();
+  }
+
+  /** Notes that the instruction at a PC writes a CSR. */
+  note(owner: number, num: number, pcLo: number, pcHi: number, time: number): void {
+    let r = this.owners.get(owner);
+    if (!r) {
+      r = { lo: new Int32Array(CSR_LIMIT), hi: new Int32Array(CSR_LIMIT), time: new Float64Array(CSR_LIMIT).fill(-1) };
+      this.owners.set(owner, r);
+    }
+    r.lo[num] = pcLo;
+    r.hi[num] = pcHi;
+    r.time[num] = time;
+  }
+
+  /** The last write by an owner, undefined when there was none. */
+  last(owner: number, num: number): CsrWrite | undefined {
+    const r = this.owners.get(owner);
+    const time = r?.time[num] ?? -1;
+    if (!r || time < 0) return undefined;
+    return { owner, pc: (BigInt(r.hi[num]! >>> 0) << 32n) | BigInt(r.lo[num]! >>> 0), time };
+  }
+
+  /** The last write of a guest's CSR, by the guest itself or by the host on its behalf. */
+  lastOfGuest(gid: number, num: number): CsrWrite | undefined {
+    const own = this.last(gid, num);
+    const host = this.last(HOST_TO_BANK, num);
+    return own && host ? (own.time >= host.time ? own : host) : (own ?? host);
+  }
+}
