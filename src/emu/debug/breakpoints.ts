@@ -4,6 +4,7 @@
  */
 import type { Machine } from '../board/machine.ts';
 import type { Cpu } from '../cpu/cpu.ts';
+import { CSR } from '../cpu/csr-table.ts';
 
 /** Where a comparator applies: every world, the host alone, or the guest with a GID. */
 export type Scope = 'any' | 'host' | number;
@@ -14,18 +15,37 @@ export const inScope = (scope: Scope, world: number): boolean =>
 export interface Breakpoint {
   readonly owner: object;
   readonly scope: Scope;
+  /** Address as its owner knows it; the one compared with PC unless `pa` is given. */
   readonly va: bigint;
+  /** Host physical address: stops under every virtual address that leads there. */
+  readonly pa?: number;
+  /** Only in this address space (ASID of the running world). */
+  readonly asid?: number;
   readonly hardware: boolean;
+  /** Asked at each hit, between two instructions; false lets the CPU pass. */
+  readonly when?: (cpu: Cpu) => boolean;
 }
 
 export type WatchKind = 'write' | 'read' | 'access';
+/**
+ * What the address of a watchpoint is: virtual in its scope, guest physical, host physical, or a place in a CSR file (8
+ * bytes a register).
+ */
+export type WatchSpace = 'virtual' | 'gpa' | 'physical' | 'csr' | 'gcsr';
 
 export interface Watchpoint {
   readonly owner: object;
   readonly scope: Scope;
-  readonly va: bigint;
+  readonly space: WatchSpace;
+  readonly address: bigint;
   readonly length: number;
   readonly kind: WatchKind;
+  /** What to report as the address watched; a window address stands for another space. */
+  readonly reported?: bigint;
+  /** Condition on the value that a plain store writes; other accesses count as met. */
+  readonly when?: (value: bigint) => boolean;
+  /** Number and text of a watchpoint that was set with `monitor watch`. */
+  readonly listed?: { readonly id: number; readonly text: string };
 }
 
 /** An access that met a watchpoint. */
@@ -33,9 +53,19 @@ export interface WatchHit {
   readonly watch: Watchpoint;
   /** First byte of the access inside the watched range. */
   readonly address: bigint;
+  readonly write: boolean;
+}
+
+/** An access about to happen. */
+export interface Access {
+  readonly size: number;
+  readonly write: boolean;
+  /** The value, for plain stores. */
+  readonly value?: bigint;
 }
 
 const join = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+const asidOf = (cpu: Cpu): number => cpu.csr.lo(CSR.ASID) & 0x3ff;
 
 export class Comparators {
   private readonly machine: Machine;
@@ -43,20 +73,21 @@ export class Comparators {
   private readonly watchpoints: Watchpoint[] = [];
   /** Positions per page and world, made on demand; one object per key until something changes. */
   private pages = new Map<string, ReadonlySet<number>>();
+  /** Told when the kinds of watchpoints in use have changed. */
+  onWatches: () => void = () => {};
 
   constructor(machine: Machine) {
     this.machine = machine;
   }
 
-  /** Inserting the same breakpoint twice is inserting it once. */
+  /** Inserts a breakpoint; one of the same owner, scope and address takes its conditions from the newer. */
   insert(bp: Breakpoint): void {
-    if (
-      this.breakpoints.some(
-        (b) => b.owner === bp.owner && b.scope === bp.scope && b.va === bp.va && b.hardware === bp.hardware,
-      )
-    )
-      return;
-    this.breakpoints.push(bp);
+    const same = (b: Breakpoint): boolean =>
+      b.owner === bp.owner && b.scope === bp.scope && b.va === bp.va && b.hardware === bp.hardware;
+    const at = this.breakpoints.findIndex(same);
+    if (at < 0) this.breakpoints.push(bp);
+    else if (this.breakpoints[at]!.when === bp.when && this.breakpoints[at]!.pa === bp.pa) return;
+    else this.breakpoints[at] = bp;
     this.changed();
   }
 
@@ -68,57 +99,106 @@ export class Comparators {
 
   insertWatch(watch: Watchpoint): void {
     this.watchpoints.push(watch);
-    for (const cpu of this.machine.cpus) cpu.fast.clearAll();
+    this.watchesChanged();
   }
 
-  removeWatch(match: (w: Watchpoint) => boolean): void {
-    for (let i = this.watchpoints.length - 1; i >= 0; i--)
-      if (match(this.watchpoints[i]!)) this.watchpoints.splice(i, 1);
-    for (const cpu of this.machine.cpus) cpu.fast.clearAll();
+  removeWatch(match: (w: Watchpoint) => boolean): boolean {
+    const before = this.watchpoints.length;
+    for (let i = before - 1; i >= 0; i--) if (match(this.watchpoints[i]!)) this.watchpoints.splice(i, 1);
+    if (this.watchpoints.length === before) return false;
+    this.watchesChanged();
+    return true;
+  }
+
+  /** All watchpoints that a user set by command. */
+  listedWatches(): Watchpoint[] {
+    return this.watchpoints.filter((w) => w.listed);
   }
 
   get hasWatchpoints(): boolean {
     return this.watchpoints.length > 0;
   }
 
-  /** Breakpoints that stop at an address of a world. */
-  at(va: bigint, world: number): Breakpoint[] {
-    return this.breakpoints.filter((b) => b.va === va && inScope(b.scope, world));
+  /** Does any watchpoint need the address after translation? */
+  get hasPhysicalWatchpoints(): boolean {
+    return this.watchpoints.some((w) => w.space === 'physical' || w.space === 'gpa');
   }
 
-  /** For the engine: positions of breakpoints in the page of an address, in the running world. */
-  inPage(cpu: Cpu, vaLo: number, vaHi: number): ReadonlySet<number> | undefined {
+  /** Breakpoints that stop a CPU at an address of a world. `pa`: where the address leads, when it is known. */
+  at(va: bigint, world: number, cpu?: Cpu, pa?: number): Breakpoint[] {
+    return this.breakpoints.filter(
+      (b) =>
+        (b.pa === undefined ? b.va === va : b.pa === pa) &&
+        inScope(b.scope, world) &&
+        (b.asid === undefined || !cpu || b.asid === asidOf(cpu)),
+    );
+  }
+
+  /** For the engine: positions of breakpoints in the page of an address, in the running world. `pa`: the page there. */
+  inPage(cpu: Cpu, vaLo: number, vaHi: number, pa: number): ReadonlySet<number> | undefined {
     if (this.breakpoints.length === 0) return undefined;
     const page = join(vaLo & ~0xfff, vaHi);
-    const key = `${cpu.world}:${page}`;
+    const key = `${cpu.world}:${asidOf(cpu)}:${page}:${pa}`;
     let found = this.pages.get(key);
     if (!found) {
-      const here = this.breakpoints.filter((b) => (b.va & ~0xfffn) === page && inScope(b.scope, cpu.world));
-      found = new Set(here.map((b) => Number(b.va & 0xfffn) >> 2));
+      const here = this.breakpoints.filter(
+        (b) =>
+          (b.pa === undefined ? (b.va & ~0xfffn) === page : b.pa - (b.pa % 0x1000) === pa) &&
+          inScope(b.scope, cpu.world) &&
+          (b.asid === undefined || b.asid === asidOf(cpu)),
+      );
+      found = new Set(here.map((b) => Number((b.pa === undefined ? b.va : BigInt(b.pa)) & 0xfffn) >> 2));
       this.pages.set(key, found);
     }
     return found.size ? found : undefined;
   }
 
-  /** For the engine: does a watchpoint lie in the page of an address? */
-  watchesPage(cpu: Cpu, vaLo: number, vaHi: number): boolean {
-    const page = join(vaLo & ~0xfff, vaHi);
-    return this.watchpoints.some(
-      (w) => inScope(w.scope, cpu.world) && w.va < page + 0x1000n && w.va + BigInt(w.length) > page,
+  /**
+   * For the engine: must accesses to the page of an address be looked at one by one?
+   * @param pa host physical address of the page
+   */
+  watchesPage(cpu: Cpu, vaLo: number, vaHi: number, pa: number): boolean {
+    return this.watchpoints.some((w) => {
+      if (!inScope(w.scope, cpu.world)) return false;
+      if (w.space === 'virtual') return touches(w, join(vaLo & ~0xfff, vaHi), 0x1000);
+      if (w.space === 'physical') return touches(w, BigInt(pa), 0x1000);
+      return w.space === 'gpa' && cpu.vm && touches(w, BigInt(cpu.lastGpa - (cpu.lastGpa % 0x1000)), 0x1000);
+    });
+  }
+
+  /** The first watchpoint on virtual addresses that an access meets. */
+  watchHit(cpu: Cpu, vaLo: number, vaHi: number, access: Access): WatchHit | undefined {
+    return this.hit(cpu, 'virtual', join(vaLo, vaHi), access);
+  }
+
+  /** The first watchpoint on physical addresses that an access meets; its translation is the CPU's last one. */
+  physicalHit(cpu: Cpu, pa: number, access: Access): WatchHit | undefined {
+    return (
+      this.hit(cpu, 'physical', BigInt(pa), access) ??
+      (cpu.vm ? this.hit(cpu, 'gpa', BigInt(cpu.lastGpa), access) : undefined)
     );
   }
 
-  /** The first watchpoint that an access meets. */
-  watchHit(cpu: Cpu, vaLo: number, vaHi: number, size: number, write: boolean): WatchHit | undefined {
-    const va = join(vaLo, vaHi);
+  /** The first watchpoint that a CSR write meets. */
+  csrHit(cpu: Cpu, bank: 'host' | 'guest', num: number): WatchHit | undefined {
+    return this.hit(cpu, bank === 'host' ? 'csr' : 'gcsr', BigInt(num * 8), { size: 8, write: true });
+  }
+
+  private hit(cpu: Cpu, space: WatchSpace, at: bigint, access: Access): WatchHit | undefined {
     for (const watch of this.watchpoints) {
-      if (!inScope(watch.scope, cpu.world)) continue;
-      if (watch.kind !== 'access' && (watch.kind === 'write') !== write) continue;
-      if (va >= watch.va + BigInt(watch.length) || va + BigInt(size) <= watch.va) continue;
-      if (va < watch.va) return { watch, address: watch.va };
-      return { watch, address: va };
+      if (watch.space !== space || !inScope(watch.scope, cpu.world)) continue;
+      if (watch.kind !== 'access' && (watch.kind === 'write') !== access.write) continue;
+      if (!touches(watch, at, access.size)) continue;
+      if (watch.when && access.value !== undefined && !watch.when(access.value)) continue;
+      const inside = at < watch.address ? 0n : at - watch.address;
+      return { watch, address: (watch.reported ?? watch.address) + inside, write: access.write };
     }
     return undefined;
+  }
+
+  private watchesChanged(): void {
+    for (const cpu of this.machine.cpus) cpu.fast.clearAll();
+    this.onWatches();
   }
 
   private changed(): void {
@@ -126,3 +206,7 @@ export class Comparators {
     this.machine.uops.dropBreakpointPages();
   }
 }
+
+/** Does a range of memory meet a watched one? */
+const touches = (w: Watchpoint, at: bigint, size: number): boolean =>
+  at < w.address + BigInt(w.length) && at + BigInt(size) > w.address;

@@ -1,27 +1,57 @@
-/** Events that stop the machine on request: VM exits, VM entries, exceptions, CSR writes. */
+/** Events that stop the machine on request: exits, entries, exceptions, CSR writes, TLB changes, interrupts. */
 
-import { CSRS } from '../cpu/csr-table.ts';
+import type { Cpu, CsrWriting, TlbChange } from '../cpu/cpu.ts';
+import { CSR, CSRS } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import { EXCEPTIONS, exceptionByCode } from '../cpu/exception-table.ts';
 
+export type CatchKind =
+  | 'vmexit'
+  | 'exception'
+  | 'ertn'
+  | 'csr-write'
+  | 'tlb-fill'
+  | 'tlb-invalidate'
+  | 'interrupt'
+  | 'inject'
+  | 'first-entry';
+
+/** A range of addresses, both ends included. */
+export interface Range {
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
 export interface Catch {
   readonly id: number;
-  readonly kind: 'vmexit' | 'exception' | 'csr-write' | 'ertn';
+  readonly kind: CatchKind;
   /** Ecodes that count; empty: all. */
   readonly ecodes: ReadonlySet<number>;
-  /** `host`, a GID, or every world. */
+  /** `host` (−1), a GID, or every world. */
   readonly world: number | 'any';
-  /** CSR number for csr-write. */
+  /** PLV of the world in which an exception was raised. */
+  readonly plv?: number;
+  /** Guest physical address of an exit, or address of a TLB entry. */
+  readonly range?: Range;
+  /** Code of a hypercall. */
+  readonly hypercall?: number;
+  /** CSR number for csr-write, and the value that counts: `(new & mask) == value`. */
   readonly csr?: { readonly num: number; readonly bank: 'host' | 'guest' };
-  /** Interrupt number, for INT only. */
+  readonly value?: { readonly mask: bigint; readonly value: bigint };
+  /** Interrupt number. */
   readonly irq?: number;
-  /** Further condition on the machine at the event. */
-  readonly when?: () => boolean;
+  /** Further condition on the CPU at the event. */
+  readonly when?: (cpu: Cpu) => boolean;
   /** A catchpoint of gdb (`catch syscall N`): whose, and its number. Not listed among the monitor's catches. */
   readonly syscall?: { readonly owner: object; readonly number: number };
   /** As the user typed it. */
   readonly text: string;
+  /** How often it has stopped the machine. */
+  hits: number;
 }
+
+const HVC = 0x17;
+const GUEST_LINES = 0x1fff;
 
 /** Ecodes of an exception name or number. @throws Error naming the legal ones */
 export function parseEcode(word: string): number {
@@ -44,12 +74,32 @@ export function parseCsr(word: string): { num: number; bank: 'host' | 'guest' } 
   return { num: row.num, bank };
 }
 
+/** The value that a write leaves in the bits it changes, and which bits these are. */
+export function writtenValue(w: CsrWriting): { readonly mask: bigint; readonly value: bigint } {
+  const u64 = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+  const mask = u64(w.maskLo, w.maskHi);
+  return { mask, value: u64(w.lo, w.hi) & mask };
+}
+
+/** Guest interrupt bits (as ESTAT.IS) that a write of the host makes pending, and that were not before. */
+export function injects(cpu: Cpu, w: CsrWriting): number {
+  if (cpu.vm) return 0;
+  const { mask, value } = writtenValue(w);
+  const before = cpu.guest.lo(CSR.ESTAT) & GUEST_LINES;
+  if (w.bank === 'host' && w.num === CSR.GINTC) return (Number(value & mask & 0xffn) << 2) & ~before;
+  if (w.bank === 'guest' && w.num === CSR.ESTAT) return Number(value & 0x1c03n) & ~before;
+  return 0;
+}
+
+const within = (r: Range | undefined, at: bigint): boolean => r === undefined || (at >= r.first && at <= r.last);
+const inWorld = (c: Catch, world: number): boolean => c.world === 'any' || c.world === world;
+
 export class Catches {
   private readonly list: Catch[] = [];
   private nextId = 1;
 
-  add(c: Omit<Catch, 'id'>): Catch {
-    const added = { ...c, id: this.nextId++ };
+  add(c: Omit<Catch, 'id' | 'hits'>): Catch {
+    const added = { ...c, id: this.nextId++, hits: 0 };
     this.list.push(added);
     return added;
   }
@@ -82,21 +132,73 @@ export class Catches {
     return this.list.filter((c) => !c.syscall);
   }
 
-  /** The catch that an exception or exit record meets. */
-  onEvent(r: EventRecord): Catch | undefined {
-    const kind = r.kind === 'exit' ? 'vmexit' : r.kind === 'entry' ? 'ertn' : 'exception';
-    return this.list.find(
-      (c) =>
-        (c.kind === kind || (c.irq !== undefined && kind === 'vmexit')) &&
-        (c.kind === 'ertn' || c.ecodes.size === 0 || c.ecodes.has(r.ecode)) &&
-        (c.world === 'any' || c.world === r.world) &&
-        (c.irq === undefined || (r.ecode === 0 && c.irq === r.badi)) &&
-        (c.when === undefined || c.when()),
-    );
+  /** Number for the next thing that the monitor lists. */
+  takeId(): number {
+    return this.nextId++;
   }
 
-  onCsrWrite(bank: 'host' | 'guest', num: number): Catch | undefined {
-    return this.list.find((c) => c.kind === 'csr-write' && c.csr!.num === num && c.csr!.bank === bank);
+  /** The catch that an exception, exit or entry of a CPU meets. */
+  onEvent(cpu: Cpu, r: EventRecord, firstEntry: boolean): Catch | undefined {
+    return this.list.find((c) => {
+      if (!inWorld(c, r.world) || (c.when && !c.when(cpu))) return false;
+      switch (c.kind) {
+        case 'ertn':
+          return r.kind === 'entry';
+        case 'first-entry':
+          return r.kind === 'entry' && firstEntry;
+        case 'interrupt':
+          return r.kind !== 'entry' && r.ecode === 0 && (c.irq === undefined || c.irq === r.badi);
+        case 'exception':
+        case 'vmexit':
+          return r.kind === (c.kind === 'vmexit' ? 'exit' : 'exception') && this.cause(c, cpu, r);
+        default:
+          return false;
+      }
+    });
+  }
+
+  /** Does an exception or exit have the cause that a catch names? */
+  private cause(c: Catch, cpu: Cpu, r: EventRecord): boolean {
+    if (c.ecodes.size > 0 && !c.ecodes.has(r.ecode)) return false;
+    if (c.range && !(r.hasBadv && within(c.range, r.badv))) return false;
+    if (c.hypercall !== undefined && !(r.ecode === HVC && (r.badi & 0x7fff) === c.hypercall)) return false;
+    if (c.plv === undefined) return true;
+    // Where the exception was raised: a guest that has left keeps its CRMD; else PRMD has the level before.
+    const tlbr = r.ecode === 0x3f;
+    const bank = r.kind === 'exit' ? cpu.guest : r.world < 0 ? cpu.host : cpu.guest;
+    const num = r.kind === 'exit' ? CSR.CRMD : tlbr ? CSR.TLBRPRMD : CSR.PRMD;
+    return (bank.lo(num) & 3) === c.plv;
+  }
+
+  /** The catch that a CSR write meets. */
+  onCsrWrite(cpu: Cpu, w: CsrWriting): Catch | undefined {
+    return this.list.find((c) => {
+      if (c.kind === 'inject') {
+        const lines = injects(cpu, w);
+        return lines !== 0 && inWorld(c, cpu.gid) && (c.irq === undefined || ((lines >> c.irq) & 1) === 1);
+      }
+      if (c.kind !== 'csr-write' || c.csr!.num !== w.num || c.csr!.bank !== w.bank || !inWorld(c, cpu.world))
+        return false;
+      if (!c.value) return true;
+      const { mask, value } = writtenValue(w);
+      const old = (w.bank === 'guest' ? cpu.guest : cpu.host).get(w.num);
+      return (((old & ~mask) | value) & c.value.mask) === (c.value.value & c.value.mask);
+    });
+  }
+
+  /** The catch that a TLB change meets. */
+  onTlb(cpu: Cpu, change: TlbChange): Catch | undefined {
+    const kind = change.index < 0 ? 'tlb-invalidate' : 'tlb-fill';
+    const tlb = change.guestType ? cpu.gtlb : cpu.htlb;
+    const vppn = change.index < 0 ? change.vppn : tlb.vppn[change.index]!;
+    const at = BigInt(Math.max(0, vppn)) << 13n;
+    const size = change.index < 0 ? 0x2000n : 2n << BigInt(tlb.ps[change.index]!);
+    return this.list.find(
+      (c) =>
+        c.kind === kind &&
+        (c.world === 'any' || change.gid < 0 || (c.world < 0 ? change.gid === 0 : change.gid === c.world)) &&
+        (c.range === undefined || vppn < 0 || (c.range.first < at + size && c.range.last >= at)),
+    );
   }
 }
 

@@ -5,7 +5,8 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import { peekCsr } from '../cpu/csr-access.ts';
 import { CSR, csrByNumber } from '../cpu/csr-table.ts';
-import { CSR_LIMIT, STATE } from '../cpu/layout.ts';
+import { STATE } from '../cpu/layout.ts';
+import type { Stateful } from '../replay/fields.ts';
 
 /** Host world. Guests are numbered by GID, 1 and up. */
 export const HOST_WORLD = -1;
@@ -17,84 +18,171 @@ export interface DebugContext {
   readonly live: boolean;
   pc(): bigint;
   gpr(n: number): bigint;
-  /** Floating-point condition flag `n`; of the CPU, whatever the world: software switches them. */
-  fcc(n: number): boolean;
+  /** 64-bit word at a byte offset of the CPU's state page (STATE): floating point, vectors, condition flags, LBT. */
+  word(offset: number): bigint;
   /** CSR of this world's own file. */
   csr(num: number): bigint;
   /** Physical address of the stage-2 table of a guest, when it is known. */
   stage2Root(): bigint | undefined;
 }
 
-/** A guest's registers as they were when it last left the CPU. */
-interface Snapshot {
-  readonly gpr: BigUint64Array;
-  pc: bigint;
+/** Floating-point condition flag `n` of a context. */
+export const fccOf = (ctx: DebugContext, n: number): boolean =>
+  ((ctx.word((STATE.fcc + n) & ~7) >> BigInt(((STATE.fcc + n) & 7) * 8)) & 0xffn) === 1n;
+
+/** Registers that a hypervisor keeps in its own memory; what it does not keep is absent. */
+export interface SavedRegisters {
+  /** For people: where they come from. */
+  readonly source: string;
+  readonly pc?: bigint;
+  readonly gpr: ReadonlyMap<number, bigint>;
+  readonly csr: ReadonlyMap<number, bigint>;
+}
+
+/** What is known about the hypervisor's own data (src/hv/awareness.ts). */
+export interface ContextSource {
+  /** The context of a vCPU that is parked, undefined when the hypervisor's copy is not known or not complete now. */
+  vcpu(gid: number, vcpu: number): SavedRegisters | undefined;
+  /** What the host's registers will be when a CPU that is in a guest comes back. */
+  host(cpu: Cpu): SavedRegisters | undefined;
+  /** What is known, in words: for `monitor context`. */
+  describe(): string;
+  /** Is this CPU, in the host, between two worlds: in code that exchanges register files? */
+  inTransition(cpu: Cpu): boolean;
+}
+
+/** State page bytes that a snapshot keeps: registers of all kinds, from {@link STATE}.gpr to the LBT registers. */
+const STATE_BYTES = STATE.ftop + 8;
+/** CSR numbers that a snapshot keeps: the guest bank ends below. */
+const CSRS_KEPT = 0x200;
+
+/** A guest's registers as they were when it last left a CPU. */
+export interface Snapshot {
+  readonly gid: number;
+  /** Number of the vCPU in its guest: the identity key's value. */
+  readonly vcpu: number;
+  /** The CPU that it ran on last, by number, and whether it is there now. */
+  cpu: number;
+  running: boolean;
+  readonly state: BigUint64Array;
   readonly csr: BigUint64Array;
-  /** Tick of the exit. */
+  /** Tick, and instruction count of the machine, of the exit. */
   time: number;
+  position: number;
+  /** Ecode of the exit; −1 before the first one. */
+  ecode: number;
+  entries: number;
+}
+
+/** Where the number of a vCPU is found when its guest is entered. */
+export interface VcpuKey {
+  readonly kind: 'csr' | 'gcsr' | 'gpr';
+  readonly num: number;
 }
 
 /**
- * Keeps the registers of guests that are not running: taken at every VM exit, and the stage-2 root at every entry.
+ * Keeps the registers of guests that are not running: taken at every VM exit, and the stage-2 root at every entry. vCPUs are
+ * told apart by an identity key, G.CPUID unless something else is chosen: hypervisors give each vCPU its own number there.
  */
-export class GuestSnapshots {
+export class GuestSnapshots implements Stateful {
+  readonly stateFields = ['byKey', 'roots', 'current', 'firstEntries'];
   private readonly byKey = new Map<string, Snapshot>();
   private readonly roots = new Map<number, bigint>();
+  /** Key of the vCPU in each CPU, '' for none. */
+  private readonly current: string[] = [];
+  /** Tick of the first entry of each GID. */
+  private readonly firstEntries = new Map<number, number>();
+  key: VcpuKey = { kind: 'gcsr', num: CSR.CPUID };
+  /** Instructions of the whole machine; its owner says. */
+  position: () => number = () => 0;
 
-  private static key(gid: number, cpu: number): string {
-    return `${gid}.${cpu}`;
+  /** Number of the vCPU that a CPU has just entered. */
+  private identify(cpu: Cpu): number {
+    const { kind, num } = this.key;
+    const value =
+      kind === 'gpr'
+        ? cpu.gpr(num)
+        : (kind === 'csr' ? cpu.host : cpu.guest).get(num) & (num === CSR.CPUID ? 0x1ffn : ~0n);
+    return Number(BigInt.asUintN(31, value));
   }
 
   /** Call before the CPU leaves guest mode. */
-  exit(cpu: Cpu): void {
-    const key = GuestSnapshots.key(cpu.gid, cpu.index);
+  exit(cpu: Cpu, ecode: number): void {
+    const s = this.byKey.get(this.current[cpu.index] ?? '');
+    if (!s) return;
+    this.take(s, cpu);
+    s.running = false;
+    s.ecode = ecode;
+    this.current[cpu.index] = '';
+  }
+
+  private take(s: Snapshot, cpu: Cpu): void {
+    const { u64 } = cpu.mem;
+    const at = cpu.base >> 3;
+    const bank = (cpu.base + STATE.guestCsr) >> 3;
+    s.state.set(u64.subarray(at, at + STATE_BYTES / 8));
+    s.csr.set(u64.subarray(bank, bank + CSRS_KEPT));
+    s.time = cpu.now;
+    s.position = this.position();
+  }
+
+  /** Call when the CPU has entered guest mode. @returns whether this GID had never been entered before */
+  enter(cpu: Cpu): boolean {
+    const { gid } = cpu;
+    this.roots.set(gid, cpu.host.get(CSR.PGDL));
+    let vcpu = this.identify(cpu);
+    let key = `${gid}.${vcpu}`;
+    // Two CPUs in one vCPU: the hypervisor gives its vCPUs no numbers of their own. Then the CPU tells them apart.
+    if (this.byKey.get(key)?.running) {
+      vcpu = 0x1000 * (cpu.index + 1) + vcpu;
+      key = `${gid}.${vcpu}`;
+    }
     let s = this.byKey.get(key);
     if (!s) {
-      s = { gpr: new BigUint64Array(32), pc: 0n, csr: new BigUint64Array(CSR_LIMIT), time: 0 };
+      const [state, csr] = [new BigUint64Array(STATE_BYTES / 8), new BigUint64Array(CSRS_KEPT)];
+      s = { gid, vcpu, cpu: cpu.index, running: true, state, csr, time: 0, position: 0, ecode: -1, entries: 0 };
       this.byKey.set(key, s);
+      this.take(s, cpu);
     }
-    const { u64 } = cpu.mem;
-    s.gpr.set(u64.subarray((cpu.base + STATE.gpr) >> 3, ((cpu.base + STATE.gpr) >> 3) + 32));
-    s.csr.set(u64.subarray((cpu.base + STATE.guestCsr) >> 3, ((cpu.base + STATE.guestCsr) >> 3) + CSR_LIMIT));
-    s.pc = cpu.pc;
-    s.time = cpu.now;
+    s.cpu = cpu.index;
+    s.running = true;
+    s.entries++;
+    this.current[cpu.index] = key;
+    if (this.firstEntries.has(gid)) return false;
+    this.firstEntries.set(gid, cpu.now);
+    return true;
   }
 
-  /** Call when the CPU has entered guest mode. */
-  enter(cpu: Cpu): void {
-    this.roots.set(cpu.gid, cpu.host.get(CSR.PGDL));
-    const key = GuestSnapshots.key(cpu.gid, cpu.index);
-    if (!this.byKey.has(key)) this.exit(cpu);
+  get(gid: number, vcpu: number): Snapshot | undefined {
+    return this.byKey.get(`${gid}.${vcpu}`);
   }
 
-  get(gid: number, cpu: number): Snapshot | undefined {
-    return this.byKey.get(GuestSnapshots.key(gid, cpu));
+  /** The vCPU that a CPU executes. */
+  on(cpu: Cpu): Snapshot | undefined {
+    return cpu.vm ? this.byKey.get(this.current[cpu.index] ?? '') : undefined;
   }
 
   root(gid: number): bigint | undefined {
     return this.roots.get(gid);
   }
 
-  /** Every (GID, CPU) pair that has ever entered. */
-  vcpus(): { gid: number; cpu: number }[] {
-    return [...this.byKey.keys()]
-      .map((k) => {
-        const [gid, cpu] = k.split('.').map(Number);
-        return { gid: gid!, cpu: cpu! };
-      })
-      .sort((a, b) => a.gid - b.gid || a.cpu - b.cpu);
+  /** Every vCPU that has ever been entered, by GID and number. */
+  vcpus(): Snapshot[] {
+    return [...this.byKey.values()].sort((a, b) => a.gid - b.gid || a.vcpu - b.vcpu);
+  }
+
+  /** GIDs that have been entered. */
+  gids(): number[] {
+    return [...this.firstEntries.keys()].sort((a, b) => a - b);
   }
 
   clear(): void {
     this.byKey.clear();
     this.roots.clear();
+    this.current.length = 0;
+    this.firstEntries.clear();
   }
 }
-
-const fccOf =
-  (cpu: Cpu) =>
-  (n: number): boolean =>
-    cpu.mem.u8[cpu.base + STATE.fcc + n] === 1;
 
 /** The world that a CPU executes now. */
 export function runningContext(cpu: Cpu, snapshots: GuestSnapshots): DebugContext {
@@ -105,44 +193,78 @@ export function runningContext(cpu: Cpu, snapshots: GuestSnapshots): DebugContex
     live: true,
     pc: () => cpu.pc,
     gpr: (n) => cpu.gpr(n),
-    fcc: fccOf(cpu),
+    word: (offset) => cpu.mem.u64[(cpu.base + offset) >> 3]!,
     csr: (num) => peekCsr(cpu, cpu.vm, num),
     stage2Root: () => (world >= 0 ? cpu.host.get(CSR.PGDL) : snapshots.root(cpu.gid)),
   };
 }
 
-/** The host's world, whatever the CPU executes; its general registers are live only outside guest mode. */
-export function hostContext(cpu: Cpu): DebugContext {
+/**
+ * The host's world, whatever the CPU executes. While the CPU is in a guest its general registers hold the guest's values:
+ * `saved` tells what the hypervisor will have back, and the rest is 0.
+ */
+export function hostContext(cpu: Cpu, saved?: SavedRegisters): DebugContext {
+  const parked = cpu.vm;
   return {
     cpu,
     world: HOST_WORLD,
-    live: !cpu.vm,
-    pc: () => (cpu.vm ? cpu.host.get(CSR.ERA) : cpu.pc),
-    gpr: (n) => cpu.gpr(n),
-    fcc: fccOf(cpu),
+    live: !parked,
+    pc: () => (parked ? (saved?.pc ?? cpu.events.lastEntry()?.va ?? cpu.host.get(CSR.ERA)) : cpu.pc),
+    gpr: (n) => (parked ? (saved?.gpr.get(n) ?? 0n) : cpu.gpr(n)),
+    word: (offset) => cpu.mem.u64[(cpu.base + offset) >> 3]!,
     csr: (num) => peekCsr(cpu, false, num),
     stage2Root: () => undefined,
   };
 }
 
-/** A guest on a CPU: live when it runs there now, else its snapshot; undefined when it never ran there. */
-export function guestContext(cpu: Cpu, gid: number, snapshots: GuestSnapshots): DebugContext | undefined {
-  if (cpu.vm && cpu.gid === gid) return runningContext(cpu, snapshots);
-  const s = snapshots.get(gid, cpu.index);
+/** A value of a context that is a snapshot: PGD is computed, like the register. */
+function snapshotCsr(s: Snapshot, num: number, saved: SavedRegisters | undefined): bigint {
+  const raw = (n: number): bigint => saved?.csr.get(n) ?? s.csr[n] ?? 0n;
+  if (num !== CSR.PGD) return csrByNumber(num) ? raw(num) : 0n;
+  const bad = raw(CSR.TLBRERA) & 1n ? raw(CSR.TLBRBADV) : raw(CSR.BADV);
+  return (bad >> 47n) & 1n ? raw(CSR.PGDH) : raw(CSR.PGDL);
+}
+
+/**
+ * A vCPU: live when it runs now, else its snapshot, with what the hypervisor itself keeps laid over it.
+ * @returns undefined when it has never been entered
+ */
+export function guestContext(
+  cpus: readonly Cpu[],
+  gid: number,
+  vcpu: number,
+  snapshots: GuestSnapshots,
+  source?: ContextSource,
+): DebugContext | undefined {
+  const s = snapshots.get(gid, vcpu);
   if (!s) return undefined;
+  const cpu = cpus[s.cpu]!;
+  if (s.running && cpu.vm) return runningContext(cpu, snapshots);
+  const saved = source?.vcpu(gid, vcpu);
   return {
     cpu,
     world: gid,
     live: false,
-    pc: () => s.pc,
-    gpr: (n) => s.gpr[n]!,
-    fcc: fccOf(cpu),
-    // PGD is computed, like the register.
-    csr: (num) => {
-      if (num !== CSR.PGD) return csrByNumber(num) ? s.csr[num]! : 0n;
-      const bad = s.csr[CSR.TLBRERA]! & 1n ? s.csr[CSR.TLBRBADV]! : s.csr[CSR.BADV]!;
-      return (bad >> 47n) & 1n ? s.csr[CSR.PGDH]! : s.csr[CSR.PGDL]!;
-    },
+    pc: () => saved?.pc ?? s.state[STATE.pc >> 3]!,
+    gpr: (n) => saved?.gpr.get(n) ?? s.state[(STATE.gpr >> 3) + n]!,
+    word: (offset) => s.state[offset >> 3]!,
+    csr: (num) => snapshotCsr(s, num, saved),
     stage2Root: () => snapshots.root(gid),
   };
+}
+
+/** A guest by GID alone: the vCPU on `cpu`, else one that runs, else the one that ran last. */
+export function anyGuestContext(
+  cpus: readonly Cpu[],
+  cpu: Cpu,
+  gid: number,
+  snapshots: GuestSnapshots,
+  source?: ContextSource,
+): DebugContext | undefined {
+  const own = snapshots.vcpus().filter((s) => s.gid === gid);
+  const best =
+    own.find((s) => s.running && s.cpu === cpu.index) ??
+    own.find((s) => s.running) ??
+    own.reduce<Snapshot | undefined>((a, b) => (a && a.time >= b.time ? a : b), undefined);
+  return best && guestContext(cpus, gid, best.vcpu, snapshots, source);
 }

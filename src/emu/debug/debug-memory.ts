@@ -1,9 +1,24 @@
 /** Memory as a debugger sees it: in the context of one world, without exceptions, TLB fills or device side effects. */
 import type { Machine } from '../board/machine.ts';
+import { LOAD, stage1, stage2 } from '../mmu/translate.ts';
 import type { DebugContext } from './context.ts';
 import { walk } from './walk.ts';
 
 const PAGE = 4096n;
+
+/** Where an address leads: what the TLB of a running world answers at once, else a whole walk. */
+function physical(machine: Machine, ctx: DebugContext, va: bigint): number | undefined {
+  if (ctx.live && ctx.world === ctx.cpu.world) {
+    const { cpu } = ctx;
+    const lo = Number(BigInt.asIntN(32, va));
+    const hi = Number(BigInt.asIntN(32, va >> 32n));
+    const first = stage1(cpu.csr, cpu.vm ? cpu.gtlb : cpu.htlb, cpu.vm ? cpu.gid : 0, lo, hi, LOAD);
+    const pa = typeof first === 'number' && cpu.vm ? stage2(cpu, first, LOAD) : first;
+    if (typeof pa === 'number') return pa;
+  }
+  const { address } = walk(ctx, machine.ram, va);
+  return address === undefined ? undefined : Number(address);
+}
 
 /** Calls `each` for the pieces of a virtual range that lie in one page; stops when it returns false. */
 function pieces(va: bigint, length: number, each: (va: bigint, length: number, done: number) => boolean): void {
@@ -20,9 +35,9 @@ export function readVirtual(machine: Machine, ctx: DebugContext, va: bigint, len
   const out = new Uint8Array(length);
   let got = 0;
   pieces(va, length, (at, n, done) => {
-    const { address } = walk(ctx, machine.ram, at);
-    if (address === undefined) return false;
-    const bytes = machine.ram.read(Number(address), n);
+    const pa = physical(machine, ctx, at);
+    if (pa === undefined) return false;
+    const bytes = machine.ram.read(pa, n);
     out.set(bytes, done);
     got = done + bytes.length;
     return bytes.length === n;
@@ -34,9 +49,9 @@ export function readVirtual(machine: Machine, ctx: DebugContext, va: bigint, len
 export function writeVirtual(machine: Machine, ctx: DebugContext, va: bigint, data: Uint8Array): boolean {
   let ok = true;
   pieces(va, data.length, (at, n, done) => {
-    const { address } = walk(ctx, machine.ram, at);
-    ok = address !== undefined && machine.ram.has(Number(address));
-    if (ok) writePhysical(machine, Number(address), data.subarray(done, done + n));
+    const pa = physical(machine, ctx, at);
+    ok = pa !== undefined && machine.ram.has(pa);
+    if (ok) writePhysical(machine, pa!, data.subarray(done, done + n));
     return ok;
   });
   return ok;

@@ -24,6 +24,13 @@ export function describeCsr(row: CsrRow, value: bigint): string[] {
   return lines;
 }
 
+/** Fields that are not 0, in one line: single bits by name, others as `NAME=value`; empty for a register that is one value. */
+export function fieldsInWords(row: CsrRow, value: bigint): string {
+  if (row.fields.length === 1 && row.fields[0]!.width >= 32) return '';
+  const set = row.fields.filter((f) => fieldValue(f, value) !== 0n);
+  return set.map((f) => (f.width === 1 ? f.name : `${f.name}=${hex(fieldValue(f, value))}`)).join(' ');
+}
+
 /** The cause in an ESTAT value: exception, and pending interrupts. */
 export function describeCause(estat: bigint): string {
   const row = exceptionByCode(Number((estat >> 16n) & 0x3fn), Number((estat >> 22n) & 0x1ffn));

@@ -1,12 +1,21 @@
-/** The last exception or VM exit in words: what happened, to which instruction, how the address translated, what next. */
+/**
+ * The last exception or VM exit in words: what happened, to which instruction, how the address translated, which CSRs
+ * mattered and who wrote them, whether the handler can be reached, what led there, where to look next.
+ */
 import type { Machine } from '../board/machine.ts';
 import type { Cpu } from '../cpu/cpu.ts';
-import { CSR } from '../cpu/csr-table.ts';
+import { CSR, csrByNumber } from '../cpu/csr-table.ts';
+import { type CsrWrite, HOST_OWN, HOST_TO_BANK } from '../cpu/csr-writers.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import { exceptionByCode } from '../cpu/exception-table.ts';
+import { decode } from '../isa/decoder.ts';
 import { disassemble } from '../isa/disassembler.ts';
-import { type DebugContext, type GuestSnapshots, guestContext, HOST_WORLD, hostContext } from './context.ts';
+import { GPR_NAMES } from '../isa/operands.ts';
+import { operandValue } from '../isa/row.ts';
+import { anyGuestContext, type DebugContext, HOST_WORLD, hostContext } from './context.ts';
 import { readVirtual } from './debug-memory.ts';
+import { fieldsInWords } from './decode-number.ts';
+import type { RunControl } from './run-control.ts';
 import { walk } from './walk.ts';
 
 /** Names addresses of a world; undefined where no symbol is known. */
@@ -18,6 +27,9 @@ const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 
 /** What a cause usually means in a guest exit, and where to look. Keyed by exception name. */
 const EXIT_ADVICE: Readonly<Record<string, string>> = {
+  FPD: 'The guest has enabled floating point and the host has not: R.EUEN.FPE is 0. A hypervisor that switches FP lazily loads it now.',
+  SXD: 'The guest has enabled LSX and the host has not: R.EUEN.SXE is 0.',
+  ASXD: 'The guest has enabled LASX and the host has not: R.EUEN.ASXE is 0.',
   INT: 'A host interrupt took the CPU; the guest did nothing wrong. Look at R.ESTAT.IS & R.ECFG.LIE.',
   PIL: 'Stage 2 has no valid mapping for this GPA. A device address is emulated by the hypervisor (MMIO); RAM means a mapping is missing in the stage-2 table.',
   PIS: 'Stage 2 has no valid mapping for this GPA. A device address is emulated by the hypervisor (MMIO); RAM means a mapping is missing in the stage-2 table.',
@@ -30,6 +42,15 @@ const EXIT_ADVICE: Readonly<Record<string, string>> = {
   TLBR: 'A stage-2 TLB miss: the refill handler at R.TLBRENTRY fills an entry tagged with GTLBC.TGID and returns to the guest.',
 };
 const FAULT_ADVICE: Readonly<Record<string, string>> = {
+  INT: 'An interrupt: the world did nothing wrong. Look at ESTAT.IS & ECFG.LIE.',
+  PNR: 'The page forbids reads (NR).',
+  PNX: 'The page forbids execution (NX).',
+  ALE: 'The address is not aligned and MISC.ALCL of this PLV, or the CPU, wants it to be; atomics always do.',
+  BCE: 'A bound check of the program (asrtle, asrtgt, ldle …) failed.',
+  FPD: 'EUEN.FPE is 0: the kernel enables floating point on first use, or forgot to restore EUEN.',
+  SXD: 'EUEN.SXE is 0: the kernel enables LSX on first use, or forgot to restore EUEN.',
+  ASXD: 'EUEN.ASXE is 0: the kernel enables LASX on first use, or forgot to restore EUEN.',
+  FPE: 'A floating-point exception that FCSR enables.',
   SYS: 'A system call is delivered to EENTRY of the same world.',
   BRK: 'A `break` instruction of the program itself.',
   INE: 'The word is no instruction of this CPU: wrong PC, code not loaded, or a unit that CPUCFG does not have.',
@@ -44,43 +65,98 @@ const FAULT_ADVICE: Readonly<Record<string, string>> = {
   PPI: 'The page belongs to a more privileged level than CRMD.PLV.',
 };
 
+/** CSRs that decide about a cause, beside what the translation shows. Keyed by exception name. */
+const PAGING = [CSR.CRMD, CSR.ASID, CSR.PGDL, CSR.PGDH, CSR.PWCL] as const;
+const RELEVANT: Readonly<Record<string, readonly number[]>> = {
+  INT: [CSR.CRMD, CSR.ECFG, CSR.ESTAT],
+  FPD: [CSR.EUEN],
+  SXD: [CSR.EUEN],
+  ASXD: [CSR.EUEN],
+  IPE: [CSR.CRMD, CSR.PRMD],
+  ALE: [CSR.MISC],
+  ADEF: [CSR.CRMD, CSR.DMW0, CSR.DMW0 + 1],
+  ADEM: [CSR.CRMD, CSR.DMW0, CSR.DMW0 + 1],
+  TLBR: PAGING,
+  PIL: PAGING,
+  PIS: PAGING,
+  PIF: PAGING,
+  PME: PAGING,
+  PPI: [CSR.CRMD],
+};
+/** What an exit is about lies in the host's file. */
+const RELEVANT_TO_EXIT: Readonly<Record<string, readonly number[]>> = {
+  INT: [CSR.CRMD, CSR.ECFG, CSR.ESTAT],
+  FPD: [CSR.EUEN],
+  SXD: [CSR.EUEN],
+  ASXD: [CSR.EUEN],
+  TLBR: [CSR.GSTAT, CSR.GTLBC, CSR.PGDL, CSR.TLBRENTRY],
+  PIL: [CSR.GSTAT, CSR.PGDL],
+  PIS: [CSR.GSTAT, CSR.PGDL],
+  PIF: [CSR.GSTAT, CSR.PGDL],
+  GSPR: [CSR.GCFG],
+};
+
 /** The register context in which an event happened, as far as it is still known. */
-function contextOf(cpu: Cpu, snapshots: GuestSnapshots, world: number): DebugContext | undefined {
-  return world === HOST_WORLD ? hostContext(cpu) : guestContext(cpu, world, snapshots);
+function contextOf(control: RunControl, cpu: Cpu, world: number): DebugContext | undefined {
+  if (world === HOST_WORLD) return hostContext(cpu);
+  // The hypervisor's own copy may be newer than the event.
+  return anyGuestContext(control.machine.cpus, cpu, world, control.snapshots);
 }
 
-/** `gid 1` or `the host`. */
-const worldName = (world: number): string => (world === HOST_WORLD ? 'the host' : `guest gid ${world}`);
+/** `guest gid 1` or `the host`. */
+export const worldName = (world: number): string => (world === HOST_WORLD ? 'the host' : `guest gid ${world}`);
 
-function instructionAt(machine: Machine, ctx: DebugContext | undefined, pc: bigint): string | undefined {
-  if (!ctx) return undefined;
+function wordAt(machine: Machine, ctx: DebugContext, pc: bigint): number | undefined {
   const bytes = readVirtual(machine, ctx, pc, 4);
-  if (bytes.length < 4) return undefined;
-  const word = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
-  return `${disassemble(word)} (word ${hex(word)})`;
+  return bytes.length < 4 ? undefined : new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
 }
+
+const address = (name: Symbolizer, world: number, a: bigint): string => {
+  const symbol = name(world, a);
+  return symbol ? `${hex(a)} <${symbol}>` : hex(a);
+};
 
 /** One line about an event, as used in histories. */
 export function describeEvent(r: EventRecord, name: Symbolizer): string {
-  const at = (pc: bigint): string => {
-    const symbol = name(r.world, pc);
-    return symbol ? `${hex(pc)} <${symbol}>` : hex(pc);
-  };
-  if (r.kind === 'entry') return `[${r.time}] VM entry -> gid ${r.world} at ${at(r.pc)}`;
+  if (r.kind === 'entry') return `[${r.time}] VM entry -> gid ${r.world} at ${address(name, r.world, r.pc)}`;
   const row = exceptionByCode(r.ecode, r.esub);
   const what = `${row?.name ?? 'reserved'} (Ecode ${hex(r.ecode)})`;
   const where = r.kind === 'exit' ? `VM exit from gid ${r.world}` : `exception in ${worldName(r.world)}`;
-  return `[${r.time}] ${where}: ${what} at ${at(r.pc)}${r.hasBadv ? ` badv ${hex(r.badv)}` : ''}`;
+  return `[${r.time}] ${where}: ${what} at ${address(name, r.world, r.pc)}${r.hasBadv ? ` badv ${hex(r.badv)}` : ''}`;
 }
 
-/** The register that an exception takes its vector from, and how much a world has done about it. */
-function vectorRegister(cpu: Cpu, r: EventRecord): { name: string; num: number; neverWritten: boolean } {
-  const refill = exceptionByCode(r.ecode, r.esub)?.name === 'TLBR';
-  const num = refill ? CSR.TLBRENTRY : CSR.EENTRY;
-  return { name: refill ? 'TLBRENTRY' : 'EENTRY', num, neverWritten: !cpu.hasWrittenCsr(r.world, num) };
+/** The register that an exception takes its vector from. */
+function vectorRegister(r: EventRecord): number {
+  return exceptionByCode(r.ecode, r.esub)?.name === 'TLBR' ? CSR.TLBRENTRY : CSR.EENTRY;
 }
 
-/** A guest exception whose delivery is what failed next: the event before `back`, if its vector is where it failed. */
+/** gdb's name of a CSR as seen from the host: those of a guest have the prefix `g_`. */
+export const csrName = (world: number, num: number): string =>
+  `${world === HOST_WORLD ? '' : 'g_'}${csrByNumber(num)?.name.toLowerCase() ?? hex(num)}`;
+
+/** The last write of a CSR of a world; undefined when there was none. */
+export function lastWrite(cpu: Cpu, world: number, num: number): CsrWrite | undefined {
+  return world === HOST_WORLD ? cpu.writers.last(HOST_OWN, num) : cpu.writers.lastOfGuest(world, num);
+}
+
+/** `written at 0x… <f+0x10> (tick 5)` or `never written`. */
+export function describeWrite(w: CsrWrite | undefined, name: Symbolizer): string {
+  if (!w) return 'never written';
+  const byHost = w.owner === HOST_TO_BANK || w.owner === HOST_OWN;
+  const who = w.owner === HOST_TO_BANK ? ' by the host for its guest' : '';
+  return `last written${who} at ${address(name, byHost ? HOST_WORLD : w.owner, w.pc)}, tick ${w.time}`;
+}
+
+/** A CSR of a context with its fields and its last writer. */
+function describeCsr(cpu: Cpu, ctx: DebugContext, world: number, num: number, name: Symbolizer): string {
+  const value = ctx.csr(num);
+  const row = csrByNumber(num);
+  const fields = row ? fieldsInWords(row, value) : '';
+  const text = `${csrName(world, num)} = ${hex(value)}${fields && ` [${fields}]`}`;
+  return `${text}: ${describeWrite(lastWrite(cpu, world, num), name)}`;
+}
+
+/** A guest exception whose delivery is what failed next: the event before, if its vector is where it failed. */
 function ledHere(cpu: Cpu, r: EventRecord): EventRecord | undefined {
   for (let back = 1; back < 64; back++) {
     const before = cpu.events.at(back);
@@ -90,35 +166,70 @@ function ledHere(cpu: Cpu, r: EventRecord): EventRecord | undefined {
   return undefined;
 }
 
+/** The registers that make up the address of a load or store. */
+function addressOperands(ctx: DebugContext, word: number): string | undefined {
+  const row = decode(word);
+  if (!row?.operands.includes('rj')) return undefined;
+  const operands = ['rj', 'rk'] as const;
+  const used = operands.filter((o) => row.operands.includes(o)).map((o) => operandValue(row, word, o));
+  return used.map((n) => `$${GPR_NAMES[n]} = ${hex(ctx.gpr(n))}`).join(', ');
+}
+
+/** What speaks against a vector: it was never set, it leads nowhere, there is no code behind it. */
+function vectorDoubts(control: RunControl, cpu: Cpu, r: EventRecord, to: number): string[] {
+  const num = vectorRegister(r);
+  const register = csrName(to, num);
+  const out: string[] = [];
+  if (r.kind === 'exception' && !cpu.hasWrittenCsr(to, num) && !lastWrite(cpu, to, num))
+    out.push(`${worldName(to)} never wrote its ${register}: the vector ${hex(r.vector)} is what it had before`);
+  const ctx = contextOf(control, cpu, to);
+  if (!ctx) return out;
+  if (num === CSR.TLBRENTRY && r.vector >> 48n !== 0n)
+    out.push(
+      `${register} ${hex(r.vector)} is a virtual address: the refill handler runs in direct address mode and needs a physical one`,
+    );
+  const reached = walk(ctx, control.machine.ram, r.vector);
+  const word = reached.address === undefined ? undefined : wordAt(control.machine, ctx, r.vector);
+  if (reached.address === undefined)
+    out.push(`the vector ${hex(r.vector)} cannot be fetched: ${reached.failure ?? ''}`);
+  else if (word === undefined)
+    out.push(`the vector ${hex(r.vector)} leads to ${hex(reached.address)}, where no RAM is`);
+  else if (!decode(word)) out.push(`at the vector ${hex(r.vector)} is no instruction (word ${hex(word)})`);
+  if (r.kind === 'exception' && r.pc === r.vector)
+    out.push('the handler faults on its own first instruction: this goes on for ever');
+  return out;
+}
+
 /**
  * Lines that explain the newest exception or exit of a CPU.
  * @param name names addresses
  */
-export function explainLast(machine: Machine, cpu: Cpu, snapshots: GuestSnapshots, name: Symbolizer): string[] {
+export function explainLast(control: RunControl, cpu: Cpu, name: Symbolizer): string[] {
   const r = cpu.events.lastException();
   if (!r) return ['no exception or VM exit so far'];
+  const { machine } = control;
   const out: string[] = [];
   const row = exceptionByCode(r.ecode, r.esub);
-  const at = (world: number, a: bigint): string => {
-    const symbol = name(world, a);
-    return symbol ? `${hex(a)} <${symbol}>` : hex(a);
-  };
-  const ctx = contextOf(cpu, snapshots, r.world);
   const cause = row ? `${row.name}: ${row.text}` : 'reserved code';
+  const code = `(Ecode ${hex(r.ecode)}${r.esub ? `, EsubCode ${r.esub}` : ''})`;
+  const ctx = contextOf(control, cpu, r.world);
   out.push(
-    r.kind === 'exit'
-      ? `VM exit from ${worldName(r.world)} on cpu${cpu.index}: ${cause} (Ecode ${hex(r.ecode)}${r.esub ? `, EsubCode ${r.esub}` : ''})`
-      : `exception in ${worldName(r.world)} on cpu${cpu.index}: ${cause} (Ecode ${hex(r.ecode)}${r.esub ? `, EsubCode ${r.esub}` : ''})`,
+    `${r.kind === 'exit' ? 'VM exit from' : 'exception in'} ${worldName(r.world)} on cpu${cpu.index}: ${cause} ${code}`,
   );
   const fetch = r.hasBadv && r.va === r.pc;
-  const instruction = fetch ? undefined : instructionAt(machine, ctx, r.pc);
-  out.push(
-    `  pc          ${at(r.world, r.pc)}${instruction ? `: ${instruction}` : fetch ? ': the fetch itself failed' : ''}`,
-  );
+  const word = ctx && !fetch ? wordAt(machine, ctx, r.pc) : undefined;
+  const instruction = fetch
+    ? ': the fetch itself failed'
+    : word === undefined
+      ? ''
+      : `: ${disassemble(word)} (word ${hex(word)})`;
+  out.push(`  pc          ${address(name, r.world, r.pc)}${instruction}`);
   if (r.hasBadv) {
     if (r.stage2) {
       out.push(`  address     GVA ${hex(r.va)}, which stage 1 turns into GPA ${hex(r.badv)} (R.BADV holds the GPA)`);
     } else out.push(`  address     ${hex(r.badv)} (BADV)`);
+    const operands = ctx && word !== undefined ? addressOperands(ctx, word) : undefined;
+    if (operands) out.push(`  operands    ${operands}`);
     if (ctx) {
       out.push('  translation');
       for (const step of walk(ctx, machine.ram, r.va).steps) out.push(`    ${step}`);
@@ -130,28 +241,75 @@ export function explainLast(machine: Machine, cpu: Cpu, snapshots: GuestSnapshot
     out.push(
       `  hypercall   code ${hex(r.badi & 0x7fff)}, a0 = ${hex(ctx?.gpr(4) ?? 0n)}, a1 = ${hex(ctx?.gpr(5) ?? 0n)}`,
     );
+  if (row?.name === 'INT') out.push(`  interrupt   line ${r.badi}`);
+  out.push(...relevantCsrs(control, cpu, r, ctx, name));
   const to = r.kind === 'exit' ? HOST_WORLD : r.world;
-  out.push(`  delivered   to ${worldName(to)}, vector ${at(to, r.vector)}`);
-  const guilty = ledHere(cpu, r);
-  if (guilty) {
-    const g = exceptionByCode(guilty.ecode, guilty.esub);
-    const register = vectorRegister(cpu, guilty);
-    const value = ctx ? ctx.csr(register.num) : 0n;
-    out.push(
-      `  root cause  this address is a vector: ${worldName(guilty.world)} took ${g?.name} (${g?.text}) at ${at(guilty.world, guilty.pc)} before`,
-      register.neverWritten
-        ? `              and its ${register.name} is ${hex(value)}: ${register.name} was never written, so the exception went to address ${hex(guilty.vector)}`
-        : `              and its ${register.name} is ${hex(value)}, where nothing can be fetched`,
-      `  look at     where the guest sets ${register.name} (csrwr ${register.name}), before the first instruction that can raise ${g?.name}`,
-    );
-  } else {
-    const register = vectorRegister(cpu, r);
-    if (r.kind === 'exception' && register.neverWritten)
-      out.push(
-        `  suspicious  ${worldName(r.world)} never wrote its ${register.name}: the vector ${hex(r.vector)} is what it had before`,
-      );
-    const advice = (r.kind === 'exit' ? EXIT_ADVICE : FAULT_ADVICE)[row?.name ?? ''];
-    if (advice) out.push(`  look at     ${advice}`);
-  }
+  out.push(`  delivered   to ${worldName(to)}, vector ${address(name, to, r.vector)}`);
+  out.push(...verdict(control, cpu, r, ctx, name));
   return out;
+}
+
+/** CSRs that matter to an event, each with its last writer. */
+function relevantCsrs(
+  control: RunControl,
+  cpu: Cpu,
+  r: EventRecord,
+  ctx: DebugContext | undefined,
+  name: Symbolizer,
+): string[] {
+  const cause = exceptionByCode(r.ecode, r.esub)?.name ?? '';
+  const lines: string[] = [];
+  if (r.kind === 'exit') {
+    const host = hostContext(cpu);
+    for (const num of RELEVANT_TO_EXIT[cause] ?? []) lines.push(describeCsr(cpu, host, HOST_WORLD, num, name));
+  }
+  if (ctx && (r.kind === 'exception' || r.stage2)) {
+    // Without paging only the mode itself counts.
+    const flat = (ctx.csr(CSR.CRMD) & 0x18n) === 8n;
+    const list = (r.kind === 'exit' ? [CSR.CRMD] : (RELEVANT[cause] ?? [])).filter(
+      (n) => !flat || n === CSR.CRMD || !r.hasBadv,
+    );
+    for (const num of list) lines.push(describeCsr(cpu, ctx, r.world, num, name));
+  }
+  if (r.kind === 'exception') {
+    const target = contextOf(control, cpu, r.world);
+    if (target) lines.push(describeCsr(cpu, target, r.world, vectorRegister(r), name));
+  }
+  return lines.map((l) => `  csr         ${l}`);
+}
+
+/** What is wrong, as far as can be told, and where to look. */
+function verdict(
+  control: RunControl,
+  cpu: Cpu,
+  r: EventRecord,
+  ctx: DebugContext | undefined,
+  name: Symbolizer,
+): string[] {
+  const guilty = ledHere(cpu, r);
+  const cause = exceptionByCode(r.ecode, r.esub)?.name ?? '';
+  if (!guilty) {
+    const to = r.kind === 'exit' ? HOST_WORLD : r.world;
+    const out = vectorDoubts(control, cpu, r, to).map((d) => `  suspicious  ${d}`);
+    const advice = (r.kind === 'exit' ? EXIT_ADVICE : FAULT_ADVICE)[cause];
+    if (advice) out.push(`  look at     ${advice}`);
+    return out;
+  }
+  const g = exceptionByCode(guilty.ecode, guilty.esub);
+  const num = vectorRegister(guilty);
+  const register = csrByNumber(num)!.name;
+  const value = ctx?.csr(num) ?? 0n;
+  const own = cpu.hasWrittenCsr(guilty.world, num);
+  const write = lastWrite(cpu, guilty.world, num);
+  const virtual = num === CSR.TLBRENTRY && value >> 48n !== 0n;
+  const why = !own
+    ? `${register} was never written, so the exception went to address ${hex(guilty.vector)}`
+    : virtual
+      ? `a virtual address: a refill handler runs in direct address mode and needs a physical one (${describeWrite(write, name)})`
+      : `where nothing can be fetched (${describeWrite(write, name)})`;
+  return [
+    `  root cause  this address is a vector: ${worldName(guilty.world)} took ${g?.name} (${g?.text}) at ${address(name, guilty.world, guilty.pc)} before`,
+    `              and its ${register} is ${hex(value)}${own ? `, ${why}` : `: ${why}`}`,
+    `  look at     where ${guilty.world === HOST_WORLD ? 'the host' : 'the guest'} sets ${register} (csrwr ${register}), before the first instruction that can raise ${g?.name}`,
+  ];
 }

@@ -3,17 +3,23 @@
  * every client that is attached wants it to, and a stop is told to all of them.
  */
 import { type Machine, type RunResult, SLICE } from '../board/machine.ts';
-import type { Cpu } from '../cpu/cpu.ts';
+import type { Cpu, CsrWriting, TlbChange } from '../cpu/cpu.ts';
+import { STATE } from '../cpu/layout.ts';
+import { History } from '../replay/history.ts';
 import { Comparators, type WatchHit } from './breakpoints.ts';
-import { type Catch, Catches, causeName } from './catches.ts';
-import { GuestSnapshots } from './context.ts';
+import { type Catch, Catches, causeName, injects, writtenValue } from './catches.ts';
+import { type ContextSource, GuestSnapshots } from './context.ts';
+import { type Loop, LoopDetector } from './loops.ts';
 
 /** Why the machine has stopped. */
 export type Stop =
-  | { readonly kind: 'breakpoint'; readonly cpu: Cpu; readonly world: number; readonly va: bigint }
+  | { readonly kind: 'breakpoint'; readonly cpu: Cpu; readonly world: number; readonly va: bigint; readonly pa: number }
   | { readonly kind: 'watch'; readonly cpu: Cpu; readonly world: number; readonly hit: WatchHit }
   | { readonly kind: 'step'; readonly cpu: Cpu }
   | { readonly kind: 'catch'; readonly cpu: Cpu; readonly caught: Catch; readonly text: string }
+  | { readonly kind: 'loop'; readonly cpu: Cpu; readonly loop: Loop }
+  /** Reverse execution has come to the end of what is kept. */
+  | { readonly kind: 'beginning'; readonly cpu: Cpu }
   | { readonly kind: 'interrupt' };
 
 /** Why a run has ended. */
@@ -29,6 +35,8 @@ export interface Client {
   running: boolean;
   stopped(stop: Stop): void;
   ended(end: End): void;
+  /** A guest has been entered for the first time. */
+  firstEntry?(cpu: Cpu, gid: number): void;
 }
 
 /**
@@ -39,8 +47,8 @@ export interface Stepper {
   readonly cpu: Cpu;
   /** Take pending interrupts at the single instruction instead of holding them back. */
   readonly interrupts?: boolean;
-  /** Called after each single instruction, and at each VM entry while running freely. */
-  next(event: 'stepped' | 'entered'): 'run' | 'step' | 'stop';
+  /** Called after each single instruction, and at each VM entry and exit while running freely. */
+  next(event: 'stepped' | 'entered' | 'left'): 'run' | 'step' | 'stop';
 }
 
 export interface Limits {
@@ -48,41 +56,60 @@ export interface Limits {
   readonly timeoutSeconds?: number;
 }
 
+/** What is asked of a stretch of the past that runs again: called with the moment of each breakpoint, watch and catch. */
+export type Scanner = (position: number, stop: Stop) => void;
+
 export class RunControl {
   readonly machine: Machine;
   readonly comparators: Comparators;
   readonly catches = new Catches();
   readonly snapshots = new GuestSnapshots();
+  readonly history: History;
+  /** What is known of the hypervisor's own data. */
+  contexts: ContextSource | undefined;
   /** Answers whether input may still arrive from outside when every CPU waits. */
   mayWake: () => boolean = () => false;
+  /** Told of loops of exceptions when no debugger is there to stop for. */
+  onLoop: ((cpu: Cpu, loop: Loop) => void) | undefined;
   private readonly clients = new Set<Client>();
   private readonly limits: Limits;
+  private readonly loops = new LoopDetector();
   private stop: Stop | undefined;
   private stepper: Stepper | undefined;
   private stepping = false;
   private pumping = false;
   private end: End | undefined;
   private waiting = false;
+  private died: string | undefined;
   private readonly finished: Promise<End>;
   private finish!: (end: End) => void;
   private deadline = Number.POSITIVE_INFINITY;
+  /** Time goes over old ground: nothing stops, and with a scanner what would is reported. */
+  private quiet = false;
+  private scanner: Scanner | undefined;
 
   /** @param observed false when no debugger can come: then VM exits need not be recorded for one */
   constructor(machine: Machine, limits: Limits = {}, observed = true) {
     this.machine = machine;
     this.limits = limits;
     this.comparators = new Comparators(machine);
+    this.history = new History(machine, [this.snapshots]);
+    this.snapshots.position = () => this.position();
     this.finished = new Promise((resolve) => {
       this.finish = resolve;
     });
-    for (const cpu of observed ? machine.cpus : []) {
-      cpu.observer = {
-        beforeExit: (c) => this.snapshots.exit(c),
-        entered: (c) => this.entered(c),
-        exception: (c) => this.exception(c),
-        csrWrite: (c, bank, num) => this.csrWrite(c, bank, num),
-      };
+    for (const cpu of machine.cpus) {
+      cpu.observe({ nested: (c) => this.looped(c, this.loops.nested(c)) });
+      if (observed)
+        cpu.observe({
+          beforeExit: (c) => this.snapshots.exit(c, c.events.lastEcode),
+          entered: (c) => this.entered(c),
+          exception: (c) => this.exception(c),
+          csrWrite: (c, write) => this.csrWrite(c, write),
+          tlbChanged: (c, change) => this.tlbChanged(c, change),
+        });
     }
+    this.comparators.onWatches = () => this.installHooks();
     this.installHooks();
   }
 
@@ -97,7 +124,10 @@ export class RunControl {
     this.comparators.remove((b) => b.owner === client);
     this.comparators.removeWatch((w) => w.owner === client);
     this.catches.deleteSyscalls(client);
-    if (this.clients.size === 0) this.catches.clear();
+    if (this.clients.size === 0) {
+      this.catches.clear();
+      this.comparators.removeWatch((w) => w.listed !== undefined);
+    }
     this.kick();
   }
 
@@ -112,6 +142,11 @@ export class RunControl {
     return this.end === undefined && [...this.clients].every((c) => c.running);
   }
 
+  /** Is the machine going over ground that it has covered before? Observers then have heard it all. */
+  get repeating(): boolean {
+    return this.quiet || this.history.repeating;
+  }
+
   /** Stops the machine as soon as possible and tells everybody (Ctrl-C). */
   interrupt(): void {
     this.report({ kind: 'interrupt' });
@@ -120,6 +155,12 @@ export class RunControl {
   /** Ends the machine from outside. */
   quit(): void {
     this.finishWith({ kind: 'quit' });
+  }
+
+  /** Input for the console. */
+  input(bytes: Uint8Array): void {
+    this.history.input(bytes);
+    this.kick();
   }
 
   /** Puts the machine under `stepper` when it next goes on: an instruction at a time, or (`stepping` false) freely. */
@@ -136,26 +177,67 @@ export class RunControl {
     setImmediate(() => this.pump());
   }
 
-  /** Called when watchpoints or breakpoints have been inserted or removed. */
-  installHooks(): void {
-    const watching = this.comparators.hasWatchpoints;
+  /** Instructions that all CPUs have executed; exact inside an instruction too. */
+  position(): number {
+    return this.machine.cpus.reduce((sum, c) => sum + c.position, 0);
+  }
+
+  /** Gives the engines what they need to know, and no more: what is absent costs nothing. */
+  private installHooks(): void {
+    const { comparators } = this;
+    const watching = comparators.hasWatchpoints;
     for (const engine of this.machine.engines)
       engine.setHooks({
-        breakpoints: (cpu, lo, hi) => this.comparators.inPage(cpu, lo, hi),
-        breakpointHit: (cpu) => {
-          this.stop ??= { kind: 'breakpoint', cpu, world: cpu.world, va: cpu.pc };
-        },
+        breakpoints: (cpu, lo, hi, pa) =>
+          this.quiet && !this.scanner ? undefined : comparators.inPage(cpu, lo, hi, pa),
+        breakpointHit: (cpu, pa) => this.breakpointHit(cpu, pa),
         ...(watching && {
-          watchesPage: (cpu, lo, hi) => this.comparators.watchesPage(cpu, lo, hi),
-          watch: (cpu, lo, hi, size, write) => {
-            const hit = this.comparators.watchHit(cpu, lo, hi, size, write);
-            if (!hit) return false;
-            this.stop ??= { kind: 'watch', cpu, world: cpu.world, hit };
-            cpu.requestStop();
-            return true;
-          },
+          watchesPage: (cpu, lo, hi, pa) => comparators.watchesPage(cpu, lo, hi, pa),
+          watch: (cpu, lo, hi, size, write, plain) =>
+            this.watchHit(cpu, comparators.watchHit(cpu, lo, hi, { size, write, ...stored(cpu, size, plain) })),
         }),
+        ...(comparators.hasPhysicalWatchpoints && {
+          watchPhysical: (cpu, pa, size, write, plain) =>
+            this.watchHit(cpu, comparators.physicalHit(cpu, pa, { size, write, ...stored(cpu, size, plain) })),
+        }),
+        ...(this.onStore && { stored: this.onStore }),
       });
+  }
+
+  /** Has every store looked at, until called with undefined. */
+  watchStores(stored: ((cpu: Cpu, pa: number, size: number) => void) | undefined): void {
+    this.onStore = stored;
+    for (const cpu of this.machine.cpus) cpu.fast.clearAll();
+    this.installHooks();
+  }
+  private onStore: ((cpu: Cpu, pa: number, size: number) => void) | undefined;
+
+  private breakpointHit(cpu: Cpu, pa: number): boolean {
+    const va = cpu.pc;
+    let met = false;
+    for (const b of this.comparators.at(va, cpu.world, cpu, pa)) if (b.when?.(cpu) !== false) met = true;
+    if (!met) return false;
+    return this.stopFor({ kind: 'breakpoint', cpu, world: cpu.world, va, pa }, this.position());
+  }
+
+  private watchHit(cpu: Cpu, hit: WatchHit | undefined): boolean {
+    if (!hit) return false;
+    const stops = this.stopFor({ kind: 'watch', cpu, world: cpu.world, hit }, this.position());
+    if (stops) cpu.requestStop();
+    return stops;
+  }
+
+  /**
+   * Notes a reason to stop, at the moment `position`.
+   * @returns whether the CPU shall stop now; not while time goes over old ground
+   */
+  private stopFor(stop: Stop, position: number): boolean {
+    if (this.quiet) {
+      this.scanner?.(position, stop);
+      return false;
+    }
+    this.stop ??= stop;
+    return true;
   }
 
   private pump(): void {
@@ -172,13 +254,15 @@ export class RunControl {
     if (Date.now() >= this.deadline) return { kind: 'limit', what: 'time' };
     let result: RunResult;
     try {
-      result = this.stepping ? this.stepOnce() : this.machine.run(this.budget());
+      const limit = this.limits.maxInstructions ?? Number.POSITIVE_INFINITY;
+      result = this.stepping ? this.stepOnce() : this.history.run(SLICE, limit);
     } catch (error) {
       return { kind: 'died', reason: error instanceof Error ? error.message : String(error) };
     }
     if (result === 'poweroff') return { kind: 'poweroff' };
     this.machine.clearStops();
     if (this.stop) return undefined;
+    if (this.died !== undefined) return { kind: 'died', reason: this.died };
     if (this.limits.maxInstructions !== undefined && this.machine.instructions >= this.limits.maxInstructions)
       return { kind: 'limit', what: 'instructions' };
     if (result === 'waiting') return this.wait();
@@ -195,17 +279,13 @@ export class RunControl {
     return undefined;
   }
 
-  private budget(): number {
-    if (this.limits.maxInstructions === undefined) return SLICE;
-    return Math.max(1, Math.min(SLICE, this.limits.maxInstructions - this.machine.instructions));
-  }
-
   private stepOnce(): RunResult {
     const stepper = this.stepper!;
     const { cpu } = stepper;
-    const result = this.machine.step(cpu, stepper.interrupts === true);
+    const before = cpu.icount;
+    const result = this.history.step(cpu, stepper.interrupts === true);
     // In `idle` with nothing to wake the CPU no instruction has been executed.
-    if (result === 'waiting') return result;
+    if (result === 'waiting' || cpu.icount === before) return result;
     if (!this.stop) this.follow(stepper.next('stepped'), cpu);
     return result;
   }
@@ -216,54 +296,190 @@ export class RunControl {
   }
 
   private entered(cpu: Cpu): void {
-    this.snapshots.enter(cpu);
-    if (this.stepper && !this.stepping && this.stepper.cpu === cpu) {
-      const what = this.stepper.next('entered');
-      this.follow(what, cpu);
-      if (what !== 'run') cpu.requestStop();
-    }
-    this.checkCatch(cpu);
+    const first = this.snapshots.enter(cpu);
+    this.tellStepper(cpu, 'entered');
+    if (first && !this.repeating) for (const client of this.clients) client.firstEntry?.(cpu, cpu.gid);
+    this.checkEvent(cpu, first);
+  }
+
+  private tellStepper(cpu: Cpu, event: 'entered' | 'left'): void {
+    if (!this.stepper || this.stepping || this.quiet || this.stepper.cpu !== cpu) return;
+    const what = this.stepper.next(event);
+    this.follow(what, cpu);
+    if (what !== 'run') cpu.requestStop();
   }
 
   private exception(cpu: Cpu): void {
-    this.checkCatch(cpu);
+    if (cpu.events.lastIsExit) this.tellStepper(cpu, 'left');
+    if (this.loops.exception(cpu)) this.looped(cpu, this.loops.stalled(cpu));
+    this.checkEvent(cpu, false);
   }
 
-  private checkCatch(cpu: Cpu): void {
+  private checkEvent(cpu: Cpu, firstEntry: boolean): void {
     if (this.catches.isEmpty) return;
     const record = cpu.events.at(0)!;
-    const caught = this.catches.onEvent(record);
-    if (!caught || this.stop) return;
+    const caught = this.catches.onEvent(cpu, record, firstEntry);
+    if (!caught) return;
     const where = record.world < 0 ? 'host' : `gid ${record.world}`;
     const text =
       record.kind === 'entry'
         ? `VM entry cpu${cpu.index} -> gid ${record.world} pc=0x${record.pc.toString(16)}`
         : `${record.kind === 'exit' ? 'VM exit' : 'exception'} cpu${cpu.index} in ${where}: ${causeName(record.ecode, record.esub)} (Ecode 0x${record.ecode.toString(16)}) at pc=0x${record.pc.toString(16)}${record.hasBadv ? ` badv=0x${record.badv.toString(16)}` : ''}`;
-    this.stop = { kind: 'catch', cpu, caught, text };
+    // The event belongs to an instruction that is not counted yet.
+    this.catch(cpu, caught, text, this.position() + 1);
+  }
+
+  private catch(cpu: Cpu, caught: Catch, text: string, position: number): boolean {
+    const stops = this.stopFor({ kind: 'catch', cpu, caught, text }, position);
+    if (stops) {
+      caught.hits++;
+      cpu.requestStop();
+    }
+    return stops;
+  }
+
+  /** Tick at the last stop before a CSR write: the same write must not stop twice. */
+  private csrStop = -1;
+
+  private csrWrite(cpu: Cpu, write: CsrWriting): boolean {
+    if (this.stop) return false;
+    if (this.comparators.hasWatchpoints) {
+      const hit = this.comparators.csrHit(cpu, write.bank, write.num);
+      if (hit) return this.watchHit(cpu, hit);
+    }
+    if (this.catches.isEmpty || this.csrStop === cpu.now) return false;
+    const caught = this.catches.onCsrWrite(cpu, write);
+    if (!caught) return false;
+    const { value, mask } = writtenValue(write);
+    const name = `${write.bank} CSR 0x${write.num.toString(16)}`;
+    const lines = caught.kind === 'inject' ? injects(cpu, write) : 0;
+    const pc = `at pc=0x${cpu.pc.toString(16)}`;
+    const text = lines
+      ? `cpu${cpu.index} injects interrupt ${31 - Math.clz32(lines)} into the guest bank (${name}) ${pc}`
+      : `${name} about to be written: 0x${value.toString(16)}${mask === (1n << 64n) - 1n ? '' : ` under mask 0x${mask.toString(16)}`} ${pc}`;
+    const stops = this.catch(cpu, caught, text, this.position());
+    if (stops) this.csrStop = cpu.now;
+    return stops;
+  }
+
+  private tlbChanged(cpu: Cpu, change: TlbChange): void {
+    if (this.catches.isEmpty || this.stop) return;
+    const caught = this.catches.onTlb(cpu, change);
+    if (!caught) return;
+    const whose = change.gid < 0 ? 'all guests' : change.gid === 0 ? 'the host' : `gid ${change.gid}`;
+    const tlb = change.guestType ? cpu.gtlb : cpu.htlb;
+    const stage = change.guestType ? 'stage 1' : change.gid === 0 ? 'VA' : 'stage 2';
+    const vppn = change.index < 0 ? change.vppn : tlb.vppn[change.index]!;
+    const at = vppn < 0 ? '' : ` at 0x${(BigInt(vppn) << 13n).toString(16)}`;
+    const entry = change.index < 0 ? '' : ` entry #${change.index}`;
+    this.catch(cpu, caught, `cpu${cpu.index} ${change.by}: ${stage} of ${whose}${at}${entry}`, this.position() + 1);
+  }
+
+  /** A loop of exceptions: a debugger stops; without one the host's loop is the end, and a guest's is news. */
+  private looped(cpu: Cpu, loop: Loop | undefined): void {
+    if (!loop || this.repeating) return;
+    if (this.clients.size > 0) {
+      if (!this.loops.report(loop)) return;
+      this.stop ??= { kind: 'loop', cpu, loop };
+    } else {
+      if (this.loops.report(loop)) this.onLoop?.(cpu, loop);
+      if (loop.world >= 0) return;
+      this.died ??= loop.text;
+    }
     cpu.requestStop();
   }
 
-  /** Instruction count at the last stop before a CSR write: the same write must not stop twice. */
-  private csrStop = -1;
+  // --- the past ----------------------------------------------------------------------------------------------------
 
-  private csrWrite(cpu: Cpu, bank: 'host' | 'guest', num: number): boolean {
-    if (this.catches.isEmpty || this.stop) return false;
-    const now = cpu.sliceTime + cpu.sliceBudget - cpu.stateI32('left');
-    if (this.csrStop === now) return false;
-    const caught = this.catches.onCsrWrite(bank, num);
-    if (!caught) return false;
-    this.csrStop = now;
-    const text = `${bank} CSR 0x${num.toString(16)} about to be written at pc=0x${cpu.pc.toString(16)}`;
-    this.stop = { kind: 'catch', cpu, caught, text };
-    cpu.requestStop();
-    return true;
+  /** Carries something out while nothing stops: for going over the past, or ahead of a client. */
+  silently<T>(body: () => T, scanner?: Scanner): T {
+    const stop = this.stop;
+    this.quiet = true;
+    this.scanner = scanner;
+    this.machine.uops.clear();
+    try {
+      return body();
+    } finally {
+      this.quiet = false;
+      this.scanner = undefined;
+      this.stop = stop;
+      this.machine.clearStops();
+      this.machine.uops.clear();
+    }
+  }
+
+  /** Goes to a moment of the past. @returns the moment reached */
+  goto(position: number): number {
+    return this.silently(() => this.history.goto(position));
+  }
+
+  /**
+   * Runs a stretch of the past again that ends at a moment, and reports what would have stopped in it, oldest first. The
+   * machine is then in the past: go on with {@link goto}.
+   * @returns where the stretch begins; undefined when nothing is kept before
+   */
+  searchStretch(end: number, scan: Scanner): number | undefined {
+    if (end <= this.history.beginning) return undefined;
+    const start = this.silently(() => this.history.restoreBefore(end - 1));
+    this.silently(() => this.history.replay(end), scan);
+    return start;
+  }
+
+  /**
+   * The last instruction that a CPU executed before a moment: the moment right before that instruction.
+   * @returns undefined when nothing of it is kept
+   */
+  lastTurnOf(cpu: Cpu, before: number): number | undefined {
+    const { machine, history } = this;
+    if (machine.cpus.length === 1) return before > history.beginning ? before - 1 : undefined;
+    let found: number | undefined;
+    for (let end = before; end > history.beginning && found === undefined; ) {
+      const start = this.silently(() => {
+        machine.onTurn = (c, _from, to) => {
+          if (c === cpu && to <= end && to > _from) found = to - 1;
+        };
+        const from = history.restoreBefore(end - 1);
+        history.replay(end);
+        machine.onTurn = undefined;
+        return from;
+      });
+      end = start;
+    }
+    return found;
+  }
+
+  /**
+   * Goes over the past instruction by instruction from `first` (or the beginning of what is kept) to `last`, and leaves the
+   * machine there.
+   * @param before called before each instruction with the CPU that executes it
+   */
+  overPast(first: number, last: number, before: (cpu: Cpu) => void): void {
+    const { history, machine } = this;
+    this.silently(() => {
+      history.goto(Math.max(first, history.beginning));
+      while (history.position < last) {
+        const cpu = machine.nextCpu();
+        if (cpu) before(cpu);
+        history.replay(history.position + 1);
+      }
+    });
+  }
+
+  /** Reverse execution has arrived at a stop: what stopped there must not stop again when the machine goes on. */
+  arrived(stop: Stop): void {
+    if (stop.kind === 'catch') this.csrStop = stop.cpu.now;
+  }
+
+  /** Is a front end there? */
+  get hasClients(): boolean {
+    return this.clients.size > 0;
   }
 
   private report(stop: Stop): void {
     this.stop = undefined;
     this.stepper = undefined;
     this.stepping = false;
-    for (const cpu of this.machine.cpus) cpu.frozen = false;
+    this.history.hold([]);
     for (const client of [...this.clients]) {
       client.running = false;
       client.stopped(stop);
@@ -276,4 +492,10 @@ export class RunControl {
     for (const client of [...this.clients]) client.ended(end);
     this.finish(end);
   }
+}
+
+/** The value of a plain store of up to 8 bytes, where the engine has put it. */
+function stored(cpu: Cpu, size: number, plain: boolean): { value?: bigint } {
+  if (!plain || size > 8) return {};
+  return { value: BigInt.asUintN(8 * size, cpu.mem.u64[(cpu.base + STATE.value) >> 3]!) };
 }

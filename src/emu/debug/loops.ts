@@ -1,0 +1,103 @@
+/**
+ * Loops of exceptions that lead nowhere: a handler that faults on its own first instruction, a vector that cannot be
+ * fetched, a hypervisor that sends its guest back to the same fault again and again.
+ */
+import type { Cpu } from '../cpu/cpu.ts';
+import type { EventRecord } from '../cpu/event-ring.ts';
+import { exceptionByCode } from '../cpu/exception-table.ts';
+
+export interface Loop {
+  readonly world: number;
+  readonly pc: bigint;
+  /** In words. */
+  readonly text: string;
+}
+
+/** A loop of exceptions repeats a pattern of at most this many. */
+const LONGEST_PERIOD = 4;
+/** Exits of one guest at one instruction, with nothing executed in between, that make a loop. */
+const STALLED = 2000;
+const INT = 0;
+
+/** What the newest exit of a CPU was, and how often it has come again. */
+interface Stall {
+  pc: bigint;
+  ecode: number;
+  badv: bigint;
+  world: number;
+  count: number;
+}
+
+const same = (a: EventRecord, b: EventRecord): boolean =>
+  a.kind === b.kind && a.world === b.world && a.ecode === b.ecode && a.pc === b.pc && a.badv === b.badv;
+
+const causeOf = (r: EventRecord): string => exceptionByCode(r.ecode, r.esub)?.name ?? `Ecode 0x${r.ecode.toString(16)}`;
+
+export class LoopDetector {
+  private readonly stalls = new Map<Cpu, Stall>();
+  private readonly reported = new Set<string>();
+
+  /** Many exceptions have been delivered without a return. @returns the loop, when they repeat */
+  nested(cpu: Cpu): Loop | undefined {
+    for (let period = 1; period <= LONGEST_PERIOD; period++) {
+      const repeats = Array.from({ length: 8 * period }, (_, k) => k).every((k) => {
+        const [a, b] = [cpu.events.at(k), cpu.events.at(k + period)];
+        return a !== undefined && b !== undefined && a.kind === 'exception' && same(a, b);
+      });
+      if (!repeats) continue;
+      const r = cpu.events.at(0)!;
+      const where = r.world < 0 ? 'the host' : `guest gid ${r.world}`;
+      const at = `0x${r.pc.toString(16)}`;
+      const why =
+        r.pc === r.vector
+          ? `its own vector ${at} raises ${causeOf(r)}`
+          : `its handler at 0x${r.vector.toString(16)} raises ${causeOf(r)} at ${at}, before it returns`;
+      return { world: r.world, pc: r.pc, text: `${where} loops in exceptions on cpu${cpu.index}: ${why}, for ever` };
+    }
+    return undefined;
+  }
+
+  /** An exception or exit has been delivered. @returns whether it is worth calling {@link stalled} */
+  exception(cpu: Cpu): boolean {
+    const { events } = cpu;
+    if (!events.lastIsExit || events.lastEcode === INT) return false;
+    const r = events.at(0)!;
+    const entry = events.lastEntry();
+    let s = this.stalls.get(cpu);
+    if (!s) {
+      s = { pc: 0n, ecode: -1, badv: 0n, world: 0, count: 0 };
+      this.stalls.set(cpu, s);
+    }
+    // The entry is noted before its `ertn` is counted: one tick later means that the guest has executed nothing.
+    const idle = entry !== undefined && r.time - entry.time <= 1;
+    if (idle && s.pc === r.pc && s.ecode === r.ecode && s.badv === r.badv && s.world === r.world) s.count++;
+    else {
+      s.pc = r.pc;
+      s.ecode = r.ecode;
+      s.badv = r.badv;
+      s.world = r.world;
+      s.count = 0;
+    }
+    return s.count > 0 && s.count % STALLED === 0;
+  }
+
+  /** The loop of exits that {@link exception} has found. */
+  stalled(cpu: Cpu): Loop {
+    const r = cpu.events.at(0)!;
+    const s = this.stalls.get(cpu)!;
+    const badv = r.hasBadv ? ` for 0x${r.badv.toString(16)}` : '';
+    return {
+      world: r.world,
+      pc: r.pc,
+      text: `guest gid ${r.world} makes no progress on cpu${cpu.index}: ${s.count} times in a row it was entered at 0x${r.pc.toString(16)} and left with ${causeOf(r)}${badv} before it executed anything`,
+    };
+  }
+
+  /** @returns true the first time that a loop at this place is reported */
+  report(loop: Loop): boolean {
+    const key = `${loop.world}:${loop.pc}`;
+    if (this.reported.has(key)) return false;
+    this.reported.add(key);
+    return true;
+  }
+}

@@ -1,0 +1,106 @@
+/** What a CPU has done lately, by running it again: branches taken, exceptions, world switches and CSR writes. */
+import type { Cpu, CsrWriting } from '../cpu/cpu.ts';
+import { csrByNumber } from '../cpu/csr-table.ts';
+import type { EventRecord } from '../cpu/event-ring.ts';
+import { writtenValue } from './catches.ts';
+import { describeEvent, type Symbolizer } from './explain.ts';
+import type { RunControl } from './run-control.ts';
+
+/** Something that happened at an instruction. */
+export type Moment = {
+  /** Instruction count of the machine before it. */
+  readonly at: number;
+  readonly world: number;
+  readonly pc: bigint;
+} & (
+  | { readonly kind: 'branch'; readonly to: bigint }
+  | { readonly kind: 'event'; readonly record: EventRecord }
+  | {
+      readonly kind: 'csr';
+      readonly bank: 'host' | 'guest';
+      readonly num: number;
+      readonly old: bigint;
+      readonly value: bigint;
+    }
+);
+
+/** Instructions that are run again at first, and at most, to find enough. */
+const FIRST = 4_000;
+const MOST = 256_000;
+
+/** The last `count` moments of a CPU, oldest first; those of one kind when it is given. */
+export function recall(control: RunControl, cpu: Cpu, count: number, kind?: Moment['kind']): Moment[] {
+  const now = control.history.position;
+  for (let length = FIRST; ; length *= 4) {
+    const all = stretch(control, cpu, now - length, now);
+    const moments = kind ? all.filter((m) => m.kind === kind) : all;
+    if (moments.length >= count || length >= MOST || now - length <= control.history.beginning)
+      return moments.slice(-count);
+  }
+}
+
+function stretch(control: RunControl, cpu: Cpu, first: number, now: number): Moment[] {
+  const out: Moment[] = [];
+  let before: { pc: bigint; world: number; at: number; events: number } | undefined;
+  const stop = cpu.observe({
+    csrWrite: (c: Cpu, w: CsrWriting) => {
+      const old = (w.bank === 'guest' ? c.guest : c.host).get(w.num);
+      const { mask, value } = writtenValue(w);
+      const { world, pc } = c;
+      out.push({
+        kind: 'csr',
+        at: control.position(),
+        world,
+        pc,
+        bank: w.bank,
+        num: w.num,
+        old,
+        value: (old & ~mask) | value,
+      });
+      return false;
+    },
+  });
+  /** The instruction that began at `before` is over. */
+  const settle = (): void => {
+    if (!before) return;
+    const { pc, world, at } = before;
+    const fresh = cpu.events.total - before.events;
+    for (let back = fresh - 1; back >= 0; back--) {
+      const record = cpu.events.at(back);
+      if (record) out.push({ kind: 'event', at, world, pc, record });
+    }
+    if (fresh === 0 && cpu.world === world && cpu.pc !== pc + 4n && cpu.pc !== pc)
+      out.push({ kind: 'branch', at, world, pc, to: cpu.pc });
+  };
+  try {
+    control.overPast(first, now, (c) => {
+      if (before) settle();
+      before =
+        c === cpu ? { pc: c.pc, world: c.world, at: control.history.position, events: c.events.total } : undefined;
+    });
+    settle();
+  } finally {
+    stop();
+  }
+  return out;
+}
+
+const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
+
+/** A moment as a line. */
+export function describeMoment(m: Moment, name: Symbolizer): string {
+  const at = (pc: bigint): string => {
+    const symbol = name(m.world, pc);
+    return symbol ? `${hex(pc)} <${symbol}>` : hex(pc);
+  };
+  switch (m.kind) {
+    case 'event':
+      return describeEvent(m.record, name);
+    case 'branch':
+      return `{${m.at}} ${at(m.pc)} -> ${at(m.to)}`;
+    case 'csr': {
+      const csr = `${m.bank === 'guest' ? 'g_' : ''}${csrByNumber(m.num)?.name.toLowerCase() ?? hex(m.num)}`;
+      return `{${m.at}} ${at(m.pc)}: ${csr} ${hex(m.old)} -> ${hex(m.value)}`;
+    }
+  }
+}
