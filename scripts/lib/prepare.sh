@@ -169,6 +169,14 @@ ensure_gdb() {
   die "no gdb $LS_GDB_MAJOR or newer with LoongArch could be brought: install gdb-multiarch from a later Debian suite"
 }
 
+# The oldest gdb that is served, for the tests: `.tools/bin/gdb-oldest`. Sets LS_GDB_OLDEST; fails quietly.
+ensure_oldest_gdb() {
+  LS_GDB_OLDEST="$LS_TOOLS/bin/gdb-oldest"
+  export LS_GDB_OLDEST
+  gdb_serves "$LS_GDB_OLDEST" && return
+  unpack_from_suite trixie gdb-multiarch && write_wrapper trixie gdb-multiarch "$LS_GDB_OLDEST" && gdb_serves "$LS_GDB_OLDEST"
+}
+
 # debian_uri: the first URI of the machine's own Debian sources (both file formats).
 debian_uri() {
   local uri
