@@ -54,7 +54,8 @@ export function parseAddress(text: string, option: string): Address {
 
 export interface GuestDoor {
   readonly gid: number;
-  readonly vcpu: number;
+  /** undefined: all vCPUs of the guest. */
+  readonly vcpu: number | undefined;
   readonly address: Address;
 }
 
@@ -63,7 +64,7 @@ export function parseGuestDoor(text: string): GuestDoor {
   const m = /^(?:gid=)?(\d+)(?:\.(\d+))?[=,](.+)$/.exec(text);
   if (!m) throw new UsageError(`--gdb-guest: '${text}' is malformed: write GID[.VCPU]=[HOST:]PORT`);
   const gid = parseInteger(m[1]!, '--gdb-guest GID', 1, 255);
-  return { gid, vcpu: Number(m[2] ?? 0), address: parseAddress(m[3]!, '--gdb-guest') };
+  return { gid, vcpu: m[2] === undefined ? undefined : Number(m[2]), address: parseAddress(m[3]!, '--gdb-guest') };
 }
 
 export interface GuestSpec {

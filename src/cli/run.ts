@@ -54,7 +54,7 @@ function openSerial(spec: SerialSpec): { sink: (bytes: Uint8Array) => void; clos
 }
 
 /** Writes log lines of the chosen kinds to stderr or a file. */
-function startLog(cli: MachineCli, machine: Machine, symbolize: Symbolizer): (line: string) => void {
+function startLog(cli: MachineCli, control: RunControl, symbolize: Symbolizer): (line: string) => void {
   const { log } = cli;
   if (!log) return () => {};
   const write = (line: string): void => {
@@ -63,25 +63,14 @@ function startLog(cli: MachineCli, machine: Machine, symbolize: Symbolizer): (li
   };
   const events = (kind: 'exit' | 'exception'): boolean => log.kinds.has(kind);
   if (events('exit') || events('exception'))
-    for (const cpu of machine.cpus) {
-      const before = cpu.observer;
+    for (const cpu of control.machine.cpus) {
       const note = (c: Cpu): void => {
         const r = c.events.at(0);
-        if (!r) return;
+        if (!r || control.repeating) return;
         if (r.kind === 'exception' ? events('exception') : events('exit'))
           write(`cpu${c.index} ${describeEvent(r, symbolize)}`);
       };
-      cpu.observer = {
-        ...before,
-        exception: (c) => {
-          note(c);
-          before.exception?.(c);
-        },
-        entered: (c) => {
-          note(c);
-          before.entered?.(c);
-        },
-      };
+      cpu.observe({ exception: note, entered: note });
     }
   return log.kinds.has('gdb') ? (line) => write(`gdb ${line}`) : () => {};
 }
@@ -129,9 +118,13 @@ export async function start(
 ): Promise<Running> {
   const serial = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink);
-  const booted = boot(image, cli, output.put);
+  let control: RunControl | undefined;
+  // What the machine says while its past runs again, it has said before.
+  const booted = boot(image, cli, (byte) => {
+    if (!control?.repeating) output.put(byte);
+  });
   const { machine, symbolize, lookup } = booted;
-  const control = new RunControl(
+  control = new RunControl(
     machine,
     {
       ...(cli.maxInstructions !== undefined && { maxInstructions: cli.maxInstructions }),
@@ -139,7 +132,7 @@ export async function start(
     },
     cli.gdb !== undefined || cli.gdbGuest !== undefined,
   );
-  const log = startLog(cli, machine, symbolize);
+  const log = startLog(cli, control, symbolize);
   if (cli.wait && !cli.gdb && !cli.gdbGuest)
     throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
   /** Stands still until the first debugger has come. */
@@ -170,7 +163,7 @@ export async function start(
   for (const door of cli.gdbGuest ?? [])
     await open({ kind: 'guest', gid: door.gid, vcpu: door.vcpu }, door.address, `guest gid ${door.gid}`);
   const began = performance.now();
-  const stopInput = io ? () => {} : connectInput(cli.serial, machine, control);
+  const stopInput = io ? () => {} : connectInput(cli.serial, control);
   const done = control.run().then(async (end) => {
     output.flush();
     serial.close();
@@ -183,7 +176,7 @@ export async function start(
 }
 
 /** Keys to the guest. Ctrl-C ends the run unless a terminal in raw mode passes it on (Ctrl-A X ends it then). */
-function connectInput(serial: SerialSpec, machine: Machine, control: RunControl): () => void {
+function connectInput(serial: SerialSpec, control: RunControl): () => void {
   const onSignal = (): void => control.quit();
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
@@ -211,8 +204,7 @@ function connectInput(serial: SerialSpec, machine: Machine, control: RunControl)
       } else if (raw && b === 1) escaped = true;
       else keep.push(b);
     }
-    machine.consoleInput(Uint8Array.from(keep));
-    control.kick();
+    control.input(Uint8Array.from(keep));
   };
   const onEnd = (): void => {
     open = false;

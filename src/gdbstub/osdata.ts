@@ -1,11 +1,15 @@
 /** Tables for gdb's `info os`: one row declares a table, its description and its columns. */
 
+import type { Cpu } from '../emu/cpu/cpu.ts';
 import { peekCsr } from '../emu/cpu/csr-access.ts';
-import { CSRS } from '../emu/cpu/csr-table.ts';
+import { CSR, CSRS } from '../emu/cpu/csr-table.ts';
+import type { EventRecord } from '../emu/cpu/event-ring.ts';
 import { causeName } from '../emu/debug/catches.ts';
+import { guestContext } from '../emu/debug/context.ts';
 import { describeElo } from '../emu/debug/walk.ts';
 import type { Tlb } from '../emu/mmu/tlb.ts';
 import type { Session } from './session.ts';
+import { GUEST_PID_BASE } from './threads.ts';
 import { xmlText } from './xml.ts';
 
 type Row = Readonly<Record<string, string>>;
@@ -32,21 +36,39 @@ const tlbRows = (tlb: Tlb): Row[] =>
     })),
   );
 
+/** The last exits of all CPUs, the newest first: at most this many. */
+const LAST_EXITS = 256;
+const LINES = ['SWI0', 'SWI1', 'HWI0', 'HWI1', 'HWI2', 'HWI3', 'HWI4', 'HWI5', 'HWI6', 'HWI7', 'PMI', 'TI', 'IPI'];
+
 const TABLES: readonly Table[] = [
+  {
+    type: 'vms',
+    title: 'Guests',
+    description: 'Guests that have run, by GID',
+    rows: (s) =>
+      s.control.snapshots.gids().map((gid) => ({
+        Process: String(GUEST_PID_BASE + gid),
+        GID: String(gid),
+        vCPUs: String(s.control.snapshots.vcpus().filter((v) => v.gid === gid).length),
+        Stage2: hex(s.control.snapshots.root(gid) ?? 0n),
+      })),
+  },
   {
     type: 'vcpus',
     title: 'vCPUs',
     description: 'Guest vCPUs seen so far',
     rows: (s) =>
-      s.control.snapshots.vcpus().map(({ gid, cpu }) => {
-        const c = s.machine.cpus[cpu]!;
-        const running = c.vm && c.gid === gid;
+      s.control.snapshots.vcpus().map((v) => {
+        const ctx = guestContext(s.machine.cpus, v.gid, v.vcpu, s.control.snapshots, s.control.contexts)!;
         return {
-          Process: String(16 + gid),
-          GID: String(gid),
-          CPU: String(cpu),
-          State: running ? 'running' : 'parked',
-          PC: hex(running ? c.pc : s.control.snapshots.get(gid, cpu)!.pc),
+          Process: String(GUEST_PID_BASE + v.gid),
+          GID: String(v.gid),
+          vCPU: String(v.vcpu),
+          CPU: String(v.cpu),
+          State: v.running ? 'running' : 'parked',
+          PC: hex(ctx.pc()),
+          Entries: String(v.entries),
+          LastExit: v.ecode < 0 ? '-' : causeName(v.ecode, 0),
         };
       }),
   },
@@ -59,6 +81,46 @@ const TABLES: readonly Table[] = [
         [...c.events.exits].flatMap((count, ecode) =>
           count ? [{ CPU: String(c.index), Cause: causeName(ecode, 0), Ecode: hex(ecode), Count: String(count) }] : [],
         ),
+      ),
+  },
+  {
+    type: 'lastexits',
+    title: 'Last VM exits',
+    description: `The last ${LAST_EXITS} VM exits, the newest first`,
+    rows: (s) =>
+      s.machine.cpus
+        .flatMap((c) => lastExits(c))
+        .sort((a, b) => b.time - a.time)
+        .slice(0, LAST_EXITS)
+        .map(({ cpu, record: r, time }) => ({
+          Tick: String(time),
+          CPU: String(cpu.index),
+          GID: String(r.world),
+          Cause: causeName(r.ecode, r.esub),
+          PC: hex(r.pc),
+          Address: r.hasBadv ? hex(r.badv) : '-',
+        })),
+  },
+  {
+    type: 'irq',
+    title: 'Interrupts',
+    description: 'Interrupt lines of the host and of the guest bank: pending and enabled',
+    rows: (s) =>
+      s.machine.cpus.flatMap((c) =>
+        LINES.flatMap((name, n) => {
+          const bit = (v: number): string => String((v >>> n) & 1);
+          const of = (num: number, guest: boolean): number => Number(peekCsr(c, guest, num) & 0x1fffn);
+          return [
+            {
+              CPU: String(c.index),
+              Line: name,
+              HostPending: bit(of(CSR.ESTAT, false)),
+              HostEnabled: bit(of(CSR.ECFG, false)),
+              GuestPending: bit(of(CSR.ESTAT, true)),
+              GuestEnabled: bit(of(CSR.ECFG, true)),
+            },
+          ];
+        }),
       ),
   },
   {
@@ -93,6 +155,16 @@ const TABLES: readonly Table[] = [
       s.machine.bus.mappings.map((m) => ({ Base: hex(m.base), Size: hex(m.device.size), Name: m.device.name })),
   },
 ];
+
+/** The exits that a CPU's event ring still has. */
+function lastExits(cpu: Cpu): { cpu: Cpu; record: EventRecord; time: number }[] {
+  const out: { cpu: Cpu; record: EventRecord; time: number }[] = [];
+  for (let back = 0; ; back++) {
+    const record = cpu.events.at(back);
+    if (!record) return out;
+    if (record.kind === 'exit') out.push({ cpu, record, time: record.time });
+  }
+}
 
 function xml(rows: readonly Row[]): string {
   const items = rows.map(

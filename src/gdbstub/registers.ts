@@ -42,10 +42,9 @@ export interface Register {
   write?(ctx: DebugContext, value: bigint): void;
 }
 
-const vectorState = (cpu: Cpu, n: number, bytes: number): bigint => {
+const vectorState = (c: DebugContext, n: number, bytes: number): bigint => {
   let v = 0n;
-  const at = cpu.base + STATE.fpr + n * 32;
-  for (let k = bytes - 8; k >= 0; k -= 8) v = (v << 64n) | cpu.mem.u64[(at + k) >> 3]!;
+  for (let k = bytes - 8; k >= 0; k -= 8) v = (v << 64n) | c.word(STATE.fpr + n * 32 + k);
   return v;
 };
 const setVectorState = (cpu: Cpu, n: number, bytes: number, value: bigint): void => {
@@ -115,7 +114,7 @@ function units(): Register[] {
         type,
         group,
         feature,
-        read: (c) => vectorState(c.cpu, n, bits / 8),
+        read: (c) => vectorState(c, n, bits / 8),
         write: (c, v) => setVectorState(c.cpu, n, bits / 8, v),
       });
   };
@@ -130,7 +129,7 @@ function units(): Register[] {
       type: bits === 8 ? 'uint8' : bits === 32 ? 'uint32' : 'uint64',
       group,
       feature,
-      read: (c) => (c.cpu.mem.u64[at(c.cpu) >> 3]! >> shift) & mask,
+      read: (c) => (c.word(offset & ~7) >> shift) & mask,
       write: (c, v) => {
         const i = at(c.cpu) >> 3;
         c.cpu.mem.u64[i] = (c.cpu.mem.u64[i]! & ~(mask << shift)) | ((v & mask) << shift);

@@ -1,4 +1,4 @@
-/** Sockets: one listener per view, one client at a time on each. */
+/** Sockets: one listener per view; any number of clients share it, and all share one run control. */
 
 import { once } from 'node:events';
 import { rmSync, statSync } from 'node:fs';
@@ -10,6 +10,10 @@ import { dispatch } from './packets/index.ts';
 import { Session } from './session.ts';
 import type { View } from './threads.ts';
 
+/** Clients of one door: more are a mistake. */
+const MOST_CLIENTS = 16;
+/** A client that does not read what it is sent is cut off when this much waits for it. */
+const MOST_UNREAD = 64 << 20;
 /** How long a client that stays connected keeps a machine that has ended. */
 const GRACE_MS = 500;
 
@@ -30,7 +34,7 @@ export interface ServerOptions {
 export class GdbServer {
   private readonly options: ServerOptions;
   private readonly server: Server;
-  private client: Socket | undefined;
+  private readonly clients = new Set<Socket>();
 
   constructor(options: ServerOptions) {
     this.options = options;
@@ -57,20 +61,19 @@ export class GdbServer {
   /** Stops listening. The client may say goodbye first: gdb asks a little more after the machine has ended. */
   async close(): Promise<void> {
     this.server.close();
-    const { client } = this;
-    if (!client) return;
-    await Promise.race([once(client, 'close'), setTimeout(GRACE_MS, undefined, { ref: false })]);
-    client.destroy();
+    const gone = Promise.all([...this.clients].map((c) => once(c, 'close')));
+    await Promise.race([gone, setTimeout(GRACE_MS, undefined, { ref: false })]);
+    for (const client of this.clients) client.destroy();
   }
 
   private connect(socket: Socket): void {
     const { options } = this;
-    if (this.client) {
-      options.log('a second client was refused: one is connected already');
+    if (this.clients.size >= MOST_CLIENTS) {
+      options.log(`a client was refused: ${MOST_CLIENTS} are connected already`);
       socket.destroy();
       return;
     }
-    this.client = socket;
+    this.clients.add(socket);
     socket.setNoDelay(true);
     const session = new Session({
       control: options.control,
@@ -80,14 +83,18 @@ export class GdbServer {
       lookup: options.lookup,
       log: options.log,
       send: (bytes) => {
-        if (!socket.destroyed) socket.write(bytes);
+        if (socket.destroyed) return;
+        if (socket.writableLength > MOST_UNREAD) {
+          options.log('a client that does not read was cut off');
+          socket.destroy();
+        } else socket.write(bytes);
       },
     });
     options.onConnect?.();
     socket.on('data', (bytes) => session.receive(typeof bytes === 'string' ? Buffer.from(bytes) : bytes));
     socket.on('error', (error) => options.log(`connection: ${error.message}`));
     socket.on('close', () => {
-      this.client = undefined;
+      this.clients.delete(socket);
       session.detach();
     });
   }

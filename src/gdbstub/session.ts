@@ -2,10 +2,13 @@
 import type { Machine } from '../emu/board/machine.ts';
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import type { Breakpoint, Scope } from '../emu/debug/breakpoints.ts';
-import type { DebugContext } from '../emu/debug/context.ts';
+import { anyGuestContext, type DebugContext, runningContext } from '../emu/debug/context.ts';
 import { readVirtual } from '../emu/debug/debug-memory.ts';
-import type { Symbolizer, SymbolLookup } from '../emu/debug/explain.ts';
+import { explainLast, type Symbolizer, type SymbolLookup } from '../emu/debug/explain.ts';
 import type { Client, End, RunControl, Stop } from '../emu/debug/run-control.ts';
+import { walk } from '../emu/debug/walk.ts';
+import { evaluate } from './agent-expression.ts';
+import { BranchTrace } from './branch-trace.ts';
 import { encodePacket, type Frame, fromLatin1, PacketParser, toHex, valueToHex } from './framing.ts';
 import { PC_REGNUM, registerByNumber } from './registers.ts';
 import {
@@ -17,6 +20,7 @@ import {
   SingleStep,
   type StepClass,
   UntilEntered,
+  WithinWorld,
 } from './soft-step.ts';
 import {
   contextOf,
@@ -57,14 +61,25 @@ export class Session implements Client {
   readonly symbolize: Symbolizer;
   readonly lookup: SymbolLookup;
   running = false;
-  /** GIDs attached as processes of their own. */
+  /** Processes attached beside process 1: guests, and the host world. */
   readonly attached = new Set<number>();
   /** Features that gdb announced in qSupported. */
   features: ReadonlySet<string> = new Set();
   /** The thread that register and memory packets mean. */
   current: Thread;
   stepInto = new Set<StepClass>(DEFAULT_STEP_INTO);
+  /** Steps of process 1: wherever the CPU goes, within the world where they begin, or in guests alone. */
+  stepMode: 'cpu' | 'world' | 'guest' = 'cpu';
   mmioRead = false;
+  /** What `monitor` switches; see its commands. */
+  readonly settings = {
+    breakByPhysical: false,
+    breakInAsid: undefined as number | undefined,
+    guestsAuto: false,
+    followWorld: false,
+    followInterrupt: false,
+  };
+  readonly branchTrace = new BranchTrace(this);
   private readonly options: SessionOptions;
   private readonly parser = new PacketParser();
   private readonly queue: string[] = [];
@@ -73,12 +88,16 @@ export class Session implements Client {
   private journal: JournalEntry[] = [];
   private readonly inserted = new Set<string>();
   private insertedBefore: ReadonlySet<bigint> = new Set();
-  private step: SingleStep | undefined;
+  private step: SingleStep | WithinWorld | undefined;
+  /** World in which the CPU was when it was resumed. */
+  private stepWorld = -1;
   private stepThread: Thread | undefined;
   private resumed: Thread | undefined;
   /** The resume named one thread: gdb aborts when another one reports the stop. */
   private resumedAlone = false;
   private detached = false;
+  /** A search of the past is under way; Ctrl-C ends it. */
+  private search: { cancelled: boolean } | undefined;
 
   constructor(options: SessionOptions) {
     this.options = options;
@@ -88,6 +107,7 @@ export class Session implements Client {
     this.symbolize = options.symbolize;
     this.lookup = options.lookup;
     this.current = this.threads()[0]!;
+    if (!this.control.history.enabled) this.control.history.enable(true);
     this.control.attach(this);
   }
 
@@ -97,7 +117,7 @@ export class Session implements Client {
   /** Threads that the client is told of. Never empty. */
   threads(): Thread[] {
     const all = listThreads(this.view, this.machine.cpus, this.attached, this.control.snapshots);
-    const shown = this.machineHidden ? all.filter((t) => t.gid !== undefined) : all;
+    const shown = this.machineHidden ? all.filter((t) => t.pid !== MACHINE_PID) : all;
     return shown.length ? shown : all;
   }
 
@@ -110,7 +130,15 @@ export class Session implements Client {
   }
 
   get context(): DebugContext {
-    return contextOf(this.current, this.control.snapshots);
+    return contextOf(this.current, this.control);
+  }
+
+  /** The guest that the selected thread shows, or that its CPU has: for address windows. */
+  get guestContext(): DebugContext | undefined {
+    const ctx = this.context;
+    if (ctx.world >= 0) return ctx;
+    const { cpus } = this.machine;
+    return anyGuestContext(cpus, ctx.cpu, ctx.cpu.gid, this.control.snapshots, this.control.contexts);
   }
 
   /** Bytes from the client. */
@@ -122,7 +150,8 @@ export class Session implements Client {
     switch (frame.kind) {
       case 'interrupt':
         // While stopped it is late, not wrong.
-        if (this.running) this.control.interrupt();
+        if (this.search) this.search.cancelled = true;
+        else if (this.running) this.control.interrupt();
         return;
       case 'ack':
         return;
@@ -139,7 +168,7 @@ export class Session implements Client {
         return;
       case 'packet':
         if (!this.noAck) this.options.send(fromLatin1('+'));
-        if (this.running && !this.detached) this.queue.push(frame.payload);
+        if ((this.running || this.search) && !this.detached) this.queue.push(frame.payload);
         else this.handle(frame.payload);
     }
   }
@@ -178,15 +207,50 @@ export class Session implements Client {
   get scope(): Scope {
     if (this.current.gid !== undefined) return this.current.gid;
     // With a guest attached, its own process owns guest addresses.
-    return this.attached.size ? 'host' : 'any';
+    return this.current.host || this.attached.size ? 'host' : 'any';
   }
 
-  insertBreakpoint(va: bigint, hardware: boolean): void {
-    this.control.comparators.insert({ owner: this, scope: this.scope, va, hardware });
+  /**
+   * Inserts a breakpoint for the selected process.
+   * @param conditions agent expressions: one that is not 0 stops
+   * @throws Error when breakpoints go by physical address and this one leads nowhere
+   */
+  insertBreakpoint(va: bigint, hardware: boolean, conditions: readonly Uint8Array[]): void {
+    let pa: number | undefined;
+    if (this.settings.breakByPhysical) {
+      const { address } = walk(this.context, this.machine.ram, va);
+      if (address === undefined) throw new Error(`0x${va.toString(16)} does not translate: 'monitor bp-by virtual'`);
+      pa = Number(address);
+    }
+    this.control.comparators.insert({
+      owner: this,
+      scope: this.scope,
+      va,
+      hardware,
+      ...(pa !== undefined && { pa }),
+      ...(this.settings.breakInAsid !== undefined && { asid: this.settings.breakInAsid }),
+      ...(conditions.length > 0 && { when: this.condition(conditions) }),
+    });
     if (!hardware) {
       this.inserted.add(`${this.current.pid}:${va}`);
       this.journal.push({ kind: 'insert', address: va });
     }
+  }
+
+  /** True when one of the expressions is not 0, or cannot be evaluated, on the CPU that stands at the breakpoint. */
+  private condition(list: readonly Uint8Array[]): (cpu: Cpu) => boolean {
+    return (cpu) => {
+      const ctx = runningContext(cpu, this.control.snapshots);
+      const operands = {
+        ctx,
+        register: (num: number) => registerByNumber(num)?.read(ctx),
+        memory: (address: bigint, size: number) => {
+          const bytes = readVirtual(this.machine, ctx, address, size);
+          return bytes.length === size ? bytes.reduceRight((v, b) => (v << 8n) | BigInt(b), 0n) : undefined;
+        },
+      };
+      return list.some((code) => evaluate(code, operands) !== 0n);
+    };
   }
 
   removeBreakpoint(va: bigint, hardware: boolean): void {
@@ -223,32 +287,41 @@ export class Session implements Client {
     this.resumed = thread;
     this.resumedAlone = single;
     const { cpu } = thread;
-    const live = contextOf(thread, this.control.snapshots).live;
+    this.stepWorld = cpu.world;
+    const live = contextOf(thread, this.control).live;
     const inserted = this.insertedFor(thread.pid);
     this.step = undefined;
     this.stepThread = undefined;
     if (!live) {
       if (exact) {
-        this.control.setStepper(new UntilEntered(cpu, thread.gid!), false);
+        if (thread.gid !== undefined) this.control.setStepper(new UntilEntered(cpu, thread.gid), false);
         this.stepThread = thread;
       }
     } else {
       const planted = exact ? undefined : this.recognize(thread, inserted, single);
       if (exact || planted !== undefined) {
-        this.step = new SingleStep(cpu, this.control.comparators, planted, thread.gid, this.stepInto);
+        this.step = this.stepperFor(thread, planted);
         this.stepThread = thread;
         this.control.setStepper(this.step);
       }
     }
-    if (single) for (const other of this.machine.cpus) other.frozen = other !== cpu;
+    this.control.history.hold(single ? this.machine.cpus.filter((c) => c !== cpu) : []);
     this.insertedBefore = inserted;
     this.journal = [];
     this.running = true;
     this.control.kick();
   }
 
+  private stepperFor(thread: Thread, planted: bigint | undefined): SingleStep | WithinWorld {
+    const { cpu } = thread;
+    const guest = thread.gid ?? (this.stepMode === 'world' && cpu.vm ? cpu.gid : undefined);
+    const step = new SingleStep(cpu, this.control.comparators, planted, guest, this.stepInto);
+    if (thread.host || (this.stepMode === 'world' && guest === undefined)) return new WithinWorld(step, false);
+    return this.stepMode === 'guest' && thread.gid === undefined ? new WithinWorld(step, true) : step;
+  }
+
   private recognize(thread: Thread, inserted: ReadonlySet<bigint>, single: boolean): bigint | undefined {
-    const ctx = contextOf(thread, this.control.snapshots);
+    const ctx = contextOf(thread, this.control);
     const pc = ctx.pc();
     const read = (at: bigint): number | undefined => {
       const bytes = readVirtual(this.machine, ctx, at, 4);
@@ -270,7 +343,7 @@ export class Session implements Client {
       this.running = true;
       return;
     }
-    if (stop.kind === 'catch' && !stop.caught.syscall) this.output(`[lvz] catch ${stop.caught.id}: ${stop.text}\n`);
+    this.announce(stop, stepThread);
     const reply = this.stopReply(stop, stepThread);
     const alone = this.resumedAlone ? this.resumed : undefined;
     const other = alone !== undefined && (alone.pid !== this.current.pid || alone.tid !== this.current.tid);
@@ -278,22 +351,122 @@ export class Session implements Client {
     this.drain();
   }
 
+  /** Says in words what gdb's stop reply cannot. */
+  private announce(stop: Stop, stepThread: Thread | undefined): void {
+    if (stop.kind === 'catch' && !stop.caught.syscall) this.output(`[lvz] catch ${stop.caught.id}: ${stop.text}\n`);
+    else if (stop.kind === 'loop')
+      this.output([`[lvz] ${stop.loop.text}`, ...explainLast(this.control, stop.cpu, this.symbolize), ''].join('\n'));
+    else if (stop.kind === 'watch' && stop.hit.watch.listed) {
+      const { watch, address, write } = stop.hit;
+      const { cpu } = stop;
+      const where = cpu.vm ? `gid ${cpu.gid}` : 'host';
+      this.output(
+        `[lvz] watch ${watch.listed!.id}: ${write ? 'store to' : 'load from'} 0x${address.toString(16)} cpu${cpu.index} in ${where} at pc=0x${cpu.pc.toString(16)}\n`,
+      );
+    } else if (stop.kind === 'step' && stepThread?.pid === MACHINE_PID && stepThread.gid === undefined) {
+      const { cpu } = stepThread;
+      if (cpu.vm && this.stepWorld < 0 && this.attached.has(GUEST_PID_BASE + cpu.gid))
+        this.output(
+          `[lvz] VM entry cpu${cpu.index} -> gid ${cpu.gid} (thread ${GUEST_PID_BASE + cpu.gid}.${this.threadFor(cpu, cpu.gid).tid}) pc=0x${cpu.pc.toString(16)}\n`,
+        );
+    }
+  }
+
+  /** Where a step of a CPU is told to have ended: with `follow world on` in the guest's own process. */
+  private stepped(thread: Thread): Thread {
+    const { cpu } = thread;
+    if (!this.settings.followWorld || this.view.kind !== 'machine') return thread;
+    return cpu.vm ? this.threadFor(cpu, cpu.gid) : this.threadOn(cpu);
+  }
+
+  firstEntry(cpu: Cpu, gid: number): void {
+    if (this.detached || this.view.kind !== 'machine' || !this.running) return;
+    const pid = GUEST_PID_BASE + gid;
+    if (this.settings.guestsAuto) this.attached.add(pid);
+    this.output(`[lvz] guest gid ${gid} entered for the first time, on cpu${cpu.index}: process ${pid}\n`);
+  }
+
+  // --- the past ----------------------------------------------------------------------------------------------------
+
+  /** `bs`: back to before the last instruction of the selected thread. */
+  reverseStep(): string {
+    const thread = this.current;
+    const { control } = this;
+    const now = control.history.position;
+    let target: number | undefined = now;
+    // A guest's thread skips what the hypervisor did in between.
+    do {
+      target = control.lastTurnOf(thread.cpu, target);
+      if (target !== undefined) control.goto(target);
+    } while (target !== undefined && thread.gid !== undefined && thread.cpu.world !== thread.gid);
+    if (target !== undefined) return this.threadReply(SIGNAL.trap, '', thread);
+    control.goto(control.history.beginning);
+    return this.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);
+  }
+
+  /** `bc`: back to the last breakpoint, watchpoint or catch before this moment, or to the beginning of what is kept. */
+  reverseContinue(): void {
+    const { control } = this;
+    const search = { cancelled: false };
+    this.search = search;
+    const { cpu } = this.current;
+    const { history } = control;
+    let end = history.position;
+    let found: { position: number; stop: Stop } | undefined;
+    const look = (): void => {
+      // One stretch a turn of the event loop: Ctrl-C comes in between.
+      const start = control.searchStretch(end, (position, stop) => {
+        if (position < end) found = { position, stop };
+      });
+      const over = found !== undefined || start === undefined || start <= history.beginning;
+      end = start ?? end;
+      if (!over && !search.cancelled) {
+        setImmediate(look);
+        return;
+      }
+      this.search = undefined;
+      // gdb steps back over the access that met its watchpoint, so it is told of the moment behind it.
+      const behind =
+        found?.stop.kind === 'watch' && found.stop.hit.watch.owner === this && !found.stop.hit.watch.listed;
+      control.goto(found ? found.position + (behind ? 1 : 0) : end);
+      const stop: Stop = found?.stop ?? (search.cancelled ? { kind: 'interrupt' } : { kind: 'beginning', cpu });
+      control.arrived(stop);
+      if (!this.detached) {
+        this.announce(stop, undefined);
+        this.reply(this.stopReply(stop, undefined));
+        this.drain();
+      }
+    };
+    setImmediate(look);
+  }
+
   /** Answers what arrived while the machine ran. */
   private drain(): void {
-    while (!this.running && this.queue.length) this.handle(this.queue.shift()!);
+    while (!this.running && !this.search && this.queue.length) this.handle(this.queue.shift()!);
   }
 
   private stopReply(stop: Stop, stepThread: Thread | undefined): string {
     switch (stop.kind) {
-      case 'interrupt':
-        return this.threadReply(SIGNAL.interrupt, '', this.resumed ?? this.current);
+      case 'interrupt': {
+        const thread = this.resumed ?? this.current;
+        const inGuest = this.settings.followInterrupt && thread.cpu.vm ? thread.cpu.gid : undefined;
+        return this.threadReply(
+          SIGNAL.interrupt,
+          '',
+          inGuest === undefined ? thread : this.threadFor(thread.cpu, inGuest),
+        );
+      }
+      case 'beginning':
+        return this.threadReply(SIGNAL.trap, 'replaylog:begin;', this.threadOn(stop.cpu));
+      case 'loop':
+        return this.threadReply(SIGNAL.none, '', this.threadOn(stop.cpu));
       case 'step':
         return stepThread
-          ? this.threadReply(SIGNAL.trap, '', stepThread)
+          ? this.threadReply(SIGNAL.trap, '', this.stepped(stepThread))
           : this.threadReply(SIGNAL.none, '', this.threadOn(stop.cpu));
       case 'breakpoint': {
-        const here = this.control.comparators.at(stop.va, stop.world);
-        const mine = here.filter((b) => b.owner === this);
+        const here = this.control.comparators.at(stop.va, stop.world, stop.cpu, stop.pa);
+        const mine = here.filter((b) => b.owner === this && b.when?.(stop.cpu) !== false);
         if (mine.length) {
           const bp = this.preferred(mine);
           const key = bp.hardware ? 'hwbreak' : 'swbreak';
@@ -308,7 +481,7 @@ export class Session implements Client {
       }
       case 'watch': {
         const { watch, address } = stop.hit;
-        if (watch.owner !== this) return this.threadReply(SIGNAL.none, '', this.threadOn(stop.cpu));
+        if (watch.owner !== this || watch.listed) return this.threadReply(SIGNAL.none, '', this.threadOn(stop.cpu));
         const key = { write: 'watch', read: 'rwatch', access: 'awatch' }[watch.kind];
         return this.threadReply(SIGNAL.trap, `${key}:${address.toString(16)};`, this.threadFor(stop.cpu, watch.scope));
       }
@@ -329,20 +502,26 @@ export class Session implements Client {
 
   private threadFor(cpu: Cpu, scope: Scope): Thread {
     if (typeof scope !== 'number') return this.threadOn(cpu);
-    const pid = this.view.kind === 'guest' ? MACHINE_PID : GUEST_PID_BASE + scope;
-    return this.threads().find((t) => t.pid === pid && t.cpu === cpu) ?? this.threadOn(cpu);
+    const on = this.control.snapshots.on(cpu)?.vcpu;
+    const own = this.threads().filter((t) => t.gid === scope && t.cpu === cpu);
+    return own.find((t) => t.vcpu === on) ?? own[0] ?? this.threadOn(cpu);
   }
 
   /** The thread that shows what a CPU does: the CPU itself, or the guest of a guest's port. */
   private threadOn(cpu: Cpu): Thread {
     const all = this.threads();
-    return all.find((t) => t.gid === undefined && t.cpu === cpu) ?? all[0]!;
+    const vcpu = this.control.snapshots.on(cpu)?.vcpu;
+    return (
+      all.find((t) => t.pid === MACHINE_PID && t.cpu === cpu && (t.gid === undefined || t.vcpu === vcpu)) ??
+      all.find((t) => t.cpu === cpu) ??
+      all[0]!
+    );
   }
 
   /** A stop reply for `thread`, which becomes the selected one. */
   threadReply(signal: number, pairs: string, thread: Thread): string {
     this.current = thread;
-    const ctx = contextOf(thread, this.control.snapshots);
+    const ctx = contextOf(thread, this.control);
     const registers = EXPEDITED.map(
       (n) => `${n.toString(16).padStart(2, '0')}:${valueToHex(registerByNumber(n)!.read(ctx), 8)};`,
     );
@@ -366,7 +545,9 @@ export class Session implements Client {
     this.detached = true;
     this.running = true;
     this.step?.finish();
-    for (const cpu of this.machine.cpus) cpu.frozen = false;
+    if (this.search) this.search.cancelled = true;
+    this.control.history.hold([]);
     this.control.detach(this);
+    if (!this.control.hasClients) this.control.history.enable(false);
   }
 }

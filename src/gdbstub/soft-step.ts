@@ -7,7 +7,7 @@
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { exceptionByCode } from '../emu/cpu/exception-table.ts';
 import type { Comparators } from '../emu/debug/breakpoints.ts';
-import type { DebugContext } from '../emu/debug/context.ts';
+import { type DebugContext, fccOf } from '../emu/debug/context.ts';
 import type { Stepper } from '../emu/debug/run-control.ts';
 import { decode } from '../emu/isa/decoder.ts';
 import { operandValue } from '../emu/isa/row.ts';
@@ -60,7 +60,7 @@ export function predictNext(ctx: DebugContext, pc: bigint, read: (at: bigint) =>
     case 'bceqz':
     case 'bcnez': {
       // gdb 16 does not know these two and plants its breakpoint behind them, taken or not; later ones evaluate them.
-      const flag = ctx.fcc(operandValue(row, word, 'cj'));
+      const flag = fccOf(ctx, operandValue(row, word, 'cj'));
       return flag === (row.name === 'bcnez') ? [target('offs21'), fallThrough] : [fallThrough];
     }
     case 'll.w':
@@ -208,8 +208,9 @@ export class SingleStep implements Stepper {
     this.seen = cpu.events.total;
   }
 
-  next(event: 'stepped' | 'entered'): 'run' | 'step' | 'stop' {
+  next(event: 'stepped' | 'entered' | 'left'): 'run' | 'step' | 'stop' {
     const { cpu } = this;
+    if (event === 'left') return 'run';
     if (event === 'entered') {
       if (this.guest === undefined || cpu.gid !== this.guest) return 'run';
       this.seen = cpu.events.total;
@@ -241,6 +242,33 @@ export class SingleStep implements Stepper {
   }
 }
 
+/** A step of a CPU that shall not end in the other world: it goes on until the CPU is back in the one wanted. */
+export class WithinWorld implements Stepper {
+  readonly cpu: Cpu;
+  readonly interrupts: boolean;
+  private readonly inner: SingleStep;
+  private readonly guest: boolean;
+
+  /** @param guest whether the step may end in a guest, or in the host */
+  constructor(inner: SingleStep, guest: boolean) {
+    this.inner = inner;
+    this.cpu = inner.cpu;
+    this.interrupts = inner.interrupts;
+    this.guest = guest;
+  }
+
+  next(event: 'stepped' | 'entered' | 'left'): 'run' | 'step' | 'stop' {
+    if (event === 'entered') return this.guest ? 'stop' : 'run';
+    if (event === 'left') return this.guest ? 'run' : 'stop';
+    if (this.cpu.vm !== this.guest) return 'run';
+    return this.inner.next(event);
+  }
+
+  finish(): void {
+    this.inner.finish();
+  }
+}
+
 /** A vCPU that is parked: the step is over when it is entered again. */
 export class UntilEntered implements Stepper {
   readonly cpu: Cpu;
@@ -251,7 +279,7 @@ export class UntilEntered implements Stepper {
     this.gid = gid;
   }
 
-  next(event: 'stepped' | 'entered'): 'run' | 'step' | 'stop' {
+  next(event: 'stepped' | 'entered' | 'left'): 'run' | 'step' | 'stop' {
     return event === 'entered' && this.cpu.gid === this.gid ? 'stop' : 'run';
   }
 }

@@ -1,20 +1,31 @@
 /**
- * gdb's processes and threads: process 1 is the machine with its CPUs as threads, process 16 + GID is a guest with its
- * vCPUs as threads. A guest's own port shows that guest as process 1.
+ * gdb's processes and threads: process 1 is the machine with its CPUs as threads, process 2 the host world alone, process
+ * 16 + GID a guest with its vCPUs as threads. A door of its own shows one of these as process 1.
  */
 import type { Cpu } from '../emu/cpu/cpu.ts';
-import type { DebugContext, GuestSnapshots } from '../emu/debug/context.ts';
-import { guestContext, runningContext } from '../emu/debug/context.ts';
+import {
+  type DebugContext,
+  type GuestSnapshots,
+  guestContext,
+  hostContext,
+  runningContext,
+} from '../emu/debug/context.ts';
+import type { RunControl } from '../emu/debug/run-control.ts';
 
 export const MACHINE_PID = 1;
+export const HOST_PID = 2;
 export const GUEST_PID_BASE = 16;
 
 export interface Thread {
   readonly pid: number;
   readonly tid: number;
+  /** The CPU that the thread is, or the one that its vCPU is on or ran on last. */
   readonly cpu: Cpu;
-  /** GID when the thread is a vCPU; undefined when it is a CPU in whatever world it runs. */
+  /** GID and number when the thread is a vCPU. */
   readonly gid: number | undefined;
+  readonly vcpu: number;
+  /** The thread shows the host world of its CPU, whatever the CPU executes. */
+  readonly host: boolean;
 }
 
 /** `pPID.TID` in hex, as packets write it. */
@@ -38,56 +49,89 @@ export function parseThreadPattern(text: string): ThreadPattern | undefined {
 export const matchesThread = (p: ThreadPattern, t: Thread): boolean =>
   (p.pid === undefined || p.pid <= 0 || p.pid === t.pid) && (p.tid <= 0 || p.tid === t.tid);
 
-/** What a connection shows. */
+/** What a connection shows. A guest's door without a vCPU number shows all of them. */
 export type View =
   | { readonly kind: 'machine' }
-  | { readonly kind: 'guest'; readonly gid: number; readonly vcpu: number };
+  | { readonly kind: 'host' }
+  | { readonly kind: 'guest'; readonly gid: number; readonly vcpu: number | undefined };
 
-/** Threads of a connection in display order. `attached`: GIDs that the client has attached to. */
+function vcpuThread(pid: number, gid: number, vcpu: number, cpus: readonly Cpu[], snapshots: GuestSnapshots): Thread {
+  return {
+    pid,
+    tid: vcpu + 1,
+    gid,
+    vcpu,
+    host: false,
+    // A vCPU migrates: the thread is wherever it is.
+    get cpu(): Cpu {
+      return cpus[snapshots.get(gid, vcpu)?.cpu ?? 0]!;
+    },
+  };
+}
+
+const cpuThreads = (pid: number, cpus: readonly Cpu[], host: boolean): Thread[] =>
+  cpus.map((cpu, n) => ({ pid, tid: n + 1, cpu, gid: undefined, vcpu: 0, host }));
+
+/** Threads of a connection in display order. `attached`: processes beside the first that the client has attached to. */
 export function listThreads(
   view: View,
   cpus: readonly Cpu[],
   attached: ReadonlySet<number>,
   snapshots: GuestSnapshots,
 ): Thread[] {
+  const vcpusOf = (gid: number): number[] => snapshots.vcpus().flatMap((s) => (s.gid === gid ? [s.vcpu] : []));
   if (view.kind === 'guest') {
-    const known = snapshots.vcpus().filter((v) => v.gid === view.gid);
-    const cpu = cpus[known[view.vcpu]?.cpu ?? 0]!;
-    return [{ pid: MACHINE_PID, tid: 1, cpu, gid: view.gid }];
+    const known = vcpusOf(view.gid);
+    // A guest that has not run yet has one vCPU that shows zeros: gdb needs a thread.
+    const shown = view.vcpu !== undefined ? [view.vcpu] : known.length ? known : [0];
+    return shown.map((v) => vcpuThread(MACHINE_PID, view.gid, v, cpus, snapshots));
   }
-  const out: Thread[] = cpus.map((cpu, n) => ({ pid: MACHINE_PID, tid: n + 1, cpu, gid: undefined }));
-  for (const gid of attached)
-    for (const v of snapshots.vcpus())
-      if (v.gid === gid) out.push({ pid: GUEST_PID_BASE + gid, tid: v.cpu + 1, cpu: cpus[v.cpu]!, gid });
+  const out = cpuThreads(MACHINE_PID, cpus, view.kind === 'host');
+  if (attached.has(HOST_PID)) out.push(...cpuThreads(HOST_PID, cpus, true));
+  for (const pid of attached)
+    if (pid >= GUEST_PID_BASE)
+      for (const v of vcpusOf(pid - GUEST_PID_BASE))
+        out.push(vcpuThread(pid, pid - GUEST_PID_BASE, v, cpus, snapshots));
   return out;
 }
 
 /** Registers and memory of a thread. A guest that never ran reads as zeros. */
-export function contextOf(t: Thread, snapshots: GuestSnapshots): DebugContext {
-  if (t.gid === undefined) return runningContext(t.cpu, snapshots);
+export function contextOf(t: Thread, control: RunControl): DebugContext {
+  if (t.host) return hostContext(t.cpu, t.cpu.vm ? control.contexts?.host(t.cpu) : undefined);
+  if (t.gid === undefined) return runningContext(t.cpu, control.snapshots);
   return (
-    guestContext(t.cpu, t.gid, snapshots) ?? {
+    guestContext(control.machine.cpus, t.gid, t.vcpu, control.snapshots, control.contexts) ?? {
       cpu: t.cpu,
       world: t.gid,
       live: false,
       pc: () => 0n,
       gpr: () => 0n,
-      fcc: () => false,
+      word: () => 0n,
       csr: () => 0n,
       stage2Root: () => undefined,
     }
   );
 }
 
+/** `host`, or `guest gid 1`, with what the CPU is up to. */
+function cpuText(cpu: Cpu, control: RunControl): string {
+  const state = cpu.idle ? ' idle' : cpu.parked ? ' parked' : '';
+  const between = !cpu.vm && control.contexts?.inTransition(cpu) ? ' in transition' : '';
+  return `${cpu.vm ? `guest gid ${cpu.gid}` : 'host'} PLV${cpu.plv}${state}${between}`;
+}
+
 /** What `info threads` shows in brackets. */
-export function threadText(t: Thread, snapshots: GuestSnapshots): string {
+export function threadText(t: Thread, control: RunControl): string {
   const { cpu } = t;
-  if (t.gid === undefined) {
-    const state = cpu.idle ? ' idle' : cpu.parked ? ' parked' : '';
-    return `${cpu.vm ? `guest gid ${cpu.gid}` : 'host'} PLV${cpu.plv}${state}`;
+  if (t.host && cpu.vm) {
+    const since = cpu.events.lastEntry()?.time;
+    return `host, in guest gid ${cpu.gid}${since === undefined ? '' : ` since tick ${since}`}`;
   }
-  if (cpu.vm && cpu.gid === t.gid) return `gid ${t.gid} on cpu${cpu.index}`;
-  return snapshots.get(t.gid, cpu.index)
-    ? `gid ${t.gid} parked, last on cpu${cpu.index}`
-    : `gid ${t.gid} not entered yet`;
+  if (t.gid === undefined) return cpuText(cpu, control);
+  const s = control.snapshots.get(t.gid, t.vcpu);
+  if (!s) return `gid ${t.gid} not entered yet`;
+  if (s.running) return `gid ${t.gid} on cpu${cpu.index}`;
+  const saved = control.contexts?.vcpu(t.gid, t.vcpu);
+  const between = control.contexts?.inTransition(cpu) ? ', the hypervisor is saving or loading registers' : '';
+  return `gid ${t.gid} parked, last on cpu${cpu.index}${saved ? `, registers from ${saved.source}` : between}`;
 }

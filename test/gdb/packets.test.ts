@@ -6,6 +6,10 @@ import { encodePacket, fromLatin1, latin1, PacketParser, toHex } from '../../src
 import { guestSpec, machineCli } from '../support/gdb-session.ts';
 import { seeded } from '../support/random.ts';
 
+/** What an `O` packet says. */
+const text = (payload: string): string =>
+  payload.startsWith('O') ? Buffer.from(payload.slice(1), 'hex').toString() : payload;
+
 /** A minimal client: sends payloads, waits for replies. */
 class Client {
   readonly socket: Socket;
@@ -100,7 +104,6 @@ describe('gdb server', () => {
       'qTStatus',
       '_M',
       'vFile:open:6a,0,0',
-      'bs',
     ])
       expect(await client.ask(unknown), unknown).toBe('');
     for (const bad of [
@@ -172,6 +175,7 @@ describe('gdb server', () => {
     await client.ask('Hgp1.1');
     client.send('vCont;c');
     client.send('qC');
+    expect(text(await client.reply())).toMatch(/guest gid 1 entered for the first time/);
     expect(await client.reply()).toBe('W00;process:1');
     expect(await client.reply()).toBe('QCp1.1');
   });
@@ -182,14 +186,15 @@ describe('gdb server', () => {
     expect(client.pending).toBe(0);
   });
 
-  test('a second client on the same port is refused, on another one it is not', async () => {
+  test('two clients share a door, another one has its own; each has its own selected thread', async () => {
     await client.ask('qC');
     const second = new Client(port());
-    await new Promise((resolve) => second.socket.once('close', resolve));
+    expect(await second.ask('qC')).toBe('QCp1.1');
     const guest = new Client(running.doors[1] as number);
     expect(await guest.ask('qC')).toBe('QCp1.1');
     expect(await guest.ask('qXfer:threads:read::0,1000')).toMatch(/gid 1 not entered yet/);
-    guest.socket.destroy();
+    expect(await second.ask('qXfer:threads:read::0,1000')).toMatch(/host PLV0/);
+    for (const c of [second, guest]) c.socket.destroy();
   });
 
   test('a stop of one client is told to the others; the machine runs when all want it', async () => {
@@ -201,6 +206,7 @@ describe('gdb server', () => {
     expect(guest.pending).toBe(0);
     client.send('vCont;c');
     expect(await guest.reply()).toMatch(/^T05swbreak:;.*21:0800200000000000/);
+    expect(text(await client.reply())).toMatch(/guest gid 1 entered/);
     expect(await client.reply()).toMatch(/^T00.*thread:p1\.1/);
     guest.socket.destroy();
   });

@@ -245,7 +245,7 @@ describe('gdb sessions', () => {
     expect(output).toMatch(/hvcl/);
     expect(output).toMatch(/refused: .*vCPU is parked/);
     expect(output).toMatch(/gid 1 parked, last on cpu0/);
-    expect(output).toMatch(/gid 1: context of the hypervisor at physical 0x[0-9a-f]+: pc 0x200008/);
+    expect(output).toMatch(/gid 1 vcpu 0: parked, last on cpu0 at 0x200008/);
   });
 
   test('attach to a guest that does not exist is refused with a reason', async () => {
@@ -449,7 +449,7 @@ describe('gdb sessions', () => {
         'info os csrs',
       ],
     });
-    for (const line of [/HVC +0x17 +1/, /17 +1 +0 +parked +0x200008/, /uart0/, /GSTAT +0x/])
+    for (const line of [/HVC +0x17 +1/, /17 +1 +0 +0 +parked +0x200008 +2 +HVC/, /uart0/, /GSTAT +0x/])
       expect(output).toMatch(line);
   });
 

@@ -1,5 +1,7 @@
 /** `Z` and `z`. */
-import type { WatchKind } from '../../emu/debug/breakpoints.ts';
+import type { WatchKind, Watchpoint } from '../../emu/debug/breakpoints.ts';
+import { windowOf } from '../../emu/debug/windows.ts';
+import { parseConditions } from '../agent-expression.ts';
 import { parseHex } from '../framing.ts';
 import type { Session } from '../session.ts';
 import type { PacketRow } from './table.ts';
@@ -9,33 +11,83 @@ const WATCH: Readonly<Record<string, WatchKind>> = { 2: 'write', 3: 'read', 4: '
 /** Longest watched range; larger ones are a mistake of the client. */
 const MAX_WATCH = 0x100000n;
 
-function parse(rest: string): { type: string; address: bigint; kind: bigint } | undefined {
-  const m = /^([0-4]),([0-9a-f]+),([0-9a-f]+)(?:;.*)?$/i.exec(rest);
-  const address = parseHex(m?.[2]);
-  const kind = parseHex(m?.[3]);
-  return m && address !== undefined && kind !== undefined ? { type: m[1]!, address, kind } : undefined;
+interface Comparator {
+  readonly type: string;
+  readonly address: bigint;
+  readonly kind: bigint;
+  /** Conditions and commands behind the kind. */
+  readonly rest: string;
 }
 
-function change(s: Session, rest: string, insert: boolean): string {
-  const p = parse(rest);
-  if (!p) return /^[5-9a-f],/i.test(rest) ? '' : 'E.Z takes TYPE,ADDR,KIND';
-  const watch = WATCH[p.type];
-  if (!watch) {
-    if (p.address & 3n) return 'E.instructions are 4-byte aligned';
-    if (insert) s.insertBreakpoint(p.address, p.type === '1');
-    else s.removeBreakpoint(p.address, p.type === '1');
+function parse(text: string): Comparator | undefined {
+  const m = /^([0-4]),([0-9a-f]+),([0-9a-f]+)((?:;.*)?)$/is.exec(text);
+  const address = parseHex(m?.[2]);
+  const kind = parseHex(m?.[3]);
+  return m && address !== undefined && kind !== undefined ? { type: m[1]!, address, kind, rest: m[4]! } : undefined;
+}
+
+function changeBreakpoint(s: Session, c: Comparator, insert: boolean): string {
+  if (c.address & 3n) return 'E.instructions are 4-byte aligned';
+  if (!insert) {
+    s.removeBreakpoint(c.address, c.type === '1');
     return 'OK';
   }
-  if (p.kind === 0n || p.kind > MAX_WATCH) return `E.watched length must be 1 to 0x${MAX_WATCH.toString(16)}`;
-  const length = Number(p.kind);
-  const scope = s.scope;
+  const conditions = parseConditions(c.rest);
+  if (!conditions) return 'E.Z conditions are X LENGTH,CODE with LENGTH bytes in hex';
+  s.insertBreakpoint(c.address, c.type === '1', conditions);
+  return 'OK';
+}
+
+/**
+ * The watchpoint that an address means: the virtual memory of the selected thread, or through a window another space. A
+ * window of CSRs is watched by catching writes.
+ */
+function watchpoint(s: Session, c: Comparator): Watchpoint | string {
+  const kind = WATCH[c.type]!;
+  const length = Number(c.kind);
+  const base = { owner: s, length, kind, reported: c.address };
+  const w = windowOf(s.context, c.address);
+  if (!w) return { ...base, scope: s.scope, space: 'virtual', address: c.address };
+  switch (w.space) {
+    case 'physical':
+      return { ...base, scope: 'any', space: 'physical', address: w.address };
+    case 'gpa':
+      return { ...base, scope: s.guestContext?.world ?? s.current.cpu.gid, space: 'gpa', address: w.address };
+    case 'gva':
+      return { ...base, scope: s.guestContext?.world ?? s.current.cpu.gid, space: 'virtual', address: w.address };
+    case 'csr':
+    case 'gcsr':
+      if (kind === 'read') return 'E.reads of CSRs cannot be watched: use watch';
+      return { ...base, scope: 'any', space: w.space, address: w.address };
+    case 'tlb':
+      return "E.TLB entries cannot be watched: use 'monitor catch tlb-fill'";
+  }
+}
+
+function changeWatch(s: Session, c: Comparator, insert: boolean): string {
+  if (c.kind === 0n || c.kind > MAX_WATCH) return `E.watched length must be 1 to 0x${MAX_WATCH.toString(16)}`;
+  const watch = watchpoint(s, c);
+  if (typeof watch === 'string') return watch;
   const { comparators } = s.control;
   comparators.removeWatch(
-    (w) => w.owner === s && w.va === p.address && w.length === length && w.kind === watch && w.scope === scope,
+    (w) =>
+      w.owner === s &&
+      !w.listed &&
+      w.reported === c.address &&
+      w.length === watch.length &&
+      w.kind === watch.kind &&
+      w.space === watch.space &&
+      // Which guest a window meant may have changed since.
+      (w.scope === watch.scope || watch.space !== 'virtual'),
   );
-  if (insert) comparators.insertWatch({ owner: s, scope, va: p.address, length, kind: watch });
-  s.control.installHooks();
+  if (insert) comparators.insertWatch(watch);
   return 'OK';
+}
+
+function change(s: Session, text: string, insert: boolean): string {
+  const c = parse(text);
+  if (!c) return /^[5-9a-f],/i.test(text) ? '' : 'E.Z takes TYPE,ADDR,KIND';
+  return c.type in WATCH ? changeWatch(s, c, insert) : changeBreakpoint(s, c, insert);
 }
 
 export const BREAKPOINT_PACKETS: readonly PacketRow[] = [

@@ -4,7 +4,8 @@
  *   0–999        system calls of programs (SYS exception, number in a7)
  *   1000 + Ecode exceptions
  *   2000 + n     interrupt line n, taken in the world or as a VM exit
- *   3000 + Ecode VM exits; 3900: VM entries
+ *   3000 + Ecode VM exits
+ *   3900         VM entries; 3901 the first one of a GID; 3902 interrupts injected; 3903, 3904 TLB fills, invalidations
  *   4000 + csr   writes of a host CSR, 5000 + csr of a guest CSR, before they happen
  */
 import type { Catch } from '../../emu/debug/catches.ts';
@@ -13,21 +14,26 @@ import type { PacketRow } from './table.ts';
 
 const SYS = 0x0b;
 const A7 = 11;
-const VM_ENTRY = 3900;
+/** Events without a number of their own. */
+const OTHERS: Readonly<Record<number, Catch['kind']>> = {
+  3900: 'ertn',
+  3901: 'first-entry',
+  3902: 'inject',
+  3903: 'tlb-fill',
+  3904: 'tlb-invalidate',
+};
 const NUMBERS = { exception: 1000, interrupt: 2000, exit: 3000, hostCsr: 4000, guestCsr: 5000, end: 6000 } as const;
 
-type Spec = Omit<Catch, 'id' | 'syscall' | 'world' | 'text'>;
+type Spec = Omit<Catch, 'id' | 'hits' | 'syscall' | 'world' | 'text'>;
 
 /** What a number stands for; undefined for numbers without a meaning. */
-function specOf(s: Session, number: number): Spec | undefined {
+function specOf(number: number): Spec | undefined {
   const none: ReadonlySet<number> = new Set();
-  if (number < NUMBERS.exception) {
-    const { cpu } = s.current;
-    return { kind: 'exception', ecodes: new Set([SYS]), when: () => cpu.gpr(A7) === BigInt(number) };
-  }
+  if (number < NUMBERS.exception)
+    return { kind: 'exception', ecodes: new Set([SYS]), when: (cpu) => cpu.gpr(A7) === BigInt(number) };
   if (number < NUMBERS.interrupt) return { kind: 'exception', ecodes: new Set([number - NUMBERS.exception]) };
-  if (number < NUMBERS.exit) return { kind: 'exception', ecodes: new Set([0]), irq: number - NUMBERS.interrupt };
-  if (number === VM_ENTRY) return { kind: 'ertn', ecodes: none };
+  if (number < NUMBERS.exit) return { kind: 'interrupt', ecodes: none, irq: number - NUMBERS.interrupt };
+  if (number in OTHERS) return { kind: OTHERS[number]!, ecodes: none };
   if (number < NUMBERS.hostCsr) return { kind: 'vmexit', ecodes: new Set([number - NUMBERS.exit]) };
   if (number < NUMBERS.guestCsr)
     return { kind: 'csr-write', ecodes: none, csr: { num: number - NUMBERS.hostCsr, bank: 'host' } };
@@ -56,7 +62,7 @@ function catchSyscalls(s: Session, rest: string): string {
       text: 'catch syscall',
     });
   for (const number of numbers) {
-    const spec = specOf(s, number);
+    const spec = specOf(number);
     if (!spec) return `E.catch syscall ${number}: no such event, see docs/gdb.md`;
     s.control.catches.add({ ...spec, world, syscall: { owner: s, number }, text: `catch syscall ${number}` });
   }

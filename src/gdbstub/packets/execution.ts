@@ -1,4 +1,4 @@
-/** `vCont`, `c`, `C`, `s`, `S`. */
+/** `vCont`, `c`, `C`, `s`, `S`, and backwards `bs`, `bc`. */
 import { parseHex } from '../framing.ts';
 import type { Session } from '../session.ts';
 import { matchesThread, parseThreadPattern, type ThreadPattern } from '../threads.ts';
@@ -53,6 +53,14 @@ export const EXECUTION_PACKETS: readonly PacketRow[] = [
     handle: (s, rest) => {
       const actions = parseActions(rest);
       return typeof actions === 'string' ? actions : resume(s, actions);
+    },
+  },
+  { name: 'bs', handle: (s) => s.reverseStep() },
+  {
+    name: 'bc',
+    handle: (s) => {
+      s.reverseContinue();
+      return undefined;
     },
   },
   { name: 'c', handle: (s, rest) => simple(s, rest, false) },

@@ -2,7 +2,7 @@
 import { fromHex, fromLatin1, PACKET_SIZE, toHex } from '../framing.ts';
 import { runMonitorCommand } from '../monitor/commands.ts';
 import type { Session } from '../session.ts';
-import { GUEST_PID_BASE, MACHINE_PID, parseThreadPattern, threadId, threadText } from '../threads.ts';
+import { GUEST_PID_BASE, HOST_PID, MACHINE_PID, parseThreadPattern, threadId, threadText } from '../threads.ts';
 import type { PacketRow } from './table.ts';
 
 /** What qSupported announces: only what works. */
@@ -20,6 +20,14 @@ const FEATURES = [
   'QCatchSyscalls+',
   'error-message+',
   'binary-upload+',
+  'ConditionalBreakpoints+',
+  'ReverseStep+',
+  'ReverseContinue+',
+  'Qbtrace:off+',
+  'Qbtrace:bts+',
+  'Qbtrace-conf:bts:size+',
+  'qXfer:btrace:read+',
+  'qXfer:btrace-conf:read+',
 ].join(';');
 
 function select(s: Session, text: string): string {
@@ -30,15 +38,15 @@ function select(s: Session, text: string): string {
   return 'OK';
 }
 
-/** `vAttach;PID`: shows a guest as a process of its own. */
+/** `vAttach;PID`: shows a guest, or the host world, as a process of its own. */
 function attach(s: Session, text: string): string {
   const pid = Number.parseInt(text, 16);
   const gid = pid - GUEST_PID_BASE;
   // Accepting a process that is attached makes gdb 18 abort.
-  if (s.view.kind === 'guest' || s.attached.has(gid) || (pid === MACHINE_PID && !s.machineHidden))
+  if (s.view.kind !== 'machine' || s.attached.has(pid) || (pid === MACHINE_PID && !s.machineHidden))
     return `E.process ${pid} is attached already`;
   if (pid === MACHINE_PID) s.machineHidden = false;
-  else if (s.control.snapshots.vcpus().some((v) => v.gid === gid)) s.attached.add(gid);
+  else if (pid === HOST_PID || s.control.snapshots.gids().includes(gid)) s.attached.add(pid);
   else return `E.no such guest ${gid}: guests are numbered 16 + GID and appear at their first entry`;
   s.current = s.threads().find((t) => t.pid === pid)!;
   return s.currentStop();
@@ -56,11 +64,11 @@ function kill(s: Session, text: string): string {
 
 function detach(s: Session, text: string): string {
   const pid = text === '' ? MACHINE_PID : Number.parseInt(text, 16);
-  const gid = pid - GUEST_PID_BASE;
   if (pid !== MACHINE_PID) {
-    if (!s.attached.delete(gid)) return 'E01';
-    s.control.comparators.remove((b) => b.owner === s && b.scope === gid);
-    s.control.comparators.removeWatch((w) => w.owner === s && w.scope === gid);
+    if (!s.attached.delete(pid)) return 'E01';
+    const scope = pid === HOST_PID ? 'host' : pid - GUEST_PID_BASE;
+    s.control.comparators.remove((b) => b.owner === s && b.scope === scope);
+    s.control.comparators.removeWatch((w) => w.owner === s && w.scope === scope);
     s.current = s.threads()[0]!;
     return 'OK';
   }
@@ -107,7 +115,7 @@ export const GENERAL: readonly PacketRow[] = [
     handle: (s, rest) => {
       const pattern = parseThreadPattern(rest);
       const thread = pattern && s.find(pattern);
-      return thread ? toHex(fromLatin1(threadText(thread, s.control.snapshots))) : 'E01';
+      return thread ? toHex(fromLatin1(threadText(thread, s.control))) : 'E01';
     },
   },
   { name: 'qSymbol', handle: () => 'OK' },

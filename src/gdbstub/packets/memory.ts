@@ -1,6 +1,7 @@
 /** `m`, `x`, `M`, `X`, `qSearch:memory`, `qCRC`: memory in the context of the selected thread. */
 import { readVirtual, writeVirtual } from '../../emu/debug/debug-memory.ts';
 import { walk } from '../../emu/debug/walk.ts';
+import { readWindow, windowOf, writeWindow } from '../../emu/debug/windows.ts';
 import { escapeBinary, fromHex, fromLatin1, latin1, PACKET_SIZE, parseHex, toHex, unescapeBinary } from '../framing.ts';
 import type { Session } from '../session.ts';
 import type { PacketRow } from './table.ts';
@@ -22,9 +23,16 @@ function read(s: Session, text: string): Uint8Array | string {
   if (!r) return 'E.address and length expected, in hex';
   s.noteRead(r.address, r.length);
   const length = Math.min(r.length, MAX_READ);
-  let bytes = readVirtual(s.machine, s.context, r.address, length);
+  let bytes = readMemory(s, r.address, length);
   if (bytes.length === 0 && length > 0) bytes = readDevice(s, r.address, length);
   return bytes.length > 0 || r.length === 0 ? bytes : 'E14';
+}
+
+/** Memory of the selected thread, or of the space that a window opens. */
+function readMemory(s: Session, address: bigint, length: number): Uint8Array {
+  const ctx = s.context;
+  const w = windowOf(ctx, address);
+  return w ? readWindow(s.machine, ctx, s.guestContext, w, length) : readVirtual(s.machine, ctx, address, length);
 }
 
 /** Device registers, only when `monitor mmio-read on` allows the read, and without side effects. */
@@ -41,7 +49,12 @@ function readDevice(s: Session, address: bigint, length: number): Uint8Array {
 }
 
 function write(s: Session, address: bigint, data: Uint8Array): string {
-  return writeVirtual(s.machine, s.context, address, data) ? 'OK' : 'E.address is not writable memory';
+  if (data.length === 0) return 'OK';
+  s.control.history.disturb();
+  const ctx = s.context;
+  const w = windowOf(ctx, address);
+  const done = w ? writeWindow(s.machine, ctx, s.guestContext, w, data) : writeVirtual(s.machine, ctx, address, data);
+  return done ? 'OK' : 'E.address is not writable memory';
 }
 
 /** `ADDR,LEN:` and the rest behind the colon. */
@@ -103,7 +116,7 @@ export const MEMORY_PACKETS: readonly PacketRow[] = [
       const address = BigInt(`0x${m[1]}`);
       const pattern = Buffer.from(unescapeBinary(fromLatin1(m[3]!)));
       const length = Math.min(Number.parseInt(m[2]!, 16), 0x4000000);
-      const found = Buffer.from(readVirtual(s.machine, s.context, address, length)).indexOf(pattern);
+      const found = Buffer.from(readMemory(s, address, length)).indexOf(pattern);
       return found < 0 ? '0' : `1,${(address + BigInt(found)).toString(16)}`;
     },
   },
@@ -112,7 +125,7 @@ export const MEMORY_PACKETS: readonly PacketRow[] = [
     handle: (s, rest) => {
       const r = range(rest);
       if (!r) return 'E.qCRC takes ADDR,LEN';
-      const bytes = readVirtual(s.machine, s.context, r.address, Math.min(r.length, 0x4000000));
+      const bytes = readMemory(s, r.address, Math.min(r.length, 0x4000000));
       return bytes.length === r.length ? `C${gdbCrc(bytes).toString(16)}` : 'E14';
     },
   },

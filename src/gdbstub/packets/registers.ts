@@ -12,6 +12,7 @@ function write(s: Session, r: Register, hex: string): string {
   const ctx = s.context;
   if (!ctx.live) return PARKED;
   if (!r.write) return `E.${r.name} is read-only`;
+  s.control.history.disturb();
   r.write(ctx, value);
   return 'OK';
 }

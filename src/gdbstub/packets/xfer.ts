@@ -1,5 +1,5 @@
 /** `qXfer`: target description, thread list, `info os` tables. */
-import { escapeBinary, fromLatin1, latin1 } from '../framing.ts';
+import { escapeBinary, fromLatin1, latin1, parseHex } from '../framing.ts';
 import { osTable } from '../osdata.ts';
 import type { Session } from '../session.ts';
 import { TARGET_XML } from '../target-description.ts';
@@ -20,8 +20,8 @@ function piece(document: string, range: string): string {
 
 function threadList(s: Session): string {
   const threads = s.threads().map((t) => {
-    const name = t.gid === undefined ? `cpu${t.cpu.index}` : `vcpu${t.tid - 1}`;
-    return `<thread id="${threadId(t)}" core="${t.cpu.index}" name="${name}">${xmlText(threadText(t, s.control.snapshots))}</thread>`;
+    const name = t.gid !== undefined ? `vcpu${t.vcpu}` : t.host ? `host${t.cpu.index}` : `cpu${t.cpu.index}`;
+    return `<thread id="${threadId(t)}" core="${t.cpu.index}" name="${name}">${xmlText(threadText(t, s.control))}</thread>`;
   });
   return `<?xml version="1.0"?><threads>${threads.join('')}</threads>`;
 }
@@ -40,4 +40,30 @@ export const XFER_PACKETS: readonly PacketRow[] = [
   object('features', (_s, annex) => (annex === 'target.xml' ? TARGET_XML : undefined)),
   object('threads', (s, annex) => (annex === '' ? threadList(s) : undefined)),
   object('osdata', osTable),
+  object('btrace', (s, annex) =>
+    // gdb stitches a delta to what it has; it asks for everything when there is none.
+    s.branchTrace.enabled && (annex === 'all' || annex === 'new') ? s.branchTrace.document() : undefined,
+  ),
+  // Before it is enabled a configuration would make gdb record by itself.
+  object('btrace-conf', (s, annex) =>
+    s.branchTrace.enabled && annex === '' ? s.branchTrace.configuration() : undefined,
+  ),
+  {
+    name: 'Qbtrace:',
+    handle: (s, rest) => {
+      if (rest !== 'bts' && rest !== 'off') return 'E.only branch traces (bts) are kept';
+      s.branchTrace.enable(rest === 'bts');
+      return 'OK';
+    },
+  },
+  {
+    name: 'Qbtrace-conf:bts:size=',
+    handle: (s, rest) => {
+      // gdb writes this one number with 0x.
+      const size = parseHex(rest.replace(/^0x/i, ''));
+      if (size === undefined || size > 0x10000000n) return 'E.Qbtrace-conf takes a size in hex';
+      s.branchTrace.bufferSize = Number(size);
+      return 'OK';
+    },
+  },
 ];

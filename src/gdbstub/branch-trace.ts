@@ -1,0 +1,82 @@
+/**
+ * `record btrace bts`: the way a thread has come, made by running the last instructions again. Nothing is recorded while
+ * the machine runs, so the trace reaches back before it was asked for.
+ */
+import type { Session } from './session.ts';
+import type { Thread } from './threads.ts';
+
+/** Instructions that a trace holds at most, and blocks. */
+const LENGTH = 20_000;
+const MOST_BLOCKS = 4000;
+
+interface Block {
+  readonly begin: bigint;
+  /** Address of the last instruction. */
+  readonly end: bigint;
+}
+
+export class BranchTrace {
+  private readonly session: Session;
+  private enabledFor = new Set<string>();
+  private size = 0x10000;
+
+  constructor(session: Session) {
+    this.session = session;
+  }
+
+  private static key(t: Thread): string {
+    return `${t.pid}.${t.tid}`;
+  }
+
+  get enabled(): boolean {
+    return this.enabledFor.has(BranchTrace.key(this.session.current));
+  }
+
+  /** Size of the buffer that gdb asks for, in bytes. */
+  set bufferSize(bytes: number) {
+    this.size = bytes;
+  }
+
+  enable(on: boolean): void {
+    const key = BranchTrace.key(this.session.current);
+    if (on) this.enabledFor.add(key);
+    else this.enabledFor.delete(key);
+  }
+
+  /** Straight runs of the selected thread up to now, the newest first. */
+  private blocks(): Block[] {
+    const { control, current } = this.session;
+    const { cpu, gid } = current;
+    const now = control.history.position;
+    const pc = this.session.context.pc();
+    const blocks: Block[] = [];
+    let open: { begin: bigint; end: bigint } | undefined;
+    control.overPast(now - LENGTH, now, (c) => {
+      if (c !== cpu || (gid !== undefined && c.world !== gid)) return;
+      const at = c.pc;
+      if (open && at === open.end + 4n) open.end = at;
+      else {
+        if (open) blocks.push(open);
+        open = { begin: at, end: at };
+      }
+    });
+    // The newest block ends at the instruction that comes next.
+    if (open && pc === open.end + 4n) blocks.push({ begin: open.begin, end: pc });
+    else {
+      if (open) blocks.push(open);
+      blocks.push({ begin: pc, end: pc });
+    }
+    const most = Math.min(MOST_BLOCKS, Math.max(2, this.size >> 4));
+    return blocks.slice(-most).reverse();
+  }
+
+  document(): string {
+    const list = this.blocks().map((b) => `<block begin="0x${b.begin.toString(16)}" end="0x${b.end.toString(16)}"/>`);
+    return `<?xml version="1.0"?><!DOCTYPE btrace SYSTEM "btrace.dtd"><btrace version="1.0">${list.join('')}</btrace>`;
+  }
+
+  configuration(): string {
+    const size = `0x${this.size.toString(16)}`;
+    return `<?xml version="1.0"?><!DOCTYPE btrace-conf SYSTEM "btrace-conf.dtd"><btrace-conf version="1.0"><bts size="${size}"/></btrace-conf>`;
+  }
+}

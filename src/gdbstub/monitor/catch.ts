@@ -1,0 +1,194 @@
+/** `monitor catch …`, `watch …`, `info catches`, `delete catch`: what stops the machine. */
+import type { Scope, WatchKind, WatchSpace } from '../../emu/debug/breakpoints.ts';
+import { type Catch, type CatchKind, parseCsr, parseEcode } from '../../emu/debug/catches.ts';
+import { parseNumber } from '../../emu/debug/decode-number.ts';
+import type { Session } from '../session.ts';
+import { type Command, lines, parseRange, parseWorld, splitWorld, takeOption } from './command.ts';
+
+type Filters = {
+  -readonly [K in 'plv' | 'range' | 'hypercall' | 'csr' | 'value' | 'irq']?: NonNullable<Catch[K]>;
+};
+
+function number(text: string, most: number): number {
+  const n = Number(parseNumber(text));
+  if (n > most) throw new Error(`'${text}' is too large: at most ${most}`);
+  return n;
+}
+
+/** `== VALUE` or `& MASK == VALUE` behind a CSR name. */
+function takeValue(rest: string[]): Catch['value'] | undefined {
+  const [op] = rest;
+  if (op === '==' && rest[1] !== undefined) {
+    const value = parseNumber(rest[1]);
+    rest.splice(0, 2);
+    return { mask: (1n << 64n) - 1n, value };
+  }
+  if (op === '&' && rest[2] === '==' && rest[1] !== undefined && rest[3] !== undefined) {
+    const [mask, value] = [parseNumber(rest[1]), parseNumber(rest[3])];
+    rest.splice(0, 4);
+    return { mask, value };
+  }
+  return undefined;
+}
+
+/** Adds a catch; `words` are what the user typed behind its kind. */
+function addCatch(s: Session, kind: CatchKind, words: readonly string[]): string {
+  const { rest, world } = splitWorld(words);
+  const text = [kind, ...words].join(' ');
+  const filters: Filters = {};
+  let ecodes: ReadonlySet<number> = new Set();
+  switch (kind) {
+    case 'vmexit':
+    case 'exception': {
+      const plv = takeOption(rest, 'plv');
+      if (plv !== undefined) filters.plv = number(plv, 3);
+      const gpa = takeOption(rest, 'gpa');
+      if (gpa !== undefined) filters.range = parseRange(gpa);
+      const hypercall = takeOption(rest, 'hypercall');
+      if (hypercall !== undefined) filters.hypercall = number(hypercall, 0x7fff);
+      ecodes = new Set(rest.splice(0).map(parseEcode));
+      break;
+    }
+    case 'csr-write': {
+      const name = rest.shift();
+      if (name === undefined) throw new Error('a CSR name expected (g_NAME for the guest bank)');
+      filters.csr = parseCsr(name);
+      const value = takeValue(rest);
+      if (value) filters.value = value;
+      break;
+    }
+    case 'tlb-fill':
+    case 'tlb-invalidate': {
+      const address = rest.shift();
+      if (address !== undefined) filters.range = parseRange(address);
+      break;
+    }
+    case 'interrupt':
+    case 'inject': {
+      const line = rest.shift();
+      if (line !== undefined) filters.irq = number(line, 14);
+      break;
+    }
+    default:
+      break;
+  }
+  if (rest.length) throw new Error(`'${rest.join(' ')}' means nothing here`);
+  const added = s.control.catches.add({
+    kind,
+    ecodes,
+    world,
+    text,
+    ...filters,
+  });
+  return `catch ${added.id}: ${text}\n`;
+}
+
+const KINDS: Readonly<Record<string, WatchKind>> = { r: 'read', w: 'write', rw: 'access' };
+const OPERATORS: Readonly<Record<string, (a: bigint, b: bigint) => boolean>> = {
+  '==': (a, b) => a === b,
+  '!=': (a, b) => a !== b,
+  '<': (a, b) => a < b,
+  '>': (a, b) => a > b,
+  '&': (a, b) => (a & b) !== 0n,
+};
+
+/** `ADDRESS [SIZE] [r|w|rw] [if OP VALUE]` as a watchpoint of a space. */
+function addWatch(s: Session, space: WatchSpace, scope: Scope, words: readonly string[], text: string): string {
+  const rest = [...words];
+  const at = rest.indexOf('if');
+  const condition = at < 0 ? [] : rest.splice(at).slice(1);
+  const kindAt = rest.findIndex((w) => w in KINDS);
+  const kind = kindAt < 0 ? 'write' : KINDS[rest.splice(kindAt, 1)[0]!]!;
+  const [address, size, more] = rest;
+  if (address === undefined) throw new Error('an address expected');
+  if (more !== undefined) throw new Error(`'${more}' means nothing here`);
+  const length = size === undefined ? 8 : number(size, 0x100000);
+  if (length === 0) throw new Error('the size must be 1 or more');
+  let when: ((value: bigint) => boolean) | undefined;
+  if (at >= 0) {
+    const operator = OPERATORS[condition[0] ?? ''];
+    if (!operator || condition.length !== 2)
+      throw new Error(`'if' takes an operator and a value: one of ${Object.keys(OPERATORS).join(' ')}`);
+    const wanted = parseNumber(condition[1]!);
+    when = (value) => operator(value, wanted);
+  }
+  const id = s.control.catches.takeId();
+  s.control.comparators.insertWatch({
+    owner: s,
+    scope,
+    space,
+    address: parseNumber(address),
+    length,
+    kind,
+    ...(when && { when }),
+    listed: { id, text },
+  });
+  return `watch ${id}: ${text}\n`;
+}
+
+function listCatches(s: Session): string {
+  const catches = s.control.catches.all().map((c) => `${c.id}: catch ${c.text}${c.hits ? ` (${c.hits} hits)` : ''}`);
+  const watches = s.control.comparators.listedWatches().map((w) => `${w.listed!.id}: watch ${w.listed!.text}`);
+  const all = [...catches, ...watches];
+  return all.length ? lines(all) : 'no catches\n';
+}
+
+const row = (kind: CatchKind, args: string, help: string): Command => ({
+  name: `catch ${kind}`,
+  args,
+  help,
+  run: (s, a) => addCatch(s, kind, a),
+});
+
+export const CATCH_COMMANDS: readonly Command[] = [
+  row('vmexit', '[CAUSE…] [in GID] [gpa LO[-HI]] [hypercall CODE] [plv N]', 'stop at the vector after a VM exit'),
+  row('exception', '[NAME…] [in host|GID] [plv N]', 'stop at the vector after an exception'),
+  row('ertn', '[in GID]', "stop at a guest's first instruction after a VM entry"),
+  row('first-entry', '[in GID]', 'stop when a guest is entered for the first time'),
+  row(
+    'csr-write',
+    'NAME [== VALUE|& MASK == VALUE] [in host|GID]',
+    'stop before a write of a CSR (g_NAME: guest bank)',
+  ),
+  row('tlb-fill', '[LO[-HI]] [in host|GID]', 'stop after an entry has been written into a TLB'),
+  row('tlb-invalidate', '[LO[-HI]] [in host|GID]', 'stop after TLB entries have been invalidated'),
+  row('interrupt', '[LINE] [in host|GID]', 'stop at the vector after an interrupt has been taken'),
+  row('inject', '[LINE] [in GID]', 'stop before the host makes an interrupt pending in the guest bank'),
+  { name: 'info catches', args: '', help: 'catches and watches set', run: listCatches },
+  {
+    name: 'delete catch',
+    args: 'N',
+    help: 'forget a catch or a watch',
+    run: (s, a) => {
+      const n = Number(a[0]);
+      if (!s.control.catches.delete(n) && !s.control.comparators.removeWatch((w) => w.listed?.id === n))
+        throw new Error(`no catch ${a[0] ?? ''}: see 'info catches'`);
+      return `deleted catch ${n}\n`;
+    },
+  },
+  {
+    name: 'watch phys',
+    args: 'ADDRESS [SIZE] [r|w|rw] [if OP VALUE]',
+    help: 'stop before accesses to physical memory, from every world',
+    run: (s, a) => addWatch(s, 'physical', 'any', a, `phys ${a.join(' ')}`),
+  },
+  {
+    name: 'watch gpa',
+    args: 'GID ADDRESS [SIZE] [r|w|rw] [if OP VALUE]',
+    help: "stop before a guest's accesses to its physical memory",
+    run: (s, a) => {
+      if (a[0] === undefined) throw new Error('a GID expected');
+      return addWatch(s, 'gpa', parseWorld(a[0]), a.slice(1), `gpa ${a.join(' ')}`);
+    },
+  },
+  {
+    name: 'watch virt',
+    args: 'ADDRESS [SIZE] [r|w|rw] [in host|GID] [if OP VALUE]',
+    help: "stop before accesses to virtual memory of the selected thread's world, or another",
+    run: (s, a) => {
+      const { rest, world } = splitWorld(a);
+      const scope = world === 'any' ? s.scope : world < 0 ? 'host' : world;
+      return addWatch(s, 'virtual', scope, rest, `virt ${a.join(' ')}`);
+    },
+  },
+];

@@ -1,0 +1,79 @@
+/** What every `monitor` command is made of, and the words that several of them take. */
+import { parseNumber } from '../../emu/debug/decode-number.ts';
+import type { Session } from '../session.ts';
+
+export interface Command {
+  /** Words that start the command. */
+  readonly name: string;
+  readonly args: string;
+  readonly help: string;
+  /** @throws Error naming what is wrong with the arguments */
+  run(s: Session, args: readonly string[]): string;
+}
+
+export const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
+export const lines = (list: readonly string[]): string => `${list.join('\n')}\n`;
+
+/** `host` or a GID (`1`, or `1.0` with a vCPU number). */
+export function parseWorld(word: string): number {
+  if (word === 'host') return -1;
+  const m = /^(\d+)(?:\.\d+)?$/.exec(word);
+  const gid = m ? Number(m[1]) : Number.NaN;
+  if (!(gid >= 1 && gid <= 255)) throw new Error(`'${word}' is no world: use host or a GID`);
+  return gid;
+}
+
+/** Splits `… in WORLD` out of arguments. */
+export function splitWorld(args: readonly string[]): { rest: string[]; world: number | 'any' } {
+  const at = args.indexOf('in');
+  if (at < 0) return { rest: [...args], world: 'any' };
+  const word = args[at + 1];
+  if (word === undefined) throw new Error("'in' needs a world: host or a GID");
+  return { rest: [...args.slice(0, at), ...args.slice(at + 2)], world: word === 'guest' ? 'any' : parseWorld(word) };
+}
+
+/** Takes `KEY VALUE` out of arguments. @returns undefined when the key is not there */
+export function takeOption(args: string[], key: string): string | undefined {
+  const at = args.indexOf(key);
+  if (at < 0) return undefined;
+  const value = args[at + 1];
+  if (value === undefined) throw new Error(`'${key}' needs a value`);
+  args.splice(at, 2);
+  return value;
+}
+
+/** `LO` or `LO-HI`, both ends included; one address alone means its `size` bytes. */
+export function parseRange(text: string, size = 1): { first: bigint; last: bigint } {
+  const [lo, hi, more] = text.split('-');
+  if (more !== undefined) throw new Error(`'${text}' is no range: write LO-HI`);
+  const first = parseNumber(lo!);
+  const last = hi === undefined ? first + BigInt(size - 1) : parseNumber(hi);
+  if (last < first) throw new Error(`'${text}' is no range: its end is before its start`);
+  return { first, last };
+}
+
+export const onOff = (word: string | undefined): boolean => {
+  if (word !== 'on' && word !== 'off') throw new Error("'on' or 'off' expected");
+  return word === 'on';
+};
+
+export function symbol(s: Session, world: number, address: bigint): string {
+  const name = s.symbolize(world, address);
+  return name ? `${hex(address)} <${name}>` : hex(address);
+}
+
+/** A row for a switch: `NAME on|off`, or without an argument what it is. */
+export const toggle = (
+  name: string,
+  help: string,
+  get: (s: Session) => boolean,
+  set: (s: Session, on: boolean) => void,
+): Command => ({
+  name,
+  args: '[on|off]',
+  help,
+  run: (s, a) => {
+    if (a.length) set(s, onOff(a[0]));
+    return `${name} is ${get(s) ? 'on' : 'off'}\n`;
+  },
+});

@@ -1,0 +1,173 @@
+/** `monitor info …`, `translate`, `explain`: what is. */
+import { peekCsr } from '../../emu/cpu/csr-access.ts';
+import { CSRS, csrByName } from '../../emu/cpu/csr-table.ts';
+import { causeName } from '../../emu/debug/catches.ts';
+import { anyGuestContext, hostContext, runningContext } from '../../emu/debug/context.ts';
+import { describeCsr, parseNumber } from '../../emu/debug/decode-number.ts';
+import { describeEvent, describeWrite, explainLast, lastWrite } from '../../emu/debug/explain.ts';
+import { describeEntry, walk } from '../../emu/debug/walk.ts';
+import type { Session } from '../session.ts';
+import { GUEST_PID_BASE } from '../threads.ts';
+import { type Command, hex, lines, parseWorld, splitWorld, symbol } from './command.ts';
+
+function infoCsr(s: Session, guest: boolean, args: readonly string[]): string {
+  const { cpu } = s.current;
+  if (args.length === 0) {
+    const rows = CSRS.filter((r) => !guest || r.guest === 'own');
+    return lines(rows.map((r) => `${r.name.padEnd(10)} ${hex(peekCsr(cpu, guest, r.num))}`));
+  }
+  const row = csrByName(args[0]!);
+  if (!row) throw new Error(`unknown CSR '${args[0]}'`);
+  const write = lastWrite(cpu, guest ? cpu.gid : -1, row.num);
+  return lines([...describeCsr(row, peekCsr(cpu, guest, row.num)), `  ${describeWrite(write, s.symbolize)}`]);
+}
+
+function infoTlb(s: Session, args: readonly string[]): string {
+  const { cpu } = s.current;
+  const which = args.find((a) => !a.startsWith('0x'));
+  const addressText = args.find((a) => a.startsWith('0x'));
+  const address = addressText === undefined ? undefined : parseNumber(addressText);
+  const gid = which === undefined || which === 'host' || which === 'guest' ? undefined : parseWorld(which);
+  const covers = (vppn: number, ps: number): boolean => {
+    if (address === undefined) return true;
+    const shift = BigInt(ps - 12);
+    return BigInt(vppn) >> shift === ((address & 0xffffffffffffn) >> 13n) >> shift;
+  };
+  const out: string[] = [];
+  const list = (title: string, tlb: typeof cpu.htlb, keep: (gid: number) => boolean): void => {
+    const found = [...tlb.entries()].filter((e) => keep(e.gid) && covers(e.vppn, e.ps));
+    out.push(`${title}: ${found.length} entries`, ...found.map((e) => `  ${describeEntry(e)}`));
+  };
+  if (which === undefined || which === 'host') list('host (VA to PA)', cpu.htlb, (g) => g === 0);
+  if (which !== 'host') {
+    list('stage 1 (GVA to GPA)', cpu.gtlb, (g) => gid === undefined || g === gid);
+    list('stage 2 (GPA to HPA)', cpu.htlb, (g) => g !== 0 && (gid === undefined || g === gid));
+  }
+  return lines(out);
+}
+
+function translate(s: Session, args: readonly string[]): string {
+  const { rest, world } = splitWorld(args);
+  if (rest.length !== 1) throw new Error('one address expected');
+  const { cpu } = s.current;
+  const { snapshots } = s.control;
+  const ctx =
+    world === 'any'
+      ? s.current.gid === undefined && !s.current.host
+        ? runningContext(cpu, snapshots)
+        : s.context
+      : world < 0
+        ? hostContext(cpu)
+        : anyGuestContext(s.machine.cpus, cpu, world, snapshots, s.control.contexts);
+  if (!ctx) throw new Error(`guest ${world} has not run yet`);
+  const va = parseNumber(rest[0]!);
+  const result = walk(ctx, s.machine.ram, va);
+  const verdict =
+    result.address === undefined ? `${hex(va)} does not translate` : `${hex(va)} -> physical ${hex(result.address)}`;
+  return lines([...result.steps, verdict]);
+}
+
+function counts(list: Float64Array): string {
+  const parts = [...list].flatMap((n, ecode) => (n ? [`${causeName(ecode, 0)} ${n}`] : []));
+  return parts.length ? parts.join(', ') : 'none';
+}
+
+function infoExits(s: Session): string {
+  const out: string[] = [];
+  for (const c of s.machine.cpus) {
+    out.push(`cpu${c.index}: ${c.events.entries} entries; exits: ${counts(c.events.exits)}`);
+    for (let back = 0, shown = 0; shown < 10; back++) {
+      const r = c.events.at(back);
+      if (!r) break;
+      if (r.kind !== 'exit') continue;
+      out.push(`  ${describeEvent(r, s.symbolize)}`);
+      shown++;
+    }
+  }
+  return lines(out);
+}
+
+function infoVms(s: Session): string {
+  const { snapshots } = s.control;
+  const gids = snapshots.gids();
+  if (!gids.length) return 'no guest has run yet\n';
+  return lines(
+    gids.map((g) => `gid ${g}: process ${GUEST_PID_BASE + g}, stage-2 table ${hex(snapshots.root(g) ?? 0n)}`),
+  );
+}
+
+function infoVcpus(s: Session): string {
+  const { snapshots, contexts } = s.control;
+  const list = snapshots.vcpus().map((v) => {
+    const cpu = s.machine.cpus[v.cpu]!;
+    const saved = v.running ? undefined : contexts?.vcpu(v.gid, v.vcpu);
+    const pc = v.running ? cpu.pc : (saved?.pc ?? v.state[0x100 >> 3]!);
+    const from = saved ? ` (${saved.source})` : '';
+    const exit = v.ecode < 0 ? '' : `, last exit ${causeName(v.ecode, 0)}`;
+    const state = v.running ? `running on cpu${v.cpu}` : `parked, last on cpu${v.cpu}`;
+    return `gid ${v.gid} vcpu ${v.vcpu}: ${state} at ${symbol(s, v.gid, pc)}${from}, ${v.entries} entries${exit}`;
+  });
+  return list.length ? lines(list) : 'no guest has run yet\n';
+}
+
+export const INFO_COMMANDS: readonly Command[] = [
+  {
+    name: 'info worlds',
+    args: '',
+    help: 'what each CPU executes',
+    run: (s) =>
+      lines(
+        s.machine.cpus.map((c) => {
+          const world = c.vm ? `guest gid ${c.gid} (process ${GUEST_PID_BASE + c.gid})` : 'host';
+          const between = !c.vm && s.control.contexts?.inTransition(c) ? ' (between worlds)' : '';
+          return `cpu${c.index}: ${world} PLV${c.plv} pc ${symbol(s, c.world, c.pc)}${between}`;
+        }),
+      ),
+  },
+  { name: 'info vms', args: '', help: 'guests that have run, by GID', run: infoVms },
+  { name: 'info vcpus', args: '', help: 'vCPUs: where they run, or where they will go on', run: infoVcpus },
+  {
+    name: 'info csr',
+    args: '[NAME]',
+    help: "the host's CSRs, or one with its fields and who wrote it",
+    run: (s, a) => infoCsr(s, false, a),
+  },
+  {
+    name: 'info gcsr',
+    args: '[NAME]',
+    help: 'the guest CSR bank, or one with its fields and who wrote it',
+    run: (s, a) => infoCsr(s, true, a),
+  },
+  { name: 'info tlb', args: '[host|guest|GID] [ADDRESS]', help: 'TLB entries', run: infoTlb },
+  { name: 'info exits', args: '', help: 'VM exits by cause, and the last ones', run: infoExits },
+  {
+    name: 'info exceptions',
+    args: '',
+    help: 'exceptions by cause, in the host and in guests',
+    run: (s) =>
+      lines(
+        s.machine.cpus.flatMap((c) => [
+          `cpu${c.index}: host: ${counts(c.events.hostExceptions)}`,
+          `cpu${c.index}: guests: ${counts(c.events.guestExceptions)}`,
+        ]),
+      ),
+  },
+  {
+    name: 'translate',
+    args: 'ADDRESS [in host|GID]',
+    help: 'each step of a translation, both stages',
+    run: translate,
+  },
+  {
+    name: 'explain',
+    args: '',
+    help: 'the last exception or VM exit in words',
+    run: (s) => lines(explainLast(s.control, s.current.cpu, s.symbolize)),
+  },
+  {
+    name: 'why',
+    args: '',
+    help: 'the same',
+    run: (s) => lines(explainLast(s.control, s.current.cpu, s.symbolize)),
+  },
+];

@@ -1,0 +1,165 @@
+/** `monitor` switches of a connection, and what ends or restarts the machine. */
+import { CSRS } from '../../emu/cpu/csr-table.ts';
+import type { VcpuKey } from '../../emu/debug/context.ts';
+import type { Session } from '../session.ts';
+import { DEFAULT_STEP_INTO, STEP_CLASSES, type StepClass } from '../soft-step.ts';
+import { HOST_PID } from '../threads.ts';
+import { type Command, onOff, toggle } from './command.ts';
+
+/** `gcsr:cpuid`, `csr:save3` or `gpr:21`. */
+function parseKey(text: string | undefined): VcpuKey {
+  const m = /^(csr|gcsr|gpr):(\w+)$/i.exec(text ?? '');
+  if (!m) throw new Error('gcsr:NAME, csr:NAME or gpr:NUMBER expected');
+  const kind = m[1]!.toLowerCase() as VcpuKey['kind'];
+  if (kind === 'gpr') {
+    const num = Number(m[2]!.replace(/^r/i, ''));
+    if (!(Number.isInteger(num) && num >= 0 && num < 32))
+      throw new Error(`'${m[2]}' is no general register: use 0 to 31`);
+    return { kind, num };
+  }
+  const row = CSRS.find((c) => c.name.toLowerCase() === m[2]!.toLowerCase());
+  if (!row) throw new Error(`unknown CSR '${m[2]}'`);
+  return { kind, num: row.num };
+}
+
+function stepInto(s: Session, a: readonly string[]): string {
+  if (a.length === 1 && a[0] === 'default') s.stepInto = new Set(DEFAULT_STEP_INTO);
+  else if (a.length) {
+    const wrong = a.find((c) => !(STEP_CLASSES as readonly string[]).includes(c));
+    if (wrong) throw new Error(`unknown class '${wrong}'`);
+    s.stepInto = new Set(a as readonly StepClass[]);
+  }
+  return `step-into: ${[...s.stepInto].join(' ')}\n`;
+}
+
+/** `step-mode`: what a step of process 1 does where worlds change. */
+function stepMode(s: Session, a: readonly string[]): string {
+  const modes = ['cpu', 'world', 'guest'] as const;
+  const mode = modes.find((m) => m === a[0]);
+  if (a.length && !mode) throw new Error(`one of ${modes.join(', ')} expected`);
+  if (mode) s.stepMode = mode;
+  return `step-mode is ${s.stepMode}\n`;
+}
+
+export const SETTING_COMMANDS: readonly Command[] = [
+  {
+    name: 'step-into',
+    args: '[CLASS…|default]',
+    help: `exceptions that a step enters: ${STEP_CLASSES.join(' ')}`,
+    run: stepInto,
+  },
+  {
+    name: 'step-mode',
+    args: '[cpu|world|guest]',
+    help: 'steps of process 1: wherever the CPU goes, within their world, or in guests alone',
+    run: stepMode,
+  },
+  {
+    name: 'bp-by',
+    args: '[virtual|physical]',
+    help: 'breakpoints inserted from now on go by virtual address, or by where it leads now',
+    run: (s, a) => {
+      if (a.length) {
+        if (a[0] !== 'virtual' && a[0] !== 'physical') throw new Error("'virtual' or 'physical' expected");
+        s.settings.breakByPhysical = a[0] === 'physical';
+      }
+      return `breakpoints go by ${s.settings.breakByPhysical ? 'physical' : 'virtual'} address\n`;
+    },
+  },
+  {
+    name: 'bp-asid',
+    args: '[ASID|any]',
+    help: 'breakpoints inserted from now on stop in one address space of their world',
+    run: (s, a) => {
+      if (a.length) {
+        const asid = Number(a[0]);
+        if (a[0] !== 'any' && !(Number.isInteger(asid) && asid >= 0 && asid < 1024))
+          throw new Error("an ASID (0 to 1023) or 'any' expected");
+        s.settings.breakInAsid = a[0] === 'any' ? undefined : asid;
+      }
+      return `breakpoints stop in ${s.settings.breakInAsid === undefined ? 'any ASID' : `ASID ${s.settings.breakInAsid}`}\n`;
+    },
+  },
+  toggle(
+    'guests auto',
+    'list guests as processes of their own as soon as they run',
+    (s) => s.settings.guestsAuto,
+    (s, on) => {
+      s.settings.guestsAuto = on;
+    },
+  ),
+  toggle(
+    'follow world',
+    "a step into an attached guest selects the guest's thread",
+    (s) => s.settings.followWorld,
+    (s, on) => {
+      s.settings.followWorld = on;
+    },
+  ),
+  toggle(
+    'ctrlc-follow',
+    "Ctrl-C selects the attached guest's thread when the CPU is in it",
+    (s) => s.settings.followInterrupt,
+    (s, on) => {
+      s.settings.followInterrupt = on;
+    },
+  ),
+  {
+    name: 'host-view',
+    args: '[on|off]',
+    help: "list the host world as process 2: its CSRs and memory, and the hypervisor's registers while a guest runs",
+    run: (s, a) => {
+      if (a.length) {
+        if (onOff(a[0])) s.attached.add(HOST_PID);
+        else s.attached.delete(HOST_PID);
+      }
+      return `host-view is ${s.attached.has(HOST_PID) ? 'on' : 'off'}\n`;
+    },
+  },
+  {
+    name: 'vcpu-key',
+    args: '[gcsr:NAME|csr:NAME|gpr:N]',
+    help: 'what tells vCPUs of a guest apart at VM entry (default gcsr:cpuid)',
+    run: (s, a) => {
+      const { snapshots } = s.control;
+      if (a.length) snapshots.key = parseKey(a[0]);
+      const { kind, num } = snapshots.key;
+      const name = kind === 'gpr' ? `r${num}` : CSRS.find((c) => c.num === num)!.name.toLowerCase();
+      return `vCPUs are told apart by ${kind}:${name}\n`;
+    },
+  },
+  {
+    name: 'context',
+    args: '',
+    help: "what is known of the hypervisor's own saved contexts",
+    run: (s) => s.control.contexts?.describe() ?? 'nothing is known of this hypervisor: hardware snapshots are shown\n',
+  },
+  toggle(
+    'mmio-read',
+    'let memory reads reach device registers (without side effects)',
+    (s) => s.mmioRead,
+    (s, on) => {
+      s.mmioRead = on;
+    },
+  ),
+  {
+    name: 'reset',
+    args: '',
+    help: "power-on reset; then 'maint flush register-cache'",
+    run: (s) => {
+      s.machine.reset();
+      s.control.snapshots.clear();
+      if (s.control.history.enabled) s.control.history.enable(true);
+      return 'machine reset\n';
+    },
+  },
+  {
+    name: 'quit',
+    args: '',
+    help: 'end the machine',
+    run: (s) => {
+      setImmediate(() => s.control.quit());
+      return 'machine ends\n';
+    },
+  },
+];
