@@ -3,7 +3,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { type ElfSymbol, ImageError, parseElf, readSymbols, symbolize } from '../emu/board/elf.ts';
 import { Machine } from '../emu/board/machine.ts';
 import { LOW_SIZE } from '../emu/board/ram.ts';
-import type { Symbolizer, SymbolLookup } from '../emu/debug/explain.ts';
+import type { Symbolizer } from '../emu/debug/explain.ts';
+import type { ImageSymbols } from '../hv/descriptor.ts';
 import { UsageError } from './errors.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
@@ -14,7 +15,8 @@ const ALIGN = 0x10000;
 export interface Booted {
   readonly machine: Machine;
   readonly symbolize: Symbolizer;
-  readonly lookup: SymbolLookup;
+  /** Symbols of the booted image. */
+  readonly symbols: ImageSymbols;
   /** Files with symbols: the image, then the guests by GID. */
   readonly imageFile: string;
   readonly guestFiles: readonly string[];
@@ -115,15 +117,20 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
  * Host addresses by the image (first), guest addresses by the guest with that GID (the reference hypervisor counts
  * from 1). The tables fill in the background.
  */
-function loadSymbols(files: readonly Uint8Array[]): { symbolize: Symbolizer; lookup: SymbolLookup } {
+function loadSymbols(files: readonly Uint8Array[]): { symbolize: Symbolizer; symbols: ImageSymbols } {
   const tables: (readonly ElfSymbol[])[] = files.map(() => []);
+  const byName = new Map<string, bigint>();
   files.forEach((bytes, n) => {
     void readSymbols(bytes).then((symbols) => {
       tables[n] = symbols;
+      if (n === 0) for (const s of symbols) byName.set(s.name, s.value);
     });
   });
   return {
     symbolize: (world, address) => symbolize(tables[Math.max(world, 0)] ?? [], address),
-    lookup: (name) => tables[0]!.find((s) => s.name === name)?.value,
+    symbols: {
+      address: (name) => byName.get(name),
+      names: () => [...byName.keys()],
+    },
   };
 }

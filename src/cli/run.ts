@@ -7,6 +7,7 @@ import { describeEvent, type Symbolizer } from '../emu/debug/explain.ts';
 import { type End, RunControl } from '../emu/debug/run-control.ts';
 import { type Address, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
+import { Awareness } from '../hv/awareness.ts';
 import { type Booted, boot } from './boot.ts';
 import { EXIT, UsageError } from './errors.ts';
 import type { MachineCli, SerialSpec } from './options.ts';
@@ -123,7 +124,7 @@ export async function start(
   const booted = boot(image, cli, (byte) => {
     if (!control?.repeating) output.put(byte);
   });
-  const { machine, symbolize, lookup } = booted;
+  const { machine, symbolize, symbols } = booted;
   control = new RunControl(
     machine,
     {
@@ -132,6 +133,7 @@ export async function start(
     },
     cli.gdb !== undefined || cli.gdbGuest !== undefined,
   );
+  control.contexts = new Awareness(control, symbols, symbolize);
   const log = startLog(cli, control, symbolize);
   if (cli.wait && !cli.gdb && !cli.gdbGuest)
     throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
@@ -146,7 +148,6 @@ export async function start(
       view,
       address,
       symbolize,
-      lookup,
       log,
       onConnect: () => control.detach(gate),
     });

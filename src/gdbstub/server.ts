@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { rmSync, statSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
-import type { Symbolizer, SymbolLookup } from '../emu/debug/explain.ts';
+import type { Symbolizer } from '../emu/debug/explain.ts';
 import type { RunControl } from '../emu/debug/run-control.ts';
 import { dispatch } from './packets/index.ts';
 import { Session } from './session.ts';
@@ -25,7 +25,6 @@ export interface ServerOptions {
   readonly view: View;
   readonly address: Address;
   readonly symbolize: Symbolizer;
-  readonly lookup: SymbolLookup;
   readonly log: (line: string) => void;
   /** Called when the first client has connected. */
   readonly onConnect?: () => void;
@@ -80,7 +79,6 @@ export class GdbServer {
       view: options.view,
       dispatch,
       symbolize: options.symbolize,
-      lookup: options.lookup,
       log: options.log,
       send: (bytes) => {
         if (socket.destroyed) return;

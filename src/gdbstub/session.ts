@@ -4,7 +4,7 @@ import type { Cpu } from '../emu/cpu/cpu.ts';
 import type { Breakpoint, Scope } from '../emu/debug/breakpoints.ts';
 import { anyGuestContext, type DebugContext, runningContext } from '../emu/debug/context.ts';
 import { readVirtual } from '../emu/debug/debug-memory.ts';
-import { explainLast, type Symbolizer, type SymbolLookup } from '../emu/debug/explain.ts';
+import { explainLast, type Symbolizer } from '../emu/debug/explain.ts';
 import type { Client, End, RunControl, Stop } from '../emu/debug/run-control.ts';
 import { walk } from '../emu/debug/walk.ts';
 import { evaluate } from './agent-expression.ts';
@@ -47,7 +47,6 @@ export interface SessionOptions {
   readonly view: View;
   readonly dispatch: Dispatch;
   readonly symbolize: Symbolizer;
-  readonly lookup: SymbolLookup;
   /** Sends bytes to the client. */
   readonly send: (bytes: Uint8Array) => void;
   /** Receives a line per packet, for --log gdb. */
@@ -59,7 +58,6 @@ export class Session implements Client {
   readonly machine: Machine;
   readonly view: View;
   readonly symbolize: Symbolizer;
-  readonly lookup: SymbolLookup;
   running = false;
   /** Processes attached beside process 1: guests, and the host world. */
   readonly attached = new Set<number>();
@@ -105,7 +103,6 @@ export class Session implements Client {
     this.machine = options.control.machine;
     this.view = options.view;
     this.symbolize = options.symbolize;
-    this.lookup = options.lookup;
     this.current = this.threads()[0]!;
     if (!this.control.history.enabled) this.control.history.enable(true);
     this.control.attach(this);

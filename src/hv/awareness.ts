@@ -1,59 +1,209 @@
 /**
- * What the debugger knows about the reference hypervisor: where it keeps the contexts of its vCPUs. The layout is read
- * from context.h, the same file that C and assembly use.
+ * What the debugger knows about the hypervisor: its name, by a descriptor; where it keeps the registers of vCPUs that are
+ * not running, by the descriptor's layout or learned from its code; which of its functions are between two worlds.
  */
 import { readFileSync } from 'node:fs';
 import type { Machine } from '../emu/board/machine.ts';
+import type { Cpu } from '../emu/cpu/cpu.ts';
+import { CSRS } from '../emu/cpu/csr-table.ts';
+import { STATE } from '../emu/cpu/layout.ts';
+import { type ContextSource, HOST_WORLD, type SavedRegisters, type Snapshot } from '../emu/debug/context.ts';
+import type { Symbolizer } from '../emu/debug/explain.ts';
+import type { RunControl } from '../emu/debug/run-control.ts';
+import { type Descriptor, detect, type ImageSymbols } from './descriptor.ts';
+import { learnSaveArea, type SaveArea } from './save-area.ts';
 
-const HEADER = new URL('./context.h', import.meta.url);
-/** Symbol of the array of pointers to vCPU contexts, and how many it has room for. */
-const VCPUS_SYMBOL = 'hv_vcpus';
-const MAX_VCPUS = 32;
 const PHYSICAL = (1n << 48n) - 1n;
+const TLBR = 0x3f;
+/** Registers in the order of CTX_HOST: ra, tp, sp, fp, s0–s8. */
+const HOST_REGISTERS = [1, 2, 3, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31];
 
-/** Byte offsets of context.h, without the prefix CTX_. @throws Error when the header lacks one that is needed */
-export function contextLayout(header = readFileSync(HEADER, 'utf8')): ReadonlyMap<string, number> {
+/** Byte offsets of a context header, without the prefix CTX_. @throws Error when it lacks one that is needed */
+export function contextLayout(header: string): ReadonlyMap<string, number> {
   const layout = new Map<string, number>();
   for (const m of header.matchAll(/^#define CTX_(\w+) (0x[0-9a-f]+|\d+)/gm)) layout.set(m[1]!, Number(m[2]));
-  for (const name of ['GPR', 'PC', 'GID', 'EXIT_ESTAT', 'SIZE'])
-    if (!layout.has(name)) throw new Error(`context.h: CTX_${name} is missing`);
+  for (const name of ['GPR', 'PC', 'GID', 'EXIT_ESTAT', 'HOST', 'GCSR', 'SIZE'])
+    if (!layout.has(name)) throw new Error(`context header: CTX_${name} is missing`);
   return layout;
 }
 
-/** A vCPU context in the hypervisor's memory. */
-export interface SavedContext {
-  readonly gid: number;
-  /** Physical address of the context. */
-  readonly at: bigint;
-  readonly pc: bigint;
-  readonly gpr: readonly bigint[];
-  readonly exitEstat: bigint;
-}
-
-/**
- * The contexts that the hypervisor has made so far; empty for any other program.
- * @param lookup address of a symbol of the booted image
- */
-export function savedContexts(machine: Machine, lookup: (name: string) => bigint | undefined): SavedContext[] {
-  const array = lookup(VCPUS_SYMBOL);
-  if (array === undefined) return [];
-  const layout = contextLayout();
-  const read = (pa: bigint): bigint => {
-    const bytes = machine.ram.read(Number(pa & PHYSICAL), 8);
-    return bytes.length === 8 ? new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true) : 0n;
-  };
-  const out: SavedContext[] = [];
-  for (let n = 0; n < MAX_VCPUS; n++) {
-    const at = read(array + BigInt(8 * n)) & PHYSICAL;
-    if (at === 0n) continue;
-    const field = (name: string, index = 0): bigint => read(at + BigInt(layout.get(name)! + 8 * index));
-    out.push({
-      gid: Number(field('GID')),
-      at,
-      pc: field('PC'),
-      gpr: Array.from({ length: 32 }, (_, r) => field('GPR', r)),
-      exitEstat: field('EXIT_ESTAT'),
-    });
+/** CSR numbers by slot of the saved bank: the lines `X(NAME, slot)` of a context header. */
+export function savedBank(header: string): ReadonlyMap<number, number> {
+  const out = new Map<number, number>();
+  for (const m of header.matchAll(/\bX\((\w+), (\d+)\)/g)) {
+    const row = CSRS.find((r) => r.name === m[1]);
+    if (row) out.set(row.num, Number(m[2]));
   }
   return out;
+}
+
+interface Layout {
+  readonly offsets: ReadonlyMap<string, number>;
+  readonly bank: ReadonlyMap<number, number>;
+}
+
+export class Awareness implements ContextSource {
+  private readonly control: RunControl;
+  private readonly machine: Machine;
+  private readonly symbols: ImageSymbols;
+  private readonly symbolize: Symbolizer;
+  private readonly learned = new Map<string, SaveArea | undefined>();
+  private known: Descriptor | undefined;
+  private looked = false;
+  private layout: Layout | undefined;
+  private learning = false;
+
+  constructor(control: RunControl, symbols: ImageSymbols, symbolize: Symbolizer) {
+    this.control = control;
+    this.machine = control.machine;
+    this.symbols = symbols;
+    this.symbolize = symbolize;
+  }
+
+  /** The hypervisor's descriptor: looked for once its symbols are there. */
+  get descriptor(): Descriptor | undefined {
+    if (!this.looked && this.symbols.names().length > 0) {
+      this.looked = true;
+      this.known = detect(this.symbols);
+      const { contexts } = this.known ?? {};
+      if (contexts) {
+        const header = readFileSync(new URL(contexts.header, import.meta.url), 'utf8');
+        this.layout = { offsets: contextLayout(header), bank: savedBank(header) };
+      }
+    }
+    return this.known;
+  }
+
+  private read(pa: number): bigint {
+    const bytes = this.machine.ram.read(pa, 8);
+    return bytes.length === 8 ? new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true) : 0n;
+  }
+
+  /** Name of the function that a host address is in. */
+  private functionAt(pc: bigint): string | undefined {
+    return this.symbolize(HOST_WORLD, pc)?.replace(/\+0x[0-9a-f]+$/, '');
+  }
+
+  inTransition(cpu: Cpu): boolean {
+    if (cpu.vm) return false;
+    const here = this.functionAt(cpu.pc);
+    if (here === undefined) return false;
+    if (this.descriptor?.transition.includes(here)) return true;
+    // The function of the ertn that enters guests, and that of the vector they leave to.
+    const entry = cpu.events.lastEntry();
+    const exit = cpu.events.lastException();
+    return (
+      (entry !== undefined && this.functionAt(entry.va) === here) ||
+      (exit?.kind === 'exit' && this.functionAt(exit.vector) === here)
+    );
+  }
+
+  /** Physical address of the context that a descriptor's array has for a vCPU. */
+  private contextAt(gid: number, vcpu: number): number | undefined {
+    const { contexts } = this.descriptor ?? {};
+    const array = contexts && this.symbols.address(contexts.pointers);
+    if (!contexts || array === undefined || !this.layout) return undefined;
+    const gidAt = this.layout.offsets.get('GID')!;
+    let index = 0;
+    for (let n = 0; n < contexts.most; n++) {
+      const at = Number(this.read(Number((array + BigInt(8 * n)) & PHYSICAL)) & PHYSICAL);
+      if (at === 0 || Number(this.read(at + gidAt)) !== gid) continue;
+      if (index++ === vcpu) return at;
+    }
+    return undefined;
+  }
+
+  /** The save area of a vCPU that some hypervisor keeps, as far as it can be learned. */
+  private areaOf(s: Snapshot): SaveArea | undefined {
+    const key = `${s.gid}.${s.vcpu}.${s.cpu}`;
+    if (this.learned.has(key)) return this.learned.get(key);
+    if (this.learning) return undefined;
+    this.learning = true;
+    try {
+      const area = learnSaveArea(this.control, s);
+      // An exit that has not been saved yet teaches nothing, and is not the last chance.
+      if (area) this.learned.set(key, area);
+      return area;
+    } finally {
+      this.learning = false;
+    }
+  }
+
+  vcpu(gid: number, vcpu: number): SavedRegisters | undefined {
+    const s = this.control.snapshots.get(gid, vcpu);
+    // Behind a stage-2 refill nothing has been saved: the registers never left the CPU.
+    if (!s || s.running || s.ecode < 0 || s.ecode === TLBR) return undefined;
+    if (this.inTransition(this.machine.cpus[s.cpu]!)) return undefined;
+    const at = this.contextAt(gid, vcpu);
+    const saved = at === undefined ? this.fromArea(s) : this.fromContext(at, s);
+    return saved && this.agrees(saved, s) ? saved : undefined;
+  }
+
+  /** Most registers of a saved context are those with which the guest left; else the copy is of another time. */
+  private agrees(saved: SavedRegisters, s: Snapshot): boolean {
+    let same = 0;
+    for (const [n, v] of saved.gpr) if (v === s.state[(STATE.gpr >> 3) + n]) same++;
+    return same >= (saved.gpr.size * 3) / 4;
+  }
+
+  private fromContext(at: number, s: Snapshot): SavedRegisters {
+    const { offsets, bank } = this.layout!;
+    const field = (name: string, index = 0): bigint => this.read(at + offsets.get(name)! + 8 * index);
+    const gpr = new Map(Array.from({ length: 31 }, (_, n) => [n + 1, field('GPR', n + 1)] as const));
+    // The bank in memory is older than the hardware's until another vCPU has taken the bank over.
+    const taken = this.control.snapshots.vcpus().some((v) => v !== s && v.cpu === s.cpu && v.time > s.time);
+    const csr = taken ? new Map([...bank].map(([num, slot]) => [num, field('GCSR', slot)])) : new Map<number, bigint>();
+    return { source: `the ${this.descriptor!.name}'s context`, pc: field('PC'), gpr, csr };
+  }
+
+  private fromArea(s: Snapshot): SavedRegisters | undefined {
+    const area = this.areaOf(s);
+    if (!area) return undefined;
+    const values = (places: ReadonlyMap<number, number>): Map<number, bigint> =>
+      new Map([...places].map(([n, pa]) => [n, this.read(pa)]));
+    return {
+      source: `${this.descriptor ? `${this.descriptor.name}'s` : "the hypervisor's"} save area`,
+      ...(area.pc !== undefined && { pc: this.read(area.pc) }),
+      gpr: values(area.gpr),
+      csr: values(area.csr),
+    };
+  }
+
+  host(cpu: Cpu): SavedRegisters | undefined {
+    const s = this.control.snapshots.on(cpu);
+    if (!s) return undefined;
+    const at = this.contextAt(s.gid, s.vcpu);
+    if (at !== undefined) {
+      const first = at + this.layout!.offsets.get('HOST')!;
+      const gpr = new Map(HOST_REGISTERS.map((n, i) => [n, this.read(first + 8 * i)]));
+      return { source: `the ${this.descriptor!.name}'s context`, pc: gpr.get(1)!, gpr, csr: new Map() };
+    }
+    const area = this.learned.get(`${s.gid}.${s.vcpu}.${s.cpu}`);
+    if (!area || area.host.size === 0) return undefined;
+    const gpr = new Map([...area.host].map(([n, pa]) => [n, this.read(pa)]));
+    const pc = gpr.get(1);
+    return { source: 'the exit path', ...(pc !== undefined && { pc }), gpr, csr: new Map() };
+  }
+
+  describe(): string {
+    const out = [`hypervisor: ${this.descriptor?.name ?? 'not known by name'}`];
+    const list = this.control.snapshots.vcpus();
+    for (const s of list) {
+      const who = `gid ${s.gid} vcpu ${s.vcpu}`;
+      const cpu = this.machine.cpus[s.cpu]!;
+      const saved = this.vcpu(s.gid, s.vcpu);
+      const at = this.contextAt(s.gid, s.vcpu);
+      const place = at === undefined ? '' : `, context at physical 0x${at.toString(16)}`;
+      if (s.running) out.push(`${who}: runs on cpu${s.cpu}${place}`);
+      else if (saved)
+        out.push(
+          `${who}: parked, ${saved.gpr.size} general registers and ${saved.csr.size} CSRs from ${saved.source}${place}`,
+        );
+      else if (this.inTransition(cpu))
+        out.push(`${who}: parked, in transition on cpu${s.cpu}: shown as the hardware saw it leave${place}`);
+      else out.push(`${who}: parked, shown as the hardware saw it leave${place}`);
+    }
+    if (list.length === 0) out.push('no guest has run yet');
+    return `${out.join('\n')}\n`;
+  }
 }

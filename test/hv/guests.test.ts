@@ -214,7 +214,7 @@ describe('the reference hypervisor and its guests', () => {
   });
 
   test('the context layout of the debugger is that of the assembly', async () => {
-    const layout = contextLayout();
+    const layout = contextLayout(readFileSync(new URL('../../src/hv/context.h', import.meta.url), 'utf8'));
     expect([layout.get('GPR'), layout.get('PC'), layout.get('GCSR')]).toEqual([0, 0x100, 0x1a0]);
     const bytes = new Uint8Array(readFileSync(HYPERVISOR));
     parseElf(bytes, 'hv.elf');

@@ -20,8 +20,6 @@ import { walk } from './walk.ts';
 
 /** Names addresses of a world; undefined where no symbol is known. */
 export type Symbolizer = (world: number, address: bigint) => string | undefined;
-/** The address of a symbol of the booted image. */
-export type SymbolLookup = (name: string) => bigint | undefined;
 
 const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 

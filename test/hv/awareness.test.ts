@@ -1,0 +1,99 @@
+/** What the debugger knows of hypervisors: descriptors, saved contexts, save areas learned from code. */
+import { describe, expect, test } from 'vitest';
+import { CSR } from '../../src/emu/cpu/csr-table.ts';
+import { guestContext, HOST_WORLD } from '../../src/emu/debug/context.ts';
+import type { Symbolizer } from '../../src/emu/debug/explain.ts';
+import type { RunControl } from '../../src/emu/debug/run-control.ts';
+import { Awareness } from '../../src/hv/awareness.ts';
+import { descriptors, detect, type ImageSymbols, parseDescriptor } from '../../src/hv/descriptor.ts';
+import { Driven } from '../support/driven.ts';
+
+const symbolsOf = (...names: string[]): ImageSymbols => ({
+  address: (n) => (names.includes(n) ? 1n : undefined),
+  names: () => names,
+});
+
+/** A machine that has run to a function of the hypervisor, `times` over. */
+async function stopped(
+  at: string,
+  guests: readonly string[],
+  times = 1,
+): Promise<{ control: RunControl; symbols: ImageSymbols; symbolize: Symbolizer }> {
+  const driven = await Driven.boot(guests);
+  await driven.to(at, times);
+  return { control: driven.control, ...driven.booted };
+}
+
+describe('descriptors', () => {
+  test('the files are valid and tell hypervisors apart by their symbols', () => {
+    expect(descriptors().map((d) => d.name)).toEqual(['AxVisor', 'hvisor', 'Linux KVM', 'reference hypervisor']);
+    expect(detect(symbolsOf('hv_vcpus', '_run_guest'))?.name).toBe('reference hypervisor');
+    expect(detect(symbolsOf('kvm_enter_guest', 'kvm_exc_entry', 'start_kernel'))?.name).toBe('Linux KVM');
+    expect(detect(symbolsOf('_ZN15loongarch_vcpu4vcpu3run17h0123E'))?.name).toBe('AxVisor');
+    expect(detect(symbolsOf('_hyp_trap_vector'))).toBeUndefined();
+  });
+
+  test.each([
+    ['{', /is no JSON/],
+    ['[]', /'name' is missing/],
+    ['{"name":"x"}', /'detect' is no list/],
+    ['{"name":"x","detect":["a"]}', /'transition' is no list/],
+    ['{"name":"x","detect":["a"],"transition":[],"contexts":{}}', /'contexts' needs/],
+  ])('a bad one says what is wrong: %s', (text, why) => {
+    expect(() => parseDescriptor(text, 'x.json')).toThrow(why);
+  });
+});
+
+describe('saved contexts', () => {
+  test('the descriptor’s layout and the learned save area agree with each other and with the hardware’s snapshot', async () => {
+    const { control, symbols, symbolize } = await stopped('handle_exit', ['hello']);
+    const snapshot = control.snapshots.get(1, 0)!;
+    const known = new Awareness(control, symbols, symbolize).vcpu(1, 0)!;
+    // The same program without the symbols of its data: everything is learned from what its exit path stores.
+    const learned = new Awareness(control, symbolsOf('nothing'), symbolize).vcpu(1, 0)!;
+    expect(known.source).toBe("the reference hypervisor's context");
+    expect(learned.source).toBe("the hypervisor's save area");
+    expect(learned.gpr.size).toBe(31);
+    expect([...learned.gpr].sort((a, b) => a[0] - b[0])).toEqual([...known.gpr]);
+    expect(learned.pc).toBe(known.pc);
+    expect(known.pc).toBe(snapshot.state[0x100 / 8]);
+    // Learning went over the past: the machine is where it was.
+    expect(control.machine.cpus[0]!.pc).toBe(symbols.address('handle_exit'));
+  });
+
+  test('what the hypervisor changes in its copy is what is shown', async () => {
+    const { control, symbols, symbolize } = await stopped('schedule', ['hello']);
+    const before = control.snapshots.get(1, 0);
+    expect(before).toBeUndefined();
+    const later = await stopped('_run_guest', ['hello'], 3);
+    later.control.contexts = new Awareness(later.control, later.symbols, later.symbolize);
+    // In _run_guest the registers are on their way: the hardware's view counts, and says so.
+    expect(later.control.contexts.inTransition(later.control.machine.cpus[0]!)).toBe(true);
+    expect(later.control.contexts.vcpu(1, 0)).toBeUndefined();
+    expect(later.control.contexts.describe()).toMatch(/in transition on cpu0/);
+    expect([symbols.names().length > 0, symbolize(HOST_WORLD, 0n)]).toEqual([true, undefined]);
+  });
+
+  test('after the hypercall was handled, PC is behind it although the hardware saw it on it', async () => {
+    const { control, symbols, symbolize } = await stopped('vcpu_inject_pending', ['hello'], 2);
+    control.contexts = new Awareness(control, symbols, symbolize);
+    const snapshot = control.snapshots.get(1, 0)!;
+    const ctx = guestContext(control.machine.cpus, 1, 0, control.snapshots, control.contexts)!;
+    expect(ctx.pc()).toBe(snapshot.state[0x100 / 8]! + 4n);
+    expect(ctx.live).toBe(false);
+    expect(ctx.csr(CSR.CRMD)).toBe(8n);
+  });
+
+  test('several vCPUs on one CPU are told apart, each with its own registers', async () => {
+    const { control, symbols, symbolize } = await stopped('handle_exit', ['smp,vcpus=2'], 400);
+    control.contexts = new Awareness(control, symbols, symbolize);
+    const vcpus = control.snapshots.vcpus();
+    expect(vcpus.map((v) => [v.gid, v.vcpu])).toEqual([
+      [1, 0],
+      [1, 1],
+    ]);
+    const text = control.contexts.describe();
+    expect(text).toMatch(/gid 1 vcpu 0: .*context at physical/);
+    expect(text).toMatch(/gid 1 vcpu 1: .*context at physical/);
+  });
+});
