@@ -314,6 +314,12 @@ ensure_guests() {
     "$LS_ROOT/src/hv" "$LS_ROOT/guests"
 }
 
+# The broken hypervisors of the auditor's tests.
+ensure_variants() {
+  rebuild_when_newer variants "building broken variants of the hypervisor" "$LS_ROOT/scripts/build-variants" \
+    "$LS_ROOT/src/hv" "$LS_ROOT/test/audit/variants"
+}
+
 # The conformance programs.
 ensure_conformance() {
   rebuild_when_newer conformance "building the conformance programs" "$LS_ROOT/scripts/build-conformance" \

@@ -17,6 +17,8 @@ export interface Booted {
   readonly symbolize: Symbolizer;
   /** Symbols of the booted image. */
   readonly symbols: ImageSymbols;
+  /** Resolves when all names are there: nobody waits for them to boot. */
+  readonly named: Promise<void>;
   /** Files with symbols: the image, then the guests by GID. */
   readonly imageFile: string;
   readonly guestFiles: readonly string[];
@@ -84,8 +86,10 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
   const own = image ?? cli.kernel;
   if (own !== undefined && cli.guest)
     throw new UsageError('--guest goes with the reference hypervisor: leave the image out');
-  const file = own ?? HYPERVISOR;
-  if (own === undefined && !existsSync(file))
+  if (own !== undefined && cli.hypervisor)
+    throw new UsageError('--hypervisor runs --guest: give either an image or these');
+  const file = own ?? cli.hypervisor ?? HYPERVISOR;
+  if (file === HYPERVISOR && !existsSync(file))
     throw new UsageError('the reference hypervisor is not built: run ./scripts/build-guests');
   const specs = own === undefined ? (cli.guest ?? [parseGuest('hello')]) : [];
   const guestFiles = specs.map(guestFile);
@@ -117,16 +121,16 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
  * Host addresses by the image (first), guest addresses by the guest with that GID (the reference hypervisor counts
  * from 1). The tables fill in the background.
  */
-function loadSymbols(files: readonly Uint8Array[]): { symbolize: Symbolizer; symbols: ImageSymbols } {
+function loadSymbols(files: readonly Uint8Array[]): Pick<Booted, 'symbolize' | 'symbols' | 'named'> {
   const tables: (readonly ElfSymbol[])[] = files.map(() => []);
   const byName = new Map<string, bigint>();
-  files.forEach((bytes, n) => {
-    void readSymbols(bytes).then((symbols) => {
-      tables[n] = symbols;
-      if (n === 0) for (const s of symbols) byName.set(s.name, s.value);
-    });
+  const read = files.map(async (bytes, n) => {
+    const symbols = await readSymbols(bytes);
+    tables[n] = symbols;
+    if (n === 0) for (const s of symbols) byName.set(s.name, s.value);
   });
   return {
+    named: Promise.all(read).then(() => {}),
     symbolize: (world, address) => symbolize(tables[Math.max(world, 0)] ?? [], address),
     symbols: {
       address: (name) => byName.get(name),

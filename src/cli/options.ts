@@ -165,6 +165,16 @@ export function parseSerial(text: string): SerialSpec {
   throw new UsageError(`--serial: '${text}' is unknown: use stdio, null or file:F`);
 }
 
+const AUDITS = ['worldswitch'] as const;
+export type AuditKind = (typeof AUDITS)[number];
+
+/** @throws UsageError */
+function parseAudit(text: string): AuditKind {
+  const kind = AUDITS.find((a) => a === text);
+  if (!kind) throw new UsageError(`--audit: '${text}' is unknown: use ${AUDITS.join(', ')}`);
+  return kind;
+}
+
 /** Options of the contract that this version refuses, with what to use instead. */
 const LATER: Readonly<Record<string, string>> = {
   '--initrd <file>': 'Linux direct boot is not available in this version: boot an ELF image',
@@ -172,7 +182,6 @@ const LATER: Readonly<Record<string, string>> = {
   '--firmware <file>': 'firmware in flash is not available in this version: boot an ELF image',
   '--drive <spec>': 'block devices are not available in this version: leave it out',
   '--net <kind>': 'network devices are not available in this version: leave it out',
-  '--gdb-host <address>': 'the host-only door is not available in this version: use --gdb',
   '--record <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
   '--replay <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
 };
@@ -186,12 +195,15 @@ export interface MachineCli {
   readonly kernel?: string;
   readonly append?: string;
   readonly guest?: GuestSpec[];
+  readonly hypervisor?: string;
   readonly memory: number;
   readonly smp: number;
   readonly cpu: CpuFeatures;
   readonly serial: SerialSpec;
   readonly gdb?: Address;
   readonly gdbGuest?: GuestDoor[];
+  readonly gdbHost?: Address;
+  readonly audit?: AuditKind;
   readonly wait?: boolean;
   readonly maxInstructions?: number;
   readonly timeout?: number;
@@ -222,6 +234,7 @@ export function declareMachineOptions(command: Command): Command {
       'guest for the reference hypervisor: FILE[,name=N][,memory=SIZE][,append=S]; repeatable',
       collect(parseGuest),
     )
+    .option('--hypervisor <file>', 'your build of the reference hypervisor, to run the guests')
     .option('--memory <size>', 'RAM, such as 128M or 1G', parseMemory, DEFAULT_MACHINE.memory)
     .option('--smp <n>', 'physical CPUs', (t) => parseInteger(t, '--smp', 1, MAX_CPUS), 1)
     .addOption(
@@ -234,6 +247,9 @@ export function declareMachineOptions(command: Command): Command {
       parseAddress(t, '--gdb'),
     )
     .option('--gdb-guest <spec>', 'a door into one guest: GID[.VCPU]=[HOST:]PORT; repeatable', collect(parseGuestDoor))
+    .option('--gdb-host <address>', 'a door onto the host world alone: [HOST:]PORT or unix:PATH', (t) =>
+      parseAddress(t, '--gdb-host'),
+    )
     .option('--wait', 'do not run until a debugger says so')
     .option('--engine <name>', 'auto or interpreter', (t) => {
       if (t === 'jit')
@@ -257,6 +273,7 @@ export function declareMachineOptions(command: Command): Command {
     })
     .option('--seed <n>', 'seed of the random choices of the model', (t) => parseInteger(t, '--seed', 0, 0xffffffff), 1)
     .option('--log <list>', 'exit,exception,gdb[=FILE]', parseLog)
+    .option('--audit <what>', 'worldswitch: check what every world switch leaves behind', parseAudit)
     .option('--stats', 'one JSON line of statistics on stderr at the end');
   for (const [flags, message] of Object.entries(LATER))
     command.addOption(

@@ -3,10 +3,11 @@ import { appendFileSync, closeSync, openSync, writeSync } from 'node:fs';
 import type { Machine } from '../emu/board/machine.ts';
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { causeName } from '../emu/debug/catches.ts';
-import { describeEvent, type Symbolizer } from '../emu/debug/explain.ts';
+import { describeEvent, explainLast, type Symbolizer } from '../emu/debug/explain.ts';
 import { type End, RunControl } from '../emu/debug/run-control.ts';
 import { type Address, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
+import { WorldSwitchAudit } from '../hv/audit/worldswitch.ts';
 import { Awareness } from '../hv/awareness.ts';
 import { type Booted, boot } from './boot.ts';
 import { EXIT, UsageError } from './errors.ts';
@@ -98,6 +99,12 @@ export function statistics(machine: Machine, seconds: number): string {
   });
 }
 
+/** Can a debugger come? */
+const debuggable = (cli: MachineCli): boolean =>
+  cli.gdb !== undefined || cli.gdbGuest !== undefined || cli.gdbHost !== undefined;
+
+const isLoopback = (host: string): boolean => /^(localhost|127(\.\d+){3}|\[?::1\]?)$/.test(host);
+
 const describeAddress = (address: Address, bound: number | string): string =>
   'path' in address ? `unix:${bound}` : `${address.host}:${bound}`;
 
@@ -105,7 +112,7 @@ const describeAddress = (address: Address, bound: number | string): string =>
 export interface Running {
   readonly booted: Booted;
   readonly control: RunControl;
-  /** Ports or paths: the full view first, then the guests' doors. */
+  /** Ports or paths: the full view first, then the host's door, then the guests'. */
   readonly doors: readonly (number | string)[];
   /** Resolves with the program's exit code. */
   readonly done: Promise<number>;
@@ -131,12 +138,22 @@ export async function start(
       ...(cli.maxInstructions !== undefined && { maxInstructions: cli.maxInstructions }),
       ...(cli.timeout !== undefined && { timeoutSeconds: cli.timeout }),
     },
-    cli.gdb !== undefined || cli.gdbGuest !== undefined,
+    debuggable(cli) || cli.audit !== undefined,
   );
+  const running = control;
+  control.onLoop = (cpu, loop) => {
+    say(`warning: ${loop.text}`);
+    for (const line of explainLast(running, cpu, symbolize)) process.stderr.write(`  ${line}\n`);
+  };
   control.contexts = new Awareness(control, symbols, symbolize);
+  // An audit knows the function that enters guests by its name, from the first entry on.
+  if (cli.audit) await booted.named;
+  const audit = cli.audit
+    ? new WorldSwitchAudit(control, symbols, symbolize, (f) => say(`audit: ${f.check}: ${f.text}`))
+    : undefined;
+  if (audit) control.audit = () => audit.summary();
   const log = startLog(cli, control, symbolize);
-  if (cli.wait && !cli.gdb && !cli.gdbGuest)
-    throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
+  if (cli.wait && !debuggable(cli)) throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
   /** Stands still until the first debugger has come. */
   const gate = { running: !cli.wait, stopped: () => {}, ended: () => {} };
   if (cli.wait) control.attach(gate);
@@ -155,12 +172,17 @@ export async function start(
       const bound = await server.listen();
       doors.push(bound);
       if (!cli.quiet) say(`gdb: ${what} on ${describeAddress(address, bound)}`);
+      if ('host' in address && !isLoopback(address.host))
+        say(
+          `warning: ${address.host} is not loopback, and this port asks nobody for a password: whoever reaches it owns the machine`,
+        );
     } catch (error) {
       throw new UsageError(`cannot listen for gdb (${(error as NodeJS.ErrnoException).code}): choose another address`);
     }
     servers.push(server);
   };
   if (cli.gdb) await open({ kind: 'machine' }, cli.gdb, 'the machine');
+  if (cli.gdbHost) await open({ kind: 'host' }, cli.gdbHost, 'the host world');
   for (const door of cli.gdbGuest ?? [])
     await open({ kind: 'guest', gid: door.gid, vcpu: door.vcpu }, door.address, `guest gid ${door.gid}`);
   const began = performance.now();
@@ -170,6 +192,7 @@ export async function start(
     serial.close();
     stopInput();
     await Promise.all(servers.map((server) => server.close()));
+    if (audit) say(`audit: ${audit.summary()[0]}`);
     if (cli.stats) process.stderr.write(`${statistics(machine, (performance.now() - began) / 1000)}\n`);
     return exitCode(end, cli);
   });

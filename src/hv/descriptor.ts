@@ -4,6 +4,7 @@
  *
  *   name        for people
  *   detect      symbols that the image must all have; `/text/` is any symbol that contains the text
+ *   entry       the function that enters guests: called with the host's registers in place
  *   transition  functions that exchange register files: while a CPU is in them, its registers belong to neither world
  *   contexts    where saved contexts lie, if that is known: `pointers` is the symbol of an array of pointers to them, `most`
  *               its length, `header` a file beside the descriptors' parent folder with their layout. Without it the
@@ -14,6 +15,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 export interface Descriptor {
   readonly name: string;
   readonly detect: readonly string[];
+  readonly entry?: string;
   readonly transition: readonly string[];
   readonly contexts?: { readonly pointers: string; readonly most: number; readonly header: string };
 }
@@ -44,6 +46,7 @@ export function parseDescriptor(text: string, file: string): Descriptor {
   if (!isText(d.name)) throw bad("'name' is missing");
   if (!isTexts(d.detect) || d.detect.length === 0) throw bad("'detect' is no list of symbols");
   if (!isTexts(d.transition)) throw bad("'transition' is no list of functions");
+  if (d.entry !== undefined && !isText(d.entry)) throw bad("'entry' is no function");
   const { contexts } = d as { contexts?: Record<string, unknown> };
   if (
     contexts !== undefined &&

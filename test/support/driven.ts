@@ -27,7 +27,7 @@ export class Driven implements Client {
     const booted = boot(undefined, { ...DEFAULT_MACHINE, guest: guests.map(parseGuest), ...more }, (b) => {
       if (!control?.repeating) output.push(b);
     });
-    while (booted.symbols.names().length === 0) await new Promise((r) => setTimeout(r, 5));
+    await booted.named;
     const driven = new Driven(booted, output);
     control = driven.control;
     return driven;

@@ -236,6 +236,15 @@ export class Machine implements Stateful {
     }
   }
 
+  /** Physical ranges of the loaded image and of what was placed beside it, with the zeros behind their data. */
+  loadedRanges(): { readonly pa: number; readonly size: number }[] {
+    return [
+      ...(this.image?.segments ?? []).map((s) => ({ pa: Number(s.paddr), size: s.memsz })),
+      ...this.extra.map((e) => ({ pa: e.pa, size: e.data.length })),
+      { pa: BOARD.commandLine, size: COMMAND_LINE_SIZE },
+    ];
+  }
+
   /** A parked CPU starts where mailbox 0 says, like the boot stub of real firmware. */
   private startParked(n: number): void {
     const cpu = this.cpus[n]!;

@@ -34,7 +34,16 @@ const SIZE = 1024;
 const FIELDS = 16;
 
 export class EventRing implements Stateful {
-  readonly stateFields = ['data', 'times', 'count', 'hostExceptions', 'guestExceptions', 'exits', 'entries'];
+  readonly stateFields = [
+    'data',
+    'times',
+    'count',
+    'hostExceptions',
+    'guestExceptions',
+    'exits',
+    'entries',
+    'entryTime',
+  ];
   private readonly data = new Int32Array(SIZE * FIELDS);
   private readonly times = new Float64Array(SIZE);
   private count = 0;
@@ -43,6 +52,7 @@ export class EventRing implements Stateful {
   readonly guestExceptions = new Float64Array(64);
   readonly exits = new Float64Array(64);
   entries = 0;
+  private entryTime = -1;
 
   /** Appends a record; all 64-bit values as halves. */
   push(
@@ -78,7 +88,10 @@ export class EventRing implements Stateful {
     d[at + 10] = vaHi;
     if (kind === 0) (world < 0 ? this.hostExceptions : this.guestExceptions)[ecode]!++;
     else if (kind === 1) this.exits[ecode]!++;
-    else this.entries++;
+    else {
+      this.entries++;
+      this.entryTime = time;
+    }
   }
 
   /** Completes the newest record with the address where execution goes on. */
@@ -86,6 +99,16 @@ export class EventRing implements Stateful {
     const at = ((this.count - 1) % SIZE) * FIELDS;
     this.data[at + 11] = lo;
     this.data[at + 12] = hi;
+  }
+
+  /**
+   * Is the newest record an exit, for a cause of the guest's own, before the guest has executed anything? The entry is noted
+   * before its `ertn` is counted, hence the one tick.
+   */
+  get lastIsIdleExit(): boolean {
+    const n = (this.count - 1) % SIZE;
+    const at = n * FIELDS;
+    return (this.data[at]! & 3) === 1 && this.data[at + 2] !== 0 && this.times[n]! - this.entryTime <= 1;
   }
 
   /** Is the newest record a VM exit? */

@@ -137,6 +137,16 @@ export function lastWrite(cpu: Cpu, world: number, num: number): CsrWrite | unde
   return world === HOST_WORLD ? cpu.writers.last(HOST_OWN, num) : cpu.writers.lastOfGuest(world, num);
 }
 
+/**
+ * Has a world ever written a CSR of its own? A vCPU that came from another CPU brings what it wrote there, unless the
+ * register is as after reset.
+ */
+export function hasWritten(machine: Machine, cpu: Cpu, world: number, num: number): boolean {
+  if (world === HOST_WORLD || cpu.hasWrittenCsr(world, num)) return cpu.hasWrittenCsr(world, num);
+  const changed = cpu.guest.get(num) !== (csrByNumber(num)?.reset ?? 0n);
+  return changed && machine.cpus.some((c) => c.hasWrittenCsr(world, num));
+}
+
 /** `written at 0x… <f+0x10> (tick 5)` or `never written`. */
 export function describeWrite(w: CsrWrite | undefined, name: Symbolizer): string {
   if (!w) return 'never written';
@@ -178,7 +188,7 @@ function vectorDoubts(control: RunControl, cpu: Cpu, r: EventRecord, to: number)
   const num = vectorRegister(r);
   const register = csrName(to, num);
   const out: string[] = [];
-  if (r.kind === 'exception' && !cpu.hasWrittenCsr(to, num) && !lastWrite(cpu, to, num))
+  if (r.kind === 'exception' && !hasWritten(control.machine, cpu, to, num))
     out.push(`${worldName(to)} never wrote its ${register}: the vector ${hex(r.vector)} is what it had before`);
   const ctx = contextOf(control, cpu, to);
   if (!ctx) return out;
@@ -297,7 +307,7 @@ function verdict(
   const num = vectorRegister(guilty);
   const register = csrByNumber(num)!.name;
   const value = ctx?.csr(num) ?? 0n;
-  const own = cpu.hasWrittenCsr(guilty.world, num);
+  const own = hasWritten(control.machine, cpu, guilty.world, num);
   const write = lastWrite(cpu, guilty.world, num);
   const virtual = num === CSR.TLBRENTRY && value >> 48n !== 0n;
   const why = !own

@@ -11,12 +11,15 @@ export interface Loop {
   readonly pc: bigint;
   /** In words. */
   readonly text: string;
+  /** Nothing else will come of it: the machine may as well end. */
+  readonly hopeless: boolean;
 }
 
 /** A loop of exceptions repeats a pattern of at most this many. */
 const LONGEST_PERIOD = 4;
 /** Exits of one guest at one instruction, with nothing executed in between, that make a loop. */
 const STALLED = 2000;
+const HOPELESS = 100 * STALLED;
 const INT = 0;
 
 /** What the newest exit of a CPU was, and how often it has come again. */
@@ -52,25 +55,30 @@ export class LoopDetector {
         r.pc === r.vector
           ? `its own vector ${at} raises ${causeOf(r)}`
           : `its handler at 0x${r.vector.toString(16)} raises ${causeOf(r)} at ${at}, before it returns`;
-      return { world: r.world, pc: r.pc, text: `${where} loops in exceptions on cpu${cpu.index}: ${why}, for ever` };
+      return {
+        world: r.world,
+        pc: r.pc,
+        hopeless: r.world < 0,
+        text: `${where} loops in exceptions on cpu${cpu.index}: ${why}, for ever`,
+      };
     }
     return undefined;
   }
 
   /** An exception or exit has been delivered. @returns whether it is worth calling {@link stalled} */
   exception(cpu: Cpu): boolean {
-    const { events } = cpu;
-    if (!events.lastIsExit || events.lastEcode === INT) return false;
-    const r = events.at(0)!;
-    const entry = events.lastEntry();
     let s = this.stalls.get(cpu);
+    if (!cpu.events.lastIsIdleExit) {
+      // Host interrupts come in between and change nothing.
+      if (s && cpu.events.lastIsExit && cpu.events.lastEcode !== INT) s.count = 0;
+      return false;
+    }
+    const r = cpu.events.at(0)!;
     if (!s) {
       s = { pc: 0n, ecode: -1, badv: 0n, world: 0, count: 0 };
       this.stalls.set(cpu, s);
     }
-    // The entry is noted before its `ertn` is counted: one tick later means that the guest has executed nothing.
-    const idle = entry !== undefined && r.time - entry.time <= 1;
-    if (idle && s.pc === r.pc && s.ecode === r.ecode && s.badv === r.badv && s.world === r.world) s.count++;
+    if (s.pc === r.pc && s.ecode === r.ecode && s.badv === r.badv && s.world === r.world) s.count++;
     else {
       s.pc = r.pc;
       s.ecode = r.ecode;
@@ -89,6 +97,7 @@ export class LoopDetector {
     return {
       world: r.world,
       pc: r.pc,
+      hopeless: s.count >= HOPELESS,
       text: `guest gid ${r.world} makes no progress on cpu${cpu.index}: ${s.count} times in a row it was entered at 0x${r.pc.toString(16)} and left with ${causeOf(r)}${badv} before it executed anything`,
     };
   }

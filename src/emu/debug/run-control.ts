@@ -56,6 +56,16 @@ export interface Limits {
   readonly timeoutSeconds?: number;
 }
 
+/** Someone who keeps account of memory: while there is one, stores go the slow way. */
+export interface Spy {
+  /** Must all accesses of this CPU be told, loads too? Software TLB entries made while it says no stay in use. */
+  watchesAll(cpu: Cpu): boolean;
+  /** An access by virtual address is about to be tried. */
+  accessed(cpu: Cpu, vaLo: number, vaHi: number, size: number, write: boolean): void;
+  /** RAM is about to change. */
+  stored(cpu: Cpu, pa: number, size: number): void;
+}
+
 /** What is asked of a stretch of the past that runs again: called with the moment of each breakpoint, watch and catch. */
 export type Scanner = (position: number, stop: Stop) => void;
 
@@ -67,6 +77,8 @@ export class RunControl {
   readonly history: History;
   /** What is known of the hypervisor's own data. */
   contexts: ContextSource | undefined;
+  /** What an auditor has found so far, in words. */
+  audit: (() => readonly string[]) | undefined;
   /** Answers whether input may still arrive from outside when every CPU waits. */
   mayWake: () => boolean = () => false;
   /** Told of loops of exceptions when no debugger is there to stop for. */
@@ -99,7 +111,12 @@ export class RunControl {
       this.finish = resolve;
     });
     for (const cpu of machine.cpus) {
-      cpu.observe({ nested: (c) => this.looped(c, this.loops.nested(c)) });
+      cpu.observe({
+        nested: (c) => this.looped(c, this.loops.nested(c)),
+        exception: (c) => {
+          if (this.loops.exception(c)) this.looped(c, this.loops.stalled(c));
+        },
+      });
       if (observed)
         cpu.observe({
           beforeExit: (c) => this.snapshots.exit(c, c.events.lastEcode),
@@ -184,33 +201,42 @@ export class RunControl {
 
   /** Gives the engines what they need to know, and no more: what is absent costs nothing. */
   private installHooks(): void {
-    const { comparators } = this;
+    const { comparators, spy } = this;
     const watching = comparators.hasWatchpoints;
     for (const engine of this.machine.engines)
       engine.setHooks({
         breakpoints: (cpu, lo, hi, pa) =>
           this.quiet && !this.scanner ? undefined : comparators.inPage(cpu, lo, hi, pa),
         breakpointHit: (cpu, pa) => this.breakpointHit(cpu, pa),
-        ...(watching && {
-          watchesPage: (cpu, lo, hi, pa) => comparators.watchesPage(cpu, lo, hi, pa),
-          watch: (cpu, lo, hi, size, write, plain) =>
-            this.watchHit(cpu, comparators.watchHit(cpu, lo, hi, { size, write, ...stored(cpu, size, plain) })),
+        ...((watching || spy) && {
+          watchesPage: (cpu, lo, hi, pa) => comparators.watchesPage(cpu, lo, hi, pa) || spy?.watchesAll(cpu) === true,
+          watch: (cpu, lo, hi, size, write, plain) => {
+            spy?.accessed(cpu, lo, hi, size, write);
+            return this.watchHit(cpu, comparators.watchHit(cpu, lo, hi, { size, write, ...stored(cpu, size, plain) }));
+          },
         }),
         ...(comparators.hasPhysicalWatchpoints && {
           watchPhysical: (cpu, pa, size, write, plain) =>
             this.watchHit(cpu, comparators.physicalHit(cpu, pa, { size, write, ...stored(cpu, size, plain) })),
         }),
-        ...(this.onStore && { stored: this.onStore }),
+        ...(spy && { stored: (cpu, pa, size) => spy.stored(cpu, pa, size) }),
       });
   }
 
-  /** Has every store looked at, until called with undefined. */
-  watchStores(stored: ((cpu: Cpu, pa: number, size: number) => void) | undefined): void {
-    this.onStore = stored;
+  /** Has memory accesses looked at, until called with undefined. */
+  spyOn(spy: Spy | undefined): void {
+    this.spy = spy;
     for (const cpu of this.machine.cpus) cpu.fast.clearAll();
     this.installHooks();
   }
-  private onStore: ((cpu: Cpu, pa: number, size: number) => void) | undefined;
+  private spy: Spy | undefined;
+
+  /** Carries something out between two instructions, soon: for listeners, which must not change what runs. */
+  defer(cpu: Cpu, task: () => void): void {
+    this.tasks.push(task);
+    cpu.requestStop();
+  }
+  private readonly tasks: (() => void)[] = [];
 
   private breakpointHit(cpu: Cpu, pa: number): boolean {
     const va = cpu.pc;
@@ -261,6 +287,7 @@ export class RunControl {
     }
     if (result === 'poweroff') return { kind: 'poweroff' };
     this.machine.clearStops();
+    for (const task of this.tasks.splice(0)) task();
     if (this.stop) return undefined;
     if (this.died !== undefined) return { kind: 'died', reason: this.died };
     if (this.limits.maxInstructions !== undefined && this.machine.instructions >= this.limits.maxInstructions)
@@ -311,7 +338,6 @@ export class RunControl {
 
   private exception(cpu: Cpu): void {
     if (cpu.events.lastIsExit) this.tellStepper(cpu, 'left');
-    if (this.loops.exception(cpu)) this.looped(cpu, this.loops.stalled(cpu));
     this.checkEvent(cpu, false);
   }
 
@@ -383,7 +409,7 @@ export class RunControl {
       this.stop ??= { kind: 'loop', cpu, loop };
     } else {
       if (this.loops.report(loop)) this.onLoop?.(cpu, loop);
-      if (loop.world >= 0) return;
+      if (!loop.hopeless) return;
       this.died ??= loop.text;
     }
     cpu.requestStop();

@@ -3,6 +3,7 @@
  * behind the TLB where the TLB does not know (software refills it, so "not in the TLB" is not "not mapped").
  */
 import type { Ram } from '../board/ram.ts';
+import type { Cpu } from '../cpu/cpu.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { Tlb, TlbEntryView } from '../mmu/tlb.ts';
 import { type DebugContext, HOST_WORLD } from './context.ts';
@@ -15,6 +16,8 @@ export interface WalkResult {
   readonly steps: readonly string[];
   /** Why it failed. */
   readonly failure?: string;
+  /** The page-table entry that answered, where tables were walked to their end. */
+  readonly leaf?: { readonly slot: bigint; readonly entry: bigint; readonly huge: boolean };
 }
 
 const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
@@ -88,12 +91,12 @@ function walkTables(
     if (level === 0 || huge) {
       if (!(entry & 1n)) {
         const failure = `${what}: the page-table entry is not valid (V=0)`;
-        return { address: undefined, steps: [...steps, failure], failure };
+        return { address: undefined, steps: [...steps, failure], failure, leaf: { slot, entry, huge } };
       }
       const size = 1n << base;
       const frame = entry & MASK48 & ~0xfffn & ~(size - 1n);
       steps.push(`${what}: ${describeElo(huge ? entry & ~0x40n : entry)}`);
-      return { address: frame + (address & (size - 1n)), steps };
+      return { address: frame + (address & (size - 1n)), steps, leaf: { slot, entry, huge } };
     }
     table = entry & MASK48 & ~0xfffn;
     if (table === 0n) {
@@ -130,6 +133,12 @@ export function walkStage2(ctx: DebugContext, ram: Ram, gid: number, gpa: bigint
   const host = (num: number): bigint => cpu.host.get(num);
   const walked = walkTables(host, root, gpa, 'stage 2', (pa) => readWord(ram, pa));
   return { ...walked, steps: [...steps, ...walked.steps] };
+}
+
+/** The stage-2 table entry of a GPA, by the tables that the host's PGDL has now. */
+export function stage2Leaf(cpu: Cpu, ram: Ram, gpa: bigint): WalkResult['leaf'] {
+  const host = (num: number): bigint => cpu.host.get(num);
+  return walkTables(host, host(CSR.PGDL), gpa, 'stage 2', (pa) => readWord(ram, pa)).leaf;
 }
 
 /** VA → physical address in the world of `ctx`: the GPA of a guest, the final address of the host. */

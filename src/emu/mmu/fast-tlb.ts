@@ -92,6 +92,15 @@ export class FastTlb {
     for (let i = 0; i < TLB_SETS; i++) if (this.gid[i] === gid) this.clear(i);
   }
 
+  /** Drops the data translations of the host (−1) or a guest: every load and store of it comes by again. */
+  clearData(gid: number): void {
+    for (let set = 0; set < TLB_SETS; set++) {
+      if (this.gid[set] !== gid) continue;
+      const at = this.base + set * TLB_SET_BYTES;
+      this.u8.fill(0xff, at, at + 2 * TLB_ENTRIES * 16);
+    }
+  }
+
   /** Drops the pages of one entry (a pair of 2^ps pages at page pair `vppn`) in the contexts of a world. */
   clearPages(gid: number, vppn: number, ps: number): void {
     const count = 2 ** (ps - 11);

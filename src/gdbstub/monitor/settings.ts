@@ -4,7 +4,7 @@ import type { VcpuKey } from '../../emu/debug/context.ts';
 import type { Session } from '../session.ts';
 import { DEFAULT_STEP_INTO, STEP_CLASSES, type StepClass } from '../soft-step.ts';
 import { HOST_PID } from '../threads.ts';
-import { type Command, onOff, toggle } from './command.ts';
+import { type Command, lines, onOff, toggle } from './command.ts';
 
 /** `gcsr:cpuid`, `csr:save3` or `gpr:21`. */
 function parseKey(text: string | undefined): VcpuKey {
@@ -133,6 +133,12 @@ export const SETTING_COMMANDS: readonly Command[] = [
     args: '',
     help: "what is known of the hypervisor's own saved contexts",
     run: (s) => s.control.contexts?.describe() ?? 'nothing is known of this hypervisor: hardware snapshots are shown\n',
+  },
+  {
+    name: 'audit',
+    args: '',
+    help: 'what the world-switch auditor has found (--audit worldswitch)',
+    run: (s) => (s.control.audit ? lines(s.control.audit()) : "no audit: start with '--audit worldswitch'\n"),
   },
   toggle(
     'mmio-read',

@@ -1,0 +1,331 @@
+/**
+ * The world-switch auditor (`--audit worldswitch`): watches every entry into a guest and every way back, and reports what a
+ * hypervisor forgot to save, to restore, to set or to invalidate. It needs the hypervisor's symbols only to know the function
+ * that enters guests; the other checks need nothing.
+ */
+import type { Machine } from '../../emu/board/machine.ts';
+import type { Cpu } from '../../emu/cpu/cpu.ts';
+import { CSR, CSRS, csrByNumber } from '../../emu/cpu/csr-table.ts';
+import { HOST_TO_BANK } from '../../emu/cpu/csr-writers.ts';
+import { exceptionByCode } from '../../emu/cpu/exception-table.ts';
+import { HOST_WORLD, hostContext } from '../../emu/debug/context.ts';
+import { hasWritten, type Symbolizer } from '../../emu/debug/explain.ts';
+import type { RunControl, Spy } from '../../emu/debug/run-control.ts';
+import { walk } from '../../emu/debug/walk.ts';
+import { decode } from '../../emu/isa/decoder.ts';
+import { GPR_NAMES } from '../../emu/isa/operands.ts';
+import { operandValue } from '../../emu/isa/row.ts';
+import { detect, type ImageSymbols } from '../descriptor.ts';
+import { type Finding, Findings } from './findings.ts';
+import { differences, type HostState, hostState } from './host-state.ts';
+import { Stage2Entries } from './stage2-entries.ts';
+import { WrittenMemory } from './written-memory.ts';
+
+const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
+const GSTAT_PGM = 2;
+const GTLBC_USETGID = 0x1000;
+const CRMD_IE = 4;
+/** Guest CSRs that are computed or constant: nobody restores them. */
+const COMPUTED = new Set<string>(['PGD', 'TICLR', 'PRCFG1', 'PRCFG2', 'PRCFG3']);
+const SWITCHED = CSRS.filter((r) => r.guest === 'own' && !COMPUTED.has(r.name) && r.num < 0x200);
+/** Host CSRs that only hold what software has put there: a read before any write is a mistake. */
+const SOFTWARE = new Set(
+  CSRS.filter((r) => /^(SAVE\d+|TLBRSAVE|DSAVE|MERRSAVE|PGDL|PGDH)$/.test(r.name)).map((r) => r.num),
+);
+
+/** What the auditor knows of a CPU. */
+interface CpuWatch {
+  /** State at the entry function's first instruction, until the caller is back. */
+  called: HostState | undefined;
+  /** Between that instruction and the `ertn`: guest registers are being loaded. */
+  loading: boolean;
+  /** A guest has run since. */
+  left: boolean;
+  /** Who had the guest bank last, and when it got in. */
+  gid: number;
+  vcpu: number;
+  entered: number;
+}
+
+export class WorldSwitchAudit implements Spy {
+  readonly findings: Findings;
+  private readonly control: RunControl;
+  private readonly machine: Machine;
+  private readonly symbols: ImageSymbols;
+  private readonly symbolize: Symbolizer;
+  private readonly cpus = new Map<Cpu, CpuWatch>();
+  private readonly memory = new WrittenMemory();
+  private readonly stage2: Stage2Entries;
+  private readonly functions = new Set<bigint>();
+  private readonly returns = new Set<bigint>();
+  private switches = 0;
+
+  /** @param tell called for each new finding */
+  constructor(control: RunControl, symbols: ImageSymbols, symbolize: Symbolizer, tell: (finding: Finding) => void) {
+    this.control = control;
+    this.machine = control.machine;
+    this.symbols = symbols;
+    this.symbolize = symbolize;
+    this.findings = new Findings(tell);
+    this.stage2 = new Stage2Entries(this.machine.ram);
+    for (const { pa, size } of this.machine.loadedRanges()) this.memory.mark(pa, size);
+    for (const cpu of this.machine.cpus) {
+      const none = { called: undefined, loading: false, left: false, gid: 0, vcpu: -1, entered: -1 };
+      this.cpus.set(cpu, none);
+      cpu.observe({
+        entered: (c) => this.quietly(() => this.entered(c)),
+        exception: (c) => this.quietly(() => this.exception(c)),
+        csrRead: (c, bank, num) => this.quietly(() => this.csrRead(c, bank, num)),
+        tlbChanged: (c, change) => {
+          if (change.index >= 0 && !change.guestType) this.stage2.filled(c, change);
+        },
+      });
+    }
+    control.spyOn(this);
+    const known = detect(symbols)?.entry;
+    const start = known === undefined ? undefined : symbols.address(known);
+    if (start !== undefined) this.watchFunction(start);
+  }
+
+  /** World switches seen. */
+  get seen(): number {
+    return this.switches;
+  }
+
+  /** The result in words, one line a finding. */
+  summary(): string[] {
+    const list = this.findings.list();
+    const head = `${this.switches} guest entries, ${list.length === 0 ? 'nothing found' : `${list.length} finding${list.length > 1 ? 's' : ''}`}`;
+    return [head, ...list.map((f) => `${f.check}: ${f.text}${f.count > 1 ? ` (${f.count} times)` : ''}`)];
+  }
+
+  private quietly(body: () => void): void {
+    if (!this.control.repeating) body();
+  }
+
+  private at(pc: bigint, world = HOST_WORLD): string {
+    const name = this.symbolize(world, pc);
+    return name ? `${hex(pc)} <${name}>` : hex(pc);
+  }
+
+  // --- entry ---------------------------------------------------------------------------------------------------------
+
+  private entered(cpu: Cpu): void {
+    const w = this.cpus.get(cpu)!;
+    const entry = cpu.events.at(0)!;
+    this.switches++;
+    const from = entry.va;
+    w.loading = false;
+    w.left = true;
+    // A return from a stage-2 refill is no entry that a hypervisor has prepared.
+    const prepared = cpu.events.at(1)?.ecode !== 0x3f || cpu.events.at(1)?.kind !== 'exit';
+    if (prepared) {
+      this.learnFunction(cpu, from);
+      this.checkControls(cpu, from);
+      this.checkBank(cpu, w);
+      for (const s of this.stage2.stale(cpu, cpu.gid))
+        this.findings.add(
+          'stale stage-2 entry',
+          `${cpu.gid}:${s.gpa}`,
+          `guest gid ${cpu.gid} is entered on cpu${cpu.index} at ${this.at(from)} with a TLB entry for GPA ${hex(s.gpa)} that its table no longer has: at ${hex(s.slot)} was ${s.was}, is ${s.is}; an invtlb is missing`,
+        );
+    }
+    w.gid = cpu.gid;
+    w.vcpu = this.control.snapshots.on(cpu)?.vcpu ?? 0;
+    w.entered = entry.time;
+  }
+
+  /** The function with the `ertn` is where host state is looked at from now on. */
+  private learnFunction(cpu: Cpu, ertn: bigint): void {
+    const name = this.symbolize(HOST_WORLD, ertn)?.replace(/\+0x[0-9a-f]+$/, '');
+    // A label inside the function is no function: the one before it that is called has the arguments.
+    let start = name === undefined ? undefined : this.symbols.address(name);
+    if (start === ertn) start = this.functionBefore(ertn);
+    if (start === undefined || this.functions.has(start)) return;
+    const entry = start;
+    this.control.defer(cpu, () => this.watchFunction(entry));
+  }
+
+  /** Host state is looked at when this function is called. */
+  private watchFunction(start: bigint): void {
+    this.functions.add(start);
+    this.control.comparators.insert({
+      owner: this,
+      scope: 'host',
+      va: start,
+      hardware: false,
+      when: (c) => this.called(c),
+    });
+  }
+
+  /** The nearest symbol before an address that is not the address itself. */
+  private functionBefore(address: bigint): bigint | undefined {
+    const name = this.symbolize(HOST_WORLD, address - 4n)?.replace(/\+0x[0-9a-f]+$/, '');
+    return name === undefined ? undefined : this.symbols.address(name);
+  }
+
+  /** A CPU is at the first instruction of the entry function. */
+  private called(cpu: Cpu): boolean {
+    if (this.control.repeating) return false;
+    const w = this.cpus.get(cpu)!;
+    w.called = hostState(cpu);
+    w.left = false;
+    w.loading = true;
+    // Loads must come by from here to the ertn.
+    cpu.fast.clearData(HOST_WORLD);
+    const back = w.called.returnAddress;
+    if (!this.returns.has(back)) {
+      this.returns.add(back);
+      this.control.defer(cpu, () => {
+        this.control.comparators.insert({
+          owner: this,
+          scope: 'host',
+          va: back,
+          hardware: false,
+          when: (c) => this.returned(c, back),
+        });
+      });
+    }
+    return false;
+  }
+
+  /** CSRs that decide what the guest may do and where its exits and misses go. */
+  private checkControls(cpu: Cpu, from: bigint): void {
+    const { host } = cpu;
+    const gtlbc = host.lo(CSR.GTLBC);
+    const tgid = (gtlbc >> 16) & 0xff;
+    if (gtlbc & GTLBC_USETGID && tgid !== cpu.gid)
+      this.findings.add(
+        'control register',
+        'tgid',
+        `at ${this.at(from)} GTLBC.TGID is ${tgid} and GSTAT.GID ${cpu.gid}: stage-2 refills fill entries that this guest never finds`,
+      );
+    if (!(host.lo(CSR.CRMD) & CRMD_IE))
+      this.findings.add(
+        'control register',
+        'pie',
+        `at ${this.at(from)} a guest is entered with host interrupts off (PRMD.PIE was 0): nothing but the guest itself can bring the CPU back`,
+      );
+    for (const num of [CSR.EENTRY, CSR.TLBRENTRY])
+      if (!cpu.hasWrittenCsr(HOST_WORLD, num))
+        this.findings.add(
+          'CSR never initialised',
+          `host:${num}`,
+          `at ${this.at(from)} a guest is entered and the host never wrote ${csrByNumber(num)!.name}: its ${num === CSR.EENTRY ? 'exits' : 'stage-2 misses'} arrive at ${hex(host.get(num))}`,
+        );
+    if (host.get(CSR.TLBRENTRY) >> 48n)
+      this.findings.add(
+        'control register',
+        'tlbrentry',
+        `TLBRENTRY ${hex(host.get(CSR.TLBRENTRY))} is a virtual address: refill handlers run in direct address mode`,
+      );
+  }
+
+  /** Guest CSRs that the last vCPU in this bank has left there. */
+  private checkBank(cpu: Cpu, w: CpuWatch): void {
+    const vcpu = this.control.snapshots.on(cpu)?.vcpu ?? 0;
+    if (w.vcpu < 0 || (w.gid === cpu.gid && w.vcpu === vcpu)) return;
+    const left = SWITCHED.filter((r) => {
+      const write = cpu.writers.last(HOST_TO_BANK, r.num);
+      return (write === undefined || write.time < w.entered) && cpu.guest.get(r.num) !== r.reset;
+    });
+    for (const r of left)
+      this.findings.add(
+        'guest CSR left over',
+        r.name,
+        `guest gid ${cpu.gid} vcpu ${vcpu} is entered on cpu${cpu.index} with g_${r.name.toLowerCase()} = ${hex(cpu.guest.get(r.num))} as gid ${w.gid} vcpu ${w.vcpu} left it: it is not restored`,
+      );
+  }
+
+  // --- the way back --------------------------------------------------------------------------------------------------
+
+  /** The entry function's caller has control again. */
+  private returned(cpu: Cpu, back: bigint): boolean {
+    const w = this.cpus.get(cpu)!;
+    const { called } = w;
+    if (this.control.repeating || !called || !w.left || called.returnAddress !== back) return false;
+    w.called = undefined;
+    w.left = false;
+    for (const d of differences(called, cpu)) {
+      // The GID under which the TLB is written has a name of its own below.
+      if (d.name === 'GTLBC') continue;
+      this.findings.add(
+        d.name.startsWith('$') ? 'host register' : 'host CSR',
+        `${d.name}:${back}`,
+        `${d.name} came back different: ${hex(d.before)} before the guest ran, ${hex(d.after)} at ${this.at(back)}`,
+      );
+    }
+    const tgid = (cpu.host.lo(CSR.GTLBC) >> 16) & 0xff;
+    if (tgid !== 0)
+      this.findings.add(
+        'host CSR',
+        `TGID:${back}`,
+        `GTLBC.TGID is still ${tgid} at ${this.at(back)}: the host's own TLB instructions write entries of that guest`,
+      );
+    if (cpu.host.lo(CSR.GSTAT) & GSTAT_PGM)
+      this.findings.add(
+        'host CSR',
+        `PGM:${back}`,
+        `GSTAT.PGM is still 1 at ${this.at(back)}: an ertn of the host goes into a guest`,
+      );
+    return false;
+  }
+
+  private exception(cpu: Cpu): void {
+    const r = cpu.events.at(0)!;
+    if (r.kind === 'exit') return;
+    const refill = exceptionByCode(r.ecode, r.esub)?.name === 'TLBR';
+    const num = refill ? CSR.TLBRENTRY : CSR.EENTRY;
+    if (hasWritten(this.machine, cpu, r.world, num)) return;
+    const who = r.world < 0 ? 'the host' : `guest gid ${r.world}`;
+    this.findings.add(
+      'CSR never initialised',
+      `${r.world}:${num}`,
+      `${who} took ${exceptionByCode(r.ecode, r.esub)?.name} at ${this.at(r.pc, r.world)} and never wrote ${csrByNumber(num)!.name}: it went to ${hex(r.vector)}`,
+    );
+  }
+
+  private csrRead(cpu: Cpu, bank: 'host' | 'guest', num: number): void {
+    if (cpu.vm || bank !== 'host' || !SOFTWARE.has(num) || cpu.hasWrittenCsr(HOST_WORLD, num)) return;
+    const { pc } = cpu;
+    this.findings.add(
+      'CSR never initialised',
+      `read:${num}:${pc}`,
+      `the host reads ${csrByNumber(num)!.name} at ${this.at(pc)} and has never written it`,
+    );
+  }
+
+  // --- memory --------------------------------------------------------------------------------------------------------
+
+  watchesAll(cpu: Cpu): boolean {
+    return !cpu.vm && this.cpus.get(cpu)!.loading;
+  }
+
+  stored(_cpu: Cpu, pa: number, size: number): void {
+    this.memory.mark(pa, size);
+  }
+
+  accessed(cpu: Cpu, vaLo: number, vaHi: number, size: number, write: boolean): void {
+    if (write || !this.watchesAll(cpu) || this.control.repeating) return;
+    const va = (BigInt(vaHi >>> 0) << 32n) | BigInt(vaLo >>> 0);
+    const { address } = walk(hostContext(cpu), this.machine.ram, va);
+    if (address === undefined || !this.machine.ram.has(Number(address)) || this.memory.has(Number(address), size))
+      return;
+    const { pc } = cpu;
+    this.findings.add(
+      'never-written memory',
+      `${pc}`,
+      `${this.at(pc)} loads ${this.destination(cpu, pc)} for a guest from ${hex(va)} (physical ${hex(address)}), which nobody has ever written`,
+    );
+  }
+
+  /** The register that the instruction at a host address loads. */
+  private destination(cpu: Cpu, pc: bigint): string {
+    const { address } = walk(hostContext(cpu), this.machine.ram, pc);
+    const bytes = address === undefined ? new Uint8Array(0) : this.machine.ram.read(Number(address), 4);
+    if (bytes.length < 4) return 'a register';
+    const word = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
+    const row = decode(word);
+    return row?.operands.includes('rd') ? `$${GPR_NAMES[operandValue(row, word, 'rd')]}` : 'a register';
+  }
+}
