@@ -210,6 +210,8 @@ export interface MachineCli {
   readonly log?: LogSpec;
   readonly stats?: boolean;
   readonly seed: number;
+  /** Keep account of exits even without --stats. */
+  readonly detail?: boolean;
   /** No status lines on stderr. */
   readonly quiet?: boolean;
 }

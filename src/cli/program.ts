@@ -1,11 +1,12 @@
 /** The command line (docs/cli.md). */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { explainCode } from '../emu/debug/decode-number.ts';
 import { debug } from './debug.ts';
 import { demo } from './demo.ts';
 import { EXIT, UsageError } from './errors.ts';
 import { declareMachineOptions, type MachineCli } from './options.ts';
 import { run } from './run.ts';
+import { parseFormat, type TraceCli, trace } from './trace.ts';
 import { VERSION } from './version.ts';
 
 const program = new Command('loongscope')
@@ -50,7 +51,21 @@ program
     }
   });
 
-for (const later of ['trace', 'qemu', 'bench'])
+declareMachineOptions(
+  program.command('trace').description('run a machine and record exits, exceptions, world switches'),
+)
+  .addOption(
+    new Option('--format <kind>', 'text, jsonl, or chrome (a file for Perfetto and chrome://tracing)')
+      .argParser(parseFormat)
+      .default('text'),
+  )
+  .option('--output <file>', 'where to (default: trace.txt, trace.jsonl or trace.json)')
+  .addHelpText('after', '\nExample:\n  loongscope trace --guest hello --format chrome --output hello.json')
+  .action(async (image: string | undefined, cli: TraceCli) => {
+    code = await trace(image, cli);
+  });
+
+for (const later of ['qemu', 'bench'])
   program
     .command(later, { hidden: true })
     .allowUnknownOption()

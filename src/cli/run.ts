@@ -1,9 +1,9 @@
 /** `loongscope run`: boots, connects the console, serves gdb, ends with the guest's power-off or a limit. */
 import { appendFileSync, closeSync, openSync, writeSync } from 'node:fs';
-import type { Machine } from '../emu/board/machine.ts';
 import type { Cpu } from '../emu/cpu/cpu.ts';
-import { causeName } from '../emu/debug/catches.ts';
+import { ExitStatistics } from '../emu/debug/exit-statistics.ts';
 import { describeEvent, explainLast, type Symbolizer } from '../emu/debug/explain.ts';
+import { FirstEvents } from '../emu/debug/first-events.ts';
 import { type End, RunControl } from '../emu/debug/run-control.ts';
 import { type Address, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
@@ -12,6 +12,7 @@ import { Awareness } from '../hv/awareness.ts';
 import { type Booted, boot } from './boot.ts';
 import { EXIT, UsageError } from './errors.ts';
 import type { MachineCli, SerialSpec } from './options.ts';
+import { statistics } from './statistics.ts';
 
 const say = (text: string): void => void process.stderr.write(`loongscope: ${text}\n`);
 
@@ -77,28 +78,6 @@ function startLog(cli: MachineCli, control: RunControl, symbolize: Symbolizer): 
   return log.kinds.has('gdb') ? (line) => write(`gdb ${line}`) : () => {};
 }
 
-/** The statistics line of --stats. */
-export function statistics(machine: Machine, seconds: number): string {
-  const byCause = (pick: (c: Cpu) => readonly Float64Array[]): Record<string, number> => {
-    const out: Record<string, number> = {};
-    for (const cpu of machine.cpus)
-      for (const list of pick(cpu))
-        list.forEach((n, ecode) => {
-          if (n) out[causeName(ecode, 0)] = (out[causeName(ecode, 0)] ?? 0) + n;
-        });
-    return out;
-  };
-  const guest = machine.cpus.reduce((sum, c) => sum + c.guestIcount, 0);
-  return JSON.stringify({
-    instructions: machine.instructions,
-    guestInstructions: guest,
-    vmExits: byCause((c) => [c.events.exits]),
-    exceptions: byCause((c) => [c.events.hostExceptions, c.events.guestExceptions]),
-    wallSeconds: Number(seconds.toFixed(3)),
-    mips: Number((machine.instructions / seconds / 1e6).toFixed(1)),
-  });
-}
-
 /** Can a debugger come? */
 const debuggable = (cli: MachineCli): boolean =>
   cli.gdb !== undefined || cli.gdbGuest !== undefined || cli.gdbHost !== undefined;
@@ -114,6 +93,8 @@ export interface Running {
   readonly control: RunControl;
   /** Ports or paths: the full view first, then the host's door, then the guests'. */
   readonly doors: readonly (number | string)[];
+  /** Statistics of exits, where the options ask for them. */
+  readonly detail: { readonly exits: ExitStatistics; readonly first: FirstEvents } | undefined;
   /** Resolves with the program's exit code. */
   readonly done: Promise<number>;
 }
@@ -152,6 +133,12 @@ export async function start(
     ? new WorldSwitchAudit(control, symbols, symbolize, (f) => say(`audit: ${f.check}: ${f.text}`))
     : undefined;
   if (audit) control.audit = () => audit.summary();
+  const silent = (): boolean => running.repeating;
+  const detail =
+    cli.stats || cli.detail
+      ? { exits: new ExitStatistics(machine.cpus, silent), first: new FirstEvents(machine.cpus, silent) }
+      : undefined;
+  if (detail) control.exitStatistics = detail.exits;
   const log = startLog(cli, control, symbolize);
   if (cli.wait && !debuggable(cli)) throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
   /** Stands still until the first debugger has come. */
@@ -193,10 +180,13 @@ export async function start(
     stopInput();
     await Promise.all(servers.map((server) => server.close()));
     if (audit) say(`audit: ${audit.summary()[0]}`);
-    if (cli.stats) process.stderr.write(`${statistics(machine, (performance.now() - began) / 1000)}\n`);
+    if (cli.stats && detail) {
+      const more = { exits: detail.exits, first: detail.first.list, symbolize };
+      process.stderr.write(`${statistics(machine, (performance.now() - began) / 1000, more)}\n`);
+    }
     return exitCode(end, cli);
   });
-  return { booted, control, doors, done };
+  return { booted, control, doors, detail, done };
 }
 
 /** Keys to the guest. Ctrl-C ends the run unless a terminal in raw mode passes it on (Ctrl-A X ends it then). */

@@ -9,6 +9,7 @@ import { History } from '../replay/history.ts';
 import { Comparators, type WatchHit } from './breakpoints.ts';
 import { type Catch, Catches, causeName, injects, writtenValue } from './catches.ts';
 import { type ContextSource, GuestSnapshots } from './context.ts';
+import type { ExitStatistics } from './exit-statistics.ts';
 import { type Loop, LoopDetector } from './loops.ts';
 
 /** Why the machine has stopped. */
@@ -77,6 +78,8 @@ export class RunControl {
   readonly history: History;
   /** What is known of the hypervisor's own data. */
   contexts: ContextSource | undefined;
+  /** Account of VM exits, while somebody wants one. */
+  exitStatistics: ExitStatistics | undefined;
   /** What an auditor has found so far, in words. */
   audit: (() => readonly string[]) | undefined;
   /** Answers whether input may still arrive from outside when every CPU waits. */

@@ -4,11 +4,12 @@ import { CSRS, csrByName } from '../../emu/cpu/csr-table.ts';
 import { causeName } from '../../emu/debug/catches.ts';
 import { anyGuestContext, hostContext, runningContext } from '../../emu/debug/context.ts';
 import { describeCsr, parseNumber } from '../../emu/debug/decode-number.ts';
+import { describeStatistics, ExitStatistics } from '../../emu/debug/exit-statistics.ts';
 import { describeEvent, describeWrite, explainLast, lastWrite } from '../../emu/debug/explain.ts';
 import { describeEntry, walk } from '../../emu/debug/walk.ts';
 import type { Session } from '../session.ts';
 import { GUEST_PID_BASE } from '../threads.ts';
-import { type Command, hex, lines, parseWorld, splitWorld, symbol } from './command.ts';
+import { type Command, hex, lines, onOff, parseWorld, splitWorld, symbol } from './command.ts';
 
 function infoCsr(s: Session, guest: boolean, args: readonly string[]): string {
   const { cpu } = s.current;
@@ -110,6 +111,17 @@ function infoVcpus(s: Session): string {
   return list.length ? lines(list) : 'no guest has run yet\n';
 }
 
+function stats(s: Session, args: readonly string[]): string {
+  const { control } = s;
+  if (args.length) {
+    control.exitStatistics?.end();
+    control.exitStatistics = onOff(args[0]) ? new ExitStatistics(s.machine.cpus, () => control.repeating) : undefined;
+  }
+  if (!control.exitStatistics) return "exits are not counted: 'monitor stats on'\n";
+  const table = describeStatistics(control.exitStatistics, s.symbolize);
+  return table.length ? lines(table) : 'no exit since\n';
+}
+
 export const INFO_COMMANDS: readonly Command[] = [
   {
     name: 'info worlds',
@@ -123,6 +135,12 @@ export const INFO_COMMANDS: readonly Command[] = [
           return `cpu${c.index}: ${world} PLV${c.plv} pc ${symbol(s, c.world, c.pc)}${between}`;
         }),
       ),
+  },
+  {
+    name: 'stats',
+    args: '[on|off]',
+    help: 'exits by cause with latencies, hottest PCs and guest pages, a vCPU each; on: count from now',
+    run: stats,
   },
   { name: 'info vms', args: '', help: 'guests that have run, by GID', run: infoVms },
   { name: 'info vcpus', args: '', help: 'vCPUs: where they run, or where they will go on', run: infoVcpus },

@@ -1,0 +1,187 @@
+/** What `loongscope trace` writes: lines for people, JSON lines, or a trace file for Perfetto and chrome://tracing. */
+import type { Cpu } from '../emu/cpu/cpu.ts';
+import type { EventRecord } from '../emu/cpu/event-ring.ts';
+import { causeName } from '../emu/debug/catches.ts';
+import { vcpuOf } from '../emu/debug/exit-statistics.ts';
+import { describeEvent, type Symbolizer } from '../emu/debug/explain.ts';
+
+export const FORMATS = ['text', 'jsonl', 'chrome'] as const;
+export type TraceFormat = (typeof FORMATS)[number];
+
+/** Ticks of the stable counter (100 MHz) in a microsecond, the unit of Chrome traces. */
+const TICKS_PER_US = 100;
+const INT = 0;
+
+/** Turns events into text, in order of their arrival. */
+export interface TraceWriter {
+  /** What comes first. */
+  begin(): string;
+  /** @param sinceExit ticks since the exit that this entry answers */
+  event(cpu: Cpu, r: EventRecord, sinceExit: number | undefined): string;
+  /** An interrupt that the host makes pending in a guest. */
+  inject(cpu: Cpu, line: number, pc: bigint): string;
+  /** What comes last. */
+  end(cpus: readonly Cpu[]): string;
+}
+
+const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
+
+class Text implements TraceWriter {
+  private readonly name: Symbolizer;
+  constructor(name: Symbolizer) {
+    this.name = name;
+  }
+  begin(): string {
+    return '';
+  }
+  event(cpu: Cpu, r: EventRecord, sinceExit: number | undefined): string {
+    const late = sinceExit === undefined ? '' : ` after ${sinceExit} instructions in the host`;
+    return `cpu${cpu.index} ${describeEvent(r, this.name)}${late}\n`;
+  }
+  inject(cpu: Cpu, line: number, pc: bigint): string {
+    return `cpu${cpu.index} [${cpu.now}] interrupt ${line} injected at ${hex(pc)}\n`;
+  }
+  end(): string {
+    return '';
+  }
+}
+
+class JsonLines implements TraceWriter {
+  private readonly name: Symbolizer;
+  constructor(name: Symbolizer) {
+    this.name = name;
+  }
+  begin(): string {
+    return '';
+  }
+  event(cpu: Cpu, r: EventRecord, sinceExit: number | undefined): string {
+    const guest = r.world >= 0 && { gid: r.world, vcpu: vcpuOf(cpu) };
+    const symbol = this.name(r.world, r.pc);
+    return `${JSON.stringify({
+      tick: r.time,
+      cpu: cpu.index,
+      event: r.kind,
+      ...guest,
+      ...(r.kind !== 'entry' && { cause: causeName(r.ecode, r.esub), ecode: r.ecode }),
+      pc: hex(r.pc),
+      ...(symbol && { symbol }),
+      ...(r.hasBadv && { badv: hex(r.badv) }),
+      ...(r.stage2 && { gva: hex(r.va) }),
+      ...(r.kind !== 'entry' && r.ecode === INT && { line: r.badi }),
+      ...(sinceExit !== undefined && { latency: sinceExit }),
+    })}\n`;
+  }
+  inject(cpu: Cpu, line: number, pc: bigint): string {
+    return `${JSON.stringify({ tick: cpu.now, cpu: cpu.index, event: 'inject', line, pc: hex(pc) })}\n`;
+  }
+  end(): string {
+    return '';
+  }
+}
+
+/** Trace Event Format: a track a CPU with its worlds, a track a vCPU with its runs; exits, exceptions, interrupts as marks. */
+class Chrome implements TraceWriter {
+  private readonly name: Symbolizer;
+  private first = true;
+  private readonly since = new Map<number, { readonly name: string; readonly time: number }>();
+  private readonly known = new Set<string>();
+
+  constructor(name: Symbolizer) {
+    this.name = name;
+  }
+
+  private static us(tick: number): number {
+    return tick / TICKS_PER_US;
+  }
+
+  private put(e: object): string {
+    const text = `${this.first ? '' : ','}\n${JSON.stringify(e)}`;
+    this.first = false;
+    return text;
+  }
+
+  /** Names a track once. */
+  private track(pid: number, process: string, tid: number, thread: string): string {
+    let out = '';
+    for (const [key, e] of [
+      [`${pid}`, { ph: 'M', name: 'process_name', pid, tid: 0, args: { name: process } }],
+      [`${pid}.${tid}`, { ph: 'M', name: 'thread_name', pid, tid, args: { name: thread } }],
+    ] as const) {
+      if (this.known.has(key)) continue;
+      this.known.add(key);
+      out += this.put(e);
+    }
+    return out;
+  }
+
+  begin(): string {
+    return '{"displayTimeUnit":"ns","traceEvents":[';
+  }
+
+  /** The world that a CPU leaves, as a slice. */
+  private slice(cpu: Cpu, time: number, next: string): string {
+    const before = this.since.get(cpu.index) ?? { name: 'host', time: 0 };
+    this.since.set(cpu.index, { name: next, time });
+    const out = this.track(1, 'machine', cpu.index + 1, `cpu${cpu.index}`);
+    const ts = Chrome.us(before.time);
+    return out + this.put({ ph: 'X', name: before.name, pid: 1, tid: cpu.index + 1, ts, dur: Chrome.us(time) - ts });
+  }
+
+  event(cpu: Cpu, r: EventRecord, sinceExit: number | undefined): string {
+    const world = r.world < 0 ? 'host' : `gid ${r.world} vcpu ${vcpuOf(cpu)}`;
+    let out = '';
+    if (r.kind === 'entry') out += this.slice(cpu, r.time, world);
+    const ran = this.since.get(cpu.index);
+    if (r.kind === 'exit') {
+      out += this.slice(cpu, r.time, 'host');
+      const [pid, tid] = [16 + r.world, vcpuOf(cpu) + 1];
+      out += this.track(pid, `guest gid ${r.world}`, tid, `vcpu${vcpuOf(cpu)}`);
+      const ts = Chrome.us(ran?.time ?? r.time);
+      out += this.put({ ph: 'X', name: `on cpu${cpu.index}`, pid, tid, ts, dur: Chrome.us(r.time) - ts });
+    }
+    if (r.kind === 'entry' && sinceExit === undefined) return out;
+    const symbol = this.name(r.world, r.pc);
+    const cause = r.kind === 'entry' ? 'entry' : causeName(r.ecode, r.esub);
+    const name = r.kind === 'entry' ? 'entry' : r.ecode === INT ? `interrupt ${r.badi}` : `${r.kind} ${cause}`;
+    return (
+      out +
+      this.put({
+        ph: 'i',
+        s: 't',
+        name,
+        cat: r.kind,
+        pid: 1,
+        tid: cpu.index + 1,
+        ts: Chrome.us(r.time),
+        args: {
+          pc: hex(r.pc),
+          ...(symbol && { symbol }),
+          ...(r.hasBadv && { badv: hex(r.badv) }),
+          ...(sinceExit !== undefined && { latency: sinceExit }),
+        },
+      })
+    );
+  }
+
+  inject(cpu: Cpu, line: number, pc: bigint): string {
+    const ts = Chrome.us(cpu.now);
+    return this.put({
+      ph: 'i',
+      s: 't',
+      name: `inject ${line}`,
+      cat: 'inject',
+      pid: 1,
+      tid: cpu.index + 1,
+      ts,
+      args: { pc: hex(pc) },
+    });
+  }
+
+  end(cpus: readonly Cpu[]): string {
+    return `${cpus.map((c) => this.slice(c, c.now, 'end')).join('')}\n]}\n`;
+  }
+}
+
+export function traceWriter(format: TraceFormat, name: Symbolizer): TraceWriter {
+  return format === 'text' ? new Text(name) : format === 'jsonl' ? new JsonLines(name) : new Chrome(name);
+}

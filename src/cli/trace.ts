@@ -1,0 +1,105 @@
+/** `loongscope trace`: runs a machine and records its VM exits, exceptions and world switches. */
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { Cpu } from '../emu/cpu/cpu.ts';
+import { injects } from '../emu/debug/catches.ts';
+import { describeStatistics } from '../emu/debug/exit-statistics.ts';
+import { describeFirst } from '../emu/debug/first-events.ts';
+import { UsageError } from './errors.ts';
+import type { MachineCli } from './options.ts';
+import { type Running, start } from './run.ts';
+import { FORMATS, type TraceFormat, traceWriter } from './trace-format.ts';
+
+export interface TraceCli extends MachineCli {
+  readonly format: TraceFormat;
+  readonly output?: string;
+}
+
+const SUFFIX: Readonly<Record<TraceFormat, string>> = { text: 'txt', jsonl: 'jsonl', chrome: 'json' };
+/** Text is written in pieces of about this many characters. */
+const PIECE = 1 << 16;
+
+/** @throws UsageError */
+export function parseFormat(text: string): TraceFormat {
+  const format = FORMATS.find((f) => f === text);
+  if (!format) throw new UsageError(`--format: '${text}' is unknown: use ${FORMATS.join(', ')}`);
+  return format;
+}
+
+/** A file that is written in pieces. @throws UsageError when it cannot be opened */
+class Output {
+  private readonly fd: number;
+  private text = '';
+  lines = 0;
+
+  constructor(path: string) {
+    try {
+      this.fd = openSync(path, 'w');
+    } catch (error) {
+      throw new UsageError(`--output: cannot write ${path} (${(error as NodeJS.ErrnoException).code}): check the path`);
+    }
+  }
+
+  put(text: string): void {
+    this.text += text;
+    this.lines++;
+    if (this.text.length >= PIECE) this.flush();
+  }
+
+  private flush(): void {
+    writeSync(this.fd, this.text);
+    this.text = '';
+  }
+
+  close(): void {
+    this.flush();
+    closeSync(this.fd);
+  }
+}
+
+/** Records a machine until it has ended. */
+function record(running: Running, format: TraceFormat, output: Output): () => void {
+  const { control, booted } = running;
+  const writer = traceWriter(format, booted.symbolize);
+  const left = new Map<Cpu, number>();
+  output.put(writer.begin());
+  for (const cpu of booted.machine.cpus)
+    cpu.observe({
+      exception: (c) => {
+        if (control.repeating) return;
+        const r = c.events.at(0)!;
+        if (r.kind === 'exit') left.set(c, r.time);
+        output.put(writer.event(c, r, undefined));
+      },
+      entered: (c) => {
+        if (control.repeating) return;
+        const since = left.get(c);
+        left.delete(c);
+        output.put(writer.event(c, c.events.at(0)!, since === undefined ? undefined : c.now - since));
+      },
+      csrWrite: (c, w) => {
+        const lines = control.repeating ? 0 : injects(c, w);
+        if (lines) output.put(writer.inject(c, 31 - Math.clz32(lines), c.pc));
+        return false;
+      },
+    });
+  return () => {
+    output.put(writer.end(booted.machine.cpus));
+    output.close();
+  };
+}
+
+export async function trace(image: string | undefined, cli: TraceCli): Promise<number> {
+  const path = cli.output ?? `trace.${SUFFIX[cli.format]}`;
+  const output = new Output(path);
+  const running = await start(image, { ...cli, detail: true });
+  await running.booted.named;
+  const finish = record(running, cli.format, output);
+  const code = await running.done;
+  finish();
+  const { symbolize } = running.booted;
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  for (const e of running.detail!.first.list) say(describeFirst(e, symbolize));
+  for (const line of describeStatistics(running.detail!.exits, symbolize)) say(line);
+  say(`loongscope: trace: ${output.lines - 2} events in ${path}`);
+  return code;
+}

@@ -1,0 +1,137 @@
+/** Where a guest's time goes: exits by cause, how long the hypervisor takes for them, and where they come from. */
+import type { Cpu } from '../cpu/cpu.ts';
+import { CSR } from '../cpu/csr-table.ts';
+import type { EventRecord } from '../cpu/event-ring.ts';
+import { causeName } from './catches.ts';
+import type { Symbolizer } from './explain.ts';
+
+/** Exits of one cause: how many, and ticks from exit to re-entry. */
+export interface CauseStatistics {
+  count: number;
+  /** Exits from which the guest has come back, and the ticks that took. */
+  returned: number;
+  ticks: number;
+  shortest: number;
+  longest: number;
+}
+
+export interface VcpuStatistics {
+  readonly gid: number;
+  readonly vcpu: number;
+  entries: number;
+  readonly causes: Map<string, CauseStatistics>;
+  /** Exits by guest PC, and by page of the guest physical address. */
+  readonly pcs: Map<bigint, number>;
+  readonly gpas: Map<bigint, number>;
+}
+
+/** Different places that are counted for a vCPU; later ones are not, so that a wild guest costs no more. */
+const MOST_PLACES = 10_000;
+
+function count(map: Map<bigint, number>, key: bigint): void {
+  const n = map.get(key);
+  if (n !== undefined || map.size < MOST_PLACES) map.set(key, (n ?? 0) + 1);
+}
+
+/** The most frequent keys of a map. */
+export const top = (map: ReadonlyMap<bigint, number>, most: number): [key: bigint, count: number][] =>
+  [...map].sort((a, b) => b[1] - a[1]).slice(0, most);
+
+/** Number of the vCPU in a CPU: what its hypervisor has put into the guest's CPUID. */
+export const vcpuOf = (cpu: Cpu): number => cpu.guest.lo(CSR.CPUID) & 0x1ff;
+
+export class ExitStatistics {
+  private readonly byVcpu = new Map<string, VcpuStatistics>();
+  /** Per CPU: the exit that the CPU has not come back from. */
+  private readonly open = new Map<
+    Cpu,
+    { readonly of: VcpuStatistics; readonly cause: string; readonly time: number }
+  >();
+  private readonly stops: (() => void)[];
+
+  /** @param silent true while events are old news */
+  constructor(cpus: readonly Cpu[], silent: () => boolean) {
+    this.stops = cpus.map((cpu) =>
+      cpu.observe({
+        entered: (c) => {
+          if (!silent()) this.entered(c);
+        },
+        exception: (c) => {
+          if (c.events.lastIsExit && !silent()) this.exit(c, c.events.at(0)!);
+        },
+      }),
+    );
+  }
+
+  /** Stops counting. */
+  end(): void {
+    for (const stop of this.stops) stop();
+  }
+
+  private of(gid: number, vcpu: number): VcpuStatistics {
+    const key = `${gid}.${vcpu}`;
+    let s = this.byVcpu.get(key);
+    if (!s) {
+      s = { gid, vcpu, entries: 0, causes: new Map(), pcs: new Map(), gpas: new Map() };
+      this.byVcpu.set(key, s);
+    }
+    return s;
+  }
+
+  private exit(cpu: Cpu, r: EventRecord): void {
+    const s = this.of(r.world, vcpuOf(cpu));
+    const cause = causeName(r.ecode, r.esub);
+    let c = s.causes.get(cause);
+    if (!c) {
+      c = { count: 0, returned: 0, ticks: 0, shortest: Number.POSITIVE_INFINITY, longest: 0 };
+      s.causes.set(cause, c);
+    }
+    c.count++;
+    count(s.pcs, r.pc);
+    if (r.hasBadv) count(s.gpas, r.badv & ~0xfffn);
+    this.open.set(cpu, { of: s, cause, time: r.time });
+  }
+
+  private entered(cpu: Cpu): void {
+    const s = this.of(cpu.gid, vcpuOf(cpu));
+    s.entries++;
+    const open = this.open.get(cpu);
+    this.open.delete(cpu);
+    // Another vCPU's turn is no answer to this one's exit.
+    if (open?.of !== s) return;
+    const c = s.causes.get(open.cause)!;
+    const ticks = cpu.now - open.time;
+    c.returned++;
+    c.ticks += ticks;
+    c.shortest = Math.min(c.shortest, ticks);
+    c.longest = Math.max(c.longest, ticks);
+  }
+
+  /** By GID and vCPU. */
+  list(): VcpuStatistics[] {
+    return [...this.byVcpu.values()].sort((a, b) => a.gid - b.gid || a.vcpu - b.vcpu);
+  }
+}
+
+const hex = (v: bigint): string => `0x${v.toString(16)}`;
+
+/** Per vCPU: exits by cause with latencies, hottest PCs and guest physical pages. */
+export function describeStatistics(exits: ExitStatistics, name: Symbolizer): string[] {
+  const out: string[] = [];
+  for (const v of exits.list()) {
+    out.push(`gid ${v.gid} vcpu ${v.vcpu}: ${v.entries} entries`);
+    out.push(
+      `  ${'exit'.padEnd(10)}${'count'.padStart(10)}${'mean'.padStart(10)}${'min'.padStart(10)}${'max'.padStart(10)}  instructions to re-entry`,
+    );
+    for (const [cause, c] of [...v.causes].sort((a, b) => b[1].count - a[1].count)) {
+      const latency = c.returned
+        ? [Math.round(c.ticks / c.returned), c.shortest, c.longest].map(String)
+        : ['-', '-', '-'];
+      out.push(`  ${cause.padEnd(10)}${String(c.count).padStart(10)}${latency.map((l) => l.padStart(10)).join('')}`);
+    }
+    for (const [pc, n] of top(v.pcs, 5))
+      out.push(`  hot pc   ${hex(pc)}${name(v.gid, pc) ? ` <${name(v.gid, pc)}>` : ''}: ${n}`);
+    for (const [gpa, n] of top(v.gpas, 5)) out.push(`  hot page GPA ${hex(gpa)}: ${n}`);
+  }
+  return out;
+}
