@@ -1,7 +1,7 @@
 /** `loongscope debug`: the machine in this process, a gdb on the terminal, symbols of host and guests loaded. */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { EXIT, UsageError } from './errors.ts';
 import type { MachineCli } from './options.ts';
@@ -9,6 +9,8 @@ import { PROJECT_ROOT } from './paths.ts';
 import { start } from './run.ts';
 
 const OLDEST_GDB = 16;
+/** The Python helper for gdb. */
+export const HELPER = join(PROJECT_ROOT, 'src', 'gdbstub', 'python', 'lvz.py');
 
 /** The first gdb that knows LoongArch and is new enough. @throws UsageError when there is none */
 export async function findGdb(): Promise<string> {
@@ -44,7 +46,12 @@ export function gdbArguments(door: number | string, imageFile: string, guestFile
     `file ${imageFile}`,
     '-ex',
     `target extended-remote ${target}`,
-    // Guests are linked at addresses of their own, so their symbols can stand beside the hypervisor's.
+    '-x',
+    HELPER,
+    '-ex',
+    `python guest_files.update({${guestFiles.map((f, n) => `${n + 1}: ${JSON.stringify(resolve(f))}`).join(', ')}})`,
+    // Guests are linked at addresses of their own, so the symbols of one can stand beside the hypervisor's. `lvz attach`
+    // shows each guest with its own.
     ...guestFiles.slice(0, 1).flatMap((f) => ['-ex', `add-symbol-file ${f}`]),
   ];
 }

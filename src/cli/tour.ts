@@ -97,7 +97,7 @@ export const TOURS: readonly Tour[] = [
           'stepi',
           'x/i $pc',
         ],
-        expect: [/Thread 17\.1 "vcpu0" \(gid 1 parked, last on cpu0\)/, /pc +0x200024/, /crmd +0x8/, /=> 0x200028/],
+        expect: [/Thread 17\.1 "vcpu0" \(gid 1 parked, last on cpu0/, /pc +0x200024/, /crmd +0x8/, /=> 0x200028/],
       },
       {
         title: 'Let it run to the end',

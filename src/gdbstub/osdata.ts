@@ -8,6 +8,7 @@ import { causeName } from '../emu/debug/catches.ts';
 import { guestContext } from '../emu/debug/context.ts';
 import { describeElo } from '../emu/debug/walk.ts';
 import type { Tlb } from '../emu/mmu/tlb.ts';
+import { catchpointNumbers } from './packets/catchpoints.ts';
 import type { Session } from './session.ts';
 import { GUEST_PID_BASE } from './threads.ts';
 import { xmlText } from './xml.ts';
@@ -146,6 +147,12 @@ const TABLES: readonly Table[] = [
         Host: hex(peekCsr(s.current.cpu, false, r.num)),
         Guest: r.guest === 'own' ? hex(peekCsr(s.current.cpu, true, r.num)) : '-',
       })),
+  },
+  {
+    type: 'catchpoints',
+    title: 'Catchpoints',
+    description: "Events that gdb's `catch syscall N` stops at, with their numbers",
+    rows: () => catchpointNumbers().map((c) => ({ Event: c.event, Name: c.name, Number: String(c.number) })),
   },
   {
     type: 'devices',

@@ -1,6 +1,5 @@
 /** Sockets: one listener per view; any number of clients share it, and all share one run control. */
 
-import { once } from 'node:events';
 import { rmSync, statSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
@@ -60,7 +59,7 @@ export class GdbServer {
   /** Stops listening. The client may say goodbye first: gdb asks a little more after the machine has ended. */
   async close(): Promise<void> {
     this.server.close();
-    const gone = Promise.all([...this.clients].map((c) => once(c, 'close')));
+    const gone = Promise.all([...this.clients].map((c) => new Promise<void>((done) => c.once('close', () => done()))));
     await Promise.race([gone, setTimeout(GRACE_MS, undefined, { ref: false })]);
     for (const client of this.clients) client.destroy();
   }

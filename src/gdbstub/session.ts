@@ -1,7 +1,9 @@
 /** One connection: acknowledgements, the selected thread, the packets since the last stop, stop replies. */
 import type { Machine } from '../emu/board/machine.ts';
 import type { Cpu } from '../emu/cpu/cpu.ts';
+import { exceptionByCode } from '../emu/cpu/exception-table.ts';
 import type { Breakpoint, Scope } from '../emu/debug/breakpoints.ts';
+import type { Catch } from '../emu/debug/catches.ts';
 import { anyGuestContext, type DebugContext, runningContext } from '../emu/debug/context.ts';
 import { readVirtual } from '../emu/debug/debug-memory.ts';
 import { explainLast, type Symbolizer } from '../emu/debug/explain.ts';
@@ -36,6 +38,28 @@ import {
 
 /** Signals in gdb's own numbering. */
 const SIGNAL = { none: 0x00, interrupt: 0x02, trap: 0x05 } as const;
+/** Exceptions as signals, for `catch signal` and `handle`. */
+const EXCEPTION_SIGNALS: Readonly<Record<string, number>> = {
+  INE: 0x04,
+  IPE: 0x04,
+  BRK: 0x05,
+  FPE: 0x08,
+  ALE: 0x0a,
+  BCE: 0x0a,
+  ADEF: 0x0b,
+  ADEM: 0x0b,
+  PIL: 0x0b,
+  PIS: 0x0b,
+  PIF: 0x0b,
+  PME: 0x0b,
+  PNR: 0x0b,
+  PNX: 0x0b,
+  PPI: 0x0b,
+  FPD: 0x93,
+  SXD: 0x93,
+  ASXD: 0x93,
+  SYS: 0x95,
+};
 /** Registers sent along with each stop: ra, sp, fp, pc. */
 const EXPEDITED = [1, 3, 22, PC_REGNUM];
 
@@ -76,7 +100,10 @@ export class Session implements Client {
     guestsAuto: false,
     followWorld: false,
     followInterrupt: false,
+    signals: false,
   };
+  /** Signals that gdb does not want to see (QPassSignals). */
+  passed: ReadonlySet<number> = new Set();
   readonly branchTrace = new BranchTrace(this);
   private readonly options: SessionOptions;
   private readonly parser = new PacketParser();
@@ -353,6 +380,8 @@ export class Session implements Client {
     if (stop.kind === 'catch' && !stop.caught.syscall) this.output(`[lvz] catch ${stop.caught.id}: ${stop.text}\n`);
     else if (stop.kind === 'loop')
       this.output([`[lvz] ${stop.loop.text}`, ...explainLast(this.control, stop.cpu, this.symbolize), ''].join('\n'));
+    else if (stop.kind === 'step' && stop.cpu.idle)
+      this.output(`[lvz] cpu${stop.cpu.index} waits in idle, and nothing inside the machine will wake it\n`);
     else if (stop.kind === 'watch' && stop.hit.watch.listed) {
       const { watch, address, write } = stop.hit;
       const { cpu } = stop;
@@ -484,11 +513,21 @@ export class Session implements Client {
       }
       case 'catch': {
         const { syscall, world } = stop.caught;
-        if (syscall?.owner !== this) return this.threadReply(SIGNAL.none, '', this.threadOn(stop.cpu));
+        if (syscall?.owner !== this)
+          return this.threadReply(this.signalOf(stop.caught, stop.cpu), '', this.threadOn(stop.cpu));
         const pair = `syscall_entry:${syscall.number.toString(16)};`;
         return this.threadReply(SIGNAL.trap, pair, this.threadFor(stop.cpu, world === 'any' ? 'any' : world));
       }
     }
+  }
+
+  /** The signal under which an exception that was caught by command is reported, with `signals on`. */
+  private signalOf(caught: Catch, cpu: Cpu): number {
+    if (!this.settings.signals || caught.kind !== 'exception') return SIGNAL.none;
+    const r = cpu.events.lastException();
+    const name = r && exceptionByCode(r.ecode, r.esub)?.name;
+    const signal = (name === undefined ? undefined : EXCEPTION_SIGNALS[name]) ?? SIGNAL.none;
+    return this.passed.has(signal) ? SIGNAL.none : signal;
   }
 
   /** Of several breakpoints at one place, the one of the process that was resumed. */

@@ -1,5 +1,5 @@
 /** Runs a batch of commands in a real gdb against a machine in this process. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -7,6 +7,14 @@ import { findGdb } from '../../src/cli/debug.ts';
 import { DEFAULT_MACHINE, type GuestDoor, type GuestSpec, type MachineCli } from '../../src/cli/options.ts';
 import { HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { type Running, start } from '../../src/cli/run.ts';
+
+/** The gdbs that every session runs with: the newest found, and the oldest that is served, where it could be brought. */
+const OLDEST = join(PROJECT_ROOT, '.tools', 'bin', 'gdb-oldest');
+export const GDBS: readonly (readonly [name: string, gdb: string])[] = [
+  ['the newest gdb', await findGdb()],
+  ...(existsSync(OLDEST) ? [['gdb 16', OLDEST] as const] : []),
+];
+if (!existsSync(OLDEST)) process.stderr.write('no gdb 16: its sessions are skipped\n');
 
 export const guestSpec = (name: string, alias = name, append = '', vcpus = 1): GuestSpec => ({
   file: name,
@@ -46,6 +54,8 @@ export interface SessionOptions {
   /** Does something while gdb runs. */
   readonly meanwhile?: (running: Running, interrupt: () => void) => void;
   readonly more?: Partial<MachineCli>;
+  /** The gdb to use; the newest found unless given. */
+  readonly gdb?: string;
 }
 
 /** gdb's batch run; fails when gdb aborts or warns. */
@@ -72,7 +82,7 @@ export async function gdbSession(options: SessionOptions): Promise<Session> {
     for (const s of options.symbols ?? []) lines.push(`add-symbol-file build/guests/${s}.elf`);
     for (const c of options.commands) lines.push(`echo (gdb) ${c.replace(/[\\$]/g, (x) => `\\${x}`)}\\n`, c);
     writeFileSync(script, `${lines.join('\n')}\n`);
-    const child = execa(await findGdb(), ['-nx', '-q', '-batch', '-x', script], {
+    const child = execa(options.gdb ?? (await findGdb()), ['-nx', '-q', '-batch', '-x', script], {
       cwd: PROJECT_ROOT,
       reject: false,
       all: true,

@@ -41,7 +41,7 @@ export const COMMAND_LINE_SIZE = 512;
 /** Instructions each CPU runs before the next one's turn, when there are several. */
 const QUANTUM = 10_000;
 /** Instructions between looks at the outside world. */
-export const SLICE = 2_000_000;
+export const SLICE = 256 * QUANTUM;
 
 export interface MachineOptions {
   /** Bytes, a multiple of 1 MiB. */

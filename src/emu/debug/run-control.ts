@@ -67,6 +67,9 @@ export interface Spy {
   stored(cpu: Cpu, pa: number, size: number): void;
 }
 
+/** How long a slice should take, in milliseconds. */
+const SLICE_MS = 8;
+
 /** What is asked of a stretch of the past that runs again: called with the moment of each breakpoint, watch and catch. */
 export type Scanner = (position: number, stop: Stop) => void;
 
@@ -284,7 +287,7 @@ export class RunControl {
     let result: RunResult;
     try {
       const limit = this.limits.maxInstructions ?? Number.POSITIVE_INFINITY;
-      result = this.stepping ? this.stepOnce() : this.history.run(SLICE, limit);
+      result = this.stepping ? this.stepOnce() : this.slice(limit);
     } catch (error) {
       return { kind: 'died', reason: error instanceof Error ? error.message : String(error) };
     }
@@ -298,6 +301,18 @@ export class RunControl {
     if (result === 'waiting') return this.wait();
     return undefined;
   }
+
+  /** Runs for a while that is short by the clock, so that Ctrl-C is answered soon whatever the machine does. */
+  private slice(limit: number): RunResult {
+    const began = performance.now();
+    const result = this.history.run(this.budget, limit);
+    const took = performance.now() - began;
+    // Halves and doubles of SLICE keep whole rounds of several CPUs.
+    if (took > 2 * SLICE_MS) this.budget = Math.max(SLICE / 64, this.budget / 2);
+    else if (took < SLICE_MS / 2) this.budget = Math.min(SLICE, this.budget * 2);
+    return result;
+  }
+  private budget = SLICE;
 
   /** Nothing inside the machine will happen any more: input or Ctrl-C wakes the loop, and the time limit still holds. */
   private wait(): End | undefined {
@@ -314,8 +329,9 @@ export class RunControl {
     const { cpu } = stepper;
     const before = cpu.icount;
     const result = this.history.step(cpu, stepper.interrupts === true);
-    // In `idle` with nothing to wake the CPU no instruction has been executed.
-    if (result === 'waiting' || cpu.icount === before) return result;
+    // In `idle` with nothing to wake the CPU no instruction will be executed: the step is over where it began.
+    if (result === 'waiting') this.stop ??= { kind: 'step', cpu };
+    if (cpu.icount === before) return 'slice';
     if (!this.stop) this.follow(stepper.next('stepped'), cpu);
     return result;
   }

@@ -104,6 +104,14 @@ export const SETTING_COMMANDS: readonly Command[] = [
       s.settings.followInterrupt = on;
     },
   ),
+  toggle(
+    'signals',
+    'report caught exceptions as signals: `catch signal SIGILL`, `handle SIGSEGV stop`',
+    (s) => s.settings.signals,
+    (s, on) => {
+      s.settings.signals = on;
+    },
+  ),
   {
     name: 'host-view',
     args: '[on|off]',

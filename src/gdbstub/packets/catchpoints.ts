@@ -8,12 +8,16 @@
  *   3900         VM entries; 3901 the first one of a GID; 3902 interrupts injected; 3903, 3904 TLB fills, invalidations
  *   4000 + csr   writes of a host CSR, 5000 + csr of a guest CSR, before they happen
  */
+import { CSRS } from '../../emu/cpu/csr-table.ts';
+import { EXCEPTIONS } from '../../emu/cpu/exception-table.ts';
 import type { Catch } from '../../emu/debug/catches.ts';
 import type { Session } from '../session.ts';
 import type { PacketRow } from './table.ts';
 
 const SYS = 0x0b;
 const A7 = 11;
+/** Interrupt lines in ESTAT.IS. */
+const LINES = 13;
 /** Events without a number of their own. */
 const OTHERS: Readonly<Record<number, Catch['kind']>> = {
   3900: 'ertn',
@@ -40,6 +44,28 @@ function specOf(number: number): Spec | undefined {
   if (number < NUMBERS.end)
     return { kind: 'csr-write', ecodes: none, csr: { num: number - NUMBERS.guestCsr, bank: 'guest' } };
   return undefined;
+}
+
+/** Every number with a name, for `info os catchpoints`. */
+export function catchpointNumbers(): { readonly event: string; readonly name: string; readonly number: number }[] {
+  const causes = [...new Map(EXCEPTIONS.map((e) => [e.ecode, e.name])).entries()];
+  const of = (event: string, first: number) => causes.map(([ecode, name]) => ({ event, name, number: first + ecode }));
+  return [
+    ...of('exit', NUMBERS.exit),
+    ...of('exception', NUMBERS.exception),
+    ...Object.entries(OTHERS).map(([n, kind]) => ({
+      event: kind === 'ertn' ? 'entry' : kind,
+      name: '-',
+      number: Number(n),
+    })),
+    ...Array.from({ length: LINES }, (_, n) => ({ event: 'irq', name: String(n), number: NUMBERS.interrupt + n })),
+    ...CSRS.map((r) => ({ event: 'csr', name: r.name.toLowerCase(), number: NUMBERS.hostCsr + r.num })),
+    ...CSRS.filter((r) => r.guest === 'own').map((r) => ({
+      event: 'gcsr',
+      name: r.name.toLowerCase(),
+      number: NUMBERS.guestCsr + r.num,
+    })),
+  ].filter((e) => specOf(e.number) !== undefined);
 }
 
 function catchSyscalls(s: Session, rest: string): string {

@@ -119,7 +119,19 @@ export const GENERAL: readonly PacketRow[] = [
     },
   },
   { name: 'qSymbol', handle: () => 'OK' },
-  { name: 'QPassSignals', handle: () => 'OK' },
+  {
+    name: 'QPassSignals:',
+    handle: (s, rest) => {
+      if (!/^([0-9a-f]{1,4}(;[0-9a-f]{1,4})*)?$/i.test(rest)) return 'E.QPassSignals takes signal numbers in hex';
+      s.passed = new Set(
+        rest
+          .split(';')
+          .filter(Boolean)
+          .map((n) => Number.parseInt(n, 16)),
+      );
+      return 'OK';
+    },
+  },
   { name: 'vAttach;', handle: attach },
   { name: 'D', handle: (s, rest) => detach(s, rest.replace(/^;/, '')) },
   { name: 'vKill;', handle: kill },
