@@ -101,7 +101,6 @@ export class Cpu implements Stateful {
     'sliceTime',
     'sliceBudget',
     'lines',
-    'lastGpa',
     'nesting',
     'parkedLl',
     'random',

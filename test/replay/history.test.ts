@@ -1,0 +1,169 @@
+/** Going back and forth in time: the same machine, bit for bit. */
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import type { Machine } from '../../src/emu/board/machine.ts';
+import { restoreFields, saveFields } from '../../src/emu/replay/fields.ts';
+import { History } from '../../src/emu/replay/history.ts';
+import { Bench } from '../support/bench.ts';
+import { Driven } from '../support/driven.ts';
+
+/** A digest of everything that a machine is. */
+export function stateHash(machine: Machine): string {
+  const hash = createHash('sha256');
+  const state = machine.save();
+  const text = (v: unknown): string =>
+    JSON.stringify(v, (_, x: unknown) => {
+      if (typeof x === 'bigint') return `${x}n`;
+      if (x instanceof Map) return [...x];
+      if (ArrayBuffer.isView(x))
+        return createHash('sha256')
+          .update(new Uint8Array(x.buffer, x.byteOffset, x.byteLength))
+          .digest('hex');
+      return x;
+    });
+  hash.update(text(state.parts));
+  for (const c of state.cpus) hash.update(c);
+  for (const [n, chunk] of state.ram) if (chunk.some((b) => b !== 0)) hash.update(`${n}`).update(chunk);
+  return hash.digest('hex');
+}
+
+describe('copies of a machine', () => {
+  test('a machine goes on from a copy as if it had never stopped', async () => {
+    const driven = await Driven.boot(['paging']);
+    const { machine } = driven.control;
+    driven.control.history.enable(false);
+    machine.run(3_100_000);
+    const copy = machine.save();
+    const before = stateHash(machine);
+    machine.run(60_000);
+    const after = stateHash(machine);
+    expect(after).not.toBe(before);
+    machine.restore(copy);
+    expect(stateHash(machine)).toBe(before);
+    machine.run(60_000);
+    expect(stateHash(machine)).toBe(after);
+  });
+
+  test('RAM that has not changed is shared between copies', async () => {
+    const { machine } = (await Driven.boot(['hello'])).control;
+    const first = machine.save();
+    machine.run(1000);
+    const second = machine.save(first);
+    const shared = [...second.ram].filter(([n, chunk]) => first.ram.get(n) === chunk);
+    expect(shared.length).toBeGreaterThanOrEqual(second.ram.size - 2);
+  });
+
+  test('fields are copied by value and restored in place', () => {
+    const part = {
+      stateFields: ['list', 'bytes', 'map', 'pairs', 'n'],
+      list: [1, 2],
+      bytes: Uint8Array.of(1, 2),
+      map: new Map([['a', { x: Uint8Array.of(7) }]]),
+      pairs: [Uint8Array.of(1), Uint8Array.of(2)],
+      n: 5,
+    };
+    const { list, bytes, map, pairs } = part;
+    const saved = saveFields(part);
+    part.list.push(3);
+    part.bytes[0] = 9;
+    part.map.get('a')!.x[0] = 8;
+    part.map.set('b', { x: Uint8Array.of(1) });
+    part.pairs[1]![0] = 5;
+    part.n = 6;
+    restoreFields(part, saved);
+    expect(part.list).toBe(list);
+    expect(part.bytes).toBe(bytes);
+    expect(part.map).toBe(map);
+    expect(part.pairs[1]).toBe(pairs[1]);
+    expect([part.list, [...part.bytes], part.map.get('a')!.x[0], part.map.size, part.pairs[1]![0], part.n]).toEqual([
+      [1, 2],
+      [1, 2],
+      7,
+      1,
+      2,
+      5,
+    ]);
+  });
+});
+
+describe('history', () => {
+  test.each([
+    [1, 'two,name=a,append=a'],
+    [2, 'smp,vcpus=2'],
+  ])('any moment on %i CPUs can be gone back to, and comes out the same', async (smp, guest) => {
+    const driven = await Driven.boot([guest], { smp });
+    const { history, machine } = driven.control;
+    const moments = [2_600_000, 2_612_345, 2_700_001, 3_333_333, 4_000_000];
+    const hashes = moments.map((at) => {
+      history.replay(at);
+      expect(history.position).toBe(at);
+      return stateHash(machine);
+    });
+    for (const n of [3, 0, 4, 1, 2, 2]) {
+      driven.control.goto(moments[n]!);
+      expect(stateHash(machine), `at ${moments[n]}`).toBe(hashes[n]);
+    }
+    // From the past it goes on to the same future.
+    driven.control.goto(moments[0]!);
+    history.replay(moments[4]!);
+    expect(stateHash(machine)).toBe(hashes[4]);
+  });
+
+  test('stops do not change what several CPUs do', async () => {
+    const straight = (await Driven.boot(['smp,vcpus=2'], { smp: 2 })).control;
+    straight.history.replay(3_500_000);
+    const stopped = (await Driven.boot(['smp,vcpus=2'], { smp: 2 })).control;
+    for (let at = 2_600_000; at < 3_500_000; at += 7_919) stopped.history.replay(at);
+    stopped.history.replay(3_500_000);
+    expect(stateHash(stopped.machine)).toBe(stateHash(straight.machine));
+  });
+
+  test('steps, input and CPUs held still happen again at their place', async () => {
+    const driven = await Driven.boot(['smp,vcpus=2'], { smp: 2 });
+    const { control } = driven;
+    const { history, machine } = control;
+    history.replay(2_700_000);
+    // Detours: CPU 1 alone for a while, whoever's turn it is; then a key; then CPU 0 alone.
+    for (let n = 0; n < 100; n++) history.step(machine.cpus[1]!, false);
+    history.input(Uint8Array.of(0x61));
+    history.hold([machine.cpus[1]!]);
+    history.replay(history.position + 5_000);
+    history.hold([]);
+    history.replay(history.position + 20_000);
+    const end = history.position;
+    const hash = stateHash(machine);
+    control.goto(2_650_000);
+    control.goto(end);
+    expect(stateHash(machine)).toBe(hash);
+  });
+
+  test('a debugger’s change makes another future', () => {
+    const { machine, cpu } = new Bench({ code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const history = new History(machine, []);
+    history.enable(true);
+    history.replay(1000);
+    expect(cpu.gpr(4)).toBe(500n);
+    history.goto(100);
+    expect(cpu.gpr(4)).toBe(50n);
+    history.disturb();
+    cpu.setGpr(4, 7000n);
+    history.replay(200);
+    expect(cpu.gpr(4)).toBe(7050n);
+    expect(history.goto(100)).toBe(100);
+    expect(cpu.gpr(4)).toBe(7000n);
+    // The moment 1000 of the other future is gone; what was before the change is not.
+    expect(history.goto(1000)).toBe(200);
+    history.goto(50);
+    expect(cpu.gpr(4)).toBe(25n);
+  });
+
+  test('the console says nothing twice', async () => {
+    const driven = await Driven.boot(['hello']);
+    driven.control.history.replay(2_590_000);
+    const said = driven.console.length;
+    expect(said).toBeGreaterThan(50);
+    driven.control.goto(0);
+    driven.control.history.replay(2_590_000);
+    expect(driven.console.length).toBe(said);
+  });
+});
