@@ -1,5 +1,6 @@
 /** From command-line options to a loaded machine: files, guest images, symbols. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { type ElfSymbol, ImageError, parseElf, readSymbols, symbolize } from '../emu/board/elf.ts';
 import { Machine } from '../emu/board/machine.ts';
 import { LOW_SIZE } from '../emu/board/ram.ts';
@@ -22,6 +23,8 @@ export interface Booted {
   /** Files with symbols: the image, then the guests by GID. */
   readonly imageFile: string;
   readonly guestFiles: readonly string[];
+  /** The file of a world as an absolute path: −1 the image, else the guest with that GID. */
+  readonly executable: (world: number) => string | undefined;
 }
 
 /** @throws UsageError when the file cannot be read */
@@ -110,7 +113,11 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
       console,
     });
     machine.load(elf, [line, cli.append ?? ''].filter(Boolean).join(' '), placed);
-    return { machine, ...loadSymbols([bytes, ...guests.map((g) => g.data)]), imageFile: file, guestFiles };
+    const executable = (world: number): string | undefined => {
+      const path = world < 0 ? file : guestFiles[world - 1];
+      return path === undefined ? undefined : resolve(path);
+    };
+    return { machine, ...loadSymbols([bytes, ...guests.map((g) => g.data)]), imageFile: file, guestFiles, executable };
   } catch (error) {
     if (error instanceof ImageError) throw new UsageError(error.message);
     throw error;

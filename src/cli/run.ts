@@ -152,6 +152,7 @@ export async function start(
       view,
       address,
       symbolize,
+      executable: (world) => booted.executable(world),
       log,
       onConnect: () => control.detach(gate),
     });

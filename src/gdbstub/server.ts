@@ -24,6 +24,7 @@ export interface ServerOptions {
   readonly view: View;
   readonly address: Address;
   readonly symbolize: Symbolizer;
+  readonly executable?: (world: number) => string | undefined;
   readonly log: (line: string) => void;
   /** Called when the first client has connected. */
   readonly onConnect?: () => void;
@@ -78,6 +79,7 @@ export class GdbServer {
       view: options.view,
       dispatch,
       symbolize: options.symbolize,
+      ...(options.executable && { executable: options.executable }),
       log: options.log,
       send: (bytes) => {
         if (socket.destroyed) return;

@@ -71,6 +71,8 @@ export interface SessionOptions {
   readonly view: View;
   readonly dispatch: Dispatch;
   readonly symbolize: Symbolizer;
+  /** The file that a world was booted from (−1: the host), as an absolute path; undefined when it is not known. */
+  readonly executable?: (world: number) => string | undefined;
   /** Sends bytes to the client. */
   readonly send: (bytes: Uint8Array) => void;
   /** Receives a line per packet, for --log gdb. */
@@ -165,6 +167,12 @@ export class Session implements Client {
     return anyGuestContext(cpus, ctx.cpu, ctx.cpu.gid, this.control.snapshots, this.control.contexts);
   }
 
+  /** The file of a process, for gdb to load symbols from. */
+  executable(pid: number): string | undefined {
+    const world = this.view.kind === 'guest' ? this.view.gid : pid >= GUEST_PID_BASE ? pid - GUEST_PID_BASE : -1;
+    return this.options.executable?.(world);
+  }
+
   /** Bytes from the client. */
   receive(bytes: Uint8Array): void {
     for (const frame of this.parser.push(bytes)) this.frame(frame);
@@ -222,7 +230,7 @@ export class Session implements Client {
 
   /** Text on the user's console; only while a resume or a monitor command is outstanding. */
   output(text: string): void {
-    this.reply(`O${toHex(fromLatin1(text))}`);
+    this.reply(`O${toHex(Buffer.from(text, 'utf8'))}`);
   }
 
   // --- breakpoints -------------------------------------------------------------------------------------------------
@@ -240,12 +248,7 @@ export class Session implements Client {
    * @throws Error when breakpoints go by physical address and this one leads nowhere
    */
   insertBreakpoint(va: bigint, hardware: boolean, conditions: readonly Uint8Array[]): void {
-    let pa: number | undefined;
-    if (this.settings.breakByPhysical) {
-      const { address } = walk(this.context, this.machine.ram, va);
-      if (address === undefined) throw new Error(`0x${va.toString(16)} does not translate: 'monitor bp-by virtual'`);
-      pa = Number(address);
-    }
+    const pa = this.settings.breakByPhysical ? this.physicalPlace(va) : undefined;
     this.control.comparators.insert({
       owner: this,
       scope: this.scope,
@@ -260,6 +263,23 @@ export class Session implements Client {
       this.journal.push({ kind: 'insert', address: va });
     }
   }
+
+  /**
+   * Where an address led when a breakpoint was first set there: gdb inserts its breakpoints anew at each resume, in
+   * whatever mode the CPU is then.
+   */
+  private physicalPlace(va: bigint): number {
+    const key = `${this.current.pid}:${va}`;
+    let pa = this.places.get(key);
+    if (pa === undefined) {
+      const { address } = walk(this.context, this.machine.ram, va);
+      if (address === undefined) throw new Error(`0x${va.toString(16)} does not translate: 'monitor bp-by virtual'`);
+      pa = Number(address);
+      this.places.set(key, pa);
+    }
+    return pa;
+  }
+  readonly places = new Map<string, number>();
 
   /** True when one of the expressions is not 0, or cannot be evaluated, on the CPU that stands at the breakpoint. */
   private condition(list: readonly Uint8Array[]): (cpu: Cpu) => boolean {
@@ -382,7 +402,15 @@ export class Session implements Client {
       this.output([`[lvz] ${stop.loop.text}`, ...explainLast(this.control, stop.cpu, this.symbolize), ''].join('\n'));
     else if (stop.kind === 'step' && stop.cpu.idle)
       this.output(`[lvz] cpu${stop.cpu.index} waits in idle, and nothing inside the machine will wake it\n`);
-    else if (stop.kind === 'watch' && stop.hit.watch.listed) {
+    else if (stop.kind === 'breakpoint') {
+      const { cpu, va, pa } = stop;
+      const alias = this.control.comparators.at(va, stop.world, cpu, pa).find((b) => b.owner === this && b.va !== va);
+      if (!alias) return;
+      this.control.passOnce(cpu);
+      this.output(
+        `[lvz] breakpoint of 0x${alias.va.toString(16)} at physical 0x${pa.toString(16)}, here 0x${va.toString(16)}\n`,
+      );
+    } else if (stop.kind === 'watch' && stop.hit.watch.listed) {
       const { watch, address, write } = stop.hit;
       const { cpu } = stop;
       const where = cpu.vm ? `gid ${cpu.gid}` : 'host';
@@ -398,11 +426,12 @@ export class Session implements Client {
     }
   }
 
-  /** Where a step of a CPU is told to have ended: with `follow world on` in the guest's own process. */
-  private stepped(thread: Thread): Thread {
+  /** The end of a step: with `follow world on` in the process of the world where it ended, which gdb then selects. */
+  private stepReply(thread: Thread): string {
     const { cpu } = thread;
-    if (!this.settings.followWorld || this.view.kind !== 'machine') return thread;
-    return cpu.vm ? this.threadFor(cpu, cpu.gid) : this.threadOn(cpu);
+    const follow = this.settings.followWorld && this.view.kind === 'machine';
+    const ended = !follow ? thread : cpu.vm ? this.threadFor(cpu, cpu.gid) : this.threadOn(cpu);
+    return this.threadReply(ended.pid === thread.pid ? SIGNAL.trap : SIGNAL.none, '', ended);
   }
 
   firstEntry(cpu: Cpu, gid: number): void {
@@ -487,14 +516,14 @@ export class Session implements Client {
       case 'loop':
         return this.threadReply(SIGNAL.none, '', this.threadOn(stop.cpu));
       case 'step':
-        return stepThread
-          ? this.threadReply(SIGNAL.trap, '', this.stepped(stepThread))
-          : this.threadReply(SIGNAL.none, '', this.threadOn(stop.cpu));
+        return stepThread ? this.stepReply(stepThread) : this.threadReply(SIGNAL.none, '', this.threadOn(stop.cpu));
       case 'breakpoint': {
         const here = this.control.comparators.at(stop.va, stop.world, stop.cpu, stop.pa);
         const mine = here.filter((b) => b.owner === this && b.when?.(stop.cpu) !== false);
         if (mine.length) {
           const bp = this.preferred(mine);
+          // By physical address it may stand under another name: gdb knows of none here, and would go on.
+          if (bp.va !== stop.va) return this.threadReply(SIGNAL.none, '', this.threadFor(stop.cpu, bp.scope));
           const key = bp.hardware ? 'hwbreak' : 'swbreak';
           return this.threadReply(
             SIGNAL.trap,

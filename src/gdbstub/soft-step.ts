@@ -210,7 +210,8 @@ export class SingleStep implements Stepper {
 
   next(event: 'stepped' | 'entered' | 'left'): 'run' | 'step' | 'stop' {
     const { cpu } = this;
-    if (event === 'left') return 'run';
+    // Behind a refill the same instruction may leave once more, for a cause that the step enters.
+    if (event === 'left') return this.entersAgain() ? 'stop' : 'run';
     if (event === 'entered') {
       if (this.guest === undefined || cpu.gid !== this.guest) return 'run';
       this.seen = cpu.events.total;
@@ -236,6 +237,19 @@ export class SingleStep implements Stepper {
     return 'stop';
   }
 
+  /** Is the newest event one whose vector a step stops at? */
+  entersLast(): boolean {
+    const r = this.cpu.events.at(0);
+    return r !== undefined && stepsInto(r.kind, r.ecode, r.esub, this.into);
+  }
+
+  /** Has the step's own instruction caused the exit that has just happened, and is that one to stop at? */
+  private entersAgain(): boolean {
+    const r = this.cpu.events.at(0);
+    if (!r || this.guest !== undefined || r.pc !== this.start || r.world !== this.world) return false;
+    return this.entersLast();
+  }
+
   /** Forgets what the step left behind. */
   finish(): void {
     this.comparators.remove((b) => b.owner === this);
@@ -259,7 +273,8 @@ export class WithinWorld implements Stepper {
 
   next(event: 'stepped' | 'entered' | 'left'): 'run' | 'step' | 'stop' {
     if (event === 'entered') return this.guest ? 'stop' : 'run';
-    if (event === 'left') return this.guest ? 'run' : 'stop';
+    // A stage-2 refill comes back by itself.
+    if (event === 'left') return this.guest || !this.inner.entersLast() ? 'run' : 'stop';
     if (this.cpu.vm !== this.guest) return 'run';
     return this.inner.next(event);
   }

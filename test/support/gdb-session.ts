@@ -82,7 +82,9 @@ export async function gdbSession(options: SessionOptions): Promise<Session> {
     for (const s of options.symbols ?? []) lines.push(`add-symbol-file build/guests/${s}.elf`);
     for (const c of options.commands) lines.push(`echo (gdb) ${c.replace(/[\\$]/g, (x) => `\\${x}`)}\\n`, c);
     writeFileSync(script, `${lines.join('\n')}\n`);
-    const child = execa(options.gdb ?? (await findGdb()), ['-nx', '-q', '-batch', '-x', script], {
+    // One pipe for both outputs: gdb shows what the target prints on the other one, and two pipes would mix up their order.
+    const program = options.gdb ?? (await findGdb());
+    const child = execa('sh', ['-c', 'exec "$0" "$@" 2>&1', program, '-nx', '-q', '-batch', '-x', script], {
       cwd: PROJECT_ROOT,
       reject: false,
       all: true,

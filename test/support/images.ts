@@ -1,3 +1,19 @@
+import { assemble } from './bench.ts';
+
+/** An ELF with instructions at 0x200000, where it starts. */
+export function elfOf(lines: readonly string[]): Uint8Array {
+  const code = new Uint8Array(Uint32Array.from(lines.map(assemble)).buffer);
+  const header = tinyElf().slice(0, 120);
+  const v = new DataView(header.buffer);
+  v.setBigUint64(64 + 32, BigInt(code.length), true);
+  // Room for data behind the code.
+  v.setBigUint64(64 + 40, BigInt(code.length + 0x1000), true);
+  const out = new Uint8Array(120 + code.length);
+  out.set(header);
+  out.set(code, 120);
+  return out;
+}
+
 /**
  * An ELF of two instructions at 0x200000: `word`, and a branch back to it. `b 0` (the default) spins on the spot.
  */

@@ -245,10 +245,13 @@ export class Cpu implements Stateful {
     if (n !== 0) this.mem.u64[(this.base + STATE.gpr + n * 8) >> 3] = BigInt.asUintN(64, value);
   }
 
-  /** Remembers that the instruction at PC writes a CSR: its world's own, or (`toBank`) the guest bank from the host. */
-  noteCsrWrite(num: number, toBank: boolean): void {
+  /**
+   * Remembers that the instruction at PC writes a CSR: its world's own, or (`toBank`) the guest bank from the host.
+   * @param high bits 63:32 of what it writes
+   */
+  noteCsrWrite(num: number, toBank: boolean, high: number): void {
     const owner = toBank ? HOST_TO_BANK : this.vm ? this.gid : HOST_OWN;
-    this.writers.note(owner, num, this.stateI32('pc'), this.stateHi('pc'), this.now);
+    this.writers.note(owner, num, this.stateI32('pc'), this.stateHi('pc'), this.now, high);
   }
 
   /** Has the host (−1) or a guest ever written this CSR of its own with `csrwr` or `csrxchg`? */

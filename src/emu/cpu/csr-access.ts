@@ -91,7 +91,7 @@ export function writeCsr(
   asRoot: boolean,
 ): AfterValue {
   if (num >= CSR_LIMIT || hidden(cpu, num)) return After.next;
-  cpu.noteCsrWrite(num, asRoot);
+  cpu.noteCsrWrite(num, asRoot, hi);
   const bank = guest ? cpu.guest : cpu.host;
   let wmLo = (asRoot ? cpu.masks.rootLo : cpu.masks.ownLo)[num]! & maskLo;
   const wmHi = (asRoot ? cpu.masks.rootHi : cpu.masks.ownHi)[num]! & maskHi;

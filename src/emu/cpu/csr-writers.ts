@@ -16,11 +16,14 @@ export interface CsrWrite {
   readonly pc: bigint;
   /** Stable counter at the write. */
   readonly time: number;
+  /** Bits 63:32 as software wrote them, whatever of them the register keeps. */
+  readonly high: number;
 }
 
 interface Records {
   readonly lo: Int32Array;
   readonly hi: Int32Array;
+  readonly high: Int32Array;
   /** −1: never written. */
   readonly time: Float64Array;
 }
@@ -34,14 +37,16 @@ export class CsrWriters implements Stateful {
   }
 
   /** Notes that the instruction at a PC writes a CSR. */
-  note(owner: number, num: number, pcLo: number, pcHi: number, time: number): void {
+  note(owner: number, num: number, pcLo: number, pcHi: number, time: number, high: number): void {
     let r = this.owners.get(owner);
     if (!r) {
-      r = { lo: new Int32Array(CSR_LIMIT), hi: new Int32Array(CSR_LIMIT), time: new Float64Array(CSR_LIMIT).fill(-1) };
+      const halves = (): Int32Array => new Int32Array(CSR_LIMIT);
+      r = { lo: halves(), hi: halves(), high: halves(), time: new Float64Array(CSR_LIMIT).fill(-1) };
       this.owners.set(owner, r);
     }
     r.lo[num] = pcLo;
     r.hi[num] = pcHi;
+    r.high[num] = high;
     r.time[num] = time;
   }
 
@@ -50,7 +55,8 @@ export class CsrWriters implements Stateful {
     const r = this.owners.get(owner);
     const time = r?.time[num] ?? -1;
     if (!r || time < 0) return undefined;
-    return { owner, pc: (BigInt(r.hi[num]! >>> 0) << 32n) | BigInt(r.lo[num]! >>> 0), time };
+    const pc = (BigInt(r.hi[num]! >>> 0) << 32n) | BigInt(r.lo[num]! >>> 0);
+    return { owner, pc, time, high: r.high[num]! };
   }
 
   /** The last write of a guest's CSR, by the guest itself or by the host on its behalf. */

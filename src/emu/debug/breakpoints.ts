@@ -138,14 +138,14 @@ export class Comparators {
   inPage(cpu: Cpu, vaLo: number, vaHi: number, pa: number): ReadonlySet<number> | undefined {
     if (this.breakpoints.length === 0) return undefined;
     const page = join(vaLo & ~0xfff, vaHi);
-    const key = `${cpu.world}:${asidOf(cpu)}:${page}:${pa}`;
+    // The ASID is looked at when one is met: code runs on in the same page when it changes.
+    const key = `${cpu.world}:${page}:${pa}`;
     let found = this.pages.get(key);
     if (!found) {
       const here = this.breakpoints.filter(
         (b) =>
           (b.pa === undefined ? (b.va & ~0xfffn) === page : b.pa - (b.pa % 0x1000) === pa) &&
-          inScope(b.scope, cpu.world) &&
-          (b.asid === undefined || b.asid === asidOf(cpu)),
+          inScope(b.scope, cpu.world),
       );
       found = new Set(here.map((b) => Number((b.pa === undefined ? b.va : BigInt(b.pa)) & 0xfffn) >> 2));
       this.pages.set(key, found);

@@ -140,7 +140,9 @@ export class Catches {
   /** The catch that an exception, exit or entry of a CPU meets. */
   onEvent(cpu: Cpu, r: EventRecord, firstEntry: boolean): Catch | undefined {
     return this.list.find((c) => {
-      if (!inWorld(c, r.world) || (c.when && !c.when(cpu))) return false;
+      // An interrupt that makes a guest exit is taken by the host.
+      const world = c.kind === 'interrupt' && r.kind === 'exit' ? -1 : r.world;
+      if (!inWorld(c, world) || (c.when && !c.when(cpu))) return false;
       switch (c.kind) {
         case 'ertn':
           return r.kind === 'entry';

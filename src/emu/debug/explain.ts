@@ -183,6 +183,10 @@ function addressOperands(ctx: DebugContext, word: number): string | undefined {
   return used.map((n) => `$${GPR_NAMES[n]} = ${hex(ctx.gpr(n))}`).join(', ');
 }
 
+/** A refill handler is entered in direct address mode: what TLBRENTRY keeps of a virtual address leads elsewhere. */
+const virtualRefill = (register: string, write: CsrWrite): string =>
+  `${register} was given a virtual address (${hex(write.high >>> 0)}...): the refill handler runs in direct address mode and needs a physical one`;
+
 /** What speaks against a vector: it was never set, it leads nowhere, there is no code behind it. */
 function vectorDoubts(control: RunControl, cpu: Cpu, r: EventRecord, to: number): string[] {
   const num = vectorRegister(r);
@@ -192,10 +196,6 @@ function vectorDoubts(control: RunControl, cpu: Cpu, r: EventRecord, to: number)
     out.push(`${worldName(to)} never wrote its ${register}: the vector ${hex(r.vector)} is what it had before`);
   const ctx = contextOf(control, cpu, to);
   if (!ctx) return out;
-  if (num === CSR.TLBRENTRY && r.vector >> 48n !== 0n)
-    out.push(
-      `${register} ${hex(r.vector)} is a virtual address: the refill handler runs in direct address mode and needs a physical one`,
-    );
   const reached = walk(ctx, control.machine.ram, r.vector);
   const word = reached.address === undefined ? undefined : wordAt(control.machine, ctx, r.vector);
   if (reached.address === undefined)
@@ -203,6 +203,9 @@ function vectorDoubts(control: RunControl, cpu: Cpu, r: EventRecord, to: number)
   else if (word === undefined)
     out.push(`the vector ${hex(r.vector)} leads to ${hex(reached.address)}, where no RAM is`);
   else if (!decode(word)) out.push(`at the vector ${hex(r.vector)} is no instruction (word ${hex(word)})`);
+  const write = lastWrite(cpu, to, num);
+  if (out.length > 0 && num === CSR.TLBRENTRY && write && write.high >>> 16 !== 0)
+    out.push(virtualRefill(register, write));
   if (r.kind === 'exception' && r.pc === r.vector)
     out.push('the handler faults on its own first instruction: this goes on for ever');
   return out;
@@ -294,7 +297,8 @@ function verdict(
   ctx: DebugContext | undefined,
   name: Symbolizer,
 ): string[] {
-  const guilty = ledHere(cpu, r);
+  // Only a fetch that failed can be the delivery of something else.
+  const guilty = r.hasBadv && r.va === r.pc ? ledHere(cpu, r) : undefined;
   const cause = exceptionByCode(r.ecode, r.esub)?.name ?? '';
   if (!guilty) {
     const to = r.kind === 'exit' ? HOST_WORLD : r.world;
@@ -309,11 +313,11 @@ function verdict(
   const value = ctx?.csr(num) ?? 0n;
   const own = hasWritten(control.machine, cpu, guilty.world, num);
   const write = lastWrite(cpu, guilty.world, num);
-  const virtual = num === CSR.TLBRENTRY && value >> 48n !== 0n;
+  const virtual = num === CSR.TLBRENTRY && write !== undefined && write.high >>> 16 !== 0;
   const why = !own
     ? `${register} was never written, so the exception went to address ${hex(guilty.vector)}`
     : virtual
-      ? `a virtual address: a refill handler runs in direct address mode and needs a physical one (${describeWrite(write, name)})`
+      ? `${virtualRefill(register, write)} (${describeWrite(write, name)})`
       : `where nothing can be fetched (${describeWrite(write, name)})`;
   return [
     `  root cause  this address is a vector: ${worldName(guilty.world)} took ${g?.name} (${g?.text}) at ${address(name, guilty.world, guilty.pc)} before`,

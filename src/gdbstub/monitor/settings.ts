@@ -62,6 +62,7 @@ export const SETTING_COMMANDS: readonly Command[] = [
       if (a.length) {
         if (a[0] !== 'virtual' && a[0] !== 'physical') throw new Error("'virtual' or 'physical' expected");
         s.settings.breakByPhysical = a[0] === 'physical';
+        s.places.clear();
       }
       return `breakpoints go by ${s.settings.breakByPhysical ? 'physical' : 'virtual'} address\n`;
     },

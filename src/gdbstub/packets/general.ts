@@ -16,6 +16,7 @@ const FEATURES = [
   'qXfer:features:read+',
   'qXfer:threads:read+',
   'qXfer:osdata:read+',
+  'qXfer:exec-file:read+',
   'QPassSignals+',
   'QCatchSyscalls+',
   'error-message+',

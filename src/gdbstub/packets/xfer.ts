@@ -39,6 +39,8 @@ const object = (name: string, document: (s: Session, annex: string) => string | 
 export const XFER_PACKETS: readonly PacketRow[] = [
   object('features', (_s, annex) => (annex === 'target.xml' ? TARGET_XML : undefined)),
   object('threads', (s, annex) => (annex === '' ? threadList(s) : undefined)),
+  // The annex is a process in hex; empty means the selected one.
+  object('exec-file', (s, annex) => s.executable(annex === '' ? s.current.pid : Number.parseInt(annex, 16))),
   object('osdata', osTable),
   object('btrace', (s, annex) =>
     // gdb stitches a delta to what it has; it asks for everything when there is none.

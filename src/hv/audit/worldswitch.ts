@@ -213,11 +213,12 @@ export class WorldSwitchAudit implements Spy {
           `host:${num}`,
           `at ${this.at(from)} a guest is entered and the host never wrote ${csrByNumber(num)!.name}: its ${num === CSR.EENTRY ? 'exits' : 'stage-2 misses'} arrive at ${hex(host.get(num))}`,
         );
-    if (host.get(CSR.TLBRENTRY) >> 48n)
+    const refill = Number(host.get(CSR.TLBRENTRY));
+    if (!this.machine.ram.has(refill))
       this.findings.add(
         'control register',
         'tlbrentry',
-        `TLBRENTRY ${hex(host.get(CSR.TLBRENTRY))} is a virtual address: refill handlers run in direct address mode`,
+        `at ${this.at(from)} TLBRENTRY is ${hex(refill)}, where no RAM is: refill handlers run in direct address mode, at a physical address`,
       );
   }
 

@@ -1,0 +1,199 @@
+/** What stops the machine: breakpoints with conditions, by physical address and ASID; watchpoints; catches; loops. */
+import { describe, expect, test } from 'vitest';
+import { GDBS, gdbSession, guestSpec, type Session, type SessionOptions } from '../support/gdb-session.ts';
+import { elfOf } from '../support/images.ts';
+
+describe.each(GDBS)('stops with %s', (_name, gdb) => {
+  const session = (options: SessionOptions): Promise<Session> => gdbSession({ gdb, ...options });
+
+  test('a condition is evaluated in the server: a thousand false hits, one stop', async () => {
+    const image = elfOf(['addi.d $t0, $t0, 1', 'b -4']);
+    const { output } = await session({
+      image,
+      commands: [
+        'break *0x200000 if $r12 == 5000 && $world == 0',
+        'continue',
+        'print $r12',
+        'print $icount',
+        'info breakpoints',
+        'delete',
+        'break *0x200004 if *(unsigned int*)0x200000 == 0 || $r12 > 6000',
+        'continue',
+        'print $r12',
+      ],
+    });
+    expect(output).toMatch(/\$1 = 5000\n/);
+    expect(output).toMatch(/\$2 = 10000\n/);
+    expect(output).toMatch(/target evals/);
+    expect(output).toMatch(/\$3 = 6001\n/);
+  });
+
+  test('a breakpoint by physical address stops under another name of the same memory', async () => {
+    const { output } = await session({
+      guests: [guestSpec('hello')],
+      commands: [
+        // At reset the machine is in direct address mode: this is the physical address of the function.
+        'monitor bp-by physical',
+        'break *(((unsigned long)&handle_exit) & 0xffffffffffff)',
+        'continue',
+        'x/i $pc',
+        'print $icount',
+        'continue',
+        'print $icount',
+        'delete',
+        'monitor bp-by virtual',
+        'monitor bp-by',
+      ],
+    });
+    expect(output).toMatch(/=> 0x9[0-9a-f]+ <handle_exit>/);
+    expect(output.match(/\[lvz\] breakpoint of 0x1[0-9a-f]+ at physical 0x1[0-9a-f]+, here 0x9/g)).toHaveLength(2);
+    const counts = [...output.matchAll(/^\$\d = (\d+)$/gm)].map((m) => Number(m[1]));
+    expect(counts[1]).toBeGreaterThan(counts[0]!);
+    expect(output).toMatch(/breakpoints go by virtual address/);
+  });
+
+  test('a breakpoint in one address space', async () => {
+    const image = elfOf([
+      'csrrd $t0, 0x18', // ASID
+      'xori $t0, $t0, 3',
+      'csrwr $t0, 0x18',
+      'addi.d $t1, $t1, 1',
+      'b -16',
+    ]);
+    const { output } = await session({
+      image,
+      commands: [
+        'monitor bp-asid 3',
+        'break *0x20000c',
+        'continue',
+        'print $asid & 0x3ff',
+        'continue',
+        'print $asid & 0x3ff',
+        'print $r13',
+        'monitor bp-asid any',
+        'monitor bp-asid 5000',
+      ],
+    });
+    expect(output.match(/^\$\d = 3$/gm)).toHaveLength(2);
+    // Every second round is in the other address space: two rounds lie between the stops.
+    expect(output).toMatch(/\$3 = 2\n/);
+    expect(output).toMatch(/an ASID \(0 to 1023\) or 'any' expected/);
+  });
+
+  test('breakpoints survive a reset of the machine, and are hidden from the guest’s own reads', async () => {
+    const { output } = await session({
+      guests: [guestSpec('hello')],
+      commands: [
+        'break handle_exit',
+        'continue',
+        'x/wx $pc',
+        'monitor reset',
+        'maint flush register-cache',
+        'continue',
+        'x/wx $pc',
+      ],
+    });
+    expect(output.match(/Breakpoint 1, handle_exit/g)).toHaveLength(2);
+    const words = [...output.matchAll(/<handle_exit\+?\d*>:\s+(0x[0-9a-f]+)/g)].map((m) => m[1]);
+    expect(words[0]).toBe(words[1]);
+    expect(words[0]).not.toBe('0x002a0005');
+  });
+
+  test('catches by hypercall, GPA, PLV, CSR value, TLB change, first entry', async () => {
+    const { output } = await session({
+      guests: [guestSpec('paging')],
+      commands: [
+        'monitor catch first-entry',
+        'continue',
+        'monitor delete catch 1',
+        'monitor catch vmexit HVC hypercall 0x100 in 1',
+        'continue',
+        'monitor delete catch 2',
+        'monitor catch vmexit gpa 0x1fe00000-0x1fe00fff',
+        'continue',
+        'monitor delete catch 3',
+        'monitor catch csr-write gtlbc & 0xff0000 == 0x10000',
+        'continue',
+        'x/i $pc',
+        'monitor delete catch 4',
+        'monitor catch tlb-fill in 1',
+        'continue',
+        'monitor delete catch 5',
+        'monitor catch tlb-invalidate',
+        'continue',
+        'monitor delete catch 6',
+        'monitor info catches',
+        'monitor catch vmexit gpa 5-1',
+        'monitor catch csr-write gtlbc & 1',
+        'monitor catch exception plv 9',
+        'monitor catch vmexit hypercall',
+        'monitor watch gpa',
+        'monitor watch phys 0x1000 8 q',
+        'monitor watch phys 0x1000 8 w if ~ 1',
+      ],
+    });
+    for (const line of [
+      /catch 1: VM entry cpu0 -> gid 1/,
+      /catch 2: VM exit cpu0 in gid 1: HVC/,
+      /catch 3: VM exit cpu0 in gid 1: PI[LS] .*badv=0x1fe00/,
+      /catch 4: host CSR 0x15 about to be written: 0x10000 under mask 0xff0000/,
+      /csrxchg\s+\$t0, \$t1, 0x15/,
+      /catch 5: cpu0 tlb(fill|wr): stage [12] of gid 1 at 0x/,
+      /catch 6: cpu0 (invtlb|tlbclr|tlbflush)/,
+      /no catches/,
+      /its end is before its start/,
+      /'& 1' means nothing here/,
+      /'9' is too large/,
+      /'hypercall' needs a value/,
+      /a GID expected/,
+      /'q' means nothing here/,
+      /'if' takes an operator/,
+    ])
+      expect(output).toMatch(line);
+  });
+
+  test('a handler that faults on itself is a loop: stopped and explained', async () => {
+    const image = elfOf([
+      'lu12i.w $t0, 0x300', // 0x300000: nothing there but zeros, which are no instruction
+      'csrwr $t0, 0xc',
+      'syscall 0',
+      'b 0',
+    ]);
+    const { output } = await session({ image, commands: ['continue', 'print $world', 'monitor why'] });
+    expect(output).toMatch(
+      /\[lvz\] the host loops in exceptions on cpu0: its own vector 0x300000 raises INE, for ever/,
+    );
+    expect(output).toMatch(/exception in the host on cpu0: INE/);
+    expect(output).toMatch(
+      /csr +eentry = 0x300000 \[.*\]?: last written at 0x200004|csr +eentry = 0x300000: last written at 0x200004/,
+    );
+    expect(output).toMatch(/the handler faults on its own first instruction: this goes on for ever/);
+  });
+
+  test('a refill handler at a virtual address is told', async () => {
+    const image = elfOf([
+      // DMW0 for segment 9, paging on, and TLBRENTRY as a kernel's virtual address.
+      'lu52i.d $t0, $zero, -1792',
+      'ori $t1, $t0, 1',
+      'csrwr $t1, 0x180',
+      'lu52i.d $t1, $zero, -1',
+      'lu32i.d $t1, -262144', // 0xfffc000000000000
+      'csrwr $t1, 0x88',
+      'pcaddi $t2, 6',
+      'or $t2, $t2, $t0',
+      'ori $t3, $zero, 0x10',
+      'csrwr $t3, 0',
+      'jirl $zero, $t2, 0',
+      'b 0',
+      'ld.d $a0, $zero, 64',
+      'b 0',
+    ]);
+    const { output } = await session({
+      image,
+      commands: ['monitor catch exception TLBR', 'continue', 'monitor explain'],
+    });
+    expect(output).toMatch(
+      /tlbrentry was given a virtual address \(0xfff[0-9a-f]+\.\.\.\): the refill handler runs in direct address mode/,
+    );
+  });
+});

@@ -1,0 +1,180 @@
+/** Views: the machine, guests, the host world; doors of their own; several clients under one run control. */
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+import { start } from '../../src/cli/run.ts';
+import { GDBS, gdbSession, guestSpec, machineCli, type Session, type SessionOptions } from '../support/gdb-session.ts';
+
+describe.each(GDBS)('views with %s', (_name, gdb) => {
+  const session = (options: SessionOptions): Promise<Session> => gdbSession({ gdb, ...options });
+
+  test('the host world alone: its CSRs and the hypervisor’s registers while the guest runs', async () => {
+    const { output } = await session({
+      guests: [guestSpec('hello')],
+      symbols: ['hello'],
+      more: { gdbHost: { host: '127.0.0.1', port: 0 } },
+      commands: [
+        'break hello_mmio',
+        'continue',
+        'add-inferior -exec build/hv.elf',
+        'inferior 2',
+        'attach 2',
+        'info threads',
+        'backtrace 2',
+        'print $crmd & 0x18',
+        'print $world',
+        'inferior 1',
+        'print $crmd & 0x18',
+      ],
+    });
+    expect(output).toMatch(/Thread 2\.1 "host0" \(host, in guest gid 1 since tick \d+\)/);
+    // Where the hypervisor goes on: behind its call of _run_guest.
+    expect(output).toMatch(/#0 .*run \(v=.*\n#1 .*schedule/);
+    expect(output).toMatch(/\$1 = 16\n/);
+    expect(output).toMatch(/\$2 = 0\n/);
+    expect(output).toMatch(/\$3 = 8\n/);
+  });
+
+  test('a door onto the host world steps over the guest', async () => {
+    const { output } = await session({
+      guests: [guestSpec('hello')],
+      more: { gdbHost: { host: '127.0.0.1', port: 0 } },
+      door: 1,
+      commands: [
+        'break *&_guest_entry',
+        'continue',
+        'stepi',
+        'x/i $pc',
+        'print $world',
+        'break *0x200024',
+        'info threads',
+        'delete',
+        'detach',
+      ],
+    });
+    // The step ends where the guest has left to.
+    expect(output).toMatch(/=> 0x9[0-9a-f]+ <_guest_exit>/);
+    expect(output).toMatch(/\$1 = 0\n/);
+    expect(output).toMatch(/Thread 1\.1 "host0"/);
+  });
+
+  test('guests appear by themselves, and stepping follows the world', async () => {
+    const { output } = await session({
+      guests: [guestSpec('hello')],
+      commands: [
+        'monitor guests auto on',
+        'monitor follow world on',
+        'break handle_exit',
+        'continue',
+        'delete',
+        'info threads',
+        // gdb selects a process that it has just found.
+        'inferior 1',
+        'break *&_guest_entry',
+        'continue',
+        // Off a breakpoint gdb resumes one thread alone, and takes no other one's stop.
+        'delete',
+        'stepi',
+        'info inferiors',
+        'info registers pc',
+      ],
+    });
+    expect(output).toMatch(/\[lvz\] guest gid 1 entered for the first time, on cpu0: process 17/);
+    expect(output).toMatch(/Thread 17\.1 "vcpu0"/);
+    // With the symbols of the file that the server names.
+    expect(output).toMatch(/hello_hypercall \(\) at/);
+    expect(output).toMatch(/\[lvz\] VM entry cpu0 -> gid 1 \(thread 17\.1\) pc=0x/);
+    expect(output).toMatch(/\* 2 +process 17/);
+    expect(output).toMatch(/^pc +0x20000c/m);
+    expect(output).not.toMatch(/SIGTRAP/);
+  });
+
+  test('steps within a world, and in guests alone', async () => {
+    const { output } = await session({
+      guests: [guestSpec('hello')],
+      symbols: ['hello'],
+      commands: [
+        'break hello_hypercall',
+        'continue',
+        'delete',
+        'monitor step-mode world',
+        'stepi',
+        'x/i $pc',
+        'monitor step-mode guest',
+        'break *&_guest_entry',
+        'continue',
+        'delete',
+        'stepi',
+        'print $world',
+        'monitor step-mode nope',
+      ],
+    });
+    expect(output).toMatch(/=> 0x20000c <hello_hypercall\+4>/);
+    expect(output).toMatch(/\$1 = 1\n/);
+    expect(output).toMatch(/one of cpu, world, guest expected/);
+  });
+
+  test('vCPUs of one guest are threads of its process, wherever they run', async () => {
+    const { output } = await session({
+      guests: [guestSpec('smp', 'smp', '', 2)],
+      more: { smp: 2 },
+      commands: [
+        'break handle_exit',
+        'ignore 1 300',
+        'continue',
+        'add-inferior -exec build/guests/smp.elf',
+        'inferior 2',
+        'attach 17',
+        'info threads',
+        'monitor info vcpus',
+        'monitor vcpu-key',
+        'monitor vcpu-key gpr:x',
+      ],
+    });
+    expect(output).toMatch(/Thread 17\.1 "vcpu0"/);
+    expect(output).toMatch(/Thread 17\.2 "vcpu1"/);
+    expect(output).toMatch(/gid 1 vcpu 1: (running|parked)/);
+    expect(output).toMatch(/told apart by gcsr:cpuid/);
+    expect(output).toMatch(/'x' is no general register/);
+  });
+
+  test('two gdbs on one door: a stop of one stops the other, the machine runs when both go on', async () => {
+    const running = await start(undefined, machineCli([guestSpec('hello')]), () => {});
+    try {
+      const port = running.doors[0] as number;
+      const run = (commands: readonly string[]): Promise<string> =>
+        execa(
+          gdb,
+          [
+            '-nx',
+            '-q',
+            '-batch',
+            ...[
+              'set confirm off',
+              'file build/hv.elf',
+              `target extended-remote 127.0.0.1:${port}`,
+              ...commands,
+            ].flatMap((c) => ['-ex', c]),
+          ],
+          {
+            reject: false,
+            all: true,
+            timeout: 30_000,
+          },
+        ).then((r) => r.all ?? '');
+      // Held still until both are there.
+      const gate = { running: false, stopped: () => {}, ended: () => {} };
+      running.control.attach(gate);
+      setTimeout(() => running.control.detach(gate), 3000);
+      const [one, two] = await Promise.all([
+        run(['break handle_exit', 'continue', 'print $world', 'detach']),
+        run(['continue', 'print $pc', 'detach']),
+      ]);
+      expect(one).toMatch(/Breakpoint 1, handle_exit/);
+      // The other one stops at the same place, without a breakpoint of its own.
+      expect(two).toMatch(/(Program|Thread 1\.1 "cpu0") stopped\.\n.*handle_exit/);
+    } finally {
+      running.control.quit();
+      await running.done;
+    }
+  });
+});

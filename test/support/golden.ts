@@ -1,0 +1,25 @@
+/** Transcripts as golden text: what differs from machine to machine or build to build is made alike first. */
+import { expect } from 'vitest';
+
+/** The gdb whose words the golden files hold. */
+const RECORDED_MAJOR = 18;
+
+/** Makes a transcript alike on every machine: addresses of code and data, ports, ticks, paths of the checkout. */
+export function stable(output: string, root: string): string {
+  return output
+    .replaceAll(root, '.')
+    .replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:PORT')
+    .replace(/\/tmp\/\S+/g, 'TMP')
+    .replace(/0x[0-9a-f]{5,16}\b/g, '0xADDRESS')
+    .replace(/\[\d{5,}\]/g, '[TICK]')
+    .replace(/\{\d{5,}\}/g, '{INSTRUCTION}')
+    .replace(/tick \d+/g, 'tick N')
+    .replace(/instructions? \d+/g, 'instruction N')
+    .replace(/[ \t]+$/gm, '');
+}
+
+/** Compares a transcript with test/gdb/golden/NAME.txt, where gdb is of the recorded version. */
+export async function expectGolden(output: string, name: string, root: string, major: number): Promise<void> {
+  if (major !== RECORDED_MAJOR) return;
+  await expect(stable(output, root)).toMatchFileSnapshot(`../gdb/golden/${name}.txt`);
+}
