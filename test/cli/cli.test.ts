@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, describe, expect, test } from 'vitest';
 import { HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
-import { IDLE, tinyElf } from '../support/images.ts';
+import { elfOf, IDLE, tinyElf } from '../support/images.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'loongscope-cli-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -123,7 +123,11 @@ describe('loongscope run', () => {
     [['run', '--log', 'nope'], /unknown kind 'nope'/],
     [['run', '--gdb', '99999'], /not a whole number from 0 to 65535/],
     [['run', '--gdb-guest', 'x'], /write GID/],
-    [['run', '--gdb-host', '1'], /host-only door is not available/],
+    [['run', '--gdb-host', 'x'], /not a whole number/],
+    [['run', '--audit', 'x'], /--audit: 'x' is unknown: use worldswitch/],
+    [['trace', '--format', 'x'], /--format: 'x' is unknown: use text, jsonl, chrome/],
+    [['trace', '--guest', 'hello', '--output', '/nonexistent/x'], /cannot write/],
+    [['run', '--hypervisor', 'a.elf', 'b.elf'], /give either an image or these/],
     [['run', '--wait'], /add --gdb PORT/],
     [['run', '--max-instructions', '-1'], /--max-instructions/],
     [['run', '--timeout', 'soon'], /not a positive number/],
@@ -136,7 +140,6 @@ describe('loongscope run', () => {
     [['run', '/'], /is a folder/],
     [['run', '/nonexistent'], /ENOENT/],
     [['run', '/etc/passwd'], /not an ELF file/],
-    [['trace', 'x'], /'trace' is not available/],
     [['qemu', '-M', 'virt'], /'qemu' is not available/],
     [['bench'], /'bench' is not available/],
     [['frobnicate'], /unknown command 'frobnicate'/],
@@ -160,6 +163,92 @@ describe('loongscope run', () => {
   });
 });
 
+describe('loongscope trace, audits and loops', () => {
+  test.each(['text', 'jsonl', 'chrome'])('trace as %s', async (format) => {
+    const file = join(dir, `trace.${format}`);
+    const { code, out, err } = await loongscope('trace', '--guest', 'timer', '--format', format, '--output', file);
+    expect(code).toBe(0);
+    expect(out).toContain('[timer]');
+    expect(err).toMatch(/first write of GSTAT on cpu0: 0x[0-9a-f]+ <cpu_enter_host_mode/);
+    expect(err).toMatch(/first instruction of gid 1 vcpu 0: 0x200000 <_start>/);
+    expect(err).toMatch(/ {2}PIS +\d+ +\d+ +\d+ +\d+/);
+    expect(err).toMatch(/loongscope: trace: \d+ events in /);
+    const text = readFileSync(file, 'utf8');
+    if (format === 'text') expect(text).toMatch(/VM entry -> gid 1 .* after \d+ instructions in the host/);
+    if (format === 'jsonl') {
+      const events = text
+        .trim()
+        .split('\n')
+        .map((l) => JSON.parse(l) as { event: string; latency?: number; tick: number });
+      expect(new Set(events.map((e) => e.event))).toEqual(new Set(['entry', 'exit', 'exception', 'inject']));
+      expect(events.every((e, n) => n === 0 || e.tick >= events[n - 1]!.tick)).toBe(true);
+      expect(events.some((e) => (e.latency ?? 0) > 100)).toBe(true);
+    }
+    if (format === 'chrome') {
+      const { traceEvents } = JSON.parse(text) as { traceEvents: { ph: string; name: string; dur?: number }[] };
+      for (const name of ['host', 'gid 1 vcpu 0', 'on cpu0', 'exit PIS', 'interrupt 11', 'entry'])
+        expect(
+          traceEvents.some((e) => e.name === name),
+          name,
+        ).toBe(true);
+      expect(traceEvents.every((e) => e.ph !== 'X' || (e.dur ?? -1) >= 0)).toBe(true);
+    }
+  });
+
+  test('--stats tells exits by vCPU, with latencies and hot places', async () => {
+    const { err } = await loongscope('run', '--guest', 'hello', '--stats', '--serial', 'null');
+    const { vcpus, first } = JSON.parse(err) as {
+      vcpus: {
+        gid: number;
+        exits: Record<string, { count: number; meanLatency: number }>;
+        hotPcs: { symbol: string }[];
+        hotGpas: { gpa: string }[];
+      }[];
+      first: { what: string }[];
+    };
+    expect(vcpus[0]!.exits.PIS!.count).toBeGreaterThan(20);
+    expect(vcpus[0]!.exits.PIS!.meanLatency).toBeGreaterThan(100);
+    expect(vcpus[0]!.hotPcs[0]!.symbol).toBe('hello_mmio');
+    expect(vcpus[0]!.hotGpas[0]!.gpa).toBe('0x1fe00000');
+    expect(first[0]!.what).toMatch(/GSTAT/);
+  });
+
+  test('--audit worldswitch ends with a verdict', async () => {
+    const { code, err } = await loongscope('run', '--guest', 'hello', '--serial', 'null', '--audit', 'worldswitch');
+    expect([code, err]).toEqual([0, 'loongscope: audit: 33 guest entries, nothing found']);
+  });
+
+  test('a host that loops in exceptions ends with 1 and an explanation', async () => {
+    const image = join(dir, 'loop.elf');
+    writeFileSync(image, elfOf(['lu12i.w $t0, 0x300', 'csrwr $t0, 0xc', 'syscall 0', 'b 0']));
+    const { code, err } = await loongscope('run', image, '--serial', 'null', '--timeout', '20');
+    expect(code).toBe(1);
+    expect(err).toMatch(/the handler faults on its own first instruction/);
+    expect(err).toMatch(
+      /loongscope: the machine died: the host loops in exceptions on cpu0: its own vector 0x300000 raises INE/,
+    );
+  });
+
+  test('a port that others can reach comes with a warning', async () => {
+    const { err } = await loongscope(
+      'run',
+      '--guest',
+      'hello',
+      '--serial',
+      'null',
+      '--gdb',
+      '0.0.0.0:0',
+      '--gdb-host',
+      '0',
+      '--timeout',
+      '5',
+    );
+    expect(err).toMatch(/gdb: the host world on 127\.0\.0\.1:\d+/);
+    expect(err).toMatch(/warning: 0\.0\.0\.0 is not loopback, and this port asks nobody for a password/);
+    expect(err.match(/warning/g)).toHaveLength(1);
+  });
+});
+
 describe('loongscope explain and help', () => {
   test('decodes what a user meets', async () => {
     const { code, out } = await loongscope(
@@ -178,6 +267,7 @@ describe('loongscope explain and help', () => {
       /CSR 0x50 GSTAT: guest status/,
       /GIDBIT +\[9:4\] constant/,
       /CRMD .* = 0x18/,
+      /as a VM exit: A hypercall/,
       /page 0x1200000, V D \(writable\)/,
       /no instruction \(raises INE\)/,
     ])
@@ -188,7 +278,7 @@ describe('loongscope explain and help', () => {
     expect((await loongscope('--version')).out).toBe(
       (JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string }).version,
     );
-    for (const command of ['run', 'debug', 'demo', 'explain']) {
+    for (const command of ['run', 'debug', 'trace', 'demo', 'explain']) {
       const { code, out } = await loongscope(command, '--help');
       expect(code).toBe(0);
       expect(out).toMatch(/Example:/);

@@ -3,6 +3,7 @@ import { CSRS, type CsrRow, csrByName, csrByNumber, fieldMask, fieldValue } from
 import { exceptionByCode } from '../cpu/exception-table.ts';
 import { decode } from '../isa/decoder.ts';
 import { disassemble } from '../isa/disassembler.ts';
+import { EXIT_ADVICE, FAULT_ADVICE } from './advice.ts';
 import { describeElo } from './walk.ts';
 
 const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
@@ -18,7 +19,7 @@ export function describeCsr(row: CsrRow, value: bigint): string[] {
     }
   const known = fieldMask(row, ['rw', 'hw', 'ro', 'w1', 'w1c']);
   if (value & ~known) lines.push(`  bits ${hex(value & ~known)} are reserved: hardware ignores them`);
-  if (row.name === 'ESTAT') lines.push(`  ${describeCause(value)}`);
+  if (row.name === 'ESTAT') lines.push(`  ${describeCause(value)}`, ...adviceOn(value));
   if (row.name.startsWith('TLBELO') || row.name.startsWith('TLBRELO'))
     lines.push(`  ${describeElo(value)}, page ${hex(value & 0xfffffffff000n)}`);
   return lines;
@@ -29,6 +30,13 @@ export function fieldsInWords(row: CsrRow, value: bigint): string {
   if (row.fields.length === 1 && row.fields[0]!.width >= 32) return '';
   const set = row.fields.filter((f) => fieldValue(f, value) !== 0n);
   return set.map((f) => (f.width === 1 ? f.name : `${f.name}=${hex(fieldValue(f, value))}`)).join(' ');
+}
+
+/** What the cause in an ESTAT value usually means, in a world of its own and as a VM exit. */
+function adviceOn(estat: bigint): string[] {
+  const name = exceptionByCode(Number((estat >> 16n) & 0x3fn), Number((estat >> 22n) & 0x1ffn))?.name ?? '';
+  const [own, exit] = [FAULT_ADVICE[name], EXIT_ADVICE[name]];
+  return [...(own ? [`  as an exception: ${own}`] : []), ...(exit ? [`  as a VM exit: ${exit}`] : [])];
 }
 
 /** The cause in an ESTAT value: exception, and pending interrupts. */
