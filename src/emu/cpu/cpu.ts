@@ -156,11 +156,16 @@ export class Cpu implements Stateful {
   /** The last write of each CSR. */
   readonly writers = new CsrWriters();
   private random: number;
+  /** Place of PC and of the budget left among the 32-bit words of linear memory. */
+  private readonly pcIndex: number;
+  private readonly leftIndex: number;
 
   constructor(index: number, mem: LinearMemory, features: CpuFeatures, seed: number) {
     this.index = index;
     this.mem = mem;
     this.base = cpuBase(index);
+    this.pcIndex = (this.base + STATE.pc) >> 2;
+    this.leftIndex = (this.base + STATE.left) >> 2;
     this.host = new CsrBank(mem.i32, this.base + STATE.hostCsr);
     this.guest = new CsrBank(mem.i32, this.base + STATE.guestCsr);
     this.hostTimer = new Timer(this.host);
@@ -205,7 +210,21 @@ export class Cpu implements Stateful {
 
   /** Stable counter now, in ticks. Exact inside helpers, where the engine has stored what is left of the budget. */
   get now(): number {
-    return this.sliceTime + this.sliceBudget - this.mem.i32[(this.base + STATE.left) >> 2]!;
+    return this.sliceTime + this.sliceBudget - this.mem.i32[this.leftIndex]!;
+  }
+
+  /** Low and high half of PC. Exceptions and CSR writes are frequent enough to do without a look-up by name. */
+  get pcLo(): number {
+    return this.mem.i32[this.pcIndex]!;
+  }
+
+  get pcHi(): number {
+    return this.mem.i32[this.pcIndex + 1]!;
+  }
+
+  setPc(lo: number, hi: number): void {
+    this.mem.i32[this.pcIndex] = lo;
+    this.mem.i32[this.pcIndex + 1] = hi;
   }
 
   stateI32(field: keyof typeof STATE): number {
@@ -251,7 +270,7 @@ export class Cpu implements Stateful {
    */
   noteCsrWrite(num: number, toBank: boolean, high: number): void {
     const owner = toBank ? HOST_TO_BANK : this.vm ? this.gid : HOST_OWN;
-    this.writers.note(owner, num, this.stateI32('pc'), this.stateHi('pc'), this.now, high);
+    this.writers.note(owner, num, this.pcLo, this.pcHi, this.now, high);
   }
 
   /** Has the host (−1) or a guest ever written this CSR of its own with `csrwr` or `csrxchg`? */
@@ -261,7 +280,7 @@ export class Cpu implements Stateful {
 
   /** Instructions executed up to the one at hand; exact inside helpers, unlike `icount`. */
   get position(): number {
-    return this.icount + this.sliceBudget - this.stateI32('left');
+    return this.icount + this.sliceBudget - this.mem.i32[this.leftIndex]!;
   }
 
   /** A pseudo-random 32-bit number; the sequence depends on the machine's seed alone. */

@@ -30,19 +30,20 @@ interface Records {
 
 export class CsrWriters implements Stateful {
   readonly stateFields = ['owners'];
-  private readonly owners = new Map<number, Records>();
+  /** At owner + 1. */
+  private readonly owners: (Records | undefined)[] = [];
 
   reset(): void {
-    this.owners.clear();
+    this.owners.length = 0;
   }
 
   /** Notes that the instruction at a PC writes a CSR. */
   note(owner: number, num: number, pcLo: number, pcHi: number, time: number, high: number): void {
-    let r = this.owners.get(owner);
+    let r = this.owners[owner + 1];
     if (!r) {
       const halves = (): Int32Array => new Int32Array(CSR_LIMIT);
       r = { lo: halves(), hi: halves(), high: halves(), time: new Float64Array(CSR_LIMIT).fill(-1) };
-      this.owners.set(owner, r);
+      this.owners[owner + 1] = r;
     }
     r.lo[num] = pcLo;
     r.hi[num] = pcHi;
@@ -52,7 +53,7 @@ export class CsrWriters implements Stateful {
 
   /** The last write by an owner, undefined when there was none. */
   last(owner: number, num: number): CsrWrite | undefined {
-    const r = this.owners.get(owner);
+    const r = this.owners[owner + 1];
     const time = r?.time[num] ?? -1;
     if (!r || time < 0) return undefined;
     const pc = (BigInt(r.hi[num]! >>> 0) << 32n) | BigInt(r.lo[num]! >>> 0);

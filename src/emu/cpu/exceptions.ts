@@ -41,8 +41,8 @@ export function deliver(cpu: Cpu, name: ExceptionName, cause: Cause = {}): typeo
   const toRoot = !cpu.vm || cause.root === true;
   const leaving = cpu.vm && toRoot;
   const world = cpu.world;
-  const pcLo = cpu.stateI32('pc');
-  const pcHi = cpu.stateHi('pc');
+  const pcLo = cpu.pcLo;
+  const pcHi = cpu.pcHi;
   const { badv } = cause;
   const va = cause.gva ?? badv;
   cpu.events.push(
@@ -85,7 +85,7 @@ export function deliver(cpu: Cpu, name: ExceptionName, cause: Cause = {}): typeo
     if (cause.badi !== undefined) bank.setLo(CSR.BADI, cause.badi);
     vector(cpu, bank, row, cause.irq);
   }
-  cpu.events.setVector(cpu.stateI32('pc'), cpu.stateHi('pc'));
+  cpu.events.setVector(cpu.pcLo, cpu.pcHi);
   cpu.contextChanged();
   cpu.observer.exception?.(cpu);
   if (++cpu.nesting % NESTING_LIMIT === 0) cpu.observer.nested?.(cpu);
@@ -102,7 +102,7 @@ function vector(cpu: Cpu, bank: CsrBank, row: ExceptionRow, irq: number | undefi
 }
 
 function jump(cpu: Cpu, lo: number, hi: number): void {
-  cpu.setState64('pc', lo, hi);
+  cpu.setPc(lo, hi);
 }
 
 /** `ertn` in the running world (Vol. 1, section 4.2.6; docs/lvz.md, "Guest entry"). PLV has been checked. */
@@ -111,8 +111,8 @@ export function ertn(cpu: Cpu): typeof After.jumped {
   const crmd = bank.lo(CSR.CRMD);
   let toGuest = false;
   cpu.nesting = 0;
-  const fromLo = cpu.stateI32('pc');
-  const fromHi = cpu.stateHi('pc');
+  const fromLo = cpu.pcLo;
+  const fromHi = cpu.pcHi;
   if (!cpu.vm && bank.lo(CSR.MERRCTL) & 1) {
     const m = bank.lo(CSR.MERRCTL);
     const restored = ((m >> 2) & 7) | (((m >> 6) & 1) << 9) | (((m >> 7) & 0x3f) << 3);

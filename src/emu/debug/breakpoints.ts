@@ -73,6 +73,13 @@ export class Comparators {
   private readonly watchpoints: Watchpoint[] = [];
   /** Positions per page and world, made on demand; one object per key until something changes. */
   private pages = new Map<string, ReadonlySet<number>>();
+  /** Ranges of virtual watchpoints in halves; `wide`: not to be told by the halves alone. */
+  private bounds: readonly {
+    readonly hi: number;
+    readonly start: number;
+    readonly end: number;
+    readonly wide: boolean;
+  }[] = [];
   /** Told when the kinds of watchpoints in use have changed. */
   onWatches: () => void = () => {};
 
@@ -166,6 +173,14 @@ export class Comparators {
     });
   }
 
+  /** Quick answer for most accesses to a watched page: can a watchpoint on virtual addresses be met at all? */
+  mayMeet(vaLo: number, vaHi: number, size: number): boolean {
+    const lo = vaLo >>> 0;
+    const hi = vaHi >>> 0;
+    for (const b of this.bounds) if (b.wide || (b.hi === hi && lo < b.end && lo + size > b.start)) return true;
+    return false;
+  }
+
   /** The first watchpoint on virtual addresses that an access meets. */
   watchHit(cpu: Cpu, vaLo: number, vaHi: number, access: Access): WatchHit | undefined {
     return this.hit(cpu, 'virtual', join(vaLo, vaHi), access);
@@ -197,6 +212,14 @@ export class Comparators {
   }
 
   private watchesChanged(): void {
+    this.bounds = this.watchpoints
+      .filter((w) => w.space === 'virtual')
+      .map((w) => {
+        const start = Number(w.address & 0xffff_ffffn);
+        const end = start + w.length;
+        // An access may begin up to a vector's length before the next 4 GiB.
+        return { hi: Number(w.address >> 32n), start, end, wide: end > 2 ** 32 || start < 32 };
+      });
     for (const cpu of this.machine.cpus) cpu.fast.clearAll();
     this.onWatches();
   }

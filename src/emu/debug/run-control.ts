@@ -218,6 +218,7 @@ export class RunControl {
           watchesPage: (cpu, lo, hi, pa) => comparators.watchesPage(cpu, lo, hi, pa) || spy?.watchesAll(cpu) === true,
           watch: (cpu, lo, hi, size, write, plain) => {
             spy?.accessed(cpu, lo, hi, size, write);
+            if (!comparators.mayMeet(lo, hi, size)) return false;
             return this.watchHit(cpu, comparators.watchHit(cpu, lo, hi, { size, write, ...stored(cpu, size, plain) }));
           },
         }),

@@ -20,8 +20,8 @@ export function enterGuest(cpu: Cpu, fromLo: number, fromHi: number): void {
   cpu.vm = true;
   swapLl(cpu);
   cpu.contextChanged();
-  const lo = cpu.stateI32('pc');
-  const hi = cpu.stateHi('pc');
+  const lo = cpu.pcLo;
+  const hi = cpu.pcHi;
   cpu.events.push(2, cpu.now, cpu.gid, 0, 0, lo, hi, false, 0, 0, 0, fromLo, fromHi, false);
   cpu.observer.entered?.(cpu);
 }
