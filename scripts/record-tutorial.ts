@@ -60,7 +60,7 @@ const PARTS: readonly Part[] = [
   'The auditor finds the same without being told where to look:',
   { shell: ['run', '--guest', 'crash', '--serial', 'null', '--audit', 'worldswitch'] },
   '## The cure',
-  'A guest sets EENTRY before the first instruction that can raise an exception: `csrwr` of the address of its handler to CSR 0xc, as `guests/lib/guest.c` does in `set_vectors` for the other guests. If the guest is a kernel that does set it and dies all the same, the usual suspects are next in line, and the same three questions find them:',
+  'A guest sets EENTRY before the first instruction that can raise an exception: `csrwr` of the address of its handler to CSR 0xc, as `guests/privileged/main.c` does first of all (`csr_write(CSR_EENTRY, guest_vector)`). If the guest is a kernel that does set it and dies all the same, the usual suspects are next in line, and the same three questions find them:',
   '- **EENTRY is set, and the fetch still fails**: `monitor explain` shows the step of the translation that fails (no window, no TLB entry, V=0), and who wrote PGDL or the window.\n- **TLBRENTRY holds a virtual address**: refill handlers run in direct address mode; `explain` says so.\n- **The handler faults itself**: the loop is stopped and explained instead of spinning.\n- **It happens after a world switch only**: `--audit worldswitch` tells which register the hypervisor did not bring back.',
 ];
 

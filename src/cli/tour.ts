@@ -190,4 +190,54 @@ export const TOURS: readonly Tour[] = [
       /^hv: guest b stopped with status 0/,
     ],
   },
+  {
+    title: 'Backwards in time',
+    guests: ['hello'],
+    cpus: 1,
+    steps: [
+      {
+        title: 'Stop in the hypervisor, after an exit',
+        text: 'Where did this come from? Nothing has been recorded so far.',
+        commands: ['break handle_exit', 'continue'],
+        expect: [/Breakpoint 1, handle_exit/],
+      },
+      {
+        title: 'The way that led here',
+        text: 'gdb’s own branch trace: through the world switch, into the guest, and back. The past runs again to make it.',
+        commands: ['record btrace bts', 'record function-call-history', 'record stop', 'monitor history 4 csr'],
+        expect: [
+          /_run_guest\n\d+\t_start/,
+          /hello_hypercall\n\d+\t_guest_exit/,
+          /<_guest_exit\+0x[0-9a-f]+>: gstat 0x10082 -> 0x10080/,
+        ],
+      },
+      {
+        title: 'Back to the guest’s first instruction, and over the ertn before it',
+        text: 'reverse-continue stops at breakpoints, catches and watchpoints; reverse-stepi goes through the world switch.',
+        commands: [
+          'delete',
+          'break hello_hypercall',
+          'reverse-continue',
+          'break *&_guest_entry',
+          'reverse-continue',
+          'x/i $pc',
+          'print $world',
+        ],
+        expect: [/Breakpoint 2, hello_hypercall/, /Breakpoint 3, _run_guest/, /=> .*ertn/, /\$1 = 0/],
+      },
+      {
+        title: 'To the store that made a value what it is',
+        text: 'A watchpoint, backwards.',
+        commands: ['delete', 'watch vm_count', 'reverse-continue', 'x/i $pc'],
+        expect: [/Old value = 1\s+New value = 0/, /<vm_create\+\d+>:\s+st\.w/],
+      },
+      {
+        title: 'Forward again, to the end',
+        text: 'The machine does the same once more; its console says nothing twice.',
+        commands: ['delete', 'continue'],
+        expect: [/exited normally/],
+      },
+    ],
+    screen: [/^\[hello\] Hello from a LoongArch guest$/, /power off$/],
+  },
 ];
