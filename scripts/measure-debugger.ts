@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { execa } from 'execa';
 import { findGdb } from '../src/cli/debug.ts';
 import { DEFAULT_MACHINE, parseGuest } from '../src/cli/options.ts';
-import { start } from '../src/cli/run.ts';
+import { type Running, start } from '../src/cli/run.ts';
 import type { Breakpoint, Watchpoint } from '../src/emu/debug/breakpoints.ts';
 import { RunControl } from '../src/emu/debug/run-control.ts';
 import { encodePacket, PacketParser } from '../src/gdbstub/framing.ts';
@@ -15,6 +15,21 @@ import { Bench, CODE } from '../test/support/bench.ts';
 const RUNS = 5;
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
+
+/** A machine with a guest and a door; `wait`: it stands still until somebody comes. */
+const machine = (guest: string, wait = false): Promise<Running> =>
+  start(
+    undefined,
+    {
+      ...DEFAULT_MACHINE,
+      guest: [parseGuest(guest)],
+      serial: { kind: 'null' },
+      quiet: true,
+      gdb: { host: '127.0.0.1', port: 0 },
+      wait,
+    },
+    () => {},
+  );
 
 /** Interleaved runs of variants: median instructions a second of each. */
 function speeds(variants: Readonly<Record<string, () => number>>): Map<string, number> {
@@ -94,17 +109,7 @@ function costs(): void {
 /** Exits a second of a guest that makes hypercalls, without and with an armed catch of another cause. */
 async function catches(): Promise<void> {
   const run = async (arm: boolean): Promise<number> => {
-    const running = await start(
-      undefined,
-      {
-        ...DEFAULT_MACHINE,
-        guest: [parseGuest('storm')],
-        serial: { kind: 'null' },
-        quiet: true,
-        gdb: { host: '127.0.0.1', port: 0 },
-      },
-      () => {},
-    );
+    const running = await machine('storm');
     if (arm) running.control.catches.add({ kind: 'vmexit', ecodes: new Set([0x3e]), world: 'any', text: '' });
     const began = performance.now();
     await running.done;
@@ -124,18 +129,7 @@ async function catches(): Promise<void> {
 
 /** Packets answered a second, one after the other and all at once; from Ctrl-C to the stop reply. */
 async function packets(): Promise<void> {
-  const running = await start(
-    undefined,
-    {
-      ...DEFAULT_MACHINE,
-      guest: [parseGuest('hello')],
-      serial: { kind: 'null' },
-      quiet: true,
-      gdb: { host: '127.0.0.1', port: 0 },
-      wait: true,
-    },
-    () => {},
-  );
+  const running = await machine('hello', true);
   const socket = connect(running.doors[0] as number, '127.0.0.1');
   socket.setNoDelay(true);
   const parser = new PacketParser();
@@ -173,18 +167,7 @@ async function packets(): Promise<void> {
 /** What a user of gdb feels. */
 async function prompts(): Promise<void> {
   const gdb = await findGdb();
-  const running = await start(
-    undefined,
-    {
-      ...DEFAULT_MACHINE,
-      guest: [parseGuest('hello')],
-      serial: { kind: 'null' },
-      quiet: true,
-      gdb: { host: '127.0.0.1', port: 0 },
-      wait: true,
-    },
-    () => {},
-  );
+  const running = await machine('hello', true);
   const time = (what: string, command: string, n: number): string[] => [
     `python t=time.time()`,
     `python for i in range(${n}): gdb.execute("${command}", to_string=True)`,

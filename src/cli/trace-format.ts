@@ -26,14 +26,27 @@ export interface TraceWriter {
 
 const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 
-class Text implements TraceWriter {
-  private readonly name: Symbolizer;
+/** Lines, one an event, with nothing around them. */
+abstract class Lines implements TraceWriter {
+  protected readonly name: Symbolizer;
+
   constructor(name: Symbolizer) {
     this.name = name;
   }
+
   begin(): string {
     return '';
   }
+
+  abstract event(cpu: Cpu, r: EventRecord, sinceExit: number | undefined): string;
+  abstract inject(cpu: Cpu, line: number, pc: bigint): string;
+
+  end(): string {
+    return '';
+  }
+}
+
+class Text extends Lines {
   event(cpu: Cpu, r: EventRecord, sinceExit: number | undefined): string {
     const late = sinceExit === undefined ? '' : ` after ${sinceExit} instructions in the host`;
     return `cpu${cpu.index} ${describeEvent(r, this.name)}${late}\n`;
@@ -41,19 +54,9 @@ class Text implements TraceWriter {
   inject(cpu: Cpu, line: number, pc: bigint): string {
     return `cpu${cpu.index} [${cpu.now}] interrupt ${line} injected at ${hex(pc)}\n`;
   }
-  end(): string {
-    return '';
-  }
 }
 
-class JsonLines implements TraceWriter {
-  private readonly name: Symbolizer;
-  constructor(name: Symbolizer) {
-    this.name = name;
-  }
-  begin(): string {
-    return '';
-  }
+class JsonLines extends Lines {
   event(cpu: Cpu, r: EventRecord, sinceExit: number | undefined): string {
     const guest = r.world >= 0 && { gid: r.world, vcpu: vcpuOf(cpu) };
     const symbol = this.name(r.world, r.pc);
@@ -73,9 +76,6 @@ class JsonLines implements TraceWriter {
   }
   inject(cpu: Cpu, line: number, pc: bigint): string {
     return `${JSON.stringify({ tick: cpu.now, cpu: cpu.index, event: 'inject', line, pc: hex(pc) })}\n`;
-  }
-  end(): string {
-    return '';
   }
 }
 

@@ -51,7 +51,7 @@ export class BranchTrace {
     const pc = this.session.context.pc();
     const blocks: Block[] = [];
     let open: { begin: bigint; end: bigint } | undefined;
-    control.overPast(now - LENGTH, now, (c) => {
+    control.past.overPast(now - LENGTH, now, (c) => {
       if (c !== cpu || (gid !== undefined && c.world !== gid)) return;
       const at = c.pc;
       if (open && at === open.end + 4n) open.end = at;

@@ -1,18 +1,20 @@
 /** One connection: acknowledgements, the selected thread, the packets since the last stop, stop replies. */
 import type { Machine } from '../emu/board/machine.ts';
 import type { Cpu } from '../emu/cpu/cpu.ts';
-import { exceptionByCode } from '../emu/cpu/exception-table.ts';
 import type { Breakpoint, Scope } from '../emu/debug/breakpoints.ts';
 import type { Catch } from '../emu/debug/catches.ts';
-import { anyGuestContext, type DebugContext, runningContext } from '../emu/debug/context.ts';
+import { anyGuestContext, type DebugContext } from '../emu/debug/context.ts';
 import { readVirtual } from '../emu/debug/debug-memory.ts';
-import { explainLast, type Symbolizer } from '../emu/debug/explain.ts';
+import type { Symbolizer } from '../emu/debug/explain.ts';
 import type { Client, End, RunControl, Stop } from '../emu/debug/run-control.ts';
 import { walk } from '../emu/debug/walk.ts';
-import { evaluate } from './agent-expression.ts';
+import { announcement } from './announcement.ts';
 import { BranchTrace } from './branch-trace.ts';
+import { conditionOf } from './condition.ts';
 import { encodePacket, type Frame, fromLatin1, PacketParser, toHex, valueToHex } from './framing.ts';
 import { PC_REGNUM, registerByNumber } from './registers.ts';
+import { Reverse } from './reverse.ts';
+import { exceptionSignal, SIGNAL } from './signals.ts';
 import {
   beginsAtomicSequence,
   DEFAULT_STEP_INTO,
@@ -36,30 +38,6 @@ import {
   type View,
 } from './threads.ts';
 
-/** Signals in gdb's own numbering. */
-const SIGNAL = { none: 0x00, interrupt: 0x02, trap: 0x05 } as const;
-/** Exceptions as signals, for `catch signal` and `handle`. */
-const EXCEPTION_SIGNALS: Readonly<Record<string, number>> = {
-  INE: 0x04,
-  IPE: 0x04,
-  BRK: 0x05,
-  FPE: 0x08,
-  ALE: 0x0a,
-  BCE: 0x0a,
-  ADEF: 0x0b,
-  ADEM: 0x0b,
-  PIL: 0x0b,
-  PIS: 0x0b,
-  PIF: 0x0b,
-  PME: 0x0b,
-  PNR: 0x0b,
-  PNX: 0x0b,
-  PPI: 0x0b,
-  FPD: 0x93,
-  SXD: 0x93,
-  ASXD: 0x93,
-  SYS: 0x95,
-};
 /** Registers sent along with each stop: ra, sp, fp, pc. */
 const EXPEDITED = [1, 3, 22, PC_REGNUM];
 
@@ -106,6 +84,7 @@ export class Session implements Client {
   };
   /** Signals that gdb does not want to see (QPassSignals). */
   passed: ReadonlySet<number> = new Set();
+  readonly reverse = new Reverse(this);
   readonly branchTrace = new BranchTrace(this);
   private readonly options: SessionOptions;
   private readonly parser = new PacketParser();
@@ -123,8 +102,6 @@ export class Session implements Client {
   /** The resume named one thread: gdb aborts when another one reports the stop. */
   private resumedAlone = false;
   private detached = false;
-  /** A search of the past is under way; Ctrl-C ends it. */
-  private search: { cancelled: boolean } | undefined;
 
   constructor(options: SessionOptions) {
     this.options = options;
@@ -182,7 +159,7 @@ export class Session implements Client {
     switch (frame.kind) {
       case 'interrupt':
         // While stopped it is late, not wrong.
-        if (this.search) this.search.cancelled = true;
+        if (this.reverse.searching) this.reverse.cancel();
         else if (this.running) this.control.interrupt();
         return;
       case 'ack':
@@ -200,7 +177,7 @@ export class Session implements Client {
         return;
       case 'packet':
         if (!this.noAck) this.options.send(fromLatin1('+'));
-        if ((this.running || this.search) && !this.detached) this.queue.push(frame.payload);
+        if ((this.running || this.reverse.searching) && !this.detached) this.queue.push(frame.payload);
         else this.handle(frame.payload);
     }
   }
@@ -256,7 +233,7 @@ export class Session implements Client {
       hardware,
       ...(pa !== undefined && { pa }),
       ...(this.settings.breakInAsid !== undefined && { asid: this.settings.breakInAsid }),
-      ...(conditions.length > 0 && { when: this.condition(conditions) }),
+      ...(conditions.length > 0 && { when: conditionOf(this, conditions) }),
     });
     if (!hardware) {
       this.inserted.add(`${this.current.pid}:${va}`);
@@ -280,22 +257,6 @@ export class Session implements Client {
     return pa;
   }
   readonly places = new Map<string, number>();
-
-  /** True when one of the expressions is not 0, or cannot be evaluated, on the CPU that stands at the breakpoint. */
-  private condition(list: readonly Uint8Array[]): (cpu: Cpu) => boolean {
-    return (cpu) => {
-      const ctx = runningContext(cpu, this.control.snapshots);
-      const operands = {
-        ctx,
-        register: (num: number) => registerByNumber(num)?.read(ctx),
-        memory: (address: bigint, size: number) => {
-          const bytes = readVirtual(this.machine, ctx, address, size);
-          return bytes.length === size ? bytes.reduceRight((v, b) => (v << 8n) | BigInt(b), 0n) : undefined;
-        },
-      };
-      return list.some((code) => evaluate(code, operands) !== 0n);
-    };
-  }
 
   removeBreakpoint(va: bigint, hardware: boolean): void {
     const guest = this.current.gid;
@@ -397,33 +358,11 @@ export class Session implements Client {
 
   /** Says in words what gdb's stop reply cannot. */
   private announce(stop: Stop, stepThread: Thread | undefined): void {
-    if (stop.kind === 'catch' && !stop.caught.syscall) this.output(`[lvz] catch ${stop.caught.id}: ${stop.text}\n`);
-    else if (stop.kind === 'loop')
-      this.output([`[lvz] ${stop.loop.text}`, ...explainLast(this.control, stop.cpu, this.symbolize), ''].join('\n'));
-    else if (stop.kind === 'step' && stop.cpu.idle)
-      this.output(`[lvz] cpu${stop.cpu.index} waits in idle, and nothing inside the machine will wake it\n`);
-    else if (stop.kind === 'breakpoint') {
-      const { cpu, va, pa } = stop;
-      const alias = this.control.comparators.at(va, stop.world, cpu, pa).find((b) => b.owner === this && b.va !== va);
-      if (!alias) return;
-      this.control.passOnce(cpu);
-      this.output(
-        `[lvz] breakpoint of 0x${alias.va.toString(16)} at physical 0x${pa.toString(16)}, here 0x${va.toString(16)}\n`,
-      );
-    } else if (stop.kind === 'watch' && stop.hit.watch.listed) {
-      const { watch, address, write } = stop.hit;
-      const { cpu } = stop;
-      const where = cpu.vm ? `gid ${cpu.gid}` : 'host';
-      this.output(
-        `[lvz] watch ${watch.listed!.id}: ${write ? 'store to' : 'load from'} 0x${address.toString(16)} cpu${cpu.index} in ${where} at pc=0x${cpu.pc.toString(16)}\n`,
-      );
-    } else if (stop.kind === 'step' && stepThread?.pid === MACHINE_PID && stepThread.gid === undefined) {
-      const { cpu } = stepThread;
-      if (cpu.vm && this.stepWorld < 0 && this.attached.has(GUEST_PID_BASE + cpu.gid))
-        this.output(
-          `[lvz] VM entry cpu${cpu.index} -> gid ${cpu.gid} (thread ${GUEST_PID_BASE + cpu.gid}.${this.threadFor(cpu, cpu.gid).tid}) pc=0x${cpu.pc.toString(16)}\n`,
-        );
-    }
+    const text = announcement(this, stop, stepThread, this.stepWorld);
+    if (text === undefined) return;
+    this.output(text);
+    // gdb knows of no breakpoint at this name of the place, and does not step off it.
+    if (stop.kind === 'breakpoint') this.control.passOnce(stop.cpu);
   }
 
   /** The end of a step: with `follow world on` in the process of the world where it ended, which gdb then selects. */
@@ -441,63 +380,17 @@ export class Session implements Client {
     this.output(`[lvz] guest gid ${gid} entered for the first time, on cpu${cpu.index}: process ${pid}\n`);
   }
 
-  // --- the past ----------------------------------------------------------------------------------------------------
-
-  /** `bs`: back to before the last instruction of the selected thread. */
-  reverseStep(): string {
-    const thread = this.current;
-    const { control } = this;
-    const now = control.history.position;
-    let target: number | undefined = now;
-    // A guest's thread skips what the hypervisor did in between.
-    do {
-      target = control.lastTurnOf(thread.cpu, target);
-      if (target !== undefined) control.goto(target);
-    } while (target !== undefined && thread.gid !== undefined && thread.cpu.world !== thread.gid);
-    if (target !== undefined) return this.threadReply(SIGNAL.trap, '', thread);
-    control.goto(control.history.beginning);
-    return this.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);
-  }
-
-  /** `bc`: back to the last breakpoint, watchpoint or catch before this moment, or to the beginning of what is kept. */
-  reverseContinue(): void {
-    const { control } = this;
-    const search = { cancelled: false };
-    this.search = search;
-    const { cpu } = this.current;
-    const { history } = control;
-    let end = history.position;
-    let found: { position: number; stop: Stop } | undefined;
-    const look = (): void => {
-      // One stretch a turn of the event loop: Ctrl-C comes in between.
-      const start = control.searchStretch(end, (position, stop) => {
-        if (position < end) found = { position, stop };
-      });
-      const over = found !== undefined || start === undefined || start <= history.beginning;
-      end = start ?? end;
-      if (!over && !search.cancelled) {
-        setImmediate(look);
-        return;
-      }
-      this.search = undefined;
-      // gdb steps back over the access that met its watchpoint, so it is told of the moment behind it.
-      const behind =
-        found?.stop.kind === 'watch' && found.stop.hit.watch.owner === this && !found.stop.hit.watch.listed;
-      control.goto(found ? found.position + (behind ? 1 : 0) : end);
-      const stop: Stop = found?.stop ?? (search.cancelled ? { kind: 'interrupt' } : { kind: 'beginning', cpu });
-      control.arrived(stop);
-      if (!this.detached) {
-        this.announce(stop, undefined);
-        this.reply(this.stopReply(stop, undefined));
-        this.drain();
-      }
-    };
-    setImmediate(look);
+  /** Reverse execution has arrived somewhere. */
+  arrived(stop: Stop): void {
+    if (this.detached) return;
+    this.announce(stop, undefined);
+    this.reply(this.stopReply(stop, undefined));
+    this.drain();
   }
 
   /** Answers what arrived while the machine ran. */
   private drain(): void {
-    while (!this.running && !this.search && this.queue.length) this.handle(this.queue.shift()!);
+    while (!this.running && !this.reverse.searching && this.queue.length) this.handle(this.queue.shift()!);
   }
 
   private stopReply(stop: Stop, stepThread: Thread | undefined): string {
@@ -552,10 +445,7 @@ export class Session implements Client {
 
   /** The signal under which an exception that was caught by command is reported, with `signals on`. */
   private signalOf(caught: Catch, cpu: Cpu): number {
-    if (!this.settings.signals || caught.kind !== 'exception') return SIGNAL.none;
-    const r = cpu.events.lastException();
-    const name = r && exceptionByCode(r.ecode, r.esub)?.name;
-    const signal = (name === undefined ? undefined : EXCEPTION_SIGNALS[name]) ?? SIGNAL.none;
+    const signal = this.settings.signals && caught.kind === 'exception' ? exceptionSignal(cpu) : SIGNAL.none;
     return this.passed.has(signal) ? SIGNAL.none : signal;
   }
 
@@ -565,7 +455,7 @@ export class Session implements Client {
     return list.find((b) => (gid === undefined ? typeof b.scope !== 'number' : b.scope === gid)) ?? list[0]!;
   }
 
-  private threadFor(cpu: Cpu, scope: Scope): Thread {
+  threadFor(cpu: Cpu, scope: Scope): Thread {
     if (typeof scope !== 'number') return this.threadOn(cpu);
     const on = this.control.snapshots.on(cpu)?.vcpu;
     const own = this.threads().filter((t) => t.gid === scope && t.cpu === cpu);
@@ -610,7 +500,7 @@ export class Session implements Client {
     this.detached = true;
     this.running = true;
     this.step?.finish();
-    if (this.search) this.search.cancelled = true;
+    this.reverse.cancel();
     this.control.history.hold([]);
     this.control.detach(this);
     if (!this.control.hasClients) this.control.history.enable(false);

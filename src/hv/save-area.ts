@@ -134,12 +134,12 @@ export function learnSaveArea(control: RunControl, s: Snapshot): SaveArea | unde
   const now = history.position;
   const follower = new Follower(cpu, control.machine);
   let left = false;
-  control.overPast(s.position + 1, Math.min(now, s.position + REACH), (c) => {
+  control.past.overPast(s.position + 1, Math.min(now, s.position + REACH), (c) => {
     if (c !== cpu || left) return;
     if (cpu.world === HOST_WORLD) follower.instruction();
     else left = true;
   });
-  control.goto(now);
+  control.past.goto(now);
   if (follower.gpr.size < ENOUGH) return undefined;
   return follower;
 }

@@ -2,7 +2,14 @@
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
-import { GDBS, gdbSession, guestSpec, type Session, type SessionOptions } from '../support/gdb-session.ts';
+import {
+  attachCommands,
+  GDBS,
+  gdbSession,
+  guestSpec,
+  type Session,
+  type SessionOptions,
+} from '../support/gdb-session.ts';
 import { expectGolden } from '../support/golden.ts';
 import { elfOf } from '../support/images.ts';
 
@@ -89,9 +96,7 @@ describe.each(GDBS)('acceptance with %s', async (_name, gdb) => {
         'stepi', // a store to nowhere: out by PIS
         'print $estat_u.b.Ecode',
         'delete',
-        'add-inferior -exec build/guests/hello.elf',
-        'inferior 2',
-        'attach 17',
+        ...attachCommands(17, 'build/guests/hello.elf'),
         'x/i $pc',
         'stepi', // the guest's own step goes over it
         'x/i $pc',
@@ -147,11 +152,7 @@ describe.each(GDBS)('acceptance with %s', async (_name, gdb) => {
         'monitor catch first-entry in 2',
         'continue',
         'monitor delete catch 1',
-        ...[1, 2].flatMap((gid) => [
-          'add-inferior -exec build/guests/two.elf',
-          `inferior ${gid + 1}`,
-          `attach ${16 + gid}`,
-        ]),
+        ...[1, 2].flatMap((gid) => attachCommands(16 + gid, 'build/guests/two.elf', gid + 1)),
         'inferior 2',
         'break put_dec inferior 2',
         'continue',
@@ -173,9 +174,7 @@ describe.each(GDBS)('acceptance with %s', async (_name, gdb) => {
         'monitor delete catch 1',
         'tbreak handle_exit',
         'continue',
-        'add-inferior -exec build/guests/two.elf',
-        'inferior 2',
-        'attach 17',
+        ...attachCommands(17, 'build/guests/two.elf'),
         'backtrace',
         'info registers pc sp',
         refused('set $r4 = 5'),
@@ -243,6 +242,8 @@ describe.each(GDBS)('acceptance with %s', async (_name, gdb) => {
         'monitor watch gpa 1 0x20df00 0x100 w',
         'continue',
         'print $world',
+        // The access goes on; the next one stops.
+        'continue',
         'monitor info catches',
         'monitor delete catch 2',
         'monitor watch phys 0x120df00 0x100 w if != 0',
@@ -252,6 +253,7 @@ describe.each(GDBS)('acceptance with %s', async (_name, gdb) => {
     });
     expect(output).toMatch(/0x20df00 -> physical 0x120df00/);
     expect(output).toMatch(/\[lvz\] watch 2: store to 0x20df[0-9a-f]{2} cpu0 in gid 1 at pc=0x2/);
+    expect(output.match(/\[lvz\] watch 2: store/g)).toHaveLength(2);
     expect(output).toMatch(/2: watch gpa 1 0x20df00 0x100 w/);
     expect(output).toMatch(/\[lvz\] watch 3: store to 0x120df[0-9a-f]{2} cpu0 in gid 1/);
     expect(output.match(/^\$\d = 1$/gm)).toHaveLength(2);

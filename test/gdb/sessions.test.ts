@@ -5,7 +5,14 @@ import { runTour } from '../../src/cli/demo.ts';
 import { DEFAULT_MACHINE } from '../../src/cli/options.ts';
 import { TOURS } from '../../src/cli/tour.ts';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
-import { GDBS, gdbSession, guestSpec, type Session, type SessionOptions } from '../support/gdb-session.ts';
+import {
+  attachCommands,
+  GDBS,
+  gdbSession,
+  guestSpec,
+  type Session,
+  type SessionOptions,
+} from '../support/gdb-session.ts';
 import { IDLE, tinyElf } from '../support/images.ts';
 
 /** A command that fails ends a batch: run it so that its message is printed instead. */
@@ -171,9 +178,7 @@ describe.each(GDBS)('sessions with %s', (_name, gdb) => {
         'continue',
         'monitor delete catch 1',
         'monitor info worlds',
-        'add-inferior -exec build/guests/two.elf',
-        'inferior 2',
-        'attach 18',
+        ...attachCommands(18, 'build/guests/two.elf'),
         'break put_dec',
         'continue',
         'print $gid',

@@ -2,7 +2,15 @@
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { start } from '../../src/cli/run.ts';
-import { GDBS, gdbSession, guestSpec, machineCli, type Session, type SessionOptions } from '../support/gdb-session.ts';
+import {
+  attachCommands,
+  GDBS,
+  gdbSession,
+  guestSpec,
+  machineCli,
+  type Session,
+  type SessionOptions,
+} from '../support/gdb-session.ts';
 
 describe.each(GDBS)('views with %s', (_name, gdb) => {
   const session = (options: SessionOptions): Promise<Session> => gdbSession({ gdb, ...options });
@@ -15,9 +23,7 @@ describe.each(GDBS)('views with %s', (_name, gdb) => {
       commands: [
         'break hello_mmio',
         'continue',
-        'add-inferior -exec build/hv.elf',
-        'inferior 2',
-        'attach 2',
+        ...attachCommands(2, 'build/hv.elf'),
         'info threads',
         'backtrace 2',
         'print $crmd & 0x18',
@@ -121,9 +127,7 @@ describe.each(GDBS)('views with %s', (_name, gdb) => {
         'break handle_exit',
         'ignore 1 300',
         'continue',
-        'add-inferior -exec build/guests/smp.elf',
-        'inferior 2',
-        'attach 17',
+        ...attachCommands(17, 'build/guests/smp.elf'),
         'info threads',
         'monitor info vcpus',
         'monitor vcpu-key',

@@ -79,11 +79,11 @@ describe('history', () => {
       return stateHash(machine);
     });
     for (const n of [3, 0, 4, 1, 2, 2]) {
-      driven.control.goto(moments[n]!);
+      driven.control.past.goto(moments[n]!);
       expect(stateHash(machine), `at ${moments[n]}`).toBe(hashes[n]);
     }
     // From the past it goes on to the same future.
-    driven.control.goto(moments[0]!);
+    driven.control.past.goto(moments[0]!);
     history.replay(moments[4]!);
     expect(stateHash(machine)).toBe(hashes[4]);
   });
@@ -111,8 +111,8 @@ describe('history', () => {
     history.replay(history.position + 20_000);
     const end = history.position;
     const hash = stateHash(machine);
-    control.goto(2_650_000);
-    control.goto(end);
+    control.past.goto(2_650_000);
+    control.past.goto(end);
     expect(stateHash(machine)).toBe(hash);
   });
 
@@ -141,7 +141,7 @@ describe('history', () => {
     driven.control.history.replay(2_590_000);
     const said = driven.console.length;
     expect(said).toBeGreaterThan(50);
-    driven.control.goto(0);
+    driven.control.past.goto(0);
     driven.control.history.replay(2_590_000);
     expect(driven.console.length).toBe(said);
   });

@@ -24,6 +24,13 @@ export const guestSpec = (name: string, alias = name, append = '', vcpus = 1): G
   vcpus,
 });
 
+/** Commands that show a process (16 + GID, or 2: the host world) as inferior `number`, with the symbols of a file. */
+export const attachCommands = (pid: number, elf: string, number = 2): string[] => [
+  `add-inferior -exec ${elf}`,
+  `inferior ${number}`,
+  `attach ${pid}`,
+];
+
 export const machineCli = (guests: readonly GuestSpec[], more: Partial<MachineCli> = {}): MachineCli => ({
   ...DEFAULT_MACHINE,
   guest: [...guests],

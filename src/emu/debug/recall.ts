@@ -73,7 +73,7 @@ function stretch(control: RunControl, cpu: Cpu, first: number, now: number): Mom
       out.push({ kind: 'branch', at, world, pc, to: cpu.pc });
   };
   try {
-    control.overPast(first, now, (c) => {
+    control.past.overPast(first, now, (c) => {
       if (before) settle();
       before =
         c === cpu ? { pc: c.pc, world: c.world, at: control.history.position, events: c.events.total } : undefined;

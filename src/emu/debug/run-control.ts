@@ -11,6 +11,7 @@ import { type Catch, Catches, causeName, injects, writtenValue } from './catches
 import { type ContextSource, GuestSnapshots } from './context.ts';
 import type { ExitStatistics } from './exit-statistics.ts';
 import { type Loop, LoopDetector } from './loops.ts';
+import { Past } from './past.ts';
 
 /** Why the machine has stopped. */
 export type Stop =
@@ -79,6 +80,7 @@ export class RunControl {
   readonly catches = new Catches();
   readonly snapshots = new GuestSnapshots();
   readonly history: History;
+  readonly past: Past;
   /** What is known of the hypervisor's own data. */
   contexts: ContextSource | undefined;
   /** Account of VM exits, while somebody wants one. */
@@ -112,6 +114,7 @@ export class RunControl {
     this.limits = limits;
     this.comparators = new Comparators(machine);
     this.history = new History(machine, [this.snapshots]);
+    this.past = new Past(this);
     this.snapshots.position = () => this.position();
     this.finished = new Promise((resolve) => {
       this.finish = resolve;
@@ -262,10 +265,19 @@ export class RunControl {
 
   private watchHit(cpu: Cpu, hit: WatchHit | undefined): boolean {
     if (!hit) return false;
-    const stops = this.stopFor({ kind: 'watch', cpu, world: cpu.world, hit }, this.position());
-    if (stops) cpu.requestStop();
+    const position = this.position();
+    // One that was set by command is nobody's to step off: its access goes on after the stop.
+    if (hit.watch.listed && this.watchStop === position) return false;
+    const stops = this.stopFor({ kind: 'watch', cpu, world: cpu.world, hit }, position);
+    if (stops) {
+      this.watchStop = position;
+      cpu.requestStop();
+    }
     return stops;
   }
+
+  /** Moment of the last stop before a watched access. */
+  private watchStop = -1;
 
   /**
    * Notes a reason to stop, at the moment `position`.
@@ -442,8 +454,6 @@ export class RunControl {
     cpu.requestStop();
   }
 
-  // --- the past ----------------------------------------------------------------------------------------------------
-
   /** Carries something out while nothing stops: for going over the past, or ahead of a client. */
   silently<T>(body: () => T, scanner?: Scanner): T {
     const stop = this.stop;
@@ -461,66 +471,10 @@ export class RunControl {
     }
   }
 
-  /** Goes to a moment of the past. @returns the moment reached */
-  goto(position: number): number {
-    return this.silently(() => this.history.goto(position));
-  }
-
-  /**
-   * Runs a stretch of the past again that ends at a moment, and reports what would have stopped in it, oldest first. The
-   * machine is then in the past: go on with {@link goto}.
-   * @returns where the stretch begins; undefined when nothing is kept before
-   */
-  searchStretch(end: number, scan: Scanner): number | undefined {
-    if (end <= this.history.beginning) return undefined;
-    const start = this.silently(() => this.history.restoreBefore(end - 1));
-    this.silently(() => this.history.replay(end), scan);
-    return start;
-  }
-
-  /**
-   * The last instruction that a CPU executed before a moment: the moment right before that instruction.
-   * @returns undefined when nothing of it is kept
-   */
-  lastTurnOf(cpu: Cpu, before: number): number | undefined {
-    const { machine, history } = this;
-    if (machine.cpus.length === 1) return before > history.beginning ? before - 1 : undefined;
-    let found: number | undefined;
-    for (let end = before; end > history.beginning && found === undefined; ) {
-      const start = this.silently(() => {
-        machine.onTurn = (c, _from, to) => {
-          if (c === cpu && to <= end && to > _from) found = to - 1;
-        };
-        const from = history.restoreBefore(end - 1);
-        history.replay(end);
-        machine.onTurn = undefined;
-        return from;
-      });
-      end = start;
-    }
-    return found;
-  }
-
-  /**
-   * Goes over the past instruction by instruction from `first` (or the beginning of what is kept) to `last`, and leaves the
-   * machine there.
-   * @param before called before each instruction with the CPU that executes it
-   */
-  overPast(first: number, last: number, before: (cpu: Cpu) => void): void {
-    const { history, machine } = this;
-    this.silently(() => {
-      history.goto(Math.max(first, history.beginning));
-      while (history.position < last) {
-        const cpu = machine.nextCpu();
-        if (cpu) before(cpu);
-        history.replay(history.position + 1);
-      }
-    });
-  }
-
   /** Reverse execution has arrived at a stop: what stopped there must not stop again when the machine goes on. */
   arrived(stop: Stop): void {
     if (stop.kind === 'catch') this.csrStop = stop.cpu.now;
+    if (stop.kind === 'watch') this.watchStop = this.position();
   }
 
   /** Is a front end there? */

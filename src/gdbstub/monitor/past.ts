@@ -63,7 +63,7 @@ export const PAST_COMMANDS: readonly Command[] = [
       if (!past.enabled) throw new Error("the past is not kept: 'monitor reverse on'");
       const n = Number(a[0]);
       if (!Number.isInteger(n) || n < 0) throw new Error('an instruction count expected');
-      return `at instruction ${s.control.goto(n)}\n`;
+      return `at instruction ${s.control.past.goto(n)}\n`;
     },
   },
 ];

@@ -55,11 +55,11 @@ export const EXECUTION_PACKETS: readonly PacketRow[] = [
       return typeof actions === 'string' ? actions : resume(s, actions);
     },
   },
-  { name: 'bs', handle: (s) => s.reverseStep() },
+  { name: 'bs', handle: (s) => s.reverse.step() },
   {
     name: 'bc',
     handle: (s) => {
-      s.reverseContinue();
+      s.reverse.continue();
       return undefined;
     },
   },

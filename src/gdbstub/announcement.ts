@@ -1,0 +1,48 @@
+/** What is said on the user's console at a stop, where gdb's stop reply cannot say it. */
+import { explainLast } from '../emu/debug/explain.ts';
+import type { Stop } from '../emu/debug/run-control.ts';
+import type { Session } from './session.ts';
+import { GUEST_PID_BASE, MACHINE_PID, type Thread } from './threads.ts';
+
+const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
+
+/** An access that met a watchpoint of `monitor watch`. */
+function watched(stop: Extract<Stop, { kind: 'watch' }>): string {
+  const { cpu } = stop;
+  const { watch, address, write } = stop.hit;
+  const where = cpu.vm ? `gid ${cpu.gid}` : 'host';
+  const what = `${write ? 'store to' : 'load from'} ${hex(address)}`;
+  return `[lvz] watch ${watch.listed!.id}: ${what} cpu${cpu.index} in ${where} at pc=${hex(cpu.pc)}\n`;
+}
+
+/**
+ * The text of a stop; undefined when there is nothing to add.
+ * @param stepped the thread whose step this ends
+ * @param from the world in which it began
+ */
+export function announcement(s: Session, stop: Stop, stepped: Thread | undefined, from: number): string | undefined {
+  switch (stop.kind) {
+    case 'catch':
+      return stop.caught.syscall ? undefined : `[lvz] catch ${stop.caught.id}: ${stop.text}\n`;
+    case 'loop':
+      return [`[lvz] ${stop.loop.text}`, ...explainLast(s.control, stop.cpu, s.symbolize), ''].join('\n');
+    case 'watch':
+      return stop.hit.watch.listed ? watched(stop) : undefined;
+    case 'breakpoint': {
+      const { cpu, va, pa } = stop;
+      const alias = s.control.comparators.at(va, stop.world, cpu, pa).find((b) => b.owner === s && b.va !== va);
+      return alias && `[lvz] breakpoint of ${hex(alias.va)} at physical ${hex(pa)}, here ${hex(va)}\n`;
+    }
+    case 'step': {
+      const { cpu } = stop;
+      if (cpu.idle) return `[lvz] cpu${cpu.index} waits in idle, and nothing inside the machine will wake it\n`;
+      const own = stepped?.pid === MACHINE_PID && stepped.gid === undefined;
+      const pid = GUEST_PID_BASE + cpu.gid;
+      if (!own || !cpu.vm || from >= 0 || !s.attached.has(pid)) return undefined;
+      const thread = `${pid}.${s.threadFor(cpu, cpu.gid).tid}`;
+      return `[lvz] VM entry cpu${cpu.index} -> gid ${cpu.gid} (thread ${thread}) pc=${hex(cpu.pc)}\n`;
+    }
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,23 @@
+/** Conditions of breakpoints, on the CPU that stands at one. */
+import type { Cpu } from '../emu/cpu/cpu.ts';
+import { runningContext } from '../emu/debug/context.ts';
+import { readVirtual } from '../emu/debug/debug-memory.ts';
+import { evaluate } from './agent-expression.ts';
+import { registerByNumber } from './registers.ts';
+import type { Session } from './session.ts';
+
+/** True when one of the expressions is not 0, or cannot be evaluated: then the user sees the stop. */
+export function conditionOf(s: Session, list: readonly Uint8Array[]): (cpu: Cpu) => boolean {
+  return (cpu) => {
+    const ctx = runningContext(cpu, s.control.snapshots);
+    const operands = {
+      ctx,
+      register: (num: number) => registerByNumber(num)?.read(ctx),
+      memory: (address: bigint, size: number) => {
+        const bytes = readVirtual(s.machine, ctx, address, size);
+        return bytes.length === size ? bytes.reduceRight((v, b) => (v << 8n) | BigInt(b), 0n) : undefined;
+      },
+    };
+    return list.some((code) => evaluate(code, operands) !== 0n);
+  };
+}
