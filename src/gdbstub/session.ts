@@ -73,6 +73,8 @@ export class Session implements Client {
   /** Steps of process 1: wherever the CPU goes, within the world where they begin, or in guests alone. */
   stepMode: 'cpu' | 'world' | 'guest' = 'cpu';
   mmioRead = false;
+  /** QEMU's physical memory mode: memory packets mean physical addresses. */
+  physicalMemory = false;
   /** What `monitor` switches; see its commands. */
   readonly settings = {
     breakByPhysical: false,

@@ -155,6 +155,11 @@ describe('gdb server', () => {
     expect(await client.ask('x1800000,4')).toBe('b\x01\x02\x03\x04');
     expect(await client.ask('m70000000,4')).toBe('E14');
     expect(await client.ask('M70000000,1:00')).toMatch(/^E\./);
+    // As with QEMU: memory packets of this connection mean physical addresses.
+    expect(await client.ask('qqemu.PhyMemMode')).toBe('0');
+    expect(await client.ask('Qqemu.PhyMemMode:1')).toBe('OK');
+    expect(await client.ask('m1800000,4')).toBe('01020304');
+    expect(await client.ask('Qqemu.PhyMemMode:2')).toMatch(/^E\./);
   });
 
   test('vCont;s is exactly one instruction; c stops at a breakpoint at once when one stands at PC', async () => {

@@ -97,10 +97,13 @@ const inWorld = (c: Catch, world: number): boolean => c.world === 'any' || c.wor
 export class Catches {
   private readonly list: Catch[] = [];
   private nextId = 1;
+  /** Told when catches come or go. */
+  onChange: () => void = () => {};
 
   add(c: Omit<Catch, 'id' | 'hits'>): Catch {
     const added = { ...c, id: this.nextId++, hits: 0 };
     this.list.push(added);
+    this.onChange();
     return added;
   }
 
@@ -108,11 +111,13 @@ export class Catches {
   delete(id: number): boolean {
     const i = this.list.findIndex((c) => c.id === id);
     if (i >= 0) this.list.splice(i, 1);
+    this.onChange();
     return i >= 0;
   }
 
   clear(): void {
     this.list.length = 0;
+    this.onChange();
   }
 
   /** Forgets gdb's own catchpoints of a client, in one world. */
@@ -121,6 +126,7 @@ export class Catches {
       const c = this.list[i]!;
       if (c.syscall?.owner === owner && (world === undefined || c.world === world)) this.list.splice(i, 1);
     }
+    this.onChange();
   }
 
   get isEmpty(): boolean {

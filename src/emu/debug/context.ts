@@ -253,6 +253,20 @@ export function guestContext(
   };
 }
 
+/** A guest of which nothing was kept, right behind its exit: the bank and the registers are still its own. */
+export function leftBehind(cpu: Cpu, gid: number): DebugContext {
+  return {
+    cpu,
+    world: gid,
+    live: false,
+    pc: () => cpu.host.get(CSR.ERA),
+    gpr: (n) => cpu.gpr(n),
+    word: (offset) => cpu.mem.u64[(cpu.base + offset) >> 3]!,
+    csr: (num) => peekCsr(cpu, true, num),
+    stage2Root: () => cpu.host.get(CSR.PGDL),
+  };
+}
+
 /** A guest by GID alone: the vCPU on `cpu`, else one that runs, else the one that ran last. */
 export function anyGuestContext(
   cpus: readonly Cpu[],

@@ -13,7 +13,7 @@ import { disassemble } from '../isa/disassembler.ts';
 import { GPR_NAMES } from '../isa/operands.ts';
 import { operandValue } from '../isa/row.ts';
 import { EXIT_ADVICE, FAULT_ADVICE, RELEVANT, RELEVANT_TO_EXIT } from './advice.ts';
-import { anyGuestContext, type DebugContext, HOST_WORLD, hostContext } from './context.ts';
+import { anyGuestContext, type DebugContext, HOST_WORLD, hostContext, leftBehind } from './context.ts';
 import { readVirtual } from './debug-memory.ts';
 import { fieldsInWords } from './decode-number.ts';
 import type { RunControl } from './run-control.ts';
@@ -28,7 +28,7 @@ const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 function contextOf(control: RunControl, cpu: Cpu, world: number): DebugContext | undefined {
   if (world === HOST_WORLD) return hostContext(cpu);
   // The hypervisor's own copy may be newer than the event.
-  return anyGuestContext(control.machine.cpus, cpu, world, control.snapshots);
+  return anyGuestContext(control.machine.cpus, cpu, world, control.snapshots) ?? leftBehind(cpu, world);
 }
 
 /** `guest gid 1` or `the host`. */

@@ -131,11 +131,13 @@ export class RunControl {
           beforeExit: (c) => this.snapshots.exit(c, c.events.lastEcode),
           entered: (c) => this.entered(c),
           exception: (c) => this.exception(c),
-          csrWrite: (c, write) => this.csrWrite(c, write),
-          tlbChanged: (c, change) => this.tlbChanged(c, change),
         });
     }
-    this.comparators.onWatches = () => this.installHooks();
+    this.comparators.onWatches = () => {
+      this.installHooks();
+      this.armEvents();
+    };
+    this.catches.onChange = () => this.armEvents();
     this.installHooks();
   }
 
@@ -232,6 +234,22 @@ export class RunControl {
         ...(spy && { stored: (cpu, pa, size) => spy.stored(cpu, pa, size) }),
       });
   }
+
+  /** Listens to CSR writes and TLB changes while somebody waits for one. */
+  private armEvents(): void {
+    const wanted = !this.catches.isEmpty || this.comparators.hasWatchpoints;
+    if (wanted === this.disarm.length > 0) return;
+    for (const stop of this.disarm.splice(0)) stop();
+    if (!wanted) return;
+    for (const cpu of this.machine.cpus)
+      this.disarm.push(
+        cpu.observe({
+          csrWrite: (c, write) => this.csrWrite(c, write),
+          tlbChanged: (c, change) => this.tlbChanged(c, change),
+        }),
+      );
+  }
+  private readonly disarm: (() => void)[] = [];
 
   /** Has memory accesses looked at, until called with undefined. */
   spyOn(spy: Spy | undefined): void {

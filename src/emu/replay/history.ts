@@ -31,7 +31,7 @@ const LEAST_INTERVAL = 5_000_000;
 const NEAR = 50_000;
 const MOST_CHECKPOINTS = 64;
 /** Bytes of RAM that copies may hold beside the machine's own. */
-const MOST_BYTES = 1 << 30;
+const MOST_BYTES = 512 * 2 ** 20;
 
 export class History {
   private readonly machine: Machine;

@@ -1,7 +1,7 @@
 /** `m`, `x`, `M`, `X`, `qSearch:memory`, `qCRC`: memory in the context of the selected thread. */
 import { readVirtual, writeVirtual } from '../../emu/debug/debug-memory.ts';
 import { walk } from '../../emu/debug/walk.ts';
-import { readWindow, windowOf, writeWindow } from '../../emu/debug/windows.ts';
+import { readWindow, type Window, windowOf, writeWindow } from '../../emu/debug/windows.ts';
 import { escapeBinary, fromHex, fromLatin1, latin1, PACKET_SIZE, parseHex, toHex, unescapeBinary } from '../framing.ts';
 import type { Session } from '../session.ts';
 import type { PacketRow } from './table.ts';
@@ -28,10 +28,14 @@ function read(s: Session, text: string): Uint8Array | string {
   return bytes.length > 0 || r.length === 0 ? bytes : 'E14';
 }
 
+/** The space that an address means other than the virtual one of the selected thread. */
+const spaceOf = (s: Session, address: bigint): Window | undefined =>
+  s.physicalMemory ? { space: 'physical', address } : windowOf(s.context, address);
+
 /** Memory of the selected thread, or of the space that a window opens. */
 function readMemory(s: Session, address: bigint, length: number): Uint8Array {
   const ctx = s.context;
-  const w = windowOf(ctx, address);
+  const w = spaceOf(s, address);
   return w ? readWindow(s.machine, ctx, s.guestContext, w, length) : readVirtual(s.machine, ctx, address, length);
 }
 
@@ -52,7 +56,7 @@ function write(s: Session, address: bigint, data: Uint8Array): string {
   if (data.length === 0) return 'OK';
   s.control.history.disturb();
   const ctx = s.context;
-  const w = windowOf(ctx, address);
+  const w = spaceOf(s, address);
   const done = w ? writeWindow(s.machine, ctx, s.guestContext, w, data) : writeVirtual(s.machine, ctx, address, data);
   return done ? 'OK' : 'E.address is not writable memory';
 }
@@ -78,6 +82,15 @@ export function gdbCrc(data: Uint8Array): number {
 }
 
 export const MEMORY_PACKETS: readonly PacketRow[] = [
+  { name: 'qqemu.PhyMemMode', handle: (s) => (s.physicalMemory ? '1' : '0') },
+  {
+    name: 'Qqemu.PhyMemMode:',
+    handle: (s, rest) => {
+      if (rest !== '0' && rest !== '1') return 'E.Qqemu.PhyMemMode takes 0 or 1';
+      s.physicalMemory = rest === '1';
+      return 'OK';
+    },
+  },
   {
     name: 'm',
     handle: (s, rest) => {
