@@ -141,6 +141,17 @@ function vectorDoubts(control: RunControl, cpu: Cpu, r: EventRecord, to: number)
   return out;
 }
 
+/** What speaks against the refill that a stage-2 miss leads to: the entry would get another guest's number. */
+function refillDoubts(cpu: Cpu, r: EventRecord): string[] {
+  if (r.kind !== 'exit' || !r.stage2 || vectorRegister(r) !== CSR.TLBRENTRY) return [];
+  const gtlbc = cpu.host.lo(CSR.GTLBC);
+  const tgid = (gtlbc >> 16) & 0xff;
+  if (!(gtlbc & 0x1000) || tgid === r.world) return [];
+  return [
+    `GTLBC.TGID is ${tgid} and the guest's GID ${r.world}: the refill fills an entry that this guest never finds`,
+  ];
+}
+
 /**
  * Lines that explain the newest exception or exit of a CPU.
  * @param name names addresses
@@ -232,7 +243,8 @@ function verdict(
   const cause = exceptionByCode(r.ecode, r.esub)?.name ?? '';
   if (!guilty) {
     const to = r.kind === 'exit' ? HOST_WORLD : r.world;
-    const out = vectorDoubts(control, cpu, r, to).map((d) => `  suspicious  ${d}`);
+    const doubts = [...vectorDoubts(control, cpu, r, to), ...refillDoubts(cpu, r)];
+    const out = doubts.map((d) => `  suspicious  ${d}`);
     const advice = (r.kind === 'exit' ? EXIT_ADVICE : FAULT_ADVICE)[cause];
     if (advice) out.push(`  look at     ${advice}`);
     return out;
