@@ -3,11 +3,8 @@
  * Expression Mechanism"). A condition is evaluated where the CPU stands; one that cannot be counts as met, so that the
  * user sees the stop.
  */
-import type { DebugContext } from '../emu/debug/context.ts';
-
 /** What an expression reads. */
 export interface Operands {
-  readonly ctx: DebugContext;
   /** A register by gdb's number; undefined when there is none. */
   register(num: number): bigint | undefined;
   /** `size` bytes at an address, little-endian; undefined when it cannot be read. */

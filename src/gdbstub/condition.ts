@@ -11,7 +11,6 @@ export function conditionOf(s: Session, list: readonly Uint8Array[]): (cpu: Cpu)
   return (cpu) => {
     const ctx = runningContext(cpu, s.control.snapshots);
     const operands = {
-      ctx,
       register: (num: number) => registerByNumber(num)?.read(ctx),
       memory: (address: bigint, size: number) => {
         const bytes = readVirtual(s.machine, ctx, address, size);

@@ -21,6 +21,11 @@ export class Reverse {
     if (this.search) this.search.cancelled = true;
   }
 
+  /** Forgets a search: its client goes away. */
+  abandon(): void {
+    this.search = undefined;
+  }
+
   /** `bs`: back to before the last instruction of the selected thread. @returns the stop reply */
   step(): string {
     const { session } = this;
@@ -48,18 +53,26 @@ export class Reverse {
     let end = history.position;
     let found: { position: number; stop: Stop } | undefined;
     const look = (): void => {
-      // One stretch a turn of the event loop: Ctrl-C comes in between.
-      const start = control.past.searchStretch(end, (position, stop) => {
-        if (position < end) found = { position, stop };
-      });
-      const over = found !== undefined || start === undefined || start <= history.beginning;
-      end = start ?? end;
-      if (!over && !search.cancelled) {
-        setImmediate(look);
+      // Abandoned: the client has gone.
+      if (this.search !== search) return;
+      try {
+        // One stretch a turn of the event loop: Ctrl-C comes in between.
+        const start = control.past.searchStretch(end, (position, stop) => {
+          if (position < end) found = { position, stop };
+        });
+        const over = found !== undefined || start === undefined || start <= history.beginning;
+        end = start ?? end;
+        if (!over && !search.cancelled) {
+          setImmediate(look);
+          return;
+        }
+        control.past.goto(found ? found.position + (this.stepsBack(found.stop) ? 1 : 0) : end);
+      } catch (error) {
+        this.search = undefined;
+        session.reply(`E.${error instanceof Error ? error.message : String(error)}`);
         return;
       }
       this.search = undefined;
-      control.past.goto(found ? found.position + (this.stepsBack(found.stop) ? 1 : 0) : end);
       const stop: Stop = found?.stop ?? (search.cancelled ? { kind: 'interrupt' } : { kind: 'beginning', cpu });
       control.arrived(stop);
       session.arrived(stop);

@@ -502,9 +502,14 @@ export class Session implements Client {
     this.detached = true;
     this.running = true;
     this.step?.finish();
-    this.reverse.cancel();
-    this.control.history.hold([]);
-    this.control.detach(this);
-    if (!this.control.hasClients) this.control.history.enable(false);
+    const searching = this.reverse.searching;
+    this.reverse.abandon();
+    const { control } = this;
+    control.history.hold([]);
+    control.detach(this);
+    if (control.hasClients && !searching) return;
+    // Nobody looks at the past any more, or a search has left the machine somewhere in it: it goes on where it was.
+    if (control.history.repeating) control.past.goto(Number.POSITIVE_INFINITY);
+    if (!control.hasClients) control.history.enable(false);
   }
 }

@@ -1,11 +1,9 @@
 /** Conditions in gdb's byte code. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { DebugContext } from '../../src/emu/debug/context.ts';
 import { evaluate, parseConditions } from '../../src/gdbstub/agent-expression.ts';
 
 const operands = {
-  ctx: {} as DebugContext,
   register: (n: number) => (n === 4 ? 0xffff_ffff_ffff_fff0n : n === 5 ? 3n : undefined),
   memory: (address: bigint, size: number) => (address === 0x100n ? (1n << BigInt(8 * size)) - 2n : undefined),
 };

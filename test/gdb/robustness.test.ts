@@ -331,6 +331,24 @@ describe('clients that go away', () => {
     },
   );
 
+  test('in the past: the machine goes on from where it had been, and says nothing twice', async () => {
+    const said: number[] = [];
+    const running = await start(undefined, machineCli([guestSpec('hello')]), (b) => void said.push(...b));
+    const client = new Raw(running.doors[0] as number);
+    await client.ask('qSupported:swbreak+');
+    expect(await client.ask('Z0,200024,4')).toBe('OK');
+    expect(await client.ask('vCont;c')).toMatch(/^T05swbreak/);
+    // Back to the beginning, and while a search of the past is under way the client vanishes.
+    expect(await client.ask('z0,200024,4')).toBe('OK');
+    expect(await client.ask('bc')).toMatch(/^T05replaylog:begin/);
+    client.socket.write(encodePacket('bc'));
+    client.socket.destroy();
+    expect(await running.done).toBe(0);
+    const text = String.fromCharCode(...said);
+    expect(text.match(/hv: LVZ version 1/g)).toHaveLength(1);
+    expect(text.match(/Hello from a LoongArch guest/g)).toHaveLength(1);
+  });
+
   test('a client that asks and does not read is cut off, and nobody else notices', async () => {
     await withMachine(tinyElf(), undefined, async (running, client) => {
       const slow = connect(running.doors[0] as number, '127.0.0.1');
