@@ -21,6 +21,8 @@ const LONGEST_PERIOD = 4;
 const STALLED = 2000;
 const HOPELESS = 100 * STALLED;
 const INT = 0;
+const GSPR = 0x16;
+const HVC = 0x17;
 
 /** What the newest exit of a CPU was, and how often it has come again. */
 interface Stall {
@@ -68,7 +70,9 @@ export class LoopDetector {
   /** An exception or exit has been delivered. @returns whether it is worth calling {@link stalled} */
   exception(cpu: Cpu): boolean {
     let s = this.stalls.get(cpu);
-    if (!cpu.events.lastIsIdleExit) {
+    // A hypervisor may well wait by letting the guest run into the same `idle` or hypercall again and again.
+    const waits = cpu.events.lastEcode === GSPR || cpu.events.lastEcode === HVC;
+    if (waits || !cpu.events.lastIsIdleExit) {
       // Host interrupts come in between and change nothing.
       if (s && cpu.events.lastIsExit && cpu.events.lastEcode !== INT) s.count = 0;
       return false;
