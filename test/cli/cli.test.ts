@@ -229,6 +229,19 @@ describe('loongscope trace, audits and loops', () => {
     );
   });
 
+  test('a guest that never gets on ends with 1, and the reason is found', async () => {
+    const broken = join(PROJECT_ROOT, 'build', 'variants', 'wrong-tgid.elf');
+    const { code, err } = await loongscope('run', '--hypervisor', broken, '--guest', 'hello', '--serial', 'null');
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      /warning: guest gid 1 makes no progress on cpu0: 2000 times in a row it was entered at 0x200000/,
+    );
+    expect(err).toMatch(
+      /GTLBC\.TGID is 0 and the guest's GID 1: the refill fills an entry that this guest never finds/,
+    );
+    expect(err).toMatch(/the machine died: guest gid 1 makes no progress/);
+  });
+
   test('a port that others can reach comes with a warning', async () => {
     const { err } = await loongscope(
       'run',
