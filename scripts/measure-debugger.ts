@@ -44,7 +44,7 @@ function speeds(variants: Readonly<Record<string, () => number>>): Map<string, n
 }
 
 /** A loop of loads, stores and arithmetic, under run control; `arm` adds what is measured. */
-function hotLoop(arm: (control: RunControl) => void, instructions = 30_000_000): number {
+function hotLoop(arm: (control: RunControl) => void, instructions = 150_000_000): number {
   const bench = new Bench({
     code: [
       'ld.d $t0, $a0, 0',

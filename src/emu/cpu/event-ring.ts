@@ -111,6 +111,11 @@ export class EventRing implements Stateful {
     return (this.data[at]! & 3) === 1 && this.data[at + 2] !== 0 && this.times[n]! - this.entryTime <= 1;
   }
 
+  /** Kind of the newest record. */
+  get lastKind(): EventKind {
+    return KINDS[this.data[((this.count - 1) % SIZE) * FIELDS]! & 3]!;
+  }
+
   /** Is the newest record a VM exit? */
   get lastIsExit(): boolean {
     return (this.data[((this.count - 1) % SIZE) * FIELDS]! & 3) === 1;

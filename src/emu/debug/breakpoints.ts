@@ -73,6 +73,10 @@ export class Comparators {
   private readonly watchpoints: Watchpoint[] = [];
   /** Positions per page and world, made on demand; one object per key until something changes. */
   private pages = new Map<string, ReadonlySet<number>>();
+  /** The last page asked for: a breakpoint in a loop is asked for again and again. */
+  private last:
+    | { low: number; hi: number; pa: number; world: number; found: ReadonlySet<number> | undefined }
+    | undefined;
   /** Ranges of virtual watchpoints in halves; `wide`: not to be told by the halves alone. */
   private bounds: readonly {
     readonly hi: number;
@@ -126,6 +130,11 @@ export class Comparators {
     return this.watchpoints.length > 0;
   }
 
+  /** Is a CSR watched? */
+  get hasCsrWatchpoints(): boolean {
+    return this.watchpoints.some((w) => w.space === 'csr' || w.space === 'gcsr');
+  }
+
   /** Does any watchpoint need the address after translation? */
   get hasPhysicalWatchpoints(): boolean {
     return this.watchpoints.some((w) => w.space === 'physical' || w.space === 'gpa');
@@ -144,9 +153,13 @@ export class Comparators {
   /** For the engine: positions of breakpoints in the page of an address, in the running world. `pa`: the page there. */
   inPage(cpu: Cpu, vaLo: number, vaHi: number, pa: number): ReadonlySet<number> | undefined {
     if (this.breakpoints.length === 0) return undefined;
-    const page = join(vaLo & ~0xfff, vaHi);
+    const { last } = this;
+    const low = vaLo & ~0xfff;
+    const { world } = cpu;
+    if (last && last.low === low && last.hi === vaHi && last.pa === pa && last.world === world) return last.found;
+    const page = join(low, vaHi);
     // The ASID is looked at when one is met: code runs on in the same page when it changes.
-    const key = `${cpu.world}:${page}:${pa}`;
+    const key = `${world}:${page}:${pa}`;
     let found = this.pages.get(key);
     if (!found) {
       const here = this.breakpoints.filter(
@@ -157,7 +170,9 @@ export class Comparators {
       found = new Set(here.map((b) => Number((b.pa === undefined ? b.va : BigInt(b.pa)) & 0xfffn) >> 2));
       this.pages.set(key, found);
     }
-    return found.size ? found : undefined;
+    const answer = found.size ? found : undefined;
+    this.last = { low, hi: vaHi, pa, world, found: answer };
+    return answer;
   }
 
   /**
@@ -226,6 +241,7 @@ export class Comparators {
 
   private changed(): void {
     this.pages = new Map();
+    this.last = undefined;
     this.machine.uops.dropBreakpointPages();
   }
 }

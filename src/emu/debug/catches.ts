@@ -143,6 +143,22 @@ export class Catches {
     return this.nextId++;
   }
 
+  /** Does any catch wait for a CSR write or a TLB change? */
+  get hearsAccesses(): boolean {
+    const kinds: readonly CatchKind[] = ['csr-write', 'inject', 'tlb-fill', 'tlb-invalidate'];
+    return this.list.some((c) => kinds.includes(c.kind));
+  }
+
+  /** Quick answer for most events: is there a catch for this kind and cause at all? */
+  mayMeet(kind: EventRecord['kind'], ecode: number): boolean {
+    return this.list.some((c) => {
+      if (c.kind === 'ertn' || c.kind === 'first-entry') return kind === 'entry';
+      if (c.kind === 'interrupt') return kind !== 'entry' && ecode === 0;
+      if (c.kind !== (kind === 'exit' ? 'vmexit' : 'exception') || kind === 'entry') return false;
+      return c.ecodes.size === 0 || c.ecodes.has(ecode);
+    });
+  }
+
   /** The catch that an exception, exit or entry of a CPU meets. */
   onEvent(cpu: Cpu, r: EventRecord, firstEntry: boolean): Catch | undefined {
     return this.list.find((c) => {

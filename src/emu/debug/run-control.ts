@@ -237,7 +237,7 @@ export class RunControl {
 
   /** Listens to CSR writes and TLB changes while somebody waits for one. */
   private armEvents(): void {
-    const wanted = !this.catches.isEmpty || this.comparators.hasWatchpoints;
+    const wanted = this.catches.hearsAccesses || this.comparators.hasCsrWatchpoints;
     if (wanted === this.disarm.length > 0) return;
     for (const stop of this.disarm.splice(0)) stop();
     if (!wanted) return;
@@ -399,7 +399,7 @@ export class RunControl {
   }
 
   private checkEvent(cpu: Cpu, firstEntry: boolean): void {
-    if (this.catches.isEmpty) return;
+    if (this.catches.isEmpty || !this.catches.mayMeet(cpu.events.lastKind, cpu.events.lastEcode)) return;
     const record = cpu.events.at(0)!;
     const caught = this.catches.onEvent(cpu, record, firstEntry);
     if (!caught) return;
@@ -426,7 +426,7 @@ export class RunControl {
 
   private csrWrite(cpu: Cpu, write: CsrWriting): boolean {
     if (this.stop) return false;
-    if (this.comparators.hasWatchpoints) {
+    if (this.comparators.hasCsrWatchpoints) {
       const hit = this.comparators.csrHit(cpu, write.bank, write.num);
       if (hit) return this.watchHit(cpu, hit);
     }
