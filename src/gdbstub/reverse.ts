@@ -2,10 +2,13 @@
 import type { Stop } from '../emu/debug/run-control.ts';
 import type { Session } from './session.ts';
 import { SIGNAL } from './signals.ts';
+import type { Thread } from './threads.ts';
 
 export class Reverse {
   private readonly session: Session;
   private search: { cancelled: boolean } | undefined;
+  /** The thread that the client has named for it; undefined: the selected one. */
+  thread: Thread | undefined;
 
   constructor(session: Session) {
     this.session = session;
@@ -30,7 +33,7 @@ export class Reverse {
   step(): string {
     const { session } = this;
     const { control } = session;
-    const thread = session.current;
+    const thread = this.thread ?? session.current;
     let target: number | undefined = control.history.position;
     // A guest's thread skips what the hypervisor did in between.
     do {
@@ -47,7 +50,7 @@ export class Reverse {
     const { session } = this;
     const { control } = session;
     const { history } = control;
-    const { cpu } = session.current;
+    const { cpu } = this.thread ?? session.current;
     const search = { cancelled: false };
     this.search = search;
     let end = history.position;

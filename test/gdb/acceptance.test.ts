@@ -299,6 +299,39 @@ describe.each(GDBS)('acceptance with %s', async (_name, gdb) => {
     await golden(output, 'backwards');
   });
 
+  test('7: backwards with two CPUs: each thread by its own instructions', async () => {
+    const { output } = await session({
+      guests: [guestSpec('smp', 'smp', '', 2)],
+      more: { smp: 2 },
+      commands: [
+        'break handle_exit',
+        'continue',
+        'continue',
+        'continue',
+        'stepi 5',
+        'reverse-stepi 5',
+        'x/i $pc',
+        'thread 1',
+        // The other thread is on a breakpoint: gdb steps that one off first, backwards.
+        'reverse-stepi',
+        'x/i $pc',
+        'thread 2',
+        'reverse-continue',
+        'continue',
+        'delete',
+        'watch vm_count',
+        'reverse-continue',
+        'x/i $pc',
+        'delete',
+        'continue',
+      ],
+    });
+    expect(output).toMatch(/<handle_exit\+20>:/);
+    expect(output.match(/Thread 2 "cpu1" hit Breakpoint 1, handle_exit/g)!.length).toBeGreaterThanOrEqual(5);
+    expect(output).toMatch(/Hardware watchpoint 2: vm_count\s+Old value = 1\s+New value = 0/);
+    expect(output).toMatch(/exited normally/);
+  });
+
   test('7: reverse execution stops at the beginning of what is kept, and goes forward again', async () => {
     const { output, console } = await session({
       guests: [guestSpec('hello')],

@@ -39,6 +39,15 @@ function select(s: Session, text: string): string {
   return 'OK';
 }
 
+/** `Hc`: the thread that `bs` and `bc` move; any thread means the selected one. */
+function selectForReverse(s: Session, text: string): string {
+  const pattern = parseThreadPattern(text);
+  const thread = pattern && s.find(pattern);
+  if (!pattern || (!thread && text !== '-1')) return 'E01';
+  s.reverse.thread = pattern.tid > 0 ? thread : undefined;
+  return 'OK';
+}
+
 /** `vAttach;PID`: shows a guest, or the host world, as a process of its own. */
 function attach(s: Session, text: string): string {
   const pid = Number.parseInt(text, 16);
@@ -95,11 +104,7 @@ export const GENERAL: readonly PacketRow[] = [
   { name: '!', handle: () => 'OK' },
   { name: '?', handle: (s) => s.currentStop() },
   { name: 'Hg', handle: select },
-  {
-    name: 'Hc',
-    handle: (s, rest) =>
-      parseThreadPattern(rest) && (rest === '-1' || s.find(parseThreadPattern(rest)!)) ? 'OK' : 'E01',
-  },
+  { name: 'Hc', handle: selectForReverse },
   {
     name: 'T',
     handle: (s, rest) => {
