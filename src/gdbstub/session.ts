@@ -63,8 +63,8 @@ export class Session implements Client {
   readonly view: View;
   readonly symbolize: Symbolizer;
   running = false;
-  /** Processes attached beside process 1: guests, and the host world. */
-  readonly attached = new Set<number>();
+  /** Processes attached beside process 1: guests with the vCPUs that the client has been told of, and the host world. */
+  readonly attached = new Map<number, Set<number>>();
   /** Features that gdb announced in qSupported. */
   features: ReadonlySet<string> = new Set();
   /** The thread that register and memory packets mean. */
@@ -378,7 +378,7 @@ export class Session implements Client {
   firstEntry(cpu: Cpu, gid: number): void {
     if (this.detached || this.view.kind !== 'machine' || !this.running) return;
     const pid = GUEST_PID_BASE + gid;
-    if (this.settings.guestsAuto) this.attached.add(pid);
+    if (this.settings.guestsAuto) this.attached.set(pid, new Set());
     this.output(`[lvz] guest gid ${gid} entered for the first time, on cpu${cpu.index}: process ${pid}\n`);
   }
 

@@ -72,11 +72,15 @@ function vcpuThread(pid: number, gid: number, vcpu: number, cpus: readonly Cpu[]
 const cpuThreads = (pid: number, cpus: readonly Cpu[], host: boolean): Thread[] =>
   cpus.map((cpu, n) => ({ pid, tid: n + 1, cpu, gid: undefined, vcpu: 0, host }));
 
-/** Threads of a connection in display order. `attached`: processes beside the first that the client has attached to. */
+/**
+ * Threads of a connection in display order.
+ * @param attached processes beside the first that the client has attached to; it is noted which vCPUs they have: back in a
+ *   past in which a guest did not run yet, its vCPUs stay, as not entered
+ */
 export function listThreads(
   view: View,
   cpus: readonly Cpu[],
-  attached: ReadonlySet<number>,
+  attached: ReadonlyMap<number, Set<number>>,
   snapshots: GuestSnapshots,
 ): Thread[] {
   const vcpusOf = (gid: number): number[] => snapshots.vcpus().flatMap((s) => (s.gid === gid ? [s.vcpu] : []));
@@ -88,10 +92,12 @@ export function listThreads(
   }
   const out = cpuThreads(MACHINE_PID, cpus, view.kind === 'host');
   if (attached.has(HOST_PID)) out.push(...cpuThreads(HOST_PID, cpus, true));
-  for (const pid of attached)
-    if (pid >= GUEST_PID_BASE)
-      for (const v of vcpusOf(pid - GUEST_PID_BASE))
-        out.push(vcpuThread(pid, pid - GUEST_PID_BASE, v, cpus, snapshots));
+  for (const [pid, told] of attached) {
+    if (pid < GUEST_PID_BASE) continue;
+    const gid = pid - GUEST_PID_BASE;
+    for (const v of vcpusOf(gid)) told.add(v);
+    for (const v of [...told].sort((x, y) => x - y)) out.push(vcpuThread(pid, gid, v, cpus, snapshots));
+  }
   return out;
 }
 

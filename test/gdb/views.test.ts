@@ -141,6 +141,33 @@ describe.each(GDBS)('views with %s', (_name, gdb) => {
     expect(output).toMatch(/'x' is no general register/);
   });
 
+  test('back in a time before a guest ran, its process stays, and forward it comes to life again', async () => {
+    const { output } = await session({
+      guests: [guestSpec('two', 'a', 'a'), guestSpec('two', 'b', 'b')],
+      commands: [
+        'monitor catch first-entry in 2',
+        'continue',
+        'monitor delete catch 1',
+        ...attachCommands(18, 'build/guests/two.elf'),
+        'break put_dec inferior 2',
+        'continue',
+        'reverse-stepi 3',
+        'print $gid',
+        'delete',
+        'reverse-continue',
+        'info threads',
+        'inferior 2',
+        'break put_dec inferior 2',
+        'continue',
+        'print $gid',
+      ],
+    });
+    expect(output).toMatch(/Reached end of recorded history|No more reverse-execution history/);
+    expect(output).toMatch(/Thread 18\.1 "vcpu0" \(gid 2 not entered yet\)/);
+    expect(output.match(/hit Breakpoint \d.*, put_dec/g)).toHaveLength(2);
+    expect(output.match(/^\$\d = 2$/gm)).toHaveLength(2);
+  });
+
   test('two gdbs on one door: a stop of one stops the other, the machine runs when both go on', async () => {
     const running = await start(undefined, machineCli([guestSpec('hello')]), () => {});
     try {

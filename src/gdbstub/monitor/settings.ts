@@ -119,7 +119,7 @@ export const SETTING_COMMANDS: readonly Command[] = [
     help: "list the host world as process 2: its CSRs and memory, and the hypervisor's registers while a guest runs",
     run: (s, a) => {
       if (a.length) {
-        if (onOff(a[0])) s.attached.add(HOST_PID);
+        if (onOff(a[0])) s.attached.set(HOST_PID, new Set());
         else s.attached.delete(HOST_PID);
       }
       return `host-view is ${s.attached.has(HOST_PID) ? 'on' : 'off'}\n`;
