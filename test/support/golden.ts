@@ -11,6 +11,7 @@ export function stable(output: string, root: string): string {
     .replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:PORT')
     .replace(/\/tmp\/\S+/g, 'TMP')
     .replace(/0x[0-9a-f]{5,16}\b/g, '0xADDRESS')
+    .replace(/\+(0x[0-9a-f]+|\d+)>/g, '+OFFSET>')
     .replace(/\[\d{5,}\]/g, '[TICK]')
     .replace(/\{\d{5,}\}/g, '{INSTRUCTION}')
     .replace(/tick \d+/g, 'tick N')
