@@ -1,6 +1,7 @@
 /** What `loongscope trace` writes: lines for people, JSON lines, or a trace file for Perfetto and chrome://tracing. */
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import type { EventRecord } from '../emu/cpu/event-ring.ts';
+import { ecodeOf } from '../emu/cpu/exception-table.ts';
 import { causeName } from '../emu/debug/catches.ts';
 import { vcpuOf } from '../emu/debug/exit-statistics.ts';
 import { describeEvent, type Symbolizer } from '../emu/debug/explain.ts';
@@ -10,7 +11,7 @@ export type TraceFormat = (typeof FORMATS)[number];
 
 /** Ticks of the stable counter (100 MHz) in a microsecond, the unit of Chrome traces. */
 const TICKS_PER_US = 100;
-const INT = 0;
+const INT = ecodeOf('INT');
 
 /** Turns events into text, in order of their arrival. */
 export interface TraceWriter {

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import type { Machine } from '../emu/board/machine.ts';
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { CSRS } from '../emu/cpu/csr-table.ts';
+import { ecodeOf } from '../emu/cpu/exception-table.ts';
 import { STATE } from '../emu/cpu/layout.ts';
 import { type ContextSource, HOST_WORLD, type SavedRegisters, type Snapshot } from '../emu/debug/context.ts';
 import type { Symbolizer } from '../emu/debug/explain.ts';
@@ -14,7 +15,7 @@ import { type Descriptor, detect, type ImageSymbols } from './descriptor.ts';
 import { learnSaveArea, type SaveArea } from './save-area.ts';
 
 const PHYSICAL = (1n << 48n) - 1n;
-const TLBR = 0x3f;
+const TLBR = ecodeOf('TLBR');
 /** Registers in the order of CTX_HOST: ra, tp, sp, fp, s0–s8. */
 const HOST_REGISTERS = [1, 2, 3, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31];
 

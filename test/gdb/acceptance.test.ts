@@ -7,15 +7,12 @@ import {
   GDBS,
   gdbSession,
   guestSpec,
+  refused,
   type Session,
   type SessionOptions,
 } from '../support/gdb-session.ts';
 import { expectGolden } from '../support/golden.ts';
 import { elfOf } from '../support/images.ts';
-
-/** A command that fails ends a batch: run it so that its message is printed instead. */
-const refused = (command: string): string =>
-  `python exec("try:\\n  gdb.execute('${command}')\\nexcept gdb.error as e:\\n  print('refused:', e)")`;
 
 describe.each(GDBS)('acceptance with %s', async (_name, gdb) => {
   const version = (await execa(gdb, ['--version'])).stdout;

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { gdbArguments } from '../../src/cli/debug.ts';
 import { guestPath, HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { start } from '../../src/cli/run.ts';
-import { GDBS, gdbSession, guestSpec, machineCli } from '../support/gdb-session.ts';
+import { GDBS, gdbSession, guestSpec, machineCli, refused } from '../support/gdb-session.ts';
 
 const EXAMPLES = join(PROJECT_ROOT, 'docs', 'examples');
 
@@ -61,14 +61,12 @@ describe.each(GDBS)('comfort with %s', (_name, gdb) => {
   });
 
   test('the helper says what is wrong', async () => {
-    const wrong = (command: string): string =>
-      `python exec("try:\\n  gdb.execute('${command}')\\nexcept gdb.error as e:\\n  print('refused:', e)")`;
     const { output } = await gdbSession({
       gdb,
       guests: [guestSpec('hello')],
       commands: [
         'source src/gdbstub/python/lvz.py',
-        ...['lvz attach', 'lvz attach 9', 'lvz catch', 'lvz catch exit NOPE', 'lvz break here', 'lvz csr'].map(wrong),
+        ...['lvz attach', 'lvz attach 9', 'lvz catch', 'lvz catch exit NOPE', 'lvz break here', 'lvz csr'].map(refused),
         'info inferiors',
       ],
     });

@@ -10,14 +10,11 @@ import {
   GDBS,
   gdbSession,
   guestSpec,
+  refused,
   type Session,
   type SessionOptions,
 } from '../support/gdb-session.ts';
 import { IDLE, tinyElf } from '../support/images.ts';
-
-/** A command that fails ends a batch: run it so that its message is printed instead. */
-const refused = (command: string): string =>
-  `python exec("try:\\n  gdb.execute('${command}')\\nexcept gdb.error as e:\\n  print('refused:', e)")`;
 
 describe.each(GDBS)('the guided tour with %s', (_name, gdb) => {
   test.each(TOURS.map((t) => [t.title, t] as const))('%s', async (_, tour) => {

@@ -24,6 +24,10 @@ export const guestSpec = (name: string, alias = name, append = '', vcpus = 1): G
   vcpus,
 });
 
+/** A command that fails ends a batch: run it so that its message is printed instead. */
+export const refused = (command: string): string =>
+  `python exec("try:\\n  gdb.execute('${command}')\\nexcept gdb.error as e:\\n  print('refused:', e)")`;
+
 /** Commands that show a process (16 + GID, or 2: the host world) as inferior `number`, with the symbols of a file. */
 export const attachCommands = (pid: number, elf: string, number = 2): string[] => [
   `add-inferior -exec ${elf}`,

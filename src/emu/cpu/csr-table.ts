@@ -260,6 +260,16 @@ export function fieldMask(row: CsrRow, accesses: readonly FieldAccess[], feature
 export const fieldValue = (f: CsrField, value: bigint): bigint =>
   (value >> BigInt(f.lo)) & ((1n << BigInt(f.width)) - 1n);
 
+/**
+ * The value of a field by names, for reports and checks.
+ * @throws Error when the table has no such field: a mistake of the caller
+ */
+export function fieldNamed(num: number, field: string, value: bigint): number {
+  const f = csrByNumber(num)?.fields.find((x) => x.name === field);
+  if (!f) throw new Error(`CSR 0x${num.toString(16)} has no field ${field}`);
+  return Number(fieldValue(f, value));
+}
+
 /** Numbers outside the table that exit with GSPR from a guest: message, implementation, PMU, watchpoint and debug ranges. */
 export function isGsprRange(num: number): boolean {
   return (

@@ -50,6 +50,9 @@ export function exceptionByName(name: ExceptionName): ExceptionRow {
   return byName.get(name)!;
 }
 
+/** The Ecode of an exception. */
+export const ecodeOf = (name: ExceptionName): number => exceptionByName(name).ecode;
+
 /** The row that ESTAT.Ecode and EsubCode name, or undefined for reserved codes. */
 export function exceptionByCode(ecode: number, esub: number): ExceptionRow | undefined {
   return EXCEPTIONS.find((e) => e.ecode === ecode && e.esub === esub) ?? EXCEPTIONS.find((e) => e.ecode === ecode);

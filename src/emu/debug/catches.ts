@@ -3,7 +3,7 @@
 import type { Cpu, CsrWriting, TlbChange } from '../cpu/cpu.ts';
 import { CSR, CSRS } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
-import { EXCEPTIONS, exceptionByCode } from '../cpu/exception-table.ts';
+import { EXCEPTIONS, ecodeOf, exceptionByCode } from '../cpu/exception-table.ts';
 
 export type CatchKind =
   | 'vmexit'
@@ -50,7 +50,9 @@ export interface Catch {
   hits: number;
 }
 
-const HVC = 0x17;
+const HVC = ecodeOf('HVC');
+const TLBR = ecodeOf('TLBR');
+const INT = ecodeOf('INT');
 const GUEST_LINES = 0x1fff;
 
 /** Ecodes of an exception name or number. @throws Error naming the legal ones */
@@ -153,7 +155,7 @@ export class Catches {
   mayMeet(kind: EventRecord['kind'], ecode: number): boolean {
     return this.list.some((c) => {
       if (c.kind === 'ertn' || c.kind === 'first-entry') return kind === 'entry';
-      if (c.kind === 'interrupt') return kind !== 'entry' && ecode === 0;
+      if (c.kind === 'interrupt') return kind !== 'entry' && ecode === INT;
       if (c.kind !== (kind === 'exit' ? 'vmexit' : 'exception') || kind === 'entry') return false;
       return c.ecodes.size === 0 || c.ecodes.has(ecode);
     });
@@ -171,7 +173,7 @@ export class Catches {
         case 'first-entry':
           return r.kind === 'entry' && firstEntry;
         case 'interrupt':
-          return r.kind !== 'entry' && r.ecode === 0 && (c.irq === undefined || c.irq === r.badi);
+          return r.kind !== 'entry' && r.ecode === INT && (c.irq === undefined || c.irq === r.badi);
         case 'exception':
         case 'vmexit':
           return r.kind === (c.kind === 'vmexit' ? 'exit' : 'exception') && this.cause(c, cpu, r);
@@ -188,7 +190,7 @@ export class Catches {
     if (c.hypercall !== undefined && !(r.ecode === HVC && (r.badi & 0x7fff) === c.hypercall)) return false;
     if (c.plv === undefined) return true;
     // Where the exception was raised: a guest that has left keeps its CRMD; else PRMD has the level before.
-    const tlbr = r.ecode === 0x3f;
+    const tlbr = r.ecode === TLBR;
     const bank = r.kind === 'exit' ? cpu.guest : r.world < 0 ? cpu.host : cpu.guest;
     const num = r.kind === 'exit' ? CSR.CRMD : tlbr ? CSR.TLBRPRMD : CSR.PRMD;
     return (bank.lo(num) & 3) === c.plv;

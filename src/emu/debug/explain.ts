@@ -4,7 +4,7 @@
  */
 import type { Machine } from '../board/machine.ts';
 import type { Cpu } from '../cpu/cpu.ts';
-import { CSR, csrByNumber } from '../cpu/csr-table.ts';
+import { CSR, csrByNumber, fieldNamed } from '../cpu/csr-table.ts';
 import { type CsrWrite, HOST_OWN, HOST_TO_BANK } from '../cpu/csr-writers.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import { exceptionByCode } from '../cpu/exception-table.ts';
@@ -144,9 +144,9 @@ function vectorDoubts(control: RunControl, cpu: Cpu, r: EventRecord, to: number)
 /** What speaks against the refill that a stage-2 miss leads to: the entry would get another guest's number. */
 function refillDoubts(cpu: Cpu, r: EventRecord): string[] {
   if (r.kind !== 'exit' || !r.stage2 || vectorRegister(r) !== CSR.TLBRENTRY) return [];
-  const gtlbc = cpu.host.lo(CSR.GTLBC);
-  const tgid = (gtlbc >> 16) & 0xff;
-  if (!(gtlbc & 0x1000) || tgid === r.world) return [];
+  const gtlbc = cpu.host.get(CSR.GTLBC);
+  const tgid = fieldNamed(CSR.GTLBC, 'TGID', gtlbc);
+  if (!fieldNamed(CSR.GTLBC, 'USETGID', gtlbc) || tgid === r.world) return [];
   return [
     `GTLBC.TGID is ${tgid} and the guest's GID ${r.world}: the refill fills an entry that this guest never finds`,
   ];

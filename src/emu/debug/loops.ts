@@ -4,7 +4,7 @@
  */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
-import { exceptionByCode } from '../cpu/exception-table.ts';
+import { ecodeOf, exceptionByCode } from '../cpu/exception-table.ts';
 
 export interface Loop {
   readonly world: number;
@@ -20,9 +20,9 @@ const LONGEST_PERIOD = 4;
 /** Exits of one guest at one instruction, with nothing executed in between, that make a loop. */
 const STALLED = 2000;
 const HOPELESS = 100 * STALLED;
-const INT = 0;
-const GSPR = 0x16;
-const HVC = 0x17;
+const INT = ecodeOf('INT');
+const GSPR = ecodeOf('GSPR');
+const HVC = ecodeOf('HVC');
 
 /** What the newest exit of a CPU was, and how often it has come again. */
 interface Stall {

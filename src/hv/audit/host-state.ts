@@ -2,6 +2,7 @@
 import type { Cpu } from '../../emu/cpu/cpu.ts';
 import { peekCsr } from '../../emu/cpu/csr-access.ts';
 import { CSR, csrByNumber } from '../../emu/cpu/csr-table.ts';
+import { ecodeOf } from '../../emu/cpu/exception-table.ts';
 import { STATE } from '../../emu/cpu/layout.ts';
 import { GPR_NAMES } from '../../emu/isa/operands.ts';
 
@@ -28,7 +29,7 @@ const CSRS = [
 /** Table roots count only for a host that has translations of its own. */
 const ROOTS = [CSR.PGDL, CSR.PGDH];
 const CRMD_KEPT = 0x1ffn;
-const TLBR = 0x3f;
+const TLBR = ecodeOf('TLBR');
 
 export interface HostState {
   readonly returnAddress: bigint;

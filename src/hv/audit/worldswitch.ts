@@ -5,9 +5,9 @@
  */
 import type { Machine } from '../../emu/board/machine.ts';
 import type { Cpu } from '../../emu/cpu/cpu.ts';
-import { CSR, CSRS, csrByNumber } from '../../emu/cpu/csr-table.ts';
+import { CSR, CSRS, csrByNumber, fieldNamed } from '../../emu/cpu/csr-table.ts';
 import { HOST_TO_BANK } from '../../emu/cpu/csr-writers.ts';
-import { exceptionByCode } from '../../emu/cpu/exception-table.ts';
+import { ecodeOf, exceptionByCode } from '../../emu/cpu/exception-table.ts';
 import { HOST_WORLD, hostContext } from '../../emu/debug/context.ts';
 import { hasWritten, type Symbolizer } from '../../emu/debug/explain.ts';
 import type { RunControl, Spy } from '../../emu/debug/run-control.ts';
@@ -22,9 +22,8 @@ import { Stage2Entries } from './stage2-entries.ts';
 import { WrittenMemory } from './written-memory.ts';
 
 const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
-const GSTAT_PGM = 2;
-const GTLBC_USETGID = 0x1000;
-const CRMD_IE = 4;
+/** A field of a host CSR. */
+const hostField = (cpu: Cpu, num: number, field: string): number => fieldNamed(num, field, cpu.host.get(num));
 /** Guest CSRs that are computed or constant: nobody restores them. */
 const COMPUTED = new Set<string>(['PGD', 'TICLR', 'PRCFG1', 'PRCFG2', 'PRCFG3']);
 const SWITCHED = CSRS.filter((r) => r.guest === 'own' && !COMPUTED.has(r.name) && r.num < 0x200);
@@ -118,7 +117,7 @@ export class WorldSwitchAudit implements Spy {
     w.loading = false;
     w.left = true;
     // A return from a stage-2 refill is no entry that a hypervisor has prepared.
-    const prepared = cpu.events.at(1)?.ecode !== 0x3f || cpu.events.at(1)?.kind !== 'exit';
+    const prepared = cpu.events.at(1)?.ecode !== ecodeOf('TLBR') || cpu.events.at(1)?.kind !== 'exit';
     if (prepared) {
       this.learnFunction(cpu, from);
       this.checkControls(cpu, from);
@@ -192,15 +191,14 @@ export class WorldSwitchAudit implements Spy {
   /** CSRs that decide what the guest may do and where its exits and misses go. */
   private checkControls(cpu: Cpu, from: bigint): void {
     const { host } = cpu;
-    const gtlbc = host.lo(CSR.GTLBC);
-    const tgid = (gtlbc >> 16) & 0xff;
-    if (gtlbc & GTLBC_USETGID && tgid !== cpu.gid)
+    const tgid = hostField(cpu, CSR.GTLBC, 'TGID');
+    if (hostField(cpu, CSR.GTLBC, 'USETGID') && tgid !== cpu.gid)
       this.findings.add(
         'control register',
         'tgid',
         `at ${this.at(from)} GTLBC.TGID is ${tgid} and GSTAT.GID ${cpu.gid}: stage-2 refills fill entries that this guest never finds`,
       );
-    if (!(host.lo(CSR.CRMD) & CRMD_IE))
+    if (!hostField(cpu, CSR.CRMD, 'IE'))
       this.findings.add(
         'control register',
         'pie',
@@ -256,14 +254,14 @@ export class WorldSwitchAudit implements Spy {
         `${d.name} came back different: ${hex(d.before)} before the guest ran, ${hex(d.after)} at ${this.at(back)}`,
       );
     }
-    const tgid = (cpu.host.lo(CSR.GTLBC) >> 16) & 0xff;
+    const tgid = hostField(cpu, CSR.GTLBC, 'TGID');
     if (tgid !== 0)
       this.findings.add(
         'host CSR',
         `TGID:${back}`,
         `GTLBC.TGID is still ${tgid} at ${this.at(back)}: the host's own TLB instructions write entries of that guest`,
       );
-    if (cpu.host.lo(CSR.GSTAT) & GSTAT_PGM)
+    if (hostField(cpu, CSR.GSTAT, 'PGM'))
       this.findings.add(
         'host CSR',
         `PGM:${back}`,
