@@ -170,6 +170,34 @@ describe.each(GDBS)('stops with %s', (_name, gdb) => {
     expect(output).toMatch(/the handler faults on its own first instruction: this goes on for ever/);
   });
 
+  test('a program that leaves its handler by a jump is no loop; one that faults in the middle of its handler is', async () => {
+    const jumps = elfOf([
+      'lu12i.w $t0, 0x201', // EENTRY = 0x201000
+      'csrwr $t0, 0xc',
+      'addi.d $t1, $t1, 1',
+      'syscall 0',
+      ...Array.from({ length: 1024 - 4 }, () => 'ori $zero, $zero, 0'),
+      'lu12i.w $t2, 0x200',
+      'jirl $zero, $t2, 8',
+    ]);
+    const fine = await session({
+      image: jumps,
+      commands: ['break *0x20000c if $r13 == 3000', 'continue', 'print $r13'],
+    });
+    expect(fine.output).toMatch(/\$1 = 3000\n/);
+    expect(fine.output).not.toMatch(/loops in exceptions/);
+    const faults = elfOf([
+      'lu12i.w $t0, 0x201',
+      'csrwr $t0, 0xc',
+      'syscall 0',
+      ...Array.from({ length: 1024 - 3 }, () => 'ori $zero, $zero, 0'),
+      'ori $t1, $zero, 1',
+      'break 0',
+    ]);
+    const stuck = await session({ image: faults, commands: ['continue'] });
+    expect(stuck.output).toMatch(/its handler at 0x201000 raises BRK at 0x201004, before it returns, for ever/);
+  });
+
   test('a refill handler at a virtual address is told', async () => {
     const image = elfOf([
       // DMW0 for segment 9, paging on, and TLBRENTRY as a kernel's virtual address.

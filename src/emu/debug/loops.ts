@@ -41,6 +41,8 @@ const causeOf = (r: EventRecord): string => exceptionByCode(r.ecode, r.esub)?.na
 export class LoopDetector {
   private readonly stalls = new Map<Cpu, Stall>();
   private readonly reported = new Set<string>();
+  /** General registers at the last look at a nest of exceptions. */
+  private readonly registers = new Map<Cpu, string>();
 
   /** Many exceptions have been delivered without a return. @returns the loop, when they repeat */
   nested(cpu: Cpu): Loop | undefined {
@@ -51,6 +53,11 @@ export class LoopDetector {
       });
       if (!repeats) continue;
       const r = cpu.events.at(0)!;
+      // A program may leave its handlers by a jump and take exceptions for ever after: then its registers get on.
+      const now = Array.from({ length: 32 }, (_, n) => cpu.gpr(n)).join();
+      const stuck = r.pc === r.vector || this.registers.get(cpu) === now;
+      this.registers.set(cpu, now);
+      if (!stuck) return undefined;
       const where = r.world < 0 ? 'the host' : `guest gid ${r.world}`;
       const at = `0x${r.pc.toString(16)}`;
       const why =
