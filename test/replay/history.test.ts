@@ -136,6 +136,26 @@ describe('history', () => {
     expect(cpu.gpr(4)).toBe(25n);
   });
 
+  test('a change outlasts a look at the past, and happens again at its place', () => {
+    const { machine, cpu } = new Bench({ code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const history = new History(machine, []);
+    history.enable(true);
+    history.replay(1000);
+    history.disturb();
+    cpu.setGpr(4, 7000n);
+    // No instruction has followed yet.
+    history.goto(100);
+    expect(cpu.gpr(4)).toBe(50n);
+    expect(history.goto(1000)).toBe(1000);
+    expect(cpu.gpr(4)).toBe(7000n);
+    history.replay(1100);
+    expect(cpu.gpr(4)).toBe(7050n);
+    // From the copy at the very beginning, over the change.
+    expect(history.restoreBefore(0)).toBe(0);
+    history.replay(1100);
+    expect(cpu.gpr(4)).toBe(7050n);
+  });
+
   test('the console says nothing twice', async () => {
     const driven = await Driven.boot(['hello']);
     driven.control.history.replay(2_590_000);

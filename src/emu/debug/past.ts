@@ -39,10 +39,13 @@ export class Past {
         machine.onTurn = (c, _from, to) => {
           if (c === cpu && to <= end && to > _from) found = to - 1;
         };
-        const from = history.restoreBefore(end - 1);
-        history.replay(end);
-        machine.onTurn = undefined;
-        return from;
+        try {
+          const from = history.restoreBefore(end - 1);
+          history.replay(end);
+          return from;
+        } finally {
+          machine.onTurn = undefined;
+        }
       });
       end = start;
     }

@@ -1,7 +1,7 @@
 /**
  * The past of a machine. A run repeats exactly from any copy of the machine, so that an earlier moment is reached by
  * going back to a copy before it and running forward again. What does not follow from the machine itself (steps of a
- * debugger, input, CPUs held still) is kept in a journal and happens again at its place.
+ * debugger, its writes, input, CPUs held still) is kept in a journal and happens again at its place.
  *
  * Moments are numbered by instructions of the whole machine, in the order in which CPUs take turns.
  */
@@ -21,7 +21,8 @@ interface Checkpoint {
 type Entry =
   | { readonly at: number; readonly kind: 'step'; readonly cpu: Cpu; readonly interrupts: boolean }
   | { readonly at: number; readonly kind: 'input'; readonly bytes: Uint8Array }
-  | { readonly at: number; readonly kind: 'still'; readonly cpus: readonly Cpu[] };
+  | { readonly at: number; readonly kind: 'still'; readonly cpus: readonly Cpu[] }
+  | { readonly at: number; readonly kind: 'change'; readonly state: MachineState };
 
 /** Running time per time spent on copies: what the past costs while the machine runs. */
 const COST = 40;
@@ -44,6 +45,8 @@ export class History {
   private frontier = 0;
   private interval = LEAST_INTERVAL;
   private due = true;
+  /** A debugger has changed the machine, and neither a copy nor the journal has it yet. */
+  private changed = false;
   private on = false;
 
   /** @param extras what observers keep, and must go back with the machine */
@@ -64,6 +67,7 @@ export class History {
     this.next = 0;
     this.frontier = this.position;
     this.due = on;
+    this.changed = false;
   }
 
   /** Instructions that all CPUs have executed. */
@@ -132,6 +136,7 @@ export class History {
   disturb(): void {
     if (!this.on) return;
     this.forgetFuture();
+    this.changed = true;
     this.due = true;
   }
 
@@ -148,11 +153,17 @@ export class History {
       this.checkpoint();
     }
     this.replay(target);
+    // What has happened at the latest moment belongs to it, even if no instruction has followed.
+    while (target === this.frontier && this.next < this.journal.length) {
+      this.again(this.journal[this.next]!);
+      this.machine.clearStops();
+    }
     return target;
   }
 
   /** Puts the machine to the last copy at or before a moment. @returns its position */
   restoreBefore(position: number): number {
+    if (this.changed) this.checkpoint();
     const c = this.checkpoints.findLast((p) => p.position <= position);
     if (!c) throw new Error('history: nothing is kept of that time');
     this.machine.restore(c.state);
@@ -179,7 +190,8 @@ export class History {
     this.next++;
     if (entry.kind === 'step') return this.machine.step(entry.cpu, entry.interrupts);
     if (entry.kind === 'input') this.machine.consoleInput(entry.bytes);
-    else this.freeze(entry.cpus);
+    else if (entry.kind === 'still') this.freeze(entry.cpus);
+    else this.machine.restore(entry.state);
     return 'slice';
   }
 
@@ -208,10 +220,14 @@ export class History {
     const { position } = this;
     const began = performance.now();
     const before = this.checkpoints.findLast((c) => c.position <= position);
-    if (before?.position === position && before.journal === this.next && position < this.frontier) return;
+    if (before?.position === position && before.journal === this.next && position < this.frontier && !this.changed)
+      return;
+    const state = this.machine.save(before?.state);
+    if (this.changed) this.note({ at: position, kind: 'change', state });
+    this.changed = false;
     const copy: Checkpoint = {
       position,
-      state: this.machine.save(before?.state),
+      state,
       extras: this.extras.map(saveFields),
       journal: this.next,
     };
@@ -227,7 +243,9 @@ export class History {
 
   private bytes(): number {
     const unique = new Set<Uint8Array>();
-    for (const c of this.checkpoints) for (const chunk of c.state.ram.values()) unique.add(chunk);
+    const changes = this.journal.filter((entry) => entry.kind === 'change');
+    for (const { state } of [...this.checkpoints, ...changes])
+      for (const chunk of state.ram.values()) unique.add(chunk);
     let sum = 0;
     for (const chunk of unique) sum += chunk.length;
     return sum;

@@ -86,11 +86,6 @@ export class WorldSwitchAudit implements Spy {
     if (start !== undefined) this.watchFunction(start);
   }
 
-  /** World switches seen. */
-  get seen(): number {
-    return this.switches;
-  }
-
   /** The result in words, one line a finding. */
   summary(): string[] {
     const list = this.findings.list();
