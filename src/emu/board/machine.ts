@@ -15,9 +15,11 @@ import { Ipi } from '../devices/ipi.ts';
 import { PchPic } from '../devices/pch-pic.ts';
 import { Uart16550 } from '../devices/uart16550.ts';
 import { Engine } from '../engine/engine.ts';
+import { fusedFunctions } from '../engine/fused.ts';
+import { Regions } from '../engine/translator/regions.ts';
 import { planHandlers } from '../engine/uop.ts';
 import { UopCache } from '../engine/uop-cache.ts';
-import { existsOn } from '../isa/row.ts';
+import { existsOn, type Row } from '../isa/row.ts';
 import { ROWS } from '../isa/table/index.ts';
 import { type Fields, restoreFields, type Stateful, saveFields } from '../replay/fields.ts';
 import type { ElfImage } from './elf.ts';
@@ -43,6 +45,14 @@ const QUANTUM = 10_000;
 /** Instructions between looks at the outside world. */
 export const SLICE = 256 * QUANTUM;
 
+/**
+ * How instructions are executed. `auto`: interpreted, and translated once they are hot; `jit`: translated the first time
+ * that control branches to them; `interpreter`: never translated. The results are the same.
+ */
+export type EngineKind = 'auto' | 'jit' | 'interpreter';
+/** Branches to an instruction before it is translated. */
+const THRESHOLD: Readonly<Record<EngineKind, number>> = { auto: 1000, jit: 1, interpreter: 0 };
+
 export interface MachineOptions {
   /** Bytes, a multiple of 1 MiB. */
   readonly ramSize: number;
@@ -50,6 +60,7 @@ export interface MachineOptions {
   readonly features: CpuFeatures;
   /** Seed of every random choice of the model (TLB replacement). */
   readonly seed: number;
+  readonly engine?: EngineKind;
   /** Bytes that UART0 sends. */
   readonly console: (byte: number) => void;
 }
@@ -141,7 +152,28 @@ export class Machine implements Stateful {
         for (const c of this.cpus) c.fast.clearWrites(host);
       },
     );
-    this.engines = this.cpus.map((cpu) => new Engine(cpu, this.ram, this.bus, this.iocsr, this.uops, map));
+    const { engine = 'auto' } = options;
+    const exists = (row: Row): boolean => existsOn(row, options.features);
+    const fused = fusedFunctions(this.mem.memory, this.mem.pages);
+    const regions =
+      engine === 'interpreter'
+        ? undefined
+        : new Regions(this.mem, options.cpus, this.uops, exists, engine === 'jit', fused);
+    this.uops.translator = regions;
+    this.engines = this.cpus.map(
+      (cpu) =>
+        new Engine(cpu, {
+          ram: this.ram,
+          bus: this.bus,
+          iocsr: this.iocsr,
+          uops: this.uops,
+          map,
+          fused,
+          cpus: options.cpus,
+          regions,
+          threshold: THRESHOLD[engine],
+        }),
+    );
     this.ipi.onMail = (n) => this.startParked(n);
   }
 

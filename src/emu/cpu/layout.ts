@@ -3,13 +3,15 @@
  * Addresses are byte offsets into the WebAssembly memory.
  *
  *   0x0000_0000  64 KiB   unused, so that offset 0 is never valid
- *   per CPU      512 KiB  state page, then the software TLB sets
+ *   per CPU      1.25 MiB  state page, then the software TLB sets
  *   then                  micro-op pages (decoded instructions)
+ *   then                  a cell of two bytes for each micro-op: how often it was branched to, or its region
+ *   then                  four bytes for each micro-op: the micro-op that last jumped there
  *   then                  guest RAM chunks, handed out on first touch
  */
 export const WASM_PAGE = 0x10000;
 export const CPU_BASE = 0x10000;
-export const CPU_STRIDE = 0x80000;
+export const CPU_STRIDE = 0x140000;
 
 /** Offsets inside a CPU's state page, in bytes. */
 export const STATE = {
@@ -44,11 +46,22 @@ export const STATE = {
   scr: 0x610,
   eflags: 0x630,
   ftop: 0x638,
+  /**
+   * i32: 0, or one more than the code of a floating-point operation whose Cause is still to be worked out (fpu/fpu.ts,
+   * "settle"); from VECTOR_PENDING on, of a vector operation. 3 × 32 bytes: its operands.
+   */
+  fpPending: 0x640,
+  fpA: 0x660,
+  fpB: 0x680,
+  fpC: 0x6a0,
   /** CSR banks, 8 bytes a register, indexed by CSR number. */
   hostCsr: 0x1000,
   guestCsr: 0x4000,
 } as const;
 export type StateField = keyof typeof STATE;
+
+/** Codes in STATE.fpPending from here on are those of vector operations. */
+export const VECTOR_PENDING = 0x10000;
 
 /** A CPU's state page: registers and CSR banks. */
 export const CPU_STATE_BYTES = 0x8000;
@@ -60,8 +73,8 @@ export const MODE_GUEST = 4;
 export const MODE_UNITS_OFF = 8;
 
 /** Software TLB geometry: entries of 16 bytes {i64 tag, i32 value, i32 unused}. */
-export const TLB_ENTRIES = 1024;
-export const FETCH_ENTRIES = 256;
+export const TLB_ENTRIES = 4096;
+export const FETCH_ENTRIES = 1024;
 export const TLB_SETS = 8;
 export const TLB_SET_BYTES = (2 * TLB_ENTRIES + FETCH_ENTRIES) * 16;
 export const TLB_SETS_OFFSET = 0x10000;
@@ -81,6 +94,18 @@ export const UOP_PAGES = 4096;
 export const cpuBase = (n: number): number => CPU_BASE + n * CPU_STRIDE;
 /** Offset of the micro-op pool on a machine with `cpus` CPUs. */
 export const uopBase = (cpus: number): number => cpuBase(cpus);
+/**
+ * What is added to a quarter of a micro-op's address to get its cell. A cell below {@link REGION} counts how often the
+ * instruction was branched to; from there on it is REGION plus the number of the translated region that begins there.
+ */
+export const cellOffset = (cpus: number): number => cellBase(cpus) - uopBase(cpus) / 4;
+const cellBase = (cpus: number): number => uopBase(cpus) + UOP_PAGES * UOP_PAGE_BYTES;
+export const REGION = 0x8000;
+/** How many regions there can be. */
+export const REGIONS = 0x8000;
+/** What is added to half of a micro-op's address to get the place that tells which computed jump led there last. */
+export const sourceOffset = (cpus: number): number =>
+  cellBase(cpus) + (UOP_PAGES * UOP_PAGE_BYTES) / 4 - uopBase(cpus) / 2;
 /** Offset of the RAM chunks on a machine with `cpus` CPUs, 64 KiB aligned. */
 export const ramBase = (cpus: number): number =>
-  Math.ceil((uopBase(cpus) + UOP_PAGES * UOP_PAGE_BYTES) / WASM_PAGE) * WASM_PAGE;
+  Math.ceil((cellBase(cpus) + (UOP_PAGES * UOP_PAGE_BYTES * 3) / 4) / WASM_PAGE) * WASM_PAGE;

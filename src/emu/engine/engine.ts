@@ -10,7 +10,7 @@ import { CSR } from '../cpu/csr-table.ts';
 import { EXCEPTIONS } from '../cpu/exception-table.ts';
 import { deliver, ertn } from '../cpu/exceptions.ts';
 import { hostPending, takeInterrupt } from '../cpu/interrupts.ts';
-import { PAGE, STATE, UOP_BYTES } from '../cpu/layout.ts';
+import { PAGE, REGIONS, STATE, UOP_BYTES } from '../cpu/layout.ts';
 import type { Bus } from '../devices/bus.ts';
 import type { Iocsr } from '../devices/iocsr.ts';
 import { Fpu } from '../fpu/fpu.ts';
@@ -23,19 +23,39 @@ import * as tlb from '../mmu/tlb-instructions.ts';
 import { FETCH, LOAD, translate, translateGpa } from '../mmu/translate.ts';
 import { crc32 } from './crc.ts';
 import type { EngineHooks } from './hooks.ts';
-import { emitInterpreter, emitOwn, FAST_MINIMUM, firstOwn } from './interpreter.ts';
+import { emitInterpreter, emitOwn, FAST_MINIMUM, firstOwn, type InterpreterPlan } from './interpreter.ts';
 import { MemoryAccess } from './memory-access.ts';
+import type { Regions } from './translator/regions.ts';
 import { type HandlerMap, ownVariant } from './uop.ts';
 import type { UopCache } from './uop-cache.ts';
 import { vldiLiteral } from './vldi.ts';
 
 type Run = (budget: number) => number;
 
+/** What the engines of a machine's CPUs share. */
+export interface EngineParts {
+  readonly ram: Ram;
+  readonly bus: Bus;
+  readonly iocsr: Iocsr;
+  readonly uops: UopCache;
+  readonly map: HandlerMap;
+  /** Fused multiply-add (fused.ts). */
+  readonly fused: Record<string, WebAssembly.ImportValue>;
+  /** How many CPUs there are. */
+  readonly cpus: number;
+  /** Translated code; undefined: the interpreter alone. */
+  readonly regions: Regions | undefined;
+  /** How often an instruction is branched to before it is translated. */
+  readonly threshold: number;
+}
+
 /** What an instruction of a disabled unit raises. */
 const UNIT_DISABLED = { fp: 'FPD', lsx: 'SXD', lasx: 'ASXD', lbt: 'BTD' } as const;
 
 /** Longest single entry into generated code: lets V8 replace the baseline code by optimized code early. */
-const MAX_ENTRY = 4_000_000;
+const MAX_ENTRY = 1_000_000;
+/** Instructions between translations of what has become hot, when it is less than a batch. */
+const TRANSLATION_INTERVAL = 500_000;
 
 export class Engine {
   readonly cpu: Cpu;
@@ -45,12 +65,14 @@ export class Engine {
   private readonly memory: MemoryAccess;
   private readonly fpu: Fpu;
   private readonly vectors: VectorFpu;
-  private readonly map: HandlerMap;
   /** Functions of the handlers that have their own. */
   private readonly table: WebAssembly.Table;
   private readonly env: Record<string, WebAssembly.ImportValue>;
   private readonly fast: Run;
   private readonly exact: Run;
+  private readonly plan: InterpreterPlan;
+  private readonly regions: Regions | undefined;
+  private nextTranslation = 0;
   private hooks: EngineHooks = {};
   /** Breakpoints and watchpoints of one page, and all of them. */
   private joined: readonly [ReadonlySet<number>, ReadonlySet<number>, ReadonlySet<number>] | undefined;
@@ -58,19 +80,35 @@ export class Engine {
   private letPass = -1;
   private readonly step: WalkStep = { slot: -1, lo: 0, hi: 0, ps: 12 };
 
-  constructor(cpu: Cpu, ram: Ram, bus: Bus, iocsr: Iocsr, uops: UopCache, map: HandlerMap) {
+  /** @param parts what all CPUs of the machine share */
+  constructor(cpu: Cpu, parts: EngineParts) {
+    const { ram, bus, uops, map, regions } = parts;
     this.cpu = cpu;
     this.ram = ram;
-    this.iocsr = iocsr;
+    this.iocsr = parts.iocsr;
     this.uops = uops;
     this.memory = new MemoryAccess(cpu, ram, bus, uops, () => this.word());
     this.fpu = new Fpu(cpu, () => this.word());
     this.vectors = new VectorFpu(cpu, this.fpu, () => this.word());
     const helpers = this.helpers();
-    this.map = map;
+    this.regions = regions;
+    this.plan = {
+      map,
+      cpu: cpu.index,
+      cpus: parts.cpus,
+      memoryPages: cpu.mem.pages,
+      threshold: regions ? parts.threshold : 0,
+    };
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: map.own.length, maximum: map.own.length });
-    this.env = { memory: cpu.mem.memory, table: this.table, ...helpers };
-    const module = new WebAssembly.Module(emitInterpreter(map, cpu.index, cpu.mem.pages));
+    const none = new WebAssembly.Table({ element: 'anyfunc', initial: REGIONS, maximum: REGIONS });
+    this.env = {
+      memory: cpu.mem.memory,
+      table: this.table,
+      regions: regions?.table ?? none,
+      ...parts.fused,
+      ...helpers,
+    };
+    const module = new WebAssembly.Module(emitInterpreter(this.plan));
     const { exports } = new WebAssembly.Instance(module, { env: this.env });
     for (let i = 0; i < map.own.length; i++) this.table.set(i, exports.first);
     this.fast = exports.fast as Run;
@@ -122,8 +160,14 @@ export class Engine {
         cpu.setStateI32('left', 1);
         this.exact(1);
         this.uops.conceal(p);
-      } else if (n >= FAST_MINIMUM) this.fast(n);
-      else this.exact(n);
+      } else if (n >= FAST_MINIMUM) {
+        if (this.regions && cpu.icount >= this.nextTranslation) {
+          this.regions.translate();
+          this.nextTranslation = cpu.icount + TRANSLATION_INTERVAL;
+        }
+        this.fast(n);
+      } else this.exact(n);
+      if (cpu.stateI32('fpPending') !== 0) this.fpu.settle();
       const executed = cpu.sliceBudget - cpu.stateI32('left');
       cpu.sliceTime += executed;
       cpu.sliceBudget = 0;
@@ -391,12 +435,17 @@ export class Engine {
         return After.next;
       },
       emitOwn: (p) => {
-        const index = cpu.mem.u16[p >> 1]! - firstOwn(this.map);
-        const code = emitOwn(this.map, ownVariant(this.map.own[index]!), cpu.index, cpu.mem.pages);
+        const { map } = this.plan;
+        const index = cpu.mem.u16[p >> 1]! - firstOwn(map);
+        const code = emitOwn(this.plan, ownVariant(map.own[index]!));
         this.table.set(index, new WebAssembly.Instance(new WebAssembly.Module(code), { env: this.env }).exports.own);
         return After.next;
       },
       breakpoint: (p) => this.breakpoint(p),
+      hot: (p) => {
+        this.regions!.hot(p);
+        return After.next;
+      },
     };
   }
 

@@ -5,19 +5,17 @@
 import { EXCEPTIONS, type ExceptionName } from '../cpu/exception-table.ts';
 import { MODE_GUEST, MODE_UNITS_OFF, STATE, TLB_ENTRIES } from '../cpu/layout.ts';
 import { HELPERS, type HelperName } from '../isa/helpers.ts';
+import type { OperandName } from '../isa/operands.ts';
 import { UNITS } from '../isa/row.ts';
-import { ACCESS, type Access, type Node, type Stmt } from '../isa/semantics.ts';
+import { ACCESS, type Access, type Half, type Node, type Stmt, type VectorOperand } from '../isa/semantics.ts';
+import { Definitions, LOAD, STORE } from './definitions.ts';
+import { floatForm, pushNotQuiet } from './native-float.ts';
 import { FPR_PLACE, GPR_PLACE, immediatePlace, type Variant, VR_PLACE } from './uop.ts';
-import { Emitter, type Label, Locals } from './wasm/emitter.ts';
+import { type Label, Locals } from './wasm/emitter.ts';
 import { Op, Simd, type Ty } from './wasm/opcodes.ts';
 
-// biome-ignore format: opcode table
-const LOAD: Record<Access, number> = {
-  b: Op.i64Load8S, bu: Op.i64Load8U, h: Op.i64Load16S, hu: Op.i64Load16U, w: Op.i64Load32S, wu: Op.i64Load32U, d: Op.i64Load,
-};
 /** Loads of immediates by their size in the micro-op. */
 const IMMEDIATE = { 1: Op.i64Load8U, 2: Op.i64Load16S, 4: Op.i64Load32S } as const;
-const STORE: Record<number, number> = { 1: Op.i64Store8, 2: Op.i64Store16, 4: Op.i64Store32, 8: Op.i64Store };
 const ACCESS_NAMES = Object.keys(ACCESS) as Access[];
 
 /** Index of an access kind, as `loadSlow` and `storeSlow` receive it. */
@@ -40,25 +38,34 @@ export const WRITE_TLB = 8;
 export const FETCH_TLB = 9;
 export const TARGET = 10;
 export const AFTER = 11;
-export const FIXED: readonly Ty[] = ['i32', 'i32', 'i64', 'i64', 'i32', 'i32', 'i32', 'i32', 'i32', 'i64', 'i32'];
+/** How a region has left, until the place where it did is found. */
+export const TARGET_KIND = 12;
+/** The micro-op of the computed jump that leads to TARGET, or 0. */
+export const SOURCE = 13;
+export const FIXED: readonly Ty[] = [
+  'i32',
+  'i32',
+  'i64',
+  'i64',
+  'i32',
+  'i32',
+  'i32',
+  'i32',
+  'i32',
+  'i64',
+  'i32',
+  'i32',
+  'i32',
+];
 
 /** Function index of a helper: imports come first. */
 export const helperIndex = (name: HelperName): number => HELPERS.indexOf(name);
 
 /** Emits handlers into a function whose fixed locals are those above. */
-export abstract class Handlers {
-  protected readonly e = new Emitter();
+export abstract class Handlers extends Definitions {
   protected readonly locals = new Locals(1 + FIXED.length);
-  /** Where the state of the CPU begins in linear memory. */
-  protected readonly base: number;
   /** Ends the function, with R telling how far the instruction got. */
   protected exit!: Label;
-  /** Local variable of each recorded value of the handler being emitted. */
-  private values = new Map<number, number>();
-
-  constructor(base: number) {
-    this.base = base;
-  }
 
   /** The instruction at P is done. */
   protected abstract advance(): void;
@@ -149,12 +156,12 @@ export abstract class Handlers {
         this.setUnlessZero('rj', s.value);
         return true;
       case 'setVd':
-        this.vrAddress('vd');
+        this.vectorAddress('vd');
         this.node(s.value);
         e.mem(Simd.v128Store, this.base + STATE.fpr + 16 * s.half);
         return true;
       case 'setElement':
-        this.vrAddress('vd');
+        this.vectorAddress('vd');
         this.node(s.offset);
         e.op(Op.i32Add);
         this.node(s.value);
@@ -227,7 +234,7 @@ export abstract class Handlers {
         return this.branch(s, v);
       case 'jump':
         this.node(s.target);
-        e.set(TARGET);
+        e.set(TARGET).get(P).set(SOURCE);
         this.goFar(true);
         return false;
     }
@@ -390,6 +397,45 @@ export abstract class Handlers {
   }
 
   private call(s: Extract<Stmt, { s: 'call' }>): void {
+    const form = s.helper === 'fpu' ? floatForm(s.code) : undefined;
+    if (!form) {
+      this.callHelper(s);
+      return;
+    }
+    const { e } = this;
+    const done = e.block();
+    const exact = e.block();
+    this.loadState(Op.i32Load, 'fcsr');
+    pushNotQuiet(e);
+    e.brIf(exact);
+    const operand = (n: 0 | 1 | 2): void => {
+      const arg = s.args[n];
+      if (arg) this.node(arg);
+      else this.fpr('fa');
+    };
+    form.emit({
+      e,
+      take: (ty) => this.locals.take(ty),
+      failIf: () => e.brIf(exact),
+      operand,
+      fused: (single) => e.call(HELPERS.length + (single ? 1 : 0)),
+    });
+    e.set(this.local(s.id, 'i64'));
+    e.i32(0)
+      .i32(s.code + 1)
+      .mem(Op.i32Store, this.base + STATE.fpPending);
+    for (const [n, field] of (['fpA', 'fpB', 'fpC'] as const).slice(0, form.operands).entries()) {
+      e.i32(0);
+      operand(n as 0 | 1 | 2);
+      e.mem(Op.i64Store, this.base + STATE[field]);
+    }
+    e.i32(0).set(AFTER).br(done);
+    e.end(exact);
+    this.callHelper(s);
+    e.end(done);
+  }
+
+  private callHelper(s: Extract<Stmt, { s: 'call' }>): void {
     const { e } = this;
     s.args.forEach((arg, i) => {
       e.i32(0);
@@ -408,15 +454,6 @@ export abstract class Handlers {
       .set(this.local(s.id, 'i64'));
   }
 
-  private local(id: number, ty: Ty): number {
-    let index = this.values.get(id);
-    if (index === undefined) {
-      index = this.locals.take(ty);
-      this.values.set(id, index);
-    }
-    return index;
-  }
-
   /** Pushes register number × 8 of an operand. */
   private gprAddress(which: 'rd' | 'rj' | 'rk'): void {
     this.e.get(P).mem(Op.i32Load8U, GPR_PLACE[which]);
@@ -433,7 +470,7 @@ export abstract class Handlers {
   }
 
   /** Pushes register number × 32 of a vector operand. */
-  private vrAddress(which: keyof typeof VR_PLACE): void {
+  protected vectorAddress(which: keyof typeof VR_PLACE): void {
     this.e.get(P).mem(Op.i32Load8U, VR_PLACE[which]).i32(2).op(Op.i32Shl);
   }
 
@@ -448,65 +485,41 @@ export abstract class Handlers {
     e.end(some);
   }
 
-  private node(n: Node): void {
-    const { e } = this;
-    switch (n.k) {
-      case 'const':
-        if (n.ty === 'i64') e.i64(n.value);
-        else e.i32(Number(n.value));
-        return;
-      case 'gpr':
-        this.gprAddress(n.which);
-        e.mem(Op.i64Load, this.base + STATE.gpr);
-        return;
-      case 'fpr':
-        this.fprAddress(n.which);
-        e.mem(Op.i64Load, this.base + STATE.fpr);
-        return;
-      case 'fcc':
-        e.get(P).mem(Op.i32Load8U, immediatePlace(n.which).offset);
-        e.mem(Op.i64Load8U, this.base + STATE.fcc);
-        return;
-      case 'scr':
-        this.scrAddress('scrj');
-        e.mem(Op.i64Load, this.base + STATE.scr);
-        return;
-      case 'imm': {
-        const place = immediatePlace(n.operand);
-        e.get(P).mem(IMMEDIATE[place.bytes], place.offset);
-        return;
-      }
-      case 'pc':
-        this.pcOf();
-        return;
-      case 'local':
-        e.get(this.local(n.id, n.ty));
-        return;
-      case 'state':
-        e.i32(0).mem(n.ty === 'i64' ? Op.i64Load : Op.i32Load, this.base + STATE[n.field]);
-        return;
-      case 'op':
-        for (const a of n.args) this.node(a);
-        e.any(n.opcode, n.immediate);
-        return;
-      case 'vr':
-        this.vrAddress(n.which);
-        e.mem(Simd.v128Load, this.base + STATE.fpr + 16 * n.half);
-        return;
-      case 'element':
-        this.vrAddress(n.which);
-        this.node(n.offset);
-        e.op(Op.i32Add).mem(LOAD[n.access], this.base + STATE.fpr);
-        return;
-      case 'v128':
-        e.any(Simd.v128Const, n.bytes);
-        return;
-      case 'select':
-        this.node(n.a);
-        this.node(n.b);
-        this.node(n.cond);
-        e.op(Op.select);
-        return;
-    }
+  protected state(): void {
+    this.e.i32(0);
+  }
+
+  protected gpr(which: 'rd' | 'rj' | 'rk'): void {
+    this.gprAddress(which);
+    this.e.mem(Op.i64Load, this.base + STATE.gpr);
+  }
+
+  protected fpr(which: 'fd' | 'fj' | 'fk' | 'fa'): void {
+    this.fprAddress(which);
+    this.e.mem(Op.i64Load, this.base + STATE.fpr);
+  }
+
+  protected fcc(which: 'cj' | 'ca'): void {
+    this.e.get(P).mem(Op.i32Load8U, immediatePlace(which).offset);
+    this.e.mem(Op.i64Load8U, this.base + STATE.fcc);
+  }
+
+  protected scr(): void {
+    this.scrAddress('scrj');
+    this.e.mem(Op.i64Load, this.base + STATE.scr);
+  }
+
+  protected immediate(operand: OperandName): void {
+    const place = immediatePlace(operand);
+    this.e.get(P).mem(IMMEDIATE[place.bytes], place.offset);
+  }
+
+  protected pc(): void {
+    this.pcOf();
+  }
+
+  protected vector(which: VectorOperand, half: Half): void {
+    this.vectorAddress(which);
+    this.e.mem(Simd.v128Load, this.base + STATE.fpr + 16 * half);
   }
 }

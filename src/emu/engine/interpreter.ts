@@ -11,8 +11,19 @@
  * PC is never kept: PC = pcOff + p / 2, because a micro-op is twice as long as an instruction.
  */
 
-import { cpuBase, FETCH_ENTRIES, STATE, UOP_BYTES, UOPS_PER_PAGE } from '../cpu/layout.ts';
+import {
+  cellOffset,
+  cpuBase,
+  FETCH_ENTRIES,
+  REGION,
+  REGIONS,
+  STATE,
+  sourceOffset,
+  UOP_BYTES,
+  UOPS_PER_PAGE,
+} from '../cpu/layout.ts';
 import { HELPERS } from '../isa/helpers.ts';
+import { FUSED_IMPORTS } from './fused.ts';
 import {
   ENTRY,
   FETCH_TLB,
@@ -24,13 +35,16 @@ import {
   R,
   READ_TLB,
   REM,
+  SOURCE,
   TARGET,
+  TARGET_KIND,
   WRITE_TLB,
   X,
 } from './handlers.ts';
+import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './translator/region.ts';
 import { type HandlerMap, PSEUDO, type Pseudo, type Variant } from './uop.ts';
 import { Emitter, type Label } from './wasm/emitter.ts';
-import { assembleModule, type FuncDef } from './wasm/module.ts';
+import { assembleModule, type FuncDef, type FuncImport, type FuncType } from './wasm/module.ts';
 import { Op } from './wasm/opcodes.ts';
 
 /** Why `run` came back: {@link import('../isa/helpers.ts').After} values, or the budget. */
@@ -40,36 +54,57 @@ export const LEFT_BY_BUDGET = 4;
 export const FAST_MINIMUM = 2 * (UOPS_PER_PAGE + 1);
 
 type Kind = 'fast' | 'exact' | 'outlined' | 'own';
-/** Function index of `outlined`: the helpers come first, then the functions in the order of {@link emitInterpreter}. */
-const OUTLINED = HELPERS.length + 2;
 
-const UNARY = { params: ['i32'], results: ['i32'] } as const;
-/** Type index of every function here: helpers and handlers map a number to a number. */
+const UNARY: FuncType = { params: ['i32'], results: ['i32'] };
+/** Type indices: helpers and handlers map a number to a number; regions. */
 const UNARY_TYPE = 0;
-const IMPORTS = HELPERS.map((name) => ({ name, type: UNARY }));
+const REGION_TYPE = 1;
+const TYPES = [UNARY, REGION_FUNCTION];
+const IMPORTS: readonly FuncImport[] = [...HELPERS.map((name) => ({ name, type: UNARY })), ...FUSED_IMPORTS];
+/** Function index of `outlined`: the imports come first, then the functions in the order of {@link emitInterpreter}. */
+const OUTLINED = IMPORTS.length + 2;
+/** Table numbers: handlers with functions of their own, regions. */
+const REGION_TABLE = 1;
 
 /** Number of the first handler with a function of its own. */
 export const firstOwn = (map: HandlerMap): number => PSEUDO.length + map.variants.length;
 
+/** What the code of one CPU's interpreter depends on. */
+export interface InterpreterPlan {
+  readonly map: HandlerMap;
+  /** CPU number, and how many there are. */
+  readonly cpu: number;
+  readonly cpus: number;
+  readonly memoryPages: number;
+  /** How often an instruction is branched to before helper `hot` hears of it; 0: there are no regions. */
+  readonly threshold: number;
+}
+
 /**
- * Emits the module of CPU number `cpu`: imports `env.memory`, `env.table` and the helpers, exports `fast`, `exact`,
- * `outlined`, and `first`, which stands in the table for every function that has not been made yet.
+ * Emits the module of a CPU: imports `env.memory`, the tables and the helpers, exports `fast`, `exact`, `outlined`, and
+ * `first`, which stands in the table for every function that has not been made yet.
  */
-export function emitInterpreter(map: HandlerMap, cpu: number, memoryPages: number): Uint8Array<ArrayBuffer> {
-  const base = cpuBase(cpu);
-  const loop = (kind: Kind): FuncDef => new Build(map, base, kind).emit();
-  return assembleModule(memoryPages, map.own.length, IMPORTS, [
-    loop('fast'),
-    loop('exact'),
-    loop('outlined'),
-    emitFirst(map),
-  ]);
+export function emitInterpreter(plan: InterpreterPlan): Uint8Array<ArrayBuffer> {
+  const loop = (kind: Kind): FuncDef => new Build(plan, kind).emit();
+  return assemble(plan, [loop('fast'), loop('exact'), loop('outlined'), emitFirst(plan.map)]);
 }
 
 /** Emits a module that exports `own`, the function of one handler. */
-export function emitOwn(map: HandlerMap, v: Variant, cpu: number, memoryPages: number): Uint8Array<ArrayBuffer> {
-  return assembleModule(memoryPages, map.own.length, IMPORTS, [new Build(map, cpuBase(cpu), 'own', v).emit()]);
+export function emitOwn(plan: InterpreterPlan, v: Variant): Uint8Array<ArrayBuffer> {
+  return assemble(plan, [new Build(plan, 'own', v).emit()]);
 }
+
+const assemble = ({ map, memoryPages }: InterpreterPlan, functions: readonly FuncDef[]): Uint8Array<ArrayBuffer> =>
+  assembleModule({
+    memoryPages,
+    tables: [
+      { name: 'table', size: map.own.length },
+      { name: 'regions', size: REGIONS },
+    ],
+    types: TYPES,
+    imports: IMPORTS,
+    functions,
+  });
 
 /** `first`: has the function of the micro-op at the address in parameter 0 made, and calls it. */
 function emitFirst(map: HandlerMap): FuncDef {
@@ -85,18 +120,27 @@ function callOwn(e: Emitter, p: number, map: HandlerMap): void {
 }
 
 class Build extends Handlers {
+  private readonly plan: InterpreterPlan;
   private readonly map: HandlerMap;
   private readonly kind: Kind;
   private readonly single: Variant | undefined;
   private far!: Label;
   private next!: Label;
+  /** Enters the region whose cell is in R: at the micro-op at P, with X − P as the budget. */
+  private region: Label | undefined;
 
   /** `single`: the handler of kind `own`. */
-  constructor(map: HandlerMap, base: number, kind: Kind, single?: Variant) {
-    super(base);
-    this.map = map;
+  constructor(plan: InterpreterPlan, kind: Kind, single?: Variant) {
+    super(cpuBase(plan.cpu));
+    this.plan = plan;
+    this.map = plan.map;
     this.kind = kind;
     this.single = single;
+  }
+
+  /** Do regions take part? The exact build executes every instruction itself. */
+  private get translating(): boolean {
+    return this.kind === 'fast' && this.plan.threshold > 0;
   }
 
   emit(): FuncDef {
@@ -128,6 +172,7 @@ class Build extends Handlers {
       .set(TARGET);
     this.exit = e.block();
     this.far = e.loop();
+    if (this.translating) this.region = e.block();
     this.enterPage();
     this.next = e.loop();
     if (this.kind === 'exact') {
@@ -149,6 +194,11 @@ class Build extends Handlers {
       },
     );
     e.end(this.next);
+    if (this.region) {
+      e.op(Op.unreachable);
+      e.end(this.region);
+      this.enterRegion();
+    }
     e.end(this.far);
     e.op(Op.unreachable);
     e.end(this.exit);
@@ -242,6 +292,54 @@ class Build extends Handlers {
         .op(Op.i32LtS);
       this.leaveIf(LEFT_BY_BUDGET);
     }
+    if (!this.translating) return;
+    e.get(TARGET_KIND).i32(MUST_INTERPRET).op(Op.i32Ne);
+    const free = e.if();
+    e.get(SOURCE);
+    const jump = e.if();
+    e.get(P).i32(1).op(Op.i32ShrU).get(SOURCE).mem(Op.i32Store, sourceOffset(this.plan.cpus));
+    e.i32(0).set(SOURCE);
+    e.end(jump);
+    this.look();
+    e.end(free);
+    e.i32(MAY_LINK).set(TARGET_KIND);
+  }
+
+  /** Counts a branch to the micro-op at P, or enters the region that begins there. */
+  private look(): void {
+    const { e } = this;
+    const cell = cellOffset(this.plan.cpus);
+    e.get(P).i32(2).op(Op.i32ShrU).tee(ENTRY).mem(Op.i32Load16U, cell).tee(R);
+    e.i32(REGION).op(Op.i32GeU).brIf(this.region!);
+    e.get(ENTRY).get(R).i32(1).op(Op.i32Add).tee(R).mem(Op.i32Store16, cell);
+    e.get(R).i32(this.plan.threshold).op(Op.i32Eq);
+    const hot = e.if();
+    e.get(P).call(helperIndex('hot')).op(Op.drop);
+    e.end(hot);
+  }
+
+  /** Runs regions until one of them has something to do for the interpreter, and goes on from there. */
+  private enterRegion(): void {
+    const { e } = this;
+    e.i32(this.base).get(X).get(P).op(Op.i32Sub).i32(3).op(Op.i32ShrS);
+    this.pcOf();
+    e.i64(~0xfffn).op(Op.i64And);
+    e.get(R).i32(REGION).op(Op.i32Sub).callIndirect(REGION_TYPE, REGION_TABLE);
+    // After `mustInterpret` the next instruction is executed here even where a region begins.
+    e.set(TARGET_KIND);
+    this.loadTarget();
+    e.br(this.far);
+  }
+
+  /** TARGET and REM from where the outside keeps PC and budget. */
+  private loadTarget(): void {
+    const { e } = this;
+    e.i32(0)
+      .mem(Op.i64Load, this.base + STATE.pc)
+      .set(TARGET);
+    e.i32(0)
+      .mem(Op.i32Load, this.base + STATE.left)
+      .set(REM);
   }
 
   /** PC and budget between two instructions, where TARGET and REM hold them. */
@@ -307,6 +405,7 @@ class Build extends Handlers {
         .op(Op.i32LtS);
       this.leaveIf(LEFT_BY_BUDGET);
     }
+    if (this.translating) this.look();
     e.br(this.next);
   }
 

@@ -1,7 +1,17 @@
-import { PAGE, UOP_BYTES, UOP_PAGE_BYTES, UOP_PAGES, UOPS_PER_PAGE, uopBase } from '../cpu/layout.ts';
+import {
+  cellOffset,
+  PAGE,
+  sourceOffset,
+  UOP_BYTES,
+  UOP_PAGE_BYTES,
+  UOP_PAGES,
+  UOPS_PER_PAGE,
+  uopBase,
+} from '../cpu/layout.ts';
 import type { LinearMemory } from '../cpu/linear-memory.ts';
 import { decode } from '../isa/decoder.ts';
 import type { Row } from '../isa/row.ts';
+import type { Region } from './translator/region.ts';
 import { type HandlerMap, PSEUDO, writeUop } from './uop.ts';
 
 /** Decoded instructions of one physical page. */
@@ -12,6 +22,19 @@ export interface UopPage {
   readonly host: number;
   /** Positions (0..1023) where a breakpoint stands; the page then serves one virtual page of one world only. */
   readonly breakAt: ReadonlySet<number> | undefined;
+  /** Translated regions that begin in it, and how often stores have ended some. */
+  regions: Region[];
+  ends: number;
+}
+
+/** Who translates decoded code. */
+export interface Translator {
+  /** Instructions `first` to `last` of a page have changed. */
+  written(page: UopPage, first: number, last: number): void;
+  /** A page is given up. */
+  dropPage(page: UopPage): void;
+  /** All pages are given up. */
+  clear(): void;
 }
 
 const DECODE_AHEAD = 32;
@@ -34,6 +57,9 @@ export class UopCache {
   /** False for instructions of features that the CPU lacks: they raise INE. */
   private readonly exists: (row: Row) => boolean;
   private readonly decodeHandler = PSEUDO.indexOf('decode');
+  private readonly cells: number;
+  private readonly sources: number;
+  translator: Translator | undefined;
 
   constructor(
     mem: LinearMemory,
@@ -46,6 +72,8 @@ export class UopCache {
     this.mem = mem;
     this.map = map;
     this.start = uopBase(cpus);
+    this.cells = cellOffset(cpus);
+    this.sources = sourceOffset(cpus);
     this.exists = exists;
     this.dropFetches = dropFetches;
     this.protect = protect;
@@ -68,9 +96,13 @@ export class UopCache {
       slot = 0;
       pages = undefined;
     }
-    const page: UopPage = { base: this.start + slot * UOP_PAGE_BYTES, pa, host, breakAt };
+    const page: UopPage = { base: this.start + slot * UOP_PAGE_BYTES, pa, host, breakAt, regions: [], ends: 0 };
     this.slots[slot] = page;
     this.mem.u8.fill(0, page.base, page.base + UOP_PAGE_BYTES);
+    const cells = this.cells + page.base / 4;
+    this.mem.u8.fill(0, cells, cells + UOP_PAGE_BYTES / 4);
+    const sources = this.sources + page.base / 2;
+    this.mem.u8.fill(0, sources, sources + UOP_PAGE_BYTES / 2);
     this.mem.u16[(page.base + UOPS_PER_PAGE * UOP_BYTES) >> 1] = PSEUDO.indexOf('pageEnd');
     if (pages) pages.push(page);
     else {
@@ -80,7 +112,12 @@ export class UopCache {
     return page;
   }
 
-  /** The page that a micro-op address lies in. */
+  /** The page that a micro-op address lies in, if it is still in use. */
+  pageAt(p: number): UopPage | undefined {
+    return this.slots[Math.floor((p - this.start) / UOP_PAGE_BYTES)];
+  }
+
+  /** The page that the address of a live micro-op lies in. */
   pageOf(p: number): UopPage {
     return this.slots[Math.floor((p - this.start) / UOP_PAGE_BYTES)]!;
   }
@@ -131,8 +168,10 @@ export class UopCache {
     if (!pages) return;
     const first = Math.floor((pa - pageAddress) / 4);
     const last = Math.min(UOPS_PER_PAGE - 1, Math.floor((pa + size - 1 - pageAddress) / 4));
-    for (const page of pages)
+    for (const page of pages) {
       for (let i = first; i <= last; i++) this.mem.u16[(page.base + i * UOP_BYTES) >> 1] = this.decodeHandler;
+      if (page.regions.length > 0) this.translator?.written(page, first, last);
+    }
   }
 
   /** Breakpoints have changed: pages that carry some are given back. */
@@ -140,7 +179,13 @@ export class UopCache {
     for (const [pa, pages] of this.byPa) {
       const keep = pages.filter((p) => !p.breakAt);
       if (keep.length === pages.length) continue;
-      for (const p of pages) if (p.breakAt) this.free.push((p.base - this.start) / UOP_PAGE_BYTES);
+      for (const p of pages) {
+        if (!p.breakAt) continue;
+        this.translator?.dropPage(p);
+        const slot = (p.base - this.start) / UOP_PAGE_BYTES;
+        this.slots[slot] = undefined;
+        this.free.push(slot);
+      }
       if (keep.length) this.byPa.set(pa, keep);
       else this.byPa.delete(pa);
     }
@@ -149,6 +194,7 @@ export class UopCache {
 
   /** Forgets all decoded code. */
   clear(): void {
+    this.translator?.clear();
     this.byPa.clear();
     this.slots.length = 0;
     this.free.length = 0;

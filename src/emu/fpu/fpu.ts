@@ -1,7 +1,7 @@
 /** The floating-point unit of a CPU: FCSR, flags, enabled traps (Vol. 1, section 3.1.4). */
 import type { Cpu } from '../cpu/cpu.ts';
 import { deliver } from '../cpu/exceptions.ts';
-import { STATE } from '../cpu/layout.ts';
+import { STATE, VECTOR_PENDING } from '../cpu/layout.ts';
 import { After, type AfterValue } from '../isa/helpers.ts';
 import { type Native, nativeOperation } from './native.ts';
 import { isQuietCode, operate } from './operations.ts';
@@ -17,6 +17,8 @@ export class Fpu {
   private readonly cpu: Cpu;
   private readonly word: () => number;
   private readonly status: Status = { rm: 0, flags: 0 };
+  /** Adds the flags of a vector operation on the operands in STATE.fpA and behind. */
+  settleVector: (code: number, status: Status) => void = () => {};
 
   /** `word` reads the instruction that runs, for BADI. */
   constructor(cpu: Cpu, word: () => number) {
@@ -35,6 +37,8 @@ export class Fpu {
   /** The status of an operation: rounding mode of FCSR, no flags yet. */
   begin(): Status {
     const { status } = this;
+    // The Cause that was still to be worked out is overwritten.
+    this.cpu.setStateI32('fpPending', 0);
     status.rm = ((this.cpu.stateI32('fcsr') >> RM_SHIFT) & 3) as RoundMode;
     status.flags = 0;
     return status;
@@ -61,6 +65,22 @@ export class Fpu {
     u64[(cpu.base + STATE.value) >> 3] = operate(code, this.status, at('argA'), at('argB'), at('va'));
   }
 
+  /**
+   * Brings FCSR up to date: generated code computes common cases without looking at what they lose, and leaves the last
+   * operation in STATE.fpPending. Only its Cause is missing then.
+   */
+  settle(): void {
+    const { cpu } = this;
+    const pending = cpu.stateI32('fpPending');
+    if (pending === 0) return;
+    const status = this.begin();
+    const { u64 } = cpu.mem;
+    const at = (field: 'fpA' | 'fpB' | 'fpC'): bigint => u64[(cpu.base + STATE[field]) >> 3]!;
+    if (pending < VECTOR_PENDING) operate(pending - 1, status, at('fpA'), at('fpB'), at('fpC'));
+    else this.settleVector(pending - VECTOR_PENDING, status);
+    cpu.setStateI32('fcsr', (cpu.stateI32('fcsr') & ~(0x1f << CAUSE_SHIFT)) | (status.flags << CAUSE_SHIFT));
+  }
+
   /** False when the operands or the result are not a case of native.ts. */
   private natively({ from, to, compute }: Native): boolean {
     const { base, mem } = this.cpu;
@@ -84,11 +104,13 @@ export class Fpu {
   }
 
   readFcsr(n: number): AfterValue {
+    this.settle();
     this.cpu.setState64('value', this.cpu.stateI32('fcsr') & (VIEWS[n] ?? 0), 0);
     return After.next;
   }
 
   writeFcsr(n: number, value: number): AfterValue {
+    this.settle();
     const mask = VIEWS[n] ?? 0;
     this.cpu.setStateI32('fcsr', (this.cpu.stateI32('fcsr') & ~mask) | (value & mask));
     return After.next;

@@ -8,7 +8,7 @@ export const HELPERS = [
   'raise', 'crc', 'cpucfg', 'rdtime', 'csrrd', 'csrwr', 'csrxchg', 'gcsrrd', 'gcsrwr', 'gcsrxchg', 'iocsrrd',
   'iocsrwr', 'tlbsrch', 'tlbrd', 'tlbwr', 'tlbfill', 'tlbclr', 'tlbflush', 'gtlbsrch', 'gtlbrd', 'gtlbwr', 'gtlbfill',
   'gtlbclr', 'gtlbflush', 'invtlb', 'lddir', 'ldpte', 'ertn', 'idle', 'cacop', 'hvcl', 'dbcl', 'break', 'ibar', 'loadSlow',
-  'storeSlow', 'hostSlow', 'loadVectorSlow', 'storeVectorSlow', 'fetchSlow', 'emitOwn', 'fpu', 'vectorFpu', 'vldi', 'fcsrrd', 'fcsrwr', 'unitDisabled', 'decode', 'breakpoint',
+  'storeSlow', 'hostSlow', 'loadVectorSlow', 'storeVectorSlow', 'fetchSlow', 'emitOwn', 'fpu', 'vectorFpu', 'vldi', 'fcsrrd', 'fcsrwr', 'unitDisabled', 'decode', 'breakpoint', 'hot',
 ] as const;
 
 export type HelperName = (typeof HELPERS)[number];

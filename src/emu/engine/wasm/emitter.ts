@@ -8,8 +8,10 @@ export class Emitter {
   readonly bytes = new Bytes();
   private readonly open: Label[] = [];
 
-  op(...bytes: number[]): this {
-    this.bytes.u8(...bytes);
+  op(first: number, second = -1, third = -1): this {
+    this.bytes.u8(first);
+    if (second >= 0) this.bytes.u8(second);
+    if (third >= 0) this.bytes.u8(third);
     return this;
   }
 
@@ -34,7 +36,23 @@ export class Emitter {
   }
 
   i64(value: bigint): this {
+    this.bytes.u8(Op.i64Const).slebWide(value);
+    return this;
+  }
+
+  /** An i64 literal that a number holds exactly. */
+  i64n(value: number): this {
     this.bytes.u8(Op.i64Const).sleb(value);
+    return this;
+  }
+
+  f32(value: number): this {
+    this.bytes.u8(Op.f32Const).raw(new Uint8Array(Float32Array.of(value).buffer));
+    return this;
+  }
+
+  f64(value: number): this {
+    this.bytes.u8(Op.f64Const).raw(new Uint8Array(Float64Array.of(value).buffer));
     return this;
   }
 
@@ -49,7 +67,7 @@ export class Emitter {
   any(opcode: number, immediate: readonly number[] = []): this {
     if (opcode > 0xff) this.bytes.u8(opcode >> 8).uleb(opcode & 0xff);
     else this.bytes.u8(opcode);
-    this.bytes.u8(...immediate);
+    this.bytes.raw(immediate);
     return this;
   }
 
@@ -58,9 +76,15 @@ export class Emitter {
     return this;
   }
 
-  /** Calls the function of type `type` at the table index on the stack. */
-  callIndirect(type: number): this {
-    this.bytes.u8(Op.callIndirect).uleb(type).uleb(0);
+  /** Calls the function of type `type` at the index on the stack in table number `table`. */
+  callIndirect(type: number, table = 0): this {
+    this.bytes.u8(Op.callIndirect).uleb(type).uleb(table);
+    return this;
+  }
+
+  /** {@link callIndirect} in place of this function, which returns what that one returns. */
+  returnCallIndirect(type: number, table = 0): this {
+    this.bytes.u8(Op.returnCallIndirect).uleb(type).uleb(table);
     return this;
   }
 
@@ -105,7 +129,7 @@ export class Emitter {
   private begin(opcode: number): Label {
     const label: Label = {};
     this.open.push(label);
-    this.bytes.u8(opcode, VOID_BLOCK);
+    this.bytes.u8(opcode).u8(VOID_BLOCK);
     return label;
   }
 
@@ -122,8 +146,8 @@ export type Label = Record<never, never>;
 /** Hands out local variables by type; `reset` makes all of them free again (locals are reused by handlers). */
 export class Locals {
   private readonly types: Ty[] = [];
-  private readonly used: Record<Ty, number> = { i32: 0, i64: 0, v128: 0 };
-  private readonly pool: Record<Ty, number[]> = { i32: [], i64: [], v128: [] };
+  private readonly used: Record<Ty, number> = { i32: 0, i64: 0, f32: 0, f64: 0, v128: 0 };
+  private readonly pool: Record<Ty, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   private readonly first: number;
 
   /** `first`: index of the first local after the function's parameters and fixed locals. */
@@ -142,9 +166,7 @@ export class Locals {
   }
 
   reset(): void {
-    this.used.i32 = 0;
-    this.used.i64 = 0;
-    this.used.v128 = 0;
+    for (const ty of Object.keys(this.used) as Ty[]) this.used[ty] = 0;
   }
 
   /** Types of all locals handed out, in index order. */

@@ -5,35 +5,42 @@ export class Bytes {
   private buf = new Uint8Array(1024);
   length = 0;
 
-  /** Appends single bytes. */
-  u8(...values: number[]): this {
-    for (const v of values) {
-      if (this.length === this.buf.length) this.grow(1);
-      this.buf[this.length++] = v;
-    }
+  /** Appends one byte. */
+  u8(value: number): this {
+    if (this.length === this.buf.length) this.grow(1);
+    this.buf[this.length++] = value;
     return this;
   }
 
   /** Appends an unsigned LEB128 number, 0 <= value < 2^32. */
   uleb(value: number): this {
     let v = value;
-    do {
-      const byte = v % 128;
+    while (v > 0x7f) {
+      this.u8((v & 0x7f) | 0x80);
       v = Math.floor(v / 128);
-      this.u8(v === 0 ? byte : byte | 0x80);
-    } while (v !== 0);
-    return this;
+    }
+    return this.u8(v);
+  }
+
+  /** Appends a signed LEB128 number, −2^53 < value < 2^53. */
+  sleb(value: number): this {
+    let v = value;
+    while (v < -64 || v > 63) {
+      this.u8((v & 0x7f) | 0x80);
+      v = Math.floor(v / 128);
+    }
+    return this.u8(v & 0x7f);
   }
 
   /** Appends a signed LEB128 number that fits an i64. */
-  sleb(value: bigint | number): this {
-    let v = BigInt(value);
-    for (;;) {
-      const byte = Number(v & 0x7fn);
+  slebWide(value: bigint): this {
+    if (value >= -0x1fffffffffffffn && value <= 0x1fffffffffffffn) return this.sleb(Number(value));
+    let v = value;
+    while (v < -64n || v > 63n) {
+      this.u8(Number(v & 0x7fn) | 0x80);
       v >>= 7n;
-      if ((v === 0n && (byte & 0x40) === 0) || (v === -1n && (byte & 0x40) !== 0)) return this.u8(byte);
-      this.u8(byte | 0x80);
     }
+    return this.u8(Number(v & 0x7fn));
   }
 
   /** Appends a name: length, then UTF-8 bytes. */
@@ -43,7 +50,7 @@ export class Bytes {
   }
 
   /** Appends bytes as they are. */
-  raw(data: Uint8Array): this {
+  raw(data: ArrayLike<number>): this {
     if (this.length + data.length > this.buf.length) this.grow(data.length);
     this.buf.set(data, this.length);
     this.length += data.length;
@@ -53,6 +60,11 @@ export class Bytes {
   /** The bytes written so far. */
   view(): Uint8Array<ArrayBuffer> {
     return this.buf.slice(0, this.length);
+  }
+
+  /** Starts over with the same buffer. */
+  clear(): void {
+    this.length = 0;
   }
 
   private grow(need: number): void {
@@ -82,19 +94,34 @@ export interface FuncDef {
   readonly body: Uint8Array;
 }
 
-/**
- * Assembles a module that imports `env.memory` (of `memoryPages` 64 KiB pages, minimum and maximum), the function table
- * `env.table` (of `tableSize` places) and `imports`, and exports every function of `functions`. Function index space and
- * types: imports first.
- */
-export function assembleModule(
-  memoryPages: number,
-  tableSize: number,
-  imports: readonly FuncImport[],
-  functions: readonly FuncDef[],
-): Uint8Array<ArrayBuffer> {
-  const types: FuncType[] = [...imports.map((i) => i.type), ...functions.map((f) => f.type)];
-  const out = new Bytes().u8(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+/** What a module imports and exports. */
+export interface ModuleParts {
+  /** Size of the imported memory `env.memory` in 64 KiB pages, minimum and maximum. */
+  readonly memoryPages: number;
+  /** Imported function tables, `env.<name>`, of a fixed size. */
+  readonly tables: readonly { readonly name: string; readonly size: number }[];
+  readonly imports: readonly FuncImport[];
+  readonly functions: readonly FuncDef[];
+  /** Signatures of indirect calls, beside those of imports and functions. */
+  readonly types?: readonly FuncType[];
+}
+
+const typeKey = (t: FuncType): string => `${t.params.join()}>${t.results.join()}`;
+
+/** The signatures of a module, each once, in the order of first use: `types`, then imports, then functions. */
+const distinctTypes = ({ types = [], imports, functions }: ModuleParts): FuncType[] => [
+  ...new Map(
+    [...types, ...imports.map((i) => i.type), ...functions.map((f) => f.type)].map((t) => [typeKey(t), t]),
+  ).values(),
+];
+
+/** Assembles a module. Function index space: imports, then functions. Type indices: see {@link ModuleParts.types}. */
+export function assembleModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
+  const { memoryPages, tables, imports, functions } = parts;
+  const types = distinctTypes(parts);
+  const indices = new Map(types.map((t, n) => [typeKey(t), n]));
+  const typeIndex = (t: FuncType): number => indices.get(typeKey(t))!;
+  const out = new Bytes().raw([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
   const section = (id: number, write: (b: Bytes) => void): void => {
     const body = new Bytes();
     write(body);
@@ -110,18 +137,14 @@ export function assembleModule(
     }
   });
   section(2, (b) => {
-    b.uleb(imports.length + 2);
-    b.name('env').name('memory').u8(2, 1).uleb(memoryPages).uleb(memoryPages);
-    b.name('env').name('table').u8(1, FUNCREF, 0).uleb(tableSize);
-    imports.forEach((imp, index) => {
-      b.name('env').name(imp.name).u8(0).uleb(index);
-    });
+    b.uleb(imports.length + 1 + tables.length);
+    b.name('env').name('memory').u8(2).u8(1).uleb(memoryPages).uleb(memoryPages);
+    for (const t of tables) b.name('env').name(t.name).u8(1).u8(FUNCREF).u8(1).uleb(t.size).uleb(t.size);
+    for (const i of imports) b.name('env').name(i.name).u8(0).uleb(typeIndex(i.type));
   });
   section(3, (b) => {
     b.uleb(functions.length);
-    functions.forEach((_, index) => {
-      b.uleb(imports.length + index);
-    });
+    for (const f of functions) b.uleb(typeIndex(f.type));
   });
   section(7, (b) => {
     b.uleb(functions.length);
@@ -133,12 +156,26 @@ export function assembleModule(
   });
   section(10, (b) => {
     b.uleb(functions.length);
+    const body = new Bytes();
     for (const f of functions) {
-      const body = new Bytes().uleb(f.locals.length);
-      for (const l of f.locals) body.uleb(1).u8(ValType[l]);
-      body.raw(f.body);
-      b.uleb(body.length).raw(body.view());
+      body.clear();
+      writeLocals(body, f.locals);
+      b.uleb(body.length + f.body.length)
+        .raw(body.view())
+        .raw(f.body);
     }
   });
   return out.view();
+}
+
+/** Local declarations: runs of one type together. */
+function writeLocals(b: Bytes, locals: readonly Ty[]): void {
+  const runs: { ty: Ty; count: number }[] = [];
+  for (const ty of locals) {
+    const last = runs.at(-1);
+    if (last?.ty === ty) last.count++;
+    else runs.push({ ty, count: 1 });
+  }
+  b.uleb(runs.length);
+  for (const run of runs) b.uleb(run.count).u8(ValType[run.ty]);
 }

@@ -12,6 +12,7 @@ export const Op = {
   return: 0x0f,
   call: 0x10,
   callIndirect: 0x11,
+  returnCallIndirect: 0x13,
   drop: 0x1a,
   select: 0x1b,
   localGet: 0x20,
@@ -32,17 +33,25 @@ export const Op = {
   i32Store: 0x36,
   i64Store: 0x37,
   i64Store8: 0x3c,
+  i32Store16: 0x3b,
   i64Store16: 0x3d,
   i64Store32: 0x3e,
   i32Const: 0x41,
   i64Const: 0x42,
+  f32Const: 0x43,
+  f64Const: 0x44,
+  i32Eqz: 0x45,
   i32Eq: 0x46,
   i32Ne: 0x47,
   i32LtS: 0x48,
+  i32LtU: 0x49,
   i32LeS: 0x4c,
   i32GeU: 0x4f,
+  i64Eqz: 0x50,
   i64Eq: 0x51,
   i64Ne: 0x52,
+  i64GeS: 0x59,
+  i64GeU: 0x5a,
   i32Add: 0x6a,
   i32Sub: 0x6b,
   i32And: 0x71,
@@ -53,9 +62,28 @@ export const Op = {
   i64Add: 0x7c,
   i64Sub: 0x7d,
   i64And: 0x83,
+  i64Or: 0x84,
+  i64Xor: 0x85,
+  i64Shl: 0x86,
   i64ShrU: 0x88,
+  i64Rotr: 0x8a,
   i32WrapI64: 0xa7,
+  i64ExtendI32S: 0xac,
   i64ExtendI32U: 0xad,
+} as const;
+
+/** Floating-point opcodes. */
+// biome-ignore format: opcode table
+export const Float = {
+  f32Eq: 0x5b, f32Ne: 0x5c, f32Lt: 0x5d, f32Gt: 0x5e, f32Le: 0x5f, f32Ge: 0x60,
+  f64Eq: 0x61, f64Ne: 0x62, f64Lt: 0x63, f64Gt: 0x64, f64Le: 0x65, f64Ge: 0x66,
+  f32Abs: 0x8b, f32Neg: 0x8c, f32Ceil: 0x8d, f32Floor: 0x8e, f32Trunc: 0x8f, f32Nearest: 0x90, f32Sqrt: 0x91,
+  f32Add: 0x92, f32Sub: 0x93, f32Mul: 0x94, f32Div: 0x95,
+  f64Abs: 0x99, f64Neg: 0x9a, f64Ceil: 0x9b, f64Floor: 0x9c, f64Trunc: 0x9d, f64Nearest: 0x9e, f64Sqrt: 0x9f,
+  f64Add: 0xa0, f64Sub: 0xa1, f64Mul: 0xa2, f64Div: 0xa3,
+  i32TruncF32S: 0xa8, i32TruncF64S: 0xaa, i64TruncF32S: 0xae, i64TruncF64S: 0xb0,
+  f32ConvertI32S: 0xb2, f32ConvertI64S: 0xb4, f32DemoteF64: 0xb6, f64ConvertI32S: 0xb7, f64ConvertI64S: 0xb9, f64PromoteF32: 0xbb,
+  i32ReinterpretF32: 0xbc, i64ReinterpretF64: 0xbd, f32ReinterpretI32: 0xbe, f64ReinterpretI64: 0xbf,
 } as const;
 
 /**
@@ -65,7 +93,7 @@ export const Op = {
 export const Simd = { v128Load: 0xfd00, v128Store: 0xfd0b, v128Const: 0xfd0c } as const;
 
 /** Value type bytes. */
-export const ValType = { i32: 0x7f, i64: 0x7e, v128: 0x7b } as const;
+export const ValType = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 /** Reference type byte of function tables. */
 export const FUNCREF = 0x70;
 export type Ty = keyof typeof ValType;

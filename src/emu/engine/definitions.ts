@@ -1,0 +1,113 @@
+/**
+ * WebAssembly for the values of the recorded definitions: the part that every back end shares. Where registers, operands
+ * and the CPU's state are to be found is the business of the back end.
+ */
+import type { StateField } from '../cpu/layout.ts';
+import { STATE } from '../cpu/layout.ts';
+import type { OperandName } from '../isa/operands.ts';
+import { ACCESS, type Access, type Half, type Node, type VectorOperand } from '../isa/semantics.ts';
+import { Emitter, type Locals } from './wasm/emitter.ts';
+import { Op, Simd, type Ty } from './wasm/opcodes.ts';
+
+// biome-ignore format: opcode table
+export const LOAD: Record<Access, number> = {
+  b: Op.i64Load8S, bu: Op.i64Load8U, h: Op.i64Load16S, hu: Op.i64Load16U, w: Op.i64Load32S, wu: Op.i64Load32U, d: Op.i64Load,
+};
+/** Stores by size in bytes. */
+export const STORE: Record<number, number> = { 1: Op.i64Store8, 2: Op.i64Store16, 4: Op.i64Store32, 8: Op.i64Store };
+export const storeOf = (access: Access): number => STORE[ACCESS[access].size]!;
+
+export abstract class Definitions {
+  protected readonly e = new Emitter();
+  protected abstract readonly locals: Locals;
+  /** What is added to offsets into the CPU's state page. */
+  protected readonly base: number;
+  /** Local variable of each recorded value of the definition being emitted. */
+  protected values = new Map<number, number>();
+
+  constructor(base: number) {
+    this.base = base;
+  }
+
+  /** Pushes the address to which `base` and offsets into the state page are added. */
+  protected abstract state(): void;
+  protected abstract gpr(which: 'rd' | 'rj' | 'rk'): void;
+  protected abstract fpr(which: 'fd' | 'fj' | 'fk' | 'fa'): void;
+  protected abstract fcc(which: 'cj' | 'ca'): void;
+  protected abstract scr(): void;
+  protected abstract immediate(operand: OperandName): void;
+  protected abstract pc(): void;
+  protected abstract vector(which: VectorOperand, half: Half): void;
+  /** Pushes the address of a vector register to which `base` and STATE.fpr are added. */
+  protected abstract vectorAddress(which: VectorOperand): void;
+
+  protected local(id: number, ty: Ty): number {
+    let index = this.values.get(id);
+    if (index === undefined) {
+      index = this.locals.take(ty);
+      this.values.set(id, index);
+    }
+    return index;
+  }
+
+  /** Pushes a field of the state page. */
+  protected loadState(opcode: number, field: StateField): void {
+    this.state();
+    this.e.mem(opcode, this.base + STATE[field]);
+  }
+
+  protected node(n: Node): void {
+    const { e } = this;
+    switch (n.k) {
+      case 'const':
+        if (n.ty === 'i64') e.i64(n.value);
+        else e.i32(Number(n.value));
+        return;
+      case 'gpr':
+        this.gpr(n.which);
+        return;
+      case 'fpr':
+        this.fpr(n.which);
+        return;
+      case 'fcc':
+        this.fcc(n.which);
+        return;
+      case 'scr':
+        this.scr();
+        return;
+      case 'imm':
+        this.immediate(n.operand);
+        return;
+      case 'pc':
+        this.pc();
+        return;
+      case 'local':
+        e.get(this.local(n.id, n.ty));
+        return;
+      case 'state':
+        this.loadState(n.ty === 'i64' ? Op.i64Load : Op.i32Load, n.field);
+        return;
+      case 'op':
+        for (const a of n.args) this.node(a);
+        e.any(n.opcode, n.immediate);
+        return;
+      case 'vr':
+        this.vector(n.which, n.half);
+        return;
+      case 'element':
+        this.vectorAddress(n.which);
+        this.node(n.offset);
+        e.op(Op.i32Add).mem(LOAD[n.access], this.base + STATE.fpr);
+        return;
+      case 'v128':
+        e.any(Simd.v128Const, n.bytes);
+        return;
+      case 'select':
+        this.node(n.a);
+        this.node(n.b);
+        this.node(n.cond);
+        e.op(Op.select);
+        return;
+    }
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * Which instructions make a region: from its entry along direct branches and calls, inside one page. Calls inside the
+ * region are jumps; where the callee returns, the return points are among the successors.
+ */
+import { UOPS_PER_PAGE } from '../../cpu/layout.ts';
+import { operandValue, type Row } from '../../isa/row.ts';
+import { Semantics, type Stmt } from '../../isa/semantics.ts';
+import { contains } from '../../isa/traits.ts';
+import { floatForm } from '../native-float.ts';
+
+/** Most instructions of a region. A region runs only while the budget is larger than this. */
+export const MAX_INSTRUCTIONS = 400;
+/** Most places in the region that one computed jump looks for. */
+const MAX_TARGETS = 64;
+
+export interface Instruction {
+  /** Position in the page. */
+  readonly at: number;
+  readonly word: number;
+  readonly row: Row;
+  readonly body: readonly Stmt[];
+}
+
+/** How a block ends. Targets are positions, which may lie outside the page or outside the region. */
+export type Terminator =
+  | { readonly kind: 'next'; readonly to: number }
+  | { readonly kind: 'branch'; readonly taken: number; readonly next: number }
+  /** A jump to a computed address, for which `likely` were seen or are expected. */
+  | { readonly kind: 'jump'; readonly likely: readonly number[] }
+  /** The instruction at `at` is one for the interpreter. */
+  | { readonly kind: 'stop'; readonly at: number };
+
+export interface Block {
+  readonly start: number;
+  readonly instructions: readonly Instruction[];
+  readonly end: Terminator;
+}
+
+/** The words of a page, and where translation must not go: breakpoints. */
+export interface CodePage {
+  word(at: number): number;
+  /** The row of a word, undefined when this CPU has no such instruction. */
+  row(word: number): Row | undefined;
+  readonly breakAt: ReadonlySet<number> | undefined;
+  /** Positions to which the computed jump at a position has led. */
+  jumpTargets(at: number): readonly number[];
+}
+
+const bodies = new Map<Row, readonly Stmt[]>();
+
+/** The recorded definition of a row; recorded once. */
+export function bodyOf(row: Row): readonly Stmt[] {
+  let body = bodies.get(row);
+  if (!body) bodies.set(row, (body = Semantics.record(row.define)));
+  return body;
+}
+
+const forInterpreter = new Map<Row, boolean>();
+
+/** Must the interpreter execute the instruction? Whatever needs a helper, unless translated code has a form of its own. */
+function needsInterpreter(row: Row): boolean {
+  let known = forInterpreter.get(row);
+  if (known === undefined) {
+    const body = bodyOf(row);
+    known =
+      row.priv ||
+      row.guest !== 'native' ||
+      body.some((s) => s.s === 'call' && !(s.helper === 'fpu' && floatForm(s.code))) ||
+      contains(body, 'setScr', 'setRj');
+    forInterpreter.set(row, known);
+  }
+  return known;
+}
+
+const RETURN_REGISTER = 1;
+
+/** Does the word write a register that must differ from one it reads? It raises INE then. */
+function illegal(row: Row, word: number): boolean {
+  if (row.distinct.length === 0) return false;
+  const rd = operandValue(row, word, 'rd');
+  return rd !== 0 && row.distinct.some((o) => operandValue(row, word, o) === rd);
+}
+
+type Branch = Extract<Stmt, { s: 'branch' }>;
+
+/** The branch statement of an instruction, if it has one. */
+export const branchOf = (i: Instruction): Branch | undefined => i.body.find((s) => s.s === 'branch');
+
+const target = (i: Instruction, branch: Branch): number => i.at + operandValue(i.row, i.word, branch.operand) / 4;
+
+/** `bl`, or a `b` that is taken for nothing else: control goes to the target alone. */
+const isCall = (i: Instruction): boolean => i.body.some((s) => s.s === 'setRa');
+
+const isReturn = (i: Instruction): boolean =>
+  i.row.name === 'jirl' &&
+  operandValue(i.row, i.word, 'rd') === 0 &&
+  operandValue(i.row, i.word, 'rj') === RETURN_REGISTER &&
+  operandValue(i.row, i.word, 'offs16') === 0;
+
+const inPage = (at: number): boolean => at >= 0 && at < UOPS_PER_PAGE;
+
+/**
+ * The blocks of the region that begins at `entry`, the entry's first.
+ * @param limit most instructions
+ */
+export function discover(page: CodePage, entry: number, limit = MAX_INSTRUCTIONS): Block[] {
+  const found = new Map<number, Instruction>();
+  /** Instructions at which the interpreter takes over. */
+  const stops = new Set<number>();
+  const leaders = new Set<number>([entry]);
+  const work = [entry];
+  const returnPoints: number[] = [];
+  let returns = false;
+  const go = (at: number): void => {
+    if (!inPage(at)) return;
+    leaders.add(at);
+    work.push(at);
+  };
+  for (;;) {
+    const next = work.shift();
+    if (next === undefined) {
+      if (!returns || returnPoints.length === 0) break;
+      for (const at of returnPoints.splice(0)) go(at);
+      continue;
+    }
+    for (let at = next; inPage(at); at++) {
+      if (found.has(at) || stops.has(at)) break;
+      if (found.size >= limit) break;
+      const word = page.word(at);
+      const row = page.breakAt?.has(at) ? undefined : page.row(word);
+      if (!row || needsInterpreter(row) || illegal(row, word)) {
+        stops.add(at);
+        break;
+      }
+      const instruction = { at, word, row, body: bodyOf(row) };
+      found.set(at, instruction);
+      const branch = branchOf(instruction);
+      if (branch) {
+        const to = target(instruction, branch);
+        if (isCall(instruction)) {
+          if (inPage(to) && inPage(at + 1)) returnPoints.push(at + 1);
+        } else if (branch.cond) {
+          go(at + 1);
+        }
+        go(to);
+        break;
+      }
+      if (instruction.body.some((s) => s.s === 'jump')) {
+        returns ||= isReturn(instruction);
+        for (const to of page.jumpTargets(at)) go(to);
+        break;
+      }
+    }
+  }
+  // Where a callee of this region may return to.
+  const calls = [...found.values()].filter((i) => isCall(i) && found.has(target(i, branchOf(i)!)));
+  const known = calls.map((i) => i.at + 1).filter((at) => found.has(at) && leaders.has(at));
+  const blocks: Block[] = [];
+  for (const start of [entry, ...[...leaders].filter((l) => l !== entry).sort((a, b) => a - b)]) {
+    if (!found.has(start) && start !== entry) continue;
+    blocks.push(blockAt(start, page, found, stops, leaders, known));
+  }
+  return blocks;
+}
+
+function blockAt(
+  start: number,
+  page: CodePage,
+  found: ReadonlyMap<number, Instruction>,
+  stops: ReadonlySet<number>,
+  leaders: ReadonlySet<number>,
+  returns: readonly number[],
+): Block {
+  const instructions: Instruction[] = [];
+  for (let at = start; ; at++) {
+    if (stops.has(at)) return { start, instructions, end: { kind: 'stop', at } };
+    const i = found.get(at);
+    if (!i || (at !== start && leaders.has(at))) return { start, instructions, end: { kind: 'next', to: at } };
+    instructions.push(i);
+    const branch = branchOf(i);
+    if (branch) {
+      const taken = target(i, branch);
+      return {
+        start,
+        instructions,
+        end: branch.cond ? { kind: 'branch', taken, next: at + 1 } : { kind: 'next', to: taken },
+      };
+    }
+    if (i.body.some((s) => s.s === 'jump')) {
+      const likely = new Set([...page.jumpTargets(i.at), ...(isReturn(i) ? returns : [])].filter((t) => found.has(t)));
+      return { start, instructions, end: { kind: 'jump', likely: [...likely].slice(0, MAX_TARGETS) } };
+    }
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * Control flow of a region: order, dominators, loops; and what its registers hold where. WebAssembly wants nested blocks
+ * and loops, which follow from the dominator tree (Ramsey, "Beyond Relooper", ICFP 2022).
+ */
+import type { Block } from './discover.ts';
+
+/** A block with its neighbours, by number in reverse postorder; 0 is the entry. */
+export interface FlowNode {
+  readonly block: Block;
+  readonly successors: number[];
+  readonly predecessors: number[];
+  /** Blocks that it dominates immediately, in ascending order. */
+  readonly dominated: number[];
+  /** Some block that it dominates jumps back to it. */
+  isLoop: boolean;
+  /** More than one way leads here from above, or a jump by table. */
+  isMerge: boolean;
+}
+
+export interface Flow {
+  readonly nodes: readonly FlowNode[];
+  /** Number of the block that begins at a position, if control may go there from block `from` inside the region. */
+  edge(from: number, to: number): number | undefined;
+}
+
+function targets(block: Block): readonly number[] {
+  const { end } = block;
+  switch (end.kind) {
+    case 'next':
+      return [end.to];
+    case 'branch':
+      return [end.next, end.taken];
+    case 'jump':
+      return end.likely;
+    case 'stop':
+      return [];
+  }
+}
+
+/** From this many targets on, a computed jump goes by a table. */
+const TABLE_MINIMUM = 4;
+
+/** Does the block end with a jump that looks its target up in a table? */
+export const byTable = ({ end }: Block): boolean => end.kind === 'jump' && end.likely.length >= TABLE_MINIMUM;
+
+/** Orders the blocks and finds their structure. Edges that make a loop with two entries are left out: they leave the region. */
+export function analyse(blocks: readonly Block[]): Flow {
+  const byStart = new Map(blocks.map((b, n) => [b.start, n]));
+  const next = blocks.map((b) => targets(b).flatMap((t) => byStart.get(t) ?? []));
+  const order: number[] = [];
+  const seen = new Uint8Array(blocks.length);
+  // Postorder without recursion.
+  const stack: { n: number; k: number }[] = [{ n: 0, k: 0 }];
+  seen[0] = 1;
+  while (stack.length) {
+    const top = stack.at(-1)!;
+    const to = next[top.n]![top.k++];
+    if (to === undefined) {
+      order.push(top.n);
+      stack.pop();
+    } else if (!seen[to]) {
+      seen[to] = 1;
+      stack.push({ n: to, k: 0 });
+    }
+  }
+  order.reverse();
+  const rank = new Int32Array(blocks.length).fill(-1);
+  order.forEach((n, r) => {
+    rank[n] = r;
+  });
+  const nodes: FlowNode[] = order.map((n) => ({
+    block: blocks[n]!,
+    successors: [],
+    predecessors: [],
+    dominated: [],
+    isLoop: false,
+    isMerge: false,
+  }));
+  const all = order.map((n) => next[n]!.map((t) => rank[t]!));
+  const idom = dominators(all);
+  const dominates = (a: number, b: number): boolean => {
+    let n = b;
+    while (n > a) n = idom[n]!;
+    return n === a;
+  };
+  all.forEach((list, from) => {
+    for (const to of new Set(list)) {
+      if (to <= from) {
+        if (!dominates(to, from)) continue;
+        nodes[to]!.isLoop = true;
+      }
+      nodes[from]!.successors.push(to);
+      nodes[to]!.predecessors.push(from);
+    }
+  });
+  nodes.forEach((node, n) => {
+    const forward = node.predecessors.filter((p) => p < n);
+    node.isMerge = forward.length > 1 || forward.some((p) => byTable(nodes[p]!.block));
+    if (n > 0) nodes[idom[n]!]!.dominated.push(n);
+  });
+  return {
+    nodes,
+    edge(from, to) {
+      const n = byStart.get(to);
+      const r = n === undefined ? -1 : rank[n]!;
+      return r >= 0 && nodes[from]!.successors.includes(r) ? r : undefined;
+    },
+  };
+}
+
+/** Immediate dominators of blocks in reverse postorder (Cooper, Harvey, Kennedy). */
+function dominators(successors: readonly (readonly number[])[]): Int32Array {
+  const predecessors: number[][] = successors.map(() => []);
+  successors.forEach((list, from) => {
+    for (const to of list) predecessors[to]!.push(from);
+  });
+  const idom = new Int32Array(successors.length).fill(-1);
+  idom[0] = 0;
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (let n = 1; n < successors.length; n++) {
+      let best = -1;
+      for (const p of predecessors[n]!) {
+        if (idom[p]! < 0) continue;
+        if (best < 0) best = p;
+        else {
+          let a = p;
+          let b = best;
+          while (a !== b) {
+            while (a > b) a = idom[a]!;
+            while (b > a) b = idom[b]!;
+          }
+          best = a;
+        }
+      }
+      if (idom[n] !== best) {
+        idom[n] = best;
+        changed = true;
+      }
+    }
+  }
+  return idom;
+}
+
+/** Registers of a block as bit masks: read before written, and written. */
+export interface Uses {
+  readonly reads: number;
+  readonly writes: number;
+}
+
+/** What holds at the start of each block. */
+export interface Registers {
+  /** May differ from what the state page says. */
+  readonly dirty: Int32Array;
+  /** Have been written on every way from the entry. */
+  readonly written: Int32Array;
+}
+
+export function registerFlow(flow: Flow, uses: readonly Uses[]): Registers {
+  const count = flow.nodes.length;
+  const dirty = new Int32Array(count);
+  const written = new Int32Array(count).fill(-1);
+  written[0] = 0;
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (let n = 0; n < count; n++) {
+      let d = dirty[n]!;
+      let w = n === 0 ? 0 : -1;
+      for (const p of flow.nodes[n]!.predecessors) {
+        d |= dirty[p]! | uses[p]!.writes;
+        w &= written[p]! | uses[p]!.writes;
+      }
+      if (n === 0) w = 0;
+      if (d !== dirty[n] || w !== written[n]) {
+        dirty[n] = d;
+        written[n] = w;
+        changed = true;
+      }
+    }
+  }
+  return { dirty, written };
+}

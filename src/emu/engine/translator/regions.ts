@@ -1,0 +1,206 @@
+/**
+ * The translated regions of a machine: which instructions are hot, their translation in batches, and their end when the
+ * code under them changes.
+ */
+import { cellOffset, REGION, REGIONS, sourceOffset, UOP_BYTES, UOPS_PER_PAGE } from '../../cpu/layout.ts';
+import type { LinearMemory } from '../../cpu/linear-memory.ts';
+import { decode } from '../../isa/decoder.ts';
+import type { Row } from '../../isa/row.ts';
+import { FUSED_IMPORTS } from '../fused.ts';
+import type { UopCache, UopPage } from '../uop-cache.ts';
+import { assembleModule, type FuncDef } from '../wasm/module.ts';
+import { type CodePage, discover } from './discover.ts';
+import { emitRegion } from './emit.ts';
+import { REGION_FUNCTION, type Region } from './region.ts';
+
+/** Regions translated together in one module. */
+const BATCH = 32;
+/** A page whose regions ended this often because it was written to is left to the interpreter for a while. */
+const MANY_ENDS = 8;
+
+export class Regions {
+  readonly table: WebAssembly.Table;
+  private readonly mem: LinearMemory;
+  private readonly cpus: number;
+  private readonly uops: UopCache;
+  private readonly exists: (row: Row) => boolean;
+  private readonly cells: number;
+  private readonly sources: number;
+  /** Micro-ops that are hot and not yet translated. */
+  private readonly queue = new Set<number>();
+  private readonly batchSize: number;
+  private readonly env: Record<string, WebAssembly.ImportValue>;
+  private readonly bySlot: (Region | undefined)[] = [];
+  private free: number[] = [];
+  /** Regions and modules made so far. */
+  translated = 0;
+  modules = 0;
+
+  /** `eager`: translate at once what is hot, each region in a module of its own. */
+  constructor(
+    mem: LinearMemory,
+    cpus: number,
+    uops: UopCache,
+    exists: (row: Row) => boolean,
+    eager: boolean,
+    fused: Record<string, WebAssembly.ImportValue>,
+  ) {
+    this.env = { memory: mem.memory, ...fused };
+    this.batchSize = eager ? 1 : BATCH;
+    this.mem = mem;
+    this.cpus = cpus;
+    this.uops = uops;
+    this.exists = exists;
+    this.cells = cellOffset(cpus);
+    this.sources = sourceOffset(cpus);
+    this.table = new WebAssembly.Table({ element: 'anyfunc', initial: REGIONS, maximum: REGIONS });
+  }
+
+  /** The micro-op at `p` is branched to often. */
+  hot(p: number): void {
+    this.setCell(p, 0);
+    this.queue.add(p);
+    if (this.queue.size >= this.batchSize) this.translate();
+  }
+
+  /** Translates what is hot. */
+  translate(): void {
+    if (this.queue.size === 0) return;
+    const entries = [...this.queue];
+    this.queue.clear();
+    if (this.free.length + REGIONS - this.bySlot.length < entries.length) this.clear();
+    this.batch(entries);
+  }
+
+  private batch(entries: readonly number[]): void {
+    const made: { readonly region: Region; readonly name: string }[] = [];
+    const functions: FuncDef[] = [];
+    for (const p of entries) {
+      const page = this.uops.pageAt(p);
+      if (!page || this.cell(p) >= REGION) continue;
+      const entry = (p - page.base) / UOP_BYTES;
+      if (page.ends >= MANY_ENDS) {
+        // Counts down: later the page gets another chance.
+        page.ends--;
+        continue;
+      }
+      const blocks = discover(this.codePage(page), entry);
+      const covered = Uint16Array.from(blocks.flatMap((b) => b.instructions.map((i) => i.at))).sort();
+      if (covered.length === 0) continue;
+      const slot = this.takeSlot();
+      const name = `${functions.length}`;
+      functions.push(emitRegion(name, blocks, { uops: page.base, entry, cpus: this.cpus }));
+      made.push({ region: { page, entry, slot, covered }, name });
+    }
+    if (made.length === 0) return;
+    const code = assembleModule({
+      memoryPages: this.mem.pages,
+      tables: [{ name: 'regions', size: REGIONS }],
+      types: [REGION_FUNCTION],
+      imports: FUSED_IMPORTS,
+      functions,
+    });
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), {
+      env: { ...this.env, regions: this.table },
+    });
+    this.modules++;
+    this.translated += made.length;
+    for (const { region, name } of made) {
+      this.table.set(region.slot, exports[name]);
+      this.bySlot[region.slot] = region;
+      region.page.regions.push(region);
+      this.setCell(region.page.base + region.entry * UOP_BYTES, REGION + region.slot);
+    }
+  }
+
+  private codePage(page: UopPage): CodePage {
+    const { u32 } = this.mem;
+    const first = page.host >>> 2;
+    let bySource: Map<number, number[]> | undefined;
+    return {
+      word: (at) => u32[first + at]!,
+      row: (word) => {
+        const row = decode(word);
+        return row && this.exists(row) ? row : undefined;
+      },
+      breakAt: page.breakAt,
+      jumpTargets: (at) => {
+        bySource ??= this.jumps(page);
+        return bySource.get(at) ?? [];
+      },
+    };
+  }
+
+  /** Where the computed jumps of a page have led inside it, by position. */
+  private jumps(page: UopPage): Map<number, number[]> {
+    const { i32 } = this.mem;
+    const out = new Map<number, number[]>();
+    const first = (this.sources + page.base / 2) >> 2;
+    for (let to = 0; to < UOPS_PER_PAGE; to++) {
+      const from = (i32[first + to]! - page.base) / UOP_BYTES;
+      if (from < 0 || from >= UOPS_PER_PAGE) continue;
+      const list = out.get(from);
+      if (list) list.push(to);
+      else out.set(from, [to]);
+    }
+    return out;
+  }
+
+  private takeSlot(): number {
+    return this.free.pop() ?? this.bySlot.push(undefined) - 1;
+  }
+
+  /** Instructions `first` to `last` of a page have changed: regions with one of them end. */
+  written(page: UopPage, first: number, last: number): void {
+    if (page.regions.length === 0) return;
+    const hit = page.regions.filter((r) => covers(r, first, last));
+    if (hit.length === 0) return;
+    page.ends++;
+    for (const r of hit) this.end(r);
+    page.regions = page.regions.filter((r) => !hit.includes(r));
+  }
+
+  /** The page's decoded instructions are given up. */
+  dropPage(page: UopPage): void {
+    for (const r of page.regions) this.end(r);
+    page.regions = [];
+  }
+
+  /** All regions end. */
+  clear(): void {
+    for (const r of this.bySlot) {
+      if (!r) continue;
+      this.end(r);
+      r.page.regions = [];
+    }
+    this.queue.clear();
+    this.bySlot.length = 0;
+    this.free = [];
+  }
+
+  private end(r: Region): void {
+    this.setCell(r.page.base + r.entry * UOP_BYTES, 0);
+    this.table.set(r.slot, null);
+    this.bySlot[r.slot] = undefined;
+    this.free.push(r.slot);
+  }
+
+  private cell(p: number): number {
+    return this.mem.u16[(this.cells + (p >>> 2)) >> 1]!;
+  }
+
+  private setCell(p: number, value: number): void {
+    this.mem.u16[(this.cells + (p >>> 2)) >> 1] = value;
+  }
+}
+
+function covers({ covered }: Region, first: number, last: number): boolean {
+  let lo = 0;
+  let hi = covered.length;
+  while (lo < hi) {
+    const mid = (lo + hi) >> 1;
+    if (covered[mid]! < first) lo = mid + 1;
+    else hi = mid;
+  }
+  return lo < covered.length && covered[lo]! <= last;
+}
