@@ -8,7 +8,7 @@
 #define PAGES 16
 #define PAGE 4096ul
 
-/* Refills: TLBRBADV[20:13] selects a pair of entries in the table at PGDL. */
+/* Refills: TLBRBADV[20:13] selects a pair of entries in the table at PGDH. */
 __asm__(
     "  .text\n"
     "  .balign 4096\n"
@@ -21,13 +21,15 @@ __asm__(
     "  tlbfill\n"
     "  csrrd $t0, 0x8b\n"
     "  ertn\n");
+#pragma GCC visibility push(hidden)
 extern char refill[];
+#pragma GCC visibility pop
 
 static u64 tables[2][2][512] __attribute__((aligned(4096)));
 static u8 memory[2][PAGES][PAGE] __attribute__((aligned(4096)));
 
-static inline void write_csr_19(u64 x) { __asm__ volatile("csrwr %0, 0x19" : "+r"(x)); }
-static inline void write_csr_asid(u64 x) { __asm__ volatile("csrwr %0, 0x18" : "+r"(x)); }
+static inline void write_pgdh(u64 x) { __asm__ volatile("csrwr %0, 0x1a" : "+r"(x)); }
+static inline void write_asid(u64 x) { __asm__ volatile("csrwr %0, 0x18" : "+r"(x)); }
 
 u64 bench_main(void) {
   u64 x = (u64)refill;
@@ -48,11 +50,11 @@ u64 bench_main(void) {
   x = 0xb0; /* CRMD: PG, cached */
   __asm__ volatile("csrwr %0, 0" : "+r"(x));
   u64 sum = 0;
-  volatile u64 *window = (volatile u64 *)(1ul << 40);
+  volatile u64 *window = (volatile u64 *)(-1ul << 40);
   for (int round = 0; round < ROUNDS; round++) {
     int space = round & 1;
-    write_csr_19((u64)tables[space][0]);
-    write_csr_asid(space + 1);
+    write_pgdh((u64)tables[space][0]);
+    write_asid(space + 1);
     for (int i = 0; i < PAGES; i++) {
       u64 v = window[i * (PAGE / 8)] + round + i;
       window[i * (PAGE / 8)] = v;

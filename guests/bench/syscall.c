@@ -21,7 +21,9 @@ __asm__(
     "  csrrd $t0, 0x30\n"
     "  csrrd $t1, 0x31\n"
     "  ertn\n");
+#pragma GCC visibility push(hidden)
 extern char vector[];
+#pragma GCC visibility pop
 
 u64 bench_main(void) {
   u64 entry = (u64)vector;

@@ -3,7 +3,7 @@ import { Tlb } from '../mmu/tlb.ts';
 import type { Stateful } from '../replay/fields.ts';
 import { cpucfgWords } from './cpucfg.ts';
 import { CsrBank, type CsrMasks, csrMasks } from './csr-bank.ts';
-import { CSR } from './csr-table.ts';
+import { CSR, CSRS, plainAccess } from './csr-table.ts';
 import { CsrWriters, HOST_OWN, HOST_TO_BANK } from './csr-writers.ts';
 import { EventRing } from './event-ring.ts';
 import type { CpuFeatures } from './features.ts';
@@ -154,8 +154,13 @@ export class Cpu implements Stateful {
   /** LL state of the world that does not run: bit, place, value low, value high. */
   readonly parkedLl = new Int32Array(4);
   /** The last write of each CSR. */
-  readonly writers = new CsrWriters();
+  readonly writers: CsrWriters;
   private random: number;
+  /** By world, PLV and paging mode: the software TLB set (−1: not known), its key in two numbers, the mode word. */
+  private readonly contexts = new Int32Array(32).fill(-1);
+  private readonly contextKeys = new Float64Array(64);
+  private readonly contextModes = new Int32Array(32);
+  private readonly modeIndex: number;
   /** Place of PC and of the budget left among the 32-bit words of linear memory. */
   private readonly pcIndex: number;
   private readonly leftIndex: number;
@@ -166,6 +171,7 @@ export class Cpu implements Stateful {
     this.base = cpuBase(index);
     this.pcIndex = (this.base + STATE.pc) >> 2;
     this.leftIndex = (this.base + STATE.left) >> 2;
+    this.modeIndex = (this.base + STATE.mode) >> 2;
     this.host = new CsrBank(mem.i32, this.base + STATE.hostCsr);
     this.guest = new CsrBank(mem.i32, this.base + STATE.guestCsr);
     this.hostTimer = new Timer(this.host);
@@ -175,17 +181,38 @@ export class Cpu implements Stateful {
     this.features = features;
     this.cpucfg = cpucfgWords(features);
     this.masks = csrMasks(features);
+    this.writers = new CsrWriters(mem.memory.buffer, this.base);
+    this.describeCsrs();
     this.random = (seed ^ (index * 0x9e3779b9)) | 1;
   }
 
   /** Adds an observer. @returns what removes it again */
   observe(observer: CpuObserver): () => void {
     this.observers.push(observer);
-    this.observer = combine(this.observers);
+    this.combineObservers();
     return () => {
       this.observers.splice(this.observers.indexOf(observer), 1);
-      this.observer = combine(this.observers);
+      this.combineObservers();
     };
+  }
+
+  private combineObservers(): void {
+    this.observer = combine(this.observers);
+    this.setStateI32('csrWatched', this.observer.csrRead || this.observer.csrWrite ? 1 : 0);
+  }
+
+  /** Tells generated code which CSR accesses it may make itself. */
+  private describeCsrs(): void {
+    const { mem, base, masks } = this;
+    for (const { num } of CSRS) {
+      mem.u8[base + STATE.csrRules + num] = plainAccess(num, this.features);
+      const put = (field: 'csrOwnMask' | 'csrRootMask', lo: Int32Array, hi: Int32Array): void => {
+        mem.i32[(base + STATE[field] + 8 * num) >> 2] = lo[num]!;
+        mem.i32[((base + STATE[field] + 8 * num) >> 2) + 1] = hi[num]!;
+      };
+      put('csrOwnMask', masks.ownLo, masks.ownHi);
+      put('csrRootMask', masks.rootLo, masks.rootHi);
+    }
   }
 
   /** The CSR file that instructions see now. */
@@ -300,14 +327,32 @@ export class Cpu implements Stateful {
 
   /**
    * Recomputes what running code derives from the mode: the mode word and the software TLB set. Call after every
-   * change of world, PLV, paging mode, ASID, GID or direct mapping windows.
+   * change of EUEN, paging mode, ASID, GID or direct mapping windows, in either bank.
    */
   contextChanged(): void {
+    this.contexts.fill(-1);
+    this.modeChanged();
+  }
+
+  /**
+   * The same where world, PLV and paging mode alone may have changed, as in exceptions and returns from them: what was
+   * found for such a mode before is still right.
+   */
+  modeChanged(): void {
+    const crmd = this.csr.lo(CSR.CRMD);
+    // Watchpoints look at the host alone, where CRMD.WE lets them.
+    const watching = !this.vm && this.watchpoints.select(crmd, this.host.lo(CSR.ASID) & 0x3ff);
+    const slot = (crmd & 3) | ((crmd & 0x18) >> 1) | (this.vm ? 16 : 0);
+    const set = watching ? -1 : this.contexts[slot]!;
+    if (set >= 0 && this.fast.reselect(set, this.contextKeys[2 * slot]!, this.contextKeys[2 * slot + 1]!)) {
+      this.mem.i32[this.modeIndex] = this.contextModes[slot]!;
+      return;
+    }
     const bank = this.csr;
-    const crmd = bank.lo(CSR.CRMD);
     // A guest needs both its own EUEN and the host's.
     const off = ~(bank.lo(CSR.EUEN) & this.host.lo(CSR.EUEN)) & 0xf;
-    this.setStateI32('mode', (crmd & 3) | (this.vm ? MODE_GUEST : 0) | (off * MODE_UNITS_OFF));
+    const mode = (crmd & 3) | (this.vm ? MODE_GUEST : 0) | (off * MODE_UNITS_OFF);
+    this.mem.i32[this.modeIndex] = mode;
     const paged = (crmd & 0x18) === 0x10;
     const gid = this.vm ? this.gid : 0;
     const asid = paged ? bank.lo(CSR.ASID) & 0x3ff : 0;
@@ -316,11 +361,14 @@ export class Cpu implements Stateful {
       for (let i = 0; i < 4; i++)
         windows = windows * 256 + ((bank.hi(CSR.DMW0 + i) >>> 28) * 16 + (bank.lo(CSR.DMW0 + i) & 0xf));
     }
-    // Watchpoints look at the host alone, where CRMD.WE lets them.
-    const watching = !this.vm && this.watchpoints.select(crmd, bank.lo(CSR.ASID) & 0x3ff);
     const key =
       (this.vm ? 1 : 0) + (crmd & 3) * 2 + (paged ? 8 : 0) + gid * 16 + asid * 4096 + (watching ? 2 ** 22 : 0);
-    this.fast.select(key, windows, this.vm ? gid : -1);
+    const chosen = this.fast.select(key, windows, this.vm ? gid : -1);
+    if (watching) return;
+    this.contexts[slot] = chosen;
+    this.contextKeys[2 * slot] = key;
+    this.contextKeys[2 * slot + 1] = windows;
+    this.contextModes[slot] = mode;
   }
 
   /** Power-on state (Vol. 1, section 6.3): direct address mode, interrupts off, at `entry`. */

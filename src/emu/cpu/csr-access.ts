@@ -7,7 +7,7 @@ import { After, type AfterValue } from '../isa/helpers.ts';
 import { clearLlBit, llBit } from '../lvz/world.ts';
 import type { Cpu } from './cpu.ts';
 import type { CsrBank } from './csr-bank.ts';
-import { CSR, CSRS, type CsrEffect, csrByNumber, isGsprRange } from './csr-table.ts';
+import { CSR, CSRS, type CsrEffect, csrByNumber, isGsprRange, isHidden } from './csr-table.ts';
 import { deliver } from './exceptions.ts';
 import { updateLines } from './interrupts.ts';
 import { CSR_LIMIT } from './layout.ts';
@@ -32,14 +32,10 @@ export function guestTraps(cpu: Cpu, num: number): boolean {
   return num < CSR_LIMIT && csrByNumber(num) !== undefined ? GUEST_OWN[num] === 0 : isGsprRange(num);
 }
 
-/** LVZ registers of a CPU without LVZ behave as numbers that do not exist. */
-const hidden = (cpu: Cpu, num: number): boolean =>
-  !cpu.features.lvz && (num === CSR.GTLBC || num === 0x16 || (num >= CSR.GSTAT && num <= CSR.GCNTC));
-
 /** The architectural value of a register, without side effects: halves into the scratch slot. */
 export function readCsr(cpu: Cpu, guest: boolean, num: number): void {
   const bank = guest ? cpu.guest : cpu.host;
-  if (num >= CSR_LIMIT || hidden(cpu, num)) {
+  if (num >= CSR_LIMIT || isHidden(cpu.features, num)) {
     cpu.setState64('value', 0, 0);
     return;
   }
@@ -90,7 +86,7 @@ export function writeCsr(
   maskHi: number,
   asRoot: boolean,
 ): AfterValue {
-  if (num >= CSR_LIMIT || hidden(cpu, num)) return After.next;
+  if (num >= CSR_LIMIT || isHidden(cpu.features, num)) return After.next;
   cpu.noteCsrWrite(num, asRoot, hi);
   const bank = guest ? cpu.guest : cpu.host;
   let wmLo = (asRoot ? cpu.masks.rootLo : cpu.masks.ownLo)[num]! & maskLo;
@@ -144,19 +140,22 @@ export function writeCsr(
     case 'interrupt':
       bank.set(num, newLo, newHi);
       if (effect === 'gintc') updateLines(cpu);
-      return After.leave;
+      return After.goOn;
     case 'gstat':
       bank.set(num, newLo, newHi);
-      return After.leave;
+      // Another guest is another context.
+      if (((newLo ^ oldLo) >> 16) & 0xff) cpu.contextChanged();
+      return After.goOn;
     case 'translation':
       bank.set(num, newLo, newHi);
       if (changed && (num === CSR.STLBPS || num === CSR.MISC)) cpu.fast.clearAll();
-      if (guest === cpu.vm) cpu.contextChanged();
-      return After.leave;
+      if (changed) cpu.contextChanged();
+      return After.goOn;
     case 'mode':
       bank.set(num, newLo, newHi);
-      if (guest === cpu.vm) cpu.contextChanged();
-      return After.leave;
+      if (num !== CSR.CRMD) cpu.contextChanged();
+      else if (guest === cpu.vm) cpu.modeChanged();
+      return After.goOn;
   }
 }
 

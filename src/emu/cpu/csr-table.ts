@@ -5,6 +5,7 @@
  */
 
 import type { CpuFeatures, FeatureName } from './features.ts';
+import { CSR_RULE } from './layout.ts';
 
 /** Who may change a field. */
 export type FieldAccess =
@@ -277,5 +278,29 @@ export function isGsprRange(num: number): boolean {
     (num >= 0x200 && num <= 0x23f) ||
     (num >= 0x300 && num <= 0x3ff) ||
     (num >= 0x500 && num <= 0x502)
+  );
+}
+
+/** LVZ registers of a CPU without LVZ behave as numbers that do not exist. */
+export const isHidden = (features: CpuFeatures, num: number): boolean =>
+  !features.lvz && (num === CSR.GTLBC || num === CSR.TRGP || (num >= CSR.GSTAT && num <= CSR.GCNTC));
+
+/** Registers whose value is not just what is stored. */
+const COMPUTED: ReadonlySet<number> = new Set([CSR.PGD, CSR.TVAL, CSR.TICLR, CSR.LLBCTL]);
+
+/** {@link CSR_RULE} bits of a register: which accesses touch nothing but its memory. csr-access.ts does all others. */
+export function plainAccess(num: number, features: CpuFeatures): number {
+  const row = csrByNumber(num);
+  if (!row || isHidden(features, num) || COMPUTED.has(num)) return 0;
+  const stored = row.effect === undefined;
+  // GCFG.TIT may take the timer from a guest; TLBRPRMD.PGM is not in the guest bank.
+  const guestReads = row.guest === 'own' && !(num >= CSR.TID && num <= CSR.TICLR);
+  const rootWrites = row.guest === 'own' && stored && num !== CSR.TLBRPRMD;
+  return (
+    CSR_RULE.hostRead |
+    (guestReads ? CSR_RULE.guestRead : 0) |
+    (stored ? CSR_RULE.hostWrite : 0) |
+    (row.guest === 'own' ? CSR_RULE.rootRead : 0) |
+    (rootWrites ? CSR_RULE.rootWrite : 0)
   );
 }

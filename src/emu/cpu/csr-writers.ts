@@ -3,7 +3,7 @@
  * are kept by GID; writes of the host to the guest bank (gcsrwr) are kept apart, because the bank gets its guest later.
  */
 import type { Stateful } from '../replay/fields.ts';
-import { CSR_LIMIT } from './layout.ts';
+import { CSR_LIMIT, WRITERS, WRITERS_OFFSET } from './layout.ts';
 
 /** Owners of records: the host for its own CSRs, the host for the guest bank; guests have their GID, 1 and up. */
 export const HOST_OWN = 0;
@@ -21,42 +21,72 @@ export interface CsrWrite {
 }
 
 interface Records {
-  readonly lo: Int32Array;
-  readonly hi: Int32Array;
+  /** Halves of the PC, low first. */
+  readonly pc: Int32Array;
   readonly high: Int32Array;
   /** −1: never written. */
   readonly time: Float64Array;
 }
 
+const newRecords = (): Records => ({
+  pc: new Int32Array(2 * CSR_LIMIT),
+  high: new Int32Array(CSR_LIMIT),
+  time: new Float64Array(CSR_LIMIT).fill(-1),
+});
+
 export class CsrWriters implements Stateful {
-  readonly stateFields = ['owners'];
-  /** At owner + 1. */
-  private readonly owners: (Records | undefined)[] = [];
+  readonly stateFields = ['hostPc', 'hostHigh', 'hostTime', 'bankPc', 'bankHigh', 'bankTime', 'guests'];
+  // Records of the host are in linear memory, where generated code writes them too.
+  readonly hostPc: Int32Array;
+  readonly hostHigh: Int32Array;
+  readonly hostTime: Float64Array;
+  readonly bankPc: Int32Array;
+  readonly bankHigh: Int32Array;
+  readonly bankTime: Float64Array;
+  /** By GID. */
+  private readonly guests: (Records | undefined)[] = [];
+  private readonly host: Records;
+  private readonly bank: Records;
+
+  /** @param base the CPU's state page in `buffer` */
+  constructor(buffer: ArrayBufferLike, base: number) {
+    const at = (offset: number): Records => ({
+      pc: new Int32Array(buffer, base + offset + WRITERS.pc, 2 * CSR_LIMIT),
+      high: new Int32Array(buffer, base + offset + WRITERS.high, CSR_LIMIT),
+      time: new Float64Array(buffer, base + offset + WRITERS.time, CSR_LIMIT),
+    });
+    this.host = at(WRITERS_OFFSET.hostOwn);
+    this.bank = at(WRITERS_OFFSET.hostToBank);
+    ({ pc: this.hostPc, high: this.hostHigh, time: this.hostTime } = this.host);
+    ({ pc: this.bankPc, high: this.bankHigh, time: this.bankTime } = this.bank);
+    this.reset();
+  }
 
   reset(): void {
-    this.owners.length = 0;
+    this.hostTime.fill(-1);
+    this.bankTime.fill(-1);
+    this.guests.length = 0;
+  }
+
+  private of(owner: number): Records | undefined {
+    return owner === HOST_OWN ? this.host : owner === HOST_TO_BANK ? this.bank : this.guests[owner];
   }
 
   /** Notes that the instruction at a PC writes a CSR. */
   note(owner: number, num: number, pcLo: number, pcHi: number, time: number, high: number): void {
-    let r = this.owners[owner + 1];
-    if (!r) {
-      const halves = (): Int32Array => new Int32Array(CSR_LIMIT);
-      r = { lo: halves(), hi: halves(), high: halves(), time: new Float64Array(CSR_LIMIT).fill(-1) };
-      this.owners[owner + 1] = r;
-    }
-    r.lo[num] = pcLo;
-    r.hi[num] = pcHi;
+    const r = this.of(owner) ?? (this.guests[owner] = newRecords());
+    r.pc[2 * num] = pcLo;
+    r.pc[2 * num + 1] = pcHi;
     r.high[num] = high;
     r.time[num] = time;
   }
 
   /** The last write by an owner, undefined when there was none. */
   last(owner: number, num: number): CsrWrite | undefined {
-    const r = this.owners[owner + 1];
+    const r = this.of(owner);
     const time = r?.time[num] ?? -1;
     if (!r || time < 0) return undefined;
-    const pc = (BigInt(r.hi[num]! >>> 0) << 32n) | BigInt(r.lo[num]! >>> 0);
+    const pc = (BigInt(r.pc[2 * num + 1]! >>> 0) << 32n) | BigInt(r.pc[2 * num]! >>> 0);
     return { owner, pc, time, high: r.high[num]! };
   }
 

@@ -86,7 +86,7 @@ export function deliver(cpu: Cpu, name: ExceptionName, cause: Cause = {}): typeo
     vector(cpu, bank, row, cause.irq);
   }
   cpu.events.setVector(cpu.pcLo, cpu.pcHi);
-  cpu.contextChanged();
+  cpu.modeChanged();
   cpu.observer.exception?.(cpu);
   if (++cpu.nesting % NESTING_LIMIT === 0) cpu.observer.nested?.(cpu);
   return After.jumped;
@@ -135,6 +135,6 @@ export function ertn(cpu: Cpu): typeof After.jumped {
     toGuest = !cpu.vm && (bank.lo(CSR.GSTAT) & 2) !== 0;
   }
   if (toGuest && cpu.features.lvz) enterGuest(cpu, fromLo, fromHi);
-  else cpu.contextChanged();
+  else cpu.modeChanged();
   return After.jumped;
 }

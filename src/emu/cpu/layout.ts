@@ -3,7 +3,7 @@
  * Addresses are byte offsets into the WebAssembly memory.
  *
  *   0x0000_0000  64 KiB   unused, so that offset 0 is never valid
- *   per CPU      1.25 MiB  state page, then the software TLB sets
+ *   per CPU      1.375 MiB  state page, then the software TLB sets
  *   then                  micro-op pages (decoded instructions)
  *   then                  a cell of two bytes for each micro-op: how often it was branched to, or its region
  *   then                  four bytes for each micro-op: the micro-op that last jumped there
@@ -11,7 +11,7 @@
  */
 export const WASM_PAGE = 0x10000;
 export const CPU_BASE = 0x10000;
-export const CPU_STRIDE = 0x140000;
+export const CPU_STRIDE = 0x160000;
 
 /** Offsets inside a CPU's state page, in bytes. */
 export const STATE = {
@@ -57,7 +57,19 @@ export const STATE = {
   /** CSR banks, 8 bytes a register, indexed by CSR number. */
   hostCsr: 0x1000,
   guestCsr: 0x4000,
+  /** What follows is no part of a snapshot. i32: somebody wants to know of CSR accesses. */
+  csrWatched: 0x8000,
+  /** f64: stable counter at the end of the slice. */
+  sliceEnd: 0x8008,
+  /** By CSR number: a byte of CSR_RULE bits; 8 bytes each: bits that the owner and that root may write. */
+  csrRules: 0x8800,
+  csrOwnMask: 0x9000,
+  csrRootMask: 0xc000,
 } as const;
+/** The access needs no more than the CSR's memory: the owner's own reads and writes in host and guest, and root's `gcsr`. */
+export const CSR_RULE = { hostRead: 1, guestRead: 2, hostWrite: 4, rootRead: 16, rootWrite: 32 } as const;
+/** From a host CSR to the same one of the guest, in bytes, divided by MODE_GUEST. */
+export const GUEST_BANK_FACTOR = 0xc00;
 export type StateField = keyof typeof STATE;
 
 /** Codes in STATE.fpPending from here on are those of vector operations. */
@@ -77,7 +89,11 @@ export const TLB_ENTRIES = 4096;
 export const FETCH_ENTRIES = 1024;
 export const TLB_SETS = 8;
 export const TLB_SET_BYTES = (2 * TLB_ENTRIES + FETCH_ENTRIES) * 16;
-export const TLB_SETS_OFFSET = 0x10000;
+export const TLB_SETS_OFFSET = 0x30000;
+/** Who wrote which CSR (csr-writers.ts): of the host for itself, and for the guest bank. */
+export const WRITERS_OFFSET = { hostOwn: 0x10000, hostToBank: 0x20000 } as const;
+/** Inside each: 8 bytes of PC, 8 bytes of time (f64) and 4 bytes of the high half, by CSR number. */
+export const WRITERS = { pc: 0, time: 0x3000, high: 0x6000 } as const;
 /** A tag no address compares equal to: bits 11:0 are never all set in a masked address. */
 export const TLB_INVALID = -1;
 

@@ -6,6 +6,7 @@ import type { StateField } from '../cpu/layout.ts';
 import { STATE } from '../cpu/layout.ts';
 import type { OperandName } from '../isa/operands.ts';
 import { ACCESS, type Access, type Half, type Node, type VectorOperand } from '../isa/semantics.ts';
+import { fusedFails, negated, type vectorForm } from './native-vector.ts';
 import { Emitter, type Locals } from './wasm/emitter.ts';
 import { Op, Simd, type Ty } from './wasm/opcodes.ts';
 
@@ -16,6 +17,9 @@ export const LOAD: Record<Access, number> = {
 /** Stores by size in bytes. */
 export const STORE: Record<number, number> = { 1: Op.i64Store8, 2: Op.i64Store16, 4: Op.i64Store32, 8: Op.i64Store };
 export const storeOf = (access: Access): number => STORE[ACCESS[access].size]!;
+
+/** Where the operands of a pending floating-point operation are kept. */
+export const PENDING_FIELDS = ['fpA', 'fpB', 'fpC'] as const;
 
 export abstract class Definitions {
   protected readonly e = new Emitter();
@@ -56,6 +60,64 @@ export abstract class Definitions {
     this.e.mem(opcode, this.base + STATE[field]);
   }
 
+  /**
+   * Emits a vector floating-point operation in its native form: operands to locals, results, checks, and only then, after
+   * `commit` has been told of the operands, the writes.
+   * @param failIf takes the exact way when the i32 on the stack is not 0
+   * @param fused calls fmaVector or fmaVectorSingle
+   */
+  protected nativeVector(
+    native: NonNullable<ReturnType<typeof vectorForm>>,
+    failIf: () => void,
+    fused: (single: boolean) => void,
+    setVd: (half: Half, value: number) => void,
+  ): void {
+    const { e } = this;
+    const count = 'form' in native ? native.form.operands : 3;
+    const results: number[] = [];
+    const operands: number[][] = [];
+    for (let half = 0; half < native.halves; half++) {
+      const locals = (['vj', 'vk', 'va'] as const).slice(0, count).map((which) => {
+        const local = this.locals.take('v128');
+        this.vector(which, half as Half);
+        e.set(local);
+        return local;
+      });
+      const nodes = locals.map((index): Node => ({ k: 'register', ty: 'v128', index }));
+      const result = this.locals.take('v128');
+      const resultNode: Node = { k: 'register', ty: 'v128', index: result };
+      if ('form' in native) {
+        this.node(native.form.result(nodes));
+        e.set(result);
+        this.node(native.form.fails(nodes, resultNode));
+      } else {
+        const { single, negateC, negate } = native.fused;
+        this.node(nodes[0]!);
+        this.node(nodes[1]!);
+        this.node(negateC ? negated(single, nodes[2]!) : nodes[2]!);
+        fused(single);
+        e.set(result);
+        if (negate) {
+          this.node(negated(single, resultNode));
+          e.set(result);
+        }
+        this.node(fusedFails(single, nodes, resultNode));
+      }
+      failIf();
+      operands.push(locals);
+      results.push(result);
+    }
+    operands.forEach((locals, half) => {
+      locals.forEach((local, n) => {
+        this.state();
+        e.get(local).mem(Simd.v128Store, this.base + STATE[PENDING_FIELDS[n]!] + 16 * half);
+      });
+    });
+    results.forEach((local, half) => {
+      setVd(half as Half, local);
+    });
+  }
+
   protected node(n: Node): void {
     const { e } = this;
     switch (n.k) {
@@ -86,6 +148,9 @@ export abstract class Definitions {
         return;
       case 'state':
         this.loadState(n.ty === 'i64' ? Op.i64Load : Op.i32Load, n.field);
+        return;
+      case 'register':
+        e.get(n.index);
         return;
       case 'op':
         for (const a of n.args) this.node(a);

@@ -9,7 +9,7 @@ import { csrrd, csrxchg, gcsrrd, gcsrxchg } from '../cpu/csr-access.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { EXCEPTIONS } from '../cpu/exception-table.ts';
 import { deliver, ertn } from '../cpu/exceptions.ts';
-import { hostPending, takeInterrupt } from '../cpu/interrupts.ts';
+import { hostPending, interruptDue, takeInterrupt } from '../cpu/interrupts.ts';
 import { PAGE, REGIONS, STATE, UOP_BYTES } from '../cpu/layout.ts';
 import type { Bus } from '../devices/bus.ts';
 import type { Iocsr } from '../devices/iocsr.ts';
@@ -31,6 +31,9 @@ import type { UopCache } from './uop-cache.ts';
 import { vldiLiteral } from './vldi.ts';
 
 type Run = (budget: number) => number;
+
+/** Helpers that never go elsewhere. */
+const QUIET = new Set<string>(['crc', 'cpucfg', 'emitOwn', 'decode', 'hot'] satisfies HelperName[]);
 
 /** What the engines of a machine's CPUs share. */
 export interface EngineParts {
@@ -73,6 +76,9 @@ export class Engine {
   private readonly plan: InterpreterPlan;
   private readonly regions: Regions | undefined;
   private nextTranslation = 0;
+  /** Instructions of the entry into generated code before the last change of world. */
+  private worldMark = 0;
+  private readonly sliceEnd: number;
   private hooks: EngineHooks = {};
   /** Breakpoints and watchpoints of one page, and all of them. */
   private joined: readonly [ReadonlySet<number>, ReadonlySet<number>, ReadonlySet<number>] | undefined;
@@ -90,8 +96,9 @@ export class Engine {
     this.memory = new MemoryAccess(cpu, ram, bus, uops, () => this.word());
     this.fpu = new Fpu(cpu, () => this.word());
     this.vectors = new VectorFpu(cpu, this.fpu, () => this.word());
-    const helpers = this.helpers();
+    const helpers = this.attended(this.helpers());
     this.regions = regions;
+    this.sliceEnd = (cpu.base + STATE.sliceEnd) >> 3;
     this.plan = {
       map,
       cpu: cpu.index,
@@ -148,9 +155,10 @@ export class Engine {
       }
       const due = Math.min(cpu.hostTimer.deadline, cpu.guestTimer.deadline) - now;
       const n = Math.min(budget - done, due, MAX_ENTRY);
-      const inGuest = cpu.vm;
+      this.worldMark = 0;
       cpu.sliceBudget = n;
       cpu.setStateI32('left', n);
+      cpu.mem.f64[this.sliceEnd] = now + n;
       const p = this.letPass;
       this.letPass = -1;
       // Whatever came in between (an interrupt, a change of breakpoints) has put the breakpoint back in force.
@@ -158,6 +166,7 @@ export class Engine {
         this.uops.reveal(p);
         cpu.sliceBudget = 1;
         cpu.setStateI32('left', 1);
+        cpu.mem.f64[this.sliceEnd] = now + 1;
         this.exact(1);
         this.uops.conceal(p);
       } else if (n >= FAST_MINIMUM) {
@@ -173,7 +182,7 @@ export class Engine {
       cpu.sliceBudget = 0;
       cpu.setStateI32('left', 0);
       cpu.icount += executed;
-      if (inGuest) cpu.guestIcount += executed;
+      if (cpu.vm) cpu.guestIcount += executed - this.worldMark;
       done += executed;
     }
     return done;
@@ -333,6 +342,34 @@ export class Engine {
     if (cpu.vm && !hit && (cpu.host.lo(CSR.GCFG) >> 20) & 3) return deliver(cpu, 'GSPR', { root: true, badi });
     if (hit && translate(cpu, cpu.stateI32('argA'), cpu.stateHi('argA'), LOAD, badi) < 0) return After.jumped;
     return After.next;
+  }
+
+  /**
+   * What every helper call that goes elsewhere has in common: instructions are counted for the world that executed them,
+   * and generated code goes on by itself where nothing is due.
+   */
+  private attended(
+    helpers: Record<HelperName, (code: number) => number>,
+  ): Record<HelperName, (code: number) => number> {
+    const { cpu } = this;
+    const attend =
+      (helper: (code: number) => number) =>
+      (code: number): number => {
+        const { vm } = cpu;
+        const after = helper(code);
+        if (after !== After.jumped && after !== After.goOn) return after;
+        if (cpu.vm !== vm) {
+          // A fetch that is refused has counted already.
+          const executed = cpu.sliceBudget - cpu.stateI32('left') + (helper === helpers.fetchSlow ? 0 : 1);
+          if (vm) cpu.guestIcount += executed - this.worldMark;
+          this.worldMark = executed;
+        }
+        if (cpu.stopRequested || interruptDue(cpu)) return after === After.goOn ? After.leave : after;
+        return after === After.goOn ? after : After.arrived;
+      };
+    return Object.fromEntries(
+      Object.entries(helpers).map(([name, helper]) => [name, QUIET.has(name) ? helper : attend(helper)]),
+    ) as Record<HelperName, (code: number) => number>;
   }
 
   private helpers(): Record<HelperName, (code: number) => number> {

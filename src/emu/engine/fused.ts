@@ -5,13 +5,17 @@
  */
 import { Emitter } from './wasm/emitter.ts';
 import { assembleModule, type FuncImport, type FuncType } from './wasm/module.ts';
-import { Float as F, Op } from './wasm/opcodes.ts';
+import { Float as F, Op, type Ty, Simd as V } from './wasm/opcodes.ts';
 
 /** a × b + c, or a NaN for operands that the algorithm does not cover. The single form works on widened operands. */
 const FUSED: FuncType = { params: ['f64', 'f64', 'f64'], results: ['f64'] };
+/** The same on vectors of two doubles and of four singles, element by element. */
+const FUSED_VECTOR: FuncType = { params: ['v128', 'v128', 'v128'], results: ['v128'] };
 export const FUSED_IMPORTS: readonly FuncImport[] = [
   { name: 'fma', type: FUSED },
   { name: 'fmaSingle', type: FUSED },
+  { name: 'fmaVector', type: FUSED_VECTOR },
+  { name: 'fmaVectorSingle', type: FUSED_VECTOR },
 ];
 
 // Within these bounds nothing overflows, and the error terms are exact.
@@ -20,34 +24,41 @@ const HUGE = 2 ** 400;
 /** Dekker's constant: splits a double into halves of 26 bits. */
 const SPLIT = 2 ** 27 + 1;
 
-class Fused {
-  private readonly e = new Emitter();
-  private locals = 3;
+/** Pieces of the algorithm in either form: on doubles, or on vectors of two. */
+abstract class Fused {
+  protected readonly e = new Emitter();
+  private readonly count = { number: 0, bits: 0 };
 
-  private local(): number {
-    return this.locals++;
-  }
+  protected abstract add(): void;
+  protected abstract sub(): void;
+  protected abstract mul(): void;
+  /** Pushes a literal. */
+  protected abstract literal(value: number): void;
+  /** Pushes a + b rounded to odd: of the two neighbours of an inexact sum the one with the odd significand. */
+  protected abstract oddSum(a: number, b: number): void;
 
-  /** Pushes the NaN and returns unless least <= |x| <= most, or x is 0 where that is allowed. */
-  private bound(x: number, zero: boolean): void {
-    const { e } = this;
-    e.get(x).op(F.f64Abs).f64(TINY).op(F.f64Ge).get(x).op(F.f64Abs).f64(HUGE).op(F.f64Le).op(Op.i32And);
-    if (zero) e.get(x).f64(0).op(F.f64Eq).op(Op.i32Or);
-    e.op(Op.i32Eqz);
-    const out = e.if();
-    e.f64(Number.NaN).op(Op.return);
-    e.end(out);
+  /** A local for a number, or for the bits of one. Parameters come first, then numbers, then bits. */
+  protected local(kind: 'number' | 'bits' = 'number'): number {
+    return 3 + (kind === 'bits' ? NUMBERS : 0) + this.count[kind]++;
   }
 
   /** Sum of two and what it loses. */
-  private twoSum(a: number, b: number): { sum: number; error: number } {
+  protected twoSum(a: number, b: number): { sum: number; error: number } {
     const { e } = this;
     const sum = this.local();
     const part = this.local();
     const error = this.local();
-    e.get(a).get(b).op(F.f64Add).tee(sum).get(a).op(F.f64Sub).set(part);
-    e.get(a).get(sum).get(part).op(F.f64Sub).op(F.f64Sub);
-    e.get(b).get(part).op(F.f64Sub).op(F.f64Add).set(error);
+    e.get(a).get(b);
+    this.add();
+    e.tee(sum).get(a);
+    this.sub();
+    e.set(part).get(a).get(sum).get(part);
+    this.sub();
+    this.sub();
+    e.get(b).get(part);
+    this.sub();
+    this.add();
+    e.set(error);
     return { sum, error };
   }
 
@@ -57,8 +68,15 @@ class Fused {
     const c = this.local();
     const high = this.local();
     const low = this.local();
-    e.get(a).f64(SPLIT).op(F.f64Mul).tee(c).get(c).get(a).op(F.f64Sub).op(F.f64Sub).set(high);
-    e.get(a).get(high).op(F.f64Sub).set(low);
+    e.get(a);
+    this.literal(SPLIT);
+    this.mul();
+    e.tee(c).get(c).get(a);
+    this.sub();
+    this.sub();
+    e.set(high).get(a).get(high);
+    this.sub();
+    e.set(low);
     return { high, low };
   }
 
@@ -69,24 +87,76 @@ class Fused {
     const error = this.local();
     const x = this.split(a);
     const y = this.split(b);
-    const times = (p: number, q: number): void => void e.get(p).get(q).op(F.f64Mul);
-    e.get(a).get(b).op(F.f64Mul).set(product);
+    const times = (p: number, q: number): void => {
+      e.get(p).get(q);
+      this.mul();
+    };
+    times(a, b);
+    e.set(product);
     times(x.low, y.low);
     e.get(product);
     times(x.high, y.high);
-    e.op(F.f64Sub);
+    this.sub();
     times(x.low, y.high);
-    e.op(F.f64Sub);
+    this.sub();
     times(x.high, y.low);
-    e.op(F.f64Sub).op(F.f64Sub).set(error);
+    this.sub();
+    this.sub();
+    e.set(error);
     return { product, error };
   }
 
-  /** Pushes a + b rounded to odd: of the two neighbours of an inexact sum the one with the odd significand. */
-  private oddSum(a: number, b: number): void {
+  /** Pushes a × b + c of locals 0, 1 and 2, within the bounds. */
+  protected exactly(): void {
+    const { e } = this;
+    const u = this.twoProduct(0, 1);
+    const t = this.twoSum(2, u.error);
+    const v = this.twoSum(u.product, t.sum);
+    const z = this.local();
+    this.oddSum(t.error, v.error);
+    e.set(z).get(v.sum).get(z);
+    this.add();
+  }
+
+  /** Pushes a × b + c rounded to odd, for numbers whose product is exact. */
+  protected oddly(a: number, b: number, c: number): void {
+    const { e } = this;
+    const product = this.local();
+    e.get(a).get(b);
+    this.mul();
+    e.set(product);
+    this.oddSum(product, c);
+  }
+
+  protected finished(): Uint8Array {
+    return this.e.op(Op.end).bytes.view();
+  }
+}
+/** Room for the numbers of a function. */
+const NUMBERS = 40;
+const localsOf = (number: Ty, bits: Ty): Ty[] => [
+  ...new Array<Ty>(NUMBERS).fill(number),
+  ...new Array<Ty>(4).fill(bits),
+];
+
+class FusedNumbers extends Fused {
+  protected add(): void {
+    this.e.op(F.f64Add);
+  }
+  protected sub(): void {
+    this.e.op(F.f64Sub);
+  }
+  protected mul(): void {
+    this.e.op(F.f64Mul);
+  }
+  protected literal(value: number): void {
+    this.e.f64(value);
+  }
+
+  protected oddSum(a: number, b: number): void {
     const { e } = this;
     const { sum, error } = this.twoSum(a, b);
-    const bits = this.wide();
+    const bits = this.local('bits');
     e.get(sum).op(F.i64ReinterpretF64).set(bits);
     e.get(error).f64(0).op(F.f64Ne).get(bits).op(Op.i32WrapI64).i32(1).op(Op.i32And).op(Op.i32Eqz).op(Op.i32And);
     const even = e.if();
@@ -98,12 +168,15 @@ class Fused {
     e.get(bits).op(F.f64ReinterpretI64);
   }
 
-  private readonly wides: number[] = [];
-  /** An i64 local: they stand after all doubles. */
-  private wide(): number {
-    const index = 3 + DOUBLES + this.wides.length;
-    this.wides.push(index);
-    return index;
+  /** Returns the NaN unless least <= |x| <= most, or x is 0 where that is allowed. */
+  private bound(x: number, zero: boolean): void {
+    const { e } = this;
+    e.get(x).op(F.f64Abs).f64(TINY).op(F.f64Ge).get(x).op(F.f64Abs).f64(HUGE).op(F.f64Le).op(Op.i32And);
+    if (zero) e.get(x).f64(0).op(F.f64Eq).op(Op.i32Or);
+    e.op(Op.i32Eqz);
+    const out = e.if();
+    e.f64(Number.NaN).op(Op.return);
+    e.end(out);
   }
 
   double(): Uint8Array {
@@ -116,43 +189,130 @@ class Fused {
     this.bound(0, false);
     this.bound(1, false);
     this.bound(2, true);
-    const u = this.twoProduct(0, 1);
-    const t = this.twoSum(2, u.error);
-    const v = this.twoSum(u.product, t.sum);
-    const z = this.local();
-    this.oddSum(t.error, v.error);
-    e.set(z).get(v.sum).get(z).op(F.f64Add).op(Op.end);
-    return e.bytes.view();
+    this.exactly();
+    return this.finished();
   }
 
   /** The product of two singles is exact in a double; the sum, rounded to odd there, rounds to the single once. */
   single(): Uint8Array {
-    const { e } = this;
-    const product = this.local();
-    e.get(0).get(1).op(F.f64Mul).set(product);
-    this.oddSum(product, 2);
-    e.op(F.f32DemoteF64).op(F.f64PromoteF32).op(Op.end);
-    return e.bytes.view();
+    this.oddly(0, 1, 2);
+    this.e.op(F.f32DemoteF64, F.f64PromoteF32);
+    return this.finished();
   }
 }
-/** Room for the doubles of either function. */
-const DOUBLES = 32;
 
-/** The two functions, by their import names. */
+class FusedVectors extends Fused {
+  protected add(): void {
+    this.e.any(V.f64x2Add);
+  }
+  protected sub(): void {
+    this.e.any(V.f64x2Sub);
+  }
+  protected mul(): void {
+    this.e.any(V.f64x2Mul);
+  }
+  protected literal(value: number): void {
+    this.e.f64(value).any(V.f64x2Splat);
+  }
+
+  protected oddSum(a: number, b: number): void {
+    const { e } = this;
+    const { sum, error } = this.twoSum(a, b);
+    const one = (value: number): void => void e.i64n(value).any(V.i64x2Splat);
+    e.get(sum);
+    one(1);
+    one(-1);
+    e.get(sum).get(error).any(V.v128Xor);
+    one(0);
+    e.any(V.i64x2GeS).any(V.v128Bitselect);
+    e.get(error);
+    this.literal(0);
+    e.any(V.f64x2Ne).any(V.v128And);
+    e.get(sum);
+    one(1);
+    e.any(V.v128And);
+    one(0);
+    e.any(V.i64x2Eq).any(V.v128And).any(V.i64x2Add);
+  }
+
+  /** Pushes all ones where least <= |x| <= most. */
+  private bounded(x: number): void {
+    const { e } = this;
+    e.get(x).any(V.f64x2Abs);
+    this.literal(TINY);
+    e.any(V.f64x2Ge).get(x).any(V.f64x2Abs);
+    this.literal(HUGE);
+    e.any(V.f64x2Le).any(V.v128And);
+  }
+
+  double(): Uint8Array {
+    const { e } = this;
+    const isZero = (x: number): void => {
+      e.get(x);
+      this.literal(0);
+      e.any(V.f64x2Eq);
+    };
+    const plain = this.local('bits');
+    const result = this.local();
+    isZero(0);
+    isZero(1);
+    e.any(V.v128Or).set(plain);
+    this.exactly();
+    e.set(result);
+    // Out of bounds: a NaN.
+    e.get(result);
+    this.literal(Number.NaN);
+    this.bounded(0);
+    this.bounded(1);
+    e.any(V.v128And);
+    this.bounded(2);
+    isZero(2);
+    e.any(V.v128Or).any(V.v128And).any(V.v128Bitselect).set(result);
+    e.get(0).get(1).any(V.f64x2Mul).get(2).any(V.f64x2Add).get(result).get(plain).any(V.v128Bitselect);
+    return this.finished();
+  }
+
+  single(): Uint8Array {
+    const { e } = this;
+    const half = (high: boolean): void => {
+      const widened = [0, 1, 2].map((x) => {
+        const w = this.local();
+        e.get(x);
+        if (high) e.get(x).any(V.i8x16Shuffle, HIGH_HALF);
+        e.any(V.f64x2PromoteLow).set(w);
+        return w;
+      });
+      this.oddly(widened[0]!, widened[1]!, widened[2]!);
+      e.any(V.f32x4DemoteZero);
+    };
+    half(false);
+    half(true);
+    e.any(V.i8x16Shuffle, BOTH_LOW);
+    return this.finished();
+  }
+}
+/** Bytes of a shuffle: the high half in the low one; the low halves of two vectors. */
+const HIGH_HALF = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
+const BOTH_LOW = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
+
+/** The functions, by their import names. */
 export function fusedFunctions(
   memory: WebAssembly.Memory,
   memoryPages: number,
 ): Record<string, WebAssembly.ImportValue> {
-  const locals = [...new Array(DOUBLES).fill('f64'), 'i64', 'i64'];
+  const numbers = localsOf('f64', 'i64');
+  const vectors = localsOf('v128', 'v128');
   const code = assembleModule({
     memoryPages,
     tables: [],
     imports: [],
     functions: [
-      { name: 'fma', type: FUSED, locals, body: new Fused().double() },
-      { name: 'fmaSingle', type: FUSED, locals, body: new Fused().single() },
+      { name: 'fma', type: FUSED, locals: numbers, body: new FusedNumbers().double() },
+      { name: 'fmaSingle', type: FUSED, locals: numbers, body: new FusedNumbers().single() },
+      { name: 'fmaVector', type: FUSED_VECTOR, locals: vectors, body: new FusedVectors().double() },
+      { name: 'fmaVectorSingle', type: FUSED_VECTOR, locals: vectors, body: new FusedVectors().single() },
     ],
   });
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } });
-  return { fma: exports.fma!, fmaSingle: exports.fmaSingle! } as Record<string, WebAssembly.ImportValue>;
+  return Object.fromEntries(FUSED_IMPORTS.map(({ name }) => [name, exports[name] as WebAssembly.ImportValue]));
 }

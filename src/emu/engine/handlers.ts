@@ -3,13 +3,15 @@
  * How a handler goes on when it is done (the loop, or the caller) is the business of the function around it.
  */
 import { EXCEPTIONS, type ExceptionName } from '../cpu/exception-table.ts';
-import { MODE_GUEST, MODE_UNITS_OFF, STATE, TLB_ENTRIES } from '../cpu/layout.ts';
+import { CSR_LIMIT, MODE_GUEST, MODE_UNITS_OFF, STATE, TLB_ENTRIES, VECTOR_PENDING } from '../cpu/layout.ts';
 import { HELPERS, type HelperName } from '../isa/helpers.ts';
 import type { OperandName } from '../isa/operands.ts';
 import { UNITS } from '../isa/row.ts';
 import { ACCESS, type Access, type Half, type Node, type Stmt, type VectorOperand } from '../isa/semantics.ts';
-import { Definitions, LOAD, STORE } from './definitions.ts';
+import { Definitions, LOAD, PENDING_FIELDS, STORE } from './definitions.ts';
+import { emitCsr, isCsrHelper } from './native-csr.ts';
 import { floatForm, pushNotQuiet } from './native-float.ts';
+import { vectorForm } from './native-vector.ts';
 import { FPR_PLACE, GPR_PLACE, immediatePlace, type Variant, VR_PLACE } from './uop.ts';
 import { type Label, Locals } from './wasm/emitter.ts';
 import { Op, Simd, type Ty } from './wasm/opcodes.ts';
@@ -397,6 +399,15 @@ export abstract class Handlers extends Definitions {
   }
 
   private call(s: Extract<Stmt, { s: 'call' }>): void {
+    const vector = s.helper === 'vectorFpu' ? vectorForm(s.code) : undefined;
+    if (vector) {
+      this.callVector(s, vector);
+      return;
+    }
+    if (isCsrHelper(s.helper)) {
+      this.callCsr(s, s.helper);
+      return;
+    }
     const form = s.helper === 'fpu' ? floatForm(s.code) : undefined;
     if (!form) {
       this.callHelper(s);
@@ -424,11 +435,63 @@ export abstract class Handlers extends Definitions {
     e.i32(0)
       .i32(s.code + 1)
       .mem(Op.i32Store, this.base + STATE.fpPending);
-    for (const [n, field] of (['fpA', 'fpB', 'fpC'] as const).slice(0, form.operands).entries()) {
+    for (const [n, field] of PENDING_FIELDS.slice(0, form.operands).entries()) {
       e.i32(0);
       operand(n as 0 | 1 | 2);
       e.mem(Op.i64Store, this.base + STATE[field]);
     }
+    e.i32(0).set(AFTER).br(done);
+    e.end(exact);
+    this.callHelper(s);
+    e.end(done);
+  }
+
+  private callCsr(s: Extract<Stmt, { s: 'call' }>, helper: Parameters<typeof emitCsr>[0]): void {
+    const { e } = this;
+    const done = e.block();
+    const long = e.block();
+    const numLocal = this.locals.take('i32');
+    this.node(s.args[0]!);
+    e.op(Op.i32WrapI64).tee(numLocal).i32(CSR_LIMIT).op(Op.i32GeU).brIf(long);
+    emitCsr(helper, {
+      e,
+      state: () => this.state(),
+      base: this.base,
+      num: undefined,
+      numLocal,
+      result: this.local(s.id, 'i64'),
+      mode: () => this.loadState(Op.i32Load, 'mode'),
+      value: () => this.node(s.args[1]!),
+      mask: helper.endsWith('xchg') ? () => this.gpr('rj') : undefined,
+      pc: () => this.loadState(Op.i64Load, 'pc'),
+      left: () => this.loadState(Op.i32Load, 'left'),
+      failIf: () => e.brIf(long),
+    });
+    e.i32(0).set(AFTER).br(done);
+    e.end(long);
+    this.callHelper(s);
+    e.end(done);
+  }
+
+  private callVector(s: Extract<Stmt, { s: 'call' }>, form: NonNullable<ReturnType<typeof vectorForm>>): void {
+    const { e } = this;
+    const done = e.block();
+    const exact = e.block();
+    this.loadState(Op.i32Load, 'fcsr');
+    pushNotQuiet(e);
+    e.brIf(exact);
+    this.nativeVector(
+      form,
+      () => e.brIf(exact),
+      (single) => e.call(HELPERS.length + (single ? 3 : 2)),
+      (half, value) => {
+        this.vectorAddress('vd');
+        e.get(value).mem(Simd.v128Store, this.base + STATE.fpr + 16 * half);
+      },
+    );
+    e.i32(0)
+      .i32(VECTOR_PENDING + s.code)
+      .mem(Op.i32Store, this.base + STATE.fpPending);
     e.i32(0).set(AFTER).br(done);
     e.end(exact);
     this.callHelper(s);
@@ -444,7 +507,7 @@ export abstract class Handlers extends Definitions {
     });
     this.sync();
     e.i32(s.code).call(helperIndex(s.helper)).tee(AFTER);
-    // `leave` (2) lets the instruction finish its register writes first.
+    // `leave` (2) and `goOn` (6) let the instruction finish its register writes first.
     e.i32(1).op(Op.i32And);
     const stop = e.if();
     e.get(AFTER).set(R).br(this.exit);

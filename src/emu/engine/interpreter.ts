@@ -22,7 +22,7 @@ import {
   UOP_BYTES,
   UOPS_PER_PAGE,
 } from '../cpu/layout.ts';
-import { HELPERS } from '../isa/helpers.ts';
+import { After, HELPERS } from '../isa/helpers.ts';
 import { FUSED_IMPORTS } from './fused.ts';
 import {
   ENTRY,
@@ -145,14 +145,7 @@ class Build extends Handlers {
 
   emit(): FuncDef {
     const { e } = this;
-    for (const [local, field] of [
-      [READ_TLB, STATE.readTlb],
-      [WRITE_TLB, STATE.writeTlb],
-      [FETCH_TLB, STATE.fetchTlb],
-    ] as const)
-      e.i32(0)
-        .mem(Op.i32Load, this.base + field)
-        .set(local);
+    this.loadTlbs();
     if (this.kind === 'outlined' || this.kind === 'own') this.one();
     else this.loop();
     e.op(Op.end);
@@ -164,14 +157,25 @@ class Build extends Handlers {
     };
   }
 
+  private loadTlbs(): void {
+    for (const [local, field] of [
+      [READ_TLB, 'readTlb'],
+      [WRITE_TLB, 'writeTlb'],
+      [FETCH_TLB, 'fetchTlb'],
+    ] as const) {
+      this.loadState(Op.i32Load, field);
+      this.e.set(local);
+    }
+  }
+
   /** `fast` and `exact`: micro-op after micro-op, until something leaves. */
   private loop(): void {
     const { e } = this;
     e.i32(0)
       .mem(Op.i64Load, this.base + STATE.pc)
       .set(TARGET);
-    this.exit = e.block();
     this.far = e.loop();
+    this.exit = e.block();
     if (this.translating) this.region = e.block();
     this.enterPage();
     this.next = e.loop();
@@ -199,10 +203,29 @@ class Build extends Handlers {
       e.end(this.region);
       this.enterRegion();
     }
+    e.end(this.exit);
+    // Many exceptions and returns from them have nothing more to do than to go on somewhere else.
+    e.get(R).i32(After.arrived).op(Op.i32Eq);
+    const arrived = e.if();
+    e.get(X).get(P).op(Op.i32Sub).i32(3).op(Op.i32ShrS).i32(1).op(Op.i32Sub).set(REM);
+    this.loadState(Op.i64Load, 'pc');
+    e.set(TARGET);
+    this.loadTlbs();
+    e.br(this.far);
+    e.end(arrived);
+    e.get(R).i32(After.goOn).op(Op.i32Eq);
+    const goOn = e.if();
+    e.get(P).i32(UOP_BYTES).op(Op.i32Add).set(P);
+    e.get(X).get(P).op(Op.i32Sub).i32(3).op(Op.i32ShrS).set(REM);
+    this.pcOf();
+    e.set(TARGET);
+    this.loadTlbs();
+    e.br(this.far);
+    e.end(goOn);
+    this.epilogue();
+    e.op(Op.return);
     e.end(this.far);
     e.op(Op.unreachable);
-    e.end(this.exit);
-    this.epilogue();
   }
 
   /** `outlined`, `own`: the micro-op at the address in parameter 0. The caller has made PC and budget visible. */
@@ -279,6 +302,12 @@ class Build extends Handlers {
     this.saveTarget();
     e.i32(0).call(helperIndex('fetchSlow')).tee(R);
     const stop = e.if();
+    e.get(R).i32(After.arrived).op(Op.i32Eq);
+    const arrived = e.if();
+    this.loadTarget();
+    this.loadTlbs();
+    e.br(this.far);
+    e.end(arrived);
     e.get(R).op(Op.return);
     e.end(stop);
     e.end(miss);

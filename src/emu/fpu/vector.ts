@@ -56,6 +56,11 @@ export function vectorCode(v: VectorOperation, halves: 1 | 2): number {
   return index * 2 + halves - 1;
 }
 
+/** The operation of a code, and how many 128-bit halves it works on. */
+export function vectorOperation(code: number): { readonly operation: VectorOperation; readonly halves: number } {
+  return { operation: ENTRIES[code >> 1]!, halves: (code & 1) + 1 };
+}
+
 const LOG = { 2: 1, 4: 2, 8: 3 } as const;
 
 export class VectorFpu {
@@ -69,6 +74,11 @@ export class VectorFpu {
     this.cpu = cpu;
     this.fpu = fpu;
     this.word = word;
+    fpu.settleVector = (code, status) => {
+      const at = (field: 'fpA' | 'fpB' | 'fpC'): number => cpu.base + STATE[field];
+      for (let half = 0; half <= (code & 1); half++)
+        this.half(ENTRIES[code >> 1]!, status, 16 * half, at('fpA'), at('fpB'), at('fpC'));
+    };
   }
 
   operate(code: number): AfterValue {

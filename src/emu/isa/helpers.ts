@@ -23,5 +23,9 @@ export const After = {
   leave: 2,
   /** Leave; the instruction is executed and the helper has set PC. */
   jumped: 3,
+  /** As `jumped`, but generated code may go on there itself: nothing is due. */
+  arrived: 5,
+  /** As `leave`, but generated code may go on itself: nothing is due. Addresses may lead elsewhere from here on. */
+  goOn: 6,
 } as const;
 export type AfterValue = (typeof After)[keyof typeof After];

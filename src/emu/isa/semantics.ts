@@ -46,6 +46,8 @@ export type Node =
   | { readonly k: 'scr'; readonly ty: 'i64' }
   | { readonly k: 'pc'; readonly ty: 'i64' }
   | { readonly k: 'local'; readonly ty: Ty; readonly id: number }
+  /** A local variable of a back end's own. */
+  | { readonly k: 'register'; readonly ty: Ty; readonly index: number }
   | { readonly k: 'state'; readonly ty: Ty; readonly field: StateField }
   | {
       readonly k: 'op';

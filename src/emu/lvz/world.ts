@@ -19,7 +19,7 @@ function swapLl(cpu: Cpu): void {
 export function enterGuest(cpu: Cpu, fromLo: number, fromHi: number): void {
   cpu.vm = true;
   swapLl(cpu);
-  cpu.contextChanged();
+  cpu.modeChanged();
   const lo = cpu.pcLo;
   const hi = cpu.pcHi;
   cpu.events.push(2, cpu.now, cpu.gid, 0, 0, lo, hi, false, 0, 0, 0, fromLo, fromHi, false);

@@ -8,6 +8,9 @@ import { shr } from './tlb.ts';
  *
  * A context is (guest mode, GID, ASID, PLV, DA/PG) and the direct mapping windows, packed into two numbers.
  */
+/** How many entries of a set are kept in mind, so that a set with few is emptied quickly. */
+const JOURNAL = 256;
+
 export class FastTlb {
   private readonly i32: Int32Array;
   private readonly u8: Uint8Array;
@@ -17,6 +20,10 @@ export class FastTlb {
   private readonly gid = new Int16Array(TLB_SETS).fill(-1);
   private readonly used = new Float64Array(TLB_SETS);
   private clock = 0;
+  /** Entries that each set has been given since it was empty, and how many; beyond JOURNAL they are not kept. */
+  private readonly journal = new Uint16Array(TLB_SETS * JOURNAL);
+  private readonly given = new Int32Array(TLB_SETS);
+  private set = 0;
   private readonly stateIndex: number;
   /** Byte offset of the set in use. */
   current: number;
@@ -27,15 +34,17 @@ export class FastTlb {
     this.i32 = i32;
     this.base = stateBase + TLB_SETS_OFFSET;
     this.stateIndex = stateBase >> 2;
-    this.current = this.base;
-    this.clearAll();
+    this.current = -1;
+    this.u8.fill(0xff, this.base, this.base + TLB_SETS * TLB_SET_BYTES);
+    this.use(0);
   }
 
   /**
    * Makes the set of a context current.
    * @param gid the context's GID in guest mode, −1 in host mode
+   * @returns the set's number, for {@link reselect}
    */
-  select(keyA: number, keyB: number, gid: number): void {
+  select(keyA: number, keyB: number, gid: number): number {
     let oldest = 0;
     let set = -1;
     for (let i = 0; i < TLB_SETS; i++) {
@@ -52,11 +61,25 @@ export class FastTlb {
       this.keyB[set] = keyB;
       this.gid[set] = gid;
     }
+    this.use(set);
+    return set;
+  }
+
+  /** Makes set number `set` current again, if it still belongs to the context. @returns whether it does */
+  reselect(set: number, keyA: number, keyB: number): boolean {
+    if (this.keyA[set] !== keyA || this.keyB[set] !== keyB) return false;
+    this.use(set);
+    return true;
+  }
+
+  private use(set: number): void {
     this.used[set] = ++this.clock;
-    this.current = this.base + set * TLB_SET_BYTES;
-    this.i32[this.stateIndex + (STATE.readTlb >> 2)] = this.current;
-    this.i32[this.stateIndex + (STATE.writeTlb >> 2)] = this.current + TLB_ENTRIES * 16;
-    this.i32[this.stateIndex + (STATE.fetchTlb >> 2)] = this.current + 2 * TLB_ENTRIES * 16;
+    this.set = set;
+    const current = this.base + set * TLB_SET_BYTES;
+    this.current = current;
+    this.i32[this.stateIndex + (STATE.readTlb >> 2)] = current;
+    this.i32[this.stateIndex + (STATE.writeTlb >> 2)] = current + TLB_ENTRIES * 16;
+    this.i32[this.stateIndex + (STATE.fetchTlb >> 2)] = current + 2 * TLB_ENTRIES * 16;
   }
 
   /** Caches a data translation of the current context. `host`: place in linear memory of the page's first byte. */
@@ -66,6 +89,13 @@ export class FastTlb {
     this.i32[i] = pageLo;
     this.i32[i + 1] = vaHi;
     this.i32[i + 2] = (host - pageLo) | 0;
+    this.note(i);
+  }
+
+  /** An entry of the current set, at an index of 32-bit words, has been filled. */
+  private note(i: number): void {
+    const n = this.given[this.set]!++;
+    if (n < JOURNAL) this.journal[this.set * JOURNAL + n] = (i - (this.current >> 2)) >> 2;
   }
 
   /** Caches a fetch translation. `uops`: place of the page's micro-operations. */
@@ -74,6 +104,7 @@ export class FastTlb {
     this.i32[i] = vaLo & ~0xfff;
     this.i32[i + 1] = vaHi;
     this.i32[i + 2] = uops;
+    this.note(i);
   }
 
   /** The micro-operations of the page of an address in the current context, or −1. */
@@ -84,7 +115,7 @@ export class FastTlb {
 
   /** Drops everything: all contexts. */
   clearAll(): void {
-    this.u8.fill(0xff, this.base, this.base + TLB_SETS * TLB_SET_BYTES);
+    for (let set = 0; set < TLB_SETS; set++) this.clear(set);
   }
 
   /** Drops the contexts of one guest (`gid` >= 0), or those of the host (−1). */
@@ -144,6 +175,9 @@ export class FastTlb {
 
   private clear(set: number): void {
     const at = this.base + set * TLB_SET_BYTES;
-    this.u8.fill(0xff, at, at + TLB_SET_BYTES);
+    const n = this.given[set]!;
+    if (n > JOURNAL) this.u8.fill(0xff, at, at + TLB_SET_BYTES);
+    else for (let k = 0; k < n; k++) this.drop(at + this.journal[set * JOURNAL + k]! * 16);
+    this.given[set] = 0;
   }
 }

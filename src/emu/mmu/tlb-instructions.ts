@@ -98,7 +98,7 @@ export function tlbrd(cpu: Cpu, t: Target): AfterValue {
     if (!cpu.vm) cpu.host.setLo(CSR.TRGP, tlb.gid[i] === 0 ? 0 : 1 | (tlb.gid[i]! << 16));
   }
   cpu.contextChanged();
-  return After.leave;
+  return After.goOn;
 }
 
 /** Writes entry `i` from the bank's registers (the refill registers inside a refill handler). */
@@ -109,7 +109,7 @@ function writeEntry(cpu: Cpu, t: Target, i: number): void {
   const ps = pageSize(bank);
   const [lo0, lo1, ehi] = refill ? [CSR.TLBRELO0, CSR.TLBRELO1, CSR.TLBREHI] : [CSR.TLBELO0, CSR.TLBELO1, CSR.TLBEHI];
   tlb.e[i] = refill || bank.lo(CSR.TLBIDX) >= 0 ? 1 : 0;
-  tlb.ps[i] = ps;
+  tlb.setSize(i, ps);
   tlb.vppn[i] = vppnOf(bank, ehi);
   tlb.gid[i] = t.gid;
   tlb.asid[i] = bank.lo(CSR.ASID) & 0x3ff;
@@ -141,19 +141,19 @@ export function tlbwr(cpu: Cpu, t: Target): AfterValue {
   // An index out of range, or a page size that its half of the TLB cannot hold, is undefined: nothing is written.
   if (i < TLB_SIZE && legalSize(ps) && (i >= STLB_SIZE || ps === (t.bank.lo(CSR.STLBPS) & 0x3f))) {
     writeEntry(cpu, t, i);
-    return After.leave;
+    return After.goOn;
   }
   if (i < TLB_SIZE) remove(cpu, t.tlb, i);
-  return After.leave;
+  return After.goOn;
 }
 
 export function tlbfill(cpu: Cpu, t: Target): AfterValue {
   const { bank, tlb } = t;
   const ps = pageSize(bank);
-  if (!legalSize(ps)) return After.leave;
+  if (!legalSize(ps)) return After.goOn;
   const vppn = vppnOf(bank, inRefill(bank) ? CSR.TLBREHI : CSR.TLBEHI);
   writeEntry(cpu, t, placeFor(cpu, tlb, vppn, t.gid, asidOf(t), ps, bank.lo(CSR.STLBPS) & 0x3f));
-  return After.leave;
+  return After.goOn;
 }
 
 /** Where a new entry for a page pair goes. `asid`: −1 when the lookup ignores it. */
@@ -182,7 +182,7 @@ export function enterMapping(cpu: Cpu, { vppn, ps, eloLo, eloHi }: Mapping): voi
   const i = placeFor(cpu, tlb, vppn, gid, asid, ps, bank.lo(CSR.STLBPS) & 0x3f);
   if (tlb.e[i]) forget(cpu, tlb, i);
   tlb.e[i] = 1;
-  tlb.ps[i] = ps;
+  tlb.setSize(i, ps);
   tlb.vppn[i] = vppn;
   tlb.gid[i] = gid;
   tlb.asid[i] = asid;
@@ -211,7 +211,7 @@ function clearSelected(cpu: Cpu, t: Target, everything: boolean): AfterValue {
   if (index < STLB_SIZE) for (let way = 0; way < STLB_WAYS; way++) clear(way * STLB_SETS + (index % STLB_SETS));
   else for (let i = STLB_SIZE; i < TLB_SIZE; i++) clear(i);
   told(cpu, t, -1, -1, everything ? 'tlbflush' : 'tlbclr');
-  return After.leave;
+  return After.goOn;
 }
 export const tlbclr = (cpu: Cpu, t: Target): AfterValue => clearSelected(cpu, t, false);
 export const tlbflush = (cpu: Cpu, t: Target): AfterValue => clearSelected(cpu, t, true);
@@ -262,7 +262,7 @@ export function invtlb(cpu: Cpu, op: number, rjLo: number, rkLo: number, rkHi: n
     if (cpu.host.lo(CSR.GTLBC) & (1 << 13)) return deliver(cpu, 'GSPR', { root: true, badi: word });
     sweep(cpu, cpu.gtlb, cpu.gid, OPS[op]!, asid, vppn);
     told(cpu, { guestType: true, gid: cpu.gid }, -1, OPS[op]!.address ? vppn : -1, `invtlb ${op}`);
-    return After.leave;
+    return After.goOn;
   }
   if (op === 0) {
     // Everything, of all guests and both types: hvisor relies on it (docs/lvz.md Q6).
@@ -281,7 +281,7 @@ export function invtlb(cpu: Cpu, op: number, rjLo: number, rkLo: number, rkHi: n
     }
   }
   if (cpu.observer.tlbChanged) tellInvalidation(cpu, op, gid, vppn);
-  return After.leave;
+  return After.goOn;
 }
 
 /** Tells the observer what a root `invtlb` has removed. */
@@ -304,13 +304,15 @@ function tellInvalidation(cpu: Cpu, op: number, gid: number, vppn: number): void
 }
 
 function sweep(cpu: Cpu, tlb: Tlb, gid: number, m: Match, asid: number, vppn: number): void {
-  for (let i = 0; i < TLB_SIZE; i++) {
-    if (!tlb.e[i] || tlb.gid[i] !== gid) continue;
+  const look = (i: number): void => {
+    if (!tlb.e[i] || tlb.gid[i] !== gid) return;
     const g = tlb.g[i] === 1;
-    if (m.global !== undefined && g !== m.global) continue;
-    if (m.asid && tlb.asid[i] !== asid) continue;
-    if (m.orGlobal && !g && tlb.asid[i] !== asid) continue;
-    if (m.address && shr(tlb.vppn[i]!, tlb.ps[i]! - 12) !== shr(vppn, tlb.ps[i]! - 12)) continue;
+    if (m.global !== undefined && g !== m.global) return;
+    if (m.asid && tlb.asid[i] !== asid) return;
+    if (m.orGlobal && !g && tlb.asid[i] !== asid) return;
+    if (m.address && shr(tlb.vppn[i]!, tlb.ps[i]! - 12) !== shr(vppn, tlb.ps[i]! - 12)) return;
     remove(cpu, tlb, i);
-  }
+  };
+  if (m.address) tlb.eachPlace(vppn, look);
+  else for (let i = 0; i < TLB_SIZE; i++) look(i);
 }

@@ -13,8 +13,9 @@ export const STLB_SIZE = STLB_SETS * STLB_WAYS;
 export const MTLB_SIZE = 64;
 export const TLB_SIZE = STLB_SIZE + MTLB_SIZE;
 
+const INVERSE = Float64Array.from({ length: 64 }, (_, n) => 2 ** -n);
 /** Shifts right a number of up to 48 bits. */
-export const shr = (value: number, by: number): number => Math.floor(value / 2 ** by);
+export const shr = (value: number, by: number): number => Math.floor(value * INVERSE[by]!);
 
 /** Bits of TLBELO that the machine looks at, low half and high half. */
 export const ELO = { V: 1, D: 2, G: 0x40, NR_HI: 1 << 29, NX_HI: 1 << 30, RPLV_HI: 1 << 31 } as const;
@@ -31,7 +32,7 @@ export interface TlbEntryView {
 }
 
 export class Tlb implements Stateful {
-  readonly stateFields = ['e', 'ps', 'gid', 'g', 'asid', 'vppn', 'eloLo', 'eloHi'];
+  readonly stateFields = ['e', 'ps', 'gid', 'g', 'asid', 'vppn', 'eloLo', 'eloHi', 'stlbSizes'];
   readonly e = new Uint8Array(TLB_SIZE);
   readonly ps = new Uint8Array(TLB_SIZE);
   readonly gid = new Uint8Array(TLB_SIZE);
@@ -42,8 +43,28 @@ export class Tlb implements Stateful {
   readonly eloLo = new Int32Array(TLB_SIZE * 2);
   readonly eloHi = new Int32Array(TLB_SIZE * 2);
 
+  /** Page sizes (as powers of two) with which entries have been put into the STLB: 1 in their place. */
+  private readonly stlbSizes = new Uint8Array(64);
+
   reset(): void {
     this.e.fill(0);
+    this.stlbSizes.fill(0);
+  }
+
+  /** Entry `i` is about to get page size `ps`. */
+  setSize(i: number, ps: number): void {
+    this.ps[i] = ps;
+    if (i < STLB_SIZE) this.stlbSizes[ps] = 1;
+  }
+
+  /** Calls `f` with every index at which an entry for a page pair can be. */
+  eachPlace(vppn: number, f: (i: number) => void): void {
+    for (let ps = 12; ps < 64; ps++) {
+      if (!this.stlbSizes[ps]) continue;
+      const set = Tlb.set(vppn, ps);
+      for (let way = 0; way < STLB_WAYS; way++) f(way * STLB_SETS + set);
+    }
+    for (let i = STLB_SIZE; i < TLB_SIZE; i++) f(i);
   }
 
   /** The STLB set of a page pair. */

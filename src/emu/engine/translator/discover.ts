@@ -6,7 +6,9 @@ import { UOPS_PER_PAGE } from '../../cpu/layout.ts';
 import { operandValue, type Row } from '../../isa/row.ts';
 import { Semantics, type Stmt } from '../../isa/semantics.ts';
 import { contains } from '../../isa/traits.ts';
+import { hasNativeCsr, isCsrHelper } from '../native-csr.ts';
 import { floatForm } from '../native-float.ts';
+import { vectorForm } from '../native-vector.ts';
 
 /** Most instructions of a region. A region runs only while the budget is larger than this. */
 export const MAX_INSTRUCTIONS = 400;
@@ -42,6 +44,8 @@ export interface CodePage {
   /** The row of a word, undefined when this CPU has no such instruction. */
   row(word: number): Row | undefined;
   readonly breakAt: ReadonlySet<number> | undefined;
+  /** CSR_RULE bits of a register. */
+  csrRules(num: number): number;
   /** Positions to which the computed jump at a position has led. */
   jumpTargets(at: number): readonly number[];
 }
@@ -55,17 +59,25 @@ export function bodyOf(row: Row): readonly Stmt[] {
   return body;
 }
 
+/** Has translated code a form of its own for this call? */
+const isNative = (s: Extract<Stmt, { s: 'call' }>): boolean =>
+  (s.helper === 'fpu' && floatForm(s.code) !== undefined) ||
+  (s.helper === 'vectorFpu' && vectorForm(s.code) !== undefined);
+
 const forInterpreter = new Map<Row, boolean>();
 
 /** Must the interpreter execute the instruction? Whatever needs a helper, unless translated code has a form of its own. */
-function needsInterpreter(row: Row): boolean {
+function needsInterpreter(row: Row, word: number, page: CodePage): boolean {
+  const csr = bodyOf(row).find((s) => s.s === 'call' && isCsrHelper(s.helper));
+  if (csr?.s === 'call' && isCsrHelper(csr.helper))
+    return !hasNativeCsr(csr.helper, page.csrRules(operandValue(row, word, 'csr')));
   let known = forInterpreter.get(row);
   if (known === undefined) {
     const body = bodyOf(row);
     known =
       row.priv ||
       row.guest !== 'native' ||
-      body.some((s) => s.s === 'call' && !(s.helper === 'fpu' && floatForm(s.code))) ||
+      body.some((s) => s.s === 'call' && !isNative(s)) ||
       contains(body, 'setScr', 'setRj');
     forInterpreter.set(row, known);
   }
@@ -128,7 +140,7 @@ export function discover(page: CodePage, entry: number, limit = MAX_INSTRUCTIONS
       if (found.size >= limit) break;
       const word = page.word(at);
       const row = page.breakAt?.has(at) ? undefined : page.row(word);
-      if (!row || needsInterpreter(row) || illegal(row, word)) {
+      if (!row || needsInterpreter(row, word, page) || illegal(row, word)) {
         stops.add(at);
         break;
       }

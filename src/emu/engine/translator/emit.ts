@@ -7,19 +7,23 @@
 import {
   cellOffset,
   FETCH_ENTRIES,
+  MODE_GUEST,
   MODE_UNITS_OFF,
   REGION,
   STATE,
   TLB_ENTRIES,
   UOP_BYTES,
   UOPS_PER_PAGE,
+  VECTOR_PENDING,
 } from '../../cpu/layout.ts';
 import type { OperandName } from '../../isa/operands.ts';
 import { operandValue, UNITS } from '../../isa/row.ts';
 import { ACCESS, type Half, type Node, type Stmt, type VectorOperand } from '../../isa/semantics.ts';
 import { contains } from '../../isa/traits.ts';
-import { Definitions, LOAD, storeOf } from '../definitions.ts';
+import { Definitions, LOAD, PENDING_FIELDS, storeOf } from '../definitions.ts';
+import { emitCsr, isCsrHelper } from '../native-csr.ts';
 import { floatForm, pushNotQuiet } from '../native-float.ts';
+import { vectorForm } from '../native-vector.ts';
 import { type Label, Locals } from '../wasm/emitter.ts';
 import type { FuncDef } from '../wasm/module.ts';
 import { Op, Simd, type Ty } from '../wasm/opcodes.ts';
@@ -154,7 +158,11 @@ function instructionUses(i: Instruction): InstructionUses {
     if (fields.maybeRd) reads |= writes;
   }
   if (fields.writesRa) writes |= 2;
-  return { reads: reads & ~1, writes: writes & ~1, mayLeave: fields.mayLeave || i.row.unit !== undefined };
+  return {
+    reads: reads & ~1,
+    writes: writes & ~1,
+    mayLeave: fields.mayLeave || i.row.unit !== undefined || i.row.priv,
+  };
 }
 
 /** Emits the function `name` for the region of `blocks`, the entry's first. */
@@ -209,7 +217,9 @@ class RegionEmitter extends Definitions {
     for (let r = 1; r < 32; r++) if (used & (1 << r)) this.gprs[r] = FIRST_FREE + count++;
     this.registerCount = count;
     const { byInstruction, groups } = groupAccesses(this.flow.nodes, (n, k) => this.perBlock[n]![k]!.writes);
-    this.hasFloat = this.flow.nodes.some((n) => n.block.instructions.some((i) => contains(i.body, 'call')));
+    this.hasFloat = this.flow.nodes.some((n) =>
+      n.block.instructions.some((i) => i.row.unit && contains(i.body, 'call')),
+    );
     this.memberships = byInstruction;
     this.groups = groups;
     this.firstGroup = FIRST_FREE + count;
@@ -303,7 +313,7 @@ class RegionEmitter extends Definitions {
     };
     const all = this.flow.nodes.flatMap((n) => n.block.instructions);
     if (all.some((i) => contains(i.body, ...MEMORY))) load('readTlb', DATA_TLB);
-    if (all.some((i) => i.row.unit)) load('mode', MODE);
+    if (all.some((i) => i.row.unit || i.row.priv)) load('mode', MODE);
     if (this.hasFloat) {
       this.loadState(Op.i32Load, 'fcsr');
       pushNotQuiet(e);
@@ -347,7 +357,7 @@ class RegionEmitter extends Definitions {
     e.get(PENDING);
     const some = e.if();
     e.get(STATE_PAGE).get(PENDING).mem(Op.i32Store, STATE.fpPending);
-    for (const [n, field] of (['fpA', 'fpB', 'fpC'] as const).entries())
+    for (const [n, field] of PENDING_FIELDS.entries())
       e.get(STATE_PAGE).get(PENDING_OPERANDS[n]!).mem(Op.i64Store, STATE[field]);
     e.end(some);
   }
@@ -474,6 +484,7 @@ class RegionEmitter extends Definitions {
       this.locals.reset();
       this.values = new Map();
       this.checkUnit();
+      this.checkMode();
       for (const s of i.body) this.stmt(s);
       dirty |= this.perBlock[n]![k]!.writes;
     });
@@ -571,6 +582,17 @@ class RegionEmitter extends Definitions {
     if (this.unitsChecked & bit) return;
     this.unitsChecked |= bit;
     this.e.get(MODE).i32(bit).op(Op.i32And);
+    this.exitIf();
+  }
+
+  /** Leaves where the privilege level or the world forbids the instruction. */
+  private checkMode(): void {
+    const { row } = this.current;
+    if (!row.priv) return;
+    this.e
+      .get(MODE)
+      .i32(3 | (row.guest === 'INE' ? MODE_GUEST : 0))
+      .op(Op.i32And);
     this.exitIf();
   }
 
@@ -702,8 +724,27 @@ class RegionEmitter extends Definitions {
 
   private call(s: Extract<Stmt, { s: 'call' }>): void {
     const { e } = this;
+    if (isCsrHelper(s.helper)) {
+      const result = this.local(s.id, 'i64');
+      emitCsr(s.helper, {
+        e,
+        state: () => this.state(),
+        base: 0,
+        num: this.operand('csr'),
+        numLocal: -1,
+        result,
+        mode: () => e.get(MODE),
+        value: () => this.node(s.args[1]!),
+        mask: s.helper.endsWith('xchg') ? () => this.gpr('rj') : undefined,
+        pc: () => this.pc(),
+        left: () => e.get(BUDGET).i32(this.giveBack).op(Op.i32Add),
+        failIf: () => this.exitIf(),
+      });
+      return;
+    }
+    const vector = s.helper === 'vectorFpu' ? vectorForm(s.code) : undefined;
     const form = s.helper === 'fpu' ? floatForm(s.code) : undefined;
-    if (!form) {
+    if (!form && !vector) {
       this.exit();
       return;
     }
@@ -712,6 +753,24 @@ class RegionEmitter extends Definitions {
       e.get(NOT_QUIET);
       this.exitIf();
     }
+    if (vector) {
+      this.nativeVector(
+        vector,
+        () => this.exitIf(),
+        (single) => e.call(single ? 3 : 2),
+        (half, value) => {
+          e.get(STATE_PAGE)
+            .get(value)
+            .mem(Simd.v128Store, STATE.fpr + 32 * this.vectorNumber('vd') + 16 * half);
+        },
+      );
+      e.get(STATE_PAGE)
+        .i32(VECTOR_PENDING + s.code)
+        .mem(Op.i32Store, STATE.fpPending);
+      e.i32(0).set(PENDING);
+      return;
+    }
+    if (!form) return;
     const operand = (n: 0 | 1 | 2): void => {
       const arg = s.args[n];
       if (arg) this.node(arg);

@@ -2,7 +2,17 @@
  * The translated regions of a machine: which instructions are hot, their translation in batches, and their end when the
  * code under them changes.
  */
-import { cellOffset, REGION, REGIONS, sourceOffset, UOP_BYTES, UOPS_PER_PAGE } from '../../cpu/layout.ts';
+import {
+  CSR_LIMIT,
+  cellOffset,
+  cpuBase,
+  REGION,
+  REGIONS,
+  STATE,
+  sourceOffset,
+  UOP_BYTES,
+  UOPS_PER_PAGE,
+} from '../../cpu/layout.ts';
 import type { LinearMemory } from '../../cpu/linear-memory.ts';
 import { decode } from '../../isa/decoder.ts';
 import type { Row } from '../../isa/row.ts';
@@ -124,6 +134,7 @@ export class Regions {
         return row && this.exists(row) ? row : undefined;
       },
       breakAt: page.breakAt,
+      csrRules: (num) => (num < CSR_LIMIT ? this.mem.u8[cpuBase(0) + STATE.csrRules + num]! : 0),
       jumpTargets: (at) => {
         bySource ??= this.jumps(page);
         return bySource.get(at) ?? [];

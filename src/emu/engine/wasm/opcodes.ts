@@ -54,6 +54,7 @@ export const Op = {
   i64GeU: 0x5a,
   i32Add: 0x6a,
   i32Sub: 0x6b,
+  i32Mul: 0x6c,
   i32And: 0x71,
   i32Or: 0x72,
   i32Shl: 0x74,
@@ -75,6 +76,7 @@ export const Op = {
 /** Floating-point opcodes. */
 // biome-ignore format: opcode table
 export const Float = {
+  f64Load: 0x2b, f64Store: 0x39,
   f32Eq: 0x5b, f32Ne: 0x5c, f32Lt: 0x5d, f32Gt: 0x5e, f32Le: 0x5f, f32Ge: 0x60,
   f64Eq: 0x61, f64Ne: 0x62, f64Lt: 0x63, f64Gt: 0x64, f64Le: 0x65, f64Ge: 0x66,
   f32Abs: 0x8b, f32Neg: 0x8c, f32Ceil: 0x8d, f32Floor: 0x8e, f32Trunc: 0x8f, f32Nearest: 0x90, f32Sqrt: 0x91,
@@ -90,7 +92,15 @@ export const Float = {
  * SIMD instructions (WebAssembly Core Specification 2.0, section 5.4.9) as the prefix byte 0xfd times 256 plus the
  * number behind it.
  */
-export const Simd = { v128Load: 0xfd00, v128Store: 0xfd0b, v128Const: 0xfd0c } as const;
+// biome-ignore format: opcode table
+export const Simd = {
+  v128Load: 0xfd00, v128Store: 0xfd0b, v128Const: 0xfd0c, i8x16Shuffle: 0xfd0d, i64x2Splat: 0xfd12, f64x2Splat: 0xfd14,
+  f32x4Eq: 0xfd41, f32x4Ne: 0xfd42, f32x4Lt: 0xfd43, f32x4Le: 0xfd45, f64x2Eq: 0xfd47, f64x2Ne: 0xfd48, f64x2Lt: 0xfd49, f64x2Le: 0xfd4b, f64x2Ge: 0xfd4c,
+  v128And: 0xfd4e, v128Or: 0xfd50, v128Xor: 0xfd51, v128Bitselect: 0xfd52, f32x4DemoteZero: 0xfd5e, f64x2PromoteLow: 0xfd5f,
+  i64x2Add: 0xfdce, i64x2Eq: 0xfdd6, i64x2GeS: 0xfddb,
+  f32x4Neg: 0xfde1, f32x4Sqrt: 0xfde3, f32x4Add: 0xfde4, f32x4Sub: 0xfde5, f32x4Mul: 0xfde6, f32x4Div: 0xfde7,
+  f64x2Abs: 0xfdec, f64x2Neg: 0xfded, f64x2Sqrt: 0xfdef, f64x2Add: 0xfdf0, f64x2Sub: 0xfdf1, f64x2Mul: 0xfdf2, f64x2Div: 0xfdf3,
+} as const;
 
 /** Value type bytes. */
 export const ValType = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;

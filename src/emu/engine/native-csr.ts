@@ -1,0 +1,134 @@
+/**
+ * CSR accesses that touch nothing but the register's memory, as WebAssembly. All others, and all of them while somebody
+ * wants to know of CSR accesses, go through csr-access.ts.
+ */
+import { CSR_RULE, GUEST_BANK_FACTOR, MODE_GUEST, STATE, WRITERS, WRITERS_OFFSET } from '../cpu/layout.ts';
+import type { HelperName } from '../isa/helpers.ts';
+import type { Emitter } from './wasm/emitter.ts';
+import { Float, Op } from './wasm/opcodes.ts';
+
+/** Where an access is emitted. */
+export interface CsrSite {
+  readonly e: Emitter;
+  /** Pushes the address to which `base` and offsets into the state page are added. */
+  state(): void;
+  readonly base: number;
+  /** The register's number; undefined: it is in a local. */
+  readonly num: number | undefined;
+  readonly numLocal: number;
+  /** Locals for the old value (the result) and the place of the register, as an offset into the bank. */
+  readonly result: number;
+  /** Pushes the mode word, the new value, the mask of csrxchg, the PC, what is left of the budget. */
+  mode(): void;
+  value(): void;
+  mask: (() => void) | undefined;
+  pc(): void;
+  left(): void;
+  /** Goes the long way when the i32 on the stack is not 0. */
+  failIf(): void;
+}
+
+/** How the helpers that have a native form access a register. */
+const KINDS = {
+  csrrd: { root: false, writes: false },
+  csrwr: { root: false, writes: true },
+  csrxchg: { root: false, writes: true },
+  gcsrrd: { root: true, writes: false },
+  gcsrwr: { root: true, writes: true },
+  gcsrxchg: { root: true, writes: true },
+} as const;
+type CsrHelper = keyof typeof KINDS;
+
+export const isCsrHelper = (helper: HelperName): helper is CsrHelper => helper in KINDS;
+
+/** Has the access a native form at least in one world? `rules`: of the register. */
+export function hasNativeCsr(helper: CsrHelper, rules: number): boolean {
+  const { root, writes } = KINDS[helper];
+  return (
+    (rules &
+      (root ? (writes ? CSR_RULE.rootWrite : CSR_RULE.rootRead) : writes ? CSR_RULE.hostWrite : CSR_RULE.hostRead)) !==
+    0
+  );
+}
+
+/** Emits the access; leaves the old value in `site.result`. */
+export function emitCsr(helper: CsrHelper, site: CsrSite): void {
+  const { e, base, num } = site;
+  const { root, writes } = KINDS[helper];
+  site.state();
+  e.mem(Op.i32Load, base + STATE.csrWatched);
+  site.failIf();
+  /** Pushes the address of an array element by CSR number; `offset` is where the array begins. */
+  const at = (size: 4 | 8, offset: number): number => {
+    site.state();
+    if (num !== undefined) return base + offset + size * num;
+    e.get(site.numLocal)
+      .i32(size === 8 ? 3 : 2)
+      .op(Op.i32Shl)
+      .op(Op.i32Add);
+    return base + offset;
+  };
+  // The rules, as the world that runs needs them.
+  if (num === undefined) {
+    site.state();
+    e.get(site.numLocal)
+      .op(Op.i32Add)
+      .mem(Op.i32Load8U, base + STATE.csrRules);
+  } else {
+    site.state();
+    e.mem(Op.i32Load8U, base + STATE.csrRules + num);
+  }
+  if (root) e.i32(writes ? CSR_RULE.rootWrite : CSR_RULE.rootRead);
+  else if (writes) {
+    // A guest's own writes are kept by GID: csr-access.ts does that.
+    e.i32(0).i32(CSR_RULE.hostWrite);
+    site.mode();
+    e.i32(MODE_GUEST).op(Op.i32And).op(Op.select);
+  } else {
+    e.i32(CSR_RULE.guestRead).i32(CSR_RULE.hostRead);
+    site.mode();
+    e.i32(MODE_GUEST).op(Op.i32And).op(Op.select);
+  }
+  e.op(Op.i32And, Op.i32Eqz);
+  site.failIf();
+  const guestBank = STATE.guestCsr;
+  if (root || writes) {
+    const offset = at(8, root ? guestBank : STATE.hostCsr);
+    e.mem(Op.i64Load, offset).set(site.result);
+  } else {
+    const offset = at(8, STATE.hostCsr);
+    site.mode();
+    e.i32(MODE_GUEST)
+      .op(Op.i32And)
+      .i32(GUEST_BANK_FACTOR)
+      .op(Op.i32Mul)
+      .op(Op.i32Add)
+      .mem(Op.i64Load, offset)
+      .set(site.result);
+  }
+  if (!writes) return;
+  const place = at(8, root ? guestBank : STATE.hostCsr);
+  // old ^ ((old ^ new) & mask)
+  e.get(site.result);
+  site.value();
+  e.op(Op.i64Xor);
+  const mask = at(8, root ? STATE.csrRootMask : STATE.csrOwnMask);
+  e.mem(Op.i64Load, mask).op(Op.i64And);
+  if (site.mask) {
+    site.mask();
+    e.op(Op.i64And);
+  }
+  e.get(site.result).op(Op.i64Xor).mem(Op.i64Store, place);
+  const writers = root ? WRITERS_OFFSET.hostToBank : WRITERS_OFFSET.hostOwn;
+  const pc = at(8, writers + WRITERS.pc);
+  site.pc();
+  e.mem(Op.i64Store, pc);
+  const time = at(8, writers + WRITERS.time);
+  site.state();
+  e.mem(Float.f64Load, base + STATE.sliceEnd);
+  site.left();
+  e.op(Float.f64ConvertI32S, Float.f64Sub).mem(Float.f64Store, time);
+  const high = at(4, writers + WRITERS.high);
+  site.value();
+  e.i64n(32).op(Op.i64ShrU, Op.i32WrapI64).mem(Op.i32Store, high);
+}
