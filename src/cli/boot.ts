@@ -110,6 +110,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
       cpus: cli.smp,
       features: cli.cpu,
       seed: cli.seed,
+      engine: cli.engine === undefined || cli.engine === 'check' ? 'auto' : cli.engine,
       console,
     });
     machine.load(elf, [line, cli.append ?? ''].filter(Boolean).join(' '), placed);

@@ -34,7 +34,7 @@ export function parseMemory(text: string): number {
   return size;
 }
 
-function parseInteger(text: string, option: string, min: number, max: number): number {
+export function parseInteger(text: string, option: string, min: number, max: number): number {
   const n = Number(text);
   if (!/^\d+$/.test(text) || n < min || n > max)
     throw new UsageError(`${option}: '${text}' is not a whole number from ${min} to ${max}: correct it`);
@@ -186,12 +186,13 @@ const LATER: Readonly<Record<string, string>> = {
   '--replay <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
 };
 
-const collect =
+export const collect =
   <T>(parse: (text: string) => T) =>
   (text: string, before: T[] | undefined): T[] => [...(before ?? []), parse(text)];
 
 /** Parsed options of run and debug. */
 export interface MachineCli {
+  readonly engine?: EngineOption;
   readonly kernel?: string;
   readonly append?: string;
   readonly guest?: GuestSpec[];
@@ -225,6 +226,14 @@ export const DEFAULT_MACHINE: MachineCli = {
   seed: 1,
 };
 
+const ENGINES = ['auto', 'jit', 'interpreter', 'check'] as const;
+export type EngineOption = (typeof ENGINES)[number];
+
+export function parseEngine(text: string): EngineOption {
+  if ((ENGINES as readonly string[]).includes(text)) return text as EngineOption;
+  throw new UsageError(`--engine: '${text}' is unknown: use ${ENGINES.join(', ')}`);
+}
+
 /** Declares the options on a command. Values are checked here; every error says what to do. */
 export function declareMachineOptions(command: Command): Command {
   command
@@ -253,13 +262,11 @@ export function declareMachineOptions(command: Command): Command {
       parseAddress(t, '--gdb-host'),
     )
     .option('--wait', 'do not run until a debugger says so')
-    .option('--engine <name>', 'auto or interpreter', (t) => {
-      if (t === 'jit')
-        throw new UsageError('--engine: the translator is not available in this version: use auto or interpreter');
-      if (t !== 'auto' && t !== 'interpreter')
-        throw new UsageError(`--engine: '${t}' is unknown: use auto or interpreter`);
-      return t;
-    })
+    .option(
+      '--engine <name>',
+      'auto (translate what is hot), jit (translate everything), interpreter, or check (both, compared)',
+      parseEngine,
+    )
     .option('--clock <kind>', 'virtual', (t) => {
       if (t === 'host') throw new UsageError('--clock: host time is not available in this version: use virtual');
       if (t !== 'virtual') throw new UsageError(`--clock: '${t}' is unknown: use virtual`);

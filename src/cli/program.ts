@@ -1,10 +1,11 @@
 /** The command line (docs/cli.md). */
 import { Command, CommanderError, Option } from 'commander';
 import { explainCode } from '../emu/debug/decode-number.ts';
+import { type BenchCli, bench } from './bench/bench.ts';
 import { debug } from './debug.ts';
 import { demo } from './demo.ts';
 import { EXIT, UsageError } from './errors.ts';
-import { declareMachineOptions, type MachineCli } from './options.ts';
+import { collect, declareMachineOptions, type MachineCli, parseEngine, parseInteger } from './options.ts';
 import { run } from './run.ts';
 import { parseFormat, type TraceCli, trace } from './trace.ts';
 import { VERSION } from './version.ts';
@@ -65,7 +66,20 @@ declareMachineOptions(
     code = await trace(image, cli);
   });
 
-for (const later of ['qemu', 'bench'])
+program
+  .command('bench')
+  .description('the benchmarks, as ratios to a QEMU where there is one')
+  .option('--pairs <n>', 'interleaved pairs of runs', (t) => parseInteger(t, '--pairs', 1, 99), 5)
+  .option('--kernel <name>', 'one kernel, by name or letter; repeatable', collect(String))
+  .option('--qemu <file>', 'the QEMU to compare with')
+  .option('--engine <name>', 'as for run', parseEngine)
+  .option('--write', 'put table and chart into docs/')
+  .addHelpText('after', '\nExample:\n  loongscope bench --kernel integer --pairs 3')
+  .action(async (cli: BenchCli) => {
+    code = await bench(cli);
+  });
+
+for (const later of ['qemu'])
   program
     .command(later, { hidden: true })
     .allowUnknownOption()

@@ -57,6 +57,9 @@ export function statistics(
     exceptions: byCause((c) => [c.events.hostExceptions, c.events.guestExceptions]),
     wallSeconds: Number(seconds.toFixed(3)),
     mips: Number((machine.instructions / seconds / 1e6).toFixed(1)),
+    // Bytes: the most memory that the program has held, and the RAM that the guest has touched.
+    peakMemory: process.resourceUsage().maxRSS * 1024,
+    touchedRam: machine.ram.touched,
     ...(detail && {
       vcpus: detail.exits.list().map((v) => vcpuJson(v, detail.symbolize)),
       first: detail.first.map((e) => ({ tick: e.tick, cpu: e.cpu, what: e.what, pc: hex(e.pc) })),
