@@ -226,6 +226,16 @@ export const DEFAULT_MACHINE: MachineCli = {
   seed: 1,
 };
 
+export const FORMATS = ['text', 'jsonl', 'chrome'] as const;
+export type TraceFormat = (typeof FORMATS)[number];
+
+/** @throws UsageError */
+export function parseFormat(text: string): TraceFormat {
+  const format = FORMATS.find((f) => f === text);
+  if (!format) throw new UsageError(`--format: '${text}' is unknown: use ${FORMATS.join(', ')}`);
+  return format;
+}
+
 const ENGINES = ['auto', 'jit', 'interpreter', 'check'] as const;
 export type EngineOption = (typeof ENGINES)[number];
 

@@ -1,13 +1,9 @@
-/** The command line (docs/cli.md). */
+/** The command line (docs/cli.md). Each command loads what it needs when it runs: starting is part of every run. */
 import { Command, CommanderError, Option } from 'commander';
-import { explainCode } from '../emu/debug/decode-number.ts';
-import { type BenchCli, bench } from './bench/bench.ts';
-import { debug } from './debug.ts';
-import { demo } from './demo.ts';
+import type { BenchCli } from './bench/bench.ts';
 import { EXIT, UsageError } from './errors.ts';
-import { collect, declareMachineOptions, type MachineCli, parseEngine, parseInteger } from './options.ts';
-import { run } from './run.ts';
-import { parseFormat, type TraceCli, trace } from './trace.ts';
+import { collect, declareMachineOptions, type MachineCli, parseEngine, parseFormat, parseInteger } from './options.ts';
+import type { TraceCli } from './trace.ts';
 import { VERSION } from './version.ts';
 
 const program = new Command('loongscope')
@@ -22,12 +18,14 @@ let code: number = EXIT.ok;
 declareMachineOptions(program.command('run').description('boot a machine; its console is the terminal'))
   .addHelpText('after', '\nExample:\n  loongscope run --guest hello\n  loongscope run --gdb 1234 --wait kernel.elf')
   .action(async (image: string | undefined, cli: MachineCli) => {
+    const { run } = await import('./run.ts');
     code = await run(image, cli);
   });
 
 declareMachineOptions(program.command('debug').description('boot a machine and start gdb on it, symbols loaded'))
   .addHelpText('after', '\nExample:\n  loongscope debug --guest crash')
   .action(async (image: string | undefined, cli: MachineCli) => {
+    const { debug } = await import('./debug.ts');
     code = await debug(image, cli);
   });
 
@@ -36,6 +34,7 @@ program
   .description('the guided tour: a real gdb steps through the world switch')
   .addHelpText('after', '\nExample:\n  loongscope demo')
   .action(async () => {
+    const { demo } = await import('./demo.ts');
     code = await demo();
   });
 
@@ -44,7 +43,8 @@ program
   .description('what a number means: ESTAT, instruction word, CSR, TLB or page-table entry')
   .argument('<code...>', 'NAME, NAME=VALUE, insn=WORD, pte=VALUE, or a number')
   .addHelpText('after', '\nExample:\n  loongscope explain estat=0x160000 0x06483800 gstat crmd=0xb0')
-  .action((codes: string[]) => {
+  .action(async (codes: string[]) => {
+    const { explainCode } = await import('../emu/debug/decode-number.ts');
     try {
       process.stdout.write(`${codes.map((c) => explainCode(c).join('\n')).join('\n')}\n`);
     } catch (error) {
@@ -63,6 +63,7 @@ declareMachineOptions(
   .option('--output <file>', 'where to (default: trace.txt, trace.jsonl or trace.json)')
   .addHelpText('after', '\nExample:\n  loongscope trace --guest hello --format chrome --output hello.json')
   .action(async (image: string | undefined, cli: TraceCli) => {
+    const { trace } = await import('./trace.ts');
     code = await trace(image, cli);
   });
 
@@ -76,6 +77,7 @@ program
   .option('--write', 'put table and chart into docs/')
   .addHelpText('after', '\nExample:\n  loongscope bench --kernel integer --pairs 3')
   .action(async (cli: BenchCli) => {
+    const { bench } = await import('./bench/bench.ts');
     code = await bench(cli);
   });
 

@@ -5,9 +5,8 @@ import { ExitStatistics } from '../emu/debug/exit-statistics.ts';
 import { describeEvent, explainLast, type Symbolizer } from '../emu/debug/explain.ts';
 import { FirstEvents } from '../emu/debug/first-events.ts';
 import { type End, RunControl } from '../emu/debug/run-control.ts';
-import { type Address, GdbServer } from '../gdbstub/server.ts';
+import type { Address, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
-import { WorldSwitchAudit } from '../hv/audit/worldswitch.ts';
 import { Awareness } from '../hv/awareness.ts';
 import { type Booted, boot } from './boot.ts';
 import { EXIT, UsageError } from './errors.ts';
@@ -113,6 +112,9 @@ export async function start(
     if (!control?.repeating) output.put(byte);
   });
   const { machine, symbolize, symbols } = booted;
+  if (machine.regions)
+    machine.regions.onFailure = (reason) =>
+      say(`warning: no more code can be translated (${reason}): the rest is interpreted, which is slower`);
   control = new RunControl(
     machine,
     {
@@ -126,11 +128,22 @@ export async function start(
     say(`warning: ${loop.text}`);
     for (const line of explainLast(running, cpu, symbolize)) process.stderr.write(`  ${line}\n`);
   };
+  if (cli.engine === 'check') {
+    if (debuggable(cli))
+      throw new UsageError(
+        '--engine check compares two undisturbed runs: leave the debugger out, or use another engine',
+      );
+    const { EngineCheck } = await import('../emu/check/engine-check.ts');
+    control.check = new EngineCheck(machine, boot(image, { ...cli, engine: 'interpreter' }, () => {}).machine);
+  }
   control.contexts = new Awareness(control, symbols, symbolize);
   // An audit knows the function that enters guests by its name, from the first entry on.
   if (cli.audit) await booted.named;
+  // What only some runs need is loaded by those: starting is part of every run.
   const audit = cli.audit
-    ? new WorldSwitchAudit(control, symbols, symbolize, (f) => say(`audit: ${f.check}: ${f.text}`))
+    ? new (await import('../hv/audit/worldswitch.ts')).WorldSwitchAudit(control, symbols, symbolize, (f) =>
+        say(`audit: ${f.check}: ${f.text}`),
+      )
     : undefined;
   if (audit) control.audit = () => audit.summary();
   const silent = (): boolean => running.repeating;
@@ -147,6 +160,7 @@ export async function start(
   const servers: GdbServer[] = [];
   const doors: (number | string)[] = [];
   const open = async (view: View, address: Address, what: string): Promise<void> => {
+    const { GdbServer } = await import('../gdbstub/server.ts');
     const server = new GdbServer({
       control,
       view,
@@ -181,6 +195,8 @@ export async function start(
     stopInput();
     await Promise.all(servers.map((server) => server.close()));
     if (audit) say(`audit: ${audit.summary()[0]}`);
+    if (running.check && end.kind === 'poweroff')
+      say(`check: interpreter and translator agree, ${running.check.count} comparisons`);
     if (cli.stats && detail) {
       const more = { exits: detail.exits, first: detail.first.list, symbolize };
       process.stderr.write(`${statistics(machine, (performance.now() - began) / 1000, more)}\n`);

@@ -6,8 +6,7 @@ import { causeName } from '../emu/debug/catches.ts';
 import { vcpuOf } from '../emu/debug/exit-statistics.ts';
 import { describeEvent, type Symbolizer } from '../emu/debug/explain.ts';
 
-export const FORMATS = ['text', 'jsonl', 'chrome'] as const;
-export type TraceFormat = (typeof FORMATS)[number];
+import type { TraceFormat } from './options.ts';
 
 /** Ticks of the stable counter (100 MHz) in a microsecond, the unit of Chrome traces. */
 const TICKS_PER_US = 100;

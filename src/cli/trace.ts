@@ -5,9 +5,9 @@ import { injects } from '../emu/debug/catches.ts';
 import { describeStatistics } from '../emu/debug/exit-statistics.ts';
 import { describeFirst } from '../emu/debug/first-events.ts';
 import { UsageError } from './errors.ts';
-import type { MachineCli } from './options.ts';
+import type { MachineCli, TraceFormat } from './options.ts';
 import { type Running, start } from './run.ts';
-import { FORMATS, type TraceFormat, traceWriter } from './trace-format.ts';
+import { traceWriter } from './trace-format.ts';
 
 export interface TraceCli extends MachineCli {
   readonly format: TraceFormat;
@@ -17,13 +17,6 @@ export interface TraceCli extends MachineCli {
 const SUFFIX: Readonly<Record<TraceFormat, string>> = { text: 'txt', jsonl: 'jsonl', chrome: 'json' };
 /** Text is written in pieces of about this many characters. */
 const PIECE = 1 << 16;
-
-/** @throws UsageError */
-export function parseFormat(text: string): TraceFormat {
-  const format = FORMATS.find((f) => f === text);
-  if (!format) throw new UsageError(`--format: '${text}' is unknown: use ${FORMATS.join(', ')}`);
-  return format;
-}
 
 /** A file that is written in pieces. @throws UsageError when it cannot be opened */
 class Output {

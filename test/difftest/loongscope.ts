@@ -1,4 +1,5 @@
 /** The product's side of a differential run. */
+import type { EngineKind } from '../../src/emu/board/machine.ts';
 import { Bench } from '../support/bench.ts';
 import {
   AT,
@@ -20,9 +21,10 @@ const LIMIT = 4_000_000;
 
 export class Loongscope implements Target {
   readonly name = 'loongscope';
-  private readonly bench = new Bench({ ramSize: 256 << 20 });
+  private readonly bench: Bench;
 
-  constructor() {
+  constructor(engine: EngineKind = 'auto') {
+    this.bench = new Bench({ ramSize: 256 << 20, engine });
     for (const [address, code] of FRAME) this.write(address, new Uint8Array(code.buffer));
   }
 

@@ -1,5 +1,5 @@
 /** A machine for unit tests: assembly text in, registers out. */
-import { Machine } from '../../src/emu/board/machine.ts';
+import { type EngineKind, Machine } from '../../src/emu/board/machine.ts';
 import type { Cpu } from '../../src/emu/cpu/cpu.ts';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { type CpuModel, type FeatureName, featuresOf } from '../../src/emu/cpu/features.ts';
@@ -56,6 +56,7 @@ export class Bench {
       cpus?: number;
       model?: CpuModel;
       features?: Partial<Record<FeatureName, boolean>>;
+      engine?: EngineKind;
       code?: readonly string[];
     } = {},
   ) {
@@ -64,6 +65,7 @@ export class Bench {
       cpus: options.cpus ?? 1,
       features: featuresOf(options.model ?? 'max', options.features ?? {}),
       seed: 7,
+      engine: options.engine ?? 'auto',
       console: (b) => this.output.push(b),
     });
     const data = new Uint8Array(4);

@@ -129,7 +129,7 @@ export function markdown(r: Results): string {
 const BAR = 22;
 const LEFT = 250;
 const WIDTH = 760;
-const escape = (s: string): string => s.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+const escaped = (s: string): string => s.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
 /** Speed against QEMU as a bar chart. */
 export function chart(r: Results): string {
@@ -142,7 +142,7 @@ export function chart(r: Results): string {
     const { median, least, most: high } = k.ratio!;
     const colour = median >= k.kernel.goal!.aim ? '#2a7f62' : median >= k.kernel.goal!.must ? '#3b6ea5' : '#b5523b';
     return [
-      `<text x="${LEFT - 8}" y="${y + 16}" text-anchor="end">${escape(k.kernel.text)}</text>`,
+      `<text x="${LEFT - 8}" y="${y + 16}" text-anchor="end">${escaped(k.kernel.text)}</text>`,
       `<rect x="${LEFT}" y="${y}" width="${(x(median) - LEFT).toFixed(1)}" height="${BAR}" fill="${colour}"/>`,
       `<path d="M${x(least).toFixed(1)} ${y + BAR / 2}H${x(high).toFixed(1)}" stroke="#222" stroke-width="2"/>`,
       `<text x="${(x(high) + 6).toFixed(1)}" y="${y + 16}">${fixed(median)}</text>`,

@@ -62,7 +62,8 @@ export const timeOurs = (...args: string[]): Promise<Timing> =>
   time([
     process.execPath,
     '--disable-warning=ExperimentalWarning',
-    join(PROJECT_ROOT, 'src', 'cli', 'main.ts'),
+    // This very program.
+    process.argv[1]!,
     'run',
     '--memory',
     '1G',

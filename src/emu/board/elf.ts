@@ -1,4 +1,4 @@
-import { type ELFSymbolSection, open } from 'elfinfo';
+import type { ELFSymbolSection } from 'elfinfo';
 
 const EM_LOONGARCH = 258;
 const PT_LOAD = 1;
@@ -82,6 +82,7 @@ export function parseElf(bytes: Uint8Array, file: string): ElfImage {
  * and take time in large files, so nobody waits for them to boot.
  */
 export async function readSymbols(bytes: Uint8Array): Promise<readonly ElfSymbol[]> {
+  const { open } = await import('elfinfo');
   const result = await open(bytes).catch(() => undefined);
   const out: ElfSymbol[] = [];
   for (const section of result?.elf?.sections ?? []) {

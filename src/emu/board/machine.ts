@@ -93,6 +93,8 @@ export class Machine implements Stateful {
   readonly engines: readonly Engine[];
   readonly bus: Bus;
   readonly uops: UopCache;
+  /** Translated code; undefined with the interpreter alone. */
+  readonly regions: Regions | undefined;
   readonly uarts: readonly Uart16550[];
   readonly iocsr: Iocsr;
   private readonly ipi: Ipi;
@@ -159,6 +161,7 @@ export class Machine implements Stateful {
       engine === 'interpreter'
         ? undefined
         : new Regions(this.mem, options.cpus, this.uops, exists, engine === 'jit', fused);
+    this.regions = regions;
     this.uops.translator = regions;
     this.engines = this.cpus.map(
       (cpu) =>

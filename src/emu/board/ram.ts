@@ -126,6 +126,11 @@ export class Ram {
     return block < LOW_SIZE ? block : block - LOW_SIZE + HIGH_BASE;
   }
 
+  /** The touched chunks in ascending order: physical address, place in linear memory, bytes. */
+  touchedRanges(): [pa: number, at: number, size: number][] {
+    return [...this.chunks].flatMap((at, n) => (at === 0 ? [] : [[this.firstOf(n), at, CHUNK]]));
+  }
+
   /** Bytes of linear memory in use for RAM. */
   get touched(): number {
     return this.next - this.mem.ramStart;

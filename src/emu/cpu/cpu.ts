@@ -47,6 +47,8 @@ export interface TlbChange {
 export interface CpuObserver {
   /** An exception has been delivered (PC is the vector); its record is the newest of `cpu.events`. */
   exception?(cpu: Cpu): void;
+  /** The same for VM exits alone: other exceptions then cost nothing. */
+  exited?(cpu: Cpu): void;
   /** The CPU is about to leave guest mode: all guest registers are still in place. */
   beforeExit?(cpu: Cpu): void;
   /** Guest mode has been entered: PC is the guest's. */
@@ -67,7 +69,7 @@ export const NESTING_LIMIT = 256;
 /** Several observers as one: each is told, and a CSR write stops when one of them says so. */
 function combine(list: readonly CpuObserver[]): CpuObserver {
   const out: CpuObserver = {};
-  for (const name of ['exception', 'beforeExit', 'entered', 'nested'] as const) {
+  for (const name of ['exception', 'exited', 'beforeExit', 'entered', 'nested'] as const) {
     const all = list.filter((o) => o[name]);
     if (all.length)
       out[name] = (cpu) => {
@@ -101,7 +103,6 @@ export class Cpu implements Stateful {
     'sliceTime',
     'sliceBudget',
     'lines',
-    'nesting',
     'parkedLl',
     'random',
   ];
@@ -121,7 +122,7 @@ export class Cpu implements Stateful {
   readonly cpucfg: Uint32Array;
   /** Which CSR bits software may write. */
   readonly masks: CsrMasks;
-  readonly events = new EventRing();
+  readonly events: EventRing;
   /** Guest mode: LVZ's VM bit. Only lvz/world.ts changes it. */
   vm = false;
   /** Waiting in `idle`. */
@@ -143,8 +144,6 @@ export class Cpu implements Stateful {
   /** All observers as one; see {@link observe}. */
   observer: CpuObserver = {};
   private readonly observers: CpuObserver[] = [];
-  /** Exceptions delivered since the last `ertn`. */
-  nesting = 0;
   /** Place in linear memory of a physical address, negative when it is not RAM; the board says. */
   hostOf: (pa: number) => number = () => -1;
   /** Watchpoints of the architecture (FWP, MWP). */
@@ -156,10 +155,9 @@ export class Cpu implements Stateful {
   /** The last write of each CSR. */
   readonly writers: CsrWriters;
   private random: number;
-  /** By world, PLV and paging mode: the software TLB set (−1: not known), its key in two numbers, the mode word. */
-  private readonly contexts = new Int32Array(32).fill(-1);
-  private readonly contextKeys = new Float64Array(64);
-  private readonly contextModes = new Int32Array(32);
+  /** See STATE.contextSets. */
+  private readonly contextSets: Int32Array;
+  private readonly contextModes: Int32Array;
   private readonly modeIndex: number;
   /** Place of PC and of the budget left among the 32-bit words of linear memory. */
   private readonly pcIndex: number;
@@ -177,11 +175,16 @@ export class Cpu implements Stateful {
     this.hostTimer = new Timer(this.host);
     this.guestTimer = new Timer(this.guest);
     this.watchpoints = new Watchpoints(this.host);
-    this.fast = new FastTlb(mem.u8, mem.i32, this.base);
+    this.contextSets = new Int32Array(mem.memory.buffer, this.base + STATE.contextSets, 32);
+    this.contextModes = new Int32Array(mem.memory.buffer, this.base + STATE.contextModes, 32);
+    this.fast = new FastTlb(mem.u8, mem.i32, this.base, (set) => {
+      for (let n = 0; n < 32; n++) if (this.contextSets[n] === set) this.contextSets[n] = 0;
+    });
     this.features = features;
     this.cpucfg = cpucfgWords(features);
     this.masks = csrMasks(features);
     this.writers = new CsrWriters(mem.memory.buffer, this.base);
+    this.events = new EventRing(mem.memory.buffer, this.base);
     this.describeCsrs();
     this.random = (seed ^ (index * 0x9e3779b9)) | 1;
   }
@@ -199,6 +202,7 @@ export class Cpu implements Stateful {
   private combineObservers(): void {
     this.observer = combine(this.observers);
     this.setStateI32('csrWatched', this.observer.csrRead || this.observer.csrWrite ? 1 : 0);
+    this.setStateI32('exceptionsWatched', this.observer.exception ? 1 : 0);
   }
 
   /** Tells generated code which CSR accesses it may make itself. */
@@ -213,6 +217,15 @@ export class Cpu implements Stateful {
       put('csrOwnMask', masks.ownLo, masks.ownHi);
       put('csrRootMask', masks.rootLo, masks.rootHi);
     }
+  }
+
+  /** Exceptions delivered since the last `ertn`. */
+  get nesting(): number {
+    return this.stateI32('nesting');
+  }
+
+  set nesting(n: number) {
+    this.setStateI32('nesting', n);
   }
 
   /** The CSR file that instructions see now. */
@@ -330,21 +343,22 @@ export class Cpu implements Stateful {
    * change of EUEN, paging mode, ASID, GID or direct mapping windows, in either bank.
    */
   contextChanged(): void {
-    this.contexts.fill(-1);
+    this.contextSets.fill(0);
     this.modeChanged();
   }
 
   /**
    * The same where world, PLV and paging mode alone may have changed, as in exceptions and returns from them: what was
-   * found for such a mode before is still right.
+   * found for such a mode before is still right. Generated code does the same (engine/native-exception.ts).
    */
   modeChanged(): void {
     const crmd = this.csr.lo(CSR.CRMD);
     // Watchpoints look at the host alone, where CRMD.WE lets them.
     const watching = !this.vm && this.watchpoints.select(crmd, this.host.lo(CSR.ASID) & 0x3ff);
     const slot = (crmd & 3) | ((crmd & 0x18) >> 1) | (this.vm ? 16 : 0);
-    const set = watching ? -1 : this.contexts[slot]!;
-    if (set >= 0 && this.fast.reselect(set, this.contextKeys[2 * slot]!, this.contextKeys[2 * slot + 1]!)) {
+    const set = this.contextSets[slot]!;
+    if (set !== 0) {
+      this.fast.use(set);
       this.mem.i32[this.modeIndex] = this.contextModes[slot]!;
       return;
     }
@@ -364,10 +378,9 @@ export class Cpu implements Stateful {
     const key =
       (this.vm ? 1 : 0) + (crmd & 3) * 2 + (paged ? 8 : 0) + gid * 16 + asid * 4096 + (watching ? 2 ** 22 : 0);
     const chosen = this.fast.select(key, windows, this.vm ? gid : -1);
-    if (watching) return;
-    this.contexts[slot] = chosen;
-    this.contextKeys[2 * slot] = key;
-    this.contextKeys[2 * slot + 1] = windows;
+    // With watchpoints in use each change of mode has to be looked at.
+    if (!this.vm && this.watchpoints.inUse) return;
+    this.contextSets[slot] = chosen;
     this.contextModes[slot] = mode;
   }
 

@@ -3,6 +3,7 @@
  * Debuggers read it; `monitor explain`, `info exits` and --stats are views of it.
  */
 import type { Stateful } from '../replay/fields.ts';
+import { EVENT_BYTES, EVENTS, EVENTS_OFFSET } from './layout.ts';
 
 export type EventKind = 'exception' | 'exit' | 'entry';
 const KINDS: readonly EventKind[] = ['exception', 'exit', 'entry'];
@@ -30,13 +31,15 @@ export interface EventRecord {
   readonly stage2: boolean;
 }
 
-const SIZE = 1024;
-const FIELDS = 16;
+const SIZE = EVENTS;
+const FIELDS = EVENT_BYTES / 4;
 
+/** The records are in linear memory: generated code adds to them too. */
 export class EventRing implements Stateful {
   readonly stateFields = [
     'data',
     'times',
+    'next',
     'count',
     'hostExceptions',
     'guestExceptions',
@@ -44,15 +47,34 @@ export class EventRing implements Stateful {
     'entries',
     'entryTime',
   ];
-  private readonly data = new Int32Array(SIZE * FIELDS);
-  private readonly times = new Float64Array(SIZE);
-  private count = 0;
+  readonly data: Int32Array;
+  readonly times: Float64Array;
+  /** The next place in the ring, and events so far. */
+  readonly next: Int32Array;
+  readonly count: Float64Array;
   /** Exceptions delivered in the host (without VM exits), in guests, VM exits; by Ecode. */
-  readonly hostExceptions = new Float64Array(64);
-  readonly guestExceptions = new Float64Array(64);
-  readonly exits = new Float64Array(64);
+  readonly hostExceptions: Float64Array;
+  readonly guestExceptions: Float64Array;
+  readonly exits: Float64Array;
   entries = 0;
   private entryTime = -1;
+
+  /** @param base the CPU's state page in `buffer` */
+  constructor(buffer: ArrayBufferLike, base: number) {
+    const doubles = (offset: number, length: number): Float64Array => new Float64Array(buffer, base + offset, length);
+    this.data = new Int32Array(buffer, base + EVENTS_OFFSET.records, SIZE * FIELDS);
+    this.times = doubles(EVENTS_OFFSET.times, SIZE);
+    this.hostExceptions = doubles(EVENTS_OFFSET.hostExceptions, 64);
+    this.guestExceptions = doubles(EVENTS_OFFSET.guestExceptions, 64);
+    this.exits = doubles(EVENTS_OFFSET.exits, 64);
+    this.next = new Int32Array(buffer, base + EVENTS_OFFSET.next, 1);
+    this.count = doubles(EVENTS_OFFSET.total, 1);
+  }
+
+  /** Place in the ring of the newest record. */
+  private get newest(): number {
+    return (this.next[0]! + SIZE - 1) % SIZE;
+  }
 
   /** Appends a record; all 64-bit values as halves. */
   push(
@@ -71,7 +93,9 @@ export class EventRing implements Stateful {
     vaHi: number,
     stage2: boolean,
   ): void {
-    const slot = this.count++ % SIZE;
+    const slot = this.next[0]!;
+    this.next[0] = (slot + 1) % SIZE;
+    this.count[0]!++;
     const d = this.data;
     const at = slot * FIELDS;
     this.times[slot] = time;
@@ -96,7 +120,7 @@ export class EventRing implements Stateful {
 
   /** Completes the newest record with the address where execution goes on. */
   setVector(lo: number, hi: number): void {
-    const at = ((this.count - 1) % SIZE) * FIELDS;
+    const at = this.newest * FIELDS;
     this.data[at + 11] = lo;
     this.data[at + 12] = hi;
   }
@@ -106,41 +130,41 @@ export class EventRing implements Stateful {
    * before its `ertn` is counted, hence the one tick.
    */
   get lastIsIdleExit(): boolean {
-    const n = (this.count - 1) % SIZE;
+    const n = this.newest;
     const at = n * FIELDS;
     return (this.data[at]! & 3) === 1 && this.data[at + 2] !== 0 && this.times[n]! - this.entryTime <= 1;
   }
 
   /** Kind of the newest record. */
   get lastKind(): EventKind {
-    return KINDS[this.data[((this.count - 1) % SIZE) * FIELDS]! & 3]!;
+    return KINDS[this.data[this.newest * FIELDS]! & 3]!;
   }
 
   /** Is the newest record a VM exit? */
   get lastIsExit(): boolean {
-    return (this.data[((this.count - 1) % SIZE) * FIELDS]! & 3) === 1;
+    return (this.data[this.newest * FIELDS]! & 3) === 1;
   }
 
   /** Ecode of the newest record. */
   get lastEcode(): number {
-    return this.data[((this.count - 1) % SIZE) * FIELDS + 2]!;
+    return this.data[this.newest * FIELDS + 2]!;
   }
 
   /** Events so far. */
   get total(): number {
-    return this.count;
+    return this.count[0]!;
   }
 
   /** The record `back` places before the newest (0), or undefined when it is gone or never was. */
   at(back: number): EventRecord | undefined {
-    const n = this.count - 1 - back;
-    if (n < 0 || back >= SIZE) return undefined;
-    const at = (n % SIZE) * FIELDS;
+    if (back >= this.total || back >= SIZE) return undefined;
+    const n = (this.next[0]! + 2 * SIZE - 1 - back) % SIZE;
+    const at = n * FIELDS;
     const d = this.data;
     const u64 = (i: number): bigint => (BigInt(d[at + i + 1]! >>> 0) << 32n) | BigInt(d[at + i]! >>> 0);
     return {
       kind: KINDS[d[at]! & 3]!,
-      time: this.times[n % SIZE]!,
+      time: this.times[n]!,
       world: d[at + 1]!,
       ecode: d[at + 2]!,
       esub: d[at + 3]!,

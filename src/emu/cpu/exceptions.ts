@@ -88,6 +88,7 @@ export function deliver(cpu: Cpu, name: ExceptionName, cause: Cause = {}): typeo
   cpu.events.setVector(cpu.pcLo, cpu.pcHi);
   cpu.modeChanged();
   cpu.observer.exception?.(cpu);
+  if (leaving) cpu.observer.exited?.(cpu);
   if (++cpu.nesting % NESTING_LIMIT === 0) cpu.observer.nested?.(cpu);
   return After.jumped;
 }

@@ -3,7 +3,7 @@
  * Addresses are byte offsets into the WebAssembly memory.
  *
  *   0x0000_0000  64 KiB   unused, so that offset 0 is never valid
- *   per CPU      1.375 MiB  state page, then the software TLB sets
+ *   per CPU      1.5 MiB  state page, then the software TLB sets
  *   then                  micro-op pages (decoded instructions)
  *   then                  a cell of two bytes for each micro-op: how often it was branched to, or its region
  *   then                  four bytes for each micro-op: the micro-op that last jumped there
@@ -11,7 +11,7 @@
  */
 export const WASM_PAGE = 0x10000;
 export const CPU_BASE = 0x10000;
-export const CPU_STRIDE = 0x160000;
+export const CPU_STRIDE = 0x180000;
 
 /** Offsets inside a CPU's state page, in bytes. */
 export const STATE = {
@@ -51,6 +51,8 @@ export const STATE = {
    * "settle"); from VECTOR_PENDING on, of a vector operation. 3 × 32 bytes: its operands.
    */
   fpPending: 0x640,
+  /** i32: exceptions delivered since the last `ertn`. */
+  nesting: 0x644,
   fpA: 0x660,
   fpB: 0x680,
   fpC: 0x6a0,
@@ -59,12 +61,20 @@ export const STATE = {
   guestCsr: 0x4000,
   /** What follows is no part of a snapshot. i32: somebody wants to know of CSR accesses. */
   csrWatched: 0x8000,
+  /** i32: somebody wants to know of exceptions that are no VM exits. */
+  exceptionsWatched: 0x8004,
   /** f64: stable counter at the end of the slice. */
   sliceEnd: 0x8008,
   /** By CSR number: a byte of CSR_RULE bits; 8 bytes each: bits that the owner and that root may write. */
   csrRules: 0x8800,
   csrOwnMask: 0x9000,
   csrRootMask: 0xc000,
+  /**
+   * By world (16), paging mode (bits 4:3 of CRMD, shifted right by one) and PLV: i32 address of the software TLB set, 0 when
+   * it must be looked for, and i32 mode word (cpu.ts, "modeChanged").
+   */
+  contextSets: 0xf000,
+  contextModes: 0xf080,
 } as const;
 /** The access needs no more than the CSR's memory: the owner's own reads and writes in host and guest, and root's `gcsr`. */
 export const CSR_RULE = { hostRead: 1, guestRead: 2, hostWrite: 4, rootRead: 16, rootWrite: 32 } as const;
@@ -89,9 +99,24 @@ export const TLB_ENTRIES = 4096;
 export const FETCH_ENTRIES = 1024;
 export const TLB_SETS = 8;
 export const TLB_SET_BYTES = (2 * TLB_ENTRIES + FETCH_ENTRIES) * 16;
-export const TLB_SETS_OFFSET = 0x30000;
+export const TLB_SETS_OFFSET = 0x50000;
 /** Who wrote which CSR (csr-writers.ts): of the host for itself, and for the guest bank. */
 export const WRITERS_OFFSET = { hostOwn: 0x10000, hostToBank: 0x20000 } as const;
+/**
+ * The event ring (event-ring.ts): EVENTS records of EVENT_BYTES, then f64 of their times, then f64 counters by Ecode of exceptions in
+ * the host, exceptions in guests and VM exits; i32 of the next place in the ring, f64 of events so far.
+ */
+export const EVENTS = 1024;
+export const EVENT_BYTES = 64;
+export const EVENTS_OFFSET = {
+  records: 0x30000,
+  times: 0x40000,
+  hostExceptions: 0x42000,
+  guestExceptions: 0x42200,
+  exits: 0x42400,
+  next: 0x42600,
+  total: 0x42608,
+} as const;
 /** Inside each: 8 bytes of PC, 8 bytes of time (f64) and 4 bytes of the high half, by CSR number. */
 export const WRITERS = { pc: 0, time: 0x3000, high: 0x6000 } as const;
 /** A tag no address compares equal to: bits 11:0 are never all set in a masked address. */

@@ -53,6 +53,11 @@ export class Watchpoints {
     return this.on;
   }
 
+  /** Is any watchpoint register set up? */
+  get inUse(): boolean {
+    return this.any;
+  }
+
   /** In force now, for the world that runs? `guest`: it is a guest. */
   active(guest: boolean): boolean {
     return this.on && !guest;

@@ -3,6 +3,7 @@
  * every client that is attached wants it to, and a stop is told to all of them.
  */
 import { type Machine, type RunResult, SLICE } from '../board/machine.ts';
+import type { EngineCheck } from '../check/engine-check.ts';
 import type { Cpu, CsrWriting, TlbChange } from '../cpu/cpu.ts';
 import { STATE } from '../cpu/layout.ts';
 import { History } from '../replay/history.ts';
@@ -122,7 +123,7 @@ export class RunControl {
     for (const cpu of machine.cpus) {
       cpu.observe({
         nested: (c) => this.looped(c, this.loops.nested(c)),
-        exception: (c) => {
+        exited: (c) => {
           if (this.loops.exception(c)) this.looped(c, this.loops.stalled(c));
         },
       });
@@ -175,6 +176,9 @@ export class RunControl {
     return this.quiet || this.history.repeating;
   }
 
+  /** A second machine that runs beside this one and must agree with it. */
+  check: EngineCheck | undefined;
+
   /** Stops the machine as soon as possible and tells everybody (Ctrl-C). */
   interrupt(): void {
     this.report({ kind: 'interrupt' });
@@ -188,6 +192,7 @@ export class RunControl {
   /** Input for the console. */
   input(bytes: Uint8Array): void {
     this.history.input(bytes);
+    this.check?.input(bytes);
     this.kick();
   }
 
@@ -329,6 +334,8 @@ export class RunControl {
     } catch (error) {
       return { kind: 'died', reason: error instanceof Error ? error.message : String(error) };
     }
+    const wrong = this.check?.follow(result === 'poweroff');
+    if (wrong !== undefined) return { kind: 'died', reason: wrong };
     if (result === 'poweroff') return { kind: 'poweroff' };
     this.machine.clearStops();
     for (const task of this.tasks.splice(0)) task();

@@ -227,7 +227,7 @@ export class Engine {
       return refuse();
     }
     const uops = this.uops.page(page, host, this.breakAt(lo, hi, page));
-    cpu.fast.fillFetch(lo, hi, uops.base);
+    cpu.fast.fillFetch(lo, hi, uops.base, host);
     return After.next;
   }
 

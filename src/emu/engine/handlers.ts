@@ -77,6 +77,8 @@ export abstract class Handlers extends Definitions {
   protected abstract near(): void;
   /** Makes PC and budget visible to helpers. */
   protected abstract sync(): void;
+  /** Emits a call that may make a helper call unnecessary, and leaves its answer; false when there is none. */
+  protected abstract plain(name: HelperName, code: number): boolean;
 
   /** One handler: the checks that the row demands, and its body. */
   protected handler(v: Variant): void {
@@ -506,6 +508,9 @@ export abstract class Handlers extends Definitions {
       e.mem(Op.i64Store, this.base + (i === 0 ? STATE.argA : STATE.argB));
     });
     this.sync();
+    if (this.plain(s.helper, s.code)) {
+      e.tee(R).brIf(this.exit);
+    }
     e.i32(s.code).call(helperIndex(s.helper)).tee(AFTER);
     // `leave` (2) and `goOn` (6) let the instruction finish its register writes first.
     e.i32(1).op(Op.i32And);

@@ -11,6 +11,7 @@
  * PC is never kept: PC = pcOff + p / 2, because a micro-op is twice as long as an instruction.
  */
 
+import { EXCEPTIONS } from '../cpu/exception-table.ts';
 import {
   cellOffset,
   cpuBase,
@@ -22,7 +23,7 @@ import {
   UOP_BYTES,
   UOPS_PER_PAGE,
 } from '../cpu/layout.ts';
-import { After, HELPERS } from '../isa/helpers.ts';
+import { After, HELPERS, type HelperName } from '../isa/helpers.ts';
 import { FUSED_IMPORTS } from './fused.ts';
 import {
   ENTRY,
@@ -41,6 +42,7 @@ import {
   WRITE_TLB,
   X,
 } from './handlers.ts';
+import { PLAIN, plainFunctions } from './native-exception.ts';
 import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './translator/region.ts';
 import { type HandlerMap, PSEUDO, type Pseudo, type Variant } from './uop.ts';
 import { Emitter, type Label } from './wasm/emitter.ts';
@@ -63,6 +65,8 @@ const TYPES = [UNARY, REGION_FUNCTION];
 const IMPORTS: readonly FuncImport[] = [...HELPERS.map((name) => ({ name, type: UNARY })), ...FUSED_IMPORTS];
 /** Function index of `outlined`: the imports come first, then the functions in the order of {@link emitInterpreter}. */
 const OUTLINED = IMPORTS.length + 2;
+const PLAIN_EXCEPTION = IMPORTS.length + 4;
+const PLAIN_RETURN = IMPORTS.length + 5;
 /** Table numbers: handlers with functions of their own, regions. */
 const REGION_TABLE = 1;
 
@@ -86,7 +90,13 @@ export interface InterpreterPlan {
  */
 export function emitInterpreter(plan: InterpreterPlan): Uint8Array<ArrayBuffer> {
   const loop = (kind: Kind): FuncDef => new Build(plan, kind).emit();
-  return assemble(plan, [loop('fast'), loop('exact'), loop('outlined'), emitFirst(plan.map)]);
+  return assemble(plan, [
+    loop('fast'),
+    loop('exact'),
+    loop('outlined'),
+    emitFirst(plan.map),
+    ...plainFunctions(cpuBase(plan.cpu)),
+  ]);
 }
 
 /** Emits a module that exports `own`, the function of one handler. */
@@ -468,6 +478,17 @@ class Build extends Handlers {
     if (this.kind === 'outlined' || this.kind === 'own') return;
     this.savePc();
     this.saveLeft();
+  }
+
+  /** What `outlined` may call instead of a helper; leaves what it answers, 0 when the helper is needed. */
+  protected plain(name: HelperName, code: number): boolean {
+    if (this.kind !== 'outlined') return false;
+    const ecode =
+      name === 'break' ? PLAIN.BRK : name === 'raise' && EXCEPTIONS[code]?.name === 'SYS' ? PLAIN.SYS : undefined;
+    if (ecode !== undefined) this.e.i32(ecode).call(PLAIN_EXCEPTION);
+    else if (name === 'ertn') this.e.i32(0).call(PLAIN_RETURN);
+    else return false;
+    return true;
   }
 
   private savePc(): void {

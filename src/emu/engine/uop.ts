@@ -7,8 +7,8 @@
  *   byte 4-7  the immediate; or byte 4 = rk, fk or vk × 8 or lsb, byte 5 = shift amount, msb, fa or va × 8 or ca;
  *             or byte 4-5 = an offset and byte 6 = an element number
  */
-import type { OperandName } from '../isa/operands.ts';
-import { operandValue, type Row } from '../isa/row.ts';
+import { OPERANDS, type OperandKind, type OperandName } from '../isa/operands.ts';
+import type { Row } from '../isa/row.ts';
 import { Semantics, type Stmt, type VectorOperand } from '../isa/semantics.ts';
 import { contains } from '../isa/traits.ts';
 
@@ -160,6 +160,68 @@ export function planHandlers(rows: readonly Row[]): HandlerMap {
   return { variants, own, numbers };
 }
 
+/** How one operand of a row goes from the instruction word into the micro-op; worked out once a row. */
+interface OperandPlan {
+  /** The parts of its field: lowest bit in the word, mask, lowest bit in the operand. */
+  readonly lo: number;
+  readonly mask: number;
+  readonly lo2: number;
+  readonly mask2: number;
+  readonly from2: number;
+  /** Left and right shift that extend the sign, 0 for none. */
+  readonly extend: number;
+  readonly scale: number;
+  readonly bias: number;
+  readonly offset: number;
+  readonly bytes: number;
+  /** 1, 2, 3: rd, rj, rk; 4: the distance of a branch. */
+  readonly role: 0 | 1 | 2 | 3 | 4;
+}
+
+interface UopPlan {
+  readonly operands: readonly OperandPlan[];
+  readonly hasRd: boolean;
+  /** A branch that is always taken. */
+  readonly always: boolean;
+  readonly distinct: number;
+}
+const ROLE = { rd: 1, rj: 2, rk: 3 } as const;
+const plans = new Map<Row, UopPlan>();
+
+function planOf(row: Row): UopPlan {
+  const known = plans.get(row);
+  if (known) return known;
+  const operands = row.operands.map((operand): OperandPlan => {
+    const kind = OPERANDS[operand] as OperandKind;
+    const parts = row.parts.filter((p) => p.operand === operand).sort((a, b) => a.from - b.from);
+    const [first, second] = parts;
+    const branch = operand === 'offs21' || operand === 'offs26' || (operand === 'offs16' && row.name !== 'jirl');
+    const register = operand in GPR_PLACE ? GPR_PLACE[operand as keyof typeof GPR_PLACE] : registerPlace(operand);
+    const place = register !== undefined ? { offset: register, bytes: 1 } : immediatePlace(operand);
+    return {
+      lo: first!.lo,
+      mask: (1 << first!.width) - 1,
+      lo2: second?.lo ?? 0,
+      mask2: second ? (1 << second.width) - 1 : 0,
+      from2: second?.from ?? 0,
+      extend: kind.signed ? 32 - kind.width : 0,
+      scale: 2 ** (kind.shift ?? 0) * (register !== undefined ? 8 : 1),
+      bias: kind.bias ?? 0,
+      offset: place.offset,
+      bytes: place.bytes,
+      role: branch ? 4 : operand in ROLE ? ROLE[operand as keyof typeof ROLE] : 0,
+    };
+  });
+  const plan = {
+    operands,
+    hasRd: row.operands.includes('rd'),
+    always: row.name === 'b' || row.name === 'bl',
+    distinct: (row.distinct.includes('rj') ? 1 : 0) | (row.distinct.includes('rk') ? 2 : 0),
+  };
+  plans.set(row, plan);
+  return plan;
+}
+
 /**
  * Writes the micro-op of `word` at byte offset `at`.
  * @param index position of the instruction in its page, 0..1023, which decides near or far branches
@@ -175,36 +237,36 @@ export function writeUop(
   u16: Uint16Array,
   i32: Int32Array,
 ): boolean {
+  const plan = planOf(row);
   i32[at >> 2] = 0;
   i32[(at >> 2) + 1] = 0;
   let far = false;
   let branch = false;
   let rd = 0;
-  let rj = 0;
-  let rk = 0;
-  for (const operand of row.operands) {
-    const value = operandValue(row, word, operand);
-    if (operand === 'rd') u8[at + 2] = (rd = value) * 8;
-    else if (operand === 'rj') u8[at + 3] = (rj = value) * 8;
-    else if (operand === 'rk') u8[at + 4] = (rk = value) * 8;
-    else if (operand === 'offs21' || operand === 'offs26' || (operand === 'offs16' && row.name !== 'jirl')) {
+  let rj = -1;
+  let rk = -1;
+  for (let n = 0; n < plan.operands.length; n++) {
+    const o = plan.operands[n]!;
+    let raw = ((word >>> o.lo) & o.mask) | (((word >>> o.lo2) & o.mask2) << o.from2);
+    if (o.extend) raw = (raw << o.extend) >> o.extend;
+    const value = raw * o.scale + o.bias;
+    if (o.role === 4) {
       const target = index + value / 4;
       branch = true;
       far = target < 0 || target >= 1024;
       i32[(at + 4) >> 2] = far ? value : value * 2;
-    } else {
-      const register = registerPlace(operand);
-      if (register !== undefined) u8[at + register] = value * 8;
-      else {
-        const place = immediatePlace(operand);
-        if (place.bytes === 1) u8[at + place.offset] = value;
-        else if (place.bytes === 2) u16[(at + place.offset) >> 1] = value;
-        else i32[(at + place.offset) >> 2] = value;
-      }
+      continue;
     }
+    if (o.role === 1) rd = value;
+    else if (o.role === 2) rj = value;
+    else if (o.role === 3) rk = value;
+    if (o.bytes === 1) u8[at + o.offset] = value;
+    else if (o.bytes === 2) u16[(at + o.offset) >> 1] = value;
+    else i32[(at + o.offset) >> 2] = value;
   }
-  const illegal = rd !== 0 && row.distinct.some((o) => rd === (o === 'rj' ? rj : rk));
-  const zero = row.operands.includes('rd') && rd === 0;
-  u16[at >> 1] = illegal ? PSEUDO.indexOf('ine') : map.numbers.get(row)![(zero ? 1 : 0) + (far ? 2 : 0)]!;
-  return branch && (row.name === 'b' || row.name === 'bl');
+  const illegal = rd !== 0 && ((plan.distinct & 1 && rd === rj) || (plan.distinct & 2 && rd === rk));
+  const zero = plan.hasRd && rd === 0;
+  u16[at >> 1] = illegal ? INE : map.numbers.get(row)![(zero ? 1 : 0) + (far ? 2 : 0)]!;
+  return branch && plan.always;
 }
+const INE = PSEUDO.indexOf('ine');

@@ -26,8 +26,23 @@ const BUCKETS: readonly Group[][] = (() => {
 const excluded = (row: Row, word: number): boolean =>
   row.excludes.some((e) => operandValue(row, word, e.operand) === e.value);
 
+/** Rows found lately, by a hash of the word: programs use the same words over and over. */
+const RECENT = 4096;
+const recentWords = new Uint32Array(RECENT);
+const recentRows: (Row | undefined)[] = new Array(RECENT).fill(undefined);
+
 /** The row of an instruction word, or undefined when no instruction has that encoding. */
 export function decode(word: number): Row | undefined {
+  const slot = (word ^ (word >>> 12) ^ (word >>> 22)) & (RECENT - 1);
+  const recent = recentRows[slot];
+  if (recent && recentWords[slot] === word >>> 0) return recent;
+  const row = search(word);
+  recentWords[slot] = word;
+  recentRows[slot] = row;
+  return row;
+}
+
+function search(word: number): Row | undefined {
   for (const group of BUCKETS[word >>> 26]!) {
     const rows = group.rows.get((word & group.mask) >>> 0);
     if (rows) for (const row of rows) if (row.excludes.length === 0 || !excluded(row, word)) return row;

@@ -23,26 +23,36 @@ export class FastTlb {
   /** Entries that each set has been given since it was empty, and how many; beyond JOURNAL they are not kept. */
   private readonly journal = new Uint16Array(TLB_SETS * JOURNAL);
   private readonly given = new Int32Array(TLB_SETS);
-  private set = 0;
+  private readonly evicted: (set: number) => void;
   private readonly stateIndex: number;
-  /** Byte offset of the set in use. */
-  current: number;
 
-  /** `stateBase`: the CPU's state page, which holds the array offsets for generated code. */
-  constructor(u8: Uint8Array, i32: Int32Array, stateBase: number) {
+  /**
+   * @param stateBase the CPU's state page, which holds the array offsets for generated code
+   * @param evicted told of the offset of a set that is about to serve another context
+   */
+  constructor(u8: Uint8Array, i32: Int32Array, stateBase: number, evicted: (set: number) => void) {
+    this.evicted = evicted;
     this.u8 = u8;
     this.i32 = i32;
     this.base = stateBase + TLB_SETS_OFFSET;
     this.stateIndex = stateBase >> 2;
-    this.current = -1;
     this.u8.fill(0xff, this.base, this.base + TLB_SETS * TLB_SET_BYTES);
-    this.use(0);
+    this.use(this.base);
+  }
+
+  /** Byte offset of the set in use. Generated code changes it too. */
+  private get current(): number {
+    return this.i32[this.stateIndex + (STATE.readTlb >> 2)]!;
+  }
+
+  private get set(): number {
+    return (this.current - this.base) / TLB_SET_BYTES;
   }
 
   /**
    * Makes the set of a context current.
    * @param gid the context's GID in guest mode, −1 in host mode
-   * @returns the set's number, for {@link reselect}
+   * @returns the set's byte offset
    */
   select(keyA: number, keyB: number, gid: number): number {
     let oldest = 0;
@@ -56,27 +66,20 @@ export class FastTlb {
     }
     if (set < 0) {
       set = oldest;
+      this.evicted(this.base + set * TLB_SET_BYTES);
       this.clear(set);
       this.keyA[set] = keyA;
       this.keyB[set] = keyB;
       this.gid[set] = gid;
     }
-    this.use(set);
-    return set;
-  }
-
-  /** Makes set number `set` current again, if it still belongs to the context. @returns whether it does */
-  reselect(set: number, keyA: number, keyB: number): boolean {
-    if (this.keyA[set] !== keyA || this.keyB[set] !== keyB) return false;
-    this.use(set);
-    return true;
-  }
-
-  private use(set: number): void {
-    this.used[set] = ++this.clock;
-    this.set = set;
     const current = this.base + set * TLB_SET_BYTES;
-    this.current = current;
+    this.use(current);
+    return current;
+  }
+
+  /** Makes the set at a byte offset current. */
+  use(current: number): void {
+    this.used[(current - this.base) / TLB_SET_BYTES] = ++this.clock;
     this.i32[this.stateIndex + (STATE.readTlb >> 2)] = current;
     this.i32[this.stateIndex + (STATE.writeTlb >> 2)] = current + TLB_ENTRIES * 16;
     this.i32[this.stateIndex + (STATE.fetchTlb >> 2)] = current + 2 * TLB_ENTRIES * 16;
@@ -98,12 +101,13 @@ export class FastTlb {
     if (n < JOURNAL) this.journal[this.set * JOURNAL + n] = (i - (this.current >> 2)) >> 2;
   }
 
-  /** Caches a fetch translation. `uops`: place of the page's micro-operations. */
-  fillFetch(vaLo: number, vaHi: number, uops: number): void {
+  /** Caches a fetch translation. `uops`: place of the page's micro-operations; `host`: of its instruction words. */
+  fillFetch(vaLo: number, vaHi: number, uops: number, host: number): void {
     const i = (this.current + 2 * TLB_ENTRIES * 16 + ((vaLo >>> 12) & (FETCH_ENTRIES - 1)) * 16) >> 2;
     this.i32[i] = vaLo & ~0xfff;
     this.i32[i + 1] = vaHi;
     this.i32[i + 2] = uops;
+    this.i32[i + 3] = host;
     this.note(i);
   }
 
@@ -154,9 +158,18 @@ export class FastTlb {
   /** Drops every cached write translation to the page at `host` (it starts to hold decoded code or a watchpoint). */
   clearWrites(host: number): void {
     for (let set = 0; set < TLB_SETS; set++) {
-      const first = (this.base + set * TLB_SET_BYTES + TLB_ENTRIES * 16) >> 2;
-      for (let i = first; i < first + TLB_ENTRIES * 4; i += 4)
+      const at = this.base + set * TLB_SET_BYTES;
+      const look = (n: number): void => {
+        const i = (at >> 2) + 4 * n;
         if (((this.i32[i]! + this.i32[i + 2]!) | 0) === (host | 0)) this.i32[i] = -1;
+      };
+      const given = this.given[set]!;
+      if (given > JOURNAL) for (let n = TLB_ENTRIES; n < 2 * TLB_ENTRIES; n++) look(n);
+      else
+        for (let k = 0; k < given; k++) {
+          const n = this.journal[set * JOURNAL + k]!;
+          if (n >= TLB_ENTRIES && n < 2 * TLB_ENTRIES) look(n);
+        }
     }
   }
 

@@ -115,7 +115,7 @@ const inPage = (at: number): boolean => at >= 0 && at < UOPS_PER_PAGE;
  * The blocks of the region that begins at `entry`, the entry's first.
  * @param limit most instructions
  */
-export function discover(page: CodePage, entry: number, limit = MAX_INSTRUCTIONS): Block[] {
+export function discover(page: CodePage, entry: number, limit: number): Block[] {
   const found = new Map<number, Instruction>();
   /** Instructions at which the interpreter takes over. */
   const stops = new Set<number>();

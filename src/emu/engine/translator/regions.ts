@@ -19,12 +19,14 @@ import type { Row } from '../../isa/row.ts';
 import { FUSED_IMPORTS } from '../fused.ts';
 import type { UopCache, UopPage } from '../uop-cache.ts';
 import { assembleModule, type FuncDef } from '../wasm/module.ts';
-import { type CodePage, discover } from './discover.ts';
+import { type CodePage, discover, MAX_INSTRUCTIONS } from './discover.ts';
 import { emitRegion } from './emit.ts';
 import { REGION_FUNCTION, type Region } from './region.ts';
 
 /** Regions translated together in one module. */
 const BATCH = 32;
+/** Most instructions of a region whose code is in many others. */
+const LEAST_INSTRUCTIONS = 24;
 /** A page whose regions ended this often because it was written to is left to the interpreter for a while. */
 const MANY_ENDS = 8;
 
@@ -66,9 +68,14 @@ export class Regions {
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: REGIONS, maximum: REGIONS });
   }
 
+  /** Told, once, why nothing is translated any more. */
+  onFailure: (reason: string) => void = () => {};
+  private failed = false;
+
   /** The micro-op at `p` is branched to often. */
   hot(p: number): void {
     this.setCell(p, 0);
+    if (this.failed) return;
     this.queue.add(p);
     if (this.queue.size >= this.batchSize) this.translate();
   }
@@ -94,7 +101,13 @@ export class Regions {
         page.ends--;
         continue;
       }
-      const blocks = discover(this.codePage(page), entry);
+      // Code that other regions hold already is worth less the more of them there are.
+      let limit = MAX_INSTRUCTIONS;
+      for (const r of page.regions) {
+        if (covers(r, entry, entry)) limit = Math.max(LEAST_INSTRUCTIONS, limit >> 1);
+        if (limit === LEAST_INSTRUCTIONS) break;
+      }
+      const blocks = discover(this.codePage(page), entry, limit);
       const covered = Uint16Array.from(blocks.flatMap((b) => b.instructions.map((i) => i.at))).sort();
       if (covered.length === 0) continue;
       const slot = this.takeSlot();
@@ -103,16 +116,16 @@ export class Regions {
       made.push({ region: { page, entry, slot, covered }, name });
     }
     if (made.length === 0) return;
-    const code = assembleModule({
-      memoryPages: this.mem.pages,
-      tables: [{ name: 'regions', size: REGIONS }],
-      types: [REGION_FUNCTION],
-      imports: FUSED_IMPORTS,
-      functions,
-    });
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), {
-      env: { ...this.env, regions: this.table },
-    });
+    let exports: WebAssembly.Exports;
+    try {
+      exports = this.instantiate(functions);
+    } catch (error) {
+      // The host has no memory left for code: what is translated stays, the interpreter does the rest.
+      this.failed = true;
+      for (const { region } of made) this.free.push(region.slot);
+      this.onFailure(error instanceof Error ? error.message : String(error));
+      return;
+    }
     this.modules++;
     this.translated += made.length;
     for (const { region, name } of made) {
@@ -121,6 +134,19 @@ export class Regions {
       region.page.regions.push(region);
       this.setCell(region.page.base + region.entry * UOP_BYTES, REGION + region.slot);
     }
+  }
+
+  /** @throws RangeError, WebAssembly.CompileError when the host refuses more code */
+  private instantiate(functions: readonly FuncDef[]): WebAssembly.Exports {
+    const code = assembleModule({
+      memoryPages: this.mem.pages,
+      tables: [{ name: 'regions', size: REGIONS }],
+      types: [REGION_FUNCTION],
+      imports: FUSED_IMPORTS,
+      functions,
+    });
+    return new WebAssembly.Instance(new WebAssembly.Module(code), { env: { ...this.env, regions: this.table } })
+      .exports;
   }
 
   private codePage(page: UopPage): CodePage {

@@ -1,0 +1,51 @@
+/** Runs a second machine, interpreted, beside the first, and compares the two at intervals. */
+import type { Machine } from '../board/machine.ts';
+import { differences } from './state-digest.ts';
+
+/** Instructions between comparisons. */
+export const CHECK_INTERVAL = 10_000_000;
+
+export class EngineCheck {
+  private readonly machine: Machine;
+  private readonly shadow: Machine;
+  private readonly interval: number;
+  private compared = 0;
+  /** Comparisons made. */
+  count = 0;
+
+  /** @param shadow an equal machine that has not run yet */
+  constructor(machine: Machine, shadow: Machine, interval = CHECK_INTERVAL) {
+    this.machine = machine;
+    this.shadow = shadow;
+    this.interval = interval;
+  }
+
+  /** Bytes for the console arrive at this moment. */
+  input(bytes: Uint8Array): void {
+    this.shadow.consoleInput(bytes);
+  }
+
+  /**
+   * Brings the shadow to the same instruction and compares when it is time, or when it `must`.
+   * @returns what the machines disagree on
+   */
+  follow(must = false): string | undefined {
+    const { machine, shadow } = this;
+    const target = machine.instructions;
+    while (shadow.instructions < target) {
+      const before = shadow.instructions;
+      const result = shadow.run(Number.MAX_SAFE_INTEGER, target);
+      shadow.clearStops();
+      if (shadow.instructions === before && result !== 'slice')
+        return `the engines disagree: interpreted, the machine ends at instruction ${before}; it has got to ${target}`;
+    }
+    if (!must && target < this.compared + this.interval) return undefined;
+    const since = this.compared;
+    this.compared = target;
+    this.count++;
+    const list = differences(machine, shadow);
+    return list.length === 0
+      ? undefined
+      : `the engines disagree between instructions ${since} and ${target} on: ${list.join(', ')}`;
+  }
+}

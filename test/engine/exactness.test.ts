@@ -1,0 +1,226 @@
+/**
+ * Interpreter, eager and lazy translation are one machine: the same state at the same instruction, in every program of the
+ * project.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
+import { boot } from '../../src/cli/boot.ts';
+import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
+import { PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { parseElf } from '../../src/emu/board/elf.ts';
+import { type EngineKind, Machine } from '../../src/emu/board/machine.ts';
+import { EngineCheck } from '../../src/emu/check/engine-check.ts';
+import { differences } from '../../src/emu/check/state-digest.ts';
+import { featuresOf } from '../../src/emu/cpu/features.ts';
+import { CLASSES, makeProgram } from '../difftest/classes.ts';
+import { digestOutcome } from '../difftest/digest.ts';
+import { Loongscope } from '../difftest/loongscope.ts';
+import { Random } from '../difftest/random.ts';
+import { assemble, Bench, CODE } from '../support/bench.ts';
+import { programFile, programsOf } from '../support/conformance.ts';
+import { guestSpec } from '../support/gdb-session.ts';
+import { seeded } from '../support/random.ts';
+
+const TRANSLATING: readonly EngineKind[] = ['jit', 'auto'];
+
+function machineOf(file: string, engine: EngineKind): Machine {
+  const machine = new Machine({
+    ramSize: 256 << 20,
+    cpus: 1,
+    features: featuresOf('max', { ptw: true, lbt: true }),
+    seed: 1,
+    engine,
+    console: () => {},
+  });
+  machine.load(parseElf(readFileSync(file), file), '');
+  return machine;
+}
+
+/** Runs a machine for up to `limit` instructions, in slices of odd sizes. */
+function runFor(machine: Machine, limit: number, random: () => number): void {
+  while (machine.instructions < limit) {
+    const before = machine.instructions;
+    const result = machine.run(1 + (random() % 700_000), limit);
+    machine.clearStops();
+    if (result === 'poweroff' || machine.instructions === before) return;
+  }
+}
+
+/** What the engines differ on after a program: nothing. */
+function compare(file: string, engine: EngineKind, limit: number): void {
+  const reference = machineOf(file, 'interpreter');
+  const other = machineOf(file, engine);
+  runFor(reference, limit, seeded(1));
+  runFor(other, limit, seeded(2));
+  expect(other.instructions).toBe(reference.instructions);
+  expect(differences(other, reference)).toEqual([]);
+}
+
+describe.each(TRANSLATING)('engine %s against the interpreter', (engine) => {
+  test.each([
+    ...programsOf('conformance').map((n) => ['conformance', n] as const),
+    ...programsOf('lvz').map((n) => ['lvz', n] as const),
+  ])('%s/%s', (folder, name) => compare(programFile(folder, name), engine, 50_000_000));
+
+  test.each([...['integer', 'memory', 'calls', 'cold', 'float', 'vector', 'syscall', 'context', 'hvcl', 'stage2']])(
+    'benchmark kernel %s, the first 6 million instructions',
+    (name) => compare(join(PROJECT_ROOT, 'build', 'bench', `${name}.elf`), engine, 6_000_003),
+  );
+
+  test.each([
+    ['hello', 1, 1],
+    ['paging', 1, 1],
+    ['timer', 1, 1],
+    ['privileged', 1, 1],
+    ['virtio', 1, 1],
+    ['storm', 1, 1],
+    ['smp', 2, 2],
+  ] as const)('guest %s', (name, vcpus, smp) => {
+    const cli: MachineCli = { ...DEFAULT_MACHINE, smp, guest: [guestSpec(name, name, '', vcpus)] };
+    const machine = boot(undefined, { ...cli, engine: engine as 'auto' | 'jit' }, () => {}).machine;
+    const check = new EngineCheck(machine, boot(undefined, { ...cli, engine: 'interpreter' }, () => {}).machine, 1);
+    for (let slices = 0; slices < 12; slices++) {
+      const result = machine.run(1_000_000, machine.instructions + 500_009);
+      machine.clearStops();
+      expect(check.follow(true)).toBeUndefined();
+      if (result === 'poweroff') break;
+    }
+  });
+});
+
+describe('random programs, translated, as the interpreter executes them', () => {
+  const eager = new Loongscope('jit');
+  const reference = new Loongscope('interpreter');
+  test.each(CLASSES.map((c) => [c.name, c] as const))('%s', async (_, c) => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const program = makeProgram(c, new Random(7000 + seed), 400);
+      expect(digestOutcome(c, await eager.run(program)), `seed ${seed}`).toBe(
+        digestOutcome(c, await reference.run(program)),
+      );
+    }
+  });
+});
+
+/** A loop that adds 1 to a0, the instruction that does it at CODE + 4. */
+const LOOP = ['nop', 'addi.d $a0, $a0, 1', 'b -8'];
+const nop = assemble('andi $zero, $zero, 0');
+
+describe('code that changes under the translator', () => {
+  const start = (engine: EngineKind): Bench =>
+    new Bench({ engine, code: LOOP.map((l) => (l === 'nop' ? 'andi $zero, $zero, 0' : l)) }).run(30_000);
+
+  test.each(TRANSLATING)('%s: a store into a translated loop takes effect at once', (engine) => {
+    const bench = new Bench({ engine });
+    // a1 counts down; at 0 the loop overwrites its own addi.d (t0 = the new word, t1 = its address), and goes on.
+    bench.code(CODE, [
+      'addi.d $a1, $a1, -1',
+      'addi.d $a0, $a0, 1',
+      'bne $a1, $zero, -8',
+      'st.w $t0, $t1, 0',
+      'addi.d $a1, $zero, 1000',
+      'addi.d $a2, $a2, 1',
+      'b -24',
+    ]);
+    bench.set({ a1: 20_000, t0: assemble('addi.d $a0, $a0, 16'), t1: CODE + 4 });
+    bench.run(3 * 20_000 + 4 + 3 * 1000);
+    expect(bench.get('a0')).toBe(20_000n + 16n * 1000n);
+  });
+
+  test.each(TRANSLATING)('%s: a loop that modifies itself each time round', (engine) => {
+    const bench = new Bench({ engine });
+    bench.code(CODE, ['st.w $t0, $t1, 0', 'addi.d $a0, $a0, 1', 'xor $t0, $t0, $t2', 'b -12']);
+    const [one, two] = [assemble('addi.d $a0, $a0, 1'), assemble('addi.d $a0, $a0, 2')];
+    bench.set({ t0: two, t1: CODE + 4, t2: one ^ two });
+    bench.run(4 * 10_000);
+    expect(bench.get('a0')).toBe(15_000n);
+  });
+
+  test.each(TRANSLATING)('%s: a debugger’s write', (engine) => {
+    const bench = start(engine);
+    const before = bench.get('a0');
+    bench.machine.uops.written(CODE + 4, 4);
+    bench.machine.ram.write(CODE + 4, new Uint8Array(Uint32Array.of(nop).buffer));
+    bench.run(30_000);
+    expect(bench.get('a0')).toBe(before);
+  });
+
+  test.each(TRANSLATING)('%s: the page behind the code is exchanged', (engine) => {
+    const bench = new Bench({ engine });
+    const window = 0xffff_0000_0000_0000n;
+    bench.code(0x40000, ['addi.d $a0, $a0, 1', 'b -4']).code(0x42000, ['addi.d $a0, $a0, 256', 'b -4']);
+    const map = (pa: number): void => {
+      bench.setHost({ CRMD: 0x8, TLBIDX: 12 << 24, TLBEHI: window, TLBELO0: pa | 0x13, TLBELO1: pa | 0x13 });
+      bench.code(CODE, ['invtlb 0, $zero, $zero', 'tlbfill']);
+      bench.pc = CODE;
+      bench.run(2);
+      bench.setHost({ CRMD: 0x10 });
+      bench.cpu.pc = window;
+    };
+    map(0x40000);
+    bench.run(20_000);
+    expect(bench.get('a0')).toBe(10_000n);
+    map(0x42000);
+    bench.run(20_000);
+    expect(bench.get('a0')).toBe(10_000n + 256n * 10_000n);
+  });
+
+  test('more regions than there is room for, in thousands of tiny functions', () => {
+    const run = (engine: EngineKind): Machine => {
+      const bench = new Bench({ engine });
+      // Pages full of two-instruction functions, each of which jumps to the next one; the last one goes back.
+      const pages = 66;
+      const words = new Uint32Array(pages * 1024);
+      const [step, jump] = [assemble('addi.d $t0, $t0, 8'), assemble('jirl $zero, $t0, 0')];
+      for (let n = 0; n < words.length; n += 2) words.set([step, jump], n);
+      words[words.length - 2] = assemble('or $t0, $t1, $zero');
+      bench.machine.ram.write(0x100000, new Uint8Array(words.buffer));
+      bench.set({ t0: 0x100000, t1: 0x100000 });
+      bench.pc = 0x100000;
+      bench.run(words.length + 5000);
+      return bench.machine;
+    };
+    const jit = run('jit');
+    expect(jit.regions!.translated).toBeGreaterThan(32_768);
+    expect(differences(jit, run('interpreter'))).toEqual([]);
+  });
+
+  test('no memory for code: the interpreter goes on, and says so once', () => {
+    const bench = new Bench({ engine: 'auto', code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const failures: string[] = [];
+    bench.machine.regions!.onFailure = (reason) => failures.push(reason);
+    const spy = vi.spyOn(WebAssembly, 'Module').mockImplementation(function refuse() {
+      throw new RangeError('out of memory');
+    });
+    bench.run(1_000_000);
+    bench.code(0x20000, ['addi.d $a0, $a0, 1', 'b -4']);
+    bench.pc = 0x20000;
+    bench.run(1_000_000);
+    spy.mockRestore();
+    expect(bench.get('a0')).toBe(1_000_000n);
+    expect(failures).toEqual(['out of memory']);
+  });
+
+  test('breakpoints: the page is translated anew without them', () => {
+    const bench = start('jit');
+    const hit: number[] = [];
+    const set: ReadonlySet<number> = new Set([((CODE + 4) & 0xfff) >> 2]);
+    let armed = true;
+    bench.machine.engines[0]!.setHooks({
+      breakpoints: () => (armed ? set : undefined),
+      breakpointHit: (cpu) => {
+        hit.push(Number(cpu.pc));
+        return true;
+      },
+    });
+    bench.cpu.fast.clearFetches();
+    bench.machine.run(10_000);
+    expect(hit).toEqual([CODE + 4]);
+    armed = false;
+    bench.machine.uops.dropBreakpointPages();
+    bench.machine.clearStops();
+    const before = bench.get('a0');
+    bench.run(30_000);
+    expect(bench.get('a0')).toBe(before + 10_000n);
+  });
+});
