@@ -75,7 +75,11 @@ export const STATE = {
    */
   contextSets: 0xf000,
   contextModes: 0xf080,
+  /** A bit for each 8 bytes of a page: some watched page has them watched. */
+  watchedOffsets: 0xf100,
 } as const;
+/** In the tag of a data translation: the page is watched, in places. Keeps the tag from comparing equal to an address. */
+export const TAG_WATCHED = 0x800;
 /** The access needs no more than the CSR's memory: the owner's own reads and writes in host and guest, and root's `gcsr`. */
 export const CSR_RULE = { hostRead: 1, guestRead: 2, hostWrite: 4, rootRead: 16, rootWrite: 32 } as const;
 /** From a host CSR to the same one of the guest, in bytes, divided by MODE_GUEST. */

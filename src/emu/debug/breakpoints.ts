@@ -188,6 +188,18 @@ export class Comparators {
     });
   }
 
+  /** For the engine: the places inside pages that are watched in some page or other, a bit for 8 bytes. */
+  watchedOffsets(): Uint8Array {
+    const bits = new Uint8Array(0x1000 / 64);
+    for (const w of this.watchpoints) {
+      if (w.space === 'csr' || w.space === 'gcsr') continue;
+      const first = Number(w.address & 0xfffn) >> 3;
+      const last = (Number(w.address & 0xfffn) + Math.min(w.length, 0x1000) - 1) >> 3;
+      for (let n = first; n <= last; n++) bits[(n & 0x1ff) >> 3]! |= 1 << (n & 7);
+    }
+    return bits;
+  }
+
   /** Quick answer for most accesses to a watched page: can a watchpoint on virtual addresses be met at all? */
   mayMeet(vaLo: number, vaHi: number, size: number): boolean {
     const lo = vaLo >>> 0;

@@ -225,7 +225,9 @@ export class RunControl {
           this.quiet && !this.scanner ? undefined : comparators.inPage(cpu, lo, hi, pa),
         breakpointHit: (cpu, pa) => this.breakpointHit(cpu, pa),
         ...((watching || spy) && {
-          watchesPage: (cpu, lo, hi, pa) => comparators.watchesPage(cpu, lo, hi, pa) || spy?.watchesAll(cpu) === true,
+          watchesPage: (cpu, lo, hi, pa) => comparators.watchesPage(cpu, lo, hi, pa),
+          watchedOffsets: comparators.watchedOffsets(),
+          ...(spy && { watchesAll: (cpu) => spy.watchesAll(cpu) }),
           watch: (cpu, lo, hi, size, write, plain) => {
             spy?.accessed(cpu, lo, hi, size, write);
             if (!comparators.mayMeet(lo, hi, size)) return false;

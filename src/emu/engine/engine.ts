@@ -126,6 +126,10 @@ export class Engine {
   setHooks(hooks: EngineHooks): void {
     this.hooks = hooks;
     this.memory.hooks = hooks;
+    const { mem, base } = this.cpu;
+    const at = base + STATE.watchedOffsets;
+    if (hooks.watchedOffsets) mem.u8.set(hooks.watchedOffsets, at);
+    else mem.u8.fill(0, at, at + PAGE / 64);
   }
 
   /**

@@ -77,6 +77,8 @@ export abstract class Handlers extends Definitions {
   protected abstract near(): void;
   /** Makes PC and budget visible to helpers. */
   protected abstract sync(): void;
+  /** Function index of {@link emitWatchFilter}'s function, in the module that has it. */
+  protected abstract readonly watchFilter: number | undefined;
   /** Emits a call that may make a helper call unnecessary, and leaves its answer; false when there is none. */
   protected abstract plain(name: HelperName, code: number): boolean;
 
@@ -290,6 +292,17 @@ export abstract class Handlers extends Definitions {
     return e.if();
   }
 
+  /** Opens an `if` that holds when the access is beside what is watched in its page; its place is in ENTRY then. */
+  private ifBesideWatched(write: boolean, size: number): Label | undefined {
+    const { e } = this;
+    if (this.watchFilter === undefined) return undefined;
+    e.get(VA)
+      .i32(size | (write ? HOST_WRITE : 0))
+      .call(this.watchFilter)
+      .tee(ENTRY);
+    return e.if();
+  }
+
   private place(): void {
     this.e.get(VA).op(Op.i32WrapI64).get(ENTRY).mem(Op.i32Load, 8).op(Op.i32Add);
   }
@@ -302,10 +315,16 @@ export abstract class Handlers extends Definitions {
     this.place();
     e.mem(LOAD[s.access], 0).set(this.local(s.id, 'i64'));
     e.else();
+    const beside = this.ifBesideWatched(false, ACCESS[s.access].size);
+    if (beside) {
+      e.get(ENTRY).mem(LOAD[s.access], 0).set(this.local(s.id, 'i64'));
+      e.else();
+    }
     this.slow('loadSlow', accessCode(s.access));
     e.i32(0)
       .mem(Op.i64Load, this.base + STATE.value)
       .set(this.local(s.id, 'i64'));
+    if (beside) e.end(beside);
     e.end(hit);
   }
 
@@ -319,10 +338,18 @@ export abstract class Handlers extends Definitions {
     this.node(s.value);
     e.mem(STORE[size]!, 0);
     e.else();
+    const beside = this.ifBesideWatched(true, size);
+    if (beside) {
+      e.get(ENTRY);
+      this.node(s.value);
+      e.mem(STORE[size]!, 0);
+      e.else();
+    }
     e.i32(0);
     this.node(s.value);
     e.mem(Op.i64Store, this.base + STATE.value);
     this.slow('storeSlow', accessCode(s.access));
+    if (beside) e.end(beside);
     e.end(hit);
   }
 

@@ -48,6 +48,7 @@ import { type HandlerMap, PSEUDO, type Pseudo, type Variant } from './uop.ts';
 import { Emitter, type Label } from './wasm/emitter.ts';
 import { assembleModule, type FuncDef, type FuncImport, type FuncType } from './wasm/module.ts';
 import { Op } from './wasm/opcodes.ts';
+import { emitWatchFilter } from './watch-filter.ts';
 
 /** Why `run` came back: {@link import('../isa/helpers.ts').After} values, or the budget. */
 export const LEFT_BY_BUDGET = 4;
@@ -67,6 +68,7 @@ const IMPORTS: readonly FuncImport[] = [...HELPERS.map((name) => ({ name, type: 
 const OUTLINED = IMPORTS.length + 2;
 const PLAIN_EXCEPTION = IMPORTS.length + 4;
 const PLAIN_RETURN = IMPORTS.length + 5;
+const WATCH_FILTER = IMPORTS.length + 6;
 /** Table numbers: handlers with functions of their own, regions. */
 const REGION_TABLE = 1;
 
@@ -96,6 +98,7 @@ export function emitInterpreter(plan: InterpreterPlan): Uint8Array<ArrayBuffer> 
     loop('outlined'),
     emitFirst(plan.map),
     ...plainFunctions(cpuBase(plan.cpu)),
+    emitWatchFilter(cpuBase(plan.cpu)),
   ]);
 }
 
@@ -478,6 +481,10 @@ class Build extends Handlers {
     if (this.kind === 'outlined' || this.kind === 'own') return;
     this.savePc();
     this.saveLeft();
+  }
+
+  protected get watchFilter(): number | undefined {
+    return this.kind === 'own' ? undefined : WATCH_FILTER;
   }
 
   /** What `outlined` may call instead of a helper; leaves what it answers, 0 when the helper is needed. */

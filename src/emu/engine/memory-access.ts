@@ -226,10 +226,11 @@ export class MemoryAccess {
     // Misaligned accesses must come here, and running code does not tell them apart.
     if (this.strict) return;
     const { cpu } = this;
-    if (this.hooks.watchesPage?.(cpu, lo, hi, page)) return;
+    if (this.hooks.watchesAll?.(cpu)) return;
     if (write && this.hooks.stored) return;
     if (cpu.watchpoints.active(cpu.vm) && cpu.watchpoints.watchesPage(lo, hi)) return;
-    cpu.fast.fillData(write, lo, hi, this.ram.host(page));
+    const watched = this.hooks.watchesPage?.(cpu, lo, hi, page) === true;
+    cpu.fast.fillData(write, lo, hi, this.ram.host(page), watched);
   }
 
   /** Bytes `from`.. of a little-endian value in linear memory, as a 32-bit half. */

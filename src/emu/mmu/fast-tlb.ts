@@ -1,4 +1,12 @@
-import { FETCH_ENTRIES, STATE, TLB_ENTRIES, TLB_SET_BYTES, TLB_SETS, TLB_SETS_OFFSET } from '../cpu/layout.ts';
+import {
+  FETCH_ENTRIES,
+  STATE,
+  TAG_WATCHED,
+  TLB_ENTRIES,
+  TLB_SET_BYTES,
+  TLB_SETS,
+  TLB_SETS_OFFSET,
+} from '../cpu/layout.ts';
 import { shr } from './tlb.ts';
 
 /**
@@ -85,11 +93,14 @@ export class FastTlb {
     this.i32[this.stateIndex + (STATE.fetchTlb >> 2)] = current + 2 * TLB_ENTRIES * 16;
   }
 
-  /** Caches a data translation of the current context. `host`: place in linear memory of the page's first byte. */
-  fillData(write: boolean, vaLo: number, vaHi: number, host: number): void {
+  /**
+   * Caches a data translation of the current context. `host`: place in linear memory of the page's first byte. `watched`:
+   * only accesses beside the watched places of the page may use it.
+   */
+  fillData(write: boolean, vaLo: number, vaHi: number, host: number, watched = false): void {
     const pageLo = vaLo & ~0xfff;
     const i = (this.current + (write ? TLB_ENTRIES * 16 : 0) + ((vaLo >>> 12) & (TLB_ENTRIES - 1)) * 16) >> 2;
-    this.i32[i] = pageLo;
+    this.i32[i] = watched ? pageLo | TAG_WATCHED : pageLo;
     this.i32[i + 1] = vaHi;
     this.i32[i + 2] = (host - pageLo) | 0;
     this.note(i);
@@ -161,7 +172,7 @@ export class FastTlb {
       const at = this.base + set * TLB_SET_BYTES;
       const look = (n: number): void => {
         const i = (at >> 2) + 4 * n;
-        if (((this.i32[i]! + this.i32[i + 2]!) | 0) === (host | 0)) this.i32[i] = -1;
+        if ((((this.i32[i]! & ~TAG_WATCHED) + this.i32[i + 2]!) | 0) === (host | 0)) this.i32[i] = -1;
       };
       const given = this.given[set]!;
       if (given > JOURNAL) for (let n = TLB_ENTRIES; n < 2 * TLB_ENTRIES; n++) look(n);
