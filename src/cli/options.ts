@@ -193,6 +193,8 @@ export const collect =
 /** Parsed options of run and debug. */
 export interface MachineCli {
   readonly engine?: EngineOption;
+  /** False: none; undefined and true: the default one. */
+  readonly codeCache?: string | boolean;
   readonly kernel?: string;
   readonly append?: string;
   readonly guest?: GuestSpec[];
@@ -277,6 +279,11 @@ export function declareMachineOptions(command: Command): Command {
       'auto (translate what is hot), jit (translate everything), interpreter, or check (both, compared)',
       parseEngine,
     )
+    .option(
+      '--code-cache <file>',
+      'where hot code is remembered from run to run (default: in the cache of your account)',
+    )
+    .option('--no-code-cache', 'remember nothing')
     .option('--clock <kind>', 'virtual', (t) => {
       if (t === 'host') throw new UsageError('--clock: host time is not available in this version: use virtual');
       if (t !== 'virtual') throw new UsageError(`--clock: '${t}' is unknown: use virtual`);

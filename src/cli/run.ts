@@ -9,6 +9,7 @@ import type { Address, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness.ts';
 import { type Booted, boot } from './boot.ts';
+import { defaultCacheFile, readCache, writeCache } from './code-cache.ts';
 import { EXIT, UsageError } from './errors.ts';
 import type { MachineCli, SerialSpec } from './options.ts';
 import { statistics } from './statistics.ts';
@@ -274,5 +275,18 @@ function exitCode(end: End, cli: MachineCli): number {
 }
 
 export async function run(image: string | undefined, cli: MachineCli): Promise<number> {
-  return (await start(image, cli)).done;
+  const { booted, done } = await start(image, cli);
+  const { regions } = booted.machine;
+  if (!regions || cli.codeCache === false) return done;
+  const file = typeof cli.codeCache === 'string' ? cli.codeCache : defaultCacheFile();
+  // Nothing runs before the next turn of the event loop.
+  const pages = readCache(file);
+  regions.hotPages = pages;
+  const known = pages.size;
+  const code = await done;
+  const failed = regions.translated > 0 || pages.size > known ? writeCache(file, pages) : undefined;
+  // The default place may well not be writable; one that was asked for should be.
+  if (failed && typeof cli.codeCache === 'string')
+    say(`warning: --code-cache ${file} could not be written (${failed})`);
+  return code;
 }

@@ -15,6 +15,7 @@ async function loongscope(...args: string[]): Promise<{ code: number; out: strin
     reject: false,
     stdin: 'ignore',
     timeout: 60_000,
+    env: { XDG_CACHE_HOME: dir },
   });
   return { code: r.exitCode ?? -1, out: r.stdout, err: r.stderr };
 }
@@ -25,6 +26,26 @@ describe('loongscope run', () => {
     expect(code).toBe(0);
     expect(out).toContain('[hello] Hello from a LoongArch guest');
     expect(err).toBe('');
+  });
+
+  test('--code-cache keeps notes; a damaged file does no harm; one that cannot be written is said', async () => {
+    const file = join(dir, 'hot.json');
+    writeFileSync(file, 'not JSON');
+    for (let n = 0; n < 2; n++) {
+      const { code, out, err } = await loongscope('run', '--code-cache', file, '--guest', 'paging');
+      expect([code, err]).toEqual([0, '']);
+      expect(out).toContain('[paging]');
+    }
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ version: 1 });
+    const { code, err } = await loongscope('run', '--code-cache', join(file, 'below'), '--guest', 'paging');
+    expect(code).toBe(0);
+    expect(err).toMatch(/warning: --code-cache .* could not be written/);
+  });
+
+  test('--engine check: interpreter and translator agree', async () => {
+    const { code, err } = await loongscope('run', '--engine', 'check', '--guest', 'timer');
+    expect(code).toBe(0);
+    expect(err).toMatch(/check: interpreter and translator agree, \d+ comparisons?/);
   });
 
   test('--stats is one JSON line on stderr', async () => {

@@ -162,6 +162,7 @@ export class Machine implements Stateful {
         ? undefined
         : new Regions(this.mem, options.cpus, this.uops, exists, engine === 'jit', fused);
     this.regions = regions;
+    if (regions) regions.threshold = THRESHOLD[engine];
     this.uops.translator = regions;
     this.engines = this.cpus.map(
       (cpu) =>

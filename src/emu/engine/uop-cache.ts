@@ -25,10 +25,14 @@ export interface UopPage {
   /** Translated regions that begin in it, and how often stores have ended some. */
   regions: Region[];
   ends: number;
+  /** Its content, as hot-pages.ts tells contents apart; undefined once it has changed. */
+  key: string | undefined;
 }
 
 /** Who translates decoded code. */
 export interface Translator {
+  /** A page begins to hold decoded code. */
+  pageMade(page: UopPage): void;
   /** Instructions `first` to `last` of a page have changed. */
   written(page: UopPage, first: number, last: number): void;
   /** A page is given up. */
@@ -96,7 +100,15 @@ export class UopCache {
       slot = 0;
       pages = undefined;
     }
-    const page: UopPage = { base: this.start + slot * UOP_PAGE_BYTES, pa, host, breakAt, regions: [], ends: 0 };
+    const page: UopPage = {
+      base: this.start + slot * UOP_PAGE_BYTES,
+      pa,
+      host,
+      breakAt,
+      regions: [],
+      ends: 0,
+      key: undefined,
+    };
     this.slots[slot] = page;
     this.mem.u8.fill(0, page.base, page.base + UOP_PAGE_BYTES);
     const cells = this.cells + page.base / 4;
@@ -104,6 +116,7 @@ export class UopCache {
     const sources = this.sources + page.base / 2;
     this.mem.u8.fill(0, sources, sources + UOP_PAGE_BYTES / 2);
     this.mem.u16[(page.base + UOPS_PER_PAGE * UOP_BYTES) >> 1] = PSEUDO.indexOf('pageEnd');
+    this.translator?.pageMade(page);
     if (pages) pages.push(page);
     else {
       this.byPa.set(pa, [page]);
@@ -170,6 +183,7 @@ export class UopCache {
     const last = Math.min(UOPS_PER_PAGE - 1, Math.floor((pa + size - 1 - pageAddress) / 4));
     for (const page of pages) {
       for (let i = first; i <= last; i++) this.mem.u16[(page.base + i * UOP_BYTES) >> 1] = this.decodeHandler;
+      page.key = undefined;
       if (page.regions.length > 0) this.translator?.written(page, first, last);
     }
   }

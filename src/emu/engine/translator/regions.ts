@@ -21,6 +21,7 @@ import type { UopCache, UopPage } from '../uop-cache.ts';
 import { assembleModule, type FuncDef } from '../wasm/module.ts';
 import { type CodePage, discover, MAX_INSTRUCTIONS } from './discover.ts';
 import { emitRegion } from './emit.ts';
+import { HotPages } from './hot-pages.ts';
 import { REGION_FUNCTION, type Region } from './region.ts';
 
 /** Regions translated together in one module. */
@@ -66,6 +67,23 @@ export class Regions {
     this.cells = cellOffset(cpus);
     this.sources = sourceOffset(cpus);
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: REGIONS, maximum: REGIONS });
+  }
+
+  /** What is hot by the content of pages: of earlier runs, and what this one adds. */
+  hotPages: HotPages | undefined;
+  /** Branches to an instruction before {@link hot} hears of it. */
+  threshold = 0;
+
+  /** A page begins to hold code: what was hot in it is translated at the next branch there. */
+  pageMade(page: UopPage): void {
+    if (!this.hotPages) return;
+    const first = page.host >>> 2;
+    page.key = HotPages.key(this.mem.u32.subarray(first, first + UOPS_PER_PAGE));
+    const known = this.hotPages.find(page.key);
+    if (!known || page.breakAt) return;
+    for (const entry of known.entries) this.setCell(page.base + entry * UOP_BYTES, this.threshold - 1);
+    for (const [to, from] of known.jumps)
+      this.mem.i32[((this.sources + page.base / 2) >> 2) + to] = page.base + from * UOP_BYTES;
   }
 
   /** Told, once, why nothing is translated any more. */
@@ -132,6 +150,7 @@ export class Regions {
       this.table.set(region.slot, exports[name]);
       this.bySlot[region.slot] = region;
       region.page.regions.push(region);
+      if (region.page.key) this.hotPages?.note(region.page.key, region.entry, this.jumpsOf(region.page));
       this.setCell(region.page.base + region.entry * UOP_BYTES, REGION + region.slot);
     }
   }
@@ -166,6 +185,11 @@ export class Regions {
         return bySource.get(at) ?? [];
       },
     };
+  }
+
+  /** Computed jumps inside a page: from where, by target. */
+  private jumpsOf(page: UopPage): Map<number, number> {
+    return new Map([...this.jumps(page)].flatMap(([from, list]) => list.map((to) => [to, from])));
   }
 
   /** Where the computed jumps of a page have led inside it, by position. */
