@@ -6,6 +6,7 @@ import { Machine } from '../emu/board/machine.ts';
 import { LOW_SIZE } from '../emu/board/ram.ts';
 import type { Symbolizer } from '../emu/debug/explain.ts';
 import type { ImageSymbols } from '../hv/descriptor.ts';
+import { emitted } from './emitted.ts';
 import { UsageError } from './errors.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
@@ -18,7 +19,7 @@ export interface Booted {
   readonly symbolize: Symbolizer;
   /** Symbols of the booted image. */
   readonly symbols: ImageSymbols;
-  /** Resolves when all names are there: nobody waits for them to boot. */
+  /** Resolves when all names are there, which are read from the first time that somebody asks: nobody waits for them to boot. */
   readonly named: Promise<void>;
   /** Files with symbols: the image, then the guests by GID. */
   readonly imageFile: string;
@@ -111,6 +112,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
       features: cli.cpu,
       seed: cli.seed,
       engine: cli.engine === undefined || cli.engine === 'check' ? 'auto' : cli.engine,
+      emitted,
       console,
     });
     machine.load(elf, [line, cli.append ?? ''].filter(Boolean).join(' '), placed);
@@ -118,7 +120,18 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
       const path = world < 0 ? file : guestFiles[world - 1];
       return path === undefined ? undefined : resolve(path);
     };
-    return { machine, ...loadSymbols([bytes, ...guests.map((g) => g.data)]), imageFile: file, guestFiles, executable };
+    const { symbolize, symbols, load } = lazySymbols([bytes, ...guests.map((g) => g.data)]);
+    return {
+      machine,
+      symbolize,
+      symbols,
+      get named() {
+        return load();
+      },
+      imageFile: file,
+      guestFiles,
+      executable,
+    };
   } catch (error) {
     if (error instanceof ImageError) throw new UsageError(error.message);
     throw error;
@@ -127,18 +140,21 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
 
 /**
  * Host addresses by the image (first), guest addresses by the guest with that GID (the reference hypervisor counts
- * from 1). The tables fill in the background.
+ * from 1). The tables fill in the background, once `load` has been called.
  */
-function loadSymbols(files: readonly Uint8Array[]): Pick<Booted, 'symbolize' | 'symbols' | 'named'> {
+function lazySymbols(
+  files: readonly Uint8Array[],
+): Pick<Booted, 'symbolize' | 'symbols'> & { readonly load: () => Promise<void> } {
   const tables: (readonly ElfSymbol[])[] = files.map(() => []);
   const byName = new Map<string, bigint>();
-  const read = files.map(async (bytes, n) => {
+  let loading: Promise<void> | undefined;
+  const read = async (bytes: Uint8Array, n: number): Promise<void> => {
     const symbols = await readSymbols(bytes);
     tables[n] = symbols;
     if (n === 0) for (const s of symbols) byName.set(s.name, s.value);
-  });
+  };
   return {
-    named: Promise.all(read).then(() => {}),
+    load: () => (loading ??= Promise.all(files.map(read)).then(() => {})),
     symbolize: (world, address) => symbolize(tables[Math.max(world, 0)] ?? [], address),
     symbols: {
       address: (name) => byName.get(name),

@@ -82,6 +82,9 @@ function startLog(cli: MachineCli, control: RunControl, symbolize: Symbolizer): 
 const debuggable = (cli: MachineCli): boolean =>
   cli.gdb !== undefined || cli.gdbGuest !== undefined || cli.gdbHost !== undefined;
 
+/** Milliseconds after which a running machine's names are read, in case that they are wanted. */
+const NAMES_DELAY = 300;
+
 const isLoopback = (host: string): boolean => /^(localhost|127(\.\d+){3}|\[?::1\]?)$/.test(host);
 
 const describeAddress = (address: Address, bound: number | string): string =>
@@ -125,9 +128,17 @@ export async function start(
     debuggable(cli) || cli.audit !== undefined,
   );
   const running = control;
+  // Names take time to read: whoever is sure to show some asks now, everybody else once the machine runs.
+  const showsNames = debuggable(cli) || cli.log || cli.stats || cli.detail || cli.audit;
+  if (showsNames) void booted.named;
+  else setTimeout(() => void booted.named, NAMES_DELAY).unref();
+  const told: Promise<void>[] = [];
   control.onLoop = (cpu, loop) => {
-    say(`warning: ${loop.text}`);
-    for (const line of explainLast(running, cpu, symbolize)) process.stderr.write(`  ${line}\n`);
+    const tell = (): void => {
+      say(`warning: ${loop.text}`);
+      for (const line of explainLast(running, cpu, symbolize)) process.stderr.write(`  ${line}\n`);
+    };
+    told.push(booted.named.then(tell));
   };
   if (cli.engine === 'check') {
     if (debuggable(cli))
@@ -192,6 +203,7 @@ export async function start(
   const stopInput = io ? () => {} : connectInput(cli.serial, control);
   const done = control.run().then(async (end) => {
     output.flush();
+    await Promise.all(told);
     serial.close();
     stopInput();
     await Promise.all(servers.map((server) => server.close()));

@@ -148,7 +148,8 @@ export function chart(r: Results): string {
       `<text x="${(x(high) + 6).toFixed(1)}" y="${y + 16}">${fixed(median)}</text>`,
     ].join('\n  ');
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="13">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="13" role="img">
+  <title>Speed as a multiple of QEMU</title>
   <rect width="100%" height="100%" fill="#fff"/>
   <text x="8" y="20" font-weight="bold">Speed as a multiple of QEMU ${r.qemu ?? ''} (medians of ${r.pairs} pairs, with their range)</text>
   <path d="M${x(1).toFixed(1)} 32V${height - 12}" stroke="#888" stroke-dasharray="4 3"/>

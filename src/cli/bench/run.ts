@@ -61,10 +61,11 @@ export function checkBuilt(names: readonly string[]): void {
 export const timeOurs = (...args: string[]): Promise<Timing> =>
   time([
     process.execPath,
-    '--disable-warning=ExperimentalWarning',
-    // This very program.
+    // This very program, started as it was.
+    ...process.execArgv,
     process.argv[1]!,
     'run',
+    '--no-code-cache',
     '--memory',
     '1G',
     ...args,

@@ -14,7 +14,7 @@ import { Iocsr } from '../devices/iocsr.ts';
 import { Ipi } from '../devices/ipi.ts';
 import { PchPic } from '../devices/pch-pic.ts';
 import { Uart16550 } from '../devices/uart16550.ts';
-import { Engine } from '../engine/engine.ts';
+import { type EmittedInterpreters, Engine } from '../engine/engine.ts';
 import { fusedFunctions } from '../engine/fused.ts';
 import { Regions } from '../engine/translator/regions.ts';
 import { planHandlers } from '../engine/uop.ts';
@@ -51,7 +51,7 @@ export const SLICE = 256 * QUANTUM;
  */
 export type EngineKind = 'auto' | 'jit' | 'interpreter';
 /** Branches to an instruction before it is translated. */
-const THRESHOLD: Readonly<Record<EngineKind, number>> = { auto: 1000, jit: 1, interpreter: 0 };
+export const THRESHOLD: Readonly<Record<EngineKind, number>> = { auto: 1000, jit: 1, interpreter: 0 };
 
 export interface MachineOptions {
   /** Bytes, a multiple of 1 MiB. */
@@ -61,6 +61,8 @@ export interface MachineOptions {
   /** Seed of every random choice of the model (TLB replacement). */
   readonly seed: number;
   readonly engine?: EngineKind;
+  /** Interpreters that need not be emitted. */
+  readonly emitted?: EmittedInterpreters;
   /** Bytes that UART0 sends. */
   readonly console: (byte: number) => void;
 }
@@ -156,7 +158,7 @@ export class Machine implements Stateful {
     );
     const { engine = 'auto' } = options;
     const exists = (row: Row): boolean => existsOn(row, options.features);
-    const fused = fusedFunctions(this.mem.memory, this.mem.pages);
+    const fused = fusedFunctions(this.mem.memory);
     const regions =
       engine === 'interpreter'
         ? undefined
@@ -176,6 +178,7 @@ export class Machine implements Stateful {
           cpus: options.cpus,
           regions,
           threshold: THRESHOLD[engine],
+          emitted: options.emitted,
         }),
     );
     this.ipi.onMail = (n) => this.startParked(n);

@@ -6,9 +6,10 @@ import type { StateField } from '../cpu/layout.ts';
 import { STATE } from '../cpu/layout.ts';
 import type { OperandName } from '../isa/operands.ts';
 import { ACCESS, type Access, type Half, type Node, type VectorOperand } from '../isa/semantics.ts';
+import { HOST_FUSES } from './fused.ts';
 import { fusedFails, negated, type vectorForm } from './native-vector.ts';
 import { Emitter, type Locals } from './wasm/emitter.ts';
-import { Op, Simd, type Ty } from './wasm/opcodes.ts';
+import { Op, Relaxed, Simd, type Ty } from './wasm/opcodes.ts';
 
 // biome-ignore format: opcode table
 export const LOAD: Record<Access, number> = {
@@ -95,7 +96,8 @@ export abstract class Definitions {
         this.node(nodes[0]!);
         this.node(nodes[1]!);
         this.node(negateC ? negated(single, nodes[2]!) : nodes[2]!);
-        fused(single);
+        if (HOST_FUSES) e.any(single ? Relaxed.f32x4Madd : Relaxed.f64x2Madd);
+        else fused(single);
         e.set(result);
         if (negate) {
           this.node(negated(single, resultNode));

@@ -50,7 +50,11 @@ export interface EngineParts {
   readonly regions: Regions | undefined;
   /** How often an instruction is branched to before it is translated. */
   readonly threshold: number;
+  /** What {@link emitInterpreter} made of a plan at an earlier time, by the same sources. */
+  readonly emitted: EmittedInterpreters | undefined;
 }
+
+export type EmittedInterpreters = (plan: InterpreterPlan) => Uint8Array<ArrayBuffer> | undefined;
 
 /** What an instruction of a disabled unit raises. */
 const UNIT_DISABLED = { fp: 'FPD', lsx: 'SXD', lasx: 'ASXD', lbt: 'BTD' } as const;
@@ -75,7 +79,7 @@ export class Engine {
   private readonly exact: Run;
   private readonly plan: InterpreterPlan;
   private readonly regions: Regions | undefined;
-  private nextTranslation = 0;
+  private lastTranslation = 0;
   /** Instructions of the entry into generated code before the last change of world. */
   private worldMark = 0;
   private readonly sliceEnd: number;
@@ -103,7 +107,6 @@ export class Engine {
       map,
       cpu: cpu.index,
       cpus: parts.cpus,
-      memoryPages: cpu.mem.pages,
       threshold: regions ? parts.threshold : 0,
     };
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: map.own.length, maximum: map.own.length });
@@ -115,7 +118,7 @@ export class Engine {
       ...parts.fused,
       ...helpers,
     };
-    const module = new WebAssembly.Module(emitInterpreter(this.plan));
+    const module = new WebAssembly.Module(parts.emitted?.(this.plan) ?? emitInterpreter(this.plan));
     const { exports } = new WebAssembly.Instance(module, { env: this.env });
     for (let i = 0; i < map.own.length; i++) this.table.set(i, exports.first);
     this.fast = exports.fast as Run;
@@ -174,9 +177,10 @@ export class Engine {
         this.exact(1);
         this.uops.conceal(p);
       } else if (n >= FAST_MINIMUM) {
-        if (this.regions && cpu.icount >= this.nextTranslation) {
+        // A debugger may have gone back in time.
+        if (this.regions && Math.abs(cpu.icount - this.lastTranslation) >= TRANSLATION_INTERVAL) {
           this.regions.translate();
-          this.nextTranslation = cpu.icount + TRANSLATION_INTERVAL;
+          this.lastTranslation = cpu.icount;
         }
         this.fast(n);
       } else this.exact(n);

@@ -5,7 +5,7 @@
  */
 import { Emitter } from './wasm/emitter.ts';
 import { assembleModule, type FuncImport, type FuncType } from './wasm/module.ts';
-import { Float as F, Op, type Ty, Simd as V } from './wasm/opcodes.ts';
+import { Float as F, Op, Relaxed, type Ty, Simd as V } from './wasm/opcodes.ts';
 
 /** a × b + c, or a NaN for operands that the algorithm does not cover. The single form works on widened operands. */
 const FUSED: FuncType = { params: ['f64', 'f64', 'f64'], results: ['f64'] };
@@ -295,15 +295,51 @@ class FusedVectors extends Fused {
 const HIGH_HALF = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
 const BOTH_LOW = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
 
+/** a × b + c of doubles and of singles that rounds twice gives something else. */
+const PROBE = { a: 1 + 2 ** -27, b: 1 + 2 ** -27, c: -(1 + 2 ** -26), fused: 2 ** -54 };
+const PROBE_SINGLE = { a: 1 + 2 ** -12, b: 1 + 2 ** -12, c: -(1 + 2 ** -11), fused: 2 ** -24 };
+
+/**
+ * Does the host's relaxed multiply-add round once? Then it is the operation itself, and much faster than the functions here;
+ * the results are the same.
+ */
+function probe(): boolean {
+  const splat = (e: Emitter, x: number, single: boolean): Emitter =>
+    single ? e.f32(x).any(V.f32x4Splat) : e.f64(x).any(V.f64x2Splat);
+  const test = (single: boolean): Uint8Array => {
+    const e = new Emitter();
+    const { a, b, c } = single ? PROBE_SINGLE : PROBE;
+    for (const x of [a, b, c]) splat(e, x, single);
+    if (single) e.any(Relaxed.f32x4Madd).any(V.f32x4ExtractLane, [0]).op(F.f64PromoteF32);
+    else e.any(Relaxed.f64x2Madd).any(V.f64x2ExtractLane, [0]);
+    return e.op(Op.end).bytes.view();
+  };
+  const type: FuncType = { params: [], results: ['f64'] };
+  const code = assembleModule({
+    tables: [],
+    imports: [],
+    functions: [
+      { name: 'double', type, locals: [], body: test(false) },
+      { name: 'single', type, locals: [], body: test(true) },
+    ],
+  });
+  try {
+    const memory = new WebAssembly.Memory({ initial: 0, maximum: 0 });
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } });
+    const value = (name: string): number => (exports[name] as () => number)();
+    return value('double') === PROBE.fused && value('single') === PROBE_SINGLE.fused;
+  } catch {
+    // No relaxed SIMD here.
+    return false;
+  }
+}
+export const HOST_FUSES = probe();
+
 /** The functions, by their import names. */
-export function fusedFunctions(
-  memory: WebAssembly.Memory,
-  memoryPages: number,
-): Record<string, WebAssembly.ImportValue> {
+export function fusedFunctions(memory: WebAssembly.Memory): Record<string, WebAssembly.ImportValue> {
   const numbers = localsOf('f64', 'i64');
   const vectors = localsOf('v128', 'v128');
   const code = assembleModule({
-    memoryPages,
     tables: [],
     imports: [],
     functions: [

@@ -81,7 +81,6 @@ export interface InterpreterPlan {
   /** CPU number, and how many there are. */
   readonly cpu: number;
   readonly cpus: number;
-  readonly memoryPages: number;
   /** How often an instruction is branched to before helper `hot` hears of it; 0: there are no regions. */
   readonly threshold: number;
 }
@@ -107,9 +106,8 @@ export function emitOwn(plan: InterpreterPlan, v: Variant): Uint8Array<ArrayBuff
   return assemble(plan, [new Build(plan, 'own', v).emit()]);
 }
 
-const assemble = ({ map, memoryPages }: InterpreterPlan, functions: readonly FuncDef[]): Uint8Array<ArrayBuffer> =>
+const assemble = ({ map }: InterpreterPlan, functions: readonly FuncDef[]): Uint8Array<ArrayBuffer> =>
   assembleModule({
-    memoryPages,
     tables: [
       { name: 'table', size: map.own.length },
       { name: 'regions', size: REGIONS },

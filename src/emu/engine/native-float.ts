@@ -5,8 +5,9 @@
  * the exact way.
  */
 import { FCMP_CONDITIONS, type FpOperation, operationCode } from '../fpu/operations.ts';
+import { HOST_FUSES } from './fused.ts';
 import type { Emitter } from './wasm/emitter.ts';
-import { Float as F, Op, type Ty } from './wasm/opcodes.ts';
+import { Float as F, Op, Relaxed, type Ty, Simd as V } from './wasm/opcodes.ts';
 
 /** Where a form is emitted. Operands are pushed as 64-bit register values. */
 export interface FloatSite {
@@ -134,24 +135,26 @@ for (const [name, negateC, negate] of [
 ] as const)
   add(name, 3, (s, double) => {
     const { e } = s;
+    // The functions work on singles as doubles.
+    const wide = double || !HOST_FUSES;
     for (const n of [0, 1, 2] as const) {
       number(s, double, n);
-      if (!double) e.op(F.f64PromoteF32);
-      if (n === 2 && negateC) e.op(F.f64Neg);
+      if (wide && !double) e.op(F.f64PromoteF32);
+      if (n === 2 && negateC) e.op(wide ? F.f64Neg : F.f32Neg);
+      if (HOST_FUSES) e.any(double ? V.f64x2Splat : V.f32x4Splat);
     }
-    s.fused(!double);
-    if (negate) e.op(F.f64Neg);
-    if (!double) e.op(F.f32DemoteF64);
+    if (!HOST_FUSES) s.fused(!double);
+    else if (double) e.any(Relaxed.f64x2Madd).any(V.f64x2ExtractLane, [0]);
+    else e.any(Relaxed.f32x4Madd).any(V.f32x4ExtractLane, [0]);
+    if (negate) e.op(wide ? F.f64Neg : F.f32Neg);
+    if (wide && !double) e.op(F.f32DemoteF64);
     finish(s, double, () => {
-      // Within the bounds of the double form a zero is exact; a single may have underflowed.
-      if (double) e.i32(1);
-      else {
-        isZero(s, false, 0);
-        isZero(s, false, 1);
-        e.op(Op.i32Or);
-        isZero(s, false, 2);
-        e.op(Op.i32And);
-      }
+      // A zero is exact when product and summand are zeros; else it may have underflowed.
+      isZero(s, double, 0);
+      isZero(s, double, 1);
+      e.op(Op.i32Or);
+      isZero(s, double, 2);
+      e.op(Op.i32And);
     });
   });
 

@@ -96,8 +96,8 @@ const FUSED: Readonly<Partial<Record<FpOperation, Omit<FusedForm, 'single'>>>> =
 export const negated = (single: boolean, x: Node): Node => v(single ? V.f32x4Neg : V.f64x2Neg, x);
 export const fusedFails = (single: boolean, [a, b, c]: readonly Node[], r: Node): Node => {
   const e = single ? 'w' : 'd';
-  // A zero of a double is exact within the bounds; a single may have underflowed.
-  const exact = single ? lanes.and(lanes.or(zeros(e, a!), zeros(e, b!)), zeros(e, c!)) : ALL;
+  // A zero is exact when product and summand are zeros; else it may have underflowed.
+  const exact = lanes.and(lanes.or(zeros(e, a!), zeros(e, b!)), zeros(e, c!));
   return unlessNormal(e, r, exact);
 };
 

@@ -158,7 +158,6 @@ export class Regions {
   /** @throws RangeError, WebAssembly.CompileError when the host refuses more code */
   private instantiate(functions: readonly FuncDef[]): WebAssembly.Exports {
     const code = assembleModule({
-      memoryPages: this.mem.pages,
       tables: [{ name: 'regions', size: REGIONS }],
       types: [REGION_FUNCTION],
       imports: FUSED_IMPORTS,

@@ -65,7 +65,8 @@ export class Emitter {
 
   /** One opcode of either space, with the immediate bytes behind it. */
   any(opcode: number, immediate: readonly number[] = []): this {
-    if (opcode > 0xff) this.bytes.u8(opcode >> 8).uleb(opcode & 0xff);
+    if (opcode > 0xffff) this.bytes.u8(opcode >> 12).uleb(opcode & 0xfff);
+    else if (opcode > 0xff) this.bytes.u8(opcode >> 8).uleb(opcode & 0xff);
     else this.bytes.u8(opcode);
     this.bytes.raw(immediate);
     return this;

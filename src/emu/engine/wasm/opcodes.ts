@@ -94,6 +94,7 @@ export const Float = {
  */
 // biome-ignore format: opcode table
 export const Simd = {
+  f32x4Splat: 0xfd13, f32x4ExtractLane: 0xfd1f, f64x2ExtractLane: 0xfd21,
   v128Load: 0xfd00, v128Store: 0xfd0b, v128Const: 0xfd0c, i8x16Shuffle: 0xfd0d, i64x2Splat: 0xfd12, f64x2Splat: 0xfd14,
   f32x4Eq: 0xfd41, f32x4Ne: 0xfd42, f32x4Lt: 0xfd43, f32x4Le: 0xfd45, f64x2Eq: 0xfd47, f64x2Ne: 0xfd48, f64x2Lt: 0xfd49, f64x2Le: 0xfd4b, f64x2Ge: 0xfd4c,
   v128And: 0xfd4e, v128Or: 0xfd50, v128Xor: 0xfd51, v128Bitselect: 0xfd52, f32x4DemoteZero: 0xfd5e, f64x2PromoteLow: 0xfd5f,
@@ -101,6 +102,9 @@ export const Simd = {
   f32x4Neg: 0xfde1, f32x4Sqrt: 0xfde3, f32x4Add: 0xfde4, f32x4Sub: 0xfde5, f32x4Mul: 0xfde6, f32x4Div: 0xfde7,
   f64x2Abs: 0xfdec, f64x2Neg: 0xfded, f64x2Sqrt: 0xfdef, f64x2Add: 0xfdf0, f64x2Sub: 0xfdf1, f64x2Mul: 0xfdf2, f64x2Div: 0xfdf3,
 } as const;
+
+/** Relaxed SIMD (WebAssembly Core Specification 3.0): the prefix byte times 4096 plus the number behind it. */
+export const Relaxed = { f32x4Madd: 0xfd105, f64x2Madd: 0xfd107 } as const;
 
 /** Value type bytes. */
 export const ValType = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
