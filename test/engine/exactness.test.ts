@@ -147,7 +147,7 @@ describe('code that changes under the translator', () => {
 
   test.each(TRANSLATING)('%s: the page behind the code is exchanged', (engine) => {
     const bench = new Bench({ engine });
-    const window = 0xffff_0000_0000_0000n;
+    const window = 0xffff_8000_0000_0000n;
     bench.code(0x40000, ['addi.d $a0, $a0, 1', 'b -4']).code(0x42000, ['addi.d $a0, $a0, 256', 'b -4']);
     const map = (pa: number): void => {
       bench.setHost({ CRMD: 0x8, TLBIDX: 12 << 24, TLBEHI: window, TLBELO0: pa | 0x13, TLBELO1: pa | 0x13 });
@@ -163,6 +163,58 @@ describe('code that changes under the translator', () => {
     map(0x42000);
     bench.run(20_000);
     expect(bench.get('a0')).toBe(10_000n + 256n * 10_000n);
+  });
+
+  // Loads and stores with one base share a look into the software TLB.
+  test.each([
+    ['side by side', 0x50000, 0x51000],
+    ['apart', 0x50000, 0x58000],
+    ['the second one read-only', 0x50000, 0x59000],
+  ] as const)('a frame across two pages that lie %s', (where, first, second) => {
+    const run = (engine: EngineKind): Bench => {
+      const bench = new Bench({ engine });
+      const window = 0xffff_8000_0000_0000n;
+      const readOnly = where.startsWith('the second');
+      bench.code(CODE, ['tlbfill']);
+      bench.setHost({
+        CRMD: 0x8,
+        DMW0: 0x9000_0000_0000_000fn,
+        EENTRY: 0x9000_0000_0004_0000n,
+        TLBIDX: 12 << 24,
+        TLBEHI: window,
+        TLBELO0: first | 0x13,
+        TLBELO1: second | (readOnly ? 0x11 : 0x13),
+      });
+      bench.pc = CODE;
+      bench.run(1);
+      bench.code(CODE, [
+        'ld.d $t0, $sp, 0',
+        'ld.d $t1, $sp, 8',
+        'ld.w $t2, $sp, 20',
+        'add.d $t0, $t0, $t1',
+        'st.d $t0, $sp, 8',
+        'st.w $t2, $sp, 16',
+        'ld.d $t3, $sp, 5',
+        'xor $a0, $a0, $t3',
+        'rotri.d $a0, $a0, 9',
+        'st.d $a0, $sp, 24',
+        'addi.d $a1, $a1, 1',
+        'b -44',
+      ]);
+      // A store that is refused is skipped.
+      bench.code(0x40000, ['addi.d $a2, $a2, 1', 'csrrd $t8, 6', 'addi.d $t8, $t8, 4', 'csrwr $t8, 6', 'ertn']);
+      bench.set({ sp: window + 0xff4n, a0: 0x123456789n });
+      bench.poke(first + 0xff0, 3n, 0x1122334455667788n).poke(second, 0x99aabbccddeeff00n, 7n);
+      bench.setHost({ CRMD: 0x10 });
+      bench.cpu.pc = 0x9000_0000_0000_0000n + BigInt(CODE);
+      return bench.run(40_000);
+    };
+    const jit = run('jit');
+    expect(differences(jit.machine, run('interpreter').machine)).toEqual([]);
+    expect(
+      jit.get('a2') > 0n,
+      `Ecode ${jit.ecode()} at 0x${jit.host(6).toString(16)} badv 0x${jit.host(7).toString(16)}`,
+    ).toBe(where.startsWith('the second'));
   });
 
   test('more regions than there is room for, in thousands of tiny functions', () => {
