@@ -26,6 +26,9 @@ import { REGION_FUNCTION, type Region } from './region.ts';
 
 /** Regions translated together in one module. */
 const BATCH = 32;
+/** Translation may take this part of the running time, beyond this many milliseconds; then code has to be hot for longer. */
+const SHARE = 0.1;
+const ALLOWANCE_MS = 100;
 /** Most instructions of a region whose code is in many others. */
 const LEAST_INSTRUCTIONS = 24;
 /** A page whose regions ended this often because it was written to is left to the interpreter for a while. */
@@ -93,14 +96,31 @@ export class Regions {
   /** The micro-op at `p` is branched to often. */
   hot(p: number): void {
     this.setCell(p, 0);
-    if (this.failed) return;
+    // Its count begins anew: what goes on being hot comes by again.
+    if (this.failed || this.postponing) return;
     this.queue.add(p);
     if (this.queue.size >= this.batchSize) this.translate();
   }
 
-  /** Translates what is hot. */
+  /** Milliseconds that translation has taken, and when the first one began. */
+  private spent = 0;
+  private began = 0;
+  private postponing = false;
+
+  /** Translates what is hot. Call from time to time: how much may be translated is looked at here too. */
   translate(): void {
-    if (this.queue.size === 0) return;
+    if (this.queue.size > 0) {
+      const before = performance.now();
+      this.began ||= before;
+      this.translateQueue();
+      this.spent += performance.now() - before;
+    }
+    // Translation on demand of everything is asked for by whoever wants it.
+    if (this.batchSize > 1 && this.began > 0)
+      this.postponing = this.spent > ALLOWANCE_MS + SHARE * (performance.now() - this.began);
+  }
+
+  private translateQueue(): void {
     const entries = [...this.queue];
     this.queue.clear();
     if (this.free.length + REGIONS - this.bySlot.length < entries.length) this.clear();
