@@ -136,6 +136,40 @@ describe('code that changes under the translator', () => {
     expect(bench.get('a0')).toBe(15_000n);
   });
 
+  test.each(TRANSLATING)('%s: data beside the code of its page, and then in it', (engine) => {
+    const bench = new Bench({ engine });
+    // a1 counts stores to a word of the page behind the code; then one store goes to the code itself.
+    bench.code(CODE, [
+      'ld.d $t3, $t1, 512',
+      'addi.d $t3, $t3, 1',
+      'st.d $t3, $t1, 512',
+      'addi.d $a0, $a0, 1',
+      'addi.d $a1, $a1, -1',
+      'bne $a1, $zero, -20',
+      'st.w $t0, $t1, 12',
+      'addi.d $a1, $zero, 1000',
+      'b -32',
+    ]);
+    bench.set({ a1: 20_000, t0: assemble('addi.d $a0, $a0, 16'), t1: CODE });
+    const slow = vi.spyOn(bench.machine.uops, 'written');
+    bench.run(6 * 20_000);
+    // The first store alone comes by.
+    expect(slow.mock.calls.length).toBeLessThan(10);
+    expect(bench.peek(CODE + 512)).toBe(20_000n);
+    bench.run(3 + 6 * 1000);
+    expect(bench.get('a0')).toBe(20_000n + 16n * 1000n);
+    // Code that is decoded later in a line that held data until then.
+    bench.code(CODE + 512, ['addi.d $a0, $a0, 100', 'b -4']);
+    bench.pc = CODE + 512;
+    bench.run(20_000);
+    bench.set({ t0: assemble('addi.d $a0, $a0, 200'), t1: CODE + 512 });
+    bench.code(0x20000, ['st.w $t0, $t1, 0', 'jirl $zero, $t1, 0']);
+    bench.pc = 0x20000;
+    const before = bench.get('a0');
+    bench.run(2 + 20_000);
+    expect(bench.get('a0')).toBe(before + 200n * 10_000n);
+  });
+
   test.each(TRANSLATING)('%s: a debugger’s write', (engine) => {
     const bench = start(engine);
     const before = bench.get('a0');

@@ -7,6 +7,7 @@
  *   then                  micro-op pages (decoded instructions)
  *   then                  a cell of two bytes for each micro-op: how often it was branched to, or its region
  *   then                  four bytes for each micro-op: the micro-op that last jumped there
+ *   then                  for each micro-op page the lines of its page that hold code, a bit each
  *   then                  guest RAM chunks, handed out on first touch
  */
 export const WASM_PAGE = 0x10000;
@@ -78,8 +79,12 @@ export const STATE = {
   /** A bit for each 8 bytes of a page: some watched page has them watched. */
   watchedOffsets: 0xf100,
 } as const;
-/** In the tag of a data translation: the page is watched, in places. Keeps the tag from comparing equal to an address. */
+/**
+ * In the tag of a data translation: the page is watched, in places; or (for writing) it holds code, in places. Either keeps the
+ * tag from comparing equal to an address.
+ */
 export const TAG_WATCHED = 0x800;
+export const TAG_CODE = 0x400;
 /** The access needs no more than the CSR's memory: the owner's own reads and writes in host and guest, and root's `gcsr`. */
 export const CSR_RULE = { hostRead: 1, guestRead: 2, hostWrite: 4, rootRead: 16, rootWrite: 32 } as const;
 /** From a host CSR to the same one of the guest, in bytes, divided by MODE_GUEST. */
@@ -151,6 +156,11 @@ export const REGIONS = 0x8000;
 /** What is added to half of a micro-op's address to get the place that tells which computed jump led there last. */
 export const sourceOffset = (cpus: number): number =>
   cellBase(cpus) + (UOP_PAGES * UOP_PAGE_BYTES) / 4 - uopBase(cpus) / 2;
+/** A bit for each 32 bytes of a decoded page: they hold instructions that were decoded or translated. */
+export const CODE_LINE = 32;
+export const CODE_LINES_BYTES = PAGE / CODE_LINE / 8;
+/** Offset of these bits for slot 0 of the pool; CODE_LINES_BYTES for each. */
+export const codeLinesBase = (cpus: number): number => cellBase(cpus) + (UOP_PAGES * UOP_PAGE_BYTES * 3) / 4;
 /** Offset of the RAM chunks on a machine with `cpus` CPUs, 64 KiB aligned. */
 export const ramBase = (cpus: number): number =>
-  Math.ceil((cellBase(cpus) + (UOP_PAGES * UOP_PAGE_BYTES * 3) / 4) / WASM_PAGE) * WASM_PAGE;
+  Math.ceil((codeLinesBase(cpus) + UOP_PAGES * CODE_LINES_BYTES) / WASM_PAGE) * WASM_PAGE;

@@ -77,8 +77,8 @@ export abstract class Handlers extends Definitions {
   protected abstract near(): void;
   /** Makes PC and budget visible to helpers. */
   protected abstract sync(): void;
-  /** Function index of {@link emitWatchFilter}'s function, in the module that has it. */
-  protected abstract readonly watchFilter: number | undefined;
+  /** Function index of {@link emitMarkedPage}'s function, in the module that has it. */
+  protected abstract readonly markedPage: number | undefined;
   /** Emits a call that may make a helper call unnecessary, and leaves its answer; false when there is none. */
   protected abstract plain(name: HelperName, code: number): boolean;
 
@@ -292,13 +292,13 @@ export abstract class Handlers extends Definitions {
     return e.if();
   }
 
-  /** Opens an `if` that holds when the access is beside what is watched in its page; its place is in ENTRY then. */
-  private ifBesideWatched(write: boolean, size: number): Label | undefined {
+  /** Opens an `if` that holds when the access is beside what its page is marked for; its place is in ENTRY then. */
+  private ifBesideMarked(write: boolean, size: number): Label | undefined {
     const { e } = this;
-    if (this.watchFilter === undefined) return undefined;
+    if (this.markedPage === undefined) return undefined;
     e.get(VA)
       .i32(size | (write ? HOST_WRITE : 0))
-      .call(this.watchFilter)
+      .call(this.markedPage)
       .tee(ENTRY);
     return e.if();
   }
@@ -315,7 +315,7 @@ export abstract class Handlers extends Definitions {
     this.place();
     e.mem(LOAD[s.access], 0).set(this.local(s.id, 'i64'));
     e.else();
-    const beside = this.ifBesideWatched(false, ACCESS[s.access].size);
+    const beside = this.ifBesideMarked(false, ACCESS[s.access].size);
     if (beside) {
       e.get(ENTRY).mem(LOAD[s.access], 0).set(this.local(s.id, 'i64'));
       e.else();
@@ -338,7 +338,7 @@ export abstract class Handlers extends Definitions {
     this.node(s.value);
     e.mem(STORE[size]!, 0);
     e.else();
-    const beside = this.ifBesideWatched(true, size);
+    const beside = this.ifBesideMarked(true, size);
     if (beside) {
       e.get(ENTRY);
       this.node(s.value);

@@ -42,13 +42,13 @@ import {
   WRITE_TLB,
   X,
 } from './handlers.ts';
+import { emitMarkedPage } from './marked-page.ts';
 import { PLAIN, plainFunctions } from './native-exception.ts';
 import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './translator/region.ts';
 import { type HandlerMap, PSEUDO, type Pseudo, type Variant } from './uop.ts';
 import { Emitter, type Label } from './wasm/emitter.ts';
 import { assembleModule, type FuncDef, type FuncImport, type FuncType } from './wasm/module.ts';
 import { Op } from './wasm/opcodes.ts';
-import { emitWatchFilter } from './watch-filter.ts';
 
 /** Why `run` came back: {@link import('../isa/helpers.ts').After} values, or the budget. */
 export const LEFT_BY_BUDGET = 4;
@@ -68,7 +68,7 @@ const IMPORTS: readonly FuncImport[] = [...HELPERS.map((name) => ({ name, type: 
 const OUTLINED = IMPORTS.length + 2;
 const PLAIN_EXCEPTION = IMPORTS.length + 4;
 const PLAIN_RETURN = IMPORTS.length + 5;
-const WATCH_FILTER = IMPORTS.length + 6;
+const MARKED_PAGE = IMPORTS.length + 6;
 /** Table numbers: handlers with functions of their own, regions. */
 const REGION_TABLE = 1;
 
@@ -97,7 +97,7 @@ export function emitInterpreter(plan: InterpreterPlan): Uint8Array<ArrayBuffer> 
     loop('outlined'),
     emitFirst(plan.map),
     ...plainFunctions(cpuBase(plan.cpu)),
-    emitWatchFilter(cpuBase(plan.cpu)),
+    emitMarkedPage(cpuBase(plan.cpu)),
   ]);
 }
 
@@ -481,8 +481,8 @@ class Build extends Handlers {
     this.saveLeft();
   }
 
-  protected get watchFilter(): number | undefined {
-    return this.kind === 'own' ? undefined : WATCH_FILTER;
+  protected get markedPage(): number | undefined {
+    return this.kind === 'own' ? undefined : MARKED_PAGE;
   }
 
   /** What `outlined` may call instead of a helper; leaves what it answers, 0 when the helper is needed. */

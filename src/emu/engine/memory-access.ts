@@ -7,7 +7,7 @@ import type { Ram } from '../board/ram.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { deliver } from '../cpu/exceptions.ts';
-import { STATE } from '../cpu/layout.ts';
+import { STATE, TAG_CODE, TAG_WATCHED } from '../cpu/layout.ts';
 import type { Bus } from '../devices/bus.ts';
 import { After, type AfterValue } from '../isa/helpers.ts';
 import { ACCESS } from '../isa/semantics.ts';
@@ -222,7 +222,6 @@ export class MemoryAccess {
   /** Leaves a RAM translation in the software TLB unless every access to the page must come here. */
   private fill(write: boolean, lo: number, hi: number, pa: number): void {
     const page = pa - (pa % 0x1000);
-    if (write && this.uops.hasCode(page)) return;
     // Misaligned accesses must come here, and running code does not tell them apart.
     if (this.strict) return;
     const { cpu } = this;
@@ -230,7 +229,12 @@ export class MemoryAccess {
     if (write && this.hooks.stored) return;
     if (cpu.watchpoints.active(cpu.vm) && cpu.watchpoints.watchesPage(lo, hi)) return;
     const watched = this.hooks.watchesPage?.(cpu, lo, hi, page) === true;
-    cpu.fast.fillData(write, lo, hi, this.ram.host(page), watched);
+    if (!write || !this.uops.hasCode(page)) {
+      cpu.fast.fillData(write, lo, hi, this.ram.host(page), watched ? TAG_WATCHED : 0);
+      return;
+    }
+    const lines = this.uops.codeLines(page);
+    if (!watched && lines !== undefined) cpu.fast.fillData(write, lo, hi, this.ram.host(page), TAG_CODE, lines);
   }
 
   /** Bytes `from`.. of a little-endian value in linear memory, as a 32-bit half. */

@@ -1,5 +1,8 @@
 import {
+  CODE_LINE,
+  CODE_LINES_BYTES,
   cellOffset,
+  codeLinesBase,
   PAGE,
   sourceOffset,
   UOP_BYTES,
@@ -63,6 +66,7 @@ export class UopCache {
   private readonly decodeHandler = PSEUDO.indexOf('decode');
   private readonly cells: number;
   private readonly sources: number;
+  private readonly lines: number;
   translator: Translator | undefined;
 
   constructor(
@@ -78,6 +82,7 @@ export class UopCache {
     this.start = uopBase(cpus);
     this.cells = cellOffset(cpus);
     this.sources = sourceOffset(cpus);
+    this.lines = codeLinesBase(cpus);
     this.exists = exists;
     this.dropFetches = dropFetches;
     this.protect = protect;
@@ -86,6 +91,23 @@ export class UopCache {
   /** True when the page at `pa` (page-aligned) holds decoded code. */
   hasCode(pa: number): boolean {
     return this.byPa.has(pa);
+  }
+
+  /** Where the bits are that tell which lines of a page with code hold it; undefined when they do not tell all. */
+  codeLines(pa: number): number | undefined {
+    const pages = this.byPa.get(pa);
+    const [page] = pages ?? [];
+    return pages?.length === 1 && page && !page.breakAt ? this.linesOf(page) : undefined;
+  }
+
+  private linesOf(page: UopPage): number {
+    return this.lines + ((page.base - this.start) / UOP_PAGE_BYTES) * CODE_LINES_BYTES;
+  }
+
+  /** The instruction at a position of a page has been decoded or translated. */
+  noteCode(page: UopPage, at: number): void {
+    const line = Math.floor((at * 4) / CODE_LINE);
+    this.mem.u8[this.linesOf(page) + (line >> 3)]! |= 1 << (line & 7);
   }
 
   /** The decoded page of physical page `pa`, made when missing. */
@@ -116,12 +138,13 @@ export class UopCache {
     const sources = this.sources + page.base / 2;
     this.mem.u8.fill(0, sources, sources + UOP_PAGE_BYTES / 2);
     this.mem.u16[(page.base + UOPS_PER_PAGE * UOP_BYTES) >> 1] = PSEUDO.indexOf('pageEnd');
+    const lines = this.linesOf(page);
+    this.mem.u8.fill(0, lines, lines + CODE_LINES_BYTES);
     this.translator?.pageMade(page);
     if (pages) pages.push(page);
-    else {
-      this.byPa.set(pa, [page]);
-      this.protect(host);
-    }
+    else this.byPa.set(pa, [page]);
+    // With a second page of decoded instructions the bits of the first do not tell all.
+    this.protect(host);
     return page;
   }
 
@@ -148,6 +171,7 @@ export class UopCache {
         u16[at >> 1] = PSEUDO.indexOf('breakpoint');
         return;
       }
+      this.noteCode(page, i);
       const word = u32[(page.host + i * 4) >>> 2]!;
       const row = decode(word);
       if (!row || !this.exists(row)) {

@@ -1,6 +1,7 @@
 import {
   FETCH_ENTRIES,
   STATE,
+  TAG_CODE,
   TAG_WATCHED,
   TLB_ENTRIES,
   TLB_SET_BYTES,
@@ -94,15 +95,16 @@ export class FastTlb {
   }
 
   /**
-   * Caches a data translation of the current context. `host`: place in linear memory of the page's first byte. `watched`:
-   * only accesses beside the watched places of the page may use it.
+   * Caches a data translation of the current context. `host`: place in linear memory of the page's first byte. `mark`:
+   * TAG_WATCHED or TAG_CODE, when only accesses beside what the mark is about may use it; `lines`: where the code is.
    */
-  fillData(write: boolean, vaLo: number, vaHi: number, host: number, watched = false): void {
+  fillData(write: boolean, vaLo: number, vaHi: number, host: number, mark = 0, lines = 0): void {
     const pageLo = vaLo & ~0xfff;
     const i = (this.current + (write ? TLB_ENTRIES * 16 : 0) + ((vaLo >>> 12) & (TLB_ENTRIES - 1)) * 16) >> 2;
-    this.i32[i] = watched ? pageLo | TAG_WATCHED : pageLo;
+    this.i32[i] = pageLo | mark;
     this.i32[i + 1] = vaHi;
     this.i32[i + 2] = (host - pageLo) | 0;
+    this.i32[i + 3] = lines;
     this.note(i);
   }
 
@@ -172,7 +174,7 @@ export class FastTlb {
       const at = this.base + set * TLB_SET_BYTES;
       const look = (n: number): void => {
         const i = (at >> 2) + 4 * n;
-        if ((((this.i32[i]! & ~TAG_WATCHED) + this.i32[i + 2]!) | 0) === (host | 0)) this.i32[i] = -1;
+        if ((((this.i32[i]! & ~(TAG_WATCHED | TAG_CODE)) + this.i32[i + 2]!) | 0) === (host | 0)) this.i32[i] = -1;
       };
       const given = this.given[set]!;
       if (given > JOURNAL) for (let n = TLB_ENTRIES; n < 2 * TLB_ENTRIES; n++) look(n);

@@ -170,6 +170,7 @@ export class Regions {
       this.table.set(region.slot, exports[name]);
       this.bySlot[region.slot] = region;
       region.page.regions.push(region);
+      for (const at of region.covered) this.uops.noteCode(region.page, at);
       if (region.page.key) this.hotPages?.note(region.page.key, region.entry, this.jumpsOf(region.page));
       this.setCell(region.page.base + region.entry * UOP_BYTES, REGION + region.slot);
     }

@@ -1,0 +1,80 @@
+/**
+ * Accesses to a page that is watched or holds code in places, but not to these places: made without leaving generated code. The
+ * software TLB marks such pages, so that this costs nothing elsewhere.
+ */
+import { CODE_LINE, STATE, TAG_CODE, TAG_WATCHED, TLB_ENTRIES } from '../cpu/layout.ts';
+import { HOST_WRITE } from './handlers.ts';
+import { Emitter } from './wasm/emitter.ts';
+import type { FuncDef, FuncType } from './wasm/module.ts';
+import { Op } from './wasm/opcodes.ts';
+
+/** Address, and size with HOST_WRITE for a store, to the place in linear memory, or 0. */
+export const MARKED_PAGE: FuncType = { params: ['i64', 'i32'], results: ['i32'] };
+
+const VA = 0;
+const INFO = 1;
+const ENTRY = 2;
+const LAST = 3;
+const BITS = 4;
+const SHIFT = 5;
+const UNIT = 6;
+/** Log2 of the bytes that one bit stands for. */
+const WATCH_SHIFT = 3;
+const LINE_SHIFT = Math.log2(CODE_LINE);
+
+/** The function for the CPU whose state page is at `base`. Sizes up to 8 bytes. */
+export function emitMarkedPage(base: number): FuncDef {
+  const e = new Emitter();
+  const none = e.block();
+  e.get(VA)
+    .op(Op.i32WrapI64)
+    .i32(8)
+    .op(Op.i32ShrU)
+    .i32((TLB_ENTRIES - 1) << 4)
+    .op(Op.i32And);
+  e.i32(0)
+    .mem(Op.i32Load, base + STATE.readTlb)
+    .op(Op.i32Add);
+  e.i32(16 * TLB_ENTRIES)
+    .i32(0)
+    .get(INFO)
+    .i32(HOST_WRITE)
+    .op(Op.i32And, Op.select)
+    .op(Op.i32Add)
+    .set(ENTRY);
+  e.get(INFO).i32(0xff).op(Op.i32And).i32(1).op(Op.i32Sub).set(LAST);
+  // What is left of the tag when the page of the last byte is taken away: the mark.
+  const mark = (): void =>
+    void e
+      .get(ENTRY)
+      .mem(Op.i64Load, 0)
+      .get(VA)
+      .get(LAST)
+      .op(Op.i64ExtendI32U, Op.i64Add)
+      .i64n(~0xfff)
+      .op(Op.i64And, Op.i64Xor);
+  mark();
+  e.i64n(TAG_WATCHED).op(Op.i64Eq);
+  const watched = e.if();
+  e.i32(base + STATE.watchedOffsets)
+    .set(BITS)
+    .i32(WATCH_SHIFT)
+    .set(SHIFT);
+  e.else();
+  mark();
+  e.i64n(TAG_CODE).op(Op.i64Ne).brIf(none);
+  e.get(ENTRY).mem(Op.i32Load, 12).set(BITS).i32(LINE_SHIFT).set(SHIFT);
+  e.end(watched);
+  // The bits of the first and of the last byte; there are at most two.
+  for (const last of [false, true]) {
+    e.get(VA).op(Op.i32WrapI64);
+    if (last) e.get(LAST).op(Op.i32Add);
+    e.i32(0xfff).op(Op.i32And).get(SHIFT).op(Op.i32ShrU).tee(UNIT);
+    e.i32(3).op(Op.i32ShrU).get(BITS).op(Op.i32Add).mem(Op.i32Load8U, 0);
+    e.get(UNIT).i32(7).op(Op.i32And).op(Op.i32ShrU).i32(1).op(Op.i32And).brIf(none);
+  }
+  e.get(VA).op(Op.i32WrapI64).get(ENTRY).mem(Op.i32Load, 8).op(Op.i32Add, Op.return);
+  e.end(none);
+  e.i32(0).op(Op.end);
+  return { name: 'markedPage', type: MARKED_PAGE, locals: ['i32', 'i32', 'i32', 'i32', 'i32'], body: e.bytes.view() };
+}
