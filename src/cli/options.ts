@@ -193,6 +193,7 @@ export const collect =
 /** Parsed options of run and debug. */
 export interface MachineCli {
   readonly engine?: EngineOption;
+  readonly checkInterval?: number;
   /** False: none; undefined and true: the default one. */
   readonly codeCache?: string | boolean;
   readonly kernel?: string;
@@ -278,6 +279,11 @@ export function declareMachineOptions(command: Command): Command {
       '--engine <name>',
       'auto (translate what is hot), jit (translate everything), interpreter, or check (both, compared)',
       parseEngine,
+    )
+    .option(
+      '--check-interval <n>',
+      'instructions between the comparisons of --engine check (default: 10 million)',
+      (t) => parseInteger(t, '--check-interval', 1, Number.MAX_SAFE_INTEGER),
     )
     .option(
       '--code-cache <file>',

@@ -140,13 +140,16 @@ export async function start(
     };
     told.push(booted.named.then(tell));
   };
+  if (cli.checkInterval !== undefined && cli.engine !== 'check')
+    throw new UsageError('--check-interval without anything to check: add --engine check');
   if (cli.engine === 'check') {
     if (debuggable(cli))
       throw new UsageError(
         '--engine check compares two undisturbed runs: leave the debugger out, or use another engine',
       );
     const { EngineCheck } = await import('../emu/check/engine-check.ts');
-    control.check = new EngineCheck(machine, boot(image, { ...cli, engine: 'interpreter' }, () => {}).machine);
+    const shadow = boot(image, { ...cli, engine: 'interpreter' }, () => {}).machine;
+    control.check = new EngineCheck(machine, shadow, cli.checkInterval);
   }
   control.contexts = new Awareness(control, symbols, symbolize);
   // An audit knows the function that enters guests by its name, from the first entry on.

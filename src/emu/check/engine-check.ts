@@ -20,6 +20,11 @@ export class EngineCheck {
     this.interval = interval;
   }
 
+  /** The instruction at which the next comparison is due. */
+  get due(): number {
+    return this.compared + this.interval;
+  }
+
   /** Bytes for the console arrive at this moment. */
   input(bytes: Uint8Array): void {
     this.shadow.consoleInput(bytes);

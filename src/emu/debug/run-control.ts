@@ -331,7 +331,10 @@ export class RunControl {
     if (Date.now() >= this.deadline) return { kind: 'limit', what: 'time' };
     let result: RunResult;
     try {
-      const limit = this.limits.maxInstructions ?? Number.POSITIVE_INFINITY;
+      const limit = Math.min(
+        this.limits.maxInstructions ?? Number.POSITIVE_INFINITY,
+        this.check?.due ?? Number.POSITIVE_INFINITY,
+      );
       result = this.stepping ? this.stepOnce() : this.slice(limit);
     } catch (error) {
       return { kind: 'died', reason: error instanceof Error ? error.message : String(error) };
