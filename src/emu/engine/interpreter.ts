@@ -9,6 +9,9 @@
  * executes the one micro-op it is given and answers like a helper. Vector instructions have a function each, of the same
  * kind, in a table that is filled as they first run.
  * PC is never kept: PC = pcOff + p / 2, because a micro-op is twice as long as an instruction.
+ *
+ * The fast build counts branches and enters translated regions (translator/region.ts); what a region leaves to do comes back
+ * here with the instruction not executed.
  */
 
 import { EXCEPTIONS } from '../cpu/exception-table.ts';

@@ -100,7 +100,7 @@ export const branchOf = (i: Instruction): Branch | undefined => i.body.find((s) 
 
 const target = (i: Instruction, branch: Branch): number => i.at + operandValue(i.row, i.word, branch.operand) / 4;
 
-/** `bl`, or a `b` that is taken for nothing else: control goes to the target alone. */
+/** Does the instruction leave the address behind it in the link register? Control is expected back there. */
 const isCall = (i: Instruction): boolean => i.body.some((s) => s.s === 'setRa');
 
 const isReturn = (i: Instruction): boolean =>

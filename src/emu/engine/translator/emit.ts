@@ -31,6 +31,7 @@ import { type Block, branchOf, type Instruction } from './discover.ts';
 import { analyse, byTable, type Flow, registerFlow, type Uses } from './flow.ts';
 import { type Group, groupAccesses, type Membership } from './groups.ts';
 import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './region.ts';
+import { blockUses, type InstructionUses, instructionUses } from './uses.ts';
 
 // Parameters and fixed locals.
 const STATE_PAGE = 0;
@@ -68,101 +69,7 @@ const GIVE_BACK = 16;
 export interface RegionPlace {
   /** Address of the page's micro-operations. */
   readonly uops: number;
-  readonly entry: number;
   readonly cpus: number;
-}
-
-const GPR_FIELDS = ['rd', 'rj', 'rk'] as const;
-
-function usesOf(blocks: readonly { readonly instructions: readonly InstructionUses[] }[]): Uses[] {
-  return blocks.map((b) => {
-    let reads = 0;
-    let writes = 0;
-    for (const i of b.instructions) {
-      reads |= i.reads & ~writes;
-      writes |= i.writes;
-    }
-    return { reads, writes };
-  });
-}
-
-interface InstructionUses {
-  readonly reads: number;
-  readonly writes: number;
-  /** May leave with the instruction not executed. */
-  readonly mayLeave: boolean;
-}
-
-/** What a definition does with its register fields; the same for every instruction of a row. */
-interface FieldUses {
-  readonly reads: ReadonlySet<'rd' | 'rj' | 'rk'>;
-  readonly writesRd: boolean;
-  readonly writesRa: boolean;
-  /** rd is written on some ways only. */
-  readonly maybeRd: boolean;
-  readonly mayLeave: boolean;
-}
-
-const LEAVING = new Set<Stmt['s']>(['load', 'store', 'loadVector', 'storeVector', 'host', 'call']);
-const fieldUses = new Map<readonly Stmt[], FieldUses>();
-
-function fieldsOf(body: readonly Stmt[]): FieldUses {
-  const known = fieldUses.get(body);
-  if (known) return known;
-  const reads = new Set<'rd' | 'rj' | 'rk'>();
-  let writesRd = false;
-  let writesRa = false;
-  let maybeRd = false;
-  let mayLeave = false;
-  const node = (n: Node): void => {
-    if (n.k === 'gpr') reads.add(n.which);
-    else if (n.k === 'op') n.args.forEach(node);
-    else if (n.k === 'element') node(n.offset);
-    else if (n.k === 'select') [n.cond, n.a, n.b].forEach(node);
-  };
-  const visit = (list: readonly Stmt[], conditional: boolean): void => {
-    for (const s of list) {
-      mayLeave ||= LEAVING.has(s.s);
-      if (s.s === 'setRd') {
-        writesRd = true;
-        maybeRd ||= conditional;
-      }
-      writesRa ||= s.s === 'setRa';
-      if ('value' in s && s.value !== undefined) node(s.value);
-      if ('address' in s) node(s.address);
-      if ('offset' in s) node(s.offset);
-      if ('host' in s) node(s.host);
-      if ('cond' in s && s.cond) node(s.cond);
-      if ('target' in s) node(s.target);
-      if ('values' in s) s.values.forEach(node);
-      if ('args' in s) s.args.forEach(node);
-      if (s.s === 'if') {
-        visit(s.yes, true);
-        visit(s.no, true);
-      }
-    }
-  };
-  visit(body, false);
-  const uses = { reads, writesRd, writesRa, maybeRd, mayLeave };
-  fieldUses.set(body, uses);
-  return uses;
-}
-
-function instructionUses(i: Instruction): InstructionUses {
-  const fields = fieldsOf(i.body);
-  let reads = 0;
-  let writes = 0;
-  for (const f of GPR_FIELDS) if (fields.reads.has(f)) reads |= 1 << operandValue(i.row, i.word, f);
-  if (fields.writesRd) {
-    writes |= 1 << operandValue(i.row, i.word, 'rd');
-    if (fields.maybeRd) reads |= writes;
-  }
-  if (fields.writesRa) writes |= 2;
-  return {
-    reads: reads & ~1,
-    writes: writes & ~1,
-    mayLeave: fields.mayLeave || i.row.unit !== undefined || i.row.priv,
-  };
 }
 
 /** Emits the function `name` for the region of `blocks`, the entry's first. */
@@ -208,7 +115,7 @@ class RegionEmitter extends Definitions {
     this.place = place;
     this.flow = analyse(blocks);
     this.perBlock = this.flow.nodes.map((n) => n.block.instructions.map(instructionUses));
-    this.uses = usesOf(this.perBlock.map((instructions) => ({ instructions })));
+    this.uses = this.perBlock.map(blockUses);
     const registers = registerFlow(this.flow, this.uses);
     this.dirty = registers.dirty;
     let used = 0;

@@ -150,7 +150,7 @@ export class Regions {
       if (covered.length === 0) continue;
       const slot = this.takeSlot();
       const name = `${functions.length}`;
-      functions.push(emitRegion(name, blocks, { uops: page.base, entry, cpus: this.cpus }));
+      functions.push(emitRegion(name, blocks, { uops: page.base, cpus: this.cpus }));
       made.push({ region: { page, entry, slot, covered }, name });
     }
     if (made.length === 0) return;
