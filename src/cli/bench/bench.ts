@@ -61,7 +61,6 @@ async function kernelResult(
     ours: mine,
     qemus: qemus.length > 0 ? spread(qemus) : undefined,
     ratio,
-    mips: stats!.instructions / Math.max(0.001, mine.median - start) / 1e6,
     rate: kernel.events && kernel.events.count / Math.max(0.001, mine.median - start),
     memory: stats!.peakMemory - stats!.touchedRam,
   };
@@ -114,7 +113,6 @@ export async function bench(cli: BenchCli): Promise<number> {
     guest: cli.kernel ? undefined : await guestRatio(cli),
     qemu: qemu?.version,
     pairs: cli.pairs,
-    start,
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}`,
   };
   process.stdout.write(`${text(all)}\nstart and end of a run that does nothing: ${start.toFixed(2)} s of CPU time\n`);

@@ -20,7 +20,6 @@ export interface KernelResult {
   readonly qemus: Spread | undefined;
   /** QEMU's CPU time over ours, pair by pair. */
   readonly ratio: Spread | undefined;
-  readonly mips: number;
   /** Events a second, the start of the program taken off. */
   readonly rate: number | undefined;
   /** Peak memory beside the RAM that the guest has touched, in bytes. */
@@ -33,7 +32,6 @@ export interface Results {
   readonly guest: Spread | undefined;
   readonly qemu: string | undefined;
   readonly pairs: number;
-  readonly start: number;
   readonly machine: string;
 }
 

@@ -16,7 +16,6 @@ export interface Timing {
 }
 
 export interface Statistics {
-  readonly instructions: number;
   readonly peakMemory: number;
   readonly touchedRam: number;
 }

@@ -5,7 +5,7 @@
 import type { StateField } from '../cpu/layout.ts';
 import { STATE } from '../cpu/layout.ts';
 import type { OperandName } from '../isa/operands.ts';
-import { ACCESS, type Access, type Half, type Node, type VectorOperand } from '../isa/semantics.ts';
+import { ACCESS, type Access, type Half, type Node, type Stmt, type VectorOperand } from '../isa/semantics.ts';
 import { HOST_FUSES } from './fused.ts';
 import { fusedFails, negated, type vectorForm } from './native-vector.ts';
 import { Emitter, type Locals } from './wasm/emitter.ts';
@@ -59,6 +59,13 @@ export abstract class Definitions {
   protected loadState(opcode: number, field: StateField): void {
     this.state();
     this.e.mem(opcode, this.base + STATE[field]);
+  }
+
+  /** Pushes operand 0, 1 or 2 of a floating-point call: its arguments, then fa. */
+  protected floatOperand(s: Extract<Stmt, { s: 'call' }>, n: 0 | 1 | 2): void {
+    const arg = s.args[n];
+    if (arg) this.node(arg);
+    else this.fpr('fa');
   }
 
   /**

@@ -448,11 +448,7 @@ export abstract class Handlers extends Definitions {
     this.loadState(Op.i32Load, 'fcsr');
     pushNotQuiet(e);
     e.brIf(exact);
-    const operand = (n: 0 | 1 | 2): void => {
-      const arg = s.args[n];
-      if (arg) this.node(arg);
-      else this.fpr('fa');
-    };
+    const operand = (n: 0 | 1 | 2): void => this.floatOperand(s, n);
     form.emit({
       e,
       take: (ty) => this.locals.take(ty),

@@ -678,11 +678,7 @@ class RegionEmitter extends Definitions {
       return;
     }
     if (!form) return;
-    const operand = (n: 0 | 1 | 2): void => {
-      const arg = s.args[n];
-      if (arg) this.node(arg);
-      else this.fpr('fa');
-    };
+    const operand = (n: 0 | 1 | 2): void => this.floatOperand(s, n);
     form.emit({
       e,
       take: (ty) => this.locals.take(ty),
