@@ -2,20 +2,24 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type ElfSymbol, ImageError, parseElf, readSymbols, symbolize } from '../emu/board/elf.ts';
+import type { BootFiles, Placed } from '../emu/board/load.ts';
 import { Machine } from '../emu/board/machine.ts';
+import type { EngineKind } from '../emu/board/processors.ts';
 import { LOW_SIZE } from '../emu/board/ram.ts';
+import type { Clock } from '../emu/cpu/clock.ts';
 import type { Symbolizer } from '../emu/debug/explain.ts';
 import type { ImageSymbols } from '../hv/descriptor.ts';
 import { emitted } from './emitted.ts';
 import { UsageError } from './errors.ts';
+import { hostClock } from './host-clock.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
 
 const ALIGN = 0x10000;
 
-/** A machine ready to run, and the names of its addresses. */
-export interface Booted {
-  readonly machine: Machine;
+/** The files that a machine boots, and the names of their addresses. */
+export interface BootImages {
+  readonly files: BootFiles;
   readonly symbolize: Symbolizer;
   /** Symbols of the booted image. */
   readonly symbols: ImageSymbols;
@@ -26,6 +30,11 @@ export interface Booted {
   readonly guestFiles: readonly string[];
   /** The file of a world as an absolute path: −1 the image, else the guest with that GID. */
   readonly executable: (world: number) => string | undefined;
+}
+
+/** A machine ready to run, and what it boots. */
+export interface Booted extends BootImages {
+  readonly machine: Machine;
 }
 
 /** @throws UsageError when the file cannot be read */
@@ -44,11 +53,6 @@ function guestFile(spec: GuestSpec): string {
   if (existsSync(spec.file)) return spec.file;
   const own = guestPath(spec.file);
   return existsSync(own) ? own : spec.file;
-}
-
-interface Placed {
-  readonly pa: number;
-  readonly data: Uint8Array;
 }
 
 /** Places guest images at the end of low RAM and says so on the hypervisor's command line. */
@@ -85,6 +89,49 @@ function placeGuests(
  * @throws UsageError for unusable files and impossible combinations
  */
 export function boot(image: string | undefined, cli: MachineCli, console: (byte: number) => void): Booted {
+  const images = bootImages(image, cli);
+  const { commandLine, extra } = images.files;
+  return asUsage(() => {
+    const machine = new Machine({
+      ramSize: cli.memory,
+      cpus: cli.smp,
+      features: cli.cpu,
+      seed: cli.seed,
+      engine: engineKind(cli),
+      clock: cli.clock === 'host' ? fromNow() : undefined,
+      emitted,
+      console,
+    });
+    machine.load(images.files.image, commandLine, extra);
+    return Object.defineProperties({ machine } as Booted, Object.getOwnPropertyDescriptors(images));
+  });
+}
+
+/** Host time since this moment. */
+function fromNow(): Clock {
+  const epoch = hostClock();
+  return () => hostClock() - epoch;
+}
+
+/** The engine of the machine itself: what a check compares it with is another machine. */
+export const engineKind = (cli: MachineCli): EngineKind =>
+  cli.engine === undefined || cli.engine === 'check' ? 'auto' : cli.engine;
+
+/** Runs `body`; what is wrong with an image is the user's to correct. */
+export function asUsage<T>(body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (error instanceof ImageError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+/**
+ * Reads the files that the options name.
+ * @throws UsageError for unusable files and impossible combinations
+ */
+export function bootImages(image: string | undefined, cli: MachineCli): BootImages {
   if (image !== undefined && cli.kernel !== undefined)
     throw new UsageError('two images given: use [image] or --kernel, not both');
   const own = image ?? cli.kernel;
@@ -97,7 +144,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
     throw new UsageError('the reference hypervisor is not built: run ./scripts/build-guests');
   const specs = own === undefined ? (cli.guest ?? [parseGuest('hello')]) : [];
   const guestFiles = specs.map(guestFile);
-  try {
+  return asUsage(() => {
     const bytes = readFile(file);
     const elf = parseElf(bytes, file);
     const guests = specs.map((spec, n) => ({ spec, data: readFile(guestFiles[n]!), file: guestFiles[n]! }));
@@ -106,23 +153,13 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
       own === undefined
         ? placeGuests(guests, cli.memory, Math.max(...elf.segments.map((s) => Number(s.paddr) + s.memsz)), cli.smp)
         : { line: '', placed: [] };
-    const machine = new Machine({
-      ramSize: cli.memory,
-      cpus: cli.smp,
-      features: cli.cpu,
-      seed: cli.seed,
-      engine: cli.engine === undefined || cli.engine === 'check' ? 'auto' : cli.engine,
-      emitted,
-      console,
-    });
-    machine.load(elf, [line, cli.append ?? ''].filter(Boolean).join(' '), placed);
     const executable = (world: number): string | undefined => {
       const path = world < 0 ? file : guestFiles[world - 1];
       return path === undefined ? undefined : resolve(path);
     };
     const { symbolize, symbols, load } = lazySymbols([bytes, ...guests.map((g) => g.data)]);
     return {
-      machine,
+      files: { image: elf, commandLine: [line, cli.append ?? ''].filter(Boolean).join(' '), extra: placed },
       symbolize,
       symbols,
       get named() {
@@ -132,10 +169,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
       guestFiles,
       executable,
     };
-  } catch (error) {
-    if (error instanceof ImageError) throw new UsageError(error.message);
-    throw error;
-  }
+  });
 }
 
 /**

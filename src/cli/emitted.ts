@@ -3,7 +3,7 @@
  * lies beside the bundle, so it is always made of the same sources; run from the sources themselves the program has none.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { THRESHOLD } from '../emu/board/machine.ts';
+import { THRESHOLD } from '../emu/board/processors.ts';
 import type { EmittedInterpreters } from '../emu/engine/engine.ts';
 import type { InterpreterPlan } from '../emu/engine/interpreter.ts';
 
@@ -12,7 +12,7 @@ export const EMITTED_FILE = 'interpreter.wasm';
 
 /** Is this the plan that the file was made for: one CPU, engine `auto`? */
 export const isUsual = (plan: Omit<InterpreterPlan, 'map'>): boolean =>
-  plan.cpu === 0 && plan.cpus === 1 && plan.threshold === THRESHOLD.auto;
+  plan.cpu === 0 && plan.pool.cpus === 1 && !plan.shared && plan.threshold === THRESHOLD.auto;
 
 export const emitted: EmittedInterpreters = (plan) => {
   const file = new URL(`./${EMITTED_FILE}`, import.meta.url);

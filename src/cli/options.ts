@@ -193,6 +193,9 @@ export const collect =
 /** Parsed options of run and debug. */
 export interface MachineCli {
   readonly engine?: EngineOption;
+  readonly clock?: ClockKind;
+  /** A thread for each CPU. */
+  readonly threads?: boolean;
   readonly checkInterval?: number;
   /** False: none; undefined and true: the default one. */
   readonly codeCache?: string | boolean;
@@ -237,6 +240,16 @@ export function parseFormat(text: string): TraceFormat {
   const format = FORMATS.find((f) => f === text);
   if (!format) throw new UsageError(`--format: '${text}' is unknown: use ${FORMATS.join(', ')}`);
   return format;
+}
+
+const CLOCKS = ['virtual', 'host'] as const;
+export type ClockKind = (typeof CLOCKS)[number];
+
+/** @throws UsageError */
+function parseClock(text: string): ClockKind {
+  const kind = CLOCKS.find((c) => c === text);
+  if (!kind) throw new UsageError(`--clock: '${text}' is unknown: use ${CLOCKS.join(' or ')}`);
+  return kind;
 }
 
 const ENGINES = ['auto', 'jit', 'interpreter', 'check'] as const;
@@ -290,11 +303,12 @@ export function declareMachineOptions(command: Command): Command {
       'where hot code is remembered from run to run (default: in the cache of your account)',
     )
     .option('--no-code-cache', 'remember nothing')
-    .option('--clock <kind>', 'virtual', (t) => {
-      if (t === 'host') throw new UsageError('--clock: host time is not available in this version: use virtual');
-      if (t !== 'virtual') throw new UsageError(`--clock: '${t}' is unknown: use virtual`);
-      return t;
-    })
+    .option(
+      '--clock <kind>',
+      'virtual (instructions are time, and runs repeat) or host (the time of the day)',
+      parseClock,
+    )
+    .option('--threads', 'a thread for each CPU; needs --clock host')
     .option('--max-instructions <n>', 'stop after so many instructions, exit code 124', (t) =>
       parseInteger(t, '--max-instructions', 1, Number.MAX_SAFE_INTEGER),
     )

@@ -1,60 +1,20 @@
 /** `loongscope run`: boots, connects the console, serves gdb, ends with the guest's power-off or a limit. */
-import { appendFileSync, closeSync, openSync, writeSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { ExitStatistics } from '../emu/debug/exit-statistics.ts';
 import { describeEvent, explainLast, type Symbolizer } from '../emu/debug/explain.ts';
 import { FirstEvents } from '../emu/debug/first-events.ts';
-import { type End, RunControl } from '../emu/debug/run-control.ts';
+import { RunControl } from '../emu/debug/run-control.ts';
 import type { Address, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness.ts';
 import { type Booted, boot } from './boot.ts';
 import { defaultCacheFile, readCache, writeCache } from './code-cache.ts';
-import { EXIT, UsageError } from './errors.ts';
-import type { MachineCli, SerialSpec } from './options.ts';
+import { ConsoleOutput, connectInput, openSerial } from './console.ts';
+import { exitCode, say } from './ending.ts';
+import { UsageError } from './errors.ts';
+import type { MachineCli } from './options.ts';
 import { statistics } from './statistics.ts';
-
-const say = (text: string): void => void process.stderr.write(`loongscope: ${text}\n`);
-
-/** Console output, gathered and written once a turn of the event loop. */
-class ConsoleOutput {
-  private bytes: number[] = [];
-  private scheduled = false;
-  private readonly sink: (bytes: Uint8Array) => void;
-
-  constructor(sink: (bytes: Uint8Array) => void) {
-    this.sink = sink;
-  }
-
-  readonly put = (byte: number): void => {
-    this.bytes.push(byte);
-    if (this.scheduled) return;
-    this.scheduled = true;
-    setImmediate(() => this.flush());
-  };
-
-  flush(): void {
-    this.scheduled = false;
-    if (this.bytes.length === 0) return;
-    this.sink(Uint8Array.from(this.bytes));
-    this.bytes = [];
-  }
-}
-
-/** Where console bytes go. @throws UsageError when the file cannot be written */
-function openSerial(spec: SerialSpec): { sink: (bytes: Uint8Array) => void; close: () => void } {
-  if (spec.kind === 'null') return { sink: () => {}, close: () => {} };
-  if (spec.kind === 'stdio') return { sink: (b) => void process.stdout.write(b), close: () => {} };
-  let fd: number;
-  try {
-    fd = openSync(spec.path, 'w');
-  } catch (error) {
-    throw new UsageError(
-      `--serial: cannot write ${spec.path} (${(error as NodeJS.ErrnoException).code}): check the path`,
-    );
-  }
-  return { sink: (b) => void writeSync(fd, b), close: () => closeSync(fd) };
-}
 
 /** Writes log lines of the chosen kinds to stderr or a file. */
 function startLog(cli: MachineCli, control: RunControl, symbolize: Symbolizer): (line: string) => void {
@@ -142,6 +102,9 @@ export async function start(
   };
   if (cli.checkInterval !== undefined && cli.engine !== 'check')
     throw new UsageError('--check-interval without anything to check: add --engine check');
+  if (cli.threads) throw new UsageError('--threads is for run: leave it out');
+  if (cli.engine === 'check' && cli.clock === 'host')
+    throw new UsageError('--engine check compares runs that repeat: use --clock virtual, or another engine');
   if (cli.engine === 'check') {
     if (debuggable(cli))
       throw new UsageError(
@@ -222,74 +185,11 @@ export async function start(
   return { booted, control, doors, detail, done };
 }
 
-/** Keys to the guest. Ctrl-C ends the run unless a terminal in raw mode passes it on (Ctrl-A X ends it then). */
-function connectInput(serial: SerialSpec, control: RunControl): () => void {
-  const onSignal = (): void => control.quit();
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  const stop = (): void => {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
-  };
-  if (serial.kind !== 'stdio') return stop;
-  const { stdin } = process;
-  let open = true;
-  control.mayWake = () => open;
-  let escaped = false;
-  const raw = stdin.isTTY;
-  if (raw) stdin.setRawMode(true);
-  const onData = (data: Buffer): void => {
-    const keep: number[] = [];
-    for (const b of data) {
-      if (raw && escaped) {
-        escaped = false;
-        if (b === 0x78 || b === 0x58) {
-          control.quit();
-          return;
-        }
-        keep.push(b);
-      } else if (raw && b === 1) escaped = true;
-      else keep.push(b);
-    }
-    control.input(Uint8Array.from(keep));
-  };
-  const onEnd = (): void => {
-    open = false;
-    control.kick();
-  };
-  stdin.on('data', onData);
-  stdin.on('end', onEnd);
-  return () => {
-    stop();
-    stdin.off('data', onData);
-    stdin.off('end', onEnd);
-    if (raw) stdin.setRawMode(false);
-    stdin.pause();
-    stdin.unref?.();
-  };
-}
-
-/** Says why the machine has ended, where that is news. */
-function exitCode(end: End, cli: MachineCli): number {
-  switch (end.kind) {
-    case 'poweroff':
-      return EXIT.ok;
-    case 'limit':
-      say(
-        end.what === 'time'
-          ? `time limit reached (--timeout ${cli.timeout}): the machine was still running`
-          : `instruction limit reached (--max-instructions ${cli.maxInstructions}): the machine was still running`,
-      );
-      return EXIT.limit;
-    case 'died':
-      say(`the machine died: ${end.reason}`);
-      return EXIT.died;
-    case 'quit':
-      return EXIT.interrupted;
-  }
-}
-
 export async function run(image: string | undefined, cli: MachineCli): Promise<number> {
+  if (cli.threads) {
+    const { runThreads } = await import('./run-threads.ts');
+    return runThreads(image, cli);
+  }
   const { booted, done } = await start(image, cli);
   const { regions } = booted.machine;
   if (!regions || cli.codeCache === false) return done;

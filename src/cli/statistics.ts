@@ -36,7 +36,7 @@ function vcpuJson(v: VcpuStatistics, name: Symbolizer): object {
 
 /** The statistics line of --stats. */
 export function statistics(
-  machine: Machine,
+  machine: Pick<Machine, 'cpus' | 'instructions' | 'ram'>,
   seconds: number,
   detail?: { readonly exits: ExitStatistics; readonly first: readonly FirstEvent[]; readonly symbolize: Symbolizer },
 ): string {

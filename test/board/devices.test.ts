@@ -9,11 +9,11 @@ const UART = 0x1fe001e0;
 
 /** Reads or writes an IOCSR of CPU 0. */
 function iocsr(bench: Bench, address: number, size: number): bigint {
-  bench.machine.iocsr.read(bench.cpu, address, size);
+  bench.machine.iocsr.read(bench.cpu.index, address, size);
   return (BigInt(bench.machine.iocsr.hi >>> 0) << 32n) | BigInt(bench.machine.iocsr.lo >>> 0);
 }
 const setIocsr = (bench: Bench, address: number, size: number, lo: number, hi = 0): void =>
-  bench.machine.iocsr.write(bench.cpu, address, size, lo, hi);
+  bench.machine.iocsr.write(bench.cpu.index, address, size, lo, hi);
 
 describe('devices', () => {
   test('UART: sends, reports an idle line, receives through the FIFO', () => {
@@ -60,7 +60,7 @@ describe('devices', () => {
     expect(bench.host(CSR.ESTAT)).toBe(4n);
     setIocsr(bench, 0x1c00 + 40, 1, 2);
     expect([bench.host(CSR.ESTAT), bench.machine.cpus[1]!.host.get(CSR.ESTAT)]).toEqual([0n, 4n]);
-    bench.machine.iocsr.write(bench.machine.cpus[1]!, 0x1804, 4, 1 << 8, 0);
+    bench.machine.iocsr.write(1, 0x1804, 4, 1 << 8, 0);
     expect(bench.machine.cpus[1]!.host.get(CSR.ESTAT)).toBe(0n);
   });
 
@@ -73,7 +73,7 @@ describe('devices', () => {
     setIocsr(bench, 0x100c, 4, 1);
     expect(bench.host(CSR.ESTAT)).toBe(0n);
     const other = bench.machine.cpus[1]!;
-    bench.machine.iocsr.write(other, 0x1004, 4, -1, 0);
+    bench.machine.iocsr.write(1, 0x1004, 4, -1, 0);
     setIocsr(bench, 0x1040, 4, (1 << 16) | 5);
     expect(other.host.get(CSR.ESTAT)).toBe(0x1000n);
     setIocsr(bench, 0x1020, 4, 0xdeadbeef | 0);

@@ -5,7 +5,7 @@ import { fusedFunctions } from '../../src/emu/engine/fused.ts';
 import { operate, operationCode } from '../../src/emu/fpu/operations.ts';
 
 const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-const functions = fusedFunctions(memory) as Record<string, unknown> as Record<
+const functions = fusedFunctions(memory, false) as Record<string, unknown> as Record<
   'fma' | 'fmaSingle',
   (a: number, b: number, c: number) => number
 >;

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import type { EngineKind } from '../../src/emu/board/machine.ts';
+import type { EngineKind } from '../../src/emu/board/processors.ts';
 import { Fpu } from '../../src/emu/fpu/fpu.ts';
 import { type FpOperation, operate, operationCode } from '../../src/emu/fpu/operations.ts';
 import type { Status } from '../../src/emu/fpu/softfloat.ts';

@@ -1,5 +1,6 @@
 /** A machine for unit tests: assembly text in, registers out. */
-import { type EngineKind, Machine } from '../../src/emu/board/machine.ts';
+import { Machine } from '../../src/emu/board/machine.ts';
+import type { EngineKind } from '../../src/emu/board/processors.ts';
 import type { Cpu } from '../../src/emu/cpu/cpu.ts';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { type CpuModel, type FeatureName, featuresOf } from '../../src/emu/cpu/features.ts';

@@ -1,57 +1,29 @@
 /**
- * The machine: CPUs, RAM and the devices of QEMU's `virt` board at their addresses (docs/board.md), and the loop that
- * runs them in virtual time, one tick an instruction.
+ * The machine: CPUs, RAM and board, and the loop that runs them on one thread in virtual time, one tick an instruction.
  */
+import type { Clock } from '../cpu/clock.ts';
 import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
-import { hostPending, interruptDue } from '../cpu/interrupts.ts';
+import { hostPending, interruptDue, setLine } from '../cpu/interrupts.ts';
 import { CPU_STATE_BYTES } from '../cpu/layout.ts';
 import { LinearMemory } from '../cpu/linear-memory.ts';
-import { Bus } from '../devices/bus.ts';
-import { Eiointc } from '../devices/eiointc.ts';
-import { Ged, type PowerRequest } from '../devices/ged.ts';
-import { Iocsr } from '../devices/iocsr.ts';
-import { Ipi } from '../devices/ipi.ts';
-import { PchPic } from '../devices/pch-pic.ts';
-import { Uart16550 } from '../devices/uart16550.ts';
-import { type EmittedInterpreters, Engine } from '../engine/engine.ts';
-import { fusedFunctions } from '../engine/fused.ts';
-import { Regions } from '../engine/translator/regions.ts';
-import { planHandlers } from '../engine/uop.ts';
-import { UopCache } from '../engine/uop-cache.ts';
-import { existsOn, type Row } from '../isa/row.ts';
-import { ROWS } from '../isa/table/index.ts';
+import type { Bus } from '../devices/bus.ts';
+import type { PowerRequest } from '../devices/ged.ts';
+import type { Iocsr } from '../devices/iocsr.ts';
+import type { EmittedInterpreters, Engine } from '../engine/engine.ts';
+import type { Regions } from '../engine/translator/regions.ts';
+import type { UopCache } from '../engine/uop-cache.ts';
 import { type Fields, restoreFields, type Stateful, saveFields } from '../replay/fields.ts';
+import { BOARD, Board } from './board.ts';
 import type { ElfImage } from './elf.ts';
-import { ImageError } from './elf.ts';
+import { type BootFiles, COMMAND_LINE_SIZE, loadRam, type Placed } from './load.ts';
+import { type EngineKind, Processors } from './processors.ts';
 import { Ram } from './ram.ts';
-
-/** Physical addresses of the board. */
-export const BOARD = {
-  pchPic: 0x10000000,
-  ged: 0x100e0000,
-  uart: [0x1fe001e0, 0x1fe002e0, 0x1fe003e0, 0x1fe004e0],
-  /** Command line (a1) and EFI system table (a2) of a direct boot. */
-  commandLine: 0x0,
-  systemTable: 0x200,
-} as const;
-/** PCH-PIC inputs. */
-const PIC_INPUT = { uart0: 2 } as const;
-/** Longest command line, terminator included. */
-export const COMMAND_LINE_SIZE = 512;
 
 /** Instructions each CPU runs before the next one's turn, when there are several. */
 const QUANTUM = 10_000;
 /** Instructions between looks at the outside world. */
 export const SLICE = 256 * QUANTUM;
-
-/**
- * How instructions are executed. `auto`: interpreted, and translated once they are hot; `jit`: translated the first time
- * that control branches to them; `interpreter`: never translated. The results are the same.
- */
-export type EngineKind = 'auto' | 'jit' | 'interpreter';
-/** Branches to an instruction before it is translated. */
-export const THRESHOLD: Readonly<Record<EngineKind, number>> = { auto: 1000, jit: 1, interpreter: 0 };
 
 export interface MachineOptions {
   /** Bytes, a multiple of 1 MiB. */
@@ -61,6 +33,8 @@ export interface MachineOptions {
   /** Seed of every random choice of the model (TLB replacement). */
   readonly seed: number;
   readonly engine?: EngineKind;
+  /** Host time as the stable counter; without it time follows instructions, and runs repeat. */
+  readonly clock?: Clock | undefined;
   /** Interpreters that need not be emitted. */
   readonly emitted?: EmittedInterpreters;
   /** Bytes that UART0 sends. */
@@ -75,6 +49,8 @@ export type RunResult =
   | 'poweroff'
   /** A CPU has asked to stop (debugger). */
   | 'stop'
+  /** Every CPU waits in `idle`, with host time as the clock: {@link Machine.wakeTime} says for how long. */
+  | 'asleep'
   /** Every CPU waits in `idle` and nothing inside the machine will wake one. */
   | 'waiting';
 
@@ -84,8 +60,6 @@ export interface MachineState {
   readonly cpus: readonly Uint8Array[];
   readonly ram: ReadonlyMap<number, Uint8Array>;
 }
-
-const noop = (): void => {};
 
 export class Machine implements Stateful {
   readonly options: MachineOptions;
@@ -97,15 +71,9 @@ export class Machine implements Stateful {
   readonly uops: UopCache;
   /** Translated code; undefined with the interpreter alone. */
   readonly regions: Regions | undefined;
-  readonly uarts: readonly Uart16550[];
   readonly iocsr: Iocsr;
-  private readonly ipi: Ipi;
-  private readonly eiointc: Eiointc;
-  private readonly pic: PchPic;
-  private readonly ged: Ged;
-  private image: ElfImage | undefined;
-  private commandLine = '';
-  private extra: readonly { readonly pa: number; readonly data: Uint8Array }[] = [];
+  private readonly board: Board;
+  private files: BootFiles | undefined;
   private power: PowerRequest | undefined;
   /** Stable counter at the start of the round; the same for all CPUs. */
   time = 0;
@@ -124,64 +92,33 @@ export class Machine implements Stateful {
     this.mem = new LinearMemory(options.cpus, options.ramSize);
     this.ram = new Ram(this.mem, options.ramSize);
     this.cpus = Array.from({ length: options.cpus }, (_, n) => new Cpu(n, this.mem, options.features, options.seed));
-    for (const cpu of this.cpus) cpu.hostOf = (pa) => this.ram.host(pa);
-    this.ipi = new Ipi(this.cpus);
-    this.eiointc = new Eiointc(this.cpus);
-    this.pic = new PchPic(this.eiointc);
-    this.iocsr = new Iocsr(this.ipi, this.eiointc);
-    this.iocsr.cpuCount = options.cpus;
-    this.ged = new Ged((request) => {
-      this.power = request;
-      for (const cpu of this.cpus) cpu.requestStop();
+    this.board = new Board({
+      cpus: options.cpus,
+      lines: (n, bit, level) => setLine(this.cpus[n]!, bit, level),
+      power: (request) => {
+        this.power = request;
+        for (const cpu of this.cpus) cpu.requestStop();
+      },
+      console: options.console,
+      start: (n, entry) => {
+        const cpu = this.cpus[n]!;
+        if (!cpu.parked) return;
+        cpu.parked = false;
+        cpu.pc = entry;
+      },
     });
-    this.uarts = BOARD.uart.map(
-      (_, n) =>
-        new Uart16550(`uart${n}`, this.pic.input(PIC_INPUT.uart0 + n), { send: n === 0 ? options.console : noop }),
-    );
-    this.bus = new Bus([
-      { base: BOARD.pchPic, device: this.pic },
-      { base: BOARD.ged, device: this.ged },
-      ...this.uarts.map((device, n) => ({ base: BOARD.uart[n]!, device })),
-    ]);
-    const map = planHandlers(ROWS);
-    this.uops = new UopCache(
+    const { bus, iocsr } = this.board;
+    this.bus = bus;
+    this.iocsr = iocsr;
+    const processors = new Processors(
       this.mem,
-      map,
-      options.cpus,
-      (row) => existsOn(row, options.features),
-      () => {
-        for (const c of this.cpus) c.fast.clearFetches();
-      },
-      (host) => {
-        for (const c of this.cpus) c.fast.clearWrites(host);
-      },
+      this.cpus,
+      { ram: this.ram, bus, iocsr, clock: options.clock },
+      options,
     );
-    const { engine = 'auto' } = options;
-    const exists = (row: Row): boolean => existsOn(row, options.features);
-    const fused = fusedFunctions(this.mem.memory);
-    const regions =
-      engine === 'interpreter'
-        ? undefined
-        : new Regions(this.mem, options.cpus, this.uops, exists, engine === 'jit', fused);
-    this.regions = regions;
-    if (regions) regions.threshold = THRESHOLD[engine];
-    this.uops.translator = regions;
-    this.engines = this.cpus.map(
-      (cpu) =>
-        new Engine(cpu, {
-          ram: this.ram,
-          bus: this.bus,
-          iocsr: this.iocsr,
-          uops: this.uops,
-          map,
-          fused,
-          cpus: options.cpus,
-          regions,
-          threshold: THRESHOLD[engine],
-          emitted: options.emitted,
-        }),
-    );
-    this.ipi.onMail = (n) => this.startParked(n);
+    this.uops = processors.uops;
+    this.regions = processors.regions;
+    this.engines = processors.engines;
   }
 
   /**
@@ -191,61 +128,34 @@ export class Machine implements Stateful {
    * @param extra further data to place, such as guest images
    * @throws ImageError when something does not fit into RAM
    */
-  load(image: ElfImage, commandLine: string, extra: readonly { pa: number; data: Uint8Array }[] = []): void {
-    this.image = image;
-    this.commandLine = commandLine;
-    this.extra = extra;
+  load(image: ElfImage, commandLine: string, extra: readonly Placed[] = []): void {
+    this.files = { image, commandLine, extra };
     this.reset();
   }
 
   /** Power-on: memory cleared, image loaded again, devices and CPUs reset. */
   reset(): void {
-    const { image } = this;
-    if (!image) throw new Error('machine: no image loaded');
+    const { files } = this;
+    if (!files) throw new Error('machine: no image loaded');
     this.power = undefined;
     this.turn = 0;
     this.inRound = false;
     this.ahead.fill(0);
     this.ram.clear();
-    const encoded = new TextEncoder().encode(`${this.commandLine}\0`);
-    if (encoded.length > COMMAND_LINE_SIZE)
-      throw new ImageError(
-        `the command line has ${encoded.length} bytes, the board takes ${COMMAND_LINE_SIZE}: shorten it`,
-      );
-    this.ram.write(BOARD.commandLine, encoded);
-    const end = (pa: bigint, size: number): string => `0x${pa.toString(16)}..0x${(pa + BigInt(size)).toString(16)}`;
-    for (const s of image.segments) {
-      const pa = Number(s.paddr);
-      if (!this.ram.has(pa) || !this.ram.has(pa + s.memsz - 1))
-        throw new ImageError(
-          `segment ${end(s.paddr, s.memsz)} is not in RAM: give a larger --memory or link it elsewhere`,
-        );
-      this.ram.write(pa, s.data);
-    }
-    if (!this.ram.has(Number(image.entry)))
-      throw new ImageError(`entry 0x${image.entry.toString(16)} is not in RAM: the image's entry point is wrong`);
-    for (const { pa, data } of this.extra) this.ram.write(pa, data);
+    loadRam(this.ram, files);
     this.uops.clear();
     for (const cpu of this.cpus) {
-      cpu.reset(image.entry);
+      cpu.reset(files.image.entry);
       cpu.parked = cpu.index !== 0;
     }
-    const boot = this.cpus[0]!;
-    boot.setGpr(4, 1n);
-    boot.setGpr(5, BigInt(BOARD.commandLine));
-    boot.setGpr(6, BigInt(BOARD.systemTable));
-    this.ipi.reset();
-    this.eiointc.reset();
-    this.pic.reset();
-    this.iocsr.reset();
-    this.ged.reset();
-    for (const u of this.uarts) u.reset();
+    prepareBoot(this.cpus[0]!);
+    this.board.reset();
   }
 
   /** Everything with state of its own, in a fixed order. */
   private parts(): Stateful[] {
     const cpus = this.cpus.flatMap((c) => [c, c.hostTimer, c.guestTimer, c.htlb, c.gtlb, c.events, c.writers]);
-    return [this, ...cpus, this.ipi, this.eiointc, this.pic, this.iocsr, this.ged, ...this.uarts];
+    return [this, ...cpus, ...this.board.parts()];
   }
 
   /** A copy of the whole machine. RAM that is as in `before` is shared with it. */
@@ -278,19 +188,10 @@ export class Machine implements Stateful {
   /** Physical ranges of the loaded image and of what was placed beside it, with the zeros behind their data. */
   loadedRanges(): { readonly pa: number; readonly size: number }[] {
     return [
-      ...(this.image?.segments ?? []).map((s) => ({ pa: Number(s.paddr), size: s.memsz })),
-      ...this.extra.map((e) => ({ pa: e.pa, size: e.data.length })),
+      ...(this.files?.image.segments ?? []).map((s) => ({ pa: Number(s.paddr), size: s.memsz })),
+      ...(this.files?.extra ?? []).map((e) => ({ pa: e.pa, size: e.data.length })),
       { pa: BOARD.commandLine, size: COMMAND_LINE_SIZE },
     ];
-  }
-
-  /** A parked CPU starts where mailbox 0 says, like the boot stub of real firmware. */
-  private startParked(n: number): void {
-    const cpu = this.cpus[n]!;
-    const entry = this.ipi.mailbox(n, 0);
-    if (!cpu.parked || (entry & 0xffffffffn) === 0n) return;
-    cpu.parked = false;
-    cpu.pc = entry;
   }
 
   /** Instructions executed by all CPUs. */
@@ -317,13 +218,22 @@ export class Machine implements Stateful {
       if (this.cpus.some((c) => c.stopRequested)) return 'stop';
       if (this.instructions >= until) return 'slice';
       if (this.cpus.every((c) => c.parked || (c.idle && !hostPending(c)))) {
-        const next = Math.min(...this.cpus.map((c) => Math.min(c.hostTimer.deadline, c.guestTimer.deadline)));
+        const next = this.wakeTime;
         if (next === Number.POSITIVE_INFINITY) return 'waiting';
+        if (this.options.clock) {
+          if (next > this.options.clock()) return 'asleep';
+          continue;
+        }
         // Nothing happens until the next timer: time jumps there.
         this.time = Math.max(this.time, next);
       }
     }
     return 'slice';
+  }
+
+  /** The tick at which the first timer of any CPU is due, Infinity when none is. */
+  get wakeTime(): number {
+    return Math.min(...this.cpus.map((c) => Math.min(c.hostTimer.deadline, c.guestTimer.deadline)));
   }
 
   /** The only CPU. @returns ticks passed */
@@ -373,7 +283,7 @@ export class Machine implements Stateful {
     let ticks = engine.run(this.time + this.ahead[n]!, 1, !interrupts);
     if (ticks === 0 && cpu.idle) {
       const next = Math.min(cpu.hostTimer.deadline, cpu.guestTimer.deadline);
-      if (next === Number.POSITIVE_INFINITY) return 'waiting';
+      if (next === Number.POSITIVE_INFINITY || this.options.clock) return 'waiting';
       this.time = Math.max(this.time, next - this.ahead[n]!);
       ticks = engine.run(this.time + this.ahead[n]!, 1, !interrupts);
     }
@@ -411,6 +321,13 @@ export class Machine implements Stateful {
 
   /** Input for UART0. */
   consoleInput(bytes: Uint8Array): void {
-    this.uarts[0]!.receive(bytes);
+    this.board.uarts[0]!.receive(bytes);
   }
+}
+
+/** Registers of the CPU that boots, as QEMU's direct boot leaves them: a0 = 1, a1 = command line, a2 = system table. */
+export function prepareBoot(cpu: Cpu): void {
+  cpu.setGpr(4, 1n);
+  cpu.setGpr(5, BigInt(BOARD.commandLine));
+  cpu.setGpr(6, BigInt(BOARD.systemTable));
 }

@@ -2,6 +2,8 @@ import { PAGE } from '../cpu/layout.ts';
 import type { LinearMemory } from '../cpu/linear-memory.ts';
 
 const CHUNK = 0x100000;
+/** In the table while a thread takes a chunk. */
+const TAKING = 1;
 /** Byte equality of two whole chunks. */
 function equal(a: Uint8Array, b: Uint8Array): boolean {
   const p = new Int32Array(a.buffer, a.byteOffset, CHUNK / 4);
@@ -20,16 +22,48 @@ export const HIGH_BASE = 0x80000000;
 export class Ram {
   readonly size: number;
   private readonly mem: LinearMemory;
-  /** Linear memory offset of each chunk, 0 when untouched. */
+  /** Linear memory offset of each chunk, 0 when untouched; behind them how many chunks are in use. */
+  private readonly table: Uint32Array;
   private readonly chunks: Uint32Array;
-  private next: number;
+  private readonly count: number;
+  /** The table where several threads use it. */
+  readonly sharedTable: SharedArrayBuffer | undefined;
 
-  /** @param size bytes, a multiple of 1 MiB */
-  constructor(mem: LinearMemory, size: number) {
+  /**
+   * @param size bytes, a multiple of 1 MiB
+   * @param table of {@link Ram.tableBytes} bytes, zero at first, when several threads share the RAM
+   */
+  constructor(mem: LinearMemory, size: number, table?: SharedArrayBuffer) {
     this.mem = mem;
     this.size = size;
-    this.chunks = new Uint32Array(size / CHUNK);
-    this.next = mem.ramStart;
+    this.sharedTable = table;
+    this.table = new Uint32Array(table ?? new ArrayBuffer(Ram.tableBytes(size)));
+    this.count = size / CHUNK;
+    this.chunks = this.table.subarray(0, this.count);
+  }
+
+  /** Bytes of the table that threads share for RAM of `size` bytes. */
+  static tableBytes(size: number): number {
+    return (size / CHUNK + 1) * 4;
+  }
+
+  /** Takes a chunk for number `index`. Another thread may be about the same. @returns its place */
+  private take(index: number): number {
+    if (Atomics.compareExchange(this.table, index, 0, TAKING) === 0) {
+      const at = this.mem.ramStart + Atomics.add(this.table, this.count, 1) * CHUNK;
+      if (at + CHUNK > this.mem.ramStart + this.mem.ramBytes)
+        throw new Error('guest RAM: the guest has touched more RAM than the emulator can hold: use a smaller --memory');
+      Atomics.store(this.table, index, at);
+    }
+    for (;;) {
+      const at = Atomics.load(this.table, index);
+      if (at !== TAKING) return at;
+    }
+  }
+
+  /** Where the chunks in use end. */
+  private get next(): number {
+    return this.mem.ramStart + this.table[this.count]! * CHUNK;
   }
 
   /** RAM byte number of a physical address, or −1 outside RAM. */
@@ -53,13 +87,7 @@ export class Ram {
     if (block < 0) return -1;
     const index = Math.floor(block / CHUNK);
     let at = this.chunks[index]!;
-    if (at === 0) {
-      if (this.next + CHUNK > this.mem.ramStart + this.mem.ramBytes)
-        throw new Error('guest RAM: the guest has touched more RAM than the emulator can hold: use a smaller --memory');
-      at = this.next;
-      this.next += CHUNK;
-      this.chunks[index] = at;
-    }
+    if (at <= TAKING) at = this.take(index);
     return at + (block % CHUNK);
   }
 

@@ -1,6 +1,7 @@
 import { FastTlb } from '../mmu/fast-tlb.ts';
 import { Tlb } from '../mmu/tlb.ts';
 import type { Stateful } from '../replay/fields.ts';
+import type { Clock } from './clock.ts';
 import { cpucfgWords } from './cpucfg.ts';
 import { CsrBank, type CsrMasks, csrMasks } from './csr-bank.ts';
 import { CSR, CSRS, plainAccess } from './csr-table.ts';
@@ -248,8 +249,12 @@ export class Cpu implements Stateful {
     return (this.host.lo(CSR.GSTAT) >>> 16) & 0xff;
   }
 
+  /** The stable counter, where host time drives it. */
+  clock: Clock | undefined;
+
   /** Stable counter now, in ticks. Exact inside helpers, where the engine has stored what is left of the budget. */
   get now(): number {
+    if (this.clock) return this.clock();
     return this.sliceTime + this.sliceBudget - this.mem.i32[this.leftIndex]!;
   }
 

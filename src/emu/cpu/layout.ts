@@ -4,10 +4,11 @@
  *
  *   0x0000_0000  64 KiB   unused, so that offset 0 is never valid
  *   per CPU      1.5 MiB  state page, then the software TLB sets
- *   then                  micro-op pages (decoded instructions)
- *   then                  a cell of two bytes for each micro-op: how often it was branched to, or its region
- *   then                  four bytes for each micro-op: the micro-op that last jumped there
- *   then                  for each micro-op page the lines of its page that hold code, a bit each
+ *   then                  the pool of decoded instructions; with a thread for each CPU, a pool for each:
+ *                           micro-op pages
+ *                           a cell of two bytes for each micro-op: how often it was branched to, or its region
+ *                           four bytes for each micro-op: the micro-op that last jumped there
+ *                           for each micro-op page the lines of its page that hold code, a bit each
  *   then                  guest RAM chunks, handed out on first touch
  */
 export const WASM_PAGE = 0x10000;
@@ -142,25 +143,30 @@ export const UOP_PAGES = 4096;
 
 /** Offset of CPU `n`'s state page. */
 export const cpuBase = (n: number): number => CPU_BASE + n * CPU_STRIDE;
-/** Offset of the micro-op pool on a machine with `cpus` CPUs. */
-export const uopBase = (cpus: number): number => cpuBase(cpus);
+/** A bit for each 32 bytes of a decoded page: they hold instructions that were decoded or translated. */
+export const CODE_LINE = 32;
+export const CODE_LINES_BYTES = PAGE / CODE_LINE / 8;
+const ALL_UOPS = UOP_PAGES * UOP_PAGE_BYTES;
+const POOL_BYTES = Math.ceil(((ALL_UOPS * 7) / 4 + UOP_PAGES * CODE_LINES_BYTES) / WASM_PAGE) * WASM_PAGE;
+
+/** Which pool of decoded instructions, on a machine of how many CPUs. */
+export interface Pool {
+  readonly cpus: number;
+  readonly pool: number;
+}
+/** Offset of a pool: its micro-ops come first. */
+export const uopBase = ({ cpus, pool }: Pool): number => cpuBase(cpus) + pool * POOL_BYTES;
 /**
  * What is added to a quarter of a micro-op's address to get its cell. A cell below {@link REGION} counts how often the
  * instruction was branched to; from there on it is REGION plus the number of the translated region that begins there.
  */
-export const cellOffset = (cpus: number): number => cellBase(cpus) - uopBase(cpus) / 4;
-const cellBase = (cpus: number): number => uopBase(cpus) + UOP_PAGES * UOP_PAGE_BYTES;
+export const cellOffset = (p: Pool): number => uopBase(p) + ALL_UOPS - uopBase(p) / 4;
 export const REGION = 0x8000;
 /** How many regions there can be. */
 export const REGIONS = 0x8000;
 /** What is added to half of a micro-op's address to get the place that tells which computed jump led there last. */
-export const sourceOffset = (cpus: number): number =>
-  cellBase(cpus) + (UOP_PAGES * UOP_PAGE_BYTES) / 4 - uopBase(cpus) / 2;
-/** A bit for each 32 bytes of a decoded page: they hold instructions that were decoded or translated. */
-export const CODE_LINE = 32;
-export const CODE_LINES_BYTES = PAGE / CODE_LINE / 8;
-/** Offset of these bits for slot 0 of the pool; CODE_LINES_BYTES for each. */
-export const codeLinesBase = (cpus: number): number => cellBase(cpus) + (UOP_PAGES * UOP_PAGE_BYTES * 3) / 4;
-/** Offset of the RAM chunks on a machine with `cpus` CPUs, 64 KiB aligned. */
-export const ramBase = (cpus: number): number =>
-  Math.ceil((codeLinesBase(cpus) + UOP_PAGES * CODE_LINES_BYTES) / WASM_PAGE) * WASM_PAGE;
+export const sourceOffset = (p: Pool): number => uopBase(p) + (ALL_UOPS * 5) / 4 - uopBase(p) / 2;
+/** Offset of the bits of code lines for slot 0 of a pool; CODE_LINES_BYTES for each. */
+export const codeLinesBase = (p: Pool): number => uopBase(p) + (ALL_UOPS * 7) / 4;
+/** Offset of the RAM chunks on a machine with `cpus` CPUs and `pools` pools, 64 KiB aligned. */
+export const ramBase = (cpus: number, pools: number): number => uopBase({ cpus, pool: pools });

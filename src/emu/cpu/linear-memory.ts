@@ -1,7 +1,14 @@
-import { ramBase, WASM_PAGE } from './layout.ts';
+import { type Pool, ramBase, WASM_PAGE } from './layout.ts';
 
 /** Largest WebAssembly memory with 32-bit addresses, in 64 KiB pages. */
 const MAX_PAGES = 0x10000;
+
+/** What several threads need to see the same memory. */
+export interface SharedParts {
+  readonly memory: WebAssembly.Memory;
+  /** The CPU of this thread; the main thread runs none, and has 0. */
+  readonly cpu: number;
+}
 
 /** The machine's linear memory and typed views on it. The memory never grows, so the views stay valid. */
 export class LinearMemory {
@@ -14,16 +21,25 @@ export class LinearMemory {
   readonly u64: BigUint64Array;
   readonly f32: Float32Array;
   readonly f64: Float64Array;
+  /** Where this thread's decoded instructions are. */
+  readonly pool: Pool;
+  /** Do other threads use the memory too? */
+  readonly shared: boolean;
   /** Where guest RAM chunks start, and how many bytes there are for them. */
   readonly ramStart: number;
   readonly ramBytes: number;
 
-  /** Reserves address space for `cpus` CPUs and up to `ramSize` bytes of RAM; pages cost memory once touched. */
-  constructor(cpus: number, ramSize: number) {
-    this.ramStart = ramBase(cpus);
-    this.pages = Math.min(MAX_PAGES, Math.ceil((this.ramStart + ramSize) / WASM_PAGE));
+  /**
+   * Reserves address space for `cpus` CPUs and up to `ramSize` bytes of RAM; pages cost memory once touched.
+   * @param parts memory of a machine with a thread for each CPU, from {@link LinearMemory.forThreads}
+   */
+  constructor(cpus: number, ramSize: number, parts?: SharedParts) {
+    this.shared = parts !== undefined;
+    this.pool = { cpus, pool: parts?.cpu ?? 0 };
+    this.ramStart = ramBase(cpus, parts ? cpus : 1);
+    this.pages = LinearMemory.pagesFor(this.ramStart, ramSize);
     this.ramBytes = this.pages * WASM_PAGE - this.ramStart;
-    this.memory = new WebAssembly.Memory({ initial: this.pages, maximum: this.pages });
+    this.memory = parts?.memory ?? new WebAssembly.Memory({ initial: this.pages, maximum: this.pages });
     const buffer = this.memory.buffer;
     this.u8 = new Uint8Array(buffer);
     this.u16 = new Uint16Array(buffer);
@@ -32,5 +48,15 @@ export class LinearMemory {
     this.u64 = new BigUint64Array(buffer);
     this.f32 = new Float32Array(buffer);
     this.f64 = new Float64Array(buffer);
+  }
+
+  private static pagesFor(ramStart: number, ramSize: number): number {
+    return Math.min(MAX_PAGES, Math.ceil((ramStart + ramSize) / WASM_PAGE));
+  }
+
+  /** Memory for a machine with a thread for each CPU, each with decoded instructions of its own. */
+  static forThreads(cpus: number, ramSize: number): WebAssembly.Memory {
+    const pages = LinearMemory.pagesFor(ramBase(cpus, cpus), ramSize);
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   }
 }

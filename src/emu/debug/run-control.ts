@@ -4,6 +4,7 @@
  */
 import { type Machine, type RunResult, SLICE } from '../board/machine.ts';
 import type { EngineCheck } from '../check/engine-check.ts';
+import { TIMER_HZ } from '../cpu/clock.ts';
 import type { Cpu, CsrWriting, TlbChange } from '../cpu/cpu.ts';
 import { STATE } from '../cpu/layout.ts';
 import { History } from '../replay/history.ts';
@@ -69,6 +70,9 @@ export interface Spy {
   stored(cpu: Cpu, pa: number, size: number): void;
 }
 
+const TICKS_PER_MS = TIMER_HZ / 1000;
+/** The longest sleep between looks at the time limit. */
+const LONGEST_SLEEP_MS = 100;
 /** How long a slice should take, in milliseconds. */
 const SLICE_MS = 8;
 
@@ -349,6 +353,7 @@ export class RunControl {
     if (this.limits.maxInstructions !== undefined && this.machine.instructions >= this.limits.maxInstructions)
       return { kind: 'limit', what: 'instructions' };
     if (result === 'waiting') return this.wait();
+    if (result === 'asleep') this.sleep();
     return undefined;
   }
 
@@ -372,6 +377,14 @@ export class RunControl {
     const left = this.deadline - Date.now();
     if (left !== Number.POSITIVE_INFINITY) setTimeout(() => this.kick(), Math.max(0, left));
     return undefined;
+  }
+
+  /** Nothing will happen before a timer is due by the host's clock. */
+  private sleep(): void {
+    const { machine } = this;
+    this.waiting = true;
+    const left = (machine.wakeTime - machine.options.clock!()) / TICKS_PER_MS;
+    setTimeout(() => this.kick(), Math.min(Math.max(0, left), LONGEST_SLEEP_MS));
   }
 
   private stepOnce(): RunResult {

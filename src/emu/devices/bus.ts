@@ -6,6 +6,9 @@ export interface Mapping {
   readonly device: Device;
 }
 
+/** What CPUs use of the bus. */
+export type BusPort = Pick<Bus, 'read' | 'write' | 'lo' | 'hi'>;
+
 /** Physical addresses that are not RAM. */
 export class Bus {
   readonly mappings: readonly Mapping[];

@@ -18,3 +18,5 @@ export interface Device {
 
 /** An interrupt line of the board. */
 export type Line = (level: boolean) => void;
+/** A physical interrupt line of a CPU, by its ESTAT.IS bit number, rises or falls. */
+export type CpuLines = (cpu: number, bit: number, level: boolean) => void;

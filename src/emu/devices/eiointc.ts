@@ -1,7 +1,6 @@
-import type { Cpu } from '../cpu/cpu.ts';
 import { LINE } from '../cpu/cpu.ts';
-import { setLine } from '../cpu/interrupts.ts';
 import type { Stateful } from '../replay/fields.ts';
+import type { CpuLines } from './device.ts';
 
 /** IOCSR offsets of the extended I/O interrupt controller. */
 const NODEMAP = 0x14a0;
@@ -16,7 +15,8 @@ const VECTORS = 256;
 /** 256 interrupt vectors, routed to CPUs (COREMAP) and their HWI pins (IPMAP). docs/board.md has the event rules. */
 export class Eiointc implements Stateful {
   readonly stateFields = ['nodemap', 'ipmap', 'enable', 'bounce', 'coremap', 'source', 'latched'];
-  private readonly cpus: readonly Cpu[];
+  private readonly cpus: number;
+  private readonly lines: CpuLines;
   private readonly nodemap = new Uint8Array(32);
   private readonly ipmap = new Uint8Array(8);
   private readonly enable = new Uint8Array(VECTORS / 8);
@@ -27,9 +27,10 @@ export class Eiointc implements Stateful {
   /** Latched vectors, per CPU. */
   private readonly latched: readonly Uint8Array[];
 
-  constructor(cpus: readonly Cpu[]) {
+  constructor(cpus: number, lines: CpuLines) {
     this.cpus = cpus;
-    this.latched = cpus.map(() => new Uint8Array(VECTORS));
+    this.lines = lines;
+    this.latched = Array.from({ length: cpus }, () => new Uint8Array(VECTORS));
   }
 
   reset(): void {
@@ -41,7 +42,7 @@ export class Eiointc implements Stateful {
   private cpuOf(vector: number): number {
     const oneHot = this.coremap[vector]! & 0xf;
     const cpu = oneHot === 0 ? 0 : 31 - Math.clz32(oneHot & -oneHot);
-    return cpu < this.cpus.length ? cpu : 0;
+    return cpu < this.cpus ? cpu : 0;
   }
 
   private pinOf(vector: number): number {
@@ -63,11 +64,10 @@ export class Eiointc implements Stateful {
 
   /** Pins: OR of the latched vectors of each CPU and pin. */
   private update(): void {
-    this.cpus.forEach((cpu, n) => {
+    this.latched.forEach((l, cpu) => {
       let pins = 0;
-      const l = this.latched[n]!;
       for (let v = 0; v < VECTORS; v++) if (l[v]) pins |= 1 << this.pinOf(v);
-      for (let pin = 0; pin < 8; pin++) setLine(cpu, LINE.HWI0 + pin, (pins & (1 << pin)) !== 0);
+      for (let pin = 0; pin < 8; pin++) this.lines(cpu, LINE.HWI0 + pin, (pins & (1 << pin)) !== 0);
     });
   }
 

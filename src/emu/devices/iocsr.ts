@@ -1,4 +1,3 @@
-import type { Cpu } from '../cpu/cpu.ts';
 import type { Stateful } from '../replay/fields.ts';
 import type { Eiointc } from './eiointc.ts';
 import { IPI, Ipi } from './ipi.ts';
@@ -14,6 +13,9 @@ const FIXED: Readonly<Record<number, readonly [lo: number, hi: number]>> = {
   32: [0x30354133, 0x00003030],
 };
 
+/** What CPUs use of the IOCSR space. */
+export type IocsrPort = Pick<Iocsr, 'read' | 'write' | 'lo' | 'hi'>;
+
 /** The IOCSR address space as each CPU sees it. Unmapped registers read 0. */
 export class Iocsr implements Stateful {
   readonly stateFields = ['miscFunc', 'lo', 'hi'];
@@ -24,7 +26,11 @@ export class Iocsr implements Stateful {
   lo = 0;
   hi = 0;
 
-  constructor(ipi: Ipi, eiointc: Eiointc) {
+  /** CPUs present; others are not written to. */
+  private readonly cpuCount: number;
+
+  constructor(cpus: number, ipi: Ipi, eiointc: Eiointc) {
+    this.cpuCount = cpus;
     this.ipi = ipi;
     this.eiointc = eiointc;
   }
@@ -34,9 +40,9 @@ export class Iocsr implements Stateful {
   }
 
   /** Reads `size` (1, 2, 4, 8) bytes into `lo`, `hi`. */
-  read(cpu: Cpu, address: number, size: number): void {
-    this.lo = this.readPart(cpu.index, address, Math.min(size, 4));
-    this.hi = size === 8 ? this.readPart(cpu.index, address + 4, 4) : 0;
+  read(cpu: number, address: number, size: number): void {
+    this.lo = this.readPart(cpu, address, Math.min(size, 4));
+    this.hi = size === 8 ? this.readPart(cpu, address + 4, 4) : 0;
   }
 
   private readPart(cpu: number, address: number, size: number): number {
@@ -56,13 +62,13 @@ export class Iocsr implements Stateful {
   }
 
   /** Writes `size` bytes. Writes to registers that do not exist are ignored. */
-  write(cpu: Cpu, address: number, size: number, lo: number, hi: number): void {
+  write(cpu: number, address: number, size: number, lo: number, hi: number): void {
     if (address === IPI.mailSend || address === IPI.anySend) {
       if (size === 8) this.remote(address, lo, hi);
       return;
     }
-    this.writePart(cpu.index, address, Math.min(size, 4), lo);
-    if (size === 8) this.writePart(cpu.index, address + 4, 4, hi);
+    this.writePart(cpu, address, Math.min(size, 4), lo);
+    if (size === 8) this.writePart(cpu, address + 4, 4, hi);
   }
 
   private writePart(cpu: number, address: number, size: number, value: number): void {
@@ -83,7 +89,4 @@ export class Iocsr implements Stateful {
     const old = this.readPart(target, address, 4);
     this.writePart(target, address, 4, Ipi.merge(old, data, mask) | 0);
   }
-
-  /** CPUs present; others are not written to. */
-  cpuCount = 1;
 }

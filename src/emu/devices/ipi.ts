@@ -1,7 +1,6 @@
-import type { Cpu } from '../cpu/cpu.ts';
 import { LINE } from '../cpu/cpu.ts';
-import { setLine } from '../cpu/interrupts.ts';
 import type { Stateful } from '../replay/fields.ts';
+import type { CpuLines } from './device.ts';
 
 /** IOCSR offsets of the IPI block (Loongson 3A5000 manual; docs/board.md). */
 export const IPI = {
@@ -18,18 +17,20 @@ export const IPI = {
 /** Inter-processor interrupts: per CPU a status word and four 64-bit mailboxes. */
 export class Ipi implements Stateful {
   readonly stateFields = ['status', 'enable', 'mail'];
-  private readonly cpus: readonly Cpu[];
+  private readonly cpus: number;
+  private readonly lines: CpuLines;
   private readonly status: Uint32Array;
   private readonly enable: Uint32Array;
   private readonly mail: Uint32Array;
   /** Called when a mailbox word of a CPU has been written. */
   onMail: (cpu: number) => void = () => {};
 
-  constructor(cpus: readonly Cpu[]) {
+  constructor(cpus: number, lines: CpuLines) {
     this.cpus = cpus;
-    this.status = new Uint32Array(cpus.length);
-    this.enable = new Uint32Array(cpus.length);
-    this.mail = new Uint32Array(cpus.length * 8);
+    this.lines = lines;
+    this.status = new Uint32Array(cpus);
+    this.enable = new Uint32Array(cpus);
+    this.mail = new Uint32Array(cpus * 8);
   }
 
   reset(): void {
@@ -44,7 +45,7 @@ export class Ipi implements Stateful {
   }
 
   private update(cpu: number): void {
-    setLine(this.cpus[cpu]!, LINE.IPI, (this.status[cpu]! & this.enable[cpu]!) !== 0);
+    this.lines(cpu, LINE.IPI, (this.status[cpu]! & this.enable[cpu]!) !== 0);
   }
 
   /** Reads a 32-bit register of `cpu`; undefined when the offset is not ours. */
@@ -86,7 +87,7 @@ export class Ipi implements Stateful {
         break;
       case IPI.send: {
         const target = (value >>> 16) & 0x3ff;
-        if (target < this.cpus.length) {
+        if (target < this.cpus) {
           this.status[target] = this.status[target]! | (1 << (value & 0x1f));
           this.update(target);
         }

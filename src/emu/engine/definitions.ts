@@ -9,7 +9,7 @@ import { ACCESS, type Access, type Half, type Node, type Stmt, type VectorOperan
 import { HOST_FUSES } from './fused.ts';
 import { fusedFails, negated, type vectorForm } from './native-vector.ts';
 import { Emitter, type Locals } from './wasm/emitter.ts';
-import { Op, Relaxed, Simd, type Ty } from './wasm/opcodes.ts';
+import { Atomic, Op, Relaxed, Simd, type Ty } from './wasm/opcodes.ts';
 
 // biome-ignore format: opcode table
 export const LOAD: Record<Access, number> = {
@@ -17,6 +17,13 @@ export const LOAD: Record<Access, number> = {
 };
 /** Stores by size in bytes. */
 export const STORE: Record<number, number> = { 1: Op.i64Store8, 2: Op.i64Store16, 4: Op.i64Store32, 8: Op.i64Store };
+/** Compare-and-exchange by size in bytes: opcode and binary logarithm of the size. */
+const COMPARE_EXCHANGE: Record<number, readonly [opcode: number, log: number]> = {
+  1: [Atomic.i64CompareExchange8, 0],
+  2: [Atomic.i64CompareExchange16, 1],
+  4: [Atomic.i64CompareExchange32, 2],
+  8: [Atomic.i64CompareExchange, 3],
+};
 export const storeOf = (access: Access): number => STORE[ACCESS[access].size]!;
 
 /** Where the operands of a pending floating-point operation are kept. */
@@ -27,11 +34,14 @@ export abstract class Definitions {
   protected abstract readonly locals: Locals;
   /** What is added to offsets into the CPU's state page. */
   protected readonly base: number;
+  /** Do other threads use the same memory? */
+  private readonly shared: boolean;
   /** Local variable of each recorded value of the definition being emitted. */
   protected values = new Map<number, number>();
 
-  constructor(base: number) {
+  constructor(base: number, shared: boolean) {
     this.base = base;
+    this.shared = shared;
   }
 
   /** Pushes the address to which `base` and offsets into the state page are added. */
@@ -125,6 +135,72 @@ export abstract class Definitions {
     results.forEach((local, half) => {
       setVd(half as Half, local);
     });
+  }
+
+  /** Emits a statement that CPUs must agree about: plain accesses do where one thread runs them all. */
+  protected atomic(s: Extract<Stmt, { s: 'update' | 'compareExchange' | 'fence' }>): void {
+    const { e } = this;
+    if (s.s === 'fence') {
+      if (this.shared) e.any(Atomic.fence, [0]);
+      return;
+    }
+    const old = this.local(s.id, 'i64');
+    const read = (): void => {
+      this.node(s.host);
+      e.mem(LOAD[s.access], 0).set(old);
+    };
+    if (s.s === 'update') {
+      if (!this.shared) {
+        read();
+        this.node(s.host);
+        this.node(s.value);
+        e.mem(storeOf(s.access), 0);
+        return;
+      }
+      const again = e.loop();
+      read();
+      this.exchange(s.access, s.host, { k: 'local', ty: 'i64', id: s.id }, s.value);
+      this.asWideAs(s.access);
+      e.get(old);
+      this.asWideAs(s.access);
+      e.op(Op.i64Ne).brIf(again).end(again);
+      return;
+    }
+    if (this.shared) {
+      this.exchange(s.access, s.host, s.expected, s.value);
+      const { size } = ACCESS[s.access];
+      if (size < 8)
+        e.i64(BigInt(64 - 8 * size))
+          .op(Op.i64Shl)
+          .i64(BigInt(64 - 8 * size))
+          .op(Op.i64ShrS);
+      e.set(old);
+      return;
+    }
+    read();
+    e.get(old);
+    this.node(s.expected);
+    e.op(Op.i64Eq);
+    const same = e.if();
+    this.node(s.host);
+    this.node(s.value);
+    e.mem(storeOf(s.access), 0).end(same);
+  }
+
+  /** Pushes the old value, zero-extended. */
+  private exchange(access: Access, host: Node, expected: Node, value: Node): void {
+    const [opcode, log] = COMPARE_EXCHANGE[ACCESS[access].size]!;
+    this.node(host);
+    this.node(expected);
+    this.asWideAs(access);
+    this.node(value);
+    this.e.atomic(opcode, log);
+  }
+
+  /** Clears the bits of the i64 on the stack that an access does not have. */
+  private asWideAs(access: Access): void {
+    const { size } = ACCESS[access];
+    if (size < 8) this.e.i64(2n ** BigInt(8 * size) - 1n).op(Op.i64And);
   }
 
   protected node(n: Node): void {

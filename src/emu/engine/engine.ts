@@ -4,6 +4,7 @@
  */
 
 import type { Ram } from '../board/ram.ts';
+import type { Clock } from '../cpu/clock.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import { csrrd, csrxchg, gcsrrd, gcsrxchg } from '../cpu/csr-access.ts';
 import { CSR } from '../cpu/csr-table.ts';
@@ -11,8 +12,8 @@ import { EXCEPTIONS } from '../cpu/exception-table.ts';
 import { deliver, ertn } from '../cpu/exceptions.ts';
 import { hostPending, interruptDue, takeInterrupt } from '../cpu/interrupts.ts';
 import { PAGE, REGIONS, STATE, UOP_BYTES } from '../cpu/layout.ts';
-import type { Bus } from '../devices/bus.ts';
-import type { Iocsr } from '../devices/iocsr.ts';
+import type { BusPort } from '../devices/bus.ts';
+import type { IocsrPort } from '../devices/iocsr.ts';
 import { Fpu } from '../fpu/fpu.ts';
 import { VectorFpu } from '../fpu/vector.ts';
 import { After, type AfterValue, type HelperName } from '../isa/helpers.ts';
@@ -38,14 +39,14 @@ const QUIET = new Set<string>(['crc', 'cpucfg', 'emitOwn', 'decode', 'hot'] sati
 /** What the engines of a machine's CPUs share. */
 export interface EngineParts {
   readonly ram: Ram;
-  readonly bus: Bus;
-  readonly iocsr: Iocsr;
+  readonly bus: BusPort;
+  readonly iocsr: IocsrPort;
+  /** The stable counter, where host time drives it; else a tick is an instruction. */
+  readonly clock?: Clock | undefined;
   readonly uops: UopCache;
   readonly map: HandlerMap;
   /** Fused multiply-add (fused.ts). */
   readonly fused: Record<string, WebAssembly.ImportValue>;
-  /** How many CPUs there are. */
-  readonly cpus: number;
   /** Translated code; undefined: the interpreter alone. */
   readonly regions: Regions | undefined;
   /** How often an instruction is branched to before it is translated. */
@@ -67,7 +68,8 @@ const TRANSLATION_INTERVAL = 500_000;
 export class Engine {
   readonly cpu: Cpu;
   private readonly ram: Ram;
-  private readonly iocsr: Iocsr;
+  private readonly iocsr: IocsrPort;
+  private readonly clock: Clock | undefined;
   private readonly uops: UopCache;
   private readonly memory: MemoryAccess;
   private readonly fpu: Fpu;
@@ -96,6 +98,8 @@ export class Engine {
     this.cpu = cpu;
     this.ram = ram;
     this.iocsr = parts.iocsr;
+    this.clock = parts.clock;
+    cpu.clock = parts.clock;
     this.uops = uops;
     this.memory = new MemoryAccess(cpu, ram, bus, uops, () => this.word());
     this.fpu = new Fpu(cpu, () => this.word());
@@ -106,7 +110,8 @@ export class Engine {
     this.plan = {
       map,
       cpu: cpu.index,
-      cpus: parts.cpus,
+      pool: cpu.mem.pool,
+      shared: cpu.mem.shared,
       threshold: regions ? parts.threshold : 0,
     };
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: map.own.length, maximum: map.own.length });
@@ -145,7 +150,7 @@ export class Engine {
     const { cpu } = this;
     let done = 0;
     while (done < budget && !cpu.stopRequested) {
-      const now = time + done;
+      const now = this.clock ? this.clock() : time + done;
       cpu.sliceTime = now;
       cpu.sliceBudget = 0;
       cpu.setStateI32('left', 0);
@@ -283,7 +288,7 @@ export class Engine {
     const plv = cpu.plv;
     // MISC.DRDTLn forbids the counter to PLV n.
     if (plv !== 0 && (cpu.csr.lo(CSR.MISC) >> (4 + plv)) & 1) return deliver(cpu, 'IPE', { badi: this.word() });
-    const now = cpu.now;
+    const { now } = cpu;
     let lo = now % 0x100000000;
     let hi = Math.floor(now / 0x100000000);
     const plus = (aLo: number, aHi: number): void => {
@@ -317,6 +322,8 @@ export class Engine {
     const host = this.ram.host(pa);
     // A table outside RAM reads as empty entries: the refill then finds an invalid page.
     if (host < 0) cpu.setState64('value', 0, 0);
+    // Another CPU may be changing the entry: both halves at once.
+    else if (cpu.mem.shared) cpu.mem.u64[(cpu.base + STATE.value) >> 3] = cpu.mem.u64[host >>> 3]!;
     else cpu.setState64('value', cpu.mem.i32[host >>> 2]!, cpu.mem.i32[(host >>> 2) + 1]!);
     return After.next;
   }
@@ -406,14 +413,14 @@ export class Engine {
       gcsrwr: () => gcsrxchg(cpu, lo('argA'), lo('argB'), hi('argB'), -1, -1),
       gcsrxchg: () => gcsrxchg(cpu, lo('argA'), lo('argB'), hi('argB'), lo('va'), hi('va')),
       iocsrrd: (size) => {
-        this.iocsr.read(cpu, lo('argA') >>> 0, size);
+        this.iocsr.read(cpu.index, lo('argA') >>> 0, size);
         const shift = 32 - 8 * Math.min(size, 4);
         const v = (this.iocsr.lo << shift) >> shift;
         cpu.setState64('value', v, size === 8 ? this.iocsr.hi : v >> 31);
         return After.next;
       },
       iocsrwr: (size) => {
-        this.iocsr.write(cpu, lo('argA') >>> 0, size, lo('argB'), hi('argB'));
+        this.iocsr.write(cpu.index, lo('argA') >>> 0, size, lo('argB'), hi('argB'));
         return After.leave;
       },
       tlbsrch: leaving(tlb.tlbsrch, tlb.ownTarget),
@@ -451,8 +458,11 @@ export class Engine {
         return deliver(cpu, 'GSPR', { root: true, badi });
       },
       break: () => deliver(cpu, 'BRK', { badi: this.word() }),
-      // Decoded code follows every store, so there is nothing to synchronize.
-      ibar: () => After.next,
+      // Decoded code follows every store of this thread; those of others are heard of here.
+      ibar: () => {
+        this.uops.coherence?.synchronize();
+        return After.next;
+      },
       fpu: (code) => this.fpu.operate(code),
       fcsrrd: () => this.fpu.readFcsr(lo('argA')),
       fcsrwr: () => this.fpu.writeFcsr(lo('argB'), lo('argA')),

@@ -336,10 +336,11 @@ function probe(): boolean {
 export const HOST_FUSES = probe();
 
 /** The functions, by their import names. */
-export function fusedFunctions(memory: WebAssembly.Memory): Record<string, WebAssembly.ImportValue> {
+export function fusedFunctions(memory: WebAssembly.Memory, shared: boolean): Record<string, WebAssembly.ImportValue> {
   const numbers = localsOf('f64', 'i64');
   const vectors = localsOf('v128', 'v128');
   const code = assembleModule({
+    shared,
     tables: [],
     imports: [],
     functions: [

@@ -222,6 +222,11 @@ export abstract class Handlers extends Definitions {
         this.node(s.value);
         e.mem(STORE[ACCESS[s.access].size]!, 0);
         return true;
+      case 'update':
+      case 'compareExchange':
+      case 'fence':
+        this.atomic(s);
+        return true;
       case 'call':
         this.call(s);
         return true;

@@ -19,6 +19,7 @@ import {
   cellOffset,
   cpuBase,
   FETCH_ENTRIES,
+  type Pool,
   REGION,
   REGIONS,
   STATE,
@@ -81,9 +82,11 @@ export const firstOwn = (map: HandlerMap): number => PSEUDO.length + map.variant
 /** What the code of one CPU's interpreter depends on. */
 export interface InterpreterPlan {
   readonly map: HandlerMap;
-  /** CPU number, and how many there are. */
+  /** CPU number, and the pool that it decodes into. */
   readonly cpu: number;
-  readonly cpus: number;
+  readonly pool: Pool;
+  /** Do other threads use the same memory? */
+  readonly shared: boolean;
   /** How often an instruction is branched to before helper `hot` hears of it; 0: there are no regions. */
   readonly threshold: number;
 }
@@ -109,8 +112,9 @@ export function emitOwn(plan: InterpreterPlan, v: Variant): Uint8Array<ArrayBuff
   return assemble(plan, [new Build(plan, 'own', v).emit()]);
 }
 
-const assemble = ({ map }: InterpreterPlan, functions: readonly FuncDef[]): Uint8Array<ArrayBuffer> =>
+const assemble = ({ map, shared }: InterpreterPlan, functions: readonly FuncDef[]): Uint8Array<ArrayBuffer> =>
   assembleModule({
+    shared,
     tables: [
       { name: 'table', size: map.own.length },
       { name: 'regions', size: REGIONS },
@@ -145,7 +149,7 @@ class Build extends Handlers {
 
   /** `single`: the handler of kind `own`. */
   constructor(plan: InterpreterPlan, kind: Kind, single?: Variant) {
-    super(cpuBase(plan.cpu));
+    super(cpuBase(plan.cpu), plan.shared);
     this.plan = plan;
     this.map = plan.map;
     this.kind = kind;
@@ -340,7 +344,7 @@ class Build extends Handlers {
     const free = e.if();
     e.get(SOURCE);
     const jump = e.if();
-    e.get(P).i32(1).op(Op.i32ShrU).get(SOURCE).mem(Op.i32Store, sourceOffset(this.plan.cpus));
+    e.get(P).i32(1).op(Op.i32ShrU).get(SOURCE).mem(Op.i32Store, sourceOffset(this.plan.pool));
     e.i32(0).set(SOURCE);
     e.end(jump);
     this.look();
@@ -351,7 +355,7 @@ class Build extends Handlers {
   /** Counts a branch to the micro-op at P, or enters the region that begins there. */
   private look(): void {
     const { e } = this;
-    const cell = cellOffset(this.plan.cpus);
+    const cell = cellOffset(this.plan.pool);
     e.get(P).i32(2).op(Op.i32ShrU).tee(ENTRY).mem(Op.i32Load16U, cell).tee(R);
     e.i32(REGION).op(Op.i32GeU).brIf(this.region!);
     e.get(ENTRY).get(R).i32(1).op(Op.i32Add).tee(R).mem(Op.i32Store16, cell);

@@ -8,7 +8,7 @@ import type { Cpu } from '../cpu/cpu.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { deliver } from '../cpu/exceptions.ts';
 import { STATE, TAG_CODE, TAG_WATCHED } from '../cpu/layout.ts';
-import type { Bus } from '../devices/bus.ts';
+import type { BusPort } from '../devices/bus.ts';
 import { After, type AfterValue } from '../isa/helpers.ts';
 import { ACCESS } from '../isa/semantics.ts';
 import { LOAD, STORE, translate } from '../mmu/translate.ts';
@@ -19,7 +19,7 @@ import type { UopCache } from './uop-cache.ts';
 export class MemoryAccess {
   private readonly cpu: Cpu;
   private readonly ram: Ram;
-  private readonly bus: Bus;
+  private readonly bus: BusPort;
   private readonly uops: UopCache;
   private readonly word: () => number;
   hooks: EngineHooks = {};
@@ -29,7 +29,7 @@ export class MemoryAccess {
   private room = 0;
 
   /** `word` reads the instruction that runs, for BADI. */
-  constructor(cpu: Cpu, ram: Ram, bus: Bus, uops: UopCache, word: () => number) {
+  constructor(cpu: Cpu, ram: Ram, bus: BusPort, uops: UopCache, word: () => number) {
     this.cpu = cpu;
     this.ram = ram;
     this.bus = bus;
@@ -52,7 +52,8 @@ export class MemoryAccess {
     const host = this.ram.host(pa);
     if (host >= 0) {
       this.fill(false, lo, hi, pa);
-      this.result(this.readHost(host, size, 0), this.readHost(host, size, 4), size, signed);
+      if ((host & 7) === 0 && size === 8) cpu.mem.u64[(cpu.base + STATE.value) >> 3] = cpu.mem.u64[host >>> 3]!;
+      else this.result(this.readHost(host, size), size === 8 ? this.readHost(host + 4, 4) : 0, size, signed);
       return After.next;
     }
     if (!this.bus.read(pa, size)) return this.noDevice(lo, hi);
@@ -76,7 +77,7 @@ export class MemoryAccess {
     if (host >= 0) {
       this.fill(true, lo, hi, pa);
       this.stored(pa, size);
-      cpu.mem.u8.copyWithin(host, value, value + size);
+      this.writeHost(host, value, size);
       return After.next;
     }
     if (!this.bus.write(pa, size, cpu.stateI32('value'), cpu.stateHi('value'))) return this.noDevice(lo, hi);
@@ -215,6 +216,7 @@ export class MemoryAccess {
 
   /** RAM is about to change: decoded code follows, and whoever keeps account of stores. */
   private stored(pa: number, size: number): void {
+    this.uops.coherence?.claimStores(this.ram.hostPage(pa));
     this.uops.written(pa, size);
     this.hooks.stored?.(this.cpu, pa, size);
   }
@@ -237,12 +239,23 @@ export class MemoryAccess {
     if (!watched && lines !== undefined) cpu.fast.fillData(write, lo, hi, this.ram.host(page), TAG_CODE, lines);
   }
 
-  /** Bytes `from`.. of a little-endian value in linear memory, as a 32-bit half. */
-  private readHost(at: number, size: number, from: number): number {
-    const { u8 } = this.cpu.mem;
+  /** Up to four bytes in linear memory as a little-endian number: in one access where they are aligned. */
+  private readHost(at: number, size: number): number {
+    const { u8, u16, i32 } = this.cpu.mem;
+    if (size >= 4 && (at & 3) === 0) return i32[at >>> 2]!;
+    if (size === 2 && (at & 1) === 0) return u16[at >>> 1]!;
     let v = 0;
-    for (let k = from; k < Math.min(size, from + 4); k++) v |= u8[at + k]! << (8 * (k - from));
+    for (let k = 0; k < Math.min(size, 4); k++) v |= u8[at + k]! << (8 * k);
     return v;
+  }
+
+  /** Copies a value in linear memory: in one access where it is aligned. */
+  private writeHost(to: number, from: number, size: number): void {
+    const { u8, u16, i32, u64 } = this.cpu.mem;
+    if (size === 8 && (to & 7) === 0) u64[to >>> 3] = u64[from >>> 3]!;
+    else if (size === 4 && (to & 3) === 0) i32[to >>> 2] = i32[from >>> 2]!;
+    else if (size === 2 && (to & 1) === 0) u16[to >>> 1] = u16[from >>> 1]!;
+    else u8.copyWithin(to, from, from + size);
   }
 
   /** Extends a value of `size` bytes into the result slot. */

@@ -28,8 +28,20 @@ export interface UopPage {
   /** Translated regions that begin in it, and how often stores have ended some. */
   regions: Region[];
   ends: number;
+  /** Would stores of other threads be heard of? */
+  claimed: boolean;
   /** Its content, as hot-pages.ts tells contents apart; undefined once it has changed. */
   key: string | undefined;
+}
+
+/** Keeps decoded code true to the stores of other threads. `host`: place of a page in linear memory. */
+export interface CodeCoherence {
+  /** The page is about to be decoded: from now on stores of others to it are heard of. */
+  claimCode(host: number): void;
+  /** The page is about to be stored to: others give up what they have decoded of it. */
+  claimStores(host: number): void;
+  /** Does what others have asked for. */
+  synchronize(): void;
 }
 
 /** Who translates decoded code. */
@@ -68,21 +80,22 @@ export class UopCache {
   private readonly sources: number;
   private readonly lines: number;
   translator: Translator | undefined;
+  /** Where other threads store to the same RAM. */
+  coherence: CodeCoherence | undefined;
 
   constructor(
     mem: LinearMemory,
     map: HandlerMap,
-    cpus: number,
     exists: (row: Row) => boolean,
     dropFetches: () => void,
     protect: (host: number) => void,
   ) {
     this.mem = mem;
     this.map = map;
-    this.start = uopBase(cpus);
-    this.cells = cellOffset(cpus);
-    this.sources = sourceOffset(cpus);
-    this.lines = codeLinesBase(cpus);
+    this.start = uopBase(mem.pool);
+    this.cells = cellOffset(mem.pool);
+    this.sources = sourceOffset(mem.pool);
+    this.lines = codeLinesBase(mem.pool);
     this.exists = exists;
     this.dropFetches = dropFetches;
     this.protect = protect;
@@ -129,6 +142,7 @@ export class UopCache {
       breakAt,
       regions: [],
       ends: 0,
+      claimed: false,
       key: undefined,
     };
     this.slots[slot] = page;
@@ -161,6 +175,7 @@ export class UopCache {
   /** Decodes the micro-op at `p` and what follows it in a straight line. */
   decode(p: number): void {
     const page = this.pageOf(p);
+    this.claim(page);
     const { u8, u16, i32, u32 } = this.mem;
     const first = (p - page.base) / UOP_BYTES;
     const end = Math.min(first + DECODE_AHEAD, UOPS_PER_PAGE);
@@ -180,6 +195,23 @@ export class UopCache {
       }
       if (writeUop(this.map, row, word, i, at, u8, u16, i32)) return;
     }
+  }
+
+  /** Call before words of a page are read to be executed: other threads may be storing to it. */
+  claim(page: UopPage): void {
+    if (!this.coherence || page.claimed) return;
+    this.coherence.claimCode(page.host);
+    page.claimed = true;
+  }
+
+  /** What is decoded of the page at `host` is given up. */
+  forget(host: number): void {
+    for (const pages of this.byPa.values())
+      for (const page of pages) {
+        if (page.host !== host) continue;
+        page.claimed = false;
+        this.changed(page, 0, UOPS_PER_PAGE - 1);
+      }
   }
 
   /** Puts the instruction itself in the place of a breakpoint. */
@@ -205,11 +237,14 @@ export class UopCache {
     if (!pages) return;
     const first = Math.floor((pa - pageAddress) / 4);
     const last = Math.min(UOPS_PER_PAGE - 1, Math.floor((pa + size - 1 - pageAddress) / 4));
-    for (const page of pages) {
-      for (let i = first; i <= last; i++) this.mem.u16[(page.base + i * UOP_BYTES) >> 1] = this.decodeHandler;
-      page.key = undefined;
-      if (page.regions.length > 0) this.translator?.written(page, first, last);
-    }
+    for (const page of pages) this.changed(page, first, last);
+  }
+
+  /** Instructions `first` to `last` of a page are to be decoded again. */
+  private changed(page: UopPage, first: number, last: number): void {
+    for (let i = first; i <= last; i++) this.mem.u16[(page.base + i * UOP_BYTES) >> 1] = this.decodeHandler;
+    page.key = undefined;
+    if (page.regions.length > 0) this.translator?.written(page, first, last);
   }
 
   /** Breakpoints have changed: pages that carry some are given back. */

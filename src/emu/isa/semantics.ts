@@ -95,6 +95,19 @@ export type Stmt =
   | { readonly s: 'host'; readonly id: number; readonly size: number; readonly write: boolean; readonly address: Node }
   | { readonly s: 'peek'; readonly id: number; readonly access: Access; readonly host: Node }
   | { readonly s: 'poke'; readonly access: Access; readonly host: Node; readonly value: Node }
+  /** `id` becomes the old value; the new one, which is made of it, takes its place in one atomic step. */
+  | { readonly s: 'update'; readonly id: number; readonly access: Access; readonly host: Node; readonly value: Node }
+  /** `id` becomes the old value; where that is the expected one, `value` takes its place in one atomic step. */
+  | {
+      readonly s: 'compareExchange';
+      readonly id: number;
+      readonly access: Access;
+      readonly host: Node;
+      readonly expected: Node;
+      readonly value: Node;
+    }
+  /** All earlier accesses to memory are seen by other CPUs before all later ones. */
+  | { readonly s: 'fence' }
   | {
       readonly s: 'call';
       readonly id: number;
@@ -322,6 +335,27 @@ export class Semantics {
   poke(access: Access, host: Node, value: Node): void {
     this.wrote = true;
     this.stmts.push({ s: 'poke', access, host, value });
+  }
+
+  /** Replaces the value at a place from {@link host}, atomically, by one made of it. @returns the old value, extended to 64 bits */
+  update(access: Access, host: Node, replace: (old: Node) => Node): Node {
+    const old: Node = { k: 'local', ty: 'i64', id: this.nextLocal++ };
+    this.wrote = true;
+    this.stmts.push({ s: 'update', id: old.id, access, host, value: replace(old) });
+    return old;
+  }
+
+  /** Replaces the value at a place from {@link host}, atomically, if it is `expected`. @returns the old value, extended to 64 bits */
+  compareExchange(access: Access, host: Node, expected: Node, value: Node): Node {
+    const id = this.nextLocal++;
+    this.wrote = true;
+    this.stmts.push({ s: 'compareExchange', id, access, host, expected, value });
+    return { k: 'local', ty: 'i64', id };
+  }
+
+  /** Orders all accesses to memory before it before all behind it, as other CPUs see them. */
+  fence(): void {
+    this.stmts.push({ s: 'fence' });
   }
 
   /** Passes a third value to the next helper call; a scratch slot, so the call may still leave. */

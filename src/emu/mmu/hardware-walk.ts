@@ -98,9 +98,11 @@ function huge(cpu: Cpu, va: number, ps: number, at: number, access: number): Out
 /** Checks presence and write permission in the entry at i32 index `at`, and notes the access in it. */
 function admit(cpu: Cpu, at: number, access: number): Outcome {
   const { i32 } = cpu.mem;
-  const lo = at < 0 ? 0 : i32[at]!;
-  if (!(lo & PRESENT)) return INVALID[access];
-  if (access === 1 && !(lo & WRITABLE)) return 'PME';
-  i32[at] = lo | ELO.V | (access === 1 ? ELO.D : 0);
-  return undefined;
+  for (;;) {
+    const lo = at < 0 ? 0 : i32[at]!;
+    if (!(lo & PRESENT)) return INVALID[access];
+    if (access === 1 && !(lo & WRITABLE)) return 'PME';
+    // Another CPU may be changing the entry.
+    if (Atomics.compareExchange(i32, at, lo, lo | ELO.V | (access === 1 ? ELO.D : 0)) === lo) return undefined;
+  }
 }

@@ -55,13 +55,18 @@ export class History {
     this.extras = extras;
   }
 
+  /** Do runs repeat? Those on host time do not. */
+  get possible(): boolean {
+    return this.machine.options.clock === undefined;
+  }
+
   get enabled(): boolean {
     return this.on;
   }
 
   /** Begins at the present moment, or forgets everything. */
   enable(on: boolean): void {
-    this.on = on;
+    this.on = on && this.possible;
     this.checkpoints = [];
     this.journal = [];
     this.next = 0;

@@ -40,7 +40,11 @@ function history(s: Session, args: readonly string[]): string {
 
 function reverse(s: Session, args: readonly string[]): string {
   const past = s.control.history;
-  if (args.length) past.enable(onOff(args[0]));
+  if (args.length) {
+    const on = onOff(args[0]);
+    if (on && !past.possible) throw new Error('runs on host time do not repeat: use --clock virtual');
+    past.enable(on);
+  }
   if (!past.enabled) return 'reverse is off: nothing of the past is kept\n';
   const { positions, bytes } = past.copies;
   return `reverse is on: instructions ${past.beginning} to ${past.position} can be gone back to, ${positions.length} copies, ${(bytes / 2 ** 20).toFixed(0)} MiB\n`;

@@ -9,6 +9,7 @@ import {
   FETCH_ENTRIES,
   MODE_GUEST,
   MODE_UNITS_OFF,
+  type Pool,
   REGION,
   STATE,
   TLB_ENTRIES,
@@ -69,7 +70,9 @@ const GIVE_BACK = 16;
 export interface RegionPlace {
   /** Address of the page's micro-operations. */
   readonly uops: number;
-  readonly cpus: number;
+  readonly pool: Pool;
+  /** Do other threads use the same memory? */
+  readonly shared: boolean;
 }
 
 /** Emits the function `name` for the region of `blocks`, the entry's first. */
@@ -111,7 +114,7 @@ class RegionEmitter extends Definitions {
   private readonly found = new Set<Group>();
 
   constructor(blocks: readonly Block[], place: RegionPlace) {
-    super(0);
+    super(0, place.shared);
     this.place = place;
     this.flow = analyse(blocks);
     this.perBlock = this.flow.nodes.map((n) => n.block.instructions.map(instructionUses));
@@ -306,7 +309,7 @@ class RegionEmitter extends Definitions {
       .i32(1)
       .op(Op.i32Shl)
       .op(Op.i32Add);
-    e.i32(2).op(Op.i32ShrU).mem(Op.i32Load16U, cellOffset(this.place.cpus)).tee(CELL);
+    e.i32(2).op(Op.i32ShrU).mem(Op.i32Load16U, cellOffset(this.place.pool)).tee(CELL);
     this.enterCell(() => e.get(TARGET).i64n(~0xfff).op(Op.i64And));
     e.end(hit);
     e.get(STATE_PAGE).get(TARGET).mem(Op.i64Store, STATE.pc);
@@ -368,7 +371,7 @@ class RegionEmitter extends Definitions {
       return;
     }
     e.i32((this.place.uops + UOP_BYTES * to) >>> 2)
-      .mem(Op.i32Load16U, cellOffset(this.place.cpus))
+      .mem(Op.i32Load16U, cellOffset(this.place.pool))
       .tee(CELL);
     this.enterCell(() => e.get(PAGE_VA));
     e.i32(to).set(SITE).br(this.linked);
@@ -601,6 +604,11 @@ class RegionEmitter extends Definitions {
         this.node(s.host);
         this.node(s.value);
         e.mem(storeOf(s.access), 0);
+        return;
+      case 'update':
+      case 'compareExchange':
+      case 'fence':
+        this.atomic(s);
         return;
       case 'call':
         this.call(s);

@@ -37,7 +37,6 @@ const MANY_ENDS = 8;
 export class Regions {
   readonly table: WebAssembly.Table;
   private readonly mem: LinearMemory;
-  private readonly cpus: number;
   private readonly uops: UopCache;
   private readonly exists: (row: Row) => boolean;
   private readonly cells: number;
@@ -55,7 +54,6 @@ export class Regions {
   /** `eager`: translate at once what is hot, each region in a module of its own. */
   constructor(
     mem: LinearMemory,
-    cpus: number,
     uops: UopCache,
     exists: (row: Row) => boolean,
     eager: boolean,
@@ -64,11 +62,10 @@ export class Regions {
     this.env = { memory: mem.memory, ...fused };
     this.batchSize = eager ? 1 : BATCH;
     this.mem = mem;
-    this.cpus = cpus;
     this.uops = uops;
     this.exists = exists;
-    this.cells = cellOffset(cpus);
-    this.sources = sourceOffset(cpus);
+    this.cells = cellOffset(mem.pool);
+    this.sources = sourceOffset(mem.pool);
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: REGIONS, maximum: REGIONS });
   }
 
@@ -130,9 +127,14 @@ export class Regions {
   private batch(entries: readonly number[]): void {
     const made: { readonly region: Region; readonly name: string }[] = [];
     const functions: FuncDef[] = [];
+    // Claiming a page may take others away, so all are claimed before any is read.
     for (const p of entries) {
       const page = this.uops.pageAt(p);
-      if (!page || this.cell(p) >= REGION) continue;
+      if (page) this.uops.claim(page);
+    }
+    for (const p of entries) {
+      const page = this.uops.pageAt(p);
+      if (!page || this.cell(p) >= REGION || (this.mem.shared && !page.claimed)) continue;
       const entry = (p - page.base) / UOP_BYTES;
       if (page.ends >= MANY_ENDS) {
         // Counts down: later the page gets another chance.
@@ -150,7 +152,7 @@ export class Regions {
       if (covered.length === 0) continue;
       const slot = this.takeSlot();
       const name = `${functions.length}`;
-      functions.push(emitRegion(name, blocks, { uops: page.base, cpus: this.cpus }));
+      functions.push(emitRegion(name, blocks, { uops: page.base, pool: this.mem.pool, shared: this.mem.shared }));
       made.push({ region: { page, entry, slot, covered }, name });
     }
     if (made.length === 0) return;
@@ -179,6 +181,7 @@ export class Regions {
   /** @throws RangeError, WebAssembly.CompileError when the host refuses more code */
   private instantiate(functions: readonly FuncDef[]): WebAssembly.Exports {
     const code = assembleModule({
+      shared: this.mem.shared,
       tables: [{ name: 'regions', size: REGIONS }],
       types: [REGION_FUNCTION],
       imports: FUSED_IMPORTS,
@@ -199,7 +202,7 @@ export class Regions {
         return row && this.exists(row) ? row : undefined;
       },
       breakAt: page.breakAt,
-      csrRules: (num) => (num < CSR_LIMIT ? this.mem.u8[cpuBase(0) + STATE.csrRules + num]! : 0),
+      csrRules: (num) => (num < CSR_LIMIT ? this.mem.u8[cpuBase(this.mem.pool.pool) + STATE.csrRules + num]! : 0),
       jumpTargets: (at) => {
         bySource ??= this.jumps(page);
         return bySource.get(at) ?? [];

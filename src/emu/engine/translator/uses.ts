@@ -53,6 +53,7 @@ function fieldsOf(body: readonly Stmt[]): FieldUses {
       if ('address' in s) node(s.address);
       if ('offset' in s) node(s.offset);
       if ('host' in s) node(s.host);
+      if ('expected' in s) node(s.expected);
       if ('cond' in s && s.cond) node(s.cond);
       if ('target' in s) node(s.target);
       if ('values' in s) s.values.forEach(node);

@@ -63,6 +63,13 @@ export class Emitter {
     return this;
   }
 
+  /** An atomic access of 2^`log` bytes, which must be aligned. */
+  atomic(opcode: number, log: number): this {
+    this.any(opcode);
+    this.bytes.u8(log).uleb(0);
+    return this;
+  }
+
   /** One opcode of either space, with the immediate bytes behind it. */
   any(opcode: number, immediate: readonly number[] = []): this {
     if (opcode > 0xffff) this.bytes.u8(opcode >> 12).uleb(opcode & 0xfff);

@@ -96,6 +96,8 @@ export interface FuncDef {
 
 /** What a module imports and exports. The memory `env.memory` is imported too, whatever its size. */
 export interface ModuleParts {
+  /** Is the memory one that several threads use? */
+  readonly shared?: boolean;
   /** Imported function tables, `env.<name>`, of a fixed size. */
   readonly tables: readonly { readonly name: string; readonly size: number }[];
   readonly imports: readonly FuncImport[];
@@ -118,7 +120,7 @@ const MOST_PAGES = 0x10000;
 
 /** Assembles a module. Function index space: imports, then functions. Type indices: see {@link ModuleParts.types}. */
 export function assembleModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
-  const { tables, imports, functions } = parts;
+  const { shared = false, tables, imports, functions } = parts;
   const types = distinctTypes(parts);
   const indices = new Map(types.map((t, n) => [typeKey(t), n]));
   const typeIndex = (t: FuncType): number => indices.get(typeKey(t))!;
@@ -139,7 +141,12 @@ export function assembleModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   });
   section(2, (b) => {
     b.uleb(imports.length + 1 + tables.length);
-    b.name('env').name('memory').u8(2).u8(1).uleb(0).uleb(MOST_PAGES);
+    b.name('env')
+      .name('memory')
+      .u8(2)
+      .u8(shared ? 3 : 1)
+      .uleb(0)
+      .uleb(MOST_PAGES);
     for (const t of tables) b.name('env').name(t.name).u8(1).u8(FUNCREF).u8(1).uleb(t.size).uleb(t.size);
     for (const i of imports) b.name('env').name(i.name).u8(0).uleb(typeIndex(i.type));
   });

@@ -66,6 +66,7 @@ export const Op = {
   i64Or: 0x84,
   i64Xor: 0x85,
   i64Shl: 0x86,
+  i64ShrS: 0x87,
   i64ShrU: 0x88,
   i64Rotr: 0x8a,
   i32WrapI64: 0xa7,
@@ -101,6 +102,15 @@ export const Simd = {
   i64x2Add: 0xfdce, i64x2Eq: 0xfdd6, i64x2GeS: 0xfddb,
   f32x4Neg: 0xfde1, f32x4Sqrt: 0xfde3, f32x4Add: 0xfde4, f32x4Sub: 0xfde5, f32x4Mul: 0xfde6, f32x4Div: 0xfde7,
   f64x2Abs: 0xfdec, f64x2Neg: 0xfded, f64x2Sqrt: 0xfdef, f64x2Add: 0xfdf0, f64x2Sub: 0xfdf1, f64x2Mul: 0xfdf2, f64x2Div: 0xfdf3,
+} as const;
+
+/** Atomic instructions (WebAssembly threads proposal): the prefix byte times 256 plus the number behind it. */
+export const Atomic = {
+  fence: 0xfe03,
+  i64CompareExchange: 0xfe49,
+  i64CompareExchange8: 0xfe4c,
+  i64CompareExchange16: 0xfe4d,
+  i64CompareExchange32: 0xfe4e,
 } as const;
 
 /** Relaxed SIMD (WebAssembly Core Specification 3.0): the prefix byte times 4096 plus the number behind it. */

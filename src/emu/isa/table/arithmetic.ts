@@ -151,7 +151,9 @@ export const ARITHMETIC: readonly Row[] = [
       ),
     ),
   ),
-  row('dbar', '00111000011100100 code15', 'code15', {}, () => {}),
+  row('dbar', '00111000011100100 code15', 'code15', {}, (s) => {
+    s.fence();
+  }),
   row('ibar', '00111000011100101 code15', 'code15', {}, (s) => {
     s.call('ibar', 0);
   }),

@@ -3,54 +3,74 @@ import { type Row, type RowFlags, row } from '../row.ts';
 import * as $ from '../semantics.ts';
 import { c32, c64, ext32, type Node, type Semantics } from '../semantics.ts';
 
-/** Where an LL or SC works: rj plus a byte offset, or rj alone. */
+/** Where an LL or SC works: rj plus a byte offset, or rj alone, in order with what comes before and after. */
 type Form = {
   readonly pattern: string;
   readonly asm: string;
   readonly address: (s: Semantics) => Node;
   readonly flags: RowFlags;
+  readonly ordered: boolean;
 };
 const OFFSET: Form = {
   pattern: 'si14 rj rd',
   asm: 'rd, rj, si14',
   address: (s) => $.add(s.rj, s.imm('si14')),
   flags: {},
+  ordered: false,
 };
-const PLAIN: Form = { pattern: 'rj rd', asm: 'rd, rj', address: (s) => s.rj, flags: { ext: 'llacq_screl' } };
+const PLAIN: Form = {
+  pattern: 'rj rd',
+  asm: 'rd, rj',
+  address: (s) => s.rj,
+  flags: { ext: 'llacq_screl' },
+  ordered: true,
+};
 
 const loadLinked = (name: string, access: 'w' | 'd', code: string, form = OFFSET): Row =>
   row(`${name}.${access}`, `${code} ${form.pattern}`, form.asm, form.flags, (s) => {
     const at = s.host(access === 'w' ? 4 : 8, form.address(s), false);
     const value = s.peek(access, at);
+    if (form.ordered) s.fence();
     s.rd = value;
     s.setState('llHost', at);
     s.setState('llValue', value);
     s.setState('llBit', c32(1));
   });
 
-/** True while the LL bit is set, `at` is the place of the LL and its value, as wide as the SC, has not changed. */
-function linked(s: Semantics, access: 'w' | 'd', at: Node): Node {
-  const here = $.and(s.state('llBit', 'i32'), $.eq(s.state('llHost', 'i32'), at));
+/** True while the LL bit is set and `at` is the place of the LL. */
+const linked = (s: Semantics, at: Node): Node =>
+  s.let($.and(s.state('llBit', 'i32'), $.eq(s.state('llHost', 'i32'), at)));
+
+/** The value that the LL saw, as wide as the SC. */
+function seenValue(s: Semantics, access: 'w' | 'd'): Node {
   const seen = s.state('llValue', 'i64');
-  return s.let($.and(here, $.eq(s.peek(access, at), access === 'w' ? ext32(seen) : seen)));
+  return s.let(access === 'w' ? ext32(seen) : seen);
 }
 
+/** Succeeds while the LL's value has not changed: a value that came back goes unnoticed, as in QEMU. */
 const storeConditional = (name: string, access: 'w' | 'd', code: string, form = OFFSET): Row =>
   row(`${name}.${access}`, `${code} ${form.pattern}`, form.asm, form.flags, (s) => {
     const at = s.host(access === 'w' ? 4 : 8, form.address(s), true);
     const value = s.let(s.rdv);
-    const success = linked(s, access, at);
-    s.if(success, () => s.poke(access, at, value));
+    const here = linked(s, at);
+    const seen = seenValue(s, access);
+    let old = seen;
+    s.if(here, () => {
+      old = s.compareExchange(access, at, seen, value);
+    });
     s.setState('llBit', c32(0));
-    s.rd = $.zx(success);
+    s.rd = $.zx($.and(here, $.eq(old, seen)));
   });
 
-/** 128 bits, rd low and rk high, on a 16-byte boundary; the LL was an ll.d of the low half. */
+/**
+ * 128 bits, rd low and rk high, on a 16-byte boundary; the LL was an ll.d of the low half. Not atomic between threads: a
+ * machine with a thread for each CPU does without (docs/decisions/0008-threads.md).
+ */
 const STORE_CONDITIONAL_QUAD = row('sc.q', '00111000010101110 rk rj rd', 'rd, rk, rj', { ext: 'scq' }, (s) => {
   const at = s.host(16, s.rj, true);
   const low = s.let(s.rdv);
   const high = s.let(s.rk);
-  const success = linked(s, 'd', at);
+  const success = s.let($.and(linked(s, at), $.eq(s.peek('d', at), s.state('llValue', 'i64'))));
   s.if(success, () => {
     s.poke('d', at, low);
     s.poke('d', $.add(at, c32(8)), high);
@@ -74,9 +94,8 @@ function am(name: string, suffixes: readonly [string, string], first: number, f:
       { ext: 'lam', distinct: ['rj', 'rk'] },
       (s) => {
         const at = s.host(access === 'w' ? 4 : 8, s.rj, true);
-        const old = s.peek(access, at);
-        s.poke(access, at, access === 'w' ? f(narrow(old), narrow(s.rk)) : f(old, s.rk));
-        s.rd = old;
+        const value = s.let(access === 'w' ? narrow(s.rk) : s.rk);
+        s.rd = s.update(access, at, (old) => f(access === 'w' ? narrow(old) : old, value));
       },
     ),
   );
@@ -92,7 +111,7 @@ const min =
     $.sel(lt(v, o), v, o);
 const unsigned32 = (x: Node): Node => $.and(x, c64(0xffffffffn));
 
-/** One ordering of all operations: plain, or `_db` with its barrier (which a sequential machine has anyway). */
+/** One ordering of all operations: plain, or `_db` with its barrier (which atomic steps have anyway). */
 const family = (db: '' | '_db', base: number): Row[] => [
   ...am(`amswap${db}`, ['w', 'd'], base, (_, v) => v),
   ...am(`amadd${db}`, ['w', 'd'], base + 2, $.add),
@@ -119,9 +138,8 @@ const small = (db: '' | '_db', base: number): Row[] =>
         { ext: 'lam_bh', distinct: ['rj', 'rk'] },
         (s) => {
           const at = s.host(SIZE[access], s.rj, true);
-          const old = s.peek(access, at);
-          s.poke(access, at, name === 'amswap' ? s.rk : $.add(old, s.rk));
-          s.rd = old;
+          const value = s.let(s.rk);
+          s.rd = s.update(access, at, (old) => (name === 'amswap' ? value : $.add(old, value)));
         },
       ),
     ),
@@ -137,12 +155,10 @@ const compareAndSwap = (db: '' | '_db', base: number): Row[] =>
       { ext: 'lamcas', distinct: ['rj'] },
       (s) => {
         const at = s.host(SIZE[access], s.rj, true);
-        const old = s.peek(access, at);
         const drop = c64(64 - 8 * SIZE[access]);
-        const expected = $.shrS($.shl(s.rdv, drop), drop);
+        const expected = s.let($.shrS($.shl(s.rdv, drop), drop));
         const value = s.let(s.rk);
-        s.if($.eq(old, expected), () => s.poke(access, at, value));
-        s.rd = old;
+        s.rd = s.compareExchange(access, at, expected, value);
       },
     ),
   );

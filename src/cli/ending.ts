@@ -1,0 +1,27 @@
+/** How a run ends: lines on stderr, and the exit code. */
+import type { End } from '../emu/debug/run-control.ts';
+import { EXIT } from './errors.ts';
+import type { MachineCli } from './options.ts';
+
+/** A status line. */
+export const say = (text: string): void => void process.stderr.write(`loongscope: ${text}\n`);
+
+/** Says why the machine has ended, where that is news. */
+export function exitCode(end: End, cli: MachineCli): number {
+  switch (end.kind) {
+    case 'poweroff':
+      return EXIT.ok;
+    case 'limit':
+      say(
+        end.what === 'time'
+          ? `time limit reached (--timeout ${cli.timeout}): the machine was still running`
+          : `instruction limit reached (--max-instructions ${cli.maxInstructions}): the machine was still running`,
+      );
+      return EXIT.limit;
+    case 'died':
+      say(`the machine died: ${end.reason}`);
+      return EXIT.died;
+    case 'quit':
+      return EXIT.interrupted;
+  }
+}

@@ -1,0 +1,105 @@
+/** `loongscope run --clock host --threads`: a thread for each CPU; devices and console stay on the main one. */
+import { Worker } from 'node:worker_threads';
+import type { CpuThreadOptions } from '../emu/threads/cpu-thread.ts';
+import { type CpuThreadHandle, ThreadedMachine } from '../emu/threads/threaded-machine.ts';
+import { asUsage, bootImages, engineKind } from './boot.ts';
+import { ConsoleOutput, connectInput, openSerial } from './console.ts';
+import { exitCode, say } from './ending.ts';
+import { UsageError } from './errors.ts';
+import { hostClock } from './host-clock.ts';
+import type { MachineCli } from './options.ts';
+import { statistics } from './statistics.ts';
+
+/** What the worker of a CPU is given. */
+export interface WorkerData {
+  readonly options: CpuThreadOptions;
+  /** Ticks of the host's clock at power-on. */
+  readonly epoch: number;
+}
+
+/** The worker's program: from the sources, or beside the bundle. */
+const WORKER = new URL(import.meta.url.endsWith('.ts') ? './cpu-worker.ts' : './cpu-worker.js', import.meta.url);
+
+/** Options that need one thread, and why. */
+const ONE_THREAD: readonly (readonly [keyof MachineCli, string])[] = [
+  ['gdb', 'a debugger stops all CPUs at one instruction'],
+  ['gdbHost', 'a debugger stops all CPUs at one instruction'],
+  ['gdbGuest', 'a debugger stops all CPUs at one instruction'],
+  ['audit', 'an audit watches every CPU'],
+  ['log', 'a log has one order'],
+  ['detail', 'a record of events has one order'],
+];
+
+/** @throws UsageError when the options ask for what threads cannot do */
+function checkOptions(cli: MachineCli): void {
+  if (cli.clock !== 'host') throw new UsageError('--threads has no virtual time: add --clock host');
+  for (const [name, why] of ONE_THREAD)
+    if (cli[name] !== undefined)
+      throw new UsageError(
+        `--threads: ${why}: leave --${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} or --threads out`,
+      );
+  if (cli.engine === 'check')
+    throw new UsageError('--engine check compares runs that repeat: leave --threads out, or use another engine');
+}
+
+/** Starts the worker of a CPU. `warn`: told why it translates no more. */
+function spawn(options: CpuThreadOptions, epoch: number, warn: (reason: string) => void): CpuThreadHandle {
+  const worker = new Worker(WORKER, { workerData: { options, epoch } satisfies WorkerData });
+  worker.on('message', warn);
+  const ended = new Promise<void>((resolve, reject) => {
+    worker.on('error', reject);
+    worker.on('exit', () => resolve());
+  });
+  return { ended };
+}
+
+/**
+ * Runs a machine to its end.
+ * @param io what to do with console bytes; the default follows --serial
+ * @param started told of the machine, for input
+ * @returns the program's exit code
+ * @throws UsageError for what cannot be
+ */
+export async function runThreads(
+  image: string | undefined,
+  cli: MachineCli,
+  io?: (bytes: Uint8Array) => void,
+  started: (machine: ThreadedMachine) => void = () => {},
+): Promise<number> {
+  checkOptions(cli);
+  const { files } = bootImages(image, cli);
+  const serial = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
+  const output = new ConsoleOutput(serial.sink);
+  const epoch = hostClock();
+  let warned = false;
+  const warn = (reason: string): void => {
+    if (warned) return;
+    warned = true;
+    say(`warning: no more code can be translated (${reason}): the rest is interpreted, which is slower`);
+  };
+  const machine = asUsage(
+    () =>
+      new ThreadedMachine(
+        {
+          ramSize: cli.memory,
+          cpus: cli.smp,
+          // Nothing stores 128 bits in one step that other threads agree with.
+          features: { ...cli.cpu, scq: false },
+          seed: cli.seed,
+          engine: engineKind(cli),
+          console: output.put,
+          spawn: (options) => spawn(options, epoch, warn),
+        },
+        files,
+      ),
+  );
+  const stopInput = io ? () => {} : connectInput(cli.serial, machine);
+  started(machine);
+  const began = performance.now();
+  const end = await machine.run({ maxInstructions: cli.maxInstructions, timeoutSeconds: cli.timeout });
+  output.flush();
+  serial.close();
+  stopInput();
+  if (cli.stats) process.stderr.write(`${statistics(machine, (performance.now() - began) / 1000)}\n`);
+  return exitCode(end, cli);
+}

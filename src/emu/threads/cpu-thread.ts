@@ -1,0 +1,151 @@
+/** A CPU in a thread of its own: runs it in slices, and does in between what others have asked for. */
+import { prepareBoot } from '../board/machine.ts';
+import { type EngineKind, Processors } from '../board/processors.ts';
+import { Ram } from '../board/ram.ts';
+import { type Clock, TIMER_HZ } from '../cpu/clock.ts';
+import { Cpu } from '../cpu/cpu.ts';
+import type { CpuFeatures } from '../cpu/features.ts';
+import { setLine } from '../cpu/interrupts.ts';
+import { PAGE } from '../cpu/layout.ts';
+import { LinearMemory } from '../cpu/linear-memory.ts';
+import { Coherence } from './coherence.ts';
+import { ACTIVITY, COMMAND, ControlBlock } from './control-block.ts';
+import { RemoteBus, RemoteIocsr, type WaitFor } from './remote-devices.ts';
+
+/** What a thread needs to run its CPU; can be sent to one. */
+export interface CpuThreadOptions {
+  readonly cpu: number;
+  readonly cpus: number;
+  /** Bytes of RAM. */
+  readonly ramSize: number;
+  readonly memory: WebAssembly.Memory;
+  readonly ramTable: SharedArrayBuffer;
+  readonly control: SharedArrayBuffer;
+  readonly features: CpuFeatures;
+  readonly seed: number;
+  readonly engine: EngineKind;
+  readonly entry: bigint;
+}
+
+/** Instructions between looks at what others have asked for: some 50 µs, the time that an interrupt may be late. */
+const SLICE = 50_000;
+const TICKS_PER_MS = TIMER_HZ / 1000;
+
+export class CpuThread {
+  private readonly options: CpuThreadOptions;
+  private readonly clock: Clock;
+  private readonly block: ControlBlock;
+  private readonly cpu: Cpu;
+  private readonly processors: Processors;
+  private readonly coherence: Coherence;
+
+  /** @param clock the same in all threads */
+  constructor(options: CpuThreadOptions, clock: Clock) {
+    const { cpus, ramSize, memory } = options;
+    this.options = options;
+    this.clock = clock;
+    const mem = new LinearMemory(cpus, ramSize, { memory, cpu: options.cpu });
+    this.block = new ControlBlock(cpus, mem.ramBytes / PAGE, options.control);
+    const ram = new Ram(mem, ramSize, options.ramTable);
+    this.cpu = new Cpu(options.cpu, mem, options.features, options.seed);
+    const bus = new RemoteBus(this.block, options.cpu, this.waitFor);
+    const iocsr = new RemoteIocsr(this.block, options.cpu, this.waitFor);
+    this.processors = new Processors(mem, [this.cpu], { ram, bus, iocsr, clock }, options);
+    const { uops } = this.processors;
+    this.coherence = new Coherence(this.block, options.cpu, mem.ramStart, {
+      giveUpStores: (host) => this.cpu.fast.clearWrites(host),
+      giveUpCode: (host) => uops.forget(host),
+    });
+    uops.coherence = this.coherence;
+  }
+
+  /** Told, once, why nothing is translated any more. */
+  set onFailure(tell: (reason: string) => void) {
+    if (this.processors.regions) this.processors.regions.onFailure = tell;
+  }
+
+  private readonly waitFor: WaitFor = (done) => {
+    const { block, options } = this;
+    for (;;) {
+      const heard = block.bell(options.cpu);
+      // What the main thread says about lines before it answers holds when the access is over.
+      const over = done();
+      this.attend();
+      if (over) return true;
+      if (block.command(options.cpu) !== COMMAND.run) return false;
+      block.sleep(options.cpu, heard);
+    }
+  };
+
+  /** Does what others have asked for, and brings the interrupt lines in. */
+  private attend(): void {
+    this.coherence.synchronize();
+    const { cpu, block } = this;
+    const lines = block.lines(cpu.index);
+    for (let changed = lines ^ cpu.lines; changed !== 0; changed &= changed - 1) {
+      const bit = 31 - Math.clz32(changed & -changed);
+      setLine(cpu, bit, ((lines >>> bit) & 1) === 1);
+    }
+  }
+
+  /** Runs the CPU until the machine ends. @throws Error for defects of the emulator and exhausted host memory */
+  run(): void {
+    const { block, cpu } = this;
+    const n = cpu.index;
+    for (;;) {
+      this.powerOn();
+      while (block.command(n) === COMMAND.run) this.turn();
+      block.progress(n, cpu.icount, cpu.guestIcount);
+      block.setActivity(n, ACTIVITY.stopped);
+      block.ring(block.cpus);
+      for (;;) {
+        const heard = block.bell(n);
+        const command = block.command(n);
+        if (command === COMMAND.end) return;
+        // Others that are still to stop may wait for pages of this one.
+        this.coherence.synchronize();
+        if (command === COMMAND.run) break;
+        block.sleep(n, heard);
+      }
+    }
+  }
+
+  private powerOn(): void {
+    const { cpu, processors, options } = this;
+    processors.uops.clear();
+    cpu.reset(options.entry);
+    cpu.stopRequested = false;
+    cpu.parked = cpu.index !== 0;
+    if (!cpu.parked) prepareBoot(cpu);
+  }
+
+  /** One slice, or a sleep. */
+  private turn(): void {
+    const { block, cpu } = this;
+    const n = cpu.index;
+    const heard = block.bell(n);
+    this.attend();
+    if (cpu.parked) {
+      const start = block.startAddress(n);
+      if (!start) {
+        this.lie(ACTIVITY.parked, heard, Number.POSITIVE_INFINITY);
+        return;
+      }
+      cpu.parked = false;
+      cpu.setPc(start.lo, start.hi);
+    }
+    block.setActivity(n, ACTIVITY.runs);
+    this.processors.engines[0]!.run(0, SLICE);
+    block.progress(n, cpu.icount, cpu.guestIcount);
+    if (cpu.idle) this.lie(ACTIVITY.sleeps, heard, Math.min(cpu.hostTimer.deadline, cpu.guestTimer.deadline));
+  }
+
+  private lie(activity: number, heard: number, deadline: number): void {
+    const { block, cpu } = this;
+    block.lieDown(cpu.index, activity, deadline, heard);
+    // The main thread may want to know that all sleep.
+    block.ring(block.cpus);
+    const left = (deadline - this.clock()) / TICKS_PER_MS;
+    if (left > 0) block.sleep(cpu.index, heard, left);
+  }
+}

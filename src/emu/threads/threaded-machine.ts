@@ -1,0 +1,223 @@
+/**
+ * A machine with a thread for each CPU and the devices on the main thread. Time is the host's, so runs do not repeat; nobody
+ * but the guest decides the order in which CPUs see each other's stores.
+ */
+import { Board } from '../board/board.ts';
+import { type BootFiles, loadRam } from '../board/load.ts';
+import type { EngineKind } from '../board/processors.ts';
+import { Ram } from '../board/ram.ts';
+import { Cpu } from '../cpu/cpu.ts';
+import type { CpuFeatures } from '../cpu/features.ts';
+import { PAGE } from '../cpu/layout.ts';
+import { LinearMemory } from '../cpu/linear-memory.ts';
+import type { PowerRequest } from '../devices/ged.ts';
+import { ACTIVITY, CALL, COMMAND, ControlBlock, type DeviceCall } from './control-block.ts';
+import type { CpuThreadOptions } from './cpu-thread.ts';
+
+export interface ThreadedOptions {
+  /** Bytes, a multiple of 1 MiB. */
+  readonly ramSize: number;
+  readonly cpus: number;
+  readonly features: CpuFeatures;
+  readonly seed: number;
+  readonly engine: EngineKind;
+  /** Bytes that UART0 sends. */
+  readonly console: (byte: number) => void;
+  /** Starts the thread of a CPU (cpu-thread.ts). */
+  readonly spawn: (options: CpuThreadOptions) => CpuThreadHandle;
+}
+
+/** A CPU's thread. */
+export interface CpuThreadHandle {
+  /** Resolves when the thread has ended; rejects with what went wrong in it. */
+  readonly ended: Promise<void>;
+}
+
+/** Why a run has ended. */
+export type ThreadedEnd =
+  | { readonly kind: 'poweroff' }
+  | { readonly kind: 'died'; readonly reason: string }
+  | { readonly kind: 'limit'; readonly what: 'instructions' | 'time' }
+  | { readonly kind: 'quit' };
+
+export interface ThreadedLimits {
+  readonly maxInstructions?: number | undefined;
+  readonly timeoutSeconds?: number | undefined;
+}
+
+/** While CPUs use devices, the main thread waits for their next access itself for so long, in milliseconds. */
+const ATTENTIVE_MS = 1;
+/** So long after the last access it still does. */
+const LINGER_MS = 20;
+/** The longest that limits go unlooked at. */
+const LIMITS_MS = 20;
+
+export class ThreadedMachine {
+  readonly mem: LinearMemory;
+  readonly ram: Ram;
+  /** The CPUs' shared part: registers and counters. What only their threads know is not in them. */
+  readonly cpus: readonly Cpu[];
+  private readonly options: ThreadedOptions;
+  private readonly files: BootFiles;
+  private readonly memory: WebAssembly.Memory;
+  private readonly block: ControlBlock;
+  private readonly board: Board;
+  private power: PowerRequest | undefined;
+  private end: ThreadedEnd | undefined;
+  private lastCall = 0;
+  /** Can something outside the machine still wake it? */
+  mayWake: () => boolean = () => false;
+
+  /** @throws ImageError when the files do not fit into RAM */
+  constructor(options: ThreadedOptions, files: BootFiles) {
+    const { cpus, ramSize } = options;
+    this.options = options;
+    this.files = files;
+    this.memory = LinearMemory.forThreads(cpus, ramSize);
+    this.mem = new LinearMemory(cpus, ramSize, { memory: this.memory, cpu: 0 });
+    this.ram = new Ram(this.mem, ramSize, new SharedArrayBuffer(Ram.tableBytes(ramSize)));
+    this.cpus = Array.from({ length: cpus }, (_, n) => new Cpu(n, this.mem, options.features, options.seed));
+    this.block = new ControlBlock(cpus, this.mem.ramBytes / PAGE);
+    this.board = new Board({
+      cpus,
+      lines: (cpu, bit, level) => this.block.setLine(cpu, bit, level),
+      power: (request) => {
+        this.power = request;
+      },
+      console: options.console,
+      start: (cpu, entry) => {
+        if (cpu !== 0) this.block.start(cpu, entry);
+      },
+    });
+    loadRam(this.ram, files);
+  }
+
+  /** Instructions executed by all CPUs. */
+  get instructions(): number {
+    return this.cpus.reduce((sum, _, n) => sum + this.block.instructions(n), 0);
+  }
+
+  /** Runs until the guest powers off, or something else ends it. */
+  async run({ maxInstructions, timeoutSeconds }: ThreadedLimits = {}): Promise<ThreadedEnd> {
+    const { block } = this;
+    const began = performance.now();
+    const threads = this.cpus.map((_, n) => this.spawn(n));
+    for (const { ended } of threads)
+      ended.catch((error: unknown) => {
+        this.end ??= { kind: 'died', reason: error instanceof Error ? error.message : String(error) };
+        block.ring(block.cpus);
+      });
+    while (!this.end) {
+      const heard = block.bell(block.cpus);
+      this.serve();
+      if (this.power === 'poweroff') this.end ??= { kind: 'poweroff' };
+      else if (this.power === 'reset') await this.reset();
+      else if (maxInstructions !== undefined && this.instructions >= maxInstructions)
+        this.end ??= { kind: 'limit', what: 'instructions' };
+      else if (timeoutSeconds !== undefined && performance.now() - began >= timeoutSeconds * 1000)
+        this.end ??= { kind: 'limit', what: 'time' };
+      else if (this.sleepsForEver() && !this.mayWake())
+        this.end ??= { kind: 'died', reason: 'every CPU waits for an interrupt that cannot come' };
+      if (this.end) break;
+      await this.wait(heard, maxInstructions !== undefined || timeoutSeconds !== undefined);
+    }
+    for (let n = 0; n < this.cpus.length; n++) block.order(n, COMMAND.end);
+    await Promise.allSettled(threads.map((t) => t.ended));
+    this.cpus.forEach((cpu, n) => {
+      cpu.icount = block.instructions(n);
+      cpu.guestIcount = block.guestInstructions(n);
+    });
+    return this.end ?? { kind: 'quit' };
+  }
+
+  private spawn(cpu: number): CpuThreadHandle {
+    const { cpus, ramSize, features, seed, engine, spawn } = this.options;
+    return spawn({
+      cpu,
+      cpus,
+      ramSize,
+      memory: this.memory,
+      ramTable: this.ram.sharedTable!,
+      control: this.block.buffer,
+      features,
+      seed,
+      engine,
+      entry: this.files.image.entry,
+    });
+  }
+
+  /** Ends the machine from outside. */
+  quit(): void {
+    this.end ??= { kind: 'quit' };
+    this.block.ring(this.block.cpus);
+  }
+
+  /** Input for UART0. */
+  input(bytes: Uint8Array): void {
+    this.board.uarts[0]!.receive(bytes);
+  }
+
+  /** Has it looked at again whether anything can still happen. */
+  kick(): void {
+    this.block.ring(this.block.cpus);
+  }
+
+  /** Sleeps until a CPU wants something; the event loop has its turn. */
+  private async wait(heard: number, limited: boolean): Promise<void> {
+    const { block } = this;
+    if (performance.now() - this.lastCall < LINGER_MS) {
+      block.sleep(block.cpus, heard, ATTENTIVE_MS);
+      await new Promise((resolve) => setImmediate(resolve));
+    } else await block.ringing(block.cpus, heard, limited ? LIMITS_MS : Number.POSITIVE_INFINITY);
+  }
+
+  private sleepsForEver(): boolean {
+    return this.cpus.every((_, n) => this.block.sleepsForEver(n));
+  }
+
+  /** Carries out the device accesses that CPUs wait for. */
+  private serve(): void {
+    for (let n = 0; n < this.cpus.length; n++) {
+      const call = this.block.pendingCall(n);
+      if (!call) continue;
+      this.lastCall = performance.now();
+      this.carryOut(n, call);
+    }
+  }
+
+  private carryOut(cpu: number, { kind, address, size, lo, hi }: DeviceCall): void {
+    const { bus, iocsr } = this.board;
+    let answered = true;
+    let from: { readonly lo: number; readonly hi: number } = bus;
+    if (kind === CALL.busRead) answered = bus.read(address, size);
+    else if (kind === CALL.busWrite) answered = bus.write(address, size, lo, hi);
+    else {
+      from = iocsr;
+      if (kind === CALL.iocsrRead) iocsr.read(cpu, address, size);
+      else iocsr.write(cpu, address, size, lo, hi);
+    }
+    this.block.answer(cpu, answered, from.lo, from.hi);
+  }
+
+  /** Power-on again. */
+  private async reset(): Promise<void> {
+    const { block } = this;
+    const cpus = this.cpus.map((_, n) => n);
+    for (const n of cpus) block.order(n, COMMAND.stop);
+    while (!cpus.every((n) => block.activity(n) === ACTIVITY.stopped)) {
+      const heard = block.bell(block.cpus);
+      if (cpus.every((n) => block.activity(n) === ACTIVITY.stopped)) break;
+      await block.ringing(block.cpus, heard, LIMITS_MS);
+      if (this.end) return;
+    }
+    this.power = undefined;
+    this.board.reset();
+    block.reset();
+    this.ram.clear();
+    loadRam(this.ram, this.files);
+    for (const n of cpus) {
+      block.setActivity(n, ACTIVITY.runs);
+      block.order(n, COMMAND.run);
+    }
+  }
+}
