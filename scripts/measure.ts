@@ -9,8 +9,8 @@ import { execa } from 'execa';
 import { boot } from '../src/cli/boot.ts';
 import { DEFAULT_MACHINE } from '../src/cli/options.ts';
 import { PROJECT_ROOT } from '../src/cli/paths.ts';
-import { parseElf } from '../src/emu/board/elf.ts';
 import { Machine } from '../src/emu/board/machine.ts';
+import { parseElf } from '../src/emu/boot/elf.ts';
 import { Bench, CODE } from '../test/support/bench.ts';
 
 const RUNS = 5;
@@ -46,7 +46,7 @@ function integer(): number {
     engine: 'interpreter',
     console: () => {},
   });
-  machine.load(parseElf(new Uint8Array(readFileSync(file)), file), '');
+  machine.load({ image: parseElf(new Uint8Array(readFileSync(file)), file), commandLine: '', extra: [] });
   const began = performance.now();
   while (machine.instructions < INTEGER_INSTRUCTIONS) machine.run(2_000_000);
   return machine.instructions / ((performance.now() - began) / 1000) / 1e6;

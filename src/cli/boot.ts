@@ -1,17 +1,25 @@
 /** From command-line options to a loaded machine: files, guest images, symbols. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type ElfSymbol, ImageError, parseElf, readSymbols, symbolize } from '../emu/board/elf.ts';
-import type { BootFiles, Placed } from '../emu/board/load.ts';
 import { Machine } from '../emu/board/machine.ts';
+import { LOW_SIZE } from '../emu/board/platform.ts';
 import type { EngineKind } from '../emu/board/processors.ts';
-import { LOW_SIZE } from '../emu/board/ram.ts';
+import { type ElfSymbol, ImageError, parseElf, readSymbols, symbolize } from '../emu/boot/elf.ts';
+import { isPe, parseLinuxImage } from '../emu/boot/linux-image.ts';
+import type { BootFiles, Placed } from '../emu/boot/load.ts';
 import type { Clock } from '../emu/cpu/clock.ts';
 import type { Symbolizer } from '../emu/debug/explain.ts';
+import { VirtioBlock } from '../emu/devices/virtio/block.ts';
+import type { VirtioKind } from '../emu/devices/virtio/device.ts';
+import { VirtioEntropy } from '../emu/devices/virtio/entropy.ts';
+import { VirtioNet } from '../emu/devices/virtio/net.ts';
 import type { ImageSymbols } from '../hv/descriptor.ts';
+import { decompress } from './decompress.ts';
+import { openDrive } from './drives.ts';
 import { emitted } from './emitted.ts';
 import { UsageError } from './errors.ts';
 import { hostClock } from './host-clock.ts';
+import { openNet } from './network.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
 
@@ -90,7 +98,6 @@ function placeGuests(
  */
 export function boot(image: string | undefined, cli: MachineCli, console: (byte: number) => void): Booted {
   const images = bootImages(image, cli);
-  const { commandLine, extra } = images.files;
   return asUsage(() => {
     const machine = new Machine({
       ramSize: cli.memory,
@@ -101,10 +108,20 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
       clock: cli.clock === 'host' ? fromNow() : undefined,
       emitted,
       console,
+      virtio: openVirtio(cli),
     });
-    machine.load(images.files.image, commandLine, extra);
+    machine.load(images.files);
     return Object.defineProperties({ machine } as Booted, Object.getOwnPropertyDescriptors(images));
   });
+}
+
+const FIRST_MAC = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56] as const;
+
+/** The devices in the PCI slots: disks, a network card, a source of random numbers. @throws UsageError for unusable files */
+export function openVirtio(cli: MachineCli): VirtioKind[] {
+  const disks = (cli.drive ?? []).map((spec, n) => new VirtioBlock(`disk${n}`, openDrive(spec)));
+  const network = cli.net && openNet(cli.net);
+  return [...disks, ...(network ? [new VirtioNet(FIRST_MAC, network)] : []), new VirtioEntropy(cli.seed)];
 }
 
 /** Host time since this moment. */
@@ -146,7 +163,9 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
   const guestFiles = specs.map(guestFile);
   return asUsage(() => {
     const bytes = readFile(file);
-    const elf = parseElf(bytes, file);
+    const elf = isPe(bytes) ? parseLinuxImage(bytes, file, decompress) : parseElf(bytes, file);
+    const initrd = cli.initrd === undefined ? undefined : readFile(cli.initrd);
+    if (initrd?.length === 0) throw new UsageError(`--initrd: ${cli.initrd} is empty: make it again`);
     const guests = specs.map((spec, n) => ({ spec, data: readFile(guestFiles[n]!), file: guestFiles[n]! }));
     for (const g of guests) parseElf(g.data, g.file);
     const { line, placed } =
@@ -159,7 +178,7 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
     };
     const { symbolize, symbols, load } = lazySymbols([bytes, ...guests.map((g) => g.data)]);
     return {
-      files: { image: elf, commandLine: [line, cli.append ?? ''].filter(Boolean).join(' '), extra: placed },
+      files: { image: elf, commandLine: [line, cli.append ?? ''].filter(Boolean).join(' '), initrd, extra: placed },
       symbolize,
       symbols,
       get named() {

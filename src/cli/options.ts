@@ -11,13 +11,15 @@ import {
   MODELS,
 } from '../emu/cpu/features.ts';
 import type { Address } from '../gdbstub/server.ts';
+import { type DriveSpec, parseDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
+import { type NetSpec, parseNet } from './network.ts';
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 const MIB = 2 ** 20;
 /** Most RAM that physical addressing of the board and the RAM model take. */
 const MAX_MEMORY = 256 * 2 ** 30;
-const MAX_CPUS = 4;
+const MAX_CPUS = 8;
 
 /** `128M` as bytes. @throws UsageError */
 export function parseSize(text: string, option: string): number {
@@ -177,11 +179,8 @@ function parseAudit(text: string): AuditKind {
 
 /** Options of the contract that this version refuses, with what to use instead. */
 const LATER: Readonly<Record<string, string>> = {
-  '--initrd <file>': 'Linux direct boot is not available in this version: boot an ELF image',
   '--dtb <file>': 'Linux direct boot is not available in this version: boot an ELF image',
   '--firmware <file>': 'firmware in flash is not available in this version: boot an ELF image',
-  '--drive <spec>': 'block devices are not available in this version: leave it out',
-  '--net <kind>': 'network devices are not available in this version: leave it out',
   '--record <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
   '--replay <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
 };
@@ -201,6 +200,9 @@ export interface MachineCli {
   readonly codeCache?: string | boolean;
   readonly kernel?: string;
   readonly append?: string;
+  readonly initrd?: string;
+  readonly drive?: DriveSpec[];
+  readonly net?: NetSpec;
   readonly guest?: GuestSpec[];
   readonly hypervisor?: string;
   readonly memory: number;
@@ -266,6 +268,9 @@ export function declareMachineOptions(command: Command): Command {
     .argument('[image]', 'ELF image to boot (default: the reference hypervisor)')
     .option('--kernel <file>', 'the image, as an option')
     .option('--append <string>', 'kernel command line')
+    .option('--initrd <file>', 'initial RAM disk for Linux')
+    .option('--drive <spec>', 'a disk: FILE[,readonly][,copy-on-write]; repeatable', collect(parseDrive))
+    .option('--net <kind>', 'network card: none, loopback or dump:FILE', parseNet)
     .option(
       '--guest <spec>',
       'guest for the reference hypervisor: FILE[,name=N][,memory=SIZE][,append=S]; repeatable',

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import type { CpuThreadOptions } from '../emu/threads/cpu-thread.ts';
 import { type CpuThreadHandle, ThreadedMachine } from '../emu/threads/threaded-machine.ts';
-import { asUsage, bootImages, engineKind } from './boot.ts';
+import { asUsage, bootImages, engineKind, openVirtio } from './boot.ts';
 import { ConsoleOutput, connectInput, openSerial } from './console.ts';
 import { exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
@@ -88,6 +88,7 @@ export async function runThreads(
           seed: cli.seed,
           engine: engineKind(cli),
           console: output.put,
+          virtio: openVirtio(cli),
           spawn: (options) => spawn(options, epoch, warn),
         },
         files,

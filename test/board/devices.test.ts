@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { guestPath, HYPERVISOR } from '../../src/cli/paths.ts';
-import { ImageError, parseElf } from '../../src/emu/board/elf.ts';
+import { type ElfImage, ImageError, parseElf } from '../../src/emu/boot/elf.ts';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { Bench } from '../support/bench.ts';
 
@@ -186,11 +186,12 @@ describe('ELF images', () => {
     const bench = new Bench();
     const data = new Uint8Array(8);
     const segment = { paddr: 0x7000_0000n, vaddr: 0n, memsz: 8, data };
-    expect(() => bench.machine.load({ entry: 0x10000n, segments: [segment] }, '')).toThrow(/not in RAM/);
-    expect(() => bench.machine.load({ entry: 0x7000_0000n, segments: [{ ...segment, paddr: 0x10000n }] }, '')).toThrow(
+    const load = (image: ElfImage, commandLine = ''): void => bench.machine.load({ image, commandLine, extra: [] });
+    expect(() => load({ entry: 0x10000n, segments: [segment] })).toThrow(/not in RAM/);
+    expect(() => load({ entry: 0x7000_0000n, segments: [{ ...segment, paddr: 0x10000n }] })).toThrow(
       /entry 0x70000000/,
     );
-    expect(() => bench.machine.load({ entry: 0x10000n, segments: [] }, 'x'.repeat(600))).toThrow(/shorten/);
+    expect(() => load({ entry: 0x10000n, segments: [] }, 'x'.repeat(4600))).toThrow(/shorten/);
   });
 
   test('guests are ELF executables of their own', () => {

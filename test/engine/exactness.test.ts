@@ -8,9 +8,9 @@ import { describe, expect, test, vi } from 'vitest';
 import { boot } from '../../src/cli/boot.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
-import { parseElf } from '../../src/emu/board/elf.ts';
 import { Machine } from '../../src/emu/board/machine.ts';
 import type { EngineKind } from '../../src/emu/board/processors.ts';
+import { parseElf } from '../../src/emu/boot/elf.ts';
 import { EngineCheck } from '../../src/emu/check/engine-check.ts';
 import { differences } from '../../src/emu/check/state-digest.ts';
 import { featuresOf } from '../../src/emu/cpu/features.ts';
@@ -34,7 +34,7 @@ function machineOf(file: string, engine: EngineKind): Machine {
     engine,
     console: () => {},
   });
-  machine.load(parseElf(readFileSync(file), file), '');
+  machine.load({ image: parseElf(readFileSync(file), file), commandLine: '', extra: [] });
   return machine;
 }
 

@@ -70,10 +70,8 @@ export class Bench {
       console: (b) => this.output.push(b),
     });
     const data = new Uint8Array(4);
-    this.machine.load(
-      { entry: BigInt(CODE), segments: [{ paddr: BigInt(CODE), vaddr: BigInt(CODE), memsz: 4, data }] },
-      '',
-    );
+    const image = { entry: BigInt(CODE), segments: [{ paddr: BigInt(CODE), vaddr: BigInt(CODE), memsz: 4, data }] };
+    this.machine.load({ image, commandLine: '', extra: [] });
     this.cpu = this.machine.cpus[0]!;
     for (let n = 1; n < 32; n++) this.cpu.setGpr(n, 0n);
     if (options.code) this.code(CODE, options.code);

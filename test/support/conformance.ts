@@ -1,8 +1,8 @@
 /** Running a self-checking program (test/conformance, test/lvz) and reading its TAP lines. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseElf } from '../../src/emu/board/elf.ts';
 import { Machine } from '../../src/emu/board/machine.ts';
+import { parseElf } from '../../src/emu/boot/elf.ts';
 import { type CpuFeatures, featuresOf } from '../../src/emu/cpu/features.ts';
 
 type Folder = 'conformance' | 'lvz';
@@ -55,7 +55,7 @@ export function runProgram(
     console: (b) => output.push(b),
   });
   const file = programFile(folder, name);
-  machine.load(parseElf(readFileSync(file), file), '');
+  machine.load({ image: parseElf(readFileSync(file), file), commandLine: '', extra: [] });
   for (let slices = 0; slices < 50 && machine.run(2_000_000) === 'slice'; slices++);
   const text = Buffer.from(output).toString('latin1');
   if (!machine.poweredOff) throw new Error(`${name} does not come to its end; it printed:\n${text}`);

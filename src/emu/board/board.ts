@@ -1,65 +1,70 @@
-/** The devices of QEMU's `virt` board at their addresses (docs/board.md). */
-import { Bus } from '../devices/bus.ts';
+/** The devices of the board at their addresses (platform.ts; docs/board.md). */
+import { Bus, type Mapping } from '../devices/bus.ts';
 import type { CpuLines } from '../devices/device.ts';
+import type { Dma } from '../devices/dma.ts';
 import { Eiointc } from '../devices/eiointc.ts';
-import { Ged, type PowerRequest } from '../devices/ged.ts';
+import type { PowerRequest } from '../devices/ged.ts';
 import { Iocsr } from '../devices/iocsr.ts';
 import { Ipi } from '../devices/ipi.ts';
+import { PchMsi } from '../devices/pch-msi.ts';
 import { PchPic } from '../devices/pch-pic.ts';
-import { Uart16550 } from '../devices/uart16550.ts';
+import { PciHost } from '../devices/pci/host.ts';
+import type { Uart16550 } from '../devices/uart16550.ts';
+import type { VirtioKind } from '../devices/virtio/device.ts';
+import { VirtioPci } from '../devices/virtio/pci.ts';
 import type { Stateful } from '../replay/fields.ts';
-
-/** Physical addresses of the board. */
-export const BOARD = {
-  pchPic: 0x10000000,
-  ged: 0x100e0000,
-  uart: [0x1fe001e0, 0x1fe002e0, 0x1fe003e0, 0x1fe004e0],
-  /** Command line (a1) and EFI system table (a2) of a direct boot. */
-  commandLine: 0x0,
-  systemTable: 0x200,
-} as const;
-/** PCH-PIC inputs. */
-const PIC_INPUT = { uart0: 2 } as const;
+import { DEVICES, PLATFORM } from './platform.ts';
 
 /** How the devices reach what is outside them. */
 export interface BoardPorts {
   /** How many CPUs there are. */
   readonly cpus: number;
   readonly lines: CpuLines;
+  readonly dma: Dma;
   /** The guest switches the machine off or resets it. */
   readonly power: (request: PowerRequest) => void;
   /** Bytes that UART0 sends. */
   readonly console: (byte: number) => void;
+  /** The time of day in milliseconds since 1970. */
+  readonly now: () => number;
   /** A parked CPU may start at the address that its first mailbox holds. */
   readonly start: (cpu: number, entry: bigint) => void;
+  /** Devices for the PCI slots. */
+  readonly virtio?: readonly VirtioKind[] | undefined;
 }
 
-const noop = (): void => {};
+const isStateful = (x: object): x is Stateful => 'stateFields' in x;
 
 export class Board {
   readonly bus: Bus;
   readonly iocsr: Iocsr;
-  readonly uarts: readonly Uart16550[];
+  readonly pci: PciHost;
   private readonly ipi: Ipi;
   private readonly eiointc: Eiointc;
-  private readonly pic: PchPic;
-  private readonly ged: Ged;
+  private readonly virtio: readonly VirtioPci[];
+  private readonly console: Uart16550;
 
   constructor(ports: BoardPorts) {
     this.ipi = new Ipi(ports.cpus, ports.lines);
     this.eiointc = new Eiointc(ports.cpus, ports.lines);
-    this.pic = new PchPic(this.eiointc);
     this.iocsr = new Iocsr(ports.cpus, this.ipi, this.eiointc);
-    this.ged = new Ged(ports.power);
-    this.uarts = BOARD.uart.map(
-      (_, n) =>
-        new Uart16550(`uart${n}`, this.pic.input(PIC_INPUT.uart0 + n), { send: n === 0 ? ports.console : noop }),
-    );
-    this.bus = new Bus([
-      { base: BOARD.pchPic, device: this.pic },
-      { base: BOARD.ged, device: this.ged },
-      ...this.uarts.map((device, n) => ({ base: BOARD.uart[n]!, device })),
-    ]);
+    const pic = new PchPic(this.eiointc);
+    const msi = new PchMsi(this.eiointc);
+    this.pci = new PciHost({
+      lines: [0, 1, 2, 3].map((n) => pic.input(PLATFORM.pciInput + n)),
+      message: (address, data) => void this.bus.write(address, 4, data, 0),
+      memoryBase: PLATFORM.pciMemory.base,
+    });
+    this.virtio = (ports.virtio ?? []).map((kind) => new VirtioPci(kind, ports.dma));
+    for (const f of this.virtio) this.pci.add(f);
+    const { power, now } = ports;
+    const send = (uart: number, byte: number): void => {
+      if (uart === 0) ports.console(byte);
+    };
+    const parts = { pic, msi, pci: this.pci, power, now, send };
+    const mappings: Mapping[] = DEVICES.map((d) => ({ base: d.base, device: d.make(parts) }));
+    this.bus = new Bus(mappings);
+    this.console = this.bus.at(PLATFORM.uarts[0]!.base)!.device as Uart16550;
     // Like the boot stub of real firmware: the low half of mailbox 0 is the signal.
     this.ipi.onMail = (n) => {
       const entry = this.ipi.mailbox(n, 0);
@@ -67,18 +72,24 @@ export class Board {
     };
   }
 
+  /** Input for UART0. */
+  consoleInput(bytes: Uint8Array): void {
+    this.console.receive(bytes);
+  }
+
   /** Power-on state of every device. */
   reset(): void {
     this.ipi.reset();
     this.eiointc.reset();
-    this.pic.reset();
     this.iocsr.reset();
-    this.ged.reset();
-    for (const u of this.uarts) u.reset();
+    for (const { device } of this.bus.mappings) device.reset();
+    this.pci.reset();
   }
 
-  /** Every device with state of its own, in a fixed order. */
+  /** Everything with state of its own, in a fixed order. */
   parts(): Stateful[] {
-    return [this.ipi, this.eiointc, this.pic, this.iocsr, this.ged, ...this.uarts];
+    const devices = this.bus.mappings.map((m) => m.device as object).filter(isStateful);
+    const functions = this.pci.list.flatMap(({ function: f }) => (f instanceof VirtioPci ? f.parts() : [f]));
+    return [this.ipi, this.eiointc, this.iocsr, ...devices, ...functions];
   }
 }

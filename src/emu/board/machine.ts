@@ -1,7 +1,9 @@
 /**
  * The machine: CPUs, RAM and board, and the loop that runs them on one thread in virtual time, one tick an instruction.
  */
-import type { Clock } from '../cpu/clock.ts';
+
+import { type BootFiles, type BootRegisters, COMMAND_LINE_SIZE, loadRam } from '../boot/load.ts';
+import { type Clock, TIMER_HZ } from '../cpu/clock.ts';
 import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { hostPending, interruptDue, setLine } from '../cpu/interrupts.ts';
@@ -10,18 +12,21 @@ import { LinearMemory } from '../cpu/linear-memory.ts';
 import type { Bus } from '../devices/bus.ts';
 import type { PowerRequest } from '../devices/ged.ts';
 import type { Iocsr } from '../devices/iocsr.ts';
+import type { VirtioKind } from '../devices/virtio/device.ts';
 import type { EmittedInterpreters, Engine } from '../engine/engine.ts';
 import type { Regions } from '../engine/translator/regions.ts';
 import type { UopCache } from '../engine/uop-cache.ts';
 import { type Fields, restoreFields, type Stateful, saveFields } from '../replay/fields.ts';
-import { BOARD, Board } from './board.ts';
-import type { ElfImage } from './elf.ts';
-import { type BootFiles, COMMAND_LINE_SIZE, loadRam, type Placed } from './load.ts';
+import { Board } from './board.ts';
+import { PLATFORM } from './platform.ts';
 import { type EngineKind, Processors } from './processors.ts';
 import { Ram } from './ram.ts';
 
 /** Instructions each CPU runs before the next one's turn, when there are several. */
 const QUANTUM = 10_000;
+/** The time of day at which virtual time begins: 2026-01-01, so that runs repeat. */
+const VIRTUAL_EPOCH = Date.UTC(2026, 0, 1);
+const TICKS_PER_MS = TIMER_HZ / 1000;
 /** Instructions between looks at the outside world. */
 export const SLICE = 256 * QUANTUM;
 
@@ -37,6 +42,8 @@ export interface MachineOptions {
   readonly clock?: Clock | undefined;
   /** Interpreters that need not be emitted. */
   readonly emitted?: EmittedInterpreters;
+  /** Devices for the PCI slots. */
+  readonly virtio?: readonly VirtioKind[] | undefined;
   /** Bytes that UART0 sends. */
   readonly console: (byte: number) => void;
 }
@@ -100,6 +107,17 @@ export class Machine implements Stateful {
         for (const cpu of this.cpus) cpu.requestStop();
       },
       console: options.console,
+      virtio: options.virtio,
+      now: () => (options.clock ? Date.now() : VIRTUAL_EPOCH + this.now() / TICKS_PER_MS),
+      dma: {
+        read: (pa, length) => this.ram.whole(pa, length),
+        write: (pa, data) => {
+          if (!this.ram.covers(pa, data.length)) return false;
+          this.uops.writtenRange(pa, data.length);
+          this.ram.write(pa, data);
+          return true;
+        },
+      },
       start: (n, entry) => {
         const cpu = this.cpus[n]!;
         if (!cpu.parked) return;
@@ -121,15 +139,20 @@ export class Machine implements Stateful {
     this.engines = processors.engines;
   }
 
+  /** The stable counter now: exact while a CPU is in a helper. */
+  private now(): number {
+    const running = this.cpus.find((c) => c.sliceBudget > 0);
+    return running ? running.now : this.time;
+  }
+
   /**
    * Puts an image into memory and the CPUs to their start: CPU 0 at the entry in direct address mode with a0 = 1,
    * a1 = command line, a2 = EFI system table, as QEMU's direct boot does; the others parked until they find an
    * address in mailbox 0.
-   * @param extra further data to place, such as guest images
    * @throws ImageError when something does not fit into RAM
    */
-  load(image: ElfImage, commandLine: string, extra: readonly Placed[] = []): void {
-    this.files = { image, commandLine, extra };
+  load(files: BootFiles): void {
+    this.files = files;
     this.reset();
   }
 
@@ -142,13 +165,13 @@ export class Machine implements Stateful {
     this.inRound = false;
     this.ahead.fill(0);
     this.ram.clear();
-    loadRam(this.ram, files);
+    const start = loadRam(this.ram, files, this.options);
     this.uops.clear();
     for (const cpu of this.cpus) {
       cpu.reset(files.image.entry);
       cpu.parked = cpu.index !== 0;
     }
-    prepareBoot(this.cpus[0]!);
+    prepareBoot(this.cpus[0]!, start);
     this.board.reset();
   }
 
@@ -190,7 +213,7 @@ export class Machine implements Stateful {
     return [
       ...(this.files?.image.segments ?? []).map((s) => ({ pa: Number(s.paddr), size: s.memsz })),
       ...(this.files?.extra ?? []).map((e) => ({ pa: e.pa, size: e.data.length })),
-      { pa: BOARD.commandLine, size: COMMAND_LINE_SIZE },
+      { pa: PLATFORM.commandLine, size: COMMAND_LINE_SIZE },
     ];
   }
 
@@ -321,13 +344,14 @@ export class Machine implements Stateful {
 
   /** Input for UART0. */
   consoleInput(bytes: Uint8Array): void {
-    this.board.uarts[0]!.receive(bytes);
+    this.board.consoleInput(bytes);
   }
 }
 
-/** Registers of the CPU that boots, as QEMU's direct boot leaves them: a0 = 1, a1 = command line, a2 = system table. */
-export function prepareBoot(cpu: Cpu): void {
-  cpu.setGpr(4, 1n);
-  cpu.setGpr(5, BigInt(BOARD.commandLine));
-  cpu.setGpr(6, BigInt(BOARD.systemTable));
+/** Puts the CPU that boots to its start. */
+export function prepareBoot(cpu: Cpu, { arguments: args }: BootRegisters): void {
+  const A0 = 4;
+  args.forEach((value, n) => {
+    cpu.setGpr(A0 + n, value);
+  });
 }

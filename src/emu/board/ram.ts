@@ -1,5 +1,6 @@
 import { PAGE } from '../cpu/layout.ts';
 import type { LinearMemory } from '../cpu/linear-memory.ts';
+import { HIGH_BASE, LOW_SIZE } from './platform.ts';
 
 const CHUNK = 0x100000;
 /** In the table while a thread takes a chunk. */
@@ -11,10 +12,6 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 0; i < p.length; i++) if (p[i] !== q[i]) return false;
   return true;
 }
-
-/** RAM below this sits at physical 0, the rest at {@link HIGH_BASE}, as on QEMU's `virt` board. */
-export const LOW_SIZE = 0x10000000;
-export const HIGH_BASE = 0x80000000;
 
 /**
  * Guest RAM: 1 MiB chunks of linear memory, handed out on first touch, so that a large machine costs only what it uses.
@@ -76,6 +73,16 @@ export class Ram {
   /** True when `pa` is RAM. */
   has(pa: number): boolean {
     return this.block(pa) >= 0;
+  }
+
+  /** True when a whole range is RAM. */
+  covers(pa: number, length: number): boolean {
+    return length === 0 || (this.has(pa) && this.block(pa + length - 1) - this.block(pa) === length - 1);
+  }
+
+  /** The bytes of a range that is RAM as a whole; undefined else. */
+  whole(pa: number, length: number): Uint8Array | undefined {
+    return this.covers(pa, length) ? this.read(pa, length) : undefined;
   }
 
   /**

@@ -40,8 +40,10 @@ export class Eiointc implements Stateful {
   }
 
   private cpuOf(vector: number): number {
-    const oneHot = this.coremap[vector]! & 0xf;
-    const cpu = oneHot === 0 ? 0 : 31 - Math.clz32(oneHot & -oneHot);
+    // The core in its node, one-hot, and the node: four cores each.
+    const map = this.coremap[vector]!;
+    const oneHot = map & 0xf;
+    const cpu = (map >> 4) * 4 + (oneHot === 0 ? 0 : 31 - Math.clz32(oneHot & -oneHot));
     return cpu < this.cpus ? cpu : 0;
   }
 

@@ -3,7 +3,7 @@
  * How a handler goes on when it is done (the loop, or the caller) is the business of the function around it.
  */
 import { EXCEPTIONS, type ExceptionName } from '../cpu/exception-table.ts';
-import { CSR_LIMIT, MODE_GUEST, MODE_UNITS_OFF, STATE, TLB_ENTRIES, VECTOR_PENDING } from '../cpu/layout.ts';
+import { CSR_LIMIT, MODE_GUEST, MODE_UNITS_OFF, STATE, TLB_ENTRIES, UOP_BYTES, VECTOR_PENDING } from '../cpu/layout.ts';
 import { HELPERS, type HelperName } from '../isa/helpers.ts';
 import type { OperandName } from '../isa/operands.ts';
 import { UNITS } from '../isa/row.ts';
@@ -86,8 +86,16 @@ export abstract class Handlers extends Definitions {
   protected handler(v: Variant): void {
     this.locals.reset();
     this.values = new Map();
+    this.goesOn = v.second !== undefined;
     this.variant(v);
+    if (!v.second) return;
+    this.values = new Map();
+    this.goesOn = false;
+    this.variant(v.second);
   }
+
+  /** The first of a pair is being emitted: the second follows it. */
+  private goesOn = false;
 
   /** Pushes the address of the instruction at P. */
   protected pcOf(): void {
@@ -133,7 +141,8 @@ export abstract class Handlers extends Definitions {
       e.get(AFTER).set(R).br(this.exit);
       e.end(leave);
     }
-    this.advance();
+    if (this.goesOn) e.get(P).i32(UOP_BYTES).op(Op.i32Add).set(P);
+    else this.advance();
   }
 
   /** Emits statements; false when control never reaches their end. */
@@ -354,6 +363,8 @@ export abstract class Handlers extends Definitions {
     this.node(s.value);
     e.mem(Op.i64Store, this.base + STATE.value);
     this.slow('storeSlow', accessCode(s.access));
+    // It may have been a store to the second instruction of a pair.
+    if (this.goesOn) this.advance();
     if (beside) e.end(beside);
     e.end(hit);
   }

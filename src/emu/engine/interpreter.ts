@@ -49,7 +49,7 @@ import {
 import { emitMarkedPage } from './marked-page.ts';
 import { PLAIN, plainFunctions } from './native-exception.ts';
 import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './translator/region.ts';
-import { type HandlerMap, PSEUDO, type Pseudo, type Variant } from './uop.ts';
+import { firstOfPair, type HandlerMap, PSEUDO, type Pseudo, type Variant } from './uop.ts';
 import { Emitter, type Label } from './wasm/emitter.ts';
 import { assembleModule, type FuncDef, type FuncImport, type FuncType } from './wasm/module.ts';
 import { Op } from './wasm/opcodes.ts';
@@ -276,12 +276,16 @@ class Build extends Handlers {
     const { e } = this;
     const handlers: ((() => void) | undefined)[] = [
       ...PSEUDO.map((p) => (home === 'outlined' ? undefined : () => this.pseudo(p))),
-      ...this.map.variants.map((v) => (v.home === home ? () => this.handler(v) : undefined)),
+      ...this.map.variants.map((v) =>
+        v.home === home && !(v.second && this.kind === 'exact') ? () => this.handler(v) : undefined,
+      ),
     ];
     const beyond = e.block();
     const other = e.block();
     const labels = handlers.map(() => other);
     for (let i = handlers.length - 1; i >= 0; i--) if (handlers[i]) labels[i] = e.block();
+    // Where every instruction is counted, a pair is its first instruction.
+    if (this.kind === 'exact') for (const [key, number] of this.map.pairs) labels[number] = labels[firstOfPair(key)]!;
     e.get(P).mem(Op.i32Load16U, 0);
     e.brTable(labels, beyond);
     handlers.forEach((emit, i) => {

@@ -15,7 +15,7 @@ import type { LinearMemory } from '../cpu/linear-memory.ts';
 import { decode } from '../isa/decoder.ts';
 import type { Row } from '../isa/row.ts';
 import type { Region } from './translator/region.ts';
-import { type HandlerMap, PSEUDO, writeUop } from './uop.ts';
+import { type HandlerMap, PSEUDO, pairKey, writeUop } from './uop.ts';
 
 /** Decoded instructions of one physical page. */
 export interface UopPage {
@@ -179,6 +179,7 @@ export class UopCache {
     const { u8, u16, i32, u32 } = this.mem;
     const first = (p - page.base) / UOP_BYTES;
     const end = Math.min(first + DECODE_AHEAD, UOPS_PER_PAGE);
+    let before = -1;
     for (let i = first; i < end; i++) {
       const at = page.base + i * UOP_BYTES;
       if (u16[at >> 1] !== this.decodeHandler) return;
@@ -193,7 +194,12 @@ export class UopCache {
         u16[at >> 1] = PSEUDO.indexOf('ine');
         return;
       }
-      if (writeUop(this.map, row, word, i, at, u8, u16, i32)) return;
+      const ends = writeUop(this.map, row, word, i, at, u8, u16, i32);
+      const number = u16[at >> 1]!;
+      const pair = this.map.pairs.get(pairKey(before, number));
+      if (pair !== undefined) u16[(at - UOP_BYTES) >> 1] = pair;
+      if (ends) return;
+      before = number;
     }
   }
 
@@ -240,9 +246,20 @@ export class UopCache {
     for (const page of pages) this.changed(page, first, last);
   }
 
+  /** The same for a range of any length. */
+  writtenRange(pa: number, size: number): void {
+    for (let at = pa; at < pa + size; ) {
+      const next = Math.min(pa + size, at - (at % PAGE) + PAGE);
+      this.written(at, next - at);
+      at = next;
+    }
+  }
+
   /** Instructions `first` to `last` of a page are to be decoded again. */
   private changed(page: UopPage, first: number, last: number): void {
-    for (let i = first; i <= last; i++) this.mem.u16[(page.base + i * UOP_BYTES) >> 1] = this.decodeHandler;
+    // What stands in front may execute the first of them too.
+    for (let i = Math.max(0, first - 1); i <= last; i++)
+      this.mem.u16[(page.base + i * UOP_BYTES) >> 1] = this.decodeHandler;
     page.key = undefined;
     if (page.regions.length > 0) this.translator?.written(page, first, last);
   }

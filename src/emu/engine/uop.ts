@@ -7,10 +7,12 @@
  *   byte 4-7  the immediate; or byte 4 = rk, fk or vk × 8 or lsb, byte 5 = shift amount, msb, fa or va × 8 or ca;
  *             or byte 4-5 = an offset and byte 6 = an element number
  */
+
 import { OPERANDS, type OperandKind, type OperandName } from '../isa/operands.ts';
 import type { Row } from '../isa/row.ts';
 import { Semantics, type Stmt, type VectorOperand } from '../isa/semantics.ts';
 import { contains } from '../isa/traits.ts';
+import { PAIRS } from './pairs.ts';
 
 interface Place {
   readonly offset: number;
@@ -94,6 +96,8 @@ export interface Variant {
   /** The branch target is in another page. */
   readonly far: boolean;
   readonly home: Home;
+  /** Of a pair: what follows in the next micro-op. */
+  readonly second?: Variant;
 }
 
 /** The handler list and the numbers by which decoding finds them. */
@@ -104,7 +108,15 @@ export interface HandlerMap {
   readonly own: readonly Row[];
   /** Handler number of the variant, by row. Index: (rdZero ? 1 : 0) + (far ? 2 : 0). */
   readonly numbers: ReadonlyMap<Row, readonly number[]>;
+  /** Handler number for two micro-ops in a row, by {@link pairKey} of their own numbers. */
+  readonly pairs: ReadonlyMap<number, number>;
 }
+
+/** Numbers of handlers are below this. */
+const MOST_HANDLERS = 0x10000;
+export const pairKey = (first: number, second: number): number => first * MOST_HANDLERS + second;
+/** The first number of a key. */
+export const firstOfPair = (key: number): number => Math.floor(key / MOST_HANDLERS);
 
 const hasEffect = (body: readonly Stmt[]): boolean =>
   body.some((s) => s.s !== 'let' && s.s !== 'setRd' && s.s !== 'peek');
@@ -153,11 +165,20 @@ export function planHandlers(rows: readonly Row[]): HandlerMap {
           : nop;
     numbers.set(row, [near, zero, far, far]);
   }
+  const pairs = new Map<number, number>();
+  const byName = new Map(rows.map((row) => [row.name, numbers.get(row)?.[0]]));
+  for (const [a, b] of PAIRS) {
+    const first = byName.get(a);
+    const second = byName.get(b);
+    if (first === undefined || second === undefined) continue;
+    const variant = variants[first - PSEUDO.length]!;
+    pairs.set(pairKey(first, second), add({ ...variant, second: variants[second - PSEUDO.length]! }));
+  }
   own.forEach((row, i) => {
     const n = PSEUDO.length + variants.length + i;
     numbers.set(row, [n, n, n, n]);
   });
-  return { variants, own, numbers };
+  return { variants, own, numbers, pairs };
 }
 
 /** How one operand of a row goes from the instruction word into the micro-op; worked out once a row. */

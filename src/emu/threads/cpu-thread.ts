@@ -2,6 +2,7 @@
 import { prepareBoot } from '../board/machine.ts';
 import { type EngineKind, Processors } from '../board/processors.ts';
 import { Ram } from '../board/ram.ts';
+import type { BootRegisters } from '../boot/load.ts';
 import { type Clock, TIMER_HZ } from '../cpu/clock.ts';
 import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
@@ -24,7 +25,7 @@ export interface CpuThreadOptions {
   readonly features: CpuFeatures;
   readonly seed: number;
   readonly engine: EngineKind;
-  readonly entry: bigint;
+  readonly start: BootRegisters;
 }
 
 /** Instructions between looks at what others have asked for: some 50 µs, the time that an interrupt may be late. */
@@ -96,27 +97,36 @@ export class CpuThread {
       this.powerOn();
       while (block.command(n) === COMMAND.run) this.turn();
       block.progress(n, cpu.icount, cpu.guestIcount);
+      if (!this.standStill()) return;
+    }
+  }
+
+  /** Until the main thread says what comes next. @returns whether it goes on */
+  private standStill(): boolean {
+    const { block } = this;
+    const n = this.cpu.index;
+    for (;;) {
       block.setActivity(n, ACTIVITY.stopped);
       block.ring(block.cpus);
-      for (;;) {
-        const heard = block.bell(n);
-        const command = block.command(n);
-        if (command === COMMAND.end) return;
-        // Others that are still to stop may wait for pages of this one.
-        this.coherence.synchronize();
-        if (command === COMMAND.run) break;
-        block.sleep(n, heard);
-      }
+      const heard = block.bell(n);
+      if (block.command(n) === COMMAND.end) return false;
+      // Others that are still to stop may wait for pages of this one.
+      this.coherence.synchronize();
+      if (block.command(n) === COMMAND.run) {
+        block.setActivity(n, ACTIVITY.runs);
+        // The next stop may have come already: either it is seen here, or the main thread sees that this CPU runs.
+        if (block.command(n) === COMMAND.run) return true;
+      } else block.sleep(n, heard);
     }
   }
 
   private powerOn(): void {
     const { cpu, processors, options } = this;
     processors.uops.clear();
-    cpu.reset(options.entry);
+    cpu.reset(options.start.entry);
     cpu.stopRequested = false;
     cpu.parked = cpu.index !== 0;
-    if (!cpu.parked) prepareBoot(cpu);
+    if (!cpu.parked) prepareBoot(cpu, options.start);
   }
 
   /** One slice, or a sleep. */

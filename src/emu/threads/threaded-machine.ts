@@ -3,14 +3,16 @@
  * but the guest decides the order in which CPUs see each other's stores.
  */
 import { Board } from '../board/board.ts';
-import { type BootFiles, loadRam } from '../board/load.ts';
 import type { EngineKind } from '../board/processors.ts';
 import { Ram } from '../board/ram.ts';
+import { type BootFiles, type BootRegisters, loadRam } from '../boot/load.ts';
 import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { PAGE } from '../cpu/layout.ts';
 import { LinearMemory } from '../cpu/linear-memory.ts';
 import type { PowerRequest } from '../devices/ged.ts';
+import type { VirtioKind } from '../devices/virtio/device.ts';
+import { Coherence } from './coherence.ts';
 import { ACTIVITY, CALL, COMMAND, ControlBlock, type DeviceCall } from './control-block.ts';
 import type { CpuThreadOptions } from './cpu-thread.ts';
 
@@ -21,6 +23,8 @@ export interface ThreadedOptions {
   readonly features: CpuFeatures;
   readonly seed: number;
   readonly engine: EngineKind;
+  /** Devices for the PCI slots. */
+  readonly virtio?: readonly VirtioKind[] | undefined;
   /** Bytes that UART0 sends. */
   readonly console: (byte: number) => void;
   /** Starts the thread of a CPU (cpu-thread.ts). */
@@ -62,6 +66,8 @@ export class ThreadedMachine {
   private readonly memory: WebAssembly.Memory;
   private readonly block: ControlBlock;
   private readonly board: Board;
+  private readonly coherence: Coherence;
+  private start: BootRegisters;
   private power: PowerRequest | undefined;
   private end: ThreadedEnd | undefined;
   private lastCall = 0;
@@ -85,11 +91,29 @@ export class ThreadedMachine {
         this.power = request;
       },
       console: options.console,
+      virtio: options.virtio,
+      now: Date.now,
+      dma: {
+        read: (pa, length) => this.ram.whole(pa, length),
+        write: (pa, data) => this.store(pa, data),
+      },
       start: (cpu, entry) => {
         if (cpu !== 0) this.block.start(cpu, entry);
       },
     });
-    loadRam(this.ram, files);
+    this.coherence = new Coherence(this.block, cpus, this.mem.ramStart, {
+      giveUpStores: () => {},
+      giveUpCode: () => {},
+    });
+    this.start = loadRam(this.ram, files, options);
+  }
+
+  /** A device stores to RAM: CPUs give up what they have decoded of it. */
+  private store(pa: number, data: Uint8Array): boolean {
+    if (!this.ram.covers(pa, data.length)) return false;
+    for (let at = pa - (pa % PAGE); at < pa + data.length; at += PAGE) this.coherence.claimStores(this.ram.host(at));
+    this.ram.write(pa, data);
+    return true;
   }
 
   /** Instructions executed by all CPUs. */
@@ -142,7 +166,7 @@ export class ThreadedMachine {
       features,
       seed,
       engine,
-      entry: this.files.image.entry,
+      start: this.start,
     });
   }
 
@@ -154,7 +178,7 @@ export class ThreadedMachine {
 
   /** Input for UART0. */
   input(bytes: Uint8Array): void {
-    this.board.uarts[0]!.receive(bytes);
+    this.board.consoleInput(bytes);
   }
 
   /** Has it looked at again whether anything can still happen. */
@@ -177,6 +201,7 @@ export class ThreadedMachine {
 
   /** Carries out the device accesses that CPUs wait for. */
   private serve(): void {
+    this.coherence.synchronize();
     for (let n = 0; n < this.cpus.length; n++) {
       const call = this.block.pendingCall(n);
       if (!call) continue;
@@ -214,10 +239,7 @@ export class ThreadedMachine {
     this.board.reset();
     block.reset();
     this.ram.clear();
-    loadRam(this.ram, this.files);
-    for (const n of cpus) {
-      block.setActivity(n, ACTIVITY.runs);
-      block.order(n, COMMAND.run);
-    }
+    this.start = loadRam(this.ram, this.files, this.options);
+    for (const n of cpus) block.order(n, COMMAND.run);
   }
 }

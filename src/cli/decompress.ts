@@ -1,0 +1,14 @@
+/** Unpacking of kernel images: what Node's zlib knows. */
+import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import type { Decompress } from '../emu/boot/linux-image.ts';
+
+/** Names of compressions in zboot headers. The size of what is inside follows the payload for all but zstd. */
+const UNPACK: Readonly<Record<string, (data: Uint8Array) => Uint8Array>> = {
+  gzip: (data) => gunzipSync(data),
+  zstd: (data) => zstdDecompressSync(data),
+};
+
+export const decompress: Decompress = (compression, data) => {
+  const out = UNPACK[compression]?.(data);
+  return out && new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
+};

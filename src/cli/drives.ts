@@ -1,0 +1,135 @@
+/** Disks in files (`--drive`). */
+import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import type { Disk } from '../emu/devices/virtio/block.ts';
+import { UsageError } from './errors.ts';
+
+const SECTOR = 512;
+/** Unit of what is kept beside the file. */
+const CHUNK = 4096;
+
+export interface DriveSpec {
+  readonly file: string;
+  readonly readOnly: boolean;
+  /** Changes are kept in memory and forgotten at the end. */
+  readonly copyOnWrite: boolean;
+}
+
+/** `FILE[,format=raw][,readonly][,copy-on-write]`, or the words of QEMU for them. @throws UsageError */
+export function parseDrive(text: string): DriveSpec {
+  let file: string | undefined;
+  let readOnly = false;
+  let copyOnWrite = false;
+  for (const [n, part] of text.split(',').entries()) {
+    if (part.startsWith('file=')) file = part.slice(5);
+    else if (/^(readonly|read-only)(=on)?$/.test(part)) readOnly = true;
+    else if (/^(snapshot=on|copy-on-write)$/.test(part)) copyOnWrite = true;
+    else if (/^(format=raw|if=(virtio|none)|id=[\w.-]+|media=disk|(readonly|read-only|snapshot)=off)$/.test(part))
+      continue;
+    else if (/^format=/.test(part)) throw new UsageError(`--drive: ${part} is unknown: use format=raw`);
+    else if (n === 0) file = part;
+    else throw new UsageError(`--drive: unknown part '${part}': use format=raw, readonly or copy-on-write`);
+  }
+  if (!file) throw new UsageError(`--drive: '${text}' names no file: write FILE[,readonly][,copy-on-write]`);
+  return { file, readOnly, copyOnWrite };
+}
+
+/** A disk image, read and written as the guest asks. */
+class FileDisk implements Disk {
+  readonly size: number;
+  readonly readOnly: boolean;
+  private readonly fd: number;
+
+  constructor({ file, readOnly, copyOnWrite }: DriveSpec) {
+    this.readOnly = readOnly;
+    try {
+      this.fd = openSync(file, readOnly || copyOnWrite ? 'r' : 'r+');
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      const hint = code === 'EACCES' || code === 'EROFS' ? 'add readonly or copy-on-write' : 'check the path';
+      throw new UsageError(`--drive: cannot open ${file} (${code}): ${hint}`);
+    }
+    const stat = fstatSync(this.fd);
+    const bad = stat.isDirectory()
+      ? 'is a folder: give a disk image'
+      : stat.size === 0
+        ? 'is empty: make a disk image of the size that you want'
+        : stat.size % SECTOR !== 0
+          ? `has ${stat.size} bytes, which is not a whole number of sectors: it is cut short, or no raw image`
+          : undefined;
+    if (bad) {
+      closeSync(this.fd);
+      throw new UsageError(`--drive: ${file} ${bad}`);
+    }
+    this.size = stat.size;
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    const out = new Uint8Array(length);
+    if (readSync(this.fd, out, 0, length, offset) !== length) throw new Error('the file has become shorter');
+    return out;
+  }
+
+  write(offset: number, data: Uint8Array): void {
+    writeSync(this.fd, data, 0, data.length, offset);
+  }
+
+  flush(): void {
+    fsyncSync(this.fd);
+  }
+}
+
+/** A disk whose changes stay in memory. */
+class CopyOnWrite implements Disk {
+  readonly size: number;
+  readonly readOnly = false;
+  private readonly below: Disk;
+  private readonly changed = new Map<number, Uint8Array>();
+
+  constructor(below: Disk) {
+    this.below = below;
+    this.size = below.size;
+  }
+
+  private original(chunk: number): Uint8Array {
+    return this.below.read(chunk * CHUNK, Math.min(CHUNK, this.size - chunk * CHUNK));
+  }
+
+  /** The parts of a range, by chunk. */
+  private *parts(offset: number, length: number): Generator<{ chunk: number; from: number; at: number; size: number }> {
+    for (let at = 0; at < length; ) {
+      const chunk = Math.floor((offset + at) / CHUNK);
+      const from = (offset + at) % CHUNK;
+      const size = Math.min(length - at, CHUNK - from);
+      yield { chunk, from, at, size };
+      at += size;
+    }
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    const out = this.below.read(offset, length);
+    for (const { chunk, from, at, size } of this.parts(offset, length)) {
+      const mine = this.changed.get(chunk);
+      if (mine) out.set(mine.subarray(from, from + size), at);
+    }
+    return out;
+  }
+
+  write(offset: number, data: Uint8Array): void {
+    for (const { chunk, from, at, size } of this.parts(offset, data.length)) {
+      let mine = this.changed.get(chunk);
+      if (!mine) {
+        mine = this.original(chunk);
+        this.changed.set(chunk, mine);
+      }
+      mine.set(data.subarray(at, at + size), from);
+    }
+  }
+
+  flush(): void {}
+}
+
+/** Opens a disk. @throws UsageError when the file is unusable */
+export function openDrive(spec: DriveSpec): Disk {
+  const disk = new FileDisk(spec);
+  return spec.copyOnWrite ? new CopyOnWrite(disk) : disk;
+}

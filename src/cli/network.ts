@@ -1,0 +1,77 @@
+/** What is at the other end of the network card (`--net`). */
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { Network } from '../emu/devices/virtio/net.ts';
+import { UsageError } from './errors.ts';
+
+export type NetSpec =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'loopback' }
+  /** Packets go to a file, and nowhere else. */
+  | { readonly kind: 'dump'; readonly file: string };
+
+/** @throws UsageError */
+export function parseNet(text: string): NetSpec {
+  if (text === 'none' || text === 'loopback') return { kind: text };
+  if (text.startsWith('dump:') && text.length > 5) return { kind: 'dump', file: text.slice(5) };
+  if (text === 'user')
+    throw new UsageError('--net: user is not available in this version: use none, loopback or dump:FILE');
+  throw new UsageError(`--net: '${text}' is unknown: use none, loopback or dump:FILE`);
+}
+
+/** Every packet comes back with sender and receiver exchanged, as from a station that sends back what it hears. */
+class Loopback implements Network {
+  private receive: (frame: Uint8Array) => void = () => {};
+
+  connect(receive: (frame: Uint8Array) => void): void {
+    this.receive = receive;
+  }
+
+  send(frame: Uint8Array): void {
+    const back = frame.slice();
+    back.set(frame.subarray(6, 12), 0);
+    back.set(frame.subarray(0, 6), 6);
+    this.receive(back);
+  }
+}
+
+const PCAP = { magic: 0xa1b2c3d4, major: 2, minor: 4, snapLength: 65535, ethernet: 1 } as const;
+
+/** Writes packets in the format of libpcap. */
+class Dump implements Network {
+  private readonly fd: number;
+
+  constructor(file: string) {
+    try {
+      this.fd = openSync(file, 'w');
+    } catch (error) {
+      throw new UsageError(`--net: cannot write ${file} (${(error as NodeJS.ErrnoException).code}): check the path`);
+    }
+    const header = new DataView(new ArrayBuffer(24));
+    header.setUint32(0, PCAP.magic, true);
+    header.setUint16(4, PCAP.major, true);
+    header.setUint16(6, PCAP.minor, true);
+    header.setUint32(16, PCAP.snapLength, true);
+    header.setUint32(20, PCAP.ethernet, true);
+    writeSync(this.fd, new Uint8Array(header.buffer));
+    process.once('exit', () => closeSync(this.fd));
+  }
+
+  connect(): void {}
+
+  send(frame: Uint8Array): void {
+    const now = Date.now();
+    const record = new DataView(new ArrayBuffer(16));
+    record.setUint32(0, Math.floor(now / 1000), true);
+    record.setUint32(4, (now % 1000) * 1000, true);
+    record.setUint32(8, frame.length, true);
+    record.setUint32(12, frame.length, true);
+    writeSync(this.fd, new Uint8Array(record.buffer));
+    writeSync(this.fd, frame);
+  }
+}
+
+/** The other end; undefined for no network card. @throws UsageError when the file cannot be written */
+export function openNet(spec: NetSpec): Network | undefined {
+  if (spec.kind === 'none') return undefined;
+  return spec.kind === 'loopback' ? new Loopback() : new Dump(spec.file);
+}

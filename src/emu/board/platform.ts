@@ -1,0 +1,336 @@
+/**
+ * What the board consists of: QEMU's `virt` (docs/board.md). Each device is declared once; the bus, the device tree, the ACPI
+ * tables and reports follow from the declarations.
+ */
+import * as aml from '../boot/acpi/aml.ts';
+import { cells64, type FdtNode, type FdtValue } from '../boot/fdt.ts';
+import type { Device } from '../devices/device.ts';
+import { Ged, type PowerRequest } from '../devices/ged.ts';
+import { Ls7aRtc } from '../devices/ls7a-rtc.ts';
+import type { PchMsi } from '../devices/pch-msi.ts';
+import type { PchPic } from '../devices/pch-pic.ts';
+import type { PciHost } from '../devices/pci/host.ts';
+import { Uart16550 } from '../devices/uart16550.ts';
+
+/** What differs from machine to machine. */
+export interface Platform {
+  readonly cpus: number;
+  /** Bytes of RAM, below 256 MiB at 0 and the rest at 2 GiB. */
+  readonly ramSize: number;
+}
+
+/** RAM below this sits at physical 0, the rest at {@link HIGH_BASE}, as on QEMU's `virt` board. */
+export const LOW_SIZE = 0x10000000;
+export const HIGH_BASE = 0x80000000;
+
+/** Addresses, and inputs of the PCH-PIC. */
+export const PLATFORM = {
+  /** Global system interrupt of PCH-PIC input 0. */
+  gsiBase: 64,
+  /** ESTAT.IS bit that the interrupt controller is told to use. */
+  eiointcPin: 3,
+  pchPic: { base: 0x10000000, size: 0x400 },
+  rtc: { base: 0x100d0100, size: 0x100, input: 6 },
+  ged: {
+    base: 0x100e0000,
+    size: 0x20,
+    input: 7,
+    sleepControl: 0x1c,
+    sleepStatus: 0x1d,
+    reset: 0x1e,
+    powerOffValue: 0x34,
+    resetValue: 0x42,
+    /** Event bit. */
+    powerButton: 2,
+  },
+  uarts: [0x1fe001e0, 0x1fe002e0, 0x1fe003e0, 0x1fe004e0].map((base, n) => ({ base, input: 2 + n })),
+  msi: { base: 0x2ff00000, size: 8, firstVector: 0x40 },
+  /** PCI Express: configuration space, ports, memory; four interrupt lines. */
+  ecam: { base: 0x20000000, size: 0x8000000, buses: 0x80 },
+  pciIo: { base: 0x18004000, size: 0xc000, first: 0x4000 },
+  pciMemory: { base: 0x40000000, size: 0x40000000 },
+  pciInput: 16,
+  /** Command line (a1) and EFI system table (a2) of a direct boot; ACPI tables, which memory maps spare; device tree. */
+  commandLine: 0x0,
+  systemTable: 0x200,
+  acpi: { base: 0xe0000, size: 0x20000 },
+  deviceTree: 0x100000,
+} as const;
+
+/** What devices are made of. */
+export interface DeviceParts {
+  readonly pic: PchPic;
+  readonly msi: PchMsi;
+  readonly pci: PciHost;
+  readonly power: (request: PowerRequest) => void;
+  /** Bytes that a UART sends. */
+  readonly send: (uart: number, byte: number) => void;
+  /** The time of day in milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** A device of the board. */
+export interface DeviceDeclaration {
+  readonly name: string;
+  readonly base: number;
+  readonly size: number;
+  readonly make: (parts: DeviceParts) => Device;
+  readonly nodes?: () => readonly FdtNode[];
+  readonly acpi?: () => aml.Aml;
+}
+
+/** Handles of nodes that others refer to. */
+const PHANDLE = { cpuic: 0x8001, eiointc: 0x8002, pic: 0x8003, msi: 0x8004, power: 0x8005, cpu: 0x9000 } as const;
+const LEVEL_HIGH = 4;
+
+const reg = (base: number, size: number): number[] => [...cells64(base), ...cells64(size)];
+const node = (
+  name: string,
+  properties: Readonly<Record<string, FdtValue>>,
+  children: readonly FdtNode[] = [],
+): FdtNode => ({ name, properties, children });
+const hex = (n: number): string => n.toString(16);
+const gsi = (input: number): number => PLATFORM.gsiBase + input;
+const onPic = (input: number): Readonly<Record<string, FdtValue>> => ({
+  interrupts: [input, LEVEL_HIGH],
+  'interrupt-parent': [PHANDLE.pic],
+});
+
+const uart = ({ base, input }: { base: number; input: number }, n: number): DeviceDeclaration => ({
+  name: `uart${n}`,
+  base,
+  size: 8,
+  make: ({ pic, send }) => new Uart16550(`uart${n}`, pic.input(input), { send: (byte) => send(n, byte) }),
+  nodes: () => [
+    node(`serial@${hex(base)}`, {
+      compatible: 'ns16550a',
+      reg: reg(base, 0x100),
+      'clock-frequency': [100_000_000],
+      ...onPic(input),
+    }),
+  ],
+  acpi: () =>
+    aml.device(
+      `COM${n}`,
+      aml.name('_HID', aml.hid('PNP0501')),
+      aml.name('_UID', aml.integer(n)),
+      aml.name('_CRS', aml.resources(aml.memory32(base, 8), aml.interrupts(false, gsi(input)))),
+    ),
+});
+
+const { pchPic, rtc, ged, msi, ecam, pciIo, pciMemory, pciInput } = PLATFORM;
+
+/** Which line of the four an interrupt pin of a slot is on. */
+const lineOf = (slot: number, pin: number): number => (slot + pin) & 3;
+const SLOTS = 32;
+const PINS = [0, 1, 2, 3];
+
+/** The root bridge of PCI Express, for ACPI: its windows, and where the interrupt pins of the slots lead. */
+const pciBridge = (): aml.Aml =>
+  aml.device(
+    'PCI0',
+    aml.name('_HID', aml.hid('PNP0A08')),
+    aml.name('_CID', aml.hid('PNP0A03')),
+    ...['_SEG', '_BBN', '_UID'].map((n) => aml.name(n, aml.integer(0))),
+    aml.name('_CCA', aml.integer(1)),
+    aml.name(
+      '_PRT',
+      aml.list(
+        ...Array.from({ length: SLOTS }, (_, slot) =>
+          PINS.map((pin) =>
+            aml.list(
+              aml.integer(slot * 0x10000 + 0xffff),
+              aml.integer(pin),
+              aml.integer(0),
+              aml.integer(gsi(pciInput + lineOf(slot, pin))),
+            ),
+          ),
+        ).flat(),
+      ),
+    ),
+    aml.name(
+      '_CRS',
+      aml.resources(
+        aml.busWindow({ min: 0, max: ecam.buses - 1 }),
+        aml.ioWindow({ min: pciIo.first, max: pciIo.first + pciIo.size - 1, translation: pciIo.base - pciIo.first }),
+        aml.memoryWindow({ min: pciMemory.base, max: pciMemory.base + pciMemory.size - 1 }),
+      ),
+    ),
+    aml.device(
+      'RES0',
+      aml.name('_HID', aml.hid('PNP0C02')),
+      aml.name('_CRS', aml.resources(aml.memory32(ecam.base, ecam.size))),
+    ),
+  );
+
+/** The same for the device tree. */
+const pciNode = (): FdtNode =>
+  node(`pcie@${hex(ecam.base)}`, {
+    compatible: 'pci-host-ecam-generic',
+    device_type: 'pci',
+    '#address-cells': [3],
+    '#size-cells': [2],
+    '#interrupt-cells': [1],
+    reg: reg(ecam.base, ecam.size),
+    'bus-range': [0, ecam.buses - 1],
+    'linux,pci-domain': [0],
+    'dma-coherent': true,
+    ranges: [
+      ...[0x01000000, ...cells64(pciIo.first), ...reg(pciIo.base, pciIo.size)],
+      ...[0x02000000, ...cells64(pciMemory.base), ...reg(pciMemory.base, pciMemory.size)],
+    ],
+    'msi-map': [0, PHANDLE.msi, 0, 0x10000],
+    'interrupt-map-mask': [0x1800, 0, 0, 7],
+    'interrupt-map': PINS.flatMap((slot) =>
+      PINS.flatMap((pin) => [slot << 11, 0, 0, pin + 1, PHANDLE.pic, pciInput + lineOf(slot, pin), LEVEL_HIGH]),
+    ),
+  });
+
+/** The board's memory-mapped devices. */
+export const DEVICES: readonly DeviceDeclaration[] = [
+  {
+    name: 'pch-pic',
+    ...pchPic,
+    make: ({ pic }) => pic,
+    nodes: () => [
+      node(`platic@${hex(pchPic.base)}`, {
+        compatible: 'loongson,pch-pic-1.0',
+        reg: reg(pchPic.base, pchPic.size),
+        'interrupt-controller': true,
+        '#interrupt-cells': [2],
+        'interrupt-parent': [PHANDLE.eiointc],
+        'loongson,pic-base-vec': [0],
+        phandle: [PHANDLE.pic],
+      }),
+    ],
+  },
+  {
+    name: 'rtc',
+    ...rtc,
+    make: ({ now }) => new Ls7aRtc(now),
+    nodes: () => [
+      node(`rtc@${hex(rtc.base)}`, {
+        compatible: 'loongson,ls7a-rtc',
+        reg: reg(rtc.base, rtc.size),
+        ...onPic(rtc.input),
+      }),
+    ],
+  },
+  {
+    name: 'ged',
+    base: ged.base,
+    size: ged.size,
+    make: ({ power }) => new Ged(power),
+    nodes: () => [
+      node(`ged@${hex(ged.base + ged.sleepControl)}`, {
+        compatible: 'syscon',
+        reg: reg(ged.base + ged.sleepControl, 3),
+        'reg-shift': [0],
+        'reg-io-width': [1],
+        phandle: [PHANDLE.power],
+      }),
+      node('poweroff', {
+        compatible: 'syscon-poweroff',
+        regmap: [PHANDLE.power],
+        offset: [0],
+        value: [ged.powerOffValue],
+      }),
+      node('reboot', {
+        compatible: 'syscon-reboot',
+        regmap: [PHANDLE.power],
+        offset: [ged.reset - ged.sleepControl],
+        value: [ged.resetValue],
+      }),
+    ],
+    acpi: () => [
+      ...aml.device('PWRB', aml.name('_HID', aml.hid('PNP0C0C')), aml.name('_UID', aml.integer(0))),
+      ...aml.device(
+        'GED0',
+        aml.name('_HID', aml.hid('ACPI0013')),
+        aml.name('_UID', aml.integer(0)),
+        aml.name('_CRS', aml.resources(aml.interrupts(true, gsi(ged.input)))),
+        aml.region('EREG', ged.base, 4, [['ESEL', 4]]),
+        aml.method('_EVT', 1, aml.notifyIf('ESEL', ged.powerButton, '\\_SB.PWRB', 0x80)),
+      ),
+    ],
+  },
+  ...PLATFORM.uarts.map(uart),
+  {
+    name: 'pch-msi',
+    base: msi.base,
+    size: msi.size,
+    make: (parts) => parts.msi,
+    nodes: () => [
+      node(`msi@${hex(msi.base)}`, {
+        compatible: 'loongson,pch-msi-1.0',
+        reg: reg(msi.base, msi.size),
+        'interrupt-controller': true,
+        'interrupt-parent': [PHANDLE.eiointc],
+        'msi-controller': true,
+        'loongson,msi-base-vec': [msi.firstVector],
+        'loongson,msi-num-vecs': [256 - msi.firstVector],
+        phandle: [PHANDLE.msi],
+      }),
+    ],
+  },
+  {
+    name: 'pcie-ecam',
+    base: ecam.base,
+    size: ecam.size,
+    make: ({ pci }) => pci.configuration,
+    nodes: () => [pciNode()],
+    acpi: pciBridge,
+  },
+  { name: 'pcie-io', base: pciIo.base, size: pciIo.size, make: ({ pci }) => pci.ports },
+  { name: 'pcie-memory', base: pciMemory.base, size: pciMemory.size, make: ({ pci }) => pci.memory },
+];
+
+/** Where RAM lies. */
+export function memoryRanges(ramSize: number): readonly { readonly base: number; readonly size: number }[] {
+  const low = Math.min(ramSize, LOW_SIZE);
+  return [{ base: 0, size: low }, ...(ramSize > low ? [{ base: HIGH_BASE, size: ramSize - low }] : [])];
+}
+
+/** The device tree of a machine. */
+export function deviceTree({ cpus, ramSize }: Platform): FdtNode {
+  const all = Array.from({ length: cpus }, (_, n) => n);
+  return node('', { '#address-cells': [2], '#size-cells': [2], compatible: 'linux,dummy-loongson3' }, [
+    node('chosen', { 'stdout-path': `/serial@${hex(PLATFORM.uarts[0]!.base)}` }),
+    node('cpus', { '#address-cells': [1], '#size-cells': [0] }, [
+      ...all.map((n) =>
+        node(`cpu@${hex(n)}`, {
+          device_type: 'cpu',
+          compatible: 'loongarch,Loongson-3A5000',
+          reg: [n],
+          phandle: [PHANDLE.cpu + n],
+        }),
+      ),
+      node('cpu-map', {}, [
+        node(
+          'socket0',
+          {},
+          all.map((n) => node(`core${n}`, { cpu: [PHANDLE.cpu + n] })),
+        ),
+      ]),
+    ]),
+    ...memoryRanges(ramSize).map(({ base, size }) =>
+      node(`memory@${hex(base)}`, { device_type: 'memory', reg: reg(base, size) }),
+    ),
+    node('cpuic', {
+      compatible: 'loongson,cpu-interrupt-controller',
+      'interrupt-controller': true,
+      '#interrupt-cells': [1],
+      phandle: [PHANDLE.cpuic],
+    }),
+    node('eiointc@1400', {
+      compatible: 'loongson,ls2k2000-eiointc',
+      reg: reg(0x1400, 0x800),
+      'interrupt-controller': true,
+      '#interrupt-cells': [1],
+      'interrupt-parent': [PHANDLE.cpuic],
+      interrupts: [PLATFORM.eiointcPin],
+      phandle: [PHANDLE.eiointc],
+    }),
+    ...DEVICES.flatMap((d) => d.nodes?.() ?? []),
+  ]);
+}

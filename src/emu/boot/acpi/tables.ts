@@ -1,0 +1,177 @@
+/** The board's ACPI tables (ACPI 6.5, chapter 5), made from its declarations. Without firmware the boot loader places them. */
+import { DEVICES, memoryRanges, PLATFORM, type Platform } from '../../board/platform.ts';
+import { TableBytes } from '../bytes.ts';
+import * as aml from './aml.ts';
+
+const OEM = 'LSCOPE';
+const TABLE = 'LOONGSCP';
+const CREATOR = 'LSCP';
+const HEADER_BYTES = 36;
+/** Generic address structures. */
+const SYSTEM_MEMORY = 0;
+const BYTE_ACCESS = 1;
+
+const sum = (bytes: Uint8Array): number => bytes.reduce((a, b) => (a + b) & 0xff, 0);
+
+/** A table with its header, and a checksum that makes all bytes add up to 0. */
+function table(signature: string, revision: number, body: (b: TableBytes) => void): Uint8Array {
+  const b = new TableBytes().text(signature).u32(0).u8(revision, 0).text(OEM).text(TABLE).u32(1).text(CREATOR).u32(1);
+  body(b);
+  const out = b.finish();
+  new DataView(out.buffer).setUint32(4, out.length, true);
+  out[9] = -sum(out) & 0xff;
+  return out;
+}
+
+/** A structure of a type and a length of one byte each. */
+const entry = (type: number, body: (b: TableBytes) => void): Uint8Array => {
+  const b = new TableBytes();
+  body(b);
+  return new TableBytes()
+    .u8(type, b.length + 2)
+    .raw(b.finish())
+    .finish();
+};
+
+const address = (b: TableBytes, at: number): TableBytes => b.u8(SYSTEM_MEMORY, 8, 0, BYTE_ACCESS).u64(at);
+
+/** Interrupt controllers (section 5.2.12; LoongArch entries: 5.2.12.20 and following). */
+const madt = (p: Platform): Uint8Array =>
+  table('APIC', 6, (b) => {
+    b.u32(0).u32(1);
+    for (let n = 0; n < p.cpus; n++) b.raw(entry(0x11, (e) => e.u8(1).u32(n).u32(n).u32(1)));
+    b.raw(entry(0x14, (e) => e.u8(1, PLATFORM.eiointcPin, 0).u64(0xffff)));
+    b.raw(
+      entry(0x15, (e) =>
+        e
+          .u8(1)
+          .u64(PLATFORM.msi.base)
+          .u32(PLATFORM.msi.firstVector)
+          .u32(256 - PLATFORM.msi.firstVector),
+      ),
+    );
+    b.raw(entry(0x16, (e) => e.u8(1).u64(PLATFORM.pchPic.base).u16(0x1000).u16(0).u16(PLATFORM.gsiBase)));
+  });
+
+/** Configuration space of PCI Express. */
+const mcfg = (): Uint8Array =>
+  table('MCFG', 1, (b) =>
+    b
+      .u64(0)
+      .u64(PLATFORM.ecam.base)
+      .u16(0)
+      .u8(0, PLATFORM.ecam.buses - 1)
+      .u32(0),
+  );
+
+/** The serial console (Serial Port Console Redirection, revision 2): a 16550 at 115200 baud. */
+const spcr = (): Uint8Array => {
+  const uart = PLATFORM.uarts[0]!;
+  return table('SPCR', 2, (b) => {
+    b.u8(0, 0, 0, 0);
+    address(b, uart.base);
+    // No ISA interrupt; the global one: type bit 3 of its list is not x86's, so 0.
+    b.u8(0, 0)
+      .u32(PLATFORM.gsiBase + uart.input)
+      .u8(7, 0, 1, 0, 0, 0)
+      .u16(0xffff)
+      .u16(0xffff)
+      .u8(0, 0, 0)
+      .u32(0)
+      .u8(0)
+      .u32(0);
+  });
+};
+
+/** Processor topology: one package of cores. */
+const pptt = (p: Platform): Uint8Array =>
+  table('PPTT', 3, (b) => {
+    const package0 = HEADER_BYTES;
+    const PHYSICAL = 1;
+    const LEAF = 0x0a; // a leaf with a valid processor number
+    b.raw(entry(0, (e) => e.u16(0).u32(PHYSICAL).u32(0).u32(0).u32(0)));
+    for (let n = 0; n < p.cpus; n++) b.raw(entry(0, (e) => e.u16(0).u32(LEAF).u32(package0).u32(n).u32(0)));
+  });
+
+/** Which CPUs and which memory are near each other: all of them, node 0. Linux's huge pages want to know. */
+const srat = ({ cpus, ramSize }: Platform): Uint8Array =>
+  table('SRAT', 3, (b) => {
+    const ENABLED = 1;
+    b.u32(1).u64(0);
+    for (let n = 0; n < cpus; n++) b.raw(entry(0, (e) => e.u8(0, n).u32(ENABLED).u8(0, 0, 0, 0).u32(0)));
+    for (const { base, size } of memoryRanges(ramSize))
+      b.raw(entry(1, (e) => e.u32(0).u16(0).u64(base).u64(size).u32(0).u32(ENABLED).u64(0)));
+  });
+
+/** Fixed hardware: none but the registers of the power control (section 5.2.9, a hardware-reduced machine). */
+const FADT_BYTES = 268;
+const HW_REDUCED = 1 << 20;
+const RESET_REG_SUP = 1 << 10;
+const fadt = (dsdt: number): Uint8Array => {
+  const { ged } = PLATFORM;
+  return table('FACP', 5, (b) => {
+    b.u32(0).u32(dsdt).padTo(112);
+    b.u32(HW_REDUCED | RESET_REG_SUP);
+    address(b, ged.base + ged.reset)
+      .u8(ged.resetValue)
+      .u16(0)
+      .u8(1)
+      .u64(0)
+      .u64(dsdt)
+      .padTo(244);
+    address(b, ged.base + ged.sleepControl);
+    address(b, ged.base + ged.sleepStatus).padTo(FADT_BYTES);
+  });
+};
+
+/** What the machine consists of, for the operating system's enumeration. */
+const dsdt = (p: Platform): Uint8Array =>
+  table('DSDT', 2, (b) => {
+    const cpus = Array.from({ length: p.cpus }, (_, n) =>
+      aml.device(
+        `C${n.toString(16).toUpperCase().padStart(3, '0')}`,
+        aml.name('_HID', aml.hid('ACPI0007')),
+        aml.name('_UID', aml.integer(n)),
+      ),
+    );
+    b.raw(
+      aml.scope(
+        '\\_SB',
+        aml.device('CPUS', aml.name('_HID', aml.hid('ACPI0010')), aml.name('_CID', aml.hid('PNP0A05')), ...cpus),
+        ...DEVICES.map((d) => d.acpi?.() ?? []),
+      ),
+    );
+    const SLEEP_TYPE_5 = 5;
+    b.raw(aml.name('\\_S5', aml.list(...[SLEEP_TYPE_5, 0, 0, 0].map(aml.integer))));
+  });
+
+/** The tables in a row for a place in memory. */
+export interface AcpiTables {
+  readonly data: Uint8Array;
+  /** Physical address of the root pointer. */
+  readonly root: number;
+}
+
+const ALIGN = 64;
+
+/** Makes all tables, to lie from physical address `base` on. */
+export function acpiTables(p: Platform, base: number): AcpiTables {
+  const b = new TableBytes();
+  const place = (t: Uint8Array): number => {
+    b.padTo(Math.ceil(b.length / ALIGN) * ALIGN);
+    const at = base + b.length;
+    b.raw(t);
+    return at;
+  };
+  const listed = [fadt(place(dsdt(p))), madt(p), pptt(p), srat(p), mcfg(), spcr()].map(place);
+  const xsdt = place(
+    table('XSDT', 1, (t) => {
+      for (const at of listed) t.u64(at);
+    }),
+  );
+  const pointer = new TableBytes().text('RSD PTR ').u8(0).text(OEM).u8(2).u32(0).u32(36).u64(xsdt).u32(0).finish();
+  pointer[8] = -sum(pointer.subarray(0, 20)) & 0xff;
+  pointer[32] = -sum(pointer) & 0xff;
+  const root = place(pointer);
+  return { data: b.finish(), root };
+}

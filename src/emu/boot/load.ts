@@ -1,0 +1,120 @@
+/**
+ * What is in RAM when a machine starts without firmware, and what the CPU that boots finds in its registers: the image, the
+ * command line, the initrd, and tables that describe the machine (docs/board.md; QEMU hw/loongarch/boot.c).
+ */
+import { deviceTree, HIGH_BASE, LOW_SIZE, PLATFORM, type Platform } from '../board/platform.ts';
+import type { Ram } from '../board/ram.ts';
+import { acpiTables } from './acpi/tables.ts';
+import { efiTables, MEMORY } from './efi.ts';
+import { type ElfImage, ImageError } from './elf.ts';
+import { writeFdt } from './fdt.ts';
+
+/** Longest command line that has a place in front of the system table; a longer one lies elsewhere. */
+const SHORT_COMMAND_LINE = 512;
+const LONG_COMMAND_LINE_AT = 0x40000;
+/** Longest command line of Linux, terminator included. */
+export const COMMAND_LINE_SIZE = 4096;
+const INITRD_ALIGN = 0x10000;
+/** Room behind the kernel, in multiples of its size, for what it unpacks and relocates. */
+const KERNEL_ROOM = 4;
+
+/** Data at a physical address. */
+export interface Placed {
+  readonly pa: number;
+  readonly data: Uint8Array;
+}
+
+/** What a machine boots. */
+export interface BootFiles {
+  readonly image: ElfImage;
+  readonly commandLine: string;
+  readonly initrd?: Uint8Array | undefined;
+  /** Further data, such as guest images. */
+  readonly extra: readonly Placed[];
+}
+
+/** Registers of the CPU that boots: a0 = 1 (started the EFI way), a1 = command line, a2 = system table. */
+export interface BootRegisters {
+  readonly entry: bigint;
+  readonly arguments: readonly [a0: bigint, a1: bigint, a2: bigint];
+}
+
+interface Range {
+  readonly base: number;
+  readonly size: number;
+}
+const overlap = (a: Range, b: Range): boolean => a.base < b.base + b.size && b.base < a.base + a.size;
+const hex = (n: number): string => `0x${n.toString(16)}`;
+
+/** Where the initrd goes: behind the kernel and some room, or to the beginning of high RAM. */
+function placeInitrd(ram: Ram, files: BootFiles, size: number): number {
+  const segments = files.image.segments.map((s) => ({ base: Number(s.paddr), size: s.memsz }));
+  const low = segments.filter((s) => s.base < LOW_SIZE);
+  const end = Math.max(0, ...low.map((s) => s.base + s.size));
+  const room = Math.max(0, ...low.map((s) => s.size)) * KERNEL_ROOM;
+  const behind = Math.ceil((end + room) / INITRD_ALIGN) * INITRD_ALIGN;
+  for (const base of [behind, HIGH_BASE]) {
+    const range = { base, size };
+    const taken = [...segments, ...files.extra.map((e) => ({ base: e.pa, size: e.data.length }))];
+    if (ram.has(base) && ram.has(base + size - 1) && !taken.some((t) => overlap(t, range))) return base;
+  }
+  throw new ImageError(`the initrd of ${size} bytes does not fit into RAM: give a larger --memory`);
+}
+
+/** RAM as the memory map tells it: all of it conventional but for the ACPI tables. */
+function memoryMap(ramSize: number): { type: number; base: number; size: number }[] {
+  const low = Math.min(ramSize, LOW_SIZE);
+  const { acpi } = PLATFORM;
+  const end = acpi.base + acpi.size;
+  return [
+    { type: MEMORY.conventional, base: 0, size: acpi.base },
+    { type: MEMORY.acpiReclaim, ...acpi },
+    { type: MEMORY.conventional, base: end, size: low - end },
+    ...(ramSize > low ? [{ type: MEMORY.conventional, base: HIGH_BASE, size: ramSize - low }] : []),
+  ];
+}
+
+/** Writes it all to RAM. @throws ImageError when something does not fit */
+export function loadRam(ram: Ram, files: BootFiles, platform: Platform): BootRegisters {
+  const { image, commandLine, initrd, extra } = files;
+  const encoded = new TextEncoder().encode(`${commandLine}\0`);
+  if (encoded.length > COMMAND_LINE_SIZE)
+    throw new ImageError(
+      `the command line has ${encoded.length} bytes, the board takes ${COMMAND_LINE_SIZE}: shorten it`,
+    );
+  const lineAt = encoded.length <= SHORT_COMMAND_LINE ? PLATFORM.commandLine : LONG_COMMAND_LINE_AT;
+  const initrdAt = initrd && initrd.length > 0 ? placeInitrd(ram, files, initrd.length) : undefined;
+  const acpi = acpiTables(platform, PLATFORM.acpi.base);
+  const tables: Placed[] = [
+    {
+      pa: PLATFORM.systemTable,
+      data: efiTables({
+        base: PLATFORM.systemTable,
+        memory: memoryMap(platform.ramSize),
+        initrd: initrdAt === undefined ? undefined : { base: initrdAt, size: initrd!.length },
+        acpi: acpi.root,
+        deviceTree: PLATFORM.deviceTree,
+      }),
+    },
+    { pa: PLATFORM.acpi.base, data: acpi.data },
+    { pa: PLATFORM.deviceTree, data: writeFdt(deviceTree(platform)) },
+  ];
+  const segments = image.segments.map((s) => ({ base: Number(s.paddr), size: s.memsz }));
+  // A program that is linked to where the tables would be does without them.
+  for (const { pa, data } of tables)
+    if (!segments.some((s) => overlap(s, { base: pa, size: data.length }))) ram.write(pa, data);
+  ram.write(lineAt, encoded);
+  for (const s of image.segments) {
+    const pa = Number(s.paddr);
+    if (!ram.has(pa) || !ram.has(pa + s.memsz - 1))
+      throw new ImageError(
+        `segment ${hex(pa)}..${hex(pa + s.memsz)} is not in RAM: give a larger --memory or link it elsewhere`,
+      );
+    ram.write(pa, s.data);
+  }
+  if (!ram.has(Number(image.entry)))
+    throw new ImageError(`entry 0x${image.entry.toString(16)} is not in RAM: the image's entry point is wrong`);
+  if (initrdAt !== undefined) ram.write(initrdAt, initrd!);
+  for (const { pa, data } of extra) ram.write(pa, data);
+  return { entry: image.entry, arguments: [1n, BigInt(lineAt), BigInt(PLATFORM.systemTable)] };
+}

@@ -1,0 +1,119 @@
+/** The PCI Express host: configuration space by ECAM, windows of memory and ports, four interrupt lines. */
+import type { Stateful } from '../../replay/fields.ts';
+import type { Device, Line, Width } from '../device.ts';
+import { PciFunction } from './function.ts';
+
+const SLOTS = 32;
+const LINES = 4;
+const ALL_ONES: Readonly<Record<Width, number>> = { 1: 0xff, 2: 0xffff, 4: 0xffffffff };
+
+/** The host bridge itself, as QEMU's generic host has it. */
+class HostBridge extends PciFunction {
+  constructor() {
+    super('pci-host', {
+      vendor: 0x1b36,
+      device: 0x0008,
+      revision: 0,
+      classCode: 0x060000,
+      subVendor: 0x1af4,
+      subDevice: 0x1100,
+    });
+    this.seal();
+  }
+}
+
+export interface PciHostPorts {
+  /** The four interrupt lines that pins of slots share. */
+  readonly lines: readonly Line[];
+  /** A function's message. */
+  readonly message: (address: number, data: number) => void;
+  /** Where the memory window lies: addresses on the bus are the CPU's. */
+  readonly memoryBase: number;
+}
+
+export class PciHost {
+  private readonly functions: (PciFunction | undefined)[] = new Array(SLOTS).fill(undefined);
+  private readonly ports_: PciHostPorts;
+  /** Which slots pull each line. */
+  private readonly pulls = new Uint32Array(LINES);
+  readonly configuration: Device;
+  readonly memory: Device;
+  readonly ports: Device;
+
+  constructor(ports: PciHostPorts) {
+    this.ports_ = ports;
+    this.configuration = this.device('pcie-ecam', 0x8000000, {
+      read: (offset, width) => {
+        const f = this.at(offset);
+        return f ? f.readConfig(offset & 0xfff, width) : ALL_ONES[width];
+      },
+      write: (offset, width, value) => this.at(offset)?.writeConfig(offset & 0xfff, width, value),
+    });
+    this.memory = this.device('pcie-memory', 0x40000000, {
+      read: (offset, width) => {
+        const hit = this.find(offset);
+        return hit ? hit.space.read(hit.offset, width) : ALL_ONES[width];
+      },
+      peek: (offset, width) => {
+        const hit = this.find(offset);
+        return hit ? (hit.space.peek ?? hit.space.read)(hit.offset, width) : ALL_ONES[width];
+      },
+      write: (offset, width, value) => {
+        const hit = this.find(offset);
+        hit?.space.write(hit.offset, width, value);
+      },
+    });
+    // No function has ports.
+    this.ports = this.device('pcie-io', 0xc000, { read: (_, width) => ALL_ONES[width], write: () => {} });
+    this.add(new HostBridge());
+  }
+
+  private device(name: string, size: number, access: Pick<Device, 'read' | 'write'> & Partial<Device>): Device {
+    return { name, size, peek: access.read, reset: () => {}, ...access };
+  }
+
+  /** Puts a function into the next slot. @returns its slot */
+  add(f: PciFunction): number {
+    const slot = this.functions.indexOf(undefined);
+    if (slot < 0) throw new Error('PCI: no slot is left');
+    this.functions[slot] = f;
+    const line = slot & (LINES - 1);
+    f.connect({
+      intx: (level) => {
+        const bit = 1 << slot;
+        this.pulls[line] = level ? this.pulls[line]! | bit : this.pulls[line]! & ~bit;
+        this.ports_.lines[line]!(this.pulls[line] !== 0);
+      },
+      message: this.ports_.message,
+    });
+    return slot;
+  }
+
+  /** The function at an offset of the ECAM window: bus 0, function 0 of a slot. */
+  private at(offset: number): PciFunction | undefined {
+    const slot = offset >>> 15;
+    return (offset & 0x7000) === 0 && slot < SLOTS ? this.functions[slot] : undefined;
+  }
+
+  private find(offset: number): ReturnType<PciFunction['find']> {
+    for (const f of this.functions) {
+      const hit = f?.find(offset + this.ports_.memoryBase);
+      if (hit) return hit;
+    }
+    return undefined;
+  }
+
+  /** All functions, by slot. */
+  get list(): readonly { readonly slot: number; readonly function: PciFunction }[] {
+    return this.functions.flatMap((f, slot) => (f ? [{ slot, function: f }] : []));
+  }
+
+  reset(): void {
+    for (const f of this.functions) f?.reset();
+  }
+
+  /** Functions with state of their own. */
+  parts(): Stateful[] {
+    return this.list.map((l) => l.function);
+  }
+}

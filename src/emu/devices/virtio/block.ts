@@ -1,0 +1,101 @@
+/** The block device (Virtual I/O Device 1.2, section 5.2). */
+import { VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
+import type { Chain } from './queue.ts';
+
+const SECTOR = 512;
+const FEATURE = { segMax: 1 << 2, readOnly: 1 << 5, blockSize: 1 << 6, flush: 1 << 9 } as const;
+const MOST_SEGMENTS = 126;
+const REQUEST = { in: 0, out: 1, flush: 4, id: 8 } as const;
+const HEADER_BYTES = 16;
+const ID_BYTES = 20;
+const STATUS = { ok: 0, error: 1, unsupported: 2 } as const;
+
+/** A disk. Offsets and lengths are bytes, multiples of 512. */
+export interface Disk {
+  /** Bytes, a multiple of 512. */
+  readonly size: number;
+  readonly readOnly: boolean;
+  /** @throws Error when the host cannot */
+  read(offset: number, length: number): Uint8Array;
+  write(offset: number, data: Uint8Array): void;
+  flush(): void;
+}
+
+export class VirtioBlock implements VirtioKind {
+  readonly stateFields = [];
+  readonly name: string;
+  readonly type = VIRTIO_TYPE.block;
+  readonly classCode = 0x010000;
+  readonly features: number;
+  readonly queueCount = 1;
+  private readonly disk: Disk;
+  private ports: VirtioPorts | undefined;
+
+  constructor(name: string, disk: Disk) {
+    this.name = name;
+    this.disk = disk;
+    this.features = FEATURE.segMax | FEATURE.blockSize | FEATURE.flush | (disk.readOnly ? FEATURE.readOnly : 0);
+  }
+
+  attach(ports: VirtioPorts): void {
+    this.ports = ports;
+  }
+
+  reset(): void {}
+
+  config(): Uint8Array {
+    const v = new DataView(new ArrayBuffer(0x18));
+    v.setBigUint64(0, BigInt(this.disk.size / SECTOR), true);
+    v.setUint32(0x0c, MOST_SEGMENTS, true);
+    v.setUint32(0x14, SECTOR, true);
+    return new Uint8Array(v.buffer);
+  }
+
+  notified(queue: number): void {
+    const { queues } = this.ports!;
+    for (let chain = queues[queue]!.pop(); chain; chain = queues[queue]!.pop()) {
+      this.request(chain);
+      this.ports!.complete(queue, chain);
+    }
+  }
+
+  private request(chain: Chain): void {
+    const out = chain.read();
+    const room = chain.writableBytes - 1;
+    if (out.length < HEADER_BYTES || room < 0) return;
+    const header = new DataView(out.buffer, out.byteOffset);
+    const sector = Number(header.getBigUint64(8, true));
+    let status: number = STATUS.ok;
+    try {
+      status = this.carryOut(chain, header.getUint32(0, true), sector * SECTOR, out.subarray(HEADER_BYTES), room);
+    } catch {
+      status = STATUS.error;
+    }
+    // The status is the last byte of the room, wherever the data have ended.
+    if (chain.written < room) chain.write(new Uint8Array(room - chain.written));
+    chain.write(Uint8Array.of(status));
+  }
+
+  private carryOut(chain: Chain, type: number, offset: number, data: Uint8Array, room: number): number {
+    const { disk } = this;
+    const inside = (length: number): boolean => length % SECTOR === 0 && offset + length <= disk.size;
+    switch (type) {
+      case REQUEST.in:
+        if (!inside(room)) return STATUS.error;
+        chain.write(disk.read(offset, room));
+        return STATUS.ok;
+      case REQUEST.out:
+        if (disk.readOnly || !inside(data.length)) return STATUS.error;
+        disk.write(offset, data);
+        return STATUS.ok;
+      case REQUEST.flush:
+        disk.flush();
+        return STATUS.ok;
+      case REQUEST.id:
+        chain.write(new TextEncoder().encode(this.name.padEnd(ID_BYTES, '\0')).subarray(0, Math.min(room, ID_BYTES)));
+        return STATUS.ok;
+      default:
+        return STATUS.unsupported;
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/** The console device with one port (Virtual I/O Device 1.2, section 5.3). */
+import { VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
+
+const RECEIVE = 0;
+const TRANSMIT = 1;
+
+export class VirtioConsole implements VirtioKind {
+  readonly stateFields = ['waiting'];
+  readonly name = 'virtio-console';
+  readonly type = VIRTIO_TYPE.console;
+  readonly classCode = 0x078000;
+  readonly features = 0;
+  readonly queueCount = 2;
+  private readonly send: (byte: number) => void;
+  private readonly waiting: number[] = [];
+  private ports: VirtioPorts | undefined;
+
+  constructor(send: (byte: number) => void) {
+    this.send = send;
+  }
+
+  attach(ports: VirtioPorts): void {
+    this.ports = ports;
+  }
+
+  reset(): void {
+    this.waiting.length = 0;
+  }
+
+  config(): Uint8Array {
+    return new Uint8Array(12);
+  }
+
+  /** Bytes arrive from outside. */
+  receive(bytes: Iterable<number>): void {
+    for (const b of bytes) this.waiting.push(b);
+    this.deliver();
+  }
+
+  private deliver(): void {
+    const { ports } = this;
+    if (!ports?.live) return;
+    while (this.waiting.length > 0) {
+      const chain = ports.queues[RECEIVE]!.pop();
+      if (!chain) return;
+      chain.write(Uint8Array.from(this.waiting.splice(0, chain.writableBytes)));
+      ports.complete(RECEIVE, chain);
+    }
+  }
+
+  notified(queue: number): void {
+    const { queues } = this.ports!;
+    if (queue === RECEIVE) this.deliver();
+    else
+      for (let chain = queues[TRANSMIT]!.pop(); chain; chain = queues[TRANSMIT]!.pop()) {
+        for (const byte of chain.read()) this.send(byte);
+        this.ports!.complete(TRANSMIT, chain);
+      }
+  }
+}

@@ -1,0 +1,33 @@
+/** What kinds of virtio devices have in common, whatever transport they sit on (Virtual I/O Device 1.2, chapter 2). */
+import type { Stateful } from '../../replay/fields.ts';
+import type { Chain, VirtQueue } from './queue.ts';
+
+/** Device types of section 5. */
+export const VIRTIO_TYPE = { net: 1, block: 2, console: 3, entropy: 4, p9: 9 } as const;
+
+/** What a kind of device can do through its transport. */
+export interface VirtioPorts {
+  /** The queues, once the driver has set them up. */
+  readonly queues: readonly VirtQueue[];
+  /** Gives a request back and interrupts the driver, if it wants that. */
+  complete(queue: number, chain: Chain): void;
+  /** A driver is at work. */
+  readonly live: boolean;
+}
+
+/** One kind of device. */
+export interface VirtioKind extends Stateful {
+  readonly name: string;
+  readonly type: number;
+  /** PCI class of the function, 24 bits. */
+  readonly classCode: number;
+  /** Feature bits of the kind itself. */
+  readonly features: number;
+  readonly queueCount: number;
+  /** Bytes of the device configuration. */
+  config(): Uint8Array;
+  attach(ports: VirtioPorts): void;
+  /** The driver has put something into a queue. */
+  notified(queue: number): void;
+  reset(): void;
+}

@@ -1,0 +1,50 @@
+/** The entropy device (Virtual I/O Device 1.2, section 5.4). */
+import { VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
+
+/** Most bytes of one answer. */
+const MOST = 65536;
+
+export class VirtioEntropy implements VirtioKind {
+  readonly stateFields = ['state'];
+  readonly name = 'virtio-rng';
+  readonly type = VIRTIO_TYPE.entropy;
+  readonly classCode = 0x00ff00;
+  readonly features = 0;
+  readonly queueCount = 1;
+  private readonly seed: number;
+  /** Of a xorshift generator: runs repeat, so its numbers are no secret. */
+  private state: number;
+  private ports: VirtioPorts | undefined;
+
+  constructor(seed: number) {
+    this.seed = seed | 1;
+    this.state = this.seed;
+  }
+
+  attach(ports: VirtioPorts): void {
+    this.ports = ports;
+  }
+
+  reset(): void {}
+
+  config(): Uint8Array {
+    return new Uint8Array(0);
+  }
+
+  notified(queue: number): void {
+    const { queues } = this.ports!;
+    for (let chain = queues[queue]!.pop(); chain; chain = queues[queue]!.pop()) {
+      const out = new Uint8Array(Math.min(MOST, chain.writableBytes));
+      for (let i = 0; i < out.length; i++) {
+        let x = this.state;
+        x ^= x << 13;
+        x ^= x >>> 17;
+        x ^= x << 5;
+        this.state = x;
+        out[i] = x >>> 11;
+      }
+      chain.write(out);
+      this.ports!.complete(queue, chain);
+    }
+  }
+}

@@ -1,0 +1,79 @@
+/** The network device (Virtual I/O Device 1.2, section 5.1). */
+import { VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
+
+const FEATURE = { mac: 1 << 5, status: 1 << 16 } as const;
+const LINK_UP = 1;
+/** Header of every packet with version 1. */
+const HEADER_BYTES = 12;
+const RECEIVE = 0;
+const TRANSMIT = 1;
+/** Packets kept while the driver has no room. */
+const MOST_WAITING = 256;
+
+/** Where packets go; those for the guest come back through the function that `connect` gets. */
+export interface Network {
+  /** An Ethernet frame leaves the machine. */
+  send(frame: Uint8Array): void;
+  connect(receive: (frame: Uint8Array) => void): void;
+}
+
+export class VirtioNet implements VirtioKind {
+  readonly stateFields = ['waiting'];
+  readonly name = 'virtio-net';
+  readonly type = VIRTIO_TYPE.net;
+  readonly classCode = 0x020000;
+  readonly features = FEATURE.mac | FEATURE.status;
+  readonly queueCount = 2;
+  private readonly mac: readonly number[];
+  private readonly network: Network;
+  private readonly waiting: number[][] = [];
+  private ports: VirtioPorts | undefined;
+
+  /** @param mac six bytes */
+  constructor(mac: readonly number[], network: Network) {
+    this.mac = mac;
+    this.network = network;
+    network.connect((frame) => {
+      if (this.waiting.length < MOST_WAITING) this.waiting.push([...frame]);
+      this.deliver();
+    });
+  }
+
+  attach(ports: VirtioPorts): void {
+    this.ports = ports;
+  }
+
+  reset(): void {
+    this.waiting.length = 0;
+  }
+
+  config(): Uint8Array {
+    return Uint8Array.from([...this.mac, LINK_UP, 0]);
+  }
+
+  private deliver(): void {
+    const { ports } = this;
+    if (!ports?.live) return;
+    while (this.waiting.length > 0) {
+      const chain = ports.queues[RECEIVE]!.pop();
+      if (!chain) return;
+      const frame = this.waiting.shift()!;
+      const packet = new Uint8Array(HEADER_BYTES + frame.length);
+      packet[10] = 1; // one buffer
+      packet.set(frame, HEADER_BYTES);
+      chain.write(packet);
+      ports.complete(RECEIVE, chain);
+    }
+  }
+
+  notified(queue: number): void {
+    const { queues } = this.ports!;
+    if (queue === RECEIVE) this.deliver();
+    else
+      for (let chain = queues[TRANSMIT]!.pop(); chain; chain = queues[TRANSMIT]!.pop()) {
+        const packet = chain.read();
+        this.ports!.complete(TRANSMIT, chain);
+        if (packet.length > HEADER_BYTES) this.network.send(packet.slice(HEADER_BYTES));
+      }
+  }
+}

@@ -1,0 +1,103 @@
+/** The registers that all virtio transports have: features, status, queues (Virtual I/O Device 1.2, section 2.1 to 2.5). */
+import type { Stateful } from '../../replay/fields.ts';
+import type { Dma } from '../dma.ts';
+import type { VirtioKind, VirtioPorts } from './device.ts';
+import { type Chain, QueueError, VirtQueue } from './queue.ts';
+
+export const STATUS = {
+  acknowledge: 1,
+  driver: 2,
+  driverOk: 4,
+  featuresOk: 8,
+  needsReset: 0x40,
+  failed: 0x80,
+} as const;
+/** Feature bits of the transport: indirect descriptors; version 1 is bit 32, the first of the second word. */
+const INDIRECT = 2 ** 28;
+const VERSION_1 = 1;
+
+/** How the transport tells the driver. */
+export interface TransportPorts {
+  /** Buffers of a queue were used. */
+  readonly usedBuffers: (queue: VirtQueue) => void;
+  readonly configChanged: () => void;
+}
+
+export class VirtioTransport implements Stateful, VirtioPorts {
+  readonly stateFields = ['status', 'accepted', 'featureSelect', 'acceptedSelect'];
+  readonly kind: VirtioKind;
+  readonly queues: readonly VirtQueue[];
+  private readonly ports: TransportPorts;
+  status = 0;
+  /** Which word of features is shown, and which is written. */
+  featureSelect = 0;
+  acceptedSelect = 0;
+  private readonly accepted = new Uint32Array(2);
+
+  constructor(kind: VirtioKind, dma: Dma, ports: TransportPorts) {
+    this.kind = kind;
+    this.ports = ports;
+    this.queues = Array.from({ length: kind.queueCount }, () => new VirtQueue(dma));
+    kind.attach(this);
+  }
+
+  reset(): void {
+    this.status = 0;
+    this.featureSelect = this.acceptedSelect = 0;
+    this.accepted.fill(0);
+    for (const q of this.queues) q.reset();
+    this.kind.reset();
+  }
+
+  /** The selected word of the features that are offered. */
+  get features(): number {
+    if (this.featureSelect === 0) return (this.kind.features | INDIRECT) >>> 0;
+    return this.featureSelect === 1 ? VERSION_1 : 0;
+  }
+
+  get acceptedFeatures(): number {
+    return this.accepted[this.acceptedSelect] ?? 0;
+  }
+
+  set acceptedFeatures(value: number) {
+    if (this.acceptedSelect < 2) this.accepted[this.acceptedSelect] = value;
+  }
+
+  /** The driver writes the status. */
+  setStatus(value: number): void {
+    if (value === 0) {
+      this.reset();
+      return;
+    }
+    let next = value;
+    // Without version 1 there is no agreement.
+    if (next & STATUS.featuresOk && this.accepted[1] !== VERSION_1) next &= ~STATUS.featuresOk;
+    this.status = next | (this.status & STATUS.needsReset);
+  }
+
+  get live(): boolean {
+    return (this.status & STATUS.driverOk) !== 0 && (this.status & STATUS.needsReset) === 0;
+  }
+
+  /** The driver rings for a queue. What it got wrong stops the device until it is reset. */
+  notify(queue: number): void {
+    if (!this.live || !this.queues[queue]?.ready) return;
+    this.guard(() => this.kind.notified(queue));
+  }
+
+  /** Carries out what reads the driver's memory. */
+  guard(body: () => void): void {
+    try {
+      body();
+    } catch (error) {
+      if (!(error instanceof QueueError)) throw error;
+      this.status |= STATUS.needsReset;
+      this.ports.configChanged();
+    }
+  }
+
+  complete(queue: number, chain: Chain): void {
+    const q = this.queues[queue]!;
+    if (q.push(chain)) this.ports.usedBuffers(q);
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * Instructions that follow each other so often that the interpreter has a handler for both: chosen from a boot of Debian's
+ * kernel to its shell with `scripts/profile-pairs.ts`, where these make up half of all pairs. The first neither branches nor
+ * calls a helper of its own.
+ */
+export const PAIRS: readonly (readonly [first: string, second: string])[] = [
+  ['addi.d', 'addi.d'],
+  ['st.b', 'addi.d'],
+  ['addi.d', 'blt'],
+  ['add.w', 'add.w'],
+  ['xor', 'xor'],
+  ['st.d', 'st.d'],
+  ['rotri.w', 'add.w'],
+  ['rotri.w', 'rotri.w'],
+  ['add.w', 'xor'],
+  ['st.b', 'st.b'],
+  ['ld.bu', 'ld.bu'],
+  ['xor', 'rotri.w'],
+  ['add.w', 'rotri.w'],
+  ['xor', 'add.w'],
+  ['ld.bu', 'addi.d'],
+  ['ld.d', 'ld.d'],
+  ['or', 'or'],
+  ['addi.d', 'bne'],
+  ['addi.d', 'bnez'],
+  ['andi', 'bnez'],
+];
