@@ -268,6 +268,42 @@ ensure_loong64_package() {
   die "Debian's $package for loong64 could not be brought: check the machine's package sources"
 }
 
+# ensure_linux: Debian's newest kernel for loong64, busybox, and the kernel's modules unpacked, in .tools/linux. The version is
+# what the package lists say today; apt checks what it downloads against them.
+ensure_linux() {
+  local out="$LS_TOOLS/linux" suite version package modules
+  [ -e "$out/vmlinuz" ] && [ -e "$out/busybox" ] && return
+  for suite in forky sid; do
+    suite_lists "$suite" loong64
+    version=$(APT_CONFIG="$LS_SUITE/apt.conf" apt-cache depends linux-image-loong64 2>/dev/null | sed -n 's/.*Depends: linux-image-\([0-9].*\)$/\1/p' | head -n 1)
+    [ -n "$version" ] && break
+  done
+  [ -n "$version" ] || die "Debian's kernel for loong64 could not be found: check the machine's package sources"
+  command -v xz >/dev/null || apt_install xz-utils
+  download() {
+    cd "$LS_SUITE/cache" || return 1
+    for package in "linux-binary-$version" "linux-modules-$version" busybox-static; do
+      env APT_CONFIG="$LS_SUITE/apt.conf" apt-get download "$package" || return 1
+      dpkg-deb -x "$package"_*.deb "$LS_SUITE/root" || return 1
+      rm -f "$package"_*.deb
+    done
+  }
+  run_step "downloading Debian's kernel $version and busybox" download
+  rm -rf "$out"
+  mkdir -p "$out/modules"
+  modules="$LS_SUITE/root/usr/lib/modules/$version"
+  unpack_modules() {
+    local file
+    for file in drivers/block/virtio_blk drivers/char/hw_random/virtio-rng drivers/net/virtio_net drivers/net/net_failover net/core/failover \
+      drivers/virtio/virtio_mmio fs/ext4/ext4 fs/jbd2/jbd2 fs/mbcache lib/crc/crc16 fs/9p/9p net/9p/9pnet net/9p/9pnet_virtio fs/netfs/netfs; do
+      # What is not there is part of the kernel.
+      [ ! -e "$modules/kernel/$file.ko.xz" ] || xz -dc "$modules/kernel/$file.ko.xz" >"$out/modules/$(basename "$file").ko" || return 1
+    done
+    cp "$LS_SUITE/root/usr/bin/busybox" "$out/busybox" && cp "$modules/vmlinuz" "$out/vmlinuz"
+  }
+  run_step "unpacking the kernel's modules" unpack_modules
+}
+
 # write_wrapper SUITE PROGRAM WRAPPER: starts PROGRAM of .tools/SUITE/root with that root's own loader and libraries.
 write_wrapper() {
   local root="$LS_TOOLS/$1/root" program=$2 wrapper=$3 loader libs data

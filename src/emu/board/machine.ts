@@ -56,7 +56,7 @@ export type RunResult =
   | 'poweroff'
   /** A CPU has asked to stop (debugger). */
   | 'stop'
-  /** Every CPU waits in `idle`, with host time as the clock: {@link Machine.wakeTime} says for how long. */
+  /** Every CPU waits in `idle` for a timer, until {@link Machine.wakeTime}, and {@link Machine.mayJumpTo} does not let time jump there. */
   | 'asleep'
   /** Every CPU waits in `idle` and nothing inside the machine will wake one. */
   | 'waiting';
@@ -243,16 +243,17 @@ export class Machine implements Stateful {
       if (this.cpus.every((c) => c.parked || (c.idle && !hostPending(c)))) {
         const next = this.wakeTime;
         if (next === Number.POSITIVE_INFINITY) return 'waiting';
-        if (this.options.clock) {
-          if (next > this.options.clock()) return 'asleep';
-          continue;
-        }
+        if (next > this.mayJumpTo()) return 'asleep';
+        if (this.options.clock) continue;
         // Nothing happens until the next timer: time jumps there.
         this.time = Math.max(this.time, next);
       }
     }
     return 'slice';
   }
+
+  /** How far time may go on by itself while every CPU waits in `idle`; without a host clock as far as it likes. */
+  mayJumpTo: () => number = () => this.options.clock?.() ?? Number.POSITIVE_INFINITY;
 
   /** The tick at which the first timer of any CPU is due, Infinity when none is. */
   get wakeTime(): number {

@@ -124,6 +124,7 @@ export class RunControl {
     this.finished = new Promise((resolve) => {
       this.finish = resolve;
     });
+    machine.mayJumpTo = () => this.jumpLimit();
     for (const cpu of machine.cpus) {
       cpu.observe({
         nested: (c) => this.looped(c, this.loops.nested(c)),
@@ -379,13 +380,27 @@ export class RunControl {
     return undefined;
   }
 
-  /** Nothing will happen before a timer is due by the host's clock. */
+  /** Nothing will happen before a timer is due. */
   private sleep(): void {
     const { machine } = this;
     this.waiting = true;
-    const left = (machine.wakeTime - machine.options.clock!()) / TICKS_PER_MS;
+    const left = (machine.wakeTime - machine.mayJumpTo()) / TICKS_PER_MS;
     setTimeout(() => this.kick(), Math.min(Math.max(0, left), LONGEST_SLEEP_MS));
   }
+
+  /**
+   * While somebody sits at the console, a machine that idles follows the clock on the wall instead of running through virtual
+   * time: it costs nothing then, and its cursor blinks as it should. What the guest sees is the same.
+   */
+  private jumpLimit(): number {
+    const { machine } = this;
+    if (machine.options.clock) return machine.options.clock();
+    if (!this.mayWake()) return Number.POSITIVE_INFINITY;
+    const { instructions, time } = machine;
+    if (this.idleSince?.instructions !== instructions) this.idleSince = { instructions, time, wall: performance.now() };
+    return this.idleSince.time + (performance.now() - this.idleSince.wall) * TICKS_PER_MS;
+  }
+  private idleSince: { readonly instructions: number; readonly time: number; readonly wall: number } | undefined;
 
   private stepOnce(): RunResult {
     const stepper = this.stepper!;

@@ -1,0 +1,49 @@
+/** Boots Debian's kernel, runs the checks of test/linux/checks.ts inside and powers off. Arguments: CPUs, --threads. */
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runChecks } from '../test/linux/checks.ts';
+import { initramfs } from '../test/linux/images.ts';
+import { LinuxSession } from '../test/linux/session.ts';
+
+const DISK_BYTES = 32 * 2 ** 20;
+const args = process.argv.slice(2);
+const threads = args.includes('--threads');
+const numbers = args.filter((a) => a !== '--threads').map(Number);
+if (numbers.some((n) => !Number.isInteger(n) || n < 1 || n > 8)) {
+  process.stderr.write('linux: numbers of CPUs from 1 to 8, and --threads: correct the arguments\n');
+  process.exit(2);
+}
+const folder = mkdtempSync(join(tmpdir(), 'loongscope-linux-'));
+const initrd = join(folder, 'initramfs');
+const disk = join(folder, 'disk');
+writeFileSync(initrd, initramfs());
+let failed = 0;
+for (const cpus of numbers.length ? numbers : [1, 2, 4]) {
+  writeFileSync(disk, '');
+  truncateSync(disk, DISK_BYTES);
+  console.log(`${cpus} CPU${cpus > 1 ? 's' : ''}${threads ? ', a thread each' : ''}`);
+  try {
+    const linux = await LinuxSession.boot({
+      smp: cpus,
+      initrd,
+      drive: [{ file: disk, readOnly: false, copyOnWrite: false }],
+      net: { kind: 'loopback' },
+      ...(threads && { clock: 'host', threads }),
+    });
+    console.log(`  shell after ${linux.secondsToShell.toFixed(1)} s`);
+    await runChecks(linux, { cpus, disk: true, network: true }, ({ name, ok, output }) => {
+      if (!ok) failed++;
+      console.log(`  ${ok ? 'ok  ' : 'FAIL'} ${name}${ok ? '' : `: ${output}`}`);
+    });
+    const code = await linux.powerOff();
+    if (code !== 0) failed++;
+    console.log(`  ${code === 0 ? 'ok  ' : 'FAIL'} power off, exit code ${code}`);
+  } catch (error) {
+    failed++;
+    console.log(`  FAIL ${(error as Error).message}`);
+  }
+}
+rmSync(folder, { recursive: true });
+console.log(failed === 0 ? 'all checks passed' : `${failed} checks failed`);
+process.exit(failed === 0 ? 0 : 1);

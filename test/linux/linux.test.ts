@@ -1,0 +1,102 @@
+/** Debian's own kernel: boots, works and switches off, with one CPU and several. */
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { bootImages } from '../../src/cli/boot.ts';
+import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
+import { runChecks } from './checks.ts';
+import { haveLinux, initramfs, KERNEL } from './images.ts';
+import { LinuxSession } from './session.ts';
+
+const DISK_BYTES = 32 * 2 ** 20;
+const folder = mkdtempSync(join(tmpdir(), 'loongscope-linux-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const initrd = join(folder, 'initramfs');
+
+if (!haveLinux()) console.warn("no kernel of Debian's for loong64 could be had: Linux is not tested");
+
+function blankDisk(name: string): string {
+  const file = join(folder, name);
+  writeFileSync(file, '');
+  truncateSync(file, DISK_BYTES);
+  return file;
+}
+
+describe.skipIf(!haveLinux())('Linux', () => {
+  beforeAll(() => writeFileSync(initrd, initramfs()));
+
+  test.each([
+    [1, {}],
+    [2, {}],
+    [4, {}],
+    [2, { threads: true, clock: 'host' }],
+  ] as const)('%i CPUs %j: boots, passes its checks, switches off', { timeout: 240_000 }, async (cpus, more) => {
+    const file = blankDisk(`disk-${cpus}`);
+    const linux = await LinuxSession.boot({
+      smp: cpus,
+      initrd,
+      drive: [{ file, readOnly: false, copyOnWrite: false }],
+      net: { kind: 'loopback' },
+      ...more,
+    });
+    const results = await runChecks(linux, { cpus, disk: true, network: true });
+    expect(results.filter((r) => !r.ok)).toEqual([]);
+    expect(results.length).toBeGreaterThanOrEqual(15);
+    expect(await linux.powerOff()).toBe(0);
+    // The file system is in the file: ext2's magic number.
+    expect(readFileSync(file).readUInt16LE(1080)).toBe(0xef53);
+  });
+
+  test('a read-only disk and one with copy-on-write leave their files alone', { timeout: 120_000 }, async () => {
+    const kept = blankDisk('kept');
+    const locked = blankDisk('locked');
+    const linux = await LinuxSession.boot({
+      initrd,
+      drive: [
+        { file: kept, readOnly: false, copyOnWrite: true },
+        { file: locked, readOnly: true, copyOnWrite: false },
+      ],
+    });
+    const written = await linux.run(
+      'printf hello | dd of=/dev/vda conv=notrunc 2>/dev/null; sync; echo 3 >/proc/sys/vm/drop_caches; head -c 5 /dev/vda',
+    );
+    expect(written.output).toBe('hello');
+    expect((await linux.run('cat /sys/block/vdb/ro')).output).toBe('1');
+    expect((await linux.run('printf hello | dd of=/dev/vdb 2>&1 | tail -1')).output).not.toMatch(/5 bytes copied/);
+    expect(await linux.powerOff()).toBe(0);
+    for (const file of [kept, locked]) expect(readFileSync(file).every((b) => b === 0)).toBe(true);
+  });
+
+  test('what is no kernel for this machine is refused with its reason', () => {
+    const kernel = readFileSync(KERNEL);
+    const refused = (name: string, bytes: Uint8Array, more: Partial<MachineCli> = {}): string => {
+      const file = join(folder, name);
+      writeFileSync(file, bytes);
+      try {
+        bootImages(file, { ...DEFAULT_MACHINE, ...more });
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return 'accepted';
+    };
+    expect(refused('cut', kernel.subarray(0, 5_000_000))).toMatch(/cut: is truncated: its payload ends at byte/);
+    const other = Buffer.from(kernel);
+    other.write('lzma\0', 24, 'latin1');
+    expect(refused('other', other)).toMatch(/is compressed with 'lzma': give a kernel packed with zstd or gzip/);
+    const damaged = Buffer.from(kernel);
+    damaged.fill(0x55, 1_000_000, 1_000_100);
+    expect(refused('damaged', damaged)).toMatch(/has a damaged payload/);
+    const x86 = Buffer.alloc(256);
+    x86.write('MZ', 0, 'latin1');
+    x86.writeUInt32LE(0x80, 0x3c);
+    x86.writeUInt32LE(0x4550, 0x80);
+    x86.writeUInt16LE(0x8664, 0x84);
+    expect(refused('x86', x86)).toMatch(/is a program for x86-64: give a kernel for loongarch64/);
+    expect(refused('kernel', kernel, { initrd: join(folder, 'none') })).toMatch(/cannot read .*none \(ENOENT\)/);
+  });
+
+  test('too little RAM is said before anything runs', async () => {
+    await expect(LinuxSession.boot({ initrd, memory: 32 * 2 ** 20 })).rejects.toThrow(/larger --memory/);
+  });
+});
