@@ -4,15 +4,18 @@ import { resolve } from 'node:path';
 import { Machine } from '../emu/board/machine.ts';
 import { LOW_SIZE } from '../emu/board/platform.ts';
 import type { EngineKind } from '../emu/board/processors.ts';
-import { type ElfSymbol, ImageError, parseElf, readSymbols, symbolize } from '../emu/boot/elf.ts';
+import { type ElfImage, type ElfSymbol, ImageError, isElf, parseElf, readSymbols, symbolize } from '../emu/boot/elf.ts';
+import { FDT_MAGIC } from '../emu/boot/fdt.ts';
 import { isPe, parseLinuxImage } from '../emu/boot/linux-image.ts';
 import type { BootFiles, Placed } from '../emu/boot/load.ts';
+import { RAW_ADDRESS, rawImage } from '../emu/boot/raw-image.ts';
 import type { Clock } from '../emu/cpu/clock.ts';
 import type { Symbolizer } from '../emu/debug/explain.ts';
 import { VirtioBlock } from '../emu/devices/virtio/block.ts';
 import type { VirtioKind } from '../emu/devices/virtio/device.ts';
 import { VirtioEntropy } from '../emu/devices/virtio/entropy.ts';
 import { VirtioNet } from '../emu/devices/virtio/net.ts';
+import type { Snapshot } from '../emu/replay/snapshot-file.ts';
 import type { ImageSymbols } from '../hv/descriptor.ts';
 import { decompress } from './decompress.ts';
 import { openDrive } from './drives.ts';
@@ -22,6 +25,7 @@ import { hostClock } from './host-clock.ts';
 import { openNet } from './network.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
+import { readSnapshot, restoreSnapshot } from './snapshots.ts';
 
 const ALIGN = 0x10000;
 
@@ -97,20 +101,26 @@ function placeGuests(
  * @throws UsageError for unusable files and impossible combinations
  */
 export function boot(image: string | undefined, cli: MachineCli, console: (byte: number) => void): Booted {
-  const images = bootImages(image, cli);
+  const snapshot = cli.snapshot === undefined ? undefined : readSnapshot(cli.snapshot);
+  if (snapshot && (image ?? cli.kernel ?? cli.guest ?? cli.initrd) !== undefined)
+    throw new UsageError('--snapshot brings the image with it: leave the image, --guest and --initrd out');
+  const images = snapshot ? snapshotImages(snapshot) : bootImages(image, cli);
+  const saved = snapshot?.machine;
   return asUsage(() => {
     const machine = new Machine({
-      ramSize: cli.memory,
-      cpus: cli.smp,
-      features: cli.cpu,
-      seed: cli.seed,
+      ramSize: saved?.ramSize ?? cli.memory,
+      cpus: saved?.cpus ?? cli.smp,
+      features: saved?.features ?? cli.cpu,
+      seed: saved?.seed ?? cli.seed,
       engine: engineKind(cli),
       clock: cli.clock === 'host' ? fromNow() : undefined,
       emitted,
       console,
       virtio: openVirtio(cli),
+      noReboot: cli.reboot === false,
     });
-    machine.load(images.files);
+    if (snapshot) restoreSnapshot(machine, snapshot, cli.snapshot!);
+    else machine.load(images.files);
     return Object.defineProperties({ machine } as Booted, Object.getOwnPropertyDescriptors(images));
   });
 }
@@ -122,6 +132,19 @@ export function openVirtio(cli: MachineCli): VirtioKind[] {
   const disks = (cli.drive ?? []).map((spec, n) => new VirtioBlock(`disk${n}`, openDrive(spec)));
   const network = cli.net && openNet(cli.net);
   return [...disks, ...(network ? [new VirtioNet(FIRST_MAC, network)] : []), new VirtioEntropy(cli.seed)];
+}
+
+/** What a snapshot says about the files that it was booted from: addresses have no names. */
+function snapshotImages({ files }: Snapshot): BootImages {
+  return {
+    files,
+    symbolize: () => undefined,
+    symbols: { address: () => undefined, names: () => [] },
+    named: Promise.resolve(),
+    imageFile: '',
+    guestFiles: [],
+    executable: () => undefined,
+  };
 }
 
 /** Host time since this moment. */
@@ -144,6 +167,24 @@ export function asUsage<T>(body: () => T): T {
   }
 }
 
+/** An image of any format. A raw one is known by its name, or by the address that is given. */
+function parseImage(bytes: Uint8Array, file: string, load: number | undefined): ElfImage {
+  if (load !== undefined) return rawImage(bytes, file, load);
+  if (isPe(bytes)) return parseLinuxImage(bytes, file, decompress);
+  if (file.endsWith('.bin') && !isElf(bytes)) return rawImage(bytes, file, RAW_ADDRESS);
+  return parseElf(bytes, file);
+}
+
+/** @throws UsageError when the file is no device tree */
+function readDeviceTree(file: string): Uint8Array {
+  const bytes = readFile(file);
+  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 40 || header.getUint32(0) !== FDT_MAGIC)
+    throw new UsageError(`--dtb: ${file} is no device tree blob: compile it with dtc`);
+  if (header.getUint32(4) > bytes.length) throw new UsageError(`--dtb: ${file} is truncated: copy the file again`);
+  return bytes;
+}
+
 /**
  * Reads the files that the options name.
  * @throws UsageError for unusable files and impossible combinations
@@ -163,7 +204,8 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
   const guestFiles = specs.map(guestFile);
   return asUsage(() => {
     const bytes = readFile(file);
-    const elf = isPe(bytes) ? parseLinuxImage(bytes, file, decompress) : parseElf(bytes, file);
+    const elf = parseImage(bytes, file, cli.load);
+    const deviceTree = cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb);
     const initrd = cli.initrd === undefined ? undefined : readFile(cli.initrd);
     if (initrd?.length === 0) throw new UsageError(`--initrd: ${cli.initrd} is empty: make it again`);
     const guests = specs.map((spec, n) => ({ spec, data: readFile(guestFiles[n]!), file: guestFiles[n]! }));
@@ -178,7 +220,14 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
     };
     const { symbolize, symbols, load } = lazySymbols([bytes, ...guests.map((g) => g.data)]);
     return {
-      files: { image: elf, commandLine: [line, cli.append ?? ''].filter(Boolean).join(' '), initrd, extra: placed },
+      files: {
+        image: elf,
+        commandLine: [line, cli.append ?? ''].filter(Boolean).join(' '),
+        initrd,
+        deviceTree,
+        protocol: cli.boot,
+        extra: placed,
+      },
       symbolize,
       symbols,
       get named() {

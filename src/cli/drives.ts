@@ -1,6 +1,7 @@
 /** Disks in files (`--drive`). */
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Disk } from '../emu/devices/virtio/block.ts';
+import type { Stateful } from '../emu/replay/fields.ts';
 import { UsageError } from './errors.ts';
 
 const SECTOR = 512;
@@ -79,7 +80,8 @@ class FileDisk implements Disk {
 }
 
 /** A disk whose changes stay in memory. */
-class CopyOnWrite implements Disk {
+class CopyOnWrite implements Disk, Stateful {
+  readonly stateFields = ['changed'];
   readonly size: number;
   readonly readOnly = false;
   private readonly below: Disk;

@@ -6,16 +6,18 @@ import { UsageError } from './errors.ts';
 export type NetSpec =
   | { readonly kind: 'none' }
   | { readonly kind: 'loopback' }
+  /** A card whose packets go nowhere. */
+  | { readonly kind: 'isolated' }
   /** Packets go to a file, and nowhere else. */
   | { readonly kind: 'dump'; readonly file: string };
 
 /** @throws UsageError */
 export function parseNet(text: string): NetSpec {
-  if (text === 'none' || text === 'loopback') return { kind: text };
+  if (text === 'none' || text === 'loopback' || text === 'isolated') return { kind: text };
   if (text.startsWith('dump:') && text.length > 5) return { kind: 'dump', file: text.slice(5) };
   if (text === 'user')
-    throw new UsageError('--net: user is not available in this version: use none, loopback or dump:FILE');
-  throw new UsageError(`--net: '${text}' is unknown: use none, loopback or dump:FILE`);
+    throw new UsageError('--net: user is not available in this version: use none, isolated, loopback or dump:FILE');
+  throw new UsageError(`--net: '${text}' is unknown: use none, isolated, loopback or dump:FILE`);
 }
 
 /** Every packet comes back with sender and receiver exchanged, as from a station that sends back what it hears. */
@@ -73,5 +75,6 @@ class Dump implements Network {
 /** The other end; undefined for no network card. @throws UsageError when the file cannot be written */
 export function openNet(spec: NetSpec): Network | undefined {
   if (spec.kind === 'none') return undefined;
+  if (spec.kind === 'isolated') return { connect: () => {}, send: () => {} };
   return spec.kind === 'loopback' ? new Loopback() : new Dump(spec.file);
 }

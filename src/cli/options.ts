@@ -1,6 +1,7 @@
 /** Options of run and debug: parsing of values, and refusal of what this version does not have. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import type { BootProtocol } from '../emu/boot/load.ts';
 import {
   type CpuFeatures,
   type CpuModel,
@@ -40,6 +41,14 @@ export function parseInteger(text: string, option: string, min: number, max: num
   const n = Number(text);
   if (!/^\d+$/.test(text) || n < min || n > max)
     throw new UsageError(`${option}: '${text}' is not a whole number from ${min} to ${max}: correct it`);
+  return n;
+}
+
+/** A number in decimal, or in hexadecimal behind 0x. @throws UsageError */
+export function parseNumber(text: string, option: string): number {
+  const n = /^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(n))
+    throw new UsageError(`${option}: '${text}' is not an address: write a number, as 0x80000000`);
   return n;
 }
 
@@ -179,7 +188,6 @@ function parseAudit(text: string): AuditKind {
 
 /** Options of the contract that this version refuses, with what to use instead. */
 const LATER: Readonly<Record<string, string>> = {
-  '--dtb <file>': 'Linux direct boot is not available in this version: boot an ELF image',
   '--firmware <file>': 'firmware in flash is not available in this version: boot an ELF image',
   '--record <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
   '--replay <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
@@ -195,12 +203,19 @@ export interface MachineCli {
   readonly clock?: ClockKind;
   /** A thread for each CPU. */
   readonly threads?: boolean;
+  /** A saved machine to go on from. */
+  readonly snapshot?: string;
+  /** False: the guest's reset ends the run. */
+  readonly reboot?: boolean;
   readonly checkInterval?: number;
   /** False: none; undefined and true: the default one. */
   readonly codeCache?: string | boolean;
   readonly kernel?: string;
   readonly append?: string;
   readonly initrd?: string;
+  readonly dtb?: string;
+  readonly load?: number;
+  readonly boot?: BootProtocol;
   readonly drive?: DriveSpec[];
   readonly net?: NetSpec;
   readonly guest?: GuestSpec[];
@@ -269,8 +284,18 @@ export function declareMachineOptions(command: Command): Command {
     .option('--kernel <file>', 'the image, as an option')
     .option('--append <string>', 'kernel command line')
     .option('--initrd <file>', 'initial RAM disk for Linux')
+    .option('--dtb <file>', "a device tree in the place of the board's own")
+    .option('--load <address>', 'copy the image there as it is, and start at its first byte', (t) =>
+      parseNumber(t, '--load'),
+    )
+    .addOption(
+      new Option(
+        '--boot <protocol>',
+        'efi (a1: command line, a2: system table) or uhi (a0 = -2, a1: device tree)',
+      ).choices(['efi', 'uhi']),
+    )
     .option('--drive <spec>', 'a disk: FILE[,readonly][,copy-on-write]; repeatable', collect(parseDrive))
-    .option('--net <kind>', 'network card: none, loopback or dump:FILE', parseNet)
+    .option('--net <kind>', 'network card: none, isolated, loopback or dump:FILE', parseNet)
     .option(
       '--guest <spec>',
       'guest for the reference hypervisor: FILE[,name=N][,memory=SIZE][,append=S]; repeatable',
@@ -322,6 +347,8 @@ export function declareMachineOptions(command: Command): Command {
       if (!(n > 0)) throw new UsageError(`--timeout: '${t}' is not a positive number: correct it`);
       return n;
     })
+    .option('--snapshot <file>', 'go on from a saved machine')
+    .option('--no-reboot', 'a reset by the guest ends the run')
     .option('--seed <n>', 'seed of the random choices of the model', (t) => parseInteger(t, '--seed', 0, 0xffffffff), 1)
     .option('--log <list>', 'exit,exception,gdb[=FILE]', parseLog)
     .option('--audit <what>', 'worldswitch: check what every world switch leaves behind', parseAudit)

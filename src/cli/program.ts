@@ -81,14 +81,19 @@ program
     code = await bench(cli);
   });
 
-for (const later of ['qemu'])
-  program
-    .command(later, { hidden: true })
-    .allowUnknownOption()
-    .argument('[args...]')
-    .action(() => {
-      throw new UsageError(`'${later}' is not available in this version: see loongscope --help`);
-    });
+program
+  .command('qemu')
+  .description('run with the command line of qemu-system-loongarch64')
+  .argument('[args...]')
+  .allowUnknownOption()
+  .helpOption(false)
+  .addHelpText('after', '\nExample:\n  loongscope qemu -M virt -m 1G -nographic -kernel vmlinuz -append console=ttyS0')
+  .action(async (args: string[]) => {
+    const { parseQemu } = await import('./qemu.ts');
+    const { image, cli } = parseQemu(args);
+    const { run } = await import('./run.ts');
+    code = await run(image, cli);
+  });
 
 try {
   await program.parseAsync();

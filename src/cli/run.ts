@@ -14,6 +14,7 @@ import { ConsoleOutput, connectInput, openSerial } from './console.ts';
 import { exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import type { MachineCli } from './options.ts';
+import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
 
 /** Writes log lines of the chosen kinds to stderr or a file. */
@@ -88,6 +89,7 @@ export async function start(
     debuggable(cli) || cli.audit !== undefined,
   );
   const running = control;
+  control.snapshotStore = snapshotStore;
   // Names take time to read: whoever is sure to show some asks now, everybody else once the machine runs.
   const showsNames = debuggable(cli) || cli.log || cli.stats || cli.detail || cli.audit;
   if (showsNames) void booted.named;

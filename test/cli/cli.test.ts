@@ -176,7 +176,7 @@ describe('loongscope run', () => {
     [['run', '/'], /is a folder/],
     [['run', '/nonexistent'], /ENOENT/],
     [['run', '/etc/passwd'], /not an ELF file/],
-    [['qemu', '-M', 'virt'], /'qemu' is not available/],
+    [['qemu', '-M', 'pc'], /'pc' is not known: use virt/],
     [['bench', '--kernel', 'nothing'], /'nothing' is unknown: use a \(integer\)/],
     [['bench', '--qemu', '/nonexistent', '--kernel', 'a'], /is no qemu-system-loongarch64/],
     [['bench', '--pairs', '0'], /from 1 to 99/],

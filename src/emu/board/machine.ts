@@ -17,6 +17,7 @@ import type { EmittedInterpreters, Engine } from '../engine/engine.ts';
 import type { Regions } from '../engine/translator/regions.ts';
 import type { UopCache } from '../engine/uop-cache.ts';
 import { type Fields, restoreFields, type Stateful, saveFields } from '../replay/fields.ts';
+import { mismatch, type Snapshot, SnapshotError, type SnapshotMachine } from '../replay/snapshot-file.ts';
 import { Board } from './board.ts';
 import { PLATFORM } from './platform.ts';
 import { type EngineKind, Processors } from './processors.ts';
@@ -42,6 +43,8 @@ export interface MachineOptions {
   readonly clock?: Clock | undefined;
   /** Interpreters that need not be emitted. */
   readonly emitted?: EmittedInterpreters;
+  /** The guest's reset ends the run as its power-off does. */
+  readonly noReboot?: boolean | undefined;
   /** Devices for the PCI slots. */
   readonly virtio?: readonly VirtioKind[] | undefined;
   /** Bytes that UART0 sends. */
@@ -103,7 +106,7 @@ export class Machine implements Stateful {
       cpus: options.cpus,
       lines: (n, bit, level) => setLine(this.cpus[n]!, bit, level),
       power: (request) => {
-        this.power = request;
+        this.power = options.noReboot ? 'poweroff' : request;
         for (const cpu of this.cpus) cpu.requestStop();
       },
       console: options.console,
@@ -206,6 +209,26 @@ export class Machine implements Stateful {
       cpu.fast.clearAll();
       cpu.contextChanged();
     }
+  }
+
+  /** The machine as a file holds it. @param program version of the program */
+  snapshot(program: string): Snapshot {
+    const { files } = this;
+    if (!files) throw new Error('machine: no image loaded');
+    return { program, machine: this.description, files, state: this.save() };
+  }
+
+  /** @throws SnapshotError when the snapshot is of another kind of machine */
+  loadSnapshot({ machine, files, state }: Snapshot): void {
+    const why = mismatch(machine, this.description);
+    if (why) throw new SnapshotError(why);
+    this.files = files;
+    this.restore(state);
+  }
+
+  private get description(): SnapshotMachine {
+    const { cpus, ramSize, features, seed } = this.options;
+    return { cpus, ramSize, features, seed, slots: this.board.pci.list.map((l) => l.function.name) };
   }
 
   /** Physical ranges of the loaded image and of what was placed beside it, with the zeros behind their data. */

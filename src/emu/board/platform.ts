@@ -291,11 +291,24 @@ export function memoryRanges(ramSize: number): readonly { readonly base: number;
   return [{ base: 0, size: low }, ...(ramSize > low ? [{ base: HIGH_BASE, size: ramSize - low }] : [])];
 }
 
+/** What the device tree says beside the hardware, for programs that are told nothing else. */
+export interface ChosenValues {
+  readonly commandLine?: string;
+  readonly initrd?: { readonly base: number; readonly size: number } | undefined;
+}
+
 /** The device tree of a machine. */
-export function deviceTree({ cpus, ramSize }: Platform): FdtNode {
+export function deviceTree({ cpus, ramSize }: Platform, { commandLine, initrd }: ChosenValues = {}): FdtNode {
   const all = Array.from({ length: cpus }, (_, n) => n);
   return node('', { '#address-cells': [2], '#size-cells': [2], compatible: 'linux,dummy-loongson3' }, [
-    node('chosen', { 'stdout-path': `/serial@${hex(PLATFORM.uarts[0]!.base)}` }),
+    node('chosen', {
+      'stdout-path': `/serial@${hex(PLATFORM.uarts[0]!.base)}`,
+      ...(commandLine !== undefined && { bootargs: commandLine }),
+      ...(initrd && {
+        'linux,initrd-start': cells64(initrd.base),
+        'linux,initrd-end': cells64(initrd.base + initrd.size),
+      }),
+    }),
     node('cpus', { '#address-cells': [1], '#size-cells': [0] }, [
       ...all.map((n) =>
         node(`cpu@${hex(n)}`, {

@@ -32,6 +32,10 @@ export interface ElfImage {
 /** A file that cannot be booted; the message says why and what to do. */
 export class ImageError extends Error {}
 
+/** Does a file begin like an ELF? */
+export const isElf = (bytes: Uint8Array): boolean =>
+  bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
+
 /**
  * Reads an ELF64 executable for LoongArch.
  * @param file name for messages
@@ -39,7 +43,7 @@ export class ImageError extends Error {}
  */
 export function parseElf(bytes: Uint8Array, file: string): ElfImage {
   const bad = (what: string, todo: string): ImageError => new ImageError(`${file}: ${what}: ${todo}`);
-  if (bytes.length < 64 || bytes[0] !== 0x7f || bytes[1] !== 0x45 || bytes[2] !== 0x4c || bytes[3] !== 0x46) {
+  if (bytes.length < 64 || !isElf(bytes)) {
     throw bad(
       bytes.length < 64 ? `is ${bytes.length} bytes long, shorter than an ELF header` : 'is not an ELF file',
       'give an ELF64 executable for loongarch64',

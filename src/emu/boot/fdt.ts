@@ -9,7 +9,7 @@ export interface FdtNode {
   readonly children?: readonly FdtNode[];
 }
 
-const MAGIC = 0xd00dfeed;
+export const FDT_MAGIC = 0xd00dfeed;
 const VERSION = 17;
 const COMPATIBLE = 16;
 const HEADER_BYTES = 40;
@@ -76,7 +76,7 @@ export function writeFdt(root: FdtNode): Uint8Array {
   const out = new Uint8Array(stringsAt + strings.length);
   const header = new DataView(out.buffer);
   [
-    MAGIC,
+    FDT_MAGIC,
     out.length,
     structureAt,
     stringsAt,

@@ -24,8 +24,17 @@ export interface Placed {
   readonly data: Uint8Array;
 }
 
+/**
+ * How the image is entered. `efi`: as QEMU's direct boot does, a0 = 1, a1 = command line, a2 = EFI system table; `uhi`: as
+ * boards with the Unified Hosting Interface do, a0 = -2, a1 = device tree.
+ */
+export type BootProtocol = 'efi' | 'uhi';
+
 /** What a machine boots. */
 export interface BootFiles {
+  readonly protocol?: BootProtocol | undefined;
+  /** A device tree in the place of the board's own. */
+  readonly deviceTree?: Uint8Array | undefined;
   readonly image: ElfImage;
   readonly commandLine: string;
   readonly initrd?: Uint8Array | undefined;
@@ -33,7 +42,7 @@ export interface BootFiles {
   readonly extra: readonly Placed[];
 }
 
-/** Registers of the CPU that boots: a0 = 1 (started the EFI way), a1 = command line, a2 = system table. */
+/** Registers of the CPU that boots. */
 export interface BootRegisters {
   readonly entry: bigint;
   readonly arguments: readonly [a0: bigint, a1: bigint, a2: bigint];
@@ -84,6 +93,7 @@ export function loadRam(ram: Ram, files: BootFiles, platform: Platform): BootReg
     );
   const lineAt = encoded.length <= SHORT_COMMAND_LINE ? PLATFORM.commandLine : LONG_COMMAND_LINE_AT;
   const initrdAt = initrd && initrd.length > 0 ? placeInitrd(ram, files, initrd.length) : undefined;
+  const initrdRange = initrdAt === undefined ? undefined : { base: initrdAt, size: initrd!.length };
   const acpi = acpiTables(platform, PLATFORM.acpi.base);
   const tables: Placed[] = [
     {
@@ -91,13 +101,18 @@ export function loadRam(ram: Ram, files: BootFiles, platform: Platform): BootReg
       data: efiTables({
         base: PLATFORM.systemTable,
         memory: memoryMap(platform.ramSize),
-        initrd: initrdAt === undefined ? undefined : { base: initrdAt, size: initrd!.length },
+        initrd: initrdRange,
         acpi: acpi.root,
         deviceTree: PLATFORM.deviceTree,
       }),
     },
     { pa: PLATFORM.acpi.base, data: acpi.data },
-    { pa: PLATFORM.deviceTree, data: writeFdt(deviceTree(platform)) },
+    {
+      pa: PLATFORM.deviceTree,
+      data:
+        files.deviceTree ??
+        writeFdt(deviceTree(platform, files.protocol === 'uhi' ? { commandLine, initrd: initrdRange } : {})),
+    },
   ];
   const segments = image.segments.map((s) => ({ base: Number(s.paddr), size: s.memsz }));
   // A program that is linked to where the tables would be does without them.
@@ -116,5 +131,12 @@ export function loadRam(ram: Ram, files: BootFiles, platform: Platform): BootReg
     throw new ImageError(`entry 0x${image.entry.toString(16)} is not in RAM: the image's entry point is wrong`);
   if (initrdAt !== undefined) ram.write(initrdAt, initrd!);
   for (const { pa, data } of extra) ram.write(pa, data);
-  return { entry: image.entry, arguments: [1n, BigInt(lineAt), BigInt(PLATFORM.systemTable)] };
+  const UHI = 0xffff_ffff_ffff_fffen;
+  return {
+    entry: image.entry,
+    arguments:
+      files.protocol === 'uhi'
+        ? [UHI, BigInt(PLATFORM.deviceTree), 0n]
+        : [1n, BigInt(lineAt), BigInt(PLATFORM.systemTable)],
+  };
 }

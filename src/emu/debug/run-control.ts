@@ -60,6 +60,14 @@ export interface Limits {
   readonly timeoutSeconds?: number;
 }
 
+/** Files of whole machines. */
+export interface SnapshotStore {
+  /** @returns bytes written @throws Error when it cannot be written */
+  save(machine: Machine, name: string): number;
+  /** @throws Error when it cannot be read, or fits another machine */
+  load(machine: Machine, name: string): void;
+}
+
 /** Someone who keeps account of memory: while there is one, stores go the slow way. */
 export interface Spy {
   /** Must all accesses of this CPU be told, loads too? Software TLB entries made while it says no stay in use. */
@@ -92,6 +100,8 @@ export class RunControl {
   exitStatistics: ExitStatistics | undefined;
   /** What an auditor has found so far, in words. */
   audit: (() => readonly string[]) | undefined;
+  /** Where snapshots go and come from, by name. */
+  snapshotStore: SnapshotStore | undefined;
   /** Answers whether input may still arrive from outside when every CPU waits. */
   mayWake: () => boolean = () => false;
   /** Told of loops of exceptions when no debugger is there to stop for. */
@@ -533,6 +543,15 @@ export class RunControl {
   arrived(stop: Stop): void {
     if (stop.kind === 'catch') this.csrStop = stop.cpu.now;
     if (stop.kind === 'watch') this.watchStop = this.position();
+  }
+
+  /** Puts the machine into the state of a snapshot. The past begins there. @throws Error when it cannot be */
+  loadSnapshot(name: string): void {
+    if (!this.snapshotStore) throw new Error('no snapshots can be had here');
+    this.snapshotStore.load(this.machine, name);
+    this.history.enable(this.history.enabled);
+    this.stepper = undefined;
+    this.stepping = false;
   }
 
   /** Is a front end there? */

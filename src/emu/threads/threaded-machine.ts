@@ -23,6 +23,8 @@ export interface ThreadedOptions {
   readonly features: CpuFeatures;
   readonly seed: number;
   readonly engine: EngineKind;
+  /** The guest's reset ends the run as its power-off does. */
+  readonly noReboot?: boolean | undefined;
   /** Devices for the PCI slots. */
   readonly virtio?: readonly VirtioKind[] | undefined;
   /** Bytes that UART0 sends. */
@@ -88,7 +90,7 @@ export class ThreadedMachine {
       cpus,
       lines: (cpu, bit, level) => this.block.setLine(cpu, bit, level),
       power: (request) => {
-        this.power = request;
+        this.power = options.noReboot ? 'poweroff' : request;
       },
       console: options.console,
       virtio: options.virtio,

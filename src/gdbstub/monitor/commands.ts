@@ -5,6 +5,7 @@ import { type Command, lines } from './command.ts';
 import { INFO_COMMANDS } from './info.ts';
 import { PAST_COMMANDS } from './past.ts';
 import { SETTING_COMMANDS } from './settings.ts';
+import { SNAPSHOT_COMMANDS } from './snapshot.ts';
 
 const HELP: Command = {
   name: 'help',
@@ -18,11 +19,9 @@ export const COMMANDS: readonly Command[] = [
   ...INFO_COMMANDS,
   ...CATCH_COMMANDS,
   ...PAST_COMMANDS,
+  ...SNAPSHOT_COMMANDS,
   ...SETTING_COMMANDS,
 ];
-
-/** Commands that belong to the product's plan and are not there yet: refused, not ignored. */
-const NOT_YET = ['snapshot'];
 
 /** Runs a command line. Every answer is text: results, usage of a known command, or the help. */
 export function runMonitorCommand(s: Session, text: string): string {
@@ -37,7 +36,5 @@ export function runMonitorCommand(s: Session, text: string): string {
       return `${error instanceof Error ? error.message : String(error)}\nusage: monitor ${c.name} ${c.args}\n`;
     }
   }
-  const later = NOT_YET.find((n) => line.startsWith(n));
-  if (later) return `'${later}' is not available in this version\n`;
   return `unknown command '${line}'\n${HELP.run(s, [])}`;
 }

@@ -1,4 +1,5 @@
 /** The block device (Virtual I/O Device 1.2, section 5.2). */
+import type { Stateful } from '../../replay/fields.ts';
 import { VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 import type { Chain } from './queue.ts';
 
@@ -10,7 +11,7 @@ const HEADER_BYTES = 16;
 const ID_BYTES = 20;
 const STATUS = { ok: 0, error: 1, unsupported: 2 } as const;
 
-/** A disk. Offsets and lengths are bytes, multiples of 512. */
+/** A disk. Offsets and lengths are bytes, multiples of 512. One that keeps changes in memory has state. */
 export interface Disk {
   /** Bytes, a multiple of 512. */
   readonly size: number;
@@ -42,6 +43,10 @@ export class VirtioBlock implements VirtioKind {
   }
 
   reset(): void {}
+
+  parts(): readonly Stateful[] {
+    return 'stateFields' in this.disk ? [this.disk as Disk & Stateful] : [];
+  }
 
   config(): Uint8Array {
     const v = new DataView(new ArrayBuffer(0x18));

@@ -30,4 +30,6 @@ export interface VirtioKind extends Stateful {
   /** The driver has put something into a queue. */
   notified(queue: number): void;
   reset(): void;
+  /** What is behind it, where that has state of its own. */
+  parts?(): readonly Stateful[];
 }

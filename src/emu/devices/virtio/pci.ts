@@ -86,7 +86,8 @@ export class VirtioPci extends PciFunction {
 
   /** The function, its transport, its queues and what is behind them. */
   parts(): Stateful[] {
-    return [this, this.transport, ...this.transport.queues, this.transport.kind];
+    const { transport } = this;
+    return [this, transport, ...transport.queues, transport.kind, ...(transport.kind.parts?.() ?? [])];
   }
 
   override reset(): void {

@@ -1,0 +1,242 @@
+/**
+ * `loongscope qemu …`: the command line of qemu-system-loongarch64, as the run scripts of kernels and hypervisors use it, mapped
+ * on the options of `run`. What has no meaning here is accepted where leaving it out changes nothing, and refused by name else.
+ */
+import { type DriveSpec, parseDrive } from './drives.ts';
+import { say } from './ending.ts';
+import { UsageError } from './errors.ts';
+import type { NetSpec } from './network.ts';
+import {
+  DEFAULT_MACHINE,
+  type MachineCli,
+  parseAddress,
+  parseCpu,
+  parseInteger,
+  parseSerial,
+  parseSize,
+} from './options.ts';
+
+/** QEMU's own defaults of the board. */
+const MEMORY = 2 ** 30;
+const CPU = 'la464';
+const MIB = 2 ** 20;
+const GDB_PORT = 1234;
+
+/** A machine in the making. */
+interface Draft {
+  kernel: string | undefined;
+  append: string | undefined;
+  initrd: string | undefined;
+  memory: number;
+  smp: number;
+  cpu: string;
+  serial: string;
+  gdb: string | undefined;
+  wait: boolean;
+  noReboot: boolean;
+  copyOnWrite: boolean;
+  /** Drives by name, and whether a device has them. */
+  readonly drives: Map<string, { spec: DriveSpec; used: boolean }>;
+  /** Networks by name. */
+  readonly networks: Map<string, NetSpec>;
+  net: NetSpec | undefined;
+}
+
+/** `key=value` parts behind an optional first word. */
+function properties(text: string): { readonly first: string; readonly get: (key: string) => string | undefined } {
+  const parts = text.split(',');
+  const pairs = new Map(
+    parts.filter((p) => p.includes('=')).map((p) => [p.slice(0, p.indexOf('=')), p.slice(p.indexOf('=') + 1)]),
+  );
+  return { first: parts[0]!.includes('=') ? '' : parts[0]!, get: (key) => pairs.get(key) };
+}
+
+const unknown = (option: string, value: string, use: string): UsageError =>
+  new UsageError(`qemu: -${option}: '${value}' is not known: ${use}`);
+
+function machine(text: string): void {
+  const { first, get } = properties(text);
+  const type = first || get('type') || '';
+  if (type !== 'virt' && !/^virt-\d/.test(type)) throw unknown('machine', type, 'use virt');
+}
+
+/** Bare numbers are MiB, as QEMU has it. */
+function memory(d: Draft, text: string): void {
+  const { first, get } = properties(text);
+  const size = get('size') ?? first;
+  d.memory = /^\d+$/.test(size) ? Number(size) * MIB : parseSize(size, 'qemu: -m');
+}
+
+function smp(d: Draft, text: string): void {
+  const { first, get } = properties(text);
+  d.smp = parseInteger(get('cpus') ?? first, 'qemu: -smp', 1, 8);
+}
+
+function serial(d: Draft, text: string): void {
+  if (text === 'stdio' || text === 'mon:stdio') d.serial = 'stdio';
+  else if (text === 'null' || text === 'none') d.serial = 'null';
+  else d.serial = text;
+}
+
+function gdb(d: Draft, text: string): void {
+  const tcp = /^tcp:([^,]*?):(\d+)/.exec(text);
+  if (!tcp) throw unknown('gdb', text, 'use tcp::PORT');
+  d.gdb = tcp[1] ? `${tcp[1]}:${tcp[2]}` : tcp[2];
+}
+
+function drive(d: Draft, text: string): void {
+  const { get } = properties(text);
+  if (get('if') === 'pflash') throw unknown('drive', 'if=pflash', 'firmware is not available in this version');
+  const name = get('id') ?? `drive${d.drives.size}`;
+  d.drives.set(name, { spec: parseDrive(text), used: get('if') !== 'none' });
+}
+
+function network(d: Draft, text: string): void {
+  const { first, get } = properties(text);
+  const id = get('id') ?? 'net';
+  if (first === 'user' || first === 'tap' || first === 'bridge') {
+    say(`warning: qemu: -netdev ${first}: nothing is at the other end of the network in this version`);
+    d.networks.set(id, { kind: 'isolated' });
+  } else throw unknown('netdev', first, 'use user');
+}
+
+/** Devices by QEMU's names. */
+function device(d: Draft, text: string): void {
+  const { first, get } = properties(text);
+  switch (first) {
+    case 'virtio-blk-pci':
+    case 'virtio-blk': {
+      const name = get('drive') ?? '';
+      const found = d.drives.get(name);
+      if (!found)
+        throw new UsageError(`qemu: -device ${first}: there is no drive '${name}': put -drive id=${name},… before it`);
+      found.used = true;
+      return;
+    }
+    case 'virtio-net-pci':
+    case 'virtio-net': {
+      const name = get('netdev');
+      if (name !== undefined && !d.networks.has(name))
+        throw new UsageError(
+          `qemu: -device ${first}: there is no network '${name}': put -netdev …,id=${name} before it`,
+        );
+      d.net = name === undefined ? { kind: 'isolated' } : d.networks.get(name);
+      return;
+    }
+    // There in any case.
+    case 'virtio-rng-pci':
+    case 'virtio-rng':
+      return;
+    default:
+      throw unknown('device', first, 'use virtio-blk-pci, virtio-net-pci or virtio-rng-pci');
+  }
+}
+
+type Option = { readonly takes: 0 | 1; readonly apply: (d: Draft, value: string) => void };
+const flag = (apply: (d: Draft) => void = () => {}): Option => ({ takes: 0, apply });
+const value = (apply: (d: Draft, value: string) => void = () => {}): Option => ({ takes: 1, apply });
+
+/** What is understood, by name. */
+const OPTIONS: Readonly<Record<string, Option>> = {
+  M: value((_, v) => machine(v)),
+  machine: value((_, v) => machine(v)),
+  m: value(memory),
+  smp: value(smp),
+  cpu: value((d, v) => {
+    d.cpu = v;
+  }),
+  kernel: value((d, v) => {
+    d.kernel = v;
+  }),
+  append: value((d, v) => {
+    d.append = v;
+  }),
+  initrd: value((d, v) => {
+    d.initrd = v;
+  }),
+  serial: value(serial),
+  drive: value(drive),
+  device: value(device),
+  netdev: value(network),
+  nic: value((_, v) => {
+    if (v !== 'none') throw unknown('nic', v, 'use -netdev and -device virtio-net-pci, or none');
+  }),
+  net: value((_, v) => {
+    if (v !== 'none') throw unknown('net', v, 'use -netdev and -device virtio-net-pci, or none');
+  }),
+  gdb: value(gdb),
+  s: flag((d) => {
+    d.gdb = `${GDB_PORT}`;
+  }),
+  S: flag((d) => {
+    d.wait = true;
+  }),
+  snapshot: flag((d) => {
+    d.copyOnWrite = true;
+  }),
+  'no-reboot': flag((d) => {
+    d.noReboot = true;
+  }),
+  nographic: flag(),
+  nodefaults: flag(),
+  'no-shutdown': flag(),
+  display: value(),
+  vga: value(),
+  monitor: value(),
+  accel: value(),
+  rtc: value(),
+  name: value(),
+  icount: value(),
+  parallel: value(),
+};
+
+/** @throws UsageError for what is not understood, by name */
+export function parseQemu(args: readonly string[]): { readonly image: string | undefined; readonly cli: MachineCli } {
+  const d: Draft = {
+    kernel: undefined,
+    append: undefined,
+    initrd: undefined,
+    memory: MEMORY,
+    smp: 1,
+    cpu: CPU,
+    serial: 'stdio',
+    gdb: undefined,
+    wait: false,
+    noReboot: false,
+    copyOnWrite: false,
+    drives: new Map(),
+    networks: new Map(),
+    net: undefined,
+  };
+  for (let n = 0; n < args.length; n++) {
+    const arg = args[n]!;
+    const option = OPTIONS[arg.replace(/^--?/, '')];
+    if (!arg.startsWith('-') || !option)
+      throw new UsageError(`qemu: '${arg}' is not understood: leave it out, or use the options of loongscope run`);
+    if (option.takes === 1 && n + 1 >= args.length) throw new UsageError(`qemu: ${arg} wants a value: give one`);
+    option.apply(d, option.takes === 1 ? args[++n]! : '');
+  }
+  const drives = [...d.drives.values()].filter((x) => x.used);
+  return {
+    image: d.kernel,
+    cli: {
+      ...DEFAULT_MACHINE,
+      memory: d.memory,
+      smp: d.smp,
+      cpu: parseCpu(d.cpu),
+      serial: parseSerial(d.serial),
+      wait: d.wait,
+      reboot: !d.noReboot,
+      ...(d.append !== undefined && { append: d.append }),
+      ...(d.initrd !== undefined && { initrd: d.initrd }),
+      ...(d.gdb !== undefined && { gdb: parseAddress(d.gdb, 'qemu: -gdb') }),
+      ...(drives.length > 0 && {
+        drive: drives.map(({ spec }) => ({
+          ...spec,
+          copyOnWrite: spec.copyOnWrite || (d.copyOnWrite && !spec.readOnly),
+        })),
+      }),
+      ...(d.net && { net: d.net }),
+    },
+  };
+}

@@ -1,0 +1,58 @@
+/** Snapshots in files, packed with zstd. */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { Machine } from '../emu/board/machine.ts';
+import type { SnapshotStore } from '../emu/debug/run-control.ts';
+import { decodeSnapshot, encodeSnapshot, type Snapshot, SnapshotError } from '../emu/replay/snapshot-file.ts';
+import { UsageError } from './errors.ts';
+import { VERSION } from './version.ts';
+
+/** Most of it is RAM: the quickest level packs it well enough. */
+const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+
+/** Writes a machine to a file. @returns bytes @throws Error when the file cannot be written */
+export function saveSnapshot(machine: Machine, file: string): number {
+  const packed = zstdCompressSync(encodeSnapshot(machine.snapshot(VERSION)), LEVEL);
+  // Never half a file under the name.
+  const temporary = `${file}.${process.pid}`;
+  writeFileSync(temporary, packed);
+  renameSync(temporary, file);
+  return packed.length;
+}
+
+/** @throws UsageError when the file is unusable */
+export function readSnapshot(file: string): Snapshot {
+  let packed: Uint8Array;
+  try {
+    packed = new Uint8Array(readFileSync(file));
+  } catch (error) {
+    throw new UsageError(`--snapshot: cannot read ${file} (${(error as NodeJS.ErrnoException).code}): check the path`);
+  }
+  let bytes: Buffer;
+  try {
+    bytes = zstdDecompressSync(packed);
+  } catch {
+    throw new UsageError(`--snapshot: ${file} is no snapshot, or damaged: save it again`);
+  }
+  try {
+    return decodeSnapshot(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), VERSION);
+  } catch (error) {
+    if (!(error instanceof SnapshotError)) throw error;
+    throw new UsageError(`--snapshot: ${file} cannot be loaded, ${error.message}: save it again`);
+  }
+}
+
+/** Puts a machine into the state of a snapshot. @throws UsageError when it is of another kind of machine */
+export function restoreSnapshot(machine: Machine, snapshot: Snapshot, file: string): void {
+  try {
+    machine.loadSnapshot(snapshot);
+  } catch (error) {
+    if (!(error instanceof SnapshotError)) throw error;
+    throw new UsageError(`--snapshot: ${file} does not fit, ${error.message}`);
+  }
+}
+
+export const snapshotStore: SnapshotStore = {
+  save: saveSnapshot,
+  load: (machine, name) => restoreSnapshot(machine, readSnapshot(name), name),
+};

@@ -1,0 +1,153 @@
+/**
+ * A machine in a file (docs/snapshot.md): a description as JSON, and behind it the bytes that it refers to. Compression is the
+ * business of whoever stores it.
+ */
+import type { MachineState } from '../board/machine.ts';
+import type { BootFiles } from '../boot/load.ts';
+import type { CpuFeatures } from '../cpu/features.ts';
+
+const MAGIC = 'LSCOPESN';
+/** Of the file's own form; what is inside fits the same version of the program. */
+const VERSION = 1;
+const HEADER_BYTES = 16;
+const ALIGN = 8;
+
+/** What a machine must have in common with the one that was saved. */
+export interface SnapshotMachine {
+  readonly cpus: number;
+  readonly ramSize: number;
+  readonly features: CpuFeatures;
+  readonly seed: number;
+  /** Names of the devices in the PCI slots. */
+  readonly slots: readonly string[];
+}
+
+export interface Snapshot {
+  /** Version of the program that made it. */
+  readonly program: string;
+  readonly machine: SnapshotMachine;
+  readonly files: BootFiles;
+  readonly state: MachineState;
+}
+
+/** A file that cannot be loaded; the message says why. */
+export class SnapshotError extends Error {}
+
+const TYPES = { Uint8Array, Uint16Array, Uint32Array, Int16Array, Int32Array, Float64Array, BigUint64Array } as const;
+type TypeName = keyof typeof TYPES;
+type Typed = InstanceType<(typeof TYPES)[TypeName]>;
+
+const isTyped = (v: object): v is Typed => v.constructor.name in TYPES;
+type Json = null | boolean | number | string | Json[] | { readonly [key: string]: Json };
+
+class Writer {
+  private readonly blobs: Uint8Array[] = [];
+  private at = 0;
+
+  /** A value as JSON; what JSON lacks is an object with one key that begins with `$`. */
+  json(v: unknown): Json {
+    if (v === null || typeof v === 'string' || typeof v === 'boolean') return v;
+    if (typeof v === 'number')
+      return Number.isFinite(v) && !Object.is(v, -0) ? v : { $number: Object.is(v, -0) ? '-0' : `${v}` };
+    if (typeof v === 'bigint') return { $bigint: `${v}` };
+    if (v === undefined) return { $undefined: true };
+    if (Array.isArray(v)) return v.map((x) => this.json(x));
+    if (v instanceof Map) return { $map: [...v].map(([k, x]) => [this.json(k), this.json(x)]) };
+    if (isTyped(v as object)) return { $bytes: this.blob(v as Typed) };
+    return Object.fromEntries(Object.entries(v as object).map(([k, x]) => [k, this.json(x)]));
+  }
+
+  private blob(v: Typed): Json {
+    const bytes = new Uint8Array(v.buffer, v.byteOffset, v.byteLength);
+    const at = this.at;
+    this.blobs.push(bytes);
+    this.at = Math.ceil((at + bytes.length) / ALIGN) * ALIGN;
+    return [v.constructor.name, at, bytes.length];
+  }
+
+  finish(description: Json): Uint8Array {
+    const text = new TextEncoder().encode(JSON.stringify(description));
+    const first = Math.ceil((HEADER_BYTES + text.length) / ALIGN) * ALIGN;
+    const out = new Uint8Array(first + this.at);
+    const header = new DataView(out.buffer);
+    out.set(new TextEncoder().encode(MAGIC));
+    header.setUint32(8, VERSION, true);
+    header.setUint32(12, text.length, true);
+    out.set(text, HEADER_BYTES);
+    let at = first;
+    for (const b of this.blobs) {
+      out.set(b, at);
+      at = Math.ceil((at + b.length) / ALIGN) * ALIGN;
+    }
+    return out;
+  }
+}
+
+/** The file of a snapshot. */
+export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
+  const w = new Writer();
+  return w.finish(w.json(snapshot));
+}
+
+/** Reads values that {@link Writer} wrote. @param blobs the bytes behind the description */
+function reader(blobs: Uint8Array): (v: Json) => unknown {
+  const read = (v: Json): unknown => {
+    if (v === null || typeof v !== 'object') return v;
+    if (Array.isArray(v)) return v.map(read);
+    const [[key, value] = ['', null], ...more] = Object.entries(v);
+    if (more.length === 0)
+      switch (key) {
+        case '$number':
+          return Number(value);
+        case '$bigint':
+          return BigInt(value as string);
+        case '$undefined':
+          return undefined;
+        case '$map':
+          return new Map((value as Json[][]).map(([k, x]) => [read(k!), read(x!)]));
+        case '$bytes': {
+          const [type, at, length] = value as [TypeName, number, number];
+          if (!(type in TYPES) || !(at >= 0) || !(at + length <= blobs.length))
+            throw new SnapshotError('it is truncated or damaged');
+          const bytes = blobs.slice(at, at + length);
+          return new TYPES[type](bytes.buffer);
+        }
+        default:
+      }
+    return Object.fromEntries(Object.entries(v).map(([k, x]) => [k, read(x)]));
+  };
+  return read;
+}
+
+/** @throws SnapshotError when it is none, or damaged, or of another version */
+export function decodeSnapshot(bytes: Uint8Array, program: string): Snapshot {
+  if (bytes.length < HEADER_BYTES || new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC)
+    throw new SnapshotError('it is no snapshot');
+  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const version = header.getUint32(8, true);
+  if (version !== VERSION) throw new SnapshotError(`it has format ${version}, this program reads ${VERSION}`);
+  const length = header.getUint32(12, true);
+  if (HEADER_BYTES + length > bytes.length) throw new SnapshotError('it is truncated');
+  const first = Math.ceil((HEADER_BYTES + length) / ALIGN) * ALIGN;
+  let description: Json;
+  try {
+    description = JSON.parse(new TextDecoder().decode(bytes.subarray(HEADER_BYTES, HEADER_BYTES + length))) as Json;
+  } catch {
+    throw new SnapshotError('its description is damaged');
+  }
+  const snapshot = reader(bytes.subarray(first))(description) as Snapshot;
+  if (snapshot.program !== program)
+    throw new SnapshotError(`it was made by version ${snapshot.program} of the program, this is ${program}`);
+  return snapshot;
+}
+
+/** Why a machine cannot take a snapshot; undefined when it can. */
+export function mismatch(saved: SnapshotMachine, machine: SnapshotMachine): string | undefined {
+  if (saved.cpus !== machine.cpus) return `it has ${saved.cpus} CPUs, the machine ${machine.cpus}`;
+  if (saved.ramSize !== machine.ramSize)
+    return `it has ${saved.ramSize / 2 ** 20} MiB of RAM, the machine ${machine.ramSize / 2 ** 20}`;
+  if (JSON.stringify(saved.features) !== JSON.stringify(machine.features)) return 'its CPUs have other features';
+  if (saved.slots.join() !== machine.slots.join())
+    return `it has ${saved.slots.join(', ')} in its PCI slots, the machine ${machine.slots.join(', ')}: give the same disks and network card`;
+  return undefined;
+}

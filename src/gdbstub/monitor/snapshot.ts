@@ -1,0 +1,27 @@
+/** `monitor snapshot save|load`: the whole machine in a file. */
+import type { Command } from './command.ts';
+
+export const SNAPSHOT_COMMANDS: readonly Command[] = [
+  {
+    name: 'snapshot save',
+    args: 'FILE',
+    help: 'the whole machine into a file',
+    run: (s, [file]) => {
+      const { control } = s;
+      if (!file) throw new Error('a file expected');
+      if (!control.snapshotStore) throw new Error('no snapshots can be had here');
+      const bytes = control.snapshotStore.save(control.machine, file);
+      return `${file}: ${(bytes / 2 ** 20).toFixed(1)} MiB, at instruction ${control.machine.instructions}\n`;
+    },
+  },
+  {
+    name: 'snapshot load',
+    args: 'FILE',
+    help: "the machine as it was saved; then 'maint flush register-cache'",
+    run: (s, [file]) => {
+      if (!file) throw new Error('a file expected');
+      s.control.loadSnapshot(file);
+      return `at instruction ${s.control.machine.instructions}\n`;
+    },
+  },
+];

@@ -1,0 +1,143 @@
+/** What is in memory and in registers when a machine starts. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { boot } from '../../src/cli/boot.ts';
+import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
+import type { Machine } from '../../src/emu/board/machine.ts';
+import { DEVICES, deviceTree, PLATFORM } from '../../src/emu/board/platform.ts';
+import { acpiTables } from '../../src/emu/boot/acpi/tables.ts';
+import { writeFdt } from '../../src/emu/boot/fdt.ts';
+import { tinyElf } from '../support/images.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'loongscope-boot-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+function file(name: string, bytes: Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return path;
+}
+const booted = (image: string, more: Partial<MachineCli> = {}): Machine =>
+  boot(image, { ...DEFAULT_MACHINE, memory: 2 ** 29, ...more }, () => {}).machine;
+const registers = (m: Machine): bigint[] => [4, 5, 6].map((n) => m.cpus[0]!.gpr(n));
+const words = (m: Machine, pa: number, count: number): number[] => {
+  const bytes = m.ram.read(pa, 4 * count);
+  return [...new Uint32Array(bytes.buffer, bytes.byteOffset, count)];
+};
+
+/** Properties of a device tree by path, read back from the blob. */
+function readTree(blob: Uint8Array): Map<string, Uint8Array> {
+  const v = new DataView(blob.buffer, blob.byteOffset, blob.byteLength);
+  const out = new Map<string, Uint8Array>();
+  const path: string[] = [];
+  const stringAt = (at: number): string => {
+    let end = at;
+    while (blob[end]) end++;
+    return new TextDecoder().decode(blob.subarray(at, end));
+  };
+  const align = (n: number): number => Math.ceil(n / 4) * 4;
+  const strings = v.getUint32(12);
+  for (let at = v.getUint32(8); ; ) {
+    const token = v.getUint32(at);
+    at += 4;
+    if (token === 1) {
+      const name = stringAt(at);
+      path.push(name);
+      at = align(at + name.length + 1);
+    } else if (token === 2) path.pop();
+    else if (token === 3) {
+      const length = v.getUint32(at);
+      const name = stringAt(strings + v.getUint32(at + 4));
+      out.set(`${path.join('/')}:${name}`, blob.subarray(at + 8, at + 8 + length));
+      at = align(at + 8 + length);
+    } else return out;
+  }
+}
+const asText = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes).replace(/\0$/, '');
+
+describe('images and protocols', () => {
+  test('an ELF: a0 = 1, a1 = command line, a2 = system table with its four tables', () => {
+    const m = booted(file('a.elf', tinyElf()), { append: 'hello' });
+    expect(registers(m)).toEqual([1n, 0n, 0x200n]);
+    expect(asText(m.ram.read(0, 6))).toBe('hello');
+    expect(asText(m.ram.read(0x200, 8))).toBe('IBI SYST');
+    const [count] = words(m, 0x200 + 0x68, 1);
+    expect(count).toBe(3);
+  });
+
+  test('a long command line has a place of its own', () => {
+    const line = 'x'.repeat(3000);
+    const m = booted(file('b.elf', tinyElf()), { append: line });
+    const [, at] = registers(m);
+    expect(asText(m.ram.read(Number(at), 3001))).toBe(line);
+    expect(asText(m.ram.read(0x200, 8))).toBe('IBI SYST');
+  });
+
+  test('a raw image: at the beginning of high RAM, or where --load says', () => {
+    const raw = file('c.bin', Uint8Array.of(1, 2, 3, 4));
+    expect(booted(raw).cpus[0]!.pc).toBe(0x80000000n);
+    const m = booted(raw, { load: 0x300000 });
+    expect([m.cpus[0]!.pc, words(m, 0x300000, 1)]).toEqual([0x300000n, [0x04030201]]);
+  });
+
+  test('UHI: a0 = -2, a1 = device tree, which has command line and initrd', () => {
+    const initrd = file('rd', new Uint8Array(5000));
+    const m = booted(file('d.elf', tinyElf()), { boot: 'uhi', append: 'quiet', initrd });
+    expect(registers(m)).toEqual([0xffff_ffff_ffff_fffen, BigInt(PLATFORM.deviceTree), 0n]);
+    const tree = readTree(m.ram.read(PLATFORM.deviceTree, 0x4000));
+    expect(asText(tree.get('/chosen:bootargs'))).toBe('quiet');
+    const cell = (name: string): number => new DataView(tree.get(`/chosen:${name}`)!.slice().buffer).getUint32(4);
+    expect(cell('linux,initrd-end') - cell('linux,initrd-start')).toBe(5000);
+  });
+
+  test('a device tree of the user’s', () => {
+    const tree = writeFdt({ name: '', properties: { compatible: 'mine' } });
+    const m = booted(file('e.elf', tinyElf()), { dtb: file('tree', tree) });
+    expect(m.ram.read(PLATFORM.deviceTree, tree.length)).toEqual(tree);
+    expect(() => booted(file('e.elf', tinyElf()), { dtb: file('no', tree.subarray(4)) })).toThrow(
+      /no device tree blob/,
+    );
+    expect(() => booted(file('e.elf', tinyElf()), { dtb: file('cut', tree.subarray(0, 60)) })).toThrow(/truncated/);
+  });
+});
+
+describe('tables', () => {
+  test.each([1, 4, 8])('ACPI for %i CPUs: signatures, lengths and checksums', (cpus) => {
+    const base = 0xe0000;
+    const { data, root } = acpiTables({ cpus, ramSize: 2 ** 30 }, base);
+    expect(data.length).toBeLessThan(PLATFORM.acpi.size);
+    const at = (pa: number, length: number): Uint8Array => data.subarray(pa - base, pa - base + length);
+    const sum = (bytes: Uint8Array): number => bytes.reduce((a, b) => (a + b) & 0xff, 0);
+    const u32 = (pa: number): number => new DataView(at(pa, 4).slice().buffer).getUint32(0, true);
+    const name = (pa: number): string => new TextDecoder().decode(at(pa, 4));
+    expect(sum(at(root, 20))).toBe(0);
+    expect(sum(at(root, 36))).toBe(0);
+    const xsdt = u32(root + 24);
+    const listed = Array.from({ length: (u32(xsdt + 4) - 36) / 8 }, (_, n) => u32(xsdt + 36 + 8 * n));
+    expect(listed.map(name)).toEqual(['FACP', 'APIC', 'PPTT', 'SRAT', 'MCFG', 'SPCR']);
+    for (const t of [xsdt, ...listed, u32(listed[0]! + 40)])
+      expect([name(t), sum(at(t, u32(t + 4)))]).toEqual([name(t), 0]);
+  });
+
+  test('the device tree has a node for each declared device, and its own handles', () => {
+    const blob = writeFdt(deviceTree({ cpus: 2, ramSize: 2 ** 30 }));
+    const tree = readTree(blob);
+    for (const d of DEVICES)
+      for (const n of d.nodes?.() ?? [])
+        expect(
+          [...tree.keys()].some((k) => k.startsWith(`/${n.name}:`)),
+          n.name,
+        ).toBe(true);
+    const handles = [...tree].filter(([k]) => k.endsWith(':phandle')).map(([, v]) => v.join());
+    expect(new Set(handles).size).toBe(handles.length);
+    expect(tree.get('/memory@80000000:reg')!.join()).toBe('0,0,0,0,128,0,0,0,0,0,0,0,48,0,0,0');
+  });
+
+  test('no two devices overlap', () => {
+    const sorted = [...DEVICES].sort((a, b) => a.base - b.base);
+    sorted.slice(1).forEach((d, n) => {
+      expect(d.base, d.name).toBeGreaterThanOrEqual(sorted[n]!.base + sorted[n]!.size);
+    });
+  });
+});

@@ -1,0 +1,54 @@
+/** The command line of QEMU. */
+import { describe, expect, test } from 'vitest';
+import { UsageError } from '../../src/cli/errors.ts';
+import { parseQemu } from '../../src/cli/qemu.ts';
+
+const parse = (line: string): ReturnType<typeof parseQemu> => parseQemu(line.split(' ').filter(Boolean));
+
+describe('loongscope qemu', () => {
+  test('a kernel as run scripts start it', () => {
+    const { image, cli } = parse(
+      '-machine virt -m 512M -smp cpus=2,cores=2 -cpu max -nographic -kernel vmlinuz -initrd rd -append console=ttyS0 -no-reboot -monitor none',
+    );
+    expect(image).toBe('vmlinuz');
+    expect(cli).toMatchObject({ memory: 2 ** 29, smp: 2, initrd: 'rd', append: 'console=ttyS0', reboot: false });
+    expect(cli.cpu.lam_bh).toBe(true);
+  });
+
+  test('QEMU’s own defaults, and a memory size in MiB', () => {
+    expect(parse('-M virt').cli).toMatchObject({ memory: 2 ** 30, smp: 1, serial: { kind: 'stdio' } });
+    expect(parse('-M virt').cli.cpu.lam_bh).toBe(false);
+    expect(parse('-m 256').cli.memory).toBe(2 ** 28);
+    expect(parse('-m size=2G').cli.memory).toBe(2 ** 31);
+  });
+
+  test('disks and network cards by name', () => {
+    const { cli } = parse(
+      '-drive id=x0,file=disk.img,format=raw,if=none -device virtio-blk-pci,drive=x0 -drive if=none,id=x1,file=unused -snapshot -device virtio-net-pci',
+    );
+    expect(cli.drive).toEqual([{ file: 'disk.img', readOnly: false, copyOnWrite: true }]);
+    expect(cli.net).toEqual({ kind: 'isolated' });
+  });
+
+  test('a debugger', () => {
+    expect(parse('-s -S').cli).toMatchObject({ gdb: { host: '127.0.0.1', port: 1234 }, wait: true });
+    expect(parse('-gdb tcp::4321').cli.gdb).toEqual({ host: '127.0.0.1', port: 4321 });
+  });
+
+  test.each([
+    ['-foo', /'-foo' is not understood/],
+    ['kernel.elf', /'kernel.elf' is not understood/],
+    ['-M pc', /-machine: 'pc' is not known: use virt/],
+    ['-device e1000', /-device: 'e1000' is not known/],
+    ['-device virtio-blk-pci,drive=x9', /there is no drive 'x9'/],
+    ['-device virtio-net-pci,netdev=n9', /there is no network 'n9'/],
+    ['-drive if=pflash,file=x', /firmware is not available/],
+    ['-gdb unix:x', /use tcp::PORT/],
+    ['-kernel', /-kernel wants a value/],
+    ['-smp many', /not a whole number/],
+    ['-serial tcp:x', /not available in this version/],
+  ])('%s is refused by name', (line, message) => {
+    expect(() => parse(line)).toThrow(UsageError);
+    expect(() => parse(line)).toThrow(message);
+  });
+});

@@ -1,0 +1,140 @@
+/** A machine in a file: what goes on from it is what would have gone on without it. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { zstdCompressSync } from 'node:zlib';
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import { boot } from '../../src/cli/boot.ts';
+import { DEFAULT_MACHINE, type MachineCli, parseGuest } from '../../src/cli/options.ts';
+import { readSnapshot, saveSnapshot, snapshotStore } from '../../src/cli/snapshots.ts';
+import type { Machine } from '../../src/emu/board/machine.ts';
+import { differences } from '../../src/emu/check/state-digest.ts';
+import { decodeSnapshot, encodeSnapshot, type Snapshot } from '../../src/emu/replay/snapshot-file.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'loongscope-snapshot-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Booted {
+  readonly machine: Machine;
+  readonly console: number[];
+}
+
+function start(cli: Partial<MachineCli>): Booted {
+  const console: number[] = [];
+  const { machine } = boot(undefined, { ...DEFAULT_MACHINE, ...cli }, (b) => console.push(b));
+  return { machine, console };
+}
+
+/** Runs to the guest's power-off. */
+function toTheEnd(machine: Machine): void {
+  for (;;) {
+    const result = machine.run(5_000_000);
+    if (result === 'poweroff') return;
+    if (result !== 'slice') throw new Error(`the machine has stopped: ${result}`);
+  }
+}
+
+describe('a run that goes on from a file', () => {
+  test.each([
+    ['one CPU', { guest: [parseGuest('timer'), parseGuest('paging')] }, 1_234_567],
+    ['two CPUs and vCPUs', { smp: 2, guest: [parseGuest('smp,vcpus=2')] }, 2_345_678],
+    ['virtio of the hypervisor', { guest: [parseGuest('virtio')] }, 1_000_001],
+    ['interpreter alone', { guest: [parseGuest('privileged')], engine: 'interpreter' }, 700_001],
+  ] as [string, Partial<MachineCli>, number][])('%s', (name, cli, at) => {
+    const file = join(folder, name.replace(/ /g, '-'));
+    const first = start(cli);
+    first.machine.run(at, at);
+    expect(first.machine.instructions).toBe(at);
+    const before = first.console.length;
+    expect(saveSnapshot(first.machine, file)).toBe(readFileSync(file).length);
+
+    const second = start({ snapshot: file, ...(cli.engine && { engine: cli.engine }) });
+    expect(differences(first.machine, second.machine)).toEqual([]);
+    toTheEnd(first.machine);
+    toTheEnd(second.machine);
+    expect(differences(first.machine, second.machine)).toEqual([]);
+    expect(second.console).toEqual(first.console.slice(before));
+    expect(second.machine.instructions).toBe(first.machine.instructions);
+  });
+
+  test('a machine that was saved can be reset: the file has the image too', () => {
+    const first = start({ guest: [parseGuest('hello')] });
+    first.machine.run(100_000, 100_000);
+    const file = join(folder, 'reset');
+    saveSnapshot(first.machine, file);
+    const second = start({ snapshot: file });
+    second.machine.reset();
+    toTheEnd(second.machine);
+    expect(String.fromCharCode(...second.console)).toContain('Hello from a LoongArch guest');
+  });
+
+  test('changes of a disk with copy-on-write are part of it', () => {
+    const disk = join(folder, 'disk');
+    writeFileSync(disk, new Uint8Array(8192));
+    const drive = [{ file: disk, readOnly: false, copyOnWrite: true }];
+    const first = start({ drive });
+    const file = join(folder, 'with-disk');
+    saveSnapshot(first.machine, file);
+    expect(differences(first.machine, start({ snapshot: file, drive }).machine)).toEqual([]);
+    expect(() => start({ snapshot: file })).toThrow(/disk0.* in its PCI slots.*give the same disks/);
+  });
+});
+
+describe('files that are refused', () => {
+  const { machine } = start({ guest: [parseGuest('hello')] });
+  const good = join(folder, 'good');
+  saveSnapshot(machine, good);
+  const made = (name: string, bytes: Uint8Array): string => {
+    const file = join(folder, name);
+    writeFileSync(file, bytes);
+    return file;
+  };
+  const altered = (change: (s: { -readonly [k in keyof Snapshot]: Snapshot[k] }) => void): Uint8Array => {
+    const snapshot = { ...machine.snapshot('0.0.0') };
+    change(snapshot);
+    return zstdCompressSync(encodeSnapshot(snapshot));
+  };
+
+  test.each([
+    ['missing', () => join(folder, 'nothing'), /cannot read .*ENOENT/],
+    ['something else', () => made('else', new TextEncoder().encode('hello')), /is no snapshot, or damaged/],
+    ['packed something else', () => made('packed', zstdCompressSync(Buffer.from('hello'))), /it is no snapshot/],
+    ['cut short', () => made('cut', readFileSync(good).subarray(0, 1000)), /is no snapshot, or damaged/],
+    [
+      'of another version',
+      () =>
+        made(
+          'version',
+          altered(() => {}),
+        ),
+      /made by version 0\.0\.0/,
+    ],
+  ])('%s', (_, file, message) => {
+    expect(() => readSnapshot(file())).toThrow(message);
+  });
+
+  test('of another machine', () => {
+    const other = start({ smp: 2, guest: [parseGuest('hello')] }).machine;
+    expect(() => snapshotStore.load(other, good)).toThrow(/it has 1 CPUs, the machine 2/);
+    const small = start({ memory: 128 * 2 ** 20, guest: [parseGuest('hello')] }).machine;
+    expect(() => snapshotStore.load(small, good)).toThrow(/256 MiB of RAM, the machine 128/);
+  });
+
+  test('any damage is an error of its own, never a crash', () => {
+    const bytes = encodeSnapshot(machine.snapshot('x'));
+    const length = new DataView(bytes.buffer).getUint32(12, true);
+    fc.assert(
+      fc.property(fc.nat(15 + length), fc.nat(255), (at, value) => {
+        const damaged = bytes.slice();
+        damaged[at] = value;
+        try {
+          decodeSnapshot(damaged, 'x');
+        } catch (error) {
+          expect((error as Error).constructor.name).toBe('SnapshotError');
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
