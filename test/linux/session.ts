@@ -2,6 +2,7 @@
 import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
 import { start } from '../../src/cli/run.ts';
 import { runThreads } from '../../src/cli/run-threads.ts';
+import type { Machine } from '../../src/emu/board/machine.ts';
 import { KERNEL } from './images.ts';
 
 /** Keeps the boot short: no self-tests of cryptography, no buffer for devices that cannot reach all memory. */
@@ -46,6 +47,7 @@ export class LinuxSession {
     else {
       const running = await start(KERNEL, options, output);
       running.control.mayWake = () => true;
+      session.machine = running.booted.machine;
       session.input = (bytes) => running.control.input(bytes);
       session.done = running.done;
     }
@@ -53,6 +55,9 @@ export class LinuxSession {
     session.secondsToShell = (performance.now() - session.began) / 1000;
     return session;
   }
+
+  /** The machine, where it runs on one thread. */
+  machine: Machine | undefined;
 
   /** Wall time from the start of the program's work to the first prompt. */
   secondsToShell = 0;

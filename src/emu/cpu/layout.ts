@@ -67,6 +67,8 @@ export const STATE = {
   exceptionsWatched: 0x8004,
   /** f64: stable counter at the end of the slice. */
   sliceEnd: 0x8008,
+  /** i32: the stable counter is the host's clock. */
+  hostTime: 0x8010,
   /** By CSR number: a byte of CSR_RULE bits; 8 bytes each: bits that the owner and that root may write. */
   csrRules: 0x8800,
   csrOwnMask: 0x9000,

@@ -11,6 +11,7 @@ import { ACCESS, type Access, type Half, type Node, type Stmt, type VectorOperan
 import { Definitions, LOAD, PENDING_FIELDS, STORE } from './definitions.ts';
 import { emitCsr, isCsrHelper } from './native-csr.ts';
 import { floatForm, pushNotQuiet } from './native-float.ts';
+import { emitTime, emitTimerId, type TimeSite } from './native-time.ts';
 import { vectorForm } from './native-vector.ts';
 import { FPR_PLACE, GPR_PLACE, immediatePlace, type Variant, VR_PLACE } from './uop.ts';
 import { type Label, Locals } from './wasm/emitter.ts';
@@ -453,6 +454,10 @@ export abstract class Handlers extends Definitions {
       this.callCsr(s, s.helper);
       return;
     }
+    if (s.helper === 'rdtime') {
+      this.callTime(s);
+      return;
+    }
     const form = s.helper === 'fpu' ? floatForm(s.code) : undefined;
     if (!form) {
       this.callHelper(s);
@@ -508,6 +513,27 @@ export abstract class Handlers extends Definitions {
       left: () => this.loadState(Op.i32Load, 'left'),
       failIf: () => e.brIf(long),
     });
+    e.i32(0).set(AFTER).br(done);
+    e.end(long);
+    this.callHelper(s);
+    e.end(done);
+  }
+
+  private callTime(s: Extract<Stmt, { s: 'call' }>): void {
+    const { e } = this;
+    const done = e.block();
+    const long = e.block();
+    const site: TimeSite = {
+      e,
+      state: () => this.state(),
+      base: this.base,
+      result: this.local(s.id, 'i64'),
+      mode: () => this.loadState(Op.i32Load, 'mode'),
+      left: () => this.loadState(Op.i32Load, 'left'),
+      failIf: () => e.brIf(long),
+    };
+    emitTime(site);
+    emitTimerId(site);
     e.i32(0).set(AFTER).br(done);
     e.end(long);
     this.callHelper(s);

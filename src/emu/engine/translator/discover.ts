@@ -8,6 +8,7 @@ import { Semantics, type Stmt } from '../../isa/semantics.ts';
 import { contains } from '../../isa/traits.ts';
 import { hasNativeCsr, isCsrHelper } from '../native-csr.ts';
 import { floatForm } from '../native-float.ts';
+import { readsTime } from '../native-time.ts';
 import { vectorForm } from '../native-vector.ts';
 
 /** Most instructions of a region. A region runs only while the budget is larger than this. */
@@ -71,6 +72,8 @@ function needsInterpreter(row: Row, word: number, page: CodePage): boolean {
   const csr = bodyOf(row).find((s) => s.s === 'call' && isCsrHelper(s.helper));
   if (csr?.s === 'call' && isCsrHelper(csr.helper))
     return !hasNativeCsr(csr.helper, page.csrRules(operandValue(row, word, 'csr')));
+  // The counter's number goes to a register that the region does not know of, unless nobody wants it.
+  if (readsTime(bodyOf(row))) return operandValue(row, word, 'rj') !== 0;
   let known = forInterpreter.get(row);
   if (known === undefined) {
     const body = bodyOf(row);

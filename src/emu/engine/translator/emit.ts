@@ -24,6 +24,7 @@ import { contains } from '../../isa/traits.ts';
 import { Definitions, LOAD, PENDING_FIELDS, storeOf } from '../definitions.ts';
 import { emitCsr, isCsrHelper } from '../native-csr.ts';
 import { floatForm, pushNotQuiet } from '../native-float.ts';
+import { emitTime, readsTime } from '../native-time.ts';
 import { vectorForm } from '../native-vector.ts';
 import { type Label, Locals } from '../wasm/emitter.ts';
 import type { FuncDef } from '../wasm/module.ts';
@@ -223,7 +224,7 @@ class RegionEmitter extends Definitions {
     };
     const all = this.flow.nodes.flatMap((n) => n.block.instructions);
     if (all.some((i) => contains(i.body, ...MEMORY))) load('readTlb', DATA_TLB);
-    if (all.some((i) => i.row.unit || i.row.priv)) load('mode', MODE);
+    if (all.some((i) => i.row.unit || i.row.priv || readsTime(i.body))) load('mode', MODE);
     if (this.hasFloat) {
       this.loadState(Op.i32Load, 'fcsr');
       pushNotQuiet(e);
@@ -632,6 +633,8 @@ class RegionEmitter extends Definitions {
         // The terminator of the block.
         return;
       case 'setRj':
+        // Register 0: discover.ts lets no other come here.
+        return;
       case 'setScr':
         throw new Error(`translator: ${this.current.row.name} is for the interpreter`);
     }
@@ -652,6 +655,18 @@ class RegionEmitter extends Definitions {
         value: () => this.node(s.args[1]!),
         mask: s.helper.endsWith('xchg') ? () => this.gpr('rj') : undefined,
         pc: () => this.pc(),
+        left: () => e.get(BUDGET).i32(this.giveBack).op(Op.i32Add),
+        failIf: () => this.exitIf(),
+      });
+      return;
+    }
+    if (s.helper === 'rdtime') {
+      emitTime({
+        e,
+        state: () => this.state(),
+        base: 0,
+        result: this.local(s.id, 'i64'),
+        mode: () => e.get(MODE),
         left: () => e.get(BUDGET).i32(this.giveBack).op(Op.i32Add),
         failIf: () => this.exitIf(),
       });

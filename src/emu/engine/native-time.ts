@@ -1,0 +1,54 @@
+/**
+ * `rdtime` as WebAssembly where time follows instructions: kernels read it all the time. In guests, in user mode, and where the
+ * host's clock is the counter, it goes through engine.ts.
+ */
+import { CSR } from '../cpu/csr-table.ts';
+import { MODE_GUEST, STATE } from '../cpu/layout.ts';
+import type { Stmt } from '../isa/semantics.ts';
+import type { Emitter } from './wasm/emitter.ts';
+import { Float, Op } from './wasm/opcodes.ts';
+
+const PLV = 3;
+
+/** Does an instruction read the stable counter? */
+export const readsTime = (body: readonly Stmt[]): boolean => body.some((s) => s.s === 'call' && s.helper === 'rdtime');
+
+/** Where it is emitted. */
+export interface TimeSite {
+  readonly e: Emitter;
+  /** Pushes the address to which `base` and offsets into the state page are added. */
+  state(): void;
+  readonly base: number;
+  /** Local for the counter. */
+  readonly result: number;
+  /** Pushes the mode word, and what is left of the budget. */
+  mode(): void;
+  left(): void;
+  /** Goes the long way when the i32 on the stack is not 0. */
+  failIf(): void;
+}
+
+/** Leaves the counter in `site.result`. */
+export function emitTime(site: TimeSite): void {
+  const { e, base } = site;
+  site.state();
+  e.mem(Op.i32Load, base + STATE.hostTime);
+  site.mode();
+  e.i32(MODE_GUEST | PLV).op(Op.i32And, Op.i32Or);
+  site.failIf();
+  site.state();
+  e.mem(Float.f64Load, base + STATE.sliceEnd);
+  site.left();
+  e.op(Float.f64ConvertI32S, Float.f64Sub).op(Float.i64TruncF64S);
+  site.state();
+  e.mem(Op.i64Load, base + STATE.hostCsr + 8 * CSR.CNTC);
+  e.op(Op.i64Add).set(site.result);
+}
+
+/** Puts the counter's number, which `rdtime` returns too, where the helper would. */
+export function emitTimerId(site: TimeSite): void {
+  const { e, base } = site;
+  site.state();
+  site.state();
+  e.mem(Op.i64Load32S, base + STATE.hostCsr + 8 * CSR.TID).mem(Op.i64Store, base + STATE.argB);
+}
