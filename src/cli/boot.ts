@@ -117,6 +117,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
       emitted,
       console,
       virtio: openVirtio(cli),
+      model: saved?.model ?? cli.machine,
       noReboot: cli.reboot === false,
     });
     if (snapshot) restoreSnapshot(machine, snapshot, cli.snapshot!);

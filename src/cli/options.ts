@@ -1,6 +1,7 @@
 /** Options of run and debug: parsing of values, and refusal of what this version does not have. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import { BOARD_MODELS, type BoardModel } from '../emu/board/platform.ts';
 import type { BootProtocol } from '../emu/boot/load.ts';
 import {
   type CpuFeatures,
@@ -220,6 +221,7 @@ export interface MachineCli {
   readonly net?: NetSpec;
   readonly guest?: GuestSpec[];
   readonly hypervisor?: string;
+  readonly machine?: BoardModel;
   readonly memory: number;
   readonly smp: number;
   readonly cpu: CpuFeatures;
@@ -302,6 +304,11 @@ export function declareMachineOptions(command: Command): Command {
       collect(parseGuest),
     )
     .option('--hypervisor <file>', 'your build of the reference hypervisor, to run the guests')
+    .addOption(
+      new Option('--machine <board>', 'virt, or ls3a5000: what programs for Loongson 3A5000 boards touch').choices(
+        BOARD_MODELS,
+      ),
+    )
     .option('--memory <size>', 'RAM, such as 128M or 1G', parseMemory, DEFAULT_MACHINE.memory)
     .option('--smp <n>', 'physical CPUs', (t) => parseInteger(t, '--smp', 1, MAX_CPUS), 1)
     .addOption(

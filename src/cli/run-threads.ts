@@ -89,6 +89,7 @@ export async function runThreads(
           engine: engineKind(cli),
           console: output.put,
           virtio: openVirtio(cli),
+          model: cli.machine,
           noReboot: cli.reboot === false,
           spawn: (options) => spawn(options, epoch, warn),
         },

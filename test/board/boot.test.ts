@@ -141,3 +141,69 @@ describe('tables', () => {
     });
   });
 });
+
+describe('the ls3a5000 board', () => {
+  const elf = file('f.elf', tinyElf());
+  const m = booted(elf, { machine: 'ls3a5000', smp: 2 });
+  const read = (pa: number, size: number, cpu = 0): number => {
+    m.bus.master = cpu;
+    expect(m.bus.read(pa, size)).toBe(true);
+    return m.bus.lo >>> 0;
+  };
+  const write = (pa: number, size: number, lo: number, hi = 0, cpu = 0): void => {
+    m.bus.master = cpu;
+    expect(m.bus.write(pa, size, lo, hi)).toBe(true);
+  };
+  const WINDOW = 0x1fe00000;
+
+  test('the IOCSR space is memory, each CPU’s own', () => {
+    expect(read(WINDOW + 0x10, 4)).toBe(0x6e6f6f4c);
+    write(WINDOW + 0x1004, 4, 0xff, 0, 1);
+    expect([read(WINDOW + 0x1004, 4, 0), read(WINDOW + 0x1004, 4, 1)]).toEqual([0, 0xff]);
+    // Mail of 64 bits in one store: word 0 of CPU 1's first mailbox.
+    write(WINDOW + 0x1048, 8, 1 << 16, 0x12345678);
+    expect(read(WINDOW + 0x1020, 4, 1)).toBe(0x12345678);
+    // ANY_SEND to COREMAP of vector 0.
+    write(WINDOW + 0x1158, 8, (0xe << 27) | (1 << 16) | 0x1c00, 2);
+    expect(read(WINDOW + 0x1c00, 1)).toBe(2);
+  });
+
+  test('configuration registers keep what is written, the UARTs come first', () => {
+    write(WINDOW + 0x180, 4, 0xabcd);
+    expect(read(WINDOW + 0x180, 4)).toBe(0xabcd);
+    expect([read(WINDOW + 0x1e5, 1), read(WINDOW + 0x1ed, 1)]).toEqual([0x60, 0x60]);
+  });
+
+  test('something answers everywhere; on the virt board nothing does', () => {
+    expect(read(0x1ff00000, 4)).toBe(0xffffffff);
+    write(0x1ff00000, 4, 1);
+    const virt = booted(elf);
+    expect([virt.bus.read(0x1ff00000, 4), virt.bus.read(WINDOW + 0x10, 4)]).toEqual([false, false]);
+  });
+
+  test('RAM above 6 GiB costs what is used', () => {
+    const large = booted(elf, { machine: 'ls3a5000', memory: 16 * 2 ** 30 });
+    large.ram.write(0x2_4000_0000, Uint8Array.of(7));
+    expect([large.ram.read(0x2_4000_0000, 1)[0], large.ram.touched <= 8 * 2 ** 20]).toEqual([7, true]);
+  });
+});
+
+describe('the virt extension of the EIOINTC', () => {
+  test('CPU numbers instead of one-hot cores, once that is switched on', () => {
+    const m = booted(file('g.elf', tinyElf()), { smp: 8 });
+    const { iocsr } = m;
+    iocsr.read(0, 0x40000000, 4);
+    expect(iocsr.lo).toBe(0xb);
+    iocsr.write(0, 0x40000004, 4, 2 | 4 | 8, 0);
+    iocsr.read(0, 0x40000004, 4);
+    // Interrupt numbers are not offered.
+    expect(iocsr.lo).toBe(2 | 8);
+    iocsr.write(0, 0x40000004, 4, 2, 0);
+    iocsr.read(0, 0x40000004, 4);
+    expect(iocsr.lo).toBe(2 | 8);
+    iocsr.write(0, 0x1600, 4, -1, 0);
+    iocsr.write(0, 0x1c00, 1, 6, 0);
+    m.bus.write(0x2ff00000, 4, 0, 0);
+    expect(m.cpus.map((c) => c.lines)).toEqual([0, 0, 0, 0, 0, 0, 4, 0]);
+  });
+});

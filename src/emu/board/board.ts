@@ -13,7 +13,7 @@ import type { Uart16550 } from '../devices/uart16550.ts';
 import type { VirtioKind } from '../devices/virtio/device.ts';
 import { VirtioPci } from '../devices/virtio/pci.ts';
 import type { Stateful } from '../replay/fields.ts';
-import { DEVICES, PLATFORM } from './platform.ts';
+import { type BoardModel, DEVICES, LS3A5000_DEVICES, PLATFORM } from './platform.ts';
 
 /** How the devices reach what is outside them. */
 export interface BoardPorts {
@@ -29,6 +29,7 @@ export interface BoardPorts {
   readonly now: () => number;
   /** A parked CPU may start at the address that its first mailbox holds. */
   readonly start: (cpu: number, entry: bigint) => void;
+  readonly model?: BoardModel | undefined;
   /** Devices for the PCI slots. */
   readonly virtio?: readonly VirtioKind[] | undefined;
 }
@@ -61,9 +62,11 @@ export class Board {
     const send = (uart: number, byte: number): void => {
       if (uart === 0) ports.console(byte);
     };
-    const parts = { pic, msi, pci: this.pci, power, now, send };
-    const mappings: Mapping[] = DEVICES.map((d) => ({ base: d.base, device: d.make(parts) }));
-    this.bus = new Bus(mappings);
+    const parts = { pic, msi, pci: this.pci, iocsr: this.iocsr, master: () => this.bus.master, power, now, send };
+    const loongson = ports.model === 'ls3a5000';
+    const declared = loongson ? [...DEVICES, ...LS3A5000_DEVICES] : DEVICES;
+    const mappings: Mapping[] = declared.map((d) => ({ base: d.base, device: d.make(parts) }));
+    this.bus = new Bus(mappings, loongson);
     this.console = this.bus.at(PLATFORM.uarts[0]!.base)!.device as Uart16550;
     // Like the boot stub of real firmware: the low half of mailbox 0 is the signal.
     this.ipi.onMail = (n) => {

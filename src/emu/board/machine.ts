@@ -19,7 +19,7 @@ import type { UopCache } from '../engine/uop-cache.ts';
 import { type Fields, restoreFields, type Stateful, saveFields } from '../replay/fields.ts';
 import { mismatch, type Snapshot, SnapshotError, type SnapshotMachine } from '../replay/snapshot-file.ts';
 import { Board } from './board.ts';
-import { PLATFORM } from './platform.ts';
+import { type BoardModel, PLATFORM } from './platform.ts';
 import { type EngineKind, Processors } from './processors.ts';
 import { Ram } from './ram.ts';
 
@@ -43,6 +43,8 @@ export interface MachineOptions {
   readonly clock?: Clock | undefined;
   /** Interpreters that need not be emitted. */
   readonly emitted?: EmittedInterpreters;
+  /** Which board; `virt` when it is not said. */
+  readonly model?: BoardModel | undefined;
   /** The guest's reset ends the run as its power-off does. */
   readonly noReboot?: boolean | undefined;
   /** Devices for the PCI slots. */
@@ -111,6 +113,7 @@ export class Machine implements Stateful {
       },
       console: options.console,
       virtio: options.virtio,
+      model: options.model,
       now: () => (options.clock ? Date.now() : VIRTUAL_EPOCH + this.now() / TICKS_PER_MS),
       dma: {
         read: (pa, length) => this.ram.whole(pa, length),
@@ -227,8 +230,8 @@ export class Machine implements Stateful {
   }
 
   private get description(): SnapshotMachine {
-    const { cpus, ramSize, features, seed } = this.options;
-    return { cpus, ramSize, features, seed, slots: this.board.pci.list.map((l) => l.function.name) };
+    const { cpus, ramSize, features, seed, model = 'virt' } = this.options;
+    return { cpus, ramSize, model, features, seed, slots: this.board.pci.list.map((l) => l.function.name) };
   }
 
   /** Physical ranges of the loaded image and of what was placed beside it, with the zeros behind their data. */

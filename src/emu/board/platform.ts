@@ -6,6 +6,8 @@ import * as aml from '../boot/acpi/aml.ts';
 import { cells64, type FdtNode, type FdtValue } from '../boot/fdt.ts';
 import type { Device } from '../devices/device.ts';
 import { Ged, type PowerRequest } from '../devices/ged.ts';
+import type { Iocsr } from '../devices/iocsr.ts';
+import { IocsrWindow } from '../devices/iocsr-window.ts';
 import { Ls7aRtc } from '../devices/ls7a-rtc.ts';
 import type { PchMsi } from '../devices/pch-msi.ts';
 import type { PchPic } from '../devices/pch-pic.ts';
@@ -18,6 +20,13 @@ export interface Platform {
   /** Bytes of RAM, below 256 MiB at 0 and the rest at 2 GiB. */
   readonly ramSize: number;
 }
+
+/**
+ * `virt`: QEMU's. `ls3a5000`: what programs for Loongson's 3A5000 boards look for beside it: the IOCSR space as memory, the second
+ * UART behind the first, and something that answers at every address.
+ */
+export const BOARD_MODELS = ['virt', 'ls3a5000'] as const;
+export type BoardModel = (typeof BOARD_MODELS)[number];
 
 /** RAM below this sits at physical 0, the rest at {@link HIGH_BASE}, as on QEMU's `virt` board. */
 export const LOW_SIZE = 0x10000000;
@@ -62,6 +71,9 @@ export interface DeviceParts {
   readonly pic: PchPic;
   readonly msi: PchMsi;
   readonly pci: PciHost;
+  readonly iocsr: Iocsr;
+  /** The CPU whose access to the bus it is. */
+  readonly master: () => number;
   readonly power: (request: PowerRequest) => void;
   /** Bytes that a UART sends. */
   readonly send: (uart: number, byte: number) => void;
@@ -283,6 +295,17 @@ export const DEVICES: readonly DeviceDeclaration[] = [
   },
   { name: 'pcie-io', base: pciIo.base, size: pciIo.size, make: ({ pci }) => pci.ports },
   { name: 'pcie-memory', base: pciMemory.base, size: pciMemory.size, make: ({ pci }) => pci.memory },
+];
+
+/** What the `ls3a5000` board has beside {@link DEVICES}. The UARTs lie in the window, and answer first. */
+export const LS3A5000_DEVICES: readonly DeviceDeclaration[] = [
+  uart({ base: 0x1fe001e8, input: PLATFORM.uarts[1]!.input }, 4),
+  {
+    name: 'iocsr-window',
+    base: 0x1fe00000,
+    size: 0x10000,
+    make: ({ iocsr, master }) => new IocsrWindow(iocsr, master),
+  },
 ];
 
 /** Where RAM lies. */

@@ -7,7 +7,7 @@ export interface Mapping {
 }
 
 /** What CPUs use of the bus. */
-export type BusPort = Pick<Bus, 'read' | 'write' | 'lo' | 'hi'>;
+export type BusPort = Pick<Bus, 'read' | 'write' | 'lo' | 'hi' | 'master'>;
 
 /** Physical addresses that are not RAM. */
 export class Bus {
@@ -15,9 +15,14 @@ export class Bus {
   /** Halves of the last read. */
   lo = 0;
   hi = 0;
+  /** The CPU whose access it is: some registers are a CPU's own. */
+  master = 0;
+  /** Does something answer at every address? Reads are all ones there, and writes are lost. */
+  private readonly open: boolean;
 
-  constructor(mappings: readonly Mapping[]) {
+  constructor(mappings: readonly Mapping[], open = false) {
     this.mappings = mappings;
+    this.open = open;
   }
 
   private find(pa: number, size: number): Mapping | undefined {
@@ -28,7 +33,10 @@ export class Bus {
   /** Reads `size` (1, 2, 4, 8) bytes into `lo`, `hi`. @returns false when nothing answers at that address */
   read(pa: number, size: number, peek = false): boolean {
     const m = this.find(pa, size);
-    if (!m) return false;
+    if (!m) {
+      this.lo = this.hi = -1;
+      return this.open;
+    }
     const offset = pa - m.base;
     const get = (at: number, width: Width): number => (peek ? m.device.peek(at, width) : m.device.read(at, width)) | 0;
     this.lo = get(offset, size === 8 ? 4 : (size as Width));
@@ -39,7 +47,7 @@ export class Bus {
   /** Writes `size` bytes. @returns false when nothing answers at that address */
   write(pa: number, size: number, lo: number, hi: number): boolean {
     const m = this.find(pa, size);
-    if (!m) return false;
+    if (!m) return this.open;
     const offset = pa - m.base;
     if (size === 8) {
       m.device.write(offset, 4, lo >>> 0);

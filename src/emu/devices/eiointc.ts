@@ -11,12 +11,17 @@ const ISR = 0x1700;
 const COREISR = 0x1800;
 const COREMAP = 0x1c00;
 const VECTORS = 256;
+/** The virt extension: what it offers, and what of it is switched on. */
+const VIRT = { features: 0x40000000, config: 0x40000004 } as const;
+const VIRT_FEATURE = { extension: 1, enable: 2, cpuEncode: 8 } as const;
+const VIRT_FEATURES = VIRT_FEATURE.extension | VIRT_FEATURE.enable | VIRT_FEATURE.cpuEncode;
 
 /** 256 interrupt vectors, routed to CPUs (COREMAP) and their HWI pins (IPMAP). docs/board.md has the event rules. */
 export class Eiointc implements Stateful {
-  readonly stateFields = ['nodemap', 'ipmap', 'enable', 'bounce', 'coremap', 'source', 'latched'];
+  readonly stateFields = ['virtConfig', 'nodemap', 'ipmap', 'enable', 'bounce', 'coremap', 'source', 'latched'];
   private readonly cpus: number;
   private readonly lines: CpuLines;
+  private virtConfig = 0;
   private readonly nodemap = new Uint8Array(32);
   private readonly ipmap = new Uint8Array(8);
   private readonly enable = new Uint8Array(VECTORS / 8);
@@ -36,12 +41,14 @@ export class Eiointc implements Stateful {
   reset(): void {
     for (const a of [this.nodemap, this.ipmap, this.enable, this.bounce, this.coremap, this.source]) a.fill(0);
     for (const l of this.latched) l.fill(0);
+    this.virtConfig = 0;
     this.update();
   }
 
   private cpuOf(vector: number): number {
     // The core in its node, one-hot, and the node: four cores each.
     const map = this.coremap[vector]!;
+    if (this.virtConfig & VIRT_FEATURE.cpuEncode) return map < this.cpus ? map : 0;
     const oneHot = map & 0xf;
     const cpu = (map >> 4) * 4 + (oneHot === 0 ? 0 : 31 - Math.clz32(oneHot & -oneHot));
     return cpu < this.cpus ? cpu : 0;
@@ -77,6 +84,19 @@ export class Eiointc implements Stateful {
     let v = 0;
     for (let k = 0; k < 8; k++) if (of[byte * 8 + k]) v |= 1 << k;
     return v;
+  }
+
+  /** A register of the virt extension; undefined when the offset is not one. */
+  readVirt(offset: number): number | undefined {
+    if (offset === VIRT.features) return VIRT_FEATURES;
+    return offset === VIRT.config ? this.virtConfig : undefined;
+  }
+
+  /** Once enabled, the configuration can only be taken back as a whole. @returns false when the offset is not one */
+  writeVirt(offset: number, value: number): boolean {
+    if (offset === VIRT.config && (value === 0 || (this.virtConfig & VIRT_FEATURE.enable) === 0))
+      this.virtConfig = value & VIRT_FEATURES;
+    return offset === VIRT.config || offset === VIRT.features;
   }
 
   /** Reads one byte as `cpu` sees it; undefined when the offset is not ours. */

@@ -58,7 +58,14 @@ export class Iocsr implements Stateful {
   private readWord(cpu: number, address: number): number | undefined {
     const pair = address >>> 0 === MISC_FUNC || address - 4 === MISC_FUNC ? this.miscFunc : FIXED[address & ~7];
     if (pair && address < 0x1000) return pair[(address >> 2) & 1]!;
-    return this.ipi.read(cpu, address);
+    return this.ipi.read(cpu, address) ?? this.eiointc.readVirt(address);
+  }
+
+  /** Is there a register at an address? */
+  has(address: number): boolean {
+    if (address >= IPI.mailSend && address < IPI.mailSend + 8) return true;
+    if (address >= IPI.anySend && address < IPI.anySend + 8) return true;
+    return this.readWord(0, address & ~3) !== undefined || this.eiointc.readByte(0, address) !== undefined;
   }
 
   /** Writes `size` bytes. Writes to registers that do not exist are ignored. */
@@ -76,7 +83,7 @@ export class Iocsr implements Stateful {
       this.miscFunc[(address >> 2) & 1] = value;
       return;
     }
-    if (size === 4 && this.ipi.write(cpu, address, value >>> 0)) return;
+    if (size === 4 && (this.ipi.write(cpu, address, value >>> 0) || this.eiointc.writeVirt(address, value))) return;
     for (let k = 0; k < size; k++) this.eiointc.writeByte(cpu, address + k, (value >>> (8 * k)) & 0xff);
   }
 

@@ -56,6 +56,7 @@ export class MemoryAccess {
       else this.result(this.readHost(host, size), size === 8 ? this.readHost(host + 4, 4) : 0, size, signed);
       return After.next;
     }
+    this.bus.master = cpu.index;
     if (!this.bus.read(pa, size)) return this.noDevice(lo, hi);
     this.result(this.bus.lo, this.bus.hi, size, signed);
     return After.next;
@@ -80,6 +81,7 @@ export class MemoryAccess {
       this.writeHost(host, value, size);
       return After.next;
     }
+    this.bus.master = cpu.index;
     if (!this.bus.write(pa, size, cpu.stateI32('value'), cpu.stateHi('value'))) return this.noDevice(lo, hi);
     // The device may have raised an interrupt or stopped the machine.
     return After.leave;

@@ -2,7 +2,9 @@
  * A machine in a file (docs/snapshot.md): a description as JSON, and behind it the bytes that it refers to. Compression is the
  * business of whoever stores it.
  */
+
 import type { MachineState } from '../board/machine.ts';
+import type { BoardModel } from '../board/platform.ts';
 import type { BootFiles } from '../boot/load.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 
@@ -16,6 +18,7 @@ const ALIGN = 8;
 export interface SnapshotMachine {
   readonly cpus: number;
   readonly ramSize: number;
+  readonly model: BoardModel;
   readonly features: CpuFeatures;
   readonly seed: number;
   /** Names of the devices in the PCI slots. */
@@ -143,6 +146,7 @@ export function decodeSnapshot(bytes: Uint8Array, program: string): Snapshot {
 
 /** Why a machine cannot take a snapshot; undefined when it can. */
 export function mismatch(saved: SnapshotMachine, machine: SnapshotMachine): string | undefined {
+  if (saved.model !== machine.model) return `it is a ${saved.model} board, the machine ${machine.model}`;
   if (saved.cpus !== machine.cpus) return `it has ${saved.cpus} CPUs, the machine ${machine.cpus}`;
   if (saved.ramSize !== machine.ramSize)
     return `it has ${saved.ramSize / 2 ** 20} MiB of RAM, the machine ${machine.ramSize / 2 ** 20}`;

@@ -33,6 +33,9 @@ class Remote {
 }
 
 export class RemoteBus extends Remote implements BusPort {
+  /** The thread's own CPU, always: the main thread knows. */
+  master = 0;
+
   read(pa: number, size: number): boolean {
     return this.access(CALL.busRead, pa, size);
   }

@@ -3,6 +3,7 @@
  * but the guest decides the order in which CPUs see each other's stores.
  */
 import { Board } from '../board/board.ts';
+import type { BoardModel } from '../board/platform.ts';
 import type { EngineKind } from '../board/processors.ts';
 import { Ram } from '../board/ram.ts';
 import { type BootFiles, type BootRegisters, loadRam } from '../boot/load.ts';
@@ -23,6 +24,7 @@ export interface ThreadedOptions {
   readonly features: CpuFeatures;
   readonly seed: number;
   readonly engine: EngineKind;
+  readonly model?: BoardModel | undefined;
   /** The guest's reset ends the run as its power-off does. */
   readonly noReboot?: boolean | undefined;
   /** Devices for the PCI slots. */
@@ -94,6 +96,7 @@ export class ThreadedMachine {
       },
       console: options.console,
       virtio: options.virtio,
+      model: options.model,
       now: Date.now,
       dma: {
         read: (pa, length) => this.ram.whole(pa, length),
@@ -215,6 +218,7 @@ export class ThreadedMachine {
   private carryOut(cpu: number, { kind, address, size, lo, hi }: DeviceCall): void {
     const { bus, iocsr } = this.board;
     let answered = true;
+    bus.master = cpu;
     let from: { readonly lo: number; readonly hi: number } = bus;
     if (kind === CALL.busRead) answered = bus.read(address, size);
     else if (kind === CALL.busWrite) answered = bus.write(address, size, lo, hi);
