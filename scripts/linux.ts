@@ -1,13 +1,18 @@
 /** Boots Debian's kernel, runs the checks of test/linux/checks.ts inside and powers off. Arguments: CPUs, --threads. */
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { runChecks } from '../test/linux/checks.ts';
-import { initramfs } from '../test/linux/images.ts';
+import { initramfs, KERNEL, LINUX } from '../test/linux/images.ts';
 import { LinuxSession } from '../test/linux/session.ts';
 
 const DISK_BYTES = 32 * 2 ** 20;
 const args = process.argv.slice(2);
+if (args.includes('--prepare')) {
+  writeFileSync(join(LINUX, 'initramfs'), initramfs());
+  console.log(`${relative('.', KERNEL)} and ${relative('.', join(LINUX, 'initramfs'))} are there`);
+  process.exit(0);
+}
 const threads = args.includes('--threads');
 const numbers = args.filter((a) => a !== '--threads').map(Number);
 if (numbers.some((n) => !Number.isInteger(n) || n < 1 || n > 8)) {

@@ -299,9 +299,27 @@ ensure_linux() {
       # What is not there is part of the kernel.
       [ ! -e "$modules/kernel/$file.ko.xz" ] || xz -dc "$modules/kernel/$file.ko.xz" >"$out/modules/$(basename "$file").ko" || return 1
     done
-    cp "$LS_SUITE/root/usr/bin/busybox" "$out/busybox" && cp "$modules/vmlinuz" "$out/vmlinuz"
+    cp "$LS_SUITE/root/usr/bin/busybox" "$out/busybox" && cp "$modules/vmlinuz" "$out/vmlinuz" &&
+      echo "$version" >"$out/version" && echo "$suite" >"$out/suite"
   }
   run_step "unpacking the kernel's modules" unpack_modules
+}
+
+# ensure_linux_symbols: the kernel's symbols and lines, .tools/linux/vmlinux, out of a package of a gigabyte.
+ensure_linux_symbols() {
+  local suite version out="$LS_TOOLS/linux"
+  ensure_linux
+  [ -e "$out/vmlinux" ] && return
+  version=$(cat "$out/version")
+  suite=$(cat "$out/suite")
+  suite_lists "$suite" loong64
+  symbols() {
+    cd "$LS_SUITE/cache" &&
+      env APT_CONFIG="$LS_SUITE/apt.conf" apt-get download "linux-image-$version-dbg" &&
+      dpkg-deb --fsys-tarfile "linux-image-$version-dbg"_*.deb | tar -xO -f - "./usr/lib/debug/lib/modules/$version/vmlinux" >"$out/vmlinux.part" &&
+      rm -f "linux-image-$version-dbg"_*.deb && mv "$out/vmlinux.part" "$out/vmlinux"
+  }
+  run_step "downloading the kernel's symbols (1 GB)" symbols
 }
 
 # write_wrapper SUITE PROGRAM WRAPPER: starts PROGRAM of .tools/SUITE/root with that root's own loader and libraries.

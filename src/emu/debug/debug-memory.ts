@@ -6,7 +6,10 @@ import { walk } from './walk.ts';
 
 const PAGE = 4096n;
 
-/** Where an address leads: what the TLB of a running world answers at once, else a whole walk. */
+/**
+ * Where an address leads: what the TLB of a running world answers at once, else a whole walk. What is closed to the level that
+ * runs is looked at as PLV 0 sees it: a debugger in a process wants to see its kernel.
+ */
 function physical(machine: Machine, ctx: DebugContext, va: bigint): number | undefined {
   if (ctx.live && ctx.world === ctx.cpu.world) {
     const { cpu } = ctx;
@@ -16,7 +19,7 @@ function physical(machine: Machine, ctx: DebugContext, va: bigint): number | und
     const pa = typeof first === 'number' && cpu.vm ? stage2(cpu, first, LOAD) : first;
     if (typeof pa === 'number') return pa;
   }
-  const { address } = walk(ctx, machine.ram, va);
+  const address = walk(ctx, machine.ram, va).address ?? walk(ctx, machine.ram, va, 0n).address;
   return address === undefined ? undefined : Number(address);
 }
 

@@ -126,7 +126,8 @@ function vectorDoubts(control: RunControl, cpu: Cpu, r: EventRecord, to: number)
     out.push(`${worldName(to)} never wrote its ${register}: the vector ${hex(r.vector)} is what it had before`);
   const ctx = contextOf(control, cpu, to);
   if (!ctx) return out;
-  const reached = walk(ctx, control.machine.ram, r.vector);
+  // An exception enters at PLV 0, whatever level the world is back at by now.
+  const reached = walk(ctx, control.machine.ram, r.vector, 0n);
   const word = reached.address === undefined ? undefined : wordAt(control.machine, ctx, r.vector);
   if (reached.address === undefined)
     out.push(`the vector ${hex(r.vector)} cannot be fetched: ${reached.failure ?? ''}`);

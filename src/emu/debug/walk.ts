@@ -141,8 +141,11 @@ export function stage2Leaf(cpu: Cpu, ram: Ram, gpa: bigint): WalkResult['leaf'] 
   return walkTables(host, host(CSR.PGDL), gpa, 'stage 2', (pa) => readWord(ram, pa)).leaf;
 }
 
-/** VA → physical address in the world of `ctx`: the GPA of a guest, the final address of the host. */
-export function walkStage1(ctx: DebugContext, ram: Ram, va: bigint): WalkResult {
+/**
+ * VA → physical address in the world of `ctx`: the GPA of a guest, the final address of the host.
+ * @param plv privilege level of the access; the context's own when it is not said
+ */
+export function walkStage1(ctx: DebugContext, ram: Ram, va: bigint, plv = ctx.csr(CSR.CRMD) & 3n): WalkResult {
   const { cpu, world } = ctx;
   const guest = world !== HOST_WORLD;
   const what = guest ? 'stage 1' : 'host';
@@ -150,7 +153,6 @@ export function walkStage1(ctx: DebugContext, ram: Ram, va: bigint): WalkResult 
   const flat = va & MASK48;
   if ((crmd & 0x18n) !== 0x10n)
     return { address: flat, steps: [`${what}: direct address mode (CRMD.DA=1): ${hex(flat)}`] };
-  const plv = crmd & 3n;
   for (let n = 0; n < 4; n++) {
     const dmw = ctx.csr(CSR.DMW0 + n);
     if (dmw >> 60n === va >> 60n && (dmw >> plv) & 1n)
@@ -176,9 +178,9 @@ export function walkStage1(ctx: DebugContext, ram: Ram, va: bigint): WalkResult 
   return { ...walked, steps: [...steps, ...walked.steps] };
 }
 
-/** VA → host physical address through every stage of the context's world. */
-export function walk(ctx: DebugContext, ram: Ram, va: bigint): WalkResult {
-  const first = walkStage1(ctx, ram, va);
+/** VA → host physical address through every stage of the context's world. `plv`: as for {@link walkStage1}. */
+export function walk(ctx: DebugContext, ram: Ram, va: bigint, plv?: bigint): WalkResult {
+  const first = walkStage1(ctx, ram, va, plv);
   if (ctx.world === HOST_WORLD || first.address === undefined) return first;
   const second = walkStage2(ctx, ram, ctx.world, first.address);
   return { ...second, steps: [...first.steps, ...second.steps] };
