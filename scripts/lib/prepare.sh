@@ -322,6 +322,20 @@ ensure_linux_symbols() {
   run_step "downloading the kernel's symbols (1 GB)" symbols
 }
 
+# ensure_firmware: Debian's UEFI firmware for LoongArch boards, .tools/firmware.fd.
+ensure_firmware() {
+  local suite package=qemu-efi-loongarch64
+  [ -e "$LS_TOOLS/firmware.fd" ] && return
+  for suite in forky sid; do
+    suite_lists "$suite"
+    (cd "$LS_SUITE/cache" && run_step "downloading $package" env APT_CONFIG="$LS_SUITE/apt.conf" apt-get download "$package") || continue
+    dpkg-deb --fsys-tarfile "$LS_SUITE"/cache/"$package"_*.deb | tar -xO -f - ./usr/share/qemu-efi-loongarch64/QEMU_EFI.fd >"$LS_TOOLS/firmware.part" || continue
+    mv "$LS_TOOLS/firmware.part" "$LS_TOOLS/firmware.fd"
+    return
+  done
+  die "Debian's $package could not be brought: check the machine's package sources"
+}
+
 # write_wrapper SUITE PROGRAM WRAPPER: starts PROGRAM of .tools/SUITE/root with that root's own loader and libraries.
 write_wrapper() {
   local root="$LS_TOOLS/$1/root" program=$2 wrapper=$3 loader libs data

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Machine } from '../emu/board/machine.ts';
-import { LOW_SIZE } from '../emu/board/platform.ts';
+import { LOW_SIZE, PLATFORM } from '../emu/board/platform.ts';
 import type { EngineKind } from '../emu/board/processors.ts';
 import { type ElfImage, type ElfSymbol, ImageError, isElf, parseElf, readSymbols, symbolize } from '../emu/boot/elf.ts';
 import { FDT_MAGIC } from '../emu/boot/fdt.ts';
@@ -168,6 +168,34 @@ export function asUsage<T>(body: () => T): T {
   }
 }
 
+/** Firmware, and what it is to start. */
+function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages {
+  if (cli.guest || cli.hypervisor)
+    throw new UsageError('--guest goes with the reference hypervisor: leave --firmware out');
+  const content = readFile(cli.firmware!);
+  if (content.length === 0 || content.length > PLATFORM.flash0.size)
+    throw new UsageError(
+      `--firmware: ${cli.firmware} has ${content.length} bytes, the flash holds 1 to ${PLATFORM.flash0.size}: give an image for loongarch64`,
+    );
+  const file = kernel === undefined ? undefined : readFile(kernel);
+  if (file && !isPe(file)) throw new UsageError(`${kernel} is no program for UEFI: give a kernel with an EFI stub`);
+  return {
+    files: {
+      image: { entry: BigInt(PLATFORM.flash0.base), segments: [] },
+      firmware: { content, kernel: file },
+      initrd: cli.initrd === undefined ? undefined : readFile(cli.initrd),
+      commandLine: cli.append ?? '',
+      extra: [],
+    },
+    symbolize: () => undefined,
+    symbols: { address: () => undefined, names: () => [] },
+    named: Promise.resolve(),
+    imageFile: cli.firmware!,
+    guestFiles: [],
+    executable: () => undefined,
+  };
+}
+
 /** An image of any format. A raw one is known by its name, or by the address that is given. */
 function parseImage(bytes: Uint8Array, file: string, load: number | undefined): ElfImage {
   if (load !== undefined) return rawImage(bytes, file, load);
@@ -194,6 +222,7 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
   if (image !== undefined && cli.kernel !== undefined)
     throw new UsageError('two images given: use [image] or --kernel, not both');
   const own = image ?? cli.kernel;
+  if (cli.firmware !== undefined) return firmwareImages(cli, own);
   if (own !== undefined && cli.guest)
     throw new UsageError('--guest goes with the reference hypervisor: leave the image out');
   if (own !== undefined && cli.hypervisor)

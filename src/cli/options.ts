@@ -189,7 +189,6 @@ function parseAudit(text: string): AuditKind {
 
 /** Options of the contract that this version refuses, with what to use instead. */
 const LATER: Readonly<Record<string, string>> = {
-  '--firmware <file>': 'firmware in flash is not available in this version: boot an ELF image',
   '--record <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
   '--replay <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
 };
@@ -214,6 +213,7 @@ export interface MachineCli {
   readonly kernel?: string;
   readonly append?: string;
   readonly initrd?: string;
+  readonly firmware?: string;
   readonly dtb?: string;
   readonly load?: number;
   readonly boot?: BootProtocol;
@@ -286,6 +286,7 @@ export function declareMachineOptions(command: Command): Command {
     .option('--kernel <file>', 'the image, as an option')
     .option('--append <string>', 'kernel command line')
     .option('--initrd <file>', 'initial RAM disk for Linux')
+    .option('--firmware <file>', 'UEFI firmware in flash; [image] and --initrd are for it to start')
     .option('--dtb <file>', "a device tree in the place of the board's own")
     .option('--load <address>', 'copy the image there as it is, and start at its first byte', (t) =>
       parseNumber(t, '--load'),

@@ -27,6 +27,7 @@ interface Draft {
   kernel: string | undefined;
   append: string | undefined;
   initrd: string | undefined;
+  firmware: string | undefined;
   memory: number;
   smp: number;
   cpu: string;
@@ -86,7 +87,13 @@ function gdb(d: Draft, text: string): void {
 
 function drive(d: Draft, text: string): void {
   const { get } = properties(text);
-  if (get('if') === 'pflash') throw unknown('drive', 'if=pflash', 'firmware is not available in this version');
+  if (get('if') === 'pflash') {
+    const file = get('file');
+    const unit = get('unit') ?? (d.firmware === undefined ? '0' : '1');
+    if (unit !== '0') say('warning: qemu: -drive if=pflash,unit=1: firmware begins without variables in this version');
+    else if (file !== undefined) d.firmware = file;
+    return;
+  }
   const name = get('id') ?? `drive${d.drives.size}`;
   d.drives.set(name, { spec: parseDrive(text), used: get('if') !== 'none' });
 }
@@ -154,6 +161,9 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   initrd: value((d, v) => {
     d.initrd = v;
   }),
+  bios: value((d, v) => {
+    d.firmware = v;
+  }),
   serial: value(serial),
   drive: value(drive),
   device: value(device),
@@ -196,6 +206,7 @@ export function parseQemu(args: readonly string[]): { readonly image: string | u
     kernel: undefined,
     append: undefined,
     initrd: undefined,
+    firmware: undefined,
     memory: MEMORY,
     smp: 1,
     cpu: CPU,
@@ -229,6 +240,7 @@ export function parseQemu(args: readonly string[]): { readonly image: string | u
       reboot: !d.noReboot,
       ...(d.append !== undefined && { append: d.append }),
       ...(d.initrd !== undefined && { initrd: d.initrd }),
+      ...(d.firmware !== undefined && { firmware: d.firmware }),
       ...(d.gdb !== undefined && { gdb: parseAddress(d.gdb, 'qemu: -gdb') }),
       ...(drives.length > 0 && {
         drive: drives.map(({ spec }) => ({

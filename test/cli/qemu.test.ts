@@ -30,6 +30,11 @@ describe('loongscope qemu', () => {
     expect(cli.net).toEqual({ kind: 'isolated' });
   });
 
+  test('firmware', () => {
+    expect(parse('-bios QEMU_EFI.fd').cli.firmware).toBe('QEMU_EFI.fd');
+    expect(parse('-drive if=pflash,format=raw,file=code.fd').cli.firmware).toBe('code.fd');
+  });
+
   test('a debugger', () => {
     expect(parse('-s -S').cli).toMatchObject({ gdb: { host: '127.0.0.1', port: 1234 }, wait: true });
     expect(parse('-gdb tcp::4321').cli.gdb).toEqual({ host: '127.0.0.1', port: 4321 });
@@ -42,7 +47,6 @@ describe('loongscope qemu', () => {
     ['-device e1000', /-device: 'e1000' is not known/],
     ['-device virtio-blk-pci,drive=x9', /there is no drive 'x9'/],
     ['-device virtio-net-pci,netdev=n9', /there is no network 'n9'/],
-    ['-drive if=pflash,file=x', /firmware is not available/],
     ['-gdb unix:x', /use tcp::PORT/],
     ['-kernel', /-kernel wants a value/],
     ['-smp many', /not a whole number/],

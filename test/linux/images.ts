@@ -7,6 +7,10 @@ import { type CpioEntry, MODE, writeCpio } from './cpio.ts';
 /** Where scripts/lib/prepare.sh (`ensure_linux`) puts what it brings. */
 export const LINUX = join(PROJECT_ROOT, '.tools', 'linux');
 export const KERNEL = join(LINUX, 'vmlinuz');
+/** UEFI (`ensure_firmware`). */
+export const FIRMWARE = join(PROJECT_ROOT, '.tools', 'firmware.fd');
+export const haveFirmware = (): boolean => existsSync(FIRMWARE);
+
 /** Is it all there? */
 export const haveLinux = (): boolean => existsSync(KERNEL) && existsSync(join(LINUX, 'busybox'));
 

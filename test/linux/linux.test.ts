@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bootImages } from '../../src/cli/boot.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
 import { runChecks } from './checks.ts';
-import { haveLinux, initramfs, KERNEL } from './images.ts';
+import { FIRMWARE, haveFirmware, haveLinux, initramfs, KERNEL } from './images.ts';
 import { LinuxSession } from './session.ts';
 
 const DISK_BYTES = 32 * 2 ** 20;
@@ -66,6 +66,15 @@ describe.skipIf(!haveLinux())('Linux', () => {
     expect((await linux.run('printf hello | dd of=/dev/vdb 2>&1 | tail -1')).output).not.toMatch(/5 bytes copied/);
     expect(await linux.powerOff()).toBe(0);
     for (const file of [kept, locked]) expect(readFileSync(file).every((b) => b === 0)).toBe(true);
+  });
+
+  test.skipIf(!haveFirmware())('UEFI firmware starts the kernel', { timeout: 240_000 }, async () => {
+    const linux = await LinuxSession.boot({ initrd, firmware: FIRMWARE });
+    expect((await linux.run('ls -d /sys/firmware/efi; cat /sys/class/rtc/rtc0/name')).output).toMatch(
+      /^\/sys\/firmware\/efi\nrtc-efi/,
+    );
+    expect((await linux.run('cat /sys/class/dmi/id/sys_vendor')).output).toBe('loongscope');
+    expect(await linux.powerOff()).toBe(0);
   });
 
   test('what is no kernel for this machine is refused with its reason', () => {

@@ -3,6 +3,7 @@ import { Bus, type Mapping } from '../devices/bus.ts';
 import type { CpuLines } from '../devices/device.ts';
 import type { Dma } from '../devices/dma.ts';
 import { Eiointc } from '../devices/eiointc.ts';
+import { FwCfg } from '../devices/fw-cfg.ts';
 import type { PowerRequest } from '../devices/ged.ts';
 import { Iocsr } from '../devices/iocsr.ts';
 import { Ipi } from '../devices/ipi.ts';
@@ -27,6 +28,8 @@ export interface BoardPorts {
   readonly console: (byte: number) => void;
   /** The time of day in milliseconds since 1970. */
   readonly now: () => number;
+  /** Content of the flash that firmware runs from. */
+  readonly firmware: () => Uint8Array;
   /** A parked CPU may start at the address that its first mailbox holds. */
   readonly start: (cpu: number, entry: bigint) => void;
   readonly model?: BoardModel | undefined;
@@ -40,6 +43,7 @@ export class Board {
   readonly bus: Bus;
   readonly iocsr: Iocsr;
   readonly pci: PciHost;
+  readonly fwCfg: FwCfg;
   private readonly ipi: Ipi;
   private readonly eiointc: Eiointc;
   private readonly virtio: readonly VirtioPci[];
@@ -49,6 +53,7 @@ export class Board {
     this.ipi = new Ipi(ports.cpus, ports.lines);
     this.eiointc = new Eiointc(ports.cpus, ports.lines);
     this.iocsr = new Iocsr(ports.cpus, this.ipi, this.eiointc);
+    this.fwCfg = new FwCfg(ports.dma);
     const pic = new PchPic(this.eiointc);
     const msi = new PchMsi(this.eiointc);
     this.pci = new PciHost({
@@ -62,7 +67,18 @@ export class Board {
     const send = (uart: number, byte: number): void => {
       if (uart === 0) ports.console(byte);
     };
-    const parts = { pic, msi, pci: this.pci, iocsr: this.iocsr, master: () => this.bus.master, power, now, send };
+    const parts = {
+      pic,
+      msi,
+      pci: this.pci,
+      iocsr: this.iocsr,
+      master: () => this.bus.master,
+      power,
+      now,
+      send,
+      fwCfg: this.fwCfg,
+      firmware: ports.firmware,
+    };
     const loongson = ports.model === 'ls3a5000';
     const declared = loongson ? [...DEVICES, ...LS3A5000_DEVICES] : DEVICES;
     const mappings: Mapping[] = declared.map((d) => ({ base: d.base, device: d.make(parts) }));

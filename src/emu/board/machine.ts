@@ -2,6 +2,7 @@
  * The machine: CPUs, RAM and board, and the loop that runs them on one thread in virtual time, one tick an instruction.
  */
 
+import { firmwareContents } from '../boot/firmware.ts';
 import { type BootFiles, type BootRegisters, COMMAND_LINE_SIZE, loadRam } from '../boot/load.ts';
 import { type Clock, TIMER_HZ } from '../cpu/clock.ts';
 import { Cpu } from '../cpu/cpu.ts';
@@ -19,7 +20,7 @@ import type { UopCache } from '../engine/uop-cache.ts';
 import { type Fields, restoreFields, type Stateful, saveFields } from '../replay/fields.ts';
 import { mismatch, type Snapshot, SnapshotError, type SnapshotMachine } from '../replay/snapshot-file.ts';
 import { Board } from './board.ts';
-import { type BoardModel, PLATFORM } from './platform.ts';
+import { type BoardModel, PLATFORM, type Platform } from './platform.ts';
 import { type EngineKind, Processors } from './processors.ts';
 import { Ram } from './ram.ts';
 
@@ -113,6 +114,7 @@ export class Machine implements Stateful {
       },
       console: options.console,
       virtio: options.virtio,
+      firmware: () => this.files?.firmware?.content ?? EMPTY,
       model: options.model,
       now: () => (options.clock ? Date.now() : VIRTUAL_EPOCH + this.now() / TICKS_PER_MS),
       dma: {
@@ -172,9 +174,10 @@ export class Machine implements Stateful {
     this.ahead.fill(0);
     this.ram.clear();
     const start = loadRam(this.ram, files, this.options);
+    fillFwCfg(this.board, files, this.options);
     this.uops.clear();
     for (const cpu of this.cpus) {
-      cpu.reset(files.image.entry);
+      cpu.reset(start.entry);
       cpu.parked = cpu.index !== 0;
     }
     prepareBoot(this.cpus[0]!, start);
@@ -226,6 +229,8 @@ export class Machine implements Stateful {
     const why = mismatch(machine, this.description);
     if (why) throw new SnapshotError(why);
     this.files = files;
+    if (files.firmware) this.ram.placeRom(files.firmware.content);
+    fillFwCfg(this.board, files, this.options);
     this.restore(state);
   }
 
@@ -373,6 +378,13 @@ export class Machine implements Stateful {
   consoleInput(bytes: Uint8Array): void {
     this.board.consoleInput(bytes);
   }
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** What firmware will ask for. */
+export function fillFwCfg(board: Board, { firmware, initrd, commandLine }: BootFiles, platform: Platform): void {
+  if (firmware) board.fwCfg.fill(firmwareContents(platform, { kernel: firmware.kernel, initrd, commandLine }));
 }
 
 /** Puts the CPU that boots to its start. */

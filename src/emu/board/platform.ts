@@ -5,6 +5,8 @@
 import * as aml from '../boot/acpi/aml.ts';
 import { cells64, type FdtNode, type FdtValue } from '../boot/fdt.ts';
 import type { Device } from '../devices/device.ts';
+import { Flash, RomWindow } from '../devices/flash.ts';
+import type { FwCfg } from '../devices/fw-cfg.ts';
 import { Ged, type PowerRequest } from '../devices/ged.ts';
 import type { Iocsr } from '../devices/iocsr.ts';
 import { IocsrWindow } from '../devices/iocsr-window.ts';
@@ -52,6 +54,10 @@ export const PLATFORM = {
     /** Event bit. */
     powerButton: 2,
   },
+  /** What firmware runs from, and where it keeps its variables. */
+  flash0: { base: 0x1c000000, size: 0x1000000 },
+  flash1: { base: 0x1d000000, size: 0x1000000 },
+  fwCfg: { base: 0x1e020000, size: 0x18 },
   uarts: [0x1fe001e0, 0x1fe002e0, 0x1fe003e0, 0x1fe004e0].map((base, n) => ({ base, input: 2 + n })),
   msi: { base: 0x2ff00000, size: 8, firstVector: 0x40 },
   /** PCI Express: configuration space, ports, memory; four interrupt lines. */
@@ -75,6 +81,9 @@ export interface DeviceParts {
   /** The CPU whose access to the bus it is. */
   readonly master: () => number;
   readonly power: (request: PowerRequest) => void;
+  readonly fwCfg: FwCfg;
+  /** Content of the flash that firmware runs from. */
+  readonly firmware: () => Uint8Array;
   /** Bytes that a UART sends. */
   readonly send: (uart: number, byte: number) => void;
   /** The time of day in milliseconds since 1970. */
@@ -130,7 +139,7 @@ const uart = ({ base, input }: { base: number; input: number }, n: number): Devi
     ),
 });
 
-const { pchPic, rtc, ged, msi, ecam, pciIo, pciMemory, pciInput } = PLATFORM;
+const { pchPic, rtc, ged, flash0, flash1, fwCfg, msi, ecam, pciIo, pciMemory, pciInput } = PLATFORM;
 
 /** Which line of the four an interrupt pin of a slot is on. */
 const lineOf = (slot: number, pin: number): number => (slot + pin) & 3;
@@ -267,6 +276,31 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     ],
   },
   ...PLATFORM.uarts.map(uart),
+  {
+    name: 'flash0',
+    ...flash0,
+    make: ({ firmware }) => new RomWindow(firmware),
+    nodes: () => [
+      node(`flash@${hex(flash0.base)}`, {
+        compatible: 'cfi-flash',
+        reg: [...reg(flash0.base, flash0.size), ...reg(flash1.base, flash1.size)],
+        'bank-width': [4],
+      }),
+    ],
+  },
+  { name: 'flash1', ...flash1, make: () => new Flash() },
+  {
+    name: 'fw-cfg',
+    ...fwCfg,
+    make: (parts) => parts.fwCfg,
+    nodes: () => [
+      node(`fw_cfg@${hex(fwCfg.base)}`, {
+        compatible: 'qemu,fw-cfg-mmio',
+        reg: reg(fwCfg.base, fwCfg.size),
+        'dma-coherent': true,
+      }),
+    ],
+  },
   {
     name: 'pch-msi',
     base: msi.base,

@@ -1,8 +1,9 @@
 import { PAGE } from '../cpu/layout.ts';
 import type { LinearMemory } from '../cpu/linear-memory.ts';
-import { HIGH_BASE, LOW_SIZE } from './platform.ts';
+import { HIGH_BASE, LOW_SIZE, PLATFORM } from './platform.ts';
 
 const CHUNK = 0x100000;
+const ROM = PLATFORM.flash0;
 /** In the table while a thread takes a chunk. */
 const TAKING = 1;
 /** Byte equality of two whole chunks. */
@@ -41,7 +42,26 @@ export class Ram {
 
   /** Bytes of the table that threads share for RAM of `size` bytes. */
   static tableBytes(size: number): number {
-    return (size / CHUNK + 1) * 4;
+    return (size / CHUNK + 2) * 4;
+  }
+
+  /** Place of the flash that firmware runs from, 0 when there is none. */
+  private get rom(): number {
+    return this.table[this.count + 1]!;
+  }
+
+  /** Puts firmware into the flash that it runs from: memory that stores do not reach. */
+  placeRom(content: Uint8Array): void {
+    if (this.rom === 0) {
+      const first = Atomics.add(this.table, this.count, ROM.size / CHUNK);
+      this.table[this.count + 1] = this.mem.ramStart + first * CHUNK;
+    }
+    this.mem.u8.fill(0xff, this.rom, this.rom + ROM.size);
+    this.mem.u8.set(content.subarray(0, ROM.size), this.rom);
+  }
+
+  private inRom(pa: number): boolean {
+    return pa >= ROM.base && pa < ROM.base + ROM.size && this.rom !== 0;
   }
 
   /** Takes a chunk for number `index`. Another thread may be about the same. @returns its place */
@@ -91,11 +111,16 @@ export class Ram {
    */
   host(pa: number): number {
     const block = this.block(pa);
-    if (block < 0) return -1;
+    if (block < 0) return this.inRom(pa) ? this.rom + pa - ROM.base : -1;
     const index = Math.floor(block / CHUNK);
     let at = this.chunks[index]!;
     if (at <= TAKING) at = this.take(index);
     return at + (block % CHUNK);
+  }
+
+  /** The same for a store: −1 where memory cannot be stored to. */
+  storable(pa: number): number {
+    return this.has(pa) ? this.host(pa) : -1;
   }
 
   /** Like {@link host} for the page of `pa`: place of the page's first byte, or −1. */
@@ -120,7 +145,12 @@ export class Ram {
     let done = 0;
     while (done < length) {
       const block = this.block(pa + done);
-      if (block < 0) break;
+      if (block < 0) {
+        if (!this.inRom(pa + done)) break;
+        out[done] = this.mem.u8[this.host(pa + done)]!;
+        done++;
+        continue;
+      }
       const n = Math.min(length - done, CHUNK - ((pa + done) % CHUNK));
       const chunk = this.chunks[Math.floor(block / CHUNK)]!;
       if (chunk !== 0) out.set(this.mem.u8.subarray(chunk + (block % CHUNK), chunk + (block % CHUNK) + n), done);

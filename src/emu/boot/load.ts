@@ -32,6 +32,8 @@ export type BootProtocol = 'efi' | 'uhi';
 
 /** What a machine boots. */
 export interface BootFiles {
+  /** Firmware: it is started in the place of the image, and gets the rest through fw_cfg. */
+  readonly firmware?: { readonly content: Uint8Array; readonly kernel: Uint8Array | undefined } | undefined;
   readonly protocol?: BootProtocol | undefined;
   /** A device tree in the place of the board's own. */
   readonly deviceTree?: Uint8Array | undefined;
@@ -83,8 +85,16 @@ function memoryMap(ramSize: number): { type: number; base: number; size: number 
   ];
 }
 
+/** Firmware needs no more than itself and a device tree. */
+function loadFirmware(ram: Ram, files: BootFiles, content: Uint8Array, platform: Platform): BootRegisters {
+  ram.placeRom(content);
+  ram.write(PLATFORM.deviceTree, files.deviceTree ?? writeFdt(deviceTree(platform)));
+  return { entry: BigInt(PLATFORM.flash0.base), arguments: [0n, 0n, 0n] };
+}
+
 /** Writes it all to RAM. @throws ImageError when something does not fit */
 export function loadRam(ram: Ram, files: BootFiles, platform: Platform): BootRegisters {
+  if (files.firmware) return loadFirmware(ram, files, files.firmware.content, platform);
   const { image, commandLine, initrd, extra } = files;
   const encoded = new TextEncoder().encode(`${commandLine}\0`);
   if (encoded.length > COMMAND_LINE_SIZE)

@@ -2,6 +2,8 @@ import { type Pool, ramBase, WASM_PAGE } from './layout.ts';
 
 /** Largest WebAssembly memory with 32-bit addresses, in 64 KiB pages. */
 const MAX_PAGES = 0x10000;
+/** Room for firmware beside the RAM. */
+const ROM_BYTES = 0x1000000;
 
 /** What several threads need to see the same memory. */
 export interface SharedParts {
@@ -51,7 +53,7 @@ export class LinearMemory {
   }
 
   private static pagesFor(ramStart: number, ramSize: number): number {
-    return Math.min(MAX_PAGES, Math.ceil((ramStart + ramSize) / WASM_PAGE));
+    return Math.min(MAX_PAGES, Math.ceil((ramStart + ramSize + ROM_BYTES) / WASM_PAGE));
   }
 
   /** Memory for a machine with a thread for each CPU, each with decoded instructions of its own. */

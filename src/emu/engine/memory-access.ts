@@ -73,7 +73,7 @@ export class MemoryAccess {
     if (pa < 0) return After.jumped;
     if (this.hooks.watchPhysical?.(cpu, pa, size, true, true)) return After.notExecuted;
     if ((lo & 0xfff) + size > 0x1000) return this.storeAcross(pa, lo, hi, size);
-    const host = this.ram.host(pa);
+    const host = this.ram.storable(pa);
     const value = cpu.base + STATE.value;
     if (host >= 0) {
       this.fill(true, lo, hi, pa);
@@ -180,7 +180,7 @@ export class MemoryAccess {
     const pa = translate(cpu, lo, hi, write ? STORE : LOAD, this.word());
     if (pa < 0) return After.jumped;
     if (this.hooks.watchPhysical?.(cpu, pa, size, write, false)) return After.notExecuted;
-    const host = this.ram.host(pa);
+    const host = write ? this.ram.storable(pa) : this.ram.host(pa);
     // Devices do not take part in atomic transactions: the bus answers with an error.
     if (host < 0) return this.noDevice(lo, hi);
     this.fill(write, lo, hi, pa);

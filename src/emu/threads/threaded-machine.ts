@@ -3,6 +3,7 @@
  * but the guest decides the order in which CPUs see each other's stores.
  */
 import { Board } from '../board/board.ts';
+import { fillFwCfg } from '../board/machine.ts';
 import type { BoardModel } from '../board/platform.ts';
 import type { EngineKind } from '../board/processors.ts';
 import { Ram } from '../board/ram.ts';
@@ -96,6 +97,7 @@ export class ThreadedMachine {
       },
       console: options.console,
       virtio: options.virtio,
+      firmware: () => files.firmware?.content ?? new Uint8Array(0),
       model: options.model,
       now: Date.now,
       dma: {
@@ -111,6 +113,7 @@ export class ThreadedMachine {
       giveUpCode: () => {},
     });
     this.start = loadRam(this.ram, files, options);
+    fillFwCfg(this.board, files, options);
   }
 
   /** A device stores to RAM: CPUs give up what they have decoded of it. */

@@ -148,30 +148,68 @@ const dsdt = (p: Platform): Uint8Array =>
 /** The tables in a row for a place in memory. */
 export interface AcpiTables {
   readonly data: Uint8Array;
-  /** Physical address of the root pointer. */
+  /** Physical address of the root pointer, which comes last. */
   readonly root: number;
+  /** Places of addresses in it that are to move with the tables, and of checksums: for firmware that places them. */
+  readonly pointers: readonly { readonly at: number; readonly size: number }[];
+  readonly checksums: readonly { readonly at: number; readonly start: number; readonly length: number }[];
 }
 
 const ALIGN = 64;
+const CHECKSUM_AT = 9;
+/** Addresses in the FADT: of the DSDT, 32 and 64 bits wide. */
+const FADT_DSDT = [
+  { at: 40, size: 4 },
+  { at: 140, size: 8 },
+] as const;
+const ROOT_BYTES = 36;
+/** In the root pointer: of the XSDT; the checksums of its first part and of all of it. */
+const ROOT_XSDT = 24;
+const ROOT_CHECKSUMS = [
+  { at: 8, length: 20 },
+  { at: 32, length: ROOT_BYTES },
+] as const;
 
 /** Makes all tables, to lie from physical address `base` on. */
 export function acpiTables(p: Platform, base: number): AcpiTables {
   const b = new TableBytes();
+  const pointers: { at: number; size: number }[] = [];
+  const checksums: { at: number; start: number; length: number }[] = [];
   const place = (t: Uint8Array): number => {
     b.padTo(Math.ceil(b.length / ALIGN) * ALIGN);
     const at = base + b.length;
     b.raw(t);
     return at;
   };
-  const listed = [fadt(place(dsdt(p))), madt(p), pptt(p), srat(p), mcfg(), spcr()].map(place);
-  const xsdt = place(
+  const placeTable = (t: Uint8Array): number => {
+    const start = place(t);
+    checksums.push({ at: start + CHECKSUM_AT, start, length: t.length });
+    return start;
+  };
+  const fixed = placeTable(fadt(placeTable(dsdt(p))));
+  for (const { at, size } of FADT_DSDT) pointers.push({ at: fixed + at, size });
+  const listed = [fixed, ...[madt(p), pptt(p), srat(p), mcfg(), spcr()].map(placeTable)];
+  const xsdt = placeTable(
     table('XSDT', 1, (t) => {
       for (const at of listed) t.u64(at);
     }),
   );
-  const pointer = new TableBytes().text('RSD PTR ').u8(0).text(OEM).u8(2).u32(0).u32(36).u64(xsdt).u32(0).finish();
-  pointer[8] = -sum(pointer.subarray(0, 20)) & 0xff;
-  pointer[32] = -sum(pointer) & 0xff;
+  listed.forEach((_, n) => {
+    pointers.push({ at: xsdt + HEADER_BYTES + 8 * n, size: 8 });
+  });
+  const pointer = new TableBytes()
+    .text('RSD PTR ')
+    .u8(0)
+    .text(OEM)
+    .u8(2)
+    .u32(0)
+    .u32(ROOT_BYTES)
+    .u64(xsdt)
+    .u32(0)
+    .finish();
+  for (const { at, length } of ROOT_CHECKSUMS) pointer[at] = -sum(pointer.subarray(0, length)) & 0xff;
   const root = place(pointer);
-  return { data: b.finish(), root };
+  pointers.push({ at: root + ROOT_XSDT, size: 8 });
+  for (const { at, length } of ROOT_CHECKSUMS) checksums.push({ at: root + at, start: root, length });
+  return { data: b.finish(), root, pointers, checksums };
 }

@@ -1,0 +1,130 @@
+import type { Stateful } from '../replay/fields.ts';
+import type { Device, Width } from './device.ts';
+import type { Dma } from './dma.ts';
+
+/** Selectors of what has a fixed number (QEMU docs/specs/fw_cfg.rst). */
+export const FW_CFG = {
+  signature: 0x00,
+  id: 0x01,
+  ramSize: 0x03,
+  cpus: 0x05,
+  kernelSize: 0x08,
+  initrdSize: 0x0b,
+  maxCpus: 0x0f,
+  kernel: 0x11,
+  initrd: 0x12,
+  commandLineSize: 0x14,
+  commandLine: 0x15,
+  directory: 0x19,
+  firstFile: 0x20,
+} as const;
+/** Traditional interface and DMA. */
+const ID = 3;
+const REG = { data: 0, selector: 8, dmaHigh: 0x10, dmaLow: 0x14 } as const;
+const DMA = { error: 1, read: 2, skip: 4, select: 8, write: 16 } as const;
+const NAME_BYTES = 56;
+
+/** What firmware asks for, by selector, and files by name. */
+export interface FwCfgContents {
+  readonly items: ReadonlyMap<number, Uint8Array>;
+  readonly files: readonly (readonly [name: string, data: Uint8Array])[];
+}
+
+const swap32 = (v: number): number =>
+  (((v & 0xff) << 24) | ((v & 0xff00) << 8) | ((v >>> 8) & 0xff00) | (v >>> 24)) >>> 0;
+
+/** QEMU's firmware configuration device. */
+export class FwCfg implements Device, Stateful {
+  readonly stateFields = ['selector', 'at', 'dmaHigh'];
+  readonly name = 'fw-cfg';
+  readonly size = 0x18;
+  private readonly dma: Dma;
+  private readonly items = new Map<number, Uint8Array>();
+  private selector = 0;
+  private at = 0;
+  private dmaHigh = 0;
+
+  constructor(dma: Dma) {
+    this.dma = dma;
+  }
+
+  /** What can be asked for from now on. */
+  fill({ items, files }: FwCfgContents): void {
+    this.items.clear();
+    this.items.set(FW_CFG.signature, new TextEncoder().encode('QEMU'));
+    this.items.set(FW_CFG.id, Uint8Array.of(ID, 0, 0, 0));
+    for (const [n, data] of items) this.items.set(n, data);
+    const sorted = [...files].sort(([a], [b]) => (a < b ? -1 : 1));
+    const directory = new DataView(new ArrayBuffer(4 + 64 * sorted.length));
+    directory.setUint32(0, sorted.length);
+    sorted.forEach(([name, data], n) => {
+      const key = FW_CFG.firstFile + n;
+      this.items.set(key, data);
+      directory.setUint32(4 + 64 * n, data.length);
+      directory.setUint16(8 + 64 * n, key);
+      new Uint8Array(directory.buffer).set(new TextEncoder().encode(name).subarray(0, NAME_BYTES - 1), 12 + 64 * n);
+    });
+    this.items.set(FW_CFG.directory, new Uint8Array(directory.buffer));
+  }
+
+  reset(): void {
+    this.selector = this.at = this.dmaHigh = 0;
+  }
+
+  private next(): number {
+    return this.items.get(this.selector)?.[this.at++] ?? 0;
+  }
+
+  peek(offset: number, _width: Width): number {
+    return offset < REG.selector ? (this.items.get(this.selector)?.[this.at] ?? 0) : 0;
+  }
+
+  read(offset: number, width: Width): number {
+    // "QEMU CFG" tells that the address register is there.
+    if (offset === REG.dmaHigh) return swap32(0x51454d55);
+    if (offset === REG.dmaLow) return swap32(0x20434647);
+    if (offset >= REG.selector) return 0;
+    let v = 0;
+    for (let k = 0; k < width; k++) v |= this.next() << (8 * k);
+    return v >>> 0;
+  }
+
+  write(offset: number, _width: Width, value: number): void {
+    if (offset === REG.selector) this.select(((value & 0xff) << 8) | ((value >> 8) & 0xff));
+    else if (offset === REG.dmaHigh) this.dmaHigh = swap32(value);
+    else if (offset === REG.dmaLow) {
+      this.transfer(this.dmaHigh * 2 ** 32 + swap32(value));
+      this.dmaHigh = 0;
+    }
+  }
+
+  private select(key: number): void {
+    this.selector = key & 0x3fff;
+    this.at = 0;
+  }
+
+  /** Carries out the request at a physical address. */
+  private transfer(pa: number): void {
+    const bytes = this.dma.read(pa, 16);
+    if (!bytes) return;
+    const request = new DataView(bytes.buffer, bytes.byteOffset, 16);
+    const control = request.getUint32(0);
+    const length = request.getUint32(4);
+    const address = Number(request.getBigUint64(8));
+    if (control & DMA.select) this.select(control >>> 16);
+    let failed = (control & DMA.write) !== 0;
+    if (control & DMA.read) {
+      const item = this.items.get(this.selector)?.subarray(this.at, this.at + length) ?? new Uint8Array(0);
+      // What is not there reads as zeros, in pieces: a guest may ask for any length.
+      for (let done = 0; done < length && !failed; done += PIECE) {
+        const piece = new Uint8Array(Math.min(PIECE, length - done));
+        piece.set(item.subarray(done, done + piece.length));
+        failed = !this.dma.write(address + done, piece);
+      }
+    }
+    if (control & (DMA.read | DMA.skip)) this.at += length;
+    this.dma.write(pa, Uint8Array.of(0, 0, 0, failed ? DMA.error : 0));
+  }
+}
+
+const PIECE = 2 ** 20;
