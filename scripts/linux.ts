@@ -1,5 +1,5 @@
 /** Boots Debian's kernel, runs the checks of test/linux/checks.ts inside and powers off. Arguments: CPUs, --threads. */
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { runChecks } from '../test/linux/checks.ts';
@@ -23,21 +23,26 @@ const folder = mkdtempSync(join(tmpdir(), 'loongscope-linux-'));
 const initrd = join(folder, 'initramfs');
 const disk = join(folder, 'disk');
 writeFileSync(initrd, initramfs());
+const shared = join(folder, 'shared');
+mkdirSync(shared);
+writeFileSync(join(shared, 'hello'), 'hello from the host\n');
 let failed = 0;
 for (const cpus of numbers.length ? numbers : [1, 2, 4]) {
   writeFileSync(disk, '');
   truncateSync(disk, DISK_BYTES);
   console.log(`${cpus} CPU${cpus > 1 ? 's' : ''}${threads ? ', a thread each' : ''}`);
+  rmSync(join(shared, 'moved'), { force: true });
   try {
     const linux = await LinuxSession.boot({
       smp: cpus,
       initrd,
       drive: [{ file: disk, readOnly: false, copyOnWrite: false }],
       net: { kind: 'loopback' },
+      share: [{ folder: shared, tag: 'host', readOnly: false }],
       ...(threads && { clock: 'host', threads }),
     });
     console.log(`  shell after ${linux.secondsToShell.toFixed(1)} s`);
-    await runChecks(linux, { cpus, disk: true, network: true }, ({ name, ok, output }) => {
+    await runChecks(linux, { cpus, disk: true, network: true, share: true }, ({ name, ok, output }) => {
       if (!ok) failed++;
       console.log(`  ${ok ? 'ok  ' : 'FAIL'} ${name}${ok ? '' : `: ${output}`}`);
     });

@@ -15,6 +15,7 @@ import { VirtioBlock } from '../emu/devices/virtio/block.ts';
 import type { VirtioKind } from '../emu/devices/virtio/device.ts';
 import { VirtioEntropy } from '../emu/devices/virtio/entropy.ts';
 import { VirtioNet } from '../emu/devices/virtio/net.ts';
+import { VirtioP9 } from '../emu/devices/virtio/p9.ts';
 import type { Snapshot } from '../emu/replay/snapshot-file.ts';
 import type { ImageSymbols } from '../hv/descriptor.ts';
 import { decompress } from './decompress.ts';
@@ -25,6 +26,7 @@ import { hostClock } from './host-clock.ts';
 import { openNet } from './network.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
+import { openShare } from './share.ts';
 import { readSnapshot, restoreSnapshot } from './snapshots.ts';
 
 const ALIGN = 0x10000;
@@ -132,7 +134,8 @@ const FIRST_MAC = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56] as const;
 export function openVirtio(cli: MachineCli): VirtioKind[] {
   const disks = (cli.drive ?? []).map((spec, n) => new VirtioBlock(`disk${n}`, openDrive(spec)));
   const network = cli.net && openNet(cli.net);
-  return [...disks, ...(network ? [new VirtioNet(FIRST_MAC, network)] : []), new VirtioEntropy(cli.seed)];
+  const shares = (cli.share ?? []).map((spec) => new VirtioP9(spec.tag, openShare(spec)));
+  return [...disks, ...shares, ...(network ? [new VirtioNet(FIRST_MAC, network)] : []), new VirtioEntropy(cli.seed)];
 }
 
 /** What a snapshot says about the files that it was booted from: addresses have no names. */

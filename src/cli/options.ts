@@ -16,6 +16,7 @@ import type { Address } from '../gdbstub/server.ts';
 import { type DriveSpec, parseDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
 import { type NetSpec, parseNet } from './network.ts';
+import { parseShare, type ShareSpec } from './share.ts';
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 const MIB = 2 ** 20;
@@ -219,6 +220,7 @@ export interface MachineCli {
   readonly boot?: BootProtocol;
   readonly drive?: DriveSpec[];
   readonly net?: NetSpec;
+  readonly share?: ShareSpec[];
   readonly guest?: GuestSpec[];
   readonly hypervisor?: string;
   readonly machine?: BoardModel;
@@ -298,6 +300,7 @@ export function declareMachineOptions(command: Command): Command {
       ).choices(['efi', 'uhi']),
     )
     .option('--drive <spec>', 'a disk: FILE[,readonly][,copy-on-write]; repeatable', collect(parseDrive))
+    .option('--share <spec>', 'a folder of the host: FOLDER[,tag=NAME][,readonly]; repeatable', collect(parseShare))
     .option('--net <kind>', 'network card: none, isolated, loopback or dump:FILE', parseNet)
     .option(
       '--guest <spec>',

@@ -15,6 +15,7 @@ import {
   parseSerial,
   parseSize,
 } from './options.ts';
+import type { ShareSpec } from './share.ts';
 
 /** QEMU's own defaults of the board. */
 const MEMORY = 2 ** 30;
@@ -41,6 +42,7 @@ interface Draft {
   /** Networks by name. */
   readonly networks: Map<string, NetSpec>;
   net: NetSpec | undefined;
+  readonly shares: ShareSpec[];
 }
 
 /** `key=value` parts behind an optional first word. */
@@ -105,6 +107,13 @@ function network(d: Draft, text: string): void {
     say(`warning: qemu: -netdev ${first}: nothing is at the other end of the network in this version`);
     d.networks.set(id, { kind: 'isolated' });
   } else throw unknown('netdev', first, 'use user');
+}
+
+function share(d: Draft, text: string): void {
+  const { first, get } = properties(text);
+  const folder = get('path');
+  if (first !== 'local' || folder === undefined) throw unknown('virtfs', text, 'use local,path=FOLDER,mount_tag=NAME');
+  d.shares.push({ folder, tag: get('mount_tag') ?? 'host', readOnly: /,readonly(=on)?(,|$)/.test(text) });
 }
 
 /** Devices by QEMU's names. */
@@ -174,6 +183,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   net: value((_, v) => {
     if (v !== 'none') throw unknown('net', v, 'use -netdev and -device virtio-net-pci, or none');
   }),
+  virtfs: value(share),
   gdb: value(gdb),
   s: flag((d) => {
     d.gdb = `${GDB_PORT}`;
@@ -218,6 +228,7 @@ export function parseQemu(args: readonly string[]): { readonly image: string | u
     drives: new Map(),
     networks: new Map(),
     net: undefined,
+    shares: [],
   };
   for (let n = 0; n < args.length; n++) {
     const arg = args[n]!;
@@ -249,6 +260,7 @@ export function parseQemu(args: readonly string[]): { readonly image: string | u
         })),
       }),
       ...(d.net && { net: d.net }),
+      ...(d.shares.length > 0 && { share: d.shares }),
     },
   };
 }

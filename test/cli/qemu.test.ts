@@ -30,6 +30,13 @@ describe('loongscope qemu', () => {
     expect(cli.net).toEqual({ kind: 'isolated' });
   });
 
+  test('a folder of the host', () => {
+    expect(parse('-virtfs local,path=/srv,mount_tag=data,security_model=none').cli.share).toEqual([
+      { folder: '/srv', tag: 'data', readOnly: false },
+    ]);
+    expect(() => parse('-virtfs proxy,path=/srv')).toThrow(/use local,path=FOLDER/);
+  });
+
   test('firmware', () => {
     expect(parse('-bios QEMU_EFI.fd').cli.firmware).toBe('QEMU_EFI.fd');
     expect(parse('-drive if=pflash,format=raw,file=code.fd').cli.firmware).toBe('code.fd');

@@ -7,6 +7,8 @@ export interface LinuxSetup {
   /** A blank disk of 16 MiB or more stands in the first slot that is not the bridge. */
   readonly disk: boolean;
   readonly network: boolean;
+  /** A folder of the host with tag `host` has a file `hello` that says so. */
+  readonly share: boolean;
 }
 
 export interface LinuxCheck {
@@ -83,6 +85,13 @@ export const CHECKS: readonly LinuxCheck[] = [
     needs: ({ network }) => network,
     command: 'ifconfig eth0 10.0.0.2 up && cat /sys/class/net/eth0/address && cat /sys/class/net/eth0/carrier',
     expect: () => /^52:54:00:12:34:56\n1$/,
+  },
+  {
+    name: 'a folder of the host',
+    needs: ({ share }) => share,
+    command:
+      'mount -t 9p -o trans=virtio,version=9p2000.L,msize=131072 host /mnt && cat /mnt/hello && mkdir -p /mnt/sub && cp /bin/busybox /mnt/sub/copy && cmp /mnt/sub/copy /bin/busybox && mv /mnt/sub/copy /mnt/moved && ls -1 /mnt && rm -r /mnt/sub && umount /mnt',
+    expect: () => /^hello from the host\nhello\nmoved\nsub$/,
   },
   { name: 'a program that dies', command: 'sh -c "kill -SEGV \\$\\$"; echo $?', expect: () => /139$/ },
 ];

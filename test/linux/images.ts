@@ -51,6 +51,12 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 for m in $(cat /modules/order); do insmod /modules/$m.ko; done
+# root=DEVICE: the system is there.
+for a in $(cat /proc/cmdline); do
+  case $a in
+    root=*) mount -t ext4 \${a#root=} /mnt && umount /proc /sys /dev && exec switch_root /mnt /sbin/init ;;
+  esac
+done
 export PS1='# '
 stty cols 2000 rows 50
 dmesg -n 1

@@ -1,5 +1,5 @@
 /** Debian's own kernel: boots, works and switches off, with one CPU and several. */
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -23,6 +23,14 @@ function blankDisk(name: string): string {
   return file;
 }
 
+function sharedFolder(name: string): string {
+  const path = join(folder, name);
+  mkdirSync(path, { recursive: true });
+  writeFileSync(join(path, 'hello'), 'hello from the host\n');
+  rmSync(join(path, 'moved'), { force: true });
+  return path;
+}
+
 describe.skipIf(!haveLinux())('Linux', () => {
   beforeAll(() => writeFileSync(initrd, initramfs()));
 
@@ -38,12 +46,14 @@ describe.skipIf(!haveLinux())('Linux', () => {
       initrd,
       drive: [{ file, readOnly: false, copyOnWrite: false }],
       net: { kind: 'loopback' },
+      share: [{ folder: sharedFolder(`share-${cpus}`), tag: 'host', readOnly: false }],
       ...more,
     });
-    const results = await runChecks(linux, { cpus, disk: true, network: true });
+    const results = await runChecks(linux, { cpus, disk: true, network: true, share: true });
     expect(results.filter((r) => !r.ok)).toEqual([]);
     expect(results.length).toBeGreaterThanOrEqual(15);
     expect(await linux.powerOff()).toBe(0);
+    expect(readFileSync(join(folder, `share-${cpus}`, 'moved')).length).toBeGreaterThan(1_000_000);
     // The file system is in the file: ext2's magic number.
     expect(readFileSync(file).readUInt16LE(1080)).toBe(0xef53);
   });
@@ -66,6 +76,22 @@ describe.skipIf(!haveLinux())('Linux', () => {
     expect((await linux.run('printf hello | dd of=/dev/vdb 2>&1 | tail -1')).output).not.toMatch(/5 bytes copied/);
     expect(await linux.powerOff()).toBe(0);
     for (const file of [kept, locked]) expect(readFileSync(file).every((b) => b === 0)).toBe(true);
+  });
+
+  test('a read-only folder of the host, and links that lead out of it', { timeout: 120_000 }, async () => {
+    const path = sharedFolder('locked-share');
+    writeFileSync(join(folder, 'secret'), 'of nobody else');
+    symlinkSync(join(folder, 'secret'), join(path, 'out'));
+    symlinkSync(folder, join(path, 'up'));
+    const linux = await LinuxSession.boot({ initrd, share: [{ folder: path, tag: 'host', readOnly: true }] });
+    await linux.run('mount -t 9p -o trans=virtio,version=9p2000.L host /mnt');
+    expect((await linux.run('cat /mnt/hello')).output).toBe('hello from the host');
+    expect((await linux.run('touch /mnt/new; rm -f /mnt/hello; ls -1 /mnt')).output).toMatch(
+      /Read-only file system[\s\S]*Read-only file system\nhello\nout\nup$/,
+    );
+    // The guest follows links itself, in its own file system.
+    expect((await linux.run('cat /mnt/out /mnt/up/secret')).output).not.toContain('of nobody else');
+    expect(await linux.powerOff()).toBe(0);
   });
 
   test.skipIf(!haveFirmware())('UEFI firmware starts the kernel', { timeout: 240_000 }, async () => {
