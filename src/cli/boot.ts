@@ -12,6 +12,7 @@ import { RAW_ADDRESS, rawImage } from '../emu/boot/raw-image.ts';
 import type { Clock } from '../emu/cpu/clock.ts';
 import type { Symbolizer } from '../emu/debug/explain.ts';
 import { VirtioBlock } from '../emu/devices/virtio/block.ts';
+import { VirtioConsole } from '../emu/devices/virtio/console.ts';
 import type { VirtioKind } from '../emu/devices/virtio/device.ts';
 import { VirtioEntropy } from '../emu/devices/virtio/entropy.ts';
 import { VirtioNet } from '../emu/devices/virtio/net.ts';
@@ -118,7 +119,8 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
       clock: cli.clock === 'host' ? fromNow() : undefined,
       emitted,
       console,
-      virtio: openVirtio(cli),
+      virtio: openVirtio(cli, console),
+      virtioOn: cli.virtio,
       model: saved?.model ?? cli.machine,
       noReboot: cli.reboot === false,
     });
@@ -131,11 +133,18 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
 const FIRST_MAC = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56] as const;
 
 /** The devices in the PCI slots: disks, a network card, a source of random numbers. @throws UsageError for unusable files */
-export function openVirtio(cli: MachineCli): VirtioKind[] {
+export function openVirtio(cli: MachineCli, console: (byte: number) => void): VirtioKind[] {
   const disks = (cli.drive ?? []).map((spec, n) => new VirtioBlock(`disk${n}`, openDrive(spec)));
   const network = cli.net && openNet(cli.net);
   const shares = (cli.share ?? []).map((spec) => new VirtioP9(spec.tag, openShare(spec)));
-  return [...disks, ...shares, ...(network ? [new VirtioNet(FIRST_MAC, network)] : []), new VirtioEntropy(cli.seed)];
+  const terminal = cli.console === 'virtio' ? [new VirtioConsole(console)] : [];
+  return [
+    ...disks,
+    ...shares,
+    ...terminal,
+    ...(network ? [new VirtioNet(FIRST_MAC, network)] : []),
+    new VirtioEntropy(cli.seed),
+  ];
 }
 
 /** What a snapshot says about the files that it was booted from: addresses have no names. */

@@ -1,6 +1,7 @@
 /** Options of run and debug: parsing of values, and refusal of what this version does not have. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import type { VirtioBus } from '../emu/board/board.ts';
 import { BOARD_MODELS, type BoardModel } from '../emu/board/platform.ts';
 import type { BootProtocol } from '../emu/boot/load.ts';
 import {
@@ -221,6 +222,8 @@ export interface MachineCli {
   readonly drive?: DriveSpec[];
   readonly net?: NetSpec;
   readonly share?: ShareSpec[];
+  readonly virtio?: VirtioBus;
+  readonly console?: 'uart' | 'virtio';
   readonly guest?: GuestSpec[];
   readonly hypervisor?: string;
   readonly machine?: BoardModel;
@@ -301,6 +304,8 @@ export function declareMachineOptions(command: Command): Command {
     )
     .option('--drive <spec>', 'a disk: FILE[,readonly][,copy-on-write]; repeatable', collect(parseDrive))
     .option('--share <spec>', 'a folder of the host: FOLDER[,tag=NAME][,readonly]; repeatable', collect(parseShare))
+    .addOption(new Option('--virtio <bus>', 'where virtio devices sit').choices(['pci', 'mmio']))
+    .addOption(new Option('--console <device>', 'which device is the terminal').choices(['uart', 'virtio']))
     .option('--net <kind>', 'network card: none, isolated, loopback or dump:FILE', parseNet)
     .option(
       '--guest <spec>',

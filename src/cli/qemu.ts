@@ -143,6 +143,11 @@ function device(d: Draft, text: string): void {
     case 'virtio-rng-pci':
     case 'virtio-rng':
       return;
+    case 'virtio-balloon-pci':
+    case 'virtio-balloon':
+      throw new UsageError(
+        `qemu: -device ${first}: RAM that the guest does not touch costs nothing here: leave it out`,
+      );
     default:
       throw unknown('device', first, 'use virtio-blk-pci, virtio-net-pci or virtio-rng-pci');
   }

@@ -51,6 +51,7 @@ describe('loongscope qemu', () => {
     ['-foo', /'-foo' is not understood/],
     ['kernel.elf', /'kernel.elf' is not understood/],
     ['-M pc', /-machine: 'pc' is not known: use virt/],
+    ['-device virtio-balloon-pci', /costs nothing here: leave it out/],
     ['-device e1000', /-device: 'e1000' is not known/],
     ['-device virtio-blk-pci,drive=x9', /there is no drive 'x9'/],
     ['-device virtio-net-pci,netdev=n9', /there is no network 'n9'/],

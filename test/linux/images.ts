@@ -15,7 +15,7 @@ export const haveFirmware = (): boolean => existsSync(FIRMWARE);
 export const haveLinux = (): boolean => existsSync(KERNEL) && existsSync(join(LINUX, 'busybox'));
 
 /** Modules that the checks load, without what they depend on. */
-const MODULES = ['virtio_blk', 'virtio-rng', 'virtio_net', 'ext4', '9pnet_virtio', '9p'];
+const MODULES = ['virtio_mmio', 'virtio_blk', 'virtio-rng', 'virtio_net', 'ext4', '9pnet_virtio', '9p'];
 
 /** What a module says that it depends on. */
 function depends(module: Uint8Array): string[] {

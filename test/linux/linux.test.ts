@@ -7,7 +7,7 @@ import { bootImages } from '../../src/cli/boot.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
 import { runChecks } from './checks.ts';
 import { FIRMWARE, haveFirmware, haveLinux, initramfs, KERNEL } from './images.ts';
-import { LinuxSession } from './session.ts';
+import { APPEND, LinuxSession } from './session.ts';
 
 const DISK_BYTES = 32 * 2 ** 20;
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-linux-'));
@@ -76,6 +76,25 @@ describe.skipIf(!haveLinux())('Linux', () => {
     expect((await linux.run('printf hello | dd of=/dev/vdb 2>&1 | tail -1')).output).not.toMatch(/5 bytes copied/);
     expect(await linux.powerOff()).toBe(0);
     for (const file of [kept, locked]) expect(readFileSync(file).every((b) => b === 0)).toBe(true);
+  });
+
+  test('virtio without PCI', { timeout: 120_000 }, async () => {
+    const drive = [{ file: blankDisk('mmio'), readOnly: false, copyOnWrite: true }];
+    const linux = await LinuxSession.boot({ initrd, drive, virtio: 'mmio' });
+    expect(
+      (await linux.run('printf hello >/dev/vda; sync; echo 3 >/proc/sys/vm/drop_caches; head -c 5 /dev/vda')).output,
+    ).toBe('hello');
+    expect((await linux.run('ls /sys/bus/pci/devices; grep -c "PCH PIC.*virtio" /proc/interrupts')).output).toBe(
+      '0000:00:00.0\n2',
+    );
+    expect(await linux.powerOff()).toBe(0);
+  });
+
+  test('a virtio console as the terminal', { timeout: 120_000 }, async () => {
+    const append = APPEND.replace('console=ttyS0,115200', 'console=hvc0');
+    const linux = await LinuxSession.boot({ initrd, console: 'virtio', append });
+    expect((await linux.run('tty')).output).toBe('/dev/hvc0');
+    expect(await linux.powerOff()).toBe(0);
   });
 
   test('a read-only folder of the host, and links that lead out of it', { timeout: 120_000 }, async () => {

@@ -1,6 +1,6 @@
 /** The devices of the board at their addresses (platform.ts; docs/board.md). */
 import { Bus, type Mapping } from '../devices/bus.ts';
-import type { CpuLines } from '../devices/device.ts';
+import type { CpuLines, Device } from '../devices/device.ts';
 import type { Dma } from '../devices/dma.ts';
 import { Eiointc } from '../devices/eiointc.ts';
 import { FwCfg } from '../devices/fw-cfg.ts';
@@ -11,10 +11,12 @@ import { PchMsi } from '../devices/pch-msi.ts';
 import { PchPic } from '../devices/pch-pic.ts';
 import { PciHost } from '../devices/pci/host.ts';
 import type { Uart16550 } from '../devices/uart16550.ts';
+import { VirtioConsole } from '../devices/virtio/console.ts';
 import type { VirtioKind } from '../devices/virtio/device.ts';
+import { VirtioMmio } from '../devices/virtio/mmio.ts';
 import { VirtioPci } from '../devices/virtio/pci.ts';
 import type { Stateful } from '../replay/fields.ts';
-import { type BoardModel, DEVICES, LS3A5000_DEVICES, PLATFORM } from './platform.ts';
+import { type BoardModel, DEVICES, LS3A5000_DEVICES, PLATFORM, virtioMmioSlot } from './platform.ts';
 
 /** How the devices reach what is outside them. */
 export interface BoardPorts {
@@ -33,11 +35,15 @@ export interface BoardPorts {
   /** A parked CPU may start at the address that its first mailbox holds. */
   readonly start: (cpu: number, entry: bigint) => void;
   readonly model?: BoardModel | undefined;
-  /** Devices for the PCI slots. */
+  /** Devices for the PCI slots, or (`virtioOn`) for the bus itself. */
   readonly virtio?: readonly VirtioKind[] | undefined;
+  readonly virtioOn?: VirtioBus | undefined;
 }
 
-const isStateful = (x: object): x is Stateful => 'stateFields' in x;
+/** What virtio devices sit on. */
+export type VirtioBus = 'pci' | 'mmio';
+
+const isStateful = (x: Device): x is Device & Stateful => 'stateFields' in x;
 
 export class Board {
   readonly bus: Bus;
@@ -46,8 +52,8 @@ export class Board {
   readonly fwCfg: FwCfg;
   private readonly ipi: Ipi;
   private readonly eiointc: Eiointc;
-  private readonly virtio: readonly VirtioPci[];
-  private readonly console: Uart16550;
+  private readonly mmio: readonly VirtioMmio[];
+  private readonly console: { receive(bytes: Iterable<number>): void };
 
   constructor(ports: BoardPorts) {
     this.ipi = new Ipi(ports.cpus, ports.lines);
@@ -61,8 +67,10 @@ export class Board {
       message: (address, data) => void this.bus.write(address, 4, data, 0),
       memoryBase: PLATFORM.pciMemory.base,
     });
-    this.virtio = (ports.virtio ?? []).map((kind) => new VirtioPci(kind, ports.dma));
-    for (const f of this.virtio) this.pci.add(f);
+    const kinds = ports.virtio ?? [];
+    const onBus = ports.virtioOn === 'mmio' ? kinds.slice(0, PLATFORM.virtioMmio.most) : [];
+    this.mmio = onBus.map((kind, n) => new VirtioMmio(kind, ports.dma, pic.input(virtioMmioSlot(n).input)));
+    for (const kind of kinds.slice(onBus.length)) this.pci.add(new VirtioPci(kind, ports.dma));
     const { power, now } = ports;
     const send = (uart: number, byte: number): void => {
       if (uart === 0) ports.console(byte);
@@ -82,8 +90,10 @@ export class Board {
     const loongson = ports.model === 'ls3a5000';
     const declared = loongson ? [...DEVICES, ...LS3A5000_DEVICES] : DEVICES;
     const mappings: Mapping[] = declared.map((d) => ({ base: d.base, device: d.make(parts) }));
-    this.bus = new Bus(mappings, loongson);
-    this.console = this.bus.at(PLATFORM.uarts[0]!.base)!.device as Uart16550;
+    const slots = this.mmio.map((device, n) => ({ base: virtioMmioSlot(n).base, device }));
+    this.bus = new Bus([...mappings, ...slots], loongson);
+    const uart = this.bus.at(PLATFORM.uarts[0]!.base)!.device as Uart16550;
+    this.console = kinds.find((k) => k instanceof VirtioConsole) ?? uart;
     // Like the boot stub of real firmware: the low half of mailbox 0 is the signal.
     this.ipi.onMail = (n) => {
       const entry = this.ipi.mailbox(n, 0);
@@ -91,7 +101,7 @@ export class Board {
     };
   }
 
-  /** Input for UART0. */
+  /** Input for the console: a virtio console where there is one, UART0 else. */
   consoleInput(bytes: Uint8Array): void {
     this.console.receive(bytes);
   }
@@ -107,7 +117,9 @@ export class Board {
 
   /** Everything with state of its own, in a fixed order. */
   parts(): Stateful[] {
-    const devices = this.bus.mappings.map((m) => m.device as object).filter(isStateful);
+    const devices = this.bus.mappings.flatMap(({ device }) =>
+      device instanceof VirtioMmio ? device.parts() : isStateful(device) ? [device] : [],
+    );
     const functions = this.pci.list.flatMap(({ function: f }) => (f instanceof VirtioPci ? f.parts() : [f]));
     return [this.ipi, this.eiointc, this.iocsr, ...devices, ...functions];
   }

@@ -19,7 +19,7 @@ import type { Regions } from '../engine/translator/regions.ts';
 import type { UopCache } from '../engine/uop-cache.ts';
 import { type Fields, restoreFields, type Stateful, saveFields } from '../replay/fields.ts';
 import { mismatch, type Snapshot, SnapshotError, type SnapshotMachine } from '../replay/snapshot-file.ts';
-import { Board } from './board.ts';
+import { Board, type VirtioBus } from './board.ts';
 import { type BoardModel, PLATFORM, type Platform } from './platform.ts';
 import { type EngineKind, Processors } from './processors.ts';
 import { Ram } from './ram.ts';
@@ -50,6 +50,7 @@ export interface MachineOptions {
   readonly noReboot?: boolean | undefined;
   /** Devices for the PCI slots. */
   readonly virtio?: readonly VirtioKind[] | undefined;
+  readonly virtioOn?: VirtioBus | undefined;
   /** Bytes that UART0 sends. */
   readonly console: (byte: number) => void;
 }
@@ -114,6 +115,7 @@ export class Machine implements Stateful {
       },
       console: options.console,
       virtio: options.virtio,
+      virtioOn: options.virtioOn,
       firmware: () => this.files?.firmware?.content ?? EMPTY,
       model: options.model,
       now: () => (options.clock ? Date.now() : VIRTUAL_EPOCH + this.now() / TICKS_PER_MS),
@@ -173,8 +175,8 @@ export class Machine implements Stateful {
     this.inRound = false;
     this.ahead.fill(0);
     this.ram.clear();
-    const start = loadRam(this.ram, files, this.options);
-    fillFwCfg(this.board, files, this.options);
+    const start = loadRam(this.ram, files, platformOf(this.options));
+    fillFwCfg(this.board, files, platformOf(this.options));
     this.uops.clear();
     for (const cpu of this.cpus) {
       cpu.reset(start.entry);
@@ -230,13 +232,14 @@ export class Machine implements Stateful {
     if (why) throw new SnapshotError(why);
     this.files = files;
     if (files.firmware) this.ram.placeRom(files.firmware.content);
-    fillFwCfg(this.board, files, this.options);
+    fillFwCfg(this.board, files, platformOf(this.options));
     this.restore(state);
   }
 
   private get description(): SnapshotMachine {
     const { cpus, ramSize, features, seed, model = 'virt' } = this.options;
-    return { cpus, ramSize, model, features, seed, slots: this.board.pci.list.map((l) => l.function.name) };
+    const { virtio = [], virtioOn = 'pci' } = this.options;
+    return { cpus, ramSize, model, features, seed, slots: [virtioOn, ...virtio.map((k) => k.name)] };
   }
 
   /** Physical ranges of the loaded image and of what was placed beside it, with the zeros behind their data. */
@@ -381,6 +384,13 @@ export class Machine implements Stateful {
 }
 
 const EMPTY = new Uint8Array(0);
+
+/** What boot tables need to know of a machine. */
+export const platformOf = (o: Pick<MachineOptions, 'cpus' | 'ramSize' | 'virtio' | 'virtioOn'>): Platform => ({
+  cpus: o.cpus,
+  ramSize: o.ramSize,
+  virtioMmio: o.virtioOn === 'mmio' ? Math.min(o.virtio?.length ?? 0, PLATFORM.virtioMmio.most) : 0,
+});
 
 /** What firmware will ask for. */
 export function fillFwCfg(board: Board, { firmware, initrd, commandLine }: BootFiles, platform: Platform): void {

@@ -21,6 +21,8 @@ export interface Platform {
   readonly cpus: number;
   /** Bytes of RAM, below 256 MiB at 0 and the rest at 2 GiB. */
   readonly ramSize: number;
+  /** How many virtio devices are on the bus itself instead of PCI. */
+  readonly virtioMmio?: number | undefined;
 }
 
 /**
@@ -65,6 +67,8 @@ export const PLATFORM = {
   pciIo: { base: 0x18004000, size: 0xc000, first: 0x4000 },
   pciMemory: { base: 0x40000000, size: 0x40000000 },
   pciInput: 16,
+  /** virtio devices without PCI, where QEMU has an empty platform bus. */
+  virtioMmio: { base: 0x16000000, size: 0x200, input: 20, most: 8 },
   /** Command line (a1) and EFI system table (a2) of a direct boot; ACPI tables, which memory maps spare; device tree. */
   commandLine: 0x0,
   systemTable: 0x200,
@@ -342,6 +346,42 @@ export const LS3A5000_DEVICES: readonly DeviceDeclaration[] = [
   },
 ];
 
+/** Place and interrupt of virtio device `n` on the bus itself, and how the device tree and ACPI tell of it. */
+export function virtioMmioSlot(n: number): {
+  readonly base: number;
+  readonly input: number;
+  readonly node: FdtNode;
+  readonly acpi: aml.Aml;
+} {
+  const { virtioMmio } = PLATFORM;
+  const base = virtioMmio.base + n * virtioMmio.size;
+  const input = virtioMmio.input + n;
+  return {
+    base,
+    input,
+    node: node(`virtio_mmio@${hex(base)}`, {
+      compatible: 'virtio,mmio',
+      reg: reg(base, virtioMmio.size),
+      'dma-coherent': true,
+      ...onPic(input),
+    }),
+    acpi: aml.device(
+      `VR0${n}`,
+      aml.name('_HID', aml.hid('LNRO0005')),
+      aml.name('_UID', aml.integer(n)),
+      aml.name('_CCA', aml.integer(1)),
+      aml.name('_CRS', aml.resources(aml.memory32(base, virtioMmio.size), aml.interrupts(false, gsi(input)))),
+    ),
+  };
+}
+const slots = (count = 0): number[] => Array.from({ length: count }, (_, n) => n);
+
+/** What ACPI says of all devices of a machine. */
+export const acpiDevices = (p: Platform): aml.Aml[] => [
+  ...DEVICES.map((d) => d.acpi?.() ?? []),
+  ...slots(p.virtioMmio).map((n) => virtioMmioSlot(n).acpi),
+];
+
 /** Where RAM lies. */
 export function memoryRanges(ramSize: number): readonly { readonly base: number; readonly size: number }[] {
   const low = Math.min(ramSize, LOW_SIZE);
@@ -355,7 +395,10 @@ export interface ChosenValues {
 }
 
 /** The device tree of a machine. */
-export function deviceTree({ cpus, ramSize }: Platform, { commandLine, initrd }: ChosenValues = {}): FdtNode {
+export function deviceTree(
+  { cpus, ramSize, virtioMmio }: Platform,
+  { commandLine, initrd }: ChosenValues = {},
+): FdtNode {
   const all = Array.from({ length: cpus }, (_, n) => n);
   return node('', { '#address-cells': [2], '#size-cells': [2], compatible: 'linux,dummy-loongson3' }, [
     node('chosen', {
@@ -402,5 +445,6 @@ export function deviceTree({ cpus, ramSize }: Platform, { commandLine, initrd }:
       phandle: [PHANDLE.eiointc],
     }),
     ...DEVICES.flatMap((d) => d.nodes?.() ?? []),
+    ...slots(virtioMmio).map((n) => virtioMmioSlot(n).node),
   ]);
 }

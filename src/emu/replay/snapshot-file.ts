@@ -21,7 +21,7 @@ export interface SnapshotMachine {
   readonly model: BoardModel;
   readonly features: CpuFeatures;
   readonly seed: number;
-  /** Names of the devices in the PCI slots. */
+  /** What virtio devices sit on, and their names. */
   readonly slots: readonly string[];
 }
 
@@ -152,6 +152,6 @@ export function mismatch(saved: SnapshotMachine, machine: SnapshotMachine): stri
     return `it has ${saved.ramSize / 2 ** 20} MiB of RAM, the machine ${machine.ramSize / 2 ** 20}`;
   if (JSON.stringify(saved.features) !== JSON.stringify(machine.features)) return 'its CPUs have other features';
   if (saved.slots.join() !== machine.slots.join())
-    return `it has ${saved.slots.join(', ')} in its PCI slots, the machine ${machine.slots.join(', ')}: give the same disks and network card`;
+    return `it has ${saved.slots.join(', ')} in its slots, the machine ${machine.slots.join(', ')}: give the same disks and network card`;
   return undefined;
 }

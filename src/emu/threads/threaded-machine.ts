@@ -2,8 +2,8 @@
  * A machine with a thread for each CPU and the devices on the main thread. Time is the host's, so runs do not repeat; nobody
  * but the guest decides the order in which CPUs see each other's stores.
  */
-import { Board } from '../board/board.ts';
-import { fillFwCfg } from '../board/machine.ts';
+import { Board, type VirtioBus } from '../board/board.ts';
+import { fillFwCfg, platformOf } from '../board/machine.ts';
 import type { BoardModel } from '../board/platform.ts';
 import type { EngineKind } from '../board/processors.ts';
 import { Ram } from '../board/ram.ts';
@@ -30,6 +30,7 @@ export interface ThreadedOptions {
   readonly noReboot?: boolean | undefined;
   /** Devices for the PCI slots. */
   readonly virtio?: readonly VirtioKind[] | undefined;
+  readonly virtioOn?: VirtioBus | undefined;
   /** Bytes that UART0 sends. */
   readonly console: (byte: number) => void;
   /** Starts the thread of a CPU (cpu-thread.ts). */
@@ -97,6 +98,7 @@ export class ThreadedMachine {
       },
       console: options.console,
       virtio: options.virtio,
+      virtioOn: options.virtioOn,
       firmware: () => files.firmware?.content ?? new Uint8Array(0),
       model: options.model,
       now: Date.now,
@@ -112,8 +114,8 @@ export class ThreadedMachine {
       giveUpStores: () => {},
       giveUpCode: () => {},
     });
-    this.start = loadRam(this.ram, files, options);
-    fillFwCfg(this.board, files, options);
+    this.start = loadRam(this.ram, files, platformOf(options));
+    fillFwCfg(this.board, files, platformOf(options));
   }
 
   /** A device stores to RAM: CPUs give up what they have decoded of it. */
@@ -248,7 +250,7 @@ export class ThreadedMachine {
     this.board.reset();
     block.reset();
     this.ram.clear();
-    this.start = loadRam(this.ram, this.files, this.options);
+    this.start = loadRam(this.ram, this.files, platformOf(this.options));
     for (const n of cpus) block.order(n, COMMAND.run);
   }
 }

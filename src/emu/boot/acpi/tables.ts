@@ -1,5 +1,5 @@
 /** The board's ACPI tables (ACPI 6.5, chapter 5), made from its declarations. Without firmware the boot loader places them. */
-import { DEVICES, memoryRanges, PLATFORM, type Platform } from '../../board/platform.ts';
+import { acpiDevices, memoryRanges, PLATFORM, type Platform } from '../../board/platform.ts';
 import { TableBytes } from '../bytes.ts';
 import * as aml from './aml.ts';
 
@@ -138,7 +138,7 @@ const dsdt = (p: Platform): Uint8Array =>
       aml.scope(
         '\\_SB',
         aml.device('CPUS', aml.name('_HID', aml.hid('ACPI0010')), aml.name('_CID', aml.hid('PNP0A05')), ...cpus),
-        ...DEVICES.map((d) => d.acpi?.() ?? []),
+        ...acpiDevices(p),
       ),
     );
     const SLEEP_TYPE_5 = 5;
