@@ -157,9 +157,15 @@ const TABLES: readonly Table[] = [
   {
     type: 'devices',
     title: 'Devices',
-    description: 'Memory-mapped devices',
-    rows: (s) =>
-      s.machine.bus.mappings.map((m) => ({ Base: hex(m.base), Size: hex(m.device.size), Name: m.device.name })),
+    description: 'Memory-mapped devices, then PCI functions',
+    rows: (s) => [
+      ...s.machine.bus.mappings.map((m) => ({ Base: hex(m.base), Size: hex(m.device.size), Name: m.device.name })),
+      ...s.machine.pciFunctions.map((f) => ({
+        Base: `00:${f.slot.toString(16).padStart(2, '0')}.0`,
+        Size: '',
+        Name: f.name,
+      })),
+    ],
   },
 ];
 

@@ -377,7 +377,12 @@ export class Machine implements Stateful {
     return this.power === 'poweroff';
   }
 
-  /** Input for UART0. */
+  /** What is in the PCI slots. */
+  get pciFunctions(): readonly { readonly slot: number; readonly name: string }[] {
+    return this.board.pci.list.map((l) => ({ slot: l.slot, name: l.function.name }));
+  }
+
+  /** Input for the console. */
   consoleInput(bytes: Uint8Array): void {
     this.board.consoleInput(bytes);
   }

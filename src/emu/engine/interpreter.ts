@@ -29,12 +29,12 @@ import {
 } from '../cpu/layout.ts';
 import { After, HELPERS, type HelperName } from '../isa/helpers.ts';
 import { FUSED_IMPORTS } from './fused.ts';
+import { Handlers } from './handlers.ts';
+import { helperIndex } from './helper-codes.ts';
 import {
   ENTRY,
   FETCH_TLB,
   FIXED,
-  Handlers,
-  helperIndex,
   P,
   PC_OFF,
   R,
@@ -45,7 +45,7 @@ import {
   TARGET_KIND,
   WRITE_TLB,
   X,
-} from './handlers.ts';
+} from './interpreter-locals.ts';
 import { emitMarkedPage } from './marked-page.ts';
 import { PLAIN, plainFunctions } from './native-exception.ts';
 import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './translator/region.ts';

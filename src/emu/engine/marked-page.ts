@@ -3,7 +3,7 @@
  * software TLB marks such pages, so that this costs nothing elsewhere.
  */
 import { CODE_LINE, STATE, TAG_CODE, TAG_WATCHED, TLB_ENTRIES } from '../cpu/layout.ts';
-import { HOST_WRITE } from './handlers.ts';
+import { HOST_WRITE } from './helper-codes.ts';
 import { Emitter } from './wasm/emitter.ts';
 import type { FuncDef, FuncType } from './wasm/module.ts';
 import { Op } from './wasm/opcodes.ts';

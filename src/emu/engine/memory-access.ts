@@ -12,7 +12,7 @@ import type { BusPort } from '../devices/bus.ts';
 import { After, type AfterValue } from '../isa/helpers.ts';
 import { ACCESS } from '../isa/semantics.ts';
 import { LOAD, STORE, translate } from '../mmu/translate.ts';
-import { accessByCode, HOST_WRITE } from './handlers.ts';
+import { accessByCode, HOST_WRITE } from './helper-codes.ts';
 import type { EngineHooks } from './hooks.ts';
 import type { UopCache } from './uop-cache.ts';
 
