@@ -21,8 +21,16 @@ export class LinuxSession {
   /** Resolves with the program's exit code. */
   done: Promise<number> = Promise.resolve(-1);
 
-  /** Boots with these options, and waits for the shell. @param show told of console bytes */
-  static async boot(cli: Partial<MachineCli>, show: (bytes: Uint8Array) => void = () => {}): Promise<LinuxSession> {
+  /**
+   * Boots with these options, and waits for the shell.
+   * @param show told of console bytes
+   * @param until what the console shows when it is there
+   */
+  static async boot(
+    cli: Partial<MachineCli>,
+    show: (bytes: Uint8Array) => void = () => {},
+    until = PROMPT,
+  ): Promise<LinuxSession> {
     const session = new LinuxSession();
     const options: MachineCli = {
       ...DEFAULT_MACHINE,
@@ -51,7 +59,7 @@ export class LinuxSession {
       session.input = (bytes) => running.control.input(bytes);
       session.done = running.done;
     }
-    await session.expect(PROMPT, SHELL_LIMIT_MS);
+    await session.expect(until, SHELL_LIMIT_MS);
     session.secondsToShell = (performance.now() - session.began) / 1000;
     return session;
   }
