@@ -1,17 +1,11 @@
 /* Start of a kernel: BSS, stack, all units on; then bench_main, its result in hexadecimal on the UART, and power off. */
+#include "../lib/clear_bss.h"
 #include "bench.h"
 
   .section .text.boot, "ax"
   .globl _start
 _start:
-  la.pcrel $t0, __bss_start
-  la.pcrel $t1, __bss_end
-1:
-  bgeu $t0, $t1, 2f
-  st.d $zero, $t0, 0
-  addi.d $t0, $t0, 8
-  b 1b
-2:
+  clear_bss
   la.pcrel $sp, __stack_top
   ori $t0, $zero, 7
   csrwr $t0, 2                    /* EUEN: FPE, SXE, ASXE */

@@ -408,7 +408,8 @@ ensure_variants() {
 
 # The benchmark kernels.
 ensure_bench() {
-  rebuild_when_newer bench "building the benchmark kernels" "$LS_ROOT/scripts/build-bench" "$LS_ROOT/guests/bench"
+  rebuild_when_newer bench "building the benchmark kernels" "$LS_ROOT/scripts/build-bench" "$LS_ROOT/guests/bench" \
+    "$LS_ROOT/guests/lib"
 }
 
 # The conformance programs.

@@ -1,17 +1,11 @@
 /* Start of a program for several CPUs of a bare board: CPU 0 comes from the loader, the others from their mailbox. */
+#include "../../guests/lib/clear_bss.h"
 #include "../../src/hv/csr.h"
 
   .section .text.boot, "ax"
   .globl _start
 _start:
-  la.pcrel $t0, __bss_start
-  la.pcrel $t1, __bss_end
-1:
-  bgeu $t0, $t1, 2f
-  st.d $zero, $t0, 0
-  addi.d $t0, $t0, 8
-  b 1b
-2:
+  clear_bss
   move $a0, $a1                    /* the command line */
   la.pcrel $sp, __stack_top
   b smp_main

@@ -1,6 +1,6 @@
 /** The block device (Virtual I/O Device 1.2, section 5.2). */
 import type { Stateful } from '../../replay/fields.ts';
-import { VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
+import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 import type { Chain } from './queue.ts';
 
 const SECTOR = 512;
@@ -57,8 +57,7 @@ export class VirtioBlock implements VirtioKind {
   }
 
   notified(queue: number): void {
-    const { queues } = this.ports!;
-    for (let chain = queues[queue]!.pop(); chain; chain = queues[queue]!.pop()) {
+    for (const chain of requests(this.ports!.queues[queue]!)) {
       this.request(chain);
       this.ports!.complete(queue, chain);
     }

@@ -1,5 +1,5 @@
 /** The console device with one port (Virtual I/O Device 1.2, section 5.3). */
-import { VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
+import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 
 const RECEIVE = 0;
 const TRANSMIT = 1;
@@ -52,7 +52,7 @@ export class VirtioConsole implements VirtioKind {
     const { queues } = this.ports!;
     if (queue === RECEIVE) this.deliver();
     else
-      for (let chain = queues[TRANSMIT]!.pop(); chain; chain = queues[TRANSMIT]!.pop()) {
+      for (const chain of requests(queues[TRANSMIT]!)) {
         for (const byte of chain.read()) this.send(byte);
         this.ports!.complete(TRANSMIT, chain);
       }

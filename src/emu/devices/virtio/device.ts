@@ -15,6 +15,11 @@ export interface VirtioPorts {
   readonly live: boolean;
 }
 
+/** The requests in a queue, one after the other. @throws QueueError when one is malformed */
+export function* requests(queue: VirtQueue): Generator<Chain> {
+  for (let chain = queue.pop(); chain; chain = queue.pop()) yield chain;
+}
+
 /** One kind of device. */
 export interface VirtioKind extends Stateful {
   readonly name: string;

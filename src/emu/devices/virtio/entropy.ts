@@ -1,5 +1,5 @@
 /** The entropy device (Virtual I/O Device 1.2, section 5.4). */
-import { VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
+import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 
 /** Most bytes of one answer. */
 const MOST = 65536;
@@ -32,8 +32,7 @@ export class VirtioEntropy implements VirtioKind {
   }
 
   notified(queue: number): void {
-    const { queues } = this.ports!;
-    for (let chain = queues[queue]!.pop(); chain; chain = queues[queue]!.pop()) {
+    for (const chain of requests(this.ports!.queues[queue]!)) {
       const out = new Uint8Array(Math.min(MOST, chain.writableBytes));
       for (let i = 0; i < out.length; i++) {
         let x = this.state;

@@ -1,5 +1,5 @@
 /** The network device (Virtual I/O Device 1.2, section 5.1). */
-import { VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
+import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 
 const FEATURE = { mac: 1 << 5, status: 1 << 16 } as const;
 const LINK_UP = 1;
@@ -70,7 +70,7 @@ export class VirtioNet implements VirtioKind {
     const { queues } = this.ports!;
     if (queue === RECEIVE) this.deliver();
     else
-      for (let chain = queues[TRANSMIT]!.pop(); chain; chain = queues[TRANSMIT]!.pop()) {
+      for (const chain of requests(queues[TRANSMIT]!)) {
         const packet = chain.read();
         this.ports!.complete(TRANSMIT, chain);
         if (packet.length > HEADER_BYTES) this.network.send(packet.slice(HEADER_BYTES));

@@ -2,7 +2,7 @@
  * A folder of the host inside the guest: the 9P2000.L protocol (as Linux's Documentation/filesystems/9p.rst and diod's protocol.md
  * describe it) over the virtio transport of section 5.10 of Virtual I/O Device 1.0.
  */
-import { VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
+import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 import { P9Reader, P9Writer } from './p9-message.ts';
 
 const MOUNT_TAG_FEATURE = 1;
@@ -150,8 +150,7 @@ export class VirtioP9 implements VirtioKind {
   }
 
   notified(queue: number): void {
-    const { queues } = this.ports!;
-    for (let chain = queues[queue]!.pop(); chain; chain = queues[queue]!.pop()) {
+    for (const chain of requests(this.ports!.queues[queue]!)) {
       chain.write(this.answer(chain.read(), Math.min(this.most, chain.writableBytes)));
       this.ports!.complete(queue, chain);
     }
