@@ -6,6 +6,7 @@ import { LOW_SIZE, PLATFORM } from '../emu/board/platform.ts';
 import type { EngineKind } from '../emu/board/processors.ts';
 import { type ElfImage, type ElfSymbol, ImageError, isElf, parseElf, readSymbols, symbolize } from '../emu/boot/elf.ts';
 import { FDT_MAGIC } from '../emu/boot/fdt.ts';
+import { checkInitrd } from '../emu/boot/initrd.ts';
 import { isPe, parseLinuxImage } from '../emu/boot/linux-image.ts';
 import type { BootFiles, Placed } from '../emu/boot/load.ts';
 import { RAW_ADDRESS, rawImage } from '../emu/boot/raw-image.ts';
@@ -180,6 +181,13 @@ export function asUsage<T>(body: () => T): T {
   }
 }
 
+function readInitrd({ initrd }: MachineCli): Uint8Array | undefined {
+  if (initrd === undefined) return undefined;
+  const data = readFile(initrd);
+  checkInitrd(data, initrd);
+  return data;
+}
+
 /** Firmware, and what it is to start. */
 function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages {
   if (cli.guest || cli.hypervisor)
@@ -195,7 +203,7 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
     files: {
       image: { entry: BigInt(PLATFORM.flash0.base), segments: [] },
       firmware: { content, kernel: file },
-      initrd: cli.initrd === undefined ? undefined : readFile(cli.initrd),
+      initrd: readInitrd(cli),
       commandLine: cli.append ?? '',
       extra: [],
     },
@@ -234,7 +242,7 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
   if (image !== undefined && cli.kernel !== undefined)
     throw new UsageError('two images given: use [image] or --kernel, not both');
   const own = image ?? cli.kernel;
-  if (cli.firmware !== undefined) return firmwareImages(cli, own);
+  if (cli.firmware !== undefined) return asUsage(() => firmwareImages(cli, own));
   if (own !== undefined && cli.guest)
     throw new UsageError('--guest goes with the reference hypervisor: leave the image out');
   if (own !== undefined && cli.hypervisor)
@@ -248,8 +256,7 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
     const bytes = readFile(file);
     const elf = parseImage(bytes, file, cli.load);
     const deviceTree = cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb);
-    const initrd = cli.initrd === undefined ? undefined : readFile(cli.initrd);
-    if (initrd?.length === 0) throw new UsageError(`--initrd: ${cli.initrd} is empty: make it again`);
+    const initrd = readInitrd(cli);
     const guests = specs.map((spec, n) => ({ spec, data: readFile(guestFiles[n]!), file: guestFiles[n]! }));
     for (const g of guests) parseElf(g.data, g.file);
     const { line, placed } =

@@ -82,7 +82,10 @@ describe('images and protocols', () => {
   });
 
   test('UHI: a0 = -2, a1 = device tree, which has command line and initrd', () => {
-    const initrd = file('rd', new Uint8Array(5000));
+    const initrd = file(
+      'rd',
+      Uint8Array.from({ length: 5000 }, (_, n) => [0x1f, 0x8b][n] ?? 0),
+    );
     const m = booted(file('d.elf', tinyElf()), { boot: 'uhi', append: 'quiet', initrd });
     expect(registers(m)).toEqual([0xffff_ffff_ffff_fffen, BigInt(PLATFORM.deviceTree), 0n]);
     const tree = readTree(m.ram.read(PLATFORM.deviceTree, 0x4000));

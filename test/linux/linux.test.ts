@@ -2,9 +2,14 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync, zstdDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bootImages } from '../../src/cli/boot.ts';
+import { decompress } from '../../src/cli/decompress.ts';
+import { EXIT } from '../../src/cli/errors.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
+import { start } from '../../src/cli/run.ts';
+import { parseLinuxImage } from '../../src/emu/boot/linux-image.ts';
 import { runChecks } from './checks.ts';
 import { FIRMWARE, haveFirmware, haveLinux, initramfs, KERNEL } from './images.ts';
 import { APPEND, LinuxSession } from './session.ts';
@@ -78,6 +83,25 @@ describe.skipIf(!haveLinux())('Linux', () => {
     for (const file of [kept, locked]) expect(readFileSync(file).every((b) => b === 0)).toBe(true);
   });
 
+  test('interpreter and translator agree on the beginning of a boot', { timeout: 120_000 }, async () => {
+    const running = await start(
+      KERNEL,
+      {
+        ...DEFAULT_MACHINE,
+        memory: 2 ** 30,
+        append: APPEND,
+        initrd,
+        engine: 'check',
+        checkInterval: 2_500_000,
+        maxInstructions: 250_000_000,
+        quiet: true,
+      },
+      () => {},
+    );
+    expect(await running.done).toBe(EXIT.limit);
+    expect(running.control.check!.count).toBe(100);
+  });
+
   test('virtio without PCI', { timeout: 120_000 }, async () => {
     const drive = [{ file: blankDisk('mmio'), readOnly: false, copyOnWrite: true }];
     const linux = await LinuxSession.boot({ initrd, drive, virtio: 'mmio' });
@@ -148,6 +172,39 @@ describe.skipIf(!haveLinux())('Linux', () => {
     x86.writeUInt16LE(0x8664, 0x84);
     expect(refused('x86', x86)).toMatch(/is a program for x86-64: give a kernel for loongarch64/);
     expect(refused('kernel', kernel, { initrd: join(folder, 'none') })).toMatch(/cannot read .*none \(ENOENT\)/);
+    const withInitrd = (name: string, bytes: Uint8Array): string => {
+      const file = join(folder, name);
+      writeFileSync(file, bytes);
+      return refused('kernel', kernel, { initrd: file });
+    };
+    const archive = readFileSync(initrd);
+    expect(withInitrd('rd-empty', new Uint8Array(0))).toMatch(/is empty/);
+    expect(withInitrd('rd-noise', new Uint8Array(5000).fill(0x41))).toMatch(
+      /neither a cpio archive nor a compressed one/,
+    );
+    expect(withInitrd('rd-cut', archive.subarray(0, 1_000_000))).toMatch(/is truncated, its archive does not end/);
+    expect(withInitrd('rd-good', archive)).toBe('accepted');
+    expect(withInitrd('rd-gzip', gzipSync(archive, { level: 1 }))).toBe('accepted');
+  });
+
+  test('zboot with gzip, the flat Image inside, and a zboot in a zboot', () => {
+    const kernel = readFileSync(KERNEL);
+    const [offset, size] = [kernel.readUInt32LE(8), kernel.readUInt32LE(12)];
+    const image = new Uint8Array(zstdDecompressSync(kernel.subarray(offset, offset + size)));
+    const zboot = (payload: Uint8Array): Uint8Array => {
+      const header = Buffer.from(kernel.subarray(0, offset));
+      header.writeUInt32LE(payload.length, 12);
+      header.write('gzip\0', 24, 'latin1');
+      return new Uint8Array(Buffer.concat([header, payload]));
+    };
+    const parse = (bytes: Uint8Array): unknown => {
+      const { entry, segments } = parseLinuxImage(bytes, 'kernel', decompress);
+      return { entry, at: segments.map((s) => [s.paddr, s.memsz]), data: Buffer.compare(segments[0]!.data, image) };
+    };
+    const packed = zboot(gzipSync(image, { level: 1 }));
+    expect(parse(image)).toEqual(parse(new Uint8Array(kernel)));
+    expect(parse(packed)).toEqual(parse(image));
+    expect(() => parse(zboot(gzipSync(packed, { level: 1 })))).toThrow(/something else than a kernel inside/);
   });
 
   test('too little RAM is said before anything runs', async () => {
