@@ -1,7 +1,8 @@
 /** Decodes the executable sections of an ELF file and counts its instructions; an unknown one is an error. */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { open } from 'elfinfo';
+import { isElf } from '../src/emu/boot/elf.ts';
+import { elfSections } from '../src/emu/boot/elf-sections.ts';
 import { decode } from '../src/emu/isa/decoder.ts';
 
 const SHF_EXECINSTR = 4;
@@ -13,19 +14,16 @@ if (!file) {
   process.exit(2);
 }
 const bytes = readFileSync(file);
-const parsed = await open(bytes).catch(() => undefined);
-if (!parsed?.elf || bytes.readUInt16LE(18) !== 258) {
+if (!isElf(bytes) || bytes.readUInt16LE(18) !== 258) {
   process.stderr.write(`${file} is no LoongArch ELF file\n`);
   process.exit(2);
 }
 /** Addresses and contents of the sections that hold instructions. */
-const sections = parsed.elf.sections
-  .filter((x) => Number(x.type) === SHT_PROGBITS && Number(x.flags) & SHF_EXECINSTR)
-  .map((x) => ({
-    address: BigInt(x.addr),
-    words: new Uint32Array(
-      Uint8Array.from(bytes.subarray(Number(x.offset), Number(x.offset) + (Number(x.size) & ~3))).buffer,
-    ),
+const sections = elfSections(bytes)
+  .filter((x) => x.type === SHT_PROGBITS && x.flags & SHF_EXECINSTR)
+  .map(({ address, data }) => ({
+    address,
+    words: new Uint32Array(Uint8Array.from(data.subarray(0, data.length & ~3)).buffer),
   }));
 const groups = new Map<string, Map<string, number>>();
 const unknown: string[] = [];

@@ -299,13 +299,13 @@ function lazySymbols(
   const tables: (readonly ElfSymbol[])[] = files.map(() => []);
   const byName = new Map<string, bigint>();
   let loading: Promise<void> | undefined;
-  const read = async (bytes: Uint8Array, n: number): Promise<void> => {
-    const symbols = await readSymbols(bytes);
+  const read = (bytes: Uint8Array, n: number): void => {
+    const symbols = readSymbols(bytes);
     tables[n] = symbols;
     if (n === 0) for (const s of symbols) byName.set(s.name, s.value);
   };
   return {
-    load: () => (loading ??= Promise.all(files.map(read)).then(() => {})),
+    load: () => (loading ??= Promise.resolve().then(() => files.forEach(read))),
     symbolize: (world, address) => symbolize(tables[Math.max(world, 0)] ?? [], address),
     symbols: {
       address: (name) => byName.get(name),

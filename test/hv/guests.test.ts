@@ -219,7 +219,7 @@ describe('the reference hypervisor and its guests', () => {
     expect([layout.get('GPR'), layout.get('PC'), layout.get('GCSR')]).toEqual([0, 0x100, 0x1a0]);
     const bytes = new Uint8Array(readFileSync(HYPERVISOR));
     parseElf(bytes, 'hv.elf');
-    const symbols = await readSymbols(bytes);
+    const symbols = readSymbols(bytes);
     for (const name of ['_run_guest', '_guest_exit', '_guest_entry', 'hv_vcpus'])
       expect(
         symbols.some((s) => s.name === name),

