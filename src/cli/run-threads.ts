@@ -28,6 +28,7 @@ const ONE_THREAD: readonly (readonly [keyof MachineCli, string])[] = [
   ['audit', 'an audit watches every CPU'],
   ['log', 'a log has one order'],
   ['detail', 'a record of events has one order'],
+  ['snapshot', 'a snapshot is of a machine on one thread'],
 ];
 
 /** @throws UsageError when the options ask for what threads cannot do */

@@ -1,5 +1,8 @@
 /** Sessions of a real gdb: views, stepping, breakpoints, watchpoints, catches, interruption. */
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { boot } from '../../src/cli/boot.ts';
 import { runTour } from '../../src/cli/demo.ts';
 import { DEFAULT_MACHINE } from '../../src/cli/options.ts';
@@ -393,6 +396,9 @@ describe.each(GDBS)('sessions with %s', (_name, gdb) => {
   });
 
   test('monitor commands answer, and wrong arguments get their usage', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'loongscope-sessions-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const saved = join(folder, 'machine');
     const { output } = await session({
       guests: [guestSpec('paging')],
       commands: [
@@ -411,7 +417,14 @@ describe.each(GDBS)('sessions with %s', (_name, gdb) => {
         'monitor catch vmexit NOPE',
         'monitor translate',
         'monitor info csr nope',
-        'monitor snapshot x',
+        'monitor snapshot save',
+        'monitor snapshot save /nonexistent/x',
+        'monitor snapshot load /etc/passwd',
+        `monitor snapshot save ${saved}`,
+        'stepi 3',
+        `monitor snapshot load ${saved}`,
+        'maint flush register-cache',
+        'info registers pc',
         'monitor bogus',
         'monitor delete catch 99',
         'monitor step-into tlbr irq',
@@ -431,7 +444,10 @@ describe.each(GDBS)('sessions with %s', (_name, gdb) => {
       /unknown cause 'NOPE'/,
       /usage: monitor translate/,
       /unknown CSR 'nope'/,
-      /'snapshot' is not available/,
+      /a file expected\nusage: monitor snapshot save FILE/,
+      /ENOENT: no such file[\s\S]*usage: monitor snapshot save/,
+      /passwd is no snapshot, or damaged/,
+      /machine: [\d.]+ MiB, at instruction (\d+)[\s\S]*\(gdb\) monitor snapshot load.*\nat instruction \1\n/,
       /unknown command 'bogus'/,
       /no catch 99/,
       /step-into: tlbr irq/,

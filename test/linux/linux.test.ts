@@ -102,6 +102,12 @@ describe.skipIf(!haveLinux())('Linux', () => {
     expect(running.control.check!.count).toBe(100);
   });
 
+  test('eight CPUs come up', { timeout: 120_000 }, async () => {
+    const linux = await LinuxSession.boot({ initrd, smp: 8 });
+    expect((await linux.run('nproc; cat /sys/devices/system/cpu/online')).output).toBe('8\n0-7');
+    expect(await linux.powerOff()).toBe(0);
+  });
+
   test('virtio without PCI', { timeout: 120_000 }, async () => {
     const drive = [{ file: blankDisk('mmio'), readOnly: false, copyOnWrite: true }];
     const linux = await LinuxSession.boot({ initrd, drive, virtio: 'mmio' });

@@ -160,6 +160,7 @@ describe('a machine with threads', () => {
     [{ gdb: { host: '127.0.0.1', port: 0 } }, /leave --gdb or --threads out/],
     [{ audit: 'worldswitch' }, /leave --audit or --threads out/],
     [{ engine: 'check' }, /leave --threads out/],
+    [{ snapshot: 'x' }, /leave --snapshot or --threads out/],
   ] as [Partial<MachineCli>, RegExp][])('%j does not go with threads', async (more, message) => {
     await expect(threaded(undefined, more)).rejects.toThrow(message);
   });
