@@ -287,7 +287,7 @@ export function parseEngine(text: string): EngineOption {
 /** Declares the options on a command. Values are checked here; every error says what to do. */
 export function declareMachineOptions(command: Command): Command {
   command
-    .argument('[image]', 'ELF image to boot (default: the reference hypervisor)')
+    .argument('[image]', 'ELF, Linux Image or vmlinuz, raw .bin (default: the reference hypervisor)')
     .option('--kernel <file>', 'the image, as an option')
     .option('--append <string>', 'kernel command line')
     .option('--initrd <file>', 'initial RAM disk for Linux')
