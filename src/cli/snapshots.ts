@@ -7,8 +7,8 @@ import { decodeSnapshot, encodeSnapshot, type Snapshot, SnapshotError } from '..
 import { UsageError } from './errors.ts';
 import { VERSION } from './version.ts';
 
-/** Most of it is RAM: the quickest level packs it well enough. */
-const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+/** Most of it is RAM: the quickest level packs it well enough. A checksum tells of damage. */
+const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
 
 /** Writes a machine to a file. @returns bytes @throws Error when the file cannot be written */
 export function saveSnapshot(machine: Machine, file: string): number {

@@ -391,11 +391,12 @@ export class Machine implements Stateful {
 const EMPTY = new Uint8Array(0);
 
 /** What boot tables need to know of a machine. */
-export const platformOf = (o: Pick<MachineOptions, 'cpus' | 'ramSize' | 'virtio' | 'virtioOn'>): Platform => ({
-  cpus: o.cpus,
-  ramSize: o.ramSize,
-  virtioMmio: o.virtioOn === 'mmio' ? Math.min(o.virtio?.length ?? 0, PLATFORM.virtioMmio.most) : 0,
-});
+export const platformOf = (o: Pick<MachineOptions, 'cpus' | 'ramSize' | 'virtio' | 'virtioOn'>): Platform => {
+  const devices = o.virtio?.length ?? 0;
+  const virtioMmio = o.virtioOn === 'mmio' ? Math.min(devices, PLATFORM.virtioMmio.most) : 0;
+  // The host bridge is in the first slot.
+  return { cpus: o.cpus, ramSize: o.ramSize, virtioMmio, pciSlots: 1 + devices - virtioMmio };
+};
 
 /** What firmware will ask for. */
 export function fillFwCfg(board: Board, { firmware, initrd, commandLine }: BootFiles, platform: Platform): void {

@@ -21,6 +21,8 @@ export interface Platform {
   readonly cpus: number;
   /** Bytes of RAM, below 256 MiB at 0 and the rest at 2 GiB. */
   readonly ramSize: number;
+  /** PCI slots in use, from the first on; all of them when it is not said. */
+  readonly pciSlots?: number | undefined;
   /** How many virtio devices are on the bus itself instead of PCI. */
   readonly virtioMmio?: number | undefined;
 }
@@ -101,7 +103,7 @@ export interface DeviceDeclaration {
   readonly size: number;
   readonly make: (parts: DeviceParts) => Device;
   readonly nodes?: () => readonly FdtNode[];
-  readonly acpi?: () => aml.Aml;
+  readonly acpi?: (p: Platform) => aml.Aml;
 }
 
 /** Handles of nodes that others refer to. */
@@ -151,7 +153,7 @@ const SLOTS = 32;
 const PINS = [0, 1, 2, 3];
 
 /** The root bridge of PCI Express, for ACPI: its windows, and where the interrupt pins of the slots lead. */
-const pciBridge = (): aml.Aml =>
+const pciBridge = ({ pciSlots = SLOTS }: Platform): aml.Aml =>
   aml.device(
     'PCI0',
     aml.name('_HID', aml.hid('PNP0A08')),
@@ -161,7 +163,7 @@ const pciBridge = (): aml.Aml =>
     aml.name(
       '_PRT',
       aml.list(
-        ...Array.from({ length: SLOTS }, (_, slot) =>
+        ...Array.from({ length: pciSlots }, (_, slot) =>
           PINS.map((pin) =>
             aml.list(
               aml.integer(slot * 0x10000 + 0xffff),
@@ -378,7 +380,7 @@ const slots = (count = 0): number[] => Array.from({ length: count }, (_, n) => n
 
 /** What ACPI says of all devices of a machine. */
 export const acpiDevices = (p: Platform): aml.Aml[] => [
-  ...DEVICES.map((d) => d.acpi?.() ?? []),
+  ...DEVICES.map((d) => d.acpi?.(p) ?? []),
   ...slots(p.virtioMmio).map((n) => virtioMmioSlot(n).acpi),
 ];
 

@@ -39,21 +39,20 @@ function query(word: number): number {
 
 /** A bank of flash that software erases and programs: what firmware keeps its variables in. */
 export class Flash implements Device, Stateful {
-  readonly stateFields = ['content', 'mode', 'status', 'left'];
+  readonly stateFields = ['sectors', 'mode', 'status', 'left'];
   readonly name = 'flash1';
   readonly size = 2 ** SIZE_LOG;
-  private readonly initial: Uint8Array;
-  private readonly content: Uint8Array;
+  /** Sectors that are not erased as a whole, by number. */
+  private readonly sectors = new Map<number, Uint8Array>();
   private mode: number = COMMAND.readArray;
   private status = READY;
   /** Words that a buffered write still wants; −1: the count comes next. */
   private left = 0;
 
-  /** @param initial what is in it at power-on; the rest is erased */
+  /** @param initial what is in it when it is new; the rest is erased */
   constructor(initial: Uint8Array = new Uint8Array(0)) {
-    this.initial = initial;
-    this.content = new Uint8Array(this.size).fill(0xff);
-    this.content.set(initial.subarray(0, this.size));
+    for (let at = 0; at < Math.min(initial.length, this.size); at += SECTOR)
+      this.sector(at).set(initial.subarray(at, at + SECTOR));
   }
 
   /** A reset does not erase flash. */
@@ -63,18 +62,23 @@ export class Flash implements Device, Stateful {
     this.left = 0;
   }
 
-  /** As it was delivered. */
-  factoryReset(): void {
-    this.content.fill(0xff);
-    this.content.set(this.initial.subarray(0, this.size));
-    this.reset();
+  /** The sector of an offset, to be changed. */
+  private sector(offset: number): Uint8Array {
+    const n = Math.floor(offset / SECTOR);
+    let bytes = this.sectors.get(n);
+    if (!bytes) {
+      bytes = new Uint8Array(SECTOR).fill(0xff);
+      this.sectors.set(n, bytes);
+    }
+    return bytes;
   }
 
   peek(offset: number, width: Width): number {
     let value: number;
     if (this.mode === COMMAND.readArray) {
+      const bytes = this.sectors.get(Math.floor(offset / SECTOR));
       let v = 0;
-      for (let k = 0; k < width; k++) v |= this.content[offset + k]! << (8 * k);
+      for (let k = 0; k < width; k++) v |= (bytes?.[(offset % SECTOR) + k] ?? 0xff) << (8 * k);
       return v >>> 0;
     }
     const word = (offset & (SECTOR - 1)) >> 2;
@@ -90,7 +94,8 @@ export class Flash implements Device, Stateful {
 
   /** Programming only clears bits. */
   private program(offset: number, width: Width, value: number): void {
-    for (let k = 0; k < width; k++) this.content[offset + k]! &= (value >>> (8 * k)) & 0xff;
+    const bytes = this.sector(offset);
+    for (let k = 0; k < width; k++) bytes[(offset % SECTOR) + k]! &= (value >>> (8 * k)) & 0xff;
   }
 
   write(offset: number, width: Width, value: number): void {
@@ -115,10 +120,7 @@ export class Flash implements Device, Stateful {
         this.mode = COMMAND.readStatus;
         return;
       case COMMAND.erase:
-        if (command === COMMAND.confirm) {
-          const first = offset - (offset % SECTOR);
-          this.content.fill(0xff, first, first + SECTOR);
-        }
+        if (command === COMMAND.confirm) this.sectors.delete(Math.floor(offset / SECTOR));
         this.mode = COMMAND.readStatus;
         return;
       case COMMAND.lock:

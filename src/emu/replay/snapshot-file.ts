@@ -132,13 +132,14 @@ export function decodeSnapshot(bytes: Uint8Array, program: string): Snapshot {
   const length = header.getUint32(12, true);
   if (HEADER_BYTES + length > bytes.length) throw new SnapshotError('it is truncated');
   const first = Math.ceil((HEADER_BYTES + length) / ALIGN) * ALIGN;
-  let description: Json;
+  let snapshot: Snapshot;
   try {
-    description = JSON.parse(new TextDecoder().decode(bytes.subarray(HEADER_BYTES, HEADER_BYTES + length))) as Json;
-  } catch {
-    throw new SnapshotError('its description is damaged');
+    const text = new TextDecoder().decode(bytes.subarray(HEADER_BYTES, HEADER_BYTES + length));
+    snapshot = reader(bytes.subarray(first))(JSON.parse(text) as Json) as Snapshot;
+  } catch (error) {
+    // Numbers, lists and types that are none.
+    throw error instanceof SnapshotError ? error : new SnapshotError('its description is damaged');
   }
-  const snapshot = reader(bytes.subarray(first))(description) as Snapshot;
   if (snapshot.program !== program)
     throw new SnapshotError(`it was made by version ${snapshot.program} of the program, this is ${program}`);
   return snapshot;
