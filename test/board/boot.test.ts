@@ -137,6 +137,11 @@ describe('tables', () => {
     expect(tree.get('/memory@80000000:reg')!.join()).toBe('0,0,0,0,128,0,0,0,0,0,0,0,48,0,0,0');
   });
 
+  test('a device is as large as its declaration says', () => {
+    const m = booted(file('h.elf', tinyElf()));
+    for (const d of DEVICES) expect([d.name, m.bus.at(d.base)!.device.size]).toEqual([d.name, d.size]);
+  });
+
   test('no two devices overlap', () => {
     const sorted = [...DEVICES].sort((a, b) => a.base - b.base);
     sorted.slice(1).forEach((d, n) => {

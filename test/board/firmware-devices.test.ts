@@ -4,6 +4,7 @@ import { firmwareContents } from '../../src/emu/boot/firmware.ts';
 import type { Dma } from '../../src/emu/devices/dma.ts';
 import { Flash } from '../../src/emu/devices/flash.ts';
 import { FW_CFG, FwCfg } from '../../src/emu/devices/fw-cfg.ts';
+import { Ls7aRtc } from '../../src/emu/devices/ls7a-rtc.ts';
 
 const both = (v: number): number => v * 0x10001;
 
@@ -47,6 +48,23 @@ describe('flash', () => {
     expect([0x10, 0x11, 0x12].map((n) => flash.read(4 * n, 4))).toEqual([0x51, 0x52, 0x59].map(both));
     flash.write(0, 4, both(0x90));
     expect([flash.read(0, 4), flash.read(4, 4)]).toEqual([both(0x89), both(0x18)]);
+  });
+});
+
+describe('the clock of the day', () => {
+  test('stands at 0 until it is enabled, tells the date, and can be set', () => {
+    const rtc = new Ls7aRtc(() => Date.UTC(2026, 10, 25, 13, 5, 9, 400));
+    const read = (at: number): number => rtc.read(at, 4);
+    expect([read(0x2c), read(0x30), read(0x68)]).toEqual([0, 0, 0]);
+    rtc.write(0x40, 4, 0x2900);
+    const word = (month: number, day: number, hour: number, minute: number, second: number, tenth: number): number =>
+      ((month << 26) | (day << 21) | (hour << 16) | (minute << 10) | (second << 4) | tenth) >>> 0;
+    expect([read(0x2c), read(0x30)]).toEqual([word(11, 25, 13, 5, 9, 4), 126]);
+    rtc.write(0x24, 4, word(2, 3, 4, 5, 6, 0));
+    rtc.write(0x28, 4, 130);
+    expect([read(0x2c), read(0x30)]).toEqual([word(2, 3, 4, 5, 6, 0), 130]);
+    rtc.write(0x64, 4, 1000);
+    expect(read(0x68)).toBe(1000);
   });
 });
 

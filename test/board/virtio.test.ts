@@ -209,6 +209,14 @@ describe('requests', () => {
     receive(Uint8Array.of(1, 2, 3));
     expect([net.used, ...net.memory.subarray(AT.data + 12, AT.data + 15)]).toEqual([1, 1, 2, 3]);
     expect(frames).toEqual([]);
+    // The other way: a header of twelve bytes goes in front of the frame.
+    const transmit = new Rig(
+      new VirtioNet([2, 0, 0, 0, 0, 1], { send: (f) => frames.push(f), connect: () => {} }),
+    ).start(1);
+    transmit.memory.set([9, 8, 7], AT.data + 12);
+    transmit.descriptor(0, AT.data, 15, 0);
+    transmit.offer(0, 1);
+    expect(frames.map((f) => [...f])).toEqual([[9, 8, 7]]);
   });
 });
 

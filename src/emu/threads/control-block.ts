@@ -22,22 +22,20 @@ const WORD = {
   startHi: 7,
   /** A device access that the main thread carries out: {@link CALL}, then its arguments and its result. */
   call: 8,
-  target: 9,
-  size: 10,
-  addressLo: 11,
-  addressHi: 12,
-  valueLo: 13,
-  valueHi: 14,
-  answered: 15,
+  size: 9,
+  addressLo: 10,
+  addressHi: 11,
+  valueLo: 12,
+  valueHi: 13,
+  answered: 14,
   /** From here on, by participant that asks: pages to give up (coherence.ts); 0: nothing. */
   requests: 16,
 } as const;
+/** The words and the bits of a page's holders have room for 16 participants. */
 const WORDS = 32;
 /** Numbers of a participant: instructions executed, in all and in guest mode, and the tick at which a sleeping CPU wants to wake. */
 const NUMBER = { instructions: 0, guestInstructions: 1, deadline: 2 } as const;
 const NUMBERS = 4;
-/** Most participants that the words and the bits of a page's holders have room for. */
-export const MOST_PARTICIPANTS = WORDS - WORD.requests;
 
 export const COMMAND = { run: 0, stop: 1, end: 2 } as const;
 export const ACTIVITY = { runs: 0, sleeps: 1, parked: 2, stopped: 3 } as const;

@@ -2,6 +2,7 @@
  * A machine with a thread for each CPU and the devices on the main thread. Time is the host's, so runs do not repeat; nobody
  * but the guest decides the order in which CPUs see each other's stores.
  */
+
 import { Board, type VirtioBus } from '../board/board.ts';
 import { fillFwCfg, platformOf } from '../board/machine.ts';
 import type { BoardModel } from '../board/platform.ts';
@@ -12,6 +13,7 @@ import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { PAGE } from '../cpu/layout.ts';
 import { LinearMemory } from '../cpu/linear-memory.ts';
+import type { End } from '../debug/run-control.ts';
 import type { PowerRequest } from '../devices/ged.ts';
 import type { VirtioKind } from '../devices/virtio/device.ts';
 import { Coherence } from './coherence.ts';
@@ -43,13 +45,6 @@ export interface CpuThreadHandle {
   readonly ended: Promise<void>;
 }
 
-/** Why a run has ended. */
-export type ThreadedEnd =
-  | { readonly kind: 'poweroff' }
-  | { readonly kind: 'died'; readonly reason: string }
-  | { readonly kind: 'limit'; readonly what: 'instructions' | 'time' }
-  | { readonly kind: 'quit' };
-
 export interface ThreadedLimits {
   readonly maxInstructions?: number | undefined;
   readonly timeoutSeconds?: number | undefined;
@@ -75,7 +70,7 @@ export class ThreadedMachine {
   private readonly coherence: Coherence;
   private start: BootRegisters;
   private power: PowerRequest | undefined;
-  private end: ThreadedEnd | undefined;
+  private end: End | undefined;
   private lastCall = 0;
   /** Can something outside the machine still wake it? */
   mayWake: () => boolean = () => false;
@@ -132,7 +127,7 @@ export class ThreadedMachine {
   }
 
   /** Runs until the guest powers off, or something else ends it. */
-  async run({ maxInstructions, timeoutSeconds }: ThreadedLimits = {}): Promise<ThreadedEnd> {
+  async run({ maxInstructions, timeoutSeconds }: ThreadedLimits = {}): Promise<End> {
     const { block } = this;
     const began = performance.now();
     const threads = this.cpus.map((_, n) => this.spawn(n));

@@ -34,7 +34,7 @@ const REG = {
 } as const;
 const INTERRUPT = { queue: 1, config: 2 } as const;
 /** Bytes of a device's registers. */
-export const MMIO_BYTES = 0x200;
+const MMIO_BYTES = 0x200;
 
 export class VirtioMmio implements Device, Stateful {
   readonly stateFields = ['interrupt', 'queueSelect'];
