@@ -1,7 +1,73 @@
 /** The machine's console: what it sends goes to the terminal or a file, keys come in. */
-import { closeSync, openSync, writeSync } from 'node:fs';
 import { UsageError } from './errors.ts';
 import type { SerialSpec } from './options.ts';
+import { type Outlet, openOutlet } from './outlet.ts';
+
+/** Bytes that may wait for the reader of an output before the machine waits for it, too. */
+const MOST_UNREAD = 1 << 20;
+/** Bytes of input that may wait for the guest, and how often it is looked whether it has taken some. */
+const MOST_INPUT = 1 << 16;
+const LOOK_MS = 20;
+/** How long the last words of a run that was ended from outside may wait for a reader. */
+const LAST_WORDS_MS = 200;
+
+const ignore = (): void => {};
+
+/** A stream whose reader may be slow. */
+export interface Reader {
+  /** Bytes that wait for it. */
+  readonly writableLength: number;
+  on(event: 'drain' | 'error', listener: () => void): unknown;
+  off(event: 'drain' | 'error', listener: () => void): unknown;
+  listeners(event: 'error'): unknown[];
+}
+
+/** The program's outputs. Where nobody reads a pipe the machine waits, as every program of Unix does. */
+export class Outputs {
+  private readonly streams: readonly Reader[];
+  private readonly onDrain: () => void;
+  private readonly onError: () => void;
+
+  /**
+   * @param control told when a reader has gone, and when it has read
+   * @param more outputs beside stdout and stderr
+   */
+  constructor(control: { kick(): void; quit(): void }, more: readonly (Reader | undefined)[] = []) {
+    this.streams = [process.stdout, process.stderr, ...more.filter((r) => r !== undefined)];
+    this.onDrain = () => control.kick();
+    // As SIGPIPE ends others: what is said from here on nobody would read.
+    this.onError = () => control.quit();
+    for (const s of this.streams) {
+      s.on('drain', this.onDrain);
+      s.on('error', this.onError);
+      // Nobody is left to be told of what comes after the run.
+      if (!s.listeners('error').includes(ignore)) s.on('error', ignore);
+    }
+  }
+
+  /** Must the machine wait for a reader? */
+  readonly full = (): boolean => this.streams.some((s) => s.writableLength > MOST_UNREAD);
+
+  /**
+   * The run is over.
+   * @param code exit code of the program where its end cannot wait for readers; undefined: it can
+   */
+  close(code: number | undefined): void {
+    for (const s of this.streams) {
+      s.off('drain', this.onDrain);
+      s.off('error', this.onError);
+    }
+    if (code === undefined || this.streams.every((s) => s.writableLength === 0)) return;
+    setTimeout(() => process.exit(code), LAST_WORDS_MS).unref();
+  }
+}
+
+/** Has a terminal that does not go on (Ctrl-S) keep what is written, instead of the whole program. */
+export function neverBlock(stream: NodeJS.WriteStream): void {
+  if (!stream.isTTY) return;
+  const { _handle } = stream as { _handle?: { setBlocking?: (on: boolean) => void } };
+  _handle?.setBlocking?.(false);
+}
 
 /** Console output, gathered and written once a turn of the event loop. */
 export class ConsoleOutput {
@@ -28,24 +94,37 @@ export class ConsoleOutput {
   }
 }
 
-/** Where console bytes go. @throws UsageError when the file cannot be written */
-export function openSerial(spec: SerialSpec): { sink: (bytes: Uint8Array) => void; close: () => void } {
+/** Where console bytes go. */
+export interface SerialOutput {
+  readonly sink: (bytes: Uint8Array) => void;
+  readonly close: () => void;
+  /** Its stream, where that is not one of the program's own and a reader can be slow. */
+  readonly reader?: Reader | undefined;
+}
+
+/** @throws UsageError when the file cannot be written */
+export function openSerial(spec: SerialSpec): SerialOutput {
   if (spec.kind === 'null') return { sink: () => {}, close: () => {} };
-  if (spec.kind === 'stdio') return { sink: (b) => void process.stdout.write(b), close: () => {} };
-  let fd: number;
+  if (spec.kind === 'stdio') {
+    neverBlock(process.stdout);
+    return { sink: (b) => void process.stdout.write(b), close: () => {} };
+  }
+  let outlet: Outlet;
   try {
-    fd = openSync(spec.path, 'w');
+    outlet = openOutlet(spec.path);
   } catch (error) {
     throw new UsageError(
       `--serial: cannot write ${spec.path} (${(error as NodeJS.ErrnoException).code}): check the path`,
     );
   }
-  return { sink: (b) => void writeSync(fd, b), close: () => closeSync(fd) };
+  return { sink: (b) => outlet.write(b), close: () => outlet.close(), reader: outlet.reader };
 }
 
 /** Whoever runs a machine, as the console needs them. */
 export interface ConsoleUser {
   input(bytes: Uint8Array): void;
+  /** Bytes of it that the guest has not taken. */
+  readonly inputWaiting: number;
   /** Input may have become possible or impossible. */
   kick(): void;
   /** Ends the machine from outside. */
@@ -83,7 +162,20 @@ export function connectInput(serial: SerialSpec, control: ConsoleUser): () => vo
       } else if (raw && b === 1) escaped = true;
       else keep.push(b);
     }
-    control.input(Uint8Array.from(keep));
+    // Keys must be heard whatever the guest does: what it does not take is lost. Other input can wait.
+    const room = raw ? Math.max(0, MOST_INPUT - control.inputWaiting) : keep.length;
+    control.input(Uint8Array.from(keep.slice(0, room)));
+    if (!raw && control.inputWaiting > MOST_INPUT) rest();
+  };
+  let resting: ReturnType<typeof setInterval> | undefined;
+  const rest = (): void => {
+    stdin.pause();
+    resting ??= setInterval(() => {
+      if (control.inputWaiting > MOST_INPUT / 2) return;
+      clearInterval(resting);
+      resting = undefined;
+      stdin.resume();
+    }, LOOK_MS);
   };
   const onEnd = (): void => {
     open = false;
@@ -93,6 +185,7 @@ export function connectInput(serial: SerialSpec, control: ConsoleUser): () => vo
   stdin.on('end', onEnd);
   return () => {
     stop();
+    clearInterval(resting);
     stdin.off('data', onData);
     stdin.off('end', onEnd);
     if (raw) stdin.setRawMode(false);

@@ -6,6 +6,9 @@ import type { MachineCli } from './options.ts';
 /** A status line. */
 export const say = (text: string): void => void process.stderr.write(`loongscope: ${text}\n`);
 
+/** Was the end asked for from outside? Then the program does not wait for anybody to read what is left. */
+export const endsNow = (end: End): boolean => end.kind === 'quit' || (end.kind === 'limit' && end.what === 'time');
+
 /** Says why the machine has ended, where that is news. */
 export function exitCode(end: End, cli: MachineCli): number {
   switch (end.kind) {

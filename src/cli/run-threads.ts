@@ -3,8 +3,8 @@ import { Worker } from 'node:worker_threads';
 import type { CpuThreadOptions } from '../emu/threads/cpu-thread.ts';
 import { type CpuThreadHandle, ThreadedMachine } from '../emu/threads/threaded-machine.ts';
 import { asUsage, bootImages, engineKind, openVirtio } from './boot.ts';
-import { ConsoleOutput, connectInput, openSerial } from './console.ts';
-import { exitCode, say } from './ending.ts';
+import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialOutput } from './console.ts';
+import { endsNow, exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import { hostClock } from './host-clock.ts';
 import type { MachineCli } from './options.ts';
@@ -69,7 +69,7 @@ export async function runThreads(
 ): Promise<number> {
   checkOptions(cli);
   const { files } = bootImages(image, cli);
-  const serial = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
+  const serial: SerialOutput = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink);
   const epoch = hostClock();
   let warned = false;
@@ -98,6 +98,8 @@ export async function runThreads(
         files,
       ),
   );
+  const outputs = new Outputs(machine, [serial.reader]);
+  machine.mustWait = outputs.full;
   const stopInput = io ? () => {} : connectInput(cli.serial, machine);
   started(machine);
   const began = performance.now();
@@ -106,5 +108,7 @@ export async function runThreads(
   serial.close();
   stopInput();
   if (cli.stats) process.stderr.write(`${statistics(machine, (performance.now() - began) / 1000)}\n`);
-  return exitCode(end, cli);
+  const code = exitCode(end, cli);
+  outputs.close(endsNow(end) ? code : undefined);
+  return code;
 }

@@ -1,5 +1,4 @@
 /** `loongscope run`: boots, connects the console, serves gdb, ends with the guest's power-off or a limit. */
-import { appendFileSync } from 'node:fs';
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { ExitStatistics } from '../emu/debug/exit-statistics.ts';
 import { describeEvent, explainLast, type Symbolizer } from '../emu/debug/explain.ts';
@@ -11,21 +10,30 @@ import { Awareness } from '../hv/awareness.ts';
 import { type Booted, boot } from './boot.ts';
 import { ClientFiles } from './client-files.ts';
 import { defaultCacheFile, readCache, writeCache } from './code-cache.ts';
-import { ConsoleOutput, connectInput, openSerial } from './console.ts';
-import { exitCode, say } from './ending.ts';
+import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialOutput } from './console.ts';
+import { endsNow, exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import type { MachineCli } from './options.ts';
+import { type Outlet, openOutlet } from './outlet.ts';
 import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
 
-/** Writes log lines of the chosen kinds to stderr or a file. */
-function startLog(cli: MachineCli, control: RunControl, symbolize: Symbolizer): (line: string) => void {
+/** Where log lines go. @throws UsageError when the file cannot be written */
+function openLog(file: string | undefined): Outlet {
+  if (file === undefined)
+    return { write: (text) => void process.stderr.write(text), close: () => {}, reader: undefined };
+  try {
+    return openOutlet(file, true);
+  } catch (error) {
+    throw new UsageError(`--log: cannot write ${file} (${(error as NodeJS.ErrnoException).code}): check the path`);
+  }
+}
+
+/** Writes log lines of the chosen kinds to stderr or a file. @returns what writes those of gdb */
+function startLog(cli: MachineCli, outlet: Outlet, control: RunControl, symbolize: Symbolizer): (line: string) => void {
   const { log } = cli;
   if (!log) return () => {};
-  const write = (line: string): void => {
-    if (log.file === undefined) process.stderr.write(`${line}\n`);
-    else appendFileSync(log.file, `${line}\n`);
-  };
+  const write = (line: string): void => outlet.write(`${line}\n`);
   const events = (kind: 'exit' | 'exception'): boolean => log.kinds.has(kind);
   if (events('exit') || events('exception'))
     for (const cpu of control.machine.cpus) {
@@ -34,6 +42,8 @@ function startLog(cli: MachineCli, control: RunControl, symbolize: Symbolizer): 
         if (!r || control.repeating) return;
         if (r.kind === 'exception' ? events('exception') : events('exit'))
           write(`cpu${c.index} ${describeEvent(r, symbolize)}`);
+        // A slice has room for more events than a slow reader.
+        if (control.mustWait()) c.requestStop();
       };
       cpu.observe({ exception: note, entered: note });
     }
@@ -68,7 +78,7 @@ export async function start(
   cli: MachineCli,
   io?: (bytes: Uint8Array) => void,
 ): Promise<Running> {
-  const serial = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
+  const serial: SerialOutput = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink);
   let control: RunControl | undefined;
   // What the machine says while its past runs again, it has said before.
@@ -88,6 +98,9 @@ export async function start(
     debuggable(cli) || cli.audit !== undefined,
   );
   const running = control;
+  const logOutlet = openLog(cli.log?.file);
+  const outputs = new Outputs(control, [logOutlet.reader, serial.reader]);
+  control.mustWait = outputs.full;
   if (debuggable(cli)) control.snapshotStore = snapshotStore(new ClientFiles(cli.files ?? '.'));
   else if (cli.files !== undefined) throw new UsageError('--files without a debugger that names any: add --gdb PORT');
   // Names take time to read: whoever is sure to show some asks now, everybody else once the machine runs.
@@ -132,7 +145,7 @@ export async function start(
       ? { exits: new ExitStatistics(machine.cpus, silent), first: new FirstEvents(machine.cpus, silent) }
       : undefined;
   if (detail) control.exitStatistics = detail.exits;
-  const log = startLog(cli, control, symbolize);
+  const log = startLog(cli, logOutlet, control, symbolize);
   if (cli.wait && !debuggable(cli)) throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
   /** Stands still until the first debugger has come. */
   const gate = { running: !cli.wait, stopped: () => {}, ended: () => {} };
@@ -187,7 +200,10 @@ export async function start(
       const more = { exits: detail.exits, first: detail.first.list, symbolize };
       process.stderr.write(`${statistics(machine, (performance.now() - began) / 1000, more)}\n`);
     }
-    return exitCode(end, cli);
+    logOutlet.close();
+    const code = exitCode(end, cli);
+    outputs.close(endsNow(end) ? code : undefined);
+    return code;
   });
   return { booted, control, doors, detail, done };
 }

@@ -53,7 +53,7 @@ export class Board {
   private readonly ipi: Ipi;
   private readonly eiointc: Eiointc;
   private readonly mmio: readonly VirtioMmio[];
-  private readonly console: { receive(bytes: Iterable<number>): void };
+  private readonly console: { receive(bytes: Iterable<number>): void; readonly backlog: number };
 
   constructor(ports: BoardPorts) {
     this.ipi = new Ipi(ports.cpus, ports.lines);
@@ -104,6 +104,11 @@ export class Board {
   /** Input for the console: a virtio console where there is one, UART0 else. */
   consoleInput(bytes: Uint8Array): void {
     this.console.receive(bytes);
+  }
+
+  /** Bytes of it that the guest has not taken. */
+  get inputWaiting(): number {
+    return this.console.backlog;
   }
 
   /** Power-on state of every device. */

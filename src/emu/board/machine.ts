@@ -386,6 +386,11 @@ export class Machine implements Stateful {
   consoleInput(bytes: Uint8Array): void {
     this.board.consoleInput(bytes);
   }
+
+  /** Bytes of console input that the guest has not taken. */
+  get inputWaiting(): number {
+    return this.board.inputWaiting;
+  }
 }
 
 const EMPTY = new Uint8Array(0);

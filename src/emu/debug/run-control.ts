@@ -105,6 +105,8 @@ export class RunControl {
   snapshotStore: SnapshotStore | undefined;
   /** Answers whether input may still arrive from outside when every CPU waits. */
   mayWake: () => boolean = () => false;
+  /** Must the machine wait until somebody has read what it says? A {@link kick} comes when it need not. */
+  mustWait: () => boolean = () => false;
   /** Told of loops of exceptions when no debugger is there to stop for. */
   onLoop: ((cpu: Cpu, loop: Loop) => void) | undefined;
   private readonly clients = new Set<Client>();
@@ -216,6 +218,11 @@ export class RunControl {
   setStepper(stepper: Stepper, stepping = true): void {
     this.stepper = stepper;
     this.stepping = stepping;
+  }
+
+  /** Bytes of it that the guest has not taken. */
+  get inputWaiting(): number {
+    return this.machine.inputWaiting;
   }
 
   /** Lets the machine go on if nobody objects: call after a client's `running` or outside input has changed. */
@@ -345,6 +352,11 @@ export class RunControl {
   /** Runs one slice. @returns why the run is over, if it is */
   private turn(): End | undefined {
     if (Date.now() >= this.deadline) return { kind: 'limit', what: 'time' };
+    if (this.mustWait()) {
+      this.waiting = true;
+      this.wakeBefore(this.deadline);
+      return undefined;
+    }
     let result: RunResult;
     try {
       const limit = Math.min(
@@ -386,17 +398,27 @@ export class RunControl {
     if (this.clients.size === 0 && !this.mayWake())
       return { kind: 'died', reason: 'every CPU waits for an interrupt that cannot come' };
     this.waiting = true;
-    const left = this.deadline - Date.now();
-    if (left !== Number.POSITIVE_INFINITY) setTimeout(() => this.kick(), Math.max(0, left));
+    this.wakeBefore(this.deadline);
     return undefined;
   }
+
+  /** Looks again at a moment of the host's clock, unless something happens before. */
+  private wakeBefore(moment: number): void {
+    if (moment !== Number.POSITIVE_INFINITY) this.wakeIn(moment - Date.now());
+  }
+
+  private wakeIn(ms: number): void {
+    clearTimeout(this.wake);
+    this.wake = setTimeout(() => this.kick(), Math.max(0, ms));
+  }
+  private wake: ReturnType<typeof setTimeout> | undefined;
 
   /** Nothing will happen before a timer is due. */
   private sleep(): void {
     const { machine } = this;
     this.waiting = true;
     const left = (machine.wakeTime - machine.mayJumpTo()) / TICKS_PER_MS;
-    setTimeout(() => this.kick(), Math.min(Math.max(0, left), LONGEST_SLEEP_MS));
+    this.wakeIn(Math.min(left, LONGEST_SLEEP_MS));
   }
 
   /**
@@ -597,6 +619,7 @@ export class RunControl {
   private finishWith(end: End): void {
     if (this.end) return;
     this.end = end;
+    clearTimeout(this.wake);
     for (const client of [...this.clients]) client.ended(end);
     this.finish(end);
   }

@@ -60,6 +60,11 @@ export class Uart16550 implements Device, Stateful {
     this.update();
   }
 
+  /** Bytes from outside that wait for room in the FIFO, about. */
+  get backlog(): number {
+    return this.waiting.length;
+  }
+
   private refill(): void {
     while (this.waiting.length && this.rx.length < FIFO_DEPTH) this.rx.push(this.waiting.shift()!);
   }

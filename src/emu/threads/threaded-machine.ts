@@ -74,6 +74,8 @@ export class ThreadedMachine {
   private lastCall = 0;
   /** Can something outside the machine still wake it? */
   mayWake: () => boolean = () => false;
+  /** Must devices wait until somebody has read what they say? A {@link kick} comes when they need not. */
+  mustWait: () => boolean = () => false;
 
   /** @throws ImageError when the files do not fit into RAM */
   constructor(options: ThreadedOptions, files: BootFiles) {
@@ -138,7 +140,8 @@ export class ThreadedMachine {
       });
     while (!this.end) {
       const heard = block.bell(block.cpus);
-      this.serve();
+      // CPUs wait for their devices: that is how they wait for a reader.
+      if (!this.mustWait()) this.serve();
       if (this.power === 'poweroff') this.end ??= { kind: 'poweroff' };
       else if (this.power === 'reset') await this.reset();
       else if (maxInstructions !== undefined && this.instructions >= maxInstructions)
@@ -184,6 +187,10 @@ export class ThreadedMachine {
   /** Input for UART0. */
   input(bytes: Uint8Array): void {
     this.board.consoleInput(bytes);
+  }
+
+  get inputWaiting(): number {
+    return this.board.inputWaiting;
   }
 
   /** Has it looked at again whether anything can still happen. */

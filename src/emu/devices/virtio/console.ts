@@ -31,6 +31,11 @@ export class VirtioConsole implements VirtioKind {
     return new Uint8Array(12);
   }
 
+  /** Bytes from outside that wait for a request of the driver. */
+  get backlog(): number {
+    return this.waiting.length;
+  }
+
   /** Bytes arrive from outside. */
   receive(bytes: Iterable<number>): void {
     for (const b of bytes) this.waiting.push(b);
