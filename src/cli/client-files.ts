@@ -35,8 +35,8 @@ interface Folder {
 
 export class ClientFiles {
   private readonly folder: Folder;
-  /** Device and inode of each file that the run has made. */
-  private readonly made = new Set<string>();
+  /** Files that the run has made, by device and inode. Each stays open, so that no other file gets its inode. */
+  private readonly made = new Map<string, number>();
   private temporaries = 0;
 
   /**
@@ -65,16 +65,16 @@ export class ClientFiles {
         throw new Error(`${MOST_FILES} files have been made by this run, which is the most: write over one of them`);
       const temporary = join(folder.path, `.loongscope-${process.pid}-${this.temporaries++}`);
       try {
-        const own = create(temporary, content);
+        this.create(temporary, content);
         // The name is taken first, which fails when somebody else has it: to rename would replace their file.
-        if (!before) this.made.add(create(path, new Uint8Array(0)));
-        const now = lstatSync(path);
-        if (!this.made.has(identity(now))) throw new Error(`${name} has been replaced meanwhile: choose another name`);
+        if (!before) this.create(path, new Uint8Array(0));
+        const now = identity(lstatSync(path));
+        if (!this.made.has(now)) throw new Error(`${name} has been replaced meanwhile: choose another name`);
         renameSync(temporary, path);
-        this.made.delete(identity(now));
-        this.made.add(own);
+        closeSync(this.made.get(now)!);
+        this.made.delete(now);
       } catch (error) {
-        rmSync(temporary, { force: true });
+        this.forget(temporary);
         if (code(error) === 'EEXIST')
           throw new Error(`${name} exists, and this run has not made it: choose another name, or remove it`);
         throw described(error, `${name} cannot be written`);
@@ -99,6 +99,23 @@ export class ClientFiles {
         closeSync(fd);
       }
     });
+  }
+
+  /** Removes a file that the run has made. */
+  private forget(path: string): void {
+    const there = lstatSync(path, { throwIfNoEntry: false });
+    const fd = there && this.made.get(identity(there));
+    if (!there || fd === undefined) return;
+    this.made.delete(identity(there));
+    closeSync(fd);
+    rmSync(path);
+  }
+
+  /** Makes a new file. */
+  private create(path: string, content: Uint8Array): void {
+    const fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    this.made.set(identity(fstatSync(fd)), fd);
+    for (let at = 0; at < content.length; ) at += writeSync(fd, content, at);
   }
 
   /** Follows a name to the folder of its last part. */
@@ -145,17 +162,6 @@ function described(error: unknown, what: string): Error {
 }
 
 const identity = (s: { readonly dev: number; readonly ino: number }): string => `${s.dev}:${s.ino}`;
-
-/** Makes a new file. @returns its identity */
-function create(path: string, content: Uint8Array): string {
-  const fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-  try {
-    for (let at = 0; at < content.length; ) at += writeSync(fd, content, at);
-    return identity(fstatSync(fd));
-  } finally {
-    closeSync(fd);
-  }
-}
 
 function openFolder(path: string): Folder {
   if (process.platform !== 'linux') {

@@ -13,7 +13,7 @@ import { Session } from './session.ts';
 import type { View } from './threads.ts';
 
 /** Of one door. More gdbs are a mistake; strangers are whatever connects and says nothing. */
-const ROOM = { speakers: 16, strangers: 16, idleMs: 10 * 60_000 };
+const ROOM = { speakers: 16, strangers: 128, idleMs: 10 * 60_000 };
 /** A client that does not read what it is sent is cut off when this much waits for it, in bytes. */
 const MOST_UNREAD = 8 << 20;
 /** How long a client that stays connected keeps a machine that has ended. */

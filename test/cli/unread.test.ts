@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -146,13 +146,72 @@ describe('SIGTERM is obeyed within a second', () => {
     client.on('error', () => {});
     client.pause();
     const flood = Buffer.concat(
-      Array.from({ length: 2000 }, () => encodePacket('qSearch:memory:200000;3000000;nowhere')),
+      Array.from({ length: 2000 }, () => encodePacket('qSearch:memory:200000;2000000;nowhere')),
     );
     client.write(flood);
     await works(child.pid!);
     await obeys(child);
     client.destroy();
   });
+});
+
+/** Touches 200 MiB, so that copies of the machine take long and are far apart, and then loops. */
+const WIDE = image(
+  'wide.elf',
+  elfOf([
+    'lu12i.w $t0, 0x1000', // 16 MiB
+    'lu12i.w $t1, 0x100',
+    'addi.w $t2, $zero, 200',
+    'st.d $t1, $t0, 0',
+    'add.d $t0, $t0, $t1',
+    'addi.d $t2, $t2, -1',
+    'bne $t2, $zero, -12',
+    'b 0',
+  ]),
+);
+
+describe('a search of a long past', () => {
+  const packet = (payload: string): Uint8Array => encodePacket(payload);
+
+  /** A machine whose past is searched for what never was. */
+  async function searching(): Promise<{ child: ChildProcess; client: Socket; heard: () => string }> {
+    const socket = join(mkdtempSync(join(dir, 'past-')), 'gdb');
+    const child = launch('--gdb', `unix:${socket}`, '--wait', '--serial', 'null', WIDE);
+    while (!existsSync(socket)) await setTimeout(20);
+    const client = connect(socket);
+    client.on('error', () => {});
+    let heard = '';
+    client.on('data', (d: Buffer) => {
+      heard += d.toString('latin1');
+    });
+    for (const p of ['QStartNoAckMode', 'Z2,300000,8', 'vCont;c']) client.write(packet(p));
+    const before = spent(child.pid!);
+    while (spent(child.pid!) < before + 400) await setTimeout(50);
+    client.write(Uint8Array.of(3));
+    while (!heard.includes('$T02')) await setTimeout(10);
+    heard = '';
+    client.write(packet('bc'));
+    const idle = spent(child.pid!);
+    while (spent(child.pid!) < idle + 30) await setTimeout(10);
+    expect(heard).toBe('');
+    return { child, client, heard: () => heard };
+  }
+
+  test('ends within a second of Ctrl-C, and other clients are answered', async () => {
+    const { child, client, heard } = await searching();
+    const began = performance.now();
+    client.write(Uint8Array.of(3));
+    while (!heard().includes('$T02')) await setTimeout(5);
+    expect(performance.now() - began).toBeLessThan(1000);
+    client.destroy();
+    await obeys(child);
+  }, 60_000);
+
+  test('ends within a second of SIGTERM', async () => {
+    const { child, client } = await searching();
+    await obeys(child);
+    client.destroy();
+  }, 60_000);
 });
 
 test('with --timeout the run ends though nobody reads', async () => {

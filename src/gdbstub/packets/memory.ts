@@ -81,12 +81,12 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
  */
 export function gdbCrc(data: Uint8Array, before = 0xffffffff): number {
   let crc = before;
-  for (const b of data) crc = (crc << 8) ^ CRC_TABLE[((crc >>> 24) ^ b) & 0xff]!;
+  for (let n = 0; n < data.length; n++) crc = (crc << 8) ^ CRC_TABLE[((crc >>> 24) ^ data[n]!) & 0xff]!;
   return crc >>> 0;
 }
 
 /** Most memory that one packet looks through, and how much of it between two looks at the clock. */
-const MOST_LOOKED_THROUGH = 0x4000000;
+const MOST_LOOKED_THROUGH = 0x2000000;
 const PIECE = 0x10000;
 
 /** `qCRC:ADDR,LEN`. */
