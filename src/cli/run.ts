@@ -154,7 +154,7 @@ export async function start(
   const doors: (number | string)[] = [];
   let exposed = false;
   const open = async (view: View, address: Address, what: string): Promise<void> => {
-    const { GdbServer } = await import('../gdbstub/server.ts');
+    const { GdbServer, SocketPathError } = await import('../gdbstub/server.ts');
     const server = new GdbServer({
       control,
       view,
@@ -168,9 +168,8 @@ export async function start(
     try {
       bound = await server.listen();
     } catch (error) {
-      const why = error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error);
-      // An error without a code of the system says what to do itself.
-      throw new UsageError(`cannot listen for gdb: ${why.includes(':') ? why : `${why}: choose another address`}`);
+      if (error instanceof SocketPathError) throw new UsageError(error.message);
+      throw new UsageError(`cannot listen for gdb (${(error as NodeJS.ErrnoException).code}): choose another address`);
     }
     doors.push(bound.at);
     if (!cli.quiet) say(`gdb: ${what} on ${describeAddress(address, bound.at)}`);

@@ -7,10 +7,12 @@ import type { RunControl } from '../emu/debug/run-control.ts';
 import { type Connection, Connections } from './connections.ts';
 import { describeStranger, FirstByteGuard } from './first-byte.ts';
 import { FIRST_BYTES } from './framing.ts';
-import { listenForOwner } from './owner-socket.ts';
+import { listenForOwner, SocketPathError } from './owner-socket.ts';
 import { dispatch } from './packets/index.ts';
 import { Session } from './session.ts';
 import type { View } from './threads.ts';
+
+export { SocketPathError };
 
 /** Of one door. More gdbs are a mistake; strangers are whatever connects and says nothing. */
 const ROOM = { speakers: 16, strangers: 128, idleMs: 10 * 60_000 };
