@@ -214,6 +214,13 @@ describe('a search of a long past', () => {
   }, 60_000);
 });
 
+test('a machine with threads waits for its reader, too, and obeys', async () => {
+  const child = launch('--clock', 'host', '--threads', FLOOD);
+  await standsStill(child.pid!);
+  expect(resident(child.pid!)).toBeLessThan(400);
+  await obeys(child);
+}, 30_000);
+
 test('with --timeout the run ends though nobody reads', async () => {
   const child = launch('--timeout', '1', FLOOD);
   const [code] = (await once(child, 'exit')) as [number | null];

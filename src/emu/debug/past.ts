@@ -92,6 +92,7 @@ export class Past {
   leave(): void {
     const { control } = this;
     const { history } = control;
+    if (control.over) return;
     const forget = (): void => {
       if (!control.hasClients) history.enable(false);
     };

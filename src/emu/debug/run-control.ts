@@ -189,6 +189,11 @@ export class RunControl {
     return this.end === undefined && [...this.clients].every((c) => c.running);
   }
 
+  /** Has the run ended? */
+  get over(): boolean {
+    return this.end !== undefined;
+  }
+
   /** Is the machine going over ground that it has covered before? Observers then have heard it all. */
   get repeating(): boolean {
     return this.quiet || this.history.repeating;
