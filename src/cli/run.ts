@@ -152,7 +152,8 @@ export async function start(
   if (cli.wait) control.attach(gate);
   const servers: GdbServer[] = [];
   const doors: (number | string)[] = [];
-  let exposed = false;
+  /** The first host of a door that other machines reach. */
+  let exposed: string | undefined;
   const open = async (view: View, address: Address, what: string): Promise<void> => {
     const { GdbServer, SocketPathError } = await import('../gdbstub/server.ts');
     const server = new GdbServer({
@@ -168,21 +169,21 @@ export async function start(
     try {
       bound = await server.listen();
     } catch (error) {
-      if (error instanceof SocketPathError) throw new UsageError(error.message);
+      if (error instanceof SocketPathError) throw new UsageError(`cannot listen for gdb: ${error.message}`);
       throw new UsageError(`cannot listen for gdb (${(error as NodeJS.ErrnoException).code}): choose another address`);
     }
     doors.push(bound.at);
     if (!cli.quiet) say(`gdb: ${what} on ${describeAddress(address, bound.at)}`);
-    exposed ||= bound.exposed;
+    if (bound.exposed && 'host' in address) exposed ??= address.host;
     servers.push(server);
   };
   if (cli.gdb) await open({ kind: 'machine' }, cli.gdb, 'the machine');
   if (cli.gdbHost) await open({ kind: 'host' }, cli.gdbHost, 'the host world');
   for (const door of cli.gdbGuest ?? [])
     await open({ kind: 'guest', gid: door.gid, vcpu: door.vcpu }, door.address, `guest gid ${door.gid}`);
-  if (exposed)
+  if (exposed !== undefined)
     say(
-      'warning: other machines reach this port, and it asks nobody for a password: whoever connects owns the machine, and writes files below --files',
+      `warning: ${exposed} is not loopback, and this port asks nobody for a password: whoever reaches it owns the machine, and writes files below --files`,
     );
   const began = performance.now();
   const stopInput = io ? () => {} : connectInput(cli.serial, control);
