@@ -17,6 +17,8 @@ const ignore = (): void => {};
 export interface Reader {
   /** Bytes that wait for it. */
   readonly writableLength: number;
+  /** It has been given more than it takes at once, and has not said yet that it took that. */
+  readonly writableNeedDrain: boolean;
   on(event: 'drain' | 'error', listener: () => void): unknown;
   off(event: 'drain' | 'error', listener: () => void): unknown;
   listeners(event: 'error'): unknown[];
@@ -25,16 +27,26 @@ export interface Reader {
 /** The program's outputs. Where nobody reads a pipe the machine waits, as every program of Unix does. */
 export class Outputs {
   private readonly streams: readonly Reader[];
+  private readonly console: ConsoleOutput;
   private readonly onDrain: () => void;
   private readonly onError: () => void;
 
   /**
    * @param control told when a reader has gone, and when it has read
+   * @param console what gathers the guest's output
    * @param more outputs beside stdout and stderr
    */
-  constructor(control: { kick(): void; quit(): void }, more: readonly (Reader | undefined)[] = []) {
-    this.streams = [process.stdout, process.stderr, ...more.filter((r) => r !== undefined)];
-    this.onDrain = () => control.kick();
+  constructor(
+    control: { kick(): void; quit(): void },
+    console: ConsoleOutput,
+    more: readonly (Reader | undefined)[] = [],
+  ) {
+    this.console = console;
+    this.streams = [...new Set([process.stdout, process.stderr, ...more.filter((r) => r !== undefined)])];
+    this.onDrain = () => {
+      console.offer();
+      control.kick();
+    };
     // As SIGPIPE ends others: what is said from here on nobody would read.
     this.onError = () => control.quit();
     for (const s of this.streams) {
@@ -46,7 +58,8 @@ export class Outputs {
   }
 
   /** Must the machine wait for a reader? */
-  readonly full = (): boolean => this.streams.some((s) => s.writableLength > MOST_UNREAD);
+  readonly full = (): boolean =>
+    this.console.waiting > MOST_UNREAD || this.streams.some((s) => s.writableLength > MOST_UNREAD);
 
   /**
    * The run is over.
@@ -69,28 +82,44 @@ export function neverBlock(stream: NodeJS.WriteStream): void {
   _handle?.setBlocking?.(false);
 }
 
-/** Console output, gathered and written once a turn of the event loop. */
+/** Console output, gathered and written once a turn of the event loop; while its reader is slow, in larger pieces. */
 export class ConsoleOutput {
   private bytes: number[] = [];
   private scheduled = false;
   private readonly sink: (bytes: Uint8Array) => void;
+  private readonly busy: () => boolean;
 
-  constructor(sink: (bytes: Uint8Array) => void) {
+  /** @param busy answers whether the reader has not taken yet what it was given */
+  constructor(sink: (bytes: Uint8Array) => void, busy: () => boolean = () => false) {
     this.sink = sink;
+    this.busy = busy;
   }
 
   readonly put = (byte: number): void => {
     this.bytes.push(byte);
     if (this.scheduled) return;
     this.scheduled = true;
-    setImmediate(() => this.flush());
+    setImmediate(() => {
+      this.scheduled = false;
+      this.offer();
+    });
   };
 
+  /** Bytes that have not been written. */
+  get waiting(): number {
+    return this.bytes.length;
+  }
+
+  /** Writes what there is unless the reader is slow; then its `drain` brings the next occasion. */
+  offer(): void {
+    if (!this.busy()) this.flush();
+  }
+
   flush(): void {
-    this.scheduled = false;
     if (this.bytes.length === 0) return;
-    this.sink(Uint8Array.from(this.bytes));
+    const bytes = Uint8Array.from(this.bytes);
     this.bytes = [];
+    this.sink(bytes);
   }
 }
 
@@ -98,7 +127,7 @@ export class ConsoleOutput {
 export interface SerialOutput {
   readonly sink: (bytes: Uint8Array) => void;
   readonly close: () => void;
-  /** Its stream, where that is not one of the program's own and a reader can be slow. */
+  /** Its stream, where a reader can be slow. */
   readonly reader?: Reader | undefined;
 }
 
@@ -107,7 +136,7 @@ export function openSerial(spec: SerialSpec): SerialOutput {
   if (spec.kind === 'null') return { sink: () => {}, close: () => {} };
   if (spec.kind === 'stdio') {
     neverBlock(process.stdout);
-    return { sink: (b) => void process.stdout.write(b), close: () => {} };
+    return { sink: (b) => void process.stdout.write(b), close: () => {}, reader: process.stdout };
   }
   let outlet: Outlet;
   try {

@@ -70,7 +70,7 @@ export async function runThreads(
   checkOptions(cli);
   const { files } = bootImages(image, cli);
   const serial: SerialOutput = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
-  const output = new ConsoleOutput(serial.sink);
+  const output = new ConsoleOutput(serial.sink, () => serial.reader?.writableNeedDrain === true);
   const epoch = hostClock();
   let warned = false;
   const warn = (reason: string): void => {
@@ -98,7 +98,7 @@ export async function runThreads(
         files,
       ),
   );
-  const outputs = new Outputs(machine, [serial.reader]);
+  const outputs = new Outputs(machine, output, [serial.reader]);
   machine.mustWait = outputs.full;
   const stopInput = io ? () => {} : connectInput(cli.serial, machine);
   started(machine);

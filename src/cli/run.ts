@@ -79,7 +79,7 @@ export async function start(
   io?: (bytes: Uint8Array) => void,
 ): Promise<Running> {
   const serial: SerialOutput = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
-  const output = new ConsoleOutput(serial.sink);
+  const output = new ConsoleOutput(serial.sink, () => serial.reader?.writableNeedDrain === true);
   let control: RunControl | undefined;
   // What the machine says while its past runs again, it has said before.
   const booted = boot(image, cli, (byte) => {
@@ -99,7 +99,7 @@ export async function start(
   );
   const running = control;
   const logOutlet = openLog(cli.log?.file);
-  const outputs = new Outputs(control, [logOutlet.reader, serial.reader]);
+  const outputs = new Outputs(control, output, [logOutlet.reader, serial.reader]);
   control.mustWait = outputs.full;
   if (debuggable(cli)) control.snapshotStore = snapshotStore(new ClientFiles(cli.files ?? '.'));
   else if (cli.files !== undefined) throw new UsageError('--files without a debugger that names any: add --gdb PORT');
