@@ -8,7 +8,7 @@ import { type Clock, TIMER_HZ } from '../cpu/clock.ts';
 import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { hostPending, interruptDue, setLine } from '../cpu/interrupts.ts';
-import { CPU_STATE_BYTES } from '../cpu/layout.ts';
+import { CPU_STATE_BYTES, PAGE } from '../cpu/layout.ts';
 import { LinearMemory } from '../cpu/linear-memory.ts';
 import type { Bus } from '../devices/bus.ts';
 import type { PowerRequest } from '../devices/ged.ts';
@@ -98,6 +98,10 @@ export class Machine implements Stateful {
   private readonly ahead: Float64Array;
   /** Told of each turn of a CPU: instruction counts of the machine before and after it. */
   onTurn: ((cpu: Cpu, before: number, after: number) => void) | undefined;
+  /** Milliseconds after which a run comes back, whatever is left of its budget. */
+  patienceMs = Number.POSITIVE_INFINITY;
+  /** Devices have left work for later: it is done before the next instruction. */
+  private unfinished = false;
   readonly stateFields = ['power', 'time', 'turn', 'inRound', 'roundLength', 'ahead'];
 
   constructor(options: MachineOptions) {
@@ -120,13 +124,21 @@ export class Machine implements Stateful {
       model: options.model,
       now: () => (options.clock ? Date.now() : VIRTUAL_EPOCH + this.now() / TICKS_PER_MS),
       dma: {
-        read: (pa, length) => this.ram.whole(pa, length),
+        read: (pa, length) => {
+          if (length > PAGE) this.lookSoon();
+          return this.ram.whole(pa, length);
+        },
         write: (pa, data) => {
           if (!this.ram.covers(pa, data.length)) return false;
+          if (data.length > PAGE) this.lookSoon();
           this.uops.writtenRange(pa, data.length);
           this.ram.write(pa, data);
           return true;
         },
+      },
+      unfinished: () => {
+        this.unfinished = true;
+        for (const engine of this.engines) engine.tire();
       },
       start: (n, entry) => {
         const cpu = this.cpus[n]!;
@@ -147,6 +159,16 @@ export class Machine implements Stateful {
     this.uops = processors.uops;
     this.regions = processors.regions;
     this.engines = processors.engines;
+  }
+
+  /** Devices move much data: how long this run has taken is worth a look. */
+  private lookSoon(): void {
+    for (const engine of this.engines) engine.lookSoon();
+  }
+
+  /** Lets devices finish what they have left for later, however long that takes. */
+  private settle(): void {
+    while (this.unfinished) this.unfinished = this.board.goOn();
   }
 
   /** The stable counter now: exact while a CPU is in a helper. */
@@ -194,6 +216,7 @@ export class Machine implements Stateful {
 
   /** A copy of the whole machine. RAM that is as in `before` is shared with it. */
   save(before?: MachineState): MachineState {
+    this.settle();
     return {
       parts: this.parts().map(saveFields),
       cpus: this.cpus.map((c) => this.mem.u8.slice(c.base, c.base + CPU_STATE_BYTES)),
@@ -210,6 +233,7 @@ export class Machine implements Stateful {
       this.mem.u8.set(state.cpus[n]!, c.base);
     });
     this.ram.restore(state.ram);
+    this.unfinished = true;
     this.uops.clear();
     for (const cpu of this.cpus) {
       cpu.stopRequested = false;
@@ -259,21 +283,35 @@ export class Machine implements Stateful {
   /**
    * Runs for up to `budget` instructions a CPU. Several CPUs take turns in rounds; a stop in the middle of a round leaves
    * it there, and the next call goes on with it, so that stops do not change the order in which CPUs run.
+   * It comes back early, too, when the guest has reset the machine, when {@link patienceMs} are over, and when devices have
+   * more to do than fits into one go.
    * @param until machine-wide instruction count at which to return, whatever the budget
    * @throws Error only for defects of the emulator and exhausted host memory
    */
   run(budget: number, until = Number.POSITIVE_INFINITY): RunResult {
+    const patience = performance.now() + this.patienceMs;
+    for (const engine of this.engines) engine.patience = patience;
     for (let left = budget; left > 0; ) {
+      if (this.unfinished) {
+        this.unfinished = this.board.goOn();
+        if (this.unfinished) return 'slice';
+      }
       const passed = this.cpus.length === 1 ? this.runAlone(left, until) : this.runRound(left, until);
       left -= Math.max(1, passed);
       if (this.power === 'reset') {
         this.clearStops();
         this.reset();
-        continue;
+        // It takes a while, and the guest may do nothing else.
+        return 'slice';
       }
       if (this.power === 'poweroff') return 'poweroff';
       if (this.cpus.some((c) => c.stopRequested)) return 'stop';
-      if (this.instructions >= until) return 'slice';
+      if (this.instructions >= until) {
+        this.settle();
+        return 'slice';
+      }
+      if (this.unfinished) continue;
+      if (this.engines.some((e) => e.tired)) return 'slice';
       if (this.cpus.every((c) => c.parked || (c.idle && !hostPending(c)))) {
         const next = this.wakeTime;
         if (next === Number.POSITIVE_INFINITY) return 'waiting';
@@ -319,7 +357,7 @@ export class Machine implements Stateful {
       const before = this.instructions;
       this.ahead[n]! += this.engines[n]!.run(this.time + this.ahead[n]!, allowed);
       this.onTurn?.(cpu, before, this.instructions);
-      if (cpu.stopRequested || this.power) return 0;
+      if (cpu.stopRequested || this.power || this.engines[n]!.tired) return 0;
       if (allowed < want && this.instructions >= until) return 0;
     }
     this.turn = 0;
@@ -336,6 +374,7 @@ export class Machine implements Stateful {
    * @returns `waiting` when the CPU idles and no timer will wake it
    */
   step(cpu: Cpu, interrupts = false): RunResult {
+    this.settle();
     const engine = this.engines[cpu.index]!;
     const n = cpu.index;
     let ticks = engine.run(this.time + this.ahead[n]!, 1, !interrupts);
@@ -347,6 +386,7 @@ export class Machine implements Stateful {
     }
     if (this.cpus.length === 1) this.time += ticks;
     else this.ahead[n]! += ticks;
+    this.settle();
     return this.power === 'poweroff' ? 'poweroff' : 'slice';
   }
 

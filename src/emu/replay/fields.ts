@@ -26,7 +26,7 @@ function copy(v: unknown): Value {
 function put(into: object, name: string, value: Value): void {
   const now: unknown = Reflect.get(into, name);
   if (isTyped(now)) (now as Uint8Array).set(value as Uint8Array);
-  else if (Array.isArray(now) && now.every(isTyped) && now.length > 0)
+  else if (Array.isArray(now) && now.every(isTyped) && now.length > 0 && sameShape(now, value))
     now.forEach((a, n) => {
       (a as Uint8Array).set((value as Uint8Array[])[n]!);
     });
@@ -36,6 +36,12 @@ function put(into: object, name: string, value: Value): void {
     for (const [k, v] of value as Map<unknown, unknown>) now.set(k, copy(v));
   } else Reflect.set(into, name, copy(value));
 }
+
+/** Are the arrays in a list as long as those that are there? Else the list is one of items that come and go. */
+const sameShape = (now: readonly TypedArray[], value: Value): boolean => {
+  const list = value as readonly TypedArray[];
+  return list.length === now.length && list.every((a, n) => a.length === now[n]!.length);
+};
 
 /** Copies the state of a part. */
 export function saveFields(part: Stateful): Fields {
