@@ -1,7 +1,9 @@
 /** What is at the other end of the network card (`--net`). */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import type { Network } from '../emu/devices/virtio/net.ts';
+import { say } from './ending.ts';
 import { UsageError } from './errors.ts';
+import { writeWhole } from './write-whole.ts';
 
 export type NetSpec =
   | { readonly kind: 'none' }
@@ -20,6 +22,9 @@ export function parseNet(text: string): NetSpec {
   throw new UsageError(`--net: '${text}' is unknown: use none, isolated, loopback or dump:FILE`);
 }
 
+/** Of Ethernet: receiver, sender, type. What is shorter is no frame. */
+const HEADER_BYTES = 14;
+
 /** Every packet comes back with sender and receiver exchanged, as from a station that sends back what it hears. */
 class Loopback implements Network {
   private receive: (frame: Uint8Array) => void = () => {};
@@ -29,6 +34,7 @@ class Loopback implements Network {
   }
 
   send(frame: Uint8Array): void {
+    if (frame.length < HEADER_BYTES) return;
     const back = frame.slice();
     back.set(frame.subarray(6, 12), 0);
     back.set(frame.subarray(0, 6), 6);
@@ -38,11 +44,14 @@ class Loopback implements Network {
 
 const PCAP = { magic: 0xa1b2c3d4, major: 2, minor: 4, snapLength: 65535, ethernet: 1 } as const;
 
-/** Writes packets in the format of libpcap. */
+/** Writes packets in the format of libpcap. A file that cannot take more is said once, and stays as it is. */
 class Dump implements Network {
   private readonly fd: number;
+  private readonly file: string;
+  private full = false;
 
   constructor(file: string) {
+    this.file = file;
     try {
       this.fd = openSync(file, 'w');
     } catch (error) {
@@ -54,7 +63,7 @@ class Dump implements Network {
     header.setUint16(6, PCAP.minor, true);
     header.setUint32(16, PCAP.snapLength, true);
     header.setUint32(20, PCAP.ethernet, true);
-    writeSync(this.fd, new Uint8Array(header.buffer));
+    writeWhole(this.fd, new Uint8Array(header.buffer));
     process.once('exit', () => closeSync(this.fd));
   }
 
@@ -67,8 +76,15 @@ class Dump implements Network {
     record.setUint32(4, (now % 1000) * 1000, true);
     record.setUint32(8, frame.length, true);
     record.setUint32(12, frame.length, true);
-    writeSync(this.fd, new Uint8Array(record.buffer));
-    writeSync(this.fd, frame);
+    if (this.full) return;
+    try {
+      writeWhole(this.fd, new Uint8Array([...new Uint8Array(record.buffer), ...frame]));
+    } catch (error) {
+      this.full = true;
+      say(
+        `warning: --net: ${this.file} takes no more packets (${(error as NodeJS.ErrnoException).code}): make room on its disk`,
+      );
+    }
   }
 }
 

@@ -17,7 +17,7 @@ import type { VirtioKind } from '../devices/virtio/device.ts';
 import type { EmittedInterpreters, Engine } from '../engine/engine.ts';
 import type { Regions } from '../engine/translator/regions.ts';
 import type { UopCache } from '../engine/uop-cache.ts';
-import { type Fields, restoreFields, type Stateful, saveFields } from '../replay/fields.ts';
+import { arraysIn, type Fields, restoreFields, type Stateful, saveFields } from '../replay/fields.ts';
 import { mismatch, type Snapshot, SnapshotError, type SnapshotMachine } from '../replay/snapshot-file.ts';
 import { Board, type VirtioBus } from './board.ts';
 import { type BoardModel, PLATFORM, type Platform } from './platform.ts';
@@ -222,6 +222,14 @@ export class Machine implements Stateful {
       cpus: this.cpus.map((c) => this.mem.u8.slice(c.base, c.base + CPU_STATE_BYTES)),
       ram: this.ram.save(before?.ram),
     };
+  }
+
+  /** Arrays that copies share with the machine: they take no memory of their own as long as it uses them. */
+  sharedArrays(): Set<ArrayBufferView> {
+    const found = new Set<ArrayBufferView>();
+    for (const part of this.parts())
+      for (const name of part.sharedFields ?? []) arraysIn(Reflect.get(part, name), found);
+    return found;
   }
 
   /** Puts the machine back to a copy. Caches of decoded code and translations start empty. */

@@ -7,7 +7,7 @@
  */
 import type { Machine, MachineState, RunResult } from '../board/machine.ts';
 import type { Cpu } from '../cpu/cpu.ts';
-import { type Fields, restoreFields, type Stateful, saveFields } from './fields.ts';
+import { arraysIn, type Fields, restoreFields, type Stateful, saveFields } from './fields.ts';
 
 /** A copy of the machine, and of what observers keep about it. */
 interface Checkpoint {
@@ -31,7 +31,7 @@ const LEAST_INTERVAL = 5_000_000;
 /** A copy this many instructions before a moment gone back to makes the next steps back quick. */
 const NEAR = 50_000;
 const MOST_CHECKPOINTS = 64;
-/** Bytes of RAM that copies may hold beside the machine's own. */
+/** Bytes that copies may hold beside the machine's own. */
 const MOST_BYTES = 512 * 2 ** 20;
 
 export class History {
@@ -247,12 +247,16 @@ export class History {
   }
 
   private bytes(): number {
-    const unique = new Set<Uint8Array>();
+    const unique = new Set<ArrayBufferView>();
     const changes = this.journal.filter((entry) => entry.kind === 'change');
-    for (const { state } of [...this.checkpoints, ...changes])
+    for (const { state } of [...this.checkpoints, ...changes]) {
       for (const chunk of state.ram.values()) unique.add(chunk);
+      // Disks and flash of the machine can be as large as its RAM.
+      arraysIn(state.parts, unique);
+    }
+    const shared = this.machine.sharedArrays();
     let sum = 0;
-    for (const chunk of unique) sum += chunk.length;
+    for (const array of unique) if (!shared.has(array)) sum += array.byteLength;
     return sum;
   }
 
