@@ -10,7 +10,7 @@ const SECTOR = 512;
 /** Unit of what is kept beside the file. */
 const CHUNK = 4096;
 /** Bytes that a disk with copy-on-write keeps in memory; it takes no more then. */
-const MOST_CHANGED = 2 * 2 ** 30;
+export const MOST_CHANGED = 2 * 2 ** 30;
 
 export interface DriveSpec {
   readonly file: string;

@@ -1,9 +1,8 @@
 /** What is at the other end of the network card (`--net`). */
-import { closeSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import type { Network } from '../emu/devices/virtio/net.ts';
-import { say } from './ending.ts';
 import { UsageError } from './errors.ts';
-import { writeWhole } from './write-whole.ts';
+import { GrowingFile } from './growing-file.ts';
 
 export type NetSpec =
   | { readonly kind: 'none' }
@@ -44,16 +43,14 @@ class Loopback implements Network {
 
 const PCAP = { magic: 0xa1b2c3d4, major: 2, minor: 4, snapLength: 65535, ethernet: 1 } as const;
 
-/** Writes packets in the format of libpcap. A file that cannot take more is said once, and stays as it is. */
+/** Writes packets in the format of libpcap. */
 class Dump implements Network {
-  private readonly fd: number;
-  private readonly file: string;
-  private full = false;
+  private readonly file: GrowingFile;
 
   constructor(file: string) {
-    this.file = file;
+    let fd: number;
     try {
-      this.fd = openSync(file, 'w');
+      fd = openSync(file, 'w');
     } catch (error) {
       throw new UsageError(`--net: cannot write ${file} (${(error as NodeJS.ErrnoException).code}): check the path`);
     }
@@ -63,28 +60,23 @@ class Dump implements Network {
     header.setUint16(6, PCAP.minor, true);
     header.setUint32(16, PCAP.snapLength, true);
     header.setUint32(20, PCAP.ethernet, true);
-    writeWhole(this.fd, new Uint8Array(header.buffer));
-    process.once('exit', () => closeSync(this.fd));
+    this.file = new GrowingFile(fd, `--net: ${file}`);
+    this.file.write(new Uint8Array(header.buffer));
+    process.once('exit', () => this.file.close());
   }
 
   connect(): void {}
 
   send(frame: Uint8Array): void {
     const now = Date.now();
-    const record = new DataView(new ArrayBuffer(16));
-    record.setUint32(0, Math.floor(now / 1000), true);
-    record.setUint32(4, (now % 1000) * 1000, true);
-    record.setUint32(8, frame.length, true);
-    record.setUint32(12, frame.length, true);
-    if (this.full) return;
-    try {
-      writeWhole(this.fd, new Uint8Array([...new Uint8Array(record.buffer), ...frame]));
-    } catch (error) {
-      this.full = true;
-      say(
-        `warning: --net: ${this.file} takes no more packets (${(error as NodeJS.ErrnoException).code}): make room on its disk`,
-      );
-    }
+    const record = new Uint8Array(16 + frame.length);
+    const header = new DataView(record.buffer);
+    header.setUint32(0, Math.floor(now / 1000), true);
+    header.setUint32(4, (now % 1000) * 1000, true);
+    header.setUint32(8, frame.length, true);
+    header.setUint32(12, frame.length, true);
+    record.set(frame, 16);
+    this.file.write(record);
   }
 }
 

@@ -1,5 +1,5 @@
 /** `loongscope run`: boots, connects the console, serves gdb, ends with the guest's power-off or a limit. */
-import { appendFileSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { ExitStatistics } from '../emu/debug/exit-statistics.ts';
 import { describeEvent, explainLast, type Symbolizer } from '../emu/debug/explain.ts';
@@ -13,17 +13,28 @@ import { defaultCacheFile, readCache, writeCache } from './code-cache.ts';
 import { ConsoleOutput, connectInput, openSerial } from './console.ts';
 import { exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
+import { GrowingFile } from './growing-file.ts';
 import type { MachineCli } from './options.ts';
 import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
+
+/** @throws UsageError when the file cannot be written */
+function openLog(file: string): GrowingFile {
+  try {
+    return new GrowingFile(openSync(file, 'a'), `--log: ${file}`);
+  } catch (error) {
+    throw new UsageError(`--log: cannot write ${file} (${(error as NodeJS.ErrnoException).code}): check the path`);
+  }
+}
 
 /** Writes log lines of the chosen kinds to stderr or a file. */
 function startLog(cli: MachineCli, control: RunControl, symbolize: Symbolizer): (line: string) => void {
   const { log } = cli;
   if (!log) return () => {};
+  const file = log.file === undefined ? undefined : openLog(log.file);
   const write = (line: string): void => {
-    if (log.file === undefined) process.stderr.write(`${line}\n`);
-    else appendFileSync(log.file, `${line}\n`);
+    if (file) file.write(Buffer.from(`${line}\n`));
+    else process.stderr.write(`${line}\n`);
   };
   const events = (kind: 'exit' | 'exception'): boolean => log.kinds.has(kind);
   if (events('exit') || events('exception'))

@@ -80,6 +80,9 @@ export interface VcpuKey {
   readonly num: number;
 }
 
+/** vCPUs that are kept: a hypervisor that goes wrong may count up its vCPUs' numbers for ever. */
+const MOST_VCPUS = 1024;
+
 /**
  * Keeps the registers of guests that are not running: taken at every VM exit, and the stage-2 root at every entry. vCPUs are
  * told apart by an identity key, G.CPUID unless something else is chosen: hypervisors give each vCPU its own number there.
@@ -139,6 +142,7 @@ export class GuestSnapshots implements Stateful {
     }
     let s = this.byKey.get(key);
     if (!s) {
+      if (this.byKey.size >= MOST_VCPUS) this.forgetOldest();
       const [state, csr] = [new BigUint64Array(STATE_BYTES / 8), new BigUint64Array(CSRS_KEPT)];
       s = { gid, vcpu, cpu: cpu.index, running: true, state, csr, time: 0, position: 0, ecode: -1, entries: 0 };
       this.byKey.set(key, s);
@@ -151,6 +155,14 @@ export class GuestSnapshots implements Stateful {
     if (this.firstEntries.has(gid)) return false;
     this.firstEntries.set(gid, cpu.now);
     return true;
+  }
+
+  /** Makes room: the vCPU that left its guest longest ago is forgotten. */
+  private forgetOldest(): void {
+    let oldest: readonly [key: string, time: number] | undefined;
+    for (const [key, s] of this.byKey)
+      if (!s.running && s.time < (oldest?.[1] ?? Number.POSITIVE_INFINITY)) oldest = [key, s.time];
+    if (oldest) this.byKey.delete(oldest[0]);
   }
 
   get(gid: number, vcpu: number): Snapshot | undefined {

@@ -249,6 +249,7 @@ export class History {
   private bytes(): number {
     const unique = new Set<ArrayBufferView>();
     const changes = this.journal.filter((entry) => entry.kind === 'change');
+    for (const { extras } of this.checkpoints) arraysIn(extras, unique);
     for (const { state } of [...this.checkpoints, ...changes]) {
       for (const chunk of state.ram.values()) unique.add(chunk);
       // Disks and flash of the machine can be as large as its RAM.
