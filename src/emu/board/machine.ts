@@ -335,9 +335,9 @@ export class Machine implements Stateful {
   /** How far time may go on by itself while every CPU waits in `idle`; without a host clock as far as it likes. */
   mayJumpTo: () => number = () => this.options.clock?.() ?? Number.POSITIVE_INFINITY;
 
-  /** The tick at which the first timer of any CPU is due, Infinity when none is. */
+  /** The tick at which the first timer of any CPU is due whose interrupt is not pending yet, Infinity when none is. */
   get wakeTime(): number {
-    return Math.min(...this.cpus.map((c) => Math.min(c.hostTimer.deadline, c.guestTimer.deadline)));
+    return Math.min(...this.cpus.map((c) => Math.min(c.hostTimer.wakeTime, c.guestTimer.wakeTime)));
   }
 
   /** The only CPU. @returns ticks passed */

@@ -60,9 +60,12 @@ export type EmittedInterpreters = (plan: InterpreterPlan) => Uint8Array<ArrayBuf
 /** What an instruction of a disabled unit raises. */
 const UNIT_DISABLED = { fp: 'FPD', lsx: 'SXD', lasx: 'ASXD', lbt: 'BTD' } as const;
 
-/** Longest single entry into generated code: lets V8 replace the baseline code by optimized code early. */
-const MAX_ENTRY = 1_000_000;
-/** After so many entries into generated code, or instructions, a run looks how long it has taken. */
+/**
+ * Longest single entry into generated code: lets V8 replace the baseline code by optimized code early, and the program look up
+ * soon where each instruction takes a microsecond.
+ */
+const MAX_ENTRY = 250_000;
+/** After so many entries into generated code and helper calls, or instructions, a run looks how long it has taken. */
 const ENTRIES_TO_LOOK = 256;
 const INSTRUCTIONS_TO_LOOK = 500_000;
 /** Instructions between translations of what has become hot, when it is less than a batch. */
@@ -411,7 +414,8 @@ export class Engine {
           if (vm) cpu.guestIcount += executed - this.worldMark;
           this.worldMark = executed;
         }
-        if (cpu.stopRequested || interruptDue(cpu)) return after === After.goOn ? After.leave : after;
+        if (--this.entriesToLook < 0) this.look();
+        if (cpu.stopRequested || this.tired || interruptDue(cpu)) return after === After.goOn ? After.leave : after;
         return after === After.goOn ? after : After.arrived;
       };
     return Object.fromEntries(
