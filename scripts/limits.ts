@@ -2,13 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HOSTILE, measure } from '../test/support/hostile.ts';
-import { tinyElf } from '../test/support/images.ts';
+import { HOSTILE, measure, SPIN } from '../test/support/hostile.ts';
 
 const seconds = Number(process.argv[2] ?? 20);
 const wanted = process.argv[3];
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-limits-'));
-const spin = await measure({ elf: () => tinyElf() }, folder, 2);
+const spin = await measure(SPIN, folder, 2);
 const line = (...cells: readonly string[]): void =>
   console.log(cells.map((c, n) => (n === 0 ? c.padEnd(74) : c.padStart(10))).join(''));
 line('guest', 'MiB more', 'files', 'CPU', 'end ms', 'exit');
