@@ -413,8 +413,8 @@ describe('time', () => {
     const bench = new Bench({ code: ['ld.w $a0, $a1, 0', 'st.w $a0, $a1, 0x24', 'b -8'] }).set({ a1: 0x100d0100 });
     bench.machine.patienceMs = 5;
     const began = performance.now();
-    expect(bench.machine.run(1e9)).toBe('slice');
-    expect(bench.machine.instructions).toBeGreaterThan(0);
+    expect(bench.machine.run(2e7)).toBe('slice');
+    expect(bench.machine.instructions).toBeLessThan(2e7);
     expect(performance.now() - began).toBeLessThan(5000);
   });
 
