@@ -140,7 +140,7 @@ export function openSerial(spec: SerialSpec): SerialOutput {
   }
   let outlet: Outlet;
   try {
-    outlet = openOutlet(spec.path);
+    outlet = openOutlet(spec.path, `--serial: ${spec.path}`);
   } catch (error) {
     throw new UsageError(
       `--serial: cannot write ${spec.path} (${(error as NodeJS.ErrnoException).code}): check the path`,

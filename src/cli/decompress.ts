@@ -2,10 +2,12 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import type { Decompress } from '../emu/boot/linux-image.ts';
 
+/** A kernel has to fit into the 256 MiB of low RAM: what unpacks to more is none. */
+const MOST = { maxOutputLength: 2 ** 28 } as const;
 /** Names of compressions in zboot headers. The size of what is inside follows the payload for all but zstd. */
 const UNPACK: Readonly<Record<string, (data: Uint8Array) => Uint8Array>> = {
-  gzip: (data) => gunzipSync(data),
-  zstd: (data) => zstdDecompressSync(data),
+  gzip: (data) => gunzipSync(data, MOST),
+  zstd: (data) => zstdDecompressSync(data, MOST),
 };
 
 export const decompress: Decompress = (compression, data) => {

@@ -1,12 +1,16 @@
 /** Disks in files (`--drive`). */
-import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import type { Disk } from '../emu/devices/virtio/block.ts';
 import type { Stateful } from '../emu/replay/fields.ts';
+import { say } from './ending.ts';
 import { UsageError } from './errors.ts';
+import { writeWhole } from './write-whole.ts';
 
 const SECTOR = 512;
 /** Unit of what is kept beside the file. */
 const CHUNK = 4096;
+/** Bytes that a disk with copy-on-write keeps in memory; it takes no more then. */
+export const MOST_CHANGED = 2 * 2 ** 30;
 
 export interface DriveSpec {
   readonly file: string;
@@ -71,7 +75,7 @@ class FileDisk implements Disk {
   }
 
   write(offset: number, data: Uint8Array): void {
-    writeSync(this.fd, data, 0, data.length, offset);
+    writeWhole(this.fd, data, offset);
   }
 
   flush(): void {
@@ -80,16 +84,32 @@ class FileDisk implements Disk {
 }
 
 /** A disk whose changes stay in memory. */
-class CopyOnWrite implements Disk, Stateful {
+export class CopyOnWrite implements Disk, Stateful {
   readonly stateFields = ['changed'];
+  /** What is in a chunk never changes: a write puts another in its place. So copies of the machine share them. */
+  readonly sharedFields = ['changed'];
   readonly size: number;
   readonly readOnly = false;
   private readonly below: Disk;
   private readonly changed = new Map<number, Uint8Array>();
+  private readonly most: number;
+  private warned = false;
 
-  constructor(below: Disk) {
+  /** @param most bytes of memory, beyond which writes fail */
+  constructor(below: Disk, most = MOST_CHANGED) {
     this.below = below;
     this.size = below.size;
+    this.most = most;
+  }
+
+  /** The guest gets an I/O error, the user is told once. */
+  private refuse(): never {
+    if (!this.warned)
+      say(
+        `warning: --drive: the changes of a disk with copy-on-write fill ${this.most / 2 ** 20} MiB of memory, further ones fail: let it write to a copy of the file`,
+      );
+    this.warned = true;
+    throw new Error('no memory is left for changes');
   }
 
   private original(chunk: number): Uint8Array {
@@ -118,12 +138,11 @@ class CopyOnWrite implements Disk, Stateful {
 
   write(offset: number, data: Uint8Array): void {
     for (const { chunk, from, at, size } of this.parts(offset, data.length)) {
-      let mine = this.changed.get(chunk);
-      if (!mine) {
-        mine = this.original(chunk);
-        this.changed.set(chunk, mine);
-      }
-      mine.set(data.subarray(at, at + size), from);
+      const mine = this.changed.get(chunk);
+      if (!mine && (this.changed.size + 1) * CHUNK > this.most) this.refuse();
+      const next = size === CHUNK ? new Uint8Array(CHUNK) : (mine?.slice() ?? this.original(chunk));
+      next.set(data.subarray(at, at + size), from);
+      this.changed.set(chunk, next);
     }
   }
 

@@ -1,7 +1,8 @@
 /** What is at the other end of the network card (`--net`). */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import type { Network } from '../emu/devices/virtio/net.ts';
 import { UsageError } from './errors.ts';
+import { GrowingFile } from './growing-file.ts';
 
 export type NetSpec =
   | { readonly kind: 'none' }
@@ -20,6 +21,9 @@ export function parseNet(text: string): NetSpec {
   throw new UsageError(`--net: '${text}' is unknown: use none, isolated, loopback or dump:FILE`);
 }
 
+/** Of Ethernet: receiver, sender, type. What is shorter is no frame. */
+const HEADER_BYTES = 14;
+
 /** Every packet comes back with sender and receiver exchanged, as from a station that sends back what it hears. */
 class Loopback implements Network {
   private receive: (frame: Uint8Array) => void = () => {};
@@ -29,6 +33,7 @@ class Loopback implements Network {
   }
 
   send(frame: Uint8Array): void {
+    if (frame.length < HEADER_BYTES) return;
     const back = frame.slice();
     back.set(frame.subarray(6, 12), 0);
     back.set(frame.subarray(0, 6), 6);
@@ -40,11 +45,12 @@ const PCAP = { magic: 0xa1b2c3d4, major: 2, minor: 4, snapLength: 65535, etherne
 
 /** Writes packets in the format of libpcap. */
 class Dump implements Network {
-  private readonly fd: number;
+  private readonly file: GrowingFile;
 
   constructor(file: string) {
+    let fd: number;
     try {
-      this.fd = openSync(file, 'w');
+      fd = openSync(file, 'w');
     } catch (error) {
       throw new UsageError(`--net: cannot write ${file} (${(error as NodeJS.ErrnoException).code}): check the path`);
     }
@@ -54,21 +60,23 @@ class Dump implements Network {
     header.setUint16(6, PCAP.minor, true);
     header.setUint32(16, PCAP.snapLength, true);
     header.setUint32(20, PCAP.ethernet, true);
-    writeSync(this.fd, new Uint8Array(header.buffer));
-    process.once('exit', () => closeSync(this.fd));
+    this.file = new GrowingFile(fd, `--net: ${file}`);
+    this.file.write(new Uint8Array(header.buffer));
+    process.once('exit', () => this.file.close());
   }
 
   connect(): void {}
 
   send(frame: Uint8Array): void {
     const now = Date.now();
-    const record = new DataView(new ArrayBuffer(16));
-    record.setUint32(0, Math.floor(now / 1000), true);
-    record.setUint32(4, (now % 1000) * 1000, true);
-    record.setUint32(8, frame.length, true);
-    record.setUint32(12, frame.length, true);
-    writeSync(this.fd, new Uint8Array(record.buffer));
-    writeSync(this.fd, frame);
+    const record = new Uint8Array(16 + frame.length);
+    const header = new DataView(record.buffer);
+    header.setUint32(0, Math.floor(now / 1000), true);
+    header.setUint32(4, (now % 1000) * 1000, true);
+    header.setUint32(8, frame.length, true);
+    header.setUint32(12, frame.length, true);
+    record.set(frame, 16);
+    this.file.write(record);
   }
 }
 

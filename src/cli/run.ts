@@ -23,7 +23,7 @@ function openLog(file: string | undefined): Outlet {
   if (file === undefined)
     return { write: (text) => void process.stderr.write(text), close: () => {}, reader: undefined };
   try {
-    return openOutlet(file, true);
+    return openOutlet(file, `--log: ${file}`, true);
   } catch (error) {
     throw new UsageError(`--log: cannot write ${file} (${(error as NodeJS.ErrnoException).code}): check the path`);
   }

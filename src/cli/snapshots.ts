@@ -1,10 +1,18 @@
 /** Snapshots in files, packed with zstd. */
+import { constants as buffers } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Machine } from '../emu/board/machine.ts';
 import type { SnapshotStore } from '../emu/debug/run-control.ts';
-import { decodeSnapshot, encodeSnapshot, type Snapshot, SnapshotError } from '../emu/replay/snapshot-file.ts';
+import {
+  decodeSnapshot,
+  encodeSnapshot,
+  longestSnapshot,
+  type Snapshot,
+  SnapshotError,
+} from '../emu/replay/snapshot-file.ts';
 import type { ClientFiles } from './client-files.ts';
+import { MOST_CHANGED } from './drives.ts';
 import { UsageError } from './errors.ts';
 import { VERSION } from './version.ts';
 
@@ -14,6 +22,34 @@ const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZST
 /** A machine as a file holds it. */
 export const packSnapshot = (machine: Machine): Uint8Array =>
   zstdCompressSync(encodeSnapshot(machine.snapshot(VERSION)), LEVEL);
+
+/** Of zstd: a block has so many bytes packed or unpacked; one of a kilobyte gives no more than {@link MOST_BEGINNING}. */
+const BLOCK = 2 ** 17;
+const STEP = 1024;
+const MOST_BEGINNING = 2 ** 26;
+
+/** The first bytes of what is inside, from as little of the file as gives some. */
+function beginningOf(packed: Uint8Array): Uint8Array {
+  for (let n = STEP; ; n += STEP) {
+    const part = zstdDecompressSync(packed.subarray(0, n), {
+      finishFlush: constants.ZSTD_e_flush,
+      maxOutputLength: MOST_BEGINNING,
+    });
+    if (part.length > 0) return new Uint8Array(part);
+    // The end of the file, or of a block, without anything inside: says why.
+    if (n >= packed.length || n > 2 * BLOCK)
+      return new Uint8Array(zstdDecompressSync(packed, { maxOutputLength: MOST_BEGINNING }));
+  }
+}
+
+/**
+ * Unpacks as much as the machine that it says to hold can have, and no more.
+ * @throws Error of zlib for damage and for what is longer, SnapshotError for what is no snapshot
+ */
+function unpack(packed: Uint8Array): Buffer {
+  const longest = longestSnapshot(beginningOf(packed), MOST_CHANGED);
+  return zstdDecompressSync(packed, { maxOutputLength: Math.min(longest, buffers.MAX_LENGTH) });
+}
 
 /** @throws UsageError when the file is unusable */
 export function readSnapshot(file: string): Snapshot {
@@ -28,15 +64,12 @@ export function readSnapshot(file: string): Snapshot {
 
 /** @param file its name, for messages @throws UsageError when it is unusable */
 export function unpackSnapshot(packed: Uint8Array, file: string): Snapshot {
-  let bytes: Buffer;
   try {
-    bytes = zstdDecompressSync(packed);
-  } catch {
-    throw new UsageError(`--snapshot: ${file} is no snapshot, or damaged: save it again`);
-  }
-  try {
+    const bytes = unpack(packed);
     return decodeSnapshot(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), VERSION);
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code?.match(/^(ZSTD_|Z_|ERR_)/))
+      throw new UsageError(`--snapshot: ${file} is no snapshot, or damaged: save it again`);
     if (!(error instanceof SnapshotError)) throw error;
     throw new UsageError(`--snapshot: ${file} cannot be loaded, ${error.message}: save it again`);
   }

@@ -1,10 +1,11 @@
 /** `loongscope trace`: runs a machine and records its VM exits, exceptions and world switches. */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { injects } from '../emu/debug/catches.ts';
 import { describeStatistics } from '../emu/debug/exit-statistics.ts';
 import { describeFirst } from '../emu/debug/first-events.ts';
 import { UsageError } from './errors.ts';
+import { GrowingFile } from './growing-file.ts';
 import type { MachineCli, TraceFormat } from './options.ts';
 import { type Running, start } from './run.ts';
 import { traceWriter } from './trace-format.ts';
@@ -20,13 +21,13 @@ const PIECE = 1 << 16;
 
 /** A file that is written in pieces. @throws UsageError when it cannot be opened */
 class Output {
-  private readonly fd: number;
+  private readonly file: GrowingFile;
   private text = '';
   lines = 0;
 
   constructor(path: string) {
     try {
-      this.fd = openSync(path, 'w');
+      this.file = new GrowingFile(openSync(path, 'w'), `--output: ${path}`);
     } catch (error) {
       throw new UsageError(`--output: cannot write ${path} (${(error as NodeJS.ErrnoException).code}): check the path`);
     }
@@ -39,13 +40,13 @@ class Output {
   }
 
   private flush(): void {
-    writeSync(this.fd, this.text);
+    this.file.write(Buffer.from(this.text));
     this.text = '';
   }
 
   close(): void {
     this.flush();
-    closeSync(this.fd);
+    this.file.close();
   }
 }
 

@@ -15,6 +15,7 @@ import { VirtioConsole } from '../devices/virtio/console.ts';
 import type { VirtioKind } from '../devices/virtio/device.ts';
 import { VirtioMmio } from '../devices/virtio/mmio.ts';
 import { VirtioPci } from '../devices/virtio/pci.ts';
+import type { VirtioTransport } from '../devices/virtio/transport.ts';
 import type { Stateful } from '../replay/fields.ts';
 import { type BoardModel, DEVICES, LS3A5000_DEVICES, PLATFORM, virtioMmioSlot } from './platform.ts';
 
@@ -34,6 +35,8 @@ export interface BoardPorts {
   readonly firmware: () => Uint8Array;
   /** A parked CPU may start at the address that its first mailbox holds. */
   readonly start: (cpu: number, entry: bigint) => void;
+  /** A device has more to do than fits into one go: {@link Board.goOn} is to be called soon. */
+  readonly unfinished: () => void;
   readonly model?: BoardModel | undefined;
   /** Devices for the PCI slots, or (`virtioOn`) for the bus itself. */
   readonly virtio?: readonly VirtioKind[] | undefined;
@@ -53,6 +56,7 @@ export class Board {
   private readonly ipi: Ipi;
   private readonly eiointc: Eiointc;
   private readonly mmio: readonly VirtioMmio[];
+  private readonly transports: readonly VirtioTransport[];
   private readonly console: { receive(bytes: Iterable<number>): void; readonly backlog: number };
 
   constructor(ports: BoardPorts) {
@@ -64,13 +68,19 @@ export class Board {
     const msi = new PchMsi(this.eiointc);
     this.pci = new PciHost({
       lines: [0, 1, 2, 3].map((n) => pic.input(PLATFORM.pciInput + n)),
-      message: (address, data) => void this.bus.write(address, 4, data, 0),
+      // A message to anything else is lost: a device that could write to devices could call itself, without an end.
+      message: (address, data) => {
+        if (this.bus.at(address)?.device === msi) this.bus.write(address, 4, data, 0);
+      },
       memoryBase: PLATFORM.pciMemory.base,
     });
     const kinds = ports.virtio ?? [];
     const onBus = ports.virtioOn === 'mmio' ? kinds.slice(0, PLATFORM.virtioMmio.most) : [];
-    this.mmio = onBus.map((kind, n) => new VirtioMmio(kind, ports.dma, pic.input(virtioMmioSlot(n).input)));
-    for (const kind of kinds.slice(onBus.length)) this.pci.add(new VirtioPci(kind, ports.dma));
+    const { dma, unfinished } = ports;
+    this.mmio = onBus.map((kind, n) => new VirtioMmio(kind, dma, pic.input(virtioMmioSlot(n).input), unfinished));
+    const functions = kinds.slice(onBus.length).map((kind) => new VirtioPci(kind, dma, unfinished));
+    for (const f of functions) this.pci.add(f);
+    this.transports = [...this.mmio, ...functions].map((d) => d.transport);
     const { power, now } = ports;
     const send = (uart: number, byte: number): void => {
       if (uart === 0) ports.console(byte);
@@ -111,6 +121,13 @@ export class Board {
     return this.console.backlog;
   }
 
+  /** Lets devices do some more of what they have left for later. @returns whether there is still more */
+  goOn(): boolean {
+    let more = false;
+    for (const t of this.transports) more = t.goOn() || more;
+    return more;
+  }
+
   /** Power-on state of every device. */
   reset(): void {
     this.ipi.reset();
@@ -125,7 +142,9 @@ export class Board {
     const devices = this.bus.mappings.flatMap(({ device }) =>
       device instanceof VirtioMmio ? device.parts() : isStateful(device) ? [device] : [],
     );
-    const functions = this.pci.list.flatMap(({ function: f }) => (f instanceof VirtioPci ? f.parts() : [f]));
+    const functions = this.pci.list.flatMap(({ function: f }): Stateful[] =>
+      f instanceof VirtioPci ? f.parts() : [f],
+    );
     return [this.ipi, this.eiointc, this.iocsr, ...devices, ...functions];
   }
 }

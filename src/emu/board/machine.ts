@@ -8,7 +8,7 @@ import { type Clock, TIMER_HZ } from '../cpu/clock.ts';
 import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { hostPending, interruptDue, setLine } from '../cpu/interrupts.ts';
-import { CPU_STATE_BYTES } from '../cpu/layout.ts';
+import { CPU_STATE_BYTES, PAGE } from '../cpu/layout.ts';
 import { LinearMemory } from '../cpu/linear-memory.ts';
 import type { Bus } from '../devices/bus.ts';
 import type { PowerRequest } from '../devices/ged.ts';
@@ -17,7 +17,7 @@ import type { VirtioKind } from '../devices/virtio/device.ts';
 import type { EmittedInterpreters, Engine } from '../engine/engine.ts';
 import type { Regions } from '../engine/translator/regions.ts';
 import type { UopCache } from '../engine/uop-cache.ts';
-import { type Fields, restoreFields, type Stateful, saveFields } from '../replay/fields.ts';
+import { arraysIn, type Fields, restoreFields, type Stateful, saveFields } from '../replay/fields.ts';
 import { mismatch, type Snapshot, SnapshotError, type SnapshotMachine } from '../replay/snapshot-file.ts';
 import { Board, type VirtioBus } from './board.ts';
 import { type BoardModel, PLATFORM, type Platform } from './platform.ts';
@@ -98,6 +98,10 @@ export class Machine implements Stateful {
   private readonly ahead: Float64Array;
   /** Told of each turn of a CPU: instruction counts of the machine before and after it. */
   onTurn: ((cpu: Cpu, before: number, after: number) => void) | undefined;
+  /** Milliseconds after which a run comes back, whatever is left of its budget. */
+  patienceMs = Number.POSITIVE_INFINITY;
+  /** Devices have left work for later: it is done before the next instruction. */
+  private unfinished = false;
   readonly stateFields = ['power', 'time', 'turn', 'inRound', 'roundLength', 'ahead'];
 
   constructor(options: MachineOptions) {
@@ -120,13 +124,21 @@ export class Machine implements Stateful {
       model: options.model,
       now: () => (options.clock ? Date.now() : VIRTUAL_EPOCH + this.now() / TICKS_PER_MS),
       dma: {
-        read: (pa, length) => this.ram.whole(pa, length),
+        read: (pa, length) => {
+          if (length > PAGE) this.lookSoon();
+          return this.ram.whole(pa, length);
+        },
         write: (pa, data) => {
           if (!this.ram.covers(pa, data.length)) return false;
+          if (data.length > PAGE) this.lookSoon();
           this.uops.writtenRange(pa, data.length);
           this.ram.write(pa, data);
           return true;
         },
+      },
+      unfinished: () => {
+        this.unfinished = true;
+        for (const engine of this.engines) engine.tire();
       },
       start: (n, entry) => {
         const cpu = this.cpus[n]!;
@@ -147,6 +159,16 @@ export class Machine implements Stateful {
     this.uops = processors.uops;
     this.regions = processors.regions;
     this.engines = processors.engines;
+  }
+
+  /** Devices move much data: how long this run has taken is worth a look. */
+  private lookSoon(): void {
+    for (const engine of this.engines) engine.lookSoon();
+  }
+
+  /** Lets devices finish what they have left for later, however long that takes. */
+  private settle(): void {
+    while (this.unfinished) this.unfinished = this.board.goOn();
   }
 
   /** The stable counter now: exact while a CPU is in a helper. */
@@ -194,11 +216,20 @@ export class Machine implements Stateful {
 
   /** A copy of the whole machine. RAM that is as in `before` is shared with it. */
   save(before?: MachineState): MachineState {
+    this.settle();
     return {
       parts: this.parts().map(saveFields),
       cpus: this.cpus.map((c) => this.mem.u8.slice(c.base, c.base + CPU_STATE_BYTES)),
       ram: this.ram.save(before?.ram),
     };
+  }
+
+  /** Arrays that copies share with the machine: they take no memory of their own as long as it uses them. */
+  sharedArrays(): Set<ArrayBufferView> {
+    const found = new Set<ArrayBufferView>();
+    for (const part of this.parts())
+      for (const name of part.sharedFields ?? []) arraysIn(Reflect.get(part, name), found);
+    return found;
   }
 
   /** Puts the machine back to a copy. Caches of decoded code and translations start empty. */
@@ -210,6 +241,7 @@ export class Machine implements Stateful {
       this.mem.u8.set(state.cpus[n]!, c.base);
     });
     this.ram.restore(state.ram);
+    this.unfinished = true;
     this.uops.clear();
     for (const cpu of this.cpus) {
       cpu.stopRequested = false;
@@ -259,21 +291,35 @@ export class Machine implements Stateful {
   /**
    * Runs for up to `budget` instructions a CPU. Several CPUs take turns in rounds; a stop in the middle of a round leaves
    * it there, and the next call goes on with it, so that stops do not change the order in which CPUs run.
+   * It comes back early, too, when the guest has reset the machine, when {@link patienceMs} are over, and when devices have
+   * more to do than fits into one go.
    * @param until machine-wide instruction count at which to return, whatever the budget
    * @throws Error only for defects of the emulator and exhausted host memory
    */
   run(budget: number, until = Number.POSITIVE_INFINITY): RunResult {
+    const patience = performance.now() + this.patienceMs;
+    for (const engine of this.engines) engine.patience = patience;
     for (let left = budget; left > 0; ) {
+      if (this.unfinished) {
+        this.unfinished = this.board.goOn();
+        if (this.unfinished) return 'slice';
+      }
       const passed = this.cpus.length === 1 ? this.runAlone(left, until) : this.runRound(left, until);
       left -= Math.max(1, passed);
       if (this.power === 'reset') {
         this.clearStops();
         this.reset();
-        continue;
+        // It takes a while, and the guest may do nothing else.
+        return 'slice';
       }
       if (this.power === 'poweroff') return 'poweroff';
       if (this.cpus.some((c) => c.stopRequested)) return 'stop';
-      if (this.instructions >= until) return 'slice';
+      if (this.instructions >= until) {
+        this.settle();
+        return 'slice';
+      }
+      if (this.unfinished) continue;
+      if (this.engines.some((e) => e.tired)) return 'slice';
       if (this.cpus.every((c) => c.parked || (c.idle && !hostPending(c)))) {
         const next = this.wakeTime;
         if (next === Number.POSITIVE_INFINITY) return 'waiting';
@@ -289,9 +335,9 @@ export class Machine implements Stateful {
   /** How far time may go on by itself while every CPU waits in `idle`; without a host clock as far as it likes. */
   mayJumpTo: () => number = () => this.options.clock?.() ?? Number.POSITIVE_INFINITY;
 
-  /** The tick at which the first timer of any CPU is due, Infinity when none is. */
+  /** The tick at which the first timer of any CPU is due whose interrupt is not pending yet, Infinity when none is. */
   get wakeTime(): number {
-    return Math.min(...this.cpus.map((c) => Math.min(c.hostTimer.deadline, c.guestTimer.deadline)));
+    return Math.min(...this.cpus.map((c) => Math.min(c.hostTimer.wakeTime, c.guestTimer.wakeTime)));
   }
 
   /** The only CPU. @returns ticks passed */
@@ -319,7 +365,7 @@ export class Machine implements Stateful {
       const before = this.instructions;
       this.ahead[n]! += this.engines[n]!.run(this.time + this.ahead[n]!, allowed);
       this.onTurn?.(cpu, before, this.instructions);
-      if (cpu.stopRequested || this.power) return 0;
+      if (cpu.stopRequested || this.power || this.engines[n]!.tired) return 0;
       if (allowed < want && this.instructions >= until) return 0;
     }
     this.turn = 0;
@@ -336,6 +382,7 @@ export class Machine implements Stateful {
    * @returns `waiting` when the CPU idles and no timer will wake it
    */
   step(cpu: Cpu, interrupts = false): RunResult {
+    this.settle();
     const engine = this.engines[cpu.index]!;
     const n = cpu.index;
     let ticks = engine.run(this.time + this.ahead[n]!, 1, !interrupts);
@@ -347,6 +394,7 @@ export class Machine implements Stateful {
     }
     if (this.cpus.length === 1) this.time += ticks;
     else this.ahead[n]! += ticks;
+    this.settle();
     return this.power === 'poweroff' ? 'poweroff' : 'slice';
   }
 

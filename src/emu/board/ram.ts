@@ -68,8 +68,11 @@ export class Ram {
   private take(index: number): number {
     if (Atomics.compareExchange(this.table, index, 0, TAKING) === 0) {
       const at = this.mem.ramStart + Atomics.add(this.table, this.count, 1) * CHUNK;
-      if (at + CHUNK > this.mem.ramStart + this.mem.ramBytes)
+      if (at + CHUNK > this.mem.ramStart + this.mem.ramBytes) {
+        Atomics.sub(this.table, this.count, 1);
+        Atomics.store(this.table, index, 0);
         throw new Error('guest RAM: the guest has touched more RAM than the emulator can hold: use a smaller --memory');
+      }
       Atomics.store(this.table, index, at);
     }
     for (;;) {

@@ -42,6 +42,11 @@ export class Timer implements Stateful {
     }
   }
 
+  /** The next expiry that changes anything: one whose interrupt is pending already wakes nobody. */
+  get wakeTime(): number {
+    return this.bank.lo(CSR.ESTAT) & TI ? Number.POSITIVE_INFINITY : this.deadline;
+  }
+
   /** What TVAL reads at tick `now`. */
   value(now: number): number {
     return this.deadline === Number.POSITIVE_INFINITY ? this.frozen : Math.max(0, this.deadline - now);

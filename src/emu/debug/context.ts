@@ -80,8 +80,8 @@ export interface VcpuKey {
   readonly num: number;
 }
 
-/** Most vCPUs that are remembered: what tells them apart may be a register that has ever new values. */
-const MOST_VCPUS = 4096;
+/** vCPUs that are kept: a hypervisor that goes wrong may count up its vCPUs' numbers for ever. */
+const MOST_VCPUS = 1024;
 
 /**
  * Keeps the registers of guests that are not running: taken at every VM exit, and the stage-2 root at every entry. vCPUs are
@@ -142,7 +142,7 @@ export class GuestSnapshots implements Stateful {
     }
     let s = this.byKey.get(key);
     if (!s) {
-      this.makeRoom();
+      if (this.byKey.size >= MOST_VCPUS) this.forgetOldest();
       const [state, csr] = [new BigUint64Array(STATE_BYTES / 8), new BigUint64Array(CSRS_KEPT)];
       s = { gid, vcpu, cpu: cpu.index, running: true, state, csr, time: 0, position: 0, ecode: -1, entries: 0 };
       this.byKey.set(key, s);
@@ -157,14 +157,12 @@ export class GuestSnapshots implements Stateful {
     return true;
   }
 
-  /** The vCPU that was met first, and is not in a CPU, is forgotten when there are too many. */
-  private makeRoom(): void {
-    if (this.byKey.size < MOST_VCPUS) return;
+  /** Makes room: the vCPU that left its guest longest ago is forgotten. */
+  private forgetOldest(): void {
+    let oldest: readonly [key: string, time: number] | undefined;
     for (const [key, s] of this.byKey)
-      if (!s.running) {
-        this.byKey.delete(key);
-        return;
-      }
+      if (!s.running && s.time < (oldest?.[1] ?? Number.POSITIVE_INFINITY)) oldest = [key, s.time];
+    if (oldest) this.byKey.delete(oldest[0]);
   }
 
   get(gid: number, vcpu: number): Snapshot | undefined {

@@ -28,6 +28,11 @@ export interface VcpuStatistics {
 /** Different places that are counted for a vCPU; later ones are not, so that a wild guest costs no more. */
 const MOST_PLACES = 10_000;
 
+/** vCPUs that are counted apart. */
+const MOST_VCPUS = 256;
+/** Stands for all vCPUs beyond them. */
+const OTHERS = 'others';
+
 function count(map: Map<bigint, number>, key: bigint): void {
   const n = map.get(key);
   if (n !== undefined || map.size < MOST_PLACES) map.set(key, (n ?? 0) + 1);
@@ -69,10 +74,19 @@ export class ExitStatistics {
   }
 
   private of(gid: number, vcpu: number): VcpuStatistics {
-    const key = `${gid}.${vcpu}`;
+    const known = `${gid}.${vcpu}`;
+    const key = this.byVcpu.size < MOST_VCPUS || this.byVcpu.has(known) ? known : OTHERS;
     let s = this.byVcpu.get(key);
     if (!s) {
-      s = { gid, vcpu, entries: 0, causes: new Map(), pcs: new Map(), gpas: new Map() };
+      const others = key === OTHERS;
+      s = {
+        gid: others ? -1 : gid,
+        vcpu: others ? -1 : vcpu,
+        entries: 0,
+        causes: new Map(),
+        pcs: new Map(),
+        gpas: new Map(),
+      };
       this.byVcpu.set(key, s);
     }
     return s;
@@ -119,7 +133,7 @@ const hex = (v: bigint): string => `0x${v.toString(16)}`;
 export function describeStatistics(exits: ExitStatistics, name: Symbolizer): string[] {
   const out: string[] = [];
   for (const v of exits.list()) {
-    out.push(`gid ${v.gid} vcpu ${v.vcpu}: ${v.entries} entries`);
+    out.push(`${v.gid < 0 ? 'all other vCPUs' : `gid ${v.gid} vcpu ${v.vcpu}`}: ${v.entries} entries`);
     out.push(
       `  ${'exit'.padEnd(10)}${'count'.padStart(10)}${'mean'.padStart(10)}${'min'.padStart(10)}${'max'.padStart(10)}  instructions to re-entry`,
     );

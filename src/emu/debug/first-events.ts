@@ -14,6 +14,9 @@ export interface FirstEvent {
   readonly world: number;
 }
 
+/** Later ones are not kept: a hypervisor that goes wrong may count up its vCPUs' numbers for ever. */
+const MOST_EVENTS = 10_000;
+
 export class FirstEvents {
   readonly list: FirstEvent[] = [];
   private readonly seen = new Set<string>();
@@ -45,7 +48,7 @@ export class FirstEvents {
   }
 
   private note(key: string, cpu: Cpu, what: string, pc: bigint, world: number): boolean {
-    if (this.seen.has(key)) return false;
+    if (this.seen.size >= MOST_EVENTS || this.seen.has(key)) return false;
     this.seen.add(key);
     this.list.push({ tick: cpu.now, cpu: cpu.index, what, pc, world });
     return true;

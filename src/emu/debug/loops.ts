@@ -20,6 +20,8 @@ const LONGEST_PERIOD = 4;
 /** Exits of one guest at one instruction, with nothing executed in between, that make a loop. */
 const STALLED = 2000;
 const HOPELESS = 100 * STALLED;
+/** Places that are reported: a guest may well stall at one place after the other. */
+const MOST_REPORTS = 64;
 const INT = ecodeOf('INT');
 const GSPR = ecodeOf('GSPR');
 const HVC = ecodeOf('HVC');
@@ -116,7 +118,7 @@ export class LoopDetector {
   /** @returns true the first time that a loop at this place is reported */
   report(loop: Loop): boolean {
     const key = `${loop.world}:${loop.pc}`;
-    if (this.reported.has(key)) return false;
+    if (this.reported.size >= MOST_REPORTS || this.reported.has(key)) return false;
     this.reported.add(key);
     return true;
   }

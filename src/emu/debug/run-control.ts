@@ -84,6 +84,8 @@ const TICKS_PER_MS = TIMER_HZ / 1000;
 const LONGEST_SLEEP_MS = 100;
 /** How long a slice should take, in milliseconds. */
 const SLICE_MS = 8;
+/** The longest slice: what the guest does may take the host a thousand times as long as what it did before. */
+const PATIENCE_MS = 50;
 
 /** What is asked of a stretch of the past that runs again: called with the moment of each breakpoint, watch and catch. */
 export type Scanner = (position: number, stop: Stop) => void;
@@ -138,6 +140,7 @@ export class RunControl {
       this.finish = resolve;
     });
     machine.mayJumpTo = () => this.jumpLimit();
+    machine.patienceMs = PATIENCE_MS;
     for (const cpu of machine.cpus) {
       cpu.observe({
         nested: (c) => this.looped(c, this.loops.nested(c)),

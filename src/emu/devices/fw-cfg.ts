@@ -112,10 +112,10 @@ export class FwCfg implements Device, Stateful {
     const length = request.getUint32(4);
     const address = Number(request.getBigUint64(8));
     if (control & DMA.select) this.select(control >>> 16);
-    let failed = (control & DMA.write) !== 0;
+    const item = this.items.get(this.selector)?.subarray(this.at, this.at + length) ?? new Uint8Array(0);
+    // What is not there reads as zeros, in pieces; a length that is nonsense is refused, for it would take seconds.
+    let failed = (control & DMA.write) !== 0 || ((control & DMA.read) !== 0 && length - item.length > MOST_ZEROS);
     if (control & DMA.read) {
-      const item = this.items.get(this.selector)?.subarray(this.at, this.at + length) ?? new Uint8Array(0);
-      // What is not there reads as zeros, in pieces: a guest may ask for any length.
       for (let done = 0; done < length && !failed; done += PIECE) {
         const piece = new Uint8Array(Math.min(PIECE, length - done));
         piece.set(item.subarray(done, done + piece.length));
@@ -128,3 +128,5 @@ export class FwCfg implements Device, Stateful {
 }
 
 const PIECE = 2 ** 20;
+/** Most bytes beyond an item's end that one request reads. */
+const MOST_ZEROS = 64 * 2 ** 20;

@@ -88,6 +88,7 @@ export class Ls7aRtc implements Device, Stateful {
       d.setUTCMonth(((value >>> 26) & 0x3f) - 1, (value >>> 21) & 0x1f);
       d.setUTCHours((value >>> 16) & 0x1f, (value >>> 10) & 0x3f, (value >>> 4) & 0x3f, (value & 0xf) * 100);
     }
-    this.toyOffset = d.getTime() - this.now();
+    // Years beyond what a date can be leave the clock as it is.
+    if (!Number.isNaN(d.getTime())) this.toyOffset = d.getTime() - this.now();
   }
 }

@@ -20,7 +20,20 @@ export interface UartBackend {
 
 /** A 16550A UART with FIFOs; the divisor is stored and has no effect on speed. */
 export class Uart16550 implements Device, Stateful {
-  readonly stateFields = ['rx', 'waiting', 'ier', 'fcr', 'lcr', 'mcr', 'scr', 'dll', 'dlm', 'overrun', 'txInterrupt'];
+  readonly stateFields = [
+    'rx',
+    'waiting',
+    'taken',
+    'ier',
+    'fcr',
+    'lcr',
+    'mcr',
+    'scr',
+    'dll',
+    'dlm',
+    'overrun',
+    'txInterrupt',
+  ];
   readonly name: string;
   readonly size = 8;
   private readonly line: Line;
@@ -28,6 +41,8 @@ export class Uart16550 implements Device, Stateful {
   private readonly rx: number[] = [];
   /** Input that has not fitted the FIFO yet. */
   private readonly waiting: number[] = [];
+  /** How many of them the FIFO has taken: they go together, so that much input costs each byte no more than little. */
+  private taken = 0;
   private ier = 0;
   private fcr = 0;
   private lcr = 0;
@@ -47,6 +62,7 @@ export class Uart16550 implements Device, Stateful {
   reset(): void {
     this.rx.length = 0;
     this.waiting.length = 0;
+    this.taken = 0;
     this.ier = this.fcr = this.lcr = this.mcr = this.scr = this.dll = this.dlm = 0;
     this.overrun = false;
     this.txInterrupt = false;
@@ -65,8 +81,17 @@ export class Uart16550 implements Device, Stateful {
     return this.waiting.length;
   }
 
+  /** A byte goes straight from the transmitter to the receiver: nothing waits in between, and what has no room is lost. */
+  private loopBack(byte: number): void {
+    if (this.rx.length < FIFO_DEPTH) this.rx.push(byte);
+    else this.overrun = true;
+  }
+
   private refill(): void {
-    while (this.waiting.length && this.rx.length < FIFO_DEPTH) this.rx.push(this.waiting.shift()!);
+    while (this.taken < this.waiting.length && this.rx.length < FIFO_DEPTH) this.rx.push(this.waiting[this.taken++]!);
+    if (this.taken < Math.max(FIFO_DEPTH, this.waiting.length / 2)) return;
+    this.waiting.splice(0, this.taken);
+    this.taken = 0;
   }
 
   /** Highest pending interrupt as IIR bits 3:0; 1 when none. */
@@ -123,7 +148,7 @@ export class Uart16550 implements Device, Stateful {
       case REG.data:
         if (this.lcr & LCR_DLAB) this.dll = value;
         else {
-          if (this.mcr & MCR_LOOP) this.receive([value]);
+          if (this.mcr & MCR_LOOP) this.loopBack(value);
           else this.backend.send(value);
           this.txInterrupt = true;
         }

@@ -60,8 +60,14 @@ export type EmittedInterpreters = (plan: InterpreterPlan) => Uint8Array<ArrayBuf
 /** What an instruction of a disabled unit raises. */
 const UNIT_DISABLED = { fp: 'FPD', lsx: 'SXD', lasx: 'ASXD', lbt: 'BTD' } as const;
 
-/** Longest single entry into generated code: lets V8 replace the baseline code by optimized code early. */
-const MAX_ENTRY = 1_000_000;
+/**
+ * Longest single entry into generated code: lets V8 replace the baseline code by optimized code early, and the program look up
+ * soon where each instruction takes a microsecond.
+ */
+const MAX_ENTRY = 250_000;
+/** After so many entries into generated code and helper calls, or instructions, a run looks how long it has taken. */
+const ENTRIES_TO_LOOK = 256;
+const INSTRUCTIONS_TO_LOOK = 500_000;
 /** Instructions between translations of what has become hot, when it is less than a batch. */
 const TRANSLATION_INTERVAL = 500_000;
 
@@ -91,6 +97,14 @@ export class Engine {
   /** The micro-op of a fetch watchpoint that Skip lets pass, or −1. */
   private letPass = -1;
   private readonly step: WalkStep = { slot: -1, lo: 0, hi: 0, ps: 12 };
+
+  /** Host time (milliseconds of `performance.now`) at which a run comes back, whatever is left of its budget. */
+  patience = Number.POSITIVE_INFINITY;
+  /** The last run has come back early: time was up, or a device has asked for it. */
+  tired = false;
+  /** Entries and instructions until the next look at the host's clock. */
+  private entriesToLook = 0;
+  private instructionsToLook = 0;
 
   /** @param parts what all CPUs of the machine share */
   constructor(cpu: Cpu, parts: EngineParts) {
@@ -131,6 +145,22 @@ export class Engine {
     this.exact = exports.exact as Run;
   }
 
+  /** Lets the run come back as soon as the instruction that is being executed is over. */
+  tire(): void {
+    this.tired = true;
+  }
+
+  /** Looks at the clock at the next opportunity. */
+  lookSoon(): void {
+    this.entriesToLook = 0;
+  }
+
+  private look(): void {
+    this.entriesToLook = ENTRIES_TO_LOOK;
+    this.instructionsToLook = INSTRUCTIONS_TO_LOOK;
+    if (performance.now() > this.patience) this.tired = true;
+  }
+
   /** Installs or removes run control. */
   setHooks(hooks: EngineHooks): void {
     this.hooks = hooks;
@@ -150,7 +180,8 @@ export class Engine {
   run(time: number, budget: number, masked = false): number {
     const { cpu } = this;
     let done = 0;
-    while (done < budget && !cpu.stopRequested) {
+    this.tired = false;
+    while (done < budget && !cpu.stopRequested && !this.tired) {
       const now = this.clock ? this.clock() : time + done;
       cpu.sliceTime = now;
       cpu.sliceBudget = 0;
@@ -164,6 +195,7 @@ export class Engine {
       if (!masked && takeInterrupt(cpu)) {
         cpu.icount++;
         done++;
+        if (--this.entriesToLook < 0) this.look();
         continue;
       }
       const due = Math.min(cpu.hostTimer.deadline, cpu.guestTimer.deadline) - now;
@@ -198,6 +230,8 @@ export class Engine {
       cpu.icount += executed;
       if (cpu.vm) cpu.guestIcount += executed - this.worldMark;
       done += executed;
+      this.instructionsToLook -= executed;
+      if (--this.entriesToLook < 0 || this.instructionsToLook < 0) this.look();
     }
     return done;
   }
@@ -380,7 +414,8 @@ export class Engine {
           if (vm) cpu.guestIcount += executed - this.worldMark;
           this.worldMark = executed;
         }
-        if (cpu.stopRequested || interruptDue(cpu)) return after === After.goOn ? After.leave : after;
+        if (--this.entriesToLook < 0) this.look();
+        if (cpu.stopRequested || this.tired || interruptDue(cpu)) return after === After.goOn ? After.leave : after;
         return after === After.goOn ? after : After.arrived;
       };
     return Object.fromEntries(

@@ -7,6 +7,8 @@
 export interface Stateful {
   /** Names of the fields that change while the machine runs; everything else is wiring. */
   readonly stateFields: readonly string[];
+  /** Those of them whose arrays never change in place, so that copies of the machine may share them. */
+  readonly sharedFields?: readonly string[];
 }
 
 type TypedArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Int16Array | Float64Array | BigUint64Array;
@@ -23,26 +25,47 @@ function copy(v: unknown): Value {
   return v;
 }
 
-function put(into: object, name: string, value: Value): void {
+function put(into: Stateful, name: string, value: Value): void {
+  const shared = into.sharedFields?.includes(name);
   const now: unknown = Reflect.get(into, name);
   if (isTyped(now)) (now as Uint8Array).set(value as Uint8Array);
-  else if (Array.isArray(now) && now.every(isTyped) && now.length > 0)
+  else if (Array.isArray(now) && now.every(isTyped) && now.length > 0 && sameShape(now, value))
     now.forEach((a, n) => {
       (a as Uint8Array).set((value as Uint8Array[])[n]!);
     });
   else if (Array.isArray(now)) now.splice(0, now.length, ...(copy(value) as unknown[]));
   else if (now instanceof Map) {
     now.clear();
-    for (const [k, v] of value as Map<unknown, unknown>) now.set(k, copy(v));
+    for (const [k, v] of value as Map<unknown, unknown>) now.set(k, shared ? v : copy(v));
   } else Reflect.set(into, name, copy(value));
 }
 
+/** Are the arrays in a list as long as those that are there? Else the list is one of items that come and go. */
+const sameShape = (now: readonly TypedArray[], value: Value): boolean => {
+  const list = value as readonly TypedArray[];
+  return list.length === now.length && list.every((a, n) => a.length === now[n]!.length);
+};
+
 /** Copies the state of a part. */
 export function saveFields(part: Stateful): Fields {
-  return Object.fromEntries(part.stateFields.map((name) => [name, copy(Reflect.get(part, name))]));
+  return Object.fromEntries(
+    part.stateFields.map((name) => {
+      const value: unknown = Reflect.get(part, name);
+      const shared = value instanceof Map && part.sharedFields?.includes(name);
+      return [name, shared ? new Map(value) : copy(value)];
+    }),
+  );
 }
 
 /** Puts a part back to a state that {@link saveFields} copied from it. */
 export function restoreFields(part: Stateful, state: Fields): void {
   for (const name of part.stateFields) put(part, name, state[name]);
+}
+
+/** Adds the arrays that a state holds to `found`. */
+export function arraysIn(state: unknown, found: Set<ArrayBufferView>): void {
+  if (isTyped(state)) found.add(state);
+  else if (Array.isArray(state)) for (const v of state as unknown[]) arraysIn(v, found);
+  else if (state instanceof Map) for (const v of (state as Map<unknown, unknown>).values()) arraysIn(v, found);
+  else if (state !== null && typeof state === 'object') for (const v of Object.values(state)) arraysIn(v, found);
 }

@@ -7,7 +7,7 @@
  */
 import { type Machine, type MachineState, type RunResult, SLICE } from '../board/machine.ts';
 import type { Cpu } from '../cpu/cpu.ts';
-import { type Fields, restoreFields, type Stateful, saveFields } from './fields.ts';
+import { arraysIn, type Fields, restoreFields, type Stateful, saveFields } from './fields.ts';
 import { finish, type Steps } from './steps.ts';
 
 /** A copy of the machine, and of what observers keep about it. */
@@ -32,7 +32,7 @@ const LEAST_INTERVAL = 5_000_000;
 /** A copy this many instructions before a moment gone back to makes the next steps back quick. */
 const NEAR = 50_000;
 const MOST_CHECKPOINTS = 64;
-/** Bytes of RAM that copies may hold beside the machine's own; input that is kept counts too. */
+/** Bytes that copies may hold beside the machine's own; input that is kept counts too. */
 const MOST_BYTES = 512 * 2 ** 20;
 /** Journal entries kept: a step of a debugger is one. */
 const MOST_ENTRIES = 1_000_000;
@@ -274,12 +274,17 @@ export class History {
   }
 
   private bytes(): number {
-    const unique = new Set<Uint8Array>();
+    const unique = new Set<ArrayBufferView>();
     const changes = this.journal.filter((entry) => entry.kind === 'change');
-    for (const { state } of [...this.checkpoints, ...changes])
+    for (const { extras } of this.checkpoints) arraysIn(extras, unique);
+    for (const { state } of [...this.checkpoints, ...changes]) {
       for (const chunk of state.ram.values()) unique.add(chunk);
+      // Disks and flash of the machine can be as large as its RAM.
+      arraysIn(state.parts, unique);
+    }
+    const shared = this.machine.sharedArrays();
     let sum = 0;
-    for (const chunk of unique) sum += chunk.length;
+    for (const array of unique) if (!shared.has(array)) sum += array.byteLength;
     for (const entry of this.journal) if (entry.kind === 'input') sum += entry.bytes.length;
     return sum;
   }

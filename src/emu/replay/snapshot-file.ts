@@ -122,6 +122,27 @@ function reader(blobs: Uint8Array): (v: Json) => unknown {
   return read;
 }
 
+/** Longest description: it is text, and the bytes are behind it. */
+const MOST_TEXT = 2 ** 28;
+/** Firmware, flash and the rest that no number in the description tells. */
+const MOST_OTHER = 2 ** 27;
+
+/**
+ * How long a snapshot can be, by what its beginning says of its machine: memory is in it at most as RAM, as image and as initrd.
+ * @param beginning some of its first bytes: a thousand are enough
+ * @param diskBytes most that a disk keeps
+ * @throws SnapshotError when it is none
+ */
+export function longestSnapshot(beginning: Uint8Array, diskBytes: number): number {
+  const text = new TextDecoder('latin1').decode(beginning.subarray(0, 4096));
+  if (beginning.length < HEADER_BYTES || !text.startsWith(MAGIC)) throw new SnapshotError('it is no snapshot');
+  const length = new DataView(beginning.buffer, beginning.byteOffset).getUint32(12, true);
+  const ram = Number(/"ramSize":(\d{1,15})\b/.exec(text)?.[1] ?? Number.NaN);
+  if (length > MOST_TEXT || Number.isNaN(ram)) throw new SnapshotError('its description is damaged');
+  const disks = /"slots":\[([^\]]*)\]/.exec(text)?.[1]?.match(/"disk\d+"/g)?.length ?? 0;
+  return HEADER_BYTES + length + 3 * ram + disks * diskBytes + MOST_OTHER;
+}
+
 /** @throws SnapshotError when it is none, or damaged, or of another version */
 export function decodeSnapshot(bytes: Uint8Array, program: string): Snapshot {
   if (bytes.length < HEADER_BYTES || new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC)

@@ -72,6 +72,8 @@ export class ThreadedMachine {
   private power: PowerRequest | undefined;
   private end: End | undefined;
   private lastCall = 0;
+  /** Devices have left work for later. */
+  private unfinished = false;
   /** Can something outside the machine still wake it? */
   mayWake: () => boolean = () => false;
   /** Must devices wait until somebody has read what they say? A {@link kick} comes when they need not. */
@@ -102,6 +104,9 @@ export class ThreadedMachine {
       dma: {
         read: (pa, length) => this.ram.whole(pa, length),
         write: (pa, data) => this.store(pa, data),
+      },
+      unfinished: () => {
+        this.unfinished = true;
       },
       start: (cpu, entry) => {
         if (cpu !== 0) this.block.start(cpu, entry);
@@ -141,7 +146,10 @@ export class ThreadedMachine {
     while (!this.end) {
       const heard = block.bell(block.cpus);
       // CPUs wait for their devices: that is how they wait for a reader.
-      if (!this.mustWait()) this.serve();
+      if (!this.mustWait()) {
+        this.serve();
+        if (this.unfinished) this.unfinished = this.board.goOn();
+      }
       if (this.power === 'poweroff') this.end ??= { kind: 'poweroff' };
       else if (this.power === 'reset') await this.reset();
       else if (maxInstructions !== undefined && this.instructions >= maxInstructions)
@@ -201,7 +209,8 @@ export class ThreadedMachine {
   /** Sleeps until a CPU wants something; the event loop has its turn. */
   private async wait(heard: number, limited: boolean): Promise<void> {
     const { block } = this;
-    if (performance.now() - this.lastCall < LINGER_MS) {
+    if (this.unfinished && !this.mustWait()) await new Promise((resolve) => setImmediate(resolve));
+    else if (performance.now() - this.lastCall < LINGER_MS) {
       block.sleep(block.cpus, heard, ATTENTIVE_MS);
       await new Promise((resolve) => setImmediate(resolve));
     } else await block.ringing(block.cpus, heard, limited ? LIMITS_MS : Number.POSITIVE_INFINITY);

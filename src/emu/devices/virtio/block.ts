@@ -76,7 +76,7 @@ export class VirtioBlock implements VirtioKind {
       status = STATUS.error;
     }
     // The status is the last byte of the room, wherever the data have ended.
-    if (chain.written < room) chain.write(new Uint8Array(room - chain.written));
+    chain.writeZeros(room);
     chain.write(Uint8Array.of(status));
   }
 

@@ -1,8 +1,12 @@
 /** The console device with one port (Virtual I/O Device 1.2, section 5.3). */
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
+import { QueueError } from './queue.ts';
 
 const RECEIVE = 0;
 const TRANSMIT = 1;
+/** Requests that are sent in one go, and bytes of each: an outside that is slow is not swamped. */
+const MOST_AT_ONCE = 16;
+const MOST_REQUEST = 2 ** 18;
 
 export class VirtioConsole implements VirtioKind {
   readonly stateFields = ['waiting'];
@@ -39,7 +43,7 @@ export class VirtioConsole implements VirtioKind {
   /** Bytes arrive from outside. */
   receive(bytes: Iterable<number>): void {
     for (const b of bytes) this.waiting.push(b);
-    this.deliver();
+    this.ports?.guard(() => this.deliver());
   }
 
   private deliver(): void {
@@ -57,7 +61,8 @@ export class VirtioConsole implements VirtioKind {
     const { queues } = this.ports!;
     if (queue === RECEIVE) this.deliver();
     else
-      for (const chain of requests(queues[TRANSMIT]!)) {
+      for (const chain of requests(queues[TRANSMIT]!, MOST_AT_ONCE)) {
+        if (chain.readableBytes > MOST_REQUEST) throw new QueueError('more text than any request holds');
         for (const byte of chain.read()) this.send(byte);
         this.ports!.complete(TRANSMIT, chain);
       }

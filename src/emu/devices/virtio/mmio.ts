@@ -4,7 +4,7 @@ import type { Device, Line, Width } from '../device.ts';
 import type { Dma } from '../dma.ts';
 import type { VirtioKind } from './device.ts';
 import type { VirtQueue } from './queue.ts';
-import { VirtioTransport } from './transport.ts';
+import { HIGHEST, VirtioTransport } from './transport.ts';
 
 const MAGIC = 0x74726976;
 const VERSION = 2;
@@ -45,12 +45,14 @@ export class VirtioMmio implements Device, Stateful {
   private interrupt = 0;
   private queueSelect = 0;
 
-  constructor(kind: VirtioKind, dma: Dma, line: Line) {
+  /** @param unfinished told that the device has work left for `goOn` of its transport */
+  constructor(kind: VirtioKind, dma: Dma, line: Line, unfinished: () => void = () => {}) {
     this.name = `${kind.name} (mmio)`;
     this.line = line;
     this.transport = new VirtioTransport(kind, dma, {
       usedBuffers: () => this.raise(INTERRUPT.queue),
       configChanged: () => this.raise(INTERRUPT.config),
+      unfinished,
     });
   }
 
@@ -148,7 +150,7 @@ export class VirtioMmio implements Device, Stateful {
 
   private writeQueue(queue: VirtQueue, offset: number, value: number): void {
     const low = (address: number): number => Math.floor(address / 2 ** 32) * 2 ** 32 + value;
-    const high = (address: number): number => (address % 2 ** 32) + (value & 0x1fffff) * 2 ** 32;
+    const high = (address: number): number => (address % 2 ** 32) + Math.min(value, HIGHEST) * 2 ** 32;
     switch (offset) {
       case REG.queueSize:
         if (value > 0 && value <= queue.size && (value & (value - 1)) === 0) queue.size = value;

@@ -7,8 +7,11 @@ const LINK_UP = 1;
 const HEADER_BYTES = 12;
 const RECEIVE = 0;
 const TRANSMIT = 1;
-/** Packets kept while the driver has no room. */
+/** Longest frame: what an Ethernet header and a VLAN's tag add to the largest packet of IP. Longer ones are lost. */
+const MOST_FRAME = 65535 + 18;
+/** Packets kept while the driver has no room, and bytes of them. */
 const MOST_WAITING = 256;
+const MOST_WAITING_BYTES = 2 ** 20;
 
 /** Where packets go; those for the guest come back through the function that `connect` gets. */
 export interface Network {
@@ -26,7 +29,7 @@ export class VirtioNet implements VirtioKind {
   readonly queueCount = 2;
   private readonly mac: readonly number[];
   private readonly network: Network;
-  private readonly waiting: number[][] = [];
+  private readonly waiting: Uint8Array[] = [];
   private ports: VirtioPorts | undefined;
 
   /** @param mac six bytes */
@@ -34,8 +37,10 @@ export class VirtioNet implements VirtioKind {
     this.mac = mac;
     this.network = network;
     network.connect((frame) => {
-      if (this.waiting.length < MOST_WAITING) this.waiting.push([...frame]);
-      this.deliver();
+      const bytes = this.waiting.reduce((sum, f) => sum + f.length, frame.length);
+      if (frame.length <= MOST_FRAME && this.waiting.length < MOST_WAITING && bytes <= MOST_WAITING_BYTES)
+        this.waiting.push(frame.slice());
+      this.ports?.guard(() => this.deliver());
     });
   }
 
@@ -71,9 +76,10 @@ export class VirtioNet implements VirtioKind {
     if (queue === RECEIVE) this.deliver();
     else
       for (const chain of requests(queues[TRANSMIT]!)) {
-        const packet = chain.read();
+        const length = chain.readableBytes - HEADER_BYTES;
+        const packet = length > 0 && length <= MOST_FRAME ? chain.read() : undefined;
         this.ports!.complete(TRANSMIT, chain);
-        if (packet.length > HEADER_BYTES) this.network.send(packet.slice(HEADER_BYTES));
+        if (packet) this.network.send(packet.slice(HEADER_BYTES));
       }
   }
 }

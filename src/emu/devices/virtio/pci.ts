@@ -5,7 +5,7 @@ import type { Dma } from '../dma.ts';
 import { PciFunction } from '../pci/function.ts';
 import type { VirtioKind } from './device.ts';
 import type { VirtQueue } from './queue.ts';
-import { VirtioTransport } from './transport.ts';
+import { HIGHEST, VirtioTransport } from './transport.ts';
 
 const VENDOR = 0x1af4;
 const FIRST_DEVICE = 0x1040;
@@ -53,7 +53,8 @@ export class VirtioPci extends PciFunction {
   protected queueSelect = 0;
   protected configVector = NONE;
 
-  constructor(kind: VirtioKind, dma: Dma) {
+  /** @param unfinished told that the device has work left for `goOn` of its transport */
+  constructor(kind: VirtioKind, dma: Dma, unfinished: () => void = () => {}) {
     super(kind.name, {
       vendor: VENDOR,
       device: FIRST_DEVICE + kind.type,
@@ -65,6 +66,7 @@ export class VirtioPci extends PciFunction {
     this.transport = new VirtioTransport(kind, dma, {
       usedBuffers: (q) => this.interrupt(ISR.queue, q.vector),
       configChanged: () => this.interrupt(ISR.config, this.configVector),
+      unfinished,
     });
     this.addInterruptPin();
     this.addMsix(kind.queueCount + 1, MSIX_BAR);
@@ -186,7 +188,7 @@ export class VirtioPci extends PciFunction {
     const halves = (address: number, from: number): number =>
       at === from
         ? Math.floor(address / 2 ** 32) * 2 ** 32 + value
-        : (address % 2 ** 32) + (value & 0x1fffff) * 2 ** 32;
+        : (address % 2 ** 32) + Math.min(value, HIGHEST) * 2 ** 32;
     const known = (vector: number): number => (vector <= transport.queues.length ? vector : NONE);
     switch (at) {
       case COMMON.featureSelect:

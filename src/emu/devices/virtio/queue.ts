@@ -8,7 +8,10 @@ const NO_INTERRUPT = 1;
 /** Largest queue that is offered. */
 export const QUEUE_SIZE = 256;
 /** What one request may hold, so that a guest's nonsense ends. */
-const MOST_BYTES = 64 * 2 ** 20;
+export const MOST_BYTES = 64 * 2 ** 20;
+
+/** Zeros that are written at once. */
+const ZEROS = 0x10000;
 
 /** The driver has broken the rules; the device asks to be reset. */
 export class QueueError extends Error {}
@@ -44,15 +47,27 @@ export class Chain {
 
   /** Everything that the driver hands over. @throws QueueError when it is not in RAM */
   read(): Uint8Array {
-    const out = new Uint8Array(this.readableBytes);
-    let at = 0;
-    for (const { pa, length } of this.readable) {
+    // Memory of ours is taken for what is there, never for what a descriptor says.
+    const parts = this.readable.map(({ pa, length }) => {
       const part = this.dma.read(pa, length);
       if (!part) throw new QueueError('a buffer is not in RAM');
+      return part;
+    });
+    if (parts.length === 1) return parts[0]!;
+    const out = new Uint8Array(this.readableBytes);
+    let at = 0;
+    for (const part of parts) {
       out.set(part, at);
-      at += length;
+      at += part.length;
     }
     return out;
+  }
+
+  /** Writes zeros until `length` bytes are written in all. @throws QueueError when the room is not in RAM */
+  writeZeros(length: number): void {
+    const end = Math.min(length, this.writableBytes);
+    const zeros = new Uint8Array(Math.max(0, Math.min(ZEROS, end - this.written)));
+    while (this.written < end) this.write(zeros.subarray(0, end - this.written));
   }
 
   /** Writes behind what has been written; what does not fit is lost. @throws QueueError when the room is not in RAM */
@@ -75,7 +90,7 @@ export class Chain {
 }
 
 export class VirtQueue implements Stateful {
-  readonly stateFields = ['size', 'ready', 'vector', 'desc', 'driver', 'device', 'seen', 'used'];
+  readonly stateFields = ['size', 'ready', 'vector', 'desc', 'driver', 'device', 'seen', 'used', 'unfinished'];
   private readonly dma: Dma;
   size = QUEUE_SIZE;
   ready = false;
@@ -87,6 +102,8 @@ export class VirtQueue implements Stateful {
   device = 0;
   private seen = 0;
   private used = 0;
+  /** The device has left requests in the queue for later: they are more work than fits into one go. */
+  unfinished = false;
 
   constructor(dma: Dma) {
     this.dma = dma;
@@ -98,6 +115,7 @@ export class VirtQueue implements Stateful {
     this.vector = 0xffff;
     this.desc = this.driver = this.device = 0;
     this.seen = this.used = 0;
+    this.unfinished = false;
   }
 
   private view(pa: number, length: number): DataView {
@@ -112,16 +130,28 @@ export class VirtQueue implements Stateful {
     if (!this.dma.write(pa, new Uint8Array(v.buffer))) throw new QueueError('a queue is not in RAM');
   }
 
+  /** Has the driver made a request that is not taken yet? @throws QueueError when the queue is not in RAM */
+  get waits(): boolean {
+    return this.ready && this.view(this.driver + 2, 2).getUint16(0, true) !== this.seen;
+  }
+
   /** The next request, if the driver has made one. @throws QueueError when it is malformed */
   pop(): Chain | undefined {
     if (!this.ready) return undefined;
     const available = this.view(this.driver + 2, 2).getUint16(0, true);
     if (available === this.seen) return undefined;
+    // A ring holds no more requests than it has places.
+    if (((available - this.seen) & 0xffff) > this.size)
+      throw new QueueError('more requests are offered than the queue holds');
     const head = this.view(this.driver + 4 + 2 * (this.seen % this.size), 2).getUint16(0, true);
     this.seen = (this.seen + 1) & 0xffff;
     return this.chain(head);
   }
 
+  /**
+   * Follows the descriptors of a request. However they are linked, and in whatever table they are, they are no more than the
+   * queue has places (Virtio 1.2, sections 2.7.5.2 and 2.7.5.3.1).
+   */
   private chain(head: number): Chain {
     const readable: Buffer[] = [];
     const writable: Buffer[] = [];
@@ -129,21 +159,23 @@ export class VirtQueue implements Stateful {
     let count = this.size;
     let index = head;
     let bytes = 0;
-    for (let left = count; ; left--) {
+    let indirect = false;
+    for (let left = this.size; ; ) {
       if (index >= count || left === 0) throw new QueueError('a chain of descriptors leaves its table or does not end');
       const d = this.view(table + DESCRIPTOR_BYTES * index, DESCRIPTOR_BYTES);
       const pa = Number(d.getBigUint64(0, true));
       const length = d.getUint32(8, true);
       const flags = d.getUint16(12, true);
       if (flags & FLAG.indirect) {
-        if (table !== this.desc || length % DESCRIPTOR_BYTES !== 0 || length === 0)
+        if (indirect || flags & FLAG.next || length % DESCRIPTOR_BYTES !== 0 || length === 0)
           throw new QueueError('an indirect table is malformed');
+        indirect = true;
         table = pa;
         count = length / DESCRIPTOR_BYTES;
         index = 0;
-        left = count + 1;
         continue;
       }
+      left--;
       bytes += length;
       if (bytes > MOST_BYTES) throw new QueueError('a request is longer than any can be');
       if (flags & FLAG.write) writable.push({ pa, length });

@@ -16,11 +16,19 @@ export const STATUS = {
 const INDIRECT = 2 ** 28;
 const VERSION_1 = 1;
 
+/**
+ * Upper half of the highest address that a queue can have: nothing of the machine is there, and numbers are exact up to it. All
+ * beyond is as far away.
+ */
+export const HIGHEST = 0x1fffff;
+
 /** How the transport tells the driver. */
 export interface TransportPorts {
   /** Buffers of a queue were used. */
   readonly usedBuffers: (queue: VirtQueue) => void;
   readonly configChanged: () => void;
+  /** The device has work left: {@link VirtioTransport.goOn} is to be called soon. */
+  readonly unfinished: () => void;
 }
 
 export class VirtioTransport implements Stateful, VirtioPorts {
@@ -81,8 +89,23 @@ export class VirtioTransport implements Stateful, VirtioPorts {
 
   /** The driver rings for a queue. What it got wrong stops the device until it is reset. */
   notify(queue: number): void {
-    if (!this.live || !this.queues[queue]?.ready) return;
+    const q = this.queues[queue];
+    // What is still being worked off is worked off in its turn.
+    if (!this.live || !q?.ready || q.unfinished) return;
     this.guard(() => this.kind.notified(queue));
+    if (q.unfinished) this.ports.unfinished();
+  }
+
+  /** Does some more of what was left for later. @returns whether there is still more */
+  goOn(): boolean {
+    let more = false;
+    this.queues.forEach((q, n) => {
+      if (!q.unfinished) return;
+      q.unfinished = false;
+      if (this.live && q.ready) this.guard(() => this.kind.notified(n));
+      more ||= q.unfinished;
+    });
+    return more;
   }
 
   /** Carries out what reads the driver's memory. */
@@ -98,6 +121,7 @@ export class VirtioTransport implements Stateful, VirtioPorts {
 
   complete(queue: number, chain: Chain): void {
     const q = this.queues[queue]!;
-    if (q.push(chain)) this.ports.usedBuffers(q);
+    // A queue that has been reset is the driver's memory again.
+    if (q.ready && q.push(chain)) this.ports.usedBuffers(q);
   }
 }
