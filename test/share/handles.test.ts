@@ -617,17 +617,17 @@ describe('bounds', () => {
 
   test('a large folder is read in steps, from any place', () => {
     mkdirSync(rig.at('d'));
-    for (let n = 0; n < 3000; n++) writeFileSync(rig.at('d', `file-${n}`), '');
+    for (let n = 0; n < 2000; n++) writeFileSync(rig.at('d', `file-${n}`), '');
     const d = c.open(c.walk(root, 'd'));
     const all = c.list(d);
-    expect(all.length).toBe(3002);
-    expect(new Set(all).size).toBe(3002);
+    expect(all.length).toBe(2002);
+    expect(new Set(all).size).toBe(2002);
     const first = c.entries(d, 0n);
     const second = c.entries(d, first.at(-1)!.next);
     expect(c.entries(d, first[10]!.next)[0]).toEqual(first[11]);
     expect(c.entries(d, first.at(-1)!.next)).toEqual(second);
     expect(c.entries(d, 2n ** 63n)).toEqual([]);
-    expect(c.entries(d, 3002n)).toEqual([]);
+    expect(c.entries(d, 2002n)).toEqual([]);
     expect(errno(() => c.entries(d, 0n, 10))).toBe(E.EINVAL);
     // As rm -r does it.
     const again = c.open(c.walk(root, 'd'));
@@ -643,17 +643,19 @@ describe('bounds', () => {
     expect(c.entries(again, 0n).map((e) => e.name)).toEqual(['.', '..']);
   });
 
-  test('a chain of folders as deep as a guest likes', () => {
+  test('a chain of folders that is longer than there are descriptors', () => {
+    rig.dispose();
+    fresh({ descriptors: 64 });
     const before = openDescriptors();
     let folder = c.walk(root);
-    for (let n = 0; n < 6000; n++) {
+    for (let n = 0; n < 1000; n++) {
       c.mkdir(folder, 'd');
       const next = c.walk(folder, 'd');
       c.clunk(folder);
       folder = next;
     }
     const saved = structuredClone(c.device.handles);
-    expect(saved.nodes.length).toBe(6001);
+    expect(saved.nodes.length).toBe(1001);
     const { path } = c.attributes(folder);
     c.device.reset();
     expect(openDescriptors()).toBe(before);
