@@ -67,9 +67,10 @@ async function programs(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'loongscope-share-check-'));
   const work = join(folder, 'work');
   const initrd = join(folder, 'initramfs');
-  mkdirSync(join(work, 'empty'), { recursive: true });
+  const again = join(folder, 'again');
+  for (const path of [work, again, join(again, 'empty')]) mkdirSync(path);
   writeFileSync(initrd, initramfs());
-  writeFileSync(join(work, 'share.sh'), readFileSync(join(PROJECT_ROOT, 'test', 'linux', 'share.sh')));
+  writeFileSync(join(again, 'share.sh'), readFileSync(join(PROJECT_ROOT, 'test', 'linux', 'share.sh')));
   writeProgram(join(work, 'program'));
   execFileSync('git', ['clone', '-q', '--bare', PROJECT_ROOT, join(work, 'project.git')]);
   const linux = await LinuxSession.boot({
@@ -78,6 +79,7 @@ async function programs(): Promise<void> {
     timeout: 7200,
     share: [
       { folder: work, tag: 'work', readOnly: false },
+      { folder: again, tag: 'again', readOnly: false },
       { folder: root!, tag: 'root', readOnly: true },
     ],
   });
@@ -97,7 +99,7 @@ async function programs(): Promise<void> {
   });
   for (const cache of ['none', 'mmap', 'loose'])
     await tried(`share.sh with cache=${cache}`, async () => {
-      await run(`mkdir -p /again && ${mount},cache=${cache} work /again`);
+      await run(`mkdir -p /again && ${mount},cache=${cache} again /again`);
       const lines = (await run('sh /again/share.sh /again/empty')).split('\n');
       await run('umount /again');
       const wrong = lines.filter((line) => !line.startsWith('ok '));

@@ -85,10 +85,12 @@ export interface Entry {
 
 export class P9Client {
   readonly device: VirtioP9;
-  private fids = 1;
+  /** The next number for a handle. */
+  fids = 1;
 
-  constructor(files: P9Files) {
-    this.device = new VirtioP9('host', files);
+  /** @param behind the folder, or the device of a machine */
+  constructor(behind: P9Files | VirtioP9) {
+    this.device = behind instanceof VirtioP9 ? behind : new VirtioP9('host', behind);
   }
 
   /** A message as it is. @param room bytes that the driver has for the answer */
