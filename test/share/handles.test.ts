@@ -20,6 +20,10 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ObjectNumbers } from '../../src/cli/share/numbers.ts';
+import { openShare } from '../../src/cli/share.ts';
+import { P9Error } from '../../src/emu/devices/virtio/p9-files.ts';
+import type { Chain, VirtQueue } from '../../src/emu/devices/virtio/queue.ts';
 import { E, O, P9Client, SET, T } from '../support/p9-client.ts';
 import { openDescriptors, SECRET, ShareRig } from '../support/share-rig.ts';
 
@@ -500,6 +504,26 @@ describe('names, sizes and numbers', () => {
   });
 });
 
+describe('numbers of objects', () => {
+  test("are unique on several devices, and the folder's own are the host's", () => {
+    const numbers = new ObjectNumbers(5n);
+    const all = [5n, 6n, 7n].flatMap((device) =>
+      [1n, 2n, 2n ** 48n + 1n, 2n ** 63n + 1n].map((inode) => numbers.of(device, inode)),
+    );
+    expect(new Set(all).size).toBe(12);
+    for (const n of all) expect(BigInt.asUintN(64, n)).toBe(n);
+    expect(numbers.of(5n, 12_345n)).toBe(12_345n);
+    expect(numbers.of(7n, 2n)).toBe(all[9]);
+  });
+
+  test('do not run out without an error', () => {
+    const numbers = new ObjectNumbers(0n);
+    for (let device = 1n; device < 2n ** 16n; device++) numbers.of(device, 1n);
+    expect(() => numbers.of(2n ** 16n, 1n)).toThrow(P9Error);
+    expect(numbers.of(2n ** 16n - 1n, 2n)).toBe(((2n ** 16n - 1n) << 48n) | 2n);
+  });
+});
+
 describe('bounds', () => {
   test('few descriptors serve many handles', () => {
     rig.dispose();
@@ -613,6 +637,23 @@ describe('bounds', () => {
     // No more is read than the driver has room for.
     expect(c.call(T.read, (w) => w.u32(file).u64(0n).u32(0xffffffff), 100).u32()).toBe(100 - 11);
     expect(errno(() => c.call(T.read, (w) => w.u32(file).u64(0n).u32(10), 8))).toBe(E.EINVAL);
+  });
+
+  test('a request that is longer than any message is not even read', () => {
+    const answers: Uint8Array[] = [];
+    const chain = {
+      readableBytes: 64 * 2 ** 20,
+      writableBytes: 4096,
+      read: () => {
+        throw new Error('it was read');
+      },
+      write: (answer: Uint8Array) => answers.push(answer),
+    } as unknown as Chain;
+    const chains = [chain];
+    const queues = [{ pop: () => chains.pop() } as unknown as VirtQueue];
+    c.device.attach({ queues, complete: () => {}, live: true });
+    c.device.notified(0);
+    expect(answers.map((a) => a[4])).toEqual([T.error + 1]);
   });
 
   test('a large folder is read in steps, from any place', () => {
@@ -759,4 +800,16 @@ test('permissions of the host hold', () => {
   writeFileSync(rig.at('f'), 'x');
   chmodSync(rig.at('f'), 0);
   expect(errno(() => c.open(c.walk(root, 'f')))).toBe(13);
+});
+
+test('a system without names for open folders refuses', () => {
+  const { platform } = process;
+  Object.defineProperty(process, 'platform', { value: 'darwin' });
+  try {
+    expect(() => openShare({ folder: rig.share, tag: 'host', readOnly: false })).toThrow(
+      /^--share: this system \(darwin\) has no names for open folders.*: run on Linux/,
+    );
+  } finally {
+    Object.defineProperty(process, 'platform', { value: platform });
+  }
 });
