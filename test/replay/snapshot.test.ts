@@ -1,5 +1,5 @@
 /** A machine in a file: what goes on from it is what would have gone on without it. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
@@ -11,7 +11,9 @@ import { DEFAULT_MACHINE, type MachineCli, parseGuest } from '../../src/cli/opti
 import { packSnapshot, readSnapshot, snapshotStore } from '../../src/cli/snapshots.ts';
 import type { Machine } from '../../src/emu/board/machine.ts';
 import { differences } from '../../src/emu/check/state-digest.ts';
+import { VirtioP9 } from '../../src/emu/devices/virtio/p9.ts';
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from '../../src/emu/replay/snapshot-file.ts';
+import { E, P9Client } from '../support/p9-client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-snapshot-'));
 
@@ -75,6 +77,42 @@ describe('a run that goes on from a file', () => {
     second.machine.reset();
     toTheEnd(second.machine);
     expect(String.fromCharCode(...second.console)).toContain('Hello from a LoongArch guest');
+  });
+
+  test('handles of a shared folder are part of it', () => {
+    const path = join(folder, 'shared');
+    mkdirSync(path);
+    const share = [{ folder: path, tag: 'host', readOnly: false }];
+    const kernel = (machine: Machine): P9Client =>
+      new P9Client(machine.options.virtio!.find((kind) => kind instanceof VirtioP9)!);
+    const first = start({ share });
+    const c = kernel(first.machine);
+    const root = c.attach();
+    const [kept, gone] = [c.create(root, 'kept'), c.create(root, 'gone')];
+    c.write(kept, 'one');
+    const copy = first.machine.save();
+    const file = join(folder, 'with-share');
+    saveSnapshot(first.machine, file);
+
+    // Back in time: what was open is open again, though it has lost its name since.
+    c.unlink(root, 'gone');
+    c.clunk(root);
+    first.machine.restore(copy);
+    c.write(gone, 'still there');
+    expect(c.read(gone)).toBe('still there');
+    expect(c.list(c.open(c.walk(root)))).toEqual(['.', '..', 'kept']);
+
+    // In another process: what is there is found by its name.
+    const second = start({ snapshot: file, share });
+    const later = kernel(second.machine);
+    later.fids = 100;
+    later.write(kept, ' two', 3n);
+    expect(readFileSync(join(path, 'kept'), 'utf8')).toBe('one two');
+    expect(P9Client.errno(() => later.read(gone))).toBe(E.ESTALE);
+    expect(P9Client.errno(() => later.attributes(gone))).toBe(E.ESTALE);
+    expect(later.list(later.open(later.walk(root)))).toEqual(['.', '..', 'kept']);
+    for (const machine of [first.machine, second.machine]) machine.reset();
+    expect(P9Client.errno(() => later.read(kept))).toBe(E.EBADF);
   });
 
   test('changes of a disk with copy-on-write are part of it', () => {
