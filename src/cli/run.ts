@@ -1,5 +1,5 @@
 /** `loongscope run`: boots, connects the console, serves gdb, ends with the guest's power-off or a limit. */
-import { appendFileSync } from 'node:fs';
+import { openSync, writeSync } from 'node:fs';
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { ExitStatistics } from '../emu/debug/exit-statistics.ts';
 import { describeEvent, explainLast, type Symbolizer } from '../emu/debug/explain.ts';
@@ -9,21 +9,32 @@ import type { Address, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness.ts';
 import { type Booted, boot } from './boot.ts';
-import { defaultCacheFile, readCache, writeCache } from './code-cache.ts';
+import { CodeCache, defaultCacheFile } from './code-cache.ts';
 import { ConsoleOutput, connectInput, openSerial } from './console.ts';
 import { exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import type { MachineCli } from './options.ts';
+import { enterSandbox } from './sandbox.ts';
 import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
+
+/** Lines are added to what is in the file. @throws UsageError when it cannot be written */
+function openLog(file: string): number {
+  try {
+    return openSync(file, 'a');
+  } catch (error) {
+    throw new UsageError(`--log: cannot write ${file} (${(error as NodeJS.ErrnoException).code}): check the path`);
+  }
+}
 
 /** Writes log lines of the chosen kinds to stderr or a file. */
 function startLog(cli: MachineCli, control: RunControl, symbolize: Symbolizer): (line: string) => void {
   const { log } = cli;
   if (!log) return () => {};
+  const fd = log.file === undefined ? undefined : openLog(log.file);
   const write = (line: string): void => {
-    if (log.file === undefined) process.stderr.write(`${line}\n`);
-    else appendFileSync(log.file, `${line}\n`);
+    if (fd === undefined) process.stderr.write(`${line}\n`);
+    else writeSync(fd, `${line}\n`);
   };
   const events = (kind: 'exit' | 'exception'): boolean => log.kinds.has(kind);
   if (events('exit') || events('exception'))
@@ -193,15 +204,17 @@ export async function run(image: string | undefined, cli: MachineCli): Promise<n
     return runThreads(image, cli);
   }
   const { booted, done } = await start(image, cli);
-  const { regions } = booted.machine;
-  if (!regions || cli.codeCache === false) return done;
-  const file = typeof cli.codeCache === 'string' ? cli.codeCache : defaultCacheFile();
   // Nothing runs before the next turn of the event loop.
-  const pages = readCache(file);
+  const { regions } = booted.machine;
+  const file = typeof cli.codeCache === 'string' ? cli.codeCache : defaultCacheFile();
+  const cache = regions && cli.codeCache !== false ? new CodeCache(file) : undefined;
+  enterSandbox(cli);
+  if (!regions || !cache) return done;
+  const pages = cache.read();
   regions.hotPages = pages;
   const known = pages.size;
   const code = await done;
-  const failed = regions.translated > 0 || pages.size > known ? writeCache(file, pages) : undefined;
+  const failed = regions.translated > 0 || pages.size > known ? cache.write(pages) : undefined;
   // The default place may well not be writable; one that was asked for should be.
   if (failed && typeof cli.codeCache === 'string')
     say(`warning: --code-cache ${file} could not be written (${failed})`);
