@@ -74,11 +74,16 @@ export interface Running {
   readonly done: Promise<number>;
 }
 
-/** Starts a machine. `io`: what to do with console bytes; the default follows --serial. */
+/**
+ * Starts a machine.
+ * @param io what to do with console bytes; the default follows --serial
+ * @param onDebugger told when a debugger has connected, before it is heard
+ */
 export async function start(
   image: string | undefined,
   cli: MachineCli,
   io?: (bytes: Uint8Array) => void,
+  onDebugger: () => void = () => {},
 ): Promise<Running> {
   const serial = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink);
@@ -159,7 +164,10 @@ export async function start(
       symbolize,
       executable: (world) => booted.executable(world),
       log,
-      onConnect: () => control.detach(gate),
+      onConnect: () => {
+        onDebugger();
+        control.detach(gate);
+      },
     });
     try {
       const bound = await server.listen();
