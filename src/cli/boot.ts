@@ -57,7 +57,8 @@ export interface Booted extends BootImages {
 /** @throws UsageError when the file cannot be read */
 function readFile(path: string): Uint8Array {
   try {
-    if (statSync(path).isDirectory()) throw new UsageError(`${path} is a folder: give a file`);
+    // Node's permission model shows everything below the root, and not the root itself.
+    if (resolve(path) === '/' || statSync(path).isDirectory()) throw new UsageError(`${path} is a folder: give a file`);
     return new Uint8Array(readFileSync(path));
   } catch (error) {
     if (error instanceof UsageError) throw error;
