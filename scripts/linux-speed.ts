@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { PROJECT_ROOT } from '../src/cli/paths.ts';
-import { saveSnapshot } from '../src/cli/snapshots.ts';
+import { packSnapshot } from '../src/cli/snapshots.ts';
 import { initramfs, KERNEL } from '../test/linux/images.ts';
 import { APPEND, LinuxSession } from '../test/linux/session.ts';
 
@@ -63,7 +63,7 @@ const qemu = (): Promise<number> =>
 const snapshot = join(folder, 'snapshot');
 {
   const linux = await LinuxSession.boot({ initrd });
-  saveSnapshot(linux.machine!, snapshot);
+  writeFileSync(snapshot, packSnapshot(linux.machine!));
   await linux.powerOff();
 }
 const times = { qemu: [] as number[], first: [] as number[], second: [] as number[], snapshot: [] as number[] };

@@ -1,167 +1,191 @@
 /**
- * Shared folders behind the wall: a thread outside it works on the files, and this side asks it. It answers the questions of
- * {@link P9Files} about the folders that it was started with, and no others.
+ * Folders that are worked in while the machine runs: shared ones, and those of files that a gdb names. Behind the wall no
+ * file can be opened, so a thread outside it does the work, and this side asks. The thread answers about the folders that it
+ * was started with, in the calls that are listed here, and nothing else.
  */
 import { deserialize, serialize } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { P9Error, type P9Files } from '../emu/devices/virtio/p9.ts';
-import { UsageError } from './errors.ts';
+import { ClientFiles } from './client-files.ts';
 import { openShare, type ShareSpec } from './share.ts';
 
-/** What can be asked about a folder: all of it. */
-const CALLS: Readonly<Record<keyof P9Files, true>> = {
-  stat: true,
-  list: true,
-  read: true,
-  write: true,
-  create: true,
-  makeFolder: true,
-  link: true,
-  symlink: true,
-  readlink: true,
-  rename: true,
-  remove: true,
-  change: true,
-};
-const NAMES = Object.keys(CALLS) as readonly (keyof P9Files)[];
+/** Files by name, whole. */
+export type NamedFiles = Pick<ClientFiles, 'read' | 'write'>;
 
-/** What the thread is given. */
-export interface FileThreadData {
-  readonly shares: readonly ShareSpec[];
-  readonly mailbox: Mailbox;
+/** How a kind of folder is opened, which calls it has (all are listed), and whether a call's arguments may be passed on. */
+interface Kind<Spec, Folder> {
+  readonly open: (spec: Spec) => Folder;
+  readonly calls: Readonly<Record<keyof Folder, true>>;
+  readonly allows: (args: readonly unknown[]) => boolean;
 }
 
-/** A question: a call about the folder with that number. */
-export interface Question {
-  readonly share: number;
+/** Does this name lead no further than one step down? */
+const isName = (name: unknown): boolean =>
+  typeof name === 'string' && name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name);
+
+const share: Kind<ShareSpec, P9Files> = {
+  open: openShare,
+  calls: {
+    stat: true,
+    list: true,
+    read: true,
+    write: true,
+    create: true,
+    makeFolder: true,
+    link: true,
+    symlink: true,
+    readlink: true,
+    rename: true,
+    remove: true,
+    change: true,
+  },
+  // The device has checked names before. Here they are checked for the case that it is the device which has the mistake.
+  allows: (args) => Array.isArray(args[0]) && args.every((a) => !Array.isArray(a) || a.every(isName)),
+};
+
+const named: Kind<string, NamedFiles> = {
+  open: (folder) => new ClientFiles(folder),
+  calls: { read: true, write: true },
+  // ClientFiles checks names itself.
+  allows: () => true,
+};
+
+const KINDS = { share, named } as const;
+
+/** What the thread is given: folders of a kind, and the memory for messages. */
+export interface FileThreadData {
+  readonly kind: keyof typeof KINDS;
+  readonly specs: readonly unknown[];
+  readonly mailbox: SharedArrayBuffer;
+}
+
+/** A call about the folder with that number. */
+interface Question {
+  readonly folder: number;
   readonly call: string;
   readonly args: readonly unknown[];
 }
 
-/** `errno` is the guest's error, `usage` what is wrong with a folder, `error` anything else. */
-export type Answer =
-  | { readonly value: unknown }
-  | { readonly errno: number }
-  | { readonly usage: string }
-  | { readonly error: string };
+/** `errno` is the guest's error, `error` any other. */
+type Answer = { readonly value: unknown } | { readonly errno: number } | { readonly error: string };
 
-/** Bytes that a mailbox begins with, and the most that it grows to: the longest message of 9P is 512 KiB, a folder may have many files. */
-const ROOM = { first: 1 << 16, most: 1 << 28 } as const;
-/** Whose turn it is, and the length of the message. */
-const [TURN, LENGTH] = [0, 1] as const;
+/** Bytes of a message that are passed at a time: the longest of 9P in one piece. */
+const PIECE = 1 << 20;
+/** Whose turn it is, bytes of this piece, bytes that are left. */
+const [TURN, LENGTH, LEFT] = [0, 1, 2] as const;
 const TURNS = { asker: 0, thread: 1 } as const;
-/** The thread has so long to start, in milliseconds. */
-const PATIENCE = 30_000;
+const HEADER_BYTES = 16;
 
-/** Memory that two threads share, in which one message lies at a time. */
-export interface Mailbox {
-  readonly control: SharedArrayBuffer;
-  readonly content: SharedArrayBuffer;
-}
-
-function newMailbox(): Mailbox {
-  const control = new SharedArrayBuffer(8);
-  // The thread speaks first: it says whether the folders could be opened.
-  new Int32Array(control)[TURN] = TURNS.thread;
-  return { control, content: new SharedArrayBuffer(ROOM.first, { maxByteLength: ROOM.most }) };
-}
-
-/** One side's hold of a mailbox. */
+/** One side of the memory between two threads, through which messages go to and fro. */
 class Side {
-  private readonly control: Int32Array;
-  private readonly content: SharedArrayBuffer;
+  private readonly header: Int32Array;
+  private readonly piece: Uint8Array;
   private readonly theirs: number;
 
-  constructor({ control, content }: Mailbox, mine: number) {
-    this.control = new Int32Array(control);
-    this.content = content;
+  constructor(mailbox: SharedArrayBuffer, mine: number) {
+    this.header = new Int32Array(mailbox, 0, HEADER_BYTES / 4);
+    this.piece = new Uint8Array(mailbox, HEADER_BYTES);
     this.theirs = mine === TURNS.asker ? TURNS.thread : TURNS.asker;
   }
 
-  send(message: unknown): void {
-    const bytes = serialize(message);
-    if (bytes.length > this.content.byteLength) this.content.grow(Math.min(ROOM.most, bytes.length * 2));
-    new Uint8Array(this.content).set(bytes);
-    this.control[LENGTH] = bytes.length;
-    Atomics.store(this.control, TURN, this.theirs);
-    Atomics.notify(this.control, TURN);
+  private pass(): void {
+    Atomics.store(this.header, TURN, this.theirs);
+    Atomics.notify(this.header, TURN);
   }
 
-  /** @returns undefined when nothing came in `patience` milliseconds */
-  receive(patience?: number): unknown {
-    if (Atomics.wait(this.control, TURN, this.theirs, patience) === 'timed-out') return undefined;
-    return deserialize(new Uint8Array(this.content, 0, this.control[LENGTH]!).slice());
+  private await(): void {
+    Atomics.wait(this.header, TURN, this.theirs);
+  }
+
+  send(message: Question | Answer): void {
+    const bytes = serialize(message);
+    for (let at = 0; ; ) {
+      const part = bytes.subarray(at, at + PIECE);
+      this.piece.set(part);
+      at += part.length;
+      this.header[LENGTH] = part.length;
+      this.header[LEFT] = bytes.length - at;
+      this.pass();
+      if (at === bytes.length) return;
+      this.await();
+    }
+  }
+
+  receive(): unknown {
+    const parts: Uint8Array[] = [];
+    for (;;) {
+      this.await();
+      parts.push(this.piece.slice(0, this.header[LENGTH]!));
+      if (this.header[LEFT] === 0) return deserialize(parts.length === 1 ? parts[0]! : Buffer.concat(parts));
+      this.pass();
+    }
   }
 }
 
 const THREAD = new URL(import.meta.url.endsWith('.ts') ? './file-thread.ts' : './file-thread.js', import.meta.url);
 
-/** Starts the thread. @returns the folders, in the order given @throws UsageError when one cannot be opened */
-export function openSharesOutside(shares: readonly ShareSpec[]): P9Files[] {
-  const mailbox = newMailbox();
+/** The thread, and folders whose calls ask it. */
+function openOutside<Spec, Folder>(
+  kind: keyof typeof KINDS,
+  { open, calls }: Kind<Spec, Folder>,
+  specs: readonly Spec[],
+): Folder[] {
+  // What is wrong with a folder is said at once: nobody waits for the thread.
+  for (const spec of specs) open(spec);
+  const mailbox = new SharedArrayBuffer(HEADER_BYTES + PIECE);
   // No options: it has none of Node's permission model, which has no symbolic links and no changes of modes.
-  new Worker(THREAD, { execArgv: [], workerData: { shares, mailbox } satisfies FileThreadData }).unref();
+  new Worker(THREAD, { execArgv: [], workerData: { kind, specs, mailbox } satisfies FileThreadData }).unref();
   const side = new Side(mailbox, TURNS.asker);
-  const answered = (answer: Answer | undefined): unknown => {
-    if (answer === undefined) throw new Error('the thread that works on shared folders does not start');
-    if ('value' in answer) return answer.value;
-    if ('errno' in answer) throw new P9Error(answer.errno);
-    throw 'usage' in answer ? new UsageError(answer.usage) : new Error(answer.error);
-  };
-  answered(side.receive(PATIENCE) as Answer | undefined);
-  return shares.map((_, share) => {
-    const ask =
-      (call: string) =>
-      (...args: readonly unknown[]): unknown => {
-        side.send({ share, call, args } satisfies Question);
-        return answered(side.receive() as Answer);
-      };
-    return Object.fromEntries(NAMES.map((call) => [call, ask(call)])) as unknown as P9Files;
-  });
+  const ask =
+    (folder: number, call: string) =>
+    (...args: readonly unknown[]): unknown => {
+      side.send({ folder, call, args });
+      const answer = side.receive() as Answer;
+      if ('value' in answer) return answer.value;
+      throw 'errno' in answer ? new P9Error(answer.errno) : new Error(answer.error);
+    };
+  return specs.map((_, n) => Object.fromEntries(Object.keys(calls).map((c) => [c, ask(n, c)])) as unknown as Folder);
 }
 
-/** The folders for a machine: by way of the thread where a wall will stand, else directly. @throws UsageError when one cannot be opened */
-export const openShares = (shares: readonly ShareSpec[], behindWall: boolean): P9Files[] =>
-  shares.length > 0 && behindWall ? openSharesOutside(shares) : shares.map(openShare);
+/**
+ * Shared folders, in the order given.
+ * @param behindWall whether a wall will stand: the files are worked on outside it then
+ * @throws UsageError when one cannot be opened
+ */
+export const openShares = (specs: readonly ShareSpec[], behindWall: boolean): P9Files[] =>
+  specs.length > 0 && behindWall ? openOutside('share', share, specs) : specs.map(share.open);
 
-/** Is this a path of names, none of which leads elsewhere? */
-const isPath = (path: readonly unknown[]): boolean =>
-  path.every((name) => typeof name === 'string' && name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name));
+/** The folder of files that a gdb names; as {@link openShares}. */
+export const openClientFiles = (folder: string, behindWall: boolean): NamedFiles =>
+  behindWall ? openOutside('named', named, [folder])[0]! : named.open(folder);
 
-function answerTo(folders: readonly P9Files[], { share, call, args }: Question): Answer {
-  const known = NAMES.find((name) => name === call);
-  const folder = folders[share];
-  // The device has checked names before; here they are checked for the case that it is the device which has the mistake.
-  if (!known || !folder || !Array.isArray(args[0]) || !args.every((a) => !Array.isArray(a) || isPath(a)))
-    return { error: `no answer to '${call}'` };
-  const work = folder[known] as (...args: unknown[]) => unknown;
-  return { value: work.apply(folder, [...args]) };
+function answerTo(
+  folders: readonly unknown[],
+  { calls, allows }: Kind<never, unknown>,
+  { folder, call, args }: Question,
+): Answer {
+  const target = folders[folder] as Readonly<Record<string, (...args: readonly unknown[]) => unknown>> | undefined;
+  if (!target || !Object.hasOwn(calls, call) || !allows(args)) return { error: `no answer to '${call}'` };
+  return { value: target[call]!(...args) };
 }
 
-/** What went wrong, as an answer. */
-function failureOf(error: unknown): Answer {
-  if (error instanceof P9Error) return { errno: error.errno };
-  if (error instanceof UsageError) return { usage: error.message };
-  return { error: error instanceof Error ? error.message : String(error) };
-}
-
-/** The thread's life: opens the folders, says how that went, then answers until the program ends. */
-export function serveFiles({ shares, mailbox }: FileThreadData): void {
-  const side = new Side(mailbox, TURNS.thread);
-  let folders: readonly P9Files[];
+/** Runs what a question or a folder wants; what goes wrong is the answer. */
+function attempt(body: () => Answer): Answer {
   try {
-    folders = shares.map(openShare);
+    return body();
   } catch (error) {
-    side.send(failureOf(error));
-    return;
+    return error instanceof P9Error ? { errno: error.errno } : { error: (error as Error).message };
   }
-  side.send({ value: true } satisfies Answer);
+}
+
+/** The thread's life: opens the folders, then answers until the program ends. */
+export function serveFiles({ kind, specs, mailbox }: FileThreadData): void {
+  const side = new Side(mailbox, TURNS.thread);
+  const of = KINDS[kind] as Kind<never, unknown>;
+  const folders: unknown[] = [];
+  const opened = attempt(() => ({ value: folders.push(...specs.map((spec) => of.open(spec as never))) }));
   for (;;) {
     const question = side.receive() as Question;
-    try {
-      side.send(answerTo(folders, question));
-    } catch (error) {
-      side.send(failureOf(error));
-    }
+    side.send('value' in opened ? attempt(() => answerTo(folders, of, question)) : opened);
   }
 }

@@ -62,7 +62,8 @@ export function parseAddress(text: string, option: string): Address {
     return { path: text.slice(5) };
   }
   const colon = text.lastIndexOf(':');
-  const host = colon < 0 ? '127.0.0.1' : text.slice(0, colon) || '127.0.0.1';
+  // IPv6 addresses may stand in brackets.
+  const host = colon < 0 ? '127.0.0.1' : text.slice(0, colon).replace(/^\[(.*)\]$/, '$1') || '127.0.0.1';
   return { host, port: parseInteger(text.slice(colon + 1), option, 0, 65535) };
 }
 
@@ -234,6 +235,8 @@ export interface MachineCli {
   readonly gdb?: Address;
   readonly gdbGuest?: GuestDoor[];
   readonly gdbHost?: Address;
+  /** Folder of files that clients of the doors name (default: the current one). */
+  readonly files?: string;
   readonly audit?: AuditKind;
   readonly wait?: boolean;
   readonly maxInstructions?: number;
@@ -335,6 +338,7 @@ export function declareMachineOptions(command: Command): Command {
     .option('--gdb-host <address>', 'a door onto the host world alone: [HOST:]PORT or unix:PATH', (t) =>
       parseAddress(t, '--gdb-host'),
     )
+    .option('--files <folder>', 'where files are that a gdb names: snapshots (default: the current folder)')
     .option('--wait', 'do not run until a debugger says so')
     .option(
       '--engine <name>',

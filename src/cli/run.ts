@@ -5,7 +5,7 @@ import { ExitStatistics } from '../emu/debug/exit-statistics.ts';
 import { describeEvent, explainLast, type Symbolizer } from '../emu/debug/explain.ts';
 import { FirstEvents } from '../emu/debug/first-events.ts';
 import { RunControl } from '../emu/debug/run-control.ts';
-import type { Address, GdbServer } from '../gdbstub/server.ts';
+import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness.ts';
 import { type Booted, boot } from './boot.ts';
@@ -13,8 +13,9 @@ import { CodeCache, defaultCacheFile } from './code-cache.ts';
 import { ConsoleOutput, connectInput, openSerial } from './console.ts';
 import { exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
+import { openClientFiles } from './file-service.ts';
 import type { MachineCli } from './options.ts';
-import { enterSandbox } from './sandbox.ts';
+import { enterSandbox, walled } from './sandbox.ts';
 import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
 
@@ -57,10 +58,8 @@ const debuggable = (cli: MachineCli): boolean =>
 /** Milliseconds after which a running machine's names are read, in case that they are wanted. */
 const NAMES_DELAY = 300;
 
-const isLoopback = (host: string): boolean => /^(localhost|127(\.\d+){3}|\[?::1\]?)$/.test(host);
-
 const describeAddress = (address: Address, bound: number | string): string =>
-  'path' in address ? `unix:${bound}` : `${address.host}:${bound}`;
+  'path' in address ? `unix:${bound}` : `${address.host.includes(':') ? `[${address.host}]` : address.host}:${bound}`;
 
 /** A machine that is running, with its doors open. */
 export interface Running {
@@ -105,7 +104,8 @@ export async function start(
     debuggable(cli) || cli.audit !== undefined,
   );
   const running = control;
-  control.snapshotStore = snapshotStore;
+  if (debuggable(cli)) control.snapshotStore = snapshotStore(openClientFiles(cli.files ?? '.', walled(cli)));
+  else if (cli.files !== undefined) throw new UsageError('--files without a debugger that names any: add --gdb PORT');
   // Names take time to read: whoever is sure to show some asks now, everybody else once the machine runs.
   const showsNames = debuggable(cli) || cli.log || cli.stats || cli.detail || cli.audit;
   if (showsNames) void booted.named;
@@ -155,6 +155,7 @@ export async function start(
   if (cli.wait) control.attach(gate);
   const servers: GdbServer[] = [];
   const doors: (number | string)[] = [];
+  let exposed = false;
   const open = async (view: View, address: Address, what: string): Promise<void> => {
     const { GdbServer } = await import('../gdbstub/server.ts');
     const server = new GdbServer({
@@ -169,23 +170,27 @@ export async function start(
         control.detach(gate);
       },
     });
+    let bound: Bound;
     try {
-      const bound = await server.listen();
-      doors.push(bound);
-      if (!cli.quiet) say(`gdb: ${what} on ${describeAddress(address, bound)}`);
-      if ('host' in address && !isLoopback(address.host))
-        say(
-          `warning: ${address.host} is not loopback, and this port asks nobody for a password: whoever reaches it owns the machine`,
-        );
+      bound = await server.listen();
     } catch (error) {
-      throw new UsageError(`cannot listen for gdb (${(error as NodeJS.ErrnoException).code}): choose another address`);
+      const why = error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error);
+      // An error without a code of the system says what to do itself.
+      throw new UsageError(`cannot listen for gdb: ${why.includes(':') ? why : `${why}: choose another address`}`);
     }
+    doors.push(bound.at);
+    if (!cli.quiet) say(`gdb: ${what} on ${describeAddress(address, bound.at)}`);
+    exposed ||= bound.exposed;
     servers.push(server);
   };
   if (cli.gdb) await open({ kind: 'machine' }, cli.gdb, 'the machine');
   if (cli.gdbHost) await open({ kind: 'host' }, cli.gdbHost, 'the host world');
   for (const door of cli.gdbGuest ?? [])
     await open({ kind: 'guest', gid: door.gid, vcpu: door.vcpu }, door.address, `guest gid ${door.gid}`);
+  if (exposed)
+    say(
+      'warning: other machines reach this port, and it asks nobody for a password: whoever connects owns the machine, and writes files below --files',
+    );
   const began = performance.now();
   const stopInput = io ? () => {} : connectInput(cli.serial, control);
   const done = control.run().then(async (end) => {

@@ -1,24 +1,19 @@
 /** Snapshots in files, packed with zstd. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Machine } from '../emu/board/machine.ts';
 import type { SnapshotStore } from '../emu/debug/run-control.ts';
 import { decodeSnapshot, encodeSnapshot, type Snapshot, SnapshotError } from '../emu/replay/snapshot-file.ts';
 import { UsageError } from './errors.ts';
+import type { NamedFiles } from './file-service.ts';
 import { VERSION } from './version.ts';
 
 /** Most of it is RAM: the quickest level packs it well enough. A checksum tells of damage. */
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
 
-/** Writes a machine to a file. @returns bytes @throws Error when the file cannot be written */
-export function saveSnapshot(machine: Machine, file: string): number {
-  const packed = zstdCompressSync(encodeSnapshot(machine.snapshot(VERSION)), LEVEL);
-  // Never half a file under the name.
-  const temporary = `${file}.${process.pid}`;
-  writeFileSync(temporary, packed);
-  renameSync(temporary, file);
-  return packed.length;
-}
+/** A machine as a file holds it. */
+export const packSnapshot = (machine: Machine): Uint8Array =>
+  zstdCompressSync(encodeSnapshot(machine.snapshot(VERSION)), LEVEL);
 
 /** @throws UsageError when the file is unusable */
 export function readSnapshot(file: string): Snapshot {
@@ -28,6 +23,11 @@ export function readSnapshot(file: string): Snapshot {
   } catch (error) {
     throw new UsageError(`--snapshot: cannot read ${file} (${(error as NodeJS.ErrnoException).code}): check the path`);
   }
+  return unpackSnapshot(packed, file);
+}
+
+/** @param file its name, for messages @throws UsageError when it is unusable */
+export function unpackSnapshot(packed: Uint8Array, file: string): Snapshot {
   let bytes: Buffer;
   try {
     bytes = zstdDecompressSync(packed);
@@ -52,7 +52,12 @@ export function restoreSnapshot(machine: Machine, snapshot: Snapshot, file: stri
   }
 }
 
-export const snapshotStore: SnapshotStore = {
-  save: saveSnapshot,
-  load: (machine, name) => restoreSnapshot(machine, readSnapshot(name), name),
-};
+/** Snapshots that clients name, in their folder. */
+export const snapshotStore = (files: NamedFiles): SnapshotStore => ({
+  save: (machine, name) => {
+    const packed = packSnapshot(machine);
+    files.write(name, packed);
+    return packed.length;
+  },
+  load: (machine, name) => restoreSnapshot(machine, unpackSnapshot(files.read(name), name), name),
+});

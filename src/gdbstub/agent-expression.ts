@@ -11,8 +11,15 @@ export interface Operands {
   memory(address: bigint, size: number): bigint | undefined;
 }
 
-/** Most operations that one evaluation may take. */
-const MOST_OPERATIONS = 10_000;
+/** Most operations that the conditions of a breakpoint may take together at a hit. */
+export const MOST_OPERATIONS = 10_000;
+/** Most expressions of one breakpoint. */
+const MOST_CONDITIONS = 64;
+
+/** Operations that evaluations may still take together, and have taken. */
+export interface Allowance {
+  left: number;
+}
 const MOST_STACK = 256;
 
 const u64 = (v: bigint): bigint => BigInt.asUintN(64, v);
@@ -59,9 +66,14 @@ const OP = {
 
 /**
  * The value of an expression.
+ * @param allowance what it takes is taken from
  * @returns undefined when it cannot be evaluated: unknown operation, unreadable memory, division by zero, no end
  */
-export function evaluate(code: Uint8Array, o: Operands): bigint | undefined {
+export function evaluate(
+  code: Uint8Array,
+  o: Operands,
+  allowance: Allowance = { left: MOST_OPERATIONS },
+): bigint | undefined {
   const stack: bigint[] = [];
   let at = 0;
   const number = (bytes: number): number => {
@@ -74,7 +86,7 @@ export function evaluate(code: Uint8Array, o: Operands): bigint | undefined {
     for (let k = 0; k < bytes; k++) v = (v << 8n) | BigInt(code[at++] ?? 0);
     return v;
   };
-  for (let n = 0; n < MOST_OPERATIONS && at < code.length && stack.length < MOST_STACK; n++) {
+  while (allowance.left-- > 0 && at < code.length && stack.length < MOST_STACK) {
     const op = code[at++]!;
     if (op === OP.end) return stack.at(-1);
     const binary = BINARY[op];
@@ -144,7 +156,7 @@ export function evaluate(code: Uint8Array, o: Operands): bigint | undefined {
 
 /**
  * The expressions behind `X` in a Z packet: `X len,hex` pairs, in gdb's order.
- * @returns undefined when they are malformed
+ * @returns undefined when they are malformed, or too many
  */
 export function parseConditions(text: string): Uint8Array[] | undefined {
   const out: Uint8Array[] = [];
@@ -153,6 +165,7 @@ export function parseConditions(text: string): Uint8Array[] | undefined {
   const pattern = /;?X([0-9a-f]+),([0-9a-f]*)/giy;
   while (pattern.lastIndex < conditions.length) {
     const m = pattern.exec(conditions);
+    if (out.length === MOST_CONDITIONS) return undefined;
     if (!m || m[2]!.length !== 2 * Number.parseInt(m[1]!, 16) || m[2] === '') return undefined;
     out.push(Uint8Array.from(Buffer.from(m[2]!, 'hex')));
   }

@@ -2,6 +2,7 @@
  * `record btrace bts`: the way a thread has come, made by running the last instructions again. Nothing is recorded while
  * the machine runs, so the trace reaches back before it was asked for.
  */
+import type { Steps } from '../emu/replay/steps.ts';
 import type { Session } from './session.ts';
 import type { Thread } from './threads.ts';
 
@@ -44,14 +45,14 @@ export class BranchTrace {
   }
 
   /** Straight runs of the selected thread up to now, the newest first. */
-  private blocks(): Block[] {
+  private *blocks(): Steps<Block[]> {
     const { control, current } = this.session;
     const { cpu, gid } = current;
     const now = control.history.position;
     const pc = this.session.context.pc();
     const blocks: Block[] = [];
     let open: { begin: bigint; end: bigint } | undefined;
-    control.past.overPast(now - LENGTH, now, (c) => {
+    yield* control.past.goingOver(now - LENGTH, now, (c) => {
       if (c !== cpu || (gid !== undefined && c.world !== gid)) return;
       const at = c.pc;
       if (open && at === open.end + 4n) open.end = at;
@@ -70,8 +71,10 @@ export class BranchTrace {
     return blocks.slice(-most).reverse();
   }
 
-  document(): string {
-    const list = this.blocks().map((b) => `<block begin="0x${b.begin.toString(16)}" end="0x${b.end.toString(16)}"/>`);
+  *document(): Steps<string> {
+    const list = (yield* this.blocks()).map(
+      (b) => `<block begin="0x${b.begin.toString(16)}" end="0x${b.end.toString(16)}"/>`,
+    );
     return `<?xml version="1.0"?><!DOCTYPE btrace SYSTEM "btrace.dtd"><btrace version="1.0">${list.join('')}</btrace>`;
   }
 

@@ -2,9 +2,12 @@
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { runningContext } from '../emu/debug/context.ts';
 import { readVirtual } from '../emu/debug/debug-memory.ts';
-import { evaluate } from './agent-expression.ts';
+import { evaluate, MOST_OPERATIONS } from './agent-expression.ts';
 import { registerByNumber } from './registers.ts';
 import type { Session } from './session.ts';
+
+/** Operations after which the CPU comes back to the event loop: a turn stays short whatever conditions do. */
+const OPERATIONS_OF_A_TURN = 2 * MOST_OPERATIONS;
 
 /** True when one of the expressions is not 0, or cannot be evaluated: then the user sees the stop. */
 export function conditionOf(s: Session, list: readonly Uint8Array[]): (cpu: Cpu) => boolean {
@@ -17,6 +20,13 @@ export function conditionOf(s: Session, list: readonly Uint8Array[]): (cpu: Cpu)
         return bytes.length === size ? bytes.reduceRight((v, b) => (v << 8n) | BigInt(b), 0n) : undefined;
       },
     };
-    return list.some((code) => evaluate(code, operands) !== 0n);
+    const allowance = { left: MOST_OPERATIONS };
+    const met = list.some((code) => evaluate(code, operands, allowance) !== 0n);
+    s.conditionWork += MOST_OPERATIONS - allowance.left;
+    if (s.conditionWork > OPERATIONS_OF_A_TURN) {
+      s.conditionWork = 0;
+      cpu.requestStop();
+    }
+    return met;
   };
 }

@@ -60,12 +60,18 @@ export function encodePacket(payload: string): Uint8Array {
   return fromLatin1(`$${payload}#${checksum(body)}`);
 }
 
+/** Bytes with which a packet, an acknowledgement or an interrupt begins. */
+export const FIRST_BYTES: readonly number[] = [DOLLAR, PLUS, MINUS, INTERRUPT];
+
 /** Splits an incoming byte stream into frames; packets may arrive in pieces or several at once. */
 export class PacketParser {
-  private body: number[] = [];
+  private readonly body = new Uint8Array(PACKET_SIZE);
+  private length = 0;
   private state: 'idle' | 'body' | 'sum1' | 'sum2' = 'idle';
   private overflow = false;
   private sum = '';
+  /** Bytes between packets that are none of the protocol's, since the last valid packet. They are skipped. */
+  noise = 0;
 
   /** Feeds bytes; returns what they complete. */
   push(bytes: Uint8Array): Frame[] {
@@ -84,12 +90,13 @@ export class PacketParser {
         else if (b === PLUS) return { kind: 'ack' };
         else if (b === MINUS) return { kind: 'nack' };
         else if (b === INTERRUPT) return { kind: 'interrupt' };
+        else this.noise++;
         return undefined;
       case 'body':
         if (b === HASH) this.state = 'sum1';
         else if (b === DOLLAR) this.start();
-        else if (this.body.length >= PACKET_SIZE) this.overflow = true;
-        else this.body.push(b);
+        else if (this.length >= PACKET_SIZE) this.overflow = true;
+        else this.body[this.length++] = b;
         return undefined;
       case 'sum1':
         this.sum = String.fromCharCode(b);
@@ -102,15 +109,16 @@ export class PacketParser {
   }
 
   private start(): void {
-    this.body = [];
+    this.length = 0;
     this.overflow = false;
     this.state = 'body';
   }
 
   private complete(sum: string): Frame {
     if (this.overflow) return { kind: 'too-long' };
-    const bytes = Uint8Array.from(this.body);
+    const bytes = this.body.subarray(0, this.length);
     if (sum.toLowerCase() !== checksum(bytes)) return { kind: 'bad-checksum' };
+    this.noise = 0;
     return { kind: 'packet', payload: latin1(bytes) };
   }
 }

@@ -1,12 +1,13 @@
 /** `bs` and `bc`: a connection's way into the past. They move the whole machine. */
 import type { Stop } from '../emu/debug/run-control.ts';
+import { Interrupted } from '../emu/debug/turns.ts';
+import type { Steps } from '../emu/replay/steps.ts';
 import type { Session } from './session.ts';
 import { SIGNAL } from './signals.ts';
 import type { Thread } from './threads.ts';
 
 export class Reverse {
   private readonly session: Session;
-  private search: { cancelled: boolean } | undefined;
   /** The thread that the client has named for it; undefined: the selected one. */
   thread: Thread | undefined;
 
@@ -14,73 +15,57 @@ export class Reverse {
     this.session = session;
   }
 
-  /** A search of the past is under way; what arrives meanwhile waits. */
-  get searching(): boolean {
-    return this.search !== undefined;
-  }
-
-  /** Ends a search soon (Ctrl-C). */
-  cancel(): void {
-    if (this.search) this.search.cancelled = true;
-  }
-
-  /** Forgets a search: its client goes away. */
-  abandon(): void {
-    this.search = undefined;
-  }
-
   /** `bs`: back to before the last instruction of the selected thread. @returns the stop reply */
-  step(): string {
+  *step(): Steps<string> {
     const { session } = this;
     const { control } = session;
     const thread = this.thread ?? session.current;
     let target: number | undefined = control.history.position;
-    // A guest's thread skips what the hypervisor did in between.
-    do {
-      target = control.past.lastTurnOf(thread.cpu, target);
-      if (target !== undefined) control.past.goto(target);
-    } while (target !== undefined && thread.gid !== undefined && thread.cpu.world !== thread.gid);
-    if (target !== undefined) return session.threadReply(SIGNAL.trap, '', thread);
-    control.past.goto(control.history.beginning);
-    return session.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);
+    try {
+      // A guest's thread skips what the hypervisor did in between.
+      do {
+        target = yield* control.past.findingTurnOf(thread.cpu, target);
+        if (target !== undefined) yield* control.past.going(target);
+      } while (target !== undefined && thread.gid !== undefined && thread.cpu.world !== thread.gid);
+      if (target !== undefined) return session.threadReply(SIGNAL.trap, '', thread);
+      yield* control.past.going(control.history.beginning);
+      return session.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);
+    } catch (error) {
+      if (!(error instanceof Interrupted)) throw error;
+      return session.threadReply(SIGNAL.interrupt, '', thread);
+    }
   }
 
   /** `bc`: back to the last breakpoint, watchpoint or catch before this moment, or to the beginning of what is kept. */
-  continue(): void {
-    const { session } = this;
-    const { control } = session;
+  *continue(): Steps<undefined> {
+    const { control } = this.session;
+    const stop = yield* this.search();
+    control.arrived(stop);
+    this.session.arrived(stop);
+    return undefined;
+  }
+
+  private *search(): Steps<Stop> {
+    const { control, current } = this.session;
     const { history } = control;
-    const { cpu } = this.thread ?? session.current;
-    const search = { cancelled: false };
-    this.search = search;
+    const { cpu } = this.thread ?? current;
     let end = history.position;
     let found: { position: number; stop: Stop } | undefined;
-    const look = (): void => {
-      // Abandoned: the client has gone.
-      if (this.search !== search) return;
-      try {
-        // One stretch a turn of the event loop: Ctrl-C comes in between.
-        const start = control.past.searchStretch(end, (position, stop) => {
+    try {
+      for (;;) {
+        const start: number | undefined = yield* control.past.searchingStretch(end, (position, stop) => {
           if (position < end) found = { position, stop };
         });
-        const over = found !== undefined || start === undefined || start <= history.beginning;
         end = start ?? end;
-        if (!over && !search.cancelled) {
-          setImmediate(look);
-          return;
-        }
-        control.past.goto(found ? found.position + (this.stepsBack(found.stop) ? 1 : 0) : end);
-      } catch (error) {
-        this.search = undefined;
-        session.reply(`E.${error instanceof Error ? error.message : String(error)}`);
-        return;
+        if (found || start === undefined || start <= history.beginning) break;
       }
-      this.search = undefined;
-      const stop: Stop = found?.stop ?? (search.cancelled ? { kind: 'interrupt' } : { kind: 'beginning', cpu });
-      control.arrived(stop);
-      session.arrived(stop);
-    };
-    setImmediate(look);
+      yield* control.past.going(found ? found.position + (this.stepsBack(found.stop) ? 1 : 0) : end);
+    } catch (error) {
+      // Wherever the search has come to is a moment of the past like any other.
+      if (error instanceof Interrupted) return { kind: 'interrupt' };
+      throw error;
+    }
+    return found?.stop ?? { kind: 'beginning', cpu };
   }
 
   /** gdb steps back over the access that met its own watchpoint, so it is told of the moment behind it. */

@@ -1,23 +1,32 @@
 /** Sockets: one listener per view; any number of clients share it, and all share one run control. */
 
-import { rmSync, statSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, isIPv4, type Server, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type { Symbolizer } from '../emu/debug/explain.ts';
 import type { RunControl } from '../emu/debug/run-control.ts';
+import { type Connection, Connections } from './connections.ts';
+import { describeStranger, FirstByteGuard } from './first-byte.ts';
+import { FIRST_BYTES } from './framing.ts';
+import { listenForOwner } from './owner-socket.ts';
 import { dispatch } from './packets/index.ts';
 import { Session } from './session.ts';
 import type { View } from './threads.ts';
 
-/** Clients of one door: more are a mistake. */
-const MOST_CLIENTS = 16;
-/** A client that does not read what it is sent is cut off when this much waits for it. */
-const MOST_UNREAD = 64 << 20;
+/** Of one door. More gdbs are a mistake; strangers are whatever connects and says nothing. */
+const ROOM = { speakers: 16, strangers: 16, idleMs: 10 * 60_000 };
+/** A client that does not read what it is sent is cut off when this much waits for it, in bytes. */
+const MOST_UNREAD = 8 << 20;
 /** How long a client that stays connected keeps a machine that has ended. */
 const GRACE_MS = 500;
 
 /** Where to listen. A TCP port 0 picks a free one. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** Is a numeric address one of this machine alone? */
+function isLoopback(ip: string): boolean {
+  const four = ip.replace(/^::ffff:/i, '');
+  return isIPv4(four) ? four.startsWith('127.') : ip === '::1';
+}
 
 export interface ServerOptions {
   readonly control: RunControl;
@@ -26,13 +35,22 @@ export interface ServerOptions {
   readonly symbolize: Symbolizer;
   readonly executable?: (world: number) => string | undefined;
   readonly log: (line: string) => void;
-  /** Called when the first client has connected. */
+  /** Called when the first client has begun to speak. */
   readonly onConnect?: () => void;
+}
+
+/** A listening door. */
+export interface Bound {
+  /** The port, or the socket's path. */
+  readonly at: number | string;
+  /** Other machines reach it. */
+  readonly exposed: boolean;
 }
 
 export class GdbServer {
   private readonly options: ServerOptions;
   private readonly server: Server;
+  private readonly connections = new Connections(ROOM);
   private readonly clients = new Set<Socket>();
 
   constructor(options: ServerOptions) {
@@ -40,20 +58,21 @@ export class GdbServer {
     this.server = createServer((socket) => this.connect(socket));
   }
 
-  /** Starts to listen. @returns the port, or the socket's path. @throws Error when the address cannot be used */
-  listen(): Promise<number | string> {
+  /** Starts to listen. @throws Error when the address cannot be used; SocketPathError says what to do */
+  listen(): Promise<Bound> {
     const { address } = this.options;
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
       const ready = (): void => {
+        this.server.off('error', reject);
+        this.server.on('error', (error) => this.options.log(`listening: ${error.message}`));
         const bound = this.server.address();
-        resolve(bound !== null && typeof bound === 'object' ? bound.port : (bound ?? ''));
+        if (bound !== null && typeof bound === 'object')
+          resolve({ at: bound.port, exposed: !isLoopback(bound.address) });
+        else resolve({ at: bound ?? '', exposed: false });
       };
-      if ('path' in address) {
-        // What an earlier run left behind; anything that is no socket is not ours to remove.
-        if (statSync(address.path, { throwIfNoEntry: false })?.isSocket()) rmSync(address.path);
-        this.server.listen(address.path, ready);
-      } else this.server.listen(address.port, address.host, ready);
+      if ('path' in address) listenForOwner(this.server, address.path, ready).catch(reject);
+      else this.server.listen(address.port, address.host, ready);
     });
   }
 
@@ -67,34 +86,61 @@ export class GdbServer {
 
   private connect(socket: Socket): void {
     const { options } = this;
-    if (this.clients.size >= MOST_CLIENTS) {
-      options.log(`a client was refused: ${MOST_CLIENTS} are connected already`);
+    const guard = new FirstByteGuard(FIRST_BYTES);
+    let session: Session | undefined;
+    const drop = (reason: string): void => {
+      if (socket.destroyed) return;
+      options.log(`a connection was ended: ${reason}`);
       socket.destroy();
-      return;
-    }
-    this.clients.add(socket);
-    socket.setNoDelay(true);
-    const session = new Session({
-      control: options.control,
-      view: options.view,
-      dispatch,
-      symbolize: options.symbolize,
-      ...(options.executable && { executable: options.executable }),
-      log: options.log,
-      send: (bytes) => {
-        if (socket.destroyed) return;
-        if (socket.writableLength > MOST_UNREAD) {
-          options.log('a client that does not read was cut off');
-          socket.destroy();
-        } else socket.write(bytes);
+      session?.close();
+    };
+    const connection: Connection = {
+      spoke: undefined,
+      get waits() {
+        return session?.busy === true;
       },
-    });
-    options.onConnect?.();
-    socket.on('data', (bytes) => session.receive(typeof bytes === 'string' ? Buffer.from(bytes) : bytes));
+      drop,
+    };
+    const begin = (): Session => {
+      options.onConnect?.();
+      const began = new Session({
+        control: options.control,
+        view: options.view,
+        dispatch,
+        symbolize: options.symbolize,
+        ...(options.executable && { executable: options.executable }),
+        log: options.log,
+        heard: () => this.connections.heard(connection),
+        strayed: () => drop('what it sends between packets is not the protocol of gdb'),
+        send: (bytes) => {
+          if (socket.destroyed) return;
+          if (socket.writableLength > MOST_UNREAD) drop('it does not read what it is sent');
+          else socket.write(bytes);
+        },
+      });
+      began.onDrained = () => socket.resume();
+      return began;
+    };
+    const receive = (bytes: Uint8Array): void => {
+      if (socket.destroyed) return;
+      const stranger = guard.stranger(bytes);
+      if (stranger !== undefined) {
+        drop(`it begins with ${describeStranger(stranger)}, and gdb does not`);
+        return;
+      }
+      // One that says nothing does not stop the machine.
+      session ??= begin();
+      if (!session.receive(bytes)) socket.pause();
+    };
+    this.clients.add(socket);
+    this.connections.add(connection);
+    socket.setNoDelay(true);
+    socket.on('data', (bytes) => receive(typeof bytes === 'string' ? Buffer.from(bytes) : bytes));
     socket.on('error', (error) => options.log(`connection: ${error.message}`));
     socket.on('close', () => {
       this.clients.delete(socket);
-      session.detach();
+      this.connections.delete(connection);
+      session?.close();
     });
   }
 }

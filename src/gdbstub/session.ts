@@ -7,7 +7,9 @@ import { anyGuestContext, type DebugContext } from '../emu/debug/context.ts';
 import { readVirtual } from '../emu/debug/debug-memory.ts';
 import type { Symbolizer } from '../emu/debug/explain.ts';
 import type { Client, End, RunControl, Stop } from '../emu/debug/run-control.ts';
+import { Turns } from '../emu/debug/turns.ts';
 import { walk } from '../emu/debug/walk.ts';
+import type { Steps } from '../emu/replay/steps.ts';
 import { announcement } from './announcement.ts';
 import { BranchTrace } from './branch-trace.ts';
 import { conditionOf } from './condition.ts';
@@ -41,8 +43,22 @@ import {
 /** Registers sent along with each stop: ra, sp, fp, pc. */
 const EXPEDITED = [1, 3, 22, PC_REGNUM];
 
-/** Answers a packet: a payload, or undefined when the answer comes later (a stop reply) or never. */
-export type Dispatch = (session: Session, payload: string) => string | undefined;
+/** Answers a packet: a payload, undefined when it comes later (a stop reply) or never, or the work that finds it. */
+export type Answer = string | undefined | Steps<string | undefined>;
+export type Dispatch = (session: Session, payload: string) => Answer;
+
+/** Milliseconds for which one client's packets are answered before others have their turn. */
+const TURN_MS = 20;
+/** Most packets that wait while the machine runs: gdb sends none but interrupts then. */
+const MOST_WAITING = 1024;
+/** Most bytes between packets that are none of the protocol's. gdb sends none. */
+const MOST_NOISE = 4096;
+/** Reads and insertions since the last stop that are remembered to recognize a step: at least so many. */
+const JOURNAL_KEPT = 4096;
+/** Most places that are remembered for breakpoints by physical address. */
+const MOST_PLACES = 10_000;
+/** Longest text in one console packet, in characters: in hex, as UTF-8, it stays below the packet size. */
+const TEXT_PIECE = 16_000;
 
 export interface SessionOptions {
   readonly control: RunControl;
@@ -55,6 +71,10 @@ export interface SessionOptions {
   readonly send: (bytes: Uint8Array) => void;
   /** Receives a line per packet, for --log gdb. */
   readonly log: (line: string) => void;
+  /** A valid packet has come. @returns false when the client is to be left alone */
+  readonly heard?: () => boolean;
+  /** The client goes on sending what is not the protocol. */
+  readonly strayed?: () => void;
 }
 
 export class Session implements Client {
@@ -90,7 +110,14 @@ export class Session implements Client {
   readonly branchTrace = new BranchTrace(this);
   private readonly options: SessionOptions;
   private readonly parser = new PacketParser();
-  private readonly queue: string[] = [];
+  /** Packets that wait, in their order: while the machine runs, while work is under way, and when their turn is over. */
+  private queue: string[] = [];
+  private readonly turns = new Turns();
+  private drainLater = false;
+  /** Told when the queue is empty again after {@link receive} has said that it is not. */
+  onDrained: () => void = () => {};
+  /** Operations of breakpoint conditions since a CPU was last asked to come back for them. */
+  conditionWork = 0;
   private noAck = false;
   private lastSent: Uint8Array | undefined;
   private journal: JournalEntry[] = [];
@@ -152,16 +179,35 @@ export class Session implements Client {
     return this.options.executable?.(world);
   }
 
-  /** Bytes from the client. */
-  receive(bytes: Uint8Array): void {
-    for (const frame of this.parser.push(bytes)) this.frame(frame);
+  /**
+   * Bytes from the client.
+   * @returns whether more may come at once; {@link onDrained} says when it may again
+   */
+  receive(bytes: Uint8Array): boolean {
+    if (!this.drainLater) this.turnEnds = undefined;
+    for (const frame of this.parser.push(bytes)) if (!this.closed) this.frame(frame);
+    this.drain();
+    if (this.parser.noise > MOST_NOISE) this.options.strayed?.();
+    return !this.drainLater;
+  }
+
+  /** The connection is over: what has come and is not answered yet is forgotten. */
+  close(): void {
+    this.closed = true;
+    this.detach();
+  }
+  private closed = false;
+
+  /** Is the client waiting for an answer? */
+  get busy(): boolean {
+    return this.running || this.turns.active || this.queue.length > 0;
   }
 
   private frame(frame: Frame): void {
     switch (frame.kind) {
       case 'interrupt':
         // While stopped it is late, not wrong.
-        if (this.reverse.searching) this.reverse.cancel();
+        if (this.turns.active) this.turns.cancel();
         else if (this.running) this.control.interrupt();
         return;
       case 'ack':
@@ -178,10 +224,44 @@ export class Session implements Client {
         this.reply('E.packet too long');
         return;
       case 'packet':
+        if (this.options.heard?.() === false) return;
         if (!this.noAck) this.options.send(fromLatin1('+'));
-        if ((this.running || this.reverse.searching) && !this.detached) this.queue.push(frame.payload);
-        else this.handle(frame.payload);
+        if (this.held && this.queue.length >= MOST_WAITING) this.reply('E.too many packets while the machine runs');
+        else if (this.queue.length === 0 && !this.held && this.onTurn) this.handle(frame.payload);
+        else this.queue.push(frame.payload);
     }
+  }
+
+  /** Do packets wait for a stop, or for work that this client has asked for? */
+  private get waits(): boolean {
+    return (this.running || this.turns.active) && !this.detached;
+  }
+
+  /** Or for another client, which goes over the past? */
+  private get held(): boolean {
+    return this.waits || this.control.overPast;
+  }
+
+  /** Is time left of this client's turn? */
+  private get onTurn(): boolean {
+    const now = performance.now();
+    this.turnEnds ??= now + TURN_MS;
+    return now < this.turnEnds;
+  }
+  private turnEnds: number | undefined;
+
+  /** Answers what waits, as far as this client's turn goes. */
+  private drain(): void {
+    while (this.queue.length && !this.held && this.onTurn) this.handle(this.queue.shift()!);
+    // The end of what this client waits for comes back here by itself.
+    if (this.queue.length === 0 || this.waits || this.drainLater) return;
+    this.drainLater = true;
+    setImmediate(() => {
+      this.drainLater = false;
+      this.turnEnds = undefined;
+      this.drain();
+      if (!this.drainLater) this.onDrained();
+    });
   }
 
   private handle(payload: string): void {
@@ -191,13 +271,30 @@ export class Session implements Client {
       this.noAck = true;
       return;
     }
-    let answer: string | undefined;
+    const fail = (error: unknown): void => this.reply(`E.${error instanceof Error ? error.message : String(error)}`);
+    const answered = (answer: string | undefined): void => {
+      if (answer !== undefined) this.reply(answer);
+    };
+    let answer: Answer;
     try {
       answer = this.options.dispatch(this, payload);
     } catch (error) {
-      answer = `E.${error instanceof Error ? error.message : String(error)}`;
+      fail(error);
+      return;
     }
-    if (answer !== undefined) this.reply(answer);
+    if (typeof answer !== 'object') answered(answer);
+    else
+      this.turns.run(
+        answer,
+        (text) => {
+          answered(text);
+          this.drain();
+        },
+        (error) => {
+          fail(error);
+          this.drain();
+        },
+      );
   }
 
   /** Sends a packet. */
@@ -209,7 +306,8 @@ export class Session implements Client {
 
   /** Text on the user's console; only while a resume or a monitor command is outstanding. */
   output(text: string): void {
-    this.reply(`O${toHex(Buffer.from(text, 'utf8'))}`);
+    for (let at = 0; at < text.length; at += TEXT_PIECE)
+      this.reply(`O${toHex(Buffer.from(text.slice(at, at + TEXT_PIECE), 'utf8'))}`);
   }
 
   // --- breakpoints -------------------------------------------------------------------------------------------------
@@ -239,7 +337,7 @@ export class Session implements Client {
     });
     if (!hardware) {
       this.inserted.add(`${this.current.pid}:${va}`);
-      this.journal.push({ kind: 'insert', address: va });
+      this.note({ kind: 'insert', address: va });
     }
   }
 
@@ -254,6 +352,7 @@ export class Session implements Client {
       const { address } = walk(this.context, this.machine.ram, va);
       if (address === undefined) throw new Error(`0x${va.toString(16)} does not translate: 'monitor bp-by virtual'`);
       pa = Number(address);
+      if (this.places.size >= MOST_PLACES) this.places.clear();
       this.places.set(key, pa);
     }
     return pa;
@@ -274,7 +373,12 @@ export class Session implements Client {
 
   /** Remembers a memory read: gdb reads the instruction before it plants a step. */
   noteRead(address: bigint, length: number): void {
-    this.journal.push({ kind: 'read', address, length });
+    this.note({ kind: 'read', address, length });
+  }
+
+  private note(entry: JournalEntry): void {
+    if (this.journal.length >= 2 * JOURNAL_KEPT) this.journal = this.journal.slice(-JOURNAL_KEPT);
+    this.journal.push(entry);
   }
 
   private insertedFor(pid: number): Set<bigint> {
@@ -387,12 +491,6 @@ export class Session implements Client {
     if (this.detached) return;
     this.announce(stop, undefined);
     this.reply(this.stopReply(stop, undefined));
-    this.drain();
-  }
-
-  /** Answers what arrived while the machine ran. */
-  private drain(): void {
-    while (!this.running && !this.reverse.searching && this.queue.length) this.handle(this.queue.shift()!);
   }
 
   private stopReply(stop: Stop, stepThread: Thread | undefined): string {
@@ -493,6 +591,7 @@ export class Session implements Client {
   ended(end: End): void {
     if (this.running && !this.detached) this.reply(end.kind === 'died' ? 'X06;process:1' : 'W00;process:1');
     this.running = false;
+    this.turns.abandon();
     this.drain();
   }
 
@@ -502,14 +601,14 @@ export class Session implements Client {
     this.detached = true;
     this.running = true;
     this.step?.finish();
-    const searching = this.reverse.searching;
-    this.reverse.abandon();
+    this.queue = [];
+    const searching = this.turns.active;
+    this.turns.abandon();
     const { control } = this;
     control.history.hold([]);
     control.detach(this);
     if (control.hasClients && !searching) return;
     // Nobody looks at the past any more, or a search has left the machine somewhere in it: it goes on where it was.
-    if (control.history.repeating) control.past.goto(Number.POSITIVE_INFINITY);
-    if (!control.hasClients) control.history.enable(false);
+    control.past.leave();
   }
 }

@@ -203,6 +203,7 @@ describe('gdb server', () => {
   });
 
   test('a stop of one client is told to the others; the machine runs when all want it', async () => {
+    await client.ask('qC');
     const guest = new Client(running.doors[1] as number);
     await guest.ask('qSupported:swbreak+');
     expect(await guest.ask('Z0,200008,4')).toBe('OK');

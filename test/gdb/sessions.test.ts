@@ -1,5 +1,5 @@
 /** Sessions of a real gdb: views, stepping, breakpoints, watchpoints, catches, interruption. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -398,9 +398,10 @@ describe.each(GDBS)('sessions with %s', (_name, gdb) => {
   test('monitor commands answer, and wrong arguments get their usage', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'loongscope-sessions-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
-    const saved = join(folder, 'machine');
+    writeFileSync(join(folder, 'text'), 'no snapshot');
     const { output } = await session({
       guests: [guestSpec('paging')],
+      more: { files: folder },
       commands: [
         'monitor catch exception PME in 1',
         'continue',
@@ -420,9 +421,11 @@ describe.each(GDBS)('sessions with %s', (_name, gdb) => {
         'monitor snapshot save',
         'monitor snapshot save /nonexistent/x',
         'monitor snapshot load /etc/passwd',
-        `monitor snapshot save ${saved}`,
+        'monitor snapshot load text',
+        'monitor snapshot save text',
+        'monitor snapshot save machine',
         'stepi 3',
-        `monitor snapshot load ${saved}`,
+        'monitor snapshot load machine',
         'maint flush register-cache',
         'info registers pc',
         'monitor bogus',
@@ -445,8 +448,10 @@ describe.each(GDBS)('sessions with %s', (_name, gdb) => {
       /usage: monitor translate/,
       /unknown CSR 'nope'/,
       /a file expected\nusage: monitor snapshot save FILE/,
-      /ENOENT: no such file[\s\S]*usage: monitor snapshot save/,
-      /passwd is no snapshot, or damaged/,
+      /nonexistent\/x: the name is absolute: files are named below the folder of --files\nusage: monitor snapshot save/,
+      /passwd: the name is absolute/,
+      /text is no snapshot, or damaged/,
+      /text exists, and this run has not made it: choose another name/,
       /machine: [\d.]+ MiB, at instruction (\d+)[\s\S]*\(gdb\) monitor snapshot load.*\nat instruction \1\n/,
       /unknown command 'bogus'/,
       /no catch 99/,

@@ -6,13 +6,21 @@ import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { boot } from '../../src/cli/boot.ts';
+import { ClientFiles } from '../../src/cli/client-files.ts';
 import { DEFAULT_MACHINE, type MachineCli, parseGuest } from '../../src/cli/options.ts';
-import { readSnapshot, saveSnapshot, snapshotStore } from '../../src/cli/snapshots.ts';
+import { packSnapshot, readSnapshot, snapshotStore } from '../../src/cli/snapshots.ts';
 import type { Machine } from '../../src/emu/board/machine.ts';
 import { differences } from '../../src/emu/check/state-digest.ts';
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from '../../src/emu/replay/snapshot-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-snapshot-'));
+
+/** Writes a machine to a file. @returns bytes */
+function saveSnapshot(machine: Machine, file: string): number {
+  const packed = packSnapshot(machine);
+  writeFileSync(file, packed);
+  return packed.length;
+}
 afterAll(() => rmSync(folder, { recursive: true }));
 
 interface Booted {
@@ -116,9 +124,10 @@ describe('files that are refused', () => {
 
   test('of another machine', () => {
     const other = start({ smp: 2, guest: [parseGuest('hello')] }).machine;
-    expect(() => snapshotStore.load(other, good)).toThrow(/it has 1 CPUs, the machine 2/);
+    const store = snapshotStore(new ClientFiles(folder));
+    expect(() => store.load(other, 'good')).toThrow(/it has 1 CPUs, the machine 2/);
     const small = start({ memory: 128 * 2 ** 20, guest: [parseGuest('hello')] }).machine;
-    expect(() => snapshotStore.load(small, good)).toThrow(/256 MiB of RAM, the machine 128/);
+    expect(() => store.load(small, 'good')).toThrow(/256 MiB of RAM, the machine 128/);
   });
 
   test('any damage is an error of its own, never a crash', () => {

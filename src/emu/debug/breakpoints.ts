@@ -64,6 +64,10 @@ export interface Access {
   readonly value?: bigint;
 }
 
+/** Most of each kind, of all clients together: every one costs time where it is looked for. */
+const MOST_BREAKPOINTS = 10_000;
+const MOST_WATCHPOINTS = 1000;
+
 const join = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
 const asidOf = (cpu: Cpu): number => cpu.csr.lo(CSR.ASID) & 0x3ff;
 
@@ -91,15 +95,24 @@ export class Comparators {
     this.machine = machine;
   }
 
-  /** Inserts a breakpoint; one of the same owner, scope and address takes its conditions from the newer. */
+  /**
+   * Inserts a breakpoint; one of the same owner, scope and address takes its conditions from the newer.
+   * @throws Error when there are too many
+   */
   insert(bp: Breakpoint): void {
     const same = (b: Breakpoint): boolean =>
       b.owner === bp.owner && b.scope === bp.scope && b.va === bp.va && b.hardware === bp.hardware;
     const at = this.breakpoints.findIndex(same);
-    if (at < 0) this.breakpoints.push(bp);
+    if (at < 0) this.add(bp);
     else if (this.breakpoints[at]!.when === bp.when && this.breakpoints[at]!.pa === bp.pa) return;
     else this.breakpoints[at] = bp;
     this.changed();
+  }
+
+  private add(bp: Breakpoint): void {
+    if (this.breakpoints.length >= MOST_BREAKPOINTS)
+      throw new Error(`there are ${MOST_BREAKPOINTS} breakpoints already: delete some`);
+    this.breakpoints.push(bp);
   }
 
   remove(match: (bp: Breakpoint) => boolean): void {
@@ -108,7 +121,10 @@ export class Comparators {
     if (this.breakpoints.length !== before) this.changed();
   }
 
+  /** @throws Error when there are too many */
   insertWatch(watch: Watchpoint): void {
+    if (this.watchpoints.length >= MOST_WATCHPOINTS)
+      throw new Error(`there are ${MOST_WATCHPOINTS} watchpoints already: delete some`);
     this.watchpoints.push(watch);
     this.watchesChanged();
   }

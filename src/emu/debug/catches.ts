@@ -96,13 +96,18 @@ export function injects(cpu: Cpu, w: CsrWriting): number {
 const within = (r: Range | undefined, at: bigint): boolean => r === undefined || (at >= r.first && at <= r.last);
 const inWorld = (c: Catch, world: number): boolean => c.world === 'any' || c.world === world;
 
+/** Most catches of all clients together: each is looked at when an event happens. */
+const MOST_CATCHES = 1000;
+
 export class Catches {
   private readonly list: Catch[] = [];
   private nextId = 1;
   /** Told when catches come or go. */
   onChange: () => void = () => {};
 
+  /** @throws Error when there are too many */
   add(c: Omit<Catch, 'id' | 'hits'>): Catch {
+    if (this.list.length >= MOST_CATCHES) throw new Error(`there are ${MOST_CATCHES} catches already: delete some`);
     const added = { ...c, id: this.nextId++, hits: 0 };
     this.list.push(added);
     this.onChange();

@@ -80,6 +80,9 @@ export interface VcpuKey {
   readonly num: number;
 }
 
+/** Most vCPUs that are remembered: what tells them apart may be a register that has ever new values. */
+const MOST_VCPUS = 4096;
+
 /**
  * Keeps the registers of guests that are not running: taken at every VM exit, and the stage-2 root at every entry. vCPUs are
  * told apart by an identity key, G.CPUID unless something else is chosen: hypervisors give each vCPU its own number there.
@@ -139,6 +142,7 @@ export class GuestSnapshots implements Stateful {
     }
     let s = this.byKey.get(key);
     if (!s) {
+      this.makeRoom();
       const [state, csr] = [new BigUint64Array(STATE_BYTES / 8), new BigUint64Array(CSRS_KEPT)];
       s = { gid, vcpu, cpu: cpu.index, running: true, state, csr, time: 0, position: 0, ecode: -1, entries: 0 };
       this.byKey.set(key, s);
@@ -151,6 +155,16 @@ export class GuestSnapshots implements Stateful {
     if (this.firstEntries.has(gid)) return false;
     this.firstEntries.set(gid, cpu.now);
     return true;
+  }
+
+  /** The vCPU that was met first, and is not in a CPU, is forgotten when there are too many. */
+  private makeRoom(): void {
+    if (this.byKey.size < MOST_VCPUS) return;
+    for (const [key, s] of this.byKey)
+      if (!s.running) {
+        this.byKey.delete(key);
+        return;
+      }
   }
 
   get(gid: number, vcpu: number): Snapshot | undefined {

@@ -1,6 +1,11 @@
 /** Going over the past of a machine under run control: nothing stops meanwhile, and nobody is told. */
 import type { Cpu } from '../cpu/cpu.ts';
+import { finish, type Steps } from '../replay/steps.ts';
 import type { RunControl, Scanner } from './run-control.ts';
+import { Turns } from './turns.ts';
+
+/** Instructions between two looks at the clock. */
+const PIECE = 256;
 
 export class Past {
   private readonly control: RunControl;
@@ -11,43 +16,47 @@ export class Past {
 
   /** Goes to a moment of the past. @returns the moment reached */
   goto(position: number): number {
-    return this.control.silently(() => this.control.history.goto(position));
+    return finish(this.going(position));
+  }
+
+  /** {@link goto} in pieces. */
+  going(position: number): Steps<number> {
+    return this.control.silentlyInPieces(this.control.history.going(position));
   }
 
   /**
    * Runs a stretch of the past again that ends at a moment, and reports what would have stopped in it, oldest first. The
-   * machine is then in the past: go on with {@link goto}.
+   * machine is then in the past: go on with {@link going}.
    * @returns where the stretch begins; undefined when nothing is kept before
    */
-  searchStretch(end: number, scan: Scanner): number | undefined {
-    if (end <= this.control.history.beginning) return undefined;
-    const start = this.control.silently(() => this.control.history.restoreBefore(end - 1));
-    this.control.silently(() => this.control.history.replay(end), scan);
+  *searchingStretch(end: number, scan: Scanner): Steps<number | undefined> {
+    const { control } = this;
+    if (end <= control.history.beginning) return undefined;
+    const start = control.silently(() => control.history.restoreBefore(end - 1));
+    yield* control.silentlyInPieces(control.history.replaying(end), scan);
     return start;
   }
 
   /**
-   * The last instruction that a CPU executed before a moment: the moment right before that instruction.
+   * The last instruction that a CPU executed before a moment: the moment right before that instruction. The machine is then
+   * in the past.
    * @returns undefined when nothing of it is kept
    */
-  lastTurnOf(cpu: Cpu, before: number): number | undefined {
+  *findingTurnOf(cpu: Cpu, before: number): Steps<number | undefined> {
     const { machine, history } = this.control;
     if (machine.cpus.length === 1) return before > history.beginning ? before - 1 : undefined;
     let found: number | undefined;
     for (let end = before; end > history.beginning && found === undefined; ) {
-      const start = this.control.silently(() => {
-        machine.onTurn = (c, _from, to) => {
-          if (c === cpu && to <= end && to > _from) found = to - 1;
-        };
-        try {
-          const from = history.restoreBefore(end - 1);
-          history.replay(end);
-          return from;
-        } finally {
-          machine.onTurn = undefined;
-        }
-      });
-      end = start;
+      machine.onTurn = (c, from, to) => {
+        if (c === cpu && to <= end && to > from) found = to - 1;
+      };
+      try {
+        const start = this.control.silently(() => history.restoreBefore(end - 1));
+        yield* this.control.silentlyInPieces(history.replaying(end));
+        end = start;
+      } finally {
+        machine.onTurn = undefined;
+      }
     }
     return found;
   }
@@ -58,14 +67,46 @@ export class Past {
    * @param before called before each instruction with the CPU that executes it
    */
   overPast(first: number, last: number, before: (cpu: Cpu) => void): void {
+    finish(this.goingOver(first, last, before));
+  }
+
+  /** {@link overPast} in pieces. */
+  goingOver(first: number, last: number, before: (cpu: Cpu) => void): Steps<void> {
     const { history, machine } = this.control;
-    this.control.silently(() => {
-      history.goto(Math.max(first, history.beginning));
-      while (history.position < last) {
+    function* body(): Steps<void> {
+      yield* history.going(Math.max(first, history.beginning));
+      for (let n = 1; history.position < last; n++) {
         const cpu = machine.nextCpu();
         if (cpu) before(cpu);
         history.replay(history.position + 1);
+        if (n % PIECE === 0) yield;
       }
-    });
+    }
+    return this.control.silentlyInPieces(body());
+  }
+
+  /**
+   * Nobody looks at the past any more: the machine goes on where it had been, once it is there again. What is kept is
+   * forgotten unless a client has come meanwhile.
+   */
+  leave(): void {
+    const { control } = this;
+    const { history } = control;
+    const forget = (): void => {
+      if (!control.hasClients) history.enable(false);
+    };
+    if (!history.repeating) {
+      forget();
+      return;
+    }
+    const turns = new Turns();
+    /** Keeps the machine from running on until then. */
+    const gate = { running: false, stopped: () => {}, ended: () => turns.abandon() };
+    control.attach(gate);
+    const over = (): void => {
+      control.detach(gate);
+      forget();
+    };
+    turns.run(this.going(Number.POSITIVE_INFINITY), over, over);
   }
 }

@@ -2,6 +2,7 @@
 import type { Cpu, CsrWriting } from '../cpu/cpu.ts';
 import { csrByNumber } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
+import type { Steps } from '../replay/steps.ts';
 import { writtenValue } from './catches.ts';
 import { describeEvent, type Symbolizer } from './explain.ts';
 import type { RunControl } from './run-control.ts';
@@ -29,17 +30,17 @@ const FIRST = 4_000;
 const MOST = 256_000;
 
 /** The last `count` moments of a CPU, oldest first; those of one kind when it is given. */
-export function recall(control: RunControl, cpu: Cpu, count: number, kind?: Moment['kind']): Moment[] {
+export function* recalling(control: RunControl, cpu: Cpu, count: number, kind?: Moment['kind']): Steps<Moment[]> {
   const now = control.history.position;
   for (let length = FIRST; ; length *= 4) {
-    const all = stretch(control, cpu, now - length, now);
+    const all = yield* stretch(control, cpu, now - length, now);
     const moments = kind ? all.filter((m) => m.kind === kind) : all;
     if (moments.length >= count || length >= MOST || now - length <= control.history.beginning)
       return moments.slice(-count);
   }
 }
 
-function stretch(control: RunControl, cpu: Cpu, first: number, now: number): Moment[] {
+function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): Steps<Moment[]> {
   const out: Moment[] = [];
   let before: { pc: bigint; world: number; at: number; events: number } | undefined;
   const stop = cpu.observe({
@@ -73,7 +74,7 @@ function stretch(control: RunControl, cpu: Cpu, first: number, now: number): Mom
       out.push({ kind: 'branch', at, world, pc, to: cpu.pc });
   };
   try {
-    control.past.overPast(first, now, (c) => {
+    yield* control.past.goingOver(first, now, (c) => {
       if (before) settle();
       before =
         c === cpu ? { pc: c.pc, world: c.world, at: control.history.position, events: c.events.total } : undefined;

@@ -8,6 +8,7 @@ import { TIMER_HZ } from '../cpu/clock.ts';
 import type { Cpu, CsrWriting, TlbChange } from '../cpu/cpu.ts';
 import { STATE } from '../cpu/layout.ts';
 import { History } from '../replay/history.ts';
+import type { Steps } from '../replay/steps.ts';
 import { Comparators, type WatchHit } from './breakpoints.ts';
 import { type Catch, Catches, causeName, injects, writtenValue } from './catches.ts';
 import { type ContextSource, GuestSnapshots } from './context.ts';
@@ -524,19 +525,42 @@ export class RunControl {
 
   /** Carries something out while nothing stops: for going over the past, or ahead of a client. */
   silently<T>(body: () => T, scanner?: Scanner): T {
+    const loud = this.hush(scanner);
+    try {
+      return body();
+    } finally {
+      loud();
+    }
+  }
+
+  /** The same in pieces. Between them clients must leave the machine alone: see {@link overPast}. */
+  *silentlyInPieces<T>(body: Steps<T>, scanner?: Scanner): Steps<T> {
+    const loud = this.hush(scanner);
+    try {
+      return yield* body;
+    } finally {
+      loud();
+    }
+  }
+
+  /** Is somebody in the middle of going over the past? */
+  get overPast(): boolean {
+    return this.quiet;
+  }
+
+  /** Nothing stops until the result is called. */
+  private hush(scanner: Scanner | undefined): () => void {
     const stop = this.stop;
     this.quiet = true;
     this.scanner = scanner;
     this.machine.uops.clear();
-    try {
-      return body();
-    } finally {
+    return () => {
       this.quiet = false;
       this.scanner = undefined;
       this.stop = stop;
       this.machine.clearStops();
       this.machine.uops.clear();
-    }
+    };
   }
 
   /** Reverse execution has arrived at a stop: what stopped there must not stop again when the machine goes on. */

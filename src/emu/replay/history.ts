@@ -5,9 +5,10 @@
  *
  * Moments are numbered by instructions of the whole machine, in the order in which CPUs take turns.
  */
-import type { Machine, MachineState, RunResult } from '../board/machine.ts';
+import { type Machine, type MachineState, type RunResult, SLICE } from '../board/machine.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import { type Fields, restoreFields, type Stateful, saveFields } from './fields.ts';
+import { finish, type Steps } from './steps.ts';
 
 /** A copy of the machine, and of what observers keep about it. */
 interface Checkpoint {
@@ -31,8 +32,12 @@ const LEAST_INTERVAL = 5_000_000;
 /** A copy this many instructions before a moment gone back to makes the next steps back quick. */
 const NEAR = 50_000;
 const MOST_CHECKPOINTS = 64;
-/** Bytes of RAM that copies may hold beside the machine's own. */
+/** Bytes of RAM that copies may hold beside the machine's own; input that is kept counts too. */
 const MOST_BYTES = 512 * 2 ** 20;
+/** Journal entries kept: a step of a debugger is one. */
+const MOST_ENTRIES = 1_000_000;
+/** How long a piece of a replay should take, in milliseconds. */
+const PIECE_MS = 8;
 
 export class History {
   private readonly machine: Machine;
@@ -150,14 +155,19 @@ export class History {
    * @returns the moment reached: not before the beginning, not after the latest one
    */
   goto(position: number): number {
+    return finish(this.going(position));
+  }
+
+  /** {@link goto} in pieces. Whoever stops in between is at another moment of the past. */
+  *going(position: number): Steps<number> {
     const target = Math.max(this.beginning, Math.min(position, this.frontier));
     if (target === this.position) return target;
     const from = this.restoreBefore(target);
     if (target - from > 2 * NEAR) {
-      this.replay(target - NEAR);
+      yield* this.replaying(target - NEAR);
       this.checkpoint();
     }
-    this.replay(target);
+    yield* this.replaying(target);
     // What has happened at the latest moment belongs to it, even if no instruction has followed.
     while (target === this.frontier && this.next < this.journal.length) {
       this.again(this.journal[this.next]!);
@@ -181,13 +191,28 @@ export class History {
 
   /** Runs again up to a moment. @throws Error when the machine does not come by it: a defect of the emulator */
   replay(target: number): void {
+    while (this.position < target) this.replaySome(target, Number.MAX_SAFE_INTEGER);
+  }
+
+  /** {@link replay} in pieces that are short by the clock. */
+  *replaying(target: number): Steps<void> {
     while (this.position < target) {
-      const before = this.position;
-      const result = this.run(Number.MAX_SAFE_INTEGER, target);
-      this.machine.clearStops();
-      if (this.position === before && (result === 'waiting' || result === 'poweroff'))
-        throw new Error(`history: the machine does not repeat itself at instruction ${before}`);
+      const began = performance.now();
+      this.replaySome(target, this.piece);
+      const took = performance.now() - began;
+      if (took > 2 * PIECE_MS) this.piece = Math.max(SLICE / 64, this.piece / 2);
+      else if (took < PIECE_MS / 2) this.piece = Math.min(SLICE, this.piece * 2);
+      yield;
     }
+  }
+  private piece = SLICE / 64;
+
+  private replaySome(target: number, budget: number): void {
+    const before = this.position;
+    const result = this.run(budget, target);
+    this.machine.clearStops();
+    if (this.position === before && (result === 'waiting' || result === 'poweroff'))
+      throw new Error(`history: the machine does not repeat itself at instruction ${before}`);
   }
 
   /** Lets a journal entry happen again. */
@@ -208,6 +233,8 @@ export class History {
     this.forgetFuture();
     this.journal.push(entry);
     this.next++;
+    // A copy is the occasion to make room.
+    if (this.journal.length > MOST_ENTRIES) this.due = true;
   }
 
   private forgetFuture(): void {
@@ -253,7 +280,12 @@ export class History {
       for (const chunk of state.ram.values()) unique.add(chunk);
     let sum = 0;
     for (const chunk of unique) sum += chunk.length;
+    for (const entry of this.journal) if (entry.kind === 'input') sum += entry.bytes.length;
     return sum;
+  }
+
+  private get overfull(): boolean {
+    return this.journal.length > MOST_ENTRIES || this.bytes() > MOST_BYTES;
   }
 
   /** Makes room: every second copy of the older half goes, then the oldest. */
@@ -262,6 +294,16 @@ export class History {
       const half = this.checkpoints.length >> 1;
       this.checkpoints = this.checkpoints.filter((_, n) => n === 0 || n >= half || n % 2 === 1);
     }
-    while (this.checkpoints.length > 2 && this.bytes() > MOST_BYTES) this.checkpoints.shift();
+    while (this.checkpoints.length > 2 && this.checkpoints[1]!.position <= this.position && this.overfull)
+      this.forgetOldest();
+  }
+
+  /** The oldest copy goes, and of the journal what only it needs. */
+  private forgetOldest(): void {
+    this.checkpoints.shift();
+    const gone = this.checkpoints[0]!.journal;
+    this.journal.splice(0, gone);
+    this.next -= gone;
+    this.checkpoints = this.checkpoints.map((c) => ({ ...c, journal: c.journal - gone }));
   }
 }

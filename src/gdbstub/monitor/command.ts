@@ -1,5 +1,6 @@
 /** What every `monitor` command is made of, and the words that several of them take. */
 import { parseNumber } from '../../emu/debug/decode-number.ts';
+import type { Steps } from '../../emu/replay/steps.ts';
 import type { Session } from '../session.ts';
 
 export interface Command {
@@ -8,7 +9,7 @@ export interface Command {
   readonly args: string;
   readonly help: string;
   /** @throws Error naming what is wrong with the arguments */
-  run(s: Session, args: readonly string[]): string;
+  run(s: Session, args: readonly string[]): string | Steps<string>;
 }
 
 export const hex = (v: bigint | number): string => `0x${v.toString(16)}`;

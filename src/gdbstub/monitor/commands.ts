@@ -1,4 +1,5 @@
 /** `monitor …`: one row a command. Help and dispatch derive from the rows. */
+import type { Steps } from '../../emu/replay/steps.ts';
 import type { Session } from '../session.ts';
 import { CATCH_COMMANDS } from './catch.ts';
 import { type Command, lines } from './command.ts';
@@ -23,18 +24,22 @@ export const COMMANDS: readonly Command[] = [
   ...SETTING_COMMANDS,
 ];
 
+/** The longest name first: `history` is no `history-…`. */
+const BY_LENGTH = [...COMMANDS].sort((a, b) => b.name.length - a.name.length);
+
+/** Longest part of an unknown command that is said again. */
+const MOST_ECHO = 100;
+
 /** Runs a command line. Every answer is text: results, usage of a known command, or the help. */
-export function runMonitorCommand(s: Session, text: string): string {
+export function* runMonitorCommand(s: Session, text: string): Steps<string> {
   const words = text.split(/\s+/).filter(Boolean);
   const line = words.join(' ');
-  // The longest name first: `history` is no `history-…`.
-  for (const c of [...COMMANDS].sort((a, b) => b.name.length - a.name.length)) {
-    if (line !== c.name && !line.startsWith(`${c.name} `)) continue;
-    try {
-      return c.run(s, words.slice(c.name.split(' ').length));
-    } catch (error) {
-      return `${error instanceof Error ? error.message : String(error)}\nusage: monitor ${c.name} ${c.args}\n`;
-    }
+  const c = BY_LENGTH.find(({ name }) => line === name || line.startsWith(`${name} `));
+  if (!c) return `unknown command '${line.slice(0, MOST_ECHO)}'\n${HELP.run(s, [])}`;
+  try {
+    const answer = c.run(s, words.slice(c.name.split(' ').length));
+    return typeof answer === 'string' ? answer : yield* answer;
+  } catch (error) {
+    return `${error instanceof Error ? error.message : String(error)}\nusage: monitor ${c.name} ${c.args}\n`;
   }
-  return `unknown command '${line}'\n${HELP.run(s, [])}`;
 }

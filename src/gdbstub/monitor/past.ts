@@ -1,7 +1,9 @@
 /** `monitor history`, `reverse`, `goto`: what was. */
 
 import { describeEvent } from '../../emu/debug/explain.ts';
-import { describeMoment, type Moment, recall } from '../../emu/debug/recall.ts';
+import { describeMoment, type Moment, recalling } from '../../emu/debug/recall.ts';
+import { Interrupted } from '../../emu/debug/turns.ts';
+import type { Steps } from '../../emu/replay/steps.ts';
 import type { Session } from '../session.ts';
 import { type Command, lines, onOff } from './command.ts';
 
@@ -19,23 +21,45 @@ function events(s: Session, count: number): string[] {
   return out;
 }
 
-function history(s: Session, args: readonly string[]): string {
+/** Most moments that one command lists. */
+const MOST_MOMENTS = 10_000;
+
+/** Says where the machine has been left when Ctrl-C ends a way through the past. */
+function* interruptible(s: Session, steps: Steps<string>): Steps<string> {
+  const from = s.control.history.position;
+  try {
+    return yield* steps;
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    return `interrupted at instruction ${s.control.history.position}: 'monitor goto ${from}' goes back to where it began\n`;
+  }
+}
+
+function history(s: Session, args: readonly string[]): string | Steps<string> {
   let count = 20;
   let kind: Kind = 'events';
   for (const word of args) {
     if ((KINDS as readonly string[]).includes(word)) kind = word as Kind;
     else {
       count = Number(word);
-      if (!Number.isInteger(count) || count < 1)
-        throw new Error(`'${word}': a positive number or one of ${KINDS.join(', ')} expected`);
+      if (!Number.isInteger(count) || count < 1 || count > MOST_MOMENTS)
+        throw new Error(`'${word}': a number from 1 to ${MOST_MOMENTS} or one of ${KINDS.join(', ')} expected`);
     }
   }
   if (kind !== 'events' && !s.control.history.enabled) throw new Error("the past is not kept: 'monitor reverse on'");
-  const out =
-    kind === 'events'
-      ? events(s, count)
-      : recall(s.control, s.current.cpu, count, MOMENTS[kind]).map((m) => describeMoment(m, s.symbolize));
-  return out.length ? lines(out) : 'nothing has happened yet\n';
+  if (kind === 'events') return list(events(s, count));
+  return interruptible(s, moments(s, count, MOMENTS[kind]));
+}
+
+const list = (out: readonly string[]): string => (out.length ? lines(out) : 'nothing has happened yet\n');
+
+function* moments(s: Session, count: number, kind: Moment['kind'] | undefined): Steps<string> {
+  const found = yield* recalling(s.control, s.current.cpu, count, kind);
+  return list(found.map((m) => describeMoment(m, s.symbolize)));
+}
+
+function* goTo(s: Session, n: number): Steps<string> {
+  return `at instruction ${yield* s.control.past.going(n)}\n`;
 }
 
 function reverse(s: Session, args: readonly string[]): string {
@@ -67,7 +91,7 @@ export const PAST_COMMANDS: readonly Command[] = [
       if (!past.enabled) throw new Error("the past is not kept: 'monitor reverse on'");
       const n = Number(a[0]);
       if (!Number.isInteger(n) || n < 0) throw new Error('an instruction count expected');
-      return `at instruction ${s.control.past.goto(n)}\n`;
+      return interruptible(s, goTo(s, n));
     },
   },
 ];

@@ -33,7 +33,7 @@ function changeBreakpoint(s: Session, c: Comparator, insert: boolean): string {
     return 'OK';
   }
   const conditions = parseConditions(c.rest);
-  if (!conditions) return 'E.Z conditions are X LENGTH,CODE with LENGTH bytes in hex';
+  if (!conditions) return 'E.Z takes up to 64 conditions: X LENGTH,CODE with LENGTH bytes in hex';
   s.insertBreakpoint(c.address, c.type === '1', conditions);
   return 'OK';
 }

@@ -74,10 +74,8 @@ function catchSyscalls(s: Session, rest: string): string {
   const world = s.current.gid ?? 'any';
   s.control.catches.deleteSyscalls(s, world);
   if (m[1] === '0') return 'OK';
-  const numbers = m[2]!
-    .split(';')
-    .filter(Boolean)
-    .map((t) => Number.parseInt(t, 16));
+  const listed = m[2]!.split(';').filter(Boolean);
+  const numbers = [...new Set(listed.map((t) => Number.parseInt(t, 16)))];
   // Without a number gdb means all: system calls of programs only, else the session would drown in events.
   if (numbers.length === 0)
     s.control.catches.add({

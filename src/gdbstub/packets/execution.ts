@@ -4,6 +4,9 @@ import type { Session } from '../session.ts';
 import { matchesThread, parseThreadPattern, type ThreadPattern } from '../threads.ts';
 import type { PacketRow } from './table.ts';
 
+/** gdb names each thread at most once. */
+const MOST_ACTIONS = 1024;
+
 interface Action {
   readonly step: boolean;
   readonly pattern: ThreadPattern | undefined;
@@ -12,7 +15,9 @@ interface Action {
 /** Actions of a vCont packet, in order; a text on a malformed one. */
 function parseActions(rest: string): Action[] | string {
   const out: Action[] = [];
-  for (const part of rest.split(';').filter(Boolean)) {
+  const parts = rest.split(';', MOST_ACTIONS + 1).filter(Boolean);
+  if (parts.length > MOST_ACTIONS) return `E.vCont takes at most ${MOST_ACTIONS} actions`;
+  for (const part of parts) {
     const m = /^(c|s|[CS][0-9a-f]{2}|t|r[0-9a-f]+,[0-9a-f]+)(?::(.+))?$/i.exec(part);
     if (!m) return `E.vCont action '${part}' is malformed`;
     const pattern = m[2] === undefined ? undefined : parseThreadPattern(m[2]);
@@ -56,13 +61,7 @@ export const EXECUTION_PACKETS: readonly PacketRow[] = [
     },
   },
   { name: 'bs', handle: (s) => s.reverse.step() },
-  {
-    name: 'bc',
-    handle: (s) => {
-      s.reverse.continue();
-      return undefined;
-    },
-  },
+  { name: 'bc', handle: (s) => s.reverse.continue() },
   { name: 'c', handle: (s, rest) => simple(s, rest, false) },
   { name: 's', handle: (s, rest) => simple(s, rest, true) },
   { name: 'C', handle: (s, rest) => simple(s, afterSignal(rest), false) },

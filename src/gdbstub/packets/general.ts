@@ -1,4 +1,5 @@
 /** Handshake, threads, attach and detach. */
+import type { Steps } from '../../emu/replay/steps.ts';
 import { fromHex, fromLatin1, PACKET_SIZE, toHex } from '../framing.ts';
 import { runMonitorCommand } from '../monitor/commands.ts';
 import type { Session } from '../session.ts';
@@ -86,6 +87,12 @@ function detach(s: Session, text: string): string {
   return 'OK';
 }
 
+function* monitorCommand(s: Session, text: string): Steps<string> {
+  const output = yield* runMonitorCommand(s, text);
+  if (output) s.output(output);
+  return 'OK';
+}
+
 export const GENERAL: readonly PacketRow[] = [
   {
     name: 'qSupported',
@@ -154,10 +161,7 @@ export const GENERAL: readonly PacketRow[] = [
     name: 'qRcmd,',
     handle: (s, rest) => {
       const text = fromHex(rest);
-      if (!text) return 'E.qRcmd: hex digits expected';
-      const output = runMonitorCommand(s, Buffer.from(text).toString('utf8').trim());
-      if (output) s.output(output);
-      return 'OK';
+      return text ? monitorCommand(s, Buffer.from(text).toString('utf8').trim()) : 'E.qRcmd: hex digits expected';
     },
   },
 ];

@@ -2,6 +2,7 @@
 import { readVirtual, writeVirtual } from '../../emu/debug/debug-memory.ts';
 import { walk } from '../../emu/debug/walk.ts';
 import { readWindow, type Window, windowOf, writeWindow } from '../../emu/debug/windows.ts';
+import type { Steps } from '../../emu/replay/steps.ts';
 import { escapeBinary, fromHex, fromLatin1, latin1, PACKET_SIZE, parseHex, toHex, unescapeBinary } from '../framing.ts';
 import type { Session } from '../session.ts';
 import type { PacketRow } from './table.ts';
@@ -74,11 +75,55 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   return c;
 });
 
-/** gdb's CRC of `compare-sections`: polynomial 0x04c11db7, most significant bit first, start 0xffffffff. */
-export function gdbCrc(data: Uint8Array): number {
-  let crc = 0xffffffff;
+/**
+ * gdb's CRC of `compare-sections`: polynomial 0x04c11db7, most significant bit first, start 0xffffffff.
+ * @param before the CRC of what came before
+ */
+export function gdbCrc(data: Uint8Array, before = 0xffffffff): number {
+  let crc = before;
   for (const b of data) crc = (crc << 8) ^ CRC_TABLE[((crc >>> 24) ^ b) & 0xff]!;
   return crc >>> 0;
+}
+
+/** Most memory that one packet looks through, and how much of it between two looks at the clock. */
+const MOST_LOOKED_THROUGH = 0x4000000;
+const PIECE = 0x10000;
+
+/** `qCRC:ADDR,LEN`. */
+function* crc(s: Session, text: string): Steps<string> {
+  const r = range(text);
+  if (!r) return 'E.qCRC takes ADDR,LEN';
+  if (r.length > MOST_LOOKED_THROUGH) return `E.qCRC takes at most 0x${MOST_LOOKED_THROUGH.toString(16)} bytes`;
+  let sum = 0xffffffff;
+  for (let done = 0; done < r.length; ) {
+    const n = Math.min(PIECE, r.length - done);
+    const bytes = readMemory(s, r.address + BigInt(done), n);
+    if (bytes.length !== n) return 'E14';
+    sum = gdbCrc(bytes, sum);
+    done += n;
+    yield;
+  }
+  return `C${sum.toString(16)}`;
+}
+
+/** `qSearch:memory:ADDR;LEN;PATTERN`. */
+function* search(s: Session, text: string): Steps<string> {
+  const m = /^([0-9a-f]{1,16});([0-9a-f]+);([\s\S]+)$/i.exec(text);
+  if (!m) return 'E.qSearch takes ADDR;LEN;PATTERN';
+  const address = BigInt(`0x${m[1]}`);
+  const pattern = Buffer.from(unescapeBinary(fromLatin1(m[3]!)));
+  const length = Number.parseInt(m[2]!, 16);
+  if (length > MOST_LOOKED_THROUGH) return `E.qSearch takes at most 0x${MOST_LOOKED_THROUGH.toString(16)} bytes`;
+  // Pieces overlap, so that a match that lies across two of them is found.
+  for (let done = 0; done < length; done += PIECE) {
+    const n = Math.min(PIECE + pattern.length - 1, length - done);
+    const bytes = readMemory(s, address + BigInt(done), n);
+    const found = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(pattern);
+    if (found >= 0) return `1,${(address + BigInt(done + found)).toString(16)}`;
+    if (bytes.length < n) return '0';
+    yield;
+  }
+  return '0';
 }
 
 export const MEMORY_PACKETS: readonly PacketRow[] = [
@@ -121,25 +166,6 @@ export const MEMORY_PACKETS: readonly PacketRow[] = [
       return h && data && data.length === h.length ? write(s, h.address, data) : 'E.X takes ADDR,LEN:DATA';
     },
   },
-  {
-    name: 'qSearch:memory:',
-    handle: (s, rest) => {
-      const m = /^([0-9a-f]+);([0-9a-f]+);([\s\S]+)$/i.exec(rest);
-      if (!m) return 'E.qSearch takes ADDR;LEN;PATTERN';
-      const address = BigInt(`0x${m[1]}`);
-      const pattern = Buffer.from(unescapeBinary(fromLatin1(m[3]!)));
-      const length = Math.min(Number.parseInt(m[2]!, 16), 0x4000000);
-      const found = Buffer.from(readMemory(s, address, length)).indexOf(pattern);
-      return found < 0 ? '0' : `1,${(address + BigInt(found)).toString(16)}`;
-    },
-  },
-  {
-    name: 'qCRC:',
-    handle: (s, rest) => {
-      const r = range(rest);
-      if (!r) return 'E.qCRC takes ADDR,LEN';
-      const bytes = readMemory(s, r.address, Math.min(r.length, 0x4000000));
-      return bytes.length === r.length ? `C${gdbCrc(bytes).toString(16)}` : 'E14';
-    },
-  },
+  { name: 'qSearch:memory:', handle: (s, rest) => search(s, rest) },
+  { name: 'qCRC:', handle: (s, rest) => crc(s, rest) },
 ];

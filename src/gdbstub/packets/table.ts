@@ -1,7 +1,7 @@
-import type { Session } from '../session.ts';
+import type { Answer, Session } from '../session.ts';
 
-/** A packet: the text it starts with, and its answer (undefined: no reply now). */
+/** A packet: the text it starts with, and its answer. */
 export interface PacketRow {
   readonly name: string;
-  handle(session: Session, rest: string): string | undefined;
+  handle(session: Session, rest: string): Answer;
 }

@@ -1,5 +1,6 @@
 /** `qXfer`: target description, thread list, `info os` tables. */
-import { escapeBinary, fromLatin1, latin1, parseHex } from '../framing.ts';
+import type { Steps } from '../../emu/replay/steps.ts';
+import { escapeBinary, fromLatin1, latin1, PACKET_SIZE, parseHex } from '../framing.ts';
 import { osTable } from '../osdata.ts';
 import type { Session } from '../session.ts';
 import { TARGET_XML } from '../target-description.ts';
@@ -7,12 +8,15 @@ import { threadId, threadText } from '../threads.ts';
 import { xmlText } from '../xml.ts';
 import type { PacketRow } from './table.ts';
 
+/** Longest piece: with every byte escaped it fits a packet. */
+const MOST_PIECE = PACKET_SIZE / 2 - 16;
+
 /** One piece of a document: `m` when more follows, `l` for the last. */
 function piece(document: string, range: string): string {
   const m = /^([0-9a-f]+),([0-9a-f]+)$/i.exec(range);
   if (!m) return 'E.qXfer takes OFFSET,LENGTH';
   const offset = Number.parseInt(m[1]!, 16);
-  const length = Number.parseInt(m[2]!, 16);
+  const length = Math.min(Number.parseInt(m[2]!, 16), MOST_PIECE);
   const bytes = fromLatin1(document);
   const part = bytes.subarray(Math.min(offset, bytes.length), Math.min(offset + length, bytes.length));
   return `${offset + part.length < bytes.length ? 'm' : 'l'}${latin1(escapeBinary(part))}`;
@@ -27,14 +31,23 @@ function threadList(s: Session): string {
 }
 
 /** `qXfer:OBJECT:read:ANNEX:` rows: the document behind it, undefined for an unknown annex. */
-const object = (name: string, document: (s: Session, annex: string) => string | undefined): PacketRow => ({
+const object = (
+  name: string,
+  document: (s: Session, annex: string) => string | Steps<string> | undefined,
+): PacketRow => ({
   name: `qXfer:${name}:read:`,
   handle: (s, rest) => {
     const colon = rest.lastIndexOf(':');
     const text = colon < 0 ? undefined : document(s, rest.slice(0, colon));
-    return text === undefined ? 'E00' : piece(text, rest.slice(colon + 1));
+    const range = rest.slice(colon + 1);
+    if (typeof text === 'object') return pieceOf(text, range);
+    return text === undefined ? 'E00' : piece(text, range);
   },
 });
+
+function* pieceOf(document: Steps<string>, range: string): Steps<string> {
+  return piece(yield* document, range);
+}
 
 export const XFER_PACKETS: readonly PacketRow[] = [
   object('features', (_s, annex) => (annex === 'target.xml' ? TARGET_XML : undefined)),
