@@ -101,7 +101,7 @@ ensure_npm_packages() {
 LS_NODE_FLAGS=(--no-concurrent-recompilation)
 
 # What src/cli/sandbox.ts wants of Node: everything is granted, and given up before the guest runs.
-LS_SANDBOX_FLAGS=(--disable-warning=SecurityWarning --permission "--allow-fs-read=$LS_ROOT/build/cli/*" --allow-fs-read=/ --allow-fs-write=/
+LS_SANDBOX_FLAGS=(--disable-warning=SecurityWarning --permission --no-experimental-sqlite "--allow-fs-read=$LS_ROOT/build/cli/*" --allow-fs-read=/ --allow-fs-write=/
   --allow-child-process --allow-worker)
 
 # The program in a few files under build/cli, made again whenever a source is newer: it starts in two thirds of the time.

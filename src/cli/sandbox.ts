@@ -32,9 +32,13 @@ function programFolders(): string[] {
     : [own];
 }
 
+/** Node's SQLite opens files without asking the permission model. */
+const WITHOUT_SQLITE = '--no-experimental-sqlite';
+
 /** Options that let a thread or process read the program, and nothing else. */
 export const programFlags = (): string[] => [
   '--permission',
+  ...[WITHOUT_SQLITE].filter(knows),
   ...programFolders().map((folder) => `--allow-fs-read=${join(folder, '*')}`),
 ];
 
