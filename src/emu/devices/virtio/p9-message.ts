@@ -1,4 +1,12 @@
-/** Numbers and texts of 9P messages: little-endian, texts with a length of two bytes in front. */
+/**
+ * Numbers and texts of 9P messages: little-endian, texts with a length of two bytes in front. A text's characters are its
+ * bytes, since names of files need not be UTF-8.
+ */
+
+/** Length, type and tag in front of each message. */
+export const HEADER_BYTES = 7;
+/** Arguments of one function call. */
+const CHUNK = 4096;
 
 /** Reads a message. @throws RangeError past its end */
 export class P9Reader {
@@ -23,10 +31,9 @@ export class P9Reader {
     return this.view.getUint32(this.at - 4, true);
   }
 
-  /** Numbers above 2^53 lose their low bits: no file is that large. */
-  u64(): number {
+  u64(): bigint {
     this.at += 8;
-    return Number(this.view.getBigUint64(this.at - 8, true));
+    return this.view.getBigUint64(this.at - 8, true);
   }
 
   raw(length: number): Uint8Array {
@@ -36,65 +43,101 @@ export class P9Reader {
   }
 
   text(): string {
-    return new TextDecoder().decode(this.raw(this.u16()));
+    const bytes = this.raw(this.u16());
+    let s = '';
+    for (let n = 0; n < bytes.length; n += CHUNK) s += String.fromCharCode(...bytes.subarray(n, n + CHUNK));
+    return s;
   }
 }
 
-/** Writes a message. */
+/** Writes a message, with room for its header in front. */
 export class P9Writer {
-  private readonly parts: Uint8Array[] = [];
-  length = 0;
+  private buffer: Uint8Array;
+  private view: DataView;
+  private end = HEADER_BYTES;
 
-  private number(bytes: number, write: (v: DataView) => void): this {
-    const v = new DataView(new ArrayBuffer(bytes));
-    write(v);
-    return this.raw(new Uint8Array(v.buffer));
+  /** @param room bytes that are expected behind the header */
+  constructor(room = 256) {
+    this.buffer = new Uint8Array(HEADER_BYTES + room);
+    this.view = new DataView(this.buffer.buffer);
+  }
+
+  /** Bytes behind the header. */
+  get length(): number {
+    return this.end - HEADER_BYTES;
+  }
+
+  /** Makes room for this many bytes. @returns where they are */
+  private grow(bytes: number): number {
+    const at = this.end;
+    this.end += bytes;
+    if (this.end > this.buffer.length) {
+      const larger = new Uint8Array(Math.max(this.end, 2 * this.buffer.length));
+      larger.set(this.buffer);
+      this.buffer = larger;
+      this.view = new DataView(larger.buffer);
+    }
+    return at;
   }
 
   u8(n: number): this {
-    return this.raw(Uint8Array.of(n));
-  }
-
-  u16(n: number): this {
-    return this.number(2, (v) => v.setUint16(0, n, true));
-  }
-
-  u32(n: number): this {
-    return this.number(4, (v) => v.setUint32(0, n, true));
-  }
-
-  u64(n: number): this {
-    return this.number(8, (v) => v.setBigUint64(0, BigInt(n), true));
-  }
-
-  text(s: string): this {
-    const bytes = new TextEncoder().encode(s);
-    return this.u16(bytes.length).raw(bytes);
-  }
-
-  raw(bytes: Uint8Array): this {
-    this.parts.push(bytes);
-    this.length += bytes.length;
+    const at = this.grow(1);
+    this.view.setUint8(at, n);
     return this;
   }
 
-  bytes(): Uint8Array {
-    const out = new Uint8Array(this.length);
-    let at = 0;
-    for (const p of this.parts) {
-      out.set(p, at);
-      at += p.length;
-    }
-    return out;
+  u16(n: number): this {
+    const at = this.grow(2);
+    this.view.setUint16(at, n, true);
+    return this;
+  }
+
+  u32(n: number): this {
+    const at = this.grow(4);
+    this.view.setUint32(at, n, true);
+    return this;
+  }
+
+  u64(n: bigint): this {
+    const at = this.grow(8);
+    this.view.setBigUint64(at, n, true);
+    return this;
+  }
+
+  text(s: string): this {
+    this.u16(s.length);
+    const at = this.grow(s.length);
+    for (let n = 0; n < s.length; n++) this.buffer[at + n] = s.charCodeAt(n);
+    return this;
+  }
+
+  /**
+   * Data with their count in front, which are put in place by who has them.
+   * @param most bytes of room @param fill returns how many there are
+   */
+  data(most: number, fill: (into: Uint8Array) => number): this {
+    const at = this.grow(4 + most) + 4;
+    const count = fill(this.buffer.subarray(at, at + most));
+    this.view.setUint32(at - 4, count, true);
+    this.end = at + count;
+    return this;
+  }
+
+  /** Forgets what is behind this length. */
+  cut(length: number): void {
+    this.end = HEADER_BYTES + length;
+  }
+
+  /** Puts a number over an earlier one. @param at bytes behind the header */
+  patch32(at: number, n: number): void {
+    this.view.setUint32(HEADER_BYTES + at, n, true);
   }
 
   /** The whole message, with its length, type and tag in front. */
   message(type: number, tag: number): Uint8Array {
-    return new P9Writer()
-      .u32(this.length + 7)
-      .u8(type)
-      .u16(tag)
-      .raw(this.bytes())
-      .bytes();
+    this.view.setUint32(0, this.end, true);
+    this.view.setUint8(4, type);
+    this.view.setUint16(5, tag, true);
+    return this.buffer.subarray(0, this.end);
   }
 }

@@ -1,16 +1,43 @@
 /**
  * A folder of the host inside the guest: the 9P2000.L protocol (as Linux's Documentation/filesystems/9p.rst and diod's protocol.md
  * describe it) over the virtio transport of section 5.10 of Virtual I/O Device 1.0.
+ *
+ * What the guest's numbers ("fids") stand for are objects that were looked up once (p9-files.ts), not paths. Nothing that a
+ * guest sends is trusted: counts, numbers and names are checked here, and whatever is wrong is answered with an error.
  */
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
-import { P9Reader, P9Writer } from './p9-message.ts';
+import {
+  ERRNO,
+  KIND,
+  OPEN,
+  P9Error,
+  type P9Files,
+  type P9Node,
+  type P9Open,
+  type P9SavedNode,
+  type P9Stat,
+  type P9Time,
+} from './p9-files.ts';
+import { HEADER_BYTES, P9Reader, P9Writer } from './p9-message.ts';
 
 const MOUNT_TAG_FEATURE = 1;
 const VERSION = '9P2000.L';
+/** Largest and smallest message that can be agreed upon. */
 const MOST_BYTES = 512 * 1024;
-const HEADER_BYTES = 7;
+const LEAST_BYTES = 4096;
 /** The count in front of the data of a read, and of a directory. */
 const COUNT_BYTES = 4;
+/** Most numbers in use at a time. */
+const MOST_FIDS = 65_536;
+/** Names in one walk, as in Linux's P9_MAXWELEM. */
+const MOST_NAMES = 16;
+const NO_FID = 0xffffffff;
+const NO_TAG = 0xffff;
+const SECOND = 1_000_000_000n;
+/** Times further away than this many seconds are nonsense. */
+const MOST_SECONDS = 2n ** 40n;
+const V9FS_MAGIC = 0x01021997;
+const MOST_NAME = 255;
 
 /** Messages by number; the answer has the next one. */
 const T = {
@@ -19,11 +46,11 @@ const T = {
   open: 12,
   create: 14,
   symlink: 16,
+  mknod: 18,
   rename: 20,
   readlink: 22,
   getattr: 24,
   setattr: 26,
-  xattrwalk: 30,
   readdir: 40,
   fsync: 50,
   lock: 52,
@@ -42,81 +69,50 @@ const T = {
   remove: 122,
 } as const;
 
-/** Linux's error numbers. */
-export const ERRNO = {
-  ENOENT: 2,
-  EIO: 5,
-  EBADF: 9,
-  EACCES: 13,
-  EEXIST: 17,
-  ENOTDIR: 20,
-  EISDIR: 21,
-  EINVAL: 22,
-  EROFS: 30,
-  ENOTEMPTY: 39,
-  EOPNOTSUPP: 95,
-} as const;
-
-/** A request that fails, with the number that the guest sees. */
-export class P9Error extends Error {
-  readonly errno: number;
-
-  constructor(errno: number) {
-    super(`9p: error ${errno}`);
-    this.errno = errno;
-  }
-}
-
-/** What a file is; times in seconds since 1970. */
-export interface P9Stat {
-  /** Kind and permissions, as in Linux's st_mode. */
-  readonly mode: number;
-  readonly inode: number;
-  readonly links: number;
-  readonly size: number;
-  readonly atime: number;
-  readonly mtime: number;
-  readonly ctime: number;
-}
-
-/** Changes of a file; what is not given stays. */
-export interface P9Changes {
-  readonly mode?: number | undefined;
-  readonly size?: number | undefined;
-  readonly mtime?: number | undefined;
-}
-
-/**
- * The folder. Paths are lists of names from its root; none is `..` or has a slash. Symbolic links are never followed.
- * Everything throws {@link P9Error}.
- */
-export interface P9Files {
-  stat(path: readonly string[]): P9Stat;
-  list(path: readonly string[]): readonly string[];
-  read(path: readonly string[], offset: number, length: number): Uint8Array;
-  write(path: readonly string[], offset: number, data: Uint8Array): number;
-  create(path: readonly string[], mode: number): void;
-  makeFolder(path: readonly string[], mode: number): void;
-  link(path: readonly string[], to: readonly string[]): void;
-  symlink(path: readonly string[], target: string): void;
-  readlink(path: readonly string[]): string;
-  rename(from: readonly string[], to: readonly string[]): void;
-  remove(path: readonly string[], folder: boolean): void;
-  change(path: readonly string[], changes: P9Changes): void;
-}
-
-const KIND_MASK = 0o170000;
-const FOLDER = 0o040000;
-const LINK = 0o120000;
 const QID = { folder: 0x80, link: 0x02, file: 0 } as const;
-const TRUNCATE = 0o1000;
 const REMOVE_FOLDER = 0x200;
-const SET = { mode: 1, size: 8, mtime: 0x20, mtimeSet: 0x100 } as const;
-const BASIC = 0x7ff;
-const BLOCK = 4096;
+const SET = { mode: 1, size: 8, atime: 0x10, mtime: 0x20, atimeSet: 0x80, mtimeSet: 0x100 } as const;
+const BASIC = 0x7ffn;
+/** Flags that an open file keeps. */
+const LASTING = OPEN.access | OPEN.append | OPEN.dataSync | OPEN.sync;
+const UNLOCKED = 2;
+
+/** What one of the guest's numbers stands for. */
+interface Fid {
+  node: P9Node;
+  /** Flags that it was opened with, −1 when it is not open. */
+  flags: number;
+  /** Missing when it is not open, or could not be opened again after a snapshot was loaded. */
+  open: P9Open | undefined;
+}
+
+interface SavedFid {
+  readonly fid: number;
+  readonly node: number;
+  readonly flags: number;
+}
+
+/** The guest's numbers as a snapshot keeps them. */
+interface SavedHandles {
+  readonly nodes: readonly P9SavedNode[];
+  readonly fids: readonly SavedFid[];
+}
+
+function qid(w: P9Writer, { mode, path, version }: Pick<P9Stat, 'mode' | 'path' | 'version'>): void {
+  const kind = mode & KIND.mask;
+  w.u8(kind === KIND.folder ? QID.folder : kind === KIND.link ? QID.link : QID.file)
+    .u32(version)
+    .u64(path);
+}
+
+/** A name of a file: not `.` or `..`, without slash or zero. */
+function checked(name: string): string {
+  if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) throw new P9Error(ERRNO.EINVAL);
+  return name;
+}
 
 export class VirtioP9 implements VirtioKind {
-  readonly stateFields = ['fids', 'most'];
+  readonly stateFields = ['handles', 'most'];
   readonly name = 'virtio-9p';
   readonly type = VIRTIO_TYPE.p9;
   readonly classCode = 0x000200;
@@ -125,8 +121,7 @@ export class VirtioP9 implements VirtioKind {
   private readonly tag: string;
   private readonly files: P9Files;
   private ports: VirtioPorts | undefined;
-  /** What the guest's handles stand for. */
-  private readonly fids = new Map<number, string[]>();
+  private readonly fids = new Map<number, Fid>();
   private most = MOST_BYTES;
 
   /** @param tag what the guest mounts it by */
@@ -140,7 +135,7 @@ export class VirtioP9 implements VirtioKind {
   }
 
   reset(): void {
-    this.fids.clear();
+    this.forgetAll();
     this.most = MOST_BYTES;
   }
 
@@ -151,22 +146,75 @@ export class VirtioP9 implements VirtioKind {
 
   notified(queue: number): void {
     for (const chain of requests(this.ports!.queues[queue]!)) {
-      chain.write(this.answer(chain.read(), Math.min(this.most, chain.writableBytes)));
+      // Nothing so long is a message: it is not even looked at.
+      const message = chain.readableBytes > MOST_BYTES ? new Uint8Array(0) : chain.read();
+      chain.write(this.answer(message, Math.min(this.most, chain.writableBytes)));
       this.ports!.complete(queue, chain);
     }
   }
 
+  /**
+   * Handles as data. An open file cannot be saved: it is found again by its name when the state is put back, unless it is
+   * still open here. One that is not the same object any more answers ESTALE.
+   */
+  get handles(): SavedHandles {
+    const all = [...this.fids];
+    const { nodes, places } = this.files.save(all.map(([, { node }]) => node));
+    return { nodes, fids: all.map(([fid, { flags }], n) => ({ fid, node: places[n]!, flags })) };
+  }
+
+  set handles({ nodes, fids }: SavedHandles) {
+    const before = new Map(this.fids);
+    this.fids.clear();
+    const found = this.files.restore(nodes);
+    for (const { fid, node: place, flags } of fids) {
+      const node = found[place];
+      if (!node) continue;
+      const old = before.get(fid);
+      const now: Fid = { node: node.hold(), flags, open: undefined };
+      this.fids.set(fid, now);
+      if (flags < 0) continue;
+      if (old?.open && old.node === node && old.flags === flags) {
+        now.open = old.open;
+        old.open = undefined;
+      } else now.open = VirtioP9.reopened(node, flags);
+    }
+    for (const node of found) node.release();
+    for (const old of before.values()) VirtioP9.forget(old);
+  }
+
+  private static reopened(node: P9Node, flags: number): P9Open | undefined {
+    try {
+      return node.open(flags & LASTING);
+    } catch (error) {
+      if (error instanceof P9Error) return undefined;
+      throw error;
+    }
+  }
+
+  private static forget({ node, open }: Fid): void {
+    open?.close();
+    node.release();
+  }
+
+  private forgetAll(): void {
+    for (const fid of this.fids.values()) VirtioP9.forget(fid);
+    this.fids.clear();
+  }
+
   /** The answer to a message. @param room most bytes of it */
   private answer(message: Uint8Array, room: number): Uint8Array {
-    const r = new P9Reader(message);
     const w = new P9Writer();
-    let type = 0;
-    let tag = 0xffff;
+    let tag = NO_TAG;
     try {
-      r.u32();
-      type = r.u8();
+      const size = new P9Reader(message).u32();
+      if (size > message.length) throw new P9Error(ERRNO.EINVAL);
+      const r = new P9Reader(message.subarray(4, Math.max(size, 4)));
+      const type = r.u8();
       tag = r.u16();
+      if (size > this.most) throw new P9Error(ERRNO.EMSGSIZE);
       this.carryOut(type, r, w, room - HEADER_BYTES);
+      if (w.length > room - HEADER_BYTES) throw new P9Error(ERRNO.EMSGSIZE);
       return w.message(type + 1, tag);
     } catch (error) {
       if (!(error instanceof P9Error) && !(error instanceof RangeError)) throw error;
@@ -175,47 +223,69 @@ export class VirtioP9 implements VirtioKind {
     }
   }
 
-  private path(fid: number): string[] {
-    const path = this.fids.get(fid);
-    if (!path) throw new P9Error(ERRNO.EBADF);
-    return path;
+  private fid(number: number): Fid {
+    const fid = this.fids.get(number);
+    if (!fid) throw new P9Error(ERRNO.EBADF);
+    return fid;
   }
 
-  /** A name below a folder. */
-  private below(fid: number, name: string): string[] {
-    if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) throw new P9Error(ERRNO.EINVAL);
-    return [...this.path(fid), name];
+  private node(number: number): P9Node {
+    return this.fid(number).node;
   }
 
-  private static qid(w: P9Writer, s: P9Stat): void {
-    const kind = s.mode & KIND_MASK;
-    w.u8(kind === FOLDER ? QID.folder : kind === LINK ? QID.link : QID.file)
-      .u32(Math.floor(s.mtime) >>> 0)
-      .u64(s.inode);
+  /** One that is not open yet. */
+  private closed(number: number): Fid {
+    const fid = this.fid(number);
+    if (fid.flags >= 0) throw new P9Error(ERRNO.EINVAL);
+    return fid;
+  }
+
+  private open(number: number): P9Open {
+    const { open, flags } = this.fid(number);
+    if (!open) throw new P9Error(flags < 0 ? ERRNO.EBADF : ERRNO.ESTALE);
+    return open;
+  }
+
+  /** May this number be given to something? */
+  private fresh(number: number): void {
+    if (number === NO_FID || this.fids.has(number)) throw new P9Error(ERRNO.EINVAL);
+    if (this.fids.size >= MOST_FIDS) throw new P9Error(ERRNO.ENFILE);
   }
 
   private carryOut(type: number, r: P9Reader, w: P9Writer, room: number): void {
     const { files, fids } = this;
     switch (type) {
       case T.version: {
-        this.most = Math.min(MOST_BYTES, Math.max(BLOCK, r.u32()));
-        fids.clear();
-        w.u32(this.most).text(r.text() === VERSION ? VERSION : 'unknown');
+        const wanted = r.u32();
+        const version = r.text();
+        if (wanted < LEAST_BYTES) throw new P9Error(ERRNO.EMSGSIZE);
+        this.forgetAll();
+        this.most = Math.min(MOST_BYTES, wanted);
+        w.u32(this.most).text(version === VERSION ? VERSION : 'unknown');
         return;
       }
       case T.attach: {
-        fids.set(r.u32(), []);
-        VirtioP9.qid(w, files.stat([]));
+        const fid = r.u32();
+        this.fresh(fid);
+        qid(w, files.root.stat());
+        fids.set(fid, { node: files.root.hold(), flags: -1, open: undefined });
         return;
       }
       case T.walk:
         this.walk(r, w);
         return;
-      case T.clunk:
-        fids.delete(r.u32());
+      case T.clunk: {
+        const number = r.u32();
+        const fid = this.fid(number);
+        fids.delete(number);
+        VirtioP9.forget(fid);
         return;
+      }
       case T.flush:
+        // Requests are answered before the next one is looked at.
+        return;
       case T.fsync:
+        this.open(r.u32()).sync();
         return;
       case T.getattr:
         this.getattr(r, w);
@@ -224,194 +294,231 @@ export class VirtioP9 implements VirtioKind {
         this.setattr(r);
         return;
       case T.open: {
-        const path = this.path(r.u32());
-        if (r.u32() & TRUNCATE) files.change(path, { size: 0 });
-        VirtioP9.qid(w, files.stat(path));
+        const fid = this.closed(r.u32());
+        const flags = r.u32();
+        fid.open = fid.node.open(flags);
+        fid.flags = flags & LASTING;
+        qid(w, fid.node.stat());
         w.u32(0);
         return;
       }
       case T.create: {
-        const fid = r.u32();
-        const path = this.below(fid, r.text());
-        r.u32();
-        files.create(path, r.u32());
-        fids.set(fid, path);
-        VirtioP9.qid(w, files.stat(path));
+        const fid = this.closed(r.u32());
+        const name = checked(r.text());
+        const flags = r.u32();
+        const { node, open } = fid.node.create(name, flags, r.u32());
+        fid.node.release();
+        Object.assign(fid, { node, open, flags: flags & LASTING });
+        qid(w, node.stat());
         w.u32(0);
         return;
       }
       case T.read: {
-        const path = this.path(r.u32());
+        const open = this.open(r.u32());
         const offset = r.u64();
-        const data = files.read(path, offset, Math.max(0, Math.min(r.u32(), room - COUNT_BYTES)));
-        w.u32(data.length).raw(data);
+        const count = Math.min(r.u32(), room - COUNT_BYTES);
+        if (count < 0) throw new P9Error(ERRNO.EINVAL);
+        w.data(count, (into) => open.read(offset, into));
         return;
       }
       case T.write: {
-        const path = this.path(r.u32());
+        const open = this.open(r.u32());
         const offset = r.u64();
-        w.u32(files.write(path, offset, r.raw(r.u32())));
+        w.u32(open.write(offset, r.raw(r.u32())));
         return;
       }
       case T.readdir:
         this.readdir(r, w, room);
         return;
       case T.mkdir: {
-        const path = this.below(r.u32(), r.text());
-        files.makeFolder(path, r.u32());
-        VirtioP9.qid(w, files.stat(path));
+        const folder = this.node(r.u32());
+        const name = checked(r.text());
+        qid(w, folder.makeFolder(name, r.u32()));
         return;
       }
       case T.symlink: {
-        const path = this.below(r.u32(), r.text());
-        files.symlink(path, r.text());
-        VirtioP9.qid(w, files.stat(path));
+        const folder = this.node(r.u32());
+        const name = checked(r.text());
+        const target = r.text();
+        if (target === '' || target.includes('\0')) throw new P9Error(ERRNO.EINVAL);
+        qid(w, folder.makeSymlink(name, target));
         return;
       }
       case T.readlink:
-        w.text(files.readlink(this.path(r.u32())));
+        w.text(this.node(r.u32()).readlink());
         return;
       case T.link: {
-        const folder = r.u32();
-        const to = this.path(r.u32());
-        files.link(this.below(folder, r.text()), to);
+        const folder = this.node(r.u32());
+        const object = this.node(r.u32());
+        folder.link(checked(r.text()), object);
         return;
       }
       case T.unlinkat: {
-        const path = this.below(r.u32(), r.text());
-        files.remove(path, (r.u32() & REMOVE_FOLDER) !== 0);
+        const folder = this.node(r.u32());
+        const name = checked(r.text());
+        folder.remove(name, (r.u32() & REMOVE_FOLDER) !== 0);
         return;
       }
       case T.remove: {
-        const fid = r.u32();
-        const path = this.path(fid);
-        fids.delete(fid);
-        files.remove(path, (files.stat(path).mode & KIND_MASK) === FOLDER);
+        const number = r.u32();
+        const fid = this.fid(number);
+        fids.delete(number);
+        try {
+          fid.node.removeItself();
+        } finally {
+          VirtioP9.forget(fid);
+        }
         return;
       }
       case T.renameat: {
-        const from = this.below(r.u32(), r.text());
-        this.moved(from, this.below(r.u32(), r.text()));
+        const folder = this.node(r.u32());
+        const name = checked(r.text());
+        const to = this.node(r.u32());
+        folder.rename(name, to, checked(r.text()));
         return;
       }
       case T.rename: {
-        const from = this.path(r.u32());
-        this.moved(from, this.below(r.u32(), r.text()));
+        const object = this.node(r.u32());
+        const to = this.node(r.u32());
+        object.renameItself(to, checked(r.text()));
         return;
       }
       case T.lock:
         // Nobody else is there to lock against.
+        this.fid(r.u32());
         w.u8(0);
         return;
       case T.getlock: {
-        r.u32();
+        this.fid(r.u32());
         r.u8();
-        w.u8(2).u64(r.u64()).u64(r.u64()).u32(r.u32()).text(r.text());
+        w.u8(UNLOCKED).u64(r.u64()).u64(r.u64()).u32(r.u32()).text(r.text());
         return;
       }
-      case T.statfs:
-        w.u32(0x01021997)
-          .u32(BLOCK)
-          .u64(2 ** 24)
-          .u64(2 ** 23)
-          .u64(2 ** 23)
-          .u64(2 ** 20)
-          .u64(2 ** 19)
-          .u64(1)
-          .u32(255);
+      case T.statfs: {
+        this.fid(r.u32());
+        const s = files.space();
+        w.u32(V9FS_MAGIC).u32(s.blockSize);
+        for (const n of [s.blocks, s.free, s.available, s.files, s.freeFiles, 1n]) w.u64(n);
+        w.u32(MOST_NAME);
         return;
+      }
+      case T.mknod:
+        // FIFOs, sockets and devices of the host are none of the guest's business.
+        throw new P9Error(ERRNO.EPERM);
       default:
         throw new P9Error(ERRNO.EOPNOTSUPP);
     }
   }
 
-  /** Handles follow what they stand for. */
-  private moved(from: readonly string[], to: readonly string[]): void {
-    this.files.rename(from, to);
-    for (const [fid, path] of this.fids)
-      if (from.every((name, n) => path[n] === name)) this.fids.set(fid, [...to, ...path.slice(from.length)]);
-  }
-
+  /**
+   * From one object to another, name by name. The protocol wants an object that is not open; Linux walks from open ones
+   * too, which does no harm while they get no new place.
+   */
   private walk(r: P9Reader, w: P9Writer): void {
-    let path = [...this.path(r.u32())];
+    const number = r.u32();
     const next = r.u32();
-    const names = Array.from({ length: r.u16() }, () => r.text());
+    const from = this.fid(number);
+    const count = r.u16();
+    if (count > MOST_NAMES) throw new P9Error(ERRNO.EINVAL);
+    const names = Array.from({ length: count }, () => r.text());
+    for (const name of names) if (name !== '..') checked(name);
+    if (next !== number) this.fresh(next);
+    else if (from.flags >= 0) throw new P9Error(ERRNO.EINVAL);
+    let node = from.node.hold();
     const found: P9Stat[] = [];
-    for (const name of names) {
-      // What is no folder leads nowhere; links are the guest's to follow.
-      const step = name === '..' ? path.slice(0, -1) : [...path, name];
-      if (name !== '..' && (name === '' || name === '.' || /[/\0]/.test(name))) throw new P9Error(ERRNO.EINVAL);
-      try {
-        if ((this.files.stat(path).mode & KIND_MASK) !== FOLDER) throw new P9Error(ERRNO.ENOTDIR);
-        found.push(this.files.stat(step));
-      } catch (error) {
-        if (found.length === 0) throw error;
-        break;
+    try {
+      for (const name of names) {
+        let step: P9Node;
+        try {
+          // What is no folder leads nowhere; links are the guest's to follow.
+          if (node.kind !== KIND.folder) throw new P9Error(ERRNO.ENOTDIR);
+          step = name === '..' ? node.parent.hold() : node.child(name);
+        } catch (error) {
+          if (found.length === 0 || !(error instanceof P9Error)) throw error;
+          break;
+        }
+        node.release();
+        node = step;
+        found.push(node.stat());
       }
-      path = step;
+      if (found.length === names.length) {
+        if (next === number) from.node.release();
+        this.fids.set(next, { node: node.hold(), flags: -1, open: undefined });
+      }
+    } finally {
+      node.release();
     }
-    if (found.length === names.length) this.fids.set(next, path);
     w.u16(found.length);
-    for (const s of found) VirtioP9.qid(w, s);
+    for (const s of found) qid(w, s);
   }
 
   private getattr(r: P9Reader, w: P9Writer): void {
-    const s = this.files.stat(this.path(r.u32()));
+    const s = this.node(r.u32()).stat();
     w.u64(BASIC);
-    VirtioP9.qid(w, s);
+    qid(w, s);
     w.u32(s.mode)
+      // Everything is root's, and there are no devices.
       .u32(0)
       .u32(0)
       .u64(s.links)
-      .u64(0)
+      .u64(0n)
       .u64(s.size)
-      .u64(BLOCK)
-      .u64(Math.ceil(s.size / 512));
-    for (const time of [s.atime, s.mtime, s.ctime, 0]) w.u64(Math.floor(time)).u64(0);
-    w.u64(0).u64(0);
+      .u64(s.blockSize)
+      .u64(s.blocks);
+    for (const time of [s.atime, s.mtime, s.ctime]) {
+      const part = ((time % SECOND) + SECOND) % SECOND;
+      w.u64(BigInt.asUintN(64, (time - part) / SECOND)).u64(part);
+    }
+    // Time of birth, generation, version of the data: not known.
+    for (let n = 0; n < 4; n++) w.u64(0n);
   }
 
   private setattr(r: P9Reader): void {
-    const path = this.path(r.u32());
+    const { node, open } = this.fid(r.u32());
     const valid = r.u32();
     const mode = r.u32();
+    // Owner and group: the host's user has no others to give.
     r.u32();
     r.u32();
     const size = r.u64();
-    r.u64();
-    r.u64();
-    const seconds = r.u64();
-    this.files.change(path, {
+    const time = (set: number, given: number): P9Time | undefined => {
+      const seconds = BigInt.asIntN(64, r.u64());
+      const part = r.u64();
+      if ((valid & set) === 0) return undefined;
+      if ((valid & given) === 0) return 'now';
+      if (seconds > MOST_SECONDS || seconds < -MOST_SECONDS || part >= SECOND) throw new P9Error(ERRNO.EINVAL);
+      return seconds * SECOND + part;
+    };
+    const atime = time(SET.atime, SET.atimeSet);
+    const mtime = time(SET.mtime, SET.mtimeSet);
+    const changes = {
       mode: valid & SET.mode ? mode : undefined,
       size: valid & SET.size ? size : undefined,
-      mtime: valid & SET.mtimeSet ? seconds : valid & SET.mtime ? -1 : undefined,
-    });
+      atime,
+      mtime,
+    };
+    node.change(changes, open);
   }
 
   private readdir(r: P9Reader, w: P9Writer, room: number): void {
-    const path = this.path(r.u32());
+    const open = this.open(r.u32());
     const offset = r.u64();
     const most = Math.min(r.u32(), room - COUNT_BYTES);
-    const names = ['.', '..', ...[...this.files.list(path)].sort()];
-    const entries = new P9Writer();
-    for (let n = offset; n < names.length; n++) {
-      const name = names[n]!;
-      const at = name === '.' ? path : name === '..' ? path.slice(0, -1) : [...path, name];
-      const one = new P9Writer();
-      try {
-        const s = this.files.stat(at);
-        VirtioP9.qid(one, s);
-        one
-          .u64(n + 1)
-          .u8((s.mode & KIND_MASK) >> 12)
-          .text(name);
-      } catch {
-        // It has gone since the folder was read.
-        continue;
-      }
-      if (entries.length + one.length > most) break;
-      entries.raw(one.bytes());
-    }
-    w.u32(entries.length).raw(entries.bytes());
+    w.u32(0);
+    let full = false;
+    open.list(offset, ({ name, path, mode }, next) => {
+      const before = w.length;
+      qid(w, { mode, path, version: 0 });
+      w.u64(next)
+        .u8((mode & KIND.mask) >> 12)
+        .text(name);
+      if (w.length - COUNT_BYTES <= most) return true;
+      w.cut(before);
+      full = true;
+      return false;
+    });
+    // An empty answer would be the end of the folder.
+    if (full && w.length === COUNT_BYTES) throw new P9Error(ERRNO.EINVAL);
+    w.patch32(0, w.length - COUNT_BYTES);
   }
 }

@@ -1,0 +1,176 @@
+/** What the guest has opened: descriptors of files, and folders that are read on from where the guest is. */
+import * as fs from 'node:fs';
+import { ERRNO, KIND, OPEN, type P9Entry, P9Error, type P9Open } from '../../emu/devices/virtio/p9-files.ts';
+import type { Descriptors } from './descriptors.ts';
+import { attempt } from './errors.ts';
+import type { SharedNode } from './node.ts';
+import { itself } from './paths.ts';
+
+/** Entries that Node reads from the host at a time. */
+const ENTRIES_AT_A_TIME = 128;
+const MOST_OFFSET = BigInt(Number.MAX_SAFE_INTEGER);
+
+/** Flags for open(2) of the protocol's. A lease of another process is refused instead of waited for. */
+export function hostFlags(flags: number): number {
+  const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_DSYNC, O_SYNC, O_NONBLOCK, O_NOCTTY } = fs.constants;
+  const access = [O_RDONLY, O_WRONLY, O_RDWR][flags & OPEN.access];
+  if (access === undefined) throw new P9Error(ERRNO.EINVAL);
+  const sync = flags & OPEN.sync ? O_SYNC : flags & OPEN.dataSync ? O_DSYNC : 0;
+  return access | (flags & OPEN.append ? O_APPEND : 0) | sync | O_NONBLOCK | O_NOCTTY;
+}
+
+/** An open file: what it may do is what its descriptor may. */
+export class OpenFile implements P9Open {
+  readonly flags: number;
+  private readonly fd: number;
+  private readonly descriptors: Descriptors;
+
+  /** @param fd becomes its own */
+  constructor(fd: number, flags: number, descriptors: Descriptors) {
+    this.fd = fd;
+    this.flags = flags & ~(OPEN.truncate | OPEN.exclusive);
+    this.descriptors = descriptors;
+    descriptors.fix();
+  }
+
+  get writes(): boolean {
+    return (this.flags & OPEN.access) !== 0;
+  }
+
+  read(offset: bigint, into: Uint8Array): number {
+    if ((this.flags & OPEN.access) === OPEN.write) throw new P9Error(ERRNO.EBADF);
+    // No file is that large.
+    if (offset > MOST_OFFSET || into.length === 0) return 0;
+    return attempt(() => fs.readSync(this.fd, into, 0, into.length, Number(offset)));
+  }
+
+  write(offset: bigint, data: Uint8Array): number {
+    if (!this.writes) throw new P9Error(ERRNO.EBADF);
+    if (offset > MOST_OFFSET) throw new P9Error(ERRNO.EFBIG);
+    if (data.length === 0) return 0;
+    return attempt(() => fs.writeSync(this.fd, data, 0, data.length, Number(offset)));
+  }
+
+  resize(size: bigint): void {
+    if (size > MOST_OFFSET) throw new P9Error(ERRNO.EFBIG);
+    attempt(() => fs.ftruncateSync(this.fd, Number(size)));
+  }
+
+  list(): void {
+    throw new P9Error(ERRNO.ENOTDIR);
+  }
+
+  sync(): void {
+    attempt(() => {
+      try {
+        fs.fsyncSync(this.fd);
+      } catch (error) {
+        // Node's permissions forbid it whatever the file is. The data are the host's, which writes them when it likes.
+        if ((error as NodeJS.ErrnoException).code !== 'ERR_ACCESS_DENIED') throw error;
+      }
+    });
+  }
+
+  close(): void {
+    fs.closeSync(this.fd);
+    this.descriptors.unfix();
+  }
+}
+
+/**
+ * An open folder. The host is asked for entries as the guest asks for them, so that a folder of a million entries takes no
+ * memory. A place in it is the number of entries before it; going back begins again.
+ */
+export class OpenFolder implements P9Open {
+  readonly flags: number;
+  private readonly node: SharedNode;
+  private readonly descriptors: Descriptors;
+  private stream: fs.Dir | undefined;
+  /** Number of the entry that comes next, and that entry if it has been read already. */
+  private place = 0n;
+  private pending: P9Entry | undefined;
+  private ended = false;
+
+  constructor(node: SharedNode, flags: number, descriptors: Descriptors) {
+    this.node = node;
+    this.flags = flags;
+    this.descriptors = descriptors;
+    this.stream = this.begin();
+    node.pin();
+    node.hold();
+  }
+
+  private begin(): fs.Dir {
+    this.descriptors.reserve();
+    const options = { encoding: 'buffer', bufferSize: ENTRIES_AT_A_TIME } as unknown as fs.OpenDirOptions;
+    const stream = this.node.use((fd) => fs.opendirSync(itself(fd), options));
+    this.descriptors.fix();
+    return stream;
+  }
+
+  private end(): void {
+    if (!this.stream) return;
+    this.stream.closeSync();
+    this.stream = undefined;
+    this.descriptors.unfix();
+  }
+
+  private rewind(): void {
+    this.end();
+    this.place = 0n;
+    this.pending = undefined;
+    this.ended = false;
+    this.stream = this.begin();
+  }
+
+  /** The next name on the host that still is there. */
+  private next(): P9Entry | undefined {
+    const { node } = this;
+    if (this.place === 0n) return { name: '.', path: node.path, mode: KIND.folder };
+    // Not the host's: above the shared folder there is nothing.
+    if (this.place === 1n) return { name: '..', path: node.parent.path, mode: KIND.folder };
+    for (;;) {
+      const entry = attempt(() => this.stream!.readSync());
+      if (!entry) return undefined;
+      const name = (entry.name as unknown as Buffer).toString('latin1');
+      const found = node.entry(name);
+      if (found) return found;
+    }
+  }
+
+  list(offset: bigint, take: (entry: P9Entry, next: bigint) => boolean): void {
+    if (offset < this.place || !this.stream) this.rewind();
+    for (;;) {
+      if (this.ended) return;
+      const entry = this.pending ?? this.next();
+      this.pending = entry;
+      if (!entry) {
+        this.ended = true;
+        return;
+      }
+      if (this.place >= offset && !take(entry, this.place + 1n)) return;
+      this.pending = undefined;
+      this.place++;
+    }
+  }
+
+  read(): number {
+    throw new P9Error(ERRNO.EISDIR);
+  }
+
+  write(): number {
+    throw new P9Error(ERRNO.EBADF);
+  }
+
+  resize(): void {
+    throw new P9Error(ERRNO.EISDIR);
+  }
+
+  sync(): void {}
+
+  close(): void {
+    this.end();
+    this.node.unpin();
+    this.node.release();
+  }
+}
