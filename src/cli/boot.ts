@@ -140,7 +140,7 @@ export function openVirtio(cli: MachineCli, console: (byte: number) => void): Vi
   const disks = (cli.drive ?? []).map((spec, n) => new VirtioBlock(`disk${n}`, openDrive(spec)));
   const network = cli.net && openNet(cli.net);
   const specs = cli.share ?? [];
-  const shares = openShares(specs, walled(cli)).map((files, n) => new VirtioP9(specs[n]!.tag, files));
+  const shares = openShares(specs, walled(cli)).map((server, n) => new VirtioP9(specs[n]!.tag, server));
   const terminal = cli.console === 'virtio' ? [new VirtioConsole(console)] : [];
   return [
     ...disks,

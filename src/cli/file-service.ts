@@ -5,49 +5,28 @@
  */
 import { deserialize, serialize } from 'node:v8';
 import { Worker } from 'node:worker_threads';
-import { P9Error, type P9Files } from '../emu/devices/virtio/p9.ts';
+import { type P9Server, P9Session } from '../emu/devices/virtio/p9.ts';
 import { ClientFiles } from './client-files.ts';
 import { openShare, type ShareSpec } from './share.ts';
 
 /** Files by name, whole. */
 export type NamedFiles = Pick<ClientFiles, 'read' | 'write'>;
 
-/** How a kind of folder is opened, which calls it has (all are listed), and whether a call's arguments may be passed on. */
+/** How a kind of folder is opened, and the calls that it has: all are listed. */
 interface Kind<Spec, Folder> {
   readonly open: (spec: Spec) => Folder;
   readonly calls: Readonly<Record<keyof Folder, true>>;
-  readonly allows: (args: readonly unknown[]) => boolean;
 }
 
-/** Does this name lead no further than one step down? */
-const isName = (name: unknown): boolean =>
-  typeof name === 'string' && name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name);
-
-const share: Kind<ShareSpec, P9Files> = {
-  open: openShare,
-  calls: {
-    stat: true,
-    list: true,
-    read: true,
-    write: true,
-    create: true,
-    makeFolder: true,
-    link: true,
-    symlink: true,
-    readlink: true,
-    rename: true,
-    remove: true,
-    change: true,
-  },
-  // The device has checked names before. Here they are checked for the case that it is the device which has the mistake.
-  allows: (args) => Array.isArray(args[0]) && args.every((a) => !Array.isArray(a) || a.every(isName)),
+/** The whole protocol is spoken outside: what passes the wall are the guest's messages, and the answers. */
+const share: Kind<ShareSpec, P9Server> = {
+  open: (spec) => new P9Session(openShare(spec)),
+  calls: { answer: true, reset: true, save: true, restore: true },
 };
 
 const named: Kind<string, NamedFiles> = {
   open: (folder) => new ClientFiles(folder),
   calls: { read: true, write: true },
-  // ClientFiles checks names itself.
-  allows: () => true,
 };
 
 const KINDS = { share, named } as const;
@@ -66,8 +45,7 @@ interface Question {
   readonly args: readonly unknown[];
 }
 
-/** `errno` is the guest's error, `error` any other. */
-type Answer = { readonly value: unknown } | { readonly errno: number } | { readonly error: string };
+type Answer = { readonly value: unknown } | { readonly error: string };
 
 /** Bytes of a message that are passed at a time: the longest of 9P in one piece. */
 const PIECE = 1 << 20;
@@ -142,7 +120,7 @@ function openOutside<Spec, Folder>(
       side.send({ folder, call, args });
       const answer = side.receive() as Answer;
       if ('value' in answer) return answer.value;
-      throw 'errno' in answer ? new P9Error(answer.errno) : new Error(answer.error);
+      throw new Error(answer.error);
     };
   return specs.map((_, n) => Object.fromEntries(Object.keys(calls).map((c) => [c, ask(n, c)])) as unknown as Folder);
 }
@@ -152,7 +130,7 @@ function openOutside<Spec, Folder>(
  * @param behindWall whether a wall will stand: the files are worked on outside it then
  * @throws UsageError when one cannot be opened
  */
-export const openShares = (specs: readonly ShareSpec[], behindWall: boolean): P9Files[] =>
+export const openShares = (specs: readonly ShareSpec[], behindWall: boolean): P9Server[] =>
   specs.length > 0 && behindWall ? openOutside('share', share, specs) : specs.map(share.open);
 
 /** The folder of files that a gdb names; as {@link openShares}. */
@@ -161,11 +139,11 @@ export const openClientFiles = (folder: string, behindWall: boolean): NamedFiles
 
 function answerTo(
   folders: readonly unknown[],
-  { calls, allows }: Kind<never, unknown>,
+  { calls }: Kind<never, unknown>,
   { folder, call, args }: Question,
 ): Answer {
   const target = folders[folder] as Readonly<Record<string, (...args: readonly unknown[]) => unknown>> | undefined;
-  if (!target || !Object.hasOwn(calls, call) || !allows(args)) return { error: `no answer to '${call}'` };
+  if (!target || !Object.hasOwn(calls, call)) return { error: `no answer to '${call}'` };
   return { value: target[call]!(...args) };
 }
 
@@ -174,7 +152,7 @@ function attempt(body: () => Answer): Answer {
   try {
     return body();
   } catch (error) {
-    return error instanceof P9Error ? { errno: error.errno } : { error: (error as Error).message };
+    return { error: error instanceof Error ? error.message : String(error) };
   }
 }
 

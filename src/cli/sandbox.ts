@@ -7,7 +7,8 @@ import { realpathSync } from 'node:fs';
 import module from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { UsageError } from './errors.ts';
+import { say } from './ending.ts';
+import { EXIT, UsageError } from './errors.ts';
 import { PROJECT_ROOT } from './paths.ts';
 
 /** The parts of process.permission that are used. Node before 24.18 has no `drop`; without --permission there is none of it. */
@@ -18,11 +19,18 @@ interface Permission {
 
 const permission = (): Permission | undefined => process.permission as Permission | undefined;
 
-/** What is granted at the start and given up: Node's names. */
-const SCOPES = { child: '--allow-child-process', worker: '--allow-worker', net: '--allow-net' } as const;
-
-/** Does this Node know the option? Version 24 has no permission for networks. */
+/** Does this Node know the option? */
 const knows = (option: string): boolean => process.allowedNodeEnvironmentFlags.has(option);
+
+/** What is given up, by Node's names: version 24 has no permission for networks. */
+const SCOPES: readonly string[] = [
+  'child',
+  'worker',
+  'addon',
+  'wasi',
+  'inspector',
+  ...(knows('--allow-net') ? ['net'] : []),
+];
 
 /** Folders of the program itself: modules and data that are loaded late come from there. */
 function programFolders(): string[] {
@@ -48,7 +56,7 @@ export const sandboxFlags = (): string[] => [
   ...programFlags(),
   '--allow-fs-read=/',
   '--allow-fs-write=/',
-  ...Object.values(SCOPES).filter(knows),
+  ...['--allow-child-process', '--allow-worker', '--allow-net'].filter(knows),
 ];
 
 /** Does the user want the wall? */
@@ -62,17 +70,24 @@ export interface SandboxCli {
  * @throws UsageError when this Node cannot
  */
 export function requireSandbox({ sandbox }: SandboxCli): void {
-  if (sandbox === false || permission()?.drop) return;
-  if (permission() === undefined && process.execve && knows('--permission'))
+  if (sandbox === false) return;
+  const held = permission();
+  if (held === undefined && process.execve && knows('--permission'))
     process.execve(process.execPath, [
       process.execPath,
       ...process.execArgv,
       ...sandboxFlags(),
       ...process.argv.slice(1),
     ]);
-  throw new UsageError(
-    `this Node (${process.version}) cannot give up permissions, so there is no sandbox: use a later version, or add --no-sandbox`,
-  );
+  if (!held?.drop)
+    throw new UsageError(
+      `this Node (${process.version}) cannot give up permissions, so there is no sandbox: use a later version, or add --no-sandbox`,
+    );
+  // Of "everything" nothing can be kept or given up alone.
+  if (held.has('fs.read'))
+    throw new UsageError(
+      'this process may read all files, so there is no sandbox: leave --allow-fs-read=* out, or add --no-sandbox',
+    );
 }
 
 /** Will there be a wall around this machine? Not with --no-sandbox, and not in programs that start machines themselves without Node's permission model. */
@@ -80,7 +95,6 @@ export const walled = ({ sandbox }: SandboxCli): boolean => sandbox !== false &&
 
 /**
  * Raises the wall: from here on no file can be opened, no process and no thread started. What is open stays open.
- * @throws UsageError when something stays granted
  */
 export function enterSandbox(cli: SandboxCli): void {
   const held = permission();
@@ -89,11 +103,10 @@ export function enterSandbox(cli: SandboxCli): void {
   module.flushCompileCache();
   held.drop('fs.read', '/');
   held.drop('fs.write');
-  const scopes = Object.keys(SCOPES).filter((scope) => knows(SCOPES[scope as keyof typeof SCOPES]));
-  for (const scope of scopes) held.drop(scope);
-  const left = [...scopes, 'addon', 'wasi', 'inspector'].filter((scope) => held.has(scope));
-  if (left.length || held.has('fs.read', '/') || held.has('fs.write', '/'))
-    throw new UsageError(
-      `the sandbox does not close (${left.join(', ') || 'files'}): start without Node's --allow options, or add --no-sandbox`,
-    );
+  for (const scope of SCOPES) if (held.has(scope)) held.drop(scope);
+  const left = SCOPES.filter((scope) => held.has(scope));
+  if (left.length === 0 && !held.has('fs.read', '/') && !held.has('fs.write', '/')) return;
+  // Not an error for others to catch: the guest would run meanwhile.
+  say(`the sandbox does not close (${left.join(', ') || 'files'}): add --no-sandbox to run without it`);
+  process.exit(EXIT.usage);
 }

@@ -7,7 +7,9 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -196,6 +198,7 @@ describe('the program', () => {
     const { exitCode, stderr } = await execa(
       process.execPath,
       [
+        ...NODE,
         '--permission',
         '--allow-fs-read=*',
         '--allow-fs-write=*',
@@ -207,7 +210,31 @@ describe('the program', () => {
     );
     expect([exitCode, stderr]).toEqual([
       2,
-      "loongscope: the sandbox does not close (files): start without Node's --allow options, or add --no-sandbox",
+      'loongscope: this process may read all files, so there is no sandbox: leave --allow-fs-read=* out, or add --no-sandbox',
     ]);
+  });
+});
+
+describe('folders that are worked in outside the wall', () => {
+  test('a shared folder has links, modes and all its files; one of --files takes names below it', async () => {
+    const folder = join(dir, 'outside');
+    mkdirSync(folder);
+    const program = fileURLToPath(new URL('./outside.ts', import.meta.url));
+    const { stdout } = await execa(process.execPath, [
+      ...sandboxFlags(),
+      `--allow-fs-read=${PROJECT_ROOT}`,
+      program,
+      folder,
+    ]);
+    expect(JSON.parse(stdout)).toEqual({
+      refused: 'ERR_ACCESS_DENIED',
+      text: 'shared',
+      target: '/etc',
+      big: true,
+      above: expect.stringMatching(/\.\./) as string,
+    });
+    expect(readlinkSync(join(folder, 'link'))).toBe('/etc');
+    expect(statSync(join(folder, 'file')).mode & 0o777).toBe(0o640);
+    expect(readFileSync(join(folder, 'big'))).toHaveLength(5 << 20);
   });
 });

@@ -1,5 +1,5 @@
 /** A kernel's side of the shared folder: raw 9P messages to the device, without a machine. */
-import { VirtioP9 } from '../../src/emu/devices/virtio/p9.ts';
+import { P9Session } from '../../src/emu/devices/virtio/p9.ts';
 import type { P9Files } from '../../src/emu/devices/virtio/p9-files.ts';
 import { P9Reader, P9Writer } from '../../src/emu/devices/virtio/p9-message.ts';
 
@@ -84,16 +84,16 @@ export interface Entry {
 }
 
 export class P9Client {
-  readonly device: VirtioP9;
+  readonly device: P9Session;
   private fids = 1;
 
   constructor(files: P9Files) {
-    this.device = new VirtioP9('host', files);
+    this.device = new P9Session(files);
   }
 
   /** A message as it is. @param room bytes that the driver has for the answer */
   send(message: Uint8Array, room = 65_536): Uint8Array {
-    return (this.device as unknown as { answer(message: Uint8Array, room: number): Uint8Array }).answer(message, room);
+    return this.device.answer(message, room);
   }
 
   /** A well-formed message. @returns the answer behind its header @throws Refused */
