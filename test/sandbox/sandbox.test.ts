@@ -184,6 +184,58 @@ describe('a hole in a device', () => {
   });
 });
 
+/** What every way to run a machine comes with; `out` is a file that is named. */
+const WAYS: readonly (readonly [string, readonly string[]])[] = [
+  ['run', ['run', '--engine', 'check']],
+  ['run --threads', ['run', '--clock', 'host', '--threads']],
+  ['run --serial file:F', ['run', '--serial', 'file:OUT']],
+  ['run --log F', ['run', '--log', 'exit,exception=OUT']],
+  ['run --net dump:F', ['run', '--net', 'dump:OUT']],
+  ['run --code-cache F', ['run', '--code-cache', 'OUT']],
+  ['run --gdb', ['run', '--gdb', '0']],
+  ['trace', ['trace', '--output', 'OUT']],
+  ['qemu', ['qemu', '-nographic', '-kernel']],
+];
+
+describe('behind the wall', () => {
+  const image = join(dir, 'order.elf');
+  beforeAll(() => writeFileSync(image, sender(`read ${secret}\n`)));
+  const program = (
+    args: readonly string[],
+    input = '',
+  ): Promise<{ stdout: string; stderr: string; exitCode?: number }> =>
+    execa(process.execPath, [...NODE, join(bundle, 'main.js'), ...args], {
+      reject: false,
+      input,
+      timeout: 60_000,
+      cwd: dir,
+      env: { XDG_CACHE_HOME: dir },
+    });
+
+  test.each(WAYS)('%s works', async (_, way) => {
+    const out = join(dir, 'out');
+    rmSync(out, { force: true });
+    const args = way.map((a) => a.replace('OUT', out));
+    const { stdout, exitCode } = await program([...args, image]);
+    const named = args.some((a) => a.includes(out));
+    expect(existsSync(out)).toBe(named);
+    expect(way.includes('file:OUT') ? readFileSync(out, 'utf8') : stdout).toContain(`read ${secret} refused`);
+    expect(exitCode).toBe(0);
+  });
+
+  test('debug works, saves a snapshot below --files, and --snapshot goes on from it', async () => {
+    const files = join(dir, 'files');
+    mkdirSync(files);
+    const commands = ['monitor snapshot save one', 'monitor snapshot save ../two', 'continue', ''].join('\n');
+    const first = await program(['debug', '--files', files, image], commands);
+    expect(first.stdout).toContain(`read ${secret} refused`);
+    expect(readdirSync(files)).toEqual(['one']);
+    expect(existsSync(join(dir, 'two'))).toBe(false);
+    const second = await program(['run', '--snapshot', join(files, 'one')]);
+    expect([second.stdout.trim(), second.exitCode]).toEqual([`read ${secret} refused`, 0]);
+  });
+});
+
 describe('the program', () => {
   test('starts with the options that scripts/loongscope passes, and not twice', async () => {
     const list = '$' + '{LS_SANDBOX_FLAGS[@]}';
