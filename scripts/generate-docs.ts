@@ -1,4 +1,4 @@
-/** Writes docs/csr.md and docs/isa.md from the tables. `--check` only compares. */
+/** Writes docs/csr.md and docs/isa.md from the tables, docs/packages.md from package-lock.json. `--check` only compares. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -93,8 +93,72 @@ function isaPage(): string {
   ].join('\n');
 }
 
+/** What package-lock.json says of a package. */
+interface LockedPackage {
+  readonly version: string;
+  readonly license: string;
+  readonly dev?: boolean;
+  readonly hasInstallScript?: boolean;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+}
+
+const MODULES = 'node_modules/';
+
+function packagesPage(): string {
+  const { packages } = JSON.parse(readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8')) as {
+    packages: Readonly<Record<string, LockedPackage>>;
+  };
+  const { '': own, ...others } = packages as { '': LockedPackage };
+  const direct = { ...own.dependencies, ...own.devDependencies };
+  const list = Object.entries<LockedPackage>(others).map(([place, p]) => {
+    const nested = place.lastIndexOf(MODULES);
+    return {
+      ...p,
+      place,
+      name: place.slice(nested + MODULES.length),
+      direct: nested === 0 && place.slice(MODULES.length) in direct,
+    };
+  });
+  const rows = list.map(
+    (p) =>
+      `| ${p.name} | ${p.version} | ${p.license} | ${p.direct ? 'direct' : 'indirect'} | ${p.dev ? 'development' : 'program'} | ${p.hasInstallScript ? 'yes' : 'no'} |`,
+  );
+  const licences = new Map<string, number>();
+  for (const p of list) licences.set(p.license, (licences.get(p.license) ?? 0) + 1);
+  const program = list.filter((p) => !p.dev);
+  return [
+    '# Packages',
+    '',
+    'Generated from `package-lock.json` by `scripts/generate-docs.ts`: the npm packages that the set-up installs, those of other platforms too.',
+    `${list.length} packages, ${program.length} of them part of the program, the others for tests and building. Licences: ${[...licences].map(([name, count]) => `${name} (${count})`).join(', ')}.`,
+    '',
+    '## How they are checked',
+    '',
+    '- **npm**: `package-lock.json` has the checksum of each package, and npm refuses one that differs. No package runs a script when it is',
+    '  installed: `.npmrc` and `scripts/lib/prepare.sh` say `ignore-scripts`, and a test refuses a lock file with a package that wants to. `npm audit`',
+    '  compares the list with known weaknesses, where the registry offers that.',
+    '- **Node**, where the machine has none that serves: the npm package with the program for the platform, by the checksum that the registry gives; no script.',
+    "- **Debian**: packages of the machine's own suite are installed by its apt. Those of later suites are downloaded by apt with a configuration of their",
+    '  own (`suite_lists` in `scripts/lib/prepare.sh`): the list must be signed by a key of `debian-archive-keyring`, and each package must have the checksum',
+    '  of the list, else apt refuses it. They are unpacked into `.tools/`; none of their scripts run. Nothing is taken that is not signed: no option that',
+    '  would allow it is in any script, and a test looks for them.',
+    '',
+    '## The list',
+    '',
+    '| package | version | licence | wanted | for | install script |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
 /** Pages by file name. */
-export const PAGES: Readonly<Record<string, () => string>> = { 'csr.md': csrPage, 'isa.md': isaPage };
+export const PAGES: Readonly<Record<string, () => string>> = {
+  'csr.md': csrPage,
+  'isa.md': isaPage,
+  'packages.md': packagesPage,
+};
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const [name, page] of Object.entries(PAGES)) {

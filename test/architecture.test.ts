@@ -46,4 +46,48 @@ describe('architecture', () => {
     );
     expect(stdout).toBe('');
   });
+
+  test('no package runs a script when it is installed', async () => {
+    const { packages } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { hasInstallScript?: boolean; integrity?: string; license?: string }>;
+    };
+    const { '': _own, ...others } = packages;
+    const wrong = (what: (p: (typeof others)[string]) => boolean): string[] =>
+      Object.keys(others).filter((name) => what(others[name]!));
+    expect(wrong((p) => p.hasInstallScript === true)).toEqual([]);
+    expect(wrong((p) => !p.integrity?.startsWith('sha512-'))).toEqual([]);
+    expect(wrong((p) => !p.license)).toEqual([]);
+    expect(readFileSync(join(PROJECT_ROOT, '.npmrc'), 'utf8')).toMatch(/^ignore-scripts=true$/m);
+    const { stdout } = await execa(
+      'git',
+      ['grep', '-nE', 'npm (install|ci|i|add|rebuild|exec)\\b|npx ', '--', 'scripts', '.ci'],
+      {
+        cwd: PROJECT_ROOT,
+        reject: false,
+      },
+    );
+    const calls = stdout.split('\n').filter((line) => !/:\s*#/.test(line) && !/^[^:]+:\d+:\s*\*/.test(line));
+    expect(calls.length).toBeGreaterThan(0);
+    expect(calls.filter((line) => !line.includes('--ignore-scripts'))).toEqual([]);
+  });
+
+  test('nothing is taken from Debian that is not signed', async () => {
+    const { stdout } = await execa(
+      'git',
+      [
+        'grep',
+        '-niE',
+        'allow-?(unauthenticated|insecure|weak|downgrade)|trusted[=:]|no-check-gpg|check-(valid-until|date)|force-yes|no-check-certificate|curl +.*(-k|--insecure)',
+        '--',
+        'scripts',
+        '.ci',
+      ],
+      { cwd: PROJECT_ROOT, reject: false },
+    );
+    expect(stdout).toBe('');
+    const prepare = readFileSync(join(PROJECT_ROOT, 'scripts', 'lib', 'prepare.sh'), 'utf8');
+    const sources = [...prepare.matchAll(/echo "deb ([^"]*)"/g)].map((m) => m[1]!);
+    expect(sources.length).toBeGreaterThan(0);
+    expect(sources.filter((s) => !s.startsWith('[signed-by='))).toEqual([]);
+  });
 });

@@ -55,34 +55,37 @@ apt_install() {
   run_step "installing $*" as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
-node_major() { "$1" -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
+# What src/cli/sandbox.ts wants of Node: everything is granted, and given up before the guest runs.
+LS_SANDBOX_FLAGS=(--disable-warning=SecurityWarning --permission --no-experimental-sqlite "--allow-fs-read=$LS_ROOT/build/cli/*" --allow-fs-read=/ --allow-fs-write=/
+  --allow-child-process --allow-worker)
 
-# Node 24 or later: the machine's own, or the npm package `node` under .tools/node.
+# node_major NODE: its major version; 0 when it cannot give up permissions, which the sandbox wants (src/cli/sandbox.ts).
+node_major() { "$1" --permission -p 'process.permission.drop ? process.versions.node.split(".")[0] : 0' 2>/dev/null || echo 0; }
+
+# Node 24 or later: the machine's own, or the npm package with the program for this platform, under .tools/node. The package
+# `node` itself would only link to it, in an install script; no package's scripts run here.
 ensure_node() {
-  local own="$LS_TOOLS/node/node_modules/node/bin/node"
-  if [ "$(node_major node)" -ge "$LS_NODE_MAJOR" ]; then
+  local platform own major
+  major=$(node_major node)
+  if [ "$major" -ge "$LS_NODE_MAJOR" ]; then
     LS_NODE=$(command -v node)
-    return
-  fi
-  if [ "$(node_major "$own")" -lt "$LS_NODE_MAJOR" ]; then
-    command -v npm >/dev/null || apt_install nodejs npm
-    mkdir -p "$LS_TOOLS/node"
-    [ -e "$LS_TOOLS/node/package.json" ] || echo '{"private":true}' >"$LS_TOOLS/node/package.json"
-    run_step "bringing Node $LS_NODE_MAJOR (npm package 'node')" \
-      npm install --prefix "$LS_TOOLS/node" --no-audit --no-fund "node@$LS_NODE_MAJOR"
+  else
+    platform="node-$(uname -s | tr 'A-Z' 'a-z')-$(uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')"
+    own="$LS_TOOLS/node/node_modules/$platform/bin/node"
     if [ "$(node_major "$own")" -lt "$LS_NODE_MAJOR" ]; then
-      # An npm that does not run install scripts leaves the program inside the platform package.
-      local platform
-      platform="node-$(uname -s | tr 'A-Z' 'a-z')-$(uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')"
-      run_step "bringing $platform" \
-        npm install --prefix "$LS_TOOLS/node" --no-audit --no-fund "$platform@$LS_NODE_MAJOR"
-      mkdir -p "$(dirname "$own")"
-      cp "$LS_TOOLS/node/node_modules/$platform/bin/node" "$own"
+      command -v npm >/dev/null || apt_install nodejs npm
+      mkdir -p "$LS_TOOLS/node"
+      [ -e "$LS_TOOLS/node/package.json" ] || echo '{"private":true}' >"$LS_TOOLS/node/package.json"
+      run_step "bringing Node $LS_NODE_MAJOR (npm package '$platform')" \
+        npm install --ignore-scripts --prefix "$LS_TOOLS/node" --no-audit --no-fund "$platform@$LS_NODE_MAJOR"
     fi
+    major=$(node_major "$own")
+    [ "$major" -ge "$LS_NODE_MAJOR" ] || die "no Node $LS_NODE_MAJOR with permissions: install one or check the npm registry"
+    LS_NODE=$own
+    ln -sf "$own" "$LS_TOOLS/bin/node"
   fi
-  [ "$(node_major "$own")" -ge "$LS_NODE_MAJOR" ] || die "no Node $LS_NODE_MAJOR: install one or check the npm registry"
-  LS_NODE=$own
-  ln -sf "$own" "$LS_TOOLS/bin/node"
+  # From version 25 on networks want a permission, too; the ports of gdb are one.
+  [ "$major" -lt 25 ] || LS_SANDBOX_FLAGS+=(--allow-net)
 }
 
 # The packages of package-lock.json, again whenever the lock file changes.
@@ -91,7 +94,7 @@ ensure_npm_packages() {
   local stamp="$LS_ROOT/node_modules/.loongscope-stamp"
   if ! cmp -s "$LS_ROOT/package-lock.json" "$stamp"; then
     # Not `npm ci`: it refuses a lock file that lacks the optional packages of other platforms, which registries may not carry.
-    run_step "installing npm packages" npm install --no-save --prefix "$LS_ROOT" --no-audit --no-fund
+    run_step "installing npm packages" npm install --ignore-scripts --no-save --prefix "$LS_ROOT" --no-audit --no-fund
     cp "$LS_ROOT/package-lock.json" "$stamp"
   fi
 }
@@ -105,7 +108,7 @@ ensure_bundle() {
   local out="$LS_ROOT/build/cli"
   [ -e "$out/main.js" ] && [ -z "$(find "$LS_ROOT/src" "$LS_ROOT/package.json" -newer "$out/main.js" -type f -print -quit)" ] && return
   bundle() {
-    (cd "$LS_ROOT" && "$LS_NODE" node_modules/rolldown/bin/cli.mjs src/cli/main.ts src/cli/cpu-worker.ts --dir "$out" --format esm --platform node --minify=false) &&
+    (cd "$LS_ROOT" && "$LS_NODE" node_modules/rolldown/bin/cli.mjs src/cli/main.ts src/cli/cpu-worker.ts src/cli/file-thread.ts --dir "$out" --format esm --platform node --minify=false) &&
       "$LS_NODE" --disable-warning=ExperimentalWarning "$LS_ROOT/scripts/emit-interpreter.ts" "$out" &&
       cp -r "$LS_ROOT/src/hv/descriptors" "$LS_ROOT"/src/hv/*.h "$out/" && touch "$out/main.js"
   }
@@ -205,17 +208,27 @@ debian_uri() {
   printf '%s' "$uri"
 }
 
+# debian_keyring: the file of Debian's keys. Everything that is unpacked from Debian is in a list that one of them has signed.
+debian_keyring() {
+  local file
+  for file in /usr/share/keyrings/debian-archive-keyring.gpg /usr/share/keyrings/debian-archive-keyring.pgp; do
+    [ -e "$file" ] && printf '%s' "$file" && return
+  done
+  die "Debian's keys are missing, so nothing can be checked: install debian-archive-keyring"
+}
+
 # suite_lists SUITE [ARCHITECTURE]: sets LS_SUITE to a folder with the package lists of a Debian suite and an apt
 # configuration that sees an empty dpkg status, so nothing of the machine is touched.
 suite_lists() {
-  local suite=$1 architecture=${2:-} uri
+  local suite=$1 architecture=${2:-} uri keyring
   LS_SUITE="$LS_TOOLS/$suite${architecture:+-$architecture}"
   [ -e "$LS_SUITE/lists.done" ] && return
   uri=$(debian_uri)
   [ -n "$uri" ] || die "no Debian package source found in the apt configuration"
+  keyring=$(debian_keyring) || exit 1
   mkdir -p "$LS_SUITE"/{lists/partial,cache/archives/partial,root,etc}
   : >"$LS_SUITE/status"
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main" >"$LS_SUITE/etc/sources.list"
+  echo "deb [signed-by=$keyring] $uri $suite main" >"$LS_SUITE/etc/sources.list"
   cat >"$LS_SUITE/apt.conf" <<CONF
 Dir::State "$LS_SUITE";
 Dir::State::Lists "$LS_SUITE/lists";
@@ -227,7 +240,8 @@ Dir::Etc::Preferences "/nonexistent";
 Dir::Etc::PreferencesParts "/nonexistent";
 APT::Install-Recommends "false";
 APT::Sandbox::User "";
-Acquire::Check-Valid-Until "false";
+# Lists of testing say that they hold for a week, and mirrors lag. A year bounds how old a list may be that somebody plays back.
+Acquire::Min-ValidTime "31536000";
 Acquire::Languages "none";
 Debug::NoLocking "true";
 CONF

@@ -24,11 +24,12 @@ import { decompress } from './decompress.ts';
 import { openDrive } from './drives.ts';
 import { emitted } from './emitted.ts';
 import { UsageError } from './errors.ts';
+import { openShares } from './file-service.ts';
 import { hostClock } from './host-clock.ts';
 import { openNet } from './network.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
-import { openShare } from './share.ts';
+import { walled } from './sandbox.ts';
 import { readSnapshot, restoreSnapshot } from './snapshots.ts';
 
 const ALIGN = 0x10000;
@@ -56,7 +57,8 @@ export interface Booted extends BootImages {
 /** @throws UsageError when the file cannot be read */
 function readFile(path: string): Uint8Array {
   try {
-    if (statSync(path).isDirectory()) throw new UsageError(`${path} is a folder: give a file`);
+    // Node's permission model shows everything below the root, and not the root itself.
+    if (resolve(path) === '/' || statSync(path).isDirectory()) throw new UsageError(`${path} is a folder: give a file`);
     return new Uint8Array(readFileSync(path));
   } catch (error) {
     if (error instanceof UsageError) throw error;
@@ -137,7 +139,8 @@ const FIRST_MAC = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56] as const;
 export function openVirtio(cli: MachineCli, console: (byte: number) => void): VirtioKind[] {
   const disks = (cli.drive ?? []).map((spec, n) => new VirtioBlock(`disk${n}`, openDrive(spec)));
   const network = cli.net && openNet(cli.net);
-  const shares = (cli.share ?? []).map((spec) => new VirtioP9(spec.tag, openShare(spec)));
+  const specs = cli.share ?? [];
+  const shares = openShares(specs, walled(cli)).map((server, n) => new VirtioP9(specs[n]!.tag, server));
   const terminal = cli.console === 'virtio' ? [new VirtioConsole(console)] : [];
   return [
     ...disks,

@@ -7,6 +7,7 @@ import { EXIT, UsageError } from './errors.ts';
 import type { MachineCli } from './options.ts';
 import { PROJECT_ROOT } from './paths.ts';
 import { start } from './run.ts';
+import { enterSandbox } from './sandbox.ts';
 
 const OLDEST_GDB = 16;
 /** The Python helper for gdb. */
@@ -60,6 +61,15 @@ export async function debug(image: string | undefined, cli: MachineCli): Promise
   const gdb = await findGdb();
   const folder = mkdtempSync(join(tmpdir(), 'loongscope-'));
   const socket = join(folder, 'gdb');
+  const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
+  let connected = false;
+  // gdb is there and the machine still stands: the last moment at which files and processes are needed.
+  const onDebugger = (): void => {
+    if (connected) return;
+    connected = true;
+    removeFolder();
+    enterSandbox(cli);
+  };
   try {
     const running = await start(
       image,
@@ -70,6 +80,7 @@ export async function debug(image: string | undefined, cli: MachineCli): Promise
         serial: cli.serial.kind === 'stdio' ? { kind: 'null' } : cli.serial,
       },
       cli.serial.kind === 'stdio' ? (b) => void process.stdout.write(b) : undefined,
+      onDebugger,
     );
     const { booted, control, doors } = running;
     // Ctrl-C belongs to gdb.
@@ -81,6 +92,6 @@ export async function debug(image: string | undefined, cli: MachineCli): Promise
     await running.done;
     return EXIT.ok;
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    if (!connected) removeFolder();
   }
 }

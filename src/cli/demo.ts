@@ -2,12 +2,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { findGdb } from './debug.ts';
 import { EXIT } from './errors.ts';
-import { DEFAULT_MACHINE, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR, PROJECT_ROOT } from './paths.ts';
-import { start } from './run.ts';
+import { sandboxFlags } from './sandbox.ts';
 import { Screen } from './screen.ts';
 import { TOURS, type Tour, type TourStep } from './tour.ts';
 
@@ -18,7 +18,7 @@ const bold = (text: string): string => (process.stdout.isTTY ? `\x1b[1m${text}\x
 const print = (text = ''): void => void process.stdout.write(`${text}\n`);
 
 /** A batch script that shows each command as if typed, with a mark before every step. */
-function batchScript(tour: Tour, port: number): string {
+function batchScript(tour: Tour, socket: string): string {
   const lines = [
     'set pagination off',
     'set confirm off',
@@ -26,7 +26,7 @@ function batchScript(tour: Tour, port: number): string {
     'set height 0',
     'set style enabled off',
     `file ${relative(PROJECT_ROOT, HYPERVISOR)}`,
-    `target extended-remote 127.0.0.1:${port}`,
+    `target extended-remote ${socket}`,
     `add-symbol-file ${relative(PROJECT_ROOT, guestPath(tour.guests[0]!.split(',')[0]!))}`,
   ];
   tour.steps.forEach((step, n) => {
@@ -65,24 +65,46 @@ export interface TourResult {
   readonly transcript: string;
 }
 
+/** The program itself: from the sources, or the bundle. */
+const PROGRAM = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url));
+
+/**
+ * Starts the machine of a tour in a process of its own, which has the wall around it; this one starts gdb.
+ * @returns what ends it
+ * @throws Error when it does not start
+ */
+async function startMachine(tour: Tour, socket: string, screen: Screen): Promise<() => Promise<void>> {
+  const limits = ['--smp', `${tour.cpus}`, '--timeout', `${GDB_TIMEOUT / 1000}`];
+  const options = ['--gdb', `unix:${socket}`, '--wait', '--no-code-cache', ...limits];
+  const child = execa(
+    process.execPath,
+    [...sandboxFlags(), PROGRAM, 'run', ...options, ...tour.guests.flatMap((guest) => ['--guest', guest])],
+    { reject: false, stdin: 'ignore', buffer: false },
+  );
+  child.stdout.on('data', (bytes: Buffer) => screen.write(bytes));
+  let said = '';
+  await new Promise<void>((resolve, reject) => {
+    child.stderr.on('data', (bytes: Buffer) => {
+      said += bytes.toString();
+      if (/gdb: .*\n/.test(said)) resolve();
+    });
+    void child.then(() => reject(new Error(`the machine of the tour does not start: ${said.trim()}`)));
+  });
+  return async () => {
+    child.kill('SIGINT');
+    await child;
+  };
+}
+
 /** Runs one tour. `show`: print it while checking. */
 export async function runTour(tour: Tour, gdb: string, number: number, show: boolean): Promise<TourResult> {
-  const cli: MachineCli = {
-    ...DEFAULT_MACHINE,
-    guest: tour.guests.map(parseGuest),
-    smp: tour.cpus,
-    serial: { kind: 'null' },
-    gdb: { host: '127.0.0.1', port: 0 },
-    wait: true,
-    quiet: true,
-    timeout: GDB_TIMEOUT / 1000,
-  };
   const screen = new Screen();
-  const running = await start(undefined, cli, (bytes) => screen.write(bytes));
   const folder = mkdtempSync(join(tmpdir(), 'loongscope-demo-'));
+  let quit = async (): Promise<void> => {};
   try {
-    const script = join(folder, 'tour.gdb');
-    writeFileSync(script, batchScript(tour, running.doors[0] as number));
+    const [script, socket] = [join(folder, 'tour.gdb'), join(folder, 'gdb')];
+    writeFileSync(script, batchScript(tour, socket));
+    quit = await startMachine(tour, socket, screen);
     // One pipe for both outputs: gdb shows what the target prints on the other one, and two pipes would mix up their order.
     const { stdout: all } = await execa('sh', ['-c', 'exec "$0" "$@" 2>&1', gdb, '-nx', '-q', '-batch', '-x', script], {
       cwd: PROJECT_ROOT,
@@ -90,8 +112,7 @@ export async function runTour(tour: Tour, gdb: string, number: number, show: boo
       timeout: GDB_TIMEOUT,
       stdin: 'ignore',
     });
-    running.control.quit();
-    await running.done;
+    await quit();
     const transcript = all ?? '';
     const parts = splitSteps(`${transcript}\n`, tour.steps.length);
     const lines = await screen.lines();
@@ -114,6 +135,7 @@ export async function runTour(tour: Tour, gdb: string, number: number, show: boo
     }
     return { ok, transcript };
   } finally {
+    await quit();
     rmSync(folder, { recursive: true, force: true });
   }
 }

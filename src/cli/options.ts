@@ -243,6 +243,8 @@ export interface MachineCli {
   readonly timeout?: number;
   readonly log?: LogSpec;
   readonly stats?: boolean;
+  /** False: nothing keeps the emulator from what the account may do. */
+  readonly sandbox?: boolean;
   readonly seed: number;
   /** Keep account of exits even without --stats. */
   readonly detail?: boolean;
@@ -372,7 +374,8 @@ export function declareMachineOptions(command: Command): Command {
     .option('--seed <n>', 'seed of the random choices of the model', (t) => parseInteger(t, '--seed', 0, 0xffffffff), 1)
     .option('--log <list>', 'exit,exception,gdb[=FILE]', parseLog)
     .option('--audit <what>', 'worldswitch: check what every world switch leaves behind', parseAudit)
-    .option('--stats', 'one JSON line of statistics on stderr at the end');
+    .option('--stats', 'one JSON line of statistics on stderr at the end')
+    .option('--no-sandbox', 'run without the wall that lets the emulator open only what the command line names');
   for (const [flags, message] of Object.entries(LATER))
     command.addOption(
       new Option(flags, 'not in this version').hideHelp().argParser(() => {

@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import type { BenchCli } from './bench/bench.ts';
 import { EXIT, UsageError } from './errors.ts';
 import { collect, declareMachineOptions, type MachineCli, parseEngine, parseFormat, parseInteger } from './options.ts';
+import { requireSandbox } from './sandbox.ts';
 import type { TraceCli } from './trace.ts';
 import { VERSION } from './version.ts';
 
@@ -18,6 +19,7 @@ let code: number = EXIT.ok;
 declareMachineOptions(program.command('run').description('boot a machine; its console is the terminal'))
   .addHelpText('after', '\nExample:\n  loongscope run --guest hello\n  loongscope run --gdb 1234 --wait kernel.elf')
   .action(async (image: string | undefined, cli: MachineCli) => {
+    requireSandbox(cli);
     const { run } = await import('./run.ts');
     code = await run(image, cli);
   });
@@ -25,6 +27,7 @@ declareMachineOptions(program.command('run').description('boot a machine; its co
 declareMachineOptions(program.command('debug').description('boot a machine and start gdb on it, symbols loaded'))
   .addHelpText('after', '\nExample:\n  loongscope debug --guest crash')
   .action(async (image: string | undefined, cli: MachineCli) => {
+    requireSandbox(cli);
     const { debug } = await import('./debug.ts');
     code = await debug(image, cli);
   });
@@ -63,6 +66,7 @@ declareMachineOptions(
   .option('--output <file>', 'where to (default: trace.txt, trace.jsonl or trace.json)')
   .addHelpText('after', '\nExample:\n  loongscope trace --guest hello --format chrome --output hello.json')
   .action(async (image: string | undefined, cli: TraceCli) => {
+    requireSandbox(cli);
     const { trace } = await import('./trace.ts');
     code = await trace(image, cli);
   });
@@ -91,6 +95,7 @@ program
   .action(async (args: string[]) => {
     const { parseQemu } = await import('./qemu.ts');
     const { image, cli } = parseQemu(args);
+    requireSandbox(cli);
     const { run } = await import('./run.ts');
     code = await run(image, cli);
   });

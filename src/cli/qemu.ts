@@ -36,6 +36,7 @@ interface Draft {
   gdb: string | undefined;
   wait: boolean;
   noReboot: boolean;
+  sandbox: boolean;
   copyOnWrite: boolean;
   /** Drives by name, and whether a device has them. */
   readonly drives: Map<string, { spec: DriveSpec; used: boolean }>;
@@ -199,6 +200,12 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   snapshot: flag((d) => {
     d.copyOnWrite = true;
   }),
+  sandbox: value((d, text) => {
+    d.sandbox = !/^off/.test(text);
+  }),
+  'no-sandbox': flag((d) => {
+    d.sandbox = false;
+  }),
   'no-reboot': flag((d) => {
     d.noReboot = true;
   }),
@@ -229,6 +236,7 @@ export function parseQemu(args: readonly string[]): { readonly image: string | u
     gdb: undefined,
     wait: false,
     noReboot: false,
+    sandbox: true,
     copyOnWrite: false,
     drives: new Map(),
     networks: new Map(),
@@ -254,6 +262,7 @@ export function parseQemu(args: readonly string[]): { readonly image: string | u
       serial: parseSerial(d.serial),
       wait: d.wait,
       reboot: !d.noReboot,
+      sandbox: d.sandbox,
       ...(d.append !== undefined && { append: d.append }),
       ...(d.initrd !== undefined && { initrd: d.initrd }),
       ...(d.firmware !== undefined && { firmware: d.firmware }),

@@ -8,6 +8,7 @@ import { endsNow, exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import { hostClock } from './host-clock.ts';
 import type { MachineCli } from './options.ts';
+import { enterSandbox, programFlags, walled } from './sandbox.ts';
 import { statistics } from './statistics.ts';
 
 /** What the worker of a CPU is given. */
@@ -43,9 +44,18 @@ function checkOptions(cli: MachineCli): void {
     throw new UsageError('--engine check compares runs that repeat: leave --threads out, or use another engine');
 }
 
-/** Starts the worker of a CPU. `warn`: told why it translates no more. */
-function spawn(options: CpuThreadOptions, epoch: number, warn: (reason: string) => void): CpuThreadHandle {
-  const worker = new Worker(WORKER, { workerData: { options, epoch } satisfies WorkerData });
+/** Starts the worker of a CPU. `inside`: it may read the program and nothing else. `warn`: told why it translates no more. */
+function spawn(
+  options: CpuThreadOptions,
+  epoch: number,
+  inside: boolean,
+  warn: (reason: string) => void,
+): CpuThreadHandle {
+  // A thread has permissions of its own: the wall of this one is not around it.
+  const worker = new Worker(WORKER, {
+    workerData: { options, epoch } satisfies WorkerData,
+    ...(inside && { execArgv: programFlags() }),
+  });
   worker.on('message', warn);
   const ended = new Promise<void>((resolve, reject) => {
     worker.on('error', reject);
@@ -93,7 +103,12 @@ export async function runThreads(
           virtioOn: cli.virtio,
           model: cli.machine,
           noReboot: cli.reboot === false,
-          spawn: (options) => spawn(options, epoch, warn),
+          spawn: (options) => {
+            const thread = spawn(options, epoch, walled(cli), warn);
+            // The last thread that is needed, and no instruction has run yet.
+            if (options.cpu === options.cpus - 1) enterSandbox(cli);
+            return thread;
+          },
         },
         files,
       ),

@@ -8,13 +8,14 @@ import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness.ts';
 import { type Booted, boot } from './boot.ts';
-import { ClientFiles } from './client-files.ts';
-import { defaultCacheFile, readCache, writeCache } from './code-cache.ts';
+import { CodeCache, defaultCacheFile } from './code-cache.ts';
 import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialOutput } from './console.ts';
 import { endsNow, exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
+import { openClientFiles } from './file-service.ts';
 import type { MachineCli } from './options.ts';
 import { type Outlet, openOutlet } from './outlet.ts';
+import { enterSandbox, walled } from './sandbox.ts';
 import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
 
@@ -72,11 +73,16 @@ export interface Running {
   readonly done: Promise<number>;
 }
 
-/** Starts a machine. `io`: what to do with console bytes; the default follows --serial. */
+/**
+ * Starts a machine.
+ * @param io what to do with console bytes; the default follows --serial
+ * @param onDebugger told when a debugger has connected, before it is heard
+ */
 export async function start(
   image: string | undefined,
   cli: MachineCli,
   io?: (bytes: Uint8Array) => void,
+  onDebugger: () => void = () => {},
 ): Promise<Running> {
   const serial: SerialOutput = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink, () => serial.reader?.writableNeedDrain === true);
@@ -101,7 +107,7 @@ export async function start(
   const logOutlet = openLog(cli.log?.file);
   const outputs = new Outputs(control, output, [logOutlet.reader, serial.reader]);
   control.mustWait = outputs.full;
-  if (debuggable(cli)) control.snapshotStore = snapshotStore(new ClientFiles(cli.files ?? '.'));
+  if (debuggable(cli)) control.snapshotStore = snapshotStore(openClientFiles(cli.files ?? '.', walled(cli)));
   else if (cli.files !== undefined) throw new UsageError('--files without a debugger that names any: add --gdb PORT');
   // Names take time to read: whoever is sure to show some asks now, everybody else once the machine runs.
   const showsNames = debuggable(cli) || cli.log || cli.stats || cli.detail || cli.audit;
@@ -163,7 +169,10 @@ export async function start(
       symbolize,
       executable: (world) => booted.executable(world),
       log,
-      onConnect: () => control.detach(gate),
+      onConnect: () => {
+        onDebugger();
+        control.detach(gate);
+      },
     });
     let bound: Bound;
     try {
@@ -214,15 +223,17 @@ export async function run(image: string | undefined, cli: MachineCli): Promise<n
     return runThreads(image, cli);
   }
   const { booted, done } = await start(image, cli);
-  const { regions } = booted.machine;
-  if (!regions || cli.codeCache === false) return done;
-  const file = typeof cli.codeCache === 'string' ? cli.codeCache : defaultCacheFile();
   // Nothing runs before the next turn of the event loop.
-  const pages = readCache(file);
+  const { regions } = booted.machine;
+  const file = typeof cli.codeCache === 'string' ? cli.codeCache : defaultCacheFile();
+  const cache = regions && cli.codeCache !== false ? new CodeCache(file) : undefined;
+  enterSandbox(cli);
+  if (!regions || !cache) return done;
+  const pages = cache.read();
   regions.hotPages = pages;
   const known = pages.size;
   const code = await done;
-  const failed = regions.translated > 0 || pages.size > known ? writeCache(file, pages) : undefined;
+  const failed = regions.translated > 0 || pages.size > known ? cache.write(pages) : undefined;
   // The default place may well not be writable; one that was asked for should be.
   if (failed && typeof cli.codeCache === 'string')
     say(`warning: --code-cache ${file} could not be written (${failed})`);

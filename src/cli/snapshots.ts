@@ -11,9 +11,9 @@ import {
   type Snapshot,
   SnapshotError,
 } from '../emu/replay/snapshot-file.ts';
-import type { ClientFiles } from './client-files.ts';
 import { MOST_CHANGED } from './drives.ts';
 import { UsageError } from './errors.ts';
+import type { NamedFiles } from './file-service.ts';
 import { VERSION } from './version.ts';
 
 /** Most of it is RAM: the quickest level packs it well enough. A checksum tells of damage. */
@@ -86,7 +86,7 @@ export function restoreSnapshot(machine: Machine, snapshot: Snapshot, file: stri
 }
 
 /** Snapshots that clients name, in their folder. */
-export const snapshotStore = (files: ClientFiles): SnapshotStore => ({
+export const snapshotStore = (files: NamedFiles): SnapshotStore => ({
   save: (machine, name) => {
     const packed = packSnapshot(machine);
     files.write(name, packed);

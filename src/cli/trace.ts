@@ -8,6 +8,7 @@ import { UsageError } from './errors.ts';
 import { GrowingFile } from './growing-file.ts';
 import type { MachineCli, TraceFormat } from './options.ts';
 import { type Running, start } from './run.ts';
+import { enterSandbox } from './sandbox.ts';
 import { traceWriter } from './trace-format.ts';
 
 export interface TraceCli extends MachineCli {
@@ -86,6 +87,7 @@ export async function trace(image: string | undefined, cli: TraceCli): Promise<n
   const path = cli.output ?? `trace.${SUFFIX[cli.format]}`;
   const output = new Output(path);
   const running = await start(image, { ...cli, detail: true });
+  enterSandbox(cli);
   await running.booted.named;
   const finish = record(running, cli.format, output);
   const code = await running.done;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { readCache, writeCache } from '../../src/cli/code-cache.ts';
+import { CodeCache } from '../../src/cli/code-cache.ts';
 import { HotPages } from '../../src/emu/engine/translator/hot-pages.ts';
 import { Bench } from '../support/bench.ts';
 
@@ -66,20 +66,20 @@ describe('hot pages', () => {
     const [a, b] = [new HotPages(), new HotPages()];
     a.note('one', 1, new Map());
     b.note('two', 2, new Map());
-    expect(writeCache(file, a)).toBeUndefined();
-    expect(writeCache(file, b)).toBeUndefined();
-    const both = readCache(file);
+    expect(new CodeCache(file).write(a)).toBeUndefined();
+    expect(new CodeCache(file).write(b)).toBeUndefined();
+    const both = new CodeCache(file).read();
     expect([both.find('one')?.entries.has(1), both.find('two')?.entries.has(2)]).toEqual([true, true]);
   });
 
   test('a damaged file is replaced; one that cannot be written is said', () => {
     const file = join(folder, 'damaged.json');
     writeFileSync(file, '{"version":1,"pages":{"x"');
-    expect(readCache(file).size).toBe(0);
+    expect(new CodeCache(file).read().size).toBe(0);
     const pages = new HotPages();
     pages.note('k', 3, new Map());
-    expect(writeCache(file, pages)).toBeUndefined();
+    expect(new CodeCache(file).write(pages)).toBeUndefined();
     expect(readFileSync(file, 'utf8')).toBe(pages.serialize());
-    expect(writeCache('/proc/nothing/hot.json', pages)).toMatch(/ENOENT|EACCES/);
+    expect(new CodeCache('/proc/nothing/hot.json').write(pages)).toMatch(/ENOENT|EACCES/);
   });
 });

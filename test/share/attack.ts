@@ -368,7 +368,7 @@ export function attack(seed: number, messages: number): AttackReport {
         most = Math.max(most, openDescriptors() - before);
         if (most > DESCRIPTORS) throw new Error(`${most} descriptors are open`);
         // Back to the same state, as a debugger goes back in time.
-        client.device.handles = structuredClone(client.device.handles);
+        client.handles = structuredClone(client.handles);
       }
     }
     client.device.reset();

@@ -219,7 +219,7 @@ describe('what the host moves about', () => {
     // For the guest b lies below a, and now it puts a below b.
     c.rename(root, 'a', b, 'a');
     expect(c.attributes(c.walk(b, ...Array.from({ length: 9 }, () => '..'))).path).toBe(c.attributes(root).path);
-    c.device.handles = structuredClone(c.device.handles);
+    c.handles = structuredClone(c.handles);
     expect(c.list(c.open(c.walk(b)))).toEqual(['.', '..', 'a']);
     expect(errno(() => c.remove(a))).toBe(E.ENOENT);
   });
@@ -651,7 +651,7 @@ describe('bounds', () => {
     } as unknown as Chain;
     const chains = [chain];
     const queues = [{ pop: () => chains.pop() } as unknown as VirtQueue];
-    c.device.attach({ queues, complete: () => {}, live: true });
+    c.device.attach({ queues, complete: () => {}, guard: (body) => body(), live: true });
     c.device.notified(0);
     expect(answers.map((a) => a[4])).toEqual([T.error + 1]);
   });
@@ -695,12 +695,12 @@ describe('bounds', () => {
       c.clunk(folder);
       folder = next;
     }
-    const saved = structuredClone(c.device.handles);
+    const saved = structuredClone(c.handles);
     expect(saved.nodes.length).toBe(1001);
     const { path } = c.attributes(folder);
     c.device.reset();
     expect(openDescriptors()).toBe(before);
-    c.device.handles = saved;
+    c.handles = saved;
     expect(c.attributes(folder).path).toBe(path);
     c.device.reset();
     expect(openDescriptors()).toBe(before);
@@ -710,9 +710,9 @@ describe('bounds', () => {
 describe('a state that is put back', () => {
   /** As a snapshot: nothing of the device's own is left. */
   const reload = (): void => {
-    const saved = structuredClone(c.device.handles);
+    const saved = structuredClone(c.handles);
     c.device.reset();
-    c.device.handles = saved;
+    c.handles = saved;
   };
 
   test('handles, open files and places in folders', () => {
@@ -740,13 +740,13 @@ describe('a state that is put back', () => {
     writeFileSync(rig.at('f'), 'x');
     const [inside, f] = [c.walk(root, 'd', 'secret'), c.walk(root, 'f')];
     const open = c.open(c.walk(root, 'd', 'secret'), O.readWrite);
-    const saved = structuredClone(c.device.handles);
+    const saved = structuredClone(c.handles);
     c.device.reset();
     renameSync(rig.at('d'), rig.at('e'));
     symlinkSync(rig.canary, rig.at('d'));
     renameSync(rig.at('f'), rig.at('g'));
     writeFileSync(rig.at('f'), 'y');
-    c.device.handles = saved;
+    c.handles = saved;
     for (const fid of [inside, f]) {
       expect(errno(() => c.attributes(fid))).toBe(E.ESTALE);
       expect(errno(() => c.open(fid, O.readWrite))).toBe(E.ESTALE);
@@ -763,10 +763,10 @@ describe('a state that is put back', () => {
     const before = openDescriptors();
     const file = c.create(root, 'f', O.readWrite, 0o444);
     c.write(file, 'still here');
-    const saved = structuredClone(c.device.handles);
+    const saved = structuredClone(c.handles);
     c.unlink(root, 'f');
     const later = c.walk(root);
-    c.device.handles = saved;
+    c.handles = saved;
     expect(c.read(file)).toBe('still here');
     expect(errno(() => c.attributes(later))).toBe(E.EBADF);
     c.device.reset();
@@ -778,7 +778,7 @@ describe('a state that is put back', () => {
     const { path } = c.attributes(c.walk(root, 'f'));
     const secret = statSync(join(rig.canary, 'secret'), { bigint: true }).ino;
     const top = { parent: 0, name: undefined, path: c.attributes(root).path, kind: 0o040000 };
-    c.device.handles = {
+    c.handles = {
       nodes: [
         top,
         { parent: 0, name: '../canary/secret', path: secret, kind: 0o100000 },

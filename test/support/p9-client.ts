@@ -1,5 +1,5 @@
 /** A kernel's side of the shared folder: raw 9P messages to the device, without a machine. */
-import { VirtioP9 } from '../../src/emu/devices/virtio/p9.ts';
+import { type P9Server, P9Session, type SavedHandles, VirtioP9 } from '../../src/emu/devices/virtio/p9.ts';
 import type { P9Files } from '../../src/emu/devices/virtio/p9-files.ts';
 import { P9Reader, P9Writer } from '../../src/emu/devices/virtio/p9-message.ts';
 
@@ -85,17 +85,28 @@ export interface Entry {
 
 export class P9Client {
   readonly device: VirtioP9;
+  readonly server: P9Server;
   /** The next number for a handle. */
   fids = 1;
 
   /** @param behind the folder, or the device of a machine */
   constructor(behind: P9Files | VirtioP9) {
-    this.device = behind instanceof VirtioP9 ? behind : new VirtioP9('host', behind);
+    this.device = behind instanceof VirtioP9 ? behind : new VirtioP9('host', new P9Session(behind));
+    this.server = (this.device as unknown as { server: P9Server }).server;
+  }
+
+  /** What a snapshot keeps of the kernel's handles. */
+  get handles(): SavedHandles {
+    return this.device.state.handles;
+  }
+
+  set handles(handles: SavedHandles) {
+    this.device.state = { ...this.device.state, handles };
   }
 
   /** A message as it is. @param room bytes that the driver has for the answer */
   send(message: Uint8Array, room = 65_536): Uint8Array {
-    return (this.device as unknown as { answer(message: Uint8Array, room: number): Uint8Array }).answer(message, room);
+    return this.server.answer(message, room);
   }
 
   /** A well-formed message. @returns the answer behind its header @throws Refused */

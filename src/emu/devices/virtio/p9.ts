@@ -93,7 +93,7 @@ interface SavedFid {
 }
 
 /** The guest's numbers as a snapshot keeps them. */
-interface SavedHandles {
+export interface SavedHandles {
   readonly nodes: readonly P9SavedNode[];
   readonly fids: readonly SavedFid[];
 }
@@ -111,23 +111,38 @@ function checked(name: string): string {
   return name;
 }
 
+/** What the guest has told the other side, as data. */
+export interface P9State {
+  readonly handles: SavedHandles;
+  /** Most bytes of a message. */
+  readonly most: number;
+}
+
+/** Who answers the guest's messages. */
+export interface P9Server {
+  /** @param room most bytes of the answer */
+  answer(message: Uint8Array, room: number): Uint8Array;
+  /** Forgets everything. */
+  reset(): void;
+  save(): P9State;
+  restore(state: P9State): void;
+}
+
 export class VirtioP9 implements VirtioKind {
-  readonly stateFields = ['handles', 'most'];
+  readonly stateFields = ['state'];
   readonly name = 'virtio-9p';
   readonly type = VIRTIO_TYPE.p9;
   readonly classCode = 0x000200;
   readonly features = MOUNT_TAG_FEATURE;
   readonly queueCount = 1;
   private readonly tag: string;
-  private readonly files: P9Files;
+  private readonly server: P9Server;
   private ports: VirtioPorts | undefined;
-  private readonly fids = new Map<number, Fid>();
-  private most = MOST_BYTES;
 
   /** @param tag what the guest mounts it by */
-  constructor(tag: string, files: P9Files) {
+  constructor(tag: string, server: P9Server) {
     this.tag = tag;
-    this.files = files;
+    this.server = server;
   }
 
   attach(ports: VirtioPorts): void {
@@ -135,8 +150,15 @@ export class VirtioP9 implements VirtioKind {
   }
 
   reset(): void {
-    this.forgetAll();
-    this.most = MOST_BYTES;
+    this.server.reset();
+  }
+
+  get state(): P9State {
+    return this.server.save();
+  }
+
+  set state(state: P9State) {
+    this.server.restore(state);
   }
 
   config(): Uint8Array {
@@ -148,9 +170,34 @@ export class VirtioP9 implements VirtioKind {
     for (const chain of requests(this.ports!.queues[queue]!)) {
       // Nothing so long is a message: it is not even looked at.
       const message = chain.readableBytes > MOST_BYTES ? new Uint8Array(0) : chain.read();
-      chain.write(this.answer(message, Math.min(this.most, chain.writableBytes)));
+      chain.write(this.server.answer(message, chain.writableBytes));
       this.ports!.complete(queue, chain);
     }
+  }
+}
+
+/** The protocol over a shared folder. */
+export class P9Session implements P9Server {
+  private readonly files: P9Files;
+  private readonly fids = new Map<number, Fid>();
+  private most = MOST_BYTES;
+
+  constructor(files: P9Files) {
+    this.files = files;
+  }
+
+  reset(): void {
+    this.forgetAll();
+    this.most = MOST_BYTES;
+  }
+
+  save(): P9State {
+    return { handles: this.handles, most: this.most };
+  }
+
+  restore({ handles, most }: P9State): void {
+    this.handles = handles;
+    this.most = most;
   }
 
   /**
@@ -177,10 +224,10 @@ export class VirtioP9 implements VirtioKind {
       if (old?.open && old.node === node && old.flags === flags) {
         now.open = old.open;
         old.open = undefined;
-      } else now.open = VirtioP9.reopened(node, flags);
+      } else now.open = P9Session.reopened(node, flags);
     }
     for (const node of found) node.release();
-    for (const old of before.values()) VirtioP9.forget(old);
+    for (const old of before.values()) P9Session.forget(old);
   }
 
   private static reopened(node: P9Node, flags: number): P9Open | undefined {
@@ -198,12 +245,12 @@ export class VirtioP9 implements VirtioKind {
   }
 
   private forgetAll(): void {
-    for (const fid of this.fids.values()) VirtioP9.forget(fid);
+    for (const fid of this.fids.values()) P9Session.forget(fid);
     this.fids.clear();
   }
 
-  /** The answer to a message. @param room most bytes of it */
-  private answer(message: Uint8Array, room: number): Uint8Array {
+  answer(message: Uint8Array, space: number): Uint8Array {
+    const room = Math.min(this.most, space);
     const w = new P9Writer();
     let tag = NO_TAG;
     try {
@@ -278,7 +325,7 @@ export class VirtioP9 implements VirtioKind {
         const number = r.u32();
         const fid = this.fid(number);
         fids.delete(number);
-        VirtioP9.forget(fid);
+        P9Session.forget(fid);
         return;
       }
       case T.flush:
@@ -366,7 +413,7 @@ export class VirtioP9 implements VirtioKind {
         try {
           fid.node.removeItself();
         } finally {
-          VirtioP9.forget(fid);
+          P9Session.forget(fid);
         }
         return;
       }
