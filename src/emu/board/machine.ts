@@ -187,7 +187,7 @@ export class Machine implements Stateful {
   }
 
   /** Everything with state of its own, in a fixed order. */
-  private parts(): Stateful[] {
+  parts(): Stateful[] {
     const cpus = this.cpus.flatMap((c) => [c, c.hostTimer, c.guestTimer, c.htlb, c.gtlb, c.events, c.writers]);
     return [this, ...cpus, ...this.board.parts()];
   }

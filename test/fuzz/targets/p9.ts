@@ -1,0 +1,230 @@
+/**
+ * 9P messages into the device with a real folder behind it. Beside the folder is what the guest must not reach: it may not
+ * change, and what is in it may not appear in an answer.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openShare, parseShare } from '../../../src/cli/share.ts';
+import { VirtioMmio } from '../../../src/emu/devices/virtio/mmio.ts';
+import { VirtioP9 } from '../../../src/emu/devices/virtio/p9.ts';
+import { Input, Output } from '../input.ts';
+import { Fault, guarded, type Target } from '../oracle.ts';
+
+const MEMORY = 0x40000;
+const QUEUE = { desc: 0x0, driver: 0x1000, used: 0x2000, request: 0x4000, answer: 0x20000 } as const;
+const REQUEST_BYTES = 0x10000;
+const ANSWER_BYTES = 0x8000;
+const ENTRIES = 16;
+const MOST_MESSAGES = 60;
+/** Executions between looks at the open files, and how many more there may be than at first: other parts of the program open some. */
+const FILES_EVERY = 64;
+const MORE_FILES = 8;
+
+const base = mkdtempSync(join(tmpdir(), 'loongscope-p9-'));
+process.once('exit', () => rmSync(base, { recursive: true, force: true }));
+const outside = join(base, 'outside');
+const share = join(base, 'share');
+const secret = randomBytes(12).toString('hex');
+
+function makeOutside(): void {
+  mkdirSync(join(outside, 'folder'), { recursive: true });
+  writeFileSync(join(outside, 'file'), secret);
+  writeFileSync(join(outside, 'folder', `name-${secret}`), secret);
+}
+
+function makeShare(): void {
+  rmSync(share, { recursive: true, force: true });
+  mkdirSync(join(share, 'd', 'e'), { recursive: true });
+  writeFileSync(join(share, 'f'), 'some content\n');
+  writeFileSync(join(share, 'd', 'g'), 'x'.repeat(3000));
+  linkSync(join(share, 'f'), join(share, 'h'));
+  symlinkSync('../outside/file', join(share, 'out'));
+  symlinkSync(outside, join(share, 'outdir'));
+  symlinkSync('f', join(share, 'in'));
+  symlinkSync('d', join(share, 'indir'));
+}
+
+/** Everything about a tree but when it was read. */
+function manifest(folder: string): string {
+  const lines: string[] = [];
+  const visit = (path: string): void => {
+    const s = lstatSync(path);
+    const what = s.isSymbolicLink() ? readlinkSync(path) : s.isFile() && s.size < 10_000 ? readFileSync(path, 'latin1') : '';
+    lines.push(`${path} ${s.mode} ${s.ino} ${s.nlink} ${s.isFile() ? s.size : ''} ${s.mtimeMs} ${what}`);
+    if (s.isDirectory()) for (const name of readdirSync(path).sort()) visit(join(path, name));
+  };
+  visit(folder);
+  return lines.join('\n');
+}
+
+makeOutside();
+makeShare();
+const outsideBefore = manifest(outside);
+const around = readdirSync(base).sort().join();
+let shareBefore = manifest(share);
+
+const memory = new Uint8Array(MEMORY);
+const inside = (pa: number, length: number): boolean => pa >= 0 && pa + length <= MEMORY;
+const dma = {
+  read: (pa: number, length: number) => (inside(pa, length) ? memory.slice(pa, pa + length) : undefined),
+  write: (pa: number, data: Uint8Array) => {
+    if (!inside(pa, data.length)) return false;
+    memory.set(data, pa);
+    return true;
+  },
+};
+const makeDevice = (spec: string): VirtioMmio =>
+  new VirtioMmio(new VirtioP9('host', openShare(parseShare(spec))), dma, () => {});
+const devices = [makeDevice(share), makeDevice(`${share},readonly`)] as const;
+const view = new DataView(memory.buffer);
+
+function setUp(device: VirtioMmio): void {
+  memory.fill(0, 0, QUEUE.request);
+  device.reset();
+  const registers = [
+    [0x24, 1],
+    [0x20, 1],
+    [0x70, 0xb],
+    [0x30, 0],
+    [0x38, ENTRIES],
+    [0x80, QUEUE.desc],
+    [0x90, QUEUE.driver],
+    [0xa0, QUEUE.used],
+    [0x44, 1],
+    [0x70, 0xf],
+  ] as const;
+  for (const [at, value] of registers) device.write(at, 4, value);
+}
+
+let sent = 0;
+/** Sends a message. @returns the answer, empty when there is none */
+function exchange(device: VirtioMmio, message: Uint8Array, room: number): Uint8Array {
+  memory.set(message, QUEUE.request);
+  const descriptor = (n: number, pa: number, length: number, flags: number, next: number): void => {
+    view.setBigUint64(QUEUE.desc + 16 * n, BigInt(pa), true);
+    view.setUint32(QUEUE.desc + 16 * n + 8, length, true);
+    view.setUint16(QUEUE.desc + 16 * n + 12, flags, true);
+    view.setUint16(QUEUE.desc + 16 * n + 14, next, true);
+  };
+  descriptor(0, QUEUE.request, message.length, 1, 1);
+  descriptor(1, QUEUE.answer, room, 2, 0);
+  view.setUint16(QUEUE.driver + 4 + 2 * (sent % ENTRIES), 0, true);
+  const entry = QUEUE.used + 4 + 8 * (sent % ENTRIES);
+  view.setUint32(entry + 4, 0, true);
+  sent = (sent + 1) & 0xffff;
+  view.setUint16(QUEUE.driver + 2, sent, true);
+  device.write(0x50, 4, 0);
+  return memory.subarray(QUEUE.answer, QUEUE.answer + Math.min(room, view.getUint32(entry + 4, true)));
+}
+
+const openFiles = (): number => readdirSync('/proc/self/fd').length;
+let firstFiles: number | undefined;
+let executions = 0;
+
+function check(): void {
+  if (manifest(outside) !== outsideBefore) {
+    rmSync(outside, { recursive: true, force: true });
+    makeOutside();
+    throw new Fault('a file outside has been changed');
+  }
+  const now = readdirSync(base).sort().join();
+  if (now !== around) throw new Fault(`what is beside the folder has changed: ${now}`);
+  if (manifest(share) !== shareBefore) {
+    makeShare();
+    shareBefore = manifest(share);
+  }
+  if (++executions % FILES_EVERY !== 0) return;
+  firstFiles ??= openFiles();
+  if (openFiles() > firstFiles + MORE_FILES) throw new Fault(`${openFiles()} files are open, ${firstFiles} were`);
+}
+
+/**
+ * The input: a byte (1: read-only, 2: less room), then messages, each as a length of one byte or (from 0xf0 on) two, and its content from
+ * the type on: size and tag are put in front.
+ */
+function run(data: Uint8Array): void {
+  const input = new Input(data);
+  const how = input.u8();
+  const device = devices[how & 1 ? 1 : 0];
+  const room = how & 2 ? 64 + (how >> 2) : ANSWER_BYTES;
+  sent = 0;
+  setUp(device);
+  try {
+    for (let n = 0; n < MOST_MESSAGES && input.more; n++) {
+      const short = input.u8();
+      const body = input.bytes(short < 0xf0 ? short : ((short & 15) << 8) | input.u8());
+      const message = new Uint8Array(Math.min(REQUEST_BYTES, body.length + 6));
+      new DataView(message.buffer).setUint32(0, message.length, true);
+      message[4] = body[0] ?? 0;
+      message[5] = n;
+      message.set(body.subarray(1), 7);
+      const answer = exchange(device, message, room);
+      const text = Buffer.from(answer.buffer, answer.byteOffset, answer.length).toString('latin1');
+      // The name of the folder outside is in a link, and so is no secret.
+      if (text.includes(secret)) throw new Fault(`the answer to message ${n} has a secret of the host in it`);
+    }
+  } finally {
+    device.reset();
+  }
+  check();
+}
+
+export const fuzz: Target = guarded({ run });
+
+/** One message: its type, then what `body` writes. */
+const message = (type: number, body: (o: Output) => Output): ((out: Output) => Output) => {
+  const bytes = body(new Output().u8(type)).finish();
+  return (out) =>
+    (bytes.length < 0xf0 ? out.u8(bytes.length) : out.u8(0xf0 | (bytes.length >> 8), bytes.length)).raw(bytes);
+};
+const text = (o: Output, s: string): Output => o.u16(s.length).raw(Buffer.from(s, 'latin1'));
+const VERSION = message(100, (o) => text(o.u32(8192), '9P2000.L'));
+const ATTACH = message(104, (o) => text(text(o.u32(0, 0xffffffff), 'root'), '').u32(0));
+const walk = (from: number, to: number, ...names: string[]): ((out: Output) => Output) =>
+  message(110, (o) => names.reduce(text, o.u32(from, to).u16(names.length)));
+const open = (fid: number, flags: number): ((out: Output) => Output) => message(12, (o) => o.u32(fid, flags));
+const read = (fid: number): ((out: Output) => Output) => message(116, (o) => o.u32(fid, 0, 0, 4096));
+
+export const seeds = (): Uint8Array[] =>
+  [
+    [walk(0, 1, 'f'), open(1, 0), read(1), message(24, (o) => o.u32(1, 0xff, 0))],
+    [walk(0, 1, 'd', 'g'), open(1, 2), message(118, (o) => o.u32(1, 5, 0, 4).raw([1, 2, 3, 4])), message(50, (o) => o.u32(1))],
+    [walk(0, 1), open(1, 0), message(40, (o) => o.u32(1, 0, 0, 4096)), message(8, (o) => o.u32(1))],
+    [walk(0, 1), message(14, (o) => text(o.u32(1), 'new').u32(2, 0o644, 0)), message(120, (o) => o.u32(1))],
+    [message(72, (o) => text(o.u32(0), 'folder').u32(0o755, 0)), walk(0, 1, 'folder'), message(122, (o) => o.u32(1))],
+    [message(16, (o) => text(text(o.u32(0), 'sym'), '../outside/file').u32(0)), walk(0, 1, 'sym'), message(22, (o) => o.u32(1)), open(1, 0), read(1)],
+    [walk(0, 1, 'outdir'), walk(1, 2, 'file'), open(2, 0), read(2), walk(0, 3, 'out'), open(3, 0), read(3)],
+    [walk(0, 1, '..', 'outside', 'file'), open(1, 0), read(1)],
+    [walk(0, 1, 'f'), message(70, (o) => text(o.u32(0, 1), 'linked')), message(76, (o) => text(o.u32(0), 'f').u32(0))],
+    [message(74, (o) => text(text(o.u32(0), 'd').u32(0), 'moved')), walk(0, 1, 'moved'), message(20, (o) => text(o.u32(1, 0), 'd'))],
+    [walk(0, 1, 'f'), message(26, (o) => o.u32(1, 0x1ff, 0o600, 0, 0, 7, 0, 1, 0, 0, 0, 1, 0, 0, 0)), message(30, (o) => text(o.u32(1, 2), 'user.x'))],
+    [walk(0, 1, 'd'), message(54, (o) => text(o.u32(1).u8(0).u32(0, 0, 1, 0, 1), 'me')), message(52, (o) => text(o.u32(1).u8(0).u32(0, 0, 0, 1, 0, 1), 'me'))],
+    [walk(0, 1, 'd'), message(122, (o) => o.u32(1)), message(108, (o) => o.u16(1))],
+    // A folder that is replaced by a link while a handle on it is open.
+    [walk(0, 1, 'd'), walk(0, 4, 'd', 'e'), message(74, (o) => text(text(o.u32(0), 'd').u32(0), 'old')), message(16, (o) => text(text(o.u32(0), 'd'), '../outside').u32(0)), walk(1, 2, 'file'), open(2, 0), read(2), walk(4, 5, '..', 'file')],
+  ].flatMap((messages) =>
+    [0, 1].map((how) => [VERSION, ATTACH, ...messages].reduce((out, m) => m(out), new Output().u8(how)).finish()),
+  );
+
+export const dictionary: readonly (string | Uint8Array)[] = [
+  ...['f', 'd', 'e', 'g', 'h', 'out', 'outdir', 'in', 'indir', '..', '.', 'file', 'outside', '../outside/file', '/etc/passwd', '9P2000.L'].map(
+    (name) => Uint8Array.from([name.length, 0, ...Buffer.from(name)]),
+  ),
+  ...[8, 12, 14, 16, 20, 22, 24, 26, 30, 40, 50, 52, 54, 70, 72, 74, 76, 100, 104, 108, 110, 116, 118, 120, 122].map((t) =>
+    Uint8Array.of(t),
+  ),
+  Uint8Array.of(0xff, 0xff, 0xff, 0xff),
+];
