@@ -64,6 +64,12 @@ export class Side {
     this.seen.length = 0;
   }
 
+  /** Lets devices finish what they have left for later: the guest stands still until then. */
+  settle(): void {
+    const settle = Reflect.get(this.machine, 'settle') as (() => void) | undefined;
+    settle?.call(this.machine);
+  }
+
   read(pa: number, size: number): number {
     const { bus } = this.machine;
     const answered = bus.read(pa, size);
@@ -126,7 +132,10 @@ export class Twin {
       inHost(side.which, () => {
         side.reset();
         const input = new Input(data);
-        for (let n = 0; n < MOST_OPERATIONS && input.more; n++) operation(side, input);
+        for (let n = 0; n < MOST_OPERATIONS && input.more; n++) {
+          operation(side, input);
+          side.settle();
+        }
       });
     this.compare();
   }

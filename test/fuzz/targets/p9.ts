@@ -25,7 +25,6 @@ import { Fault, guarded, type Target } from '../oracle.ts';
 
 const MEMORY = 0x40000;
 const QUEUE = { desc: 0x0, driver: 0x1000, used: 0x2000, request: 0x4000, answer: 0x20000 } as const;
-const REQUEST_BYTES = 0x10000;
 const ANSWER_BYTES = 0x8000;
 const ENTRIES = 16;
 const MOST_MESSAGES = 60;
@@ -166,7 +165,7 @@ function run(data: Uint8Array): void {
     for (let n = 0; n < MOST_MESSAGES && input.more; n++) {
       const short = input.u8();
       const body = input.bytes(short < 0xf0 ? short : ((short & 15) << 8) | input.u8());
-      const message = new Uint8Array(Math.min(REQUEST_BYTES, body.length + 6));
+      const message = new Uint8Array(Math.max(body.length, 1) + 6);
       new DataView(message.buffer).setUint32(0, message.length, true);
       message[4] = body[0] ?? 0;
       message[5] = n;
