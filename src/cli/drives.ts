@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Disk } from '../emu/devices/virtio/block.ts';
 import type { Stateful } from '../emu/replay/fields.ts';
+import { isBytes, isMapOf } from '../emu/replay/state-check.ts';
 import { UsageError } from './errors.ts';
 
 const SECTOR = 512;
@@ -82,6 +83,7 @@ class FileDisk implements Disk {
 /** A disk whose changes stay in memory. */
 class CopyOnWrite implements Disk, Stateful {
   readonly stateFields = ['changed'];
+  readonly stateChecks = { changed: isMapOf((v) => isBytes(v) && v.length <= CHUNK) };
   readonly size: number;
   readonly readOnly = false;
   private readonly below: Disk;

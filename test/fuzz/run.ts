@@ -3,7 +3,16 @@
  * fuzzer and says where it is and how Node is to be started for it.
  */
 import { spawn } from 'node:child_process';
-import { cpSync, createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -65,7 +74,12 @@ interface Outcome {
 }
 
 /** Runs Jazzer.js. Its output goes to a file. */
-async function jazzer(name: AreaName, target: string, folders: readonly string[], flags: readonly string[]): Promise<Outcome> {
+async function jazzer(
+  name: string,
+  target: string,
+  folders: readonly string[],
+  flags: readonly string[],
+): Promise<Outcome> {
   const cli = process.env.LS_JAZZER;
   const node = process.env.LS_FUZZ_NODE?.split('\n').filter(Boolean);
   if (!cli || !node?.length) throw new Error('the fuzzer is not there: use npm run fuzz');
@@ -159,7 +173,10 @@ async function fuzzArea(name: AreaName, seconds: number, keep: boolean): Promise
   }
   const r = await jazzer(name, target, folders, flags);
   const found = readdirSync(faults).filter((f) => !known.has(f));
-  const what = r.code === OK ? 'no fault' : `A FAULT (${found.map((f) => join('build/fuzz/faults', name, f)).join(', ')}; ${r.log})`;
+  const what =
+    r.code === OK
+      ? 'no fault'
+      : `A FAULT (${found.map((f) => join('build/fuzz/faults', name, f)).join(', ')}; ${r.log})`;
   process.stdout.write(
     `${name}: ${r.executions} executions in ${Math.round(r.seconds)} s, ${r.coverage} edges covered, ${what}\n`,
   );
@@ -168,7 +185,12 @@ async function fuzzArea(name: AreaName, seconds: number, keep: boolean): Promise
     rmSync(merged, { recursive: true, force: true });
     mkdirSync(merged, { recursive: true });
     // What the corpus has already comes first and stays; seeds are made anew each time.
-    await jazzer(`${name}-keep`, target, [merged, seeds, corpus, work], ['-merge=1', `-max_len=${MAX_LENGTH}`, `-timeout=${NEVER_ENDS}`]);
+    await jazzer(
+      `${name}-keep`,
+      target,
+      [merged, seeds, corpus, work],
+      ['-merge=1', `-max_len=${MAX_LENGTH}`, `-timeout=${NEVER_ENDS}`],
+    );
     let kept = 0;
     for (const file of readdirSync(merged)) {
       cpSync(join(merged, file), join(corpus, file));
@@ -199,7 +221,10 @@ async function main(): Promise<number> {
   }
   let good = true;
   for (const name of wanted)
-    good = (values['corpus-only'] ? (await runCorpus(name)).length === 0 : await fuzzArea(name, seconds, values.keep === true)) && good;
+    good =
+      (values['corpus-only']
+        ? (await runCorpus(name)).length === 0
+        : await fuzzArea(name, seconds, values.keep === true)) && good;
   return good ? 0 : 1;
 }
 

@@ -2,7 +2,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseShare, openShare } from '../../src/cli/share.ts';
+import { openShare, parseShare } from '../../src/cli/share.ts';
 import type { VirtioBus } from '../../src/emu/board/board.ts';
 import { PLATFORM, virtioMmioSlot } from '../../src/emu/board/platform.ts';
 import { type Disk, VirtioBlock } from '../../src/emu/devices/virtio/block.ts';
@@ -11,6 +11,7 @@ import type { VirtioKind } from '../../src/emu/devices/virtio/device.ts';
 import { VirtioEntropy } from '../../src/emu/devices/virtio/entropy.ts';
 import { VirtioNet } from '../../src/emu/devices/virtio/net.ts';
 import { VirtioP9 } from '../../src/emu/devices/virtio/p9.ts';
+import type { Stateful } from '../../src/emu/replay/fields.ts';
 import type { Input } from './input.ts';
 import { Fault } from './oracle.ts';
 import { RAM_SIZE, type Side, Twin, type Which } from './twin.ts';
@@ -29,12 +30,12 @@ const BAR = { each: 0x10000, msix: 0x8000, notify: 0x3000, device: 0x2000 } as c
 const SIZES = [1, 2, 4, 8] as const;
 
 /** A disk inside a larger piece of memory whose rest is a secret. */
-class SecretDisk implements Disk {
+class SecretDisk implements Disk, Stateful {
   readonly stateFields = ['content'];
   readonly size = DISK_SECTORS * SECTOR;
   readonly readOnly = false;
   private readonly whole: Uint8Array;
-  private readonly content: Uint8Array;
+  readonly content: Uint8Array;
 
   constructor(which: Which) {
     this.whole = new Uint8Array(2 * this.size).fill(which === 0 ? 0x11 : 0xee, this.size);
@@ -133,7 +134,9 @@ export function setUpDevice(side: Side, on: VirtioBus, device: number): void {
 export const virtioTwin = (on: VirtioBus): Twin =>
   new Twin(
     (which, leaves) => ({ virtio: kinds(which, on, leaves), virtioOn: on }),
-    (side) => KINDS.forEach((_, n) => setUpDevice(side, on, n)),
+    (side) => {
+      for (const n of KINDS.keys()) setUpDevice(side, on, n);
+    },
   );
 
 /** An address that often means something. */
@@ -193,7 +196,7 @@ export function deviceOperation(side: Side, on: VirtioBus, device: number, input
     const ring = queueAt(device, queue) + QUEUE.driver;
     const index = side.machine.ram.read(ring + 2, 2);
     const first = index[0]! | (index[1]! << 8);
-    heads.forEach((head, k) => side.poke(ring + 4 + 2 * ((first + k) % QUEUE_ENTRIES), le(head, 2)));
+    for (const [k, head] of heads.entries()) side.poke(ring + 4 + 2 * ((first + k) % QUEUE_ENTRIES), le(head, 2));
     side.poke(ring + 2, le((first + heads.length) & 0xffff, 2));
     notify(queue);
   };
@@ -207,7 +210,10 @@ export function deviceOperation(side: Side, on: VirtioBus, device: number, input
     }
     case OPERATION.submit: {
       const how = input.u8();
-      submit(how >> 7, [...input.bytes(how & 3)].map((h) => h & 31));
+      submit(
+        how >> 7,
+        [...input.bytes(how & 3)].map((h) => h & 31),
+      );
       return;
     }
     case OPERATION.notify:

@@ -1,6 +1,7 @@
 /** Device trees of the user, put where the guest looks for one; and what is written when there is none. */
-import { Ram } from '../../../src/emu/board/ram.ts';
+
 import { deviceTree } from '../../../src/emu/board/platform.ts';
+import { Ram } from '../../../src/emu/board/ram.ts';
 import { ImageError } from '../../../src/emu/boot/elf.ts';
 import { checkDeviceTree, writeFdt } from '../../../src/emu/boot/fdt.ts';
 import { checkInitrd } from '../../../src/emu/boot/initrd.ts';

@@ -17,7 +17,14 @@ function operation(side: Side, input: Input): void {
   const cpu = (code >> 2) % CPUS;
   const size = SIZES[(code >> 4) & 3]!;
   const wide = code >> 6;
-  const address = wide === 0 ? input.u16() : wide === 1 ? 0x1000 + (input.u16() & 0xfff) : wide === 2 ? FAR + input.u8() : input.i32();
+  const address =
+    wide === 0
+      ? input.u16()
+      : wide === 1
+        ? 0x1000 + (input.u16() & 0xfff)
+        : wide === 2
+          ? FAR + input.u8()
+          : input.i32();
   const { iocsr } = side.machine;
   switch ((code & 3) % OPERATIONS) {
     case OPERATION.read:

@@ -56,7 +56,15 @@ export const seeds = (): Uint8Array[] =>
   Array.from({ length: 24 }, (_, n) => {
     const out = new Output().u8(n & 1);
     for (let at = 0; at < 0x40; at += 8)
-      for (const size of [0, 1, 2, 3]) out.u8(OPERATION.write, n).u16(at).u8(size).u32(0x20 + at, at).u8(0, n).u16(at).u8(size);
+      for (const size of [0, 1, 2, 3])
+        out
+          .u8(OPERATION.write, n)
+          .u16(at)
+          .u8(size)
+          .u32(0x20 + at, at)
+          .u8(0, n)
+          .u16(at)
+          .u8(size);
     return out.finish();
   });
 

@@ -17,12 +17,31 @@ export const fuzz: Target = guarded({
     }),
 });
 
-const WORDS = ['in host', 'in 1', 'in 1.0', 'on', 'off', 'HVC', 'plv 3', 'gpa 0x1000-0x2000', 'hypercall 0x100', 'ESTAT', 'g_CRMD', '== 0x1', '& 0xff == 0x1'];
+const WORDS = [
+  'in host',
+  'in 1',
+  'in 1.0',
+  'on',
+  'off',
+  'HVC',
+  'plv 3',
+  'gpa 0x1000-0x2000',
+  'hypercall 0x100',
+  'ESTAT',
+  'g_CRMD',
+  '== 0x1',
+  '& 0xff == 0x1',
+];
 
 /** Each command alone and with an argument, and a few that belong together. */
 export const seeds = (): Uint8Array[] => [
   ...COMMANDS.map(({ name }) => fromLatin1(`${name}\n${name} 1\n${name} 0x200000\n${name} on\n${name} host`)),
-  ...['catch vmexit in 1\n!c\nexplain\ninfo catches\ndelete catch 1', 'watch phys 0x200000 8 rw if == 1\n!c\ninfo catches', 'snapshot save x\n!s\nsnapshot load x\nexplain', 'catch csr-write ESTAT & 0xff == 0x1 in host\n!c'].map(fromLatin1),
+  ...[
+    'catch vmexit in 1\n!c\nexplain\ninfo catches\ndelete catch 1',
+    'watch phys 0x200000 8 rw if == 1\n!c\ninfo catches',
+    'snapshot save x\n!s\nsnapshot load x\nexplain',
+    'catch csr-write ESTAT & 0xff == 0x1 in host\n!c',
+  ].map(fromLatin1),
 ];
 
 export const dictionary: readonly (string | Uint8Array)[] = [

@@ -61,7 +61,11 @@ function manifest(folder: string): string {
   const lines: string[] = [];
   const visit = (path: string): void => {
     const s = lstatSync(path);
-    const what = s.isSymbolicLink() ? readlinkSync(path) : s.isFile() && s.size < 10_000 ? readFileSync(path, 'latin1') : '';
+    const what = s.isSymbolicLink()
+      ? readlinkSync(path)
+      : s.isFile() && s.size < 10_000
+        ? readFileSync(path, 'latin1')
+        : '';
     lines.push(`${path} ${s.mode} ${s.ino} ${s.nlink} ${s.isFile() ? s.size : ''} ${s.mtimeMs} ${what}`);
     if (s.isDirectory()) for (const name of readdirSync(path).sort()) visit(join(path, name));
   };
@@ -200,30 +204,77 @@ const read = (fid: number): ((out: Output) => Output) => message(116, (o) => o.u
 export const seeds = (): Uint8Array[] =>
   [
     [walk(0, 1, 'f'), open(1, 0), read(1), message(24, (o) => o.u32(1, 0xff, 0))],
-    [walk(0, 1, 'd', 'g'), open(1, 2), message(118, (o) => o.u32(1, 5, 0, 4).raw([1, 2, 3, 4])), message(50, (o) => o.u32(1))],
+    [
+      walk(0, 1, 'd', 'g'),
+      open(1, 2),
+      message(118, (o) => o.u32(1, 5, 0, 4).raw([1, 2, 3, 4])),
+      message(50, (o) => o.u32(1)),
+    ],
     [walk(0, 1), open(1, 0), message(40, (o) => o.u32(1, 0, 0, 4096)), message(8, (o) => o.u32(1))],
     [walk(0, 1), message(14, (o) => text(o.u32(1), 'new').u32(2, 0o644, 0)), message(120, (o) => o.u32(1))],
     [message(72, (o) => text(o.u32(0), 'folder').u32(0o755, 0)), walk(0, 1, 'folder'), message(122, (o) => o.u32(1))],
-    [message(16, (o) => text(text(o.u32(0), 'sym'), '../outside/file').u32(0)), walk(0, 1, 'sym'), message(22, (o) => o.u32(1)), open(1, 0), read(1)],
+    [
+      message(16, (o) => text(text(o.u32(0), 'sym'), '../outside/file').u32(0)),
+      walk(0, 1, 'sym'),
+      message(22, (o) => o.u32(1)),
+      open(1, 0),
+      read(1),
+    ],
     [walk(0, 1, 'outdir'), walk(1, 2, 'file'), open(2, 0), read(2), walk(0, 3, 'out'), open(3, 0), read(3)],
     [walk(0, 1, '..', 'outside', 'file'), open(1, 0), read(1)],
     [walk(0, 1, 'f'), message(70, (o) => text(o.u32(0, 1), 'linked')), message(76, (o) => text(o.u32(0), 'f').u32(0))],
-    [message(74, (o) => text(text(o.u32(0), 'd').u32(0), 'moved')), walk(0, 1, 'moved'), message(20, (o) => text(o.u32(1, 0), 'd'))],
-    [walk(0, 1, 'f'), message(26, (o) => o.u32(1, 0x1ff, 0o600, 0, 0, 7, 0, 1, 0, 0, 0, 1, 0, 0, 0)), message(30, (o) => text(o.u32(1, 2), 'user.x'))],
-    [walk(0, 1, 'd'), message(54, (o) => text(o.u32(1).u8(0).u32(0, 0, 1, 0, 1), 'me')), message(52, (o) => text(o.u32(1).u8(0).u32(0, 0, 0, 1, 0, 1), 'me'))],
+    [
+      message(74, (o) => text(text(o.u32(0), 'd').u32(0), 'moved')),
+      walk(0, 1, 'moved'),
+      message(20, (o) => text(o.u32(1, 0), 'd')),
+    ],
+    [
+      walk(0, 1, 'f'),
+      message(26, (o) => o.u32(1, 0x1ff, 0o600, 0, 0, 7, 0, 1, 0, 0, 0, 1, 0, 0, 0)),
+      message(30, (o) => text(o.u32(1, 2), 'user.x')),
+    ],
+    [
+      walk(0, 1, 'd'),
+      message(54, (o) => text(o.u32(1).u8(0).u32(0, 0, 1, 0, 1), 'me')),
+      message(52, (o) => text(o.u32(1).u8(0).u32(0, 0, 0, 1, 0, 1), 'me')),
+    ],
     [walk(0, 1, 'd'), message(122, (o) => o.u32(1)), message(108, (o) => o.u16(1))],
     // A folder that is replaced by a link while a handle on it is open.
-    [walk(0, 1, 'd'), walk(0, 4, 'd', 'e'), message(74, (o) => text(text(o.u32(0), 'd').u32(0), 'old')), message(16, (o) => text(text(o.u32(0), 'd'), '../outside').u32(0)), walk(1, 2, 'file'), open(2, 0), read(2), walk(4, 5, '..', 'file')],
+    [
+      walk(0, 1, 'd'),
+      walk(0, 4, 'd', 'e'),
+      message(74, (o) => text(text(o.u32(0), 'd').u32(0), 'old')),
+      message(16, (o) => text(text(o.u32(0), 'd'), '../outside').u32(0)),
+      walk(1, 2, 'file'),
+      open(2, 0),
+      read(2),
+      walk(4, 5, '..', 'file'),
+    ],
   ].flatMap((messages) =>
     [0, 1].map((how) => [VERSION, ATTACH, ...messages].reduce((out, m) => m(out), new Output().u8(how)).finish()),
   );
 
 export const dictionary: readonly (string | Uint8Array)[] = [
-  ...['f', 'd', 'e', 'g', 'h', 'out', 'outdir', 'in', 'indir', '..', '.', 'file', 'outside', '../outside/file', '/etc/passwd', '9P2000.L'].map(
-    (name) => Uint8Array.from([name.length, 0, ...Buffer.from(name)]),
-  ),
-  ...[8, 12, 14, 16, 20, 22, 24, 26, 30, 40, 50, 52, 54, 70, 72, 74, 76, 100, 104, 108, 110, 116, 118, 120, 122].map((t) =>
-    Uint8Array.of(t),
+  ...[
+    'f',
+    'd',
+    'e',
+    'g',
+    'h',
+    'out',
+    'outdir',
+    'in',
+    'indir',
+    '..',
+    '.',
+    'file',
+    'outside',
+    '../outside/file',
+    '/etc/passwd',
+    '9P2000.L',
+  ].map((name) => Uint8Array.from([name.length, 0, ...Buffer.from(name)])),
+  ...[8, 12, 14, 16, 20, 22, 24, 26, 30, 40, 50, 52, 54, 70, 72, 74, 76, 100, 104, 108, 110, 116, 118, 120, 122].map(
+    (t) => Uint8Array.of(t),
   ),
   Uint8Array.of(0xff, 0xff, 0xff, 0xff),
 ];

@@ -80,12 +80,29 @@ export const seeds = (): Uint8Array[] =>
   KINDS.map((_, device) => {
     const code = device << 3;
     const out = new Output();
-    for (let at = 0; at < 0x100; at += 4) out.u8(code | OPERATION.readConfig).u16(at).u8(2);
-    out.u8(code | OPERATION.message, 1, 0).u32(0x42).u8(0);
-    out.u8(code | OPERATION.writeMemory).u32(device * 0x10000 + 0x1a).u8(1).u32(1, 0);
-    out.u8(code | OPERATION.device, 10, 0).u16(1).u8(1);
+    for (let at = 0; at < 0x100; at += 4)
+      out
+        .u8(code | OPERATION.readConfig)
+        .u16(at)
+        .u8(2);
+    out
+      .u8(code | OPERATION.message, 1, 0)
+      .u32(0x42)
+      .u8(0);
+    out
+      .u8(code | OPERATION.writeMemory)
+      .u32(device * 0x10000 + 0x1a)
+      .u8(1)
+      .u32(1, 0);
+    out
+      .u8(code | OPERATION.device, 10, 0)
+      .u16(1)
+      .u8(1);
     out.u8(code | OPERATION.bar, 4).u32(0x40000000);
-    out.u8(code | OPERATION.readMemory).u32(0).u8(2);
+    out
+      .u8(code | OPERATION.readMemory)
+      .u32(0)
+      .u8(2);
     return out.finish();
   });
 

@@ -16,7 +16,9 @@ const RAM_SIZE = 2 << 20;
 const HEADER_BYTES = 16;
 const INSTRUCTIONS = 2000;
 const MOST_PATCHES = 8;
-const PROBES = [0x10000000, 0x10000020, 0x100d0120, 0x1c000000, 0x1d000000, 0x1e020000, 0x1fe001e0, 0x20008000, 0x2ff00000];
+const PROBES = [
+  0x10000000, 0x10000020, 0x100d0120, 0x1c000000, 0x1d000000, 0x1e020000, 0x1fe001e0, 0x20008000, 0x2ff00000,
+];
 
 const machine = new Machine({
   ramSize: RAM_SIZE,
@@ -55,7 +57,16 @@ function places(of: Json, out: Place[] = []): Place[] {
   return out;
 }
 
-const TYPES = ['Uint8Array', 'Uint16Array', 'Uint32Array', 'Int16Array', 'Int32Array', 'Float64Array', 'BigUint64Array', 'constructor'];
+const TYPES = [
+  'Uint8Array',
+  'Uint16Array',
+  'Uint32Array',
+  'Int16Array',
+  'Int32Array',
+  'Float64Array',
+  'BigUint64Array',
+  'constructor',
+];
 
 /** A value that is out of place. */
 function value(input: Input): Json | undefined {
@@ -143,4 +154,10 @@ export const seeds = (): Uint8Array[] => [
   }),
 ];
 
-export const dictionary: readonly (string | Uint8Array)[] = ['LSCOPESN', '{"$bytes":["Uint8Array",0,8]}', '$bigint', '$map', '$number'];
+export const dictionary: readonly (string | Uint8Array)[] = [
+  'LSCOPESN',
+  '{"$bytes":["Uint8Array",0,8]}',
+  '$bigint',
+  '$map',
+  '$number',
+];

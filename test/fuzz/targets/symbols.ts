@@ -1,8 +1,8 @@
 /** Symbols of images, and what is known of hypervisors by data files. */
 import { readSymbols, symbolize } from '../../../src/emu/boot/elf.ts';
+import { fromLatin1 } from '../../../src/gdbstub/framing.ts';
 import { contextLayout, savedBank } from '../../../src/hv/awareness.ts';
 import { detect, parseDescriptor } from '../../../src/hv/descriptor.ts';
-import { fromLatin1 } from '../../../src/gdbstub/framing.ts';
 import { Fault, guarded, isDefect, type Target } from '../oracle.ts';
 
 const ADDRESSES = [0n, 0x200000n, 0x9000000001003000n, (1n << 64n) - 1n];
@@ -51,7 +51,10 @@ function withSymbols(): Uint8Array {
   v.setUint16(58, 64, true);
   v.setUint16(60, 4, true);
   v.setUint16(62, 3, true);
-  for (const [n, [name, value, size]] of [[1, 0x200000, 16], [3, 0x200010, 0]].entries()) {
+  for (const [n, [name, value, size]] of [
+    [1, 0x200000, 16],
+    [3, 0x200010, 0],
+  ].entries()) {
     const at = 64 + 24 * (n + 1);
     v.setUint32(at, name!, true);
     v.setUint8(at + 4, 2);
@@ -79,13 +82,32 @@ const NAMES = ['GPR', 'PC', 'GID', 'EXIT_ESTAT', 'HOST', 'GCSR', 'SIZE'];
 
 export const seeds = (): Uint8Array[] => [
   Uint8Array.from([0, ...withSymbols()]),
-  ...['{"name":"x","detect":["a","/b/"],"transition":["f"],"contexts":{"pointers":"p","most":4,"header":"./vm.h"}}', '{"name":"x","detect":[],"transition":[]}', 'null'].map(
-    (t) => Uint8Array.from([1, ...fromLatin1(t)]),
-  ),
-  Uint8Array.from([2, ...fromLatin1(`${NAMES.map((n, k) => `#define CTX_${n} 0x${(8 * k).toString(16)}`).join('\n')}\nX(CRMD, 0) X(PRMD, 1)\n`)]),
+  ...[
+    '{"name":"x","detect":["a","/b/"],"transition":["f"],"contexts":{"pointers":"p","most":4,"header":"./vm.h"}}',
+    '{"name":"x","detect":[],"transition":[]}',
+    'null',
+  ].map((t) => Uint8Array.from([1, ...fromLatin1(t)])),
+  Uint8Array.from([
+    2,
+    ...fromLatin1(
+      `${NAMES.map((n, k) => `#define CTX_${n} 0x${(8 * k).toString(16)}`).join('\n')}\nX(CRMD, 0) X(PRMD, 1)\n`,
+    ),
+  ]),
 ];
 
 export const dictionary: readonly (string | Uint8Array)[] = [
-  '"name"', '"detect"', '"transition"', '"entry"', '"contexts"', '"pointers"', '"most"', '"header"', '/', '#define CTX_', 'X(', '\x7fELF\x02\x01\x01',
-  Uint8Array.of(64, 0), Uint8Array.of(2, 0, 0, 0),
+  '"name"',
+  '"detect"',
+  '"transition"',
+  '"entry"',
+  '"contexts"',
+  '"pointers"',
+  '"most"',
+  '"header"',
+  '/',
+  '#define CTX_',
+  'X(',
+  '\x7fELF\x02\x01\x01',
+  Uint8Array.of(64, 0),
+  Uint8Array.of(2, 0, 0, 0),
 ];

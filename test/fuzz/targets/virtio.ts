@@ -24,9 +24,15 @@ export const seeds = (): Uint8Array[] =>
     out.u8(OPERATION.data, 13).raw([13, 0, 0, 0, 100, 0xff, 0xff, 0, 0x20, 0, 0, 0, 0]).u8(64);
     // A chain on each queue: room for the device, then a frame that arrives.
     for (const queue of [0, 0x80]) {
-      out.u8(OPERATION.descriptor, queue | 5, 0).u16(0x3000).u8(64, 2, 0);
+      out
+        .u8(OPERATION.descriptor, queue | 5, 0)
+        .u16(0x3000)
+        .u8(64, 2, 0);
       out.u8(OPERATION.submit, queue | 1, 5);
-      out.u8(OPERATION.descriptor, queue | 6, 0).u16(0x4000).u8(16, 0, 0);
+      out
+        .u8(OPERATION.descriptor, queue | 6, 0)
+        .u16(0x4000)
+        .u8(16, 0, 0);
       out.u8(OPERATION.submit, queue | 1, 6);
     }
     out.u8(OPERATION.arrive, 20).raw(new Uint8Array(20).fill(7));

@@ -2,6 +2,7 @@
  * A folder of the host inside the guest: the 9P2000.L protocol (as Linux's Documentation/filesystems/9p.rst and diod's protocol.md
  * describe it) over the virtio transport of section 5.10 of Virtual I/O Device 1.0.
  */
+import { isListOf, isMapOf, isText } from '../../replay/state-check.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 import { P9Reader, P9Writer } from './p9-message.ts';
 
@@ -115,8 +116,12 @@ const SET = { mode: 1, size: 8, mtime: 0x20, mtimeSet: 0x100 } as const;
 const BASIC = 0x7ff;
 const BLOCK = 4096;
 
+/** Is it the name of something in a folder, and not a way out of it? */
+const isName = (v: unknown): v is string => isText(v) && v !== '' && v !== '.' && v !== '..' && !/[/\0]/.test(v);
+
 export class VirtioP9 implements VirtioKind {
   readonly stateFields = ['fids', 'most'];
+  readonly stateChecks = { fids: isMapOf(isListOf(isName)) };
   readonly name = 'virtio-9p';
   readonly type = VIRTIO_TYPE.p9;
   readonly classCode = 0x000200;
@@ -183,7 +188,7 @@ export class VirtioP9 implements VirtioKind {
 
   /** A name below a folder. */
   private below(fid: number, name: string): string[] {
-    if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) throw new P9Error(ERRNO.EINVAL);
+    if (!isName(name)) throw new P9Error(ERRNO.EINVAL);
     return [...this.path(fid), name];
   }
 
