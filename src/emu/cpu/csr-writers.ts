@@ -3,7 +3,7 @@
  * are kept by GID; writes of the host to the guest bank (gcsrwr) are kept apart, because the bank gets its guest later.
  */
 import type { Stateful } from '../replay/fields.ts';
-import { isObjectWith, isOptional } from '../replay/state-check.ts';
+import { isEvery, isObjectWith, isOptional } from '../replay/state-check.ts';
 import { CSR_LIMIT, WRITERS, WRITERS_OFFSET } from './layout.ts';
 
 /** Owners of records: the host for its own CSRs, the host for the guest bank; guests have their GID, 1 and up. */
@@ -43,7 +43,7 @@ const isRecords = isObjectWith({
 
 export class CsrWriters implements Stateful {
   readonly stateFields = ['hostPc', 'hostHigh', 'hostTime', 'bankPc', 'bankHigh', 'bankTime', 'guests'];
-  readonly stateChecks = { guests: (v: unknown) => Array.isArray(v) && v.every(isOptional(isRecords)) };
+  readonly stateChecks = { guests: isEvery(isOptional(isRecords)) };
   // Records of the host are in linear memory, where generated code writes them too.
   readonly hostPc: Int32Array;
   readonly hostHigh: Int32Array;

@@ -7,7 +7,7 @@ import type { MachineState } from '../board/machine.ts';
 import type { BoardModel } from '../board/platform.ts';
 import type { BootFiles } from '../boot/load.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
-import { isBytes, isListOf, isNumber, isObjectWith, isOptional, isText } from './state-check.ts';
+import { isBytes, isEvery, isListOf, isNumber, isObjectWith, isOptional, isText } from './state-check.ts';
 
 const MAGIC = 'LSCOPESN';
 /** Of the file's own form; what is inside fits the same version of the program. */
@@ -151,10 +151,6 @@ const isSwitches = (v: unknown): boolean =>
   isObjectWith({})(v) && Object.values(v as object).every((x) => typeof x === 'boolean');
 const isBigint = (v: unknown): boolean => typeof v === 'bigint';
 const isSegment = isObjectWith({ paddr: isBigint, vaddr: isBigint, memsz: isNumber, data: isBytes });
-const listOf =
-  (item: (v: unknown) => boolean) =>
-  (v: unknown): boolean =>
-    Array.isArray(v) && v.every(item);
 
 /** What every snapshot has, whatever machine it is of. The machine looks at its state itself. */
 const isSnapshot = isObjectWith({
@@ -171,10 +167,10 @@ const isSnapshot = isObjectWith({
     firmware: isOptional(isObjectWith({ content: isBytes, kernel: isOptional(isBytes) })),
     protocol: isOptional((v) => v === 'efi' || v === 'uhi'),
     deviceTree: isOptional(isBytes),
-    image: isObjectWith({ entry: isBigint, segments: listOf(isSegment) }),
+    image: isObjectWith({ entry: isBigint, segments: isEvery(isSegment) }),
     commandLine: isText,
     initrd: isOptional(isBytes),
-    extra: listOf(isObjectWith({ pa: isNumber, data: isBytes })),
+    extra: isEvery(isObjectWith({ pa: isNumber, data: isBytes })),
   }),
   state: isObjectWith({}),
 });

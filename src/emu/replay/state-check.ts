@@ -17,6 +17,12 @@ export const isListOf =
   (v: unknown): v is T[] =>
     Array.isArray(v) && v.every(item);
 
+/** A list, each item as a check wants it. */
+export const isEvery =
+  (item: (v: unknown) => boolean) =>
+  (v: unknown): boolean =>
+    Array.isArray(v) && v.every(item);
+
 /** An object that has what is named, each as its check wants it. Other names are not looked at. */
 export const isObjectWith =
   (checks: Readonly<Record<string, (v: unknown) => boolean>>) =>
