@@ -62,7 +62,7 @@ class SecretDisk implements Disk, Stateful {
 
 let folder: string | undefined;
 /** A folder with one file, for reading. */
-function sharedFolder(): string {
+export function sharedFolder(): string {
   if (folder === undefined) {
     folder = mkdtempSync(join(tmpdir(), 'loongscope-fuzz-'));
     writeFileSync(join(folder, 'file'), 'content');

@@ -17,16 +17,14 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openShare, parseShare } from '../../../src/cli/share.ts';
-import { VirtioMmio } from '../../../src/emu/devices/virtio/mmio.ts';
-import { VirtioP9 } from '../../../src/emu/devices/virtio/p9.ts';
+import { saveFields } from '../../../src/emu/replay/fields.ts';
+import { fits } from '../../../src/emu/replay/state-check.ts';
 import { Input, Output } from '../input.ts';
 import { Fault, guarded, type Target } from '../oracle.ts';
+import { P9Driver } from '../p9-driver.ts';
 
-const MEMORY = 0x40000;
-const QUEUE = { desc: 0x0, driver: 0x1000, used: 0x2000, request: 0x4000, answer: 0x20000 } as const;
+/** Room for an answer, at most. */
 const ANSWER_BYTES = 0x8000;
-const ENTRIES = 16;
 const MOST_MESSAGES = 60;
 /** Executions between looks at the open files, and how many more there may be than at first: other parts of the program open some. */
 const FILES_EVERY = 64;
@@ -79,59 +77,7 @@ const outsideBefore = manifest(outside);
 const around = readdirSync(base).sort().join();
 let shareBefore = manifest(share);
 
-const memory = new Uint8Array(MEMORY);
-const inside = (pa: number, length: number): boolean => pa >= 0 && pa + length <= MEMORY;
-const dma = {
-  read: (pa: number, length: number) => (inside(pa, length) ? memory.slice(pa, pa + length) : undefined),
-  write: (pa: number, data: Uint8Array) => {
-    if (!inside(pa, data.length)) return false;
-    memory.set(data, pa);
-    return true;
-  },
-};
-const makeDevice = (spec: string): VirtioMmio =>
-  new VirtioMmio(new VirtioP9('host', openShare(parseShare(spec))), dma, () => {});
-const devices = [makeDevice(share), makeDevice(`${share},readonly`)] as const;
-const view = new DataView(memory.buffer);
-
-function setUp(device: VirtioMmio): void {
-  memory.fill(0, 0, QUEUE.request);
-  device.reset();
-  const registers = [
-    [0x24, 1],
-    [0x20, 1],
-    [0x70, 0xb],
-    [0x30, 0],
-    [0x38, ENTRIES],
-    [0x80, QUEUE.desc],
-    [0x90, QUEUE.driver],
-    [0xa0, QUEUE.used],
-    [0x44, 1],
-    [0x70, 0xf],
-  ] as const;
-  for (const [at, value] of registers) device.write(at, 4, value);
-}
-
-let sent = 0;
-/** Sends a message. @returns the answer, empty when there is none */
-function exchange(device: VirtioMmio, message: Uint8Array, room: number): Uint8Array {
-  memory.set(message, QUEUE.request);
-  const descriptor = (n: number, pa: number, length: number, flags: number, next: number): void => {
-    view.setBigUint64(QUEUE.desc + 16 * n, BigInt(pa), true);
-    view.setUint32(QUEUE.desc + 16 * n + 8, length, true);
-    view.setUint16(QUEUE.desc + 16 * n + 12, flags, true);
-    view.setUint16(QUEUE.desc + 16 * n + 14, next, true);
-  };
-  descriptor(0, QUEUE.request, message.length, 1, 1);
-  descriptor(1, QUEUE.answer, room, 2, 0);
-  view.setUint16(QUEUE.driver + 4 + 2 * (sent % ENTRIES), 0, true);
-  const entry = QUEUE.used + 4 + 8 * (sent % ENTRIES);
-  view.setUint32(entry + 4, 0, true);
-  sent = (sent + 1) & 0xffff;
-  view.setUint16(QUEUE.driver + 2, sent, true);
-  device.write(0x50, 4, 0);
-  return memory.subarray(QUEUE.answer, QUEUE.answer + Math.min(room, view.getUint32(entry + 4, true)));
-}
+const drivers = [new P9Driver(share), new P9Driver(`${share},readonly`)] as const;
 
 const openFiles = (): number => readdirSync('/proc/self/fd').length;
 let firstFiles: number | undefined;
@@ -161,10 +107,9 @@ function check(): void {
 function run(data: Uint8Array): void {
   const input = new Input(data);
   const how = input.u8();
-  const device = devices[how & 1 ? 1 : 0];
+  const driver = drivers[how & 1 ? 1 : 0];
   const room = how & 2 ? 64 + (how >> 2) : ANSWER_BYTES;
-  sent = 0;
-  setUp(device);
+  driver.setUp();
   try {
     for (let n = 0; n < MOST_MESSAGES && input.more; n++) {
       const short = input.u8();
@@ -174,13 +119,16 @@ function run(data: Uint8Array): void {
       message[4] = body[0] ?? 0;
       message[5] = n;
       message.set(body.subarray(1), 7);
-      const answer = exchange(device, message, room);
+      const answer = driver.exchange(message, room);
       const text = Buffer.from(answer.buffer, answer.byteOffset, answer.length).toString('latin1');
       // The name of the folder outside is in a link, and so is no secret.
       if (text.includes(secret)) throw new Fault(`the answer to message ${n} has a secret of the host in it`);
     }
+    // A snapshot of this moment can be loaded again.
+    for (const part of driver.device.parts())
+      if (!fits(part, saveFields(part))) throw new Fault(`${part.constructor.name} does not know its own state again`);
   } finally {
-    device.reset();
+    driver.device.reset();
   }
   check();
 }

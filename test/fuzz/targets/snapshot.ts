@@ -2,14 +2,18 @@
  * Files of machines: bytes as they come, or a whole description in which an input replaces values. What has been loaded runs a little
  * and is switched off and on.
  */
+import { openShare, parseShare } from '../../../src/cli/share.ts';
 import { Machine } from '../../../src/emu/board/machine.ts';
 import { ImageError } from '../../../src/emu/boot/elf.ts';
 import { featuresOf } from '../../../src/emu/cpu/features.ts';
 import { VirtioConsole } from '../../../src/emu/devices/virtio/console.ts';
 import { VirtioEntropy } from '../../../src/emu/devices/virtio/entropy.ts';
+import { VirtioNet } from '../../../src/emu/devices/virtio/net.ts';
+import { VirtioP9 } from '../../../src/emu/devices/virtio/p9.ts';
 import { decodeSnapshot, encodeSnapshot, SnapshotError } from '../../../src/emu/replay/snapshot-file.ts';
 import { Input, Output } from '../input.ts';
 import { guarded, type Target } from '../oracle.ts';
+import { sharedFolder } from '../virtio-side.ts';
 
 const PROGRAM = 'fuzz';
 const RAM_SIZE = 2 << 20;
@@ -27,7 +31,12 @@ const machine = new Machine({
   seed: 1,
   engine: 'interpreter',
   console: () => {},
-  virtio: [new VirtioConsole(() => {}), new VirtioEntropy(1)],
+  virtio: [
+    new VirtioConsole(() => {}),
+    new VirtioEntropy(1),
+    new VirtioNet([2, 0, 0, 0, 0, 1], { send: () => {}, connect: () => {} }),
+    new VirtioP9('host', openShare(parseShare(`${sharedFolder()},readonly`))),
+  ],
 });
 // `addi.w $r4, $r4, 1`, and back: the machine runs.
 const code = new Uint8Array(Uint32Array.of(0x02800484, 0x53ffffff).buffer);
@@ -111,6 +120,7 @@ function patched(input: Input): Uint8Array {
   const description = JSON.parse(text) as Json;
   for (let n = 0; n < MOST_PATCHES && input.more; n++) {
     const all = places(description);
+    if (all.length === 0) break;
     const { at, key } = all[input.u16() % all.length]!;
     const v = value(input);
     if (v === undefined) Reflect.deleteProperty(at, key);
