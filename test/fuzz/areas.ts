@@ -24,6 +24,8 @@ export interface Area {
   readonly seeds: () => readonly Uint8Array[];
   /** Words that the format knows. */
   readonly dictionary: readonly (string | Uint8Array)[];
+  /** The event loop must turn between executions: what they leave behind goes away there. */
+  readonly needsEventLoop?: boolean;
 }
 
 export const loadArea = async (name: AreaName): Promise<Area> => (await import(`./targets/${name}.ts`)) as Area;

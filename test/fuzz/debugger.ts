@@ -22,7 +22,12 @@ const MOST_ANSWER = 4 << 20;
 const defects: unknown[] = [];
 function watched<T>(body: () => T): T {
   try {
-    return body();
+    const result = body();
+    // What takes long is done in steps.
+    const { next } = Object(result) as { next?: (...args: unknown[]) => unknown };
+    if (typeof next === 'function')
+      Object.assign(result as object, { next: (...args: unknown[]) => watched(() => next.apply(result, args)) });
+    return result;
   } catch (error) {
     if (isDefect(error)) defects.push(error);
     throw error;

@@ -82,6 +82,7 @@ async function jazzer(
   target: string,
   folders: readonly string[],
   flags: readonly string[],
+  needsEventLoop = false,
 ): Promise<Outcome> {
   const cli = process.env.LS_JAZZER;
   const node = process.env.LS_FUZZ_NODE?.split('\n').filter(Boolean);
@@ -90,7 +91,16 @@ async function jazzer(
   const began = performance.now();
   const child = spawn(
     node[0]!,
-    [...node.slice(1), cli, target, ...folders, '--sync', '--disable_bug_detectors=.*', '--', ...flags],
+    [
+      ...node.slice(1),
+      cli,
+      target,
+      ...folders,
+      ...(needsEventLoop ? [] : ['--sync']),
+      '--disable_bug_detectors=.*',
+      '--',
+      ...flags,
+    ],
     { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const sink = createWriteStream(log);
@@ -171,7 +181,7 @@ async function fuzzArea(name: AreaName, seconds: number, keep: boolean): Promise
   if (seconds < SHORT) rmSync(kept, { recursive: true, force: true });
   mkdirSync(kept, { recursive: true });
   const folders = [kept, corpus, seeds];
-  const r = await jazzer(name, target, folders, flags);
+  const r = await jazzer(name, target, folders, flags, area.needsEventLoop);
   const found = readdirSync(faults).filter((f) => !known.has(f));
   const what =
     r.code === OK
