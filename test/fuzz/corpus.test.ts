@@ -2,11 +2,12 @@
  * Every input that is kept, through the targets, without the fuzzer: what was found once stays mended. Those whose names begin with
  * `fault-` were faults; the rest of the name says which.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { AREAS, corpusOf, loadArea } from './areas.ts';
+import { Canary } from './canary.ts';
 import { Fault, guarded } from './oracle.ts';
 import { Twin } from './twin.ts';
 
@@ -60,6 +61,26 @@ describe('the oracles', () => {
     expect(() => {
       for (let n = 0; n < 20_000; n++) leaking(none);
     }).toThrow(/memory grows/);
+  });
+
+  test('and a file outside that is changed, or read', () => {
+    const canary = new Canary();
+    const { share, outside } = canary;
+    writeFileSync(join(share, 'new'), 'x');
+    expect(() => canary.check()).not.toThrow();
+    expect(existsSync(join(share, 'new'))).toBe(false);
+    for (const change of [
+      () => writeFileSync(join(outside, 'file'), 'x'),
+      () => writeFileSync(join(outside, 'new'), 'x'),
+      () => chmodSync(join(outside, 'folder'), 0o700),
+    ]) {
+      change();
+      expect(() => canary.check()).toThrow('a file outside has been changed');
+    }
+    expect(canary.reveals(readFileSync(join(outside, 'file')))).toBe(true);
+    expect(canary.reveals(readFileSync(join(share, 'f')))).toBe(false);
+    writeFileSync(join(share, '..', 'beside'), 'x');
+    expect(() => canary.check()).toThrow(/beside the folder/);
   });
 
   test.each([
