@@ -20,18 +20,24 @@ import { Fault } from './oracle.ts';
 /** Content of larger files is not looked at. */
 const SMALL = 10_000;
 
+/** The names in a folder, a character for each byte: a guest's names need not be text. */
+const namesIn = (folder: string): string[] =>
+  readdirSync(bytesOf(folder), { encoding: 'latin1' as BufferEncoding }).sort();
+const bytesOf = (path: string): Buffer => Buffer.from(path, 'latin1');
+
 /** Everything about a tree but when it was read. */
 function manifest(folder: string): string {
   const lines: string[] = [];
-  const visit = (path: string): void => {
+  const visit = (name: string): void => {
+    const path = bytesOf(name);
     const s = lstatSync(path);
     const what = s.isSymbolicLink()
-      ? readlinkSync(path)
+      ? readlinkSync(path, 'latin1')
       : s.isFile() && s.size < SMALL
         ? readFileSync(path, 'latin1')
         : '';
-    lines.push(`${path} ${s.mode} ${s.ino} ${s.nlink} ${s.isFile() ? s.size : ''} ${s.mtimeMs} ${what}`);
-    if (s.isDirectory()) for (const name of readdirSync(path).sort()) visit(join(path, name));
+    lines.push(`${name} ${s.mode} ${s.ino} ${s.nlink} ${s.isFile() ? s.size : ''} ${s.mtimeMs} ${what}`);
+    if (s.isDirectory()) for (const inside of namesIn(name)) visit(join(name, inside));
   };
   visit(folder);
   return lines.join('\n');
@@ -40,7 +46,7 @@ function manifest(folder: string): string {
 function emptied(folder: string): void {
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o755);
-  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
+  for (const name of namesIn(folder)) rmSync(bytesOf(join(folder, name)), { recursive: true, force: true });
 }
 
 export class Canary {
@@ -63,7 +69,7 @@ export class Canary {
   }
 
   private besides(): string {
-    return readdirSync(this.base).sort().join();
+    return namesIn(this.base).join();
   }
 
   private fillOutside(): void {
