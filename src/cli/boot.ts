@@ -5,7 +5,7 @@ import { Machine } from '../emu/board/machine.ts';
 import { LOW_SIZE, PLATFORM } from '../emu/board/platform.ts';
 import type { EngineKind } from '../emu/board/processors.ts';
 import { type ElfImage, type ElfSymbol, ImageError, isElf, parseElf, readSymbols, symbolize } from '../emu/boot/elf.ts';
-import { FDT_MAGIC } from '../emu/boot/fdt.ts';
+import { checkDeviceTree } from '../emu/boot/fdt.ts';
 import { checkInitrd } from '../emu/boot/initrd.ts';
 import { isPe, parseLinuxImage } from '../emu/boot/linux-image.ts';
 import type { BootFiles, Placed } from '../emu/boot/load.ts';
@@ -227,13 +227,10 @@ function parseImage(bytes: Uint8Array, file: string, load: number | undefined): 
   return parseElf(bytes, file);
 }
 
-/** @throws UsageError when the file is no device tree */
+/** @throws ImageError when the file is no device tree */
 function readDeviceTree(file: string): Uint8Array {
   const bytes = readFile(file);
-  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 40 || header.getUint32(0) !== FDT_MAGIC)
-    throw new UsageError(`--dtb: ${file} is no device tree blob: compile it with dtc`);
-  if (header.getUint32(4) > bytes.length) throw new UsageError(`--dtb: ${file} is truncated: copy the file again`);
+  checkDeviceTree(bytes, file);
   return bytes;
 }
 

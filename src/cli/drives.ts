@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import type { Disk } from '../emu/devices/virtio/block.ts';
 import type { Stateful } from '../emu/replay/fields.ts';
+import { isBytes, isMapOf } from '../emu/replay/state-check.ts';
 import { say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import { writeWhole } from './write-whole.ts';
@@ -88,6 +89,7 @@ export class CopyOnWrite implements Disk, Stateful {
   readonly stateFields = ['changed'];
   /** What is in a chunk never changes: a write puts another in its place. So copies of the machine share them. */
   readonly sharedFields = ['changed'];
+  readonly stateChecks = { changed: isMapOf((v) => isBytes(v) && v.length <= CHUNK) };
   readonly size: number;
   readonly readOnly = false;
   private readonly below: Disk;

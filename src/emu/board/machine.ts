@@ -19,6 +19,7 @@ import type { Regions } from '../engine/translator/regions.ts';
 import type { UopCache } from '../engine/uop-cache.ts';
 import { arraysIn, type Fields, restoreFields, type Stateful, saveFields } from '../replay/fields.ts';
 import { mismatch, type Snapshot, SnapshotError, type SnapshotMachine } from '../replay/snapshot-file.ts';
+import { fits, isBytes } from '../replay/state-check.ts';
 import { Board, type VirtioBus } from './board.ts';
 import { type BoardModel, PLATFORM, type Platform } from './platform.ts';
 import { type EngineKind, Processors } from './processors.ts';
@@ -103,6 +104,7 @@ export class Machine implements Stateful {
   /** Devices have left work for later: it is done before the next instruction. */
   private unfinished = false;
   readonly stateFields = ['power', 'time', 'turn', 'inRound', 'roundLength', 'ahead'];
+  readonly stateChecks = { power: (v: unknown) => v === undefined || v === 'poweroff' || v === 'reset' };
 
   constructor(options: MachineOptions) {
     this.options = options;
@@ -209,7 +211,7 @@ export class Machine implements Stateful {
   }
 
   /** Everything with state of its own, in a fixed order. */
-  private parts(): Stateful[] {
+  parts(): Stateful[] {
     const cpus = this.cpus.flatMap((c) => [c, c.hostTimer, c.guestTimer, c.htlb, c.gtlb, c.events, c.writers]);
     return [this, ...cpus, ...this.board.parts()];
   }
@@ -262,10 +264,25 @@ export class Machine implements Stateful {
   loadSnapshot({ machine, files, state }: Snapshot): void {
     const why = mismatch(machine, this.description);
     if (why) throw new SnapshotError(why);
+    if (!this.accepts(state)) throw new SnapshotError('its state is damaged');
     this.files = files;
     if (files.firmware) this.ram.placeRom(files.firmware.content);
     fillFwCfg(this.board, files, platformOf(this.options));
     this.restore(state);
+  }
+
+  /** Has a state from a file the form of this machine's own? */
+  private accepts({ parts, cpus, ram }: MachineState): boolean {
+    const own = this.parts();
+    return (
+      Array.isArray(parts) &&
+      parts.length === own.length &&
+      own.every((part, n) => fits(part, parts[n])) &&
+      Array.isArray(cpus) &&
+      cpus.length === this.cpus.length &&
+      cpus.every((c) => isBytes(c) && c.length === CPU_STATE_BYTES) &&
+      this.ram.accepts(ram)
+    );
   }
 
   private get description(): SnapshotMachine {

@@ -1,5 +1,6 @@
 import { PAGE } from '../cpu/layout.ts';
 import type { LinearMemory } from '../cpu/linear-memory.ts';
+import { isBytes } from '../replay/state-check.ts';
 import { HIGH_BASE, LOW_SIZE, PLATFORM } from './platform.ts';
 
 const CHUNK = 0x100000;
@@ -175,6 +176,17 @@ export class Ram {
       out.set(n, old && equal(old, bytes) ? old : bytes.slice());
     });
     return out;
+  }
+
+  /** Is it a copy that {@link restore} can take? */
+  accepts(copy: unknown): copy is ReadonlyMap<number, Uint8Array> {
+    const isChunk = ([n, bytes]: [unknown, unknown]): boolean =>
+      Number.isInteger(n) &&
+      (n as number) >= 0 &&
+      (n as number) < this.count &&
+      isBytes(bytes) &&
+      bytes.length === CHUNK;
+    return copy instanceof Map && [...copy].every(isChunk);
   }
 
   /** Puts RAM back to a copy; chunks that it lacks become zero. */

@@ -1,4 +1,5 @@
 /** Flattened device trees (Devicetree Specification 0.4, chapter 5). No kept library on npm writes them. */
+import { ImageError } from './elf.ts';
 
 /** A property: cells of 32 bits, text, several texts, or nothing but its name. */
 export type FdtValue = readonly number[] | string | readonly string[] | true;
@@ -9,12 +10,24 @@ export interface FdtNode {
   readonly children?: readonly FdtNode[];
 }
 
-export const FDT_MAGIC = 0xd00dfeed;
+const FDT_MAGIC = 0xd00dfeed;
 const VERSION = 17;
 const COMPATIBLE = 16;
 const HEADER_BYTES = 40;
 const RESERVATIONS_BYTES = 16;
 const TOKEN = { begin: 1, end: 2, property: 3, finish: 9 } as const;
+
+/**
+ * Is a file a device tree as far as its header says? The guest reads the rest.
+ * @param file name for messages
+ * @throws ImageError when it is something else, or cut short
+ */
+export function checkDeviceTree(bytes: Uint8Array, file: string): void {
+  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < HEADER_BYTES || header.getUint32(0) !== FDT_MAGIC)
+    throw new ImageError(`--dtb: ${file} is no device tree blob: compile it with dtc`);
+  if (header.getUint32(4) > bytes.length) throw new ImageError(`--dtb: ${file} is truncated: copy the file again`);
+}
 
 const isNumbers = (v: FdtValue): v is readonly number[] => Array.isArray(v) && typeof v[0] === 'number';
 

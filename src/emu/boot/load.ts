@@ -85,10 +85,17 @@ function memoryMap(ramSize: number): { type: number; base: number; size: number 
   ];
 }
 
+/** Puts data into RAM. @param what it is, for the message @throws ImageError when it does not fit */
+function place(ram: Ram, pa: number, data: Uint8Array, what: string): void {
+  if (!ram.covers(pa, data.length))
+    throw new ImageError(`${what} of ${data.length} bytes at ${hex(pa)} does not fit into RAM: give a larger --memory`);
+  ram.write(pa, data);
+}
+
 /** Firmware needs no more than itself and a device tree. */
 function loadFirmware(ram: Ram, files: BootFiles, content: Uint8Array, platform: Platform): BootRegisters {
   ram.placeRom(content);
-  ram.write(PLATFORM.deviceTree, files.deviceTree ?? writeFdt(deviceTree(platform)));
+  place(ram, PLATFORM.deviceTree, files.deviceTree ?? writeFdt(deviceTree(platform)), 'the device tree');
   return { entry: BigInt(PLATFORM.flash0.base), arguments: [0n, 0n, 0n] };
 }
 
@@ -105,8 +112,9 @@ export function loadRam(ram: Ram, files: BootFiles, platform: Platform): BootReg
   const initrdAt = initrd && initrd.length > 0 ? placeInitrd(ram, files, initrd.length) : undefined;
   const initrdRange = initrdAt === undefined ? undefined : { base: initrdAt, size: initrd!.length };
   const acpi = acpiTables(platform, PLATFORM.acpi.base);
-  const tables: Placed[] = [
+  const tables: (Placed & { readonly what: string })[] = [
     {
+      what: 'the EFI system table',
       pa: PLATFORM.systemTable,
       data: efiTables({
         base: PLATFORM.systemTable,
@@ -116,8 +124,9 @@ export function loadRam(ram: Ram, files: BootFiles, platform: Platform): BootReg
         deviceTree: PLATFORM.deviceTree,
       }),
     },
-    { pa: PLATFORM.acpi.base, data: acpi.data },
+    { what: 'the ACPI tables', pa: PLATFORM.acpi.base, data: acpi.data },
     {
+      what: 'the device tree',
       pa: PLATFORM.deviceTree,
       data:
         files.deviceTree ??
@@ -126,12 +135,12 @@ export function loadRam(ram: Ram, files: BootFiles, platform: Platform): BootReg
   ];
   const segments = image.segments.map((s) => ({ base: Number(s.paddr), size: s.memsz }));
   // A program that is linked to where the tables would be does without them.
-  for (const { pa, data } of tables)
-    if (!segments.some((s) => overlap(s, { base: pa, size: data.length }))) ram.write(pa, data);
+  for (const { pa, data, what } of tables)
+    if (!segments.some((s) => overlap(s, { base: pa, size: data.length }))) place(ram, pa, data, what);
   ram.write(lineAt, encoded);
   for (const s of image.segments) {
     const pa = Number(s.paddr);
-    if (!ram.has(pa) || !ram.has(pa + s.memsz - 1))
+    if (!ram.covers(pa, s.memsz))
       throw new ImageError(
         `segment ${hex(pa)}..${hex(pa + s.memsz)} is not in RAM: give a larger --memory or link it elsewhere`,
       );
@@ -140,7 +149,7 @@ export function loadRam(ram: Ram, files: BootFiles, platform: Platform): BootReg
   if (!ram.has(Number(image.entry)))
     throw new ImageError(`entry 0x${image.entry.toString(16)} is not in RAM: the image's entry point is wrong`);
   if (initrdAt !== undefined) ram.write(initrdAt, initrd!);
-  for (const { pa, data } of extra) ram.write(pa, data);
+  for (const { pa, data } of extra) place(ram, pa, data, 'an image');
   const UHI = 0xffff_ffff_ffff_fffen;
   return {
     entry: image.entry,

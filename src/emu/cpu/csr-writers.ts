@@ -3,6 +3,7 @@
  * are kept by GID; writes of the host to the guest bank (gcsrwr) are kept apart, because the bank gets its guest later.
  */
 import type { Stateful } from '../replay/fields.ts';
+import { isEvery, isObjectWith, isOptional } from '../replay/state-check.ts';
 import { CSR_LIMIT, WRITERS, WRITERS_OFFSET } from './layout.ts';
 
 /** Owners of records: the host for its own CSRs, the host for the guest bank; guests have their GID, 1 and up. */
@@ -34,8 +35,15 @@ const newRecords = (): Records => ({
   time: new Float64Array(CSR_LIMIT).fill(-1),
 });
 
+const isRecords = isObjectWith({
+  pc: (v) => v instanceof Int32Array && v.length === 2 * CSR_LIMIT,
+  high: (v) => v instanceof Int32Array && v.length === CSR_LIMIT,
+  time: (v) => v instanceof Float64Array && v.length === CSR_LIMIT,
+});
+
 export class CsrWriters implements Stateful {
   readonly stateFields = ['hostPc', 'hostHigh', 'hostTime', 'bankPc', 'bankHigh', 'bankTime', 'guests'];
+  readonly stateChecks = { guests: isEvery(isOptional(isRecords)) };
   // Records of the host are in linear memory, where generated code writes them too.
   readonly hostPc: Int32Array;
   readonly hostHigh: Int32Array;

@@ -1,4 +1,5 @@
 import type { Stateful } from '../replay/fields.ts';
+import { isBytes, isMapOf } from '../replay/state-check.ts';
 import type { Device, Width } from './device.ts';
 
 /** Commands of Intel's flash (CFI vendor command set 1), as a bank of two 16-bit chips takes them: once in each half. */
@@ -40,6 +41,7 @@ function query(word: number): number {
 /** A bank of flash that software erases and programs: what firmware keeps its variables in. */
 export class Flash implements Device, Stateful {
   readonly stateFields = ['sectors', 'mode', 'status', 'left'];
+  readonly stateChecks = { sectors: isMapOf((v) => isBytes(v) && v.length === SECTOR) };
   readonly name = 'flash1';
   readonly size = 2 ** SIZE_LOG;
   /** Sectors that are not erased as a whole, by number. */

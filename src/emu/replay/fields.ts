@@ -9,13 +9,15 @@ export interface Stateful {
   readonly stateFields: readonly string[];
   /** Those of them whose arrays never change in place, so that copies of the machine may share them. */
   readonly sharedFields?: readonly string[];
+  /** What fields must look like that come from a file, where what they hold now does not tell (state-check.ts). */
+  readonly stateChecks?: Readonly<Record<string, (value: unknown) => boolean>>;
 }
 
 type TypedArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Int16Array | Float64Array | BigUint64Array;
 type Value = unknown;
 export type Fields = Readonly<Record<string, Value>>;
 
-const isTyped = (v: unknown): v is TypedArray => ArrayBuffer.isView(v) && !(v instanceof DataView);
+export const isTyped = (v: unknown): v is TypedArray => ArrayBuffer.isView(v) && !(v instanceof DataView);
 
 function copy(v: unknown): Value {
   if (isTyped(v)) return v.slice();

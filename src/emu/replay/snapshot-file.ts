@@ -7,6 +7,7 @@ import type { MachineState } from '../board/machine.ts';
 import type { BoardModel } from '../board/platform.ts';
 import type { BootFiles } from '../boot/load.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
+import { isBytes, isEvery, isListOf, isNumber, isObjectWith, isOptional, isText } from './state-check.ts';
 
 const MAGIC = 'LSCOPESN';
 /** Of the file's own form; what is inside fits the same version of the program. */
@@ -161,10 +162,39 @@ export function decodeSnapshot(bytes: Uint8Array, program: string): Snapshot {
     // Numbers, lists and types that are none.
     throw error instanceof SnapshotError ? error : new SnapshotError('its description is damaged');
   }
+  if (!isSnapshot(snapshot)) throw new SnapshotError('its description is damaged');
   if (snapshot.program !== program)
     throw new SnapshotError(`it was made by version ${snapshot.program} of the program, this is ${program}`);
   return snapshot;
 }
+
+const isSwitches = (v: unknown): boolean =>
+  isObjectWith({})(v) && Object.values(v as object).every((x) => typeof x === 'boolean');
+const isBigint = (v: unknown): boolean => typeof v === 'bigint';
+const isSegment = isObjectWith({ paddr: isBigint, vaddr: isBigint, memsz: isNumber, data: isBytes });
+
+/** What every snapshot has, whatever machine it is of. The machine looks at its state itself. */
+const isSnapshot = isObjectWith({
+  program: isText,
+  machine: isObjectWith({
+    cpus: isNumber,
+    ramSize: isNumber,
+    model: isText,
+    features: isSwitches,
+    seed: isNumber,
+    slots: isListOf(isText),
+  }),
+  files: isObjectWith({
+    firmware: isOptional(isObjectWith({ content: isBytes, kernel: isOptional(isBytes) })),
+    protocol: isOptional((v) => v === 'efi' || v === 'uhi'),
+    deviceTree: isOptional(isBytes),
+    image: isObjectWith({ entry: isBigint, segments: isEvery(isSegment) }),
+    commandLine: isText,
+    initrd: isOptional(isBytes),
+    extra: isEvery(isObjectWith({ pa: isNumber, data: isBytes })),
+  }),
+  state: isObjectWith({}),
+});
 
 /** Why a machine cannot take a snapshot; undefined when it can. */
 export function mismatch(saved: SnapshotMachine, machine: SnapshotMachine): string | undefined {

@@ -5,6 +5,7 @@
  * What the guest's numbers ("fids") stand for are objects that were looked up once (p9-files.ts), not paths. Nothing that a
  * guest sends is trusted: counts, numbers and names are checked here, and whatever is wrong is answered with an error.
  */
+import { isEvery, isNumber, isObjectWith, isOptional, isText } from '../../replay/state-check.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 import {
   ERRNO,
@@ -105,9 +106,12 @@ function qid(w: P9Writer, { mode, path, version }: Pick<P9Stat, 'mode' | 'path' 
     .u64(path);
 }
 
+/** Is it the name of something in a folder, and not a way out of it? */
+const isName = (v: unknown): v is string => isText(v) && v !== '' && v !== '.' && v !== '..' && !/[/\0]/.test(v);
+
 /** A name of a file: not `.` or `..`, without slash or zero. */
 function checked(name: string): string {
-  if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) throw new P9Error(ERRNO.EINVAL);
+  if (!isName(name)) throw new P9Error(ERRNO.EINVAL);
   return name;
 }
 
@@ -128,8 +132,29 @@ export interface P9Server {
   restore(state: P9State): void;
 }
 
+/** Most objects that handles of a saved state can stand for: one each, and some folders on the way. */
+const MOST_SAVED = 2 * MOST_FIDS;
+
+const isShort = (v: unknown): boolean => Array.isArray(v) && v.length <= MOST_SAVED;
+const isSavedNode = isObjectWith({
+  parent: isNumber,
+  name: isOptional(isName),
+  path: (v) => typeof v === 'bigint',
+  kind: isNumber,
+});
+const isSavedFid = isObjectWith({ fid: isNumber, node: isNumber, flags: isNumber });
+/** Has a state from a file the form of {@link P9State}? */
+const isState = isObjectWith({
+  handles: isObjectWith({
+    nodes: (v) => isShort(v) && isEvery(isSavedNode)(v),
+    fids: (v) => isShort(v) && isEvery(isSavedFid)(v),
+  }),
+  most: (v) => isNumber(v) && v >= LEAST_BYTES && v <= MOST_BYTES,
+});
+
 export class VirtioP9 implements VirtioKind {
   readonly stateFields = ['state'];
+  readonly stateChecks = { state: isState };
   readonly name = 'virtio-9p';
   readonly type = VIRTIO_TYPE.p9;
   readonly classCode = 0x000200;
