@@ -92,6 +92,11 @@ export class PciFunction implements Stateful {
     this.writable[CFG.interruptLine] = 0xff;
   }
 
+  /** The function, and what belongs to it. */
+  parts(): Stateful[] {
+    return [this];
+  }
+
   connect(ports: PciPorts): void {
     this.ports = ports;
   }

@@ -31,7 +31,8 @@ export interface PciHostPorts {
   readonly memoryBase: number;
 }
 
-export class PciHost {
+export class PciHost implements Stateful {
+  readonly stateFields = ['pulls'];
   private readonly functions: (PciFunction | undefined)[] = new Array(SLOTS).fill(undefined);
   private readonly ports_: PciHostPorts;
   /** Which slots pull each line. */
@@ -112,8 +113,8 @@ export class PciHost {
     for (const f of this.functions) f?.reset();
   }
 
-  /** Functions with state of their own. */
+  /** The lines, and the functions with what belongs to them. */
   parts(): Stateful[] {
-    return this.list.map((l) => l.function);
+    return [this, ...this.list.flatMap((l) => l.function.parts())];
   }
 }
