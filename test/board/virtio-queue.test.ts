@@ -18,7 +18,10 @@ function rig(): { readonly offer: () => void; readonly view: DataView; readonly 
     },
   };
   let told = 0;
-  const transport = new VirtioTransport(new VirtioEntropy(1), dma, { usedBuffers: () => told++, configChanged: () => {} });
+  const transport = new VirtioTransport(new VirtioEntropy(1), dma, {
+    usedBuffers: () => told++,
+    configChanged: () => {},
+  });
   transport.setStatus(STATUS.driverOk);
   Object.assign(transport.queues[0]!, { desc: AT.desc, driver: AT.driver, device: AT.device, ready: true, size: 4 });
   view.setBigUint64(AT.desc, BigInt(AT.data), true);
