@@ -17,7 +17,7 @@ import type { VirtioKind } from '../devices/virtio/device.ts';
 import type { EmittedInterpreters, Engine } from '../engine/engine.ts';
 import type { Regions } from '../engine/translator/regions.ts';
 import type { UopCache } from '../engine/uop-cache.ts';
-import { type Fields, restoreFields, type Stateful, saveFields } from '../replay/fields.ts';
+import { type Fields, restoreFields, type Stateful, saveFields, type Wiring } from '../replay/fields.ts';
 import { mismatch, type Snapshot, SnapshotError, type SnapshotMachine } from '../replay/snapshot-file.ts';
 import { Board, type VirtioBus } from './board.ts';
 import { type BoardModel, PLATFORM, type Platform } from './platform.ts';
@@ -99,6 +99,11 @@ export class Machine implements Stateful {
   /** Told of each turn of a CPU: instruction counts of the machine before and after it. */
   onTurn: ((cpu: Cpu, before: number, after: number) => void) | undefined;
   readonly stateFields = ['power', 'time', 'turn', 'inRound', 'roundLength', 'ahead'];
+  static readonly wiring: Wiring = {
+    files: 'kept beside the state in a snapshot',
+    onTurn: 'an observer',
+    mayJumpTo: 'run control',
+  };
 
   constructor(options: MachineOptions) {
     this.options = options;

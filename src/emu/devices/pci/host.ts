@@ -1,5 +1,5 @@
 /** The PCI Express host: configuration space by ECAM, windows of memory and ports, four interrupt lines. */
-import type { Stateful } from '../../replay/fields.ts';
+import type { Stateful, Wiring } from '../../replay/fields.ts';
 import type { Device, Line, Width } from '../device.ts';
 import { PciFunction } from './function.ts';
 
@@ -33,6 +33,10 @@ export interface PciHostPorts {
 
 export class PciHost implements Stateful {
   readonly stateFields = ['pulls'];
+  static readonly wiring: Wiring = {
+    functions: 'each a part of its own',
+    ports_: 'the board',
+  };
   private readonly functions: (PciFunction | undefined)[] = new Array(SLOTS).fill(undefined);
   private readonly ports_: PciHostPorts;
   /** Which slots pull each line. */

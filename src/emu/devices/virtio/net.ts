@@ -1,4 +1,5 @@
 /** The network device (Virtual I/O Device 1.2, section 5.1). */
+import type { Wiring } from '../../replay/fields.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 
 const FEATURE = { mac: 1 << 5, status: 1 << 16 } as const;
@@ -19,6 +20,10 @@ export interface Network {
 
 export class VirtioNet implements VirtioKind {
   readonly stateFields = ['waiting'];
+  static readonly wiring: Wiring = {
+    ports: 'the transport',
+    mac: 'an option',
+  };
   readonly name = 'virtio-net';
   readonly type = VIRTIO_TYPE.net;
   readonly classCode = 0x020000;

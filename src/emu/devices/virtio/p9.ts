@@ -2,6 +2,7 @@
  * A folder of the host inside the guest: the 9P2000.L protocol (as Linux's Documentation/filesystems/9p.rst and diod's protocol.md
  * describe it) over the virtio transport of section 5.10 of Virtual I/O Device 1.0.
  */
+import type { Wiring } from '../../replay/fields.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 import { P9Reader, P9Writer } from './p9-message.ts';
 
@@ -117,6 +118,9 @@ const BLOCK = 4096;
 
 export class VirtioP9 implements VirtioKind {
   readonly stateFields = ['fids', 'most'];
+  static readonly wiring: Wiring = {
+    ports: 'the transport',
+  };
   readonly name = 'virtio-9p';
   readonly type = VIRTIO_TYPE.p9;
   readonly classCode = 0x000200;
