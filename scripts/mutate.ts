@@ -111,7 +111,7 @@ function pass(limit: number): boolean {
 const began = performance.now();
 const elapsed = (): number => (performance.now() - began) / 1000;
 if (!pass(600_000)) program.error(`loongscope: the tests of ${name} fail without a mistake: run ./scripts/test first`);
-const limit = PATIENCE * elapsed() * 1000 + 10_000;
+const limit = Math.ceil(PATIENCE * elapsed() * 1000) + 10_000;
 const candidates = shuffled();
 console.log(`${name}: ${candidates.length} mistakes can be made; the tests take ${elapsed().toFixed(1)} s`);
 let tried = 0;
