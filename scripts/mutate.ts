@@ -2,11 +2,11 @@
  * A mutation run: puts one small mistake after the other into the sources of an area, in a copy of the tree, and lists those
  * that the area's tests do not notice. Run through scripts/mutate.
  */
-import { spawnSync } from 'node:child_process';
 import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { execa } from 'execa';
 import { PROJECT_ROOT } from '../src/cli/paths.ts';
 import { seeded } from '../test/support/random.ts';
 import { describeMutation, type Mutation, mutated, mutationsOf } from './lib/mutations.ts';
@@ -95,22 +95,21 @@ function shuffled(): { readonly file: string; readonly mutation: Mutation }[] {
 
 const copy = mkdtempSync(join(tmpdir(), 'loongscope-mutate-'));
 process.once('exit', () => rmSync(copy, { recursive: true, force: true }));
-process.once('SIGINT', () => process.exit(130));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 for (const item of COPIED) cpSync(join(PROJECT_ROOT, item), join(copy, item), { recursive: true });
 for (const item of LINKED) symlinkSync(join(PROJECT_ROOT, item), join(copy, item));
 
-/** Do the area's tests pass? @param limit milliseconds */
-function pass(limit: number): boolean {
+/** Do the area's tests pass? @param timeout milliseconds */
+async function pass(timeout: number): Promise<boolean> {
   const args = ['node_modules/vitest/vitest.mjs', 'run', '--bail', '1', '--reporter', 'dot', ...area!.tests];
-  return (
-    spawnSync(process.execPath, args, { cwd: copy, stdio: 'ignore', timeout: limit, killSignal: 'SIGKILL' }).status ===
-    0
-  );
+  const options = { cwd: copy, stdio: 'ignore', reject: false, timeout, forceKillAfterDelay: 1000 } as const;
+  return (await execa(process.execPath, args, options)).exitCode === 0;
 }
 
 const began = performance.now();
 const elapsed = (): number => (performance.now() - began) / 1000;
-if (!pass(600_000)) program.error(`loongscope: the tests of ${name} fail without a mistake: run ./scripts/test first`);
+if (!(await pass(600_000)))
+  program.error(`loongscope: the tests of ${name} fail without a mistake: run ./scripts/test first`);
 const limit = Math.ceil(PATIENCE * elapsed() * 1000) + 10_000;
 const candidates = shuffled();
 console.log(`${name}: ${candidates.length} mistakes can be made; the tests take ${elapsed().toFixed(1)} s`);
@@ -122,7 +121,7 @@ for (const { file, mutation } of candidates.slice(0, count)) {
   const source = readFileSync(path, 'utf8');
   writeFileSync(path, mutated(source, mutation));
   tried++;
-  if (pass(limit)) {
+  if (await pass(limit)) {
     survived++;
     console.log(`${file}:${describeMutation(source, mutation)}`);
   }
