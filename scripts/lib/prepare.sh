@@ -13,6 +13,7 @@ LS_NODE_MAJOR=24
 LS_CLANG_MAJOR=19
 LS_GDB_MAJOR=16
 LS_QEMU_MAJOR=10
+LS_IASL_VERSION=20221020
 
 say() { printf '\033[2m[prepare]\033[0m %s\n' "$*" >&2; }
 die() {
@@ -350,9 +351,27 @@ ensure_firmware() {
   die "Debian's $package could not be brought: check the machine's package sources"
 }
 
+# iasl_serves: true when iasl knows LoongArch's entries of the ACPI tables.
+iasl_serves() {
+  local version
+  version=$(iasl -v 2>/dev/null | sed -n 's/.*version \([0-9]\{8\}\).*/\1/p')
+  [ "${version:-0}" -ge "$LS_IASL_VERSION" ]
+}
+
+# The judges of the tables that guests are handed, for the tests: dtc, and an iasl that knows LoongArch. Fails quietly.
+ensure_table_judges() {
+  local suite
+  command -v dtc >/dev/null || apt_install device-tree-compiler
+  iasl_serves && return
+  for suite in forky trixie sid; do
+    unpack_from_suite "$suite" acpica-tools && write_wrapper "$suite" iasl "$LS_TOOLS/bin/iasl" && iasl_serves && return
+  done
+  return 1
+}
+
 # write_wrapper SUITE PROGRAM WRAPPER: starts PROGRAM of .tools/SUITE/root with that root's own loader and libraries.
 write_wrapper() {
-  local root="$LS_TOOLS/$1/root" program=$2 wrapper=$3 loader libs data
+  local root="$LS_TOOLS/$1/root" program=$2 wrapper=$3 loader libs data=''
   loader=$(find "$root" -name 'ld-linux*.so.*' -path '*lib*' -print -quit)
   [ -n "$loader" ] || die "the unpacked $program has no dynamic loader: remove $LS_TOOLS/$1 and run again"
   libs=$(dirname "$loader")

@@ -1,7 +1,7 @@
 /** Disks in files (`--drive`). */
 import { closeSync, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import type { Disk } from '../emu/devices/virtio/block.ts';
-import type { Stateful } from '../emu/replay/fields.ts';
+import type { Stateful, Wiring } from '../emu/replay/fields.ts';
 import { isBytes, isMapOf } from '../emu/replay/state-check.ts';
 import { say } from './ending.ts';
 import { UsageError } from './errors.ts';
@@ -90,6 +90,7 @@ export class CopyOnWrite implements Disk, Stateful {
   /** What is in a chunk never changes: a write puts another in its place. So copies of the machine share them. */
   readonly sharedFields = ['changed'];
   readonly stateChecks = { changed: isMapOf((v) => isBytes(v) && v.length <= CHUNK) };
+  static readonly wiring: Wiring = { warned: 'what the user has been told' };
   readonly size: number;
   readonly readOnly = false;
   private readonly below: Disk;

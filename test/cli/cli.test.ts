@@ -1,4 +1,5 @@
 /** The program as a user runs it: exit codes, messages, streams. */
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -97,14 +98,17 @@ describe('loongscope run', () => {
   });
 
   test('Ctrl-C ends with 130', async () => {
+    // It says that it runs, and goes on for ever.
     const spin = join(dir, 'forever.elf');
-    writeFileSync(spin, tinyElf());
+    const say = ['lu12i.w $t0, 0x1fe00', 'ori $t0, $t0, 0x1e0', 'addi.w $a1, $zero, 0x72', 'st.b $a1, $t0, 0'];
+    writeFileSync(spin, elfOf([...say, 'b 0']));
     const child = execa(process.execPath, [join(PROJECT_ROOT, 'src', 'cli', 'main.ts'), 'run', spin], {
       reject: false,
       stdin: 'ignore',
       timeout: 30_000,
     });
-    setTimeout(() => child.kill('SIGINT'), 1500);
+    await once(child.stdout, 'data');
+    child.kill('SIGINT');
     expect((await child).exitCode).toBe(130);
   });
 

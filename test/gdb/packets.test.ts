@@ -5,6 +5,7 @@ import { type Running, start } from '../../src/cli/run.ts';
 import { encodePacket, fromLatin1, latin1, PacketParser, toHex } from '../../src/gdbstub/framing.ts';
 import { guestSpec, machineCli } from '../support/gdb-session.ts';
 import { seeded } from '../support/random.ts';
+import { clientsOf, until } from '../support/wait.ts';
 
 /** What an `O` packet says. */
 const text = (payload: string): string =>
@@ -87,8 +88,7 @@ describe('gdb server', () => {
     client.bytes('-');
     expect(await client.reply()).toBe('1');
     client.bytes('$qC#00');
-    await new Promise((r) => setTimeout(r, 50));
-    expect(client.raw.endsWith('-')).toBe(true);
+    await until(() => client.raw.endsWith('-'));
     expect(await client.ask('QStartNoAckMode')).toBe('OK');
     client.raw = '';
     expect(await client.ask('qC')).toBe('QCp1.1');
@@ -208,8 +208,9 @@ describe('gdb server', () => {
     await guest.ask('qSupported:swbreak+');
     expect(await guest.ask('Z0,200008,4')).toBe('OK');
     guest.send('vCont;c');
-    await new Promise((r) => setTimeout(r, 100));
-    expect(guest.pending).toBe(0);
+    await until(() => clientsOf(running.control).some((c) => c.running));
+    expect(await client.ask('qC')).toBe('QCp1.1');
+    expect([guest.pending, running.booted.machine.instructions]).toEqual([0, 0]);
     client.send('vCont;c');
     expect(await guest.reply()).toMatch(/^T05swbreak:;.*21:0800200000000000/);
     expect(text(await client.reply())).toMatch(/guest gid 1 entered/);
@@ -293,7 +294,7 @@ describe('gdb server', () => {
     const holder = new Client(running.doors[1] as number);
     await holder.ask('qC');
     client.socket.destroy();
-    await new Promise((r) => setTimeout(r, 50));
+    await until(() => clientsOf(running.control).length === 1);
     const again = new Client(port());
     expect(await again.ask('qC')).toBe('QCp1.1');
     expect(sent).toBe(20_000);

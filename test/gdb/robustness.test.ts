@@ -14,6 +14,7 @@ import { GDBS, guestSpec, machineCli } from '../support/gdb-session.ts';
 import { elfOf, IDLE, tinyElf } from '../support/images.ts';
 import { seeded } from '../support/random.ts';
 import { stateHash } from '../support/state-hash.ts';
+import { clientsOf, until } from '../support/wait.ts';
 
 /** Packets of which mutants are made. None of them changes the machine or lets it run. */
 const READING = [
@@ -241,8 +242,17 @@ describe('Ctrl-C is answered within 50 ms', () => {
     await withMachine(image, guest, async (running, client) => {
       const times: number[] = [];
       for (let n = 0; n < 7; n++) {
+        const { machine } = running.booted;
+        const cpu = machine.cpus[0]!;
+        const before = [machine.instructions, cpu.events.hostExceptions[0x3f]!] as const;
         client.socket.write(encodePacket('vCont;c'));
-        await new Promise((r) => setTimeout(r, n === 0 ? 400 : 60));
+        // It has got where it is to be stopped.
+        await until(() => {
+          if (!running.control.isRunning) return false;
+          if (what.includes('idle')) return cpu.idle;
+          if (what.includes('refills')) return cpu.events.hostExceptions[0x3f]! > before[1] + 2000;
+          return cpu.vm === what.includes('guest') && machine.instructions > before[0] + 100_000;
+        });
         const answer = client.reply();
         const began = performance.now();
         client.socket.write(Uint8Array.of(3));
@@ -267,7 +277,7 @@ describe('clients that go away', () => {
       await second.ask('qC');
       client.socket.write(fromLatin1('$m2000'));
       client.socket.destroy();
-      await new Promise((r) => setTimeout(r, 50));
+      await until(() => clientsOf(running.control).length === 1);
       expect(running.control.comparators.at(0x200004n, -1)).toEqual([]);
       expect(running.control.comparators.hasWatchpoints).toBe(false);
       expect(running.control.catches.isEmpty).toBe(true);
@@ -301,7 +311,7 @@ describe('clients that go away', () => {
           { reject: false },
         );
         client.socket.write(encodePacket('vCont;c'));
-        while (running.booted.machine.instructions < 2_000_000) await new Promise((r) => setTimeout(r, 20));
+        await until(() => running.booted.machine.instructions >= 2_000_000);
         child.kill('SIGKILL');
         await child;
         const answer = client.reply();

@@ -11,6 +11,7 @@ import {
   type Session,
   type SessionOptions,
 } from '../support/gdb-session.ts';
+import { clientsOf, until } from '../support/wait.ts';
 
 describe.each(GDBS)('views with %s', (_name, gdb) => {
   const session = (options: SessionOptions): Promise<Session> => gdbSession({ gdb, ...options });
@@ -195,10 +196,13 @@ describe.each(GDBS)('views with %s', (_name, gdb) => {
       // Held still until both are there.
       const gate = { running: false, stopped: () => {}, ended: () => {} };
       running.control.attach(gate);
-      setTimeout(() => running.control.detach(gate), 3000);
+      const both = until(() => clientsOf(running.control).filter((c) => c.running).length === 2).then(() =>
+        running.control.detach(gate),
+      );
       const [one, two] = await Promise.all([
         run(['break handle_exit', 'continue', 'print $world', 'detach']),
         run(['continue', 'print $pc', 'detach']),
+        both,
       ]);
       expect(one).toMatch(/Breakpoint 1, handle_exit/);
       // The other one stops at the same place, without a breakpoint of its own.

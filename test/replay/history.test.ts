@@ -1,8 +1,9 @@
 /** Going back and forth in time: the same machine, bit for bit. */
 import { describe, expect, test } from 'vitest';
+import type { Cpu } from '../../src/emu/cpu/cpu.ts';
 import { restoreFields, saveFields } from '../../src/emu/replay/fields.ts';
 import { History } from '../../src/emu/replay/history.ts';
-import { Bench } from '../support/bench.ts';
+import { Bench, CODE } from '../support/bench.ts';
 import { Driven } from '../support/driven.ts';
 import { stateHash } from '../support/state-hash.ts';
 
@@ -114,6 +115,26 @@ describe('history', () => {
     control.past.goto(2_650_000);
     control.past.goto(end);
     expect(stateHash(machine)).toBe(hash);
+  });
+
+  test('CPUs held still are still again when the past runs again', () => {
+    const { machine } = new Bench({ cpus: 2, code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const [first, second] = machine.cpus as [Cpu, Cpu];
+    second.parked = false;
+    second.pc = BigInt(CODE);
+    const history = new History(machine, []);
+    history.enable(true);
+    history.replay(40_000);
+    history.hold([first]);
+    history.replay(history.position + 50_000);
+    history.hold([]);
+    history.replay(history.position + 4_000);
+    const [end, counts] = [history.position, machine.cpus.map((c) => c.icount)];
+    // CPU 0 stood still while CPU 1 ran on alone.
+    expect(counts[1]! - counts[0]!).toBeGreaterThan(40_000);
+    expect(history.restoreBefore(0)).toBe(0);
+    history.replay(end);
+    expect(machine.cpus.map((c) => c.icount)).toEqual(counts);
   });
 
   test('a debugger’s change makes another future', () => {

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { boot } from '../../src/cli/boot.ts';
 import { ClientFiles } from '../../src/cli/client-files.ts';
-import { DEFAULT_MACHINE, type MachineCli, parseGuest } from '../../src/cli/options.ts';
+import { DEFAULT_MACHINE, type MachineCli, parseCpu, parseGuest } from '../../src/cli/options.ts';
 import { packSnapshot, readSnapshot, snapshotStore } from '../../src/cli/snapshots.ts';
 import type { Machine } from '../../src/emu/board/machine.ts';
 import { differences } from '../../src/emu/check/state-digest.ts';
@@ -166,6 +166,10 @@ describe('files that are refused', () => {
     expect(() => store.load(other, 'good')).toThrow(/it has 1 CPUs, the machine 2/);
     const small = start({ memory: 128 * 2 ** 20, guest: [parseGuest('hello')] }).machine;
     expect(() => store.load(small, 'good')).toThrow(/256 MiB of RAM, the machine 128/);
+    const scalar = start({ cpu: parseCpu('max,lasx=off'), guest: [parseGuest('hello')] }).machine;
+    expect(() => store.load(scalar, 'good')).toThrow(/its CPUs have other features/);
+    const board = start({ machine: 'ls3a5000', guest: [parseGuest('hello')] }).machine;
+    expect(() => store.load(board, 'good')).toThrow(/it is a virt board, the machine ls3a5000/);
   });
 
   test('any damage is an error of its own, never a crash', () => {

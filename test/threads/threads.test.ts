@@ -132,8 +132,11 @@ describe('a machine with threads', () => {
     const image = imageFile('idle.elf', tinyElf(IDLE));
     expect((await threaded(image, { smp: 2 })).code).toBe(EXIT.died);
     const { code } = await threaded(image, { smp: 2 }, (machine) => {
-      machine.mayWake = () => true;
-      setTimeout(() => machine.quit(), 300);
+      // Asked when every CPU waits.
+      machine.mayWake = () => {
+        setImmediate(() => machine.quit());
+        return true;
+      };
     });
     expect(code).toBe(EXIT.interrupted);
   });
@@ -149,9 +152,7 @@ describe('a machine with threads', () => {
     const wait = [...load('$t0', UART), 'ld.b $t1, $t0, 5', 'andi $t1, $t1, 1', 'beq $t1, $zero, -8'];
     const echo = ['ld.b $t1, $t0, 0', 'addi.w $t1, $t1, 1', 'st.b $t1, $t0, 0'];
     const image = imageFile('echo.elf', elfOf([...wait, ...echo, ...POWER_OFF]));
-    const { lines } = await threaded(image, {}, (machine) => {
-      setTimeout(() => machine.input(Uint8Array.from([65])), 50);
-    });
+    const { lines } = await threaded(image, {}, (machine) => machine.input(Uint8Array.from([65])));
     expect(lines).toEqual(['B']);
   });
 

@@ -142,9 +142,6 @@ export class Board {
     const devices = this.bus.mappings.flatMap(({ device }) =>
       device instanceof VirtioMmio ? device.parts() : isStateful(device) ? [device] : [],
     );
-    const functions = this.pci.list.flatMap(({ function: f }): Stateful[] =>
-      f instanceof VirtioPci ? f.parts() : [f],
-    );
-    return [this.ipi, this.eiointc, this.iocsr, ...devices, ...functions];
+    return [this.ipi, this.eiointc, this.iocsr, ...devices, ...this.pci.parts()];
   }
 }

@@ -17,7 +17,7 @@ import type { VirtioKind } from '../devices/virtio/device.ts';
 import type { EmittedInterpreters, Engine } from '../engine/engine.ts';
 import type { Regions } from '../engine/translator/regions.ts';
 import type { UopCache } from '../engine/uop-cache.ts';
-import { arraysIn, type Fields, restoreFields, type Stateful, saveFields } from '../replay/fields.ts';
+import { arraysIn, type Fields, restoreFields, type Stateful, saveFields, type Wiring } from '../replay/fields.ts';
 import { mismatch, type Snapshot, SnapshotError, type SnapshotMachine } from '../replay/snapshot-file.ts';
 import { fits, isBytes } from '../replay/state-check.ts';
 import { Board, type VirtioBus } from './board.ts';
@@ -105,6 +105,13 @@ export class Machine implements Stateful {
   private unfinished = false;
   readonly stateFields = ['power', 'time', 'turn', 'inRound', 'roundLength', 'ahead'];
   readonly stateChecks = { power: (v: unknown) => v === undefined || v === 'poweroff' || v === 'reset' };
+  static readonly wiring: Wiring = {
+    files: 'kept beside the state in a snapshot',
+    onTurn: 'an observer',
+    mayJumpTo: 'run control',
+    patienceMs: 'run control',
+    unfinished: 'devices are asked again after each restore',
+  };
 
   constructor(options: MachineOptions) {
     this.options = options;

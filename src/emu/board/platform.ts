@@ -122,6 +122,12 @@ const onPic = (input: number): Readonly<Record<string, FdtValue>> => ({
   interrupts: [input, LEVEL_HIGH],
   'interrupt-parent': [PHANDLE.pic],
 });
+/** An interrupt controller: cells of an interrupt, and none for a unit's address (Devicetree Specification 0.4, section 2.4). */
+const provider = (cells: number): Readonly<Record<string, FdtValue>> => ({
+  'interrupt-controller': true,
+  '#interrupt-cells': [cells],
+  '#address-cells': [0],
+});
 
 const uart = ({ base, input }: { base: number; input: number }, n: number): DeviceDeclaration => ({
   name: `uart${n}`,
@@ -223,8 +229,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
       node(`platic@${hex(pchPic.base)}`, {
         compatible: 'loongson,pch-pic-1.0',
         reg: reg(pchPic.base, pchPic.size),
-        'interrupt-controller': true,
-        '#interrupt-cells': [2],
+        ...provider(2),
         'interrupt-parent': [PHANDLE.eiointc],
         'loongson,pic-base-vec': [0],
         phandle: [PHANDLE.pic],
@@ -316,7 +321,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
       node(`msi@${hex(msi.base)}`, {
         compatible: 'loongson,pch-msi-1.0',
         reg: reg(msi.base, msi.size),
-        'interrupt-controller': true,
+        ...provider(1),
         'interrupt-parent': [PHANDLE.eiointc],
         'msi-controller': true,
         'loongson,msi-base-vec': [msi.firstVector],
@@ -433,15 +438,13 @@ export function deviceTree(
     ),
     node('cpuic', {
       compatible: 'loongson,cpu-interrupt-controller',
-      'interrupt-controller': true,
-      '#interrupt-cells': [1],
+      ...provider(1),
       phandle: [PHANDLE.cpuic],
     }),
     node('eiointc@1400', {
       compatible: 'loongson,ls2k2000-eiointc',
       reg: reg(0x1400, 0x800),
-      'interrupt-controller': true,
-      '#interrupt-cells': [1],
+      ...provider(1),
       'interrupt-parent': [PHANDLE.cpuic],
       interrupts: [PLATFORM.eiointcPin],
       phandle: [PHANDLE.eiointc],

@@ -1,6 +1,6 @@
 import { FastTlb } from '../mmu/fast-tlb.ts';
 import { Tlb } from '../mmu/tlb.ts';
-import type { Stateful } from '../replay/fields.ts';
+import type { Stateful, Wiring } from '../replay/fields.ts';
 import type { Clock } from './clock.ts';
 import { cpucfgWords } from './cpucfg.ts';
 import { CsrBank, type CsrMasks, csrMasks } from './csr-bank.ts';
@@ -107,6 +107,18 @@ export class Cpu implements Stateful {
     'parkedLl',
     'random',
   ];
+  static readonly wiring: Wiring = {
+    cpucfg: 'made of the features',
+    masks: 'made of the features',
+    contextSets: 'made anew, see contextChanged',
+    contextModes: 'made anew, see contextChanged',
+    stopRequested: 'none is open in a copy',
+    observer: 'observers',
+    observers: 'observers',
+    hostOf: 'the board',
+    clock: 'the host',
+    lastGpa: 'set anew by each translation',
+  };
   readonly index: number;
   readonly mem: LinearMemory;
   readonly base: number;

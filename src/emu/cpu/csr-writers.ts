@@ -2,7 +2,7 @@
  * Which instruction last wrote each CSR, and when: what `explain` and the world-switch auditor tell. A guest's own writes
  * are kept by GID; writes of the host to the guest bank (gcsrwr) are kept apart, because the bank gets its guest later.
  */
-import type { Stateful } from '../replay/fields.ts';
+import type { Stateful, Wiring } from '../replay/fields.ts';
 import { isEvery, isObjectWith, isOptional } from '../replay/state-check.ts';
 import { CSR_LIMIT, WRITERS, WRITERS_OFFSET } from './layout.ts';
 
@@ -44,6 +44,10 @@ const isRecords = isObjectWith({
 export class CsrWriters implements Stateful {
   readonly stateFields = ['hostPc', 'hostHigh', 'hostTime', 'bankPc', 'bankHigh', 'bankTime', 'guests'];
   readonly stateChecks = { guests: isEvery(isOptional(isRecords)) };
+  static readonly wiring: Wiring = {
+    host: 'the arrays that are saved one by one',
+    bank: 'the arrays that are saved one by one',
+  };
   // Records of the host are in linear memory, where generated code writes them too.
   readonly hostPc: Int32Array;
   readonly hostHigh: Int32Array;

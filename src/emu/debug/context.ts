@@ -6,7 +6,7 @@ import type { Cpu } from '../cpu/cpu.ts';
 import { peekCsr } from '../cpu/csr-access.ts';
 import { CSR, csrByNumber } from '../cpu/csr-table.ts';
 import { STATE } from '../cpu/layout.ts';
-import type { Stateful } from '../replay/fields.ts';
+import type { Stateful, Wiring } from '../replay/fields.ts';
 
 /** Host world. Guests are numbered by GID, 1 and up. */
 export const HOST_WORLD = -1;
@@ -89,6 +89,10 @@ const MOST_VCPUS = 1024;
  */
 export class GuestSnapshots implements Stateful {
   readonly stateFields = ['byKey', 'roots', 'current', 'firstEntries'];
+  static readonly wiring: Wiring = {
+    key: 'chosen by the user',
+    position: 'run control',
+  };
   private readonly byKey = new Map<string, Snapshot>();
   private readonly roots = new Map<number, bigint>();
   /** Key of the vCPU in each CPU, '' for none. */

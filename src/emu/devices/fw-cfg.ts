@@ -1,4 +1,4 @@
-import type { Stateful } from '../replay/fields.ts';
+import type { Stateful, Wiring } from '../replay/fields.ts';
 import type { Device, Width } from './device.ts';
 import type { Dma } from './dma.ts';
 
@@ -36,6 +36,9 @@ const swap32 = (v: number): number =>
 /** QEMU's firmware configuration device. */
 export class FwCfg implements Device, Stateful {
   readonly stateFields = ['selector', 'at', 'dmaHigh'];
+  static readonly wiring: Wiring = {
+    items: 'filled with what is loaded',
+  };
   readonly name = 'fw-cfg';
   readonly size = 0x18;
   private readonly dma: Dma;

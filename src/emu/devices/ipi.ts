@@ -1,5 +1,5 @@
 import { LINE } from '../cpu/cpu.ts';
-import type { Stateful } from '../replay/fields.ts';
+import type { Stateful, Wiring } from '../replay/fields.ts';
 import type { CpuLines } from './device.ts';
 
 /** IOCSR offsets of the IPI block (Loongson 3A5000 manual; docs/board.md). */
@@ -17,6 +17,9 @@ export const IPI = {
 /** Inter-processor interrupts: per CPU a status word and four 64-bit mailboxes. */
 export class Ipi implements Stateful {
   readonly stateFields = ['status', 'enable', 'mail'];
+  static readonly wiring: Wiring = {
+    onMail: 'the board',
+  };
   private readonly cpus: number;
   private readonly lines: CpuLines;
   private readonly status: Uint32Array;

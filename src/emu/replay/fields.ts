@@ -13,6 +13,12 @@ export interface Stateful {
   readonly stateChecks?: Readonly<Record<string, (value: unknown) => boolean>>;
 }
 
+/**
+ * What a class says of fields that can change and are no state: why each one is not saved. A static member `wiring`, beside
+ * `stateFields`; together they name every field that can change.
+ */
+export type Wiring = Readonly<Record<string, string>>;
+
 type TypedArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Int16Array | Float64Array | BigUint64Array;
 type Value = unknown;
 export type Fields = Readonly<Record<string, Value>>;

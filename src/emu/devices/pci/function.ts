@@ -1,5 +1,5 @@
 /** A PCI function: its configuration space, base address registers, message-signalled interrupts (PCI Local Bus 3.0, chapter 6). */
-import type { Stateful } from '../../replay/fields.ts';
+import type { Stateful, Wiring } from '../../replay/fields.ts';
 import type { Line, Width } from '../device.ts';
 
 /** Bytes of PCI Express configuration space. */
@@ -63,6 +63,15 @@ export interface PciPorts {
 
 export class PciFunction implements Stateful {
   readonly stateFields: readonly string[] = ['config', 'msixTable', 'pending', 'asserted'];
+  static readonly wiring: Wiring = {
+    writable: 'made with the function',
+    bars: 'made with the function',
+    nextCapability: 'made with the function',
+    lastCapability: 'made with the function',
+    msixAt: 'made with the function',
+    powerOn: 'made with the function',
+    ports: 'the host',
+  };
   readonly name: string;
   private readonly config = new Uint8Array(CONFIG_BYTES);
   /** Bits that software may write. */
@@ -90,6 +99,11 @@ export class PciFunction implements Stateful {
     this.writable[CFG.command] = COMMAND.writable & 0xff;
     this.writable[CFG.command + 1] = COMMAND.writable >> 8;
     this.writable[CFG.interruptLine] = 0xff;
+  }
+
+  /** The function, and what belongs to it. */
+  parts(): Stateful[] {
+    return [this];
   }
 
   connect(ports: PciPorts): void {

@@ -1,5 +1,5 @@
 /** The PCI Express host: configuration space by ECAM, windows of memory and ports, four interrupt lines. */
-import type { Stateful } from '../../replay/fields.ts';
+import type { Stateful, Wiring } from '../../replay/fields.ts';
 import type { Device, Line, Width } from '../device.ts';
 import { PciFunction } from './function.ts';
 
@@ -31,7 +31,12 @@ export interface PciHostPorts {
   readonly memoryBase: number;
 }
 
-export class PciHost {
+export class PciHost implements Stateful {
+  readonly stateFields = ['pulls'];
+  static readonly wiring: Wiring = {
+    functions: 'each a part of its own',
+    ports_: 'the board',
+  };
   private readonly functions: (PciFunction | undefined)[] = new Array(SLOTS).fill(undefined);
   private readonly ports_: PciHostPorts;
   /** Which slots pull each line. */
@@ -112,8 +117,8 @@ export class PciHost {
     for (const f of this.functions) f?.reset();
   }
 
-  /** Functions with state of their own. */
+  /** The lines, and the functions with what belongs to them. */
   parts(): Stateful[] {
-    return this.list.map((l) => l.function);
+    return [this, ...this.list.flatMap((l) => l.function.parts())];
   }
 }

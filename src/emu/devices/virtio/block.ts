@@ -1,5 +1,5 @@
 /** The block device (Virtual I/O Device 1.2, section 5.2). */
-import type { Stateful } from '../../replay/fields.ts';
+import type { Stateful, Wiring } from '../../replay/fields.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 import type { Chain } from './queue.ts';
 
@@ -24,6 +24,9 @@ export interface Disk {
 
 export class VirtioBlock implements VirtioKind {
   readonly stateFields = [];
+  static readonly wiring: Wiring = {
+    ports: 'the transport',
+  };
   readonly name: string;
   readonly type = VIRTIO_TYPE.block;
   readonly classCode = 0x010000;

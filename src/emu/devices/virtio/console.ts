@@ -1,4 +1,5 @@
 /** The console device with one port (Virtual I/O Device 1.2, section 5.3). */
+import type { Wiring } from '../../replay/fields.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 import { QueueError } from './queue.ts';
 
@@ -10,6 +11,9 @@ const MOST_REQUEST = 2 ** 18;
 
 export class VirtioConsole implements VirtioKind {
   readonly stateFields = ['waiting'];
+  static readonly wiring: Wiring = {
+    ports: 'the transport',
+  };
   readonly name = 'virtio-console';
   readonly type = VIRTIO_TYPE.console;
   readonly classCode = 0x078000;

@@ -1,4 +1,5 @@
 /** The entropy device (Virtual I/O Device 1.2, section 5.4). */
+import type { Wiring } from '../../replay/fields.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 
 /** Most bytes of one answer. */
@@ -6,6 +7,9 @@ const MOST = 65536;
 
 export class VirtioEntropy implements VirtioKind {
   readonly stateFields = ['state'];
+  static readonly wiring: Wiring = {
+    ports: 'the transport',
+  };
   readonly name = 'virtio-rng';
   readonly type = VIRTIO_TYPE.entropy;
   readonly classCode = 0x00ff00;

@@ -1,4 +1,5 @@
 /** The network device (Virtual I/O Device 1.2, section 5.1). */
+import type { Wiring } from '../../replay/fields.ts';
 import { isBytes, isListOf } from '../../replay/state-check.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 
@@ -24,6 +25,10 @@ export interface Network {
 export class VirtioNet implements VirtioKind {
   readonly stateFields = ['waiting'];
   readonly stateChecks = { waiting: isListOf(isBytes) };
+  static readonly wiring: Wiring = {
+    ports: 'the transport',
+    mac: 'an option',
+  };
   readonly name = 'virtio-net';
   readonly type = VIRTIO_TYPE.net;
   readonly classCode = 0x020000;

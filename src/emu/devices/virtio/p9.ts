@@ -5,6 +5,7 @@
  * What the guest's numbers ("fids") stand for are objects that were looked up once (p9-files.ts), not paths. Nothing that a
  * guest sends is trusted: counts, numbers and names are checked here, and whatever is wrong is answered with an error.
  */
+import type { Wiring } from '../../replay/fields.ts';
 import { isEvery, isNumber, isObjectWith, isOptional, isText } from '../../replay/state-check.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 import {
@@ -155,6 +156,9 @@ const isState = isObjectWith({
 export class VirtioP9 implements VirtioKind {
   readonly stateFields = ['state'];
   readonly stateChecks = { state: isState };
+  static readonly wiring: Wiring = {
+    ports: 'the transport',
+  };
   readonly name = 'virtio-9p';
   readonly type = VIRTIO_TYPE.p9;
   readonly classCode = 0x000200;

@@ -87,7 +87,7 @@ export class VirtioPci extends PciFunction {
   }
 
   /** The function, its transport, its queues and what is behind them. */
-  parts(): Stateful[] {
+  override parts(): Stateful[] {
     const { transport } = this;
     return [this, transport, ...transport.queues, transport.kind, ...(transport.kind.parts?.() ?? [])];
   }

@@ -17,10 +17,9 @@ export interface InstructionUses {
 /** What a definition does with its register fields; the same for every instruction of a row. */
 interface FieldUses {
   readonly reads: ReadonlySet<'rd' | 'rj' | 'rk'>;
+  /** On every way through it: no definition sets rd under a condition. */
   readonly writesRd: boolean;
   readonly writesRa: boolean;
-  /** rd is written on some ways only. */
-  readonly maybeRd: boolean;
   readonly mayLeave: boolean;
 }
 
@@ -33,7 +32,6 @@ function fieldsOf(body: readonly Stmt[]): FieldUses {
   const reads = new Set<'rd' | 'rj' | 'rk'>();
   let writesRd = false;
   let writesRa = false;
-  let maybeRd = false;
   let mayLeave = false;
   const node = (n: Node): void => {
     if (n.k === 'gpr') reads.add(n.which);
@@ -41,13 +39,10 @@ function fieldsOf(body: readonly Stmt[]): FieldUses {
     else if (n.k === 'element') node(n.offset);
     else if (n.k === 'select') [n.cond, n.a, n.b].forEach(node);
   };
-  const visit = (list: readonly Stmt[], conditional: boolean): void => {
+  const visit = (list: readonly Stmt[]): void => {
     for (const s of list) {
       mayLeave ||= LEAVING.has(s.s);
-      if (s.s === 'setRd') {
-        writesRd = true;
-        maybeRd ||= conditional;
-      }
+      writesRd ||= s.s === 'setRd';
       writesRa ||= s.s === 'setRa';
       if ('value' in s && s.value !== undefined) node(s.value);
       if ('address' in s) node(s.address);
@@ -59,13 +54,13 @@ function fieldsOf(body: readonly Stmt[]): FieldUses {
       if ('values' in s) s.values.forEach(node);
       if ('args' in s) s.args.forEach(node);
       if (s.s === 'if') {
-        visit(s.yes, true);
-        visit(s.no, true);
+        visit(s.yes);
+        visit(s.no);
       }
     }
   };
-  visit(body, false);
-  const uses = { reads, writesRd, writesRa, maybeRd, mayLeave };
+  visit(body);
+  const uses = { reads, writesRd, writesRa, mayLeave };
   fieldUses.set(body, uses);
   return uses;
 }
@@ -76,10 +71,7 @@ export function instructionUses(i: Instruction): InstructionUses {
   let reads = 0;
   let writes = 0;
   for (const f of GPR_FIELDS) if (fields.reads.has(f)) reads |= 1 << operandValue(i.row, i.word, f);
-  if (fields.writesRd) {
-    writes |= 1 << operandValue(i.row, i.word, 'rd');
-    if (fields.maybeRd) reads |= writes;
-  }
+  if (fields.writesRd) writes |= 1 << operandValue(i.row, i.word, 'rd');
   if (fields.writesRa) writes |= 2;
   return {
     reads: reads & ~1,

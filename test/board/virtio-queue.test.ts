@@ -1,0 +1,51 @@
+/** Virtqueues without a bus: what the driver's side of the rings means. */
+import { describe, expect, test } from 'vitest';
+import type { Dma } from '../../src/emu/devices/dma.ts';
+import { VirtioEntropy } from '../../src/emu/devices/virtio/entropy.ts';
+import { STATUS, VirtioTransport } from '../../src/emu/devices/virtio/transport.ts';
+
+const AT = { desc: 0x1000, driver: 0x2000, device: 0x3000, data: 0x4000 } as const;
+
+/** A transport whose queue a driver has set up, and how often it was told of used buffers. */
+function rig(): { readonly offer: () => void; readonly view: DataView; readonly told: () => number } {
+  const memory = new Uint8Array(0x8000);
+  const view = new DataView(memory.buffer);
+  const dma: Dma = {
+    read: (pa, n) => memory.slice(pa, pa + n),
+    write: (pa, data) => {
+      memory.set(data, pa);
+      return true;
+    },
+  };
+  let told = 0;
+  const transport = new VirtioTransport(new VirtioEntropy(1), dma, {
+    usedBuffers: () => told++,
+    configChanged: () => {},
+    unfinished: () => {},
+  });
+  transport.setStatus(STATUS.driverOk);
+  Object.assign(transport.queues[0]!, { desc: AT.desc, driver: AT.driver, device: AT.device, ready: true, size: 4 });
+  view.setBigUint64(AT.desc, BigInt(AT.data), true);
+  view.setUint32(AT.desc + 8, 8, true);
+  view.setUint16(AT.desc + 12, 2, true);
+  let offered = 0;
+  const offer = (): void => {
+    view.setUint16(AT.driver + 2, ++offered, true);
+    transport.notify(0);
+  };
+  return { offer, view, told: () => told };
+}
+
+describe('used buffers', () => {
+  test('VIRTQ_AVAIL_F_NO_INTERRUPT: the driver is not told until it takes the flag away', () => {
+    const { offer, view, told } = rig();
+    offer();
+    expect(told()).toBe(1);
+    view.setUint16(AT.driver, 1, true);
+    offer();
+    expect([told(), view.getUint16(AT.device + 2, true)]).toEqual([1, 2]);
+    view.setUint16(AT.driver, 0, true);
+    offer();
+    expect(told()).toBe(2);
+  });
+});

@@ -1,0 +1,101 @@
+/** One session without sockets and gdb: what packets leave behind in run control, and what stops look like. */
+import { describe, expect, test } from 'vitest';
+import { RunControl } from '../../src/emu/debug/run-control.ts';
+import { encodePacket, fromLatin1, PacketParser, toHex } from '../../src/gdbstub/framing.ts';
+import { dispatch } from '../../src/gdbstub/packets/index.ts';
+import { Session } from '../../src/gdbstub/session.ts';
+import { Bench } from '../support/bench.ts';
+import { Driven } from '../support/driven.ts';
+
+/** Text for the user's console, which is no answer. */
+const CONSOLE = /^O([0-9a-f]{2})+$/;
+
+/** A session, and a way to ask it. */
+function connect(control: RunControl): {
+  readonly session: Session;
+  readonly ask: (payload: string) => Promise<string>;
+} {
+  const parser = new PacketParser();
+  const replies: string[] = [];
+  let wake: () => void = () => {};
+  const session = new Session({
+    control,
+    view: { kind: 'machine' },
+    dispatch,
+    symbolize: () => undefined,
+    send: (bytes) => {
+      for (const f of parser.push(bytes)) if (f.kind === 'packet' && !CONSOLE.test(f.payload)) replies.push(f.payload);
+      wake();
+    },
+    log: () => {},
+  });
+  const ask = async (payload: string): Promise<string> => {
+    session.receive(encodePacket(payload));
+    while (replies.length === 0)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    return replies.shift()!;
+  };
+  return { session, ask };
+}
+
+const monitor = (command: string): string => `qRcmd,${toHex(fromLatin1(command))}`;
+
+describe('a guest that is let go', () => {
+  test('takes its breakpoints and watchpoints along, and leaves those of the machine', async () => {
+    const driven = await Driven.boot(['hello']);
+    await driven.to('handle_exit');
+    const { comparators, machine } = driven.control;
+    const cpu = machine.cpus[0]!;
+    const { ask, session } = connect(driven.control);
+    const attachAndSet = async (): Promise<void> => {
+      expect(await ask('vAttach;11')).toMatch(/^T05/);
+      expect(await ask('Hgp11.1')).toBe('OK');
+      for (const packet of ['Z0,200000,4', 'Z1,200004,4', 'Z2,201000,8', 'Z3,202000,4', 'Z4,203000,1'])
+        expect(await ask(packet)).toBe('OK');
+    };
+    await attachAndSet();
+    expect(comparators.hasWatchpoints).toBe(true);
+    expect(comparators.at(0x200000n, 1, cpu)).toHaveLength(1);
+    expect(await ask('D;11')).toBe('OK');
+    expect(comparators.hasWatchpoints).toBe(false);
+    expect(comparators.at(0x200000n, 1, cpu)).toEqual([]);
+    // The machine's own ones stay.
+    expect(await ask('Z0,9000000001000000,4')).toBe('OK');
+    expect(await ask('Z2,9000000001800000,8')).toBe('OK');
+    await attachAndSet();
+    expect(await ask('D;11')).toBe('OK');
+    expect(comparators.at(0x9000000001000000n, -1, cpu)).toHaveLength(1);
+    expect(comparators.watchHit(cpu, 0x1800000, 0x90000000, { size: 4, write: true })).toBeDefined();
+    session.detach();
+    driven.control.quit();
+  });
+});
+
+describe('exceptions as signals', () => {
+  const SIGILL = 4;
+  /** A machine that raises INE over and over, stopped at the first one. */
+  async function caught(pass: string): Promise<string> {
+    const bench = new Bench({ code: ['amadd.d $a1, $a0, $a1', 'b 0'] }).setHost({ EENTRY: 0x40000 });
+    bench.code(0x40000, ['b 0']);
+    const control = new RunControl(bench.machine);
+    const { ask, session } = connect(control);
+    void control.run();
+    await ask(monitor('signals on'));
+    await ask(monitor('catch exception INE'));
+    expect(await ask(`QPassSignals:${pass}`)).toBe('OK');
+    const stop = await ask('vCont;c');
+    session.detach();
+    control.quit();
+    return stop;
+  }
+
+  test('an undefined instruction is SIGILL, unless gdb does not want to see that', async () => {
+    const signal = (stop: string): number => Number.parseInt(stop.slice(1, 3), 16);
+    expect(signal(await caught(''))).toBe(SIGILL);
+    expect(signal(await caught('8;b'))).toBe(SIGILL);
+    expect(signal(await caught('4'))).toBe(0);
+    expect(signal(await caught('e;4'))).toBe(0);
+  });
+});

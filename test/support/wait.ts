@@ -1,0 +1,20 @@
+/** Waiting for what happens, in the place of sleeping for as long as it should take. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client, RunControl } from '../../src/emu/debug/run-control.ts';
+
+/** How long anything may take, on a machine that has much else to do. */
+const PATIENCE_MS = 30_000;
+
+/** Resolves once something is so. @throws Error when it does not become so */
+export async function until(what: () => boolean): Promise<void> {
+  const end = Date.now() + PATIENCE_MS;
+  while (!what()) {
+    if (Date.now() > end) throw new Error(`did not happen: ${what}`);
+    await sleep(2);
+  }
+}
+
+/** The clients that are connected. */
+export const clientsOf = (control: RunControl): readonly Client[] => [
+  ...(Reflect.get(control, 'clients') as ReadonlySet<Client>),
+];
