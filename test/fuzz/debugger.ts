@@ -9,10 +9,12 @@ import { Session } from '../../src/gdbstub/session.ts';
 import { Awareness } from '../../src/hv/awareness.ts';
 import { Fault, isDefect } from './oracle.ts';
 
-/** Of the hypervisor with one guest: behind the guest's first hypercall. */
-const BEGINNING = 2_586_300;
+/** The hypervisor with one guest, behind so many exits of it. */
+const EXITS = 4;
+/** Instructions between looks for them. */
+const LOOK_EVERY = 200;
 const MEMORY = 32 << 20;
-const GUEST = 'build/guests/hello.elf,memory=4M';
+const GUEST = 'build/guests/timer.elf,memory=4M';
 /** Instructions in one turn of the loop, and turns behind one piece of input. */
 const SLICE = 20_000;
 const TURNS = 3;
@@ -78,7 +80,11 @@ class Debugged {
       },
     };
     void this.booted.named;
-    machine.run(BEGINNING, BEGINNING);
+    const exits = (): number => machine.cpus[0]!.events.exits.reduce((sum, n) => sum + n, 0);
+    while (exits() < EXITS) {
+      if (machine.poweredOff) throw new Error(`${GUEST} has come to its end`);
+      machine.run(LOOK_EVERY, machine.instructions + LOOK_EVERY);
+    }
     this.machine = machine.save();
     this.snapshots = saveFields(this.control.snapshots);
   }
