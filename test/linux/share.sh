@@ -110,7 +110,7 @@ fails 'file as a folder' cat hard/x
 
 mkdir many
 (cd many && seq 2000 | xargs touch)
-is '2000 names' '2000 2000' "$(ls many | wc -l) $(ls many | sort -u | wc -l)"
+is '2000 names' 2000 "$(ls many | sort -u | wc -l)"
 rm -r many
 fails 'all removed' test -e many
 
