@@ -20,8 +20,9 @@ import { After, type AfterValue, type HelperName } from '../isa/helpers.ts';
 import { UNITS } from '../isa/row.ts';
 import { RAISE_WITH_BADV } from '../isa/semantics.ts';
 import { lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
+import { FETCH, LOAD } from '../mmu/stages.ts';
 import * as tlb from '../mmu/tlb-instructions.ts';
-import { FETCH, LOAD, translate, translateGpa } from '../mmu/translate.ts';
+import { translate, translateGpa } from '../mmu/translate.ts';
 import { crc32 } from './crc.ts';
 import type { EngineHooks } from './hooks.ts';
 import { emitInterpreter, emitOwn, FAST_MINIMUM, firstOwn, type InterpreterPlan } from './interpreter.ts';
@@ -315,7 +316,7 @@ export class Engine {
       cpu.setState64('value', step.lo, step.hi);
       return After.next;
     }
-    let pa = step.slot % 2 ** 48;
+    let pa = step.slot;
     if (cpu.vm) {
       pa = translateGpa(cpu, pa, LOAD, this.word(), pa | 0, Math.floor(pa / 0x100000000));
       if (pa < 0) return After.jumped;
