@@ -188,7 +188,7 @@ export function walkTables(
     if (!(reader.lo & HUGE)) continue;
     leaf.level = level;
     leaf.lo = reader.lo;
-    leaf.ps = indexBase(csr, level) + indexWidth(csr, level) - 1;
+    leaf.ps = indexBase(csr, level) - 1;
     if (byHardware) break;
   }
   if (leaf.level > 0) {

@@ -167,7 +167,7 @@ function placeFor(cpu: Cpu, tlb: Tlb, vppn: number, gid: number, asid: number, p
 /**
  * Enters a pair of pages of the running world into its TLB, as the page walk by hardware does.
  * @param vppn number of the page pair
- * @param ps page size as a power of two
+ * @param ps page size as a power of two; one that the TLB does not hold enters nothing
  */
 export function enterMapping(
   cpu: Cpu,
@@ -178,6 +178,7 @@ export function enterMapping(
   oddLo: number,
   oddHi: number,
 ): void {
+  if (!legalSize(ps)) return;
   const t = ownTarget(cpu);
   const { tlb, bank, gid } = t;
   const asid = bank.lo(CSR.ASID) & 0x3ff;
