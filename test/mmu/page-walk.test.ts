@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { hostContext } from '../../src/emu/debug/context.ts';
 import { walk } from '../../src/emu/debug/walk.ts';
 import { Bench, CODE } from '../support/bench.ts';
@@ -74,6 +75,30 @@ describe('page walk by hardware', () => {
     expect([load(bench, 0x4008n), load(bench, 0x5008n)]).toEqual([1n, 2n]);
     expect([looked(bench, 0x4008n), looked(bench, 0x5008n)]).toEqual([0x30_0008n, 0x31_0008n]);
     expect([...bench.cpu.htlb.entries()]).toHaveLength(1);
+  });
+});
+
+describe('ldpte', () => {
+  const GEOMETRY = {
+    PWCL: 12 | (9 << 5) | (21 << 10) | (9 << 15) | (30 << 20) | (9 << 25),
+    PWCH: 39 | (9 << 6),
+  };
+
+  test('a huge entry of a size that the CPU does not have changes nothing', () => {
+    const bench = paged({ ...GEOMETRY, TLBRELO0: 0x155, TLBRELO1: 0x2aa, TLBREHI: 0x20000c });
+    // An empty directory entry less the 1 that a handler takes off: huge, level 3, 2^47 bytes.
+    bench.code(CODE, ['ldpte $t1, 0', 'ldpte $t1, 1']).set({ t1: -1n });
+    bench.cpu.pc = WINDOW + BigInt(CODE);
+    bench.run(2);
+    expect([CSR.TLBRELO0, CSR.TLBRELO1, CSR.TLBREHI].map((n) => bench.host(n))).toEqual([0x155n, 0x2aan, 0x20000cn]);
+  });
+
+  test('one of a size that it has is split', () => {
+    const bench = paged(GEOMETRY);
+    bench.code(CODE, ['ldpte $t1, 0', 'ldpte $t1, 1']).set({ t1: 0x20_1053n });
+    bench.cpu.pc = WINDOW + BigInt(CODE);
+    bench.run(2);
+    expect([CSR.TLBRELO0, CSR.TLBRELO1, CSR.TLBREHI].map((n) => bench.host(n))).toEqual([0x20_0053n, 0x30_0053n, 20n]);
   });
 });
 
