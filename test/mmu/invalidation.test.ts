@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
-import { STATE } from '../../src/emu/cpu/layout.ts';
+import { STATE, TLB_SETS } from '../../src/emu/cpu/layout.ts';
 import { assemble, Bench, CODE } from '../support/bench.ts';
 
 const VA = 0x50000;
@@ -320,6 +320,22 @@ describe('a set of the software TLB with more entries than its journal keeps', (
     for (let n = 0; n < count; n++) {
       bench.cpu.fast.clearWrites(0x100_0000 + (n << 12));
       expect(stores()).toBe(count - n - 1);
+    }
+  });
+
+  test('other sets keep their journals', () => {
+    const { fast } = new Bench().cpu;
+    fast.clearAll();
+    for (let set = 0; set < TLB_SETS; set++) {
+      fast.select(2 ** 40 + set, 0, 1);
+      fast.fillFetch(0x5000, 0, 0, 0);
+    }
+    fast.select(2 ** 40, 0, 1);
+    for (let n = 0; n < 400; n++) fast.fillFetch(n << 12, 0, 0, 0);
+    fast.clearWorld(1);
+    for (let set = 0; set < TLB_SETS; set++) {
+      fast.select(2 ** 40 + set, 0, 1);
+      expect(fast.fetchEntry(0x5000, 0), `set ${set}`).toBe(-1);
     }
   });
 });

@@ -72,9 +72,11 @@ describe('page walk by hardware', () => {
     const bench = paged({ PWCL: 12 | (9 << 5) | (1 << 30), PWCH: HPTW, PGDL: 0x100000 });
     bench.poke(0x100000 + 16 * 4, 0x30_0000n | PRESENT | VALID).poke(0x100000 + 16 * 5, 0x31_0000n | PRESENT | VALID);
     bench.poke(0x30_0008, 1n).poke(0x31_0008, 2n);
-    expect([load(bench, 0x4008n), load(bench, 0x5008n)]).toEqual([1n, 2n]);
     expect([looked(bench, 0x4008n), looked(bench, 0x5008n)]).toEqual([0x30_0008n, 0x31_0008n]);
-    expect([...bench.cpu.htlb.entries()]).toHaveLength(1);
+    expect(load(bench, 0x4008n)).toBe(1n);
+    // The other half has come with it.
+    bench.poke(0x100000 + 16 * 5, 0n);
+    expect(load(bench, 0x5008n)).toBe(2n);
   });
 });
 

@@ -260,7 +260,7 @@ describe('translation', () => {
 
   test.each([0, 1, 2, 3])('MISC.DWPL lets PLV %i write to a clean page, PLV 3 never', (plv) => {
     const clean = 1n | (3n << 2n);
-    for (let misc = 0; misc < 8; misc++) {
+    for (let misc = 0; misc < 16; misc++) {
       const bench = paged();
       fill(bench, 0x4000_0000n, 12, 0x30000n | clean, 0x31000n | clean);
       bench.setHost({ CRMD: PG | plv, MISC: misc << 16, ESTAT: 0 });
