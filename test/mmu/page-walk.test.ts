@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { hostContext } from '../../src/emu/debug/context.ts';
+import { explainLast } from '../../src/emu/debug/explain.ts';
+import { RunControl } from '../../src/emu/debug/run-control.ts';
 import { walk } from '../../src/emu/debug/walk.ts';
 import { Bench, CODE } from '../support/bench.ts';
 
@@ -112,5 +114,26 @@ test('the debugger reads table entries of every width', () => {
     const { address, steps } = walk(hostContext(bench.cpu), bench.machine.ram, 0x204008n);
     expect(address, `${size} bytes`).toBe(0x30_0008n);
     expect(steps).toContain(`host: level 1 [1] at 0x${(0x200000 + size).toString(16)} = 0x210000`);
+  }
+});
+
+test('explain says that a vector is on a page that is not executable', () => {
+  const NX = 1n << 62n;
+  for (const [bits, said] of [
+    [NX, ['the vector 0x4000 cannot be fetched: PNX, page not executable']],
+    [0n, []],
+  ] as const) {
+    const bench = paged({ PWCL: 12 | (9 << 5), PWCH: 0, PGDL: 0x100000, EENTRY: 0x4000 });
+    bench
+      .poke(0x100000 + 8 * 4, 0x30_0000n | VALID | bits)
+      .code(0x30_0000, ['ertn'])
+      .code(CODE, ['syscall 0']);
+    bench.cpu.host.put(CSR.ESTAT, 0n);
+    bench.cpu.noteCsrWrite(CSR.EENTRY, false, 0);
+    bench.cpu.pc = WINDOW + BigInt(CODE);
+    bench.run(1);
+    const lines = explainLast(new RunControl(bench.machine), bench.cpu, () => undefined);
+    const suspicious = lines.filter((l) => l.includes('suspicious')).map((l) => l.replace(/^ *suspicious */, ''));
+    expect(suspicious).toEqual(said);
   }
 });
