@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
+import { STATE, TLB_SETS } from '../../src/emu/cpu/layout.ts';
 import { assemble, Bench, CODE } from '../support/bench.ts';
 
 const VA = 0x50000;
@@ -281,5 +282,60 @@ describe('what makes a cached translation wrong', () => {
     run(b, ['csrwr $t0, 0x18', 'csrwr $t1, 0x18']);
     b.set({ a0: 0 });
     expect([load(b), cleared]).toEqual([1n, 0]);
+  });
+});
+
+describe('a set of the software TLB with more entries than its journal keeps', () => {
+  /** Entries of the set in use after it has been given `count`: fetches and stores. */
+  function filled(count: number): { bench: Bench; fetches: () => number; stores: () => number } {
+    const bench = new Bench();
+    const { fast, mem, base } = bench.cpu;
+    fast.clearAll();
+    for (let n = 0; n < count; n++) {
+      fast.fillFetch(n << 12, 0, 0x1000 * n, 0);
+      fast.fillData(true, n << 12, 0, 0x100_0000 + (n << 12));
+    }
+    const pages = Array.from({ length: count }, (_, n) => n);
+    const writes = (base + STATE.writeTlb) >> 2;
+    return {
+      bench,
+      fetches: () => pages.filter((n) => fast.fetchEntry(n << 12, 0) >= 0).length,
+      stores: () => pages.filter((n) => mem.i32[(mem.i32[writes]! >> 2) + 4 * n] === n << 12).length,
+    };
+  }
+
+  test.each([64, 128, 129, 200])('of %i pages none stays when it is emptied', (count) => {
+    const { bench, fetches, stores } = filled(count);
+    expect([fetches(), stores()]).toEqual([count, count]);
+    bench.cpu.fast.clearAll();
+    expect([fetches(), stores()]).toEqual([0, 0]);
+    // It is used again as an empty one.
+    bench.cpu.fast.fillFetch(0, 0, 0, 0);
+    bench.cpu.fast.clearAll();
+    expect(fetches()).toBe(0);
+  });
+
+  test.each([64, 129, 200])('of %i pages each one loses its stores when it begins to hold code', (count) => {
+    const { bench, stores } = filled(count);
+    for (let n = 0; n < count; n++) {
+      bench.cpu.fast.clearWrites(0x100_0000 + (n << 12));
+      expect(stores()).toBe(count - n - 1);
+    }
+  });
+
+  test('other sets keep their journals', () => {
+    const { fast } = new Bench().cpu;
+    fast.clearAll();
+    for (let set = 0; set < TLB_SETS; set++) {
+      fast.select(2 ** 40 + set, 0, 1);
+      fast.fillFetch(0x5000, 0, 0, 0);
+    }
+    fast.select(2 ** 40, 0, 1);
+    for (let n = 0; n < 400; n++) fast.fillFetch(n << 12, 0, 0, 0);
+    fast.clearWorld(1);
+    for (let set = 0; set < TLB_SETS; set++) {
+      fast.select(2 ** 40 + set, 0, 1);
+      expect(fast.fetchEntry(0x5000, 0), `set ${set}`).toBe(-1);
+    }
   });
 });

@@ -235,4 +235,39 @@ describe('translation', () => {
     expect(bench.get('a0')).toBe(0x99n);
     expect([...bench.cpu.htlb.entries()][0]!.ps).toBe(20);
   });
+
+  test('the STLB answers for its own page size alone', () => {
+    const bench = paged().poke(0x30000, 1n);
+    // Set 0 for pages of any size, and the page pair is the first one of any size.
+    fill(bench, 0n, 12, 0x30000n | V_D, 0x31000n | V_D);
+    expect(load(bench, 0n).get('a0')).toBe(1n);
+    bench.setHost({ STLBPS: 14 });
+    load(bench, 0n);
+    expect(bench.pc).toBe(REFILL);
+  });
+
+  test('tlbwr of another page size than the STLB has writes no STLB entry, and removes the one there', () => {
+    const bench = paged();
+    for (const [ps, entries] of [
+      [12, 1],
+      [14, 0],
+    ] as const) {
+      bench.setHost({ TLBEHI: 0x4000_0000n, TLBELO0: 0x30000n | V_D, TLBELO1: 0, TLBIDX: BigInt(ps) << 24n });
+      load(bench, 0n, 'tlbwr');
+      expect([...bench.cpu.htlb.entries()], `ps ${ps}`).toHaveLength(entries);
+    }
+  });
+
+  test.each([0, 1, 2, 3])('MISC.DWPL lets PLV %i write to a clean page, PLV 3 never', (plv) => {
+    const clean = 1n | (3n << 2n);
+    for (let misc = 0; misc < 16; misc++) {
+      const bench = paged();
+      fill(bench, 0x4000_0000n, 12, 0x30000n | clean, 0x31000n | clean);
+      bench.setHost({ CRMD: PG | plv, MISC: misc << 16, ESTAT: 0 });
+      bench.set({ a0: 7 });
+      load(bench, 0x4000_0010n, 'st.d $a0, $a1, 0');
+      const allowed = plv < 3 && ((misc >> plv) & 1) === 1;
+      expect([bench.ecode(), bench.peek(0x30010)], `DWPL ${misc}`).toEqual(allowed ? [0, 7n] : [4, 0n]);
+    }
+  });
 });

@@ -1,4 +1,5 @@
 import { FastTlb } from '../mmu/fast-tlb.ts';
+import { MachineTables } from '../mmu/machine-tables.ts';
 import { Tlb } from '../mmu/tlb.ts';
 import type { Stateful, Wiring } from '../replay/fields.ts';
 import type { Clock } from './clock.ts';
@@ -131,6 +132,8 @@ export class Cpu implements Stateful {
   /** Guest-type entries: GVA→GPA. */
   readonly gtlb = new Tlb();
   readonly fast: FastTlb;
+  /** What the page walk by hardware reads with. */
+  readonly tables = new MachineTables(this);
   readonly features: CpuFeatures;
   readonly cpucfg: Uint32Array;
   /** Which CSR bits software may write. */

@@ -29,11 +29,17 @@ export function csrMasks(features: CpuFeatures): CsrMasks {
   return m;
 }
 
+/** The registers of one world as 32-bit halves, for reading: a CSR file, or a copy that a debugger has kept. */
+export interface CsrHalves {
+  lo(num: number): number;
+  hi(num: number): number;
+}
+
 /**
  * One CSR file inside the linear memory, as pairs of 32-bit halves. No checks and no side effects:
  * those are in csr-access.ts.
  */
-export class CsrBank {
+export class CsrBank implements CsrHalves {
   private readonly i32: Int32Array;
   private readonly index: number;
 

@@ -1,27 +1,16 @@
 /** Memory as a debugger sees it: in the context of one world, without exceptions, TLB fills or device side effects. */
 import type { Machine } from '../board/machine.ts';
-import { LOAD, stage1, stage2 } from '../mmu/translate.ts';
 import type { DebugContext } from './context.ts';
-import { walk } from './walk.ts';
+import { physicalAddress } from './walk.ts';
 
 const PAGE = 4096n;
 
 /**
- * Where an address leads: what the TLB of a running world answers at once, else a whole walk. What is closed to the level that
- * runs is looked at as PLV 0 sees it: a debugger in a process wants to see its kernel.
+ * Where an address leads. What is closed to the level that runs is looked at as PLV 0 sees it: a debugger in a process wants
+ * to see its kernel.
  */
-function physical(machine: Machine, ctx: DebugContext, va: bigint): number | undefined {
-  if (ctx.live && ctx.world === ctx.cpu.world) {
-    const { cpu } = ctx;
-    const lo = Number(BigInt.asIntN(32, va));
-    const hi = Number(BigInt.asIntN(32, va >> 32n));
-    const first = stage1(cpu.csr, cpu.vm ? cpu.gtlb : cpu.htlb, cpu.vm ? cpu.gid : 0, lo, hi, LOAD);
-    const pa = typeof first === 'number' && cpu.vm ? stage2(cpu, first, LOAD) : first;
-    if (typeof pa === 'number') return pa;
-  }
-  const address = walk(ctx, machine.ram, va).address ?? walk(ctx, machine.ram, va, 0n).address;
-  return address === undefined ? undefined : Number(address);
-}
+const physical = (machine: Machine, ctx: DebugContext, va: bigint): number | undefined =>
+  physicalAddress(ctx, machine.ram, va) ?? physicalAddress(ctx, machine.ram, va, 0n);
 
 /** Calls `each` for the pieces of a virtual range that lie in one page; stops when it returns false. */
 function pieces(va: bigint, length: number, each: (va: bigint, length: number, done: number) => boolean): void {

@@ -7,11 +7,12 @@ import type { Cpu } from '../cpu/cpu.ts';
 import { CSR, csrByNumber, fieldNamed } from '../cpu/csr-table.ts';
 import { type CsrWrite, HOST_OWN, HOST_TO_BANK } from '../cpu/csr-writers.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
-import { exceptionByCode } from '../cpu/exception-table.ts';
+import { exceptionByCode, exceptionByName } from '../cpu/exception-table.ts';
 import { decode } from '../isa/decoder.ts';
 import { disassemble } from '../isa/disassembler.ts';
 import { GPR_NAMES } from '../isa/operands.ts';
 import { operandValue } from '../isa/row.ts';
+import { FETCH } from '../mmu/stages.ts';
 import { EXIT_ADVICE, FAULT_ADVICE, RELEVANT, RELEVANT_TO_EXIT } from './advice.ts';
 import { anyGuestContext, type DebugContext, HOST_WORLD, hostContext, leftBehind } from './context.ts';
 import { readVirtual } from './debug-memory.ts';
@@ -127,13 +128,16 @@ function vectorDoubts(control: RunControl, cpu: Cpu, r: EventRecord, to: number)
   const ctx = contextOf(control, cpu, to);
   if (!ctx) return out;
   // An exception enters at PLV 0, whatever level the world is back at by now.
-  const reached = walk(ctx, control.machine.ram, r.vector, 0n);
+  const reached = walk(ctx, control.machine.ram, r.vector, 0n, FETCH);
   const word = reached.address === undefined ? undefined : wordAt(control.machine, ctx, r.vector);
   if (reached.address === undefined)
     out.push(`the vector ${hex(r.vector)} cannot be fetched: ${reached.failure ?? ''}`);
   else if (word === undefined)
     out.push(`the vector ${hex(r.vector)} leads to ${hex(reached.address)}, where no RAM is`);
-  else if (!decode(word)) out.push(`at the vector ${hex(r.vector)} is no instruction (word ${hex(word)})`);
+  else if (reached.fault) {
+    const refused = exceptionByName(reached.fault.exception);
+    out.push(`the vector ${hex(r.vector)} cannot be fetched: ${refused.name}, ${refused.text}`);
+  } else if (!decode(word)) out.push(`at the vector ${hex(r.vector)} is no instruction (word ${hex(word)})`);
   const write = lastWrite(cpu, to, num);
   if (out.length > 0 && num === CSR.TLBRENTRY && write && write.high >>> 16 !== 0)
     out.push(virtualRefill(register, write));

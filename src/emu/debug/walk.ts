@@ -1,11 +1,31 @@
 /**
- * Translation without side effects: the same steps as the hardware's, each one reported, and a walk of the page tables
- * behind the TLB where the TLB does not know (software refills it, so "not in the TLB" is not "not mapped").
+ * Translation as a debugger sees it: the same stages and the same page walk as the machine's (mmu/stages.ts, mmu/page-walk.ts),
+ * with a reader that only looks, and told in words. Where the TLB does not know, the page tables behind it are walked: software
+ * refills it, so "not in the TLB" is not "not mapped".
  */
 import type { Ram } from '../board/ram.ts';
 import type { Cpu } from '../cpu/cpu.ts';
+import type { CsrHalves } from '../cpu/csr-bank.ts';
 import { CSR } from '../cpu/csr-table.ts';
-import type { Tlb, TlbEntryView } from '../mmu/tlb.ts';
+import type { ExceptionName } from '../cpu/exception-table.ts';
+import { accessed, entryRefusal, rootFor, walksByHardware } from '../mmu/hardware-walk.ts';
+import { addressBits, entryIndex, hasTables, Leaf, otherSlot, type TableReader, walkTables } from '../mmu/page-walk.ts';
+import {
+  type AccessType,
+  type Fault,
+  fault,
+  INVALID,
+  LOAD,
+  LOOK,
+  pageAddress,
+  refusal,
+  refusal2,
+  STORE,
+  type StageReport,
+  stage1,
+  stage2,
+} from '../mmu/stages.ts';
+import { ELO, legalSize, type Tlb, type TlbEntryView } from '../mmu/tlb.ts';
 import { type DebugContext, HOST_WORLD } from './context.ts';
 
 /** Outcome of one stage or of both. */
@@ -16,12 +36,33 @@ export interface WalkResult {
   readonly steps: readonly string[];
   /** Why it failed. */
   readonly failure?: string;
+  /** What the machine raises at such an access: at once, or when a refill has put into the TLB what the tables say. */
+  readonly fault?: Fault;
   /** The page-table entry that answered, where tables were walked to their end. */
-  readonly leaf?: { readonly slot: bigint; readonly entry: bigint; readonly huge: boolean };
+  readonly leaf?: TableLeaf;
+}
+
+/** A page-table entry that maps a page. */
+export interface TableLeaf {
+  readonly slot: bigint;
+  readonly entry: bigint;
+  readonly huge: boolean;
+  /** Places of the entries that make the pair of a TLB entry: even and odd page, or the one of a huge page. */
+  readonly pair: readonly bigint[];
+}
+
+/** Outcome without words. */
+interface Reached {
+  readonly address?: number | undefined;
+  readonly fault?: Fault | undefined;
+  readonly leaf?: TableLeaf | undefined;
 }
 
 const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 const MASK48 = (1n << 48n) - 1n;
+const whole = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+const low = (v: bigint): number => Number(BigInt.asIntN(32, v));
+const high = (v: bigint): number => low(v >> 32n);
 
 /** Permission and attribute bits of a TLBELO value or page-table entry, in words. */
 export function describeElo(elo: bigint): string {
@@ -44,144 +85,304 @@ export function describeEntry(e: TlbEntryView): string {
   return `#${e.index} ${e.gid ? `gid ${e.gid} ` : ''}asid ${e.asid}${e.global ? ' G' : ''} VPPN ${hex(va)} PS ${e.ps}: even ${hex(e.elo[0])}, odd ${hex(e.elo[1])}`;
 }
 
-function readWord(ram: Ram, pa: bigint): bigint | undefined {
-  const bytes = ram.read(Number(pa), 8);
-  if (bytes.length < 8) return undefined;
-  return new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+/** The registers of a context in halves. `plv`: seen from that privilege level. */
+function registersOf(ctx: DebugContext, plv: bigint | undefined): CsrHalves {
+  const { cpu } = ctx;
+  if (ctx.live && plv === undefined && ctx.world === cpu.world) return cpu.csr;
+  const value = (num: number): bigint =>
+    num === CSR.CRMD && plv !== undefined ? (ctx.csr(num) & ~3n) | plv : ctx.csr(num);
+  return { lo: (num) => low(value(num)), hi: (num) => high(value(num)) };
 }
 
-/** Geometry of the page tables that PWCL/PWCH of a CSR file describe, top level first; level 0 is the page table. */
-function levels(csr: (num: number) => bigint): { level: number; base: bigint; width: bigint }[] {
-  const pwcl = csr(CSR.PWCL);
-  const pwch = csr(CSR.PWCH);
-  return [
-    { level: 4, base: (pwch >> 12n) & 0x3fn, width: (pwch >> 18n) & 0x3fn },
-    { level: 3, base: pwch & 0x3fn, width: (pwch >> 6n) & 0x3fn },
-    { level: 2, base: (pwcl >> 20n) & 0x1fn, width: (pwcl >> 25n) & 0x1fn },
-    { level: 1, base: (pwcl >> 10n) & 0x1fn, width: (pwcl >> 15n) & 0x1fn },
-    { level: 0, base: pwcl & 0x1fn, width: (pwcl >> 5n) & 0x1fn },
-  ].filter((l) => l.width > 0n);
+/** The steps of one stage in words. */
+class Words implements StageReport {
+  failure: string | undefined;
+  readonly what: string;
+  private readonly steps: string[];
+  private readonly csr: CsrHalves;
+  private readonly address: bigint;
+  /** What is said when no entry matches. */
+  private readonly missed: string;
+
+  constructor(what: string, steps: string[], csr: CsrHalves, address: bigint, missed: string) {
+    this.what = what;
+    this.steps = steps;
+    this.csr = csr;
+    this.address = address;
+    this.missed = missed;
+  }
+
+  say(text: string): void {
+    this.steps.push(`${this.what}: ${text}`);
+  }
+
+  /** Says why the stage fails. */
+  fail(text: string): void {
+    this.failure = `${this.what}: ${text}`;
+    this.steps.push(this.failure);
+  }
+
+  direct(): void {
+    this.say(`direct address mode (CRMD.DA=1): ${hex(this.address & MASK48)}`);
+  }
+
+  window(n: number): void {
+    const value = whole(this.csr.lo(CSR.DMW0 + n), this.csr.hi(CSR.DMW0 + n));
+    this.say(`direct mapping window DMW${n} (${hex(value)}): ${hex(this.address & MASK48)}`);
+  }
+
+  notCanonical(): void {
+    const plv = this.csr.lo(CSR.CRMD) & 3;
+    const vseg = hex(this.address >> 60n);
+    this.fail(`${hex(this.address)} is not canonical and no DMW window with VSEG=${vseg} is open to PLV${plv}`);
+  }
+
+  miss(): void {
+    this.say(this.missed);
+  }
+
+  entry(tlb: Tlb, i: number, odd: number): void {
+    const view = tlb.view(i);
+    const elo = view.elo[odd]!;
+    this.say(`TLB entry ${describeEntry(view)}`);
+    this.say(describeElo(elo));
+    if (!(elo & 1n)) this.failure = `${this.what}: the TLB entry is not valid (V=0)`;
+  }
 }
 
-/** Walks page tables from `root`. `read` reads a table slot at an address of the table's space. */
-function walkTables(
-  csr: (num: number) => bigint,
+/** Reads table entries without touching anything, and tells each one. */
+class PeekingReader implements TableReader {
+  lo = 0;
+  hi = 0;
+  /** What stage 2 says against the machine's own reading of a table. */
+  unreachable: Fault | undefined;
+  private readonly ram: Ram;
+  private readonly csr: CsrHalves;
+  private readonly byHardware: boolean;
+  private readonly words: Words | undefined;
+  private readonly place: (slot: number) => Reached;
+  /** The level read before. */
+  private before = -1;
+
+  /** @param place where an address of the tables' space is in physical memory */
+  constructor(
+    ram: Ram,
+    csr: CsrHalves,
+    byHardware: boolean,
+    words: Words | undefined,
+    place: (slot: number) => Reached,
+  ) {
+    this.ram = ram;
+    this.csr = csr;
+    this.byHardware = byHardware;
+    this.words = words;
+    this.place = place;
+  }
+
+  read(table: number, slot: number, level: number): boolean {
+    const { words, byHardware } = this;
+    // Refill handlers look for empty entries. The walk by hardware goes on with a table at 0.
+    if (table < 4096 && !byHardware) {
+      words?.fail(this.before < 0 ? 'no page table (PGD is 0)' : `the level-${this.before} entry is empty`);
+      return false;
+    }
+    this.before = level;
+    const { address, fault: refused } = this.place(slot);
+    this.unreachable ??= refused;
+    const bytes = address === undefined ? new Uint8Array(0) : this.ram.read(address, 8);
+    if (bytes.length < 8) {
+      const text = `the table at ${hex(table - (table % 4096))} (level ${level}) is not in memory`;
+      this.lo = 0;
+      this.hi = 0;
+      if (byHardware) words?.say(`${text}: it reads as 0`);
+      else words?.fail(text);
+      return byHardware;
+    }
+    const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
+    this.lo = view.getInt32(0, true);
+    this.hi = view.getInt32(4, true);
+    const huge = level > 0 && this.lo & 0x40 ? ' (huge page)' : '';
+    words?.say(
+      `level ${level} [${entryIndex(this.csr, table, slot)}] at ${hex(slot)} = ${hex(whole(this.lo, this.hi))}${huge}`,
+    );
+    return true;
+  }
+}
+
+/** A refill finds nothing to put in. */
+const NOWHERE: Reached = { fault: fault('TLBR', false) };
+
+/**
+ * Walks page tables from `root`, as a refill handler does or the hardware.
+ * @param refuses what the page that is found says against the access
+ */
+function walkFrom(
+  csr: CsrHalves,
+  root: number,
+  address: number,
+  byHardware: boolean,
+  access: AccessType,
+  reader: PeekingReader,
+  refuses: (eloLo: number, eloHi: number) => ExceptionName | undefined,
+  words: Words | undefined,
+): Reached {
+  words?.say(`page tables at ${hex(root)}`);
+  if (root >= 4096 && !byHardware && !hasTables(csr)) {
+    words?.fail('PWCL/PWCH describe no levels');
+    return NOWHERE;
+  }
+  const leaf = new Leaf();
+  if (!walkTables(csr, root, address, byHardware, reader, leaf)) return NOWHERE;
+  const place: TableLeaf = {
+    slot: BigInt(leaf.slot),
+    entry: whole(leaf.entryLo, leaf.entryHi),
+    huge: leaf.level > 0,
+    pair:
+      leaf.level > 0
+        ? [BigInt(leaf.slot)]
+        : [leaf.slot, otherSlot(csr, leaf)].sort((a, b) => a - b).map((slot) => BigInt(slot)),
+  };
+  let refused = byHardware ? entryRefusal(leaf.entryLo, access) : undefined;
+  if (refused)
+    words?.fail(
+      refused === 'PME' ? 'the page-table entry forbids writing (W=0)' : 'the page-table entry is not present (P=0)',
+    );
+  else if (!legalSize(leaf.ps)) {
+    refused = 'TLBR';
+    words?.fail(`the page has 2^${leaf.ps} bytes, a size that the TLB does not hold`);
+  } else if (!byHardware && !(leaf.lo & ELO.V)) {
+    refused = INVALID[access]!;
+    words?.fail('the page-table entry is not valid (V=0)');
+  }
+  if (refused) return { fault: fault(refused, false), leaf: place };
+  const lo = byHardware ? accessed(leaf.lo, access) : leaf.lo;
+  words?.say(describeElo(whole(lo, leaf.hi)));
+  refused = refuses(lo, leaf.hi);
+  return {
+    address: pageAddress(lo, leaf.hi, leaf.ps, low(BigInt(address)), high(BigInt(address))),
+    fault: refused && fault(refused, false),
+    leaf: place,
+  };
+}
+
+/** The exceptions that are not the last word where the hardware walks. */
+const WALKED: readonly string[] = ['TLBR', 'PME', ...INVALID];
+
+/** Stage 1 of a context, or the host's only one. */
+function first(
+  ctx: DebugContext,
+  ram: Ram,
+  csr: CsrHalves,
+  va: bigint,
+  access: AccessType,
+  words: Words | undefined,
+): Reached {
+  const { cpu, world } = ctx;
+  const guest = world !== HOST_WORLD;
+  const [tlb, gid] = guest ? [cpu.gtlb, world] : [cpu.htlb, 0];
+  const [lo, hi] = [low(va), high(va)];
+  const led = stage1(csr, tlb, gid, lo, hi, LOOK, words);
+  const found = access === LOOK ? led : stage1(csr, tlb, gid, lo, hi, access);
+  if (typeof found === 'number') return { address: found };
+  const byHardware = walksByHardware(cpu.features, csr);
+  if (!WALKED.includes(found.exception) || (!byHardware && typeof led === 'number'))
+    return { address: typeof led === 'number' ? led : undefined, fault: found };
+  const reader = new PeekingReader(ram, csr, byHardware, words, (slot) =>
+    guest ? second(ctx, ram, world, slot, byHardware ? STORE : LOAD, undefined) : { address: slot },
+  );
+  const refuses = (eloLo: number, eloHi: number): ExceptionName | undefined =>
+    refusal(csr, eloLo, eloHi, csr.lo(CSR.CRMD) & 3, access);
+  const walked = walkFrom(csr, rootFor(csr, hi), addressBits(lo, hi), byHardware, access, reader, refuses, words);
+  // An entry that is there and not valid faults without a refill.
+  const atOnce = byHardware || found.exception === 'TLBR' ? reader.unreachable : found;
+  return atOnce ? { ...walked, fault: atOnce } : walked;
+}
+
+/** Stage 2 of guest `gid`: from the TLB, or from the tables last used for that guest. */
+function second(
+  ctx: DebugContext,
+  ram: Ram,
+  gid: number,
+  gpa: number,
+  access: AccessType,
+  words: Words | undefined,
+): Reached {
+  const { cpu } = ctx;
+  const led = stage2(cpu.host, cpu.htlb, gid, gpa, LOOK, words);
+  const found = access === LOOK ? led : stage2(cpu.host, cpu.htlb, gid, gpa, access);
+  if (typeof led === 'number') return { address: led, fault: typeof found === 'number' ? undefined : found };
+  const root = ctx.stage2Root();
+  if (root === undefined) {
+    if (led.exception !== 'TLBR') words?.fail('the TLB entry is not valid (V=0)');
+    else words?.fail(`no TLB entry, and no stage-2 table is known for gid ${gid}`);
+    return { fault: led };
+  }
+  const walked = walkStage2Tables(cpu.host, ram, root, gpa, access, words);
+  const refused = typeof found === 'number' || found.exception === 'TLBR' ? walked.fault : found;
+  return { ...walked, fault: refused && fault(refused.exception, true) };
+}
+
+function walkStage2Tables(
+  host: CsrHalves,
+  ram: Ram,
   root: bigint,
-  address: bigint,
-  what: string,
-  read: (pa: bigint) => bigint | undefined,
-): WalkResult {
-  const steps: string[] = [`${what}: page tables at ${hex(root)}`];
-  const geometry = levels(csr);
-  if (root === 0n || geometry.length === 0) {
-    const failure = root === 0n ? `${what}: no page table (PGD is 0)` : `${what}: PWCL/PWCH describe no levels`;
-    return { address: undefined, steps: [...steps, failure], failure };
-  }
-  let table = root & MASK48 & ~0xfffn;
-  for (const { level, base, width } of geometry) {
-    const index = (address >> base) & ((1n << width) - 1n);
-    const slot = table + index * 8n;
-    const entry = read(slot);
-    if (entry === undefined) {
-      const failure = `${what}: the table at ${hex(table)} (level ${level}) is not in memory`;
-      return { address: undefined, steps: [...steps, failure], failure };
-    }
-    const huge = level > 0 && (entry & 0x40n) !== 0n;
-    steps.push(`${what}: level ${level} [${index}] at ${hex(slot)} = ${hex(entry)}${huge ? ' (huge page)' : ''}`);
-    if (level === 0 || huge) {
-      if (!(entry & 1n)) {
-        const failure = `${what}: the page-table entry is not valid (V=0)`;
-        return { address: undefined, steps: [...steps, failure], failure, leaf: { slot, entry, huge } };
-      }
-      const size = 1n << base;
-      const frame = entry & MASK48 & ~0xfffn & ~(size - 1n);
-      steps.push(`${what}: ${describeElo(huge ? entry & ~0x40n : entry)}`);
-      return { address: frame + (address & (size - 1n)), steps, leaf: { slot, entry, huge } };
-    }
-    table = entry & MASK48 & ~0xfffn;
-    if (table === 0n) {
-      const failure = `${what}: the level-${level} entry is empty`;
-      return { address: undefined, steps: [...steps, failure], failure };
-    }
-  }
-  return { address: undefined, steps };
+  gpa: number,
+  access: AccessType,
+  words: Words | undefined,
+): Reached {
+  const reader = new PeekingReader(ram, host, false, words, (slot) => ({ address: slot }));
+  const refuses = (eloLo: number, eloHi: number): ExceptionName | undefined => refusal2(eloLo, eloHi, access);
+  return walkFrom(host, addressBits(low(root), high(root)), gpa, false, access, reader, refuses, words);
 }
 
-/** Looks an address up in a TLB. `asid` −1 ignores it. */
-function probe(tlb: Tlb, address: bigint, gid: number, asid: number, ps: bigint, what: string): WalkResult | undefined {
-  const i = tlb.find(Number((address & MASK48) >> 13n), gid, asid, Number(ps));
-  if (i < 0) return undefined;
-  const entry = tlb.view(i);
-  const elo = entry.elo[tlb.half(i, Number((address & MASK48) >> 12n))]!;
-  const steps = [`${what}: TLB entry ${describeEntry(entry)}`, `${what}: ${describeElo(elo)}`];
-  if (!(elo & 1n)) return { address: undefined, steps, failure: `${what}: the TLB entry is not valid (V=0)` };
-  const size = 1n << BigInt(entry.ps);
-  return { address: (elo & MASK48 & ~0xfffn & ~(size - 1n)) + (address & (size - 1n)), steps };
-}
+const wordsOfStage1 = (ctx: DebugContext, csr: CsrHalves, va: bigint, steps: string[]): Words => {
+  const asid = csr.lo(CSR.ASID) & 0x3ff;
+  const missed = `no DMW window and no TLB entry for ${hex(va)}, asid ${asid}`;
+  return new Words(ctx.world === HOST_WORLD ? 'host' : 'stage 1', steps, csr, va, missed);
+};
+
+const wordsOfStage2 = (ctx: DebugContext, gid: number, gpa: bigint, steps: string[]): Words =>
+  new Words('stage 2', steps, ctx.cpu.host, gpa, `no TLB entry for GPA ${hex(gpa)} of gid ${gid}`);
+
+const resultOf = (r: Reached, steps: readonly string[], failure: string | undefined): WalkResult => ({
+  address: r.address === undefined ? undefined : BigInt(r.address),
+  steps,
+  ...(r.address === undefined && failure !== undefined ? { failure } : {}),
+  ...(r.fault ? { fault: r.fault } : {}),
+  ...(r.leaf ? { leaf: r.leaf } : {}),
+});
 
 /** GPA → HPA for guest `gid`, from the TLB or the stage-2 tables last used for that guest. */
 export function walkStage2(ctx: DebugContext, ram: Ram, gid: number, gpa: bigint): WalkResult {
-  const { cpu } = ctx;
-  const found = probe(cpu.htlb, gpa, gid, -1, cpu.host.get(CSR.STLBPS) & 0x3fn, 'stage 2');
-  if (found?.address !== undefined) return found;
-  const root = ctx.stage2Root();
-  const steps = found?.steps ?? [`stage 2: no TLB entry for GPA ${hex(gpa)} of gid ${gid}`];
-  if (root === undefined) {
-    const failure = found?.failure ?? `stage 2: no TLB entry, and no stage-2 table is known for gid ${gid}`;
-    return { address: undefined, steps: [...steps, failure], failure };
-  }
-  const host = (num: number): bigint => cpu.host.get(num);
-  const walked = walkTables(host, root, gpa, 'stage 2', (pa) => readWord(ram, pa));
-  return { ...walked, steps: [...steps, ...walked.steps] };
+  const steps: string[] = [];
+  const words = wordsOfStage2(ctx, gid, gpa, steps);
+  const reached = second(ctx, ram, gid, addressBits(low(gpa), high(gpa)), LOOK, words);
+  return resultOf(reached, steps, words.failure);
 }
 
 /** The stage-2 table entry of a GPA, by the tables that the host's PGDL has now. */
-export function stage2Leaf(cpu: Cpu, ram: Ram, gpa: bigint): WalkResult['leaf'] {
-  const host = (num: number): bigint => cpu.host.get(num);
-  return walkTables(host, host(CSR.PGDL), gpa, 'stage 2', (pa) => readWord(ram, pa)).leaf;
-}
+export const stage2Leaf = (cpu: Cpu, ram: Ram, gpa: bigint): TableLeaf | undefined =>
+  walkStage2Tables(cpu.host, ram, cpu.host.get(CSR.PGDL), addressBits(low(gpa), high(gpa)), LOOK, undefined).leaf;
 
 /**
- * VA → physical address in the world of `ctx`: the GPA of a guest, the final address of the host.
+ * VA → host physical address through every stage of the context's world.
  * @param plv privilege level of the access; the context's own when it is not said
+ * @param access what the result's `fault` is about: a debugger's look goes wherever a valid entry leads
  */
-export function walkStage1(ctx: DebugContext, ram: Ram, va: bigint, plv = ctx.csr(CSR.CRMD) & 3n): WalkResult {
-  const { cpu, world } = ctx;
-  const guest = world !== HOST_WORLD;
-  const what = guest ? 'stage 1' : 'host';
-  const crmd = ctx.csr(CSR.CRMD);
-  const flat = va & MASK48;
-  if ((crmd & 0x18n) !== 0x10n)
-    return { address: flat, steps: [`${what}: direct address mode (CRMD.DA=1): ${hex(flat)}`] };
-  for (let n = 0; n < 4; n++) {
-    const dmw = ctx.csr(CSR.DMW0 + n);
-    if (dmw >> 60n === va >> 60n && (dmw >> plv) & 1n)
-      return { address: flat, steps: [`${what}: direct mapping window DMW${n} (${hex(dmw)}): ${hex(flat)}`] };
-  }
-  const top = va >> 47n;
-  if (top !== 0n && top !== 0x1ffffn) {
-    const failure = `${what}: ${hex(va)} is not canonical and no DMW window with VSEG=${hex(va >> 60n)} is open to PLV${plv}`;
-    return { address: undefined, steps: [failure], failure };
-  }
-  const asid = Number(ctx.csr(CSR.ASID) & 0x3ffn);
-  const tlb = guest ? cpu.gtlb : cpu.htlb;
-  const found = probe(tlb, va, guest ? world : 0, asid, ctx.csr(CSR.STLBPS) & 0x3fn, what);
-  if (found?.address !== undefined) return found;
-  const steps = found?.steps ?? [`${what}: no DMW window and no TLB entry for ${hex(va)}, asid ${asid}`];
-  const root = ctx.csr(va >> 63n ? CSR.PGDH : CSR.PGDL);
-  const read = (slot: bigint): bigint | undefined => {
-    if (!guest) return readWord(ram, slot);
-    const second = walkStage2(ctx, ram, world, slot);
-    return second.address === undefined ? undefined : readWord(ram, second.address);
-  };
-  const walked = walkTables((num) => ctx.csr(num), root, va, what, read);
-  return { ...walked, steps: [...steps, ...walked.steps] };
+export function walk(ctx: DebugContext, ram: Ram, va: bigint, plv?: bigint, access: AccessType = LOOK): WalkResult {
+  const csr = registersOf(ctx, plv);
+  const steps: string[] = [];
+  const words = wordsOfStage1(ctx, csr, va, steps);
+  const one = first(ctx, ram, csr, va, access, words);
+  if (ctx.world === HOST_WORLD || one.address === undefined) return resultOf(one, steps, words.failure);
+  const more = wordsOfStage2(ctx, ctx.world, BigInt(one.address), steps);
+  const two = second(ctx, ram, ctx.world, one.address, access, more);
+  return resultOf({ ...two, fault: one.fault ?? two.fault }, steps, more.failure);
 }
 
-/** VA → host physical address through every stage of the context's world. `plv`: as for {@link walkStage1}. */
-export function walk(ctx: DebugContext, ram: Ram, va: bigint, plv?: bigint): WalkResult {
-  const first = walkStage1(ctx, ram, va, plv);
-  if (ctx.world === HOST_WORLD || first.address === undefined) return first;
-  const second = walkStage2(ctx, ram, ctx.world, first.address);
-  return { ...second, steps: [...first.steps, ...second.steps] };
+/** Where {@link walk} leads to, without its words. */
+export function physicalAddress(ctx: DebugContext, ram: Ram, va: bigint, plv?: bigint): number | undefined {
+  const { address } = first(ctx, ram, registersOf(ctx, plv), va, LOOK, undefined);
+  if (ctx.world === HOST_WORLD || address === undefined) return address;
+  return second(ctx, ram, ctx.world, address, LOOK, undefined).address;
 }

@@ -20,8 +20,10 @@ import { After, type AfterValue, type HelperName } from '../isa/helpers.ts';
 import { UNITS } from '../isa/row.ts';
 import { RAISE_WITH_BADV } from '../isa/semantics.ts';
 import { lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
+import { FETCH, LOAD } from '../mmu/stages.ts';
+import { legalSize } from '../mmu/tlb.ts';
 import * as tlb from '../mmu/tlb-instructions.ts';
-import { FETCH, LOAD, translate, translateGpa } from '../mmu/translate.ts';
+import { translate, translateGpa } from '../mmu/translate.ts';
 import { crc32 } from './crc.ts';
 import type { EngineHooks } from './hooks.ts';
 import { emitInterpreter, emitOwn, FAST_MINIMUM, firstOwn, type InterpreterPlan } from './interpreter.ts';
@@ -349,7 +351,7 @@ export class Engine {
       cpu.setState64('value', step.lo, step.hi);
       return After.next;
     }
-    let pa = step.slot % 2 ** 48;
+    let pa = step.slot;
     if (cpu.vm) {
       pa = translateGpa(cpu, pa, LOAD, this.word(), pa | 0, Math.floor(pa / 0x100000000));
       if (pa < 0) return After.jumped;
@@ -374,6 +376,8 @@ export class Engine {
     const bank = cpu.csr;
     const odd = cpu.stateI32('argB') & 1;
     ldpteStep(bank, this.step, cpu.stateI32('argA'), cpu.stateHi('argA'), odd);
+    // A huge entry of a size that no TLB entry has changes nothing (docs/isa-notes.md).
+    if (this.step.slot < 0 && !legalSize(this.step.ps)) return After.next;
     const after = this.readSlot();
     if (after !== After.next) return after;
     bank.set(odd ? CSR.TLBRELO1 : CSR.TLBRELO0, cpu.stateI32('value'), cpu.stateHi('value'));

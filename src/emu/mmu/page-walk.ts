@@ -1,46 +1,93 @@
-/** `lddir` and `ldpte`: the software page walk (Vol. 1, section 5.4.5; huge entries as Linux builds them). */
-import type { CsrBank } from '../cpu/csr-bank.ts';
+/**
+ * Page tables as the page walk reads them: by `lddir` and `ldpte`, one step at a time, and from the root to the entry that
+ * maps an address (Vol. 1, section 5.4.5; huge entries as Linux builds them). Nothing here has a side effect. Who reads the
+ * table entries is a parameter: the machine, or a debugger that only looks.
+ */
+import type { CsrHalves } from '../cpu/csr-bank.ts';
 import { CSR } from '../cpu/csr-table.ts';
-import { shr } from './tlb.ts';
+import { ELO, lowBits, POWER, shr } from './tlb.ts';
 
+/** A directory entry that maps a page itself. */
 const HUGE = 1 << 6;
+/** The G bit of such an entry: bit 6, its place in other entries, is taken. */
 const HGLOBAL = 1 << 12;
-
-/** Position and width of a directory level's index in the address; level 0 is the page table itself. */
-export function levelGeometry(bank: CsrBank, level: number): { base: number; width: number } {
-  const pwcl = bank.lo(CSR.PWCL);
-  const pwch = bank.lo(CSR.PWCH);
-  switch (level) {
-    case 1:
-      return { base: (pwcl >> 10) & 0x1f, width: (pwcl >> 15) & 0x1f };
-    case 2:
-      return { base: (pwcl >> 20) & 0x1f, width: (pwcl >> 25) & 0x1f };
-    case 3:
-      return { base: pwch & 0x3f, width: (pwch >> 6) & 0x3f };
-    case 4:
-      return { base: (pwch >> 12) & 0x3f, width: (pwch >> 18) & 0x3f };
-    default:
-      return { base: pwcl & 0x1f, width: (pwcl >> 5) & 0x1f };
-  }
-}
-
-/** log2 of the size of a table entry (PWCL.PTEWidth: 0 is 8 bytes). */
-const entryShift = (bank: CsrBank): number => 3 + ((bank.lo(CSR.PWCL) >>> 30) & 3);
-
-/** Physical address of the slot that `address` selects at `level` in the table at `table`. */
-export function slotAddress(bank: CsrBank, table: number, level: number, address: number, even = false): number {
-  const { base, width } = levelGeometry(bank, level);
-  let index = shr(address, base) % 2 ** width;
-  if (even) index -= index % 2;
-  return table - (table % 4096) + index * 2 ** entryShift(bank);
-}
+/** Where `lddir` notes the level of a huge entry for `ldpte`. */
+const LEVEL = 0x6000;
+/** Directories: Dir4 is the root's, Dir1 points to page tables. */
+const DIRECTORIES = 4;
 
 /** The 48-bit address in a directory entry or a register value. */
 export const addressBits = (lo: number, hi: number): number => (hi & 0xffff) * 0x100000000 + (lo >>> 0);
 
+/** Lowest address bit of the index into a directory of `level`; level 0 is the page table itself. */
+function indexBase(csr: CsrHalves, level: number): number {
+  switch (level) {
+    case 1:
+      return (csr.lo(CSR.PWCL) >> 10) & 0x1f;
+    case 2:
+      return (csr.lo(CSR.PWCL) >> 20) & 0x1f;
+    case 3:
+      return csr.lo(CSR.PWCH) & 0x3f;
+    case 4:
+      return (csr.lo(CSR.PWCH) >> 12) & 0x3f;
+    default:
+      return csr.lo(CSR.PWCL) & 0x1f;
+  }
+}
+
+/** Bits of the index into a directory of `level`; 0: there is no such level. */
+function indexWidth(csr: CsrHalves, level: number): number {
+  switch (level) {
+    case 1:
+      return (csr.lo(CSR.PWCL) >> 15) & 0x1f;
+    case 2:
+      return (csr.lo(CSR.PWCL) >> 25) & 0x1f;
+    case 3:
+      return (csr.lo(CSR.PWCH) >> 6) & 0x3f;
+    case 4:
+      return (csr.lo(CSR.PWCH) >> 18) & 0x3f;
+    default:
+      return (csr.lo(CSR.PWCL) >> 5) & 0x1f;
+  }
+}
+
+/** Do PWCL and PWCH describe any table? */
+export function hasTables(csr: CsrHalves): boolean {
+  for (let level = 0; level <= DIRECTORIES; level++) if (indexWidth(csr, level) > 0) return true;
+  return false;
+}
+
+/** log2 of the size of a table entry in bytes (PWCL.PTEWidth: 0 is 8 bytes). */
+const entryShift = (csr: CsrHalves): number => 3 + ((csr.lo(CSR.PWCL) >>> 30) & 3);
+
+/** Bytes of a table entry. */
+const entrySize = (csr: CsrHalves): number => 1 << entryShift(csr);
+
+/** Number of the entry at `slot` in its table at `table`. */
+export const entryIndex = (csr: CsrHalves, table: number, slot: number): number =>
+  shr(slot - (table - lowBits(table, 12)), entryShift(csr));
+
+/** Physical address of the entry that `address` selects in the directory of `level` at `table`. */
+function directorySlot(csr: CsrHalves, table: number, level: number, address: number): number {
+  const index = lowBits(shr(address, indexBase(csr, level)), indexWidth(csr, level));
+  return lowBits(table - lowBits(table, 12) + index * POWER[entryShift(csr)]!, 48);
+}
+
+/** Physical address of one of the two entries that `address` selects in the page table at `table`. */
+function pageSlot(csr: CsrHalves, table: number, address: number, odd: number): number {
+  const index = lowBits(shr(address, indexBase(csr, 0)), indexWidth(csr, 0));
+  return lowBits(table - lowBits(table, 12) + (index - lowBits(index, 1) + odd) * POWER[entryShift(csr)]!, 48);
+}
+
+/** Size, as a power of two, of the halves of a huge page that `lddir` has given the level `tag` (0: the last directory's). */
+const hugeSize = (csr: CsrHalves, tag: number): number => indexBase(csr, tag) + indexWidth(csr, tag) - 1;
+
+/** A huge entry as `lddir` of `level` hands it on. */
+const tagged = (lo: number, level: number): number => (lo & LEVEL ? lo : lo | ((level & 3) << 13));
+
 /**
- * Outcome of a walk instruction's first half: its result (`slot` < 0), or the table slot that must be read for it.
- * One object a CPU, written anew by each step: refills allocate nothing.
+ * Outcome of a step: its result (`slot` < 0), or the table slot that must be read for it. One object a CPU, written anew by
+ * each step: refills allocate nothing.
  */
 export interface WalkStep {
   slot: number;
@@ -50,36 +97,130 @@ export interface WalkStep {
   ps: number;
 }
 
-function result(step: WalkStep, lo: number, hi: number): void {
-  step.slot = -1;
-  step.lo = lo;
+/** What `lddir rd, rj, level` does with the table address or huge entry in rj. */
+export function lddirStep(csr: CsrHalves, step: WalkStep, lo: number, hi: number, level: number): void {
+  const huge = (lo & HUGE) !== 0;
+  step.slot = huge || level < 1 || level > DIRECTORIES ? -1 : directorySlot(csr, addressBits(lo, hi), level, badv(csr));
+  step.lo = huge ? tagged(lo, level) : lo;
   step.hi = hi;
 }
 
-/** What `lddir rd, rj, level` does with the table address or huge entry in rj. */
-export function lddirStep(bank: CsrBank, step: WalkStep, lo: number, hi: number, level: number): void {
-  if (lo & HUGE) result(step, lo & 0x6000 ? lo : lo | ((level & 3) << 13), hi);
-  else if (level < 1 || level > 4) result(step, lo, hi);
-  else step.slot = slotAddress(bank, addressBits(lo, hi), level, badv(bank));
+/** What `ldpte rj, odd` does: the TLBRELO value of a huge entry, or the slot to read. */
+export function ldpteStep(csr: CsrHalves, step: WalkStep, lo: number, hi: number, odd: number): void {
+  if (lo & HUGE) {
+    step.slot = -1;
+    step.ps = hugeSize(csr, (lo >> 13) & 3);
+    hugeHalf(step, lo & ~LEVEL, hi, odd);
+  } else {
+    step.slot = pageSlot(csr, addressBits(lo, hi), badv(csr), odd);
+    step.ps = indexBase(csr, 0);
+  }
 }
 
-/** What `ldpte rj, odd` does: the TLBRELO value of a huge entry, or the slot to read. */
-export function ldpteStep(bank: CsrBank, step: WalkStep, lo: number, hi: number, odd: number): void {
-  const ptbase = bank.lo(CSR.PWCL) & 0x1f;
-  step.ps = ptbase;
-  if (!(lo & HUGE)) {
-    step.slot = slotAddress(bank, addressBits(lo, hi), 0, badv(bank), true) + (odd ? 2 ** entryShift(bank) : 0);
-    return;
-  }
-  const { base, width } = levelGeometry(bank, (lo >> 13) & 3);
-  // The entry maps a pair: each half is half of what the directory entry covers.
-  const ps = base + width - 1;
-  step.ps = ps;
-  let elo = lo & ~(HUGE | 0x6000);
-  if (elo & HGLOBAL) elo = (elo & ~HGLOBAL) | (1 << 6);
-  const sum = (elo >>> 0) + (odd ? 2 ** ps : 0);
-  result(step, sum | 0, hi + Math.floor(sum / 0x100000000));
+/** Makes the TLBELO value of one half (`odd`: 0, 1) of a huge page, whose halves have 2^`step.ps` bytes. */
+function hugeHalf(step: WalkStep, lo: number, hi: number, odd: number): void {
+  let even = lo & ~HUGE;
+  if (even & HGLOBAL) even = (even & ~HGLOBAL) | ELO.G;
+  const sum = (even >>> 0) + (odd ? 2 ** step.ps : 0);
+  step.lo = sum | 0;
+  step.hi = hi + Math.floor(sum / 0x100000000);
 }
 
 /** The address a refill handler works on. */
-export const badv = (bank: CsrBank): number => addressBits(bank.lo(CSR.TLBRBADV), bank.hi(CSR.TLBRBADV));
+const badv = (csr: CsrHalves): number => addressBits(csr.lo(CSR.TLBRBADV), csr.hi(CSR.TLBRBADV));
+
+/** Who reads table entries in a walk. */
+export interface TableReader {
+  /** The entry that was read, 64 bits in halves. */
+  lo: number;
+  hi: number;
+  /**
+   * Reads the entry at `slot` of the table of `level` at `table`, addresses of the space that the tables are in.
+   * @returns false to end the walk
+   */
+  read(table: number, slot: number, level: number): boolean;
+}
+
+/** The mapping that a walk has come to: a step's outcome, and the entry that it was made of. */
+export class Leaf implements WalkStep {
+  /** Address of the entry. */
+  slot = 0;
+  /** The TLBELO value of the address's half of the pair, and the size of the half. */
+  lo = 0;
+  hi = 0;
+  ps = 0;
+  /** The entry as it was read (without the level that `lddir` notes in it), and its level: above 0 it is a huge page. */
+  entryLo = 0;
+  entryHi = 0;
+  level = 0;
+  /** Which half of its pair the address is in: 0 even, 1 odd. */
+  odd = 0;
+  /** The table that the entry is in. */
+  table = 0;
+}
+
+/**
+ * Walks from `root` to the entry that maps `address`: an `lddir` for each directory that PWCL and PWCH describe, then `ldpte`;
+ * or, `byHardware`, what the page walk by hardware does, which takes the size of a huge page from the directory it is found in.
+ * @returns false when the reader has ended the walk; else `leaf` is filled
+ */
+export function walkTables(
+  csr: CsrHalves,
+  root: number,
+  address: number,
+  byHardware: boolean,
+  reader: TableReader,
+  leaf: Leaf,
+): boolean {
+  let table = root;
+  leaf.level = 0;
+  for (let level = DIRECTORIES; level >= 1; level--) {
+    if (indexWidth(csr, level) === 0) continue;
+    if (leaf.level > 0) {
+      // A huge page was found further up. The other levels only pass it on.
+      leaf.lo = tagged(leaf.lo, level);
+      continue;
+    }
+    leaf.table = table;
+    leaf.slot = directorySlot(csr, table, level, address);
+    if (!reader.read(table, leaf.slot, level)) return false;
+    table = addressBits(reader.lo, reader.hi);
+    if (!(reader.lo & HUGE)) continue;
+    leaf.level = level;
+    leaf.lo = reader.lo;
+    leaf.ps = indexBase(csr, level) - 1;
+    if (byHardware) break;
+  }
+  if (leaf.level > 0) {
+    leaf.entryLo = byHardware ? reader.lo : reader.lo & ~LEVEL;
+    leaf.entryHi = reader.hi;
+    if (!byHardware) leaf.ps = hugeSize(csr, (leaf.lo >> 13) & 3);
+    leaf.odd = half(address, leaf.ps);
+    setHalf(leaf, leaf.odd);
+    return true;
+  }
+  leaf.table = table;
+  leaf.ps = indexBase(csr, 0);
+  leaf.odd = half(address, leaf.ps);
+  leaf.slot = pageSlot(csr, table, address, leaf.odd);
+  if (!reader.read(table, leaf.slot, 0)) return false;
+  leaf.entryLo = reader.lo;
+  leaf.entryHi = reader.hi;
+  setHalf(leaf, leaf.odd);
+  return true;
+}
+
+/** Which page of its pair an address is in, for pages of 2^ps bytes. */
+const half = (address: number, ps: number): number => (ps >= 0 && ps < 64 ? lowBits(shr(address, ps), 1) : 0);
+
+/** Address of the other entry of the pair that a leaf of level 0 is in. */
+export const otherSlot = (csr: CsrHalves, leaf: Leaf): number => leaf.slot + entrySize(csr) * (leaf.odd ? -1 : 1);
+
+/** Makes a leaf's TLBELO value that of the half `odd` (0, 1) of its page, from the entry. */
+export function setHalf(leaf: Leaf, odd: number): void {
+  if (leaf.level > 0) hugeHalf(leaf, leaf.entryLo, leaf.entryHi, odd);
+  else {
+    leaf.lo = leaf.entryLo;
+    leaf.hi = leaf.entryHi;
+  }
+}

@@ -7,7 +7,7 @@ import type { CsrBank } from '../cpu/csr-bank.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { deliver } from '../cpu/exceptions.ts';
 import { After, type AfterValue } from '../isa/helpers.ts';
-import { ELO, MTLB_SIZE, STLB_SETS, STLB_SIZE, STLB_WAYS, shr, TLB_SIZE, Tlb } from './tlb.ts';
+import { ELO, legalSize, MTLB_SIZE, STLB_SETS, STLB_SIZE, STLB_WAYS, shr, TLB_SIZE, Tlb } from './tlb.ts';
 
 /**
  * Which entries an instruction works on: the array, the GID, the CSR bank with the operands. The object is reused by
@@ -132,9 +132,6 @@ function pageSize(bank: CsrBank): number {
   return inRefill(bank) ? bank.lo(CSR.TLBREHI) & 0x3f : (bank.lo(CSR.TLBIDX) >> 24) & 0x3f;
 }
 
-/** Page sizes that PRCFG2 announces: 4 KiB to 512 MiB, and one more for a 1 GiB pair. Others write nothing. */
-const legalSize = (ps: number): boolean => ps >= 12 && ps <= 30;
-
 export function tlbwr(cpu: Cpu, t: Target): AfterValue {
   const i = t.bank.lo(CSR.TLBIDX) & 0xfff;
   const ps = pageSize(t.bank);
@@ -167,17 +164,23 @@ function placeFor(cpu: Cpu, tlb: Tlb, vppn: number, gid: number, asid: number, p
     : victim(cpu, tlb, STLB_SIZE, 1, MTLB_SIZE);
 }
 
-/** What a TLB entry maps, as the hardware page walk finds it: two TLBELO values in halves. */
-export interface Mapping {
-  readonly vppn: number;
-  readonly ps: number;
-  readonly eloLo: readonly [number, number];
-  readonly eloHi: readonly [number, number];
-}
-
-/** Enters a mapping of the running world into its TLB. */
-export function enterMapping(cpu: Cpu, { vppn, ps, eloLo, eloHi }: Mapping): void {
-  const { tlb, bank, gid } = ownTarget(cpu);
+/**
+ * Enters a pair of pages of the running world into its TLB, as the page walk by hardware does.
+ * @param vppn number of the page pair
+ * @param ps page size as a power of two; one that the TLB does not hold enters nothing
+ */
+export function enterMapping(
+  cpu: Cpu,
+  vppn: number,
+  ps: number,
+  evenLo: number,
+  evenHi: number,
+  oddLo: number,
+  oddHi: number,
+): void {
+  if (!legalSize(ps)) return;
+  const t = ownTarget(cpu);
+  const { tlb, bank, gid } = t;
   const asid = bank.lo(CSR.ASID) & 0x3ff;
   const i = placeFor(cpu, tlb, vppn, gid, asid, ps, bank.lo(CSR.STLBPS) & 0x3f);
   if (tlb.e[i]) forget(cpu, tlb, i);
@@ -186,12 +189,12 @@ export function enterMapping(cpu: Cpu, { vppn, ps, eloLo, eloHi }: Mapping): voi
   tlb.vppn[i] = vppn;
   tlb.gid[i] = gid;
   tlb.asid[i] = asid;
-  tlb.g[i] = eloLo[0] & eloLo[1] & ELO.G ? 1 : 0;
-  for (const k of [0, 1] as const) {
-    tlb.eloLo[2 * i + k] = eloLo[k];
-    tlb.eloHi[2 * i + k] = eloHi[k];
-  }
-  told(cpu, { guestType: cpu.vm, gid }, i, -1, 'page walk');
+  tlb.g[i] = evenLo & oddLo & ELO.G ? 1 : 0;
+  tlb.eloLo[2 * i] = evenLo;
+  tlb.eloHi[2 * i] = evenHi;
+  tlb.eloLo[2 * i + 1] = oddLo;
+  tlb.eloHi[2 * i + 1] = oddHi;
+  told(cpu, t, i, -1, 'page walk');
 }
 
 /** A free place among `count` places `first + k·step`, else a random one. */

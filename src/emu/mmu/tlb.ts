@@ -7,15 +7,23 @@
  */
 import type { Stateful } from '../replay/fields.ts';
 
-export const STLB_SETS = 256;
+const STLB_SET_BITS = 8;
+export const STLB_SETS = 1 << STLB_SET_BITS;
 export const STLB_WAYS = 8;
 export const STLB_SIZE = STLB_SETS * STLB_WAYS;
 export const MTLB_SIZE = 64;
 export const TLB_SIZE = STLB_SIZE + MTLB_SIZE;
 
 const INVERSE = Float64Array.from({ length: 64 }, (_, n) => 2 ** -n);
-/** Shifts right a number of up to 48 bits. */
+/** Shifts right a number of up to 53 bits. */
 export const shr = (value: number, by: number): number => Math.floor(value * INVERSE[by]!);
+
+export const POWER = Float64Array.from({ length: 64 }, (_, n) => 2 ** n);
+/** The low bits of a number of up to 53 bits. */
+export const lowBits = (value: number, bits: number): number => value - shr(value, bits) * POWER[bits]!;
+
+/** Page sizes that PRCFG2 announces: 4 KiB to 512 MiB, and one more for a 1 GiB pair. A TLB holds no others. */
+export const legalSize = (ps: number): boolean => ps >= 12 && ps <= 30;
 
 /** Bits of TLBELO that the machine looks at, low half and high half. */
 export const ELO = { V: 1, D: 2, G: 0x40, NR_HI: 1 << 29, NX_HI: 1 << 30, RPLV_HI: 1 << 31 } as const;
@@ -69,7 +77,7 @@ export class Tlb implements Stateful {
 
   /** The STLB set of a page pair. */
   static set(vppn: number, ps: number): number {
-    return shr(vppn, ps - 12) % STLB_SETS;
+    return lowBits(shr(vppn, ps - 12), STLB_SET_BITS);
   }
 
   private matches(i: number, vppn: number, gid: number, asid: number): boolean {
@@ -96,7 +104,7 @@ export class Tlb implements Stateful {
 
   /** Which half of entry `i` maps the page with number `vpn` (address[47:12]): 0 even, 1 odd. */
   half(i: number, vpn: number): number {
-    return shr(vpn, this.ps[i]! - 12) % 2;
+    return lowBits(shr(vpn, this.ps[i]! - 12), 1);
   }
 
   /** The entry as data. */

@@ -52,12 +52,11 @@ export class Stage2Entries {
     const gpa = (BigInt(vppn) << 13n) & ~((2n << BigInt(ps)) - 1n);
     const leaf = stage2Leaf(cpu, this.ram, gpa);
     if (!leaf) return;
-    const places = leaf.huge ? [leaf.slot] : [leaf.slot, leaf.slot + 8n];
     own.set(change.index, {
       gid: change.gid,
       gpa,
       huge: leaf.huge,
-      slots: places.map((pa) => ({ pa, value: this.read(pa) })),
+      slots: leaf.pair.map((pa) => ({ pa, value: this.read(pa) })),
     });
   }
 

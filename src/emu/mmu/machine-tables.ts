@@ -1,0 +1,42 @@
+/** The reader that a page walk by hardware reads its tables with: RAM, in a guest through stage 2. */
+import type { Cpu } from '../cpu/cpu.ts';
+import { Leaf, type TableReader } from './page-walk.ts';
+import { type Fault, STORE, stage2 } from './stages.ts';
+
+/** One a CPU, with the outcome of its walk: walks allocate nothing. */
+export class MachineTables implements TableReader {
+  lo = 0;
+  hi = 0;
+  /** Place of the entry that was read among the 32-bit words of linear memory; −1: no such memory, the entry reads as 0. */
+  at = -1;
+  /** Address of the entry. */
+  slot = 0;
+  /** What stage 2 says against reading the entry of a guest: it ends the walk. */
+  unreachable: Fault | undefined;
+  readonly leaf = new Leaf();
+  private readonly cpu: Cpu;
+
+  constructor(cpu: Cpu) {
+    this.cpu = cpu;
+  }
+
+  read(_table: number, slot: number): boolean {
+    const { cpu } = this;
+    this.slot = slot;
+    let pa = slot;
+    if (cpu.vm) {
+      // The walk may write into the entry.
+      const reached = stage2(cpu.host, cpu.htlb, cpu.gid, slot, STORE);
+      if (typeof reached !== 'number') {
+        this.unreachable = reached;
+        return false;
+      }
+      pa = reached;
+    }
+    const host = cpu.hostOf(pa);
+    this.at = host < 0 ? -1 : host >>> 2;
+    this.lo = host < 0 ? 0 : cpu.mem.i32[this.at]!;
+    this.hi = host < 0 ? 0 : cpu.mem.i32[this.at + 1]!;
+    return true;
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * The two stages of address translation as the architecture defines them: direct address mode, direct mapping windows, TLB;
+ * and stage 2 behind it in guest mode (Vol. 1, chapter 5; docs/lvz.md, "Address translation"). Nothing here has a side
+ * effect: running code (translate.ts) and the debugger (debug/walk.ts) both ask here.
+ */
+import type { CsrHalves } from '../cpu/csr-bank.ts';
+import { CSR } from '../cpu/csr-table.ts';
+import type { ExceptionName } from '../cpu/exception-table.ts';
+import { ELO, lowBits, POWER, shr, type Tlb } from './tlb.ts';
+
+export const LOAD = 0;
+export const STORE = 1;
+export const FETCH = 2;
+/** A debugger's look: it goes wherever a valid entry leads, whatever the page allows. */
+export const LOOK = 3;
+export type AccessType = typeof LOAD | typeof STORE | typeof FETCH | typeof LOOK;
+
+/** What an access to a page that is not valid raises, by access type. */
+export const INVALID: readonly ExceptionName[] = ['PIL', 'PIS', 'PIF', 'PIL'];
+
+/** The exception that says no, and whether it is the host's (stage 2). */
+export type Fault = { readonly exception: ExceptionName; readonly root: boolean };
+/** Exceptions as values, built once so that the slow path does not allocate for the common ones. */
+const FAULTS = [new Map<ExceptionName, Fault>(), new Map<ExceptionName, Fault>()] as const;
+export function fault(exception: ExceptionName, root: boolean): Fault {
+  const known = FAULTS[root ? 1 : 0];
+  let f = known.get(exception);
+  if (!f) known.set(exception, (f = { exception, root }));
+  return f;
+}
+
+/** What a stage goes through, step by step: for those who tell it in words. */
+export interface StageReport {
+  /** Direct address mode. */
+  direct(): void;
+  /** Direct mapping window `n` is open to the address. */
+  window(n: number): void;
+  /** No window, and the address is outside the implemented range. */
+  notCanonical(): void;
+  /** No TLB entry matches. */
+  miss(): void;
+  /** Entry `i` of the TLB matches; `odd`: 0 or 1, its half. */
+  entry(tlb: Tlb, i: number, odd: number): void;
+}
+
+/** Physical address made of a TLBELO word pair and the page offset. */
+export function pageAddress(eloLo: number, eloHi: number, ps: number, vaLo: number, vaHi: number): number {
+  const ppn = (eloHi & 0xffff) * 0x100000000 + ((eloLo & ~0xfff) >>> 0);
+  const va = (vaHi & 0xffff) * 0x100000000 + (vaLo >>> 0);
+  return shr(ppn, ps) * POWER[ps]! + lowBits(va, ps);
+}
+
+/** What the TLBELO value of a page says against an access from `plv` in stage 1; undefined: nothing. */
+export function refusal(
+  csr: CsrHalves,
+  eloLo: number,
+  eloHi: number,
+  plv: number,
+  access: AccessType,
+): ExceptionName | undefined {
+  if (!(eloLo & ELO.V)) return INVALID[access]!;
+  if (access === LOOK) return undefined;
+  if (access === FETCH && eloHi & ELO.NX_HI) return 'PNX';
+  if (access === LOAD && eloHi & ELO.NR_HI) return 'PNR';
+  const pagePlv = (eloLo >> 2) & 3;
+  if (eloHi & ELO.RPLV_HI ? plv !== pagePlv : plv > pagePlv) return 'PPI';
+  // MISC.DWPLn lifts the write check for PLV n.
+  if (access === STORE && !(eloLo & ELO.D) && !((csr.lo(CSR.MISC) >> (16 + plv)) & 1 && plv < 3)) return 'PME';
+  return undefined;
+}
+
+/** The same in stage 2, where ASID, G and PLV of the entry are ignored (docs/lvz.md Q3). */
+export function refusal2(eloLo: number, eloHi: number, access: AccessType): ExceptionName | undefined {
+  if (!(eloLo & ELO.V)) return INVALID[access]!;
+  if (access === FETCH && eloHi & ELO.NX_HI) return 'PNX';
+  if (access === LOAD && eloHi & ELO.NR_HI) return 'PNR';
+  if (access === STORE && !(eloLo & ELO.D)) return 'PME';
+  return undefined;
+}
+
+/**
+ * Stage 1 of a world, or the only stage of the host: VA → PA (GPA).
+ * @param csr the world's registers
+ * @param tlb the TLB that holds its entries, with `gid`
+ */
+export function stage1(
+  csr: CsrHalves,
+  tlb: Tlb,
+  gid: number,
+  vaLo: number,
+  vaHi: number,
+  access: AccessType,
+  report?: StageReport,
+): number | Fault {
+  const crmd = csr.lo(CSR.CRMD);
+  const flat = (vaHi & 0xffff) * 0x100000000 + (vaLo >>> 0);
+  if ((crmd & 0x18) !== 0x10) {
+    report?.direct();
+    return flat;
+  }
+  const plv = crmd & 3;
+  for (let i = 0; i < 4; i++) {
+    if (csr.hi(CSR.DMW0 + i) >>> 28 !== vaHi >>> 28 || !(csr.lo(CSR.DMW0 + i) & (1 << plv))) continue;
+    report?.window(i);
+    return flat;
+  }
+  const top = vaHi >> 15;
+  if (top !== 0 && top !== -1) {
+    report?.notCanonical();
+    return fault(access === FETCH ? 'ADEF' : 'ADEM', false);
+  }
+  const vpn = (vaHi & 0xffff) * 0x100000 + (vaLo >>> 12);
+  const i = tlb.find(shr(vpn, 1), gid, csr.lo(CSR.ASID) & 0x3ff, csr.lo(CSR.STLBPS) & 0x3f);
+  if (i < 0) {
+    report?.miss();
+    return fault('TLBR', false);
+  }
+  const odd = tlb.half(i, vpn);
+  report?.entry(tlb, i, odd);
+  const lo = tlb.eloLo[2 * i + odd]!;
+  const hi = tlb.eloHi[2 * i + odd]!;
+  const refused = refusal(csr, lo, hi, plv, access);
+  return refused ? fault(refused, false) : pageAddress(lo, hi, tlb.ps[i]!, vaLo, vaHi);
+}
+
+/**
+ * Stage 2, always (docs/lvz.md Q27): GPA → HPA of guest `gid`.
+ * @param host the host's registers
+ * @param tlb the TLB of host-type entries
+ */
+export function stage2(
+  host: CsrHalves,
+  tlb: Tlb,
+  gid: number,
+  gpa: number,
+  access: AccessType,
+  report?: StageReport,
+): number | Fault {
+  const vpn = shr(gpa, 12);
+  const i = tlb.find(shr(vpn, 1), gid, -1, host.lo(CSR.STLBPS) & 0x3f);
+  if (i < 0) {
+    report?.miss();
+    return fault('TLBR', true);
+  }
+  const odd = tlb.half(i, vpn);
+  report?.entry(tlb, i, odd);
+  const lo = tlb.eloLo[2 * i + odd]!;
+  const hi = tlb.eloHi[2 * i + odd]!;
+  const refused = refusal2(lo, hi, access);
+  return refused ? fault(refused, true) : pageAddress(lo, hi, tlb.ps[i]!, gpa | 0, Math.floor(gpa / 0x100000000));
+}

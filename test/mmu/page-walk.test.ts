@@ -1,0 +1,139 @@
+import { describe, expect, test } from 'vitest';
+import { CSR } from '../../src/emu/cpu/csr-table.ts';
+import { hostContext } from '../../src/emu/debug/context.ts';
+import { explainLast } from '../../src/emu/debug/explain.ts';
+import { RunControl } from '../../src/emu/debug/run-control.ts';
+import { walk } from '../../src/emu/debug/walk.ts';
+import { Bench, CODE } from '../support/bench.ts';
+
+const WINDOW = 0x9000_0000_0000_0000n;
+const HPTW = 1 << 24;
+/** Bits of a table entry: V, D, cached; for the walk by hardware present and writable. */
+const [VALID, PRESENT, HUGE] = [0x13n, 0x180n, 0x40n];
+
+/** A paged host whose code runs in a window. */
+function paged(csrs: Parameters<Bench['setHost']>[0]): Bench {
+  const bench = new Bench({ features: { ptw: true } });
+  bench.setHost({ DMW0: WINDOW | 0xfn, CRMD: 0x10, TLBRENTRY: 0x50000, EENTRY: WINDOW + 0x40000n, ...csrs });
+  return bench;
+}
+
+function load(bench: Bench, va: bigint): bigint {
+  bench.code(CODE, ['ld.d $a0, $a1, 0']).set({ a0: 0, a1: va });
+  bench.cpu.pc = WINDOW + BigInt(CODE);
+  return bench.run(1).get('a0');
+}
+
+const looked = (bench: Bench, va: bigint): bigint | undefined =>
+  walk(hostContext(bench.cpu), bench.machine.ram, va).address;
+
+describe('page walk by hardware', () => {
+  test.each([
+    [
+      'Dir1, 16 KiB pages, no Dir2',
+      25,
+      { PWCL: 14 | (11 << 5) | (25 << 10) | (11 << 15), PWCH: HPTW | 36 | (11 << 6) },
+      36,
+    ],
+    [
+      'Dir2, 4 KiB pages',
+      30,
+      { PWCL: 12 | (9 << 5) | (21 << 10) | (9 << 15) | (30 << 20) | (9 << 25), PWCH: HPTW },
+      30,
+    ],
+    ['Dir1, 4 KiB pages', 21, { PWCL: 12 | (9 << 5) | (21 << 10) | (9 << 15), PWCH: HPTW }, 21],
+  ])('a huge page of %s is as large as what its entry stands for', (_, size, geometry, top) => {
+    const [root, directory] = [0x100000, 0x108000];
+    const bench = paged({ ...geometry, PGDL: root });
+    const offset = 0x40_0000_0000n;
+    const index = (base: number): number => Number((offset >> BigInt(base)) & 0x7ffn & ((1n << 11n) - 1n));
+    const entry = PRESENT | VALID | HUGE | 0x1000n;
+    if (top === size) for (let i = 0; i < 512; i++) bench.poke(root + 8 * i, entry);
+    else {
+      bench.poke(root + 8 * index(top), BigInt(directory));
+      for (let i = 0; i < 2048; i++) bench.poke(directory + 8 * i, entry);
+    }
+    // The halves of the page: an address in each. The second one must lie in RAM.
+    for (const place of size > 25 ? [0x8_0008n] : [0x8_0008n, (1n << BigInt(size - 1)) + 0x8_0008n]) {
+      bench.poke(Number(place), place ^ 0x55n);
+      expect(looked(bench, offset + place)).toBe(place);
+      expect(load(bench, offset + place)).toBe(place ^ 0x55n);
+    }
+    expect([...bench.cpu.htlb.entries()].map((e) => [e.ps, e.global])).toEqual([[size - 1, true]]);
+  });
+
+  test('a size that the TLB does not hold enters nothing', () => {
+    const bench = paged({ PWCL: 12 | (9 << 5), PWCH: HPTW | 36 | (9 << 6), PGDL: 0x100000 });
+    bench.poke(0x100000, PRESENT | VALID | HUGE);
+    expect(looked(bench, 0x30_0008n)).toBe(undefined);
+    load(bench, 0x30_0008n);
+    expect([bench.pc, [...bench.cpu.htlb.entries()]]).toEqual([0x50000, []]);
+  });
+
+  test('both entries of a pair are as wide as PWCL.PTEWidth says', () => {
+    const bench = paged({ PWCL: 12 | (9 << 5) | (1 << 30), PWCH: HPTW, PGDL: 0x100000 });
+    bench.poke(0x100000 + 16 * 4, 0x30_0000n | PRESENT | VALID).poke(0x100000 + 16 * 5, 0x31_0000n | PRESENT | VALID);
+    bench.poke(0x30_0008, 1n).poke(0x31_0008, 2n);
+    expect([looked(bench, 0x4008n), looked(bench, 0x5008n)]).toEqual([0x30_0008n, 0x31_0008n]);
+    expect(load(bench, 0x4008n)).toBe(1n);
+    // The other half has come with it.
+    bench.poke(0x100000 + 16 * 5, 0n);
+    expect(load(bench, 0x5008n)).toBe(2n);
+  });
+});
+
+describe('ldpte', () => {
+  const GEOMETRY = {
+    PWCL: 12 | (9 << 5) | (21 << 10) | (9 << 15) | (30 << 20) | (9 << 25),
+    PWCH: 39 | (9 << 6),
+  };
+
+  test('a huge entry of a size that the CPU does not have changes nothing', () => {
+    const bench = paged({ ...GEOMETRY, TLBRELO0: 0x155, TLBRELO1: 0x2aa, TLBREHI: 0x20000c });
+    // An empty directory entry less the 1 that a handler takes off: huge, level 3, 2^47 bytes.
+    bench.code(CODE, ['ldpte $t1, 0', 'ldpte $t1, 1']).set({ t1: -1n });
+    bench.cpu.pc = WINDOW + BigInt(CODE);
+    bench.run(2);
+    expect([CSR.TLBRELO0, CSR.TLBRELO1, CSR.TLBREHI].map((n) => bench.host(n))).toEqual([0x155n, 0x2aan, 0x20000cn]);
+  });
+
+  test('one of a size that it has is split', () => {
+    const bench = paged(GEOMETRY);
+    bench.code(CODE, ['ldpte $t1, 0', 'ldpte $t1, 1']).set({ t1: 0x20_1053n });
+    bench.cpu.pc = WINDOW + BigInt(CODE);
+    bench.run(2);
+    expect([CSR.TLBRELO0, CSR.TLBRELO1, CSR.TLBREHI].map((n) => bench.host(n))).toEqual([0x20_0053n, 0x30_0053n, 20n]);
+  });
+});
+
+test('the debugger reads table entries of every width', () => {
+  for (const width of [0, 1, 2, 3]) {
+    const size = 8 << width;
+    const bench = paged({ PWCL: 12 | (9 << 5) | (21 << 10) | (9 << 15) | (width << 30), PWCH: 0, PGDL: 0x200000 });
+    bench.poke(0x200000 + 1 * size, 0x210000n).poke(0x210000 + 4 * size, 0x30_0000n | VALID);
+    const { address, steps } = walk(hostContext(bench.cpu), bench.machine.ram, 0x204008n);
+    expect(address, `${size} bytes`).toBe(0x30_0008n);
+    expect(steps).toContain(`host: level 1 [1] at 0x${(0x200000 + size).toString(16)} = 0x210000`);
+  }
+});
+
+test('explain says that a vector is on a page that is not executable', () => {
+  const NX = 1n << 62n;
+  for (const [bits, said] of [
+    [NX, ['the vector 0x4000 cannot be fetched: PNX, page not executable']],
+    [0n, []],
+  ] as const) {
+    const bench = paged({ PWCL: 12 | (9 << 5), PWCH: 0, PGDL: 0x100000, EENTRY: 0x4000 });
+    bench
+      .poke(0x100000 + 8 * 4, 0x30_0000n | VALID | bits)
+      .code(0x30_0000, ['ertn'])
+      .code(CODE, ['syscall 0']);
+    bench.cpu.host.put(CSR.ESTAT, 0n);
+    bench.cpu.noteCsrWrite(CSR.EENTRY, false, 0);
+    bench.cpu.pc = WINDOW + BigInt(CODE);
+    bench.run(1);
+    const lines = explainLast(new RunControl(bench.machine), bench.cpu, () => undefined);
+    const suspicious = lines.filter((l) => l.includes('suspicious')).map((l) => l.replace(/^ *suspicious */, ''));
+    expect(suspicious).toEqual(said);
+  }
+});
