@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { boot } from '../../src/cli/boot.ts';
+import { UsageError } from '../../src/cli/errors.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
 import type { Machine } from '../../src/emu/board/machine.ts';
 import { DEVICES, deviceTree, PLATFORM } from '../../src/emu/board/platform.ts';
@@ -102,6 +103,34 @@ describe('images and protocols', () => {
       /no device tree blob/,
     );
     expect(() => booted(file('e.elf', tinyElf()), { dtb: file('cut', tree.subarray(0, 60)) })).toThrow(/truncated/);
+  });
+
+  test('what does not fit into RAM is the user’s to correct', () => {
+    const tree = writeFdt({ name: '', properties: { compatible: 'mine' } });
+    const large = new Uint8Array(16 << 20);
+    large.set(tree);
+    const refused = (image: Uint8Array, more: Partial<MachineCli>): string => {
+      try {
+        booted(file('large.elf', image), more);
+        return 'taken';
+      } catch (error) {
+        return error instanceof UsageError ? error.message : String(error);
+      }
+    };
+    // A program below the tree: one that overlaps it does without.
+    const below = tinyElf();
+    for (const at of [24, 64 + 16, 64 + 24]) new DataView(below.buffer).setBigUint64(at, 0x1000n, true);
+    expect(refused(below, { dtb: file('large', large), memory: 16 << 20 })).toMatch(
+      /^the device tree of 16777216 bytes at 0x100000 does not fit into RAM/,
+    );
+    // From the end of low RAM to the beginning of high RAM: both ends are RAM, what is between them is not.
+    const across = new Uint8Array(120 + 0x20000);
+    across.set(tinyElf().subarray(0, 120));
+    const v = new DataView(across.buffer);
+    v.setBigUint64(64 + 24, 0xfff0000n, true);
+    v.setBigUint64(64 + 32, 0x20000n, true);
+    v.setBigUint64(64 + 40, 0x70020000n, true);
+    expect(refused(across, {})).toMatch(/^segment 0xfff0000\.\.0x80010000 is not in RAM/);
   });
 });
 

@@ -12,7 +12,7 @@ import { Fault, isDefect } from './oracle.ts';
 /** The hypervisor with one guest, behind so many exits of it. */
 const EXITS = 4;
 /** Instructions between looks for them. */
-const LOOK_EVERY = 200;
+const LOOK_EVERY = 1000;
 const MEMORY = 32 << 20;
 const GUEST = 'build/guests/timer.elf,memory=4M';
 /** Instructions in one turn of the loop, and turns behind one piece of input. */
@@ -118,7 +118,8 @@ class Debugged {
   }
 }
 
-let debugged: Debugged | undefined;
+/** Made at once: what that takes is no input's. */
+let debugged: Debugged | undefined = new Debugged();
 
 export interface Client {
   readonly session: Session;

@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { rolldown } from 'rolldown';
 import { AREAS, type Area, type AreaName, corpusOf, loadArea } from './areas.ts';
+import { candidatesIn, chosen } from './keep.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const OUT = join(ROOT, 'build', 'fuzz');
@@ -191,22 +192,10 @@ async function fuzzArea(name: AreaName, seconds: number, keep: boolean): Promise
     `${name}: ${r.executions} executions in ${Math.round(r.seconds)} s, ${r.coverage} edges covered, ${what}\n`,
   );
   if (r.code === OK && keep) {
-    const merged = join(OUT, 'merged', name);
-    rmSync(merged, { recursive: true, force: true });
-    mkdirSync(merged, { recursive: true });
-    // What the corpus has already comes first and stays; seeds are made anew each time.
-    await jazzer(
-      `${name}-keep`,
-      target,
-      [merged, seeds, corpus, work],
-      ['-merge=1', `-max_len=${MAX_LENGTH}`, `-timeout=${NEVER_ENDS}`],
-    );
-    let count = 0;
-    for (const file of readdirSync(merged)) {
-      cpSync(join(merged, file), join(corpus, file));
-      count++;
-    }
-    process.stdout.write(`  ${count} inputs kept\n`);
+    const known = [...area.seeds(), ...candidatesIn(corpus).map((c) => c.data)];
+    const kept = chosen(area, known, candidatesIn(work));
+    for (const { name: file, data } of kept) writeFileSync(join(corpus, file), data);
+    process.stdout.write(`  ${kept.length} inputs kept\n`);
   }
   return r.code === OK;
 }
