@@ -66,8 +66,7 @@ export class Side {
 
   /** Lets devices finish what they have left for later: the guest stands still until then. */
   settle(): void {
-    const settle = Reflect.get(this.machine, 'settle') as (() => void) | undefined;
-    settle?.call(this.machine);
+    this.machine.settle();
   }
 
   read(pa: number, size: number): number {

@@ -176,7 +176,7 @@ export class Machine implements Stateful {
   }
 
   /** Lets devices finish what they have left for later, however long that takes. */
-  private settle(): void {
+  settle(): void {
     while (this.unfinished) this.unfinished = this.board.goOn();
   }
 
