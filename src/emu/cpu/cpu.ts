@@ -4,6 +4,7 @@ import type { Stateful } from '../replay/fields.ts';
 import type { Clock } from './clock.ts';
 import { cpucfgWords } from './cpucfg.ts';
 import { CsrBank, type CsrMasks, csrMasks } from './csr-bank.ts';
+import { ASID, CRMD, DMW, EUEN, fieldOf, GSTAT } from './csr-fields.ts';
 import { CSR, CSRS, plainAccess } from './csr-table.ts';
 import { CsrWriters, HOST_OWN, HOST_TO_BANK } from './csr-writers.ts';
 import { EventRing } from './event-ring.ts';
@@ -13,18 +14,26 @@ import type { LinearMemory } from './linear-memory.ts';
 import { Timer } from './timer.ts';
 import { Watchpoints } from './watchpoints.ts';
 
+/** All units of EUEN; the PLVs of a direct mapping window. */
+const UNITS = EUEN.FPE | EUEN.SXE | EUEN.ASXE | EUEN.BTE;
+const WINDOW_PLVS = DMW.PLV0 | DMW.PLV1 | DMW.PLV2 | DMW.PLV3;
+
 /** Interrupt lines into ESTAT.IS. */
 export const LINE = { HWI0: 2, IPI: 12 } as const;
 
-/** A write of a CSR that is about to happen: the bits of the mask become those of the value. */
-export interface CsrWriting {
-  /** Whose register. */
-  readonly bank: 'host' | 'guest';
+/** What a write does to a CSR: the bits of the mask become those of the value. */
+export interface CsrBits {
   readonly num: number;
   readonly lo: number;
   readonly hi: number;
   readonly maskLo: number;
   readonly maskHi: number;
+}
+
+/** A write of a CSR that is about to happen. */
+export interface CsrWriting extends CsrBits {
+  /** Whose register. */
+  readonly bank: 'host' | 'guest';
 }
 
 /** A TLB instruction, or the hardware page walk, has changed a TLB. */
@@ -236,7 +245,7 @@ export class Cpu implements Stateful {
 
   /** PLV of the running world. */
   get plv(): number {
-    return this.csr.lo(CSR.CRMD) & 3;
+    return this.csr.lo(CSR.CRMD) & CRMD.PLV;
   }
 
   /** GID of the running guest, −1 in host mode. */
@@ -246,7 +255,7 @@ export class Cpu implements Stateful {
 
   /** GSTAT.GID. */
   get gid(): number {
-    return (this.host.lo(CSR.GSTAT) >>> 16) & 0xff;
+    return fieldOf(this.host.lo(CSR.GSTAT), GSTAT.GID);
   }
 
   /** The stable counter, where host time drives it. */
@@ -359,7 +368,7 @@ export class Cpu implements Stateful {
   modeChanged(): void {
     const crmd = this.csr.lo(CSR.CRMD);
     // Watchpoints look at the host alone, where CRMD.WE lets them.
-    const watching = !this.vm && this.watchpoints.select(crmd, this.host.lo(CSR.ASID) & 0x3ff);
+    const watching = !this.vm && this.watchpoints.select(crmd, this.host.lo(CSR.ASID) & ASID.ASID);
     const slot = (crmd & 3) | ((crmd & 0x18) >> 1) | (this.vm ? 16 : 0);
     const set = this.contextSets[slot]!;
     if (set !== 0) {
@@ -369,19 +378,19 @@ export class Cpu implements Stateful {
     }
     const bank = this.csr;
     // A guest needs both its own EUEN and the host's.
-    const off = ~(bank.lo(CSR.EUEN) & this.host.lo(CSR.EUEN)) & 0xf;
-    const mode = (crmd & 3) | (this.vm ? MODE_GUEST : 0) | (off * MODE_UNITS_OFF);
+    const off = ~(bank.lo(CSR.EUEN) & this.host.lo(CSR.EUEN)) & UNITS;
+    const mode = (crmd & CRMD.PLV) | (this.vm ? MODE_GUEST : 0) | (off * MODE_UNITS_OFF);
     this.mem.i32[this.modeIndex] = mode;
-    const paged = (crmd & 0x18) === 0x10;
+    const paged = (crmd & (CRMD.DA | CRMD.PG)) === CRMD.PG;
     const gid = this.vm ? this.gid : 0;
-    const asid = paged ? bank.lo(CSR.ASID) & 0x3ff : 0;
+    const asid = paged ? bank.lo(CSR.ASID) & ASID.ASID : 0;
     let windows = 0;
     if (paged) {
       for (let i = 0; i < 4; i++)
-        windows = windows * 256 + ((bank.hi(CSR.DMW0 + i) >>> 28) * 16 + (bank.lo(CSR.DMW0 + i) & 0xf));
+        windows = windows * 256 + ((bank.hi(CSR.DMW0 + i) >>> 28) * 16 + (bank.lo(CSR.DMW0 + i) & WINDOW_PLVS));
     }
     const key =
-      (this.vm ? 1 : 0) + (crmd & 3) * 2 + (paged ? 8 : 0) + gid * 16 + asid * 4096 + (watching ? 2 ** 22 : 0);
+      (this.vm ? 1 : 0) + (crmd & CRMD.PLV) * 2 + (paged ? 8 : 0) + gid * 16 + asid * 4096 + (watching ? 2 ** 22 : 0);
     const chosen = this.fast.select(key, windows, this.vm ? gid : -1);
     // With watchpoints in use each change of mode has to be looked at.
     if (!this.vm && this.watchpoints.inUse) return;
