@@ -2,6 +2,7 @@ import { FastTlb } from '../mmu/fast-tlb.ts';
 import { Tlb } from '../mmu/tlb.ts';
 import type { Stateful } from '../replay/fields.ts';
 import type { Clock } from './clock.ts';
+import { CONTEXT_SLOTS, contextSlot } from './context-slot.ts';
 import { cpucfgWords } from './cpucfg.ts';
 import { CsrBank, type CsrMasks, csrMasks } from './csr-bank.ts';
 import { ASID, CRMD, DMW, EUEN, fieldOf, GSTAT } from './csr-fields.ts';
@@ -73,8 +74,16 @@ export interface CpuObserver {
   nested?(cpu: Cpu): void;
 }
 
-/** How many deliveries in a row without a return are worth a look. */
+/** How many deliveries in a row without a return are worth a look: a power of two. */
 export const NESTING_LIMIT = 256;
+
+/** What the engine's emitted code does for TypeScript (entry-return.ts). */
+export interface CpuRoutines {
+  /** Delivers the exception that `events.report` has described. */
+  enterException(): void;
+  /** Must an interrupt be taken before the next instruction? Not 0: yes. */
+  interruptDue(): number;
+}
 
 /** Several observers as one: each is told, and a CSR write stops when one of them says so. */
 function combine(list: readonly CpuObserver[]): CpuObserver {
@@ -156,6 +165,8 @@ export class Cpu implements Stateful {
   private readonly observers: CpuObserver[] = [];
   /** Place in linear memory of a physical address, negative when it is not RAM; the board says. */
   hostOf: (pa: number) => number = () => -1;
+  /** The engine says. */
+  routines!: CpuRoutines;
   /** Watchpoints of the architecture (FWP, MWP). */
   readonly watchpoints: Watchpoints;
   /** The GPA of the last two-stage translation, for reports. */
@@ -185,10 +196,10 @@ export class Cpu implements Stateful {
     this.hostTimer = new Timer(this.host);
     this.guestTimer = new Timer(this.guest);
     this.watchpoints = new Watchpoints(this.host);
-    this.contextSets = new Int32Array(mem.memory.buffer, this.base + STATE.contextSets, 32);
-    this.contextModes = new Int32Array(mem.memory.buffer, this.base + STATE.contextModes, 32);
+    this.contextSets = new Int32Array(mem.memory.buffer, this.base + STATE.contextSets, CONTEXT_SLOTS);
+    this.contextModes = new Int32Array(mem.memory.buffer, this.base + STATE.contextModes, CONTEXT_SLOTS);
     this.fast = new FastTlb(mem.u8, mem.i32, this.base, (set) => {
-      for (let n = 0; n < 32; n++) if (this.contextSets[n] === set) this.contextSets[n] = 0;
+      for (let n = 0; n < CONTEXT_SLOTS; n++) if (this.contextSets[n] === set) this.contextSets[n] = 0;
     });
     this.features = features;
     this.cpucfg = cpucfgWords(features);
@@ -363,13 +374,13 @@ export class Cpu implements Stateful {
 
   /**
    * The same where world, PLV and paging mode alone may have changed, as in exceptions and returns from them: what was
-   * found for such a mode before is still right. Generated code does the same (engine/native-exception.ts).
+   * found for such a mode before is still right. Emitted code looks there first (entry-return.ts).
    */
   modeChanged(): void {
     const crmd = this.csr.lo(CSR.CRMD);
     // Watchpoints look at the host alone, where CRMD.WE lets them.
     const watching = !this.vm && this.watchpoints.select(crmd, this.host.lo(CSR.ASID) & ASID.ASID);
-    const slot = (crmd & 3) | ((crmd & 0x18) >> 1) | (this.vm ? 16 : 0);
+    const slot = contextSlot(crmd, this.vm);
     const set = this.contextSets[slot]!;
     if (set !== 0) {
       this.fast.use(set);

@@ -2,16 +2,15 @@
  * The fields of CSRs as constants, derived from the table: `CRMD.PG` is the mask of the field in bits 31:0 of the register,
  * for TypeScript and for emitted code alike.
  */
-import { CSR, type CsrName, csrByNumber, type FieldName } from './csr-table.ts';
+import { CSR, type CsrField, type CsrName, csrByNumber, type FieldName } from './csr-table.ts';
 
 /** Masks by field name, as signed 32-bit numbers. A field that begins above bit 31 has mask 0. */
 export type Masks<N extends CsrName> = Readonly<Record<FieldName<N>, number>>;
 
+const maskOf = ({ lo, width }: CsrField): bigint => ((1n << BigInt(width)) - 1n) << BigInt(lo);
+
 function masks<N extends CsrName>(name: N): Masks<N> {
-  const fields = csrByNumber(CSR[name])!.fields.map(({ name: field, lo, width }): [string, number] => [
-    field,
-    lo > 31 ? 0 : Number(BigInt.asIntN(32, ((1n << BigInt(width)) - 1n) << BigInt(lo))),
-  ]);
+  const fields = csrByNumber(CSR[name])!.fields.map((f) => [f.name, Number(BigInt.asIntN(32, maskOf(f)))] as const);
   return Object.fromEntries(fields) as Masks<N>;
 }
 
@@ -37,6 +36,10 @@ export const TLBRPRMD = masks('TLBRPRMD');
 export const MERRCTL = masks('MERRCTL');
 export const DMW = masks('DMW0');
 export const MWPS = masks('MWPS');
+
+/** The mask of a field in all 64 bits of the register. */
+export const wideMask = <N extends CsrName>(name: N, field: FieldName<N>): bigint =>
+  maskOf(csrByNumber(CSR[name])!.fields.find((f) => f.name === field)!);
 
 /** Where the field of a mask begins. */
 export const lowestBit = (mask: number): number => 31 - Math.clz32(mask & -mask);

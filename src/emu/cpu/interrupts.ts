@@ -34,9 +34,7 @@ export const hostPending = (cpu: Cpu): number => cpu.host.lo(CSR.ESTAT) & cpu.ho
 const guestPending = (cpu: Cpu): number => cpu.guest.lo(CSR.ESTAT) & cpu.guest.lo(CSR.ECFG) & IS_MASK;
 
 /** Must an interrupt be taken before the next instruction? */
-export const interruptDue = (cpu: Cpu): boolean =>
-  ((cpu.host.lo(CSR.CRMD) & CRMD.IE) !== 0 && hostPending(cpu) !== 0) ||
-  (cpu.vm && (cpu.guest.lo(CSR.CRMD) & CRMD.IE) !== 0 && guestPending(cpu) !== 0);
+export const interruptDue = (cpu: Cpu): boolean => cpu.routines.interruptDue() !== 0;
 
 /** Delivers the interrupt that must be taken before the next instruction, if any. The host's come first. */
 export function takeInterrupt(cpu: Cpu): boolean {
@@ -44,14 +42,14 @@ export function takeInterrupt(cpu: Cpu): boolean {
   if (cpu.host.lo(CSR.CRMD) & CRMD.IE) {
     const pending = hostPending(cpu);
     if (pending) {
-      deliver(cpu, 'INT', { root: true, irq: 31 - Math.clz32(pending) });
+      deliver(cpu, 'INT', { root: true, badi: 31 - Math.clz32(pending) });
       return true;
     }
   }
   if (cpu.vm && cpu.guest.lo(CSR.CRMD) & CRMD.IE) {
     const pending = guestPending(cpu);
     if (pending) {
-      deliver(cpu, 'INT', { irq: 31 - Math.clz32(pending) });
+      deliver(cpu, 'INT', { badi: 31 - Math.clz32(pending) });
       return true;
     }
   }

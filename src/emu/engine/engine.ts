@@ -5,12 +5,12 @@
 
 import type { Ram } from '../board/ram.ts';
 import type { Clock } from '../cpu/clock.ts';
-import type { Cpu, CsrBits } from '../cpu/cpu.ts';
+import type { Cpu, CpuRoutines, CsrBits } from '../cpu/cpu.ts';
 import { csrrd, csrxchg, gcsrrd, gcsrxchg } from '../cpu/csr-access.ts';
 import { fieldOf, GCFG, GTLBC, MISC } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { EXCEPTIONS } from '../cpu/exception-table.ts';
-import { deliver, ertn } from '../cpu/exceptions.ts';
+import { deliver, tell, tellOfEntry } from '../cpu/exceptions.ts';
 import { hostPending, interruptDue, takeInterrupt } from '../cpu/interrupts.ts';
 import { PAGE, REGIONS, STATE, UOP_BYTES } from '../cpu/layout.ts';
 import type { BusPort } from '../devices/bus.ts';
@@ -20,6 +20,7 @@ import { VectorFpu } from '../fpu/vector.ts';
 import { After, type AfterValue, type HelperName } from '../isa/helpers.ts';
 import { UNITS } from '../isa/row.ts';
 import { RAISE_WITH_BADV } from '../isa/semantics.ts';
+import { enterGuest, leaveGuest } from '../lvz/world.ts';
 import { lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
 import * as tlb from '../mmu/tlb-instructions.ts';
 import { FETCH, LOAD, translate, translateGpa } from '../mmu/translate.ts';
@@ -36,7 +37,15 @@ type Run = (budget: number) => number;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Helpers that never go elsewhere. */
-const QUIET = new Set<string>(['crc', 'cpucfg', 'emitOwn', 'decode', 'hot'] satisfies HelperName[]);
+const QUIET = new Set<string>([
+  'crc',
+  'cpucfg',
+  'emitOwn',
+  'decode',
+  'hot',
+  'modeChanged',
+  'leaveGuest',
+] satisfies HelperName[]);
 
 /** What the engines of a machine's CPUs share. */
 export interface EngineParts {
@@ -133,6 +142,7 @@ export class Engine {
     for (let i = 0; i < map.own.length; i++) this.table.set(i, exports.first);
     this.fast = exports.fast as Run;
     this.exact = exports.exact as Run;
+    cpu.routines = exports as unknown as CpuRoutines;
   }
 
   /** Installs or removes run control. */
@@ -445,7 +455,6 @@ export class Engine {
       invtlb: () => tlb.invtlb(cpu, lo('va'), lo('argA'), lo('argB'), hi('argB'), this.word()),
       lddir: () => this.lddir(),
       ldpte: () => this.ldpte(),
-      ertn: () => ertn(cpu),
       idle: () => {
         cpu.idle = true;
         return After.leave;
@@ -464,7 +473,6 @@ export class Engine {
         if (cpu.plv !== 0) return deliver(cpu, 'IPE', { badi });
         return deliver(cpu, 'GSPR', { root: true, badi });
       },
-      break: () => deliver(cpu, 'BRK', { badi: this.word() }),
       // Decoded code follows every store of this thread; those of others are heard of here.
       ibar: () => {
         this.uops.coherence?.synchronize();
@@ -507,6 +515,17 @@ export class Engine {
       hot: (p) => {
         this.regions!.hot(p);
         return After.next;
+      },
+      modeChanged: () => {
+        cpu.modeChanged();
+        return After.next;
+      },
+      leaveGuest: () => leaveGuest(cpu),
+      enterGuest: () => enterGuest(cpu),
+      entered: () => tellOfEntry(cpu),
+      delivered: () => {
+        tell(cpu);
+        return After.jumped;
       },
     };
   }

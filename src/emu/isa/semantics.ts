@@ -1,7 +1,7 @@
 import { EXCEPTIONS, type ExceptionName } from '../cpu/exception-table.ts';
 import type { StateField } from '../cpu/layout.ts';
 import { type IntegerName, integerOpcode, Op, type Ty } from '../engine/wasm/opcodes.ts';
-import type { HelperName } from './helpers.ts';
+import type { Callee } from './helpers.ts';
 import type { OperandName } from './operands.ts';
 
 /**
@@ -17,6 +17,9 @@ export const RAISE_WITH_BADV = 0x100;
 export type VectorOperand = 'vd' | 'vj' | 'vk' | 'va';
 export type Half = 0 | 1;
 
+/** What routines load and store. */
+export type PlainTy = 'i32' | 'i64' | 'f64';
+
 /** A typed expression without effects. */
 export type Node =
   | { readonly k: 'const'; readonly ty: Ty; readonly value: bigint }
@@ -29,6 +32,9 @@ export type Node =
   | { readonly k: 'local'; readonly ty: Ty; readonly id: number }
   /** A local variable of a back end's own. */
   | { readonly k: 'register'; readonly ty: Ty; readonly index: number }
+  /** What is in the CPU's state page, `at` bytes behind an offset; in linear memory. Routines have them (routine.ts). */
+  | { readonly k: 'page'; readonly ty: PlainTy; readonly offset: number; readonly at: Node | undefined }
+  | { readonly k: 'memory'; readonly ty: PlainTy; readonly place: Node; readonly offset: number }
   | { readonly k: 'state'; readonly ty: Ty; readonly field: StateField }
   | {
       readonly k: 'op';
@@ -92,7 +98,7 @@ export type Stmt =
   | {
       readonly s: 'call';
       readonly id: number;
-      readonly helper: HelperName;
+      readonly helper: Callee;
       readonly code: number;
       readonly args: readonly Node[];
     }
@@ -349,7 +355,7 @@ export class Semantics {
   }
 
   /** Calls a helper with up to two 64-bit values and a literal `code`; its result is 64 bits. May leave. */
-  call(helper: HelperName, code: number, ...args: Node[]): Node {
+  call(helper: Callee, code: number, ...args: Node[]): Node {
     const id = this.leaving();
     this.stmts.push({ s: 'call', id, helper, code, args });
     return { k: 'local', ty: 'i64', id };
