@@ -3,6 +3,7 @@ import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { featuresOf } from '../../src/emu/cpu/features.ts';
 import { programFile, programsOf, readReport, runProgram } from '../support/conformance.ts';
+import { watched } from '../support/observers.ts';
 import { QEMU_DEFECTS } from './qemu-defects.ts';
 
 const programs = programsOf('conformance');
@@ -23,7 +24,7 @@ describe('conformance programs on loongscope', () => {
 });
 
 const qemu = process.env.LS_QEMU;
-describe.skipIf(!qemu)('conformance programs on QEMU', () => {
+describe.skipIf(!qemu || watched())('conformance programs on QEMU', () => {
   test.each(programs)('%s: all but its known defects', async (name) => {
     const [command, ...args] = qemu!.split(' ');
     const { stdout } = await execa(

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { CRMD, DMW, ESTAT, fieldOf, GSTAT, inField, TLBEHI, TLBRERA } from '../../src/emu/cpu/csr-fields.ts';
 import { CSR, CSRS, type CsrRow, fieldMask } from '../../src/emu/cpu/csr-table.ts';
 import { assemble, Bench, CODE } from '../support/bench.ts';
 
@@ -16,6 +17,13 @@ function writeRead(bench: Bench, num: number, value: bigint): { old: bigint; now
 }
 
 describe('CSR table', () => {
+  test('masks of fields: at their places, across bit 32 the lower part, above it nothing', () => {
+    expect([CRMD.PLV, CRMD.PG, GSTAT.GID, ESTAT.EsubCode]).toEqual([3, 0x10, 0xff0000, 0x7fc00000]);
+    expect([TLBEHI.VPPN, TLBRERA.PC, DMW.VSEG]).toEqual([~0x1fff, ~3, 0]);
+    expect([fieldOf(0x10082, GSTAT.GID), fieldOf(-1, TLBEHI.VPPN)]).toEqual([1, 0x7ffff]);
+    expect([inField(5, GSTAT.GID), inField(0x1ff, GSTAT.GID)]).toEqual([0x50000, 0xff0000]);
+  });
+
   test('numbers and names are unique, fields do not overlap', () => {
     expect(new Set(CSRS.map((r) => r.num)).size).toBe(CSRS.length);
     expect(new Set(CSRS.map((r) => r.name)).size).toBe(CSRS.length);

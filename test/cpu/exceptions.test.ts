@@ -88,6 +88,8 @@ describe('exceptions', () => {
       bench.setHost({ PRMD: 0xf, ERA: 0x50000, LLBCTL: klo }).run(2);
       expect(bench.pc).toBe(0x50000);
       expect(bench.host(CSR.CRMD) & 0x207n).toBe(0x207n);
+      // KLO is for one return.
+      expect(bench.host(CSR.LLBCTL)).toBe(0n);
       bench.run(1);
       expect(bench.get('a3')).toBe(klo ? 1n : 0n);
     }

@@ -8,6 +8,7 @@ import { STATE } from '../../src/emu/cpu/layout.ts';
 import { GPR_NAMES, type OperandName } from '../../src/emu/isa/operands.ts';
 import { encodeRow } from '../../src/emu/isa/row.ts';
 import { ROWS } from '../../src/emu/isa/table/index.ts';
+import { watchIfAsked } from './observers.ts';
 
 const byName = new Map(ROWS.map((r) => [r.name, r]));
 
@@ -69,6 +70,7 @@ export class Bench {
       engine: options.engine ?? 'auto',
       console: (b) => this.output.push(b),
     });
+    watchIfAsked(this.machine);
     const data = new Uint8Array(4);
     const image = { entry: BigInt(CODE), segments: [{ paddr: BigInt(CODE), vaddr: BigInt(CODE), memsz: 4, data }] };
     this.machine.load({ image, commandLine: '', extra: [] });

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Machine } from '../../src/emu/board/machine.ts';
 import { parseElf } from '../../src/emu/boot/elf.ts';
 import { type CpuFeatures, featuresOf } from '../../src/emu/cpu/features.ts';
+import { watchIfAsked } from './observers.ts';
 
 type Folder = 'conformance' | 'lvz';
 
@@ -54,6 +55,7 @@ export function runProgram(
     seed: 1,
     console: (b) => output.push(b),
   });
+  watchIfAsked(machine);
   const file = programFile(folder, name);
   machine.load({ image: parseElf(readFileSync(file), file), commandLine: '', extra: [] });
   for (let slices = 0; slices < 50 && machine.run(2_000_000) === 'slice'; slices++);

@@ -3,8 +3,10 @@ import { MachineTables } from '../mmu/machine-tables.ts';
 import { Tlb } from '../mmu/tlb.ts';
 import type { Stateful, Wiring } from '../replay/fields.ts';
 import type { Clock } from './clock.ts';
+import { CONTEXT_SLOTS, contextSlot } from './context-slot.ts';
 import { cpucfgWords } from './cpucfg.ts';
 import { CsrBank, type CsrMasks, csrMasks } from './csr-bank.ts';
+import { ASID, CRMD, DMW, EUEN, fieldOf, GSTAT } from './csr-fields.ts';
 import { CSR, CSRS, plainAccess } from './csr-table.ts';
 import { CsrWriters, HOST_OWN, HOST_TO_BANK } from './csr-writers.ts';
 import { EventRing } from './event-ring.ts';
@@ -14,18 +16,26 @@ import type { LinearMemory } from './linear-memory.ts';
 import { Timer } from './timer.ts';
 import { Watchpoints } from './watchpoints.ts';
 
+/** All units of EUEN; the PLVs of a direct mapping window. */
+const UNITS = EUEN.FPE | EUEN.SXE | EUEN.ASXE | EUEN.BTE;
+const WINDOW_PLVS = DMW.PLV0 | DMW.PLV1 | DMW.PLV2 | DMW.PLV3;
+
 /** Interrupt lines into ESTAT.IS. */
 export const LINE = { HWI0: 2, IPI: 12 } as const;
 
-/** A write of a CSR that is about to happen: the bits of the mask become those of the value. */
-export interface CsrWriting {
-  /** Whose register. */
-  readonly bank: 'host' | 'guest';
+/** What a write does to a CSR: the bits of the mask become those of the value. */
+export interface CsrBits {
   readonly num: number;
   readonly lo: number;
   readonly hi: number;
   readonly maskLo: number;
   readonly maskHi: number;
+}
+
+/** A write of a CSR that is about to happen. */
+export interface CsrWriting extends CsrBits {
+  /** Whose register. */
+  readonly bank: 'host' | 'guest';
 }
 
 /** A TLB instruction, or the hardware page walk, has changed a TLB. */
@@ -65,8 +75,16 @@ export interface CpuObserver {
   nested?(cpu: Cpu): void;
 }
 
-/** How many deliveries in a row without a return are worth a look. */
+/** How many deliveries in a row without a return are worth a look: a power of two. */
 export const NESTING_LIMIT = 256;
+
+/** What the engine's emitted code does for TypeScript (entry-return.ts). */
+export interface CpuRoutines {
+  /** Delivers the exception that `events.report` has described. */
+  enterException(): void;
+  /** Must an interrupt be taken before the next instruction? Not 0: yes. */
+  interruptDue(): number;
+}
 
 /** Several observers as one: each is told, and a CSR write stops when one of them says so. */
 function combine(list: readonly CpuObserver[]): CpuObserver {
@@ -162,6 +180,8 @@ export class Cpu implements Stateful {
   private readonly observers: CpuObserver[] = [];
   /** Place in linear memory of a physical address, negative when it is not RAM; the board says. */
   hostOf: (pa: number) => number = () => -1;
+  /** The engine says. */
+  routines!: CpuRoutines;
   /** Watchpoints of the architecture (FWP, MWP). */
   readonly watchpoints: Watchpoints;
   /** The GPA of the last two-stage translation, for reports. */
@@ -191,10 +211,10 @@ export class Cpu implements Stateful {
     this.hostTimer = new Timer(this.host);
     this.guestTimer = new Timer(this.guest);
     this.watchpoints = new Watchpoints(this.host);
-    this.contextSets = new Int32Array(mem.memory.buffer, this.base + STATE.contextSets, 32);
-    this.contextModes = new Int32Array(mem.memory.buffer, this.base + STATE.contextModes, 32);
+    this.contextSets = new Int32Array(mem.memory.buffer, this.base + STATE.contextSets, CONTEXT_SLOTS);
+    this.contextModes = new Int32Array(mem.memory.buffer, this.base + STATE.contextModes, CONTEXT_SLOTS);
     this.fast = new FastTlb(mem.u8, mem.i32, this.base, (set) => {
-      for (let n = 0; n < 32; n++) if (this.contextSets[n] === set) this.contextSets[n] = 0;
+      for (let n = 0; n < CONTEXT_SLOTS; n++) if (this.contextSets[n] === set) this.contextSets[n] = 0;
     });
     this.features = features;
     this.cpucfg = cpucfgWords(features);
@@ -251,7 +271,7 @@ export class Cpu implements Stateful {
 
   /** PLV of the running world. */
   get plv(): number {
-    return this.csr.lo(CSR.CRMD) & 3;
+    return this.csr.lo(CSR.CRMD) & CRMD.PLV;
   }
 
   /** GID of the running guest, −1 in host mode. */
@@ -261,7 +281,7 @@ export class Cpu implements Stateful {
 
   /** GSTAT.GID. */
   get gid(): number {
-    return (this.host.lo(CSR.GSTAT) >>> 16) & 0xff;
+    return fieldOf(this.host.lo(CSR.GSTAT), GSTAT.GID);
   }
 
   /** The stable counter, where host time drives it. */
@@ -369,13 +389,13 @@ export class Cpu implements Stateful {
 
   /**
    * The same where world, PLV and paging mode alone may have changed, as in exceptions and returns from them: what was
-   * found for such a mode before is still right. Generated code does the same (engine/native-exception.ts).
+   * found for such a mode before is still right. Emitted code looks there first (entry-return.ts).
    */
   modeChanged(): void {
     const crmd = this.csr.lo(CSR.CRMD);
     // Watchpoints look at the host alone, where CRMD.WE lets them.
-    const watching = !this.vm && this.watchpoints.select(crmd, this.host.lo(CSR.ASID) & 0x3ff);
-    const slot = (crmd & 3) | ((crmd & 0x18) >> 1) | (this.vm ? 16 : 0);
+    const watching = !this.vm && this.watchpoints.select(crmd, this.host.lo(CSR.ASID) & ASID.ASID);
+    const slot = contextSlot(crmd, this.vm);
     const set = this.contextSets[slot]!;
     if (set !== 0) {
       this.fast.use(set);
@@ -384,19 +404,19 @@ export class Cpu implements Stateful {
     }
     const bank = this.csr;
     // A guest needs both its own EUEN and the host's.
-    const off = ~(bank.lo(CSR.EUEN) & this.host.lo(CSR.EUEN)) & 0xf;
-    const mode = (crmd & 3) | (this.vm ? MODE_GUEST : 0) | (off * MODE_UNITS_OFF);
+    const off = ~(bank.lo(CSR.EUEN) & this.host.lo(CSR.EUEN)) & UNITS;
+    const mode = (crmd & CRMD.PLV) | (this.vm ? MODE_GUEST : 0) | (off * MODE_UNITS_OFF);
     this.mem.i32[this.modeIndex] = mode;
-    const paged = (crmd & 0x18) === 0x10;
+    const paged = (crmd & (CRMD.DA | CRMD.PG)) === CRMD.PG;
     const gid = this.vm ? this.gid : 0;
-    const asid = paged ? bank.lo(CSR.ASID) & 0x3ff : 0;
+    const asid = paged ? bank.lo(CSR.ASID) & ASID.ASID : 0;
     let windows = 0;
     if (paged) {
       for (let i = 0; i < 4; i++)
-        windows = windows * 256 + ((bank.hi(CSR.DMW0 + i) >>> 28) * 16 + (bank.lo(CSR.DMW0 + i) & 0xf));
+        windows = windows * 256 + ((bank.hi(CSR.DMW0 + i) >>> 28) * 16 + (bank.lo(CSR.DMW0 + i) & WINDOW_PLVS));
     }
     const key =
-      (this.vm ? 1 : 0) + (crmd & 3) * 2 + (paged ? 8 : 0) + gid * 16 + asid * 4096 + (watching ? 2 ** 22 : 0);
+      (this.vm ? 1 : 0) + (crmd & CRMD.PLV) * 2 + (paged ? 8 : 0) + gid * 16 + asid * 4096 + (watching ? 2 ** 22 : 0);
     const chosen = this.fast.select(key, windows, this.vm ? gid : -1);
     // With watchpoints in use each change of mode has to be looked at.
     if (!this.vm && this.watchpoints.inUse) return;

@@ -5,13 +5,14 @@
 
 import { After, type AfterValue } from '../isa/helpers.ts';
 import { clearLlBit, llBit } from '../lvz/world.ts';
-import type { Cpu } from './cpu.ts';
+import type { Cpu, CsrBits } from './cpu.ts';
 import type { CsrBank } from './csr-bank.ts';
+import { ESTAT, fieldOf, GCFG, GSTAT, LLBCTL, MWPS, TICLR, TLBRERA, TLBRPRMD } from './csr-fields.ts';
 import { CSR, CSRS, type CsrEffect, csrByNumber, isGsprRange, isHidden } from './csr-table.ts';
 import { deliver } from './exceptions.ts';
 import { updateLines } from './interrupts.ts';
 import { CSR_LIMIT } from './layout.ts';
-import { TI, TIMER_BITS } from './timer.ts';
+import { TIMER_BITS } from './timer.ts';
 
 const EFFECTS: (CsrEffect | undefined)[] = new Array(CSR_LIMIT).fill(undefined);
 const GUEST_OWN = new Uint8Array(CSR_LIMIT);
@@ -20,15 +21,12 @@ for (const row of CSRS) {
   GUEST_OWN[row.num] = row.guest === 'own' ? 1 : 0;
 }
 
-const WATCH_SKIP = 1 << 16;
-
 /** Timer CSRs, which GCFG.TIT makes a guest's access to exit. */
 const isTimerCsr = (num: number): boolean => num >= CSR.TID && num <= CSR.TICLR;
-const GCFG_TIT = 1 << 9;
 
 /** True when a guest's access to CSR `num` exits with GSPR; a number that does not exist does not (docs/lvz.md Q9). */
 export function guestTraps(cpu: Cpu, num: number): boolean {
-  if (isTimerCsr(num) && cpu.host.lo(CSR.GCFG) & GCFG_TIT) return true;
+  if (isTimerCsr(num) && cpu.host.lo(CSR.GCFG) & GCFG.TIT) return true;
   return num < CSR_LIMIT && csrByNumber(num) !== undefined ? GUEST_OWN[num] === 0 : isGsprRange(num);
 }
 
@@ -41,7 +39,7 @@ export function readCsr(cpu: Cpu, guest: boolean, num: number): void {
   }
   switch (num) {
     case CSR.PGD: {
-      const bad = bank.lo(CSR.TLBRERA) & 1 ? CSR.TLBRBADV : CSR.BADV;
+      const bad = bank.lo(CSR.TLBRERA) & TLBRERA.IsTLBR ? CSR.TLBRBADV : CSR.BADV;
       const which = bank.hi(bad) & 0x8000 ? CSR.PGDH : CSR.PGDL;
       cpu.setState64('value', bank.lo(which), bank.hi(which));
       return;
@@ -55,7 +53,7 @@ export function readCsr(cpu: Cpu, guest: boolean, num: number): void {
       cpu.setState64('value', 0, 0);
       return;
     case CSR.LLBCTL:
-      cpu.setState64('value', (bank.lo(num) & 4) | llBit(cpu, guest), 0);
+      cpu.setState64('value', (bank.lo(num) & LLBCTL.KLO) | llBit(cpu, guest), 0);
       return;
     default:
       cpu.setState64('value', bank.lo(num), bank.hi(num));
@@ -73,27 +71,20 @@ export function peekCsr(cpu: Cpu, guest: boolean, num: number): bigint {
 }
 
 /**
- * Writes the bits of (maskLo, maskHi) that the register lets software change, and carries out the side effect.
+ * Writes the bits of the mask that the register lets software change, and carries out the side effect.
+ * @param guest the register is the guest bank's
  * @param asRoot a gcsr write of the host: may also restore hardware fields (docs/lvz.md, "gcsr access")
  */
-export function writeCsr(
-  cpu: Cpu,
-  guest: boolean,
-  num: number,
-  lo: number,
-  hi: number,
-  maskLo: number,
-  maskHi: number,
-  asRoot: boolean,
-): AfterValue {
+function writeCsr(cpu: Cpu, guest: boolean, write: CsrBits, asRoot: boolean): AfterValue {
+  const { num, lo, hi } = write;
   if (num >= CSR_LIMIT || isHidden(cpu.features, num)) return After.next;
   cpu.noteCsrWrite(num, asRoot, hi);
   const bank = guest ? cpu.guest : cpu.host;
-  let wmLo = (asRoot ? cpu.masks.rootLo : cpu.masks.ownLo)[num]! & maskLo;
-  const wmHi = (asRoot ? cpu.masks.rootHi : cpu.masks.ownHi)[num]! & maskHi;
+  let wmLo = (asRoot ? cpu.masks.rootLo : cpu.masks.ownLo)[num]! & write.maskLo;
+  const wmHi = (asRoot ? cpu.masks.rootHi : cpu.masks.ownHi)[num]! & write.maskHi;
   // IS[9:2] of a guest is computed, never stored; TLBRPRMD.PGM does not exist in the guest bank (docs/lvz.md Q30).
-  if (guest && num === CSR.ESTAT) wmLo &= ~0x3fc;
-  if (guest && num === CSR.TLBRPRMD) wmLo &= ~8;
+  if (guest && num === CSR.ESTAT) wmLo &= ~ESTAT.HWI;
+  if (guest && num === CSR.TLBRPRMD) wmLo &= ~TLBRPRMD.PGM;
   const oldLo = bank.lo(num);
   const oldHi = bank.hi(num);
   const newLo = (oldLo & ~wmLo) | (lo & wmLo);
@@ -118,16 +109,16 @@ export function writeCsr(
       if (asRoot) setTimerValue(cpu, newLo, newHi);
       return After.leave;
     case 'timerClear':
-      if (lo & wmLo & 1) bank.update(CSR.ESTAT, TI, 0);
+      if (lo & wmLo & TICLR.CLR) bank.update(CSR.ESTAT, ESTAT.TI, 0);
       return After.leave;
     case 'llbctl':
-      if (lo & wmLo & 2) clearLlBit(cpu, guest);
-      bank.setLo(num, newLo & 4);
+      if (lo & wmLo & LLBCTL.WCLLB) clearLlBit(cpu, guest);
+      bank.setLo(num, newLo & LLBCTL.KLO);
       return After.next;
     case 'watch':
       // The hit bits of a status register go out where 1 is written; Skip is stored.
       if (num === CSR.MWPS || num === CSR.FWPS)
-        bank.setLo(num, (newLo & WATCH_SKIP) | (oldLo & ~(lo & wmLo) & ~WATCH_SKIP));
+        bank.setLo(num, (newLo & MWPS.Skip) | (oldLo & ~(lo & wmLo) & ~MWPS.Skip));
       else bank.set(num, newLo, newHi);
       cpu.watchpoints.changed();
       cpu.fast.clearAll();
@@ -144,7 +135,7 @@ export function writeCsr(
     case 'gstat':
       bank.set(num, newLo, newHi);
       // Another guest is another context.
-      if (((newLo ^ oldLo) >> 16) & 0xff) cpu.contextChanged();
+      if ((newLo ^ oldLo) & GSTAT.GID) cpu.contextChanged();
       return After.goOn;
     case 'translation':
       bank.set(num, newLo, newHi);
@@ -169,11 +160,10 @@ function setTimerValue(cpu: Cpu, lo: number, hi: number): void {
 /** Unsupported values of MATC and GCI leave the field as it was (docs/lvz.md Q11). */
 function legalGcfg(old: number, value: number): number {
   let v = value;
-  const matp = v & 0xf;
-  const matc = (v >> 4) & 3;
-  if (matc === 3 || !(matp & (1 << matc))) v = (v & ~0x30) | (old & 0x30);
-  const gci = (v >> 20) & 3;
-  if (gci === 3 || !((v >> 16) & (1 << gci))) v = (v & ~0x300000) | (old & 0x300000);
+  const matc = fieldOf(v, GCFG.MATC);
+  if (matc === 3 || !(fieldOf(v, GCFG.MATP) & (1 << matc))) v = (v & ~GCFG.MATC) | (old & GCFG.MATC);
+  const gci = fieldOf(v, GCFG.GCI);
+  if (gci === 3 || !(fieldOf(v, GCFG.GCIP) & (1 << gci))) v = (v & ~GCFG.GCI) | (old & GCFG.GCI);
   return v;
 }
 
@@ -192,18 +182,10 @@ export function csrrd(cpu: Cpu, num: number, badi: number): AfterValue {
 }
 
 /** `csrwr`/`csrxchg` on the running world's bank: old value into the scratch slot. */
-export function csrxchg(
-  cpu: Cpu,
-  num: number,
-  lo: number,
-  hi: number,
-  maskLo: number,
-  maskHi: number,
-  badi: number,
-): AfterValue {
-  const trap = checkGuest(cpu, num, badi);
+export function csrxchg(cpu: Cpu, write: CsrBits, badi: number): AfterValue {
+  const trap = checkGuest(cpu, write.num, badi);
   if (trap !== undefined) return trap;
-  return exchange(cpu, cpu.vm, num, lo, hi, maskLo, maskHi, false);
+  return exchange(cpu, cpu.vm, write, false);
 }
 
 /** `gcsrrd`. */
@@ -216,29 +198,20 @@ export function gcsrrd(cpu: Cpu, num: number): AfterValue {
 }
 
 /** `gcsrwr`/`gcsrxchg`: numbers outside the bank read 0 and ignore writes. */
-export function gcsrxchg(cpu: Cpu, num: number, lo: number, hi: number, maskLo: number, maskHi: number): AfterValue {
-  if (num < CSR_LIMIT && GUEST_OWN[num]) return exchange(cpu, true, num, lo, hi, maskLo, maskHi, true);
+export function gcsrxchg(cpu: Cpu, write: CsrBits): AfterValue {
+  if (write.num < CSR_LIMIT && GUEST_OWN[write.num]) return exchange(cpu, true, write, true);
   cpu.setState64('value', 0, 0);
   return After.next;
 }
 
 /** Old value to the scratch slot, new value to the register; a debugger may stop before. */
-function exchange(
-  cpu: Cpu,
-  guest: boolean,
-  num: number,
-  lo: number,
-  hi: number,
-  maskLo: number,
-  maskHi: number,
-  asRoot: boolean,
-): AfterValue {
+function exchange(cpu: Cpu, guest: boolean, write: CsrBits, asRoot: boolean): AfterValue {
   const { csrWrite } = cpu.observer;
-  if (csrWrite?.(cpu, { bank: guest ? 'guest' : 'host', num, lo, hi, maskLo, maskHi })) return After.notExecuted;
-  readCsr(cpu, guest, num);
+  if (csrWrite?.(cpu, { bank: guest ? 'guest' : 'host', ...write })) return After.notExecuted;
+  readCsr(cpu, guest, write.num);
   const oldLo = cpu.stateI32('value');
   const oldHi = cpu.stateHi('value');
-  const after = writeCsr(cpu, guest, num, lo, hi, maskLo, maskHi, asRoot);
+  const after = writeCsr(cpu, guest, write, asRoot);
   cpu.setState64('value', oldLo, oldHi);
   return after;
 }

@@ -66,11 +66,24 @@ interface Options {
   readonly effect?: CsrEffect;
 }
 
-function csr(num: number, name: string, text: string, fields: readonly FieldSpec[], options: Options = {}): CsrRow {
+/** A row whose type knows its name and those of its fields: csr-fields.ts makes constants of them. */
+interface NamedRow<N extends string, F extends readonly FieldSpec[]> extends CsrRow {
+  readonly name: N;
+  readonly specs: F;
+}
+
+function csr<const N extends string, const F extends readonly FieldSpec[]>(
+  num: number,
+  name: N,
+  text: string,
+  fields: F,
+  options: Options = {},
+): NamedRow<N, F> {
   return {
     num,
     name,
     text,
+    specs: fields,
     fields: fields.map(([n, lo, width, access, feature]) => ({
       name: n,
       lo,
@@ -84,32 +97,37 @@ function csr(num: number, name: string, text: string, fields: readonly FieldSpec
   };
 }
 
-const WHOLE: readonly FieldSpec[] = [['Value', 0, 64]];
+const WHOLE = [['Value', 0, 64]] as const;
 // biome-ignore format: field table
-const TLBELO: readonly FieldSpec[] = [
+const TLBELO = [
   ['V', 0, 1], ['D', 1, 1], ['PLV', 2, 2], ['MAT', 4, 2], ['G', 6, 1], ['PPN', 12, 36], ['NR', 61, 1], ['NX', 62, 1],
   ['RPLV', 63, 1],
-];
+] as const;
 const GSPR = { guest: 'GSPR' } as const;
 
-const DMW: readonly FieldSpec[] = [
+const DMW = [
   ['PLV0', 0, 1],
   ['PLV1', 1, 1],
   ['PLV2', 2, 1],
   ['PLV3', 3, 1],
   ['MAT', 4, 2],
   ['VSEG', 60, 4],
-];
+] as const;
 
 /** Watchpoints of each kind, fetch and load/store. */
 export const WATCHPOINTS = 8;
 const WATCH = { guest: 'GSPR', effect: 'watch' } as const;
-const WATCH_STATUS: readonly FieldSpec[] = [
+const WATCH_STATUS = [
   ['Hit', 0, WATCHPOINTS, 'w1c'],
   ['Skip', 16, 1],
-];
+] as const;
 /** The four registers of every watchpoint of a kind. */
-const watchRegisters = (kind: string, first: number, text: string, more: readonly FieldSpec[]): CsrRow[] =>
+const watchRegisters = <const K extends string, const F extends readonly FieldSpec[]>(
+  kind: K,
+  first: number,
+  text: string,
+  more: F,
+) =>
   Array.from({ length: WATCHPOINTS }, (_, n) => [
     csr(first + 8 * n, `${kind}${n}CFG1`, `${text} watchpoint ${n}: address`, [['VAddr', 0, 64]], WATCH),
     csr(
@@ -130,7 +148,7 @@ const watchRegisters = (kind: string, first: number, text: string, more: readonl
   ]).flat();
 
 // biome-ignore format: register table
-export const CSRS: readonly CsrRow[] = [
+const ROWS = [
   csr(0x0, 'CRMD', 'current mode', [
     ['PLV', 0, 2], ['IE', 2, 1], ['DA', 3, 1], ['PG', 4, 1], ['DATF', 5, 2], ['DATM', 7, 2], ['WE', 9, 1],
   ], { reset: 8n, effect: 'mode' }),
@@ -214,7 +232,10 @@ export const CSRS: readonly CsrRow[] = [
   csr(0x94, 'MERRERA', 'machine error return address', WHOLE, GSPR),
   csr(0x95, 'MERRSAVE', 'machine error scratch', WHOLE, GSPR),
   csr(0x98, 'CTAG', 'cache tag', WHOLE, GSPR),
-  ...Array.from({ length: 4 }, (_, i) => csr(0x180 + i, `DMW${i}`, `direct mapping window ${i}`, DMW, { effect: 'translation' })),
+  csr(0x180, 'DMW0', 'direct mapping window 0', DMW, { effect: 'translation' }),
+  csr(0x181, 'DMW1', 'direct mapping window 1', DMW, { effect: 'translation' }),
+  csr(0x182, 'DMW2', 'direct mapping window 2', DMW, { effect: 'translation' }),
+  csr(0x183, 'DMW3', 'direct mapping window 3', DMW, { effect: 'translation' }),
   csr(0x300, 'MWPC', 'load/store watchpoints: how many', [['Num', 0, 6, 'ro']], { ...GSPR, reset: BigInt(WATCHPOINTS) }),
   csr(0x301, 'MWPS', 'load/store watchpoints: status', WATCH_STATUS, WATCH),
   ...watchRegisters('MWP', 0x310, 'load/store', [['LoadEn', 8, 1], ['StoreEn', 9, 1], ['Size', 10, 2]]),
@@ -226,6 +247,8 @@ export const CSRS: readonly CsrRow[] = [
   csr(0x502, 'DSAVE', 'debug scratch', WHOLE, GSPR),
 ];
 
+export const CSRS: readonly CsrRow[] = ROWS;
+
 /** CSR numbers by name, for code that works on a particular register. */
 // biome-ignore format: one table
 export const CSR = {
@@ -236,6 +259,10 @@ export const CSR = {
   TLBRERA: 0x8a, TLBRELO0: 0x8c, TLBRELO1: 0x8d, TLBREHI: 0x8e, TLBRPRMD: 0x8f, MERRCTL: 0x90, MERRERA: 0x94, DMW0: 0x180,
   MWPS: 0x301, MWP0CFG1: 0x310, FWPS: 0x381, FWP0CFG1: 0x390,
 } as const;
+
+export type CsrName = keyof typeof CSR;
+/** The names of a register's fields. */
+export type FieldName<N extends CsrName> = Extract<(typeof ROWS)[number], { readonly name: N }>['specs'][number][0];
 
 const byNum = new Map(CSRS.map((c) => [c.num, c]));
 const byName = new Map(CSRS.map((c) => [c.name.toLowerCase(), c]));
@@ -261,15 +288,9 @@ export function fieldMask(row: CsrRow, accesses: readonly FieldAccess[], feature
 export const fieldValue = (f: CsrField, value: bigint): bigint =>
   (value >> BigInt(f.lo)) & ((1n << BigInt(f.width)) - 1n);
 
-/**
- * The value of a field by names, for reports and checks.
- * @throws Error when the table has no such field: a mistake of the caller
- */
-export function fieldNamed(num: number, field: string, value: bigint): number {
-  const f = csrByNumber(num)?.fields.find((x) => x.name === field);
-  if (!f) throw new Error(`CSR 0x${num.toString(16)} has no field ${field}`);
-  return Number(fieldValue(f, value));
-}
+/** The value of a field by names, for reports and checks. Code that runs often has the masks of csr-fields.ts. */
+export const fieldNamed = <N extends CsrName>(name: N, field: FieldName<N>, value: bigint): number =>
+  Number(fieldValue(csrByNumber(CSR[name])!.fields.find((f) => f.name === field)!, value));
 
 /** Numbers outside the table that exit with GSPR from a guest: message, implementation, PMU, watchpoint and debug ranges. */
 export function isGsprRange(num: number): boolean {

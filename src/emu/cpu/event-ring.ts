@@ -3,7 +3,7 @@
  * Debuggers read it; `monitor explain`, `info exits` and --stats are views of it.
  */
 import type { Stateful } from '../replay/fields.ts';
-import { EVENT_BYTES, EVENTS, EVENTS_OFFSET } from './layout.ts';
+import { EVENT, EVENT_BYTES, EVENT_KIND, EVENTS, EVENTS_OFFSET, REPORT, STATE } from './layout.ts';
 
 export type EventKind = 'exception' | 'exit' | 'entry';
 const KINDS: readonly EventKind[] = ['exception', 'exit', 'entry'];
@@ -33,8 +33,28 @@ export interface EventRecord {
 
 const SIZE = EVENTS;
 const FIELDS = EVENT_BYTES / 4;
+const REPORT_WORDS = (REPORT.badi + 4) / 4;
+const { mask: KIND, exit: EXIT } = EVENT_KIND;
 
-/** The records are in linear memory: generated code adds to them too. */
+/** Halves of an address. */
+export interface Halves {
+  readonly lo: number;
+  readonly hi: number;
+}
+
+/** What an exception reports besides its code. */
+export interface Cause {
+  /** BADV, when the exception defines it. */
+  readonly badv?: Halves;
+  /** The instruction word for BADI; of INT, which leaves BADI alone, the interrupt's number. */
+  readonly badi: number;
+  /** Deliver to the host even in guest mode. */
+  readonly root?: boolean;
+  /** Stage-2 fault: the guest virtual address behind BADV's GPA. */
+  readonly gva?: Halves;
+}
+
+/** The records are in linear memory: emitted code adds them (entry-return.ts). */
 export class EventRing implements Stateful {
   readonly stateFields = [
     'data',
@@ -58,6 +78,9 @@ export class EventRing implements Stateful {
   readonly exits: Float64Array;
   entries = 0;
   private entryTime = -1;
+  /** STATE.report. */
+  private readonly reported: Int32Array;
+  private readonly reportedTime: Float64Array;
 
   /** @param base the CPU's state page in `buffer` */
   constructor(buffer: ArrayBufferLike, base: number) {
@@ -69,6 +92,12 @@ export class EventRing implements Stateful {
     this.exits = doubles(EVENTS_OFFSET.exits, 64);
     this.next = new Int32Array(buffer, base + EVENTS_OFFSET.next, 1);
     this.count = doubles(EVENTS_OFFSET.total, 1);
+    this.reported = new Int32Array(buffer, base + STATE.report, REPORT_WORDS);
+    this.reportedTime = doubles(STATE.report + REPORT.time, 1);
+  }
+
+  private word(place: number, field: keyof typeof EVENT): number {
+    return this.data[place * FIELDS + (EVENT[field] >> 2)]!;
   }
 
   /** Place in the ring of the newest record. */
@@ -76,53 +105,29 @@ export class EventRing implements Stateful {
     return (this.next[0]! + SIZE - 1) % SIZE;
   }
 
-  /** Appends a record; all 64-bit values as halves. */
-  push(
-    kind: number,
-    time: number,
-    world: number,
-    ecode: number,
-    esub: number,
-    pcLo: number,
-    pcHi: number,
-    hasBadv: boolean,
-    badvLo: number,
-    badvHi: number,
-    badi: number,
-    vaLo: number,
-    vaHi: number,
-    stage2: boolean,
-  ): void {
-    const slot = this.next[0]!;
-    this.next[0] = (slot + 1) % SIZE;
-    this.count[0]!++;
-    const d = this.data;
-    const at = slot * FIELDS;
-    this.times[slot] = time;
-    d[at] = kind | (hasBadv ? 4 : 0) | (stage2 ? 8 : 0);
-    d[at + 1] = world;
-    d[at + 2] = ecode;
-    d[at + 3] = esub;
-    d[at + 4] = pcLo;
-    d[at + 5] = pcHi;
-    d[at + 6] = badvLo;
-    d[at + 7] = badvHi;
-    d[at + 8] = badi;
-    d[at + 9] = vaLo;
-    d[at + 10] = vaHi;
-    if (kind === 0) (world < 0 ? this.hostExceptions : this.guestExceptions)[ecode]!++;
-    else if (kind === 1) this.exits[ecode]!++;
-    else {
-      this.entries++;
-      this.entryTime = time;
-    }
+  /**
+   * Says what the next record is about.
+   * @param kind exception or exit, of EVENT_KIND
+   * @param code Ecode and EsubCode as in ESTAT 30:16
+   */
+  report(kind: number, code: number, time: number, { badv, gva, badi }: Cause): void {
+    const r = this.reported;
+    r[REPORT.kind >> 2] = kind | (badv ? EVENT_KIND.hasBadv : 0) | (gva ? EVENT_KIND.stage2 : 0);
+    r[REPORT.code >> 2] = code;
+    r[REPORT.badi >> 2] = badi;
+    r[REPORT.badv >> 2] = badv ? badv.lo : 0;
+    r[(REPORT.badv >> 2) + 1] = badv ? badv.hi : 0;
+    const va = gva ?? badv;
+    r[REPORT.va >> 2] = va ? va.lo : 0;
+    r[(REPORT.va >> 2) + 1] = va ? va.hi : 0;
+    this.reportedTime[0] = time;
   }
 
-  /** Completes the newest record with the address where execution goes on. */
-  setVector(lo: number, hi: number): void {
-    const at = this.newest * FIELDS;
-    this.data[at + 11] = lo;
-    this.data[at + 12] = hi;
+  /** A guest has been entered; the record comes next. */
+  entered(time: number): void {
+    this.reportedTime[0] = time;
+    this.entries++;
+    this.entryTime = time;
   }
 
   /**
@@ -130,24 +135,22 @@ export class EventRing implements Stateful {
    * before its `ertn` is counted, hence the one tick.
    */
   get lastIsIdleExit(): boolean {
-    const n = this.newest;
-    const at = n * FIELDS;
-    return (this.data[at]! & 3) === 1 && this.data[at + 2] !== 0 && this.times[n]! - this.entryTime <= 1;
+    return this.lastIsExit && this.lastEcode !== 0 && this.times[this.newest]! - this.entryTime <= 1;
   }
 
   /** Kind of the newest record. */
   get lastKind(): EventKind {
-    return KINDS[this.data[this.newest * FIELDS]! & 3]!;
+    return KINDS[this.word(this.newest, 'kind') & KIND]!;
   }
 
   /** Is the newest record a VM exit? */
   get lastIsExit(): boolean {
-    return (this.data[this.newest * FIELDS]! & 3) === 1;
+    return (this.word(this.newest, 'kind') & KIND) === EXIT;
   }
 
   /** Ecode of the newest record. */
   get lastEcode(): number {
-    return this.data[this.newest * FIELDS + 2]!;
+    return this.word(this.newest, 'ecode');
   }
 
   /** Events so far. */
@@ -159,22 +162,25 @@ export class EventRing implements Stateful {
   at(back: number): EventRecord | undefined {
     if (back >= this.total || back >= SIZE) return undefined;
     const n = (this.next[0]! + 2 * SIZE - 1 - back) % SIZE;
-    const at = n * FIELDS;
-    const d = this.data;
-    const u64 = (i: number): bigint => (BigInt(d[at + i + 1]! >>> 0) << 32n) | BigInt(d[at + i]! >>> 0);
+    const i32 = (field: keyof typeof EVENT): number => this.word(n, field);
+    const u64 = (field: keyof typeof EVENT): bigint => {
+      const low = n * FIELDS + (EVENT[field] >> 2);
+      return (BigInt(this.data[low + 1]! >>> 0) << 32n) | BigInt(this.data[low]! >>> 0);
+    };
+    const kind = i32('kind');
     return {
-      kind: KINDS[d[at]! & 3]!,
+      kind: KINDS[kind & KIND]!,
       time: this.times[n]!,
-      world: d[at + 1]!,
-      ecode: d[at + 2]!,
-      esub: d[at + 3]!,
-      pc: u64(4),
-      badv: u64(6),
-      hasBadv: (d[at]! & 4) !== 0,
-      badi: d[at + 8]! >>> 0,
-      vector: u64(11),
-      va: u64(9),
-      stage2: (d[at]! & 8) !== 0,
+      world: i32('world'),
+      ecode: i32('ecode'),
+      esub: i32('esub'),
+      pc: u64('pc'),
+      badv: u64('badv'),
+      hasBadv: (kind & EVENT_KIND.hasBadv) !== 0,
+      badi: i32('badi') >>> 0,
+      vector: u64('vector'),
+      va: u64('va'),
+      stage2: (kind & EVENT_KIND.stage2) !== 0,
     };
   }
 

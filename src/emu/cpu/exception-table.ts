@@ -50,6 +50,11 @@ export function exceptionByName(name: ExceptionName): ExceptionRow {
   return byName.get(name)!;
 }
 
+const codes = new Map(EXCEPTIONS.map((e): [ExceptionName, number] => [e.name, e.ecode | (e.esub << 6)]));
+
+/** Ecode and EsubCode of an exception, as they lie in ESTAT 30:16. */
+export const codeOf = (name: ExceptionName): number => codes.get(name)!;
+
 /** The Ecode of an exception. */
 export const ecodeOf = (name: ExceptionName): number => exceptionByName(name).ecode;
 

@@ -1,19 +1,19 @@
 /** Interrupt lines, pending state and delivery (Vol. 1, section 6.1; docs/lvz.md, "Interrupts"). */
 import type { Cpu } from './cpu.ts';
+import { CRMD, ESTAT, fieldOf, GINTC, inField } from './csr-fields.ts';
 import { CSR } from './csr-table.ts';
 import { deliver } from './exceptions.ts';
 
 /** ESTAT.IS bits that exist. */
-export const IS_MASK = 0x5fff;
-const HWI_MASK = 0x3fc;
+export const IS_MASK = ESTAT.SWI | ESTAT.HWI | ESTAT.PMI | ESTAT.TI | ESTAT.IPI | ESTAT.MSGI;
 
 /** Recomputes ESTAT.IS[9:2] and [12] of the host, and IS[9:2] of the guest, from lines and GINTC. */
 export function updateLines(cpu: Cpu): void {
-  cpu.host.update(CSR.ESTAT, HWI_MASK | (1 << 12), cpu.lines);
+  cpu.host.update(CSR.ESTAT, ESTAT.HWI | ESTAT.IPI, cpu.lines);
   const gintc = cpu.host.lo(CSR.GINTC);
-  const injected = gintc & 0xff;
-  const passed = ((cpu.lines & HWI_MASK) >> 2) & (gintc >> 8);
-  cpu.guest.update(CSR.ESTAT, HWI_MASK, (injected | passed) << 2);
+  const injected = fieldOf(gintc, GINTC.HWIS);
+  const passed = fieldOf(cpu.lines, ESTAT.HWI) & fieldOf(gintc, GINTC.HWIP);
+  cpu.guest.update(CSR.ESTAT, ESTAT.HWI, inField(injected | passed, ESTAT.HWI));
 }
 
 /** Sets or clears one physical line (`bit`: its ESTAT.IS bit number). */
@@ -22,8 +22,9 @@ export function setLine(cpu: Cpu, bit: number, level: boolean): void {
   cpu.lines = level ? before | (1 << bit) : before & ~(1 << bit);
   if (cpu.lines === before) return;
   // docs/lvz.md Q12: with HWIC set for a line, its falling edge clears the software-injected level.
-  const hwic = (cpu.host.lo(CSR.GINTC) >> 16) & 0xff;
-  if (!level && bit >= 2 && bit <= 9 && hwic & (1 << (bit - 2))) cpu.host.update(CSR.GINTC, 1 << (bit - 2), 0);
+  const line = fieldOf(1 << bit, ESTAT.HWI);
+  if (!level && line & fieldOf(cpu.host.lo(CSR.GINTC), GINTC.HWIC))
+    cpu.host.update(CSR.GINTC, inField(line, GINTC.HWIS), 0);
   updateLines(cpu);
 }
 
@@ -33,24 +34,22 @@ export const hostPending = (cpu: Cpu): number => cpu.host.lo(CSR.ESTAT) & cpu.ho
 const guestPending = (cpu: Cpu): number => cpu.guest.lo(CSR.ESTAT) & cpu.guest.lo(CSR.ECFG) & IS_MASK;
 
 /** Must an interrupt be taken before the next instruction? */
-export const interruptDue = (cpu: Cpu): boolean =>
-  ((cpu.host.lo(CSR.CRMD) & 4) !== 0 && hostPending(cpu) !== 0) ||
-  (cpu.vm && (cpu.guest.lo(CSR.CRMD) & 4) !== 0 && guestPending(cpu) !== 0);
+export const interruptDue = (cpu: Cpu): boolean => cpu.routines.interruptDue() !== 0;
 
 /** Delivers the interrupt that must be taken before the next instruction, if any. The host's come first. */
 export function takeInterrupt(cpu: Cpu): boolean {
   // docs/lvz.md Q24: with R.CRMD.IE = 0 nothing exits.
-  if (cpu.host.lo(CSR.CRMD) & 4) {
+  if (cpu.host.lo(CSR.CRMD) & CRMD.IE) {
     const pending = hostPending(cpu);
     if (pending) {
-      deliver(cpu, 'INT', { root: true, irq: 31 - Math.clz32(pending) });
+      deliver(cpu, 'INT', { root: true, badi: 31 - Math.clz32(pending) });
       return true;
     }
   }
-  if (cpu.vm && cpu.guest.lo(CSR.CRMD) & 4) {
+  if (cpu.vm && cpu.guest.lo(CSR.CRMD) & CRMD.IE) {
     const pending = guestPending(cpu);
     if (pending) {
-      deliver(cpu, 'INT', { irq: 31 - Math.clz32(pending) });
+      deliver(cpu, 'INT', { badi: 31 - Math.clz32(pending) });
       return true;
     }
   }

@@ -69,13 +69,15 @@ export const STATE = {
   sliceEnd: 0x8008,
   /** i32: the stable counter is the host's clock. */
   hostTime: 0x8010,
+  /** {@link REPORT}: what TypeScript says of the exception that it is about to deliver. */
+  report: 0x8018,
   /** By CSR number: a byte of CSR_RULE bits; 8 bytes each: bits that the owner and that root may write. */
   csrRules: 0x8800,
   csrOwnMask: 0x9000,
   csrRootMask: 0xc000,
   /**
-   * By world (16), paging mode (bits 4:3 of CRMD, shifted right by one) and PLV: i32 address of the software TLB set, 0 when
-   * it must be looked for, and i32 mode word (cpu.ts, "modeChanged").
+   * By {@link import('./context-slot.ts').contextSlot}: i32 address of the software TLB set, 0 when it must be looked for,
+   * and i32 mode word (cpu.ts, "modeChanged").
    */
   contextSets: 0xf000,
   contextModes: 0xf080,
@@ -120,6 +122,25 @@ export const WRITERS_OFFSET = { hostOwn: 0x10000, hostToBank: 0x20000 } as const
  */
 export const EVENTS = 1024;
 export const EVENT_BYTES = 64;
+/** A record: i32 of EVENT_KIND, i32 of the world, i32 of the codes, i64 of the PC, of BADV and so on (event-ring.ts). */
+export const EVENT = {
+  kind: 0,
+  world: 4,
+  ecode: 8,
+  esub: 12,
+  pc: 16,
+  badv: 24,
+  badi: 32,
+  va: 36,
+  vector: 44,
+} as const;
+/** What happened, in the bits of `mask`, and what the record tells of it. */
+export const EVENT_KIND = { exception: 0, exit: 1, entry: 2, mask: 3, hasBadv: 4, stage2: 8 } as const;
+/**
+ * STATE.report: i64 of BADV and of the virtual address behind it, f64 of the time, i32 of the codes as in ESTAT 30:16, i32 of
+ * EVENT_KIND, i32 of the instruction word or the interrupt's number.
+ */
+export const REPORT = { badv: 0, va: 8, time: 16, code: 24, kind: 28, badi: 32 } as const;
 export const EVENTS_OFFSET = {
   records: 0x30000,
   times: 0x40000,

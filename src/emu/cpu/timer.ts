@@ -1,9 +1,8 @@
 import type { Stateful } from '../replay/fields.ts';
 import type { CsrBank } from './csr-bank.ts';
+import { ESTAT, TCFG } from './csr-fields.ts';
 import { CSR } from './csr-table.ts';
 
-/** ESTAT.IS bit of the timer interrupt. */
-export const TI = 1 << 11;
 /** Timer width: PRCFG1.TimerBits + 1. A one-shot that has fired reads all ones in this width. */
 export const TIMER_BITS = 48;
 const ALL_ONES = 2 ** TIMER_BITS - 1;
@@ -30,12 +29,12 @@ export class Timer implements Stateful {
   }
 
   private initVal(): number {
-    return this.bank.number(CSR.TCFG) - (this.bank.lo(CSR.TCFG) & 3);
+    return this.bank.number(CSR.TCFG) - (this.bank.lo(CSR.TCFG) & ~TCFG.InitVal);
   }
 
   /** TCFG has been written at tick `now`. `before`: the count until then. */
   configure(now: number, before: number): void {
-    if (this.bank.lo(CSR.TCFG) & 1) this.deadline = now + this.initVal();
+    if (this.bank.lo(CSR.TCFG) & TCFG.En) this.deadline = now + this.initVal();
     else {
       this.frozen = before;
       this.deadline = Number.POSITIVE_INFINITY;
@@ -54,15 +53,15 @@ export class Timer implements Stateful {
 
   /** Sets the count (a root gcsrwr of TVAL); it goes on from there when the timer is enabled. */
   setValue(now: number, value: number): void {
-    if (this.bank.lo(CSR.TCFG) & 1) this.deadline = now + value;
+    if (this.bank.lo(CSR.TCFG) & TCFG.En) this.deadline = now + value;
     else this.frozen = value;
   }
 
   /** Fires when due. @returns true when TI has been raised */
   expire(now: number): boolean {
     if (now < this.deadline) return false;
-    this.bank.update(CSR.ESTAT, TI, TI);
-    if (this.bank.lo(CSR.TCFG) & 2) {
+    this.bank.update(CSR.ESTAT, ESTAT.TI, ESTAT.TI);
+    if (this.bank.lo(CSR.TCFG) & TCFG.Periodic) {
       // A period shorter than four ticks cannot be written (InitVal counts in fours) except 0: then as fast as one tick.
       const period = Math.max(1, this.initVal());
       this.deadline += period * (1 + Math.floor((now - this.deadline) / period));

@@ -3,6 +3,7 @@
  * raise WPEF and WPEM before the instruction while CRMD.WE is set, in the host alone (docs/lvz.md Q20).
  */
 import type { CsrBank } from './csr-bank.ts';
+import { CRMD, MWPS } from './csr-fields.ts';
 import { CSR, WATCHPOINTS } from './csr-table.ts';
 
 /** Registers of one watchpoint: address, mask, control, ASID. */
@@ -17,9 +18,8 @@ const PLV0 = 2;
 const LOCAL = 0x80;
 const LOAD = 0x100;
 const STORE = 0x200;
-/** Status registers: a bit for each watchpoint, and the order to let one pass. */
-const SKIP = 1 << 16;
-const CRMD_WE = 1 << 9;
+/** Status registers have a bit for each watchpoint, and the order to let one pass. */
+const SKIP = MWPS.Skip;
 
 export class Watchpoints {
   private readonly bank: CsrBank;
@@ -44,9 +44,9 @@ export class Watchpoints {
 
   /** Takes over the context of the host. @returns whether watchpoints may hit in it */
   select(crmd: number, asid: number): boolean {
-    this.on = this.any && (crmd & CRMD_WE) !== 0;
-    if (this.on && (this.plv !== (crmd & 3) || this.asid !== asid)) {
-      this.plv = crmd & 3;
+    this.on = this.any && (crmd & CRMD.WE) !== 0;
+    if (this.on && (this.plv !== (crmd & CRMD.PLV) || this.asid !== asid)) {
+      this.plv = crmd & CRMD.PLV;
       this.asid = asid;
       this.pages.clear();
     }

@@ -4,6 +4,7 @@
  */
 import type { Machine } from '../board/machine.ts';
 import type { Cpu } from '../cpu/cpu.ts';
+import { ASID } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 
 /** Where a comparator applies: every world, the host alone, or the guest with a GID. */
@@ -69,7 +70,7 @@ const MOST_BREAKPOINTS = 10_000;
 const MOST_WATCHPOINTS = 1000;
 
 const join = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
-const asidOf = (cpu: Cpu): number => cpu.csr.lo(CSR.ASID) & 0x3ff;
+const asidOf = (cpu: Cpu): number => cpu.csr.lo(CSR.ASID) & ASID.ASID;
 
 export class Comparators {
   private readonly machine: Machine;

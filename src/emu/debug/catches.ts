@@ -1,6 +1,7 @@
 /** Events that stop the machine on request: exits, entries, exceptions, CSR writes, TLB changes, interrupts. */
 
 import type { Cpu, CsrWriting, TlbChange } from '../cpu/cpu.ts';
+import { ESTAT, fieldOf, GINTC, inField } from '../cpu/csr-fields.ts';
 import { CSR, CSRS } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import { EXCEPTIONS, ecodeOf, exceptionByCode } from '../cpu/exception-table.ts';
@@ -53,7 +54,9 @@ export interface Catch {
 const HVC = ecodeOf('HVC');
 const TLBR = ecodeOf('TLBR');
 const INT = ecodeOf('INT');
-const GUEST_LINES = 0x1fff;
+/** ESTAT.IS bits that the host can make pending in a guest: through GINTC, and in the register itself. */
+const DIRECT = ESTAT.SWI | ESTAT.PMI | ESTAT.TI | ESTAT.IPI;
+const GUEST_LINES = ESTAT.HWI | DIRECT;
 
 /** Ecodes of an exception name or number. @throws Error naming the legal ones */
 export function parseEcode(word: string): number {
@@ -86,10 +89,11 @@ export function writtenValue(w: CsrWriting): { readonly mask: bigint; readonly v
 /** Guest interrupt bits (as ESTAT.IS) that a write of the host makes pending, and that were not before. */
 export function injects(cpu: Cpu, w: CsrWriting): number {
   if (cpu.vm) return 0;
-  const { mask, value } = writtenValue(w);
+  const { value } = writtenValue(w);
   const before = cpu.guest.lo(CSR.ESTAT) & GUEST_LINES;
-  if (w.bank === 'host' && w.num === CSR.GINTC) return (Number(value & mask & 0xffn) << 2) & ~before;
-  if (w.bank === 'guest' && w.num === CSR.ESTAT) return Number(value & 0x1c03n) & ~before;
+  if (w.bank === 'host' && w.num === CSR.GINTC)
+    return inField(fieldOf(Number(value & 0xffff_ffffn), GINTC.HWIS), ESTAT.HWI) & ~before;
+  if (w.bank === 'guest' && w.num === CSR.ESTAT) return Number(value & BigInt(DIRECT)) & ~before;
   return 0;
 }
 

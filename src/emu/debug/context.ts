@@ -4,7 +4,8 @@
 
 import type { Cpu } from '../cpu/cpu.ts';
 import { peekCsr } from '../cpu/csr-access.ts';
-import { CSR, csrByNumber } from '../cpu/csr-table.ts';
+import { CPUID } from '../cpu/csr-fields.ts';
+import { CSR, csrByNumber, fieldNamed } from '../cpu/csr-table.ts';
 import { STATE } from '../cpu/layout.ts';
 import type { Stateful, Wiring } from '../replay/fields.ts';
 
@@ -109,7 +110,7 @@ export class GuestSnapshots implements Stateful {
     const value =
       kind === 'gpr'
         ? cpu.gpr(num)
-        : (kind === 'csr' ? cpu.host : cpu.guest).get(num) & (num === CSR.CPUID ? 0x1ffn : ~0n);
+        : (kind === 'csr' ? cpu.host : cpu.guest).get(num) & (num === CSR.CPUID ? BigInt(CPUID.CoreID) : ~0n);
     return Number(BigInt.asUintN(31, value));
   }
 
@@ -237,7 +238,7 @@ export function hostContext(cpu: Cpu, saved?: SavedRegisters): DebugContext {
 function snapshotCsr(s: Snapshot, num: number, saved: SavedRegisters | undefined): bigint {
   const raw = (n: number): bigint => saved?.csr.get(n) ?? s.csr[n] ?? 0n;
   if (num !== CSR.PGD) return csrByNumber(num) ? raw(num) : 0n;
-  const bad = raw(CSR.TLBRERA) & 1n ? raw(CSR.TLBRBADV) : raw(CSR.BADV);
+  const bad = fieldNamed('TLBRERA', 'IsTLBR', raw(CSR.TLBRERA)) ? raw(CSR.TLBRBADV) : raw(CSR.BADV);
   return (bad >> 47n) & 1n ? raw(CSR.PGDH) : raw(CSR.PGDL);
 }
 

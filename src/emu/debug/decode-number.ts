@@ -1,5 +1,5 @@
 /** `loongscope explain`: what a number that a user meets means. */
-import { CSRS, type CsrRow, csrByName, csrByNumber, fieldMask, fieldValue } from '../cpu/csr-table.ts';
+import { CSRS, type CsrRow, csrByName, csrByNumber, fieldMask, fieldNamed, fieldValue } from '../cpu/csr-table.ts';
 import { exceptionByCode } from '../cpu/exception-table.ts';
 import { decode } from '../isa/decoder.ts';
 import { disassemble } from '../isa/disassembler.ts';
@@ -34,14 +34,14 @@ export function fieldsInWords(row: CsrRow, value: bigint): string {
 
 /** What the cause in an ESTAT value usually means, in a world of its own and as a VM exit. */
 function adviceOn(estat: bigint): string[] {
-  const name = exceptionByCode(Number((estat >> 16n) & 0x3fn), Number((estat >> 22n) & 0x1ffn))?.name ?? '';
+  const name = exceptionByCode(fieldNamed('ESTAT', 'Ecode', estat), fieldNamed('ESTAT', 'EsubCode', estat))?.name ?? '';
   const [own, exit] = [FAULT_ADVICE[name], EXIT_ADVICE[name]];
   return [...(own ? [`  as an exception: ${own}`] : []), ...(exit ? [`  as a VM exit: ${exit}`] : [])];
 }
 
 /** The cause in an ESTAT value: exception, and pending interrupts. */
 export function describeCause(estat: bigint): string {
-  const row = exceptionByCode(Number((estat >> 16n) & 0x3fn), Number((estat >> 22n) & 0x1ffn));
+  const row = exceptionByCode(fieldNamed('ESTAT', 'Ecode', estat), fieldNamed('ESTAT', 'EsubCode', estat));
   const names = [
     'SWI0',
     'SWI1',
@@ -95,7 +95,7 @@ export function explainCode(text: string): string[] {
   const asCsr = value < 0x4000n ? csrByNumber(Number(value)) : undefined;
   if (asCsr) out.push(...describeRegister(asCsr));
   const estatMask = 0x7fff5fffn;
-  if (value > 0xffffn && (value & ~estatMask) === 0n && exceptionByCode(Number((value >> 16n) & 0x3fn), 0))
+  if (value > 0xffffn && (value & ~estatMask) === 0n && exceptionByCode(fieldNamed('ESTAT', 'Ecode', value), 0))
     out.push(`as ESTAT: ${describeCause(value)}`);
   if (value < 1n << 32n && decode(Number(value))) out.push(...explainWord(value));
   if ((value & 1n) === 1n && (value & 0xffffffff000n) !== 0n) out.push(...explainEntry(value));

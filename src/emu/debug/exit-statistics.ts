@@ -1,5 +1,6 @@
 /** Where a guest's time goes: exits by cause, how long the hypervisor takes for them, and where they come from. */
 import type { Cpu } from '../cpu/cpu.ts';
+import { CPUID } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import { causeName } from './catches.ts';
@@ -43,7 +44,7 @@ export const top = (map: ReadonlyMap<bigint, number>, most: number): [key: bigin
   [...map].sort((a, b) => b[1] - a[1]).slice(0, most);
 
 /** Number of the vCPU in a CPU: what its hypervisor has put into the guest's CPUID. */
-export const vcpuOf = (cpu: Cpu): number => cpu.guest.lo(CSR.CPUID) & 0x1ff;
+export const vcpuOf = (cpu: Cpu): number => cpu.guest.lo(CSR.CPUID) & CPUID.CoreID;
 
 export class ExitStatistics {
   private readonly byVcpu = new Map<string, VcpuStatistics>();

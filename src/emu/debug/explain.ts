@@ -150,8 +150,8 @@ function vectorDoubts(control: RunControl, cpu: Cpu, r: EventRecord, to: number)
 function refillDoubts(cpu: Cpu, r: EventRecord): string[] {
   if (r.kind !== 'exit' || !r.stage2 || vectorRegister(r) !== CSR.TLBRENTRY) return [];
   const gtlbc = cpu.host.get(CSR.GTLBC);
-  const tgid = fieldNamed(CSR.GTLBC, 'TGID', gtlbc);
-  if (!fieldNamed(CSR.GTLBC, 'USETGID', gtlbc) || tgid === r.world) return [];
+  const tgid = fieldNamed('GTLBC', 'TGID', gtlbc);
+  if (!fieldNamed('GTLBC', 'USETGID', gtlbc) || tgid === r.world) return [];
   return [
     `GTLBC.TGID is ${tgid} and the guest's GID ${r.world}: the refill fills an entry that this guest never finds`,
   ];
@@ -222,7 +222,8 @@ function relevantCsrs(
   }
   if (ctx && (r.kind === 'exception' || r.stage2)) {
     // Without paging only the mode itself counts.
-    const flat = (ctx.csr(CSR.CRMD) & 0x18n) === 8n;
+    const crmd = ctx.csr(CSR.CRMD);
+    const flat = fieldNamed('CRMD', 'DA', crmd) === 1 && fieldNamed('CRMD', 'PG', crmd) === 0;
     const list = (r.kind === 'exit' ? [CSR.CRMD] : (RELEVANT[cause] ?? [])).filter(
       (n) => !flat || n === CSR.CRMD || !r.hasBadv,
     );

@@ -8,8 +8,8 @@ import type { OperandName } from '../isa/operands.ts';
 import { ACCESS, type Access, type Half, type Node, type Stmt, type VectorOperand } from '../isa/semantics.ts';
 import { HOST_FUSES } from './fused.ts';
 import { fusedFails, negated, type vectorForm } from './native-vector.ts';
-import { Emitter, type Locals } from './wasm/emitter.ts';
-import { Atomic, Op, Relaxed, Simd, type Ty } from './wasm/opcodes.ts';
+import { type OperandNode, Values } from './values.ts';
+import { Atomic, Op, Relaxed, Simd } from './wasm/opcodes.ts';
 
 // biome-ignore format: opcode table
 export const LOAD: Record<Access, number> = {
@@ -29,23 +29,15 @@ export const storeOf = (access: Access): number => STORE[ACCESS[access].size]!;
 /** Where the operands of a pending floating-point operation are kept. */
 export const PENDING_FIELDS = ['fpA', 'fpB', 'fpC'] as const;
 
-export abstract class Definitions {
-  protected readonly e = new Emitter();
-  protected abstract readonly locals: Locals;
-  /** What is added to offsets into the CPU's state page. */
-  protected readonly base: number;
+export abstract class Definitions extends Values {
   /** Do other threads use the same memory? */
   private readonly shared: boolean;
-  /** Local variable of each recorded value of the definition being emitted. */
-  protected values = new Map<number, number>();
 
   constructor(base: number, shared: boolean) {
-    this.base = base;
+    super(base);
     this.shared = shared;
   }
 
-  /** Pushes the address to which `base` and offsets into the state page are added. */
-  protected abstract state(): void;
   protected abstract gpr(which: 'rd' | 'rj' | 'rk'): void;
   protected abstract fpr(which: 'fd' | 'fj' | 'fk' | 'fa'): void;
   protected abstract fcc(which: 'cj' | 'ca'): void;
@@ -55,15 +47,6 @@ export abstract class Definitions {
   protected abstract vector(which: VectorOperand, half: Half): void;
   /** Pushes the address of a vector register to which `base` and STATE.fpr are added. */
   protected abstract vectorAddress(which: VectorOperand): void;
-
-  protected local(id: number, ty: Ty): number {
-    let index = this.values.get(id);
-    if (index === undefined) {
-      index = this.locals.take(ty);
-      this.values.set(id, index);
-    }
-    return index;
-  }
 
   /** Pushes a field of the state page. */
   protected loadState(opcode: number, field: StateField): void {
@@ -203,13 +186,8 @@ export abstract class Definitions {
     if (size < 8) this.e.i64(2n ** BigInt(8 * size) - 1n).op(Op.i64And);
   }
 
-  protected node(n: Node): void {
-    const { e } = this;
+  protected own(n: OperandNode): void {
     switch (n.k) {
-      case 'const':
-        if (n.ty === 'i64') e.i64(n.value);
-        else e.i32(Number(n.value));
-        return;
       case 'gpr':
         this.gpr(n.which);
         return;
@@ -228,18 +206,8 @@ export abstract class Definitions {
       case 'pc':
         this.pc();
         return;
-      case 'local':
-        e.get(this.local(n.id, n.ty));
-        return;
       case 'state':
         this.loadState(n.ty === 'i64' ? Op.i64Load : Op.i32Load, n.field);
-        return;
-      case 'register':
-        e.get(n.index);
-        return;
-      case 'op':
-        for (const a of n.args) this.node(a);
-        e.any(n.opcode, n.immediate);
         return;
       case 'vr':
         this.vector(n.which, n.half);
@@ -247,16 +215,7 @@ export abstract class Definitions {
       case 'element':
         this.vectorAddress(n.which);
         this.node(n.offset);
-        e.op(Op.i32Add).mem(LOAD[n.access], this.base + STATE.fpr);
-        return;
-      case 'v128':
-        e.any(Simd.v128Const, n.bytes);
-        return;
-      case 'select':
-        this.node(n.a);
-        this.node(n.b);
-        this.node(n.cond);
-        e.op(Op.select);
+        this.e.op(Op.i32Add).mem(LOAD[n.access], this.base + STATE.fpr);
         return;
     }
   }

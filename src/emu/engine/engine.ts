@@ -5,11 +5,12 @@
 
 import type { Ram } from '../board/ram.ts';
 import type { Clock } from '../cpu/clock.ts';
-import type { Cpu } from '../cpu/cpu.ts';
+import type { Cpu, CpuRoutines, CsrBits } from '../cpu/cpu.ts';
 import { csrrd, csrxchg, gcsrrd, gcsrxchg } from '../cpu/csr-access.ts';
+import { fieldOf, GCFG, GTLBC, MISC } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { EXCEPTIONS } from '../cpu/exception-table.ts';
-import { deliver, ertn } from '../cpu/exceptions.ts';
+import { deliver, tell, tellOfEntry } from '../cpu/exceptions.ts';
 import { hostPending, interruptDue, takeInterrupt } from '../cpu/interrupts.ts';
 import { PAGE, REGIONS, STATE, UOP_BYTES } from '../cpu/layout.ts';
 import type { BusPort } from '../devices/bus.ts';
@@ -19,6 +20,7 @@ import { VectorFpu } from '../fpu/vector.ts';
 import { After, type AfterValue, type HelperName } from '../isa/helpers.ts';
 import { UNITS } from '../isa/row.ts';
 import { RAISE_WITH_BADV } from '../isa/semantics.ts';
+import { enterGuest, leaveGuest } from '../lvz/world.ts';
 import { lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
 import { FETCH, LOAD } from '../mmu/stages.ts';
 import { legalSize } from '../mmu/tlb.ts';
@@ -34,9 +36,18 @@ import type { UopCache } from './uop-cache.ts';
 import { vldiLiteral } from './vldi.ts';
 
 type Run = (budget: number) => number;
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Helpers that never go elsewhere. */
-const QUIET = new Set<string>(['crc', 'cpucfg', 'emitOwn', 'decode', 'hot'] satisfies HelperName[]);
+const QUIET = new Set<string>([
+  'crc',
+  'cpucfg',
+  'emitOwn',
+  'decode',
+  'hot',
+  'modeChanged',
+  'leaveGuest',
+] satisfies HelperName[]);
 
 /** What the engines of a machine's CPUs share. */
 export interface EngineParts {
@@ -99,6 +110,8 @@ export class Engine {
   /** The micro-op of a fetch watchpoint that Skip lets pass, or −1. */
   private letPass = -1;
   private readonly step: WalkStep = { slot: -1, lo: 0, hi: 0, ps: 12 };
+  /** What the CSR instruction at hand writes; one object for all of them. */
+  private readonly bits: Mutable<CsrBits> = { num: 0, lo: 0, hi: 0, maskLo: 0, maskHi: 0 };
 
   /** Host time (milliseconds of `performance.now`) at which a run comes back, whatever is left of its budget. */
   patience = Number.POSITIVE_INFINITY;
@@ -145,6 +158,7 @@ export class Engine {
     for (let i = 0; i < map.own.length; i++) this.table.set(i, exports.first);
     this.fast = exports.fast as Run;
     this.exact = exports.exact as Run;
+    cpu.routines = exports as unknown as CpuRoutines;
   }
 
   /** Lets the run come back as soon as the instruction that is being executed is over. */
@@ -324,7 +338,8 @@ export class Engine {
     const { cpu } = this;
     const plv = cpu.plv;
     // MISC.DRDTLn forbids the counter to PLV n.
-    if (plv !== 0 && (cpu.csr.lo(CSR.MISC) >> (4 + plv)) & 1) return deliver(cpu, 'IPE', { badi: this.word() });
+    if (plv !== 0 && cpu.csr.lo(CSR.MISC) & (MISC.DRDTL1 << (plv - 1)))
+      return deliver(cpu, 'IPE', { badi: this.word() });
     const { now } = cpu;
     let lo = now % 0x100000000;
     let hi = Math.floor(now / 0x100000000);
@@ -393,7 +408,8 @@ export class Engine {
     const hit = kind === 2;
     if (!hit && cpu.plv !== 0) return deliver(cpu, 'IPE', { badi });
     // docs/lvz.md Q10: with GCI other than 0 the index and initialization types exit.
-    if (cpu.vm && !hit && (cpu.host.lo(CSR.GCFG) >> 20) & 3) return deliver(cpu, 'GSPR', { root: true, badi });
+    if (cpu.vm && !hit && fieldOf(cpu.host.lo(CSR.GCFG), GCFG.GCI) !== 0)
+      return deliver(cpu, 'GSPR', { root: true, badi });
     if (hit && translate(cpu, cpu.stateI32('argA'), cpu.stateHi('argA'), LOAD, badi) < 0) return After.jumped;
     return After.next;
   }
@@ -447,11 +463,11 @@ export class Engine {
       },
       rdtime: () => this.rdtime(),
       csrrd: () => csrrd(cpu, lo('argA'), this.word()),
-      csrwr: () => csrxchg(cpu, lo('argA'), lo('argB'), hi('argB'), -1, -1, this.word()),
-      csrxchg: () => csrxchg(cpu, lo('argA'), lo('argB'), hi('argB'), lo('va'), hi('va'), this.word()),
+      csrwr: () => csrxchg(cpu, this.csrBits(false), this.word()),
+      csrxchg: () => csrxchg(cpu, this.csrBits(true), this.word()),
       gcsrrd: () => gcsrrd(cpu, lo('argA')),
-      gcsrwr: () => gcsrxchg(cpu, lo('argA'), lo('argB'), hi('argB'), -1, -1),
-      gcsrxchg: () => gcsrxchg(cpu, lo('argA'), lo('argB'), hi('argB'), lo('va'), hi('va')),
+      gcsrwr: () => gcsrxchg(cpu, this.csrBits(false)),
+      gcsrxchg: () => gcsrxchg(cpu, this.csrBits(true)),
       iocsrrd: (size) => {
         this.iocsr.read(cpu.index, lo('argA') >>> 0, size);
         const shift = 32 - 8 * Math.min(size, 4);
@@ -478,7 +494,6 @@ export class Engine {
       invtlb: () => tlb.invtlb(cpu, lo('va'), lo('argA'), lo('argB'), hi('argB'), this.word()),
       lddir: () => this.lddir(),
       ldpte: () => this.ldpte(),
-      ertn: () => ertn(cpu),
       idle: () => {
         cpu.idle = true;
         return After.leave;
@@ -497,7 +512,6 @@ export class Engine {
         if (cpu.plv !== 0) return deliver(cpu, 'IPE', { badi });
         return deliver(cpu, 'GSPR', { root: true, badi });
       },
-      break: () => deliver(cpu, 'BRK', { badi: this.word() }),
       // Decoded code follows every store of this thread; those of others are heard of here.
       ibar: () => {
         this.uops.coherence?.synchronize();
@@ -541,13 +555,35 @@ export class Engine {
         this.regions!.hot(p);
         return After.next;
       },
+      modeChanged: () => {
+        cpu.modeChanged();
+        return After.next;
+      },
+      leaveGuest: () => leaveGuest(cpu),
+      enterGuest: () => enterGuest(cpu),
+      entered: () => tellOfEntry(cpu),
+      delivered: () => {
+        tell(cpu);
+        return After.jumped;
+      },
     };
+  }
+
+  /** What a CSR instruction writes, from the scratch slots: all bits, or those of a mask. */
+  private csrBits(masked: boolean): CsrBits {
+    const { cpu, bits } = this;
+    bits.num = cpu.stateI32('argA');
+    bits.lo = cpu.stateI32('argB');
+    bits.hi = cpu.stateHi('argB');
+    bits.maskLo = masked ? cpu.stateI32('va') : -1;
+    bits.maskHi = masked ? cpu.stateHi('va') : -1;
+    return bits;
   }
 
   /** tlbclr and tlbflush, which GTLBC.TOTI makes a guest exit on. */
   private guestTlbOp(f: (c: Cpu, t: tlb.Target) => AfterValue): AfterValue {
     const { cpu } = this;
-    if (cpu.vm && cpu.host.lo(CSR.GTLBC) & (1 << 13)) return deliver(cpu, 'GSPR', { root: true, badi: this.word() });
+    if (cpu.vm && cpu.host.lo(CSR.GTLBC) & GTLBC.TOTI) return deliver(cpu, 'GSPR', { root: true, badi: this.word() });
     return f(cpu, tlb.ownTarget(cpu));
   }
 }

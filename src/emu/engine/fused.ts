@@ -5,7 +5,7 @@
  */
 import { Emitter } from './wasm/emitter.ts';
 import { assembleModule, type FuncImport, type FuncType } from './wasm/module.ts';
-import { Float as F, Op, Relaxed, type Ty, Simd as V } from './wasm/opcodes.ts';
+import { Float as F, laneOpcode, Op, Relaxed, SimdByWidth, type Ty, Simd as V } from './wasm/opcodes.ts';
 
 /** a × b + c, or a NaN for operands that the algorithm does not cover. The single form works on widened operands. */
 const FUSED: FuncType = { params: ['f64', 'f64', 'f64'], results: ['f64'] };
@@ -23,6 +23,9 @@ const TINY = 2 ** -400;
 const HUGE = 2 ** 400;
 /** Dekker's constant: splits a double into halves of 26 bits. */
 const SPLIT = 2 ** 27 + 1;
+
+/** Elements of 64 bits, as the opcode tables count widths. */
+const DOUBLE = 3;
 
 /** Pieces of the algorithm in either form: on doubles, or on vectors of two. */
 abstract class Fused {
@@ -218,13 +221,13 @@ class FusedVectors extends Fused {
   protected oddSum(a: number, b: number): void {
     const { e } = this;
     const { sum, error } = this.twoSum(a, b);
-    const one = (value: number): void => void e.i64n(value).any(V.i64x2Splat);
+    const one = (value: number): void => void e.i64n(value).any(SimdByWidth.splat[DOUBLE]);
     e.get(sum);
     one(1);
     one(-1);
     e.get(sum).get(error).any(V.v128Xor);
     one(0);
-    e.any(V.i64x2GeS).any(V.v128Bitselect);
+    e.any(SimdByWidth.geS[DOUBLE]).any(V.v128Bitselect);
     e.get(error);
     this.literal(0);
     e.any(V.f64x2Ne).any(V.v128And);
@@ -232,7 +235,7 @@ class FusedVectors extends Fused {
     one(1);
     e.any(V.v128And);
     one(0);
-    e.any(V.i64x2Eq).any(V.v128And).any(V.i64x2Add);
+    e.any(SimdByWidth.eq[DOUBLE]).any(V.v128And).any(laneOpcode(DOUBLE, 'add'));
   }
 
   /** Pushes all ones where least <= |x| <= most. */

@@ -1,6 +1,6 @@
 /** Memory accesses and operands of the interpreter's handlers. */
 import { STATE, TLB_ENTRIES } from '../cpu/layout.ts';
-import type { HelperName } from '../isa/helpers.ts';
+import type { Callee, HelperName } from '../isa/helpers.ts';
 import type { OperandName } from '../isa/operands.ts';
 import { ACCESS, type Half, type Node, type Stmt, type VectorOperand } from '../isa/semantics.ts';
 import { Definitions, LOAD, STORE } from './definitions.ts';
@@ -29,7 +29,7 @@ export abstract class HandlerMemory extends Definitions {
   /** Function index of {@link emitMarkedPage}'s function, in the module that has it. */
   protected abstract readonly markedPage: number | undefined;
   /** Emits a call that may make a helper call unnecessary, and leaves its answer; false when there is none. */
-  protected abstract plain(name: HelperName, code: number): boolean;
+  protected abstract routine(name: Callee, code: number): boolean;
 
   /** The first of a pair is being emitted: the second follows it. */
   protected goesOn = false;

@@ -339,9 +339,11 @@ export abstract class Handlers extends HandlerMemory {
       e.mem(Op.i64Store, this.base + (i === 0 ? STATE.argA : STATE.argB));
     });
     this.sync();
-    if (this.plain(s.helper, s.code)) {
-      e.tee(R).brIf(this.exit);
+    if (this.routine(s.helper, s.code)) {
+      e.set(R).br(this.exit);
+      return;
     }
+    if (s.helper === 'ertn') throw new Error('handlers: ertn is outlined');
     e.i32(s.code).call(helperIndex(s.helper)).tee(AFTER);
     // `leave` (2) and `goOn` (6) let the instruction finish its register writes first.
     e.i32(1).op(Op.i32And);

@@ -14,7 +14,7 @@
  * here with the instruction not executed.
  */
 
-import { EXCEPTIONS } from '../cpu/exception-table.ts';
+import { codeOf, EXCEPTIONS } from '../cpu/exception-table.ts';
 import {
   cellOffset,
   cpuBase,
@@ -27,7 +27,7 @@ import {
   UOP_BYTES,
   UOPS_PER_PAGE,
 } from '../cpu/layout.ts';
-import { After, HELPERS, type HelperName } from '../isa/helpers.ts';
+import { After, type Callee, HELPERS } from '../isa/helpers.ts';
 import { FUSED_IMPORTS } from './fused.ts';
 import { Handlers } from './handlers.ts';
 import { helperIndex } from './helper-codes.ts';
@@ -47,7 +47,7 @@ import {
   X,
 } from './interpreter-locals.ts';
 import { emitMarkedPage } from './marked-page.ts';
-import { PLAIN, plainFunctions } from './native-exception.ts';
+import { routineFunctions, routineIndex } from './routines.ts';
 import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './translator/region.ts';
 import { firstOfPair, type HandlerMap, PSEUDO, type Pseudo, type Variant } from './uop.ts';
 import { Emitter, type Label } from './wasm/emitter.ts';
@@ -70,9 +70,10 @@ const TYPES = [UNARY, REGION_FUNCTION];
 const IMPORTS: readonly FuncImport[] = [...HELPERS.map((name) => ({ name, type: UNARY })), ...FUSED_IMPORTS];
 /** Function index of `outlined`: the imports come first, then the functions in the order of {@link emitInterpreter}. */
 const OUTLINED = IMPORTS.length + 2;
-const PLAIN_EXCEPTION = IMPORTS.length + 4;
-const PLAIN_RETURN = IMPORTS.length + 5;
-const MARKED_PAGE = IMPORTS.length + 6;
+const MARKED_PAGE = IMPORTS.length + 4;
+const FIRST_ROUTINE = IMPORTS.length + 5;
+/** Frequent exceptions of instructions that stay in their world and have no bad address. */
+const PLAIN = ['SYS', 'BRK'] as const;
 /** Table numbers: handlers with functions of their own, regions. */
 const REGION_TABLE = 1;
 
@@ -92,8 +93,8 @@ export interface InterpreterPlan {
 }
 
 /**
- * Emits the module of a CPU: imports `env.memory`, the tables and the helpers, exports `fast`, `exact`, `outlined`, and
- * `first`, which stands in the table for every function that has not been made yet.
+ * Emits the module of a CPU: imports `env.memory`, the tables and the helpers, exports `fast`, `exact`, `outlined`,
+ * `first`, which stands in the table for every function that has not been made yet, and the routines.
  */
 export function emitInterpreter(plan: InterpreterPlan): Uint8Array<ArrayBuffer> {
   const loop = (kind: Kind): FuncDef => new Build(plan, kind).emit();
@@ -102,8 +103,8 @@ export function emitInterpreter(plan: InterpreterPlan): Uint8Array<ArrayBuffer> 
     loop('exact'),
     loop('outlined'),
     emitFirst(plan.map),
-    ...plainFunctions(cpuBase(plan.cpu)),
     emitMarkedPage(cpuBase(plan.cpu)),
+    ...routineFunctions(cpuBase(plan.cpu), FIRST_ROUTINE),
   ]);
 }
 
@@ -496,13 +497,12 @@ class Build extends Handlers {
     return this.kind === 'own' ? undefined : MARKED_PAGE;
   }
 
-  /** What `outlined` may call instead of a helper; leaves what it answers, 0 when the helper is needed. */
-  protected plain(name: HelperName, code: number): boolean {
+  /** Calls a routine instead of a helper, in `outlined`, where there is one; leaves what it answers. */
+  protected routine(name: Callee, code: number): boolean {
     if (this.kind !== 'outlined') return false;
-    const ecode =
-      name === 'break' ? PLAIN.BRK : name === 'raise' && EXCEPTIONS[code]?.name === 'SYS' ? PLAIN.SYS : undefined;
-    if (ecode !== undefined) this.e.i32(ecode).call(PLAIN_EXCEPTION);
-    else if (name === 'ertn') this.e.i32(0).call(PLAIN_RETURN);
+    const plain = name === 'raise' && PLAIN.find((x) => EXCEPTIONS[code]?.name === x);
+    if (plain) this.e.i32(codeOf(plain)).call(routineIndex(FIRST_ROUTINE, 'raisePlain'));
+    else if (name === 'ertn') this.e.call(routineIndex(FIRST_ROUTINE, 'ertn'));
     else return false;
     return true;
   }

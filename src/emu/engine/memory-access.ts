@@ -5,6 +5,7 @@
 
 import type { Ram } from '../board/ram.ts';
 import type { Cpu } from '../cpu/cpu.ts';
+import { MISC } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { deliver } from '../cpu/exceptions.ts';
 import { STATE, TAG_CODE, TAG_WATCHED } from '../cpu/layout.ts';
@@ -193,7 +194,7 @@ export class MemoryAccess {
   /** Must accesses be aligned? On a CPU without UAL always, else where MISC.ALCLn says so. */
   private get strict(): boolean {
     const { cpu } = this;
-    return !cpu.features.ual || ((cpu.csr.lo(CSR.MISC) >> (12 + cpu.plv)) & 1) === 1;
+    return !cpu.features.ual || (cpu.csr.lo(CSR.MISC) & (MISC.ALCL0 << cpu.plv)) !== 0;
   }
 
   /** Alignment check, and watchpoints. */

@@ -3,7 +3,7 @@
  * wants to know of CSR accesses, go through csr-access.ts.
  */
 import { CSR_RULE, GUEST_BANK_FACTOR, MODE_GUEST, STATE, WRITERS, WRITERS_OFFSET } from '../cpu/layout.ts';
-import type { HelperName } from '../isa/helpers.ts';
+import type { Callee } from '../isa/helpers.ts';
 import type { Emitter } from './wasm/emitter.ts';
 import { Float, Op } from './wasm/opcodes.ts';
 
@@ -39,7 +39,7 @@ const KINDS = {
 } as const;
 type CsrHelper = keyof typeof KINDS;
 
-export const isCsrHelper = (helper: HelperName): helper is CsrHelper => helper in KINDS;
+export const isCsrHelper = (helper: Callee): helper is CsrHelper => helper in KINDS;
 
 /** Has the access a native form at least in one world? `rules`: of the register. */
 export function hasNativeCsr(helper: CsrHelper, rules: number): boolean {

@@ -7,11 +7,19 @@
 export const HELPERS = [
   'raise', 'crc', 'cpucfg', 'rdtime', 'csrrd', 'csrwr', 'csrxchg', 'gcsrrd', 'gcsrwr', 'gcsrxchg', 'iocsrrd',
   'iocsrwr', 'tlbsrch', 'tlbrd', 'tlbwr', 'tlbfill', 'tlbclr', 'tlbflush', 'gtlbsrch', 'gtlbrd', 'gtlbwr', 'gtlbfill',
-  'gtlbclr', 'gtlbflush', 'invtlb', 'lddir', 'ldpte', 'ertn', 'idle', 'cacop', 'hvcl', 'dbcl', 'break', 'ibar', 'loadSlow',
+  'gtlbclr', 'gtlbflush', 'invtlb', 'lddir', 'ldpte', 'idle', 'cacop', 'hvcl', 'dbcl', 'ibar', 'loadSlow',
   'storeSlow', 'hostSlow', 'loadVectorSlow', 'storeVectorSlow', 'fetchSlow', 'emitOwn', 'fpu', 'vectorFpu', 'vldi', 'fcsrrd', 'fcsrwr', 'unitDisabled', 'decode', 'breakpoint', 'hot',
+  'modeChanged', 'leaveGuest', 'enterGuest', 'entered', 'delivered',
 ] as const;
 
 export type HelperName = (typeof HELPERS)[number];
+
+/** Emitted code of the CPU model (cpu/entry-return.ts). `ertn` is an instruction, and answers like a helper. */
+export const ROUTINES = ['enterException', 'raisePlain', 'ertn', 'interruptDue'] as const;
+export type RoutineName = (typeof ROUTINES)[number];
+
+/** What instructions call. */
+export type Callee = HelperName | 'ertn';
 
 /** What a helper's return value means to the running block. */
 export const After = {

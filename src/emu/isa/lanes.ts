@@ -2,11 +2,12 @@
  * The vocabulary of vector definitions: 128-bit nodes as WebAssembly SIMD operations on elements of 8 (`b`), 16 (`h`),
  * 32 (`w`) and 64 bits (`d`), and element by element where SIMD has no such operation.
  */
+import { laneOpcode, Simd, SimdByWidth } from '../engine/wasm/opcodes.ts';
 import { c32, c64, type Half, type Node, op, type Semantics, w } from './semantics.ts';
 
 export type Element = 'b' | 'h' | 'w' | 'd';
 export const ELEMENTS: readonly Element[] = ['b', 'h', 'w', 'd'];
-const LOG: Readonly<Record<Element, number>> = { b: 0, h: 1, w: 2, d: 3 };
+const LOG = { b: 0, h: 1, w: 2, d: 3 } as const satisfies Record<Element, number>;
 /** Bits of an element. */
 export const bitsOf = (e: Element): number => 8 << LOG[e];
 /** Elements in 128 bits. */
@@ -15,46 +16,22 @@ export const countOf = (e: Element): number => 16 >> LOG[e];
 export const narrower = (e: Element): Element => ELEMENTS[LOG[e] - 1]!;
 export const wider = (e: Element): Element => ELEMENTS[LOG[e] + 1]!;
 
-const SIMD = 0xfd00;
-/** Operations that every element width has at the same distance from its block of opcodes. */
-const AT = {
-  abs: 0x00,
-  neg: 0x01,
-  allTrue: 0x03,
-  bitmask: 0x04,
-  extendLowS: 0x07,
-  extendHighS: 0x08,
-  extendLowU: 0x09,
-  extendHighU: 0x0a,
-  shl: 0x0b,
-  shrS: 0x0c,
-  shrU: 0x0d,
-  add: 0x0e,
-  addSatS: 0x0f,
-  addSatU: 0x10,
-  sub: 0x11,
-  subSatS: 0x12,
-  subSatU: 0x13,
-  mul: 0x15,
-  minS: 0x16,
-  minU: 0x17,
-  maxS: 0x18,
-  maxU: 0x19,
-} as const;
-const opcode = (e: Element, name: keyof typeof AT): number => SIMD + 0x60 + 0x20 * LOG[e] + AT[name];
+const opcode = (e: Element, name: Parameters<typeof laneOpcode>[1]): number => laneOpcode(LOG[e], name);
 const v = (code: number, ...args: Node[]): Node => op('v128', code, ...args);
 
-export const not = (a: Node): Node => v(0xfd4d, a);
-export const and = (a: Node, b: Node): Node => v(0xfd4e, a, b);
+export const not = (a: Node): Node => v(Simd.v128Not, a);
+export const and = (a: Node, b: Node): Node => v(Simd.v128And, a, b);
 /** a and not b. */
-export const andNot = (a: Node, b: Node): Node => v(0xfd4f, a, b);
-export const or = (a: Node, b: Node): Node => v(0xfd50, a, b);
-export const xor = (a: Node, b: Node): Node => v(0xfd51, a, b);
+export const andNot = (a: Node, b: Node): Node => v(Simd.v128AndNot, a, b);
+export const or = (a: Node, b: Node): Node => v(Simd.v128Or, a, b);
+export const xor = (a: Node, b: Node): Node => v(Simd.v128Xor, a, b);
 /** Bits of `a` where `mask` is 1, of `b` elsewhere. */
-export const select = (a: Node, b: Node, mask: Node): Node => v(0xfd52, a, b, mask);
+export const select = (a: Node, b: Node, mask: Node): Node => v(Simd.v128Bitselect, a, b, mask);
 /** 1 when any bit is set, as i32. */
-export const anyTrue = (a: Node): Node => op('i32', 0xfd53, a);
+export const anyTrue = (a: Node): Node => op('i32', Simd.v128AnyTrue, a);
 export const allTrue = (e: Element, a: Node): Node => op('i32', opcode(e, 'allTrue'), a);
+/** How many bits are set, for each byte. */
+export const setBits = (a: Node): Node => v(Simd.i8x16Popcnt, a);
 /** The top bit of every element, as i32. */
 export const bitmask = (e: Element, a: Node): Node => op('i32', opcode(e, 'bitmask'), a);
 
@@ -69,7 +46,7 @@ export const shrU = (e: Element, a: Node, n: Node): Node => v(opcode(e, 'shrU'),
 export const shr = (e: Element, signed: boolean, a: Node, n: Node): Node => (signed ? shrS : shrU)(e, a, n);
 
 /** The same value in every element: i64 for `d`, i32 else. */
-export const splat = (e: Element, a: Node): Node => v(SIMD + 0x0f + LOG[e], a);
+export const splat = (e: Element, a: Node): Node => v(SimdByWidth.splat[LOG[e]], a);
 /** A 64-bit value, cut, in every element. */
 export const splat64 = (e: Element, a: Node): Node => splat(e, e === 'd' ? a : w(a));
 /** A literal in every element. */
@@ -83,12 +60,11 @@ const ZERO = constant('b', 0);
 
 /** Element `i` as i64 for `d`, else as i32, extended. */
 export function extract(e: Element, signed: boolean, a: Node, i: number): Node {
-  const code = { b: signed ? 0x15 : 0x16, h: signed ? 0x18 : 0x19, w: 0x1b, d: 0x1d }[e];
-  return { k: 'op', ty: e === 'd' ? 'i64' : 'i32', opcode: SIMD + code, args: [a], immediate: [i] };
+  const code = (signed ? SimdByWidth.extractS : SimdByWidth.extractU)[LOG[e]];
+  return { k: 'op', ty: e === 'd' ? 'i64' : 'i32', opcode: code, args: [a], immediate: [i] };
 }
 export function replace(e: Element, a: Node, i: number, value: Node): Node {
-  const code = { b: 0x17, h: 0x1a, w: 0x1c, d: 0x1e }[e];
-  return { k: 'op', ty: 'v128', opcode: SIMD + code, args: [a, value], immediate: [i] };
+  return { k: 'op', ty: 'v128', opcode: SimdByWidth.replace[LOG[e]], args: [a, value], immediate: [i] };
 }
 /** A vector of the given elements, as `extract` types them. */
 export const build = (e: Element, elements: readonly Node[]): Node =>
@@ -97,7 +73,7 @@ export const build = (e: Element, elements: readonly Node[]): Node =>
 export const shuffle = (a: Node, b: Node, bytes: readonly number[]): Node => ({
   k: 'op',
   ty: 'v128',
-  opcode: 0xfd0d,
+  opcode: Simd.i8x16Shuffle,
   args: [a, b],
   immediate: bytes,
 });
@@ -111,7 +87,7 @@ export const pick = (e: Element, a: Node, b: Node, picks: readonly number[]): No
   );
 };
 /** Bytes of `a` by the indices in `b`; 0 for an index over 15. */
-export const swizzle = (a: Node, b: Node): Node => v(0xfd0e, a, b);
+export const swizzle = (a: Node, b: Node): Node => v(Simd.i8x16Swizzle, a, b);
 
 /** Low or high half of the elements, extended to twice the width `e`. */
 export const extend = (e: Element, signed: boolean, high: boolean, a: Node): Node =>
@@ -126,12 +102,12 @@ export const extendEvery = (e: Element, signed: boolean, odd: boolean, a: Node):
 export function lessThan(e: Element, signed: boolean, a: Node, b: Node, orEqual = false): Node {
   if (e === 'd') {
     const flip = (x: Node): Node => (signed ? x : xor(x, constant('d', 1n << 63n)));
-    return v(SIMD + (orEqual ? 0xda : 0xd8), flip(a), flip(b));
+    return v((orEqual ? SimdByWidth.leS : SimdByWidth.ltS)[LOG[e]], flip(a), flip(b));
   }
-  const block = { b: 0x23, h: 0x2d, w: 0x37 }[e];
-  return v(SIMD + block + (orEqual ? 6 : 2) + (signed ? 0 : 1), a, b);
+  if (signed) return v((orEqual ? SimdByWidth.leS : SimdByWidth.ltS)[LOG[e]], a, b);
+  return v((orEqual ? SimdByWidth.leU : SimdByWidth.ltU)[LOG[e]], a, b);
 }
-export const equal = (e: Element, a: Node, b: Node): Node => v(SIMD + { b: 0x23, h: 0x2d, w: 0x37, d: 0xd6 }[e], a, b);
+export const equal = (e: Element, a: Node, b: Node): Node => v(SimdByWidth.eq[LOG[e]], a, b);
 
 export function max(e: Element, signed: boolean, a: Node, b: Node): Node {
   return e === 'd' ? select(b, a, lessThan(e, signed, a, b)) : v(opcode(e, signed ? 'maxS' : 'maxU'), a, b);

@@ -1,7 +1,7 @@
 import { EXCEPTIONS, type ExceptionName } from '../cpu/exception-table.ts';
 import type { StateField } from '../cpu/layout.ts';
-import type { Ty } from '../engine/wasm/opcodes.ts';
-import type { HelperName } from './helpers.ts';
+import { type IntegerName, integerOpcode, Op, type Ty } from '../engine/wasm/opcodes.ts';
+import type { Callee } from './helpers.ts';
 import type { OperandName } from './operands.ts';
 
 /**
@@ -13,28 +13,12 @@ import type { OperandName } from './operands.ts';
 /** Flag in the code of a `raise` call: its argument goes to BADV. */
 export const RAISE_WITH_BADV = 0x100;
 
-// biome-ignore format: opcode table
-const BIN64 = {
-  add: 0x7c, sub: 0x7d, mul: 0x7e, div_s: 0x7f, div_u: 0x80, rem_s: 0x81, rem_u: 0x82, and: 0x83, or: 0x84,
-  xor: 0x85, shl: 0x86, shr_s: 0x87, shr_u: 0x88, rotl: 0x89, rotr: 0x8a,
-} as const;
-// biome-ignore format: opcode table
-const BIN32 = {
-  add: 0x6a, sub: 0x6b, mul: 0x6c, div_s: 0x6d, div_u: 0x6e, rem_s: 0x6f, rem_u: 0x70, and: 0x71, or: 0x72,
-  xor: 0x73, shl: 0x74, shr_s: 0x75, shr_u: 0x76, rotl: 0x77, rotr: 0x78,
-} as const;
-// biome-ignore format: opcode table
-const CMP64 = {
-  eq: 0x51, ne: 0x52, lt_s: 0x53, lt_u: 0x54, gt_s: 0x55, gt_u: 0x56, le_s: 0x57, le_u: 0x58, ge_s: 0x59, ge_u: 0x5a,
-} as const;
-// biome-ignore format: opcode table
-const CMP32 = {
-  eq: 0x46, ne: 0x47, lt_s: 0x48, lt_u: 0x49, gt_s: 0x4a, gt_u: 0x4b, le_s: 0x4c, le_u: 0x4d, ge_s: 0x4e, ge_u: 0x4f,
-} as const;
-
 /** Vector register operands, whether LSX or LASX names them, and the halves of a 256-bit register. */
 export type VectorOperand = 'vd' | 'vj' | 'vk' | 'va';
 export type Half = 0 | 1;
+
+/** What routines load and store. */
+export type PlainTy = 'i32' | 'i64' | 'f64';
 
 /** A typed expression without effects. */
 export type Node =
@@ -48,6 +32,9 @@ export type Node =
   | { readonly k: 'local'; readonly ty: Ty; readonly id: number }
   /** A local variable of a back end's own. */
   | { readonly k: 'register'; readonly ty: Ty; readonly index: number }
+  /** What is in the CPU's state page, `at` bytes behind an offset; in linear memory. Routines have them (routine.ts). */
+  | { readonly k: 'page'; readonly ty: PlainTy; readonly offset: number; readonly at: Node | undefined }
+  | { readonly k: 'memory'; readonly ty: PlainTy; readonly place: Node; readonly offset: number }
   | { readonly k: 'state'; readonly ty: Ty; readonly field: StateField }
   | {
       readonly k: 'op';
@@ -111,7 +98,7 @@ export type Stmt =
   | {
       readonly s: 'call';
       readonly id: number;
-      readonly helper: HelperName;
+      readonly helper: Callee;
       readonly code: number;
       readonly args: readonly Node[];
     }
@@ -127,60 +114,64 @@ function same(a: Node, b: Node): Ty {
   return a.ty;
 }
 
+/** The opcode of an integer operation for the type of a node. */
+function integer(name: IntegerName, ty: Ty): number {
+  if (ty !== 'i32' && ty !== 'i64') throw new Error(`semantics: ${name} of ${ty}`);
+  return integerOpcode(ty, name);
+}
+
 const binary =
-  (name: keyof typeof BIN64) =>
+  (name: IntegerName) =>
   (a: Node, b: Node): Node =>
-    op(same(a, b), a.ty === 'i64' ? BIN64[name] : BIN32[name], a, b);
+    op(same(a, b), integer(name, a.ty), a, b);
 const compare =
-  (name: keyof typeof CMP64) =>
-  (a: Node, b: Node): Node => {
-    const ty = same(a, b);
-    return op('i32', ty === 'i64' ? CMP64[name] : CMP32[name], a, b);
-  };
+  (name: IntegerName) =>
+  (a: Node, b: Node): Node =>
+    op('i32', integer(name, same(a, b)), a, b);
 const unary =
-  (op64: number, op32: number) =>
+  (name: IntegerName) =>
   (a: Node): Node =>
-    op(a.ty, a.ty === 'i64' ? op64 : op32, a);
+    op(a.ty, integer(name, a.ty), a);
 
 /** 64-bit and 32-bit literals. */
 export const c64 = (v: number | bigint): Node => ({ k: 'const', ty: 'i64', value: BigInt.asIntN(64, BigInt(v)) });
 export const c32 = (v: number): Node => ({ k: 'const', ty: 'i32', value: BigInt(v | 0) });
 
-export const add = binary('add');
-export const sub = binary('sub');
-export const mul = binary('mul');
-export const divS = binary('div_s');
-export const divU = binary('div_u');
-export const remS = binary('rem_s');
-export const remU = binary('rem_u');
-export const and = binary('and');
-export const or = binary('or');
-export const xor = binary('xor');
-export const shl = binary('shl');
-export const shrS = binary('shr_s');
-export const shrU = binary('shr_u');
-export const rotr = binary('rotr');
-export const eq = compare('eq');
-export const ne = compare('ne');
-export const ltS = compare('lt_s');
-export const ltU = compare('lt_u');
-export const gtU = compare('gt_u');
-export const leU = compare('le_u');
-export const geS = compare('ge_s');
-export const geU = compare('ge_u');
-export const clz = unary(0x79, 0x67);
-export const ctz = unary(0x7a, 0x68);
+export const add = binary('Add');
+export const sub = binary('Sub');
+export const mul = binary('Mul');
+export const divS = binary('DivS');
+export const divU = binary('DivU');
+export const remS = binary('RemS');
+export const remU = binary('RemU');
+export const and = binary('And');
+export const or = binary('Or');
+export const xor = binary('Xor');
+export const shl = binary('Shl');
+export const shrS = binary('ShrS');
+export const shrU = binary('ShrU');
+export const rotr = binary('Rotr');
+export const eq = compare('Eq');
+export const ne = compare('Ne');
+export const ltS = compare('LtS');
+export const ltU = compare('LtU');
+export const gtU = compare('GtU');
+export const leU = compare('LeU');
+export const geS = compare('GeS');
+export const geU = compare('GeU');
+export const clz = unary('Clz');
+export const ctz = unary('Ctz');
 /** 1 when the value is zero, as i32. */
-export const isZero = (a: Node): Node => op('i32', a.ty === 'i64' ? 0x50 : 0x45, a);
+export const isZero = (a: Node): Node => op('i32', integer('Eqz', a.ty), a);
 /** Low 32 bits. */
-export const w = (a: Node): Node => op('i32', 0xa7, a);
+export const w = (a: Node): Node => op('i32', Op.i32WrapI64, a);
 /** 32 bits to 64, sign-extended; 32 bits to 64, zero-extended. */
-export const sx = (a: Node): Node => op('i64', 0xac, a);
-export const zx = (a: Node): Node => op('i64', 0xad, a);
+export const sx = (a: Node): Node => op('i64', Op.i64ExtendI32S, a);
+export const zx = (a: Node): Node => op('i64', Op.i64ExtendI32U, a);
 /** Sign extension of the low 8, 16 and 32 bits inside 64. */
-export const ext8 = (a: Node): Node => op('i64', 0xc2, a);
-export const ext16 = (a: Node): Node => op('i64', 0xc3, a);
-export const ext32 = (a: Node): Node => op('i64', 0xc4, a);
+export const ext8 = (a: Node): Node => op('i64', Op.i64Extend8S, a);
+export const ext16 = (a: Node): Node => op('i64', Op.i64Extend16S, a);
+export const ext32 = (a: Node): Node => op('i64', Op.i64Extend32S, a);
 export const not = (a: Node): Node => xor(a, a.ty === 'i64' ? c64(-1) : c32(-1));
 /** `cond` (i32) chooses between `a` (true) and `b`. */
 export const sel = (cond: Node, a: Node, b: Node): Node => ({ k: 'select', ty: same(a, b), cond, a, b });
@@ -364,7 +355,7 @@ export class Semantics {
   }
 
   /** Calls a helper with up to two 64-bit values and a literal `code`; its result is 64 bits. May leave. */
-  call(helper: HelperName, code: number, ...args: Node[]): Node {
+  call(helper: Callee, code: number, ...args: Node[]): Node {
     const id = this.leaving();
     this.stmts.push({ s: 'call', id, helper, code, args });
     return { k: 'local', ty: 'i64', id };

@@ -32,8 +32,7 @@ export function traitsOf(row: Row): Traits {
   // A call inside a branch of the definition raises an exception; one outside may be a harmless computation.
   const callsOut = calls.length ? !calls.every((c) => QUIET_HELPERS.has(c)) : contains(body, 'call');
   return {
-    endsBlock:
-      contains(body, 'branch', 'jump') || calls.includes('ertn') || calls.includes('break') || row.name === 'syscall',
+    endsBlock: contains(body, 'branch', 'jump') || calls.includes('ertn') || calls.includes('raise'),
     mayTrap: row.priv || row.guest !== 'native' || row.distinct.length > 0 || accessesMemory || callsOut,
     accessesMemory,
     touchesTlb: calls.some((c) => TLB_HELPER.test(c)),

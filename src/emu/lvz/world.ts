@@ -3,6 +3,7 @@
  */
 import type { Cpu } from '../cpu/cpu.ts';
 import { STATE } from '../cpu/layout.ts';
+import { After, type AfterValue } from '../isa/helpers.ts';
 
 /** Exchanges the LL state with that of the other world: each world has its own LL bit. */
 function swapLl(cpu: Cpu): void {
@@ -15,22 +16,25 @@ function swapLl(cpu: Cpu): void {
   }
 }
 
-/** Root `ertn` with the previous-guest-mode bit set. PC is the guest's already; `fromLo`, `fromHi`: the `ertn`. */
-export function enterGuest(cpu: Cpu, fromLo: number, fromHi: number): void {
+/**
+ * Root `ertn` with the previous-guest-mode bit set (cpu/entry-return.ts): PC is the guest's already.
+ * @returns `next` on a CPU without LVZ, where nothing has been done
+ */
+export function enterGuest(cpu: Cpu): AfterValue {
+  if (!cpu.features.lvz) return After.next;
   cpu.vm = true;
   swapLl(cpu);
   cpu.modeChanged();
-  const lo = cpu.pcLo;
-  const hi = cpu.pcHi;
-  cpu.events.push(2, cpu.now, cpu.gid, 0, 0, lo, hi, false, 0, 0, 0, fromLo, fromHi, false);
-  cpu.observer.entered?.(cpu);
+  cpu.events.entered(cpu.now);
+  return After.jumped;
 }
 
-/** An exception to root in guest mode. Guest CSRs stay as they are; the caller writes the root's. */
-export function leaveGuest(cpu: Cpu): void {
+/** An exception to root in guest mode (cpu/entry-return.ts). Guest CSRs stay as they are. */
+export function leaveGuest(cpu: Cpu): AfterValue {
   cpu.observer.beforeExit?.(cpu);
   cpu.vm = false;
   swapLl(cpu);
+  return After.next;
 }
 
 /** Clears the LL bit of a world that may not be the running one (LLBCTL.WCLLB). */

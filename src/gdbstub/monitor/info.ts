@@ -1,6 +1,7 @@
 /** `monitor info …`, `translate`, `explain`: what is. */
 import { peekCsr } from '../../emu/cpu/csr-access.ts';
 import { CSRS, csrByName } from '../../emu/cpu/csr-table.ts';
+import { STATE } from '../../emu/cpu/layout.ts';
 import { causeName } from '../../emu/debug/catches.ts';
 import { anyGuestContext, hostContext, runningContext } from '../../emu/debug/context.ts';
 import { describeCsr, parseNumber } from '../../emu/debug/decode-number.ts';
@@ -102,7 +103,7 @@ function infoVcpus(s: Session): string {
   const list = snapshots.vcpus().map((v) => {
     const cpu = s.machine.cpus[v.cpu]!;
     const saved = v.running ? undefined : contexts?.vcpu(v.gid, v.vcpu);
-    const pc = v.running ? cpu.pc : (saved?.pc ?? v.state[0x100 >> 3]!);
+    const pc = v.running ? cpu.pc : (saved?.pc ?? v.state[STATE.pc >> 3]!);
     const from = saved ? ` (${saved.source})` : '';
     const exit = v.ecode < 0 ? '' : `, last exit ${causeName(v.ecode, 0)}`;
     const state = v.running ? `running on cpu${v.cpu}` : `parked, last on cpu${v.cpu}`;

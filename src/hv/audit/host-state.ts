@@ -1,6 +1,7 @@
 /** Host registers before a guest runs and after: what the code that calls the entry function expects back. */
 import type { Cpu } from '../../emu/cpu/cpu.ts';
 import { peekCsr } from '../../emu/cpu/csr-access.ts';
+import { CRMD } from '../../emu/cpu/csr-fields.ts';
 import { CSR, csrByNumber } from '../../emu/cpu/csr-table.ts';
 import { ecodeOf } from '../../emu/cpu/exception-table.ts';
 import { STATE } from '../../emu/cpu/layout.ts';
@@ -28,7 +29,8 @@ const CSRS = [
 ];
 /** Table roots count only for a host that has translations of its own. */
 const ROOTS = [CSR.PGDL, CSR.PGDH];
-const CRMD_KEPT = 0x1ffn;
+/** All but WE. */
+const CRMD_KEPT = ~BigInt(CRMD.WE);
 const TLBR = ecodeOf('TLBR');
 
 export interface HostState {

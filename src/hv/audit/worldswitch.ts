@@ -5,7 +5,7 @@
  */
 import type { Machine } from '../../emu/board/machine.ts';
 import type { Cpu } from '../../emu/cpu/cpu.ts';
-import { CSR, CSRS, csrByNumber, fieldNamed } from '../../emu/cpu/csr-table.ts';
+import { CSR, CSRS, type CsrName, csrByNumber, type FieldName, fieldNamed } from '../../emu/cpu/csr-table.ts';
 import { HOST_TO_BANK } from '../../emu/cpu/csr-writers.ts';
 import { ecodeOf, exceptionByCode } from '../../emu/cpu/exception-table.ts';
 import { HOST_WORLD, hostContext } from '../../emu/debug/context.ts';
@@ -23,7 +23,8 @@ import { WrittenMemory } from './written-memory.ts';
 
 const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 /** A field of a host CSR. */
-const hostField = (cpu: Cpu, num: number, field: string): number => fieldNamed(num, field, cpu.host.get(num));
+const hostField = <N extends CsrName>(cpu: Cpu, name: N, field: FieldName<N>): number =>
+  fieldNamed(name, field, cpu.host.get(CSR[name]));
 /** Guest CSRs that are computed or constant: nobody restores them. */
 const COMPUTED = new Set<string>(['PGD', 'TICLR', 'PRCFG1', 'PRCFG2', 'PRCFG3']);
 const SWITCHED = CSRS.filter((r) => r.guest === 'own' && !COMPUTED.has(r.name) && r.num < 0x200);
@@ -186,14 +187,14 @@ export class WorldSwitchAudit implements Spy {
   /** CSRs that decide what the guest may do and where its exits and misses go. */
   private checkControls(cpu: Cpu, from: bigint): void {
     const { host } = cpu;
-    const tgid = hostField(cpu, CSR.GTLBC, 'TGID');
-    if (hostField(cpu, CSR.GTLBC, 'USETGID') && tgid !== cpu.gid)
+    const tgid = hostField(cpu, 'GTLBC', 'TGID');
+    if (hostField(cpu, 'GTLBC', 'USETGID') && tgid !== cpu.gid)
       this.findings.add(
         'control register',
         'tgid',
         `at ${this.at(from)} GTLBC.TGID is ${tgid} and GSTAT.GID ${cpu.gid}: stage-2 refills fill entries that this guest never finds`,
       );
-    if (!hostField(cpu, CSR.CRMD, 'IE'))
+    if (!hostField(cpu, 'CRMD', 'IE'))
       this.findings.add(
         'control register',
         'pie',
@@ -249,14 +250,14 @@ export class WorldSwitchAudit implements Spy {
         `${d.name} came back different: ${hex(d.before)} before the guest ran, ${hex(d.after)} at ${this.at(back)}`,
       );
     }
-    const tgid = hostField(cpu, CSR.GTLBC, 'TGID');
+    const tgid = hostField(cpu, 'GTLBC', 'TGID');
     if (tgid !== 0)
       this.findings.add(
         'host CSR',
         `TGID:${back}`,
         `GTLBC.TGID is still ${tgid} at ${this.at(back)}: the host's own TLB instructions write entries of that guest`,
       );
-    if (hostField(cpu, CSR.GSTAT, 'PGM'))
+    if (hostField(cpu, 'GSTAT', 'PGM'))
       this.findings.add(
         'host CSR',
         `PGM:${back}`,

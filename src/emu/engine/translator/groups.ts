@@ -4,6 +4,7 @@
  */
 import { operandValue } from '../../isa/row.ts';
 import { ACCESS, type Node, type Stmt } from '../../isa/semantics.ts';
+import { Op } from '../wasm/opcodes.ts';
 import type { Instruction } from './discover.ts';
 import type { FlowNode } from './flow.ts';
 
@@ -27,7 +28,6 @@ export interface Membership {
   readonly offset: number;
 }
 
-const ADD64 = 0x7c;
 /** A group reaches over no more bytes than this, so that it seldom lies in two pages. */
 const MAX_SPAN = 1024;
 /** Most groups that are found at the entry of a region. */
@@ -35,7 +35,7 @@ const MAX_THROUGHOUT = 6;
 
 /** Base register and offset of an address, when it has that shape. */
 function shape(i: Instruction, address: Node): { base: number; offset: number } | undefined {
-  if (address.k !== 'op' || address.opcode !== ADD64) return undefined;
+  if (address.k !== 'op' || address.opcode !== Op.i64Add) return undefined;
   const [a, b] = address.args;
   if (a?.k !== 'gpr' || b?.k !== 'imm') return undefined;
   const base = operandValue(i.row, i.word, a.which);

@@ -1,5 +1,5 @@
-/** WebAssembly opcode bytes that the back ends emit (WebAssembly Core Specification 2.0, section 5.4). */
-export const Op = {
+/** Control, variables, memory, constants and conversions. */
+const Other = {
   unreachable: 0x00,
   block: 0x02,
   loop: 0x03,
@@ -40,39 +40,35 @@ export const Op = {
   i64Const: 0x42,
   f32Const: 0x43,
   f64Const: 0x44,
-  i32Eqz: 0x45,
-  i32Eq: 0x46,
-  i32Ne: 0x47,
-  i32LtS: 0x48,
-  i32LtU: 0x49,
-  i32LeS: 0x4c,
-  i32GeU: 0x4f,
-  i64Eqz: 0x50,
-  i64Eq: 0x51,
-  i64Ne: 0x52,
-  i64GeS: 0x59,
-  i64GeU: 0x5a,
-  i32Add: 0x6a,
-  i32Sub: 0x6b,
-  i32Mul: 0x6c,
-  i32And: 0x71,
-  i32Or: 0x72,
-  i32Shl: 0x74,
-  i32ShrS: 0x75,
-  i32ShrU: 0x76,
-  i64Add: 0x7c,
-  i64Sub: 0x7d,
-  i64And: 0x83,
-  i64Or: 0x84,
-  i64Xor: 0x85,
-  i64Shl: 0x86,
-  i64ShrS: 0x87,
-  i64ShrU: 0x88,
-  i64Rotr: 0x8a,
   i32WrapI64: 0xa7,
   i64ExtendI32S: 0xac,
   i64ExtendI32U: 0xad,
+  i64Extend8S: 0xc2,
+  i64Extend16S: 0xc3,
+  i64Extend32S: 0xc4,
 } as const;
+
+/** What both integer types have. */
+// biome-ignore format: opcode table
+const Integer = {
+  i32Eqz: 0x45, i32Eq: 0x46, i32Ne: 0x47, i32LtS: 0x48, i32LtU: 0x49, i32GtS: 0x4a, i32GtU: 0x4b, i32LeS: 0x4c,
+  i32LeU: 0x4d, i32GeS: 0x4e, i32GeU: 0x4f,
+  i64Eqz: 0x50, i64Eq: 0x51, i64Ne: 0x52, i64LtS: 0x53, i64LtU: 0x54, i64GtS: 0x55, i64GtU: 0x56, i64LeS: 0x57,
+  i64LeU: 0x58, i64GeS: 0x59, i64GeU: 0x5a,
+  i32Clz: 0x67, i32Ctz: 0x68, i32Add: 0x6a, i32Sub: 0x6b, i32Mul: 0x6c, i32DivS: 0x6d, i32DivU: 0x6e, i32RemS: 0x6f,
+  i32RemU: 0x70, i32And: 0x71, i32Or: 0x72, i32Xor: 0x73, i32Shl: 0x74, i32ShrS: 0x75, i32ShrU: 0x76, i32Rotr: 0x78,
+  i64Clz: 0x79, i64Ctz: 0x7a, i64Add: 0x7c, i64Sub: 0x7d, i64Mul: 0x7e, i64DivS: 0x7f, i64DivU: 0x80, i64RemS: 0x81,
+  i64RemU: 0x82, i64And: 0x83, i64Or: 0x84, i64Xor: 0x85, i64Shl: 0x86, i64ShrS: 0x87, i64ShrU: 0x88, i64Rotr: 0x8a,
+} as const;
+
+/** WebAssembly opcode bytes that the back ends emit (WebAssembly Core Specification 2.0, section 5.4). */
+export const Op = { ...Other, ...Integer } as const;
+
+/** Operations that both integer types have, without the type. */
+export type IntegerName = keyof typeof Integer extends infer K ? (K extends `i32${infer N}` ? N : never) : never;
+
+/** The opcode of an integer operation for one of the types. */
+export const integerOpcode = (ty: 'i32' | 'i64', name: IntegerName): number => Integer[`${ty}${name}`];
 
 /** Floating-point opcodes. */
 // biome-ignore format: opcode table
@@ -96,12 +92,37 @@ export const Float = {
 // biome-ignore format: opcode table
 export const Simd = {
   f32x4Splat: 0xfd13, f32x4ExtractLane: 0xfd1f, f64x2ExtractLane: 0xfd21,
-  v128Load: 0xfd00, v128Store: 0xfd0b, v128Const: 0xfd0c, i8x16Shuffle: 0xfd0d, i64x2Splat: 0xfd12, f64x2Splat: 0xfd14,
+  v128Load: 0xfd00, v128Store: 0xfd0b, v128Const: 0xfd0c, i8x16Shuffle: 0xfd0d, i8x16Swizzle: 0xfd0e, f64x2Splat: 0xfd14,
   f32x4Eq: 0xfd41, f32x4Ne: 0xfd42, f32x4Lt: 0xfd43, f32x4Le: 0xfd45, f64x2Eq: 0xfd47, f64x2Ne: 0xfd48, f64x2Lt: 0xfd49, f64x2Le: 0xfd4b, f64x2Ge: 0xfd4c,
-  v128And: 0xfd4e, v128Or: 0xfd50, v128Xor: 0xfd51, v128Bitselect: 0xfd52, f32x4DemoteZero: 0xfd5e, f64x2PromoteLow: 0xfd5f,
-  i64x2Add: 0xfdce, i64x2Eq: 0xfdd6, i64x2GeS: 0xfddb,
+  v128Not: 0xfd4d, v128And: 0xfd4e, v128AndNot: 0xfd4f, v128Or: 0xfd50, v128Xor: 0xfd51, v128Bitselect: 0xfd52, v128AnyTrue: 0xfd53,
+  i8x16Popcnt: 0xfd62, f32x4DemoteZero: 0xfd5e, f64x2PromoteLow: 0xfd5f,
   f32x4Neg: 0xfde1, f32x4Sqrt: 0xfde3, f32x4Add: 0xfde4, f32x4Sub: 0xfde5, f32x4Mul: 0xfde6, f32x4Div: 0xfde7,
   f64x2Abs: 0xfdec, f64x2Neg: 0xfded, f64x2Sqrt: 0xfdef, f64x2Add: 0xfdf0, f64x2Sub: 0xfdf1, f64x2Mul: 0xfdf2, f64x2Div: 0xfdf3,
+} as const;
+
+/** SIMD operations on integer elements: where each is in the block of an element width of 8, 16, 32 and 64 bits. */
+// biome-ignore format: opcode table
+const LANES = {
+  abs: 0x00, neg: 0x01, allTrue: 0x03, bitmask: 0x04, extendLowS: 0x07, extendHighS: 0x08, extendLowU: 0x09, extendHighU: 0x0a,
+  shl: 0x0b, shrS: 0x0c, shrU: 0x0d, add: 0x0e, addSatS: 0x0f, addSatU: 0x10, sub: 0x11, subSatS: 0x12, subSatU: 0x13,
+  mul: 0x15, minS: 0x16, minU: 0x17, maxS: 0x18, maxU: 0x19,
+} as const;
+const LANES_BLOCK = 0xfd60;
+const LANES_STRIDE = 0x20;
+
+/** The opcode of an operation on elements of 8 << `log` bits. */
+export const laneOpcode = (log: number, name: keyof typeof LANES): number =>
+  LANES_BLOCK + LANES_STRIDE * log + LANES[name];
+
+/** SIMD operations with a number for each element width: of 8, 16, 32 and 64 bits. */
+// biome-ignore format: opcode table
+export const SimdByWidth = {
+  splat: [0xfd0f, 0xfd10, 0xfd11, 0xfd12],
+  extractS: [0xfd15, 0xfd18, 0xfd1b, 0xfd1d], extractU: [0xfd16, 0xfd19, 0xfd1b, 0xfd1d], replace: [0xfd17, 0xfd1a, 0xfd1c, 0xfd1e],
+  eq: [0xfd23, 0xfd2d, 0xfd37, 0xfdd6],
+  ltS: [0xfd25, 0xfd2f, 0xfd39, 0xfdd8], leS: [0xfd29, 0xfd33, 0xfd3d, 0xfdda], geS: [0xfd2b, 0xfd35, 0xfd3f, 0xfddb],
+  // Doublewords have none.
+  ltU: [0xfd26, 0xfd30, 0xfd3a], leU: [0xfd2a, 0xfd34, 0xfd3e],
 } as const;
 
 /** Atomic instructions (WebAssembly threads proposal): the prefix byte times 256 plus the number behind it. */

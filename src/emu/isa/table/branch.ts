@@ -28,8 +28,6 @@ export const BRANCH: readonly Row[] = [
   compareBranch('bge', '011001', $.geS),
   compareBranch('bltu', '011010', $.ltU),
   compareBranch('bgeu', '011011', $.geU),
-  row('break', '00000000001010100 code15', 'code15', {}, (s) => {
-    s.call('break', 0);
-  }),
+  row('break', '00000000001010100 code15', 'code15', {}, (s) => s.raise('BRK')),
   row('syscall', '00000000001010110 code15', 'code15', {}, (s) => s.raise('SYS')),
 ];

@@ -1,6 +1,6 @@
 /** Privileged instructions: CSRs, IOCSRs, TLB maintenance, page walks, ertn, idle (Vol. 1, section 4.2). */
 
-import type { HelperName } from '../helpers.ts';
+import type { Callee } from '../helpers.ts';
 import { type Row, row } from '../row.ts';
 import * as $ from '../semantics.ts';
 
@@ -13,7 +13,7 @@ const iocsrWrite = (size: string, code: string, bytes: number): Row =>
     s.call('iocsrwr', bytes, s.rj, s.rdv);
   });
 /** An instruction without operands that a helper of the same name carries out. */
-const plain = (name: string & HelperName, code: string): Row =>
+const plain = (name: Callee, code: string): Row =>
   row(name, code, '', { priv: true, ext: 'privileged' }, (s) => {
     s.call(name, 0);
   });

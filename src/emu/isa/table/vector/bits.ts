@@ -45,7 +45,7 @@ const leadingZeros = (v: L.Lanes, e: L.Element, x: Node): Node =>
 
 /** Set bits: counted by byte, then neighbours added. */
 function population(v: L.Lanes, { e }: Kind): Node {
-  let sum = $.op('v128', 0xfd62, v.vj);
+  let sum = L.setBits(v.vj);
   for (let width: L.Element = 'b'; width !== e; ) {
     width = L.wider(width);
     const kept = v.s.let(sum);

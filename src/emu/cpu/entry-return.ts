@@ -1,0 +1,368 @@
+/**
+ * Exception entry and `ertn`, for both worlds (Vol. 1, sections 6.2 and 4.2.6; docs/lvz.md, "Guest exit", "Delivery" and
+ * "Guest entry"): what they do to the CPU's state. Written once, emitted as WebAssembly (engine/routines.ts); instructions
+ * run it directly, TypeScript through cpu/exceptions.ts. Observers are told by the callers and change nothing here.
+ */
+import { Float } from '../engine/wasm/opcodes.ts';
+import { After, type RoutineName } from '../isa/helpers.ts';
+import type { Routine } from '../isa/routine.ts';
+import {
+  add,
+  and,
+  c32,
+  c64,
+  eq,
+  isZero,
+  ltU,
+  mul,
+  type Node,
+  ne,
+  op,
+  or,
+  sel,
+  shl,
+  shrU,
+  sub,
+  w,
+  zx,
+} from '../isa/semantics.ts';
+import { CONTEXT_SLOT } from './context-slot.ts';
+import { NESTING_LIMIT } from './cpu.ts';
+import {
+  CRMD,
+  ECFG,
+  ESTAT,
+  GSTAT,
+  LLBCTL,
+  lowestBit,
+  MERRCTL,
+  PRMD,
+  TLBREHI,
+  TLBRERA,
+  TLBRPRMD,
+  wideMask,
+} from './csr-fields.ts';
+import { CSR } from './csr-table.ts';
+import { ecodeOf } from './exception-table.ts';
+import { IS_MASK } from './interrupts.ts';
+import {
+  EVENT,
+  EVENT_BYTES,
+  EVENT_KIND,
+  EVENTS,
+  EVENTS_OFFSET,
+  FETCH_ENTRIES,
+  GUEST_BANK_FACTOR,
+  MODE_GUEST,
+  REPORT,
+  STATE,
+  TLB_ENTRIES,
+} from './layout.ts';
+
+const NOTHING = c32(0);
+const NOWHERE = c64(0);
+const one = (bit: Node): Node => ne(bit, NOTHING);
+const keep = (value: Node, without: number): Node => and(value, c32(~without));
+
+/** A bank of CSRs: how far behind the host's it lies (i32). */
+class Bank {
+  private readonly r: Routine;
+  readonly offset: Node;
+
+  constructor(r: Routine, offset: Node) {
+    this.r = r;
+    this.offset = offset;
+  }
+
+  lo(num: number): Node {
+    return this.r.i32(STATE.hostCsr + 8 * num, this.offset);
+  }
+
+  wide(num: number): Node {
+    return this.r.i64(STATE.hostCsr + 8 * num, this.offset);
+  }
+
+  set(num: number, value: Node): void {
+    this.r.put(STATE.hostCsr + 8 * num, value, this.offset);
+  }
+
+  /** Clears bits of the low half. */
+  clear(num: number, bits: number): void {
+    this.set(num, keep(this.lo(num), bits));
+  }
+}
+
+/** Fields that move from one register's layout to another's: pairs of masks of the same width. */
+type Moves = readonly (readonly [from: number, to: number])[];
+
+function moved(value: Node, moves: Moves): Node {
+  // Fields that move equally far move together.
+  const byDistance = new Map<number, number>();
+  for (const [from, to] of moves) {
+    const left = lowestBit(to) - lowestBit(from);
+    byDistance.set(left, (byDistance.get(left) ?? 0) | from);
+  }
+  return [...byDistance]
+    .map(([left, mask]) => {
+      const bits = and(value, c32(mask));
+      return left === 0 ? bits : left > 0 ? shl(bits, c32(left)) : shrU(bits, c32(-left));
+    })
+    .reduce(or);
+}
+
+const reversed = (moves: Moves): Moves => moves.map(([from, to]) => [to, from]);
+
+/** What an exception saves of CRMD, and where. */
+const TO_PRMD: Moves = [
+  [CRMD.PLV, PRMD.PPLV],
+  [CRMD.IE, PRMD.PIE],
+  [CRMD.WE, PRMD.PWE],
+];
+const TO_TLBRPRMD: Moves = [
+  [CRMD.PLV, TLBRPRMD.PPLV],
+  [CRMD.IE, TLBRPRMD.PIE],
+  [CRMD.WE, TLBRPRMD.PWE],
+];
+const FROM_MERRCTL: Moves = [
+  [MERRCTL.PPLV, CRMD.PLV],
+  [MERRCTL.PIE, CRMD.IE],
+  [MERRCTL.PDA, CRMD.DA],
+  [MERRCTL.PPG, CRMD.PG],
+  [MERRCTL.PDATF, CRMD.DATF],
+  [MERRCTL.PDATM, CRMD.DATM],
+  [MERRCTL.PWE, CRMD.WE],
+];
+const all = (moves: Moves, side: 0 | 1): number => moves.reduce((mask, m) => mask | m[side], 0);
+/** What an exception clears and a return restores. */
+const SAVED = all(TO_PRMD, 0);
+
+const guestMode = (r: Routine): Node => and(r.i32(STATE.mode), c32(MODE_GUEST));
+/** The bank of the world whose guest-mode bit is `guest`. */
+const bankOf = (r: Routine, guest: Node): Bank => new Bank(r, r.let(mul(guest, c32(GUEST_BANK_FACTOR))));
+
+/** What an event record tells, but for time, world and PC, which are those of the moment. */
+interface Event {
+  readonly kind: Node;
+  readonly ecode: Node;
+  readonly esub: Node;
+  readonly badv: Node;
+  readonly badi: Node;
+  readonly va: Node;
+}
+
+/** Adds a record to the event ring. @returns its place, for what is known later */
+function addRecord(r: Routine, event: Event): Node {
+  const next = r.let(r.i32(EVENTS_OFFSET.next));
+  r.put(EVENTS_OFFSET.times, r.f64(STATE.report + REPORT.time), shl(next, c32(3)));
+  r.put(EVENTS_OFFSET.next, and(add(next, c32(1)), c32(EVENTS - 1)));
+  const record = r.let(mul(next, c32(EVENT_BYTES)));
+  const put = (field: keyof typeof EVENT, value: Node): void =>
+    r.put(EVENTS_OFFSET.records + EVENT[field], value, record);
+  const gid = shrU(and(r.i32(STATE.hostCsr + 8 * CSR.GSTAT), c32(GSTAT.GID)), c32(lowestBit(GSTAT.GID)));
+  put('kind', event.kind);
+  put('world', sel(guestMode(r), gid, c32(-1)));
+  put('ecode', event.ecode);
+  put('esub', event.esub);
+  put('pc', r.i64(STATE.pc));
+  put('badv', event.badv);
+  put('badi', event.badi);
+  put('va', event.va);
+  count(r, EVENTS_OFFSET.total);
+  return record;
+}
+
+/** Adds 1 to an f64. */
+function count(r: Routine, offset: number, at?: Node): void {
+  r.put(offset, op('f64', Float.f64Add, r.f64(offset, at), op('f64', Float.f64ConvertI32S, c32(1))), at);
+}
+
+/** Running code goes on in the context that CRMD of the bank, with this guest-mode bit, chooses (cpu.ts, "modeChanged"). */
+function chooseContext(r: Routine, bank: Bank, guest: Node): void {
+  const crmd = r.let(bank.lo(CSR.CRMD));
+  const parts = CONTEXT_SLOT.parts.map(({ mask, right }) => shrU(and(crmd, c32(mask)), c32(right)));
+  const slot = r.let(shl(parts.reduce(or, sel(guest, c32(CONTEXT_SLOT.guest), NOTHING)), c32(2)));
+  const set = r.let(r.i32(STATE.contextSets, slot));
+  r.if(
+    set,
+    () => {
+      r.put(STATE.readTlb, set);
+      r.put(STATE.writeTlb, add(set, c32(16 * TLB_ENTRIES)));
+      r.put(STATE.fetchTlb, add(set, c32(32 * TLB_ENTRIES)));
+      r.put(STATE.mode, r.i32(STATE.contextModes, slot));
+    },
+    () => void r.helper('modeChanged'),
+  );
+}
+
+const PAGE_FAULTS = ['PIL', 'PIS', 'PIF', 'PME', 'PNR', 'PNX', 'PPI'] as const;
+const FIRST_PAGE_FAULT = Math.min(...PAGE_FAULTS.map(ecodeOf));
+
+/** The exception that STATE.report describes, of the instruction at PC. PC becomes the vector. */
+function enterException(r: Routine): void {
+  const report = (field: keyof typeof REPORT): Node => r.i32(STATE.report + REPORT[field]);
+  const kind = r.let(report('kind'));
+  const code = r.let(report('code'));
+  const ecode = r.let(and(code, c32(0x3f)));
+  const badi = r.let(report('badi'));
+  const badv = r.let(r.i64(STATE.report + REPORT.badv));
+  const pc = r.let(r.i64(STATE.pc));
+  const leaving = r.let(and(kind, c32(EVENT_KIND.exit)));
+  const from = r.let(guestMode(r));
+  const record = addRecord(r, {
+    kind,
+    ecode,
+    esub: shrU(code, c32(6)),
+    badv,
+    badi,
+    va: r.i64(STATE.report + REPORT.va),
+  });
+  const { hostExceptions, guestExceptions, exits } = EVENTS_OFFSET;
+  const counters = sel(leaving, c32(exits - hostExceptions), sel(from, c32(guestExceptions - hostExceptions), NOTHING));
+  count(r, hostExceptions, r.let(add(counters, shl(ecode, c32(3)))));
+  r.if(leaving, () => void r.helper('leaveGuest'));
+  const guest = r.let(sel(leaving, NOTHING, from));
+  const bank = bankOf(r, guest);
+  const crmd = r.let(bank.lo(CSR.CRMD));
+  const saved = (moves: Moves): Node => moved(crmd, moves);
+  r.if(
+    eq(ecode, c32(ecodeOf('TLBR'))),
+    () => {
+      bank.set(CSR.TLBRPRMD, or(saved(TO_TLBRPRMD), sel(leaving, c32(TLBRPRMD.PGM), NOTHING)));
+      bank.set(CSR.TLBRERA, or(and(pc, c64(wideMask('TLBRERA', 'PC'))), c64(TLBRERA.IsTLBR)));
+      bank.set(CSR.TLBRBADV, badv);
+      const size = and(bank.wide(CSR.TLBREHI), c64(TLBREHI.PS));
+      bank.set(CSR.TLBREHI, or(and(badv, c64(wideMask('TLBREHI', 'VPPN'))), size));
+      bank.set(CSR.CRMD, or(keep(crmd, SAVED | CRMD.PG), c32(CRMD.DA)));
+      r.put(STATE.pc, bank.wide(CSR.TLBRENTRY));
+    },
+    () => {
+      bank.set(CSR.PRMD, saved(TO_PRMD));
+      // docs/lvz.md Q1: every ordinary exception to root records the mode it came from, as PRMD does.
+      r.if(isZero(guest), () =>
+        bank.set(CSR.GSTAT, or(keep(bank.lo(CSR.GSTAT), GSTAT.PGM), sel(leaving, c32(GSTAT.PGM), NOTHING))),
+      );
+      bank.set(CSR.CRMD, keep(crmd, SAVED));
+      bank.set(CSR.ERA, pc);
+      const cause = shl(code, c32(lowestBit(ESTAT.Ecode)));
+      bank.set(CSR.ESTAT, or(keep(bank.lo(CSR.ESTAT), ESTAT.Ecode | ESTAT.EsubCode), cause));
+      // docs/lvz.md Q22: GSPR, HVC and interrupts leave BADV as it was.
+      r.if(and(kind, c32(EVENT_KIND.hasBadv)), () => {
+        bank.set(CSR.BADV, badv);
+        r.if(ltU(sub(ecode, c32(FIRST_PAGE_FAULT)), c32(PAGE_FAULTS.length)), () =>
+          bank.set(CSR.TLBEHI, and(badv, c64(wideMask('TLBEHI', 'VPPN')))),
+        );
+      });
+      const interrupt = r.let(eq(ecode, c32(ecodeOf('INT'))));
+      r.if(isZero(interrupt), () => bank.set(CSR.BADI, badi));
+      // Slots of 2^(VS+2) bytes: Ecode, or 64 + interrupt number (Vol. 1, section 6.2.1).
+      const vs = r.let(shrU(and(bank.lo(CSR.ECFG), c32(ECFG.VS)), c32(lowestBit(ECFG.VS))));
+      const number = sel(interrupt, add(badi, c32(64)), ecode);
+      const slot = sel(vs, shl(number, add(vs, c32(2))), NOTHING);
+      r.put(STATE.pc, add(bank.wide(CSR.EENTRY), zx(slot)));
+    },
+  );
+  r.put(EVENTS_OFFSET.records + EVENT.vector, r.i64(STATE.pc), record);
+  chooseContext(r, bank, guest);
+  r.put(STATE.nesting, add(r.i32(STATE.nesting), c32(1)));
+}
+
+/** The exception with the code in the argument (as in ESTAT), which stays in its world and has no bad address. */
+function raisePlain(r: Routine): void {
+  const put = (field: keyof typeof REPORT, value: Node): void => r.put(STATE.report + REPORT[field], value);
+  const pc = r.let(r.i64(STATE.pc));
+  put('kind', c32(EVENT_KIND.exception));
+  put('code', r.argument);
+  put('badv', NOWHERE);
+  put('va', NOWHERE);
+  const left = op('f64', Float.f64ConvertI32S, r.i32(STATE.left));
+  put('time', op('f64', Float.f64Sub, r.f64(STATE.sliceEnd), left));
+  // The instruction word, through the fetch translation by which it came.
+  const page = w(shrU(pc, c64(12)));
+  const entry = r.let(add(r.i32(STATE.fetchTlb), shl(and(page, c32(FETCH_ENTRIES - 1)), c32(4))));
+  put('badi', NOTHING);
+  r.if(eq(r.memory('i64', entry), and(pc, c64(~0xfff))), () =>
+    put('badi', r.memory('i32', add(r.memory('i32', entry, 12), and(w(pc), c32(0xffc))))),
+  );
+  r.run('enterException');
+  const due = isZero(and(r.i32(STATE.nesting), c32(NESTING_LIMIT - 1)));
+  r.if(or(r.i32(STATE.exceptionsWatched), due), () => r.answer(r.helper('delivered')));
+  r.answer(c32(After.arrived));
+}
+
+/** `ertn` at PC, in the running world. PLV has been checked. */
+function ertn(r: Routine): void {
+  const from = r.let(r.i64(STATE.pc));
+  const guest = r.let(guestMode(r));
+  const bank = bankOf(r, guest);
+  const crmd = r.let(bank.lo(CSR.CRMD));
+  const refill = r.let(and(bank.lo(CSR.TLBRERA), c32(TLBRERA.IsTLBR)));
+  const merr = r.let(sel(guest, NOTHING, and(bank.lo(CSR.MERRCTL), c32(MERRCTL.IsMERR))));
+  const pgm = (num: number, mask: number): Node => one(and(bank.lo(num), c32(mask)));
+  const previous = sel(
+    merr,
+    pgm(CSR.MERRCTL, MERRCTL.PGM),
+    sel(refill, pgm(CSR.TLBRPRMD, TLBRPRMD.PGM), pgm(CSR.GSTAT, GSTAT.PGM)),
+  );
+  const toGuest = r.let(sel(guest, NOTHING, previous));
+  const back = (moves: Moves, value: Node): Node => or(keep(crmd, all(moves, 1)), moved(value, moves));
+  r.put(STATE.nesting, NOTHING);
+  r.if(
+    merr,
+    () => {
+      bank.set(CSR.CRMD, back(FROM_MERRCTL, r.let(bank.lo(CSR.MERRCTL))));
+      bank.clear(CSR.MERRCTL, MERRCTL.IsMERR);
+      r.put(STATE.pc, bank.wide(CSR.MERRERA));
+    },
+    () =>
+      r.if(
+        refill,
+        () => {
+          const restored = back(reversed(TO_TLBRPRMD), r.let(bank.lo(CSR.TLBRPRMD)));
+          bank.set(CSR.CRMD, or(keep(restored, CRMD.DA), c32(CRMD.PG)));
+          bank.clear(CSR.TLBRERA, TLBRERA.IsTLBR);
+          r.put(STATE.pc, and(bank.wide(CSR.TLBRERA), c64(wideMask('TLBRERA', 'PC'))));
+        },
+        () => {
+          bank.set(CSR.CRMD, back(reversed(TO_PRMD), r.let(bank.lo(CSR.PRMD))));
+          r.put(STATE.pc, bank.wide(CSR.ERA));
+          // LLBCTL.KLO keeps the LL bit over this one return.
+          r.if(
+            and(bank.lo(CSR.LLBCTL), c32(LLBCTL.KLO)),
+            () => bank.clear(CSR.LLBCTL, LLBCTL.KLO),
+            () => r.put(STATE.llBit, NOTHING),
+          );
+        },
+      ),
+  );
+  r.if(toGuest, () => {
+    // A CPU without LVZ has the bit in TLBRPRMD, and no guests.
+    const entered = r.helper('enterGuest');
+    r.if(entered, () => {
+      const none = { ecode: NOTHING, esub: NOTHING, badv: NOWHERE, badi: NOTHING };
+      addRecord(r, { kind: c32(EVENT_KIND.entry), ...none, va: from });
+      r.answer(r.helper('entered'));
+    });
+  });
+  chooseContext(r, bank, guest);
+  r.answer(sel(due(r), c32(After.jumped), c32(After.arrived)));
+}
+
+/** Must an interrupt be taken before the next instruction? The host's always, the guest's in the guest. */
+function due(r: Routine): Node {
+  const of = (bank: number): Node => {
+    const lo = (num: number): Node => r.i32(bank + 8 * num);
+    const pending = and(and(lo(CSR.ESTAT), lo(CSR.ECFG)), c32(IS_MASK));
+    return sel(and(lo(CSR.CRMD), c32(CRMD.IE)), one(pending), NOTHING);
+  };
+  return or(of(STATE.hostCsr), sel(guestMode(r), of(STATE.guestCsr), NOTHING));
+}
+
+/** What each routine takes and does. */
+export const DEFINITIONS: Readonly<
+  Record<RoutineName, { readonly takes: boolean; readonly answers: boolean; define(r: Routine): void }>
+> = {
+  enterException: { takes: false, answers: false, define: enterException },
+  raisePlain: { takes: true, answers: true, define: raisePlain },
+  ertn: { takes: false, answers: true, define: ertn },
+  interruptDue: { takes: false, answers: true, define: (r) => r.answer(due(r)) },
+};

@@ -1,0 +1,51 @@
+/** Somebody who wants to know of everything, as a debugger with every catch set does: the CPU takes its long ways. */
+import type { Machine } from '../../src/emu/board/machine.ts';
+import type { Cpu, CpuObserver } from '../../src/emu/cpu/cpu.ts';
+
+/** How often each member of an observer has been told. */
+export type Told = Record<keyof CpuObserver, number>;
+
+const nobody = (): Told => ({
+  exception: 0,
+  exited: 0,
+  beforeExit: 0,
+  entered: 0,
+  csrWrite: 0,
+  csrRead: 0,
+  tlbChanged: 0,
+  nested: 0,
+});
+
+let watching = false;
+
+/** Are the machines of this test file watched? */
+export const watched = (): boolean => watching;
+
+/** From here on every machine of this test file is watched. */
+export function watchEverything(): void {
+  watching = true;
+}
+
+/** Adds an observer of everything to a CPU. @returns its counts, which go on */
+export function countEverything(cpu: Cpu): Told {
+  const told = nobody();
+  cpu.observe({
+    exception: () => void told.exception++,
+    exited: () => void told.exited++,
+    beforeExit: () => void told.beforeExit++,
+    entered: () => void told.entered++,
+    csrWrite: () => {
+      told.csrWrite++;
+      return false;
+    },
+    csrRead: () => void told.csrRead++,
+    tlbChanged: () => void told.tlbChanged++,
+    nested: () => void told.nested++,
+  });
+  return told;
+}
+
+/** What a test's machine does when it is made. */
+export function watchIfAsked(machine: Machine): void {
+  if (watching) for (const cpu of machine.cpus) countEverything(cpu);
+}
