@@ -43,7 +43,7 @@ export class Timer implements Stateful {
 
   /** The next expiry that changes anything: one whose interrupt is pending already wakes nobody. */
   get wakeTime(): number {
-    return this.bank.lo(CSR.ESTAT) & TI ? Number.POSITIVE_INFINITY : this.deadline;
+    return this.bank.lo(CSR.ESTAT) & ESTAT.TI ? Number.POSITIVE_INFINITY : this.deadline;
   }
 
   /** What TVAL reads at tick `now`. */
