@@ -9,8 +9,8 @@ import { execa } from 'execa';
 import { boot } from '../src/cli/boot.ts';
 import { DEFAULT_MACHINE } from '../src/cli/options.ts';
 import { PROJECT_ROOT } from '../src/cli/paths.ts';
-import { Machine } from '../src/emu/board/machine.ts';
 import { parseElf } from '../src/emu/boot/elf.ts';
+import { Machine } from '../src/emu/machine/machine.ts';
 import { Bench, CODE } from '../test/support/bench.ts';
 
 const RUNS = 5;

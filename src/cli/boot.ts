@@ -1,11 +1,7 @@
 /** From command-line options to a loaded machine: files, guest images, symbols. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Machine } from '../emu/board/machine.ts';
-import { LOW_SIZE, PLATFORM } from '../emu/board/platform.ts';
-import type { EngineKind } from '../emu/board/processors.ts';
 import { type ElfImage, type ElfSymbol, ImageError, isElf, parseElf, readSymbols, symbolize } from '../emu/boot/elf.ts';
-import { checkDeviceTree } from '../emu/boot/fdt.ts';
 import { checkInitrd } from '../emu/boot/initrd.ts';
 import { isPe, parseLinuxImage } from '../emu/boot/linux-image.ts';
 import type { BootFiles, Placed } from '../emu/boot/load.ts';
@@ -18,6 +14,10 @@ import type { VirtioKind } from '../emu/devices/virtio/device.ts';
 import { VirtioEntropy } from '../emu/devices/virtio/entropy.ts';
 import { VirtioNet } from '../emu/devices/virtio/net.ts';
 import { VirtioP9 } from '../emu/devices/virtio/p9.ts';
+import { checkDeviceTree } from '../emu/formats/fdt.ts';
+import { Machine } from '../emu/machine/machine.ts';
+import type { EngineKind } from '../emu/machine/processors.ts';
+import { LOW_SIZE, PLATFORM } from '../emu/memory/physical-map.ts';
 import type { Snapshot } from '../emu/replay/snapshot-file.ts';
 import type { ImageSymbols } from '../hv/descriptor.ts';
 import { decompress } from './decompress.ts';

@@ -1,8 +1,8 @@
 /** Disks in files (`--drive`). */
 import { closeSync, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import type { Disk } from '../emu/devices/virtio/block.ts';
-import type { Stateful, Wiring } from '../emu/replay/fields.ts';
-import { isBytes, isMapOf } from '../emu/replay/state-check.ts';
+import type { Stateful, Wiring } from '../emu/state/fields.ts';
+import { isBytes, isMapOf } from '../emu/state/state-check.ts';
 import { say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import { writeWhole } from './write-whole.ts';

@@ -3,9 +3,9 @@
  * lies beside the bundle, so it is always made of the same sources; run from the sources themselves the program has none.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { THRESHOLD } from '../emu/board/processors.ts';
 import type { EmittedInterpreters } from '../emu/engine/engine.ts';
 import type { InterpreterPlan } from '../emu/engine/interpreter.ts';
+import { THRESHOLD } from '../emu/machine/processors.ts';
 
 /** The file of an emitted interpreter, in the folder of the bundle. */
 export const EMITTED_FILE = 'interpreter.wasm';

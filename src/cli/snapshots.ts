@@ -2,8 +2,8 @@
 import { constants as buffers } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import type { Machine } from '../emu/board/machine.ts';
 import type { SnapshotStore } from '../emu/debug/run-control.ts';
+import type { Machine } from '../emu/machine/machine.ts';
 import {
   decodeSnapshot,
   encodeSnapshot,

@@ -1,10 +1,11 @@
 /** The JSON line of --stats. */
-import type { Machine } from '../emu/board/machine.ts';
+
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { causeName } from '../emu/debug/catches.ts';
 import { type ExitStatistics, top, type VcpuStatistics } from '../emu/debug/exit-statistics.ts';
 import type { Symbolizer } from '../emu/debug/explain.ts';
 import type { FirstEvent } from '../emu/debug/first-events.ts';
+import type { Machine } from '../emu/machine/machine.ts';
 
 const HOTTEST = 10;
 const hex = (v: bigint): string => `0x${v.toString(16)}`;

@@ -7,7 +7,7 @@ import type { EventRecord } from '../emu/cpu/event-ring.ts';
 import { causeName } from '../emu/debug/catches.ts';
 import { guestContext } from '../emu/debug/context.ts';
 import { describeElo } from '../emu/debug/walk.ts';
-import type { Tlb } from '../emu/mmu/tlb.ts';
+import type { Tlb } from '../emu/tlb/tlb.ts';
 import { catchpointNumbers } from './packets/catchpoints.ts';
 import type { Session } from './session.ts';
 import { GUEST_PID_BASE } from './threads.ts';

@@ -6,8 +6,8 @@
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { peekCsr, pokeCsr } from '../emu/cpu/csr-access.ts';
 import { CSR, CSRS, type CsrRow } from '../emu/cpu/csr-table.ts';
-import { STATE } from '../emu/cpu/layout.ts';
 import type { DebugContext } from '../emu/debug/context.ts';
+import { STATE } from '../emu/memory/layout.ts';
 
 /** gdb register numbers of the ranges that are ours. */
 export const CSR_REGNUM = 0x1000;

@@ -1,5 +1,5 @@
 /** One connection: acknowledgements, the selected thread, the packets since the last stop, stop replies. */
-import type { Machine } from '../emu/board/machine.ts';
+
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import type { Breakpoint, Scope } from '../emu/debug/breakpoints.ts';
 import type { Catch } from '../emu/debug/catches.ts';
@@ -9,6 +9,7 @@ import type { Symbolizer } from '../emu/debug/explain.ts';
 import type { Client, End, RunControl, Stop } from '../emu/debug/run-control.ts';
 import { Turns } from '../emu/debug/turns.ts';
 import { walk } from '../emu/debug/walk.ts';
+import type { Machine } from '../emu/machine/machine.ts';
 import type { Steps } from '../emu/replay/steps.ts';
 import { announcement } from './announcement.ts';
 import { BranchTrace } from './branch-trace.ts';

@@ -3,14 +3,14 @@
  * not running, by the descriptor's layout or learned from its code; which of its functions are between two worlds.
  */
 import { readFileSync } from 'node:fs';
-import type { Machine } from '../emu/board/machine.ts';
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { CSRS } from '../emu/cpu/csr-table.ts';
 import { ecodeOf } from '../emu/cpu/exception-table.ts';
-import { STATE } from '../emu/cpu/layout.ts';
 import { type ContextSource, HOST_WORLD, type SavedRegisters, type Snapshot } from '../emu/debug/context.ts';
 import type { Symbolizer } from '../emu/debug/explain.ts';
 import type { RunControl } from '../emu/debug/run-control.ts';
+import type { Machine } from '../emu/machine/machine.ts';
+import { STATE } from '../emu/memory/layout.ts';
 import { type Descriptor, detect, type ImageSymbols } from './descriptor.ts';
 import { learnSaveArea, type SaveArea } from './save-area.ts';
 

@@ -2,7 +2,7 @@
  * Where a hypervisor keeps its vCPUs' registers, learned from its own code: the instructions behind a VM exit run again,
  * and what they store tells the place of each register. This needs no symbols and no knowledge of the hypervisor.
  */
-import type { Machine } from '../emu/board/machine.ts';
+
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { CSR } from '../emu/cpu/csr-table.ts';
 import { HOST_WORLD, hostContext, type Snapshot } from '../emu/debug/context.ts';
@@ -10,6 +10,7 @@ import type { RunControl } from '../emu/debug/run-control.ts';
 import { walk } from '../emu/debug/walk.ts';
 import { decode } from '../emu/isa/decoder.ts';
 import { operandValue } from '../emu/isa/row.ts';
+import type { Machine } from '../emu/machine/machine.ts';
 
 /** Instructions behind an exit within which registers are saved. */
 const REACH = 800;

@@ -6,10 +6,11 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { boot } from '../../src/cli/boot.ts';
 import { UsageError } from '../../src/cli/errors.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
-import type { Machine } from '../../src/emu/board/machine.ts';
-import { DEVICES, deviceTree, PLATFORM } from '../../src/emu/board/platform.ts';
+import { DEVICES, deviceTree } from '../../src/emu/board/platform.ts';
 import { acpiTables } from '../../src/emu/boot/acpi/tables.ts';
-import { writeFdt } from '../../src/emu/boot/fdt.ts';
+import { writeFdt } from '../../src/emu/formats/fdt.ts';
+import type { Machine } from '../../src/emu/machine/machine.ts';
+import { PLATFORM } from '../../src/emu/memory/physical-map.ts';
 import { tinyElf } from '../support/images.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-boot-'));

@@ -4,7 +4,7 @@ import { Eiointc } from '../../src/emu/devices/eiointc.ts';
 import { PchPic } from '../../src/emu/devices/pch-pic.ts';
 import { PciFunction } from '../../src/emu/devices/pci/function.ts';
 import { PciHost } from '../../src/emu/devices/pci/host.ts';
-import { restoreFields, saveFields } from '../../src/emu/replay/fields.ts';
+import { restoreFields, saveFields } from '../../src/emu/state/fields.ts';
 
 const ENABLE = 0x1600;
 const IPMAP = 0x14c0;

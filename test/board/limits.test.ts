@@ -9,7 +9,6 @@ import { CopyOnWrite, openDrive } from '../../src/cli/drives.ts';
 import { GrowingFile } from '../../src/cli/growing-file.ts';
 import { openNet } from '../../src/cli/network.ts';
 import { readSnapshot } from '../../src/cli/snapshots.ts';
-import { Machine } from '../../src/emu/board/machine.ts';
 import { featuresOf } from '../../src/emu/cpu/features.ts';
 import { GuestSnapshots } from '../../src/emu/debug/context.ts';
 import { LoopDetector } from '../../src/emu/debug/loops.ts';
@@ -22,8 +21,9 @@ import type { VirtioKind } from '../../src/emu/devices/virtio/device.ts';
 import { VirtioEntropy } from '../../src/emu/devices/virtio/entropy.ts';
 import { VirtioMmio } from '../../src/emu/devices/virtio/mmio.ts';
 import { VirtioNet } from '../../src/emu/devices/virtio/net.ts';
-import { restoreFields, saveFields } from '../../src/emu/replay/fields.ts';
+import { Machine } from '../../src/emu/machine/machine.ts';
 import { History } from '../../src/emu/replay/history.ts';
+import { restoreFields, saveFields } from '../../src/emu/state/fields.ts';
 import { Bench, CODE } from '../support/bench.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-limits-'));

@@ -4,9 +4,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { deviceTree, PLATFORM, type Platform } from '../../src/emu/board/platform.ts';
+import { deviceTree, type Platform } from '../../src/emu/board/platform.ts';
 import { acpiTables } from '../../src/emu/boot/acpi/tables.ts';
-import { writeFdt } from '../../src/emu/boot/fdt.ts';
+import { writeFdt } from '../../src/emu/formats/fdt.ts';
+import { PLATFORM } from '../../src/emu/memory/physical-map.ts';
 
 /** LoongArch's entries of the MADT are known to iasl since 2022. */
 const IASL_VERSION = 20221020;

@@ -1,5 +1,5 @@
 /** The product's side of a differential run. */
-import type { EngineKind } from '../../src/emu/board/processors.ts';
+import type { EngineKind } from '../../src/emu/machine/processors.ts';
 import { Bench } from '../support/bench.ts';
 import {
   AT,

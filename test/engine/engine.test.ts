@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
-import { STATE } from '../../src/emu/cpu/layout.ts';
+import { STATE } from '../../src/emu/memory/layout.ts';
 import { assemble, Bench, CODE } from '../support/bench.ts';
 import { seeded } from '../support/random.ts';
 

@@ -1,7 +1,7 @@
 /** Words that the architecture answers with INE because of the registers that they name, in translated code too. */
 import { describe, expect, test } from 'vitest';
-import type { EngineKind } from '../../src/emu/board/processors.ts';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
+import type { EngineKind } from '../../src/emu/machine/processors.ts';
 import { Bench, CODE } from '../support/bench.ts';
 
 const INE = 0xd;

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fusedFunctions } from '../../src/emu/engine/fused.ts';
-import { operate, operationCode } from '../../src/emu/fpu/operations.ts';
+import { operate, operationCode } from '../../src/emu/softfloat/operations.ts';
 
 const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
 const functions = fusedFunctions(memory, false) as Record<string, unknown> as Record<

@@ -4,10 +4,10 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import type { EngineKind } from '../../src/emu/board/processors.ts';
 import { Fpu } from '../../src/emu/fpu/fpu.ts';
-import { type FpOperation, operate, operationCode } from '../../src/emu/fpu/operations.ts';
-import type { Status } from '../../src/emu/fpu/softfloat.ts';
+import type { EngineKind } from '../../src/emu/machine/processors.ts';
+import { type FpOperation, operate, operationCode } from '../../src/emu/softfloat/operations.ts';
+import type { Status } from '../../src/emu/softfloat/softfloat.ts';
 import { Bench, CODE } from '../support/bench.ts';
 
 const INEXACT = 0x10000;

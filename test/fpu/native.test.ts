@@ -1,8 +1,8 @@
 /** The native cases against the exact arithmetic: the same bits and the same flags, or no answer. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Native, nativeOperation } from '../../src/emu/fpu/native.ts';
-import { FCMP_CONDITIONS, type FpOperation, operate, operationCode } from '../../src/emu/fpu/operations.ts';
+import { type Native, nativeOperation } from '../../src/emu/softfloat/native.ts';
+import { FCMP_CONDITIONS, type FpOperation, operate, operationCode } from '../../src/emu/softfloat/operations.ts';
 import { seeded } from '../support/random.ts';
 
 const view = new DataView(new ArrayBuffer(8));

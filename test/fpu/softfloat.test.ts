@@ -1,8 +1,8 @@
 /** The exact arithmetic against the machine's own IEEE arithmetic, and its rules where IEEE leaves a choice. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import * as f from '../../src/emu/fpu/softfloat.ts';
-import { DOUBLE, FLAG, ROUND, SINGLE } from '../../src/emu/fpu/softfloat.ts';
+import * as f from '../../src/emu/softfloat/softfloat.ts';
+import { DOUBLE, FLAG, ROUND, SINGLE } from '../../src/emu/softfloat/softfloat.ts';
 
 const view = new DataView(new ArrayBuffer(8));
 const toBits = (x: number): bigint => {

@@ -2,7 +2,7 @@
 import { type Booted, boot } from '../../src/cli/boot.ts';
 import { DEFAULT_MACHINE, parseGuest } from '../../src/cli/options.ts';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
-import { type Fields, restoreFields, saveFields } from '../../src/emu/replay/fields.ts';
+import { type Fields, restoreFields, saveFields } from '../../src/emu/state/fields.ts';
 import { COMMANDS } from '../../src/gdbstub/monitor/commands.ts';
 import { dispatch } from '../../src/gdbstub/packets/index.ts';
 import { Session } from '../../src/gdbstub/session.ts';

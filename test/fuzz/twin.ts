@@ -4,11 +4,11 @@
  * anything that a guest sees differs afterwards, it sees a secret.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { Machine, type MachineOptions } from '../../src/emu/board/machine.ts';
 import { differences } from '../../src/emu/check/state-digest.ts';
 import { featuresOf } from '../../src/emu/cpu/features.ts';
-import { CSR_LIMIT, STATE } from '../../src/emu/cpu/layout.ts';
-import { type Stateful, saveFields } from '../../src/emu/replay/fields.ts';
+import { Machine, type MachineOptions } from '../../src/emu/machine/machine.ts';
+import { CSR_LIMIT, STATE } from '../../src/emu/memory/layout.ts';
+import { type Stateful, saveFields } from '../../src/emu/state/fields.ts';
 import { Input } from './input.ts';
 import { Fault } from './oracle.ts';
 

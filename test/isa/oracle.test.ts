@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
-import { STATE } from '../../src/emu/cpu/layout.ts';
+import { STATE } from '../../src/emu/memory/layout.ts';
 import { Bench, CODE } from '../support/bench.ts';
 
 interface Vectors {

@@ -1,8 +1,8 @@
 /** What random programs against the oracle do not show of LSX and LASX: gating, memory, aliasing, literals. */
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
-import { STATE } from '../../src/emu/cpu/layout.ts';
 import { vldiLiteral } from '../../src/emu/engine/vldi.ts';
+import { STATE } from '../../src/emu/memory/layout.ts';
 import { assemble, Bench, CODE } from '../support/bench.ts';
 
 const VECTOR = 0x40000;

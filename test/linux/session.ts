@@ -2,7 +2,7 @@
 import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
 import { start } from '../../src/cli/run.ts';
 import { runThreads } from '../../src/cli/run-threads.ts';
-import type { Machine } from '../../src/emu/board/machine.ts';
+import type { Machine } from '../../src/emu/machine/machine.ts';
 import { KERNEL } from './images.ts';
 
 /** Keeps the boot short: no self-tests of cryptography, no buffer for devices that cannot reach all memory. */

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
-import { STATE, TLB_SETS } from '../../src/emu/cpu/layout.ts';
+import { STATE, TLB_SETS } from '../../src/emu/memory/layout.ts';
 import { assemble, Bench, CODE } from '../support/bench.ts';
 
 const VA = 0x50000;

@@ -8,8 +8,8 @@ import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { EXCEPTIONS, type ExceptionName } from '../../src/emu/cpu/exception-table.ts';
 import { GuestSnapshots, runningContext } from '../../src/emu/debug/context.ts';
 import { walk } from '../../src/emu/debug/walk.ts';
-import { STLB_SETS, STLB_SIZE, Tlb } from '../../src/emu/mmu/tlb.ts';
 import { translate } from '../../src/emu/mmu/translate.ts';
+import { STLB_SETS, STLB_SIZE, Tlb } from '../../src/emu/tlb/tlb.ts';
 import { Bench } from '../support/bench.ts';
 import { seeded } from '../support/random.ts';
 

@@ -7,10 +7,10 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { boot } from '../../src/cli/boot.ts';
 import { DEFAULT_MACHINE, type MachineCli, parseGuest } from '../../src/cli/options.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
-import type { Machine } from '../../src/emu/board/machine.ts';
-import { CPU_STATE_BYTES } from '../../src/emu/cpu/layout.ts';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
-import type { Stateful, Wiring } from '../../src/emu/replay/fields.ts';
+import type { Machine } from '../../src/emu/machine/machine.ts';
+import { CPU_STATE_BYTES } from '../../src/emu/memory/layout.ts';
+import type { Stateful, Wiring } from '../../src/emu/state/fields.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-parts-'));
 afterAll(() => rmSync(folder, { recursive: true }));

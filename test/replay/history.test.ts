@@ -1,8 +1,8 @@
 /** Going back and forth in time: the same machine, bit for bit. */
 import { describe, expect, test } from 'vitest';
 import type { Cpu } from '../../src/emu/cpu/cpu.ts';
-import { restoreFields, saveFields } from '../../src/emu/replay/fields.ts';
 import { History } from '../../src/emu/replay/history.ts';
+import { restoreFields, saveFields } from '../../src/emu/state/fields.ts';
 import { Bench, CODE } from '../support/bench.ts';
 import { Driven } from '../support/driven.ts';
 import { stateHash } from '../support/state-hash.ts';

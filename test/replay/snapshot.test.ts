@@ -9,9 +9,9 @@ import { boot } from '../../src/cli/boot.ts';
 import { ClientFiles } from '../../src/cli/client-files.ts';
 import { DEFAULT_MACHINE, type MachineCli, parseCpu, parseGuest } from '../../src/cli/options.ts';
 import { packSnapshot, readSnapshot, snapshotStore } from '../../src/cli/snapshots.ts';
-import type { Machine } from '../../src/emu/board/machine.ts';
 import { differences } from '../../src/emu/check/state-digest.ts';
 import { VirtioP9 } from '../../src/emu/devices/virtio/p9.ts';
+import type { Machine } from '../../src/emu/machine/machine.ts';
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from '../../src/emu/replay/snapshot-file.ts';
 import { E, P9Client } from '../support/p9-client.ts';
 

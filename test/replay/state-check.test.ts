@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { Flash } from '../../src/emu/devices/flash.ts';
-import { type Fields, type Stateful, saveFields } from '../../src/emu/replay/fields.ts';
-import { fits } from '../../src/emu/replay/state-check.ts';
+import { type Fields, type Stateful, saveFields } from '../../src/emu/state/fields.ts';
+import { fits } from '../../src/emu/state/state-check.ts';
 import { P9Driver } from '../fuzz/p9-driver.ts';
 import { Bench } from '../support/bench.ts';
 

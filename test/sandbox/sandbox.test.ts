@@ -21,7 +21,7 @@ import { build } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { sandboxFlags } from '../../src/cli/sandbox.ts';
-import { PLATFORM } from '../../src/emu/board/platform.ts';
+import { PLATFORM } from '../../src/emu/memory/physical-map.ts';
 import { elfOf } from '../support/images.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'loongscope-sandbox-'));

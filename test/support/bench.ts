@@ -1,13 +1,14 @@
 /** A machine for unit tests: assembly text in, registers out. */
-import { Machine } from '../../src/emu/board/machine.ts';
-import type { EngineKind } from '../../src/emu/board/processors.ts';
+
 import type { Cpu } from '../../src/emu/cpu/cpu.ts';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { type CpuModel, type FeatureName, featuresOf } from '../../src/emu/cpu/features.ts';
-import { STATE } from '../../src/emu/cpu/layout.ts';
 import { GPR_NAMES, type OperandName } from '../../src/emu/isa/operands.ts';
 import { encodeRow } from '../../src/emu/isa/row.ts';
 import { ROWS } from '../../src/emu/isa/table/index.ts';
+import { Machine } from '../../src/emu/machine/machine.ts';
+import type { EngineKind } from '../../src/emu/machine/processors.ts';
+import { STATE } from '../../src/emu/memory/layout.ts';
 import { watchIfAsked } from './observers.ts';
 
 const byName = new Map(ROWS.map((r) => [r.name, r]));

@@ -1,9 +1,9 @@
 /** Running a self-checking program (test/conformance, test/lvz) and reading its TAP lines. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Machine } from '../../src/emu/board/machine.ts';
 import { parseElf } from '../../src/emu/boot/elf.ts';
 import { type CpuFeatures, featuresOf } from '../../src/emu/cpu/features.ts';
+import { Machine } from '../../src/emu/machine/machine.ts';
 import { watchIfAsked } from './observers.ts';
 
 type Folder = 'conformance' | 'lvz';

@@ -1,6 +1,7 @@
 /** Somebody who wants to know of everything, as a debugger with every catch set does: the CPU takes its long ways. */
-import type { Machine } from '../../src/emu/board/machine.ts';
+
 import type { Cpu, CpuObserver } from '../../src/emu/cpu/cpu.ts';
+import type { Machine } from '../../src/emu/machine/machine.ts';
 
 /** How often each member of an observer has been told. */
 export type Told = Record<keyof CpuObserver, number>;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Machine } from '../../src/emu/board/machine.ts';
+import type { Machine } from '../../src/emu/machine/machine.ts';
 
 /** A digest of everything that a machine is. */
 export function stateHash(machine: Machine): string {

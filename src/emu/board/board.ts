@@ -16,8 +16,9 @@ import type { VirtioKind } from '../devices/virtio/device.ts';
 import { VirtioMmio } from '../devices/virtio/mmio.ts';
 import { VirtioPci } from '../devices/virtio/pci.ts';
 import type { VirtioTransport } from '../devices/virtio/transport.ts';
-import type { Stateful } from '../replay/fields.ts';
-import { type BoardModel, DEVICES, LS3A5000_DEVICES, PLATFORM, virtioMmioSlot } from './platform.ts';
+import { PLATFORM } from '../memory/physical-map.ts';
+import type { Stateful } from '../state/fields.ts';
+import { type BoardModel, DEVICES, LS3A5000_DEVICES, virtioMmioSlot } from './platform.ts';
 
 /** How the devices reach what is outside them. */
 export interface BoardPorts {

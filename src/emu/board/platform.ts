@@ -2,8 +2,7 @@
  * What the board consists of: QEMU's `virt` (docs/board.md). Each device is declared once; the bus, the device tree, the ACPI
  * tables and reports follow from the declarations.
  */
-import * as aml from '../boot/acpi/aml.ts';
-import { cells64, type FdtNode, type FdtValue } from '../boot/fdt.ts';
+
 import type { Device } from '../devices/device.ts';
 import { Flash, RomWindow } from '../devices/flash.ts';
 import type { FwCfg } from '../devices/fw-cfg.ts';
@@ -15,6 +14,9 @@ import type { PchMsi } from '../devices/pch-msi.ts';
 import type { PchPic } from '../devices/pch-pic.ts';
 import type { PciHost } from '../devices/pci/host.ts';
 import { Uart16550 } from '../devices/uart16550.ts';
+import * as aml from '../formats/aml.ts';
+import { cells64, type FdtNode, type FdtValue } from '../formats/fdt.ts';
+import { memoryRanges, PLATFORM } from '../memory/physical-map.ts';
 
 /** What differs from machine to machine. */
 export interface Platform {
@@ -33,50 +35,6 @@ export interface Platform {
  */
 export const BOARD_MODELS = ['virt', 'ls3a5000'] as const;
 export type BoardModel = (typeof BOARD_MODELS)[number];
-
-/** RAM below this sits at physical 0, the rest at {@link HIGH_BASE}, as on QEMU's `virt` board. */
-export const LOW_SIZE = 0x10000000;
-export const HIGH_BASE = 0x80000000;
-
-/** Addresses, and inputs of the PCH-PIC. */
-export const PLATFORM = {
-  /** Global system interrupt of PCH-PIC input 0. */
-  gsiBase: 64,
-  /** ESTAT.IS bit that the interrupt controller is told to use. */
-  eiointcPin: 3,
-  pchPic: { base: 0x10000000, size: 0x400 },
-  rtc: { base: 0x100d0100, size: 0x100, input: 6 },
-  ged: {
-    base: 0x100e0000,
-    size: 0x20,
-    input: 7,
-    sleepControl: 0x1c,
-    sleepStatus: 0x1d,
-    reset: 0x1e,
-    powerOffValue: 0x34,
-    resetValue: 0x42,
-    /** Event bit. */
-    powerButton: 2,
-  },
-  /** What firmware runs from, and where it keeps its variables. */
-  flash0: { base: 0x1c000000, size: 0x1000000 },
-  flash1: { base: 0x1d000000, size: 0x1000000 },
-  fwCfg: { base: 0x1e020000, size: 0x18 },
-  uarts: [0x1fe001e0, 0x1fe002e0, 0x1fe003e0, 0x1fe004e0].map((base, n) => ({ base, input: 2 + n })),
-  msi: { base: 0x2ff00000, size: 8, firstVector: 0x40 },
-  /** PCI Express: configuration space, ports, memory; four interrupt lines. */
-  ecam: { base: 0x20000000, size: 0x8000000, buses: 0x80 },
-  pciIo: { base: 0x18004000, size: 0xc000, first: 0x4000 },
-  pciMemory: { base: 0x40000000, size: 0x40000000 },
-  pciInput: 16,
-  /** virtio devices without PCI, where QEMU has an empty platform bus. */
-  virtioMmio: { base: 0x16000000, size: 0x200, input: 20, most: 8 },
-  /** Command line (a1) and EFI system table (a2) of a direct boot; ACPI tables, which memory maps spare; device tree. */
-  commandLine: 0x0,
-  systemTable: 0x200,
-  acpi: { base: 0xe0000, size: 0x20000 },
-  deviceTree: 0x100000,
-} as const;
 
 /** What devices are made of. */
 export interface DeviceParts {
@@ -388,12 +346,6 @@ export const acpiDevices = (p: Platform): aml.Aml[] => [
   ...DEVICES.map((d) => d.acpi?.(p) ?? []),
   ...slots(p.virtioMmio).map((n) => virtioMmioSlot(n).acpi),
 ];
-
-/** Where RAM lies. */
-export function memoryRanges(ramSize: number): readonly { readonly base: number; readonly size: number }[] {
-  const low = Math.min(ramSize, LOW_SIZE);
-  return [{ base: 0, size: low }, ...(ramSize > low ? [{ base: HIGH_BASE, size: ramSize - low }] : [])];
-}
 
 /** What the device tree says beside the hardware, for programs that are told nothing else. */
 export interface ChosenValues {

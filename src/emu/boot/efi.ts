@@ -2,7 +2,7 @@
  * What Linux expects of EFI when it is started without firmware (arch/loongarch/kernel/{efi,env}.c): a system table without
  * services, whose configuration tables tell of memory, initrd, ACPI and device tree.
  */
-import { TableBytes } from './bytes.ts';
+import { TableBytes } from '../formats/bytes.ts';
 
 /** Memory types of UEFI 2.10, section 7.2. */
 export const MEMORY = { reserved: 0, conventional: 7, acpiReclaim: 9 } as const;

@@ -1,8 +1,9 @@
 /** What firmware finds in fw_cfg: the ACPI tables with instructions how to place them, and what it is to start. */
-import { memoryRanges, type Platform } from '../board/platform.ts';
+import type { Platform } from '../board/platform.ts';
 import { FW_CFG, type FwCfgContents } from '../devices/fw-cfg.ts';
+import { TableBytes } from '../formats/bytes.ts';
+import { memoryRanges } from '../memory/physical-map.ts';
 import { acpiTables } from './acpi/tables.ts';
-import { TableBytes } from './bytes.ts';
 import { smbiosTables } from './smbios.ts';
 
 /** What UEFI starts by itself. */

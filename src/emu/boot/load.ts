@@ -2,12 +2,13 @@
  * What is in RAM when a machine starts without firmware, and what the CPU that boots finds in its registers: the image, the
  * command line, the initrd, and tables that describe the machine (docs/board.md; QEMU hw/loongarch/boot.c).
  */
-import { deviceTree, HIGH_BASE, LOW_SIZE, PLATFORM, type Platform } from '../board/platform.ts';
-import type { Ram } from '../board/ram.ts';
+import { deviceTree, type Platform } from '../board/platform.ts';
+import { writeFdt } from '../formats/fdt.ts';
+import { HIGH_BASE, LOW_SIZE, PLATFORM } from '../memory/physical-map.ts';
+import type { Ram } from '../memory/ram.ts';
 import { acpiTables } from './acpi/tables.ts';
 import { efiTables, MEMORY } from './efi.ts';
 import { type ElfImage, ImageError } from './elf.ts';
-import { writeFdt } from './fdt.ts';
 
 /** Longest command line that has a place in front of the system table; a longer one lies elsewhere. */
 const SHORT_COMMAND_LINE = 512;

@@ -1,6 +1,7 @@
 /** System Management BIOS tables (DMTF DSP0134 3.7): what machine this is, for firmware to publish. */
-import { PLATFORM } from '../board/platform.ts';
-import { TableBytes } from './bytes.ts';
+
+import { TableBytes } from '../formats/bytes.ts';
+import { PLATFORM } from '../memory/physical-map.ts';
 
 /** The version of the standard: 3.7. */
 const VERSION = { major: 3, minor: 7 } as const;

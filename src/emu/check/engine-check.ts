@@ -1,5 +1,5 @@
 /** Runs a second machine, interpreted, beside the first, and compares the two at intervals. */
-import type { Machine } from '../board/machine.ts';
+import type { Machine } from '../machine/machine.ts';
 import { differences } from './state-digest.ts';
 
 /** Instructions between comparisons. */

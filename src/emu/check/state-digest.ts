@@ -3,10 +3,11 @@
  * execute the same program have the same digest at the same instruction; places in linear memory, scratch slots and caches
  * do not count.
  */
-import type { Machine } from '../board/machine.ts';
+
 import type { Cpu } from '../cpu/cpu.ts';
-import { CSR_LIMIT, STATE } from '../cpu/layout.ts';
-import type { Tlb } from '../mmu/tlb.ts';
+import type { Machine } from '../machine/machine.ts';
+import { CSR_LIMIT, STATE } from '../memory/layout.ts';
+import type { Tlb } from '../tlb/tlb.ts';
 
 /** FNV-1a over 32-bit words, in two lanes. */
 class Digest {

@@ -1,7 +1,9 @@
-import { FastTlb } from '../mmu/fast-tlb.ts';
+import { CPU_STATE_BYTES, cpuBase, MODE_GUEST, MODE_UNITS_OFF, STATE } from '../memory/layout.ts';
+import type { LinearMemory } from '../memory/linear-memory.ts';
 import { MachineTables } from '../mmu/machine-tables.ts';
-import { Tlb } from '../mmu/tlb.ts';
-import type { Stateful, Wiring } from '../replay/fields.ts';
+import type { Stateful, Wiring } from '../state/fields.ts';
+import { FastTlb } from '../tlb/fast-tlb.ts';
+import { Tlb } from '../tlb/tlb.ts';
 import type { Clock } from './clock.ts';
 import { CONTEXT_SLOTS, contextSlot } from './context-slot.ts';
 import { cpucfgWords } from './cpucfg.ts';
@@ -11,8 +13,6 @@ import { CSR, CSRS, plainAccess } from './csr-table.ts';
 import { CsrWriters, HOST_OWN, HOST_TO_BANK } from './csr-writers.ts';
 import { EventRing } from './event-ring.ts';
 import type { CpuFeatures } from './features.ts';
-import { CPU_STATE_BYTES, cpuBase, MODE_GUEST, MODE_UNITS_OFF, STATE } from './layout.ts';
-import type { LinearMemory } from './linear-memory.ts';
 import { Timer } from './timer.ts';
 import { Watchpoints } from './watchpoints.ts';
 

@@ -3,16 +3,16 @@
  * (`gcsr*`). Values travel as 32-bit halves in `cpu.mem`'s scratch slot `value`.
  */
 
-import { After, type AfterValue } from '../isa/helpers.ts';
-import { clearLlBit, llBit } from '../lvz/world.ts';
+import { CSR_LIMIT } from '../memory/layout.ts';
 import type { Cpu, CsrBits } from './cpu.ts';
 import type { CsrBank } from './csr-bank.ts';
 import { ESTAT, fieldOf, GCFG, GSTAT, LLBCTL, MWPS, TICLR, TLBRERA, TLBRPRMD } from './csr-fields.ts';
 import { CSR, CSRS, type CsrEffect, csrByNumber, isGsprRange, isHidden } from './csr-table.ts';
 import { deliver } from './exceptions.ts';
+import { After, type AfterValue } from './helpers.ts';
 import { updateLines } from './interrupts.ts';
-import { CSR_LIMIT } from './layout.ts';
 import { TIMER_BITS } from './timer.ts';
+import { clearLlBit, llBit } from './world.ts';
 
 const EFFECTS: (CsrEffect | undefined)[] = new Array(CSR_LIMIT).fill(undefined);
 const GUEST_OWN = new Uint8Array(CSR_LIMIT);

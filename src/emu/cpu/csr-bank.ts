@@ -1,6 +1,6 @@
+import { CSR_LIMIT } from '../memory/layout.ts';
 import { CSRS, fieldMask } from './csr-table.ts';
 import type { CpuFeatures } from './features.ts';
-import { CSR_LIMIT } from './layout.ts';
 
 /** Write masks as 32-bit halves, indexed by CSR number: for the owner's own writes and for a root gcsr write. */
 export interface CsrMasks {

@@ -4,8 +4,8 @@
  * Sources: LoongArch Reference Manual Vol. 1, chapter 7; docs/lvz.md for the LVZ registers and the guest column.
  */
 
+import { CSR_RULE } from '../memory/layout.ts';
 import type { CpuFeatures, FeatureName } from './features.ts';
-import { CSR_RULE } from './layout.ts';
 
 /** Who may change a field. */
 export type FieldAccess =

@@ -2,9 +2,10 @@
  * Which instruction last wrote each CSR, and when: what `explain` and the world-switch auditor tell. A guest's own writes
  * are kept by GID; writes of the host to the guest bank (gcsrwr) are kept apart, because the bank gets its guest later.
  */
-import type { Stateful, Wiring } from '../replay/fields.ts';
-import { isEvery, isObjectWith, isOptional } from '../replay/state-check.ts';
-import { CSR_LIMIT, WRITERS, WRITERS_OFFSET } from './layout.ts';
+
+import { CSR_LIMIT, WRITERS, WRITERS_OFFSET } from '../memory/layout.ts';
+import type { Stateful, Wiring } from '../state/fields.ts';
+import { isEvery, isObjectWith, isOptional } from '../state/state-check.ts';
 
 /** Owners of records: the host for its own CSRs, the host for the guest bank; guests have their GID, 1 and up. */
 export const HOST_OWN = 0;

@@ -3,8 +3,7 @@
  * "Guest entry"): what they do to the CPU's state. Written once, emitted as WebAssembly (engine/routines.ts); instructions
  * run it directly, TypeScript through cpu/exceptions.ts. Observers are told by the callers and change nothing here.
  */
-import { Float } from '../engine/wasm/opcodes.ts';
-import { After, type RoutineName } from '../isa/helpers.ts';
+
 import type { Routine } from '../isa/routine.ts';
 import {
   add,
@@ -26,6 +25,20 @@ import {
   w,
   zx,
 } from '../isa/semantics.ts';
+import {
+  EVENT,
+  EVENT_BYTES,
+  EVENT_KIND,
+  EVENTS,
+  EVENTS_OFFSET,
+  FETCH_ENTRIES,
+  GUEST_BANK_FACTOR,
+  MODE_GUEST,
+  REPORT,
+  STATE,
+  TLB_ENTRIES,
+} from '../memory/layout.ts';
+import { Float } from '../wasm/opcodes.ts';
 import { CONTEXT_SLOT } from './context-slot.ts';
 import { NESTING_LIMIT } from './cpu.ts';
 import {
@@ -44,20 +57,8 @@ import {
 } from './csr-fields.ts';
 import { CSR } from './csr-table.ts';
 import { ecodeOf } from './exception-table.ts';
+import { After, type RoutineName } from './helpers.ts';
 import { IS_MASK } from './interrupts.ts';
-import {
-  EVENT,
-  EVENT_BYTES,
-  EVENT_KIND,
-  EVENTS,
-  EVENTS_OFFSET,
-  FETCH_ENTRIES,
-  GUEST_BANK_FACTOR,
-  MODE_GUEST,
-  REPORT,
-  STATE,
-  TLB_ENTRIES,
-} from './layout.ts';
 
 const NOTHING = c32(0);
 const NOWHERE = c64(0);

@@ -2,8 +2,9 @@
  * The last exceptions and world switches of a CPU, and counters of all of them, kept without allocating.
  * Debuggers read it; `monitor explain`, `info exits` and --stats are views of it.
  */
-import type { Stateful } from '../replay/fields.ts';
-import { EVENT, EVENT_BYTES, EVENT_KIND, EVENTS, EVENTS_OFFSET, REPORT, STATE } from './layout.ts';
+
+import { EVENT, EVENT_BYTES, EVENT_KIND, EVENTS, EVENTS_OFFSET, REPORT, STATE } from '../memory/layout.ts';
+import type { Stateful } from '../state/fields.ts';
 
 export type EventKind = 'exception' | 'exit' | 'entry';
 const KINDS: readonly EventKind[] = ['exception', 'exit', 'entry'];

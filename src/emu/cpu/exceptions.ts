@@ -1,9 +1,10 @@
 /** Raising exceptions from TypeScript, and telling observers of them. What they do to the CPU is in entry-return.ts. */
-import { After, type AfterValue } from '../isa/helpers.ts';
+
+import { EVENT_KIND } from '../memory/layout.ts';
 import { type Cpu, NESTING_LIMIT } from './cpu.ts';
 import type { Cause } from './event-ring.ts';
 import { codeOf, type ExceptionName } from './exception-table.ts';
-import { EVENT_KIND } from './layout.ts';
+import { After, type AfterValue } from './helpers.ts';
 
 /**
  * Delivers an exception of the instruction at STATE.pc (the one that faults, or would run next): state changes, PC = vector.

@@ -1,4 +1,4 @@
-import type { Stateful } from '../replay/fields.ts';
+import type { Stateful } from '../state/fields.ts';
 import type { CsrBank } from './csr-bank.ts';
 import { ESTAT, TCFG } from './csr-fields.ts';
 import { CSR } from './csr-table.ts';

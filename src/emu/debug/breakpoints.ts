@@ -2,10 +2,11 @@
  * Breakpoints and watchpoints as comparators: nothing is written into guest memory, and each one belongs to a scope, so
  * that equal addresses in the host and in guests stay apart.
  */
-import type { Machine } from '../board/machine.ts';
+
 import type { Cpu } from '../cpu/cpu.ts';
 import { ASID } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
+import type { Machine } from '../machine/machine.ts';
 
 /** Where a comparator applies: every world, the host alone, or the guest with a GID. */
 export type Scope = 'any' | 'host' | number;

@@ -6,8 +6,8 @@ import type { Cpu } from '../cpu/cpu.ts';
 import { peekCsr } from '../cpu/csr-access.ts';
 import { CPUID } from '../cpu/csr-fields.ts';
 import { CSR, csrByNumber, fieldNamed } from '../cpu/csr-table.ts';
-import { STATE } from '../cpu/layout.ts';
-import type { Stateful, Wiring } from '../replay/fields.ts';
+import { STATE } from '../memory/layout.ts';
+import type { Stateful, Wiring } from '../state/fields.ts';
 
 /** Host world. Guests are numbered by GID, 1 and up. */
 export const HOST_WORLD = -1;

@@ -1,5 +1,5 @@
 /** Memory as a debugger sees it: in the context of one world, without exceptions, TLB fills or device side effects. */
-import type { Machine } from '../board/machine.ts';
+import type { Machine } from '../machine/machine.ts';
 import type { DebugContext } from './context.ts';
 import { physicalAddress } from './walk.ts';
 

@@ -2,7 +2,7 @@
  * The last exception or VM exit in words: what happened, to which instruction, how the address translated, which CSRs
  * mattered and who wrote them, whether the handler can be reached, what led there, where to look next.
  */
-import type { Machine } from '../board/machine.ts';
+
 import type { Cpu } from '../cpu/cpu.ts';
 import { CSR, csrByNumber, fieldNamed } from '../cpu/csr-table.ts';
 import { type CsrWrite, HOST_OWN, HOST_TO_BANK } from '../cpu/csr-writers.ts';
@@ -12,6 +12,7 @@ import { decode } from '../isa/decoder.ts';
 import { disassemble } from '../isa/disassembler.ts';
 import { GPR_NAMES } from '../isa/operands.ts';
 import { operandValue } from '../isa/row.ts';
+import type { Machine } from '../machine/machine.ts';
 import { FETCH } from '../mmu/stages.ts';
 import { EXIT_ADVICE, FAULT_ADVICE, RELEVANT, RELEVANT_TO_EXIT } from './advice.ts';
 import { anyGuestContext, type DebugContext, HOST_WORLD, hostContext, leftBehind } from './context.ts';

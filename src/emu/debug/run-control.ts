@@ -2,11 +2,12 @@
  * Run control: the only door from front ends into a running machine. All stop and go together: the machine runs while
  * every client that is attached wants it to, and a stop is told to all of them.
  */
-import { type Machine, type RunResult, SLICE } from '../board/machine.ts';
+
 import type { EngineCheck } from '../check/engine-check.ts';
 import { TIMER_HZ } from '../cpu/clock.ts';
 import type { Cpu, CsrWriting, TlbChange } from '../cpu/cpu.ts';
-import { STATE } from '../cpu/layout.ts';
+import { type Machine, type RunResult, SLICE } from '../machine/machine.ts';
+import { STATE } from '../memory/layout.ts';
 import { History } from '../replay/history.ts';
 import type { Steps } from '../replay/steps.ts';
 import { Comparators, type WatchHit } from './breakpoints.ts';

@@ -3,11 +3,12 @@
  * with a reader that only looks, and told in words. Where the TLB does not know, the page tables behind it are walked: software
  * refills it, so "not in the TLB" is not "not mapped".
  */
-import type { Ram } from '../board/ram.ts';
+
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrHalves } from '../cpu/csr-bank.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { ExceptionName } from '../cpu/exception-table.ts';
+import type { Ram } from '../memory/ram.ts';
 import { accessed, entryRefusal, rootFor, walksByHardware } from '../mmu/hardware-walk.ts';
 import { addressBits, entryIndex, hasTables, Leaf, otherSlot, type TableReader, walkTables } from '../mmu/page-walk.ts';
 import {
@@ -25,7 +26,7 @@ import {
   stage1,
   stage2,
 } from '../mmu/stages.ts';
-import { ELO, legalSize, type Tlb, type TlbEntryView } from '../mmu/tlb.ts';
+import { ELO, legalSize, type Tlb, type TlbEntryView } from '../tlb/tlb.ts';
 import { type DebugContext, HOST_WORLD } from './context.ts';
 
 /** Outcome of one stage or of both. */

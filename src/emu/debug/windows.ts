@@ -3,9 +3,10 @@
  * its thread, with stock commands (`x`, `print`, `watch`). A window is a window only where no direct mapping window of the
  * thread's world claims its segment.
  */
-import type { Machine } from '../board/machine.ts';
+
 import { peekCsr, pokeCsr } from '../cpu/csr-access.ts';
 import { CSR } from '../cpu/csr-table.ts';
+import type { Machine } from '../machine/machine.ts';
 import type { DebugContext } from './context.ts';
 import { readVirtual, writePhysical, writeVirtual } from './debug-memory.ts';
 import { walkStage2 } from './walk.ts';

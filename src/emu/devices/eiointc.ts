@@ -1,5 +1,5 @@
 import { LINE } from '../cpu/cpu.ts';
-import type { Stateful } from '../replay/fields.ts';
+import type { Stateful } from '../state/fields.ts';
 import type { CpuLines } from './device.ts';
 
 /** IOCSR offsets of the extended I/O interrupt controller. */

@@ -1,5 +1,5 @@
-import type { Stateful } from '../replay/fields.ts';
-import { isBytes, isMapOf } from '../replay/state-check.ts';
+import type { Stateful } from '../state/fields.ts';
+import { isBytes, isMapOf } from '../state/state-check.ts';
 import type { Device, Width } from './device.ts';
 
 /** Commands of Intel's flash (CFI vendor command set 1), as a bank of two 16-bit chips takes them: once in each half. */

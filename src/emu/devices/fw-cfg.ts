@@ -1,4 +1,4 @@
-import type { Stateful, Wiring } from '../replay/fields.ts';
+import type { Stateful, Wiring } from '../state/fields.ts';
 import type { Device, Width } from './device.ts';
 import type { Dma } from './dma.ts';
 

@@ -1,4 +1,4 @@
-import type { Stateful } from '../replay/fields.ts';
+import type { Stateful } from '../state/fields.ts';
 import type { Device, Width } from './device.ts';
 import type { Iocsr } from './iocsr.ts';
 import { IPI } from './ipi.ts';

@@ -1,4 +1,4 @@
-import type { Stateful } from '../replay/fields.ts';
+import type { Stateful } from '../state/fields.ts';
 import type { Eiointc } from './eiointc.ts';
 import { IPI, Ipi } from './ipi.ts';
 

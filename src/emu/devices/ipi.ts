@@ -1,5 +1,5 @@
 import { LINE } from '../cpu/cpu.ts';
-import type { Stateful, Wiring } from '../replay/fields.ts';
+import type { Stateful, Wiring } from '../state/fields.ts';
 import type { CpuLines } from './device.ts';
 
 /** IOCSR offsets of the IPI block (Loongson 3A5000 manual; docs/board.md). */

@@ -1,4 +1,4 @@
-import type { Stateful } from '../replay/fields.ts';
+import type { Stateful } from '../state/fields.ts';
 import type { Device, Width } from './device.ts';
 
 /** Register offsets of the LS7A's real-time clock (Loongson 7A1000 manual, chapter 20). */

@@ -1,4 +1,4 @@
-import type { Stateful } from '../replay/fields.ts';
+import type { Stateful } from '../state/fields.ts';
 import type { Device, Line, Width } from './device.ts';
 
 /** Register offsets (stride 1) and bits of the National Semiconductor 16550A. */

@@ -2,14 +2,15 @@
  * WebAssembly for the values of the recorded definitions: the part that every back end shares. Where registers, operands
  * and the CPU's state are to be found is the business of the back end.
  */
-import type { StateField } from '../cpu/layout.ts';
-import { STATE } from '../cpu/layout.ts';
+
 import type { OperandName } from '../isa/operands.ts';
 import { ACCESS, type Access, type Half, type Node, type Stmt, type VectorOperand } from '../isa/semantics.ts';
+import type { StateField } from '../memory/layout.ts';
+import { STATE } from '../memory/layout.ts';
+import { Atomic, Op, Relaxed, Simd } from '../wasm/opcodes.ts';
 import { HOST_FUSES } from './fused.ts';
 import { fusedFails, negated, type vectorForm } from './native-vector.ts';
 import { type OperandNode, Values } from './values.ts';
-import { Atomic, Op, Relaxed, Simd } from './wasm/opcodes.ts';
 
 // biome-ignore format: opcode table
 export const LOAD: Record<Access, number> = {

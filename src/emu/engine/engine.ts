@@ -3,7 +3,6 @@
  * the helper calls of running code.
  */
 
-import type { Ram } from '../board/ram.ts';
 import type { Clock } from '../cpu/clock.ts';
 import type { Cpu, CpuRoutines, CsrBits } from '../cpu/cpu.ts';
 import { csrrd, csrxchg, gcsrrd, gcsrxchg } from '../cpu/csr-access.ts';
@@ -11,21 +10,22 @@ import { fieldOf, GCFG, GTLBC, MISC } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { EXCEPTIONS } from '../cpu/exception-table.ts';
 import { deliver, tell, tellOfEntry } from '../cpu/exceptions.ts';
+import { After, type AfterValue, type HelperName } from '../cpu/helpers.ts';
 import { hostPending, interruptDue, takeInterrupt } from '../cpu/interrupts.ts';
-import { PAGE, REGIONS, STATE, UOP_BYTES } from '../cpu/layout.ts';
+import { enterGuest, leaveGuest } from '../cpu/world.ts';
 import type { BusPort } from '../devices/bus.ts';
 import type { IocsrPort } from '../devices/iocsr.ts';
 import { Fpu } from '../fpu/fpu.ts';
 import { VectorFpu } from '../fpu/vector.ts';
-import { After, type AfterValue, type HelperName } from '../isa/helpers.ts';
 import { UNITS } from '../isa/row.ts';
 import { RAISE_WITH_BADV } from '../isa/semantics.ts';
-import { enterGuest, leaveGuest } from '../lvz/world.ts';
+import { PAGE, REGIONS, STATE, UOP_BYTES } from '../memory/layout.ts';
+import type { Ram } from '../memory/ram.ts';
 import { lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
 import { FETCH, LOAD } from '../mmu/stages.ts';
-import { legalSize } from '../mmu/tlb.ts';
 import * as tlb from '../mmu/tlb-instructions.ts';
 import { translate, translateGpa } from '../mmu/translate.ts';
+import { legalSize } from '../tlb/tlb.ts';
 import { crc32 } from './crc.ts';
 import type { EngineHooks } from './hooks.ts';
 import { emitInterpreter, emitOwn, FAST_MINIMUM, firstOwn, type InterpreterPlan } from './interpreter.ts';

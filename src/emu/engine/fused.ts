@@ -3,9 +3,9 @@
  * correctly rounded sums: proved algorithms using rounding to odd" (IEEE Transactions on Computers, 2008). WebAssembly has
  * no fused operation whose result is the same everywhere.
  */
-import { Emitter } from './wasm/emitter.ts';
-import { assembleModule, type FuncImport, type FuncType } from './wasm/module.ts';
-import { Float as F, laneOpcode, Op, Relaxed, SimdByWidth, type Ty, Simd as V } from './wasm/opcodes.ts';
+import { Emitter } from '../wasm/emitter.ts';
+import { assembleModule, type FuncImport, type FuncType } from '../wasm/module.ts';
+import { Float as F, laneOpcode, Op, Relaxed, SimdByWidth, type Ty, Simd as V } from '../wasm/opcodes.ts';
 
 /** a × b + c, or a NaN for operands that the algorithm does not cover. The single form works on widened operands. */
 const FUSED: FuncType = { params: ['f64', 'f64', 'f64'], results: ['f64'] };

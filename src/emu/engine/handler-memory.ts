@@ -1,14 +1,15 @@
 /** Memory accesses and operands of the interpreter's handlers. */
-import { STATE, TLB_ENTRIES } from '../cpu/layout.ts';
-import type { Callee, HelperName } from '../isa/helpers.ts';
+
+import type { Callee, HelperName } from '../cpu/helpers.ts';
 import type { OperandName } from '../isa/operands.ts';
 import { ACCESS, type Half, type Node, type Stmt, type VectorOperand } from '../isa/semantics.ts';
+import { STATE, TLB_ENTRIES } from '../memory/layout.ts';
+import { type Label, Locals } from '../wasm/emitter.ts';
+import { Op, Simd } from '../wasm/opcodes.ts';
 import { Definitions, LOAD, STORE } from './definitions.ts';
 import { accessCode, HOST_WRITE, helperIndex } from './helper-codes.ts';
 import { ENTRY, FIXED, P, PC_OFF, R, READ_TLB, VA, WRITE_TLB } from './interpreter-locals.ts';
 import { FPR_PLACE, GPR_PLACE, immediatePlace, VR_PLACE } from './uop.ts';
-import { type Label, Locals } from './wasm/emitter.ts';
-import { Op, Simd } from './wasm/opcodes.ts';
 
 /** Loads of immediates by their size in the micro-op. */
 const IMMEDIATE = { 1: Op.i64Load8U, 2: Op.i64Load16S, 4: Op.i64Load32S } as const;

@@ -3,10 +3,12 @@
  * How a handler goes on when it is done (the loop, or the caller) is the business of the function around it.
  */
 import { EXCEPTIONS, type ExceptionName } from '../cpu/exception-table.ts';
-import { CSR_LIMIT, MODE_GUEST, MODE_UNITS_OFF, STATE, UOP_BYTES, VECTOR_PENDING } from '../cpu/layout.ts';
-import { HELPERS } from '../isa/helpers.ts';
+import { HELPERS } from '../cpu/helpers.ts';
 import { UNITS } from '../isa/row.ts';
 import { ACCESS, type Stmt } from '../isa/semantics.ts';
+import { CSR_LIMIT, MODE_GUEST, MODE_UNITS_OFF, STATE, UOP_BYTES, VECTOR_PENDING } from '../memory/layout.ts';
+import type { Label } from '../wasm/emitter.ts';
+import { Op, Simd } from '../wasm/opcodes.ts';
 import { LOAD, PENDING_FIELDS, STORE } from './definitions.ts';
 import { HandlerMemory } from './handler-memory.ts';
 import { helperIndex } from './helper-codes.ts';
@@ -16,8 +18,6 @@ import { floatForm, pushNotQuiet } from './native-float.ts';
 import { emitTime, emitTimerId, type TimeSite } from './native-time.ts';
 import { vectorForm } from './native-vector.ts';
 import { immediatePlace, type Variant } from './uop.ts';
-import type { Label } from './wasm/emitter.ts';
-import { Op, Simd } from './wasm/opcodes.ts';
 
 /** Emits handlers into a function whose fixed locals are those above. */
 export abstract class Handlers extends HandlerMemory {

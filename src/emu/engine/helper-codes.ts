@@ -1,5 +1,5 @@
 /** How generated code names helpers and accesses. */
-import { HELPERS, type HelperName } from '../isa/helpers.ts';
+import { HELPERS, type HelperName } from '../cpu/helpers.ts';
 import { ACCESS, type Access } from '../isa/semantics.ts';
 
 const ACCESS_NAMES = Object.keys(ACCESS) as Access[];

@@ -1,5 +1,5 @@
 /** Fixed local variables of the interpreter's functions; parameter 0 is the budget and becomes what is left at far jumps. */
-import type { Ty } from './wasm/opcodes.ts';
+import type { Ty } from '../wasm/opcodes.ts';
 
 export const REM = 0;
 export const P = 1;

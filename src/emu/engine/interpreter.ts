@@ -15,6 +15,7 @@
  */
 
 import { codeOf, EXCEPTIONS } from '../cpu/exception-table.ts';
+import { After, type Callee, HELPERS } from '../cpu/helpers.ts';
 import {
   cellOffset,
   cpuBase,
@@ -26,8 +27,10 @@ import {
   sourceOffset,
   UOP_BYTES,
   UOPS_PER_PAGE,
-} from '../cpu/layout.ts';
-import { After, type Callee, HELPERS } from '../isa/helpers.ts';
+} from '../memory/layout.ts';
+import { Emitter, type Label } from '../wasm/emitter.ts';
+import { assembleModule, type FuncDef, type FuncImport, type FuncType } from '../wasm/module.ts';
+import { Op } from '../wasm/opcodes.ts';
 import { FUSED_IMPORTS } from './fused.ts';
 import { Handlers } from './handlers.ts';
 import { helperIndex } from './helper-codes.ts';
@@ -50,11 +53,8 @@ import { emitMarkedPage } from './marked-page.ts';
 import { routineFunctions, routineIndex } from './routines.ts';
 import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './translator/region.ts';
 import { firstOfPair, type HandlerMap, PSEUDO, type Pseudo, type Variant } from './uop.ts';
-import { Emitter, type Label } from './wasm/emitter.ts';
-import { assembleModule, type FuncDef, type FuncImport, type FuncType } from './wasm/module.ts';
-import { Op } from './wasm/opcodes.ts';
 
-/** Why `run` came back: {@link import('../isa/helpers.ts').After} values, or the budget. */
+/** Why `run` came back: {@link import('../cpu/helpers.ts').After} values, or the budget. */
 export const LEFT_BY_BUDGET = 4;
 
 /** Below this budget the fast build refuses to start. */

@@ -2,11 +2,11 @@
  * Accesses to a page that is watched or holds code in places, but not to these places: made without leaving generated code. The
  * software TLB marks such pages, so that this costs nothing elsewhere.
  */
-import { CODE_LINE, STATE, TAG_CODE, TAG_WATCHED, TLB_ENTRIES } from '../cpu/layout.ts';
+import { CODE_LINE, STATE, TAG_CODE, TAG_WATCHED, TLB_ENTRIES } from '../memory/layout.ts';
+import { Emitter } from '../wasm/emitter.ts';
+import type { FuncDef, FuncType } from '../wasm/module.ts';
+import { Op } from '../wasm/opcodes.ts';
 import { HOST_WRITE } from './helper-codes.ts';
-import { Emitter } from './wasm/emitter.ts';
-import type { FuncDef, FuncType } from './wasm/module.ts';
-import { Op } from './wasm/opcodes.ts';
 
 /** Address, and size with HOST_WRITE for a store, to the place in linear memory, or 0. */
 export const MARKED_PAGE: FuncType = { params: ['i64', 'i32'], results: ['i32'] };

@@ -3,15 +3,15 @@
  * Values travel through STATE.va and STATE.value; a translation that ends in RAM is left in the software TLB.
  */
 
-import type { Ram } from '../board/ram.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import { MISC } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { deliver } from '../cpu/exceptions.ts';
-import { STATE, TAG_CODE, TAG_WATCHED } from '../cpu/layout.ts';
+import { After, type AfterValue } from '../cpu/helpers.ts';
 import type { BusPort } from '../devices/bus.ts';
-import { After, type AfterValue } from '../isa/helpers.ts';
 import { ACCESS } from '../isa/semantics.ts';
+import { STATE, TAG_CODE, TAG_WATCHED } from '../memory/layout.ts';
+import type { Ram } from '../memory/ram.ts';
 import { LOAD, STORE } from '../mmu/stages.ts';
 import { translate } from '../mmu/translate.ts';
 import { accessByCode, HOST_WRITE } from './helper-codes.ts';

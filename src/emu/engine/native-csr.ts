@@ -2,10 +2,11 @@
  * CSR accesses that touch nothing but the register's memory, as WebAssembly. All others, and all of them while somebody
  * wants to know of CSR accesses, go through csr-access.ts.
  */
-import { CSR_RULE, GUEST_BANK_FACTOR, MODE_GUEST, STATE, WRITERS, WRITERS_OFFSET } from '../cpu/layout.ts';
-import type { Callee } from '../isa/helpers.ts';
-import type { Emitter } from './wasm/emitter.ts';
-import { Float, Op } from './wasm/opcodes.ts';
+
+import type { Callee } from '../cpu/helpers.ts';
+import { CSR_RULE, GUEST_BANK_FACTOR, MODE_GUEST, STATE, WRITERS, WRITERS_OFFSET } from '../memory/layout.ts';
+import type { Emitter } from '../wasm/emitter.ts';
+import { Float, Op } from '../wasm/opcodes.ts';
 
 /** Where an access is emitted. */
 export interface CsrSite {

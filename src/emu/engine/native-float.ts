@@ -4,10 +4,10 @@
  * changes nothing but Cause, which is worked out when somebody asks (fpu/fpu.ts, `settle`). Whatever falls outside goes
  * the exact way.
  */
-import { FCMP_CONDITIONS, type FpOperation, operationCode } from '../fpu/operations.ts';
+import { FCMP_CONDITIONS, type FpOperation, operationCode } from '../softfloat/operations.ts';
+import type { Emitter } from '../wasm/emitter.ts';
+import { Float as F, Op, Relaxed, type Ty, Simd as V } from '../wasm/opcodes.ts';
 import { HOST_FUSES } from './fused.ts';
-import type { Emitter } from './wasm/emitter.ts';
-import { Float as F, Op, Relaxed, type Ty, Simd as V } from './wasm/opcodes.ts';
 
 /** Where a form is emitted. Operands are pushed as 64-bit register values. */
 export interface FloatSite {

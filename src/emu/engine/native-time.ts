@@ -3,10 +3,10 @@
  * host's clock is the counter, it goes through engine.ts.
  */
 import { CSR } from '../cpu/csr-table.ts';
-import { MODE_GUEST, STATE } from '../cpu/layout.ts';
 import type { Stmt } from '../isa/semantics.ts';
-import type { Emitter } from './wasm/emitter.ts';
-import { Float, Op } from './wasm/opcodes.ts';
+import { MODE_GUEST, STATE } from '../memory/layout.ts';
+import type { Emitter } from '../wasm/emitter.ts';
+import { Float, Op } from '../wasm/opcodes.ts';
 
 const PLV = 3;
 

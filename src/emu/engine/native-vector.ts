@@ -2,12 +2,13 @@
  * Common cases of vector floating point as WebAssembly SIMD, under the conditions of native-float.ts. An operation whose
  * elements are not all common cases goes the exact way as a whole.
  */
-import type { FpOperation } from '../fpu/operations.ts';
-import { FCMP_CONDITIONS } from '../fpu/operations.ts';
-import { vectorOperation } from '../fpu/vector.ts';
+
 import * as lanes from '../isa/lanes.ts';
 import { c32, type Node, op } from '../isa/semantics.ts';
-import { Simd as V } from './wasm/opcodes.ts';
+import type { FpOperation } from '../softfloat/operations.ts';
+import { FCMP_CONDITIONS } from '../softfloat/operations.ts';
+import { vectorOperation } from '../softfloat/vector-operations.ts';
+import { Simd as V } from '../wasm/opcodes.ts';
 
 /** An operation on one half: operands are v128 locals. */
 export interface VectorForm {

@@ -1,13 +1,13 @@
 /** WebAssembly for the routines of the CPU model (cpu/entry-return.ts). */
 import { DEFINITIONS } from '../cpu/entry-return.ts';
-import { ROUTINES, type RoutineName } from '../isa/helpers.ts';
+import { ROUTINES, type RoutineName } from '../cpu/helpers.ts';
 import { Routine, type RoutineStmt } from '../isa/routine.ts';
 import type { PlainTy } from '../isa/semantics.ts';
+import { Locals } from '../wasm/emitter.ts';
+import type { FuncDef } from '../wasm/module.ts';
+import { Float, Op } from '../wasm/opcodes.ts';
 import { helperIndex } from './helper-codes.ts';
 import { type OperandNode, Values } from './values.ts';
-import { Locals } from './wasm/emitter.ts';
-import type { FuncDef } from './wasm/module.ts';
-import { Float, Op } from './wasm/opcodes.ts';
 
 const STORE = { i32: Op.i32Store, i64: Op.i64Store, f64: Float.f64Store } as const;
 

@@ -1,3 +1,5 @@
+import { decode } from '../isa/decoder.ts';
+import type { Row } from '../isa/row.ts';
 import {
   CODE_LINE,
   CODE_LINES_BYTES,
@@ -10,10 +12,8 @@ import {
   UOP_PAGES,
   UOPS_PER_PAGE,
   uopBase,
-} from '../cpu/layout.ts';
-import type { LinearMemory } from '../cpu/linear-memory.ts';
-import { decode } from '../isa/decoder.ts';
-import type { Row } from '../isa/row.ts';
+} from '../memory/layout.ts';
+import type { LinearMemory } from '../memory/linear-memory.ts';
 import type { Region } from './translator/region.ts';
 import { type HandlerMap, PSEUDO, pairKey, writeUop } from './uop.ts';
 

@@ -1,7 +1,7 @@
 /** WebAssembly for the nodes that instructions and routines share. What else a node can be is the business of the back end. */
 import type { Node } from '../isa/semantics.ts';
-import { Emitter, type Locals } from './wasm/emitter.ts';
-import { Float, Op, Simd, type Ty } from './wasm/opcodes.ts';
+import { Emitter, type Locals } from '../wasm/emitter.ts';
+import { Float, Op, Simd, type Ty } from '../wasm/opcodes.ts';
 
 const LOAD = { i32: Op.i32Load, i64: Op.i64Load, f64: Float.f64Load } as const;
 

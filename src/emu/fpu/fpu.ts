@@ -1,11 +1,11 @@
 /** The floating-point unit of a CPU: FCSR, flags, enabled traps (Vol. 1, section 3.1.4). */
 import type { Cpu } from '../cpu/cpu.ts';
 import { deliver } from '../cpu/exceptions.ts';
-import { STATE, VECTOR_PENDING } from '../cpu/layout.ts';
-import { After, type AfterValue } from '../isa/helpers.ts';
-import { type Native, nativeOperation } from './native.ts';
-import { isQuietCode, operate } from './operations.ts';
-import { ROUND, type RoundMode, type Status } from './softfloat.ts';
+import { After, type AfterValue } from '../cpu/helpers.ts';
+import { STATE, VECTOR_PENDING } from '../memory/layout.ts';
+import { type Native, nativeOperation } from '../softfloat/native.ts';
+import { isQuietCode, operate } from '../softfloat/operations.ts';
+import { ROUND, type RoundMode, type Status } from '../softfloat/softfloat.ts';
 
 /** FCSR0: Enables 4:0, RM 9:8, Flags 20:16, Cause 28:24; fcsr1–3 are views of its parts. */
 const VIEWS = [0x1f1f031f, 0x1f, 0x1f1f0000, 0x300] as const;

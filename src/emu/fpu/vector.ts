@@ -3,63 +3,13 @@
  * (Vol. 2, floating-point vector instructions). Nothing is written when an enabled exception traps.
  */
 import type { Cpu } from '../cpu/cpu.ts';
-import { STATE } from '../cpu/layout.ts';
-import { After, type AfterValue } from '../isa/helpers.ts';
+import { After, type AfterValue } from '../cpu/helpers.ts';
+import { STATE } from '../memory/layout.ts';
+import type { Native } from '../softfloat/native.ts';
+import { isQuiet } from '../softfloat/operations.ts';
+import { ROUND, type Status } from '../softfloat/softfloat.ts';
+import { type VectorEntry, vectorEntry } from '../softfloat/vector-operations.ts';
 import type { Fpu } from './fpu.ts';
-import { type Native, nativeOperation } from './native.ts';
-import { elementOperation, type FpOperation, isQuiet, operationCode } from './operations.ts';
-import { ROUND, type Status } from './softfloat.ts';
-
-/** Which elements of the operands give which element of a 128-bit result. */
-export type Shape =
-  /** The same place in every operand. */
-  | 'each'
-  /** From the low or the high half of vj, to twice the width. */
-  | 'low'
-  | 'high'
-  /** To half the width: low half of the result from vk, high half from vj. */
-  | 'narrow';
-
-/** A vector operation, as the instruction table describes it. */
-export interface VectorOperation {
-  readonly name: FpOperation;
-  /** The format that the operation works in. */
-  readonly double: boolean;
-  readonly shape: Shape;
-  /** Element widths in bytes, of the operands and of the result. */
-  readonly from: 2 | 4 | 8;
-  readonly to: 2 | 4 | 8;
-}
-
-interface Entry extends VectorOperation {
-  readonly compute: (s: Status, a: bigint, b: bigint, c: bigint) => bigint;
-  readonly native: Native | undefined;
-  /** A comparison: all bits of the element are set or clear. */
-  readonly mask: boolean;
-}
-
-const ENTRIES: Entry[] = [];
-
-/** The code of an operation on `halves` × 128 bits, for the helper call. */
-export function vectorCode(v: VectorOperation, halves: 1 | 2): number {
-  let index = ENTRIES.findIndex(
-    (e) => e.name === v.name && e.double === v.double && e.shape === v.shape && e.from === v.from && e.to === v.to,
-  );
-  if (index < 0)
-    index =
-      ENTRIES.push({
-        ...v,
-        compute: elementOperation(v.name, v.double),
-        native: nativeOperation(operationCode(v.name, v.double)),
-        mask: v.name.startsWith('fcmp'),
-      }) - 1;
-  return index * 2 + halves - 1;
-}
-
-/** The operation of a code, and how many 128-bit halves it works on. */
-export function vectorOperation(code: number): { readonly operation: VectorOperation; readonly halves: number } {
-  return { operation: ENTRIES[code >> 1]!, halves: (code & 1) + 1 };
-}
 
 const LOG = { 2: 1, 4: 2, 8: 3 } as const;
 
@@ -77,13 +27,13 @@ export class VectorFpu {
     fpu.settleVector = (code, status) => {
       const at = (field: 'fpA' | 'fpB' | 'fpC'): number => cpu.base + STATE[field];
       for (let half = 0; half <= (code & 1); half++)
-        this.half(ENTRIES[code >> 1]!, status, 16 * half, at('fpA'), at('fpB'), at('fpC'));
+        this.half(vectorEntry(code), status, 16 * half, at('fpA'), at('fpB'), at('fpC'));
     };
   }
 
   operate(code: number): AfterValue {
     const { cpu, result } = this;
-    const entry = ENTRIES[code >> 1]!;
+    const entry = vectorEntry(code);
     const halves = (code & 1) + 1;
     const word = this.word();
     const register = (lo: number): number => cpu.base + STATE.fpr + ((word >>> lo) & 31) * 32;
@@ -96,7 +46,7 @@ export class VectorFpu {
   }
 
   /** The elements of one 128-bit half, at byte `at` of every register. */
-  private half(entry: Entry, status: Status, at: number, vj: number, vk: number, va: number): void {
+  private half(entry: VectorEntry, status: Status, at: number, vj: number, vk: number, va: number): void {
     const { shape, from, to } = entry;
     const count = 16 / (shape === 'each' ? to : Math.max(from, to));
     for (let i = 0; i < count; i++) {
@@ -109,7 +59,7 @@ export class VectorFpu {
   }
 
   /** One element: operands at linear addresses (0: none), the result to byte `to` of the result. */
-  private element(entry: Entry, status: Status, a: number, b: number, c: number, to: number): void {
+  private element(entry: VectorEntry, status: Status, a: number, b: number, c: number, to: number): void {
     const { cpu, result } = this;
     if (entry.native && status.rm === ROUND.nearestEven) {
       const r = this.natively(entry.native, status, a, b);

@@ -2,7 +2,7 @@
  * The vocabulary of vector definitions: 128-bit nodes as WebAssembly SIMD operations on elements of 8 (`b`), 16 (`h`),
  * 32 (`w`) and 64 bits (`d`), and element by element where SIMD has no such operation.
  */
-import { laneOpcode, Simd, SimdByWidth } from '../engine/wasm/opcodes.ts';
+import { laneOpcode, Simd, SimdByWidth } from '../wasm/opcodes.ts';
 import { c32, c64, type Half, type Node, op, type Semantics, w } from './semantics.ts';
 
 export type Element = 'b' | 'h' | 'w' | 'd';

@@ -2,8 +2,9 @@
  * The language in which the CPU model is written where it must be fast and is no instruction: exception entry and return.
  * It has the nodes of semantics.ts and statements of its own, which work on the CPU's state page.
  */
-import type { Ty } from '../engine/wasm/opcodes.ts';
-import type { HelperName, RoutineName } from './helpers.ts';
+
+import type { HelperName, RoutineName } from '../cpu/helpers.ts';
+import type { Ty } from '../wasm/opcodes.ts';
 import type { Node } from './semantics.ts';
 
 export type RoutineStmt =

@@ -1,7 +1,7 @@
 import { EXCEPTIONS, type ExceptionName } from '../cpu/exception-table.ts';
-import type { StateField } from '../cpu/layout.ts';
-import { type IntegerName, integerOpcode, Op, type Ty } from '../engine/wasm/opcodes.ts';
-import type { Callee } from './helpers.ts';
+import type { Callee } from '../cpu/helpers.ts';
+import type { StateField } from '../memory/layout.ts';
+import { type IntegerName, integerOpcode, Op, type Ty } from '../wasm/opcodes.ts';
 import type { OperandName } from './operands.ts';
 
 /**

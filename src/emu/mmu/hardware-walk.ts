@@ -7,9 +7,9 @@ import type { CsrHalves } from '../cpu/csr-bank.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { ExceptionName } from '../cpu/exception-table.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
+import { ELO, lowBits, shr } from '../tlb/tlb.ts';
 import { addressBits, otherSlot, setHalf, walkTables } from './page-walk.ts';
 import { type AccessType, INVALID, STORE } from './stages.ts';
-import { ELO, lowBits, shr } from './tlb.ts';
 import { enterMapping } from './tlb-instructions.ts';
 
 const HPTW_EN = 1 << 24;

@@ -5,7 +5,7 @@
  */
 import type { CsrHalves } from '../cpu/csr-bank.ts';
 import { CSR } from '../cpu/csr-table.ts';
-import { ELO, lowBits, POWER, shr } from './tlb.ts';
+import { ELO, lowBits, POWER, shr } from '../tlb/tlb.ts';
 
 /** A directory entry that maps a page itself. */
 const HUGE = 1 << 6;

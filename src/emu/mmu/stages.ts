@@ -6,7 +6,7 @@
 import type { CsrHalves } from '../cpu/csr-bank.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { ExceptionName } from '../cpu/exception-table.ts';
-import { ELO, lowBits, POWER, shr, type Tlb } from './tlb.ts';
+import { ELO, lowBits, POWER, shr, type Tlb } from '../tlb/tlb.ts';
 
 export const LOAD = 0;
 export const STORE = 1;

@@ -6,8 +6,8 @@ import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrBank } from '../cpu/csr-bank.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { deliver } from '../cpu/exceptions.ts';
-import { After, type AfterValue } from '../isa/helpers.ts';
-import { ELO, legalSize, MTLB_SIZE, STLB_SETS, STLB_SIZE, STLB_WAYS, shr, TLB_SIZE, Tlb } from './tlb.ts';
+import { After, type AfterValue } from '../cpu/helpers.ts';
+import { ELO, legalSize, MTLB_SIZE, STLB_SETS, STLB_SIZE, STLB_WAYS, shr, TLB_SIZE, Tlb } from '../tlb/tlb.ts';
 
 /**
  * Which entries an instruction works on: the array, the GID, the CSR bank with the operands. The object is reused by

@@ -5,9 +5,10 @@
  *
  * Moments are numbered by instructions of the whole machine, in the order in which CPUs take turns.
  */
-import { type Machine, type MachineState, type RunResult, SLICE } from '../board/machine.ts';
+
 import type { Cpu } from '../cpu/cpu.ts';
-import { arraysIn, type Fields, restoreFields, type Stateful, saveFields } from './fields.ts';
+import { type Machine, type MachineState, type RunResult, SLICE } from '../machine/machine.ts';
+import { arraysIn, type Fields, restoreFields, type Stateful, saveFields } from '../state/fields.ts';
 import { finish, type Steps } from './steps.ts';
 
 /** A copy of the machine, and of what observers keep about it. */

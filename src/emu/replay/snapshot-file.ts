@@ -3,11 +3,11 @@
  * business of whoever stores it.
  */
 
-import type { MachineState } from '../board/machine.ts';
 import type { BoardModel } from '../board/platform.ts';
 import type { BootFiles } from '../boot/load.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
-import { isBytes, isEvery, isListOf, isNumber, isObjectWith, isOptional, isText } from './state-check.ts';
+import type { MachineState } from '../machine/machine.ts';
+import { isBytes, isEvery, isListOf, isNumber, isObjectWith, isOptional, isText } from '../state/state-check.ts';
 
 const MAGIC = 'LSCOPESN';
 /** Of the file's own form; what is inside fits the same version of the program. */

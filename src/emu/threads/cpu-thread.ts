@@ -1,14 +1,15 @@
 /** A CPU in a thread of its own: runs it in slices, and does in between what others have asked for. */
-import { prepareBoot } from '../board/machine.ts';
-import { type EngineKind, Processors } from '../board/processors.ts';
-import { Ram } from '../board/ram.ts';
+
 import type { BootRegisters } from '../boot/load.ts';
 import { type Clock, TIMER_HZ } from '../cpu/clock.ts';
 import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { setLine } from '../cpu/interrupts.ts';
-import { PAGE } from '../cpu/layout.ts';
-import { LinearMemory } from '../cpu/linear-memory.ts';
+import { prepareBoot } from '../machine/machine.ts';
+import { type EngineKind, Processors } from '../machine/processors.ts';
+import { PAGE } from '../memory/layout.ts';
+import { LinearMemory } from '../memory/linear-memory.ts';
+import { Ram } from '../memory/ram.ts';
 import { Coherence } from './coherence.ts';
 import { ACTIVITY, COMMAND, ControlBlock } from './control-block.ts';
 import { RemoteBus, RemoteIocsr, type WaitFor } from './remote-devices.ts';

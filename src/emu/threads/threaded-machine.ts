@@ -4,18 +4,18 @@
  */
 
 import { Board, type VirtioBus } from '../board/board.ts';
-import { fillFwCfg, platformOf } from '../board/machine.ts';
 import type { BoardModel } from '../board/platform.ts';
-import type { EngineKind } from '../board/processors.ts';
-import { Ram } from '../board/ram.ts';
 import { type BootFiles, type BootRegisters, loadRam } from '../boot/load.ts';
 import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
-import { PAGE } from '../cpu/layout.ts';
-import { LinearMemory } from '../cpu/linear-memory.ts';
 import type { End } from '../debug/run-control.ts';
 import type { PowerRequest } from '../devices/ged.ts';
 import type { VirtioKind } from '../devices/virtio/device.ts';
+import { fillFwCfg, platformOf } from '../machine/machine.ts';
+import type { EngineKind } from '../machine/processors.ts';
+import { PAGE } from '../memory/layout.ts';
+import { LinearMemory } from '../memory/linear-memory.ts';
+import { Ram } from '../memory/ram.ts';
 import { Coherence } from './coherence.ts';
 import { ACTIVITY, CALL, COMMAND, ControlBlock, type DeviceCall } from './control-block.ts';
 import type { CpuThreadOptions } from './cpu-thread.ts';

@@ -1,13 +1,13 @@
 /** `monitor info …`, `translate`, `explain`: what is. */
 import { peekCsr } from '../../emu/cpu/csr-access.ts';
 import { CSRS, csrByName } from '../../emu/cpu/csr-table.ts';
-import { STATE } from '../../emu/cpu/layout.ts';
 import { causeName } from '../../emu/debug/catches.ts';
 import { anyGuestContext, hostContext, runningContext } from '../../emu/debug/context.ts';
 import { describeCsr, parseNumber } from '../../emu/debug/decode-number.ts';
 import { describeStatistics, ExitStatistics } from '../../emu/debug/exit-statistics.ts';
 import { describeEvent, describeWrite, explainLast, lastWrite } from '../../emu/debug/explain.ts';
 import { describeEntry, walk } from '../../emu/debug/walk.ts';
+import { STATE } from '../../emu/memory/layout.ts';
 import type { Session } from '../session.ts';
 import { GUEST_PID_BASE } from '../threads.ts';
 import { type Command, hex, lines, onOff, parseWorld, splitWorld, symbol } from './command.ts';

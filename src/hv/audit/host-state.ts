@@ -4,8 +4,8 @@ import { peekCsr } from '../../emu/cpu/csr-access.ts';
 import { CRMD } from '../../emu/cpu/csr-fields.ts';
 import { CSR, csrByNumber } from '../../emu/cpu/csr-table.ts';
 import { ecodeOf } from '../../emu/cpu/exception-table.ts';
-import { STATE } from '../../emu/cpu/layout.ts';
 import { GPR_NAMES } from '../../emu/isa/operands.ts';
+import { STATE } from '../../emu/memory/layout.ts';
 
 /** Registers that a called function preserves (LoongArch psABI): tp, sp, r21, fp, s0–s8; f24–f31. */
 const GPRS = [2, 3, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31];

@@ -2,9 +2,10 @@
  * Stage-2 TLB entries and the table entries that they were made from: an entry that stays while its table entry changes is
  * stale, and the invtlb for it is missing.
  */
-import type { Ram } from '../../emu/board/ram.ts';
+
 import type { Cpu, TlbChange } from '../../emu/cpu/cpu.ts';
 import { describeElo, stage2Leaf } from '../../emu/debug/walk.ts';
+import type { Ram } from '../../emu/memory/ram.ts';
 
 /** What makes a translation: V, D, PLV, MAT, page number, NR, NX, RPLV. */
 const COUNTS = 0xe000_ffff_ffff_f03fn;

@@ -3,7 +3,7 @@
  * hypervisor forgot to save, to restore, to set or to invalidate. It needs the hypervisor's symbols only to know the function
  * that enters guests; the other checks need nothing.
  */
-import type { Machine } from '../../emu/board/machine.ts';
+
 import type { Cpu } from '../../emu/cpu/cpu.ts';
 import { CSR, CSRS, type CsrName, csrByNumber, type FieldName, fieldNamed } from '../../emu/cpu/csr-table.ts';
 import { HOST_TO_BANK } from '../../emu/cpu/csr-writers.ts';
@@ -15,6 +15,7 @@ import { walk } from '../../emu/debug/walk.ts';
 import { decode } from '../../emu/isa/decoder.ts';
 import { GPR_NAMES } from '../../emu/isa/operands.ts';
 import { operandValue } from '../../emu/isa/row.ts';
+import type { Machine } from '../../emu/machine/machine.ts';
 import { detect, type ImageSymbols } from '../descriptor.ts';
 import { type Finding, Findings } from './findings.ts';
 import { differences, type HostState, hostState } from './host-state.ts';

@@ -1,11 +1,12 @@
 /** ELF images: what a boot takes of them, put into RAM, and their sections. */
-import { PLATFORM } from '../../../src/emu/board/platform.ts';
-import { Ram } from '../../../src/emu/board/ram.ts';
+
 import { ImageError, parseElf } from '../../../src/emu/boot/elf.ts';
 import { elfSections } from '../../../src/emu/boot/elf-sections.ts';
 import { loadRam } from '../../../src/emu/boot/load.ts';
 import { rawImage } from '../../../src/emu/boot/raw-image.ts';
-import { LinearMemory } from '../../../src/emu/cpu/linear-memory.ts';
+import { LinearMemory } from '../../../src/emu/memory/linear-memory.ts';
+import { PLATFORM } from '../../../src/emu/memory/physical-map.ts';
+import { Ram } from '../../../src/emu/memory/ram.ts';
 import { tinyElf } from '../../support/images.ts';
 import { guarded, type Target } from '../oracle.ts';
 

@@ -3,8 +3,8 @@
  * change, and what is in it may not appear in an answer.
  */
 import { readdirSync } from 'node:fs';
-import { saveFields } from '../../../src/emu/replay/fields.ts';
-import { fits } from '../../../src/emu/replay/state-check.ts';
+import { saveFields } from '../../../src/emu/state/fields.ts';
+import { fits } from '../../../src/emu/state/state-check.ts';
 import { Canary } from '../canary.ts';
 import { Input, Output } from '../input.ts';
 import { Fault, guarded, type Target } from '../oracle.ts';

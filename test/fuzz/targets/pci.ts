@@ -1,5 +1,5 @@
 /** Configuration space, base address registers and messages, with devices that have something to say. */
-import { PLATFORM } from '../../../src/emu/board/platform.ts';
+import { PLATFORM } from '../../../src/emu/memory/physical-map.ts';
 import { type Input, Output } from '../input.ts';
 import { guarded, type Target } from '../oracle.ts';
 import type { Side } from '../twin.ts';

@@ -3,13 +3,13 @@
  * and is switched off and on.
  */
 import { openShare, parseShare } from '../../../src/cli/share.ts';
-import { Machine } from '../../../src/emu/board/machine.ts';
 import { ImageError } from '../../../src/emu/boot/elf.ts';
 import { featuresOf } from '../../../src/emu/cpu/features.ts';
 import { VirtioConsole } from '../../../src/emu/devices/virtio/console.ts';
 import { VirtioEntropy } from '../../../src/emu/devices/virtio/entropy.ts';
 import { VirtioNet } from '../../../src/emu/devices/virtio/net.ts';
 import { P9Session, VirtioP9 } from '../../../src/emu/devices/virtio/p9.ts';
+import { Machine } from '../../../src/emu/machine/machine.ts';
 import { decodeSnapshot, encodeSnapshot, SnapshotError } from '../../../src/emu/replay/snapshot-file.ts';
 import { Input, Output } from '../input.ts';
 import { guarded, type Target } from '../oracle.ts';

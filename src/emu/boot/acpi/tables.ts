@@ -1,7 +1,8 @@
 /** The board's ACPI tables (ACPI 6.5, chapter 5), made from its declarations. Without firmware the boot loader places them. */
-import { acpiDevices, memoryRanges, PLATFORM, type Platform } from '../../board/platform.ts';
-import { TableBytes } from '../bytes.ts';
-import * as aml from './aml.ts';
+import { acpiDevices, type Platform } from '../../board/platform.ts';
+import * as aml from '../../formats/aml.ts';
+import { TableBytes } from '../../formats/bytes.ts';
+import { memoryRanges, PLATFORM } from '../../memory/physical-map.ts';
 
 const OEM = 'LSCOPE';
 const TABLE = 'LOONGSCP';

@@ -1,5 +1,5 @@
 /** A PCI function: its configuration space, base address registers, message-signalled interrupts (PCI Local Bus 3.0, chapter 6). */
-import type { Stateful, Wiring } from '../../replay/fields.ts';
+import type { Stateful, Wiring } from '../../state/fields.ts';
 import type { Line, Width } from '../device.ts';
 
 /** Bytes of PCI Express configuration space. */

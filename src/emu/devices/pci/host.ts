@@ -1,5 +1,5 @@
 /** The PCI Express host: configuration space by ECAM, windows of memory and ports, four interrupt lines. */
-import type { Stateful, Wiring } from '../../replay/fields.ts';
+import type { Stateful, Wiring } from '../../state/fields.ts';
 import type { Device, Line, Width } from '../device.ts';
 import { PciFunction } from './function.ts';
 

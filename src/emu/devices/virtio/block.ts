@@ -1,5 +1,5 @@
 /** The block device (Virtual I/O Device 1.2, section 5.2). */
-import type { Stateful, Wiring } from '../../replay/fields.ts';
+import type { Stateful, Wiring } from '../../state/fields.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 import type { Chain } from './queue.ts';
 

@@ -1,5 +1,5 @@
 /** The console device with one port (Virtual I/O Device 1.2, section 5.3). */
-import type { Wiring } from '../../replay/fields.ts';
+import type { Wiring } from '../../state/fields.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 import { QueueError } from './queue.ts';
 

@@ -1,5 +1,5 @@
 /** What kinds of virtio devices have in common, whatever transport they sit on (Virtual I/O Device 1.2, chapter 2). */
-import type { Stateful } from '../../replay/fields.ts';
+import type { Stateful } from '../../state/fields.ts';
 import type { Chain, VirtQueue } from './queue.ts';
 
 /** Device types of section 5. */

@@ -1,5 +1,5 @@
 /** The entropy device (Virtual I/O Device 1.2, section 5.4). */
-import type { Wiring } from '../../replay/fields.ts';
+import type { Wiring } from '../../state/fields.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 
 /** Most bytes of one answer. */

@@ -1,5 +1,5 @@
 /** virtio over MMIO, version 2 (Virtual I/O Device 1.2, section 4.2): for guests without PCI. */
-import type { Stateful } from '../../replay/fields.ts';
+import type { Stateful } from '../../state/fields.ts';
 import type { Device, Line, Width } from '../device.ts';
 import type { Dma } from '../dma.ts';
 import type { VirtioKind } from './device.ts';

@@ -1,6 +1,6 @@
 /** The network device (Virtual I/O Device 1.2, section 5.1). */
-import type { Wiring } from '../../replay/fields.ts';
-import { isBytes, isListOf } from '../../replay/state-check.ts';
+import type { Wiring } from '../../state/fields.ts';
+import { isBytes, isListOf } from '../../state/state-check.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 
 const FEATURE = { mac: 1 << 5, status: 1 << 16 } as const;

@@ -5,8 +5,8 @@
  * What the guest's numbers ("fids") stand for are objects that were looked up once (p9-files.ts), not paths. Nothing that a
  * guest sends is trusted: counts, numbers and names are checked here, and whatever is wrong is answered with an error.
  */
-import type { Wiring } from '../../replay/fields.ts';
-import { isEvery, isNumber, isObjectWith, isOptional, isText } from '../../replay/state-check.ts';
+import type { Wiring } from '../../state/fields.ts';
+import { isEvery, isNumber, isObjectWith, isOptional, isText } from '../../state/state-check.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 import {
   ERRNO,

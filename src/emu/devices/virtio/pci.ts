@@ -1,5 +1,5 @@
 /** virtio over PCI, modern only (Virtual I/O Device 1.2, section 4.1). */
-import type { Stateful } from '../../replay/fields.ts';
+import type { Stateful } from '../../state/fields.ts';
 import type { Width } from '../device.ts';
 import type { Dma } from '../dma.ts';
 import { PciFunction } from '../pci/function.ts';

@@ -1,5 +1,5 @@
 /** Split virtqueues (Virtual I/O Device 1.2, section 2.7). */
-import type { Stateful } from '../../replay/fields.ts';
+import type { Stateful } from '../../state/fields.ts';
 import type { Dma } from '../dma.ts';
 
 const DESCRIPTOR_BYTES = 16;

@@ -1,5 +1,5 @@
 /** The registers that all virtio transports have: features, status, queues (Virtual I/O Device 1.2, section 2.1 to 2.5). */
-import type { Stateful } from '../../replay/fields.ts';
+import type { Stateful } from '../../state/fields.ts';
 import type { Dma } from '../dma.ts';
 import type { VirtioKind, VirtioPorts } from './device.ts';
 import { type Chain, QueueError, VirtQueue } from './queue.ts';

@@ -2,10 +2,11 @@
  * Which instructions make a region: from its entry along direct branches and calls, inside one page. Calls inside the
  * region are jumps; where the callee returns, the return points are among the successors.
  */
-import { UOPS_PER_PAGE } from '../../cpu/layout.ts';
+
 import { operandValue, type Row } from '../../isa/row.ts';
 import { Semantics, type Stmt } from '../../isa/semantics.ts';
 import { contains } from '../../isa/traits.ts';
+import { UOPS_PER_PAGE } from '../../memory/layout.ts';
 import { hasNativeCsr, isCsrHelper } from '../native-csr.ts';
 import { floatForm } from '../native-float.ts';
 import { readsTime } from '../native-time.ts';

@@ -4,14 +4,15 @@
  * ordinary, leaves with the instruction not executed, and the interpreter does it. So every instruction has its counts,
  * exceptions and stops where the interpreter has them.
  */
-import { cellOffset, FETCH_ENTRIES, type Pool, REGION, STATE, UOP_BYTES, UOPS_PER_PAGE } from '../../cpu/layout.ts';
+
 import { contains } from '../../isa/traits.ts';
+import { cellOffset, FETCH_ENTRIES, type Pool, REGION, STATE, UOP_BYTES, UOPS_PER_PAGE } from '../../memory/layout.ts';
+import { type Label, Locals } from '../../wasm/emitter.ts';
+import type { FuncDef } from '../../wasm/module.ts';
+import { Op, type Ty } from '../../wasm/opcodes.ts';
 import { PENDING_FIELDS } from '../definitions.ts';
 import { pushNotQuiet } from '../native-float.ts';
 import { readsTime } from '../native-time.ts';
-import { type Label, Locals } from '../wasm/emitter.ts';
-import type { FuncDef } from '../wasm/module.ts';
-import { Op, type Ty } from '../wasm/opcodes.ts';
 import { type Block, branchOf, type Instruction } from './discover.ts';
 import { analyse, byTable, type Flow, registerFlow, type Uses } from './flow.ts';
 import { type Group, groupAccesses, type Membership } from './groups.ts';

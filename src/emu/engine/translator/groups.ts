@@ -4,7 +4,7 @@
  */
 import { operandValue } from '../../isa/row.ts';
 import { ACCESS, type Node, type Stmt } from '../../isa/semantics.ts';
-import { Op } from '../wasm/opcodes.ts';
+import { Op } from '../../wasm/opcodes.ts';
 import type { Instruction } from './discover.ts';
 import type { FlowNode } from './flow.ts';
 

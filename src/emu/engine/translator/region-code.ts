@@ -2,16 +2,17 @@
  * What the instructions of a region do, as WebAssembly: statements, memory accesses, operands. Where control goes is the
  * business of emit.ts.
  */
-import { MODE_GUEST, MODE_UNITS_OFF, STATE, TLB_ENTRIES, VECTOR_PENDING } from '../../cpu/layout.ts';
+
 import type { OperandName } from '../../isa/operands.ts';
 import { operandValue, UNITS } from '../../isa/row.ts';
 import { ACCESS, type Half, type Node, type Stmt, type VectorOperand } from '../../isa/semantics.ts';
+import { MODE_GUEST, MODE_UNITS_OFF, STATE, TLB_ENTRIES, VECTOR_PENDING } from '../../memory/layout.ts';
+import { Op, Simd } from '../../wasm/opcodes.ts';
 import { Definitions, LOAD, storeOf } from '../definitions.ts';
 import { emitCsr, isCsrHelper } from '../native-csr.ts';
 import { floatForm } from '../native-float.ts';
 import { emitTime } from '../native-time.ts';
 import { vectorForm } from '../native-vector.ts';
-import { Op, Simd } from '../wasm/opcodes.ts';
 import type { Instruction } from './discover.ts';
 import type { Group, Membership } from './groups.ts';
 import {

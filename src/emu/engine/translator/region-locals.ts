@@ -1,5 +1,5 @@
 /** Parameters and fixed local variables of a region's function. */
-import type { Ty } from '../wasm/opcodes.ts';
+import type { Ty } from '../../wasm/opcodes.ts';
 
 export const STATE_PAGE = 0;
 export const BUDGET = 1;

@@ -1,6 +1,7 @@
 /** What the interpreter and translated code agree on. */
+
+import type { FuncType } from '../../wasm/module.ts';
 import type { UopPage } from '../uop-cache.ts';
-import type { FuncType } from '../wasm/module.ts';
 
 /**
  * A region: code that was translated as one function. It runs from its first instruction with the CPU's state page, the

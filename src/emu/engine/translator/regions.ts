@@ -2,6 +2,9 @@
  * The translated regions of a machine: which instructions are hot, their translation in batches, and their end when the
  * code under them changes.
  */
+
+import { decode } from '../../isa/decoder.ts';
+import type { Row } from '../../isa/row.ts';
 import {
   CSR_LIMIT,
   cellOffset,
@@ -12,13 +15,11 @@ import {
   sourceOffset,
   UOP_BYTES,
   UOPS_PER_PAGE,
-} from '../../cpu/layout.ts';
-import type { LinearMemory } from '../../cpu/linear-memory.ts';
-import { decode } from '../../isa/decoder.ts';
-import type { Row } from '../../isa/row.ts';
+} from '../../memory/layout.ts';
+import type { LinearMemory } from '../../memory/linear-memory.ts';
+import { assembleModule, type FuncDef } from '../../wasm/module.ts';
 import { FUSED_IMPORTS } from '../fused.ts';
 import type { UopCache, UopPage } from '../uop-cache.ts';
-import { assembleModule, type FuncDef } from '../wasm/module.ts';
 import { type CodePage, discover, MAX_INSTRUCTIONS } from './discover.ts';
 import { emitRegion } from './emit.ts';
 import { HotPages } from './hot-pages.ts';

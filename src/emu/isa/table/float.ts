@@ -1,5 +1,5 @@
 /** Basic floating point, single and double (Vol. 1, chapter 3). Arithmetic is exact: fpu/softfloat.ts. */
-import { FCMP_CONDITIONS, type FpOperation, operationCode } from '../../fpu/operations.ts';
+import { FCMP_CONDITIONS, type FpOperation, operationCode } from '../../softfloat/operations.ts';
 import { type Row, type RowFlags, row } from '../row.ts';
 import * as $ from '../semantics.ts';
 import { c64, type Node, type Semantics, w } from '../semantics.ts';

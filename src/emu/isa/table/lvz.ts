@@ -1,5 +1,5 @@
 /** LVZ: guest CSR access, guest TLB instructions, hypercall (docs/lvz.md). */
-import type { HelperName } from '../helpers.ts';
+import type { HelperName } from '../../cpu/helpers.ts';
 import { type Row, row } from '../row.ts';
 
 const FLAGS = { priv: true, guest: 'INE', ext: 'lvz' } as const;

@@ -1,6 +1,6 @@
 /** Privileged instructions: CSRs, IOCSRs, TLB maintenance, page walks, ertn, idle (Vol. 1, section 4.2). */
 
-import type { Callee } from '../helpers.ts';
+import type { Callee } from '../../cpu/helpers.ts';
 import { type Row, row } from '../row.ts';
 import * as $ from '../semantics.ts';
 

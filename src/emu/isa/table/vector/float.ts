@@ -1,7 +1,7 @@
 /** Floating point of vectors (LSX and LASX); the arithmetic is that of the scalar unit: fpu/vector.ts. */
 import type { FeatureName } from '../../../cpu/features.ts';
-import { FCMP_CONDITIONS, type FpOperation } from '../../../fpu/operations.ts';
-import { type VectorOperation, vectorCode } from '../../../fpu/vector.ts';
+import { FCMP_CONDITIONS, type FpOperation } from '../../../softfloat/operations.ts';
+import { type VectorOperation, vectorCode } from '../../../softfloat/vector-operations.ts';
 import type { Row } from '../../row.ts';
 import { both, FOUR, type Operands, THREE, TWO } from './family.ts';
 

@@ -7,7 +7,7 @@ import {
   TLB_SET_BYTES,
   TLB_SETS,
   TLB_SETS_OFFSET,
-} from '../cpu/layout.ts';
+} from '../memory/layout.ts';
 import { shr } from './tlb.ts';
 
 /**

@@ -1,5 +1,5 @@
 /** ACPI Machine Language, as far as the board's tables need it (ACPI 6.5, chapter 20; resource descriptors: section 6.4). */
-import { TableBytes } from '../bytes.ts';
+import { TableBytes } from './bytes.ts';
 
 /** Encoded AML. */
 export type Aml = readonly number[];

@@ -1,9 +1,10 @@
 /**
  * The world switch: the only two places that change the VM bit (docs/lvz.md, "Guest entry" and "Guest exit").
  */
-import type { Cpu } from '../cpu/cpu.ts';
-import { STATE } from '../cpu/layout.ts';
-import { After, type AfterValue } from '../isa/helpers.ts';
+
+import { STATE } from '../memory/layout.ts';
+import type { Cpu } from './cpu.ts';
+import { After, type AfterValue } from './helpers.ts';
 
 /** Exchanges the LL state with that of the other world: each world has its own LL bit. */
 function swapLl(cpu: Cpu): void {

@@ -1,7 +1,7 @@
-import { PAGE } from '../cpu/layout.ts';
-import type { LinearMemory } from '../cpu/linear-memory.ts';
-import { isBytes } from '../replay/state-check.ts';
-import { HIGH_BASE, LOW_SIZE, PLATFORM } from './platform.ts';
+import { isBytes } from '../state/state-check.ts';
+import { PAGE } from './layout.ts';
+import type { LinearMemory } from './linear-memory.ts';
+import { HIGH_BASE, LOW_SIZE, PLATFORM } from './physical-map.ts';
 
 const CHUNK = 0x100000;
 const ROM = PLATFORM.flash0;

@@ -5,7 +5,7 @@
  *
  * Addresses are handled as numbers of 8 KiB page pairs (`vppn` = address[47:13]), exact in a double.
  */
-import type { Stateful } from '../replay/fields.ts';
+import type { Stateful } from '../state/fields.ts';
 
 const STLB_SET_BITS = 8;
 export const STLB_SETS = 1 << STLB_SET_BITS;

@@ -2,14 +2,14 @@
  * The machine: CPUs, RAM and board, and the loop that runs them on one thread in virtual time, one tick an instruction.
  */
 
+import { Board, type VirtioBus } from '../board/board.ts';
+import type { BoardModel, Platform } from '../board/platform.ts';
 import { firmwareContents } from '../boot/firmware.ts';
 import { type BootFiles, type BootRegisters, COMMAND_LINE_SIZE, loadRam } from '../boot/load.ts';
 import { type Clock, TIMER_HZ } from '../cpu/clock.ts';
 import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { hostPending, interruptDue, setLine } from '../cpu/interrupts.ts';
-import { CPU_STATE_BYTES, PAGE } from '../cpu/layout.ts';
-import { LinearMemory } from '../cpu/linear-memory.ts';
 import type { Bus } from '../devices/bus.ts';
 import type { PowerRequest } from '../devices/ged.ts';
 import type { Iocsr } from '../devices/iocsr.ts';
@@ -17,13 +17,14 @@ import type { VirtioKind } from '../devices/virtio/device.ts';
 import type { EmittedInterpreters, Engine } from '../engine/engine.ts';
 import type { Regions } from '../engine/translator/regions.ts';
 import type { UopCache } from '../engine/uop-cache.ts';
-import { arraysIn, type Fields, restoreFields, type Stateful, saveFields, type Wiring } from '../replay/fields.ts';
+import { CPU_STATE_BYTES, PAGE } from '../memory/layout.ts';
+import { LinearMemory } from '../memory/linear-memory.ts';
+import { PLATFORM } from '../memory/physical-map.ts';
+import { Ram } from '../memory/ram.ts';
 import { mismatch, type Snapshot, SnapshotError, type SnapshotMachine } from '../replay/snapshot-file.ts';
-import { fits, isBytes } from '../replay/state-check.ts';
-import { Board, type VirtioBus } from './board.ts';
-import { type BoardModel, PLATFORM, type Platform } from './platform.ts';
+import { arraysIn, type Fields, restoreFields, type Stateful, saveFields, type Wiring } from '../state/fields.ts';
+import { fits, isBytes } from '../state/state-check.ts';
 import { type EngineKind, Processors } from './processors.ts';
-import { Ram } from './ram.ts';
 
 /** Instructions each CPU runs before the next one's turn, when there are several. */
 const QUANTUM = 10_000;

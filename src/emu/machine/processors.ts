@@ -1,7 +1,6 @@
 /** CPUs with their engines, and what the engines share: decoded and translated code. */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
-import type { LinearMemory } from '../cpu/linear-memory.ts';
 import { type EmittedInterpreters, Engine, type EngineParts } from '../engine/engine.ts';
 import { fusedFunctions } from '../engine/fused.ts';
 import { Regions } from '../engine/translator/regions.ts';
@@ -9,6 +8,7 @@ import { planHandlers } from '../engine/uop.ts';
 import { UopCache } from '../engine/uop-cache.ts';
 import { existsOn, type Row } from '../isa/row.ts';
 import { ROWS } from '../isa/table/index.ts';
+import type { LinearMemory } from '../memory/linear-memory.ts';
 
 /**
  * How instructions are executed. `auto`: interpreted, and translated once they are hot; `jit`: translated the first time

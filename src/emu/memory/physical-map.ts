@@ -1,0 +1,54 @@
+/**
+ * Where the board has its RAM and its devices, and on which interrupt inputs they are (QEMU's `virt`; docs/board.md). RAM, devices,
+ * device tree, ACPI tables and boot take their addresses from here.
+ */
+
+/** RAM below this sits at physical 0, the rest at {@link HIGH_BASE}, as on QEMU's `virt` board. */
+export const LOW_SIZE = 0x10000000;
+export const HIGH_BASE = 0x80000000;
+
+/** Addresses, and inputs of the PCH-PIC. */
+export const PLATFORM = {
+  /** Global system interrupt of PCH-PIC input 0. */
+  gsiBase: 64,
+  /** ESTAT.IS bit that the interrupt controller is told to use. */
+  eiointcPin: 3,
+  pchPic: { base: 0x10000000, size: 0x400 },
+  rtc: { base: 0x100d0100, size: 0x100, input: 6 },
+  ged: {
+    base: 0x100e0000,
+    size: 0x20,
+    input: 7,
+    sleepControl: 0x1c,
+    sleepStatus: 0x1d,
+    reset: 0x1e,
+    powerOffValue: 0x34,
+    resetValue: 0x42,
+    /** Event bit. */
+    powerButton: 2,
+  },
+  /** What firmware runs from, and where it keeps its variables. */
+  flash0: { base: 0x1c000000, size: 0x1000000 },
+  flash1: { base: 0x1d000000, size: 0x1000000 },
+  fwCfg: { base: 0x1e020000, size: 0x18 },
+  uarts: [0x1fe001e0, 0x1fe002e0, 0x1fe003e0, 0x1fe004e0].map((base, n) => ({ base, input: 2 + n })),
+  msi: { base: 0x2ff00000, size: 8, firstVector: 0x40 },
+  /** PCI Express: configuration space, ports, memory; four interrupt lines. */
+  ecam: { base: 0x20000000, size: 0x8000000, buses: 0x80 },
+  pciIo: { base: 0x18004000, size: 0xc000, first: 0x4000 },
+  pciMemory: { base: 0x40000000, size: 0x40000000 },
+  pciInput: 16,
+  /** virtio devices without PCI, where QEMU has an empty platform bus. */
+  virtioMmio: { base: 0x16000000, size: 0x200, input: 20, most: 8 },
+  /** Command line (a1) and EFI system table (a2) of a direct boot; ACPI tables, which memory maps spare; device tree. */
+  commandLine: 0x0,
+  systemTable: 0x200,
+  acpi: { base: 0xe0000, size: 0x20000 },
+  deviceTree: 0x100000,
+} as const;
+
+/** Where RAM lies. */
+export function memoryRanges(ramSize: number): readonly { readonly base: number; readonly size: number }[] {
+  const low = Math.min(ramSize, LOW_SIZE);
+  return [{ base: 0, size: low }, ...(ramSize > low ? [{ base: HIGH_BASE, size: ramSize - low }] : [])];
+}
