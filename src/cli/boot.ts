@@ -1,13 +1,13 @@
 /** From command-line options to a loaded machine: files, guest images, symbols. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type ElfImage, type ElfSymbol, ImageError, isElf, parseElf, readSymbols, symbolize } from '../emu/boot/elf.ts';
+import { type ElfImage, type ElfSymbol, isElf, parseElf, readSymbols, symbolize } from '../emu/boot/elf.ts';
 import { checkInitrd } from '../emu/boot/initrd.ts';
 import { isPe, parseLinuxImage } from '../emu/boot/linux-image.ts';
 import type { BootFiles, Placed } from '../emu/boot/load.ts';
 import { RAW_ADDRESS, rawImage } from '../emu/boot/raw-image.ts';
 import type { Clock } from '../emu/cpu/clock.ts';
-import type { Symbolizer } from '../emu/debug/explain.ts';
+import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import { VirtioBlock } from '../emu/devices/virtio/block.ts';
 import { VirtioConsole } from '../emu/devices/virtio/console.ts';
 import type { VirtioKind } from '../emu/devices/virtio/device.ts';
@@ -15,6 +15,7 @@ import { VirtioEntropy } from '../emu/devices/virtio/entropy.ts';
 import { VirtioNet } from '../emu/devices/virtio/net.ts';
 import { VirtioP9 } from '../emu/devices/virtio/p9.ts';
 import { checkDeviceTree } from '../emu/formats/fdt.ts';
+import { ImageError } from '../emu/formats/image-error.ts';
 import { Machine } from '../emu/machine/machine.ts';
 import type { EngineKind } from '../emu/machine/processors.ts';
 import { LOW_SIZE, PLATFORM } from '../emu/memory/physical-map.ts';

@@ -2,6 +2,7 @@
 import { UsageError } from './errors.ts';
 import type { SerialSpec } from './options.ts';
 import { type Outlet, openOutlet } from './outlet.ts';
+import { neverBlock, type Reader } from './slow-reader.ts';
 
 /** Bytes that may wait for the reader of an output before the machine waits for it, too. */
 const MOST_UNREAD = 1 << 20;
@@ -12,17 +13,6 @@ const LOOK_MS = 20;
 const LAST_WORDS_MS = 200;
 
 const ignore = (): void => {};
-
-/** A stream whose reader may be slow. */
-export interface Reader {
-  /** Bytes that wait for it. */
-  readonly writableLength: number;
-  /** It has been given more than it takes at once, and has not said yet that it took that. */
-  readonly writableNeedDrain: boolean;
-  on(event: 'drain' | 'error', listener: () => void): unknown;
-  off(event: 'drain' | 'error', listener: () => void): unknown;
-  listeners(event: 'error'): unknown[];
-}
 
 /** The program's outputs. Where nobody reads a pipe the machine waits, as every program of Unix does. */
 export class Outputs {
@@ -73,13 +63,6 @@ export class Outputs {
     if (code === undefined || this.streams.every((s) => s.writableLength === 0)) return;
     setTimeout(() => process.exit(code), LAST_WORDS_MS).unref();
   }
-}
-
-/** Has a terminal that does not go on (Ctrl-S) keep what is written, instead of the whole program. */
-export function neverBlock(stream: NodeJS.WriteStream): void {
-  if (!stream.isTTY) return;
-  const { _handle } = stream as { _handle?: { setBlocking?: (on: boolean) => void } };
-  _handle?.setBlocking?.(false);
 }
 
 /** Console output, gathered and written once a turn of the event loop; while its reader is slow, in larger pieces. */

@@ -1,7 +1,6 @@
 /** How a run ends: lines on stderr, and the exit code. */
-import type { End } from '../emu/debug/run-control.ts';
+import type { End } from '../emu/debug/stop.ts';
 import { EXIT } from './errors.ts';
-import type { MachineCli } from './options.ts';
 
 /** A status line. */
 export const say = (text: string): void => void process.stderr.write(`loongscope: ${text}\n`);
@@ -9,8 +8,14 @@ export const say = (text: string): void => void process.stderr.write(`loongscope
 /** Was the end asked for from outside? Then the program does not wait for anybody to read what is left. */
 export const endsNow = (end: End): boolean => end.kind === 'quit' || (end.kind === 'limit' && end.what === 'time');
 
+/** Limits as the command line gave them. */
+export interface LimitsCli {
+  readonly timeout?: number | undefined;
+  readonly maxInstructions?: number | undefined;
+}
+
 /** Says why the machine has ended, where that is news. */
-export function exitCode(end: End, cli: MachineCli): number {
+export function exitCode(end: End, cli: LimitsCli): number {
   switch (end.kind) {
     case 'poweroff':
       return EXIT.ok;

@@ -2,9 +2,8 @@
 import { constants, fstatSync, openSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { isatty, WriteStream } from 'node:tty';
-import type { Reader } from './console.ts';
-import { neverBlock } from './console.ts';
 import { GrowingFile } from './growing-file.ts';
+import { neverBlock, type Reader } from './slow-reader.ts';
 
 const { O_APPEND, O_CREAT, O_NONBLOCK, O_RDWR, O_TRUNC, O_WRONLY } = constants;
 

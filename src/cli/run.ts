@@ -1,9 +1,10 @@
 /** `loongscope run`: boots, connects the console, serves gdb, ends with the guest's power-off or a limit. */
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { ExitStatistics } from '../emu/debug/exit-statistics.ts';
-import { describeEvent, explainLast, type Symbolizer } from '../emu/debug/explain.ts';
+import { describeEvent, explainLast } from '../emu/debug/explain.ts';
 import { FirstEvents } from '../emu/debug/first-events.ts';
 import { RunControl } from '../emu/debug/run-control.ts';
+import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness.ts';

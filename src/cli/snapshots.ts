@@ -1,9 +1,11 @@
 /** Snapshots in files, packed with zstd. */
+
 import { constants as buffers } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import type { SnapshotStore } from '../emu/debug/run-control.ts';
+import type { SnapshotStore } from '../emu/debug/stop.ts';
 import type { Machine } from '../emu/machine/machine.ts';
+import { applySnapshot, takeSnapshot } from '../emu/replay/machine-snapshot.ts';
 import {
   decodeSnapshot,
   encodeSnapshot,
@@ -21,7 +23,7 @@ const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZST
 
 /** A machine as a file holds it. */
 export const packSnapshot = (machine: Machine): Uint8Array =>
-  zstdCompressSync(encodeSnapshot(machine.snapshot(VERSION)), LEVEL);
+  zstdCompressSync(encodeSnapshot(takeSnapshot(machine, VERSION)), LEVEL);
 
 /** Of zstd: a block has so many bytes packed or unpacked; one of a kilobyte gives no more than {@link MOST_BEGINNING}. */
 const BLOCK = 2 ** 17;
@@ -78,7 +80,7 @@ export function unpackSnapshot(packed: Uint8Array, file: string): Snapshot {
 /** Puts a machine into the state of a snapshot. @throws UsageError when it is of another kind of machine */
 export function restoreSnapshot(machine: Machine, snapshot: Snapshot, file: string): void {
   try {
-    machine.loadSnapshot(snapshot);
+    applySnapshot(machine, snapshot);
   } catch (error) {
     if (!(error instanceof SnapshotError)) throw error;
     throw new UsageError(`--snapshot: ${file} does not fit, ${error.message}`);

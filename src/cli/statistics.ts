@@ -3,8 +3,8 @@
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { causeName } from '../emu/debug/catches.ts';
 import { type ExitStatistics, top, type VcpuStatistics } from '../emu/debug/exit-statistics.ts';
-import type { Symbolizer } from '../emu/debug/explain.ts';
 import type { FirstEvent } from '../emu/debug/first-events.ts';
+import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import type { Machine } from '../emu/machine/machine.ts';
 
 const HOTTEST = 10;

@@ -4,7 +4,8 @@ import type { EventRecord } from '../emu/cpu/event-ring.ts';
 import { ecodeOf } from '../emu/cpu/exception-table.ts';
 import { causeName } from '../emu/debug/catches.ts';
 import { vcpuOf } from '../emu/debug/exit-statistics.ts';
-import { describeEvent, type Symbolizer } from '../emu/debug/explain.ts';
+import { describeEvent } from '../emu/debug/explain.ts';
+import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 
 import type { TraceFormat } from './options.ts';
 

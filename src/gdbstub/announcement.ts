@@ -1,6 +1,6 @@
 /** What is said on the user's console at a stop, where gdb's stop reply cannot say it. */
 import { explainLast } from '../emu/debug/explain.ts';
-import type { Stop } from '../emu/debug/run-control.ts';
+import type { Stop } from '../emu/debug/stop.ts';
 import type { Session } from './session.ts';
 import { GUEST_PID_BASE, MACHINE_PID, type Thread } from './threads.ts';
 

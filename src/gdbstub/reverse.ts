@@ -1,5 +1,5 @@
 /** `bs` and `bc`: a connection's way into the past. They move the whole machine. */
-import type { Stop } from '../emu/debug/run-control.ts';
+import type { Stop } from '../emu/debug/stop.ts';
 import { Interrupted } from '../emu/debug/turns.ts';
 import type { Steps } from '../emu/replay/steps.ts';
 import type { Session } from './session.ts';

@@ -2,8 +2,8 @@
 
 import { createServer, isIPv4, type Server, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
-import type { Symbolizer } from '../emu/debug/explain.ts';
 import type { RunControl } from '../emu/debug/run-control.ts';
+import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import { type Connection, Connections } from './connections.ts';
 import { describeStranger, FirstByteGuard } from './first-byte.ts';
 import { FIRST_BYTES } from './framing.ts';

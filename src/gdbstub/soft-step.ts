@@ -8,7 +8,7 @@ import type { Cpu } from '../emu/cpu/cpu.ts';
 import { exceptionByCode } from '../emu/cpu/exception-table.ts';
 import type { Comparators } from '../emu/debug/breakpoints.ts';
 import { type DebugContext, fccOf } from '../emu/debug/context.ts';
-import type { Stepper } from '../emu/debug/run-control.ts';
+import type { Stepper } from '../emu/debug/stop.ts';
 import { decode } from '../emu/isa/decoder.ts';
 import { operandValue } from '../emu/isa/row.ts';
 

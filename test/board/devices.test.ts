@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { guestPath, HYPERVISOR } from '../../src/cli/paths.ts';
-import { type ElfImage, ImageError, parseElf } from '../../src/emu/boot/elf.ts';
+import { type ElfImage, parseElf } from '../../src/emu/boot/elf.ts';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
+import { ImageError } from '../../src/emu/formats/image-error.ts';
 import { Bench } from '../support/bench.ts';
 
 const UART = 0x1fe001e0;

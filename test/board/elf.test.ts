@@ -4,8 +4,9 @@ import { execa } from 'execa';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { guestPath, HYPERVISOR } from '../../src/cli/paths.ts';
-import { ImageError, parseElf, readSymbols } from '../../src/emu/boot/elf.ts';
+import { parseElf, readSymbols } from '../../src/emu/boot/elf.ts';
 import { elfSections, stringsOf } from '../../src/emu/boot/elf-sections.ts';
+import { ImageError } from '../../src/emu/formats/image-error.ts';
 
 const bytes = new Uint8Array(readFileSync(HYPERVISOR));
 

@@ -2,7 +2,8 @@
 import { type Booted, boot } from '../../src/cli/boot.ts';
 import { DEFAULT_MACHINE, type MachineCli, parseGuest } from '../../src/cli/options.ts';
 import type { Scope } from '../../src/emu/debug/breakpoints.ts';
-import { type Client, type End, RunControl, type Stop } from '../../src/emu/debug/run-control.ts';
+import { RunControl } from '../../src/emu/debug/run-control.ts';
+import type { Client, End, Stop } from '../../src/emu/debug/stop.ts';
 
 export class Driven implements Client {
   readonly booted: Booted;

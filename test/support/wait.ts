@@ -1,6 +1,7 @@
 /** Waiting for what happens, in the place of sleeping for as long as it should take. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, RunControl } from '../../src/emu/debug/run-control.ts';
+import type { RunControl } from '../../src/emu/debug/run-control.ts';
+import type { Client } from '../../src/emu/debug/stop.ts';
 
 /** How long anything may take, on a machine that has much else to do. */
 const PATIENCE_MS = 30_000;

@@ -15,11 +15,11 @@ import {
   type P9Open,
   type P9Stat,
 } from '../../emu/devices/virtio/p9-files.ts';
-import type { Parkable } from './descriptors.ts';
+import type { Descriptors, Parkable } from './descriptors.ts';
 import { attempt } from './errors.ts';
+import type { ObjectNumbers } from './numbers.ts';
 import { hostFlags, OpenFile, OpenFolder } from './open-files.ts';
 import { below, itself, LOOK_UP, SAME } from './paths.ts';
-import type { SharedTree } from './tree.ts';
 
 /** Permissions that a guest may give: set-user-ID and set-group-ID are not among them. */
 const PERMISSIONS = 0o1777;
@@ -27,10 +27,23 @@ const FILE_PERMISSIONS = 0o777;
 const BIG = { bigint: true } as const;
 const SECOND_NS = 1e9;
 
+/** What all objects of a shared folder have in common (tree.ts). */
+export interface NodeTree {
+  readonly descriptors: Descriptors;
+  readonly numbers: ObjectNumbers;
+  readonly makeLink: (target: Buffer, path: Buffer) => void;
+  readonly nodes: Set<SharedNode>;
+  /** @throws P9Error when nothing may be changed */
+  writable(): void;
+  /** @throws P9Error when there are too many objects */
+  roomForNode(): void;
+  stat(s: fs.BigIntStats): P9Stat;
+}
+
 export class SharedNode implements P9Node, Parkable {
   readonly path: bigint;
   readonly kind: number;
-  private readonly tree: SharedTree;
+  private readonly tree: NodeTree;
   /** The folder that it was reached from; its own for the shared folder itself. Kept, since `..` is not asked of the host. */
   private folder: SharedNode | undefined;
   /** Undefined when it has lost its name. */
@@ -43,7 +56,7 @@ export class SharedNode implements P9Node, Parkable {
 
   /** @param fd −1 when it is to be looked up by its name @param folder held by the caller for it */
   constructor(
-    tree: SharedTree,
+    tree: NodeTree,
     is: { readonly path: bigint; readonly kind: number },
     place: { readonly folder: SharedNode | undefined; readonly name: string | undefined },
     fd: number,

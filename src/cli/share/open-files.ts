@@ -3,7 +3,6 @@ import * as fs from 'node:fs';
 import { ERRNO, KIND, OPEN, type P9Entry, P9Error, type P9Open } from '../../emu/devices/virtio/p9-files.ts';
 import type { Descriptors } from './descriptors.ts';
 import { attempt } from './errors.ts';
-import type { SharedNode } from './node.ts';
 import { itself } from './paths.ts';
 
 /** Entries that Node reads from the host at a time. */
@@ -77,13 +76,27 @@ export class OpenFile implements P9Open {
   }
 }
 
+/** A folder, as one who reads its names needs it. */
+interface ListedFolder {
+  readonly path: bigint;
+  readonly parent: { readonly path: bigint };
+  use<T>(body: (fd: number) => T): T;
+  /** What a name in it stands for, if it is there. */
+  entry(name: string): P9Entry | undefined;
+  hold(): unknown;
+  release(): void;
+  /** Keeps the descriptor. */
+  pin(): void;
+  unpin(): void;
+}
+
 /**
  * An open folder. The host is asked for entries as the guest asks for them, so that a folder of a million entries takes no
  * memory. A place in it is the number of entries before it; going back begins again.
  */
 export class OpenFolder implements P9Open {
   readonly flags: number;
-  private readonly node: SharedNode;
+  private readonly node: ListedFolder;
   private readonly descriptors: Descriptors;
   private stream: fs.Dir | undefined;
   /** Number of the entry that comes next, and that entry if it has been read already. */
@@ -91,7 +104,7 @@ export class OpenFolder implements P9Open {
   private pending: P9Entry | undefined;
   private ended = false;
 
-  constructor(node: SharedNode, flags: number, descriptors: Descriptors) {
+  constructor(node: ListedFolder, flags: number, descriptors: Descriptors) {
     this.node = node;
     this.flags = flags;
     this.descriptors = descriptors;

@@ -1,3 +1,4 @@
+import { ImageError } from '../formats/image-error.ts';
 import { elfSections, stringsOf } from './elf-sections.ts';
 
 const EM_LOONGARCH = 258;
@@ -30,9 +31,6 @@ export interface ElfImage {
   readonly entry: bigint;
   readonly segments: readonly Segment[];
 }
-
-/** A file that cannot be booted; the message says why and what to do. */
-export class ImageError extends Error {}
 
 /** Does a file begin like an ELF? */
 export const isElf = (bytes: Uint8Array): boolean =>

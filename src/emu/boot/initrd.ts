@@ -1,5 +1,5 @@
 /** Is a file what Linux takes for a first root file system? (Documentation/driver-api/early-userspace/buffer-format.rst) */
-import { ImageError } from './elf.ts';
+import { ImageError } from '../formats/image-error.ts';
 
 /** What archives and compressions begin with. */
 const BEGINNINGS: readonly (readonly [name: string, bytes: readonly number[]])[] = [

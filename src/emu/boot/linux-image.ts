@@ -2,7 +2,9 @@
  * Linux's own image formats for LoongArch: the flat PE/EFI-stub `Image` (Documentation/arch/loongarch/booting.rst) and the
  * zboot `vmlinuz` around a compressed one (drivers/firmware/efi/libstub/zboot-header.S).
  */
-import { type ElfImage, ImageError, PHYSICAL_MASK } from './elf.ts';
+
+import { ImageError } from '../formats/image-error.ts';
+import { type ElfImage, PHYSICAL_MASK } from './elf.ts';
 
 /** "MZ", and the signature of LoongArch's header at {@link HEADER.signature}. */
 const MZ = 0x5a4d;

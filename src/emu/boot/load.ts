@@ -4,11 +4,12 @@
  */
 import { deviceTree, type Platform } from '../board/platform.ts';
 import { writeFdt } from '../formats/fdt.ts';
+import { ImageError } from '../formats/image-error.ts';
 import { HIGH_BASE, LOW_SIZE, PLATFORM } from '../memory/physical-map.ts';
 import type { Ram } from '../memory/ram.ts';
 import { acpiTables } from './acpi/tables.ts';
 import { efiTables, MEMORY } from './efi.ts';
-import { type ElfImage, ImageError } from './elf.ts';
+import type { ElfImage } from './elf.ts';
 
 /** Longest command line that has a place in front of the system table; a longer one lies elsewhere. */
 const SHORT_COMMAND_LINE = 512;

@@ -1,5 +1,7 @@
 /** A file without any format, to be copied to an address as it is. */
-import { type ElfImage, ImageError } from './elf.ts';
+
+import { ImageError } from '../formats/image-error.ts';
+import type { ElfImage } from './elf.ts';
 
 /** Where the raw images of ArceOS and its friends are linked to: the beginning of high RAM. */
 export const RAW_ADDRESS = 0x80000000;

@@ -1,6 +1,5 @@
 import { CPU_STATE_BYTES, cpuBase, MODE_GUEST, MODE_UNITS_OFF, STATE } from '../memory/layout.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
-import { MachineTables } from '../mmu/machine-tables.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
 import { FastTlb } from '../tlb/fast-tlb.ts';
 import { Tlb } from '../tlb/tlb.ts';
@@ -150,8 +149,6 @@ export class Cpu implements Stateful {
   /** Guest-type entries: GVA→GPA. */
   readonly gtlb = new Tlb();
   readonly fast: FastTlb;
-  /** What the page walk by hardware reads with. */
-  readonly tables = new MachineTables(this);
   readonly features: CpuFeatures;
   readonly cpucfg: Uint32Array;
   /** Which CSR bits software may write. */

@@ -4,7 +4,7 @@ import { CPUID } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import { causeName } from './catches.ts';
-import type { Symbolizer } from './explain.ts';
+import type { Symbolizer } from './symbolizer.ts';
 
 /** Exits of one cause: how many, and ticks from exit to re-entry. */
 export interface CauseStatistics {

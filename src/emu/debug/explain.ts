@@ -19,10 +19,8 @@ import { anyGuestContext, type DebugContext, HOST_WORLD, hostContext, leftBehind
 import { readVirtual } from './debug-memory.ts';
 import { fieldsInWords } from './decode-number.ts';
 import type { RunControl } from './run-control.ts';
+import type { Symbolizer } from './symbolizer.ts';
 import { walk } from './walk.ts';
-
-/** Names addresses of a world; undefined where no symbol is known. */
-export type Symbolizer = (world: number, address: bigint) => string | undefined;
 
 const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 

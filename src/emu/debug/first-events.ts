@@ -3,7 +3,7 @@ import type { Cpu } from '../cpu/cpu.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { causeName } from './catches.ts';
 import { vcpuOf } from './exit-statistics.ts';
-import type { Symbolizer } from './explain.ts';
+import type { Symbolizer } from './symbolizer.ts';
 
 export interface FirstEvent {
   readonly tick: number;

@@ -1,16 +1,30 @@
 /** Going over the past of a machine under run control: nothing stops meanwhile, and nobody is told. */
 import type { Cpu } from '../cpu/cpu.ts';
+import type { Machine } from '../machine/machine.ts';
+import type { History } from '../replay/history.ts';
 import { finish, type Steps } from '../replay/steps.ts';
-import type { RunControl, Scanner } from './run-control.ts';
+import type { Client, Scanner } from './stop.ts';
 import { Turns } from './turns.ts';
 
 /** Instructions between two looks at the clock. */
 const PIECE = 256;
 
-export class Past {
-  private readonly control: RunControl;
+/** What going over the past needs of run control. */
+export interface PastControl {
+  readonly machine: Machine;
+  readonly history: History;
+  readonly over: boolean;
+  readonly hasClients: boolean;
+  attach(client: Client): void;
+  detach(client: Client): void;
+  silently<T>(body: () => T, scanner?: Scanner): T;
+  silentlyInPieces<T>(body: Steps<T>, scanner?: Scanner): Steps<T>;
+}
 
-  constructor(control: RunControl) {
+export class Past {
+  private readonly control: PastControl;
+
+  constructor(control: PastControl) {
     this.control = control;
   }
 

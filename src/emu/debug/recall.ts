@@ -4,8 +4,9 @@ import { csrByNumber } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import type { Steps } from '../replay/steps.ts';
 import { writtenValue } from './catches.ts';
-import { describeEvent, type Symbolizer } from './explain.ts';
+import { describeEvent } from './explain.ts';
 import type { RunControl } from './run-control.ts';
+import type { Symbolizer } from './symbolizer.ts';
 
 /** Something that happened at an instruction. */
 export type Moment = {

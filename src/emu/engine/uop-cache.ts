@@ -14,25 +14,8 @@ import {
   uopBase,
 } from '../memory/layout.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
-import type { Region } from './translator/region.ts';
 import { type HandlerMap, PSEUDO, pairKey, writeUop } from './uop.ts';
-
-/** Decoded instructions of one physical page. */
-export interface UopPage {
-  readonly base: number;
-  /** Physical address, and place in linear memory, of the instruction words. */
-  readonly pa: number;
-  readonly host: number;
-  /** Positions (0..1023) where a breakpoint stands; the page then serves one virtual page of one world only. */
-  readonly breakAt: ReadonlySet<number> | undefined;
-  /** Translated regions that begin in it, and how often stores have ended some. */
-  regions: Region[];
-  ends: number;
-  /** Would stores of other threads be heard of? */
-  claimed: boolean;
-  /** Its content, as hot-pages.ts tells contents apart; undefined once it has changed. */
-  key: string | undefined;
-}
+import type { UopPage } from './uop-page.ts';
 
 /** Keeps decoded code true to the stores of other threads. `host`: place of a page in linear memory. */
 export interface CodeCoherence {

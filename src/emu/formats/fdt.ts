@@ -1,5 +1,5 @@
 /** Flattened device trees (Devicetree Specification 0.4, chapter 5). No kept library on npm writes them. */
-import { ImageError } from '../boot/elf.ts';
+import { ImageError } from './image-error.ts';
 
 /** A property: cells of 32 bits, text, several texts, or nothing but its name. */
 export type FdtValue = readonly number[] | string | readonly string[] | true;

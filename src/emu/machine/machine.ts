@@ -21,9 +21,7 @@ import { CPU_STATE_BYTES, PAGE } from '../memory/layout.ts';
 import { LinearMemory } from '../memory/linear-memory.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
 import { Ram } from '../memory/ram.ts';
-import { mismatch, type Snapshot, SnapshotError, type SnapshotMachine } from '../replay/snapshot-file.ts';
 import { arraysIn, type Fields, restoreFields, type Stateful, saveFields, type Wiring } from '../state/fields.ts';
-import { fits, isBytes } from '../state/state-check.ts';
 import { type EngineKind, Processors } from './processors.ts';
 
 /** Instructions each CPU runs before the next one's turn, when there are several. */
@@ -261,42 +259,16 @@ export class Machine implements Stateful {
     }
   }
 
-  /** The machine as a file holds it. @param program version of the program */
-  snapshot(program: string): Snapshot {
-    const { files } = this;
-    if (!files) throw new Error('machine: no image loaded');
-    return { program, machine: this.description, files, state: this.save() };
+  /** What was booted; undefined before {@link load}. */
+  get bootFiles(): BootFiles | undefined {
+    return this.files;
   }
 
-  /** @throws SnapshotError when the snapshot is of another kind of machine */
-  loadSnapshot({ machine, files, state }: Snapshot): void {
-    const why = mismatch(machine, this.description);
-    if (why) throw new SnapshotError(why);
-    if (!this.accepts(state)) throw new SnapshotError('its state is damaged');
+  /** Takes over what another machine was booted with, for a state that comes from there: firmware, and what it will ask for. */
+  adopt(files: BootFiles): void {
     this.files = files;
     if (files.firmware) this.ram.placeRom(files.firmware.content);
     fillFwCfg(this.board, files, platformOf(this.options));
-    this.restore(state);
-  }
-
-  /** Has a state from a file the form of this machine's own? */
-  private accepts({ parts, cpus, ram }: MachineState): boolean {
-    const own = this.parts();
-    return (
-      Array.isArray(parts) &&
-      parts.length === own.length &&
-      own.every((part, n) => fits(part, parts[n])) &&
-      Array.isArray(cpus) &&
-      cpus.length === this.cpus.length &&
-      cpus.every((c) => isBytes(c) && c.length === CPU_STATE_BYTES) &&
-      this.ram.accepts(ram)
-    );
-  }
-
-  private get description(): SnapshotMachine {
-    const { cpus, ramSize, features, seed, model = 'virt' } = this.options;
-    const { virtio = [], virtioOn = 'pci' } = this.options;
-    return { cpus, ramSize, model, features, seed, slots: [virtioOn, ...virtio.map((k) => k.name)] };
   }
 
   /** Physical ranges of the loaded image and of what was placed beside it, with the zeros behind their data. */

@@ -76,7 +76,7 @@ export const STATE = {
   csrOwnMask: 0x9000,
   csrRootMask: 0xc000,
   /**
-   * By {@link import('../cpu/context-slot.ts').contextSlot}: i32 address of the software TLB set, 0 when it must be looked for,
+   * By contextSlot (cpu/context-slot.ts): i32 address of the software TLB set, 0 when it must be looked for,
    * and i32 mode word (cpu.ts, "modeChanged").
    */
   contextSets: 0xf000,

@@ -8,6 +8,7 @@ import { CSR } from '../cpu/csr-table.ts';
 import type { ExceptionName } from '../cpu/exception-table.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { ELO, lowBits, shr } from '../tlb/tlb.ts';
+import { tablesOf } from './machine-tables.ts';
 import { addressBits, otherSlot, setHalf, walkTables } from './page-walk.ts';
 import { type AccessType, INVALID, STORE } from './stages.ts';
 import { enterMapping } from './tlb-instructions.ts';
@@ -49,7 +50,8 @@ export function rootFor(csr: CsrHalves, vaHi: number): number {
  * @returns the exception; undefined when the TLB holds the mapping, or when the reader could not reach a table
  */
 export function hardwareWalk(cpu: Cpu, vaLo: number, vaHi: number, access: AccessType): ExceptionName | undefined {
-  const { csr, tables } = cpu;
+  const { csr } = cpu;
+  const tables = tablesOf(cpu);
   const { leaf } = tables;
   tables.unreachable = undefined;
   const va = addressBits(vaLo, vaHi);

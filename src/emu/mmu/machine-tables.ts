@@ -40,3 +40,15 @@ export class MachineTables implements TableReader {
     return true;
   }
 }
+
+const readers = new WeakMap<Cpu, MachineTables>();
+
+/** The reader of a CPU, made when its first walk begins. */
+export function tablesOf(cpu: Cpu): MachineTables {
+  let tables = readers.get(cpu);
+  if (!tables) {
+    tables = new MachineTables(cpu);
+    readers.set(cpu, tables);
+  }
+  return tables;
+}

@@ -5,6 +5,7 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import { deliver } from '../cpu/exceptions.ts';
 import { hardwareWalk, walksAfter } from './hardware-walk.ts';
+import { tablesOf } from './machine-tables.ts';
 import { type AccessType, type Fault, FETCH, fault, stage1, stage2 } from './stages.ts';
 
 /** Stage 1 of the running world; docs/lvz.md Q4: the host's own accesses use GID 0, whatever GTLBC.TGID is. */
@@ -20,9 +21,9 @@ export function translate(cpu: Cpu, vaLo: number, vaHi: number, access: AccessTy
   let pa = own(cpu, vaLo, vaHi, access);
   if (typeof pa !== 'number' && walksAfter(cpu, pa.exception)) {
     const refused = hardwareWalk(cpu, vaLo, vaHi, access);
-    const { unreachable } = cpu.tables;
+    const { unreachable, slot } = tablesOf(cpu);
     // The tables of a guest are at guest physical addresses: a miss in stage 2 exits first, and the access runs again.
-    if (unreachable) return exit(cpu, unreachable, cpu.tables.slot, access, badi, vaLo, vaHi);
+    if (unreachable) return exit(cpu, unreachable, slot, access, badi, vaLo, vaHi);
     pa = refused ? fault(refused, false) : own(cpu, vaLo, vaHi, access);
   }
   if (typeof pa !== 'number') {

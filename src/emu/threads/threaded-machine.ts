@@ -8,7 +8,7 @@ import type { BoardModel } from '../board/platform.ts';
 import { type BootFiles, type BootRegisters, loadRam } from '../boot/load.ts';
 import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
-import type { End } from '../debug/run-control.ts';
+import type { End } from '../debug/stop.ts';
 import type { PowerRequest } from '../devices/ged.ts';
 import type { VirtioKind } from '../devices/virtio/device.ts';
 import { fillFwCfg, platformOf } from '../machine/machine.ts';

@@ -9,8 +9,10 @@ import { CSR, CSRS, type CsrName, csrByNumber, type FieldName, fieldNamed } from
 import { HOST_TO_BANK } from '../../emu/cpu/csr-writers.ts';
 import { ecodeOf, exceptionByCode } from '../../emu/cpu/exception-table.ts';
 import { HOST_WORLD, hostContext } from '../../emu/debug/context.ts';
-import { hasWritten, type Symbolizer } from '../../emu/debug/explain.ts';
-import type { RunControl, Spy } from '../../emu/debug/run-control.ts';
+import { hasWritten } from '../../emu/debug/explain.ts';
+import type { RunControl } from '../../emu/debug/run-control.ts';
+import type { Spy } from '../../emu/debug/stop.ts';
+import type { Symbolizer } from '../../emu/debug/symbolizer.ts';
 import { walk } from '../../emu/debug/walk.ts';
 import { decode } from '../../emu/isa/decoder.ts';
 import { GPR_NAMES } from '../../emu/isa/operands.ts';

@@ -1,10 +1,10 @@
 /** Device trees of the user, put where the guest looks for one; and what is written when there is none. */
 
 import { deviceTree } from '../../../src/emu/board/platform.ts';
-import { ImageError } from '../../../src/emu/boot/elf.ts';
 import { checkInitrd } from '../../../src/emu/boot/initrd.ts';
 import { type BootProtocol, loadRam } from '../../../src/emu/boot/load.ts';
 import { checkDeviceTree, writeFdt } from '../../../src/emu/formats/fdt.ts';
+import { ImageError } from '../../../src/emu/formats/image-error.ts';
 import { LinearMemory } from '../../../src/emu/memory/linear-memory.ts';
 import { Ram } from '../../../src/emu/memory/ram.ts';
 import { fromLatin1, latin1 } from '../../../src/gdbstub/framing.ts';

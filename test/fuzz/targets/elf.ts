@@ -1,9 +1,10 @@
 /** ELF images: what a boot takes of them, put into RAM, and their sections. */
 
-import { ImageError, parseElf } from '../../../src/emu/boot/elf.ts';
+import { parseElf } from '../../../src/emu/boot/elf.ts';
 import { elfSections } from '../../../src/emu/boot/elf-sections.ts';
 import { loadRam } from '../../../src/emu/boot/load.ts';
 import { rawImage } from '../../../src/emu/boot/raw-image.ts';
+import { ImageError } from '../../../src/emu/formats/image-error.ts';
 import { LinearMemory } from '../../../src/emu/memory/linear-memory.ts';
 import { PLATFORM } from '../../../src/emu/memory/physical-map.ts';
 import { Ram } from '../../../src/emu/memory/ram.ts';

@@ -1,9 +1,9 @@
 /** Linux's images: plain, and those that are unpacked. */
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { decompress } from '../../../src/cli/decompress.ts';
-import { ImageError } from '../../../src/emu/boot/elf.ts';
 import { parseLinuxImage } from '../../../src/emu/boot/linux-image.ts';
 import { loadRam } from '../../../src/emu/boot/load.ts';
+import { ImageError } from '../../../src/emu/formats/image-error.ts';
 import { LinearMemory } from '../../../src/emu/memory/linear-memory.ts';
 import { Ram } from '../../../src/emu/memory/ram.ts';
 import { Fault, guarded, type Target } from '../oracle.ts';

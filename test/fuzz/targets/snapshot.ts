@@ -2,14 +2,16 @@
  * Files of machines: bytes as they come, or a whole description in which an input replaces values. What has been loaded runs a little
  * and is switched off and on.
  */
+
 import { openShare, parseShare } from '../../../src/cli/share.ts';
-import { ImageError } from '../../../src/emu/boot/elf.ts';
 import { featuresOf } from '../../../src/emu/cpu/features.ts';
 import { VirtioConsole } from '../../../src/emu/devices/virtio/console.ts';
 import { VirtioEntropy } from '../../../src/emu/devices/virtio/entropy.ts';
 import { VirtioNet } from '../../../src/emu/devices/virtio/net.ts';
 import { P9Session, VirtioP9 } from '../../../src/emu/devices/virtio/p9.ts';
+import { ImageError } from '../../../src/emu/formats/image-error.ts';
 import { Machine } from '../../../src/emu/machine/machine.ts';
+import { applySnapshot, takeSnapshot } from '../../../src/emu/replay/machine-snapshot.ts';
 import { decodeSnapshot, encodeSnapshot, SnapshotError } from '../../../src/emu/replay/snapshot-file.ts';
 import { Input, Output } from '../input.ts';
 import { guarded, type Target } from '../oracle.ts';
@@ -45,10 +47,10 @@ machine.load({
   commandLine: '',
   extra: [],
 });
-const { files } = machine.snapshot(PROGRAM);
+const { files } = takeSnapshot(machine, PROGRAM);
 const begin = machine.save();
 /** Without the RAM: it may hold anything anyway. */
-const good = encodeSnapshot({ ...machine.snapshot(PROGRAM), state: { ...begin, ram: new Map() } });
+const good = encodeSnapshot({ ...takeSnapshot(machine, PROGRAM), state: { ...begin, ram: new Map() } });
 const textBytes = new DataView(good.buffer).getUint32(12, true);
 const text = new TextDecoder().decode(good.subarray(HEADER_BYTES, HEADER_BYTES + textBytes));
 const blobs = good.subarray(Math.ceil((HEADER_BYTES + textBytes) / 8) * 8);
@@ -142,7 +144,7 @@ export const fuzz: Target = guarded({
     const file = data[0] === 0 ? data.subarray(1) : patched(new Input(data.subarray(1)));
     const snapshot = decodeSnapshot(file, PROGRAM);
     try {
-      machine.loadSnapshot(snapshot);
+      applySnapshot(machine, snapshot);
       machine.run(INSTRUCTIONS);
       for (const pa of PROBES) machine.bus.read(pa, 4);
       machine.save();

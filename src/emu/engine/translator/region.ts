@@ -1,7 +1,6 @@
 /** What the interpreter and translated code agree on. */
 
 import type { FuncType } from '../../wasm/module.ts';
-import type { UopPage } from '../uop-cache.ts';
 
 /**
  * A region: code that was translated as one function. It runs from its first instruction with the CPU's state page, the
@@ -14,14 +13,3 @@ export const REGION_FUNCTION: FuncType = { params: ['i32', 'i32', 'i64'], result
 export const MAY_LINK = 0;
 /** Answer of a region: the instruction at PC is one for the interpreter. */
 export const MUST_INTERPRET = 1;
-
-/** A region that can be entered. */
-export interface Region {
-  readonly page: UopPage;
-  /** Position of its first instruction in the page. */
-  readonly entry: number;
-  /** Its place in the table of regions. */
-  readonly slot: number;
-  /** Positions of its instructions, in order. */
-  readonly covered: Uint16Array;
-}

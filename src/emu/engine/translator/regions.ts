@@ -19,11 +19,12 @@ import {
 import type { LinearMemory } from '../../memory/linear-memory.ts';
 import { assembleModule, type FuncDef } from '../../wasm/module.ts';
 import { FUSED_IMPORTS } from '../fused.ts';
-import type { UopCache, UopPage } from '../uop-cache.ts';
+import type { UopCache } from '../uop-cache.ts';
+import type { Region, UopPage } from '../uop-page.ts';
 import { type CodePage, discover, MAX_INSTRUCTIONS } from './discover.ts';
 import { emitRegion } from './emit.ts';
 import { HotPages } from './hot-pages.ts';
-import { REGION_FUNCTION, type Region } from './region.ts';
+import { REGION_FUNCTION } from './region.ts';
 
 /** Regions translated together in one module. */
 const BATCH = 32;

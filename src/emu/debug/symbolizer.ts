@@ -1,0 +1,2 @@
+/** Names addresses of a world; undefined where no symbol is known. */
+export type Symbolizer = (world: number, address: bigint) => string | undefined;
