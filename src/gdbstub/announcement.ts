@@ -1,7 +1,7 @@
 /** What is said on the user's console at a stop, where gdb's stop reply cannot say it. */
 import { explainLast } from '../emu/debug/explain.ts';
 import type { Stop } from '../emu/debug/stop.ts';
-import type { Session } from './session.ts';
+import type { Target } from './target.ts';
 import { GUEST_PID_BASE, MACHINE_PID, type Thread } from './threads.ts';
 
 const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
@@ -20,7 +20,7 @@ function watched(stop: Extract<Stop, { kind: 'watch' }>): string {
  * @param stepped the thread whose step this ends
  * @param from the world in which it began
  */
-export function announcement(s: Session, stop: Stop, stepped: Thread | undefined, from: number): string | undefined {
+export function announcement(s: Target, stop: Stop, stepped: Thread | undefined, from: number): string | undefined {
   switch (stop.kind) {
     case 'catch':
       return stop.caught.syscall ? undefined : `[lvz] catch ${stop.caught.id}: ${stop.text}\n`;

@@ -3,7 +3,7 @@
  * the machine runs, so the trace reaches back before it was asked for.
  */
 import type { Steps } from '../emu/replay/steps.ts';
-import type { Session } from './session.ts';
+import type { Target } from './target.ts';
 import type { Thread } from './threads.ts';
 
 /** Instructions that a trace holds at most, and blocks. */
@@ -17,12 +17,12 @@ interface Block {
 }
 
 export class BranchTrace {
-  private readonly session: Session;
+  private readonly target: Target;
   private enabledFor = new Set<string>();
   private size = 0x10000;
 
-  constructor(session: Session) {
-    this.session = session;
+  constructor(target: Target) {
+    this.target = target;
   }
 
   private static key(t: Thread): string {
@@ -30,7 +30,7 @@ export class BranchTrace {
   }
 
   get enabled(): boolean {
-    return this.enabledFor.has(BranchTrace.key(this.session.current));
+    return this.enabledFor.has(BranchTrace.key(this.target.current));
   }
 
   /** Size of the buffer that gdb asks for, in bytes. */
@@ -39,17 +39,17 @@ export class BranchTrace {
   }
 
   enable(on: boolean): void {
-    const key = BranchTrace.key(this.session.current);
+    const key = BranchTrace.key(this.target.current);
     if (on) this.enabledFor.add(key);
     else this.enabledFor.delete(key);
   }
 
   /** Straight runs of the selected thread up to now, the newest first. */
   private *blocks(): Steps<Block[]> {
-    const { control, current } = this.session;
+    const { control, current } = this.target;
     const { cpu, gid } = current;
     const now = control.history.position;
-    const pc = this.session.context.pc();
+    const pc = this.target.context.pc();
     const blocks: Block[] = [];
     let open: { begin: bigint; end: bigint } | undefined;
     yield* control.past.goingOver(now - LENGTH, now, (c) => {

@@ -9,7 +9,7 @@ import { guestContext } from '../emu/debug/context.ts';
 import { describeElo } from '../emu/debug/walk.ts';
 import type { Tlb } from '../emu/tlb/tlb.ts';
 import { catchpointNumbers } from './packets/catchpoints.ts';
-import type { Session } from './session.ts';
+import type { Target } from './target.ts';
 import { GUEST_PID_BASE } from './threads.ts';
 import { xmlText } from './xml.ts';
 
@@ -19,7 +19,7 @@ interface Table {
   readonly type: string;
   readonly title: string;
   readonly description: string;
-  readonly rows: (s: Session) => Row[];
+  readonly rows: (s: Target) => Row[];
 }
 
 const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
@@ -190,7 +190,7 @@ function xml(rows: readonly Row[]): string {
 }
 
 /** The document of `qXfer:osdata:read:ANNEX`; undefined for an unknown table. The empty annex lists the tables. */
-export function osTable(s: Session, annex: string): string | undefined {
+export function osTable(s: Target, annex: string): string | undefined {
   if (annex === '') return xml(TABLES.map((t) => ({ Type: t.type, Description: t.description, Title: t.title })));
   const table = TABLES.find((t) => t.type === annex);
   return table && xml(table.rows(s));

@@ -2,51 +2,51 @@
 import type { Stop } from '../emu/debug/stop.ts';
 import { Interrupted } from '../emu/debug/turns.ts';
 import type { Steps } from '../emu/replay/steps.ts';
-import type { Session } from './session.ts';
 import { SIGNAL } from './signals.ts';
+import type { Target } from './target.ts';
 import type { Thread } from './threads.ts';
 
 export class Reverse {
-  private readonly session: Session;
+  private readonly target: Target;
   /** The thread that the client has named for it; undefined: the selected one. */
   thread: Thread | undefined;
 
-  constructor(session: Session) {
-    this.session = session;
+  constructor(target: Target) {
+    this.target = target;
   }
 
   /** `bs`: back to before the last instruction of the selected thread. @returns the stop reply */
   *step(): Steps<string> {
-    const { session } = this;
-    const { control } = session;
-    const thread = this.thread ?? session.current;
-    let target: number | undefined = control.history.position;
+    const { target } = this;
+    const { control } = target;
+    const thread = this.thread ?? target.current;
+    let moment: number | undefined = control.history.position;
     try {
       // A guest's thread skips what the hypervisor did in between.
       do {
-        target = yield* control.past.findingTurnOf(thread.cpu, target);
-        if (target !== undefined) yield* control.past.going(target);
-      } while (target !== undefined && thread.gid !== undefined && thread.cpu.world !== thread.gid);
-      if (target !== undefined) return session.threadReply(SIGNAL.trap, '', thread);
+        moment = yield* control.past.findingTurnOf(thread.cpu, moment);
+        if (moment !== undefined) yield* control.past.going(moment);
+      } while (moment !== undefined && thread.gid !== undefined && thread.cpu.world !== thread.gid);
+      if (moment !== undefined) return target.threadReply(SIGNAL.trap, '', thread);
       yield* control.past.going(control.history.beginning);
-      return session.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);
+      return target.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
-      return session.threadReply(SIGNAL.interrupt, '', thread);
+      return target.threadReply(SIGNAL.interrupt, '', thread);
     }
   }
 
   /** `bc`: back to the last breakpoint, watchpoint or catch before this moment, or to the beginning of what is kept. */
   *continue(): Steps<undefined> {
-    const { control } = this.session;
+    const { control } = this.target;
     const stop = yield* this.search();
     control.arrived(stop);
-    this.session.arrived(stop);
+    this.target.arrived(stop);
     return undefined;
   }
 
   private *search(): Steps<Stop> {
-    const { control, current } = this.session;
+    const { control, current } = this.target;
     const { history } = control;
     const { cpu } = this.thread ?? current;
     let end = history.position;
@@ -70,6 +70,6 @@ export class Reverse {
 
   /** gdb steps back over the access that met its own watchpoint, so it is told of the moment behind it. */
   private stepsBack(stop: Stop): boolean {
-    return stop.kind === 'watch' && stop.hit.watch.owner === this.session && !stop.hit.watch.listed;
+    return stop.kind === 'watch' && stop.hit.watch.owner === this.target && !stop.hit.watch.listed;
   }
 }

@@ -6,12 +6,11 @@ import type { Catch } from '../emu/debug/catches.ts';
 import { anyGuestContext, type DebugContext } from '../emu/debug/context.ts';
 import { readVirtual } from '../emu/debug/debug-memory.ts';
 import type { RunControl } from '../emu/debug/run-control.ts';
-import type { Client, End, Stop } from '../emu/debug/stop.ts';
+import type { End, Stop } from '../emu/debug/stop.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import { Turns } from '../emu/debug/turns.ts';
 import { walk } from '../emu/debug/walk.ts';
 import type { Machine } from '../emu/machine/machine.ts';
-import type { Steps } from '../emu/replay/steps.ts';
 import { announcement } from './announcement.ts';
 import { BranchTrace } from './branch-trace.ts';
 import { conditionOf } from './condition.ts';
@@ -30,6 +29,7 @@ import {
   UntilEntered,
   WithinWorld,
 } from './soft-step.ts';
+import type { Answer, Dispatch, Target, TargetSettings } from './target.ts';
 import {
   contextOf,
   GUEST_PID_BASE,
@@ -44,10 +44,6 @@ import {
 
 /** Registers sent along with each stop: ra, sp, fp, pc. */
 const EXPEDITED = [1, 3, 22, PC_REGNUM];
-
-/** Answers a packet: a payload, undefined when it comes later (a stop reply) or never, or the work that finds it. */
-export type Answer = string | undefined | Steps<string | undefined>;
-export type Dispatch = (session: Session, payload: string) => Answer;
 
 /** Milliseconds for which one client's packets are answered before others have their turn. */
 const TURN_MS = 20;
@@ -79,7 +75,7 @@ export interface SessionOptions {
   readonly strayed?: () => void;
 }
 
-export class Session implements Client {
+export class Session implements Target {
   readonly control: RunControl;
   readonly machine: Machine;
   readonly view: View;
@@ -97,10 +93,9 @@ export class Session implements Client {
   mmioRead = false;
   /** QEMU's physical memory mode: memory packets mean physical addresses. */
   physicalMemory = false;
-  /** What `monitor` switches; see its commands. */
-  readonly settings = {
+  readonly settings: TargetSettings = {
     breakByPhysical: false,
-    breakInAsid: undefined as number | undefined,
+    breakInAsid: undefined,
     guestsAuto: false,
     followWorld: false,
     followInterrupt: false,

@@ -2,7 +2,7 @@
 import type { Scope, WatchKind, WatchSpace } from '../../emu/debug/breakpoints.ts';
 import { type Catch, type CatchKind, parseCsr, parseEcode } from '../../emu/debug/catches.ts';
 import { parseNumber } from '../../emu/debug/decode-number.ts';
-import type { Session } from '../session.ts';
+import type { Target } from '../target.ts';
 import { type Command, lines, parseRange, parseWorld, splitWorld, takeOption } from './command.ts';
 
 type Filters = {
@@ -32,7 +32,7 @@ function takeValue(rest: string[]): Catch['value'] | undefined {
 }
 
 /** Adds a catch; `words` are what the user typed behind its kind. */
-function addCatch(s: Session, kind: CatchKind, words: readonly string[]): string {
+function addCatch(s: Target, kind: CatchKind, words: readonly string[]): string {
   const { rest, world } = splitWorld(words);
   const text = [kind, ...words].join(' ');
   const filters: Filters = {};
@@ -93,7 +93,7 @@ const OPERATORS: Readonly<Record<string, (a: bigint, b: bigint) => boolean>> = {
 };
 
 /** `ADDRESS [SIZE] [r|w|rw] [if OP VALUE]` as a watchpoint of a space. */
-function addWatch(s: Session, space: WatchSpace, scope: Scope, words: readonly string[], text: string): string {
+function addWatch(s: Target, space: WatchSpace, scope: Scope, words: readonly string[], text: string): string {
   const rest = [...words];
   const at = rest.indexOf('if');
   const condition = at < 0 ? [] : rest.splice(at).slice(1);
@@ -126,7 +126,7 @@ function addWatch(s: Session, space: WatchSpace, scope: Scope, words: readonly s
   return `watch ${id}: ${text}\n`;
 }
 
-function listCatches(s: Session): string {
+function listCatches(s: Target): string {
   const catches = s.control.catches.all().map((c) => `${c.id}: catch ${c.text}${c.hits ? ` (${c.hits} hits)` : ''}`);
   const watches = s.control.comparators.listedWatches().map((w) => `${w.listed!.id}: watch ${w.listed!.text}`);
   const all = [...catches, ...watches];

@@ -1,7 +1,7 @@
 /** What every `monitor` command is made of, and the words that several of them take. */
 import { parseNumber } from '../../emu/debug/decode-number.ts';
 import type { Steps } from '../../emu/replay/steps.ts';
-import type { Session } from '../session.ts';
+import type { Target } from '../target.ts';
 
 export interface Command {
   /** Words that start the command. */
@@ -9,7 +9,7 @@ export interface Command {
   readonly args: string;
   readonly help: string;
   /** @throws Error naming what is wrong with the arguments */
-  run(s: Session, args: readonly string[]): string | Steps<string>;
+  run(s: Target, args: readonly string[]): string | Steps<string>;
 }
 
 export const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
@@ -58,7 +58,7 @@ export const onOff = (word: string | undefined): boolean => {
   return word === 'on';
 };
 
-export function symbol(s: Session, world: number, address: bigint): string {
+export function symbol(s: Target, world: number, address: bigint): string {
   const name = s.symbolize(world, address);
   return name ? `${hex(address)} <${name}>` : hex(address);
 }
@@ -67,8 +67,8 @@ export function symbol(s: Session, world: number, address: bigint): string {
 export const toggle = (
   name: string,
   help: string,
-  get: (s: Session) => boolean,
-  set: (s: Session, on: boolean) => void,
+  get: (s: Target) => boolean,
+  set: (s: Target, on: boolean) => void,
 ): Command => ({
   name,
   args: '[on|off]',

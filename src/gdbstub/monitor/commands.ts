@@ -1,6 +1,6 @@
 /** `monitor …`: one row a command. Help and dispatch derive from the rows. */
 import type { Steps } from '../../emu/replay/steps.ts';
-import type { Session } from '../session.ts';
+import type { Target } from '../target.ts';
 import { CATCH_COMMANDS } from './catch.ts';
 import { type Command, lines } from './command.ts';
 import { INFO_COMMANDS } from './info.ts';
@@ -31,7 +31,7 @@ const BY_LENGTH = [...COMMANDS].sort((a, b) => b.name.length - a.name.length);
 const MOST_ECHO = 100;
 
 /** Runs a command line. Every answer is text: results, usage of a known command, or the help. */
-export function* runMonitorCommand(s: Session, text: string): Steps<string> {
+export function* runMonitorCommand(s: Target, text: string): Steps<string> {
   const words = text.split(/\s+/).filter(Boolean);
   const line = words.join(' ');
   const c = BY_LENGTH.find(({ name }) => line === name || line.startsWith(`${name} `));

@@ -8,11 +8,11 @@ import { describeStatistics, ExitStatistics } from '../../emu/debug/exit-statist
 import { describeEvent, describeWrite, explainLast, lastWrite } from '../../emu/debug/explain.ts';
 import { describeEntry, walk } from '../../emu/debug/walk.ts';
 import { STATE } from '../../emu/memory/layout.ts';
-import type { Session } from '../session.ts';
+import type { Target } from '../target.ts';
 import { GUEST_PID_BASE } from '../threads.ts';
 import { type Command, hex, lines, onOff, parseWorld, splitWorld, symbol } from './command.ts';
 
-function infoCsr(s: Session, guest: boolean, args: readonly string[]): string {
+function infoCsr(s: Target, guest: boolean, args: readonly string[]): string {
   const { cpu } = s.current;
   if (args.length === 0) {
     const rows = CSRS.filter((r) => !guest || r.guest === 'own');
@@ -24,7 +24,7 @@ function infoCsr(s: Session, guest: boolean, args: readonly string[]): string {
   return lines([...describeCsr(row, peekCsr(cpu, guest, row.num)), `  ${describeWrite(write, s.symbolize)}`]);
 }
 
-function infoTlb(s: Session, args: readonly string[]): string {
+function infoTlb(s: Target, args: readonly string[]): string {
   const { cpu } = s.current;
   const which = args.find((a) => !a.startsWith('0x'));
   const addressText = args.find((a) => a.startsWith('0x'));
@@ -48,7 +48,7 @@ function infoTlb(s: Session, args: readonly string[]): string {
   return lines(out);
 }
 
-function translate(s: Session, args: readonly string[]): string {
+function translate(s: Target, args: readonly string[]): string {
   const { rest, world } = splitWorld(args);
   if (rest.length !== 1) throw new Error('one address expected');
   const { cpu } = s.current;
@@ -74,7 +74,7 @@ function counts(list: Float64Array): string {
   return parts.length ? parts.join(', ') : 'none';
 }
 
-function infoExits(s: Session): string {
+function infoExits(s: Target): string {
   const out: string[] = [];
   for (const c of s.machine.cpus) {
     out.push(`cpu${c.index}: ${c.events.entries} entries; exits: ${counts(c.events.exits)}`);
@@ -89,7 +89,7 @@ function infoExits(s: Session): string {
   return lines(out);
 }
 
-function infoVms(s: Session): string {
+function infoVms(s: Target): string {
   const { snapshots } = s.control;
   const gids = snapshots.gids();
   if (!gids.length) return 'no guest has run yet\n';
@@ -98,7 +98,7 @@ function infoVms(s: Session): string {
   );
 }
 
-function infoVcpus(s: Session): string {
+function infoVcpus(s: Target): string {
   const { snapshots, contexts } = s.control;
   const list = snapshots.vcpus().map((v) => {
     const cpu = s.machine.cpus[v.cpu]!;
@@ -112,7 +112,7 @@ function infoVcpus(s: Session): string {
   return list.length ? lines(list) : 'no guest has run yet\n';
 }
 
-function stats(s: Session, args: readonly string[]): string {
+function stats(s: Target, args: readonly string[]): string {
   const { control } = s;
   if (args.length) {
     control.exitStatistics?.end();

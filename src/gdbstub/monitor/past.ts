@@ -4,7 +4,7 @@ import { describeEvent } from '../../emu/debug/explain.ts';
 import { describeMoment, type Moment, recalling } from '../../emu/debug/recall.ts';
 import { Interrupted } from '../../emu/debug/turns.ts';
 import type { Steps } from '../../emu/replay/steps.ts';
-import type { Session } from '../session.ts';
+import type { Target } from '../target.ts';
 import { type Command, lines, onOff } from './command.ts';
 
 const KINDS = ['events', 'branches', 'csr', 'all'] as const;
@@ -12,7 +12,7 @@ type Kind = (typeof KINDS)[number];
 const MOMENTS: Readonly<Partial<Record<Kind, Moment['kind']>>> = { branches: 'branch', csr: 'csr' };
 
 /** The last events of the ring: they are kept in any case. */
-function events(s: Session, count: number): string[] {
+function events(s: Target, count: number): string[] {
   const out: string[] = [];
   for (let back = Math.min(count, 1024) - 1; back >= 0; back--) {
     const r = s.current.cpu.events.at(back);
@@ -25,7 +25,7 @@ function events(s: Session, count: number): string[] {
 const MOST_MOMENTS = 10_000;
 
 /** Says where the machine has been left when Ctrl-C ends a way through the past. */
-function* interruptible(s: Session, steps: Steps<string>): Steps<string> {
+function* interruptible(s: Target, steps: Steps<string>): Steps<string> {
   const from = s.control.history.position;
   try {
     return yield* steps;
@@ -35,7 +35,7 @@ function* interruptible(s: Session, steps: Steps<string>): Steps<string> {
   }
 }
 
-function history(s: Session, args: readonly string[]): string | Steps<string> {
+function history(s: Target, args: readonly string[]): string | Steps<string> {
   let count = 20;
   let kind: Kind = 'events';
   for (const word of args) {
@@ -53,16 +53,16 @@ function history(s: Session, args: readonly string[]): string | Steps<string> {
 
 const list = (out: readonly string[]): string => (out.length ? lines(out) : 'nothing has happened yet\n');
 
-function* moments(s: Session, count: number, kind: Moment['kind'] | undefined): Steps<string> {
+function* moments(s: Target, count: number, kind: Moment['kind'] | undefined): Steps<string> {
   const found = yield* recalling(s.control, s.current.cpu, count, kind);
   return list(found.map((m) => describeMoment(m, s.symbolize)));
 }
 
-function* goTo(s: Session, n: number): Steps<string> {
+function* goTo(s: Target, n: number): Steps<string> {
   return `at instruction ${yield* s.control.past.going(n)}\n`;
 }
 
-function reverse(s: Session, args: readonly string[]): string {
+function reverse(s: Target, args: readonly string[]): string {
   const past = s.control.history;
   if (args.length) {
     const on = onOff(args[0]);

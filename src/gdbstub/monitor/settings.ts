@@ -1,8 +1,8 @@
 /** `monitor` switches of a connection, and what ends or restarts the machine. */
 import { CSRS } from '../../emu/cpu/csr-table.ts';
 import type { VcpuKey } from '../../emu/debug/context.ts';
-import type { Session } from '../session.ts';
 import { DEFAULT_STEP_INTO, STEP_CLASSES, type StepClass } from '../soft-step.ts';
+import type { Target } from '../target.ts';
 import { HOST_PID } from '../threads.ts';
 import { type Command, lines, onOff, toggle } from './command.ts';
 
@@ -22,7 +22,7 @@ function parseKey(text: string | undefined): VcpuKey {
   return { kind, num: row.num };
 }
 
-function stepInto(s: Session, a: readonly string[]): string {
+function stepInto(s: Target, a: readonly string[]): string {
   if (a.length === 1 && a[0] === 'default') s.stepInto = new Set(DEFAULT_STEP_INTO);
   else if (a.length) {
     const wrong = a.find((c) => !(STEP_CLASSES as readonly string[]).includes(c));
@@ -33,7 +33,7 @@ function stepInto(s: Session, a: readonly string[]): string {
 }
 
 /** `step-mode`: what a step of process 1 does where worlds change. */
-function stepMode(s: Session, a: readonly string[]): string {
+function stepMode(s: Target, a: readonly string[]): string {
   const modes = ['cpu', 'world', 'guest'] as const;
   const mode = modes.find((m) => m === a[0]);
   if (a.length && !mode) throw new Error(`one of ${modes.join(', ')} expected`);

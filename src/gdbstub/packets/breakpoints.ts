@@ -3,7 +3,7 @@ import type { WatchKind, Watchpoint } from '../../emu/debug/breakpoints.ts';
 import { windowOf } from '../../emu/debug/windows.ts';
 import { parseConditions } from '../agent-expression.ts';
 import { parseHex } from '../framing.ts';
-import type { Session } from '../session.ts';
+import type { Target } from '../target.ts';
 import type { PacketRow } from './table.ts';
 
 const WATCH: Readonly<Record<string, WatchKind>> = { 2: 'write', 3: 'read', 4: 'access' };
@@ -26,7 +26,7 @@ function parse(text: string): Comparator | undefined {
   return m && address !== undefined && kind !== undefined ? { type: m[1]!, address, kind, rest: m[4]! } : undefined;
 }
 
-function changeBreakpoint(s: Session, c: Comparator, insert: boolean): string {
+function changeBreakpoint(s: Target, c: Comparator, insert: boolean): string {
   if (c.address & 3n) return 'E.instructions are 4-byte aligned';
   if (!insert) {
     s.removeBreakpoint(c.address, c.type === '1');
@@ -42,7 +42,7 @@ function changeBreakpoint(s: Session, c: Comparator, insert: boolean): string {
  * The watchpoint that an address means: the virtual memory of the selected thread, or through a window another space. A
  * window of CSRs is watched by catching writes.
  */
-function watchpoint(s: Session, c: Comparator): Watchpoint | string {
+function watchpoint(s: Target, c: Comparator): Watchpoint | string {
   const kind = WATCH[c.type]!;
   const length = Number(c.kind);
   const base = { owner: s, length, kind, reported: c.address };
@@ -64,7 +64,7 @@ function watchpoint(s: Session, c: Comparator): Watchpoint | string {
   }
 }
 
-function changeWatch(s: Session, c: Comparator, insert: boolean): string {
+function changeWatch(s: Target, c: Comparator, insert: boolean): string {
   if (c.kind === 0n || c.kind > MAX_WATCH) return `E.watched length must be 1 to 0x${MAX_WATCH.toString(16)}`;
   const watch = watchpoint(s, c);
   if (typeof watch === 'string') return watch;
@@ -84,13 +84,17 @@ function changeWatch(s: Session, c: Comparator, insert: boolean): string {
   return 'OK';
 }
 
-function change(s: Session, text: string, insert: boolean): string {
+function change(s: Target, text: string, insert: boolean): string {
   const c = parse(text);
   if (!c) return /^[5-9a-f],/i.test(text) ? '' : 'E.Z takes TYPE,ADDR,KIND';
   return c.type in WATCH ? changeWatch(s, c, insert) : changeBreakpoint(s, c, insert);
 }
 
 export const BREAKPOINT_PACKETS: readonly PacketRow[] = [
-  { name: 'Z', handle: (s, rest) => change(s, rest, true) },
+  {
+    name: 'Z',
+    supported: ['swbreak+', 'hwbreak+', 'ConditionalBreakpoints+'],
+    handle: (s, rest) => change(s, rest, true),
+  },
   { name: 'z', handle: (s, rest) => change(s, rest, false) },
 ];

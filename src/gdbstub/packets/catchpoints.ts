@@ -11,7 +11,7 @@
 import { CSRS } from '../../emu/cpu/csr-table.ts';
 import { EXCEPTIONS } from '../../emu/cpu/exception-table.ts';
 import type { Catch } from '../../emu/debug/catches.ts';
-import type { Session } from '../session.ts';
+import type { Target } from '../target.ts';
 import type { PacketRow } from './table.ts';
 
 const SYS = 0x0b;
@@ -68,7 +68,7 @@ export function catchpointNumbers(): { readonly event: string; readonly name: st
   ].filter((e) => specOf(e.number) !== undefined);
 }
 
-function catchSyscalls(s: Session, rest: string): string {
+function catchSyscalls(s: Target, rest: string): string {
   const m = /^([01])((?:;[0-9a-f]+)*)$/i.exec(rest);
   if (!m) return 'E.QCatchSyscalls takes 0, or 1 and numbers';
   const world = s.current.gid ?? 'any';
@@ -93,4 +93,6 @@ function catchSyscalls(s: Session, rest: string): string {
   return 'OK';
 }
 
-export const CATCHPOINT_PACKETS: readonly PacketRow[] = [{ name: 'QCatchSyscalls:', handle: catchSyscalls }];
+export const CATCHPOINT_PACKETS: readonly PacketRow[] = [
+  { name: 'QCatchSyscalls:', supported: ['QCatchSyscalls+'], handle: catchSyscalls },
+];

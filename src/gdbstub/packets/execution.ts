@@ -1,6 +1,6 @@
 /** `vCont`, `c`, `C`, `s`, `S`, and backwards `bs`, `bc`. */
 import { parseHex } from '../framing.ts';
-import type { Session } from '../session.ts';
+import type { Target } from '../target.ts';
 import { matchesThread, parseThreadPattern, type ThreadPattern } from '../threads.ts';
 import type { PacketRow } from './table.ts';
 
@@ -28,7 +28,7 @@ function parseActions(rest: string): Action[] | string {
 }
 
 /** Resumes as the actions say: the first action that matches a thread is that thread's. */
-function resume(s: Session, actions: readonly Action[]): string | undefined {
+function resume(s: Target, actions: readonly Action[]): string | undefined {
   const first = actions[0];
   if (!first) return 'E.vCont without an action that resumes';
   const thread = first.pattern ? s.find(first.pattern) : s.current;
@@ -40,7 +40,7 @@ function resume(s: Session, actions: readonly Action[]): string | undefined {
 }
 
 /** `c`/`s` with an optional address, `C`/`S` with a signal (which has no meaning for a machine). */
-function simple(s: Session, rest: string, step: boolean): string | undefined {
+function simple(s: Target, rest: string, step: boolean): string | undefined {
   if (rest) {
     const address = parseHex(rest);
     if (address === undefined) return 'E.address expected, in hex';
@@ -52,7 +52,7 @@ function simple(s: Session, rest: string, step: boolean): string | undefined {
 const afterSignal = (rest: string): string => rest.replace(/^[0-9a-f]+;?/i, '');
 
 export const EXECUTION_PACKETS: readonly PacketRow[] = [
-  { name: 'vCont?', handle: () => 'vCont;c;C;s;S;t;r' },
+  { name: 'vCont?', supported: ['vContSupported+'], handle: () => 'vCont;c;C;s;S;t;r' },
   {
     name: 'vCont;',
     handle: (s, rest) => {
@@ -60,8 +60,8 @@ export const EXECUTION_PACKETS: readonly PacketRow[] = [
       return typeof actions === 'string' ? actions : resume(s, actions);
     },
   },
-  { name: 'bs', handle: (s) => s.reverse.step() },
-  { name: 'bc', handle: (s) => s.reverse.continue() },
+  { name: 'bs', supported: ['ReverseStep+'], handle: (s) => s.reverse.step() },
+  { name: 'bc', supported: ['ReverseContinue+'], handle: (s) => s.reverse.continue() },
   { name: 'c', handle: (s, rest) => simple(s, rest, false) },
   { name: 's', handle: (s, rest) => simple(s, rest, true) },
   { name: 'C', handle: (s, rest) => simple(s, afterSignal(rest), false) },

@@ -1,38 +1,12 @@
 /** Handshake, threads, attach and detach. */
 import type { Steps } from '../../emu/replay/steps.ts';
-import { fromHex, fromLatin1, PACKET_SIZE, toHex } from '../framing.ts';
+import { fromHex, fromLatin1, toHex } from '../framing.ts';
 import { runMonitorCommand } from '../monitor/commands.ts';
-import type { Session } from '../session.ts';
+import type { Target } from '../target.ts';
 import { GUEST_PID_BASE, HOST_PID, MACHINE_PID, parseThreadPattern, threadId, threadText } from '../threads.ts';
 import type { PacketRow } from './table.ts';
 
-/** What qSupported announces: only what works. */
-const FEATURES = [
-  `PacketSize=${PACKET_SIZE.toString(16)}`,
-  'QStartNoAckMode+',
-  'multiprocess+',
-  'vContSupported+',
-  'swbreak+',
-  'hwbreak+',
-  'qXfer:features:read+',
-  'qXfer:threads:read+',
-  'qXfer:osdata:read+',
-  'qXfer:exec-file:read+',
-  'QPassSignals+',
-  'QCatchSyscalls+',
-  'error-message+',
-  'binary-upload+',
-  'ConditionalBreakpoints+',
-  'ReverseStep+',
-  'ReverseContinue+',
-  'Qbtrace:off+',
-  'Qbtrace:bts+',
-  'Qbtrace-conf:bts:size+',
-  'qXfer:btrace:read+',
-  'qXfer:btrace-conf:read+',
-].join(';');
-
-function select(s: Session, text: string): string {
+function select(s: Target, text: string): string {
   const pattern = parseThreadPattern(text);
   const thread = pattern && s.find(pattern);
   if (!thread) return 'E01';
@@ -41,7 +15,7 @@ function select(s: Session, text: string): string {
 }
 
 /** `Hc`: the thread that `bs` and `bc` move; any thread means the selected one. */
-function selectForReverse(s: Session, text: string): string {
+function selectForReverse(s: Target, text: string): string {
   const pattern = parseThreadPattern(text);
   const thread = pattern && s.find(pattern);
   if (!pattern || (!thread && text !== '-1')) return 'E01';
@@ -50,7 +24,7 @@ function selectForReverse(s: Session, text: string): string {
 }
 
 /** `vAttach;PID`: shows a guest, or the host world, as a process of its own. */
-function attach(s: Session, text: string): string {
+function attach(s: Target, text: string): string {
   const pid = Number.parseInt(text, 16);
   const gid = pid - GUEST_PID_BASE;
   // Accepting a process that is attached makes gdb 18 abort.
@@ -67,13 +41,13 @@ function attach(s: Session, text: string): string {
  * `vKill;PID`: killing a debugged machine would lose it. A guest is detached; the machine is only hidden, because gdb
  * kills process 1 when the user types `attach` in its inferior.
  */
-function kill(s: Session, text: string): string {
+function kill(s: Target, text: string): string {
   if (Number.parseInt(text, 16) !== MACHINE_PID) return detach(s, text);
   s.machineHidden = true;
   return 'OK';
 }
 
-function detach(s: Session, text: string): string {
+function detach(s: Target, text: string): string {
   const pid = text === '' ? MACHINE_PID : Number.parseInt(text, 16);
   if (pid !== MACHINE_PID) {
     if (!s.attached.delete(pid)) return 'E01';
@@ -87,30 +61,19 @@ function detach(s: Session, text: string): string {
   return 'OK';
 }
 
-function* monitorCommand(s: Session, text: string): Steps<string> {
+function* monitorCommand(s: Target, text: string): Steps<string> {
   const output = yield* runMonitorCommand(s, text);
   if (output) s.output(output);
   return 'OK';
 }
 
 export const GENERAL: readonly PacketRow[] = [
-  {
-    name: 'qSupported',
-    handle: (s, rest) => {
-      s.features = new Set(
-        rest
-          .replace(/^:/, '')
-          .split(';')
-          .filter((f) => f.endsWith('+'))
-          .map((f) => f.slice(0, -1)),
-      );
-      return FEATURES;
-    },
-  },
   { name: 'vMustReplyEmpty', handle: () => '' },
+  // session.ts answers it: acknowledgements end right behind the answer.
+  { name: 'QStartNoAckMode', supported: ['QStartNoAckMode+'], handle: () => 'OK' },
   { name: '!', handle: () => 'OK' },
   { name: '?', handle: (s) => s.currentStop() },
-  { name: 'Hg', handle: select },
+  { name: 'Hg', supported: ['multiprocess+'], handle: select },
   { name: 'Hc', handle: selectForReverse },
   {
     name: 'T',
@@ -134,6 +97,7 @@ export const GENERAL: readonly PacketRow[] = [
   { name: 'qSymbol', handle: () => 'OK' },
   {
     name: 'QPassSignals:',
+    supported: ['QPassSignals+'],
     handle: (s, rest) => {
       if (!/^([0-9a-f]{1,4}(;[0-9a-f]{1,4})*)?$/i.test(rest)) return 'E.QPassSignals takes signal numbers in hex';
       s.passed = new Set(

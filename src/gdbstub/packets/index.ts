@@ -1,15 +1,15 @@
-import type { Dispatch } from '../session.ts';
+import type { Dispatch } from '../target.ts';
 import { BREAKPOINT_PACKETS } from './breakpoints.ts';
 import { CATCHPOINT_PACKETS } from './catchpoints.ts';
 import { EXECUTION_PACKETS } from './execution.ts';
 import { GENERAL } from './general.ts';
 import { MEMORY_PACKETS } from './memory.ts';
 import { REGISTER_PACKETS } from './registers.ts';
+import { supported } from './supported.ts';
 import type { PacketRow } from './table.ts';
 import { XFER_PACKETS } from './xfer.ts';
 
-/** Every packet the server knows, the longest names first: `vCont?` before `v…`. */
-export const PACKETS: readonly PacketRow[] = [
+const ROWS: readonly PacketRow[] = [
   ...GENERAL,
   ...REGISTER_PACKETS,
   ...MEMORY_PACKETS,
@@ -17,7 +17,10 @@ export const PACKETS: readonly PacketRow[] = [
   ...CATCHPOINT_PACKETS,
   ...EXECUTION_PACKETS,
   ...XFER_PACKETS,
-].sort((a, b) => b.name.length - a.name.length);
+];
+
+/** Every packet the server knows, the longest names first: `vCont?` before `v…`. */
+export const PACKETS: readonly PacketRow[] = [supported(ROWS), ...ROWS].sort((a, b) => b.name.length - a.name.length);
 
 /** One-letter packets take their arguments at once; a longer word is another packet, unknown unless listed. */
 const WORD = /^[qQv][A-Za-z]/;

@@ -4,7 +4,7 @@ import { walk } from '../../emu/debug/walk.ts';
 import { readWindow, type Window, windowOf, writeWindow } from '../../emu/debug/windows.ts';
 import type { Steps } from '../../emu/replay/steps.ts';
 import { escapeBinary, fromHex, fromLatin1, latin1, PACKET_SIZE, parseHex, toHex, unescapeBinary } from '../framing.ts';
-import type { Session } from '../session.ts';
+import type { Target } from '../target.ts';
 import type { PacketRow } from './table.ts';
 
 /** Largest read answered at once: hex doubles it. */
@@ -19,7 +19,7 @@ function range(text: string): { address: bigint; length: number } | undefined {
   return { address, length: Number(length) };
 }
 
-function read(s: Session, text: string): Uint8Array | string {
+function read(s: Target, text: string): Uint8Array | string {
   const r = range(text);
   if (!r) return 'E.address and length expected, in hex';
   s.noteRead(r.address, r.length);
@@ -30,18 +30,18 @@ function read(s: Session, text: string): Uint8Array | string {
 }
 
 /** The space that an address means other than the virtual one of the selected thread. */
-const spaceOf = (s: Session, address: bigint): Window | undefined =>
+const spaceOf = (s: Target, address: bigint): Window | undefined =>
   s.physicalMemory ? { space: 'physical', address } : windowOf(s.context, address);
 
 /** Memory of the selected thread, or of the space that a window opens. */
-function readMemory(s: Session, address: bigint, length: number): Uint8Array {
+function readMemory(s: Target, address: bigint, length: number): Uint8Array {
   const ctx = s.context;
   const w = spaceOf(s, address);
   return w ? readWindow(s.machine, ctx, s.guestContext, w, length) : readVirtual(s.machine, ctx, address, length);
 }
 
 /** Device registers, only when `monitor mmio-read on` allows the read, and without side effects. */
-function readDevice(s: Session, address: bigint, length: number): Uint8Array {
+function readDevice(s: Target, address: bigint, length: number): Uint8Array {
   if (!s.mmioRead) return new Uint8Array(0);
   const { address: pa } = walk(s.context, s.machine.ram, address);
   const out = new Uint8Array(Math.min(length, 8));
@@ -53,7 +53,7 @@ function readDevice(s: Session, address: bigint, length: number): Uint8Array {
   return out;
 }
 
-function write(s: Session, address: bigint, data: Uint8Array): string {
+function write(s: Target, address: bigint, data: Uint8Array): string {
   if (data.length === 0) return 'OK';
   s.control.history.disturb();
   const ctx = s.context;
@@ -90,7 +90,7 @@ const MOST_LOOKED_THROUGH = 0x2000000;
 const PIECE = 0x10000;
 
 /** `qCRC:ADDR,LEN`. */
-function* crc(s: Session, text: string): Steps<string> {
+function* crc(s: Target, text: string): Steps<string> {
   const r = range(text);
   if (!r) return 'E.qCRC takes ADDR,LEN';
   if (r.length > MOST_LOOKED_THROUGH) return `E.qCRC takes at most 0x${MOST_LOOKED_THROUGH.toString(16)} bytes`;
@@ -107,7 +107,7 @@ function* crc(s: Session, text: string): Steps<string> {
 }
 
 /** `qSearch:memory:ADDR;LEN;PATTERN`. */
-function* search(s: Session, text: string): Steps<string> {
+function* search(s: Target, text: string): Steps<string> {
   const m = /^([0-9a-f]{1,16});([0-9a-f]+);([\s\S]+)$/i.exec(text);
   if (!m) return 'E.qSearch takes ADDR;LEN;PATTERN';
   const address = BigInt(`0x${m[1]}`);
@@ -145,6 +145,7 @@ export const MEMORY_PACKETS: readonly PacketRow[] = [
   },
   {
     name: 'x',
+    supported: ['binary-upload+'],
     handle: (s, rest) => {
       const bytes = read(s, rest);
       return typeof bytes === 'string' ? bytes : `b${latin1(escapeBinary(bytes))}`;

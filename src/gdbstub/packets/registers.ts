@@ -1,12 +1,12 @@
 /** `g`, `G`, `p`, `P`. */
 import { hexToValue, valueToHex } from '../framing.ts';
 import { G_REGISTERS, type Register, registerByNumber } from '../registers.ts';
-import type { Session } from '../session.ts';
+import type { Target } from '../target.ts';
 import type { PacketRow } from './table.ts';
 
 const PARKED = "E.vCPU is parked; its registers are in the hypervisor's memory";
 
-function write(s: Session, r: Register, hex: string): string {
+function write(s: Target, r: Register, hex: string): string {
   const value = hexToValue(hex, r.bits / 8);
   if (value === undefined) return `E.${r.name} takes ${r.bits / 4} hex digits`;
   const ctx = s.context;

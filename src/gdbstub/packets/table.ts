@@ -1,7 +1,9 @@
-import type { Answer, Session } from '../session.ts';
+import type { Answer, Target } from '../target.ts';
 
 /** A packet: the text it starts with, and its answer. */
 export interface PacketRow {
   readonly name: string;
-  handle(session: Session, rest: string): Answer;
+  /** What qSupported announces because this packet is served. */
+  readonly supported?: readonly string[];
+  handle(target: Target, rest: string): Answer;
 }

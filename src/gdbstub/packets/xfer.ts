@@ -2,7 +2,7 @@
 import type { Steps } from '../../emu/replay/steps.ts';
 import { escapeBinary, fromLatin1, latin1, PACKET_SIZE, parseHex } from '../framing.ts';
 import { osTable } from '../osdata.ts';
-import type { Session } from '../session.ts';
+import type { Target } from '../target.ts';
 import { TARGET_XML } from '../target-description.ts';
 import { threadId, threadText } from '../threads.ts';
 import { xmlText } from '../xml.ts';
@@ -22,7 +22,7 @@ function piece(document: string, range: string): string {
   return `${offset + part.length < bytes.length ? 'm' : 'l'}${latin1(escapeBinary(part))}`;
 }
 
-function threadList(s: Session): string {
+function threadList(s: Target): string {
   const threads = s.threads().map((t) => {
     const name = t.gid !== undefined ? `vcpu${t.vcpu}` : t.host ? `host${t.cpu.index}` : `cpu${t.cpu.index}`;
     return `<thread id="${threadId(t)}" core="${t.cpu.index}" name="${name}">${xmlText(threadText(t, s.control))}</thread>`;
@@ -33,9 +33,10 @@ function threadList(s: Session): string {
 /** `qXfer:OBJECT:read:ANNEX:` rows: the document behind it, undefined for an unknown annex. */
 const object = (
   name: string,
-  document: (s: Session, annex: string) => string | Steps<string> | undefined,
+  document: (s: Target, annex: string) => string | Steps<string> | undefined,
 ): PacketRow => ({
   name: `qXfer:${name}:read:`,
+  supported: [`qXfer:${name}:read+`],
   handle: (s, rest) => {
     const colon = rest.lastIndexOf(':');
     const text = colon < 0 ? undefined : document(s, rest.slice(0, colon));
@@ -65,6 +66,7 @@ export const XFER_PACKETS: readonly PacketRow[] = [
   ),
   {
     name: 'Qbtrace:',
+    supported: ['Qbtrace:off+', 'Qbtrace:bts+'],
     handle: (s, rest) => {
       if (rest !== 'bts' && rest !== 'off') return 'E.only branch traces (bts) are kept';
       s.branchTrace.enable(rest === 'bts');
@@ -73,6 +75,7 @@ export const XFER_PACKETS: readonly PacketRow[] = [
   },
   {
     name: 'Qbtrace-conf:bts:size=',
+    supported: ['Qbtrace-conf:bts:size+'],
     handle: (s, rest) => {
       // gdb writes this one number with 0x.
       const size = parseHex(rest.replace(/^0x/i, ''));
