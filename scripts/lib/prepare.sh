@@ -111,7 +111,7 @@ ensure_bundle() {
   bundle() {
     (cd "$LS_ROOT" && "$LS_NODE" node_modules/rolldown/bin/cli.mjs src/cli/main.ts src/cli/cpu-worker.ts src/cli/file-thread.ts --dir "$out" --format esm --platform node --minify=false) &&
       "$LS_NODE" --disable-warning=ExperimentalWarning "$LS_ROOT/scripts/emit-interpreter.ts" "$out" &&
-      cp -r "$LS_ROOT/src/hv/descriptors" "$LS_ROOT"/src/hv/*.h "$out/" && touch "$out/main.js"
+      cp -r "$LS_ROOT/src/hv/awareness/descriptors" "$LS_ROOT"/src/hv/*.h "$out/" && touch "$out/main.js"
   }
   rm -rf "$out"
   mkdir -p "$out"

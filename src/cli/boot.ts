@@ -20,7 +20,7 @@ import { Machine } from '../emu/machine/machine.ts';
 import type { EngineKind } from '../emu/machine/processors.ts';
 import { LOW_SIZE, PLATFORM } from '../emu/memory/physical-map.ts';
 import type { Snapshot } from '../emu/replay/snapshot-file.ts';
-import type { ImageSymbols } from '../hv/descriptor.ts';
+import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
 import { decompress } from './decompress.ts';
 import { openDrive } from './drives.ts';
 import { emitted } from './emitted.ts';

@@ -7,7 +7,7 @@ import { RunControl } from '../emu/debug/run-control.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
-import { Awareness } from '../hv/awareness.ts';
+import { Awareness } from '../hv/awareness/awareness.ts';
 import { type Booted, boot } from './boot.ts';
 import { CodeCache, defaultCacheFile } from './code-cache.ts';
 import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialOutput } from './console.ts';

@@ -6,7 +6,7 @@ import { type Fields, restoreFields, saveFields } from '../../src/emu/state/fiel
 import { COMMANDS } from '../../src/gdbstub/monitor/commands.ts';
 import { dispatch } from '../../src/gdbstub/packets/index.ts';
 import { Session } from '../../src/gdbstub/session.ts';
-import { Awareness } from '../../src/hv/awareness.ts';
+import { Awareness } from '../../src/hv/awareness/awareness.ts';
 import { Fault, isDefect } from './oracle.ts';
 
 /** The hypervisor with one guest, behind so many exits of it. */

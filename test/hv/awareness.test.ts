@@ -4,8 +4,8 @@ import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { guestContext, HOST_WORLD } from '../../src/emu/debug/context.ts';
 import type { RunControl } from '../../src/emu/debug/run-control.ts';
 import type { Symbolizer } from '../../src/emu/debug/symbolizer.ts';
-import { Awareness } from '../../src/hv/awareness.ts';
-import { descriptors, detect, type ImageSymbols, parseDescriptor } from '../../src/hv/descriptor.ts';
+import { Awareness } from '../../src/hv/awareness/awareness.ts';
+import { descriptors, detect, type ImageSymbols, parseDescriptor } from '../../src/hv/awareness/descriptor.ts';
 import { Driven } from '../support/driven.ts';
 
 const symbolsOf = (...names: string[]): ImageSymbols => ({

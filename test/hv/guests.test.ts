@@ -9,7 +9,7 @@ import { start } from '../../src/cli/run.ts';
 import { Screen } from '../../src/cli/screen.ts';
 import { statistics } from '../../src/cli/statistics.ts';
 import { parseElf, readSymbols } from '../../src/emu/boot/elf.ts';
-import { contextLayout } from '../../src/hv/awareness.ts';
+import { contextLayout } from '../../src/hv/awareness/awareness.ts';
 import { guestSpec, machineCli } from '../support/gdb-session.ts';
 
 interface Result {

@@ -14,7 +14,7 @@ export const HELPERS = [
 
 export type HelperName = (typeof HELPERS)[number];
 
-/** Emitted code of the CPU model (cpu/entry-return.ts). `ertn` is an instruction, and answers like a helper. */
+/** Emitted code of the CPU model (isa/entry-return.ts). `ertn` is an instruction, and answers like a helper. */
 export const ROUTINES = ['enterException', 'raisePlain', 'ertn', 'interruptDue'] as const;
 export type RoutineName = (typeof ROUTINES)[number];
 

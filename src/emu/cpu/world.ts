@@ -18,7 +18,7 @@ function swapLl(cpu: Cpu): void {
 }
 
 /**
- * Root `ertn` with the previous-guest-mode bit set (cpu/entry-return.ts): PC is the guest's already.
+ * Root `ertn` with the previous-guest-mode bit set (isa/entry-return.ts): PC is the guest's already.
  * @returns `next` on a CPU without LVZ, where nothing has been done
  */
 export function enterGuest(cpu: Cpu): AfterValue {
@@ -30,7 +30,7 @@ export function enterGuest(cpu: Cpu): AfterValue {
   return After.jumped;
 }
 
-/** An exception to root in guest mode (cpu/entry-return.ts). Guest CSRs stay as they are. */
+/** An exception to root in guest mode (isa/entry-return.ts). Guest CSRs stay as they are. */
 export function leaveGuest(cpu: Cpu): AfterValue {
   cpu.observer.beforeExit?.(cpu);
   cpu.vm = false;

@@ -40,7 +40,7 @@ export interface SavedRegisters {
   readonly csr: ReadonlyMap<number, bigint>;
 }
 
-/** What is known about the hypervisor's own data (src/hv/awareness.ts). */
+/** What is known about the hypervisor's own data (src/hv/awareness/awareness.ts). */
 export interface ContextSource {
   /** The context of a vCPU that is parked, undefined when the hypervisor's copy is not known or not complete now. */
   vcpu(gid: number, vcpu: number): SavedRegisters | undefined;

@@ -1,5 +1,5 @@
-/** WebAssembly for the routines of the CPU model (cpu/entry-return.ts). */
-import { DEFINITIONS } from '../cpu/entry-return.ts';
+/** WebAssembly for the routines of the CPU model (isa/entry-return.ts). */
+import { DEFINITIONS } from '../isa/entry-return.ts';
 import { ROUTINES, type RoutineName } from '../cpu/helpers.ts';
 import { Routine, type RoutineStmt } from '../isa/routine.ts';
 import type { PlainTy } from '../isa/semantics.ts';

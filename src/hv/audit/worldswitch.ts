@@ -18,7 +18,7 @@ import { decode } from '../../emu/isa/decoder.ts';
 import { GPR_NAMES } from '../../emu/isa/operands.ts';
 import { operandValue } from '../../emu/isa/row.ts';
 import type { Machine } from '../../emu/machine/machine.ts';
-import { detect, type ImageSymbols } from '../descriptor.ts';
+import { detect, type ImageSymbols } from '../awareness/descriptor.ts';
 import { type Finding, Findings } from './findings.ts';
 import { differences, type HostState, hostState } from './host-state.ts';
 import { Stage2Entries } from './stage2-entries.ts';

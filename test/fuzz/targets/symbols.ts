@@ -1,8 +1,8 @@
 /** Symbols of images, and what is known of hypervisors by data files. */
 import { readSymbols, symbolize } from '../../../src/emu/boot/elf.ts';
 import { fromLatin1 } from '../../../src/gdbstub/framing.ts';
-import { contextLayout, savedBank } from '../../../src/hv/awareness.ts';
-import { detect, parseDescriptor } from '../../../src/hv/descriptor.ts';
+import { contextLayout, savedBank } from '../../../src/hv/awareness/awareness.ts';
+import { detect, parseDescriptor } from '../../../src/hv/awareness/descriptor.ts';
 import { Fault, guarded, isDefect, type Target } from '../oracle.ts';
 
 const ADDRESSES = [0n, 0x200000n, 0x9000000001003000n, (1n << 64n) - 1n];

@@ -2,16 +2,15 @@
  * What the debugger knows about the hypervisor: its name, by a descriptor; where it keeps the registers of vCPUs that are
  * not running, by the descriptor's layout or learned from its code; which of its functions are between two worlds.
  */
-import { readFileSync } from 'node:fs';
-import type { Cpu } from '../emu/cpu/cpu.ts';
-import { CSRS } from '../emu/cpu/csr-table.ts';
-import { ecodeOf } from '../emu/cpu/exception-table.ts';
-import { type ContextSource, HOST_WORLD, type SavedRegisters, type Snapshot } from '../emu/debug/context.ts';
-import type { RunControl } from '../emu/debug/run-control.ts';
-import type { Symbolizer } from '../emu/debug/symbolizer.ts';
-import type { Machine } from '../emu/machine/machine.ts';
-import { STATE } from '../emu/memory/layout.ts';
-import { type Descriptor, detect, type ImageSymbols } from './descriptor.ts';
+import type { Cpu } from '../../emu/cpu/cpu.ts';
+import { CSRS } from '../../emu/cpu/csr-table.ts';
+import { ecodeOf } from '../../emu/cpu/exception-table.ts';
+import { type ContextSource, HOST_WORLD, type SavedRegisters, type Snapshot } from '../../emu/debug/context.ts';
+import type { RunControl } from '../../emu/debug/run-control.ts';
+import type { Symbolizer } from '../../emu/debug/symbolizer.ts';
+import type { Machine } from '../../emu/machine/machine.ts';
+import { STATE } from '../../emu/memory/layout.ts';
+import { contextHeader, type Descriptor, detect, type ImageSymbols } from './descriptor.ts';
 import { learnSaveArea, type SaveArea } from './save-area.ts';
 
 const PHYSICAL = (1n << 48n) - 1n;
@@ -68,7 +67,7 @@ export class Awareness implements ContextSource {
       this.known = detect(this.symbols);
       const { contexts } = this.known ?? {};
       if (contexts) {
-        const header = readFileSync(new URL(contexts.header, import.meta.url), 'utf8');
+        const header = contextHeader(contexts.header);
         this.layout = { offsets: contextLayout(header), bank: savedBank(header) };
       }
     }

@@ -3,14 +3,14 @@
  * and what they store tells the place of each register. This needs no symbols and no knowledge of the hypervisor.
  */
 
-import type { Cpu } from '../emu/cpu/cpu.ts';
-import { CSR } from '../emu/cpu/csr-table.ts';
-import { HOST_WORLD, hostContext, type Snapshot } from '../emu/debug/context.ts';
-import type { RunControl } from '../emu/debug/run-control.ts';
-import { walk } from '../emu/debug/walk.ts';
-import { decode } from '../emu/isa/decoder.ts';
-import { operandValue } from '../emu/isa/row.ts';
-import type { Machine } from '../emu/machine/machine.ts';
+import type { Cpu } from '../../emu/cpu/cpu.ts';
+import { CSR } from '../../emu/cpu/csr-table.ts';
+import { HOST_WORLD, hostContext, type Snapshot } from '../../emu/debug/context.ts';
+import type { RunControl } from '../../emu/debug/run-control.ts';
+import { walk } from '../../emu/debug/walk.ts';
+import { decode } from '../../emu/isa/decoder.ts';
+import { operandValue } from '../../emu/isa/row.ts';
+import type { Machine } from '../../emu/machine/machine.ts';
 
 /** Instructions behind an exit within which registers are saved. */
 const REACH = 800;

@@ -7,10 +7,10 @@
  *   entry       the function that enters guests: called with the host's registers in place
  *   transition  functions that exchange register files: while a CPU is in them, its registers belong to neither world
  *   contexts    where saved contexts lie, if that is known: `pointers` is the symbol of an array of pointers to them, `most`
- *               its length, `header` a file beside the descriptors' parent folder with their layout. Without it the
+ *               its length, `header` a header file of the hypervisor with their layout (see contextHeader). Without it the
  *               layout is learned from the hypervisor's own code (save-area.ts)
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 export interface Descriptor {
   readonly name: string;
@@ -34,7 +34,7 @@ const isTexts = (v: unknown): v is string[] => Array.isArray(v) && v.every(isTex
 
 /** Checks a data file. @throws Error naming what is wrong with it */
 export function parseDescriptor(text: string, file: string): Descriptor {
-  const bad = (what: string): Error => new Error(`${file}: ${what}: see src/hv/descriptor.ts for the format`);
+  const bad = (what: string): Error => new Error(`${file}: ${what}: see src/hv/awareness/descriptor.ts for the format`);
   let data: unknown;
   try {
     data = JSON.parse(text);
@@ -54,6 +54,12 @@ export function parseDescriptor(text: string, file: string): Descriptor {
   )
     throw bad("'contexts' needs pointers, most and header");
   return d as unknown as Descriptor;
+}
+
+/** The text of a descriptor's header file: in a checkout among the hypervisor's sources, in a bundle beside the program. */
+export function contextHeader(name: string): string {
+  const source = new URL(`../${name}`, import.meta.url);
+  return readFileSync(existsSync(source) ? source : new URL(name, import.meta.url), 'utf8');
 }
 
 /** All descriptors that come with the program. */

@@ -4,7 +4,7 @@
  * run it directly, TypeScript through cpu/exceptions.ts. Observers are told by the callers and change nothing here.
  */
 
-import type { Routine } from '../isa/routine.ts';
+import type { Routine } from './routine.ts';
 import {
   add,
   and,
@@ -24,7 +24,7 @@ import {
   sub,
   w,
   zx,
-} from '../isa/semantics.ts';
+} from './semantics.ts';
 import {
   EVENT,
   EVENT_BYTES,
@@ -39,8 +39,8 @@ import {
   TLB_ENTRIES,
 } from '../memory/layout.ts';
 import { Float } from '../wasm/opcodes.ts';
-import { CONTEXT_SLOT } from './context-slot.ts';
-import { NESTING_LIMIT } from './cpu.ts';
+import { CONTEXT_SLOT } from '../cpu/context-slot.ts';
+import { NESTING_LIMIT } from '../cpu/cpu.ts';
 import {
   CRMD,
   ECFG,
@@ -54,11 +54,11 @@ import {
   TLBRERA,
   TLBRPRMD,
   wideMask,
-} from './csr-fields.ts';
-import { CSR } from './csr-table.ts';
-import { ecodeOf } from './exception-table.ts';
-import { After, type RoutineName } from './helpers.ts';
-import { IS_MASK } from './interrupts.ts';
+} from '../cpu/csr-fields.ts';
+import { CSR } from '../cpu/csr-table.ts';
+import { ecodeOf } from '../cpu/exception-table.ts';
+import { After, type RoutineName } from '../cpu/helpers.ts';
+import { IS_MASK } from '../cpu/interrupts.ts';
 
 const NOTHING = c32(0);
 const NOWHERE = c64(0);
