@@ -107,6 +107,26 @@ describe('places in ACPI tables', () => {
   });
 });
 
+describe('CPUs in ACPI tables', () => {
+  /** Kinds of the entries of a table that begin with a kind and a length, from an offset on. */
+  function kinds(table: Uint8Array, first: number): number[] {
+    const out: number[] = [];
+    for (let at = first; at < table.length; at += table[at + 1]!) out.push(table[at]!);
+    return out;
+  }
+
+  test.each(BOARDS)('each is told of once: %s', (_, platform) => {
+    const { cpus } = platform;
+    const tables = listed(platform);
+    const count = (name: string, first: number, kind: number): number =>
+      kinds(tables.get(name)!, first).filter((k) => k === kind).length;
+    // Of the PPTT one entry is the package that all are in.
+    expect([count('APIC', 44, 0x11), count('SRAT', 48, 0), count('PPTT', 36, 0)]).toEqual([cpus, cpus, cpus + 1]);
+    const names = new TextDecoder('latin1').decode(tables.get('DSDT')).match(/C00[0-9A-F]/g) ?? [];
+    expect(new Set(names).size).toBe(cpus);
+  });
+});
+
 describe.skipIf(!hasIasl)('iasl', () => {
   test.each(BOARDS)('reads every table and makes the same one: %s', (_, platform) => {
     const tables = listed(platform);
