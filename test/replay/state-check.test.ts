@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { Flash } from '../../src/emu/devices/flash.ts';
 import { type Fields, type Stateful, saveFields } from '../../src/emu/replay/fields.ts';
-import { decodeSnapshot, encodeSnapshot, type Snapshot } from '../../src/emu/replay/snapshot-file.ts';
 import { fits } from '../../src/emu/replay/state-check.ts';
 import { P9Driver } from '../fuzz/p9-driver.ts';
 import { Bench } from '../support/bench.ts';
@@ -73,12 +72,4 @@ describe('a state from a file', () => {
     };
     expect(fits(kind, renamed(state))).toBe(false);
   });
-});
-
-test('a list with places that were never filled goes into a file and back', () => {
-  const list: unknown[] = [];
-  list[2] = 7;
-  const snapshot = { program: 'x', machine: {}, files: {}, state: { parts: [{ list }], cpus: [], ram: new Map() } };
-  const { state } = decodeSnapshot(encodeSnapshot(snapshot as unknown as Snapshot), 'x');
-  expect(state.parts[0]!.list).toEqual([undefined, undefined, 7]);
 });
