@@ -16,7 +16,6 @@ import {
   ltU,
   mul,
   type Node,
-  ne,
   op,
   or,
   sel,
@@ -61,7 +60,6 @@ import {
 
 const NOTHING = c32(0);
 const NOWHERE = c64(0);
-const one = (bit: Node): Node => ne(bit, NOTHING);
 const keep = (value: Node, without: number): Node => and(value, c32(~without));
 
 /** A bank of CSRs: how far behind the host's it lies (i32). */
@@ -219,8 +217,8 @@ function when(r: Routine, cond: Node | undefined, then: () => void, otherwise?: 
   else otherwise?.();
 }
 
-/** Entry of an exception of the instruction at PC. PC becomes the vector. */
-function enter(r: Routine, x: Exception): void {
+/** Entry of an exception of the instruction at PC. PC becomes the vector. @returns exceptions in a row without a return */
+function enter(r: Routine, x: Exception): Node {
   const { code, ecode, badv, leaving, pc, guest: from } = x;
   const record = addRecord(r, x);
   const { hostExceptions, guestExceptions, exits } = EVENTS_OFFSET;
@@ -232,6 +230,11 @@ function enter(r: Routine, x: Exception): void {
   const bank = bankOf(r, guest);
   const crmd = r.let(bank.lo(CSR.CRMD));
   const saved = (moves: Moves): Node => moved(crmd, moves);
+  const goOn = (where: Node): void => {
+    const vector = r.let(where);
+    r.put(STATE.pc, vector);
+    r.put(EVENTS_OFFSET.records + EVENT.vector, vector, record);
+  };
   when(
     r,
     x.refill,
@@ -242,7 +245,7 @@ function enter(r: Routine, x: Exception): void {
       const size = and(bank.wide(CSR.TLBREHI), c64(TLBREHI.PS));
       bank.set(CSR.TLBREHI, or(and(badv, c64(wideMask('TLBREHI', 'VPPN'))), size));
       bank.set(CSR.CRMD, or(keep(crmd, SAVED | CRMD.PG), c32(CRMD.DA)));
-      r.put(STATE.pc, bank.wide(CSR.TLBRENTRY));
+      goOn(bank.wide(CSR.TLBRENTRY));
     },
     () => {
       bank.set(CSR.PRMD, saved(TO_PRMD));
@@ -263,12 +266,13 @@ function enter(r: Routine, x: Exception): void {
       const vs = r.let(shrU(and(bank.lo(CSR.ECFG), c32(ECFG.VS)), c32(lowestBit(ECFG.VS))));
       const number = choose(x.interrupt, add(x.badi, c32(64)), ecode);
       const slot = sel(vs, shl(number, add(vs, c32(2))), NOTHING);
-      r.put(STATE.pc, add(bank.wide(CSR.EENTRY), zx(slot)));
+      goOn(add(bank.wide(CSR.EENTRY), zx(slot)));
     },
   );
-  r.put(EVENTS_OFFSET.records + EVENT.vector, r.i64(STATE.pc), record);
   chooseContext(r, bank, guest);
-  r.put(STATE.nesting, add(r.i32(STATE.nesting), c32(1)));
+  const nesting = r.let(add(r.i32(STATE.nesting), c32(1)));
+  r.put(STATE.nesting, nesting);
+  return nesting;
 }
 
 /** The exception that STATE.report describes: any. */
@@ -313,7 +317,7 @@ function raisePlain(r: Routine): void {
   const place = add(r.memory('i32', entry, 12), and(w(pc), c32(0xffc)));
   // Without one the word is 0, and what is at 0 is never written.
   const badi = r.let(r.memory('i32', sel(known, place, NOTHING)));
-  enter(r, {
+  const nesting = enter(r, {
     guest: r.let(guestMode(r)),
     pc,
     kind: c32(EVENT_KIND.exception),
@@ -325,7 +329,7 @@ function raisePlain(r: Routine): void {
     va: NOWHERE,
     time: instructionTime(r),
   });
-  const due = isZero(and(r.i32(STATE.nesting), c32(NESTING_LIMIT - 1)));
+  const due = isZero(and(nesting, c32(NESTING_LIMIT - 1)));
   r.if(or(r.i32(STATE.exceptionsWatched), due), () => r.answer(r.helper('delivered')));
   r.answer(c32(After.arrived));
 }
@@ -338,7 +342,7 @@ function ertn(r: Routine): void {
   const crmd = r.let(bank.lo(CSR.CRMD));
   const refill = r.let(and(bank.lo(CSR.TLBRERA), c32(TLBRERA.IsTLBR)));
   const merr = r.let(sel(guest, NOTHING, and(bank.lo(CSR.MERRCTL), c32(MERRCTL.IsMERR))));
-  const pgm = (num: number, mask: number): Node => one(and(bank.lo(num), c32(mask)));
+  const pgm = (num: number, mask: number): Node => and(bank.lo(num), c32(mask));
   const previous = sel(
     merr,
     pgm(CSR.MERRCTL, MERRCTL.PGM),
@@ -402,7 +406,7 @@ function due(r: Routine, guest: Node): Node {
   const of = (bank: number): Node => {
     const lo = (num: number): Node => r.i32(bank + 8 * num);
     const pending = and(and(lo(CSR.ESTAT), lo(CSR.ECFG)), c32(IS_MASK));
-    return sel(and(lo(CSR.CRMD), c32(CRMD.IE)), one(pending), NOTHING);
+    return sel(and(lo(CSR.CRMD), c32(CRMD.IE)), pending, NOTHING);
   };
   return or(of(STATE.hostCsr), sel(guest, of(STATE.guestCsr), NOTHING));
 }
