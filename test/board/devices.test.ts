@@ -107,6 +107,17 @@ describe('devices', () => {
     expect(reset.get('a2')).toBe(0x200n);
   });
 
+  test('reports name the device at each of its addresses, to the last', () => {
+    const { bus } = new Bench().machine;
+    const name = (pa: number): string | undefined => bus.at(pa)?.device.name;
+    expect([name(UART - 1), name(UART), name(UART + 7), name(UART + 8)]).toEqual([
+      undefined,
+      'uart0',
+      'uart0',
+      undefined,
+    ]);
+  });
+
   test('a hole in the address space raises ADEM, not silence', () => {
     const bench = new Bench({ code: ['ld.w $a0, $a1, 0'] }).set({ a1: 0x18000000 }).setHost({ EENTRY: 0x40000 }).run(1);
     expect(bench.ecode()).toBe(8);

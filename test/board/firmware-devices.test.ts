@@ -46,12 +46,30 @@ describe('flash', () => {
     const flash = new Flash();
     flash.write(0x154, 4, both(0x98));
     expect([0x10, 0x11, 0x12].map((n) => flash.read(4 * n, 4))).toEqual([0x51, 0x52, 0x59].map(both));
+    // The table of the command set, at the word that the structure names.
+    const word = (n: number): number => flash.read(4 * n, 4) & 0xff;
+    const table = word(0x15) | (word(0x16) << 8);
+    expect(String.fromCharCode(...[0, 1, 2, 3, 4].map((k) => word(table + k)))).toBe('PRI10');
+    // Two chips of half the size; sectors of both together are 256 KiB.
+    expect(2 * 2 ** word(0x27)).toBe(flash.size);
+    const regions = [word(0x2d) | (word(0x2e) << 8), word(0x2f) | (word(0x30) << 8)];
+    expect([(regions[0]! + 1) * 2 * regions[1]! * 256, 2 * regions[1]! * 256]).toEqual([flash.size, 0x40000]);
     flash.write(0, 4, both(0x90));
     expect([flash.read(0, 4), flash.read(4, 4)]).toEqual([both(0x89), both(0x18)]);
   });
 });
 
 describe('the clock of the day', () => {
+  test('keeps what is written to trims and alarms, which never ring, and nothing between them', () => {
+    const rtc = new Ls7aRtc(() => 0);
+    const kept = [0x20, 0x34, 0x38, 0x3c, 0x60, 0x6c, 0x70, 0x74];
+    for (let at = 0; at < rtc.size; at += 4) if (kept.includes(at) || at >= 0x78 || at < 0x20) rtc.write(at, 4, at + 1);
+    expect(kept.map((at) => rtc.read(at, 4))).toEqual(kept.map((at) => at + 1));
+    expect([0, 0x1c, 0x78, 0xfc].map((at) => rtc.read(at, 4))).toEqual([0, 0, 0, 0]);
+    rtc.reset();
+    expect(kept.map((at) => rtc.read(at, 4))).toEqual(kept.map(() => 0));
+  });
+
   test('stands at 0 until it is enabled, tells the date, and can be set', () => {
     const rtc = new Ls7aRtc(() => Date.UTC(2026, 10, 25, 13, 5, 9, 400));
     const read = (at: number): number => rtc.read(at, 4);

@@ -72,6 +72,28 @@ function listed(platform: Platform): Map<string, Uint8Array> {
 /** Without what the compiler puts there itself: checksum, and the creator's name and version. */
 const plain = (t: Uint8Array): Uint8Array => Uint8Array.from(t).fill(0, 9, 10).fill(0, 28, 36);
 
+describe('the PCI host in the device tree', () => {
+  const { children: nodes = [] } = deviceTree(BOARDS[0]![1]);
+  const named = (name: string): Readonly<Record<string, unknown>> =>
+    nodes.find((n) => n.name.startsWith(`${name}@`))!.properties;
+
+  test('messages of every function lead to the MSI controller, pins to inputs 16 to 19 of the PCH-PIC', () => {
+    const pcie = named('pcie');
+    const [msi, pic] = [named('msi'), named('platic')].map((p) => (p.phandle as number[])[0]);
+    // A function's number has 16 bits: bus, slot, function.
+    expect(pcie['msi-map']).toEqual([0, msi, 0, 0x10000]);
+    const map = pcie['interrupt-map'] as number[];
+    const mask = pcie['interrupt-map-mask'] as number[];
+    expect(mask).toEqual([3 << 11, 0, 0, 7]);
+    for (let slot = 0; slot < 4; slot++)
+      for (let pin = 0; pin < 4; pin++)
+        expect(map.slice(7 * (4 * slot + pin), 7 * (4 * slot + pin) + 7)).toEqual([
+          ...[slot << 11, 0, 0, pin + 1],
+          ...[pic, PLATFORM.pciInput + ((slot + pin) % 4), 4],
+        ]);
+  });
+});
+
 /** What the programs that read tables cannot check: that the tables tell what the board is. */
 describe('places in ACPI tables', () => {
   test('MCFG covers the whole window of configuration space: a mebibyte a bus', () => {
@@ -83,6 +105,26 @@ describe('places in ACPI tables', () => {
       0,
       PLATFORM.ecam.size,
     ]);
+  });
+});
+
+describe('CPUs in ACPI tables', () => {
+  /** Kinds of the entries of a table that begin with a kind and a length, from an offset on. */
+  function kinds(table: Uint8Array, first: number): number[] {
+    const out: number[] = [];
+    for (let at = first; at < table.length; at += table[at + 1]!) out.push(table[at]!);
+    return out;
+  }
+
+  test.each(BOARDS)('each is told of once: %s', (_, platform) => {
+    const { cpus } = platform;
+    const tables = listed(platform);
+    const count = (name: string, first: number, kind: number): number =>
+      kinds(tables.get(name)!, first).filter((k) => k === kind).length;
+    // Of the PPTT one entry is the package that all are in.
+    expect([count('APIC', 44, 0x11), count('SRAT', 48, 0), count('PPTT', 36, 0)]).toEqual([cpus, cpus, cpus + 1]);
+    const names = new TextDecoder('latin1').decode(tables.get('DSDT')).match(/C00[0-9A-F]/g) ?? [];
+    expect(new Set(names).size).toBe(cpus);
   });
 });
 

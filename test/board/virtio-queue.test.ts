@@ -7,7 +7,12 @@ import { STATUS, VirtioTransport } from '../../src/emu/devices/virtio/transport.
 const AT = { desc: 0x1000, driver: 0x2000, device: 0x3000, data: 0x4000 } as const;
 
 /** A transport whose queue a driver has set up, and how often it was told of used buffers. */
-function rig(): { readonly offer: () => void; readonly view: DataView; readonly told: () => number } {
+function rig(): {
+  readonly offer: () => void;
+  readonly view: DataView;
+  readonly told: () => number;
+  readonly transport: VirtioTransport;
+} {
   const memory = new Uint8Array(0x8000);
   const view = new DataView(memory.buffer);
   const dma: Dma = {
@@ -33,8 +38,32 @@ function rig(): { readonly offer: () => void; readonly view: DataView; readonly 
     view.setUint16(AT.driver + 2, ++offered, true);
     transport.notify(0);
   };
-  return { offer, view, told: () => told };
+  return { offer, view, told: () => told, transport };
 }
+
+describe('indirect tables', () => {
+  const TABLE = 0x5000;
+  /** The queue's one descriptor is a table of `length` bytes, whose first descriptor is good. @returns used, status */
+  function offered(length: number): [used: number, needsReset: boolean] {
+    const { offer, view, transport } = rig();
+    view.setBigUint64(AT.desc, BigInt(TABLE), true);
+    view.setUint32(AT.desc + 8, length, true);
+    view.setUint16(AT.desc + 12, 4, true);
+    view.setBigUint64(TABLE, BigInt(AT.data), true);
+    view.setUint32(TABLE + 8, 8, true);
+    view.setUint16(TABLE + 12, 2, true);
+    offer();
+    return [view.getUint16(AT.device + 2, true), (transport.status & STATUS.needsReset) !== 0];
+  }
+
+  test.each([16, 32, 64])('%i bytes are whole descriptors', (length) => {
+    expect(offered(length)).toEqual([1, false]);
+  });
+
+  test.each([0, 8, 17, 40])('%i bytes are none: the device asks for a reset', (length) => {
+    expect(offered(length)).toEqual([0, true]);
+  });
+});
 
 describe('used buffers', () => {
   test('VIRTQ_AVAIL_F_NO_INTERRUPT: the driver is not told until it takes the flag away', () => {

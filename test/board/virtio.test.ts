@@ -132,6 +132,16 @@ describe('the PCI function', () => {
     for (let at = rig.readConfig(0x34, 1); at !== 0 && seen.length < 20; at = rig.readConfig(at + 1, 1))
       seen.push(rig.readConfig(at, 1));
     expect(seen).toEqual([0x11, 9, 9, 9, 9]);
+    // Where each structure is: its kind, BAR, offset and length; the fourth word of notifications is their distance.
+    const structures: number[][] = [];
+    for (let at = rig.readConfig(0x34, 1); at !== 0; at = rig.readConfig(at + 1, 1))
+      if (rig.readConfig(at, 1) === 9) structures.push([3, 4, 8, 12].map((k) => rig.readConfig(at + k, k < 8 ? 1 : 4)));
+    expect(structures).toEqual([
+      [1, 4, 0, 0x1000],
+      [2, 4, 0x3000, 0x1000],
+      [3, 4, 0x1000, 0x1000],
+      [4, 4, 0x2000, 0x1000],
+    ]);
   });
 
   test('empty slots and windows are all ones', () => {

@@ -7,6 +7,7 @@ watchEverything();
 
 describe('with observers', async () => {
   await import('./csr.test.ts');
+  await import('./entry-return.test.ts');
   await import('./exceptions.test.ts');
   await import('./priority.test.ts');
   await import('../lvz/conformance.test.ts');

@@ -70,6 +70,17 @@ describe('a run that goes on from a file', () => {
     expect(second.machine.instructions).toBe(first.machine.instructions);
   });
 
+  test('of a hypervisor whose guest has written CSRs goes back into the machine that it was made from', () => {
+    const { machine } = start({ guest: [parseGuest('paging')] });
+    machine.run(40_000_000);
+    const snapshot = decodeSnapshot(encodeSnapshot(machine.snapshot('x')), 'x');
+    expect((Reflect.get(machine.cpus[0]!.writers, 'guests') as unknown[]).length).toBeGreaterThan(1);
+    const at = machine.instructions;
+    machine.run(1000);
+    machine.loadSnapshot(snapshot);
+    expect(machine.instructions).toBe(at);
+  });
+
   test('a machine that was saved can be reset: the file has the image too', () => {
     const first = start({ guest: [parseGuest('hello')] });
     first.machine.run(100_000, 100_000);

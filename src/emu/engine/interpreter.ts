@@ -104,7 +104,7 @@ export function emitInterpreter(plan: InterpreterPlan): Uint8Array<ArrayBuffer> 
     loop('outlined'),
     emitFirst(plan.map),
     emitMarkedPage(cpuBase(plan.cpu)),
-    ...routineFunctions(cpuBase(plan.cpu), FIRST_ROUTINE),
+    ...routineFunctions(cpuBase(plan.cpu)),
   ]);
 }
 

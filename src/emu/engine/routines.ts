@@ -1,6 +1,7 @@
 /** WebAssembly for the routines of the CPU model (isa/entry-return.ts). */
-import { DEFINITIONS } from '../isa/entry-return.ts';
+
 import { ROUTINES, type RoutineName } from '../cpu/helpers.ts';
+import { DEFINITIONS } from '../isa/entry-return.ts';
 import { Routine, type RoutineStmt } from '../isa/routine.ts';
 import type { PlainTy } from '../isa/semantics.ts';
 import { Locals } from '../wasm/emitter.ts';
@@ -13,12 +14,10 @@ const STORE = { i32: Op.i32Store, i64: Op.i64Store, f64: Float.f64Store } as con
 
 class RoutineCode extends Values {
   protected readonly locals: Locals;
-  private readonly first: number;
 
-  /** @param first function index of the first routine */
-  constructor(base: number, first: number, takes: boolean) {
+  /** @param takes the routine has an argument */
+  constructor(base: number, takes: boolean) {
     super(base);
-    this.first = first;
     this.locals = new Locals(takes ? 1 : 0);
   }
 
@@ -76,9 +75,6 @@ class RoutineCode extends Values {
       case 'helper':
         e.i32(0).call(helperIndex(s.name)).set(this.local(s.id, 'i32'));
         return;
-      case 'routine':
-        e.call(routineIndex(this.first, s.name));
-        return;
       case 'answer':
         this.node(s.value);
         e.op(Op.return);
@@ -90,6 +86,6 @@ class RoutineCode extends Values {
 /** Function index of a routine; `first`: that of the first one. */
 export const routineIndex = (first: number, name: RoutineName): number => first + ROUTINES.indexOf(name);
 
-/** The routines of the CPU whose state page is at `base`; they have function indices from `first` on. */
-export const routineFunctions = (base: number, first: number): readonly FuncDef[] =>
-  ROUTINES.map((name) => new RoutineCode(base, first, DEFINITIONS[name].takes).emit(name));
+/** The routines of the CPU whose state page is at `base`. */
+export const routineFunctions = (base: number): readonly FuncDef[] =>
+  ROUTINES.map((name) => new RoutineCode(base, DEFINITIONS[name].takes).emit(name));

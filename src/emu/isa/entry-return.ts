@@ -4,41 +4,6 @@
  * run it directly, TypeScript through cpu/exceptions.ts. Observers are told by the callers and change nothing here.
  */
 
-import type { Routine } from './routine.ts';
-import {
-  add,
-  and,
-  c32,
-  c64,
-  eq,
-  isZero,
-  ltU,
-  mul,
-  type Node,
-  ne,
-  op,
-  or,
-  sel,
-  shl,
-  shrU,
-  sub,
-  w,
-  zx,
-} from './semantics.ts';
-import {
-  EVENT,
-  EVENT_BYTES,
-  EVENT_KIND,
-  EVENTS,
-  EVENTS_OFFSET,
-  FETCH_ENTRIES,
-  GUEST_BANK_FACTOR,
-  MODE_GUEST,
-  REPORT,
-  STATE,
-  TLB_ENTRIES,
-} from '../memory/layout.ts';
-import { Float } from '../wasm/opcodes.ts';
 import { CONTEXT_SLOT } from '../cpu/context-slot.ts';
 import { NESTING_LIMIT } from '../cpu/cpu.ts';
 import {
@@ -56,13 +21,46 @@ import {
   wideMask,
 } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
-import { ecodeOf } from '../cpu/exception-table.ts';
+import { type ExceptionName, ecodeOf } from '../cpu/exception-table.ts';
 import { After, type RoutineName } from '../cpu/helpers.ts';
 import { IS_MASK } from '../cpu/interrupts.ts';
+import {
+  EVENT,
+  EVENT_BYTES,
+  EVENT_KIND,
+  EVENTS,
+  EVENTS_OFFSET,
+  FETCH_ENTRIES,
+  GUEST_BANK_FACTOR,
+  MODE_GUEST,
+  REPORT,
+  STATE,
+  TLB_ENTRIES,
+} from '../memory/layout.ts';
+import { Float } from '../wasm/opcodes.ts';
+import type { Routine } from './routine.ts';
+import {
+  add,
+  and,
+  c32,
+  c64,
+  eq,
+  isZero,
+  ltU,
+  mul,
+  type Node,
+  op,
+  or,
+  sel,
+  shl,
+  shrU,
+  sub,
+  w,
+  zx,
+} from './semantics.ts';
 
 const NOTHING = c32(0);
 const NOWHERE = c64(0);
-const one = (bit: Node): Node => ne(bit, NOTHING);
 const keep = (value: Node, without: number): Node => and(value, c32(~without));
 
 /** A bank of CSRs: how far behind the host's it lies (i32). */
@@ -141,30 +139,34 @@ const guestMode = (r: Routine): Node => and(r.i32(STATE.mode), c32(MODE_GUEST));
 /** The bank of the world whose guest-mode bit is `guest`. */
 const bankOf = (r: Routine, guest: Node): Bank => new Bank(r, r.let(mul(guest, c32(GUEST_BANK_FACTOR))));
 
-/** What an event record tells, but for time, world and PC, which are those of the moment. */
+/** What an event record tells. */
 interface Event {
+  /** The guest-mode bit and PC when it happens. */
+  readonly guest: Node;
+  readonly pc: Node;
   readonly kind: Node;
   readonly ecode: Node;
   readonly esub: Node;
   readonly badv: Node;
   readonly badi: Node;
   readonly va: Node;
+  readonly time: Node;
 }
 
 /** Adds a record to the event ring. @returns its place, for what is known later */
 function addRecord(r: Routine, event: Event): Node {
   const next = r.let(r.i32(EVENTS_OFFSET.next));
-  r.put(EVENTS_OFFSET.times, r.f64(STATE.report + REPORT.time), shl(next, c32(3)));
+  r.put(EVENTS_OFFSET.times, event.time, shl(next, c32(3)));
   r.put(EVENTS_OFFSET.next, and(add(next, c32(1)), c32(EVENTS - 1)));
   const record = r.let(mul(next, c32(EVENT_BYTES)));
   const put = (field: keyof typeof EVENT, value: Node): void =>
     r.put(EVENTS_OFFSET.records + EVENT[field], value, record);
   const gid = shrU(and(r.i32(STATE.hostCsr + 8 * CSR.GSTAT), c32(GSTAT.GID)), c32(lowestBit(GSTAT.GID)));
   put('kind', event.kind);
-  put('world', sel(guestMode(r), gid, c32(-1)));
+  put('world', sel(event.guest, gid, c32(-1)));
   put('ecode', event.ecode);
   put('esub', event.esub);
-  put('pc', r.i64(STATE.pc));
+  put('pc', event.pc);
   put('badv', event.badv);
   put('badi', event.badi);
   put('va', event.va);
@@ -198,94 +200,137 @@ function chooseContext(r: Routine, bank: Bank, guest: Node): void {
 const PAGE_FAULTS = ['PIL', 'PIS', 'PIF', 'PME', 'PNR', 'PNX', 'PPI'] as const;
 const FIRST_PAGE_FAULT = Math.min(...PAGE_FAULTS.map(ecodeOf));
 
-/** The exception that STATE.report describes, of the instruction at PC. PC becomes the vector. */
-function enterException(r: Routine): void {
-  const report = (field: keyof typeof REPORT): Node => r.i32(STATE.report + REPORT[field]);
-  const kind = r.let(report('kind'));
-  const code = r.let(report('code'));
-  const ecode = r.let(and(code, c32(0x3f)));
-  const badi = r.let(report('badi'));
-  const badv = r.let(r.i64(STATE.report + REPORT.badv));
-  const pc = r.let(r.i64(STATE.pc));
-  const leaving = r.let(and(kind, c32(EVENT_KIND.exit)));
-  const from = r.let(guestMode(r));
-  const record = addRecord(r, {
-    kind,
-    ecode,
-    esub: shrU(code, c32(6)),
-    badv,
-    badi,
-    va: r.i64(STATE.report + REPORT.va),
-  });
+/** An exception, with what is to be looked at when it is entered; absent: it is never so. */
+interface Exception extends Event {
+  /** Ecode and EsubCode, as in ESTAT 30:16. */
+  readonly code: Node;
+  /** The exception is a VM exit; a TLB refill; an interrupt; BADV is defined; and it is a page fault. */
+  readonly leaving?: Node;
+  readonly refill?: Node;
+  readonly interrupt?: Node;
+  readonly hasBadv?: Node;
+  readonly pageFault?: Node;
+}
+
+const choose = (cond: Node | undefined, a: Node, b: Node): Node => (cond ? sel(cond, a, b) : b);
+function when(r: Routine, cond: Node | undefined, then: () => void, otherwise?: () => void): void {
+  if (cond) r.if(cond, then, otherwise);
+  else otherwise?.();
+}
+
+/** Entry of an exception of the instruction at PC. PC becomes the vector. @returns exceptions in a row without a return */
+function enter(r: Routine, x: Exception): Node {
+  const { code, ecode, badv, leaving, pc, guest: from } = x;
+  const record = addRecord(r, x);
   const { hostExceptions, guestExceptions, exits } = EVENTS_OFFSET;
-  const counters = sel(leaving, c32(exits - hostExceptions), sel(from, c32(guestExceptions - hostExceptions), NOTHING));
+  const stays = sel(from, c32(guestExceptions - hostExceptions), NOTHING);
+  const counters = choose(leaving, c32(exits - hostExceptions), stays);
   count(r, hostExceptions, r.let(add(counters, shl(ecode, c32(3)))));
-  r.if(leaving, () => void r.helper('leaveGuest'));
-  const guest = r.let(sel(leaving, NOTHING, from));
+  when(r, leaving, () => void r.helper('leaveGuest'));
+  const guest = leaving ? r.let(sel(leaving, NOTHING, from)) : from;
   const bank = bankOf(r, guest);
   const crmd = r.let(bank.lo(CSR.CRMD));
   const saved = (moves: Moves): Node => moved(crmd, moves);
-  r.if(
-    eq(ecode, c32(ecodeOf('TLBR'))),
+  const goOn = (where: Node): void => {
+    const vector = r.let(where);
+    r.put(STATE.pc, vector);
+    r.put(EVENTS_OFFSET.records + EVENT.vector, vector, record);
+  };
+  when(
+    r,
+    x.refill,
     () => {
-      bank.set(CSR.TLBRPRMD, or(saved(TO_TLBRPRMD), sel(leaving, c32(TLBRPRMD.PGM), NOTHING)));
+      bank.set(CSR.TLBRPRMD, or(saved(TO_TLBRPRMD), choose(leaving, c32(TLBRPRMD.PGM), NOTHING)));
       bank.set(CSR.TLBRERA, or(and(pc, c64(wideMask('TLBRERA', 'PC'))), c64(TLBRERA.IsTLBR)));
       bank.set(CSR.TLBRBADV, badv);
       const size = and(bank.wide(CSR.TLBREHI), c64(TLBREHI.PS));
       bank.set(CSR.TLBREHI, or(and(badv, c64(wideMask('TLBREHI', 'VPPN'))), size));
       bank.set(CSR.CRMD, or(keep(crmd, SAVED | CRMD.PG), c32(CRMD.DA)));
-      r.put(STATE.pc, bank.wide(CSR.TLBRENTRY));
+      goOn(bank.wide(CSR.TLBRENTRY));
     },
     () => {
       bank.set(CSR.PRMD, saved(TO_PRMD));
       // docs/lvz.md Q1: every ordinary exception to root records the mode it came from, as PRMD does.
       r.if(isZero(guest), () =>
-        bank.set(CSR.GSTAT, or(keep(bank.lo(CSR.GSTAT), GSTAT.PGM), sel(leaving, c32(GSTAT.PGM), NOTHING))),
+        bank.set(CSR.GSTAT, or(keep(bank.lo(CSR.GSTAT), GSTAT.PGM), choose(leaving, c32(GSTAT.PGM), NOTHING))),
       );
       bank.set(CSR.CRMD, keep(crmd, SAVED));
       bank.set(CSR.ERA, pc);
       const cause = shl(code, c32(lowestBit(ESTAT.Ecode)));
       bank.set(CSR.ESTAT, or(keep(bank.lo(CSR.ESTAT), ESTAT.Ecode | ESTAT.EsubCode), cause));
       // docs/lvz.md Q22: GSPR, HVC and interrupts leave BADV as it was.
-      r.if(and(kind, c32(EVENT_KIND.hasBadv)), () => {
-        bank.set(CSR.BADV, badv);
-        r.if(ltU(sub(ecode, c32(FIRST_PAGE_FAULT)), c32(PAGE_FAULTS.length)), () =>
-          bank.set(CSR.TLBEHI, and(badv, c64(wideMask('TLBEHI', 'VPPN')))),
-        );
-      });
-      const interrupt = r.let(eq(ecode, c32(ecodeOf('INT'))));
-      r.if(isZero(interrupt), () => bank.set(CSR.BADI, badi));
+      when(r, x.hasBadv, () => bank.set(CSR.BADV, badv));
+      when(r, x.pageFault, () => bank.set(CSR.TLBEHI, and(badv, c64(wideMask('TLBEHI', 'VPPN')))));
+      const toBadi = (): void => bank.set(CSR.BADI, x.badi);
+      when(r, x.interrupt && isZero(x.interrupt), toBadi, x.interrupt ? undefined : toBadi);
       // Slots of 2^(VS+2) bytes: Ecode, or 64 + interrupt number (Vol. 1, section 6.2.1).
       const vs = r.let(shrU(and(bank.lo(CSR.ECFG), c32(ECFG.VS)), c32(lowestBit(ECFG.VS))));
-      const number = sel(interrupt, add(badi, c32(64)), ecode);
+      const number = choose(x.interrupt, add(x.badi, c32(64)), ecode);
       const slot = sel(vs, shl(number, add(vs, c32(2))), NOTHING);
-      r.put(STATE.pc, add(bank.wide(CSR.EENTRY), zx(slot)));
+      goOn(add(bank.wide(CSR.EENTRY), zx(slot)));
     },
   );
-  r.put(EVENTS_OFFSET.records + EVENT.vector, r.i64(STATE.pc), record);
   chooseContext(r, bank, guest);
-  r.put(STATE.nesting, add(r.i32(STATE.nesting), c32(1)));
+  const nesting = r.let(add(r.i32(STATE.nesting), c32(1)));
+  r.put(STATE.nesting, nesting);
+  return nesting;
 }
 
-/** The exception with the code in the argument (as in ESTAT), which stays in its world and has no bad address. */
+/** The exception that STATE.report describes: any. */
+function enterException(r: Routine): void {
+  const at = (field: keyof typeof REPORT): number => STATE.report + REPORT[field];
+  const kind = r.let(r.i32(at('kind')));
+  const code = r.let(r.i32(at('code')));
+  const ecode = r.let(and(code, c32(0x3f)));
+  const is = (name: ExceptionName): Node => r.let(eq(ecode, c32(ecodeOf(name))));
+  const hasBadv = r.let(and(kind, c32(EVENT_KIND.hasBadv)));
+  enter(r, {
+    guest: r.let(guestMode(r)),
+    pc: r.let(r.i64(STATE.pc)),
+    kind,
+    code,
+    ecode,
+    esub: shrU(code, c32(6)),
+    badv: r.let(r.i64(at('badv'))),
+    badi: r.let(r.i32(at('badi'))),
+    va: r.i64(at('va')),
+    time: r.f64(at('time')),
+    leaving: r.let(and(kind, c32(EVENT_KIND.exit))),
+    refill: is('TLBR'),
+    interrupt: is('INT'),
+    hasBadv,
+    pageFault: ltU(sub(ecode, c32(FIRST_PAGE_FAULT)), c32(PAGE_FAULTS.length)),
+  });
+}
+
+/** Time of an instruction, where the stable counter counts instructions. */
+const instructionTime = (r: Routine): Node =>
+  op('f64', Float.f64Sub, r.f64(STATE.sliceEnd), op('f64', Float.f64ConvertI32S, r.i32(STATE.left)));
+
+/** An exception with the Ecode in the argument that stays in its world: no refill, no interrupt, no bad address. */
 function raisePlain(r: Routine): void {
-  const put = (field: keyof typeof REPORT, value: Node): void => r.put(STATE.report + REPORT[field], value);
-  const pc = r.let(r.i64(STATE.pc));
-  put('kind', c32(EVENT_KIND.exception));
-  put('code', r.argument);
-  put('badv', NOWHERE);
-  put('va', NOWHERE);
-  const left = op('f64', Float.f64ConvertI32S, r.i32(STATE.left));
-  put('time', op('f64', Float.f64Sub, r.f64(STATE.sliceEnd), left));
+  const ecode = r.argument;
   // The instruction word, through the fetch translation by which it came.
+  const pc = r.let(r.i64(STATE.pc));
   const page = w(shrU(pc, c64(12)));
   const entry = r.let(add(r.i32(STATE.fetchTlb), shl(and(page, c32(FETCH_ENTRIES - 1)), c32(4))));
-  put('badi', NOTHING);
-  r.if(eq(r.memory('i64', entry), and(pc, c64(~0xfff))), () =>
-    put('badi', r.memory('i32', add(r.memory('i32', entry, 12), and(w(pc), c32(0xffc))))),
-  );
-  r.run('enterException');
-  const due = isZero(and(r.i32(STATE.nesting), c32(NESTING_LIMIT - 1)));
+  const known = r.let(eq(r.memory('i64', entry), and(pc, c64(~0xfff))));
+  const place = add(r.memory('i32', entry, 12), and(w(pc), c32(0xffc)));
+  // Without one the word is 0, and what is at 0 is never written.
+  const badi = r.let(r.memory('i32', sel(known, place, NOTHING)));
+  const nesting = enter(r, {
+    guest: r.let(guestMode(r)),
+    pc,
+    kind: c32(EVENT_KIND.exception),
+    code: ecode,
+    ecode,
+    esub: NOTHING,
+    badv: NOWHERE,
+    badi,
+    va: NOWHERE,
+    time: instructionTime(r),
+  });
+  const due = isZero(and(nesting, c32(NESTING_LIMIT - 1)));
   r.if(or(r.i32(STATE.exceptionsWatched), due), () => r.answer(r.helper('delivered')));
   r.answer(c32(After.arrived));
 }
@@ -298,7 +343,7 @@ function ertn(r: Routine): void {
   const crmd = r.let(bank.lo(CSR.CRMD));
   const refill = r.let(and(bank.lo(CSR.TLBRERA), c32(TLBRERA.IsTLBR)));
   const merr = r.let(sel(guest, NOTHING, and(bank.lo(CSR.MERRCTL), c32(MERRCTL.IsMERR))));
-  const pgm = (num: number, mask: number): Node => one(and(bank.lo(num), c32(mask)));
+  const pgm = (num: number, mask: number): Node => and(bank.lo(num), c32(mask));
   const previous = sel(
     merr,
     pgm(CSR.MERRCTL, MERRCTL.PGM),
@@ -339,23 +384,32 @@ function ertn(r: Routine): void {
     // A CPU without LVZ has the bit in TLBRPRMD, and no guests.
     const entered = r.helper('enterGuest');
     r.if(entered, () => {
-      const none = { ecode: NOTHING, esub: NOTHING, badv: NOWHERE, badi: NOTHING };
-      addRecord(r, { kind: c32(EVENT_KIND.entry), ...none, va: from });
+      addRecord(r, {
+        guest: c32(1),
+        pc: r.i64(STATE.pc),
+        kind: c32(EVENT_KIND.entry),
+        ecode: NOTHING,
+        esub: NOTHING,
+        badv: NOWHERE,
+        badi: NOTHING,
+        va: from,
+        time: r.f64(STATE.report + REPORT.time),
+      });
       r.answer(r.helper('entered'));
     });
   });
   chooseContext(r, bank, guest);
-  r.answer(sel(due(r), c32(After.jumped), c32(After.arrived)));
+  r.answer(sel(due(r, guest), c32(After.jumped), c32(After.arrived)));
 }
 
 /** Must an interrupt be taken before the next instruction? The host's always, the guest's in the guest. */
-function due(r: Routine): Node {
+function due(r: Routine, guest: Node): Node {
   const of = (bank: number): Node => {
     const lo = (num: number): Node => r.i32(bank + 8 * num);
     const pending = and(and(lo(CSR.ESTAT), lo(CSR.ECFG)), c32(IS_MASK));
-    return sel(and(lo(CSR.CRMD), c32(CRMD.IE)), one(pending), NOTHING);
+    return sel(and(lo(CSR.CRMD), c32(CRMD.IE)), pending, NOTHING);
   };
-  return or(of(STATE.hostCsr), sel(guestMode(r), of(STATE.guestCsr), NOTHING));
+  return or(of(STATE.hostCsr), sel(guest, of(STATE.guestCsr), NOTHING));
 }
 
 /** What each routine takes and does. */
@@ -365,5 +419,5 @@ export const DEFINITIONS: Readonly<
   enterException: { takes: false, answers: false, define: enterException },
   raisePlain: { takes: true, answers: true, define: raisePlain },
   ertn: { takes: false, answers: true, define: ertn },
-  interruptDue: { takes: false, answers: true, define: (r) => r.answer(due(r)) },
+  interruptDue: { takes: false, answers: true, define: (r) => r.answer(due(r, guestMode(r))) },
 };

@@ -2,8 +2,7 @@
  * The language in which the CPU model is written where it must be fast and is no instruction: exception entry and return.
  * It has the nodes of semantics.ts and statements of its own, which work on the CPU's state page.
  */
-
-import type { HelperName, RoutineName } from '../cpu/helpers.ts';
+import type { HelperName } from '../cpu/helpers.ts';
 import type { Ty } from '../wasm/opcodes.ts';
 import type { Node } from './semantics.ts';
 
@@ -12,7 +11,6 @@ export type RoutineStmt =
   | { readonly s: 'put'; readonly offset: number; readonly at: Node | undefined; readonly value: Node }
   | { readonly s: 'if'; readonly cond: Node; readonly yes: readonly RoutineStmt[]; readonly no: readonly RoutineStmt[] }
   | { readonly s: 'helper'; readonly id: number; readonly name: HelperName }
-  | { readonly s: 'routine'; readonly name: RoutineName }
   | { readonly s: 'answer'; readonly value: Node };
 
 /** Records one routine. */
@@ -79,11 +77,6 @@ export class Routine {
     const id = this.nextLocal++;
     this.stmts.push({ s: 'helper', id, name });
     return { k: 'local', ty: 'i32', id };
-  }
-
-  /** Runs a routine that has neither argument nor answer. */
-  run(name: 'enterException'): void {
-    this.stmts.push({ s: 'routine', name });
   }
 
   /** Ends the routine with this answer (i32). */

@@ -55,7 +55,8 @@ class Writer {
       return Number.isFinite(v) && !Object.is(v, -0) ? v : { $number: Object.is(v, -0) ? '-0' : `${v}` };
     if (typeof v === 'bigint') return { $bigint: `${v}` };
     if (v === undefined) return { $undefined: true };
-    if (Array.isArray(v)) return v.map((x) => this.json(x));
+    // A place that was never filled is as good as undefined.
+    if (Array.isArray(v)) return Array.from(v, (x) => this.json(x));
     if (v instanceof Map) return { $map: [...v].map(([k, x]) => [this.json(k), this.json(x)]) };
     if (isTyped(v as object)) return { $bytes: this.blob(v as Typed) };
     return Object.fromEntries(Object.entries(v as object).map(([k, x]) => [k, this.json(x)]));

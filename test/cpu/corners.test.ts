@@ -1,0 +1,62 @@
+/** Corners of exception entry and return, and of registers that are computed. */
+import { describe, expect, test } from 'vitest';
+import { CSR } from '../../src/emu/cpu/csr-table.ts';
+import { interruptDue } from '../../src/emu/cpu/interrupts.ts';
+import { Bench } from '../support/bench.ts';
+
+describe('exception entry', () => {
+  test.each([
+    [0xffff_f000, 0x1_0000_0000n],
+    [0xffff_e000, 0xffff_f000n],
+  ])('with EENTRY %i and the widest slots, the vector of ADEM carries into bit 32', (eentry, vector) => {
+    // Slots of 512 bytes: Ecode 8 is 4 KiB behind.
+    const bench = new Bench({ code: ['ld.w $a0, $a1, 0'] })
+      .set({ a1: 0x18000000 })
+      .setHost({ EENTRY: BigInt(eentry), ECFG: 7 << 16 })
+      .run(1);
+    expect([bench.ecode(), bench.cpu.pc]).toEqual([8, vector]);
+  });
+});
+
+describe('return from a machine error', () => {
+  test('CRMD comes back out of MERRCTL: PLV, IE, WE, and the modes of translation', () => {
+    const PLV = 1 << 2;
+    const IE = 1 << 4;
+    const WE = 1 << 6;
+    const DA_DATM = (1 << 7) | (2 << 11);
+    const back = (merrctl: number): bigint =>
+      new Bench({ code: ['ertn'] })
+        .setHost({ MERRCTL: 1 | merrctl, MERRERA: 0x20000 })
+        .run(1)
+        .host(CSR.CRMD);
+    expect(back(DA_DATM)).toBe(0x108n);
+    expect(back(DA_DATM | WE)).toBe(0x308n);
+    expect(back(DA_DATM | IE)).toBe(0x10cn);
+    expect(back(DA_DATM | PLV)).toBe(0x109n);
+  });
+});
+
+describe('interrupts', () => {
+  test.each([
+    [0, 0x1fff, 4, false],
+    [1, 1, 4, true],
+    [1, 2, 4, false],
+    [1, 1, 0, false],
+    [2, 3, 4, true],
+  ])('pending %i, enabled %i, CRMD.IE %i: due %s', (pending, enabled, ie, due) => {
+    const bench = new Bench().setHost({ ESTAT: pending, ECFG: enabled, CRMD: 8 | ie });
+    expect(interruptDue(bench.cpu)).toBe(due);
+  });
+});
+
+describe('PGD', () => {
+  test.each([
+    [0x1_0000_0000n, 'PGDL'],
+    [0x7fff_ffff_f000n, 'PGDL'],
+    [0xffff_8000_0000_0000n, 'PGDH'],
+    [0x8000_0000_0000n, 'PGDH'],
+  ] as const)('is chosen by bit 47 of BADV alone: %i leads to %s', (badv, root) => {
+    const bench = new Bench({ code: ['csrrd $a0, 0x1b'] }).setHost({ BADV: badv, PGDL: 0x1000, PGDH: 0x2000 }).run(1);
+    expect(bench.get('a0')).toBe(root === 'PGDL' ? 0x1000n : 0x2000n);
+  });
+});

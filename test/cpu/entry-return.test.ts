@@ -1,0 +1,252 @@
+/** Exception entry and return, field by field: what each register gets, and what it keeps. */
+import { describe, expect, test } from 'vitest';
+import { CRMD, ESTAT, fieldOf, GSTAT, LLBCTL, MERRCTL, PRMD, TLBRPRMD } from '../../src/emu/cpu/csr-fields.ts';
+import { CSR } from '../../src/emu/cpu/csr-table.ts';
+import { ecodeOf } from '../../src/emu/cpu/exception-table.ts';
+import { assemble, Bench, CODE } from '../support/bench.ts';
+
+const VECTOR = 0x40000;
+const REFILL = 0x50000;
+const ONES = 0xffff_ffff_ffff_ffffn;
+const KEPT = 0x1234_5678_9abc_def0n;
+
+/** Translation is off and DA set, so that code runs; all other fields of CRMD are as wanted. */
+const direct = (more: number): number => CRMD.DA | more;
+
+describe('entry', () => {
+  const at = (text: string, crmd: number): Bench =>
+    new Bench({ code: [text] }).setHost({
+      CRMD: crmd,
+      PRMD: 0,
+      EENTRY: VECTOR,
+      TLBRENTRY: REFILL,
+      ERA: ONES,
+      BADV: KEPT,
+      BADI: 0xffff_ffffn,
+      TLBEHI: KEPT,
+      ESTAT: ESTAT.EsubCode | ESTAT.Ecode | 3,
+      GSTAT: GSTAT.PGM | 0x10080,
+    });
+
+  test.each([
+    ['PLV', CRMD.PLV, PRMD.PPLV],
+    ['IE', CRMD.IE, PRMD.PIE],
+    ['WE', CRMD.WE, PRMD.PWE],
+    ['all of them', CRMD.PLV | CRMD.IE | CRMD.WE, PRMD.PPLV | PRMD.PIE | PRMD.PWE],
+  ])('PRMD gets %s, CRMD loses it and nothing else', (_, crmd, prmd) => {
+    for (const text of ['syscall 0', 'break 0', '.word 0']) {
+      const bench = at(text, direct(crmd) | CRMD.DATF | CRMD.DATM).run(1);
+      expect([bench.host(CSR.PRMD), bench.host(CSR.CRMD)], text).toEqual([
+        BigInt(prmd),
+        BigInt(direct(CRMD.DATF | CRMD.DATM)),
+      ]);
+    }
+  });
+
+  test.each([
+    ['SYS', 'syscall 7'],
+    ['BRK', 'break 7'],
+    ['INE', '.word 0'],
+  ] as const)('%s: cause, address, word; no bad address; no guest was left', (name, text) => {
+    const bench = at(text, direct(0)).run(1);
+    const estat = Number(bench.host(CSR.ESTAT));
+    expect([fieldOf(estat, ESTAT.Ecode), fieldOf(estat, ESTAT.EsubCode), estat & ESTAT.SWI]).toEqual([
+      ecodeOf(name),
+      0,
+      3,
+    ]);
+    expect([bench.host(CSR.ERA), bench.host(CSR.BADI), bench.pc]).toEqual([
+      BigInt(CODE),
+      BigInt(assemble(text)),
+      VECTOR,
+    ]);
+    expect([bench.host(CSR.BADV), bench.host(CSR.TLBEHI), bench.host(CSR.GSTAT)]).toEqual([KEPT, KEPT, 0x10080n]);
+    const r = bench.cpu.events.at(0)!;
+    expect(r).toEqual({
+      kind: 'exception',
+      time: 0,
+      world: -1,
+      ecode: ecodeOf(name),
+      esub: 0,
+      pc: BigInt(CODE),
+      badv: 0n,
+      hasBadv: false,
+      badi: assemble(text),
+      vector: BigInt(VECTOR),
+      va: 0n,
+      stage2: false,
+    });
+    expect([bench.cpu.events.total, bench.cpu.events.hostExceptions[ecodeOf(name)]]).toEqual([1, 1]);
+  });
+
+  test('an address error has BADV, and leaves TLBEHI alone', () => {
+    const bench = at('ld.d $a0, $a1, 0', direct(0)).set({ a1: 0x3000_0000n }).run(1);
+    const estat = Number(bench.host(CSR.ESTAT));
+    expect([fieldOf(estat, ESTAT.Ecode), fieldOf(estat, ESTAT.EsubCode)]).toEqual([ecodeOf('ADEM'), 1]);
+    expect([bench.host(CSR.BADV), bench.host(CSR.TLBEHI)]).toEqual([0x3000_0000n, KEPT]);
+    const r = bench.cpu.events.at(0)!;
+    expect([r.badv, r.va, r.hasBadv, r.esub]).toEqual([0x3000_0000n, 0x3000_0000n, true, 1]);
+  });
+
+  test('a page fault has TLBEHI too: the page pair, in 48 bits', () => {
+    const window = 0x9000_0000_0000_0000n;
+    const va = 0xffff_ffff_8765_4321n;
+    const bench = new Bench({ code: ['tlbfill', 'ld.b $a0, $a1, 0'] }).set({ a1: va });
+    // A page pair that is not valid, for loads.
+    bench.setHost({
+      DMW0: window | 0xfn,
+      CRMD: CRMD.PG,
+      EENTRY: window | BigInt(VECTOR),
+      STLBPS: 12,
+      TLBEHI: va & ~0x1fffn,
+      TLBELO0: 0x40,
+      TLBELO1: 0x40,
+      TLBIDX: 12n << 24n,
+    });
+    bench.cpu.pc = window | BigInt(CODE);
+    bench.run(1).setHost({ TLBEHI: 0, BADV: 0 }).run(1);
+    expect([bench.ecode(), bench.host(CSR.BADV), bench.host(CSR.TLBEHI)]).toEqual([
+      ecodeOf('PIL'),
+      va,
+      va & 0xffff_ffff_e000n,
+    ]);
+  });
+
+  test('an interrupt leaves BADI and BADV as they were; its number is in the record', () => {
+    const bench = at('syscall 0', direct(CRMD.IE))
+      .setHost({ ECFG: (3 << 16) | 3, ESTAT: 1 })
+      .run(1);
+    expect([bench.host(CSR.BADI), bench.host(CSR.BADV), bench.pc]).toEqual([0xffff_ffffn, KEPT, VECTOR + 64 * 4 * 8]);
+    expect([bench.cpu.events.at(0)!.badi, bench.cpu.events.hostExceptions[0]]).toEqual([0, 1]);
+  });
+
+  test('slots of the vector: none with VS 0, and a carry goes into the high half', () => {
+    for (const [vs, slot] of [
+      [0, 0],
+      [1, 0xb * 8],
+      [7, 0xb * 512],
+    ] as const) {
+      const bench = at('syscall 0', direct(0))
+        .setHost({ ECFG: vs << 16, EENTRY: 0xffff_f000 })
+        .run(1);
+      expect(bench.cpu.pc, `VS ${vs}`).toBe(0xffff_f000n + BigInt(slot));
+    }
+  });
+
+  test('a TLB refill has registers of its own: mode, address, page, and PG goes', () => {
+    const va = 0xffff_ffff_8765_4321n;
+    const window = 0x9000_0000_0000_0000n;
+    const bench = new Bench({ code: ['ld.b $a0, $a1, 0'] }).set({ a1: va }).setHost({
+      DMW0: window | 0xfn,
+      CRMD: CRMD.PG | CRMD.PLV | CRMD.IE | CRMD.WE | CRMD.DATF,
+      TLBRENTRY: REFILL,
+      TLBREHI: 0x15,
+      PRMD: 0,
+      ERA: KEPT,
+      BADV: KEPT,
+      ESTAT: 0,
+      GSTAT: GSTAT.PGM | 0x10080,
+    });
+    bench.cpu.pc = window | BigInt(CODE);
+    bench.run(1);
+    expect([bench.host(CSR.TLBRPRMD), bench.host(CSR.CRMD)]).toEqual([
+      BigInt(TLBRPRMD.PPLV | TLBRPRMD.PIE | TLBRPRMD.PWE),
+      BigInt(CRMD.DA | CRMD.DATF),
+    ]);
+    expect([bench.host(CSR.TLBRERA), bench.host(CSR.TLBRBADV), bench.host(CSR.TLBREHI), bench.pc]).toEqual([
+      window | BigInt(CODE) | 1n,
+      va,
+      (va & 0xffff_ffff_e000n) | 0x15n,
+      REFILL,
+    ]);
+    // Those of other exceptions stay.
+    expect([CSR.PRMD, CSR.ERA, CSR.BADV, CSR.ESTAT, CSR.GSTAT].map((num) => bench.host(num))).toEqual([
+      0n,
+      KEPT,
+      KEPT,
+      0n,
+      BigInt(GSTAT.PGM | 0x10080),
+    ]);
+  });
+});
+
+describe('ertn', () => {
+  const BACK = 0x1_2345_6788n;
+
+  test.each([
+    ['PPLV', PRMD.PPLV, CRMD.PLV],
+    ['PIE', PRMD.PIE, CRMD.IE],
+    ['PWE', PRMD.PWE, CRMD.WE],
+    ['nothing', 0, 0],
+  ])('CRMD gets %s from PRMD', (_, prmd, crmd) => {
+    const before = direct(CRMD.DATF | CRMD.DATM);
+    const bench = new Bench({ code: ['ertn'] }).setHost({ CRMD: before | CRMD.IE | CRMD.WE, PRMD: prmd, ERA: BACK });
+    bench.cpu.nesting = 5;
+    bench.run(1);
+    expect([bench.host(CSR.CRMD), bench.cpu.pc, bench.cpu.nesting]).toEqual([BigInt(before | crmd), BACK, 0]);
+    expect([bench.host(CSR.PRMD), bench.host(CSR.ERA)]).toEqual([BigInt(prmd), BACK]);
+  });
+
+  test.each([
+    ['PPLV', TLBRPRMD.PPLV, CRMD.PLV],
+    ['PIE', TLBRPRMD.PIE, CRMD.IE],
+    ['PWE', TLBRPRMD.PWE, CRMD.WE],
+    ['nothing', 0, 0],
+  ])('after a refill CRMD gets %s from TLBRPRMD, and paging is on', (_, prmd, crmd) => {
+    const window = 0x9000_0000_0000_0000n;
+    const bench = new Bench({ code: ['ertn'] }).setHost({
+      CRMD: direct(CRMD.DATF | CRMD.IE | CRMD.WE),
+      TLBRPRMD: prmd,
+      TLBRERA: window | 0x50000n | 1n,
+      DMW0: window | 0xfn,
+      PRMD: PRMD.PPLV,
+      ERA: BACK,
+      LLBCTL: LLBCTL.KLO,
+    });
+    bench.cpu.setStateI32('llBit', 1);
+    bench.run(1);
+    expect([bench.host(CSR.CRMD), bench.cpu.pc]).toEqual([BigInt(CRMD.PG | CRMD.DATF | crmd), window | 0x50000n]);
+    expect([bench.host(CSR.TLBRERA), bench.host(CSR.LLBCTL), bench.cpu.stateI32('llBit')]).toEqual([
+      window | 0x50000n,
+      BigInt(LLBCTL.KLO),
+      1,
+    ]);
+  });
+
+  test.each([
+    ['PPLV', MERRCTL.PPLV, CRMD.PLV],
+    ['PIE', MERRCTL.PIE, CRMD.IE],
+    ['PWE', MERRCTL.PWE, CRMD.WE],
+    ['PDA', MERRCTL.PDA, CRMD.DA],
+    ['PPG', MERRCTL.PPG, CRMD.PG],
+    ['PDATF', MERRCTL.PDATF, CRMD.DATF],
+    ['PDATM', MERRCTL.PDATM, CRMD.DATM],
+  ])('after a machine error CRMD gets %s, before a refill', (_, merr, crmd) => {
+    const bench = new Bench({ code: ['ertn'] }).setHost({
+      CRMD: direct(CRMD.IE),
+      MERRCTL: MERRCTL.IsMERR | MERRCTL.Cause | merr,
+      MERRERA: BACK,
+      TLBRERA: 1,
+    });
+    bench.run(1);
+    expect([bench.host(CSR.CRMD), bench.cpu.pc]).toEqual([BigInt(crmd), BACK]);
+    expect([bench.host(CSR.MERRCTL), bench.host(CSR.TLBRERA)]).toEqual([BigInt(MERRCTL.Cause | merr), 1n]);
+  });
+
+  test('without LVZ there are no guests to go to', () => {
+    const bench = new Bench({ code: ['ertn'], features: { lvz: false } });
+    bench.setHost({ TLBRERA: 0x50001, TLBRPRMD: TLBRPRMD.PGM }).run(1);
+    expect([bench.cpu.vm, bench.pc, bench.host(CSR.CRMD), bench.cpu.events.total]).toEqual([
+      false,
+      0x50000,
+      BigInt(CRMD.PG),
+      0,
+    ]);
+  });
+
+  test('an interrupt that becomes due is taken before the next instruction', () => {
+    const bench = new Bench({ code: ['ertn'] }).code(0x50000, ['addi.d $a0, $a0, 1']);
+    bench.setHost({ PRMD: PRMD.PIE, ERA: 0x50000, ECFG: 1, ESTAT: 1, EENTRY: VECTOR }).run(2);
+    expect([bench.get('a0'), bench.host(CSR.ERA), bench.pc]).toEqual([0n, 0x50000n, VECTOR]);
+  });
+});

@@ -1,0 +1,92 @@
+/** The software TLB alone: what each way of dropping takes, for reading, writing and fetching. */
+import { describe, expect, test } from 'vitest';
+import { STATE, TLB_ENTRIES, TLB_SET_BYTES, TLB_SETS, TLB_SETS_OFFSET } from '../../src/emu/cpu/layout.ts';
+import { FastTlb } from '../../src/emu/mmu/fast-tlb.ts';
+
+const PAGE = 0x1000;
+const HOST = 0x500000;
+type Kind = 'read' | 'write' | 'fetch';
+
+/** A software TLB in memory of its own, in a context of the host. */
+function make(): {
+  readonly fast: FastTlb;
+  readonly fill: (page: number) => void;
+  readonly kept: (page: number) => Kind[];
+} {
+  const memory = new ArrayBuffer(TLB_SETS_OFFSET + TLB_SETS * TLB_SET_BYTES);
+  const i32 = new Int32Array(memory);
+  const fast = new FastTlb(new Uint8Array(memory), i32, 0, () => {});
+  fast.select(1, 0, -1);
+  const fill = (page: number): void => {
+    fast.fillData(false, page * PAGE, 0, HOST);
+    fast.fillData(true, page * PAGE, 0, HOST + page * PAGE);
+    fast.fillFetch(page * PAGE, 0, 0x1234, HOST);
+  };
+  const tag = (array: number, page: number): boolean =>
+    i32[(i32[array >> 2]! >> 2) + 4 * (page % TLB_ENTRIES)] === page * PAGE;
+  const kept = (page: number): Kind[] => [
+    ...(tag(STATE.readTlb, page) ? (['read'] as const) : []),
+    ...(tag(STATE.writeTlb, page) ? (['write'] as const) : []),
+    ...(fast.fetchEntry(page * PAGE, 0) >= 0 ? (['fetch'] as const) : []),
+  ];
+  return { fast, fill, kept };
+}
+const ALL: Kind[] = ['read', 'write', 'fetch'];
+
+describe('dropping', () => {
+  test('the pages of one entry go, for reading, writing and fetching, and no others', () => {
+    const { fast, fill, kept } = make();
+    for (const page of [5, 6, 7, 8]) fill(page);
+    // The pair of 4 KiB pages 6 and 7.
+    fast.clearPages(-1, 3, 12);
+    expect([5, 6, 7, 8].map(kept)).toEqual([ALL, [], [], ALL]);
+  });
+
+  test('a pair of 16 KiB pages is eight of the small ones; one of 32 MiB pages takes everything of the world', () => {
+    const { fast, fill, kept } = make();
+    for (const page of [7, 8, 15, 16]) fill(page);
+    fast.clearPages(-1, 4, 14);
+    expect([7, 8, 15, 16].map(kept)).toEqual([ALL, [], [], ALL]);
+    fast.clearPages(-1, 0x100000, 25);
+    expect([7, 16].map(kept)).toEqual([[], []]);
+  });
+
+  test('another world’s pages are none of it', () => {
+    const { fast, fill, kept } = make();
+    fill(6);
+    fast.clearPages(2, 3, 12);
+    fast.clearWorld(2);
+    fast.clearData(2);
+    expect(kept(6)).toEqual(ALL);
+    fast.clearData(-1);
+    expect(kept(6)).toEqual(['fetch']);
+  });
+
+  test('writes to one page of memory, fetches, everything', () => {
+    const { fast, fill, kept } = make();
+    for (const page of [6, 7]) fill(page);
+    fast.clearWrites(HOST + 6 * PAGE);
+    expect([6, 7].map(kept)).toEqual([['read', 'fetch'], ALL]);
+    fast.clearFetches();
+    expect([6, 7].map(kept)).toEqual([['read'], ['read', 'write']]);
+    fast.clearAll();
+    expect([6, 7].map(kept)).toEqual([[], []]);
+  });
+});
+
+describe('sets', () => {
+  test('a context has its own again when it comes back; the one used longest ago makes room', () => {
+    const { fast, fill, kept } = make();
+    fill(6);
+    for (let key = 2; key <= TLB_SETS; key++) fast.select(key, 0, -1);
+    fast.select(1, 0, -1);
+    expect(kept(6)).toEqual(ALL);
+    // Context 2 is the oldest now: a new one takes its place, and 1 keeps its own.
+    fast.select(TLB_SETS + 1, 0, -1);
+    fast.select(1, 0, -1);
+    expect(kept(6)).toEqual(ALL);
+    for (let key = 2; key <= TLB_SETS + 1; key++) fast.select(key + 100, 0, -1);
+    fast.select(1, 0, -1);
+    expect(kept(6)).toEqual([]);
+  });
+});

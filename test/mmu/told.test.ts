@@ -1,0 +1,50 @@
+/** What observers are told of `invtlb` in the host: whose entries of which type, and which address. */
+import { expect, test } from 'vitest';
+import type { TlbChange } from '../../src/emu/cpu/cpu.ts';
+import { Bench } from '../support/bench.ts';
+
+const [HOST, GUEST, GID, ALL, PAIR] = [false, true, 3, -1, 2];
+
+test.each([
+  [
+    0,
+    [
+      [GUEST, ALL, -1],
+      [HOST, ALL, -1],
+    ],
+  ],
+  [1, [[HOST, 0, -1]]],
+  [4, [[HOST, 0, -1]]],
+  [5, [[HOST, 0, PAIR]]],
+  [6, [[HOST, 0, PAIR]]],
+  [9, [[GUEST, GID, -1]]],
+  [13, [[GUEST, GID, PAIR]]],
+  [14, [[GUEST, GID, PAIR]]],
+  [16, [[GUEST, ALL, -1]]],
+  [17, [[HOST, ALL, -1]]],
+  [
+    18,
+    [
+      [GUEST, ALL, -1],
+      [HOST, ALL, -1],
+    ],
+  ],
+  [19, [[GUEST, GID, -1]]],
+  [20, [[HOST, GID, -1]]],
+  [
+    21,
+    [
+      [GUEST, GID, -1],
+      [HOST, GID, -1],
+    ],
+  ],
+  [22, [[HOST, GID, PAIR]]],
+] as [number, [boolean, number, number][]][])('operation %i', (op, expected) => {
+  const bench = new Bench({ code: [`invtlb ${op}, $a0, $a1`] }).set({ a0: 7 | (GID << 16), a1: 0x5000 });
+  const told: TlbChange[] = [];
+  bench.cpu.observe({ tlbChanged: (_, change) => told.push(change) });
+  bench.run(1);
+  expect(told).toEqual(
+    expected.map(([guestType, gid, vppn]) => ({ guestType, gid, index: -1, vppn, by: `invtlb 0x${op.toString(16)}` })),
+  );
+});
