@@ -1,7 +1,7 @@
 /** The software TLB alone: what each way of dropping takes, for reading, writing and fetching. */
 import { describe, expect, test } from 'vitest';
-import { STATE, TLB_ENTRIES, TLB_SET_BYTES, TLB_SETS, TLB_SETS_OFFSET } from '../../src/emu/cpu/layout.ts';
-import { FastTlb } from '../../src/emu/mmu/fast-tlb.ts';
+import { STATE, TLB_ENTRIES, TLB_SET_BYTES, TLB_SETS, TLB_SETS_OFFSET } from '../../src/emu/memory/layout.ts';
+import { FastTlb } from '../../src/emu/tlb/fast-tlb.ts';
 
 const PAGE = 0x1000;
 const HOST = 0x500000;

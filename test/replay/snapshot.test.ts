@@ -13,7 +13,7 @@ import { packSnapshot, readSnapshot, snapshotStore } from '../../src/cli/snapsho
 import { differences } from '../../src/emu/check/state-digest.ts';
 import { VirtioP9 } from '../../src/emu/devices/virtio/p9.ts';
 import type { Machine } from '../../src/emu/machine/machine.ts';
-import { takeSnapshot } from '../../src/emu/replay/machine-snapshot.ts';
+import { applySnapshot, takeSnapshot } from '../../src/emu/replay/machine-snapshot.ts';
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from '../../src/emu/replay/snapshot-file.ts';
 import { E, P9Client } from '../support/p9-client.ts';
 
@@ -73,11 +73,11 @@ describe('a run that goes on from a file', () => {
   test('of a hypervisor whose guest has written CSRs goes back into the machine that it was made from', () => {
     const { machine } = start({ guest: [parseGuest('paging')] });
     machine.run(40_000_000);
-    const snapshot = decodeSnapshot(encodeSnapshot(machine.snapshot('x')), 'x');
+    const snapshot = decodeSnapshot(encodeSnapshot(takeSnapshot(machine, 'x')), 'x');
     expect((Reflect.get(machine.cpus[0]!.writers, 'guests') as unknown[]).length).toBeGreaterThan(1);
     const at = machine.instructions;
     machine.run(1000);
-    machine.loadSnapshot(snapshot);
+    applySnapshot(machine, snapshot);
     expect(machine.instructions).toBe(at);
   });
 
