@@ -20,20 +20,24 @@ interface Area {
 const AREAS: Readonly<Record<string, Area>> = {
   lvz: {
     sources: [
-      'src/emu/lvz/*.ts',
+      'src/emu/cpu/world.ts',
+      'src/emu/isa/entry-return.ts',
       'src/emu/cpu/exceptions.ts',
       'src/emu/cpu/interrupts.ts',
       'src/emu/cpu/csr-access.ts',
     ],
     tests: ['test/lvz', 'test/cpu', 'test/conformance'],
   },
-  mmu: { sources: ['src/emu/mmu/*.ts'], tests: ['test/mmu', 'test/lvz', 'test/cpu', 'test/conformance'] },
+  mmu: {
+    sources: ['src/emu/mmu/*.ts', 'src/emu/tlb/*.ts'],
+    tests: ['test/mmu', 'test/lvz', 'test/cpu', 'test/conformance'],
+  },
   cpu: {
     sources: ['src/emu/cpu/*.ts'],
     tests: ['test/cpu', 'test/lvz', 'test/conformance', 'test/replay/snapshot.test.ts'],
   },
   devices: {
-    sources: ['src/emu/devices/**/*.ts', 'src/emu/board/platform.ts', 'src/emu/boot/acpi/*.ts', 'src/emu/boot/fdt.ts'],
+    sources: ['src/emu/devices/**/*.ts', 'src/emu/board/platform.ts', 'src/emu/boot/acpi/*.ts', 'src/emu/formats/*.ts'],
     tests: ['test/board', 'test/replay/completeness.test.ts'],
   },
   gdbstub: {
