@@ -59,7 +59,8 @@ function classesOf(part: object): { readonly name: string; readonly wiring: Wiri
 const LISTS = ['stateFields', 'sharedFields', 'stateChecks'];
 
 const isStateful = (x: object): x is Stateful => 'stateFields' in x;
-const isPlain = (x: object): boolean => Object.getPrototypeOf(x) === Object.prototype;
+/** No instance of a class: the exports of a WebAssembly module have no prototype at all. */
+const isPlain = (x: object): boolean => [Object.prototype, null].includes(Object.getPrototypeOf(x));
 
 /** Can something in it be changed in place? Objects of classes are parts of their own. */
 function isContainer(value: unknown): boolean {
@@ -179,9 +180,7 @@ describe('parts of a machine', () => {
     Engine: 'what run control asks for, and the place in a run',
     FastTlb: 'a cache, emptied',
     Fpu: 'the operation under way',
-    Leaf: 'the walk under way',
     Loopback: 'connected once',
-    MachineTables: 'the walk under way',
     MemoryAccess: 'the access under way, and hooks of run control',
     P9Session: 'saved by the device that it belongs to',
     Regions: 'translated code, made anew',

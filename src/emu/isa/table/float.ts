@@ -1,4 +1,4 @@
-/** Basic floating point, single and double (Vol. 1, chapter 3). Arithmetic is exact: fpu/softfloat.ts. */
+/** Basic floating point, single and double (Vol. 1, chapter 3). Arithmetic is exact: softfloat/softfloat.ts. */
 import { FCMP_CONDITIONS, type FpOperation, operationCode } from '../../softfloat/operations.ts';
 import { type Row, type RowFlags, row } from '../row.ts';
 import * as $ from '../semantics.ts';
