@@ -1,4 +1,4 @@
-/** The house rules that a machine can check: imports point one way, and the table's documents are current. */
+/** The house rules that a machine can check: imports point one way, and what the guides name is there. */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
@@ -80,6 +80,22 @@ async function importGraph(): Promise<{ files: Map<string, string[]>; packages: 
   return { files, packages };
 }
 
+/** Pages that name files and functions. */
+const GUIDES = ['docs/ARCHITECTURE.md', 'CONTRIBUTING.md'] as const;
+const page = (file: string): string => readFileSync(join(PROJECT_ROOT, file), 'utf8');
+/** What a page has between back quotes, without its blocks of code. */
+const spansOf = (text: string): string[] =>
+  [...text.replace(/^```[\s\S]*?^```$/gm, '').matchAll(/`([^`\n]+)`/g)].map((m) => m[1]!);
+const projectFiles = async (): Promise<string[]> =>
+  (await execa('git', ['ls-files', '-co', '--exclude-standard'], { cwd: PROJECT_ROOT })).stdout.split('\n');
+
+/** Is there a function, method or constant of this name in a TypeScript source? */
+const declares = (source: string, name: string): boolean =>
+  new RegExp(
+    `^(?:export )?(?:async )?(?:function\\*? |const )${name}\\b|^  (?:(?:private|protected|static|async|override) )*${name}[(<]`,
+    'm',
+  ).test(source);
+
 describe('architecture', () => {
   test('imports only go down, types included', async () => {
     const { files, packages } = await importGraph();
@@ -96,6 +112,70 @@ describe('architecture', () => {
 
   test('no files import each other in a circle', async () => {
     expect(circles((await importGraph()).files)).toEqual([]);
+  });
+
+  test('the rooms stand in docs/ARCHITECTURE.md, in their order', () => {
+    const rooms = [...page('docs/ARCHITECTURE.md').matchAll(/^\| `(src\/[\w/]+)` \|/gm)].map((m) => m[1]!);
+    expect(rooms).toEqual(ROOMS);
+  });
+
+  test.each(GUIDES)('%s names files that are there, and functions that are in them', async (guide) => {
+    const tracked = await projectFiles();
+    const wrong: string[] = [];
+    let functions = 0;
+    for (const span of spansOf(page(guide))) {
+      const pair = /^([\w./-]+\.\w+): (\w+)$/.exec(span);
+      const path = (pair?.[1] ?? span).replace(/\/$/, '');
+      const named =
+        /^(src|test|docs|scripts|guests)\/[\w./-]+$/.test(path) || /^[\w./-]+\.(ts|S|c|md|sh|json)$/.test(path);
+      if (!named) continue;
+      if (!tracked.some((f) => f === path || f.startsWith(`${path}/`) || f.endsWith(`/${path}`))) wrong.push(span);
+      else if (pair) {
+        functions++;
+        if (!declares(page(path), pair[2]!)) wrong.push(span);
+      }
+    }
+    expect(wrong).toEqual([]);
+    expect(functions).toBeGreaterThan(guide.startsWith('docs/') ? 40 : 0);
+  });
+
+  test('each way through the house has at most a dozen steps', () => {
+    const ways = page('docs/ARCHITECTURE.md')
+      .match(/^## Four ways[\s\S]*?(?=^## )/m)![0]
+      .split(/^### /m)
+      .slice(1);
+    expect(ways.map((w) => w.split('\n')[0])).toEqual([
+      'From `run` to the first instruction',
+      'From a packet to its answer',
+      'From a load to its TLB miss',
+      'From an exception to its explanation',
+    ]);
+    for (const way of ways) {
+      const steps = way.match(/^\d+\. .*$/gm)!;
+      expect(steps.length).toBeLessThanOrEqual(12);
+      for (const step of steps) expect(step).toMatch(/^\d+\. `src\/[\w./-]+: \w+`/);
+    }
+  });
+
+  test('the examples of CONTRIBUTING.md fit the files that they change', async () => {
+    const tracked = await projectFiles();
+    const wrong: string[] = [];
+    let files = 0;
+    for (const [, diff] of page('CONTRIBUTING.md').matchAll(/^```diff\n([\s\S]*?)^```$/gm))
+      for (const part of diff!.split(/^(?=[a-z][\w./-]*\.\w+(?: \(new\))?$)/m)) {
+        const [name, ...lines] = part.trimEnd().split('\n');
+        files++;
+        if (name!.endsWith(' (new)')) {
+          if (tracked.includes(name!.replace(' (new)', ''))) wrong.push(`${name}: is there`);
+          if (lines.some((l) => !l.startsWith('+'))) wrong.push(`${name}: has lines that are not new`);
+          continue;
+        }
+        const text = `\n${page(name!)}`;
+        for (const line of lines.filter((l) => !l.startsWith('+')))
+          if (!text.includes(`\n${line.slice(1)}`)) wrong.push(`${name}: ${line}`);
+      }
+    expect(wrong).toEqual([]);
+    expect(files).toBeGreaterThan(10);
   });
 
   test('a circle would be found', () => {

@@ -134,6 +134,15 @@ function block(p: Program, n: number, type: number, length: number): void {
   p.descriptor(n + 2, STATUS, 1, WRITE);
 }
 
+/** One descriptor of `length` bytes, offered to a device's queue without an end, `count` times at once. */
+const flood =
+  (length: number, count: number, queue: number, flags = 0) =>
+  (): Uint8Array =>
+    new Program()
+      .descriptor(0, BUFFER, length, flags)
+      .virtio(0, queue)
+      .forEver((p) => p.offer(0, count, queue));
+
 /** Interrupts or exceptions go to `handler`, at the next page. */
 function handler(p: Program, lines: readonly string[]): number {
   const entry = CODE + 0x1000;
@@ -318,47 +327,27 @@ export const HOSTILE: readonly Hostile[] = [
   {
     name: 'network: frames of 48 MiB to itself',
     args: [...MMIO, '--net', 'loopback'],
-    elf: () =>
-      new Program()
-        .descriptor(0, BUFFER, LARGE, 0)
-        .virtio(0, 1)
-        .forEver((p) => p.offer(0, 256, 1)),
+    elf: flood(LARGE, 256, 1),
   },
   {
     name: 'network: frames of 64 KiB to itself, never fetched',
     args: [...MMIO, '--net', 'loopback'],
-    elf: () =>
-      new Program()
-        .descriptor(0, BUFFER, 0x10000, 0)
-        .virtio(0, 1)
-        .forEver((p) => p.offer(0, 256, 1)),
+    elf: flood(0x10000, 256, 1),
   },
   {
     name: 'network: frames of three bytes to itself',
     args: [...MMIO, '--net', 'loopback'],
-    elf: () =>
-      new Program()
-        .descriptor(0, BUFFER, 15, 0)
-        .virtio(0, 1)
-        .forEver((p) => p.offer(0, 1, 1)),
+    elf: flood(15, 1, 1),
   },
   {
     name: 'console: 256 requests of 256 KiB at a time',
     args: [...MMIO, '--console', 'virtio'],
-    elf: () =>
-      new Program()
-        .descriptor(0, BUFFER, 0x40000, 0)
-        .virtio(0, 1)
-        .forEver((p) => p.offer(0, 256, 1)),
+    elf: flood(0x40000, 256, 1),
   },
   {
     name: 'entropy: 256 requests of 48 MiB at a time',
     args: MMIO,
-    elf: () =>
-      new Program()
-        .descriptor(0, BUFFER, LARGE, WRITE)
-        .virtio(0)
-        .forEver((p) => p.offer(0, 256)),
+    elf: flood(LARGE, 256, 0, WRITE),
   },
   {
     name: 'messages to the doorbell of their own device',

@@ -110,7 +110,7 @@ function combine(list: readonly CpuObserver[]): CpuObserver {
   return out;
 }
 
-/** One CPU: its registers live in linear memory (memory/layout.ts), the rest of the model state here. */
+/** One CPU: its registers live in linear memory (cpu/layout.ts), the rest of the model state here. */
 export class Cpu implements Stateful {
   readonly stateFields = [
     'vm',
@@ -135,7 +135,7 @@ export class Cpu implements Stateful {
     observers: 'observers',
     hostOf: 'the board',
     clock: 'the host',
-    routines: 'emitted code',
+    routines: 'the engine',
     lastGpa: 'set anew by each translation',
   };
   readonly index: number;
@@ -155,7 +155,7 @@ export class Cpu implements Stateful {
   /** Which CSR bits software may write. */
   readonly masks: CsrMasks;
   readonly events: EventRing;
-  /** Guest mode: LVZ's VM bit. Only world.ts changes it. */
+  /** Guest mode: LVZ's VM bit. Only lvz/world.ts changes it. */
   vm = false;
   /** Waiting in `idle`. */
   idle = false;

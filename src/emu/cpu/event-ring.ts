@@ -69,8 +69,8 @@ export class EventRing implements Stateful {
     'entryTime',
   ];
   static readonly wiring: Wiring = {
-    reported: 'the report under way',
-    reportedTime: 'the report under way',
+    reported: 'what the next record is about, between two instructions nothing',
+    reportedTime: 'what the next record is about, between two instructions nothing',
   };
   readonly data: Int32Array;
   readonly times: Float64Array;

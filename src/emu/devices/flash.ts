@@ -138,7 +138,7 @@ export class Flash implements Device, Stateful {
   }
 }
 
-/** The bank that firmware runs from: its content is memory (memory/ram.ts); what software writes is lost. */
+/** The bank that firmware runs from: its content is memory (board/ram.ts); what software writes is lost. */
 export class RomWindow implements Device {
   readonly name = 'flash0';
   readonly size = 2 ** SIZE_LOG;

@@ -5,8 +5,8 @@ import { type IntegerName, integerOpcode, Op, type Ty } from '../wasm/opcodes.ts
 import type { OperandName } from './operands.ts';
 
 /**
- * The language in which every instruction is defined once. A definition runs at start-up and records typed nodes; the
- * interpreter and translated regions are emitted from the record. Rules, checked while recording: nothing that can leave may
+ * The language in which every instruction is defined once. A definition runs at start-up and records typed nodes;
+ * back ends (the interpreter today) walk the record. Rules, checked while recording: nothing that can leave may
  * follow a register or state write, and a value with an effect is computed by a statement, once.
  */
 

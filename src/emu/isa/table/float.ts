@@ -73,26 +73,11 @@ const TO_INTEGER: Row[] = ROUNDINGS.flatMap((rounding, k) =>
   ),
 );
 
-const load = (
-  name: string,
-  code: string,
-  operands: readonly [string, string],
-  address: (s: Semantics) => Node,
-  width: Width,
-): Row =>
-  row(name, `${code} ${operands[0]}`, operands[1], FP, (s) => {
-    s.fd = width === 'd' ? s.ld('d', address(s)) : box('s', s.ld('wu', address(s)));
-  });
-const store = (
-  name: string,
-  code: string,
-  operands: readonly [string, string],
-  address: (s: Semantics) => Node,
-  width: Width,
-): Row =>
-  row(name, `${code} ${operands[0]}`, operands[1], FP, (s) => {
-    s.st(width === 'd' ? 'd' : 'w', address(s), s.fdv);
-  });
+/** Loads fd, and stores it, at an address. */
+const load = (s: Semantics, width: Width, address: Node): void => {
+  s.fd = box(width, s.ld(width === 'd' ? 'd' : 'wu', address));
+};
+const store = (s: Semantics, width: Width, address: Node): void => s.st(width === 'd' ? 'd' : 'w', address, s.fdv);
 const OFFSET = ['si12 rj fd', 'fd, rj, si12'] as const;
 const INDEX = ['rk rj fd', 'fd, rj, rk'] as const;
 const offset = (s: Semantics): Node => $.add(s.rj, s.imm('si12'));
@@ -103,8 +88,7 @@ const checked = (family: 'fldgt' | 'fldle' | 'fstgt' | 'fstle', first: number): 
   pair(family, first, 1, 17, INDEX, (s, width) => {
     const fails = family.endsWith('gt') ? $.leU : $.gtU;
     s.if(fails(s.rj, s.rk), () => s.raise('BCE', s.rj));
-    if (family.startsWith('fst')) s.st(width === 'd' ? 'd' : 'w', s.rj, s.fdv);
-    else s.fd = width === 'd' ? s.ld('d', s.rj) : box('s', s.ld('wu', s.rj));
+    (family.startsWith('fst') ? store : load)(s, width, s.rj);
   });
 
 /** A move, one row. */
@@ -204,14 +188,12 @@ export const FLOAT: readonly Row[] = [
   }),
   row('bceqz', '010010 offs21[15:0] 00 cj offs21[20:16]', 'cj, offs21', FP, (s) => s.br('offs21', $.eq(s.cj, c64(0)))),
   row('bcnez', '010010 offs21[15:0] 01 cj offs21[20:16]', 'cj, offs21', FP, (s) => s.br('offs21', $.ne(s.cj, c64(0)))),
-  load('fld.s', '0010101100', OFFSET, offset, 's'),
-  store('fst.s', '0010101101', OFFSET, offset, 's'),
-  load('fld.d', '0010101110', OFFSET, offset, 'd'),
-  store('fst.d', '0010101111', OFFSET, offset, 'd'),
-  load('fldx.s', '00111000001100000', INDEX, index, 's'),
-  load('fldx.d', '00111000001101000', INDEX, index, 'd'),
-  store('fstx.s', '00111000001110000', INDEX, index, 's'),
-  store('fstx.d', '00111000001111000', INDEX, index, 'd'),
+  move('fld.s', '0010101100', OFFSET, (s) => load(s, 's', offset(s))),
+  move('fst.s', '0010101101', OFFSET, (s) => store(s, 's', offset(s))),
+  move('fld.d', '0010101110', OFFSET, (s) => load(s, 'd', offset(s))),
+  move('fst.d', '0010101111', OFFSET, (s) => store(s, 'd', offset(s))),
+  ...pair('fldx', 0b00111000001100000, 8, 17, INDEX, (s, width) => load(s, width, index(s))),
+  ...pair('fstx', 0b00111000001110000, 8, 17, INDEX, (s, width) => store(s, width, index(s))),
   ...checked('fldgt', 0b00111000011101000),
   ...checked('fldle', 0b00111000011101010),
   ...checked('fstgt', 0b00111000011101100),
