@@ -2,11 +2,13 @@
  * Figures of the emulator on this machine: speed of the interpreter on an integer kernel, start-up time to the first
  * guest instruction, world switches per second. Run through scripts/measure.
  */
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { boot } from '../src/cli/boot.ts';
+import { nodeHost } from '../src/cli/node-host.ts';
 import { DEFAULT_MACHINE } from '../src/cli/options.ts';
 import { PROJECT_ROOT } from '../src/cli/paths.ts';
 import { parseElf } from '../src/emu/boot/elf.ts';
@@ -39,6 +41,7 @@ const INTEGER_INSTRUCTIONS = 200_000_000;
 function integer(): number {
   const file = join(PROJECT_ROOT, 'build', 'bench', 'integer.elf');
   const machine = new Machine({
+    host: nodeHost,
     ramSize: 64 << 20,
     cpus: 1,
     features: DEFAULT_MACHINE.cpu,

@@ -28,6 +28,7 @@ import { UsageError } from './errors.ts';
 import { openShares } from './file-service.ts';
 import { hostClock } from './host-clock.ts';
 import { openNet } from './network.ts';
+import { nodeHost } from './node-host.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
 import { walled } from './sandbox.ts';
@@ -115,6 +116,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
   const saved = snapshot?.machine;
   return asUsage(() => {
     const machine = new Machine({
+      host: nodeHost,
       ramSize: saved?.ramSize ?? cli.memory,
       cpus: saved?.cpus ?? cli.smp,
       features: saved?.features ?? cli.cpu,

@@ -7,6 +7,7 @@ import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialOutput } f
 import { endsNow, exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import { hostClock } from './host-clock.ts';
+import { nodeHost } from './node-host.ts';
 import type { MachineCli } from './options.ts';
 import { enterSandbox, programFlags, walled } from './sandbox.ts';
 import { statistics } from './statistics.ts';
@@ -92,6 +93,7 @@ export async function runThreads(
     () =>
       new ThreadedMachine(
         {
+          host: nodeHost,
           ramSize: cli.memory,
           cpus: cli.smp,
           // Nothing stores 128 bits in one step that other threads agree with.

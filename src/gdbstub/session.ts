@@ -109,7 +109,7 @@ export class Session implements Target {
   private readonly parser = new PacketParser();
   /** Packets that wait, in their order: while the machine runs, while work is under way, and when their turn is over. */
   private queue: string[] = [];
-  private readonly turns = new Turns();
+  private readonly turns: Turns;
   private drainLater = false;
   /** Told when the queue is empty again after {@link receive} has said that it is not. */
   onDrained: () => void = () => {};
@@ -133,6 +133,7 @@ export class Session implements Target {
     this.options = options;
     this.control = options.control;
     this.machine = options.control.machine;
+    this.turns = new Turns(this.machine.options.host);
     this.view = options.view;
     this.symbolize = options.symbolize;
     this.current = this.threads()[0]!;

@@ -1,4 +1,5 @@
 /** Numbers that a guest chooses cost no more than what they are about is worth. */
+
 import { mkdtempSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { decompress } from '../../src/cli/decompress.ts';
 import { CopyOnWrite, openDrive } from '../../src/cli/drives.ts';
 import { GrowingFile } from '../../src/cli/growing-file.ts';
 import { openNet } from '../../src/cli/network.ts';
+import { nodeHost } from '../../src/cli/node-host.ts';
 import { readSnapshot } from '../../src/cli/snapshots.ts';
 import { featuresOf } from '../../src/emu/cpu/features.ts';
 import { GuestSnapshots } from '../../src/emu/debug/context.ts';
@@ -64,12 +66,7 @@ class Rig {
         return true;
       },
     };
-    this.device = new VirtioMmio(
-      kind,
-      dma,
-      () => {},
-      () => void this.unfinished++,
-    );
+    this.device = new VirtioMmio(kind, { dma, now: nodeHost.now, unfinished: () => void this.unfinished++ }, () => {});
     for (const [at, value] of [
       [STATUS, 3],
       [0x24, 1],
@@ -203,6 +200,7 @@ describe('addresses', () => {
 const written: number[] = [];
 function machineWith(virtio: readonly VirtioKind[], virtioOn: 'pci' | 'mmio', cpus = 1): Machine {
   const machine = new Machine({
+    host: nodeHost,
     ramSize: 32 << 20,
     cpus,
     features: featuresOf('max', {}),

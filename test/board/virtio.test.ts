@@ -39,7 +39,7 @@ class Rig {
       message: (address, data) => this.messages.push([address, data]),
       memoryBase: 0x40000000,
     });
-    this.host.add(new VirtioPci(kind, dma));
+    this.host.add(new VirtioPci(kind, { dma, now: () => 0, unfinished: () => {} }));
     this.config(0x04, 2, 6); // memory, bus master
     this.config(0x14, 4, MSIX_BAR);
     this.config(0x20, 4, BAR);

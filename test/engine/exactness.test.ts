@@ -2,10 +2,12 @@
  * Interpreter, eager and lazy translation are one machine: the same state at the same instruction, in every program of the
  * project.
  */
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { boot } from '../../src/cli/boot.ts';
+import { nodeHost } from '../../src/cli/node-host.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { parseElf } from '../../src/emu/boot/elf.ts';
@@ -27,6 +29,7 @@ const TRANSLATING: readonly EngineKind[] = ['jit', 'auto'];
 
 function machineOf(file: string, engine: EngineKind): Machine {
   const machine = new Machine({
+    host: nodeHost,
     ramSize: 256 << 20,
     cpus: 1,
     features: featuresOf('max', { ptw: true, lbt: true }),

@@ -3,7 +3,9 @@
  * numbers, linear memory beside the RAM, what lies on the host behind the end of a disk. The same input drives both. Where
  * anything that a guest sees differs afterwards, it sees a secret.
  */
+
 import { isDeepStrictEqual } from 'node:util';
+import { nodeHost } from '../../src/cli/node-host.ts';
 import { differences } from '../../src/emu/check/state-digest.ts';
 import { featuresOf } from '../../src/emu/cpu/features.ts';
 import { Machine, type MachineOptions } from '../../src/emu/machine/machine.ts';
@@ -37,6 +39,7 @@ export class Side {
   ) {
     this.which = which;
     this.machine = new Machine({
+      host: nodeHost,
       ramSize: RAM_SIZE,
       cpus: 1,
       features: featuresOf('max', {}),

@@ -1,5 +1,6 @@
 /** A machine for unit tests: assembly text in, registers out. */
 
+import { nodeHost } from '../../src/cli/node-host.ts';
 import type { Cpu } from '../../src/emu/cpu/cpu.ts';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { type CpuModel, type FeatureName, featuresOf } from '../../src/emu/cpu/features.ts';
@@ -64,6 +65,7 @@ export class Bench {
     } = {},
   ) {
     this.machine = new Machine({
+      host: nodeHost,
       ramSize: options.ramSize ?? 32 << 20,
       cpus: options.cpus ?? 1,
       features: featuresOf(options.model ?? 'max', options.features ?? {}),

@@ -1,6 +1,8 @@
 /** Running a self-checking program (test/conformance, test/lvz) and reading its TAP lines. */
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { nodeHost } from '../../src/cli/node-host.ts';
 import { parseElf } from '../../src/emu/boot/elf.ts';
 import { type CpuFeatures, featuresOf } from '../../src/emu/cpu/features.ts';
 import { Machine } from '../../src/emu/machine/machine.ts';
@@ -49,6 +51,7 @@ export function runProgram(
 ): Report {
   const output: number[] = [];
   const machine = new Machine({
+    host: nodeHost,
     ramSize: 256 << 20,
     cpus: 1,
     features,

@@ -16,6 +16,7 @@ import type { VirtioKind } from '../devices/virtio/device.ts';
 import { VirtioMmio } from '../devices/virtio/mmio.ts';
 import { VirtioPci } from '../devices/virtio/pci.ts';
 import type { VirtioTransport } from '../devices/virtio/transport.ts';
+import type { HostClock } from '../host/host.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
 import type { Stateful } from '../state/fields.ts';
 import { type BoardModel, DEVICES, LS3A5000_DEVICES, virtioMmioSlot } from './platform.ts';
@@ -32,6 +33,8 @@ export interface BoardPorts {
   readonly console: (byte: number) => void;
   /** The time of day in milliseconds since 1970. */
   readonly now: () => number;
+  /** The host's clock: how long work for the guest takes. */
+  readonly clock: HostClock;
   /** Content of the flash that firmware runs from. */
   readonly firmware: () => Uint8Array;
   /** A parked CPU may start at the address that its first mailbox holds. */
@@ -77,9 +80,9 @@ export class Board {
     });
     const kinds = ports.virtio ?? [];
     const onBus = ports.virtioOn === 'mmio' ? kinds.slice(0, PLATFORM.virtioMmio.most) : [];
-    const { dma, unfinished } = ports;
-    this.mmio = onBus.map((kind, n) => new VirtioMmio(kind, dma, pic.input(virtioMmioSlot(n).input), unfinished));
-    const functions = kinds.slice(onBus.length).map((kind) => new VirtioPci(kind, dma, unfinished));
+    const surroundings = { dma: ports.dma, now: () => ports.clock.now(), unfinished: ports.unfinished };
+    this.mmio = onBus.map((kind, n) => new VirtioMmio(kind, surroundings, pic.input(virtioMmioSlot(n).input)));
+    const functions = kinds.slice(onBus.length).map((kind) => new VirtioPci(kind, surroundings));
     for (const f of functions) this.pci.add(f);
     this.transports = [...this.mmio, ...functions].map((d) => d.transport);
     const { power, now } = ports;

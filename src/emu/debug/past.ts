@@ -114,7 +114,7 @@ export class Past {
       forget();
       return;
     }
-    const turns = new Turns();
+    const turns = new Turns(control.machine.options.host);
     /** Keeps the machine from running on until then. */
     const gate = { running: false, stopped: () => {}, ended: () => turns.abandon() };
     control.attach(gate);

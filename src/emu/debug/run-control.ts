@@ -6,6 +6,7 @@
 import type { EngineCheck } from '../check/engine-check.ts';
 import { TIMER_HZ } from '../cpu/clock.ts';
 import type { Cpu, CsrWriting, TlbChange } from '../cpu/cpu.ts';
+import type { Host } from '../host/host.ts';
 import { type Machine, type RunResult, SLICE } from '../machine/machine.ts';
 import { STATE } from '../memory/layout.ts';
 import { History } from '../replay/history.ts';
@@ -49,6 +50,7 @@ export class RunControl {
   onLoop: ((cpu: Cpu, loop: Loop) => void) | undefined;
   private readonly clients = new Set<Client>();
   private readonly limits: Limits;
+  private readonly host: Host;
   private readonly loops = new LoopDetector();
   private stop: Stop | undefined;
   private stepper: Stepper | undefined;
@@ -67,6 +69,7 @@ export class RunControl {
   /** @param observed false when no debugger can come: then VM exits need not be recorded for one */
   constructor(machine: Machine, limits: Limits = {}, observed = true) {
     this.machine = machine;
+    this.host = machine.options.host;
     this.limits = limits;
     this.comparators = new Comparators(machine);
     this.history = new History(machine, [this.snapshots]);
@@ -119,7 +122,7 @@ export class RunControl {
 
   /** Runs until the machine has ended; clients stop and start it meanwhile. */
   run(): Promise<End> {
-    if (this.limits.timeoutSeconds !== undefined) this.deadline = Date.now() + this.limits.timeoutSeconds * 1000;
+    if (this.limits.timeoutSeconds !== undefined) this.deadline = this.host.now() + this.limits.timeoutSeconds * 1000;
     this.kick();
     return this.finished;
   }
@@ -174,7 +177,7 @@ export class RunControl {
     this.waiting = false;
     if (this.pumping || this.end) return;
     this.pumping = true;
-    setImmediate(() => this.pump());
+    this.host.soon(() => this.pump());
   }
 
   /** Instructions that all CPUs have executed; exact inside an instruction too. */
@@ -295,7 +298,7 @@ export class RunControl {
 
   /** Runs one slice. @returns why the run is over, if it is */
   private turn(): End | undefined {
-    if (Date.now() >= this.deadline) return { kind: 'limit', what: 'time' };
+    if (this.host.now() >= this.deadline) return { kind: 'limit', what: 'time' };
     if (this.mustWait()) {
       this.waiting = true;
       this.wakeBefore(this.deadline);
@@ -327,9 +330,9 @@ export class RunControl {
 
   /** Runs for a while that is short by the clock, so that Ctrl-C is answered soon whatever the machine does. */
   private slice(limit: number): RunResult {
-    const began = performance.now();
+    const began = this.host.now();
     const result = this.history.run(this.budget, limit);
-    const took = performance.now() - began;
+    const took = this.host.now() - began;
     // Halves and doubles of SLICE keep whole rounds of several CPUs.
     if (took > 2 * SLICE_MS) this.budget = Math.max(SLICE / 64, this.budget / 2);
     else if (took < SLICE_MS / 2) this.budget = Math.min(SLICE, this.budget * 2);
@@ -348,14 +351,14 @@ export class RunControl {
 
   /** Looks again at a moment of the host's clock, unless something happens before. */
   private wakeBefore(moment: number): void {
-    if (moment !== Number.POSITIVE_INFINITY) this.wakeIn(moment - Date.now());
+    if (moment !== Number.POSITIVE_INFINITY) this.wakeIn(moment - this.host.now());
   }
 
   private wakeIn(ms: number): void {
-    clearTimeout(this.wake);
-    this.wake = setTimeout(() => this.kick(), Math.max(0, ms));
+    this.cancelWake();
+    this.cancelWake = this.host.after(Math.max(0, ms), () => this.kick());
   }
-  private wake: ReturnType<typeof setTimeout> | undefined;
+  private cancelWake: () => void = () => {};
 
   /** Nothing will happen before a timer is due. */
   private sleep(): void {
@@ -374,8 +377,8 @@ export class RunControl {
     if (machine.options.clock) return machine.options.clock();
     if (!this.mayWake()) return Number.POSITIVE_INFINITY;
     const { instructions, time } = machine;
-    if (this.idleSince?.instructions !== instructions) this.idleSince = { instructions, time, wall: performance.now() };
-    return this.idleSince.time + (performance.now() - this.idleSince.wall) * TICKS_PER_MS;
+    if (this.idleSince?.instructions !== instructions) this.idleSince = { instructions, time, wall: this.host.now() };
+    return this.idleSince.time + (this.host.now() - this.idleSince.wall) * TICKS_PER_MS;
   }
   private idleSince: { readonly instructions: number; readonly time: number; readonly wall: number } | undefined;
 
@@ -563,7 +566,7 @@ export class RunControl {
   private finishWith(end: End): void {
     if (this.end) return;
     this.end = end;
-    clearTimeout(this.wake);
+    this.cancelWake();
     for (const client of [...this.clients]) client.ended(end);
     this.finish(end);
   }

@@ -1,4 +1,5 @@
 /** Long work in turns of the event loop, so that signals, other clients and Ctrl-C come in between. */
+import type { Host } from '../host/host.ts';
 import type { Steps } from '../replay/steps.ts';
 
 /** Milliseconds of work in a turn. */
@@ -12,8 +13,13 @@ export class Interrupted extends Error {
 }
 
 export class Turns {
+  private readonly host: Host;
   private steps: Steps<unknown> | undefined;
   private cancelled = false;
+
+  constructor(host: Host) {
+    this.host = host;
+  }
 
   /** Is there work that has not ended? */
   get active(): boolean {
@@ -30,7 +36,7 @@ export class Turns {
     const turn = (): void => {
       // Abandoned.
       if (this.steps !== steps) return;
-      const until = performance.now() + TURN_MS;
+      const until = this.host.now() + TURN_MS;
       let result: T;
       try {
         for (;;) {
@@ -41,8 +47,8 @@ export class Turns {
             result = piece.value;
             break;
           }
-          if (performance.now() >= until) {
-            setImmediate(turn);
+          if (this.host.now() >= until) {
+            this.host.soon(turn);
             return;
           }
         }

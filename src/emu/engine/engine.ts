@@ -17,6 +17,7 @@ import type { BusPort } from '../devices/bus.ts';
 import type { IocsrPort } from '../devices/iocsr.ts';
 import { Fpu } from '../fpu/fpu.ts';
 import { VectorFpu } from '../fpu/vector.ts';
+import type { HostClock } from '../host/host.ts';
 import { UNITS } from '../isa/row.ts';
 import { RAISE_WITH_BADV } from '../isa/semantics.ts';
 import { PAGE, REGIONS, STATE, UOP_BYTES } from '../memory/layout.ts';
@@ -56,6 +57,8 @@ export interface EngineParts {
   readonly iocsr: IocsrPort;
   /** The stable counter, where host time drives it; else a tick is an instruction. */
   readonly clock?: Clock | undefined;
+  /** How long a run takes. */
+  readonly host: HostClock;
   readonly uops: UopCache;
   readonly map: HandlerMap;
   /** Fused multiply-add (fused.ts). */
@@ -89,6 +92,7 @@ export class Engine {
   private readonly ram: Ram;
   private readonly iocsr: IocsrPort;
   private readonly clock: Clock | undefined;
+  private readonly host: HostClock;
   private readonly uops: UopCache;
   private readonly memory: MemoryAccess;
   private readonly fpu: Fpu;
@@ -113,7 +117,7 @@ export class Engine {
   /** What the CSR instruction at hand writes; one object for all of them. */
   private readonly bits: Mutable<CsrBits> = { num: 0, lo: 0, hi: 0, maskLo: 0, maskHi: 0 };
 
-  /** Host time (milliseconds of `performance.now`) at which a run comes back, whatever is left of its budget. */
+  /** Host time (milliseconds of {@link HostClock.now}) at which a run comes back, whatever is left of its budget. */
   patience = Number.POSITIVE_INFINITY;
   /** The last run has come back early: time was up, or a device has asked for it. */
   tired = false;
@@ -128,6 +132,7 @@ export class Engine {
     this.ram = ram;
     this.iocsr = parts.iocsr;
     this.clock = parts.clock;
+    this.host = parts.host;
     cpu.clock = parts.clock;
     cpu.setStateI32('hostTime', parts.clock ? 1 : 0);
     this.uops = uops;
@@ -174,7 +179,7 @@ export class Engine {
   private look(): void {
     this.entriesToLook = ENTRIES_TO_LOOK;
     this.instructionsToLook = INSTRUCTIONS_TO_LOOK;
-    if (performance.now() > this.patience) this.tired = true;
+    if (this.host.now() > this.patience) this.tired = true;
   }
 
   /** Installs or removes run control. */

@@ -35,7 +35,7 @@ export class Processors {
   constructor(
     mem: LinearMemory,
     cpus: readonly Cpu[],
-    parts: Pick<EngineParts, 'ram' | 'bus' | 'iocsr' | 'clock'>,
+    parts: Pick<EngineParts, 'ram' | 'bus' | 'iocsr' | 'clock' | 'host'>,
     { features, engine = 'auto', emitted }: ProcessorOptions,
   ) {
     this.cpus = cpus;
@@ -55,7 +55,8 @@ export class Processors {
     );
     const fused = fusedFunctions(mem.memory, mem.shared);
     const threshold = THRESHOLD[engine];
-    this.regions = engine === 'interpreter' ? undefined : new Regions(mem, this.uops, exists, engine === 'jit', fused);
+    if (engine !== 'interpreter')
+      this.regions = new Regions({ mem, uops: this.uops, exists, eager: engine === 'jit', fused, clock: parts.host });
     if (this.regions) this.regions.threshold = threshold;
     this.uops.translator = this.regions;
     const { uops, regions } = this;

@@ -11,6 +11,7 @@ import type { CpuFeatures } from '../cpu/features.ts';
 import type { End } from '../debug/stop.ts';
 import type { PowerRequest } from '../devices/ged.ts';
 import type { VirtioKind } from '../devices/virtio/device.ts';
+import type { Host } from '../host/host.ts';
 import { fillFwCfg, platformOf } from '../machine/machine.ts';
 import type { EngineKind } from '../machine/processors.ts';
 import { PAGE } from '../memory/layout.ts';
@@ -21,6 +22,8 @@ import { ACTIVITY, CALL, COMMAND, ControlBlock, type DeviceCall } from './contro
 import type { CpuThreadOptions } from './cpu-thread.ts';
 
 export interface ThreadedOptions {
+  /** The program around the machine. */
+  readonly host: Host;
   /** Bytes, a multiple of 1 MiB. */
   readonly ramSize: number;
   readonly cpus: number;
@@ -100,7 +103,8 @@ export class ThreadedMachine {
       virtioOn: options.virtioOn,
       firmware: () => files.firmware?.content ?? new Uint8Array(0),
       model: options.model,
-      now: Date.now,
+      clock: options.host,
+      now: () => options.host.timeOfDay(),
       dma: {
         read: (pa, length) => this.ram.whole(pa, length),
         write: (pa, data) => this.store(pa, data),
@@ -136,7 +140,7 @@ export class ThreadedMachine {
   /** Runs until the guest powers off, or something else ends it. */
   async run({ maxInstructions, timeoutSeconds }: ThreadedLimits = {}): Promise<End> {
     const { block } = this;
-    const began = performance.now();
+    const began = this.options.host.now();
     const threads = this.cpus.map((_, n) => this.spawn(n));
     for (const { ended } of threads)
       ended.catch((error: unknown) => {
@@ -154,7 +158,7 @@ export class ThreadedMachine {
       else if (this.power === 'reset') await this.reset();
       else if (maxInstructions !== undefined && this.instructions >= maxInstructions)
         this.end ??= { kind: 'limit', what: 'instructions' };
-      else if (timeoutSeconds !== undefined && performance.now() - began >= timeoutSeconds * 1000)
+      else if (timeoutSeconds !== undefined && this.options.host.now() - began >= timeoutSeconds * 1000)
         this.end ??= { kind: 'limit', what: 'time' };
       else if (this.sleepsForEver() && !this.mayWake())
         this.end ??= { kind: 'died', reason: 'every CPU waits for an interrupt that cannot come' };
@@ -209,10 +213,10 @@ export class ThreadedMachine {
   /** Sleeps until a CPU wants something; the event loop has its turn. */
   private async wait(heard: number, limited: boolean): Promise<void> {
     const { block } = this;
-    if (this.unfinished && !this.mustWait()) await new Promise((resolve) => setImmediate(resolve));
-    else if (performance.now() - this.lastCall < LINGER_MS) {
+    if (this.unfinished && !this.mustWait()) await new Promise<void>((resolve) => this.options.host.soon(resolve));
+    else if (this.options.host.now() - this.lastCall < LINGER_MS) {
       block.sleep(block.cpus, heard, ATTENTIVE_MS);
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise<void>((resolve) => this.options.host.soon(resolve));
     } else await block.ringing(block.cpus, heard, limited ? LIMITS_MS : Number.POSITIVE_INFINITY);
   }
 
@@ -226,7 +230,7 @@ export class ThreadedMachine {
     for (let n = 0; n < this.cpus.length; n++) {
       const call = this.block.pendingCall(n);
       if (!call) continue;
-      this.lastCall = performance.now();
+      this.lastCall = this.options.host.now();
       this.carryOut(n, call);
     }
   }

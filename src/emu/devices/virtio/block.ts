@@ -60,7 +60,7 @@ export class VirtioBlock implements VirtioKind {
   }
 
   notified(queue: number): void {
-    for (const chain of requests(this.ports!.queues[queue]!)) {
+    for (const chain of requests(this.ports!, queue)) {
       this.request(chain);
       this.ports!.complete(queue, chain);
     }

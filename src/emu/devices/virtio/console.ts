@@ -62,10 +62,9 @@ export class VirtioConsole implements VirtioKind {
   }
 
   notified(queue: number): void {
-    const { queues } = this.ports!;
     if (queue === RECEIVE) this.deliver();
     else
-      for (const chain of requests(queues[TRANSMIT]!, MOST_AT_ONCE)) {
+      for (const chain of requests(this.ports!, TRANSMIT, MOST_AT_ONCE)) {
         if (chain.readableBytes > MOST_REQUEST) throw new QueueError('more text than any request holds');
         for (const byte of chain.read()) this.send(byte);
         this.ports!.complete(TRANSMIT, chain);

@@ -13,6 +13,8 @@ export interface VirtioPorts {
   complete(queue: number, chain: Chain): void;
   /** A driver is at work. */
   readonly live: boolean;
+  /** The host's clock, in milliseconds (host.ts). */
+  now(): number;
   /** Carries out what reads the driver's memory: what is wrong there stops the device. */
   guard(body: () => void): void;
 }
@@ -26,15 +28,16 @@ const MOST_MS = 10;
  * @param most how many in one go, where time is not what they cost
  * @throws QueueError when one is malformed
  */
-export function* requests(queue: VirtQueue, most = Number.POSITIVE_INFINITY): Generator<Chain> {
+export function* requests(ports: VirtioPorts, index: number, most = Number.POSITIVE_INFINITY): Generator<Chain> {
+  const queue = ports.queues[index]!;
   // The clock is asked from the second request on: most rings of the doorbell are for one.
   let began: number | undefined;
   let left = most;
   for (let chain = queue.pop(); chain; chain = queue.pop()) {
     yield chain;
     if (!queue.waits) return;
-    began ??= performance.now();
-    if (--left > 0 && performance.now() - began < MOST_MS) continue;
+    began ??= ports.now();
+    if (--left > 0 && ports.now() - began < MOST_MS) continue;
     queue.unfinished = true;
     return;
   }

@@ -36,7 +36,7 @@ export class VirtioEntropy implements VirtioKind {
   }
 
   notified(queue: number): void {
-    for (const chain of requests(this.ports!.queues[queue]!)) {
+    for (const chain of requests(this.ports!, queue)) {
       const out = new Uint8Array(Math.min(MOST, chain.writableBytes));
       for (let i = 0; i < out.length; i++) {
         let x = this.state;

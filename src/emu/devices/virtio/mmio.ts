@@ -1,10 +1,9 @@
 /** virtio over MMIO, version 2 (Virtual I/O Device 1.2, section 4.2): for guests without PCI. */
 import type { Stateful } from '../../state/fields.ts';
 import type { Device, Line, Width } from '../device.ts';
-import type { Dma } from '../dma.ts';
 import type { VirtioKind } from './device.ts';
 import type { VirtQueue } from './queue.ts';
-import { HIGHEST, VirtioTransport } from './transport.ts';
+import { HIGHEST, type VirtioSurroundings, VirtioTransport } from './transport.ts';
 
 const MAGIC = 0x74726976;
 const VERSION = 2;
@@ -45,14 +44,12 @@ export class VirtioMmio implements Device, Stateful {
   private interrupt = 0;
   private queueSelect = 0;
 
-  /** @param unfinished told that the device has work left for `goOn` of its transport */
-  constructor(kind: VirtioKind, dma: Dma, line: Line, unfinished: () => void = () => {}) {
+  constructor(kind: VirtioKind, surroundings: VirtioSurroundings, line: Line) {
     this.name = `${kind.name} (mmio)`;
     this.line = line;
-    this.transport = new VirtioTransport(kind, dma, {
+    this.transport = new VirtioTransport(kind, surroundings, {
       usedBuffers: () => this.raise(INTERRUPT.queue),
       configChanged: () => this.raise(INTERRUPT.config),
-      unfinished,
     });
   }
 

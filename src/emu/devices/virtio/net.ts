@@ -79,10 +79,9 @@ export class VirtioNet implements VirtioKind {
   }
 
   notified(queue: number): void {
-    const { queues } = this.ports!;
     if (queue === RECEIVE) this.deliver();
     else
-      for (const chain of requests(queues[TRANSMIT]!)) {
+      for (const chain of requests(this.ports!, TRANSMIT)) {
         const length = chain.readableBytes - HEADER_BYTES;
         const packet = length > 0 && length <= MOST_FRAME ? chain.read() : undefined;
         this.ports!.complete(TRANSMIT, chain);

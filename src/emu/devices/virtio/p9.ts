@@ -196,7 +196,7 @@ export class VirtioP9 implements VirtioKind {
   }
 
   notified(queue: number): void {
-    for (const chain of requests(this.ports!.queues[queue]!)) {
+    for (const chain of requests(this.ports!, queue)) {
       // Nothing so long is a message: it is not even looked at.
       const message = chain.readableBytes > MOST_BYTES ? new Uint8Array(0) : chain.read();
       chain.write(this.server.answer(message, chain.writableBytes));

@@ -1,11 +1,10 @@
 /** virtio over PCI, modern only (Virtual I/O Device 1.2, section 4.1). */
 import type { Stateful } from '../../state/fields.ts';
 import type { Width } from '../device.ts';
-import type { Dma } from '../dma.ts';
 import { PciFunction } from '../pci/function.ts';
 import type { VirtioKind } from './device.ts';
 import type { VirtQueue } from './queue.ts';
-import { HIGHEST, VirtioTransport } from './transport.ts';
+import { HIGHEST, type VirtioSurroundings, VirtioTransport } from './transport.ts';
 
 const VENDOR = 0x1af4;
 const FIRST_DEVICE = 0x1040;
@@ -53,8 +52,7 @@ export class VirtioPci extends PciFunction {
   protected queueSelect = 0;
   protected configVector = NONE;
 
-  /** @param unfinished told that the device has work left for `goOn` of its transport */
-  constructor(kind: VirtioKind, dma: Dma, unfinished: () => void = () => {}) {
+  constructor(kind: VirtioKind, surroundings: VirtioSurroundings) {
     super(kind.name, {
       vendor: VENDOR,
       device: FIRST_DEVICE + kind.type,
@@ -63,10 +61,9 @@ export class VirtioPci extends PciFunction {
       subVendor: VENDOR,
       subDevice: 0x1100,
     });
-    this.transport = new VirtioTransport(kind, dma, {
+    this.transport = new VirtioTransport(kind, surroundings, {
       usedBuffers: (q) => this.interrupt(ISR.queue, q.vector),
       configChanged: () => this.interrupt(ISR.config, this.configVector),
-      unfinished,
     });
     this.addInterruptPin();
     this.addMsix(kind.queueCount + 1, MSIX_BAR);

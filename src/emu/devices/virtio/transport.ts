@@ -22,19 +22,27 @@ const VERSION_1 = 1;
  */
 export const HIGHEST = 0x1fffff;
 
+/** What a virtio device needs of the board. */
+export interface VirtioSurroundings {
+  readonly dma: Dma;
+  /** The host's clock, in milliseconds (host.ts). */
+  readonly now: () => number;
+  /** The device has work left: {@link VirtioTransport.goOn} is to be called soon. */
+  readonly unfinished: () => void;
+}
+
 /** How the transport tells the driver. */
 export interface TransportPorts {
   /** Buffers of a queue were used. */
   readonly usedBuffers: (queue: VirtQueue) => void;
   readonly configChanged: () => void;
-  /** The device has work left: {@link VirtioTransport.goOn} is to be called soon. */
-  readonly unfinished: () => void;
 }
 
 export class VirtioTransport implements Stateful, VirtioPorts {
   readonly stateFields = ['status', 'accepted', 'featureSelect', 'acceptedSelect'];
   readonly kind: VirtioKind;
   readonly queues: readonly VirtQueue[];
+  private readonly surroundings: VirtioSurroundings;
   private readonly ports: TransportPorts;
   status = 0;
   /** Which word of features is shown, and which is written. */
@@ -42,10 +50,11 @@ export class VirtioTransport implements Stateful, VirtioPorts {
   acceptedSelect = 0;
   private readonly accepted = new Uint32Array(2);
 
-  constructor(kind: VirtioKind, dma: Dma, ports: TransportPorts) {
+  constructor(kind: VirtioKind, surroundings: VirtioSurroundings, ports: TransportPorts) {
     this.kind = kind;
+    this.surroundings = surroundings;
     this.ports = ports;
-    this.queues = Array.from({ length: kind.queueCount }, () => new VirtQueue(dma));
+    this.queues = Array.from({ length: kind.queueCount }, () => new VirtQueue(surroundings.dma));
     kind.attach(this);
   }
 
@@ -93,7 +102,7 @@ export class VirtioTransport implements Stateful, VirtioPorts {
     // What is still being worked off is worked off in its turn.
     if (!this.live || !q?.ready || q.unfinished) return;
     this.guard(() => this.kind.notified(queue));
-    if (q.unfinished) this.ports.unfinished();
+    if (q.unfinished) this.surroundings.unfinished();
   }
 
   /** Does some more of what was left for later. @returns whether there is still more */
@@ -106,6 +115,10 @@ export class VirtioTransport implements Stateful, VirtioPorts {
       more ||= q.unfinished;
     });
     return more;
+  }
+
+  now(): number {
+    return this.surroundings.now();
   }
 
   /** Carries out what reads the driver's memory. */

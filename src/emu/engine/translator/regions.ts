@@ -3,6 +3,7 @@
  * code under them changes.
  */
 
+import type { HostClock } from '../../host/host.ts';
 import { decode } from '../../isa/decoder.ts';
 import type { Row } from '../../isa/row.ts';
 import {
@@ -36,11 +37,25 @@ const LEAST_INSTRUCTIONS = 24;
 /** A page whose regions ended this often because it was written to is left to the interpreter for a while. */
 const MANY_ENDS = 8;
 
+export interface RegionsOptions {
+  readonly mem: LinearMemory;
+  readonly uops: UopCache;
+  /** Has the CPU this instruction? */
+  readonly exists: (row: Row) => boolean;
+  /** Translate at once what is hot, each region in a module of its own. */
+  readonly eager: boolean;
+  /** Fused multiply-add (fused.ts). */
+  readonly fused: Record<string, WebAssembly.ImportValue>;
+  /** How long translation takes. */
+  readonly clock: HostClock;
+}
+
 export class Regions {
   readonly table: WebAssembly.Table;
   private readonly mem: LinearMemory;
   private readonly uops: UopCache;
   private readonly exists: (row: Row) => boolean;
+  private readonly clock: HostClock;
   private readonly cells: number;
   private readonly sources: number;
   /** Micro-ops that are hot and not yet translated. */
@@ -53,19 +68,13 @@ export class Regions {
   translated = 0;
   modules = 0;
 
-  /** `eager`: translate at once what is hot, each region in a module of its own. */
-  constructor(
-    mem: LinearMemory,
-    uops: UopCache,
-    exists: (row: Row) => boolean,
-    eager: boolean,
-    fused: Record<string, WebAssembly.ImportValue>,
-  ) {
+  constructor({ mem, uops, exists, eager, fused, clock }: RegionsOptions) {
     this.env = { memory: mem.memory, ...fused };
     this.batchSize = eager ? 1 : BATCH;
     this.mem = mem;
     this.uops = uops;
     this.exists = exists;
+    this.clock = clock;
     this.cells = cellOffset(mem.pool);
     this.sources = sourceOffset(mem.pool);
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: REGIONS, maximum: REGIONS });
@@ -109,14 +118,14 @@ export class Regions {
   /** Translates what is hot. Call from time to time: how much may be translated is looked at here too. */
   translate(): void {
     if (this.queue.size > 0) {
-      const before = performance.now();
+      const before = this.clock.now();
       this.began ||= before;
       this.translateQueue();
-      this.spent += performance.now() - before;
+      this.spent += this.clock.now() - before;
     }
     // Translation on demand of everything is asked for by whoever wants it.
     if (this.batchSize > 1 && this.began > 0)
-      this.postponing = this.spent > ALLOWANCE_MS + SHARE * (performance.now() - this.began);
+      this.postponing = this.spent > ALLOWANCE_MS + SHARE * (this.clock.now() - this.began);
   }
 
   private translateQueue(): void {
