@@ -439,7 +439,7 @@ export class Session implements Target {
     // An LL/SC sequence ends behind the sc: that is a run to a breakpoint, not one instruction.
     if (beginsAtomicSequence(pc, read)) return undefined;
     const next = predictNext(ctx, pc, read);
-    return recognizeStep(pc, next, this.journal, inserted, this.insertedBefore, single);
+    return recognizeStep({ pc, next, journal: this.journal, inserted, before: this.insertedBefore, single });
   }
 
   stopped(stop: Stop): void {

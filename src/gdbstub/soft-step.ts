@@ -80,21 +80,27 @@ export function predictNext(ctx: DebugContext, pc: bigint, read: (at: bigint) =>
   }
 }
 
+/** A resume, and what its client did before it. */
+export interface Resumption {
+  /** Where the thread stands. */
+  readonly pc: bigint;
+  /** Where its instruction may lead ({@link predictNext}). */
+  readonly next: readonly bigint[];
+  /** Reads and Z0 insertions since the last stop, in order. */
+  readonly journal: readonly JournalEntry[];
+  /** Z0 addresses now. */
+  readonly inserted: ReadonlySet<bigint>;
+  /** Those at the previous resume. */
+  readonly before: ReadonlySet<bigint>;
+  /** The resume names one thread. */
+  readonly single: boolean;
+}
+
 /**
  * Recognizes a software step in the packets since the last stop.
- * @param journal reads and Z0 insertions, in order
- * @param inserted Z0 addresses now, `before` those at the previous resume
- * @param singleThread the resume names one thread
  * @returns the planted address, or undefined for an ordinary continue
  */
-export function recognizeStep(
-  pc: bigint,
-  next: readonly bigint[],
-  journal: readonly JournalEntry[],
-  inserted: ReadonlySet<bigint>,
-  before: ReadonlySet<bigint>,
-  singleThread: boolean,
-): bigint | undefined {
+export function recognizeStep({ pc, next, journal, inserted, before, single }: Resumption): bigint | undefined {
   const planted = next.find((a) => inserted.has(a));
   if (planted === undefined) return undefined;
   const readsPc = (e: JournalEntry): boolean =>
@@ -107,7 +113,7 @@ export function recognizeStep(
     if (journal.slice(i + 1, -1).some(readsPc)) return planted;
   }
   // R2: stepping off a breakpoint that stood at PC.
-  if (singleThread && before.has(pc) && !inserted.has(pc)) return planted;
+  if (single && before.has(pc) && !inserted.has(pc)) return planted;
   // R3: a user breakpoint already stands at the predicted address.
   const lastInsert = journal.findLastIndex((e) => e.kind === 'insert');
   if (last?.kind === 'read' && journal.slice(lastInsert + 1).some(readsPc)) return planted;

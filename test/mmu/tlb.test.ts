@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
+import { guestTarget, ownTarget } from '../../src/emu/mmu/tlb-instructions.ts';
 import { Bench, CODE } from '../support/bench.ts';
 
 const VECTOR = 0x40000;
@@ -270,4 +271,15 @@ describe('translation', () => {
       expect([bench.ecode(), bench.peek(0x30010)], `DWPL ${misc}`).toEqual(allowed ? [0, 7n] : [4, 0n]);
     }
   });
+});
+
+test('what a TLB instruction works on belongs to its CPU: another machine of the process does not change it', () => {
+  const [one, other] = [new Bench({ cpus: 2 }), new Bench()];
+  const [first, second] = one.machine.cpus;
+  const target = ownTarget(first!);
+  guestTarget(second!);
+  guestTarget(other.cpu);
+  expect(target.tlb).toBe(first!.htlb);
+  expect(target.bank).toBe(first!.host);
+  expect(target.guestType).toBe(false);
 });

@@ -13,6 +13,7 @@ import { CsrWriters, HOST_OWN, HOST_TO_BANK } from './csr-writers.ts';
 import { EventRing } from './event-ring.ts';
 import type { CpuFeatures } from './features.ts';
 import { Timer } from './timer.ts';
+import type { TlbTarget } from './tlb-target.ts';
 import { Watchpoints } from './watchpoints.ts';
 
 /** All units of EUEN; the PLVs of a direct mapping window. */
@@ -135,7 +136,9 @@ export class Cpu implements Stateful {
     observers: 'observers',
     hostOf: 'the board',
     clock: 'the host',
+    routines: 'the engine',
     lastGpa: 'set anew by each translation',
+    tlbTarget: 'set anew by each TLB instruction',
   };
   readonly index: number;
   readonly mem: LinearMemory;
@@ -149,6 +152,8 @@ export class Cpu implements Stateful {
   /** Guest-type entries: GVA→GPA. */
   readonly gtlb = new Tlb();
   readonly fast: FastTlb;
+  /** What the TLB instruction at hand works on. */
+  readonly tlbTarget: TlbTarget;
   readonly features: CpuFeatures;
   readonly cpucfg: Uint32Array;
   /** Which CSR bits software may write. */
@@ -205,6 +210,7 @@ export class Cpu implements Stateful {
     this.modeIndex = (this.base + STATE.mode) >> 2;
     this.host = new CsrBank(mem.i32, this.base + STATE.hostCsr);
     this.guest = new CsrBank(mem.i32, this.base + STATE.guestCsr);
+    this.tlbTarget = { tlb: this.htlb, guestType: false, gid: 0, bank: this.host };
     this.hostTimer = new Timer(this.host);
     this.guestTimer = new Timer(this.guest);
     this.watchpoints = new Watchpoints(this.host);
@@ -347,7 +353,7 @@ export class Cpu implements Stateful {
    */
   noteCsrWrite(num: number, toBank: boolean, high: number): void {
     const owner = toBank ? HOST_TO_BANK : this.vm ? this.gid : HOST_OWN;
-    this.writers.note(owner, num, this.pcLo, this.pcHi, this.now, high);
+    this.writers.note(owner, num, high, this);
   }
 
   /** Has the host (−1) or a guest ever written this CSR of its own with `csrwr` or `csrxchg`? */

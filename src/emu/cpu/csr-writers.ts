@@ -42,6 +42,13 @@ const isRecords = isObjectWith({
   time: (v) => v instanceof Float64Array && v.length === CSR_LIMIT,
 });
 
+/** Where and when an instruction executes: its PC in halves, and the stable counter. A CPU is one. */
+export interface Moment {
+  readonly pcLo: number;
+  readonly pcHi: number;
+  readonly now: number;
+}
+
 export class CsrWriters implements Stateful {
   readonly stateFields = ['hostPc', 'hostHigh', 'hostTime', 'bankPc', 'bankHigh', 'bankTime', 'guests'];
   readonly stateChecks = { guests: isEvery(isOptional(isRecords)) };
@@ -85,13 +92,13 @@ export class CsrWriters implements Stateful {
     return owner === HOST_OWN ? this.host : owner === HOST_TO_BANK ? this.bank : this.guests[owner];
   }
 
-  /** Notes that the instruction at a PC writes a CSR. */
-  note(owner: number, num: number, pcLo: number, pcHi: number, time: number, high: number): void {
+  /** Notes that the instruction at hand writes a CSR. @param high bits 63:32 of what it writes */
+  note(owner: number, num: number, high: number, moment: Moment): void {
     const r = this.of(owner) ?? (this.guests[owner] = newRecords());
-    r.pc[2 * num] = pcLo;
-    r.pc[2 * num + 1] = pcHi;
+    r.pc[2 * num] = moment.pcLo;
+    r.pc[2 * num + 1] = moment.pcHi;
     r.high[num] = high;
-    r.time[num] = time;
+    r.time[num] = moment.now;
   }
 
   /** The last write by an owner, undefined when there was none. */

@@ -4,7 +4,7 @@
  */
 
 import { EVENT, EVENT_BYTES, EVENT_KIND, EVENTS, EVENTS_OFFSET, REPORT, STATE } from '../memory/layout.ts';
-import type { Stateful } from '../state/fields.ts';
+import type { Stateful, Wiring } from '../state/fields.ts';
 
 export type EventKind = 'exception' | 'exit' | 'entry';
 const KINDS: readonly EventKind[] = ['exception', 'exit', 'entry'];
@@ -68,6 +68,10 @@ export class EventRing implements Stateful {
     'entries',
     'entryTime',
   ];
+  static readonly wiring: Wiring = {
+    reported: 'what the next record is about, between two instructions nothing',
+    reportedTime: 'what the next record is about, between two instructions nothing',
+  };
   readonly data: Int32Array;
   readonly times: Float64Array;
   /** The next place in the ring, and events so far. */

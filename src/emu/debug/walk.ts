@@ -151,6 +151,27 @@ class Words implements StageReport {
   }
 }
 
+/** A question about one stage. */
+interface Query {
+  readonly ctx: DebugContext;
+  readonly ram: Ram;
+  readonly access: AccessType;
+  /** Told of each step. */
+  readonly words?: Words | undefined;
+}
+
+/** A walk of page tables. */
+interface TableWalk extends Omit<Query, 'ctx'> {
+  /** The registers that describe the tables. */
+  readonly csr: CsrHalves;
+  readonly root: number;
+  readonly address: number;
+  /** As the hardware walks, or as a refill handler does. */
+  readonly byHardware: boolean;
+  /** What the page that is found says against the access. */
+  readonly refuses: (eloLo: number, eloHi: number) => ExceptionName | undefined;
+}
+
 /** Reads table entries without touching anything, and tells each one. */
 class PeekingReader implements TableReader {
   lo = 0;
@@ -166,17 +187,11 @@ class PeekingReader implements TableReader {
   private before = -1;
 
   /** @param place where an address of the tables' space is in physical memory */
-  constructor(
-    ram: Ram,
-    csr: CsrHalves,
-    byHardware: boolean,
-    words: Words | undefined,
-    place: (slot: number) => Reached,
-  ) {
-    this.ram = ram;
-    this.csr = csr;
-    this.byHardware = byHardware;
-    this.words = words;
+  constructor(walk: TableWalk, place: (slot: number) => Reached) {
+    this.ram = walk.ram;
+    this.csr = walk.csr;
+    this.byHardware = walk.byHardware;
+    this.words = walk.words;
     this.place = place;
   }
 
@@ -213,20 +228,9 @@ class PeekingReader implements TableReader {
 /** A refill finds nothing to put in. */
 const NOWHERE: Reached = { fault: fault('TLBR', false) };
 
-/**
- * Walks page tables from `root`, as a refill handler does or the hardware.
- * @param refuses what the page that is found says against the access
- */
-function walkFrom(
-  csr: CsrHalves,
-  root: number,
-  address: number,
-  byHardware: boolean,
-  access: AccessType,
-  reader: PeekingReader,
-  refuses: (eloLo: number, eloHi: number) => ExceptionName | undefined,
-  words: Words | undefined,
-): Reached {
+/** Walks page tables from their root to the page. */
+function walkFrom(walk: TableWalk, reader: PeekingReader): Reached {
+  const { csr, root, address, byHardware, access, words } = walk;
   words?.say(`page tables at ${hex(root)}`);
   if (root >= 4096 && !byHardware && !hasTables(csr)) {
     words?.fail('PWCL/PWCH describe no levels');
@@ -258,7 +262,7 @@ function walkFrom(
   if (refused) return { fault: fault(refused, false), leaf: place };
   const lo = byHardware ? accessed(leaf.lo, access) : leaf.lo;
   words?.say(describeElo(whole(lo, leaf.hi)));
-  refused = refuses(lo, leaf.hi);
+  refused = walk.refuses(lo, leaf.hi);
   return {
     address: pageAddress(lo, leaf.hi, leaf.ps, low(BigInt(address)), high(BigInt(address))),
     fault: refused && fault(refused, false),
@@ -270,14 +274,8 @@ function walkFrom(
 const WALKED: readonly string[] = ['TLBR', 'PME', ...INVALID];
 
 /** Stage 1 of a context, or the host's only one. */
-function first(
-  ctx: DebugContext,
-  ram: Ram,
-  csr: CsrHalves,
-  va: bigint,
-  access: AccessType,
-  words: Words | undefined,
-): Reached {
+function first(query: Query, csr: CsrHalves, va: bigint): Reached {
+  const { ctx, ram, access, words } = query;
   const { cpu, world } = ctx;
   const guest = world !== HOST_WORLD;
   const [tlb, gid] = guest ? [cpu.gtlb, world] : [cpu.htlb, 0];
@@ -288,26 +286,23 @@ function first(
   const byHardware = walksByHardware(cpu.features, csr);
   if (!WALKED.includes(found.exception) || (!byHardware && typeof led === 'number'))
     return { address: typeof led === 'number' ? led : undefined, fault: found };
-  const reader = new PeekingReader(ram, csr, byHardware, words, (slot) =>
-    guest ? second(ctx, ram, world, slot, byHardware ? STORE : LOAD, undefined) : { address: slot },
-  );
-  const refuses = (eloLo: number, eloHi: number): ExceptionName | undefined =>
-    refusal(csr, eloLo, eloHi, csr.lo(CSR.CRMD) & 3, access);
-  const walked = walkFrom(csr, rootFor(csr, hi), addressBits(lo, hi), byHardware, access, reader, refuses, words);
+  const tables: TableWalk = {
+    ...{ csr, ram, access, words, byHardware },
+    root: rootFor(csr, hi),
+    address: addressBits(lo, hi),
+    refuses: (eloLo, eloHi) => refusal(csr, eloLo, eloHi, csr.lo(CSR.CRMD) & 3, access),
+  };
+  const asTable: Query = { ctx, ram, access: byHardware ? STORE : LOAD };
+  const reader = new PeekingReader(tables, (slot) => (guest ? second(asTable, world, slot) : { address: slot }));
+  const walked = walkFrom(tables, reader);
   // An entry that is there and not valid faults without a refill.
   const atOnce = byHardware || found.exception === 'TLBR' ? reader.unreachable : found;
   return atOnce ? { ...walked, fault: atOnce } : walked;
 }
 
 /** Stage 2 of guest `gid`: from the TLB, or from the tables last used for that guest. */
-function second(
-  ctx: DebugContext,
-  ram: Ram,
-  gid: number,
-  gpa: number,
-  access: AccessType,
-  words: Words | undefined,
-): Reached {
+function second(query: Query, gid: number, gpa: number): Reached {
+  const { ctx, access, words } = query;
   const { cpu } = ctx;
   const led = stage2(cpu.host, cpu.htlb, gid, gpa, LOOK, words);
   const found = access === LOOK ? led : stage2(cpu.host, cpu.htlb, gid, gpa, access);
@@ -318,22 +313,20 @@ function second(
     else words?.fail(`no TLB entry, and no stage-2 table is known for gid ${gid}`);
     return { fault: led };
   }
-  const walked = walkStage2Tables(cpu.host, ram, root, gpa, access, words);
+  const walked = walkStage2Tables(query, cpu.host, root, gpa);
   const refused = typeof found === 'number' || found.exception === 'TLBR' ? walked.fault : found;
   return { ...walked, fault: refused && fault(refused.exception, true) };
 }
 
-function walkStage2Tables(
-  host: CsrHalves,
-  ram: Ram,
-  root: bigint,
-  gpa: number,
-  access: AccessType,
-  words: Words | undefined,
-): Reached {
-  const reader = new PeekingReader(ram, host, false, words, (slot) => ({ address: slot }));
-  const refuses = (eloLo: number, eloHi: number): ExceptionName | undefined => refusal2(eloLo, eloHi, access);
-  return walkFrom(host, addressBits(low(root), high(root)), gpa, false, access, reader, refuses, words);
+function walkStage2Tables(query: Omit<Query, 'ctx'>, host: CsrHalves, root: bigint, gpa: number): Reached {
+  const { ram, access, words } = query;
+  const tables: TableWalk = {
+    ...{ csr: host, ram, access, words, byHardware: false },
+    root: addressBits(low(root), high(root)),
+    address: gpa,
+    refuses: (eloLo, eloHi) => refusal2(eloLo, eloHi, access),
+  };
+  return walkFrom(tables, new PeekingReader(tables, (slot) => ({ address: slot })));
 }
 
 const wordsOfStage1 = (ctx: DebugContext, csr: CsrHalves, va: bigint, steps: string[]): Words => {
@@ -357,13 +350,13 @@ const resultOf = (r: Reached, steps: readonly string[], failure: string | undefi
 export function walkStage2(ctx: DebugContext, ram: Ram, gid: number, gpa: bigint): WalkResult {
   const steps: string[] = [];
   const words = wordsOfStage2(ctx, gid, gpa, steps);
-  const reached = second(ctx, ram, gid, addressBits(low(gpa), high(gpa)), LOOK, words);
+  const reached = second({ ctx, ram, access: LOOK, words }, gid, addressBits(low(gpa), high(gpa)));
   return resultOf(reached, steps, words.failure);
 }
 
 /** The stage-2 table entry of a GPA, by the tables that the host's PGDL has now. */
 export const stage2Leaf = (cpu: Cpu, ram: Ram, gpa: bigint): TableLeaf | undefined =>
-  walkStage2Tables(cpu.host, ram, cpu.host.get(CSR.PGDL), addressBits(low(gpa), high(gpa)), LOOK, undefined).leaf;
+  walkStage2Tables({ ram, access: LOOK }, cpu.host, cpu.host.get(CSR.PGDL), addressBits(low(gpa), high(gpa))).leaf;
 
 /**
  * VA → host physical address through every stage of the context's world.
@@ -374,16 +367,17 @@ export function walk(ctx: DebugContext, ram: Ram, va: bigint, plv?: bigint, acce
   const csr = registersOf(ctx, plv);
   const steps: string[] = [];
   const words = wordsOfStage1(ctx, csr, va, steps);
-  const one = first(ctx, ram, csr, va, access, words);
+  const one = first({ ctx, ram, access, words }, csr, va);
   if (ctx.world === HOST_WORLD || one.address === undefined) return resultOf(one, steps, words.failure);
   const more = wordsOfStage2(ctx, ctx.world, BigInt(one.address), steps);
-  const two = second(ctx, ram, ctx.world, one.address, access, more);
+  const two = second({ ctx, ram, access, words: more }, ctx.world, one.address);
   return resultOf({ ...two, fault: one.fault ?? two.fault }, steps, more.failure);
 }
 
 /** Where {@link walk} leads to, without its words. */
 export function physicalAddress(ctx: DebugContext, ram: Ram, va: bigint, plv?: bigint): number | undefined {
-  const { address } = first(ctx, ram, registersOf(ctx, plv), va, LOOK, undefined);
+  const query: Query = { ctx, ram, access: LOOK };
+  const { address } = first(query, registersOf(ctx, plv), va);
   if (ctx.world === HOST_WORLD || address === undefined) return address;
-  return second(ctx, ram, ctx.world, address, LOOK, undefined).address;
+  return second(query, ctx.world, address).address;
 }

@@ -12,6 +12,7 @@ import { EXCEPTIONS } from '../cpu/exception-table.ts';
 import { deliver, tell, tellOfEntry } from '../cpu/exceptions.ts';
 import { After, type AfterValue, type HelperName } from '../cpu/helpers.ts';
 import { hostPending, interruptDue, takeInterrupt } from '../cpu/interrupts.ts';
+import type { TlbTarget } from '../cpu/tlb-target.ts';
 import { enterGuest, leaveGuest } from '../cpu/world.ts';
 import type { BusPort } from '../devices/bus.ts';
 import type { IocsrPort } from '../devices/iocsr.ts';
@@ -452,7 +453,7 @@ export class Engine {
     const { cpu } = this;
     const lo = (f: 'argA' | 'argB' | 'va'): number => cpu.stateI32(f);
     const hi = (f: 'argA' | 'argB' | 'va'): number => cpu.stateHi(f);
-    const leaving = (f: (c: Cpu, t: tlb.Target) => AfterValue, target: (c: Cpu) => tlb.Target) => () =>
+    const leaving = (f: (c: Cpu, t: TlbTarget) => AfterValue, target: (c: Cpu) => TlbTarget) => () =>
       f(cpu, target(cpu));
     return {
       raise: (code) => this.raise(code),
@@ -496,7 +497,8 @@ export class Engine {
       gtlbfill: leaving(tlb.tlbfill, tlb.guestTarget),
       gtlbclr: leaving(tlb.tlbclr, tlb.guestTarget),
       gtlbflush: leaving(tlb.tlbflush, tlb.guestTarget),
-      invtlb: () => tlb.invtlb(cpu, lo('va'), lo('argA'), lo('argB'), hi('argB'), this.word()),
+      invtlb: () =>
+        tlb.invtlb(cpu, { op: lo('va'), rjLo: lo('argA'), rkLo: lo('argB'), rkHi: hi('argB'), word: this.word() }),
       lddir: () => this.lddir(),
       ldpte: () => this.ldpte(),
       idle: () => {
@@ -586,7 +588,7 @@ export class Engine {
   }
 
   /** tlbclr and tlbflush, which GTLBC.TOTI makes a guest exit on. */
-  private guestTlbOp(f: (c: Cpu, t: tlb.Target) => AfterValue): AfterValue {
+  private guestTlbOp(f: (c: Cpu, t: TlbTarget) => AfterValue): AfterValue {
     const { cpu } = this;
     if (cpu.vm && cpu.host.lo(CSR.GTLBC) & GTLBC.TOTI) return deliver(cpu, 'GSPR', { root: true, badi: this.word() });
     return f(cpu, tlb.ownTarget(cpu));

@@ -52,7 +52,7 @@ export function rootFor(csr: CsrHalves, vaHi: number): number {
 export function hardwareWalk(cpu: Cpu, vaLo: number, vaHi: number, access: AccessType): ExceptionName | undefined {
   const { csr } = cpu;
   const tables = tablesOf(cpu);
-  const { leaf } = tables;
+  const { leaf, pair } = tables;
   tables.unreachable = undefined;
   const va = addressBits(vaLo, vaHi);
   if (!walkTables(csr, rootFor(csr, vaHi), va, true, tables, leaf)) return undefined;
@@ -64,8 +64,8 @@ export function hardwareWalk(cpu: Cpu, vaLo: number, vaHi: number, access: Acces
   leaf.entryLo = i32[tables.at]!;
   leaf.entryHi = i32[tables.at + 1]!;
   setHalf(leaf, odd);
-  const lo = leaf.lo & ELO_LO;
-  const hi = leaf.hi & ELO_HI;
+  pair.lo[odd] = leaf.lo & ELO_LO;
+  pair.hi[odd] = leaf.hi & ELO_HI;
   if (leaf.level > 0) setHalf(leaf, 1 - odd);
   else {
     // In the same page as the entry itself: the reader reaches it.
@@ -73,11 +73,11 @@ export function hardwareWalk(cpu: Cpu, vaLo: number, vaHi: number, access: Acces
     leaf.lo = tables.lo;
     leaf.hi = tables.hi;
   }
-  const otherLo = leaf.lo & ELO_LO;
-  const otherHi = leaf.hi & ELO_HI;
-  const vppn = shr(va, 13) - lowBits(shr(va, 13), ps - 12);
-  if (odd) enterMapping(cpu, vppn, ps, otherLo, otherHi, lo, hi);
-  else enterMapping(cpu, vppn, ps, lo, hi, otherLo, otherHi);
+  pair.lo[1 - odd] = leaf.lo & ELO_LO;
+  pair.hi[1 - odd] = leaf.hi & ELO_HI;
+  pair.vppn = shr(va, 13) - lowBits(shr(va, 13), ps - 12);
+  pair.ps = ps;
+  enterMapping(cpu, pair);
   return undefined;
 }
 

@@ -14,6 +14,8 @@ export class MachineTables implements TableReader {
   /** What stage 2 says against reading the entry of a guest: it ends the walk. */
   unreachable: Fault | undefined;
   readonly leaf = new Leaf();
+  /** What the walk enters into the TLB. */
+  readonly pair = { vppn: 0, ps: 0, lo: new Int32Array(2), hi: new Int32Array(2) };
   private readonly cpu: Cpu;
 
   constructor(cpu: Cpu) {
