@@ -1,4 +1,5 @@
 /** What `loongscope trace` writes: lines for people, JSON lines, or a trace file for Perfetto and chrome://tracing. */
+
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import type { EventRecord } from '../emu/cpu/event-ring.ts';
 import { ecodeOf } from '../emu/cpu/exception-table.ts';
@@ -6,6 +7,7 @@ import { causeName } from '../emu/debug/catches.ts';
 import { vcpuOf } from '../emu/debug/exit-statistics.ts';
 import { describeEvent } from '../emu/debug/explain.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
+import { hex } from '../emu/formats/hex.ts';
 
 import type { TraceFormat } from './options.ts';
 
@@ -24,8 +26,6 @@ export interface TraceWriter {
   /** What comes last. */
   end(cpus: readonly Cpu[]): string;
 }
-
-const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 
 /** Lines, one an event, with nothing around them. */
 abstract class Lines implements TraceWriter {

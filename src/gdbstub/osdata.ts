@@ -7,6 +7,7 @@ import type { EventRecord } from '../emu/cpu/event-ring.ts';
 import { causeName } from '../emu/debug/catches.ts';
 import { guestContext } from '../emu/debug/context.ts';
 import { describeElo } from '../emu/debug/walk.ts';
+import { hex } from '../emu/formats/hex.ts';
 import type { Tlb } from '../emu/tlb/tlb.ts';
 import { catchpointNumbers } from './packets/catchpoints.ts';
 import type { Target } from './target.ts';
@@ -21,8 +22,6 @@ interface Table {
   readonly description: string;
   readonly rows: (s: Target) => Row[];
 }
-
-const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 
 const tlbRows = (tlb: Tlb): Row[] =>
   [...tlb.entries()].flatMap((e) =>

@@ -10,6 +10,7 @@ import type { End, Stop } from '../emu/debug/stop.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import { Turns } from '../emu/debug/turns.ts';
 import { walk } from '../emu/debug/walk.ts';
+import { u32At } from '../emu/formats/little-endian.ts';
 import type { Machine } from '../emu/machine/machine.ts';
 import { announcement } from './announcement.ts';
 import { BranchTrace } from './branch-trace.ts';
@@ -432,10 +433,7 @@ export class Session implements Target {
   private recognize(thread: Thread, inserted: ReadonlySet<bigint>, single: boolean): bigint | undefined {
     const ctx = contextOf(thread, this.control);
     const pc = ctx.pc();
-    const read = (at: bigint): number | undefined => {
-      const bytes = readVirtual(this.machine, ctx, at, 4);
-      return bytes.length === 4 ? new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true) : undefined;
-    };
+    const read = (at: bigint): number | undefined => u32At(readVirtual(this.machine, ctx, at, 4));
     // An LL/SC sequence ends behind the sc: that is a run to a breakpoint, not one instruction.
     if (beginsAtomicSequence(pc, read)) return undefined;
     const next = predictNext(ctx, pc, read);

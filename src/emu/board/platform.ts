@@ -74,7 +74,8 @@ const node = (
   properties: Readonly<Record<string, FdtValue>>,
   children: readonly FdtNode[] = [],
 ): FdtNode => ({ name, properties, children });
-const hex = (n: number): string => n.toString(16);
+/** An address behind the `@` of a node's name. */
+const unitAddress = (n: number): string => n.toString(16);
 const gsi = (input: number): number => PLATFORM.gsiBase + input;
 const onPic = (input: number): Readonly<Record<string, FdtValue>> => ({
   interrupts: [input, LEVEL_HIGH],
@@ -93,7 +94,7 @@ const uart = ({ base, input }: { base: number; input: number }, n: number): Devi
   size: 8,
   make: ({ pic, send }) => new Uart16550(`uart${n}`, pic.input(input), { send: (byte) => send(n, byte) }),
   nodes: () => [
-    node(`serial@${hex(base)}`, {
+    node(`serial@${unitAddress(base)}`, {
       compatible: 'ns16550a',
       reg: reg(base, 0x100),
       'clock-frequency': [100_000_000],
@@ -156,7 +157,7 @@ const pciBridge = ({ pciSlots = SLOTS }: Platform): aml.Aml =>
 
 /** The same for the device tree. */
 const pciNode = (): FdtNode =>
-  node(`pcie@${hex(ecam.base)}`, {
+  node(`pcie@${unitAddress(ecam.base)}`, {
     compatible: 'pci-host-ecam-generic',
     device_type: 'pci',
     '#address-cells': [3],
@@ -184,7 +185,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     ...pchPic,
     make: ({ pic }) => pic,
     nodes: () => [
-      node(`platic@${hex(pchPic.base)}`, {
+      node(`platic@${unitAddress(pchPic.base)}`, {
         compatible: 'loongson,pch-pic-1.0',
         reg: reg(pchPic.base, pchPic.size),
         ...provider(2),
@@ -199,7 +200,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     ...rtc,
     make: ({ now }) => new Ls7aRtc(now),
     nodes: () => [
-      node(`rtc@${hex(rtc.base)}`, {
+      node(`rtc@${unitAddress(rtc.base)}`, {
         compatible: 'loongson,ls7a-rtc',
         reg: reg(rtc.base, rtc.size),
         ...onPic(rtc.input),
@@ -212,7 +213,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     size: ged.size,
     make: ({ power }) => new Ged(power),
     nodes: () => [
-      node(`ged@${hex(ged.base + ged.sleepControl)}`, {
+      node(`ged@${unitAddress(ged.base + ged.sleepControl)}`, {
         compatible: 'syscon',
         reg: reg(ged.base + ged.sleepControl, 3),
         'reg-shift': [0],
@@ -250,7 +251,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     ...flash0,
     make: ({ firmware }) => new RomWindow(firmware),
     nodes: () => [
-      node(`flash@${hex(flash0.base)}`, {
+      node(`flash@${unitAddress(flash0.base)}`, {
         compatible: 'cfi-flash',
         reg: [...reg(flash0.base, flash0.size), ...reg(flash1.base, flash1.size)],
         'bank-width': [4],
@@ -263,7 +264,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     ...fwCfg,
     make: (parts) => parts.fwCfg,
     nodes: () => [
-      node(`fw_cfg@${hex(fwCfg.base)}`, {
+      node(`fw_cfg@${unitAddress(fwCfg.base)}`, {
         compatible: 'qemu,fw-cfg-mmio',
         reg: reg(fwCfg.base, fwCfg.size),
         'dma-coherent': true,
@@ -276,7 +277,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     size: msi.size,
     make: (parts) => parts.msi,
     nodes: () => [
-      node(`msi@${hex(msi.base)}`, {
+      node(`msi@${unitAddress(msi.base)}`, {
         compatible: 'loongson,pch-msi-1.0',
         reg: reg(msi.base, msi.size),
         ...provider(1),
@@ -324,7 +325,7 @@ export function virtioMmioSlot(n: number): {
   return {
     base,
     input,
-    node: node(`virtio_mmio@${hex(base)}`, {
+    node: node(`virtio_mmio@${unitAddress(base)}`, {
       compatible: 'virtio,mmio',
       reg: reg(base, virtioMmio.size),
       'dma-coherent': true,
@@ -361,7 +362,7 @@ export function deviceTree(
   const all = Array.from({ length: cpus }, (_, n) => n);
   return node('', { '#address-cells': [2], '#size-cells': [2], compatible: 'linux,dummy-loongson3' }, [
     node('chosen', {
-      'stdout-path': `/serial@${hex(PLATFORM.uarts[0]!.base)}`,
+      'stdout-path': `/serial@${unitAddress(PLATFORM.uarts[0]!.base)}`,
       ...(commandLine !== undefined && { bootargs: commandLine }),
       ...(initrd && {
         'linux,initrd-start': cells64(initrd.base),
@@ -370,7 +371,7 @@ export function deviceTree(
     }),
     node('cpus', { '#address-cells': [1], '#size-cells': [0] }, [
       ...all.map((n) =>
-        node(`cpu@${hex(n)}`, {
+        node(`cpu@${unitAddress(n)}`, {
           device_type: 'cpu',
           compatible: 'loongarch,Loongson-3A5000',
           reg: [n],
@@ -386,7 +387,7 @@ export function deviceTree(
       ]),
     ]),
     ...memoryRanges(ramSize).map(({ base, size }) =>
-      node(`memory@${hex(base)}`, { device_type: 'memory', reg: reg(base, size) }),
+      node(`memory@${unitAddress(base)}`, { device_type: 'memory', reg: reg(base, size) }),
     ),
     node('cpuic', {
       compatible: 'loongson,cpu-interrupt-controller',

@@ -1,4 +1,5 @@
 import { ImageError } from '../formats/image-error.ts';
+import { viewOf } from '../formats/little-endian.ts';
 import { elfSections, stringsOf } from './elf-sections.ts';
 
 const EM_LOONGARCH = 258;
@@ -50,7 +51,7 @@ export function parseElf(bytes: Uint8Array, file: string): ElfImage {
     );
   }
   if (bytes[4] !== 2 || bytes[5] !== 1) throw bad('is not a little-endian ELF64 file', 'build it for loongarch64');
-  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const header = viewOf(bytes);
   const machine = header.getUint16(18, true);
   if (machine !== EM_LOONGARCH)
     throw bad(`is for ELF machine ${machine}, not LoongArch (${EM_LOONGARCH})`, 'build it for loongarch64');
@@ -91,7 +92,7 @@ export function readSymbols(bytes: Uint8Array): readonly ElfSymbol[] {
   for (const { type: kind, data, link } of sections) {
     if (kind !== SHT_SYMTAB) continue;
     const nameOf = stringsOf(sections[link]?.data ?? new Uint8Array(0));
-    const v = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    const v = viewOf(data);
     for (let at = 0; at + SYMBOL_BYTES <= data.length; at += SYMBOL_BYTES) {
       const nameAt = v.getUint32(at, true);
       const type = v.getUint8(at + 4) & 0xf;

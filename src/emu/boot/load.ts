@@ -2,8 +2,10 @@
  * What is in RAM when a machine starts without firmware, and what the CPU that boots finds in its registers: the image, the
  * command line, the initrd, and tables that describe the machine (docs/board.md; QEMU hw/loongarch/boot.c).
  */
+
 import { deviceTree, type Platform } from '../board/platform.ts';
 import { writeFdt } from '../formats/fdt.ts';
+import { hex } from '../formats/hex.ts';
 import { ImageError } from '../formats/image-error.ts';
 import { HIGH_BASE, LOW_SIZE, PLATFORM } from '../memory/physical-map.ts';
 import type { Ram } from '../memory/ram.ts';
@@ -57,7 +59,6 @@ interface Range {
   readonly size: number;
 }
 const overlap = (a: Range, b: Range): boolean => a.base < b.base + b.size && b.base < a.base + a.size;
-const hex = (n: number): string => `0x${n.toString(16)}`;
 
 /** Where the initrd goes: behind the kernel and some room, or to the beginning of high RAM. */
 function placeInitrd(ram: Ram, files: BootFiles, size: number): number {

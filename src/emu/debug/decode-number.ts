@@ -1,12 +1,12 @@
 /** `loongscope explain`: what a number that a user meets means. */
+
 import { CSRS, type CsrRow, csrByName, csrByNumber, fieldMask, fieldNamed, fieldValue } from '../cpu/csr-table.ts';
 import { exceptionByCode } from '../cpu/exception-table.ts';
+import { hex } from '../formats/hex.ts';
 import { decode } from '../isa/decoder.ts';
 import { disassemble } from '../isa/disassembler.ts';
 import { EXIT_ADVICE, FAULT_ADVICE } from './advice.ts';
 import { describeElo } from './walk.ts';
-
-const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 
 /** Fields of a register value, one text a field; ESTAT's cause in words. */
 export function describeCsr(row: CsrRow, value: bigint): string[] {

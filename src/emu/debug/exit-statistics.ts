@@ -1,8 +1,10 @@
 /** Where a guest's time goes: exits by cause, how long the hypervisor takes for them, and where they come from. */
+
 import type { Cpu } from '../cpu/cpu.ts';
 import { CPUID } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
+import { hex } from '../formats/hex.ts';
 import { causeName } from './catches.ts';
 import type { Symbolizer } from './symbolizer.ts';
 
@@ -127,8 +129,6 @@ export class ExitStatistics {
     return [...this.byVcpu.values()].sort((a, b) => a.gid - b.gid || a.vcpu - b.vcpu);
   }
 }
-
-const hex = (v: bigint): string => `0x${v.toString(16)}`;
 
 /** Per vCPU: exits by cause with latencies, hottest PCs and guest physical pages. */
 export function describeStatistics(exits: ExitStatistics, name: Symbolizer): string[] {

@@ -8,6 +8,8 @@ import { CSR, csrByNumber, fieldNamed } from '../cpu/csr-table.ts';
 import { type CsrWrite, HOST_OWN, HOST_TO_BANK } from '../cpu/csr-writers.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import { exceptionByCode, exceptionByName } from '../cpu/exception-table.ts';
+import { hex } from '../formats/hex.ts';
+import { u32At } from '../formats/little-endian.ts';
 import { decode } from '../isa/decoder.ts';
 import { disassemble } from '../isa/disassembler.ts';
 import { GPR_NAMES } from '../isa/operands.ts';
@@ -22,8 +24,6 @@ import type { RunControl } from './run-control.ts';
 import type { Symbolizer } from './symbolizer.ts';
 import { walk } from './walk.ts';
 
-const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
-
 /** The register context in which an event happened, as far as it is still known. */
 function contextOf(control: RunControl, cpu: Cpu, world: number): DebugContext | undefined {
   if (world === HOST_WORLD) return hostContext(cpu);
@@ -34,10 +34,8 @@ function contextOf(control: RunControl, cpu: Cpu, world: number): DebugContext |
 /** `guest gid 1` or `the host`. */
 export const worldName = (world: number): string => (world === HOST_WORLD ? 'the host' : `guest gid ${world}`);
 
-function wordAt(machine: Machine, ctx: DebugContext, pc: bigint): number | undefined {
-  const bytes = readVirtual(machine, ctx, pc, 4);
-  return bytes.length < 4 ? undefined : new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
-}
+const wordAt = (machine: Machine, ctx: DebugContext, pc: bigint): number | undefined =>
+  u32At(readVirtual(machine, ctx, pc, 4));
 
 const address = (name: Symbolizer, world: number, a: bigint): string => {
   const symbol = name(world, a);

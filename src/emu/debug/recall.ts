@@ -1,7 +1,9 @@
 /** What a CPU has done lately, by running it again: branches taken, exceptions, world switches and CSR writes. */
+
 import type { Cpu, CsrWriting } from '../cpu/cpu.ts';
 import { csrByNumber } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
+import { hex } from '../formats/hex.ts';
 import type { Steps } from '../replay/steps.ts';
 import { writtenValue } from './catches.ts';
 import { describeEvent } from './explain.ts';
@@ -86,8 +88,6 @@ function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): St
   }
   return out;
 }
-
-const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 
 /** A moment as a line. */
 export function describeMoment(m: Moment, name: Symbolizer): string {

@@ -8,6 +8,8 @@ import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrHalves } from '../cpu/csr-bank.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { ExceptionName } from '../cpu/exception-table.ts';
+import { hex } from '../formats/hex.ts';
+import { viewOf } from '../formats/little-endian.ts';
 import type { Ram } from '../memory/ram.ts';
 import { accessed, entryRefusal, rootFor, walksByHardware } from '../mmu/hardware-walk.ts';
 import { addressBits, entryIndex, hasTables, Leaf, otherSlot, type TableReader, walkTables } from '../mmu/page-walk.ts';
@@ -59,7 +61,6 @@ interface Reached {
   readonly leaf?: TableLeaf | undefined;
 }
 
-const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 const MASK48 = (1n << 48n) - 1n;
 const whole = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
 const low = (v: bigint): number => Number(BigInt.asIntN(32, v));
@@ -214,7 +215,7 @@ class PeekingReader implements TableReader {
       else words?.fail(text);
       return byHardware;
     }
-    const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
+    const view = viewOf(bytes);
     this.lo = view.getInt32(0, true);
     this.hi = view.getInt32(4, true);
     const huge = level > 0 && this.lo & 0x40 ? ' (huge page)' : '';

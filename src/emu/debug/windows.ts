@@ -6,6 +6,7 @@
 
 import { peekCsr, pokeCsr } from '../cpu/csr-access.ts';
 import { CSR } from '../cpu/csr-table.ts';
+import { u64At } from '../formats/little-endian.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { DebugContext } from './context.ts';
 import { readVirtual, writePhysical, writeVirtual } from './debug-memory.ts';
@@ -131,8 +132,7 @@ export function writeWindow(
     case 'csr':
     case 'gcsr': {
       if (data.length !== 8 || w.address & 7n) return false;
-      const value = new DataView(data.buffer, data.byteOffset, 8).getBigUint64(0, true);
-      pokeCsr(ctx.cpu, w.space === 'gcsr', Number(w.address >> 3n), value);
+      pokeCsr(ctx.cpu, w.space === 'gcsr', Number(w.address >> 3n), u64At(data)!);
       return true;
     }
     case 'tlb':

@@ -1,3 +1,4 @@
+import { viewOf } from '../formats/little-endian.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
 import type { Device, Width } from './device.ts';
 import type { Dma } from './dma.ts';
@@ -110,7 +111,7 @@ export class FwCfg implements Device, Stateful {
   private transfer(pa: number): void {
     const bytes = this.dma.read(pa, 16);
     if (!bytes) return;
-    const request = new DataView(bytes.buffer, bytes.byteOffset, 16);
+    const request = viewOf(bytes);
     const control = request.getUint32(0);
     const length = request.getUint32(4);
     const address = Number(request.getBigUint64(8));

@@ -1,5 +1,7 @@
 /** Flattened device trees (Devicetree Specification 0.4, chapter 5). No kept library on npm writes them. */
+
 import { ImageError } from './image-error.ts';
+import { viewOf } from './little-endian.ts';
 
 /** A property: cells of 32 bits, text, several texts, or nothing but its name. */
 export type FdtValue = readonly number[] | string | readonly string[] | true;
@@ -23,7 +25,7 @@ const TOKEN = { begin: 1, end: 2, property: 3, finish: 9 } as const;
  * @throws ImageError when it is something else, or cut short
  */
 export function checkDeviceTree(bytes: Uint8Array, file: string): void {
-  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const header = viewOf(bytes);
   if (bytes.length < HEADER_BYTES || header.getUint32(0) !== FDT_MAGIC)
     throw new ImageError(`--dtb: ${file} is no device tree blob: compile it with dtc`);
   if (header.getUint32(4) > bytes.length) throw new ImageError(`--dtb: ${file} is truncated: copy the file again`);

@@ -6,6 +6,7 @@
 import type { BoardModel } from '../board/platform.ts';
 import type { BootFiles } from '../boot/load.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
+import { viewOf } from '../formats/little-endian.ts';
 import type { MachineState } from '../machine/machine.ts';
 import { isBytes, isEvery, isListOf, isNumber, isObjectWith, isOptional, isText } from '../state/state-check.ts';
 
@@ -138,7 +139,7 @@ const MOST_OTHER = 2 ** 27;
 export function longestSnapshot(beginning: Uint8Array, diskBytes: number): number {
   const text = new TextDecoder('latin1').decode(beginning.subarray(0, 4096));
   if (beginning.length < HEADER_BYTES || !text.startsWith(MAGIC)) throw new SnapshotError('it is no snapshot');
-  const length = new DataView(beginning.buffer, beginning.byteOffset).getUint32(12, true);
+  const length = viewOf(beginning).getUint32(12, true);
   const ram = Number(/"ramSize":(\d{1,15})\b/.exec(text)?.[1] ?? Number.NaN);
   if (length > MOST_TEXT || Number.isNaN(ram)) throw new SnapshotError('its description is damaged');
   const disks = /"slots":\[([^\]]*)\]/.exec(text)?.[1]?.match(/"disk\d+"/g)?.length ?? 0;
@@ -149,7 +150,7 @@ export function longestSnapshot(beginning: Uint8Array, diskBytes: number): numbe
 export function decodeSnapshot(bytes: Uint8Array, program: string): Snapshot {
   if (bytes.length < HEADER_BYTES || new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC)
     throw new SnapshotError('it is no snapshot');
-  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const header = viewOf(bytes);
   const version = header.getUint32(8, true);
   if (version !== VERSION) throw new SnapshotError(`it has format ${version}, this program reads ${VERSION}`);
   const length = header.getUint32(12, true);

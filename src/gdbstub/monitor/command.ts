@@ -1,5 +1,7 @@
 /** What every `monitor` command is made of, and the words that several of them take. */
+
 import { parseNumber } from '../../emu/debug/decode-number.ts';
+import { hex } from '../../emu/formats/hex.ts';
 import type { Steps } from '../../emu/replay/steps.ts';
 import type { Target } from '../target.ts';
 
@@ -12,7 +14,6 @@ export interface Command {
   run(s: Target, args: readonly string[]): string | Steps<string>;
 }
 
-export const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 export const lines = (list: readonly string[]): string => `${list.join('\n')}\n`;
 
 /** `host` or a GID (`1`, or `1.0` with a vCPU number). */

@@ -1,4 +1,5 @@
 /** `monitor info …`, `translate`, `explain`: what is. */
+
 import { peekCsr } from '../../emu/cpu/csr-access.ts';
 import { CSRS, csrByName } from '../../emu/cpu/csr-table.ts';
 import { causeName } from '../../emu/debug/catches.ts';
@@ -7,10 +8,11 @@ import { describeCsr, parseNumber } from '../../emu/debug/decode-number.ts';
 import { describeStatistics, ExitStatistics } from '../../emu/debug/exit-statistics.ts';
 import { describeEvent, describeWrite, explainLast, lastWrite } from '../../emu/debug/explain.ts';
 import { describeEntry, walk } from '../../emu/debug/walk.ts';
+import { hex } from '../../emu/formats/hex.ts';
 import { STATE } from '../../emu/memory/layout.ts';
 import type { Target } from '../target.ts';
 import { GUEST_PID_BASE } from '../threads.ts';
-import { type Command, hex, lines, onOff, parseWorld, splitWorld, symbol } from './command.ts';
+import { type Command, lines, onOff, parseWorld, splitWorld, symbol } from './command.ts';
 
 function infoCsr(s: Target, guest: boolean, args: readonly string[]): string {
   const { cpu } = s.current;

@@ -5,6 +5,7 @@
 
 import type { Cpu, TlbChange } from '../../emu/cpu/cpu.ts';
 import { describeElo, stage2Leaf } from '../../emu/debug/walk.ts';
+import { u64At } from '../../emu/formats/little-endian.ts';
 import type { Ram } from '../../emu/memory/ram.ts';
 
 /** What makes a translation: V, D, PLV, MAT, page number, NR, NX, RPLV. */
@@ -36,8 +37,7 @@ export class Stage2Entries {
   }
 
   private read(pa: bigint): bigint {
-    const bytes = this.ram.read(Number(pa), 8);
-    return bytes.length === 8 ? new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true) : 0n;
+    return u64At(this.ram.read(Number(pa), 8)) ?? 0n;
   }
 
   /** An entry of the host TLB has been written. */

@@ -14,6 +14,8 @@ import type { RunControl } from '../../emu/debug/run-control.ts';
 import type { Spy } from '../../emu/debug/stop.ts';
 import type { Symbolizer } from '../../emu/debug/symbolizer.ts';
 import { walk } from '../../emu/debug/walk.ts';
+import { hex } from '../../emu/formats/hex.ts';
+import { u32At } from '../../emu/formats/little-endian.ts';
 import { decode } from '../../emu/isa/decoder.ts';
 import { GPR_NAMES } from '../../emu/isa/operands.ts';
 import { operandValue } from '../../emu/isa/row.ts';
@@ -24,7 +26,6 @@ import { differences, type HostState, hostState } from './host-state.ts';
 import { Stage2Entries } from './stage2-entries.ts';
 import { WrittenMemory } from './written-memory.ts';
 
-const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 /** A field of a host CSR. */
 const hostField = <N extends CsrName>(cpu: Cpu, name: N, field: FieldName<N>): number =>
   fieldNamed(name, field, cpu.host.get(CSR[name]));
@@ -320,9 +321,8 @@ export class WorldSwitchAudit implements Spy {
   /** The register that the instruction at a host address loads. */
   private destination(cpu: Cpu, pc: bigint): string {
     const { address } = walk(hostContext(cpu), this.machine.ram, pc);
-    const bytes = address === undefined ? new Uint8Array(0) : this.machine.ram.read(Number(address), 4);
-    if (bytes.length < 4) return 'a register';
-    const word = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
+    const word = address === undefined ? undefined : u32At(this.machine.ram.read(Number(address), 4));
+    if (word === undefined) return 'a register';
     const row = decode(word);
     return row?.operands.includes('rd') ? `$${GPR_NAMES[operandValue(row, word, 'rd')]}` : 'a register';
   }

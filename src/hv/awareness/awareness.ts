@@ -2,12 +2,14 @@
  * What the debugger knows about the hypervisor: its name, by a descriptor; where it keeps the registers of vCPUs that are
  * not running, by the descriptor's layout or learned from its code; which of its functions are between two worlds.
  */
+
 import type { Cpu } from '../../emu/cpu/cpu.ts';
 import { CSRS } from '../../emu/cpu/csr-table.ts';
 import { ecodeOf } from '../../emu/cpu/exception-table.ts';
 import { type ContextSource, HOST_WORLD, type SavedRegisters, type Snapshot } from '../../emu/debug/context.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
 import type { Symbolizer } from '../../emu/debug/symbolizer.ts';
+import { u64At } from '../../emu/formats/little-endian.ts';
 import type { Machine } from '../../emu/machine/machine.ts';
 import { STATE } from '../../emu/memory/layout.ts';
 import { contextHeader, type Descriptor, detect, type ImageSymbols } from './descriptor.ts';
@@ -75,8 +77,7 @@ export class Awareness implements ContextSource {
   }
 
   private read(pa: number): bigint {
-    const bytes = this.machine.ram.read(pa, 8);
-    return bytes.length === 8 ? new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true) : 0n;
+    return u64At(this.machine.ram.read(pa, 8)) ?? 0n;
   }
 
   /** Name of the function that a host address is in. */

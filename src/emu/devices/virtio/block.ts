@@ -1,4 +1,5 @@
 /** The block device (Virtual I/O Device 1.2, section 5.2). */
+import { viewOf } from '../../formats/little-endian.ts';
 import type { Stateful, Wiring } from '../../state/fields.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 import type { Chain } from './queue.ts';
@@ -70,7 +71,7 @@ export class VirtioBlock implements VirtioKind {
     const out = chain.read();
     const room = chain.writableBytes - 1;
     if (out.length < HEADER_BYTES || room < 0) return;
-    const header = new DataView(out.buffer, out.byteOffset);
+    const header = viewOf(out);
     const sector = Number(header.getBigUint64(8, true));
     let status: number = STATUS.ok;
     try {

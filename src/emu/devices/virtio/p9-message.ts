@@ -3,6 +3,7 @@
  * bytes, since names of files need not be UTF-8.
  */
 
+import { viewOf } from '../../formats/little-endian.ts';
 /** Length, type and tag in front of each message. */
 export const HEADER_BYTES = 7;
 /** Arguments of one function call. */
@@ -14,7 +15,7 @@ export class P9Reader {
   private at = 0;
 
   constructor(bytes: Uint8Array) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = viewOf(bytes);
   }
 
   u8(): number {

@@ -1,4 +1,5 @@
 /** Split virtqueues (Virtual I/O Device 1.2, section 2.7). */
+import { viewOf } from '../../formats/little-endian.ts';
 import type { Stateful } from '../../state/fields.ts';
 import type { Dma } from '../dma.ts';
 
@@ -121,7 +122,7 @@ export class VirtQueue implements Stateful {
   private view(pa: number, length: number): DataView {
     const bytes = this.dma.read(pa, length);
     if (!bytes) throw new QueueError('a queue is not in RAM');
-    return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return viewOf(bytes);
   }
 
   private put(pa: number, write: (v: DataView) => void, length: number): void {
