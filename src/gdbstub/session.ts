@@ -145,7 +145,7 @@ export class Session implements Target {
 
   /** Threads that the client is told of. Never empty. */
   threads(): Thread[] {
-    const all = listThreads(this.view, this.machine.cpus, this.attached, this.control.snapshots);
+    const all = listThreads(this.view, this.machine.cpus, this.attached, this.control.vcpuStates);
     const shown = this.machineHidden ? all.filter((t) => t.pid !== MACHINE_PID) : all;
     return shown.length ? shown : all;
   }
@@ -167,7 +167,7 @@ export class Session implements Target {
     const ctx = this.context;
     if (ctx.world >= 0) return ctx;
     const { cpus } = this.machine;
-    return anyGuestContext(cpus, ctx.cpu, ctx.cpu.gid, this.control.snapshots, this.control.contexts);
+    return anyGuestContext(cpus, ctx.cpu, ctx.cpu.gid, this.control.vcpuStates, this.control.contexts);
   }
 
   /** The file of a process, for gdb to load symbols from. */
@@ -554,7 +554,7 @@ export class Session implements Target {
 
   threadFor(cpu: Cpu, scope: Scope): Thread {
     if (typeof scope !== 'number') return this.threadOn(cpu);
-    const on = this.control.snapshots.on(cpu)?.vcpu;
+    const on = this.control.vcpuStates.on(cpu)?.vcpu;
     const own = this.threads().filter((t) => t.gid === scope && t.cpu === cpu);
     return own.find((t) => t.vcpu === on) ?? own[0] ?? this.threadOn(cpu);
   }
@@ -562,7 +562,7 @@ export class Session implements Target {
   /** The thread that shows what a CPU does: the CPU itself, or the guest of a guest's port. */
   private threadOn(cpu: Cpu): Thread {
     const all = this.threads();
-    const vcpu = this.control.snapshots.on(cpu)?.vcpu;
+    const vcpu = this.control.vcpuStates.on(cpu)?.vcpu;
     return (
       all.find((t) => t.pid === MACHINE_PID && t.cpu === cpu && (t.gid === undefined || t.vcpu === vcpu)) ??
       all.find((t) => t.cpu === cpu) ??

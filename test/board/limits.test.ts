@@ -10,7 +10,7 @@ import { GrowingFile } from '../../src/cli/growing-file.ts';
 import { openNet } from '../../src/cli/network.ts';
 import { readSnapshot } from '../../src/cli/snapshots.ts';
 import { featuresOf } from '../../src/emu/cpu/features.ts';
-import { GuestSnapshots } from '../../src/emu/debug/context.ts';
+import { VcpuStates } from '../../src/emu/debug/context.ts';
 import { LoopDetector } from '../../src/emu/debug/loops.ts';
 import { FwCfg } from '../../src/emu/devices/fw-cfg.ts';
 import { Ls7aRtc } from '../../src/emu/devices/ls7a-rtc.ts';
@@ -311,16 +311,16 @@ describe('memory', () => {
 
   test('registers are kept of a thousand vCPUs, and no more', () => {
     const bench = new Bench();
-    const snapshots = new GuestSnapshots();
-    snapshots.key = { kind: 'gpr', num: 4 };
+    const states = new VcpuStates();
+    states.key = { kind: 'gpr', num: 4 };
     for (let n = 0; n < 1500; n++) {
       bench.set({ a0: n });
-      snapshots.enter(bench.cpu);
+      states.enter(bench.cpu);
       bench.machine.time = n;
-      snapshots.exit(bench.cpu, 1);
+      states.exit(bench.cpu, 1);
     }
-    expect(snapshots.vcpus().length).toBe(1024);
-    expect(snapshots.get(bench.cpu.gid, 1499)).toBeDefined();
+    expect(states.vcpus().length).toBe(1024);
+    expect(states.get(bench.cpu.gid, 1499)).toBeDefined();
   });
 
   test('a guest that stalls at one place after the other is reported so often and no more', () => {

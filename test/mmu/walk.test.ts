@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { EXCEPTIONS, type ExceptionName } from '../../src/emu/cpu/exception-table.ts';
-import { GuestSnapshots, runningContext } from '../../src/emu/debug/context.ts';
+import { runningContext, VcpuStates } from '../../src/emu/debug/context.ts';
 import { walk } from '../../src/emu/debug/walk.ts';
 import { translate } from '../../src/emu/mmu/translate.ts';
 import { STLB_SETS, STLB_SIZE, Tlb } from '../../src/emu/tlb/tlb.ts';
@@ -356,7 +356,7 @@ const INVALID = ['PIL', 'PIS', 'PIF', 'TLBR'];
 function compare(bench: Bench, c: Case, guest: boolean, faults: boolean): Outcome {
   arrange(bench, c, guest);
   const before = trace(bench);
-  const ctx = runningContext(bench.cpu, new GuestSnapshots());
+  const ctx = runningContext(bench.cpu, new VcpuStates());
   const said = walk(ctx, bench.machine.ram, addressOf(c), undefined, c.access as 0 | 1 | 2);
   const looked = walk(ctx, bench.machine.ram, addressOf(c));
   expect(trace(bench)).toEqual(before);

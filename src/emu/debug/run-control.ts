@@ -12,7 +12,7 @@ import { History } from '../replay/history.ts';
 import type { Steps } from '../replay/steps.ts';
 import { Comparators, type WatchHit } from './breakpoints.ts';
 import { type Catch, Catches, causeName, injects, writtenValue } from './catches.ts';
-import { type ContextSource, GuestSnapshots } from './context.ts';
+import { type ContextSource, VcpuStates } from './context.ts';
 import type { ExitStatistics } from './exit-statistics.ts';
 import { type Loop, LoopDetector } from './loops.ts';
 import { Past } from './past.ts';
@@ -30,7 +30,7 @@ export class RunControl {
   readonly machine: Machine;
   readonly comparators: Comparators;
   readonly catches = new Catches();
-  readonly snapshots = new GuestSnapshots();
+  readonly vcpuStates = new VcpuStates();
   readonly history: History;
   readonly past: Past;
   /** What is known of the hypervisor's own data. */
@@ -69,9 +69,9 @@ export class RunControl {
     this.machine = machine;
     this.limits = limits;
     this.comparators = new Comparators(machine);
-    this.history = new History(machine, [this.snapshots]);
+    this.history = new History(machine, [this.vcpuStates]);
     this.past = new Past(this);
-    this.snapshots.position = () => this.position();
+    this.vcpuStates.position = () => this.position();
     this.finished = new Promise((resolve) => {
       this.finish = resolve;
     });
@@ -86,7 +86,7 @@ export class RunControl {
       });
       if (observed)
         cpu.observe({
-          beforeExit: (c) => this.snapshots.exit(c, c.events.lastEcode),
+          beforeExit: (c) => this.vcpuStates.exit(c, c.events.lastEcode),
           entered: (c) => this.entered(c),
           exception: (c) => this.exception(c),
         });
@@ -397,7 +397,7 @@ export class RunControl {
   }
 
   private entered(cpu: Cpu): void {
-    const first = this.snapshots.enter(cpu);
+    const first = this.vcpuStates.enter(cpu);
     this.tellStepper(cpu, 'entered');
     if (first && !this.repeating) for (const client of this.clients) client.firstEntry?.(cpu, cpu.gid);
     this.checkEvent(cpu, first);

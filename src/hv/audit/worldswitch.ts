@@ -129,7 +129,7 @@ export class WorldSwitchAudit implements Spy {
         );
     }
     w.gid = cpu.gid;
-    w.vcpu = this.control.snapshots.on(cpu)?.vcpu ?? 0;
+    w.vcpu = this.control.vcpuStates.on(cpu)?.vcpu ?? 0;
     w.entered = entry.time;
   }
 
@@ -221,7 +221,7 @@ export class WorldSwitchAudit implements Spy {
 
   /** Guest CSRs that the last vCPU in this bank has left there. */
   private checkBank(cpu: Cpu, w: CpuWatch): void {
-    const vcpu = this.control.snapshots.on(cpu)?.vcpu ?? 0;
+    const vcpu = this.control.vcpuStates.on(cpu)?.vcpu ?? 0;
     if (w.vcpu < 0 || (w.gid === cpu.gid && w.vcpu === vcpu)) return;
     const left = SWITCHED.filter((r) => {
       const write = cpu.writers.last(HOST_TO_BANK, r.num);
