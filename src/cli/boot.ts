@@ -19,7 +19,7 @@ import { ImageError } from '../emu/formats/image-error.ts';
 import { Machine } from '../emu/machine/machine.ts';
 import type { EngineKind } from '../emu/machine/processors.ts';
 import { LOW_SIZE, PLATFORM } from '../emu/memory/physical-map.ts';
-import type { Snapshot } from '../emu/replay/snapshot-file.ts';
+import type { MachineImage } from '../emu/replay/snapshot-file.ts';
 import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
 import { decompress } from './decompress.ts';
 import { openDrive } from './drives.ts';
@@ -153,7 +153,7 @@ export function openVirtio(cli: MachineCli, console: (byte: number) => void): Vi
 }
 
 /** What a snapshot says about the files that it was booted from: addresses have no names. */
-function snapshotImages({ files }: Snapshot): BootImages {
+function snapshotImages({ files }: MachineImage): BootImages {
   return {
     files,
     symbolize: () => undefined,
