@@ -10,7 +10,7 @@ import { type Running, start } from '../src/cli/run.ts';
 import type { Breakpoint, Watchpoint } from '../src/emu/debug/breakpoints.ts';
 import { RunControl } from '../src/emu/debug/run-control.ts';
 import { encodePacket, PacketParser } from '../src/gdbstub/framing.ts';
-import { Bench, CODE } from '../test/support/bench.ts';
+import { CODE, TestMachine } from '../test/support/test-machine.ts';
 
 const RUNS = 5;
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -45,7 +45,7 @@ function speeds(variants: Readonly<Record<string, () => number>>): Map<string, n
 
 /** A loop of loads, stores and arithmetic, under run control; `arm` adds what is measured. */
 function hotLoop(arm: (control: RunControl) => void, instructions = 150_000_000): number {
-  const bench = new Bench({
+  const bench = new TestMachine({
     code: [
       'ld.d $t0, $a0, 0',
       'addi.d $t0, $t0, 1',

@@ -11,7 +11,7 @@ import { DEFAULT_MACHINE } from '../src/cli/options.ts';
 import { PROJECT_ROOT } from '../src/cli/paths.ts';
 import { parseElf } from '../src/emu/boot/elf.ts';
 import { Machine } from '../src/emu/machine/machine.ts';
-import { Bench, CODE } from '../test/support/bench.ts';
+import { CODE, TestMachine } from '../test/support/test-machine.ts';
 
 const RUNS = 5;
 
@@ -78,7 +78,7 @@ const EXCHANGES: readonly Exchange[] = [
 function exchange({ guest: code, host, ecode }: Exchange): { perSecond: number; fills: number } {
   const window = 0x9000_0000_0000_0000n;
   const [exit, refill, guest, hpa] = [0x40000, 0x50000, 0x20_0000, 0x40_0000];
-  const bench = new Bench();
+  const bench = new TestMachine();
   bench.code(hpa, code).code(exit, host);
   // csrwr exchanges: t1 comes back from the register. The page size stays in TLBREHI.
   bench.code(refill, ['csrwr $t1, 0x8c', 'csrwr $zero, 0x8d', 'tlbfill', 'csrrd $t1, 0x8c', 'ertn']);
@@ -120,7 +120,7 @@ function exchange({ guest: code, host, ecode }: Exchange): { perSecond: number; 
 
 /** Plain exceptions of the host, for comparison: system calls a second. */
 function systemCalls(): number {
-  const bench = new Bench({ code: ['syscall 0', 'b -4'] });
+  const bench = new TestMachine({ code: ['syscall 0', 'b -4'] });
   bench.code(0x40000, BEHIND).setHost({ EENTRY: 0x40000 });
   const count = (): number => bench.cpu.events.hostExceptions[0xb]!;
   bench.machine.run(500_000);

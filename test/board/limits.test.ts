@@ -24,7 +24,7 @@ import { VirtioNet } from '../../src/emu/devices/virtio/net.ts';
 import { Machine } from '../../src/emu/machine/machine.ts';
 import { History } from '../../src/emu/replay/history.ts';
 import { restoreFields, saveFields } from '../../src/emu/state/fields.ts';
-import { Bench, CODE } from '../support/bench.ts';
+import { CODE, TestMachine } from '../support/test-machine.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-limits-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -310,7 +310,7 @@ describe('memory', () => {
   });
 
   test('registers are kept of a thousand vCPUs, and no more', () => {
-    const bench = new Bench();
+    const bench = new TestMachine();
     const states = new VcpuStates();
     states.key = { kind: 'gpr', num: 4 };
     for (let n = 0; n < 1500; n++) {
@@ -392,7 +392,7 @@ describe('time', () => {
       }
       memory.setUint16(0x1002, SIZE, true);
       machine.ram.write(DESC, new Uint8Array(memory.buffer));
-      const bench = new Bench({ code: ['st.w $zero, $a0, 0', 'ld.hu $a1, $a2, 2', 'b 0'] });
+      const bench = new TestMachine({ code: ['st.w $zero, $a0, 0', 'ld.hu $a1, $a2, 2', 'b 0'] });
       machine.ram.write(CODE, bench.machine.ram.read(CODE, 12));
       const cpu = machine.cpus[0]!;
       cpu.setGpr(4, 0x16000050n);
@@ -410,7 +410,9 @@ describe('time', () => {
   });
 
   test('a run comes back when its time is over, however slow the instructions are', () => {
-    const bench = new Bench({ code: ['ld.w $a0, $a1, 0', 'st.w $a0, $a1, 0x24', 'b -8'] }).set({ a1: 0x100d0100 });
+    const bench = new TestMachine({ code: ['ld.w $a0, $a1, 0', 'st.w $a0, $a1, 0x24', 'b -8'] }).set({
+      a1: 0x100d0100,
+    });
     bench.machine.patienceMs = 5;
     const began = performance.now();
     expect(bench.machine.run(2e7)).toBe('slice');
@@ -419,7 +421,7 @@ describe('time', () => {
   });
 
   test('a timer whose interrupt is pending already wakes nobody', () => {
-    const bench = new Bench({ code: ['csrwr $a0, TCFG', 'idle 0', 'b -4'] }).set({ a0: 3 });
+    const bench = new TestMachine({ code: ['csrwr $a0, TCFG', 'idle 0', 'b -4'] }).set({ a0: 3 });
     expect(bench.machine.run(100_000)).toBe('waiting');
   });
 

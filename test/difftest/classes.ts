@@ -5,7 +5,7 @@ import { encodeRow, type Row } from '../../src/emu/isa/row.ts';
 import { Semantics } from '../../src/emu/isa/semantics.ts';
 import { ROWS } from '../../src/emu/isa/table/index.ts';
 import { contains } from '../../src/emu/isa/traits.ts';
-import { assemble } from '../support/bench.ts';
+import { assemble } from '../support/test-machine.ts';
 import { BUFFER_MIDDLE, BUFFER_REGISTER, BUFFER_SIZE, INDEX_REGISTER, type Program, STATE_BLOCK } from './program.ts';
 import { floatValue, integerValue, type Random } from './random.ts';
 

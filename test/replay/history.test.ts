@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import type { Cpu } from '../../src/emu/cpu/cpu.ts';
 import { History } from '../../src/emu/replay/history.ts';
 import { restoreFields, saveFields } from '../../src/emu/state/fields.ts';
-import { Bench, CODE } from '../support/bench.ts';
 import { Driven } from '../support/driven.ts';
 import { stateHash } from '../support/state-hash.ts';
+import { CODE, TestMachine } from '../support/test-machine.ts';
 
 describe('copies of a machine', () => {
   test('a machine goes on from a copy as if it had never stopped', async () => {
@@ -118,7 +118,7 @@ describe('history', () => {
   });
 
   test('CPUs held still are still again when the past runs again', () => {
-    const { machine } = new Bench({ cpus: 2, code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const { machine } = new TestMachine({ cpus: 2, code: ['addi.d $a0, $a0, 1', 'b -4'] });
     const [first, second] = machine.cpus as [Cpu, Cpu];
     second.parked = false;
     second.pc = BigInt(CODE);
@@ -138,7 +138,7 @@ describe('history', () => {
   });
 
   test('a debugger’s change makes another future', () => {
-    const { machine, cpu } = new Bench({ code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const { machine, cpu } = new TestMachine({ code: ['addi.d $a0, $a0, 1', 'b -4'] });
     const history = new History(machine, []);
     history.enable(true);
     history.replay(1000);
@@ -158,7 +158,7 @@ describe('history', () => {
   });
 
   test('a change outlasts a look at the past, and happens again at its place', () => {
-    const { machine, cpu } = new Bench({ code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const { machine, cpu } = new TestMachine({ code: ['addi.d $a0, $a0, 1', 'b -4'] });
     const history = new History(machine, []);
     history.enable(true);
     history.replay(1000);

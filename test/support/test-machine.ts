@@ -48,7 +48,7 @@ export function assemble(line: string): number {
 
 export const CODE = 0x10000;
 
-export class Bench {
+export class TestMachine {
   readonly machine: Machine;
   readonly cpu: Cpu;
   readonly output: number[] = [];
