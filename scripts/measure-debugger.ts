@@ -16,7 +16,7 @@ const RUNS = 5;
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
 
-/** A machine with a guest and a door; `wait`: it stands still until somebody comes. */
+/** A machine with a guest and a port; `wait`: it stands still until somebody comes. */
 const machine = (guest: string, wait = false): Promise<Running> =>
   start(
     undefined,
@@ -130,7 +130,7 @@ async function catches(): Promise<void> {
 /** Packets answered a second, one after the other and all at once; from Ctrl-C to the stop reply. */
 async function packets(): Promise<void> {
   const running = await machine('hello', true);
-  const socket = connect(running.doors[0] as number, '127.0.0.1');
+  const socket = connect(running.ports[0] as number, '127.0.0.1');
   socket.setNoDelay(true);
   const parser = new PacketParser();
   let wanted = 0;
@@ -177,7 +177,7 @@ async function prompts(): Promise<void> {
     'set pagination off',
     'set confirm off',
     'file build/hv.elf',
-    `target extended-remote 127.0.0.1:${running.doors[0]}`,
+    `target extended-remote 127.0.0.1:${running.ports[0]}`,
     'python import time',
     'break handle_exit',
     'continue',

@@ -1,6 +1,6 @@
 /**
  * gdb's processes and threads: process 1 is the machine with its CPUs as threads, process 2 the host world alone, process
- * 16 + GID a guest with its vCPUs as threads. A door of its own shows one of these as process 1.
+ * 16 + GID a guest with its vCPUs as threads. A guest with its own port shows one of these as process 1.
  */
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { type DebugContext, guestContext, hostContext, runningContext, type VcpuStates } from '../emu/debug/context.ts';
@@ -43,7 +43,7 @@ export function parseThreadPattern(text: string): ThreadPattern | undefined {
 export const matchesThread = (p: ThreadPattern, t: Thread): boolean =>
   (p.pid === undefined || p.pid <= 0 || p.pid === t.pid) && (p.tid <= 0 || p.tid === t.tid);
 
-/** What a connection shows. A guest's door without a vCPU number shows all of them. */
+/** What a connection shows. A guest's port without a vCPU number shows all of them. */
 export type View =
   | { readonly kind: 'machine' }
   | { readonly kind: 'host' }

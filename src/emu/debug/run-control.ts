@@ -1,5 +1,5 @@
 /**
- * Run control: the only door from front ends into a running machine. All stop and go together: the machine runs while
+ * Run control: the only way from front ends into a running machine. All stop and go together: the machine runs while
  * every client that is attached wants it to, and a stop is told to all of them.
  */
 
