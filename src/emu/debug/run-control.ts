@@ -16,7 +16,7 @@ import { type ContextSource, VcpuStates } from './context.ts';
 import type { ExitStatistics } from './exit-statistics.ts';
 import { type Loop, LoopDetector } from './loops.ts';
 import { Past } from './past.ts';
-import type { Client, End, Limits, Scanner, SnapshotStore, Spy, Stepper, Stop } from './stop.ts';
+import type { Client, End, Limits, MemoryObserver, Scanner, SnapshotStore, Stepper, Stop } from './stop.ts';
 
 const TICKS_PER_MS = TIMER_HZ / 1000;
 /** The longest sleep between looks at the time limit. */
@@ -184,19 +184,19 @@ export class RunControl {
 
   /** Gives the engines what they need to know, and no more: what is absent costs nothing. */
   private installHooks(): void {
-    const { comparators, spy } = this;
+    const { comparators, memoryObserver } = this;
     const watching = comparators.hasWatchpoints;
     for (const engine of this.machine.engines)
       engine.setHooks({
         breakpoints: (cpu, lo, hi, pa) =>
           this.quiet && !this.scanner ? undefined : comparators.inPage(cpu, lo, hi, pa),
         breakpointHit: (cpu, pa) => this.breakpointHit(cpu, pa),
-        ...((watching || spy) && {
+        ...((watching || memoryObserver) && {
           watchesPage: (cpu, lo, hi, pa) => comparators.watchesPage(cpu, lo, hi, pa),
           watchedOffsets: comparators.watchedOffsets(),
-          ...(spy && { watchesAll: (cpu) => spy.watchesAll(cpu) }),
+          ...(memoryObserver && { watchesAll: (cpu) => memoryObserver.watchesAll(cpu) }),
           watch: (cpu, lo, hi, size, write, plain) => {
-            spy?.accessed(cpu, lo, hi, size, write);
+            memoryObserver?.accessed(cpu, lo, hi, size, write);
             if (!comparators.mayMeet(lo, hi, size)) return false;
             return this.watchHit(cpu, comparators.watchHit(cpu, lo, hi, { size, write, ...stored(cpu, size, plain) }));
           },
@@ -205,7 +205,7 @@ export class RunControl {
           watchPhysical: (cpu, pa, size, write, plain) =>
             this.watchHit(cpu, comparators.physicalHit(cpu, pa, { size, write, ...stored(cpu, size, plain) })),
         }),
-        ...(spy && { stored: (cpu, pa, size) => spy.stored(cpu, pa, size) }),
+        ...(memoryObserver && { stored: (cpu, pa, size) => memoryObserver.stored(cpu, pa, size) }),
       });
   }
 
@@ -226,12 +226,12 @@ export class RunControl {
   private readonly disarm: (() => void)[] = [];
 
   /** Has memory accesses looked at, until called with undefined. */
-  spyOn(spy: Spy | undefined): void {
-    this.spy = spy;
+  observeMemory(memoryObserver: MemoryObserver | undefined): void {
+    this.memoryObserver = memoryObserver;
     for (const cpu of this.machine.cpus) cpu.fast.clearAll();
     this.installHooks();
   }
-  private spy: Spy | undefined;
+  private memoryObserver: MemoryObserver | undefined;
 
   /** Carries something out between two instructions, soon: for listeners, which must not change what runs. */
   defer(cpu: Cpu, task: () => void): void {

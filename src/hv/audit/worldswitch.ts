@@ -11,7 +11,7 @@ import { ecodeOf, exceptionByCode } from '../../emu/cpu/exception-table.ts';
 import { HOST_WORLD, hostContext } from '../../emu/debug/context.ts';
 import { hasWritten } from '../../emu/debug/explain.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
-import type { Spy } from '../../emu/debug/stop.ts';
+import type { MemoryObserver } from '../../emu/debug/stop.ts';
 import type { Symbolizer } from '../../emu/debug/symbolizer.ts';
 import { walk } from '../../emu/debug/walk.ts';
 import { decode } from '../../emu/isa/decoder.ts';
@@ -50,7 +50,7 @@ interface CpuWatch {
   entered: number;
 }
 
-export class WorldSwitchAudit implements Spy {
+export class WorldSwitchAudit implements MemoryObserver {
   readonly findings: Findings;
   private readonly control: RunControl;
   private readonly machine: Machine;
@@ -84,7 +84,7 @@ export class WorldSwitchAudit implements Spy {
         },
       });
     }
-    control.spyOn(this);
+    control.observeMemory(this);
     const known = detect(symbols)?.entry;
     const start = known === undefined ? undefined : symbols.address(known);
     if (start !== undefined) this.watchFunction(start);
