@@ -24,11 +24,11 @@ export class Reverse {
     try {
       // A guest's thread skips what the hypervisor did in between.
       do {
-        moment = yield* control.past.findingTurnOf(thread.cpu, moment);
-        if (moment !== undefined) yield* control.past.going(moment);
+        moment = yield* control.replayer.findingTurnOf(thread.cpu, moment);
+        if (moment !== undefined) yield* control.replayer.going(moment);
       } while (moment !== undefined && thread.gid !== undefined && thread.cpu.world !== thread.gid);
       if (moment !== undefined) return target.threadReply(SIGNAL.trap, '', thread);
-      yield* control.past.going(control.history.beginning);
+      yield* control.replayer.going(control.history.beginning);
       return target.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
@@ -53,13 +53,13 @@ export class Reverse {
     let found: { position: number; stop: Stop } | undefined;
     try {
       for (;;) {
-        const start: number | undefined = yield* control.past.searchingStretch(end, (position, stop) => {
+        const start: number | undefined = yield* control.replayer.searchingStretch(end, (position, stop) => {
           if (position < end) found = { position, stop };
         });
         end = start ?? end;
         if (found || start === undefined || start <= history.beginning) break;
       }
-      yield* control.past.going(found ? found.position + (this.stepsBack(found.stop) ? 1 : 0) : end);
+      yield* control.replayer.going(found ? found.position + (this.stepsBack(found.stop) ? 1 : 0) : end);
     } catch (error) {
       // Wherever the search has come to is a moment of the past like any other.
       if (error instanceof Interrupted) return { kind: 'interrupt' };

@@ -236,7 +236,7 @@ export class Session implements Target {
 
   /** Or for another client, which goes over the past? */
   private get held(): boolean {
-    return this.waits || this.control.overPast;
+    return this.waits || this.control.inReplay;
   }
 
   /** Is time left of this client's turn? */
@@ -606,6 +606,6 @@ export class Session implements Target {
     control.detach(this);
     if (control.hasClients && !searching) return;
     // Nobody looks at the past any more, or a search has left the machine somewhere in it: it goes on where it was.
-    control.past.leave();
+    control.replayer.leave();
   }
 }

@@ -80,11 +80,11 @@ describe('history', () => {
       return stateHash(machine);
     });
     for (const n of [3, 0, 4, 1, 2, 2]) {
-      driven.control.past.goto(moments[n]!);
+      driven.control.replayer.goto(moments[n]!);
       expect(stateHash(machine), `at ${moments[n]}`).toBe(hashes[n]);
     }
     // From the past it goes on to the same future.
-    driven.control.past.goto(moments[0]!);
+    driven.control.replayer.goto(moments[0]!);
     history.replay(moments[4]!);
     expect(stateHash(machine)).toBe(hashes[4]);
   });
@@ -112,8 +112,8 @@ describe('history', () => {
     history.replay(history.position + 20_000);
     const end = history.position;
     const hash = stateHash(machine);
-    control.past.goto(2_650_000);
-    control.past.goto(end);
+    control.replayer.goto(2_650_000);
+    control.replayer.goto(end);
     expect(stateHash(machine)).toBe(hash);
   });
 
@@ -182,7 +182,7 @@ describe('history', () => {
     driven.control.history.replay(2_590_000);
     const said = driven.console.length;
     expect(said).toBeGreaterThan(50);
-    driven.control.past.goto(0);
+    driven.control.replayer.goto(0);
     driven.control.history.replay(2_590_000);
     expect(driven.console.length).toBe(said);
   });

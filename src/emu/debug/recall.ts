@@ -75,7 +75,7 @@ function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): St
       out.push({ kind: 'branch', at, world, pc, to: cpu.pc });
   };
   try {
-    yield* control.past.goingOver(first, now, (c) => {
+    yield* control.replayer.replayingEach(first, now, (c) => {
       if (before) settle();
       before =
         c === cpu ? { pc: c.pc, world: c.world, at: control.history.position, events: c.events.total } : undefined;

@@ -15,7 +15,7 @@ import { type Catch, Catches, causeName, injects, writtenValue } from './catches
 import { type ContextSource, VcpuStates } from './context.ts';
 import type { ExitStatistics } from './exit-statistics.ts';
 import { type Loop, LoopDetector } from './loops.ts';
-import { Past } from './past.ts';
+import { Replayer } from './replayer.ts';
 import type { Client, End, Limits, MemoryObserver, Scanner, SnapshotStore, Stepper, Stop } from './stop.ts';
 
 const TICKS_PER_MS = TIMER_HZ / 1000;
@@ -32,7 +32,7 @@ export class RunControl {
   readonly catches = new Catches();
   readonly vcpuStates = new VcpuStates();
   readonly history: History;
-  readonly past: Past;
+  readonly replayer: Replayer;
   /** What is known of the hypervisor's own data. */
   contexts: ContextSource | undefined;
   /** Account of VM exits, while somebody wants one. */
@@ -70,7 +70,7 @@ export class RunControl {
     this.limits = limits;
     this.comparators = new Comparators(machine);
     this.history = new History(machine, [this.vcpuStates]);
-    this.past = new Past(this);
+    this.replayer = new Replayer(this);
     this.vcpuStates.position = () => this.position();
     this.finished = new Promise((resolve) => {
       this.finish = resolve;
@@ -499,7 +499,7 @@ export class RunControl {
     }
   }
 
-  /** The same in pieces. Between them clients must leave the machine alone: see {@link overPast}. */
+  /** The same in pieces. Between them clients must leave the machine alone: see {@link inReplay}. */
   *silentlyInPieces<T>(body: Steps<T>, scanner?: Scanner): Steps<T> {
     const loud = this.hush(scanner);
     try {
@@ -510,7 +510,7 @@ export class RunControl {
   }
 
   /** Is somebody in the middle of going over the past? */
-  get overPast(): boolean {
+  get inReplay(): boolean {
     return this.quiet;
   }
 

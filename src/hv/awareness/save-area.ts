@@ -135,12 +135,12 @@ export function learnSaveArea(control: RunControl, s: VcpuState): SaveArea | und
   const now = history.position;
   const follower = new Follower(cpu, control.machine);
   let left = false;
-  control.past.overPast(s.position + 1, Math.min(now, s.position + REACH), (c) => {
+  control.replayer.replayEach(s.position + 1, Math.min(now, s.position + REACH), (c) => {
     if (c !== cpu || left) return;
     if (cpu.world === HOST_WORLD) follower.instruction();
     else left = true;
   });
-  control.past.goto(now);
+  control.replayer.goto(now);
   if (follower.gpr.size < ENOUGH) return undefined;
   return follower;
 }

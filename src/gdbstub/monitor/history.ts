@@ -59,22 +59,22 @@ function* moments(s: Target, count: number, kind: Moment['kind'] | undefined): S
 }
 
 function* goTo(s: Target, n: number): Steps<string> {
-  return `at instruction ${yield* s.control.past.going(n)}\n`;
+  return `at instruction ${yield* s.control.replayer.going(n)}\n`;
 }
 
 function reverse(s: Target, args: readonly string[]): string {
-  const past = s.control.history;
+  const history = s.control.history;
   if (args.length) {
     const on = onOff(args[0]);
-    if (on && !past.possible) throw new Error('runs on host time do not repeat: use --clock virtual');
-    past.enable(on);
+    if (on && !history.possible) throw new Error('runs on host time do not repeat: use --clock virtual');
+    history.enable(on);
   }
-  if (!past.enabled) return 'reverse is off: nothing of the past is kept\n';
-  const { positions, bytes } = past.copies;
-  return `reverse is on: instructions ${past.beginning} to ${past.position} can be gone back to, ${positions.length} copies, ${(bytes / 2 ** 20).toFixed(0)} MiB\n`;
+  if (!history.enabled) return 'reverse is off: nothing of the past is kept\n';
+  const { positions, bytes } = history.copies;
+  return `reverse is on: instructions ${history.beginning} to ${history.position} can be gone back to, ${positions.length} copies, ${(bytes / 2 ** 20).toFixed(0)} MiB\n`;
 }
 
-export const PAST_COMMANDS: readonly Command[] = [
+export const HISTORY_COMMANDS: readonly Command[] = [
   {
     name: 'history',
     args: '[N] [events|branches|csr|all]',
@@ -87,8 +87,8 @@ export const PAST_COMMANDS: readonly Command[] = [
     args: 'INSTRUCTION',
     help: "go to a moment by $icount of the whole machine; then 'maint flush register-cache'",
     run: (s, a) => {
-      const past = s.control.history;
-      if (!past.enabled) throw new Error("the past is not kept: 'monitor reverse on'");
+      const history = s.control.history;
+      if (!history.enabled) throw new Error("the past is not kept: 'monitor reverse on'");
       const n = Number(a[0]);
       if (!Number.isInteger(n) || n < 0) throw new Error('an instruction count expected');
       return interruptible(s, goTo(s, n));
