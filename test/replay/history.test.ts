@@ -73,19 +73,19 @@ describe('history', () => {
   ])('any moment on %i CPUs can be gone back to, and comes out the same', async (smp, guest) => {
     const driven = await Driven.boot([guest], { smp });
     const { history, machine } = driven.control;
-    const moments = [2_600_000, 2_612_345, 2_700_001, 3_333_333, 4_000_000];
-    const hashes = moments.map((at) => {
+    const positions = [2_600_000, 2_612_345, 2_700_001, 3_333_333, 4_000_000];
+    const hashes = positions.map((at) => {
       history.replay(at);
       expect(history.position).toBe(at);
       return stateHash(machine);
     });
     for (const n of [3, 0, 4, 1, 2, 2]) {
-      driven.control.replayer.goto(moments[n]!);
-      expect(stateHash(machine), `at ${moments[n]}`).toBe(hashes[n]);
+      driven.control.replayer.goto(positions[n]!);
+      expect(stateHash(machine), `at ${positions[n]}`).toBe(hashes[n]);
     }
     // From the past it goes on to the same future.
-    driven.control.replayer.goto(moments[0]!);
-    history.replay(moments[4]!);
+    driven.control.replayer.goto(positions[0]!);
+    history.replay(positions[4]!);
     expect(stateHash(machine)).toBe(hashes[4]);
   });
 

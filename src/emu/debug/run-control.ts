@@ -347,8 +347,8 @@ export class RunControl {
   }
 
   /** Looks again at a moment of the host's clock, unless something happens before. */
-  private wakeBefore(moment: number): void {
-    if (moment !== Number.POSITIVE_INFINITY) this.wakeIn(moment - Date.now());
+  private wakeBefore(time: number): void {
+    if (time !== Number.POSITIVE_INFINITY) this.wakeIn(time - Date.now());
   }
 
   private wakeIn(ms: number): void {

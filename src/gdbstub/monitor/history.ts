@@ -1,7 +1,7 @@
 /** `monitor history`, `reverse`, `goto`: what was. */
 
 import { describeEvent } from '../../emu/debug/explain.ts';
-import { describeMoment, type Moment, recalling } from '../../emu/debug/recall.ts';
+import { describeEntry, type HistoryEntry, listingHistory } from '../../emu/debug/history-list.ts';
 import { Interrupted } from '../../emu/debug/turns.ts';
 import type { Steps } from '../../emu/replay/steps.ts';
 import type { Target } from '../target.ts';
@@ -9,7 +9,7 @@ import { type Command, lines, onOff } from './command.ts';
 
 const KINDS = ['events', 'branches', 'csr', 'all'] as const;
 type Kind = (typeof KINDS)[number];
-const MOMENTS: Readonly<Partial<Record<Kind, Moment['kind']>>> = { branches: 'branch', csr: 'csr' };
+const ENTRY_KINDS: Readonly<Partial<Record<Kind, HistoryEntry['kind']>>> = { branches: 'branch', csr: 'csr' };
 
 /** The last events of the ring: they are kept in any case. */
 function events(s: Target, count: number): string[] {
@@ -21,8 +21,8 @@ function events(s: Target, count: number): string[] {
   return out;
 }
 
-/** Most moments that one command lists. */
-const MOST_MOMENTS = 10_000;
+/** Most entries that one command lists. */
+const MOST_ENTRIES = 10_000;
 
 /** Says where the machine has been left when Ctrl-C ends a way through the past. */
 function* interruptible(s: Target, steps: Steps<string>): Steps<string> {
@@ -42,20 +42,20 @@ function history(s: Target, args: readonly string[]): string | Steps<string> {
     if ((KINDS as readonly string[]).includes(word)) kind = word as Kind;
     else {
       count = Number(word);
-      if (!Number.isInteger(count) || count < 1 || count > MOST_MOMENTS)
-        throw new Error(`'${word}': a number from 1 to ${MOST_MOMENTS} or one of ${KINDS.join(', ')} expected`);
+      if (!Number.isInteger(count) || count < 1 || count > MOST_ENTRIES)
+        throw new Error(`'${word}': a number from 1 to ${MOST_ENTRIES} or one of ${KINDS.join(', ')} expected`);
     }
   }
   if (kind !== 'events' && !s.control.history.enabled) throw new Error("the past is not kept: 'monitor reverse on'");
   if (kind === 'events') return list(events(s, count));
-  return interruptible(s, moments(s, count, MOMENTS[kind]));
+  return interruptible(s, entries(s, count, ENTRY_KINDS[kind]));
 }
 
 const list = (out: readonly string[]): string => (out.length ? lines(out) : 'nothing has happened yet\n');
 
-function* moments(s: Target, count: number, kind: Moment['kind'] | undefined): Steps<string> {
-  const found = yield* recalling(s.control, s.current.cpu, count, kind);
-  return list(found.map((m) => describeMoment(m, s.symbolize)));
+function* entries(s: Target, count: number, kind: HistoryEntry['kind'] | undefined): Steps<string> {
+  const found = yield* listingHistory(s.control, s.current.cpu, count, kind);
+  return list(found.map((m) => describeEntry(m, s.symbolize)));
 }
 
 function* goTo(s: Target, n: number): Steps<string> {

@@ -9,7 +9,7 @@ import type { RunControl } from './run-control.ts';
 import type { Symbolizer } from './symbolizer.ts';
 
 /** Something that happened at an instruction. */
-export type Moment = {
+export type HistoryEntry = {
   /** Instruction count of the machine before it. */
   readonly at: number;
   readonly world: number;
@@ -30,19 +30,24 @@ export type Moment = {
 const FIRST = 4_000;
 const MOST = 256_000;
 
-/** The last `count` moments of a CPU, oldest first; those of one kind when it is given. */
-export function* recalling(control: RunControl, cpu: Cpu, count: number, kind?: Moment['kind']): Steps<Moment[]> {
+/** The last `count` entries of a CPU, oldest first; those of one kind when it is given. */
+export function* listingHistory(
+  control: RunControl,
+  cpu: Cpu,
+  count: number,
+  kind?: HistoryEntry['kind'],
+): Steps<HistoryEntry[]> {
   const now = control.history.position;
   for (let length = FIRST; ; length *= 4) {
     const all = yield* stretch(control, cpu, now - length, now);
-    const moments = kind ? all.filter((m) => m.kind === kind) : all;
-    if (moments.length >= count || length >= MOST || now - length <= control.history.beginning)
-      return moments.slice(-count);
+    const entries = kind ? all.filter((m) => m.kind === kind) : all;
+    if (entries.length >= count || length >= MOST || now - length <= control.history.beginning)
+      return entries.slice(-count);
   }
 }
 
-function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): Steps<Moment[]> {
-  const out: Moment[] = [];
+function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): Steps<HistoryEntry[]> {
+  const out: HistoryEntry[] = [];
   let before: { pc: bigint; world: number; at: number; events: number } | undefined;
   const stop = cpu.observe({
     csrWrite: (c: Cpu, w: CsrWriting) => {
@@ -89,8 +94,8 @@ function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): St
 
 const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 
-/** A moment as a line. */
-export function describeMoment(m: Moment, name: Symbolizer): string {
+/** An entry as a line. */
+export function describeEntry(m: HistoryEntry, name: Symbolizer): string {
   const at = (pc: bigint): string => {
     const symbol = name(m.world, pc);
     return symbol ? `${hex(pc)} <${symbol}>` : hex(pc);
