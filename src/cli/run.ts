@@ -114,13 +114,13 @@ export async function start(
   const showsNames = debuggable(cli) || cli.log || cli.stats || cli.detail || cli.audit;
   if (showsNames) void booted.named;
   else setTimeout(() => void booted.named, NAMES_DELAY).unref();
-  const told: Promise<void>[] = [];
+  const warnings: Promise<void>[] = [];
   control.onLoop = (cpu, loop) => {
     const tell = (): void => {
       say(`warning: ${loop.text}`);
       for (const line of explainLast(running, cpu, symbolize)) process.stderr.write(`  ${line}\n`);
     };
-    told.push(booted.named.then(tell));
+    warnings.push(booted.named.then(tell));
   };
   if (cli.checkInterval !== undefined && cli.engine !== 'check')
     throw new UsageError('--check-interval without anything to check: add --engine check');
@@ -199,7 +199,7 @@ export async function start(
   const stopInput = io ? () => {} : connectInput(cli.serial, control);
   const done = control.run().then(async (end) => {
     output.flush();
-    await Promise.all(told);
+    await Promise.all(warnings);
     serial.close();
     stopInput();
     await Promise.all(servers.map((server) => server.close()));

@@ -86,11 +86,11 @@ export function listThreads(
   }
   const out = cpuThreads(MACHINE_PID, cpus, view.kind === 'host');
   if (attached.has(HOST_PID)) out.push(...cpuThreads(HOST_PID, cpus, true));
-  for (const [pid, told] of attached) {
+  for (const [pid, listed] of attached) {
     if (pid < GUEST_PID_BASE) continue;
     const gid = pid - GUEST_PID_BASE;
-    for (const v of vcpusOf(gid)) told.add(v);
-    for (const v of [...told].sort((x, y) => x - y)) out.push(vcpuThread(pid, gid, v, cpus, vcpuStates));
+    for (const v of vcpusOf(gid)) listed.add(v);
+    for (const v of [...listed].sort((x, y) => x - y)) out.push(vcpuThread(pid, gid, v, cpus, vcpuStates));
   }
   return out;
 }

@@ -119,11 +119,11 @@ function writeEntry(cpu: Cpu, t: Target, i: number): void {
   tlb.eloHi[2 * i] = bank.hi(lo0);
   tlb.eloLo[2 * i + 1] = bank.lo(lo1);
   tlb.eloHi[2 * i + 1] = bank.hi(lo1);
-  told(cpu, t, i, -1, refill ? 'tlbfill' : 'tlbwr');
+  reportChange(cpu, t, i, -1, refill ? 'tlbfill' : 'tlbwr');
 }
 
 /** Tells the observer of a change. */
-function told(cpu: Cpu, t: { guestType: boolean; gid: number }, index: number, vppn: number, by: string): void {
+function reportChange(cpu: Cpu, t: { guestType: boolean; gid: number }, index: number, vppn: number, by: string): void {
   cpu.observer.tlbChanged?.(cpu, { guestType: t.guestType, gid: t.gid, index, vppn, by });
 }
 
@@ -194,7 +194,7 @@ export function enterMapping(
   tlb.eloHi[2 * i] = evenHi;
   tlb.eloLo[2 * i + 1] = oddLo;
   tlb.eloHi[2 * i + 1] = oddHi;
-  told(cpu, t, i, -1, 'page walk');
+  reportChange(cpu, t, i, -1, 'page walk');
 }
 
 /** A free place among `count` places `first + k·step`, else a random one. */
@@ -213,7 +213,7 @@ function clearSelected(cpu: Cpu, t: Target, everything: boolean): AfterValue {
   };
   if (index < STLB_SIZE) for (let way = 0; way < STLB_WAYS; way++) clear(way * STLB_SETS + (index % STLB_SETS));
   else for (let i = STLB_SIZE; i < TLB_SIZE; i++) clear(i);
-  told(cpu, t, -1, -1, everything ? 'tlbflush' : 'tlbclr');
+  reportChange(cpu, t, -1, -1, everything ? 'tlbflush' : 'tlbclr');
   return After.goOn;
 }
 export const tlbclr = (cpu: Cpu, t: Target): AfterValue => clearSelected(cpu, t, false);
@@ -264,7 +264,7 @@ export function invtlb(cpu: Cpu, op: number, rjLo: number, rkLo: number, rkHi: n
     if (op >= 9) return deliver(cpu, 'IPE', { badi: word });
     if (cpu.host.lo(CSR.GTLBC) & (1 << 13)) return deliver(cpu, 'GSPR', { root: true, badi: word });
     sweep(cpu, cpu.gtlb, cpu.gid, OPS[op]!, asid, vppn);
-    told(cpu, { guestType: true, gid: cpu.gid }, -1, OPS[op]!.address ? vppn : -1, `invtlb ${op}`);
+    reportChange(cpu, { guestType: true, gid: cpu.gid }, -1, OPS[op]!.address ? vppn : -1, `invtlb ${op}`);
     return After.goOn;
   }
   if (op === 0) {
@@ -302,8 +302,8 @@ function tellInvalidation(cpu: Cpu, op: number, gid: number, vppn: number): void
     address: OPS[op > 6 ? op - 8 : op]?.address === true,
   };
   const whose = one ? (op >= 1 && op <= 6 ? 0 : gid) : -1;
-  if (stage1) told(cpu, { guestType: true, gid: whose }, -1, address ? vppn : -1, by);
-  if (stage2) told(cpu, { guestType: false, gid: whose }, -1, address ? vppn : -1, by);
+  if (stage1) reportChange(cpu, { guestType: true, gid: whose }, -1, address ? vppn : -1, by);
+  if (stage2) reportChange(cpu, { guestType: false, gid: whose }, -1, address ? vppn : -1, by);
 }
 
 function sweep(cpu: Cpu, tlb: Tlb, gid: number, m: Match, asid: number, vppn: number): void {
