@@ -9,7 +9,7 @@ const { pairs } = planHandlers(ROWS);
 
 /** Handler numbers of the micro-ops of the first instructions of a program, once it has run. */
 function handlers(bench: TestMachine, count: number): number[] {
-  const page = bench.machine.uops.page(CODE, bench.machine.ram.host(CODE), undefined);
+  const page = bench.machine.uops.page(CODE, bench.machine.ram.linearAddress(CODE), undefined);
   return Array.from({ length: count }, (_, n) => bench.machine.mem.u16[(page.base + 8 * n) >> 1]!);
 }
 

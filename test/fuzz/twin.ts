@@ -51,7 +51,7 @@ export class Side {
       segments: [{ paddr: 0x10000n, vaddr: 0x10000n, memsz: 4, data: new Uint8Array(4) }],
     };
     machine.load({ image, commandLine: '', extra: [] });
-    for (let pa = 0; pa < RAM_SIZE; pa += CHUNK) machine.ram.host(pa);
+    for (let pa = 0; pa < RAM_SIZE; pa += CHUNK) machine.ram.linearAddress(pa);
     const end = Math.max(...machine.ram.touchedRanges().map(([, at, size]) => at + size));
     machine.mem.u8.fill(which === 0 ? 0 : 0xa5, end);
     setUp(this);

@@ -266,7 +266,7 @@ export class Engine {
     const lo = cpu.stateI32('pc');
     const base = cpu.fast.fetchEntry(lo, cpu.stateHi('pc'));
     if (base < 0) return 0;
-    return cpu.mem.u32[(this.uops.pageOf(base).host + (lo & 0xffc)) >>> 2]!;
+    return cpu.mem.u32[(this.uops.pageOf(base).linear + (lo & 0xffc)) >>> 2]!;
   }
 
   /** Brings the page of STATE.pc into the fetch TLB, or delivers the fetch exception. */
@@ -285,13 +285,13 @@ export class Engine {
     const pa = translate(cpu, lo, hi, FETCH, 0);
     if (pa < 0) return refuse();
     const page = pa - (pa % PAGE);
-    const host = this.ram.host(page);
-    if (host < 0) {
+    const linear = this.ram.linearAddress(page);
+    if (linear < 0) {
       deliver(cpu, 'ADEF', { badv: { lo, hi }, badi: 0 });
       return refuse();
     }
-    const uops = this.uops.page(page, host, this.breakAt(lo, hi, page));
-    cpu.fast.fillFetch(lo, hi, uops.base, host);
+    const uops = this.uops.page(page, linear, this.breakAt(lo, hi, page));
+    cpu.fast.fillFetch(lo, hi, uops.base, linear);
     return After.next;
   }
 
@@ -371,12 +371,12 @@ export class Engine {
       pa = translateGpa(cpu, pa, LOAD, this.word(), pa | 0, Math.floor(pa / 0x100000000));
       if (pa < 0) return After.jumped;
     }
-    const host = this.ram.host(pa);
+    const linear = this.ram.linearAddress(pa);
     // A table outside RAM reads as empty entries: the refill then finds an invalid page.
-    if (host < 0) cpu.setState64('value', 0, 0);
+    if (linear < 0) cpu.setState64('value', 0, 0);
     // Another CPU may be changing the entry: both halves at once.
-    else if (cpu.mem.shared) cpu.mem.u64[(cpu.base + STATE.value) >> 3] = cpu.mem.u64[host >>> 3]!;
-    else cpu.setState64('value', cpu.mem.i32[host >>> 2]!, cpu.mem.i32[(host >>> 2) + 1]!);
+    else if (cpu.mem.shared) cpu.mem.u64[(cpu.base + STATE.value) >> 3] = cpu.mem.u64[linear >>> 3]!;
+    else cpu.setState64('value', cpu.mem.i32[linear >>> 2]!, cpu.mem.i32[(linear >>> 2) + 1]!);
     return After.next;
   }
 
@@ -535,7 +535,7 @@ export class Engine {
         }),
       loadSlow: (code) => this.memory.load(code),
       storeSlow: (code) => this.memory.store(code),
-      hostSlow: (code) => this.memory.host(code),
+      linearSlow: (code) => this.memory.linearAddress(code),
       loadVectorSlow: (size) => this.memory.loadVector(size),
       storeVectorSlow: (size) => this.memory.storeVector(size),
       fetchSlow: () => this.fetchSlow(),

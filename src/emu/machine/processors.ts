@@ -39,7 +39,7 @@ export class Processors {
     { features, engine = 'auto', emitted }: ProcessorOptions,
   ) {
     this.cpus = cpus;
-    for (const cpu of cpus) cpu.hostOf = (pa) => parts.ram.host(pa);
+    for (const cpu of cpus) cpu.linearOf = (pa) => parts.ram.linearAddress(pa);
     const map = planHandlers(ROWS);
     const exists = (row: Row): boolean => existsOn(row, features);
     this.uops = new UopCache(
@@ -49,8 +49,8 @@ export class Processors {
       () => {
         for (const c of cpus) c.fast.clearFetches();
       },
-      (host) => {
-        for (const c of cpus) c.fast.clearWrites(host);
+      (linear) => {
+        for (const c of cpus) c.fast.clearWrites(linear);
       },
     );
     const fused = fusedFunctions(mem.memory, mem.shared);

@@ -32,7 +32,7 @@ export const STATE = {
   value: 0x128,
   /** i32, i32, i64: LL bit of the world that runs, place and value of the last LL. */
   llBit: 0x148,
-  llHost: 0x14c,
+  llLinear: 0x14c,
   llValue: 0x150,
   /** i32: offsets of the software TLB arrays of the translation context that runs. */
   readTlb: 0x158,

@@ -55,8 +55,8 @@ export class CpuThread {
     this.processors = new Processors(mem, [this.cpu], { ram, bus, iocsr, clock }, options);
     const { uops } = this.processors;
     this.coherence = new Coherence(this.block, options.cpu, mem.ramStart, {
-      giveUpStores: (host) => this.cpu.fast.clearWrites(host),
-      giveUpCode: (host) => uops.forget(host),
+      giveUpStores: (linear) => this.cpu.fast.clearWrites(linear),
+      giveUpCode: (linear) => uops.forget(linear),
     });
     uops.coherence = this.coherence;
   }

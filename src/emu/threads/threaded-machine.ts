@@ -123,7 +123,8 @@ export class ThreadedMachine {
   /** A device stores to RAM: CPUs give up what they have decoded of it. */
   private store(pa: number, data: Uint8Array): boolean {
     if (!this.ram.covers(pa, data.length)) return false;
-    for (let at = pa - (pa % PAGE); at < pa + data.length; at += PAGE) this.coherence.claimStores(this.ram.host(at));
+    for (let at = pa - (pa % PAGE); at < pa + data.length; at += PAGE)
+      this.coherence.claimStores(this.ram.linearAddress(at));
     this.ram.write(pa, data);
     return true;
   }

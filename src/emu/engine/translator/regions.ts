@@ -79,7 +79,7 @@ export class Regions {
   /** A page begins to hold code: what was hot in it is translated at the next branch there. */
   pageMade(page: UopPage): void {
     if (!this.hotPages) return;
-    const first = page.host >>> 2;
+    const first = page.linear >>> 2;
     page.key = HotPages.key(this.mem.u32.subarray(first, first + UOPS_PER_PAGE));
     const known = this.hotPages.find(page.key);
     if (!known || page.breakAt) return;
@@ -195,7 +195,7 @@ export class Regions {
 
   private codePage(page: UopPage): CodePage {
     const { u32 } = this.mem;
-    const first = page.host >>> 2;
+    const first = page.linear >>> 2;
     let bySource: Map<number, number[]> | undefined;
     return {
       word: (at) => u32[first + at]!,
