@@ -26,7 +26,7 @@ import { openDrive } from './drives.ts';
 import { emitted } from './emitted.ts';
 import { UsageError } from './errors.ts';
 import { openShares } from './file-service.ts';
-import { hostClock } from './host-clock.ts';
+import { monotonicClock } from './monotonic-clock.ts';
 import { openNet } from './network.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
@@ -167,8 +167,8 @@ function snapshotImages({ files }: MachineImage): BootImages {
 
 /** Host time since this moment. */
 function fromNow(): Clock {
-  const epoch = hostClock();
-  return () => hostClock() - epoch;
+  const epoch = monotonicClock();
+  return () => monotonicClock() - epoch;
 }
 
 /** The engine of the machine itself: what a check compares it with is another machine. */

@@ -6,7 +6,7 @@ import { asUsage, bootImages, engineKind, openVirtio } from './boot.ts';
 import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialOutput } from './console.ts';
 import { endsNow, exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
-import { hostClock } from './host-clock.ts';
+import { monotonicClock } from './monotonic-clock.ts';
 import type { MachineCli } from './options.ts';
 import { enterSandbox, programFlags, walled } from './sandbox.ts';
 import { statistics } from './statistics.ts';
@@ -81,7 +81,7 @@ export async function runThreads(
   const { files } = bootImages(image, cli);
   const serial: SerialOutput = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink, () => serial.reader?.writableNeedDrain === true);
-  const epoch = hostClock();
+  const epoch = monotonicClock();
   let warned = false;
   const warn = (reason: string): void => {
     if (warned) return;

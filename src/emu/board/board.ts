@@ -9,7 +9,7 @@ import { Iocsr } from '../devices/iocsr.ts';
 import { Ipi } from '../devices/ipi.ts';
 import { PchMsi } from '../devices/pch-msi.ts';
 import { PchPic } from '../devices/pch-pic.ts';
-import { PciHost } from '../devices/pci/host.ts';
+import { PciRootComplex } from '../devices/pci/root-complex.ts';
 import type { Uart16550 } from '../devices/uart16550.ts';
 import { VirtioConsole } from '../devices/virtio/console.ts';
 import type { VirtioKind } from '../devices/virtio/device.ts';
@@ -52,7 +52,7 @@ const isStateful = (x: Device): x is Device & Stateful => 'stateFields' in x;
 export class Board {
   readonly bus: Bus;
   readonly iocsr: Iocsr;
-  readonly pci: PciHost;
+  readonly pci: PciRootComplex;
   readonly fwCfg: FwCfg;
   private readonly ipi: Ipi;
   private readonly eiointc: Eiointc;
@@ -67,7 +67,7 @@ export class Board {
     this.fwCfg = new FwCfg(ports.dma);
     const pic = new PchPic(this.eiointc);
     const msi = new PchMsi(this.eiointc);
-    this.pci = new PciHost({
+    this.pci = new PciRootComplex({
       lines: [0, 1, 2, 3].map((n) => pic.input(PLATFORM.pciInput + n)),
       // A message to anything else is lost: a device that could write to devices could call itself, without an end.
       message: (address, data) => {

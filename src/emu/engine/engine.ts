@@ -129,7 +129,7 @@ export class Engine {
     this.iocsr = parts.iocsr;
     this.clock = parts.clock;
     cpu.clock = parts.clock;
-    cpu.setStateI32('hostTime', parts.clock ? 1 : 0);
+    cpu.setStateI32('realTime', parts.clock ? 1 : 0);
     this.uops = uops;
     this.memory = new MemoryAccess(cpu, ram, bus, uops, () => this.word());
     this.fpu = new Fpu(cpu, () => this.word());

@@ -68,7 +68,7 @@ export const STATE = {
   /** f64: stable counter at the end of the slice. */
   sliceEnd: 0x8008,
   /** i32: the stable counter is the host's clock. */
-  hostTime: 0x8010,
+  realTime: 0x8010,
   /** {@link REPORT}: what TypeScript says of the exception that it is about to deliver. */
   report: 0x8018,
   /** By CSR number: a byte of CSR_RULE bits; 8 bytes each: bits that the owner and that root may write. */
