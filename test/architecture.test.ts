@@ -13,7 +13,7 @@ import { PROJECT_ROOT } from '../src/cli/paths.ts';
  * below it, types included.
  */
 const ROOMS = [
-  'src/emu/host',
+  'src/emu/runtime',
   'src/emu/wasm',
   'src/emu/formats',
   'src/emu/state',
@@ -117,7 +117,7 @@ describe('architecture', () => {
     expect(names.filter((line) => !known(line))).toEqual([]);
     // The compiler has run, and has looked at everything: the core does use these.
     expect(new Set(names.filter(known).map((line) => line.replace(/^.*: /, '')))).toEqual(EVERYWHERE);
-    // What the language has, but only the host may say.
+    // What the language has, but only the runtime may say.
     const { stdout } = await execa('git', ['grep', '-nE', 'Date\\.now|new Date\\(\\)|globalThis', '--', 'src/emu'], {
       cwd: PROJECT_ROOT,
       reject: false,
@@ -126,7 +126,7 @@ describe('architecture', () => {
   });
 
   test('what is of Node would be found', async () => {
-    const names = await foreignNames(join(PROJECT_ROOT, 'src', 'cli', 'node-host.ts'));
+    const names = await foreignNames(join(PROJECT_ROOT, 'src', 'cli', 'node-runtime.ts'));
     expect(names.map((line) => line.replace(/^.*: /, ''))).toEqual(
       expect.arrayContaining(['performance', 'setImmediate', 'setTimeout', 'clearTimeout']),
     );

@@ -35,8 +35,8 @@ export async function findGdb(): Promise<string> {
 }
 
 /** gdb arguments that connect and load symbols. */
-export function gdbArguments(door: number | string, imageFile: string, guestFiles: readonly string[]): string[] {
-  const target = typeof door === 'number' ? `127.0.0.1:${door}` : door;
+export function gdbArguments(port: number | string, imageFile: string, guestFiles: readonly string[]): string[] {
+  const target = typeof port === 'number' ? `127.0.0.1:${port}` : port;
   return [
     '-q',
     '-ex',
@@ -82,11 +82,11 @@ export async function debug(image: string | undefined, cli: MachineCli): Promise
       cli.serial.kind === 'stdio' ? (b) => void process.stdout.write(b) : undefined,
       onDebugger,
     );
-    const { booted, control, doors } = running;
+    const { booted, control, ports } = running;
     // Ctrl-C belongs to gdb.
     const ignore = (): void => {};
     process.on('SIGINT', ignore);
-    await execa(gdb, gdbArguments(doors[0]!, booted.imageFile, booted.guestFiles), { stdio: 'inherit', reject: false });
+    await execa(gdb, gdbArguments(ports[0]!, booted.imageFile, booted.guestFiles), { stdio: 'inherit', reject: false });
     process.off('SIGINT', ignore);
     control.quit();
     await running.done;

@@ -67,7 +67,7 @@ export function parseAddress(text: string, option: string): Address {
   return { host, port: parseInteger(text.slice(colon + 1), option, 0, 65535) };
 }
 
-export interface GuestDoor {
+export interface GuestPort {
   readonly gid: number;
   /** undefined: all vCPUs of the guest. */
   readonly vcpu: number | undefined;
@@ -75,7 +75,7 @@ export interface GuestDoor {
 }
 
 /** `GID[.VCPU]=[HOST:]PORT`. @throws UsageError */
-export function parseGuestDoor(text: string): GuestDoor {
+export function parseGuestPort(text: string): GuestPort {
   const m = /^(?:gid=)?(\d+)(?:\.(\d+))?[=,](.+)$/.exec(text);
   if (!m) throw new UsageError(`--gdb-guest: '${text}' is malformed: write GID[.VCPU]=[HOST:]PORT`);
   const gid = parseInteger(m[1]!, '--gdb-guest GID', 1, 255);
@@ -233,9 +233,9 @@ export interface MachineCli {
   readonly cpu: CpuFeatures;
   readonly serial: SerialSpec;
   readonly gdb?: Address;
-  readonly gdbGuest?: GuestDoor[];
+  readonly gdbGuest?: GuestPort[];
   readonly gdbHost?: Address;
-  /** Folder of files that clients of the doors name (default: the current one). */
+  /** Folder of files that clients of the ports name (default: the current one). */
   readonly files?: string;
   readonly audit?: AuditKind;
   readonly wait?: boolean;
@@ -334,8 +334,8 @@ export function declareMachineOptions(command: Command): Command {
     .option('--gdb <address>', 'serve gdb on [HOST:]PORT or unix:PATH; port 0 picks one', (t) =>
       parseAddress(t, '--gdb'),
     )
-    .option('--gdb-guest <spec>', 'a door into one guest: GID[.VCPU]=[HOST:]PORT; repeatable', collect(parseGuestDoor))
-    .option('--gdb-host <address>', 'a door onto the host world alone: [HOST:]PORT or unix:PATH', (t) =>
+    .option('--gdb-guest <spec>', 'a port for one guest: GID[.VCPU]=[HOST:]PORT; repeatable', collect(parseGuestPort))
+    .option('--gdb-host <address>', 'a port for the host world alone: [HOST:]PORT or unix:PATH', (t) =>
       parseAddress(t, '--gdb-host'),
     )
     .option('--files <folder>', 'where files are that a gdb names: snapshots (default: the current folder)')

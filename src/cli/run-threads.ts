@@ -6,8 +6,8 @@ import { asUsage, bootImages, engineKind, openVirtio } from './boot.ts';
 import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialOutput } from './console.ts';
 import { endsNow, exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
-import { hostClock } from './host-clock.ts';
-import { nodeHost } from './node-host.ts';
+import { monotonicClock } from './monotonic-clock.ts';
+import { nodeRuntime } from './node-runtime.ts';
 import type { MachineCli } from './options.ts';
 import { enterSandbox, programFlags, walled } from './sandbox.ts';
 import { statistics } from './statistics.ts';
@@ -82,7 +82,7 @@ export async function runThreads(
   const { files } = bootImages(image, cli);
   const serial: SerialOutput = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink, () => serial.reader?.writableNeedDrain === true);
-  const epoch = hostClock();
+  const epoch = monotonicClock();
   let warned = false;
   const warn = (reason: string): void => {
     if (warned) return;
@@ -93,7 +93,7 @@ export async function runThreads(
     () =>
       new ThreadedMachine(
         {
-          host: nodeHost,
+          runtime: nodeRuntime,
           ramSize: cli.memory,
           cpus: cli.smp,
           // Nothing stores 128 bits in one step that other threads agree with.

@@ -62,12 +62,12 @@ const NAMES_DELAY = 300;
 const describeAddress = (address: Address, bound: number | string): string =>
   'path' in address ? `unix:${bound}` : `${address.host.includes(':') ? `[${address.host}]` : address.host}:${bound}`;
 
-/** A machine that is running, with its doors open. */
+/** A machine that is running, with its ports open. */
 export interface Running {
   readonly booted: Booted;
   readonly control: RunControl;
-  /** Ports or paths: the full view first, then the host's door, then the guests'. */
-  readonly doors: readonly (number | string)[];
+  /** Ports or paths: the full view first, then the host's port, then the guests'. */
+  readonly ports: readonly (number | string)[];
   /** Statistics of exits, where the options ask for them. */
   readonly detail: { readonly exits: ExitStatistics; readonly first: FirstEvents } | undefined;
   /** Resolves with the program's exit code. */
@@ -114,13 +114,13 @@ export async function start(
   const showsNames = debuggable(cli) || cli.log || cli.stats || cli.detail || cli.audit;
   if (showsNames) void booted.named;
   else setTimeout(() => void booted.named, NAMES_DELAY).unref();
-  const told: Promise<void>[] = [];
+  const warnings: Promise<void>[] = [];
   control.onLoop = (cpu, loop) => {
     const tell = (): void => {
       say(`warning: ${loop.text}`);
       for (const line of explainLast(running, cpu, symbolize)) process.stderr.write(`  ${line}\n`);
     };
-    told.push(booted.named.then(tell));
+    warnings.push(booted.named.then(tell));
   };
   if (cli.checkInterval !== undefined && cli.engine !== 'check')
     throw new UsageError('--check-interval without anything to check: add --engine check');
@@ -158,8 +158,8 @@ export async function start(
   const gate = { running: !cli.wait, stopped: () => {}, ended: () => {} };
   if (cli.wait) control.attach(gate);
   const servers: GdbServer[] = [];
-  const doors: (number | string)[] = [];
-  /** The first host of a door that other machines reach. */
+  const ports: (number | string)[] = [];
+  /** The first host of a port that other machines reach. */
   let exposed: string | undefined;
   const open = async (view: View, address: Address, what: string): Promise<void> => {
     const { GdbServer, SocketPathError } = await import('../gdbstub/server.ts');
@@ -182,15 +182,15 @@ export async function start(
       if (error instanceof SocketPathError) throw new UsageError(`cannot listen for gdb: ${error.message}`);
       throw new UsageError(`cannot listen for gdb (${(error as NodeJS.ErrnoException).code}): choose another address`);
     }
-    doors.push(bound.at);
+    ports.push(bound.at);
     if (!cli.quiet) say(`gdb: ${what} on ${describeAddress(address, bound.at)}`);
     if (bound.exposed && 'host' in address) exposed ??= address.host;
     servers.push(server);
   };
   if (cli.gdb) await open({ kind: 'machine' }, cli.gdb, 'the machine');
   if (cli.gdbHost) await open({ kind: 'host' }, cli.gdbHost, 'the host world');
-  for (const door of cli.gdbGuest ?? [])
-    await open({ kind: 'guest', gid: door.gid, vcpu: door.vcpu }, door.address, `guest gid ${door.gid}`);
+  for (const port of cli.gdbGuest ?? [])
+    await open({ kind: 'guest', gid: port.gid, vcpu: port.vcpu }, port.address, `guest gid ${port.gid}`);
   if (exposed !== undefined)
     say(
       `warning: ${exposed} is not loopback, and this port asks nobody for a password: whoever reaches it owns the machine, and writes files below --files`,
@@ -199,7 +199,7 @@ export async function start(
   const stopInput = io ? () => {} : connectInput(cli.serial, control);
   const done = control.run().then(async (end) => {
     output.flush();
-    await Promise.all(told);
+    await Promise.all(warnings);
     serial.close();
     stopInput();
     await Promise.all(servers.map((server) => server.close()));
@@ -215,7 +215,7 @@ export async function start(
     outputs.close(endsNow(end) ? code : undefined);
     return code;
   });
-  return { booted, control, doors, detail, done };
+  return { booted, control, ports, detail, done };
 }
 
 export async function run(image: string | undefined, cli: MachineCli): Promise<number> {

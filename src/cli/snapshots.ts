@@ -10,7 +10,7 @@ import {
   decodeSnapshot,
   encodeSnapshot,
   longestSnapshot,
-  type Snapshot,
+  type MachineImage,
   SnapshotError,
 } from '../emu/replay/snapshot-file.ts';
 import { MOST_CHANGED } from './drives.ts';
@@ -54,7 +54,7 @@ function unpack(packed: Uint8Array): Buffer {
 }
 
 /** @throws UsageError when the file is unusable */
-export function readSnapshot(file: string): Snapshot {
+export function readSnapshot(file: string): MachineImage {
   let packed: Uint8Array;
   try {
     packed = new Uint8Array(readFileSync(file));
@@ -65,7 +65,7 @@ export function readSnapshot(file: string): Snapshot {
 }
 
 /** @param file its name, for messages @throws UsageError when it is unusable */
-export function unpackSnapshot(packed: Uint8Array, file: string): Snapshot {
+export function unpackSnapshot(packed: Uint8Array, file: string): MachineImage {
   try {
     const bytes = unpack(packed);
     return decodeSnapshot(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), VERSION);
@@ -78,7 +78,7 @@ export function unpackSnapshot(packed: Uint8Array, file: string): Snapshot {
 }
 
 /** Puts a machine into the state of a snapshot. @throws UsageError when it is of another kind of machine */
-export function restoreSnapshot(machine: Machine, snapshot: Snapshot, file: string): void {
+export function restoreSnapshot(machine: Machine, snapshot: MachineImage, file: string): void {
   try {
     applySnapshot(machine, snapshot);
   } catch (error) {

@@ -52,7 +52,7 @@ export class BranchTrace {
     const pc = this.target.context.pc();
     const blocks: Block[] = [];
     let open: { begin: bigint; end: bigint } | undefined;
-    yield* control.past.goingOver(now - LENGTH, now, (c) => {
+    yield* control.replayer.replayingEach(now - LENGTH, now, (c) => {
       if (c !== cpu || (gid !== undefined && c.world !== gid)) return;
       const at = c.pc;
       if (open && at === open.end + 4n) open.end = at;

@@ -12,7 +12,7 @@ const OPERATIONS_OF_A_TURN = 2 * MOST_OPERATIONS;
 /** True when one of the expressions is not 0, or cannot be evaluated: then the user sees the stop. */
 export function conditionOf(s: Target, list: readonly Uint8Array[]): (cpu: Cpu) => boolean {
   return (cpu) => {
-    const ctx = runningContext(cpu, s.control.snapshots);
+    const ctx = runningContext(cpu, s.control.vcpuStates);
     const operands = {
       register: (num: number) => registerByNumber(num)?.read(ctx),
       memory: (address: bigint, size: number) => {

@@ -46,11 +46,11 @@ const TABLES: readonly Table[] = [
     title: 'Guests',
     description: 'Guests that have run, by GID',
     rows: (s) =>
-      s.control.snapshots.gids().map((gid) => ({
+      s.control.vcpuStates.gids().map((gid) => ({
         Process: String(GUEST_PID_BASE + gid),
         GID: String(gid),
-        vCPUs: String(s.control.snapshots.vcpus().filter((v) => v.gid === gid).length),
-        Stage2: hex(s.control.snapshots.root(gid) ?? 0n),
+        vCPUs: String(s.control.vcpuStates.vcpus().filter((v) => v.gid === gid).length),
+        Stage2: hex(s.control.vcpuStates.root(gid) ?? 0n),
       })),
   },
   {
@@ -58,8 +58,8 @@ const TABLES: readonly Table[] = [
     title: 'vCPUs',
     description: 'Guest vCPUs seen so far',
     rows: (s) =>
-      s.control.snapshots.vcpus().map((v) => {
-        const ctx = guestContext(s.machine.cpus, v.gid, v.vcpu, s.control.snapshots, s.control.contexts)!;
+      s.control.vcpuStates.vcpus().map((v) => {
+        const ctx = guestContext(s.machine.cpus, v.gid, v.vcpu, s.control.vcpuStates, s.control.contexts)!;
         return {
           Process: String(GUEST_PID_BASE + v.gid),
           GID: String(v.gid),

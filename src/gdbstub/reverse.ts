@@ -20,15 +20,15 @@ export class Reverse {
     const { target } = this;
     const { control } = target;
     const thread = this.thread ?? target.current;
-    let moment: number | undefined = control.history.position;
+    let position: number | undefined = control.history.position;
     try {
       // A guest's thread skips what the hypervisor did in between.
       do {
-        moment = yield* control.past.findingTurnOf(thread.cpu, moment);
-        if (moment !== undefined) yield* control.past.going(moment);
-      } while (moment !== undefined && thread.gid !== undefined && thread.cpu.world !== thread.gid);
-      if (moment !== undefined) return target.threadReply(SIGNAL.trap, '', thread);
-      yield* control.past.going(control.history.beginning);
+        position = yield* control.replayer.findingTurnOf(thread.cpu, position);
+        if (position !== undefined) yield* control.replayer.going(position);
+      } while (position !== undefined && thread.gid !== undefined && thread.cpu.world !== thread.gid);
+      if (position !== undefined) return target.threadReply(SIGNAL.trap, '', thread);
+      yield* control.replayer.going(control.history.beginning);
       return target.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
@@ -36,7 +36,7 @@ export class Reverse {
     }
   }
 
-  /** `bc`: back to the last breakpoint, watchpoint or catch before this moment, or to the beginning of what is kept. */
+  /** `bc`: back to the last breakpoint, watchpoint or catch before this position, or to the beginning of what is kept. */
   *continue(): Steps<undefined> {
     const { control } = this.target;
     const stop = yield* this.search();
@@ -53,22 +53,22 @@ export class Reverse {
     let found: { position: number; stop: Stop } | undefined;
     try {
       for (;;) {
-        const start: number | undefined = yield* control.past.searchingStretch(end, (position, stop) => {
+        const start: number | undefined = yield* control.replayer.searchingStretch(end, (position, stop) => {
           if (position < end) found = { position, stop };
         });
         end = start ?? end;
         if (found || start === undefined || start <= history.beginning) break;
       }
-      yield* control.past.going(found ? found.position + (this.stepsBack(found.stop) ? 1 : 0) : end);
+      yield* control.replayer.going(found ? found.position + (this.stepsBack(found.stop) ? 1 : 0) : end);
     } catch (error) {
-      // Wherever the search has come to is a moment of the past like any other.
+      // Wherever the search has come to is a position of the past like any other.
       if (error instanceof Interrupted) return { kind: 'interrupt' };
       throw error;
     }
     return found?.stop ?? { kind: 'beginning', cpu };
   }
 
-  /** gdb steps back over the access that met its own watchpoint, so it is told of the moment behind it. */
+  /** gdb steps back over the access that met its own watchpoint, so it is told of the position behind it. */
   private stepsBack(stop: Stop): boolean {
     return stop.kind === 'watch' && stop.hit.watch.owner === this.target && !stop.hit.watch.listed;
   }

@@ -14,7 +14,7 @@ import type { View } from './threads.ts';
 
 export { SocketPathError };
 
-/** Of one door. More gdbs are a mistake; strangers are whatever connects and says nothing. */
+/** Of one port. More gdbs are a mistake; strangers are whatever connects and says nothing. */
 const ROOM = { speakers: 16, strangers: 128, idleMs: 10 * 60_000 };
 /** A client that does not read what it is sent is cut off when this much waits for it, in bytes. */
 const MOST_UNREAD = 8 << 20;
@@ -41,7 +41,7 @@ export interface ServerOptions {
   readonly onConnect?: () => void;
 }
 
-/** A listening door. */
+/** A listening port. */
 export interface Bound {
   /** The port, or the socket's path. */
   readonly at: number | string;

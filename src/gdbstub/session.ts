@@ -134,7 +134,7 @@ export class Session implements Target {
     this.options = options;
     this.control = options.control;
     this.machine = options.control.machine;
-    this.turns = new Turns(this.machine.options.host);
+    this.turns = new Turns(this.machine.options.runtime);
     this.view = options.view;
     this.symbolize = options.symbolize;
     this.current = this.threads()[0]!;
@@ -147,7 +147,7 @@ export class Session implements Target {
 
   /** Threads that the client is told of. Never empty. */
   threads(): Thread[] {
-    const all = listThreads(this.view, this.machine.cpus, this.attached, this.control.snapshots);
+    const all = listThreads(this.view, this.machine.cpus, this.attached, this.control.vcpuStates);
     const shown = this.machineHidden ? all.filter((t) => t.pid !== MACHINE_PID) : all;
     return shown.length ? shown : all;
   }
@@ -169,7 +169,7 @@ export class Session implements Target {
     const ctx = this.context;
     if (ctx.world >= 0) return ctx;
     const { cpus } = this.machine;
-    return anyGuestContext(cpus, ctx.cpu, ctx.cpu.gid, this.control.snapshots, this.control.contexts);
+    return anyGuestContext(cpus, ctx.cpu, ctx.cpu.gid, this.control.vcpuStates, this.control.contexts);
   }
 
   /** The file of a process, for gdb to load symbols from. */
@@ -238,7 +238,7 @@ export class Session implements Target {
 
   /** Or for another client, which goes over the past? */
   private get held(): boolean {
-    return this.waits || this.control.overPast;
+    return this.waits || this.control.inReplay;
   }
 
   /** Is time left of this client's turn? */
@@ -553,7 +553,7 @@ export class Session implements Target {
 
   threadFor(cpu: Cpu, scope: Scope): Thread {
     if (typeof scope !== 'number') return this.threadOn(cpu);
-    const on = this.control.snapshots.on(cpu)?.vcpu;
+    const on = this.control.vcpuStates.on(cpu)?.vcpu;
     const own = this.threads().filter((t) => t.gid === scope && t.cpu === cpu);
     return own.find((t) => t.vcpu === on) ?? own[0] ?? this.threadOn(cpu);
   }
@@ -561,7 +561,7 @@ export class Session implements Target {
   /** The thread that shows what a CPU does: the CPU itself, or the guest of a guest's port. */
   private threadOn(cpu: Cpu): Thread {
     const all = this.threads();
-    const vcpu = this.control.snapshots.on(cpu)?.vcpu;
+    const vcpu = this.control.vcpuStates.on(cpu)?.vcpu;
     return (
       all.find((t) => t.pid === MACHINE_PID && t.cpu === cpu && (t.gid === undefined || t.vcpu === vcpu)) ??
       all.find((t) => t.cpu === cpu) ??
@@ -605,6 +605,6 @@ export class Session implements Target {
     control.detach(this);
     if (control.hasClients && !searching) return;
     // Nobody looks at the past any more, or a search has left the machine somewhere in it: it goes on where it was.
-    control.past.leave();
+    control.replayer.leave();
   }
 }

@@ -86,7 +86,7 @@ class Debugged {
       machine.run(LOOK_EVERY, machine.instructions + LOOK_EVERY);
     }
     this.machine = machine.save();
-    this.snapshots = saveFields(this.control.snapshots);
+    this.snapshots = saveFields(this.control.vcpuStates);
   }
 
   /** As it was when it was made. */
@@ -106,7 +106,7 @@ class Debugged {
     for (const cpu of control.machine.cpus) cpu.frozen = false;
     control.machine.restore(this.machine);
     control.machine.clearStops();
-    restoreFields(control.snapshots, this.snapshots);
+    restoreFields(control.vcpuStates, this.snapshots);
   }
 
   /** Lets the event loop turn a few times. */

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { nodeHost } from '../../src/cli/node-host.ts';
+import { nodeRuntime } from '../../src/cli/node-runtime.ts';
 import { parseElf } from '../../src/emu/boot/elf.ts';
 import { type CpuFeatures, featuresOf } from '../../src/emu/cpu/features.ts';
 import { Machine } from '../../src/emu/machine/machine.ts';
@@ -51,7 +51,7 @@ export function runProgram(
 ): Report {
   const output: number[] = [];
   const machine = new Machine({
-    host: nodeHost,
+    runtime: nodeRuntime,
     ramSize: 256 << 20,
     cpus: 1,
     features,

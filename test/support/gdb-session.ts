@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { findGdb } from '../../src/cli/debug.ts';
-import { DEFAULT_MACHINE, type GuestDoor, type GuestSpec, type MachineCli } from '../../src/cli/options.ts';
+import { DEFAULT_MACHINE, type GuestPort, type GuestSpec, type MachineCli } from '../../src/cli/options.ts';
 import { HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { type Running, start } from '../../src/cli/run.ts';
 
@@ -57,9 +57,9 @@ export interface SessionOptions {
   /** Guests of the reference hypervisor, or an image to boot instead. */
   readonly guests?: readonly GuestSpec[];
   readonly image?: Uint8Array;
-  readonly doors?: readonly GuestDoor[];
-  /** Which door gdb connects to: 0 is the machine, then the guests' doors. */
-  readonly door?: number;
+  readonly ports?: readonly GuestPort[];
+  /** Which port gdb connects to: 0 is the machine, then the guests' ports. */
+  readonly port?: number;
   readonly symbols?: readonly string[];
   readonly commands: readonly string[];
   /** Does something while gdb runs. */
@@ -76,7 +76,7 @@ export async function gdbSession(options: SessionOptions): Promise<Session> {
   const image = options.image && join(folder, 'image.elf');
   if (image) writeFileSync(image, options.image);
   const { guest, ...bare } = machineCli(options.guests ?? [], {
-    ...(options.doors && { gdbGuest: [...options.doors] }),
+    ...(options.ports && { gdbGuest: [...options.ports] }),
     ...options.more,
   });
   const running = await start(image, image ? bare : { ...bare, guest: guest! }, (b) => void bytes.push(...b));
@@ -89,7 +89,7 @@ export async function gdbSession(options: SessionOptions): Promise<Session> {
       'set style enabled off',
       `file ${image ?? HYPERVISOR}`,
     ];
-    lines.push(`target extended-remote 127.0.0.1:${running.doors[options.door ?? 0]}`);
+    lines.push(`target extended-remote 127.0.0.1:${running.ports[options.port ?? 0]}`);
     for (const s of options.symbols ?? []) lines.push(`add-symbol-file build/guests/${s}.elf`);
     for (const c of options.commands) lines.push(`echo (gdb) ${c.replace(/[\\$]/g, (x) => `\\${x}`)}\\n`, c);
     writeFileSync(script, `${lines.join('\n')}\n`);

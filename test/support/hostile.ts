@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { closeSync, ftruncateSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
-import { assemble } from './bench.ts';
 import { elfOf } from './images.ts';
+import { assemble } from './test-machine.ts';
 
 const CODE = 0x200000;
 const DESC = 0x400000;

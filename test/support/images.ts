@@ -1,4 +1,4 @@
-import { assemble } from './bench.ts';
+import { assemble } from './test-machine.ts';
 
 /** An ELF with instructions at 0x200000, where it starts. */
 export function elfOf(lines: readonly string[]): Uint8Array {

@@ -9,15 +9,15 @@ import { Iocsr } from '../devices/iocsr.ts';
 import { Ipi } from '../devices/ipi.ts';
 import { PchMsi } from '../devices/pch-msi.ts';
 import { PchPic } from '../devices/pch-pic.ts';
-import { PciHost } from '../devices/pci/host.ts';
+import { PciRootComplex } from '../devices/pci/root-complex.ts';
 import type { Uart16550 } from '../devices/uart16550.ts';
 import { VirtioConsole } from '../devices/virtio/console.ts';
 import type { VirtioKind } from '../devices/virtio/device.ts';
 import { VirtioMmio } from '../devices/virtio/mmio.ts';
 import { VirtioPci } from '../devices/virtio/pci.ts';
 import type { VirtioTransport } from '../devices/virtio/transport.ts';
-import type { HostClock } from '../host/host.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
+import type { RuntimeClock } from '../runtime/runtime.ts';
 import type { Stateful } from '../state/fields.ts';
 import { type BoardModel, DEVICES, LS3A5000_DEVICES, virtioMmioSlot } from './platform.ts';
 
@@ -33,8 +33,8 @@ export interface BoardPorts {
   readonly console: (byte: number) => void;
   /** The time of day in milliseconds since 1970. */
   readonly now: () => number;
-  /** The host's clock: how long work for the guest takes. */
-  readonly clock: HostClock;
+  /** The runtime's clock: how long work for the guest takes. */
+  readonly clock: RuntimeClock;
   /** Content of the flash that firmware runs from. */
   readonly firmware: () => Uint8Array;
   /** A parked CPU may start at the address that its first mailbox holds. */
@@ -55,7 +55,7 @@ const isStateful = (x: Device): x is Device & Stateful => 'stateFields' in x;
 export class Board {
   readonly bus: Bus;
   readonly iocsr: Iocsr;
-  readonly pci: PciHost;
+  readonly pci: PciRootComplex;
   readonly fwCfg: FwCfg;
   private readonly ipi: Ipi;
   private readonly eiointc: Eiointc;
@@ -70,7 +70,7 @@ export class Board {
     this.fwCfg = new FwCfg(ports.dma);
     const pic = new PchPic(this.eiointc);
     const msi = new PchMsi(this.eiointc);
-    this.pci = new PciHost({
+    this.pci = new PciRootComplex({
       lines: [0, 1, 2, 3].map((n) => pic.input(PLATFORM.pciInput + n)),
       // A message to anything else is lost: a device that could write to devices could call itself, without an end.
       message: (address, data) => {

@@ -12,7 +12,7 @@ import { IocsrWindow } from '../devices/iocsr-window.ts';
 import { Ls7aRtc } from '../devices/ls7a-rtc.ts';
 import type { PchMsi } from '../devices/pch-msi.ts';
 import type { PchPic } from '../devices/pch-pic.ts';
-import type { PciHost } from '../devices/pci/host.ts';
+import type { PciRootComplex } from '../devices/pci/root-complex.ts';
 import { Uart16550 } from '../devices/uart16550.ts';
 import * as aml from '../formats/aml.ts';
 import { cells64, type FdtNode, type FdtValue } from '../formats/fdt.ts';
@@ -40,7 +40,7 @@ export type BoardModel = (typeof BOARD_MODELS)[number];
 export interface DeviceParts {
   readonly pic: PchPic;
   readonly msi: PchMsi;
-  readonly pci: PciHost;
+  readonly pci: PciRootComplex;
   readonly iocsr: Iocsr;
   /** The CPU whose access to the bus it is. */
   readonly master: () => number;

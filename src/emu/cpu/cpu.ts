@@ -134,7 +134,7 @@ export class Cpu implements Stateful {
     stopRequested: 'none is open in a copy',
     observer: 'observers',
     observers: 'observers',
-    hostOf: 'the board',
+    linearOf: 'the board',
     clock: 'the host',
     routines: 'the engine',
     lastGpa: 'set anew by each translation',
@@ -181,7 +181,7 @@ export class Cpu implements Stateful {
   observer: CpuObserver = {};
   private readonly observers: CpuObserver[] = [];
   /** Place in linear memory of a physical address, negative when it is not RAM; the board says. */
-  hostOf: (pa: number) => number = () => -1;
+  linearOf: (pa: number) => number = () => -1;
   /** The engine says. */
   routines!: CpuRoutines;
   /** Watchpoints of the architecture (FWP, MWP). */

@@ -8,7 +8,7 @@ export const HELPERS = [
   'raise', 'crc', 'cpucfg', 'rdtime', 'csrrd', 'csrwr', 'csrxchg', 'gcsrrd', 'gcsrwr', 'gcsrxchg', 'iocsrrd',
   'iocsrwr', 'tlbsrch', 'tlbrd', 'tlbwr', 'tlbfill', 'tlbclr', 'tlbflush', 'gtlbsrch', 'gtlbrd', 'gtlbwr', 'gtlbfill',
   'gtlbclr', 'gtlbflush', 'invtlb', 'lddir', 'ldpte', 'idle', 'cacop', 'hvcl', 'dbcl', 'ibar', 'loadSlow',
-  'storeSlow', 'hostSlow', 'loadVectorSlow', 'storeVectorSlow', 'fetchSlow', 'emitOwn', 'fpu', 'vectorFpu', 'vldi', 'fcsrrd', 'fcsrwr', 'unitDisabled', 'decode', 'breakpoint', 'hot',
+  'storeSlow', 'linearSlow', 'loadVectorSlow', 'storeVectorSlow', 'fetchSlow', 'emitOwn', 'fpu', 'vectorFpu', 'vldi', 'fcsrrd', 'fcsrwr', 'unitDisabled', 'decode', 'breakpoint', 'hot',
   'modeChanged', 'leaveGuest', 'enterGuest', 'entered', 'delivered',
 ] as const;
 

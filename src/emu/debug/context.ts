@@ -58,7 +58,7 @@ const STATE_BYTES = STATE.ftop + 8;
 const CSRS_KEPT = 0x200;
 
 /** A guest's registers as they were when it last left a CPU. */
-export interface Snapshot {
+export interface VcpuState {
   readonly gid: number;
   /** Number of the vCPU in its guest: the identity key's value. */
   readonly vcpu: number;
@@ -88,13 +88,13 @@ const MOST_VCPUS = 1024;
  * Keeps the registers of guests that are not running: taken at every VM exit, and the stage-2 root at every entry. vCPUs are
  * told apart by an identity key, G.CPUID unless something else is chosen: hypervisors give each vCPU its own number there.
  */
-export class GuestSnapshots implements Stateful {
+export class VcpuStates implements Stateful {
   readonly stateFields = ['byKey', 'roots', 'current', 'firstEntries'];
   static readonly wiring: Wiring = {
     key: 'chosen by the user',
     position: 'run control',
   };
-  private readonly byKey = new Map<string, Snapshot>();
+  private readonly byKey = new Map<string, VcpuState>();
   private readonly roots = new Map<number, bigint>();
   /** Key of the vCPU in each CPU, '' for none. */
   private readonly current: string[] = [];
@@ -124,7 +124,7 @@ export class GuestSnapshots implements Stateful {
     this.current[cpu.index] = '';
   }
 
-  private take(s: Snapshot, cpu: Cpu): void {
+  private take(s: VcpuState, cpu: Cpu): void {
     const { u64 } = cpu.mem;
     const at = cpu.base >> 3;
     const bank = (cpu.base + STATE.guestCsr) >> 3;
@@ -170,12 +170,12 @@ export class GuestSnapshots implements Stateful {
     if (oldest) this.byKey.delete(oldest[0]);
   }
 
-  get(gid: number, vcpu: number): Snapshot | undefined {
+  get(gid: number, vcpu: number): VcpuState | undefined {
     return this.byKey.get(`${gid}.${vcpu}`);
   }
 
   /** The vCPU that a CPU executes. */
-  on(cpu: Cpu): Snapshot | undefined {
+  on(cpu: Cpu): VcpuState | undefined {
     return cpu.vm ? this.byKey.get(this.current[cpu.index] ?? '') : undefined;
   }
 
@@ -184,7 +184,7 @@ export class GuestSnapshots implements Stateful {
   }
 
   /** Every vCPU that has ever been entered, by GID and number. */
-  vcpus(): Snapshot[] {
+  vcpus(): VcpuState[] {
     return [...this.byKey.values()].sort((a, b) => a.gid - b.gid || a.vcpu - b.vcpu);
   }
 
@@ -202,7 +202,7 @@ export class GuestSnapshots implements Stateful {
 }
 
 /** The world that a CPU executes now. */
-export function runningContext(cpu: Cpu, snapshots: GuestSnapshots): DebugContext {
+export function runningContext(cpu: Cpu, vcpuStates: VcpuStates): DebugContext {
   const world = cpu.world;
   return {
     cpu,
@@ -212,7 +212,7 @@ export function runningContext(cpu: Cpu, snapshots: GuestSnapshots): DebugContex
     gpr: (n) => cpu.gpr(n),
     word: (offset) => cpu.mem.u64[(cpu.base + offset) >> 3]!,
     csr: (num) => peekCsr(cpu, cpu.vm, num),
-    stage2Root: () => (world >= 0 ? cpu.host.get(CSR.PGDL) : snapshots.root(cpu.gid)),
+    stage2Root: () => (world >= 0 ? cpu.host.get(CSR.PGDL) : vcpuStates.root(cpu.gid)),
   };
 }
 
@@ -235,7 +235,7 @@ export function hostContext(cpu: Cpu, saved?: SavedRegisters): DebugContext {
 }
 
 /** A value of a context that is a snapshot: PGD is computed, like the register. */
-function snapshotCsr(s: Snapshot, num: number, saved: SavedRegisters | undefined): bigint {
+function vcpuCsr(s: VcpuState, num: number, saved: SavedRegisters | undefined): bigint {
   const raw = (n: number): bigint => saved?.csr.get(n) ?? s.csr[n] ?? 0n;
   if (num !== CSR.PGD) return csrByNumber(num) ? raw(num) : 0n;
   const bad = fieldNamed('TLBRERA', 'IsTLBR', raw(CSR.TLBRERA)) ? raw(CSR.TLBRBADV) : raw(CSR.BADV);
@@ -250,13 +250,13 @@ export function guestContext(
   cpus: readonly Cpu[],
   gid: number,
   vcpu: number,
-  snapshots: GuestSnapshots,
+  vcpuStates: VcpuStates,
   source?: ContextSource,
 ): DebugContext | undefined {
-  const s = snapshots.get(gid, vcpu);
+  const s = vcpuStates.get(gid, vcpu);
   if (!s) return undefined;
   const cpu = cpus[s.cpu]!;
-  if (s.running && cpu.vm) return runningContext(cpu, snapshots);
+  if (s.running && cpu.vm) return runningContext(cpu, vcpuStates);
   const saved = source?.vcpu(gid, vcpu);
   return {
     cpu,
@@ -265,8 +265,8 @@ export function guestContext(
     pc: () => saved?.pc ?? s.state[STATE.pc >> 3]!,
     gpr: (n) => saved?.gpr.get(n) ?? s.state[(STATE.gpr >> 3) + n]!,
     word: (offset) => s.state[offset >> 3]!,
-    csr: (num) => snapshotCsr(s, num, saved),
-    stage2Root: () => snapshots.root(gid),
+    csr: (num) => vcpuCsr(s, num, saved),
+    stage2Root: () => vcpuStates.root(gid),
   };
 }
 
@@ -289,13 +289,13 @@ export function anyGuestContext(
   cpus: readonly Cpu[],
   cpu: Cpu,
   gid: number,
-  snapshots: GuestSnapshots,
+  vcpuStates: VcpuStates,
   source?: ContextSource,
 ): DebugContext | undefined {
-  const own = snapshots.vcpus().filter((s) => s.gid === gid);
+  const own = vcpuStates.vcpus().filter((s) => s.gid === gid);
   const best =
     own.find((s) => s.running && s.cpu === cpu.index) ??
     own.find((s) => s.running) ??
-    own.reduce<Snapshot | undefined>((a, b) => (a && a.time >= b.time ? a : b), undefined);
-  return best && guestContext(cpus, gid, best.vcpu, snapshots, source);
+    own.reduce<VcpuState | undefined>((a, b) => (a && a.time >= b.time ? a : b), undefined);
+  return best && guestContext(cpus, gid, best.vcpu, vcpuStates, source);
 }

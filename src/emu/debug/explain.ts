@@ -28,7 +28,7 @@ import { walk } from './walk.ts';
 function contextOf(control: RunControl, cpu: Cpu, world: number): DebugContext | undefined {
   if (world === HOST_WORLD) return hostContext(cpu);
   // The hypervisor's own copy may be newer than the event.
-  return anyGuestContext(control.machine.cpus, cpu, world, control.snapshots) ?? leftBehind(cpu, world);
+  return anyGuestContext(control.machine.cpus, cpu, world, control.vcpuStates) ?? leftBehind(cpu, world);
 }
 
 /** `guest gid 1` or `the host`. */

@@ -1,23 +1,23 @@
 /**
- * Run control: the only door from front ends into a running machine. All stop and go together: the machine runs while
+ * Run control: the only way from front ends into a running machine. All stop and go together: the machine runs while
  * every client that is attached wants it to, and a stop is told to all of them.
  */
 
 import type { EngineCheck } from '../check/engine-check.ts';
 import { TIMER_HZ } from '../cpu/clock.ts';
 import type { Cpu, CsrWriting, TlbChange } from '../cpu/cpu.ts';
-import type { Host } from '../host/host.ts';
 import { type Machine, type RunResult, SLICE } from '../machine/machine.ts';
 import { STATE } from '../memory/layout.ts';
 import { History } from '../replay/history.ts';
 import type { Steps } from '../replay/steps.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { Comparators, type WatchHit } from './breakpoints.ts';
 import { type Catch, Catches, causeName, injects, writtenValue } from './catches.ts';
-import { type ContextSource, GuestSnapshots } from './context.ts';
+import { type ContextSource, VcpuStates } from './context.ts';
 import type { ExitStatistics } from './exit-statistics.ts';
 import { type Loop, LoopDetector } from './loops.ts';
-import { Past } from './past.ts';
-import type { Client, End, Limits, Scanner, SnapshotStore, Spy, Stepper, Stop } from './stop.ts';
+import { Replayer } from './replayer.ts';
+import type { Client, End, Limits, MemoryObserver, Scanner, SnapshotStore, Stepper, Stop } from './stop.ts';
 
 const TICKS_PER_MS = TIMER_HZ / 1000;
 /** The longest sleep between looks at the time limit. */
@@ -31,9 +31,9 @@ export class RunControl {
   readonly machine: Machine;
   readonly comparators: Comparators;
   readonly catches = new Catches();
-  readonly snapshots = new GuestSnapshots();
+  readonly vcpuStates = new VcpuStates();
   readonly history: History;
-  readonly past: Past;
+  readonly replayer: Replayer;
   /** What is known of the hypervisor's own data. */
   contexts: ContextSource | undefined;
   /** Account of VM exits, while somebody wants one. */
@@ -50,7 +50,7 @@ export class RunControl {
   onLoop: ((cpu: Cpu, loop: Loop) => void) | undefined;
   private readonly clients = new Set<Client>();
   private readonly limits: Limits;
-  private readonly host: Host;
+  private readonly runtime: Runtime;
   private readonly loops = new LoopDetector();
   private stop: Stop | undefined;
   private stepper: Stepper | undefined;
@@ -69,12 +69,12 @@ export class RunControl {
   /** @param observed false when no debugger can come: then VM exits need not be recorded for one */
   constructor(machine: Machine, limits: Limits = {}, observed = true) {
     this.machine = machine;
-    this.host = machine.options.host;
+    this.runtime = machine.options.runtime;
     this.limits = limits;
     this.comparators = new Comparators(machine);
-    this.history = new History(machine, [this.snapshots]);
-    this.past = new Past(this);
-    this.snapshots.position = () => this.position();
+    this.history = new History(machine, [this.vcpuStates]);
+    this.replayer = new Replayer(this);
+    this.vcpuStates.position = () => this.position();
     this.finished = new Promise((resolve) => {
       this.finish = resolve;
     });
@@ -89,7 +89,7 @@ export class RunControl {
       });
       if (observed)
         cpu.observe({
-          beforeExit: (c) => this.snapshots.exit(c, c.events.lastEcode),
+          beforeExit: (c) => this.vcpuStates.exit(c, c.events.lastEcode),
           entered: (c) => this.entered(c),
           exception: (c) => this.exception(c),
         });
@@ -122,7 +122,8 @@ export class RunControl {
 
   /** Runs until the machine has ended; clients stop and start it meanwhile. */
   run(): Promise<End> {
-    if (this.limits.timeoutSeconds !== undefined) this.deadline = this.host.now() + this.limits.timeoutSeconds * 1000;
+    if (this.limits.timeoutSeconds !== undefined)
+      this.deadline = this.runtime.now() + this.limits.timeoutSeconds * 1000;
     this.kick();
     return this.finished;
   }
@@ -177,7 +178,7 @@ export class RunControl {
     this.waiting = false;
     if (this.pumping || this.end) return;
     this.pumping = true;
-    this.host.soon(() => this.pump());
+    this.runtime.soon(() => this.pump());
   }
 
   /** Instructions that all CPUs have executed; exact inside an instruction too. */
@@ -187,19 +188,19 @@ export class RunControl {
 
   /** Gives the engines what they need to know, and no more: what is absent costs nothing. */
   private installHooks(): void {
-    const { comparators, spy } = this;
+    const { comparators, memoryObserver } = this;
     const watching = comparators.hasWatchpoints;
     for (const engine of this.machine.engines)
       engine.setHooks({
         breakpoints: (cpu, lo, hi, pa) =>
           this.quiet && !this.scanner ? undefined : comparators.inPage(cpu, lo, hi, pa),
         breakpointHit: (cpu, pa) => this.breakpointHit(cpu, pa),
-        ...((watching || spy) && {
+        ...((watching || memoryObserver) && {
           watchesPage: (cpu, lo, hi, pa) => comparators.watchesPage(cpu, lo, hi, pa),
           watchedOffsets: comparators.watchedOffsets(),
-          ...(spy && { watchesAll: (cpu) => spy.watchesAll(cpu) }),
+          ...(memoryObserver && { watchesAll: (cpu) => memoryObserver.watchesAll(cpu) }),
           watch: (cpu, lo, hi, size, write, plain) => {
-            spy?.accessed(cpu, lo, hi, size, write);
+            memoryObserver?.accessed(cpu, lo, hi, size, write);
             if (!comparators.mayMeet(lo, hi, size)) return false;
             return this.watchHit(cpu, comparators.watchHit(cpu, lo, hi, { size, write, ...stored(cpu, size, plain) }));
           },
@@ -208,7 +209,7 @@ export class RunControl {
           watchPhysical: (cpu, pa, size, write, plain) =>
             this.watchHit(cpu, comparators.physicalHit(cpu, pa, { size, write, ...stored(cpu, size, plain) })),
         }),
-        ...(spy && { stored: (cpu, pa, size) => spy.stored(cpu, pa, size) }),
+        ...(memoryObserver && { stored: (cpu, pa, size) => memoryObserver.stored(cpu, pa, size) }),
       });
   }
 
@@ -229,12 +230,12 @@ export class RunControl {
   private readonly disarm: (() => void)[] = [];
 
   /** Has memory accesses looked at, until called with undefined. */
-  spyOn(spy: Spy | undefined): void {
-    this.spy = spy;
+  observeMemory(memoryObserver: MemoryObserver | undefined): void {
+    this.memoryObserver = memoryObserver;
     for (const cpu of this.machine.cpus) cpu.fast.clearAll();
     this.installHooks();
   }
-  private spy: Spy | undefined;
+  private memoryObserver: MemoryObserver | undefined;
 
   /** Carries something out between two instructions, soon: for listeners, which must not change what runs. */
   defer(cpu: Cpu, task: () => void): void {
@@ -298,7 +299,7 @@ export class RunControl {
 
   /** Runs one slice. @returns why the run is over, if it is */
   private turn(): End | undefined {
-    if (this.host.now() >= this.deadline) return { kind: 'limit', what: 'time' };
+    if (this.runtime.now() >= this.deadline) return { kind: 'limit', what: 'time' };
     if (this.mustWait()) {
       this.waiting = true;
       this.wakeBefore(this.deadline);
@@ -330,9 +331,9 @@ export class RunControl {
 
   /** Runs for a while that is short by the clock, so that Ctrl-C is answered soon whatever the machine does. */
   private slice(limit: number): RunResult {
-    const began = this.host.now();
+    const began = this.runtime.now();
     const result = this.history.run(this.budget, limit);
-    const took = this.host.now() - began;
+    const took = this.runtime.now() - began;
     // Halves and doubles of SLICE keep whole rounds of several CPUs.
     if (took > 2 * SLICE_MS) this.budget = Math.max(SLICE / 64, this.budget / 2);
     else if (took < SLICE_MS / 2) this.budget = Math.min(SLICE, this.budget * 2);
@@ -350,13 +351,13 @@ export class RunControl {
   }
 
   /** Looks again at a moment of the host's clock, unless something happens before. */
-  private wakeBefore(moment: number): void {
-    if (moment !== Number.POSITIVE_INFINITY) this.wakeIn(moment - this.host.now());
+  private wakeBefore(time: number): void {
+    if (time !== Number.POSITIVE_INFINITY) this.wakeIn(time - this.runtime.now());
   }
 
   private wakeIn(ms: number): void {
     this.cancelWake();
-    this.cancelWake = this.host.after(Math.max(0, ms), () => this.kick());
+    this.cancelWake = this.runtime.after(Math.max(0, ms), () => this.kick());
   }
   private cancelWake: () => void = () => {};
 
@@ -377,8 +378,9 @@ export class RunControl {
     if (machine.options.clock) return machine.options.clock();
     if (!this.mayWake()) return Number.POSITIVE_INFINITY;
     const { instructions, time } = machine;
-    if (this.idleSince?.instructions !== instructions) this.idleSince = { instructions, time, wall: this.host.now() };
-    return this.idleSince.time + (this.host.now() - this.idleSince.wall) * TICKS_PER_MS;
+    if (this.idleSince?.instructions !== instructions)
+      this.idleSince = { instructions, time, wall: this.runtime.now() };
+    return this.idleSince.time + (this.runtime.now() - this.idleSince.wall) * TICKS_PER_MS;
   }
   private idleSince: { readonly instructions: number; readonly time: number; readonly wall: number } | undefined;
 
@@ -400,7 +402,7 @@ export class RunControl {
   }
 
   private entered(cpu: Cpu): void {
-    const first = this.snapshots.enter(cpu);
+    const first = this.vcpuStates.enter(cpu);
     this.tellStepper(cpu, 'entered');
     if (first && !this.repeating) for (const client of this.clients) client.firstEntry?.(cpu, cpu.gid);
     this.checkEvent(cpu, first);
@@ -502,7 +504,7 @@ export class RunControl {
     }
   }
 
-  /** The same in pieces. Between them clients must leave the machine alone: see {@link overPast}. */
+  /** The same in pieces. Between them clients must leave the machine alone: see {@link inReplay}. */
   *silentlyInPieces<T>(body: Steps<T>, scanner?: Scanner): Steps<T> {
     const loud = this.hush(scanner);
     try {
@@ -513,7 +515,7 @@ export class RunControl {
   }
 
   /** Is somebody in the middle of going over the past? */
-  get overPast(): boolean {
+  get inReplay(): boolean {
     return this.quiet;
   }
 

@@ -59,7 +59,7 @@ export interface SnapshotStore {
 }
 
 /** Someone who keeps account of memory: while there is one, stores go the slow way. */
-export interface Spy {
+export interface MemoryObserver {
   /** Must all accesses of this CPU be told, loads too? Software TLB entries made while it says no stay in use. */
   watchesAll(cpu: Cpu): boolean;
   /** An access by virtual address is about to be tried. */

@@ -1,6 +1,7 @@
 /** Long work in turns of the event loop, so that signals, other clients and Ctrl-C come in between. */
-import type { Host } from '../host/host.ts';
+
 import type { Steps } from '../replay/steps.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 
 /** Milliseconds of work in a turn. */
 const TURN_MS = 20;
@@ -13,12 +14,12 @@ export class Interrupted extends Error {
 }
 
 export class Turns {
-  private readonly host: Host;
+  private readonly runtime: Runtime;
   private steps: Steps<unknown> | undefined;
   private cancelled = false;
 
-  constructor(host: Host) {
-    this.host = host;
+  constructor(runtime: Runtime) {
+    this.runtime = runtime;
   }
 
   /** Is there work that has not ended? */
@@ -36,7 +37,7 @@ export class Turns {
     const turn = (): void => {
       // Abandoned.
       if (this.steps !== steps) return;
-      const until = this.host.now() + TURN_MS;
+      const until = this.runtime.now() + TURN_MS;
       let result: T;
       try {
         for (;;) {
@@ -47,8 +48,8 @@ export class Turns {
             result = piece.value;
             break;
           }
-          if (this.host.now() >= until) {
-            this.host.soon(turn);
+          if (this.runtime.now() >= until) {
+            this.runtime.soon(turn);
             return;
           }
         }

@@ -18,7 +18,6 @@ import type { BusPort } from '../devices/bus.ts';
 import type { IocsrPort } from '../devices/iocsr.ts';
 import { Fpu } from '../fpu/fpu.ts';
 import { VectorFpu } from '../fpu/vector.ts';
-import type { HostClock } from '../host/host.ts';
 import { UNITS } from '../isa/row.ts';
 import { RAISE_WITH_BADV } from '../isa/semantics.ts';
 import { PAGE, REGIONS, STATE, UOP_BYTES } from '../memory/layout.ts';
@@ -27,6 +26,7 @@ import { lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
 import { FETCH, LOAD } from '../mmu/stages.ts';
 import * as tlb from '../mmu/tlb-instructions.ts';
 import { translate, translateGpa } from '../mmu/translate.ts';
+import type { RuntimeClock } from '../runtime/runtime.ts';
 import { legalSize } from '../tlb/tlb.ts';
 import { crc32 } from './crc.ts';
 import type { EngineHooks } from './hooks.ts';
@@ -59,7 +59,7 @@ export interface EngineParts {
   /** The stable counter, where host time drives it; else a tick is an instruction. */
   readonly clock?: Clock | undefined;
   /** How long a run takes. */
-  readonly host: HostClock;
+  readonly runtime: RuntimeClock;
   readonly uops: UopCache;
   readonly map: HandlerMap;
   /** Fused multiply-add (fused.ts). */
@@ -93,7 +93,7 @@ export class Engine {
   private readonly ram: Ram;
   private readonly iocsr: IocsrPort;
   private readonly clock: Clock | undefined;
-  private readonly host: HostClock;
+  private readonly runtime: RuntimeClock;
   private readonly uops: UopCache;
   private readonly memory: MemoryAccess;
   private readonly fpu: Fpu;
@@ -118,7 +118,7 @@ export class Engine {
   /** What the CSR instruction at hand writes; one object for all of them. */
   private readonly bits: Mutable<CsrBits> = { num: 0, lo: 0, hi: 0, maskLo: 0, maskHi: 0 };
 
-  /** Host time (milliseconds of {@link HostClock.now}) at which a run comes back, whatever is left of its budget. */
+  /** Host time (milliseconds of {@link RuntimeClock.now}) at which a run comes back, whatever is left of its budget. */
   patience = Number.POSITIVE_INFINITY;
   /** The last run has come back early: time was up, or a device has asked for it. */
   tired = false;
@@ -133,9 +133,9 @@ export class Engine {
     this.ram = ram;
     this.iocsr = parts.iocsr;
     this.clock = parts.clock;
-    this.host = parts.host;
+    this.runtime = parts.runtime;
     cpu.clock = parts.clock;
-    cpu.setStateI32('hostTime', parts.clock ? 1 : 0);
+    cpu.setStateI32('realTime', parts.clock ? 1 : 0);
     this.uops = uops;
     this.memory = new MemoryAccess(cpu, ram, bus, uops, () => this.word());
     this.fpu = new Fpu(cpu, () => this.word());
@@ -180,7 +180,7 @@ export class Engine {
   private look(): void {
     this.entriesToLook = ENTRIES_TO_LOOK;
     this.instructionsToLook = INSTRUCTIONS_TO_LOOK;
-    if (this.host.now() > this.patience) this.tired = true;
+    if (this.runtime.now() > this.patience) this.tired = true;
   }
 
   /** Installs or removes run control. */
@@ -272,7 +272,7 @@ export class Engine {
     const lo = cpu.stateI32('pc');
     const base = cpu.fast.fetchEntry(lo, cpu.stateHi('pc'));
     if (base < 0) return 0;
-    return cpu.mem.u32[(this.uops.pageOf(base).host + (lo & 0xffc)) >>> 2]!;
+    return cpu.mem.u32[(this.uops.pageOf(base).linear + (lo & 0xffc)) >>> 2]!;
   }
 
   /** Brings the page of STATE.pc into the fetch TLB, or delivers the fetch exception. */
@@ -291,13 +291,13 @@ export class Engine {
     const pa = translate(cpu, lo, hi, FETCH, 0);
     if (pa < 0) return refuse();
     const page = pa - (pa % PAGE);
-    const host = this.ram.host(page);
-    if (host < 0) {
+    const linear = this.ram.linearAddress(page);
+    if (linear < 0) {
       deliver(cpu, 'ADEF', { badv: { lo, hi }, badi: 0 });
       return refuse();
     }
-    const uops = this.uops.page(page, host, this.breakAt(lo, hi, page));
-    cpu.fast.fillFetch(lo, hi, uops.base, host);
+    const uops = this.uops.page(page, linear, this.breakAt(lo, hi, page));
+    cpu.fast.fillFetch(lo, hi, uops.base, linear);
     return After.next;
   }
 
@@ -377,12 +377,12 @@ export class Engine {
       pa = translateGpa(cpu, pa, LOAD, this.word(), pa | 0, Math.floor(pa / 0x100000000));
       if (pa < 0) return After.jumped;
     }
-    const host = this.ram.host(pa);
+    const linear = this.ram.linearAddress(pa);
     // A table outside RAM reads as empty entries: the refill then finds an invalid page.
-    if (host < 0) cpu.setState64('value', 0, 0);
+    if (linear < 0) cpu.setState64('value', 0, 0);
     // Another CPU may be changing the entry: both halves at once.
-    else if (cpu.mem.shared) cpu.mem.u64[(cpu.base + STATE.value) >> 3] = cpu.mem.u64[host >>> 3]!;
-    else cpu.setState64('value', cpu.mem.i32[host >>> 2]!, cpu.mem.i32[(host >>> 2) + 1]!);
+    else if (cpu.mem.shared) cpu.mem.u64[(cpu.base + STATE.value) >> 3] = cpu.mem.u64[linear >>> 3]!;
+    else cpu.setState64('value', cpu.mem.i32[linear >>> 2]!, cpu.mem.i32[(linear >>> 2) + 1]!);
     return After.next;
   }
 
@@ -542,7 +542,7 @@ export class Engine {
         }),
       loadSlow: (code) => this.memory.load(code),
       storeSlow: (code) => this.memory.store(code),
-      hostSlow: (code) => this.memory.host(code),
+      linearSlow: (code) => this.memory.linearAddress(code),
       loadVectorSlow: (size) => this.memory.loadVector(size),
       storeVectorSlow: (size) => this.memory.storeVector(size),
       fetchSlow: () => this.fetchSlow(),

@@ -79,17 +79,23 @@ export type Stmt =
   | { readonly s: 'store'; readonly access: Access; readonly address: Node; readonly value: Node }
   | { readonly s: 'loadVector'; readonly ids: readonly number[]; readonly address: Node }
   | { readonly s: 'storeVector'; readonly address: Node; readonly values: readonly Node[] }
-  | { readonly s: 'host'; readonly id: number; readonly size: number; readonly write: boolean; readonly address: Node }
-  | { readonly s: 'peek'; readonly id: number; readonly access: Access; readonly host: Node }
-  | { readonly s: 'poke'; readonly access: Access; readonly host: Node; readonly value: Node }
+  | {
+      readonly s: 'linear';
+      readonly id: number;
+      readonly size: number;
+      readonly write: boolean;
+      readonly address: Node;
+    }
+  | { readonly s: 'peek'; readonly id: number; readonly access: Access; readonly linear: Node }
+  | { readonly s: 'poke'; readonly access: Access; readonly linear: Node; readonly value: Node }
   /** `id` becomes the old value; the new one, which is made of it, takes its place in one atomic step. */
-  | { readonly s: 'update'; readonly id: number; readonly access: Access; readonly host: Node; readonly value: Node }
+  | { readonly s: 'update'; readonly id: number; readonly access: Access; readonly linear: Node; readonly value: Node }
   /** `id` becomes the old value; where that is the expected one, `value` takes its place in one atomic step. */
   | {
       readonly s: 'compareExchange';
       readonly id: number;
       readonly access: Access;
-      readonly host: Node;
+      readonly linear: Node;
       readonly expected: Node;
       readonly value: Node;
     }
@@ -309,38 +315,38 @@ export class Semantics {
   }
 
   /** The place in linear memory of a naturally aligned RAM access (ALE otherwise). May leave. */
-  host(size: number, address: Node, write: boolean): Node {
+  linearAddress(size: number, address: Node, write: boolean): Node {
     const id = this.leaving();
-    this.stmts.push({ s: 'host', id, size, write, address });
+    this.stmts.push({ s: 'linear', id, size, write, address });
     return { k: 'local', ty: 'i32', id };
   }
 
-  /** Reads linear memory at a place from {@link host}, extended to 64 bits. */
-  peek(access: Access, host: Node): Node {
+  /** Reads linear memory at a place from {@link linearAddress}, extended to 64 bits. */
+  peek(access: Access, linear: Node): Node {
     const id = this.nextLocal++;
-    this.stmts.push({ s: 'peek', id, access, host });
+    this.stmts.push({ s: 'peek', id, access, linear });
     return { k: 'local', ty: 'i64', id };
   }
 
-  /** Writes linear memory at a place from {@link host}. */
-  poke(access: Access, host: Node, value: Node): void {
+  /** Writes linear memory at a place from {@link linearAddress}. */
+  poke(access: Access, linear: Node, value: Node): void {
     this.wrote = true;
-    this.stmts.push({ s: 'poke', access, host, value });
+    this.stmts.push({ s: 'poke', access, linear, value });
   }
 
-  /** Replaces the value at a place from {@link host}, atomically, by one made of it. @returns the old value, extended to 64 bits */
-  update(access: Access, host: Node, replace: (old: Node) => Node): Node {
+  /** Replaces the value at a place from {@link linearAddress}, atomically, by one made of it. @returns the old value, extended to 64 bits */
+  update(access: Access, linear: Node, replace: (old: Node) => Node): Node {
     const old: Node = { k: 'local', ty: 'i64', id: this.nextLocal++ };
     this.wrote = true;
-    this.stmts.push({ s: 'update', id: old.id, access, host, value: replace(old) });
+    this.stmts.push({ s: 'update', id: old.id, access, linear, value: replace(old) });
     return old;
   }
 
-  /** Replaces the value at a place from {@link host}, atomically, if it is `expected`. @returns the old value, extended to 64 bits */
-  compareExchange(access: Access, host: Node, expected: Node, value: Node): Node {
+  /** Replaces the value at a place from {@link linearAddress}, atomically, if it is `expected`. @returns the old value, extended to 64 bits */
+  compareExchange(access: Access, linear: Node, expected: Node, value: Node): Node {
     const id = this.nextLocal++;
     this.wrote = true;
-    this.stmts.push({ s: 'compareExchange', id, access, host, expected, value });
+    this.stmts.push({ s: 'compareExchange', id, access, linear, expected, value });
     return { k: 'local', ty: 'i64', id };
   }
 

@@ -28,7 +28,7 @@ const QUIET_HELPERS = new Set(['crc', 'ibar']);
 export function traitsOf(row: Row): Traits {
   const body = Semantics.record(row.define);
   const calls = body.flatMap((s) => (s.s === 'call' ? [s.helper] : []));
-  const accessesMemory = contains(body, 'load', 'store', 'host');
+  const accessesMemory = contains(body, 'load', 'store', 'linear');
   // A call inside a branch of the definition raises an exception; one outside may be a harmless computation.
   const callsOut = calls.length ? !calls.every((c) => QUIET_HELPERS.has(c)) : contains(body, 'call');
   return {

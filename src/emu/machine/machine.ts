@@ -17,11 +17,11 @@ import type { VirtioKind } from '../devices/virtio/device.ts';
 import type { EmittedInterpreters, Engine } from '../engine/engine.ts';
 import type { Regions } from '../engine/translator/regions.ts';
 import type { UopCache } from '../engine/uop-cache.ts';
-import type { Host } from '../host/host.ts';
 import { CPU_STATE_BYTES, PAGE } from '../memory/layout.ts';
 import { LinearMemory } from '../memory/linear-memory.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
 import { Ram } from '../memory/ram.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { arraysIn, type Fields, restoreFields, type Stateful, saveFields, type Wiring } from '../state/fields.ts';
 import { type EngineKind, Processors } from './processors.ts';
 
@@ -34,8 +34,8 @@ const TICKS_PER_MS = TIMER_HZ / 1000;
 export const SLICE = 256 * QUANTUM;
 
 export interface MachineOptions {
-  /** The program around the machine. */
-  readonly host: Host;
+  /** The JavaScript runtime that the core runs in. */
+  readonly runtime: Runtime;
   /** Bytes, a multiple of 1 MiB. */
   readonly ramSize: number;
   readonly cpus: number;
@@ -133,8 +133,8 @@ export class Machine implements Stateful {
       virtioOn: options.virtioOn,
       firmware: () => this.files?.firmware?.content ?? EMPTY,
       model: options.model,
-      clock: options.host,
-      now: () => (options.clock ? options.host.timeOfDay() : VIRTUAL_EPOCH + this.now() / TICKS_PER_MS),
+      clock: options.runtime,
+      now: () => (options.clock ? options.runtime.timeOfDay() : VIRTUAL_EPOCH + this.now() / TICKS_PER_MS),
       dma: {
         read: (pa, length) => {
           if (length > PAGE) this.lookSoon();
@@ -165,7 +165,7 @@ export class Machine implements Stateful {
     const processors = new Processors(
       this.mem,
       this.cpus,
-      { ram: this.ram, bus, iocsr, clock: options.clock, host: options.host },
+      { ram: this.ram, bus, iocsr, clock: options.clock, runtime: options.runtime },
       options,
     );
     this.uops = processors.uops;
@@ -298,7 +298,7 @@ export class Machine implements Stateful {
    * @throws Error only for defects of the emulator and exhausted host memory
    */
   run(budget: number, until = Number.POSITIVE_INFINITY): RunResult {
-    const patience = this.options.host.now() + this.patienceMs;
+    const patience = this.options.runtime.now() + this.patienceMs;
     for (const engine of this.engines) engine.patience = patience;
     for (let left = budget; left > 0; ) {
       if (this.unfinished) {

@@ -35,11 +35,11 @@ export class Processors {
   constructor(
     mem: LinearMemory,
     cpus: readonly Cpu[],
-    parts: Pick<EngineParts, 'ram' | 'bus' | 'iocsr' | 'clock' | 'host'>,
+    parts: Pick<EngineParts, 'ram' | 'bus' | 'iocsr' | 'clock' | 'runtime'>,
     { features, engine = 'auto', emitted }: ProcessorOptions,
   ) {
     this.cpus = cpus;
-    for (const cpu of cpus) cpu.hostOf = (pa) => parts.ram.host(pa);
+    for (const cpu of cpus) cpu.linearOf = (pa) => parts.ram.linearAddress(pa);
     const map = planHandlers(ROWS);
     const exists = (row: Row): boolean => existsOn(row, features);
     this.uops = new UopCache(
@@ -49,14 +49,21 @@ export class Processors {
       () => {
         for (const c of cpus) c.fast.clearFetches();
       },
-      (host) => {
-        for (const c of cpus) c.fast.clearWrites(host);
+      (linear) => {
+        for (const c of cpus) c.fast.clearWrites(linear);
       },
     );
     const fused = fusedFunctions(mem.memory, mem.shared);
     const threshold = THRESHOLD[engine];
     if (engine !== 'interpreter')
-      this.regions = new Regions({ mem, uops: this.uops, exists, eager: engine === 'jit', fused, clock: parts.host });
+      this.regions = new Regions({
+        mem,
+        uops: this.uops,
+        exists,
+        eager: engine === 'jit',
+        fused,
+        clock: parts.runtime,
+      });
     if (this.regions) this.regions.threshold = threshold;
     this.uops.translator = this.regions;
     const { uops, regions } = this;

@@ -32,7 +32,7 @@ export const STATE = {
   value: 0x128,
   /** i32, i32, i64: LL bit of the world that runs, place and value of the last LL. */
   llBit: 0x148,
-  llHost: 0x14c,
+  llLinear: 0x14c,
   llValue: 0x150,
   /** i32: offsets of the software TLB arrays of the translation context that runs. */
   readTlb: 0x158,
@@ -68,7 +68,7 @@ export const STATE = {
   /** f64: stable counter at the end of the slice. */
   sliceEnd: 0x8008,
   /** i32: the stable counter is the host's clock. */
-  hostTime: 0x8010,
+  realTime: 0x8010,
   /** {@link REPORT}: what TypeScript says of the exception that it is about to deliver. */
   report: 0x8018,
   /** By CSR number: a byte of CSR_RULE bits; 8 bytes each: bits that the owner and that root may write. */

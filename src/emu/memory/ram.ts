@@ -113,7 +113,7 @@ export class Ram {
    * Place in linear memory of a physical address, or −1 outside RAM. Valid up to the end of its 1 MiB chunk.
    * @throws Error when more RAM has been touched than 32-bit linear memory holds
    */
-  host(pa: number): number {
+  linearAddress(pa: number): number {
     const block = this.block(pa);
     if (block < 0) return this.inRom(pa) ? this.rom + pa - ROM.base : -1;
     const index = Math.floor(block / CHUNK);
@@ -124,19 +124,19 @@ export class Ram {
 
   /** The same for a store: −1 where memory cannot be stored to. */
   storable(pa: number): number {
-    return this.has(pa) ? this.host(pa) : -1;
+    return this.has(pa) ? this.linearAddress(pa) : -1;
   }
 
-  /** Like {@link host} for the page of `pa`: place of the page's first byte, or −1. */
-  hostPage(pa: number): number {
-    return this.host(pa - (pa % PAGE));
+  /** Like {@link linearAddress} for the page of `pa`: place of the page's first byte, or −1. */
+  linearPage(pa: number): number {
+    return this.linearAddress(pa - (pa % PAGE));
   }
 
   /** Copies bytes in. @throws RangeError when the range leaves RAM */
   write(pa: number, data: Uint8Array): void {
     for (let done = 0; done < data.length; ) {
       const n = Math.min(data.length - done, CHUNK - ((pa + done) % CHUNK));
-      const at = this.host(pa + done);
+      const at = this.linearAddress(pa + done);
       if (at < 0) throw new RangeError(`physical address 0x${(pa + done).toString(16)} is not RAM`);
       this.mem.u8.set(data.subarray(done, done + n), at);
       done += n;
@@ -151,7 +151,7 @@ export class Ram {
       const block = this.block(pa + done);
       if (block < 0) {
         if (!this.inRom(pa + done)) break;
-        out[done] = this.mem.u8[this.host(pa + done)]!;
+        out[done] = this.mem.u8[this.linearAddress(pa + done)]!;
         done++;
         continue;
       }
@@ -191,7 +191,7 @@ export class Ram {
 
   /** Puts RAM back to a copy; chunks that it lacks become zero. */
   restore(copy: ReadonlyMap<number, Uint8Array>): void {
-    for (const n of copy.keys()) this.host(this.firstOf(n));
+    for (const n of copy.keys()) this.linearAddress(this.firstOf(n));
     this.chunks.forEach((at, n) => {
       if (at === 0) return;
       const bytes = copy.get(n);

@@ -35,10 +35,10 @@ export class MachineTables implements TableReader {
       }
       pa = reached;
     }
-    const host = cpu.hostOf(pa);
-    this.at = host < 0 ? -1 : host >>> 2;
-    this.lo = host < 0 ? 0 : cpu.mem.i32[this.at]!;
-    this.hi = host < 0 ? 0 : cpu.mem.i32[this.at + 1]!;
+    const linear = cpu.linearOf(pa);
+    this.at = linear < 0 ? -1 : linear >>> 2;
+    this.lo = linear < 0 ? 0 : cpu.mem.i32[this.at]!;
+    this.hi = linear < 0 ? 0 : cpu.mem.i32[this.at + 1]!;
     return true;
   }
 }

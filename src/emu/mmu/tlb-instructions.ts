@@ -119,11 +119,11 @@ function writeEntry(cpu: Cpu, t: TlbTarget, i: number): void {
   tlb.eloHi[2 * i] = bank.hi(lo0);
   tlb.eloLo[2 * i + 1] = bank.lo(lo1);
   tlb.eloHi[2 * i + 1] = bank.hi(lo1);
-  told(cpu, t, i, -1, refill ? 'tlbfill' : 'tlbwr');
+  reportChange(cpu, t, i, -1, refill ? 'tlbfill' : 'tlbwr');
 }
 
 /** Tells the observer of a change. */
-function told(cpu: Cpu, t: { guestType: boolean; gid: number }, index: number, vppn: number, by: string): void {
+function reportChange(cpu: Cpu, t: { guestType: boolean; gid: number }, index: number, vppn: number, by: string): void {
   cpu.observer.tlbChanged?.(cpu, { guestType: t.guestType, gid: t.gid, index, vppn, by });
 }
 
@@ -187,7 +187,7 @@ export function enterMapping(cpu: Cpu, pair: PagePair): void {
     tlb.eloLo[2 * i + odd] = pair.lo[odd]!;
     tlb.eloHi[2 * i + odd] = pair.hi[odd]!;
   }
-  told(cpu, t, i, -1, 'page walk');
+  reportChange(cpu, t, i, -1, 'page walk');
 }
 
 /** A pair of pages as a TLB entry holds it. */
@@ -217,7 +217,7 @@ function clearSelected(cpu: Cpu, t: TlbTarget, everything: boolean): AfterValue 
   };
   if (index < STLB_SIZE) for (let way = 0; way < STLB_WAYS; way++) clear(way * STLB_SETS + (index % STLB_SETS));
   else for (let i = STLB_SIZE; i < TLB_SIZE; i++) clear(i);
-  told(cpu, t, -1, -1, everything ? 'tlbflush' : 'tlbclr');
+  reportChange(cpu, t, -1, -1, everything ? 'tlbflush' : 'tlbclr');
   return After.goOn;
 }
 export const tlbclr = (cpu: Cpu, t: TlbTarget): AfterValue => clearSelected(cpu, t, false);
@@ -276,7 +276,7 @@ export function invtlb(cpu: Cpu, { op, rjLo, rkLo, rkHi, word }: Invtlb): AfterV
     if (op >= 9) return deliver(cpu, 'IPE', { badi: word });
     if (cpu.host.lo(CSR.GTLBC) & (1 << 13)) return deliver(cpu, 'GSPR', { root: true, badi: word });
     sweep(cpu, cpu.gtlb, cpu.gid, OPS[op]!, place);
-    told(cpu, { guestType: true, gid: cpu.gid }, -1, OPS[op]!.address ? vppn : -1, `invtlb ${op}`);
+    reportChange(cpu, { guestType: true, gid: cpu.gid }, -1, OPS[op]!.address ? vppn : -1, `invtlb ${op}`);
     return After.goOn;
   }
   if (op === 0) {
@@ -314,8 +314,8 @@ function tellInvalidation(cpu: Cpu, op: number, gid: number, vppn: number): void
     address: OPS[op > 6 ? op - 8 : op]?.address === true,
   };
   const whose = one ? (op >= 1 && op <= 6 ? 0 : gid) : -1;
-  if (stage1) told(cpu, { guestType: true, gid: whose }, -1, address ? vppn : -1, by);
-  if (stage2) told(cpu, { guestType: false, gid: whose }, -1, address ? vppn : -1, by);
+  if (stage1) reportChange(cpu, { guestType: true, gid: whose }, -1, address ? vppn : -1, by);
+  if (stage2) reportChange(cpu, { guestType: false, gid: whose }, -1, address ? vppn : -1, by);
 }
 
 /** Removes the entries of a GID that match, compared with an ASID and a page pair. */

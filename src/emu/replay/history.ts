@@ -198,9 +198,9 @@ export class History {
   /** {@link replay} in pieces that are short by the clock. */
   *replaying(target: number): Steps<void> {
     while (this.position < target) {
-      const began = this.machine.options.host.now();
+      const began = this.machine.options.runtime.now();
       this.replaySome(target, this.piece);
-      const took = this.machine.options.host.now() - began;
+      const took = this.machine.options.runtime.now() - began;
       if (took > 2 * PIECE_MS) this.piece = Math.max(SLICE / 64, this.piece / 2);
       else if (took < PIECE_MS / 2) this.piece = Math.min(SLICE, this.piece * 2);
       yield;
@@ -251,7 +251,7 @@ export class History {
   private checkpoint(): void {
     this.due = false;
     const { position } = this;
-    const began = this.machine.options.host.now();
+    const began = this.machine.options.runtime.now();
     const before = this.checkpoints.findLast((c) => c.position <= position);
     if (before?.position === position && before.journal === this.next && position < this.frontier && !this.changed)
       return;
@@ -270,7 +270,7 @@ export class History {
     this.checkpoints.sort((a, b) => a.position - b.position);
     this.thin();
     // About 300 million instructions a second: copies shall take one part in COST of the time.
-    const spent = this.machine.options.host.now() - began;
+    const spent = this.machine.options.runtime.now() - began;
     this.interval = Math.max(LEAST_INTERVAL, Math.round(spent * COST * 300_000));
   }
 

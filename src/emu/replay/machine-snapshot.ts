@@ -2,7 +2,7 @@
 import type { Machine, MachineState } from '../machine/machine.ts';
 import { CPU_STATE_BYTES } from '../memory/layout.ts';
 import { fits, isBytes } from '../state/state-check.ts';
-import { mismatch, type Snapshot, SnapshotError, type SnapshotMachine } from './snapshot-file.ts';
+import { type MachineImage, mismatch, SnapshotError, type SnapshotMachine } from './snapshot-file.ts';
 
 /** What a machine must have in common with one that takes its state. */
 function description({ options }: Machine): SnapshotMachine {
@@ -25,14 +25,14 @@ function accepts(machine: Machine, { parts, cpus, ram }: MachineState): boolean 
 }
 
 /** The machine as a file holds it. @param program version of the program @throws Error before an image was loaded */
-export function takeSnapshot(machine: Machine, program: string): Snapshot {
+export function takeSnapshot(machine: Machine, program: string): MachineImage {
   const files = machine.bootFiles;
   if (!files) throw new Error('machine: no image loaded');
   return { program, machine: description(machine), files, state: machine.save() };
 }
 
 /** Puts a machine into the state of a snapshot. @throws SnapshotError when it is of another kind of machine, or damaged */
-export function applySnapshot(machine: Machine, snapshot: Snapshot): void {
+export function applySnapshot(machine: Machine, snapshot: MachineImage): void {
   const why = mismatch(snapshot.machine, description(machine));
   if (why) throw new SnapshotError(why);
   if (!accepts(machine, snapshot.state)) throw new SnapshotError('its state is damaged');

@@ -27,7 +27,7 @@ export interface SnapshotMachine {
   readonly slots: readonly string[];
 }
 
-export interface Snapshot {
+export interface MachineImage {
   /** Version of the program that made it. */
   readonly program: string;
   readonly machine: SnapshotMachine;
@@ -90,7 +90,7 @@ class Writer {
 }
 
 /** The file of a snapshot. */
-export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
+export function encodeSnapshot(snapshot: MachineImage): Uint8Array {
   const w = new Writer();
   return w.finish(w.json(snapshot));
 }
@@ -147,7 +147,7 @@ export function longestSnapshot(beginning: Uint8Array, diskBytes: number): numbe
 }
 
 /** @throws SnapshotError when it is none, or damaged, or of another version */
-export function decodeSnapshot(bytes: Uint8Array, program: string): Snapshot {
+export function decodeSnapshot(bytes: Uint8Array, program: string): MachineImage {
   if (bytes.length < HEADER_BYTES || new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC)
     throw new SnapshotError('it is no snapshot');
   const header = viewOf(bytes);
@@ -156,10 +156,10 @@ export function decodeSnapshot(bytes: Uint8Array, program: string): Snapshot {
   const length = header.getUint32(12, true);
   if (HEADER_BYTES + length > bytes.length) throw new SnapshotError('it is truncated');
   const first = Math.ceil((HEADER_BYTES + length) / ALIGN) * ALIGN;
-  let snapshot: Snapshot;
+  let snapshot: MachineImage;
   try {
     const text = new TextDecoder().decode(bytes.subarray(HEADER_BYTES, HEADER_BYTES + length));
-    snapshot = reader(bytes.subarray(first))(JSON.parse(text) as Json) as Snapshot;
+    snapshot = reader(bytes.subarray(first))(JSON.parse(text) as Json) as MachineImage;
   } catch (error) {
     // Numbers, lists and types that are none.
     throw error instanceof SnapshotError ? error : new SnapshotError('its description is damaged');

@@ -16,10 +16,10 @@ const GIVE_UP_CODE = 1;
 /** A bell that is rung while nobody listens is heard after so many milliseconds. */
 const PATIENCE_MS = 1;
 
-/** What a participant does when others ask. `host`: place of a page of RAM in linear memory. */
+/** What a participant does when others ask. `linear`: place of a page of RAM in linear memory. */
 export interface Holder {
-  giveUpStores(host: number): void;
-  giveUpCode(host: number): void;
+  giveUpStores(linear: number): void;
+  giveUpCode(linear: number): void;
 }
 
 export class Coherence implements CodeCoherence {
@@ -38,12 +38,12 @@ export class Coherence implements CodeCoherence {
     this.holder = holder;
   }
 
-  private pageOf(host: number): number {
-    return (host - this.ramStart) >>> PAGE_BITS;
+  private pageOf(linear: number): number {
+    return (linear - this.ramStart) >>> PAGE_BITS;
   }
 
-  claimCode(host: number): void {
-    const page = this.pageOf(host);
+  claimCode(linear: number): void {
+    const page = this.pageOf(linear);
     const { stores, code } = this.block;
     while (!this.ended) {
       this.haveGivenUp(page, stores, GIVE_UP_STORES);
@@ -54,8 +54,8 @@ export class Coherence implements CodeCoherence {
     }
   }
 
-  claimStores(host: number): void {
-    const page = this.pageOf(host);
+  claimStores(linear: number): void {
+    const page = this.pageOf(linear);
     const { stores, code } = this.block;
     if (Atomics.load(stores, page) & this.mine && (Atomics.load(code, page) & ~this.mine) === 0) return;
     while (!this.ended) {
@@ -90,12 +90,12 @@ export class Coherence implements CodeCoherence {
       const request = block.request(self, from);
       if (request === 0) continue;
       const page = (request - 1) >>> 1;
-      const host = this.ramStart + page * 2 ** PAGE_BITS;
+      const linear = this.ramStart + page * 2 ** PAGE_BITS;
       if ((request - 1) & GIVE_UP_CODE) {
-        this.holder.giveUpCode(host);
+        this.holder.giveUpCode(linear);
         Atomics.and(block.code, page, ~this.mine);
       } else {
-        this.holder.giveUpStores(host);
+        this.holder.giveUpStores(linear);
         Atomics.and(block.stores, page, ~this.mine);
       }
       block.grant(self, from);

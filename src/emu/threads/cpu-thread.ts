@@ -5,12 +5,12 @@ import { type Clock, TIMER_HZ } from '../cpu/clock.ts';
 import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { setLine } from '../cpu/interrupts.ts';
-import type { HostClock } from '../host/host.ts';
 import { prepareBoot } from '../machine/machine.ts';
 import { type EngineKind, Processors } from '../machine/processors.ts';
 import { PAGE } from '../memory/layout.ts';
 import { LinearMemory } from '../memory/linear-memory.ts';
 import { Ram } from '../memory/ram.ts';
+import type { RuntimeClock } from '../runtime/runtime.ts';
 import { Coherence } from './coherence.ts';
 import { ACTIVITY, COMMAND, ControlBlock } from './control-block.ts';
 import { RemoteBus, RemoteIocsr, type WaitFor } from './remote-devices.ts';
@@ -42,8 +42,8 @@ export class CpuThread {
   private readonly processors: Processors;
   private readonly coherence: Coherence;
 
-  /** @param clock the same in all threads @param host how long work takes, in this thread */
-  constructor(options: CpuThreadOptions, clock: Clock, host: HostClock) {
+  /** @param clock the same in all threads @param runtime how long work takes, in this thread */
+  constructor(options: CpuThreadOptions, clock: Clock, runtime: RuntimeClock) {
     const { cpus, ramSize, memory } = options;
     this.options = options;
     this.clock = clock;
@@ -53,11 +53,11 @@ export class CpuThread {
     this.cpu = new Cpu(options.cpu, mem, options.features, options.seed);
     const bus = new RemoteBus(this.block, options.cpu, this.waitFor);
     const iocsr = new RemoteIocsr(this.block, options.cpu, this.waitFor);
-    this.processors = new Processors(mem, [this.cpu], { ram, bus, iocsr, clock, host }, options);
+    this.processors = new Processors(mem, [this.cpu], { ram, bus, iocsr, clock, runtime }, options);
     const { uops } = this.processors;
     this.coherence = new Coherence(this.block, options.cpu, mem.ramStart, {
-      giveUpStores: (host) => this.cpu.fast.clearWrites(host),
-      giveUpCode: (host) => uops.forget(host),
+      giveUpStores: (linear) => this.cpu.fast.clearWrites(linear),
+      giveUpCode: (linear) => uops.forget(linear),
     });
     uops.coherence = this.coherence;
   }

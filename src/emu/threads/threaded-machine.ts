@@ -11,19 +11,19 @@ import type { CpuFeatures } from '../cpu/features.ts';
 import type { End } from '../debug/stop.ts';
 import type { PowerRequest } from '../devices/ged.ts';
 import type { VirtioKind } from '../devices/virtio/device.ts';
-import type { Host } from '../host/host.ts';
 import { fillFwCfg, platformOf } from '../machine/machine.ts';
 import type { EngineKind } from '../machine/processors.ts';
 import { PAGE } from '../memory/layout.ts';
 import { LinearMemory } from '../memory/linear-memory.ts';
 import { Ram } from '../memory/ram.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { Coherence } from './coherence.ts';
 import { ACTIVITY, CALL, COMMAND, ControlBlock, type DeviceCall } from './control-block.ts';
 import type { CpuThreadOptions } from './cpu-thread.ts';
 
 export interface ThreadedOptions {
-  /** The program around the machine. */
-  readonly host: Host;
+  /** The JavaScript runtime that the core runs in. */
+  readonly runtime: Runtime;
   /** Bytes, a multiple of 1 MiB. */
   readonly ramSize: number;
   readonly cpus: number;
@@ -103,8 +103,8 @@ export class ThreadedMachine {
       virtioOn: options.virtioOn,
       firmware: () => files.firmware?.content ?? new Uint8Array(0),
       model: options.model,
-      clock: options.host,
-      now: () => options.host.timeOfDay(),
+      clock: options.runtime,
+      now: () => options.runtime.timeOfDay(),
       dma: {
         read: (pa, length) => this.ram.whole(pa, length),
         write: (pa, data) => this.store(pa, data),
@@ -127,7 +127,8 @@ export class ThreadedMachine {
   /** A device stores to RAM: CPUs give up what they have decoded of it. */
   private store(pa: number, data: Uint8Array): boolean {
     if (!this.ram.covers(pa, data.length)) return false;
-    for (let at = pa - (pa % PAGE); at < pa + data.length; at += PAGE) this.coherence.claimStores(this.ram.host(at));
+    for (let at = pa - (pa % PAGE); at < pa + data.length; at += PAGE)
+      this.coherence.claimStores(this.ram.linearAddress(at));
     this.ram.write(pa, data);
     return true;
   }
@@ -140,7 +141,7 @@ export class ThreadedMachine {
   /** Runs until the guest powers off, or something else ends it. */
   async run({ maxInstructions, timeoutSeconds }: ThreadedLimits = {}): Promise<End> {
     const { block } = this;
-    const began = this.options.host.now();
+    const began = this.options.runtime.now();
     const threads = this.cpus.map((_, n) => this.spawn(n));
     for (const { ended } of threads)
       ended.catch((error: unknown) => {
@@ -158,7 +159,7 @@ export class ThreadedMachine {
       else if (this.power === 'reset') await this.reset();
       else if (maxInstructions !== undefined && this.instructions >= maxInstructions)
         this.end ??= { kind: 'limit', what: 'instructions' };
-      else if (timeoutSeconds !== undefined && this.options.host.now() - began >= timeoutSeconds * 1000)
+      else if (timeoutSeconds !== undefined && this.options.runtime.now() - began >= timeoutSeconds * 1000)
         this.end ??= { kind: 'limit', what: 'time' };
       else if (this.sleepsForEver() && !this.mayWake())
         this.end ??= { kind: 'died', reason: 'every CPU waits for an interrupt that cannot come' };
@@ -213,10 +214,10 @@ export class ThreadedMachine {
   /** Sleeps until a CPU wants something; the event loop has its turn. */
   private async wait(heard: number, limited: boolean): Promise<void> {
     const { block } = this;
-    if (this.unfinished && !this.mustWait()) await new Promise<void>((resolve) => this.options.host.soon(resolve));
-    else if (this.options.host.now() - this.lastCall < LINGER_MS) {
+    if (this.unfinished && !this.mustWait()) await new Promise<void>((resolve) => this.options.runtime.soon(resolve));
+    else if (this.options.runtime.now() - this.lastCall < LINGER_MS) {
       block.sleep(block.cpus, heard, ATTENTIVE_MS);
-      await new Promise<void>((resolve) => this.options.host.soon(resolve));
+      await new Promise<void>((resolve) => this.options.runtime.soon(resolve));
     } else await block.ringing(block.cpus, heard, limited ? LIMITS_MS : Number.POSITIVE_INFINITY);
   }
 
@@ -230,7 +231,7 @@ export class ThreadedMachine {
     for (let n = 0; n < this.cpus.length; n++) {
       const call = this.block.pendingCall(n);
       if (!call) continue;
-      this.lastCall = this.options.host.now();
+      this.lastCall = this.options.runtime.now();
       this.carryOut(n, call);
     }
   }

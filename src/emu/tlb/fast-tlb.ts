@@ -95,15 +95,15 @@ export class FastTlb {
   }
 
   /**
-   * Caches a data translation of the current context. `host`: place in linear memory of the page's first byte. `mark`:
+   * Caches a data translation of the current context. `linear`: place in linear memory of the page's first byte. `mark`:
    * TAG_WATCHED or TAG_CODE, when only accesses beside what the mark is about may use it; `lines`: where the code is.
    */
-  fillData(write: boolean, vaLo: number, vaHi: number, host: number, mark = 0, lines = 0): void {
+  fillData(write: boolean, vaLo: number, vaHi: number, linear: number, mark = 0, lines = 0): void {
     const pageLo = vaLo & ~0xfff;
     const i = (this.current + (write ? TLB_ENTRIES * 16 : 0) + ((vaLo >>> 12) & (TLB_ENTRIES - 1)) * 16) >> 2;
     this.i32[i] = pageLo | mark;
     this.i32[i + 1] = vaHi;
-    this.i32[i + 2] = (host - pageLo) | 0;
+    this.i32[i + 2] = (linear - pageLo) | 0;
     this.i32[i + 3] = lines;
     this.note(i);
   }
@@ -114,13 +114,13 @@ export class FastTlb {
     if (n < JOURNAL) this.journal[this.set * JOURNAL + n] = (i - (this.current >> 2)) >> 2;
   }
 
-  /** Caches a fetch translation. `uops`: place of the page's micro-operations; `host`: of its instruction words. */
-  fillFetch(vaLo: number, vaHi: number, uops: number, host: number): void {
+  /** Caches a fetch translation. `uops`: place of the page's micro-operations; `linear`: of its instruction words. */
+  fillFetch(vaLo: number, vaHi: number, uops: number, linear: number): void {
     const i = (this.current + 2 * TLB_ENTRIES * 16 + ((vaLo >>> 12) & (FETCH_ENTRIES - 1)) * 16) >> 2;
     this.i32[i] = vaLo & ~0xfff;
     this.i32[i + 1] = vaHi;
     this.i32[i + 2] = uops;
-    this.i32[i + 3] = host;
+    this.i32[i + 3] = linear;
     this.note(i);
   }
 
@@ -168,13 +168,13 @@ export class FastTlb {
     }
   }
 
-  /** Drops every cached write translation to the page at `host` (it starts to hold decoded code or a watchpoint). */
-  clearWrites(host: number): void {
+  /** Drops every cached write translation to the page at `linear` (it starts to hold decoded code or a watchpoint). */
+  clearWrites(linear: number): void {
     for (let set = 0; set < TLB_SETS; set++) {
       const at = this.base + set * TLB_SET_BYTES;
       const look = (n: number): void => {
         const i = (at >> 2) + 4 * n;
-        if ((((this.i32[i]! & ~(TAG_WATCHED | TAG_CODE)) + this.i32[i + 2]!) | 0) === (host | 0)) this.i32[i] = -1;
+        if ((((this.i32[i]! & ~(TAG_WATCHED | TAG_CODE)) + this.i32[i + 2]!) | 0) === (linear | 0)) this.i32[i] = -1;
       };
       const given = this.given[set]!;
       if (given > JOURNAL) for (let n = TLB_ENTRIES; n < 2 * TLB_ENTRIES; n++) look(n);

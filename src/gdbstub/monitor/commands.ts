@@ -3,8 +3,8 @@ import type { Steps } from '../../emu/replay/steps.ts';
 import type { Target } from '../target.ts';
 import { CATCH_COMMANDS } from './catch.ts';
 import { type Command, lines } from './command.ts';
+import { HISTORY_COMMANDS } from './history.ts';
 import { INFO_COMMANDS } from './info.ts';
-import { PAST_COMMANDS } from './past.ts';
 import { SETTING_COMMANDS } from './settings.ts';
 import { SNAPSHOT_COMMANDS } from './snapshot.ts';
 
@@ -19,7 +19,7 @@ export const COMMANDS: readonly Command[] = [
   HELP,
   ...INFO_COMMANDS,
   ...CATCH_COMMANDS,
-  ...PAST_COMMANDS,
+  ...HISTORY_COMMANDS,
   ...SNAPSHOT_COMMANDS,
   ...SETTING_COMMANDS,
 ];

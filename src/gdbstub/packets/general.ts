@@ -31,7 +31,7 @@ function attach(s: Target, text: string): string {
   if (s.view.kind !== 'machine' || s.attached.has(pid) || (pid === MACHINE_PID && !s.machineHidden))
     return `E.process ${pid} is attached already`;
   if (pid === MACHINE_PID) s.machineHidden = false;
-  else if (pid === HOST_PID || s.control.snapshots.gids().includes(gid)) s.attached.set(pid, new Set());
+  else if (pid === HOST_PID || s.control.vcpuStates.gids().includes(gid)) s.attached.set(pid, new Set());
   else return `E.no such guest ${gid}: guests are numbered 16 + GID and appear at their first entry`;
   s.current = s.threads().find((t) => t.pid === pid)!;
   return s.currentStop();

@@ -11,7 +11,7 @@ import { ecodeOf, exceptionByCode } from '../../emu/cpu/exception-table.ts';
 import { HOST_WORLD, hostContext } from '../../emu/debug/context.ts';
 import { hasWritten } from '../../emu/debug/explain.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
-import type { Spy } from '../../emu/debug/stop.ts';
+import type { MemoryObserver } from '../../emu/debug/stop.ts';
 import type { Symbolizer } from '../../emu/debug/symbolizer.ts';
 import { walk } from '../../emu/debug/walk.ts';
 import { hex } from '../../emu/formats/hex.ts';
@@ -51,7 +51,7 @@ interface CpuWatch {
   entered: number;
 }
 
-export class WorldSwitchAudit implements Spy {
+export class WorldSwitchAudit implements MemoryObserver {
   readonly findings: Findings;
   private readonly control: RunControl;
   private readonly machine: Machine;
@@ -85,7 +85,7 @@ export class WorldSwitchAudit implements Spy {
         },
       });
     }
-    control.spyOn(this);
+    control.observeMemory(this);
     const known = detect(symbols)?.entry;
     const start = known === undefined ? undefined : symbols.address(known);
     if (start !== undefined) this.watchFunction(start);
@@ -130,7 +130,7 @@ export class WorldSwitchAudit implements Spy {
         );
     }
     w.gid = cpu.gid;
-    w.vcpu = this.control.snapshots.on(cpu)?.vcpu ?? 0;
+    w.vcpu = this.control.vcpuStates.on(cpu)?.vcpu ?? 0;
     w.entered = entry.time;
   }
 
@@ -222,7 +222,7 @@ export class WorldSwitchAudit implements Spy {
 
   /** Guest CSRs that the last vCPU in this bank has left there. */
   private checkBank(cpu: Cpu, w: CpuWatch): void {
-    const vcpu = this.control.snapshots.on(cpu)?.vcpu ?? 0;
+    const vcpu = this.control.vcpuStates.on(cpu)?.vcpu ?? 0;
     if (w.vcpu < 0 || (w.gid === cpu.gid && w.vcpu === vcpu)) return;
     const left = SWITCHED.filter((r) => {
       const write = cpu.writers.last(HOST_TO_BANK, r.num);

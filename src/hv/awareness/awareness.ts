@@ -6,7 +6,7 @@
 import type { Cpu } from '../../emu/cpu/cpu.ts';
 import { CSRS } from '../../emu/cpu/csr-table.ts';
 import { ecodeOf } from '../../emu/cpu/exception-table.ts';
-import { type ContextSource, HOST_WORLD, type SavedRegisters, type Snapshot } from '../../emu/debug/context.ts';
+import { type ContextSource, HOST_WORLD, type SavedRegisters, type VcpuState } from '../../emu/debug/context.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
 import type { Symbolizer } from '../../emu/debug/symbolizer.ts';
 import { u64At } from '../../emu/formats/little-endian.ts';
@@ -115,7 +115,7 @@ export class Awareness implements ContextSource {
   }
 
   /** The save area of a vCPU that some hypervisor keeps, as far as it can be learned. */
-  private areaOf(s: Snapshot): SaveArea | undefined {
+  private areaOf(s: VcpuState): SaveArea | undefined {
     const key = `${s.gid}.${s.vcpu}.${s.cpu}`;
     if (this.learned.has(key)) return this.learned.get(key);
     if (this.learning) return undefined;
@@ -131,7 +131,7 @@ export class Awareness implements ContextSource {
   }
 
   vcpu(gid: number, vcpu: number): SavedRegisters | undefined {
-    const s = this.control.snapshots.get(gid, vcpu);
+    const s = this.control.vcpuStates.get(gid, vcpu);
     // Behind a stage-2 refill nothing has been saved: the registers never left the CPU.
     if (!s || s.running || s.ecode < 0 || s.ecode === TLBR) return undefined;
     if (this.inTransition(this.machine.cpus[s.cpu]!)) return undefined;
@@ -141,23 +141,23 @@ export class Awareness implements ContextSource {
   }
 
   /** Most registers of a saved context are those with which the guest left; else the copy is of another time. */
-  private agrees(saved: SavedRegisters, s: Snapshot): boolean {
+  private agrees(saved: SavedRegisters, s: VcpuState): boolean {
     let same = 0;
     for (const [n, v] of saved.gpr) if (v === s.state[(STATE.gpr >> 3) + n]) same++;
     return same >= (saved.gpr.size * 3) / 4;
   }
 
-  private fromContext(at: number, s: Snapshot): SavedRegisters {
+  private fromContext(at: number, s: VcpuState): SavedRegisters {
     const { offsets, bank } = this.layout!;
     const field = (name: string, index = 0): bigint => this.read(at + offsets.get(name)! + 8 * index);
     const gpr = new Map(Array.from({ length: 31 }, (_, n) => [n + 1, field('GPR', n + 1)] as const));
     // The bank in memory is older than the hardware's until another vCPU has taken the bank over.
-    const taken = this.control.snapshots.vcpus().some((v) => v !== s && v.cpu === s.cpu && v.time > s.time);
+    const taken = this.control.vcpuStates.vcpus().some((v) => v !== s && v.cpu === s.cpu && v.time > s.time);
     const csr = taken ? new Map([...bank].map(([num, slot]) => [num, field('GCSR', slot)])) : new Map<number, bigint>();
     return { source: `the ${this.descriptor!.name}'s context`, pc: field('PC'), gpr, csr };
   }
 
-  private fromArea(s: Snapshot): SavedRegisters | undefined {
+  private fromArea(s: VcpuState): SavedRegisters | undefined {
     const area = this.areaOf(s);
     if (!area) return undefined;
     const values = (places: ReadonlyMap<number, number>): Map<number, bigint> =>
@@ -171,7 +171,7 @@ export class Awareness implements ContextSource {
   }
 
   host(cpu: Cpu): SavedRegisters | undefined {
-    const s = this.control.snapshots.on(cpu);
+    const s = this.control.vcpuStates.on(cpu);
     if (!s) return undefined;
     const at = this.contextAt(s.gid, s.vcpu);
     if (at !== undefined) {
@@ -188,7 +188,7 @@ export class Awareness implements ContextSource {
 
   describe(): string {
     const out = [`hypervisor: ${this.descriptor?.name ?? 'not known by name'}`];
-    const list = this.control.snapshots.vcpus();
+    const list = this.control.vcpuStates.vcpus();
     for (const s of list) {
       const who = `gid ${s.gid} vcpu ${s.vcpu}`;
       const cpu = this.machine.cpus[s.cpu]!;

@@ -5,7 +5,7 @@
 
 import type { Cpu } from '../../emu/cpu/cpu.ts';
 import { CSR } from '../../emu/cpu/csr-table.ts';
-import { HOST_WORLD, hostContext, type Snapshot } from '../../emu/debug/context.ts';
+import { HOST_WORLD, hostContext, type VcpuState } from '../../emu/debug/context.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
 import { walk } from '../../emu/debug/walk.ts';
 import { u32At } from '../../emu/formats/little-endian.ts';
@@ -127,19 +127,19 @@ class Follower {
  * Learns the save area of a vCPU from its last exit, by running what came behind it again.
  * @returns undefined when the past is not kept, or too few registers were saved there
  */
-export function learnSaveArea(control: RunControl, s: Snapshot): SaveArea | undefined {
+export function learnSaveArea(control: RunControl, s: VcpuState): SaveArea | undefined {
   const { history } = control;
   if (!history.enabled || s.position < history.beginning) return undefined;
   const cpu = control.machine.cpus[s.cpu]!;
   const now = history.position;
   const follower = new Follower(cpu, control.machine);
   let left = false;
-  control.past.overPast(s.position + 1, Math.min(now, s.position + REACH), (c) => {
+  control.replayer.replayEach(s.position + 1, Math.min(now, s.position + REACH), (c) => {
     if (c !== cpu || left) return;
     if (cpu.world === HOST_WORLD) follower.instruction();
     else left = true;
   });
-  control.past.goto(now);
+  control.replayer.goto(now);
   if (follower.gpr.size < ENOUGH) return undefined;
   return follower;
 }

@@ -3,7 +3,7 @@
  * and is switched off and on.
  */
 
-import { nodeHost } from '../../../src/cli/node-host.ts';
+import { nodeRuntime } from '../../../src/cli/node-runtime.ts';
 import { openShare, parseShare } from '../../../src/cli/share.ts';
 import { featuresOf } from '../../../src/emu/cpu/features.ts';
 import { VirtioConsole } from '../../../src/emu/devices/virtio/console.ts';
@@ -28,7 +28,7 @@ const PROBES = [
 ];
 
 const machine = new Machine({
-  host: nodeHost,
+  runtime: nodeRuntime,
   ramSize: RAM_SIZE,
   cpus: 1,
   features: featuresOf('max', {}),

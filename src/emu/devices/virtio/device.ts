@@ -13,7 +13,7 @@ export interface VirtioPorts {
   complete(queue: number, chain: Chain): void;
   /** A driver is at work. */
   readonly live: boolean;
-  /** The host's clock, in milliseconds (host.ts). */
+  /** The runtime's clock, in milliseconds (runtime.ts). */
   now(): number;
   /** Carries out what reads the driver's memory: what is wrong there stops the device. */
   guard(body: () => void): void;

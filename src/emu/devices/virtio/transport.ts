@@ -25,7 +25,7 @@ export const HIGHEST = 0x1fffff;
 /** What a virtio device needs of the board. */
 export interface VirtioSurroundings {
   readonly dma: Dma;
-  /** The host's clock, in milliseconds (host.ts). */
+  /** The runtime's clock, in milliseconds (runtime.ts). */
   readonly now: () => number;
   /** The device has work left: {@link VirtioTransport.goOn} is to be called soon. */
   readonly unfinished: () => void;

@@ -3,7 +3,6 @@
  * code under them changes.
  */
 
-import type { HostClock } from '../../host/host.ts';
 import { decode } from '../../isa/decoder.ts';
 import type { Row } from '../../isa/row.ts';
 import {
@@ -18,6 +17,7 @@ import {
   UOPS_PER_PAGE,
 } from '../../memory/layout.ts';
 import type { LinearMemory } from '../../memory/linear-memory.ts';
+import type { RuntimeClock } from '../../runtime/runtime.ts';
 import { assembleModule, type FuncDef } from '../../wasm/module.ts';
 import { FUSED_IMPORTS } from '../fused.ts';
 import type { UopCache } from '../uop-cache.ts';
@@ -47,7 +47,7 @@ export interface RegionsOptions {
   /** Fused multiply-add (fused.ts). */
   readonly fused: Record<string, WebAssembly.ImportValue>;
   /** How long translation takes. */
-  readonly clock: HostClock;
+  readonly clock: RuntimeClock;
 }
 
 export class Regions {
@@ -55,7 +55,7 @@ export class Regions {
   private readonly mem: LinearMemory;
   private readonly uops: UopCache;
   private readonly exists: (row: Row) => boolean;
-  private readonly clock: HostClock;
+  private readonly clock: RuntimeClock;
   private readonly cells: number;
   private readonly sources: number;
   /** Micro-ops that are hot and not yet translated. */
@@ -88,7 +88,7 @@ export class Regions {
   /** A page begins to hold code: what was hot in it is translated at the next branch there. */
   pageMade(page: UopPage): void {
     if (!this.hotPages) return;
-    const first = page.host >>> 2;
+    const first = page.linear >>> 2;
     page.key = HotPages.key(this.mem.u32.subarray(first, first + UOPS_PER_PAGE));
     const known = this.hotPages.find(page.key);
     if (!known || page.breakAt) return;
@@ -204,7 +204,7 @@ export class Regions {
 
   private codePage(page: UopPage): CodePage {
     const { u32 } = this.mem;
-    const first = page.host >>> 2;
+    const first = page.linear >>> 2;
     let bySource: Map<number, number[]> | undefined;
     return {
       word: (at) => u32[first + at]!,

@@ -11,7 +11,7 @@ import type { RunControl } from './run-control.ts';
 import type { Symbolizer } from './symbolizer.ts';
 
 /** Something that happened at an instruction. */
-export type Moment = {
+export type HistoryEntry = {
   /** Instruction count of the machine before it. */
   readonly at: number;
   readonly world: number;
@@ -32,19 +32,24 @@ export type Moment = {
 const FIRST = 4_000;
 const MOST = 256_000;
 
-/** The last `count` moments of a CPU, oldest first; those of one kind when it is given. */
-export function* recalling(control: RunControl, cpu: Cpu, count: number, kind?: Moment['kind']): Steps<Moment[]> {
+/** The last `count` entries of a CPU, oldest first; those of one kind when it is given. */
+export function* listingHistory(
+  control: RunControl,
+  cpu: Cpu,
+  count: number,
+  kind?: HistoryEntry['kind'],
+): Steps<HistoryEntry[]> {
   const now = control.history.position;
   for (let length = FIRST; ; length *= 4) {
     const all = yield* stretch(control, cpu, now - length, now);
-    const moments = kind ? all.filter((m) => m.kind === kind) : all;
-    if (moments.length >= count || length >= MOST || now - length <= control.history.beginning)
-      return moments.slice(-count);
+    const entries = kind ? all.filter((m) => m.kind === kind) : all;
+    if (entries.length >= count || length >= MOST || now - length <= control.history.beginning)
+      return entries.slice(-count);
   }
 }
 
-function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): Steps<Moment[]> {
-  const out: Moment[] = [];
+function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): Steps<HistoryEntry[]> {
+  const out: HistoryEntry[] = [];
   let before: { pc: bigint; world: number; at: number; events: number } | undefined;
   const stop = cpu.observe({
     csrWrite: (c: Cpu, w: CsrWriting) => {
@@ -77,7 +82,7 @@ function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): St
       out.push({ kind: 'branch', at, world, pc, to: cpu.pc });
   };
   try {
-    yield* control.past.goingOver(first, now, (c) => {
+    yield* control.replayer.replayingEach(first, now, (c) => {
       if (before) settle();
       before =
         c === cpu ? { pc: c.pc, world: c.world, at: control.history.position, events: c.events.total } : undefined;
@@ -89,8 +94,8 @@ function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): St
   return out;
 }
 
-/** A moment as a line. */
-export function describeMoment(m: Moment, name: Symbolizer): string {
+/** An entry as a line. */
+export function describeEntry(m: HistoryEntry, name: Symbolizer): string {
   const at = (pc: bigint): string => {
     const symbol = name(m.world, pc);
     return symbol ? `${hex(pc)} <${symbol}>` : hex(pc);

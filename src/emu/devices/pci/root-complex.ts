@@ -22,7 +22,7 @@ class HostBridge extends PciFunction {
   }
 }
 
-export interface PciHostPorts {
+export interface PciRootComplexPorts {
   /** The four interrupt lines that pins of slots share. */
   readonly lines: readonly Line[];
   /** A function's message. */
@@ -31,21 +31,21 @@ export interface PciHostPorts {
   readonly memoryBase: number;
 }
 
-export class PciHost implements Stateful {
+export class PciRootComplex implements Stateful {
   readonly stateFields = ['pulls'];
   static readonly wiring: Wiring = {
     functions: 'each a part of its own',
     ports_: 'the board',
   };
   private readonly functions: (PciFunction | undefined)[] = new Array(SLOTS).fill(undefined);
-  private readonly ports_: PciHostPorts;
+  private readonly ports_: PciRootComplexPorts;
   /** Which slots pull each line. */
   private readonly pulls = new Uint32Array(LINES);
   readonly configuration: Device;
   readonly memory: Device;
   readonly ports: Device;
 
-  constructor(ports: PciHostPorts) {
+  constructor(ports: PciRootComplexPorts) {
     this.ports_ = ports;
     this.configuration = this.device('pcie-ecam', 0x8000000, {
       read: (offset, width) => {

@@ -10,7 +10,7 @@ import { Turns } from './turns.ts';
 const PIECE = 256;
 
 /** What going over the past needs of run control. */
-export interface PastControl {
+export interface ReplayControl {
   readonly machine: Machine;
   readonly history: History;
   readonly over: boolean;
@@ -21,10 +21,10 @@ export interface PastControl {
   silentlyInPieces<T>(body: Steps<T>, scanner?: Scanner): Steps<T>;
 }
 
-export class Past {
-  private readonly control: PastControl;
+export class Replayer {
+  private readonly control: ReplayControl;
 
-  constructor(control: PastControl) {
+  constructor(control: ReplayControl) {
     this.control = control;
   }
 
@@ -80,12 +80,12 @@ export class Past {
    * machine there.
    * @param before called before each instruction with the CPU that executes it
    */
-  overPast(first: number, last: number, before: (cpu: Cpu) => void): void {
-    finish(this.goingOver(first, last, before));
+  replayEach(first: number, last: number, before: (cpu: Cpu) => void): void {
+    finish(this.replayingEach(first, last, before));
   }
 
-  /** {@link overPast} in pieces. */
-  goingOver(first: number, last: number, before: (cpu: Cpu) => void): Steps<void> {
+  /** {@link replayEach} in pieces. */
+  replayingEach(first: number, last: number, before: (cpu: Cpu) => void): Steps<void> {
     const { history, machine } = this.control;
     function* body(): Steps<void> {
       yield* history.going(Math.max(first, history.beginning));
@@ -114,7 +114,7 @@ export class Past {
       forget();
       return;
     }
-    const turns = new Turns(control.machine.options.host);
+    const turns = new Turns(control.machine.options.runtime);
     /** Keeps the machine from running on until then. */
     const gate = { running: false, stopped: () => {}, ended: () => turns.abandon() };
     control.attach(gate);

@@ -1,7 +1,7 @@
-/** The host interface of the core (emu/host/host.ts) in Node. */
-import type { Host } from '../emu/host/host.ts';
+/** What the core asks of a runtime (emu/runtime/runtime.ts), answered by Node. */
+import type { Runtime } from '../emu/runtime/runtime.ts';
 
-export const nodeHost: Host = {
+export const nodeRuntime: Runtime = {
   now: () => performance.now(),
   timeOfDay: () => Date.now(),
   soon: (task) => {
