@@ -141,8 +141,8 @@ export interface ConsoleUser {
   kick(): void;
   /** Ends the machine from outside. */
   quit(): void;
-  /** Answers whether input may still arrive. */
-  mayWake: () => boolean;
+  /** Says who knows whether input may still arrive. */
+  expectInput(mayCome: () => boolean): void;
 }
 
 /** Keys to the guest. Ctrl-C ends the run unless a terminal in raw mode passes it on (Ctrl-A X ends it then). */
@@ -157,7 +157,7 @@ export function connectInput(serial: SerialSpec, control: ConsoleUser): () => vo
   if (serial.kind !== 'stdio') return stop;
   const { stdin } = process;
   let open = true;
-  control.mayWake = () => open;
+  control.expectInput(() => open);
   let escaped = false;
   const raw = stdin.isTTY;
   if (raw) stdin.setRawMode(true);

@@ -101,6 +101,7 @@ export async function runThreads(
           seed: cli.seed,
           engine: engineKind(cli),
           console: output.put,
+          mustWait: () => outputs.full(),
           virtio: openVirtio(cli, output.put),
           virtioOn: cli.virtio,
           model: cli.machine,
@@ -116,7 +117,6 @@ export async function runThreads(
       ),
   );
   const outputs = new Outputs(machine, output, [serial.reader]);
-  machine.mustWait = outputs.full;
   const stopInput = io ? () => {} : connectInput(cli.serial, machine);
   started(machine);
   const began = performance.now();

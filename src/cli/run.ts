@@ -1,10 +1,13 @@
 /** `loongscope run`: boots, connects the console, serves gdb, ends with the guest's power-off or a limit. */
+
+import type { EngineCheck } from '../emu/check/engine-check.ts';
 import type { Cpu } from '../emu/cpu/cpu.ts';
-import { ExitStatistics } from '../emu/debug/exit-statistics.ts';
+import type { ExitStatistics } from '../emu/debug/exit-statistics.ts';
 import { describeEvent, explainLast } from '../emu/debug/explain.ts';
 import { FirstEvents } from '../emu/debug/first-events.ts';
 import { RunControl } from '../emu/debug/run-control.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
+import type { Machine } from '../emu/machine/machine.ts';
 import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness/awareness.ts';
@@ -68,10 +71,30 @@ export interface Running {
   readonly control: RunControl;
   /** Ports or paths: the full view first, then the host's port, then the guests'. */
   readonly ports: readonly (number | string)[];
+  /** What compares the engines, with `--engine check`. */
+  readonly check: EngineCheck | undefined;
   /** Statistics of exits, where the options ask for them. */
   readonly detail: { readonly exits: ExitStatistics; readonly first: FirstEvents } | undefined;
   /** Resolves with the program's exit code. */
   readonly done: Promise<number>;
+}
+
+/** What compares the engines, where the options ask for it. @throws UsageError for what cannot be */
+async function engineCheck(
+  image: string | undefined,
+  cli: MachineCli,
+  machine: Machine,
+): Promise<EngineCheck | undefined> {
+  if (cli.checkInterval !== undefined && cli.engine !== 'check')
+    throw new UsageError('--check-interval without anything to check: add --engine check');
+  if (cli.engine !== 'check') return undefined;
+  if (cli.clock === 'host')
+    throw new UsageError('--engine check compares runs that repeat: use --clock virtual, or another engine');
+  if (debuggable(cli))
+    throw new UsageError('--engine check compares two undisturbed runs: leave the debugger out, or use another engine');
+  const { EngineCheck: Check } = await import('../emu/check/engine-check.ts');
+  const shadow = boot(image, { ...cli, engine: 'interpreter' }, () => {}).machine;
+  return new Check(machine, shadow, cli.checkInterval);
 }
 
 /**
@@ -96,47 +119,36 @@ export async function start(
   if (machine.regions)
     machine.regions.onFailure = (reason) =>
       say(`warning: no more code can be translated (${reason}): the rest is interpreted, which is slower`);
-  control = new RunControl(
-    machine,
-    {
+  if (cli.files !== undefined && !debuggable(cli))
+    throw new UsageError('--files without a debugger that names any: add --gdb PORT');
+  if (cli.threads) throw new UsageError('--threads is for run: leave it out');
+  const check = await engineCheck(image, cli, machine);
+  const logOutlet = openLog(cli.log?.file);
+  const warnings: Promise<void>[] = [];
+  const running = new RunControl(machine, {
+    limits: {
       ...(cli.maxInstructions !== undefined && { maxInstructions: cli.maxInstructions }),
       ...(cli.timeout !== undefined && { timeoutSeconds: cli.timeout }),
     },
-    debuggable(cli) || cli.audit !== undefined,
-  );
-  const running = control;
-  const logOutlet = openLog(cli.log?.file);
+    observed: debuggable(cli) || cli.audit !== undefined,
+    check,
+    mustWait: () => outputs.full(),
+    onLoop: (cpu, loop) => {
+      const tell = (): void => {
+        say(`warning: ${loop.text}`);
+        for (const line of explainLast(running, cpu, symbolize)) process.stderr.write(`  ${line}\n`);
+      };
+      warnings.push(booted.named.then(tell));
+    },
+    snapshotStore: debuggable(cli) ? snapshotStore(openClientFiles(cli.files ?? '.', walled(cli))) : undefined,
+  });
+  control = running;
   const outputs = new Outputs(control, output, [logOutlet.reader, serial.reader]);
-  control.mustWait = outputs.full;
-  if (debuggable(cli)) control.snapshotStore = snapshotStore(openClientFiles(cli.files ?? '.', walled(cli)));
-  else if (cli.files !== undefined) throw new UsageError('--files without a debugger that names any: add --gdb PORT');
   // Names take time to read: whoever is sure to show some asks now, everybody else once the machine runs.
   const showsNames = debuggable(cli) || cli.log || cli.stats || cli.detail || cli.audit;
   if (showsNames) void booted.named;
   else setTimeout(() => void booted.named, NAMES_DELAY).unref();
-  const warnings: Promise<void>[] = [];
-  control.onLoop = (cpu, loop) => {
-    const tell = (): void => {
-      say(`warning: ${loop.text}`);
-      for (const line of explainLast(running, cpu, symbolize)) process.stderr.write(`  ${line}\n`);
-    };
-    warnings.push(booted.named.then(tell));
-  };
-  if (cli.checkInterval !== undefined && cli.engine !== 'check')
-    throw new UsageError('--check-interval without anything to check: add --engine check');
-  if (cli.threads) throw new UsageError('--threads is for run: leave it out');
-  if (cli.engine === 'check' && cli.clock === 'host')
-    throw new UsageError('--engine check compares runs that repeat: use --clock virtual, or another engine');
-  if (cli.engine === 'check') {
-    if (debuggable(cli))
-      throw new UsageError(
-        '--engine check compares two undisturbed runs: leave the debugger out, or use another engine',
-      );
-    const { EngineCheck } = await import('../emu/check/engine-check.ts');
-    const shadow = boot(image, { ...cli, engine: 'interpreter' }, () => {}).machine;
-    control.check = new EngineCheck(machine, shadow, cli.checkInterval);
-  }
-  control.contexts = new Awareness(control, symbols, symbolize);
+  control.useContexts(new Awareness(control, symbols, symbolize));
   // An audit knows the function that enters guests by its name, from the first entry on.
   if (cli.audit) await booted.named;
   // What only some runs need is loaded by those: starting is part of every run.
@@ -145,13 +157,11 @@ export async function start(
         say(`audit: ${f.check}: ${f.text}`),
       )
     : undefined;
-  if (audit) control.audit = () => audit.summary();
-  const silent = (): boolean => running.repeating;
+  if (audit) control.auditWith(() => audit.summary());
   const detail =
     cli.stats || cli.detail
-      ? { exits: new ExitStatistics(machine.cpus, silent), first: new FirstEvents(machine.cpus, silent) }
+      ? { exits: control.countExits(), first: new FirstEvents(machine.cpus, () => running.repeating) }
       : undefined;
-  if (detail) control.exitStatistics = detail.exits;
   const log = startLog(cli, logOutlet, control, symbolize);
   if (cli.wait && !debuggable(cli)) throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
   /** Stands still until the first debugger has come. */
@@ -204,8 +214,7 @@ export async function start(
     stopInput();
     await Promise.all(servers.map((server) => server.close()));
     if (audit) say(`audit: ${audit.summary()[0]}`);
-    if (running.check && end.kind === 'poweroff')
-      say(`check: interpreter and translator agree, ${running.check.count} comparisons`);
+    if (check && end.kind === 'poweroff') say(`check: interpreter and translator agree, ${check.count} comparisons`);
     if (cli.stats && detail) {
       const more = { exits: detail.exits, first: detail.first.list, symbolize };
       process.stderr.write(`${statistics(machine, (performance.now() - began) / 1000, more)}\n`);
@@ -215,7 +224,7 @@ export async function start(
     outputs.close(endsNow(end) ? code : undefined);
     return code;
   });
-  return { booted, control, ports, detail, done };
+  return { booted, control, ports, check, detail, done };
 }
 
 export async function run(image: string | undefined, cli: MachineCli): Promise<number> {

@@ -17,5 +17,5 @@ export async function until(what: () => boolean): Promise<void> {
 
 /** The clients that are connected. */
 export const clientsOf = (control: RunControl): readonly Client[] => [
-  ...(Reflect.get(control, 'clients') as ReadonlySet<Client>),
+  ...(Reflect.get(Reflect.get(control, 'clients'), 'list') as ReadonlySet<Client>),
 ];

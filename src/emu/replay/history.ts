@@ -9,6 +9,7 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import { type Machine, type MachineState, type RunResult, SLICE } from '../machine/machine.ts';
 import { arraysIn, type Fields, restoreFields, type Stateful, saveFields } from '../state/fields.ts';
+import { AdaptiveBudget } from './adaptive-budget.ts';
 import { finish, type Steps } from './steps.ts';
 
 /** A copy of the machine, and of what observers keep about it. */
@@ -43,6 +44,8 @@ const PIECE_MS = 8;
 export class History {
   private readonly machine: Machine;
   private readonly extras: readonly Stateful[];
+  /** How far a replay goes at a time. */
+  private readonly pieces: AdaptiveBudget;
   private checkpoints: Checkpoint[] = [];
   private journal: Entry[] = [];
   /** The next entry to happen. */
@@ -58,6 +61,7 @@ export class History {
   /** @param extras what observers keep, and must go back with the machine */
   constructor(machine: Machine, extras: readonly Stateful[]) {
     this.machine = machine;
+    this.pieces = new AdaptiveBudget(machine.options.runtime, PIECE_MS, SLICE, SLICE / 64);
     this.extras = extras;
   }
 
@@ -198,15 +202,10 @@ export class History {
   /** {@link replay} in pieces that are short by the clock. */
   *replaying(target: number): Steps<void> {
     while (this.position < target) {
-      const began = this.machine.options.runtime.now();
-      this.replaySome(target, this.piece);
-      const took = this.machine.options.runtime.now() - began;
-      if (took > 2 * PIECE_MS) this.piece = Math.max(SLICE / 64, this.piece / 2);
-      else if (took < PIECE_MS / 2) this.piece = Math.min(SLICE, this.piece * 2);
+      this.pieces.run((instructions) => this.replaySome(target, instructions));
       yield;
     }
   }
-  private piece = SLICE / 64;
 
   private replaySome(target: number, budget: number): void {
     const before = this.position;

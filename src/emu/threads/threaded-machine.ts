@@ -38,6 +38,8 @@ export interface ThreadedOptions {
   readonly virtioOn?: VirtioBus | undefined;
   /** Bytes that UART0 sends. */
   readonly console: (byte: number) => void;
+  /** Must devices wait until somebody has read what they say? A {@link ThreadedMachine.kick} comes when they need not. */
+  readonly mustWait?: (() => boolean) | undefined;
   /** Starts the thread of a CPU (cpu-thread.ts). */
   readonly spawn: (options: CpuThreadOptions) => CpuThreadHandle;
 }
@@ -78,14 +80,14 @@ export class ThreadedMachine {
   /** Devices have left work for later. */
   private unfinished = false;
   /** Can something outside the machine still wake it? */
-  mayWake: () => boolean = () => false;
-  /** Must devices wait until somebody has read what they say? A {@link kick} comes when they need not. */
-  mustWait: () => boolean = () => false;
+  private mayWake: () => boolean = () => false;
+  private readonly mustWait: () => boolean;
 
   /** @throws ImageError when the files do not fit into RAM */
   constructor(options: ThreadedOptions, files: BootFiles) {
     const { cpus, ramSize } = options;
     this.options = options;
+    this.mustWait = options.mustWait ?? (() => false);
     this.files = files;
     this.memory = LinearMemory.forThreads(cpus, ramSize);
     this.mem = new LinearMemory(cpus, ramSize, { memory: this.memory, cpu: 0 });
@@ -195,6 +197,11 @@ export class ThreadedMachine {
   quit(): void {
     this.end ??= { kind: 'quit' };
     this.block.ring(this.block.cpus);
+  }
+
+  /** Says who knows whether input may still arrive: where it may not, a machine of which every CPU waits has died. */
+  expectInput(mayCome: () => boolean): void {
+    this.mayWake = mayCome;
   }
 
   /** Input for UART0. */

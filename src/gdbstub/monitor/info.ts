@@ -5,7 +5,7 @@ import { CSRS, csrByName } from '../../emu/cpu/csr-table.ts';
 import { causeName } from '../../emu/debug/catches.ts';
 import { anyGuestContext, hostContext, runningContext } from '../../emu/debug/context.ts';
 import { describeCsr, parseNumber } from '../../emu/debug/decode-number.ts';
-import { describeStatistics, ExitStatistics } from '../../emu/debug/exit-statistics.ts';
+import { describeStatistics } from '../../emu/debug/exit-statistics.ts';
 import { describeEvent, describeWrite, explainLast, lastWrite } from '../../emu/debug/explain.ts';
 import { describeEntry, walk } from '../../emu/debug/walk.ts';
 import { hex } from '../../emu/formats/hex.ts';
@@ -117,8 +117,8 @@ function infoVcpus(s: Target): string {
 function stats(s: Target, args: readonly string[]): string {
   const { control } = s;
   if (args.length) {
-    control.exitStatistics?.end();
-    control.exitStatistics = onOff(args[0]) ? new ExitStatistics(s.machine.cpus, () => control.repeating) : undefined;
+    if (onOff(args[0])) control.countExits();
+    else control.endExitCount();
   }
   if (!control.exitStatistics) return "exits are not counted: 'monitor stats on'\n";
   const table = describeStatistics(control.exitStatistics, s.symbolize);
