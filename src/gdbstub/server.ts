@@ -105,7 +105,7 @@ export class GdbServer {
     };
     const begin = (): Session => {
       options.onConnect?.();
-      const began = new Session({
+      return new Session({
         control: options.control,
         view: options.view,
         dispatch,
@@ -114,14 +114,13 @@ export class GdbServer {
         log: options.log,
         heard: () => this.connections.heard(connection),
         strayed: () => drop('what it sends between packets is not the protocol of gdb'),
+        drained: () => socket.resume(),
         send: (bytes) => {
           if (socket.destroyed) return;
           if (socket.writableLength > MOST_UNREAD) drop('it does not read what it is sent');
           else socket.write(bytes);
         },
       });
-      began.onDrained = () => socket.resume();
-      return began;
     };
     const receive = (bytes: Uint8Array): void => {
       if (socket.destroyed) return;

@@ -1,6 +1,6 @@
 /**
  * What packets, monitor commands and the helpers of a session may ask of the machine that their client debugs. Each interface is one
- * concern; a packet takes the whole {@link Target} and uses what it needs. session.ts implements it.
+ * concern; a packet takes the whole {@link Target} and uses what it needs. session.ts implements it of parts that are one concern each.
  */
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import type { Scope } from '../emu/debug/breakpoints.ts';
@@ -58,8 +58,6 @@ export interface BreakpointTarget {
   readonly scope: Scope;
   /** Where addresses led when breakpoints were first set there, with `bp-by physical`. */
   readonly places: Map<string, number>;
-  /** Operations of conditions since a CPU was last asked to come back for them. */
-  conditionWork: number;
   /**
    * Inserts a breakpoint for the selected process.
    * @param conditions agent expressions: one that is not 0 stops
