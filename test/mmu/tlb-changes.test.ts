@@ -1,6 +1,6 @@
 /** What observers are told of `invtlb` in the host: whose entries of which type, and which address. */
 import { expect, test } from 'vitest';
-import type { TlbChange } from '../../src/emu/cpu/cpu.ts';
+import type { TlbChange } from '../../src/emu/cpu/observer.ts';
 import { TestMachine } from '../support/test-machine.ts';
 
 const [HOST, GUEST, GID, ALL, PAIR] = [false, true, 3, -1, 2];

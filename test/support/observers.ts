@@ -1,10 +1,11 @@
 /** Somebody who wants to know of everything, as a debugger with every catch set does: the CPU takes its long ways. */
 
-import type { Cpu, CpuObserver } from '../../src/emu/cpu/cpu.ts';
+import type { Cpu } from '../../src/emu/cpu/cpu.ts';
+import type { CpuObserver } from '../../src/emu/cpu/observer.ts';
 import type { Machine } from '../../src/emu/machine/machine.ts';
 
 /** How often each member of an observer has been told. */
-export type Told = Record<keyof CpuObserver, number>;
+export type Told = Record<keyof CpuObserver<Cpu>, number>;
 
 const nobody = (): Told => ({
   exception: 0,

@@ -4,13 +4,14 @@
  */
 
 import { CSR_LIMIT } from '../memory/layout.ts';
-import type { Cpu, CsrBits } from './cpu.ts';
+import type { Cpu } from './cpu.ts';
 import type { CsrBank } from './csr-bank.ts';
 import { ESTAT, fieldOf, GCFG, GSTAT, LLBCTL, MWPS, TICLR, TLBRERA, TLBRPRMD } from './csr-fields.ts';
 import { CSR, CSRS, type CsrEffect, csrByNumber, isGsprRange, isHidden } from './csr-table.ts';
 import { deliver } from './exceptions.ts';
 import { After, type AfterValue } from './helpers.ts';
 import { updateLines } from './interrupts.ts';
+import type { CsrBits } from './observer.ts';
 import { TIMER_BITS } from './timer.ts';
 import { clearLlBit, llBit } from './world.ts';
 

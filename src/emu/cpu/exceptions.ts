@@ -1,10 +1,11 @@
 /** Raising exceptions from TypeScript, and telling observers of them. What they do to the CPU is in entry-return.ts. */
 
 import { EVENT_KIND } from '../memory/layout.ts';
-import { type Cpu, NESTING_LIMIT } from './cpu.ts';
+import type { Cpu } from './cpu.ts';
 import type { Cause } from './event-ring.ts';
 import { codeOf, type ExceptionName } from './exception-table.ts';
 import { After, type AfterValue } from './helpers.ts';
+import { NESTING_LIMIT } from './observer.ts';
 
 /**
  * Delivers an exception of the instruction at STATE.pc (the one that faults, or would run next): state changes, PC = vector.

@@ -1,5 +1,6 @@
 /** Catches on the events of the CPUs: listens to what somebody waits for, and says in words what was caught. */
-import type { Cpu, CsrWriting, TlbChange } from '../cpu/cpu.ts';
+import type { Cpu } from '../cpu/cpu.ts';
+import type { CsrWriting, TlbChange } from '../cpu/observer.ts';
 import { hex } from '../formats/hex.ts';
 import { type Catch, type Catches, causeName, injects, writtenValue } from './catches.ts';
 import type { ComparatorHooks, HookSurroundings } from './comparator-hooks.ts';

@@ -1,10 +1,11 @@
 /** Events that stop the machine on request: exits, entries, exceptions, CSR writes, TLB changes, interrupts. */
 
-import type { Cpu, CsrWriting, TlbChange } from '../cpu/cpu.ts';
+import type { Cpu } from '../cpu/cpu.ts';
 import { ESTAT, fieldOf, GINTC, inField } from '../cpu/csr-fields.ts';
 import { CSR, CSRS } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import { EXCEPTIONS, ecodeOf, exceptionByCode } from '../cpu/exception-table.ts';
+import type { CsrWriting, TlbChange } from '../cpu/observer.ts';
 
 export type CatchKind =
   | 'vmexit'

@@ -1,8 +1,9 @@
 /** What a CPU has done lately, by running it again: branches taken, exceptions, world switches and CSR writes. */
 
-import type { Cpu, CsrWriting } from '../cpu/cpu.ts';
+import type { Cpu } from '../cpu/cpu.ts';
 import { csrByNumber } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
+import type { CsrWriting } from '../cpu/observer.ts';
 import { hex } from '../formats/hex.ts';
 import type { Steps } from '../replay/steps.ts';
 import { writtenValue } from './catches.ts';

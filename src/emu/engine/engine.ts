@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from '../cpu/clock.ts';
-import type { Cpu, CpuRoutines, CsrBits } from '../cpu/cpu.ts';
+import type { Cpu, CpuRoutines } from '../cpu/cpu.ts';
 import { csrrd, csrxchg, gcsrrd, gcsrxchg } from '../cpu/csr-access.ts';
 import { fieldOf, GCFG, GTLBC, MISC } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
@@ -12,6 +12,7 @@ import { EXCEPTIONS } from '../cpu/exception-table.ts';
 import { deliver, tell, tellOfEntry } from '../cpu/exceptions.ts';
 import { After, type AfterValue, type HelperName } from '../cpu/helpers.ts';
 import { hostPending, interruptDue, takeInterrupt } from '../cpu/interrupts.ts';
+import type { CsrBits } from '../cpu/observer.ts';
 import type { TlbTarget } from '../cpu/tlb-target.ts';
 import { enterGuest, leaveGuest } from '../cpu/world.ts';
 import type { BusPort } from '../devices/bus.ts';

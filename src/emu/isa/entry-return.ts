@@ -5,7 +5,6 @@
  */
 
 import { CONTEXT_SLOT } from '../cpu/context-slot.ts';
-import { NESTING_LIMIT } from '../cpu/cpu.ts';
 import {
   CRMD,
   ECFG,
@@ -24,6 +23,7 @@ import { CSR } from '../cpu/csr-table.ts';
 import { type ExceptionName, ecodeOf } from '../cpu/exception-table.ts';
 import { After, type RoutineName } from '../cpu/helpers.ts';
 import { IS_MASK } from '../cpu/interrupts.ts';
+import { NESTING_LIMIT } from '../cpu/observer.ts';
 import {
   EVENT,
   EVENT_BYTES,

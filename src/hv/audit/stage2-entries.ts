@@ -3,7 +3,8 @@
  * stale, and the invtlb for it is missing.
  */
 
-import type { Cpu, TlbChange } from '../../emu/cpu/cpu.ts';
+import type { Cpu } from '../../emu/cpu/cpu.ts';
+import type { TlbChange } from '../../emu/cpu/observer.ts';
 import { describeElo, stage2Leaf } from '../../emu/debug/walk.ts';
 import { u64At } from '../../emu/formats/little-endian.ts';
 import type { Ram } from '../../emu/memory/ram.ts';
