@@ -234,7 +234,7 @@ export class Session implements Target {
     if (text === undefined) return;
     this.output(text);
     // gdb knows of no breakpoint at this name of the place, and does not step off it.
-    if (stop.kind === 'breakpoint') this.control.passOnce(stop.cpu);
+    if (stop.kind === 'breakpoint') this.control.hooks.passOnce(stop.cpu);
   }
 
   arrived(stop: Stop): void {

@@ -3,6 +3,7 @@ import type { Cpu } from '../cpu/cpu.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { History } from '../replay/history.ts';
 import { finish, type Steps } from '../replay/steps.ts';
+import type { PendingStop } from './pending-stop.ts';
 import type { Client, Scanner } from './stop.ts';
 import { Turns } from './turns.ts';
 
@@ -17,8 +18,8 @@ export interface ReplayControl {
   readonly hasClients: boolean;
   attach(client: Client): void;
   detach(client: Client): void;
-  silently<T>(body: () => T, scanner?: Scanner): T;
-  silentlyInPieces<T>(body: Steps<T>, scanner?: Scanner): Steps<T>;
+  /** Keeps what would stop the machine from stopping it. */
+  readonly pending: PendingStop;
 }
 
 export class Replayer {
@@ -35,7 +36,7 @@ export class Replayer {
 
   /** {@link goto} in pieces. */
   going(position: number): Steps<number> {
-    return this.control.silentlyInPieces(this.control.history.going(position));
+    return this.control.pending.silentlyInPieces(this.control.history.going(position));
   }
 
   /**
@@ -46,8 +47,8 @@ export class Replayer {
   *searchingStretch(end: number, scan: Scanner): Steps<number | undefined> {
     const { control } = this;
     if (end <= control.history.beginning) return undefined;
-    const start = control.silently(() => control.history.restoreBefore(end - 1));
-    yield* control.silentlyInPieces(control.history.replaying(end), scan);
+    const start = control.pending.silently(() => control.history.restoreBefore(end - 1));
+    yield* control.pending.silentlyInPieces(control.history.replaying(end), scan);
     return start;
   }
 
@@ -65,8 +66,8 @@ export class Replayer {
         if (c === cpu && to <= end && to > from) found = to - 1;
       };
       try {
-        const start = this.control.silently(() => history.restoreBefore(end - 1));
-        yield* this.control.silentlyInPieces(history.replaying(end));
+        const start = this.control.pending.silently(() => history.restoreBefore(end - 1));
+        yield* this.control.pending.silentlyInPieces(history.replaying(end));
         end = start;
       } finally {
         machine.onTurn = undefined;
@@ -96,7 +97,7 @@ export class Replayer {
         if (n % PIECE === 0) yield;
       }
     }
-    return this.control.silentlyInPieces(body());
+    return this.control.pending.silentlyInPieces(body());
   }
 
   /**

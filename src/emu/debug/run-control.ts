@@ -8,7 +8,6 @@ import type { EngineCheck } from '../check/engine-check.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import type { Machine } from '../machine/machine.ts';
 import { History } from '../replay/history.ts';
-import type { Steps } from '../replay/steps.ts';
 import { Comparators } from './breakpoints.ts';
 import { CatchListener } from './catch-listener.ts';
 import { Catches } from './catches.ts';
@@ -24,7 +23,7 @@ import { Replayer } from './replayer.ts';
 import { RunLimits } from './run-limits.ts';
 import { RunLoop } from './run-loop.ts';
 import { Stepping } from './stepping.ts';
-import type { Client, End, Limits, MemoryObserver, Scanner, SnapshotStore, Stepper, Stop } from './stop.ts';
+import type { Client, End, Limits, SnapshotStore, Stepper, Stop } from './stop.ts';
 
 /** The longest slice: what the guest does may take the program a thousand times as long as what it did before. */
 const PATIENCE_MS = 50;
@@ -55,9 +54,9 @@ export class RunControl {
   readonly mustWait: () => boolean;
   private readonly check: EngineCheck | undefined;
   private readonly clients = new Clients();
-  private readonly pending: PendingStop;
+  readonly pending: PendingStop;
   private readonly stepping: Stepping;
-  private readonly hooks: ComparatorHooks;
+  readonly hooks: ComparatorHooks;
   private readonly listener: CatchListener;
   private readonly loop: RunLoop;
   private known: ContextSource | undefined;
@@ -219,17 +218,7 @@ export class RunControl {
     return this.pending.silent || this.history.repeating;
   }
 
-  /** Carries something out while nothing stops: for going over the past, or ahead of a client. */
-  silently<T>(body: () => T, scanner?: Scanner): T {
-    return this.pending.silently(body, scanner);
-  }
-
-  /** The same in pieces. Between them clients must leave the machine alone: see {@link inReplay}. */
-  silentlyInPieces<T>(body: Steps<T>, scanner?: Scanner): Steps<T> {
-    return this.pending.silentlyInPieces(body, scanner);
-  }
-
-  /** Is somebody in the middle of going over the past? */
+  /** Is somebody in the middle of going over the past? Then clients must leave the machine alone. */
   get inReplay(): boolean {
     return this.pending.silent;
   }
@@ -249,16 +238,6 @@ export class RunControl {
   }
 
   // --- observers ---------------------------------------------------------------------------------------------------
-
-  /** Lets a CPU off the breakpoints at its PC when it goes on: a client does not know of one there. */
-  passOnce(cpu: Cpu): void {
-    this.hooks.passOnce(cpu);
-  }
-
-  /** Has memory accesses looked at, until called with undefined. */
-  observeMemory(memoryObserver: MemoryObserver | undefined): void {
-    this.hooks.observeMemory(memoryObserver);
-  }
 
   /** What is known of the hypervisor's own data. */
   get contexts(): ContextSource | undefined {

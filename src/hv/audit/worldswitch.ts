@@ -85,7 +85,7 @@ export class WorldSwitchAudit implements MemoryObserver {
         },
       });
     }
-    control.observeMemory(this);
+    control.hooks.observeMemory(this);
     const known = detect(symbols)?.entry;
     const start = known === undefined ? undefined : symbols.address(known);
     if (start !== undefined) this.watchFunction(start);
