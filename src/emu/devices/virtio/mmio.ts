@@ -33,7 +33,7 @@ const REG = {
   config: 0x100,
 } as const;
 const INTERRUPT = { queue: 1, config: 2 } as const;
-/** Bytes of a device's registers. */
+/** Size of the registers of a device, in bytes. */
 const MMIO_BYTES = 0x200;
 
 export class VirtioMmio implements Device, Stateful {
@@ -45,7 +45,7 @@ export class VirtioMmio implements Device, Stateful {
   private interrupt = 0;
   private queueSelect = 0;
 
-  /** @param unfinished told that the device has work left for `goOn` of its transport */
+  /** @param unfinished called when the device has work left for `goOn` of its transport */
   constructor(kind: VirtioKind, dma: Dma, line: Line, unfinished: () => void = () => {}) {
     this.name = `${kind.name} (mmio)`;
     this.line = line;
@@ -56,7 +56,7 @@ export class VirtioMmio implements Device, Stateful {
     });
   }
 
-  /** The registers, the transport, the queues and what is behind them. */
+  /** The registers, the transport, the queues and the parts behind them. */
   parts(): Stateful[] {
     const { transport } = this;
     return [this, transport, ...transport.queues, transport.kind, ...(transport.kind.parts?.() ?? [])];
