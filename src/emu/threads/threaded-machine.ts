@@ -1,6 +1,6 @@
 /**
- * A machine with a thread for each CPU and the devices on the main thread. Time is the host's, so runs do not repeat; nobody
- * but the guest decides the order in which CPUs see each other's stores.
+ * A machine with a thread for each CPU and the devices on the main thread. It uses real time, so runs do not repeat. Only
+ * the synchronization of the guest decides the order in which CPUs see the stores of others.
  */
 
 import { Board, type VirtioBus } from '../board/board.ts';
@@ -28,7 +28,7 @@ export interface ThreadedOptions {
   readonly seed: number;
   readonly engine: EngineKind;
   readonly model?: BoardModel | undefined;
-  /** The guest's reset ends the run as its power-off does. */
+  /** A reset by the guest ends the run, like a power-off. */
   readonly noReboot?: boolean | undefined;
   /** Devices for the PCI slots. */
   readonly virtio?: readonly VirtioKind[] | undefined;
@@ -50,17 +50,17 @@ export interface ThreadedLimits {
   readonly timeoutSeconds?: number | undefined;
 }
 
-/** While CPUs use devices, the main thread waits for their next access itself for so long, in milliseconds. */
+/** While CPUs use devices, the main thread itself waits so long for the next access, in milliseconds. */
 const ATTENTIVE_MS = 1;
-/** So long after the last access it still does. */
+/** So long after the last access it still waits in this way. */
 const LINGER_MS = 20;
-/** The longest that limits go unlooked at. */
+/** Longest time between two checks of the limits. */
 const LIMITS_MS = 20;
 
 export class ThreadedMachine {
   readonly mem: LinearMemory;
   readonly ram: Ram;
-  /** The CPUs' shared part: registers and counters. What only their threads know is not in them. */
+  /** The shared part of the CPUs: registers and counters. Data that only their threads have are not in it. */
   readonly cpus: readonly Cpu[];
   private readonly options: ThreadedOptions;
   private readonly files: BootFiles;
@@ -76,7 +76,7 @@ export class ThreadedMachine {
   private unfinished = false;
   /** Can something outside the machine still wake it? */
   mayWake: () => boolean = () => false;
-  /** Must devices wait until somebody has read what they say? A {@link kick} comes when they need not. */
+  /** Must devices wait until their output was read? A {@link kick} follows when they can go on. */
   mustWait: () => boolean = () => false;
 
   /** @throws ImageError when the files do not fit into RAM */
@@ -120,7 +120,7 @@ export class ThreadedMachine {
     fillFwCfg(this.board, files, platformOf(options));
   }
 
-  /** A device stores to RAM: CPUs give up what they have decoded of it. */
+  /** A device stores to RAM: CPUs give up the decoded code there. */
   private store(pa: number, data: Uint8Array): boolean {
     if (!this.ram.covers(pa, data.length)) return false;
     for (let at = pa - (pa % PAGE); at < pa + data.length; at += PAGE)
@@ -134,7 +134,7 @@ export class ThreadedMachine {
     return this.cpus.reduce((sum, _, n) => sum + this.block.instructions(n), 0);
   }
 
-  /** Runs until the guest powers off, or something else ends it. */
+  /** Runs until the guest powers off, or the run ends for another reason. */
   async run({ maxInstructions, timeoutSeconds }: ThreadedLimits = {}): Promise<End> {
     const { block } = this;
     const began = performance.now();
@@ -146,7 +146,7 @@ export class ThreadedMachine {
       });
     while (!this.end) {
       const heard = block.bell(block.cpus);
-      // CPUs wait for their devices: that is how they wait for a reader.
+      // CPUs wait for their devices, and so they also wait for a slow reader.
       if (!this.mustWait()) {
         this.serve();
         if (this.unfinished) this.unfinished = this.board.goOn();
@@ -202,12 +202,12 @@ export class ThreadedMachine {
     return this.board.inputWaiting;
   }
 
-  /** Has it looked at again whether anything can still happen. */
+  /** Starts a new check whether anything can still happen. */
   kick(): void {
     this.block.ring(this.block.cpus);
   }
 
-  /** Sleeps until a CPU wants something; the event loop has its turn. */
+  /** Sleeps until a CPU makes a request. The event loop runs in the meantime. */
   private async wait(heard: number, limited: boolean): Promise<void> {
     const { block } = this;
     if (this.unfinished && !this.mustWait()) await new Promise((resolve) => setImmediate(resolve));
@@ -247,7 +247,7 @@ export class ThreadedMachine {
     this.block.answer(cpu, answered, from.lo, from.hi);
   }
 
-  /** Power-on again. */
+  /** Resets the machine to power-on. */
   private async reset(): Promise<void> {
     const { block } = this;
     const cpus = this.cpus.map((_, n) => n);
