@@ -1,4 +1,4 @@
-/** The thread of a CPU: what a worker of `--threads` runs. */
+/** The thread of a CPU: the program of a worker of `--threads`. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { CpuThread } from '../emu/threads/cpu-thread.ts';
 import { monotonicClock } from './monotonic-clock.ts';

@@ -23,7 +23,7 @@ import { enterSandbox, walled } from './sandbox.ts';
 import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
 
-/** Where log lines go. @throws UsageError when the file cannot be written */
+/** Opens the destination of log lines. @throws UsageError when the file cannot be written */
 function openLog(file: string | undefined): Outlet {
   if (file === undefined)
     return { write: (text) => void process.stderr.write(text), close: () => {}, reader: undefined };
@@ -34,7 +34,7 @@ function openLog(file: string | undefined): Outlet {
   }
 }
 
-/** Writes log lines of the chosen kinds to stderr or a file. @returns what writes those of gdb */
+/** Writes log lines of the chosen kinds to stderr or a file. @returns the function that writes log lines of the gdb server */
 function startLog(cli: MachineCli, outlet: Outlet, control: RunControl, symbolize: Symbolizer): (line: string) => void {
   const { log } = cli;
   if (!log) return () => {};
@@ -47,7 +47,7 @@ function startLog(cli: MachineCli, outlet: Outlet, control: RunControl, symboliz
         if (!r || control.repeating) return;
         if (r.kind === 'exception' ? events('exception') : events('exit'))
           write(`cpu${c.index} ${describeEvent(r, symbolize)}`);
-        // A slice has room for more events than a slow reader.
+        // In one slice the machine can produce more events than a slow reader takes.
         if (control.mustWait()) c.requestStop();
       };
       cpu.observe({ exception: note, entered: note });
@@ -55,11 +55,11 @@ function startLog(cli: MachineCli, outlet: Outlet, control: RunControl, symboliz
   return log.kinds.has('gdb') ? (line) => write(`gdb ${line}`) : () => {};
 }
 
-/** Can a debugger come? */
+/** Can a debugger connect? */
 const debuggable = (cli: MachineCli): boolean =>
   cli.gdb !== undefined || cli.gdbGuest !== undefined || cli.gdbHost !== undefined;
 
-/** Milliseconds after which a running machine's names are read, in case that they are wanted. */
+/** Milliseconds after which symbols are read while the machine runs, in case that they are needed. */
 const NAMES_DELAY = 300;
 
 const describeAddress = (address: Address, bound: number | string): string =>
@@ -73,9 +73,9 @@ export interface Running {
   readonly ports: readonly (number | string)[];
   /** What compares the engines, with `--engine check`. */
   readonly check: EngineCheck | undefined;
-  /** Statistics of exits, where the options ask for them. */
+  /** Statistics of exits, if an option asks for them. */
   readonly detail: { readonly exits: ExitStatistics; readonly first: FirstEvents } | undefined;
-  /** Resolves with the program's exit code. */
+  /** Resolves with the exit code of the program. */
   readonly done: Promise<number>;
 }
 
@@ -100,7 +100,7 @@ async function engineCheck(
 /**
  * Starts a machine.
  * @param io what to do with console bytes; the default follows --serial
- * @param onDebugger told when a debugger has connected, before it is heard
+ * @param onDebugger called when a debugger has connected, before its first packet is handled
  */
 export async function start(
   image: string | undefined,
@@ -111,7 +111,7 @@ export async function start(
   const serial: SerialOutput = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink, () => serial.reader?.writableNeedDrain === true);
   let control: RunControl | undefined;
-  // What the machine says while its past runs again, it has said before.
+  // During a replay the output of the machine is dropped, because it was printed before.
   const booted = boot(image, cli, (byte) => {
     if (!control?.repeating) output.put(byte);
   });
@@ -144,14 +144,14 @@ export async function start(
   });
   control = running;
   const outputs = new Outputs(control, output, [logOutlet.reader, serial.reader]);
-  // Names take time to read: whoever is sure to show some asks now, everybody else once the machine runs.
+  // Reading symbols takes time. They are read now if they are certainly needed, otherwise while the machine runs.
   const showsNames = debuggable(cli) || cli.log || cli.stats || cli.detail || cli.audit;
   if (showsNames) void booted.named;
   else setTimeout(() => void booted.named, NAMES_DELAY).unref();
   control.useContexts(new Awareness(control, symbols, symbolize));
-  // An audit knows the function that enters guests by its name, from the first entry on.
+  // An audit needs the name of the function that enters guests, from the first entry on.
   if (cli.audit) await booted.named;
-  // What only some runs need is loaded by those: starting is part of every run.
+  // Modules that only some runs need are loaded when they are needed, so that the program starts fast.
   const audit = cli.audit
     ? new (await import('../hv/audit/worldswitch.ts')).WorldSwitchAudit(control, symbols, symbolize, (f) =>
         say(`audit: ${f.check}: ${f.text}`),
@@ -164,12 +164,12 @@ export async function start(
       : undefined;
   const log = startLog(cli, logOutlet, control, symbolize);
   if (cli.wait && !debuggable(cli)) throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
-  /** Stands still until the first debugger has come. */
+  /** Keeps the machine stopped until the first debugger has connected. */
   const gate = { running: !cli.wait, stopped: () => {}, ended: () => {} };
   if (cli.wait) control.attach(gate);
   const servers: GdbServer[] = [];
   const ports: (number | string)[] = [];
-  /** The first host of a port that other machines reach. */
+  /** The address of the first port that other computers can reach. */
   let exposed: string | undefined;
   const open = async (view: View, address: Address, what: string): Promise<void> => {
     const { GdbServer, SocketPathError } = await import('../gdbstub/server.ts');
@@ -233,7 +233,7 @@ export async function run(image: string | undefined, cli: MachineCli): Promise<n
     return runThreads(image, cli);
   }
   const { booted, done } = await start(image, cli);
-  // Nothing runs before the next turn of the event loop.
+  // The machine does not run before the next turn of the event loop.
   const { regions } = booted.machine;
   const file = typeof cli.codeCache === 'string' ? cli.codeCache : defaultCacheFile();
   const cache = regions && cli.codeCache !== false ? new CodeCache(file) : undefined;
@@ -244,7 +244,7 @@ export async function run(image: string | undefined, cli: MachineCli): Promise<n
   const known = pages.size;
   const code = await done;
   const failed = regions.translated > 0 || pages.size > known ? cache.write(pages) : undefined;
-  // The default place may well not be writable; one that was asked for should be.
+  // The default folder may not be writable. A folder that the user names must be.
   if (failed && typeof cli.codeCache === 'string')
     say(`warning: --code-cache ${file} could not be written (${failed})`);
   return code;

@@ -58,7 +58,7 @@ export function statistics(
     exceptions: byCause((c) => [c.events.hostExceptions, c.events.guestExceptions]),
     wallSeconds: Number(seconds.toFixed(3)),
     mips: Number((machine.instructions / seconds / 1e6).toFixed(1)),
-    // Bytes: the most memory that the program has held, and the RAM that the guest has touched.
+    // Bytes: the peak memory of the program, and the RAM that the guest has touched.
     peakMemory: process.resourceUsage().maxRSS * 1024,
     touchedRam: machine.ram.touched,
     ...(detail && {

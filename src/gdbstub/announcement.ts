@@ -1,4 +1,4 @@
-/** What is said on the user's console at a stop, where gdb's stop reply cannot say it. */
+/** Texts on the console of the user at a stop, for facts that gdb's stop reply cannot contain. */
 
 import { explainLast } from '../emu/debug/explain.ts';
 import type { Stop } from '../emu/debug/stop.ts';

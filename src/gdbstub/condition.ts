@@ -1,4 +1,4 @@
-/** Conditions of breakpoints, on the CPU that stands at one. */
+/** Conditions of breakpoints, evaluated on the CPU that has reached one. */
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { runningContext } from '../emu/debug/context.ts';
 import { readVirtual } from '../emu/debug/debug-memory.ts';
@@ -6,7 +6,7 @@ import { evaluate, MOST_OPERATIONS } from './agent-expression.ts';
 import { registerByNumber } from './registers.ts';
 import type { MachineTarget } from './target.ts';
 
-/** Operations after which the CPU comes back to the event loop: a turn stays short whatever conditions do. */
+/** Operations after which the CPU returns to the event loop, so that a turn stays short with any conditions. */
 const OPERATIONS_OF_A_TURN = 2 * MOST_OPERATIONS;
 
 /** What conditions need of a session. */
@@ -15,7 +15,7 @@ export interface ConditionTarget extends Pick<MachineTarget, 'control' | 'machin
   conditionWork: number;
 }
 
-/** True when one of the expressions is not 0, or cannot be evaluated: then the user sees the stop. */
+/** True when one of the expressions is not 0, or cannot be evaluated: then the machine stops. */
 export function conditionOf(s: ConditionTarget, list: readonly Uint8Array[]): (cpu: Cpu) => boolean {
   return (cpu) => {
     const ctx = runningContext(cpu, s.control.vcpuStates);

@@ -168,7 +168,7 @@ const TABLES: readonly Table[] = [
   },
 ];
 
-/** The exits that a CPU's event ring still has. */
+/** The exits that are still in the event ring of a CPU. */
 function lastExits(cpu: Cpu): { cpu: Cpu; record: EventRecord; time: number }[] {
   const out: { cpu: Cpu; record: EventRecord; time: number }[] = [];
   for (let back = 0; ; back++) {

@@ -1,4 +1,4 @@
-/** The packets of one connection: acknowledgements, what waits and for what, turns of long work, replies. */
+/** The packets of one connection: acknowledgements, packets that wait, long work in turns, replies. */
 import { Turns } from '../emu/debug/turns.ts';
 import type { Runtime } from '../emu/runtime/runtime.ts';
 import { encodePacket, type Frame, fromLatin1, PacketParser, toHex } from './framing.ts';
@@ -72,7 +72,7 @@ export class PacketQueue {
     return !this.drainLater;
   }
 
-  /** Nothing that still comes is looked at. */
+  /** From now on, all input is ignored. */
   close(): void {
     this.closed = true;
   }
@@ -82,12 +82,12 @@ export class PacketQueue {
     return this.answerer.running || this.turns.active || this.queue.length > 0;
   }
 
-  /** Nobody is there for the work under way. */
+  /** Ends the work in progress without a result. */
   abandonWork(): void {
     this.turns.abandon();
   }
 
-  /** What has come and is not answered yet is forgotten. @returns whether work was under way */
+  /** Drops all packets without an answer. @returns whether work was in progress */
   forget(): boolean {
     this.queue = [];
     const { active } = this.turns;

@@ -1,4 +1,4 @@
-/** How a client's resume runs: which thread goes on, as a step or freely, and what that step is when the machine stops. */
+/** A resume of a client: which thread continues, whether it is a step, and whose step ends at a stop. */
 import type { RunControl } from '../emu/debug/run-control.ts';
 import { DEFAULT_STEP_INTO, SingleStep, type StepClass, UntilEntered, WithinWorld } from './soft-step.ts';
 import type { StepJournal } from './step-journal.ts';

@@ -1,4 +1,4 @@
-/** `bs` and `bc`: a connection's way into the past. They move the whole machine. */
+/** Reverse execution: `bs` and `bc`. They move the whole machine. */
 import type { Stop } from '../emu/debug/stop.ts';
 import { Interrupted } from '../emu/debug/turns.ts';
 import type { Steps } from '../emu/replay/steps.ts';
@@ -8,7 +8,7 @@ import type { Thread } from './threads.ts';
 
 export class Reverse {
   private readonly target: Target;
-  /** The thread that the client has named for it; undefined: the selected one. */
+  /** The thread that the client has selected for reverse execution; undefined: the selected thread. */
   thread: Thread | undefined;
 
   constructor(target: Target) {
@@ -22,7 +22,7 @@ export class Reverse {
     const thread = this.thread ?? target.current;
     let position: number | undefined = control.history.position;
     try {
-      // A guest's thread skips what the hypervisor did in between.
+      // A thread of a guest skips the instructions of the hypervisor.
       do {
         position = yield* control.replayer.findingTurnOf(thread.cpu, position);
         if (position !== undefined) yield* control.replayer.going(position);
@@ -36,7 +36,7 @@ export class Reverse {
     }
   }
 
-  /** `bc`: back to the last breakpoint, watchpoint or catch before this position, or to the beginning of what is kept. */
+  /** `bc`: back to the last breakpoint, watchpoint or catch before this position, or to the beginning of the history. */
   *continue(): Steps<undefined> {
     const { control } = this.target;
     const stop = yield* this.search();
@@ -61,14 +61,14 @@ export class Reverse {
       }
       yield* control.replayer.going(found ? found.position + (this.stepsBack(found.stop) ? 1 : 0) : end);
     } catch (error) {
-      // Wherever the search has come to is a position of the past like any other.
+      // The search can stop at any position.
       if (error instanceof Interrupted) return { kind: 'interrupt' };
       throw error;
     }
     return found?.stop ?? { kind: 'beginning', cpu };
   }
 
-  /** gdb steps back over the access that met its own watchpoint, so it is told of the position behind it. */
+  /** gdb itself steps back over the access that met its watchpoint, so the machine must be at the position after the access. */
   private stepsBack(stop: Stop): boolean {
     return stop.kind === 'watch' && stop.hit.watch.owner === this.target && !stop.hit.watch.listed;
   }

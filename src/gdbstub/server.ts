@@ -14,17 +14,17 @@ import type { View } from './threads.ts';
 
 export { SocketPathError };
 
-/** Of one port. More gdbs are a mistake; strangers are whatever connects and says nothing. */
+/** Limits of one port: clients that have sent a packet, and connections that have sent none. */
 const ROOM = { speakers: 16, strangers: 128, idleMs: 10 * 60_000 };
-/** A client that does not read what it is sent is cut off when this much waits for it, in bytes. */
+/** A client that does not read its packets is disconnected when so many bytes wait for it. */
 const MOST_UNREAD = 8 << 20;
-/** How long a client that stays connected keeps a machine that has ended. */
+/** How long the program waits for a client that stays connected after the end of the machine. */
 const GRACE_MS = 500;
 
 /** Where to listen. A TCP port 0 picks a free one. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
 
-/** Is a numeric address one of this machine alone? */
+/** Is this numeric address a loopback address? */
 function isLoopback(ip: string): boolean {
   const four = ip.replace(/^::ffff:/i, '');
   return isIPv4(four) ? four.startsWith('127.') : ip === '::1';
@@ -37,7 +37,7 @@ export interface ServerOptions {
   readonly symbolize: Symbolizer;
   readonly executable?: (world: number) => string | undefined;
   readonly log: (line: string) => void;
-  /** Called when the first client has begun to speak. */
+  /** Called when the first client has sent a packet. */
   readonly onConnect?: () => void;
 }
 
@@ -45,7 +45,7 @@ export interface ServerOptions {
 export interface Bound {
   /** The port, or the socket's path. */
   readonly at: number | string;
-  /** Other machines reach it. */
+  /** Can other computers reach it? */
   readonly exposed: boolean;
 }
 
@@ -78,7 +78,7 @@ export class GdbServer {
     });
   }
 
-  /** Stops listening. The client may say goodbye first: gdb asks a little more after the machine has ended. */
+  /** Stops listening. Clients can still end the session: gdb sends a few packets after the end of the machine. */
   async close(): Promise<void> {
     this.server.close();
     const gone = Promise.all([...this.clients].map((c) => new Promise<void>((done) => c.once('close', () => done()))));
@@ -129,7 +129,7 @@ export class GdbServer {
         drop(`it begins with ${describeStranger(stranger)}, and gdb does not`);
         return;
       }
-      // One that says nothing does not stop the machine.
+      // A connection that sends nothing does not stop the machine.
       session ??= begin();
       if (!session.receive(bytes)) socket.pause();
     };

@@ -1,4 +1,4 @@
-/** One client: the parts that answer its packets, each one concern, put together as the {@link Target} of packets and commands. */
+/** The session of one client. It is the {@link Target} of packets and commands, and delegates to parts that have one concern each. */
 
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import type { Scope } from '../emu/debug/breakpoints.ts';
@@ -49,7 +49,7 @@ export class Session implements Target {
   passed: ReadonlySet<number> = new Set();
   mmioRead = false;
   physicalMemory = false;
-  /** The client has let go of the machine. */
+  /** The client has detached. */
   detached = false;
   private readonly dispatch: Dispatch;
   private readonly selection: ThreadSelection;

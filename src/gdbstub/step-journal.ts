@@ -1,4 +1,4 @@
-/** What a client has read and inserted since the last stop: a software step of gdb's is recognized by it. */
+/** Reads and insertions of a client since the last stop. With them, a software step of gdb is recognized. */
 import { readVirtual } from '../emu/debug/debug-memory.ts';
 import type { RunControl } from '../emu/debug/run-control.ts';
 import { u32At } from '../emu/formats/little-endian.ts';

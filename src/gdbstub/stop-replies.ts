@@ -1,4 +1,4 @@
-/** Stop replies: which thread reports a stop to this client, with which signal and reason. */
+/** Stop replies to one client: the thread, the signal and the reason. */
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import type { Breakpoint } from '../emu/debug/breakpoints.ts';
 import type { Catch } from '../emu/debug/catches.ts';
@@ -35,7 +35,7 @@ export class StopReplies {
     return `T${signal.toString(16).padStart(2, '0')}${pairs}${registers.join('')}thread:${threadId(thread)};core:${thread.cpu.index.toString(16)};`;
   }
 
-  /** A stop that is none of this client's. */
+  /** The reply to a stop that this client has not asked for. */
   private foreign(cpu: Cpu): string {
     return this.forThread(SIGNAL.none, '', this.selection.threadOn(cpu));
   }

@@ -1,4 +1,4 @@
-/** The processes and threads that a client is told of, and which of them it means. */
+/** The processes and threads that a client knows, and the selected one. */
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import type { Scope } from '../emu/debug/breakpoints.ts';
 import { anyGuestContext, type DebugContext } from '../emu/debug/context.ts';

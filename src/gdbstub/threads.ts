@@ -13,7 +13,7 @@ export const GUEST_PID_BASE = 16;
 export interface Thread {
   readonly pid: number;
   readonly tid: number;
-  /** The CPU that the thread is, or the one that its vCPU is on or ran on last. */
+  /** The CPU of the thread; for a vCPU the CPU where it runs or ran last. */
   readonly cpu: Cpu;
   /** GID and number when the thread is a vCPU. */
   readonly gid: number | undefined;
@@ -56,7 +56,7 @@ function vcpuThread(pid: number, gid: number, vcpu: number, cpus: readonly Cpu[]
     gid,
     vcpu,
     host: false,
-    // A vCPU migrates: the thread is wherever it is.
+    // A vCPU can move to another CPU.
     get cpu(): Cpu {
       return cpus[vcpuStates.get(gid, vcpu)?.cpu ?? 0]!;
     },
@@ -68,8 +68,8 @@ const cpuThreads = (pid: number, cpus: readonly Cpu[], host: boolean): Thread[] 
 
 /**
  * Threads of a connection in display order.
- * @param attached processes beside the first that the client has attached to; it is noted which vCPUs they have: back in a
- *   past in which a guest did not run yet, its vCPUs stay, as not entered
+ * @param attached further processes that the client has attached to. The vCPUs of a guest are added to its set: they stay in
+ *   the list when reverse execution goes back to a time before the guest ran, as vCPUs that were not entered
  */
 export function listThreads(
   view: View,
@@ -80,7 +80,7 @@ export function listThreads(
   const vcpusOf = (gid: number): number[] => vcpuStates.vcpus().flatMap((s) => (s.gid === gid ? [s.vcpu] : []));
   if (view.kind === 'guest') {
     const known = vcpusOf(view.gid);
-    // A guest that has not run yet has one vCPU that shows zeros: gdb needs a thread.
+    // gdb needs at least one thread, so a guest that has not run yet has one vCPU whose registers are 0.
     const shown = view.vcpu !== undefined ? [view.vcpu] : known.length ? known : [0];
     return shown.map((v) => vcpuThread(MACHINE_PID, view.gid, v, cpus, vcpuStates));
   }
@@ -113,7 +113,7 @@ export function contextOf(t: Thread, control: RunControl): DebugContext {
   );
 }
 
-/** `host`, or `guest gid 1`, with what the CPU is up to. */
+/** `host` or `guest gid 1`, with the state of the CPU. */
 function cpuText(cpu: Cpu, control: RunControl): string {
   const state = cpu.idle ? ' idle' : cpu.parked ? ' parked' : '';
   const between = !cpu.vm && control.contexts?.inTransition(cpu) ? ' in transition' : '';

@@ -1,4 +1,4 @@
-/** Running a self-checking program (test/conformance, test/lvz) and reading its TAP lines. */
+/** Runs a self-checking program (test/conformance, test/lvz) and reads its TAP lines. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -24,7 +24,7 @@ export interface Report {
   readonly passed: readonly string[];
   readonly failed: readonly string[];
   readonly skipped: boolean;
-  /** The program has come to its end. */
+  /** The program has reached its end. */
   readonly complete: boolean;
 }
 

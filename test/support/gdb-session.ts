@@ -24,7 +24,7 @@ export const guestSpec = (name: string, alias = name, append = '', vcpus = 1): G
   vcpus,
 });
 
-/** A command that fails ends a batch: run it so that its message is printed instead. */
+/** A failed command would end the batch. This runs a command so that its message is printed instead. */
 export const refused = (command: string): string =>
   `python exec("try:\\n  gdb.execute('${command}')\\nexcept gdb.error as e:\\n  print('refused:', e)")`;
 
@@ -47,7 +47,7 @@ export const machineCli = (guests: readonly GuestSpec[], more: Partial<MachineCl
 });
 
 export interface Session {
-  /** gdb's output, each command shown before its answer. */
+  /** The output of gdb, with each command before its answer. */
   readonly output: string;
   /** The guest's console. */
   readonly console: string;
@@ -62,14 +62,14 @@ export interface SessionOptions {
   readonly port?: number;
   readonly symbols?: readonly string[];
   readonly commands: readonly string[];
-  /** Does something while gdb runs. */
+  /** Called while gdb runs. */
   readonly meanwhile?: (running: Running, interrupt: () => void) => void;
   readonly more?: Partial<MachineCli>;
   /** The gdb to use; the newest found unless given. */
   readonly gdb?: string;
 }
 
-/** gdb's batch run; fails when gdb aborts or warns. */
+/** Runs gdb in batch mode. It fails when gdb aborts or prints a warning. */
 export async function gdbSession(options: SessionOptions): Promise<Session> {
   const bytes: number[] = [];
   const folder = mkdtempSync(join(tmpdir(), 'loongscope-gdb-'));
@@ -93,7 +93,7 @@ export async function gdbSession(options: SessionOptions): Promise<Session> {
     for (const s of options.symbols ?? []) lines.push(`add-symbol-file build/guests/${s}.elf`);
     for (const c of options.commands) lines.push(`echo (gdb) ${c.replace(/[\\$]/g, (x) => `\\${x}`)}\\n`, c);
     writeFileSync(script, `${lines.join('\n')}\n`);
-    // One pipe for both outputs: gdb shows what the target prints on the other one, and two pipes would mix up their order.
+    // One pipe for stdout and stderr: gdb prints the output of the target on stderr, and with two pipes their order would be lost.
     const program = options.gdb ?? (await findGdb());
     const child = execa('sh', ['-c', 'exec "$0" "$@" 2>&1', program, '-nx', '-q', '-batch', '-x', script], {
       cwd: PROJECT_ROOT,

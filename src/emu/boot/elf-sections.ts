@@ -1,4 +1,4 @@
-/** Sections of an ELF64 file. What lies outside the file, or makes no sense, is as if it were not there: nobody depends on it. */
+/** Sections of an ELF64 file. Sections that are outside the file or invalid are ignored: no part of the program depends on them. */
 
 import { viewOf } from '../formats/little-endian.ts';
 export interface ElfSection {

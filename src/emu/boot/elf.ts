@@ -27,7 +27,7 @@ export interface ElfSymbol {
   readonly isFunction: boolean;
 }
 
-/** What a boot loader and a debugger need of an ELF file. */
+/** The parts of an ELF file that booting and debugging need. */
 export interface ElfImage {
   readonly entry: bigint;
   readonly segments: readonly Segment[];
@@ -40,7 +40,7 @@ export const isElf = (bytes: Uint8Array): boolean =>
 /**
  * Reads an ELF64 executable for LoongArch.
  * @param file name for messages
- * @throws ImageError when the file is not one, is cut short or loads nothing
+ * @throws ImageError when the file is not an executable for LoongArch, is cut short, or has nothing to load
  */
 export function parseElf(bytes: Uint8Array, file: string): ElfImage {
   const bad = (what: string, todo: string): ImageError => new ImageError(`${file}: ${what}: ${todo}`);
@@ -83,8 +83,8 @@ export function parseElf(bytes: Uint8Array, file: string): ElfImage {
 }
 
 /**
- * Named symbols by address; empty when the file is stripped or its sections are damaged: symbols are a comfort only. A kernel
- * with its debug information has 180 000, which takes a fifth of a second, so nobody waits for them to boot.
+ * Named symbols by address; empty when the file is stripped or its sections are damaged, since symbols are optional. A kernel
+ * with debug information has 180 000 symbols. Reading them takes a fifth of a second, so booting does not wait for them.
  */
 export function readSymbols(bytes: Uint8Array): readonly ElfSymbol[] {
   const sections = elfSections(bytes);

@@ -20,16 +20,16 @@ const COMPRESSION_BYTES = 8;
 const MACHINES: Readonly<Record<number, string>> = { 34404: 'x86-64', 43620: 'arm64', 20580: 'RISC-V 64' };
 const LOONGARCH64 = 0x6264;
 
-/** Unpacks a payload; undefined when it does not know the compression. Throws what the library throws for damaged data. */
+/** Unpacks a payload; undefined when it does not know the compression. For damaged data it throws the error of the library. */
 export type Decompress = (compression: string, data: Uint8Array) => Uint8Array | undefined;
 
-/** Is this a PE image, or one that unpacks itself? Then {@link parseLinuxImage} says whether it can be booted. */
+/** Is this a PE image or a self-extracting one? Then {@link parseLinuxImage} decides whether it can be booted. */
 export const isPe = (bytes: Uint8Array): boolean => bytes.length >= 2 && viewOf(bytes).getUint16(0, true) === MZ;
 
 /**
- * Reads a kernel image, unpacking it when it is compressed.
+ * Reads a kernel image, and unpacks it when it is compressed.
  * @param file name for messages
- * @throws ImageError when it is damaged, or for something else
+ * @throws ImageError when it is damaged, or for another machine
  */
 export function parseLinuxImage(bytes: Uint8Array, file: string, decompress: Decompress): ElfImage {
   const bad = (what: string, todo: string): ImageError => new ImageError(`${file}: ${what}: ${todo}`);

@@ -1,6 +1,6 @@
 /**
- * Which instruction last wrote each CSR, and when: what `explain` and the world-switch auditor tell. A guest's own writes
- * are kept by GID; writes of the host to the guest bank (gcsrwr) are kept apart, because the bank gets its guest later.
+ * The last write of each CSR: which instruction, and when. `explain` and the world-switch auditor use it. Writes by a guest
+ * are kept by GID. Writes by the host to the guest bank (gcsrwr) are kept separately, because it is not known yet for which guest they are.
  */
 
 import { CSR_LIMIT, WRITERS, WRITERS_OFFSET } from '../memory/layout.ts';
@@ -18,7 +18,7 @@ export interface CsrWrite {
   readonly pc: bigint;
   /** Stable counter at the write. */
   readonly time: number;
-  /** Bits 63:32 as software wrote them, whatever of them the register keeps. */
+  /** Bits 63:32 as software wrote them, including bits that the register does not keep. */
   readonly high: number;
 }
 

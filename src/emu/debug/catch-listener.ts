@@ -1,4 +1,4 @@
-/** Catches on the events of the CPUs: listens to what somebody waits for, and says in words what was caught. */
+/** Listens to the events of the CPUs for the catches that are set, and describes what was caught. */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrWriting, TlbChange } from '../cpu/observer.ts';
 import { hex } from '../formats/hex.ts';
@@ -35,12 +35,12 @@ export class CatchListener {
       );
   }
 
-  /** The machine stands before a CSR write that has stopped it: it goes on with the write. */
+  /** The machine has stopped before a CSR write. The write does not stop it again. */
   passWrite(cpu: Cpu): void {
     this.csrStop = cpu.now;
   }
 
-  /** An exception, exit or entry, the newest of the CPU's events. */
+  /** An exception, exit or entry has happened: the newest event of the CPU. */
   event(cpu: Cpu, firstEntry: boolean): void {
     if (this.catches.isEmpty || !this.catches.mayMeet(cpu.events.lastKind, cpu.events.lastEcode)) return;
     const record = cpu.events.at(0)!;

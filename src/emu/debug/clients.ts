@@ -1,4 +1,4 @@
-/** The front ends of a machine: it runs while all of them want it to, and all are told of a stop. */
+/** The clients of a machine. It runs while all of them want it to run, and all of them are told when it stops. */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { Client, End, Stop } from './stop.ts';
 
@@ -17,7 +17,7 @@ export class Clients {
     return this.list.size === 0;
   }
 
-  /** Does nobody want the machine to stand still? */
+  /** Do all clients want the machine to run? */
   get agree(): boolean {
     for (const client of this.list) if (!client.running) return false;
     return true;

@@ -1,4 +1,4 @@
-/** Breakpoints and watchpoints in the engines: what running code has to ask, and what comes of a hit. */
+/** Connects breakpoints and watchpoints to the engines, and decides whether a hit stops the machine. */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { Machine } from '../machine/machine.ts';
 import { STATE } from '../memory/layout.ts';
@@ -6,7 +6,7 @@ import type { Comparators, WatchHit } from './breakpoints.ts';
 import type { PendingStop } from './pending-stop.ts';
 import type { MemoryObserver } from './stop.ts';
 
-/** What the hooks need of run control. */
+/** The parts of run control that the hooks use. */
 export interface HookSurroundings {
   readonly machine: Machine;
   readonly comparators: Comparators;
@@ -19,14 +19,14 @@ export class ComparatorHooks {
   private readonly around: HookSurroundings;
   private memoryObserver: MemoryObserver | undefined;
   private passing: { readonly cpu: Cpu; readonly position: number } | undefined;
-  /** Moment of the last stop before a watched access. */
+  /** Position of the last stop before a watched access. */
   private watchStop = -1;
 
   constructor(around: HookSurroundings) {
     this.around = around;
   }
 
-  /** Gives the engines what they need to know, and no more: what is absent costs nothing. */
+  /** Installs only the hooks that are needed now. A hook that is absent costs nothing. */
   install(): void {
     const { memoryObserver } = this;
     const { comparators, pending, machine } = this.around;
@@ -53,19 +53,19 @@ export class ComparatorHooks {
       });
   }
 
-  /** Has memory accesses looked at, until called with undefined. */
+  /** Sets the observer of memory accesses; undefined removes it. */
   observeMemory(memoryObserver: MemoryObserver | undefined): void {
     this.memoryObserver = memoryObserver;
     for (const cpu of this.around.machine.cpus) cpu.fast.clearAll();
     this.install();
   }
 
-  /** Lets a CPU off the breakpoints at its PC when it goes on: a client does not know of one there. */
+  /** A CPU ignores breakpoints at its PC when it goes on. It is for a breakpoint that the client does not know at this address. */
   passOnce(cpu: Cpu): void {
     this.passing = { cpu, position: this.around.position() };
   }
 
-  /** The machine stands before a watched access that has stopped it: it goes on with the access. */
+  /** The machine has stopped before a watched access. The access does not stop it again. */
   passWatch(): void {
     this.watchStop = this.around.position();
   }
@@ -80,7 +80,7 @@ export class ComparatorHooks {
     return met && pending.meet({ kind: 'breakpoint', cpu, world: cpu.world, va, pa }, position);
   }
 
-  /** A watched place is about to be accessed. @returns whether the CPU shall stop before */
+  /** A watched address is about to be accessed. @returns whether the CPU shall stop before the access */
   watchHit(cpu: Cpu, hit: WatchHit | undefined): boolean {
     if (!hit) return false;
     const position = this.around.position();

@@ -1,4 +1,4 @@
-/** What a CPU has done lately, by running it again: branches taken, exceptions, world switches and CSR writes. */
+/** The last branches, exceptions, world switches and CSR writes of a CPU. They are found by a replay of its last instructions. */
 
 import type { Cpu } from '../cpu/cpu.ts';
 import { csrByNumber } from '../cpu/csr-table.ts';
@@ -11,7 +11,7 @@ import { describeEvent } from './explain.ts';
 import type { RunControl } from './run-control.ts';
 import type { Symbolizer } from './symbolizer.ts';
 
-/** Something that happened at an instruction. */
+/** An event at an instruction. */
 export type HistoryEntry = {
   /** Instruction count of the machine before it. */
   readonly at: number;
@@ -29,11 +29,11 @@ export type HistoryEntry = {
     }
 );
 
-/** Instructions that are run again at first, and at most, to find enough. */
+/** Length of the first replay, and of the longest one, in instructions. */
 const FIRST = 4_000;
 const MOST = 256_000;
 
-/** The last `count` entries of a CPU, oldest first; those of one kind when it is given. */
+/** The last `count` entries of a CPU, oldest first. `kind`: only entries of this kind. */
 export function* listingHistory(
   control: RunControl,
   cpu: Cpu,
@@ -70,7 +70,7 @@ function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): St
       return false;
     },
   });
-  /** The instruction that began at `before` is over. */
+  /** Adds the entries of the instruction that began at `before`. */
   const settle = (): void => {
     if (!before) return;
     const { pc, world, at } = before;

@@ -1,6 +1,6 @@
 /**
- * While somebody sits at the console, a machine that idles follows the clock on the wall instead of running through virtual time: it
- * costs nothing then, and its cursor blinks as it should. What the guest sees is the same.
+ * While input may arrive at the console, an idle machine follows real time instead of a jump through virtual time. So it uses no host
+ * CPU, and its cursor blinks at the right speed. The guest sees no difference.
  */
 import { TIMER_HZ } from '../cpu/clock.ts';
 import type { Machine } from '../machine/machine.ts';

@@ -1,4 +1,4 @@
-/** Loops of exceptions under run control: a debugger stops; without one the host's loop is the end, and a guest's is news. */
+/** Reports loops of exceptions. With a debugger the machine stops. Without one, a loop of the host ends the run, and a loop of a guest is a warning. */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { Clients } from './clients.ts';
 import { type Loop, LoopDetector } from './loops.ts';
@@ -8,7 +8,7 @@ export interface LoopSurroundings {
   readonly cpus: readonly Cpu[];
   readonly clients: Clients;
   readonly pending: PendingStop;
-  /** Is this old news? */
+  /** Does the machine repeat what has been reported already? */
   readonly repeating: () => boolean;
   /** Told of a loop when no debugger is there to stop for. */
   readonly tell: (cpu: Cpu, loop: Loop) => void;
@@ -30,7 +30,7 @@ export class LoopReports {
       });
   }
 
-  /** Why nothing else will come of the machine. */
+  /** The loop that makes it useless to go on, as text. */
   get hopeless(): string | undefined {
     return this.died;
   }

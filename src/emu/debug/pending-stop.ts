@@ -1,4 +1,4 @@
-/** Why the machine is to stop, until its front ends have been told; and the silence in which nothing stops. */
+/** The reason to stop that the clients have not been told yet. During a replay nothing stops; a scanner gets the reasons instead. */
 import type { Machine } from '../machine/machine.ts';
 import type { Steps } from '../replay/steps.ts';
 import type { Scanner, Stop } from './stop.ts';
@@ -6,7 +6,7 @@ import type { Scanner, Stop } from './stop.ts';
 export class PendingStop {
   private readonly machine: Machine;
   private stop: Stop | undefined;
-  /** Time goes over old ground: nothing stops, and with a scanner what would is reported. */
+  /** A replay is running: nothing stops. */
   private quiet = false;
   private scanner: Scanner | undefined;
 
@@ -22,14 +22,14 @@ export class PendingStop {
     return this.quiet;
   }
 
-  /** Does it matter where breakpoints are? */
+  /** Are breakpoints needed: by the clients, or by a scanner? */
   get listens(): boolean {
     return !this.quiet || this.scanner !== undefined;
   }
 
   /**
-   * Notes a reason to stop, at the moment `position`.
-   * @returns whether the CPU shall stop now; not while time goes over old ground
+   * Notes a reason to stop at a position of the history. During a replay only the scanner gets it.
+   * @returns whether the CPU shall stop now
    */
   meet(stop: Stop, position: number): boolean {
     if (this.quiet) {
@@ -45,19 +45,19 @@ export class PendingStop {
     this.stop ??= stop;
   }
 
-  /** This is the reason, whatever else was noted. */
+  /** Sets the reason, even if there is one already. */
   replace(stop: Stop): void {
     this.stop = stop;
   }
 
-  /** The reason, which is dealt with from now on. */
+  /** Returns the reason and forgets it. */
   take(): Stop | undefined {
     const { stop } = this;
     this.stop = undefined;
     return stop;
   }
 
-  /** Carries something out while nothing stops: for going over the past, or ahead of a client. */
+  /** Runs something while nothing stops, such as a replay. */
   silently<T>(body: () => T, scanner?: Scanner): T {
     const loud = this.hush(scanner);
     try {
@@ -67,7 +67,7 @@ export class PendingStop {
     }
   }
 
-  /** The same in pieces. Between them clients must leave the machine alone. */
+  /** The same in pieces. Between the pieces, clients must not use the machine. */
   *silentlyInPieces<T>(body: Steps<T>, scanner?: Scanner): Steps<T> {
     const loud = this.hush(scanner);
     try {
@@ -77,7 +77,7 @@ export class PendingStop {
     }
   }
 
-  /** Nothing stops until the result is called. */
+  /** From now on nothing stops, until the returned function is called. */
   private hush(scanner: Scanner | undefined): () => void {
     const { stop, machine } = this;
     this.quiet = true;

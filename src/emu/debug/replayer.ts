@@ -1,4 +1,4 @@
-/** Going over the past of a machine under run control: nothing stops meanwhile, and nobody is told. */
+/** Replays the history of a machine under run control. During a replay nothing stops the machine, and observers get no events. */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { History } from '../replay/history.ts';
@@ -7,10 +7,10 @@ import type { PendingStop } from './pending-stop.ts';
 import type { Client, Scanner } from './stop.ts';
 import { Turns } from './turns.ts';
 
-/** Instructions between two looks at the clock. */
+/** Instructions between two checks of the clock. */
 const PIECE = 256;
 
-/** What going over the past needs of run control. */
+/** The part of run control that a replay needs. */
 export interface ReplayControl {
   readonly machine: Machine;
   readonly history: History;
@@ -29,7 +29,7 @@ export class Replayer {
     this.control = control;
   }
 
-  /** Goes to a moment of the past. @returns the moment reached */
+  /** Goes to a position of the history. @returns the position reached */
   goto(position: number): number {
     return finish(this.going(position));
   }
@@ -40,9 +40,9 @@ export class Replayer {
   }
 
   /**
-   * Runs a stretch of the past again that ends at a moment, and reports what would have stopped in it, oldest first. The
-   * machine is then in the past: go on with {@link going}.
-   * @returns where the stretch begins; undefined when nothing is kept before
+   * Replays the part of the history from the copy before `end` up to `end`, and reports what would have stopped there, oldest
+   * first. Afterwards the machine is at `end`: continue with {@link going}.
+   * @returns the position where the replay began; undefined when no history is kept before `end`
    */
   *searchingStretch(end: number, scan: Scanner): Steps<number | undefined> {
     const { control } = this;
@@ -53,9 +53,9 @@ export class Replayer {
   }
 
   /**
-   * The last instruction that a CPU executed before a moment: the moment right before that instruction. The machine is then
-   * in the past.
-   * @returns undefined when nothing of it is kept
+   * Finds the last instruction that a CPU executed before a position. Afterwards the machine is at some position of its
+   * history.
+   * @returns the position directly before that instruction; undefined when its history is not kept
    */
   *findingTurnOf(cpu: Cpu, before: number): Steps<number | undefined> {
     const { machine, history } = this.control;
@@ -77,7 +77,7 @@ export class Replayer {
   }
 
   /**
-   * Goes over the past instruction by instruction from `first` (or the beginning of what is kept) to `last`, and leaves the
+   * Replays the history one instruction at a time from `first` (or the beginning of the history) to `last`, and leaves the
    * machine there.
    * @param before called before each instruction with the CPU that executes it
    */
@@ -101,8 +101,8 @@ export class Replayer {
   }
 
   /**
-   * Nobody looks at the past any more: the machine goes on where it had been, once it is there again. What is kept is
-   * forgotten unless a client has come meanwhile.
+   * Call when no client looks at the history any more: the machine replays up to its latest position and goes on from there. The
+   * history is dropped unless a client has connected in the meantime.
    */
   leave(): void {
     const { control } = this;
@@ -116,7 +116,7 @@ export class Replayer {
       return;
     }
     const turns = new Turns(control.machine.options.runtime);
-    /** Keeps the machine from running on until then. */
+    /** Keeps the machine from running until the replay has ended. */
     const gate = { running: false, stopped: () => {}, ended: () => turns.abandon() };
     control.attach(gate);
     const over = (): void => {

@@ -206,7 +206,7 @@ export class RunControl {
     return this.machine.inputWaiting;
   }
 
-  /** Says who knows whether input may still arrive: where it may not, a machine of which every CPU waits has died. */
+  /** Sets the function that tells whether input may still arrive. If not, a machine in which every CPU waits has died. */
   expectInput(mayCome: () => boolean): void {
     this.inputMayCome = mayCome;
   }

@@ -1,4 +1,4 @@
-/** What a user's limits allow a run: instructions, and time by the runtime's clock. */
+/** The limits that the user has set for a run: instructions, and time on the clock of the runtime. */
 import type { Machine } from '../machine/machine.ts';
 import type { RuntimeClock } from '../runtime/runtime.ts';
 import type { End, Limits } from './stop.ts';
@@ -6,7 +6,7 @@ import type { End, Limits } from './stop.ts';
 export class RunLimits {
   private readonly limits: Limits;
   private readonly clock: RuntimeClock;
-  /** When the time is over, by the runtime's clock. */
+  /** End of the time, on the clock of the runtime. */
   private deadline = Number.POSITIVE_INFINITY;
 
   constructor(limits: Limits, clock: RuntimeClock) {

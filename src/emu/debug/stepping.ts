@@ -1,4 +1,4 @@
-/** A CPU under the special regime of a client: its stepper says after each step how to go on. */
+/** Single steps of a client. Its stepper decides after each step how the machine goes on. */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { RunResult } from '../machine/machine.ts';
 import type { History } from '../replay/history.ts';

@@ -1,7 +1,7 @@
 /**
- * Translation as a debugger sees it: the same stages and the same page walk as the machine's (mmu/stages.ts, mmu/page-walk.ts),
- * with a reader that only looks, and told in words. Where the TLB does not know, the page tables behind it are walked: software
- * refills it, so "not in the TLB" is not "not mapped".
+ * Translation for a debugger. It uses the same stages and the same page walk as the machine (mmu/stages.ts, mmu/page-walk.ts),
+ * with a reader that changes nothing, and describes each step. When the TLB has no entry, it walks the page tables: software
+ * refills the TLB, so "not in the TLB" does not mean "not mapped".
  */
 
 import type { Cpu } from '../cpu/cpu.ts';
@@ -35,13 +35,13 @@ import { type DebugContext, HOST_WORLD } from './context.ts';
 export interface WalkResult {
   /** The address reached, undefined when the walk failed. */
   readonly address: bigint | undefined;
-  /** What each step found, for people. */
+  /** A description of each step. */
   readonly steps: readonly string[];
   /** Why it failed. */
   readonly failure?: string;
-  /** What the machine raises at such an access: at once, or when a refill has put into the TLB what the tables say. */
+  /** The exception of the machine at such an access: at once, or after a refill has put the table entries into the TLB. */
   readonly fault?: Fault;
-  /** The page-table entry that answered, where tables were walked to their end. */
+  /** The last page-table entry, when tables were walked to their end. */
   readonly leaf?: TableLeaf;
 }
 
@@ -50,11 +50,11 @@ export interface TableLeaf {
   readonly slot: bigint;
   readonly entry: bigint;
   readonly huge: boolean;
-  /** Places of the entries that make the pair of a TLB entry: even and odd page, or the one of a huge page. */
+  /** Addresses of the table entries for the pair of a TLB entry: even and odd page, or the one entry of a huge page. */
   readonly pair: readonly bigint[];
 }
 
-/** Outcome without words. */
+/** Outcome without a description. */
 interface Reached {
   readonly address?: number | undefined;
   readonly fault?: Fault | undefined;
@@ -87,7 +87,7 @@ export function describeEntry(e: TlbEntryView): string {
   return `#${e.index} ${e.gid ? `gid ${e.gid} ` : ''}asid ${e.asid}${e.global ? ' G' : ''} VPPN ${hex(va)} PS ${e.ps}: even ${hex(e.elo[0])}, odd ${hex(e.elo[1])}`;
 }
 
-/** The registers of a context in halves. `plv`: seen from that privilege level. */
+/** The registers of a context in halves. `plv`: with this privilege level. */
 function registersOf(ctx: DebugContext, plv: bigint | undefined): CsrHalves {
   const { cpu } = ctx;
   if (ctx.live && plv === undefined && ctx.world === cpu.world) return cpu.csr;
@@ -103,7 +103,7 @@ class Words implements StageReport {
   private readonly steps: string[];
   private readonly csr: CsrHalves;
   private readonly address: bigint;
-  /** What is said when no entry matches. */
+  /** Text for the case that no entry matches. */
   private readonly missed: string;
 
   constructor(what: string, steps: string[], csr: CsrHalves, address: bigint, missed: string) {
@@ -173,11 +173,11 @@ interface TableWalk extends Omit<Query, 'ctx'> {
   readonly refuses: (eloLo: number, eloHi: number) => ExceptionName | undefined;
 }
 
-/** Reads table entries without touching anything, and tells each one. */
+/** Reads table entries without any change, and describes each one. */
 class PeekingReader implements TableReader {
   lo = 0;
   hi = 0;
-  /** What stage 2 says against the machine's own reading of a table. */
+  /** The stage-2 fault that the machine would raise if it read the table. */
   unreachable: Fault | undefined;
   private readonly ram: Ram;
   private readonly csr: CsrHalves;
@@ -226,7 +226,7 @@ class PeekingReader implements TableReader {
   }
 }
 
-/** A refill finds nothing to put in. */
+/** The tables have no entry for a refill. */
 const NOWHERE: Reached = { fault: fault('TLBR', false) };
 
 /** Walks page tables from their root to the page. */
@@ -271,10 +271,10 @@ function walkFrom(walk: TableWalk, reader: PeekingReader): Reached {
   };
 }
 
-/** The exceptions that are not the last word where the hardware walks. */
+/** Exceptions after which the hardware walks the tables, so that they may not be raised. */
 const WALKED: readonly string[] = ['TLBR', 'PME', ...INVALID];
 
-/** Stage 1 of a context, or the host's only one. */
+/** Stage 1 of a context, or the only stage of the host. */
 function first(query: Query, csr: CsrHalves, va: bigint): Reached {
   const { ctx, ram, access, words } = query;
   const { cpu, world } = ctx;
@@ -296,7 +296,7 @@ function first(query: Query, csr: CsrHalves, va: bigint): Reached {
   const asTable: Query = { ctx, ram, access: byHardware ? STORE : LOAD };
   const reader = new PeekingReader(tables, (slot) => (guest ? second(asTable, world, slot) : { address: slot }));
   const walked = walkFrom(tables, reader);
-  // An entry that is there and not valid faults without a refill.
+  // An entry that exists and is not valid faults without a refill.
   const atOnce = byHardware || found.exception === 'TLBR' ? reader.unreachable : found;
   return atOnce ? { ...walked, fault: atOnce } : walked;
 }
@@ -355,14 +355,14 @@ export function walkStage2(ctx: DebugContext, ram: Ram, gid: number, gpa: bigint
   return resultOf(reached, steps, words.failure);
 }
 
-/** The stage-2 table entry of a GPA, by the tables that the host's PGDL has now. */
+/** The stage-2 table entry of a GPA, from the tables that PGDL of the host points to now. */
 export const stage2Leaf = (cpu: Cpu, ram: Ram, gpa: bigint): TableLeaf | undefined =>
   walkStage2Tables({ ram, access: LOOK }, cpu.host, cpu.host.get(CSR.PGDL), addressBits(low(gpa), high(gpa))).leaf;
 
 /**
  * VA → host physical address through every stage of the context's world.
- * @param plv privilege level of the access; the context's own when it is not said
- * @param access what the result's `fault` is about: a debugger's look goes wherever a valid entry leads
+ * @param plv privilege level of the access; default: that of the context
+ * @param access the access that `fault` of the result is for; a debugger's own read follows every valid entry
  */
 export function walk(ctx: DebugContext, ram: Ram, va: bigint, plv?: bigint, access: AccessType = LOOK): WalkResult {
   const csr = registersOf(ctx, plv);
@@ -375,7 +375,7 @@ export function walk(ctx: DebugContext, ram: Ram, va: bigint, plv?: bigint, acce
   return resultOf({ ...two, fault: one.fault ?? two.fault }, steps, more.failure);
 }
 
-/** Where {@link walk} leads to, without its words. */
+/** The result address of {@link walk}, without a description. */
 export function physicalAddress(ctx: DebugContext, ram: Ram, va: bigint, plv?: bigint): number | undefined {
   const query: Query = { ctx, ram, access: LOOK };
   const { address } = first(query, registersOf(ctx, plv), va);

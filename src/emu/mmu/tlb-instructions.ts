@@ -34,7 +34,7 @@ function hostEntries(cpu: Cpu, gid: number): TlbTarget {
   return t;
 }
 
-/** Target of `tlb*` in the running world. */
+/** The entries that `tlb*` works on in the running world. */
 export function ownTarget(cpu: Cpu): TlbTarget {
   if (cpu.vm) return guestEntries(cpu, cpu.gid);
   if (usesTgid(cpu)) return hostEntries(cpu, tgid(cpu));
@@ -43,7 +43,7 @@ export function ownTarget(cpu: Cpu): TlbTarget {
   return hostEntries(cpu, forGuest ? cpu.gid : 0);
 }
 
-/** Target of `gtlb*`. */
+/** The entries that `gtlb*` works on. */
 export function guestTarget(cpu: Cpu): TlbTarget {
   return guestEntries(cpu, usesTgid(cpu) ? tgid(cpu) : cpu.gid);
 }
@@ -53,7 +53,7 @@ function forget(cpu: Cpu, t: Tlb, i: number): void {
   const gid = t.gid[i]!;
   if (t === cpu.gtlb) cpu.fast.clearPages(gid, t.vppn[i]!, t.ps[i]!);
   else if (gid === 0) cpu.fast.clearPages(-1, t.vppn[i]!, t.ps[i]!);
-  // A stage-2 entry may be behind any virtual page of its guest.
+  // Any virtual page of the guest may use the stage-2 entry.
   else cpu.fast.clearWorld(gid);
 }
 
@@ -122,12 +122,12 @@ function writeEntry(cpu: Cpu, t: TlbTarget, i: number): void {
   reportChange(cpu, t, i, -1, refill ? 'tlbfill' : 'tlbwr');
 }
 
-/** Tells the observer of a change. */
+/** Reports a change to the observer. */
 function reportChange(cpu: Cpu, t: { guestType: boolean; gid: number }, index: number, vppn: number, by: string): void {
   cpu.observer.tlbChanged?.(cpu, { guestType: t.guestType, gid: t.gid, index, vppn, by });
 }
 
-/** Page size that tlbwr and tlbfill take, as a power of two. */
+/** Page size for tlbwr and tlbfill, as a power of two. */
 function pageSize(bank: CsrBank): number {
   return inRefill(bank) ? bank.lo(CSR.TLBREHI) & 0x3f : (bank.lo(CSR.TLBIDX) >> 24) & 0x3f;
 }
@@ -153,10 +153,10 @@ export function tlbfill(cpu: Cpu, t: TlbTarget): AfterValue {
   return After.goOn;
 }
 
-/** Where a new entry for a page pair goes. `asid`: −1 when the lookup ignores it. */
+/** Index for a new entry of a page pair. `asid`: −1 when the lookup ignores it. */
 function placeFor(cpu: Cpu, { tlb, gid, bank }: TlbTarget, asid: number, vppn: number, ps: number): number {
   const stlbPs = bank.lo(CSR.STLBPS) & 0x3f;
-  // An entry that maps the same page is the one replaced: two answers for one page would be undefined.
+  // An entry that maps the same page is replaced, because two entries for one page would be undefined.
   const i = tlb.find(vppn, gid, asid, stlbPs);
   if (i >= 0 && tlb.ps[i] === ps) return i;
   if (i >= 0) remove(cpu, tlb, i);
@@ -166,8 +166,8 @@ function placeFor(cpu: Cpu, { tlb, gid, bank }: TlbTarget, asid: number, vppn: n
 }
 
 /**
- * Enters a pair of pages of the running world into its TLB, as the page walk by hardware does. One of a size that the TLB does not
- * hold enters nothing.
+ * Puts a pair of pages of the running world into its TLB, for the page walk by hardware. With a size that the TLB does not support,
+ * nothing is entered.
  */
 export function enterMapping(cpu: Cpu, pair: PagePair): void {
   const { vppn, ps } = pair;
@@ -201,7 +201,7 @@ export interface PagePair {
   readonly hi: Int32Array;
 }
 
-/** A free place among `count` places `first + k·step`, else a random one. */
+/** A free index among the `count` indices `first + k·step`, otherwise a random one of them. */
 function victim(cpu: Cpu, tlb: Tlb, first: number, step: number, count: number): number {
   for (let k = 0; k < count; k++) if (!tlb.e[first + k * step]) return first + k * step;
   return first + (cpu.nextRandom() % count) * step;
@@ -223,7 +223,7 @@ function clearSelected(cpu: Cpu, t: TlbTarget, everything: boolean): AfterValue 
 export const tlbclr = (cpu: Cpu, t: TlbTarget): AfterValue => clearSelected(cpu, t, false);
 export const tlbflush = (cpu: Cpu, t: TlbTarget): AfterValue => clearSelected(cpu, t, true);
 
-/** What an invtlb operation compares, beside type and GID. */
+/** The comparison of an invtlb operation, in addition to type and GID. */
 interface Match {
   readonly global?: boolean;
   readonly asid?: boolean;
@@ -232,7 +232,7 @@ interface Match {
   readonly address?: boolean;
 }
 
-/** Operations 0–6, and 9–14 which are the same for the guest-type entries of a GID. */
+/** Operations 0–6. Operations 9–14 do the same for the guest-type entries of a GID. */
 const OPS: Readonly<Record<number, Match>> = {
   0: {},
   1: {},
@@ -280,7 +280,7 @@ export function invtlb(cpu: Cpu, { op, rjLo, rkLo, rkHi, word }: Invtlb): AfterV
     return After.goOn;
   }
   if (op === 0) {
-    // Everything, of all guests and both types: hvisor relies on it (docs/lvz.md Q6).
+    // All entries of all guests and both types: hvisor needs this (docs/lvz.md Q6).
     for (const tlb of [cpu.htlb, cpu.gtlb]) for (let i = 0; i < TLB_SIZE; i++) tlb.e[i] = 0;
     cpu.fast.clearAll();
   } else if (op <= 6) sweep(cpu, cpu.htlb, 0, OPS[op]!, place);
@@ -299,7 +299,7 @@ export function invtlb(cpu: Cpu, { op, rjLo, rkLo, rkHi, word }: Invtlb): AfterV
   return After.goOn;
 }
 
-/** Tells the observer what a root `invtlb` has removed. */
+/** Reports to the observer which entries a root `invtlb` has removed. */
 function tellInvalidation(cpu: Cpu, op: number, gid: number, vppn: number): void {
   const by = `invtlb 0x${op.toString(16)}`;
   const {

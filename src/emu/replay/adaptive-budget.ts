@@ -1,7 +1,7 @@
-/** Instructions that take about as long as wanted: what the guest does may take a thousand times as long as what it did before. */
+/** A number of instructions that takes about a wanted time. The time for one instruction can change by a factor of a thousand. */
 import type { RuntimeClock } from '../runtime/runtime.ts';
 
-/** Halves and doubles of the most keep whole rounds of several CPUs. */
+/** The smallest budget is this part of the largest. Halves and doubles of it contain whole rounds of several CPUs. */
 const LEAST_PART = 64;
 
 export class AdaptiveBudget {
@@ -22,7 +22,7 @@ export class AdaptiveBudget {
     this.instructions = first;
   }
 
-  /** Runs with the budget, and fits it for the next run. */
+  /** Runs with the budget, and adapts it for the next run. */
   run<T>(body: (instructions: number) => T): T {
     const began = this.clock.now();
     const result = body(this.instructions);

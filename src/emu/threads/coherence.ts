@@ -1,10 +1,10 @@
 /**
- * Decoded code and the stores of other threads. A page of RAM is held by participants as a place that they may store to, or
- * as code that they have decoded; whoever wants the one has all others give up the other first. So a store to code of another
- * CPU costs a round trip when it is the first since that CPU decoded it, and nothing in between.
+ * Coherence between decoded code and the stores of other threads. A participant holds a page of RAM either for stores, or
+ * for the code that it has decoded. Before it takes the page for one use, all others give up the other use. So a store to code of another
+ * CPU costs a round trip only if it is the first one since that CPU has decoded the code.
  *
- * Participants give pages up between slices of instructions, at `ibar`, and while they wait for something themselves. What one
- * holds is stable otherwise.
+ * Participants give up pages between slices of instructions, at `ibar`, and while they wait. At all other times the pages that
+ * a participant holds do not change.
  */
 import type { CodeCoherence } from '../engine/uop-cache.ts';
 import { COMMAND, type ControlBlock } from './control-block.ts';
@@ -13,10 +13,10 @@ const PAGE_BITS = 12;
 /** Kinds of requests, in the low bit. */
 const GIVE_UP_STORES = 0;
 const GIVE_UP_CODE = 1;
-/** A bell that is rung while nobody listens is heard after so many milliseconds. */
+/** A wait checks the bell again after so many milliseconds, in case that a ring was missed. */
 const PATIENCE_MS = 1;
 
-/** What a participant does when others ask. `linear`: place of a page of RAM in linear memory. */
+/** The actions of a participant on requests of others. `linear`: linear address of a page of RAM. */
 export interface Holder {
   giveUpStores(linear: number): void;
   giveUpCode(linear: number): void;
@@ -48,7 +48,7 @@ export class Coherence implements CodeCoherence {
     while (!this.ended) {
       this.haveGivenUp(page, stores, GIVE_UP_STORES);
       Atomics.or(code, page, this.mine);
-      // Whoever has come to store in between has not seen the bit, or else asks for it.
+      // A participant that has begun to store in the meantime has either not seen the bit, or requests the page.
       if ((Atomics.load(stores, page) & ~this.mine) === 0) return;
       Atomics.and(code, page, ~this.mine);
     }

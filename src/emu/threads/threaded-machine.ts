@@ -1,6 +1,6 @@
 /**
- * A machine with a thread for each CPU and the devices on the main thread. Time is the host's, so runs do not repeat; nobody
- * but the guest decides the order in which CPUs see each other's stores.
+ * A machine with a thread for each CPU and the devices on the main thread. It uses real time, so runs do not repeat. Only
+ * the synchronization of the guest decides the order in which CPUs see the stores of others.
  */
 
 import { Board, type VirtioBus } from '../board/board.ts';
@@ -31,14 +31,14 @@ export interface ThreadedOptions {
   readonly seed: number;
   readonly engine: EngineKind;
   readonly model?: BoardModel | undefined;
-  /** The guest's reset ends the run as its power-off does. */
+  /** A reset by the guest ends the run, like a power-off. */
   readonly noReboot?: boolean | undefined;
   /** Devices for the PCI slots. */
   readonly virtio?: readonly VirtioKind[] | undefined;
   readonly virtioOn?: VirtioBus | undefined;
   /** Bytes that UART0 sends. */
   readonly console: (byte: number) => void;
-  /** Must devices wait until somebody has read what they say? A {@link ThreadedMachine.kick} comes when they need not. */
+  /** Must devices wait until their output was read? A {@link ThreadedMachine.kick} follows when they can go on. */
   readonly mustWait?: (() => boolean) | undefined;
   /** Starts the thread of a CPU (cpu-thread.ts). */
   readonly spawn: (options: CpuThreadOptions) => CpuThreadHandle;
@@ -55,17 +55,17 @@ export interface ThreadedLimits {
   readonly timeoutSeconds?: number | undefined;
 }
 
-/** While CPUs use devices, the main thread waits for their next access itself for so long, in milliseconds. */
+/** While CPUs use devices, the main thread itself waits so long for the next access, in milliseconds. */
 const ATTENTIVE_MS = 1;
-/** So long after the last access it still does. */
+/** So long after the last access it still waits in this way. */
 const LINGER_MS = 20;
-/** The longest that limits go unlooked at. */
+/** Longest time between two checks of the limits. */
 const LIMITS_MS = 20;
 
 export class ThreadedMachine {
   readonly mem: LinearMemory;
   readonly ram: Ram;
-  /** The CPUs' shared part: registers and counters. What only their threads know is not in them. */
+  /** The shared part of the CPUs: registers and counters. Data that only their threads have are not in it. */
   readonly cpus: readonly Cpu[];
   private readonly options: ThreadedOptions;
   private readonly files: BootFiles;
@@ -126,7 +126,7 @@ export class ThreadedMachine {
     fillFwCfg(this.board, files, platformOf(options));
   }
 
-  /** A device stores to RAM: CPUs give up what they have decoded of it. */
+  /** A device stores to RAM: CPUs give up the decoded code there. */
   private store(pa: number, data: Uint8Array): boolean {
     if (!this.ram.covers(pa, data.length)) return false;
     for (let at = pa - (pa % PAGE); at < pa + data.length; at += PAGE)
@@ -140,7 +140,7 @@ export class ThreadedMachine {
     return this.cpus.reduce((sum, _, n) => sum + this.block.instructions(n), 0);
   }
 
-  /** Runs until the guest powers off, or something else ends it. */
+  /** Runs until the guest powers off, or the run ends for another reason. */
   async run({ maxInstructions, timeoutSeconds }: ThreadedLimits = {}): Promise<End> {
     const { block } = this;
     const began = this.options.runtime.now();
@@ -152,7 +152,7 @@ export class ThreadedMachine {
       });
     while (!this.end) {
       const heard = block.bell(block.cpus);
-      // CPUs wait for their devices: that is how they wait for a reader.
+      // CPUs wait for their devices, and so they also wait for a slow reader.
       if (!this.mustWait()) {
         this.serve();
         if (this.unfinished) this.unfinished = this.board.goOn();
@@ -199,7 +199,7 @@ export class ThreadedMachine {
     this.block.ring(this.block.cpus);
   }
 
-  /** Says who knows whether input may still arrive: where it may not, a machine of which every CPU waits has died. */
+  /** Sets the function that tells whether input may still arrive. If not, a machine in which every CPU waits has died. */
   expectInput(mayCome: () => boolean): void {
     this.mayWake = mayCome;
   }
@@ -213,12 +213,12 @@ export class ThreadedMachine {
     return this.board.inputWaiting;
   }
 
-  /** Has it looked at again whether anything can still happen. */
+  /** Starts a new check whether anything can still happen. */
   kick(): void {
     this.block.ring(this.block.cpus);
   }
 
-  /** Sleeps until a CPU wants something; the event loop has its turn. */
+  /** Sleeps until a CPU makes a request. The event loop runs in the meantime. */
   private async wait(heard: number, limited: boolean): Promise<void> {
     const { block } = this;
     if (this.unfinished && !this.mustWait()) await new Promise<void>((resolve) => this.options.runtime.soon(resolve));
@@ -258,7 +258,7 @@ export class ThreadedMachine {
     this.block.answer(cpu, answered, from.lo, from.hi);
   }
 
-  /** Power-on again. */
+  /** Resets the machine to power-on. */
   private async reset(): Promise<void> {
     const { block } = this;
     const cpus = this.cpus.map((_, n) => n);

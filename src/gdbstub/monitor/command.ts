@@ -1,4 +1,4 @@
-/** What every `monitor` command is made of, and the words that several of them take. */
+/** The form of `monitor` commands, and arguments that several of them have. */
 
 import { parseNumber } from '../../emu/debug/decode-number.ts';
 import { hex } from '../../emu/formats/hex.ts';
@@ -64,7 +64,7 @@ export function symbol(s: Target, world: number, address: bigint): string {
   return name ? `${hex(address)} <${name}>` : hex(address);
 }
 
-/** A row for a switch: `NAME on|off`, or without an argument what it is. */
+/** A row for a switch: `NAME on|off`; without an argument it prints the current value. */
 export const toggle = (
   name: string,
   help: string,

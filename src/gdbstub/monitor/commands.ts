@@ -24,10 +24,10 @@ export const COMMANDS: readonly Command[] = [
   ...SETTING_COMMANDS,
 ];
 
-/** The longest name first: `history` is no `history-…`. */
+/** The longest name first, so that a name is not taken for another one that it begins with. */
 const BY_LENGTH = [...COMMANDS].sort((a, b) => b.name.length - a.name.length);
 
-/** Longest part of an unknown command that is said again. */
+/** Longest part of an unknown command that the answer repeats. */
 const MOST_ECHO = 100;
 
 /** Runs a command line. Every answer is text: results, usage of a known command, or the help. */

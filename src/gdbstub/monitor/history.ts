@@ -1,4 +1,4 @@
-/** `monitor history`, `reverse`, `goto`: what was. */
+/** `monitor history`, `reverse`, `goto`: the history of the machine. */
 
 import { describeEvent } from '../../emu/debug/explain.ts';
 import { describeEntry, type HistoryEntry, listingHistory } from '../../emu/debug/history-list.ts';
@@ -11,7 +11,7 @@ const KINDS = ['events', 'branches', 'csr', 'all'] as const;
 type Kind = (typeof KINDS)[number];
 const ENTRY_KINDS: Readonly<Partial<Record<Kind, HistoryEntry['kind']>>> = { branches: 'branch', csr: 'csr' };
 
-/** The last events of the ring: they are kept in any case. */
+/** The last events of the event ring, which is always kept. */
 function events(s: Target, count: number): string[] {
   const out: string[] = [];
   for (let back = Math.min(count, 1024) - 1; back >= 0; back--) {
@@ -24,7 +24,7 @@ function events(s: Target, count: number): string[] {
 /** Most entries that one command lists. */
 const MOST_ENTRIES = 10_000;
 
-/** Says where the machine has been left when Ctrl-C ends a way through the past. */
+/** When Ctrl-C ends a replay, says at which position the machine is now. */
 function* interruptible(s: Target, steps: Steps<string>): Steps<string> {
   const from = s.control.history.position;
   try {

@@ -1,4 +1,4 @@
-/** `monitor info …`, `translate`, `explain`: what is. */
+/** `monitor info …`, `translate`, `explain`: the current state. */
 
 import { peekCsr } from '../../emu/cpu/csr-access.ts';
 import { CSRS, csrByName } from '../../emu/cpu/csr-table.ts';

@@ -1,4 +1,4 @@
-/** `monitor` switches of a connection, and what ends or restarts the machine. */
+/** `monitor` settings of a connection, and the commands that end or restart the machine. */
 import { CSRS } from '../../emu/cpu/csr-table.ts';
 import type { VcpuKey } from '../../emu/debug/context.ts';
 import { DEFAULT_STEP_INTO, STEP_CLASSES, type StepClass } from '../soft-step.ts';
@@ -32,7 +32,7 @@ function stepInto(s: Target, a: readonly string[]): string {
   return `step-into: ${[...s.stepInto].join(' ')}\n`;
 }
 
-/** `step-mode`: what a step of process 1 does where worlds change. */
+/** `step-mode`: what a step of process 1 does at a world switch. */
 function stepMode(s: Target, a: readonly string[]): string {
   const modes = ['cpu', 'world', 'guest'] as const;
   const mode = modes.find((m) => m === a[0]);

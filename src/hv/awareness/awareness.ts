@@ -1,6 +1,6 @@
 /**
- * What the debugger knows about the hypervisor: its name, by a descriptor; where it keeps the registers of vCPUs that are
- * not running, by the descriptor's layout or learned from its code; which of its functions are between two worlds.
+ * Knowledge of the debugger about the hypervisor: its name, from a descriptor; where it keeps the registers of vCPUs that do
+ * not run, from the layout in the descriptor or learned from its code; and which of its functions exchange registers.
  */
 
 import type { Cpu } from '../../emu/cpu/cpu.ts';
@@ -62,7 +62,7 @@ export class Awareness implements ContextSource {
     this.symbolize = symbolize;
   }
 
-  /** The hypervisor's descriptor: looked for once its symbols are there. */
+  /** The descriptor of the hypervisor. It is searched when the symbols have been read. */
   get descriptor(): Descriptor | undefined {
     if (!this.looked && this.symbols.names().length > 0) {
       this.looked = true;
@@ -90,7 +90,7 @@ export class Awareness implements ContextSource {
     const here = this.functionAt(cpu.pc);
     if (here === undefined) return false;
     if (this.descriptor?.transition.includes(here)) return true;
-    // The function of the ertn that enters guests, and that of the vector they leave to.
+    // The function with the ertn that enters guests, and the function at the vector of VM exits.
     const entry = cpu.events.lastEntry();
     const exit = cpu.events.lastException();
     return (
@@ -99,7 +99,7 @@ export class Awareness implements ContextSource {
     );
   }
 
-  /** Physical address of the context that a descriptor's array has for a vCPU. */
+  /** Physical address of the context of a vCPU, from the array that the descriptor names. */
   private contextAt(gid: number, vcpu: number): number | undefined {
     const { contexts } = this.descriptor ?? {};
     const array = contexts && this.symbols.address(contexts.pointers);
@@ -114,7 +114,7 @@ export class Awareness implements ContextSource {
     return undefined;
   }
 
-  /** The save area of a vCPU that some hypervisor keeps, as far as it can be learned. */
+  /** The save area of a vCPU of an unknown hypervisor, if it can be learned. */
   private areaOf(s: VcpuState): SaveArea | undefined {
     const key = `${s.gid}.${s.vcpu}.${s.cpu}`;
     if (this.learned.has(key)) return this.learned.get(key);
@@ -122,7 +122,7 @@ export class Awareness implements ContextSource {
     this.learning = true;
     try {
       const area = learnSaveArea(this.control, s);
-      // An exit that has not been saved yet teaches nothing, and is not the last chance.
+      // The hypervisor has not saved the registers of this exit yet: try again later.
       if (area) this.learned.set(key, area);
       return area;
     } finally {
@@ -132,7 +132,7 @@ export class Awareness implements ContextSource {
 
   vcpu(gid: number, vcpu: number): SavedRegisters | undefined {
     const s = this.control.vcpuStates.get(gid, vcpu);
-    // Behind a stage-2 refill nothing has been saved: the registers never left the CPU.
+    // After a stage-2 refill nothing was saved: the registers have stayed in the CPU.
     if (!s || s.running || s.ecode < 0 || s.ecode === TLBR) return undefined;
     if (this.inTransition(this.machine.cpus[s.cpu]!)) return undefined;
     const at = this.contextAt(gid, vcpu);
@@ -140,7 +140,7 @@ export class Awareness implements ContextSource {
     return saved && this.agrees(saved, s) ? saved : undefined;
   }
 
-  /** Most registers of a saved context are those with which the guest left; else the copy is of another time. */
+  /** Are most registers of a saved context equal to those at the exit? Otherwise the copy is from another time. */
   private agrees(saved: SavedRegisters, s: VcpuState): boolean {
     let same = 0;
     for (const [n, v] of saved.gpr) if (v === s.state[(STATE.gpr >> 3) + n]) same++;
@@ -151,7 +151,7 @@ export class Awareness implements ContextSource {
     const { offsets, bank } = this.layout!;
     const field = (name: string, index = 0): bigint => this.read(at + offsets.get(name)! + 8 * index);
     const gpr = new Map(Array.from({ length: 31 }, (_, n) => [n + 1, field('GPR', n + 1)] as const));
-    // The bank in memory is older than the hardware's until another vCPU has taken the bank over.
+    // Until another vCPU uses the hardware bank, the copy in memory is older than the hardware bank.
     const taken = this.control.vcpuStates.vcpus().some((v) => v !== s && v.cpu === s.cpu && v.time > s.time);
     const csr = taken ? new Map([...bank].map(([num, slot]) => [num, field('GCSR', slot)])) : new Map<number, bigint>();
     return { source: `the ${this.descriptor!.name}'s context`, pc: field('PC'), gpr, csr };

@@ -1,6 +1,6 @@
 /**
- * Where a hypervisor keeps its vCPUs' registers, learned from its own code: the instructions behind a VM exit run again,
- * and what they store tells the place of each register. This needs no symbols and no knowledge of the hypervisor.
+ * Finds where a hypervisor keeps the registers of its vCPUs: the instructions after a VM exit are replayed,
+ * and their stores show the place of each register. This needs no symbols and no knowledge of the hypervisor.
  */
 
 import type { Cpu } from '../../emu/cpu/cpu.ts';
@@ -13,9 +13,9 @@ import { decode } from '../../emu/isa/decoder.ts';
 import { operandValue } from '../../emu/isa/row.ts';
 import type { Machine } from '../../emu/machine/machine.ts';
 
-/** Instructions behind an exit within which registers are saved. */
+/** Number of instructions after an exit in which registers must be saved. */
 const REACH = 800;
-/** General registers that must have been found for a save area to be believed. */
+/** A save area is accepted when at least so many general registers were found. */
 const ENOUGH = 24;
 const GPRS = 32;
 
@@ -24,11 +24,11 @@ export interface SaveArea {
   readonly gpr: ReadonlyMap<number, number>;
   readonly pc: number | undefined;
   readonly csr: ReadonlyMap<number, number>;
-  /** Places from which the exit path loaded the host's registers; `ra` among them is where it went on. */
+  /** Places from which the exit path loaded the registers of the host; `ra` is the address where the host went on. */
   readonly host: ReadonlyMap<number, number>;
 }
 
-/** What a host register holds while the exit path runs: a guest's general register, or a CSR that it has read. */
+/** The content of a host register in the exit path: a general register of the guest, or the value of a CSR. */
 type Tag = { readonly kind: 'gpr' | 'host' | 'guest'; readonly num: number } | undefined;
 
 const CALLEE_SAVED = new Set([1, 2, 3, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31]);
@@ -42,7 +42,7 @@ class Follower {
   private readonly cpu: Cpu;
   private readonly machine: Machine;
   private readonly tags: Tag[] = Array.from({ length: GPRS }, (_, num) => ({ kind: 'gpr', num }));
-  /** Host CSRs that hold a guest's register for a while. */
+  /** Host CSRs that hold a register of the guest for some time. */
   private readonly scratch = new Map<number, Tag>();
 
   constructor(cpu: Cpu, machine: Machine) {
@@ -98,7 +98,7 @@ class Follower {
         this.tags[of('rd')] = of('rk') === 0 ? this.tags[of('rj')] : undefined;
         return;
       default:
-        // Whatever else has a destination makes something new of it; stores and branches have none.
+        // Any other instruction with a destination overwrites it. Stores and branches have no destination.
         if (has('rd') && !/^(st|sc|b|am|iocsrwr|fst|vst|xvst)/.test(row.name)) this.tags[of('rd')] = undefined;
     }
   }
@@ -116,7 +116,7 @@ class Follower {
   private loaded(rd: number, va: bigint): void {
     const at = this.place(va);
     const tag = this.tags[rd];
-    // The first load into a register that still holds the guest's value brings the host's back.
+    // The first load into a register that still holds the value of the guest restores the value of the host.
     if (at !== undefined && CALLEE_SAVED.has(rd) && tag?.kind === 'gpr' && this.gpr.has(rd) && !this.host.has(rd))
       this.host.set(rd, at);
     this.tags[rd] = undefined;
@@ -124,8 +124,8 @@ class Follower {
 }
 
 /**
- * Learns the save area of a vCPU from its last exit, by running what came behind it again.
- * @returns undefined when the past is not kept, or too few registers were saved there
+ * Learns the save area of a vCPU by a replay of the instructions after its last exit.
+ * @returns undefined when the history is not kept, or when too few registers were saved
  */
 export function learnSaveArea(control: RunControl, s: VcpuState): SaveArea | undefined {
   const { history } = control;

@@ -1,4 +1,4 @@
-/** The PCI Express host: configuration space by ECAM, windows of memory and ports, four interrupt lines. */
+/** The PCI Express root complex: configuration space by ECAM, windows for memory and I/O ports, four interrupt lines. */
 import type { Stateful, Wiring } from '../../state/fields.ts';
 import type { Device, Line, Width } from '../device.ts';
 import { PciFunction } from './function.ts';
@@ -7,7 +7,7 @@ const SLOTS = 32;
 const LINES = 4;
 const ALL_ONES: Readonly<Record<Width, number>> = { 1: 0xff, 2: 0xffff, 4: 0xffffffff };
 
-/** The host bridge itself, as QEMU's generic host has it. */
+/** The host bridge function, as in QEMU's generic PCI Express bridge. */
 class HostBridge extends PciFunction {
   constructor() {
     super('pci-host', {
@@ -23,11 +23,11 @@ class HostBridge extends PciFunction {
 }
 
 export interface PciRootComplexPorts {
-  /** The four interrupt lines that pins of slots share. */
+  /** The four interrupt lines. The pins of the slots share them. */
   readonly lines: readonly Line[];
-  /** A function's message. */
+  /** A message-signalled interrupt of a function. */
   readonly message: (address: number, data: number) => void;
-  /** Where the memory window lies: addresses on the bus are the CPU's. */
+  /** Address of the memory window: addresses on the PCI bus are the same as those of the CPU. */
   readonly memoryBase: number;
 }
 
@@ -39,7 +39,7 @@ export class PciRootComplex implements Stateful {
   };
   private readonly functions: (PciFunction | undefined)[] = new Array(SLOTS).fill(undefined);
   private readonly ports_: PciRootComplexPorts;
-  /** Which slots pull each line. */
+  /** The slots that raise each line. */
   private readonly pulls = new Uint32Array(LINES);
   readonly configuration: Device;
   readonly memory: Device;
@@ -68,7 +68,7 @@ export class PciRootComplex implements Stateful {
         hit?.space.write(hit.offset, width, value);
       },
     });
-    // No function has ports.
+    // No function has I/O ports.
     this.ports = this.device('pcie-io', 0xc000, { read: (_, width) => ALL_ONES[width], write: () => {} });
     this.add(new HostBridge());
   }

@@ -12,12 +12,12 @@ const HEADER_BYTES = 16;
 const ID_BYTES = 20;
 const STATUS = { ok: 0, error: 1, unsupported: 2 } as const;
 
-/** A disk. Offsets and lengths are bytes, multiples of 512. One that keeps changes in memory has state. */
+/** A disk. Offsets and lengths are bytes, multiples of 512. A disk that keeps its changes in memory has state. */
 export interface Disk {
   /** Bytes, a multiple of 512. */
   readonly size: number;
   readonly readOnly: boolean;
-  /** @throws Error when the host cannot */
+  /** @throws Error when the file cannot be read or written */
   read(offset: number, length: number): Uint8Array;
   write(offset: number, data: Uint8Array): void;
   flush(): void;
@@ -79,7 +79,7 @@ export class VirtioBlock implements VirtioKind {
     } catch {
       status = STATUS.error;
     }
-    // The status is the last byte of the room, wherever the data have ended.
+    // The status is the last byte of the buffer, wherever the data end.
     chain.writeZeros(room);
     chain.write(Uint8Array.of(status));
   }

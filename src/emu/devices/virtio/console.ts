@@ -5,7 +5,7 @@ import { QueueError } from './queue.ts';
 
 const RECEIVE = 0;
 const TRANSMIT = 1;
-/** Requests that are sent in one go, and bytes of each: an outside that is slow is not swamped. */
+/** How many requests are sent in one go, and how many bytes of each. A slow reader gets no more at a time. */
 const MOST_AT_ONCE = 16;
 const MOST_REQUEST = 2 ** 18;
 

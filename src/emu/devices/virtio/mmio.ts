@@ -32,7 +32,7 @@ const REG = {
   config: 0x100,
 } as const;
 const INTERRUPT = { queue: 1, config: 2 } as const;
-/** Bytes of a device's registers. */
+/** Size of the registers of a device, in bytes. */
 const MMIO_BYTES = 0x200;
 
 export class VirtioMmio implements Device, Stateful {
@@ -53,7 +53,7 @@ export class VirtioMmio implements Device, Stateful {
     });
   }
 
-  /** The registers, the transport, the queues and what is behind them. */
+  /** The registers, the transport, the queues and the parts behind them. */
   parts(): Stateful[] {
     const { transport } = this;
     return [this, transport, ...transport.queues, transport.kind, ...(transport.kind.parts?.() ?? [])];

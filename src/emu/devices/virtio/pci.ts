@@ -14,7 +14,7 @@ const MSIX_BAR = 1;
 const BAR = 4;
 const NOTIFY_MULTIPLIER = 4;
 const NONE = 0xffff;
-/** Structures, by the number in their capability, and where they are behind BAR 4. */
+/** Structures: the number in their capability, and their place in the space of BAR 4. */
 const STRUCTURE = {
   common: { type: 1, at: 0x0000, size: 0x1000 },
   notify: { type: 2, at: 0x3000, size: 0x1000 },
@@ -83,7 +83,7 @@ export class VirtioPci extends PciFunction {
     this.seal();
   }
 
-  /** The function, its transport, its queues and what is behind them. */
+  /** The function, its transport, its queues and the parts behind them. */
   override parts(): Stateful[] {
     const { transport } = this;
     return [this, transport, ...transport.queues, transport.kind, ...(transport.kind.parts?.() ?? [])];
@@ -143,7 +143,7 @@ export class VirtioPci extends PciFunction {
       case COMMON.accepted:
         return transport.acceptedFeatures;
       case COMMON.configVector:
-        // A read of 32 bits takes in the number of queues.
+        // A 32-bit read also covers the number of queues.
         return this.configVector | (width === 4 ? transport.queues.length << 16 : 0);
       case COMMON.queues:
         return transport.queues.length;
@@ -226,7 +226,7 @@ export class VirtioPci extends PciFunction {
   ): void {
     switch (at) {
       case COMMON.queueSize:
-        // A power of two that is not larger than the offer.
+        // The size must be a power of two, and not larger than the maximum.
         if (value > 0 && value <= queue.size && (value & (value - 1)) === 0) queue.size = value;
         return;
       case COMMON.queueVector:

@@ -17,8 +17,8 @@ const INDIRECT = 2 ** 28;
 const VERSION_1 = 1;
 
 /**
- * Upper half of the highest address that a queue can have: nothing of the machine is there, and numbers are exact up to it. All
- * beyond is as far away.
+ * Upper half of the highest address that a queue can have. The machine has nothing there, and numbers are exact up to it. A
+ * higher address is treated like this one.
  */
 export const HIGHEST = 0x1fffff;
 
@@ -31,7 +31,7 @@ export interface VirtioSurroundings {
   readonly unfinished: () => void;
 }
 
-/** How the transport tells the driver. */
+/** How the transport interrupts the driver. */
 export interface TransportPorts {
   /** Buffers of a queue were used. */
   readonly usedBuffers: (queue: VirtQueue) => void;
@@ -45,7 +45,7 @@ export class VirtioTransport implements Stateful, VirtioPorts {
   private readonly surroundings: VirtioSurroundings;
   private readonly ports: TransportPorts;
   status = 0;
-  /** Which word of features is shown, and which is written. */
+  /** The feature word that is read, and the one that is written. */
   featureSelect = 0;
   acceptedSelect = 0;
   private readonly accepted = new Uint32Array(2);
@@ -66,7 +66,7 @@ export class VirtioTransport implements Stateful, VirtioPorts {
     this.kind.reset();
   }
 
-  /** The selected word of the features that are offered. */
+  /** The selected word of the offered features. */
   get features(): number {
     if (this.featureSelect === 0) return (this.kind.features | INDIRECT) >>> 0;
     return this.featureSelect === 1 ? VERSION_1 : 0;
@@ -87,7 +87,7 @@ export class VirtioTransport implements Stateful, VirtioPorts {
       return;
     }
     let next = value;
-    // Without version 1 there is no agreement.
+    // A driver without VIRTIO_F_VERSION_1 is refused.
     if (next & STATUS.featuresOk && this.accepted[1] !== VERSION_1) next &= ~STATUS.featuresOk;
     this.status = next | (this.status & STATUS.needsReset);
   }
@@ -96,16 +96,16 @@ export class VirtioTransport implements Stateful, VirtioPorts {
     return (this.status & STATUS.driverOk) !== 0 && (this.status & STATUS.needsReset) === 0;
   }
 
-  /** The driver rings for a queue. What it got wrong stops the device until it is reset. */
+  /** The driver notifies the device of a queue. An error of the driver stops the device until its reset. */
   notify(queue: number): void {
     const q = this.queues[queue];
-    // What is still being worked off is worked off in its turn.
+    // The device still works on this queue, and will get to the new requests.
     if (!this.live || !q?.ready || q.unfinished) return;
     this.guard(() => this.kind.notified(queue));
     if (q.unfinished) this.surroundings.unfinished();
   }
 
-  /** Does some more of what was left for later. @returns whether there is still more */
+  /** Goes on with work that was left for later. @returns whether there is still more */
   goOn(): boolean {
     let more = false;
     this.queues.forEach((q, n) => {
@@ -121,7 +121,7 @@ export class VirtioTransport implements Stateful, VirtioPorts {
     return this.surroundings.now();
   }
 
-  /** Carries out what reads the driver's memory. */
+  /** Runs work that reads the memory of the driver. */
   guard(body: () => void): void {
     try {
       body();
@@ -134,7 +134,7 @@ export class VirtioTransport implements Stateful, VirtioPorts {
 
   complete(queue: number, chain: Chain): void {
     const q = this.queues[queue]!;
-    // A queue that has been reset is the driver's memory again.
+    // After the reset of a queue its memory belongs to the driver.
     if (q.ready && q.push(chain)) this.ports.usedBuffers(q);
   }
 }

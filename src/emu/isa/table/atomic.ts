@@ -3,7 +3,7 @@ import { type Row, type RowFlags, row } from '../row.ts';
 import * as $ from '../semantics.ts';
 import { c32, c64, ext32, type Node, type Semantics } from '../semantics.ts';
 
-/** Where an LL or SC works: rj plus a byte offset, or rj alone, in order with what comes before and after. */
+/** The address of an LL or SC: rj plus a byte offset; or rj, with barriers before and after. */
 type Form = {
   readonly pattern: string;
   readonly asm: string;
@@ -47,7 +47,7 @@ function seenValue(s: Semantics, access: 'w' | 'd'): Node {
   return s.let(access === 'w' ? ext32(seen) : seen);
 }
 
-/** Succeeds while the LL's value has not changed: a value that came back goes unnoticed, as in QEMU. */
+/** Succeeds if memory still has the value of the LL. As in QEMU, a value that has changed and changed back is not noticed. */
 const storeConditional = (name: string, access: 'w' | 'd', code: string, form = OFFSET): Row =>
   row(`${name}.${access}`, `${code} ${form.pattern}`, form.asm, form.flags, (s) => {
     const at = s.linearAddress(access === 'w' ? 4 : 8, form.address(s), true);
@@ -64,7 +64,7 @@ const storeConditional = (name: string, access: 'w' | 'd', code: string, form = 
 
 /**
  * 128 bits, rd low and rk high, on a 16-byte boundary; the LL was an ll.d of the low half. Not atomic between threads: a
- * machine with a thread for each CPU does without (docs/decisions/0008-threads.md).
+ * machine with a thread for each CPU does not have it (docs/decisions/0008-threads.md).
  */
 const STORE_CONDITIONAL_QUAD = row('sc.q', '00111000010101110 rk rj rd', 'rd, rk, rj', { ext: 'scq' }, (s) => {
   const at = s.linearAddress(16, s.rj, true);
@@ -111,7 +111,7 @@ const min =
     $.sel(lt(v, o), v, o);
 const unsigned32 = (x: Node): Node => $.and(x, c64(0xffffffffn));
 
-/** One ordering of all operations: plain, or `_db` with its barrier (which atomic steps have anyway). */
+/** One form of all operations: without a suffix, or `_db` with a barrier (which atomic operations have anyway). */
 const family = (db: '' | '_db', base: number): Row[] => [
   ...am(`amswap${db}`, ['w', 'd'], base, (_, v) => v),
   ...am(`amadd${db}`, ['w', 'd'], base + 2, $.add),
