@@ -1,16 +1,17 @@
 /** Writes docs/csr.md and docs/isa.md from the tables, docs/packages.md from package-lock.json. `--check` only compares. */
+
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CSRS } from '../src/emu/cpu/csr-table.ts';
 import { EXCEPTIONS } from '../src/emu/cpu/exception-table.ts';
 import { FEATURES, type FeatureName } from '../src/emu/cpu/features.ts';
+import { hex } from '../src/emu/formats/hex.ts';
 import { ABSENT } from '../src/emu/isa/absent.ts';
 import { ROWS } from '../src/emu/isa/table/index.ts';
 import { traitsOf } from '../src/emu/isa/traits.ts';
 
 const DOCS = fileURLToPath(new URL('../docs/', import.meta.url));
-const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 
 function csrPage(): string {
   const rows = CSRS.map((r) => {

@@ -10,13 +10,13 @@ import { type Running, start } from '../src/cli/run.ts';
 import type { Breakpoint, Watchpoint } from '../src/emu/debug/breakpoints.ts';
 import { RunControl } from '../src/emu/debug/run-control.ts';
 import { encodePacket, PacketParser } from '../src/gdbstub/framing.ts';
-import { Bench, CODE } from '../test/support/bench.ts';
+import { CODE, TestMachine } from '../test/support/test-machine.ts';
 
 const RUNS = 5;
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
 
-/** A machine with a guest and a door; `wait`: it stands still until somebody comes. */
+/** A machine with a guest and a port; `wait`: it stands still until somebody comes. */
 const machine = (guest: string, wait = false): Promise<Running> =>
   start(
     undefined,
@@ -45,7 +45,7 @@ function speeds(variants: Readonly<Record<string, () => number>>): Map<string, n
 
 /** A loop of loads, stores and arithmetic, under run control; `arm` adds what is measured. */
 function hotLoop(arm: (control: RunControl) => void, instructions = 150_000_000): number {
-  const bench = new Bench({
+  const bench = new TestMachine({
     code: [
       'ld.d $t0, $a0, 0',
       'addi.d $t0, $t0, 1',
@@ -130,7 +130,7 @@ async function catches(): Promise<void> {
 /** Packets answered a second, one after the other and all at once; from Ctrl-C to the stop reply. */
 async function packets(): Promise<void> {
   const running = await machine('hello', true);
-  const socket = connect(running.doors[0] as number, '127.0.0.1');
+  const socket = connect(running.ports[0] as number, '127.0.0.1');
   socket.setNoDelay(true);
   const parser = new PacketParser();
   let wanted = 0;
@@ -177,7 +177,7 @@ async function prompts(): Promise<void> {
     'set pagination off',
     'set confirm off',
     'file build/hv.elf',
-    `target extended-remote 127.0.0.1:${running.doors[0]}`,
+    `target extended-remote 127.0.0.1:${running.ports[0]}`,
     'python import time',
     'break handle_exit',
     'continue',

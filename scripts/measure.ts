@@ -2,16 +2,18 @@
  * Figures of the emulator on this machine: speed of the interpreter on an integer kernel, start-up time to the first
  * guest instruction, world switches per second. Run through scripts/measure.
  */
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { boot } from '../src/cli/boot.ts';
+import { nodeRuntime } from '../src/cli/node-runtime.ts';
 import { DEFAULT_MACHINE } from '../src/cli/options.ts';
 import { PROJECT_ROOT } from '../src/cli/paths.ts';
 import { parseElf } from '../src/emu/boot/elf.ts';
 import { Machine } from '../src/emu/machine/machine.ts';
-import { Bench, CODE } from '../test/support/bench.ts';
+import { CODE, TestMachine } from '../test/support/test-machine.ts';
 
 const RUNS = 5;
 
@@ -39,6 +41,7 @@ const INTEGER_INSTRUCTIONS = 200_000_000;
 function integer(): number {
   const file = join(PROJECT_ROOT, 'build', 'bench', 'integer.elf');
   const machine = new Machine({
+    runtime: nodeRuntime,
     ramSize: 64 << 20,
     cpus: 1,
     features: DEFAULT_MACHINE.cpu,
@@ -78,7 +81,7 @@ const EXCHANGES: readonly Exchange[] = [
 function exchange({ guest: code, host, ecode }: Exchange): { perSecond: number; fills: number } {
   const window = 0x9000_0000_0000_0000n;
   const [exit, refill, guest, hpa] = [0x40000, 0x50000, 0x20_0000, 0x40_0000];
-  const bench = new Bench();
+  const bench = new TestMachine();
   bench.code(hpa, code).code(exit, host);
   // csrwr exchanges: t1 comes back from the register. The page size stays in TLBREHI.
   bench.code(refill, ['csrwr $t1, 0x8c', 'csrwr $zero, 0x8d', 'tlbfill', 'csrrd $t1, 0x8c', 'ertn']);
@@ -120,7 +123,7 @@ function exchange({ guest: code, host, ecode }: Exchange): { perSecond: number; 
 
 /** Plain exceptions of the host, for comparison: system calls a second. */
 function systemCalls(): number {
-  const bench = new Bench({ code: ['syscall 0', 'b -4'] });
+  const bench = new TestMachine({ code: ['syscall 0', 'b -4'] });
   bench.code(0x40000, BEHIND).setHost({ EENTRY: 0x40000 });
   const count = (): number => bench.cpu.events.hostExceptions[0xb]!;
   bench.machine.run(500_000);

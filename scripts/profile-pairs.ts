@@ -27,8 +27,8 @@ const command = declareMachineOptions(new Command('profile-pairs')).action(
       for (let n = 0; n < STRETCH; n++) {
         const { pc } = cpu!;
         const page = cpu!.fast.fetchEntry(cpu!.pcLo, cpu!.pcHi);
-        const host = page < 0 ? -1 : machine.uops.pageOf(page).host + (cpu!.pcLo & 0xffc);
-        const name = host < 0 ? undefined : decode(machine.mem.u32[host >>> 2]!)?.name;
+        const linear = page < 0 ? -1 : machine.uops.pageOf(page).linear + (cpu!.pcLo & 0xffc);
+        const name = linear < 0 ? undefined : decode(machine.mem.u32[linear >>> 2]!)?.name;
         if (before && name) {
           counts.set(`${before} ${name}`, (counts.get(`${before} ${name}`) ?? 0) + 1);
           total++;

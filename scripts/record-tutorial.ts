@@ -89,7 +89,7 @@ async function session(parts: readonly (readonly string[])[]): Promise<string[]>
     'set width 0',
     'set style enabled off',
     'file build/hv.elf',
-    `target extended-remote 127.0.0.1:${running.doors[0]}`,
+    `target extended-remote 127.0.0.1:${running.ports[0]}`,
     'add-symbol-file build/guests/crash.elf',
     ...parts.flatMap((commands) => [
       `echo ${mark}\\n`,

@@ -1,6 +1,7 @@
 /** The house rules that a machine can check: imports point one way, and what the guides name is there. */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
@@ -12,6 +13,7 @@ import { PROJECT_ROOT } from '../src/cli/paths.ts';
  * below it, types included.
  */
 const ROOMS = [
+  'src/emu/runtime',
   'src/emu/wasm',
   'src/emu/formats',
   'src/emu/state',
@@ -96,7 +98,56 @@ const declares = (source: string, name: string): boolean =>
     'm',
   ).test(source);
 
+/** Names that every JavaScript engine of use has, though the language's own library does not declare them. */
+const EVERYWHERE = new Set(['WebAssembly', 'TextEncoder', 'TextDecoder']);
+
+/**
+ * Names in source files that neither the language nor these files declare, with the place of each: what they take of Node or of a
+ * browser, by the compiler without the types of either.
+ */
+async function foreignNames(include: string): Promise<string[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'loongscope-types-'));
+  try {
+    const project = join(folder, 'tsconfig.json');
+    const compilerOptions = { types: [], lib: ['es2024'] };
+    writeFileSync(
+      project,
+      JSON.stringify({ extends: join(PROJECT_ROOT, 'tsconfig.json'), compilerOptions, include: [include] }),
+    );
+    const { stdout } = await execa(
+      join(PROJECT_ROOT, 'node_modules', '.bin', 'tsc'),
+      ['--noEmit', '--pretty', 'false', '-p', project],
+      { cwd: PROJECT_ROOT, reject: false },
+    );
+    const found = [...stdout.matchAll(/^(\S+)\(\d+,\d+\): error TS\d+: Cannot find (?:name|namespace) '(\w+)'/gm)];
+    return found.map(([, file, name]) => `${file}: ${name}`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 describe('architecture', () => {
+  test('the core takes nothing of Node or of a browser', async () => {
+    const names = await foreignNames(join(PROJECT_ROOT, 'src', 'emu'));
+    const known = (line: string): boolean => EVERYWHERE.has(line.replace(/^.*: /, ''));
+    expect(names.filter((line) => !known(line))).toEqual([]);
+    // The compiler has run, and has looked at everything: the core does use these.
+    expect(new Set(names.filter(known).map((line) => line.replace(/^.*: /, '')))).toEqual(EVERYWHERE);
+    // What the language has, but only the runtime may say.
+    const { stdout } = await execa('git', ['grep', '-nE', 'Date\\.now|new Date\\(\\)|globalThis', '--', 'src/emu'], {
+      cwd: PROJECT_ROOT,
+      reject: false,
+    });
+    expect(stdout).toBe('');
+  });
+
+  test('what is of Node would be found', async () => {
+    const names = await foreignNames(join(PROJECT_ROOT, 'src', 'cli', 'node-runtime.ts'));
+    expect(names.map((line) => line.replace(/^.*: /, ''))).toEqual(
+      expect.arrayContaining(['performance', 'setImmediate', 'setTimeout', 'clearTimeout']),
+    );
+  });
+
   test('imports only go down, types included', async () => {
     const { files, packages } = await importGraph();
     const wrong: string[] = [];

@@ -19,15 +19,16 @@ import { ImageError } from '../emu/formats/image-error.ts';
 import { Machine } from '../emu/machine/machine.ts';
 import type { EngineKind } from '../emu/machine/processors.ts';
 import { LOW_SIZE, PLATFORM } from '../emu/memory/physical-map.ts';
-import type { Snapshot } from '../emu/replay/snapshot-file.ts';
+import type { MachineImage } from '../emu/replay/snapshot-file.ts';
 import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
 import { decompress } from './decompress.ts';
 import { openDrive } from './drives.ts';
 import { emitted } from './emitted.ts';
 import { UsageError } from './errors.ts';
 import { openShares } from './file-service.ts';
-import { hostClock } from './host-clock.ts';
+import { monotonicClock } from './monotonic-clock.ts';
 import { openNet } from './network.ts';
+import { nodeRuntime } from './node-runtime.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
 import { walled } from './sandbox.ts';
@@ -115,6 +116,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
   const saved = snapshot?.machine;
   return asUsage(() => {
     const machine = new Machine({
+      runtime: nodeRuntime,
       ramSize: saved?.ramSize ?? cli.memory,
       cpus: saved?.cpus ?? cli.smp,
       features: saved?.features ?? cli.cpu,
@@ -153,7 +155,7 @@ export function openVirtio(cli: MachineCli, console: (byte: number) => void): Vi
 }
 
 /** What a snapshot says about the files that it was booted from: addresses have no names. */
-function snapshotImages({ files }: Snapshot): BootImages {
+function snapshotImages({ files }: MachineImage): BootImages {
   return {
     files,
     symbolize: () => undefined,
@@ -167,8 +169,8 @@ function snapshotImages({ files }: Snapshot): BootImages {
 
 /** Host time since this moment. */
 function fromNow(): Clock {
-  const epoch = hostClock();
-  return () => hostClock() - epoch;
+  const epoch = monotonicClock();
+  return () => monotonicClock() - epoch;
 }
 
 /** The engine of the machine itself: what a check compares it with is another machine. */

@@ -1,7 +1,7 @@
 /**
- * Files that a client of a port names: all of them below one folder, whatever the name says. A name is followed folder by
- * folder, each opened in the one before without following links, so that nothing that is renamed or linked meanwhile leads
- * out. A file that the run did not make is never replaced.
+ * Files that a client of a port names. All of them are below one folder, for any name. A name is followed folder by
+ * folder: each is opened in the one before, without following links, so a rename or a link at the same time cannot lead
+ * outside. A file that the run did not make is never replaced.
  */
 import {
   closeSync,
@@ -17,7 +17,7 @@ import {
 import { join } from 'node:path';
 import { UsageError } from './errors.ts';
 
-/** Linux: a descriptor that only names a file or folder. */
+/** Linux's O_PATH: a descriptor that only identifies a file or folder. */
 const O_PATH = 0o10000000;
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 /** Longest name, in bytes, and most files that clients of one run may make. */
@@ -28,7 +28,7 @@ const code = (error: unknown): string => (error as NodeJS.ErrnoException).code ?
 
 /** A folder that is open: files are reached through it even when its name has changed. */
 interface Folder {
-  /** The path under which the system finds what is inside. */
+  /** The path of the open folder for the system. */
   readonly path: string;
   close(): void;
 }
@@ -41,7 +41,7 @@ export class ClientFiles {
 
   /**
    * @param path the folder, as the user names it; it is opened now
-   * @throws UsageError when it cannot be
+   * @throws UsageError when it cannot be opened
    */
   constructor(path: string) {
     try {
@@ -52,8 +52,8 @@ export class ClientFiles {
   }
 
   /**
-   * Writes a file. There is never half a file under the name.
-   * @throws Error when the name is not allowed, the file is somebody else's, or it cannot be written
+   * Writes a file. A file with this name is always complete.
+   * @throws Error when the name is not allowed, when the run has not made the existing file, or when it cannot be written
    */
   write(name: string, content: Uint8Array): void {
     this.inFolder(name, (folder, last) => {
@@ -66,7 +66,7 @@ export class ClientFiles {
       const temporary = join(folder.path, `.loongscope-${process.pid}-${this.temporaries++}`);
       try {
         this.create(temporary, content);
-        // The name is taken first, which fails when somebody else has it: to rename would replace their file.
+        // The name is created first, which fails when it exists. A rename would replace the file of somebody else.
         if (!before) this.create(path, new Uint8Array(0));
         const now = identity(lstatSync(path));
         if (!this.made.has(now)) throw new Error(`${name} has been replaced meanwhile: choose another name`);
@@ -87,7 +87,7 @@ export class ClientFiles {
     return this.inFolder(name, (folder, last) => {
       let fd: number;
       try {
-        // A FIFO must not be waited for.
+        // Opening a FIFO must not wait.
         fd = openSync(join(folder.path, last), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
       } catch (error) {
         throw code(error) === 'ELOOP' ? linkError(name, last) : described(error, `${name} cannot be read`);
@@ -118,7 +118,7 @@ export class ClientFiles {
     for (let at = 0; at < content.length; ) at += writeSync(fd, content, at);
   }
 
-  /** Follows a name to the folder of its last part. */
+  /** Opens the folder that contains the last part of a name. */
   private inFolder<T>(name: string, body: (folder: Folder, last: string) => T): T {
     const parts = partsOf(name);
     const last = parts.pop()!;
@@ -155,7 +155,7 @@ function partsOf(name: string): string[] {
 const linkError = (name: string, part: string): Error =>
   new Error(`${name}: ${part} is a link, and links are not followed: name the place itself`);
 
-/** The system's error in words of ours; what is in words already stays. */
+/** A message for an error of the system. An error of this program stays as it is. */
 function described(error: unknown, what: string): Error {
   if (error instanceof Error && !('code' in error)) return error;
   return new Error(`${what} (${code(error)}): check the name`);

@@ -1,4 +1,4 @@
-/** The file in which hot code is remembered from run to run. Without it, or with a damaged one, everything works as well. */
+/** The file that keeps notes about hot code between runs. It is optional: without it, or when it is damaged, everything works. */
 import { constants, existsSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -8,7 +8,7 @@ import { HotPages } from '../emu/engine/translator/hot-pages.ts';
 export const defaultCacheFile = (): string =>
   join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'loongscope', 'hot-pages.json');
 
-/** Not Node's recursive form: in places like /proc that never comes back. */
+/** Node's recursive form is not used, because below folders like /proc it never returns. */
 function makeFolder(folder: string): void {
   if (!existsSync(folder)) mkdirSync(folder);
 }
@@ -22,7 +22,7 @@ function openFile(file: string): number {
   return openSync(file, constants.O_RDWR | constants.O_CREAT, 0o644);
 }
 
-/** The file, opened before the guest runs and written when it has ended: behind the wall nothing can be opened any more. */
+/** The file. It is opened before the guest runs, because nothing can be opened in the sandbox, and written when the guest has ended. */
 export class CodeCache {
   private fd: number | undefined;
   private failure: string | undefined;
@@ -32,7 +32,7 @@ export class CodeCache {
       this.fd = openFile(file);
     } catch (error) {
       this.failure = reason(error);
-      // Notes that cannot be added to are of use all the same.
+      // Notes in a read-only file are still useful.
       if (existsSync(file)) this.openToRead(file);
     }
   }
@@ -45,7 +45,7 @@ export class CodeCache {
     }
   }
 
-  /** What earlier runs have noted; nothing when the file is not there or not readable. */
+  /** The notes of earlier runs; empty when the file does not exist or is not readable. */
   read(): HotPages {
     if (this.fd === undefined) return new HotPages();
     try {
@@ -57,9 +57,9 @@ export class CodeCache {
   }
 
   /**
-   * Adds this run's notes to the file. Another process may do the same: each writes everything in one piece, and where two
-   * mix nevertheless, the next run finds no JSON and begins anew.
-   * @returns why it was not possible, undefined when it was
+   * Adds the notes of this run to the file. Another process may do the same at this time: each writes everything in one piece. If two
+   * writes mix nevertheless, the next run finds invalid JSON and starts again.
+   * @returns the reason why it was impossible; undefined on success
    */
   write(pages: HotPages): string | undefined {
     if (this.fd === undefined || this.failure !== undefined) return this.failure;

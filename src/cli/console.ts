@@ -1,20 +1,20 @@
-/** The machine's console: what it sends goes to the terminal or a file, keys come in. */
+/** The console of the machine: its output goes to the terminal or a file, and keys are its input. */
 import { UsageError } from './errors.ts';
 import type { SerialSpec } from './options.ts';
 import { type Outlet, openOutlet } from './outlet.ts';
 import { neverBlock, type Reader } from './slow-reader.ts';
 
-/** Bytes that may wait for the reader of an output before the machine waits for it, too. */
+/** When more bytes wait for the reader of an output, the machine waits, too. */
 const MOST_UNREAD = 1 << 20;
-/** Bytes of input that may wait for the guest, and how often it is looked whether it has taken some. */
+/** Most bytes of input that wait for the guest, and the time between two checks whether it has read some. */
 const MOST_INPUT = 1 << 16;
 const LOOK_MS = 20;
-/** How long the last words of a run that was ended from outside may wait for a reader. */
+/** How long the last output may wait for a reader, when the run was ended from outside. */
 const LAST_WORDS_MS = 200;
 
 const ignore = (): void => {};
 
-/** The program's outputs. Where nobody reads a pipe the machine waits, as every program of Unix does. */
+/** The outputs of the program. When nobody reads a pipe, the machine waits, like every Unix program. */
 export class Outputs {
   private readonly streams: readonly Reader[];
   private readonly console: ConsoleOutput;
@@ -22,8 +22,8 @@ export class Outputs {
   private readonly onError: () => void;
 
   /**
-   * @param control told when a reader has gone, and when it has read
-   * @param console what gathers the guest's output
+   * @param control called when a reader has closed its end, and when it has read
+   * @param console the buffer of the output of the guest
    * @param more outputs beside stdout and stderr
    */
   constructor(
@@ -37,12 +37,12 @@ export class Outputs {
       console.offer();
       control.kick();
     };
-    // As SIGPIPE ends others: what is said from here on nobody would read.
+    // Like SIGPIPE: nobody would read any further output.
     this.onError = () => control.quit();
     for (const s of this.streams) {
       s.on('drain', this.onDrain);
       s.on('error', this.onError);
-      // Nobody is left to be told of what comes after the run.
+      // After the run there is no reader for an error.
       if (!s.listeners('error').includes(ignore)) s.on('error', ignore);
     }
   }
@@ -53,7 +53,7 @@ export class Outputs {
 
   /**
    * The run is over.
-   * @param code exit code of the program where its end cannot wait for readers; undefined: it can
+   * @param code exit code, when the end of the program must not wait for readers; undefined: it may wait
    */
   close(code: number | undefined): void {
     for (const s of this.streams) {
@@ -65,14 +65,14 @@ export class Outputs {
   }
 }
 
-/** Console output, gathered and written once a turn of the event loop; while its reader is slow, in larger pieces. */
+/** Console output. It is collected and written once in each turn of the event loop; in larger pieces while its reader is slow. */
 export class ConsoleOutput {
   private bytes: number[] = [];
   private scheduled = false;
   private readonly sink: (bytes: Uint8Array) => void;
   private readonly busy: () => boolean;
 
-  /** @param busy answers whether the reader has not taken yet what it was given */
+  /** @param busy returns true while the reader has not read its last output */
   constructor(sink: (bytes: Uint8Array) => void, busy: () => boolean = () => false) {
     this.sink = sink;
     this.busy = busy;
@@ -93,7 +93,7 @@ export class ConsoleOutput {
     return this.bytes.length;
   }
 
-  /** Writes what there is unless the reader is slow; then its `drain` brings the next occasion. */
+  /** Writes the collected output. While the reader is slow, the write happens at its next `drain`. */
   offer(): void {
     if (!this.busy()) this.flush();
   }
@@ -106,11 +106,11 @@ export class ConsoleOutput {
   }
 }
 
-/** Where console bytes go. */
+/** The destination of console bytes. */
 export interface SerialOutput {
   readonly sink: (bytes: Uint8Array) => void;
   readonly close: () => void;
-  /** Its stream, where a reader can be slow. */
+  /** Its stream, if its reader can be slow. */
   readonly reader?: Reader | undefined;
 }
 
@@ -132,20 +132,20 @@ export function openSerial(spec: SerialSpec): SerialOutput {
   return { sink: (b) => outlet.write(b), close: () => outlet.close(), reader: outlet.reader };
 }
 
-/** Whoever runs a machine, as the console needs them. */
+/** The part of run control that the console needs. */
 export interface ConsoleUser {
   input(bytes: Uint8Array): void;
-  /** Bytes of it that the guest has not taken. */
+  /** Bytes of input that the guest has not read yet. */
   readonly inputWaiting: number;
   /** Input may have become possible or impossible. */
   kick(): void;
   /** Ends the machine from outside. */
   quit(): void;
-  /** Answers whether input may still arrive. */
-  mayWake: () => boolean;
+  /** Sets the function that returns true while input may still arrive. */
+  expectInput(mayCome: () => boolean): void;
 }
 
-/** Keys to the guest. Ctrl-C ends the run unless a terminal in raw mode passes it on (Ctrl-A X ends it then). */
+/** Sends keys to the guest. Ctrl-C ends the run, except on a terminal in raw mode, which passes it to the guest (there, Ctrl-A X ends the run). */
 export function connectInput(serial: SerialSpec, control: ConsoleUser): () => void {
   const onSignal = (): void => control.quit();
   process.on('SIGINT', onSignal);
@@ -157,7 +157,7 @@ export function connectInput(serial: SerialSpec, control: ConsoleUser): () => vo
   if (serial.kind !== 'stdio') return stop;
   const { stdin } = process;
   let open = true;
-  control.mayWake = () => open;
+  control.expectInput(() => open);
   let escaped = false;
   const raw = stdin.isTTY;
   if (raw) stdin.setRawMode(true);
@@ -174,7 +174,7 @@ export function connectInput(serial: SerialSpec, control: ConsoleUser): () => vo
       } else if (raw && b === 1) escaped = true;
       else keep.push(b);
     }
-    // Keys must be heard whatever the guest does: what it does not take is lost. Other input can wait.
+    // The program must always read keys, for Ctrl-A X. Keys that the guest does not read are lost. Other input can wait.
     const room = raw ? Math.max(0, MOST_INPUT - control.inputWaiting) : keep.length;
     control.input(Uint8Array.from(keep.slice(0, room)));
     if (!raw && control.inputWaiting > MOST_INPUT) rest();

@@ -35,8 +35,8 @@ export async function findGdb(): Promise<string> {
 }
 
 /** gdb arguments that connect and load symbols. */
-export function gdbArguments(door: number | string, imageFile: string, guestFiles: readonly string[]): string[] {
-  const target = typeof door === 'number' ? `127.0.0.1:${door}` : door;
+export function gdbArguments(port: number | string, imageFile: string, guestFiles: readonly string[]): string[] {
+  const target = typeof port === 'number' ? `127.0.0.1:${port}` : port;
   return [
     '-q',
     '-ex',
@@ -51,8 +51,8 @@ export function gdbArguments(door: number | string, imageFile: string, guestFile
     HELPER,
     '-ex',
     `python guest_files.update({${guestFiles.map((f, n) => `${n + 1}: ${JSON.stringify(resolve(f))}`).join(', ')}})`,
-    // Guests are linked at addresses of their own, so the symbols of one can stand beside the hypervisor's. `lvz attach`
-    // shows each guest with its own.
+    // Each guest is linked at different addresses, so gdb can have its symbols together with those of the hypervisor. `lvz attach`
+    // shows each guest with its symbols.
     ...guestFiles.slice(0, 1).flatMap((f) => ['-ex', `add-symbol-file ${f}`]),
   ];
 }
@@ -63,7 +63,7 @@ export async function debug(image: string | undefined, cli: MachineCli): Promise
   const socket = join(folder, 'gdb');
   const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
   let connected = false;
-  // gdb is there and the machine still stands: the last moment at which files and processes are needed.
+  // gdb has connected, and the machine has not run yet. From here on no files and processes are needed.
   const onDebugger = (): void => {
     if (connected) return;
     connected = true;
@@ -82,11 +82,11 @@ export async function debug(image: string | undefined, cli: MachineCli): Promise
       cli.serial.kind === 'stdio' ? (b) => void process.stdout.write(b) : undefined,
       onDebugger,
     );
-    const { booted, control, doors } = running;
-    // Ctrl-C belongs to gdb.
+    const { booted, control, ports } = running;
+    // gdb handles Ctrl-C.
     const ignore = (): void => {};
     process.on('SIGINT', ignore);
-    await execa(gdb, gdbArguments(doors[0]!, booted.imageFile, booted.guestFiles), { stdio: 'inherit', reject: false });
+    await execa(gdb, gdbArguments(ports[0]!, booted.imageFile, booted.guestFiles), { stdio: 'inherit', reject: false });
     process.off('SIGINT', ignore);
     control.quit();
     await running.done;

@@ -1,8 +1,8 @@
-/** Unpacking of kernel images: what Node's zlib knows. */
+/** Decompression of kernel images with Node's zlib. */
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import type { Decompress } from '../emu/boot/linux-image.ts';
 
-/** A kernel has to fit into the 256 MiB of low RAM: what unpacks to more is none. */
+/** A kernel must fit into the 256 MiB of low RAM. If the result is larger, it is not a kernel. */
 const MOST = { maxOutputLength: 2 ** 28 } as const;
 /** Names of compressions in zboot headers. The size of what is inside follows the payload for all but zstd. */
 const UNPACK: Readonly<Record<string, (data: Uint8Array) => Uint8Array>> = {

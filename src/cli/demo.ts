@@ -37,7 +37,7 @@ function batchScript(tour: Tour, socket: string): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** gdb's output by step; element 0 is what came before the first one. */
+/** The output of gdb by step; element 0 is the output before the first step. */
 function splitSteps(transcript: string, steps: number): string[] {
   const parts = transcript.split(new RegExp(`^${MARK} \\d+\\n`, 'm'));
   while (parts.length < steps + 1) parts.push('');
@@ -69,8 +69,8 @@ export interface TourResult {
 const PROGRAM = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url));
 
 /**
- * Starts the machine of a tour in a process of its own, which has the wall around it; this one starts gdb.
- * @returns what ends it
+ * Starts the machine of a tour in another process, which is in the sandbox. This process starts gdb.
+ * @returns a function that ends it
  * @throws Error when it does not start
  */
 async function startMachine(tour: Tour, socket: string, screen: Screen): Promise<() => Promise<void>> {
@@ -105,7 +105,7 @@ export async function runTour(tour: Tour, gdb: string, number: number, show: boo
     const [script, socket] = [join(folder, 'tour.gdb'), join(folder, 'gdb')];
     writeFileSync(script, batchScript(tour, socket));
     quit = await startMachine(tour, socket, screen);
-    // One pipe for both outputs: gdb shows what the target prints on the other one, and two pipes would mix up their order.
+    // One pipe for stdout and stderr: gdb prints the output of the target on stderr, and with two pipes their order would be lost.
     const { stdout: all } = await execa('sh', ['-c', 'exec "$0" "$@" 2>&1', gdb, '-nx', '-q', '-batch', '-x', script], {
       cwd: PROJECT_ROOT,
       reject: false,
@@ -119,7 +119,7 @@ export async function runTour(tour: Tour, gdb: string, number: number, show: boo
     const text = lines.join('\n');
     const screenMissing = missing(tour.screen, text);
     let ok = screenMissing.length === 0;
-    // A warning at connection means that gdb did not take the target description.
+    // A warning at the connection means that gdb did not accept the target description.
     const warning = /warning:.*|.*rejected.*/i.exec(transcript);
     if (warning) ok = false;
     tour.steps.forEach((step, n) => {

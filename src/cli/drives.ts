@@ -8,19 +8,19 @@ import { UsageError } from './errors.ts';
 import { writeWhole } from './write-whole.ts';
 
 const SECTOR = 512;
-/** Unit of what is kept beside the file. */
+/** Bytes of a chunk of changed data. */
 const CHUNK = 4096;
-/** Bytes that a disk with copy-on-write keeps in memory; it takes no more then. */
+/** Most bytes that a disk with copy-on-write keeps in memory. Further writes fail. */
 export const MOST_CHANGED = 2 * 2 ** 30;
 
 export interface DriveSpec {
   readonly file: string;
   readonly readOnly: boolean;
-  /** Changes are kept in memory and forgotten at the end. */
+  /** Changes are kept in memory and lost at the end. */
   readonly copyOnWrite: boolean;
 }
 
-/** `FILE[,format=raw][,readonly][,copy-on-write]`, or the words of QEMU for them. @throws UsageError */
+/** `FILE[,format=raw][,readonly][,copy-on-write]`, or QEMU's words for these options. @throws UsageError */
 export function parseDrive(text: string): DriveSpec {
   let file: string | undefined;
   let readOnly = false;
@@ -39,7 +39,7 @@ export function parseDrive(text: string): DriveSpec {
   return { file, readOnly, copyOnWrite };
 }
 
-/** A disk image, read and written as the guest asks. */
+/** A disk image that the guest reads and writes. */
 class FileDisk implements Disk {
   readonly size: number;
   readonly readOnly: boolean;
@@ -87,7 +87,7 @@ class FileDisk implements Disk {
 /** A disk whose changes stay in memory. */
 export class CopyOnWrite implements Disk, Stateful {
   readonly stateFields = ['changed'];
-  /** What is in a chunk never changes: a write puts another in its place. So copies of the machine share them. */
+  /** The content of a chunk array never changes: a write replaces the array. So copies of the machine can share it. */
   readonly sharedFields = ['changed'];
   readonly stateChecks = { changed: isMapOf((v) => isBytes(v) && v.length <= CHUNK) };
   static readonly wiring: Wiring = { warned: 'what the user has been told' };
@@ -105,7 +105,7 @@ export class CopyOnWrite implements Disk, Stateful {
     this.most = most;
   }
 
-  /** The guest gets an I/O error, the user is told once. */
+  /** The guest gets an I/O error, and the user gets one message. */
   private refuse(): never {
     if (!this.warned)
       say(

@@ -1,6 +1,6 @@
 /**
- * The interpreter of the usual machine, emitted when the program was bundled: starting then takes a fifth less time. It
- * lies beside the bundle, so it is always made of the same sources; run from the sources themselves the program has none.
+ * The interpreter of the default machine, emitted when the program was bundled. This makes the start a fifth faster. It
+ * is next to the bundle, so both are always made from the same sources. A program that runs from its sources has none.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import type { EmittedInterpreters } from '../emu/engine/engine.ts';
@@ -10,7 +10,7 @@ import { THRESHOLD } from '../emu/machine/processors.ts';
 /** The file of an emitted interpreter, in the folder of the bundle. */
 export const EMITTED_FILE = 'interpreter.wasm';
 
-/** Is this the plan that the file was made for: one CPU, engine `auto`? */
+/** Is this the configuration that the file was made for: one CPU, engine `auto`? */
 export const isUsual = (plan: Omit<InterpreterPlan, 'map'>): boolean =>
   plan.cpu === 0 && plan.pool.cpus === 1 && !plan.shared && plan.threshold === THRESHOLD.auto;
 

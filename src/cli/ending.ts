@@ -5,16 +5,16 @@ import { EXIT } from './errors.ts';
 /** A status line. */
 export const say = (text: string): void => void process.stderr.write(`loongscope: ${text}\n`);
 
-/** Was the end asked for from outside? Then the program does not wait for anybody to read what is left. */
+/** Was the run ended from outside? Then the program does not wait for readers of the rest of its output. */
 export const endsNow = (end: End): boolean => end.kind === 'quit' || (end.kind === 'limit' && end.what === 'time');
 
-/** Limits as the command line gave them. */
+/** Limits from the command line. */
 export interface LimitsCli {
   readonly timeout?: number | undefined;
   readonly maxInstructions?: number | undefined;
 }
 
-/** Says why the machine has ended, where that is news. */
+/** Prints why the machine has ended, if the user does not know it already. */
 export function exitCode(end: End, cli: LimitsCli): number {
   switch (end.kind) {
     case 'poweroff':

@@ -1,7 +1,7 @@
 /**
- * Folders that are worked in while the machine runs: shared ones, and those of files that a gdb names. Behind the wall no
- * file can be opened, so a thread outside it does the work, and this side asks. The thread answers about the folders that it
- * was started with, in the calls that are listed here, and nothing else.
+ * Folders that are used while the machine runs: shared folders, and folders for files that a gdb names. In the sandbox no
+ * file can be opened, so a thread outside the sandbox does the work on request. The thread handles only the folders that it
+ * was started with, and only the calls that are listed here.
  */
 import { deserialize, serialize } from 'node:v8';
 import { Worker } from 'node:worker_threads';
@@ -12,13 +12,13 @@ import { openShare, type ShareSpec } from './share.ts';
 /** Files by name, whole. */
 export type NamedFiles = Pick<ClientFiles, 'read' | 'write'>;
 
-/** How a kind of folder is opened, and the calls that it has: all are listed. */
+/** How a kind of folder is opened, and the list of all its calls. */
 interface Kind<Spec, Folder> {
   readonly open: (spec: Spec) => Folder;
   readonly calls: Readonly<Record<keyof Folder, true>>;
 }
 
-/** The whole protocol is spoken outside: what passes the wall are the guest's messages, and the answers. */
+/** The 9P protocol is handled outside the sandbox. Only the messages of the guest and the answers cross its border. */
 const share: Kind<ShareSpec, P9Server> = {
   open: (spec) => new P9Session(openShare(spec)),
   calls: { answer: true, reset: true, save: true, restore: true },
@@ -31,7 +31,7 @@ const named: Kind<string, NamedFiles> = {
 
 const KINDS = { share, named } as const;
 
-/** What the thread is given: folders of a kind, and the memory for messages. */
+/** The data of the thread: folders of a kind, and the memory for messages. */
 export interface FileThreadData {
   readonly kind: keyof typeof KINDS;
   readonly specs: readonly unknown[];
@@ -49,12 +49,12 @@ type Answer = { readonly value: unknown } | { readonly error: string };
 
 /** Bytes of a message that are passed at a time: the longest of 9P in one piece. */
 const PIECE = 1 << 20;
-/** Whose turn it is, bytes of this piece, bytes that are left. */
+/** Words: whose turn it is, bytes of this piece, bytes that remain. */
 const [TURN, LENGTH, LEFT] = [0, 1, 2] as const;
 const TURNS = { asker: 0, thread: 1 } as const;
 const HEADER_BYTES = 16;
 
-/** One side of the memory between two threads, through which messages go to and fro. */
+/** One end of the shared memory through which two threads exchange messages. */
 class Side {
   private readonly header: Int32Array;
   private readonly piece: Uint8Array;
@@ -102,16 +102,16 @@ class Side {
 
 const THREAD = new URL(import.meta.url.endsWith('.ts') ? './file-thread.ts' : './file-thread.js', import.meta.url);
 
-/** The thread, and folders whose calls ask it. */
+/** The thread, and folders whose calls go to it. */
 function openOutside<Spec, Folder>(
   kind: keyof typeof KINDS,
   { open, calls }: Kind<Spec, Folder>,
   specs: readonly Spec[],
 ): Folder[] {
-  // What is wrong with a folder is said at once: nobody waits for the thread.
+  // Problems of a folder are reported here at once, without the thread.
   for (const spec of specs) open(spec);
   const mailbox = new SharedArrayBuffer(HEADER_BYTES + PIECE);
-  // No options: it has none of Node's permission model, which has no symbolic links and no changes of modes.
+  // No options: Node's permission model must be off in the thread, because it forbids symbolic links and changes of modes.
   new Worker(THREAD, { execArgv: [], workerData: { kind, specs, mailbox } satisfies FileThreadData }).unref();
   const side = new Side(mailbox, TURNS.asker);
   const ask =
@@ -127,13 +127,13 @@ function openOutside<Spec, Folder>(
 
 /**
  * Shared folders, in the order given.
- * @param behindWall whether a wall will stand: the files are worked on outside it then
+ * @param behindWall whether the machine will run in a sandbox: then the thread works on the files
  * @throws UsageError when one cannot be opened
  */
 export const openShares = (specs: readonly ShareSpec[], behindWall: boolean): P9Server[] =>
   specs.length > 0 && behindWall ? openOutside('share', share, specs) : specs.map(share.open);
 
-/** The folder of files that a gdb names; as {@link openShares}. */
+/** The folder for files that a gdb names; like {@link openShares}. */
 export const openClientFiles = (folder: string, behindWall: boolean): NamedFiles =>
   behindWall ? openOutside('named', named, [folder])[0]! : named.open(folder);
 
@@ -147,7 +147,7 @@ function answerTo(
   return { value: target[call]!(...args) };
 }
 
-/** Runs what a question or a folder wants; what goes wrong is the answer. */
+/** Runs a request. An error becomes the answer. */
 function attempt(body: () => Answer): Answer {
   try {
     return body();
@@ -156,7 +156,7 @@ function attempt(body: () => Answer): Answer {
   }
 }
 
-/** The thread's life: opens the folders, then answers until the program ends. */
+/** The main function of the thread: opens the folders, then answers until the program ends. */
 export function serveFiles({ kind, specs, mailbox }: FileThreadData): void {
   const side = new Side(mailbox, TURNS.thread);
   const of = KINDS[kind] as Kind<never, unknown>;

@@ -1,12 +1,12 @@
 /**
- * A file that a guest makes grow: a log, a trace, recorded packets. It takes a limited number of bytes. When it takes no more,
- * that is said once, and the machine goes on.
+ * A file that grows while a guest runs: a log, a trace, recorded packets. Its size is limited. When it is full, the user gets
+ * one message, and the machine goes on.
  */
 import { closeSync } from 'node:fs';
 import { say } from './ending.ts';
 import { writeWhole } from './write-whole.ts';
 
-/** Bytes of one file. */
+/** Largest size of one file in bytes. */
 const MOST = 4 * 2 ** 30;
 
 export class GrowingFile {
@@ -17,8 +17,8 @@ export class GrowingFile {
 
   /**
    * @param fd open for writing; closed by {@link close}
-   * @param what name for messages: the option and the file
-   * @param most bytes
+   * @param what its name in messages: the option and the file
+   * @param most largest size in bytes
    */
   constructor(fd: number, what: string, most = MOST) {
     this.fd = fd;

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** Starts the program with Node's compile cache on, which halves its start-up time. */
+/** Starts the program with Node's compile cache, which halves its start-up time. */
 import module from 'node:module';
 
 module.enableCompileCache();

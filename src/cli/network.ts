@@ -1,4 +1,4 @@
-/** What is at the other end of the network card (`--net`). */
+/** The other end of the network card (`--net`). */
 import { openSync } from 'node:fs';
 import type { Network } from '../emu/devices/virtio/net.ts';
 import { UsageError } from './errors.ts';
@@ -7,9 +7,9 @@ import { GrowingFile } from './growing-file.ts';
 export type NetSpec =
   | { readonly kind: 'none' }
   | { readonly kind: 'loopback' }
-  /** A card whose packets go nowhere. */
+  /** Drops all packets. */
   | { readonly kind: 'isolated' }
-  /** Packets go to a file, and nowhere else. */
+  /** Writes packets to a file only. */
   | { readonly kind: 'dump'; readonly file: string };
 
 /** @throws UsageError */
@@ -21,10 +21,10 @@ export function parseNet(text: string): NetSpec {
   throw new UsageError(`--net: '${text}' is unknown: use none, isolated, loopback or dump:FILE`);
 }
 
-/** Of Ethernet: receiver, sender, type. What is shorter is no frame. */
+/** Length of an Ethernet header: receiver, sender, type. A frame cannot be shorter. */
 const HEADER_BYTES = 14;
 
-/** Every packet comes back with sender and receiver exchanged, as from a station that sends back what it hears. */
+/** Returns every packet with sender and receiver exchanged, like an echo station. */
 class Loopback implements Network {
   private receive: (frame: Uint8Array) => void = () => {};
 
@@ -80,7 +80,7 @@ class Dump implements Network {
   }
 }
 
-/** The other end; undefined for no network card. @throws UsageError when the file cannot be written */
+/** The other end; undefined: there is no network card. @throws UsageError when the file cannot be written */
 export function openNet(spec: NetSpec): Network | undefined {
   if (spec.kind === 'none') return undefined;
   if (spec.kind === 'isolated') return { connect: () => {}, send: () => {} };

@@ -1,4 +1,4 @@
-/** Options of run and debug: parsing of values, and refusal of what this version does not have. */
+/** Options of run and debug: parses values, and refuses options that this version does not have. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { VirtioBus } from '../emu/board/board.ts';
@@ -21,7 +21,7 @@ import { parseShare, type ShareSpec } from './share.ts';
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 const MIB = 2 ** 20;
-/** Most RAM that physical addressing of the board and the RAM model take. */
+/** Most RAM that the board and the RAM model support. */
 const MAX_MEMORY = 256 * 2 ** 30;
 const MAX_CPUS = 8;
 
@@ -62,12 +62,12 @@ export function parseAddress(text: string, option: string): Address {
     return { path: text.slice(5) };
   }
   const colon = text.lastIndexOf(':');
-  // IPv6 addresses may stand in brackets.
+  // IPv6 addresses may be in brackets.
   const host = colon < 0 ? '127.0.0.1' : text.slice(0, colon).replace(/^\[(.*)\]$/, '$1') || '127.0.0.1';
   return { host, port: parseInteger(text.slice(colon + 1), option, 0, 65535) };
 }
 
-export interface GuestDoor {
+export interface GuestPort {
   readonly gid: number;
   /** undefined: all vCPUs of the guest. */
   readonly vcpu: number | undefined;
@@ -75,7 +75,7 @@ export interface GuestDoor {
 }
 
 /** `GID[.VCPU]=[HOST:]PORT`. @throws UsageError */
-export function parseGuestDoor(text: string): GuestDoor {
+export function parseGuestPort(text: string): GuestPort {
   const m = /^(?:gid=)?(\d+)(?:\.(\d+))?[=,](.+)$/.exec(text);
   if (!m) throw new UsageError(`--gdb-guest: '${text}' is malformed: write GID[.VCPU]=[HOST:]PORT`);
   const gid = parseInteger(m[1]!, '--gdb-guest GID', 1, 255);
@@ -89,7 +89,7 @@ export interface GuestSpec {
   readonly append: string;
   readonly vcpus: number;
 }
-/** vCPUs that the reference hypervisor gives a guest at most (src/hv/vm.h). */
+/** Most vCPUs of a guest of the reference hypervisor (src/hv/vm.h). */
 const MAX_VCPUS = 4;
 
 /** `FILE[,name=N][,vcpus=N][,memory=SIZE][,append=S]`. @throws UsageError */
@@ -190,7 +190,7 @@ function parseAudit(text: string): AuditKind {
   return kind;
 }
 
-/** Options of the contract that this version refuses, with what to use instead. */
+/** Options that this version refuses, with a replacement. */
 const LATER: Readonly<Record<string, string>> = {
   '--record <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
   '--replay <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
@@ -206,9 +206,9 @@ export interface MachineCli {
   readonly clock?: ClockKind;
   /** A thread for each CPU. */
   readonly threads?: boolean;
-  /** A saved machine to go on from. */
+  /** A snapshot to continue from. */
   readonly snapshot?: string;
-  /** False: the guest's reset ends the run. */
+  /** False: a reset by the guest ends the run. */
   readonly reboot?: boolean;
   readonly checkInterval?: number;
   /** False: none; undefined and true: the default one. */
@@ -233,9 +233,9 @@ export interface MachineCli {
   readonly cpu: CpuFeatures;
   readonly serial: SerialSpec;
   readonly gdb?: Address;
-  readonly gdbGuest?: GuestDoor[];
+  readonly gdbGuest?: GuestPort[];
   readonly gdbHost?: Address;
-  /** Folder of files that clients of the doors name (default: the current one). */
+  /** Folder of files that clients of the ports name (default: the current one). */
   readonly files?: string;
   readonly audit?: AuditKind;
   readonly wait?: boolean;
@@ -243,16 +243,16 @@ export interface MachineCli {
   readonly timeout?: number;
   readonly log?: LogSpec;
   readonly stats?: boolean;
-  /** False: nothing keeps the emulator from what the account may do. */
+  /** False: the emulator runs without a sandbox, with all rights of the user. */
   readonly sandbox?: boolean;
   readonly seed: number;
-  /** Keep account of exits even without --stats. */
+  /** Collect statistics of exits even without --stats. */
   readonly detail?: boolean;
   /** No status lines on stderr. */
   readonly quiet?: boolean;
 }
 
-/** A machine with every option at its default, for programs that start one without a command line. */
+/** The default options of a machine, for programs that start one without a command line. */
 export const DEFAULT_MACHINE: MachineCli = {
   memory: 256 * MIB,
   smp: 1,
@@ -334,8 +334,8 @@ export function declareMachineOptions(command: Command): Command {
     .option('--gdb <address>', 'serve gdb on [HOST:]PORT or unix:PATH; port 0 picks one', (t) =>
       parseAddress(t, '--gdb'),
     )
-    .option('--gdb-guest <spec>', 'a door into one guest: GID[.VCPU]=[HOST:]PORT; repeatable', collect(parseGuestDoor))
-    .option('--gdb-host <address>', 'a door onto the host world alone: [HOST:]PORT or unix:PATH', (t) =>
+    .option('--gdb-guest <spec>', 'a port for one guest: GID[.VCPU]=[HOST:]PORT; repeatable', collect(parseGuestPort))
+    .option('--gdb-host <address>', 'a port for the host world alone: [HOST:]PORT or unix:PATH', (t) =>
       parseAddress(t, '--gdb-host'),
     )
     .option('--files <folder>', 'where files are that a gdb names: snapshots (default: the current folder)')

@@ -1,4 +1,4 @@
-/** The command line (docs/cli.md). Each command loads what it needs when it runs: starting is part of every run. */
+/** The command line (docs/cli.md). Each command loads its modules only when it runs, so that the program starts fast. */
 import { Command, CommanderError, Option } from 'commander';
 import type { BenchCli } from './bench/bench.ts';
 import { EXIT, UsageError } from './errors.ts';
@@ -104,7 +104,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
-    // Help and version are no errors.
+    // Help and version are not errors.
     if (error.exitCode === 0) code = EXIT.ok;
     else {
       process.stderr.write(`loongscope: ${error.message.replace(/^error: /, '')}: see loongscope --help\n`);

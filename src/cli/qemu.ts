@@ -1,6 +1,6 @@
 /**
  * `loongscope qemu …`: the command line of qemu-system-loongarch64, as the run scripts of kernels and hypervisors use it, mapped
- * on the options of `run`. What has no meaning here is accepted where leaving it out changes nothing, and refused by name else.
+ * to the options of `run`. An option without a meaning here is accepted when it can be ignored; otherwise it is refused by name.
  */
 import { type DriveSpec, parseDrive } from './drives.ts';
 import { say } from './ending.ts';
@@ -23,7 +23,7 @@ const CPU = 'la464';
 const MIB = 2 ** 20;
 const GDB_PORT = 1234;
 
-/** A machine in the making. */
+/** The machine that the options have described so far. */
 interface Draft {
   kernel: string | undefined;
   append: string | undefined;
@@ -38,7 +38,7 @@ interface Draft {
   noReboot: boolean;
   sandbox: boolean;
   copyOnWrite: boolean;
-  /** Drives by name, and whether a device has them. */
+  /** Drives by name, and whether a device uses them. */
   readonly drives: Map<string, { spec: DriveSpec; used: boolean }>;
   /** Networks by name. */
   readonly networks: Map<string, NetSpec>;
@@ -64,7 +64,7 @@ function machine(text: string): void {
   if (type !== 'virt' && !/^virt-\d/.test(type)) throw unknown('machine', type, 'use virt');
 }
 
-/** Bare numbers are MiB, as QEMU has it. */
+/** A number without a unit is in MiB, as in QEMU. */
 function memory(d: Draft, text: string): void {
   const { first, get } = properties(text);
   const size = get('size') ?? first;
@@ -140,7 +140,7 @@ function device(d: Draft, text: string): void {
       d.net = name === undefined ? { kind: 'isolated' } : d.networks.get(name);
       return;
     }
-    // There in any case.
+    // The board always has it.
     case 'virtio-rng-pci':
     case 'virtio-rng':
       return;
@@ -158,7 +158,7 @@ type Option = { readonly takes: 0 | 1; readonly apply: (d: Draft, value: string)
 const flag = (apply: (d: Draft) => void = () => {}): Option => ({ takes: 0, apply });
 const value = (apply: (d: Draft, value: string) => void = () => {}): Option => ({ takes: 1, apply });
 
-/** What is understood, by name. */
+/** The supported options, by name. */
 const OPTIONS: Readonly<Record<string, Option>> = {
   M: value((_, v) => machine(v)),
   machine: value((_, v) => machine(v)),
@@ -222,7 +222,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   parallel: value(),
 };
 
-/** @throws UsageError for what is not understood, by name */
+/** @throws UsageError that names an option which is not supported */
 export function parseQemu(args: readonly string[]): { readonly image: string | undefined; readonly cli: MachineCli } {
   const d: Draft = {
     kernel: undefined,

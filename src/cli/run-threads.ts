@@ -6,15 +6,16 @@ import { asUsage, bootImages, engineKind, openVirtio } from './boot.ts';
 import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialOutput } from './console.ts';
 import { endsNow, exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
-import { hostClock } from './host-clock.ts';
+import { monotonicClock } from './monotonic-clock.ts';
+import { nodeRuntime } from './node-runtime.ts';
 import type { MachineCli } from './options.ts';
 import { enterSandbox, programFlags, walled } from './sandbox.ts';
 import { statistics } from './statistics.ts';
 
-/** What the worker of a CPU is given. */
+/** The data of the worker of a CPU. */
 export interface WorkerData {
   readonly options: CpuThreadOptions;
-  /** Ticks of the host's clock at power-on. */
+  /** Ticks of the monotonic clock at power-on. */
   readonly epoch: number;
 }
 
@@ -32,7 +33,7 @@ const ONE_THREAD: readonly (readonly [keyof MachineCli, string])[] = [
   ['snapshot', 'a snapshot is of a machine on one thread'],
 ];
 
-/** @throws UsageError when the options ask for what threads cannot do */
+/** @throws UsageError for options that do not work with threads */
 function checkOptions(cli: MachineCli): void {
   if (cli.clock !== 'host') throw new UsageError('--threads has no virtual time: add --clock host');
   for (const [name, why] of ONE_THREAD)
@@ -44,14 +45,14 @@ function checkOptions(cli: MachineCli): void {
     throw new UsageError('--engine check compares runs that repeat: leave --threads out, or use another engine');
 }
 
-/** Starts the worker of a CPU. `inside`: it may read the program and nothing else. `warn`: told why it translates no more. */
+/** Starts the worker of a CPU. `inside`: it may only read the program. `warn`: called with the reason when it can translate no more code. */
 function spawn(
   options: CpuThreadOptions,
   epoch: number,
   inside: boolean,
   warn: (reason: string) => void,
 ): CpuThreadHandle {
-  // A thread has permissions of its own: the wall of this one is not around it.
+  // Node's permissions are separate for each thread: the sandbox of this thread does not contain the worker.
   const worker = new Worker(WORKER, {
     workerData: { options, epoch } satisfies WorkerData,
     ...(inside && { execArgv: programFlags() }),
@@ -67,9 +68,9 @@ function spawn(
 /**
  * Runs a machine to its end.
  * @param io what to do with console bytes; the default follows --serial
- * @param started told of the machine, for input
+ * @param started called with the machine, which takes input
  * @returns the program's exit code
- * @throws UsageError for what cannot be
+ * @throws UsageError for unusable files and impossible options
  */
 export async function runThreads(
   image: string | undefined,
@@ -81,7 +82,7 @@ export async function runThreads(
   const { files } = bootImages(image, cli);
   const serial: SerialOutput = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink, () => serial.reader?.writableNeedDrain === true);
-  const epoch = hostClock();
+  const epoch = monotonicClock();
   let warned = false;
   const warn = (reason: string): void => {
     if (warned) return;
@@ -92,20 +93,22 @@ export async function runThreads(
     () =>
       new ThreadedMachine(
         {
+          runtime: nodeRuntime,
           ramSize: cli.memory,
           cpus: cli.smp,
-          // Nothing stores 128 bits in one step that other threads agree with.
+          // There is no atomic 128-bit store between threads.
           features: { ...cli.cpu, scq: false },
           seed: cli.seed,
           engine: engineKind(cli),
           console: output.put,
+          mustWait: () => outputs.full(),
           virtio: openVirtio(cli, output.put),
           virtioOn: cli.virtio,
           model: cli.machine,
           noReboot: cli.reboot === false,
           spawn: (options) => {
             const thread = spawn(options, epoch, walled(cli), warn);
-            // The last thread that is needed, and no instruction has run yet.
+            // All threads have started, and no instruction has run yet.
             if (options.cpu === options.cpus - 1) enterSandbox(cli);
             return thread;
           },
@@ -114,7 +117,6 @@ export async function runThreads(
       ),
   );
   const outputs = new Outputs(machine, output, [serial.reader]);
-  machine.mustWait = outputs.full;
   const stopInput = io ? () => {} : connectInput(cli.serial, machine);
   started(machine);
   const began = performance.now();

@@ -1,10 +1,13 @@
 /** `loongscope run`: boots, connects the console, serves gdb, ends with the guest's power-off or a limit. */
+
+import type { EngineCheck } from '../emu/check/engine-check.ts';
 import type { Cpu } from '../emu/cpu/cpu.ts';
-import { ExitStatistics } from '../emu/debug/exit-statistics.ts';
+import type { ExitStatistics } from '../emu/debug/exit-statistics.ts';
 import { describeEvent, explainLast } from '../emu/debug/explain.ts';
 import { FirstEvents } from '../emu/debug/first-events.ts';
 import { RunControl } from '../emu/debug/run-control.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
+import type { Machine } from '../emu/machine/machine.ts';
 import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness/awareness.ts';
@@ -20,7 +23,7 @@ import { enterSandbox, walled } from './sandbox.ts';
 import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
 
-/** Where log lines go. @throws UsageError when the file cannot be written */
+/** Opens the destination of log lines. @throws UsageError when the file cannot be written */
 function openLog(file: string | undefined): Outlet {
   if (file === undefined)
     return { write: (text) => void process.stderr.write(text), close: () => {}, reader: undefined };
@@ -31,7 +34,7 @@ function openLog(file: string | undefined): Outlet {
   }
 }
 
-/** Writes log lines of the chosen kinds to stderr or a file. @returns what writes those of gdb */
+/** Writes log lines of the chosen kinds to stderr or a file. @returns the function that writes log lines of the gdb server */
 function startLog(cli: MachineCli, outlet: Outlet, control: RunControl, symbolize: Symbolizer): (line: string) => void {
   const { log } = cli;
   if (!log) return () => {};
@@ -44,7 +47,7 @@ function startLog(cli: MachineCli, outlet: Outlet, control: RunControl, symboliz
         if (!r || control.repeating) return;
         if (r.kind === 'exception' ? events('exception') : events('exit'))
           write(`cpu${c.index} ${describeEvent(r, symbolize)}`);
-        // A slice has room for more events than a slow reader.
+        // In one slice the machine can produce more events than a slow reader takes.
         if (control.mustWait()) c.requestStop();
       };
       cpu.observe({ exception: note, entered: note });
@@ -52,32 +55,52 @@ function startLog(cli: MachineCli, outlet: Outlet, control: RunControl, symboliz
   return log.kinds.has('gdb') ? (line) => write(`gdb ${line}`) : () => {};
 }
 
-/** Can a debugger come? */
+/** Can a debugger connect? */
 const debuggable = (cli: MachineCli): boolean =>
   cli.gdb !== undefined || cli.gdbGuest !== undefined || cli.gdbHost !== undefined;
 
-/** Milliseconds after which a running machine's names are read, in case that they are wanted. */
+/** Milliseconds after which symbols are read while the machine runs, in case that they are needed. */
 const NAMES_DELAY = 300;
 
 const describeAddress = (address: Address, bound: number | string): string =>
   'path' in address ? `unix:${bound}` : `${address.host.includes(':') ? `[${address.host}]` : address.host}:${bound}`;
 
-/** A machine that is running, with its doors open. */
+/** A machine that is running, with its ports open. */
 export interface Running {
   readonly booted: Booted;
   readonly control: RunControl;
-  /** Ports or paths: the full view first, then the host's door, then the guests'. */
-  readonly doors: readonly (number | string)[];
-  /** Statistics of exits, where the options ask for them. */
+  /** Ports or paths: the full view first, then the host's port, then the guests'. */
+  readonly ports: readonly (number | string)[];
+  /** What compares the engines, with `--engine check`. */
+  readonly check: EngineCheck | undefined;
+  /** Statistics of exits, if an option asks for them. */
   readonly detail: { readonly exits: ExitStatistics; readonly first: FirstEvents } | undefined;
-  /** Resolves with the program's exit code. */
+  /** Resolves with the exit code of the program. */
   readonly done: Promise<number>;
+}
+
+/** What compares the engines, where the options ask for it. @throws UsageError for what cannot be */
+async function engineCheck(
+  image: string | undefined,
+  cli: MachineCli,
+  machine: Machine,
+): Promise<EngineCheck | undefined> {
+  if (cli.checkInterval !== undefined && cli.engine !== 'check')
+    throw new UsageError('--check-interval without anything to check: add --engine check');
+  if (cli.engine !== 'check') return undefined;
+  if (cli.clock === 'host')
+    throw new UsageError('--engine check compares runs that repeat: use --clock virtual, or another engine');
+  if (debuggable(cli))
+    throw new UsageError('--engine check compares two undisturbed runs: leave the debugger out, or use another engine');
+  const { EngineCheck: Check } = await import('../emu/check/engine-check.ts');
+  const shadow = boot(image, { ...cli, engine: 'interpreter' }, () => {}).machine;
+  return new Check(machine, shadow, cli.checkInterval);
 }
 
 /**
  * Starts a machine.
  * @param io what to do with console bytes; the default follows --serial
- * @param onDebugger told when a debugger has connected, before it is heard
+ * @param onDebugger called when a debugger has connected, before its first packet is handled
  */
 export async function start(
   image: string | undefined,
@@ -88,7 +111,7 @@ export async function start(
   const serial: SerialOutput = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink, () => serial.reader?.writableNeedDrain === true);
   let control: RunControl | undefined;
-  // What the machine says while its past runs again, it has said before.
+  // During a replay the output of the machine is dropped, because it was printed before.
   const booted = boot(image, cli, (byte) => {
     if (!control?.repeating) output.put(byte);
   });
@@ -96,70 +119,57 @@ export async function start(
   if (machine.regions)
     machine.regions.onFailure = (reason) =>
       say(`warning: no more code can be translated (${reason}): the rest is interpreted, which is slower`);
-  control = new RunControl(
-    machine,
-    {
+  if (cli.files !== undefined && !debuggable(cli))
+    throw new UsageError('--files without a debugger that names any: add --gdb PORT');
+  if (cli.threads) throw new UsageError('--threads is for run: leave it out');
+  const check = await engineCheck(image, cli, machine);
+  const logOutlet = openLog(cli.log?.file);
+  const warnings: Promise<void>[] = [];
+  const running = new RunControl(machine, {
+    limits: {
       ...(cli.maxInstructions !== undefined && { maxInstructions: cli.maxInstructions }),
       ...(cli.timeout !== undefined && { timeoutSeconds: cli.timeout }),
     },
-    debuggable(cli) || cli.audit !== undefined,
-  );
-  const running = control;
-  const logOutlet = openLog(cli.log?.file);
+    observed: debuggable(cli) || cli.audit !== undefined,
+    check,
+    mustWait: () => outputs.full(),
+    onLoop: (cpu, loop) => {
+      const tell = (): void => {
+        say(`warning: ${loop.text}`);
+        for (const line of explainLast(running, cpu, symbolize)) process.stderr.write(`  ${line}\n`);
+      };
+      warnings.push(booted.named.then(tell));
+    },
+    snapshotStore: debuggable(cli) ? snapshotStore(openClientFiles(cli.files ?? '.', walled(cli))) : undefined,
+  });
+  control = running;
   const outputs = new Outputs(control, output, [logOutlet.reader, serial.reader]);
-  control.mustWait = outputs.full;
-  if (debuggable(cli)) control.snapshotStore = snapshotStore(openClientFiles(cli.files ?? '.', walled(cli)));
-  else if (cli.files !== undefined) throw new UsageError('--files without a debugger that names any: add --gdb PORT');
-  // Names take time to read: whoever is sure to show some asks now, everybody else once the machine runs.
+  // Reading symbols takes time. They are read now if they are certainly needed, otherwise while the machine runs.
   const showsNames = debuggable(cli) || cli.log || cli.stats || cli.detail || cli.audit;
   if (showsNames) void booted.named;
   else setTimeout(() => void booted.named, NAMES_DELAY).unref();
-  const told: Promise<void>[] = [];
-  control.onLoop = (cpu, loop) => {
-    const tell = (): void => {
-      say(`warning: ${loop.text}`);
-      for (const line of explainLast(running, cpu, symbolize)) process.stderr.write(`  ${line}\n`);
-    };
-    told.push(booted.named.then(tell));
-  };
-  if (cli.checkInterval !== undefined && cli.engine !== 'check')
-    throw new UsageError('--check-interval without anything to check: add --engine check');
-  if (cli.threads) throw new UsageError('--threads is for run: leave it out');
-  if (cli.engine === 'check' && cli.clock === 'host')
-    throw new UsageError('--engine check compares runs that repeat: use --clock virtual, or another engine');
-  if (cli.engine === 'check') {
-    if (debuggable(cli))
-      throw new UsageError(
-        '--engine check compares two undisturbed runs: leave the debugger out, or use another engine',
-      );
-    const { EngineCheck } = await import('../emu/check/engine-check.ts');
-    const shadow = boot(image, { ...cli, engine: 'interpreter' }, () => {}).machine;
-    control.check = new EngineCheck(machine, shadow, cli.checkInterval);
-  }
-  control.contexts = new Awareness(control, symbols, symbolize);
-  // An audit knows the function that enters guests by its name, from the first entry on.
+  control.useContexts(new Awareness(control, symbols, symbolize));
+  // An audit needs the name of the function that enters guests, from the first entry on.
   if (cli.audit) await booted.named;
-  // What only some runs need is loaded by those: starting is part of every run.
+  // Modules that only some runs need are loaded when they are needed, so that the program starts fast.
   const audit = cli.audit
     ? new (await import('../hv/audit/worldswitch.ts')).WorldSwitchAudit(control, symbols, symbolize, (f) =>
         say(`audit: ${f.check}: ${f.text}`),
       )
     : undefined;
-  if (audit) control.audit = () => audit.summary();
-  const silent = (): boolean => running.repeating;
+  if (audit) control.auditWith(() => audit.summary());
   const detail =
     cli.stats || cli.detail
-      ? { exits: new ExitStatistics(machine.cpus, silent), first: new FirstEvents(machine.cpus, silent) }
+      ? { exits: control.countExits(), first: new FirstEvents(machine.cpus, () => running.repeating) }
       : undefined;
-  if (detail) control.exitStatistics = detail.exits;
   const log = startLog(cli, logOutlet, control, symbolize);
   if (cli.wait && !debuggable(cli)) throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
-  /** Stands still until the first debugger has come. */
+  /** Keeps the machine stopped until the first debugger has connected. */
   const gate = { running: !cli.wait, stopped: () => {}, ended: () => {} };
   if (cli.wait) control.attach(gate);
   const servers: GdbServer[] = [];
-  const doors: (number | string)[] = [];
-  /** The first host of a door that other machines reach. */
+  const ports: (number | string)[] = [];
+  /** The address of the first port that other computers can reach. */
   let exposed: string | undefined;
   const open = async (view: View, address: Address, what: string): Promise<void> => {
     const { GdbServer, SocketPathError } = await import('../gdbstub/server.ts');
@@ -182,15 +192,15 @@ export async function start(
       if (error instanceof SocketPathError) throw new UsageError(`cannot listen for gdb: ${error.message}`);
       throw new UsageError(`cannot listen for gdb (${(error as NodeJS.ErrnoException).code}): choose another address`);
     }
-    doors.push(bound.at);
+    ports.push(bound.at);
     if (!cli.quiet) say(`gdb: ${what} on ${describeAddress(address, bound.at)}`);
     if (bound.exposed && 'host' in address) exposed ??= address.host;
     servers.push(server);
   };
   if (cli.gdb) await open({ kind: 'machine' }, cli.gdb, 'the machine');
   if (cli.gdbHost) await open({ kind: 'host' }, cli.gdbHost, 'the host world');
-  for (const door of cli.gdbGuest ?? [])
-    await open({ kind: 'guest', gid: door.gid, vcpu: door.vcpu }, door.address, `guest gid ${door.gid}`);
+  for (const port of cli.gdbGuest ?? [])
+    await open({ kind: 'guest', gid: port.gid, vcpu: port.vcpu }, port.address, `guest gid ${port.gid}`);
   if (exposed !== undefined)
     say(
       `warning: ${exposed} is not loopback, and this port asks nobody for a password: whoever reaches it owns the machine, and writes files below --files`,
@@ -199,13 +209,12 @@ export async function start(
   const stopInput = io ? () => {} : connectInput(cli.serial, control);
   const done = control.run().then(async (end) => {
     output.flush();
-    await Promise.all(told);
+    await Promise.all(warnings);
     serial.close();
     stopInput();
     await Promise.all(servers.map((server) => server.close()));
     if (audit) say(`audit: ${audit.summary()[0]}`);
-    if (running.check && end.kind === 'poweroff')
-      say(`check: interpreter and translator agree, ${running.check.count} comparisons`);
+    if (check && end.kind === 'poweroff') say(`check: interpreter and translator agree, ${check.count} comparisons`);
     if (cli.stats && detail) {
       const more = { exits: detail.exits, first: detail.first.list, symbolize };
       process.stderr.write(`${statistics(machine, (performance.now() - began) / 1000, more)}\n`);
@@ -215,7 +224,7 @@ export async function start(
     outputs.close(endsNow(end) ? code : undefined);
     return code;
   });
-  return { booted, control, doors, detail, done };
+  return { booted, control, ports, check, detail, done };
 }
 
 export async function run(image: string | undefined, cli: MachineCli): Promise<number> {
@@ -224,7 +233,7 @@ export async function run(image: string | undefined, cli: MachineCli): Promise<n
     return runThreads(image, cli);
   }
   const { booted, done } = await start(image, cli);
-  // Nothing runs before the next turn of the event loop.
+  // The machine does not run before the next turn of the event loop.
   const { regions } = booted.machine;
   const file = typeof cli.codeCache === 'string' ? cli.codeCache : defaultCacheFile();
   const cache = regions && cli.codeCache !== false ? new CodeCache(file) : undefined;
@@ -235,7 +244,7 @@ export async function run(image: string | undefined, cli: MachineCli): Promise<n
   const known = pages.size;
   const code = await done;
   const failed = regions.translated > 0 || pages.size > known ? cache.write(pages) : undefined;
-  // The default place may well not be writable; one that was asked for should be.
+  // The default folder may not be writable. A folder that the user names must be.
   if (failed && typeof cli.codeCache === 'string')
     say(`warning: --code-cache ${file} could not be written (${failed})`);
   return code;

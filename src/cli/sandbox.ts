@@ -1,7 +1,7 @@
 /**
- * The wall around a running machine (docs/decisions/0010-sandbox.md). The program starts with Node's permission model and
- * everything granted; when all that the command line names is open, and before the guest's first instruction, it gives up
- * everything but reading its own program. A mistake in the emulator then reaches what is open, and nothing else.
+ * The sandbox of a running machine (docs/decisions/0010-sandbox.md). The program starts with Node's permission model and
+ * all permissions. When everything that the command line names is open, and before the first instruction of the guest, it gives up
+ * all permissions except reading its own program. An exploited defect of the emulator can then only use what is open.
  */
 import { realpathSync } from 'node:fs';
 import module from 'node:module';
@@ -11,7 +11,7 @@ import { say } from './ending.ts';
 import { EXIT, UsageError } from './errors.ts';
 import { PROJECT_ROOT } from './paths.ts';
 
-/** The parts of process.permission that are used. Node before 24.18 has no `drop`; without --permission there is none of it. */
+/** The used part of process.permission. Node before 24.18 has no `drop`; without --permission, process.permission does not exist. */
 interface Permission {
   readonly has: (scope: string, reference?: string) => boolean;
   readonly drop?: (scope: string, reference?: string) => void;
@@ -19,10 +19,10 @@ interface Permission {
 
 const permission = (): Permission | undefined => process.permission as Permission | undefined;
 
-/** Does this Node know the option? */
+/** Does this Node have the option? */
 const knows = (option: string): boolean => process.allowedNodeEnvironmentFlags.has(option);
 
-/** What is given up, by Node's names: version 24 has no permission for networks. */
+/** The permissions to give up, by Node's names. Version 24 has no permission for networks. */
 const SCOPES: readonly string[] = [
   'child',
   'worker',
@@ -32,7 +32,7 @@ const SCOPES: readonly string[] = [
   ...(knows('--allow-net') ? ['net'] : []),
 ];
 
-/** Folders of the program itself: modules and data that are loaded late come from there. */
+/** Folders of the program itself: it loads some modules and data from there while it runs. */
 function programFolders(): string[] {
   const own = fileURLToPath(new URL('.', import.meta.url));
   return import.meta.url.endsWith('.ts')
@@ -40,10 +40,10 @@ function programFolders(): string[] {
     : [own];
 }
 
-/** Node's SQLite opens files without asking the permission model. */
+/** Node's SQLite opens files without a check of the permission model. */
 const WITHOUT_SQLITE = '--no-experimental-sqlite';
 
-/** Options that let a thread or process read the program, and nothing else. */
+/** Options with which a thread or process can only read the program. */
 export const programFlags = (): string[] => [
   '--permission',
   ...[WITHOUT_SQLITE].filter(knows),
@@ -59,14 +59,14 @@ export const sandboxFlags = (): string[] => [
   ...['--allow-child-process', '--allow-worker', '--allow-net'].filter(knows),
 ];
 
-/** Does the user want the wall? */
+/** Does the user want the sandbox? */
 export interface SandboxCli {
-  /** False: none. */
+  /** False: no sandbox. */
   readonly sandbox?: boolean;
 }
 
 /**
- * Sees to it that this process can raise the wall later; one that was started without Node's options starts again with them.
+ * Makes sure that this process can enter the sandbox later. A process that was started without Node's options is started again with them.
  * @throws UsageError when this Node cannot
  */
 export function requireSandbox({ sandbox }: SandboxCli): void {
@@ -83,30 +83,30 @@ export function requireSandbox({ sandbox }: SandboxCli): void {
     throw new UsageError(
       `this Node (${process.version}) cannot give up permissions, so there is no sandbox: use a later version, or add --no-sandbox`,
     );
-  // Of "everything" nothing can be kept or given up alone.
+  // With the grant "*", single folders cannot be kept or dropped.
   if (held.has('fs.read'))
     throw new UsageError(
       'this process may read all files, so there is no sandbox: leave --allow-fs-read=* out, or add --no-sandbox',
     );
 }
 
-/** Will there be a wall around this machine? Not with --no-sandbox, and not in programs that start machines themselves without Node's permission model. */
+/** Will this machine run in the sandbox? Not with --no-sandbox, and not in programs that start machines without Node's permission model. */
 export const walled = ({ sandbox }: SandboxCli): boolean => sandbox !== false && permission()?.drop !== undefined;
 
 /**
- * Raises the wall: from here on no file can be opened, no process and no thread started. What is open stays open.
+ * Enters the sandbox: from here on no file can be opened, and no process and no thread can be started. Open files stay open.
  */
 export function enterSandbox(cli: SandboxCli): void {
   const held = permission();
   if (!walled(cli) || held?.drop === undefined) return;
-  // What Node would write at its end.
+  // Files that Node would write at its end.
   module.flushCompileCache();
   held.drop('fs.read', '/');
   held.drop('fs.write');
   for (const scope of SCOPES) if (held.has(scope)) held.drop(scope);
   const left = SCOPES.filter((scope) => held.has(scope));
   if (left.length === 0 && !held.has('fs.read', '/') && !held.has('fs.write', '/')) return;
-  // Not an error for others to catch: the guest would run meanwhile.
+  // The program must end here. If it threw an error that a caller catches, the guest could run.
   say(`the sandbox does not close (${left.join(', ') || 'files'}): add --no-sandbox to run without it`);
   process.exit(EXIT.usage);
 }

@@ -1,6 +1,6 @@
 import xterm from '@xterm/headless';
 
-/** A terminal without a window: what a person would see of the guest's console. */
+/** A terminal without a window: the visible text of the guest's console. */
 export class Screen {
   private readonly terminal = new xterm.Terminal({ cols: 120, rows: 40, scrollback: 10_000, allowProposedApi: true });
 

@@ -1,4 +1,4 @@
-/** A folder of the host for the guest (`--share`). */
+/** A shared folder for the guest (`--share`). */
 import * as fs from 'node:fs';
 import type { P9Files } from '../emu/devices/virtio/p9-files.ts';
 import { UsageError } from './errors.ts';
@@ -25,7 +25,7 @@ export function parseShare(text: string): ShareSpec {
   return { folder, tag, readOnly };
 }
 
-/** Is a descriptor reached by its number in /proc? */
+/** Can a descriptor be opened by its number in /proc? */
 function reachable(fd: number): boolean {
   try {
     const [a, b] = [fs.fstatSync(fd, { bigint: true }), fs.statSync(itself(fd), { bigint: true })];
@@ -36,8 +36,8 @@ function reachable(fd: number): boolean {
 }
 
 /**
- * Opens the folder, once: afterwards only what is reached from its descriptor is touched (docs/cli.md, "The shared folder").
- * @param options in place of what the specification and the system say
+ * Opens the folder once. Afterwards only objects that are reached from its descriptor are used (docs/cli.md, "The shared folder").
+ * @param options replace values of the specification and of the system
  * @throws UsageError when the folder cannot be read, or the system has no names for descriptors
  */
 export function openShare({ folder, readOnly }: ShareSpec, options: Partial<SharedTreeOptions> = {}): P9Files {

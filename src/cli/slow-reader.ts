@@ -2,16 +2,16 @@
 
 /** A stream whose reader may be slow. */
 export interface Reader {
-  /** Bytes that wait for it. */
+  /** Bytes that wait for the reader. */
   readonly writableLength: number;
-  /** It has been given more than it takes at once, and has not said yet that it took that. */
+  /** It has more data than it takes at once, and its `drain` event has not happened yet. */
   readonly writableNeedDrain: boolean;
   on(event: 'drain' | 'error', listener: () => void): unknown;
   off(event: 'drain' | 'error', listener: () => void): unknown;
   listeners(event: 'error'): unknown[];
 }
 
-/** Has a terminal that does not go on (Ctrl-S) keep what is written, instead of the whole program. */
+/** When a terminal is stopped (Ctrl-S), output is buffered, and the program is not blocked. */
 export function neverBlock(stream: NodeJS.WriteStream): void {
   if (!stream.isTTY) return;
   const { _handle } = stream as { _handle?: { setBlocking?: (on: boolean) => void } };

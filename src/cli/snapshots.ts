@@ -10,7 +10,7 @@ import {
   decodeSnapshot,
   encodeSnapshot,
   longestSnapshot,
-  type Snapshot,
+  type MachineImage,
   SnapshotError,
 } from '../emu/replay/snapshot-file.ts';
 import { MOST_CHANGED } from './drives.ts';
@@ -18,19 +18,19 @@ import { UsageError } from './errors.ts';
 import type { NamedFiles } from './file-service.ts';
 import { VERSION } from './version.ts';
 
-/** Most of it is RAM: the quickest level packs it well enough. A checksum tells of damage. */
+/** Most of a snapshot is RAM, and the fastest level packs it well enough. A checksum detects damage. */
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
 
-/** A machine as a file holds it. */
+/** The content of a snapshot file for a machine. */
 export const packSnapshot = (machine: Machine): Uint8Array =>
   zstdCompressSync(encodeSnapshot(takeSnapshot(machine, VERSION)), LEVEL);
 
-/** Of zstd: a block has so many bytes packed or unpacked; one of a kilobyte gives no more than {@link MOST_BEGINNING}. */
+/** Of zstd: most bytes of a block, packed or unpacked. A kilobyte of input gives no more than {@link MOST_BEGINNING}. */
 const BLOCK = 2 ** 17;
 const STEP = 1024;
 const MOST_BEGINNING = 2 ** 26;
 
-/** The first bytes of what is inside, from as little of the file as gives some. */
+/** The first bytes of the unpacked snapshot. It reads as little of the file as possible. */
 function beginningOf(packed: Uint8Array): Uint8Array {
   for (let n = STEP; ; n += STEP) {
     const part = zstdDecompressSync(packed.subarray(0, n), {
@@ -38,15 +38,15 @@ function beginningOf(packed: Uint8Array): Uint8Array {
       maxOutputLength: MOST_BEGINNING,
     });
     if (part.length > 0) return new Uint8Array(part);
-    // The end of the file, or of a block, without anything inside: says why.
+    // The file or a block has ended without content: this call throws the reason.
     if (n >= packed.length || n > 2 * BLOCK)
       return new Uint8Array(zstdDecompressSync(packed, { maxOutputLength: MOST_BEGINNING }));
   }
 }
 
 /**
- * Unpacks as much as the machine that it says to hold can have, and no more.
- * @throws Error of zlib for damage and for what is longer, SnapshotError for what is no snapshot
+ * Unpacks a snapshot, up to the size that the described machine can have.
+ * @throws Error of zlib when it is damaged or longer, SnapshotError when it is not a snapshot
  */
 function unpack(packed: Uint8Array): Buffer {
   const longest = longestSnapshot(beginningOf(packed), MOST_CHANGED);
@@ -54,7 +54,7 @@ function unpack(packed: Uint8Array): Buffer {
 }
 
 /** @throws UsageError when the file is unusable */
-export function readSnapshot(file: string): Snapshot {
+export function readSnapshot(file: string): MachineImage {
   let packed: Uint8Array;
   try {
     packed = new Uint8Array(readFileSync(file));
@@ -65,7 +65,7 @@ export function readSnapshot(file: string): Snapshot {
 }
 
 /** @param file its name, for messages @throws UsageError when it is unusable */
-export function unpackSnapshot(packed: Uint8Array, file: string): Snapshot {
+export function unpackSnapshot(packed: Uint8Array, file: string): MachineImage {
   try {
     const bytes = unpack(packed);
     return decodeSnapshot(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), VERSION);
@@ -77,8 +77,8 @@ export function unpackSnapshot(packed: Uint8Array, file: string): Snapshot {
   }
 }
 
-/** Puts a machine into the state of a snapshot. @throws UsageError when it is of another kind of machine */
-export function restoreSnapshot(machine: Machine, snapshot: Snapshot, file: string): void {
+/** Restores the state of a snapshot in a machine. @throws UsageError when the snapshot is from another kind of machine */
+export function restoreSnapshot(machine: Machine, snapshot: MachineImage, file: string): void {
   try {
     applySnapshot(machine, snapshot);
   } catch (error) {

@@ -5,10 +5,10 @@ import { causeName } from '../emu/debug/catches.ts';
 import { type ExitStatistics, top, type VcpuStatistics } from '../emu/debug/exit-statistics.ts';
 import type { FirstEvent } from '../emu/debug/first-events.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
+import { hex } from '../emu/formats/hex.ts';
 import type { Machine } from '../emu/machine/machine.ts';
 
 const HOTTEST = 10;
-const hex = (v: bigint): string => `0x${v.toString(16)}`;
 
 function vcpuJson(v: VcpuStatistics, name: Symbolizer): object {
   const at = (pc: bigint): string => name(v.gid, pc) ?? '';
@@ -58,7 +58,7 @@ export function statistics(
     exceptions: byCause((c) => [c.events.hostExceptions, c.events.guestExceptions]),
     wallSeconds: Number(seconds.toFixed(3)),
     mips: Number((machine.instructions / seconds / 1e6).toFixed(1)),
-    // Bytes: the most memory that the program has held, and the RAM that the guest has touched.
+    // Bytes: the peak memory of the program, and the RAM that the guest has touched.
     peakMemory: process.resourceUsage().maxRSS * 1024,
     touchedRam: machine.ram.touched,
     ...(detail && {

@@ -1,8 +1,8 @@
-/** The steps of the guided tour: what gdb is told, what it shows, and what must be in its answer. */
+/** The steps of the guided tour: gdb's commands, an explanation, and texts that must be in the answer. */
 
 export interface TourStep {
   readonly title: string;
-  /** What the reader should see in the answer. */
+  /** The explanation for the reader. */
   readonly text: string;
   readonly commands: readonly string[];
   readonly expect: readonly RegExp[];

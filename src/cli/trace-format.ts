@@ -1,4 +1,5 @@
-/** What `loongscope trace` writes: lines for people, JSON lines, or a trace file for Perfetto and chrome://tracing. */
+/** The formats of `loongscope trace`: lines of text, JSON lines, or a trace file for Perfetto and chrome://tracing. */
+
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import type { EventRecord } from '../emu/cpu/event-ring.ts';
 import { ecodeOf } from '../emu/cpu/exception-table.ts';
@@ -6,6 +7,7 @@ import { causeName } from '../emu/debug/catches.ts';
 import { vcpuOf } from '../emu/debug/exit-statistics.ts';
 import { describeEvent } from '../emu/debug/explain.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
+import { hex } from '../emu/formats/hex.ts';
 
 import type { TraceFormat } from './options.ts';
 
@@ -15,19 +17,17 @@ const INT = ecodeOf('INT');
 
 /** Turns events into text, in order of their arrival. */
 export interface TraceWriter {
-  /** What comes first. */
+  /** The text before all events. */
   begin(): string;
-  /** @param sinceExit ticks since the exit that this entry answers */
+  /** @param sinceExit ticks since the exit that this entry follows */
   event(cpu: Cpu, r: EventRecord, sinceExit: number | undefined): string;
   /** An interrupt that the host makes pending in a guest. */
   inject(cpu: Cpu, line: number, pc: bigint): string;
-  /** What comes last. */
+  /** The text after all events. */
   end(cpus: readonly Cpu[]): string;
 }
 
-const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
-
-/** Lines, one an event, with nothing around them. */
+/** One line for each event, without text before and after. */
 abstract class Lines implements TraceWriter {
   protected readonly name: Symbolizer;
 
@@ -80,7 +80,7 @@ class JsonLines extends Lines {
   }
 }
 
-/** Trace Event Format: a track a CPU with its worlds, a track a vCPU with its runs; exits, exceptions, interrupts as marks. */
+/** Trace Event Format: one track for each CPU with its worlds, one for each vCPU with its runs; exits, exceptions and interrupts are marks. */
 class Chrome implements TraceWriter {
   private readonly name: Symbolizer;
   private first = true;

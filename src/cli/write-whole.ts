@@ -1,4 +1,4 @@
-/** Writing to a file to the last byte: one call of the system may write fewer. */
+/** Writes all bytes to a file: one system call may write only a part. */
 import { writeSync } from 'node:fs';
 
 /**

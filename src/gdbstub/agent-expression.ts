@@ -1,9 +1,9 @@
 /**
- * Agent expressions: the byte code in which gdb hands over breakpoint conditions (gdb manual, appendix "The GDB Agent
- * Expression Mechanism"). A condition is evaluated where the CPU stands; one that cannot be counts as met, so that the
+ * Agent expressions: gdb sends breakpoint conditions as this byte code (gdb manual, appendix "The GDB Agent
+ * Expression Mechanism"). A condition is evaluated at the PC of the CPU. One that cannot be evaluated counts as met, so that the
  * user sees the stop.
  */
-/** What an expression reads. */
+/** The registers and the memory that an expression can read. */
 export interface Operands {
   /** A register by gdb's number; undefined when there is none. */
   register(num: number): bigint | undefined;
@@ -11,12 +11,12 @@ export interface Operands {
   memory(address: bigint, size: number): bigint | undefined;
 }
 
-/** Most operations that the conditions of a breakpoint may take together at a hit. */
+/** Most operations at a hit, for all conditions of a breakpoint together. */
 export const MOST_OPERATIONS = 10_000;
 /** Most expressions of one breakpoint. */
 const MOST_CONDITIONS = 64;
 
-/** Operations that evaluations may still take together, and have taken. */
+/** Operations that are left for all evaluations together, and operations done so far. */
 export interface Allowance {
   left: number;
 }
@@ -66,8 +66,8 @@ const OP = {
 
 /**
  * The value of an expression.
- * @param allowance what it takes is taken from
- * @returns undefined when it cannot be evaluated: unknown operation, unreadable memory, division by zero, no end
+ * @param allowance it is reduced by the operations done
+ * @returns undefined when it cannot be evaluated: unknown operation, unreadable memory, division by zero, too many operations
  */
 export function evaluate(
   code: Uint8Array,

@@ -1,10 +1,10 @@
-/** What is said on the user's console at a stop, where gdb's stop reply cannot say it. */
+/** Texts on the console of the user at a stop, for facts that gdb's stop reply cannot contain. */
+
 import { explainLast } from '../emu/debug/explain.ts';
 import type { Stop } from '../emu/debug/stop.ts';
+import { hex } from '../emu/formats/hex.ts';
 import type { Target } from './target.ts';
 import { GUEST_PID_BASE, MACHINE_PID, type Thread } from './threads.ts';
-
-const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 
 /** An access that met a watchpoint of `monitor watch`. */
 function watched(stop: Extract<Stop, { kind: 'watch' }>): string {

@@ -1,6 +1,6 @@
 /**
- * `record btrace bts`: the way a thread has come, made by running the last instructions again. Nothing is recorded while
- * the machine runs, so the trace reaches back before it was asked for.
+ * `record btrace bts`: the last branches of a thread, found by a replay of the last instructions. Nothing is recorded while
+ * the machine runs, so the trace also covers the time before gdb enabled it.
  */
 import type { Steps } from '../emu/replay/steps.ts';
 import type { Target } from './target.ts';
@@ -44,7 +44,7 @@ export class BranchTrace {
     else this.enabledFor.delete(key);
   }
 
-  /** Straight runs of the selected thread up to now, the newest first. */
+  /** Blocks of straight code that the selected thread has executed, the newest first. */
   private *blocks(): Steps<Block[]> {
     const { control, current } = this.target;
     const { cpu, gid } = current;
@@ -52,7 +52,7 @@ export class BranchTrace {
     const pc = this.target.context.pc();
     const blocks: Block[] = [];
     let open: { begin: bigint; end: bigint } | undefined;
-    yield* control.past.goingOver(now - LENGTH, now, (c) => {
+    yield* control.replayer.replayingEach(now - LENGTH, now, (c) => {
       if (c !== cpu || (gid !== undefined && c.world !== gid)) return;
       const at = c.pc;
       if (open && at === open.end + 4n) open.end = at;

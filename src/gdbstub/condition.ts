@@ -1,18 +1,24 @@
-/** Conditions of breakpoints, on the CPU that stands at one. */
+/** Conditions of breakpoints, evaluated on the CPU that has reached one. */
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { runningContext } from '../emu/debug/context.ts';
 import { readVirtual } from '../emu/debug/debug-memory.ts';
 import { evaluate, MOST_OPERATIONS } from './agent-expression.ts';
 import { registerByNumber } from './registers.ts';
-import type { Target } from './target.ts';
+import type { MachineTarget } from './target.ts';
 
-/** Operations after which the CPU comes back to the event loop: a turn stays short whatever conditions do. */
+/** Operations after which the CPU returns to the event loop, so that a turn stays short with any conditions. */
 const OPERATIONS_OF_A_TURN = 2 * MOST_OPERATIONS;
 
-/** True when one of the expressions is not 0, or cannot be evaluated: then the user sees the stop. */
-export function conditionOf(s: Target, list: readonly Uint8Array[]): (cpu: Cpu) => boolean {
+/** What conditions need of a session. */
+export interface ConditionTarget extends Pick<MachineTarget, 'control' | 'machine'> {
+  /** Operations of conditions since a CPU was last asked to come back for them. */
+  conditionWork: number;
+}
+
+/** True when one of the expressions is not 0, or cannot be evaluated: then the machine stops. */
+export function conditionOf(s: ConditionTarget, list: readonly Uint8Array[]): (cpu: Cpu) => boolean {
   return (cpu) => {
-    const ctx = runningContext(cpu, s.control.snapshots);
+    const ctx = runningContext(cpu, s.control.vcpuStates);
     const operands = {
       register: (num: number) => registerByNumber(num)?.read(ctx),
       memory: (address: bigint, size: number) => {

@@ -1,28 +1,28 @@
-/** Which connections a port keeps when more come than it has room for. */
+/** Decides which connections a port keeps when there are too many. */
 
-/** A connection as its place is concerned. Moments are milliseconds of one clock. */
+/** A connection, as far as its place matters. Times are milliseconds of one clock. */
 export interface Connection {
-  /** Moment of its last message that was valid; undefined: none has come yet. */
+  /** Time of its last valid message; undefined: it has sent none yet. */
   spoke: number | undefined;
-  /** It waits for an answer: its silence does not count. */
+  /** It waits for an answer, so its silence does not count. */
   readonly waits: boolean;
-  /** Ends it, for a reason in words. */
+  /** Closes it. @param reason text for the log */
   drop(reason: string): void;
 }
 
-/** How many connections a port keeps, and from when on a silent one gives way. */
+/** How many connections a port keeps, and when a silent one can be closed. */
 export interface Room {
-  /** That have sent a valid message. */
+  /** Connections that have sent a valid message. */
   readonly speakers: number;
-  /** That have sent none yet. */
+  /** Connections that have sent none yet. */
   readonly strangers: number;
-  /** Milliseconds of silence after which one that has spoken may give way to another that speaks. */
+  /** Milliseconds of silence after which a connection that has sent a message can be closed in favour of another one. */
   readonly idleMs: number;
 }
 
 /**
- * The connections of a port. One that has never spoken gives way to the next one that comes; it never costs the place of one
- * that has spoken. Of those, the one that has been silent for longest gives way to another that speaks.
+ * The connections of a port. A connection that has sent no valid message can be closed when a new one comes; it never takes the
+ * place of one that has sent a message. Of these, the one with the longest silence is closed for another one that sends one.
  */
 export class Connections {
   private readonly room: Room;
@@ -40,7 +40,7 @@ export class Connections {
     return this.strangers.size + this.speakers.size;
   }
 
-  /** A connection has come. The oldest of those that never spoke makes room. */
+  /** Adds a new connection. If necessary, the oldest one that has sent no valid message is closed. */
   add(c: Connection): void {
     if (this.strangers.size >= this.room.strangers) {
       const [oldest] = this.strangers;
@@ -71,7 +71,7 @@ export class Connections {
     this.speakers.delete(c);
   }
 
-  /** The speaker that has been silent for longest goes. @returns false when none has been silent for long */
+  /** Closes the connection with the longest silence. @returns false when no silence was long enough */
   private makeRoom(now: number): boolean {
     let silent: Connection | undefined;
     for (const c of this.speakers) if (!c.waits && (!silent || c.spoke! < silent.spoke!)) silent = c;

@@ -1,7 +1,7 @@
 /**
- * A guard for ports on loopback. Every program of the machine can open such a port, and a web page can make a browser
- * send a request to it. A browser chooses the first byte itself: the first letter of an HTTP verb, or the 0x16 of TLS. So
- * a port whose protocol begins with other bytes knows by the first one that its peer speaks something else.
+ * Protects ports on loopback. Every program of the computer can connect to such a port, and a web page can make a browser
+ * send a request to it. The web page cannot choose the first byte: it is the first letter of an HTTP method, or 0x16 of TLS.
+ * So a port whose protocol begins with other bytes can detect a wrong peer by the first byte.
  */
 export class FirstByteGuard {
   private readonly allowed: ReadonlySet<number>;
@@ -13,8 +13,8 @@ export class FirstByteGuard {
   }
 
   /**
-   * Looks at what has arrived.
-   * @returns the byte with which a stranger has begun; undefined: go on
+   * Checks the bytes that have arrived.
+   * @returns the first byte if it is a wrong one; undefined: go on
    */
   stranger(bytes: Uint8Array): number | undefined {
     const [first] = bytes;
@@ -25,7 +25,7 @@ export class FirstByteGuard {
   }
 }
 
-/** What a connection that begins with a byte most likely speaks, in words. */
+/** The protocol that a connection with this first byte most likely uses, as a text. */
 export function describeStranger(first: number): string {
   const hex = `0x${first.toString(16).padStart(2, '0')}`;
   if (first === 0x16) return `${hex}, as TLS does`;

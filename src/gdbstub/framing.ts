@@ -70,10 +70,10 @@ export class PacketParser {
   private state: 'idle' | 'body' | 'sum1' | 'sum2' = 'idle';
   private overflow = false;
   private sum = '';
-  /** Bytes between packets that are none of the protocol's, since the last valid packet. They are skipped. */
+  /** Number of bytes since the last valid packet that do not belong to the protocol. They are skipped. */
   noise = 0;
 
-  /** Feeds bytes; returns what they complete. */
+  /** Adds bytes. @returns the frames that are now complete */
   push(bytes: Uint8Array): Frame[] {
     const frames: Frame[] = [];
     for (const b of bytes) {

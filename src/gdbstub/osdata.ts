@@ -7,6 +7,7 @@ import type { EventRecord } from '../emu/cpu/event-ring.ts';
 import { causeName } from '../emu/debug/catches.ts';
 import { guestContext } from '../emu/debug/context.ts';
 import { describeElo } from '../emu/debug/walk.ts';
+import { hex } from '../emu/formats/hex.ts';
 import type { Tlb } from '../emu/tlb/tlb.ts';
 import { catchpointNumbers } from './packets/catchpoints.ts';
 import type { Target } from './target.ts';
@@ -21,8 +22,6 @@ interface Table {
   readonly description: string;
   readonly rows: (s: Target) => Row[];
 }
-
-const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 
 const tlbRows = (tlb: Tlb): Row[] =>
   [...tlb.entries()].flatMap((e) =>
@@ -47,11 +46,11 @@ const TABLES: readonly Table[] = [
     title: 'Guests',
     description: 'Guests that have run, by GID',
     rows: (s) =>
-      s.control.snapshots.gids().map((gid) => ({
+      s.control.vcpuStates.gids().map((gid) => ({
         Process: String(GUEST_PID_BASE + gid),
         GID: String(gid),
-        vCPUs: String(s.control.snapshots.vcpus().filter((v) => v.gid === gid).length),
-        Stage2: hex(s.control.snapshots.root(gid) ?? 0n),
+        vCPUs: String(s.control.vcpuStates.vcpus().filter((v) => v.gid === gid).length),
+        Stage2: hex(s.control.vcpuStates.root(gid) ?? 0n),
       })),
   },
   {
@@ -59,8 +58,8 @@ const TABLES: readonly Table[] = [
     title: 'vCPUs',
     description: 'Guest vCPUs seen so far',
     rows: (s) =>
-      s.control.snapshots.vcpus().map((v) => {
-        const ctx = guestContext(s.machine.cpus, v.gid, v.vcpu, s.control.snapshots, s.control.contexts)!;
+      s.control.vcpuStates.vcpus().map((v) => {
+        const ctx = guestContext(s.machine.cpus, v.gid, v.vcpu, s.control.vcpuStates, s.control.contexts)!;
         return {
           Process: String(GUEST_PID_BASE + v.gid),
           GID: String(v.gid),
@@ -169,7 +168,7 @@ const TABLES: readonly Table[] = [
   },
 ];
 
-/** The exits that a CPU's event ring still has. */
+/** The exits that are still in the event ring of a CPU. */
 function lastExits(cpu: Cpu): { cpu: Cpu; record: EventRecord; time: number }[] {
   const out: { cpu: Cpu; record: EventRecord; time: number }[] = [];
   for (let back = 0; ; back++) {

@@ -2,12 +2,12 @@
 import { lstatSync, rmSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 
-/** Bytes of a path that a Unix socket has room for, without the byte 0 behind it (Linux: sun_path of 108). */
+/** Longest path of a Unix socket, in bytes, without the final zero byte (Linux: sun_path of 108). */
 const MOST_PATH_BYTES = 107;
-/** How long an existing socket is given to answer. */
+/** Time that an existing socket has to answer. */
 const ANSWER_MS = 1000;
 
-/** A path at which no socket can be made: the message says why, and what to do. */
+/** No socket can be made at the path. The message says why, and what to do. */
 export class SocketPathError extends Error {}
 
 /** Does a server listen at a socket? */
@@ -18,7 +18,7 @@ function answers(path: string): Promise<boolean> {
       probe.destroy();
       resolve(live);
     };
-    // One that is too busy to answer is there, too.
+    // A server that is too busy to answer exists, too.
     probe.setTimeout(ANSWER_MS, () => end(true));
     probe.once('connect', () => end(true));
     probe.once('error', (error: NodeJS.ErrnoException) =>
@@ -28,7 +28,7 @@ function answers(path: string): Promise<boolean> {
 }
 
 /**
- * Makes room for a socket: one that an earlier run left behind is removed, a live one and everything else stays.
+ * Makes room for a socket: removes one that an earlier run has left. A socket in use and any other file stay.
  * @throws SocketPathError when the path cannot be used
  */
 async function clear(path: string): Promise<void> {
@@ -47,13 +47,13 @@ async function clear(path: string): Promise<void> {
 }
 
 /**
- * Listens at a Unix socket with mode 0600 from its first moment on.
+ * Listens at a Unix socket, which has mode 0600 from the start.
  * @param ready called when it listens; errors of the system come as the server's `error` event
  * @throws SocketPathError when the path cannot be used
  */
 export async function listenForOwner(server: Server, path: string, ready: () => void): Promise<void> {
   await clear(path);
-  // The socket is bound within the call: nobody meets it with another mode.
+  // The socket is bound within this call, so it never exists with another mode.
   const before = process.umask(0o177);
   try {
     server.listen(path, ready);

@@ -1,5 +1,5 @@
 /**
- * The registers gdb sees: numbers, names, widths, features and how each is read and written. The target description
+ * The registers that gdb sees: numbers, names, widths, features and how each is read and written. The target description
  * (target-description.ts) and the `g`, `p`, `P` packets derive from this list.
  */
 
@@ -9,7 +9,7 @@ import { CSR, CSRS, type CsrRow } from '../emu/cpu/csr-table.ts';
 import type { DebugContext } from '../emu/debug/context.ts';
 import { STATE } from '../emu/memory/layout.ts';
 
-/** gdb register numbers of the ranges that are ours. */
+/** gdb register numbers of the ranges that this server defines. */
 export const CSR_REGNUM = 0x1000;
 export const GCSR_REGNUM = 0x2000;
 export const SYSTEM_REGNUM = 0x3000;
@@ -147,11 +147,11 @@ function units(): Register[] {
   return out;
 }
 
-/** The CSR file an instruction of the context's world sees; LVZ and other host-only registers show the host's. */
+/** The CSR as an instruction in the world of the context reads it. LVZ and other host-only registers show those of the host. */
 function csrs(): Register[] {
   const out: Register[] = [];
   for (const row of CSRS) {
-    // badv is a base register already; a second one of that name would be hidden by it.
+    // badv is already a base register, and would hide a second register with this name.
     if (row.num !== CSR.BADV)
       out.push({
         num: CSR_REGNUM + row.num,

@@ -1,4 +1,4 @@
-/** `bs` and `bc`: a connection's way into the past. They move the whole machine. */
+/** Reverse execution: `bs` and `bc`. They move the whole machine. */
 import type { Stop } from '../emu/debug/stop.ts';
 import { Interrupted } from '../emu/debug/turns.ts';
 import type { Steps } from '../emu/replay/steps.ts';
@@ -8,7 +8,7 @@ import type { Thread } from './threads.ts';
 
 export class Reverse {
   private readonly target: Target;
-  /** The thread that the client has named for it; undefined: the selected one. */
+  /** The thread that the client has selected for reverse execution; undefined: the selected thread. */
   thread: Thread | undefined;
 
   constructor(target: Target) {
@@ -20,15 +20,15 @@ export class Reverse {
     const { target } = this;
     const { control } = target;
     const thread = this.thread ?? target.current;
-    let moment: number | undefined = control.history.position;
+    let position: number | undefined = control.history.position;
     try {
-      // A guest's thread skips what the hypervisor did in between.
+      // A thread of a guest skips the instructions of the hypervisor.
       do {
-        moment = yield* control.past.findingTurnOf(thread.cpu, moment);
-        if (moment !== undefined) yield* control.past.going(moment);
-      } while (moment !== undefined && thread.gid !== undefined && thread.cpu.world !== thread.gid);
-      if (moment !== undefined) return target.threadReply(SIGNAL.trap, '', thread);
-      yield* control.past.going(control.history.beginning);
+        position = yield* control.replayer.findingTurnOf(thread.cpu, position);
+        if (position !== undefined) yield* control.replayer.going(position);
+      } while (position !== undefined && thread.gid !== undefined && thread.cpu.world !== thread.gid);
+      if (position !== undefined) return target.threadReply(SIGNAL.trap, '', thread);
+      yield* control.replayer.going(control.history.beginning);
       return target.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
@@ -36,7 +36,7 @@ export class Reverse {
     }
   }
 
-  /** `bc`: back to the last breakpoint, watchpoint or catch before this moment, or to the beginning of what is kept. */
+  /** `bc`: back to the last breakpoint, watchpoint or catch before this position, or to the beginning of the history. */
   *continue(): Steps<undefined> {
     const { control } = this.target;
     const stop = yield* this.search();
@@ -53,22 +53,22 @@ export class Reverse {
     let found: { position: number; stop: Stop } | undefined;
     try {
       for (;;) {
-        const start: number | undefined = yield* control.past.searchingStretch(end, (position, stop) => {
+        const start: number | undefined = yield* control.replayer.searchingStretch(end, (position, stop) => {
           if (position < end) found = { position, stop };
         });
         end = start ?? end;
         if (found || start === undefined || start <= history.beginning) break;
       }
-      yield* control.past.going(found ? found.position + (this.stepsBack(found.stop) ? 1 : 0) : end);
+      yield* control.replayer.going(found ? found.position + (this.stepsBack(found.stop) ? 1 : 0) : end);
     } catch (error) {
-      // Wherever the search has come to is a moment of the past like any other.
+      // The search can stop at any position.
       if (error instanceof Interrupted) return { kind: 'interrupt' };
       throw error;
     }
     return found?.stop ?? { kind: 'beginning', cpu };
   }
 
-  /** gdb steps back over the access that met its own watchpoint, so it is told of the moment behind it. */
+  /** gdb itself steps back over the access that met its watchpoint, so the machine must be at the position after the access. */
   private stepsBack(stop: Stop): boolean {
     return stop.kind === 'watch' && stop.hit.watch.owner === this.target && !stop.hit.watch.listed;
   }

@@ -14,17 +14,17 @@ import type { View } from './threads.ts';
 
 export { SocketPathError };
 
-/** Of one door. More gdbs are a mistake; strangers are whatever connects and says nothing. */
+/** Limits of one port: clients that have sent a packet, and connections that have sent none. */
 const ROOM = { speakers: 16, strangers: 128, idleMs: 10 * 60_000 };
-/** A client that does not read what it is sent is cut off when this much waits for it, in bytes. */
+/** A client that does not read its packets is disconnected when so many bytes wait for it. */
 const MOST_UNREAD = 8 << 20;
-/** How long a client that stays connected keeps a machine that has ended. */
+/** How long the program waits for a client that stays connected after the end of the machine. */
 const GRACE_MS = 500;
 
 /** Where to listen. A TCP port 0 picks a free one. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
 
-/** Is a numeric address one of this machine alone? */
+/** Is this numeric address a loopback address? */
 function isLoopback(ip: string): boolean {
   const four = ip.replace(/^::ffff:/i, '');
   return isIPv4(four) ? four.startsWith('127.') : ip === '::1';
@@ -37,15 +37,15 @@ export interface ServerOptions {
   readonly symbolize: Symbolizer;
   readonly executable?: (world: number) => string | undefined;
   readonly log: (line: string) => void;
-  /** Called when the first client has begun to speak. */
+  /** Called when the first client has sent a packet. */
   readonly onConnect?: () => void;
 }
 
-/** A listening door. */
+/** A listening port. */
 export interface Bound {
   /** The port, or the socket's path. */
   readonly at: number | string;
-  /** Other machines reach it. */
+  /** Can other computers reach it? */
   readonly exposed: boolean;
 }
 
@@ -78,7 +78,7 @@ export class GdbServer {
     });
   }
 
-  /** Stops listening. The client may say goodbye first: gdb asks a little more after the machine has ended. */
+  /** Stops listening. Clients can still end the session: gdb sends a few packets after the end of the machine. */
   async close(): Promise<void> {
     this.server.close();
     const gone = Promise.all([...this.clients].map((c) => new Promise<void>((done) => c.once('close', () => done()))));
@@ -105,7 +105,7 @@ export class GdbServer {
     };
     const begin = (): Session => {
       options.onConnect?.();
-      const began = new Session({
+      return new Session({
         control: options.control,
         view: options.view,
         dispatch,
@@ -114,14 +114,13 @@ export class GdbServer {
         log: options.log,
         heard: () => this.connections.heard(connection),
         strayed: () => drop('what it sends between packets is not the protocol of gdb'),
+        drained: () => socket.resume(),
         send: (bytes) => {
           if (socket.destroyed) return;
           if (socket.writableLength > MOST_UNREAD) drop('it does not read what it is sent');
           else socket.write(bytes);
         },
       });
-      began.onDrained = () => socket.resume();
-      return began;
     };
     const receive = (bytes: Uint8Array): void => {
       if (socket.destroyed) return;
@@ -130,7 +129,7 @@ export class GdbServer {
         drop(`it begins with ${describeStranger(stranger)}, and gdb does not`);
         return;
       }
-      // One that says nothing does not stop the machine.
+      // A connection that sends nothing does not stop the machine.
       session ??= begin();
       if (!session.receive(bytes)) socket.pause();
     };

@@ -1,4 +1,4 @@
-/** Signals in gdb's own numbering, and which one an exception stands for. */
+/** Signals in gdb's numbering, and the signal for each exception. */
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { exceptionByCode } from '../emu/cpu/exception-table.ts';
 
@@ -27,7 +27,7 @@ const EXCEPTION_SIGNALS: Readonly<Record<string, number>> = {
   SYS: 0x95,
 };
 
-/** The signal of the newest exception of a CPU; none when it has no like. */
+/** The signal for the newest exception of a CPU; none when the exception has no signal. */
 export function exceptionSignal(cpu: Cpu): number {
   const r = cpu.events.lastException();
   const name = r && exceptionByCode(r.ecode, r.esub)?.name;

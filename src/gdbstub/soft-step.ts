@@ -1,5 +1,5 @@
 /**
- * gdb steps LoongArch in software: it plants a breakpoint at the instruction it expects next and continues. It does not
+ * gdb steps LoongArch in software: it inserts a breakpoint at the instruction that it expects next, and continues. It does not
  * know `ertn` or exceptions. This module recognizes such a step and makes it behave as one instruction
  * (docs/gdb.md, "Stepping").
  */
@@ -12,7 +12,7 @@ import type { Stepper } from '../emu/debug/stop.ts';
 import { decode } from '../emu/isa/decoder.ts';
 import { operandValue } from '../emu/isa/row.ts';
 
-/** What the client did since the last stop, as far as it tells a step from a continue. */
+/** The packets of the client since the last stop that show whether it steps or continues. */
 export type JournalEntry =
   | { readonly kind: 'read'; readonly address: bigint; readonly length: number }
   | { readonly kind: 'insert'; readonly address: bigint };
@@ -59,7 +59,7 @@ export function predictNext(ctx: DebugContext, pc: bigint, read: (at: bigint) =>
       return when(reg('rj') >= reg('rd'), target('offs16'));
     case 'bceqz':
     case 'bcnez': {
-      // gdb 16 does not know these two and plants its breakpoint behind them, taken or not; later ones evaluate them.
+      // gdb 16 does not know these two and always puts its breakpoint behind them. Later versions evaluate them.
       const flag = fccOf(ctx, operandValue(row, word, 'cj'));
       return flag === (row.name === 'bcnez') ? [target('offs21'), fallThrough] : [fallThrough];
     }
@@ -67,7 +67,7 @@ export function predictNext(ctx: DebugContext, pc: bigint, read: (at: bigint) =>
     case 'll.d':
     case 'llacq.w':
     case 'llacq.d':
-      // gdb runs such a sequence as a whole: its breakpoint stands behind the sc.
+      // gdb runs such a sequence as a whole: its breakpoint is behind the sc.
       for (let n = 1; n < ATOMIC_SEQUENCE; n++) {
         const at = u64(pc + BigInt(4 * n));
         const w = read(at);
@@ -80,21 +80,27 @@ export function predictNext(ctx: DebugContext, pc: bigint, read: (at: bigint) =>
   }
 }
 
+/** A resume, and what its client did before it. */
+export interface Resumption {
+  /** Where the thread stands. */
+  readonly pc: bigint;
+  /** Where its instruction may lead ({@link predictNext}). */
+  readonly next: readonly bigint[];
+  /** Reads and Z0 insertions since the last stop, in order. */
+  readonly journal: readonly JournalEntry[];
+  /** Z0 addresses now. */
+  readonly inserted: ReadonlySet<bigint>;
+  /** Those at the previous resume. */
+  readonly before: ReadonlySet<bigint>;
+  /** The resume names one thread. */
+  readonly single: boolean;
+}
+
 /**
  * Recognizes a software step in the packets since the last stop.
- * @param journal reads and Z0 insertions, in order
- * @param inserted Z0 addresses now, `before` those at the previous resume
- * @param singleThread the resume names one thread
  * @returns the planted address, or undefined for an ordinary continue
  */
-export function recognizeStep(
-  pc: bigint,
-  next: readonly bigint[],
-  journal: readonly JournalEntry[],
-  inserted: ReadonlySet<bigint>,
-  before: ReadonlySet<bigint>,
-  singleThread: boolean,
-): bigint | undefined {
+export function recognizeStep({ pc, next, journal, inserted, before, single }: Resumption): bigint | undefined {
   const planted = next.find((a) => inserted.has(a));
   if (planted === undefined) return undefined;
   const readsPc = (e: JournalEntry): boolean =>
@@ -107,7 +113,7 @@ export function recognizeStep(
     if (journal.slice(i + 1, -1).some(readsPc)) return planted;
   }
   // R2: stepping off a breakpoint that stood at PC.
-  if (singleThread && before.has(pc) && !inserted.has(pc)) return planted;
+  if (single && before.has(pc) && !inserted.has(pc)) return planted;
   // R3: a user breakpoint already stands at the predicted address.
   const lastInsert = journal.findLastIndex((e) => e.kind === 'insert');
   if (last?.kind === 'read' && journal.slice(lastInsert + 1).some(readsPc)) return planted;
@@ -166,7 +172,7 @@ function classOf(ecode: number, esub: number): StepClass | undefined {
   }
 }
 
-/** Does a step stop at the vector of this event? A stage-2 refill is no exit that anybody steps into unless asked. */
+/** Does a step stop at the vector of this event? At a stage-2 refill it stops only if the user has asked for that. */
 function stepsInto(kind: string, ecode: number, esub: number, into: ReadonlySet<StepClass>): boolean {
   const cls = classOf(ecode, esub);
   if (cls === 'tlbr') return into.has('tlbr');
@@ -210,12 +216,12 @@ export class SingleStep implements Stepper {
 
   next(event: 'stepped' | 'entered' | 'left'): 'run' | 'step' | 'stop' {
     const { cpu } = this;
-    // Behind a refill the same instruction may leave once more, for a cause that the step enters.
+    // After a refill the same instruction may exit again, for a cause at whose vector the step stops.
     if (event === 'left') return this.entersAgain() ? 'stop' : 'run';
     if (event === 'entered') {
       if (this.guest === undefined || cpu.gid !== this.guest) return 'run';
       this.seen = cpu.events.total;
-      // A refill or a fixed fault comes back to the same instruction: it still has to be executed.
+      // A refill or a repaired fault returns to the same instruction, which still must be executed.
       return cpu.pc === this.start && this.world === this.guest ? 'step' : 'stop';
     }
     const fresh = cpu.events.total - this.seen;
@@ -225,7 +231,7 @@ export class SingleStep implements Stepper {
       if (this.guest !== undefined && r.kind === 'exit') return 'run';
       if (this.planted === undefined) return 'stop';
       if (this.guest === undefined && stepsInto(r.kind, r.ecode, r.esub, this.into)) return 'stop';
-      // Through: stop where gdb planted its breakpoint, in the world where the step began.
+      // Mode `through`: stop at gdb's breakpoint, in the world where the step began.
       this.comparators.insert({
         owner: this,
         scope: this.world < 0 ? 'host' : this.world,
@@ -243,20 +249,20 @@ export class SingleStep implements Stepper {
     return r !== undefined && stepsInto(r.kind, r.ecode, r.esub, this.into);
   }
 
-  /** Has the step's own instruction caused the exit that has just happened, and is that one to stop at? */
+  /** Was the exit that has just happened caused by the stepped instruction, and does the step stop at its vector? */
   private entersAgain(): boolean {
     const r = this.cpu.events.at(0);
     if (!r || this.guest !== undefined || r.pc !== this.start || r.world !== this.world) return false;
     return this.entersLast();
   }
 
-  /** Forgets what the step left behind. */
+  /** Removes the state of the step. */
   finish(): void {
     this.comparators.remove((b) => b.owner === this);
   }
 }
 
-/** A step of a CPU that shall not end in the other world: it goes on until the CPU is back in the one wanted. */
+/** A step of a CPU that must not end in the other world: it goes on until the CPU is back in the wanted world. */
 export class WithinWorld implements Stepper {
   readonly cpu: Cpu;
   readonly interrupts: boolean;
@@ -273,7 +279,7 @@ export class WithinWorld implements Stepper {
 
   next(event: 'stepped' | 'entered' | 'left'): 'run' | 'step' | 'stop' {
     if (event === 'entered') return this.guest ? 'stop' : 'run';
-    // A stage-2 refill comes back by itself.
+    // A stage-2 refill returns by itself.
     if (event === 'left') return this.guest || !this.inner.entersLast() ? 'run' : 'stop';
     if (this.cpu.vm !== this.guest) return 'run';
     return this.inner.next(event);
@@ -284,7 +290,7 @@ export class WithinWorld implements Stepper {
   }
 }
 
-/** A vCPU that is parked: the step is over when it is entered again. */
+/** A step of a parked vCPU: it ends when the vCPU is entered again. */
 export class UntilEntered implements Stepper {
   readonly cpu: Cpu;
   private readonly gid: number;

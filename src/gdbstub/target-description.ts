@@ -24,7 +24,7 @@ const ecodeEnum = (): string => {
   return `<enum id="ecode" size="4">${values.join('')}</enum>`;
 };
 
-/** A register whose fields are worth showing; a whole-register value prints as a number. */
+/** Does gdb show the fields of this register? A register with one field prints as a number. */
 const hasFlags = (row: CsrRow): boolean => !(row.fields.length === 1 && row.fields[0]!.width >= 32);
 
 /** A `<flags>` type; single bits print by name, wider fields as `NAME=value`. */

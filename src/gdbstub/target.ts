@@ -1,6 +1,6 @@
 /**
- * What packets, monitor commands and the helpers of a session may ask of the machine that their client debugs. Each interface is one
- * concern; a packet takes the whole {@link Target} and uses what it needs. session.ts implements it.
+ * The interfaces through which packets, monitor commands and the helpers of a session use the debugged machine. Each interface is one
+ * concern; a packet takes the whole {@link Target} and uses what it needs. session.ts implements it, by delegation to its parts.
  */
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import type { Scope } from '../emu/debug/breakpoints.ts';
@@ -20,26 +20,26 @@ export interface MachineTarget {
   readonly symbolize: Symbolizer;
 }
 
-/** Processes and threads, and which of them the client means. */
+/** Processes and threads, and the selection of the client. */
 export interface ThreadTarget {
   readonly view: View;
-  /** The thread that register and memory packets mean. */
+  /** The selected thread: register and memory packets act on it. */
   current: Thread;
   /** Its registers and memory. */
   readonly context: DebugContext;
-  /** The guest that the selected thread shows, or that its CPU has: for address windows. */
+  /** The guest that the selected thread shows, or the guest on its CPU: for address windows. */
   readonly guestContext: DebugContext | undefined;
-  /** Processes attached beside process 1: guests with the vCPUs that the client has been told of, and the host world. */
+  /** Processes attached beside process 1: guests with the vCPUs that the client knows, and the host world. */
   readonly attached: Map<number, Set<number>>;
-  /** Process 1 has been killed by an `attach` in the same inferior: it is listed no more, and can be attached again. */
+  /** An `attach` in the same inferior has killed process 1: it is not listed any more, and can be attached again. */
   machineHidden: boolean;
-  /** Threads that the client is told of. Never empty. */
+  /** Threads that the client sees. Never empty. */
   threads(): Thread[];
-  /** The first thread a pattern names; the selected one where the pattern leaves it open. */
+  /** The first thread that a pattern matches; where the pattern leaves a part open, that of the selected thread. */
   find(pattern: ThreadPattern): Thread | undefined;
-  /** The thread that shows a CPU for comparators of a scope. */
+  /** The thread to report when a comparator with this scope is met on a CPU. */
   threadFor(cpu: Cpu, scope: Scope): Thread;
-  /** The file of a process, for gdb to load symbols from. */
+  /** The file of a process, from which gdb loads symbols. */
   executable(pid: number): string | undefined;
 }
 
@@ -48,7 +48,7 @@ export interface MemoryTarget {
   mmioRead: boolean;
   /** QEMU's physical memory mode: memory packets mean physical addresses. */
   physicalMemory: boolean;
-  /** Remembers a memory read: gdb reads the instruction before it plants a step. */
+  /** Notes a memory read: gdb reads the instruction before it inserts the breakpoint of a step. */
   noteRead(address: bigint, length: number): void;
 }
 
@@ -56,14 +56,12 @@ export interface MemoryTarget {
 export interface BreakpointTarget {
   /** The scope of comparators inserted for the selected thread. */
   readonly scope: Scope;
-  /** Where addresses led when breakpoints were first set there, with `bp-by physical`. */
+  /** With `bp-by physical`: the physical addresses of breakpoints at the time when they were first set. */
   readonly places: Map<string, number>;
-  /** Operations of conditions since a CPU was last asked to come back for them. */
-  conditionWork: number;
   /**
    * Inserts a breakpoint for the selected process.
    * @param conditions agent expressions: one that is not 0 stops
-   * @throws Error when breakpoints go by physical address and this one leads nowhere
+   * @throws Error with `bp-by physical`, when the address has no translation
    */
   insertBreakpoint(va: bigint, hardware: boolean, conditions: readonly Uint8Array[]): void;
   removeBreakpoint(va: bigint, hardware: boolean): void;
@@ -72,21 +70,21 @@ export interface BreakpointTarget {
 /** Resuming, steps, stop replies. */
 export interface ExecutionTarget {
   stepInto: Set<StepClass>;
-  /** Steps of process 1: wherever the CPU goes, within the world where they begin, or in guests alone. */
+  /** How process 1 steps: into every world, only in the world where the step begins, or only in guests. */
   stepMode: 'cpu' | 'world' | 'guest';
-  /** Signals that gdb does not want to see (QPassSignals). */
+  /** Signals that gdb wants to ignore (QPassSignals). */
   passed: ReadonlySet<number>;
   /**
-   * Lets the machine run on for `thread`.
-   * @param single only this thread is named: other CPUs stay still
-   * @param exact one instruction, whatever it does
+   * Lets the machine run for `thread`.
+   * @param single only this thread is named, so other CPUs do not run
+   * @param exact exactly one instruction
    */
   resume(thread: Thread, single: boolean, exact: boolean): void;
   /** The answer to `?`. */
   currentStop(): string;
   /** A stop reply for `thread`, which becomes the selected one. */
   threadReply(signal: number, pairs: string, thread: Thread): string;
-  /** Reverse execution has arrived at a stop. */
+  /** Reverse execution has reached a stop. */
   arrived(stop: Stop): void;
 }
 
@@ -112,7 +110,7 @@ export interface BranchTraceTarget {
   };
 }
 
-/** What `monitor` switches. */
+/** The settings that `monitor` commands change. */
 export interface TargetSettings {
   breakByPhysical: boolean;
   breakInAsid: number | undefined;
@@ -129,9 +127,9 @@ export interface ConnectionTarget {
   readonly settings: TargetSettings;
   /** Sends a packet. */
   reply(payload: string): void;
-  /** Text on the user's console; only while a resume or a monitor command is outstanding. */
+  /** Prints a text on the console of the user; only while a resume or a monitor command is unanswered. */
   output(text: string): void;
-  /** Lets go of the machine: breakpoints vanish, the machine runs on. */
+  /** Detaches from the machine: its breakpoints are removed, and the machine goes on. */
   detach(): void;
 }
 
@@ -146,6 +144,6 @@ export interface Target
     BranchTraceTarget,
     ConnectionTarget {}
 
-/** Answers a packet: a payload, undefined when it comes later (a stop reply) or never, or the work that finds it. */
+/** Answers a packet. @returns a payload; undefined when the answer comes later (a stop reply) or never; or work that yields it */
 export type Answer = string | undefined | Steps<string | undefined>;
 export type Dispatch = (target: Target, payload: string) => Answer;

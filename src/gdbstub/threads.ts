@@ -1,15 +1,9 @@
 /**
  * gdb's processes and threads: process 1 is the machine with its CPUs as threads, process 2 the host world alone, process
- * 16 + GID a guest with its vCPUs as threads. A door of its own shows one of these as process 1.
+ * 16 + GID a guest with its vCPUs as threads. A guest with its own port shows one of these as process 1.
  */
 import type { Cpu } from '../emu/cpu/cpu.ts';
-import {
-  type DebugContext,
-  type GuestSnapshots,
-  guestContext,
-  hostContext,
-  runningContext,
-} from '../emu/debug/context.ts';
+import { type DebugContext, guestContext, hostContext, runningContext, type VcpuStates } from '../emu/debug/context.ts';
 import type { RunControl } from '../emu/debug/run-control.ts';
 
 export const MACHINE_PID = 1;
@@ -19,7 +13,7 @@ export const GUEST_PID_BASE = 16;
 export interface Thread {
   readonly pid: number;
   readonly tid: number;
-  /** The CPU that the thread is, or the one that its vCPU is on or ran on last. */
+  /** The CPU of the thread; for a vCPU the CPU where it runs or ran last. */
   readonly cpu: Cpu;
   /** GID and number when the thread is a vCPU. */
   readonly gid: number | undefined;
@@ -49,22 +43,22 @@ export function parseThreadPattern(text: string): ThreadPattern | undefined {
 export const matchesThread = (p: ThreadPattern, t: Thread): boolean =>
   (p.pid === undefined || p.pid <= 0 || p.pid === t.pid) && (p.tid <= 0 || p.tid === t.tid);
 
-/** What a connection shows. A guest's door without a vCPU number shows all of them. */
+/** What a connection shows. A guest's port without a vCPU number shows all of them. */
 export type View =
   | { readonly kind: 'machine' }
   | { readonly kind: 'host' }
   | { readonly kind: 'guest'; readonly gid: number; readonly vcpu: number | undefined };
 
-function vcpuThread(pid: number, gid: number, vcpu: number, cpus: readonly Cpu[], snapshots: GuestSnapshots): Thread {
+function vcpuThread(pid: number, gid: number, vcpu: number, cpus: readonly Cpu[], vcpuStates: VcpuStates): Thread {
   return {
     pid,
     tid: vcpu + 1,
     gid,
     vcpu,
     host: false,
-    // A vCPU migrates: the thread is wherever it is.
+    // A vCPU can move to another CPU.
     get cpu(): Cpu {
-      return cpus[snapshots.get(gid, vcpu)?.cpu ?? 0]!;
+      return cpus[vcpuStates.get(gid, vcpu)?.cpu ?? 0]!;
     },
   };
 }
@@ -74,29 +68,29 @@ const cpuThreads = (pid: number, cpus: readonly Cpu[], host: boolean): Thread[] 
 
 /**
  * Threads of a connection in display order.
- * @param attached processes beside the first that the client has attached to; it is noted which vCPUs they have: back in a
- *   past in which a guest did not run yet, its vCPUs stay, as not entered
+ * @param attached further processes that the client has attached to. The vCPUs of a guest are added to its set: they stay in
+ *   the list when reverse execution goes back to a time before the guest ran, as vCPUs that were not entered
  */
 export function listThreads(
   view: View,
   cpus: readonly Cpu[],
   attached: ReadonlyMap<number, Set<number>>,
-  snapshots: GuestSnapshots,
+  vcpuStates: VcpuStates,
 ): Thread[] {
-  const vcpusOf = (gid: number): number[] => snapshots.vcpus().flatMap((s) => (s.gid === gid ? [s.vcpu] : []));
+  const vcpusOf = (gid: number): number[] => vcpuStates.vcpus().flatMap((s) => (s.gid === gid ? [s.vcpu] : []));
   if (view.kind === 'guest') {
     const known = vcpusOf(view.gid);
-    // A guest that has not run yet has one vCPU that shows zeros: gdb needs a thread.
+    // gdb needs at least one thread, so a guest that has not run yet has one vCPU whose registers are 0.
     const shown = view.vcpu !== undefined ? [view.vcpu] : known.length ? known : [0];
-    return shown.map((v) => vcpuThread(MACHINE_PID, view.gid, v, cpus, snapshots));
+    return shown.map((v) => vcpuThread(MACHINE_PID, view.gid, v, cpus, vcpuStates));
   }
   const out = cpuThreads(MACHINE_PID, cpus, view.kind === 'host');
   if (attached.has(HOST_PID)) out.push(...cpuThreads(HOST_PID, cpus, true));
-  for (const [pid, told] of attached) {
+  for (const [pid, listed] of attached) {
     if (pid < GUEST_PID_BASE) continue;
     const gid = pid - GUEST_PID_BASE;
-    for (const v of vcpusOf(gid)) told.add(v);
-    for (const v of [...told].sort((x, y) => x - y)) out.push(vcpuThread(pid, gid, v, cpus, snapshots));
+    for (const v of vcpusOf(gid)) listed.add(v);
+    for (const v of [...listed].sort((x, y) => x - y)) out.push(vcpuThread(pid, gid, v, cpus, vcpuStates));
   }
   return out;
 }
@@ -104,9 +98,9 @@ export function listThreads(
 /** Registers and memory of a thread. A guest that never ran reads as zeros. */
 export function contextOf(t: Thread, control: RunControl): DebugContext {
   if (t.host) return hostContext(t.cpu, t.cpu.vm ? control.contexts?.host(t.cpu) : undefined);
-  if (t.gid === undefined) return runningContext(t.cpu, control.snapshots);
+  if (t.gid === undefined) return runningContext(t.cpu, control.vcpuStates);
   return (
-    guestContext(control.machine.cpus, t.gid, t.vcpu, control.snapshots, control.contexts) ?? {
+    guestContext(control.machine.cpus, t.gid, t.vcpu, control.vcpuStates, control.contexts) ?? {
       cpu: t.cpu,
       world: t.gid,
       live: false,
@@ -119,7 +113,7 @@ export function contextOf(t: Thread, control: RunControl): DebugContext {
   );
 }
 
-/** `host`, or `guest gid 1`, with what the CPU is up to. */
+/** `host` or `guest gid 1`, with the state of the CPU. */
 function cpuText(cpu: Cpu, control: RunControl): string {
   const state = cpu.idle ? ' idle' : cpu.parked ? ' parked' : '';
   const between = !cpu.vm && control.contexts?.inTransition(cpu) ? ' in transition' : '';
@@ -134,7 +128,7 @@ export function threadText(t: Thread, control: RunControl): string {
     return `host, in guest gid ${cpu.gid}${since === undefined ? '' : ` since tick ${since}`}`;
   }
   if (t.gid === undefined) return cpuText(cpu, control);
-  const s = control.snapshots.get(t.gid, t.vcpu);
+  const s = control.vcpuStates.get(t.gid, t.vcpu);
   if (!s) return `gid ${t.gid} not entered yet`;
   if (s.running) return `gid ${t.gid} on cpu${cpu.index}`;
   const saved = control.contexts?.vcpu(t.gid, t.vcpu);

@@ -4,21 +4,21 @@ import { guestPath, HYPERVISOR } from '../../src/cli/paths.ts';
 import { type ElfImage, parseElf } from '../../src/emu/boot/elf.ts';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { ImageError } from '../../src/emu/formats/image-error.ts';
-import { Bench } from '../support/bench.ts';
+import { TestMachine } from '../support/test-machine.ts';
 
 const UART = 0x1fe001e0;
 
 /** Reads or writes an IOCSR of CPU 0. */
-function iocsr(bench: Bench, address: number, size: number): bigint {
+function iocsr(bench: TestMachine, address: number, size: number): bigint {
   bench.machine.iocsr.read(bench.cpu.index, address, size);
   return (BigInt(bench.machine.iocsr.hi >>> 0) << 32n) | BigInt(bench.machine.iocsr.lo >>> 0);
 }
-const setIocsr = (bench: Bench, address: number, size: number, lo: number, hi = 0): void =>
+const setIocsr = (bench: TestMachine, address: number, size: number, lo: number, hi = 0): void =>
   bench.machine.iocsr.write(bench.cpu.index, address, size, lo, hi);
 
 describe('devices', () => {
   test('UART: sends, reports an idle line, receives through the FIFO', () => {
-    const bench = new Bench();
+    const bench = new TestMachine();
     const { bus } = bench.machine;
     for (const c of 'hi') bus.write(UART, 1, c.charCodeAt(0), 0);
     expect(String.fromCharCode(...bench.output)).toBe('hi');
@@ -35,7 +35,7 @@ describe('devices', () => {
   });
 
   test('UART interrupt reaches ESTAT through PCH-PIC and EIOINTC, and goes away again', () => {
-    const bench = new Bench();
+    const bench = new TestMachine();
     const { bus } = bench.machine;
     bus.write(0x10000000 + 0x202, 1, 9, 0); // HTVEC[2] = vector 9
     bus.write(0x10000000 + 0x20, 4, ~4, 0); // unmask input 2
@@ -51,7 +51,7 @@ describe('devices', () => {
   });
 
   test('EIOINTC: write 1 clears, a disabled vector waits, another core takes it', () => {
-    const bench = new Bench({ cpus: 2 });
+    const bench = new TestMachine({ cpus: 2 });
     const { bus } = bench.machine;
     bus.write(0x10000000 + 0x202, 1, 40, 0);
     bus.write(0x10000000 + 0x20, 4, ~4, 0);
@@ -66,7 +66,7 @@ describe('devices', () => {
   });
 
   test('IPI: set, enable, clear, send to another CPU, masked mail', () => {
-    const bench = new Bench({ cpus: 2 });
+    const bench = new TestMachine({ cpus: 2 });
     setIocsr(bench, 0x1008, 4, 1);
     expect(bench.host(CSR.ESTAT)).toBe(0n);
     setIocsr(bench, 0x1004, 4, 1);
@@ -83,7 +83,7 @@ describe('devices', () => {
   });
 
   test('identity registers, and 0 where nothing is', () => {
-    const bench = new Bench();
+    const bench = new TestMachine();
     expect([iocsr(bench, 0, 8), iocsr(bench, 8, 8), iocsr(bench, 0x10, 8), iocsr(bench, 0x20, 8)]).toEqual([
       0x11n,
       0x1cn,
@@ -96,9 +96,9 @@ describe('devices', () => {
   });
 
   test('GED powers off on 0x34 and resets on 0x42', () => {
-    const off = new Bench({ code: ['st.b $a0, $a1, 0', 'b 0'] }).set({ a0: 0x34, a1: 0x100e001c });
+    const off = new TestMachine({ code: ['st.b $a0, $a1, 0', 'b 0'] }).set({ a0: 0x34, a1: 0x100e001c });
     expect(off.machine.run(100)).toBe('poweroff');
-    const reset = new Bench({ code: ['addi.d $a2, $a2, 1', 'st.b $a0, $a1, 0', 'b 0'] }).set({
+    const reset = new TestMachine({ code: ['addi.d $a2, $a2, 1', 'st.b $a0, $a1, 0', 'b 0'] }).set({
       a0: 0x42,
       a1: 0x100e001e,
     });
@@ -108,7 +108,7 @@ describe('devices', () => {
   });
 
   test('reports name the device at each of its addresses, to the last', () => {
-    const { bus } = new Bench().machine;
+    const { bus } = new TestMachine().machine;
     const name = (pa: number): string | undefined => bus.at(pa)?.device.name;
     expect([name(UART - 1), name(UART), name(UART + 7), name(UART + 8)]).toEqual([
       undefined,
@@ -119,7 +119,10 @@ describe('devices', () => {
   });
 
   test('a hole in the address space raises ADEM, not silence', () => {
-    const bench = new Bench({ code: ['ld.w $a0, $a1, 0'] }).set({ a1: 0x18000000 }).setHost({ EENTRY: 0x40000 }).run(1);
+    const bench = new TestMachine({ code: ['ld.w $a0, $a1, 0'] })
+      .set({ a1: 0x18000000 })
+      .setHost({ EENTRY: 0x40000 })
+      .run(1);
     expect(bench.ecode()).toBe(8);
   });
 });
@@ -195,7 +198,7 @@ describe('ELF images', () => {
   });
 
   test('segments and entries outside RAM are refused', () => {
-    const bench = new Bench();
+    const bench = new TestMachine();
     const data = new Uint8Array(8);
     const segment = { paddr: 0x7000_0000n, vaddr: 0n, memsz: 8, data };
     const load = (image: ElfImage, commandLine = ''): void => bench.machine.load({ image, commandLine, extra: [] });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Eiointc } from '../../src/emu/devices/eiointc.ts';
 import { PchPic } from '../../src/emu/devices/pch-pic.ts';
 import { PciFunction } from '../../src/emu/devices/pci/function.ts';
-import { PciHost } from '../../src/emu/devices/pci/host.ts';
+import { PciRootComplex } from '../../src/emu/devices/pci/root-complex.ts';
 import { restoreFields, saveFields } from '../../src/emu/state/fields.ts';
 
 const ENABLE = 0x1600;
@@ -74,9 +74,9 @@ describe('snapshots of interrupt controllers', () => {
         this.setIntx(level);
       }
     }
-    const make = (): { readonly host: PciHost; readonly pullers: Puller[]; readonly high: () => boolean } => {
+    const make = (): { readonly host: PciRootComplex; readonly pullers: Puller[]; readonly high: () => boolean } => {
       let high = false;
-      const host = new PciHost({
+      const host = new PciRootComplex({
         lines: [0, 1, 2, 3].map((n) => (level) => {
           if (n === 1) high = level;
         }),

@@ -1,4 +1,5 @@
 /** Numbers that a guest chooses cost no more than what they are about is worth. */
+
 import { mkdtempSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,9 +9,10 @@ import { decompress } from '../../src/cli/decompress.ts';
 import { CopyOnWrite, openDrive } from '../../src/cli/drives.ts';
 import { GrowingFile } from '../../src/cli/growing-file.ts';
 import { openNet } from '../../src/cli/network.ts';
+import { nodeRuntime } from '../../src/cli/node-runtime.ts';
 import { readSnapshot } from '../../src/cli/snapshots.ts';
 import { featuresOf } from '../../src/emu/cpu/features.ts';
-import { GuestSnapshots } from '../../src/emu/debug/context.ts';
+import { VcpuStates } from '../../src/emu/debug/context.ts';
 import { LoopDetector } from '../../src/emu/debug/loops.ts';
 import { FwCfg } from '../../src/emu/devices/fw-cfg.ts';
 import { Ls7aRtc } from '../../src/emu/devices/ls7a-rtc.ts';
@@ -24,7 +26,7 @@ import { VirtioNet } from '../../src/emu/devices/virtio/net.ts';
 import { Machine } from '../../src/emu/machine/machine.ts';
 import { History } from '../../src/emu/replay/history.ts';
 import { restoreFields, saveFields } from '../../src/emu/state/fields.ts';
-import { Bench, CODE } from '../support/bench.ts';
+import { CODE, TestMachine } from '../support/test-machine.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-limits-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -66,9 +68,8 @@ class Rig {
     };
     this.device = new VirtioMmio(
       kind,
-      dma,
+      { dma, now: nodeRuntime.now, unfinished: () => void this.unfinished++ },
       () => {},
-      () => void this.unfinished++,
     );
     for (const [at, value] of [
       [STATUS, 3],
@@ -203,6 +204,7 @@ describe('addresses', () => {
 const written: number[] = [];
 function machineWith(virtio: readonly VirtioKind[], virtioOn: 'pci' | 'mmio', cpus = 1): Machine {
   const machine = new Machine({
+    runtime: nodeRuntime,
     ramSize: 32 << 20,
     cpus,
     features: featuresOf('max', {}),
@@ -310,17 +312,17 @@ describe('memory', () => {
   });
 
   test('registers are kept of a thousand vCPUs, and no more', () => {
-    const bench = new Bench();
-    const snapshots = new GuestSnapshots();
-    snapshots.key = { kind: 'gpr', num: 4 };
+    const bench = new TestMachine();
+    const states = new VcpuStates();
+    states.key = { kind: 'gpr', num: 4 };
     for (let n = 0; n < 1500; n++) {
       bench.set({ a0: n });
-      snapshots.enter(bench.cpu);
+      states.enter(bench.cpu);
       bench.machine.time = n;
-      snapshots.exit(bench.cpu, 1);
+      states.exit(bench.cpu, 1);
     }
-    expect(snapshots.vcpus().length).toBe(1024);
-    expect(snapshots.get(bench.cpu.gid, 1499)).toBeDefined();
+    expect(states.vcpus().length).toBe(1024);
+    expect(states.get(bench.cpu.gid, 1499)).toBeDefined();
   });
 
   test('a guest that stalls at one place after the other is reported so often and no more', () => {
@@ -392,7 +394,7 @@ describe('time', () => {
       }
       memory.setUint16(0x1002, SIZE, true);
       machine.ram.write(DESC, new Uint8Array(memory.buffer));
-      const bench = new Bench({ code: ['st.w $zero, $a0, 0', 'ld.hu $a1, $a2, 2', 'b 0'] });
+      const bench = new TestMachine({ code: ['st.w $zero, $a0, 0', 'ld.hu $a1, $a2, 2', 'b 0'] });
       machine.ram.write(CODE, bench.machine.ram.read(CODE, 12));
       const cpu = machine.cpus[0]!;
       cpu.setGpr(4, 0x16000050n);
@@ -410,7 +412,9 @@ describe('time', () => {
   });
 
   test('a run comes back when its time is over, however slow the instructions are', () => {
-    const bench = new Bench({ code: ['ld.w $a0, $a1, 0', 'st.w $a0, $a1, 0x24', 'b -8'] }).set({ a1: 0x100d0100 });
+    const bench = new TestMachine({ code: ['ld.w $a0, $a1, 0', 'st.w $a0, $a1, 0x24', 'b -8'] }).set({
+      a1: 0x100d0100,
+    });
     bench.machine.patienceMs = 5;
     const began = performance.now();
     expect(bench.machine.run(2e7)).toBe('slice');
@@ -419,7 +423,7 @@ describe('time', () => {
   });
 
   test('a timer whose interrupt is pending already wakes nobody', () => {
-    const bench = new Bench({ code: ['csrwr $a0, TCFG', 'idle 0', 'b -4'] }).set({ a0: 3 });
+    const bench = new TestMachine({ code: ['csrwr $a0, TCFG', 'idle 0', 'b -4'] }).set({ a0: 3 });
     expect(bench.machine.run(100_000)).toBe('waiting');
   });
 

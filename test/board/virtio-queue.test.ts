@@ -23,11 +23,14 @@ function rig(): {
     },
   };
   let told = 0;
-  const transport = new VirtioTransport(new VirtioEntropy(1), dma, {
-    usedBuffers: () => told++,
-    configChanged: () => {},
-    unfinished: () => {},
-  });
+  const transport = new VirtioTransport(
+    new VirtioEntropy(1),
+    { dma, now: () => 0, unfinished: () => {} },
+    {
+      usedBuffers: () => told++,
+      configChanged: () => {},
+    },
+  );
   transport.setStatus(STATUS.driverOk);
   Object.assign(transport.queues[0]!, { desc: AT.desc, driver: AT.driver, device: AT.device, ready: true, size: 4 });
   view.setBigUint64(AT.desc, BigInt(AT.data), true);

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Dma } from '../../src/emu/devices/dma.ts';
-import { PciHost } from '../../src/emu/devices/pci/host.ts';
+import { PciRootComplex } from '../../src/emu/devices/pci/root-complex.ts';
 import { type Disk, VirtioBlock } from '../../src/emu/devices/virtio/block.ts';
 import { VirtioConsole } from '../../src/emu/devices/virtio/console.ts';
 import type { VirtioKind } from '../../src/emu/devices/virtio/device.ts';
@@ -22,7 +22,7 @@ class Rig {
   readonly view = new DataView(this.memory.buffer);
   readonly messages: [number, number][] = [];
   readonly lines = [false, false, false, false];
-  readonly host: PciHost;
+  readonly pci: PciRootComplex;
   private heads = 0;
 
   constructor(kind: VirtioKind) {
@@ -34,12 +34,12 @@ class Rig {
         return true;
       },
     };
-    this.host = new PciHost({
+    this.pci = new PciRootComplex({
       lines: [0, 1, 2, 3].map((n) => (level) => void (this.lines[n] = level)),
       message: (address, data) => this.messages.push([address, data]),
       memoryBase: 0x40000000,
     });
-    this.host.add(new VirtioPci(kind, dma));
+    this.pci.add(new VirtioPci(kind, { dma, now: () => 0, unfinished: () => {} }));
     this.config(0x04, 2, 6); // memory, bus master
     this.config(0x14, 4, MSIX_BAR);
     this.config(0x20, 4, BAR);
@@ -47,19 +47,19 @@ class Rig {
   }
 
   config(at: number, width: 1 | 2 | 4, value: number): void {
-    this.host.configuration.write(0x8000 + at, width, value);
+    this.pci.configuration.write(0x8000 + at, width, value);
   }
 
   readConfig(at: number, width: 1 | 2 | 4): number {
-    return this.host.configuration.read(0x8000 + at, width);
+    return this.pci.configuration.read(0x8000 + at, width);
   }
 
   write(offset: number, width: 1 | 2 | 4, value: number): void {
-    this.host.memory.write(BAR - 0x40000000 + offset, width, value);
+    this.pci.memory.write(BAR - 0x40000000 + offset, width, value);
   }
 
   read(offset: number, width: 1 | 2 | 4): number {
-    return this.host.memory.read(BAR - 0x40000000 + offset, width);
+    return this.pci.memory.read(BAR - 0x40000000 + offset, width);
   }
 
   /** The handshake, and one queue. */
@@ -145,9 +145,9 @@ describe('the PCI function', () => {
   });
 
   test('empty slots and windows are all ones', () => {
-    expect(rig.host.configuration.read(5 << 15, 4)).toBe(0xffffffff);
-    expect(rig.host.memory.read(0x100000, 2)).toBe(0xffff);
-    expect(rig.host.ports.read(0, 1)).toBe(0xff);
+    expect(rig.pci.configuration.read(5 << 15, 4)).toBe(0xffffffff);
+    expect(rig.pci.memory.read(0x100000, 2)).toBe(0xffff);
+    expect(rig.pci.ports.read(0, 1)).toBe(0xff);
   });
 });
 
@@ -165,11 +165,11 @@ describe('requests', () => {
     rig.config(rig.readConfig(0x34, 1) + 2, 2, 0x8000);
     rig.write(0x16, 2, 0);
     rig.write(0x1a, 2, 1);
-    rig.host.memory.write(MSIX_BAR - 0x40000000 + 16, 4, 0x2ff00000);
-    rig.host.memory.write(MSIX_BAR - 0x40000000 + 24, 4, 0x41);
+    rig.pci.memory.write(MSIX_BAR - 0x40000000 + 16, 4, 0x2ff00000);
+    rig.pci.memory.write(MSIX_BAR - 0x40000000 + 24, 4, 0x41);
     rig.offer(0);
     expect(rig.messages).toEqual([]);
-    rig.host.memory.write(MSIX_BAR - 0x40000000 + 28, 4, 0);
+    rig.pci.memory.write(MSIX_BAR - 0x40000000 + 28, 4, 0);
     expect(rig.messages).toEqual([[0x2ff00000, 0x41]]);
   });
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { interruptDue } from '../../src/emu/cpu/interrupts.ts';
-import { Bench } from '../support/bench.ts';
+import { TestMachine } from '../support/test-machine.ts';
 
 describe('exception entry', () => {
   test.each([
@@ -10,7 +10,7 @@ describe('exception entry', () => {
     [0xffff_e000, 0xffff_f000n],
   ])('with EENTRY %i and the widest slots, the vector of ADEM carries into bit 32', (eentry, vector) => {
     // Slots of 512 bytes: Ecode 8 is 4 KiB behind.
-    const bench = new Bench({ code: ['ld.w $a0, $a1, 0'] })
+    const bench = new TestMachine({ code: ['ld.w $a0, $a1, 0'] })
       .set({ a1: 0x18000000 })
       .setHost({ EENTRY: BigInt(eentry), ECFG: 7 << 16 })
       .run(1);
@@ -25,7 +25,7 @@ describe('return from a machine error', () => {
     const WE = 1 << 6;
     const DA_DATM = (1 << 7) | (2 << 11);
     const back = (merrctl: number): bigint =>
-      new Bench({ code: ['ertn'] })
+      new TestMachine({ code: ['ertn'] })
         .setHost({ MERRCTL: 1 | merrctl, MERRERA: 0x20000 })
         .run(1)
         .host(CSR.CRMD);
@@ -44,7 +44,7 @@ describe('interrupts', () => {
     [1, 1, 0, false],
     [2, 3, 4, true],
   ])('pending %i, enabled %i, CRMD.IE %i: due %s', (pending, enabled, ie, due) => {
-    const bench = new Bench().setHost({ ESTAT: pending, ECFG: enabled, CRMD: 8 | ie });
+    const bench = new TestMachine().setHost({ ESTAT: pending, ECFG: enabled, CRMD: 8 | ie });
     expect(interruptDue(bench.cpu)).toBe(due);
   });
 });
@@ -56,7 +56,9 @@ describe('PGD', () => {
     [0xffff_8000_0000_0000n, 'PGDH'],
     [0x8000_0000_0000n, 'PGDH'],
   ] as const)('is chosen by bit 47 of BADV alone: %i leads to %s', (badv, root) => {
-    const bench = new Bench({ code: ['csrrd $a0, 0x1b'] }).setHost({ BADV: badv, PGDL: 0x1000, PGDH: 0x2000 }).run(1);
+    const bench = new TestMachine({ code: ['csrrd $a0, 0x1b'] })
+      .setHost({ BADV: badv, PGDL: 0x1000, PGDH: 0x2000 })
+      .run(1);
     expect(bench.get('a0')).toBe(root === 'PGDL' ? 0x1000n : 0x2000n);
   });
 });

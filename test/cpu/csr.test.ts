@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CRMD, DMW, ESTAT, fieldOf, GSTAT, inField, TLBEHI, TLBRERA } from '../../src/emu/cpu/csr-fields.ts';
 import { CSR, CSRS, type CsrRow, fieldMask } from '../../src/emu/cpu/csr-table.ts';
-import { assemble, Bench, CODE } from '../support/bench.ts';
+import { assemble, CODE, TestMachine } from '../support/test-machine.ts';
 
 /** Registers whose written value is not simply stored: each has its own test. */
 const OWN_RULE = new Set<number>([CSR.CRMD, CSR.GCFG, CSR.LLBCTL, CSR.TICLR, CSR.PGD, CSR.TVAL, CSR.TCFG]);
@@ -9,7 +9,7 @@ const OWN_RULE = new Set<number>([CSR.CRMD, CSR.GCFG, CSR.LLBCTL, CSR.TICLR, CSR
 const plain = CSRS.filter((r) => !OWN_RULE.has(r.num));
 
 /** csrwr of `value`, then csrrd; the old value comes back in a0, the new one in a1. */
-function writeRead(bench: Bench, num: number, value: bigint): { old: bigint; now: bigint } {
+function writeRead(bench: TestMachine, num: number, value: bigint): { old: bigint; now: bigint } {
   bench.code(CODE, [`csrwr $a0, ${num}`, `csrrd $a1, ${num}`]).set({ a0: value });
   bench.pc = CODE;
   bench.run(2);
@@ -40,7 +40,7 @@ describe('CSR table', () => {
   test.each(plain.map((r) => [r.name, r] as const))(
     '%s stores its writable fields and nothing else',
     (_, r: CsrRow) => {
-      const bench = new Bench({ features: { ptw: true, lbt: true } });
+      const bench = new TestMachine({ features: { ptw: true, lbt: true } });
       const rw = fieldMask(r, ['rw']);
       const first = writeRead(bench, r.num, (1n << 64n) - 1n);
       expect(first.old).toBe(r.reset);
@@ -52,7 +52,7 @@ describe('CSR table', () => {
   );
 
   test('csrxchg changes the bits of its mask and returns the old value', () => {
-    const bench = new Bench({ code: ['csrxchg $a0, $a1, 0x30'] });
+    const bench = new TestMachine({ code: ['csrxchg $a0, $a1, 0x30'] });
     bench.setHost({}).cpu.host.put(0x30, 0x1234_5678_9abc_def0n);
     bench.set({ a0: 0xffff_ffff_ffff_ffffn, a1: 0xff00_0000_0000_00ffn }).run(1);
     expect(bench.get('a0')).toBe(0x1234_5678_9abc_def0n);
@@ -60,13 +60,13 @@ describe('CSR table', () => {
   });
 
   test('a number that does not exist reads 0 and ignores writes', () => {
-    const bench = new Bench();
+    const bench = new TestMachine();
     for (const num of [0x9, 0x2f, 0x70, 0x5ff, 0x600, 0x3fff])
       expect(writeRead(bench, num, 5n)).toEqual({ old: 0n, now: 0n });
   });
 
   test('without LVZ its registers do not exist and its instructions raise INE', () => {
-    const bench = new Bench({ features: { lvz: false } });
+    const bench = new TestMachine({ features: { lvz: false } });
     for (const num of [CSR.GSTAT, CSR.GCFG, CSR.GINTC, CSR.GCNTC, CSR.GTLBC])
       expect(writeRead(bench, num, 5n)).toEqual({ old: 0n, now: 0n });
     for (const text of ['gcsrrd $a0, 0', 'gcsrwr $a0, 0', 'gtlbfill', 'gtlbclr', 'hvcl 0']) {
@@ -83,7 +83,7 @@ describe('CSR table', () => {
   });
 
   test('cpucfg reads words, and 0 beyond them', () => {
-    const bench = new Bench({ code: ['cpucfg $a1, $a0'] });
+    const bench = new TestMachine({ code: ['cpucfg $a1, $a0'] });
     const word = (n: bigint): bigint => {
       bench.set({ a0: n });
       bench.pc = CODE;
@@ -97,20 +97,20 @@ describe('CSR table', () => {
   });
 
   test('GCFG takes only modes that its capability bits announce', () => {
-    const bench = new Bench();
+    const bench = new TestMachine();
     const written = writeRead(bench, CSR.GCFG, 0x30n | 0x300000n);
     expect(written.now & 0x300030n).toBe(0n); // MATC 3 and GCI 3 do not exist
     expect(writeRead(bench, CSR.GCFG, 0x10n | 0x200000n).now & 0x300030n).toBe(0x200010n);
   });
 
   test('GSTAT keeps GIDBIT over a write of 0, and VM cannot be set', () => {
-    const bench = new Bench();
+    const bench = new TestMachine();
     expect(writeRead(bench, CSR.GSTAT, 0n).now).toBe(0x80n);
     expect(writeRead(bench, CSR.GSTAT, 0xffffffffn).now).toBe(0xff0082n);
   });
 
   test('PGD follows the sign of the bad address', () => {
-    const bench = new Bench({ code: ['csrrd $a0, 0x1b'] });
+    const bench = new TestMachine({ code: ['csrrd $a0, 0x1b'] });
     bench.setHost({ PGDL: 0x1000, PGDH: 0x2000, BADV: 0x1234 }).run(1);
     expect(bench.get('a0')).toBe(0x1000n);
     bench.setHost({ BADV: 0xffff_8000_0000_0000n });

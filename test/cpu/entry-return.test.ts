@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { CRMD, ESTAT, fieldOf, GSTAT, LLBCTL, MERRCTL, PRMD, TLBRPRMD } from '../../src/emu/cpu/csr-fields.ts';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { ecodeOf } from '../../src/emu/cpu/exception-table.ts';
-import { assemble, Bench, CODE } from '../support/bench.ts';
+import { assemble, CODE, TestMachine } from '../support/test-machine.ts';
 
 const VECTOR = 0x40000;
 const REFILL = 0x50000;
@@ -14,8 +14,8 @@ const KEPT = 0x1234_5678_9abc_def0n;
 const direct = (more: number): number => CRMD.DA | more;
 
 describe('entry', () => {
-  const at = (text: string, crmd: number): Bench =>
-    new Bench({ code: [text] }).setHost({
+  const at = (text: string, crmd: number): TestMachine =>
+    new TestMachine({ code: [text] }).setHost({
       CRMD: crmd,
       PRMD: 0,
       EENTRY: VECTOR,
@@ -91,7 +91,7 @@ describe('entry', () => {
   test('a page fault has TLBEHI too: the page pair, in 48 bits', () => {
     const window = 0x9000_0000_0000_0000n;
     const va = 0xffff_ffff_8765_4321n;
-    const bench = new Bench({ code: ['tlbfill', 'ld.b $a0, $a1, 0'] }).set({ a1: va });
+    const bench = new TestMachine({ code: ['tlbfill', 'ld.b $a0, $a1, 0'] }).set({ a1: va });
     // A page pair that is not valid, for loads.
     bench.setHost({
       DMW0: window | 0xfn,
@@ -136,7 +136,7 @@ describe('entry', () => {
   test('a TLB refill has registers of its own: mode, address, page, and PG goes', () => {
     const va = 0xffff_ffff_8765_4321n;
     const window = 0x9000_0000_0000_0000n;
-    const bench = new Bench({ code: ['ld.b $a0, $a1, 0'] }).set({ a1: va }).setHost({
+    const bench = new TestMachine({ code: ['ld.b $a0, $a1, 0'] }).set({ a1: va }).setHost({
       DMW0: window | 0xfn,
       CRMD: CRMD.PG | CRMD.PLV | CRMD.IE | CRMD.WE | CRMD.DATF,
       TLBRENTRY: REFILL,
@@ -180,7 +180,11 @@ describe('ertn', () => {
     ['nothing', 0, 0],
   ])('CRMD gets %s from PRMD', (_, prmd, crmd) => {
     const before = direct(CRMD.DATF | CRMD.DATM);
-    const bench = new Bench({ code: ['ertn'] }).setHost({ CRMD: before | CRMD.IE | CRMD.WE, PRMD: prmd, ERA: BACK });
+    const bench = new TestMachine({ code: ['ertn'] }).setHost({
+      CRMD: before | CRMD.IE | CRMD.WE,
+      PRMD: prmd,
+      ERA: BACK,
+    });
     bench.cpu.nesting = 5;
     bench.run(1);
     expect([bench.host(CSR.CRMD), bench.cpu.pc, bench.cpu.nesting]).toEqual([BigInt(before | crmd), BACK, 0]);
@@ -194,7 +198,7 @@ describe('ertn', () => {
     ['nothing', 0, 0],
   ])('after a refill CRMD gets %s from TLBRPRMD, and paging is on', (_, prmd, crmd) => {
     const window = 0x9000_0000_0000_0000n;
-    const bench = new Bench({ code: ['ertn'] }).setHost({
+    const bench = new TestMachine({ code: ['ertn'] }).setHost({
       CRMD: direct(CRMD.DATF | CRMD.IE | CRMD.WE),
       TLBRPRMD: prmd,
       TLBRERA: window | 0x50000n | 1n,
@@ -222,7 +226,7 @@ describe('ertn', () => {
     ['PDATF', MERRCTL.PDATF, CRMD.DATF],
     ['PDATM', MERRCTL.PDATM, CRMD.DATM],
   ])('after a machine error CRMD gets %s, before a refill', (_, merr, crmd) => {
-    const bench = new Bench({ code: ['ertn'] }).setHost({
+    const bench = new TestMachine({ code: ['ertn'] }).setHost({
       CRMD: direct(CRMD.IE),
       MERRCTL: MERRCTL.IsMERR | MERRCTL.Cause | merr,
       MERRERA: BACK,
@@ -234,7 +238,7 @@ describe('ertn', () => {
   });
 
   test('without LVZ there are no guests to go to', () => {
-    const bench = new Bench({ code: ['ertn'], features: { lvz: false } });
+    const bench = new TestMachine({ code: ['ertn'], features: { lvz: false } });
     bench.setHost({ TLBRERA: 0x50001, TLBRPRMD: TLBRPRMD.PGM }).run(1);
     expect([bench.cpu.vm, bench.pc, bench.host(CSR.CRMD), bench.cpu.events.total]).toEqual([
       false,
@@ -245,7 +249,7 @@ describe('ertn', () => {
   });
 
   test('an interrupt that becomes due is taken before the next instruction', () => {
-    const bench = new Bench({ code: ['ertn'] }).code(0x50000, ['addi.d $a0, $a0, 1']);
+    const bench = new TestMachine({ code: ['ertn'] }).code(0x50000, ['addi.d $a0, $a0, 1']);
     bench.setHost({ PRMD: PRMD.PIE, ERA: 0x50000, ECFG: 1, ESTAT: 1, EENTRY: VECTOR }).run(2);
     expect([bench.get('a0'), bench.host(CSR.ERA), bench.pc]).toEqual([0n, 0x50000n, VECTOR]);
   });

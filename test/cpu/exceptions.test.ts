@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
-import { assemble, Bench, CODE } from '../support/bench.ts';
+import { assemble, CODE, TestMachine } from '../support/test-machine.ts';
 
 const VECTOR = 0x40000;
 const NAMES: Readonly<Record<string, number>> = { ADE: 8, ALE: 9, BCE: 0xa, SYS: 0xb, BRK: 0xc, INE: 0xd, IPE: 0xe };
 
-function at(code: string[], options: { plv?: number; vs?: number } = {}): Bench {
-  const bench = new Bench({ code });
+function at(code: string[], options: { plv?: number; vs?: number } = {}): TestMachine {
+  const bench = new TestMachine({ code });
   return bench.setHost({ EENTRY: VECTOR, CRMD: 8 | (options.plv ?? 0) | 4, ECFG: (options.vs ?? 0) << 16 });
 }
 
@@ -83,7 +83,7 @@ describe('exceptions', () => {
 
   test('ertn restores PLV, IE and PC, and clears the LL bit unless KLO', () => {
     for (const klo of [0, 4]) {
-      const bench = new Bench({ code: ['ll.d $a2, $a0, 0', 'ertn'] }).set({ a0: 0x30000, a3: 1 });
+      const bench = new TestMachine({ code: ['ll.d $a2, $a0, 0', 'ertn'] }).set({ a0: 0x30000, a3: 1 });
       bench.code(0x50000, ['sc.d $a3, $a0, 0']);
       bench.setHost({ PRMD: 0xf, ERA: 0x50000, LLBCTL: klo }).run(2);
       expect(bench.pc).toBe(0x50000);
@@ -96,7 +96,7 @@ describe('exceptions', () => {
   });
 
   test('ertn from a machine error restores the whole mode', () => {
-    const bench = new Bench({ code: ['ertn'] });
+    const bench = new TestMachine({ code: ['ertn'] });
     // IsMERR, PPLV 3, PIE, PDA, PPG clear: DA mode at PLV3.
     bench.setHost({ MERRCTL: 1 | (3 << 2) | (1 << 4) | (1 << 7), MERRERA: 0x50000 }).run(1);
     expect(bench.pc).toBe(0x50000);
@@ -105,7 +105,7 @@ describe('exceptions', () => {
   });
 
   test('a fault in the handler of a fault goes round without disturbing the emulator', () => {
-    const bench = new Bench({ code: ['syscall 0'] });
+    const bench = new TestMachine({ code: ['syscall 0'] });
     bench.setHost({ EENTRY: 0x3000_0000 }).run(5000);
     expect(bench.cpu.icount).toBe(5000);
     expect(bench.ecode()).toBe(8);
@@ -114,7 +114,7 @@ describe('exceptions', () => {
 
 describe('interrupts and timers', () => {
   test('a software interrupt is taken at once, with its vector', () => {
-    const bench = new Bench({ code: ['csrwr $a0, 5', 'addi.d $a1, $a1, 1'] });
+    const bench = new TestMachine({ code: ['csrwr $a0, 5', 'addi.d $a1, $a1, 1'] });
     bench
       .set({ a0: 2 })
       .setHost({ EENTRY: VECTOR, ECFG: (1 << 16) | 3, CRMD: 0xc })
@@ -124,7 +124,9 @@ describe('interrupts and timers', () => {
   });
 
   test('a one-shot timer fires on its tick, reads all ones and keeps En', () => {
-    const bench = new Bench({ code: ['csrwr $a0, 0x41', ...Array.from({ length: 100 }, () => 'addi.d $a1, $a1, 1')] });
+    const bench = new TestMachine({
+      code: ['csrwr $a0, 0x41', ...Array.from({ length: 100 }, () => 'addi.d $a1, $a1, 1')],
+    });
     bench
       .set({ a0: 40 | 1 })
       .setHost({ EENTRY: VECTOR, ECFG: 1 << 11, CRMD: 0xc })
@@ -139,7 +141,7 @@ describe('interrupts and timers', () => {
   });
 
   test('a periodic timer keeps its period', () => {
-    const bench = new Bench({ code: ['csrwr $a0, 0x41', 'b 0'] });
+    const bench = new TestMachine({ code: ['csrwr $a0, 0x41', 'b 0'] });
     bench.set({ a0: 1000 | 3 });
     let fired = 0;
     bench.run(1);
@@ -154,14 +156,14 @@ describe('interrupts and timers', () => {
   });
 
   test('TCFG = 0 stops the timer without an interrupt', () => {
-    const bench = new Bench({ code: ['csrwr $a0, 0x41', 'csrwr $zero, 0x41', 'csrrd $a2, 0x42', 'b 0'] });
+    const bench = new TestMachine({ code: ['csrwr $a0, 0x41', 'csrwr $zero, 0x41', 'csrrd $a2, 0x42', 'b 0'] });
     bench.set({ a0: 400 | 1 }).run(2000);
     expect(bench.host(CSR.ESTAT)).toBe(0n);
     expect(bench.get('a2')).toBe(399n);
   });
 
   test('idle waits for an enabled interrupt, also with IE = 0, and time jumps to it', () => {
-    const bench = new Bench({
+    const bench = new TestMachine({
       code: ['csrwr $a0, 0x41', 'idle 0', 'addi.d $a1, $zero, 7', 'addi.d $a2, $zero, 1', 'csrwr $a2, 0x44', 'idle 0'],
     });
     bench.set({ a0: 1_000_000 | 1 }).setHost({ ECFG: 1 << 11 });
@@ -172,7 +174,7 @@ describe('interrupts and timers', () => {
   });
 
   test('rdtime counts instructions and adds CNTC; MISC.DRDTL forbids it to PLV3', () => {
-    const bench = new Bench({ code: ['rdtime.d $a0, $a1', 'rdtime.d $a2, $zero'] }).setHost({
+    const bench = new TestMachine({ code: ['rdtime.d $a0, $a1', 'rdtime.d $a2, $zero'] }).setHost({
       CNTC: -50n & ((1n << 64n) - 1n),
       TID: 9,
     });
@@ -182,7 +184,9 @@ describe('interrupts and timers', () => {
       9n,
       -49n,
     ]);
-    const user = new Bench({ code: ['rdtime.d $a0, $a1'] }).setHost({ MISC: 1 << 7, CRMD: 0xb, EENTRY: VECTOR }).run(1);
+    const user = new TestMachine({ code: ['rdtime.d $a0, $a1'] })
+      .setHost({ MISC: 1 << 7, CRMD: 0xb, EENTRY: VECTOR })
+      .run(1);
     expect(user.ecode()).toBe(0xe);
   });
 });

@@ -1,7 +1,7 @@
 /** Every test of exceptions and of LVZ once more, on machines whose CPUs are watched as under a debugger. */
 import { describe, expect, test } from 'vitest';
-import { Bench } from '../support/bench.ts';
 import { countEverything, watchEverything } from '../support/observers.ts';
+import { TestMachine } from '../support/test-machine.ts';
 
 watchEverything();
 
@@ -16,7 +16,7 @@ describe('with observers', async () => {
 });
 
 test('observers are told of each exception, and of each write of a CSR', () => {
-  const bench = new Bench({ code: ['csrwr $a0, 0x30', 'csrrd $a1, 0x30', 'syscall 0'] });
+  const bench = new TestMachine({ code: ['csrwr $a0, 0x30', 'csrrd $a1, 0x30', 'syscall 0'] });
   const told = countEverything(bench.cpu);
   bench.run(3);
   expect([told.csrWrite, told.csrRead, told.exception, told.exited]).toEqual([1, 1, 1, 0]);

@@ -1,7 +1,7 @@
 /** Which of several causes an instruction raises (Vol. 1, 6.2: fetch before decode before execution). */
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
-import { Bench, CODE } from '../support/bench.ts';
+import { CODE, TestMachine } from '../support/test-machine.ts';
 
 const VECTOR = 0x40000;
 const NAMES = { INT: 0, TLBR: 0x3f, ADE: 8, ALE: 9, BCE: 0xa, INE: 0xd, IPE: 0xe, FPD: 0xf, WPE: 0x13 } as const;
@@ -10,7 +10,7 @@ const PLV0 = 2;
 const LOAD = 0x100;
 
 describe('priority of exceptions', () => {
-  test.each<[keyof typeof NAMES, string, string, (b: Bench) => void]>([
+  test.each<[keyof typeof NAMES, string, string, (b: TestMachine) => void]>([
     [
       'INT',
       'an interrupt before a word that does not exist',
@@ -41,7 +41,7 @@ describe('priority of exceptions', () => {
       (b) => b.set({ a0: 0x3000_0001 }),
     ],
   ])('%s: %s', (name, _, text, prepare) => {
-    const bench = new Bench({ code: [text] });
+    const bench = new TestMachine({ code: [text] });
     bench.setHost({ EENTRY: VECTOR, TLBRENTRY: VECTOR });
     prepare(bench);
     bench.run(1);
@@ -49,12 +49,12 @@ describe('priority of exceptions', () => {
   });
 
   test('a fetch that misses the TLB comes before the instruction there', () => {
-    const bench = new Bench().setHost({ CRMD: 0x10, TLBRENTRY: VECTOR, EENTRY: 0x50000 }).run(1);
+    const bench = new TestMachine().setHost({ CRMD: 0x10, TLBRENTRY: VECTOR, EENTRY: 0x50000 }).run(1);
     expect([bench.pc, bench.host(CSR.TLBRBADV)]).toEqual([VECTOR, BigInt(CODE)]);
   });
 
   test('a misaligned fetch comes before its page', () => {
-    const bench = new Bench().setHost({ CRMD: 0x10, TLBRENTRY: VECTOR, EENTRY: 0x50000 });
+    const bench = new TestMachine().setHost({ CRMD: 0x10, TLBRENTRY: VECTOR, EENTRY: 0x50000 });
     bench.pc = CODE + 2;
     bench.run(1);
     expect([bench.ecode(), bench.host(CSR.BADV)]).toEqual([NAMES.ADE, BigInt(CODE + 2)]);
@@ -62,13 +62,13 @@ describe('priority of exceptions', () => {
 });
 
 /** Registers of the first watchpoint of each kind: address, mask, control. */
-function watchFetch(b: Bench, address: number): Bench {
+function watchFetch(b: TestMachine, address: number): TestMachine {
   b.cpu.host.put(0x390, BigInt(address));
   b.cpu.host.put(0x392, BigInt(PLV0));
   b.cpu.watchpoints.changed();
   return b.setHost({ CRMD: 8 | WE });
 }
-function watchLoad(b: Bench, address: number): Bench {
+function watchLoad(b: TestMachine, address: number): TestMachine {
   b.cpu.host.put(0x310, BigInt(address));
   b.cpu.host.put(0x312, BigInt(PLV0 | LOAD));
   b.cpu.watchpoints.changed();
@@ -78,8 +78,8 @@ function watchLoad(b: Bench, address: number): Bench {
 describe('watchpoints', () => {
   test('masks, PLV and ASID decide; a debugger’s breakpoint at the same place stops first', () => {
     const code = ['andi $zero, $zero, 0', 'andi $zero, $zero, 0', 'b -8'];
-    const hit = (control: number, mask: number, asid: number, setup: (b: Bench) => void = () => {}): boolean => {
-      const b = new Bench({ code }).setHost({ EENTRY: VECTOR });
+    const hit = (control: number, mask: number, asid: number, setup: (b: TestMachine) => void = () => {}): boolean => {
+      const b = new TestMachine({ code }).setHost({ EENTRY: VECTOR });
       b.cpu.host.put(0x391, BigInt(mask));
       b.cpu.host.put(0x393, BigInt(asid));
       watchFetch(b, CODE + 4).cpu.host.put(0x392, BigInt(control));
@@ -95,7 +95,7 @@ describe('watchpoints', () => {
     expect(hit(PLV0 | 0x80, 0, 0)).toBe(true);
     // With the mask the watchpoint covers the instruction before as well.
     expect(hit(PLV0, 4, 0, (b) => b.setHost({ CRMD: 8 | WE }))).toBe(true);
-    const b = new Bench({ code }).setHost({ EENTRY: VECTOR });
+    const b = new TestMachine({ code }).setHost({ EENTRY: VECTOR });
     watchFetch(b, CODE + 4);
     let stopped = 0;
     b.machine.engines[0]!.setHooks({

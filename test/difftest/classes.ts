@@ -5,7 +5,7 @@ import { encodeRow, type Row } from '../../src/emu/isa/row.ts';
 import { Semantics } from '../../src/emu/isa/semantics.ts';
 import { ROWS } from '../../src/emu/isa/table/index.ts';
 import { contains } from '../../src/emu/isa/traits.ts';
-import { assemble } from '../support/bench.ts';
+import { assemble } from '../support/test-machine.ts';
 import { BUFFER_MIDDLE, BUFFER_REGISTER, BUFFER_SIZE, INDEX_REGISTER, type Program, STATE_BLOCK } from './program.ts';
 import { floatValue, integerValue, type Random } from './random.ts';
 
@@ -44,7 +44,7 @@ const usable = ROWS.filter((r) => !OUTSIDE.test(r.name) && !LEFT_OUT.test(r.name
 const body = (r: Row): ReturnType<typeof Semantics.record> => Semantics.record(r.define);
 const isBranch = (r: Row): boolean => contains(body(r), 'branch', 'jump');
 const accesses = (r: Row): boolean =>
-  /^pre/.test(r.name) || contains(body(r), 'load', 'store', 'host', 'loadVector', 'storeVector');
+  /^pre/.test(r.name) || contains(body(r), 'load', 'store', 'linear', 'loadVector', 'storeVector');
 const isFloat = (r: Row): boolean => r.unit === 'fp' || /^x?vf(?!rstp)/.test(r.name);
 const byName = new Map(usable.map((r) => [r.name, r]));
 const named = (...names: string[]): Row[] => names.map((n) => byName.get(n)!);
@@ -146,7 +146,7 @@ const REACH = 8;
 /** Which operands of a row the instruction writes. */
 const writesRd = new Map<Row, boolean>(usable.map((r) => [r, contains(body(r), 'setRd')]));
 const inMemory = new Map<Row, boolean>(usable.map((r) => [r, accesses(r)]));
-const atomic = new Map<Row, boolean>(usable.map((r) => [r, contains(body(r), 'host')]));
+const atomic = new Map<Row, boolean>(usable.map((r) => [r, contains(body(r), 'linear')]));
 
 /** One random instruction of a row with what it needs in front, for a place where its branch has `offset` bytes to go. */
 type Unit = (offset: number) => number[];

@@ -1,7 +1,7 @@
 /** The differential runner: that it finds what it is for, and a bounded run against QEMU where there is one. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decode } from '../../src/emu/isa/decoder.ts';
-import { assemble } from '../support/bench.ts';
+import { assemble } from '../support/test-machine.ts';
 import { CLASSES, makeProgram } from './classes.ts';
 import { differences, firstDivergence } from './compare.ts';
 import { Loongscope } from './loongscope.ts';

@@ -1,6 +1,6 @@
 /** The product's side of a differential run. */
 import type { EngineKind } from '../../src/emu/machine/processors.ts';
-import { Bench } from '../support/bench.ts';
+import { TestMachine } from '../support/test-machine.ts';
 import {
   AT,
   BUFFER_SIZE,
@@ -21,10 +21,10 @@ const LIMIT = 4_000_000;
 
 export class Loongscope implements Target {
   readonly name = 'loongscope';
-  private readonly bench: Bench;
+  private readonly bench: TestMachine;
 
   constructor(engine: EngineKind = 'auto') {
-    this.bench = new Bench({ ramSize: 256 << 20, engine });
+    this.bench = new TestMachine({ ramSize: 256 << 20, engine });
     for (const [address, code] of FRAME) this.write(address, new Uint8Array(code.buffer));
   }
 

@@ -2,7 +2,7 @@
  * The frame around a random body: where it lives in memory, how registers get their first values and where the last ones
  * go. The same bytes run on loongscope and on the oracle; all that they leave behind is in memory.
  */
-import { assemble } from '../support/bench.ts';
+import { assemble } from '../support/test-machine.ts';
 
 /** Physical addresses; both machines run in direct address mode. */
 export const AT = {

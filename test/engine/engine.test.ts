@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { STATE } from '../../src/emu/memory/layout.ts';
-import { assemble, Bench, CODE } from '../support/bench.ts';
 import { seeded } from '../support/random.ts';
+import { assemble, CODE, TestMachine } from '../support/test-machine.ts';
 
 /** Hash of all registers, CSRs and touched RAM. */
-function stateHash(bench: Bench): string {
+function stateHash(bench: TestMachine): string {
   const { mem, base } = bench.cpu;
   const hash = createHash('sha256');
   hash.update(mem.u8.subarray(base + STATE.gpr, base + STATE.pc + 8));
@@ -16,8 +16,8 @@ function stateHash(bench: Bench): string {
 }
 
 /** A loop of arithmetic, memory traffic, calls across pages and a timer that interrupts it. */
-function workload(): Bench {
-  const bench = new Bench();
+function workload(): TestMachine {
+  const bench = new TestMachine();
   bench.code(CODE, [
     'csrwr $a7, 0x41',
     'addi.d $a0, $a0, 1',
@@ -75,7 +75,7 @@ describe('engine', () => {
 
   test('self-modifying code runs as written, in the page it changes and behind a cached decode', () => {
     const patch = BigInt(assemble('addi.d $a1, $a1, 100'));
-    const bench = new Bench({ code: ['addi.d $a1, $a1, 1', 'st.w $a2, $a0, 0', 'addi.d $a1, $a1, 1', 'b -12'] });
+    const bench = new TestMachine({ code: ['addi.d $a1, $a1, 1', 'st.w $a2, $a0, 0', 'addi.d $a1, $a1, 1', 'b -12'] });
     bench.set({ a0: CODE + 8, a2: patch }).run(4);
     expect(bench.get('a1')).toBe(101n);
     bench.set({ a2: BigInt(assemble('addi.d $a1, $a1, 1000')) }).run(4);
@@ -83,7 +83,7 @@ describe('engine', () => {
   });
 
   test('a store that crosses from a data page into a code page is seen', () => {
-    const bench = new Bench({ code: ['st.d $a2, $a0, 0', 'jirl $zero, $a3, 0'] });
+    const bench = new TestMachine({ code: ['st.d $a2, $a0, 0', 'jirl $zero, $a3, 0'] });
     const place = 0x22000;
     bench.code(place, ['addi.d $a1, $a1, 1', 'jirl $zero, $a4, 0']).set({ a0: place - 4, a3: place, a4: CODE + 8 });
     bench.pc = place;
@@ -94,7 +94,7 @@ describe('engine', () => {
   });
 
   test('execution runs off the end of a page into the next', () => {
-    const bench = new Bench();
+    const bench = new TestMachine();
     bench.code(0x20ff8, ['addi.d $a0, $a0, 1', 'addi.d $a0, $a0, 2', 'addi.d $a0, $a0, 4', 'b 0']);
     bench.pc = 0x20ff8;
     bench.run(3);
@@ -104,7 +104,7 @@ describe('engine', () => {
   test('a guest that executes random words never disturbs the emulator', () => {
     for (let seed = 1; seed <= 8; seed++) {
       const random = seeded(seed * 7919);
-      const bench = new Bench();
+      const bench = new TestMachine();
       const words = Uint32Array.from({ length: 8192 }, () => random());
       bench.machine.ram.write(CODE, new Uint8Array(words.buffer));
       for (let r = 1; r < 32; r++) bench.cpu.setGpr(r, (BigInt(random()) << 32n) | BigInt(random()));
@@ -118,7 +118,7 @@ describe('engine', () => {
 
   test('4 GiB of RAM start at once and cost what is touched', () => {
     const before = performance.now();
-    const bench = new Bench({ ramSize: 2 ** 32, code: ['st.d $a0, $a1, 0', 'ld.d $a2, $a1, 0'] });
+    const bench = new TestMachine({ ramSize: 2 ** 32, code: ['st.d $a0, $a1, 0', 'ld.d $a2, $a1, 0'] });
     const high = 0x8000_0000 + 2 ** 32 - 2 ** 28 - 8;
     bench.set({ a0: 42, a1: high }).run(2);
     expect(bench.get('a2')).toBe(42n);
@@ -127,7 +127,7 @@ describe('engine', () => {
   });
 
   test('two CPUs: the second starts by mailbox and both run', () => {
-    const bench = new Bench({
+    const bench = new TestMachine({
       cpus: 2,
       code: [
         'iocsrwr.d $a0, $a1', // MAIL_SEND: low word of mailbox 0 of CPU 1

@@ -2,10 +2,12 @@
  * Interpreter, eager and lazy translation are one machine: the same state at the same instruction, in every program of the
  * project.
  */
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { boot } from '../../src/cli/boot.ts';
+import { nodeRuntime } from '../../src/cli/node-runtime.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { parseElf } from '../../src/emu/boot/elf.ts';
@@ -18,15 +20,16 @@ import { CLASSES, makeProgram } from '../difftest/classes.ts';
 import { digestOutcome } from '../difftest/digest.ts';
 import { Loongscope } from '../difftest/loongscope.ts';
 import { Random } from '../difftest/random.ts';
-import { assemble, Bench, CODE } from '../support/bench.ts';
 import { programFile, programsOf } from '../support/conformance.ts';
 import { guestSpec } from '../support/gdb-session.ts';
 import { seeded } from '../support/random.ts';
+import { assemble, CODE, TestMachine } from '../support/test-machine.ts';
 
 const TRANSLATING: readonly EngineKind[] = ['jit', 'auto'];
 
 function machineOf(file: string, engine: EngineKind): Machine {
   const machine = new Machine({
+    runtime: nodeRuntime,
     ramSize: 256 << 20,
     cpus: 1,
     features: featuresOf('max', { ptw: true, lbt: true }),
@@ -108,11 +111,11 @@ const LOOP = ['nop', 'addi.d $a0, $a0, 1', 'b -8'];
 const nop = assemble('andi $zero, $zero, 0');
 
 describe('code that changes under the translator', () => {
-  const start = (engine: EngineKind): Bench =>
-    new Bench({ engine, code: LOOP.map((l) => (l === 'nop' ? 'andi $zero, $zero, 0' : l)) }).run(30_000);
+  const start = (engine: EngineKind): TestMachine =>
+    new TestMachine({ engine, code: LOOP.map((l) => (l === 'nop' ? 'andi $zero, $zero, 0' : l)) }).run(30_000);
 
   test.each(TRANSLATING)('%s: a store into a translated loop takes effect at once', (engine) => {
-    const bench = new Bench({ engine });
+    const bench = new TestMachine({ engine });
     // a1 counts down; at 0 the loop overwrites its own addi.d (t0 = the new word, t1 = its address), and goes on.
     bench.code(CODE, [
       'addi.d $a1, $a1, -1',
@@ -129,7 +132,7 @@ describe('code that changes under the translator', () => {
   });
 
   test.each(TRANSLATING)('%s: a loop that modifies itself each time round', (engine) => {
-    const bench = new Bench({ engine });
+    const bench = new TestMachine({ engine });
     bench.code(CODE, ['st.w $t0, $t1, 0', 'addi.d $a0, $a0, 1', 'xor $t0, $t0, $t2', 'b -12']);
     const [one, two] = [assemble('addi.d $a0, $a0, 1'), assemble('addi.d $a0, $a0, 2')];
     bench.set({ t0: two, t1: CODE + 4, t2: one ^ two });
@@ -138,7 +141,7 @@ describe('code that changes under the translator', () => {
   });
 
   test.each(TRANSLATING)('%s: data beside the code of its page, and then in it', (engine) => {
-    const bench = new Bench({ engine });
+    const bench = new TestMachine({ engine });
     // a1 counts stores to a word of the page behind the code; then one store goes to the code itself.
     bench.code(CODE, [
       'ld.d $t3, $t1, 512',
@@ -181,7 +184,7 @@ describe('code that changes under the translator', () => {
   });
 
   test.each(TRANSLATING)('%s: the page behind the code is exchanged', (engine) => {
-    const bench = new Bench({ engine });
+    const bench = new TestMachine({ engine });
     const window = 0xffff_8000_0000_0000n;
     bench.code(0x40000, ['addi.d $a0, $a0, 1', 'b -4']).code(0x42000, ['addi.d $a0, $a0, 256', 'b -4']);
     const map = (pa: number): void => {
@@ -206,8 +209,8 @@ describe('code that changes under the translator', () => {
     ['apart', 0x50000, 0x58000],
     ['the second one read-only', 0x50000, 0x59000],
   ] as const)('a frame across two pages that lie %s', (where, first, second) => {
-    const run = (engine: EngineKind): Bench => {
-      const bench = new Bench({ engine });
+    const run = (engine: EngineKind): TestMachine => {
+      const bench = new TestMachine({ engine });
       const window = 0xffff_8000_0000_0000n;
       const readOnly = where.startsWith('the second');
       bench.code(CODE, ['tlbfill']);
@@ -254,7 +257,7 @@ describe('code that changes under the translator', () => {
 
   test('more regions than there is room for, in thousands of tiny functions', () => {
     const run = (engine: EngineKind): Machine => {
-      const bench = new Bench({ engine });
+      const bench = new TestMachine({ engine });
       // Pages full of two-instruction functions, each of which jumps to the next one; the last one goes back.
       const pages = 66;
       const words = new Uint32Array(pages * 1024);
@@ -273,7 +276,7 @@ describe('code that changes under the translator', () => {
   });
 
   test('no memory for code: the interpreter goes on, and says so once', () => {
-    const bench = new Bench({ engine: 'auto', code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const bench = new TestMachine({ engine: 'auto', code: ['addi.d $a0, $a0, 1', 'b -4'] });
     const failures: string[] = [];
     bench.machine.regions!.onFailure = (reason) => failures.push(reason);
     const spy = vi.spyOn(WebAssembly, 'Module').mockImplementation(function refuse() {

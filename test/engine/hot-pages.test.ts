@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { CodeCache } from '../../src/cli/code-cache.ts';
 import { HotPages } from '../../src/emu/engine/translator/hot-pages.ts';
-import { Bench } from '../support/bench.ts';
+import { TestMachine } from '../support/test-machine.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-cache-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -49,12 +49,12 @@ describe('hot pages', () => {
   });
 
   test('a hot page of an earlier run is translated at its first branch, and runs the same', () => {
-    const first = new Bench({ engine: 'auto', code: CODE });
+    const first = new TestMachine({ engine: 'auto', code: CODE });
     const notes = new HotPages();
     first.machine.regions!.hotPages = notes;
     first.run(2_000_000);
     expect(notes.size).toBe(1);
-    const second = new Bench({ engine: 'auto', code: CODE });
+    const second = new TestMachine({ engine: 'auto', code: CODE });
     second.machine.regions!.hotPages = HotPages.parse(notes.serialize());
     second.run(600_000).run(600_000);
     expect(second.machine.regions!.translated).toBeGreaterThan(0);

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import type { EngineKind } from '../../src/emu/machine/processors.ts';
-import { Bench, CODE } from '../support/bench.ts';
+import { CODE, TestMachine } from '../support/test-machine.ts';
 
 const INE = 0xd;
 
@@ -10,8 +10,8 @@ const INE = 0xd;
  * An instruction behind a loop that is translated with it, and that has stored where it stores: nothing leaves it to the
  * interpreter. Exceptions end in a loop at 0x40000.
  */
-const run = (engine: EngineKind, line: string): Bench =>
-  new Bench({ engine, code: ['addi.d $t0, $t0, 1', 'st.d $zero, $a1, 0', 'blt $t0, $t1, -8', line, 'b 0'] })
+const run = (engine: EngineKind, line: string): TestMachine =>
+  new TestMachine({ engine, code: ['addi.d $t0, $t0, 1', 'st.d $zero, $a1, 0', 'blt $t0, $t1, -8', line, 'b 0'] })
     .code(0x40000, ['b 0'])
     .setHost({ EENTRY: 0x40000 })
     .set({ t1: 50, a0: 1, a1: 0x30000, a2: 1, a3: 0x30000 })

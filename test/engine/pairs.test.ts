@@ -3,18 +3,18 @@ import { expect, test } from 'vitest';
 import { PAIRS } from '../../src/emu/engine/pairs.ts';
 import { planHandlers } from '../../src/emu/engine/uop.ts';
 import { ROWS } from '../../src/emu/isa/table/index.ts';
-import { assemble, Bench, CODE } from '../support/bench.ts';
+import { assemble, CODE, TestMachine } from '../support/test-machine.ts';
 
 const { pairs } = planHandlers(ROWS);
 
 /** Handler numbers of the micro-ops of the first instructions of a program, once it has run. */
-function handlers(bench: Bench, count: number): number[] {
-  const page = bench.machine.uops.page(CODE, bench.machine.ram.host(CODE), undefined);
+function handlers(bench: TestMachine, count: number): number[] {
+  const page = bench.machine.uops.page(CODE, bench.machine.ram.linearAddress(CODE), undefined);
   return Array.from({ length: count }, (_, n) => bench.machine.mem.u16[(page.base + 8 * n) >> 1]!);
 }
 
 /** Runs a program long enough for the build that has the handlers, from its first instruction. */
-const run = (bench: Bench, instructions: number): void => {
+const run = (bench: TestMachine, instructions: number): void => {
   bench.cpu.pc = BigInt(CODE);
   bench.machine.run(instructions);
 };
@@ -24,7 +24,7 @@ test('every pair has a handler', () => {
 });
 
 test('two instructions in a row become one handler, and both count', () => {
-  const bench = new Bench({ engine: 'interpreter', code: ['addi.d $a0, $a0, 1', 'addi.d $a0, $a0, 2', 'b -8'] });
+  const bench = new TestMachine({ engine: 'interpreter', code: ['addi.d $a0, $a0, 1', 'addi.d $a0, $a0, 2', 'b -8'] });
   run(bench, 30_001);
   expect([...pairs.values()]).toContain(handlers(bench, 1)[0]);
   // 10 000 rounds of three, and the first instruction once more.
@@ -32,7 +32,7 @@ test('two instructions in a row become one handler, and both count', () => {
 });
 
 test('a branch to the second executes it alone', () => {
-  const bench = new Bench({
+  const bench = new TestMachine({
     engine: 'interpreter',
     code: ['addi.d $a0, $a0, 1', 'addi.d $a1, $a1, 1', 'b -4'],
   });
@@ -43,7 +43,7 @@ test('a branch to the second executes it alone', () => {
 test('a store of the first that changes the second', () => {
   // The doubleword at a0 replaces the second store, and the one behind it, by two additions.
   const replacement = BigInt(assemble('addi.d $a3, $a3, 1')) * 0x1_0000_0001n;
-  const bench = new Bench({
+  const bench = new TestMachine({
     engine: 'interpreter',
     code: ['st.d $a1, $a0, 0', 'st.d $zero, $a2, 0', 'st.d $zero, $a2, 8', 'b 0'],
   });
@@ -56,7 +56,7 @@ test('a store of the first that changes the second', () => {
 });
 
 test('a store from elsewhere that changes the second', () => {
-  const bench = new Bench({ engine: 'interpreter', code: ['addi.d $a0, $a0, 1', 'addi.d $a0, $a0, 2', 'b -8'] });
+  const bench = new TestMachine({ engine: 'interpreter', code: ['addi.d $a0, $a0, 1', 'addi.d $a0, $a0, 2', 'b -8'] });
   run(bench, 9_000);
   bench.code(CODE + 4, ['addi.d $a1, $a1, 1']);
   bench.cpu.setGpr(4, 0n);

@@ -1,12 +1,13 @@
 /** Floating point in the CPU: enables, traps, FCSR views, moves, branches, memory; the world of a guest. */
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
-import { assemble, Bench, CODE } from '../support/bench.ts';
+import { assemble, CODE, TestMachine } from '../support/test-machine.ts';
 
 const VECTOR = 0x40000;
 const ONE = 0x3ff0000000000000n;
 const THREE = 0x4008000000000000n;
-const bench = (code: readonly string[], euen = 1): Bench => new Bench({ code }).setHost({ EUEN: euen, EENTRY: VECTOR });
+const bench = (code: readonly string[], euen = 1): TestMachine =>
+  new TestMachine({ code }).setHost({ EUEN: euen, EENTRY: VECTOR });
 
 describe('floating-point unit', () => {
   test('disabled in EUEN: FPD for every kind of instruction', () => {
@@ -96,8 +97,8 @@ describe('floating point of a guest', () => {
   const WINDOW = 0x9000_0000_0000_0000n;
   const GUEST = 0x20_0000;
   /** A guest about to execute an fadd.d with the given EUENs. */
-  const guest = (hostEuen: number, guestEuen: number): Bench => {
-    const b = new Bench({ code: ['tlbfill', 'ertn'] }).code(0x40_0000, ['fadd.d $f2, $f0, $f0']);
+  const guest = (hostEuen: number, guestEuen: number): TestMachine => {
+    const b = new TestMachine({ code: ['tlbfill', 'ertn'] }).code(0x40_0000, ['fadd.d $f2, $f0, $f0']);
     b.setHost({
       DMW0: WINDOW | 0xfn,
       CRMD: 0x10,

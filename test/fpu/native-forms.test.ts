@@ -8,7 +8,7 @@ import { Fpu } from '../../src/emu/fpu/fpu.ts';
 import type { EngineKind } from '../../src/emu/machine/processors.ts';
 import { type FpOperation, operate, operationCode } from '../../src/emu/softfloat/operations.ts';
 import type { Status } from '../../src/emu/softfloat/softfloat.ts';
-import { Bench, CODE } from '../support/bench.ts';
+import { CODE, TestMachine } from '../support/test-machine.ts';
 
 const INEXACT = 0x10000;
 
@@ -66,7 +66,7 @@ const register = (single: boolean): fc.Arbitrary<bigint> => {
 describe.each(['interpreter', 'jit'] as const satisfies readonly EngineKind[])(
   'native floating point, %s',
   (engine) => {
-    const bench = new Bench({ engine });
+    const bench = new TestMachine({ engine });
     bench.setHost({ EUEN: 7 });
 
     test.each(CASES)('%s', (mnemonic, operation, double, operands) => {
@@ -96,7 +96,7 @@ describe.each(['interpreter', 'jit'] as const satisfies readonly EngineKind[])(
 
 test('the forms are in use: TypeScript is not called, and Cause is right when FCSR is read', () => {
   const operate = vi.spyOn(Fpu.prototype, 'operate');
-  const bench = new Bench({ engine: 'interpreter', code: ['fadd.d $f0, $f1, $f2', 'movfcsr2gr $a0, $fcsr0'] });
+  const bench = new TestMachine({ engine: 'interpreter', code: ['fadd.d $f0, $f1, $f2', 'movfcsr2gr $a0, $fcsr0'] });
   bench.setHost({ EUEN: 7 });
   bench.setFpr(1, bits64(1 / 3)).setFpr(2, bits64(1e-3));
   bench.cpu.setStateI32('fcsr', INEXACT);

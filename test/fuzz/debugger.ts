@@ -2,6 +2,7 @@
 import { type Booted, boot } from '../../src/cli/boot.ts';
 import { DEFAULT_MACHINE, parseGuest } from '../../src/cli/options.ts';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
+import type { SnapshotStore } from '../../src/emu/debug/stop.ts';
 import { type Fields, restoreFields, saveFields } from '../../src/emu/state/fields.ts';
 import { COMMANDS } from '../../src/gdbstub/monitor/commands.ts';
 import { dispatch } from '../../src/gdbstub/packets/index.ts';
@@ -67,11 +68,9 @@ class Debugged {
     const cli = { ...DEFAULT_MACHINE, memory: MEMORY, hypervisor: 'build/hv.elf', guest: [parseGuest(GUEST)] };
     this.booted = boot(undefined, { ...cli, engine: 'interpreter' }, () => {});
     const { machine, symbols, symbolize } = this.booted;
-    this.control = new RunControl(machine);
-    this.control.contexts = new Awareness(this.control, symbols, symbolize);
     const stored = new Map<string, ReturnType<typeof machine.save>>();
     // Files have no place here.
-    this.control.snapshotStore = {
+    const snapshotStore: SnapshotStore = {
       save: (m, name) => stored.clear() ?? stored.set(name, m.save()).size,
       load: (m, name) => {
         const state = stored.get(name);
@@ -79,6 +78,8 @@ class Debugged {
         m.restore(state);
       },
     };
+    this.control = new RunControl(machine, { snapshotStore });
+    this.control.useContexts(new Awareness(this.control, symbols, symbolize));
     void this.booted.named;
     const exits = (): number => machine.cpus[0]!.events.exits.reduce((sum, n) => sum + n, 0);
     while (exits() < EXITS) {
@@ -86,27 +87,23 @@ class Debugged {
       machine.run(LOOK_EVERY, machine.instructions + LOOK_EVERY);
     }
     this.machine = machine.save();
-    this.snapshots = saveFields(this.control.snapshots);
+    this.snapshots = saveFields(this.control.vcpuStates);
   }
 
   /** As it was when it was made. */
   reset(): void {
     const { control } = this;
-    control.exitStatistics = undefined;
-    Object.assign(control, {
-      stop: undefined,
-      stepper: undefined,
-      stepping: false,
-      pumping: false,
-      waiting: false,
-      died: undefined,
-      end: undefined,
-      budget: SLICE,
-    });
+    control.endExitCount();
+    const set = (part: string, fields: object): unknown => Object.assign(Reflect.get(control, part), fields);
+    set('pending', { stop: undefined });
+    set('stepping', { stepper: undefined, stepping: false });
+    set('loop', { pumping: false, waiting: false, end: undefined });
+    Object.assign(Reflect.get(Reflect.get(control, 'loop'), 'parts').loops, { died: undefined });
+    Object.assign(Reflect.get(Reflect.get(control, 'loop'), 'budget'), { instructions: SLICE });
     for (const cpu of control.machine.cpus) cpu.frozen = false;
     control.machine.restore(this.machine);
     control.machine.clearStops();
-    restoreFields(control.snapshots, this.snapshots);
+    restoreFields(control.vcpuStates, this.snapshots);
   }
 
   /** Lets the event loop turn a few times. */

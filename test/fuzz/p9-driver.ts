@@ -39,7 +39,11 @@ export class P9Driver {
         return true;
       },
     };
-    this.device = new VirtioMmio(new VirtioP9('host', new P9Session(openShare(parseShare(spec)))), dma, () => {});
+    this.device = new VirtioMmio(
+      new VirtioP9('host', new P9Session(openShare(parseShare(spec)))),
+      { dma, now: () => 0, unfinished: () => {} },
+      () => {},
+    );
     this.setUp();
   }
 

@@ -3,7 +3,9 @@
  * numbers, linear memory beside the RAM, what lies on the host behind the end of a disk. The same input drives both. Where
  * anything that a guest sees differs afterwards, it sees a secret.
  */
+
 import { isDeepStrictEqual } from 'node:util';
+import { nodeRuntime } from '../../src/cli/node-runtime.ts';
 import { differences } from '../../src/emu/check/state-digest.ts';
 import { featuresOf } from '../../src/emu/cpu/features.ts';
 import { Machine, type MachineOptions } from '../../src/emu/machine/machine.ts';
@@ -37,6 +39,7 @@ export class Side {
   ) {
     this.which = which;
     this.machine = new Machine({
+      runtime: nodeRuntime,
       ramSize: RAM_SIZE,
       cpus: 1,
       features: featuresOf('max', {}),
@@ -51,7 +54,7 @@ export class Side {
       segments: [{ paddr: 0x10000n, vaddr: 0x10000n, memsz: 4, data: new Uint8Array(4) }],
     };
     machine.load({ image, commandLine: '', extra: [] });
-    for (let pa = 0; pa < RAM_SIZE; pa += CHUNK) machine.ram.host(pa);
+    for (let pa = 0; pa < RAM_SIZE; pa += CHUNK) machine.ram.linearAddress(pa);
     const end = Math.max(...machine.ram.touchedRanges().map(([, at, size]) => at + size));
     machine.mem.u8.fill(which === 0 ? 0 : 0xa5, end);
     setUp(this);

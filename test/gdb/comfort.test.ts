@@ -80,7 +80,7 @@ describe.each(GDBS)('comfort with %s', (_name, gdb) => {
   test('loongscope debug loads symbols for the host and knows each guest’s file', async () => {
     const guests = ['hello', 'crash'].map((g) => guestSpec(g));
     const running = await start(undefined, machineCli(guests), () => {});
-    const args = gdbArguments(`127.0.0.1:${running.doors[0]}`, HYPERVISOR, [guestPath('hello'), guestPath('crash')]);
+    const args = gdbArguments(`127.0.0.1:${running.ports[0]}`, HYPERVISOR, [guestPath('hello'), guestPath('crash')]);
     const { all } = await execa(
       gdb,
       [
@@ -113,7 +113,7 @@ describe.each(GDBS)('comfort with %s', (_name, gdb) => {
     const running = await start(undefined, machineCli([guestSpec('hello')]), () => {});
     const text = readFileSync(join(EXAMPLES, 'gdbinit'), 'utf8').replace(
       '127.0.0.1:1234',
-      `127.0.0.1:${running.doors[0]}`,
+      `127.0.0.1:${running.ports[0]}`,
     );
     const folder = mkdtempSync(join(tmpdir(), 'loongscope-gdbinit-'));
     const script = join(folder, 'gdbinit');
@@ -150,13 +150,13 @@ describe.each(GDBS)('comfort with %s', (_name, gdb) => {
         }),
         () => {},
       );
-      // The other door's client would hold the machine: none is connected.
+      // The other port's client would hold the machine: none is connected.
       expect(c.miDebuggerServerAddress).toBe(`127.0.0.1:${1234 + n}`);
       const program = c.program.replace(/^\$\{workspaceFolder\}/, PROJECT_ROOT);
       const input = [
         ...c.setupCommands.map((s) => `-interpreter-exec console "${s.text}"`),
         `-file-exec-and-symbols ${program}`,
-        `-target-select remote 127.0.0.1:${running.doors[n]}`,
+        `-target-select remote 127.0.0.1:${running.ports[n]}`,
         `-break-insert ${n === 0 ? 'handle_exit' : 'hello_mmio'}`,
         '-exec-continue',
       ];

@@ -13,7 +13,7 @@ import {
   valueToHex,
 } from '../../src/gdbstub/framing.ts';
 import { gdbCrc } from '../../src/gdbstub/packets/memory.ts';
-import { recognizeStep } from '../../src/gdbstub/soft-step.ts';
+import { type Resumption, recognizeStep } from '../../src/gdbstub/soft-step.ts';
 import { TARGET_XML } from '../../src/gdbstub/target-description.ts';
 import { parseThreadPattern } from '../../src/gdbstub/threads.ts';
 
@@ -114,32 +114,34 @@ describe('soft steps', () => {
   const read = { kind: 'read', address: P, length: 4 } as const;
   const insert = (address: bigint) => ({ kind: 'insert', address }) as const;
 
+  const step = (resumption: Partial<Resumption>): bigint | undefined =>
+    recognizeStep({
+      pc: P,
+      next: [P + 4n],
+      journal: [],
+      inserted: new Set([P + 4n]),
+      before: new Set(),
+      single: false,
+      ...resumption,
+    });
+
   test('stepi: the instruction is read, then the breakpoint planted behind it', () => {
-    expect(
-      recognizeStep(
-        P,
-        [P + 4n],
-        [insert(0x5000n), read, read, insert(P + 4n)],
-        new Set([0x5000n, P + 4n]),
-        new Set(),
-        false,
-      ),
-    ).toBe(P + 4n);
+    const journal = [insert(0x5000n), read, read, insert(P + 4n)];
+    expect(step({ journal, inserted: new Set([0x5000n, P + 4n]) })).toBe(P + 4n);
   });
 
   test('a continue with user breakpoints is none', () => {
-    expect(recognizeStep(P, [P + 4n], [insert(0x5000n)], new Set([0x5000n]), new Set(), false)).toBeUndefined();
-    expect(
-      recognizeStep(P, [P + 4n], [read, insert(P + 4n), insert(0x5000n)], new Set([P + 4n, 0x5000n]), new Set(), false),
-    ).toBeUndefined();
+    expect(step({ journal: [insert(0x5000n)], inserted: new Set([0x5000n]) })).toBeUndefined();
+    const journal = [read, insert(P + 4n), insert(0x5000n)];
+    expect(step({ journal, inserted: new Set([P + 4n, 0x5000n]) })).toBeUndefined();
   });
 
   test('stepping off a breakpoint: it is lifted and one thread is named', () => {
-    expect(recognizeStep(P, [P + 4n], [], new Set([P + 4n]), new Set([P]), true)).toBe(P + 4n);
-    expect(recognizeStep(P, [P + 4n], [], new Set([P + 4n]), new Set([P]), false)).toBeUndefined();
+    expect(step({ before: new Set([P]), single: true })).toBe(P + 4n);
+    expect(step({ before: new Set([P]) })).toBeUndefined();
   });
 
   test('a user breakpoint already stands at the target', () => {
-    expect(recognizeStep(P, [P + 4n], [insert(P + 4n), read], new Set([P + 4n]), new Set(), false)).toBe(P + 4n);
+    expect(step({ journal: [insert(P + 4n), read] })).toBe(P + 4n);
   });
 });

@@ -66,7 +66,7 @@ class Client {
 describe('gdb server', () => {
   let running: Running;
   let client: Client;
-  const port = (): number => running.doors[0] as number;
+  const port = (): number => running.ports[0] as number;
 
   beforeEach(async () => {
     running = await start(
@@ -191,11 +191,11 @@ describe('gdb server', () => {
     expect(client.pending).toBe(0);
   });
 
-  test('two clients share a door, another one has its own; each has its own selected thread', async () => {
+  test('two clients share a port, another one has its own; each has its own selected thread', async () => {
     await client.ask('qC');
     const second = new Client(port());
     expect(await second.ask('qC')).toBe('QCp1.1');
-    const guest = new Client(running.doors[1] as number);
+    const guest = new Client(running.ports[1] as number);
     expect(await guest.ask('qC')).toBe('QCp1.1');
     expect(await guest.ask('qXfer:threads:read::0,1000')).toMatch(/gid 1 not entered yet/);
     expect(await second.ask('qXfer:threads:read::0,1000')).toMatch(/host PLV0/);
@@ -204,7 +204,7 @@ describe('gdb server', () => {
 
   test('a stop of one client is told to the others; the machine runs when all want it', async () => {
     await client.ask('qC');
-    const guest = new Client(running.doors[1] as number);
+    const guest = new Client(running.ports[1] as number);
     await guest.ask('qSupported:swbreak+');
     expect(await guest.ask('Z0,200008,4')).toBe('OK');
     guest.send('vCont;c');
@@ -290,8 +290,8 @@ describe('gdb server', () => {
     }
     const echo = (): Promise<string> => client.ask(`qRcmd,${toHex(fromLatin1('info exits'))}`);
     for (let n = 0; n < 3; n++) await echo();
-    // The other door holds the machine still: without any client it would run to its end.
-    const holder = new Client(running.doors[1] as number);
+    // The other port holds the machine still: without any client it would run to its end.
+    const holder = new Client(running.ports[1] as number);
     await holder.ask('qC');
     client.socket.destroy();
     await until(() => clientsOf(running.control).length === 1);

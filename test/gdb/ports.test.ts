@@ -1,4 +1,4 @@
-/** Doors and who comes through them: web pages, noise, idle crowds, clients that do not read; sockets and files. */
+/** Ports and who comes through them: web pages, noise, idle crowds, clients that do not read; sockets and files. */
 import {
   existsSync,
   lstatSync,
@@ -91,12 +91,12 @@ writeFileSync(IMAGE, tinyElf());
 
 let running: Running;
 let client: Client;
-const port = (): number => running.doors[0] as number;
+const port = (): number => running.ports[0] as number;
 
 async function begin(more: Partial<MachineCli> = {}, image: string | undefined = IMAGE): Promise<void> {
   const { guest: _, ...bare } = machineCli([], { files: dir, ...more });
   running = await start(image, bare, () => {});
-  client = new Client(running.doors[0]!);
+  client = new Client(running.ports[0]!);
 }
 async function finish(): Promise<void> {
   client.socket.destroy();

@@ -196,7 +196,7 @@ async function withMachine<T>(
   if (guest) writeFileSync(guestFile, guest);
   const { guest: _none, ...bare } = machineCli([]);
   const running = await start(file, guest ? machineCli([guestSpec(guestFile, 'loop')]) : bare, () => {});
-  const client = new Raw(running.doors[0] as number);
+  const client = new Raw(running.ports[0] as number);
   try {
     await client.ask('qC');
     return await body(running, client);
@@ -273,7 +273,7 @@ describe('clients that go away', () => {
   test('in the middle of a packet, with breakpoints, watchpoints and catches set', async () => {
     await withMachine(tinyElf(), undefined, async (running, client) => {
       for (const p of ['Z0,200004,4', 'Z2,300000,8', 'QCatchSyscalls:1;bcf']) expect(await client.ask(p)).toBe('OK');
-      const second = new Raw(running.doors[0] as number);
+      const second = new Raw(running.ports[0] as number);
       await second.ask('qC');
       client.socket.write(fromLatin1('$m2000'));
       client.socket.destroy();
@@ -290,7 +290,7 @@ describe('clients that go away', () => {
     '%s, killed while the machine runs: the next one finds a machine without breakpoints',
     async (_name, gdb) => {
       await withMachine(elfOf(['addi.d $t0, $t0, 1', 'b -4']), undefined, async (running, client) => {
-        const port = running.doors[0] as number;
+        const port = running.ports[0] as number;
         const script = [
           'break *0x200004 if $r12 == 1',
           'continue',
@@ -344,7 +344,7 @@ describe('clients that go away', () => {
   test('in the past: the machine goes on from where it had been, and says nothing twice', async () => {
     const said: number[] = [];
     const running = await start(undefined, machineCli([guestSpec('hello')]), (b) => void said.push(...b));
-    const client = new Raw(running.doors[0] as number);
+    const client = new Raw(running.ports[0] as number);
     await client.ask('qSupported:swbreak+');
     expect(await client.ask('Z0,200024,4')).toBe('OK');
     expect(await client.ask('vCont;c')).toMatch(/^T05swbreak/);
@@ -361,7 +361,7 @@ describe('clients that go away', () => {
 
   test('a client that asks and does not read is cut off, and nobody else notices', async () => {
     await withMachine(tinyElf(), undefined, async (running, client) => {
-      const slow = connect(running.doors[0] as number, '127.0.0.1');
+      const slow = connect(running.ports[0] as number, '127.0.0.1');
       slow.on('error', () => {});
       slow.pause();
       const closed = new Promise<void>((resolve) => slow.once('close', () => resolve()));

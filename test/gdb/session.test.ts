@@ -4,8 +4,8 @@ import { RunControl } from '../../src/emu/debug/run-control.ts';
 import { encodePacket, fromLatin1, PacketParser, toHex } from '../../src/gdbstub/framing.ts';
 import { dispatch } from '../../src/gdbstub/packets/index.ts';
 import { Session } from '../../src/gdbstub/session.ts';
-import { Bench } from '../support/bench.ts';
 import { Driven } from '../support/driven.ts';
+import { TestMachine } from '../support/test-machine.ts';
 
 /** Text for the user's console, which is no answer. */
 const CONSOLE = /^O([0-9a-f]{2})+$/;
@@ -77,7 +77,7 @@ describe('exceptions as signals', () => {
   const SIGILL = 4;
   /** A machine that raises INE over and over, stopped at the first one. */
   async function caught(pass: string): Promise<string> {
-    const bench = new Bench({ code: ['amadd.d $a1, $a0, $a1', 'b 0'] }).setHost({ EENTRY: 0x40000 });
+    const bench = new TestMachine({ code: ['amadd.d $a1, $a0, $a1', 'b 0'] }).setHost({ EENTRY: 0x40000 });
     bench.code(0x40000, ['b 0']);
     const control = new RunControl(bench.machine);
     const { ask, session } = connect(control);

@@ -200,11 +200,11 @@ describe.each(GDBS)('sessions with %s', (_name, gdb) => {
     expect(output).toMatch(/= 0x202020202020202$/m);
   });
 
-  test('a guest’s own door looks like a bare machine; stepping over a trapped instruction behaves like hardware', async () => {
+  test('a guest’s own port looks like a bare machine; stepping over a trapped instruction behaves like hardware', async () => {
     const { output } = await session({
       guests: [guestSpec('hello')],
-      doors: [{ gid: 1, vcpu: 0, address: { host: '127.0.0.1', port: 0 } }],
-      door: 1,
+      ports: [{ gid: 1, vcpu: 0, address: { host: '127.0.0.1', port: 0 } }],
+      port: 1,
       commands: [
         'file build/guests/hello.elf',
         'info threads',

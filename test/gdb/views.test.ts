@@ -1,4 +1,4 @@
-/** Views: the machine, guests, the host world; doors of their own; several clients under one run control. */
+/** Views: the machine, guests, the host world; ports of their own; several clients under one run control. */
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { start } from '../../src/cli/run.ts';
@@ -41,11 +41,11 @@ describe.each(GDBS)('views with %s', (_name, gdb) => {
     expect(output).toMatch(/\$3 = 8\n/);
   });
 
-  test('a door onto the host world steps over the guest', async () => {
+  test('a port for the host world steps over the guest', async () => {
     const { output } = await session({
       guests: [guestSpec('hello')],
       more: { gdbHost: { host: '127.0.0.1', port: 0 } },
-      door: 1,
+      port: 1,
       commands: [
         'break *&_guest_entry',
         'continue',
@@ -169,10 +169,10 @@ describe.each(GDBS)('views with %s', (_name, gdb) => {
     expect(output.match(/^\$\d = 2$/gm)).toHaveLength(2);
   });
 
-  test('two gdbs on one door: a stop of one stops the other, the machine runs when both go on', async () => {
+  test('two gdbs on one port: a stop of one stops the other, the machine runs when both go on', async () => {
     const running = await start(undefined, machineCli([guestSpec('hello')]), () => {});
     try {
-      const port = running.doors[0] as number;
+      const port = running.ports[0] as number;
       const run = (commands: readonly string[]): Promise<string> =>
         execa(
           gdb,

@@ -47,7 +47,7 @@ describe('descriptors', () => {
 describe('saved contexts', () => {
   test('the descriptor’s layout and the learned save area agree with each other and with the hardware’s snapshot', async () => {
     const { control, symbols, symbolize } = await stopped('handle_exit', ['hello']);
-    const snapshot = control.snapshots.get(1, 0)!;
+    const snapshot = control.vcpuStates.get(1, 0)!;
     const known = new Awareness(control, symbols, symbolize).vcpu(1, 0)!;
     // The same program without the symbols of its data: everything is learned from what its exit path stores.
     const learned = new Awareness(control, symbolsOf('nothing'), symbolize).vcpu(1, 0)!;
@@ -63,22 +63,22 @@ describe('saved contexts', () => {
 
   test('what the hypervisor changes in its copy is what is shown', async () => {
     const { control, symbols, symbolize } = await stopped('schedule', ['hello']);
-    const before = control.snapshots.get(1, 0);
+    const before = control.vcpuStates.get(1, 0);
     expect(before).toBeUndefined();
     const later = await stopped('_run_guest', ['hello'], 3);
-    later.control.contexts = new Awareness(later.control, later.symbols, later.symbolize);
+    later.control.useContexts(new Awareness(later.control, later.symbols, later.symbolize));
     // In _run_guest the registers are on their way: the hardware's view counts, and says so.
-    expect(later.control.contexts.inTransition(later.control.machine.cpus[0]!)).toBe(true);
-    expect(later.control.contexts.vcpu(1, 0)).toBeUndefined();
-    expect(later.control.contexts.describe()).toMatch(/in transition on cpu0/);
+    expect(later.control.contexts!.inTransition(later.control.machine.cpus[0]!)).toBe(true);
+    expect(later.control.contexts!.vcpu(1, 0)).toBeUndefined();
+    expect(later.control.contexts!.describe()).toMatch(/in transition on cpu0/);
     expect([symbols.names().length > 0, symbolize(HOST_WORLD, 0n)]).toEqual([true, undefined]);
   });
 
   test('after the hypercall was handled, PC is behind it although the hardware saw it on it', async () => {
     const { control, symbols, symbolize } = await stopped('vcpu_inject_pending', ['hello'], 2);
-    control.contexts = new Awareness(control, symbols, symbolize);
-    const snapshot = control.snapshots.get(1, 0)!;
-    const ctx = guestContext(control.machine.cpus, 1, 0, control.snapshots, control.contexts)!;
+    control.useContexts(new Awareness(control, symbols, symbolize));
+    const snapshot = control.vcpuStates.get(1, 0)!;
+    const ctx = guestContext(control.machine.cpus, 1, 0, control.vcpuStates, control.contexts)!;
     expect(ctx.pc()).toBe(snapshot.state[0x100 / 8]! + 4n);
     expect(ctx.live).toBe(false);
     expect(ctx.csr(CSR.CRMD)).toBe(8n);
@@ -86,13 +86,13 @@ describe('saved contexts', () => {
 
   test('several vCPUs on one CPU are told apart, each with its own registers', async () => {
     const { control, symbols, symbolize } = await stopped('handle_exit', ['smp,vcpus=2'], 400);
-    control.contexts = new Awareness(control, symbols, symbolize);
-    const vcpus = control.snapshots.vcpus();
+    control.useContexts(new Awareness(control, symbols, symbolize));
+    const vcpus = control.vcpuStates.vcpus();
     expect(vcpus.map((v) => [v.gid, v.vcpu])).toEqual([
       [1, 0],
       [1, 1],
     ]);
-    const text = control.contexts.describe();
+    const text = control.contexts!.describe();
     expect(text).toMatch(/gid 1 vcpu 0: .*context at physical/);
     expect(text).toMatch(/gid 1 vcpu 1: .*context at physical/);
   });

@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { type CpuFeatures, FEATURE_NAMES, FEATURES, featuresOf } from '../../src/emu/cpu/features.ts';
 import { decode } from '../../src/emu/isa/decoder.ts';
 import { ROWS } from '../../src/emu/isa/table/index.ts';
-import { assemble, Bench, CODE } from '../support/bench.ts';
+import { assemble, CODE, TestMachine } from '../support/test-machine.ts';
 
 const PLACE = 0x30000;
-const run = (bench: Bench, text: string): Bench => {
+const run = (bench: TestMachine, text: string): TestMachine => {
   bench.code(CODE, [text]);
   bench.pc = CODE;
   return bench.run(1);
@@ -22,7 +22,10 @@ describe('features', () => {
     for (const name of FEATURE_NAMES) {
       const rows = ROWS.filter((r) => r.ext === name);
       expect(rows.length > 0, name).toBe(!WITHOUT_INSTRUCTIONS.has(name));
-      const [on, off] = [new Bench({ features: { [name]: true } }), new Bench({ features: { [name]: false } })];
+      const [on, off] = [
+        new TestMachine({ features: { [name]: true } }),
+        new TestMachine({ features: { [name]: false } }),
+      ];
       expect([...on.cpu.cpucfg], name).not.toEqual([...off.cpu.cpucfg]);
       for (const r of rows) {
         // The row's own pattern with rd = a2, rj = a0, rk = a1.
@@ -57,7 +60,7 @@ describe('features', () => {
       [{ lasx: false }, 3n],
       [{ fpu: false }, 0n],
     ] as const) {
-      const bench = new Bench({ features });
+      const bench = new TestMachine({ features });
       bench.set({ a0: 0xff });
       bench.code(CODE, ['csrwr $a0, 2', 'csrrd $a1, 2']);
       bench.pc = CODE;
@@ -75,7 +78,7 @@ describe('LA64 v1.1 atomics', () => {
         ['w', 0x8000_0001n, 0x5555_5555_8000_0001n],
         ['d', 0x8000_0000_0000_0001n, 0x8000_0000_0000_0001n],
       ] as const) {
-        const bench = new Bench().poke(PLACE, old).set({ a0: PLACE, a1: 0x42, a2: match });
+        const bench = new TestMachine().poke(PLACE, old).set({ a0: PLACE, a1: 0x42, a2: match });
         run(bench, `amcas${db}.${width} $a2, $a1, $a0`);
         expect(bench.peek(PLACE), width).toBe(0x42n);
         expect(bench.get('a2') >> 63n).toBe(1n);
@@ -86,13 +89,13 @@ describe('LA64 v1.1 atomics', () => {
   });
 
   test('llacq and screl pair like ll and sc', () => {
-    const bench = new Bench().poke(PLACE, 5n).set({ a0: PLACE, a3: 9 });
+    const bench = new TestMachine().poke(PLACE, 5n).set({ a0: PLACE, a3: 9 });
     bench.code(CODE, ['llacq.d $a2, $a0', 'screl.d $a3, $a0', 'screl.d $a4, $a0']).run(3);
     expect([bench.get('a2'), bench.get('a3'), bench.get('a4'), bench.peek(PLACE)]).toEqual([5n, 1n, 0n, 9n]);
   });
 
   test('sc.q stores 128 bits while the link holds, on a 16-byte boundary', () => {
-    const bench = new Bench().poke(PLACE, 1n, 2n).set({ a0: PLACE, a1: 0x22, a2: 0x11 });
+    const bench = new TestMachine().poke(PLACE, 1n, 2n).set({ a0: PLACE, a1: 0x22, a2: 0x11 });
     bench.code(CODE, ['ll.d $a3, $a0, 0', 'sc.q $a2, $a1, $a0', 'sc.q $a3, $a1, $a0']).run(3);
     expect([bench.get('a2'), bench.get('a3'), bench.peek(PLACE), bench.peek(PLACE + 8)]).toEqual([
       1n,

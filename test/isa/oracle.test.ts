@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { STATE } from '../../src/emu/memory/layout.ts';
-import { Bench, CODE } from '../support/bench.ts';
+import { CODE, TestMachine } from '../support/test-machine.ts';
 
 interface Vectors {
   readonly oracle: string;
@@ -42,7 +42,7 @@ describe(`vectors from ${oracle}`, () => {
   });
 
   test('every result, memory word and exception report agrees', () => {
-    const bench = new Bench({ ramSize: 256 << 20 });
+    const bench = new TestMachine({ ramSize: 256 << 20 });
     const wrong: string[] = [];
     const fpr = (n: number): number => (bench.cpu.base + STATE.fpr + n * 32) >> 3;
     const { u64, u8 } = bench.cpu.mem;

@@ -1,7 +1,7 @@
 /** Every computing instruction against an independent reading of the manual, in BigInt, over special and random values. */
 import { describe, expect, test } from 'vitest';
-import { Bench, CODE } from '../support/bench.ts';
 import { seeded } from '../support/random.ts';
+import { CODE, TestMachine } from '../support/test-machine.ts';
 
 const u64 = (v: bigint): bigint => BigInt.asUintN(64, v);
 const s64 = (v: bigint): bigint => BigInt.asIntN(64, v);
@@ -167,7 +167,7 @@ function values(random: () => number, count: number): bigint[] {
 
 describe('instruction semantics', () => {
   const random = seeded(99);
-  const bench = new Bench();
+  const bench = new TestMachine();
   /** Runs one instruction at CODE with a0 = rj, a1 = rk, a2 = old rd; result in a2. */
   const execute = (text: string, a: bigint, b: bigint, old = 0n): bigint => {
     bench.code(CODE, [text]).set({ a0: a, a1: b, a2: old });

@@ -3,20 +3,22 @@ import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { vldiLiteral } from '../../src/emu/engine/vldi.ts';
 import { STATE } from '../../src/emu/memory/layout.ts';
-import { assemble, Bench, CODE } from '../support/bench.ts';
+import { assemble, CODE, TestMachine } from '../support/test-machine.ts';
 
 const VECTOR = 0x40000;
 const A = [0x0102030405060708n, 0x1112131415161718n, 0x2122232425262728n, 0x3132333435363738n] as const;
 
-const at = (bench: Bench, n: number): number => (bench.cpu.base + STATE.fpr + 32 * n) >> 3;
-const setVector = (bench: Bench, n: number, values: readonly bigint[]): void =>
+const at = (bench: TestMachine, n: number): number => (bench.cpu.base + STATE.fpr + 32 * n) >> 3;
+const setVector = (bench: TestMachine, n: number, values: readonly bigint[]): void =>
   values.forEach((v, i) => {
     bench.cpu.mem.u64[at(bench, n) + i] = v;
   });
-const vector = (bench: Bench, n: number): bigint[] => [...bench.cpu.mem.u64.subarray(at(bench, n), at(bench, n) + 4)];
+const vector = (bench: TestMachine, n: number): bigint[] => [
+  ...bench.cpu.mem.u64.subarray(at(bench, n), at(bench, n) + 4),
+];
 
-const bench = (code: readonly string[], euen = 7, cpus = 1): Bench => {
-  const b = new Bench({ code, cpus });
+const bench = (code: readonly string[], euen = 7, cpus = 1): TestMachine => {
+  const b = new TestMachine({ code, cpus });
   return b.setHost({ EENTRY: VECTOR, EUEN: euen });
 };
 
@@ -104,7 +106,7 @@ describe('memory', () => {
   });
 
   test('without UAL a misaligned vector raises ALE', () => {
-    const b = new Bench({ code: ['vld $vr1, $a0, 8', 'vld $vr1, $a0, 0'], features: { ual: false } });
+    const b = new TestMachine({ code: ['vld $vr1, $a0, 8', 'vld $vr1, $a0, 0'], features: { ual: false } });
     b.setHost({ EENTRY: VECTOR, EUEN: 7 }).set({ a0: 0x30000 }).run(1);
     expect([b.pc, b.ecode(), b.host(CSR.BADV)]).toEqual([VECTOR, 9, 0x30008n]);
     b.pc = CODE + 4;

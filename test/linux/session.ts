@@ -46,7 +46,7 @@ export class LinuxSession {
     };
     if (options.threads)
       session.done = runThreads(KERNEL, options, output, (machine) => {
-        machine.mayWake = () => true;
+        machine.expectInput(() => true);
         session.input = (bytes) => {
           machine.input(bytes);
           machine.kick();
@@ -54,7 +54,7 @@ export class LinuxSession {
       });
     else {
       const running = await start(KERNEL, options, output);
-      running.control.mayWake = () => true;
+      running.control.expectInput(() => true);
       session.machine = running.booted.machine;
       session.input = (bytes) => running.control.input(bytes);
       session.done = running.done;

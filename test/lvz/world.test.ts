@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { MERRCTL } from '../../src/emu/cpu/csr-fields.ts';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
-import { assemble, Bench } from '../support/bench.ts';
+import { assemble, TestMachine } from '../support/test-machine.ts';
 
 const HOST = 0x10000;
 const EXIT = 0x40000;
@@ -15,7 +15,7 @@ const GSTAT_PGM = 2;
 const TGID = (gid: number): number => 0x1000 | (gid << 16);
 
 /** Puts a GPA→HPA pair of pages of guest `gid` into the TLB, as the host's refill would. */
-function stage2(bench: Bench, gid: number, gpa: number, even: bigint, odd: bigint, ps = 12): void {
+function stage2(bench: TestMachine, gid: number, gpa: number, even: bigint, odd: bigint, ps = 12): void {
   const { cpu } = bench;
   expect(cpu.vm).toBe(false);
   const saved = cpu.pc;
@@ -27,7 +27,7 @@ function stage2(bench: Bench, gid: number, gpa: number, even: bigint, odd: bigin
 }
 
 /** A host with one guest: GPA 0x200000 is HPA 0x400000, and the pair above. The host stands before its ertn. */
-function world(guestCode: readonly string[], gid = 1, bench = new Bench()): Bench {
+function world(guestCode: readonly string[], gid = 1, bench = new TestMachine()): TestMachine {
   bench.code(HOST, ['ertn']).code(0x40_0000, guestCode);
   bench.setHost({ DMW0: WINDOW | 0xfn, CRMD: PG, EENTRY: WINDOW + BigInt(EXIT), TLBRENTRY: REFILL });
   stage2(bench, gid, GUEST, 0x40_0000n | V_D, 0x40_1000n | V_D);
@@ -37,7 +37,7 @@ function world(guestCode: readonly string[], gid = 1, bench = new Bench()): Benc
 }
 
 /** Enters and runs `n` guest instructions. */
-const enter = (guestCode: readonly string[], n: number, prepare: (b: Bench) => void = () => {}): Bench => {
+const enter = (guestCode: readonly string[], n: number, prepare: (b: TestMachine) => void = () => {}): TestMachine => {
   const bench = world(guestCode);
   prepare(bench);
   return bench.run(1 + n);
@@ -151,7 +151,7 @@ describe('guest entry and exit', () => {
   });
 
   test('cacop: index types exit with GCI 2, hit types do not', () => {
-    const gci = (b: Bench): void => void b.setHost({ GCFG: 0x270113 });
+    const gci = (b: TestMachine): void => void b.setHost({ GCFG: 0x270113 });
     expect(enter(['cacop 0, $a1, 0'], 1, gci).ecode()).toBe(0x16);
     const hit = enter(['cacop 16, $a1, 0'], 1, (b) => {
       gci(b);
@@ -269,7 +269,7 @@ describe('two-stage translation', () => {
 
   /** Fills one stage-1 entry inside the guest; the guest itself runs in a direct mapping window. */
   const GUEST_FILL = ['csrwr $s0, 0x11', 'csrwr $s1, 0x12', 'csrwr $s2, 0x13', 'csrwr $s3, 0x10', 'tlbfill'];
-  const guestPaging = (b: Bench, va: bigint, even: bigint, odd: bigint, ps: number): void => {
+  const guestPaging = (b: TestMachine, va: bigint, even: bigint, odd: bigint, ps: number): void => {
     b.set({ s0: va, s1: even, s2: odd, s3: ps << 24 });
     b.setGuest({ CRMD: 0x10, DMW0: WINDOW | 0xfn, STLBPS: 12, TLBRENTRY: GUEST + 0x1000 });
     b.setHost({ ERA: WINDOW + BigInt(GUEST), GSTAT: 0x10082 });
@@ -299,7 +299,7 @@ describe('two-stage translation', () => {
   });
 
   test('a guest’s page walk by hardware reads its tables through stage 2, and exits where that misses', () => {
-    const bench = world(['ld.d $a0, $a1, 8', 'ld.d $a0, $a2, 0'], 1, new Bench({ features: { ptw: true } }));
+    const bench = world(['ld.d $a0, $a1, 8', 'ld.d $a0, $a2, 0'], 1, new TestMachine({ features: { ptw: true } }));
     const [PRESENT, CC] = [0x80n, 0x10n];
     // One level: entries of the table at GPA 0x201000 by address bits 20:12; entry 0 maps the code itself.
     bench.poke(0x40_1000, BigInt(GUEST) | PRESENT | CC).poke(0x40_1008 + 8 * 4, 0x20_1000n | PRESENT | CC, 0x777n);
@@ -387,7 +387,7 @@ describe('two-stage translation', () => {
     const GVA = 0xffff_fff0_0000_0000n;
     for (const ps1 of SIZES)
       for (const ps2 of SIZES) {
-        const bench = world(['ld.d $a0, $a1, 0', 'b -4'], 1, new Bench({ ramSize: 64 << 20 }));
+        const bench = world(['ld.d $a0, $a1, 0', 'b -4'], 1, new TestMachine({ ramSize: 64 << 20 }));
         // GPA 0 and up; where the stage-2 page is small enough, it lies elsewhere in RAM.
         const hpa = ps2 <= 21 ? 0x80_0000n : 0n;
         const elo = (base: bigint, ps: number): { even: bigint; odd: bigint } => ({

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { STATE, TLB_SETS } from '../../src/emu/memory/layout.ts';
-import { assemble, Bench, CODE } from '../support/bench.ts';
+import { assemble, CODE, TestMachine } from '../support/test-machine.ts';
 
 const VA = 0x50000;
 const [ONE, TWO] = [0x30_0000, 0x31_0000];
@@ -14,15 +14,15 @@ const WINDOW = 0x9000_0000_0000_0000n;
 const GUEST = 0x20_0000;
 
 /** A paged host with VA at page ONE, which holds 1; page TWO holds 2. Its code runs in a window. */
-function paged(): Bench {
-  const bench = new Bench().poke(ONE, 1n).poke(TWO, 2n);
+function paged(): TestMachine {
+  const bench = new TestMachine().poke(ONE, 1n).poke(TWO, 2n);
   bench.setHost({ DMW0: WINDOW | 0xfn, CRMD: 0x10, EENTRY: WINDOW + 0x40000n, TLBRENTRY: 0x41000 });
   map(bench, VA, BigInt(ONE) | V_D);
   return bench;
 }
-/** CSRs of a bank without what {@link Bench.setHost} clears: only instructions may invalidate here. */
+/** CSRs of a bank without what {@link TestMachine.setHost} clears: only instructions may invalidate here. */
 function put(
-  bench: Bench,
+  bench: TestMachine,
   values: Readonly<Partial<Record<keyof typeof CSR, bigint | number>>>,
   bank = bench.cpu.host,
 ): void {
@@ -31,7 +31,7 @@ function put(
 }
 
 /** Puts an entry for an even page at `va` through tlbfill, as GID `gid`. */
-function map(bench: Bench, va: number, even: bigint, gid = 0, op = 'tlbfill'): void {
+function map(bench: TestMachine, va: number, even: bigint, gid = 0, op = 'tlbfill'): void {
   put(bench, {
     GTLBC: 0x1000 | (gid << 16),
     TLBEHI: va,
@@ -43,26 +43,26 @@ function map(bench: Bench, va: number, even: bigint, gid = 0, op = 'tlbfill'): v
   put(bench, { GTLBC: 0x1000 });
 }
 /** Executes host code in the window. */
-function run(bench: Bench, code: readonly string[]): void {
+function run(bench: TestMachine, code: readonly string[]): void {
   bench.code(CODE, code);
   bench.cpu.pc = WINDOW + BigInt(CODE);
   bench.run(code.length);
 }
-const load = (bench: Bench, va = VA): bigint => {
+const load = (bench: TestMachine, va = VA): bigint => {
   bench.set({ a1: va });
   run(bench, ['ld.d $a0, $a1, 0']);
   return bench.get('a0');
 };
 
 /** A guest whose GPA 0x200000 is HPA 0x400000 and that stands before `ld.d a0, a1, 0; b 0`. GPA 0x210000 is ONE. */
-function guest(): Bench {
+function guest(): TestMachine {
   const bench = paged();
   bench.code(0x40_0000, ['ld.d $a0, $a1, 0', 'b 0']);
   map(bench, GUEST, 0x40_0000n | V_D, 1);
   map(bench, 0x21_0000, BigInt(ONE) | V_D, 1);
   return bench;
 }
-function enter(bench: Bench): bigint {
+function enter(bench: TestMachine): bigint {
   put(bench, { GSTAT: 0x10082, ERA: GUEST, PRMD: 0 });
   bench.set({ a0: 0, a1: 0x21_0000 });
   run(bench, ['ertn']);
@@ -76,15 +76,15 @@ function enter(bench: Bench): bigint {
 interface Way {
   readonly name: string;
   /** True when the machine did right. */
-  readonly right: (bench: Bench) => boolean;
-  readonly start: () => Bench;
+  readonly right: (bench: TestMachine) => boolean;
+  readonly start: () => TestMachine;
   /** Takes the invalidation out. */
-  readonly without: (bench: Bench) => void;
+  readonly without: (bench: TestMachine) => void;
 }
 type Clear = (gid: number, vppn: number, ps: number) => void;
 /** Replaces a method of the software TLB by nothing, where `when` holds. */
 function cut<K extends 'clearPages' | 'clearWorld' | 'clearAll' | 'clearFetches' | 'clearWrites'>(
-  bench: Bench,
+  bench: TestMachine,
   method: K,
   when: (...args: number[]) => boolean = () => true,
 ): void {
@@ -213,7 +213,7 @@ const WAYS: readonly Way[] = [
   },
   {
     name: 'a page begins to hold code: stores into it must be seen',
-    start: () => new Bench({ code: ['st.w $t0, $t1, 0'] }),
+    start: () => new TestMachine({ code: ['st.w $t0, $t1, 0'] }),
     right: (b) => {
       // The store comes first, so that its translation is cached before the page is decoded.
       const other = 0x20_000;
@@ -231,7 +231,7 @@ const WAYS: readonly Way[] = [
   },
   {
     name: 'the pool of decoded pages is emptied: fetches must not find the old places',
-    start: () => new Bench({ code: ['ori $a0, $zero, 1', 'b 0'] }),
+    start: () => new TestMachine({ code: ['ori $a0, $zero, 1', 'b 0'] }),
     right: (b) => {
       b.run(1);
       b.machine.uops.clear();
@@ -246,7 +246,8 @@ const WAYS: readonly Way[] = [
   },
   {
     name: 'a watchpoint is set on a page that is cached',
-    start: () => new Bench({ code: ['ld.d $a0, $a1, 0', 'csrwr $t0, 0x310', 'csrwr $t1, 0x312', 'ld.d $a0, $a1, 0'] }),
+    start: () =>
+      new TestMachine({ code: ['ld.d $a0, $a1, 0', 'csrwr $t0, 0x310', 'csrwr $t1, 0x312', 'ld.d $a0, $a1, 0'] }),
     right: (b) => {
       b.setHost({ CRMD: 0x208, EENTRY: 0x40000 });
       b.set({ a1: 0x30000, t0: 0x30000, t1: 0x102 });
@@ -287,8 +288,8 @@ describe('what makes a cached translation wrong', () => {
 
 describe('a set of the software TLB with more entries than its journal keeps', () => {
   /** Entries of the set in use after it has been given `count`: fetches and stores. */
-  function filled(count: number): { bench: Bench; fetches: () => number; stores: () => number } {
-    const bench = new Bench();
+  function filled(count: number): { bench: TestMachine; fetches: () => number; stores: () => number } {
+    const bench = new TestMachine();
     const { fast, mem, base } = bench.cpu;
     fast.clearAll();
     for (let n = 0; n < count; n++) {
@@ -324,7 +325,7 @@ describe('a set of the software TLB with more entries than its journal keeps', (
   });
 
   test('other sets keep their journals', () => {
-    const { fast } = new Bench().cpu;
+    const { fast } = new TestMachine().cpu;
     fast.clearAll();
     for (let set = 0; set < TLB_SETS; set++) {
       fast.select(2 ** 40 + set, 0, 1);

@@ -4,7 +4,7 @@ import { hostContext } from '../../src/emu/debug/context.ts';
 import { explainLast } from '../../src/emu/debug/explain.ts';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
 import { walk } from '../../src/emu/debug/walk.ts';
-import { Bench, CODE } from '../support/bench.ts';
+import { CODE, TestMachine } from '../support/test-machine.ts';
 
 const WINDOW = 0x9000_0000_0000_0000n;
 const HPTW = 1 << 24;
@@ -12,19 +12,19 @@ const HPTW = 1 << 24;
 const [VALID, PRESENT, HUGE] = [0x13n, 0x180n, 0x40n];
 
 /** A paged host whose code runs in a window. */
-function paged(csrs: Parameters<Bench['setHost']>[0]): Bench {
-  const bench = new Bench({ features: { ptw: true } });
+function paged(csrs: Parameters<TestMachine['setHost']>[0]): TestMachine {
+  const bench = new TestMachine({ features: { ptw: true } });
   bench.setHost({ DMW0: WINDOW | 0xfn, CRMD: 0x10, TLBRENTRY: 0x50000, EENTRY: WINDOW + 0x40000n, ...csrs });
   return bench;
 }
 
-function load(bench: Bench, va: bigint): bigint {
+function load(bench: TestMachine, va: bigint): bigint {
   bench.code(CODE, ['ld.d $a0, $a1, 0']).set({ a0: 0, a1: va });
   bench.cpu.pc = WINDOW + BigInt(CODE);
   return bench.run(1).get('a0');
 }
 
-const looked = (bench: Bench, va: bigint): bigint | undefined =>
+const looked = (bench: TestMachine, va: bigint): bigint | undefined =>
   walk(hostContext(bench.cpu), bench.machine.ram, va).address;
 
 describe('page walk by hardware', () => {

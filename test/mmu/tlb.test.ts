@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
-import { Bench, CODE } from '../support/bench.ts';
+import { guestTarget, ownTarget } from '../../src/emu/mmu/tlb-instructions.ts';
+import { CODE, TestMachine } from '../support/test-machine.ts';
 
 const VECTOR = 0x40000;
 const REFILL = 0x50000;
@@ -10,8 +11,8 @@ const V_D = 0x13n;
 /** A host in paged mode that runs at CODE through a window; 0x9… addresses are physical. */
 const WINDOW = 0x9000_0000_0000_0000n;
 
-function paged(code: readonly string[] = []): Bench {
-  const bench = new Bench();
+function paged(code: readonly string[] = []): TestMachine {
+  const bench = new TestMachine();
   bench
     .code(CODE, code)
     .setHost({ DMW0: WINDOW | 0xfn, CRMD: PG, EENTRY: WINDOW + BigInt(VECTOR), TLBRENTRY: REFILL, STLBPS: 12 });
@@ -20,7 +21,7 @@ function paged(code: readonly string[] = []): Bench {
 }
 
 /** Puts an entry in with tlbfill. */
-function fill(bench: Bench, va: bigint, ps: number, even: bigint, odd: bigint, asid = 0): void {
+function fill(bench: TestMachine, va: bigint, ps: number, even: bigint, odd: bigint, asid = 0): void {
   const { cpu } = bench;
   const saved = cpu.pc;
   bench.setHost({ TLBEHI: va, TLBELO0: even, TLBELO1: odd, TLBIDX: BigInt(ps) << 24n, ASID: 0xa0000 | asid });
@@ -30,7 +31,7 @@ function fill(bench: Bench, va: bigint, ps: number, even: bigint, odd: bigint, a
   cpu.pc = saved;
 }
 
-function load(bench: Bench, va: bigint, text = 'ld.d $a0, $a1, 0'): Bench {
+function load(bench: TestMachine, va: bigint, text = 'ld.d $a0, $a1, 0'): TestMachine {
   bench.code(0x61000, [text]).set({ a1: va });
   bench.cpu.pc = WINDOW + 0x61000n;
   return bench.run(1);
@@ -270,4 +271,15 @@ describe('translation', () => {
       expect([bench.ecode(), bench.peek(0x30010)], `DWPL ${misc}`).toEqual(allowed ? [0, 7n] : [4, 0n]);
     }
   });
+});
+
+test('what a TLB instruction works on belongs to its CPU: another machine of the process does not change it', () => {
+  const [one, other] = [new TestMachine({ cpus: 2 }), new TestMachine()];
+  const [first, second] = one.machine.cpus;
+  const target = ownTarget(first!);
+  guestTarget(second!);
+  guestTarget(other.cpu);
+  expect(target.tlb).toBe(first!.htlb);
+  expect(target.bank).toBe(first!.host);
+  expect(target.guestType).toBe(false);
 });

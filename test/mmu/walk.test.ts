@@ -6,12 +6,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { EXCEPTIONS, type ExceptionName } from '../../src/emu/cpu/exception-table.ts';
-import { GuestSnapshots, runningContext } from '../../src/emu/debug/context.ts';
+import { runningContext, VcpuStates } from '../../src/emu/debug/context.ts';
 import { walk } from '../../src/emu/debug/walk.ts';
 import { translate } from '../../src/emu/mmu/translate.ts';
 import { STLB_SETS, STLB_SIZE, Tlb } from '../../src/emu/tlb/tlb.ts';
-import { Bench } from '../support/bench.ts';
 import { seeded } from '../support/random.ts';
+import { TestMachine } from '../support/test-machine.ts';
 
 const GID = 1;
 /** Physical places. What an empty directory entry leads to, page 0 and some behind it, is zero. */
@@ -147,7 +147,7 @@ const addressOf = ({ segment, va }: Case): bigint =>
   segment < 0 ? BigInt.asUintN(64, BigInt.asIntN(48, va)) : va | (BigInt(segment) << 48n);
 
 /** Fills the room of each level: words that mostly point into the next level's room, and pages at the end. */
-function fillTables(bench: Bench, stage: number, { width }: Geometry, random: () => number): void {
+function fillTables(bench: TestMachine, stage: number, { width }: Geometry, random: () => number): void {
   const chance = (n: number): boolean => random() % n === 0;
   const page = (): [number, number] => {
     const flags = (chance(6) ? 0 : 1) | (random() & 0xfbe) | (chance(4) ? 0 : 0x182);
@@ -204,7 +204,7 @@ function fillTlb(tlb: Tlb, address: number, gids: readonly number[], stlb: numbe
 }
 
 /** Puts a machine into the state of a case. */
-function arrange(bench: Bench, c: Case, guest: boolean): void {
+function arrange(bench: TestMachine, c: Case, guest: boolean): void {
   const { cpu } = bench;
   const random = seeded(c.seed);
   const va = addressOf(c);
@@ -292,7 +292,7 @@ interface Outcome {
 const halves = (va: bigint): [number, number] => [Number(BigInt.asIntN(32, va)), Number(BigInt.asIntN(32, va >> 32n))];
 
 /** What the machine makes of the access; refill handlers run. */
-function access(bench: Bench, c: Case, guest: boolean): Outcome {
+function access(bench: TestMachine, c: Case, guest: boolean): Outcome {
   const { cpu } = bench;
   const va = addressOf(c);
   for (let round = 0; round < 5; round++) {
@@ -319,7 +319,7 @@ function access(bench: Bench, c: Case, guest: boolean): Outcome {
 }
 
 /** What a walk must leave alone. */
-function trace(bench: Bench): unknown[] {
+function trace(bench: TestMachine): unknown[] {
   const { cpu } = bench;
   const sum = (list: ArrayLike<number>): number => {
     let s = 0;
@@ -340,7 +340,7 @@ function trace(bench: Bench): unknown[] {
  * Did a page walk by hardware find a page of another size than the TLB's entry for the same address? Both are in the TLB then,
  * which is undefined: software has forgotten an invalidation.
  */
-function overlaps(bench: Bench, c: Case, guest: boolean, steps: readonly string[]): boolean {
+function overlaps(bench: TestMachine, c: Case, guest: boolean, steps: readonly string[]): boolean {
   if (!c.tables.hardware || !steps.some((step) => /^(host|stage 1): page tables/.test(step))) return false;
   const { cpu } = bench;
   const vppn = Number((addressOf(c) & 0xffff_ffff_ffffn) >> 13n);
@@ -353,10 +353,10 @@ const NO_TABLE = /is empty|is not in memory|no page table|describe no levels/;
 const NO_SIZE = /does not hold/;
 const INVALID = ['PIL', 'PIS', 'PIF', 'TLBR'];
 
-function compare(bench: Bench, c: Case, guest: boolean, faults: boolean): Outcome {
+function compare(bench: TestMachine, c: Case, guest: boolean, faults: boolean): Outcome {
   arrange(bench, c, guest);
   const before = trace(bench);
-  const ctx = runningContext(bench.cpu, new GuestSnapshots());
+  const ctx = runningContext(bench.cpu, new VcpuStates());
   const said = walk(ctx, bench.machine.ram, addressOf(c), undefined, c.access as 0 | 1 | 2);
   const looked = walk(ctx, bench.machine.ram, addressOf(c));
   expect(trace(bench)).toEqual(before);
@@ -387,7 +387,7 @@ describe('the machine and the debugger translate alike', () => {
     ['the host', false],
     ['a guest', true],
   ])('in %s', (_, guest) => {
-    const bench = new Bench({ features: { ptw: true } });
+    const bench = new TestMachine({ features: { ptw: true } });
     bench.machine.ram.write(0, new Uint8Array(0x10000));
     const seen = new Map<string, number>();
     fc.assert(

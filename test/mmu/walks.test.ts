@@ -1,7 +1,7 @@
 /** What walks of page tables put into the TLB: huge entries of `ldpte`, and both halves of a pair by hardware. */
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
-import { Bench } from '../support/bench.ts';
+import { TestMachine } from '../support/test-machine.ts';
 
 /** Two levels: a directory by bits 29:21, tables by bits 20:12. */
 const PWCL = 12 | (9 << 5) | (21 << 10) | (9 << 15);
@@ -12,7 +12,10 @@ describe('ldpte of a huge entry', () => {
   const HALF = 1n << 20n;
   /** TLBRELO0, TLBRELO1 and the page size. */
   function halves(entry: bigint): [bigint, bigint, bigint] {
-    const bench = new Bench({ code: ['ldpte $a0, 0', 'ldpte $a0, 1'] }).set({ a0: entry }).setHost({ PWCL }).run(2);
+    const bench = new TestMachine({ code: ['ldpte $a0, 0', 'ldpte $a0, 1'] })
+      .set({ a0: entry })
+      .setHost({ PWCL })
+      .run(2);
     return [bench.host(CSR.TLBRELO0), bench.host(CSR.TLBRELO1), bench.host(CSR.TLBREHI) & 0x3fn];
   }
 
@@ -34,7 +37,7 @@ describe('the walk by hardware', () => {
     ['odd', 0x1000n],
   ])('fills both pages of a pair, from the %s one too', (_, offset) => {
     const bits = PRESENT | WRITE | V | D;
-    const bench = new Bench({ features: { ptw: true }, code: ['ld.d $a0, $s0, 0', 'ld.d $a1, $s1, 0'] })
+    const bench = new TestMachine({ features: { ptw: true }, code: ['ld.d $a0, $s0, 0', 'ld.d $a1, $s1, 0'] })
       .poke(DIRECTORY, BigInt(TABLE))
       .poke(TABLE, BigInt(FIRST) | bits, BigInt(SECOND) | bits)
       .poke(FIRST, 111n)

@@ -114,7 +114,7 @@ function machines(): Machine[] {
 }
 const built = machines();
 const controls = built.map((machine) => new RunControl(machine));
-const parts = built.map((machine, n) => [...reachable(machine, controls[n]!.snapshots)]);
+const parts = built.map((machine, n) => [...reachable(machine, controls[n]!.vcpuStates)]);
 const stateful = parts.flat().filter(isStateful);
 
 describe('fields of parts', () => {

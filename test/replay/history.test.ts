@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import type { Cpu } from '../../src/emu/cpu/cpu.ts';
 import { History } from '../../src/emu/replay/history.ts';
 import { restoreFields, saveFields } from '../../src/emu/state/fields.ts';
-import { Bench, CODE } from '../support/bench.ts';
 import { Driven } from '../support/driven.ts';
 import { stateHash } from '../support/state-hash.ts';
+import { CODE, TestMachine } from '../support/test-machine.ts';
 
 describe('copies of a machine', () => {
   test('a machine goes on from a copy as if it had never stopped', async () => {
@@ -73,19 +73,19 @@ describe('history', () => {
   ])('any moment on %i CPUs can be gone back to, and comes out the same', async (smp, guest) => {
     const driven = await Driven.boot([guest], { smp });
     const { history, machine } = driven.control;
-    const moments = [2_600_000, 2_612_345, 2_700_001, 3_333_333, 4_000_000];
-    const hashes = moments.map((at) => {
+    const positions = [2_600_000, 2_612_345, 2_700_001, 3_333_333, 4_000_000];
+    const hashes = positions.map((at) => {
       history.replay(at);
       expect(history.position).toBe(at);
       return stateHash(machine);
     });
     for (const n of [3, 0, 4, 1, 2, 2]) {
-      driven.control.past.goto(moments[n]!);
-      expect(stateHash(machine), `at ${moments[n]}`).toBe(hashes[n]);
+      driven.control.replayer.goto(positions[n]!);
+      expect(stateHash(machine), `at ${positions[n]}`).toBe(hashes[n]);
     }
     // From the past it goes on to the same future.
-    driven.control.past.goto(moments[0]!);
-    history.replay(moments[4]!);
+    driven.control.replayer.goto(positions[0]!);
+    history.replay(positions[4]!);
     expect(stateHash(machine)).toBe(hashes[4]);
   });
 
@@ -112,13 +112,13 @@ describe('history', () => {
     history.replay(history.position + 20_000);
     const end = history.position;
     const hash = stateHash(machine);
-    control.past.goto(2_650_000);
-    control.past.goto(end);
+    control.replayer.goto(2_650_000);
+    control.replayer.goto(end);
     expect(stateHash(machine)).toBe(hash);
   });
 
   test('CPUs held still are still again when the past runs again', () => {
-    const { machine } = new Bench({ cpus: 2, code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const { machine } = new TestMachine({ cpus: 2, code: ['addi.d $a0, $a0, 1', 'b -4'] });
     const [first, second] = machine.cpus as [Cpu, Cpu];
     second.parked = false;
     second.pc = BigInt(CODE);
@@ -138,7 +138,7 @@ describe('history', () => {
   });
 
   test('a debugger’s change makes another future', () => {
-    const { machine, cpu } = new Bench({ code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const { machine, cpu } = new TestMachine({ code: ['addi.d $a0, $a0, 1', 'b -4'] });
     const history = new History(machine, []);
     history.enable(true);
     history.replay(1000);
@@ -158,7 +158,7 @@ describe('history', () => {
   });
 
   test('a change outlasts a look at the past, and happens again at its place', () => {
-    const { machine, cpu } = new Bench({ code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const { machine, cpu } = new TestMachine({ code: ['addi.d $a0, $a0, 1', 'b -4'] });
     const history = new History(machine, []);
     history.enable(true);
     history.replay(1000);
@@ -182,7 +182,7 @@ describe('history', () => {
     driven.control.history.replay(2_590_000);
     const said = driven.console.length;
     expect(said).toBeGreaterThan(50);
-    driven.control.past.goto(0);
+    driven.control.replayer.goto(0);
     driven.control.history.replay(2_590_000);
     expect(driven.console.length).toBe(said);
   });

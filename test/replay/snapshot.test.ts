@@ -14,7 +14,7 @@ import { differences } from '../../src/emu/check/state-digest.ts';
 import { VirtioP9 } from '../../src/emu/devices/virtio/p9.ts';
 import type { Machine } from '../../src/emu/machine/machine.ts';
 import { applySnapshot, takeSnapshot } from '../../src/emu/replay/machine-snapshot.ts';
-import { decodeSnapshot, encodeSnapshot, type Snapshot } from '../../src/emu/replay/snapshot-file.ts';
+import { decodeSnapshot, encodeSnapshot, type MachineImage } from '../../src/emu/replay/snapshot-file.ts';
 import { E, P9Client } from '../support/p9-client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-snapshot-'));
@@ -149,7 +149,7 @@ describe('files that are refused', () => {
     writeFileSync(file, bytes);
     return file;
   };
-  const altered = (change: (s: { -readonly [k in keyof Snapshot]: Snapshot[k] }) => void): Uint8Array => {
+  const altered = (change: (s: { -readonly [k in keyof MachineImage]: MachineImage[k] }) => void): Uint8Array => {
     const snapshot = { ...takeSnapshot(machine, '0.0.0') };
     change(snapshot);
     return zstdCompressSync(encodeSnapshot(snapshot));
@@ -210,7 +210,7 @@ describe('files that are refused', () => {
         const damaged = Uint8Array.from(bytes);
         damaged[at]! ^= 1 << bit;
         const file = made('flipped', damaged);
-        let read: Snapshot;
+        let read: MachineImage;
         try {
           read = readSnapshot(file);
         } catch (error) {

@@ -7,14 +7,14 @@ import { Flash } from '../../src/emu/devices/flash.ts';
 import { type Fields, type Stateful, saveFields } from '../../src/emu/state/fields.ts';
 import { fits } from '../../src/emu/state/state-check.ts';
 import { P9Driver } from '../fuzz/p9-driver.ts';
-import { Bench } from '../support/bench.ts';
+import { TestMachine } from '../support/test-machine.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-state-'));
 writeFileSync(join(folder, 'plainname'), 'x');
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('a state from a file', () => {
-  const { machine } = new Bench();
+  const { machine } = new TestMachine();
   const parts = machine.parts();
   const of = (wanted: (state: Fields) => boolean): [Stateful, Fields] => {
     const part = parts.find((p) => wanted(saveFields(p)))!;

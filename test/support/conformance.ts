@@ -1,6 +1,8 @@
-/** Running a self-checking program (test/conformance, test/lvz) and reading its TAP lines. */
+/** Runs a self-checking program (test/conformance, test/lvz) and reads its TAP lines. */
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { nodeRuntime } from '../../src/cli/node-runtime.ts';
 import { parseElf } from '../../src/emu/boot/elf.ts';
 import { type CpuFeatures, featuresOf } from '../../src/emu/cpu/features.ts';
 import { Machine } from '../../src/emu/machine/machine.ts';
@@ -22,7 +24,7 @@ export interface Report {
   readonly passed: readonly string[];
   readonly failed: readonly string[];
   readonly skipped: boolean;
-  /** The program has come to its end. */
+  /** The program has reached its end. */
   readonly complete: boolean;
 }
 
@@ -49,6 +51,7 @@ export function runProgram(
 ): Report {
   const output: number[] = [];
   const machine = new Machine({
+    runtime: nodeRuntime,
     ramSize: 256 << 20,
     cpus: 1,
     features,

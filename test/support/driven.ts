@@ -1,4 +1,4 @@
-/** A machine under run control without a gdb: runs from stop to stop. */
+/** A machine under run control without a gdb. It runs from stop to stop. */
 import { type Booted, boot } from '../../src/cli/boot.ts';
 import { DEFAULT_MACHINE, type MachineCli, parseGuest } from '../../src/cli/options.ts';
 import type { Scope } from '../../src/emu/debug/breakpoints.ts';
@@ -21,7 +21,7 @@ export class Driven implements Client {
     void this.control.run();
   }
 
-  /** Boots the reference hypervisor with guests; its symbols are there. */
+  /** Boots the reference hypervisor with guests, and loads its symbols. */
   static async boot(guests: readonly string[], more: Partial<MachineCli> = {}): Promise<Driven> {
     const output: number[] = [];
     let control: RunControl | undefined;
@@ -53,7 +53,7 @@ export class Driven implements Client {
     });
   }
 
-  /** Runs to a function of the hypervisor, `times` over. */
+  /** Runs to a function of the hypervisor, `times` times. */
   async to(name: string, times = 1, scope: Scope = 'host'): Promise<void> {
     const va = this.booted.symbols.address(name)!;
     for (let n = 0; n < times; n++) {

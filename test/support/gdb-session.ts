@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { findGdb } from '../../src/cli/debug.ts';
-import { DEFAULT_MACHINE, type GuestDoor, type GuestSpec, type MachineCli } from '../../src/cli/options.ts';
+import { DEFAULT_MACHINE, type GuestPort, type GuestSpec, type MachineCli } from '../../src/cli/options.ts';
 import { HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { type Running, start } from '../../src/cli/run.ts';
 
@@ -24,7 +24,7 @@ export const guestSpec = (name: string, alias = name, append = '', vcpus = 1): G
   vcpus,
 });
 
-/** A command that fails ends a batch: run it so that its message is printed instead. */
+/** A failed command would end the batch. This runs a command so that its message is printed instead. */
 export const refused = (command: string): string =>
   `python exec("try:\\n  gdb.execute('${command}')\\nexcept gdb.error as e:\\n  print('refused:', e)")`;
 
@@ -47,7 +47,7 @@ export const machineCli = (guests: readonly GuestSpec[], more: Partial<MachineCl
 });
 
 export interface Session {
-  /** gdb's output, each command shown before its answer. */
+  /** The output of gdb, with each command before its answer. */
   readonly output: string;
   /** The guest's console. */
   readonly console: string;
@@ -57,26 +57,26 @@ export interface SessionOptions {
   /** Guests of the reference hypervisor, or an image to boot instead. */
   readonly guests?: readonly GuestSpec[];
   readonly image?: Uint8Array;
-  readonly doors?: readonly GuestDoor[];
-  /** Which door gdb connects to: 0 is the machine, then the guests' doors. */
-  readonly door?: number;
+  readonly ports?: readonly GuestPort[];
+  /** Which port gdb connects to: 0 is the machine, then the guests' ports. */
+  readonly port?: number;
   readonly symbols?: readonly string[];
   readonly commands: readonly string[];
-  /** Does something while gdb runs. */
+  /** Called while gdb runs. */
   readonly meanwhile?: (running: Running, interrupt: () => void) => void;
   readonly more?: Partial<MachineCli>;
   /** The gdb to use; the newest found unless given. */
   readonly gdb?: string;
 }
 
-/** gdb's batch run; fails when gdb aborts or warns. */
+/** Runs gdb in batch mode. It fails when gdb aborts or prints a warning. */
 export async function gdbSession(options: SessionOptions): Promise<Session> {
   const bytes: number[] = [];
   const folder = mkdtempSync(join(tmpdir(), 'loongscope-gdb-'));
   const image = options.image && join(folder, 'image.elf');
   if (image) writeFileSync(image, options.image);
   const { guest, ...bare } = machineCli(options.guests ?? [], {
-    ...(options.doors && { gdbGuest: [...options.doors] }),
+    ...(options.ports && { gdbGuest: [...options.ports] }),
     ...options.more,
   });
   const running = await start(image, image ? bare : { ...bare, guest: guest! }, (b) => void bytes.push(...b));
@@ -89,11 +89,11 @@ export async function gdbSession(options: SessionOptions): Promise<Session> {
       'set style enabled off',
       `file ${image ?? HYPERVISOR}`,
     ];
-    lines.push(`target extended-remote 127.0.0.1:${running.doors[options.door ?? 0]}`);
+    lines.push(`target extended-remote 127.0.0.1:${running.ports[options.port ?? 0]}`);
     for (const s of options.symbols ?? []) lines.push(`add-symbol-file build/guests/${s}.elf`);
     for (const c of options.commands) lines.push(`echo (gdb) ${c.replace(/[\\$]/g, (x) => `\\${x}`)}\\n`, c);
     writeFileSync(script, `${lines.join('\n')}\n`);
-    // One pipe for both outputs: gdb shows what the target prints on the other one, and two pipes would mix up their order.
+    // One pipe for stdout and stderr: gdb prints the output of the target on stderr, and with two pipes their order would be lost.
     const program = options.gdb ?? (await findGdb());
     const child = execa('sh', ['-c', 'exec "$0" "$@" 2>&1', program, '-nx', '-q', '-batch', '-x', script], {
       cwd: PROJECT_ROOT,

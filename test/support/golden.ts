@@ -1,10 +1,10 @@
-/** Transcripts as golden text: what differs from machine to machine or build to build is made alike first. */
+/** Compares transcripts with golden files. Parts that differ between machines or builds are replaced first. */
 import { expect } from 'vitest';
 
-/** The gdb whose words the golden files hold. */
+/** The gdb version of the golden files. */
 const RECORDED_MAJOR = 18;
 
-/** Makes a transcript alike on every machine: addresses of code and data, ports, ticks, paths of the checkout. */
+/** Replaces the parts of a transcript that differ between machines: addresses of code and data, ports, ticks, paths of the checkout. */
 export function stable(output: string, root: string): string {
   return output
     .replaceAll(root, '.')
@@ -19,7 +19,7 @@ export function stable(output: string, root: string): string {
     .replace(/[ \t]+$/gm, '');
 }
 
-/** Compares a transcript with test/gdb/golden/NAME.txt, where gdb is of the recorded version. */
+/** Compares a transcript with test/gdb/golden/NAME.txt, if gdb has the recorded version. */
 export async function expectGolden(output: string, name: string, root: string, major: number): Promise<void> {
   if (major !== RECORDED_MAJOR) return;
   await expect(stable(output, root)).toMatchFileSnapshot(`../gdb/golden/${name}.txt`);

@@ -1,10 +1,10 @@
-/** Guests that mean harm, each a small program without an end, and what they do to the process that runs them. */
+/** Hostile guests, each a small endless program, and their effect on the process that runs them. */
 import { spawn } from 'node:child_process';
 import { closeSync, ftruncateSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
-import { assemble } from './bench.ts';
 import { elfOf } from './images.ts';
+import { assemble } from './test-machine.ts';
 
 const CODE = 0x200000;
 const DESC = 0x400000;
@@ -22,12 +22,12 @@ const NEXT = 1;
 const WRITE = 2;
 const INDIRECT = 4;
 
-/** A program in the making. Its stores use $t0 and $t1. */
+/** Builds a program. Its stores use $t0 and $t1. */
 class Program {
   private readonly lines: string[] = [];
 
   constructor() {
-    // Says that it runs.
+    // Prints a byte to show that it runs.
     this.store('b', UART, 0x52);
   }
 
@@ -56,7 +56,7 @@ class Program {
     return this.li('$t0', value).add(`csrwr $t0, ${name}`);
   }
 
-  /** Puts another instruction in the place of one. */
+  /** Replaces an instruction. */
   patch(at: number, line: string): this {
     this.lines[at] = line;
     return this;
@@ -66,13 +66,13 @@ class Program {
     return this.add(`b ${4 * (to - this.here)}`);
   }
 
-  /** Goes on at an address. */
+  /** Continues at an address. */
   place(address: number): this {
     while (CODE + 4 * this.here < address) this.add('andi $zero, $zero, 0');
     return this;
   }
 
-  /** `count` times what `body` adds. Uses the register to count. */
+  /** Repeats the code of `body` `count` times. The register is the counter. */
   repeat(register: string, count: number, body: (p: this) => void): this {
     this.li(register, count);
     const top = this.here;
@@ -80,7 +80,7 @@ class Program {
     return this.add(`addi.d ${register}, ${register}, -1`, `bnez ${register}, ${4 * (top - this.here - 1)}`);
   }
 
-  /** What `body` adds, for ever. */
+  /** Repeats the code of `body` without end. */
   forEver(body: (p: this) => void): Uint8Array {
     const top = this.here;
     body(this);
@@ -93,7 +93,7 @@ class Program {
     return this.store('w', at + 12, flags + next * 0x10000);
   }
 
-  /** Makes a virtio device on the bus ready, with one queue. */
+  /** Initializes a memory-mapped virtio device with one queue. */
   virtio(slot: number, queue = 0, size = 256): this {
     const set = (register: number, value: number): void => void this.store('w', SLOT + 0x200 * slot + register, value);
     set(0x70, 0);
@@ -114,7 +114,7 @@ class Program {
     return this;
   }
 
-  /** Offers `count` more requests, all with head 0 where memory is clear. Counts in $s0. */
+  /** Offers `count` more requests. In clear memory, the head of each is 0. The counter is in $s0. */
   offer(slot: number, count: number, queue = 0): this {
     this.li('$t1', count)
       .add('add.d $s0, $s0, $t1')
@@ -161,7 +161,7 @@ const ADVANCE = ['csrrd $t8, ERA', 'addi.d $t8, $t8, 4', 'csrwr $t8, ERA', 'ertn
 const CLEAR_TIMER = ['ori $t8, $zero, 1', 'csrwr $t8, TICLR', 'ertn'];
 const TIMER_LINE = 1 << 11;
 
-/** Addresses are mapped but for the upper half, which has `table` as its only directory. */
+/** Maps all addresses, except the upper half, which has `table` as its only directory. */
 function paging(p: Program, table: number): void {
   const refill = CODE + 0x2000;
   const main = p.here;
@@ -220,21 +220,21 @@ function pci(p: Program, message: number): void {
   p.store('w', 0x40010010, message).store('w', 0x40010018, 0).store('w', 0x4001001c, 0);
 }
 
-/** One kind of harm. */
+/** One kind of attack. */
 export interface Hostile {
   readonly name: string;
-  /** The guest's ELF. */
+  /** The ELF file of the guest. */
   readonly elf: () => Uint8Array;
   readonly args?: readonly string[];
-  /** It sleeps: then the host's CPU has nothing to do. Its console is open. */
+  /** It sleeps, so the process must use no CPU time. Its console is open. */
   readonly sleeps?: boolean;
 }
 
-/** What the others are compared with. */
+/** The guest that the others are compared with. */
 export const SPIN: Hostile = { name: 'spins', elf: () => new Program().forEver((p) => p.add('addi.d $a0, $a0, 1')) };
 
 const MMIO = ['--virtio', 'mmio'];
-/** Stands for a disk image of 64 MiB, made for the run. */
+/** Placeholder for a disk image of 64 MiB that is made for the run. */
 const DISK = 'DISK';
 
 export const HOSTILE: readonly Hostile[] = [
@@ -477,12 +477,12 @@ export const HOSTILE: readonly Hostile[] = [
   },
 ];
 
-/** What a guest has cost. */
+/** The cost of a guest. */
 export interface Cost {
   /** Most resident memory of the process, in MiB, and open descriptors at the end. */
   readonly peak: number;
   readonly descriptors: number;
-  /** Part of a CPU that was used between the first and the last look. */
+  /** Part of a CPU that was used between the first and the last measurement. */
   readonly cpu: number;
   /** Milliseconds from SIGTERM to the end of the process; undefined when it had ended before. */
   readonly ending: number | undefined;
@@ -491,7 +491,7 @@ export interface Cost {
 }
 
 const TICKS_PER_SECOND = 100;
-/** What starting still costs at first is not counted. */
+/** Time at the start that is not measured. */
 const SETTLING_MS = 300;
 
 /** CPU seconds that a process has used. */
@@ -507,7 +507,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /**
  * Runs a guest for a while, then ends it by SIGTERM.
  * @param folder for its files
- * @param seconds how long from its first sign of life
+ * @param seconds duration after its first output
  */
 export async function measure(
   kind: Pick<Hostile, 'elf' | 'args' | 'sleeps'>,
@@ -546,7 +546,7 @@ export async function measure(
       if (first) cpu = (1000 * (used - first.used)) / (now - first.time);
       else if (now - began > SETTLING_MS) first = { time: now, used };
     } catch {
-      // It has ended meanwhile.
+      // It has already ended.
     }
   }
   const running = alive();

@@ -1,4 +1,4 @@
-import { assemble } from './bench.ts';
+import { assemble } from './test-machine.ts';
 
 /** An ELF with instructions at 0x200000, where it starts. */
 export function elfOf(lines: readonly string[]): Uint8Array {
@@ -15,7 +15,7 @@ export function elfOf(lines: readonly string[]): Uint8Array {
 }
 
 /**
- * An ELF of two instructions at 0x200000: `word`, and a branch back to it. `b 0` (the default) spins on the spot.
+ * An ELF of two instructions at 0x200000: `word`, and a branch back to it. `b 0` (the default) is an endless loop.
  */
 export function tinyElf(word = 0x50000000): Uint8Array {
   const bytes = new Uint8Array(64 + 56 + 8);

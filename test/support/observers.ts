@@ -1,10 +1,11 @@
-/** Somebody who wants to know of everything, as a debugger with every catch set does: the CPU takes its long ways. */
+/** An observer of all events, like a debugger with every catch set. With it, the CPU takes its slow paths. */
 
-import type { Cpu, CpuObserver } from '../../src/emu/cpu/cpu.ts';
+import type { Cpu } from '../../src/emu/cpu/cpu.ts';
+import type { CpuObserver } from '../../src/emu/cpu/observer.ts';
 import type { Machine } from '../../src/emu/machine/machine.ts';
 
-/** How often each member of an observer has been told. */
-export type Told = Record<keyof CpuObserver, number>;
+/** How often each member of an observer was called. */
+export type Told = Record<keyof CpuObserver<Cpu>, number>;
 
 const nobody = (): Told => ({
   exception: 0,
@@ -19,15 +20,15 @@ const nobody = (): Told => ({
 
 let watching = false;
 
-/** Are the machines of this test file watched? */
+/** Are the machines of this test file observed? */
 export const watched = (): boolean => watching;
 
-/** From here on every machine of this test file is watched. */
+/** From here on, every new machine of this test file is observed. */
 export function watchEverything(): void {
   watching = true;
 }
 
-/** Adds an observer of everything to a CPU. @returns its counts, which go on */
+/** Adds an observer of everything to a CPU. @returns its counters, which go on counting */
 export function countEverything(cpu: Cpu): Told {
   const told = nobody();
   cpu.observe({
@@ -46,7 +47,7 @@ export function countEverything(cpu: Cpu): Told {
   return told;
 }
 
-/** What a test's machine does when it is made. */
+/** Called for each new machine of a test. */
 export function watchIfAsked(machine: Machine): void {
   if (watching) for (const cpu of machine.cpus) countEverything(cpu);
 }

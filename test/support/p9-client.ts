@@ -1,4 +1,4 @@
-/** A kernel's side of the shared folder: raw 9P messages to the device, without a machine. */
+/** The client side of the shared folder: raw 9P messages to the device, without a machine. */
 import { type P9Server, P9Session, type SavedHandles, VirtioP9 } from '../../src/emu/devices/virtio/p9.ts';
 import type { P9Files } from '../../src/emu/devices/virtio/p9-files.ts';
 import { P9Reader, P9Writer } from '../../src/emu/devices/virtio/p9-message.ts';
@@ -56,7 +56,7 @@ export const E = {
 
 const LEAST_ROOM = 11;
 
-/** What the device answers with when it refuses. */
+/** An error answer of the device. */
 export class Refused extends Error {
   readonly errno: number;
 
@@ -86,16 +86,16 @@ export interface Entry {
 export class P9Client {
   readonly device: VirtioP9;
   readonly server: P9Server;
-  /** The next number for a handle. */
+  /** The next fid. */
   fids = 1;
 
-  /** @param behind the folder, or the device of a machine */
+  /** @param behind the shared folder, or the device of a machine */
   constructor(behind: P9Files | VirtioP9) {
     this.device = behind instanceof VirtioP9 ? behind : new VirtioP9('host', new P9Session(behind));
     this.server = (this.device as unknown as { server: P9Server }).server;
   }
 
-  /** What a snapshot keeps of the kernel's handles. */
+  /** The state of the handles that a snapshot keeps. */
   get handles(): SavedHandles {
     return this.device.state.handles;
   }
@@ -104,12 +104,12 @@ export class P9Client {
     this.device.state = { ...this.device.state, handles };
   }
 
-  /** A message as it is. @param room bytes that the driver has for the answer */
+  /** Sends raw bytes as a message. @param room size of the buffer for the answer */
   send(message: Uint8Array, room = 65_536): Uint8Array {
     return this.server.answer(message, room);
   }
 
-  /** A well-formed message. @returns the answer behind its header @throws Refused */
+  /** Sends a well-formed message. @returns the answer behind its header @throws Refused */
   call(type: number, fill: (w: P9Writer) => unknown, room?: number): P9Reader {
     const w = new P9Writer();
     fill(w);
@@ -123,7 +123,7 @@ export class P9Client {
     return r;
   }
 
-  /** The number of the error that a request ends with, 0 when it does not. */
+  /** The error number of a request, 0 when it succeeds. */
   static errno(body: () => unknown): number {
     try {
       body();
@@ -134,7 +134,7 @@ export class P9Client {
     return 0;
   }
 
-  /** Agrees on the version and attaches. @returns the folder's number */
+  /** Agrees on the version and attaches. @returns the fid of the folder */
   attach(): number {
     this.call(T.version, (w) => w.u32(131_072).text('9P2000.L'));
     const fid = this.fids++;
@@ -142,7 +142,7 @@ export class P9Client {
     return fid;
   }
 
-  /** Walks all names. @throws Refused also when only some lead on */
+  /** Walks all names. @throws Refused also when only some of them exist */
   walk(from: number, ...names: string[]): number {
     const fid = this.fids++;
     const r = this.call(T.walk, (w) => {
@@ -206,7 +206,7 @@ export class P9Client {
     });
   }
 
-  /** One answer's entries. */
+  /** The entries of one answer. */
   entries(fid: number, offset = 0n, count = 8192): Entry[] {
     const r = this.call(T.readdir, (w) => w.u32(fid).u64(offset).u32(count));
     const out: Entry[] = [];
@@ -260,12 +260,12 @@ export class P9Client {
     this.call(T.renameat, (w) => w.u32(folder).text(name).u32(to).text(newName));
   }
 
-  /** By the object itself (Trename). */
+  /** Renames the object of a fid (Trename). */
   renameItself(fid: number, to: number, name: string): void {
     this.call(T.rename, (w) => w.u32(fid).u32(to).text(name));
   }
 
-  /** By the object itself (Tremove). */
+  /** Removes the object of a fid (Tremove). */
   remove(fid: number): void {
     this.call(T.remove, (w) => w.u32(fid));
   }

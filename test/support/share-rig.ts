@@ -1,4 +1,4 @@
-/** A shared folder with a secret beside it. */
+/** A shared folder, and a secret file next to it. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,11 +9,11 @@ import { P9Client } from './p9-client.ts';
 
 export const SECRET = 'what no guest may see';
 
-/** Descriptors that this process has. */
+/** Open descriptors of this process. */
 export const openDescriptors = (): number => readdirSync('/proc/self/fd').length;
 
 export class ShareRig {
-  /** The folder that has both. */
+  /** The folder that contains both. */
   readonly base = realpathSync(mkdtempSync(join(tmpdir(), 'loongscope-share-')));
   readonly share = join(this.base, 'share');
   readonly canary = join(this.base, 'canary');
@@ -34,7 +34,7 @@ export class ShareRig {
 
   dispose(): void {
     this.client.device.reset();
-    // Node's own removal is slow with deep folders.
+    // Node's recursive removal is slow for deep folders.
     execFileSync('rm', ['-rf', this.base]);
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Machine } from '../../src/emu/machine/machine.ts';
 
-/** A digest of everything that a machine is. */
+/** A digest of the whole state of a machine. */
 export function stateHash(machine: Machine): string {
   const hash = createHash('sha256');
   const state = machine.save();

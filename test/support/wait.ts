@@ -1,12 +1,12 @@
-/** Waiting for what happens, in the place of sleeping for as long as it should take. */
+/** Waits for an event, instead of sleeping for a fixed time. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunControl } from '../../src/emu/debug/run-control.ts';
 import type { Client } from '../../src/emu/debug/stop.ts';
 
-/** How long anything may take, on a machine that has much else to do. */
+/** Longest wait, on a busy computer. */
 const PATIENCE_MS = 30_000;
 
-/** Resolves once something is so. @throws Error when it does not become so */
+/** Resolves when a condition is true. @throws Error when it does not become true */
 export async function until(what: () => boolean): Promise<void> {
   const end = Date.now() + PATIENCE_MS;
   while (!what()) {
@@ -17,5 +17,5 @@ export async function until(what: () => boolean): Promise<void> {
 
 /** The clients that are connected. */
 export const clientsOf = (control: RunControl): readonly Client[] => [
-  ...(Reflect.get(control, 'clients') as ReadonlySet<Client>),
+  ...(Reflect.get(Reflect.get(control, 'clients'), 'list') as ReadonlySet<Client>),
 ];

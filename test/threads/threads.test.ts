@@ -133,10 +133,10 @@ describe('a machine with threads', () => {
     expect((await threaded(image, { smp: 2 })).code).toBe(EXIT.died);
     const { code } = await threaded(image, { smp: 2 }, (machine) => {
       // Asked when every CPU waits.
-      machine.mayWake = () => {
+      machine.expectInput(() => {
         setImmediate(() => machine.quit());
         return true;
-      };
+      });
     });
     expect(code).toBe(EXIT.interrupted);
   });

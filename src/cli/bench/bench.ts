@@ -18,7 +18,7 @@ export interface BenchCli {
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/** The kernels that are named by letter or name; all when none is. @throws UsageError */
+/** The kernels with the given letters or names; all when none is given. @throws UsageError */
 function chosen(names: readonly string[] | undefined): readonly Kernel[] {
   if (!names) return KERNELS;
   return names.map((n) => {
@@ -66,7 +66,7 @@ async function kernelResult(
   };
 }
 
-/** The integer kernel on the bare board over the same in a guest. */
+/** Ratio of the integer kernel on the bare board to the same kernel in a guest. */
 async function guestRatio(cli: BenchCli): Promise<ReturnType<typeof spread>> {
   const engine = cli.engine ? ['--engine', cli.engine] : [];
   const ratios: number[] = [];
@@ -80,7 +80,7 @@ async function guestRatio(cli: BenchCli): Promise<ReturnType<typeof spread>> {
   return spread(ratios);
 }
 
-/** Marks in docs/performance.md between which the table stands. */
+/** The marks around the table in docs/performance.md. */
 const BEGIN = '<!-- measured by loongscope bench --write -->';
 const END = '<!-- end of the measurement -->';
 

@@ -1,13 +1,13 @@
-/** The benchmark kernels (guests/bench) and what is expected of the engine on each. */
+/** The benchmark kernels (guests/bench) and the goals for the engine on each. */
 
 export interface Kernel {
   readonly letter: string;
   /** Name of its program in build/bench. */
   readonly name: string;
   readonly text: string;
-  /** Speed as a multiple of QEMU's: least, and hoped for. Absent: QEMU cannot run it. */
+  /** Speed as a multiple of QEMU's: the minimum, and the goal. Absent: QEMU cannot run it. */
   readonly goal?: { readonly must: number; readonly aim: number };
-  /** What it does so many times, for a rate. */
+  /** The event that it repeats, and how often, for a rate. */
   readonly events?: { readonly what: string; readonly count: number };
 }
 
@@ -40,7 +40,7 @@ export const KERNELS: readonly Kernel[] = [
   { letter: 'j', name: 'context', text: 'context switches with ASID change', goal: { must: 1.0, aim: 1.0 } },
 ];
 
-/** The same kernel in a guest of the reference hypervisor, against itself in the host world. */
+/** The speed of a kernel in a guest of the reference hypervisor, compared with the host world. */
 export const GUEST_KERNEL = 'integer';
 export const GUEST_GOAL = { must: 0.8, aim: 0.95 };
 /** Round trips a second. */

@@ -18,9 +18,9 @@ export interface KernelResult {
   /** Seconds of CPU time. */
   readonly ours: Spread;
   readonly qemus: Spread | undefined;
-  /** QEMU's CPU time over ours, pair by pair. */
+  /** QEMU's CPU time divided by that of loongscope, for each pair. */
   readonly ratio: Spread | undefined;
-  /** Events a second, the start of the program taken off. */
+  /** Events a second, without the start of the program. */
   readonly rate: number | undefined;
   /** Peak memory beside the RAM that the guest has touched, in bytes. */
   readonly memory: number;
@@ -28,7 +28,7 @@ export interface KernelResult {
 
 export interface Results {
   readonly kernels: readonly KernelResult[];
-  /** Guest world over host world. */
+  /** Speed in the guest world divided by that in the host world. */
   readonly guest: Spread | undefined;
   readonly qemu: string | undefined;
   readonly pairs: number;

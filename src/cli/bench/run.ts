@@ -9,9 +9,9 @@ export interface Timing {
   /** Seconds of user and system time of the whole process, and of the clock. */
   readonly cpu: number;
   readonly wall: number;
-  /** What the kernel printed: sixteen hexadecimal digits. */
+  /** The output of the kernel: sixteen hexadecimal digits. */
   readonly result: string;
-  /** The JSON line of --stats, when there was one. */
+  /** The JSON line of --stats, if there is one. */
   readonly stats: Statistics | undefined;
 }
 
@@ -22,7 +22,7 @@ export interface Statistics {
 
 /** Longest that one run may take, in milliseconds. */
 const PATIENCE = 300_000;
-/** Prints user, system and elapsed seconds behind everything that the command says on stderr. */
+/** Prints user, system and elapsed seconds after the stderr output of the command. */
 const TIME = 'TIMEFORMAT="%U %S %R"; time "$@"';
 
 async function time(command: readonly string[]): Promise<Timing> {
@@ -60,7 +60,7 @@ export function checkBuilt(names: readonly string[]): void {
 export const timeOurs = (...args: string[]): Promise<Timing> =>
   time([
     process.execPath,
-    // This very program, started as it was.
+    // This program, started in the same way.
     ...process.execArgv,
     process.argv[1]!,
     'run',
@@ -79,7 +79,7 @@ export const timeQemu = (qemu: string, name: string): Promise<Timing> =>
     program(name),
   ]);
 
-/** The QEMU to compare with: the one named, of the checkout, or on PATH. Undefined when there is none. */
+/** The QEMU to compare with: the given one, that of the checkout, or that on PATH. Undefined when there is none. */
 export async function findQemu(named: string | undefined): Promise<{ path: string; version: string } | undefined> {
   const candidates = named ? [named] : [join(PROJECT_ROOT, '.tools', 'bin', NAME), NAME];
   for (const path of candidates) {
@@ -91,5 +91,5 @@ export async function findQemu(named: string | undefined): Promise<{ path: strin
   return undefined;
 }
 const NAME = 'qemu-system-loongarch64';
-/** Earlier ones have another board. */
+/** Earlier versions have another board. */
 const OLDEST = 10;

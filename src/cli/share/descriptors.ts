@@ -1,38 +1,38 @@
 /**
- * How many descriptors of the host a shared folder takes. Objects that are only looked up can do without theirs for a while:
- * those that have not been used for the longest time give them up first, and are looked up again by their names.
+ * Limits the file descriptors of a shared folder. An object that is only looked up can live without its descriptor for some time:
+ * the one with the longest time since its last use gives its descriptor up first, and is looked up again by its name later.
  */
 import { readFileSync } from 'node:fs';
 import { ERRNO, P9Error } from '../../emu/devices/virtio/p9-files.ts';
 
 const MOST = 4096;
 const LEAST = 64;
-/** A folder takes one part in so many of what the process may have: there may be several, and disks, and debuggers. */
+/** A folder may use one part in so many of the descriptors of the process, because there may also be other folders, disks and debuggers. */
 const PART = 8;
 const USUAL_LIMIT = 1024;
 
-/** What gives its descriptor up. */
+/** An object that can give up its descriptor. */
 export interface Parkable {
-  /** Is it in use at this moment? */
+  /** Is it in use now? */
   readonly pinned: boolean;
   park(): void;
 }
 
-/** Descriptors that one folder may take, from what the process may have. */
+/** Most descriptors of one folder, from the limit of the process. */
 export function descriptorLimit(): number {
   let limit = USUAL_LIMIT;
   try {
     const m = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
     if (m) limit = Number(m[1]);
   } catch {
-    // Not to be read: the usual limit is a safe guess.
+    // The limit cannot be read: use the usual limit.
   }
   return Math.max(LEAST, Math.min(MOST, Math.floor(limit / PART)));
 }
 
 export class Descriptors {
   private readonly limit: number;
-  /** Those that can be parked, the longest unused one first. */
+  /** Objects that can give up their descriptor, those with the oldest use first. */
   private readonly parkable = new Set<Parkable>();
   private fixed = 0;
 
@@ -45,7 +45,7 @@ export class Descriptors {
     return this.parkable.size + this.fixed;
   }
 
-  /** Makes room for descriptors that are about to be opened. @throws P9Error when there is none */
+  /** Makes room for descriptors that will be opened now. @throws P9Error when there is none */
   reserve(count = 1): void {
     if (this.count + count <= this.limit) return;
     for (const one of this.parkable) {
@@ -57,23 +57,23 @@ export class Descriptors {
     throw new P9Error(ERRNO.ENFILE);
   }
 
-  /** It is in use now, and has a descriptor. */
+  /** Call when an object is used and has a descriptor. */
   used(one: Parkable): void {
     this.parkable.delete(one);
     this.parkable.add(one);
   }
 
-  /** It has closed its descriptor, or will keep it: then with {@link fix}. */
+  /** Call when an object has closed its descriptor; or when it keeps it, together with {@link fix}. */
   gone(one: Parkable): void {
     this.parkable.delete(one);
   }
 
-  /** One more that cannot be parked. */
+  /** Counts one more descriptor that cannot be given up. */
   fix(): void {
     this.fixed++;
   }
 
-  /** One of these less. */
+  /** Counts one of these less. */
   unfix(): void {
     this.fixed--;
   }

@@ -1,7 +1,7 @@
 /**
  * An object of the shared folder: a descriptor that stands for it (O_PATH), the folder that it was reached from, and its name
- * there. Names are looked up one at a time below the descriptor of their folder, and no link is followed, so no name leads
- * out, however the host or the guest moves things about in between.
+ * there. Names are looked up one at a time below the descriptor of their folder, and no link is followed. So no name leads
+ * outside, even if another program or the guest moves files at the same time.
  */
 import * as fs from 'node:fs';
 import {
@@ -27,7 +27,7 @@ const FILE_PERMISSIONS = 0o777;
 const BIG = { bigint: true } as const;
 const SECOND_NS = 1e9;
 
-/** What all objects of a shared folder have in common (tree.ts). */
+/** The common data of all objects of a shared folder (tree.ts). */
 export interface NodeTree {
   readonly descriptors: Descriptors;
   readonly numbers: ObjectNumbers;
@@ -44,17 +44,17 @@ export class SharedNode implements P9Node, Parkable {
   readonly path: bigint;
   readonly kind: number;
   private readonly tree: NodeTree;
-  /** The folder that it was reached from; its own for the shared folder itself. Kept, since `..` is not asked of the host. */
+  /** The folder that it was reached from; for the shared folder, the shared folder itself. It is kept because `..` is never looked up on the disk. */
   private folder: SharedNode | undefined;
-  /** Undefined when it has lost its name. */
+  /** Undefined when its name was removed. */
   name: string | undefined;
   private fd: number;
   private refs = 1;
   private pins = 0;
-  /** Objects that were reached from here, by name: all handles of one object are one. */
+  /** Objects that were reached from here, by name: all handles of one object share one node. */
   private readonly children = new Map<string, SharedNode>();
 
-  /** @param fd −1 when it is to be looked up by its name @param folder held by the caller for it */
+  /** @param fd −1: it will be looked up by its name @param folder its folder, for which the caller has counted one more handle */
   constructor(
     tree: NodeTree,
     is: { readonly path: bigint; readonly kind: number },
@@ -84,7 +84,7 @@ export class SharedNode implements P9Node, Parkable {
   }
 
   release(): void {
-    // Not by recursion: folders may be nested as deep as a guest likes.
+    // A loop, not recursion, because a guest can nest folders without limit.
     for (let node: SharedNode | undefined = this; node && --node.refs === 0; ) {
       const { folder }: SharedNode = node;
       node.dispose();
@@ -129,7 +129,7 @@ export class SharedNode implements P9Node, Parkable {
     this.fd = -1;
   }
 
-  /** Gives it another place, or none. The descriptor of what has none is the only way to it. */
+  /** Changes its folder and name, or removes them. An object without a name can only be reached by its descriptor, which then stays open. */
   private place(folder: SharedNode | undefined, name: string | undefined): void {
     const { descriptors } = this.tree;
     if (this.name !== undefined) this.folder!.forget(this.name, this);
@@ -152,7 +152,7 @@ export class SharedNode implements P9Node, Parkable {
     folder!.children.set(name, this);
   }
 
-  /** Does something with the descriptor. @throws P9Error with ESTALE when it has been parked and is not to be found again */
+  /** Calls a function with the descriptor. @throws P9Error with ESTALE when the descriptor was given up and the object is not found again */
   use<T>(body: (fd: number) => T): T {
     this.pin();
     try {
@@ -164,7 +164,7 @@ export class SharedNode implements P9Node, Parkable {
     }
   }
 
-  /** Looks it up again by its name, and the folders before it that have been parked too. */
+  /** Looks it up again by its name, together with its folders whose descriptors were given up, too. */
   private find(): void {
     const chain: SharedNode[] = [];
     for (let node: SharedNode = this; node.fd < 0; node = node.parent) {
@@ -198,13 +198,13 @@ export class SharedNode implements P9Node, Parkable {
     return this.tree.numbers.of(s.dev, s.ino) === this.path && (Number(s.mode) & KIND.mask) === this.kind;
   }
 
-  /** Does this very object stand there? */
+  /** Does its name still lead to this object? */
   private standsAt(folder: number, name: string): boolean {
     const s = fs.lstatSync(below(folder, name), { bigint: true, throwIfNoEntry: false });
     return s !== undefined && this.isThis(s);
   }
 
-  /** Its folder and its name, when it still stands there. @throws P9Error */
+  /** Its folder and its name, if the name still leads to it. @throws P9Error */
   private standing(): { readonly folder: SharedNode; readonly name: string } {
     const { folder, name } = this;
     if (!folder) throw new P9Error(ERRNO.EBUSY);
@@ -217,7 +217,7 @@ export class SharedNode implements P9Node, Parkable {
     if (this.kind !== KIND.folder) throw new P9Error(ERRNO.ENOTDIR);
   }
 
-  /** A name in this folder is to change. */
+  /** Call before a name in this folder changes. */
   private changing(): void {
     this.tree.writable();
     this.needFolder();
@@ -227,7 +227,7 @@ export class SharedNode implements P9Node, Parkable {
     return this.use((fd) => this.tree.stat(fs.fstatSync(fd, BIG)));
   }
 
-  /** What a name in this folder stands for, if it is there. */
+  /** The object with a name in this folder, if it is known. */
   entry(name: string): P9Entry | undefined {
     return this.use((fd) => {
       const s = fs.lstatSync(below(fd, name), { bigint: true, throwIfNoEntry: false });
@@ -244,7 +244,7 @@ export class SharedNode implements P9Node, Parkable {
     });
   }
 
-  /** The object behind a descriptor, which was found by this name. @param fd becomes its own @returns held */
+  /** The object behind a descriptor, which was found by this name. @param fd the node takes it over @returns the node, with one more handle */
   private adopt(name: string, fd: number): SharedNode {
     const { tree } = this;
     try {
@@ -275,7 +275,7 @@ export class SharedNode implements P9Node, Parkable {
       if (writes) throw new P9Error(ERRNO.EISDIR);
       return new OpenFolder(this, flags, descriptors);
     }
-    // A FIFO would wait, a device is the host's.
+    // Opening a FIFO would wait, and devices of the computer must not be used.
     if (this.kind !== KIND.file) throw new P9Error(ERRNO.ENXIO);
     if (flags & OPEN.folder) throw new P9Error(ERRNO.ENOTDIR);
     if (writes) this.tree.writable();
@@ -296,7 +296,7 @@ export class SharedNode implements P9Node, Parkable {
         const path = below(fd, name);
         descriptors.reserve(2);
         this.tree.roomForNode();
-        // Never without O_EXCL: what is there already might be a FIFO or a device.
+        // Always with O_EXCL: an existing name could be a FIFO or a device.
         const own = fs.openSync(path, host | O_CREAT | O_EXCL | O_NOFOLLOW, mode & FILE_PERMISSIONS);
         const open = new OpenFile(own, flags, descriptors);
         try {
@@ -341,7 +341,7 @@ export class SharedNode implements P9Node, Parkable {
     this.use((to) =>
       from.folder.use((fd) => {
         fs.linkSync(below(fd, from.name), below(to, name));
-        // The host may have put something else there in between.
+        // Another program may have replaced the name in the meantime.
         if (object.standsAt(to, name)) return;
         fs.unlinkSync(below(to, name));
         throw new P9Error(ERRNO.ESTALE);
@@ -371,11 +371,11 @@ export class SharedNode implements P9Node, Parkable {
     this.use((from) => to.use((fd) => fs.renameSync(below(from, name), below(fd, newName))));
     const moved = this.children.get(name);
     const replaced = to.children.get(newName);
-    // Two names of one object: the host does nothing.
+    // Both names lead to one object: then rename(2) does nothing.
     if (moved && moved.path === replaced?.path) return;
     replaced?.place(undefined, undefined);
     if (!moved) return;
-    // As the host has moved folders about, it may have come to lie below what was reached through it.
+    // When another program has moved folders, the new folder can be below the object that is moved.
     for (let above: SharedNode | undefined = to; above; above = above.folder)
       if (above === moved) {
         moved.place(undefined, undefined);
@@ -406,7 +406,7 @@ export class SharedNode implements P9Node, Parkable {
   private resize(size: bigint, open: P9Open | undefined): void {
     if (this.kind === KIND.folder) throw new P9Error(ERRNO.EISDIR);
     if (this.kind !== KIND.file) throw new P9Error(ERRNO.EINVAL);
-    // What is open for writing may be written, even if its permissions would not allow to open it again.
+    // A file that is open for writing may be changed, even if its permissions forbid opening it again.
     if (open instanceof OpenFile && open.writes) {
       open.resize(size);
       return;
@@ -431,7 +431,7 @@ export class SharedNode implements P9Node, Parkable {
       const time = (wanted: bigint | 'now' | undefined, now: bigint): number | Date => {
         if (wanted === 'now') return Date.now() / 1000;
         const ns = wanted ?? now;
-        // Node takes numbers below 0 for the present.
+        // Node uses the present time for numbers below 0.
         return ns < 0n ? new Date(Number(ns / 1_000_000n)) : Number(ns) / SECOND_NS;
       };
       fs.utimesSync(itself(fd), time(atime, s.atimeNs), time(mtime, s.mtimeNs));

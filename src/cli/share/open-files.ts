@@ -1,15 +1,15 @@
-/** What the guest has opened: descriptors of files, and folders that are read on from where the guest is. */
+/** Files and folders that the guest has opened. A folder keeps its read position. */
 import * as fs from 'node:fs';
 import { ERRNO, KIND, OPEN, type P9Entry, P9Error, type P9Open } from '../../emu/devices/virtio/p9-files.ts';
 import type { Descriptors } from './descriptors.ts';
 import { attempt } from './errors.ts';
 import { itself } from './paths.ts';
 
-/** Entries that Node reads from the host at a time. */
+/** Entries that Node reads from the disk at a time. */
 const ENTRIES_AT_A_TIME = 128;
 const MOST_OFFSET = BigInt(Number.MAX_SAFE_INTEGER);
 
-/** Flags for open(2) of the protocol's. A lease of another process is refused instead of waited for. */
+/** Flags for open(2) from those of the protocol. When another process has a lease, opening fails instead of waiting. */
 export function hostFlags(flags: number): number {
   const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_DSYNC, O_SYNC, O_NONBLOCK, O_NOCTTY } = fs.constants;
   const access = [O_RDONLY, O_WRONLY, O_RDWR][flags & OPEN.access];
@@ -18,13 +18,13 @@ export function hostFlags(flags: number): number {
   return access | (flags & OPEN.append ? O_APPEND : 0) | sync | O_NONBLOCK | O_NOCTTY;
 }
 
-/** An open file: what it may do is what its descriptor may. */
+/** An open file. The descriptor decides which operations are allowed. */
 export class OpenFile implements P9Open {
   readonly flags: number;
   private readonly fd: number;
   private readonly descriptors: Descriptors;
 
-  /** @param fd becomes its own */
+  /** @param fd the file takes it over */
   constructor(fd: number, flags: number, descriptors: Descriptors) {
     this.fd = fd;
     this.flags = flags & ~(OPEN.truncate | OPEN.exclusive);
@@ -38,7 +38,7 @@ export class OpenFile implements P9Open {
 
   read(offset: bigint, into: Uint8Array): number {
     if ((this.flags & OPEN.access) === OPEN.write) throw new P9Error(ERRNO.EBADF);
-    // No file is that large.
+    // Files cannot be so large.
     if (offset > MOST_OFFSET || into.length === 0) return 0;
     return attempt(() => fs.readSync(this.fd, into, 0, into.length, Number(offset)));
   }
@@ -64,7 +64,7 @@ export class OpenFile implements P9Open {
       try {
         fs.fsyncSync(this.fd);
       } catch (error) {
-        // Node's permissions forbid it whatever the file is. The data are the host's, which writes them when it likes.
+        // Node's permissions forbid fsync for every file. The system writes the data later.
         if ((error as NodeJS.ErrnoException).code !== 'ERR_ACCESS_DENIED') throw error;
       }
     });
@@ -76,12 +76,12 @@ export class OpenFile implements P9Open {
   }
 }
 
-/** A folder, as one who reads its names needs it. */
+/** The part of a folder that reading its names needs. */
 interface ListedFolder {
   readonly path: bigint;
   readonly parent: { readonly path: bigint };
   use<T>(body: (fd: number) => T): T;
-  /** What a name in it stands for, if it is there. */
+  /** The object with a name in it, if it is known. */
   entry(name: string): P9Entry | undefined;
   hold(): unknown;
   release(): void;
@@ -91,8 +91,8 @@ interface ListedFolder {
 }
 
 /**
- * An open folder. The host is asked for entries as the guest asks for them, so that a folder of a million entries takes no
- * memory. A place in it is the number of entries before it; going back begins again.
+ * An open folder. Entries are read when the guest asks for them, so a folder of a million entries needs no
+ * memory. A position is the number of entries before it. To go back, reading starts again from the beginning.
  */
 export class OpenFolder implements P9Open {
   readonly flags: number;
@@ -136,11 +136,11 @@ export class OpenFolder implements P9Open {
     this.stream = this.begin();
   }
 
-  /** The next name on the host that still is there. */
+  /** The next name that still exists on the disk. */
   private next(): P9Entry | undefined {
     const { node } = this;
     if (this.place === 0n) return { name: '.', path: node.path, mode: KIND.folder };
-    // Not the host's: above the shared folder there is nothing.
+    // Not those of the disk: the guest must see nothing above the shared folder.
     if (this.place === 1n) return { name: '..', path: node.parent.path, mode: KIND.folder };
     for (;;) {
       const entry = attempt(() => this.stream!.readSync());

@@ -1,4 +1,4 @@
-/** The shared folder: its root, and what all of its objects have in common. */
+/** The shared folder: its root, and the common data of all its objects. */
 import * as fs from 'node:fs';
 import {
   ERRNO,
@@ -15,14 +15,14 @@ import { SharedNode } from './node.ts';
 import { ObjectNumbers } from './numbers.ts';
 import { itself } from './paths.ts';
 
-/** Objects that the guest has handles of, and the folders on the way to them. */
+/** Most objects: those with handles of the guest, and the folders that lead to them. */
 const MOST_NODES = 131_072;
 
 export interface SharedTreeOptions {
   readonly readOnly: boolean;
   /** Makes a symbolic link, like symlink(2). It need not run in this process: the path is `/proc/self/fd/N/NAME`. */
   readonly makeLink?: (target: Buffer, path: Buffer) => void;
-  /** Descriptors that it may have at a time. */
+  /** Most descriptors at a time. */
   readonly descriptors?: number;
 }
 
@@ -35,7 +35,7 @@ export class SharedTree implements P9Files {
   readonly nodes = new Set<SharedNode>();
   private readonly readOnly: boolean;
 
-  /** @param fd of the folder, becomes its own */
+  /** @param fd the descriptor of the folder; the tree takes it over */
   constructor(fd: number, options: SharedTreeOptions) {
     const s = fs.fstatSync(fd, { bigint: true });
     this.readOnly = options.readOnly;
@@ -100,7 +100,7 @@ export class SharedTree implements P9Files {
   }
 
   restore(saved: readonly P9SavedNode[]): readonly P9Node[] {
-    // What is still here is the same object, and knows better where it is.
+    // The object is still in this tree, which knows its current place.
     const here = new Map([...this.nodes].map((n) => [`${n.path}:${n.kind}`, n]));
     const found: SharedNode[] = [this.root.hold()];
     for (const { parent, name, path, kind } of saved.slice(1)) {

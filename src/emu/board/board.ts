@@ -9,7 +9,7 @@ import { Iocsr } from '../devices/iocsr.ts';
 import { Ipi } from '../devices/ipi.ts';
 import { PchMsi } from '../devices/pch-msi.ts';
 import { PchPic } from '../devices/pch-pic.ts';
-import { PciHost } from '../devices/pci/host.ts';
+import { PciRootComplex } from '../devices/pci/root-complex.ts';
 import type { Uart16550 } from '../devices/uart16550.ts';
 import { VirtioConsole } from '../devices/virtio/console.ts';
 import type { VirtioKind } from '../devices/virtio/device.ts';
@@ -17,12 +17,13 @@ import { VirtioMmio } from '../devices/virtio/mmio.ts';
 import { VirtioPci } from '../devices/virtio/pci.ts';
 import type { VirtioTransport } from '../devices/virtio/transport.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
+import type { RuntimeClock } from '../runtime/runtime.ts';
 import type { Stateful } from '../state/fields.ts';
 import { type BoardModel, DEVICES, LS3A5000_DEVICES, virtioMmioSlot } from './platform.ts';
 
-/** How the devices reach what is outside them. */
+/** The connections of the devices to the rest of the machine. */
 export interface BoardPorts {
-  /** How many CPUs there are. */
+  /** Number of CPUs. */
   readonly cpus: number;
   readonly lines: CpuLines;
   readonly dma: Dma;
@@ -32,19 +33,21 @@ export interface BoardPorts {
   readonly console: (byte: number) => void;
   /** The time of day in milliseconds since 1970. */
   readonly now: () => number;
+  /** The runtime's clock: how long work for the guest takes. */
+  readonly clock: RuntimeClock;
   /** Content of the flash that firmware runs from. */
   readonly firmware: () => Uint8Array;
   /** A parked CPU may start at the address that its first mailbox holds. */
   readonly start: (cpu: number, entry: bigint) => void;
-  /** A device has more to do than fits into one go: {@link Board.goOn} is to be called soon. */
+  /** A device has more work than fits into one go: call {@link Board.goOn} soon. */
   readonly unfinished: () => void;
   readonly model?: BoardModel | undefined;
-  /** Devices for the PCI slots, or (`virtioOn`) for the bus itself. */
+  /** Devices for the PCI slots, or (see `virtioOn`) for the memory-mapped bus. */
   readonly virtio?: readonly VirtioKind[] | undefined;
   readonly virtioOn?: VirtioBus | undefined;
 }
 
-/** What virtio devices sit on. */
+/** The transport of virtio devices. */
 export type VirtioBus = 'pci' | 'mmio';
 
 const isStateful = (x: Device): x is Device & Stateful => 'stateFields' in x;
@@ -52,7 +55,7 @@ const isStateful = (x: Device): x is Device & Stateful => 'stateFields' in x;
 export class Board {
   readonly bus: Bus;
   readonly iocsr: Iocsr;
-  readonly pci: PciHost;
+  readonly pci: PciRootComplex;
   readonly fwCfg: FwCfg;
   private readonly ipi: Ipi;
   private readonly eiointc: Eiointc;
@@ -67,9 +70,9 @@ export class Board {
     this.fwCfg = new FwCfg(ports.dma);
     const pic = new PchPic(this.eiointc);
     const msi = new PchMsi(this.eiointc);
-    this.pci = new PciHost({
+    this.pci = new PciRootComplex({
       lines: [0, 1, 2, 3].map((n) => pic.input(PLATFORM.pciInput + n)),
-      // A message to anything else is lost: a device that could write to devices could call itself, without an end.
+      // A message to any other address is lost. Otherwise a device could write to itself without end.
       message: (address, data) => {
         if (this.bus.at(address)?.device === msi) this.bus.write(address, 4, data, 0);
       },
@@ -77,9 +80,9 @@ export class Board {
     });
     const kinds = ports.virtio ?? [];
     const onBus = ports.virtioOn === 'mmio' ? kinds.slice(0, PLATFORM.virtioMmio.most) : [];
-    const { dma, unfinished } = ports;
-    this.mmio = onBus.map((kind, n) => new VirtioMmio(kind, dma, pic.input(virtioMmioSlot(n).input), unfinished));
-    const functions = kinds.slice(onBus.length).map((kind) => new VirtioPci(kind, dma, unfinished));
+    const surroundings = { dma: ports.dma, now: () => ports.clock.now(), unfinished: ports.unfinished };
+    this.mmio = onBus.map((kind, n) => new VirtioMmio(kind, surroundings, pic.input(virtioMmioSlot(n).input)));
+    const functions = kinds.slice(onBus.length).map((kind) => new VirtioPci(kind, surroundings));
     for (const f of functions) this.pci.add(f);
     this.transports = [...this.mmio, ...functions].map((d) => d.transport);
     const { power, now } = ports;
@@ -105,24 +108,24 @@ export class Board {
     this.bus = new Bus([...mappings, ...slots], loongson);
     const uart = this.bus.at(PLATFORM.uarts[0]!.base)!.device as Uart16550;
     this.console = kinds.find((k) => k instanceof VirtioConsole) ?? uart;
-    // Like the boot stub of real firmware: the low half of mailbox 0 is the signal.
+    // As in the boot code of real firmware, a write to the low half of mailbox 0 is the signal.
     this.ipi.onMail = (n) => {
       const entry = this.ipi.mailbox(n, 0);
       if ((entry & 0xffffffffn) !== 0n) ports.start(n, entry);
     };
   }
 
-  /** Input for the console: a virtio console where there is one, UART0 else. */
+  /** Input for the console: a virtio console if there is one, otherwise UART0. */
   consoleInput(bytes: Uint8Array): void {
     this.console.receive(bytes);
   }
 
-  /** Bytes of it that the guest has not taken. */
+  /** Bytes of input that the guest has not read yet. */
   get inputWaiting(): number {
     return this.console.backlog;
   }
 
-  /** Lets devices do some more of what they have left for later. @returns whether there is still more */
+  /** Lets devices go on with work that they have left for later. @returns whether there is still more */
   goOn(): boolean {
     let more = false;
     for (const t of this.transports) more = t.goOn() || more;
@@ -138,7 +141,7 @@ export class Board {
     this.pci.reset();
   }
 
-  /** Everything with state of its own, in a fixed order. */
+  /** All parts that have state, in a fixed order. */
   parts(): Stateful[] {
     const devices = this.bus.mappings.flatMap(({ device }) =>
       device instanceof VirtioMmio ? device.parts() : isStateful(device) ? [device] : [],

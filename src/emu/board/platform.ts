@@ -1,6 +1,6 @@
 /**
- * What the board consists of: QEMU's `virt` (docs/board.md). Each device is declared once; the bus, the device tree, the ACPI
- * tables and reports follow from the declarations.
+ * The parts of the board: QEMU's `virt` (docs/board.md). Each device is declared once; the bus, the device tree, the ACPI
+ * tables and reports are made from the declarations.
  */
 
 import type { Device } from '../devices/device.ts';
@@ -12,37 +12,37 @@ import { IocsrWindow } from '../devices/iocsr-window.ts';
 import { Ls7aRtc } from '../devices/ls7a-rtc.ts';
 import type { PchMsi } from '../devices/pch-msi.ts';
 import type { PchPic } from '../devices/pch-pic.ts';
-import type { PciHost } from '../devices/pci/host.ts';
+import type { PciRootComplex } from '../devices/pci/root-complex.ts';
 import { Uart16550 } from '../devices/uart16550.ts';
 import * as aml from '../formats/aml.ts';
 import { cells64, type FdtNode, type FdtValue } from '../formats/fdt.ts';
 import { memoryRanges, PLATFORM } from '../memory/physical-map.ts';
 
-/** What differs from machine to machine. */
+/** The properties that differ between machines. */
 export interface Platform {
   readonly cpus: number;
   /** Bytes of RAM, below 256 MiB at 0 and the rest at 2 GiB. */
   readonly ramSize: number;
-  /** PCI slots in use, from the first on; all of them when it is not said. */
+  /** Number of PCI slots in use, from the first one; default: all. */
   readonly pciSlots?: number | undefined;
-  /** How many virtio devices are on the bus itself instead of PCI. */
+  /** Number of virtio devices that are memory-mapped instead of on PCI. */
   readonly virtioMmio?: number | undefined;
 }
 
 /**
- * `virt`: QEMU's. `ls3a5000`: what programs for Loongson's 3A5000 boards look for beside it: the IOCSR space as memory, the second
- * UART behind the first, and something that answers at every address.
+ * `virt`: QEMU's board. `ls3a5000`: also the parts that programs for Loongson's 3A5000 boards need: the IOCSR space as memory, the second
+ * UART behind the first, and an answer at every address.
  */
 export const BOARD_MODELS = ['virt', 'ls3a5000'] as const;
 export type BoardModel = (typeof BOARD_MODELS)[number];
 
-/** What devices are made of. */
+/** The parts that devices are made from. */
 export interface DeviceParts {
   readonly pic: PchPic;
   readonly msi: PchMsi;
-  readonly pci: PciHost;
+  readonly pci: PciRootComplex;
   readonly iocsr: Iocsr;
-  /** The CPU whose access to the bus it is. */
+  /** The CPU that makes the current access to the bus. */
   readonly master: () => number;
   readonly power: (request: PowerRequest) => void;
   readonly fwCfg: FwCfg;
@@ -64,7 +64,7 @@ export interface DeviceDeclaration {
   readonly acpi?: (p: Platform) => aml.Aml;
 }
 
-/** Handles of nodes that others refer to. */
+/** Phandles of nodes that other nodes refer to. */
 const PHANDLE = { cpuic: 0x8001, eiointc: 0x8002, pic: 0x8003, msi: 0x8004, power: 0x8005, cpu: 0x9000 } as const;
 const LEVEL_HIGH = 4;
 
@@ -74,13 +74,14 @@ const node = (
   properties: Readonly<Record<string, FdtValue>>,
   children: readonly FdtNode[] = [],
 ): FdtNode => ({ name, properties, children });
-const hex = (n: number): string => n.toString(16);
+/** An address behind the `@` of a node's name. */
+const unitAddress = (n: number): string => n.toString(16);
 const gsi = (input: number): number => PLATFORM.gsiBase + input;
 const onPic = (input: number): Readonly<Record<string, FdtValue>> => ({
   interrupts: [input, LEVEL_HIGH],
   'interrupt-parent': [PHANDLE.pic],
 });
-/** An interrupt controller: cells of an interrupt, and none for a unit's address (Devicetree Specification 0.4, section 2.4). */
+/** Properties of an interrupt controller: the cells of an interrupt; no cells for a unit address (Devicetree Specification 0.4, section 2.4). */
 const provider = (cells: number): Readonly<Record<string, FdtValue>> => ({
   'interrupt-controller': true,
   '#interrupt-cells': [cells],
@@ -93,7 +94,7 @@ const uart = ({ base, input }: { base: number; input: number }, n: number): Devi
   size: 8,
   make: ({ pic, send }) => new Uart16550(`uart${n}`, pic.input(input), { send: (byte) => send(n, byte) }),
   nodes: () => [
-    node(`serial@${hex(base)}`, {
+    node(`serial@${unitAddress(base)}`, {
       compatible: 'ns16550a',
       reg: reg(base, 0x100),
       'clock-frequency': [100_000_000],
@@ -111,12 +112,12 @@ const uart = ({ base, input }: { base: number; input: number }, n: number): Devi
 
 const { pchPic, rtc, ged, flash0, flash1, fwCfg, msi, ecam, pciIo, pciMemory, pciInput } = PLATFORM;
 
-/** Which line of the four an interrupt pin of a slot is on. */
+/** The number of the interrupt line, one of four, for a pin of a slot. */
 const lineOf = (slot: number, pin: number): number => (slot + pin) & 3;
 const SLOTS = 32;
 const PINS = [0, 1, 2, 3];
 
-/** The root bridge of PCI Express, for ACPI: its windows, and where the interrupt pins of the slots lead. */
+/** The root bridge of PCI Express, for ACPI: its windows, and the routing of the interrupt pins of the slots. */
 const pciBridge = ({ pciSlots = SLOTS }: Platform): aml.Aml =>
   aml.device(
     'PCI0',
@@ -156,7 +157,7 @@ const pciBridge = ({ pciSlots = SLOTS }: Platform): aml.Aml =>
 
 /** The same for the device tree. */
 const pciNode = (): FdtNode =>
-  node(`pcie@${hex(ecam.base)}`, {
+  node(`pcie@${unitAddress(ecam.base)}`, {
     compatible: 'pci-host-ecam-generic',
     device_type: 'pci',
     '#address-cells': [3],
@@ -184,7 +185,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     ...pchPic,
     make: ({ pic }) => pic,
     nodes: () => [
-      node(`platic@${hex(pchPic.base)}`, {
+      node(`platic@${unitAddress(pchPic.base)}`, {
         compatible: 'loongson,pch-pic-1.0',
         reg: reg(pchPic.base, pchPic.size),
         ...provider(2),
@@ -199,7 +200,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     ...rtc,
     make: ({ now }) => new Ls7aRtc(now),
     nodes: () => [
-      node(`rtc@${hex(rtc.base)}`, {
+      node(`rtc@${unitAddress(rtc.base)}`, {
         compatible: 'loongson,ls7a-rtc',
         reg: reg(rtc.base, rtc.size),
         ...onPic(rtc.input),
@@ -212,7 +213,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     size: ged.size,
     make: ({ power }) => new Ged(power),
     nodes: () => [
-      node(`ged@${hex(ged.base + ged.sleepControl)}`, {
+      node(`ged@${unitAddress(ged.base + ged.sleepControl)}`, {
         compatible: 'syscon',
         reg: reg(ged.base + ged.sleepControl, 3),
         'reg-shift': [0],
@@ -250,7 +251,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     ...flash0,
     make: ({ firmware }) => new RomWindow(firmware),
     nodes: () => [
-      node(`flash@${hex(flash0.base)}`, {
+      node(`flash@${unitAddress(flash0.base)}`, {
         compatible: 'cfi-flash',
         reg: [...reg(flash0.base, flash0.size), ...reg(flash1.base, flash1.size)],
         'bank-width': [4],
@@ -263,7 +264,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     ...fwCfg,
     make: (parts) => parts.fwCfg,
     nodes: () => [
-      node(`fw_cfg@${hex(fwCfg.base)}`, {
+      node(`fw_cfg@${unitAddress(fwCfg.base)}`, {
         compatible: 'qemu,fw-cfg-mmio',
         reg: reg(fwCfg.base, fwCfg.size),
         'dma-coherent': true,
@@ -276,7 +277,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     size: msi.size,
     make: (parts) => parts.msi,
     nodes: () => [
-      node(`msi@${hex(msi.base)}`, {
+      node(`msi@${unitAddress(msi.base)}`, {
         compatible: 'loongson,pch-msi-1.0',
         reg: reg(msi.base, msi.size),
         ...provider(1),
@@ -300,7 +301,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
   { name: 'pcie-memory', base: pciMemory.base, size: pciMemory.size, make: ({ pci }) => pci.memory },
 ];
 
-/** What the `ls3a5000` board has beside {@link DEVICES}. The UARTs lie in the window, and answer first. */
+/** The devices that the `ls3a5000` board has in addition to {@link DEVICES}. The UARTs are inside the window, and answer first. */
 export const LS3A5000_DEVICES: readonly DeviceDeclaration[] = [
   uart({ base: 0x1fe001e8, input: PLATFORM.uarts[1]!.input }, 4),
   {
@@ -311,7 +312,7 @@ export const LS3A5000_DEVICES: readonly DeviceDeclaration[] = [
   },
 ];
 
-/** Place and interrupt of virtio device `n` on the bus itself, and how the device tree and ACPI tell of it. */
+/** Address and interrupt of memory-mapped virtio device `n`, and its descriptions in the device tree and in ACPI. */
 export function virtioMmioSlot(n: number): {
   readonly base: number;
   readonly input: number;
@@ -324,7 +325,7 @@ export function virtioMmioSlot(n: number): {
   return {
     base,
     input,
-    node: node(`virtio_mmio@${hex(base)}`, {
+    node: node(`virtio_mmio@${unitAddress(base)}`, {
       compatible: 'virtio,mmio',
       reg: reg(base, virtioMmio.size),
       'dma-coherent': true,
@@ -341,13 +342,13 @@ export function virtioMmioSlot(n: number): {
 }
 const slots = (count = 0): number[] => Array.from({ length: count }, (_, n) => n);
 
-/** What ACPI says of all devices of a machine. */
+/** The ACPI descriptions of all devices of a machine. */
 export const acpiDevices = (p: Platform): aml.Aml[] => [
   ...DEVICES.map((d) => d.acpi?.(p) ?? []),
   ...slots(p.virtioMmio).map((n) => virtioMmioSlot(n).acpi),
 ];
 
-/** What the device tree says beside the hardware, for programs that are told nothing else. */
+/** The nodes of the device tree that do not describe hardware, for programs that get no other information. */
 export interface ChosenValues {
   readonly commandLine?: string;
   readonly initrd?: { readonly base: number; readonly size: number } | undefined;
@@ -361,7 +362,7 @@ export function deviceTree(
   const all = Array.from({ length: cpus }, (_, n) => n);
   return node('', { '#address-cells': [2], '#size-cells': [2], compatible: 'linux,dummy-loongson3' }, [
     node('chosen', {
-      'stdout-path': `/serial@${hex(PLATFORM.uarts[0]!.base)}`,
+      'stdout-path': `/serial@${unitAddress(PLATFORM.uarts[0]!.base)}`,
       ...(commandLine !== undefined && { bootargs: commandLine }),
       ...(initrd && {
         'linux,initrd-start': cells64(initrd.base),
@@ -370,7 +371,7 @@ export function deviceTree(
     }),
     node('cpus', { '#address-cells': [1], '#size-cells': [0] }, [
       ...all.map((n) =>
-        node(`cpu@${hex(n)}`, {
+        node(`cpu@${unitAddress(n)}`, {
           device_type: 'cpu',
           compatible: 'loongarch,Loongson-3A5000',
           reg: [n],
@@ -386,7 +387,7 @@ export function deviceTree(
       ]),
     ]),
     ...memoryRanges(ramSize).map(({ base, size }) =>
-      node(`memory@${hex(base)}`, { device_type: 'memory', reg: reg(base, size) }),
+      node(`memory@${unitAddress(base)}`, { device_type: 'memory', reg: reg(base, size) }),
     ),
     node('cpuic', {
       compatible: 'loongson,cpu-interrupt-controller',

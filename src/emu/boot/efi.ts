@@ -1,6 +1,6 @@
 /**
- * What Linux expects of EFI when it is started without firmware (arch/loongarch/kernel/{efi,env}.c): a system table without
- * services, whose configuration tables tell of memory, initrd, ACPI and device tree.
+ * The EFI data that Linux expects when it is started without firmware (arch/loongarch/kernel/{efi,env}.c): a system table without
+ * services, whose configuration tables describe memory, initrd, ACPI and device tree.
  */
 import { TableBytes } from '../formats/bytes.ts';
 
@@ -17,7 +17,7 @@ export interface MemoryRange {
 }
 
 export interface EfiContents {
-  /** Where the tables will lie. */
+  /** Address of the tables. */
   readonly base: number;
   readonly memory: readonly MemoryRange[];
   readonly initrd?: { readonly base: number; readonly size: number } | undefined;
@@ -45,7 +45,7 @@ function guid(text: string): number[] {
   return [...a!.reverse(), ...b!.reverse(), ...c!.reverse(), ...d!, ...e!];
 }
 
-/** Makes the system table and what hangs on it, the table first, to lie at `base`. */
+/** Makes the system table and everything that it points to, for the address `base`. The system table is first. */
 export function efiTables({ base, memory, initrd, acpi, deviceTree }: EfiContents): Uint8Array {
   const vendor = [...'loongscope\0'].map((c) => c.charCodeAt(0));
   const vendorAt = base + SYSTEM_TABLE_BYTES;

@@ -1,5 +1,6 @@
-/** Sections of an ELF64 file. What lies outside the file, or makes no sense, is as if it were not there: nobody depends on it. */
+/** Sections of an ELF64 file. Sections that are outside the file or invalid are ignored: no part of the program depends on them. */
 
+import { viewOf } from '../formats/little-endian.ts';
 export interface ElfSection {
   readonly name: string;
   readonly type: number;
@@ -26,7 +27,7 @@ export function stringsOf(table: Uint8Array): (at: number) => string {
 /** All sections, by number. */
 export function elfSections(bytes: Uint8Array): readonly ElfSection[] {
   if (bytes.length < HEADER_BYTES) return [];
-  const v = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const v = viewOf(bytes);
   const first = Number(v.getBigUint64(40, true));
   const count = v.getUint16(60, true);
   const names = v.getUint16(62, true);

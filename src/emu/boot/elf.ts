@@ -1,4 +1,5 @@
 import { ImageError } from '../formats/image-error.ts';
+import { viewOf } from '../formats/little-endian.ts';
 import { elfSections, stringsOf } from './elf-sections.ts';
 
 const EM_LOONGARCH = 258;
@@ -26,7 +27,7 @@ export interface ElfSymbol {
   readonly isFunction: boolean;
 }
 
-/** What a boot loader and a debugger need of an ELF file. */
+/** The parts of an ELF file that booting and debugging need. */
 export interface ElfImage {
   readonly entry: bigint;
   readonly segments: readonly Segment[];
@@ -39,7 +40,7 @@ export const isElf = (bytes: Uint8Array): boolean =>
 /**
  * Reads an ELF64 executable for LoongArch.
  * @param file name for messages
- * @throws ImageError when the file is not one, is cut short or loads nothing
+ * @throws ImageError when the file is not an executable for LoongArch, is cut short, or has nothing to load
  */
 export function parseElf(bytes: Uint8Array, file: string): ElfImage {
   const bad = (what: string, todo: string): ImageError => new ImageError(`${file}: ${what}: ${todo}`);
@@ -50,7 +51,7 @@ export function parseElf(bytes: Uint8Array, file: string): ElfImage {
     );
   }
   if (bytes[4] !== 2 || bytes[5] !== 1) throw bad('is not a little-endian ELF64 file', 'build it for loongarch64');
-  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const header = viewOf(bytes);
   const machine = header.getUint16(18, true);
   if (machine !== EM_LOONGARCH)
     throw bad(`is for ELF machine ${machine}, not LoongArch (${EM_LOONGARCH})`, 'build it for loongarch64');
@@ -82,8 +83,8 @@ export function parseElf(bytes: Uint8Array, file: string): ElfImage {
 }
 
 /**
- * Named symbols by address; empty when the file is stripped or its sections are damaged: symbols are a comfort only. A kernel
- * with its debug information has 180 000, which takes a fifth of a second, so nobody waits for them to boot.
+ * Named symbols by address; empty when the file is stripped or its sections are damaged, since symbols are optional. A kernel
+ * with debug information has 180 000 symbols. Reading them takes a fifth of a second, so booting does not wait for them.
  */
 export function readSymbols(bytes: Uint8Array): readonly ElfSymbol[] {
   const sections = elfSections(bytes);
@@ -91,7 +92,7 @@ export function readSymbols(bytes: Uint8Array): readonly ElfSymbol[] {
   for (const { type: kind, data, link } of sections) {
     if (kind !== SHT_SYMTAB) continue;
     const nameOf = stringsOf(sections[link]?.data ?? new Uint8Array(0));
-    const v = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    const v = viewOf(data);
     for (let at = 0; at + SYMBOL_BYTES <= data.length; at += SYMBOL_BYTES) {
       const nameAt = v.getUint32(at, true);
       const type = v.getUint8(at + 4) & 0xf;

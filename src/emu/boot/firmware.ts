@@ -1,4 +1,4 @@
-/** What firmware finds in fw_cfg: the ACPI tables with instructions how to place them, and what it is to start. */
+/** The content of fw_cfg for firmware: the ACPI tables with instructions for their placement, and the program that it starts. */
 import type { Platform } from '../board/platform.ts';
 import { FW_CFG, type FwCfgContents } from '../devices/fw-cfg.ts';
 import { TableBytes } from '../formats/bytes.ts';
@@ -6,9 +6,9 @@ import { memoryRanges } from '../memory/physical-map.ts';
 import { acpiTables } from './acpi/tables.ts';
 import { smbiosTables } from './smbios.ts';
 
-/** What UEFI starts by itself. */
+/** The program that UEFI starts by itself. */
 export interface FirmwareBoot {
-  /** The kernel's file as it is: firmware knows PE images. */
+  /** The unchanged file of the kernel, because firmware can load PE images. */
   readonly kernel: Uint8Array | undefined;
   readonly initrd: Uint8Array | undefined;
   readonly commandLine: string;

@@ -1,7 +1,7 @@
-/** Is a file what Linux takes for a first root file system? (Documentation/driver-api/early-userspace/buffer-format.rst) */
+/** Can Linux use a file as its first root file system? (Documentation/driver-api/early-userspace/buffer-format.rst) */
 import { ImageError } from '../formats/image-error.ts';
 
-/** What archives and compressions begin with. */
+/** The first bytes of archives and compressed files. */
 const BEGINNINGS: readonly (readonly [name: string, bytes: readonly number[]])[] = [
   ['cpio', [0x30, 0x37, 0x30, 0x37, 0x30]],
   ['gzip', [0x1f, 0x8b]],
@@ -22,7 +22,7 @@ const SQUASHFS = [0x68, 0x73, 0x71, 0x73] as const;
 const has = (data: Uint8Array, at: number, bytes: readonly number[]): boolean =>
   bytes.every((b, n) => data[at + n] === b);
 
-/** @param file name for messages @throws ImageError when it is empty, damaged, or something else */
+/** @param file name for messages @throws ImageError when it is empty, damaged, or of another kind */
 export function checkInitrd(data: Uint8Array, file: string): void {
   if (data.length === 0) throw new ImageError(`--initrd: ${file} is empty: make it again`);
   if (has(data, EXT2.at, EXT2.bytes) || has(data, 0, SQUASHFS)) return;
@@ -38,7 +38,7 @@ export function checkInitrd(data: Uint8Array, file: string): void {
     throw new ImageError(`--initrd: ${file} is truncated, its archive does not end: copy the file again`);
 }
 
-/** Does something compressed follow an uncompressed archive, as microcode does elsewhere? */
+/** Does compressed data follow an uncompressed archive, as on x86, where microcode comes first? */
 function follows(data: Uint8Array, bytes: readonly number[]): boolean {
   const trailer = [...TRAILER].map((c) => c.charCodeAt(0));
   for (let at = data.indexOf(trailer[0]!); at >= 0; at = data.indexOf(trailer[0]!, at + 1)) {

@@ -4,6 +4,7 @@
  */
 
 import { ImageError } from '../formats/image-error.ts';
+import { viewOf } from '../formats/little-endian.ts';
 import { type ElfImage, PHYSICAL_MASK } from './elf.ts';
 
 /** "MZ", and the signature of LoongArch's header at {@link HEADER.signature}. */
@@ -19,23 +20,21 @@ const COMPRESSION_BYTES = 8;
 const MACHINES: Readonly<Record<number, string>> = { 34404: 'x86-64', 43620: 'arm64', 20580: 'RISC-V 64' };
 const LOONGARCH64 = 0x6264;
 
-/** Unpacks a payload; undefined when it does not know the compression. Throws what the library throws for damaged data. */
+/** Unpacks a payload; undefined when it does not know the compression. For damaged data it throws the error of the library. */
 export type Decompress = (compression: string, data: Uint8Array) => Uint8Array | undefined;
 
-const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
-/** Is this a PE image, or one that unpacks itself? Then {@link parseLinuxImage} says whether it can be booted. */
-export const isPe = (bytes: Uint8Array): boolean => bytes.length >= 2 && view(bytes).getUint16(0, true) === MZ;
+/** Is this a PE image or a self-extracting one? Then {@link parseLinuxImage} decides whether it can be booted. */
+export const isPe = (bytes: Uint8Array): boolean => bytes.length >= 2 && viewOf(bytes).getUint16(0, true) === MZ;
 
 /**
- * Reads a kernel image, unpacking it when it is compressed.
+ * Reads a kernel image, and unpacks it when it is compressed.
  * @param file name for messages
- * @throws ImageError when it is damaged, or for something else
+ * @throws ImageError when it is damaged, or for another machine
  */
 export function parseLinuxImage(bytes: Uint8Array, file: string, decompress: Decompress): ElfImage {
   const bad = (what: string, todo: string): ImageError => new ImageError(`${file}: ${what}: ${todo}`);
   if (bytes.length < HEADER_BYTES) throw bad('is cut short inside its header', 'copy the file again');
-  const header = view(bytes);
+  const header = viewOf(bytes);
   if (header.getUint32(ZBOOT.magic, true) === ZIMG) return parseLinuxImage(unpack(), file, decompress);
   const pe = header.getUint32(HEADER.pe, true);
   const machine = pe + 6 <= bytes.length ? header.getUint16(pe + 4, true) : undefined;
@@ -70,7 +69,7 @@ export function parseLinuxImage(bytes: Uint8Array, file: string, decompress: Dec
     }
     if (!out)
       throw bad(`is compressed with '${compression}'`, 'give a kernel packed with zstd or gzip, or the Image itself');
-    if (!isPe(out) || (out.length >= 8 && view(out).getUint32(ZBOOT.magic, true) === ZIMG))
+    if (!isPe(out) || (out.length >= 8 && viewOf(out).getUint32(ZBOOT.magic, true) === ZIMG))
       throw bad('has something else than a kernel inside', 'build it again');
     return out;
   }

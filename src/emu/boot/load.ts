@@ -1,9 +1,11 @@
 /**
- * What is in RAM when a machine starts without firmware, and what the CPU that boots finds in its registers: the image, the
+ * The content of RAM when a machine starts without firmware, and the registers of the CPU that boots: the image, the
  * command line, the initrd, and tables that describe the machine (docs/board.md; QEMU hw/loongarch/boot.c).
  */
+
 import { deviceTree, type Platform } from '../board/platform.ts';
 import { writeFdt } from '../formats/fdt.ts';
+import { hex } from '../formats/hex.ts';
 import { ImageError } from '../formats/image-error.ts';
 import { HIGH_BASE, LOW_SIZE, PLATFORM } from '../memory/physical-map.ts';
 import type { Ram } from '../memory/ram.ts';
@@ -11,13 +13,13 @@ import { acpiTables } from './acpi/tables.ts';
 import { efiTables, MEMORY } from './efi.ts';
 import type { ElfImage } from './elf.ts';
 
-/** Longest command line that has a place in front of the system table; a longer one lies elsewhere. */
+/** Longest command line that fits in front of the system table; a longer one goes to another address. */
 const SHORT_COMMAND_LINE = 512;
 const LONG_COMMAND_LINE_AT = 0x40000;
-/** Longest command line of Linux, terminator included. */
+/** Longest command line of Linux, including the final zero byte. */
 export const COMMAND_LINE_SIZE = 4096;
 const INITRD_ALIGN = 0x10000;
-/** Room behind the kernel, in multiples of its size, for what it unpacks and relocates. */
+/** Free space behind the kernel, in multiples of its size: the kernel unpacks and relocates itself there. */
 const KERNEL_ROOM = 4;
 
 /** Data at a physical address. */
@@ -27,17 +29,17 @@ export interface Placed {
 }
 
 /**
- * How the image is entered. `efi`: as QEMU's direct boot does, a0 = 1, a1 = command line, a2 = EFI system table; `uhi`: as
- * boards with the Unified Hosting Interface do, a0 = -2, a1 = device tree.
+ * How the image is entered. `efi`: as in QEMU's direct boot, a0 = 1, a1 = command line, a2 = EFI system table; `uhi`: as on
+ * boards with the Unified Hosting Interface, a0 = -2, a1 = device tree.
  */
 export type BootProtocol = 'efi' | 'uhi';
 
-/** What a machine boots. */
+/** The files that a machine boots. */
 export interface BootFiles {
-  /** Firmware: it is started in the place of the image, and gets the rest through fw_cfg. */
+  /** Firmware: it is started instead of the image, and gets the other files through fw_cfg. */
   readonly firmware?: { readonly content: Uint8Array; readonly kernel: Uint8Array | undefined } | undefined;
   readonly protocol?: BootProtocol | undefined;
-  /** A device tree in the place of the board's own. */
+  /** A device tree that replaces the one of the board. */
   readonly deviceTree?: Uint8Array | undefined;
   readonly image: ElfImage;
   readonly commandLine: string;
@@ -57,9 +59,8 @@ interface Range {
   readonly size: number;
 }
 const overlap = (a: Range, b: Range): boolean => a.base < b.base + b.size && b.base < a.base + a.size;
-const hex = (n: number): string => `0x${n.toString(16)}`;
 
-/** Where the initrd goes: behind the kernel and some room, or to the beginning of high RAM. */
+/** Address of the initrd: behind the kernel and its free space, or at the beginning of high RAM. */
 function placeInitrd(ram: Ram, files: BootFiles, size: number): number {
   const segments = files.image.segments.map((s) => ({ base: Number(s.paddr), size: s.memsz }));
   const low = segments.filter((s) => s.base < LOW_SIZE);
@@ -74,7 +75,7 @@ function placeInitrd(ram: Ram, files: BootFiles, size: number): number {
   throw new ImageError(`the initrd of ${size} bytes does not fit into RAM: give a larger --memory`);
 }
 
-/** RAM as the memory map tells it: all of it conventional but for the ACPI tables. */
+/** RAM in the memory map: all of it is conventional memory, except the ACPI tables. */
 function memoryMap(ramSize: number): { type: number; base: number; size: number }[] {
   const low = Math.min(ramSize, LOW_SIZE);
   const { acpi } = PLATFORM;
@@ -87,21 +88,21 @@ function memoryMap(ramSize: number): { type: number; base: number; size: number 
   ];
 }
 
-/** Puts data into RAM. @param what it is, for the message @throws ImageError when it does not fit */
+/** Puts data into RAM. @param what a name for the message @throws ImageError when it does not fit */
 function place(ram: Ram, pa: number, data: Uint8Array, what: string): void {
   if (!ram.covers(pa, data.length))
     throw new ImageError(`${what} of ${data.length} bytes at ${hex(pa)} does not fit into RAM: give a larger --memory`);
   ram.write(pa, data);
 }
 
-/** Firmware needs no more than itself and a device tree. */
+/** With firmware, only the firmware and a device tree are loaded. */
 function loadFirmware(ram: Ram, files: BootFiles, content: Uint8Array, platform: Platform): BootRegisters {
   ram.placeRom(content);
   place(ram, PLATFORM.deviceTree, files.deviceTree ?? writeFdt(deviceTree(platform)), 'the device tree');
   return { entry: BigInt(PLATFORM.flash0.base), arguments: [0n, 0n, 0n] };
 }
 
-/** Writes it all to RAM. @throws ImageError when something does not fit */
+/** Writes all data to RAM. @throws ImageError when something does not fit */
 export function loadRam(ram: Ram, files: BootFiles, platform: Platform): BootRegisters {
   if (files.firmware) return loadFirmware(ram, files, files.firmware.content, platform);
   const { image, commandLine, initrd, extra } = files;
@@ -136,7 +137,7 @@ export function loadRam(ram: Ram, files: BootFiles, platform: Platform): BootReg
     },
   ];
   const segments = image.segments.map((s) => ({ base: Number(s.paddr), size: s.memsz }));
-  // A program that is linked to where the tables would be does without them.
+  // A program that is linked to the address of the tables gets no tables.
   for (const { pa, data, what } of tables)
     if (!segments.some((s) => overlap(s, { base: pa, size: data.length }))) place(ram, pa, data, what);
   ram.write(lineAt, encoded);

@@ -1,4 +1,4 @@
-/** System Management BIOS tables (DMTF DSP0134 3.7): what machine this is, for firmware to publish. */
+/** System Management BIOS tables (DMTF DSP0134 3.7): the identity of the machine, which firmware passes on. */
 
 import { TableBytes } from '../formats/bytes.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
@@ -23,12 +23,12 @@ function structure(
     .u16(handle)
     .raw(inner.finish());
   for (const t of texts) b.text(t).u8(0);
-  // Two zeros end it, even without any text.
+  // Two zero bytes end it, even when there is no text.
   b.u8(0);
   if (texts.length === 0) b.u8(0);
 }
 
-/** The structures, and the entry point that says where they lie (firmware puts the address in). */
+/** The structures, and the entry point with their address (firmware fills in the address). */
 export function smbiosTables(): { readonly anchor: Uint8Array; readonly tables: Uint8Array } {
   const b = new TableBytes();
   const romBlocks = PLATFORM.flash0.size / 0x10000 - 1;

@@ -1,4 +1,4 @@
-/** Runs a second machine, interpreted, beside the first, and compares the two at intervals. */
+/** Runs a second machine with the interpreter, and compares it with the first one at intervals. */
 import type { Machine } from '../machine/machine.ts';
 import { differences } from './state-digest.ts';
 
@@ -25,14 +25,14 @@ export class EngineCheck {
     return this.compared + this.interval;
   }
 
-  /** Bytes for the console arrive at this moment. */
+  /** Bytes for the console have arrived now. */
   input(bytes: Uint8Array): void {
     this.shadow.consoleInput(bytes);
   }
 
   /**
-   * Brings the shadow to the same instruction and compares when it is time, or when it `must`.
-   * @returns what the machines disagree on
+   * When a comparison is due, or when it `must` happen: runs the shadow to the same instruction and compares.
+   * @returns the differences between the machines
    */
   follow(must = false): string | undefined {
     const { machine, shadow } = this;

@@ -1,7 +1,7 @@
 /**
- * What a machine is, as the architecture sees it: registers, CSRs, TLBs, timers, RAM, instruction counts. Two engines that
- * execute the same program have the same digest at the same instruction; places in linear memory, scratch slots and caches
- * do not count.
+ * A digest of the architectural state of a machine: registers, CSRs, TLBs, timers, RAM, instruction counts. Two engines that
+ * execute the same program have the same digest at the same instruction. Linear addresses, scratch slots and caches are not
+ * part of it.
  */
 
 import type { Cpu } from '../cpu/cpu.ts';
@@ -81,7 +81,7 @@ function cpuDigests(machine: Machine, cpu: Cpu): [string, string][] {
   ];
 }
 
-/** Digests of the parts of a machine, by what they are. */
+/** Digests of the parts of a machine, by the name of the part. */
 export function stateDigest(machine: Machine): ReadonlyMap<string, string> {
   const out = new Map<string, string>();
   for (const cpu of machine.cpus)
@@ -89,14 +89,14 @@ export function stateDigest(machine: Machine): ReadonlyMap<string, string> {
   const ram = new Digest();
   for (const [pa, at, size] of machine.ram.touchedRanges()) {
     const words = machine.mem.u32.subarray(at >> 2, (at + size) >> 2);
-    // Untouched RAM is zero, and may have been touched in one machine alone.
+    // Untouched RAM is zero. A chunk may be touched in only one of the machines.
     if (words.some((w) => w !== 0)) ram.numbers(pa).words(words);
   }
   out.set('RAM', ram.text);
   return out;
 }
 
-/** What differs between two machines; empty when nothing does. */
+/** The parts that differ between two machines. */
 export function differences(a: Machine, b: Machine): string[] {
   const of = stateDigest(b);
   return [...stateDigest(a)].flatMap(([name, digest]) => (of.get(name) === digest ? [] : [name]));

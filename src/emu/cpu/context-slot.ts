@@ -1,7 +1,7 @@
-/** Where what was found for a mode of running code is kept (STATE.contextSets): by world, paging mode and PLV. */
+/** Index into STATE.contextSets, which keeps the translation context for each world, paging mode and PLV. */
 import { CRMD } from './csr-fields.ts';
 
-/** The parts of a slot's number: bits of CRMD, shifted right, and what a guest adds. */
+/** The parts of a slot number: bits of CRMD, shifted right, and a bit for a guest. */
 export const CONTEXT_SLOT = {
   parts: [
     { mask: CRMD.PLV, right: 0 },
@@ -9,10 +9,10 @@ export const CONTEXT_SLOT = {
   ],
   guest: 16,
 } as const;
-/** How many slots there are. */
+/** Number of slots. */
 export const CONTEXT_SLOTS = 32;
 
-/** The slot of a CRMD value in the host or in a guest. Emitted code computes the same (entry-return.ts). */
+/** The slot for a CRMD value in the host or in a guest. Emitted code computes the same (entry-return.ts). */
 export function contextSlot(crmd: number, guest: boolean): number {
   let slot = guest ? CONTEXT_SLOT.guest : 0;
   for (const { mask, right } of CONTEXT_SLOT.parts) slot |= (crmd & mask) >> right;

@@ -4,13 +4,14 @@
  */
 
 import { CSR_LIMIT } from '../memory/layout.ts';
-import type { Cpu, CsrBits } from './cpu.ts';
+import type { Cpu } from './cpu.ts';
 import type { CsrBank } from './csr-bank.ts';
 import { ESTAT, fieldOf, GCFG, GSTAT, LLBCTL, MWPS, TICLR, TLBRERA, TLBRPRMD } from './csr-fields.ts';
 import { CSR, CSRS, type CsrEffect, csrByNumber, isGsprRange, isHidden } from './csr-table.ts';
 import { deliver } from './exceptions.ts';
 import { After, type AfterValue } from './helpers.ts';
 import { updateLines } from './interrupts.ts';
+import type { CsrBits } from './observer.ts';
 import { TIMER_BITS } from './timer.ts';
 import { clearLlBit, llBit } from './world.ts';
 
@@ -21,10 +22,10 @@ for (const row of CSRS) {
   GUEST_OWN[row.num] = row.guest === 'own' ? 1 : 0;
 }
 
-/** Timer CSRs, which GCFG.TIT makes a guest's access to exit. */
+/** Timer CSRs: with GCFG.TIT, an access by a guest exits. */
 const isTimerCsr = (num: number): boolean => num >= CSR.TID && num <= CSR.TICLR;
 
-/** True when a guest's access to CSR `num` exits with GSPR; a number that does not exist does not (docs/lvz.md Q9). */
+/** Does an access by a guest to CSR `num` exit with GSPR? For a number that does not exist it does not (docs/lvz.md Q9). */
 export function guestTraps(cpu: Cpu, num: number): boolean {
   if (isTimerCsr(num) && cpu.host.lo(CSR.GCFG) & GCFG.TIT) return true;
   return num < CSR_LIMIT && csrByNumber(num) !== undefined ? GUEST_OWN[num] === 0 : isGsprRange(num);
@@ -71,8 +72,8 @@ export function peekCsr(cpu: Cpu, guest: boolean, num: number): bigint {
 }
 
 /**
- * Writes the bits of the mask that the register lets software change, and carries out the side effect.
- * @param guest the register is the guest bank's
+ * Writes those bits of the mask that software may change, and performs the side effect.
+ * @param guest the register is in the guest bank
  * @param asRoot a gcsr write of the host: may also restore hardware fields (docs/lvz.md, "gcsr access")
  */
 function writeCsr(cpu: Cpu, guest: boolean, write: CsrBits, asRoot: boolean): AfterValue {
@@ -116,7 +117,7 @@ function writeCsr(cpu: Cpu, guest: boolean, write: CsrBits, asRoot: boolean): Af
       bank.setLo(num, newLo & LLBCTL.KLO);
       return After.next;
     case 'watch':
-      // The hit bits of a status register go out where 1 is written; Skip is stored.
+      // In a status register, writing 1 clears a hit bit; Skip is stored.
       if (num === CSR.MWPS || num === CSR.FWPS)
         bank.setLo(num, (newLo & MWPS.Skip) | (oldLo & ~(lo & wmLo) & ~MWPS.Skip));
       else bank.set(num, newLo, newHi);
@@ -134,7 +135,7 @@ function writeCsr(cpu: Cpu, guest: boolean, write: CsrBits, asRoot: boolean): Af
       return After.goOn;
     case 'gstat':
       bank.set(num, newLo, newHi);
-      // Another guest is another context.
+      // Another GID selects another translation context.
       if ((newLo ^ oldLo) & GSTAT.GID) cpu.contextChanged();
       return After.goOn;
     case 'translation':
@@ -150,14 +151,14 @@ function writeCsr(cpu: Cpu, guest: boolean, write: CsrBits, asRoot: boolean): Af
   }
 }
 
-/** A root gcsrwr of TVAL: counting goes on from the value; 0 fires at once (docs/lvz.md, "Guest timer"). */
+/** A root gcsrwr of TVAL: the timer continues from this value; 0 fires at once (docs/lvz.md, "Guest timer"). */
 function setTimerValue(cpu: Cpu, lo: number, hi: number): void {
   const value = ((hi >>> 0) * 0x100000000 + (lo >>> 0)) % 2 ** TIMER_BITS;
   cpu.guestTimer.setValue(cpu.now, value);
   cpu.guestTimer.expire(cpu.now);
 }
 
-/** Unsupported values of MATC and GCI leave the field as it was (docs/lvz.md Q11). */
+/** An unsupported value of MATC or GCI leaves the field unchanged (docs/lvz.md Q11). */
 function legalGcfg(old: number, value: number): number {
   let v = value;
   const matc = fieldOf(v, GCFG.MATC);
@@ -167,7 +168,7 @@ function legalGcfg(old: number, value: number): number {
   return v;
 }
 
-/** Returns GSPR when the running guest may not touch `num` itself, else undefined. */
+/** @returns GSPR when the running guest may not access `num` itself, otherwise undefined */
 function checkGuest(cpu: Cpu, num: number, badi: number): AfterValue | undefined {
   return cpu.vm && guestTraps(cpu, num) ? deliver(cpu, 'GSPR', { root: true, badi }) : undefined;
 }
@@ -204,7 +205,7 @@ export function gcsrxchg(cpu: Cpu, write: CsrBits): AfterValue {
   return After.next;
 }
 
-/** Old value to the scratch slot, new value to the register; a debugger may stop before. */
+/** Puts the old value into the scratch slot and the new value into the register. A debugger may stop before that. */
 function exchange(cpu: Cpu, guest: boolean, write: CsrBits, asRoot: boolean): AfterValue {
   const { csrWrite } = cpu.observer;
   if (csrWrite?.(cpu, { bank: guest ? 'guest' : 'host', ...write })) return After.notExecuted;
@@ -216,7 +217,7 @@ function exchange(cpu: Cpu, guest: boolean, write: CsrBits, asRoot: boolean): Af
   return after;
 }
 
-/** A debugger's write: the architectural mask of root, without side effects on timers, and with consistent caches. */
+/** A write by a debugger: with the architectural mask of root, without side effects on timers. Caches stay consistent. */
 export function pokeCsr(cpu: Cpu, guest: boolean, num: number, value: bigint): void {
   const bank: CsrBank = guest ? cpu.guest : cpu.host;
   const lo = Number(BigInt.asIntN(32, value));

@@ -36,7 +36,7 @@ export interface CsrHalves {
 }
 
 /**
- * One CSR file inside the linear memory, as pairs of 32-bit halves. No checks and no side effects:
+ * One CSR file in the linear memory, as pairs of 32-bit halves. There are no checks and no side effects:
  * those are in csr-access.ts.
  */
 export class CsrBank implements CsrHalves {
@@ -85,7 +85,7 @@ export class CsrBank implements CsrHalves {
     return (this.hi(num) >>> 0) * 0x100000000 + (this.lo(num) >>> 0);
   }
 
-  /** Puts every register to its reset value. */
+  /** Sets every register to its reset value. */
   reset(): void {
     for (let n = 0; n < CSR_LIMIT; n++) this.set(n, 0, 0);
     for (const row of CSRS) this.put(row.num, row.reset);

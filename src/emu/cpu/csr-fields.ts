@@ -41,7 +41,7 @@ export const MWPS = masks('MWPS');
 export const wideMask = <N extends CsrName>(name: N, field: FieldName<N>): bigint =>
   maskOf(csrByNumber(CSR[name])!.fields.find((f) => f.name === field)!);
 
-/** Where the field of a mask begins. */
+/** Lowest bit of the field with this mask. */
 export const lowestBit = (mask: number): number => 31 - Math.clz32(mask & -mask);
 
 /** The value of the field with this mask. */

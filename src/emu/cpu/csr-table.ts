@@ -29,7 +29,7 @@ export interface CsrField {
   readonly feature?: FeatureName;
 }
 
-/** What a write sets going besides storing. Named here, carried out in csr-access.ts. */
+/** The side effect of a write. It is named here and implemented in csr-access.ts. */
 export type CsrEffect =
   | 'mode'
   | 'translation'
@@ -44,7 +44,7 @@ export type CsrEffect =
   | 'watch'
   | 'pgd';
 
-/** How a guest sees the register: its own copy, a GSPR exit, or nothing (reads 0). */
+/** The register in a guest: its own copy, a GSPR exit, or absent (reads 0). */
 export type GuestBank = 'own' | 'GSPR';
 
 export interface CsrRow {
@@ -66,7 +66,7 @@ interface Options {
   readonly effect?: CsrEffect;
 }
 
-/** A row whose type knows its name and those of its fields: csr-fields.ts makes constants of them. */
+/** A row whose type contains its name and the names of its fields: csr-fields.ts makes constants from them. */
 interface NamedRow<N extends string, F extends readonly FieldSpec[]> extends CsrRow {
   readonly name: N;
   readonly specs: F;
@@ -275,7 +275,7 @@ export const csrByNumber = (num: number): CsrRow | undefined => byNum.get(num);
 /** The row of a name in any case, with or without the guest prefix `g_`. */
 export const csrByName = (name: string): CsrRow | undefined => byName.get(name.toLowerCase().replace(/^g_/, ''));
 
-/** Bits of `row` whose field access is one of `accesses`; of a CPU with `features`, or of one that has them all. */
+/** Bits of `row` whose field access is one of `accesses`; for a CPU with `features`; default: all features. */
 export function fieldMask(row: CsrRow, accesses: readonly FieldAccess[], features?: CpuFeatures): bigint {
   let mask = 0n;
   for (const f of row.fields)
@@ -288,7 +288,7 @@ export function fieldMask(row: CsrRow, accesses: readonly FieldAccess[], feature
 export const fieldValue = (f: CsrField, value: bigint): bigint =>
   (value >> BigInt(f.lo)) & ((1n << BigInt(f.width)) - 1n);
 
-/** The value of a field by names, for reports and checks. Code that runs often has the masks of csr-fields.ts. */
+/** The value of a field by its names, for reports and checks. Code that runs often uses the masks of csr-fields.ts. */
 export const fieldNamed = <N extends CsrName>(name: N, field: FieldName<N>, value: bigint): number =>
   Number(fieldValue(csrByNumber(CSR[name])!.fields.find((f) => f.name === field)!, value));
 
@@ -302,19 +302,19 @@ export function isGsprRange(num: number): boolean {
   );
 }
 
-/** LVZ registers of a CPU without LVZ behave as numbers that do not exist. */
+/** On a CPU without LVZ, LVZ registers behave like numbers that do not exist. */
 export const isHidden = (features: CpuFeatures, num: number): boolean =>
   !features.lvz && (num === CSR.GTLBC || num === CSR.TRGP || (num >= CSR.GSTAT && num <= CSR.GCNTC));
 
-/** Registers whose value is not just what is stored. */
+/** Registers whose value is not only the stored value. */
 const COMPUTED: ReadonlySet<number> = new Set([CSR.PGD, CSR.TVAL, CSR.TICLR, CSR.LLBCTL]);
 
-/** {@link CSR_RULE} bits of a register: which accesses touch nothing but its memory. csr-access.ts does all others. */
+/** {@link CSR_RULE} bits of a register: accesses that need only its memory. csr-access.ts does all others. */
 export function plainAccess(num: number, features: CpuFeatures): number {
   const row = csrByNumber(num);
   if (!row || isHidden(features, num) || COMPUTED.has(num)) return 0;
   const stored = row.effect === undefined;
-  // GCFG.TIT may take the timer from a guest; TLBRPRMD.PGM is not in the guest bank.
+  // With GCFG.TIT, timer accesses of a guest exit. TLBRPRMD.PGM is not in the guest bank.
   const guestReads = row.guest === 'own' && !(num >= CSR.TID && num <= CSR.TICLR);
   const rootWrites = row.guest === 'own' && stored && num !== CSR.TLBRPRMD;
   return (

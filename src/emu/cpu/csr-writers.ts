@@ -1,6 +1,6 @@
 /**
- * Which instruction last wrote each CSR, and when: what `explain` and the world-switch auditor tell. A guest's own writes
- * are kept by GID; writes of the host to the guest bank (gcsrwr) are kept apart, because the bank gets its guest later.
+ * The last write of each CSR: which instruction, and when. `explain` and the world-switch auditor use it. Writes by a guest
+ * are kept by GID. Writes by the host to the guest bank (gcsrwr) are kept separately, because it is not known yet for which guest they are.
  */
 
 import { CSR_LIMIT, WRITERS, WRITERS_OFFSET } from '../memory/layout.ts';
@@ -18,7 +18,7 @@ export interface CsrWrite {
   readonly pc: bigint;
   /** Stable counter at the write. */
   readonly time: number;
-  /** Bits 63:32 as software wrote them, whatever of them the register keeps. */
+  /** Bits 63:32 as software wrote them, including bits that the register does not keep. */
   readonly high: number;
 }
 
@@ -41,6 +41,13 @@ const isRecords = isObjectWith({
   high: (v) => v instanceof Int32Array && v.length === CSR_LIMIT,
   time: (v) => v instanceof Float64Array && v.length === CSR_LIMIT,
 });
+
+/** Where and when an instruction executes: its PC in halves, and the stable counter. A CPU is one. */
+export interface Moment {
+  readonly pcLo: number;
+  readonly pcHi: number;
+  readonly now: number;
+}
 
 export class CsrWriters implements Stateful {
   readonly stateFields = ['hostPc', 'hostHigh', 'hostTime', 'bankPc', 'bankHigh', 'bankTime', 'guests'];
@@ -85,13 +92,13 @@ export class CsrWriters implements Stateful {
     return owner === HOST_OWN ? this.host : owner === HOST_TO_BANK ? this.bank : this.guests[owner];
   }
 
-  /** Notes that the instruction at a PC writes a CSR. */
-  note(owner: number, num: number, pcLo: number, pcHi: number, time: number, high: number): void {
+  /** Notes that the instruction at hand writes a CSR. @param high bits 63:32 of what it writes */
+  note(owner: number, num: number, high: number, moment: Moment): void {
     const r = this.of(owner) ?? (this.guests[owner] = newRecords());
-    r.pc[2 * num] = pcLo;
-    r.pc[2 * num + 1] = pcHi;
+    r.pc[2 * num] = moment.pcLo;
+    r.pc[2 * num + 1] = moment.pcHi;
     r.high[num] = high;
-    r.time[num] = time;
+    r.time[num] = moment.now;
   }
 
   /** The last write by an owner, undefined when there was none. */

@@ -1,6 +1,6 @@
 /**
- * The last exceptions and world switches of a CPU, and counters of all of them, kept without allocating.
- * Debuggers read it; `monitor explain`, `info exits` and --stats are views of it.
+ * The last exceptions and world switches of a CPU, and counters of all of them. Recording allocates nothing.
+ * Debuggers read it; `monitor explain`, `info exits` and --stats show it.
  */
 
 import { EVENT, EVENT_BYTES, EVENT_KIND, EVENTS, EVENTS_OFFSET, REPORT, STATE } from '../memory/layout.ts';
@@ -24,7 +24,7 @@ export interface EventRecord {
   readonly hasBadv: boolean;
   /** The instruction word; the interrupt's number for INT. */
   readonly badi: number;
-  /** Where execution went on. */
+  /** Address where execution continued. */
   readonly vector: bigint;
   /** The virtual address whose translation failed (the GVA of a stage-2 fault); for an entry the address of the `ertn`. */
   readonly va: bigint;
@@ -43,19 +43,19 @@ export interface Halves {
   readonly hi: number;
 }
 
-/** What an exception reports besides its code. */
+/** The data of an exception in addition to its code. */
 export interface Cause {
   /** BADV, when the exception defines it. */
   readonly badv?: Halves;
   /** The instruction word for BADI; of INT, which leaves BADI alone, the interrupt's number. */
   readonly badi: number;
-  /** Deliver to the host even in guest mode. */
+  /** True: delivered to the host also in guest mode. */
   readonly root?: boolean;
   /** Stage-2 fault: the guest virtual address behind BADV's GPA. */
   readonly gva?: Halves;
 }
 
-/** The records are in linear memory: emitted code adds them (entry-return.ts). */
+/** The records are in linear memory, because emitted code adds them (entry-return.ts). */
 export class EventRing implements Stateful {
   readonly stateFields = [
     'data',
@@ -74,7 +74,7 @@ export class EventRing implements Stateful {
   };
   readonly data: Int32Array;
   readonly times: Float64Array;
-  /** The next place in the ring, and events so far. */
+  /** The next index in the ring, and the number of events so far. */
   readonly next: Int32Array;
   readonly count: Float64Array;
   /** Exceptions delivered in the host (without VM exits), in guests, VM exits; by Ecode. */
@@ -105,13 +105,13 @@ export class EventRing implements Stateful {
     return this.data[place * FIELDS + (EVENT[field] >> 2)]!;
   }
 
-  /** Place in the ring of the newest record. */
+  /** Index of the newest record. */
   private get newest(): number {
     return (this.next[0]! + SIZE - 1) % SIZE;
   }
 
   /**
-   * Says what the next record is about.
+   * Fills in the next record.
    * @param kind exception or exit, of EVENT_KIND
    * @param code Ecode and EsubCode as in ESTAT 30:16
    */
@@ -128,7 +128,7 @@ export class EventRing implements Stateful {
     this.reportedTime[0] = time;
   }
 
-  /** A guest has been entered; the record comes next. */
+  /** A guest has been entered. The record is added next. */
   entered(time: number): void {
     this.reportedTime[0] = time;
     this.entries++;
@@ -136,8 +136,8 @@ export class EventRing implements Stateful {
   }
 
   /**
-   * Is the newest record an exit, for a cause of the guest's own, before the guest has executed anything? The entry is noted
-   * before its `ertn` is counted, hence the one tick.
+   * Is the newest record an exit that the guest has caused, before it has executed any instruction? The entry is recorded
+   * before its `ertn` is counted, so the difference is one tick.
    */
   get lastIsIdleExit(): boolean {
     return this.lastIsExit && this.lastEcode !== 0 && this.times[this.newest]! - this.entryTime <= 1;
@@ -163,7 +163,7 @@ export class EventRing implements Stateful {
     return this.count[0]!;
   }
 
-  /** The record `back` places before the newest (0), or undefined when it is gone or never was. */
+  /** The record `back` places before the newest (0), or undefined when it was overwritten or never existed. */
   at(back: number): EventRecord | undefined {
     if (back >= this.total || back >= SIZE) return undefined;
     const n = (this.next[0]! + 2 * SIZE - 1 - back) % SIZE;

@@ -1,11 +1,11 @@
 /**
- * Optional parts of the CPU, declared once: the `--cpu` names, the models that have them, what they rest on, and (by
- * `feature` in cpucfg.ts and csr-table.ts and `ext` and `unit` in the instruction table) what they switch.
+ * Optional parts of the CPU, declared once: the `--cpu` names, the models that have them, the features that they need, and (by
+ * `feature` in cpucfg.ts and csr-table.ts and `ext` and `unit` in the instruction table) their effects.
  */
 interface Feature {
   readonly text: string;
   readonly models: readonly CpuModel[];
-  /** Without that feature this one cannot be. */
+  /** The feature that this one needs. */
   readonly needs?: string;
 }
 
@@ -37,12 +37,12 @@ export const FEATURES = {
 export type FeatureName = keyof typeof FEATURES;
 export const FEATURE_NAMES = Object.keys(FEATURES) as FeatureName[];
 
-/** What a CPU can do. */
+/** The features of a CPU. */
 export type CpuFeatures = Readonly<Record<FeatureName, boolean>>;
 
 /**
- * The features of a model, with some switched. What rests on a feature that is switched off goes with it.
- * @throws Error when a feature is switched on whose base is missing
+ * The features of a model, with some switched on or off. When a feature is switched off, all features that need it are off, too.
+ * @throws Error when a feature is switched on and a feature that it needs is missing
  */
 export function featuresOf(
   model: CpuModel,

@@ -1,39 +1,39 @@
 /**
- * Operations that instructions call in TypeScript: everything that touches CSRs, TLBs, worlds or devices.
+ * Operations that instructions call in TypeScript: everything that works on CSRs, TLBs, worlds or devices.
  * Arguments and result travel through the scratch slots of the CPU state (docs/ARCHITECTURE.md, "Helpers").
- * A helper answers how the block goes on, see {@link After}.
+ * The result of a helper says how the block continues, see {@link After}.
  */
 // biome-ignore format: one list, many lines
 export const HELPERS = [
   'raise', 'crc', 'cpucfg', 'rdtime', 'csrrd', 'csrwr', 'csrxchg', 'gcsrrd', 'gcsrwr', 'gcsrxchg', 'iocsrrd',
   'iocsrwr', 'tlbsrch', 'tlbrd', 'tlbwr', 'tlbfill', 'tlbclr', 'tlbflush', 'gtlbsrch', 'gtlbrd', 'gtlbwr', 'gtlbfill',
   'gtlbclr', 'gtlbflush', 'invtlb', 'lddir', 'ldpte', 'idle', 'cacop', 'hvcl', 'dbcl', 'ibar', 'loadSlow',
-  'storeSlow', 'hostSlow', 'loadVectorSlow', 'storeVectorSlow', 'fetchSlow', 'emitOwn', 'fpu', 'vectorFpu', 'vldi', 'fcsrrd', 'fcsrwr', 'unitDisabled', 'decode', 'breakpoint', 'hot',
+  'storeSlow', 'linearSlow', 'loadVectorSlow', 'storeVectorSlow', 'fetchSlow', 'emitOwn', 'fpu', 'vectorFpu', 'vldi', 'fcsrrd', 'fcsrwr', 'unitDisabled', 'decode', 'breakpoint', 'hot',
   'modeChanged', 'leaveGuest', 'enterGuest', 'entered', 'delivered',
 ] as const;
 
 export type HelperName = (typeof HELPERS)[number];
 
-/** Emitted code of the CPU model (isa/entry-return.ts). `ertn` is an instruction, and answers like a helper. */
+/** Emitted code of the CPU model (isa/entry-return.ts). `ertn` is an instruction, and its result is like that of a helper. */
 export const ROUTINES = ['enterException', 'raisePlain', 'ertn', 'interruptDue'] as const;
 export type RoutineName = (typeof ROUTINES)[number];
 
-/** What instructions call. */
+/** The operations that instructions call. */
 export type Callee = HelperName | 'ertn';
 
-/** What a helper's return value means to the running block. */
+/** The result of a helper: how the running block continues. */
 export const After = {
   /** Go on with the same instruction. */
   next: 0,
   /** Leave; the instruction has not been executed (an exception or a stop is pending). */
   notExecuted: 1,
-  /** Leave after the instruction; execution goes on at the next one. */
+  /** Leave after the instruction; execution continues at the next one. */
   leave: 2,
   /** Leave; the instruction is executed and the helper has set PC. */
   jumped: 3,
-  /** As `jumped`, but generated code may go on there itself: nothing is due. */
+  /** Like `jumped`, but generated code may continue there itself, because no timer or interrupt is due. */
   arrived: 5,
-  /** As `leave`, but generated code may go on itself: nothing is due. Addresses may lead elsewhere from here on. */
+  /** Like `leave`, but generated code may continue itself, because no timer or interrupt is due. Address translation may have changed. */
   goOn: 6,
 } as const;
 export type AfterValue = (typeof After)[keyof typeof After];

@@ -21,14 +21,14 @@ export function setLine(cpu: Cpu, bit: number, level: boolean): void {
   const before = cpu.lines;
   cpu.lines = level ? before | (1 << bit) : before & ~(1 << bit);
   if (cpu.lines === before) return;
-  // docs/lvz.md Q12: with HWIC set for a line, its falling edge clears the software-injected level.
+  // docs/lvz.md Q12: when HWIC of a line is set, its falling edge clears the level that software has injected.
   const line = fieldOf(1 << bit, ESTAT.HWI);
   if (!level && line & fieldOf(cpu.host.lo(CSR.GINTC), GINTC.HWIC))
     cpu.host.update(CSR.GINTC, inField(line, GINTC.HWIS), 0);
   updateLines(cpu);
 }
 
-/** Interrupts of the host that are pending and enabled in ECFG, whatever CRMD.IE says: what ends `idle`. */
+/** Interrupts of the host that are pending and enabled in ECFG, for any value of CRMD.IE: they end `idle`. */
 export const hostPending = (cpu: Cpu): number => cpu.host.lo(CSR.ESTAT) & cpu.host.lo(CSR.ECFG) & IS_MASK;
 
 const guestPending = (cpu: Cpu): number => cpu.guest.lo(CSR.ESTAT) & cpu.guest.lo(CSR.ECFG) & IS_MASK;
@@ -36,7 +36,7 @@ const guestPending = (cpu: Cpu): number => cpu.guest.lo(CSR.ESTAT) & cpu.guest.l
 /** Must an interrupt be taken before the next instruction? */
 export const interruptDue = (cpu: Cpu): boolean => cpu.routines.interruptDue() !== 0;
 
-/** Delivers the interrupt that must be taken before the next instruction, if any. The host's come first. */
+/** Delivers the interrupt that must be taken before the next instruction, if any. Those of the host come first. */
 export function takeInterrupt(cpu: Cpu): boolean {
   // docs/lvz.md Q24: with R.CRMD.IE = 0 nothing exits.
   if (cpu.host.lo(CSR.CRMD) & CRMD.IE) {

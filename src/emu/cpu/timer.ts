@@ -8,8 +8,8 @@ export const TIMER_BITS = 48;
 const ALL_ONES = 2 ** TIMER_BITS - 1;
 
 /**
- * The stable timer of one CSR file (host, or guest: a guest's timer is a full copy that runs whatever the CPU does,
- * docs/lvz.md Q14).
+ * The stable timer of one CSR file (host or guest). The timer of a guest is a full copy that always runs,
+ * also while the CPU is in the host (docs/lvz.md Q14).
  * Vol. 1, section 7.6; guest rules in docs/lvz.md. Times are ticks of the stable counter.
  */
 export class Timer implements Stateful {
@@ -41,17 +41,17 @@ export class Timer implements Stateful {
     }
   }
 
-  /** The next expiry that changes anything: one whose interrupt is pending already wakes nobody. */
+  /** The next expiry that has an effect. If the interrupt is already pending, an expiry wakes no CPU. */
   get wakeTime(): number {
     return this.bank.lo(CSR.ESTAT) & ESTAT.TI ? Number.POSITIVE_INFINITY : this.deadline;
   }
 
-  /** What TVAL reads at tick `now`. */
+  /** The value of TVAL at tick `now`. */
   value(now: number): number {
     return this.deadline === Number.POSITIVE_INFINITY ? this.frozen : Math.max(0, this.deadline - now);
   }
 
-  /** Sets the count (a root gcsrwr of TVAL); it goes on from there when the timer is enabled. */
+  /** Sets the count (a root gcsrwr of TVAL). An enabled timer continues from there. */
   setValue(now: number, value: number): void {
     if (this.bank.lo(CSR.TCFG) & TCFG.En) this.deadline = now + value;
     else this.frozen = value;
@@ -62,7 +62,7 @@ export class Timer implements Stateful {
     if (now < this.deadline) return false;
     this.bank.update(CSR.ESTAT, ESTAT.TI, ESTAT.TI);
     if (this.bank.lo(CSR.TCFG) & TCFG.Periodic) {
-      // A period shorter than four ticks cannot be written (InitVal counts in fours) except 0: then as fast as one tick.
+      // InitVal counts in fours, so the shortest period is four ticks. With 0 the period is one tick.
       const period = Math.max(1, this.initVal());
       this.deadline += period * (1 + Math.floor((now - this.deadline) / period));
     } else {

@@ -1,6 +1,6 @@
 /**
  * Watchpoints of the architecture (Vol. 1, section 7.6): fetch watchpoints (FWP) and load/store watchpoints (MWP), which
- * raise WPEF and WPEM before the instruction while CRMD.WE is set, in the host alone (docs/lvz.md Q20).
+ * raise WPEF and WPEM before the instruction while CRMD.WE is set, only in the host (docs/lvz.md Q20).
  */
 import type { CsrBank } from './csr-bank.ts';
 import { CRMD, MWPS } from './csr-fields.ts';
@@ -18,12 +18,12 @@ const PLV0 = 2;
 const LOCAL = 0x80;
 const LOAD = 0x100;
 const STORE = 0x200;
-/** Status registers have a bit for each watchpoint, and the order to let one pass. */
+/** A status register has a bit for each watchpoint, and the Skip bit, which lets one hit pass. */
 const SKIP = MWPS.Skip;
 
 export class Watchpoints {
   private readonly bank: CsrBank;
-  /** Fetch positions by page, for the context that runs; the same set as long as nothing changes. */
+  /** Watched fetch positions by page, for the running context. The set object stays the same while nothing changes. */
   private readonly pages = new Map<string, ReadonlySet<number> | undefined>();
   private any = false;
   private on = false;
@@ -42,7 +42,7 @@ export class Watchpoints {
       for (let n = 0; n < WATCHPOINTS; n++) if (this.bank.lo(first + n * STRIDE + CONTROL) & 0x1e) this.any = true;
   }
 
-  /** Takes over the context of the host. @returns whether watchpoints may hit in it */
+  /** Sets the context of the host. @returns whether watchpoints can hit in it */
   select(crmd: number, asid: number): boolean {
     this.on = this.any && (crmd & CRMD.WE) !== 0;
     if (this.on && (this.plv !== (crmd & CRMD.PLV) || this.asid !== asid)) {
@@ -58,7 +58,7 @@ export class Watchpoints {
     return this.any;
   }
 
-  /** In force now, for the world that runs? `guest`: it is a guest. */
+  /** Are watchpoints active now, in the running world? `guest`: it is a guest. */
   active(guest: boolean): boolean {
     return this.on && !guest;
   }
@@ -69,7 +69,7 @@ export class Watchpoints {
     return !(control & LOCAL) || (this.bank.lo(at + ASID) & 0x3ff) === this.asid;
   }
 
-  /** Does an address meet watchpoint registers at `at`, the low `ignore` bits and those of the mask left out? */
+  /** Does an address match the watchpoint registers at `at`? The low `ignore` bits and the bits of the mask are not compared. */
   private meets(at: number, lo: number, hi: number, ignore: number): boolean {
     const { bank } = this;
     const differLo = (lo ^ bank.lo(at + ADDRESS)) & ~bank.lo(at + MASK) & ~ignore;
@@ -122,7 +122,7 @@ export class Watchpoints {
     return -1;
   }
 
-  /** A watchpoint is met. @returns false when Skip lets it pass, once; else its status bit is set */
+  /** A watchpoint is hit. @returns false when Skip lets this hit pass; otherwise its status bit is set */
   hit(fetch: boolean, n: number): boolean {
     const status = fetch ? CSR.FWPS : CSR.MWPS;
     if (this.bank.lo(status) & SKIP) {

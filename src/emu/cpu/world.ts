@@ -18,8 +18,8 @@ function swapLl(cpu: Cpu): void {
 }
 
 /**
- * Root `ertn` with the previous-guest-mode bit set (isa/entry-return.ts): PC is the guest's already.
- * @returns `next` on a CPU without LVZ, where nothing has been done
+ * Root `ertn` with the previous-guest-mode bit set (isa/entry-return.ts): PC is already that of the guest.
+ * @returns `next` on a CPU without LVZ, where this does nothing
  */
 export function enterGuest(cpu: Cpu): AfterValue {
   if (!cpu.features.lvz) return After.next;

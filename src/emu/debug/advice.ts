@@ -59,7 +59,7 @@ export const RELEVANT: Readonly<Record<string, readonly number[]>> = {
   PME: PAGING,
   PPI: [CSR.CRMD],
 };
-/** What an exit is about lies in the host's file. */
+/** For an exit, the CSRs that describe it are those of the host. */
 export const RELEVANT_TO_EXIT: Readonly<Record<string, readonly number[]>> = {
   INT: [CSR.CRMD, CSR.ECFG, CSR.ESTAT],
   FPD: [CSR.EUEN],

@@ -17,14 +17,14 @@ export const inScope = (scope: Scope, world: number): boolean =>
 export interface Breakpoint {
   readonly owner: object;
   readonly scope: Scope;
-  /** Address as its owner knows it; the one compared with PC unless `pa` is given. */
+  /** The address that the client gave. It is compared with PC unless `pa` is given. */
   readonly va: bigint;
   /** Host physical address: stops under every virtual address that leads there. */
   readonly pa?: number;
   /** Only in this address space (ASID of the running world). */
   readonly asid?: number;
   readonly hardware: boolean;
-  /** Asked at each hit, between two instructions; false lets the CPU pass. */
+  /** Called at each hit, between two instructions. When it returns false, the CPU goes on. */
   readonly when?: (cpu: Cpu) => boolean;
 }
 
@@ -42,7 +42,7 @@ export interface Watchpoint {
   readonly address: bigint;
   readonly length: number;
   readonly kind: WatchKind;
-  /** What to report as the address watched; a window address stands for another space. */
+  /** The address to report. For a watchpoint through a window it differs from the watched address. */
   readonly reported?: bigint;
   /** Condition on the value that a plain store writes; other accesses count as met. */
   readonly when?: (value: bigint) => boolean;
@@ -66,7 +66,7 @@ export interface Access {
   readonly value?: bigint;
 }
 
-/** Most of each kind, of all clients together: every one costs time where it is looked for. */
+/** Most comparators of each kind, for all clients together: each of them costs time when it is checked. */
 const MOST_BREAKPOINTS = 10_000;
 const MOST_WATCHPOINTS = 1000;
 
@@ -79,18 +79,18 @@ export class Comparators {
   private readonly watchpoints: Watchpoint[] = [];
   /** Positions per page and world, made on demand; one object per key until something changes. */
   private pages = new Map<string, ReadonlySet<number>>();
-  /** The last page asked for: a breakpoint in a loop is asked for again and again. */
+  /** The result for the last page: a breakpoint in a loop asks for the same page again and again. */
   private last:
     | { low: number; hi: number; pa: number; world: number; found: ReadonlySet<number> | undefined }
     | undefined;
-  /** Ranges of virtual watchpoints in halves; `wide`: not to be told by the halves alone. */
+  /** Ranges of virtual watchpoints as 32-bit halves. `wide`: the range crosses a multiple of 4 GiB, so the halves are not enough. */
   private bounds: readonly {
     readonly hi: number;
     readonly start: number;
     readonly end: number;
     readonly wide: boolean;
   }[] = [];
-  /** Told when the kinds of watchpoints in use have changed. */
+  /** Called when the kinds of watchpoints in use have changed. */
   onWatches: () => void = () => {};
 
   constructor(machine: Machine) {
@@ -98,7 +98,7 @@ export class Comparators {
   }
 
   /**
-   * Inserts a breakpoint; one of the same owner, scope and address takes its conditions from the newer.
+   * Inserts a breakpoint. If one with the same owner, scope and address exists, it gets the new conditions.
    * @throws Error when there are too many
    */
   insert(bp: Breakpoint): void {
@@ -176,7 +176,7 @@ export class Comparators {
     const { world } = cpu;
     if (last && last.low === low && last.hi === vaHi && last.pa === pa && last.world === world) return last.found;
     const page = join(low, vaHi);
-    // The ASID is looked at when one is met: code runs on in the same page when it changes.
+    // The ASID is checked at the hit, because it can change while code runs in the same page.
     const key = `${world}:${page}:${pa}`;
     let found = this.pages.get(key);
     if (!found) {
@@ -194,7 +194,7 @@ export class Comparators {
   }
 
   /**
-   * For the engine: must accesses to the page of an address be looked at one by one?
+   * For the engine: must each access to the page of an address be checked?
    * @param pa host physical address of the page
    */
   watchesPage(cpu: Cpu, vaLo: number, vaHi: number, pa: number): boolean {
@@ -206,7 +206,7 @@ export class Comparators {
     });
   }
 
-  /** For the engine: the places inside pages that are watched in some page or other, a bit for 8 bytes. */
+  /** For the engine: the offsets that are watched in any page, as one bit for each 8 bytes of a page. */
   watchedOffsets(): Uint8Array {
     const bits = new Uint8Array(0x1000 / 64);
     for (const w of this.watchpoints) {

@@ -1,10 +1,11 @@
 /** Events that stop the machine on request: exits, entries, exceptions, CSR writes, TLB changes, interrupts. */
 
-import type { Cpu, CsrWriting, TlbChange } from '../cpu/cpu.ts';
+import type { Cpu } from '../cpu/cpu.ts';
 import { ESTAT, fieldOf, GINTC, inField } from '../cpu/csr-fields.ts';
 import { CSR, CSRS } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import { EXCEPTIONS, ecodeOf, exceptionByCode } from '../cpu/exception-table.ts';
+import type { CsrWriting, TlbChange } from '../cpu/observer.ts';
 
 export type CatchKind =
   | 'vmexit'
@@ -26,7 +27,7 @@ export interface Range {
 export interface Catch {
   readonly id: number;
   readonly kind: CatchKind;
-  /** Ecodes that count; empty: all. */
+  /** Ecodes that the catch stops at; empty: all. */
   readonly ecodes: ReadonlySet<number>;
   /** `host` (−1), a GID, or every world. */
   readonly world: number | 'any';
@@ -36,14 +37,14 @@ export interface Catch {
   readonly range?: Range;
   /** Code of a hypercall. */
   readonly hypercall?: number;
-  /** CSR number for csr-write, and the value that counts: `(new & mask) == value`. */
+  /** CSR number for csr-write, and the condition on the value: `(new & mask) == value`. */
   readonly csr?: { readonly num: number; readonly bank: 'host' | 'guest' };
   readonly value?: { readonly mask: bigint; readonly value: bigint };
   /** Interrupt number. */
   readonly irq?: number;
   /** Further condition on the CPU at the event. */
   readonly when?: (cpu: Cpu) => boolean;
-  /** A catchpoint of gdb (`catch syscall N`): whose, and its number. Not listed among the monitor's catches. */
+  /** For a catchpoint of gdb (`catch syscall N`): its owner and its number. `monitor info catches` does not list it. */
   readonly syscall?: { readonly owner: object; readonly number: number };
   /** As the user typed it. */
   readonly text: string;
@@ -100,13 +101,13 @@ export function injects(cpu: Cpu, w: CsrWriting): number {
 const within = (r: Range | undefined, at: bigint): boolean => r === undefined || (at >= r.first && at <= r.last);
 const inWorld = (c: Catch, world: number): boolean => c.world === 'any' || c.world === world;
 
-/** Most catches of all clients together: each is looked at when an event happens. */
+/** Most catches of all clients together: each of them is checked at every event. */
 const MOST_CATCHES = 1000;
 
 export class Catches {
   private readonly list: Catch[] = [];
   private nextId = 1;
-  /** Told when catches come or go. */
+  /** Called when a catch is added or removed. */
   onChange: () => void = () => {};
 
   /** @throws Error when there are too many */
@@ -131,7 +132,7 @@ export class Catches {
     this.onChange();
   }
 
-  /** Forgets gdb's own catchpoints of a client, in one world. */
+  /** Removes the catchpoints that a client set with gdb's `catch syscall`, in one world. */
   deleteSyscalls(owner: object, world?: number | 'any'): void {
     for (let i = this.list.length - 1; i >= 0; i--) {
       const c = this.list[i]!;
@@ -149,7 +150,7 @@ export class Catches {
     return this.list.filter((c) => !c.syscall);
   }
 
-  /** Number for the next thing that the monitor lists. */
+  /** Number for the next catch or watchpoint that the monitor lists. */
   takeId(): number {
     return this.nextId++;
   }
@@ -173,7 +174,7 @@ export class Catches {
   /** The catch that an exception, exit or entry of a CPU meets. */
   onEvent(cpu: Cpu, r: EventRecord, firstEntry: boolean): Catch | undefined {
     return this.list.find((c) => {
-      // An interrupt that makes a guest exit is taken by the host.
+      // The host takes an interrupt that makes a guest exit.
       const world = c.kind === 'interrupt' && r.kind === 'exit' ? -1 : r.world;
       if (!inWorld(c, world) || (c.when && !c.when(cpu))) return false;
       switch (c.kind) {
@@ -198,7 +199,7 @@ export class Catches {
     if (c.range && !(r.hasBadv && within(c.range, r.badv))) return false;
     if (c.hypercall !== undefined && !(r.ecode === HVC && (r.badi & 0x7fff) === c.hypercall)) return false;
     if (c.plv === undefined) return true;
-    // Where the exception was raised: a guest that has left keeps its CRMD; else PRMD has the level before.
+    // The level at which the exception was raised: after an exit the guest's CRMD still has it, otherwise PRMD has it.
     const tlbr = r.ecode === TLBR;
     const bank = r.kind === 'exit' ? cpu.guest : r.world < 0 ? cpu.host : cpu.guest;
     const num = r.kind === 'exit' ? CSR.CRMD : tlbr ? CSR.TLBRPRMD : CSR.PRMD;

@@ -1,5 +1,5 @@
 /**
- * What a debugger looks at: one world on one CPU, running now or parked. Reading changes nothing in the machine.
+ * The view of a debugger: one world on one CPU, running or parked. Reading changes nothing in the machine.
  */
 
 import type { Cpu } from '../cpu/cpu.ts';
@@ -15,13 +15,13 @@ export const HOST_WORLD = -1;
 export interface DebugContext {
   readonly cpu: Cpu;
   readonly world: number;
-  /** False when the registers are a snapshot: nothing can be written. */
+  /** False when the registers are those of a parked vCPU: then nothing can be written. */
   readonly live: boolean;
   pc(): bigint;
   gpr(n: number): bigint;
   /** 64-bit word at a byte offset of the CPU's state page (STATE): floating point, vectors, condition flags, LBT. */
   word(offset: number): bigint;
-  /** CSR of this world's own file. */
+  /** CSR of this world. */
   csr(num: number): bigint;
   /** Physical address of the stage-2 table of a guest, when it is known. */
   stage2Root(): bigint | undefined;
@@ -31,36 +31,36 @@ export interface DebugContext {
 export const fccOf = (ctx: DebugContext, n: number): boolean =>
   ((ctx.word((STATE.fcc + n) & ~7) >> BigInt(((STATE.fcc + n) & 7) * 8)) & 0xffn) === 1n;
 
-/** Registers that a hypervisor keeps in its own memory; what it does not keep is absent. */
+/** Registers that a hypervisor keeps in its memory. Registers that it does not keep are absent. */
 export interface SavedRegisters {
-  /** For people: where they come from. */
+  /** Text that says where they come from. */
   readonly source: string;
   readonly pc?: bigint;
   readonly gpr: ReadonlyMap<number, bigint>;
   readonly csr: ReadonlyMap<number, bigint>;
 }
 
-/** What is known about the hypervisor's own data (src/hv/awareness/awareness.ts). */
+/** Knowledge about the data of the hypervisor (src/hv/awareness/awareness.ts). */
 export interface ContextSource {
-  /** The context of a vCPU that is parked, undefined when the hypervisor's copy is not known or not complete now. */
+  /** The registers of a parked vCPU; undefined when the copy of the hypervisor is unknown or not complete now. */
   vcpu(gid: number, vcpu: number): SavedRegisters | undefined;
-  /** What the host's registers will be when a CPU that is in a guest comes back. */
+  /** The registers that the host will have when a CPU comes back from its guest. */
   host(cpu: Cpu): SavedRegisters | undefined;
-  /** What is known, in words: for `monitor context`. */
+  /** A text about it, for `monitor context`. */
   describe(): string;
-  /** Is this CPU, in the host, between two worlds: in code that exchanges register files? */
+  /** Is this CPU in host code that exchanges the registers of two worlds? */
   inTransition(cpu: Cpu): boolean;
 }
 
-/** State page bytes that a snapshot keeps: registers of all kinds, from {@link STATE}.gpr to the LBT registers. */
+/** Bytes of the state page that a {@link VcpuState} keeps: all registers, from {@link STATE}.gpr to those of LBT. */
 const STATE_BYTES = STATE.ftop + 8;
-/** CSR numbers that a snapshot keeps: the guest bank ends below. */
+/** A {@link VcpuState} keeps CSRs with numbers below this; the guest bank has no others. */
 const CSRS_KEPT = 0x200;
 
-/** A guest's registers as they were when it last left a CPU. */
-export interface Snapshot {
+/** The registers of a vCPU at its last VM exit. */
+export interface VcpuState {
   readonly gid: number;
-  /** Number of the vCPU in its guest: the identity key's value. */
+  /** Number of the vCPU in its guest: the value of the identity key. */
   readonly vcpu: number;
   /** The CPU that it ran on last, by number, and whether it is there now. */
   cpu: number;
@@ -81,27 +81,27 @@ export interface VcpuKey {
   readonly num: number;
 }
 
-/** vCPUs that are kept: a hypervisor that goes wrong may count up its vCPUs' numbers for ever. */
+/** Most vCPUs that are kept. A faulty hypervisor may use ever new vCPU numbers. */
 const MOST_VCPUS = 1024;
 
 /**
- * Keeps the registers of guests that are not running: taken at every VM exit, and the stage-2 root at every entry. vCPUs are
- * told apart by an identity key, G.CPUID unless something else is chosen: hypervisors give each vCPU its own number there.
+ * Keeps the registers of parked vCPUs, which are copied at every VM exit; and the stage-2 root, at every entry. An identity
+ * key distinguishes vCPUs. It is G.CPUID by default, where hypervisors give each vCPU its own number.
  */
-export class GuestSnapshots implements Stateful {
+export class VcpuStates implements Stateful {
   readonly stateFields = ['byKey', 'roots', 'current', 'firstEntries'];
   static readonly wiring: Wiring = {
     key: 'chosen by the user',
     position: 'run control',
   };
-  private readonly byKey = new Map<string, Snapshot>();
+  private readonly byKey = new Map<string, VcpuState>();
   private readonly roots = new Map<number, bigint>();
   /** Key of the vCPU in each CPU, '' for none. */
   private readonly current: string[] = [];
   /** Tick of the first entry of each GID. */
   private readonly firstEntries = new Map<number, number>();
   key: VcpuKey = { kind: 'gcsr', num: CSR.CPUID };
-  /** Instructions of the whole machine; its owner says. */
+  /** Instruction count of the whole machine; run control sets this function. */
   position: () => number = () => 0;
 
   /** Number of the vCPU that a CPU has just entered. */
@@ -124,7 +124,7 @@ export class GuestSnapshots implements Stateful {
     this.current[cpu.index] = '';
   }
 
-  private take(s: Snapshot, cpu: Cpu): void {
+  private take(s: VcpuState, cpu: Cpu): void {
     const { u64 } = cpu.mem;
     const at = cpu.base >> 3;
     const bank = (cpu.base + STATE.guestCsr) >> 3;
@@ -140,7 +140,7 @@ export class GuestSnapshots implements Stateful {
     this.roots.set(gid, cpu.host.get(CSR.PGDL));
     let vcpu = this.identify(cpu);
     let key = `${gid}.${vcpu}`;
-    // Two CPUs in one vCPU: the hypervisor gives its vCPUs no numbers of their own. Then the CPU tells them apart.
+    // Two CPUs run the same vCPU: the hypervisor does not number its vCPUs. Then the CPU number distinguishes them.
     if (this.byKey.get(key)?.running) {
       vcpu = 0x1000 * (cpu.index + 1) + vcpu;
       key = `${gid}.${vcpu}`;
@@ -162,7 +162,7 @@ export class GuestSnapshots implements Stateful {
     return true;
   }
 
-  /** Makes room: the vCPU that left its guest longest ago is forgotten. */
+  /** Makes room: removes the vCPU with the oldest exit. */
   private forgetOldest(): void {
     let oldest: readonly [key: string, time: number] | undefined;
     for (const [key, s] of this.byKey)
@@ -170,12 +170,12 @@ export class GuestSnapshots implements Stateful {
     if (oldest) this.byKey.delete(oldest[0]);
   }
 
-  get(gid: number, vcpu: number): Snapshot | undefined {
+  get(gid: number, vcpu: number): VcpuState | undefined {
     return this.byKey.get(`${gid}.${vcpu}`);
   }
 
   /** The vCPU that a CPU executes. */
-  on(cpu: Cpu): Snapshot | undefined {
+  on(cpu: Cpu): VcpuState | undefined {
     return cpu.vm ? this.byKey.get(this.current[cpu.index] ?? '') : undefined;
   }
 
@@ -184,7 +184,7 @@ export class GuestSnapshots implements Stateful {
   }
 
   /** Every vCPU that has ever been entered, by GID and number. */
-  vcpus(): Snapshot[] {
+  vcpus(): VcpuState[] {
     return [...this.byKey.values()].sort((a, b) => a.gid - b.gid || a.vcpu - b.vcpu);
   }
 
@@ -202,7 +202,7 @@ export class GuestSnapshots implements Stateful {
 }
 
 /** The world that a CPU executes now. */
-export function runningContext(cpu: Cpu, snapshots: GuestSnapshots): DebugContext {
+export function runningContext(cpu: Cpu, vcpuStates: VcpuStates): DebugContext {
   const world = cpu.world;
   return {
     cpu,
@@ -212,13 +212,13 @@ export function runningContext(cpu: Cpu, snapshots: GuestSnapshots): DebugContex
     gpr: (n) => cpu.gpr(n),
     word: (offset) => cpu.mem.u64[(cpu.base + offset) >> 3]!,
     csr: (num) => peekCsr(cpu, cpu.vm, num),
-    stage2Root: () => (world >= 0 ? cpu.host.get(CSR.PGDL) : snapshots.root(cpu.gid)),
+    stage2Root: () => (world >= 0 ? cpu.host.get(CSR.PGDL) : vcpuStates.root(cpu.gid)),
   };
 }
 
 /**
- * The host's world, whatever the CPU executes. While the CPU is in a guest its general registers hold the guest's values:
- * `saved` tells what the hypervisor will have back, and the rest is 0.
+ * The host world, even when the CPU executes a guest. Then the general registers hold the values of the guest;
+ * `saved` has those that the hypervisor will get back, and the others read 0.
  */
 export function hostContext(cpu: Cpu, saved?: SavedRegisters): DebugContext {
   const parked = cpu.vm;
@@ -234,8 +234,8 @@ export function hostContext(cpu: Cpu, saved?: SavedRegisters): DebugContext {
   };
 }
 
-/** A value of a context that is a snapshot: PGD is computed, like the register. */
-function snapshotCsr(s: Snapshot, num: number, saved: SavedRegisters | undefined): bigint {
+/** A CSR of a parked vCPU. PGD is computed, as in the hardware register. */
+function vcpuCsr(s: VcpuState, num: number, saved: SavedRegisters | undefined): bigint {
   const raw = (n: number): bigint => saved?.csr.get(n) ?? s.csr[n] ?? 0n;
   if (num !== CSR.PGD) return csrByNumber(num) ? raw(num) : 0n;
   const bad = fieldNamed('TLBRERA', 'IsTLBR', raw(CSR.TLBRERA)) ? raw(CSR.TLBRBADV) : raw(CSR.BADV);
@@ -243,20 +243,21 @@ function snapshotCsr(s: Snapshot, num: number, saved: SavedRegisters | undefined
 }
 
 /**
- * A vCPU: live when it runs now, else its snapshot, with what the hypervisor itself keeps laid over it.
+ * A vCPU. When it runs now, its registers are live. Otherwise they are its {@link VcpuState}, replaced by the values that the
+ * hypervisor keeps, where these are known.
  * @returns undefined when it has never been entered
  */
 export function guestContext(
   cpus: readonly Cpu[],
   gid: number,
   vcpu: number,
-  snapshots: GuestSnapshots,
+  vcpuStates: VcpuStates,
   source?: ContextSource,
 ): DebugContext | undefined {
-  const s = snapshots.get(gid, vcpu);
+  const s = vcpuStates.get(gid, vcpu);
   if (!s) return undefined;
   const cpu = cpus[s.cpu]!;
-  if (s.running && cpu.vm) return runningContext(cpu, snapshots);
+  if (s.running && cpu.vm) return runningContext(cpu, vcpuStates);
   const saved = source?.vcpu(gid, vcpu);
   return {
     cpu,
@@ -265,12 +266,12 @@ export function guestContext(
     pc: () => saved?.pc ?? s.state[STATE.pc >> 3]!,
     gpr: (n) => saved?.gpr.get(n) ?? s.state[(STATE.gpr >> 3) + n]!,
     word: (offset) => s.state[offset >> 3]!,
-    csr: (num) => snapshotCsr(s, num, saved),
-    stage2Root: () => snapshots.root(gid),
+    csr: (num) => vcpuCsr(s, num, saved),
+    stage2Root: () => vcpuStates.root(gid),
   };
 }
 
-/** A guest of which nothing was kept, right behind its exit: the bank and the registers are still its own. */
+/** A guest without a {@link VcpuState}, directly after its exit: the guest bank and the registers still hold its values. */
 export function leftBehind(cpu: Cpu, gid: number): DebugContext {
   return {
     cpu,
@@ -284,18 +285,18 @@ export function leftBehind(cpu: Cpu, gid: number): DebugContext {
   };
 }
 
-/** A guest by GID alone: the vCPU on `cpu`, else one that runs, else the one that ran last. */
+/** A guest by its GID: the vCPU on `cpu`, otherwise one that runs, otherwise the one that ran last. */
 export function anyGuestContext(
   cpus: readonly Cpu[],
   cpu: Cpu,
   gid: number,
-  snapshots: GuestSnapshots,
+  vcpuStates: VcpuStates,
   source?: ContextSource,
 ): DebugContext | undefined {
-  const own = snapshots.vcpus().filter((s) => s.gid === gid);
+  const own = vcpuStates.vcpus().filter((s) => s.gid === gid);
   const best =
     own.find((s) => s.running && s.cpu === cpu.index) ??
     own.find((s) => s.running) ??
-    own.reduce<Snapshot | undefined>((a, b) => (a && a.time >= b.time ? a : b), undefined);
-  return best && guestContext(cpus, gid, best.vcpu, snapshots, source);
+    own.reduce<VcpuState | undefined>((a, b) => (a && a.time >= b.time ? a : b), undefined);
+  return best && guestContext(cpus, gid, best.vcpu, vcpuStates, source);
 }

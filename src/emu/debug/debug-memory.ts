@@ -6,13 +6,13 @@ import { physicalAddress } from './walk.ts';
 const PAGE = 4096n;
 
 /**
- * Where an address leads. What is closed to the level that runs is looked at as PLV 0 sees it: a debugger in a process wants
- * to see its kernel.
+ * Translates an address. A page that the current privilege level may not access is read as PLV 0: the user who debugs a
+ * process also wants to see the kernel.
  */
 const physical = (machine: Machine, ctx: DebugContext, va: bigint): number | undefined =>
   physicalAddress(ctx, machine.ram, va) ?? physicalAddress(ctx, machine.ram, va, 0n);
 
-/** Calls `each` for the pieces of a virtual range that lie in one page; stops when it returns false. */
+/** Splits a virtual range at page borders and calls `each` for every piece. It ends when `each` returns false. */
 function pieces(va: bigint, length: number, each: (va: bigint, length: number, done: number) => boolean): void {
   for (let done = 0; done < length; ) {
     const at = BigInt.asUintN(64, va + BigInt(done));
@@ -22,7 +22,7 @@ function pieces(va: bigint, length: number, each: (va: bigint, length: number, d
   }
 }
 
-/** Up to `length` bytes; fewer when the range runs into something unmapped or into a device. */
+/** Up to `length` bytes; fewer when the range reaches an unmapped page or a device. */
 export function readVirtual(machine: Machine, ctx: DebugContext, va: bigint, length: number): Uint8Array {
   const out = new Uint8Array(length);
   let got = 0;
@@ -37,7 +37,7 @@ export function readVirtual(machine: Machine, ctx: DebugContext, va: bigint, len
   return out.subarray(0, got);
 }
 
-/** Writes RAM; decoded code follows. @returns false when a byte of the range is not writable RAM */
+/** Writes RAM, and drops the decoded code there. @returns false when a byte of the range is not writable RAM */
 export function writeVirtual(machine: Machine, ctx: DebugContext, va: bigint, data: Uint8Array): boolean {
   let ok = true;
   pieces(va, data.length, (at, n, done) => {

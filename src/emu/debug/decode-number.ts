@@ -1,12 +1,12 @@
-/** `loongscope explain`: what a number that a user meets means. */
+/** `loongscope explain`: the meaning of a number. */
+
 import { CSRS, type CsrRow, csrByName, csrByNumber, fieldMask, fieldNamed, fieldValue } from '../cpu/csr-table.ts';
 import { exceptionByCode } from '../cpu/exception-table.ts';
+import { hex } from '../formats/hex.ts';
 import { decode } from '../isa/decoder.ts';
 import { disassemble } from '../isa/disassembler.ts';
 import { EXIT_ADVICE, FAULT_ADVICE } from './advice.ts';
 import { describeElo } from './walk.ts';
-
-const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 
 /** Fields of a register value, one text a field; ESTAT's cause in words. */
 export function describeCsr(row: CsrRow, value: bigint): string[] {
@@ -32,7 +32,7 @@ export function fieldsInWords(row: CsrRow, value: bigint): string {
   return set.map((f) => (f.width === 1 ? f.name : `${f.name}=${hex(fieldValue(f, value))}`)).join(' ');
 }
 
-/** What the cause in an ESTAT value usually means, in a world of its own and as a VM exit. */
+/** What the cause in an ESTAT value usually means: as an exception inside a world, and as a VM exit. */
 function adviceOn(estat: bigint): string[] {
   const name = exceptionByCode(fieldNamed('ESTAT', 'Ecode', estat), fieldNamed('ESTAT', 'EsubCode', estat))?.name ?? '';
   const [own, exit] = [FAULT_ADVICE[name], EXIT_ADVICE[name]];

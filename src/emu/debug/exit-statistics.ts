@@ -1,15 +1,17 @@
-/** Where a guest's time goes: exits by cause, how long the hypervisor takes for them, and where they come from. */
+/** Statistics of VM exits: exits by cause, the time that the hypervisor needs for them, and their places. */
+
 import type { Cpu } from '../cpu/cpu.ts';
 import { CPUID } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
+import { hex } from '../formats/hex.ts';
 import { causeName } from './catches.ts';
 import type { Symbolizer } from './symbolizer.ts';
 
 /** Exits of one cause: how many, and ticks from exit to re-entry. */
 export interface CauseStatistics {
   count: number;
-  /** Exits from which the guest has come back, and the ticks that took. */
+  /** Exits after which the guest was entered again, and the ticks between exit and entry. */
   returned: number;
   ticks: number;
   shortest: number;
@@ -26,12 +28,12 @@ export interface VcpuStatistics {
   readonly gpas: Map<bigint, number>;
 }
 
-/** Different places that are counted for a vCPU; later ones are not, so that a wild guest costs no more. */
+/** Most places that are counted for a vCPU. Further places are ignored, so that a guest cannot use more memory. */
 const MOST_PLACES = 10_000;
 
-/** vCPUs that are counted apart. */
+/** Most vCPUs that have their own counters. */
 const MOST_VCPUS = 256;
-/** Stands for all vCPUs beyond them. */
+/** The counter of all further vCPUs. */
 const OTHERS = 'others';
 
 function count(map: Map<bigint, number>, key: bigint): void {
@@ -43,19 +45,19 @@ function count(map: Map<bigint, number>, key: bigint): void {
 export const top = (map: ReadonlyMap<bigint, number>, most: number): [key: bigint, count: number][] =>
   [...map].sort((a, b) => b[1] - a[1]).slice(0, most);
 
-/** Number of the vCPU in a CPU: what its hypervisor has put into the guest's CPUID. */
+/** Number of the vCPU on a CPU: the value that the hypervisor has put into CPUID of the guest. */
 export const vcpuOf = (cpu: Cpu): number => cpu.guest.lo(CSR.CPUID) & CPUID.CoreID;
 
 export class ExitStatistics {
   private readonly byVcpu = new Map<string, VcpuStatistics>();
-  /** Per CPU: the exit that the CPU has not come back from. */
+  /** For each CPU: the exit after which the guest was not entered yet. */
   private readonly open = new Map<
     Cpu,
     { readonly of: VcpuStatistics; readonly cause: string; readonly time: number }
   >();
   private readonly stops: (() => void)[];
 
-  /** @param silent true while events are old news */
+  /** @param silent true while the machine runs again what it has run before */
   constructor(cpus: readonly Cpu[], silent: () => boolean) {
     this.stops = cpus.map((cpu) =>
       cpu.observe({
@@ -112,7 +114,7 @@ export class ExitStatistics {
     s.entries++;
     const open = this.open.get(cpu);
     this.open.delete(cpu);
-    // Another vCPU's turn is no answer to this one's exit.
+    // The entry of another vCPU does not end this exit.
     if (open?.of !== s) return;
     const c = s.causes.get(open.cause)!;
     const ticks = cpu.now - open.time;
@@ -127,8 +129,6 @@ export class ExitStatistics {
     return [...this.byVcpu.values()].sort((a, b) => a.gid - b.gid || a.vcpu - b.vcpu);
   }
 }
-
-const hex = (v: bigint): string => `0x${v.toString(16)}`;
 
 /** Per vCPU: exits by cause with latencies, hottest PCs and guest physical pages. */
 export function describeStatistics(exits: ExitStatistics, name: Symbolizer): string[] {

@@ -1,5 +1,5 @@
 /**
- * The last exception or VM exit in words: what happened, to which instruction, how the address translated, which CSRs
+ * Describes the last exception or VM exit: what happened, to which instruction, how the address was translated, which CSRs
  * mattered and who wrote them, whether the handler can be reached, what led there, where to look next.
  */
 
@@ -8,6 +8,8 @@ import { CSR, csrByNumber, fieldNamed } from '../cpu/csr-table.ts';
 import { type CsrWrite, HOST_OWN, HOST_TO_BANK } from '../cpu/csr-writers.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import { exceptionByCode, exceptionByName } from '../cpu/exception-table.ts';
+import { hex } from '../formats/hex.ts';
+import { u32At } from '../formats/little-endian.ts';
 import { decode } from '../isa/decoder.ts';
 import { disassemble } from '../isa/disassembler.ts';
 import { GPR_NAMES } from '../isa/operands.ts';
@@ -22,22 +24,18 @@ import type { RunControl } from './run-control.ts';
 import type { Symbolizer } from './symbolizer.ts';
 import { walk } from './walk.ts';
 
-const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
-
-/** The register context in which an event happened, as far as it is still known. */
+/** The registers at an event, as far as they are still known. */
 function contextOf(control: RunControl, cpu: Cpu, world: number): DebugContext | undefined {
   if (world === HOST_WORLD) return hostContext(cpu);
-  // The hypervisor's own copy may be newer than the event.
-  return anyGuestContext(control.machine.cpus, cpu, world, control.snapshots) ?? leftBehind(cpu, world);
+  // The copy of the hypervisor may be newer than the event, so it is not used.
+  return anyGuestContext(control.machine.cpus, cpu, world, control.vcpuStates) ?? leftBehind(cpu, world);
 }
 
 /** `guest gid 1` or `the host`. */
 export const worldName = (world: number): string => (world === HOST_WORLD ? 'the host' : `guest gid ${world}`);
 
-function wordAt(machine: Machine, ctx: DebugContext, pc: bigint): number | undefined {
-  const bytes = readVirtual(machine, ctx, pc, 4);
-  return bytes.length < 4 ? undefined : new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
-}
+const wordAt = (machine: Machine, ctx: DebugContext, pc: bigint): number | undefined =>
+  u32At(readVirtual(machine, ctx, pc, 4));
 
 const address = (name: Symbolizer, world: number, a: bigint): string => {
   const symbol = name(world, a);
@@ -68,8 +66,8 @@ export function lastWrite(cpu: Cpu, world: number, num: number): CsrWrite | unde
 }
 
 /**
- * Has a world ever written a CSR of its own? A vCPU that came from another CPU brings what it wrote there, unless the
- * register is as after reset.
+ * Has a world ever written its CSR? A vCPU that came from another CPU has written it there, unless the register still has
+ * its reset value.
  */
 export function hasWritten(machine: Machine, cpu: Cpu, world: number, num: number): boolean {
   if (world === HOST_WORLD || cpu.hasWrittenCsr(world, num)) return cpu.hasWrittenCsr(world, num);
@@ -94,7 +92,7 @@ function describeCsr(cpu: Cpu, ctx: DebugContext, world: number, num: number, na
   return `${text}: ${describeWrite(lastWrite(cpu, world, num), name)}`;
 }
 
-/** A guest exception whose delivery is what failed next: the event before, if its vector is where it failed. */
+/** The guest exception whose delivery failed: it is the event before, if the fetch from its vector is what failed. */
 function ledHere(cpu: Cpu, r: EventRecord): EventRecord | undefined {
   for (let back = 1; back < 64; back++) {
     const before = cpu.events.at(back);
@@ -113,11 +111,11 @@ function addressOperands(ctx: DebugContext, word: number): string | undefined {
   return used.map((n) => `$${GPR_NAMES[n]} = ${hex(ctx.gpr(n))}`).join(', ');
 }
 
-/** A refill handler is entered in direct address mode: what TLBRENTRY keeps of a virtual address leads elsewhere. */
+/** A refill handler is entered in direct address mode, so a virtual address in TLBRENTRY leads to a wrong place. */
 const virtualRefill = (register: string, write: CsrWrite): string =>
   `${register} was given a virtual address (${hex(write.high >>> 0)}...): the refill handler runs in direct address mode and needs a physical one`;
 
-/** What speaks against a vector: it was never set, it leads nowhere, there is no code behind it. */
+/** Problems of a vector: it was never set, it does not translate, or there is no code. */
 function vectorDoubts(control: RunControl, cpu: Cpu, r: EventRecord, to: number): string[] {
   const num = vectorRegister(r);
   const register = csrName(to, num);
@@ -126,7 +124,7 @@ function vectorDoubts(control: RunControl, cpu: Cpu, r: EventRecord, to: number)
     out.push(`${worldName(to)} never wrote its ${register}: the vector ${hex(r.vector)} is what it had before`);
   const ctx = contextOf(control, cpu, to);
   if (!ctx) return out;
-  // An exception enters at PLV 0, whatever level the world is back at by now.
+  // An exception enters at PLV 0, even if the world runs at another level by now.
   const reached = walk(ctx, control.machine.ram, r.vector, 0n, FETCH);
   const word = reached.address === undefined ? undefined : wordAt(control.machine, ctx, r.vector);
   if (reached.address === undefined)
@@ -145,7 +143,7 @@ function vectorDoubts(control: RunControl, cpu: Cpu, r: EventRecord, to: number)
   return out;
 }
 
-/** What speaks against the refill that a stage-2 miss leads to: the entry would get another guest's number. */
+/** A problem of the refill after a stage-2 miss: the entry would get the GID of another guest. */
 function refillDoubts(cpu: Cpu, r: EventRecord): string[] {
   if (r.kind !== 'exit' || !r.stage2 || vectorRegister(r) !== CSR.TLBRENTRY) return [];
   const gtlbc = cpu.host.get(CSR.GTLBC);
@@ -220,7 +218,7 @@ function relevantCsrs(
     for (const num of RELEVANT_TO_EXIT[cause] ?? []) lines.push(describeCsr(cpu, host, HOST_WORLD, num, name));
   }
   if (ctx && (r.kind === 'exception' || r.stage2)) {
-    // Without paging only the mode itself counts.
+    // Without paging only CRMD matters.
     const crmd = ctx.csr(CSR.CRMD);
     const flat = fieldNamed('CRMD', 'DA', crmd) === 1 && fieldNamed('CRMD', 'PG', crmd) === 0;
     const list = (r.kind === 'exit' ? [CSR.CRMD] : (RELEVANT[cause] ?? [])).filter(
@@ -235,7 +233,7 @@ function relevantCsrs(
   return lines.map((l) => `  csr         ${l}`);
 }
 
-/** What is wrong, as far as can be told, and where to look. */
+/** What is wrong, as far as it is known, and where to look. */
 function verdict(
   control: RunControl,
   cpu: Cpu,
@@ -243,7 +241,7 @@ function verdict(
   ctx: DebugContext | undefined,
   name: Symbolizer,
 ): string[] {
-  // Only a fetch that failed can be the delivery of something else.
+  // Only a failed fetch can be the failed delivery of another exception.
   const guilty = r.hasBadv && r.va === r.pc ? ledHere(cpu, r) : undefined;
   const cause = exceptionByCode(r.ecode, r.esub)?.name ?? '';
   if (!guilty) {

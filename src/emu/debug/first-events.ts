@@ -14,14 +14,14 @@ export interface FirstEvent {
   readonly world: number;
 }
 
-/** Later ones are not kept: a hypervisor that goes wrong may count up its vCPUs' numbers for ever. */
+/** Most events that are kept. A faulty hypervisor may use ever new vCPU numbers. */
 const MOST_EVENTS = 10_000;
 
 export class FirstEvents {
   readonly list: FirstEvent[] = [];
   private readonly seen = new Set<string>();
 
-  /** @param silent true while events are old news */
+  /** @param silent true while the machine runs again what it has run before */
   constructor(cpus: readonly Cpu[], silent: () => boolean) {
     for (const cpu of cpus)
       cpu.observe({
@@ -55,7 +55,7 @@ export class FirstEvents {
   }
 }
 
-/** A line for people. */
+/** The event as a line of text. */
 export function describeFirst(e: FirstEvent, name: Symbolizer): string {
   const symbol = name(e.world, e.pc);
   return `[${e.tick}] ${e.what}: 0x${e.pc.toString(16)}${symbol ? ` <${symbol}>` : ''}`;

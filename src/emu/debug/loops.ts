@@ -1,6 +1,6 @@
 /**
- * Loops of exceptions that lead nowhere: a handler that faults on its own first instruction, a vector that cannot be
- * fetched, a hypervisor that sends its guest back to the same fault again and again.
+ * Detects endless loops of exceptions: a handler that faults on its first instruction, a vector that cannot be
+ * fetched, a hypervisor that returns to the same fault of its guest again and again.
  */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
@@ -9,24 +9,24 @@ import { ecodeOf, exceptionByCode } from '../cpu/exception-table.ts';
 export interface Loop {
   readonly world: number;
   readonly pc: bigint;
-  /** In words. */
+  /** Description. */
   readonly text: string;
-  /** Nothing else will come of it: the machine may as well end. */
+  /** The loop never ends, so the machine can be ended. */
   readonly hopeless: boolean;
 }
 
-/** A loop of exceptions repeats a pattern of at most this many. */
+/** Longest pattern of exceptions that is recognized as a loop. */
 const LONGEST_PERIOD = 4;
-/** Exits of one guest at one instruction, with nothing executed in between, that make a loop. */
+/** So many exits of one guest at one instruction, with no instruction executed in between, are a loop. */
 const STALLED = 2000;
 const HOPELESS = 100 * STALLED;
-/** Places that are reported: a guest may well stall at one place after the other. */
+/** Most places that are reported: a guest may stall at many places. */
 const MOST_REPORTS = 64;
 const INT = ecodeOf('INT');
 const GSPR = ecodeOf('GSPR');
 const HVC = ecodeOf('HVC');
 
-/** What the newest exit of a CPU was, and how often it has come again. */
+/** The newest exit of a CPU, and how often it was repeated. */
 interface Stall {
   pc: bigint;
   ecode: number;
@@ -43,7 +43,7 @@ const causeOf = (r: EventRecord): string => exceptionByCode(r.ecode, r.esub)?.na
 export class LoopDetector {
   private readonly stalls = new Map<Cpu, Stall>();
   private readonly reported = new Set<string>();
-  /** General registers at the last look at a nest of exceptions. */
+  /** General registers at the last check of nested exceptions. */
   private readonly registers = new Map<Cpu, string>();
 
   /** Many exceptions have been delivered without a return. @returns the loop, when they repeat */
@@ -55,7 +55,7 @@ export class LoopDetector {
       });
       if (!repeats) continue;
       const r = cpu.events.at(0)!;
-      // A program may leave its handlers by a jump and take exceptions for ever after: then its registers get on.
+      // A program may leave its handlers by a jump. Then exceptions without `ertn` are normal, and its registers change.
       const now = Array.from({ length: 32 }, (_, n) => cpu.gpr(n)).join();
       const stuck = r.pc === r.vector || this.registers.get(cpu) === now;
       this.registers.set(cpu, now);
@@ -79,10 +79,10 @@ export class LoopDetector {
   /** An exception or exit has been delivered. @returns whether it is worth calling {@link stalled} */
   exception(cpu: Cpu): boolean {
     let s = this.stalls.get(cpu);
-    // A hypervisor may well wait by letting the guest run into the same `idle` or hypercall again and again.
+    // A hypervisor may let the guest execute the same `idle` or hypercall again and again, in order to wait.
     const waits = cpu.events.lastEcode === GSPR || cpu.events.lastEcode === HVC;
     if (waits || !cpu.events.lastIsIdleExit) {
-      // Host interrupts come in between and change nothing.
+      // Host interrupts between the exits change nothing.
       if (s && cpu.events.lastIsExit && cpu.events.lastEcode !== INT) s.count = 0;
       return false;
     }

@@ -1,4 +1,4 @@
-/** What run control and its front ends say to each other: why the machine stopped or ended, and who wants it to run. */
+/** The interface between run control and its front ends: why the machine has stopped or ended, and whether a client wants it to run. */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { WatchHit } from './breakpoints.ts';
@@ -12,7 +12,7 @@ export type Stop =
   | { readonly kind: 'step'; readonly cpu: Cpu }
   | { readonly kind: 'catch'; readonly cpu: Cpu; readonly caught: Catch; readonly text: string }
   | { readonly kind: 'loop'; readonly cpu: Cpu; readonly loop: Loop }
-  /** Reverse execution has come to the end of what is kept. */
+  /** Reverse execution has reached the beginning of the history. */
   | { readonly kind: 'beginning'; readonly cpu: Cpu }
   | { readonly kind: 'interrupt' };
 
@@ -25,7 +25,7 @@ export type End =
 
 /** A front end. */
 export interface Client {
-  /** False while the client wants the machine to stand still. */
+  /** False while the client wants the machine to stay stopped. */
   running: boolean;
   stopped(stop: Stop): void;
   ended(end: End): void;
@@ -34,12 +34,12 @@ export interface Client {
 }
 
 /**
- * Advances a CPU under a client's special regime (single steps); see gdbstub/soft-step.ts.
- * @returns what to do next: go on with free running, step again, or stop
+ * Controls how a CPU goes on while a client steps it; see gdbstub/soft-step.ts.
+ * @returns what to do next: run freely, step again, or stop
  */
 export interface Stepper {
   readonly cpu: Cpu;
-  /** Take pending interrupts at the single instruction instead of holding them back. */
+  /** True: a single instruction takes pending interrupts. False: they stay pending. */
   readonly interrupts?: boolean;
   /** Called after each single instruction, and at each VM entry and exit while running freely. */
   next(event: 'stepped' | 'entered' | 'left'): 'run' | 'step' | 'stop';
@@ -58,15 +58,15 @@ export interface SnapshotStore {
   load(machine: Machine, name: string): void;
 }
 
-/** Someone who keeps account of memory: while there is one, stores go the slow way. */
-export interface Spy {
-  /** Must all accesses of this CPU be told, loads too? Software TLB entries made while it says no stay in use. */
+/** An observer of memory accesses. While there is one, all stores take the slow path. */
+export interface MemoryObserver {
+  /** Must every access of this CPU be reported, also loads? Software TLB entries that were made while it was false stay in use. */
   watchesAll(cpu: Cpu): boolean;
-  /** An access by virtual address is about to be tried. */
+  /** An access to a virtual address comes next. */
   accessed(cpu: Cpu, vaLo: number, vaHi: number, size: number, write: boolean): void;
-  /** RAM is about to change. */
+  /** A change of RAM comes next. */
   stored(cpu: Cpu, pa: number, size: number): void;
 }
 
-/** What is asked of a stretch of the past that runs again: called with the moment of each breakpoint, watch and catch. */
+/** Called during a replay for each breakpoint, watchpoint and catch that is met, with its position. */
 export type Scanner = (position: number, stop: Stop) => void;

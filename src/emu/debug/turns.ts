@@ -1,10 +1,12 @@
-/** Long work in turns of the event loop, so that signals, other clients and Ctrl-C come in between. */
+/** Does long work in several turns of the event loop, so that signals, other clients and Ctrl-C are handled in between. */
+
 import type { Steps } from '../replay/steps.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 
 /** Milliseconds of work in a turn. */
 const TURN_MS = 20;
 
-/** Thrown into work that is to end early: whoever works leaves things in order. */
+/** Thrown into work that must end early, so that the work can clean up. */
 export class Interrupted extends Error {
   constructor() {
     super('interrupted');
@@ -12,8 +14,13 @@ export class Interrupted extends Error {
 }
 
 export class Turns {
+  private readonly runtime: Runtime;
   private steps: Steps<unknown> | undefined;
   private cancelled = false;
+
+  constructor(runtime: Runtime) {
+    this.runtime = runtime;
+  }
 
   /** Is there work that has not ended? */
   get active(): boolean {
@@ -21,8 +28,8 @@ export class Turns {
   }
 
   /**
-   * Begins work, the first turn of it at once: what is short is done before this returns.
-   * @param done told the result @param failed told the error that the work threw, {@link Interrupted} too
+   * Begins work. Its first turn runs at once, so short work is done before this returns.
+   * @param done called with the result @param failed called with the error that the work threw, also {@link Interrupted}
    */
   run<T>(steps: Steps<T>, done: (result: T) => void, failed: (error: unknown) => void): void {
     this.steps = steps;
@@ -30,7 +37,7 @@ export class Turns {
     const turn = (): void => {
       // Abandoned.
       if (this.steps !== steps) return;
-      const until = performance.now() + TURN_MS;
+      const until = this.runtime.now() + TURN_MS;
       let result: T;
       try {
         for (;;) {
@@ -41,8 +48,8 @@ export class Turns {
             result = piece.value;
             break;
           }
-          if (performance.now() >= until) {
-            setImmediate(turn);
+          if (this.runtime.now() >= until) {
+            this.runtime.soon(turn);
             return;
           }
         }
@@ -57,12 +64,12 @@ export class Turns {
     turn();
   }
 
-  /** Has the work end soon. */
+  /** Interrupts the work. */
   cancel(): void {
     this.cancelled = this.active;
   }
 
-  /** Ends the work without a result: nobody is there for it any more. */
+  /** Ends the work without a result, when nobody waits for it any more. */
   abandon(): void {
     const { steps } = this;
     this.steps = undefined;

@@ -1,13 +1,15 @@
 /**
- * Translation as a debugger sees it: the same stages and the same page walk as the machine's (mmu/stages.ts, mmu/page-walk.ts),
- * with a reader that only looks, and told in words. Where the TLB does not know, the page tables behind it are walked: software
- * refills it, so "not in the TLB" is not "not mapped".
+ * Translation for a debugger. It uses the same stages and the same page walk as the machine (mmu/stages.ts, mmu/page-walk.ts),
+ * with a reader that changes nothing, and describes each step. When the TLB has no entry, it walks the page tables: software
+ * refills the TLB, so "not in the TLB" does not mean "not mapped".
  */
 
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrHalves } from '../cpu/csr-bank.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { ExceptionName } from '../cpu/exception-table.ts';
+import { hex } from '../formats/hex.ts';
+import { viewOf } from '../formats/little-endian.ts';
 import type { Ram } from '../memory/ram.ts';
 import { accessed, entryRefusal, rootFor, walksByHardware } from '../mmu/hardware-walk.ts';
 import { addressBits, entryIndex, hasTables, Leaf, otherSlot, type TableReader, walkTables } from '../mmu/page-walk.ts';
@@ -33,13 +35,13 @@ import { type DebugContext, HOST_WORLD } from './context.ts';
 export interface WalkResult {
   /** The address reached, undefined when the walk failed. */
   readonly address: bigint | undefined;
-  /** What each step found, for people. */
+  /** A description of each step. */
   readonly steps: readonly string[];
   /** Why it failed. */
   readonly failure?: string;
-  /** What the machine raises at such an access: at once, or when a refill has put into the TLB what the tables say. */
+  /** The exception of the machine at such an access: at once, or after a refill has put the table entries into the TLB. */
   readonly fault?: Fault;
-  /** The page-table entry that answered, where tables were walked to their end. */
+  /** The last page-table entry, when tables were walked to their end. */
   readonly leaf?: TableLeaf;
 }
 
@@ -48,18 +50,17 @@ export interface TableLeaf {
   readonly slot: bigint;
   readonly entry: bigint;
   readonly huge: boolean;
-  /** Places of the entries that make the pair of a TLB entry: even and odd page, or the one of a huge page. */
+  /** Addresses of the table entries for the pair of a TLB entry: even and odd page, or the one entry of a huge page. */
   readonly pair: readonly bigint[];
 }
 
-/** Outcome without words. */
+/** Outcome without a description. */
 interface Reached {
   readonly address?: number | undefined;
   readonly fault?: Fault | undefined;
   readonly leaf?: TableLeaf | undefined;
 }
 
-const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 const MASK48 = (1n << 48n) - 1n;
 const whole = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
 const low = (v: bigint): number => Number(BigInt.asIntN(32, v));
@@ -86,7 +87,7 @@ export function describeEntry(e: TlbEntryView): string {
   return `#${e.index} ${e.gid ? `gid ${e.gid} ` : ''}asid ${e.asid}${e.global ? ' G' : ''} VPPN ${hex(va)} PS ${e.ps}: even ${hex(e.elo[0])}, odd ${hex(e.elo[1])}`;
 }
 
-/** The registers of a context in halves. `plv`: seen from that privilege level. */
+/** The registers of a context in halves. `plv`: with this privilege level. */
 function registersOf(ctx: DebugContext, plv: bigint | undefined): CsrHalves {
   const { cpu } = ctx;
   if (ctx.live && plv === undefined && ctx.world === cpu.world) return cpu.csr;
@@ -102,7 +103,7 @@ class Words implements StageReport {
   private readonly steps: string[];
   private readonly csr: CsrHalves;
   private readonly address: bigint;
-  /** What is said when no entry matches. */
+  /** Text for the case that no entry matches. */
   private readonly missed: string;
 
   constructor(what: string, steps: string[], csr: CsrHalves, address: bigint, missed: string) {
@@ -151,11 +152,32 @@ class Words implements StageReport {
   }
 }
 
-/** Reads table entries without touching anything, and tells each one. */
+/** A question about one stage. */
+interface Query {
+  readonly ctx: DebugContext;
+  readonly ram: Ram;
+  readonly access: AccessType;
+  /** Told of each step. */
+  readonly words?: Words | undefined;
+}
+
+/** A walk of page tables. */
+interface TableWalk extends Omit<Query, 'ctx'> {
+  /** The registers that describe the tables. */
+  readonly csr: CsrHalves;
+  readonly root: number;
+  readonly address: number;
+  /** As the hardware walks, or as a refill handler does. */
+  readonly byHardware: boolean;
+  /** What the page that is found says against the access. */
+  readonly refuses: (eloLo: number, eloHi: number) => ExceptionName | undefined;
+}
+
+/** Reads table entries without any change, and describes each one. */
 class PeekingReader implements TableReader {
   lo = 0;
   hi = 0;
-  /** What stage 2 says against the machine's own reading of a table. */
+  /** The stage-2 fault that the machine would raise if it read the table. */
   unreachable: Fault | undefined;
   private readonly ram: Ram;
   private readonly csr: CsrHalves;
@@ -166,17 +188,11 @@ class PeekingReader implements TableReader {
   private before = -1;
 
   /** @param place where an address of the tables' space is in physical memory */
-  constructor(
-    ram: Ram,
-    csr: CsrHalves,
-    byHardware: boolean,
-    words: Words | undefined,
-    place: (slot: number) => Reached,
-  ) {
-    this.ram = ram;
-    this.csr = csr;
-    this.byHardware = byHardware;
-    this.words = words;
+  constructor(walk: TableWalk, place: (slot: number) => Reached) {
+    this.ram = walk.ram;
+    this.csr = walk.csr;
+    this.byHardware = walk.byHardware;
+    this.words = walk.words;
     this.place = place;
   }
 
@@ -199,7 +215,7 @@ class PeekingReader implements TableReader {
       else words?.fail(text);
       return byHardware;
     }
-    const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
+    const view = viewOf(bytes);
     this.lo = view.getInt32(0, true);
     this.hi = view.getInt32(4, true);
     const huge = level > 0 && this.lo & 0x40 ? ' (huge page)' : '';
@@ -210,23 +226,12 @@ class PeekingReader implements TableReader {
   }
 }
 
-/** A refill finds nothing to put in. */
+/** The tables have no entry for a refill. */
 const NOWHERE: Reached = { fault: fault('TLBR', false) };
 
-/**
- * Walks page tables from `root`, as a refill handler does or the hardware.
- * @param refuses what the page that is found says against the access
- */
-function walkFrom(
-  csr: CsrHalves,
-  root: number,
-  address: number,
-  byHardware: boolean,
-  access: AccessType,
-  reader: PeekingReader,
-  refuses: (eloLo: number, eloHi: number) => ExceptionName | undefined,
-  words: Words | undefined,
-): Reached {
+/** Walks page tables from their root to the page. */
+function walkFrom(walk: TableWalk, reader: PeekingReader): Reached {
+  const { csr, root, address, byHardware, access, words } = walk;
   words?.say(`page tables at ${hex(root)}`);
   if (root >= 4096 && !byHardware && !hasTables(csr)) {
     words?.fail('PWCL/PWCH describe no levels');
@@ -258,7 +263,7 @@ function walkFrom(
   if (refused) return { fault: fault(refused, false), leaf: place };
   const lo = byHardware ? accessed(leaf.lo, access) : leaf.lo;
   words?.say(describeElo(whole(lo, leaf.hi)));
-  refused = refuses(lo, leaf.hi);
+  refused = walk.refuses(lo, leaf.hi);
   return {
     address: pageAddress(lo, leaf.hi, leaf.ps, low(BigInt(address)), high(BigInt(address))),
     fault: refused && fault(refused, false),
@@ -266,18 +271,12 @@ function walkFrom(
   };
 }
 
-/** The exceptions that are not the last word where the hardware walks. */
+/** Exceptions after which the hardware walks the tables, so that they may not be raised. */
 const WALKED: readonly string[] = ['TLBR', 'PME', ...INVALID];
 
-/** Stage 1 of a context, or the host's only one. */
-function first(
-  ctx: DebugContext,
-  ram: Ram,
-  csr: CsrHalves,
-  va: bigint,
-  access: AccessType,
-  words: Words | undefined,
-): Reached {
+/** Stage 1 of a context, or the only stage of the host. */
+function first(query: Query, csr: CsrHalves, va: bigint): Reached {
+  const { ctx, ram, access, words } = query;
   const { cpu, world } = ctx;
   const guest = world !== HOST_WORLD;
   const [tlb, gid] = guest ? [cpu.gtlb, world] : [cpu.htlb, 0];
@@ -288,26 +287,23 @@ function first(
   const byHardware = walksByHardware(cpu.features, csr);
   if (!WALKED.includes(found.exception) || (!byHardware && typeof led === 'number'))
     return { address: typeof led === 'number' ? led : undefined, fault: found };
-  const reader = new PeekingReader(ram, csr, byHardware, words, (slot) =>
-    guest ? second(ctx, ram, world, slot, byHardware ? STORE : LOAD, undefined) : { address: slot },
-  );
-  const refuses = (eloLo: number, eloHi: number): ExceptionName | undefined =>
-    refusal(csr, eloLo, eloHi, csr.lo(CSR.CRMD) & 3, access);
-  const walked = walkFrom(csr, rootFor(csr, hi), addressBits(lo, hi), byHardware, access, reader, refuses, words);
-  // An entry that is there and not valid faults without a refill.
+  const tables: TableWalk = {
+    ...{ csr, ram, access, words, byHardware },
+    root: rootFor(csr, hi),
+    address: addressBits(lo, hi),
+    refuses: (eloLo, eloHi) => refusal(csr, eloLo, eloHi, csr.lo(CSR.CRMD) & 3, access),
+  };
+  const asTable: Query = { ctx, ram, access: byHardware ? STORE : LOAD };
+  const reader = new PeekingReader(tables, (slot) => (guest ? second(asTable, world, slot) : { address: slot }));
+  const walked = walkFrom(tables, reader);
+  // An entry that exists and is not valid faults without a refill.
   const atOnce = byHardware || found.exception === 'TLBR' ? reader.unreachable : found;
   return atOnce ? { ...walked, fault: atOnce } : walked;
 }
 
 /** Stage 2 of guest `gid`: from the TLB, or from the tables last used for that guest. */
-function second(
-  ctx: DebugContext,
-  ram: Ram,
-  gid: number,
-  gpa: number,
-  access: AccessType,
-  words: Words | undefined,
-): Reached {
+function second(query: Query, gid: number, gpa: number): Reached {
+  const { ctx, access, words } = query;
   const { cpu } = ctx;
   const led = stage2(cpu.host, cpu.htlb, gid, gpa, LOOK, words);
   const found = access === LOOK ? led : stage2(cpu.host, cpu.htlb, gid, gpa, access);
@@ -318,22 +314,20 @@ function second(
     else words?.fail(`no TLB entry, and no stage-2 table is known for gid ${gid}`);
     return { fault: led };
   }
-  const walked = walkStage2Tables(cpu.host, ram, root, gpa, access, words);
+  const walked = walkStage2Tables(query, cpu.host, root, gpa);
   const refused = typeof found === 'number' || found.exception === 'TLBR' ? walked.fault : found;
   return { ...walked, fault: refused && fault(refused.exception, true) };
 }
 
-function walkStage2Tables(
-  host: CsrHalves,
-  ram: Ram,
-  root: bigint,
-  gpa: number,
-  access: AccessType,
-  words: Words | undefined,
-): Reached {
-  const reader = new PeekingReader(ram, host, false, words, (slot) => ({ address: slot }));
-  const refuses = (eloLo: number, eloHi: number): ExceptionName | undefined => refusal2(eloLo, eloHi, access);
-  return walkFrom(host, addressBits(low(root), high(root)), gpa, false, access, reader, refuses, words);
+function walkStage2Tables(query: Omit<Query, 'ctx'>, host: CsrHalves, root: bigint, gpa: number): Reached {
+  const { ram, access, words } = query;
+  const tables: TableWalk = {
+    ...{ csr: host, ram, access, words, byHardware: false },
+    root: addressBits(low(root), high(root)),
+    address: gpa,
+    refuses: (eloLo, eloHi) => refusal2(eloLo, eloHi, access),
+  };
+  return walkFrom(tables, new PeekingReader(tables, (slot) => ({ address: slot })));
 }
 
 const wordsOfStage1 = (ctx: DebugContext, csr: CsrHalves, va: bigint, steps: string[]): Words => {
@@ -357,33 +351,34 @@ const resultOf = (r: Reached, steps: readonly string[], failure: string | undefi
 export function walkStage2(ctx: DebugContext, ram: Ram, gid: number, gpa: bigint): WalkResult {
   const steps: string[] = [];
   const words = wordsOfStage2(ctx, gid, gpa, steps);
-  const reached = second(ctx, ram, gid, addressBits(low(gpa), high(gpa)), LOOK, words);
+  const reached = second({ ctx, ram, access: LOOK, words }, gid, addressBits(low(gpa), high(gpa)));
   return resultOf(reached, steps, words.failure);
 }
 
-/** The stage-2 table entry of a GPA, by the tables that the host's PGDL has now. */
+/** The stage-2 table entry of a GPA, from the tables that PGDL of the host points to now. */
 export const stage2Leaf = (cpu: Cpu, ram: Ram, gpa: bigint): TableLeaf | undefined =>
-  walkStage2Tables(cpu.host, ram, cpu.host.get(CSR.PGDL), addressBits(low(gpa), high(gpa)), LOOK, undefined).leaf;
+  walkStage2Tables({ ram, access: LOOK }, cpu.host, cpu.host.get(CSR.PGDL), addressBits(low(gpa), high(gpa))).leaf;
 
 /**
  * VA → host physical address through every stage of the context's world.
- * @param plv privilege level of the access; the context's own when it is not said
- * @param access what the result's `fault` is about: a debugger's look goes wherever a valid entry leads
+ * @param plv privilege level of the access; default: that of the context
+ * @param access the access that `fault` of the result is for; a debugger's own read follows every valid entry
  */
 export function walk(ctx: DebugContext, ram: Ram, va: bigint, plv?: bigint, access: AccessType = LOOK): WalkResult {
   const csr = registersOf(ctx, plv);
   const steps: string[] = [];
   const words = wordsOfStage1(ctx, csr, va, steps);
-  const one = first(ctx, ram, csr, va, access, words);
+  const one = first({ ctx, ram, access, words }, csr, va);
   if (ctx.world === HOST_WORLD || one.address === undefined) return resultOf(one, steps, words.failure);
   const more = wordsOfStage2(ctx, ctx.world, BigInt(one.address), steps);
-  const two = second(ctx, ram, ctx.world, one.address, access, more);
+  const two = second({ ctx, ram, access, words: more }, ctx.world, one.address);
   return resultOf({ ...two, fault: one.fault ?? two.fault }, steps, more.failure);
 }
 
-/** Where {@link walk} leads to, without its words. */
+/** The result address of {@link walk}, without a description. */
 export function physicalAddress(ctx: DebugContext, ram: Ram, va: bigint, plv?: bigint): number | undefined {
-  const { address } = first(ctx, ram, registersOf(ctx, plv), va, LOOK, undefined);
+  const query: Query = { ctx, ram, access: LOOK };
+  const { address } = first(query, registersOf(ctx, plv), va);
   if (ctx.world === HOST_WORLD || address === undefined) return address;
-  return second(ctx, ram, ctx.world, address, LOOK, undefined).address;
+  return second(query, ctx.world, address).address;
 }

@@ -1,11 +1,12 @@
 /**
- * Address windows: tags in bits 63:48 of an address through which a debugger reaches other spaces than the virtual one of
- * its thread, with stock commands (`x`, `print`, `watch`). A window is a window only where no direct mapping window of the
- * thread's world claims its segment.
+ * Address windows. A tag in bits 63:48 of an address selects another address space than the virtual memory of the thread, so
+ * that standard commands (`x`, `print`, `watch`) can reach it. A tag is ignored when a direct mapping window of the world
+ * of the thread uses the same segment.
  */
 
 import { peekCsr, pokeCsr } from '../cpu/csr-access.ts';
 import { CSR } from '../cpu/csr-table.ts';
+import { u64At } from '../formats/little-endian.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { DebugContext } from './context.ts';
 import { readVirtual, writePhysical, writeVirtual } from './debug-memory.ts';
@@ -22,7 +23,7 @@ export const WINDOWS = {
   28083: 'gcsr',
   /** TLB entries, 32 bytes each: VA, ASID | GID << 16 | PS << 24 | exists << 32, TLBELO0, TLBELO1; the guest TLB from 4096 on. */
   28084: 'tlb',
-  /** Virtual memory of the guest that the thread's CPU has, from any thread. */
+  /** Virtual memory of the guest on the CPU of the thread, from any thread. */
   28085: 'gva',
 } as const;
 export type WindowSpace = (typeof WINDOWS)[keyof typeof WINDOWS];
@@ -131,8 +132,7 @@ export function writeWindow(
     case 'csr':
     case 'gcsr': {
       if (data.length !== 8 || w.address & 7n) return false;
-      const value = new DataView(data.buffer, data.byteOffset, 8).getBigUint64(0, true);
-      pokeCsr(ctx.cpu, w.space === 'gcsr', Number(w.address >> 3n), value);
+      pokeCsr(ctx.cpu, w.space === 'gcsr', Number(w.address >> 3n), u64At(data)!);
       return true;
     }
     case 'tlb':

@@ -1,6 +1,6 @@
 import type { Device, Width } from './device.ts';
 
-/** A device at its place. */
+/** A device and where it is in the address space. */
 export interface Mapping {
   readonly base: number;
   readonly device: Device;
@@ -15,9 +15,9 @@ export class Bus {
   /** Halves of the last read. */
   lo = 0;
   hi = 0;
-  /** The CPU whose access it is: some registers are a CPU's own. */
+  /** The CPU that makes the access: some registers exist once for each CPU. */
   master = 0;
-  /** Does something answer at every address? Reads are all ones there, and writes are lost. */
+  /** When true, every address answers: where no device is, reads give all ones and writes are lost. */
   private readonly open: boolean;
 
   constructor(mappings: readonly Mapping[], open = false) {

@@ -11,7 +11,7 @@ const ISR = 0x1700;
 const COREISR = 0x1800;
 const COREMAP = 0x1c00;
 const VECTORS = 256;
-/** The virt extension: what it offers, and what of it is switched on. */
+/** The virt extension: the features that it offers, and those that are switched on. */
 const VIRT = { features: 0x40000000, config: 0x40000004 } as const;
 const VIRT_FEATURE = { extension: 1, enable: 2, cpuEncode: 8 } as const;
 const VIRT_FEATURES = VIRT_FEATURE.extension | VIRT_FEATURE.enable | VIRT_FEATURE.cpuEncode;
@@ -27,7 +27,7 @@ export class Eiointc implements Stateful {
   private readonly enable = new Uint8Array(VECTORS / 8);
   private readonly bounce = new Uint8Array(VECTORS / 8);
   private readonly coremap = new Uint8Array(VECTORS);
-  /** Source level of each vector. */
+  /** Level of the source of each vector. */
   private readonly source = new Uint8Array(VECTORS);
   /** Latched vectors, per CPU. */
   private readonly latched: readonly Uint8Array[];
@@ -46,7 +46,7 @@ export class Eiointc implements Stateful {
   }
 
   private cpuOf(vector: number): number {
-    // The core in its node, one-hot, and the node: four cores each.
+    // COREMAP names the core in its node (one bit for each of four cores) and the node.
     const map = this.coremap[vector]!;
     if (this.virtConfig & VIRT_FEATURE.cpuEncode) return map < this.cpus ? map : 0;
     const oneHot = map & 0xf;
@@ -63,7 +63,7 @@ export class Eiointc implements Stateful {
     return (this.enable[vector >> 3]! & (1 << (vector & 7))) !== 0;
   }
 
-  /** A source raises or lowers its vector; raising again latches again (message semantics). */
+  /** A source raises or lowers its vector. Each time that it raises the vector, the vector is latched again, as a message is. */
   set(vector: number, level: boolean): void {
     this.source[vector] = level ? 1 : 0;
     if (!level) for (const l of this.latched) l[vector] = 0;
@@ -71,7 +71,7 @@ export class Eiointc implements Stateful {
     this.update();
   }
 
-  /** Pins: OR of the latched vectors of each CPU and pin. */
+  /** Sets the pins: a pin of a CPU is high while a vector that is routed to it is latched. */
   private update(): void {
     this.latched.forEach((l, cpu) => {
       let pins = 0;
@@ -92,14 +92,14 @@ export class Eiointc implements Stateful {
     return offset === VIRT.config ? this.virtConfig : undefined;
   }
 
-  /** Once enabled, the configuration can only be taken back as a whole. @returns false when the offset is not one */
+  /** Once the configuration is enabled, it can only be disabled as a whole. @returns false when the offset is not a register */
   writeVirt(offset: number, value: number): boolean {
     if (offset === VIRT.config && (value === 0 || (this.virtConfig & VIRT_FEATURE.enable) === 0))
       this.virtConfig = value & VIRT_FEATURES;
     return offset === VIRT.config || offset === VIRT.features;
   }
 
-  /** Reads one byte as `cpu` sees it; undefined when the offset is not ours. */
+  /** Reads one byte as `cpu` sees it; undefined when the offset does not belong to this controller. */
   readByte(cpu: number, offset: number): number | undefined {
     const inside = (base: number, length: number): boolean => offset >= base && offset < base + length;
     if (inside(NODEMAP, 32)) return this.nodemap[offset - NODEMAP]!;
@@ -112,7 +112,7 @@ export class Eiointc implements Stateful {
     return undefined;
   }
 
-  /** Writes one byte as `cpu`. @returns false when the offset is not ours */
+  /** Writes one byte as `cpu`. @returns false when the offset does not belong to this controller */
   writeByte(cpu: number, offset: number, value: number): boolean {
     const inside = (base: number, length: number): boolean => offset >= base && offset < base + length;
     if (inside(NODEMAP, 32)) this.nodemap[offset - NODEMAP] = value;

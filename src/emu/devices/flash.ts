@@ -2,7 +2,7 @@ import type { Stateful } from '../state/fields.ts';
 import { isBytes, isMapOf } from '../state/state-check.ts';
 import type { Device, Width } from './device.ts';
 
-/** Commands of Intel's flash (CFI vendor command set 1), as a bank of two 16-bit chips takes them: once in each half. */
+/** Commands of Intel's flash (CFI vendor command set 1). A bank is two 16-bit chips, so each half of a word holds the command. */
 const COMMAND = {
   readArray: 0xff,
   readId: 0x90,
@@ -18,13 +18,13 @@ const COMMAND = {
 } as const;
 const READY = 0x80;
 const both = (v: number): number => ((v << 16) | v) >>> 0;
-/** Bytes that are erased together, and longest buffer. */
+/** Bytes of a sector, which is erased as a whole; and the longest buffered write. */
 const SECTOR = 0x40000;
 const BUFFER_WORDS = 0x200;
 const ID = { maker: 0x89, device: 0x18 } as const;
 const SIZE_LOG = 24;
 
-/** What the "QRY" structure says, by word: two chips of half the size, whose sectors are erased alone. */
+/** The "QRY" structure by word: it describes two chips of half the size, with sectors that can be erased one by one. */
 function query(word: number): number {
   const halfSector = SECTOR / 2 / 256;
   const sectors = 2 ** SIZE_LOG / SECTOR - 1;
@@ -38,20 +38,20 @@ function query(word: number): number {
   return table[word] ?? 0;
 }
 
-/** A bank of flash that software erases and programs: what firmware keeps its variables in. */
+/** A bank of flash that software can erase and program. Firmware keeps its variables in it. */
 export class Flash implements Device, Stateful {
   readonly stateFields = ['sectors', 'mode', 'status', 'left'];
   readonly stateChecks = { sectors: isMapOf((v) => isBytes(v) && v.length === SECTOR) };
   readonly name = 'flash1';
   readonly size = 2 ** SIZE_LOG;
-  /** Sectors that are not erased as a whole, by number. */
+  /** Sectors that hold data, by number; all others are erased. */
   private readonly sectors = new Map<number, Uint8Array>();
   private mode: number = COMMAND.readArray;
   private status = READY;
-  /** Words that a buffered write still wants; −1: the count comes next. */
+  /** Words that are still missing in a buffered write; −1: the count comes next. */
   private left = 0;
 
-  /** @param initial what is in it when it is new; the rest is erased */
+  /** @param initial the content at the start; the rest is erased */
   constructor(initial: Uint8Array = new Uint8Array(0)) {
     for (let at = 0; at < Math.min(initial.length, this.size); at += SECTOR)
       this.sector(at).set(initial.subarray(at, at + SECTOR));
@@ -64,7 +64,7 @@ export class Flash implements Device, Stateful {
     this.left = 0;
   }
 
-  /** The sector of an offset, to be changed. */
+  /** The sector of an offset, for a change. */
   private sector(offset: number): Uint8Array {
     const n = Math.floor(offset / SECTOR);
     let bytes = this.sectors.get(n);
@@ -118,7 +118,7 @@ export class Flash implements Device, Stateful {
           this.left = Math.min(value & 0xffff, BUFFER_WORDS) + 1;
           return;
         }
-        // The confirmation behind the data, or an end to it.
+        // After the data, software confirms the write or aborts it.
         this.mode = COMMAND.readStatus;
         return;
       case COMMAND.erase:
@@ -138,7 +138,7 @@ export class Flash implements Device, Stateful {
   }
 }
 
-/** The bank that firmware runs from: its content is memory (board/ram.ts); what software writes is lost. */
+/** The bank that firmware runs from: its content is memory (memory/ram.ts), and writes by software are lost. */
 export class RomWindow implements Device {
   readonly name = 'flash0';
   readonly size = 2 ** SIZE_LOG;

@@ -1,8 +1,9 @@
+import { viewOf } from '../formats/little-endian.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
 import type { Device, Width } from './device.ts';
 import type { Dma } from './dma.ts';
 
-/** Selectors of what has a fixed number (QEMU docs/specs/fw_cfg.rst). */
+/** Selectors of the items with fixed numbers (QEMU docs/specs/fw_cfg.rst). */
 export const FW_CFG = {
   signature: 0x00,
   id: 0x01,
@@ -18,13 +19,13 @@ export const FW_CFG = {
   directory: 0x19,
   firstFile: 0x20,
 } as const;
-/** Traditional interface and DMA. */
+/** Feature bits: the traditional interface and DMA. */
 const ID = 3;
 const REG = { data: 0, selector: 8, dmaHigh: 0x10, dmaLow: 0x14 } as const;
 const DMA = { error: 1, read: 2, skip: 4, select: 8, write: 16 } as const;
 const NAME_BYTES = 56;
 
-/** What firmware asks for, by selector, and files by name. */
+/** The items that firmware can read: some by selector, files by name. */
 export interface FwCfgContents {
   readonly items: ReadonlyMap<number, Uint8Array>;
   readonly files: readonly (readonly [name: string, data: Uint8Array])[];
@@ -51,7 +52,7 @@ export class FwCfg implements Device, Stateful {
     this.dma = dma;
   }
 
-  /** What can be asked for from now on. */
+  /** Sets the items that firmware can read from now on. */
   fill({ items, files }: FwCfgContents): void {
     this.items.clear();
     this.items.set(FW_CFG.signature, new TextEncoder().encode('QEMU'));
@@ -83,7 +84,7 @@ export class FwCfg implements Device, Stateful {
   }
 
   read(offset: number, width: Width): number {
-    // "QEMU CFG" tells that the address register is there.
+    // "QEMU CFG" says that the DMA address register exists.
     if (offset === REG.dmaHigh) return swap32(0x51454d55);
     if (offset === REG.dmaLow) return swap32(0x20434647);
     if (offset >= REG.selector) return 0;
@@ -110,13 +111,13 @@ export class FwCfg implements Device, Stateful {
   private transfer(pa: number): void {
     const bytes = this.dma.read(pa, 16);
     if (!bytes) return;
-    const request = new DataView(bytes.buffer, bytes.byteOffset, 16);
+    const request = viewOf(bytes);
     const control = request.getUint32(0);
     const length = request.getUint32(4);
     const address = Number(request.getBigUint64(8));
     if (control & DMA.select) this.select(control >>> 16);
     const item = this.items.get(this.selector)?.subarray(this.at, this.at + length) ?? new Uint8Array(0);
-    // What is not there reads as zeros, in pieces; a length that is nonsense is refused, for it would take seconds.
+    // Behind the end of an item are zeros, written in pieces. A much too large length is refused, because it would take seconds.
     let failed = (control & DMA.write) !== 0 || ((control & DMA.read) !== 0 && length - item.length > MOST_ZEROS);
     if (control & DMA.read) {
       for (let done = 0; done < length && !failed; done += PIECE) {

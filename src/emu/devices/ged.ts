@@ -1,7 +1,7 @@
 import type { Stateful } from '../state/fields.ts';
 import type { Device, Width } from './device.ts';
 
-/** What a guest can ask of the board's power control. */
+/** Requests that a guest can make of the power control of the board. */
 export type PowerRequest = 'poweroff' | 'reset';
 
 const SLEEP_CTL = 0x1c;
@@ -13,7 +13,7 @@ const RESET_VALUE = 0x42;
 
 /**
  * ACPI Generic Event Device as QEMU's `virt` board maps it: the event register and the power registers
- * (docs/board.md). Memory and CPU hotplug windows are not there.
+ * (docs/board.md). There are no windows for memory and CPU hotplug.
  */
 export class Ged implements Device, Stateful {
   readonly stateFields = ['events'];

@@ -6,15 +6,15 @@ import { IPI } from './ipi.ts';
 const SIZE = 0x10000;
 
 /**
- * The IOCSR space as memory, where Loongson's own chips have it: each CPU sees its own. Configuration registers of the chip
- * that the IOCSR space does not have keep what is written to them.
+ * The IOCSR space as memory, at the address that Loongson's chips use: each CPU sees its own space. Configuration registers
+ * of the chip that are not in the IOCSR space store what is written to them.
  */
 export class IocsrWindow implements Device, Stateful {
   readonly stateFields = ['stored', 'low'];
   readonly name = 'iocsr-window';
   readonly size = SIZE;
   private readonly iocsr: Iocsr;
-  /** The CPU whose access it is. */
+  /** The CPU that makes the access. */
   private readonly master: () => number;
   private low = 0;
   private readonly stored = new Map<number, number>();
@@ -42,7 +42,7 @@ export class IocsrWindow implements Device, Stateful {
 
   write(offset: number, width: Width, value: number): void {
     const sends = [IPI.mailSend, IPI.anySend].find((at) => (offset & ~7) === at);
-    // Sending takes 64 bits in one step; the bus brings the low half first.
+    // A send register takes 64 bits in one step, and the bus delivers the low half first.
     if (sends !== undefined) {
       if (offset === sends) this.low = value;
       else this.iocsr.write(this.master(), sends, 8, this.low | 0, value | 0);

@@ -2,12 +2,12 @@ import type { Stateful } from '../state/fields.ts';
 import type { Eiointc } from './eiointc.ts';
 import { IPI, Ipi } from './ipi.ts';
 
-/** Identity and feature registers (docs/board.md): 64-bit, read-only but MISC_FUNC. */
+/** Identity and feature registers (docs/board.md): 64-bit; all but MISC_FUNC are read-only. */
 const FEATURES = 0x8;
 const MISC_FUNC = 0x420;
 const FIXED: Readonly<Record<number, readonly [lo: number, hi: number]>> = {
   0: [0x11, 0],
-  // MSI, EXTIOI, CSRIPI; never the VM bit: this is a bare machine.
+  // MSI, EXTIOI, CSRIPI. The VM bit is 0, because this is a bare machine.
   [FEATURES]: [0x1c, 0],
   16: [0x6e6f6f4c, 0x6e6f7367],
   32: [0x30354133, 0x00003030],
@@ -26,7 +26,7 @@ export class Iocsr implements Stateful {
   lo = 0;
   hi = 0;
 
-  /** CPUs present; others are not written to. */
+  /** Number of CPUs; writes to other CPUs are ignored. */
   private readonly cpuCount: number;
 
   constructor(cpus: number, ipi: Ipi, eiointc: Eiointc) {

@@ -51,7 +51,7 @@ export class Ipi implements Stateful {
     this.lines(cpu, LINE.IPI, (this.status[cpu]! & this.enable[cpu]!) !== 0);
   }
 
-  /** Reads a 32-bit register of `cpu`; undefined when the offset is not ours. */
+  /** Reads a 32-bit register of `cpu`; undefined when the offset does not belong to this block. */
   read(cpu: number, offset: number): number | undefined {
     if (offset >= IPI.mailbox && offset < IPI.mailbox + 0x20)
       return this.mail[cpu * 8 + ((offset - IPI.mailbox) >> 2)]!;
@@ -69,7 +69,7 @@ export class Ipi implements Stateful {
     }
   }
 
-  /** Writes a 32-bit register of `cpu`. @returns false when the offset is not ours */
+  /** Writes a 32-bit register of `cpu`. @returns false when the offset does not belong to this block */
   write(cpu: number, offset: number, value: number): boolean {
     if (offset >= IPI.mailbox && offset < IPI.mailbox + 0x20) {
       this.mail[cpu * 8 + ((offset - IPI.mailbox) >> 2)] = value;

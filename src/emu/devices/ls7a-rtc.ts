@@ -13,7 +13,7 @@ const REG = {
   rtcWrite: 0x64,
   rtcRead: 0x68,
 } as const;
-/** Alarms, which never ring here: stored. */
+/** Alarm registers: their values are stored, and no alarm happens. */
 const STORED = [REG.toyTrim, 0x34, 0x38, 0x3c, REG.rtcTrim, 0x6c, 0x70, 0x74];
 const EO = 1 << 8;
 const TOYEN = 1 << 11;
@@ -21,7 +21,7 @@ const RTCEN = 1 << 13;
 const RTC_HZ = 32768;
 const EPOCH_YEAR = 1900;
 
-/** The clock of the day. Its counters stand still, and read 0, until software enables them. */
+/** The real-time clock. Until software enables its counters, they do not count and read 0. */
 export class Ls7aRtc implements Device, Stateful {
   readonly stateFields = ['control', 'stored', 'toyOffset', 'rtcOffset'];
   readonly name = 'rtc';
@@ -30,7 +30,7 @@ export class Ls7aRtc implements Device, Stateful {
   private readonly now: () => number;
   private control = 0;
   private readonly stored = new Uint32Array(0x40);
-  /** What software has set the clocks ahead by: milliseconds, and ticks. */
+  /** How far software has moved the two clocks: milliseconds, and ticks. */
   private toyOffset = 0;
   private rtcOffset = 0;
 
@@ -88,7 +88,7 @@ export class Ls7aRtc implements Device, Stateful {
       d.setUTCMonth(((value >>> 26) & 0x3f) - 1, (value >>> 21) & 0x1f);
       d.setUTCHours((value >>> 16) & 0x1f, (value >>> 10) & 0x3f, (value >>> 4) & 0x3f, (value & 0xf) * 100);
     }
-    // Years beyond what a date can be leave the clock as it is.
+    // A year outside the range of a date leaves the clock as it is.
     if (!Number.isNaN(d.getTime())) this.toyOffset = d.getTime() - this.now();
   }
 }

@@ -1,7 +1,7 @@
 import type { Device, Width } from './device.ts';
 import type { Eiointc } from './eiointc.ts';
 
-/** The doorbell of message-signalled interrupts: a write names the EIOINTC vector. Nothing is ever taken back. */
+/** The doorbell of message-signalled interrupts: a write names the EIOINTC vector. A message cannot be withdrawn. */
 export class PchMsi implements Device {
   readonly name = 'pch-msi';
   readonly size = 8;

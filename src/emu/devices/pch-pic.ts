@@ -48,7 +48,7 @@ export class PchPic implements Device, Stateful {
     for (const a of [this.edge, this.htmsi, this.polarity, this.htvec, this.level, this.irr, this.isr]) a.fill(0);
   }
 
-  /** The line of input `n`. */
+  /** The interrupt line of input `n`. */
   input(n: number): Line {
     return (level) => {
       const rising = level && !this.level[n];

@@ -12,7 +12,7 @@ const LSR_OVERRUN = 2;
 const LSR_IDLE = 0x60;
 const FIFO_DEPTH = 16;
 
-/** Where received bytes come from and sent bytes go. */
+/** The outside of the UART. */
 export interface UartBackend {
   /** A byte leaves the machine. */
   send(byte: number): void;
@@ -39,9 +39,9 @@ export class Uart16550 implements Device, Stateful {
   private readonly line: Line;
   private readonly backend: UartBackend;
   private readonly rx: number[] = [];
-  /** Input that has not fitted the FIFO yet. */
+  /** Input that waits for room in the FIFO. */
   private readonly waiting: number[] = [];
-  /** How many of them the FIFO has taken: they go together, so that much input costs each byte no more than little. */
+  /** How many bytes of {@link waiting} the FIFO has taken. They are removed together, so that the cost of a byte does not grow with the input. */
   private taken = 0;
   private ier = 0;
   private fcr = 0;
@@ -76,12 +76,12 @@ export class Uart16550 implements Device, Stateful {
     this.update();
   }
 
-  /** Bytes from outside that wait for room in the FIFO, about. */
+  /** About how many bytes from outside wait for room in the FIFO. */
   get backlog(): number {
     return this.waiting.length;
   }
 
-  /** A byte goes straight from the transmitter to the receiver: nothing waits in between, and what has no room is lost. */
+  /** Loopback: a byte goes directly from the transmitter to the receiver. When the FIFO is full, the byte is lost. */
   private loopBack(byte: number): void {
     if (this.rx.length < FIFO_DEPTH) this.rx.push(byte);
     else this.overrun = true;

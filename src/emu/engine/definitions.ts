@@ -130,20 +130,20 @@ export abstract class Definitions extends Values {
     }
     const old = this.local(s.id, 'i64');
     const read = (): void => {
-      this.node(s.host);
+      this.node(s.linear);
       e.mem(LOAD[s.access], 0).set(old);
     };
     if (s.s === 'update') {
       if (!this.shared) {
         read();
-        this.node(s.host);
+        this.node(s.linear);
         this.node(s.value);
         e.mem(storeOf(s.access), 0);
         return;
       }
       const again = e.loop();
       read();
-      this.exchange(s.access, s.host, { k: 'local', ty: 'i64', id: s.id }, s.value);
+      this.exchange(s.access, s.linear, { k: 'local', ty: 'i64', id: s.id }, s.value);
       this.asWideAs(s.access);
       e.get(old);
       this.asWideAs(s.access);
@@ -151,7 +151,7 @@ export abstract class Definitions extends Values {
       return;
     }
     if (this.shared) {
-      this.exchange(s.access, s.host, s.expected, s.value);
+      this.exchange(s.access, s.linear, s.expected, s.value);
       const { size } = ACCESS[s.access];
       if (size < 8)
         e.i64(BigInt(64 - 8 * size))
@@ -166,15 +166,15 @@ export abstract class Definitions extends Values {
     this.node(s.expected);
     e.op(Op.i64Eq);
     const same = e.if();
-    this.node(s.host);
+    this.node(s.linear);
     this.node(s.value);
     e.mem(storeOf(s.access), 0).end(same);
   }
 
   /** Pushes the old value, zero-extended. */
-  private exchange(access: Access, host: Node, expected: Node, value: Node): void {
+  private exchange(access: Access, linear: Node, expected: Node, value: Node): void {
     const [opcode, log] = COMPARE_EXCHANGE[ACCESS[access].size]!;
-    this.node(host);
+    this.node(linear);
     this.node(expected);
     this.asWideAs(access);
     this.node(value);

@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from '../cpu/clock.ts';
-import type { Cpu, CpuRoutines, CsrBits } from '../cpu/cpu.ts';
+import type { Cpu, CpuRoutines } from '../cpu/cpu.ts';
 import { csrrd, csrxchg, gcsrrd, gcsrxchg } from '../cpu/csr-access.ts';
 import { fieldOf, GCFG, GTLBC, MISC } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
@@ -12,6 +12,8 @@ import { EXCEPTIONS } from '../cpu/exception-table.ts';
 import { deliver, tell, tellOfEntry } from '../cpu/exceptions.ts';
 import { After, type AfterValue, type HelperName } from '../cpu/helpers.ts';
 import { hostPending, interruptDue, takeInterrupt } from '../cpu/interrupts.ts';
+import type { CsrBits } from '../cpu/observer.ts';
+import type { TlbTarget } from '../cpu/tlb-target.ts';
 import { enterGuest, leaveGuest } from '../cpu/world.ts';
 import type { BusPort } from '../devices/bus.ts';
 import type { IocsrPort } from '../devices/iocsr.ts';
@@ -25,6 +27,7 @@ import { lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
 import { FETCH, LOAD } from '../mmu/stages.ts';
 import * as tlb from '../mmu/tlb-instructions.ts';
 import { translate, translateGpa } from '../mmu/translate.ts';
+import type { RuntimeClock } from '../runtime/runtime.ts';
 import { legalSize } from '../tlb/tlb.ts';
 import { crc32 } from './crc.ts';
 import type { EngineHooks } from './hooks.ts';
@@ -56,6 +59,8 @@ export interface EngineParts {
   readonly iocsr: IocsrPort;
   /** The stable counter, where host time drives it; else a tick is an instruction. */
   readonly clock?: Clock | undefined;
+  /** How long a run takes. */
+  readonly runtime: RuntimeClock;
   readonly uops: UopCache;
   readonly map: HandlerMap;
   /** Fused multiply-add (fused.ts). */
@@ -89,6 +94,7 @@ export class Engine {
   private readonly ram: Ram;
   private readonly iocsr: IocsrPort;
   private readonly clock: Clock | undefined;
+  private readonly runtime: RuntimeClock;
   private readonly uops: UopCache;
   private readonly memory: MemoryAccess;
   private readonly fpu: Fpu;
@@ -113,7 +119,7 @@ export class Engine {
   /** What the CSR instruction at hand writes; one object for all of them. */
   private readonly bits: Mutable<CsrBits> = { num: 0, lo: 0, hi: 0, maskLo: 0, maskHi: 0 };
 
-  /** Host time (milliseconds of `performance.now`) at which a run comes back, whatever is left of its budget. */
+  /** Host time (milliseconds of {@link RuntimeClock.now}) at which a run comes back, whatever is left of its budget. */
   patience = Number.POSITIVE_INFINITY;
   /** The last run has come back early: time was up, or a device has asked for it. */
   tired = false;
@@ -128,8 +134,9 @@ export class Engine {
     this.ram = ram;
     this.iocsr = parts.iocsr;
     this.clock = parts.clock;
+    this.runtime = parts.runtime;
     cpu.clock = parts.clock;
-    cpu.setStateI32('hostTime', parts.clock ? 1 : 0);
+    cpu.setStateI32('realTime', parts.clock ? 1 : 0);
     this.uops = uops;
     this.memory = new MemoryAccess(cpu, ram, bus, uops, () => this.word());
     this.fpu = new Fpu(cpu, () => this.word());
@@ -174,7 +181,7 @@ export class Engine {
   private look(): void {
     this.entriesToLook = ENTRIES_TO_LOOK;
     this.instructionsToLook = INSTRUCTIONS_TO_LOOK;
-    if (performance.now() > this.patience) this.tired = true;
+    if (this.runtime.now() > this.patience) this.tired = true;
   }
 
   /** Installs or removes run control. */
@@ -266,7 +273,7 @@ export class Engine {
     const lo = cpu.stateI32('pc');
     const base = cpu.fast.fetchEntry(lo, cpu.stateHi('pc'));
     if (base < 0) return 0;
-    return cpu.mem.u32[(this.uops.pageOf(base).host + (lo & 0xffc)) >>> 2]!;
+    return cpu.mem.u32[(this.uops.pageOf(base).linear + (lo & 0xffc)) >>> 2]!;
   }
 
   /** Brings the page of STATE.pc into the fetch TLB, or delivers the fetch exception. */
@@ -285,13 +292,13 @@ export class Engine {
     const pa = translate(cpu, lo, hi, FETCH, 0);
     if (pa < 0) return refuse();
     const page = pa - (pa % PAGE);
-    const host = this.ram.host(page);
-    if (host < 0) {
+    const linear = this.ram.linearAddress(page);
+    if (linear < 0) {
       deliver(cpu, 'ADEF', { badv: { lo, hi }, badi: 0 });
       return refuse();
     }
-    const uops = this.uops.page(page, host, this.breakAt(lo, hi, page));
-    cpu.fast.fillFetch(lo, hi, uops.base, host);
+    const uops = this.uops.page(page, linear, this.breakAt(lo, hi, page));
+    cpu.fast.fillFetch(lo, hi, uops.base, linear);
     return After.next;
   }
 
@@ -371,12 +378,12 @@ export class Engine {
       pa = translateGpa(cpu, pa, LOAD, this.word(), pa | 0, Math.floor(pa / 0x100000000));
       if (pa < 0) return After.jumped;
     }
-    const host = this.ram.host(pa);
+    const linear = this.ram.linearAddress(pa);
     // A table outside RAM reads as empty entries: the refill then finds an invalid page.
-    if (host < 0) cpu.setState64('value', 0, 0);
+    if (linear < 0) cpu.setState64('value', 0, 0);
     // Another CPU may be changing the entry: both halves at once.
-    else if (cpu.mem.shared) cpu.mem.u64[(cpu.base + STATE.value) >> 3] = cpu.mem.u64[host >>> 3]!;
-    else cpu.setState64('value', cpu.mem.i32[host >>> 2]!, cpu.mem.i32[(host >>> 2) + 1]!);
+    else if (cpu.mem.shared) cpu.mem.u64[(cpu.base + STATE.value) >> 3] = cpu.mem.u64[linear >>> 3]!;
+    else cpu.setState64('value', cpu.mem.i32[linear >>> 2]!, cpu.mem.i32[(linear >>> 2) + 1]!);
     return After.next;
   }
 
@@ -447,7 +454,7 @@ export class Engine {
     const { cpu } = this;
     const lo = (f: 'argA' | 'argB' | 'va'): number => cpu.stateI32(f);
     const hi = (f: 'argA' | 'argB' | 'va'): number => cpu.stateHi(f);
-    const leaving = (f: (c: Cpu, t: tlb.Target) => AfterValue, target: (c: Cpu) => tlb.Target) => () =>
+    const leaving = (f: (c: Cpu, t: TlbTarget) => AfterValue, target: (c: Cpu) => TlbTarget) => () =>
       f(cpu, target(cpu));
     return {
       raise: (code) => this.raise(code),
@@ -491,7 +498,8 @@ export class Engine {
       gtlbfill: leaving(tlb.tlbfill, tlb.guestTarget),
       gtlbclr: leaving(tlb.tlbclr, tlb.guestTarget),
       gtlbflush: leaving(tlb.tlbflush, tlb.guestTarget),
-      invtlb: () => tlb.invtlb(cpu, lo('va'), lo('argA'), lo('argB'), hi('argB'), this.word()),
+      invtlb: () =>
+        tlb.invtlb(cpu, { op: lo('va'), rjLo: lo('argA'), rkLo: lo('argB'), rkHi: hi('argB'), word: this.word() }),
       lddir: () => this.lddir(),
       ldpte: () => this.ldpte(),
       idle: () => {
@@ -535,7 +543,7 @@ export class Engine {
         }),
       loadSlow: (code) => this.memory.load(code),
       storeSlow: (code) => this.memory.store(code),
-      hostSlow: (code) => this.memory.host(code),
+      linearSlow: (code) => this.memory.linearAddress(code),
       loadVectorSlow: (size) => this.memory.loadVector(size),
       storeVectorSlow: (size) => this.memory.storeVector(size),
       fetchSlow: () => this.fetchSlow(),
@@ -581,7 +589,7 @@ export class Engine {
   }
 
   /** tlbclr and tlbflush, which GTLBC.TOTI makes a guest exit on. */
-  private guestTlbOp(f: (c: Cpu, t: tlb.Target) => AfterValue): AfterValue {
+  private guestTlbOp(f: (c: Cpu, t: TlbTarget) => AfterValue): AfterValue {
     const { cpu } = this;
     if (cpu.vm && cpu.host.lo(CSR.GTLBC) & GTLBC.TOTI) return deliver(cpu, 'GSPR', { root: true, badi: this.word() });
     return f(cpu, tlb.ownTarget(cpu));

@@ -7,7 +7,7 @@ import { STATE, TLB_ENTRIES } from '../memory/layout.ts';
 import { type Label, Locals } from '../wasm/emitter.ts';
 import { Op, Simd } from '../wasm/opcodes.ts';
 import { Definitions, LOAD, STORE } from './definitions.ts';
-import { accessCode, HOST_WRITE, helperIndex } from './helper-codes.ts';
+import { accessCode, helperIndex, LINEAR_WRITE } from './helper-codes.ts';
 import { ENTRY, FIXED, P, PC_OFF, R, READ_TLB, VA, WRITE_TLB } from './interpreter-locals.ts';
 import { FPR_PLACE, GPR_PLACE, immediatePlace, VR_PLACE } from './uop.ts';
 
@@ -72,7 +72,7 @@ export abstract class HandlerMemory extends Definitions {
     const { e } = this;
     if (this.markedPage === undefined) return undefined;
     e.get(VA)
-      .i32(size | (write ? HOST_WRITE : 0))
+      .i32(size | (write ? LINEAR_WRITE : 0))
       .call(this.markedPage)
       .tee(ENTRY);
     return e.if();
@@ -171,7 +171,7 @@ export abstract class HandlerMemory extends Definitions {
     e.end(hit);
   }
 
-  protected host(s: Extract<Stmt, { s: 'host' }>): void {
+  protected linear(s: Extract<Stmt, { s: 'linear' }>): void {
     const { e } = this;
     this.node(s.address);
     e.set(VA);
@@ -184,7 +184,7 @@ export abstract class HandlerMemory extends Definitions {
     const hit = e.if();
     e.get(VA).op(Op.i32WrapI64).get(ENTRY).mem(Op.i32Load, 8).op(Op.i32Add).set(this.local(s.id, 'i32'));
     e.else();
-    this.slow('hostSlow', s.size | (s.write ? HOST_WRITE : 0));
+    this.slow('linearSlow', s.size | (s.write ? LINEAR_WRITE : 0));
     e.i32(0)
       .mem(Op.i32Load, this.base + STATE.value)
       .set(this.local(s.id, 'i32'));

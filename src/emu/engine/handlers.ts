@@ -150,15 +150,15 @@ export abstract class Handlers extends HandlerMemory {
       case 'storeVector':
         this.storeVector(s);
         return true;
-      case 'host':
-        this.host(s);
+      case 'linear':
+        this.linear(s);
         return true;
       case 'peek':
-        this.node(s.host);
+        this.node(s.linear);
         e.mem(LOAD[s.access], 0).set(this.local(s.id, 'i64'));
         return true;
       case 'poke':
-        this.node(s.host);
+        this.node(s.linear);
         this.node(s.value);
         e.mem(STORE[ACCESS[s.access].size]!, 0);
         return true;

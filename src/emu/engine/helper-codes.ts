@@ -8,8 +8,8 @@ const ACCESS_NAMES = Object.keys(ACCESS) as Access[];
 export const accessCode = (a: Access): number => ACCESS_NAMES.indexOf(a);
 /** The access kind of a code. */
 export const accessByCode = (code: number): Access => ACCESS_NAMES[code]!;
-/** Flag of `hostSlow`: the access writes. */
-export const HOST_WRITE = 0x100;
+/** Flag of `linearSlow`: the access writes. */
+export const LINEAR_WRITE = 0x100;
 
 /** Function index of a helper: imports come first. */
 export const helperIndex = (name: HelperName): number => HELPERS.indexOf(name);

@@ -6,9 +6,9 @@ import { CODE_LINE, STATE, TAG_CODE, TAG_WATCHED, TLB_ENTRIES } from '../memory/
 import { Emitter } from '../wasm/emitter.ts';
 import type { FuncDef, FuncType } from '../wasm/module.ts';
 import { Op } from '../wasm/opcodes.ts';
-import { HOST_WRITE } from './helper-codes.ts';
+import { LINEAR_WRITE } from './helper-codes.ts';
 
-/** Address, and size with HOST_WRITE for a store, to the place in linear memory, or 0. */
+/** Address, and size with LINEAR_WRITE for a store, to the place in linear memory, or 0. */
 export const MARKED_PAGE: FuncType = { params: ['i64', 'i32'], results: ['i32'] };
 
 const VA = 0;
@@ -38,7 +38,7 @@ export function emitMarkedPage(base: number): FuncDef {
   e.i32(16 * TLB_ENTRIES)
     .i32(0)
     .get(INFO)
-    .i32(HOST_WRITE)
+    .i32(LINEAR_WRITE)
     .op(Op.i32And, Op.select)
     .op(Op.i32Add)
     .set(ENTRY);

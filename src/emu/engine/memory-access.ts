@@ -14,7 +14,7 @@ import { STATE, TAG_CODE, TAG_WATCHED } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
 import { LOAD, STORE } from '../mmu/stages.ts';
 import { translate } from '../mmu/translate.ts';
-import { accessByCode, HOST_WRITE } from './helper-codes.ts';
+import { accessByCode, LINEAR_WRITE } from './helper-codes.ts';
 import type { EngineHooks } from './hooks.ts';
 import type { UopCache } from './uop-cache.ts';
 
@@ -51,11 +51,11 @@ export class MemoryAccess {
     if (pa < 0) return After.jumped;
     if (this.hooks.watchPhysical?.(cpu, pa, size, false, false)) return After.notExecuted;
     if (!inPage) return this.loadAcross(pa, lo, hi, size, signed);
-    const host = this.ram.host(pa);
-    if (host >= 0) {
+    const linear = this.ram.linearAddress(pa);
+    if (linear >= 0) {
       this.fill(false, lo, hi, pa);
-      if ((host & 7) === 0 && size === 8) cpu.mem.u64[(cpu.base + STATE.value) >> 3] = cpu.mem.u64[host >>> 3]!;
-      else this.result(this.readHost(host, size), size === 8 ? this.readHost(host + 4, 4) : 0, size, signed);
+      if ((linear & 7) === 0 && size === 8) cpu.mem.u64[(cpu.base + STATE.value) >> 3] = cpu.mem.u64[linear >>> 3]!;
+      else this.result(this.readLinear(linear, size), size === 8 ? this.readLinear(linear + 4, 4) : 0, size, signed);
       return After.next;
     }
     this.bus.master = cpu.index;
@@ -75,12 +75,12 @@ export class MemoryAccess {
     if (pa < 0) return After.jumped;
     if (this.hooks.watchPhysical?.(cpu, pa, size, true, true)) return After.notExecuted;
     if ((lo & 0xfff) + size > 0x1000) return this.storeAcross(pa, lo, hi, size);
-    const host = this.ram.storable(pa);
+    const linear = this.ram.storable(pa);
     const value = cpu.base + STATE.value;
-    if (host >= 0) {
+    if (linear >= 0) {
       this.fill(true, lo, hi, pa);
       this.stored(pa, size);
-      this.writeHost(host, value, size);
+      this.writeLinear(linear, value, size);
       return After.next;
     }
     this.bus.master = cpu.index;
@@ -96,7 +96,7 @@ export class MemoryAccess {
     if (refused !== undefined) return refused;
     const value = cpu.base + STATE.value;
     if (this.inRam) {
-      for (let k = 0; k < size; k++) cpu.mem.u8[value + k] = cpu.mem.u8[ram.host(this.vectorByte(k))]!;
+      for (let k = 0; k < size; k++) cpu.mem.u8[value + k] = cpu.mem.u8[ram.linearAddress(this.vectorByte(k))]!;
       return After.next;
     }
     for (let k = 0; k < size; k += 8) {
@@ -117,7 +117,7 @@ export class MemoryAccess {
       for (let k = 0; k < size; k++) {
         const at = this.vectorByte(k);
         this.stored(at, 1);
-        cpu.mem.u8[ram.host(at)] = cpu.mem.u8[value + k]!;
+        cpu.mem.u8[ram.linearAddress(at)] = cpu.mem.u8[value + k]!;
       }
       return After.next;
     }
@@ -170,10 +170,10 @@ export class MemoryAccess {
   }
 
   /** Place of a naturally aligned access for LL/SC and atomics. */
-  host(code: number): AfterValue {
+  linearAddress(code: number): AfterValue {
     const { cpu } = this;
     const size = code & 0xff;
-    const write = (code & HOST_WRITE) !== 0;
+    const write = (code & LINEAR_WRITE) !== 0;
     const lo = cpu.stateI32('va');
     const hi = cpu.stateHi('va');
     if (lo & (size - 1)) return deliver(cpu, 'ALE', { badv: { lo, hi }, badi: this.word() });
@@ -182,12 +182,12 @@ export class MemoryAccess {
     const pa = translate(cpu, lo, hi, write ? STORE : LOAD, this.word());
     if (pa < 0) return After.jumped;
     if (this.hooks.watchPhysical?.(cpu, pa, size, write, false)) return After.notExecuted;
-    const host = write ? this.ram.storable(pa) : this.ram.host(pa);
+    const linear = write ? this.ram.storable(pa) : this.ram.linearAddress(pa);
     // Devices do not take part in atomic transactions: the bus answers with an error.
-    if (host < 0) return this.noDevice(lo, hi);
+    if (linear < 0) return this.noDevice(lo, hi);
     this.fill(write, lo, hi, pa);
     if (write) this.stored(pa, size);
-    cpu.setStateI32('value', host);
+    cpu.setStateI32('value', linear);
     return After.next;
   }
 
@@ -220,7 +220,7 @@ export class MemoryAccess {
 
   /** RAM is about to change: decoded code follows, and whoever keeps account of stores. */
   private stored(pa: number, size: number): void {
-    this.uops.coherence?.claimStores(this.ram.hostPage(pa));
+    this.uops.coherence?.claimStores(this.ram.linearPage(pa));
     this.uops.written(pa, size);
     this.hooks.stored?.(this.cpu, pa, size);
   }
@@ -236,15 +236,16 @@ export class MemoryAccess {
     if (cpu.watchpoints.active(cpu.vm) && cpu.watchpoints.watchesPage(lo, hi)) return;
     const watched = this.hooks.watchesPage?.(cpu, lo, hi, page) === true;
     if (!write || !this.uops.hasCode(page)) {
-      cpu.fast.fillData(write, lo, hi, this.ram.host(page), watched ? TAG_WATCHED : 0);
+      cpu.fast.fillData(write, lo, hi, this.ram.linearAddress(page), watched ? TAG_WATCHED : 0);
       return;
     }
     const lines = this.uops.codeLines(page);
-    if (!watched && lines !== undefined) cpu.fast.fillData(write, lo, hi, this.ram.host(page), TAG_CODE, lines);
+    if (!watched && lines !== undefined)
+      cpu.fast.fillData(write, lo, hi, this.ram.linearAddress(page), TAG_CODE, lines);
   }
 
   /** Up to four bytes in linear memory as a little-endian number: in one access where they are aligned. */
-  private readHost(at: number, size: number): number {
+  private readLinear(at: number, size: number): number {
     const { u8, u16, i32 } = this.cpu.mem;
     if (size >= 4 && (at & 3) === 0) return i32[at >>> 2]!;
     if (size === 2 && (at & 1) === 0) return u16[at >>> 1]!;
@@ -254,7 +255,7 @@ export class MemoryAccess {
   }
 
   /** Copies a value in linear memory: in one access where it is aligned. */
-  private writeHost(to: number, from: number, size: number): void {
+  private writeLinear(to: number, from: number, size: number): void {
     const { u8, u16, i32, u64 } = this.cpu.mem;
     if (size === 8 && (to & 7) === 0) u64[to >>> 3] = u64[from >>> 3]!;
     else if (size === 4 && (to & 3) === 0) i32[to >>> 2] = i32[from >>> 2]!;
@@ -287,7 +288,7 @@ export class MemoryAccess {
     let vLo = 0;
     let vHi = 0;
     for (let k = 0; k < size; k++) {
-      const at = this.ram.host(k < first ? pa + k : pa2 + k - first);
+      const at = this.ram.linearAddress(k < first ? pa + k : pa2 + k - first);
       if (at < 0) return this.noDevice(lo, hi);
       const byte = this.cpu.mem.u8[at]!;
       if (k < 4) vLo |= byte << (8 * k);
@@ -308,7 +309,7 @@ export class MemoryAccess {
     for (let k = 0; k < size; k++) {
       const at = k < first ? pa + k : pa2 + k - first;
       this.stored(at, 1);
-      this.cpu.mem.u8[this.ram.host(at)] = this.cpu.mem.u8[value + k]!;
+      this.cpu.mem.u8[this.ram.linearAddress(at)] = this.cpu.mem.u8[value + k]!;
     }
     return After.next;
   }

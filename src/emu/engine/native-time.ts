@@ -32,7 +32,7 @@ export interface TimeSite {
 export function emitTime(site: TimeSite): void {
   const { e, base } = site;
   site.state();
-  e.mem(Op.i32Load, base + STATE.hostTime);
+  e.mem(Op.i32Load, base + STATE.realTime);
   site.mode();
   e.i32(MODE_GUEST | PLV).op(Op.i32And, Op.i32Or);
   site.failIf();

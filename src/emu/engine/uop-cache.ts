@@ -17,12 +17,12 @@ import type { LinearMemory } from '../memory/linear-memory.ts';
 import { type HandlerMap, PSEUDO, pairKey, writeUop } from './uop.ts';
 import type { UopPage } from './uop-page.ts';
 
-/** Keeps decoded code true to the stores of other threads. `host`: place of a page in linear memory. */
+/** Keeps decoded code true to the stores of other threads. `linear`: place of a page in linear memory. */
 export interface CodeCoherence {
   /** The page is about to be decoded: from now on stores of others to it are heard of. */
-  claimCode(host: number): void;
+  claimCode(linear: number): void;
   /** The page is about to be stored to: others give up what they have decoded of it. */
-  claimStores(host: number): void;
+  claimStores(linear: number): void;
   /** Does what others have asked for. */
   synchronize(): void;
 }
@@ -55,7 +55,7 @@ export class UopCache {
   /** Called when fetch translations of all CPUs must go because pages are taken away. */
   private readonly dropFetches: () => void;
   /** Called when a page begins to hold code: cached write translations to it must go. */
-  private readonly protect: (host: number) => void;
+  private readonly protect: (linear: number) => void;
   /** False for instructions of features that the CPU lacks: they raise INE. */
   private readonly exists: (row: Row) => boolean;
   private readonly decodeHandler = PSEUDO.indexOf('decode');
@@ -71,7 +71,7 @@ export class UopCache {
     map: HandlerMap,
     exists: (row: Row) => boolean,
     dropFetches: () => void,
-    protect: (host: number) => void,
+    protect: (linear: number) => void,
   ) {
     this.mem = mem;
     this.map = map;
@@ -107,7 +107,7 @@ export class UopCache {
   }
 
   /** The decoded page of physical page `pa`, made when missing. */
-  page(pa: number, host: number, breakAt: ReadonlySet<number> | undefined): UopPage {
+  page(pa: number, linear: number, breakAt: ReadonlySet<number> | undefined): UopPage {
     let pages = this.byPa.get(pa);
     const known = pages?.find((p) => p.breakAt === breakAt);
     if (known) return known;
@@ -121,7 +121,7 @@ export class UopCache {
     const page: UopPage = {
       base: this.start + slot * UOP_PAGE_BYTES,
       pa,
-      host,
+      linear,
       breakAt,
       regions: [],
       ends: 0,
@@ -141,7 +141,7 @@ export class UopCache {
     if (pages) pages.push(page);
     else this.byPa.set(pa, [page]);
     // With a second page of decoded instructions the bits of the first do not tell all.
-    this.protect(host);
+    this.protect(linear);
     return page;
   }
 
@@ -171,7 +171,7 @@ export class UopCache {
         return;
       }
       this.noteCode(page, i);
-      const word = u32[(page.host + i * 4) >>> 2]!;
+      const word = u32[(page.linear + i * 4) >>> 2]!;
       const row = decode(word);
       if (!row || !this.exists(row)) {
         u16[at >> 1] = PSEUDO.indexOf('ine');
@@ -189,15 +189,15 @@ export class UopCache {
   /** Call before words of a page are read to be executed: other threads may be storing to it. */
   claim(page: UopPage): void {
     if (!this.coherence || page.claimed) return;
-    this.coherence.claimCode(page.host);
+    this.coherence.claimCode(page.linear);
     page.claimed = true;
   }
 
-  /** What is decoded of the page at `host` is given up. */
-  forget(host: number): void {
+  /** What is decoded of the page at `linear` is given up. */
+  forget(linear: number): void {
     for (const pages of this.byPa.values())
       for (const page of pages) {
-        if (page.host !== host) continue;
+        if (page.linear !== linear) continue;
         page.claimed = false;
         this.changed(page, 0, UOPS_PER_PAGE - 1);
       }
@@ -208,7 +208,7 @@ export class UopCache {
     const page = this.pageOf(p);
     const { u8, u16, i32, u32 } = this.mem;
     const i = (p - page.base) / UOP_BYTES;
-    const word = u32[(page.host + i * 4) >>> 2]!;
+    const word = u32[(page.linear + i * 4) >>> 2]!;
     const row = decode(word);
     if (row && this.exists(row)) writeUop(this.map, row, word, i, p, u8, u16, i32);
     else u16[p >> 1] = PSEUDO.indexOf('ine');

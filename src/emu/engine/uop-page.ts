@@ -5,7 +5,7 @@ export interface UopPage {
   readonly base: number;
   /** Physical address, and place in linear memory, of the instruction words. */
   readonly pa: number;
-  readonly host: number;
+  readonly linear: number;
   /** Positions (0..1023) where a breakpoint stands; the page then serves one virtual page of one world only. */
   readonly breakAt: ReadonlySet<number> | undefined;
   /** Translated regions that begin in it, and how often stores have ended some. */

@@ -129,7 +129,7 @@ const isOwn = (row: Row): boolean => row.unit === 'lsx' || row.unit === 'lasx';
  * dispatch loop makes the register allocation of all the others worse (docs/decisions/0001-interpreter-from-definitions.md).
  */
 const homeOf = (row: Row, body: readonly Stmt[]): Home =>
-  (row.unit !== undefined || contains(body, 'call') || contains(body, 'host')) &&
+  (row.unit !== undefined || contains(body, 'call') || contains(body, 'linear')) &&
   !contains(body, 'branch') &&
   !contains(body, 'jump')
     ? 'outlined'

@@ -1,4 +1,4 @@
-/** ACPI Machine Language, as far as the board's tables need it (ACPI 6.5, chapter 20; resource descriptors: section 6.4). */
+/** The part of ACPI Machine Language that the tables of the board need (ACPI 6.5, chapter 20; resource descriptors: section 6.4). */
 import { TableBytes } from './bytes.ts';
 
 /** Encoded AML. */
@@ -24,7 +24,7 @@ export function path(name: string): Aml {
   return [...(root ? [0x5c] : []), ...prefix, ...parts.flatMap(segment)];
 }
 
-/** A package length in front of its content: it counts itself. */
+/** A package length in front of its content. It includes its own length. */
 function sized(content: Aml): Aml {
   for (let n = 1; n <= 4; n++) {
     const total = content.length + n;
@@ -84,11 +84,11 @@ export const interrupts = (edge: boolean, ...gsis: readonly number[]): Aml =>
     for (const gsi of gsis) b.u32(gsi);
   });
 
-/** An address range that a bridge hands on. */
+/** An address range that a bridge forwards. */
 export interface Window {
   readonly min: number;
   readonly max: number;
-  /** From an address below the bridge to the one above it. */
+  /** Offset from the address behind the bridge to the address in front of it. */
   readonly translation?: number;
 }
 const FIXED_BOTH = 0x0c;
@@ -107,7 +107,7 @@ export const busWindow = ({ min, max }: Window): Aml =>
       .u16(max - min + 1),
   );
 
-/** I/O ports that are memory above the bridge. */
+/** I/O ports that are memory addresses in front of the bridge. */
 export const ioWindow = ({ min, max, translation = 0 }: Window): Aml =>
   bytes((b) =>
     b
@@ -144,11 +144,11 @@ export const region = (n: string, base: number, length: number, fields: readonly
   ...integer(length),
   EXT,
   0x81,
-  // Accesses as wide as the field, no lock, bits outside preserved.
+  // Access width as the field, no lock, other bits preserved.
   ...sized([...path(n), 3, ...fields.flatMap(([f, bytesWide]) => [...segment(f), ...fieldLength(8 * bytesWide)])]),
 ];
 
-/** Bits of a field: a package length that counts something else. */
+/** Length of a field in bits, encoded like a package length. */
 const fieldLength = (bits: number): Aml => (bits <= 0x3f ? [bits] : [0x40 | (bits & 0xf), bits >> 4]);
 
 const LOCAL0 = 0x60;

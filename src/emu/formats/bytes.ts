@@ -1,4 +1,4 @@
-/** Bytes of a table in the making, little-endian. */
+/** Builds the bytes of a table, little-endian. */
 export class TableBytes {
   private readonly bytes: number[] = [];
 

@@ -1,7 +1,9 @@
-/** Flattened device trees (Devicetree Specification 0.4, chapter 5). No kept library on npm writes them. */
-import { ImageError } from './image-error.ts';
+/** Flattened device trees (Devicetree Specification 0.4, chapter 5). No maintained library on npm writes them. */
 
-/** A property: cells of 32 bits, text, several texts, or nothing but its name. */
+import { ImageError } from './image-error.ts';
+import { viewOf } from './little-endian.ts';
+
+/** A property: cells of 32 bits, a text, several texts, or only a name. */
 export type FdtValue = readonly number[] | string | readonly string[] | true;
 
 export interface FdtNode {
@@ -18,12 +20,12 @@ const RESERVATIONS_BYTES = 16;
 const TOKEN = { begin: 1, end: 2, property: 3, finish: 9 } as const;
 
 /**
- * Is a file a device tree as far as its header says? The guest reads the rest.
+ * Checks the header of a device tree file. The guest reads the rest.
  * @param file name for messages
- * @throws ImageError when it is something else, or cut short
+ * @throws ImageError when it is not a device tree, or cut short
  */
 export function checkDeviceTree(bytes: Uint8Array, file: string): void {
-  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const header = viewOf(bytes);
   if (bytes.length < HEADER_BYTES || header.getUint32(0) !== FDT_MAGIC)
     throw new ImageError(`--dtb: ${file} is no device tree blob: compile it with dtc`);
   if (header.getUint32(4) > bytes.length) throw new ImageError(`--dtb: ${file} is truncated: copy the file again`);

@@ -7,7 +7,7 @@ import { type Native, nativeOperation } from '../softfloat/native.ts';
 import { isQuietCode, operate } from '../softfloat/operations.ts';
 import { ROUND, type RoundMode, type Status } from '../softfloat/softfloat.ts';
 
-/** FCSR0: Enables 4:0, RM 9:8, Flags 20:16, Cause 28:24; fcsr1–3 are views of its parts. */
+/** FCSR0: Enables 4:0, RM 9:8, Flags 20:16, Cause 28:24; fcsr1–3 show parts of it. */
 const VIEWS = [0x1f1f031f, 0x1f, 0x1f1f0000, 0x300] as const;
 const RM_SHIFT = 8;
 const FLAGS_SHIFT = 16;
@@ -17,7 +17,7 @@ export class Fpu {
   private readonly cpu: Cpu;
   private readonly word: () => number;
   private readonly status: Status = { rm: 0, flags: 0 };
-  /** Adds the flags of a vector operation on the operands in STATE.fpA and behind. */
+  /** Adds the flags of a vector operation. Its operands are at STATE.fpA and behind. */
   settleVector: (code: number, status: Status) => void = () => {};
 
   /** `word` reads the instruction that runs, for BADI. */
@@ -37,20 +37,20 @@ export class Fpu {
   /** The status of an operation: rounding mode of FCSR, no flags yet. */
   begin(): Status {
     const { status } = this;
-    // The Cause that was still to be worked out is overwritten.
+    // The pending Cause of the operation before is not needed any more.
     this.cpu.setStateI32('fpPending', 0);
     status.rm = ((this.cpu.stateI32('fcsr') >> RM_SHIFT) & 3) as RoundMode;
     status.flags = 0;
     return status;
   }
 
-  /** Takes the flags of the operation into FCSR. Anything but `next`: an enabled one among them trapped. */
+  /** Adds the flags of the operation to FCSR. @returns `next`, or another value when an enabled flag has trapped */
   finish(): AfterValue {
     const { cpu, status } = this;
     const fcsr = cpu.stateI32('fcsr');
     const withCause = (fcsr & ~(0x1f << CAUSE_SHIFT)) | (status.flags << CAUSE_SHIFT);
     if (status.flags & fcsr & 0x1f) {
-      // Trapped: Cause tells why, Flags and the destination stay as they were.
+      // Trap: Cause has the reason; Flags and the destination stay unchanged.
       cpu.setStateI32('fcsr', withCause);
       return deliver(cpu, 'FPE', { badi: this.word() });
     }
@@ -66,8 +66,8 @@ export class Fpu {
   }
 
   /**
-   * Brings FCSR up to date: generated code computes common cases without looking at what they lose, and leaves the last
-   * operation in STATE.fpPending. Only its Cause is missing then.
+   * Brings FCSR up to date. Generated code computes common cases without their rounding error, and leaves the last
+   * operation in STATE.fpPending. Then only the Cause of that operation is missing.
    */
   settle(): void {
     const { cpu } = this;

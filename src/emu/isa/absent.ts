@@ -1,6 +1,6 @@
 /**
- * Instructions that assemblers know and this CPU does not have, with the reason; their words raise INE. docs/isa.md lists
- * them, and test/isa/mnemonics.test.ts holds the list against LLVM's.
+ * Instructions that assemblers know and this CPU does not have, with the reason. Their words raise INE. docs/isa.md lists
+ * them, and test/isa/mnemonics.test.ts compares the list with LLVM's.
  */
 interface Absent {
   readonly names: RegExp;
@@ -20,5 +20,5 @@ export const ABSENT: readonly Absent[] = [
   { names: /^xvhseli\.d$/, reason: 'no description of what it does was found; QEMU does not have it either' },
 ];
 
-/** Names that assemblers give to words of other instructions. */
+/** Aliases: names of assemblers for words of other instructions. */
 export const ALIAS_NAMES: readonly string[] = ['nop', 'move', 'jr', 'ret'];

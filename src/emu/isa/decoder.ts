@@ -6,7 +6,7 @@ interface Group {
   readonly rows: Map<number, Row[]>;
 }
 
-/** Rows by the six major opcode bits, then by mask. A row whose mask leaves major bits open would be a table defect. */
+/** Rows by the six major opcode bits, then by mask. A row whose mask does not cover the major bits would be a defect of the table. */
 const BUCKETS: readonly Group[][] = (() => {
   const buckets: Group[][] = Array.from({ length: 64 }, () => []);
   for (const row of ROWS) {
@@ -26,7 +26,7 @@ const BUCKETS: readonly Group[][] = (() => {
 const excluded = (row: Row, word: number): boolean =>
   row.excludes.some((e) => operandValue(row, word, e.operand) === e.value);
 
-/** Rows found lately, by a hash of the word: programs use the same words over and over. */
+/** Cache of the last rows by a hash of the word, since programs use the same words again and again. */
 const RECENT = 4096;
 const recentWords = new Uint32Array(RECENT);
 const recentRows: (Row | undefined)[] = new Array(RECENT).fill(undefined);

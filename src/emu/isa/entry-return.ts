@@ -1,11 +1,10 @@
 /**
  * Exception entry and `ertn`, for both worlds (Vol. 1, sections 6.2 and 4.2.6; docs/lvz.md, "Guest exit", "Delivery" and
  * "Guest entry"): what they do to the CPU's state. Written once, emitted as WebAssembly (engine/routines.ts); instructions
- * run it directly, TypeScript through cpu/exceptions.ts. Observers are told by the callers and change nothing here.
+ * run it directly, TypeScript through cpu/exceptions.ts. The callers report to observers, which change nothing here.
  */
 
 import { CONTEXT_SLOT } from '../cpu/context-slot.ts';
-import { NESTING_LIMIT } from '../cpu/cpu.ts';
 import {
   CRMD,
   ECFG,
@@ -24,6 +23,7 @@ import { CSR } from '../cpu/csr-table.ts';
 import { type ExceptionName, ecodeOf } from '../cpu/exception-table.ts';
 import { After, type RoutineName } from '../cpu/helpers.ts';
 import { IS_MASK } from '../cpu/interrupts.ts';
+import { NESTING_LIMIT } from '../cpu/observer.ts';
 import {
   EVENT,
   EVENT_BYTES,
@@ -63,7 +63,7 @@ const NOTHING = c32(0);
 const NOWHERE = c64(0);
 const keep = (value: Node, without: number): Node => and(value, c32(~without));
 
-/** A bank of CSRs: how far behind the host's it lies (i32). */
+/** A bank of CSRs: its distance from the host bank in bytes (i32). */
 class Bank {
   private readonly r: Routine;
   readonly offset: Node;
@@ -91,11 +91,11 @@ class Bank {
   }
 }
 
-/** Fields that move from one register's layout to another's: pairs of masks of the same width. */
+/** Copies fields from the layout of one register to that of another. The pairs are masks of the same width. */
 type Moves = readonly (readonly [from: number, to: number])[];
 
 function moved(value: Node, moves: Moves): Node {
-  // Fields that move equally far move together.
+  // Fields with the same shift are moved together.
   const byDistance = new Map<number, number>();
   for (const [from, to] of moves) {
     const left = lowestBit(to) - lowestBit(from);
@@ -111,7 +111,7 @@ function moved(value: Node, moves: Moves): Node {
 
 const reversed = (moves: Moves): Moves => moves.map(([from, to]) => [to, from]);
 
-/** What an exception saves of CRMD, and where. */
+/** The fields of CRMD that an exception saves, and where it saves them. */
 const TO_PRMD: Moves = [
   [CRMD.PLV, PRMD.PPLV],
   [CRMD.IE, PRMD.PIE],
@@ -132,16 +132,16 @@ const FROM_MERRCTL: Moves = [
   [MERRCTL.PWE, CRMD.WE],
 ];
 const all = (moves: Moves, side: 0 | 1): number => moves.reduce((mask, m) => mask | m[side], 0);
-/** What an exception clears and a return restores. */
+/** The fields of CRMD that an exception clears and a return restores. */
 const SAVED = all(TO_PRMD, 0);
 
 const guestMode = (r: Routine): Node => and(r.i32(STATE.mode), c32(MODE_GUEST));
 /** The bank of the world whose guest-mode bit is `guest`. */
 const bankOf = (r: Routine, guest: Node): Bank => new Bank(r, r.let(mul(guest, c32(GUEST_BANK_FACTOR))));
 
-/** What an event record tells. */
+/** The content of an event record. */
 interface Event {
-  /** The guest-mode bit and PC when it happens. */
+  /** The guest-mode bit and PC at the event. */
   readonly guest: Node;
   readonly pc: Node;
   readonly kind: Node;
@@ -153,7 +153,7 @@ interface Event {
   readonly time: Node;
 }
 
-/** Adds a record to the event ring. @returns its place, for what is known later */
+/** Adds a record to the event ring. @returns its address, for fields that are filled later */
 function addRecord(r: Routine, event: Event): Node {
   const next = r.let(r.i32(EVENTS_OFFSET.next));
   r.put(EVENTS_OFFSET.times, event.time, shl(next, c32(3)));
@@ -179,7 +179,7 @@ function count(r: Routine, offset: number, at?: Node): void {
   r.put(offset, op('f64', Float.f64Add, r.f64(offset, at), op('f64', Float.f64ConvertI32S, c32(1))), at);
 }
 
-/** Running code goes on in the context that CRMD of the bank, with this guest-mode bit, chooses (cpu.ts, "modeChanged"). */
+/** Selects the translation context for CRMD of the bank and this guest-mode bit (cpu.ts, "modeChanged"). */
 function chooseContext(r: Routine, bank: Bank, guest: Node): void {
   const crmd = r.let(bank.lo(CSR.CRMD));
   const parts = CONTEXT_SLOT.parts.map(({ mask, right }) => shrU(and(crmd, c32(mask)), c32(right)));
@@ -200,7 +200,7 @@ function chooseContext(r: Routine, bank: Bank, guest: Node): void {
 const PAGE_FAULTS = ['PIL', 'PIS', 'PIF', 'PME', 'PNR', 'PNX', 'PPI'] as const;
 const FIRST_PAGE_FAULT = Math.min(...PAGE_FAULTS.map(ecodeOf));
 
-/** An exception, with what is to be looked at when it is entered; absent: it is never so. */
+/** An exception, with properties that are checked at its entry; absent: never true. */
 interface Exception extends Event {
   /** Ecode and EsubCode, as in ESTAT 30:16. */
   readonly code: Node;
@@ -276,7 +276,7 @@ function enter(r: Routine, x: Exception): Node {
   return nesting;
 }
 
-/** The exception that STATE.report describes: any. */
+/** Any exception, as STATE.report describes it. */
 function enterException(r: Routine): void {
   const at = (field: keyof typeof REPORT): number => STATE.report + REPORT[field];
   const kind = r.let(r.i32(at('kind')));
@@ -307,16 +307,16 @@ function enterException(r: Routine): void {
 const instructionTime = (r: Routine): Node =>
   op('f64', Float.f64Sub, r.f64(STATE.sliceEnd), op('f64', Float.f64ConvertI32S, r.i32(STATE.left)));
 
-/** An exception with the Ecode in the argument that stays in its world: no refill, no interrupt, no bad address. */
+/** An exception inside a world, with the Ecode in the argument: not a refill, not an interrupt, without BADV. */
 function raisePlain(r: Routine): void {
   const ecode = r.argument;
-  // The instruction word, through the fetch translation by which it came.
+  // The instruction word, through the fetch translation of PC.
   const pc = r.let(r.i64(STATE.pc));
   const page = w(shrU(pc, c64(12)));
   const entry = r.let(add(r.i32(STATE.fetchTlb), shl(and(page, c32(FETCH_ENTRIES - 1)), c32(4))));
   const known = r.let(eq(r.memory('i64', entry), and(pc, c64(~0xfff))));
   const place = add(r.memory('i32', entry, 12), and(w(pc), c32(0xffc)));
-  // Without one the word is 0, and what is at 0 is never written.
+  // Without a translation the word is at address 0, which always holds 0.
   const badi = r.let(r.memory('i32', sel(known, place, NOTHING)));
   const nesting = enter(r, {
     guest: r.let(guestMode(r)),
@@ -371,7 +371,7 @@ function ertn(r: Routine): void {
         () => {
           bank.set(CSR.CRMD, back(reversed(TO_PRMD), r.let(bank.lo(CSR.PRMD))));
           r.put(STATE.pc, bank.wide(CSR.ERA));
-          // LLBCTL.KLO keeps the LL bit over this one return.
+          // LLBCTL.KLO keeps the LL bit for this one return.
           r.if(
             and(bank.lo(CSR.LLBCTL), c32(LLBCTL.KLO)),
             () => bank.clear(CSR.LLBCTL, LLBCTL.KLO),
@@ -381,7 +381,7 @@ function ertn(r: Routine): void {
       ),
   );
   r.if(toGuest, () => {
-    // A CPU without LVZ has the bit in TLBRPRMD, and no guests.
+    // A CPU without LVZ also has the bit in TLBRPRMD, but no guests.
     const entered = r.helper('enterGuest');
     r.if(entered, () => {
       addRecord(r, {
@@ -402,7 +402,7 @@ function ertn(r: Routine): void {
   r.answer(sel(due(r, guest), c32(After.jumped), c32(After.arrived)));
 }
 
-/** Must an interrupt be taken before the next instruction? The host's always, the guest's in the guest. */
+/** Must an interrupt be taken before the next instruction? Those of the host always, those of the guest only in guest mode. */
 function due(r: Routine, guest: Node): Node {
   const of = (bank: number): Node => {
     const lo = (num: number): Node => r.i32(bank + 8 * num);
@@ -412,7 +412,7 @@ function due(r: Routine, guest: Node): Node {
   return or(of(STATE.hostCsr), sel(guest, of(STATE.guestCsr), NOTHING));
 }
 
-/** What each routine takes and does. */
+/** The routines with their parameters. */
 export const DEFINITIONS: Readonly<
   Record<RoutineName, { readonly takes: boolean; readonly answers: boolean; define(r: Routine): void }>
 > = {

@@ -45,9 +45,9 @@ export const shrS = (e: Element, a: Node, n: Node): Node => v(opcode(e, 'shrS'),
 export const shrU = (e: Element, a: Node, n: Node): Node => v(opcode(e, 'shrU'), a, n);
 export const shr = (e: Element, signed: boolean, a: Node, n: Node): Node => (signed ? shrS : shrU)(e, a, n);
 
-/** The same value in every element: i64 for `d`, i32 else. */
+/** The same value in every element: i64 for `d`, otherwise i32. */
 export const splat = (e: Element, a: Node): Node => v(SimdByWidth.splat[LOG[e]], a);
-/** A 64-bit value, cut, in every element. */
+/** A 64-bit value, truncated, in every element. */
 export const splat64 = (e: Element, a: Node): Node => splat(e, e === 'd' ? a : w(a));
 /** A literal in every element. */
 export const constant = (e: Element, value: number | bigint): Node => {
@@ -98,7 +98,7 @@ export const extendEvery = (e: Element, signed: boolean, odd: boolean, a: Node):
   return shr(e, signed, odd ? a : shl(e, a, half), half);
 };
 
-/** Comparisons give elements of all ones or all zeros. Unsigned doublewords: with the top bits turned over. */
+/** Comparisons give elements of all ones or all zeros. Unsigned doublewords are compared with inverted top bits. */
 export function lessThan(e: Element, signed: boolean, a: Node, b: Node, orEqual = false): Node {
   if (e === 'd') {
     const flip = (x: Node): Node => (signed ? x : xor(x, constant('d', 1n << 63n)));

@@ -1,6 +1,6 @@
 /**
- * The language in which the CPU model is written where it must be fast and is no instruction: exception entry and return.
- * It has the nodes of semantics.ts and statements of its own, which work on the CPU's state page.
+ * The language for fast parts of the CPU model that are not instructions: exception entry and return.
+ * It has the nodes of semantics.ts, and further statements that work on the state page of the CPU.
  */
 import type { HelperName } from '../cpu/helpers.ts';
 import type { Ty } from '../wasm/opcodes.ts';
@@ -28,7 +28,7 @@ export class Routine {
   /** The parameter of a routine that has one. */
   readonly argument: Node = { k: 'register', ty: 'i32', index: 0 };
 
-  /** What is at an offset into the state page, and `at` bytes (i32) behind it. */
+  /** The value at an offset in the state page, plus `at` bytes (i32). */
   i32(offset: number, at?: Node): Node {
     return { k: 'page', ty: 'i32', offset, at };
   }
@@ -41,7 +41,7 @@ export class Routine {
     return { k: 'page', ty: 'f64', offset, at };
   }
 
-  /** What is at a place (i32) in linear memory. */
+  /** The value at a linear address (i32). */
   memory(ty: 'i32' | 'i64', place: Node, offset = 0): Node {
     return { k: 'memory', ty, place, offset };
   }
@@ -72,14 +72,14 @@ export class Routine {
     this.stmts.push({ s: 'if', cond, yes, no });
   }
 
-  /** Calls TypeScript. @returns what it answers, an i32 */
+  /** Calls TypeScript. @returns its result, an i32 */
   helper(name: HelperName): Node {
     const id = this.nextLocal++;
     this.stmts.push({ s: 'helper', id, name });
     return { k: 'local', ty: 'i32', id };
   }
 
-  /** Ends the routine with this answer (i32). */
+  /** Ends the routine with this result (i32). */
   answer(value: Node): void {
     this.stmts.push({ s: 'answer', value });
   }

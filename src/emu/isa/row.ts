@@ -2,16 +2,16 @@ import type { CpuFeatures, FeatureName } from '../cpu/features.ts';
 import { OPERANDS, type OperandKind, type OperandName } from './operands.ts';
 import type { Semantics } from './semantics.ts';
 
-/** What an instruction does when the CPU is in guest mode (docs/lvz.md, "Instructions in guest mode"). */
+/** The behaviour of an instruction in guest mode (docs/lvz.md, "Instructions in guest mode"). */
 export type GuestRule =
-  /** Acts on the guest's own state. */
+  /** Acts on the state of the guest. */
   | 'native'
   /** Raises GSPR in the host (after the privilege check). */
   | 'GSPR'
   /** Raises INE inside the guest. */
   | 'INE';
 
-/** Instruction groups: always there, or a feature of the CPU. Without the feature the words raise INE. */
+/** Instruction groups: the base, or a feature of the CPU. Without the feature the words raise INE. */
 export type Extension = 'base' | 'privileged' | FeatureName;
 
 /** Units that EUEN enables, in the order of its bits. */
@@ -27,7 +27,7 @@ export interface RowFlags {
   readonly priv?: boolean;
   readonly guest?: GuestRule;
   readonly ext?: Extension;
-  /** Needs the unit enabled in EUEN; raises its "disabled" exception otherwise. */
+  /** Needs the unit enabled in EUEN; otherwise its "disabled" exception is raised. */
   readonly unit?: Unit;
   /** rd equal to one of these registers (and not r0) raises INE (Vol. 1, 2.2.7.1). */
   readonly distinct?: readonly ('rj' | 'rk')[];
@@ -58,7 +58,7 @@ export interface Row {
   readonly ext: Extension;
   readonly distinct: readonly ('rj' | 'rk')[];
   readonly unit: Unit | undefined;
-  /** Extra rule that the pattern cannot express: operand values that belong to another row. */
+  /** A rule that the pattern cannot express: operand values that belong to another row. */
   readonly excludes: readonly { operand: OperandName; value: number }[];
   readonly define: (s: Semantics) => void;
 }

@@ -6,7 +6,7 @@ import type { OperandName } from './operands.ts';
 
 /**
  * The language in which every instruction is defined once. A definition runs at start-up and records typed nodes;
- * back ends (the interpreter today) walk the record. Rules, checked while recording: nothing that can leave may
+ * back ends (interpreter and translator) process the record. Rules, checked while recording: nothing that can leave may
  * follow a register or state write, and a value with an effect is computed by a statement, once.
  */
 
@@ -17,7 +17,7 @@ export const RAISE_WITH_BADV = 0x100;
 export type VectorOperand = 'vd' | 'vj' | 'vk' | 'va';
 export type Half = 0 | 1;
 
-/** What routines load and store. */
+/** Access sizes of routines. */
 export type PlainTy = 'i32' | 'i64' | 'f64';
 
 /** A typed expression without effects. */
@@ -30,9 +30,9 @@ export type Node =
   | { readonly k: 'scr'; readonly ty: 'i64' }
   | { readonly k: 'pc'; readonly ty: 'i64' }
   | { readonly k: 'local'; readonly ty: Ty; readonly id: number }
-  /** A local variable of a back end's own. */
+  /** A local variable of a back end. */
   | { readonly k: 'register'; readonly ty: Ty; readonly index: number }
-  /** What is in the CPU's state page, `at` bytes behind an offset; in linear memory. Routines have them (routine.ts). */
+  /** The value in the state page, `at` bytes behind an offset; the value at a linear address. Only for routines (routine.ts). */
   | { readonly k: 'page'; readonly ty: PlainTy; readonly offset: number; readonly at: Node | undefined }
   | { readonly k: 'memory'; readonly ty: PlainTy; readonly place: Node; readonly offset: number }
   | { readonly k: 'state'; readonly ty: Ty; readonly field: StateField }
@@ -79,21 +79,27 @@ export type Stmt =
   | { readonly s: 'store'; readonly access: Access; readonly address: Node; readonly value: Node }
   | { readonly s: 'loadVector'; readonly ids: readonly number[]; readonly address: Node }
   | { readonly s: 'storeVector'; readonly address: Node; readonly values: readonly Node[] }
-  | { readonly s: 'host'; readonly id: number; readonly size: number; readonly write: boolean; readonly address: Node }
-  | { readonly s: 'peek'; readonly id: number; readonly access: Access; readonly host: Node }
-  | { readonly s: 'poke'; readonly access: Access; readonly host: Node; readonly value: Node }
-  /** `id` becomes the old value; the new one, which is made of it, takes its place in one atomic step. */
-  | { readonly s: 'update'; readonly id: number; readonly access: Access; readonly host: Node; readonly value: Node }
-  /** `id` becomes the old value; where that is the expected one, `value` takes its place in one atomic step. */
+  | {
+      readonly s: 'linear';
+      readonly id: number;
+      readonly size: number;
+      readonly write: boolean;
+      readonly address: Node;
+    }
+  | { readonly s: 'peek'; readonly id: number; readonly access: Access; readonly linear: Node }
+  | { readonly s: 'poke'; readonly access: Access; readonly linear: Node; readonly value: Node }
+  /** `id` becomes the old value. The new value, which is computed from it, replaces it atomically. */
+  | { readonly s: 'update'; readonly id: number; readonly access: Access; readonly linear: Node; readonly value: Node }
+  /** `id` becomes the old value. If it is the expected one, `value` replaces it atomically. */
   | {
       readonly s: 'compareExchange';
       readonly id: number;
       readonly access: Access;
-      readonly host: Node;
+      readonly linear: Node;
       readonly expected: Node;
       readonly value: Node;
     }
-  /** All earlier accesses to memory are seen by other CPUs before all later ones. */
+  /** A memory barrier: other CPUs see all earlier memory accesses before all later ones. */
   | { readonly s: 'fence' }
   | {
       readonly s: 'call';
@@ -308,43 +314,43 @@ export class Semantics {
     this.stmts.push({ s: 'storeVector', address, values });
   }
 
-  /** The place in linear memory of a naturally aligned RAM access (ALE otherwise). May leave. */
-  host(size: number, address: Node, write: boolean): Node {
+  /** The linear address of a naturally aligned RAM access (ALE otherwise). May leave. */
+  linearAddress(size: number, address: Node, write: boolean): Node {
     const id = this.leaving();
-    this.stmts.push({ s: 'host', id, size, write, address });
+    this.stmts.push({ s: 'linear', id, size, write, address });
     return { k: 'local', ty: 'i32', id };
   }
 
-  /** Reads linear memory at a place from {@link host}, extended to 64 bits. */
-  peek(access: Access, host: Node): Node {
+  /** Reads linear memory at the result of {@link linearAddress}, extended to 64 bits. */
+  peek(access: Access, linear: Node): Node {
     const id = this.nextLocal++;
-    this.stmts.push({ s: 'peek', id, access, host });
+    this.stmts.push({ s: 'peek', id, access, linear });
     return { k: 'local', ty: 'i64', id };
   }
 
-  /** Writes linear memory at a place from {@link host}. */
-  poke(access: Access, host: Node, value: Node): void {
+  /** Writes linear memory at the result of {@link linearAddress}. */
+  poke(access: Access, linear: Node, value: Node): void {
     this.wrote = true;
-    this.stmts.push({ s: 'poke', access, host, value });
+    this.stmts.push({ s: 'poke', access, linear, value });
   }
 
-  /** Replaces the value at a place from {@link host}, atomically, by one made of it. @returns the old value, extended to 64 bits */
-  update(access: Access, host: Node, replace: (old: Node) => Node): Node {
+  /** Replaces the value at the result of {@link linearAddress} atomically by a new value computed from it. @returns the old value, extended to 64 bits */
+  update(access: Access, linear: Node, replace: (old: Node) => Node): Node {
     const old: Node = { k: 'local', ty: 'i64', id: this.nextLocal++ };
     this.wrote = true;
-    this.stmts.push({ s: 'update', id: old.id, access, host, value: replace(old) });
+    this.stmts.push({ s: 'update', id: old.id, access, linear, value: replace(old) });
     return old;
   }
 
-  /** Replaces the value at a place from {@link host}, atomically, if it is `expected`. @returns the old value, extended to 64 bits */
-  compareExchange(access: Access, host: Node, expected: Node, value: Node): Node {
+  /** Replaces the value at the result of {@link linearAddress} atomically if it is `expected`. @returns the old value, extended to 64 bits */
+  compareExchange(access: Access, linear: Node, expected: Node, value: Node): Node {
     const id = this.nextLocal++;
     this.wrote = true;
-    this.stmts.push({ s: 'compareExchange', id, access, host, expected, value });
+    this.stmts.push({ s: 'compareExchange', id, access, linear, expected, value });
     return { k: 'local', ty: 'i64', id };
   }
 
-  /** Orders all accesses to memory before it before all behind it, as other CPUs see them. */
+  /** A memory barrier: other CPUs see all accesses before it before all accesses after it. */
   fence(): void {
     this.stmts.push({ s: 'fence' });
   }
@@ -368,7 +374,7 @@ export class Semantics {
     else this.call('raise', index);
   }
 
-  /** `cond` is an i32; the branches are recorded each on its own. */
+  /** `cond` is an i32. Each branch is recorded separately. */
   if(cond: Node, then: () => void, otherwise?: () => void): void {
     const outer = this.stmts;
     const before = this.wrote;

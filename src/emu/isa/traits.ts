@@ -1,9 +1,9 @@
 import type { Row } from './row.ts';
 import { Semantics, type Stmt } from './semantics.ts';
 
-/** What other layers need to know of an instruction, read off its definition. */
+/** Properties of an instruction for other layers, derived from its definition. */
 export interface Traits {
-  /** Control never simply falls through to the next instruction. */
+  /** Execution never simply continues at the next instruction. */
   readonly endsBlock: boolean;
   /** May leave with an exception or a stop. */
   readonly mayTrap: boolean;
@@ -21,14 +21,14 @@ export function contains(body: readonly Stmt[], ...kinds: readonly Stmt['s'][]):
 }
 
 const TLB_HELPER = /^g?tlb(wr|fill|clr|flush)$|^invtlb$/;
-/** Helpers that always go on with the next instruction. */
+/** Helpers after which execution always continues at the next instruction. */
 const QUIET_HELPERS = new Set(['crc', 'ibar']);
 
 /** The traits of a row. */
 export function traitsOf(row: Row): Traits {
   const body = Semantics.record(row.define);
   const calls = body.flatMap((s) => (s.s === 'call' ? [s.helper] : []));
-  const accessesMemory = contains(body, 'load', 'store', 'host');
+  const accessesMemory = contains(body, 'load', 'store', 'linear');
   // A call inside a branch of the definition raises an exception; one outside may be a harmless computation.
   const callsOut = calls.length ? !calls.every((c) => QUIET_HELPERS.has(c)) : contains(body, 'call');
   return {

@@ -23,7 +23,7 @@ export function mulHighU(s: Semantics, a: Node, b: Node): Node {
   return $.add($.add($.mul(hi(a), hi(b)), hi(t)), hi(u));
 }
 
-/** High half with each operand signed or not: what the unsigned product counts too much is taken away. */
+/** High half, with each operand signed or unsigned: the excess of the unsigned product is subtracted. */
 export function mulHigh(s: Semantics, a: Node, signedA: boolean, b: Node, signedB: boolean): Node {
   const correction = (x: Node, signed: boolean, other: Node): Node =>
     signed ? $.and($.shrS(x, c64(63)), other) : c64(0);

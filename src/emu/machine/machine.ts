@@ -21,18 +21,21 @@ import { CPU_STATE_BYTES, PAGE } from '../memory/layout.ts';
 import { LinearMemory } from '../memory/linear-memory.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
 import { Ram } from '../memory/ram.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { arraysIn, type Fields, restoreFields, type Stateful, saveFields, type Wiring } from '../state/fields.ts';
 import { type EngineKind, Processors } from './processors.ts';
 
-/** Instructions each CPU runs before the next one's turn, when there are several. */
+/** Instructions that each CPU runs in its turn, when there are several CPUs. */
 const QUANTUM = 10_000;
 /** The time of day at which virtual time begins: 2026-01-01, so that runs repeat. */
 const VIRTUAL_EPOCH = Date.UTC(2026, 0, 1);
 const TICKS_PER_MS = TIMER_HZ / 1000;
-/** Instructions between looks at the outside world. */
+/** Instructions between two checks of the outside world. */
 export const SLICE = 256 * QUANTUM;
 
 export interface MachineOptions {
+  /** The JavaScript runtime that the core runs in. */
+  readonly runtime: Runtime;
   /** Bytes, a multiple of 1 MiB. */
   readonly ramSize: number;
   readonly cpus: number;
@@ -40,13 +43,13 @@ export interface MachineOptions {
   /** Seed of every random choice of the model (TLB replacement). */
   readonly seed: number;
   readonly engine?: EngineKind;
-  /** Host time as the stable counter; without it time follows instructions, and runs repeat. */
+  /** Real time as the stable counter. Without it, time is counted in instructions, and runs repeat. */
   readonly clock?: Clock | undefined;
-  /** Interpreters that need not be emitted. */
+  /** Interpreters that were emitted before, and need not be emitted again. */
   readonly emitted?: EmittedInterpreters;
-  /** Which board; `virt` when it is not said. */
+  /** The kind of board; default: `virt`. */
   readonly model?: BoardModel | undefined;
-  /** The guest's reset ends the run as its power-off does. */
+  /** A reset by the guest ends the run, like a power-off. */
   readonly noReboot?: boolean | undefined;
   /** Devices for the PCI slots. */
   readonly virtio?: readonly VirtioKind[] | undefined;
@@ -57,15 +60,15 @@ export interface MachineOptions {
 
 /** Why {@link Machine.run} returned. */
 export type RunResult =
-  /** The instruction budget of the call is used up. */
+  /** The instruction budget of the call is used. */
   | 'slice'
   /** The guest has switched the machine off. */
   | 'poweroff'
   /** A CPU has asked to stop (debugger). */
   | 'stop'
-  /** Every CPU waits in `idle` for a timer, until {@link Machine.wakeTime}, and {@link Machine.mayJumpTo} does not let time jump there. */
+  /** Every CPU waits in `idle` for a timer, until {@link Machine.wakeTime}, but {@link Machine.mayJumpTo} does not allow time to jump there. */
   | 'asleep'
-  /** Every CPU waits in `idle` and nothing inside the machine will wake one. */
+  /** Every CPU waits in `idle`, and nothing inside the machine can wake one. */
   | 'waiting';
 
 /** A copy of a machine (see {@link Machine.save}). */
@@ -83,7 +86,7 @@ export class Machine implements Stateful {
   readonly engines: readonly Engine[];
   readonly bus: Bus;
   readonly uops: UopCache;
-  /** Translated code; undefined with the interpreter alone. */
+  /** Translated code; undefined when only the interpreter is used. */
   readonly regions: Regions | undefined;
   readonly iocsr: Iocsr;
   private readonly board: Board;
@@ -91,16 +94,16 @@ export class Machine implements Stateful {
   private power: PowerRequest | undefined;
   /** Stable counter at the start of the round; the same for all CPUs. */
   time = 0;
-  /** The round of turns that several CPUs take: whose turn it is, and how far each one is beyond `time`. */
+  /** With several CPUs, the current round of turns: the CPU whose turn it is, and the ticks of each CPU since `time`. */
   private turn = 0;
   private inRound = false;
   private roundLength = QUANTUM;
   private readonly ahead: Float64Array;
-  /** Told of each turn of a CPU: instruction counts of the machine before and after it. */
+  /** Called for each turn of a CPU, with the instruction counts of the machine before and after it. */
   onTurn: ((cpu: Cpu, before: number, after: number) => void) | undefined;
-  /** Milliseconds after which a run comes back, whatever is left of its budget. */
+  /** Milliseconds after which a run returns, even if its budget is not used. */
   patienceMs = Number.POSITIVE_INFINITY;
-  /** Devices have left work for later: it is done before the next instruction. */
+  /** Devices have left work for later. It is done before the next instruction. */
   private unfinished = false;
   readonly stateFields = ['power', 'time', 'turn', 'inRound', 'roundLength', 'ahead'];
   readonly stateChecks = { power: (v: unknown) => v === undefined || v === 'poweroff' || v === 'reset' };
@@ -130,7 +133,8 @@ export class Machine implements Stateful {
       virtioOn: options.virtioOn,
       firmware: () => this.files?.firmware?.content ?? EMPTY,
       model: options.model,
-      now: () => (options.clock ? Date.now() : VIRTUAL_EPOCH + this.now() / TICKS_PER_MS),
+      clock: options.runtime,
+      now: () => (options.clock ? options.runtime.timeOfDay() : VIRTUAL_EPOCH + this.now() / TICKS_PER_MS),
       dma: {
         read: (pa, length) => {
           if (length > PAGE) this.lookSoon();
@@ -161,7 +165,7 @@ export class Machine implements Stateful {
     const processors = new Processors(
       this.mem,
       this.cpus,
-      { ram: this.ram, bus, iocsr, clock: options.clock },
+      { ram: this.ram, bus, iocsr, clock: options.clock, runtime: options.runtime },
       options,
     );
     this.uops = processors.uops;
@@ -169,25 +173,25 @@ export class Machine implements Stateful {
     this.engines = processors.engines;
   }
 
-  /** Devices move much data: how long this run has taken is worth a look. */
+  /** A device has moved much data, so the time of this run must be checked. */
   private lookSoon(): void {
     for (const engine of this.engines) engine.lookSoon();
   }
 
-  /** Lets devices finish what they have left for later, however long that takes. */
+  /** Lets devices finish all work that they have left for later. */
   settle(): void {
     while (this.unfinished) this.unfinished = this.board.goOn();
   }
 
-  /** The stable counter now: exact while a CPU is in a helper. */
+  /** The stable counter now; exact also while a CPU runs a helper. */
   private now(): number {
     const running = this.cpus.find((c) => c.sliceBudget > 0);
     return running ? running.now : this.time;
   }
 
   /**
-   * Puts an image into memory and the CPUs to their start: CPU 0 at the entry in direct address mode with a0 = 1,
-   * a1 = command line, a2 = EFI system table, as QEMU's direct boot does; the others parked until they find an
+   * Loads an image into memory and prepares the CPUs: CPU 0 is at the entry in direct address mode with a0 = 1,
+   * a1 = command line, a2 = EFI system table, as in QEMU's direct boot; the others are parked until they find an
    * address in mailbox 0.
    * @throws ImageError when something does not fit into RAM
    */
@@ -216,13 +220,13 @@ export class Machine implements Stateful {
     this.board.reset();
   }
 
-  /** Everything with state of its own, in a fixed order. */
+  /** All parts that have state, in a fixed order. */
   parts(): Stateful[] {
     const cpus = this.cpus.flatMap((c) => [c, c.hostTimer, c.guestTimer, c.htlb, c.gtlb, c.events, c.writers]);
     return [this, ...cpus, ...this.board.parts()];
   }
 
-  /** A copy of the whole machine. RAM that is as in `before` is shared with it. */
+  /** A copy of the whole machine. It shares the RAM chunks of `before` that have not changed. */
   save(before?: MachineState): MachineState {
     this.settle();
     return {
@@ -232,7 +236,7 @@ export class Machine implements Stateful {
     };
   }
 
-  /** Arrays that copies share with the machine: they take no memory of their own as long as it uses them. */
+  /** Arrays that copies share with the machine: while the machine uses them, copies need no extra memory for them. */
   sharedArrays(): Set<ArrayBufferView> {
     const found = new Set<ArrayBufferView>();
     for (const part of this.parts())
@@ -240,7 +244,7 @@ export class Machine implements Stateful {
     return found;
   }
 
-  /** Puts the machine back to a copy. Caches of decoded code and translations start empty. */
+  /** Restores the machine from a copy. The caches of decoded code and translations are empty afterwards. */
   restore(state: MachineState): void {
     this.parts().forEach((part, n) => {
       restoreFields(part, state.parts[n]!);
@@ -264,14 +268,14 @@ export class Machine implements Stateful {
     return this.files;
   }
 
-  /** Takes over what another machine was booted with, for a state that comes from there: firmware, and what it will ask for. */
+  /** Takes the boot files of another machine, before its state is restored here: firmware, and the items that it will request. */
   adopt(files: BootFiles): void {
     this.files = files;
     if (files.firmware) this.ram.placeRom(files.firmware.content);
     fillFwCfg(this.board, files, platformOf(this.options));
   }
 
-  /** Physical ranges of the loaded image and of what was placed beside it, with the zeros behind their data. */
+  /** Physical ranges of the loaded image and of the other loaded data, including the zeros behind them. */
   loadedRanges(): { readonly pa: number; readonly size: number }[] {
     return [
       ...(this.files?.image.segments ?? []).map((s) => ({ pa: Number(s.paddr), size: s.memsz })),
@@ -286,15 +290,15 @@ export class Machine implements Stateful {
   }
 
   /**
-   * Runs for up to `budget` instructions a CPU. Several CPUs take turns in rounds; a stop in the middle of a round leaves
-   * it there, and the next call goes on with it, so that stops do not change the order in which CPUs run.
-   * It comes back early, too, when the guest has reset the machine, when {@link patienceMs} are over, and when devices have
-   * more to do than fits into one go.
-   * @param until machine-wide instruction count at which to return, whatever the budget
-   * @throws Error only for defects of the emulator and exhausted host memory
+   * Runs up to `budget` instructions on each CPU. Several CPUs take turns in rounds. A stop can be in the middle of a round;
+   * the next call then finishes the round, so that stops do not change the order in which CPUs run.
+   * It also returns early when the guest has reset the machine, when {@link patienceMs} are over, and when devices have
+   * more work than fits into one go.
+   * @param until instruction count of the machine at which it returns, even if the budget is not used
+   * @throws Error only for defects of the emulator, and when the computer has no memory left
    */
   run(budget: number, until = Number.POSITIVE_INFINITY): RunResult {
-    const patience = performance.now() + this.patienceMs;
+    const patience = this.options.runtime.now() + this.patienceMs;
     for (const engine of this.engines) engine.patience = patience;
     for (let left = budget; left > 0; ) {
       if (this.unfinished) {
@@ -306,7 +310,7 @@ export class Machine implements Stateful {
       if (this.power === 'reset') {
         this.clearStops();
         this.reset();
-        // It takes a while, and the guest may do nothing else.
+        // It takes some time, and the guest may do nothing but reset.
         return 'slice';
       }
       if (this.power === 'poweroff') return 'poweroff';
@@ -322,22 +326,22 @@ export class Machine implements Stateful {
         if (next === Number.POSITIVE_INFINITY) return 'waiting';
         if (next > this.mayJumpTo()) return 'asleep';
         if (this.options.clock) continue;
-        // Nothing happens until the next timer: time jumps there.
+        // Nothing can happen before the next timer, so time jumps there.
         this.time = Math.max(this.time, next);
       }
     }
     return 'slice';
   }
 
-  /** How far time may go on by itself while every CPU waits in `idle`; without a host clock as far as it likes. */
+  /** The tick up to which time may jump while every CPU waits in `idle`. In virtual time there is no limit. */
   mayJumpTo: () => number = () => this.options.clock?.() ?? Number.POSITIVE_INFINITY;
 
-  /** The tick at which the first timer of any CPU is due whose interrupt is not pending yet, Infinity when none is. */
+  /** The tick of the next timer expiry of all CPUs, without timers whose interrupt is already pending; Infinity when there is none. */
   get wakeTime(): number {
     return Math.min(...this.cpus.map((c) => Math.min(c.hostTimer.wakeTime, c.guestTimer.wakeTime)));
   }
 
-  /** The only CPU. @returns ticks passed */
+  /** Runs the only CPU. @returns ticks passed */
   private runAlone(budget: number, until: number): number {
     const cpu = this.cpus[0]!;
     if (cpu.parked || cpu.frozen) return 0;
@@ -346,7 +350,7 @@ export class Machine implements Stateful {
     return ticks;
   }
 
-  /** Goes on with the round. @returns ticks passed: the round's length once it is over */
+  /** Continues the round. @returns ticks passed: the length of the round when it has ended */
   private runRound(budget: number, until: number): number {
     if (this.turn === 0 && !this.inRound) {
       this.roundLength = Math.min(QUANTUM, budget);
@@ -368,14 +372,14 @@ export class Machine implements Stateful {
     this.turn = 0;
     this.inRound = false;
     this.time += this.roundLength;
-    // What a debugger's steps took beyond the round counts for the next one.
+    // Steps of a debugger can be longer than the round. Their excess counts in the next round.
     for (let n = 0; n < this.ahead.length; n++) this.ahead[n] = Math.max(0, this.ahead[n]! - this.roundLength);
     return this.roundLength;
   }
 
   /**
-   * Executes one instruction of one CPU; time passes for it, and jumps to the next timer when the CPU idles.
-   * @param interrupts take pending interrupts; else they are held back
+   * Executes one instruction on one CPU. Time passes, and jumps to the next timer when the CPU idles.
+   * @param interrupts whether pending interrupts are taken
    * @returns `waiting` when the CPU idles and no timer will wake it
    */
   step(cpu: Cpu, interrupts = false): RunResult {
@@ -395,7 +399,7 @@ export class Machine implements Stateful {
     return this.power === 'poweroff' ? 'poweroff' : 'slice';
   }
 
-  /** The CPU that {@link run} lets go on next; undefined where a new round begins or none can. */
+  /** The CPU that {@link run} runs next; undefined when a new round begins, or when no CPU can run. */
   nextCpu(): Cpu | undefined {
     if (this.cpus.length === 1) return this.cpus[0];
     const ready = (c: Cpu, n: number): boolean =>
@@ -406,7 +410,7 @@ export class Machine implements Stateful {
     );
   }
 
-  /** Would {@link run} execute this very instruction of this CPU next, and nothing else? Then a step is no detour. */
+  /** Would {@link run} execute exactly this instruction of this CPU next? Then a step does not change the order of CPUs. */
   runsNext(cpu: Cpu): boolean {
     if (cpu.parked || cpu.frozen || cpu.idle || interruptDue(cpu)) return false;
     return this.cpus.length === 1 || (this.inRound && this.nextCpu() === cpu);
@@ -432,7 +436,7 @@ export class Machine implements Stateful {
     this.board.consoleInput(bytes);
   }
 
-  /** Bytes of console input that the guest has not taken. */
+  /** Bytes of console input that the guest has not read yet. */
   get inputWaiting(): number {
     return this.board.inputWaiting;
   }
@@ -440,7 +444,7 @@ export class Machine implements Stateful {
 
 const EMPTY = new Uint8Array(0);
 
-/** What boot tables need to know of a machine. */
+/** The properties of a machine for its boot tables. */
 export const platformOf = (o: Pick<MachineOptions, 'cpus' | 'ramSize' | 'virtio' | 'virtioOn'>): Platform => {
   const devices = o.virtio?.length ?? 0;
   const virtioMmio = o.virtioOn === 'mmio' ? Math.min(devices, PLATFORM.virtioMmio.most) : 0;
@@ -448,12 +452,12 @@ export const platformOf = (o: Pick<MachineOptions, 'cpus' | 'ramSize' | 'virtio'
   return { cpus: o.cpus, ramSize: o.ramSize, virtioMmio, pciSlots: 1 + devices - virtioMmio };
 };
 
-/** What firmware will ask for. */
+/** The items for firmware in fw_cfg. */
 export function fillFwCfg(board: Board, { firmware, initrd, commandLine }: BootFiles, platform: Platform): void {
   if (firmware) board.fwCfg.fill(firmwareContents(platform, { kernel: firmware.kernel, initrd, commandLine }));
 }
 
-/** Puts the CPU that boots to its start. */
+/** Sets the CPU that boots to its entry. */
 export function prepareBoot(cpu: Cpu, { arguments: args }: BootRegisters): void {
   const A0 = 4;
   args.forEach((value, n) => {

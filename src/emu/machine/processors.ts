@@ -1,4 +1,4 @@
-/** CPUs with their engines, and what the engines share: decoded and translated code. */
+/** CPUs with their engines, and the decoded and translated code that the engines share. */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { type EmittedInterpreters, Engine, type EngineParts } from '../engine/engine.ts';
@@ -15,13 +15,13 @@ import type { LinearMemory } from '../memory/linear-memory.ts';
  * that control branches to them; `interpreter`: never translated. The results are the same.
  */
 export type EngineKind = 'auto' | 'jit' | 'interpreter';
-/** Branches to an instruction before it is translated. */
+/** Number of branches to an instruction after which it is translated. */
 export const THRESHOLD: Readonly<Record<EngineKind, number>> = { auto: 1000, jit: 1, interpreter: 0 };
 
 export interface ProcessorOptions {
   readonly features: CpuFeatures;
   readonly engine?: EngineKind | undefined;
-  /** Interpreters that need not be emitted. */
+  /** Interpreters that were emitted before, and need not be emitted again. */
   readonly emitted?: EmittedInterpreters | undefined;
 }
 
@@ -29,17 +29,17 @@ export class Processors {
   readonly cpus: readonly Cpu[];
   readonly engines: readonly Engine[];
   readonly uops: UopCache;
-  /** Translated code; undefined with the interpreter alone. */
+  /** Translated code; undefined when only the interpreter is used. */
   readonly regions: Regions | undefined;
 
   constructor(
     mem: LinearMemory,
     cpus: readonly Cpu[],
-    parts: Pick<EngineParts, 'ram' | 'bus' | 'iocsr' | 'clock'>,
+    parts: Pick<EngineParts, 'ram' | 'bus' | 'iocsr' | 'clock' | 'runtime'>,
     { features, engine = 'auto', emitted }: ProcessorOptions,
   ) {
     this.cpus = cpus;
-    for (const cpu of cpus) cpu.hostOf = (pa) => parts.ram.host(pa);
+    for (const cpu of cpus) cpu.linearOf = (pa) => parts.ram.linearAddress(pa);
     const map = planHandlers(ROWS);
     const exists = (row: Row): boolean => existsOn(row, features);
     this.uops = new UopCache(
@@ -49,13 +49,21 @@ export class Processors {
       () => {
         for (const c of cpus) c.fast.clearFetches();
       },
-      (host) => {
-        for (const c of cpus) c.fast.clearWrites(host);
+      (linear) => {
+        for (const c of cpus) c.fast.clearWrites(linear);
       },
     );
     const fused = fusedFunctions(mem.memory, mem.shared);
     const threshold = THRESHOLD[engine];
-    this.regions = engine === 'interpreter' ? undefined : new Regions(mem, this.uops, exists, engine === 'jit', fused);
+    if (engine !== 'interpreter')
+      this.regions = new Regions({
+        mem,
+        uops: this.uops,
+        exists,
+        eager: engine === 'jit',
+        fused,
+        clock: parts.runtime,
+      });
     if (this.regions) this.regions.threshold = threshold;
     this.uops.translator = this.regions;
     const { uops, regions } = this;

@@ -6,10 +6,10 @@
  *   per CPU      1.5 MiB  state page, then the software TLB sets
  *   then                  the pool of decoded instructions; with a thread for each CPU, a pool for each:
  *                           micro-op pages
- *                           a cell of two bytes for each micro-op: how often it was branched to, or its region
+ *                           a cell of two bytes for each micro-op: a counter of branches to it, or its region
  *                           four bytes for each micro-op: the micro-op that last jumped there
  *                           for each micro-op page the lines of its page that hold code, a bit each
- *   then                  guest RAM chunks, handed out on first touch
+ *   then                  guest RAM chunks, allocated at the first access
  */
 export const WASM_PAGE = 0x10000;
 export const CPU_BASE = 0x10000;
@@ -21,7 +21,7 @@ export const STATE = {
   gpr: 0x000,
   /** i64: address of the next instruction whenever the engine is stopped. */
   pc: 0x100,
-  /** i32: what is left of the instruction budget when `run` returns. */
+  /** i32: the rest of the instruction budget when `run` returns. */
   left: 0x108,
   /** i64 scratch: virtual address of a slow access. */
   va: 0x110,
@@ -30,11 +30,11 @@ export const STATE = {
   argB: 0x120,
   /** 32 bytes scratch: value of a slow access, result of a helper. */
   value: 0x128,
-  /** i32, i32, i64: LL bit of the world that runs, place and value of the last LL. */
+  /** i32, i32, i64: LL bit of the running world, linear address and value of the last LL. */
   llBit: 0x148,
-  llHost: 0x14c,
+  llLinear: 0x14c,
   llValue: 0x150,
-  /** i32: offsets of the software TLB arrays of the translation context that runs. */
+  /** i32: offsets of the software TLB arrays of the current translation context. */
   readTlb: 0x158,
   writeTlb: 0x15c,
   fetchTlb: 0x160,
@@ -49,7 +49,7 @@ export const STATE = {
   eflags: 0x630,
   ftop: 0x638,
   /**
-   * i32: 0, or one more than the code of a floating-point operation whose Cause is still to be worked out (fpu/fpu.ts,
+   * i32: 0, or one more than the code of a floating-point operation whose Cause must still be computed (fpu/fpu.ts,
    * "settle"); from VECTOR_PENDING on, of a vector operation. 3 × 32 bytes: its operands.
    */
   fpPending: 0x640,
@@ -61,42 +61,42 @@ export const STATE = {
   /** CSR banks, 8 bytes a register, indexed by CSR number. */
   hostCsr: 0x1000,
   guestCsr: 0x4000,
-  /** What follows is no part of a snapshot. i32: somebody wants to know of CSR accesses. */
+  /** The following fields are not part of a snapshot. i32: there is an observer of CSR accesses. */
   csrWatched: 0x8000,
-  /** i32: somebody wants to know of exceptions that are no VM exits. */
+  /** i32: there is an observer of exceptions that are not VM exits. */
   exceptionsWatched: 0x8004,
   /** f64: stable counter at the end of the slice. */
   sliceEnd: 0x8008,
-  /** i32: the stable counter is the host's clock. */
-  hostTime: 0x8010,
-  /** {@link REPORT}: what TypeScript says of the exception that it is about to deliver. */
+  /** i32: the stable counter follows real time. */
+  realTime: 0x8010,
+  /** {@link REPORT}: the description of the exception that TypeScript delivers next. */
   report: 0x8018,
   /** By CSR number: a byte of CSR_RULE bits; 8 bytes each: bits that the owner and that root may write. */
   csrRules: 0x8800,
   csrOwnMask: 0x9000,
   csrRootMask: 0xc000,
   /**
-   * By contextSlot (cpu/context-slot.ts): i32 address of the software TLB set, 0 when it must be looked for,
+   * By contextSlot (cpu/context-slot.ts): i32 address of the software TLB set, 0 when it is not known,
    * and i32 mode word (cpu.ts, "modeChanged").
    */
   contextSets: 0xf000,
   contextModes: 0xf080,
-  /** A bit for each 8 bytes of a page: some watched page has them watched. */
+  /** A bit for each 8 bytes of a page: they are watched in at least one watched page. */
   watchedOffsets: 0xf100,
 } as const;
 /**
- * In the tag of a data translation: the page is watched, in places; or (for writing) it holds code, in places. Either keeps the
- * tag from comparing equal to an address.
+ * In the tag of a data translation: parts of the page are watched; or (for writing) parts of it hold code. With such a bit the
+ * tag is never equal to an address.
  */
 export const TAG_WATCHED = 0x800;
 export const TAG_CODE = 0x400;
-/** The access needs no more than the CSR's memory: the owner's own reads and writes in host and guest, and root's `gcsr`. */
+/** Accesses that need only the memory of the CSR: reads and writes by the host and by the guest of its own register, and `gcsr` by root. */
 export const CSR_RULE = { hostRead: 1, guestRead: 2, hostWrite: 4, rootRead: 16, rootWrite: 32 } as const;
 /** From a host CSR to the same one of the guest, in bytes, divided by MODE_GUEST. */
 export const GUEST_BANK_FACTOR = 0xc00;
 export type StateField = keyof typeof STATE;
 
-/** Codes in STATE.fpPending from here on are those of vector operations. */
+/** In STATE.fpPending, codes from here on are vector operations. */
 export const VECTOR_PENDING = 0x10000;
 
 /** A CPU's state page: registers and CSR banks. */
@@ -114,7 +114,7 @@ export const FETCH_ENTRIES = 1024;
 export const TLB_SETS = 8;
 export const TLB_SET_BYTES = (2 * TLB_ENTRIES + FETCH_ENTRIES) * 16;
 export const TLB_SETS_OFFSET = 0x50000;
-/** Who wrote which CSR (csr-writers.ts): of the host for itself, and for the guest bank. */
+/** The last write of each CSR (csr-writers.ts): by the host to its own CSRs, and by the host to the guest bank. */
 export const WRITERS_OFFSET = { hostOwn: 0x10000, hostToBank: 0x20000 } as const;
 /**
  * The event ring (event-ring.ts): EVENTS records of EVENT_BYTES, then f64 of their times, then f64 counters by Ecode of exceptions in
@@ -134,7 +134,7 @@ export const EVENT = {
   va: 36,
   vector: 44,
 } as const;
-/** What happened, in the bits of `mask`, and what the record tells of it. */
+/** The kind of event, in the bits of `mask`, and flags that say which fields of the record are valid. */
 export const EVENT_KIND = { exception: 0, exit: 1, entry: 2, mask: 3, hasBadv: 4, stage2: 8 } as const;
 /**
  * STATE.report: i64 of BADV and of the virtual address behind it, f64 of the time, i32 of the codes as in ESTAT 30:16, i32 of
@@ -152,7 +152,7 @@ export const EVENTS_OFFSET = {
 } as const;
 /** Inside each: 8 bytes of PC, 8 bytes of time (f64) and 4 bytes of the high half, by CSR number. */
 export const WRITERS = { pc: 0, time: 0x3000, high: 0x6000 } as const;
-/** A tag no address compares equal to: bits 11:0 are never all set in a masked address. */
+/** A tag that no address is equal to, because a masked address never has all of bits 11:0 set. */
 export const TLB_INVALID = -1;
 
 /** Page size of software TLB entries, RAM chunk granularity of translation. */
@@ -172,7 +172,7 @@ export const CODE_LINES_BYTES = PAGE / CODE_LINE / 8;
 const ALL_UOPS = UOP_PAGES * UOP_PAGE_BYTES;
 const POOL_BYTES = Math.ceil(((ALL_UOPS * 7) / 4 + UOP_PAGES * CODE_LINES_BYTES) / WASM_PAGE) * WASM_PAGE;
 
-/** Which pool of decoded instructions, on a machine of how many CPUs. */
+/** The number of a pool of decoded instructions, and the number of CPUs of the machine. */
 export interface Pool {
   readonly cpus: number;
   readonly pool: number;
@@ -180,14 +180,14 @@ export interface Pool {
 /** Offset of a pool: its micro-ops come first. */
 export const uopBase = ({ cpus, pool }: Pool): number => cpuBase(cpus) + pool * POOL_BYTES;
 /**
- * What is added to a quarter of a micro-op's address to get its cell. A cell below {@link REGION} counts how often the
- * instruction was branched to; from there on it is REGION plus the number of the translated region that begins there.
+ * The address of the cell of a micro-op is a quarter of the address of the micro-op plus this. A cell below {@link REGION} counts
+ * branches to the instruction; from there on it is REGION plus the number of the translated region that begins there.
  */
 export const cellOffset = (p: Pool): number => uopBase(p) + ALL_UOPS - uopBase(p) / 4;
 export const REGION = 0x8000;
-/** How many regions there can be. */
+/** Most regions. */
 export const REGIONS = 0x8000;
-/** What is added to half of a micro-op's address to get the place that tells which computed jump led there last. */
+/** Half of the address of a micro-op plus this is the address of the word that holds the last computed jump to it. */
 export const sourceOffset = (p: Pool): number => uopBase(p) + (ALL_UOPS * 5) / 4 - uopBase(p) / 2;
 /** Offset of the bits of code lines for slot 0 of a pool; CODE_LINES_BYTES for each. */
 export const codeLinesBase = (p: Pool): number => uopBase(p) + (ALL_UOPS * 7) / 4;

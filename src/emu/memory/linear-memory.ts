@@ -2,13 +2,13 @@ import { type Pool, ramBase, WASM_PAGE } from './layout.ts';
 
 /** Largest WebAssembly memory with 32-bit addresses, in 64 KiB pages. */
 const MAX_PAGES = 0x10000;
-/** Room for firmware beside the RAM. */
+/** Space for firmware in addition to the RAM. */
 const ROM_BYTES = 0x1000000;
 
-/** What several threads need to see the same memory. */
+/** The parts with which several threads use the same memory. */
 export interface SharedParts {
   readonly memory: WebAssembly.Memory;
-  /** The CPU of this thread; the main thread runs none, and has 0. */
+  /** The CPU of this thread; 0 for the main thread, which runs no CPU. */
   readonly cpu: number;
 }
 
@@ -23,7 +23,7 @@ export class LinearMemory {
   readonly u64: BigUint64Array;
   readonly f32: Float32Array;
   readonly f64: Float64Array;
-  /** Where this thread's decoded instructions are. */
+  /** The pool of decoded instructions of this thread. */
   readonly pool: Pool;
   /** Do other threads use the memory too? */
   readonly shared: boolean;
@@ -32,7 +32,7 @@ export class LinearMemory {
   readonly ramBytes: number;
 
   /**
-   * Reserves address space for `cpus` CPUs and up to `ramSize` bytes of RAM; pages cost memory once touched.
+   * Reserves address space for `cpus` CPUs and up to `ramSize` bytes of RAM. A page needs memory only after its first access.
    * @param parts memory of a machine with a thread for each CPU, from {@link LinearMemory.forThreads}
    */
   constructor(cpus: number, ramSize: number, parts?: SharedParts) {
@@ -56,7 +56,7 @@ export class LinearMemory {
     return Math.min(MAX_PAGES, Math.ceil((ramStart + ramSize + ROM_BYTES) / WASM_PAGE));
   }
 
-  /** Memory for a machine with a thread for each CPU, each with decoded instructions of its own. */
+  /** Memory for a machine with a thread for each CPU, each with its own pool of decoded instructions. */
   static forThreads(cpus: number, ramSize: number): WebAssembly.Memory {
     const pages = LinearMemory.pagesFor(ramBase(cpus, cpus), ramSize);
     return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });

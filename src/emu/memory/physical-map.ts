@@ -1,9 +1,9 @@
 /**
- * Where the board has its RAM and its devices, and on which interrupt inputs they are (QEMU's `virt`; docs/board.md). RAM, devices,
+ * The addresses of RAM and devices on the board, and their interrupt inputs (QEMU's `virt`; docs/board.md). RAM, devices,
  * device tree, ACPI tables and boot take their addresses from here.
  */
 
-/** RAM below this sits at physical 0, the rest at {@link HIGH_BASE}, as on QEMU's `virt` board. */
+/** So much RAM is at physical address 0, the rest at {@link HIGH_BASE}, as on QEMU's `virt` board. */
 export const LOW_SIZE = 0x10000000;
 export const HIGH_BASE = 0x80000000;
 
@@ -11,7 +11,7 @@ export const HIGH_BASE = 0x80000000;
 export const PLATFORM = {
   /** Global system interrupt of PCH-PIC input 0. */
   gsiBase: 64,
-  /** ESTAT.IS bit that the interrupt controller is told to use. */
+  /** ESTAT.IS bit that the interrupt controller uses. */
   eiointcPin: 3,
   pchPic: { base: 0x10000000, size: 0x400 },
   rtc: { base: 0x100d0100, size: 0x100, input: 6 },
@@ -27,7 +27,7 @@ export const PLATFORM = {
     /** Event bit. */
     powerButton: 2,
   },
-  /** What firmware runs from, and where it keeps its variables. */
+  /** The flash that firmware runs from, and the flash for its variables. */
   flash0: { base: 0x1c000000, size: 0x1000000 },
   flash1: { base: 0x1d000000, size: 0x1000000 },
   fwCfg: { base: 0x1e020000, size: 0x18 },
@@ -40,7 +40,7 @@ export const PLATFORM = {
   pciInput: 16,
   /** virtio devices without PCI, where QEMU has an empty platform bus. */
   virtioMmio: { base: 0x16000000, size: 0x200, input: 20, most: 8 },
-  /** Command line (a1) and EFI system table (a2) of a direct boot; ACPI tables, which memory maps spare; device tree. */
+  /** Command line (a1) and EFI system table (a2) of a direct boot; ACPI tables, which memory maps leave out; device tree. */
   commandLine: 0x0,
   systemTable: 0x200,
   acpi: { base: 0xe0000, size: 0x20000 },

@@ -5,7 +5,7 @@ import { HIGH_BASE, LOW_SIZE, PLATFORM } from './physical-map.ts';
 
 const CHUNK = 0x100000;
 const ROM = PLATFORM.flash0;
-/** In the table while a thread takes a chunk. */
+/** Value in the table while a thread allocates the chunk. */
 const TAKING = 1;
 /** Byte equality of two whole chunks. */
 function equal(a: Uint8Array, b: Uint8Array): boolean {
@@ -16,16 +16,16 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /**
- * Guest RAM: 1 MiB chunks of linear memory, handed out on first touch, so that a large machine costs only what it uses.
+ * Guest RAM: 1 MiB chunks of linear memory, allocated at the first access, so that a machine needs only the memory that it uses.
  */
 export class Ram {
   readonly size: number;
   private readonly mem: LinearMemory;
-  /** Linear memory offset of each chunk, 0 when untouched; behind them how many chunks are in use. */
+  /** Linear address of each chunk, 0 when it is untouched; behind them the number of chunks in use. */
   private readonly table: Uint32Array;
   private readonly chunks: Uint32Array;
   private readonly count: number;
-  /** The table where several threads use it. */
+  /** The table, when several threads use it. */
   readonly sharedTable: SharedArrayBuffer | undefined;
 
   /**
@@ -46,12 +46,12 @@ export class Ram {
     return (size / CHUNK + 2) * 4;
   }
 
-  /** Place of the flash that firmware runs from, 0 when there is none. */
+  /** Linear address of the flash that firmware runs from, 0 when there is none. */
   private get rom(): number {
     return this.table[this.count + 1]!;
   }
 
-  /** Puts firmware into the flash that it runs from: memory that stores do not reach. */
+  /** Puts firmware into the flash that it runs from. Stores cannot change it. */
   placeRom(content: Uint8Array): void {
     if (this.rom === 0) {
       const first = Atomics.add(this.table, this.count, ROM.size / CHUNK);
@@ -65,7 +65,7 @@ export class Ram {
     return pa >= ROM.base && pa < ROM.base + ROM.size && this.rom !== 0;
   }
 
-  /** Takes a chunk for number `index`. Another thread may be about the same. @returns its place */
+  /** Allocates chunk number `index`. Another thread may do the same at this time. @returns its linear address */
   private take(index: number): number {
     if (Atomics.compareExchange(this.table, index, 0, TAKING) === 0) {
       const at = this.mem.ramStart + Atomics.add(this.table, this.count, 1) * CHUNK;
@@ -82,7 +82,7 @@ export class Ram {
     }
   }
 
-  /** Where the chunks in use end. */
+  /** Linear address of the end of the chunks in use. */
   private get next(): number {
     return this.mem.ramStart + this.table[this.count]! * CHUNK;
   }
@@ -110,10 +110,10 @@ export class Ram {
   }
 
   /**
-   * Place in linear memory of a physical address, or −1 outside RAM. Valid up to the end of its 1 MiB chunk.
+   * The linear address of a physical address, or −1 outside RAM. It is valid up to the end of its 1 MiB chunk.
    * @throws Error when more RAM has been touched than 32-bit linear memory holds
    */
-  host(pa: number): number {
+  linearAddress(pa: number): number {
     const block = this.block(pa);
     if (block < 0) return this.inRom(pa) ? this.rom + pa - ROM.base : -1;
     const index = Math.floor(block / CHUNK);
@@ -122,28 +122,28 @@ export class Ram {
     return at + (block % CHUNK);
   }
 
-  /** The same for a store: −1 where memory cannot be stored to. */
+  /** The same for a store: −1 where stores are impossible. */
   storable(pa: number): number {
-    return this.has(pa) ? this.host(pa) : -1;
+    return this.has(pa) ? this.linearAddress(pa) : -1;
   }
 
-  /** Like {@link host} for the page of `pa`: place of the page's first byte, or −1. */
-  hostPage(pa: number): number {
-    return this.host(pa - (pa % PAGE));
+  /** The linear address of the page of `pa`, or −1. */
+  linearPage(pa: number): number {
+    return this.linearAddress(pa - (pa % PAGE));
   }
 
   /** Copies bytes in. @throws RangeError when the range leaves RAM */
   write(pa: number, data: Uint8Array): void {
     for (let done = 0; done < data.length; ) {
       const n = Math.min(data.length - done, CHUNK - ((pa + done) % CHUNK));
-      const at = this.host(pa + done);
+      const at = this.linearAddress(pa + done);
       if (at < 0) throw new RangeError(`physical address 0x${(pa + done).toString(16)} is not RAM`);
       this.mem.u8.set(data.subarray(done, done + n), at);
       done += n;
     }
   }
 
-  /** Bytes of untouched RAM are zero and stay untouched. Stops at the end of RAM. */
+  /** Copies bytes out. Untouched RAM reads 0 and stays untouched. Stops at the end of RAM. */
   read(pa: number, length: number): Uint8Array {
     const out = new Uint8Array(length);
     let done = 0;
@@ -151,7 +151,7 @@ export class Ram {
       const block = this.block(pa + done);
       if (block < 0) {
         if (!this.inRom(pa + done)) break;
-        out[done] = this.mem.u8[this.host(pa + done)]!;
+        out[done] = this.mem.u8[this.linearAddress(pa + done)]!;
         done++;
         continue;
       }
@@ -189,9 +189,9 @@ export class Ram {
     return copy instanceof Map && [...copy].every(isChunk);
   }
 
-  /** Puts RAM back to a copy; chunks that it lacks become zero. */
+  /** Restores RAM from a copy. Chunks that are not in it become zero. */
   restore(copy: ReadonlyMap<number, Uint8Array>): void {
-    for (const n of copy.keys()) this.host(this.firstOf(n));
+    for (const n of copy.keys()) this.linearAddress(this.firstOf(n));
     this.chunks.forEach((at, n) => {
       if (at === 0) return;
       const bytes = copy.get(n);
@@ -206,7 +206,7 @@ export class Ram {
     return block < LOW_SIZE ? block : block - LOW_SIZE + HIGH_BASE;
   }
 
-  /** The touched chunks in ascending order: physical address, place in linear memory, bytes. */
+  /** The touched chunks in ascending order: physical address, linear address, bytes. */
   touchedRanges(): [pa: number, at: number, size: number][] {
     return [...this.chunks].flatMap((at, n) => (at === 0 ? [] : [[this.firstOf(n), at, CHUNK]]));
   }

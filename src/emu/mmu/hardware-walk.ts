@@ -1,6 +1,6 @@
 /**
- * The page walk by hardware (`ptw`, switched on by PWCH.HPTW_En; Vol. 1 v1.10, section 5.4.5). Table entries then have a
- * present bit (7) and a write permission (8) of their own; V means accessed and D means written, and the walk sets them.
+ * The page walk by hardware (feature `ptw`, enabled by PWCH.HPTW_En; Vol. 1 v1.10, section 5.4.5). Table entries then have a
+ * separate present bit (7) and write permission (8). V means accessed and D means written, and the walk sets them.
  */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrHalves } from '../cpu/csr-bank.ts';
@@ -16,26 +16,26 @@ import { enterMapping } from './tlb-instructions.ts';
 const HPTW_EN = 1 << 24;
 const PRESENT = 1 << 7;
 const WRITABLE = 1 << 8;
-/** Bits of an entry that the TLB holds: all but those that are software's or the walk's. */
+/** Bits of an entry that go into the TLB: all except those for software and for the walk. */
 const ELO_LO = ~0xf80;
 const ELO_HI = 0xe000ffff | 0;
 
-/** Is the page walk by hardware on in the world with these registers? */
+/** Is the page walk by hardware enabled in the world with these registers? */
 export const walksByHardware = (features: CpuFeatures, csr: CsrHalves): boolean =>
   features.ptw && (csr.lo(CSR.PWCH) & HPTW_EN) !== 0;
 
-/** Does the running world walk by hardware after this exception? */
+/** Does the hardware walk the tables of the running world after this exception? */
 export const walksAfter = (cpu: Cpu, exception: ExceptionName): boolean =>
   walksByHardware(cpu.features, cpu.csr) &&
   (exception === 'TLBR' || exception === 'PME' || INVALID.includes(exception));
 
-/** What a table entry's low half says against an access; undefined: nothing. */
+/** The exception of an access, from the low half of a table entry; undefined: the access is allowed. */
 export function entryRefusal(entryLo: number, access: AccessType): ExceptionName | undefined {
   if (!(entryLo & PRESENT)) return INVALID[access]!;
   return access === STORE && !(entryLo & WRITABLE) ? 'PME' : undefined;
 }
 
-/** The entry's low half after an access that it allows. */
+/** The low half of the entry after an allowed access. */
 export const accessed = (entryLo: number, access: AccessType): number =>
   entryLo | ELO.V | (access === STORE ? ELO.D : 0);
 
@@ -52,7 +52,7 @@ export function rootFor(csr: CsrHalves, vaHi: number): number {
 export function hardwareWalk(cpu: Cpu, vaLo: number, vaHi: number, access: AccessType): ExceptionName | undefined {
   const { csr } = cpu;
   const tables = tablesOf(cpu);
-  const { leaf } = tables;
+  const { leaf, pair } = tables;
   tables.unreachable = undefined;
   const va = addressBits(vaLo, vaHi);
   if (!walkTables(csr, rootFor(csr, vaHi), va, true, tables, leaf)) return undefined;
@@ -60,24 +60,24 @@ export function hardwareWalk(cpu: Cpu, vaLo: number, vaHi: number, access: Acces
   if (refused) return refused;
   const { i32 } = cpu.mem;
   const { odd, ps } = leaf;
-  // The entry as it is now: another CPU may have changed it since the walk read it.
+  // Read the entry again: another CPU may have changed it since the walk read it.
   leaf.entryLo = i32[tables.at]!;
   leaf.entryHi = i32[tables.at + 1]!;
   setHalf(leaf, odd);
-  const lo = leaf.lo & ELO_LO;
-  const hi = leaf.hi & ELO_HI;
+  pair.lo[odd] = leaf.lo & ELO_LO;
+  pair.hi[odd] = leaf.hi & ELO_HI;
   if (leaf.level > 0) setHalf(leaf, 1 - odd);
   else {
-    // In the same page as the entry itself: the reader reaches it.
+    // It is in the same page as the first entry, so the reader can reach it.
     tables.read(leaf.table, otherSlot(csr, leaf));
     leaf.lo = tables.lo;
     leaf.hi = tables.hi;
   }
-  const otherLo = leaf.lo & ELO_LO;
-  const otherHi = leaf.hi & ELO_HI;
-  const vppn = shr(va, 13) - lowBits(shr(va, 13), ps - 12);
-  if (odd) enterMapping(cpu, vppn, ps, otherLo, otherHi, lo, hi);
-  else enterMapping(cpu, vppn, ps, lo, hi, otherLo, otherHi);
+  pair.lo[1 - odd] = leaf.lo & ELO_LO;
+  pair.hi[1 - odd] = leaf.hi & ELO_HI;
+  pair.vppn = shr(va, 13) - lowBits(shr(va, 13), ps - 12);
+  pair.ps = ps;
+  enterMapping(cpu, pair);
   return undefined;
 }
 

@@ -1,19 +1,21 @@
-/** The reader that a page walk by hardware reads its tables with: RAM, in a guest through stage 2. */
+/** The reader for page walks by hardware: it reads tables in RAM, in a guest through stage 2. */
 import type { Cpu } from '../cpu/cpu.ts';
 import { Leaf, type TableReader } from './page-walk.ts';
 import { type Fault, STORE, stage2 } from './stages.ts';
 
-/** One a CPU, with the outcome of its walk: walks allocate nothing. */
+/** One object for each CPU, with the outcome of its walk, so that walks allocate nothing. */
 export class MachineTables implements TableReader {
   lo = 0;
   hi = 0;
-  /** Place of the entry that was read among the 32-bit words of linear memory; −1: no such memory, the entry reads as 0. */
+  /** Index of the entry in the 32-bit words of linear memory; −1: the address is not RAM, and the entry reads as 0. */
   at = -1;
   /** Address of the entry. */
   slot = 0;
-  /** What stage 2 says against reading the entry of a guest: it ends the walk. */
+  /** The stage-2 fault at a read of a guest's table entry. It ends the walk. */
   unreachable: Fault | undefined;
   readonly leaf = new Leaf();
+  /** What the walk enters into the TLB. */
+  readonly pair = { vppn: 0, ps: 0, lo: new Int32Array(2), hi: new Int32Array(2) };
   private readonly cpu: Cpu;
 
   constructor(cpu: Cpu) {
@@ -33,10 +35,10 @@ export class MachineTables implements TableReader {
       }
       pa = reached;
     }
-    const host = cpu.hostOf(pa);
-    this.at = host < 0 ? -1 : host >>> 2;
-    this.lo = host < 0 ? 0 : cpu.mem.i32[this.at]!;
-    this.hi = host < 0 ? 0 : cpu.mem.i32[this.at + 1]!;
+    const linear = cpu.linearOf(pa);
+    this.at = linear < 0 ? -1 : linear >>> 2;
+    this.lo = linear < 0 ? 0 : cpu.mem.i32[this.at]!;
+    this.hi = linear < 0 ? 0 : cpu.mem.i32[this.at + 1]!;
     return true;
   }
 }

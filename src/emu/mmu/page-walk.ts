@@ -1,19 +1,19 @@
 /**
- * Page tables as the page walk reads them: by `lddir` and `ldpte`, one step at a time, and from the root to the entry that
- * maps an address (Vol. 1, section 5.4.5; huge entries as Linux builds them). Nothing here has a side effect. Who reads the
- * table entries is a parameter: the machine, or a debugger that only looks.
+ * The page walk: the steps of `lddir` and `ldpte`, and the whole walk from the root to the entry that
+ * maps an address (Vol. 1, section 5.4.5; huge entries as Linux builds them). Nothing here has a side effect. The reader of the
+ * table entries is a parameter: the machine, or a debugger that changes nothing.
  */
 import type { CsrHalves } from '../cpu/csr-bank.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { ELO, lowBits, POWER, shr } from '../tlb/tlb.ts';
 
-/** A directory entry that maps a page itself. */
+/** The bit H: this directory entry maps a huge page. */
 const HUGE = 1 << 6;
-/** The G bit of such an entry: bit 6, its place in other entries, is taken. */
+/** The G bit of a huge entry. Its usual place, bit 6, is used by H. */
 const HGLOBAL = 1 << 12;
-/** Where `lddir` notes the level of a huge entry for `ldpte`. */
+/** The field where `lddir` puts the level of a huge entry for `ldpte`. */
 const LEVEL = 0x6000;
-/** Directories: Dir4 is the root's, Dir1 points to page tables. */
+/** Directory levels: Dir4 is the root, and entries of Dir1 point to page tables. */
 const DIRECTORIES = 4;
 
 /** The 48-bit address in a directory entry or a register value. */
@@ -79,15 +79,15 @@ function pageSlot(csr: CsrHalves, table: number, address: number, odd: number): 
   return lowBits(table - lowBits(table, 12) + (index - lowBits(index, 1) + odd) * POWER[entryShift(csr)]!, 48);
 }
 
-/** Size, as a power of two, of the halves of a huge page that `lddir` has given the level `tag` (0: the last directory's). */
+/** Size, as a power of two, of each half of a huge page that `lddir` has marked with the level `tag` (0: that of the last directory). */
 const hugeSize = (csr: CsrHalves, tag: number): number => indexBase(csr, tag) + indexWidth(csr, tag) - 1;
 
-/** A huge entry as `lddir` of `level` hands it on. */
+/** The result of `lddir` of `level` for a huge entry. */
 const tagged = (lo: number, level: number): number => (lo & LEVEL ? lo : lo | ((level & 3) << 13));
 
 /**
- * Outcome of a step: its result (`slot` < 0), or the table slot that must be read for it. One object a CPU, written anew by
- * each step: refills allocate nothing.
+ * Outcome of a step: its result (`slot` < 0), or the table slot that must be read for it. Each CPU has one object, which each
+ * step overwrites, so that refills allocate nothing.
  */
 export interface WalkStep {
   slot: number;
@@ -126,26 +126,26 @@ function hugeHalf(step: WalkStep, lo: number, hi: number, odd: number): void {
   step.hi = hi + Math.floor(sum / 0x100000000);
 }
 
-/** The address a refill handler works on. */
+/** The address for which a refill handler works. */
 const badv = (csr: CsrHalves): number => addressBits(csr.lo(CSR.TLBRBADV), csr.hi(CSR.TLBRBADV));
 
-/** Who reads table entries in a walk. */
+/** The reader of table entries in a walk. */
 export interface TableReader {
   /** The entry that was read, 64 bits in halves. */
   lo: number;
   hi: number;
   /**
-   * Reads the entry at `slot` of the table of `level` at `table`, addresses of the space that the tables are in.
+   * Reads the entry at `slot` of the table of `level` at `table`. Both are addresses in the space of the tables.
    * @returns false to end the walk
    */
   read(table: number, slot: number, level: number): boolean;
 }
 
-/** The mapping that a walk has come to: a step's outcome, and the entry that it was made of. */
+/** The mapping that a walk has found: the outcome of the last step, and the table entry. */
 export class Leaf implements WalkStep {
   /** Address of the entry. */
   slot = 0;
-  /** The TLBELO value of the address's half of the pair, and the size of the half. */
+  /** The TLBELO value of the half of the pair with the address, and the size of the half. */
   lo = 0;
   hi = 0;
   ps = 0;
@@ -161,7 +161,7 @@ export class Leaf implements WalkStep {
 
 /**
  * Walks from `root` to the entry that maps `address`: an `lddir` for each directory that PWCL and PWCH describe, then `ldpte`;
- * or, `byHardware`, what the page walk by hardware does, which takes the size of a huge page from the directory it is found in.
+ * or, `byHardware`, the page walk by hardware, which takes the size of a huge page from the level of its directory.
  * @returns false when the reader has ended the walk; else `leaf` is filled
  */
 export function walkTables(
@@ -177,7 +177,7 @@ export function walkTables(
   for (let level = DIRECTORIES; level >= 1; level--) {
     if (indexWidth(csr, level) === 0) continue;
     if (leaf.level > 0) {
-      // A huge page was found further up. The other levels only pass it on.
+      // A huge page was found at a higher level. The other levels only pass it on.
       leaf.lo = tagged(leaf.lo, level);
       continue;
     }
@@ -216,7 +216,7 @@ const half = (address: number, ps: number): number => (ps >= 0 && ps < 64 ? lowB
 /** Address of the other entry of the pair that a leaf of level 0 is in. */
 export const otherSlot = (csr: CsrHalves, leaf: Leaf): number => leaf.slot + entrySize(csr) * (leaf.odd ? -1 : 1);
 
-/** Makes a leaf's TLBELO value that of the half `odd` (0, 1) of its page, from the entry. */
+/** Sets the TLBELO value of a leaf to that of the half `odd` (0, 1) of its page, from the entry. */
 export function setHalf(leaf: Leaf, odd: number): void {
   if (leaf.level > 0) hugeHalf(leaf, leaf.entryLo, leaf.entryHi, odd);
   else {

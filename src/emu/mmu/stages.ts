@@ -1,7 +1,7 @@
 /**
  * The two stages of address translation as the architecture defines them: direct address mode, direct mapping windows, TLB;
  * and stage 2 behind it in guest mode (Vol. 1, chapter 5; docs/lvz.md, "Address translation"). Nothing here has a side
- * effect: running code (translate.ts) and the debugger (debug/walk.ts) both ask here.
+ * effect: running code (translate.ts) and the debugger (debug/walk.ts) both use it.
  */
 import type { CsrHalves } from '../cpu/csr-bank.ts';
 import { CSR } from '../cpu/csr-table.ts';
@@ -11,14 +11,14 @@ import { ELO, lowBits, POWER, shr, type Tlb } from '../tlb/tlb.ts';
 export const LOAD = 0;
 export const STORE = 1;
 export const FETCH = 2;
-/** A debugger's look: it goes wherever a valid entry leads, whatever the page allows. */
+/** A read by a debugger: it follows every valid entry, and ignores the permissions of the page. */
 export const LOOK = 3;
 export type AccessType = typeof LOAD | typeof STORE | typeof FETCH | typeof LOOK;
 
-/** What an access to a page that is not valid raises, by access type. */
+/** The exception for an access to an invalid page, by access type. */
 export const INVALID: readonly ExceptionName[] = ['PIL', 'PIS', 'PIF', 'PIL'];
 
-/** The exception that says no, and whether it is the host's (stage 2). */
+/** The exception of a failed translation, and whether it goes to the host (stage 2). */
 export type Fault = { readonly exception: ExceptionName; readonly root: boolean };
 /** Exceptions as values, built once so that the slow path does not allocate for the common ones. */
 const FAULTS = [new Map<ExceptionName, Fault>(), new Map<ExceptionName, Fault>()] as const;
@@ -29,7 +29,7 @@ export function fault(exception: ExceptionName, root: boolean): Fault {
   return f;
 }
 
-/** What a stage goes through, step by step: for those who tell it in words. */
+/** The steps of a stage, for callers that describe them. */
 export interface StageReport {
   /** Direct address mode. */
   direct(): void;
@@ -43,14 +43,14 @@ export interface StageReport {
   entry(tlb: Tlb, i: number, odd: number): void;
 }
 
-/** Physical address made of a TLBELO word pair and the page offset. */
+/** Physical address from a TLBELO word pair and the page offset. */
 export function pageAddress(eloLo: number, eloHi: number, ps: number, vaLo: number, vaHi: number): number {
   const ppn = (eloHi & 0xffff) * 0x100000000 + ((eloLo & ~0xfff) >>> 0);
   const va = (vaHi & 0xffff) * 0x100000000 + (vaLo >>> 0);
   return shr(ppn, ps) * POWER[ps]! + lowBits(va, ps);
 }
 
-/** What the TLBELO value of a page says against an access from `plv` in stage 1; undefined: nothing. */
+/** The stage-1 exception of an access from `plv` to a page with this TLBELO value; undefined: the access is allowed. */
 export function refusal(
   csr: CsrHalves,
   eloLo: number,
@@ -64,7 +64,7 @@ export function refusal(
   if (access === LOAD && eloHi & ELO.NR_HI) return 'PNR';
   const pagePlv = (eloLo >> 2) & 3;
   if (eloHi & ELO.RPLV_HI ? plv !== pagePlv : plv > pagePlv) return 'PPI';
-  // MISC.DWPLn lifts the write check for PLV n.
+  // MISC.DWPLn disables the write check for PLV n.
   if (access === STORE && !(eloLo & ELO.D) && !((csr.lo(CSR.MISC) >> (16 + plv)) & 1 && plv < 3)) return 'PME';
   return undefined;
 }

@@ -7,45 +7,45 @@ import type { CsrBank } from '../cpu/csr-bank.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { deliver } from '../cpu/exceptions.ts';
 import { After, type AfterValue } from '../cpu/helpers.ts';
+import type { TlbTarget } from '../cpu/tlb-target.ts';
 import { ELO, legalSize, MTLB_SIZE, STLB_SETS, STLB_SIZE, STLB_WAYS, shr, TLB_SIZE, Tlb } from '../tlb/tlb.ts';
-
-/**
- * Which entries an instruction works on: the array, the GID, the CSR bank with the operands. The object is reused by
- * the next TLB instruction of the process.
- */
-export interface Target {
-  tlb: Tlb;
-  guestType: boolean;
-  gid: number;
-  bank: CsrBank;
-}
 
 const GTLBC_USETGID = 1 << 12;
 const tgid = (cpu: Cpu): number => (cpu.host.lo(CSR.GTLBC) >> 16) & 0xff;
 const usesTgid = (cpu: Cpu): boolean => (cpu.host.lo(CSR.GTLBC) & GTLBC_USETGID) !== 0;
 
-let reused: Target | undefined;
-function target(tlb: Tlb, guestType: boolean, gid: number, bank: CsrBank): Target {
-  if (!reused) return (reused = { tlb, guestType, gid, bank });
-  reused.tlb = tlb;
-  reused.guestType = guestType;
-  reused.gid = gid;
-  reused.bank = bank;
-  return reused;
+/** Guest-type entries of a guest. */
+function guestEntries(cpu: Cpu, gid: number): TlbTarget {
+  const t = cpu.tlbTarget;
+  t.tlb = cpu.gtlb;
+  t.guestType = true;
+  t.gid = gid;
+  t.bank = cpu.guest;
+  return t;
 }
 
-/** Target of `tlb*` in the running world. */
-export function ownTarget(cpu: Cpu): Target {
-  if (cpu.vm) return target(cpu.gtlb, true, cpu.gid, cpu.guest);
-  if (usesTgid(cpu)) return target(cpu.htlb, false, tgid(cpu), cpu.host);
+/** Host-type entries: the host's own (GID 0), or stage 2 of a guest. */
+function hostEntries(cpu: Cpu, gid: number): TlbTarget {
+  const t = cpu.tlbTarget;
+  t.tlb = cpu.htlb;
+  t.guestType = false;
+  t.gid = gid;
+  t.bank = cpu.host;
+  return t;
+}
+
+/** The entries that `tlb*` works on in the running world. */
+export function ownTarget(cpu: Cpu): TlbTarget {
+  if (cpu.vm) return guestEntries(cpu, cpu.gid);
+  if (usesTgid(cpu)) return hostEntries(cpu, tgid(cpu));
   // docs/lvz.md Q2: without USETGID a refill on behalf of a guest still belongs to that guest.
   const forGuest = cpu.host.lo(CSR.TLBRERA) & 1 && cpu.host.lo(CSR.TLBRPRMD) & 8;
-  return target(cpu.htlb, false, forGuest ? cpu.gid : 0, cpu.host);
+  return hostEntries(cpu, forGuest ? cpu.gid : 0);
 }
 
-/** Target of `gtlb*`. */
-export function guestTarget(cpu: Cpu): Target {
-  return target(cpu.gtlb, true, usesTgid(cpu) ? tgid(cpu) : cpu.gid, cpu.guest);
+/** The entries that `gtlb*` works on. */
+export function guestTarget(cpu: Cpu): TlbTarget {
+  return guestEntries(cpu, usesTgid(cpu) ? tgid(cpu) : cpu.gid);
 }
 
 /** Drops the translations that running code may have derived from entry `i`. */
@@ -53,7 +53,7 @@ function forget(cpu: Cpu, t: Tlb, i: number): void {
   const gid = t.gid[i]!;
   if (t === cpu.gtlb) cpu.fast.clearPages(gid, t.vppn[i]!, t.ps[i]!);
   else if (gid === 0) cpu.fast.clearPages(-1, t.vppn[i]!, t.ps[i]!);
-  // A stage-2 entry may be behind any virtual page of its guest.
+  // Any virtual page of the guest may use the stage-2 entry.
   else cpu.fast.clearWorld(gid);
 }
 
@@ -64,7 +64,7 @@ function remove(cpu: Cpu, t: Tlb, i: number): void {
 }
 
 /** Stage 2 ignores ASID; every other lookup needs it. */
-const asidOf = (t: Target): number => (!t.guestType && t.gid !== 0 ? -1 : t.bank.lo(CSR.ASID) & 0x3ff);
+const asidOf = (t: TlbTarget): number => (!t.guestType && t.gid !== 0 ? -1 : t.bank.lo(CSR.ASID) & 0x3ff);
 
 const inRefill = (bank: CsrBank): boolean => (bank.lo(CSR.TLBRERA) & 1) !== 0;
 
@@ -72,7 +72,7 @@ const inRefill = (bank: CsrBank): boolean => (bank.lo(CSR.TLBRERA) & 1) !== 0;
 const vppnOf = (bank: CsrBank, num: number): number =>
   shr((bank.hi(num) & 0xffff) * 0x100000000 + (bank.lo(num) >>> 0), 13);
 
-export function tlbsrch(_cpu: Cpu, t: Target): AfterValue {
+export function tlbsrch(_cpu: Cpu, t: TlbTarget): AfterValue {
   const ehi = inRefill(t.bank) ? CSR.TLBREHI : CSR.TLBEHI;
   const i = t.tlb.find(vppnOf(t.bank, ehi), t.gid, asidOf(t), t.bank.lo(CSR.STLBPS) & 0x3f);
   if (i < 0) t.bank.update(CSR.TLBIDX, 1 << 31, 1 << 31);
@@ -80,7 +80,7 @@ export function tlbsrch(_cpu: Cpu, t: Target): AfterValue {
   return After.next;
 }
 
-export function tlbrd(cpu: Cpu, t: Target): AfterValue {
+export function tlbrd(cpu: Cpu, t: TlbTarget): AfterValue {
   const { bank, tlb } = t;
   const i = bank.lo(CSR.TLBIDX) & 0xfff;
   if (i >= TLB_SIZE || !tlb.e[i]) {
@@ -102,7 +102,7 @@ export function tlbrd(cpu: Cpu, t: Target): AfterValue {
 }
 
 /** Writes entry `i` from the bank's registers (the refill registers inside a refill handler). */
-function writeEntry(cpu: Cpu, t: Target, i: number): void {
+function writeEntry(cpu: Cpu, t: TlbTarget, i: number): void {
   const { bank, tlb } = t;
   const refill = inRefill(bank);
   if (tlb.e[i]) forget(cpu, tlb, i);
@@ -119,20 +119,20 @@ function writeEntry(cpu: Cpu, t: Target, i: number): void {
   tlb.eloHi[2 * i] = bank.hi(lo0);
   tlb.eloLo[2 * i + 1] = bank.lo(lo1);
   tlb.eloHi[2 * i + 1] = bank.hi(lo1);
-  told(cpu, t, i, -1, refill ? 'tlbfill' : 'tlbwr');
+  reportChange(cpu, t, i, -1, refill ? 'tlbfill' : 'tlbwr');
 }
 
-/** Tells the observer of a change. */
-function told(cpu: Cpu, t: { guestType: boolean; gid: number }, index: number, vppn: number, by: string): void {
+/** Reports a change to the observer. */
+function reportChange(cpu: Cpu, t: { guestType: boolean; gid: number }, index: number, vppn: number, by: string): void {
   cpu.observer.tlbChanged?.(cpu, { guestType: t.guestType, gid: t.gid, index, vppn, by });
 }
 
-/** Page size that tlbwr and tlbfill take, as a power of two. */
+/** Page size for tlbwr and tlbfill, as a power of two. */
 function pageSize(bank: CsrBank): number {
   return inRefill(bank) ? bank.lo(CSR.TLBREHI) & 0x3f : (bank.lo(CSR.TLBIDX) >> 24) & 0x3f;
 }
 
-export function tlbwr(cpu: Cpu, t: Target): AfterValue {
+export function tlbwr(cpu: Cpu, t: TlbTarget): AfterValue {
   const i = t.bank.lo(CSR.TLBIDX) & 0xfff;
   const ps = pageSize(t.bank);
   // An index out of range, or a page size that its half of the TLB cannot hold, is undefined: nothing is written.
@@ -144,18 +144,19 @@ export function tlbwr(cpu: Cpu, t: Target): AfterValue {
   return After.goOn;
 }
 
-export function tlbfill(cpu: Cpu, t: Target): AfterValue {
-  const { bank, tlb } = t;
+export function tlbfill(cpu: Cpu, t: TlbTarget): AfterValue {
+  const { bank } = t;
   const ps = pageSize(bank);
   if (!legalSize(ps)) return After.goOn;
   const vppn = vppnOf(bank, inRefill(bank) ? CSR.TLBREHI : CSR.TLBEHI);
-  writeEntry(cpu, t, placeFor(cpu, tlb, vppn, t.gid, asidOf(t), ps, bank.lo(CSR.STLBPS) & 0x3f));
+  writeEntry(cpu, t, placeFor(cpu, t, asidOf(t), vppn, ps));
   return After.goOn;
 }
 
-/** Where a new entry for a page pair goes. `asid`: −1 when the lookup ignores it. */
-function placeFor(cpu: Cpu, tlb: Tlb, vppn: number, gid: number, asid: number, ps: number, stlbPs: number): number {
-  // An entry that maps the same page is the one replaced: two answers for one page would be undefined.
+/** Index for a new entry of a page pair. `asid`: −1 when the lookup ignores it. */
+function placeFor(cpu: Cpu, { tlb, gid, bank }: TlbTarget, asid: number, vppn: number, ps: number): number {
+  const stlbPs = bank.lo(CSR.STLBPS) & 0x3f;
+  // An entry that maps the same page is replaced, because two entries for one page would be undefined.
   const i = tlb.find(vppn, gid, asid, stlbPs);
   if (i >= 0 && tlb.ps[i] === ps) return i;
   if (i >= 0) remove(cpu, tlb, i);
@@ -165,46 +166,49 @@ function placeFor(cpu: Cpu, tlb: Tlb, vppn: number, gid: number, asid: number, p
 }
 
 /**
- * Enters a pair of pages of the running world into its TLB, as the page walk by hardware does.
- * @param vppn number of the page pair
- * @param ps page size as a power of two; one that the TLB does not hold enters nothing
+ * Puts a pair of pages of the running world into its TLB, for the page walk by hardware. With a size that the TLB does not support,
+ * nothing is entered.
  */
-export function enterMapping(
-  cpu: Cpu,
-  vppn: number,
-  ps: number,
-  evenLo: number,
-  evenHi: number,
-  oddLo: number,
-  oddHi: number,
-): void {
+export function enterMapping(cpu: Cpu, pair: PagePair): void {
+  const { vppn, ps } = pair;
   if (!legalSize(ps)) return;
   const t = ownTarget(cpu);
   const { tlb, bank, gid } = t;
   const asid = bank.lo(CSR.ASID) & 0x3ff;
-  const i = placeFor(cpu, tlb, vppn, gid, asid, ps, bank.lo(CSR.STLBPS) & 0x3f);
+  const i = placeFor(cpu, t, asid, vppn, ps);
   if (tlb.e[i]) forget(cpu, tlb, i);
   tlb.e[i] = 1;
   tlb.setSize(i, ps);
   tlb.vppn[i] = vppn;
   tlb.gid[i] = gid;
   tlb.asid[i] = asid;
-  tlb.g[i] = evenLo & oddLo & ELO.G ? 1 : 0;
-  tlb.eloLo[2 * i] = evenLo;
-  tlb.eloHi[2 * i] = evenHi;
-  tlb.eloLo[2 * i + 1] = oddLo;
-  tlb.eloHi[2 * i + 1] = oddHi;
-  told(cpu, t, i, -1, 'page walk');
+  tlb.g[i] = pair.lo[0]! & pair.lo[1]! & ELO.G ? 1 : 0;
+  for (let odd = 0; odd < 2; odd++) {
+    tlb.eloLo[2 * i + odd] = pair.lo[odd]!;
+    tlb.eloHi[2 * i + odd] = pair.hi[odd]!;
+  }
+  reportChange(cpu, t, i, -1, 'page walk');
 }
 
-/** A free place among `count` places `first + k·step`, else a random one. */
+/** A pair of pages as a TLB entry holds it. */
+export interface PagePair {
+  /** Number of the pair. */
+  readonly vppn: number;
+  /** Page size as a power of two. */
+  readonly ps: number;
+  /** Halves of TLBELO0 (even page) and TLBELO1 (odd page). */
+  readonly lo: Int32Array;
+  readonly hi: Int32Array;
+}
+
+/** A free index among the `count` indices `first + k·step`, otherwise a random one of them. */
 function victim(cpu: Cpu, tlb: Tlb, first: number, step: number, count: number): number {
   for (let k = 0; k < count; k++) if (!tlb.e[first + k * step]) return first + k * step;
   return first + (cpu.nextRandom() % count) * step;
 }
 
 /** `tlbclr`: non-global entries of the ASID in the set (or MTLB) that TLBIDX selects; `tlbflush`: all of them there. */
-function clearSelected(cpu: Cpu, t: Target, everything: boolean): AfterValue {
+function clearSelected(cpu: Cpu, t: TlbTarget, everything: boolean): AfterValue {
   const index = t.bank.lo(CSR.TLBIDX) & 0xfff;
   const asid = t.bank.lo(CSR.ASID) & 0x3ff;
   const { tlb } = t;
@@ -213,13 +217,13 @@ function clearSelected(cpu: Cpu, t: Target, everything: boolean): AfterValue {
   };
   if (index < STLB_SIZE) for (let way = 0; way < STLB_WAYS; way++) clear(way * STLB_SETS + (index % STLB_SETS));
   else for (let i = STLB_SIZE; i < TLB_SIZE; i++) clear(i);
-  told(cpu, t, -1, -1, everything ? 'tlbflush' : 'tlbclr');
+  reportChange(cpu, t, -1, -1, everything ? 'tlbflush' : 'tlbclr');
   return After.goOn;
 }
-export const tlbclr = (cpu: Cpu, t: Target): AfterValue => clearSelected(cpu, t, false);
-export const tlbflush = (cpu: Cpu, t: Target): AfterValue => clearSelected(cpu, t, true);
+export const tlbclr = (cpu: Cpu, t: TlbTarget): AfterValue => clearSelected(cpu, t, false);
+export const tlbflush = (cpu: Cpu, t: TlbTarget): AfterValue => clearSelected(cpu, t, true);
 
-/** What an invtlb operation compares, beside type and GID. */
+/** The comparison of an invtlb operation, in addition to type and GID. */
 interface Match {
   readonly global?: boolean;
   readonly asid?: boolean;
@@ -228,7 +232,7 @@ interface Match {
   readonly address?: boolean;
 }
 
-/** Operations 0–6, and 9–14 which are the same for the guest-type entries of a GID. */
+/** Operations 0–6. Operations 9–14 do the same for the guest-type entries of a GID. */
 const OPS: Readonly<Record<number, Match>> = {
   0: {},
   1: {},
@@ -250,36 +254,44 @@ const LVZ_OPS: Readonly<Record<number, { stage1: boolean; stage2: boolean; gid: 
   22: { stage1: false, stage2: true, gid: true, address: true },
 };
 
-/**
- * `invtlb op, rj, rk`: rj holds ASID (9:0) and GID (23:16; docs/lvz.md Q5), rk the address.
- * @param word instruction word, for BADI
- */
-export function invtlb(cpu: Cpu, op: number, rjLo: number, rkLo: number, rkHi: number, word: number): AfterValue {
-  const asid = rjLo & 0x3ff;
+/** An `invtlb op, rj, rk` with the values of its operands. */
+export interface Invtlb {
+  readonly op: number;
+  /** ASID (9:0) and GID (23:16; docs/lvz.md Q5). */
+  readonly rjLo: number;
+  /** The address. */
+  readonly rkLo: number;
+  readonly rkHi: number;
+  /** The instruction word, for BADI. */
+  readonly word: number;
+}
+
+export function invtlb(cpu: Cpu, { op, rjLo, rkLo, rkHi, word }: Invtlb): AfterValue {
   const gid = (rjLo >>> 16) & 0xff;
   const vppn = shr((rkHi & 0xffff) * 0x100000000 + (rkLo >>> 0), 13);
+  const place = { asid: rjLo & 0x3ff, vppn };
   const lvzOp = cpu.features.lvz && op >= 9 && op <= 0x16 && op !== 0xf;
   if (op > 6 && !lvzOp) return deliver(cpu, 'INE', { badi: word });
   if (cpu.vm) {
     if (op >= 9) return deliver(cpu, 'IPE', { badi: word });
     if (cpu.host.lo(CSR.GTLBC) & (1 << 13)) return deliver(cpu, 'GSPR', { root: true, badi: word });
-    sweep(cpu, cpu.gtlb, cpu.gid, OPS[op]!, asid, vppn);
-    told(cpu, { guestType: true, gid: cpu.gid }, -1, OPS[op]!.address ? vppn : -1, `invtlb ${op}`);
+    sweep(cpu, cpu.gtlb, cpu.gid, OPS[op]!, place);
+    reportChange(cpu, { guestType: true, gid: cpu.gid }, -1, OPS[op]!.address ? vppn : -1, `invtlb ${op}`);
     return After.goOn;
   }
   if (op === 0) {
-    // Everything, of all guests and both types: hvisor relies on it (docs/lvz.md Q6).
+    // All entries of all guests and both types: hvisor needs this (docs/lvz.md Q6).
     for (const tlb of [cpu.htlb, cpu.gtlb]) for (let i = 0; i < TLB_SIZE; i++) tlb.e[i] = 0;
     cpu.fast.clearAll();
-  } else if (op <= 6) sweep(cpu, cpu.htlb, 0, OPS[op]!, asid, vppn);
-  else if (op <= 0xe) sweep(cpu, cpu.gtlb, gid, OPS[op - 8]!, asid, vppn);
+  } else if (op <= 6) sweep(cpu, cpu.htlb, 0, OPS[op]!, place);
+  else if (op <= 0xe) sweep(cpu, cpu.gtlb, gid, OPS[op - 8]!, place);
   else {
     const { stage1, stage2, gid: oneGid, address } = LVZ_OPS[op]!;
     const match: Match = address ? { address: true } : {};
     for (let g = 1; g < 256; g++) {
       if (oneGid && g !== gid) continue;
-      if (stage1) sweep(cpu, cpu.gtlb, g, match, asid, vppn);
-      if (stage2) sweep(cpu, cpu.htlb, g, match, asid, vppn);
+      if (stage1) sweep(cpu, cpu.gtlb, g, match, place);
+      if (stage2) sweep(cpu, cpu.htlb, g, match, place);
       if (oneGid) break;
     }
   }
@@ -287,7 +299,7 @@ export function invtlb(cpu: Cpu, op: number, rjLo: number, rkLo: number, rkHi: n
   return After.goOn;
 }
 
-/** Tells the observer what a root `invtlb` has removed. */
+/** Reports to the observer which entries a root `invtlb` has removed. */
 function tellInvalidation(cpu: Cpu, op: number, gid: number, vppn: number): void {
   const by = `invtlb 0x${op.toString(16)}`;
   const {
@@ -302,11 +314,12 @@ function tellInvalidation(cpu: Cpu, op: number, gid: number, vppn: number): void
     address: OPS[op > 6 ? op - 8 : op]?.address === true,
   };
   const whose = one ? (op >= 1 && op <= 6 ? 0 : gid) : -1;
-  if (stage1) told(cpu, { guestType: true, gid: whose }, -1, address ? vppn : -1, by);
-  if (stage2) told(cpu, { guestType: false, gid: whose }, -1, address ? vppn : -1, by);
+  if (stage1) reportChange(cpu, { guestType: true, gid: whose }, -1, address ? vppn : -1, by);
+  if (stage2) reportChange(cpu, { guestType: false, gid: whose }, -1, address ? vppn : -1, by);
 }
 
-function sweep(cpu: Cpu, tlb: Tlb, gid: number, m: Match, asid: number, vppn: number): void {
+/** Removes the entries of a GID that match, compared with an ASID and a page pair. */
+function sweep(cpu: Cpu, tlb: Tlb, gid: number, m: Match, { asid, vppn }: { asid: number; vppn: number }): void {
   const look = (i: number): void => {
     if (!tlb.e[i] || tlb.gid[i] !== gid) return;
     const g = tlb.g[i] === 1;

@@ -1,6 +1,6 @@
 /**
- * Address translation for running code, with what comes of it: exceptions, and the page walk by hardware. The slow path:
- * running code reads the software TLB, which is filled from here. What translates how is in stages.ts.
+ * Address translation for running code, with its exceptions and the page walk by hardware. This is the slow path:
+ * running code reads the software TLB, which is filled from here. The translation rules are in stages.ts.
  */
 import type { Cpu } from '../cpu/cpu.ts';
 import { deliver } from '../cpu/exceptions.ts';
@@ -13,7 +13,7 @@ const own = (cpu: Cpu, vaLo: number, vaHi: number, access: AccessType): number |
   cpu.vm ? stage1(cpu.guest, cpu.gtlb, cpu.gid, vaLo, vaHi, access) : stage1(cpu.host, cpu.htlb, 0, vaLo, vaHi, access);
 
 /**
- * Translates for an access of the running world. Delivers the exception when there is none.
+ * Translates an address for an access of the running world. When there is no translation, it delivers the exception.
  * @param badi the instruction word for BADI (0 for a fetch: docs/lvz.md Q28)
  * @returns the physical address, or −1 after an exception (STATE.pc is the vector)
  */
@@ -22,7 +22,7 @@ export function translate(cpu: Cpu, vaLo: number, vaHi: number, access: AccessTy
   if (typeof pa !== 'number' && walksAfter(cpu, pa.exception)) {
     const refused = hardwareWalk(cpu, vaLo, vaHi, access);
     const { unreachable, slot } = tablesOf(cpu);
-    // The tables of a guest are at guest physical addresses: a miss in stage 2 exits first, and the access runs again.
+    // The tables of a guest are at guest physical addresses. A stage-2 miss exits first, and then the access is repeated.
     if (unreachable) return exit(cpu, unreachable, slot, access, badi, vaLo, vaHi);
     pa = refused ? fault(refused, false) : own(cpu, vaLo, vaHi, access);
   }

@@ -1,17 +1,18 @@
 /**
- * The past of a machine. A run repeats exactly from any copy of the machine, so that an earlier moment is reached by
- * going back to a copy before it and running forward again. What does not follow from the machine itself (steps of a
- * debugger, its writes, input, CPUs held still) is kept in a journal and happens again at its place.
+ * The history of a machine. A run repeats exactly from any copy of the machine. So an earlier position is reached by
+ * restoring a copy before it and running forward again. Events that do not follow from the machine itself (steps of a
+ * debugger, its writes, input, CPUs that are held) are kept in a journal, and a replay repeats them at their positions.
  *
- * Moments are numbered by instructions of the whole machine, in the order in which CPUs take turns.
+ * A position is a number of instructions of the whole machine, in the order in which CPUs take turns.
  */
 
 import type { Cpu } from '../cpu/cpu.ts';
 import { type Machine, type MachineState, type RunResult, SLICE } from '../machine/machine.ts';
 import { arraysIn, type Fields, restoreFields, type Stateful, saveFields } from '../state/fields.ts';
+import { AdaptiveBudget } from './adaptive-budget.ts';
 import { finish, type Steps } from './steps.ts';
 
-/** A copy of the machine, and of what observers keep about it. */
+/** A copy of the machine, and of the data of observers. */
 interface Checkpoint {
   readonly position: number;
   readonly state: MachineState;
@@ -26,42 +27,45 @@ type Entry =
   | { readonly at: number; readonly kind: 'still'; readonly cpus: readonly Cpu[] }
   | { readonly at: number; readonly kind: 'change'; readonly state: MachineState };
 
-/** Running time per time spent on copies: what the past costs while the machine runs. */
+/** The cost of the history: one part in so many of the running time may be used for copies. */
 const COST = 40;
-/** Fewest instructions between copies that are made on the way. */
+/** Fewest instructions between copies that are made while the machine runs. */
 const LEAST_INTERVAL = 5_000_000;
-/** A copy this many instructions before a moment gone back to makes the next steps back quick. */
+/** A replay makes a copy so many instructions before its target, which makes the next steps back fast. */
 const NEAR = 50_000;
 const MOST_CHECKPOINTS = 64;
-/** Bytes that copies may hold beside the machine's own; input that is kept counts too. */
+/** Most memory for copies in addition to the machine, in bytes. The recorded input counts too. */
 const MOST_BYTES = 512 * 2 ** 20;
-/** Journal entries kept: a step of a debugger is one. */
+/** Most journal entries. A step of a debugger is one entry. */
 const MOST_ENTRIES = 1_000_000;
-/** How long a piece of a replay should take, in milliseconds. */
+/** Wanted time of one piece of a replay, in milliseconds. */
 const PIECE_MS = 8;
 
 export class History {
   private readonly machine: Machine;
   private readonly extras: readonly Stateful[];
+  /** How far a replay goes at a time. */
+  private readonly pieces: AdaptiveBudget;
   private checkpoints: Checkpoint[] = [];
   private journal: Entry[] = [];
-  /** The next entry to happen. */
+  /** Index of the next entry to replay. */
   private next = 0;
-  /** The latest moment reached: before it the machine repeats itself. */
+  /** The latest position reached. Before it, the machine replays. */
   private frontier = 0;
   private interval = LEAST_INTERVAL;
   private due = true;
-  /** A debugger has changed the machine, and neither a copy nor the journal has it yet. */
+  /** A debugger has changed the machine, and the change is neither in a copy nor in the journal yet. */
   private changed = false;
   private on = false;
 
-  /** @param extras what observers keep, and must go back with the machine */
+  /** @param extras data of observers that must be restored together with the machine */
   constructor(machine: Machine, extras: readonly Stateful[]) {
     this.machine = machine;
+    this.pieces = new AdaptiveBudget(machine.options.runtime, PIECE_MS, SLICE, SLICE / 64);
     this.extras = extras;
   }
 
-  /** Do runs repeat? Those on host time do not. */
+  /** Do runs repeat? In real time they do not. */
   get possible(): boolean {
     return this.machine.options.clock === undefined;
   }
@@ -70,7 +74,7 @@ export class History {
     return this.on;
   }
 
-  /** Begins at the present moment, or forgets everything. */
+  /** Begins the history at the present position, or drops it. */
   enable(on: boolean): void {
     this.on = on && this.possible;
     this.checkpoints = [];
@@ -86,17 +90,17 @@ export class History {
     return this.machine.instructions;
   }
 
-  /** Is this a moment that has been before? What the machine says then, it has said already. */
+  /** Is the machine before its latest position? Then its output was printed before. */
   get repeating(): boolean {
     return this.on && this.position < this.frontier;
   }
 
-  /** The earliest moment that can be gone back to. */
+  /** The earliest position that can be reached. */
   get beginning(): number {
     return this.checkpoints[0]?.position ?? this.position;
   }
 
-  /** Positions of the copies, for reports, and bytes they hold. */
+  /** Positions of the copies, and the memory that they use in bytes; for reports. */
   get copies(): { readonly positions: readonly number[]; readonly bytes: number } {
     return { positions: this.checkpoints.map((c) => c.position), bytes: this.bytes() };
   }
@@ -130,20 +134,20 @@ export class History {
     return result;
   }
 
-  /** Bytes for the console arrive. */
+  /** Bytes for the console have arrived. */
   input(bytes: Uint8Array): void {
     if (this.on) this.note({ at: this.position, kind: 'input', bytes });
     this.machine.consoleInput(bytes);
   }
 
-  /** Holds exactly these CPUs still. */
+  /** Stops exactly these CPUs; all others run. */
   hold(cpus: readonly Cpu[]): void {
     if (this.machine.cpus.every((c) => c.frozen === cpus.includes(c))) return;
     if (this.on) this.note({ at: this.position, kind: 'still', cpus });
     this.freeze(cpus);
   }
 
-  /** A debugger changes the machine: what had come after this moment will not come again. */
+  /** A debugger changes the machine: the history after this position is dropped. */
   disturb(): void {
     if (!this.on) return;
     this.forgetFuture();
@@ -152,14 +156,14 @@ export class History {
   }
 
   /**
-   * Goes back to a moment, or forward to one that has been. Observers are the caller's business.
-   * @returns the moment reached: not before the beginning, not after the latest one
+   * Goes back to a position, or forward up to the latest one. The caller must handle observers.
+   * @returns the position reached: not before the beginning, not after the latest one
    */
   goto(position: number): number {
     return finish(this.going(position));
   }
 
-  /** {@link goto} in pieces. Whoever stops in between is at another moment of the past. */
+  /** {@link goto} in pieces. If the work ends early, the machine is at another position. */
   *going(position: number): Steps<number> {
     const target = Math.max(this.beginning, Math.min(position, this.frontier));
     if (target === this.position) return target;
@@ -169,7 +173,7 @@ export class History {
       this.checkpoint();
     }
     yield* this.replaying(target);
-    // What has happened at the latest moment belongs to it, even if no instruction has followed.
+    // The journal entries at the latest position belong to it, even if no instruction has followed.
     while (target === this.frontier && this.next < this.journal.length) {
       this.again(this.journal[this.next]!);
       this.machine.clearStops();
@@ -177,7 +181,7 @@ export class History {
     return target;
   }
 
-  /** Puts the machine to the last copy at or before a moment. @returns its position */
+  /** Restores the last copy at or before a position. @returns the position of the copy */
   restoreBefore(position: number): number {
     if (this.changed) this.checkpoint();
     const c = this.checkpoints.findLast((p) => p.position <= position);
@@ -190,23 +194,18 @@ export class History {
     return c.position;
   }
 
-  /** Runs again up to a moment. @throws Error when the machine does not come by it: a defect of the emulator */
+  /** Replays up to a position. @throws Error when the machine does not reach it: a defect of the emulator */
   replay(target: number): void {
     while (this.position < target) this.replaySome(target, Number.MAX_SAFE_INTEGER);
   }
 
-  /** {@link replay} in pieces that are short by the clock. */
+  /** {@link replay} in pieces that take a short time. */
   *replaying(target: number): Steps<void> {
     while (this.position < target) {
-      const began = performance.now();
-      this.replaySome(target, this.piece);
-      const took = performance.now() - began;
-      if (took > 2 * PIECE_MS) this.piece = Math.max(SLICE / 64, this.piece / 2);
-      else if (took < PIECE_MS / 2) this.piece = Math.min(SLICE, this.piece * 2);
+      this.pieces.run((instructions) => this.replaySome(target, instructions));
       yield;
     }
   }
-  private piece = SLICE / 64;
 
   private replaySome(target: number, budget: number): void {
     const before = this.position;
@@ -216,7 +215,7 @@ export class History {
       throw new Error(`history: the machine does not repeat itself at instruction ${before}`);
   }
 
-  /** Lets a journal entry happen again. */
+  /** Repeats a journal entry. */
   private again(entry: Entry): RunResult {
     this.next++;
     if (entry.kind === 'step') return this.machine.step(entry.cpu, entry.interrupts);
@@ -234,7 +233,7 @@ export class History {
     this.forgetFuture();
     this.journal.push(entry);
     this.next++;
-    // A copy is the occasion to make room.
+    // When a copy is made, old ones may have to be removed.
     if (this.journal.length > MOST_ENTRIES) this.due = true;
   }
 
@@ -251,7 +250,7 @@ export class History {
   private checkpoint(): void {
     this.due = false;
     const { position } = this;
-    const began = performance.now();
+    const began = this.machine.options.runtime.now();
     const before = this.checkpoints.findLast((c) => c.position <= position);
     if (before?.position === position && before.journal === this.next && position < this.frontier && !this.changed)
       return;
@@ -264,13 +263,13 @@ export class History {
       extras: this.extras.map(saveFields),
       journal: this.next,
     };
-    // A copy at the same moment is older: a debugger has changed the machine since.
+    // A copy at the same position is older: a debugger has changed the machine since then.
     this.checkpoints = this.checkpoints.filter((c) => c.position !== position);
     this.checkpoints.push(copy);
     this.checkpoints.sort((a, b) => a.position - b.position);
     this.thin();
-    // About 300 million instructions a second: copies shall take one part in COST of the time.
-    const spent = performance.now() - began;
+    // The machine runs about 300 million instructions a second, and copies may take one part in COST of the time.
+    const spent = this.machine.options.runtime.now() - began;
     this.interval = Math.max(LEAST_INTERVAL, Math.round(spent * COST * 300_000));
   }
 
@@ -280,7 +279,7 @@ export class History {
     for (const { extras } of this.checkpoints) arraysIn(extras, unique);
     for (const { state } of [...this.checkpoints, ...changes]) {
       for (const chunk of state.ram.values()) unique.add(chunk);
-      // Disks and flash of the machine can be as large as its RAM.
+      // Disks and flash can be as large as the RAM.
       arraysIn(state.parts, unique);
     }
     const shared = this.machine.sharedArrays();
@@ -294,7 +293,7 @@ export class History {
     return this.journal.length > MOST_ENTRIES || this.bytes() > MOST_BYTES;
   }
 
-  /** Makes room: every second copy of the older half goes, then the oldest. */
+  /** Makes room: removes every second copy of the older half, then the oldest copies. */
   private thin(): void {
     if (this.checkpoints.length > MOST_CHECKPOINTS || this.bytes() > MOST_BYTES) {
       const half = this.checkpoints.length >> 1;
@@ -304,7 +303,7 @@ export class History {
       this.forgetOldest();
   }
 
-  /** The oldest copy goes, and of the journal what only it needs. */
+  /** Removes the oldest copy, and the journal entries that only this copy needs. */
   private forgetOldest(): void {
     this.checkpoints.shift();
     const gone = this.checkpoints[0]!.journal;

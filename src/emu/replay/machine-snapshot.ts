@@ -1,16 +1,16 @@
-/** Snapshots of a machine, and whether one fits a machine (docs/snapshot.md). */
+/** Makes and restores snapshots of a machine, and checks whether a snapshot fits a machine (docs/snapshot.md). */
 import type { Machine, MachineState } from '../machine/machine.ts';
 import { CPU_STATE_BYTES } from '../memory/layout.ts';
 import { fits, isBytes } from '../state/state-check.ts';
-import { mismatch, type Snapshot, SnapshotError, type SnapshotMachine } from './snapshot-file.ts';
+import { type MachineImage, mismatch, SnapshotError, type SnapshotMachine } from './snapshot-file.ts';
 
-/** What a machine must have in common with one that takes its state. */
+/** The properties that two machines must share, so that one can take the state of the other. */
 function description({ options }: Machine): SnapshotMachine {
   const { cpus, ramSize, features, seed, model = 'virt', virtio = [], virtioOn = 'pci' } = options;
   return { cpus, ramSize, model, features, seed, slots: [virtioOn, ...virtio.map((k) => k.name)] };
 }
 
-/** Has a state from a file the form of this machine's own? */
+/** Does a state from a file have the form of the state of this machine? */
 function accepts(machine: Machine, { parts, cpus, ram }: MachineState): boolean {
   const own = machine.parts();
   return (
@@ -24,15 +24,15 @@ function accepts(machine: Machine, { parts, cpus, ram }: MachineState): boolean 
   );
 }
 
-/** The machine as a file holds it. @param program version of the program @throws Error before an image was loaded */
-export function takeSnapshot(machine: Machine, program: string): Snapshot {
+/** The content of a snapshot file for a machine. @param program version of the program @throws Error before an image was loaded */
+export function takeSnapshot(machine: Machine, program: string): MachineImage {
   const files = machine.bootFiles;
   if (!files) throw new Error('machine: no image loaded');
   return { program, machine: description(machine), files, state: machine.save() };
 }
 
-/** Puts a machine into the state of a snapshot. @throws SnapshotError when it is of another kind of machine, or damaged */
-export function applySnapshot(machine: Machine, snapshot: Snapshot): void {
+/** Restores the state of a snapshot in a machine. @throws SnapshotError when the snapshot is from another kind of machine, or damaged */
+export function applySnapshot(machine: Machine, snapshot: MachineImage): void {
   const why = mismatch(snapshot.machine, description(machine));
   if (why) throw new SnapshotError(why);
   if (!accepts(machine, snapshot.state)) throw new SnapshotError('its state is damaged');

@@ -1,33 +1,34 @@
 /**
- * A machine in a file (docs/snapshot.md): a description as JSON, and behind it the bytes that it refers to. Compression is the
- * business of whoever stores it.
+ * The file format of a snapshot (docs/snapshot.md): a description as JSON, and behind it the bytes that it refers to. The caller
+ * compresses the file.
  */
 
 import type { BoardModel } from '../board/platform.ts';
 import type { BootFiles } from '../boot/load.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
+import { viewOf } from '../formats/little-endian.ts';
 import type { MachineState } from '../machine/machine.ts';
 import { isBytes, isEvery, isListOf, isNumber, isObjectWith, isOptional, isText } from '../state/state-check.ts';
 
 const MAGIC = 'LSCOPESN';
-/** Of the file's own form; what is inside fits the same version of the program. */
+/** Version of the file format. The content fits only the same version of the program. */
 const VERSION = 1;
 const HEADER_BYTES = 16;
 const ALIGN = 8;
 
-/** What a machine must have in common with the one that was saved. */
+/** The properties that a machine must share with the saved machine. */
 export interface SnapshotMachine {
   readonly cpus: number;
   readonly ramSize: number;
   readonly model: BoardModel;
   readonly features: CpuFeatures;
   readonly seed: number;
-  /** What virtio devices sit on, and their names. */
+  /** The transport of virtio devices, and their names. */
   readonly slots: readonly string[];
 }
 
-export interface Snapshot {
-  /** Version of the program that made it. */
+export interface MachineImage {
+  /** Version of the program that made the file. */
   readonly program: string;
   readonly machine: SnapshotMachine;
   readonly files: BootFiles;
@@ -48,14 +49,14 @@ class Writer {
   private readonly blobs: Uint8Array[] = [];
   private at = 0;
 
-  /** A value as JSON; what JSON lacks is an object with one key that begins with `$`. */
+  /** Writes a value as JSON. A value that JSON does not have becomes an object with one key that begins with `$`. */
   json(v: unknown): Json {
     if (v === null || typeof v === 'string' || typeof v === 'boolean') return v;
     if (typeof v === 'number')
       return Number.isFinite(v) && !Object.is(v, -0) ? v : { $number: Object.is(v, -0) ? '-0' : `${v}` };
     if (typeof v === 'bigint') return { $bigint: `${v}` };
     if (v === undefined) return { $undefined: true };
-    // A place that was never filled is as good as undefined.
+    // An element that was never set is saved as undefined.
     if (Array.isArray(v)) return Array.from(v, (x) => this.json(x));
     if (v instanceof Map) return { $map: [...v].map(([k, x]) => [this.json(k), this.json(x)]) };
     if (isTyped(v as object)) return { $bytes: this.blob(v as Typed) };
@@ -89,7 +90,7 @@ class Writer {
 }
 
 /** The file of a snapshot. */
-export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
+export function encodeSnapshot(snapshot: MachineImage): Uint8Array {
   const w = new Writer();
   return w.finish(w.json(snapshot));
 }
@@ -124,43 +125,43 @@ function reader(blobs: Uint8Array): (v: Json) => unknown {
   return read;
 }
 
-/** Longest description: it is text, and the bytes are behind it. */
+/** Longest description, without the bytes behind it. */
 const MOST_TEXT = 2 ** 28;
-/** Firmware, flash and the rest that no number in the description tells. */
+/** Space for firmware, flash and other data whose size is not in the description. */
 const MOST_OTHER = 2 ** 27;
 
 /**
- * How long a snapshot can be, by what its beginning says of its machine: memory is in it at most as RAM, as image and as initrd.
- * @param beginning some of its first bytes: a thousand are enough
- * @param diskBytes most that a disk keeps
- * @throws SnapshotError when it is none
+ * Upper bound of the length of a snapshot, from the description of its machine at its beginning. It can contain the memory at most three times: as RAM, as image and as initrd.
+ * @param beginning its first bytes; a thousand are enough
+ * @param diskBytes most bytes that a disk keeps in memory
+ * @throws SnapshotError when it is not a snapshot
  */
 export function longestSnapshot(beginning: Uint8Array, diskBytes: number): number {
   const text = new TextDecoder('latin1').decode(beginning.subarray(0, 4096));
   if (beginning.length < HEADER_BYTES || !text.startsWith(MAGIC)) throw new SnapshotError('it is no snapshot');
-  const length = new DataView(beginning.buffer, beginning.byteOffset).getUint32(12, true);
+  const length = viewOf(beginning).getUint32(12, true);
   const ram = Number(/"ramSize":(\d{1,15})\b/.exec(text)?.[1] ?? Number.NaN);
   if (length > MOST_TEXT || Number.isNaN(ram)) throw new SnapshotError('its description is damaged');
   const disks = /"slots":\[([^\]]*)\]/.exec(text)?.[1]?.match(/"disk\d+"/g)?.length ?? 0;
   return HEADER_BYTES + length + 3 * ram + disks * diskBytes + MOST_OTHER;
 }
 
-/** @throws SnapshotError when it is none, or damaged, or of another version */
-export function decodeSnapshot(bytes: Uint8Array, program: string): Snapshot {
+/** @throws SnapshotError when it is not a snapshot, damaged, or of another version */
+export function decodeSnapshot(bytes: Uint8Array, program: string): MachineImage {
   if (bytes.length < HEADER_BYTES || new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC)
     throw new SnapshotError('it is no snapshot');
-  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const header = viewOf(bytes);
   const version = header.getUint32(8, true);
   if (version !== VERSION) throw new SnapshotError(`it has format ${version}, this program reads ${VERSION}`);
   const length = header.getUint32(12, true);
   if (HEADER_BYTES + length > bytes.length) throw new SnapshotError('it is truncated');
   const first = Math.ceil((HEADER_BYTES + length) / ALIGN) * ALIGN;
-  let snapshot: Snapshot;
+  let snapshot: MachineImage;
   try {
     const text = new TextDecoder().decode(bytes.subarray(HEADER_BYTES, HEADER_BYTES + length));
-    snapshot = reader(bytes.subarray(first))(JSON.parse(text) as Json) as Snapshot;
+    snapshot = reader(bytes.subarray(first))(JSON.parse(text) as Json) as MachineImage;
   } catch (error) {
-    // Numbers, lists and types that are none.
+    // Invalid numbers, lists and types.
     throw error instanceof SnapshotError ? error : new SnapshotError('its description is damaged');
   }
   if (!isSnapshot(snapshot)) throw new SnapshotError('its description is damaged');
@@ -174,7 +175,7 @@ const isSwitches = (v: unknown): boolean =>
 const isBigint = (v: unknown): boolean => typeof v === 'bigint';
 const isSegment = isObjectWith({ paddr: isBigint, vaddr: isBigint, memsz: isNumber, data: isBytes });
 
-/** What every snapshot has, whatever machine it is of. The machine looks at its state itself. */
+/** Checks the parts that every snapshot has. The machine itself checks its state. */
 const isSnapshot = isObjectWith({
   program: isText,
   machine: isObjectWith({
@@ -197,7 +198,7 @@ const isSnapshot = isObjectWith({
   state: isObjectWith({}),
 });
 
-/** Why a machine cannot take a snapshot; undefined when it can. */
+/** The reason why a machine cannot restore a snapshot; undefined when it can. */
 export function mismatch(saved: SnapshotMachine, machine: SnapshotMachine): string | undefined {
   if (saved.model !== machine.model) return `it is a ${saved.model} board, the machine ${machine.model}`;
   if (saved.cpus !== machine.cpus) return `it has ${saved.cpus} CPUs, the machine ${machine.cpus}`;

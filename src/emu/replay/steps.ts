@@ -1,7 +1,7 @@
-/** Long work in pieces: between two of them its owner may do something else, or stop it. */
+/** Long work in pieces. Between two pieces the caller can do something else, or end the work. */
 export type Steps<T> = Generator<void, T, void>;
 
-/** Does all of it without a pause. */
+/** Does all the work without a pause. */
 export function finish<T>(steps: Steps<T>): T {
   for (;;) {
     const piece = steps.next();

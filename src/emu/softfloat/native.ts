@@ -1,7 +1,7 @@
 /**
- * Common cases of floating point with the machine's own doubles: round to nearest even, operands and results well
+ * Common cases of floating point with JavaScript's doubles: round to nearest even, operands and results well
  * inside the normal range. The rounding error is computed exactly (TwoSum; Dekker's product), so Inexact is exact too.
- * Whatever falls outside is left to softfloat.ts.
+ * All other cases are left to softfloat.ts.
  */
 import { FCMP_CONDITIONS, type FpOperation, operationCode } from './operations.ts';
 import { FLAG, type Status } from './softfloat.ts';
@@ -34,13 +34,13 @@ const done = (s: Status, result: number, exact: boolean): number => {
   return result;
 };
 
-/** What a + b loses in rounding. */
+/** The rounding error of a + b. */
 function sumError(a: number, b: number, sum: number): number {
   const part = sum - a;
   return a - (sum - part) + (b - part);
 }
 
-/** What a × b loses in rounding. */
+/** The rounding error of a × b. */
 function productError(a: number, b: number, product: number): number {
   const ca = SPLIT * a;
   const ah = ca - (ca - a);
@@ -58,7 +58,7 @@ const DOUBLE_OPERATIONS = {
     return done(s, r, sumError(a, b, r) === 0);
   },
   fmul: (s: Status, a: number, b: number): number => {
-    // Zero times a number is exact, with the sign that it has here as there; times infinity it is a NaN.
+    // Zero times a number is exact, with the same sign as in softfloat.ts; times infinity it is a NaN.
     if (a === 0 || b === 0) return a * b;
     if (!(within(a, TINY, HUGE) && within(b, TINY, HUGE))) return Number.NaN;
     const r = a * b;
@@ -80,9 +80,9 @@ const DOUBLE_OPERATIONS = {
   },
 };
 
-// A double has more than twice the bits of a single and two, so that rounding twice gives what rounding once gives.
+// A double has more than twice the bits of a single plus two, so rounding twice gives the same result as rounding once.
 const single = (s: Status, wide: number, exact: boolean): number => {
-  // Nothing of two singles comes to 0 in a double by rounding.
+  // An operation on two singles never underflows to 0 in a double.
   if (wide === 0) return wide;
   const r = Math.fround(wide);
   return within(r, SINGLE_TINY, SINGLE_HUGE) ? done(s, r, exact && r === wide) : Number.NaN;

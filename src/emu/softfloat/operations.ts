@@ -1,6 +1,6 @@
 /**
- * The floating-point operations that instructions call, by number: what each computes from its operands, in single and
- * double. The instruction table names them; the engine carries them out on FCSR.
+ * The floating-point operations that instructions call, by number: the function of each, in single and
+ * double. The instruction table names them; the floating-point unit performs them and updates FCSR.
  */
 import * as f from './softfloat.ts';
 import { DOUBLE, type Format, HALF, ROUND, type RoundMode, SINGLE, type Status } from './softfloat.ts';
@@ -30,7 +30,7 @@ const integral =
 
 const negated = (fmt: Format, x: bigint): bigint => (f.isNan(fmt, x) ? x : x ^ (1n << (fmt.bits - 1n)));
 
-/** Conditions of fcmp by their code: which orders make it true. Odd codes signal on quiet NaNs. */
+/** Conditions of fcmp by their code: the orders for which they are true. Odd codes signal on quiet NaNs. */
 const CONDITIONS: Readonly<Record<number, readonly ('lt' | 'eq' | 'gt' | 'un')[]>> = {
   0: [],
   2: ['lt'],
@@ -140,12 +140,12 @@ const NAMES = Object.keys(OPERATIONS) as FpOperation[];
 export const operationCode = (name: FpOperation, double: boolean): number => NAMES.indexOf(name) * 2 + (double ? 1 : 0);
 
 /**
- * What is above a result of 32 bits the manual leaves open. As on the oracle: the sign above an integer (zeros for one
+ * The manual does not define the upper bits of a register with a 32-bit result. As on the oracle: the sign above an integer (zeros for one
  * truncated or rounded to even from a single), ones above a single (zeros for one rounded to an integer).
  */
 const ZEROS_ABOVE = new Set<FpOperation>(['frint', 'fclass', 'ftintrz.w', 'ftintrne.w']);
 
-/** Operations that look at bits and leave FCSR alone. */
+/** Operations that only work on bits and do not change FCSR. */
 export const isQuiet = (name: FpOperation): boolean => name === 'fclass';
 const QUIET_INDEX = NAMES.findIndex(isQuiet);
 /** {@link isQuiet} of a code of {@link operationCode}. */
@@ -161,7 +161,7 @@ export function elementOperation(
   return (s, a, b, c) => operation(fmt, s, a, b, c);
 }
 
-/** Carries out an operation; operands and result are raw 64-bit register values. */
+/** Performs an operation. Operands and result are raw 64-bit register values. */
 export function operate(code: number, s: Status, a: bigint, b: bigint, c: bigint): bigint {
   const name = NAMES[code >> 1]!;
   const fmt = code & 1 ? DOUBLE : SINGLE;

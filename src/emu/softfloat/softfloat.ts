@@ -1,7 +1,7 @@
 /**
  * IEEE 754 arithmetic, exact: every finite operation is computed without rounding (division and square root with
- * enough bits and a sticky bit) and rounded once. Slow and plain; the reference for everything faster.
- * Rules that IEEE leaves open follow LoongArch Reference Manual Vol. 1, section 3.1: default NaN positive and quiet,
+ * enough bits and a sticky bit) and rounded once. It is slow and simple, and the reference for all faster code.
+ * Where IEEE allows a choice, it follows LoongArch Reference Manual Vol. 1, section 3.1: default NaN positive and quiet,
  * a signalling operand goes first into the result, tininess detected after rounding.
  */
 
@@ -22,7 +22,7 @@ export const SINGLE: Format = { bits: 32n, expBits: 8n, fracBits: 23n };
 export const DOUBLE: Format = { bits: 64n, expBits: 11n, fracBits: 52n };
 export const HALF: Format = { bits: 16n, expBits: 5n, fracBits: 10n };
 
-/** Rounding mode in, flags out. */
+/** The rounding mode (input) and the flags (output). */
 export interface Status {
   rm: RoundMode;
   flags: number;
@@ -86,7 +86,7 @@ function roundsUp(
   }
 }
 
-/** Cuts `shift` bits off. */
+/** Removes the low `shift` bits. */
 function cut(
   v: bigint,
   shift: bigint,
@@ -334,7 +334,7 @@ export function scale(f: Format, s: Status, x: bigint, n: bigint): bigint {
   if (isNan(f, x)) return propagate(f, s, x);
   if (isInfinite(f, x) || isZero(f, x)) return x;
   const { negative, significand, exponent } = unpack(f, x);
-  // Beyond this every result has long since overflowed or vanished.
+  // Beyond this, every result overflows or underflows.
   const limit = 1n << (f.expBits + 2n);
   const by = n > limit ? limit : n < -limit ? -limit : n;
   return round(f, s, negative, significand, exponent + by);

@@ -1,12 +1,12 @@
 /**
  * The floating-point operations of LSX and LASX by number: which operation, on which elements. The instruction table names them,
- * the unit (fpu/vector.ts) and the emitters carry them out (Vol. 2, floating-point vector instructions).
+ * the unit (fpu/vector.ts) and the emitters perform them (Vol. 2, floating-point vector instructions).
  */
 import { type Native, nativeOperation } from './native.ts';
 import { elementOperation, type FpOperation, operationCode } from './operations.ts';
 import type { Status } from './softfloat.ts';
 
-/** Which elements of the operands give which element of a 128-bit result. */
+/** How the elements of the operands correspond to the elements of a 128-bit result. */
 export type Shape =
   /** The same place in every operand. */
   | 'each'

@@ -1,21 +1,21 @@
 /**
- * The state of a model as data: copies of the fields that a class names, and back. Typed arrays and lists are copied by
- * value and restored in place, so that views and references on them stay valid.
+ * Saves and restores the state of a model: the fields that its class names. Typed arrays and lists are copied by
+ * value and restored in place, so that views of them and references to them stay valid.
  */
 
-/** A model part that takes part in snapshots. */
+/** A part of a model whose state is saved in copies and snapshots. */
 export interface Stateful {
-  /** Names of the fields that change while the machine runs; everything else is wiring. */
+  /** Names of the fields that change while the machine runs. All other fields are wiring. */
   readonly stateFields: readonly string[];
-  /** Those of them whose arrays never change in place, so that copies of the machine may share them. */
+  /** Fields whose arrays never change in place, so that copies of the machine may share them. */
   readonly sharedFields?: readonly string[];
-  /** What fields must look like that come from a file, where what they hold now does not tell (state-check.ts). */
+  /** Checks for fields from a file, for fields whose present value does not show their form (state-check.ts). */
   readonly stateChecks?: Readonly<Record<string, (value: unknown) => boolean>>;
 }
 
 /**
- * What a class says of fields that can change and are no state: why each one is not saved. A static member `wiring`, beside
- * `stateFields`; together they name every field that can change.
+ * The fields of a class that can change and are not state, each with the reason why it is not saved. A static member `wiring`, beside
+ * `stateFields`. Together the two name every field that can change.
  */
 export type Wiring = Readonly<Record<string, string>>;
 
@@ -48,7 +48,7 @@ function put(into: Stateful, name: string, value: Value): void {
   } else Reflect.set(into, name, copy(value));
 }
 
-/** Are the arrays in a list as long as those that are there? Else the list is one of items that come and go. */
+/** Does a list have arrays of the same lengths as the present list? Otherwise its items can be added and removed. */
 const sameShape = (now: readonly TypedArray[], value: Value): boolean => {
   const list = value as readonly TypedArray[];
   return list.length === now.length && list.every((a, n) => a.length === now[n]!.length);
@@ -65,7 +65,7 @@ export function saveFields(part: Stateful): Fields {
   );
 }
 
-/** Puts a part back to a state that {@link saveFields} copied from it. */
+/** Restores a part from a state that {@link saveFields} has copied. */
 export function restoreFields(part: Stateful, state: Fields): void {
   for (const name of part.stateFields) put(part, name, state[name]);
 }

@@ -1,7 +1,7 @@
 /**
- * Does a state that comes from a file have the form of the machine's own? Whoever made the file may have written anything into
- * it: types are compared before any of it reaches a model. What the numbers mean is the models' business; they come from a guest
- * in any case.
+ * Checks whether a state from a file has the form of the state of this machine. A file can contain anything, so
+ * types are compared before any value reaches a model. The models themselves handle any numbers, because a guest can set them,
+ * too.
  */
 import { isTyped, type Stateful } from './fields.ts';
 
@@ -17,13 +17,13 @@ export const isListOf =
   (v: unknown): v is T[] =>
     Array.isArray(v) && v.every(item);
 
-/** A list, each item as a check wants it. */
+/** A list whose items all pass a check. */
 export const isEvery =
   (item: (v: unknown) => boolean) =>
   (v: unknown): boolean =>
     Array.isArray(v) && v.every(item);
 
-/** An object that has what is named, each as its check wants it. Other names are not looked at. */
+/** An object whose named members all pass their checks. Other members are ignored. */
 export const isObjectWith =
   (checks: Readonly<Record<string, (v: unknown) => boolean>>) =>
   (v: unknown): boolean =>
@@ -40,11 +40,11 @@ export const isMapOf =
   (v: unknown): boolean =>
     v instanceof Map && [...v].every(([k, x]) => isNumber(k) && value(x));
 
-/** A typed array like another: of the same kind, and as long. */
+/** A typed array of the same kind and length as another one. */
 const isLike = (v: unknown, now: ArrayBufferView): boolean =>
   isTyped(v) && v.constructor === now.constructor && v.byteLength === now.byteLength;
 
-/** Is a value of the kind that a field has now? Lists and maps hold numbers unless their part says more. */
+/** Is a value of the same kind as the present value of a field? Lists and maps must hold numbers, unless their part names a check. */
 function fitsField(v: unknown, now: unknown): boolean {
   if (isTyped(now)) return isLike(v, now);
   if (Array.isArray(now) && now.length > 0 && now.every(isTyped))
@@ -54,7 +54,7 @@ function fitsField(v: unknown, now: unknown): boolean {
   return isNumber(now) ? isNumber(v) : typeof v === typeof now;
 }
 
-/** Can a part be put into a state? */
+/** Can a state be restored in a part? */
 export function fits(part: Stateful, state: unknown): boolean {
   if (!isRecord(state)) return false;
   return part.stateFields.every((name) => {

@@ -1,10 +1,10 @@
 /**
- * Decoded code and the stores of other threads. A page of RAM is held by participants as a place that they may store to, or
- * as code that they have decoded; whoever wants the one has all others give up the other first. So a store to code of another
- * CPU costs a round trip when it is the first since that CPU decoded it, and nothing in between.
+ * Coherence between decoded code and the stores of other threads. A participant holds a page of RAM either for stores, or
+ * for the code that it has decoded. Before it takes the page for one use, all others give up the other use. So a store to code of another
+ * CPU costs a round trip only if it is the first one since that CPU has decoded the code.
  *
- * Participants give pages up between slices of instructions, at `ibar`, and while they wait for something themselves. What one
- * holds is stable otherwise.
+ * Participants give up pages between slices of instructions, at `ibar`, and while they wait. At all other times the pages that
+ * a participant holds do not change.
  */
 import type { CodeCoherence } from '../engine/uop-cache.ts';
 import { COMMAND, type ControlBlock } from './control-block.ts';
@@ -13,13 +13,13 @@ const PAGE_BITS = 12;
 /** Kinds of requests, in the low bit. */
 const GIVE_UP_STORES = 0;
 const GIVE_UP_CODE = 1;
-/** A bell that is rung while nobody listens is heard after so many milliseconds. */
+/** A wait checks the bell again after so many milliseconds, in case that a ring was missed. */
 const PATIENCE_MS = 1;
 
-/** What a participant does when others ask. `host`: place of a page of RAM in linear memory. */
+/** The actions of a participant on requests of others. `linear`: linear address of a page of RAM. */
 export interface Holder {
-  giveUpStores(host: number): void;
-  giveUpCode(host: number): void;
+  giveUpStores(linear: number): void;
+  giveUpCode(linear: number): void;
 }
 
 export class Coherence implements CodeCoherence {
@@ -38,24 +38,24 @@ export class Coherence implements CodeCoherence {
     this.holder = holder;
   }
 
-  private pageOf(host: number): number {
-    return (host - this.ramStart) >>> PAGE_BITS;
+  private pageOf(linear: number): number {
+    return (linear - this.ramStart) >>> PAGE_BITS;
   }
 
-  claimCode(host: number): void {
-    const page = this.pageOf(host);
+  claimCode(linear: number): void {
+    const page = this.pageOf(linear);
     const { stores, code } = this.block;
     while (!this.ended) {
       this.haveGivenUp(page, stores, GIVE_UP_STORES);
       Atomics.or(code, page, this.mine);
-      // Whoever has come to store in between has not seen the bit, or else asks for it.
+      // A participant that has begun to store in the meantime has either not seen the bit, or requests the page.
       if ((Atomics.load(stores, page) & ~this.mine) === 0) return;
       Atomics.and(code, page, ~this.mine);
     }
   }
 
-  claimStores(host: number): void {
-    const page = this.pageOf(host);
+  claimStores(linear: number): void {
+    const page = this.pageOf(linear);
     const { stores, code } = this.block;
     if (Atomics.load(stores, page) & this.mine && (Atomics.load(code, page) & ~this.mine) === 0) return;
     while (!this.ended) {
@@ -90,12 +90,12 @@ export class Coherence implements CodeCoherence {
       const request = block.request(self, from);
       if (request === 0) continue;
       const page = (request - 1) >>> 1;
-      const host = this.ramStart + page * 2 ** PAGE_BITS;
+      const linear = this.ramStart + page * 2 ** PAGE_BITS;
       if ((request - 1) & GIVE_UP_CODE) {
-        this.holder.giveUpCode(host);
+        this.holder.giveUpCode(linear);
         Atomics.and(block.code, page, ~this.mine);
       } else {
-        this.holder.giveUpStores(host);
+        this.holder.giveUpStores(linear);
         Atomics.and(block.stores, page, ~this.mine);
       }
       block.grant(self, from);

@@ -1,22 +1,22 @@
 /**
- * What the threads of a machine tell each other, in memory that they share. Every CPU has a thread; the main thread, the last
- * of the participants, runs the devices. A participant that has news for another writes it down and rings its bell; bells are
- * heard between slices of instructions, and wherever a thread waits.
+ * The messages between the threads of a machine, in shared memory. Every CPU has a thread; the main thread, the last
+ * of the participants, runs the devices. A participant writes a message for another one and rings its bell. Bells are
+ * checked between slices of instructions, and whenever a thread waits.
  */
 
-/** Words of a participant's part. */
+/** Words of the block of a participant. */
 const WORD = {
   /** Rings so far. */
   bell: 0,
-  /** What the main thread wants of the CPU: {@link COMMAND}. */
+  /** The command of the main thread to the CPU: {@link COMMAND}. */
   command: 1,
   /** What the CPU is doing: {@link ACTIVITY}. */
   activity: 2,
-  /** Rings that a sleeping CPU had heard before it lay down. */
+  /** Number of rings that a sleeping CPU had seen before it went to sleep. */
   heard: 3,
   /** Interrupt lines, as ESTAT.IS bits. */
   lines: 4,
-  /** A parked CPU may start, at the address in the next two. */
+  /** A parked CPU may start, at the address in the next two words. */
   start: 5,
   startLo: 6,
   startHi: 7,
@@ -28,10 +28,10 @@ const WORD = {
   valueLo: 12,
   valueHi: 13,
   answered: 14,
-  /** From here on, by participant that asks: pages to give up (coherence.ts); 0: nothing. */
+  /** From here on, one word for each requesting participant: the page to give up (coherence.ts); 0: none. */
   requests: 16,
 } as const;
-/** The words and the bits of a page's holders have room for 16 participants. */
+/** Most participants: the words and the holder bits of a page have room for 16. */
 const WORDS = 32;
 /** Numbers of a participant: instructions executed, in all and in guest mode, and the tick at which a sleeping CPU wants to wake. */
 const NUMBER = { instructions: 0, guestInstructions: 1, deadline: 2 } as const;
@@ -39,7 +39,7 @@ const NUMBERS = 4;
 
 export const COMMAND = { run: 0, stop: 1, end: 2 } as const;
 export const ACTIVITY = { runs: 0, sleeps: 1, parked: 2, stopped: 3 } as const;
-/** State of a device access, or what it is to be. */
+/** State of a device access, or the kind of the requested one. */
 export const CALL = { idle: 0, busRead: 1, busWrite: 2, iocsrRead: 3, iocsrWrite: 4, done: 5 } as const;
 
 /** A device access of a CPU. */
@@ -107,7 +107,7 @@ export class ControlBlock {
     return this.get(cpu, WORD.command);
   }
 
-  /** Tells a CPU what to do. */
+  /** Gives a CPU a command. */
   order(cpu: number, command: number): void {
     this.set(cpu, WORD.command, command);
     this.ring(cpu);
@@ -121,14 +121,14 @@ export class ControlBlock {
     this.set(cpu, WORD.activity, activity);
   }
 
-  /** A CPU lies down with nothing to do before tick `deadline`, unless its bell rings more often than `heard`. */
+  /** A CPU goes to sleep: it has nothing to do before tick `deadline`, unless its bell rings more often than `heard`. */
   lieDown(cpu: number, activity: number, deadline: number, heard: number): void {
     this.numbers[cpu * NUMBERS + NUMBER.deadline] = deadline;
     this.set(cpu, WORD.heard, heard);
     this.set(cpu, WORD.activity, activity);
   }
 
-  /** Is the CPU asleep, with nothing inside the machine that will ever wake it? */
+  /** Is the CPU asleep, and can nothing inside the machine wake it? */
   sleepsForEver(cpu: number): boolean {
     const activity = this.activity(cpu);
     const asleep = activity === ACTIVITY.parked || activity === ACTIVITY.sleeps;
@@ -158,7 +158,7 @@ export class ControlBlock {
     this.ring(cpu);
   }
 
-  /** Where a parked CPU may start; undefined before it may. */
+  /** Start address of a parked CPU; undefined while it must wait. */
   startAddress(cpu: number): { readonly lo: number; readonly hi: number } | undefined {
     if (this.get(cpu, WORD.start) === 0) return undefined;
     return { lo: this.get(cpu, WORD.startLo), hi: this.get(cpu, WORD.startHi) };
@@ -188,7 +188,7 @@ export class ControlBlock {
     };
   }
 
-  /** Ends a device access. `answered`: something was at that address. */
+  /** Ends a device access. `answered`: a device was at that address. */
   answer(cpu: number, answered: boolean, lo: number, hi: number): void {
     this.set(cpu, WORD.valueLo, lo);
     this.set(cpu, WORD.valueHi, hi);
@@ -207,24 +207,24 @@ export class ControlBlock {
     return { answered: this.get(cpu, WORD.answered) === 1, lo, hi: this.get(cpu, WORD.valueHi) };
   }
 
-  /** What `from` wants of `of`, 0 when nothing. */
+  /** The request of `from` to `of`; 0 when there is none. */
   request(of: number, from: number): number {
     return this.get(of, WORD.requests + from);
   }
 
-  /** Asks something of another participant. */
+  /** Makes a request to another participant. */
   ask(of: number, from: number, request: number): void {
     this.set(of, WORD.requests + from, request);
     this.ring(of);
   }
 
-  /** What `from` wanted of `of` is done. */
+  /** Ends the request of `from` to `of`. */
   grant(of: number, from: number): void {
     this.set(of, WORD.requests + from, 0);
     this.ring(from);
   }
 
-  /** Says how far a CPU has come. */
+  /** Publishes the instruction counts of a CPU. */
   progress(cpu: number, instructions: number, guestInstructions: number): void {
     this.numbers[cpu * NUMBERS + NUMBER.instructions] = instructions;
     this.numbers[cpu * NUMBERS + NUMBER.guestInstructions] = guestInstructions;

@@ -1,4 +1,4 @@
-/** A CPU in a thread of its own: runs it in slices, and does in between what others have asked for. */
+/** A CPU in its own thread. It runs in slices, and handles the requests of others in between. */
 
 import type { BootRegisters } from '../boot/load.ts';
 import { type Clock, TIMER_HZ } from '../cpu/clock.ts';
@@ -10,11 +10,12 @@ import { type EngineKind, Processors } from '../machine/processors.ts';
 import { PAGE } from '../memory/layout.ts';
 import { LinearMemory } from '../memory/linear-memory.ts';
 import { Ram } from '../memory/ram.ts';
+import type { RuntimeClock } from '../runtime/runtime.ts';
 import { Coherence } from './coherence.ts';
 import { ACTIVITY, COMMAND, ControlBlock } from './control-block.ts';
 import { RemoteBus, RemoteIocsr, type WaitFor } from './remote-devices.ts';
 
-/** What a thread needs to run its CPU; can be sent to one. */
+/** The options of a CPU thread. They can be sent to a thread. */
 export interface CpuThreadOptions {
   readonly cpu: number;
   readonly cpus: number;
@@ -29,7 +30,7 @@ export interface CpuThreadOptions {
   readonly start: BootRegisters;
 }
 
-/** Instructions between looks at what others have asked for: some 50 µs, the time that an interrupt may be late. */
+/** Instructions between two checks for requests: about 50 µs, which is the longest delay of an interrupt. */
 const SLICE = 50_000;
 const TICKS_PER_MS = TIMER_HZ / 1000;
 
@@ -41,8 +42,8 @@ export class CpuThread {
   private readonly processors: Processors;
   private readonly coherence: Coherence;
 
-  /** @param clock the same in all threads */
-  constructor(options: CpuThreadOptions, clock: Clock) {
+  /** @param clock the same in all threads @param runtime how long work takes, in this thread */
+  constructor(options: CpuThreadOptions, clock: Clock, runtime: RuntimeClock) {
     const { cpus, ramSize, memory } = options;
     this.options = options;
     this.clock = clock;
@@ -52,16 +53,16 @@ export class CpuThread {
     this.cpu = new Cpu(options.cpu, mem, options.features, options.seed);
     const bus = new RemoteBus(this.block, options.cpu, this.waitFor);
     const iocsr = new RemoteIocsr(this.block, options.cpu, this.waitFor);
-    this.processors = new Processors(mem, [this.cpu], { ram, bus, iocsr, clock }, options);
+    this.processors = new Processors(mem, [this.cpu], { ram, bus, iocsr, clock, runtime }, options);
     const { uops } = this.processors;
     this.coherence = new Coherence(this.block, options.cpu, mem.ramStart, {
-      giveUpStores: (host) => this.cpu.fast.clearWrites(host),
-      giveUpCode: (host) => uops.forget(host),
+      giveUpStores: (linear) => this.cpu.fast.clearWrites(linear),
+      giveUpCode: (linear) => uops.forget(linear),
     });
     uops.coherence = this.coherence;
   }
 
-  /** Told, once, why nothing is translated any more. */
+  /** Called once, with the reason, when code cannot be translated any more. */
   set onFailure(tell: (reason: string) => void) {
     if (this.processors.regions) this.processors.regions.onFailure = tell;
   }
@@ -70,7 +71,7 @@ export class CpuThread {
     const { block, options } = this;
     for (;;) {
       const heard = block.bell(options.cpu);
-      // What the main thread says about lines before it answers holds when the access is over.
+      // Changes of interrupt lines that the main thread makes before its answer are visible after the access.
       const over = done();
       this.attend();
       if (over) return true;
@@ -79,7 +80,7 @@ export class CpuThread {
     }
   };
 
-  /** Does what others have asked for, and brings the interrupt lines in. */
+  /** Handles the requests of others, and reads the interrupt lines. */
   private attend(): void {
     this.coherence.synchronize();
     const { cpu, block } = this;
@@ -90,7 +91,7 @@ export class CpuThread {
     }
   }
 
-  /** Runs the CPU until the machine ends. @throws Error for defects of the emulator and exhausted host memory */
+  /** Runs the CPU until the machine ends. @throws Error for defects of the emulator, and when the computer has no memory left */
   run(): void {
     const { block, cpu } = this;
     const n = cpu.index;
@@ -102,7 +103,7 @@ export class CpuThread {
     }
   }
 
-  /** Until the main thread says what comes next. @returns whether it goes on */
+  /** Waits for the next command of the main thread. @returns whether the CPU goes on */
   private standStill(): boolean {
     const { block } = this;
     const n = this.cpu.index;
@@ -111,11 +112,11 @@ export class CpuThread {
       block.ring(block.cpus);
       const heard = block.bell(n);
       if (block.command(n) === COMMAND.end) return false;
-      // Others that are still to stop may wait for pages of this one.
+      // Others that have not stopped yet may wait for pages of this CPU.
       this.coherence.synchronize();
       if (block.command(n) === COMMAND.run) {
         block.setActivity(n, ACTIVITY.runs);
-        // The next stop may have come already: either it is seen here, or the main thread sees that this CPU runs.
+        // The next stop command may exist already: either it is seen here, or the main thread sees that this CPU runs.
         if (block.command(n) === COMMAND.run) return true;
       } else block.sleep(n, heard);
     }
@@ -130,7 +131,7 @@ export class CpuThread {
     if (!cpu.parked) prepareBoot(cpu, options.start);
   }
 
-  /** One slice, or a sleep. */
+  /** Runs one slice, or sleeps. */
   private turn(): void {
     const { block, cpu } = this;
     const n = cpu.index;
@@ -154,7 +155,7 @@ export class CpuThread {
   private lie(activity: number, heard: number, deadline: number): void {
     const { block, cpu } = this;
     block.lieDown(cpu.index, activity, deadline, heard);
-    // The main thread may want to know that all sleep.
+    // The main thread may wait until all CPUs sleep.
     block.ring(block.cpus);
     const left = (deadline - this.clock()) / TICKS_PER_MS;
     if (left > 0) block.sleep(cpu.index, heard, left);

@@ -1,9 +1,9 @@
-/** The devices as a CPU's thread sees them: each access is carried out by the main thread, and waited for. */
+/** The devices for the thread of a CPU: the main thread makes each access, and this thread waits for the result. */
 import type { BusPort } from '../devices/bus.ts';
 import type { IocsrPort } from '../devices/iocsr.ts';
 import { CALL, type ControlBlock } from './control-block.ts';
 
-/** Waits until `done`, and does meanwhile what others ask for. False when the machine has ended before. */
+/** Waits until `done`, and handles requests of others while it waits. False when the machine has ended before. */
 export type WaitFor = (done: () => boolean) => boolean;
 
 class Remote {
@@ -20,7 +20,7 @@ class Remote {
     this.waitFor = waitFor;
   }
 
-  /** @returns whether something answered */
+  /** @returns whether a device answered */
   protected access(kind: number, address: number, size: number, lo = 0, hi = 0): boolean {
     const { block, cpu } = this;
     block.call(cpu, { kind, address, size, lo, hi });
@@ -33,7 +33,7 @@ class Remote {
 }
 
 export class RemoteBus extends Remote implements BusPort {
-  /** The thread's own CPU, always: the main thread knows. */
+  /** Not used here: the main thread knows the CPU of each access. */
   master = 0;
 
   read(pa: number, size: number): boolean {

@@ -1,6 +1,6 @@
 /**
- * A machine with a thread for each CPU and the devices on the main thread. Time is the host's, so runs do not repeat; nobody
- * but the guest decides the order in which CPUs see each other's stores.
+ * A machine with a thread for each CPU and the devices on the main thread. It uses real time, so runs do not repeat. Only
+ * the synchronization of the guest decides the order in which CPUs see the stores of others.
  */
 
 import { Board, type VirtioBus } from '../board/board.ts';
@@ -16,11 +16,14 @@ import type { EngineKind } from '../machine/processors.ts';
 import { PAGE } from '../memory/layout.ts';
 import { LinearMemory } from '../memory/linear-memory.ts';
 import { Ram } from '../memory/ram.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { Coherence } from './coherence.ts';
 import { ACTIVITY, CALL, COMMAND, ControlBlock, type DeviceCall } from './control-block.ts';
 import type { CpuThreadOptions } from './cpu-thread.ts';
 
 export interface ThreadedOptions {
+  /** The JavaScript runtime that the core runs in. */
+  readonly runtime: Runtime;
   /** Bytes, a multiple of 1 MiB. */
   readonly ramSize: number;
   readonly cpus: number;
@@ -28,13 +31,15 @@ export interface ThreadedOptions {
   readonly seed: number;
   readonly engine: EngineKind;
   readonly model?: BoardModel | undefined;
-  /** The guest's reset ends the run as its power-off does. */
+  /** A reset by the guest ends the run, like a power-off. */
   readonly noReboot?: boolean | undefined;
   /** Devices for the PCI slots. */
   readonly virtio?: readonly VirtioKind[] | undefined;
   readonly virtioOn?: VirtioBus | undefined;
   /** Bytes that UART0 sends. */
   readonly console: (byte: number) => void;
+  /** Must devices wait until their output was read? A {@link ThreadedMachine.kick} follows when they can go on. */
+  readonly mustWait?: (() => boolean) | undefined;
   /** Starts the thread of a CPU (cpu-thread.ts). */
   readonly spawn: (options: CpuThreadOptions) => CpuThreadHandle;
 }
@@ -50,17 +55,17 @@ export interface ThreadedLimits {
   readonly timeoutSeconds?: number | undefined;
 }
 
-/** While CPUs use devices, the main thread waits for their next access itself for so long, in milliseconds. */
+/** While CPUs use devices, the main thread itself waits so long for the next access, in milliseconds. */
 const ATTENTIVE_MS = 1;
-/** So long after the last access it still does. */
+/** So long after the last access it still waits in this way. */
 const LINGER_MS = 20;
-/** The longest that limits go unlooked at. */
+/** Longest time between two checks of the limits. */
 const LIMITS_MS = 20;
 
 export class ThreadedMachine {
   readonly mem: LinearMemory;
   readonly ram: Ram;
-  /** The CPUs' shared part: registers and counters. What only their threads know is not in them. */
+  /** The shared part of the CPUs: registers and counters. Data that only their threads have are not in it. */
   readonly cpus: readonly Cpu[];
   private readonly options: ThreadedOptions;
   private readonly files: BootFiles;
@@ -75,14 +80,14 @@ export class ThreadedMachine {
   /** Devices have left work for later. */
   private unfinished = false;
   /** Can something outside the machine still wake it? */
-  mayWake: () => boolean = () => false;
-  /** Must devices wait until somebody has read what they say? A {@link kick} comes when they need not. */
-  mustWait: () => boolean = () => false;
+  private mayWake: () => boolean = () => false;
+  private readonly mustWait: () => boolean;
 
   /** @throws ImageError when the files do not fit into RAM */
   constructor(options: ThreadedOptions, files: BootFiles) {
     const { cpus, ramSize } = options;
     this.options = options;
+    this.mustWait = options.mustWait ?? (() => false);
     this.files = files;
     this.memory = LinearMemory.forThreads(cpus, ramSize);
     this.mem = new LinearMemory(cpus, ramSize, { memory: this.memory, cpu: 0 });
@@ -100,7 +105,8 @@ export class ThreadedMachine {
       virtioOn: options.virtioOn,
       firmware: () => files.firmware?.content ?? new Uint8Array(0),
       model: options.model,
-      now: Date.now,
+      clock: options.runtime,
+      now: () => options.runtime.timeOfDay(),
       dma: {
         read: (pa, length) => this.ram.whole(pa, length),
         write: (pa, data) => this.store(pa, data),
@@ -120,10 +126,11 @@ export class ThreadedMachine {
     fillFwCfg(this.board, files, platformOf(options));
   }
 
-  /** A device stores to RAM: CPUs give up what they have decoded of it. */
+  /** A device stores to RAM: CPUs give up the decoded code there. */
   private store(pa: number, data: Uint8Array): boolean {
     if (!this.ram.covers(pa, data.length)) return false;
-    for (let at = pa - (pa % PAGE); at < pa + data.length; at += PAGE) this.coherence.claimStores(this.ram.host(at));
+    for (let at = pa - (pa % PAGE); at < pa + data.length; at += PAGE)
+      this.coherence.claimStores(this.ram.linearAddress(at));
     this.ram.write(pa, data);
     return true;
   }
@@ -133,10 +140,10 @@ export class ThreadedMachine {
     return this.cpus.reduce((sum, _, n) => sum + this.block.instructions(n), 0);
   }
 
-  /** Runs until the guest powers off, or something else ends it. */
+  /** Runs until the guest powers off, or the run ends for another reason. */
   async run({ maxInstructions, timeoutSeconds }: ThreadedLimits = {}): Promise<End> {
     const { block } = this;
-    const began = performance.now();
+    const began = this.options.runtime.now();
     const threads = this.cpus.map((_, n) => this.spawn(n));
     for (const { ended } of threads)
       ended.catch((error: unknown) => {
@@ -145,7 +152,7 @@ export class ThreadedMachine {
       });
     while (!this.end) {
       const heard = block.bell(block.cpus);
-      // CPUs wait for their devices: that is how they wait for a reader.
+      // CPUs wait for their devices, and so they also wait for a slow reader.
       if (!this.mustWait()) {
         this.serve();
         if (this.unfinished) this.unfinished = this.board.goOn();
@@ -154,7 +161,7 @@ export class ThreadedMachine {
       else if (this.power === 'reset') await this.reset();
       else if (maxInstructions !== undefined && this.instructions >= maxInstructions)
         this.end ??= { kind: 'limit', what: 'instructions' };
-      else if (timeoutSeconds !== undefined && performance.now() - began >= timeoutSeconds * 1000)
+      else if (timeoutSeconds !== undefined && this.options.runtime.now() - began >= timeoutSeconds * 1000)
         this.end ??= { kind: 'limit', what: 'time' };
       else if (this.sleepsForEver() && !this.mayWake())
         this.end ??= { kind: 'died', reason: 'every CPU waits for an interrupt that cannot come' };
@@ -192,6 +199,11 @@ export class ThreadedMachine {
     this.block.ring(this.block.cpus);
   }
 
+  /** Sets the function that tells whether input may still arrive. If not, a machine in which every CPU waits has died. */
+  expectInput(mayCome: () => boolean): void {
+    this.mayWake = mayCome;
+  }
+
   /** Input for UART0. */
   input(bytes: Uint8Array): void {
     this.board.consoleInput(bytes);
@@ -201,18 +213,18 @@ export class ThreadedMachine {
     return this.board.inputWaiting;
   }
 
-  /** Has it looked at again whether anything can still happen. */
+  /** Starts a new check whether anything can still happen. */
   kick(): void {
     this.block.ring(this.block.cpus);
   }
 
-  /** Sleeps until a CPU wants something; the event loop has its turn. */
+  /** Sleeps until a CPU makes a request. The event loop runs in the meantime. */
   private async wait(heard: number, limited: boolean): Promise<void> {
     const { block } = this;
-    if (this.unfinished && !this.mustWait()) await new Promise((resolve) => setImmediate(resolve));
-    else if (performance.now() - this.lastCall < LINGER_MS) {
+    if (this.unfinished && !this.mustWait()) await new Promise<void>((resolve) => this.options.runtime.soon(resolve));
+    else if (this.options.runtime.now() - this.lastCall < LINGER_MS) {
       block.sleep(block.cpus, heard, ATTENTIVE_MS);
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise<void>((resolve) => this.options.runtime.soon(resolve));
     } else await block.ringing(block.cpus, heard, limited ? LIMITS_MS : Number.POSITIVE_INFINITY);
   }
 
@@ -226,7 +238,7 @@ export class ThreadedMachine {
     for (let n = 0; n < this.cpus.length; n++) {
       const call = this.block.pendingCall(n);
       if (!call) continue;
-      this.lastCall = performance.now();
+      this.lastCall = this.options.runtime.now();
       this.carryOut(n, call);
     }
   }
@@ -246,7 +258,7 @@ export class ThreadedMachine {
     this.block.answer(cpu, answered, from.lo, from.hi);
   }
 
-  /** Power-on again. */
+  /** Resets the machine to power-on. */
   private async reset(): Promise<void> {
     const { block } = this;
     const cpus = this.cpus.map((_, n) => n);

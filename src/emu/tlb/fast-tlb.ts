@@ -12,12 +12,12 @@ import { shr } from './tlb.ts';
 
 /**
  * The software TLB that running code reads: per translation context a set of three direct-mapped arrays (read, write,
- * fetch) with ready-made places in linear memory. Changing world, address space or privilege level selects another set
- * and clears nothing; what makes a cached translation wrong clears exactly the sets it may be in.
+ * fetch) with linear addresses. A change of world, address space or privilege level selects another set
+ * and clears nothing. An event that makes cached translations wrong clears exactly the sets that may contain them.
  *
  * A context is (guest mode, GID, ASID, PLV, DA/PG) and the direct mapping windows, packed into two numbers.
  */
-/** How many entries of a set are kept in mind, so that a set with few is emptied quickly. */
+/** Number of entries of a set that its journal can hold, so that a set with few entries is cleared fast. */
 const JOURNAL = 256;
 
 export class FastTlb {
@@ -29,7 +29,7 @@ export class FastTlb {
   private readonly gid = new Int16Array(TLB_SETS).fill(-1);
   private readonly used = new Float64Array(TLB_SETS);
   private clock = 0;
-  /** Entries that each set has been given since it was empty, and how many; beyond JOURNAL they are not kept. */
+  /** For each set: the entries that were filled since it was empty, and their number. More than JOURNAL entries are not recorded. */
   private readonly journal = new Uint16Array(TLB_SETS * JOURNAL);
   private readonly given = new Int32Array(TLB_SETS);
   private readonly evicted: (set: number) => void;
@@ -37,7 +37,7 @@ export class FastTlb {
 
   /**
    * @param stateBase the CPU's state page, which holds the array offsets for generated code
-   * @param evicted told of the offset of a set that is about to serve another context
+   * @param evicted called with the offset of a set before it is used for another context
    */
   constructor(u8: Uint8Array, i32: Int32Array, stateBase: number, evicted: (set: number) => void) {
     this.evicted = evicted;
@@ -95,15 +95,15 @@ export class FastTlb {
   }
 
   /**
-   * Caches a data translation of the current context. `host`: place in linear memory of the page's first byte. `mark`:
-   * TAG_WATCHED or TAG_CODE, when only accesses beside what the mark is about may use it; `lines`: where the code is.
+   * Caches a data translation of the current context. `linear`: linear address of the page. `mark`:
+   * TAG_WATCHED or TAG_CODE, when only accesses outside the watched bytes or the code may use it; `lines`: the lines of code.
    */
-  fillData(write: boolean, vaLo: number, vaHi: number, host: number, mark = 0, lines = 0): void {
+  fillData(write: boolean, vaLo: number, vaHi: number, linear: number, mark = 0, lines = 0): void {
     const pageLo = vaLo & ~0xfff;
     const i = (this.current + (write ? TLB_ENTRIES * 16 : 0) + ((vaLo >>> 12) & (TLB_ENTRIES - 1)) * 16) >> 2;
     this.i32[i] = pageLo | mark;
     this.i32[i + 1] = vaHi;
-    this.i32[i + 2] = (host - pageLo) | 0;
+    this.i32[i + 2] = (linear - pageLo) | 0;
     this.i32[i + 3] = lines;
     this.note(i);
   }
@@ -114,13 +114,13 @@ export class FastTlb {
     if (n < JOURNAL) this.journal[this.set * JOURNAL + n] = (i - (this.current >> 2)) >> 2;
   }
 
-  /** Caches a fetch translation. `uops`: place of the page's micro-operations; `host`: of its instruction words. */
-  fillFetch(vaLo: number, vaHi: number, uops: number, host: number): void {
+  /** Caches a fetch translation. `uops`: linear address of the micro-operations of the page; `linear`: of its instruction words. */
+  fillFetch(vaLo: number, vaHi: number, uops: number, linear: number): void {
     const i = (this.current + 2 * TLB_ENTRIES * 16 + ((vaLo >>> 12) & (FETCH_ENTRIES - 1)) * 16) >> 2;
     this.i32[i] = vaLo & ~0xfff;
     this.i32[i + 1] = vaHi;
     this.i32[i + 2] = uops;
-    this.i32[i + 3] = host;
+    this.i32[i + 3] = linear;
     this.note(i);
   }
 
@@ -140,7 +140,7 @@ export class FastTlb {
     for (let i = 0; i < TLB_SETS; i++) if (this.gid[i] === gid) this.clear(i);
   }
 
-  /** Drops the data translations of the host (−1) or a guest: every load and store of it comes by again. */
+  /** Drops the data translations of the host (−1) or a guest, so that its next access to each page takes the slow path. */
   clearData(gid: number): void {
     for (let set = 0; set < TLB_SETS; set++) {
       if (this.gid[set] !== gid) continue;
@@ -168,13 +168,13 @@ export class FastTlb {
     }
   }
 
-  /** Drops every cached write translation to the page at `host` (it starts to hold decoded code or a watchpoint). */
-  clearWrites(host: number): void {
+  /** Drops every cached write translation to the page at `linear` (it starts to hold decoded code or a watchpoint). */
+  clearWrites(linear: number): void {
     for (let set = 0; set < TLB_SETS; set++) {
       const at = this.base + set * TLB_SET_BYTES;
       const look = (n: number): void => {
         const i = (at >> 2) + 4 * n;
-        if ((((this.i32[i]! & ~(TAG_WATCHED | TAG_CODE)) + this.i32[i + 2]!) | 0) === (host | 0)) this.i32[i] = -1;
+        if ((((this.i32[i]! & ~(TAG_WATCHED | TAG_CODE)) + this.i32[i + 2]!) | 0) === (linear | 0)) this.i32[i] = -1;
       };
       const given = this.given[set]!;
       if (given > JOURNAL) for (let n = TLB_ENTRIES; n < 2 * TLB_ENTRIES; n++) look(n);

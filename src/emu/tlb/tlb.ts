@@ -1,5 +1,5 @@
 /**
- * A TLB as the LA464 has it: an 8-way, 256-set STLB with one page size, and a 64-entry MTLB with a size an entry.
+ * The TLB of the LA464: an 8-way, 256-set STLB with one page size, and a 64-entry MTLB where each entry has its own size.
  * Two of them exist: host-type entries (VA→PA for GID 0, GPA→HPA for a guest) and guest-type entries (GVA→GPA).
  * docs/lvz.md, "TLB", says why they are two arrays.
  *
@@ -22,10 +22,10 @@ export const POWER = Float64Array.from({ length: 64 }, (_, n) => 2 ** n);
 /** The low bits of a number of up to 53 bits. */
 export const lowBits = (value: number, bits: number): number => value - shr(value, bits) * POWER[bits]!;
 
-/** Page sizes that PRCFG2 announces: 4 KiB to 512 MiB, and one more for a 1 GiB pair. A TLB holds no others. */
+/** Page sizes that PRCFG2 announces: 4 KiB to 512 MiB, and one more for a 1 GiB pair. A TLB supports no others. */
 export const legalSize = (ps: number): boolean => ps >= 12 && ps <= 30;
 
-/** Bits of TLBELO that the machine looks at, low half and high half. */
+/** Bits of TLBELO that the machine uses, low half and high half. */
 export const ELO = { V: 1, D: 2, G: 0x40, NR_HI: 1 << 29, NX_HI: 1 << 30, RPLV_HI: 1 << 31 } as const;
 
 /** A readable copy of one entry, for debuggers and tests. */
@@ -51,7 +51,7 @@ export class Tlb implements Stateful {
   readonly eloLo = new Int32Array(TLB_SIZE * 2);
   readonly eloHi = new Int32Array(TLB_SIZE * 2);
 
-  /** Page sizes (as powers of two) with which entries have been put into the STLB: 1 in their place. */
+  /** For each page size (as a power of two): 1 if the STLB has got an entry with this size. */
   private readonly stlbSizes = new Uint8Array(64);
 
   reset(): void {
@@ -59,13 +59,13 @@ export class Tlb implements Stateful {
     this.stlbSizes.fill(0);
   }
 
-  /** Entry `i` is about to get page size `ps`. */
+  /** Call before entry `i` gets page size `ps`. */
   setSize(i: number, ps: number): void {
     this.ps[i] = ps;
     if (i < STLB_SIZE) this.stlbSizes[ps] = 1;
   }
 
-  /** Calls `f` with every index at which an entry for a page pair can be. */
+  /** Calls `f` with every index where an entry for a page pair can be. */
   eachPlace(vppn: number, f: (i: number) => void): void {
     for (let ps = 12; ps < 64; ps++) {
       if (!this.stlbSizes[ps]) continue;
@@ -122,7 +122,7 @@ export class Tlb implements Stateful {
     };
   }
 
-  /** All existing entries. */
+  /** All entries with E = 1. */
   *entries(): Generator<TlbEntryView> {
     for (let i = 0; i < TLB_SIZE; i++) if (this.e[i]) yield this.view(i);
   }

@@ -1,4 +1,4 @@
-/** `monitor catch …`, `watch …`, `info catches`, `delete catch`: what stops the machine. */
+/** `monitor catch …`, `watch …`, `info catches`, `delete catch`: the events that stop the machine. */
 import type { Scope, WatchKind, WatchSpace } from '../../emu/debug/breakpoints.ts';
 import { type Catch, type CatchKind, parseCsr, parseEcode } from '../../emu/debug/catches.ts';
 import { parseNumber } from '../../emu/debug/decode-number.ts';

@@ -1,5 +1,7 @@
-/** What every `monitor` command is made of, and the words that several of them take. */
+/** The form of `monitor` commands, and arguments that several of them have. */
+
 import { parseNumber } from '../../emu/debug/decode-number.ts';
+import { hex } from '../../emu/formats/hex.ts';
 import type { Steps } from '../../emu/replay/steps.ts';
 import type { Target } from '../target.ts';
 
@@ -12,7 +14,6 @@ export interface Command {
   run(s: Target, args: readonly string[]): string | Steps<string>;
 }
 
-export const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 export const lines = (list: readonly string[]): string => `${list.join('\n')}\n`;
 
 /** `host` or a GID (`1`, or `1.0` with a vCPU number). */
@@ -63,7 +64,7 @@ export function symbol(s: Target, world: number, address: bigint): string {
   return name ? `${hex(address)} <${name}>` : hex(address);
 }
 
-/** A row for a switch: `NAME on|off`, or without an argument what it is. */
+/** A row for a switch: `NAME on|off`; without an argument it prints the current value. */
 export const toggle = (
   name: string,
   help: string,

@@ -3,8 +3,8 @@ import type { Steps } from '../../emu/replay/steps.ts';
 import type { Target } from '../target.ts';
 import { CATCH_COMMANDS } from './catch.ts';
 import { type Command, lines } from './command.ts';
+import { HISTORY_COMMANDS } from './history.ts';
 import { INFO_COMMANDS } from './info.ts';
-import { PAST_COMMANDS } from './past.ts';
 import { SETTING_COMMANDS } from './settings.ts';
 import { SNAPSHOT_COMMANDS } from './snapshot.ts';
 
@@ -19,15 +19,15 @@ export const COMMANDS: readonly Command[] = [
   HELP,
   ...INFO_COMMANDS,
   ...CATCH_COMMANDS,
-  ...PAST_COMMANDS,
+  ...HISTORY_COMMANDS,
   ...SNAPSHOT_COMMANDS,
   ...SETTING_COMMANDS,
 ];
 
-/** The longest name first: `history` is no `history-…`. */
+/** The longest name first, so that a name is not taken for another one that it begins with. */
 const BY_LENGTH = [...COMMANDS].sort((a, b) => b.name.length - a.name.length);
 
-/** Longest part of an unknown command that is said again. */
+/** Longest part of an unknown command that the answer repeats. */
 const MOST_ECHO = 100;
 
 /** Runs a command line. Every answer is text: results, usage of a known command, or the help. */

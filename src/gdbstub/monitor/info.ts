@@ -1,16 +1,18 @@
-/** `monitor info …`, `translate`, `explain`: what is. */
+/** `monitor info …`, `translate`, `explain`: the current state. */
+
 import { peekCsr } from '../../emu/cpu/csr-access.ts';
 import { CSRS, csrByName } from '../../emu/cpu/csr-table.ts';
 import { causeName } from '../../emu/debug/catches.ts';
 import { anyGuestContext, hostContext, runningContext } from '../../emu/debug/context.ts';
 import { describeCsr, parseNumber } from '../../emu/debug/decode-number.ts';
-import { describeStatistics, ExitStatistics } from '../../emu/debug/exit-statistics.ts';
+import { describeStatistics } from '../../emu/debug/exit-statistics.ts';
 import { describeEvent, describeWrite, explainLast, lastWrite } from '../../emu/debug/explain.ts';
 import { describeEntry, walk } from '../../emu/debug/walk.ts';
+import { hex } from '../../emu/formats/hex.ts';
 import { STATE } from '../../emu/memory/layout.ts';
 import type { Target } from '../target.ts';
 import { GUEST_PID_BASE } from '../threads.ts';
-import { type Command, hex, lines, onOff, parseWorld, splitWorld, symbol } from './command.ts';
+import { type Command, lines, onOff, parseWorld, splitWorld, symbol } from './command.ts';
 
 function infoCsr(s: Target, guest: boolean, args: readonly string[]): string {
   const { cpu } = s.current;
@@ -52,15 +54,15 @@ function translate(s: Target, args: readonly string[]): string {
   const { rest, world } = splitWorld(args);
   if (rest.length !== 1) throw new Error('one address expected');
   const { cpu } = s.current;
-  const { snapshots } = s.control;
+  const { vcpuStates } = s.control;
   const ctx =
     world === 'any'
       ? s.current.gid === undefined && !s.current.host
-        ? runningContext(cpu, snapshots)
+        ? runningContext(cpu, vcpuStates)
         : s.context
       : world < 0
         ? hostContext(cpu)
-        : anyGuestContext(s.machine.cpus, cpu, world, snapshots, s.control.contexts);
+        : anyGuestContext(s.machine.cpus, cpu, world, vcpuStates, s.control.contexts);
   if (!ctx) throw new Error(`guest ${world} has not run yet`);
   const va = parseNumber(rest[0]!);
   const result = walk(ctx, s.machine.ram, va);
@@ -90,17 +92,17 @@ function infoExits(s: Target): string {
 }
 
 function infoVms(s: Target): string {
-  const { snapshots } = s.control;
-  const gids = snapshots.gids();
+  const { vcpuStates } = s.control;
+  const gids = vcpuStates.gids();
   if (!gids.length) return 'no guest has run yet\n';
   return lines(
-    gids.map((g) => `gid ${g}: process ${GUEST_PID_BASE + g}, stage-2 table ${hex(snapshots.root(g) ?? 0n)}`),
+    gids.map((g) => `gid ${g}: process ${GUEST_PID_BASE + g}, stage-2 table ${hex(vcpuStates.root(g) ?? 0n)}`),
   );
 }
 
 function infoVcpus(s: Target): string {
-  const { snapshots, contexts } = s.control;
-  const list = snapshots.vcpus().map((v) => {
+  const { vcpuStates, contexts } = s.control;
+  const list = vcpuStates.vcpus().map((v) => {
     const cpu = s.machine.cpus[v.cpu]!;
     const saved = v.running ? undefined : contexts?.vcpu(v.gid, v.vcpu);
     const pc = v.running ? cpu.pc : (saved?.pc ?? v.state[STATE.pc >> 3]!);
@@ -115,8 +117,8 @@ function infoVcpus(s: Target): string {
 function stats(s: Target, args: readonly string[]): string {
   const { control } = s;
   if (args.length) {
-    control.exitStatistics?.end();
-    control.exitStatistics = onOff(args[0]) ? new ExitStatistics(s.machine.cpus, () => control.repeating) : undefined;
+    if (onOff(args[0])) control.countExits();
+    else control.endExitCount();
   }
   if (!control.exitStatistics) return "exits are not counted: 'monitor stats on'\n";
   const table = describeStatistics(control.exitStatistics, s.symbolize);

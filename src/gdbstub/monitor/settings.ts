@@ -1,4 +1,4 @@
-/** `monitor` switches of a connection, and what ends or restarts the machine. */
+/** `monitor` settings of a connection, and the commands that end or restart the machine. */
 import { CSRS } from '../../emu/cpu/csr-table.ts';
 import type { VcpuKey } from '../../emu/debug/context.ts';
 import { DEFAULT_STEP_INTO, STEP_CLASSES, type StepClass } from '../soft-step.ts';
@@ -32,7 +32,7 @@ function stepInto(s: Target, a: readonly string[]): string {
   return `step-into: ${[...s.stepInto].join(' ')}\n`;
 }
 
-/** `step-mode`: what a step of process 1 does where worlds change. */
+/** `step-mode`: what a step of process 1 does at a world switch. */
 function stepMode(s: Target, a: readonly string[]): string {
   const modes = ['cpu', 'world', 'guest'] as const;
   const mode = modes.find((m) => m === a[0]);
@@ -130,9 +130,9 @@ export const SETTING_COMMANDS: readonly Command[] = [
     args: '[gcsr:NAME|csr:NAME|gpr:N]',
     help: 'what tells vCPUs of a guest apart at VM entry (default gcsr:cpuid)',
     run: (s, a) => {
-      const { snapshots } = s.control;
-      if (a.length) snapshots.key = parseKey(a[0]);
-      const { kind, num } = snapshots.key;
+      const { vcpuStates } = s.control;
+      if (a.length) vcpuStates.key = parseKey(a[0]);
+      const { kind, num } = vcpuStates.key;
       const name = kind === 'gpr' ? `r${num}` : CSRS.find((c) => c.num === num)!.name.toLowerCase();
       return `vCPUs are told apart by ${kind}:${name}\n`;
     },
@@ -163,7 +163,7 @@ export const SETTING_COMMANDS: readonly Command[] = [
     help: "power-on reset; then 'maint flush register-cache'",
     run: (s) => {
       s.machine.reset();
-      s.control.snapshots.clear();
+      s.control.vcpuStates.clear();
       if (s.control.history.enabled) s.control.history.enable(true);
       return 'machine reset\n';
     },

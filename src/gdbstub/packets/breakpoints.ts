@@ -39,7 +39,7 @@ function changeBreakpoint(s: Target, c: Comparator, insert: boolean): string {
 }
 
 /**
- * The watchpoint that an address means: the virtual memory of the selected thread, or through a window another space. A
+ * The watchpoint for an address: in the virtual memory of the selected thread, or through a window in another space. A
  * window of CSRs is watched by catching writes.
  */
 function watchpoint(s: Target, c: Comparator): Watchpoint | string {
@@ -77,7 +77,7 @@ function changeWatch(s: Target, c: Comparator, insert: boolean): string {
       w.length === watch.length &&
       w.kind === watch.kind &&
       w.space === watch.space &&
-      // Which guest a window meant may have changed since.
+      // The guest that the window selects may have changed since then.
       (w.scope === watch.scope || watch.space !== 'virtual'),
   );
   if (insert) comparators.insertWatch(watch);

@@ -1,5 +1,5 @@
 /**
- * `QCatchSyscalls`: gdb's `catch syscall N` is the one stock catchpoint whose numbers a server may define freely. Ours:
+ * `QCatchSyscalls`: gdb's `catch syscall N` is the only catchpoint of gdb whose numbers a server may define. Here they are:
  *
  *   0–999        system calls of programs (SYS exception, number in a7)
  *   1000 + Ecode exceptions
@@ -18,7 +18,7 @@ const SYS = 0x0b;
 const A7 = 11;
 /** Interrupt lines in ESTAT.IS. */
 const LINES = 13;
-/** Events without a number of their own. */
+/** Events that no other number range covers. */
 const OTHERS: Readonly<Record<number, Catch['kind']>> = {
   3900: 'ertn',
   3901: 'first-entry',
@@ -30,7 +30,7 @@ const NUMBERS = { exception: 1000, interrupt: 2000, exit: 3000, hostCsr: 4000, g
 
 type Spec = Omit<Catch, 'id' | 'hits' | 'syscall' | 'world' | 'text'>;
 
-/** What a number stands for; undefined for numbers without a meaning. */
+/** The catch of a number; undefined for numbers without a meaning. */
 function specOf(number: number): Spec | undefined {
   const none: ReadonlySet<number> = new Set();
   if (number < NUMBERS.exception)
@@ -76,7 +76,7 @@ function catchSyscalls(s: Target, rest: string): string {
   if (m[1] === '0') return 'OK';
   const listed = m[2]!.split(';').filter(Boolean);
   const numbers = [...new Set(listed.map((t) => Number.parseInt(t, 16)))];
-  // Without a number gdb means all: system calls of programs only, else the session would drown in events.
+  // Without a number gdb means all. Here it means only the system calls of programs, because there are too many other events.
   if (numbers.length === 0)
     s.control.catches.add({
       kind: 'exception',

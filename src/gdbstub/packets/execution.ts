@@ -1,4 +1,4 @@
-/** `vCont`, `c`, `C`, `s`, `S`, and backwards `bs`, `bc`. */
+/** `vCont`, `c`, `C`, `s`, `S`, and for reverse execution `bs`, `bc`. */
 import { parseHex } from '../framing.ts';
 import type { Target } from '../target.ts';
 import { matchesThread, parseThreadPattern, type ThreadPattern } from '../threads.ts';
@@ -27,7 +27,7 @@ function parseActions(rest: string): Action[] | string {
   return out;
 }
 
-/** Resumes as the actions say: the first action that matches a thread is that thread's. */
+/** Resumes the threads: each thread takes the first action that matches it. */
 function resume(s: Target, actions: readonly Action[]): string | undefined {
   const first = actions[0];
   if (!first) return 'E.vCont without an action that resumes';

@@ -23,22 +23,22 @@ function selectForReverse(s: Target, text: string): string {
   return 'OK';
 }
 
-/** `vAttach;PID`: shows a guest, or the host world, as a process of its own. */
+/** `vAttach;PID`: shows a guest, or the host world, as a separate process. */
 function attach(s: Target, text: string): string {
   const pid = Number.parseInt(text, 16);
   const gid = pid - GUEST_PID_BASE;
-  // Accepting a process that is attached makes gdb 18 abort.
+  // If a process is attached twice, gdb 18 aborts.
   if (s.view.kind !== 'machine' || s.attached.has(pid) || (pid === MACHINE_PID && !s.machineHidden))
     return `E.process ${pid} is attached already`;
   if (pid === MACHINE_PID) s.machineHidden = false;
-  else if (pid === HOST_PID || s.control.snapshots.gids().includes(gid)) s.attached.set(pid, new Set());
+  else if (pid === HOST_PID || s.control.vcpuStates.gids().includes(gid)) s.attached.set(pid, new Set());
   else return `E.no such guest ${gid}: guests are numbered 16 + GID and appear at their first entry`;
   s.current = s.threads().find((t) => t.pid === pid)!;
   return s.currentStop();
 }
 
 /**
- * `vKill;PID`: killing a debugged machine would lose it. A guest is detached; the machine is only hidden, because gdb
+ * `vKill;PID`: the machine must survive a kill. A guest is detached, and the machine is only hidden, because gdb
  * kills process 1 when the user types `attach` in its inferior.
  */
 function kill(s: Target, text: string): string {
@@ -69,7 +69,7 @@ function* monitorCommand(s: Target, text: string): Steps<string> {
 
 export const GENERAL: readonly PacketRow[] = [
   { name: 'vMustReplyEmpty', handle: () => '' },
-  // session.ts answers it: acknowledgements end right behind the answer.
+  // session.ts answers it, because acknowledgements must end directly after the answer.
   { name: 'QStartNoAckMode', supported: ['QStartNoAckMode+'], handle: () => 'OK' },
   { name: '!', handle: () => 'OK' },
   { name: '?', handle: (s) => s.currentStop() },

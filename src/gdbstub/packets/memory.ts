@@ -7,7 +7,7 @@ import { escapeBinary, fromHex, fromLatin1, latin1, PACKET_SIZE, parseHex, toHex
 import type { Target } from '../target.ts';
 import type { PacketRow } from './table.ts';
 
-/** Largest read answered at once: hex doubles it. */
+/** Largest read in one answer; hex digits double its length. */
 const MAX_READ = PACKET_SIZE / 2 - 16;
 
 /** `ADDR,LEN`; undefined when malformed. */
@@ -29,11 +29,11 @@ function read(s: Target, text: string): Uint8Array | string {
   return bytes.length > 0 || r.length === 0 ? bytes : 'E14';
 }
 
-/** The space that an address means other than the virtual one of the selected thread. */
+/** The address space of an address, if it is not the virtual memory of the selected thread. */
 const spaceOf = (s: Target, address: bigint): Window | undefined =>
   s.physicalMemory ? { space: 'physical', address } : windowOf(s.context, address);
 
-/** Memory of the selected thread, or of the space that a window opens. */
+/** Memory of the selected thread, or of the space that a window selects. */
 function readMemory(s: Target, address: bigint, length: number): Uint8Array {
   const ctx = s.context;
   const w = spaceOf(s, address);
@@ -77,7 +77,7 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
 
 /**
  * gdb's CRC of `compare-sections`: polynomial 0x04c11db7, most significant bit first, start 0xffffffff.
- * @param before the CRC of what came before
+ * @param before the CRC of the bytes before
  */
 export function gdbCrc(data: Uint8Array, before = 0xffffffff): number {
   let crc = before;
@@ -85,7 +85,7 @@ export function gdbCrc(data: Uint8Array, before = 0xffffffff): number {
   return crc >>> 0;
 }
 
-/** Most memory that one packet looks through, and how much of it between two looks at the clock. */
+/** Most memory that one packet can read, and how much of it is read between two checks of the clock. */
 const MOST_LOOKED_THROUGH = 0x2000000;
 const PIECE = 0x10000;
 
@@ -114,7 +114,7 @@ function* search(s: Target, text: string): Steps<string> {
   const pattern = Buffer.from(unescapeBinary(fromLatin1(m[3]!)));
   const length = Number.parseInt(m[2]!, 16);
   if (length > MOST_LOOKED_THROUGH) return `E.qSearch takes at most 0x${MOST_LOOKED_THROUGH.toString(16)} bytes`;
-  // Pieces overlap, so that a match that lies across two of them is found.
+  // Pieces overlap, so that a match across two of them is found.
   for (let done = 0; done < length; done += PIECE) {
     const n = Math.min(PIECE + pattern.length - 1, length - done);
     const bytes = readMemory(s, address + BigInt(done), n);

@@ -1,4 +1,4 @@
-/** `qSupported`: what each packet says of itself, and what belongs to none. */
+/** `qSupported`: the features that packets announce, and those of the whole connection. */
 import { PACKET_SIZE } from '../framing.ts';
 import type { PacketRow } from './table.ts';
 

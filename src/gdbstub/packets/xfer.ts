@@ -57,10 +57,10 @@ export const XFER_PACKETS: readonly PacketRow[] = [
   object('exec-file', (s, annex) => s.executable(annex === '' ? s.current.pid : Number.parseInt(annex, 16))),
   object('osdata', osTable),
   object('btrace', (s, annex) =>
-    // gdb stitches a delta to what it has; it asks for everything when there is none.
+    // gdb appends a delta to the trace that it has. When there is no delta, it asks for everything.
     s.branchTrace.enabled && (annex === 'all' || annex === 'new') ? s.branchTrace.document() : undefined,
   ),
-  // Before it is enabled a configuration would make gdb record by itself.
+  // If this answer came before tracing is enabled, gdb would start to record.
   object('btrace-conf', (s, annex) =>
     s.branchTrace.enabled && annex === '' ? s.branchTrace.configuration() : undefined,
   ),

@@ -1,4 +1,4 @@
-/** What an audit has found: each thing once, with how often it was seen. */
+/** The findings of an audit: each one once, with a count. */
 export interface Finding {
   /** The check, such as `host register`. */
   readonly check: string;
@@ -10,12 +10,12 @@ export class Findings {
   private readonly byKey = new Map<string, Finding>();
   private readonly tell: (finding: Finding) => void;
 
-  /** @param tell called when something is found for the first time */
+  /** @param tell called for each new finding */
   constructor(tell: (finding: Finding) => void) {
     this.tell = tell;
   }
 
-  /** @param key what makes it the same finding again; its values may differ */
+  /** @param key findings with the same key are the same finding, even when their values differ */
   add(check: string, key: string, text: string): void {
     const known = this.byKey.get(`${check}:${key}`);
     if (known) {

@@ -1,4 +1,4 @@
-/** Host registers before a guest runs and after: what the code that calls the entry function expects back. */
+/** Host registers before and after a guest runs: the caller of the entry function expects them unchanged. */
 import type { Cpu } from '../../emu/cpu/cpu.ts';
 import { peekCsr } from '../../emu/cpu/csr-access.ts';
 import { CRMD } from '../../emu/cpu/csr-fields.ts';
@@ -10,7 +10,7 @@ import { STATE } from '../../emu/memory/layout.ts';
 /** Registers that a called function preserves (LoongArch psABI): tp, sp, r21, fp, s0–s8; f24–f31. */
 const GPRS = [2, 3, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31];
 const FPRS = [24, 25, 26, 27, 28, 29, 30, 31];
-/** CSRs that the hypervisor's own code depends on. Causes, return addresses and scratch registers come and go. */
+/** CSRs that the code of the hypervisor depends on. CSRs for causes, return addresses and scratch values are not among them. */
 const CSRS = [
   CSR.EUEN,
   CSR.MISC,
@@ -27,7 +27,7 @@ const CSRS = [
   CSR.DMW0 + 3,
   CSR.GTLBC,
 ];
-/** Table roots count only for a host that has translations of its own. */
+/** Table roots matter only for a host that uses paging. */
 const ROOTS = [CSR.PGDL, CSR.PGDH];
 /** All but WE. */
 const CRMD_KEPT = ~BigInt(CRMD.WE);
@@ -49,7 +49,7 @@ export function hostState(cpu: Cpu): HostState {
   return { returnAddress: cpu.gpr(1), values };
 }
 
-/** What came back different: names with both values. */
+/** The registers that have changed: names with both values. */
 export function differences(before: HostState, cpu: Cpu): { name: string; before: bigint; after: bigint }[] {
   const now = hostState(cpu).values;
   return [...before.values].flatMap(([name, value]) => {

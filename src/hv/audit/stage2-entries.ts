@@ -1,19 +1,21 @@
 /**
- * Stage-2 TLB entries and the table entries that they were made from: an entry that stays while its table entry changes is
- * stale, and the invtlb for it is missing.
+ * Stage-2 TLB entries and the table entries that they were made from. If the table entry changes and the TLB entry stays, it is
+ * stale, and an invtlb is missing.
  */
 
-import type { Cpu, TlbChange } from '../../emu/cpu/cpu.ts';
+import type { Cpu } from '../../emu/cpu/cpu.ts';
+import type { TlbChange } from '../../emu/cpu/observer.ts';
 import { describeElo, stage2Leaf } from '../../emu/debug/walk.ts';
+import { u64At } from '../../emu/formats/little-endian.ts';
 import type { Ram } from '../../emu/memory/ram.ts';
 
-/** What makes a translation: V, D, PLV, MAT, page number, NR, NX, RPLV. */
+/** The bits of a table entry that define the translation: V, D, PLV, MAT, page number, NR, NX, RPLV. */
 const COUNTS = 0xe000_ffff_ffff_f03fn;
 
 interface Source {
   readonly gid: number;
   readonly gpa: bigint;
-  /** Places of the table entries of the even and the odd page, and what they held. */
+  /** Addresses of the table entries of the even and the odd page, and their values at that time. */
   readonly huge: boolean;
   readonly slots: readonly { readonly pa: bigint; readonly value: bigint }[];
 }
@@ -36,8 +38,7 @@ export class Stage2Entries {
   }
 
   private read(pa: bigint): bigint {
-    const bytes = this.ram.read(Number(pa), 8);
-    return bytes.length === 8 ? new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true) : 0n;
+    return u64At(this.ram.read(Number(pa), 8)) ?? 0n;
   }
 
   /** An entry of the host TLB has been written. */
@@ -80,7 +81,7 @@ export class Stage2Entries {
   }
 }
 
-/** @param wasHuge the entry mapped a huge page: without its mark it now points to a table */
+/** @param wasHuge the entry mapped a huge page; without the bit H it now points to a table */
 const describeEntry = (entry: bigint, wasHuge = false): string => {
   const what = entry === 0n ? 'nothing' : wasHuge && !(entry & 0x40n) ? 'a table of smaller pages' : describeElo(entry);
   return `0x${entry.toString(16)} (${what})`;

@@ -1,6 +1,6 @@
 /**
- * The world-switch auditor (`--audit worldswitch`): watches every entry into a guest and every way back, and reports what a
- * hypervisor forgot to save, to restore, to set or to invalidate. It needs the hypervisor's symbols only to know the function
+ * The world-switch auditor (`--audit worldswitch`): checks every guest entry and every return from a guest, and reports what a
+ * hypervisor forgot to save, to restore, to set or to invalidate. It needs the symbols of the hypervisor only to find the function
  * that enters guests; the other checks need nothing.
  */
 
@@ -11,9 +11,11 @@ import { ecodeOf, exceptionByCode } from '../../emu/cpu/exception-table.ts';
 import { HOST_WORLD, hostContext } from '../../emu/debug/context.ts';
 import { hasWritten } from '../../emu/debug/explain.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
-import type { Spy } from '../../emu/debug/stop.ts';
+import type { MemoryObserver } from '../../emu/debug/stop.ts';
 import type { Symbolizer } from '../../emu/debug/symbolizer.ts';
 import { walk } from '../../emu/debug/walk.ts';
+import { hex } from '../../emu/formats/hex.ts';
+import { u32At } from '../../emu/formats/little-endian.ts';
 import { decode } from '../../emu/isa/decoder.ts';
 import { GPR_NAMES } from '../../emu/isa/operands.ts';
 import { operandValue } from '../../emu/isa/row.ts';
@@ -24,33 +26,32 @@ import { differences, type HostState, hostState } from './host-state.ts';
 import { Stage2Entries } from './stage2-entries.ts';
 import { WrittenMemory } from './written-memory.ts';
 
-const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 /** A field of a host CSR. */
 const hostField = <N extends CsrName>(cpu: Cpu, name: N, field: FieldName<N>): number =>
   fieldNamed(name, field, cpu.host.get(CSR[name]));
-/** Guest CSRs that are computed or constant: nobody restores them. */
+/** Guest CSRs that are computed or constant, so that no hypervisor restores them. */
 const COMPUTED = new Set<string>(['PGD', 'TICLR', 'PRCFG1', 'PRCFG2', 'PRCFG3']);
 const SWITCHED = CSRS.filter((r) => r.guest === 'own' && !COMPUTED.has(r.name) && r.num < 0x200);
-/** Host CSRs that only hold what software has put there: a read before any write is a mistake. */
+/** Host CSRs that only software sets: a read before the first write is a mistake. */
 const SOFTWARE = new Set(
   CSRS.filter((r) => /^(SAVE\d+|TLBRSAVE|DSAVE|MERRSAVE|PGDL|PGDH)$/.test(r.name)).map((r) => r.num),
 );
 
-/** What the auditor knows of a CPU. */
+/** The state of the auditor for a CPU. */
 interface CpuWatch {
-  /** State at the entry function's first instruction, until the caller is back. */
+  /** Host state at the first instruction of the entry function, until the function returns. */
   called: HostState | undefined;
   /** Between that instruction and the `ertn`: guest registers are being loaded. */
   loading: boolean;
   /** A guest has run since. */
   left: boolean;
-  /** Who had the guest bank last, and when it got in. */
+  /** The vCPU that had the guest bank last, and the time of its entry. */
   gid: number;
   vcpu: number;
   entered: number;
 }
 
-export class WorldSwitchAudit implements Spy {
+export class WorldSwitchAudit implements MemoryObserver {
   readonly findings: Findings;
   private readonly control: RunControl;
   private readonly machine: Machine;
@@ -84,7 +85,7 @@ export class WorldSwitchAudit implements Spy {
         },
       });
     }
-    control.spyOn(this);
+    control.hooks.observeMemory(this);
     const known = detect(symbols)?.entry;
     const start = known === undefined ? undefined : symbols.address(known);
     if (start !== undefined) this.watchFunction(start);
@@ -106,7 +107,7 @@ export class WorldSwitchAudit implements Spy {
     return name ? `${hex(pc)} <${name}>` : hex(pc);
   }
 
-  // --- entry ---------------------------------------------------------------------------------------------------------
+  // --- guest entry ---------------------------------------------------------------------------------------------------------
 
   private entered(cpu: Cpu): void {
     const w = this.cpus.get(cpu)!;
@@ -115,7 +116,7 @@ export class WorldSwitchAudit implements Spy {
     const from = entry.va;
     w.loading = false;
     w.left = true;
-    // A return from a stage-2 refill is no entry that a hypervisor has prepared.
+    // A return from a stage-2 refill is not an entry that the hypervisor has prepared.
     const prepared = cpu.events.at(1)?.ecode !== ecodeOf('TLBR') || cpu.events.at(1)?.kind !== 'exit';
     if (prepared) {
       this.learnFunction(cpu, from);
@@ -129,14 +130,14 @@ export class WorldSwitchAudit implements Spy {
         );
     }
     w.gid = cpu.gid;
-    w.vcpu = this.control.snapshots.on(cpu)?.vcpu ?? 0;
+    w.vcpu = this.control.vcpuStates.on(cpu)?.vcpu ?? 0;
     w.entered = entry.time;
   }
 
-  /** The function with the `ertn` is where host state is looked at from now on. */
+  /** From now on, host state is checked at the function that contains the `ertn`. */
   private learnFunction(cpu: Cpu, ertn: bigint): void {
     const name = this.symbolize(HOST_WORLD, ertn)?.replace(/\+0x[0-9a-f]+$/, '');
-    // A label inside the function is no function: the one before it that is called has the arguments.
+    // The symbol may be a label inside a function: the symbol before it, which is called, is the function.
     let start = name === undefined ? undefined : this.symbols.address(name);
     if (start === ertn) start = this.functionBefore(ertn);
     if (start === undefined || this.functions.has(start)) return;
@@ -144,7 +145,7 @@ export class WorldSwitchAudit implements Spy {
     this.control.defer(cpu, () => this.watchFunction(entry));
   }
 
-  /** Host state is looked at when this function is called. */
+  /** Host state is recorded when this function is called. */
   private watchFunction(start: bigint): void {
     this.functions.add(start);
     this.control.comparators.insert({
@@ -169,7 +170,7 @@ export class WorldSwitchAudit implements Spy {
     w.called = hostState(cpu);
     w.left = false;
     w.loading = true;
-    // Loads must come by from here to the ertn.
+    // From here to the ertn, every load must be reported.
     cpu.fast.clearData(HOST_WORLD);
     const back = w.called.returnAddress;
     if (!this.returns.has(back)) {
@@ -187,7 +188,7 @@ export class WorldSwitchAudit implements Spy {
     return false;
   }
 
-  /** CSRs that decide what the guest may do and where its exits and misses go. */
+  /** Checks the CSRs that decide what the guest may do, and where its exits and TLB misses go. */
   private checkControls(cpu: Cpu, from: bigint): void {
     const { host } = cpu;
     const tgid = hostField(cpu, 'GTLBC', 'TGID');
@@ -219,9 +220,9 @@ export class WorldSwitchAudit implements Spy {
       );
   }
 
-  /** Guest CSRs that the last vCPU in this bank has left there. */
+  /** Checks for guest CSRs whose values the previous vCPU has left in the bank. */
   private checkBank(cpu: Cpu, w: CpuWatch): void {
-    const vcpu = this.control.snapshots.on(cpu)?.vcpu ?? 0;
+    const vcpu = this.control.vcpuStates.on(cpu)?.vcpu ?? 0;
     if (w.vcpu < 0 || (w.gid === cpu.gid && w.vcpu === vcpu)) return;
     const left = SWITCHED.filter((r) => {
       const write = cpu.writers.last(HOST_TO_BANK, r.num);
@@ -235,7 +236,7 @@ export class WorldSwitchAudit implements Spy {
       );
   }
 
-  // --- the way back --------------------------------------------------------------------------------------------------
+  // --- guest exit ----------------------------------------------------------------------------------------------------
 
   /** The entry function's caller has control again. */
   private returned(cpu: Cpu, back: bigint): boolean {
@@ -245,7 +246,7 @@ export class WorldSwitchAudit implements Spy {
     w.called = undefined;
     w.left = false;
     for (const d of differences(called, cpu)) {
-      // The GID under which the TLB is written has a name of its own below.
+      // The GID for TLB writes is checked separately below.
       if (d.name === 'GTLBC') continue;
       this.findings.add(
         d.name.startsWith('$') ? 'host register' : 'host CSR',
@@ -320,9 +321,8 @@ export class WorldSwitchAudit implements Spy {
   /** The register that the instruction at a host address loads. */
   private destination(cpu: Cpu, pc: bigint): string {
     const { address } = walk(hostContext(cpu), this.machine.ram, pc);
-    const bytes = address === undefined ? new Uint8Array(0) : this.machine.ram.read(Number(address), 4);
-    if (bytes.length < 4) return 'a register';
-    const word = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
+    const word = address === undefined ? undefined : u32At(this.machine.ram.read(Number(address), 4));
+    if (word === undefined) return 'a register';
     const row = decode(word);
     return row?.operands.includes('rd') ? `$${GPR_NAMES[operandValue(row, word, 'rd')]}` : 'a register';
   }

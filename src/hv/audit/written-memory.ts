@@ -1,4 +1,4 @@
-/** Which words of RAM anybody has ever written: a bit for each 8 bytes. */
+/** The words of RAM that were ever written: a bit for each 8 bytes. */
 const CHUNK = 0x100000;
 const WORD = 8;
 

@@ -1,13 +1,15 @@
 /**
- * What the debugger knows about the hypervisor: its name, by a descriptor; where it keeps the registers of vCPUs that are
- * not running, by the descriptor's layout or learned from its code; which of its functions are between two worlds.
+ * Knowledge of the debugger about the hypervisor: its name, from a descriptor; where it keeps the registers of vCPUs that do
+ * not run, from the layout in the descriptor or learned from its code; and which of its functions exchange registers.
  */
+
 import type { Cpu } from '../../emu/cpu/cpu.ts';
 import { CSRS } from '../../emu/cpu/csr-table.ts';
 import { ecodeOf } from '../../emu/cpu/exception-table.ts';
-import { type ContextSource, HOST_WORLD, type SavedRegisters, type Snapshot } from '../../emu/debug/context.ts';
+import { type ContextSource, HOST_WORLD, type SavedRegisters, type VcpuState } from '../../emu/debug/context.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
 import type { Symbolizer } from '../../emu/debug/symbolizer.ts';
+import { u64At } from '../../emu/formats/little-endian.ts';
 import type { Machine } from '../../emu/machine/machine.ts';
 import { STATE } from '../../emu/memory/layout.ts';
 import { contextHeader, type Descriptor, detect, type ImageSymbols } from './descriptor.ts';
@@ -60,7 +62,7 @@ export class Awareness implements ContextSource {
     this.symbolize = symbolize;
   }
 
-  /** The hypervisor's descriptor: looked for once its symbols are there. */
+  /** The descriptor of the hypervisor. It is searched when the symbols have been read. */
   get descriptor(): Descriptor | undefined {
     if (!this.looked && this.symbols.names().length > 0) {
       this.looked = true;
@@ -75,8 +77,7 @@ export class Awareness implements ContextSource {
   }
 
   private read(pa: number): bigint {
-    const bytes = this.machine.ram.read(pa, 8);
-    return bytes.length === 8 ? new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true) : 0n;
+    return u64At(this.machine.ram.read(pa, 8)) ?? 0n;
   }
 
   /** Name of the function that a host address is in. */
@@ -89,7 +90,7 @@ export class Awareness implements ContextSource {
     const here = this.functionAt(cpu.pc);
     if (here === undefined) return false;
     if (this.descriptor?.transition.includes(here)) return true;
-    // The function of the ertn that enters guests, and that of the vector they leave to.
+    // The function with the ertn that enters guests, and the function at the vector of VM exits.
     const entry = cpu.events.lastEntry();
     const exit = cpu.events.lastException();
     return (
@@ -98,7 +99,7 @@ export class Awareness implements ContextSource {
     );
   }
 
-  /** Physical address of the context that a descriptor's array has for a vCPU. */
+  /** Physical address of the context of a vCPU, from the array that the descriptor names. */
   private contextAt(gid: number, vcpu: number): number | undefined {
     const { contexts } = this.descriptor ?? {};
     const array = contexts && this.symbols.address(contexts.pointers);
@@ -113,15 +114,15 @@ export class Awareness implements ContextSource {
     return undefined;
   }
 
-  /** The save area of a vCPU that some hypervisor keeps, as far as it can be learned. */
-  private areaOf(s: Snapshot): SaveArea | undefined {
+  /** The save area of a vCPU of an unknown hypervisor, if it can be learned. */
+  private areaOf(s: VcpuState): SaveArea | undefined {
     const key = `${s.gid}.${s.vcpu}.${s.cpu}`;
     if (this.learned.has(key)) return this.learned.get(key);
     if (this.learning) return undefined;
     this.learning = true;
     try {
       const area = learnSaveArea(this.control, s);
-      // An exit that has not been saved yet teaches nothing, and is not the last chance.
+      // The hypervisor has not saved the registers of this exit yet: try again later.
       if (area) this.learned.set(key, area);
       return area;
     } finally {
@@ -130,8 +131,8 @@ export class Awareness implements ContextSource {
   }
 
   vcpu(gid: number, vcpu: number): SavedRegisters | undefined {
-    const s = this.control.snapshots.get(gid, vcpu);
-    // Behind a stage-2 refill nothing has been saved: the registers never left the CPU.
+    const s = this.control.vcpuStates.get(gid, vcpu);
+    // After a stage-2 refill nothing was saved: the registers have stayed in the CPU.
     if (!s || s.running || s.ecode < 0 || s.ecode === TLBR) return undefined;
     if (this.inTransition(this.machine.cpus[s.cpu]!)) return undefined;
     const at = this.contextAt(gid, vcpu);
@@ -139,24 +140,24 @@ export class Awareness implements ContextSource {
     return saved && this.agrees(saved, s) ? saved : undefined;
   }
 
-  /** Most registers of a saved context are those with which the guest left; else the copy is of another time. */
-  private agrees(saved: SavedRegisters, s: Snapshot): boolean {
+  /** Are most registers of a saved context equal to those at the exit? Otherwise the copy is from another time. */
+  private agrees(saved: SavedRegisters, s: VcpuState): boolean {
     let same = 0;
     for (const [n, v] of saved.gpr) if (v === s.state[(STATE.gpr >> 3) + n]) same++;
     return same >= (saved.gpr.size * 3) / 4;
   }
 
-  private fromContext(at: number, s: Snapshot): SavedRegisters {
+  private fromContext(at: number, s: VcpuState): SavedRegisters {
     const { offsets, bank } = this.layout!;
     const field = (name: string, index = 0): bigint => this.read(at + offsets.get(name)! + 8 * index);
     const gpr = new Map(Array.from({ length: 31 }, (_, n) => [n + 1, field('GPR', n + 1)] as const));
-    // The bank in memory is older than the hardware's until another vCPU has taken the bank over.
-    const taken = this.control.snapshots.vcpus().some((v) => v !== s && v.cpu === s.cpu && v.time > s.time);
+    // Until another vCPU uses the hardware bank, the copy in memory is older than the hardware bank.
+    const taken = this.control.vcpuStates.vcpus().some((v) => v !== s && v.cpu === s.cpu && v.time > s.time);
     const csr = taken ? new Map([...bank].map(([num, slot]) => [num, field('GCSR', slot)])) : new Map<number, bigint>();
     return { source: `the ${this.descriptor!.name}'s context`, pc: field('PC'), gpr, csr };
   }
 
-  private fromArea(s: Snapshot): SavedRegisters | undefined {
+  private fromArea(s: VcpuState): SavedRegisters | undefined {
     const area = this.areaOf(s);
     if (!area) return undefined;
     const values = (places: ReadonlyMap<number, number>): Map<number, bigint> =>
@@ -170,7 +171,7 @@ export class Awareness implements ContextSource {
   }
 
   host(cpu: Cpu): SavedRegisters | undefined {
-    const s = this.control.snapshots.on(cpu);
+    const s = this.control.vcpuStates.on(cpu);
     if (!s) return undefined;
     const at = this.contextAt(s.gid, s.vcpu);
     if (at !== undefined) {
@@ -187,7 +188,7 @@ export class Awareness implements ContextSource {
 
   describe(): string {
     const out = [`hypervisor: ${this.descriptor?.name ?? 'not known by name'}`];
-    const list = this.control.snapshots.vcpus();
+    const list = this.control.vcpuStates.vcpus();
     for (const s of list) {
       const who = `gid ${s.gid} vcpu ${s.vcpu}`;
       const cpu = this.machine.cpus[s.cpu]!;

@@ -1,8 +1,8 @@
 /**
- * Descriptors: what is known of a hypervisor by name, as data files (descriptors/*.json). A descriptor is chosen by the
+ * Descriptors: data files about known hypervisors (descriptors/*.json). A descriptor is chosen by the
  * symbols of the booted image.
  *
- *   name        for people
+ *   name        for messages
  *   detect      symbols that the image must all have; `/text/` is any symbol that contains the text
  *   entry       the function that enters guests: called with the host's registers in place
  *   transition  functions that exchange register files: while a CPU is in them, its registers belong to neither world

@@ -1,20 +1,21 @@
 /**
- * Where a hypervisor keeps its vCPUs' registers, learned from its own code: the instructions behind a VM exit run again,
- * and what they store tells the place of each register. This needs no symbols and no knowledge of the hypervisor.
+ * Finds where a hypervisor keeps the registers of its vCPUs: the instructions after a VM exit are replayed,
+ * and their stores show the place of each register. This needs no symbols and no knowledge of the hypervisor.
  */
 
 import type { Cpu } from '../../emu/cpu/cpu.ts';
 import { CSR } from '../../emu/cpu/csr-table.ts';
-import { HOST_WORLD, hostContext, type Snapshot } from '../../emu/debug/context.ts';
+import { HOST_WORLD, hostContext, type VcpuState } from '../../emu/debug/context.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
 import { walk } from '../../emu/debug/walk.ts';
+import { u32At } from '../../emu/formats/little-endian.ts';
 import { decode } from '../../emu/isa/decoder.ts';
 import { operandValue } from '../../emu/isa/row.ts';
 import type { Machine } from '../../emu/machine/machine.ts';
 
-/** Instructions behind an exit within which registers are saved. */
+/** Number of instructions after an exit in which registers must be saved. */
 const REACH = 800;
-/** General registers that must have been found for a save area to be believed. */
+/** A save area is accepted when at least so many general registers were found. */
 const ENOUGH = 24;
 const GPRS = 32;
 
@@ -23,11 +24,11 @@ export interface SaveArea {
   readonly gpr: ReadonlyMap<number, number>;
   readonly pc: number | undefined;
   readonly csr: ReadonlyMap<number, number>;
-  /** Places from which the exit path loaded the host's registers; `ra` among them is where it went on. */
+  /** Places from which the exit path loaded the registers of the host; `ra` is the address where the host went on. */
   readonly host: ReadonlyMap<number, number>;
 }
 
-/** What a host register holds while the exit path runs: a guest's general register, or a CSR that it has read. */
+/** The content of a host register in the exit path: a general register of the guest, or the value of a CSR. */
 type Tag = { readonly kind: 'gpr' | 'host' | 'guest'; readonly num: number } | undefined;
 
 const CALLEE_SAVED = new Set([1, 2, 3, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31]);
@@ -41,7 +42,7 @@ class Follower {
   private readonly cpu: Cpu;
   private readonly machine: Machine;
   private readonly tags: Tag[] = Array.from({ length: GPRS }, (_, num) => ({ kind: 'gpr', num }));
-  /** Host CSRs that hold a guest's register for a while. */
+  /** Host CSRs that hold a register of the guest for some time. */
   private readonly scratch = new Map<number, Tag>();
 
   constructor(cpu: Cpu, machine: Machine) {
@@ -59,11 +60,9 @@ class Follower {
     const { cpu, machine } = this;
     const at = this.place(cpu.pc);
     if (at === undefined) return;
-    const bytes = machine.ram.read(at, 4);
-    if (bytes.length < 4) return;
-    const word = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
-    const row = decode(word);
-    if (!row) return;
+    const word = u32At(machine.ram.read(at, 4));
+    const row = word === undefined ? undefined : decode(word);
+    if (word === undefined || !row) return;
     const of = (name: 'rd' | 'rj' | 'rk' | 'csr'): number => operandValue(row, word, name);
     const has = (name: 'rd' | 'rj' | 'rk'): boolean => row.operands.includes(name);
     const offset = (name: 'si12' | 'si14'): bigint => BigInt(operandValue(row, word, name));
@@ -99,7 +98,7 @@ class Follower {
         this.tags[of('rd')] = of('rk') === 0 ? this.tags[of('rj')] : undefined;
         return;
       default:
-        // Whatever else has a destination makes something new of it; stores and branches have none.
+        // Any other instruction with a destination overwrites it. Stores and branches have no destination.
         if (has('rd') && !/^(st|sc|b|am|iocsrwr|fst|vst|xvst)/.test(row.name)) this.tags[of('rd')] = undefined;
     }
   }
@@ -117,7 +116,7 @@ class Follower {
   private loaded(rd: number, va: bigint): void {
     const at = this.place(va);
     const tag = this.tags[rd];
-    // The first load into a register that still holds the guest's value brings the host's back.
+    // The first load into a register that still holds the value of the guest restores the value of the host.
     if (at !== undefined && CALLEE_SAVED.has(rd) && tag?.kind === 'gpr' && this.gpr.has(rd) && !this.host.has(rd))
       this.host.set(rd, at);
     this.tags[rd] = undefined;
@@ -125,22 +124,22 @@ class Follower {
 }
 
 /**
- * Learns the save area of a vCPU from its last exit, by running what came behind it again.
- * @returns undefined when the past is not kept, or too few registers were saved there
+ * Learns the save area of a vCPU by a replay of the instructions after its last exit.
+ * @returns undefined when the history is not kept, or when too few registers were saved
  */
-export function learnSaveArea(control: RunControl, s: Snapshot): SaveArea | undefined {
+export function learnSaveArea(control: RunControl, s: VcpuState): SaveArea | undefined {
   const { history } = control;
   if (!history.enabled || s.position < history.beginning) return undefined;
   const cpu = control.machine.cpus[s.cpu]!;
   const now = history.position;
   const follower = new Follower(cpu, control.machine);
   let left = false;
-  control.past.overPast(s.position + 1, Math.min(now, s.position + REACH), (c) => {
+  control.replayer.replayEach(s.position + 1, Math.min(now, s.position + REACH), (c) => {
     if (c !== cpu || left) return;
     if (cpu.world === HOST_WORLD) follower.instruction();
     else left = true;
   });
-  control.past.goto(now);
+  control.replayer.goto(now);
   if (follower.gpr.size < ENOUGH) return undefined;
   return follower;
 }

@@ -3,6 +3,7 @@
  * and is switched off and on.
  */
 
+import { nodeRuntime } from '../../../src/cli/node-runtime.ts';
 import { openShare, parseShare } from '../../../src/cli/share.ts';
 import { featuresOf } from '../../../src/emu/cpu/features.ts';
 import { VirtioConsole } from '../../../src/emu/devices/virtio/console.ts';
@@ -27,6 +28,7 @@ const PROBES = [
 ];
 
 const machine = new Machine({
+  runtime: nodeRuntime,
   ramSize: RAM_SIZE,
   cpus: 1,
   features: featuresOf('max', {}),

@@ -1,4 +1,4 @@
-/** The board's ACPI tables (ACPI 6.5, chapter 5), made from its declarations. Without firmware the boot loader places them. */
+/** The ACPI tables of the board (ACPI 6.5, chapter 5), made from its declarations. Without firmware, load.ts places them in RAM. */
 import { acpiDevices, type Platform } from '../../board/platform.ts';
 import * as aml from '../../formats/aml.ts';
 import { TableBytes } from '../../formats/bytes.ts';
@@ -71,7 +71,7 @@ const spcr = (): Uint8Array => {
   return table('SPCR', 2, (b) => {
     b.u8(0, 0, 0, 0);
     address(b, uart.base);
-    // No ISA interrupt; the global one: type bit 3 of its list is not x86's, so 0.
+    // No ISA interrupt, only the global one. Bit 3 of the interrupt type is not for x86, so the type is 0.
     b.u8(0, 0)
       .u32(PLATFORM.gsiBase + uart.input)
       .u8(7, 0, 1, 0, 0, 0)
@@ -94,7 +94,7 @@ const pptt = (p: Platform): Uint8Array =>
     for (let n = 0; n < p.cpus; n++) b.raw(entry(0, (e) => e.u16(0).u32(LEAF).u32(package0).u32(n).u32(0)));
   });
 
-/** Which CPUs and which memory are near each other: all of them, node 0. Linux's huge pages want to know. */
+/** Proximity domains: all CPUs and all memory are in domain 0. Linux needs this table for huge pages. */
 const srat = ({ cpus, ramSize }: Platform): Uint8Array =>
   table('SRAT', 3, (b) => {
     const ENABLED = 1;
@@ -104,7 +104,7 @@ const srat = ({ cpus, ramSize }: Platform): Uint8Array =>
       b.raw(entry(1, (e) => e.u32(0).u16(0).u64(base).u64(size).u32(0).u32(ENABLED).u64(0)));
   });
 
-/** Fixed hardware: none but the registers of the power control (section 5.2.9, a hardware-reduced machine). */
+/** Fixed hardware: only the registers of the power control (section 5.2.9, a hardware-reduced machine). */
 const FADT_BYTES = 268;
 const HW_REDUCED = 1 << 20;
 const RESET_REG_SUP = 1 << 10;
@@ -125,7 +125,7 @@ const fadt = (dsdt: number): Uint8Array => {
   });
 };
 
-/** What the machine consists of, for the operating system's enumeration. */
+/** The DSDT: the devices that the operating system enumerates. */
 const dsdt = (p: Platform): Uint8Array =>
   table('DSDT', 2, (b) => {
     const cpus = Array.from({ length: p.cpus }, (_, n) =>
@@ -146,12 +146,12 @@ const dsdt = (p: Platform): Uint8Array =>
     b.raw(aml.name('\\_S5', aml.list(...[SLEEP_TYPE_5, 0, 0, 0].map(aml.integer))));
   });
 
-/** The tables in a row for a place in memory. */
+/** The tables, one after the other, for an address in memory. */
 export interface AcpiTables {
   readonly data: Uint8Array;
   /** Physical address of the root pointer, which comes last. */
   readonly root: number;
-  /** Places of addresses in it that are to move with the tables, and of checksums: for firmware that places them. */
+  /** For firmware that places the tables: offsets of addresses that must be relocated, and of checksums. */
   readonly pointers: readonly { readonly at: number; readonly size: number }[];
   readonly checksums: readonly { readonly at: number; readonly start: number; readonly length: number }[];
 }
@@ -164,7 +164,7 @@ const FADT_DSDT = [
   { at: 140, size: 8 },
 ] as const;
 const ROOT_BYTES = 36;
-/** In the root pointer: of the XSDT; the checksums of its first part and of all of it. */
+/** Offsets in the root pointer: the address of the XSDT; the checksums of its first part and of all of it. */
 const ROOT_XSDT = 24;
 const ROOT_CHECKSUMS = [
   { at: 8, length: 20 },

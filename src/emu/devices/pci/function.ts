@@ -41,11 +41,11 @@ export interface PciIdentity {
   readonly subDevice: number;
 }
 
-/** What a base address register leads to. */
+/** The address space behind a base address register. */
 export interface BarSpace {
   /** A power of two, at least 16. */
   readonly size: number;
-  /** Takes two registers, and may lie above 4 GiB. */
+  /** A 64-bit register: it takes two places, and the space may be above 4 GiB. */
   readonly wide?: boolean;
   readonly read: (offset: number, width: Width) => number;
   /** Like read, without side effects. */
@@ -53,7 +53,7 @@ export interface BarSpace {
   readonly write: (offset: number, width: Width, value: number) => void;
 }
 
-/** How a function reaches what is outside it. */
+/** The connections of a function to the rest of the machine. */
 export interface PciPorts {
   /** The interrupt line of its pin A. */
   readonly intx: Line;
@@ -81,7 +81,7 @@ export class PciFunction implements Stateful {
   private lastCapability: number = CFG.capabilities;
   private msixAt = 0;
   private msixTable = new Uint32Array(0);
-  /** Messages held back by masks. */
+  /** Messages that are pending because they are masked. */
   private pending = new Uint8Array(0);
   private asserted = false;
   protected ports: PciPorts = { intx: () => {}, message: () => {} };
@@ -101,7 +101,7 @@ export class PciFunction implements Stateful {
     this.writable[CFG.interruptLine] = 0xff;
   }
 
-  /** The function, and what belongs to it. */
+  /** The function, and the parts that belong to it. */
   parts(): Stateful[] {
     return [this];
   }
@@ -130,7 +130,7 @@ export class PciFunction implements Stateful {
     if (space.wide) this.writable.fill(0xff, at + 4, at + 8);
   }
 
-  /** Adds a capability. @param body what follows its number and its link @returns where it begins */
+  /** Adds a capability. @param body the bytes behind its number and its link @returns the offset where it begins */
   protected addCapability(id: number, body: readonly number[], writable: readonly number[] = []): number {
     const at = this.nextCapability;
     this.config[this.lastCapability] = at;
@@ -145,7 +145,7 @@ export class PciFunction implements Stateful {
     return at;
   }
 
-  /** Pin A is used. */
+  /** Declares that the function uses interrupt pin A. */
   protected addInterruptPin(): void {
     this.config[CFG.interruptPin] = 1;
   }
@@ -175,7 +175,7 @@ export class PciFunction implements Stateful {
     for (let v = 0; v < vectors; v++) this.msixTable[4 * v + 3] = 1;
   }
 
-  /** Call at the end of construction: what the function looks like at power-on. */
+  /** Call at the end of the constructor: it keeps the configuration at power-on. */
   protected seal(): void {
     this.powerOn = this.config.slice();
   }
@@ -193,7 +193,7 @@ export class PciFunction implements Stateful {
     return this.msixAt !== 0 && (this.get(this.msixAt + 2, 2) & MSIX.enable) !== 0;
   }
 
-  /** Raises a message; one that is masked waits. */
+  /** Sends a message. A masked one becomes pending. */
   protected message(vector: number): void {
     if (vector >= this.pending.length) return;
     this.pending[vector] = 1;

@@ -1,4 +1,5 @@
 /** The block device (Virtual I/O Device 1.2, section 5.2). */
+import { viewOf } from '../../formats/little-endian.ts';
 import type { Stateful, Wiring } from '../../state/fields.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 import type { Chain } from './queue.ts';
@@ -11,12 +12,12 @@ const HEADER_BYTES = 16;
 const ID_BYTES = 20;
 const STATUS = { ok: 0, error: 1, unsupported: 2 } as const;
 
-/** A disk. Offsets and lengths are bytes, multiples of 512. One that keeps changes in memory has state. */
+/** A disk. Offsets and lengths are bytes, multiples of 512. A disk that keeps its changes in memory has state. */
 export interface Disk {
   /** Bytes, a multiple of 512. */
   readonly size: number;
   readonly readOnly: boolean;
-  /** @throws Error when the host cannot */
+  /** @throws Error when the file cannot be read or written */
   read(offset: number, length: number): Uint8Array;
   write(offset: number, data: Uint8Array): void;
   flush(): void;
@@ -60,7 +61,7 @@ export class VirtioBlock implements VirtioKind {
   }
 
   notified(queue: number): void {
-    for (const chain of requests(this.ports!.queues[queue]!)) {
+    for (const chain of requests(this.ports!, queue)) {
       this.request(chain);
       this.ports!.complete(queue, chain);
     }
@@ -70,7 +71,7 @@ export class VirtioBlock implements VirtioKind {
     const out = chain.read();
     const room = chain.writableBytes - 1;
     if (out.length < HEADER_BYTES || room < 0) return;
-    const header = new DataView(out.buffer, out.byteOffset);
+    const header = viewOf(out);
     const sector = Number(header.getBigUint64(8, true));
     let status: number = STATUS.ok;
     try {
@@ -78,7 +79,7 @@ export class VirtioBlock implements VirtioKind {
     } catch {
       status = STATUS.error;
     }
-    // The status is the last byte of the room, wherever the data have ended.
+    // The status is the last byte of the buffer, wherever the data end.
     chain.writeZeros(room);
     chain.write(Uint8Array.of(status));
   }

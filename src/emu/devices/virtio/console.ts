@@ -5,7 +5,7 @@ import { QueueError } from './queue.ts';
 
 const RECEIVE = 0;
 const TRANSMIT = 1;
-/** Requests that are sent in one go, and bytes of each: an outside that is slow is not swamped. */
+/** How many requests are sent in one go, and how many bytes of each. A slow reader gets no more at a time. */
 const MOST_AT_ONCE = 16;
 const MOST_REQUEST = 2 ** 18;
 
@@ -62,10 +62,9 @@ export class VirtioConsole implements VirtioKind {
   }
 
   notified(queue: number): void {
-    const { queues } = this.ports!;
     if (queue === RECEIVE) this.deliver();
     else
-      for (const chain of requests(queues[TRANSMIT]!, MOST_AT_ONCE)) {
+      for (const chain of requests(this.ports!, TRANSMIT, MOST_AT_ONCE)) {
         if (chain.readableBytes > MOST_REQUEST) throw new QueueError('more text than any request holds');
         for (const byte of chain.read()) this.send(byte);
         this.ports!.complete(TRANSMIT, chain);

@@ -2,7 +2,7 @@
 import type { Wiring } from '../../state/fields.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 
-/** Most bytes of one answer. */
+/** Longest answer, in bytes. */
 const MOST = 65536;
 
 export class VirtioEntropy implements VirtioKind {
@@ -16,7 +16,7 @@ export class VirtioEntropy implements VirtioKind {
   readonly features = 0;
   readonly queueCount = 1;
   private readonly seed: number;
-  /** Of a xorshift generator: runs repeat, so its numbers are no secret. */
+  /** State of a xorshift generator. Runs must repeat, so its numbers are not secret. */
   private state: number;
   private ports: VirtioPorts | undefined;
 
@@ -36,7 +36,7 @@ export class VirtioEntropy implements VirtioKind {
   }
 
   notified(queue: number): void {
-    for (const chain of requests(this.ports!.queues[queue]!)) {
+    for (const chain of requests(this.ports!, queue)) {
       const out = new Uint8Array(Math.min(MOST, chain.writableBytes));
       for (let i = 0; i < out.length; i++) {
         let x = this.state;

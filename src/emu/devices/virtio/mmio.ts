@@ -1,10 +1,9 @@
 /** virtio over MMIO, version 2 (Virtual I/O Device 1.2, section 4.2): for guests without PCI. */
 import type { Stateful } from '../../state/fields.ts';
 import type { Device, Line, Width } from '../device.ts';
-import type { Dma } from '../dma.ts';
 import type { VirtioKind } from './device.ts';
 import type { VirtQueue } from './queue.ts';
-import { HIGHEST, VirtioTransport } from './transport.ts';
+import { HIGHEST, type VirtioSurroundings, VirtioTransport } from './transport.ts';
 
 const MAGIC = 0x74726976;
 const VERSION = 2;
@@ -33,7 +32,7 @@ const REG = {
   config: 0x100,
 } as const;
 const INTERRUPT = { queue: 1, config: 2 } as const;
-/** Bytes of a device's registers. */
+/** Size of the registers of a device, in bytes. */
 const MMIO_BYTES = 0x200;
 
 export class VirtioMmio implements Device, Stateful {
@@ -45,18 +44,16 @@ export class VirtioMmio implements Device, Stateful {
   private interrupt = 0;
   private queueSelect = 0;
 
-  /** @param unfinished told that the device has work left for `goOn` of its transport */
-  constructor(kind: VirtioKind, dma: Dma, line: Line, unfinished: () => void = () => {}) {
+  constructor(kind: VirtioKind, surroundings: VirtioSurroundings, line: Line) {
     this.name = `${kind.name} (mmio)`;
     this.line = line;
-    this.transport = new VirtioTransport(kind, dma, {
+    this.transport = new VirtioTransport(kind, surroundings, {
       usedBuffers: () => this.raise(INTERRUPT.queue),
       configChanged: () => this.raise(INTERRUPT.config),
-      unfinished,
     });
   }
 
-  /** The registers, the transport, the queues and what is behind them. */
+  /** The registers, the transport, the queues and the parts behind them. */
   parts(): Stateful[] {
     const { transport } = this;
     return [this, transport, ...transport.queues, transport.kind, ...(transport.kind.parts?.() ?? [])];

@@ -9,13 +9,13 @@ const LINK_UP = 1;
 const HEADER_BYTES = 12;
 const RECEIVE = 0;
 const TRANSMIT = 1;
-/** Longest frame: what an Ethernet header and a VLAN's tag add to the largest packet of IP. Longer ones are lost. */
+/** Longest frame: the largest IP packet with an Ethernet header and a VLAN tag. Longer ones are lost. */
 const MOST_FRAME = 65535 + 18;
-/** Packets kept while the driver has no room, and bytes of them. */
+/** Most packets that wait while the driver has no buffer, and most bytes of them. */
 const MOST_WAITING = 256;
 const MOST_WAITING_BYTES = 2 ** 20;
 
-/** Where packets go; those for the guest come back through the function that `connect` gets. */
+/** The network outside. It gives packets for the guest to the function that `connect` gets. */
 export interface Network {
   /** An Ethernet frame leaves the machine. */
   send(frame: Uint8Array): void;
@@ -79,10 +79,9 @@ export class VirtioNet implements VirtioKind {
   }
 
   notified(queue: number): void {
-    const { queues } = this.ports!;
     if (queue === RECEIVE) this.deliver();
     else
-      for (const chain of requests(queues[TRANSMIT]!)) {
+      for (const chain of requests(this.ports!, TRANSMIT)) {
         const length = chain.readableBytes - HEADER_BYTES;
         const packet = length > 0 && length <= MOST_FRAME ? chain.read() : undefined;
         this.ports!.complete(TRANSMIT, chain);

@@ -1,8 +1,8 @@
 /**
- * What stands behind the shared folder's protocol: files as handles. A handle is an object that was looked up once, name by
- * name; it stays that object, whatever happens to its name afterwards.
+ * The interface between the 9P protocol and the shared folder: files as handles. A handle is an object that was looked up once,
+ * name by name. It stays the same object, whatever happens to its name afterwards.
  *
- * Names, and the targets of links, are bytes, as they are for Linux: a string here has one byte in each character.
+ * For Linux, names and the targets of links are bytes. Here they are strings with one byte in each character.
  */
 
 /** Linux's error numbers, as the guest's kernel knows them (include/uapi/asm-generic/errno*.h). */
@@ -42,7 +42,7 @@ export const ERRNO = {
   EDQUOT: 122,
 } as const;
 
-/** A request that fails, with the number that the guest sees. */
+/** A request fails, with the error number that the guest sees. */
 export class P9Error extends Error {
   readonly errno: number;
 
@@ -55,7 +55,7 @@ export class P9Error extends Error {
 /** Kinds of files, in a mode as Linux's st_mode has it. */
 export const KIND = { mask: 0o170000, folder: 0o040000, file: 0o100000, link: 0o120000 } as const;
 
-/** How a file is opened; the bits of the protocol, which are those of Linux's generic O_ constants. */
+/** How a file is opened. The bits of the protocol are Linux's generic O_ constants. */
 export const OPEN = {
   access: 0o3,
   write: 0o1,
@@ -68,13 +68,13 @@ export const OPEN = {
   sync: 0o4000000,
 } as const;
 
-/** What a file is. */
+/** The attributes of a file. */
 export interface P9Stat {
   /** Kind and permissions, as in Linux's st_mode. */
   readonly mode: number;
-  /** Number of the object: two objects never have the same, on whatever devices of the host they are. */
+  /** Number of the object: two objects never have the same one, even when they are on different devices. */
   readonly path: bigint;
-  /** Another one when the content is another one. */
+  /** It changes when the content changes. */
   readonly version: number;
   readonly links: bigint;
   /** Bytes. */
@@ -88,10 +88,10 @@ export interface P9Stat {
   readonly ctime: bigint;
 }
 
-/** A time to set: nanoseconds since 1970, or the present of the host. */
+/** A time to set: nanoseconds since 1970, or the present time. */
 export type P9Time = bigint | 'now';
 
-/** Changes of a file; what is not given stays. */
+/** Changes of the attributes of a file. An attribute that is absent stays as it is. */
 export interface P9Changes {
   readonly mode?: number | undefined;
   readonly size?: bigint | undefined;
@@ -109,7 +109,7 @@ export interface P9Entry {
 
 /** An open file or folder. Everything throws {@link P9Error}. */
 export interface P9Open {
-  /** As it was opened, without what happens only once: {@link OPEN}.truncate, {@link OPEN}.exclusive. */
+  /** The flags that it was opened with, without those that act only once: {@link OPEN}.truncate, {@link OPEN}.exclusive. */
   readonly flags: number;
   /** @returns bytes read into the front of `into`; 0 at the end */
   read(offset: bigint, into: Uint8Array): number;
@@ -117,11 +117,11 @@ export interface P9Open {
   write(offset: bigint, data: Uint8Array): number;
   resize(size: bigint): void;
   /**
-   * Entries from the one with this number on, `.` and `..` being 0 and 1, until `take` returns false for one, which will be
-   * the next one's first.
+   * Gives entries to `take`, from the one with this number on (`.` is 0, `..` is 1). It ends when `take` returns false for an
+   * entry; the next call begins with that entry.
    */
   list(offset: bigint, take: (entry: P9Entry, next: bigint) => boolean): void;
-  /** What was written is on the disk. */
+  /** Writes all data to the disk. */
   sync(): void;
   close(): void;
 }
@@ -129,27 +129,27 @@ export interface P9Open {
 /** A file, folder or anything else that was looked up. Everything that acts throws {@link P9Error}. */
 export interface P9Node {
   readonly path: bigint;
-  /** Of {@link KIND}. */
+  /** A value of {@link KIND}. */
   readonly kind: number;
-  /** The folder that it was reached from; of the shared folder itself, that again. */
+  /** The folder that it was reached from. For the shared folder it is the shared folder. */
   readonly parent: P9Node;
-  /** One more handle stands for it. @returns itself */
+  /** Counts one more handle. @returns itself */
   hold(): P9Node;
-  /** One handle less. */
+  /** Counts one handle less. */
   release(): void;
   stat(): P9Stat;
-  /** Looks a name up in a folder, without following a link. @returns what it is, held */
+  /** Looks a name up in a folder, without following a link. @returns the object, with one more handle */
   child(name: string): P9Node;
   /** @param flags of {@link OPEN} */
   open(flags: number): P9Open;
-  /** Creates a file in a folder and opens it. @returns the file, held */
+  /** Creates a file in a folder and opens it. @returns the file, with one more handle */
   create(name: string, flags: number, mode: number): { readonly node: P9Node; readonly open: P9Open };
   makeFolder(name: string, mode: number): P9Stat;
   makeSymlink(name: string, target: string): P9Stat;
   /** Gives an object one more name, in this folder. */
   link(name: string, object: P9Node): void;
   readlink(): string;
-  /** Removes a name from a folder. @param folder whether it is one that is to go */
+  /** Removes a name from a folder. @param folder whether the name is that of a folder */
   remove(name: string, folder: boolean): void;
   /** Moves a name of this folder. */
   rename(name: string, to: P9Node, newName: string): void;
@@ -157,7 +157,7 @@ export interface P9Node {
   removeItself(): void;
   /** Moves this very object. */
   renameItself(to: P9Node, newName: string): void;
-  /** @param open through which its size is changed, if that is open for writing */
+  /** @param open an open file: when it is open for writing, the size is changed through it */
   change(changes: P9Changes, open: P9Open | undefined): void;
 }
 
@@ -166,17 +166,17 @@ export interface P9Space {
   readonly blockSize: number;
   readonly blocks: bigint;
   readonly free: bigint;
-  /** Free for whom the emulator runs as. */
+  /** Free blocks for the user that runs the emulator. */
   readonly available: bigint;
   readonly files: bigint;
   readonly freeFiles: bigint;
 }
 
-/** Where an object was found, as a snapshot keeps it. The first of a list is the shared folder itself. */
+/** The place of an object, as a snapshot keeps it. The first of a list is the shared folder. */
 export interface P9SavedNode {
-  /** Place of its folder in the list, before its own. */
+  /** Index of its folder in the list, smaller than its own. */
   readonly parent: number;
-  /** Undefined when it has none any more. */
+  /** Undefined when its name was removed. */
   readonly name: string | undefined;
   readonly path: bigint;
   readonly kind: number;
@@ -186,8 +186,8 @@ export interface P9SavedNode {
 export interface P9Files {
   readonly root: P9Node;
   space(): P9Space;
-  /** @returns the places of these objects, and for each its place in that list */
+  /** @returns the list of places, and for each of these objects its index in that list */
   save(nodes: readonly P9Node[]): { readonly nodes: readonly P9SavedNode[]; readonly places: readonly number[] };
-  /** Finds saved objects again, at the latest when something is done with them. @returns them, each held */
+  /** Finds saved objects again, at the latest when they are used. @returns the objects, each with one more handle */
   restore(saved: readonly P9SavedNode[]): readonly P9Node[];
 }

@@ -1,11 +1,12 @@
 /**
- * Numbers and texts of 9P messages: little-endian, texts with a length of two bytes in front. A text's characters are its
- * bytes, since names of files need not be UTF-8.
+ * Numbers and texts of 9P messages. Numbers are little-endian; a text has its length in two bytes in front. A character of a
+ * text is one byte, since names of files need not be UTF-8.
  */
 
+import { viewOf } from '../../formats/little-endian.ts';
 /** Length, type and tag in front of each message. */
 export const HEADER_BYTES = 7;
-/** Arguments of one function call. */
+/** Most arguments of one function call. */
 const CHUNK = 4096;
 
 /** Reads a message. @throws RangeError past its end */
@@ -14,7 +15,7 @@ export class P9Reader {
   private at = 0;
 
   constructor(bytes: Uint8Array) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = viewOf(bytes);
   }
 
   u8(): number {
@@ -67,7 +68,7 @@ export class P9Writer {
     return this.end - HEADER_BYTES;
   }
 
-  /** Makes room for this many bytes. @returns where they are */
+  /** Makes room for this many bytes. @returns their place */
   private grow(bytes: number): number {
     const at = this.end;
     this.end += bytes;
@@ -112,7 +113,7 @@ export class P9Writer {
   }
 
   /**
-   * Data with their count in front, which are put in place by who has them.
+   * Data with their count in front. The caller puts them into the message.
    * @param most bytes of room @param fill returns how many there are
    */
   data(most: number, fill: (into: Uint8Array) => number): this {
@@ -123,12 +124,12 @@ export class P9Writer {
     return this;
   }
 
-  /** Forgets what is behind this length. */
+  /** Cuts the message to this length. */
   cut(length: number): void {
     this.end = HEADER_BYTES + length;
   }
 
-  /** Puts a number over an earlier one. @param at bytes behind the header */
+  /** Replaces a number that was written before. @param at offset behind the header */
   patch32(at: number, n: number): void {
     this.view.setUint32(HEADER_BYTES + at, n, true);
   }

@@ -1,9 +1,9 @@
 /**
- * A folder of the host inside the guest: the 9P2000.L protocol (as Linux's Documentation/filesystems/9p.rst and diod's protocol.md
+ * A shared folder in the guest: the 9P2000.L protocol (as Linux's Documentation/filesystems/9p.rst and diod's protocol.md
  * describe it) over the virtio transport of section 5.10 of Virtual I/O Device 1.0.
  *
- * What the guest's numbers ("fids") stand for are objects that were looked up once (p9-files.ts), not paths. Nothing that a
- * guest sends is trusted: counts, numbers and names are checked here, and whatever is wrong is answered with an error.
+ * A number of the guest ("fid") stands for an object that was looked up once (p9-files.ts), not for a path. Nothing that a
+ * guest sends is trusted: counts, numbers and names are checked here, and every error gets an error answer.
  */
 import type { Wiring } from '../../state/fields.ts';
 import { isEvery, isNumber, isObjectWith, isOptional, isText } from '../../state/state-check.ts';
@@ -24,10 +24,10 @@ import { HEADER_BYTES, P9Reader, P9Writer } from './p9-message.ts';
 
 const MOUNT_TAG_FEATURE = 1;
 const VERSION = '9P2000.L';
-/** Largest and smallest message that can be agreed upon. */
+/** Largest and smallest message size that can be agreed on. */
 const MOST_BYTES = 512 * 1024;
 const LEAST_BYTES = 4096;
-/** The count in front of the data of a read, and of a directory. */
+/** Size of the count in front of the data of a read or a directory. */
 const COUNT_BYTES = 4;
 /** Most numbers in use at a time. */
 const MOST_FIDS = 65_536;
@@ -36,12 +36,12 @@ const MOST_NAMES = 16;
 const NO_FID = 0xffffffff;
 const NO_TAG = 0xffff;
 const SECOND = 1_000_000_000n;
-/** Times further away than this many seconds are nonsense. */
+/** A time that is further away than this many seconds is refused. */
 const MOST_SECONDS = 2n ** 40n;
 const V9FS_MAGIC = 0x01021997;
 const MOST_NAME = 255;
 
-/** Messages by number; the answer has the next one. */
+/** Messages by number. The answer has the number of its message plus one. */
 const T = {
   error: 6,
   statfs: 8,
@@ -79,12 +79,12 @@ const BASIC = 0x7ffn;
 const LASTING = OPEN.access | OPEN.append | OPEN.dataSync | OPEN.sync;
 const UNLOCKED = 2;
 
-/** What one of the guest's numbers stands for. */
+/** The object and the open file of one fid. */
 interface Fid {
   node: P9Node;
-  /** Flags that it was opened with, −1 when it is not open. */
+  /** Flags that the file was opened with; −1 when it is not open. */
   flags: number;
-  /** Missing when it is not open, or could not be opened again after a snapshot was loaded. */
+  /** Undefined when the file is not open, or when it could not be opened again after a snapshot was loaded. */
   open: P9Open | undefined;
 }
 
@@ -94,7 +94,7 @@ interface SavedFid {
   readonly flags: number;
 }
 
-/** The guest's numbers as a snapshot keeps them. */
+/** The fids as a snapshot keeps them. */
 export interface SavedHandles {
   readonly nodes: readonly P9SavedNode[];
   readonly fids: readonly SavedFid[];
@@ -107,7 +107,7 @@ function qid(w: P9Writer, { mode, path, version }: Pick<P9Stat, 'mode' | 'path' 
     .u64(path);
 }
 
-/** Is it the name of something in a folder, and not a way out of it? */
+/** Is this a name in a folder, and not a path that leads out of it? */
 const isName = (v: unknown): v is string => isText(v) && v !== '' && v !== '.' && v !== '..' && !/[/\0]/.test(v);
 
 /** A name of a file: not `.` or `..`, without slash or zero. */
@@ -116,16 +116,16 @@ function checked(name: string): string {
   return name;
 }
 
-/** What the guest has told the other side, as data. */
+/** The state of the protocol, as data. */
 export interface P9State {
   readonly handles: SavedHandles;
-  /** Most bytes of a message. */
+  /** Longest message, in bytes. */
   readonly most: number;
 }
 
-/** Who answers the guest's messages. */
+/** The server that answers the messages of the guest. */
 export interface P9Server {
-  /** @param room most bytes of the answer */
+  /** @param room longest answer, in bytes */
   answer(message: Uint8Array, room: number): Uint8Array;
   /** Forgets everything. */
   reset(): void;
@@ -133,7 +133,7 @@ export interface P9Server {
   restore(state: P9State): void;
 }
 
-/** Most objects that handles of a saved state can stand for: one each, and some folders on the way. */
+/** Most objects in a saved state: one for each fid, and the folders that lead to them. */
 const MOST_SAVED = 2 * MOST_FIDS;
 
 const isShort = (v: unknown): boolean => Array.isArray(v) && v.length <= MOST_SAVED;
@@ -144,7 +144,7 @@ const isSavedNode = isObjectWith({
   kind: isNumber,
 });
 const isSavedFid = isObjectWith({ fid: isNumber, node: isNumber, flags: isNumber });
-/** Has a state from a file the form of {@link P9State}? */
+/** Does a state from a file have the form of {@link P9State}? */
 const isState = isObjectWith({
   handles: isObjectWith({
     nodes: (v) => isShort(v) && isEvery(isSavedNode)(v),
@@ -168,7 +168,7 @@ export class VirtioP9 implements VirtioKind {
   private readonly server: P9Server;
   private ports: VirtioPorts | undefined;
 
-  /** @param tag what the guest mounts it by */
+  /** @param tag the name that the guest uses to mount it */
   constructor(tag: string, server: P9Server) {
     this.tag = tag;
     this.server = server;
@@ -196,8 +196,8 @@ export class VirtioP9 implements VirtioKind {
   }
 
   notified(queue: number): void {
-    for (const chain of requests(this.ports!.queues[queue]!)) {
-      // Nothing so long is a message: it is not even looked at.
+    for (const chain of requests(this.ports!, queue)) {
+      // It is too long for a message, so it is not read.
       const message = chain.readableBytes > MOST_BYTES ? new Uint8Array(0) : chain.read();
       chain.write(this.server.answer(message, chain.writableBytes));
       this.ports!.complete(queue, chain);
@@ -230,8 +230,8 @@ export class P9Session implements P9Server {
   }
 
   /**
-   * Handles as data. An open file cannot be saved: it is found again by its name when the state is put back, unless it is
-   * still open here. One that is not the same object any more answers ESTALE.
+   * The handles as data. An open file cannot be saved. When the state is restored, the file is found again by its name, unless
+   * it is still open here. When the name leads to another object, the fid answers ESTALE.
    */
   get handles(): SavedHandles {
     const all = [...this.fids];
@@ -309,7 +309,7 @@ export class P9Session implements P9Server {
     return this.fid(number).node;
   }
 
-  /** One that is not open yet. */
+  /** The fid, which must not be open yet. */
   private closed(number: number): Fid {
     const fid = this.fid(number);
     if (fid.flags >= 0) throw new P9Error(ERRNO.EINVAL);
@@ -322,7 +322,7 @@ export class P9Session implements P9Server {
     return open;
   }
 
-  /** May this number be given to something? */
+  /** Can this number be used for a new fid? */
   private fresh(number: number): void {
     if (number === NO_FID || this.fids.has(number)) throw new P9Error(ERRNO.EINVAL);
     if (this.fids.size >= MOST_FIDS) throw new P9Error(ERRNO.ENFILE);
@@ -358,7 +358,7 @@ export class P9Session implements P9Server {
         return;
       }
       case T.flush:
-        // Requests are answered before the next one is looked at.
+        // Each request is answered before the next one is read.
         return;
       case T.fsync:
         this.open(r.u32()).sync();
@@ -460,7 +460,7 @@ export class P9Session implements P9Server {
         return;
       }
       case T.lock:
-        // Nobody else is there to lock against.
+        // There is no other client, so every lock succeeds.
         this.fid(r.u32());
         w.u8(0);
         return;
@@ -479,7 +479,7 @@ export class P9Session implements P9Server {
         return;
       }
       case T.mknod:
-        // FIFOs, sockets and devices of the host are none of the guest's business.
+        // A guest must not open FIFOs, sockets and devices of the computer.
         throw new P9Error(ERRNO.EPERM);
       default:
         throw new P9Error(ERRNO.EOPNOTSUPP);
@@ -487,8 +487,8 @@ export class P9Session implements P9Server {
   }
 
   /**
-   * From one object to another, name by name. The protocol wants an object that is not open; Linux walks from open ones
-   * too, which does no harm while they get no new place.
+   * Walks from one object to another, name by name. The protocol demands an object that is not open. Linux also walks from open
+   * ones, which is harmless when the fid stays the same.
    */
   private walk(r: P9Reader, w: P9Writer): void {
     const number = r.u32();
@@ -506,7 +506,7 @@ export class P9Session implements P9Server {
       for (const name of names) {
         let step: P9Node;
         try {
-          // What is no folder leads nowhere; links are the guest's to follow.
+          // Only a folder can be walked into. The guest follows links itself.
           if (node.kind !== KIND.folder) throw new P9Error(ERRNO.ENOTDIR);
           step = name === '..' ? node.parent.hold() : node.child(name);
         } catch (error) {
@@ -533,7 +533,7 @@ export class P9Session implements P9Server {
     w.u64(BASIC);
     qid(w, s);
     w.u32(s.mode)
-      // Everything is root's, and there are no devices.
+      // Everything belongs to root, and there are no devices.
       .u32(0)
       .u32(0)
       .u64(s.links)
@@ -545,7 +545,7 @@ export class P9Session implements P9Server {
       const part = ((time % SECOND) + SECOND) % SECOND;
       w.u64(BigInt.asUintN(64, (time - part) / SECOND)).u64(part);
     }
-    // Time of birth, generation, version of the data: not known.
+    // Birth time, generation and data version are not known.
     for (let n = 0; n < 4; n++) w.u64(0n);
   }
 
@@ -553,7 +553,7 @@ export class P9Session implements P9Server {
     const { node, open } = this.fid(r.u32());
     const valid = r.u32();
     const mode = r.u32();
-    // Owner and group: the host's user has no others to give.
+    // Owner and group cannot change: the user that runs the emulator may not give files away.
     r.u32();
     r.u32();
     const size = r.u64();
@@ -593,7 +593,7 @@ export class P9Session implements P9Server {
       full = true;
       return false;
     });
-    // An empty answer would be the end of the folder.
+    // An empty answer would mean the end of the folder.
     if (full && w.length === COUNT_BYTES) throw new P9Error(ERRNO.EINVAL);
     w.patch32(0, w.length - COUNT_BYTES);
   }

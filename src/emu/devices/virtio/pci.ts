@@ -1,11 +1,10 @@
 /** virtio over PCI, modern only (Virtual I/O Device 1.2, section 4.1). */
 import type { Stateful } from '../../state/fields.ts';
 import type { Width } from '../device.ts';
-import type { Dma } from '../dma.ts';
 import { PciFunction } from '../pci/function.ts';
 import type { VirtioKind } from './device.ts';
 import type { VirtQueue } from './queue.ts';
-import { HIGHEST, VirtioTransport } from './transport.ts';
+import { HIGHEST, type VirtioSurroundings, VirtioTransport } from './transport.ts';
 
 const VENDOR = 0x1af4;
 const FIRST_DEVICE = 0x1040;
@@ -15,7 +14,7 @@ const MSIX_BAR = 1;
 const BAR = 4;
 const NOTIFY_MULTIPLIER = 4;
 const NONE = 0xffff;
-/** Structures, by the number in their capability, and where they are behind BAR 4. */
+/** Structures: the number in their capability, and their place in the space of BAR 4. */
 const STRUCTURE = {
   common: { type: 1, at: 0x0000, size: 0x1000 },
   notify: { type: 2, at: 0x3000, size: 0x1000 },
@@ -53,8 +52,7 @@ export class VirtioPci extends PciFunction {
   protected queueSelect = 0;
   protected configVector = NONE;
 
-  /** @param unfinished told that the device has work left for `goOn` of its transport */
-  constructor(kind: VirtioKind, dma: Dma, unfinished: () => void = () => {}) {
+  constructor(kind: VirtioKind, surroundings: VirtioSurroundings) {
     super(kind.name, {
       vendor: VENDOR,
       device: FIRST_DEVICE + kind.type,
@@ -63,10 +61,9 @@ export class VirtioPci extends PciFunction {
       subVendor: VENDOR,
       subDevice: 0x1100,
     });
-    this.transport = new VirtioTransport(kind, dma, {
+    this.transport = new VirtioTransport(kind, surroundings, {
       usedBuffers: (q) => this.interrupt(ISR.queue, q.vector),
       configChanged: () => this.interrupt(ISR.config, this.configVector),
-      unfinished,
     });
     this.addInterruptPin();
     this.addMsix(kind.queueCount + 1, MSIX_BAR);
@@ -86,7 +83,7 @@ export class VirtioPci extends PciFunction {
     this.seal();
   }
 
-  /** The function, its transport, its queues and what is behind them. */
+  /** The function, its transport, its queues and the parts behind them. */
   override parts(): Stateful[] {
     const { transport } = this;
     return [this, transport, ...transport.queues, transport.kind, ...(transport.kind.parts?.() ?? [])];
@@ -146,7 +143,7 @@ export class VirtioPci extends PciFunction {
       case COMMON.accepted:
         return transport.acceptedFeatures;
       case COMMON.configVector:
-        // A read of 32 bits takes in the number of queues.
+        // A 32-bit read also covers the number of queues.
         return this.configVector | (width === 4 ? transport.queues.length << 16 : 0);
       case COMMON.queues:
         return transport.queues.length;
@@ -229,7 +226,7 @@ export class VirtioPci extends PciFunction {
   ): void {
     switch (at) {
       case COMMON.queueSize:
-        // A power of two that is not larger than the offer.
+        // The size must be a power of two, and not larger than the maximum.
         if (value > 0 && value <= queue.size && (value & (value - 1)) === 0) queue.size = value;
         return;
       case COMMON.queueVector:

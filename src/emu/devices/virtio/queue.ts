@@ -1,19 +1,20 @@
 /** Split virtqueues (Virtual I/O Device 1.2, section 2.7). */
+import { viewOf } from '../../formats/little-endian.ts';
 import type { Stateful } from '../../state/fields.ts';
 import type { Dma } from '../dma.ts';
 
 const DESCRIPTOR_BYTES = 16;
 const FLAG = { next: 1, write: 2, indirect: 4 } as const;
 const NO_INTERRUPT = 1;
-/** Largest queue that is offered. */
+/** Largest queue size. */
 export const QUEUE_SIZE = 256;
-/** What one request may hold, so that a guest's nonsense ends. */
+/** Longest request, in bytes. It bounds the work that a bad guest can cause. */
 export const MOST_BYTES = 64 * 2 ** 20;
 
-/** Zeros that are written at once. */
+/** Zeros that are written in one step. */
 const ZEROS = 0x10000;
 
-/** The driver has broken the rules; the device asks to be reset. */
+/** The driver has broken the rules. The device then needs a reset. */
 export class QueueError extends Error {}
 
 interface Buffer {
@@ -21,7 +22,7 @@ interface Buffer {
   readonly length: number;
 }
 
-/** A request: what the device reads, and room for what it writes. */
+/** A request: buffers that the device reads, and buffers that it writes. */
 export class Chain {
   readonly head: number;
   private readonly dma: Dma;
@@ -45,9 +46,9 @@ export class Chain {
     return this.writable.reduce((sum, b) => sum + b.length, 0);
   }
 
-  /** Everything that the driver hands over. @throws QueueError when it is not in RAM */
+  /** All data of the buffers that the device reads. @throws QueueError when a buffer is not in RAM */
   read(): Uint8Array {
-    // Memory of ours is taken for what is there, never for what a descriptor says.
+    // The buffers are checked before memory is allocated, because a descriptor can contain any length.
     const parts = this.readable.map(({ pa, length }) => {
       const part = this.dma.read(pa, length);
       if (!part) throw new QueueError('a buffer is not in RAM');
@@ -63,14 +64,14 @@ export class Chain {
     return out;
   }
 
-  /** Writes zeros until `length` bytes are written in all. @throws QueueError when the room is not in RAM */
+  /** Writes zeros until `length` bytes are written in total. @throws QueueError when a buffer is not in RAM */
   writeZeros(length: number): void {
     const end = Math.min(length, this.writableBytes);
     const zeros = new Uint8Array(Math.max(0, Math.min(ZEROS, end - this.written)));
     while (this.written < end) this.write(zeros.subarray(0, end - this.written));
   }
 
-  /** Writes behind what has been written; what does not fit is lost. @throws QueueError when the room is not in RAM */
+  /** Appends to the bytes written so far. Bytes that do not fit are lost. @throws QueueError when a buffer is not in RAM */
   write(data: Uint8Array): void {
     let skip = this.written;
     let done = 0;
@@ -102,7 +103,7 @@ export class VirtQueue implements Stateful {
   device = 0;
   private seen = 0;
   private used = 0;
-  /** The device has left requests in the queue for later: they are more work than fits into one go. */
+  /** The device has left requests in the queue for later, because they are too much work for one go. */
   unfinished = false;
 
   constructor(dma: Dma) {
@@ -121,7 +122,7 @@ export class VirtQueue implements Stateful {
   private view(pa: number, length: number): DataView {
     const bytes = this.dma.read(pa, length);
     if (!bytes) throw new QueueError('a queue is not in RAM');
-    return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return viewOf(bytes);
   }
 
   private put(pa: number, write: (v: DataView) => void, length: number): void {
@@ -130,17 +131,17 @@ export class VirtQueue implements Stateful {
     if (!this.dma.write(pa, new Uint8Array(v.buffer))) throw new QueueError('a queue is not in RAM');
   }
 
-  /** Has the driver made a request that is not taken yet? @throws QueueError when the queue is not in RAM */
+  /** Is there a request that the device has not taken yet? @throws QueueError when the queue is not in RAM */
   get waits(): boolean {
     return this.ready && this.view(this.driver + 2, 2).getUint16(0, true) !== this.seen;
   }
 
-  /** The next request, if the driver has made one. @throws QueueError when it is malformed */
+  /** Takes the next request, if there is one. @throws QueueError when it is malformed */
   pop(): Chain | undefined {
     if (!this.ready) return undefined;
     const available = this.view(this.driver + 2, 2).getUint16(0, true);
     if (available === this.seen) return undefined;
-    // A ring holds no more requests than it has places.
+    // A ring cannot hold more requests than it has entries.
     if (((available - this.seen) & 0xffff) > this.size)
       throw new QueueError('more requests are offered than the queue holds');
     const head = this.view(this.driver + 4 + 2 * (this.seen % this.size), 2).getUint16(0, true);
@@ -149,8 +150,8 @@ export class VirtQueue implements Stateful {
   }
 
   /**
-   * Follows the descriptors of a request. However they are linked, and in whatever table they are, they are no more than the
-   * queue has places (Virtio 1.2, sections 2.7.5.2 and 2.7.5.3.1).
+   * Follows the descriptors of a request. A chain, in whichever table it is, has no more descriptors than the queue has entries
+   * (Virtio 1.2, sections 2.7.5.2 and 2.7.5.3.1).
    */
   private chain(head: number): Chain {
     const readable: Buffer[] = [];
@@ -186,7 +187,7 @@ export class VirtQueue implements Stateful {
     }
   }
 
-  /** Gives a request back. @returns whether the driver wants an interrupt */
+  /** Returns a request to the driver. @returns whether the driver wants an interrupt */
   push(chain: Chain): boolean {
     const at = this.device + 4 + 8 * (this.used % this.size);
     this.put(

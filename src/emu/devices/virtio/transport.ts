@@ -17,35 +17,44 @@ const INDIRECT = 2 ** 28;
 const VERSION_1 = 1;
 
 /**
- * Upper half of the highest address that a queue can have: nothing of the machine is there, and numbers are exact up to it. All
- * beyond is as far away.
+ * Upper half of the highest address that a queue can have. The machine has nothing there, and numbers are exact up to it. A
+ * higher address is treated like this one.
  */
 export const HIGHEST = 0x1fffff;
 
-/** How the transport tells the driver. */
+/** What a virtio device needs of the board. */
+export interface VirtioSurroundings {
+  readonly dma: Dma;
+  /** The runtime's clock, in milliseconds (runtime.ts). */
+  readonly now: () => number;
+  /** The device has work left: {@link VirtioTransport.goOn} is to be called soon. */
+  readonly unfinished: () => void;
+}
+
+/** How the transport interrupts the driver. */
 export interface TransportPorts {
   /** Buffers of a queue were used. */
   readonly usedBuffers: (queue: VirtQueue) => void;
   readonly configChanged: () => void;
-  /** The device has work left: {@link VirtioTransport.goOn} is to be called soon. */
-  readonly unfinished: () => void;
 }
 
 export class VirtioTransport implements Stateful, VirtioPorts {
   readonly stateFields = ['status', 'accepted', 'featureSelect', 'acceptedSelect'];
   readonly kind: VirtioKind;
   readonly queues: readonly VirtQueue[];
+  private readonly surroundings: VirtioSurroundings;
   private readonly ports: TransportPorts;
   status = 0;
-  /** Which word of features is shown, and which is written. */
+  /** The feature word that is read, and the one that is written. */
   featureSelect = 0;
   acceptedSelect = 0;
   private readonly accepted = new Uint32Array(2);
 
-  constructor(kind: VirtioKind, dma: Dma, ports: TransportPorts) {
+  constructor(kind: VirtioKind, surroundings: VirtioSurroundings, ports: TransportPorts) {
     this.kind = kind;
+    this.surroundings = surroundings;
     this.ports = ports;
-    this.queues = Array.from({ length: kind.queueCount }, () => new VirtQueue(dma));
+    this.queues = Array.from({ length: kind.queueCount }, () => new VirtQueue(surroundings.dma));
     kind.attach(this);
   }
 
@@ -57,7 +66,7 @@ export class VirtioTransport implements Stateful, VirtioPorts {
     this.kind.reset();
   }
 
-  /** The selected word of the features that are offered. */
+  /** The selected word of the offered features. */
   get features(): number {
     if (this.featureSelect === 0) return (this.kind.features | INDIRECT) >>> 0;
     return this.featureSelect === 1 ? VERSION_1 : 0;
@@ -78,7 +87,7 @@ export class VirtioTransport implements Stateful, VirtioPorts {
       return;
     }
     let next = value;
-    // Without version 1 there is no agreement.
+    // A driver without VIRTIO_F_VERSION_1 is refused.
     if (next & STATUS.featuresOk && this.accepted[1] !== VERSION_1) next &= ~STATUS.featuresOk;
     this.status = next | (this.status & STATUS.needsReset);
   }
@@ -87,16 +96,16 @@ export class VirtioTransport implements Stateful, VirtioPorts {
     return (this.status & STATUS.driverOk) !== 0 && (this.status & STATUS.needsReset) === 0;
   }
 
-  /** The driver rings for a queue. What it got wrong stops the device until it is reset. */
+  /** The driver notifies the device of a queue. An error of the driver stops the device until its reset. */
   notify(queue: number): void {
     const q = this.queues[queue];
-    // What is still being worked off is worked off in its turn.
+    // The device still works on this queue, and will get to the new requests.
     if (!this.live || !q?.ready || q.unfinished) return;
     this.guard(() => this.kind.notified(queue));
-    if (q.unfinished) this.ports.unfinished();
+    if (q.unfinished) this.surroundings.unfinished();
   }
 
-  /** Does some more of what was left for later. @returns whether there is still more */
+  /** Goes on with work that was left for later. @returns whether there is still more */
   goOn(): boolean {
     let more = false;
     this.queues.forEach((q, n) => {
@@ -108,7 +117,11 @@ export class VirtioTransport implements Stateful, VirtioPorts {
     return more;
   }
 
-  /** Carries out what reads the driver's memory. */
+  now(): number {
+    return this.surroundings.now();
+  }
+
+  /** Runs work that reads the memory of the driver. */
   guard(body: () => void): void {
     try {
       body();
@@ -121,7 +134,7 @@ export class VirtioTransport implements Stateful, VirtioPorts {
 
   complete(queue: number, chain: Chain): void {
     const q = this.queues[queue]!;
-    // A queue that has been reset is the driver's memory again.
+    // After the reset of a queue its memory belongs to the driver.
     if (q.ready && q.push(chain)) this.ports.usedBuffers(q);
   }
 }

@@ -40,7 +40,7 @@ import { blockUses, type InstructionUses, instructionUses } from './uses.ts';
 /** Indirect calls of regions: the only type and table of their modules. */
 const REGION_TYPE = 0;
 
-const MEMORY = ['load', 'store', 'loadVector', 'storeVector', 'host'] as const;
+const MEMORY = ['load', 'store', 'loadVector', 'storeVector', 'linear'] as const;
 
 /** SITE: the position to go on at, and what to give back to the budget, from this bit on. */
 const GIVE_BACK = 16;

@@ -158,7 +158,7 @@ export abstract class RegionCode extends Definitions {
         });
         return;
       }
-      case 'host':
+      case 'linear':
         this.node(s.address);
         e.set(VA);
         this.tlbTag(s.write);
@@ -167,15 +167,15 @@ export abstract class RegionCode extends Definitions {
           .op(Op.i64And)
           .op(Op.i64Ne);
         this.exitIf();
-        this.host(s.write);
+        this.linear(s.write);
         e.set(this.local(s.id, 'i32'));
         return;
       case 'peek':
-        this.node(s.host);
+        this.node(s.linear);
         e.mem(LOAD[s.access], 0).set(this.local(s.id, 'i64'));
         return;
       case 'poke':
-        this.node(s.host);
+        this.node(s.linear);
         this.node(s.value);
         e.mem(storeOf(s.access), 0);
         return;
@@ -301,7 +301,7 @@ export abstract class RegionCode extends Definitions {
       this.node(address);
       e.set(VA);
       this.checkMapped(write, size);
-      this.host(write);
+      this.linear(write);
       return 0;
     }
     const { group, offset } = member;
@@ -317,7 +317,7 @@ export abstract class RegionCode extends Definitions {
     this.node(address);
     e.set(VA);
     this.checkMapped(write, size);
-    this.host(write);
+    this.linear(write);
     e.i32(distance).op(Op.i32Sub).set(PLACE);
     e.end(unknown);
     e.get(PLACE);
@@ -339,20 +339,20 @@ export abstract class RegionCode extends Definitions {
     end();
     e.i64n(~0xfff).op(Op.i64And).op(Op.i64Eq);
     const one = e.if();
-    this.host(write);
+    this.linear(write);
     e.set(place);
     e.else();
     e.i32(0).set(place);
     e.get(ENTRY).mem(Op.i64Load, array).get(VA).i64n(~0xfff).op(Op.i64And).op(Op.i64Eq);
     const first = e.if();
-    this.host(write);
+    this.linear(write);
     e.set(PLACE);
     end();
     e.set(VA);
     this.tlbTag(write);
     e.get(VA).i64n(~0xfff).op(Op.i64And).op(Op.i64Eq);
     const second = e.if();
-    this.host(write);
+    this.linear(write);
     e.i32(high - 1 - low)
       .op(Op.i32Sub)
       .get(PLACE)
@@ -387,7 +387,7 @@ export abstract class RegionCode extends Definitions {
   }
 
   /** Pushes where VA is in linear memory. */
-  private host(write: boolean): void {
+  private linear(write: boolean): void {
     this.e
       .get(VA)
       .op(Op.i32WrapI64)

@@ -17,6 +17,7 @@ import {
   UOPS_PER_PAGE,
 } from '../../memory/layout.ts';
 import type { LinearMemory } from '../../memory/linear-memory.ts';
+import type { RuntimeClock } from '../../runtime/runtime.ts';
 import { assembleModule, type FuncDef } from '../../wasm/module.ts';
 import { FUSED_IMPORTS } from '../fused.ts';
 import type { UopCache } from '../uop-cache.ts';
@@ -36,11 +37,25 @@ const LEAST_INSTRUCTIONS = 24;
 /** A page whose regions ended this often because it was written to is left to the interpreter for a while. */
 const MANY_ENDS = 8;
 
+export interface RegionsOptions {
+  readonly mem: LinearMemory;
+  readonly uops: UopCache;
+  /** Has the CPU this instruction? */
+  readonly exists: (row: Row) => boolean;
+  /** Translate at once what is hot, each region in a module of its own. */
+  readonly eager: boolean;
+  /** Fused multiply-add (fused.ts). */
+  readonly fused: Record<string, WebAssembly.ImportValue>;
+  /** How long translation takes. */
+  readonly clock: RuntimeClock;
+}
+
 export class Regions {
   readonly table: WebAssembly.Table;
   private readonly mem: LinearMemory;
   private readonly uops: UopCache;
   private readonly exists: (row: Row) => boolean;
+  private readonly clock: RuntimeClock;
   private readonly cells: number;
   private readonly sources: number;
   /** Micro-ops that are hot and not yet translated. */
@@ -53,19 +68,13 @@ export class Regions {
   translated = 0;
   modules = 0;
 
-  /** `eager`: translate at once what is hot, each region in a module of its own. */
-  constructor(
-    mem: LinearMemory,
-    uops: UopCache,
-    exists: (row: Row) => boolean,
-    eager: boolean,
-    fused: Record<string, WebAssembly.ImportValue>,
-  ) {
+  constructor({ mem, uops, exists, eager, fused, clock }: RegionsOptions) {
     this.env = { memory: mem.memory, ...fused };
     this.batchSize = eager ? 1 : BATCH;
     this.mem = mem;
     this.uops = uops;
     this.exists = exists;
+    this.clock = clock;
     this.cells = cellOffset(mem.pool);
     this.sources = sourceOffset(mem.pool);
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: REGIONS, maximum: REGIONS });
@@ -79,7 +88,7 @@ export class Regions {
   /** A page begins to hold code: what was hot in it is translated at the next branch there. */
   pageMade(page: UopPage): void {
     if (!this.hotPages) return;
-    const first = page.host >>> 2;
+    const first = page.linear >>> 2;
     page.key = HotPages.key(this.mem.u32.subarray(first, first + UOPS_PER_PAGE));
     const known = this.hotPages.find(page.key);
     if (!known || page.breakAt) return;
@@ -109,14 +118,14 @@ export class Regions {
   /** Translates what is hot. Call from time to time: how much may be translated is looked at here too. */
   translate(): void {
     if (this.queue.size > 0) {
-      const before = performance.now();
+      const before = this.clock.now();
       this.began ||= before;
       this.translateQueue();
-      this.spent += performance.now() - before;
+      this.spent += this.clock.now() - before;
     }
     // Translation on demand of everything is asked for by whoever wants it.
     if (this.batchSize > 1 && this.began > 0)
-      this.postponing = this.spent > ALLOWANCE_MS + SHARE * (performance.now() - this.began);
+      this.postponing = this.spent > ALLOWANCE_MS + SHARE * (this.clock.now() - this.began);
   }
 
   private translateQueue(): void {
@@ -195,7 +204,7 @@ export class Regions {
 
   private codePage(page: UopPage): CodePage {
     const { u32 } = this.mem;
-    const first = page.host >>> 2;
+    const first = page.linear >>> 2;
     let bySource: Map<number, number[]> | undefined;
     return {
       word: (at) => u32[first + at]!,

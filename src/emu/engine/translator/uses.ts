@@ -23,7 +23,7 @@ interface FieldUses {
   readonly mayLeave: boolean;
 }
 
-const LEAVING = new Set<Stmt['s']>(['load', 'store', 'loadVector', 'storeVector', 'host', 'call']);
+const LEAVING = new Set<Stmt['s']>(['load', 'store', 'loadVector', 'storeVector', 'linear', 'call']);
 const fieldUses = new Map<readonly Stmt[], FieldUses>();
 
 function fieldsOf(body: readonly Stmt[]): FieldUses {
@@ -47,7 +47,7 @@ function fieldsOf(body: readonly Stmt[]): FieldUses {
       if ('value' in s && s.value !== undefined) node(s.value);
       if ('address' in s) node(s.address);
       if ('offset' in s) node(s.offset);
-      if ('host' in s) node(s.host);
+      if ('linear' in s) node(s.linear);
       if ('expected' in s) node(s.expected);
       if ('cond' in s && s.cond) node(s.cond);
       if ('target' in s) node(s.target);

@@ -31,7 +31,7 @@ const bool =
     $.zx(f(a, b));
 
 /**
- * Division never traps; the manual leaves x/0 open. Here, as on the oracle, the divisor counts as 1 then, and also for
+ * Division never traps, and the manual does not define x/0. Here, as on the oracle, the divisor is then taken as 1, and also for
  * the one quotient that overflows (most negative value divided by −1).
  */
 function division(name: string, code: string, f: (a: Node, b: Node) => Node, kind: 'd' | 'du' | 'w' | 'wu'): Row {
@@ -131,7 +131,7 @@ export const ARITHMETIC: readonly Row[] = [
   pcRelative('pcalau12i', '0001101', 12, true),
   pcRelative('pcaddu12i', '0001110', 12, false),
   pcRelative('pcaddu18i', '0001111', 18, false),
-  // Bounds are addresses: the comparison is unsigned, as the oracle's (scripts/record-vectors).
+  // Bounds are addresses, so the comparison is unsigned, as on the oracle (scripts/record-vectors).
   row('asrtle.d', '00000000000000010 rk rj 00000', 'rj, rk', {}, (s) => {
     s.if($.gtU(s.rj, s.rk), () => s.raise('BCE', s.rj));
   }),

@@ -3,7 +3,7 @@ import { type Row, type RowFlags, row } from '../row.ts';
 import * as $ from '../semantics.ts';
 import { c32, c64, ext32, type Node, type Semantics } from '../semantics.ts';
 
-/** Where an LL or SC works: rj plus a byte offset, or rj alone, in order with what comes before and after. */
+/** The address of an LL or SC: rj plus a byte offset; or rj, with barriers before and after. */
 type Form = {
   readonly pattern: string;
   readonly asm: string;
@@ -28,18 +28,18 @@ const PLAIN: Form = {
 
 const loadLinked = (name: string, access: 'w' | 'd', code: string, form = OFFSET): Row =>
   row(`${name}.${access}`, `${code} ${form.pattern}`, form.asm, form.flags, (s) => {
-    const at = s.host(access === 'w' ? 4 : 8, form.address(s), false);
+    const at = s.linearAddress(access === 'w' ? 4 : 8, form.address(s), false);
     const value = s.peek(access, at);
     if (form.ordered) s.fence();
     s.rd = value;
-    s.setState('llHost', at);
+    s.setState('llLinear', at);
     s.setState('llValue', value);
     s.setState('llBit', c32(1));
   });
 
 /** True while the LL bit is set and `at` is the place of the LL. */
 const linked = (s: Semantics, at: Node): Node =>
-  s.let($.and(s.state('llBit', 'i32'), $.eq(s.state('llHost', 'i32'), at)));
+  s.let($.and(s.state('llBit', 'i32'), $.eq(s.state('llLinear', 'i32'), at)));
 
 /** The value that the LL saw, as wide as the SC. */
 function seenValue(s: Semantics, access: 'w' | 'd'): Node {
@@ -47,10 +47,10 @@ function seenValue(s: Semantics, access: 'w' | 'd'): Node {
   return s.let(access === 'w' ? ext32(seen) : seen);
 }
 
-/** Succeeds while the LL's value has not changed: a value that came back goes unnoticed, as in QEMU. */
+/** Succeeds if memory still has the value of the LL. As in QEMU, a value that has changed and changed back is not noticed. */
 const storeConditional = (name: string, access: 'w' | 'd', code: string, form = OFFSET): Row =>
   row(`${name}.${access}`, `${code} ${form.pattern}`, form.asm, form.flags, (s) => {
-    const at = s.host(access === 'w' ? 4 : 8, form.address(s), true);
+    const at = s.linearAddress(access === 'w' ? 4 : 8, form.address(s), true);
     const value = s.let(s.rdv);
     const here = linked(s, at);
     const seen = seenValue(s, access);
@@ -64,10 +64,10 @@ const storeConditional = (name: string, access: 'w' | 'd', code: string, form = 
 
 /**
  * 128 bits, rd low and rk high, on a 16-byte boundary; the LL was an ll.d of the low half. Not atomic between threads: a
- * machine with a thread for each CPU does without (docs/decisions/0008-threads.md).
+ * machine with a thread for each CPU does not have it (docs/decisions/0008-threads.md).
  */
 const STORE_CONDITIONAL_QUAD = row('sc.q', '00111000010101110 rk rj rd', 'rd, rk, rj', { ext: 'scq' }, (s) => {
-  const at = s.host(16, s.rj, true);
+  const at = s.linearAddress(16, s.rj, true);
   const low = s.let(s.rdv);
   const high = s.let(s.rk);
   const success = s.let($.and(linked(s, at), $.eq(s.peek('d', at), s.state('llValue', 'i64'))));
@@ -93,7 +93,7 @@ function am(name: string, suffixes: readonly [string, string], first: number, f:
       'rd, rk, rj',
       { ext: 'lam', distinct: ['rj', 'rk'] },
       (s) => {
-        const at = s.host(access === 'w' ? 4 : 8, s.rj, true);
+        const at = s.linearAddress(access === 'w' ? 4 : 8, s.rj, true);
         const value = s.let(access === 'w' ? narrow(s.rk) : s.rk);
         s.rd = s.update(access, at, (old) => f(access === 'w' ? narrow(old) : old, value));
       },
@@ -111,7 +111,7 @@ const min =
     $.sel(lt(v, o), v, o);
 const unsigned32 = (x: Node): Node => $.and(x, c64(0xffffffffn));
 
-/** One ordering of all operations: plain, or `_db` with its barrier (which atomic steps have anyway). */
+/** One form of all operations: without a suffix, or `_db` with a barrier (which atomic operations have anyway). */
 const family = (db: '' | '_db', base: number): Row[] => [
   ...am(`amswap${db}`, ['w', 'd'], base, (_, v) => v),
   ...am(`amadd${db}`, ['w', 'd'], base + 2, $.add),
@@ -137,7 +137,7 @@ const small = (db: '' | '_db', base: number): Row[] =>
         'rd, rk, rj',
         { ext: 'lam_bh', distinct: ['rj', 'rk'] },
         (s) => {
-          const at = s.host(SIZE[access], s.rj, true);
+          const at = s.linearAddress(SIZE[access], s.rj, true);
           const value = s.let(s.rk);
           s.rd = s.update(access, at, (old) => (name === 'amswap' ? value : $.add(old, value)));
         },
@@ -154,7 +154,7 @@ const compareAndSwap = (db: '' | '_db', base: number): Row[] =>
       'rd, rk, rj',
       { ext: 'lamcas', distinct: ['rj'] },
       (s) => {
-        const at = s.host(SIZE[access], s.rj, true);
+        const at = s.linearAddress(SIZE[access], s.rj, true);
         const drop = c64(64 - 8 * SIZE[access]);
         const expected = s.let($.shrS($.shl(s.rdv, drop), drop));
         const value = s.let(s.rk);

@@ -42,7 +42,7 @@ const compute =
     s.fd = count === 1 ? s.call('fpu', code, s.fj) : s.call('fpu', code, s.fj, s.fk);
   };
 const three = (name: FpOperation, first: number): Row[] => pair(name, first, 1, 17, THREE, compute(name, 2));
-/** The approximations: here the result of the exact operation, rounded (docs/isa-notes.md). */
+/** The approximations give the rounded result of the exact operation (docs/isa-notes.md). */
 const approximation = (name: string, first: number, operation: FpOperation): Row[] =>
   pair(name, first, 1, 22, TWO, compute(operation, 1), { ...FP, ext: 'frecipe' });
 const two = (name: FpOperation, first: number): Row[] => pair(name, first, 1, 22, TWO, compute(name, 1));

@@ -1,4 +1,4 @@
-/** The state of LBT as storage: scratch registers, flags, stack top (Vol. 3). Its arithmetic is not there. */
+/** The state of LBT: scratch registers, flags, stack top (Vol. 3). Its arithmetic is not implemented. */
 import { type Row, row } from '../row.ts';
 import * as $ from '../semantics.ts';
 import { c64, type Node, type Semantics } from '../semantics.ts';

@@ -8,7 +8,7 @@ import { OPERANDS, type OperandName } from '../../operands.ts';
 import { type Row, row } from '../../row.ts';
 import type { Half, Node, Semantics } from '../../semantics.ts';
 
-/** Bit that tells most LASX words from those of LSX. */
+/** Bit that distinguishes most LASX words from LSX words. */
 const WIDE_BIT = 0x04000000;
 
 export const HALVES: readonly Half[] = [0, 1];
@@ -30,7 +30,7 @@ const asLasx = (text: string): string => text.replace(/\bv([djka])\b/g, 'x$1');
 /** Bits of an operand field or of a literal run of bits. */
 const fieldBits = (field: string): number => (field in OPERANDS ? OPERANDS[field as OperandName].width : field.length);
 
-/** One LSX or LASX row whose opcode is what `fields` leaves of the word. */
+/** One LSX or LASX row. Its opcode is the word without `fields`. */
 export function vectorRow(
   unit: 'lsx' | 'lasx',
   name: string,
@@ -79,7 +79,7 @@ export function lanewise(
   );
 }
 
-/** An element format of a family: the suffix of the name, and what the definition is told. */
+/** An element format of a family: the suffix of the name, and the argument of the definition. */
 export interface Kind {
   readonly suffix: string;
   readonly e: Element;

@@ -6,7 +6,7 @@ import { c32, type Node } from '../../semantics.ts';
 import { addWide, mulHigh, subWide } from '../../wide.ts';
 import { type Kind, lanewise, SIGNED, THREE, three, threeImmediate, two, UNSIGNED } from './family.ts';
 
-/** SIMD saturates bytes and halfwords; for the others the carry or overflow tells. */
+/** SIMD saturates bytes and halfwords; for the others the carry or overflow is tested. */
 function saturating(add: boolean, v: L.Lanes, { e, signed }: Kind): Node {
   const code = { b: 0xfd6f, h: 0xfd8f }[e as 'b' | 'h'];
   if (code !== undefined) return $.op('v128', code + (add ? 0 : 3) + (signed ? 0 : 1), v.vj, v.vk);
@@ -43,7 +43,7 @@ function mulHighLanes(v: L.Lanes, { e, signed }: Kind): Node {
 }
 
 /**
- * Quotients and remainders. The manual leaves x / 0 open; here, as on the oracle, both are 0. The one quotient that
+ * Quotients and remainders. The manual does not define x / 0; here, as on the oracle, both are 0. The one quotient that
  * overflows is the dividend, with remainder 0.
  */
 const division =
@@ -51,7 +51,7 @@ const division =
   (v: L.Lanes, { e, signed }: Kind): Node =>
     v.map(e, signed, [v.vj, v.vk], (a, b) => {
       const zero = $.isZero(b);
-      // −1 as a divisor of a full-width element is the only other trap of the machine's own division.
+      // WebAssembly's division also traps for the most negative value divided by −1, at full width.
       const minusOne = $.eq(b, L.literal(e, -1));
       const guard = signed ? $.or(zero, minusOne) : zero;
       const divisor = $.sel(guard, L.literal(e, 1), b);

@@ -1,7 +1,7 @@
 /** What observers are told of `invtlb` in the host: whose entries of which type, and which address. */
 import { expect, test } from 'vitest';
-import type { TlbChange } from '../../src/emu/cpu/cpu.ts';
-import { Bench } from '../support/bench.ts';
+import type { TlbChange } from '../../src/emu/cpu/observer.ts';
+import { TestMachine } from '../support/test-machine.ts';
 
 const [HOST, GUEST, GID, ALL, PAIR] = [false, true, 3, -1, 2];
 
@@ -40,7 +40,7 @@ test.each([
   ],
   [22, [[HOST, GID, PAIR]]],
 ] as [number, [boolean, number, number][]][])('operation %i', (op, expected) => {
-  const bench = new Bench({ code: [`invtlb ${op}, $a0, $a1`] }).set({ a0: 7 | (GID << 16), a1: 0x5000 });
+  const bench = new TestMachine({ code: [`invtlb ${op}, $a0, $a1`] }).set({ a0: 7 | (GID << 16), a1: 0x5000 });
   const told: TlbChange[] = [];
   bench.cpu.observe({ tlbChanged: (_, change) => told.push(change) });
   bench.run(1);

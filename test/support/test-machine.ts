@@ -1,5 +1,6 @@
 /** A machine for unit tests: assembly text in, registers out. */
 
+import { nodeRuntime } from '../../src/cli/node-runtime.ts';
 import type { Cpu } from '../../src/emu/cpu/cpu.ts';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { type CpuModel, type FeatureName, featuresOf } from '../../src/emu/cpu/features.ts';
@@ -48,7 +49,7 @@ export function assemble(line: string): number {
 
 export const CODE = 0x10000;
 
-export class Bench {
+export class TestMachine {
   readonly machine: Machine;
   readonly cpu: Cpu;
   readonly output: number[] = [];
@@ -64,6 +65,7 @@ export class Bench {
     } = {},
   ) {
     this.machine = new Machine({
+      runtime: nodeRuntime,
       ramSize: options.ramSize ?? 32 << 20,
       cpus: options.cpus ?? 1,
       features: featuresOf(options.model ?? 'max', options.features ?? {}),

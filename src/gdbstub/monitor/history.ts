@@ -1,7 +1,7 @@
-/** `monitor history`, `reverse`, `goto`: what was. */
+/** `monitor history`, `reverse`, `goto`: the history of the machine. */
 
 import { describeEvent } from '../../emu/debug/explain.ts';
-import { describeMoment, type Moment, recalling } from '../../emu/debug/recall.ts';
+import { describeEntry, type HistoryEntry, listingHistory } from '../../emu/debug/history-list.ts';
 import { Interrupted } from '../../emu/debug/turns.ts';
 import type { Steps } from '../../emu/replay/steps.ts';
 import type { Target } from '../target.ts';
@@ -9,9 +9,9 @@ import { type Command, lines, onOff } from './command.ts';
 
 const KINDS = ['events', 'branches', 'csr', 'all'] as const;
 type Kind = (typeof KINDS)[number];
-const MOMENTS: Readonly<Partial<Record<Kind, Moment['kind']>>> = { branches: 'branch', csr: 'csr' };
+const ENTRY_KINDS: Readonly<Partial<Record<Kind, HistoryEntry['kind']>>> = { branches: 'branch', csr: 'csr' };
 
-/** The last events of the ring: they are kept in any case. */
+/** The last events of the event ring, which is always kept. */
 function events(s: Target, count: number): string[] {
   const out: string[] = [];
   for (let back = Math.min(count, 1024) - 1; back >= 0; back--) {
@@ -21,10 +21,10 @@ function events(s: Target, count: number): string[] {
   return out;
 }
 
-/** Most moments that one command lists. */
-const MOST_MOMENTS = 10_000;
+/** Most entries that one command lists. */
+const MOST_ENTRIES = 10_000;
 
-/** Says where the machine has been left when Ctrl-C ends a way through the past. */
+/** When Ctrl-C ends a replay, says at which position the machine is now. */
 function* interruptible(s: Target, steps: Steps<string>): Steps<string> {
   const from = s.control.history.position;
   try {
@@ -42,39 +42,39 @@ function history(s: Target, args: readonly string[]): string | Steps<string> {
     if ((KINDS as readonly string[]).includes(word)) kind = word as Kind;
     else {
       count = Number(word);
-      if (!Number.isInteger(count) || count < 1 || count > MOST_MOMENTS)
-        throw new Error(`'${word}': a number from 1 to ${MOST_MOMENTS} or one of ${KINDS.join(', ')} expected`);
+      if (!Number.isInteger(count) || count < 1 || count > MOST_ENTRIES)
+        throw new Error(`'${word}': a number from 1 to ${MOST_ENTRIES} or one of ${KINDS.join(', ')} expected`);
     }
   }
   if (kind !== 'events' && !s.control.history.enabled) throw new Error("the past is not kept: 'monitor reverse on'");
   if (kind === 'events') return list(events(s, count));
-  return interruptible(s, moments(s, count, MOMENTS[kind]));
+  return interruptible(s, entries(s, count, ENTRY_KINDS[kind]));
 }
 
 const list = (out: readonly string[]): string => (out.length ? lines(out) : 'nothing has happened yet\n');
 
-function* moments(s: Target, count: number, kind: Moment['kind'] | undefined): Steps<string> {
-  const found = yield* recalling(s.control, s.current.cpu, count, kind);
-  return list(found.map((m) => describeMoment(m, s.symbolize)));
+function* entries(s: Target, count: number, kind: HistoryEntry['kind'] | undefined): Steps<string> {
+  const found = yield* listingHistory(s.control, s.current.cpu, count, kind);
+  return list(found.map((m) => describeEntry(m, s.symbolize)));
 }
 
 function* goTo(s: Target, n: number): Steps<string> {
-  return `at instruction ${yield* s.control.past.going(n)}\n`;
+  return `at instruction ${yield* s.control.replayer.going(n)}\n`;
 }
 
 function reverse(s: Target, args: readonly string[]): string {
-  const past = s.control.history;
+  const history = s.control.history;
   if (args.length) {
     const on = onOff(args[0]);
-    if (on && !past.possible) throw new Error('runs on host time do not repeat: use --clock virtual');
-    past.enable(on);
+    if (on && !history.possible) throw new Error('runs on host time do not repeat: use --clock virtual');
+    history.enable(on);
   }
-  if (!past.enabled) return 'reverse is off: nothing of the past is kept\n';
-  const { positions, bytes } = past.copies;
-  return `reverse is on: instructions ${past.beginning} to ${past.position} can be gone back to, ${positions.length} copies, ${(bytes / 2 ** 20).toFixed(0)} MiB\n`;
+  if (!history.enabled) return 'reverse is off: nothing of the past is kept\n';
+  const { positions, bytes } = history.copies;
+  return `reverse is on: instructions ${history.beginning} to ${history.position} can be gone back to, ${positions.length} copies, ${(bytes / 2 ** 20).toFixed(0)} MiB\n`;
 }
 
-export const PAST_COMMANDS: readonly Command[] = [
+export const HISTORY_COMMANDS: readonly Command[] = [
   {
     name: 'history',
     args: '[N] [events|branches|csr|all]',
@@ -87,8 +87,8 @@ export const PAST_COMMANDS: readonly Command[] = [
     args: 'INSTRUCTION',
     help: "go to a moment by $icount of the whole machine; then 'maint flush register-cache'",
     run: (s, a) => {
-      const past = s.control.history;
-      if (!past.enabled) throw new Error("the past is not kept: 'monitor reverse on'");
+      const history = s.control.history;
+      if (!history.enabled) throw new Error("the past is not kept: 'monitor reverse on'");
       const n = Number(a[0]);
       if (!Number.isInteger(n) || n < 0) throw new Error('an instruction count expected');
       return interruptible(s, goTo(s, n));

@@ -1,60 +1,61 @@
-/** Going over the past of a machine under run control: nothing stops meanwhile, and nobody is told. */
+/** Replays the history of a machine under run control. During a replay nothing stops the machine, and observers get no events. */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { History } from '../replay/history.ts';
 import { finish, type Steps } from '../replay/steps.ts';
+import type { PendingStop } from './pending-stop.ts';
 import type { Client, Scanner } from './stop.ts';
 import { Turns } from './turns.ts';
 
-/** Instructions between two looks at the clock. */
+/** Instructions between two checks of the clock. */
 const PIECE = 256;
 
-/** What going over the past needs of run control. */
-export interface PastControl {
+/** The part of run control that a replay needs. */
+export interface ReplayControl {
   readonly machine: Machine;
   readonly history: History;
   readonly over: boolean;
   readonly hasClients: boolean;
   attach(client: Client): void;
   detach(client: Client): void;
-  silently<T>(body: () => T, scanner?: Scanner): T;
-  silentlyInPieces<T>(body: Steps<T>, scanner?: Scanner): Steps<T>;
+  /** Keeps what would stop the machine from stopping it. */
+  readonly pending: PendingStop;
 }
 
-export class Past {
-  private readonly control: PastControl;
+export class Replayer {
+  private readonly control: ReplayControl;
 
-  constructor(control: PastControl) {
+  constructor(control: ReplayControl) {
     this.control = control;
   }
 
-  /** Goes to a moment of the past. @returns the moment reached */
+  /** Goes to a position of the history. @returns the position reached */
   goto(position: number): number {
     return finish(this.going(position));
   }
 
   /** {@link goto} in pieces. */
   going(position: number): Steps<number> {
-    return this.control.silentlyInPieces(this.control.history.going(position));
+    return this.control.pending.silentlyInPieces(this.control.history.going(position));
   }
 
   /**
-   * Runs a stretch of the past again that ends at a moment, and reports what would have stopped in it, oldest first. The
-   * machine is then in the past: go on with {@link going}.
-   * @returns where the stretch begins; undefined when nothing is kept before
+   * Replays the part of the history from the copy before `end` up to `end`, and reports what would have stopped there, oldest
+   * first. Afterwards the machine is at `end`: continue with {@link going}.
+   * @returns the position where the replay began; undefined when no history is kept before `end`
    */
   *searchingStretch(end: number, scan: Scanner): Steps<number | undefined> {
     const { control } = this;
     if (end <= control.history.beginning) return undefined;
-    const start = control.silently(() => control.history.restoreBefore(end - 1));
-    yield* control.silentlyInPieces(control.history.replaying(end), scan);
+    const start = control.pending.silently(() => control.history.restoreBefore(end - 1));
+    yield* control.pending.silentlyInPieces(control.history.replaying(end), scan);
     return start;
   }
 
   /**
-   * The last instruction that a CPU executed before a moment: the moment right before that instruction. The machine is then
-   * in the past.
-   * @returns undefined when nothing of it is kept
+   * Finds the last instruction that a CPU executed before a position. Afterwards the machine is at some position of its
+   * history.
+   * @returns the position directly before that instruction; undefined when its history is not kept
    */
   *findingTurnOf(cpu: Cpu, before: number): Steps<number | undefined> {
     const { machine, history } = this.control;
@@ -65,8 +66,8 @@ export class Past {
         if (c === cpu && to <= end && to > from) found = to - 1;
       };
       try {
-        const start = this.control.silently(() => history.restoreBefore(end - 1));
-        yield* this.control.silentlyInPieces(history.replaying(end));
+        const start = this.control.pending.silently(() => history.restoreBefore(end - 1));
+        yield* this.control.pending.silentlyInPieces(history.replaying(end));
         end = start;
       } finally {
         machine.onTurn = undefined;
@@ -76,16 +77,16 @@ export class Past {
   }
 
   /**
-   * Goes over the past instruction by instruction from `first` (or the beginning of what is kept) to `last`, and leaves the
+   * Replays the history one instruction at a time from `first` (or the beginning of the history) to `last`, and leaves the
    * machine there.
    * @param before called before each instruction with the CPU that executes it
    */
-  overPast(first: number, last: number, before: (cpu: Cpu) => void): void {
-    finish(this.goingOver(first, last, before));
+  replayEach(first: number, last: number, before: (cpu: Cpu) => void): void {
+    finish(this.replayingEach(first, last, before));
   }
 
-  /** {@link overPast} in pieces. */
-  goingOver(first: number, last: number, before: (cpu: Cpu) => void): Steps<void> {
+  /** {@link replayEach} in pieces. */
+  replayingEach(first: number, last: number, before: (cpu: Cpu) => void): Steps<void> {
     const { history, machine } = this.control;
     function* body(): Steps<void> {
       yield* history.going(Math.max(first, history.beginning));
@@ -96,12 +97,12 @@ export class Past {
         if (n % PIECE === 0) yield;
       }
     }
-    return this.control.silentlyInPieces(body());
+    return this.control.pending.silentlyInPieces(body());
   }
 
   /**
-   * Nobody looks at the past any more: the machine goes on where it had been, once it is there again. What is kept is
-   * forgotten unless a client has come meanwhile.
+   * Call when no client looks at the history any more: the machine replays up to its latest position and goes on from there. The
+   * history is dropped unless a client has connected in the meantime.
    */
   leave(): void {
     const { control } = this;
@@ -114,8 +115,8 @@ export class Past {
       forget();
       return;
     }
-    const turns = new Turns();
-    /** Keeps the machine from running on until then. */
+    const turns = new Turns(control.machine.options.runtime);
+    /** Keeps the machine from running until the replay has ended. */
     const gate = { running: false, stopped: () => {}, ended: () => turns.abandon() };
     control.attach(gate);
     const over = (): void => {

@@ -1,4 +1,4 @@
-/** The PCI Express host: configuration space by ECAM, windows of memory and ports, four interrupt lines. */
+/** The PCI Express root complex: configuration space by ECAM, windows for memory and I/O ports, four interrupt lines. */
 import type { Stateful, Wiring } from '../../state/fields.ts';
 import type { Device, Line, Width } from '../device.ts';
 import { PciFunction } from './function.ts';
@@ -7,7 +7,7 @@ const SLOTS = 32;
 const LINES = 4;
 const ALL_ONES: Readonly<Record<Width, number>> = { 1: 0xff, 2: 0xffff, 4: 0xffffffff };
 
-/** The host bridge itself, as QEMU's generic host has it. */
+/** The host bridge function, as in QEMU's generic PCI Express bridge. */
 class HostBridge extends PciFunction {
   constructor() {
     super('pci-host', {
@@ -22,30 +22,30 @@ class HostBridge extends PciFunction {
   }
 }
 
-export interface PciHostPorts {
-  /** The four interrupt lines that pins of slots share. */
+export interface PciRootComplexPorts {
+  /** The four interrupt lines. The pins of the slots share them. */
   readonly lines: readonly Line[];
-  /** A function's message. */
+  /** A message-signalled interrupt of a function. */
   readonly message: (address: number, data: number) => void;
-  /** Where the memory window lies: addresses on the bus are the CPU's. */
+  /** Address of the memory window: addresses on the PCI bus are the same as those of the CPU. */
   readonly memoryBase: number;
 }
 
-export class PciHost implements Stateful {
+export class PciRootComplex implements Stateful {
   readonly stateFields = ['pulls'];
   static readonly wiring: Wiring = {
     functions: 'each a part of its own',
     ports_: 'the board',
   };
   private readonly functions: (PciFunction | undefined)[] = new Array(SLOTS).fill(undefined);
-  private readonly ports_: PciHostPorts;
-  /** Which slots pull each line. */
+  private readonly ports_: PciRootComplexPorts;
+  /** The slots that raise each line. */
   private readonly pulls = new Uint32Array(LINES);
   readonly configuration: Device;
   readonly memory: Device;
   readonly ports: Device;
 
-  constructor(ports: PciHostPorts) {
+  constructor(ports: PciRootComplexPorts) {
     this.ports_ = ports;
     this.configuration = this.device('pcie-ecam', 0x8000000, {
       read: (offset, width) => {
@@ -68,7 +68,7 @@ export class PciHost implements Stateful {
         hit?.space.write(hit.offset, width, value);
       },
     });
-    // No function has ports.
+    // No function has I/O ports.
     this.ports = this.device('pcie-io', 0xc000, { read: (_, width) => ALL_ONES[width], write: () => {} });
     this.add(new HostBridge());
   }

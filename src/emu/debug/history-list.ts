@@ -1,15 +1,18 @@
-/** What a CPU has done lately, by running it again: branches taken, exceptions, world switches and CSR writes. */
-import type { Cpu, CsrWriting } from '../cpu/cpu.ts';
+/** The last branches, exceptions, world switches and CSR writes of a CPU. They are found by a replay of its last instructions. */
+
+import type { Cpu } from '../cpu/cpu.ts';
 import { csrByNumber } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
+import type { CsrWriting } from '../cpu/observer.ts';
+import { hex } from '../formats/hex.ts';
 import type { Steps } from '../replay/steps.ts';
 import { writtenValue } from './catches.ts';
 import { describeEvent } from './explain.ts';
 import type { RunControl } from './run-control.ts';
 import type { Symbolizer } from './symbolizer.ts';
 
-/** Something that happened at an instruction. */
-export type Moment = {
+/** An event at an instruction. */
+export type HistoryEntry = {
   /** Instruction count of the machine before it. */
   readonly at: number;
   readonly world: number;
@@ -26,23 +29,28 @@ export type Moment = {
     }
 );
 
-/** Instructions that are run again at first, and at most, to find enough. */
+/** Length of the first replay, and of the longest one, in instructions. */
 const FIRST = 4_000;
 const MOST = 256_000;
 
-/** The last `count` moments of a CPU, oldest first; those of one kind when it is given. */
-export function* recalling(control: RunControl, cpu: Cpu, count: number, kind?: Moment['kind']): Steps<Moment[]> {
+/** The last `count` entries of a CPU, oldest first. `kind`: only entries of this kind. */
+export function* listingHistory(
+  control: RunControl,
+  cpu: Cpu,
+  count: number,
+  kind?: HistoryEntry['kind'],
+): Steps<HistoryEntry[]> {
   const now = control.history.position;
   for (let length = FIRST; ; length *= 4) {
     const all = yield* stretch(control, cpu, now - length, now);
-    const moments = kind ? all.filter((m) => m.kind === kind) : all;
-    if (moments.length >= count || length >= MOST || now - length <= control.history.beginning)
-      return moments.slice(-count);
+    const entries = kind ? all.filter((m) => m.kind === kind) : all;
+    if (entries.length >= count || length >= MOST || now - length <= control.history.beginning)
+      return entries.slice(-count);
   }
 }
 
-function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): Steps<Moment[]> {
-  const out: Moment[] = [];
+function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): Steps<HistoryEntry[]> {
+  const out: HistoryEntry[] = [];
   let before: { pc: bigint; world: number; at: number; events: number } | undefined;
   const stop = cpu.observe({
     csrWrite: (c: Cpu, w: CsrWriting) => {
@@ -62,7 +70,7 @@ function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): St
       return false;
     },
   });
-  /** The instruction that began at `before` is over. */
+  /** Adds the entries of the instruction that began at `before`. */
   const settle = (): void => {
     if (!before) return;
     const { pc, world, at } = before;
@@ -75,7 +83,7 @@ function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): St
       out.push({ kind: 'branch', at, world, pc, to: cpu.pc });
   };
   try {
-    yield* control.past.goingOver(first, now, (c) => {
+    yield* control.replayer.replayingEach(first, now, (c) => {
       if (before) settle();
       before =
         c === cpu ? { pc: c.pc, world: c.world, at: control.history.position, events: c.events.total } : undefined;
@@ -87,10 +95,8 @@ function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): St
   return out;
 }
 
-const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
-
-/** A moment as a line. */
-export function describeMoment(m: Moment, name: Symbolizer): string {
+/** An entry as a line. */
+export function describeEntry(m: HistoryEntry, name: Symbolizer): string {
   const at = (pc: bigint): string => {
     const symbol = name(m.world, pc);
     return symbol ? `${hex(pc)} <${symbol}>` : hex(pc);

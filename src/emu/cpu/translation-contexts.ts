@@ -1,0 +1,91 @@
+/**
+ * The translation context of the running code: its set of the software TLB and its mode word. What was found for a mode is kept, so
+ * that emitted code finds it without help.
+ */
+import { MODE_GUEST, MODE_UNITS_OFF, STATE } from '../memory/layout.ts';
+import type { LinearMemory } from '../memory/linear-memory.ts';
+import type { FastTlb } from '../tlb/fast-tlb.ts';
+import { CONTEXT_SLOTS, contextSlot } from './context-slot.ts';
+import type { CsrBank } from './csr-bank.ts';
+import { ASID, CRMD, DMW, EUEN } from './csr-fields.ts';
+import { CSR } from './csr-table.ts';
+import type { Watchpoints } from './watchpoints.ts';
+
+/** All units of EUEN; the PLVs of a direct mapping window. */
+const UNITS = EUEN.FPE | EUEN.SXE | EUEN.ASXE | EUEN.BTE;
+const WINDOW_PLVS = DMW.PLV0 | DMW.PLV1 | DMW.PLV2 | DMW.PLV3;
+
+/** What a context follows from. */
+export interface ContextOwner {
+  readonly vm: boolean;
+  readonly gid: number;
+  readonly host: CsrBank;
+  /** The CSR file that instructions see. */
+  readonly csr: CsrBank;
+  readonly watchpoints: Watchpoints;
+  readonly fast: FastTlb;
+}
+
+export class TranslationContexts {
+  private readonly cpu: ContextOwner;
+  private readonly words: Int32Array;
+  /** See STATE.contextSets. */
+  private readonly sets: Int32Array;
+  private readonly modes: Int32Array;
+  private readonly modeIndex: number;
+
+  /** @param base the CPU's state in linear memory */
+  constructor(cpu: ContextOwner, mem: LinearMemory, base: number) {
+    this.cpu = cpu;
+    this.words = mem.i32;
+    this.sets = new Int32Array(mem.memory.buffer, base + STATE.contextSets, CONTEXT_SLOTS);
+    this.modes = new Int32Array(mem.memory.buffer, base + STATE.contextModes, CONTEXT_SLOTS);
+    this.modeIndex = (base + STATE.mode) >> 2;
+  }
+
+  /** A set of the software TLB is another context's from now on. */
+  taken(set: number): void {
+    for (let n = 0; n < CONTEXT_SLOTS; n++) if (this.sets[n] === set) this.sets[n] = 0;
+  }
+
+  /** Anything that a context follows from may have changed. */
+  changed(): void {
+    this.sets.fill(0);
+    this.select();
+  }
+
+  /** World, PLV and paging mode alone may have changed: what was found for such a mode before is still right. */
+  select(): void {
+    const { cpu } = this;
+    const crmd = cpu.csr.lo(CSR.CRMD);
+    // Watchpoints look at the host alone, where CRMD.WE lets them.
+    const watching = !cpu.vm && cpu.watchpoints.select(crmd, cpu.host.lo(CSR.ASID) & ASID.ASID);
+    const slot = contextSlot(crmd, cpu.vm);
+    const set = this.sets[slot]!;
+    if (set !== 0) {
+      cpu.fast.use(set);
+      this.words[this.modeIndex] = this.modes[slot]!;
+      return;
+    }
+    const bank = cpu.csr;
+    // A guest needs both its own EUEN and the host's.
+    const off = ~(bank.lo(CSR.EUEN) & cpu.host.lo(CSR.EUEN)) & UNITS;
+    const mode = (crmd & CRMD.PLV) | (cpu.vm ? MODE_GUEST : 0) | (off * MODE_UNITS_OFF);
+    this.words[this.modeIndex] = mode;
+    const paged = (crmd & (CRMD.DA | CRMD.PG)) === CRMD.PG;
+    const gid = cpu.vm ? cpu.gid : 0;
+    const asid = paged ? bank.lo(CSR.ASID) & ASID.ASID : 0;
+    let windows = 0;
+    if (paged) {
+      for (let i = 0; i < 4; i++)
+        windows = windows * 256 + ((bank.hi(CSR.DMW0 + i) >>> 28) * 16 + (bank.lo(CSR.DMW0 + i) & WINDOW_PLVS));
+    }
+    const key =
+      (cpu.vm ? 1 : 0) + (crmd & CRMD.PLV) * 2 + (paged ? 8 : 0) + gid * 16 + asid * 4096 + (watching ? 2 ** 22 : 0);
+    const chosen = cpu.fast.select(key, windows, cpu.vm ? gid : -1);
+    // With watchpoints in use each change of mode has to be looked at.
+    if (!cpu.vm && cpu.watchpoints.inUse) return;
+    this.sets[slot] = chosen;
+    this.modes[slot] = mode;
+  }
+}

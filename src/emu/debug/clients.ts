@@ -1,0 +1,41 @@
+/** The clients of a machine. It runs while all of them want it to run, and all of them are told when it stops. */
+import type { Cpu } from '../cpu/cpu.ts';
+import type { Client, End, Stop } from './stop.ts';
+
+export class Clients {
+  private readonly list = new Set<Client>();
+
+  add(client: Client): void {
+    this.list.add(client);
+  }
+
+  remove(client: Client): void {
+    this.list.delete(client);
+  }
+
+  get none(): boolean {
+    return this.list.size === 0;
+  }
+
+  /** Do all clients want the machine to run? */
+  get agree(): boolean {
+    for (const client of this.list) if (!client.running) return false;
+    return true;
+  }
+
+  stopped(stop: Stop): void {
+    for (const client of [...this.list]) {
+      client.running = false;
+      client.stopped(stop);
+    }
+  }
+
+  ended(end: End): void {
+    for (const client of [...this.list]) client.ended(end);
+  }
+
+  /** A guest has been entered for the first time. */
+  firstEntry(cpu: Cpu, gid: number): void {
+    for (const client of this.list) client.firstEntry?.(cpu, gid);
+  }
+}

@@ -1,0 +1,102 @@
+/** Connects breakpoints and watchpoints to the engines, and decides whether a hit stops the machine. */
+import type { Cpu } from '../cpu/cpu.ts';
+import type { Machine } from '../machine/machine.ts';
+import { STATE } from '../memory/layout.ts';
+import type { Comparators, WatchHit } from './breakpoints.ts';
+import type { PendingStop } from './pending-stop.ts';
+import type { MemoryObserver } from './stop.ts';
+
+/** The parts of run control that the hooks use. */
+export interface HookSurroundings {
+  readonly machine: Machine;
+  readonly comparators: Comparators;
+  readonly pending: PendingStop;
+  /** Instructions that all CPUs have executed; exact inside an instruction too. */
+  readonly position: () => number;
+}
+
+export class ComparatorHooks {
+  private readonly around: HookSurroundings;
+  private memoryObserver: MemoryObserver | undefined;
+  private passing: { readonly cpu: Cpu; readonly position: number } | undefined;
+  /** Position of the last stop before a watched access. */
+  private watchStop = -1;
+
+  constructor(around: HookSurroundings) {
+    this.around = around;
+  }
+
+  /** Installs only the hooks that are needed now. A hook that is absent costs nothing. */
+  install(): void {
+    const { memoryObserver } = this;
+    const { comparators, pending, machine } = this.around;
+    const watching = comparators.hasWatchpoints;
+    for (const engine of machine.engines)
+      engine.setHooks({
+        breakpoints: (cpu, lo, hi, pa) => (pending.listens ? comparators.inPage(cpu, lo, hi, pa) : undefined),
+        breakpointHit: (cpu, pa) => this.breakpointHit(cpu, pa),
+        ...((watching || memoryObserver) && {
+          watchesPage: (cpu, lo, hi, pa) => comparators.watchesPage(cpu, lo, hi, pa),
+          watchedOffsets: comparators.watchedOffsets(),
+          ...(memoryObserver && { watchesAll: (cpu) => memoryObserver.watchesAll(cpu) }),
+          watch: (cpu, lo, hi, size, write, plain) => {
+            memoryObserver?.accessed(cpu, lo, hi, size, write);
+            if (!comparators.mayMeet(lo, hi, size)) return false;
+            return this.watchHit(cpu, comparators.watchHit(cpu, lo, hi, { size, write, ...stored(cpu, size, plain) }));
+          },
+        }),
+        ...(comparators.hasPhysicalWatchpoints && {
+          watchPhysical: (cpu, pa, size, write, plain) =>
+            this.watchHit(cpu, comparators.physicalHit(cpu, pa, { size, write, ...stored(cpu, size, plain) })),
+        }),
+        ...(memoryObserver && { stored: (cpu, pa, size) => memoryObserver.stored(cpu, pa, size) }),
+      });
+  }
+
+  /** Sets the observer of memory accesses; undefined removes it. */
+  observeMemory(memoryObserver: MemoryObserver | undefined): void {
+    this.memoryObserver = memoryObserver;
+    for (const cpu of this.around.machine.cpus) cpu.fast.clearAll();
+    this.install();
+  }
+
+  /** A CPU ignores breakpoints at its PC when it goes on. It is for a breakpoint that the client does not know at this address. */
+  passOnce(cpu: Cpu): void {
+    this.passing = { cpu, position: this.around.position() };
+  }
+
+  /** The machine has stopped before a watched access. The access does not stop it again. */
+  passWatch(): void {
+    this.watchStop = this.around.position();
+  }
+
+  private breakpointHit(cpu: Cpu, pa: number): boolean {
+    const va = cpu.pc;
+    const { comparators, pending } = this.around;
+    const position = this.around.position();
+    if (this.passing?.cpu === cpu && this.passing.position === position) return false;
+    let met = false;
+    for (const b of comparators.at(va, cpu.world, cpu, pa)) if (b.when?.(cpu) !== false) met = true;
+    return met && pending.meet({ kind: 'breakpoint', cpu, world: cpu.world, va, pa }, position);
+  }
+
+  /** A watched address is about to be accessed. @returns whether the CPU shall stop before the access */
+  watchHit(cpu: Cpu, hit: WatchHit | undefined): boolean {
+    if (!hit) return false;
+    const position = this.around.position();
+    // One that was set by command is nobody's to step off: its access goes on after the stop.
+    if (hit.watch.listed && this.watchStop === position) return false;
+    const stops = this.around.pending.meet({ kind: 'watch', cpu, world: cpu.world, hit }, position);
+    if (stops) {
+      this.watchStop = position;
+      cpu.requestStop();
+    }
+    return stops;
+  }
+}
+
+/** The value of a plain store of up to 8 bytes, where the engine has put it. */
+function stored(cpu: Cpu, size: number, plain: boolean): { value?: bigint } {
+  if (!plain || size > 8) return {};
+  return { value: BigInt.asUintN(8 * size, cpu.mem.u64[(cpu.base + STATE.value) >> 3]!) };
+}

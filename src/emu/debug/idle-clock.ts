@@ -1,0 +1,37 @@
+/**
+ * While input may arrive at the console, an idle machine follows real time instead of a jump through virtual time. So it uses no host
+ * CPU, and its cursor blinks at the right speed. The guest sees no difference.
+ */
+import { TIMER_HZ } from '../cpu/clock.ts';
+import type { Machine } from '../machine/machine.ts';
+
+const TICKS_PER_MS = TIMER_HZ / 1000;
+
+export class IdleClock {
+  private readonly machine: Machine;
+  private readonly mayWake: () => boolean;
+  private since: { readonly instructions: number; readonly time: number; readonly wall: number } | undefined;
+
+  /** @param mayWake may input still arrive from outside? */
+  constructor(machine: Machine, mayWake: () => boolean) {
+    this.machine = machine;
+    this.mayWake = mayWake;
+    machine.mayJumpTo = () => this.limit();
+  }
+
+  /** How far time may go on by itself. */
+  private limit(): number {
+    const { machine } = this;
+    const { clock, runtime } = machine.options;
+    if (clock) return clock();
+    if (!this.mayWake()) return Number.POSITIVE_INFINITY;
+    const { instructions, time } = machine;
+    if (this.since?.instructions !== instructions) this.since = { instructions, time, wall: runtime.now() };
+    return this.since.time + (runtime.now() - this.since.wall) * TICKS_PER_MS;
+  }
+
+  /** Milliseconds until a timer of the machine is due. */
+  get untilTimer(): number {
+    return (this.machine.wakeTime - this.limit()) / TICKS_PER_MS;
+  }
+}

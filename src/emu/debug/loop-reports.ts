@@ -1,0 +1,51 @@
+/** Reports loops of exceptions. With a debugger the machine stops. Without one, a loop of the host ends the run, and a loop of a guest is a warning. */
+import type { Cpu } from '../cpu/cpu.ts';
+import type { Clients } from './clients.ts';
+import { type Loop, LoopDetector } from './loops.ts';
+import type { PendingStop } from './pending-stop.ts';
+
+export interface LoopSurroundings {
+  readonly cpus: readonly Cpu[];
+  readonly clients: Clients;
+  readonly pending: PendingStop;
+  /** Does the machine repeat what has been reported already? */
+  readonly repeating: () => boolean;
+  /** Told of a loop when no debugger is there to stop for. */
+  readonly tell: (cpu: Cpu, loop: Loop) => void;
+}
+
+export class LoopReports {
+  private readonly around: LoopSurroundings;
+  private readonly loops = new LoopDetector();
+  private died: string | undefined;
+
+  constructor(around: LoopSurroundings) {
+    this.around = around;
+    for (const cpu of around.cpus)
+      cpu.observe({
+        nested: (c) => this.looped(c, this.loops.nested(c)),
+        exited: (c) => {
+          if (this.loops.exception(c)) this.looped(c, this.loops.stalled(c));
+        },
+      });
+  }
+
+  /** The loop that makes it useless to go on, as text. */
+  get hopeless(): string | undefined {
+    return this.died;
+  }
+
+  private looped(cpu: Cpu, loop: Loop | undefined): void {
+    const { clients, pending, repeating, tell } = this.around;
+    if (!loop || repeating()) return;
+    if (!clients.none) {
+      if (!this.loops.report(loop)) return;
+      pending.note({ kind: 'loop', cpu, loop });
+    } else {
+      if (this.loops.report(loop)) tell(cpu, loop);
+      if (!loop.hopeless) return;
+      this.died ??= loop.text;
+    }
+    cpu.requestStop();
+  }
+}

@@ -1,0 +1,172 @@
+/** The loop that runs a machine slice by slice, as long as its front ends agree, until it stops or ends. */
+import type { EngineCheck } from '../check/engine-check.ts';
+import { type Machine, type RunResult, SLICE } from '../machine/machine.ts';
+import { AdaptiveBudget } from '../replay/adaptive-budget.ts';
+import type { History } from '../replay/history.ts';
+import type { Clients } from './clients.ts';
+import type { IdleClock } from './idle-clock.ts';
+import type { LoopReports } from './loop-reports.ts';
+import type { PendingStop } from './pending-stop.ts';
+import type { RunLimits } from './run-limits.ts';
+import type { Stepping } from './stepping.ts';
+import type { End, Stop } from './stop.ts';
+
+/** The longest sleep between looks at the time limit. */
+const LONGEST_SLEEP_MS = 100;
+/** How long a slice should take, in milliseconds: Ctrl-C is answered soon whatever the machine does. */
+const SLICE_MS = 8;
+
+/** What the loop drives, and asks. */
+export interface LoopParts {
+  readonly machine: Machine;
+  readonly history: History;
+  readonly clients: Clients;
+  readonly pending: PendingStop;
+  readonly stepping: Stepping;
+  readonly limits: RunLimits;
+  readonly loops: LoopReports;
+  readonly idle: IdleClock;
+  /** May input still arrive from outside when every CPU waits? */
+  readonly mayWake: () => boolean;
+  /** Must the machine wait until somebody has read what it says? A {@link RunLoop.kick} comes when it need not. */
+  readonly mustWait: () => boolean;
+  /** A second machine that must agree with this one. */
+  readonly check: EngineCheck | undefined;
+}
+
+export class RunLoop {
+  private readonly parts: LoopParts;
+  private readonly budget: AdaptiveBudget;
+  private readonly tasks: (() => void)[] = [];
+  private pumping = false;
+  private waiting = false;
+  private cancelWake: () => void = () => {};
+  private end: End | undefined;
+  private readonly finished: Promise<End>;
+  private resolve!: (end: End) => void;
+
+  constructor(parts: LoopParts) {
+    this.parts = parts;
+    this.budget = new AdaptiveBudget(parts.machine.options.runtime, SLICE_MS, SLICE);
+    this.finished = new Promise((resolve) => {
+      this.resolve = resolve;
+    });
+  }
+
+  /** Runs until the machine has ended; clients stop and start it meanwhile. */
+  run(): Promise<End> {
+    this.parts.limits.begin();
+    this.kick();
+    return this.finished;
+  }
+
+  /** Has the run ended? */
+  get over(): boolean {
+    return this.end !== undefined;
+  }
+
+  get running(): boolean {
+    return !this.over && this.parts.clients.agree;
+  }
+
+  /** Lets the machine go on if nobody objects: call after a client's `running` or outside input has changed. */
+  kick(): void {
+    this.waiting = false;
+    if (this.pumping || this.end) return;
+    this.pumping = true;
+    this.parts.machine.options.runtime.soon(() => this.pump());
+  }
+
+  /** Carries something out between two slices. */
+  defer(task: () => void): void {
+    this.tasks.push(task);
+  }
+
+  /** Tells everybody of a stop. */
+  report(stop: Stop): void {
+    const { pending, stepping, history, clients } = this.parts;
+    pending.take();
+    stepping.end();
+    history.hold([]);
+    clients.stopped(stop);
+  }
+
+  /** The run is over. */
+  finish(end: End): void {
+    if (this.end) return;
+    this.end = end;
+    this.cancelWake();
+    this.parts.clients.ended(end);
+    this.resolve(end);
+  }
+
+  private pump(): void {
+    this.pumping = false;
+    if (!this.running || this.waiting) return;
+    const end = this.turn();
+    const stop = end ? undefined : this.parts.pending.take();
+    if (end) this.finish(end);
+    else if (stop) this.report(stop);
+    else if (!this.waiting) this.kick();
+  }
+
+  /** Runs one slice. @returns why the run is over, if it is */
+  private turn(): End | undefined {
+    const { limits, machine, pending, loops, mustWait, check } = this.parts;
+    const late = limits.timeOver();
+    if (late) return late;
+    if (mustWait()) return this.wait();
+    let result: RunResult;
+    try {
+      result = this.slice();
+    } catch (error) {
+      return { kind: 'died', reason: error instanceof Error ? error.message : String(error) };
+    }
+    const wrong = check?.follow(result === 'poweroff');
+    if (wrong !== undefined) return { kind: 'died', reason: wrong };
+    if (result === 'poweroff') return { kind: 'poweroff' };
+    machine.clearStops();
+    for (const task of this.tasks.splice(0)) task();
+    if (pending.present) return undefined;
+    if (loops.hopeless !== undefined) return { kind: 'died', reason: loops.hopeless };
+    const enough = limits.instructionsOver(machine);
+    if (enough) return enough;
+    if (result === 'waiting') return this.everyCpuWaits();
+    if (result === 'asleep') this.sleep();
+    return undefined;
+  }
+
+  /** Runs for a while that is short by the clock, or an instruction. */
+  private slice(): RunResult {
+    const { stepping, limits, history, check } = this.parts;
+    if (stepping.active) return stepping.once();
+    const until = Math.min(limits.instructions, check?.due ?? Number.POSITIVE_INFINITY);
+    return this.budget.run((instructions) => history.run(instructions, until));
+  }
+
+  /** Nothing inside the machine will happen any more: input or Ctrl-C wakes the loop, and the time limit still holds. */
+  private everyCpuWaits(): End | undefined {
+    const { clients, mayWake } = this.parts;
+    if (clients.none && !mayWake())
+      return { kind: 'died', reason: 'every CPU waits for an interrupt that cannot come' };
+    return this.wait();
+  }
+
+  /** Waits for a kick, or for the end of the time. */
+  private wait(): undefined {
+    this.waiting = true;
+    const { timeLeft } = this.parts.limits;
+    if (timeLeft !== Number.POSITIVE_INFINITY) this.wakeIn(timeLeft);
+  }
+
+  /** Nothing will happen before a timer is due. */
+  private sleep(): void {
+    this.waiting = true;
+    this.wakeIn(Math.min(this.parts.idle.untilTimer, LONGEST_SLEEP_MS));
+  }
+
+  private wakeIn(ms: number): void {
+    this.cancelWake();
+    this.cancelWake = this.parts.machine.options.runtime.after(Math.max(0, ms), () => this.kick());
+  }
+}

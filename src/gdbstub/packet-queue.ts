@@ -1,0 +1,203 @@
+/** The packets of one connection: acknowledgements, packets that wait, long work in turns, replies. */
+import { Turns } from '../emu/debug/turns.ts';
+import type { Runtime } from '../emu/runtime/runtime.ts';
+import { encodePacket, type Frame, fromLatin1, PacketParser, toHex } from './framing.ts';
+import type { Answer } from './target.ts';
+
+/** Milliseconds for which one client's packets are answered before others have their turn. */
+const TURN_MS = 20;
+/** Most packets that wait while the machine runs: gdb sends none but interrupts then. */
+const MOST_WAITING = 1024;
+/** Most bytes between packets that are none of the protocol's. gdb sends none. */
+const MOST_NOISE = 4096;
+/** Longest text in one console packet, in characters: in hex, as UTF-8, it stays below the packet size. */
+const TEXT_PIECE = 16_000;
+
+/** The way to the client. */
+export interface Line {
+  /** Sends bytes to the client. */
+  readonly send: (bytes: Uint8Array) => void;
+  /** Receives a line per packet, for --log gdb. */
+  readonly log: (line: string) => void;
+  /** A valid packet has come. @returns false when the client is to be left alone */
+  readonly heard?: () => boolean;
+  /** The client goes on sending what is not the protocol. */
+  readonly strayed?: () => void;
+  /** The queue is empty again after {@link PacketQueue.receive} has said that it is not. */
+  readonly drained?: () => void;
+}
+
+/** Who answers the packets. */
+export interface Answerer {
+  readonly running: boolean;
+  readonly detached: boolean;
+  /** Does another client go over the past? */
+  readonly inReplay: boolean;
+  /** @throws Error that becomes an error reply */
+  answer(payload: string): Answer;
+  /** Ctrl-C. */
+  interrupt(): void;
+}
+
+export class PacketQueue {
+  private readonly line: Line;
+  private readonly answerer: Answerer;
+  private readonly runtime: Runtime;
+  private readonly parser = new PacketParser();
+  private readonly turns: Turns;
+  /** Packets that wait, in their order: while the machine runs, while work is under way, and when their turn is over. */
+  private queue: string[] = [];
+  private turnEnds: number | undefined;
+  private drainLater = false;
+  private noAck = false;
+  private lastSent: Uint8Array | undefined;
+  private closed = false;
+
+  constructor(line: Line, answerer: Answerer, runtime: Runtime) {
+    this.line = line;
+    this.answerer = answerer;
+    this.runtime = runtime;
+    this.turns = new Turns(runtime);
+  }
+
+  /**
+   * Bytes from the client.
+   * @returns whether more may come at once; {@link Line.drained} says when it may again
+   */
+  receive(bytes: Uint8Array): boolean {
+    if (!this.drainLater) this.turnEnds = undefined;
+    for (const frame of this.parser.push(bytes)) if (!this.closed) this.frame(frame);
+    this.drain();
+    if (this.parser.noise > MOST_NOISE) this.line.strayed?.();
+    return !this.drainLater;
+  }
+
+  /** From now on, all input is ignored. */
+  close(): void {
+    this.closed = true;
+  }
+
+  /** Is the client waiting for an answer? */
+  get busy(): boolean {
+    return this.answerer.running || this.turns.active || this.queue.length > 0;
+  }
+
+  /** Ends the work in progress without a result. */
+  abandonWork(): void {
+    this.turns.abandon();
+  }
+
+  /** Drops all packets without an answer. @returns whether work was in progress */
+  forget(): boolean {
+    this.queue = [];
+    const { active } = this.turns;
+    this.turns.abandon();
+    return active;
+  }
+
+  /** Sends a packet. */
+  reply(payload: string): void {
+    this.line.log(`-> ${payload.slice(0, 200)}`);
+    this.lastSent = encodePacket(payload);
+    this.line.send(this.lastSent);
+  }
+
+  /** Text on the user's console; only while a resume or a monitor command is outstanding. */
+  output(text: string): void {
+    for (let at = 0; at < text.length; at += TEXT_PIECE)
+      this.reply(`O${toHex(Buffer.from(text.slice(at, at + TEXT_PIECE), 'utf8'))}`);
+  }
+
+  /** Answers what waits, as far as this client's turn goes. */
+  drain(): void {
+    while (this.queue.length && !this.held && this.onTurn) this.handle(this.queue.shift()!);
+    // The end of what this client waits for comes back here by itself.
+    if (this.queue.length === 0 || this.waits || this.drainLater) return;
+    this.drainLater = true;
+    this.runtime.soon(() => {
+      this.drainLater = false;
+      this.turnEnds = undefined;
+      this.drain();
+      if (!this.drainLater) this.line.drained?.();
+    });
+  }
+
+  private frame(frame: Frame): void {
+    switch (frame.kind) {
+      case 'interrupt':
+        // While stopped it is late, not wrong.
+        if (this.turns.active) this.turns.cancel();
+        else if (this.answerer.running) this.answerer.interrupt();
+        return;
+      case 'ack':
+        return;
+      case 'nack':
+        if (!this.noAck && this.lastSent) this.line.send(this.lastSent);
+        return;
+      case 'bad-checksum':
+        this.line.log('bad checksum, packet discarded');
+        if (!this.noAck) this.line.send(fromLatin1('-'));
+        return;
+      case 'too-long':
+        if (!this.noAck) this.line.send(fromLatin1('+'));
+        this.reply('E.packet too long');
+        return;
+      case 'packet':
+        if (this.line.heard?.() === false) return;
+        if (!this.noAck) this.line.send(fromLatin1('+'));
+        if (this.held && this.queue.length >= MOST_WAITING) this.reply('E.too many packets while the machine runs');
+        else if (this.queue.length === 0 && !this.held && this.onTurn) this.handle(frame.payload);
+        else this.queue.push(frame.payload);
+    }
+  }
+
+  /** Do packets wait for a stop, or for work that this client has asked for? */
+  private get waits(): boolean {
+    return (this.answerer.running || this.turns.active) && !this.answerer.detached;
+  }
+
+  /** Or for another client, which goes over the past? */
+  private get held(): boolean {
+    return this.waits || this.answerer.inReplay;
+  }
+
+  /** Is time left of this client's turn? */
+  private get onTurn(): boolean {
+    const now = this.runtime.now();
+    this.turnEnds ??= now + TURN_MS;
+    return now < this.turnEnds;
+  }
+
+  private handle(payload: string): void {
+    this.line.log(`<- ${payload.slice(0, 200)}`);
+    if (payload === 'QStartNoAckMode') {
+      this.reply('OK');
+      this.noAck = true;
+      return;
+    }
+    const fail = (error: unknown): void => this.reply(`E.${error instanceof Error ? error.message : String(error)}`);
+    const answered = (answer: string | undefined): void => {
+      if (answer !== undefined) this.reply(answer);
+    };
+    let answer: Answer;
+    try {
+      answer = this.answerer.answer(payload);
+    } catch (error) {
+      fail(error);
+      return;
+    }
+    if (typeof answer !== 'object') answered(answer);
+    else
+      this.turns.run(
+        answer,
+        (text) => {
+          answered(text);
+          this.drain();
+        },
+        (error) => {
+          fail(error);
+          this.drain();
+        },
+      );
+  }
+}

@@ -1,0 +1,86 @@
+/** A resume of a client: which thread continues, whether it is a step, and whose step ends at a stop. */
+import type { RunControl } from '../emu/debug/run-control.ts';
+import { DEFAULT_STEP_INTO, SingleStep, type StepClass, UntilEntered, WithinWorld } from './soft-step.ts';
+import type { StepJournal } from './step-journal.ts';
+import { contextOf, type Thread } from './threads.ts';
+
+export class Resumption {
+  stepInto = new Set<StepClass>(DEFAULT_STEP_INTO);
+  /** Steps of process 1: wherever the CPU goes, within the world where they begin, or in guests alone. */
+  stepMode: 'cpu' | 'world' | 'guest' = 'cpu';
+  private readonly control: RunControl;
+  private readonly journal: StepJournal;
+  private step: SingleStep | WithinWorld | undefined;
+  private stepThread: Thread | undefined;
+  private resumed: Thread | undefined;
+  private single = false;
+  private world = -1;
+
+  constructor(control: RunControl, journal: StepJournal) {
+    this.control = control;
+    this.journal = journal;
+  }
+
+  /** The thread that was resumed last. */
+  get thread(): Thread | undefined {
+    return this.resumed;
+  }
+
+  /** The resumed thread, where the resume named it alone: gdb aborts when another one reports the stop. */
+  get alone(): Thread | undefined {
+    return this.single ? this.resumed : undefined;
+  }
+
+  /** World in which the CPU was when it was resumed. */
+  get from(): number {
+    return this.world;
+  }
+
+  /**
+   * Prepares the machine to run on for `thread`.
+   * @param single only this thread is named: other CPUs stay still
+   * @param exact one instruction, whatever it does
+   */
+  begin(thread: Thread, single: boolean, exact: boolean): void {
+    const { control } = this;
+    const { cpu } = thread;
+    this.resumed = thread;
+    this.single = single;
+    this.world = cpu.world;
+    this.step = undefined;
+    this.stepThread = undefined;
+    if (!contextOf(thread, control).live) {
+      if (exact) {
+        if (thread.gid !== undefined) control.setStepper(new UntilEntered(cpu, thread.gid), false);
+        this.stepThread = thread;
+      }
+    } else {
+      const planted = exact ? undefined : this.journal.planted(thread, single);
+      if (exact || planted !== undefined) {
+        this.step = this.stepperFor(thread, planted);
+        this.stepThread = thread;
+        control.setStepper(this.step);
+      }
+    }
+    control.history.hold(single ? control.machine.cpus.filter((c) => c !== cpu) : []);
+    this.journal.resumed(thread);
+  }
+
+  /** The machine has stopped, or the client is gone. @returns the thread whose step this ends */
+  end(): Thread | undefined {
+    const { stepThread } = this;
+    this.step?.finish();
+    this.step = undefined;
+    this.stepThread = undefined;
+    this.journal.stopped();
+    return stepThread;
+  }
+
+  private stepperFor(thread: Thread, planted: bigint | undefined): SingleStep | WithinWorld {
+    const { cpu } = thread;
+    const guest = thread.gid ?? (this.stepMode === 'world' && cpu.vm ? cpu.gid : undefined);
+    const step = new SingleStep(cpu, this.control.comparators, planted, guest, this.stepInto);
+    if (thread.host || (this.stepMode === 'world' && guest === undefined)) return new WithinWorld(step, false);
+    return this.stepMode === 'guest' && thread.gid === undefined ? new WithinWorld(step, true) : step;
+  }
+}

@@ -1,0 +1,114 @@
+/** Stop replies to one client: the thread, the signal and the reason. */
+import type { Cpu } from '../emu/cpu/cpu.ts';
+import type { Breakpoint } from '../emu/debug/breakpoints.ts';
+import type { Catch } from '../emu/debug/catches.ts';
+import type { Stop } from '../emu/debug/stop.ts';
+import { valueToHex } from './framing.ts';
+import { PC_REGNUM, registerByNumber } from './registers.ts';
+import type { Resumption } from './resumption.ts';
+import { exceptionSignal, SIGNAL } from './signals.ts';
+import type { Target } from './target.ts';
+import type { ThreadSelection } from './thread-selection.ts';
+import { contextOf, type Thread, threadId } from './threads.ts';
+
+/** Registers sent along with each stop: ra, sp, fp, pc. */
+const EXPEDITED = [1, 3, 22, PC_REGNUM];
+
+export class StopReplies {
+  private readonly target: Target;
+  private readonly selection: ThreadSelection;
+  private readonly resumption: Resumption;
+
+  constructor(target: Target, selection: ThreadSelection, resumption: Resumption) {
+    this.target = target;
+    this.selection = selection;
+    this.resumption = resumption;
+  }
+
+  /** A stop reply for `thread`, which becomes the selected one. */
+  forThread(signal: number, pairs: string, thread: Thread): string {
+    this.selection.current = thread;
+    const ctx = contextOf(thread, this.target.control);
+    const registers = EXPEDITED.map(
+      (n) => `${n.toString(16).padStart(2, '0')}:${valueToHex(registerByNumber(n)!.read(ctx), 8)};`,
+    );
+    return `T${signal.toString(16).padStart(2, '0')}${pairs}${registers.join('')}thread:${threadId(thread)};core:${thread.cpu.index.toString(16)};`;
+  }
+
+  /** The reply to a stop that this client has not asked for. */
+  private foreign(cpu: Cpu): string {
+    return this.forThread(SIGNAL.none, '', this.selection.threadOn(cpu));
+  }
+
+  /** @param stepped the thread whose step this ends */
+  forStop(stop: Stop, stepped: Thread | undefined): string {
+    switch (stop.kind) {
+      case 'interrupt':
+        return this.forInterrupt();
+      case 'beginning':
+        return this.forThread(SIGNAL.trap, 'replaylog:begin;', this.selection.threadOn(stop.cpu));
+      case 'loop':
+        return this.foreign(stop.cpu);
+      case 'step':
+        return stepped ? this.forStep(stepped) : this.foreign(stop.cpu);
+      case 'breakpoint':
+        return this.forBreakpoint(stop, stepped);
+      case 'watch': {
+        const { watch, address } = stop.hit;
+        if (watch.owner !== this.target || watch.listed) return this.foreign(stop.cpu);
+        const key = { write: 'watch', read: 'rwatch', access: 'awatch' }[watch.kind];
+        const thread = this.selection.threadFor(stop.cpu, watch.scope);
+        return this.forThread(SIGNAL.trap, `${key}:${address.toString(16)};`, thread);
+      }
+      case 'catch': {
+        const { syscall, world } = stop.caught;
+        if (syscall?.owner !== this.target)
+          return this.forThread(this.signalOf(stop.caught, stop.cpu), '', this.selection.threadOn(stop.cpu));
+        const pair = `syscall_entry:${syscall.number.toString(16)};`;
+        return this.forThread(SIGNAL.trap, pair, this.selection.threadFor(stop.cpu, world));
+      }
+    }
+  }
+
+  private forInterrupt(): string {
+    const thread = this.resumption.thread ?? this.selection.current;
+    const inGuest = this.target.settings.followInterrupt && thread.cpu.vm;
+    const shown = inGuest ? this.selection.threadFor(thread.cpu, thread.cpu.gid) : thread;
+    return this.forThread(SIGNAL.interrupt, '', shown);
+  }
+
+  /** The end of a step: with `follow world on` in the process of the world where it ended, which gdb then selects. */
+  private forStep(thread: Thread): string {
+    const { cpu } = thread;
+    const { selection, target } = this;
+    const follow = target.settings.followWorld && selection.view.kind === 'machine';
+    const ended = !follow ? thread : cpu.vm ? selection.threadFor(cpu, cpu.gid) : selection.threadOn(cpu);
+    return this.forThread(ended.pid === thread.pid ? SIGNAL.trap : SIGNAL.none, '', ended);
+  }
+
+  private forBreakpoint(stop: Extract<Stop, { kind: 'breakpoint' }>, stepped: Thread | undefined): string {
+    const { cpu, va, world, pa } = stop;
+    const here = this.target.control.comparators.at(va, world, cpu, pa);
+    const mine = here.filter((b) => b.owner === this.target && b.when?.(cpu) !== false);
+    if (mine.length === 0) return stepped ? this.forThread(SIGNAL.trap, '', stepped) : this.foreign(cpu);
+    const bp = this.preferred(mine);
+    const thread = this.selection.threadFor(cpu, bp.scope);
+    // By physical address it may stand under another name: gdb knows of none here, and would go on.
+    if (bp.va !== va) return this.forThread(SIGNAL.none, '', thread);
+    const key = bp.hardware ? 'hwbreak' : 'swbreak';
+    return this.forThread(SIGNAL.trap, this.target.features.has(key) ? `${key}:;` : '', thread);
+  }
+
+  /** The signal under which an exception that was caught by command is reported, with `signals on`. */
+  private signalOf(caught: Catch, cpu: Cpu): number {
+    const { settings, passed } = this.target;
+    const signal = settings.signals && caught.kind === 'exception' ? exceptionSignal(cpu) : SIGNAL.none;
+    return passed.has(signal) ? SIGNAL.none : signal;
+  }
+
+  /** Of several breakpoints at one place, the one of the process that was resumed. */
+  private preferred(list: readonly Breakpoint[]): Breakpoint {
+    const gid = this.resumption.thread?.gid;
+    return list.find((b) => (gid === undefined ? typeof b.scope !== 'number' : b.scope === gid)) ?? list[0]!;
+  }
+}

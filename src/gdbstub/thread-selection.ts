@@ -1,0 +1,88 @@
+/** The processes and threads that a client knows, and the selected one. */
+import type { Cpu } from '../emu/cpu/cpu.ts';
+import type { Scope } from '../emu/debug/breakpoints.ts';
+import { anyGuestContext, type DebugContext } from '../emu/debug/context.ts';
+import type { RunControl } from '../emu/debug/run-control.ts';
+import type { ThreadTarget } from './target.ts';
+import {
+  contextOf,
+  GUEST_PID_BASE,
+  listThreads,
+  MACHINE_PID,
+  matchesThread,
+  type Thread,
+  type ThreadPattern,
+  type View,
+} from './threads.ts';
+
+export class ThreadSelection implements ThreadTarget {
+  readonly view: View;
+  readonly attached = new Map<number, Set<number>>();
+  machineHidden = false;
+  current: Thread;
+  private readonly control: RunControl;
+  private readonly fileOf: ((world: number) => string | undefined) | undefined;
+
+  /** @param fileOf the file that a world was booted from (−1: the host), as an absolute path; undefined when it is not known */
+  constructor(control: RunControl, view: View, fileOf: ((world: number) => string | undefined) | undefined) {
+    this.control = control;
+    this.view = view;
+    this.fileOf = fileOf;
+    this.current = this.threads()[0]!;
+  }
+
+  threads(): Thread[] {
+    const { machine, vcpuStates } = this.control;
+    const all = listThreads(this.view, machine.cpus, this.attached, vcpuStates);
+    const shown = this.machineHidden ? all.filter((t) => t.pid !== MACHINE_PID) : all;
+    return shown.length ? shown : all;
+  }
+
+  find(pattern: ThreadPattern): Thread | undefined {
+    const all = this.threads();
+    const same = all.find((t) => t.pid === this.current.pid && t.tid === this.current.tid);
+    if (same && matchesThread(pattern, same) && pattern.tid <= 0) return same;
+    return all.find((t) => matchesThread(pattern, t));
+  }
+
+  get context(): DebugContext {
+    return contextOf(this.current, this.control);
+  }
+
+  get guestContext(): DebugContext | undefined {
+    const ctx = this.context;
+    if (ctx.world >= 0) return ctx;
+    const { machine, vcpuStates, contexts } = this.control;
+    return anyGuestContext(machine.cpus, ctx.cpu, ctx.cpu.gid, vcpuStates, contexts);
+  }
+
+  /** The scope of comparators inserted for the selected thread. */
+  get scope(): Scope {
+    if (this.current.gid !== undefined) return this.current.gid;
+    // With a guest attached, its own process owns guest addresses.
+    return this.current.host || this.attached.size ? 'host' : 'any';
+  }
+
+  executable(pid: number): string | undefined {
+    const world = this.view.kind === 'guest' ? this.view.gid : pid >= GUEST_PID_BASE ? pid - GUEST_PID_BASE : -1;
+    return this.fileOf?.(world);
+  }
+
+  threadFor(cpu: Cpu, scope: Scope): Thread {
+    if (typeof scope !== 'number') return this.threadOn(cpu);
+    const on = this.control.vcpuStates.on(cpu)?.vcpu;
+    const own = this.threads().filter((t) => t.gid === scope && t.cpu === cpu);
+    return own.find((t) => t.vcpu === on) ?? own[0] ?? this.threadOn(cpu);
+  }
+
+  /** The thread that shows what a CPU does: the CPU itself, or the guest of a guest's port. */
+  threadOn(cpu: Cpu): Thread {
+    const all = this.threads();
+    const vcpu = this.control.vcpuStates.on(cpu)?.vcpu;
+    return (
+      all.find((t) => t.pid === MACHINE_PID && t.cpu === cpu && (t.gid === undefined || t.vcpu === vcpu)) ??
+      all.find((t) => t.cpu === cpu) ??
+      all[0]!
+    );
+  }
+}
