@@ -68,6 +68,10 @@ export class EventRing implements Stateful {
     'entries',
     'entryTime',
   ];
+  readonly stateChecks = {
+    // Emitted code goes to this place without another look.
+    next: (v: unknown): boolean => v instanceof Int32Array && v.length === 1 && v[0]! >= 0 && v[0]! < EVENTS,
+  };
   static readonly wiring: Wiring = {
     reported: 'what the next record is about, between two instructions nothing',
     reportedTime: 'what the next record is about, between two instructions nothing',

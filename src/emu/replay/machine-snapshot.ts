@@ -1,6 +1,6 @@
 /** Makes and restores snapshots of a machine, and checks whether a snapshot fits a machine (docs/snapshot.md). */
 import type { Machine, MachineState } from '../machine/machine.ts';
-import { CPU_STATE_BYTES } from '../memory/layout.ts';
+import { CPU_STATE_BYTES, STATE } from '../memory/layout.ts';
 import { fits, isBytes } from '../state/state-check.ts';
 import { type MachineImage, mismatch, SnapshotError, type SnapshotMachine } from './snapshot-file.ts';
 
@@ -9,6 +9,12 @@ function description({ options }: Machine): SnapshotMachine {
   const { cpus, ramSize, features, seed, model = 'virt', virtio = [], virtioOn = 'pci' } = options;
   return { cpus, ramSize, model, features, seed, slots: [virtioOn, ...virtio.map((k) => k.name)] };
 }
+
+/** Is it the state page of a CPU between two instructions? No floating-point operation waits to be settled then. */
+const isStatePage = (v: unknown): boolean =>
+  isBytes(v) &&
+  v.length === CPU_STATE_BYTES &&
+  new DataView(v.buffer, v.byteOffset, v.byteLength).getInt32(STATE.fpPending, true) === 0;
 
 /** Does a state from a file have the form of the state of this machine? */
 function accepts(machine: Machine, { parts, cpus, ram }: MachineState): boolean {
@@ -19,7 +25,7 @@ function accepts(machine: Machine, { parts, cpus, ram }: MachineState): boolean 
     own.every((part, n) => fits(part, parts[n])) &&
     Array.isArray(cpus) &&
     cpus.length === machine.cpus.length &&
-    cpus.every((c) => isBytes(c) && c.length === CPU_STATE_BYTES) &&
+    cpus.every(isStatePage) &&
     machine.ram.accepts(ram)
   );
 }
