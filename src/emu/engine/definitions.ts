@@ -8,8 +8,8 @@ import { ACCESS, type Access, type Half, type Node, type Stmt, type VectorOperan
 import type { StateField } from '../memory/layout.ts';
 import { STATE } from '../memory/layout.ts';
 import { Atomic, Op, Relaxed, Simd } from '../wasm/opcodes.ts';
-import { HOST_FUSES } from './fused.ts';
-import { fusedFails, negated, type vectorForm } from './native-vector.ts';
+import { HOST_HAS_FMA } from './fma.ts';
+import { fusedFails, negated, type vectorForm } from './inline-vector-float.ts';
 import { type OperandNode, Values } from './values.ts';
 
 // biome-ignore format: opcode table
@@ -97,7 +97,7 @@ export abstract class Definitions extends Values {
         this.node(nodes[0]!);
         this.node(nodes[1]!);
         this.node(negateC ? negated(single, nodes[2]!) : nodes[2]!);
-        if (HOST_FUSES) e.any(single ? Relaxed.f32x4Madd : Relaxed.f64x2Madd);
+        if (HOST_HAS_FMA) e.any(single ? Relaxed.f32x4Madd : Relaxed.f64x2Madd);
         else fused(single);
         e.set(result);
         if (negate) {

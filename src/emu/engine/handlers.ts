@@ -12,11 +12,11 @@ import { Op, Simd } from '../wasm/opcodes.ts';
 import { LOAD, PENDING_FIELDS, STORE } from './definitions.ts';
 import { HandlerMemory } from './handler-memory.ts';
 import { helperIndex } from './helper-codes.ts';
+import { emitCsr, isCsrHelper } from './inline-csr.ts';
+import { floatForm, pushNotQuiet } from './inline-float.ts';
+import { emitTime, emitTimerId, type TimeSite } from './inline-time.ts';
+import { vectorForm } from './inline-vector-float.ts';
 import { AFTER, P, R, SOURCE, TARGET } from './interpreter-locals.ts';
-import { emitCsr, isCsrHelper } from './native-csr.ts';
-import { floatForm, pushNotQuiet } from './native-float.ts';
-import { emitTime, emitTimerId, type TimeSite } from './native-time.ts';
-import { vectorForm } from './native-vector.ts';
 import { immediatePlace, type Variant } from './uop.ts';
 
 /** Emits handlers into a function whose fixed locals are those above. */

@@ -10,7 +10,7 @@
  * kind, in a table that is filled as they first run.
  * PC is never kept: PC = pcOff + p / 2, because a micro-op is twice as long as an instruction.
  *
- * The fast build counts branches and enters translated regions (translator/region.ts); what a region leaves to do comes back
+ * The fast build counts branches and enters translated regions (translator/region-interface.ts); what a region leaves to do comes back
  * here with the instruction not executed.
  */
 
@@ -31,7 +31,7 @@ import {
 import { Emitter, type Label } from '../wasm/emitter.ts';
 import { assembleModule, type FuncDef, type FuncImport, type FuncType } from '../wasm/module.ts';
 import { Op } from '../wasm/opcodes.ts';
-import { FUSED_IMPORTS } from './fused.ts';
+import { FMA_IMPORTS } from './fma.ts';
 import { Handlers } from './handlers.ts';
 import { helperIndex } from './helper-codes.ts';
 import {
@@ -51,7 +51,7 @@ import {
 } from './interpreter-locals.ts';
 import { emitMarkedPage } from './marked-page.ts';
 import { routineFunctions, routineIndex } from './routines.ts';
-import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './translator/region.ts';
+import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './translator/region-interface.ts';
 import { firstOfPair, type HandlerMap, PSEUDO, type Pseudo, type Variant } from './uop.ts';
 
 /** Why `run` came back: {@link import('../cpu/helpers.ts').After} values, or the budget. */
@@ -67,7 +67,7 @@ const UNARY: FuncType = { params: ['i32'], results: ['i32'] };
 const UNARY_TYPE = 0;
 const REGION_TYPE = 1;
 const TYPES = [UNARY, REGION_FUNCTION];
-const IMPORTS: readonly FuncImport[] = [...HELPERS.map((name) => ({ name, type: UNARY })), ...FUSED_IMPORTS];
+const IMPORTS: readonly FuncImport[] = [...HELPERS.map((name) => ({ name, type: UNARY })), ...FMA_IMPORTS];
 /** Function index of `outlined`: the imports come first, then the functions in the order of {@link emitInterpreter}. */
 const OUTLINED = IMPORTS.length + 2;
 const MARKED_PAGE = IMPORTS.length + 4;

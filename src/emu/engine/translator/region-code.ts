@@ -1,6 +1,6 @@
 /**
  * What the instructions of a region do, as WebAssembly: statements, memory accesses, operands. Where control goes is the
- * business of emit.ts.
+ * business of region-emitter.ts.
  */
 
 import type { OperandName } from '../../isa/operands.ts';
@@ -9,12 +9,12 @@ import { ACCESS, type Half, type Node, type Stmt, type VectorOperand } from '../
 import { MODE_GUEST, MODE_UNITS_OFF, STATE, TLB_ENTRIES, VECTOR_PENDING } from '../../memory/layout.ts';
 import { Op, Simd } from '../../wasm/opcodes.ts';
 import { Definitions, LOAD, storeOf } from '../definitions.ts';
-import { emitCsr, isCsrHelper } from '../native-csr.ts';
-import { floatForm } from '../native-float.ts';
-import { emitTime } from '../native-time.ts';
-import { vectorForm } from '../native-vector.ts';
+import { emitCsr, isCsrHelper } from '../inline-csr.ts';
+import { floatForm } from '../inline-float.ts';
+import { emitTime } from '../inline-time.ts';
+import { vectorForm } from '../inline-vector-float.ts';
+import type { Group, Membership } from './access-groups.ts';
 import type { Instruction } from './discover.ts';
-import type { Group, Membership } from './groups.ts';
 import {
   BUDGET,
   DATA_TLB,

@@ -18,13 +18,13 @@ import {
 } from '../../memory/layout.ts';
 import type { LinearMemory } from '../../memory/linear-memory.ts';
 import { assembleModule, type FuncDef } from '../../wasm/module.ts';
-import { FUSED_IMPORTS } from '../fused.ts';
+import { FMA_IMPORTS } from '../fma.ts';
 import type { UopCache } from '../uop-cache.ts';
 import type { Region, UopPage } from '../uop-page.ts';
 import { type CodePage, discover, MAX_INSTRUCTIONS } from './discover.ts';
-import { emitRegion } from './emit.ts';
 import { HotPages } from './hot-pages.ts';
-import { REGION_FUNCTION } from './region.ts';
+import { emitRegion } from './region-emitter.ts';
+import { REGION_FUNCTION } from './region-interface.ts';
 
 /** Regions translated together in one module. */
 const BATCH = 32;
@@ -186,7 +186,7 @@ export class Regions {
       shared: this.mem.shared,
       tables: [{ name: 'regions', size: REGIONS }],
       types: [REGION_FUNCTION],
-      imports: FUSED_IMPORTS,
+      imports: FMA_IMPORTS,
       functions,
     });
     return new WebAssembly.Instance(new WebAssembly.Module(code), { env: { ...this.env, regions: this.table } })

@@ -11,7 +11,7 @@ import { Float as F, laneOpcode, Op, Relaxed, SimdByWidth, type Ty, Simd as V } 
 const FUSED: FuncType = { params: ['f64', 'f64', 'f64'], results: ['f64'] };
 /** The same on vectors of two doubles and of four singles, element by element. */
 const FUSED_VECTOR: FuncType = { params: ['v128', 'v128', 'v128'], results: ['v128'] };
-export const FUSED_IMPORTS: readonly FuncImport[] = [
+export const FMA_IMPORTS: readonly FuncImport[] = [
   { name: 'fma', type: FUSED },
   { name: 'fmaSingle', type: FUSED },
   { name: 'fmaVector', type: FUSED_VECTOR },
@@ -336,10 +336,10 @@ function probe(): boolean {
     return false;
   }
 }
-export const HOST_FUSES = probe();
+export const HOST_HAS_FMA = probe();
 
 /** The functions, by their import names. */
-export function fusedFunctions(memory: WebAssembly.Memory, shared: boolean): Record<string, WebAssembly.ImportValue> {
+export function fmaFunctions(memory: WebAssembly.Memory, shared: boolean): Record<string, WebAssembly.ImportValue> {
   const numbers = localsOf('f64', 'i64');
   const vectors = localsOf('v128', 'v128');
   const code = assembleModule({
@@ -354,5 +354,5 @@ export function fusedFunctions(memory: WebAssembly.Memory, shared: boolean): Rec
     ],
   });
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } });
-  return Object.fromEntries(FUSED_IMPORTS.map(({ name }) => [name, exports[name] as WebAssembly.ImportValue]));
+  return Object.fromEntries(FMA_IMPORTS.map(({ name }) => [name, exports[name] as WebAssembly.ImportValue]));
 }

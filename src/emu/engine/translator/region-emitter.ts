@@ -11,13 +11,13 @@ import { type Label, Locals } from '../../wasm/emitter.ts';
 import type { FuncDef } from '../../wasm/module.ts';
 import { Op, type Ty } from '../../wasm/opcodes.ts';
 import { PENDING_FIELDS } from '../definitions.ts';
-import { pushNotQuiet } from '../native-float.ts';
-import { readsTime } from '../native-time.ts';
+import { pushNotQuiet } from '../inline-float.ts';
+import { readsTime } from '../inline-time.ts';
+import { type Group, groupAccesses, type Membership } from './access-groups.ts';
+import { analyse, byTable, type Flow, registerFlow, type Uses } from './control-flow.ts';
 import { type Block, branchOf, type Instruction } from './discover.ts';
-import { analyse, byTable, type Flow, registerFlow, type Uses } from './flow.ts';
-import { type Group, groupAccesses, type Membership } from './groups.ts';
-import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './region.ts';
 import { RegionCode } from './region-code.ts';
+import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './region-interface.ts';
 import {
   BUDGET,
   CELL,
@@ -35,7 +35,7 @@ import {
   TARGET,
   VA,
 } from './region-locals.ts';
-import { blockUses, type InstructionUses, instructionUses } from './uses.ts';
+import { blockUses, type InstructionUses, instructionUses } from './register-uses.ts';
 
 /** Indirect calls of regions: the only type and table of their modules. */
 const REGION_TYPE = 0;

@@ -7,7 +7,7 @@
 import { FCMP_CONDITIONS, type FpOperation, operationCode } from '../softfloat/operations.ts';
 import type { Emitter } from '../wasm/emitter.ts';
 import { Float as F, Op, Relaxed, type Ty, Simd as V } from '../wasm/opcodes.ts';
-import { HOST_FUSES } from './fused.ts';
+import { HOST_HAS_FMA } from './fma.ts';
 
 /** Where a form is emitted. Operands are pushed as 64-bit register values. */
 export interface FloatSite {
@@ -136,14 +136,14 @@ for (const [name, negateC, negate] of [
   add(name, 3, (s, double) => {
     const { e } = s;
     // The functions work on singles as doubles.
-    const wide = double || !HOST_FUSES;
+    const wide = double || !HOST_HAS_FMA;
     for (const n of [0, 1, 2] as const) {
       number(s, double, n);
       if (wide && !double) e.op(F.f64PromoteF32);
       if (n === 2 && negateC) e.op(wide ? F.f64Neg : F.f32Neg);
-      if (HOST_FUSES) e.any(double ? V.f64x2Splat : V.f32x4Splat);
+      if (HOST_HAS_FMA) e.any(double ? V.f64x2Splat : V.f32x4Splat);
     }
-    if (!HOST_FUSES) s.fused(!double);
+    if (!HOST_HAS_FMA) s.fused(!double);
     else if (double) e.any(Relaxed.f64x2Madd).any(V.f64x2ExtractLane, [0]);
     else e.any(Relaxed.f32x4Madd).any(V.f32x4ExtractLane, [0]);
     if (negate) e.op(wide ? F.f64Neg : F.f32Neg);

@@ -29,7 +29,7 @@ export interface CsrSite {
   failIf(): void;
 }
 
-/** How the helpers that have a native form access a register. */
+/** How the helpers that have an inline form access a register. */
 const KINDS = {
   csrrd: { root: false, writes: false },
   csrwr: { root: false, writes: true },
@@ -42,8 +42,8 @@ type CsrHelper = keyof typeof KINDS;
 
 export const isCsrHelper = (helper: Callee): helper is CsrHelper => helper in KINDS;
 
-/** Has the access a native form at least in one world? `rules`: of the register. */
-export function hasNativeCsr(helper: CsrHelper, rules: number): boolean {
+/** Has the access an inline form at least in one world? `rules`: of the register. */
+export function hasInlineCsr(helper: CsrHelper, rules: number): boolean {
   const { root, writes } = KINDS[helper];
   return (
     (rules &
