@@ -7,6 +7,7 @@ import type { OperandName } from '../isa/operands.ts';
 import { ACCESS, type Access, type Half, type Node, type Stmt, type VectorOperand } from '../isa/semantics.ts';
 import type { StateField } from '../memory/layout.ts';
 import { STATE } from '../memory/layout.ts';
+import type { Local } from '../wasm/emitter.ts';
 import { Atomic, Op, Relaxed, Simd } from '../wasm/opcodes.ts';
 import { HOST_HAS_FMA } from './fma.ts';
 import { fusedFails, negated, type vectorForm } from './inline-vector-float.ts';
@@ -72,12 +73,12 @@ export abstract class Definitions extends Values {
     native: NonNullable<ReturnType<typeof vectorForm>>,
     failIf: () => void,
     fused: (single: boolean) => void,
-    setVd: (half: Half, value: number) => void,
+    setVd: (half: Half, value: Local<'v128'>) => void,
   ): void {
     const { e } = this;
     const count = 'form' in native ? native.form.operands : 3;
-    const results: number[] = [];
-    const operands: number[][] = [];
+    const results: Local<'v128'>[] = [];
+    const operands: Local<'v128'>[][] = [];
     for (let half = 0; half < native.halves; half++) {
       const locals = (['vj', 'vk', 'va'] as const).slice(0, count).map((which) => {
         const local = this.locals.take('v128');
@@ -85,9 +86,9 @@ export abstract class Definitions extends Values {
         e.set(local);
         return local;
       });
-      const nodes = locals.map((index): Node => ({ k: 'register', ty: 'v128', index }));
+      const nodes = locals.map((local): Node => ({ k: 'register', ...local }));
       const result = this.locals.take('v128');
-      const resultNode: Node = { k: 'register', ty: 'v128', index: result };
+      const resultNode: Node = { k: 'register', ...result };
       if ('form' in native) {
         this.node(native.form.result(nodes));
         e.set(result);

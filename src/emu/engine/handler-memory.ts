@@ -8,14 +8,14 @@ import { type Label, Locals } from '../wasm/emitter.ts';
 import { Op, Simd } from '../wasm/opcodes.ts';
 import { Definitions, LOAD, STORE } from './definitions.ts';
 import { accessCode, HOST_WRITE, helperIndex } from './helper-codes.ts';
-import { ENTRY, FIXED, P, PC_OFF, R, READ_TLB, VA, WRITE_TLB } from './interpreter-locals.ts';
+import { ENTRY, FIRST_FREE, P, PC_OFF, R, READ_TLB, VA, WRITE_TLB } from './interpreter-locals.ts';
 import { FPR_PLACE, GPR_PLACE, immediatePlace, VR_PLACE } from './uop.ts';
 
 /** Loads of immediates by their size in the micro-op. */
 const IMMEDIATE = { 1: Op.i64Load8U, 2: Op.i64Load16S, 4: Op.i64Load32S } as const;
 /** Emits into a function whose fixed locals are those of interpreter-locals.ts. */
 export abstract class HandlerMemory extends Definitions {
-  protected readonly locals = new Locals(1 + FIXED.length);
+  protected readonly locals = new Locals(FIRST_FREE);
   /** Ends the function, with R telling how far the instruction got. */
   protected exit!: Label;
 

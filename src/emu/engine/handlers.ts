@@ -262,15 +262,14 @@ export abstract class Handlers extends HandlerMemory {
     const { e } = this;
     const done = e.block();
     const long = e.block();
-    const numLocal = this.locals.take('i32');
+    const num = this.locals.take('i32');
     this.node(s.args[0]!);
-    e.op(Op.i32WrapI64).tee(numLocal).i32(CSR_LIMIT).op(Op.i32GeU).brIf(long);
+    e.op(Op.i32WrapI64).tee(num).i32(CSR_LIMIT).op(Op.i32GeU).brIf(long);
     emitCsr(helper, {
       e,
       state: () => this.state(),
       base: this.base,
-      num: undefined,
-      numLocal,
+      num,
       result: this.local(s.id, 'i64'),
       mode: () => this.loadState(Op.i32Load, 'mode'),
       value: () => this.node(s.args[1]!),

@@ -5,7 +5,7 @@
 
 import type { Callee } from '../cpu/helpers.ts';
 import { CSR_RULE, GUEST_BANK_FACTOR, MODE_GUEST, STATE, WRITERS, WRITERS_OFFSET } from '../memory/layout.ts';
-import type { Emitter } from '../wasm/emitter.ts';
+import type { Emitter, Local } from '../wasm/emitter.ts';
 import { Float, Op } from '../wasm/opcodes.ts';
 
 /** Where an access is emitted. */
@@ -14,11 +14,10 @@ export interface CsrSite {
   /** Pushes the address to which `base` and offsets into the state page are added. */
   state(): void;
   readonly base: number;
-  /** The register's number; undefined: it is in a local. */
-  readonly num: number | undefined;
-  readonly numLocal: number;
-  /** Locals for the old value (the result) and the place of the register, as an offset into the bank. */
-  readonly result: number;
+  /** The register's number, or the local that it is in. */
+  readonly num: number | Local<'i32'>;
+  /** Local for the old value. */
+  readonly result: Local<'i64'>;
   /** Pushes the mode word, the new value, the mask of csrxchg, the PC, what is left of the budget. */
   mode(): void;
   value(): void;
@@ -62,23 +61,20 @@ export function emitCsr(helper: CsrHelper, site: CsrSite): void {
   /** Pushes the address of an array element by CSR number; `offset` is where the array begins. */
   const at = (size: 4 | 8, offset: number): number => {
     site.state();
-    if (num !== undefined) return base + offset + size * num;
-    e.get(site.numLocal)
+    if (typeof num === 'number') return base + offset + size * num;
+    e.get(num)
       .i32(size === 8 ? 3 : 2)
       .op(Op.i32Shl)
       .op(Op.i32Add);
     return base + offset;
   };
   // The rules, as the world that runs needs them.
-  if (num === undefined) {
-    site.state();
-    e.get(site.numLocal)
+  site.state();
+  if (typeof num === 'number') e.mem(Op.i32Load8U, base + STATE.csrRules + num);
+  else
+    e.get(num)
       .op(Op.i32Add)
       .mem(Op.i32Load8U, base + STATE.csrRules);
-  } else {
-    site.state();
-    e.mem(Op.i32Load8U, base + STATE.csrRules + num);
-  }
   if (root) e.i32(writes ? CSR_RULE.rootWrite : CSR_RULE.rootRead);
   else if (writes) {
     // A guest's own writes are kept by GID: csr-access.ts does that.

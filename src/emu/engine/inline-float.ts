@@ -5,14 +5,14 @@
  * the exact way.
  */
 import { FCMP_CONDITIONS, type FpOperation, operationCode } from '../softfloat/operations.ts';
-import type { Emitter } from '../wasm/emitter.ts';
+import type { Emitter, Local } from '../wasm/emitter.ts';
 import { Float as F, Op, Relaxed, type Ty, Simd as V } from '../wasm/opcodes.ts';
 import { HOST_HAS_FMA } from './fma.ts';
 
 /** Where a form is emitted. Operands are pushed as 64-bit register values. */
 export interface FloatSite {
   readonly e: Emitter;
-  take(ty: Ty): number;
+  take<T extends Ty>(ty: T): Local<T>;
   /** Takes the exact way when the i32 on the stack is not 0. */
   failIf(): void;
   /** Pushes operand a, b or c. */

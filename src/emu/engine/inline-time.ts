@@ -5,7 +5,7 @@
 import { CSR } from '../cpu/csr-table.ts';
 import type { Stmt } from '../isa/semantics.ts';
 import { MODE_GUEST, STATE } from '../memory/layout.ts';
-import type { Emitter } from '../wasm/emitter.ts';
+import type { Emitter, Local } from '../wasm/emitter.ts';
 import { Float, Op } from '../wasm/opcodes.ts';
 
 const PLV = 3;
@@ -20,7 +20,7 @@ export interface TimeSite {
   state(): void;
   readonly base: number;
   /** Local for the counter. */
-  readonly result: number;
+  readonly result: Local<'i64'>;
   /** Pushes the mode word, and what is left of the budget. */
   mode(): void;
   left(): void;

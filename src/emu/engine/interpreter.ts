@@ -28,7 +28,7 @@ import {
   UOP_BYTES,
   UOPS_PER_PAGE,
 } from '../memory/layout.ts';
-import { Emitter, type Label } from '../wasm/emitter.ts';
+import { Emitter, type Label, type Local, Locals } from '../wasm/emitter.ts';
 import { assembleModule, type FuncDef, type FuncImport, type FuncType } from '../wasm/module.ts';
 import { Op } from '../wasm/opcodes.ts';
 import { FMA_IMPORTS } from './fma.ts';
@@ -127,14 +127,13 @@ const assemble = ({ map, shared }: InterpreterPlan, functions: readonly FuncDef[
 
 /** `first`: has the function of the micro-op at the address in parameter 0 made, and calls it. */
 function emitFirst(map: HandlerMap): FuncDef {
-  const e = new Emitter().get(P_ARGUMENT).call(helperIndex('emitOwn')).op(Op.drop);
-  callOwn(e, P_ARGUMENT, map);
+  const micro = new Locals().take('i32');
+  const e = new Emitter().get(micro).call(helperIndex('emitOwn')).op(Op.drop);
+  callOwn(e, micro, map);
   return { name: 'first', type: UNARY, locals: [], body: e.op(Op.end).bytes.view() };
 }
-const P_ARGUMENT = 0;
-
 /** Calls the own function of the micro-op whose address is in local `p`. */
-function callOwn(e: Emitter, p: number, map: HandlerMap): void {
+function callOwn(e: Emitter, p: Local<'i32'>, map: HandlerMap): void {
   e.get(p).get(p).mem(Op.i32Load16U, 0).i32(firstOwn(map)).op(Op.i32Sub).callIndirect(UNARY_TYPE);
 }
 

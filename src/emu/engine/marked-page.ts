@@ -3,7 +3,7 @@
  * software TLB marks such pages, so that this costs nothing elsewhere.
  */
 import { CODE_LINE, STATE, TAG_CODE, TAG_WATCHED, TLB_ENTRIES } from '../memory/layout.ts';
-import { Emitter } from '../wasm/emitter.ts';
+import { Emitter, Locals } from '../wasm/emitter.ts';
 import type { FuncDef, FuncType } from '../wasm/module.ts';
 import { Op } from '../wasm/opcodes.ts';
 import { HOST_WRITE } from './helper-codes.ts';
@@ -11,13 +11,18 @@ import { HOST_WRITE } from './helper-codes.ts';
 /** Address, and size with HOST_WRITE for a store, to the place in linear memory, or 0. */
 export const MARKED_PAGE: FuncType = { params: ['i64', 'i32'], results: ['i32'] };
 
-const VA = 0;
-const INFO = 1;
-const ENTRY = 2;
-const LAST = 3;
-const BITS = 4;
-const SHIFT = 5;
-const UNIT = 6;
+const frame = new Locals();
+/** Parameters: the address; the size in bytes, with HOST_WRITE for a store. */
+const VA = frame.take('i64');
+const INFO = frame.take('i32');
+/** The page's entry in the software TLB. */
+const ENTRY = frame.take('i32');
+/** From the first byte to the last one. */
+const LAST = frame.take('i32');
+/** Where the page's bits are, log2 of the bytes that each stands for, and the number of one of them. */
+const BITS = frame.take('i32');
+const SHIFT = frame.take('i32');
+const UNIT = frame.take('i32');
 /** Log2 of the bytes that one bit stands for. */
 const WATCH_SHIFT = 3;
 const LINE_SHIFT = Math.log2(CODE_LINE);
@@ -76,5 +81,10 @@ export function emitMarkedPage(base: number): FuncDef {
   e.get(VA).op(Op.i32WrapI64).get(ENTRY).mem(Op.i32Load, 8).op(Op.i32Add, Op.return);
   e.end(none);
   e.i32(0).op(Op.end);
-  return { name: 'markedPage', type: MARKED_PAGE, locals: ['i32', 'i32', 'i32', 'i32', 'i32'], body: e.bytes.view() };
+  return {
+    name: 'markedPage',
+    type: MARKED_PAGE,
+    locals: frame.all().slice(MARKED_PAGE.params.length),
+    body: e.bytes.view(),
+  };
 }

@@ -1,6 +1,6 @@
 /** WebAssembly for the nodes that instructions and routines share. What else a node can be is the business of the back end. */
 import type { Node } from '../isa/semantics.ts';
-import { Emitter, type Locals } from '../wasm/emitter.ts';
+import { Emitter, type Local, type Locals } from '../wasm/emitter.ts';
 import { Float, Op, Simd, type Ty } from '../wasm/opcodes.ts';
 
 const LOAD = { i32: Op.i32Load, i64: Op.i64Load, f64: Float.f64Load } as const;
@@ -17,7 +17,7 @@ export abstract class Values {
   /** What is added to offsets into the CPU's state page. */
   protected readonly base: number;
   /** Local variable of each recorded value of what is being emitted. */
-  protected values = new Map<number, number>();
+  protected values = new Map<number, Local>();
 
   constructor(base: number) {
     this.base = base;
@@ -27,13 +27,16 @@ export abstract class Values {
   protected abstract state(): void;
   protected abstract own(n: OperandNode): void;
 
-  protected local(id: number, ty: Ty): number {
-    let index = this.values.get(id);
-    if (index === undefined) {
-      index = this.locals.take(ty);
-      this.values.set(id, index);
+  /** The local variable of a recorded value. */
+  protected local<T extends Ty>(id: number, ty: T): Local<T> {
+    const known = this.values.get(id);
+    if (known) {
+      if (known.ty !== ty) throw new Error(`values: ${known.ty} used as ${ty}`);
+      return known as Local<T>;
     }
-    return index;
+    const local = this.locals.take(ty);
+    this.values.set(id, local);
+    return local;
   }
 
   protected node(n: Node): void {
@@ -47,7 +50,7 @@ export abstract class Values {
         e.get(this.local(n.id, n.ty));
         return;
       case 'register':
-        e.get(n.index);
+        e.get(n);
         return;
       case 'page':
         if (n.at) this.node(n.at);

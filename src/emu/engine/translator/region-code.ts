@@ -7,6 +7,7 @@ import type { OperandName } from '../../isa/operands.ts';
 import { operandValue, UNITS } from '../../isa/row.ts';
 import { ACCESS, type Half, type Node, type Stmt, type VectorOperand } from '../../isa/semantics.ts';
 import { MODE_GUEST, MODE_UNITS_OFF, STATE, TLB_ENTRIES, VECTOR_PENDING } from '../../memory/layout.ts';
+import type { Local } from '../../wasm/emitter.ts';
 import { Op, Simd } from '../../wasm/opcodes.ts';
 import { Definitions, LOAD, storeOf } from '../definitions.ts';
 import { emitCsr, isCsrHelper } from '../inline-csr.ts';
@@ -34,8 +35,8 @@ import {
 const WRITE_ARRAY = 16 * TLB_ENTRIES;
 
 export abstract class RegionCode extends Definitions {
-  /** Local variable of each guest register, 0 when the region does not use it. */
-  protected readonly gprs = new Int32Array(32);
+  /** Local variable of each guest register that the region uses. */
+  protected readonly gprs: (Local<'i64'> | undefined)[] = new Array(32).fill(undefined);
   protected current!: Instruction;
   /** What to give back to the budget when the current instruction leaves. */
   protected giveBack = 0;
@@ -46,8 +47,8 @@ export abstract class RegionCode extends Definitions {
   protected readonly found = new Set<Group>();
   protected abstract readonly memberships: ReadonlyMap<Instruction, Membership>;
   protected abstract readonly groups: readonly Group[];
-  /** Local variable of the first group: where its lowest byte is in linear memory, 0 when that is not known. */
-  protected abstract readonly firstGroup: number;
+  /** Local variable of each group: where its lowest byte is in linear memory, 0 when that is not known. */
+  protected abstract readonly places: readonly Local<'i32'>[];
 
   /** Leaves with the current instruction not executed. */
   protected abstract exit(): void;
@@ -222,7 +223,6 @@ export abstract class RegionCode extends Definitions {
         state: () => this.state(),
         base: 0,
         num: this.operand('csr'),
-        numLocal: -1,
         result,
         mode: () => e.get(MODE),
         value: () => this.node(s.args[1]!),
@@ -310,9 +310,7 @@ export abstract class RegionCode extends Definitions {
       this.findGroup(group);
     }
     const distance = offset - group.low;
-    e.get(this.firstGroup + group.index)
-      .tee(PLACE)
-      .op(Op.i32Eqz);
+    e.get(this.places[group.index]!).tee(PLACE).op(Op.i32Eqz);
     const unknown = e.if();
     this.node(address);
     e.set(VA);
@@ -327,7 +325,7 @@ export abstract class RegionCode extends Definitions {
   /** Looks up where the bytes of a group are: in one page, or in two that are neighbours in linear memory too. */
   protected findGroup({ base, low, high, write, index }: Group): void {
     const { e } = this;
-    const place = this.firstGroup + index;
+    const place = this.places[index]!;
     const array = write ? WRITE_ARRAY : 0;
     const end = (): void =>
       void e

@@ -7,9 +7,9 @@
 
 import { contains } from '../../isa/traits.ts';
 import { cellOffset, FETCH_ENTRIES, type Pool, REGION, STATE, UOP_BYTES, UOPS_PER_PAGE } from '../../memory/layout.ts';
-import { type Label, Locals } from '../../wasm/emitter.ts';
+import { type Label, type Local, Locals } from '../../wasm/emitter.ts';
 import type { FuncDef } from '../../wasm/module.ts';
-import { Op, type Ty } from '../../wasm/opcodes.ts';
+import { Op } from '../../wasm/opcodes.ts';
 import { PENDING_FIELDS } from '../definitions.ts';
 import { pushNotQuiet } from '../inline-float.ts';
 import { readsTime } from '../inline-time.ts';
@@ -66,7 +66,6 @@ class RegionEmitter extends RegionCode {
   private readonly perBlock: readonly (readonly InstructionUses[])[];
   private readonly uses: readonly Uses[];
   private readonly dirty: Int32Array;
-  private readonly registerCount: number;
   private readonly loops = new Map<number, Label>();
   private readonly merges = new Map<number, Label>();
   /** Exits to the interpreter, by the registers to write back. */
@@ -81,7 +80,7 @@ class RegionEmitter extends RegionCode {
   private readonly hasFloat: boolean;
   protected readonly memberships: ReadonlyMap<Instruction, Membership>;
   protected readonly groups: readonly Group[];
-  protected readonly firstGroup: number;
+  protected readonly places: readonly Local<'i32'>[];
 
   constructor(blocks: readonly Block[], place: RegionPlace) {
     super(0, place.shared);
@@ -93,17 +92,17 @@ class RegionEmitter extends RegionCode {
     this.dirty = registers.dirty;
     let used = 0;
     for (const u of this.uses) used |= u.reads | u.writes;
-    let count = 0;
-    for (let r = 1; r < 32; r++) if (used & (1 << r)) this.gprs[r] = FIRST_FREE + count++;
-    this.registerCount = count;
+    this.locals = new Locals(FIRST_FREE);
+    for (let r = 1; r < 32; r++) if (used & (1 << r)) this.gprs[r] = this.locals.take('i64');
     const { byInstruction, groups } = groupAccesses(this.flow.nodes, (n, k) => this.perBlock[n]![k]!.writes);
     this.hasFloat = this.flow.nodes.some((n) =>
       n.block.instructions.some((i) => i.row.unit && contains(i.body, 'call')),
     );
     this.memberships = byInstruction;
     this.groups = groups;
-    this.firstGroup = FIRST_FREE + count;
-    this.locals = new Locals(this.firstGroup + groups.length);
+    this.places = groups.map(() => this.locals.take('i32'));
+    // Those above are for the whole function, what comes behind them for an instruction.
+    this.locals.keep();
     this.loads = this.neededAtEntry(registers.written);
   }
   /** Registers that are loaded where the region begins. */
@@ -133,12 +132,10 @@ class RegionEmitter extends RegionCode {
     e.end(inner);
     this.leave(MUST_INTERPRET);
     e.op(Op.end);
-    const registers: Ty[] = new Array(this.registerCount).fill('i64');
-    const groups: Ty[] = new Array(this.groups.length).fill('i32');
     return {
       name,
       type: REGION_FUNCTION,
-      locals: [...FIXED, ...registers, ...groups, ...this.locals.all()],
+      locals: [...FIXED, ...this.locals.all()],
       body: e.bytes.view(),
     };
   }
@@ -187,7 +184,7 @@ class RegionEmitter extends RegionCode {
     const { e } = this;
     const entry = this.flow.nodes[0]!;
     if (!entry.isLoop) this.checkBudget(entry.block.start, 0);
-    const load = (field: 'readTlb' | 'mode', local: number): void => {
+    const load = (field: 'readTlb' | 'mode', local: Local<'i32'>): void => {
       this.loadState(Op.i32Load, field);
       e.set(local);
     };
