@@ -96,6 +96,8 @@ export async function start(
   if (machine.regions)
     machine.regions.onFailure = (reason) =>
       say(`warning: no more code can be translated (${reason}): the rest is interpreted, which is slower`);
+  if (cli.dumpRegion !== undefined && (cli.engine === 'interpreter' || !machine.regions))
+    throw new UsageError('--dump-region: --engine interpreter translates nothing: use auto or jit');
   control = new RunControl(
     machine,
     {
@@ -136,6 +138,11 @@ export async function start(
     const shadow = boot(image, { ...cli, engine: 'interpreter' }, () => {}).machine;
     control.check = new EngineCheck(machine, shadow, cli.checkInterval);
   }
+  const dump =
+    cli.dumpRegion !== undefined && machine.regions
+      ? new (await import('./region-dump.ts')).RegionDump(machine, cli.dumpRegion, (text) => process.stderr.write(text))
+      : undefined;
+  if (machine.regions) machine.regions.observer = dump;
   control.contexts = new Awareness(control, symbols, symbolize);
   // An audit knows the function that enters guests by its name, from the first entry on.
   if (cli.audit) await booted.named;
@@ -203,6 +210,10 @@ export async function start(
     serial.close();
     stopInput();
     await Promise.all(servers.map((server) => server.close()));
+    if (dump?.count === 0)
+      say(
+        `--dump-region: no code with 0x${dump.pc.toString(16)} was translated: it ran too seldom; --engine jit translates all`,
+      );
     if (audit) say(`audit: ${audit.summary()[0]}`);
     if (running.check && end.kind === 'poweroff')
       say(`check: interpreter and translator agree, ${running.check.count} comparisons`);

@@ -160,6 +160,7 @@ export interface Local<T extends Ty = Ty> {
 /** Hands out local variables by type; `reset` makes all of them free again (locals are reused by handlers). */
 export class Locals {
   private readonly types: Ty[] = [];
+  private readonly known: (string | undefined)[] = [];
   private readonly used: Record<Ty, number> = { i32: 0, i64: 0, f32: 0, f64: 0, v128: 0 };
   private readonly pool: { readonly [T in Ty]: Local<T>[] } = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   private readonly first: number;
@@ -169,12 +170,14 @@ export class Locals {
     this.first = first;
   }
 
-  take<T extends Ty>(ty: T): Local<T> {
+  /** A local that is free. `name`: for those who read the code. */
+  take<T extends Ty>(ty: T, name?: string): Local<T> {
     const pool: Local<T>[] = this.pool[ty];
     const known = pool[this.used[ty]++];
     if (known) return known;
     const local = { index: this.first + this.types.length, ty };
     this.types.push(ty);
+    this.known.push(name);
     pool.push(local);
     return local;
   }
@@ -194,5 +197,10 @@ export class Locals {
   /** Types of all locals handed out, in index order. */
   all(): readonly Ty[] {
     return this.types;
+  }
+
+  /** Names of all locals handed out, in index order. */
+  names(): readonly (string | undefined)[] {
+    return this.known;
   }
 }

@@ -26,6 +26,7 @@ import {
   FIRST_FREE,
   FIXED,
   MODE,
+  NAMES,
   NOT_QUIET,
   PAGE_VA,
   PENDING,
@@ -93,14 +94,14 @@ class RegionEmitter extends RegionCode {
     let used = 0;
     for (const u of this.uses) used |= u.reads | u.writes;
     this.locals = new Locals(FIRST_FREE);
-    for (let r = 1; r < 32; r++) if (used & (1 << r)) this.gprs[r] = this.locals.take('i64');
+    for (let r = 1; r < 32; r++) if (used & (1 << r)) this.gprs[r] = this.locals.take('i64', `r${r}`);
     const { byInstruction, groups } = groupAccesses(this.flow.nodes, (n, k) => this.perBlock[n]![k]!.writes);
     this.hasFloat = this.flow.nodes.some((n) =>
       n.block.instructions.some((i) => i.row.unit && contains(i.body, 'call')),
     );
     this.memberships = byInstruction;
     this.groups = groups;
-    this.places = groups.map(() => this.locals.take('i32'));
+    this.places = groups.map((g) => this.locals.take('i32', `group${g.index}`));
     // Those above are for the whole function, what comes behind them for an instruction.
     this.locals.keep();
     this.loads = this.neededAtEntry(registers.written);
@@ -136,6 +137,7 @@ class RegionEmitter extends RegionCode {
       name,
       type: REGION_FUNCTION,
       locals: [...FIXED, ...this.locals.all()],
+      names: [...NAMES, ...this.locals.names()],
       body: e.bytes.view(),
     };
   }
