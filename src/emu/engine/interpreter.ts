@@ -31,12 +31,15 @@ import {
 import { Emitter, type Label, type Local, Locals } from '../wasm/emitter.ts';
 import { assembleModule, type FuncDef, type FuncImport, type FuncType } from '../wasm/module.ts';
 import { Op } from '../wasm/opcodes.ts';
+import { pushState } from './expressions.ts';
 import { FMA_IMPORTS } from './fma.ts';
 import { Handlers } from './handlers.ts';
 import { helperIndex } from './helper-codes.ts';
+import { type HandlerFrame, pushPc } from './interpreter-backend.ts';
 import {
   ENTRY,
   FETCH_TLB,
+  FIRST_FREE,
   FIXED,
   P,
   PC_OFF,
@@ -137,7 +140,13 @@ function callOwn(e: Emitter, p: Local<'i32'>, map: HandlerMap): void {
   e.get(p).get(p).mem(Op.i32Load16U, 0).i32(firstOwn(map)).op(Op.i32Sub).callIndirect(UNARY_TYPE);
 }
 
-class Build extends Handlers {
+class Build implements HandlerFrame {
+  readonly e = new Emitter();
+  readonly locals = new Locals(FIRST_FREE);
+  readonly base: number;
+  readonly shared: boolean;
+  exit!: Label;
+  private readonly handlers: Handlers;
   private readonly plan: InterpreterPlan;
   private readonly map: HandlerMap;
   private readonly kind: Kind;
@@ -149,16 +158,23 @@ class Build extends Handlers {
 
   /** `single`: the handler of kind `own`. */
   constructor(plan: InterpreterPlan, kind: Kind, single?: Variant) {
-    super(cpuBase(plan.cpu), plan.shared);
+    this.base = cpuBase(plan.cpu);
+    this.shared = plan.shared;
     this.plan = plan;
     this.map = plan.map;
     this.kind = kind;
     this.single = single;
+    this.handlers = new Handlers(this);
   }
 
   /** Do regions take part? The exact build executes every instruction itself. */
   private get translating(): boolean {
     return this.kind === 'fast' && this.plan.threshold > 0;
+  }
+
+  /** Pushes the address to which `base` and offsets into the state page are added. */
+  state(): void {
+    this.e.i32(0);
   }
 
   emit(): FuncDef {
@@ -181,7 +197,7 @@ class Build extends Handlers {
       [WRITE_TLB, 'writeTlb'],
       [FETCH_TLB, 'fetchTlb'],
     ] as const) {
-      this.loadState(Op.i32Load, field);
+      pushState(this, Op.i32Load, field);
       this.e.set(local);
     }
   }
@@ -226,7 +242,7 @@ class Build extends Handlers {
     e.get(R).i32(After.arrived).op(Op.i32Eq);
     const arrived = e.if();
     e.get(X).get(P).op(Op.i32Sub).i32(3).op(Op.i32ShrS).i32(1).op(Op.i32Sub).set(REM);
-    this.loadState(Op.i64Load, 'pc');
+    pushState(this, Op.i64Load, 'pc');
     e.set(TARGET);
     this.loadTlbs();
     e.br(this.far);
@@ -235,7 +251,7 @@ class Build extends Handlers {
     const goOn = e.if();
     e.get(P).i32(UOP_BYTES).op(Op.i32Add).set(P);
     e.get(X).get(P).op(Op.i32Sub).i32(3).op(Op.i32ShrS).set(REM);
-    this.pcOf();
+    pushPc(this.e);
     e.set(TARGET);
     this.loadTlbs();
     e.br(this.far);
@@ -257,7 +273,7 @@ class Build extends Handlers {
       .op(Op.i32ShrU, Op.i64ExtendI32U, Op.i64Sub)
       .set(PC_OFF);
     this.exit = e.block();
-    if (this.single) this.handler(this.single);
+    if (this.single) this.handlers.emit(this.single);
     else
       this.dispatch(
         'outlined',
@@ -277,7 +293,7 @@ class Build extends Handlers {
     const handlers: ((() => void) | undefined)[] = [
       ...PSEUDO.map((p) => (home === 'outlined' ? undefined : () => this.pseudo(p))),
       ...this.map.variants.map((v) =>
-        v.home === home && !(v.second && this.kind === 'exact') ? () => this.handler(v) : undefined,
+        v.home === home && !(v.second && this.kind === 'exact') ? () => this.handlers.emit(v) : undefined,
       ),
     ];
     const beyond = e.block();
@@ -373,7 +389,7 @@ class Build extends Handlers {
   private enterRegion(): void {
     const { e } = this;
     e.i32(this.base).get(X).get(P).op(Op.i32Sub).i32(3).op(Op.i32ShrS);
-    this.pcOf();
+    pushPc(this.e);
     e.i64(~0xfffn).op(Op.i64And);
     e.get(R).i32(REGION).op(Op.i32Sub).callIndirect(REGION_TYPE, REGION_TABLE);
     // After `mustInterpret` the next instruction is executed here even where a region begins.
@@ -429,13 +445,13 @@ class Build extends Handlers {
   }
 
   /** The instruction at P is done. */
-  protected advance(): void {
+  advance(): void {
     if (this.kind === 'outlined' || this.kind === 'own') this.e.i32(0).set(R).br(this.exit);
     else this.e.get(P).i32(UOP_BYTES).op(Op.i32Add).set(P).br(this.next);
   }
 
   /** Goes to the address in TARGET; `done` tells whether the instruction at P counts as executed. */
-  protected goFar(done: boolean): void {
+  goFar(done: boolean): void {
     const { e } = this;
     e.get(X).get(P).op(Op.i32Sub);
     if (done) e.i32(UOP_BYTES).op(Op.i32Sub);
@@ -443,7 +459,7 @@ class Build extends Handlers {
   }
 
   /** A near branch is taken. */
-  protected near(): void {
+  near(): void {
     const { e } = this;
     // x moves with p, so that (x − p) / 8 drops by the one instruction executed.
     e.get(X).get(P).mem(Op.i32Load, 4).op(Op.i32Add).i32(UOP_BYTES).op(Op.i32Sub).set(X);
@@ -467,7 +483,7 @@ class Build extends Handlers {
         e.get(P).call(helperIndex('decode')).op(Op.drop).br(this.next);
         return;
       case 'pageEnd':
-        this.pcOf();
+        pushPc(this.e);
         e.set(TARGET);
         this.goFar(false);
         return;
@@ -476,7 +492,7 @@ class Build extends Handlers {
         e.get(P).call(helperIndex('breakpoint')).set(R).br(this.exit);
         return;
       case 'ine':
-        this.raise('INE');
+        this.handlers.raise('INE');
         e.op(Op.unreachable);
         return;
       case 'nop':
@@ -486,18 +502,18 @@ class Build extends Handlers {
   }
 
   /** Makes PC and budget visible to helpers. */
-  protected sync(): void {
+  sync(): void {
     if (this.kind === 'outlined' || this.kind === 'own') return;
     this.savePc();
     this.saveLeft();
   }
 
-  protected get markedPage(): number | undefined {
+  get markedPage(): number | undefined {
     return this.kind === 'own' ? undefined : MARKED_PAGE;
   }
 
   /** Calls a routine instead of a helper, in `outlined`, where there is one; leaves what it answers. */
-  protected routine(name: Callee, code: number): boolean {
+  routine(name: Callee, code: number): boolean {
     if (this.kind !== 'outlined') return false;
     const plain = name === 'raise' && PLAIN.find((x) => EXCEPTIONS[code]?.name === x);
     if (plain) this.e.i32(codeOf(plain)).call(routineIndex(FIRST_ROUTINE, 'raisePlain'));
@@ -508,7 +524,7 @@ class Build extends Handlers {
 
   private savePc(): void {
     this.e.i32(0);
-    this.pcOf();
+    pushPc(this.e);
     this.e.mem(Op.i64Store, this.base + STATE.pc);
   }
 

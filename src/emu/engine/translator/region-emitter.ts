@@ -7,16 +7,18 @@
 
 import { contains } from '../../isa/traits.ts';
 import { cellOffset, FETCH_ENTRIES, type Pool, REGION, STATE, UOP_BYTES, UOPS_PER_PAGE } from '../../memory/layout.ts';
-import { type Label, type Local, Locals } from '../../wasm/emitter.ts';
+import { Emitter, type Label, type Local, Locals } from '../../wasm/emitter.ts';
 import type { FuncDef } from '../../wasm/module.ts';
 import { Op } from '../../wasm/opcodes.ts';
-import { PENDING_FIELDS } from '../definitions.ts';
+import { pushState } from '../expressions.ts';
+import { PENDING_FIELDS } from '../inline-calls.ts';
 import { pushNotQuiet } from '../inline-float.ts';
 import { readsTime } from '../inline-time.ts';
+import { Statements } from '../statements.ts';
 import { type Group, groupAccesses, type Membership } from './access-groups.ts';
 import { analyse, byTable, type Flow, registerFlow, type Uses } from './control-flow.ts';
 import { type Block, branchOf, type Instruction } from './discover.ts';
-import { RegionCode } from './region-code.ts';
+import { RegionBackend, type RegionFrame } from './region-backend.ts';
 import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './region-interface.ts';
 import {
   BUDGET,
@@ -60,8 +62,13 @@ export function emitRegion(name: string, blocks: readonly Block[], place: Region
   return new RegionEmitter(blocks, place).emit(name);
 }
 
-class RegionEmitter extends RegionCode {
-  protected readonly locals: Locals;
+class RegionEmitter implements RegionFrame {
+  readonly e = new Emitter();
+  readonly locals = new Locals(FIRST_FREE);
+  readonly shared: boolean;
+  readonly gprs: (Local<'i64'> | undefined)[] = new Array(32).fill(undefined);
+  private readonly backend: RegionBackend;
+  private readonly code: Statements;
   private readonly place: RegionPlace;
   private readonly flow: Flow;
   private readonly perBlock: readonly (readonly InstructionUses[])[];
@@ -76,15 +83,17 @@ class RegionEmitter extends RegionCode {
   /** Goes on at the address in TARGET. */
   private far!: Label;
   private farUsed = false;
-  /** Registers to write back when the current instruction leaves. */
+  private current!: Instruction;
+  /** What to give back to the budget, and the registers to write back, when the current instruction leaves. */
+  private giveBack = 0;
   private dirtyHere = 0;
   private readonly hasFloat: boolean;
-  protected readonly memberships: ReadonlyMap<Instruction, Membership>;
-  protected readonly groups: readonly Group[];
-  protected readonly places: readonly Local<'i32'>[];
+  readonly memberships: ReadonlyMap<Instruction, Membership>;
+  readonly groups: readonly Group[];
+  readonly places: readonly Local<'i32'>[];
 
   constructor(blocks: readonly Block[], place: RegionPlace) {
-    super(0, place.shared);
+    this.shared = place.shared;
     this.place = place;
     this.flow = analyse(blocks);
     this.perBlock = this.flow.nodes.map((n) => n.block.instructions.map(instructionUses));
@@ -93,7 +102,6 @@ class RegionEmitter extends RegionCode {
     this.dirty = registers.dirty;
     let used = 0;
     for (const u of this.uses) used |= u.reads | u.writes;
-    this.locals = new Locals(FIRST_FREE);
     for (let r = 1; r < 32; r++) if (used & (1 << r)) this.gprs[r] = this.locals.take('i64', `r${r}`);
     const { byInstruction, groups } = groupAccesses(this.flow.nodes, (n, k) => this.perBlock[n]![k]!.writes);
     this.hasFloat = this.flow.nodes.some((n) =>
@@ -104,6 +112,8 @@ class RegionEmitter extends RegionCode {
     this.places = groups.map((g) => this.locals.take('i32', `group${g.index}`));
     // Those above are for the whole function, what comes behind them for an instruction.
     this.locals.keep();
+    this.backend = new RegionBackend(this);
+    this.code = new Statements(this.backend);
     this.loads = this.neededAtEntry(registers.written);
   }
   /** Registers that are loaded where the region begins. */
@@ -187,14 +197,14 @@ class RegionEmitter extends RegionCode {
     const entry = this.flow.nodes[0]!;
     if (!entry.isLoop) this.checkBudget(entry.block.start, 0);
     const load = (field: 'readTlb' | 'mode', local: Local<'i32'>): void => {
-      this.loadState(Op.i32Load, field);
+      pushState(this.backend, Op.i32Load, field);
       e.set(local);
     };
     const all = this.flow.nodes.flatMap((n) => n.block.instructions);
     if (all.some((i) => contains(i.body, ...MEMORY))) load('readTlb', DATA_TLB);
     if (all.some((i) => i.row.unit || i.row.priv || readsTime(i.body))) load('mode', MODE);
     if (this.hasFloat) {
-      this.loadState(Op.i32Load, 'fcsr');
+      pushState(this.backend, Op.i32Load, 'fcsr');
       pushNotQuiet(e);
       e.set(NOT_QUIET);
     }
@@ -204,7 +214,7 @@ class RegionEmitter extends RegionCode {
         .mem(Op.i64Load, STATE.gpr + 8 * r)
         .set(this.gprs[r]!);
     }
-    for (const g of this.groups) if (g.throughout) this.findGroup(g);
+    for (const g of this.groups) if (g.throughout) this.backend.findGroup(g);
   }
 
   /** Leaves when the budget may not suffice for a way through the region. */
@@ -264,7 +274,7 @@ class RegionEmitter extends RegionCode {
       .op(Op.i32And)
       .i32(4)
       .op(Op.i32Shl);
-    this.loadState(Op.i32Load, 'fetchTlb');
+    pushState(this.backend, Op.i32Load, 'fetchTlb');
     e.op(Op.i32Add).tee(ENTRY).mem(Op.i64Load, 0);
     // Bits 1:0 stay in the comparison, as in the interpreter.
     e.get(TARGET).i64n(~0xffc).op(Op.i64And).op(Op.i64Eq);
@@ -353,18 +363,15 @@ class RegionEmitter extends RegionCode {
     if (isLoop) this.checkBudget(block.start, dirty);
     const count = block.instructions.length;
     if (count > 0) e.get(BUDGET).i32(count).op(Op.i32Sub).set(BUDGET);
-    this.unitsChecked = 0;
-    this.quietChecked = false;
-    this.found.clear();
+    this.backend.begin();
     block.instructions.forEach((i, k) => {
       this.current = i;
       this.dirtyHere = dirty;
       this.giveBack = count - k;
       this.locals.reset();
-      this.values = new Map();
-      this.checkUnit();
-      this.checkMode();
-      for (const s of i.body) this.stmt(s);
+      this.code.expressions.forget();
+      this.backend.enter(i, this.giveBack);
+      this.code.emit(i.body);
       dirty |= this.perBlock[n]![k]!.writes;
     });
     const { end } = block;
@@ -380,7 +387,7 @@ class RegionEmitter extends RegionCode {
           this.goTo(n, end.next, dirty);
           return;
         }
-        this.node(branchOf(block.instructions.at(-1)!)!.cond!);
+        this.code.expressions.push(branchOf(block.instructions.at(-1)!)!.cond!);
         const taken = e.if();
         this.goTo(n, end.taken, dirty);
         e.else();
@@ -440,7 +447,7 @@ class RegionEmitter extends RegionCode {
   }
 
   /** Leaves with the current instruction not executed. */
-  protected exit(): void {
+  exit(): void {
     this.e
       .i32(this.current.at | (this.giveBack << GIVE_BACK))
       .set(SITE)
