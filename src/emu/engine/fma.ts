@@ -62,6 +62,7 @@ abstract class Fused<T extends 'f64' | 'v128'> {
     const sum = this.local();
     const part = this.local();
     const error = this.local();
+    // sum = a + b; part = sum − a; error = (a − (sum − part)) + (b − part)
     e.get(a).get(b);
     this.add();
     e.tee(sum).get(a);
@@ -82,6 +83,7 @@ abstract class Fused<T extends 'f64' | 'v128'> {
     const c = this.local();
     const high = this.local();
     const low = this.local();
+    // c = a × SPLIT; high = c − (c − a); low = a − high
     e.get(a);
     this.literal(SPLIT);
     this.mul();
@@ -105,6 +107,7 @@ abstract class Fused<T extends 'f64' | 'v128'> {
       e.get(p).get(q);
       this.mul();
     };
+    // product = a × b; error = x.low × y.low − (((product − x.high × y.high) − x.low × y.high) − x.high × y.low)
     times(a, b);
     e.set(product);
     times(x.low, y.low);
@@ -123,6 +126,7 @@ abstract class Fused<T extends 'f64' | 'v128'> {
   /** Pushes a × b + c of the parameters, within the bounds. */
   protected exactly(): void {
     const { e } = this;
+    // u = a × b; t = c + u.error; v = u.product + t.sum; v.sum + (t.error + v.error rounded to odd)
     const u = this.twoProduct(this.a, this.b);
     const t = this.twoSum(this.c, u.error);
     const v = this.twoSum(u.product, t.sum);
@@ -135,6 +139,7 @@ abstract class Fused<T extends 'f64' | 'v128'> {
   /** Pushes a × b + c rounded to odd, for numbers whose product is exact. */
   protected oddly(a: Local<T>, b: Local<T>, c: Local<T>): void {
     const { e } = this;
+    // a × b + c rounded to odd
     const product = this.local();
     e.get(a).get(b);
     this.mul();
@@ -164,6 +169,7 @@ class FusedNumbers extends Fused<'f64'> {
 
   protected oddSum(a: Local<'f64'>, b: Local<'f64'>): void {
     const { e } = this;
+    // bits = sum; if (error != 0 && bits is even) bits += (bits ^ error) >= 0 ? 1 : −1
     const { sum, error } = this.twoSum(a, b);
     const bits = this.locals.take('i64');
     e.get(sum).op(F.i64ReinterpretF64).set(bits);
@@ -180,6 +186,7 @@ class FusedNumbers extends Fused<'f64'> {
   /** Returns the NaN unless least <= |x| <= most, or x is 0 where that is allowed. */
   private bound(x: Local<'f64'>, zero: boolean): void {
     const { e } = this;
+    // if (!(TINY <= |x| && |x| <= HUGE || x == 0)) return NaN
     e.get(x).op(F.f64Abs).f64(TINY).op(F.f64Ge).get(x).op(F.f64Abs).f64(HUGE).op(F.f64Le).op(Op.i32And);
     if (zero) e.get(x).f64(0).op(F.f64Eq).op(Op.i32Or);
     e.op(Op.i32Eqz);
@@ -226,6 +233,7 @@ class FusedVectors extends Fused<'v128'> {
 
   protected oddSum(a: Local<'v128'>, b: Local<'v128'>): void {
     const { e } = this;
+    // sum + (((sum ^ error) >= 0 ? 1 : −1) & (error != 0) & ((sum & 1) == 0))
     const { sum, error } = this.twoSum(a, b);
     const one = (value: number): void => void e.i64n(value).any(SimdByWidth.splat[DOUBLE]);
     e.get(sum);
@@ -247,6 +255,7 @@ class FusedVectors extends Fused<'v128'> {
   /** Pushes all ones where least <= |x| <= most. */
   private bounded(x: Local<'v128'>): void {
     const { e } = this;
+    // TINY <= |x| & |x| <= HUGE
     e.get(x).any(V.f64x2Abs);
     this.literal(TINY);
     e.any(V.f64x2Ge).get(x).any(V.f64x2Abs);
@@ -263,6 +272,7 @@ class FusedVectors extends Fused<'v128'> {
     };
     const plain = this.local();
     const result = this.local();
+    // plain = a == 0 | b == 0; result = exactly
     isZero(a);
     isZero(b);
     e.any(V.v128Or).set(plain);
@@ -277,6 +287,7 @@ class FusedVectors extends Fused<'v128'> {
     this.bounded(c);
     isZero(c);
     e.any(V.v128Or).any(V.v128And).any(V.v128Bitselect).set(result);
+    // plain ? a × b + c : result
     e.get(a).get(b).any(V.f64x2Mul).get(c).any(V.f64x2Add).get(result).get(plain).any(V.v128Bitselect);
     return this.finished(name, FUSED_VECTOR);
   }
@@ -284,6 +295,7 @@ class FusedVectors extends Fused<'v128'> {
   single(name: string): FuncDef {
     const { e, a, b, c } = this;
     const half = (high: boolean): void => {
+      // rounds once: demote(a × b + c rounded to odd, as doubles)
       const widened = [a, b, c].map((x) => {
         const w = this.local();
         e.get(x);

@@ -55,11 +55,13 @@ export function hasInlineCsr(helper: CsrHelper, rules: number): boolean {
 export function emitCsr(helper: CsrHelper, site: CsrSite): void {
   const { e, base, num } = site;
   const { root, writes } = KINDS[helper];
+  // fail if somebody watches CSR accesses
   site.state();
   e.mem(Op.i32Load, base + STATE.csrWatched);
   site.failIf();
   /** Pushes the address of an array element by CSR number; `offset` is where the array begins. */
   const at = (size: 4 | 8, offset: number): number => {
+    // &array[num]
     site.state();
     if (typeof num === 'number') return base + offset + size * num;
     e.get(num)
@@ -86,13 +88,16 @@ export function emitCsr(helper: CsrHelper, site: CsrSite): void {
     site.mode();
     e.i32(MODE_GUEST).op(Op.i32And).op(Op.select);
   }
+  // fail if !(rules[num] & what this world needs)
   e.op(Op.i32And, Op.i32Eqz);
   site.failIf();
   const guestBank = STATE.guestCsr;
   if (root || writes) {
+    // result = bank[num]
     const offset = at(8, root ? guestBank : STATE.hostCsr);
     e.mem(Op.i64Load, offset).set(site.result);
   } else {
+    // result = (guest ? guest bank : host bank)[num]
     const offset = at(8, STATE.hostCsr);
     site.mode();
     e.i32(MODE_GUEST)
@@ -104,8 +109,8 @@ export function emitCsr(helper: CsrHelper, site: CsrSite): void {
       .set(site.result);
   }
   if (!writes) return;
+  // bank[num] = result ^ ((result ^ value) & writable & mask)
   const place = at(8, root ? guestBank : STATE.hostCsr);
-  // old ^ ((old ^ new) & mask)
   e.get(site.result);
   site.value();
   e.op(Op.i64Xor);
@@ -116,6 +121,7 @@ export function emitCsr(helper: CsrHelper, site: CsrSite): void {
     e.op(Op.i64And);
   }
   e.get(site.result).op(Op.i64Xor).mem(Op.i64Store, place);
+  // writer.pc[num] = pc; writer.time[num] = sliceEnd − left; writer.high[num] = value >> 32
   const writers = root ? WRITERS_OFFSET.hostToBank : WRITERS_OFFSET.hostOwn;
   const pc = at(8, writers + WRITERS.pc);
   site.pc();

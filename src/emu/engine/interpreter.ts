@@ -137,6 +137,7 @@ function emitFirst(map: HandlerMap): FuncDef {
 }
 /** Calls the own function of the micro-op whose address is in local `p`. */
 function callOwn(e: Emitter, p: Local<'i32'>, map: HandlerMap): void {
+  // table[p.handler − first own](p)
   e.get(p).get(p).mem(Op.i32Load16U, 0).i32(firstOwn(map)).op(Op.i32Sub).callIndirect(UNARY_TYPE);
 }
 
@@ -197,6 +198,7 @@ class Build implements HandlerFrame {
       [WRITE_TLB, 'writeTlb'],
       [FETCH_TLB, 'fetchTlb'],
     ] as const) {
+      // tlb = state.tlb
       pushState(this, Op.i32Load, field);
       this.e.set(local);
     }
@@ -205,6 +207,7 @@ class Build implements HandlerFrame {
   /** `fast` and `exact`: micro-op after micro-op, until something leaves. */
   private loop(): void {
     const { e } = this;
+    // target = state.pc
     e.i32(0)
       .mem(Op.i64Load, this.base + STATE.pc)
       .set(TARGET);
@@ -214,17 +217,20 @@ class Build implements HandlerFrame {
     this.enterPage();
     this.next = e.loop();
     if (this.kind === 'exact') {
+      // if (p >= x) leave
       e.get(P).get(X).op(Op.i32GeU);
       this.leaveIf(LEFT_BY_BUDGET);
     }
     this.dispatch(
       'loop',
       () => {
+        // if (r = outlined(p)) exit; next
         this.sync();
         e.get(P).call(OUTLINED).tee(R).brIf(this.exit);
         this.advance();
       },
       () => {
+        // if (r = own(p)) exit; next
         this.sync();
         callOwn(e, P, this.map);
         e.tee(R).brIf(this.exit);
@@ -239,6 +245,7 @@ class Build implements HandlerFrame {
     }
     e.end(this.exit);
     // Many exceptions and returns from them have nothing more to do than to go on somewhere else.
+    // if (r == arrived) { rem = (x − p) / 8 − 1; target = state.pc; goto far }
     e.get(R).i32(After.arrived).op(Op.i32Eq);
     const arrived = e.if();
     e.get(X).get(P).op(Op.i32Sub).i32(3).op(Op.i32ShrS).i32(1).op(Op.i32Sub).set(REM);
@@ -247,6 +254,7 @@ class Build implements HandlerFrame {
     this.loadTlbs();
     e.br(this.far);
     e.end(arrived);
+    // if (r == goOn) { p += 8; rem = (x − p) / 8; target = pc; goto far }
     e.get(R).i32(After.goOn).op(Op.i32Eq);
     const goOn = e.if();
     e.get(P).i32(UOP_BYTES).op(Op.i32Add).set(P);
@@ -265,6 +273,7 @@ class Build implements HandlerFrame {
   /** `outlined`, `own`: the micro-op at the address in parameter 0. The caller has made PC and budget visible. */
   private one(): void {
     const { e } = this;
+    // p = parameter; pcOff = state.pc − p / 2
     e.get(REM).set(P);
     e.i32(0)
       .mem(Op.i64Load, this.base + STATE.pc)
@@ -302,6 +311,7 @@ class Build implements HandlerFrame {
     for (let i = handlers.length - 1; i >= 0; i--) if (handlers[i]) labels[i] = e.block();
     // Where every instruction is counted, a pair is its first instruction.
     if (this.kind === 'exact') for (const [key, number] of this.map.pairs) labels[number] = labels[firstOfPair(key)]!;
+    // goto handlers[p.handler]
     e.get(P).mem(Op.i32Load16U, 0);
     e.brTable(labels, beyond);
     handlers.forEach((emit, i) => {
@@ -319,11 +329,13 @@ class Build implements HandlerFrame {
   private enterPage(): void {
     const { e } = this;
     // A spent budget leaves here, before the next instruction's fetch can fault.
+    // if (rem <= 0) { save; return by budget }
     e.get(REM).i32(0).op(Op.i32LeS);
     const spent = e.if();
     this.saveTarget();
     e.i32(LEFT_BY_BUDGET).op(Op.return);
     e.end(spent);
+    // entry = fetchTlb + (target >> 12 & entries − 1) × 16
     e.get(TARGET)
       .i64(12n)
       .op(Op.i64ShrU, Op.i32WrapI64)
@@ -335,8 +347,10 @@ class Build implements HandlerFrame {
       .op(Op.i32Add)
       .set(ENTRY);
     // Bits 1:0 stay in the comparison: a misaligned target never matches and is looked at by the slow path.
+    // if (entry.tag != (target & ~0xffc))
     e.get(ENTRY).mem(Op.i64Load, 0).get(TARGET).i64(~0xffcn).op(Op.i64And).op(Op.i64Ne);
     const miss = e.if();
+    // if (r = fetchSlow()) { if (r == arrived) goto far with what it says; return r }
     this.saveTarget();
     e.i32(0).call(helperIndex('fetchSlow')).tee(R);
     const stop = e.if();
@@ -349,17 +363,20 @@ class Build implements HandlerFrame {
     e.get(R).op(Op.return);
     e.end(stop);
     e.end(miss);
+    // p = entry.uops; pcOff = (target & ~0xfff) − p / 2; p += (target & 0xffc) × 2; x = p + rem × 8
     e.get(ENTRY).mem(Op.i32Load, 8).set(P);
     e.get(TARGET).i64(~0xfffn).op(Op.i64And).get(P).i32(1).op(Op.i32ShrU, Op.i64ExtendI32U).op(Op.i64Sub).set(PC_OFF);
     e.get(P).get(TARGET).op(Op.i32WrapI64).i32(0xffc).op(Op.i32And).i32(1).op(Op.i32Shl).op(Op.i32Add).set(P);
     e.get(P).get(REM).i32(3).op(Op.i32Shl).op(Op.i32Add).set(X);
     if (this.kind === 'fast') {
+      // if (rem < a page's worth) leave
       e.get(REM)
         .i32(UOPS_PER_PAGE + 1)
         .op(Op.i32LtS);
       this.leaveIf(LEFT_BY_BUDGET);
     }
     if (!this.translating) return;
+    // if (targetKind != MUST_INTERPRET) { if (source) { sources[p] = source; source = 0 } look }
     e.get(TARGET_KIND).i32(MUST_INTERPRET).op(Op.i32Ne);
     const free = e.if();
     e.get(SOURCE);
@@ -376,6 +393,7 @@ class Build implements HandlerFrame {
   private look(): void {
     const { e } = this;
     const cell = cellOffset(this.plan.pool);
+    // r = cells[p]; if (r >= REGION) goto region; if ((cells[p] = ++r) == threshold) hot(p)
     e.get(P).i32(2).op(Op.i32ShrU).tee(ENTRY).mem(Op.i32Load16U, cell).tee(R);
     e.i32(REGION).op(Op.i32GeU).brIf(this.region!);
     e.get(ENTRY).get(R).i32(1).op(Op.i32Add).tee(R).mem(Op.i32Store16, cell);
@@ -388,6 +406,7 @@ class Build implements HandlerFrame {
   /** Runs regions until one of them has something to do for the interpreter, and goes on from there. */
   private enterRegion(): void {
     const { e } = this;
+    // targetKind = regions[r − REGION](state, (x − p) / 8, pc & ~0xfff); goto far
     e.i32(this.base).get(X).get(P).op(Op.i32Sub).i32(3).op(Op.i32ShrS);
     pushPc(this.e);
     e.i64(~0xfffn).op(Op.i64And);
@@ -424,6 +443,7 @@ class Build implements HandlerFrame {
   private epilogue(): void {
     const { e } = this;
     // Left after the instruction (2, 3): it counts as executed.
+    // if (r == 2 || r == 3) p += 8; state.left = (x − p) / 8; if (r != 3) state.pc = pc; r
     e.get(R).i32(2).op(Op.i32Eq).get(R).i32(3).op(Op.i32Eq).op(Op.i32Or);
     const bump = e.if();
     e.get(P).i32(UOP_BYTES).op(Op.i32Add).set(P);
@@ -440,6 +460,7 @@ class Build implements HandlerFrame {
   private leaveIf(reason: number): void {
     const { e } = this;
     const yes = e.if();
+    // r = reason; exit
     e.i32(reason).set(R).br(this.exit);
     e.end(yes);
   }
@@ -453,6 +474,7 @@ class Build implements HandlerFrame {
   /** Goes to the address in TARGET; `done` tells whether the instruction at P counts as executed. */
   goFar(done: boolean): void {
     const { e } = this;
+    // rem = (x − p) / 8 − done; goto far
     e.get(X).get(P).op(Op.i32Sub);
     if (done) e.i32(UOP_BYTES).op(Op.i32Sub);
     e.i32(3).op(Op.i32ShrS).set(REM).br(this.far);
@@ -462,9 +484,11 @@ class Build implements HandlerFrame {
   near(): void {
     const { e } = this;
     // x moves with p, so that (x − p) / 8 drops by the one instruction executed.
+    // x += p.offset − 8; p += p.offset
     e.get(X).get(P).mem(Op.i32Load, 4).op(Op.i32Add).i32(UOP_BYTES).op(Op.i32Sub).set(X);
     e.get(P).get(P).mem(Op.i32Load, 4).op(Op.i32Add).set(P);
     if (this.kind === 'fast') {
+      // if (x − p < a page's worth) leave
       e.get(X)
         .get(P)
         .op(Op.i32Sub)
@@ -480,14 +504,17 @@ class Build implements HandlerFrame {
     const { e } = this;
     switch (name) {
       case 'decode':
+        // decode(p); goto next
         e.get(P).call(helperIndex('decode')).op(Op.drop).br(this.next);
         return;
       case 'pageEnd':
+        // target = pc
         pushPc(this.e);
         e.set(TARGET);
         this.goFar(false);
         return;
       case 'breakpoint':
+        // r = breakpoint(p); exit
         this.sync();
         e.get(P).call(helperIndex('breakpoint')).set(R).br(this.exit);
         return;
@@ -523,12 +550,14 @@ class Build implements HandlerFrame {
   }
 
   private savePc(): void {
+    // state.pc = pc
     this.e.i32(0);
     pushPc(this.e);
     this.e.mem(Op.i64Store, this.base + STATE.pc);
   }
 
   private saveLeft(): void {
+    // state.left = (x − p) / 8
     this.e
       .i32(0)
       .get(X)

@@ -204,12 +204,14 @@ class RegionEmitter implements RegionFrame {
     if (all.some((i) => contains(i.body, ...MEMORY))) load('readTlb', DATA_TLB);
     if (all.some((i) => i.row.unit || i.row.priv || readsTime(i.body))) load('mode', MODE);
     if (this.hasFloat) {
+      // notQuiet = FCSR is not quiet
       pushState(this.backend, Op.i32Load, 'fcsr');
       pushNotQuiet(e);
       e.set(NOT_QUIET);
     }
     for (let r = 1; r < 32; r++) {
       if (!(this.loads & (1 << r))) continue;
+      // r = state.gpr[r]
       e.get(STATE_PAGE)
         .mem(Op.i64Load, STATE.gpr + 8 * r)
         .set(this.gprs[r]!);
@@ -220,6 +222,7 @@ class RegionEmitter implements RegionFrame {
   /** Leaves when the budget may not suffice for a way through the region. */
   private checkBudget(at: number, dirty: number): void {
     const { e } = this;
+    // if (budget < a page's worth) { write back; site = at; goto linked }
     e.get(BUDGET)
       .i32(UOPS_PER_PAGE + 1)
       .op(Op.i32LtS);
@@ -232,6 +235,7 @@ class RegionEmitter implements RegionFrame {
   private writeBack(mask: number): void {
     for (let r = 1; r < 32; r++) {
       if (!(mask & (1 << r))) continue;
+      // state.gpr[r] = r
       this.e
         .get(STATE_PAGE)
         .get(this.gprs[r]!)
@@ -243,6 +247,7 @@ class RegionEmitter implements RegionFrame {
   /** Leaves the last floating-point operation where FCSR is brought up to date from. */
   private writePending(): void {
     const { e } = this;
+    // if (pending) { state.fpPending = pending; state.fpA, fpB, fpC = operands }
     e.get(PENDING);
     const some = e.if();
     e.get(STATE_PAGE).get(PENDING).mem(Op.i32Store, STATE.fpPending);
@@ -254,6 +259,7 @@ class RegionEmitter implements RegionFrame {
   /** Stores PC and budget by SITE and answers. */
   private leave(answer: number): void {
     const { e } = this;
+    // state.pc = page + (site & 0xffff) × 4; state.left = budget + (site >> 16); return answer
     e.get(STATE_PAGE)
       .get(PAGE_VA)
       .get(SITE)
@@ -269,6 +275,7 @@ class RegionEmitter implements RegionFrame {
   /** Enters the region at TARGET if there is one. */
   private farStub(): void {
     const { e } = this;
+    // entry = fetchTlb + (target >> 12 & entries − 1) × 16; if (entry.tag == (target & ~0xffc))
     e.get(TARGET).i64n(12).op(Op.i64ShrU, Op.i32WrapI64);
     e.i32(FETCH_ENTRIES - 1)
       .op(Op.i32And)
@@ -279,6 +286,7 @@ class RegionEmitter implements RegionFrame {
     // Bits 1:0 stay in the comparison, as in the interpreter.
     e.get(TARGET).i64n(~0xffc).op(Op.i64And).op(Op.i64Eq);
     const hit = e.if();
+    // cell = cells[(entry.uops + (target & 0xffc) × 2) >> 2]; enter it
     e.get(ENTRY)
       .mem(Op.i32Load, 8)
       .get(TARGET)
@@ -291,6 +299,7 @@ class RegionEmitter implements RegionFrame {
     e.i32(2).op(Op.i32ShrU).mem(Op.i32Load16U, cellOffset(this.place.pool)).tee(CELL);
     this.enterCell(() => e.get(TARGET).i64n(~0xfff).op(Op.i64And));
     e.end(hit);
+    // state.pc = target; state.left = budget; return MAY_LINK
     e.get(STATE_PAGE).get(TARGET).mem(Op.i64Store, STATE.pc);
     e.get(STATE_PAGE).get(BUDGET).mem(Op.i32Store, STATE.left);
     e.i32(MAY_LINK).op(Op.return);
@@ -299,6 +308,7 @@ class RegionEmitter implements RegionFrame {
   /** Enters the region of the cell on the stack and in CELL, if it is one; `page` pushes the page's virtual address. */
   private enterCell(page: () => void): void {
     const { e } = this;
+    // if (cell >= REGION) return regions[cell − REGION](state, budget, page)
     e.i32(REGION).op(Op.i32GeU);
     const exists = e.if();
     e.get(STATE_PAGE).get(BUDGET);
@@ -342,6 +352,7 @@ class RegionEmitter implements RegionFrame {
     const { e } = this;
     this.writeBack(dirty);
     if (to < 0 || to >= UOPS_PER_PAGE) {
+      // target = page + 4 × to; goto far
       e.get(PAGE_VA)
         .i64n(4 * to)
         .op(Op.i64Add)
@@ -349,6 +360,7 @@ class RegionEmitter implements RegionFrame {
         .br(this.far);
       return;
     }
+    // cell = cells[to]; enter it, or site = to; goto linked
     e.i32((this.place.uops + UOP_BYTES * to) >>> 2)
       .mem(Op.i32Load16U, cellOffset(this.place.pool))
       .tee(CELL);
@@ -362,6 +374,7 @@ class RegionEmitter implements RegionFrame {
     let dirty = this.dirty[n]!;
     if (isLoop) this.checkBudget(block.start, dirty);
     const count = block.instructions.length;
+    // budget −= count
     if (count > 0) e.get(BUDGET).i32(count).op(Op.i32Sub).set(BUDGET);
     this.backend.begin();
     block.instructions.forEach((i, k) => {
@@ -377,6 +390,7 @@ class RegionEmitter implements RegionFrame {
     const { end } = block;
     switch (end.kind) {
       case 'stop':
+        // site = at; goto stub
         e.i32(end.at).set(SITE).br(this.stubs.get(dirty)!);
         return;
       case 'next':
@@ -387,6 +401,7 @@ class RegionEmitter implements RegionFrame {
           this.goTo(n, end.next, dirty);
           return;
         }
+        // if (cond) goto taken; else goto next
         this.code.expressions.push(branchOf(block.instructions.at(-1)!)!.cond!);
         const taken = e.if();
         this.goTo(n, end.taken, dirty);
@@ -411,6 +426,7 @@ class RegionEmitter implements RegionFrame {
       for (let to = first; to <= Math.max(...inside); to++)
         labels.push(inside.includes(to) ? this.labelOf(n, to) : outside);
       // A target in another page, or a misaligned one, has bits beyond the table's.
+      // va = rotate(target − (page + 4 × first), 2); if (va >= labels) goto outside; goto labels[va]
       e.get(TARGET)
         .get(PAGE_VA)
         .i64n(4 * first)
@@ -426,6 +442,7 @@ class RegionEmitter implements RegionFrame {
       e.end(outside);
     } else {
       for (const to of inside) {
+        // if (target == page + 4 × to) goto to
         e.get(TARGET)
           .get(PAGE_VA)
           .i64n(4 * to)
@@ -448,6 +465,7 @@ class RegionEmitter implements RegionFrame {
 
   /** Leaves with the current instruction not executed. */
   exit(): void {
+    // site = position | giveBack << 16; goto stub
     this.e
       .i32(this.current.at | (this.giveBack << GIVE_BACK))
       .set(SITE)
