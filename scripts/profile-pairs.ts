@@ -1,7 +1,7 @@
 /**
  * Counts which instructions follow each other while a program runs, by samples: every so many instructions a stretch is
- * executed one at a time. Arguments are those of `loongscope run`, which name a machine. What src/emu/engine/pairs.ts lists
- * was chosen from a boot of Debian's kernel to its shell.
+ * executed one at a time. Arguments are those of `loongscope run`, which name a machine. What
+ * src/emu/engine/superinstructions.ts lists was chosen from a boot of Debian's kernel to its shell.
  */
 import { Command } from 'commander';
 import { boot } from '../src/cli/boot.ts';

@@ -213,6 +213,8 @@ export interface MachineCli {
   readonly checkInterval?: number;
   /** False: none; undefined and true: the default one. */
   readonly codeCache?: string | boolean;
+  /** An address whose translated regions are printed. */
+  readonly dumpRegion?: bigint;
   readonly kernel?: string;
   readonly append?: string;
   readonly initrd?: string;
@@ -279,6 +281,13 @@ function parseClock(text: string): ClockKind {
   const kind = CLOCKS.find((c) => c === text);
   if (!kind) throw new UsageError(`--clock: '${text}' is unknown: use ${CLOCKS.join(' or ')}`);
   return kind;
+}
+
+/** An address of the guest's, in hexadecimal. @throws UsageError */
+function parsePc(text: string): bigint {
+  if (!/^0x[0-9a-f]{1,16}$/i.test(text) || BigInt(text) & 3n)
+    throw new UsageError(`--dump-region: '${text}' is no address of an instruction: write it as 0x9000000000200040`);
+  return BigInt(text);
 }
 
 const ENGINES = ['auto', 'jit', 'interpreter', 'check'] as const;
@@ -355,6 +364,7 @@ export function declareMachineOptions(command: Command): Command {
       'where hot code is remembered from run to run (default: in the cache of your account)',
     )
     .option('--no-code-cache', 'remember nothing')
+    .option('--dump-region <pc>', 'print code with this address as it is translated, and what becomes of it', parsePc)
     .option(
       '--clock <kind>',
       'virtual (instructions are time, and runs repeat) or host (the time of the day)',

@@ -30,6 +30,7 @@ const ONE_THREAD: readonly (readonly [keyof MachineCli, string])[] = [
   ['audit', 'an audit watches every CPU'],
   ['log', 'a log has one order'],
   ['detail', 'a record of events has one order'],
+  ['dumpRegion', 'a region is found by what a CPU executes'],
   ['snapshot', 'a snapshot is of a machine on one thread'],
 ];
 

@@ -119,6 +119,8 @@ export async function start(
   if (machine.regions)
     machine.regions.onFailure = (reason) =>
       say(`warning: no more code can be translated (${reason}): the rest is interpreted, which is slower`);
+  if (cli.dumpRegion !== undefined && (cli.engine === 'interpreter' || !machine.regions))
+    throw new UsageError('--dump-region: --engine interpreter translates nothing: use auto or jit');
   if (cli.files !== undefined && !debuggable(cli))
     throw new UsageError('--files without a debugger that names any: add --gdb PORT');
   if (cli.threads) throw new UsageError('--threads is for run: leave it out');
@@ -148,6 +150,11 @@ export async function start(
   const showsNames = debuggable(cli) || cli.log || cli.stats || cli.detail || cli.audit;
   if (showsNames) void booted.named;
   else setTimeout(() => void booted.named, NAMES_DELAY).unref();
+  const dump =
+    cli.dumpRegion !== undefined && machine.regions
+      ? new (await import('./region-dump.ts')).RegionDump(machine, cli.dumpRegion, (text) => process.stderr.write(text))
+      : undefined;
+  if (machine.regions) machine.regions.observer = dump;
   control.useContexts(new Awareness(control, symbols, symbolize));
   // An audit needs the name of the function that enters guests, from the first entry on.
   if (cli.audit) await booted.named;
@@ -213,6 +220,10 @@ export async function start(
     serial.close();
     stopInput();
     await Promise.all(servers.map((server) => server.close()));
+    if (dump?.count === 0)
+      say(
+        `--dump-region: no code with 0x${dump.pc.toString(16)} was translated: it ran too seldom; --engine jit translates all`,
+      );
     if (audit) say(`audit: ${audit.summary()[0]}`);
     if (check && end.kind === 'poweroff') say(`check: interpreter and translator agree, ${check.count} comparisons`);
     if (cli.stats && detail) {

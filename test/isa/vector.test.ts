@@ -1,7 +1,7 @@
 /** What random programs against the oracle do not show of LSX and LASX: gating, memory, aliasing, literals. */
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
-import { vldiLiteral } from '../../src/emu/engine/vldi.ts';
+import { vldiLiteral } from '../../src/emu/engine/vldi-literals.ts';
 import { STATE } from '../../src/emu/memory/layout.ts';
 import { assemble, CODE, TestMachine } from '../support/test-machine.ts';
 

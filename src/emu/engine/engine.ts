@@ -29,14 +29,14 @@ import * as tlb from '../mmu/tlb-instructions.ts';
 import { translate, translateGpa } from '../mmu/translate.ts';
 import type { RuntimeClock } from '../runtime/runtime.ts';
 import { legalSize } from '../tlb/tlb.ts';
-import { crc32 } from './crc.ts';
+import { crc32 } from './crc32.ts';
 import type { EngineHooks } from './hooks.ts';
 import { emitInterpreter, emitOwn, FAST_MINIMUM, firstOwn, type InterpreterPlan } from './interpreter.ts';
 import { MemoryAccess } from './memory-access.ts';
 import type { Regions } from './translator/regions.ts';
 import { type HandlerMap, ownVariant } from './uop.ts';
 import type { UopCache } from './uop-cache.ts';
-import { vldiLiteral } from './vldi.ts';
+import { vldiLiteral } from './vldi-literals.ts';
 
 type Run = (budget: number) => number;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -63,7 +63,7 @@ export interface EngineParts {
   readonly runtime: RuntimeClock;
   readonly uops: UopCache;
   readonly map: HandlerMap;
-  /** Fused multiply-add (fused.ts). */
+  /** Fused multiply-add (fma.ts). */
   readonly fused: Record<string, WebAssembly.ImportValue>;
   /** Translated code; undefined: the interpreter alone. */
   readonly regions: Regions | undefined;

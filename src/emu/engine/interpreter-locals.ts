@@ -1,34 +1,36 @@
-/** Fixed local variables of the interpreter's functions; parameter 0 is the budget and becomes what is left at far jumps. */
-import type { Ty } from '../wasm/opcodes.ts';
+/** Fixed local variables of the interpreter's functions. */
+import { Locals } from '../wasm/emitter.ts';
 
-export const REM = 0;
-export const P = 1;
-export const X = 2;
-export const PC_OFF = 3;
-export const VA = 4;
-export const ENTRY = 5;
-export const R = 6;
-export const READ_TLB = 7;
-export const WRITE_TLB = 8;
-export const FETCH_TLB = 9;
-export const TARGET = 10;
-export const AFTER = 11;
+const frame = new Locals();
+
+/** The parameter: the budget, and what is left of it at far jumps. */
+export const REM = frame.take('i32');
+/** The micro-op that is being executed. */
+export const P = frame.take('i32');
+/** (X − P) / 8 is what is left of the budget. */
+export const X = frame.take('i32');
+/** The address of the instruction at P, less P / 2. */
+export const PC_OFF = frame.take('i64');
+/** Virtual address of an access, and its entry in a software TLB. */
+export const VA = frame.take('i64');
+export const ENTRY = frame.take('i32');
+/** How far the instruction at P got: `After`, or why the function is left. */
+export const R = frame.take('i32');
+/** The software TLBs of the current context. */
+export const READ_TLB = frame.take('i32');
+export const WRITE_TLB = frame.take('i32');
+export const FETCH_TLB = frame.take('i32');
+/** Address that a far jump goes to. */
+export const TARGET = frame.take('i64');
+/** What a helper has answered. */
+export const AFTER = frame.take('i32');
 /** How a region has left, until the place where it did is found. */
-export const TARGET_KIND = 12;
+export const TARGET_KIND = frame.take('i32');
 /** The micro-op of the computed jump that leads to TARGET, or 0. */
-export const SOURCE = 13;
-export const FIXED: readonly Ty[] = [
-  'i32',
-  'i32',
-  'i64',
-  'i64',
-  'i32',
-  'i32',
-  'i32',
-  'i32',
-  'i32',
-  'i64',
-  'i32',
-  'i32',
-  'i32',
-];
+export const SOURCE = frame.take('i32');
+
+const PARAMETERS = 1;
+/** Types of those that are no parameters. */
+export const FIXED = frame.all().slice(PARAMETERS);
+/** Index of the first local behind them. */
+export const FIRST_FREE = frame.all().length;

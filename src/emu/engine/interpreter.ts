@@ -10,7 +10,7 @@
  * kind, in a table that is filled as they first run.
  * PC is never kept: PC = pcOff + p / 2, because a micro-op is twice as long as an instruction.
  *
- * The fast build counts branches and enters translated regions (translator/region.ts); what a region leaves to do comes back
+ * The fast build counts branches and enters translated regions (translator/region-interface.ts); what a region leaves to do comes back
  * here with the instruction not executed.
  */
 
@@ -28,15 +28,18 @@ import {
   UOP_BYTES,
   UOPS_PER_PAGE,
 } from '../memory/layout.ts';
-import { Emitter, type Label } from '../wasm/emitter.ts';
+import { Emitter, type Label, type Local, Locals } from '../wasm/emitter.ts';
 import { assembleModule, type FuncDef, type FuncImport, type FuncType } from '../wasm/module.ts';
 import { Op } from '../wasm/opcodes.ts';
-import { FUSED_IMPORTS } from './fused.ts';
+import { pushState } from './expressions.ts';
+import { FMA_IMPORTS } from './fma.ts';
 import { Handlers } from './handlers.ts';
 import { helperIndex } from './helper-codes.ts';
+import { type HandlerFrame, pushPc } from './interpreter-backend.ts';
 import {
   ENTRY,
   FETCH_TLB,
+  FIRST_FREE,
   FIXED,
   P,
   PC_OFF,
@@ -51,7 +54,7 @@ import {
 } from './interpreter-locals.ts';
 import { emitMarkedPage } from './marked-page.ts';
 import { routineFunctions, routineIndex } from './routines.ts';
-import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './translator/region.ts';
+import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './translator/region-interface.ts';
 import { firstOfPair, type HandlerMap, PSEUDO, type Pseudo, type Variant } from './uop.ts';
 
 /** Why `run` came back: {@link import('../cpu/helpers.ts').After} values, or the budget. */
@@ -67,7 +70,7 @@ const UNARY: FuncType = { params: ['i32'], results: ['i32'] };
 const UNARY_TYPE = 0;
 const REGION_TYPE = 1;
 const TYPES = [UNARY, REGION_FUNCTION];
-const IMPORTS: readonly FuncImport[] = [...HELPERS.map((name) => ({ name, type: UNARY })), ...FUSED_IMPORTS];
+const IMPORTS: readonly FuncImport[] = [...HELPERS.map((name) => ({ name, type: UNARY })), ...FMA_IMPORTS];
 /** Function index of `outlined`: the imports come first, then the functions in the order of {@link emitInterpreter}. */
 const OUTLINED = IMPORTS.length + 2;
 const MARKED_PAGE = IMPORTS.length + 4;
@@ -127,18 +130,24 @@ const assemble = ({ map, shared }: InterpreterPlan, functions: readonly FuncDef[
 
 /** `first`: has the function of the micro-op at the address in parameter 0 made, and calls it. */
 function emitFirst(map: HandlerMap): FuncDef {
-  const e = new Emitter().get(P_ARGUMENT).call(helperIndex('emitOwn')).op(Op.drop);
-  callOwn(e, P_ARGUMENT, map);
+  const micro = new Locals().take('i32');
+  const e = new Emitter().get(micro).call(helperIndex('emitOwn')).op(Op.drop);
+  callOwn(e, micro, map);
   return { name: 'first', type: UNARY, locals: [], body: e.op(Op.end).bytes.view() };
 }
-const P_ARGUMENT = 0;
-
 /** Calls the own function of the micro-op whose address is in local `p`. */
-function callOwn(e: Emitter, p: number, map: HandlerMap): void {
+function callOwn(e: Emitter, p: Local<'i32'>, map: HandlerMap): void {
+  // table[p.handler − first own](p)
   e.get(p).get(p).mem(Op.i32Load16U, 0).i32(firstOwn(map)).op(Op.i32Sub).callIndirect(UNARY_TYPE);
 }
 
-class Build extends Handlers {
+class Build implements HandlerFrame {
+  readonly e = new Emitter();
+  readonly locals = new Locals(FIRST_FREE);
+  readonly base: number;
+  readonly shared: boolean;
+  exit!: Label;
+  private readonly handlers: Handlers;
   private readonly plan: InterpreterPlan;
   private readonly map: HandlerMap;
   private readonly kind: Kind;
@@ -150,16 +159,23 @@ class Build extends Handlers {
 
   /** `single`: the handler of kind `own`. */
   constructor(plan: InterpreterPlan, kind: Kind, single?: Variant) {
-    super(cpuBase(plan.cpu), plan.shared);
+    this.base = cpuBase(plan.cpu);
+    this.shared = plan.shared;
     this.plan = plan;
     this.map = plan.map;
     this.kind = kind;
     this.single = single;
+    this.handlers = new Handlers(this);
   }
 
   /** Do regions take part? The exact build executes every instruction itself. */
   private get translating(): boolean {
     return this.kind === 'fast' && this.plan.threshold > 0;
+  }
+
+  /** Pushes the address to which `base` and offsets into the state page are added. */
+  state(): void {
+    this.e.i32(0);
   }
 
   emit(): FuncDef {
@@ -182,7 +198,8 @@ class Build extends Handlers {
       [WRITE_TLB, 'writeTlb'],
       [FETCH_TLB, 'fetchTlb'],
     ] as const) {
-      this.loadState(Op.i32Load, field);
+      // tlb = state.tlb
+      pushState(this, Op.i32Load, field);
       this.e.set(local);
     }
   }
@@ -190,6 +207,7 @@ class Build extends Handlers {
   /** `fast` and `exact`: micro-op after micro-op, until something leaves. */
   private loop(): void {
     const { e } = this;
+    // target = state.pc
     e.i32(0)
       .mem(Op.i64Load, this.base + STATE.pc)
       .set(TARGET);
@@ -199,17 +217,20 @@ class Build extends Handlers {
     this.enterPage();
     this.next = e.loop();
     if (this.kind === 'exact') {
+      // if (p >= x) leave
       e.get(P).get(X).op(Op.i32GeU);
       this.leaveIf(LEFT_BY_BUDGET);
     }
     this.dispatch(
       'loop',
       () => {
+        // if (r = outlined(p)) exit; next
         this.sync();
         e.get(P).call(OUTLINED).tee(R).brIf(this.exit);
         this.advance();
       },
       () => {
+        // if (r = own(p)) exit; next
         this.sync();
         callOwn(e, P, this.map);
         e.tee(R).brIf(this.exit);
@@ -224,19 +245,21 @@ class Build extends Handlers {
     }
     e.end(this.exit);
     // Many exceptions and returns from them have nothing more to do than to go on somewhere else.
+    // if (r == arrived) { rem = (x − p) / 8 − 1; target = state.pc; goto far }
     e.get(R).i32(After.arrived).op(Op.i32Eq);
     const arrived = e.if();
     e.get(X).get(P).op(Op.i32Sub).i32(3).op(Op.i32ShrS).i32(1).op(Op.i32Sub).set(REM);
-    this.loadState(Op.i64Load, 'pc');
+    pushState(this, Op.i64Load, 'pc');
     e.set(TARGET);
     this.loadTlbs();
     e.br(this.far);
     e.end(arrived);
+    // if (r == goOn) { p += 8; rem = (x − p) / 8; target = pc; goto far }
     e.get(R).i32(After.goOn).op(Op.i32Eq);
     const goOn = e.if();
     e.get(P).i32(UOP_BYTES).op(Op.i32Add).set(P);
     e.get(X).get(P).op(Op.i32Sub).i32(3).op(Op.i32ShrS).set(REM);
-    this.pcOf();
+    pushPc(this.e);
     e.set(TARGET);
     this.loadTlbs();
     e.br(this.far);
@@ -250,6 +273,7 @@ class Build extends Handlers {
   /** `outlined`, `own`: the micro-op at the address in parameter 0. The caller has made PC and budget visible. */
   private one(): void {
     const { e } = this;
+    // p = parameter; pcOff = state.pc − p / 2
     e.get(REM).set(P);
     e.i32(0)
       .mem(Op.i64Load, this.base + STATE.pc)
@@ -258,7 +282,7 @@ class Build extends Handlers {
       .op(Op.i32ShrU, Op.i64ExtendI32U, Op.i64Sub)
       .set(PC_OFF);
     this.exit = e.block();
-    if (this.single) this.handler(this.single);
+    if (this.single) this.handlers.emit(this.single);
     else
       this.dispatch(
         'outlined',
@@ -278,7 +302,7 @@ class Build extends Handlers {
     const handlers: ((() => void) | undefined)[] = [
       ...PSEUDO.map((p) => (home === 'outlined' ? undefined : () => this.pseudo(p))),
       ...this.map.variants.map((v) =>
-        v.home === home && !(v.second && this.kind === 'exact') ? () => this.handler(v) : undefined,
+        v.home === home && !(v.second && this.kind === 'exact') ? () => this.handlers.emit(v) : undefined,
       ),
     ];
     const beyond = e.block();
@@ -287,6 +311,7 @@ class Build extends Handlers {
     for (let i = handlers.length - 1; i >= 0; i--) if (handlers[i]) labels[i] = e.block();
     // Where every instruction is counted, a pair is its first instruction.
     if (this.kind === 'exact') for (const [key, number] of this.map.pairs) labels[number] = labels[firstOfPair(key)]!;
+    // goto handlers[p.handler]
     e.get(P).mem(Op.i32Load16U, 0);
     e.brTable(labels, beyond);
     handlers.forEach((emit, i) => {
@@ -304,11 +329,13 @@ class Build extends Handlers {
   private enterPage(): void {
     const { e } = this;
     // A spent budget leaves here, before the next instruction's fetch can fault.
+    // if (rem <= 0) { save; return by budget }
     e.get(REM).i32(0).op(Op.i32LeS);
     const spent = e.if();
     this.saveTarget();
     e.i32(LEFT_BY_BUDGET).op(Op.return);
     e.end(spent);
+    // entry = fetchTlb + (target >> 12 & entries − 1) × 16
     e.get(TARGET)
       .i64(12n)
       .op(Op.i64ShrU, Op.i32WrapI64)
@@ -320,8 +347,10 @@ class Build extends Handlers {
       .op(Op.i32Add)
       .set(ENTRY);
     // Bits 1:0 stay in the comparison: a misaligned target never matches and is looked at by the slow path.
+    // if (entry.tag != (target & ~0xffc))
     e.get(ENTRY).mem(Op.i64Load, 0).get(TARGET).i64(~0xffcn).op(Op.i64And).op(Op.i64Ne);
     const miss = e.if();
+    // if (r = fetchSlow()) { if (r == arrived) goto far with what it says; return r }
     this.saveTarget();
     e.i32(0).call(helperIndex('fetchSlow')).tee(R);
     const stop = e.if();
@@ -334,17 +363,20 @@ class Build extends Handlers {
     e.get(R).op(Op.return);
     e.end(stop);
     e.end(miss);
+    // p = entry.uops; pcOff = (target & ~0xfff) − p / 2; p += (target & 0xffc) × 2; x = p + rem × 8
     e.get(ENTRY).mem(Op.i32Load, 8).set(P);
     e.get(TARGET).i64(~0xfffn).op(Op.i64And).get(P).i32(1).op(Op.i32ShrU, Op.i64ExtendI32U).op(Op.i64Sub).set(PC_OFF);
     e.get(P).get(TARGET).op(Op.i32WrapI64).i32(0xffc).op(Op.i32And).i32(1).op(Op.i32Shl).op(Op.i32Add).set(P);
     e.get(P).get(REM).i32(3).op(Op.i32Shl).op(Op.i32Add).set(X);
     if (this.kind === 'fast') {
+      // if (rem < a page's worth) leave
       e.get(REM)
         .i32(UOPS_PER_PAGE + 1)
         .op(Op.i32LtS);
       this.leaveIf(LEFT_BY_BUDGET);
     }
     if (!this.translating) return;
+    // if (targetKind != MUST_INTERPRET) { if (source) { sources[p] = source; source = 0 } look }
     e.get(TARGET_KIND).i32(MUST_INTERPRET).op(Op.i32Ne);
     const free = e.if();
     e.get(SOURCE);
@@ -361,6 +393,7 @@ class Build extends Handlers {
   private look(): void {
     const { e } = this;
     const cell = cellOffset(this.plan.pool);
+    // r = cells[p]; if (r >= REGION) goto region; if ((cells[p] = ++r) == threshold) hot(p)
     e.get(P).i32(2).op(Op.i32ShrU).tee(ENTRY).mem(Op.i32Load16U, cell).tee(R);
     e.i32(REGION).op(Op.i32GeU).brIf(this.region!);
     e.get(ENTRY).get(R).i32(1).op(Op.i32Add).tee(R).mem(Op.i32Store16, cell);
@@ -373,8 +406,9 @@ class Build extends Handlers {
   /** Runs regions until one of them has something to do for the interpreter, and goes on from there. */
   private enterRegion(): void {
     const { e } = this;
+    // targetKind = regions[r − REGION](state, (x − p) / 8, pc & ~0xfff); goto far
     e.i32(this.base).get(X).get(P).op(Op.i32Sub).i32(3).op(Op.i32ShrS);
-    this.pcOf();
+    pushPc(this.e);
     e.i64(~0xfffn).op(Op.i64And);
     e.get(R).i32(REGION).op(Op.i32Sub).callIndirect(REGION_TYPE, REGION_TABLE);
     // After `mustInterpret` the next instruction is executed here even where a region begins.
@@ -409,6 +443,7 @@ class Build extends Handlers {
   private epilogue(): void {
     const { e } = this;
     // Left after the instruction (2, 3): it counts as executed.
+    // if (r == 2 || r == 3) p += 8; state.left = (x − p) / 8; if (r != 3) state.pc = pc; r
     e.get(R).i32(2).op(Op.i32Eq).get(R).i32(3).op(Op.i32Eq).op(Op.i32Or);
     const bump = e.if();
     e.get(P).i32(UOP_BYTES).op(Op.i32Add).set(P);
@@ -425,31 +460,35 @@ class Build extends Handlers {
   private leaveIf(reason: number): void {
     const { e } = this;
     const yes = e.if();
+    // r = reason; exit
     e.i32(reason).set(R).br(this.exit);
     e.end(yes);
   }
 
   /** The instruction at P is done. */
-  protected advance(): void {
+  advance(): void {
     if (this.kind === 'outlined' || this.kind === 'own') this.e.i32(0).set(R).br(this.exit);
     else this.e.get(P).i32(UOP_BYTES).op(Op.i32Add).set(P).br(this.next);
   }
 
   /** Goes to the address in TARGET; `done` tells whether the instruction at P counts as executed. */
-  protected goFar(done: boolean): void {
+  goFar(done: boolean): void {
     const { e } = this;
+    // rem = (x − p) / 8 − done; goto far
     e.get(X).get(P).op(Op.i32Sub);
     if (done) e.i32(UOP_BYTES).op(Op.i32Sub);
     e.i32(3).op(Op.i32ShrS).set(REM).br(this.far);
   }
 
   /** A near branch is taken. */
-  protected near(): void {
+  near(): void {
     const { e } = this;
     // x moves with p, so that (x − p) / 8 drops by the one instruction executed.
+    // x += p.offset − 8; p += p.offset
     e.get(X).get(P).mem(Op.i32Load, 4).op(Op.i32Add).i32(UOP_BYTES).op(Op.i32Sub).set(X);
     e.get(P).get(P).mem(Op.i32Load, 4).op(Op.i32Add).set(P);
     if (this.kind === 'fast') {
+      // if (x − p < a page's worth) leave
       e.get(X)
         .get(P)
         .op(Op.i32Sub)
@@ -465,19 +504,22 @@ class Build extends Handlers {
     const { e } = this;
     switch (name) {
       case 'decode':
+        // decode(p); goto next
         e.get(P).call(helperIndex('decode')).op(Op.drop).br(this.next);
         return;
       case 'pageEnd':
-        this.pcOf();
+        // target = pc
+        pushPc(this.e);
         e.set(TARGET);
         this.goFar(false);
         return;
       case 'breakpoint':
+        // r = breakpoint(p); exit
         this.sync();
         e.get(P).call(helperIndex('breakpoint')).set(R).br(this.exit);
         return;
       case 'ine':
-        this.raise('INE');
+        this.handlers.raise('INE');
         e.op(Op.unreachable);
         return;
       case 'nop':
@@ -487,18 +529,18 @@ class Build extends Handlers {
   }
 
   /** Makes PC and budget visible to helpers. */
-  protected sync(): void {
+  sync(): void {
     if (this.kind === 'outlined' || this.kind === 'own') return;
     this.savePc();
     this.saveLeft();
   }
 
-  protected get markedPage(): number | undefined {
+  get markedPage(): number | undefined {
     return this.kind === 'own' ? undefined : MARKED_PAGE;
   }
 
   /** Calls a routine instead of a helper, in `outlined`, where there is one; leaves what it answers. */
-  protected routine(name: Callee, code: number): boolean {
+  routine(name: Callee, code: number): boolean {
     if (this.kind !== 'outlined') return false;
     const plain = name === 'raise' && PLAIN.find((x) => EXCEPTIONS[code]?.name === x);
     if (plain) this.e.i32(codeOf(plain)).call(routineIndex(FIRST_ROUTINE, 'raisePlain'));
@@ -508,12 +550,14 @@ class Build extends Handlers {
   }
 
   private savePc(): void {
+    // state.pc = pc
     this.e.i32(0);
-    this.pcOf();
+    pushPc(this.e);
     this.e.mem(Op.i64Store, this.base + STATE.pc);
   }
 
   private saveLeft(): void {
+    // state.left = (x − p) / 8
     this.e
       .i32(0)
       .get(X)

@@ -4,21 +4,27 @@ import { ROUTINES, type RoutineName } from '../cpu/helpers.ts';
 import { DEFINITIONS } from '../isa/entry-return.ts';
 import { Routine, type RoutineStmt } from '../isa/routine.ts';
 import type { PlainTy } from '../isa/semantics.ts';
-import { Locals } from '../wasm/emitter.ts';
+import { Emitter, Locals } from '../wasm/emitter.ts';
 import type { FuncDef } from '../wasm/module.ts';
 import { Float, Op } from '../wasm/opcodes.ts';
+import { Expressions, type Site } from './expressions.ts';
 import { helperIndex } from './helper-codes.ts';
-import { type OperandNode, Values } from './values.ts';
 
 const STORE = { i32: Op.i32Store, i64: Op.i64Store, f64: Float.f64Store } as const;
 
-class RoutineCode extends Values {
-  protected readonly locals: Locals;
+class RoutineCode implements Site {
+  readonly e = new Emitter();
+  readonly locals: Locals;
+  readonly base: number;
+  private readonly expressions: Expressions;
 
   /** @param takes the routine has an argument */
   constructor(base: number, takes: boolean) {
-    super(base);
+    this.base = base;
     this.locals = new Locals(takes ? 1 : 0);
+    this.expressions = new Expressions(this, (n) => {
+      throw new Error(`routines: ${n.k} is for instructions`);
+    });
   }
 
   emit(name: RoutineName): FuncDef {
@@ -36,12 +42,8 @@ class RoutineCode extends Values {
     };
   }
 
-  protected state(): void {
+  state(): void {
     this.e.i32(0);
-  }
-
-  protected own(n: OperandNode): never {
-    throw new Error(`routines: ${n.k} is for instructions`);
   }
 
   private stmts(list: readonly RoutineStmt[]): void {
@@ -52,17 +54,20 @@ class RoutineCode extends Values {
     const { e } = this;
     switch (s.s) {
       case 'let':
-        this.node(s.value);
-        e.set(this.local(s.id, s.ty));
+        // id = value
+        this.expressions.push(s.value);
+        e.set(this.expressions.local(s.id, s.ty));
         return;
       case 'put':
-        if (s.at) this.node(s.at);
+        // state[offset + at] = value
+        if (s.at) this.expressions.push(s.at);
         else this.state();
-        this.node(s.value);
+        this.expressions.push(s.value);
         e.mem(STORE[s.value.ty as PlainTy], this.base + s.offset);
         return;
       case 'if': {
-        this.node(s.cond);
+        // if (cond) { yes } else { no }
+        this.expressions.push(s.cond);
         const yes = e.if();
         this.stmts(s.yes);
         if (s.no.length) {
@@ -73,10 +78,12 @@ class RoutineCode extends Values {
         return;
       }
       case 'helper':
-        e.i32(0).call(helperIndex(s.name)).set(this.local(s.id, 'i32'));
+        // id = helper(0)
+        e.i32(0).call(helperIndex(s.name)).set(this.expressions.local(s.id, 'i32'));
         return;
       case 'answer':
-        this.node(s.value);
+        // return value
+        this.expressions.push(s.value);
         e.op(Op.return);
         return;
     }

@@ -12,7 +12,7 @@ import { OPERANDS, type OperandKind, type OperandName } from '../isa/operands.ts
 import type { Row } from '../isa/row.ts';
 import { Semantics, type Stmt, type VectorOperand } from '../isa/semantics.ts';
 import { contains } from '../isa/traits.ts';
-import { PAIRS } from './pairs.ts';
+import { SUPERINSTRUCTIONS } from './superinstructions.ts';
 
 interface Place {
   readonly offset: number;
@@ -167,7 +167,7 @@ export function planHandlers(rows: readonly Row[]): HandlerMap {
   }
   const pairs = new Map<number, number>();
   const byName = new Map(rows.map((row) => [row.name, numbers.get(row)?.[0]]));
-  for (const [a, b] of PAIRS) {
+  for (const [a, b] of SUPERINSTRUCTIONS) {
     const first = byName.get(a);
     const second = byName.get(b);
     if (first === undefined || second === undefined) continue;

@@ -2,7 +2,7 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { type EmittedInterpreters, Engine, type EngineParts } from '../engine/engine.ts';
-import { fusedFunctions } from '../engine/fused.ts';
+import { fmaFunctions } from '../engine/fma.ts';
 import { Regions } from '../engine/translator/regions.ts';
 import { planHandlers } from '../engine/uop.ts';
 import { UopCache } from '../engine/uop-cache.ts';
@@ -53,7 +53,7 @@ export class Processors {
         for (const c of cpus) c.fast.clearWrites(linear);
       },
     );
-    const fused = fusedFunctions(mem.memory, mem.shared);
+    const fused = fmaFunctions(mem.memory, mem.shared);
     const threshold = THRESHOLD[engine];
     if (engine !== 'interpreter')
       this.regions = new Regions({

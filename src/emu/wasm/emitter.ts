@@ -15,18 +15,18 @@ export class Emitter {
     return this;
   }
 
-  get(local: number): this {
-    this.bytes.u8(Op.localGet).uleb(local);
+  get(local: Local): this {
+    this.bytes.u8(Op.localGet).uleb(local.index);
     return this;
   }
 
-  set(local: number): this {
-    this.bytes.u8(Op.localSet).uleb(local);
+  set(local: Local): this {
+    this.bytes.u8(Op.localSet).uleb(local.index);
     return this;
   }
 
-  tee(local: number): this {
-    this.bytes.u8(Op.localTee).uleb(local);
+  tee(local: Local): this {
+    this.bytes.u8(Op.localTee).uleb(local.index);
     return this;
   }
 
@@ -151,34 +151,56 @@ export class Emitter {
 /** Identity of an open block. */
 export type Label = Record<never, never>;
 
+/** A local variable or parameter of the function that is being emitted. */
+export interface Local<T extends Ty = Ty> {
+  readonly index: number;
+  readonly ty: T;
+}
+
 /** Hands out local variables by type; `reset` makes all of them free again (locals are reused by handlers). */
 export class Locals {
   private readonly types: Ty[] = [];
+  private readonly known: (string | undefined)[] = [];
   private readonly used: Record<Ty, number> = { i32: 0, i64: 0, f32: 0, f64: 0, v128: 0 };
-  private readonly pool: Record<Ty, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
+  private readonly pool: { readonly [T in Ty]: Local<T>[] } = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   private readonly first: number;
 
   /** `first`: index of the first local after the function's parameters and fixed locals. */
-  constructor(first: number) {
+  constructor(first = 0) {
     this.first = first;
   }
 
-  take(ty: Ty): number {
-    const n = this.used[ty]++;
-    const known = this.pool[ty][n];
-    if (known !== undefined) return known;
-    const index = this.first + this.types.length;
+  /** A local that is free. `name`: for those who read the code. */
+  take<T extends Ty>(ty: T, name?: string): Local<T> {
+    const pool: Local<T>[] = this.pool[ty];
+    const known = pool[this.used[ty]++];
+    if (known) return known;
+    const local = { index: this.first + this.types.length, ty };
     this.types.push(ty);
-    this.pool[ty].push(index);
-    return index;
+    this.known.push(name);
+    pool.push(local);
+    return local;
   }
 
   reset(): void {
     for (const ty of Object.keys(this.used) as Ty[]) this.used[ty] = 0;
   }
 
+  /** What has been handed out so far is never free again. */
+  keep(): void {
+    for (const ty of Object.keys(this.used) as Ty[]) {
+      this.used[ty] = 0;
+      this.pool[ty].length = 0;
+    }
+  }
+
   /** Types of all locals handed out, in index order. */
   all(): readonly Ty[] {
     return this.types;
+  }
+
+  /** Names of all locals handed out, in index order. */
+  names(): readonly (string | undefined)[] {
+    return this.known;
   }
 }

@@ -91,6 +91,8 @@ export interface FuncDef {
   readonly name: string;
   readonly type: FuncType;
   readonly locals: readonly Ty[];
+  /** Names of parameters and locals, by index, for those who read the code. */
+  readonly names?: readonly (string | undefined)[];
   readonly body: Uint8Array;
 }
 
@@ -109,14 +111,14 @@ export interface ModuleParts {
 const typeKey = (t: FuncType): string => `${t.params.join()}>${t.results.join()}`;
 
 /** The signatures of a module, each once, in the order of first use: `types`, then imports, then functions. */
-const distinctTypes = ({ types = [], imports, functions }: ModuleParts): FuncType[] => [
+export const distinctTypes = ({ types = [], imports, functions }: ModuleParts): FuncType[] => [
   ...new Map(
     [...types, ...imports.map((i) => i.type), ...functions.map((f) => f.type)].map((t) => [typeKey(t), t]),
   ).values(),
 ];
 
 /** Largest memory with 32-bit addresses, in 64 KiB pages. */
-const MOST_PAGES = 0x10000;
+export const MOST_PAGES = 0x10000;
 
 /** Assembles a module. Function index space: imports, then functions. Type indices: see {@link ModuleParts.types}. */
 export function assembleModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {

@@ -102,7 +102,7 @@ export const Simd = {
 
 /** SIMD operations on integer elements: where each is in the block of an element width of 8, 16, 32 and 64 bits. */
 // biome-ignore format: opcode table
-const LANES = {
+export const LANES = {
   abs: 0x00, neg: 0x01, allTrue: 0x03, bitmask: 0x04, extendLowS: 0x07, extendHighS: 0x08, extendLowU: 0x09, extendHighU: 0x0a,
   shl: 0x0b, shrS: 0x0c, shrU: 0x0d, add: 0x0e, addSatS: 0x0f, addSatU: 0x10, sub: 0x11, subSatS: 0x12, subSatU: 0x13,
   mul: 0x15, minS: 0x16, minU: 0x17, maxS: 0x18, maxU: 0x19,

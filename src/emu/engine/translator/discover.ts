@@ -7,10 +7,10 @@ import { operandValue, type Row } from '../../isa/row.ts';
 import { Semantics, type Stmt } from '../../isa/semantics.ts';
 import { contains } from '../../isa/traits.ts';
 import { UOPS_PER_PAGE } from '../../memory/layout.ts';
-import { hasNativeCsr, isCsrHelper } from '../native-csr.ts';
-import { floatForm } from '../native-float.ts';
-import { readsTime } from '../native-time.ts';
-import { vectorForm } from '../native-vector.ts';
+import { hasInlineCsr, isCsrHelper } from '../inline-csr.ts';
+import { floatForm } from '../inline-float.ts';
+import { readsTime } from '../inline-time.ts';
+import { vectorForm } from '../inline-vector-float.ts';
 
 /** Most instructions of a region. A region runs only while the budget is larger than this. */
 export const MAX_INSTRUCTIONS = 400;
@@ -62,7 +62,7 @@ export function bodyOf(row: Row): readonly Stmt[] {
 }
 
 /** Has translated code a form of its own for this call? */
-const isNative = (s: Extract<Stmt, { s: 'call' }>): boolean =>
+const isInline = (s: Extract<Stmt, { s: 'call' }>): boolean =>
   (s.helper === 'fpu' && floatForm(s.code) !== undefined) ||
   (s.helper === 'vectorFpu' && vectorForm(s.code) !== undefined);
 
@@ -72,7 +72,7 @@ const forInterpreter = new Map<Row, boolean>();
 function needsInterpreter(row: Row, word: number, page: CodePage): boolean {
   const csr = bodyOf(row).find((s) => s.s === 'call' && isCsrHelper(s.helper));
   if (csr?.s === 'call' && isCsrHelper(csr.helper))
-    return !hasNativeCsr(csr.helper, page.csrRules(operandValue(row, word, 'csr')));
+    return !hasInlineCsr(csr.helper, page.csrRules(operandValue(row, word, 'csr')));
   // The counter's number goes to a register that the region does not know of, unless nobody wants it.
   if (readsTime(bodyOf(row))) return operandValue(row, word, 'rj') !== 0;
   let known = forInterpreter.get(row);
@@ -81,7 +81,7 @@ function needsInterpreter(row: Row, word: number, page: CodePage): boolean {
     known =
       row.priv ||
       row.guest !== 'native' ||
-      body.some((s) => s.s === 'call' && !isNative(s)) ||
+      body.some((s) => s.s === 'call' && !isInline(s)) ||
       contains(body, 'setScr', 'setRj');
     forInterpreter.set(row, known);
   }

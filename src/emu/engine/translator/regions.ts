@@ -18,14 +18,14 @@ import {
 } from '../../memory/layout.ts';
 import type { LinearMemory } from '../../memory/linear-memory.ts';
 import type { RuntimeClock } from '../../runtime/runtime.ts';
-import { assembleModule, type FuncDef } from '../../wasm/module.ts';
-import { FUSED_IMPORTS } from '../fused.ts';
+import { assembleModule, type FuncDef, type ModuleParts } from '../../wasm/module.ts';
+import { FMA_IMPORTS } from '../fma.ts';
 import type { UopCache } from '../uop-cache.ts';
 import type { Region, UopPage } from '../uop-page.ts';
-import { type CodePage, discover, MAX_INSTRUCTIONS } from './discover.ts';
-import { emitRegion } from './emit.ts';
+import { type Block, type CodePage, discover, MAX_INSTRUCTIONS } from './discover.ts';
 import { HotPages } from './hot-pages.ts';
-import { REGION_FUNCTION } from './region.ts';
+import { emitRegion } from './region-emitter.ts';
+import { REGION_FUNCTION } from './region-interface.ts';
 
 /** Regions translated together in one module. */
 const BATCH = 32;
@@ -48,6 +48,24 @@ export interface RegionsOptions {
   readonly fused: Record<string, WebAssembly.ImportValue>;
   /** How long translation takes. */
   readonly clock: RuntimeClock;
+}
+
+/** A region that has just been translated. */
+export interface Translation {
+  readonly page: UopPage;
+  /** Its code, the entry's first. */
+  readonly blocks: readonly Block[];
+  /** Bytes of its function. */
+  readonly bytes: number;
+  /** A module with its function alone. */
+  readonly parts: ModuleParts;
+}
+
+/** Hears of translations. */
+export interface TranslationObserver {
+  /** The instruction at `entry` of a page has become hot, in the context that runs. */
+  hot(page: UopPage, entry: number): void;
+  translated(translation: Translation): void;
 }
 
 export class Regions {
@@ -100,14 +118,21 @@ export class Regions {
   /** Told, once, why nothing is translated any more. */
   onFailure: (reason: string) => void = () => {};
   private failed = false;
+  observer: TranslationObserver | undefined;
 
   /** The micro-op at `p` is branched to often. */
   hot(p: number): void {
     this.setCell(p, 0);
     // Its count begins anew: what goes on being hot comes by again.
     if (this.failed || this.postponing) return;
+    if (this.observer) this.tellHot(p, this.observer);
     this.queue.add(p);
     if (this.queue.size >= this.batchSize) this.translate();
+  }
+
+  private tellHot(p: number, observer: TranslationObserver): void {
+    const page = this.uops.pageAt(p);
+    if (page) observer.hot(page, (p - page.base) / UOP_BYTES);
   }
 
   /** Milliseconds that translation has taken, and when the first one began. */
@@ -136,7 +161,7 @@ export class Regions {
   }
 
   private batch(entries: readonly number[]): void {
-    const made: { readonly region: Region; readonly name: string }[] = [];
+    const made: { readonly region: Region; readonly name: string; readonly blocks: readonly Block[] }[] = [];
     const functions: FuncDef[] = [];
     // Claiming a page may take others away, so all are claimed before any is read.
     for (const p of entries) {
@@ -164,7 +189,7 @@ export class Regions {
       const slot = this.takeSlot();
       const name = `${functions.length}`;
       functions.push(emitRegion(name, blocks, { uops: page.base, pool: this.mem.pool, shared: this.mem.shared }));
-      made.push({ region: { page, entry, slot, covered }, name });
+      made.push({ region: { page, entry, slot, covered }, name, blocks });
     }
     if (made.length === 0) return;
     let exports: WebAssembly.Exports;
@@ -187,17 +212,33 @@ export class Regions {
       if (region.page.key) this.hotPages?.note(region.page.key, region.entry, this.jumpsOf(region.page));
       this.setCell(region.page.base + region.entry * UOP_BYTES, REGION + region.slot);
     }
+    if (this.observer) this.tellTranslated(made, functions, this.observer);
+  }
+
+  private tellTranslated(
+    made: readonly { readonly region: Region; readonly blocks: readonly Block[] }[],
+    functions: readonly FuncDef[],
+    observer: TranslationObserver,
+  ): void {
+    made.forEach(({ region, blocks }, n) => {
+      const f = functions[n]!;
+      observer.translated({ page: region.page, blocks, bytes: f.body.length, parts: this.parts([f]) });
+    });
+  }
+
+  private parts(functions: readonly FuncDef[]): ModuleParts {
+    return {
+      shared: this.mem.shared,
+      tables: [{ name: 'regions', size: REGIONS }],
+      types: [REGION_FUNCTION],
+      imports: FMA_IMPORTS,
+      functions,
+    };
   }
 
   /** @throws RangeError, WebAssembly.CompileError when the host refuses more code */
   private instantiate(functions: readonly FuncDef[]): WebAssembly.Exports {
-    const code = assembleModule({
-      shared: this.mem.shared,
-      tables: [{ name: 'regions', size: REGIONS }],
-      types: [REGION_FUNCTION],
-      imports: FUSED_IMPORTS,
-      functions,
-    });
+    const code = assembleModule(this.parts(functions));
     return new WebAssembly.Instance(new WebAssembly.Module(code), { env: { ...this.env, regions: this.table } })
       .exports;
   }

@@ -3,7 +3,7 @@
  * kernel to its shell with `scripts/profile-pairs.ts`, where these make up half of all pairs. The first neither branches nor
  * calls a helper of its own.
  */
-export const PAIRS: readonly (readonly [first: string, second: string])[] = [
+export const SUPERINSTRUCTIONS: readonly (readonly [first: string, second: string])[] = [
   ['addi.d', 'addi.d'],
   ['st.b', 'addi.d'],
   ['addi.d', 'blt'],

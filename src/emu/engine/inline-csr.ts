@@ -5,7 +5,7 @@
 
 import type { Callee } from '../cpu/helpers.ts';
 import { CSR_RULE, GUEST_BANK_FACTOR, MODE_GUEST, STATE, WRITERS, WRITERS_OFFSET } from '../memory/layout.ts';
-import type { Emitter } from '../wasm/emitter.ts';
+import type { Emitter, Local } from '../wasm/emitter.ts';
 import { Float, Op } from '../wasm/opcodes.ts';
 
 /** Where an access is emitted. */
@@ -14,11 +14,10 @@ export interface CsrSite {
   /** Pushes the address to which `base` and offsets into the state page are added. */
   state(): void;
   readonly base: number;
-  /** The register's number; undefined: it is in a local. */
-  readonly num: number | undefined;
-  readonly numLocal: number;
-  /** Locals for the old value (the result) and the place of the register, as an offset into the bank. */
-  readonly result: number;
+  /** The register's number, or the local that it is in. */
+  readonly num: number | Local<'i32'>;
+  /** Local for the old value. */
+  readonly result: Local<'i64'>;
   /** Pushes the mode word, the new value, the mask of csrxchg, the PC, what is left of the budget. */
   mode(): void;
   value(): void;
@@ -29,7 +28,7 @@ export interface CsrSite {
   failIf(): void;
 }
 
-/** How the helpers that have a native form access a register. */
+/** How the helpers that have an inline form access a register. */
 const KINDS = {
   csrrd: { root: false, writes: false },
   csrwr: { root: false, writes: true },
@@ -42,8 +41,8 @@ type CsrHelper = keyof typeof KINDS;
 
 export const isCsrHelper = (helper: Callee): helper is CsrHelper => helper in KINDS;
 
-/** Has the access a native form at least in one world? `rules`: of the register. */
-export function hasNativeCsr(helper: CsrHelper, rules: number): boolean {
+/** Has the access an inline form at least in one world? `rules`: of the register. */
+export function hasInlineCsr(helper: CsrHelper, rules: number): boolean {
   const { root, writes } = KINDS[helper];
   return (
     (rules &
@@ -56,29 +55,28 @@ export function hasNativeCsr(helper: CsrHelper, rules: number): boolean {
 export function emitCsr(helper: CsrHelper, site: CsrSite): void {
   const { e, base, num } = site;
   const { root, writes } = KINDS[helper];
+  // fail if somebody watches CSR accesses
   site.state();
   e.mem(Op.i32Load, base + STATE.csrWatched);
   site.failIf();
   /** Pushes the address of an array element by CSR number; `offset` is where the array begins. */
   const at = (size: 4 | 8, offset: number): number => {
+    // &array[num]
     site.state();
-    if (num !== undefined) return base + offset + size * num;
-    e.get(site.numLocal)
+    if (typeof num === 'number') return base + offset + size * num;
+    e.get(num)
       .i32(size === 8 ? 3 : 2)
       .op(Op.i32Shl)
       .op(Op.i32Add);
     return base + offset;
   };
   // The rules, as the world that runs needs them.
-  if (num === undefined) {
-    site.state();
-    e.get(site.numLocal)
+  site.state();
+  if (typeof num === 'number') e.mem(Op.i32Load8U, base + STATE.csrRules + num);
+  else
+    e.get(num)
       .op(Op.i32Add)
       .mem(Op.i32Load8U, base + STATE.csrRules);
-  } else {
-    site.state();
-    e.mem(Op.i32Load8U, base + STATE.csrRules + num);
-  }
   if (root) e.i32(writes ? CSR_RULE.rootWrite : CSR_RULE.rootRead);
   else if (writes) {
     // A guest's own writes are kept by GID: csr-access.ts does that.
@@ -90,13 +88,16 @@ export function emitCsr(helper: CsrHelper, site: CsrSite): void {
     site.mode();
     e.i32(MODE_GUEST).op(Op.i32And).op(Op.select);
   }
+  // fail if !(rules[num] & what this world needs)
   e.op(Op.i32And, Op.i32Eqz);
   site.failIf();
   const guestBank = STATE.guestCsr;
   if (root || writes) {
+    // result = bank[num]
     const offset = at(8, root ? guestBank : STATE.hostCsr);
     e.mem(Op.i64Load, offset).set(site.result);
   } else {
+    // result = (guest ? guest bank : host bank)[num]
     const offset = at(8, STATE.hostCsr);
     site.mode();
     e.i32(MODE_GUEST)
@@ -108,8 +109,8 @@ export function emitCsr(helper: CsrHelper, site: CsrSite): void {
       .set(site.result);
   }
   if (!writes) return;
+  // bank[num] = result ^ ((result ^ value) & writable & mask)
   const place = at(8, root ? guestBank : STATE.hostCsr);
-  // old ^ ((old ^ new) & mask)
   e.get(site.result);
   site.value();
   e.op(Op.i64Xor);
@@ -120,6 +121,7 @@ export function emitCsr(helper: CsrHelper, site: CsrSite): void {
     e.op(Op.i64And);
   }
   e.get(site.result).op(Op.i64Xor).mem(Op.i64Store, place);
+  // writer.pc[num] = pc; writer.time[num] = sliceEnd − left; writer.high[num] = value >> 32
   const writers = root ? WRITERS_OFFSET.hostToBank : WRITERS_OFFSET.hostOwn;
   const pc = at(8, writers + WRITERS.pc);
   site.pc();

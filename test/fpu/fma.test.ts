@@ -1,11 +1,11 @@
 /** Fused multiply-add from plain operations, for hosts that have none: against the exact arithmetic. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fusedFunctions } from '../../src/emu/engine/fused.ts';
+import { fmaFunctions } from '../../src/emu/engine/fma.ts';
 import { operate, operationCode } from '../../src/emu/softfloat/operations.ts';
 
 const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-const functions = fusedFunctions(memory, false) as Record<string, unknown> as Record<
+const functions = fmaFunctions(memory, false) as Record<string, unknown> as Record<
   'fma' | 'fmaSingle',
   (a: number, b: number, c: number) => number
 >;

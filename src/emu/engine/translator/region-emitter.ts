@@ -7,17 +7,19 @@
 
 import { contains } from '../../isa/traits.ts';
 import { cellOffset, FETCH_ENTRIES, type Pool, REGION, STATE, UOP_BYTES, UOPS_PER_PAGE } from '../../memory/layout.ts';
-import { type Label, Locals } from '../../wasm/emitter.ts';
+import { Emitter, type Label, type Local, Locals } from '../../wasm/emitter.ts';
 import type { FuncDef } from '../../wasm/module.ts';
-import { Op, type Ty } from '../../wasm/opcodes.ts';
-import { PENDING_FIELDS } from '../definitions.ts';
-import { pushNotQuiet } from '../native-float.ts';
-import { readsTime } from '../native-time.ts';
+import { Op } from '../../wasm/opcodes.ts';
+import { pushState } from '../expressions.ts';
+import { PENDING_FIELDS } from '../inline-calls.ts';
+import { pushNotQuiet } from '../inline-float.ts';
+import { readsTime } from '../inline-time.ts';
+import { Statements } from '../statements.ts';
+import { type Group, groupAccesses, type Membership } from './access-groups.ts';
+import { analyse, byTable, type Flow, registerFlow, type Uses } from './control-flow.ts';
 import { type Block, branchOf, type Instruction } from './discover.ts';
-import { analyse, byTable, type Flow, registerFlow, type Uses } from './flow.ts';
-import { type Group, groupAccesses, type Membership } from './groups.ts';
-import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './region.ts';
-import { RegionCode } from './region-code.ts';
+import { RegionBackend, type RegionFrame } from './region-backend.ts';
+import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './region-interface.ts';
 import {
   BUDGET,
   CELL,
@@ -26,6 +28,7 @@ import {
   FIRST_FREE,
   FIXED,
   MODE,
+  NAMES,
   NOT_QUIET,
   PAGE_VA,
   PENDING,
@@ -35,7 +38,7 @@ import {
   TARGET,
   VA,
 } from './region-locals.ts';
-import { blockUses, type InstructionUses, instructionUses } from './uses.ts';
+import { blockUses, type InstructionUses, instructionUses } from './register-uses.ts';
 
 /** Indirect calls of regions: the only type and table of their modules. */
 const REGION_TYPE = 0;
@@ -59,14 +62,18 @@ export function emitRegion(name: string, blocks: readonly Block[], place: Region
   return new RegionEmitter(blocks, place).emit(name);
 }
 
-class RegionEmitter extends RegionCode {
-  protected readonly locals: Locals;
+class RegionEmitter implements RegionFrame {
+  readonly e = new Emitter();
+  readonly locals = new Locals(FIRST_FREE);
+  readonly shared: boolean;
+  readonly gprs: (Local<'i64'> | undefined)[] = new Array(32).fill(undefined);
+  private readonly backend: RegionBackend;
+  private readonly code: Statements;
   private readonly place: RegionPlace;
   private readonly flow: Flow;
   private readonly perBlock: readonly (readonly InstructionUses[])[];
   private readonly uses: readonly Uses[];
   private readonly dirty: Int32Array;
-  private readonly registerCount: number;
   private readonly loops = new Map<number, Label>();
   private readonly merges = new Map<number, Label>();
   /** Exits to the interpreter, by the registers to write back. */
@@ -76,15 +83,17 @@ class RegionEmitter extends RegionCode {
   /** Goes on at the address in TARGET. */
   private far!: Label;
   private farUsed = false;
-  /** Registers to write back when the current instruction leaves. */
+  private current!: Instruction;
+  /** What to give back to the budget, and the registers to write back, when the current instruction leaves. */
+  private giveBack = 0;
   private dirtyHere = 0;
   private readonly hasFloat: boolean;
-  protected readonly memberships: ReadonlyMap<Instruction, Membership>;
-  protected readonly groups: readonly Group[];
-  protected readonly firstGroup: number;
+  readonly memberships: ReadonlyMap<Instruction, Membership>;
+  readonly groups: readonly Group[];
+  readonly places: readonly Local<'i32'>[];
 
   constructor(blocks: readonly Block[], place: RegionPlace) {
-    super(0, place.shared);
+    this.shared = place.shared;
     this.place = place;
     this.flow = analyse(blocks);
     this.perBlock = this.flow.nodes.map((n) => n.block.instructions.map(instructionUses));
@@ -93,17 +102,18 @@ class RegionEmitter extends RegionCode {
     this.dirty = registers.dirty;
     let used = 0;
     for (const u of this.uses) used |= u.reads | u.writes;
-    let count = 0;
-    for (let r = 1; r < 32; r++) if (used & (1 << r)) this.gprs[r] = FIRST_FREE + count++;
-    this.registerCount = count;
+    for (let r = 1; r < 32; r++) if (used & (1 << r)) this.gprs[r] = this.locals.take('i64', `r${r}`);
     const { byInstruction, groups } = groupAccesses(this.flow.nodes, (n, k) => this.perBlock[n]![k]!.writes);
     this.hasFloat = this.flow.nodes.some((n) =>
       n.block.instructions.some((i) => i.row.unit && contains(i.body, 'call')),
     );
     this.memberships = byInstruction;
     this.groups = groups;
-    this.firstGroup = FIRST_FREE + count;
-    this.locals = new Locals(this.firstGroup + groups.length);
+    this.places = groups.map((g) => this.locals.take('i32', `group${g.index}`));
+    // Those above are for the whole function, what comes behind them for an instruction.
+    this.locals.keep();
+    this.backend = new RegionBackend(this);
+    this.code = new Statements(this.backend);
     this.loads = this.neededAtEntry(registers.written);
   }
   /** Registers that are loaded where the region begins. */
@@ -133,12 +143,11 @@ class RegionEmitter extends RegionCode {
     e.end(inner);
     this.leave(MUST_INTERPRET);
     e.op(Op.end);
-    const registers: Ty[] = new Array(this.registerCount).fill('i64');
-    const groups: Ty[] = new Array(this.groups.length).fill('i32');
     return {
       name,
       type: REGION_FUNCTION,
-      locals: [...FIXED, ...registers, ...groups, ...this.locals.all()],
+      locals: [...FIXED, ...this.locals.all()],
+      names: [...NAMES, ...this.locals.names()],
       body: e.bytes.view(),
     };
   }
@@ -187,30 +196,33 @@ class RegionEmitter extends RegionCode {
     const { e } = this;
     const entry = this.flow.nodes[0]!;
     if (!entry.isLoop) this.checkBudget(entry.block.start, 0);
-    const load = (field: 'readTlb' | 'mode', local: number): void => {
-      this.loadState(Op.i32Load, field);
+    const load = (field: 'readTlb' | 'mode', local: Local<'i32'>): void => {
+      pushState(this.backend, Op.i32Load, field);
       e.set(local);
     };
     const all = this.flow.nodes.flatMap((n) => n.block.instructions);
     if (all.some((i) => contains(i.body, ...MEMORY))) load('readTlb', DATA_TLB);
     if (all.some((i) => i.row.unit || i.row.priv || readsTime(i.body))) load('mode', MODE);
     if (this.hasFloat) {
-      this.loadState(Op.i32Load, 'fcsr');
+      // notQuiet = FCSR is not quiet
+      pushState(this.backend, Op.i32Load, 'fcsr');
       pushNotQuiet(e);
       e.set(NOT_QUIET);
     }
     for (let r = 1; r < 32; r++) {
       if (!(this.loads & (1 << r))) continue;
+      // r = state.gpr[r]
       e.get(STATE_PAGE)
         .mem(Op.i64Load, STATE.gpr + 8 * r)
         .set(this.gprs[r]!);
     }
-    for (const g of this.groups) if (g.throughout) this.findGroup(g);
+    for (const g of this.groups) if (g.throughout) this.backend.findGroup(g);
   }
 
   /** Leaves when the budget may not suffice for a way through the region. */
   private checkBudget(at: number, dirty: number): void {
     const { e } = this;
+    // if (budget < a page's worth) { write back; site = at; goto linked }
     e.get(BUDGET)
       .i32(UOPS_PER_PAGE + 1)
       .op(Op.i32LtS);
@@ -223,6 +235,7 @@ class RegionEmitter extends RegionCode {
   private writeBack(mask: number): void {
     for (let r = 1; r < 32; r++) {
       if (!(mask & (1 << r))) continue;
+      // state.gpr[r] = r
       this.e
         .get(STATE_PAGE)
         .get(this.gprs[r]!)
@@ -234,6 +247,7 @@ class RegionEmitter extends RegionCode {
   /** Leaves the last floating-point operation where FCSR is brought up to date from. */
   private writePending(): void {
     const { e } = this;
+    // if (pending) { state.fpPending = pending; state.fpA, fpB, fpC = operands }
     e.get(PENDING);
     const some = e.if();
     e.get(STATE_PAGE).get(PENDING).mem(Op.i32Store, STATE.fpPending);
@@ -245,6 +259,7 @@ class RegionEmitter extends RegionCode {
   /** Stores PC and budget by SITE and answers. */
   private leave(answer: number): void {
     const { e } = this;
+    // state.pc = page + (site & 0xffff) × 4; state.left = budget + (site >> 16); return answer
     e.get(STATE_PAGE)
       .get(PAGE_VA)
       .get(SITE)
@@ -260,16 +275,18 @@ class RegionEmitter extends RegionCode {
   /** Enters the region at TARGET if there is one. */
   private farStub(): void {
     const { e } = this;
+    // entry = fetchTlb + (target >> 12 & entries − 1) × 16; if (entry.tag == (target & ~0xffc))
     e.get(TARGET).i64n(12).op(Op.i64ShrU, Op.i32WrapI64);
     e.i32(FETCH_ENTRIES - 1)
       .op(Op.i32And)
       .i32(4)
       .op(Op.i32Shl);
-    this.loadState(Op.i32Load, 'fetchTlb');
+    pushState(this.backend, Op.i32Load, 'fetchTlb');
     e.op(Op.i32Add).tee(ENTRY).mem(Op.i64Load, 0);
     // Bits 1:0 stay in the comparison, as in the interpreter.
     e.get(TARGET).i64n(~0xffc).op(Op.i64And).op(Op.i64Eq);
     const hit = e.if();
+    // cell = cells[(entry.uops + (target & 0xffc) × 2) >> 2]; enter it
     e.get(ENTRY)
       .mem(Op.i32Load, 8)
       .get(TARGET)
@@ -282,6 +299,7 @@ class RegionEmitter extends RegionCode {
     e.i32(2).op(Op.i32ShrU).mem(Op.i32Load16U, cellOffset(this.place.pool)).tee(CELL);
     this.enterCell(() => e.get(TARGET).i64n(~0xfff).op(Op.i64And));
     e.end(hit);
+    // state.pc = target; state.left = budget; return MAY_LINK
     e.get(STATE_PAGE).get(TARGET).mem(Op.i64Store, STATE.pc);
     e.get(STATE_PAGE).get(BUDGET).mem(Op.i32Store, STATE.left);
     e.i32(MAY_LINK).op(Op.return);
@@ -290,6 +308,7 @@ class RegionEmitter extends RegionCode {
   /** Enters the region of the cell on the stack and in CELL, if it is one; `page` pushes the page's virtual address. */
   private enterCell(page: () => void): void {
     const { e } = this;
+    // if (cell >= REGION) return regions[cell − REGION](state, budget, page)
     e.i32(REGION).op(Op.i32GeU);
     const exists = e.if();
     e.get(STATE_PAGE).get(BUDGET);
@@ -333,6 +352,7 @@ class RegionEmitter extends RegionCode {
     const { e } = this;
     this.writeBack(dirty);
     if (to < 0 || to >= UOPS_PER_PAGE) {
+      // target = page + 4 × to; goto far
       e.get(PAGE_VA)
         .i64n(4 * to)
         .op(Op.i64Add)
@@ -340,6 +360,7 @@ class RegionEmitter extends RegionCode {
         .br(this.far);
       return;
     }
+    // cell = cells[to]; enter it, or site = to; goto linked
     e.i32((this.place.uops + UOP_BYTES * to) >>> 2)
       .mem(Op.i32Load16U, cellOffset(this.place.pool))
       .tee(CELL);
@@ -353,24 +374,23 @@ class RegionEmitter extends RegionCode {
     let dirty = this.dirty[n]!;
     if (isLoop) this.checkBudget(block.start, dirty);
     const count = block.instructions.length;
+    // budget −= count
     if (count > 0) e.get(BUDGET).i32(count).op(Op.i32Sub).set(BUDGET);
-    this.unitsChecked = 0;
-    this.quietChecked = false;
-    this.found.clear();
+    this.backend.begin();
     block.instructions.forEach((i, k) => {
       this.current = i;
       this.dirtyHere = dirty;
       this.giveBack = count - k;
       this.locals.reset();
-      this.values = new Map();
-      this.checkUnit();
-      this.checkMode();
-      for (const s of i.body) this.stmt(s);
+      this.code.expressions.forget();
+      this.backend.enter(i, this.giveBack);
+      this.code.emit(i.body);
       dirty |= this.perBlock[n]![k]!.writes;
     });
     const { end } = block;
     switch (end.kind) {
       case 'stop':
+        // site = at; goto stub
         e.i32(end.at).set(SITE).br(this.stubs.get(dirty)!);
         return;
       case 'next':
@@ -381,7 +401,8 @@ class RegionEmitter extends RegionCode {
           this.goTo(n, end.next, dirty);
           return;
         }
-        this.node(branchOf(block.instructions.at(-1)!)!.cond!);
+        // if (cond) goto taken; else goto next
+        this.code.expressions.push(branchOf(block.instructions.at(-1)!)!.cond!);
         const taken = e.if();
         this.goTo(n, end.taken, dirty);
         e.else();
@@ -405,6 +426,7 @@ class RegionEmitter extends RegionCode {
       for (let to = first; to <= Math.max(...inside); to++)
         labels.push(inside.includes(to) ? this.labelOf(n, to) : outside);
       // A target in another page, or a misaligned one, has bits beyond the table's.
+      // va = rotate(target − (page + 4 × first), 2); if (va >= labels) goto outside; goto labels[va]
       e.get(TARGET)
         .get(PAGE_VA)
         .i64n(4 * first)
@@ -420,6 +442,7 @@ class RegionEmitter extends RegionCode {
       e.end(outside);
     } else {
       for (const to of inside) {
+        // if (target == page + 4 × to) goto to
         e.get(TARGET)
           .get(PAGE_VA)
           .i64n(4 * to)
@@ -441,7 +464,8 @@ class RegionEmitter extends RegionCode {
   }
 
   /** Leaves with the current instruction not executed. */
-  protected exit(): void {
+  exit(): void {
+    // site = position | giveBack << 16; goto stub
     this.e
       .i32(this.current.at | (this.giveBack << GIVE_BACK))
       .set(SITE)

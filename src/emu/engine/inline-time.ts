@@ -5,7 +5,7 @@
 import { CSR } from '../cpu/csr-table.ts';
 import type { Stmt } from '../isa/semantics.ts';
 import { MODE_GUEST, STATE } from '../memory/layout.ts';
-import type { Emitter } from '../wasm/emitter.ts';
+import type { Emitter, Local } from '../wasm/emitter.ts';
 import { Float, Op } from '../wasm/opcodes.ts';
 
 const PLV = 3;
@@ -20,7 +20,7 @@ export interface TimeSite {
   state(): void;
   readonly base: number;
   /** Local for the counter. */
-  readonly result: number;
+  readonly result: Local<'i64'>;
   /** Pushes the mode word, and what is left of the budget. */
   mode(): void;
   left(): void;
@@ -31,11 +31,13 @@ export interface TimeSite {
 /** Leaves the counter in `site.result`. */
 export function emitTime(site: TimeSite): void {
   const { e, base } = site;
+  // fail if (state.hostTime | mode & (guest | plv))
   site.state();
   e.mem(Op.i32Load, base + STATE.realTime);
   site.mode();
   e.i32(MODE_GUEST | PLV).op(Op.i32And, Op.i32Or);
   site.failIf();
+  // result = (i64)(sliceEnd − left) + CNTC
   site.state();
   e.mem(Float.f64Load, base + STATE.sliceEnd);
   site.left();
@@ -48,6 +50,7 @@ export function emitTime(site: TimeSite): void {
 /** Puts the counter's number, which `rdtime` returns too, where the helper would. */
 export function emitTimerId(site: TimeSite): void {
   const { e, base } = site;
+  // state.argB = TID
   site.state();
   site.state();
   e.mem(Op.i64Load32S, base + STATE.hostCsr + 8 * CSR.TID).mem(Op.i64Store, base + STATE.argB);

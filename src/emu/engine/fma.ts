@@ -3,15 +3,15 @@
  * correctly rounded sums: proved algorithms using rounding to odd" (IEEE Transactions on Computers, 2008). WebAssembly has
  * no fused operation whose result is the same everywhere.
  */
-import { Emitter } from '../wasm/emitter.ts';
-import { assembleModule, type FuncImport, type FuncType } from '../wasm/module.ts';
-import { Float as F, laneOpcode, Op, Relaxed, SimdByWidth, type Ty, Simd as V } from '../wasm/opcodes.ts';
+import { Emitter, type Local, Locals } from '../wasm/emitter.ts';
+import { assembleModule, type FuncDef, type FuncImport, type FuncType } from '../wasm/module.ts';
+import { Float as F, laneOpcode, Op, Relaxed, SimdByWidth, Simd as V } from '../wasm/opcodes.ts';
 
 /** a × b + c, or a NaN for operands that the algorithm does not cover. The single form works on widened operands. */
 const FUSED: FuncType = { params: ['f64', 'f64', 'f64'], results: ['f64'] };
 /** The same on vectors of two doubles and of four singles, element by element. */
 const FUSED_VECTOR: FuncType = { params: ['v128', 'v128', 'v128'], results: ['v128'] };
-export const FUSED_IMPORTS: readonly FuncImport[] = [
+export const FMA_IMPORTS: readonly FuncImport[] = [
   { name: 'fma', type: FUSED },
   { name: 'fmaSingle', type: FUSED },
   { name: 'fmaVector', type: FUSED_VECTOR },
@@ -27,10 +27,22 @@ const SPLIT = 2 ** 27 + 1;
 /** Elements of 64 bits, as the opcode tables count widths. */
 const DOUBLE = 3;
 
-/** Pieces of the algorithm in either form: on doubles, or on vectors of two. */
-abstract class Fused {
+/** Pieces of the algorithm in either form: on doubles (`T` is f64), or on vectors of two (v128). */
+abstract class Fused<T extends 'f64' | 'v128'> {
   protected readonly e = new Emitter();
-  private readonly count = { number: 0, bits: 0 };
+  protected readonly locals = new Locals();
+  private readonly ty: T;
+  /** Parameters: a × b + c. */
+  protected readonly a: Local<T>;
+  protected readonly b: Local<T>;
+  protected readonly c: Local<T>;
+
+  constructor(ty: T) {
+    this.ty = ty;
+    this.a = this.local();
+    this.b = this.local();
+    this.c = this.local();
+  }
 
   protected abstract add(): void;
   protected abstract sub(): void;
@@ -38,19 +50,19 @@ abstract class Fused {
   /** Pushes a literal. */
   protected abstract literal(value: number): void;
   /** Pushes a + b rounded to odd: of the two neighbours of an inexact sum the one with the odd significand. */
-  protected abstract oddSum(a: number, b: number): void;
+  protected abstract oddSum(a: Local<T>, b: Local<T>): void;
 
-  /** A local for a number, or for the bits of one. Parameters come first, then numbers, then bits. */
-  protected local(kind: 'number' | 'bits' = 'number'): number {
-    return 3 + (kind === 'bits' ? NUMBERS : 0) + this.count[kind]++;
+  protected local(): Local<T> {
+    return this.locals.take(this.ty);
   }
 
   /** Sum of two and what it loses. */
-  protected twoSum(a: number, b: number): { sum: number; error: number } {
+  protected twoSum(a: Local<T>, b: Local<T>): { sum: Local<T>; error: Local<T> } {
     const { e } = this;
     const sum = this.local();
     const part = this.local();
     const error = this.local();
+    // sum = a + b; part = sum − a; error = (a − (sum − part)) + (b − part)
     e.get(a).get(b);
     this.add();
     e.tee(sum).get(a);
@@ -66,11 +78,12 @@ abstract class Fused {
   }
 
   /** High and low half of a double. */
-  private split(a: number): { high: number; low: number } {
+  private split(a: Local<T>): { high: Local<T>; low: Local<T> } {
     const { e } = this;
     const c = this.local();
     const high = this.local();
     const low = this.local();
+    // c = a × SPLIT; high = c − (c − a); low = a − high
     e.get(a);
     this.literal(SPLIT);
     this.mul();
@@ -84,16 +97,17 @@ abstract class Fused {
   }
 
   /** Product of two and what it loses. */
-  private twoProduct(a: number, b: number): { product: number; error: number } {
+  private twoProduct(a: Local<T>, b: Local<T>): { product: Local<T>; error: Local<T> } {
     const { e } = this;
     const product = this.local();
     const error = this.local();
     const x = this.split(a);
     const y = this.split(b);
-    const times = (p: number, q: number): void => {
+    const times = (p: Local<T>, q: Local<T>): void => {
       e.get(p).get(q);
       this.mul();
     };
+    // product = a × b; error = x.low × y.low − (((product − x.high × y.high) − x.low × y.high) − x.high × y.low)
     times(a, b);
     e.set(product);
     times(x.low, y.low);
@@ -109,11 +123,12 @@ abstract class Fused {
     return { product, error };
   }
 
-  /** Pushes a × b + c of locals 0, 1 and 2, within the bounds. */
+  /** Pushes a × b + c of the parameters, within the bounds. */
   protected exactly(): void {
     const { e } = this;
-    const u = this.twoProduct(0, 1);
-    const t = this.twoSum(2, u.error);
+    // u = a × b; t = c + u.error; v = u.product + t.sum; v.sum + (t.error + v.error rounded to odd)
+    const u = this.twoProduct(this.a, this.b);
+    const t = this.twoSum(this.c, u.error);
     const v = this.twoSum(u.product, t.sum);
     const z = this.local();
     this.oddSum(t.error, v.error);
@@ -122,8 +137,9 @@ abstract class Fused {
   }
 
   /** Pushes a × b + c rounded to odd, for numbers whose product is exact. */
-  protected oddly(a: number, b: number, c: number): void {
+  protected oddly(a: Local<T>, b: Local<T>, c: Local<T>): void {
     const { e } = this;
+    // a × b + c rounded to odd
     const product = this.local();
     e.get(a).get(b);
     this.mul();
@@ -131,18 +147,13 @@ abstract class Fused {
     this.oddSum(product, c);
   }
 
-  protected finished(): Uint8Array {
-    return this.e.op(Op.end).bytes.view();
+  protected finished(name: string, type: FuncType): FuncDef {
+    const body = this.e.op(Op.end).bytes.view();
+    return { name, type, locals: this.locals.all().slice(type.params.length), body };
   }
 }
-/** Room for the numbers of a function. */
-const NUMBERS = 40;
-const localsOf = (number: Ty, bits: Ty): Ty[] => [
-  ...new Array<Ty>(NUMBERS).fill(number),
-  ...new Array<Ty>(4).fill(bits),
-];
 
-class FusedNumbers extends Fused {
+class FusedNumbers extends Fused<'f64'> {
   protected add(): void {
     this.e.op(F.f64Add);
   }
@@ -156,10 +167,11 @@ class FusedNumbers extends Fused {
     this.e.f64(value);
   }
 
-  protected oddSum(a: number, b: number): void {
+  protected oddSum(a: Local<'f64'>, b: Local<'f64'>): void {
     const { e } = this;
+    // bits = sum; if (error != 0 && bits is even) bits += (bits ^ error) >= 0 ? 1 : −1
     const { sum, error } = this.twoSum(a, b);
-    const bits = this.local('bits');
+    const bits = this.locals.take('i64');
     e.get(sum).op(F.i64ReinterpretF64).set(bits);
     e.get(error).f64(0).op(F.f64Ne).get(bits).op(Op.i32WrapI64).i32(1).op(Op.i32And).op(Op.i32Eqz).op(Op.i32And);
     const even = e.if();
@@ -172,8 +184,9 @@ class FusedNumbers extends Fused {
   }
 
   /** Returns the NaN unless least <= |x| <= most, or x is 0 where that is allowed. */
-  private bound(x: number, zero: boolean): void {
+  private bound(x: Local<'f64'>, zero: boolean): void {
     const { e } = this;
+    // if (!(TINY <= |x| && |x| <= HUGE || x == 0)) return NaN
     e.get(x).op(F.f64Abs).f64(TINY).op(F.f64Ge).get(x).op(F.f64Abs).f64(HUGE).op(F.f64Le).op(Op.i32And);
     if (zero) e.get(x).f64(0).op(F.f64Eq).op(Op.i32Or);
     e.op(Op.i32Eqz);
@@ -182,29 +195,29 @@ class FusedNumbers extends Fused {
     e.end(out);
   }
 
-  double(): Uint8Array {
-    const { e } = this;
+  double(name: string): FuncDef {
+    const { e, a, b, c } = this;
     // With a zero factor the plain operations are exact.
-    e.get(0).f64(0).op(F.f64Eq).get(1).f64(0).op(F.f64Eq).op(Op.i32Or);
+    e.get(a).f64(0).op(F.f64Eq).get(b).f64(0).op(F.f64Eq).op(Op.i32Or);
     const plain = e.if();
-    e.get(0).get(1).op(F.f64Mul).get(2).op(F.f64Add).op(Op.return);
+    e.get(a).get(b).op(F.f64Mul).get(c).op(F.f64Add).op(Op.return);
     e.end(plain);
-    this.bound(0, false);
-    this.bound(1, false);
-    this.bound(2, true);
+    this.bound(a, false);
+    this.bound(b, false);
+    this.bound(c, true);
     this.exactly();
-    return this.finished();
+    return this.finished(name, FUSED);
   }
 
   /** The product of two singles is exact in a double; the sum, rounded to odd there, rounds to the single once. */
-  single(): Uint8Array {
-    this.oddly(0, 1, 2);
+  single(name: string): FuncDef {
+    this.oddly(this.a, this.b, this.c);
     this.e.op(F.f32DemoteF64, F.f64PromoteF32);
-    return this.finished();
+    return this.finished(name, FUSED);
   }
 }
 
-class FusedVectors extends Fused {
+class FusedVectors extends Fused<'v128'> {
   protected add(): void {
     this.e.any(V.f64x2Add);
   }
@@ -218,8 +231,9 @@ class FusedVectors extends Fused {
     this.e.f64(value).any(V.f64x2Splat);
   }
 
-  protected oddSum(a: number, b: number): void {
+  protected oddSum(a: Local<'v128'>, b: Local<'v128'>): void {
     const { e } = this;
+    // sum + (((sum ^ error) >= 0 ? 1 : −1) & (error != 0) & ((sum & 1) == 0))
     const { sum, error } = this.twoSum(a, b);
     const one = (value: number): void => void e.i64n(value).any(SimdByWidth.splat[DOUBLE]);
     e.get(sum);
@@ -239,8 +253,9 @@ class FusedVectors extends Fused {
   }
 
   /** Pushes all ones where least <= |x| <= most. */
-  private bounded(x: number): void {
+  private bounded(x: Local<'v128'>): void {
     const { e } = this;
+    // TINY <= |x| & |x| <= HUGE
     e.get(x).any(V.f64x2Abs);
     this.literal(TINY);
     e.any(V.f64x2Ge).get(x).any(V.f64x2Abs);
@@ -248,37 +263,40 @@ class FusedVectors extends Fused {
     e.any(V.f64x2Le).any(V.v128And);
   }
 
-  double(): Uint8Array {
-    const { e } = this;
-    const isZero = (x: number): void => {
+  double(name: string): FuncDef {
+    const { e, a, b, c } = this;
+    const isZero = (x: Local<'v128'>): void => {
       e.get(x);
       this.literal(0);
       e.any(V.f64x2Eq);
     };
-    const plain = this.local('bits');
+    const plain = this.local();
     const result = this.local();
-    isZero(0);
-    isZero(1);
+    // plain = a == 0 | b == 0; result = exactly
+    isZero(a);
+    isZero(b);
     e.any(V.v128Or).set(plain);
     this.exactly();
     e.set(result);
     // Out of bounds: a NaN.
     e.get(result);
     this.literal(Number.NaN);
-    this.bounded(0);
-    this.bounded(1);
+    this.bounded(a);
+    this.bounded(b);
     e.any(V.v128And);
-    this.bounded(2);
-    isZero(2);
+    this.bounded(c);
+    isZero(c);
     e.any(V.v128Or).any(V.v128And).any(V.v128Bitselect).set(result);
-    e.get(0).get(1).any(V.f64x2Mul).get(2).any(V.f64x2Add).get(result).get(plain).any(V.v128Bitselect);
-    return this.finished();
+    // plain ? a × b + c : result
+    e.get(a).get(b).any(V.f64x2Mul).get(c).any(V.f64x2Add).get(result).get(plain).any(V.v128Bitselect);
+    return this.finished(name, FUSED_VECTOR);
   }
 
-  single(): Uint8Array {
-    const { e } = this;
+  single(name: string): FuncDef {
+    const { e, a, b, c } = this;
     const half = (high: boolean): void => {
-      const widened = [0, 1, 2].map((x) => {
+      // rounds once: demote(a × b + c rounded to odd, as doubles)
+      const widened = [a, b, c].map((x) => {
         const w = this.local();
         e.get(x);
         if (high) e.get(x).any(V.i8x16Shuffle, HIGH_HALF);
@@ -291,7 +309,7 @@ class FusedVectors extends Fused {
     half(false);
     half(true);
     e.any(V.i8x16Shuffle, BOTH_LOW);
-    return this.finished();
+    return this.finished(name, FUSED_VECTOR);
   }
 }
 /** Bytes of a shuffle: the high half in the low one; the low halves of two vectors. */
@@ -336,23 +354,21 @@ function probe(): boolean {
     return false;
   }
 }
-export const HOST_FUSES = probe();
+export const HOST_HAS_FMA = probe();
 
 /** The functions, by their import names. */
-export function fusedFunctions(memory: WebAssembly.Memory, shared: boolean): Record<string, WebAssembly.ImportValue> {
-  const numbers = localsOf('f64', 'i64');
-  const vectors = localsOf('v128', 'v128');
+export function fmaFunctions(memory: WebAssembly.Memory, shared: boolean): Record<string, WebAssembly.ImportValue> {
   const code = assembleModule({
     shared,
     tables: [],
     imports: [],
     functions: [
-      { name: 'fma', type: FUSED, locals: numbers, body: new FusedNumbers().double() },
-      { name: 'fmaSingle', type: FUSED, locals: numbers, body: new FusedNumbers().single() },
-      { name: 'fmaVector', type: FUSED_VECTOR, locals: vectors, body: new FusedVectors().double() },
-      { name: 'fmaVectorSingle', type: FUSED_VECTOR, locals: vectors, body: new FusedVectors().single() },
+      new FusedNumbers('f64').double('fma'),
+      new FusedNumbers('f64').single('fmaSingle'),
+      new FusedVectors('v128').double('fmaVector'),
+      new FusedVectors('v128').single('fmaVectorSingle'),
     ],
   });
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } });
-  return Object.fromEntries(FUSED_IMPORTS.map(({ name }) => [name, exports[name] as WebAssembly.ImportValue]));
+  return Object.fromEntries(FMA_IMPORTS.map(({ name }) => [name, exports[name] as WebAssembly.ImportValue]));
 }

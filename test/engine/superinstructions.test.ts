@@ -1,6 +1,6 @@
 /** Handlers of the interpreter that execute two instructions: nobody must notice. */
 import { expect, test } from 'vitest';
-import { PAIRS } from '../../src/emu/engine/pairs.ts';
+import { SUPERINSTRUCTIONS } from '../../src/emu/engine/superinstructions.ts';
 import { planHandlers } from '../../src/emu/engine/uop.ts';
 import { ROWS } from '../../src/emu/isa/table/index.ts';
 import { assemble, CODE, TestMachine } from '../support/test-machine.ts';
@@ -20,7 +20,7 @@ const run = (bench: TestMachine, instructions: number): void => {
 };
 
 test('every pair has a handler', () => {
-  expect(pairs.size).toBe(PAIRS.length);
+  expect(pairs.size).toBe(SUPERINSTRUCTIONS.length);
 });
 
 test('two instructions in a row become one handler, and both count', () => {

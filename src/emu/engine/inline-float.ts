@@ -5,14 +5,14 @@
  * the exact way.
  */
 import { FCMP_CONDITIONS, type FpOperation, operationCode } from '../softfloat/operations.ts';
-import type { Emitter } from '../wasm/emitter.ts';
+import type { Emitter, Local } from '../wasm/emitter.ts';
 import { Float as F, Op, Relaxed, type Ty, Simd as V } from '../wasm/opcodes.ts';
-import { HOST_FUSES } from './fused.ts';
+import { HOST_HAS_FMA } from './fma.ts';
 
 /** Where a form is emitted. Operands are pushed as 64-bit register values. */
 export interface FloatSite {
   readonly e: Emitter;
-  take(ty: Ty): number;
+  take<T extends Ty>(ty: T): Local<T>;
   /** Takes the exact way when the i32 on the stack is not 0. */
   failIf(): void;
   /** Pushes operand a, b or c. */
@@ -59,6 +59,7 @@ function finish(s: FloatSite, double: boolean, zero: (() => void) | undefined): 
   const { e } = s;
   const bits = s.take(double ? 'i64' : 'i32');
   if (double) {
+    // bits = result; odd = unsigned(exponent − 2) >= largest − 2
     e.op(F.i64ReinterpretF64).tee(bits).i64n(1).op(Op.i64Shl).i64n(53).op(Op.i64ShrU).i64n(2).op(Op.i64Sub);
     e.i64n(0x7fd).op(Op.i64GeU);
   } else {
@@ -66,6 +67,7 @@ function finish(s: FloatSite, double: boolean, zero: (() => void) | undefined): 
     e.i32(0xfd).op(Op.i32GeU);
   }
   if (zero) {
+    // if (odd && !(bits is a zero && zero is exact)) fail
     const odd = e.if();
     e.get(bits);
     if (double) e.i64n(1).op(Op.i64Shl, Op.i64Eqz);
@@ -99,6 +101,7 @@ const ARITHMETIC = [
 ] as const;
 for (const [name, op64, op32] of ARITHMETIC)
   add(name, 2, (s, double) => {
+    // result = a op b
     number(s, double, 0);
     number(s, double, 1);
     s.e.op(double ? op64 : op32);
@@ -115,11 +118,13 @@ for (const [name, op64, op32] of ARITHMETIC)
     });
   });
 add('fsqrt', 1, (s, double) => {
+  // result = √a
   number(s, double, 0);
   s.e.op(double ? F.f64Sqrt : F.f32Sqrt);
   finish(s, double, () => isZero(s, double, 0));
 });
 add('frecip', 1, (s, double) => {
+  // result = 1 / a
   if (double) s.e.f64(1);
   else s.e.f32(1);
   number(s, double, 0);
@@ -136,14 +141,15 @@ for (const [name, negateC, negate] of [
   add(name, 3, (s, double) => {
     const { e } = s;
     // The functions work on singles as doubles.
-    const wide = double || !HOST_FUSES;
+    const wide = double || !HOST_HAS_FMA;
+    // result = ±fma(a, b, ±c)
     for (const n of [0, 1, 2] as const) {
       number(s, double, n);
       if (wide && !double) e.op(F.f64PromoteF32);
       if (n === 2 && negateC) e.op(wide ? F.f64Neg : F.f32Neg);
-      if (HOST_FUSES) e.any(double ? V.f64x2Splat : V.f32x4Splat);
+      if (HOST_HAS_FMA) e.any(double ? V.f64x2Splat : V.f32x4Splat);
     }
-    if (!HOST_FUSES) s.fused(!double);
+    if (!HOST_HAS_FMA) s.fused(!double);
     else if (double) e.any(Relaxed.f64x2Madd).any(V.f64x2ExtractLane, [0]);
     else e.any(Relaxed.f32x4Madd).any(V.f32x4ExtractLane, [0]);
     if (negate) e.op(wide ? F.f64Neg : F.f32Neg);
@@ -170,6 +176,7 @@ for (const [name, condition] of Object.entries(FCMP_CONDITIONS))
       number(s, double, 1);
       e.op(double ? op64 : op32);
     };
+    // fail if (a != a || b != b): a NaN
     for (const n of [0, 1] as const) {
       number(s, double, n);
       number(s, double, n);
@@ -177,6 +184,7 @@ for (const [name, condition] of Object.entries(FCMP_CONDITIONS))
     }
     e.op(Op.i32Or);
     s.failIf();
+    // a < b, a == b, a <= b, or a != b
     const wanted = condition & (LESS | EQUAL | DIFFERENT);
     if (wanted === LESS) both(F.f64Lt, F.f32Lt);
     else if (wanted === EQUAL) both(F.f64Eq, F.f32Eq);
@@ -199,6 +207,7 @@ for (const [rounding, op64, op32] of ROUNDINGS)
     add(`ftint${rounding}.${wide ? 'l' : 'w'}` as FpOperation, 1, (s, double) => {
       const { e } = s;
       const rounded = s.take(double ? 'f64' : 'f32');
+      // rounded = round(a); fail if !(|rounded| < limit)
       number(s, double, 0);
       e.op(double ? op64 : op32)
         .tee(rounded)
@@ -208,6 +217,7 @@ for (const [rounding, op64, op32] of ROUNDINGS)
       else e.f32(limit).op(F.f32Lt);
       e.op(Op.i32Eqz);
       s.failIf();
+      // (integer)rounded
       e.get(rounded);
       if (wide) e.op(double ? F.i64TruncF64S : F.i64TruncF32S);
       else {
@@ -220,6 +230,7 @@ for (const [rounding, op64, op32] of ROUNDINGS)
 for (const wide of [false, true])
   add(`ffint.${wide ? 'l' : 'w'}` as FpOperation, 1, (s, double) => {
     const { e } = s;
+    // (float)a
     s.operand(0);
     if (!wide) e.op(Op.i32WrapI64);
     if (double) e.op(wide ? F.f64ConvertI64S : F.f64ConvertI32S).op(F.i64ReinterpretF64);
@@ -231,6 +242,7 @@ for (const wide of [false, true])
 
 // To the format of the name, from the other one.
 add('fcvt', 1, (s, double) => {
+  // result = (other format)a
   number(s, !double, 0);
   s.e.op(double ? F.f64PromoteF32 : F.f32DemoteF64);
   finish(s, double, () => isZero(s, !double, 0));

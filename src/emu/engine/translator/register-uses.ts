@@ -1,8 +1,8 @@
 /** Which general registers instructions and blocks read and write. */
 import { operandValue } from '../../isa/row.ts';
 import type { Node, Stmt } from '../../isa/semantics.ts';
+import type { Uses } from './control-flow.ts';
 import type { Instruction } from './discover.ts';
-import type { Uses } from './flow.ts';
 
 const GPR_FIELDS = ['rd', 'rj', 'rk'] as const;
 

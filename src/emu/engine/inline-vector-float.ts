@@ -1,5 +1,5 @@
 /**
- * Common cases of vector floating point as WebAssembly SIMD, under the conditions of native-float.ts. An operation whose
+ * Common cases of vector floating point as WebAssembly SIMD, under the conditions of inline-float.ts. An operation whose
  * elements are not all common cases goes the exact way as a whole.
  */
 
@@ -50,7 +50,7 @@ for (const [name, single, double] of [
     operands: 2,
     result: ([a, b]) => v(e === 'w' ? single : double, a!, b!),
     fails: ([a, b], r) => {
-      // As in native-float.ts: which zeros are exact.
+      // As in inline-float.ts: which zeros are exact.
       const exact = name === 'fmul' ? lanes.or(zeros(e, a!), zeros(e, b!)) : name === 'fdiv' ? zeros(e, a!) : ALL;
       return unlessNormal(e, r, exact);
     },

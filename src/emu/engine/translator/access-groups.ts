@@ -5,8 +5,8 @@
 import { operandValue } from '../../isa/row.ts';
 import { ACCESS, type Node, type Stmt } from '../../isa/semantics.ts';
 import { Op } from '../../wasm/opcodes.ts';
+import type { FlowNode } from './control-flow.ts';
 import type { Instruction } from './discover.ts';
-import type { FlowNode } from './flow.ts';
 
 export interface Group {
   /** Base register. */

@@ -1,0 +1,72 @@
+/** `--dump-region PC`: what becomes of the code at an address, as it is translated. */
+import type { Block } from '../emu/engine/translator/discover.ts';
+import type { Translation, TranslationObserver } from '../emu/engine/translator/regions.ts';
+import type { UopPage } from '../emu/engine/uop-page.ts';
+import { disassemble } from '../emu/isa/disassembler.ts';
+import type { Machine } from '../emu/machine/machine.ts';
+import { moduleText } from '../emu/wasm/text.ts';
+
+const PAGE_MASK = 0xfffn;
+const hex = (v: bigint): string => `0x${v.toString(16)}`;
+
+/** How a block ends, where its last instruction does not tell. `address` is that of a position in the page. */
+function ending({ end }: Block, address: (at: number) => string): string | undefined {
+  switch (end.kind) {
+    case 'stop':
+      return `the interpreter goes on at ${address(end.at)}`;
+    case 'jump':
+      return end.likely.length ? `likely: ${end.likely.map(address).join(', ')}` : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Prints each translated region with the instruction at an address: the guest's code, the WebAssembly text of its function, sizes.
+ * A region belongs to a physical page; it is one at the address when the page was there as one of its instructions became hot.
+ */
+export class RegionDump implements TranslationObserver {
+  readonly pc: bigint;
+  private readonly machine: Machine;
+  private readonly write: (text: string) => void;
+  /** Pages that have been seen at the address. */
+  private readonly pages = new Set<UopPage>();
+  /** Regions printed so far. */
+  count = 0;
+
+  /** @param pc virtual address of an instruction */
+  constructor(machine: Machine, pc: bigint, write: (text: string) => void) {
+    this.machine = machine;
+    this.pc = pc;
+    this.write = write;
+  }
+
+  private get position(): number {
+    return Number(this.pc & PAGE_MASK) / 4;
+  }
+
+  hot(page: UopPage): void {
+    const [lo, hi] = [Number(BigInt.asIntN(32, this.pc)), Number(BigInt.asIntN(32, this.pc >> 32n))];
+    if (this.machine.cpus.some((cpu) => cpu.fast.fetchEntry(lo, hi) === page.base)) this.pages.add(page);
+  }
+
+  translated({ page, blocks, bytes, parts }: Translation): void {
+    if (!this.pages.has(page)) return;
+    const instructions = blocks.flatMap((b) => b.instructions);
+    if (!instructions.some((i) => i.at === this.position)) return;
+    this.count++;
+    const start = this.pc & ~PAGE_MASK;
+    const address = (at: number): string => hex(BigInt.asUintN(64, start + 4n * BigInt(at)));
+    const out = [
+      `region at ${address(blocks[0]!.start)}: ${instructions.length} instructions, blocks: ${blocks.length}, bytes of WebAssembly: ${bytes}`,
+    ];
+    for (const block of blocks) {
+      out.push(`${address(block.start)}:`);
+      for (const i of block.instructions)
+        out.push(`  ${address(i.at)}  ${i.word.toString(16).padStart(8, '0')}  ${disassemble(i.word)}`);
+      const end = ending(block, address);
+      if (end) out.push(`  ; ${end}`);
+    }
+    this.write(`${out.join('\n')}\n${moduleText(parts)}`);
+  }
+}

@@ -1,0 +1,21 @@
+/** WebAssembly's loads, stores and exchanges for the accesses of instructions, which extend to 64 bits. */
+import { ACCESS, type Access } from '../isa/semantics.ts';
+import { Atomic, Op } from '../wasm/opcodes.ts';
+
+// biome-ignore format: opcode table
+export const LOAD: Record<Access, number> = {
+  b: Op.i64Load8S, bu: Op.i64Load8U, h: Op.i64Load16S, hu: Op.i64Load16U, w: Op.i64Load32S, wu: Op.i64Load32U, d: Op.i64Load,
+};
+
+/** By size in bytes. */
+const STORE: Record<number, number> = { 1: Op.i64Store8, 2: Op.i64Store16, 4: Op.i64Store32, 8: Op.i64Store };
+
+export const storeOf = (access: Access): number => STORE[ACCESS[access].size]!;
+
+/** Compare-and-exchange by size in bytes: opcode and binary logarithm of the size. */
+export const COMPARE_EXCHANGE: Record<number, readonly [opcode: number, log: number]> = {
+  1: [Atomic.i64CompareExchange8, 0],
+  2: [Atomic.i64CompareExchange16, 1],
+  4: [Atomic.i64CompareExchange32, 2],
+  8: [Atomic.i64CompareExchange, 3],
+};

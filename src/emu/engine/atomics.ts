@@ -1,0 +1,82 @@
+/** Statements that CPUs must agree about. Where one thread runs all CPUs, plain accesses do. */
+import { ACCESS, type Access, type Node, type Stmt } from '../isa/semantics.ts';
+import type { Emitter } from '../wasm/emitter.ts';
+import { Atomic, Op } from '../wasm/opcodes.ts';
+import { COMPARE_EXCHANGE, LOAD, storeOf } from './access-opcodes.ts';
+import type { Expressions } from './expressions.ts';
+
+export type AtomicStmt = Extract<Stmt, { s: 'update' | 'compareExchange' | 'fence' }>;
+
+/** Clears the bits of the i64 on the stack that an access does not have. */
+function asWideAs(e: Emitter, access: Access): void {
+  const { size } = ACCESS[access];
+  // value & (2^bits − 1)
+  if (size < 8) e.i64(2n ** BigInt(8 * size) - 1n).op(Op.i64And);
+}
+
+/** Pushes the old value, zero-extended. */
+function exchange(e: Emitter, x: Expressions, access: Access, linear: Node, expected: Node, value: Node): void {
+  const [opcode, log] = COMPARE_EXCHANGE[ACCESS[access].size]!;
+  // compareExchange(host, expected, value)
+  x.push(linear);
+  x.push(expected);
+  asWideAs(e, access);
+  x.push(value);
+  e.atomic(opcode, log);
+}
+
+/** @param shared other threads use the same memory */
+export function emitAtomic(e: Emitter, x: Expressions, shared: boolean, s: AtomicStmt): void {
+  if (s.s === 'fence') {
+    if (shared) e.any(Atomic.fence, [0]);
+    return;
+  }
+  const old = x.local(s.id, 'i64');
+  const read = (): void => {
+    // old = memory[host]
+    x.push(s.linear);
+    e.mem(LOAD[s.access], 0).set(old);
+  };
+  const write = (): void => {
+    // memory[host] = value
+    x.push(s.linear);
+    x.push(s.value);
+    e.mem(storeOf(s.access), 0);
+  };
+  if (s.s === 'update') {
+    if (!shared) {
+      read();
+      write();
+      return;
+    }
+    // do { old = memory[host] } while (compareExchange(host, old, value) != old)
+    const again = e.loop();
+    read();
+    exchange(e, x, s.access, s.linear, { k: 'local', ty: 'i64', id: s.id }, s.value);
+    asWideAs(e, s.access);
+    e.get(old);
+    asWideAs(e, s.access);
+    e.op(Op.i64Ne).brIf(again).end(again);
+    return;
+  }
+  if (shared) {
+    // old = signExtend(compareExchange(host, expected, value))
+    exchange(e, x, s.access, s.linear, s.expected, s.value);
+    const { size } = ACCESS[s.access];
+    if (size < 8)
+      e.i64(BigInt(64 - 8 * size))
+        .op(Op.i64Shl)
+        .i64(BigInt(64 - 8 * size))
+        .op(Op.i64ShrS);
+    e.set(old);
+    return;
+  }
+  read();
+  // if (old == expected) memory[host] = value
+  e.get(old);
+  x.push(s.expected);
+  e.op(Op.i64Eq);
+  const same = e.if();
+  write();
+  e.end(same);
+}
