@@ -1,6 +1,6 @@
 /**
- * Writes docs/tutorial/sync-exception.md: the text below with what the commands really print. Run it after a change of what
- * the debugger says: `npm run record-tutorial`. test/gdb/tutorial.test.ts compares the page with a fresh recording.
+ * Writes docs/tutorial/sync-exception.md: the text below with the real output of the commands. Run it after a change of the output of
+ * the debugger: `npm run record-tutorial`. test/gdb/tutorial.test.ts compares the page with a new recording.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
