@@ -108,7 +108,7 @@ export function recognizeStep(
   }
   // R2: stepping off a breakpoint that stood at PC.
   if (singleThread && before.has(pc) && !inserted.has(pc)) return planted;
-  // R3: a user breakpoint already stands at the predicted address.
+  // R3: there is already a user breakpoint at the predicted address.
   const lastInsert = journal.findLastIndex((e) => e.kind === 'insert');
   if (last?.kind === 'read' && journal.slice(lastInsert + 1).some(readsPc)) return planted;
   return undefined;

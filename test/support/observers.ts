@@ -6,7 +6,7 @@ import type { Machine } from '../../src/emu/machine/machine.ts';
 /** How often each member of an observer was called. */
 export type Told = Record<keyof CpuObserver, number>;
 
-const nobody = (): Told => ({
+const none = (): Told => ({
   exception: 0,
   exited: 0,
   beforeExit: 0,
@@ -29,7 +29,7 @@ export function watchEverything(): void {
 
 /** Adds an observer of everything to a CPU. @returns its counters, which go on counting */
 export function countEverything(cpu: Cpu): Told {
-  const told = nobody();
+  const told = none();
   cpu.observe({
     exception: () => void told.exception++,
     exited: () => void told.exited++,

@@ -85,7 +85,7 @@ export const HISTORY_COMMANDS: readonly Command[] = [
   {
     name: 'goto',
     args: 'INSTRUCTION',
-    help: "go to a moment by $icount of the whole machine; then 'maint flush register-cache'",
+    help: "go to an instruction count of the whole machine; then 'maint flush register-cache'",
     run: (s, a) => {
       const history = s.control.history;
       if (!history.enabled) throw new Error("the past is not kept: 'monitor reverse on'");
