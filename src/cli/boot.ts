@@ -30,7 +30,7 @@ import { monotonicClock } from './monotonic-clock.ts';
 import { openNet } from './network.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
-import { walled } from './sandbox.ts';
+import { sandboxed } from './sandbox.ts';
 import { readSnapshot, restoreSnapshot } from './snapshots.ts';
 
 const ALIGN = 0x10000;
@@ -141,7 +141,7 @@ export function openVirtio(cli: MachineCli, console: (byte: number) => void): Vi
   const disks = (cli.drive ?? []).map((spec, n) => new VirtioBlock(`disk${n}`, openDrive(spec)));
   const network = cli.net && openNet(cli.net);
   const specs = cli.share ?? [];
-  const shares = openShares(specs, walled(cli)).map((server, n) => new VirtioP9(specs[n]!.tag, server));
+  const shares = openShares(specs, sandboxed(cli)).map((server, n) => new VirtioP9(specs[n]!.tag, server));
   const terminal = cli.console === 'virtio' ? [new VirtioConsole(console)] : [];
   return [
     ...disks,

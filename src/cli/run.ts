@@ -16,7 +16,7 @@ import { UsageError } from './errors.ts';
 import { openClientFiles } from './file-service.ts';
 import type { MachineCli } from './options.ts';
 import { type Outlet, openOutlet } from './outlet.ts';
-import { enterSandbox, walled } from './sandbox.ts';
+import { enterSandbox, sandboxed } from './sandbox.ts';
 import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
 
@@ -108,7 +108,7 @@ export async function start(
   const logOutlet = openLog(cli.log?.file);
   const outputs = new Outputs(control, output, [logOutlet.reader, serial.reader]);
   control.mustWait = outputs.full;
-  if (debuggable(cli)) control.snapshotStore = snapshotStore(openClientFiles(cli.files ?? '.', walled(cli)));
+  if (debuggable(cli)) control.snapshotStore = snapshotStore(openClientFiles(cli.files ?? '.', sandboxed(cli)));
   else if (cli.files !== undefined) throw new UsageError('--files without a debugger that names any: add --gdb PORT');
   // Reading symbols takes time. They are read now if they are certainly needed, otherwise while the machine runs.
   const showsNames = debuggable(cli) || cli.log || cli.stats || cli.detail || cli.audit;

@@ -4,9 +4,9 @@ import type { Cpu, CpuObserver } from '../../src/emu/cpu/cpu.ts';
 import type { Machine } from '../../src/emu/machine/machine.ts';
 
 /** How often each member of an observer was called. */
-export type Told = Record<keyof CpuObserver, number>;
+export type Counts = Record<keyof CpuObserver, number>;
 
-const none = (): Told => ({
+const none = (): Counts => ({
   exception: 0,
   exited: 0,
   beforeExit: 0,
@@ -28,22 +28,22 @@ export function watchEverything(): void {
 }
 
 /** Adds an observer of everything to a CPU. @returns its counters, which go on counting */
-export function countEverything(cpu: Cpu): Told {
-  const told = none();
+export function countEverything(cpu: Cpu): Counts {
+  const counts = none();
   cpu.observe({
-    exception: () => void told.exception++,
-    exited: () => void told.exited++,
-    beforeExit: () => void told.beforeExit++,
-    entered: () => void told.entered++,
+    exception: () => void counts.exception++,
+    exited: () => void counts.exited++,
+    beforeExit: () => void counts.beforeExit++,
+    entered: () => void counts.entered++,
     csrWrite: () => {
-      told.csrWrite++;
+      counts.csrWrite++;
       return false;
     },
-    csrRead: () => void told.csrRead++,
-    tlbChanged: () => void told.tlbChanged++,
-    nested: () => void told.nested++,
+    csrRead: () => void counts.csrRead++,
+    tlbChanged: () => void counts.tlbChanged++,
+    nested: () => void counts.nested++,
   });
-  return told;
+  return counts;
 }
 
 /** Called for each new machine of a test. */
