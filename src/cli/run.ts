@@ -193,7 +193,7 @@ export async function start(
     await open({ kind: 'guest', gid: port.gid, vcpu: port.vcpu }, port.address, `guest gid ${port.gid}`);
   if (exposed !== undefined)
     say(
-      `warning: ${exposed} is not loopback, and this port asks nobody for a password: whoever reaches it owns the machine, and writes files below --files`,
+      `warning: ${exposed} is not loopback, and this port has no password: everybody who can reach it controls the machine, and can write files below --files`,
     );
   const began = performance.now();
   const stopInput = io ? () => {} : connectInput(cli.serial, control);
