@@ -66,7 +66,7 @@ const describeAddress = (address: Address, bound: number | string): string =>
 export interface Running {
   readonly booted: Booted;
   readonly control: RunControl;
-  /** Ports or paths: the full view first, then the host's port, then the guests'. */
+  /** Ports or paths: the machine first, then the host world, then the guests. */
   readonly ports: readonly (number | string)[];
   /** Statistics of exits, if an option asks for them. */
   readonly detail: { readonly exits: ExitStatistics; readonly first: FirstEvents } | undefined;
