@@ -12,7 +12,7 @@ const initrd = join(folder, 'initramfs');
 writeFileSync(initrd, initramfs());
 const drive = (copyOnWrite: boolean) => [{ file: file!, readOnly: false, copyOnWrite }];
 
-/** debootstrap's second half, a root without password, a name. */
+/** Commands: the second stage of debootstrap, a root user without password, a host name. */
 async function configure(): Promise<boolean> {
   const linux = await LinuxSession.boot({ initrd, memory: 2 ** 31, timeout: 3600, drive: drive(false) });
   const run = async (command: string, minutes = 1): Promise<boolean> => {

@@ -1,4 +1,4 @@
-/** Writes the interpreter of the usual machine beside the bundled program. Argument: the folder. */
+/** Writes the interpreter of the default machine next to the bundled program. Argument: the folder. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EMITTED_FILE } from '../src/cli/emitted.ts';

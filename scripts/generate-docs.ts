@@ -27,7 +27,7 @@ function csrPage(): string {
     '',
     'Generated from `src/emu/cpu/csr-table.ts` and `src/emu/cpu/exception-table.ts` by `scripts/generate-docs.ts`.',
     'Field access: none given is read/write; `hw` is set by hardware (a host may restore it with `gcsrwr`), `ro` a constant,',
-    '`w1` acts when 1 is written, `w1c` is cleared by it, `[name]` is there with that feature of `--cpu` only. A number that is not listed reads 0 and ignores writes; in a guest the ranges 0xc0–0x109,',
+    '`w1` acts when 1 is written, `w1c` is cleared when 1 is written, `[name]` exists only with that feature of `--cpu`. A number that is not listed reads 0 and ignores writes; in a guest the ranges 0xc0–0x109,',
     '0x200–0x23f, 0x300–0x3ff and 0x500–0x502 exit with GSPR.',
     '',
     '| number | name | meaning | fields | reset | in a guest |',
@@ -43,7 +43,7 @@ function csrPage(): string {
   ].join('\n');
 }
 
-/** Mnemonics that LLVM knows, as test/isa/mnemonics.test.ts compares them. */
+/** Mnemonics of LLVM, in the form that test/isa/mnemonics.test.ts compares. */
 const { oracle, mnemonics } = JSON.parse(
   readFileSync(new URL('../test/isa/vectors/llvm-mnemonics.json', import.meta.url), 'utf8'),
 ) as { oracle: string; mnemonics: Record<string, string> };
@@ -70,7 +70,7 @@ function isaPage(): string {
     '',
     `Generated from \`src/emu/isa/table/\` by \`scripts/generate-docs.ts\`: ${ROWS.length} instructions, all of them complete. Every`,
     'row is checked against llvm-mc and llvm-objdump 19 in both directions (`test/isa/llvm.test.ts`), its behaviour against',
-    'QEMU with random programs (`./scripts/difftest`, [oracle.md](oracle.md)). What the manual leaves open is in',
+    'QEMU with random programs (`./scripts/difftest`, [oracle.md](oracle.md)). Points that the manual does not define are in',
     '[isa-notes.md](isa-notes.md). Groups other than base and privileged are features of `--cpu`.',
     '',
     '| group | instructions | what it is |',
@@ -94,7 +94,7 @@ function isaPage(): string {
   ].join('\n');
 }
 
-/** What package-lock.json says of a package. */
+/** The entry of a package in package-lock.json. */
 interface LockedPackage {
   readonly version: string;
   readonly license: string;
@@ -131,19 +131,19 @@ function packagesPage(): string {
   return [
     '# Packages',
     '',
-    'Generated from `package-lock.json` by `scripts/generate-docs.ts`: the npm packages that the set-up installs, those of other platforms too.',
+    'Generated from `package-lock.json` by `scripts/generate-docs.ts`: the npm packages that the set-up installs, including those for other platforms.',
     `${list.length} packages, ${program.length} of them part of the program, the others for tests and building. Licences: ${[...licences].map(([name, count]) => `${name} (${count})`).join(', ')}.`,
     '',
     '## How they are checked',
     '',
     '- **npm**: `package-lock.json` has the checksum of each package, and npm refuses one that differs. No package runs a script when it is',
-    '  installed: `.npmrc` and `scripts/lib/prepare.sh` say `ignore-scripts`, and a test refuses a lock file with a package that wants to. `npm audit`',
-    '  compares the list with known weaknesses, where the registry offers that.',
-    '- **Node**, where the machine has none that serves: the npm package with the program for the platform, by the checksum that the registry gives; no script.',
-    "- **Debian**: packages of the machine's own suite are installed by its apt. Those of later suites are downloaded by apt with a configuration of their",
-    '  own (`suite_lists` in `scripts/lib/prepare.sh`): the list must be signed by a key of `debian-archive-keyring`, and each package must have the checksum',
-    '  of the list, else apt refuses it. They are unpacked into `.tools/`; none of their scripts run. Nothing is taken that is not signed: no option that',
-    '  would allow it is in any script, and a test looks for them.',
+    '  installed: `.npmrc` and `scripts/lib/prepare.sh` set `ignore-scripts`, and a test refuses a lock file with a package that has an install script. `npm audit`',
+    '  compares the list with known vulnerabilities, if the registry offers that.',
+    '- **Node**, when the computer has no suitable one: the npm package with the program for the platform, with the checksum that the registry gives; no script runs.',
+    "- **Debian**: apt installs packages of the computer's suite. For packages of later suites, apt downloads them with a separate configuration",
+    '  (`suite_lists` in `scripts/lib/prepare.sh`): the list must be signed by a key of `debian-archive-keyring`, and each package must have the checksum',
+    '  in the list, otherwise apt refuses it. They are unpacked into `.tools/`, and none of their scripts run. Unsigned packages are never used: no script',
+    '  has an option that would allow them, and a test checks this.',
     '',
     '## The list',
     '',

@@ -1,4 +1,4 @@
-/** What hostile guests cost: a table (docs/security.md). An argument gives other seconds for each. */
+/** Measures what hostile guests cost, as a table (docs/security.md). Argument: seconds for each guest. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * How long Debian's kernel takes from the start of the program to its shell, against QEMU, in interleaved rounds: a first boot
- * with an empty code cache, a second one with what the first has left there, and going on from a snapshot. Medians of wall time.
+ * Measures how long Debian's kernel takes from the start of the program to its shell, compared with QEMU, in interleaved rounds: a first boot
+ * with an empty code cache, a second one with the filled code cache, and a start from a snapshot. Medians of wall time.
  * Argument: rounds (default 5).
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ const folder = mkdtempSync(join(tmpdir(), 'loongscope-speed-'));
 const initrd = join(folder, 'initramfs');
 writeFileSync(initrd, initramfs());
 
-/** Runs a program until its console shows the prompt, and switches the machine off. @returns seconds to the prompt */
+/** Runs a program until its console shows the prompt, and powers the machine off. @returns seconds to the prompt */
 async function toPrompt(program: string, args: readonly string[], wake = false): Promise<number> {
   const began = performance.now();
   const child = execa(program, args, { reject: false, buffer: false, stderr: 'ignore' });
@@ -32,7 +32,7 @@ async function toPrompt(program: string, args: readonly string[], wake = false):
     seconds = (performance.now() - began) / 1000;
     child.stdin!.write('poweroff -f\n');
   });
-  // A shell that was asleep shows its prompt again on an empty line.
+  // After a snapshot, the shell shows its prompt again on an empty line.
   if (wake) child.stdin!.write('\n');
   await child;
   if (seconds === undefined) throw new Error(`${program} has not come to a prompt: ${text.slice(-500)}`);
@@ -56,7 +56,7 @@ const ours = (cache: string): Promise<number> =>
 const qemu = (): Promise<number> =>
   toPrompt(LS_QEMU!, [
     ...['-M', 'virt', '-cpu', 'max', '-nographic', '-nic', 'none', ...common],
-    // QEMU's device tree leads Debian's kernel to ports that are not there.
+    // With QEMU's device tree, Debian's kernel would access ports that do not exist.
     ...['-append', `${APPEND} initcall_blacklist=i8042_init`],
   ]);
 

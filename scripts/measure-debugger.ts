@@ -1,6 +1,6 @@
 /**
- * What the debugger costs, on this machine: answers a second, from a stop to gdb's prompt, and what armed breakpoints,
- * catches and watchpoints make of a hot loop, as ratios to none. Run through scripts/measure --debugger.
+ * Measures the cost of the debugger on this computer: answers a second, the time from a stop to gdb's prompt, and the effect of breakpoints,
+ * catches and watchpoints on a hot loop, as ratios. Run through scripts/measure --debugger.
  */
 import { connect } from 'node:net';
 import { execa } from 'execa';
@@ -16,7 +16,7 @@ const RUNS = 5;
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
 
-/** A machine with a guest and a port; `wait`: it stands still until somebody comes. */
+/** A machine with a guest and a port; `wait`: it is stopped until a client connects. */
 const machine = (guest: string, wait = false): Promise<Running> =>
   start(
     undefined,
@@ -43,7 +43,7 @@ function speeds(variants: Readonly<Record<string, () => number>>): Map<string, n
   return new Map([...samples].map(([name, list]) => [name, median(list)]));
 }
 
-/** A loop of loads, stores and arithmetic, under run control; `arm` adds what is measured. */
+/** A loop of loads, stores and arithmetic, under run control; `arm` adds the comparator that is measured. */
 function hotLoop(arm: (control: RunControl) => void, instructions = 150_000_000): number {
   const bench = new TestMachine({
     code: [
@@ -164,7 +164,7 @@ async function packets(): Promise<void> {
   await running.done;
 }
 
-/** What a user of gdb feels. */
+/** Response times for a user of gdb. */
 async function prompts(): Promise<void> {
   const gdb = await findGdb();
   const running = await machine('hello', true);

@@ -1,5 +1,5 @@
 /**
- * Figures of the emulator on this machine: speed of the interpreter on an integer kernel, start-up time to the first
+ * Measures the emulator on this computer: speed of the interpreter on an integer kernel, start-up time to the first
  * guest instruction, world switches per second. Run through scripts/measure.
  */
 
@@ -55,7 +55,7 @@ function integer(): number {
   return machine.instructions / ((performance.now() - began) / 1000) / 1e6;
 }
 
-/** A kind of world switch: code of the guest, and what the host does before it returns behind the instruction. */
+/** A kind of world switch: code of the guest, and code of the host before it returns behind the instruction. */
 interface Exchange {
   readonly name: string;
   readonly guest: readonly string[];
@@ -77,13 +77,13 @@ const EXCHANGES: readonly Exchange[] = [
   },
 ];
 
-/** Round trips a second, and how many translations the software TLB had to be given for each. */
+/** Round trips a second, and how many software TLB entries were filled for each. */
 function exchange({ guest: code, host, ecode }: Exchange): { perSecond: number; fills: number } {
   const window = 0x9000_0000_0000_0000n;
   const [exit, refill, guest, hpa] = [0x40000, 0x50000, 0x20_0000, 0x40_0000];
   const bench = new TestMachine();
   bench.code(hpa, code).code(exit, host);
-  // csrwr exchanges: t1 comes back from the register. The page size stays in TLBREHI.
+  // csrwr exchanges the values, so t1 gets the old value of the register. The page size stays in TLBREHI.
   bench.code(refill, ['csrwr $t1, 0x8c', 'csrwr $zero, 0x8d', 'tlbfill', 'csrrd $t1, 0x8c', 'ertn']);
   bench.setHost({ DMW0: window | 0xfn, CRMD: 0x10, EENTRY: window + BigInt(exit), TLBRENTRY: refill, GTLBC: 0x11000 });
   for (const [gpa, elo] of [

@@ -1,6 +1,6 @@
 /**
- * A mutation run: puts one small mistake after the other into the sources of an area, in a copy of the tree, and lists those
- * that the area's tests do not notice. Run through scripts/mutate.
+ * A mutation run: makes one small mistake at a time in the sources of an area, in a copy of the tree, and lists the mistakes
+ * that the tests of the area do not detect. Run through scripts/mutate.
  */
 import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,10 +12,10 @@ import { seeded } from '../test/support/random.ts';
 import { AREAS } from './lib/mutation-areas.ts';
 import { describeMutation, type Mutation, mutated, mutationsOf } from './lib/mutations.ts';
 
-/** What tests need of the tree: copied where mistakes are put in, linked else. */
+/** The parts of the tree that tests need: the changed folders are copied, others are linked. */
 const COPIED = ['src', 'test', 'scripts', 'package.json', 'vitest.config.ts', 'tsconfig.json'];
 const LINKED = ['node_modules', '.tools', 'build', 'guests', 'docs'];
-/** A run that takes this many times as long as the one without a mistake does not end: the mistake is noticed. */
+/** A run that takes so many times as long as the run without a mistake is ended: the mistake is detected. */
 const PATIENCE = 4;
 
 const whole = (text: string): number => {
@@ -40,7 +40,7 @@ const {
 const area = AREAS[name];
 if (!area) program.error(`loongscope: there is no area '${name}': use ${Object.keys(AREAS).join(', ')}`);
 
-/** All mistakes of the area, in an order that the seed says. */
+/** All mistakes of the area, in an order that depends on the seed. */
 function shuffled(): { readonly file: string; readonly mutation: Mutation }[] {
   const files = [...new Set(area!.sources.flatMap((s) => globSync(s, { cwd: PROJECT_ROOT })))].sort();
   const all = files.flatMap((file) =>

@@ -1,7 +1,7 @@
 /**
- * Counts which instructions follow each other while a program runs, by samples: every so many instructions a stretch is
- * executed one at a time. Arguments are those of `loongscope run`, which name a machine. What
- * src/emu/engine/superinstructions.ts lists was chosen from a boot of Debian's kernel to its shell.
+ * Counts pairs of successive instructions while a program runs, by samples: at intervals, some instructions are
+ * executed one at a time. The arguments are those of `loongscope run` for a machine. The list in src/emu/engine/superinstructions.ts
+ * comes from a boot of Debian's kernel to its shell.
  */
 import { Command } from 'commander';
 import { boot } from '../src/cli/boot.ts';

@@ -1,8 +1,8 @@
 /**
  * Records which instructions LLVM 19 knows: writes test/isa/vectors/llvm-mnemonics.json, one example word for each
- * mnemonic, which test/isa/mnemonics.test.ts compares with the instruction table and docs/isa.md with what is absent.
+ * mnemonic. test/isa/mnemonics.test.ts compares it with the instruction table, and docs/isa.md lists the absent mnemonics.
  *
- * LLVM prints no list of mnemonics, so all opcodes are disassembled: every value of the upper 22 bits with some values of
+ * LLVM cannot print a list of mnemonics, so all opcodes are disassembled: every value of the upper 22 bits with some values of
  * the lower ten, and all words below 0x00600000, where the longest opcodes stand.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

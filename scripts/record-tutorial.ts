@@ -1,6 +1,6 @@
 /**
- * Writes docs/tutorial/sync-exception.md: the text below with what the commands really print. Run it after a change of what
- * the debugger says: `npm run record-tutorial`. test/gdb/tutorial.test.ts compares the page with a fresh recording.
+ * Writes docs/tutorial/sync-exception.md: the text below with the real output of the commands. Run it after a change of the output of
+ * the debugger: `npm run record-tutorial`. test/gdb/tutorial.test.ts compares the page with a new recording.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ const PARTS: readonly Part[] = [
   '## Stop where it happens',
   '`./scripts/loongscope debug --guest crash` starts the machine with a gdb on it, symbols loaded. PIF is the exit for a fetch that stage 2 does not map: catch it, and let the machine run.',
   { gdb: ['monitor catch vmexit PIF', 'continue'] },
-  'The machine stands at the hypervisor’s exit vector, before its first instruction. The guest’s registers are as it left.',
+  'The machine has stopped at the hypervisor’s exit vector, before its first instruction. The registers are still those of the guest.',
   '## Ask',
   {
     gdb: ['monitor explain'],
@@ -57,7 +57,7 @@ const PARTS: readonly Part[] = [
   '## The whole run at a glance',
   '`loongscope trace` writes every exit, exception and world switch into a file (text, JSON lines, or a timeline for Perfetto), and says what came first and what came often:',
   { shell: ['trace', '--guest', 'crash', '--serial', 'null', '--output', '/dev/null'] },
-  'The auditor finds the same without being told where to look:',
+  'The auditor finds the same cause by itself:',
   { shell: ['run', '--guest', 'crash', '--serial', 'null', '--audit', 'worldswitch'] },
   '## The cure',
   'A guest sets EENTRY before the first instruction that can raise an exception: `csrwr` of the address of its handler to CSR 0xc, as `guests/privileged/main.c` does first of all (`csr_write(CSR_EENTRY, guest_vector)`). If the guest is a kernel that does set it and dies all the same, the usual suspects are next in line, and the same three questions find them:',

@@ -1,5 +1,5 @@
 /**
- * Records what QEMU's LoongArch CPU computes: results of integer instructions and the reports of exceptions. Writes
+ * Records results of QEMU's LoongArch CPU: results of integer instructions and reports of exceptions. Writes
  * test/isa/vectors/qemu.json, which test/isa/oracle.test.ts replays. Run through scripts/record-vectors, which finds or
  * brings a QEMU.
  *
@@ -30,7 +30,7 @@ const TABLE = 6;
 const LEFT_OUT =
   /^(b|bl|jirl|b[egln].*|ertn|idle|csr.*|gcsr.*|gtlb.*|hvcl|dbcl|tlb.*|invtlb|lddir|ldpte|iocsr.*|cacop|cpucfg|rdtime.*|dbar|ibar|preldx?|bc..z|pcadd.*|pcalau12i|sc\..|screl\..|f(ld|st)(gt|le)\..)$/;
 
-/** Numbers that make trouble: zeros, infinities, NaNs of both kinds, the ends of the normal and subnormal ranges, ones. */
+/** Special numbers: zeros, infinities, NaNs of both kinds, the ends of the normal and subnormal ranges, ones. */
 const DOUBLES = [
   0n,
   1n << 63n,
@@ -260,8 +260,8 @@ results: .space ${cases.length * FIELDS * 8}
 }
 
 const [qemu, ...qemuArgs] = (process.env.LS_QEMU ?? 'qemu-system-loongarch64').split(' ');
-// LL rows come last: after an ll.d, QEMU 11.1.2 with sc.q answers ld.d of the next doubleword from what it saw there first,
-// whatever is stored meanwhile.
+// LL rows come last: after an ll.d, QEMU 11.1.2 with sc.q answers an ld.d of the next doubleword with the value that it read there first,
+// even after a store to it.
 const linked = (r: Row): number => (!r.name.startsWith('ll') ? 0 : r.name.endsWith('.w') ? 1 : 2);
 // Vectors have their own recordings: test/difftest/vectors/recorded.json.
 const covered = (r: Row): boolean => r.unit === undefined || r.unit === 'fp';

@@ -1,5 +1,5 @@
 /**
- * The long tests of the shared folder. Arguments: a folder with Debian's programs for loong64, then `--attack [MESSAGES]` or
+ * The long test of the shared folder. Arguments: a folder with Debian's programs for loong64, then `--attack [MESSAGES]` or
  * `--linux` for only that half.
  */
 import { execFileSync } from 'node:child_process';
@@ -31,7 +31,7 @@ async function tried(name: string, body: () => Promise<string> | string): Promis
   console.log(`${result} (${((performance.now() - began) / 1000).toFixed(0)} s)`);
 }
 
-/** The hostile kernel, with one seed after the other. */
+/** Runs the hostile kernel with several seeds. */
 async function attacks(messages: number): Promise<void> {
   for (let seed = 1001; messages > 0; seed += 2, messages -= MESSAGES_A_SEED)
     await tried(`a hostile kernel, seed ${seed}`, () => {
@@ -62,7 +62,7 @@ function writeProgram(folder: string): void {
   );
 }
 
-/** Debian's programs at work on a shared folder. */
+/** Runs Debian's programs on a shared folder. */
 async function programs(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'loongscope-share-check-'));
   const work = join(folder, 'work');
@@ -94,7 +94,7 @@ async function programs(): Promise<void> {
     );
   const mount = 'mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144';
   await tried('mounts', async () => {
-    // The board's clock begins in 1970, and make does not like files of the future.
+    // The clock of the board begins in 1970, and make complains about files from the future.
     await run(`date -s @${Math.floor(Date.now() / 1000)}`);
     await run(`${mount},cache=loose,ro root /mnt && mount -t devtmpfs dev /mnt/dev && mount -t proc proc /mnt/proc`);
     return run(`mount -t tmpfs tmp /mnt/tmp && ${mount} work /mnt/work && ls /mnt/work | xargs`);

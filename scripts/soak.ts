@@ -12,10 +12,10 @@ export interface Soak {
   readonly worldSwitches: number;
   readonly exits: number;
   readonly instructions: number;
-  /** Lines of guests that tell of something wrong. */
+  /** Output lines of guests that report an error. */
   readonly failures: readonly string[];
   readonly complete: boolean;
-  /** Of memory and registers at the end. */
+  /** Digest of memory and registers at the end. */
   readonly hash: string;
   readonly seconds: number;
 }

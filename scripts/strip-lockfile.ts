@@ -1,6 +1,6 @@
 /**
- * Takes the download addresses out of the lock files: they name a registry's host. Integrity hashes stay, and npm
- * finds the packages in whatever registry the machine uses. Run after every change of the dependencies.
+ * Removes the download addresses from the lock files, because they name the server of a registry. Integrity hashes stay, and npm
+ * finds the packages in the registry that the computer uses. Run it after every change of the dependencies.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 

@@ -1,4 +1,4 @@
-/** Small mistakes that can be put into TypeScript source: what a mutation run tries (scripts/mutate.ts). */
+/** Finds small mistakes that can be made in TypeScript source, for a mutation run (scripts/mutate.ts). */
 import { parseAst } from 'rolldown/parseAst';
 
 /** One mistake: the text from `start` to `end` becomes `after`. */
@@ -29,9 +29,9 @@ const OPERATORS: Readonly<Record<string, string>> = {
   '&&': '||',
   '||': '&&',
 };
-/** What a program does not act by. */
+/** Nodes that have no effect when a program runs. */
 const SKIPPED = /^(TS|Import|ThrowStatement|TemplateLiteral|Decorator)/;
-/** Statements of these can be left out without another mistake of the source. */
+/** Statements of these kinds can be left out, and the source is still valid. */
 const DROPPED = new Set(['CallExpression', 'AssignmentExpression', 'UpdateExpression']);
 
 type Node = { readonly type: string; readonly start: number; readonly end: number } & Readonly<Record<string, unknown>>;
@@ -51,7 +51,7 @@ export function mutationsOf(source: string): Mutation[] {
         const after = OPERATORS[n.operator as string];
         const [left, right] = [n.left as Node, n.right as Node];
         const start = source.indexOf(n.operator as string, left.end);
-        // Texts are put together with a plus too.
+        // Plus also joins texts.
         const joins = [left, right].some((x) => typeof x.value === 'string' || x.type === 'TemplateLiteral');
         if (after && !joins && start < right.start)
           out.push({ start, end: start + (n.operator as string).length, after });
@@ -79,7 +79,7 @@ export function mutationsOf(source: string): Mutation[] {
   const visit = (x: unknown): void => {
     if (Array.isArray(x)) for (const y of x) visit(y);
     if (!isNode(x) || SKIPPED.test(x.type)) {
-      // A type beside an expression is none; the expression is.
+      // The type in a type assertion is skipped, but the expression is not.
       if (isNode(x) && isNode(x.expression)) visit(x.expression);
       return;
     }

@@ -1,14 +1,14 @@
-# Brings what a fresh Debian machine lacks. Sourced by the scripts beside this folder.
+# Brings the programs that a fresh Debian machine does not have. The scripts in the parent folder source it.
 #
-# Everything lands under .tools/ in the checkout or comes from the machine's own package sources;
-# no host name is written here. Each ensure_* function is a no-op once its tool is there.
+# Everything goes to .tools/ in the checkout, or comes from the package sources of the machine;
+# no server name is written here. Each ensure_* function does nothing when its tool exists.
 
 LS_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LS_TOOLS="$LS_ROOT/.tools"
 mkdir -p "$LS_TOOLS/bin"
 export PATH="$LS_TOOLS/bin:$PATH"
 
-# The oldest versions that serve, stated once.
+# The oldest supported versions.
 LS_NODE_MAJOR=24
 LS_CLANG_MAJOR=19
 LS_GDB_MAJOR=16
@@ -56,11 +56,11 @@ apt_install() {
   run_step "installing $*" as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
-# What src/cli/sandbox.ts wants of Node: everything is granted, and given up before the guest runs.
+# Node's options for src/cli/sandbox.ts: everything is granted, and dropped before the guest runs.
 LS_SANDBOX_FLAGS=(--disable-warning=SecurityWarning --permission --no-experimental-sqlite "--allow-fs-read=$LS_ROOT/build/cli/*" --allow-fs-read=/ --allow-fs-write=/
   --allow-child-process --allow-worker)
 
-# node_major NODE: its major version; 0 when it cannot give up permissions, which the sandbox wants (src/cli/sandbox.ts).
+# node_major NODE: its major version; 0 when it cannot drop permissions, which the sandbox needs (src/cli/sandbox.ts).
 node_major() { "$1" --permission -p 'process.permission.drop ? process.versions.node.split(".")[0] : 0' 2>/dev/null || echo 0; }
 
 # Node 24 or later: the machine's own, or the npm package with the program for this platform, under .tools/node. The package
@@ -85,7 +85,7 @@ ensure_node() {
     LS_NODE=$own
     ln -sf "$own" "$LS_TOOLS/bin/node"
   fi
-  # From version 25 on networks want a permission, too; the ports of gdb are one.
+  # From version 25 on, networks need a permission, too, also the ports for gdb.
   [ "$major" -lt 25 ] || LS_SANDBOX_FLAGS+=(--allow-net)
 }
 
@@ -100,11 +100,11 @@ ensure_npm_packages() {
   fi
 }
 
-# A second thread that optimizes JavaScript costs short runs a tenth of their time, and long ones gain nothing: they spend theirs in
-# WebAssembly, which has threads of its own.
+# A second thread that optimizes JavaScript costs short runs a tenth of their time. Long runs gain nothing: they spend their time in
+# WebAssembly, which has its own compiler threads.
 LS_NODE_FLAGS=(--no-concurrent-recompilation)
 
-# The program in a few files under build/cli, made again whenever a source is newer: it starts in two thirds of the time.
+# Bundles the program into a few files under build/cli when a source is newer: it then starts in two thirds of the time.
 ensure_bundle() {
   local out="$LS_ROOT/build/cli"
   [ -e "$out/main.js" ] && [ -z "$(find "$LS_ROOT/src" "$LS_ROOT/package.json" -newer "$out/main.js" -type f -print -quit)" ] && return
@@ -145,7 +145,7 @@ ensure_llvm_oracle() {
   apt_install "llvm-$LS_CLANG_MAJOR"
 }
 
-# gdb_serves GDB: true when GDB knows LoongArch and is new enough.
+# gdb_serves GDB: true when GDB supports LoongArch and is new enough.
 gdb_serves() {
   local major
   command -v "$1" >/dev/null || return 1
@@ -202,14 +202,14 @@ ensure_oldest_gdb() {
 # debian_uri: the first URI of the machine's own Debian sources (both file formats).
 debian_uri() {
   local uri
-  # A missing file is no error here: a machine has one of the two formats.
+  # A missing file is not an error: a machine has one of the two formats.
   uri=$( (sed -n 's/^URIs:[[:space:]]*\([^[:space:]]*\).*/\1/p' /etc/apt/sources.list.d/*.sources 2>/dev/null || true) | head -n 1)
   [ -n "$uri" ] || uri=$( (sed -n 's/^deb[[:space:]]\+\(\[[^]]*\][[:space:]]*\)\?\([^[:space:]]*\).*/\2/p' \
     /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null || true) | head -n 1)
   printf '%s' "$uri"
 }
 
-# debian_keyring: the file of Debian's keys. Everything that is unpacked from Debian is in a list that one of them has signed.
+# debian_keyring: the file of Debian's keys. Every package that is unpacked is in a list that one of these keys has signed.
 debian_keyring() {
   local file
   for file in /usr/share/keyrings/debian-archive-keyring.gpg /usr/share/keyrings/debian-archive-keyring.pgp; do
@@ -241,7 +241,7 @@ Dir::Etc::Preferences "/nonexistent";
 Dir::Etc::PreferencesParts "/nonexistent";
 APT::Install-Recommends "false";
 APT::Sandbox::User "";
-# Lists of testing say that they hold for a week, and mirrors lag. A year bounds how old a list may be that somebody plays back.
+# Lists of testing are valid for a week, and mirrors are late. A limit of a year protects against replayed old lists.
 Acquire::Min-ValidTime "31536000";
 Acquire::Languages "none";
 Debug::NoLocking "true";
@@ -284,7 +284,7 @@ ensure_loong64_package() {
 }
 
 # ensure_linux: Debian's newest kernel for loong64, busybox, and the kernel's modules unpacked, in .tools/linux. The version is
-# what the package lists say today; apt checks what it downloads against them.
+# in the current package lists; apt verifies its downloads with them.
 ensure_linux() {
   local out="$LS_TOOLS/linux" suite version package modules
   [ -e "$out/vmlinuz" ] && [ -e "$out/busybox" ] && return
@@ -311,7 +311,7 @@ ensure_linux() {
     local file
     for file in drivers/block/virtio_blk drivers/char/hw_random/virtio-rng drivers/net/virtio_net drivers/net/net_failover net/core/failover \
       drivers/virtio/virtio_mmio fs/ext4/ext4 fs/jbd2/jbd2 fs/mbcache lib/crc/crc16 fs/9p/9p net/9p/9pnet net/9p/9pnet_virtio fs/netfs/netfs; do
-      # What is not there is part of the kernel.
+      # A missing module is built into the kernel.
       [ ! -e "$modules/kernel/$file.ko.xz" ] || xz -dc "$modules/kernel/$file.ko.xz" >"$out/modules/$(basename "$file").ko" || return 1
     done
     cp "$LS_SUITE/root/usr/bin/busybox" "$out/busybox" && cp "$modules/vmlinuz" "$out/vmlinuz" &&
@@ -358,7 +358,7 @@ iasl_serves() {
   [ "${version:-0}" -ge "$LS_IASL_VERSION" ]
 }
 
-# The judges of the tables that guests are handed, for the tests: dtc, and an iasl that knows LoongArch. Fails quietly.
+# Checkers for the tables of guests, for the tests: dtc, and an iasl that supports LoongArch. Fails quietly.
 ensure_table_judges() {
   local suite
   command -v dtc >/dev/null || apt_install device-tree-compiler
@@ -403,7 +403,7 @@ find_qemu() {
   return 1
 }
 
-# QEMU is the oracle of the CPU and the rival in measurements; only scripts that say so need it.
+# QEMU is the oracle of the CPU and the reference in measurements. Only scripts that call this need it.
 ensure_qemu() {
   local suite
   find_qemu && return

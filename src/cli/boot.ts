@@ -31,18 +31,18 @@ import { openNet } from './network.ts';
 import { nodeRuntime } from './node-runtime.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
-import { walled } from './sandbox.ts';
+import { sandboxed } from './sandbox.ts';
 import { readSnapshot, restoreSnapshot } from './snapshots.ts';
 
 const ALIGN = 0x10000;
 
-/** The files that a machine boots, and the names of their addresses. */
+/** The files that a machine boots, and their symbols. */
 export interface BootImages {
   readonly files: BootFiles;
   readonly symbolize: Symbolizer;
   /** Symbols of the booted image. */
   readonly symbols: ImageSymbols;
-  /** Resolves when all names are there, which are read from the first time that somebody asks: nobody waits for them to boot. */
+  /** Resolves when all symbols have been read. Reading begins at the first use of this property, so booting does not wait for it. */
   readonly named: Promise<void>;
   /** Files with symbols: the image, then the guests by GID. */
   readonly imageFile: string;
@@ -51,7 +51,7 @@ export interface BootImages {
   readonly executable: (world: number) => string | undefined;
 }
 
-/** A machine ready to run, and what it boots. */
+/** A machine that is ready to run, and its files. */
 export interface Booted extends BootImages {
   readonly machine: Machine;
 }
@@ -59,7 +59,7 @@ export interface Booted extends BootImages {
 /** @throws UsageError when the file cannot be read */
 function readFile(path: string): Uint8Array {
   try {
-    // Node's permission model shows everything below the root, and not the root itself.
+    // Node's permission model allows everything below the root, but not the root itself.
     if (resolve(path) === '/' || statSync(path).isDirectory()) throw new UsageError(`${path} is a folder: give a file`);
     return new Uint8Array(readFileSync(path));
   } catch (error) {
@@ -75,7 +75,7 @@ function guestFile(spec: GuestSpec): string {
   return existsSync(own) ? own : spec.file;
 }
 
-/** Places guest images at the end of low RAM and says so on the hypervisor's command line. */
+/** Puts guest images at the end of low RAM, and describes them on the command line of the hypervisor. */
 function placeGuests(
   guests: readonly { spec: GuestSpec; data: Uint8Array }[],
   memory: number,
@@ -95,7 +95,7 @@ function placeGuests(
     );
   }
   const wanted = guests.reduce((sum, g) => sum + g.spec.memory, 0);
-  // Guest RAM is aligned to 2 MiB, and the tables want some room.
+  // Guest RAM is aligned to 2 MiB, and the tables need some space.
   const free = at - imageEnd - (guests.length + 1) * 2 * 2 ** 20;
   if (wanted > free)
     throw new UsageError(
@@ -143,7 +143,7 @@ export function openVirtio(cli: MachineCli, console: (byte: number) => void): Vi
   const disks = (cli.drive ?? []).map((spec, n) => new VirtioBlock(`disk${n}`, openDrive(spec)));
   const network = cli.net && openNet(cli.net);
   const specs = cli.share ?? [];
-  const shares = openShares(specs, walled(cli)).map((server, n) => new VirtioP9(specs[n]!.tag, server));
+  const shares = openShares(specs, sandboxed(cli)).map((server, n) => new VirtioP9(specs[n]!.tag, server));
   const terminal = cli.console === 'virtio' ? [new VirtioConsole(console)] : [];
   return [
     ...disks,
@@ -154,7 +154,7 @@ export function openVirtio(cli: MachineCli, console: (byte: number) => void): Vi
   ];
 }
 
-/** What a snapshot says about the files that it was booted from: addresses have no names. */
+/** The files of a machine from a snapshot. They have no symbols. */
 function snapshotImages({ files }: MachineImage): BootImages {
   return {
     files,
@@ -167,17 +167,17 @@ function snapshotImages({ files }: MachineImage): BootImages {
   };
 }
 
-/** Host time since this moment. */
+/** A clock that starts now, in real time. */
 function fromNow(): Clock {
   const epoch = monotonicClock();
   return () => monotonicClock() - epoch;
 }
 
-/** The engine of the machine itself: what a check compares it with is another machine. */
+/** The engine of the main machine. With `check`, a second machine has another engine. */
 export const engineKind = (cli: MachineCli): EngineKind =>
   cli.engine === undefined || cli.engine === 'check' ? 'auto' : cli.engine;
 
-/** Runs `body`; what is wrong with an image is the user's to correct. */
+/** Runs `body`, and turns an ImageError into a UsageError. */
 export function asUsage<T>(body: () => T): T {
   try {
     return body();
@@ -194,7 +194,7 @@ function readInitrd({ initrd }: MachineCli): Uint8Array | undefined {
   return data;
 }
 
-/** Firmware, and what it is to start. */
+/** Firmware, and the program that it starts. */
 function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages {
   if (cli.guest || cli.hypervisor)
     throw new UsageError('--guest goes with the reference hypervisor: leave --firmware out');
@@ -222,7 +222,7 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
   };
 }
 
-/** An image of any format. A raw one is known by its name, or by the address that is given. */
+/** An image of any format. A raw image has a name in `.bin`, or an address is given. */
 function parseImage(bytes: Uint8Array, file: string, load: number | undefined): ElfImage {
   if (load !== undefined) return rawImage(bytes, file, load);
   if (isPe(bytes)) return parseLinuxImage(bytes, file, decompress);
@@ -230,7 +230,7 @@ function parseImage(bytes: Uint8Array, file: string, load: number | undefined): 
   return parseElf(bytes, file);
 }
 
-/** @throws ImageError when the file is no device tree */
+/** @throws ImageError when the file is not a device tree */
 function readDeviceTree(file: string): Uint8Array {
   const bytes = readFile(file);
   checkDeviceTree(bytes, file);

@@ -69,7 +69,7 @@ export class ClientFiles {
         // The name is created first, which fails when it exists. A rename would replace the file of somebody else.
         if (!before) this.create(path, new Uint8Array(0));
         const now = identity(lstatSync(path));
-        if (!this.made.has(now)) throw new Error(`${name} has been replaced meanwhile: choose another name`);
+        if (!this.made.has(now)) throw new Error(`${name} was replaced by another program: choose another name`);
         renameSync(temporary, path);
         closeSync(this.made.get(now)!);
         this.made.delete(now);

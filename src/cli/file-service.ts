@@ -127,15 +127,15 @@ function openOutside<Spec, Folder>(
 
 /**
  * Shared folders, in the order given.
- * @param behindWall whether the machine will run in a sandbox: then the thread works on the files
+ * @param inSandbox whether the machine will run in a sandbox: then the thread works on the files
  * @throws UsageError when one cannot be opened
  */
-export const openShares = (specs: readonly ShareSpec[], behindWall: boolean): P9Server[] =>
-  specs.length > 0 && behindWall ? openOutside('share', share, specs) : specs.map(share.open);
+export const openShares = (specs: readonly ShareSpec[], inSandbox: boolean): P9Server[] =>
+  specs.length > 0 && inSandbox ? openOutside('share', share, specs) : specs.map(share.open);
 
 /** The folder for files that a gdb names; like {@link openShares}. */
-export const openClientFiles = (folder: string, behindWall: boolean): NamedFiles =>
-  behindWall ? openOutside('named', named, [folder])[0]! : named.open(folder);
+export const openClientFiles = (folder: string, inSandbox: boolean): NamedFiles =>
+  inSandbox ? openOutside('named', named, [folder])[0]! : named.open(folder);
 
 function answerTo(
   folders: readonly unknown[],

@@ -317,7 +317,11 @@ export function declareMachineOptions(command: Command): Command {
       ).choices(['efi', 'uhi']),
     )
     .option('--drive <spec>', 'a disk: FILE[,readonly][,copy-on-write]; repeatable', collect(parseDrive))
-    .option('--share <spec>', 'a folder of the host: FOLDER[,tag=NAME][,readonly]; repeatable', collect(parseShare))
+    .option(
+      '--share <spec>',
+      'a folder of your computer: FOLDER[,tag=NAME][,readonly]; repeatable',
+      collect(parseShare),
+    )
     .addOption(new Option('--virtio <bus>', 'where virtio devices sit').choices(['pci', 'mmio']))
     .addOption(new Option('--console <device>', 'which device is the terminal').choices(['uart', 'virtio']))
     .option('--net <kind>', 'network card: none, isolated, loopback or dump:FILE', parseNet)
@@ -367,7 +371,7 @@ export function declareMachineOptions(command: Command): Command {
     .option('--dump-region <pc>', 'print code with this address as it is translated, and what becomes of it', parsePc)
     .option(
       '--clock <kind>',
-      'virtual (instructions are time, and runs repeat) or host (the time of the day)',
+      'virtual (instructions are time, and runs repeat) or host (the real time of your computer)',
       parseClock,
     )
     .option('--threads', 'a thread for each CPU; needs --clock host')

@@ -9,7 +9,7 @@ import { UsageError } from './errors.ts';
 import { monotonicClock } from './monotonic-clock.ts';
 import { nodeRuntime } from './node-runtime.ts';
 import type { MachineCli } from './options.ts';
-import { enterSandbox, programFlags, walled } from './sandbox.ts';
+import { enterSandbox, programFlags, sandboxed } from './sandbox.ts';
 import { statistics } from './statistics.ts';
 
 /** The data of the worker of a CPU. */
@@ -108,7 +108,7 @@ export async function runThreads(
           model: cli.machine,
           noReboot: cli.reboot === false,
           spawn: (options) => {
-            const thread = spawn(options, epoch, walled(cli), warn);
+            const thread = spawn(options, epoch, sandboxed(cli), warn);
             // All threads have started, and no instruction has run yet.
             if (options.cpu === options.cpus - 1) enterSandbox(cli);
             return thread;

@@ -19,7 +19,7 @@ import { UsageError } from './errors.ts';
 import { openClientFiles } from './file-service.ts';
 import type { MachineCli } from './options.ts';
 import { type Outlet, openOutlet } from './outlet.ts';
-import { enterSandbox, walled } from './sandbox.ts';
+import { enterSandbox, sandboxed } from './sandbox.ts';
 import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
 
@@ -69,7 +69,7 @@ const describeAddress = (address: Address, bound: number | string): string =>
 export interface Running {
   readonly booted: Booted;
   readonly control: RunControl;
-  /** Ports or paths: the full view first, then the host's port, then the guests'. */
+  /** Ports or paths: the machine first, then the host world, then the guests. */
   readonly ports: readonly (number | string)[];
   /** What compares the engines, with `--engine check`. */
   readonly check: EngineCheck | undefined;
@@ -142,7 +142,7 @@ export async function start(
       };
       warnings.push(booted.named.then(tell));
     },
-    snapshotStore: debuggable(cli) ? snapshotStore(openClientFiles(cli.files ?? '.', walled(cli))) : undefined,
+    snapshotStore: debuggable(cli) ? snapshotStore(openClientFiles(cli.files ?? '.', sandboxed(cli))) : undefined,
   });
   control = running;
   const outputs = new Outputs(control, output, [logOutlet.reader, serial.reader]);
@@ -210,7 +210,7 @@ export async function start(
     await open({ kind: 'guest', gid: port.gid, vcpu: port.vcpu }, port.address, `guest gid ${port.gid}`);
   if (exposed !== undefined)
     say(
-      `warning: ${exposed} is not loopback, and this port asks nobody for a password: whoever reaches it owns the machine, and writes files below --files`,
+      `warning: ${exposed} is not loopback, and this port has no password: everybody who can reach it controls the machine, and can write files below --files`,
     );
   const began = performance.now();
   const stopInput = io ? () => {} : connectInput(cli.serial, control);

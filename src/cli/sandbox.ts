@@ -91,14 +91,14 @@ export function requireSandbox({ sandbox }: SandboxCli): void {
 }
 
 /** Will this machine run in the sandbox? Not with --no-sandbox, and not in programs that start machines without Node's permission model. */
-export const walled = ({ sandbox }: SandboxCli): boolean => sandbox !== false && permission()?.drop !== undefined;
+export const sandboxed = ({ sandbox }: SandboxCli): boolean => sandbox !== false && permission()?.drop !== undefined;
 
 /**
  * Enters the sandbox: from here on no file can be opened, and no process and no thread can be started. Open files stay open.
  */
 export function enterSandbox(cli: SandboxCli): void {
   const held = permission();
-  if (!walled(cli) || held?.drop === undefined) return;
+  if (!sandboxed(cli) || held?.drop === undefined) return;
   // Files that Node would write at its end.
   module.flushCompileCache();
   held.drop('fs.read', '/');

@@ -12,7 +12,7 @@ _start:
   csrwr $t0, CSR_DMW1
 
   /* Leave direct address mode for the cached window. A refill return sets DA = 0 and PG = 1 and jumps in the
-   * same instruction, so there is no moment in which PC and mode disagree. */
+   * same instruction, so PC and mode always agree. */
   la.pcrel $t0, 1f
   li.d $t1, WINDOW_CACHED | 1      /* the window, and IsTLBR in bit 0 */
   or $t0, $t0, $t1
@@ -38,7 +38,7 @@ _start:
   idle 0
   b 3b
 
-/* The other CPUs, with the address of this from their mailbox 0: the same way into the window, a stack by number. */
+/* The other CPUs start here, by the address in their mailbox 0. They enter the window in the same way, and each has its own stack. */
   .globl _start_secondary
 _start_secondary:
   li.d $t0, WINDOW_UNCACHED | DMW_PLV0

@@ -55,7 +55,7 @@ void console_printf(const char *format, ...) {
   va_end(ap);
 }
 
-/* A guest's output appears line by line, so that two guests do not tear each other's lines. */
+/* The output of a guest is printed line by line, so that the lines of two guests do not mix. */
 void vm_console_flush(struct vm *vm) {
   if (vm->column == 0) return;
   vm->line[vm->column] = 0;

@@ -1,4 +1,4 @@
-/* The saved context of a vCPU: the one place where its layout is written down. C (vm.h), assembly (run_guest.S)
+/* The saved context of a vCPU: its layout is defined only here. C (vm.h), assembly (run_guest.S)
  * and the debugger (context-layout.ts reads the CTX_ lines) share these offsets. */
 #ifndef HV_CONTEXT_H
 #define HV_CONTEXT_H

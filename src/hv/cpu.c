@@ -1,4 +1,4 @@
-/* Is there LVZ, and the set-up that makes this CPU a host (docs/lvz.md, "Detection" and "Host set-up"). */
+/* Detects LVZ, and sets this CPU up as a host (docs/lvz.md, "Detection" and "Host set-up"). */
 #include "vm.h"
 
 #define CPUCFG2_LVZ (1 << 10)
@@ -25,7 +25,7 @@ void cpu_enter_host_mode(void) {
   csr_xchg(CSR_GTLBC, GTLBC_USETGID, GTLBC_USETGID | GTLBC_TOTI | (0xff << GTLBC_TGID_SHIFT));
   __asm__ volatile("invtlb %0, $zero, $zero" : : "i"(INVTLB_ALL_GUESTS) : "memory");
 
-  /* One vector for everything; the refill handler runs untranslated. */
+  /* One vector for all exceptions; the refill handler runs in direct address mode. */
   csr_write(CSR_ECFG, IS_TIMER | IS_IPI);
   iocsr_write32(IOCSR_IPI_ENABLE, ~0u);
   csr_write(CSR_EENTRY, (u64)_host_vector);

@@ -1,4 +1,4 @@
-/* What to do after an exit, by cause (R.ESTAT.Ecode). */
+/* Handles an exit by its cause (R.ESTAT.Ecode). */
 #include "vm.h"
 
 /* An instruction fetch outside guest RAM: there is nothing to emulate. Usually a vector that was never set. */
@@ -10,7 +10,7 @@ static void fetch_fault(struct vcpu *v) {
   vm_stop(v->vm, 139);
 }
 
-/* A host interrupt: the timer ends the time slice; an IPI has brought the CPU back, and that is all it is for. */
+/* A host interrupt: the timer ends the time slice. An IPI only has to bring the CPU back to the hypervisor. */
 static void interrupt(struct vcpu *v) {
   if (v->exit_estat & IS_IPI) smp_ipi_received();
   if (v->exit_estat & IS_TIMER) {

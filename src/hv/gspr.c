@@ -1,4 +1,4 @@
-/* GSPR exits: the guest touched a privileged or sensitive resource. BADI is the instruction word. */
+/* GSPR exits: the guest has accessed a privileged or sensitive resource. BADI is the instruction word. */
 #include "vm.h"
 
 /* Not for guests: nesting (LVZ), and floating point, whose registers this hypervisor does not switch. */
@@ -11,7 +11,7 @@ static void set_gpr(struct vcpu *v, unsigned r, u64 value) {
 void handle_gspr(struct vcpu *v) {
   u32 word = v->exit_badi;
   unsigned rd = word & 31, rj = (word >> 5) & 31;
-  if (word >> 10 == 0x1b) { /* cpucfg rd, rj: the host's words, less what guests do not get */
+  if (word >> 10 == 0x1b) { /* cpucfg rd, rj: the words of the host, without features that guests do not get */
     u64 index = v->gpr[rj];
     u32 value = index < 32 ? cpucfg(index) : 0;
     set_gpr(v, rd, index == 2 ? value & ~CPUCFG2_HIDDEN : value);
@@ -19,7 +19,7 @@ void handle_gspr(struct vcpu *v) {
     unsigned csr = (word >> 10) & 0x3fff;
     if (soft_timer && csr >= CSR_TID && csr <= CSR_TICLR) vtimer_access(v, csr, rd, rj);
     else set_gpr(v, rd, 0);
-  } else if (word >> 22 == 0x18) { /* cacop: the host's caches are not the guest's */
+  } else if (word >> 22 == 0x18) { /* cacop: a guest must not change the caches of the host */
   } else if (word >> 15 == 0xc90) { /* iocsrrd (bit 12 clear) and iocsrwr, by size */
     unsigned size = 1u << ((word >> 10) & 3);
     if (word & 0x1000) viocsr_write(v, v->gpr[rj], size, rd ? v->gpr[rd] : 0);

@@ -1,4 +1,4 @@
-/* Exceptions of the hypervisor itself. It runs with interrupts off, so whatever arrives here is a defect of it. */
+/* Exceptions of the hypervisor itself. It runs with interrupts off, so every exception here is a defect of the hypervisor. */
 #include "csr.h"
 
   .text

@@ -1,5 +1,5 @@
 /* Hypercall ABI: hvcl 0x100, function in a0, argument in a1, result in a0 (0, or −1 for an unknown function).
- * The exit leaves PC on the hvcl; skipping it is the hypervisor's part. */
+ * The exit leaves PC on the hvcl; the hypervisor must skip it. */
 #include "vm.h"
 
 #define HVCL_SERVICE 0x100
@@ -28,7 +28,7 @@ void handle_hypercall(struct vcpu *v) {
       this_cpu()->running = 0; /* the scheduler picks the next one */
       return;
     case HYPERCALL_LOG_DIRTY: /* the next store to this page is noticed */
-    case HYPERCALL_RELEASE:   /* the guest gives this page back; touching it brings a fresh one */
+    case HYPERCALL_RELEASE:   /* the guest gives this page back; the next access gets a new page */
       argument &= ~(PAGE_SIZE - 1);
       if (!vm_pointer(v->vm, argument)) v->gpr[4] = -1;
       else if (function == HYPERCALL_RELEASE) stage2_unmap(v->vm, argument, PAGE_SIZE);

@@ -1,7 +1,7 @@
-/* Exceptions and interrupts that the hypervisor gives to a guest. */
+/* Exceptions and interrupts that the hypervisor injects into a guest. */
 #include "vm.h"
 
-/* What the hardware does when it delivers an exception inside the guest, done by hand. */
+/* Does in software what the hardware does to deliver an exception inside the guest. */
 void inject_exception(struct vcpu *v, u64 ecode, u64 esubcode, u64 badv) {
   u64 crmd = gcsr_read(CSR_CRMD), vs = (gcsr_read(CSR_ECFG) >> 16) & 7;
   gcsr_write(CSR_PRMD, crmd & 7);

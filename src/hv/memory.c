@@ -1,4 +1,4 @@
-/* Page allocator (nothing is ever given back) and the two functions the compiler expects. */
+/* Page allocator (pages are never freed) and the two functions that the compiler expects. */
 #include "vm.h"
 
 static u64 next_free, end_of_memory;

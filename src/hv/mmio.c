@@ -1,4 +1,4 @@
-/* Stage-2 faults outside guest RAM are device accesses: decode the instruction in BADI, carry it out, skip it. */
+/* Stage-2 faults outside guest RAM are device accesses: decode the instruction in BADI, emulate it, skip it. */
 #include "vm.h"
 
 /* size in bytes; `store`, `is_signed`; −1 in size when the word is no load or store. */
@@ -53,7 +53,7 @@ void handle_mmio(struct vcpu *v) {
   struct access a = decode(v->exit_badi);
   unsigned rd = v->exit_badi & 31;
   if (!is_device(v->vm, gpa) || a.size < 0) {
-    /* A guest that goes on like this must not fill the console. */
+    /* A guest that repeats this must not fill the console. */
     if (v->vm->strays++ < STRAYS_SHOWN)
       console_printf("hv: guest %s: no device at GPA %x (instruction %x at %x)%s\n", v->vm->name, gpa, v->exit_badi, v->pc,
                      v->vm->strays == STRAYS_SHOWN ? "; further ones are not shown" : "");

@@ -2,7 +2,7 @@
  * simply run again: PC stays. */
 #include "vm.h"
 
-/* 1 when the fault was one of these. */
+/* @returns 1 when the fault was one of these. */
 int handle_ram_fault(struct vcpu *v, u64 ecode) {
   struct vm *vm = v->vm;
   u64 page = v->exit_badv & ~(PAGE_SIZE - 1);

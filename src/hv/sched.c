@@ -13,7 +13,7 @@ static void arm_timer(u64 ticks) {
   csr_write(CSR_TCFG, ticks == NEVER ? 0 : (ticks & ~3ul) | TCFG_EN);
 }
 
-/* A vCPU that can run and that no other CPU runs; the one whose turn it is. `next`: ticks until a timer of one that
+/* The next vCPU that can run and that no other CPU runs. `next`: ticks until a timer of one that
  * waits; `elsewhere`: another CPU runs one. */
 static struct vcpu *pick(u64 *next, int *elsewhere) {
   struct vcpu *own = this_cpu()->loaded;
@@ -77,7 +77,7 @@ void schedule(void) {
   while (any_running()) {
     u64 next;
     int elsewhere;
-    /* A vCPU that waits is looked at in its context, not in the bank. */
+    /* The state of a waiting vCPU is in its context, not in the bank. */
     if (cpu->loaded && (cpu->loaded->halted || !cpu->loaded->vm->running)) vcpu_put(cpu->loaded);
     struct vcpu *v = pick(&next, &elsewhere);
     if (cpu->loaded && cpu->loaded != v) {

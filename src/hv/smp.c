@@ -9,12 +9,12 @@ struct percpu percpus[MAX_CPUS];
 char secondary_stacks[MAX_CPUS][0x4000] __attribute__((aligned(16)));
 extern char _start_secondary[];
 
-#define IPI_ACTION 0 /* look at what there is to do: one number is enough */
+#define IPI_ACTION 0 /* the only IPI action: check for work */
 #define INVTLB_GID_GPA 0x16
 #define INVTLB_GID_STAGE2 0x14
 
 static u32 lock;
-/* The flush that is asked for; who asks holds the lock until all have answered. */
+/* The requested flush. The requesting CPU holds the lock until all have answered. */
 static struct {
   u64 number, gid, gpa, size;
 } request;
@@ -55,7 +55,7 @@ void hv_unlock(void) {
   *(volatile u32 *)&lock = 0;
 }
 
-/* All CPUs forget the stage-2 entries of a guest for these addresses, before this returns. */
+/* All CPUs drop the stage-2 entries of a guest for these addresses before this returns. */
 void smp_flush_stage2(u64 gid, u64 gpa, u64 size) {
   unsigned self = cpu_index();
   request.gid = gid, request.gpa = gpa, request.size = size;
@@ -72,7 +72,7 @@ void smp_flush_stage2(u64 gid, u64 gpa, u64 size) {
 /* The IPI of this CPU has done its work when the CPU is here. */
 void smp_ipi_received(void) { iocsr_write32(IOCSR_IPI_CLEAR, iocsr_read32(IOCSR_IPI_STATUS)); }
 
-/* The CPU that runs a vCPU comes back to the hypervisor; an idle one looks for work when nobody runs it. */
+/* Brings the CPU that runs a vCPU back to the hypervisor; if no CPU runs it, wakes an idle one. */
 void smp_kick(struct vcpu *v) {
   if (!v->loaded) smp_kick_idle();
   else if (v->cpu != cpu_index()) ipi_send(v->cpu, IPI_ACTION);
@@ -91,7 +91,7 @@ void smp_kick_all(void) {
     if (n != cpu_index() && percpus[n].online) ipi_send(n, IPI_ACTION);
 }
 
-/* Where the other CPUs come out of boot.S. */
+/* boot.S enters here on the other CPUs. */
 void hv_secondary(void) {
   cpu_enter_host_mode();
   hv_lock();

@@ -10,7 +10,7 @@
 #define PTE_HUGE 0x40ul
 #define PTE_HGLOBAL 0x1000ul
 
-/* Tables of absent entries, one per level, shared by all VMs; [0] is a page table full of V = 0. */
+/* Tables of absent entries, one for each level, shared by all VMs; [0] is a page table with V = 0 everywhere. */
 static u64 *absent[LEVELS];
 
 static u64 *table_alloc(unsigned level) {
@@ -36,7 +36,7 @@ static u64 *split(u64 *slot) {
   return t;
 }
 
-/* The slot that maps `gpa` at `level` (0: page, 1: 2 MiB block), with the tables above it made. */
+/* The slot that maps `gpa` at `level` (0: page, 1: 2 MiB block). Missing tables above it are allocated. */
 static u64 *slot_of(struct vm *vm, u64 gpa, unsigned level) {
   u64 *t = vm->stage2;
   for (unsigned l = LEVELS - 1; l > level; l--) {

@@ -1,4 +1,4 @@
-/* vCPU state that C looks after: first context, exchange of the guest CSR bank, pending interrupts, timer. */
+/* vCPU state that C code handles: first context, exchange of the guest CSR bank, pending interrupts, timer. */
 #include "vm.h"
 
 struct vcpu *hv_vcpus[MAX_VMS * MAX_VCPUS];
@@ -38,7 +38,7 @@ void vcpu_init(struct vm *vm, u64 entry) {
   vcpu_start(&vm->vcpus[0], entry);
 }
 
-/* Time has gone on while the vCPU was parked; its timer register has not. */
+/* Time has passed while the vCPU was parked, so its timer register must be updated. */
 static void catch_up_timer(struct vcpu *v) {
   u64 *tval = &v->gcsr[GCSR_SLOT_TVAL], tcfg = v->gcsr[GCSR_SLOT_TCFG], passed = rdtime() - v->parked_at;
   if (!(tcfg & TCFG_EN) || *tval == ONE_SHOT_FIRED) return;
@@ -51,7 +51,7 @@ static void catch_up_timer(struct vcpu *v) {
   *tval = tcfg & TCFG_PERIODIC && period ? period - (passed - *tval) % period : ONE_SHOT_FIRED;
 }
 
-/* Makes the guest CSR bank of this CPU the vCPU's. */
+/* Loads the vCPU into the guest CSR bank of this CPU. */
 void vcpu_load(struct vcpu *v) {
   struct percpu *cpu = this_cpu();
   if (cpu->loaded == v) return;
@@ -67,7 +67,7 @@ void vcpu_load(struct vcpu *v) {
   v->loaded = 1;
 }
 
-/* Gives the bank away: the vCPU may go on anywhere. */
+/* Saves the bank, so that any CPU can continue the vCPU. */
 void vcpu_put(struct vcpu *v) {
   _save_guest_csrs(v);
   v->parked_at = rdtime();
@@ -78,7 +78,7 @@ void vcpu_put(struct vcpu *v) {
 /* Levels of the guest's interrupt lines on this vCPU: the UART's on the first, and what its EIOINTC routes here. */
 static u64 lines_of(struct vcpu *v) { return v->lines | (v->index == 0 ? v->vm->lines : 0); }
 
-/* Levels that others have changed, right before entry. */
+/* Applies levels that others have changed, directly before entry. */
 void vcpu_inject_pending(struct vcpu *v) {
   csr_xchg(CSR_GINTC, lines_of(v), 0xff);
   gcsr_xchg(CSR_ESTAT, v->ipi_status & v->ipi_enable ? IS_IPI : 0, IS_IPI);

@@ -1,4 +1,4 @@
-/* Virtual machines: memory, the guest's image, the end. */
+/* Virtual machines: memory, loading the image, shutdown. */
 #include "vm.h"
 
 struct vm vms[MAX_VMS];
@@ -24,7 +24,7 @@ struct vm *vm_create(const char *name, u64 memory, unsigned vcpus, const char *a
   return vm;
 }
 
-/* Guest RAM as the hypervisor sees it, or 0 outside of it. */
+/* The hypervisor's address of guest RAM, or 0 outside of it. */
 void *vm_pointer(struct vm *vm, u64 gpa) {
   if (gpa < GUEST_RAM_BASE || gpa >= GUEST_RAM_BASE + vm->memory) return 0;
   return cached(vm->ram_hpa + (gpa - GUEST_RAM_BASE));

@@ -81,7 +81,7 @@ struct vm {
   u8 uart_ier, uart_lcr, uart_scr;
   int uart_tx_pending; /* transmitter-empty interrupt not yet acknowledged */
   u64 lines;           /* levels of the guest's hardware interrupts, GINTC.HWIS */
-  u64 strays;          /* accesses to addresses where nothing is */
+  u64 strays;          /* accesses to addresses without a device */
   u64 dirty_pages;     /* pages stored to while their stores were logged */
   u64 exits_by_ecode[64];
   u32 enable[8]; /* EIOINTC */
@@ -99,7 +99,7 @@ extern unsigned vm_count;
 extern struct vcpu *hv_vcpus[MAX_VMS * MAX_VCPUS];
 extern unsigned hv_vcpu_count;
 
-/* What a CPU of the host is doing. */
+/* The state of a CPU. */
 #define MAX_CPUS 8
 struct percpu {
   int online;
@@ -107,7 +107,7 @@ struct percpu {
   struct vcpu *loaded;  /* whose CSRs are in the guest bank */
   struct vcpu *running; /* whose time slice it is; 0 ends the slice */
   u64 flushed;          /* the last TLB flush request that this CPU has carried out */
-  struct vcpu *stage1_of[MAX_VMS + 1]; /* by GID: whose own translations the TLB may hold */
+  struct vcpu *stage1_of[MAX_VMS + 1]; /* by GID: the vCPU whose guest-type translations the TLB may hold */
 };
 extern struct percpu percpus[MAX_CPUS];
 static inline unsigned cpu_index(void) { return csr_read(CSR_CPUID) & 0x1ff; }
@@ -123,7 +123,7 @@ extern char _guest_exit[], _host_vector[], _tlb_refill[];
 void cpu_check(void);
 void cpu_enter_host_mode(void);
 
-/* smp.c: one lock for all of the hypervisor, held by whoever is not in a guest and not waiting. */
+/* smp.c: one lock for all of the hypervisor, held by every CPU that is not in a guest and not waiting. */
 void hv_lock(void);
 void hv_unlock(void);
 void smp_start(unsigned cpus);

@@ -10,7 +10,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Seconds that each one runs. */
 const SECONDS = 0.7;
-/** RAM of the machine, and what requests of 48 MiB take for a moment, in MiB. */
+/** RAM of the machine, and the peak memory of requests of 48 MiB, in MiB. */
 const RAM = 64;
 const PASSING = 256;
 /** Exit code of a process that was asked to end. */

@@ -6,7 +6,7 @@ import { STATUS, VirtioTransport } from '../../src/emu/devices/virtio/transport.
 
 const AT = { desc: 0x1000, driver: 0x2000, device: 0x3000, data: 0x4000 } as const;
 
-/** A transport whose queue a driver has set up, and how often it was told of used buffers. */
+/** A transport whose queue a driver has set up, and a count of its notifications of used buffers. */
 function rig(): {
   readonly offer: () => void;
   readonly view: DataView;

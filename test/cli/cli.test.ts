@@ -304,7 +304,7 @@ describe('loongscope trace, audits and loops', () => {
       '5',
     );
     expect(err).toMatch(/gdb: the host world on 127\.0\.0\.1:\d+/);
-    expect(err).toMatch(/warning: 0\.0\.0\.0 is not loopback, and this port asks nobody for a password/);
+    expect(err).toMatch(/warning: 0\.0\.0\.0 is not loopback, and this port has no password/);
     expect(err.match(/warning/g)).toHaveLength(1);
   });
 });

@@ -1,4 +1,4 @@
-/** Outputs that nobody reads and input without end: the machine waits, memory stays, and who ends the run is obeyed. */
+/** Outputs without a reader, and endless input: the machine waits, memory does not grow, and the run can be ended. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -127,7 +127,7 @@ describe('SIGTERM is obeyed within a second', TRIES, () => {
   test('while a terminal does not go on', async () => {
     const pidFile = join(dir, 'pid');
     const command = `echo $$ > '${pidFile}'; exec '${process.execPath}' ${[...COMMAND, FLOOD].map((w) => `'${w}'`).join(' ')}`;
-    // `script` gives it a terminal, and stops reading that when nobody reads from itself.
+    // `script` gives it a terminal, and stops reading it when its own output is not read.
     const terminal = spawn('script', ['-qefc', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
     onTestFinished(() => void terminal.kill('SIGKILL'));
     while (!existsSync(pidFile) || readFileSync(pidFile, 'utf8') === '') await setTimeout(20);

@@ -20,7 +20,7 @@ export type AreaName = (typeof AREAS)[number];
 export interface Area {
   /** Runs an input. @throws Error, which is a fault */
   readonly fuzz: Target;
-  /** Inputs to begin with, made of the code as it is now. */
+  /** Seed inputs, made from the present code. */
   readonly seeds: () => readonly Uint8Array[];
   /** Words that the format knows. */
   readonly dictionary: readonly (string | Uint8Array)[];

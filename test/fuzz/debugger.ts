@@ -1,4 +1,4 @@
-/** A machine under a debugger that is a session without a socket, and without an event loop: it runs only as far as it is told. */
+/** A machine with a debugger session without a socket and without an event loop: it runs only as far as the test lets it. */
 import { type Booted, boot } from '../../src/cli/boot.ts';
 import { DEFAULT_MACHINE, parseGuest } from '../../src/cli/options.ts';
 import { RunControl } from '../../src/emu/debug/run-control.ts';

@@ -408,7 +408,9 @@ describe('addresses beyond loopback', () => {
     } finally {
       write.mockRestore();
     }
-    expect(said.filter((s) => s.includes('is not loopback, and this port asks nobody'))).toHaveLength(exposed ? 1 : 0);
+    expect(said.filter((s) => s.includes('is not loopback, and this port has no password'))).toHaveLength(
+      exposed ? 1 : 0,
+    );
   });
 });
 

@@ -138,7 +138,7 @@ describe.each(GDBS)('views with %s', (_name, gdb) => {
     expect(output).toMatch(/Thread 17\.1 "vcpu0"/);
     expect(output).toMatch(/Thread 17\.2 "vcpu1"/);
     expect(output).toMatch(/gid 1 vcpu 1: (running|parked)/);
-    expect(output).toMatch(/told apart by gcsr:cpuid/);
+    expect(output).toMatch(/distinguished by gcsr:cpuid/);
     expect(output).toMatch(/'x' is no general register/);
   });
 

@@ -1,6 +1,6 @@
 /**
  * Every way in which a cached translation or decoded instruction can become wrong (docs/ARCHITECTURE.md, "What makes a
- * cached translation wrong"): the scenario is right as it is, and wrong with just that invalidation taken out.
+ * cached translation wrong"): the scenario is right, and wrong when only that invalidation is removed.
  */
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';

@@ -1,4 +1,4 @@
-/** What observers are told of `invtlb` in the host: whose entries of which type, and which address. */
+/** Reports to observers about `invtlb` in the host: owner and type of the entries, and the address. */
 import { expect, test } from 'vitest';
 import type { TlbChange } from '../../src/emu/cpu/observer.ts';
 import { TestMachine } from '../support/test-machine.ts';

@@ -103,7 +103,7 @@ describe('history', () => {
     const { control } = driven;
     const { history, machine } = control;
     history.replay(2_700_000);
-    // Detours: CPU 1 alone for a while, whoever's turn it is; then a key; then CPU 0 alone.
+    // Steps that change the order: only CPU 1 for some time; then a key; then only CPU 0.
     for (let n = 0; n < 100; n++) history.step(machine.cpus[1]!, false);
     history.input(Uint8Array.of(0x61));
     history.hold([machine.cpus[1]!]);
@@ -151,7 +151,7 @@ describe('history', () => {
     expect(cpu.gpr(4)).toBe(7050n);
     expect(history.goto(100)).toBe(100);
     expect(cpu.gpr(4)).toBe(7000n);
-    // The moment 1000 of the other future is gone; what was before the change is not.
+    // Position 1000 of the dropped history is gone; positions before the change are not.
     expect(history.goto(1000)).toBe(200);
     history.goto(50);
     expect(cpu.gpr(4)).toBe(25n);

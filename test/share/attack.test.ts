@@ -1,4 +1,4 @@
-/** Nothing that a kernel sends, and nothing that the host moves meanwhile, leads out of the shared folder. */
+/** No message of a kernel, and no move of files by another program at the same time, leads out of the shared folder. */
 import { describe, expect, test } from 'vitest';
 import { T } from '../support/p9-client.ts';
 import { attack, race } from './attack.ts';

@@ -28,7 +28,7 @@ const ROOM = 8192;
 const FIDS = 100;
 const MESSAGES_PER_MOVE = 10;
 const MESSAGES_PER_COUNT = 250;
-/** Long before anything is changed: whoever reads moves it, even on a file system that seldom does. */
+/** Long before any change, so that a read changes it even on a file system that seldom updates access times. */
 const OLD = 1000;
 const NAMES = ['a', 'b', 'c', 'd', 'secret', 'x\xff'];
 const BAD_NAMES = ['..', '.', '', '/', 'a/b', '../canary', 'a\0', 'y'.repeat(300), 'z'.repeat(65_535)];
@@ -37,7 +37,7 @@ const BIG = [0n, 1n, 5n, 4096n, 2n ** 31n, 2n ** 32n, 2n ** 53n, 2n ** 63n - 1n,
 /** Files stay small: what a size fills is the host's disk. */
 const SIZES = [0n, 1n, 100n, 5000n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n];
 
-/** The canary folder as nobody may change it. */
+/** The state of the canary folder, which must not change. */
 class Canary {
   private readonly rig: ShareRig;
   private readonly before: string;

@@ -245,7 +245,7 @@ describe('what is never opened', () => {
     for (const name of ['fifo', 'socket']) {
       const mode = lstatSync(rig.at(name)).mode;
       for (const flags of [0, O.write, O.readWrite, O.write | O.truncate]) {
-        // A FIFO that is opened waits for somebody at its other end: this would not come back.
+        // Opening a FIFO waits for a process at its other end, so this would not return.
         expect(errno(() => c.open(c.walk(root, name), flags))).toBe(E.ENXIO);
         expect(errno(() => c.create(root, name, flags))).toBe(E.ENXIO);
       }

@@ -5,9 +5,9 @@ import type { CpuObserver } from '../../src/emu/cpu/observer.ts';
 import type { Machine } from '../../src/emu/machine/machine.ts';
 
 /** How often each member of an observer was called. */
-export type Told = Record<keyof CpuObserver<Cpu>, number>;
+export type Counts = Record<keyof CpuObserver<Cpu>, number>;
 
-const nobody = (): Told => ({
+const none = (): Counts => ({
   exception: 0,
   exited: 0,
   beforeExit: 0,
@@ -29,22 +29,22 @@ export function watchEverything(): void {
 }
 
 /** Adds an observer of everything to a CPU. @returns its counters, which go on counting */
-export function countEverything(cpu: Cpu): Told {
-  const told = nobody();
+export function countEverything(cpu: Cpu): Counts {
+  const counts = none();
   cpu.observe({
-    exception: () => void told.exception++,
-    exited: () => void told.exited++,
-    beforeExit: () => void told.beforeExit++,
-    entered: () => void told.entered++,
+    exception: () => void counts.exception++,
+    exited: () => void counts.exited++,
+    beforeExit: () => void counts.beforeExit++,
+    entered: () => void counts.entered++,
     csrWrite: () => {
-      told.csrWrite++;
+      counts.csrWrite++;
       return false;
     },
-    csrRead: () => void told.csrRead++,
-    tlbChanged: () => void told.tlbChanged++,
-    nested: () => void told.nested++,
+    csrRead: () => void counts.csrRead++,
+    tlbChanged: () => void counts.tlbChanged++,
+    nested: () => void counts.nested++,
   });
-  return told;
+  return counts;
 }
 
 /** Called for each new machine of a test. */

@@ -2,7 +2,7 @@ import { decode } from './decoder.ts';
 import { OPERANDS, operandText } from './operands.ts';
 import { operandValue } from './row.ts';
 
-/** Words with a name of their own in assembly, as LLVM prints them: mask, match, text from the operand texts. */
+/** Words with a special name in assembly, as LLVM prints them: mask, match, text from the operand texts. */
 const ALIASES: readonly { mask: number; match: number; text: (o: readonly string[]) => string }[] = [
   { mask: 0xffffffff, match: 0x03400000, text: () => 'nop' },
   { mask: 0xfffffc00, match: 0x00150000, text: ([rd, rj]) => `move ${rd}, ${rj}` },

@@ -238,7 +238,7 @@ export class ControlBlock {
     return this.numbers[cpu * NUMBERS + NUMBER.guestInstructions]!;
   }
 
-  /** Power-on, while all CPUs are stopped: no lines, no starts, no accesses, nobody holds a page. */
+  /** Power-on, while all CPUs are stopped: no lines, no starts, no accesses, and no holder of any page. */
   reset(): void {
     for (let cpu = 0; cpu < this.cpus; cpu++)
       for (const word of [WORD.lines, WORD.start, WORD.call]) this.set(cpu, word, 0);

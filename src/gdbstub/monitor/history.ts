@@ -66,7 +66,7 @@ function reverse(s: Target, args: readonly string[]): string {
   const history = s.control.history;
   if (args.length) {
     const on = onOff(args[0]);
-    if (on && !history.possible) throw new Error('runs on host time do not repeat: use --clock virtual');
+    if (on && !history.possible) throw new Error('runs in real time do not repeat: use --clock virtual');
     history.enable(on);
   }
   if (!history.enabled) return 'reverse is off: nothing of the past is kept\n';
@@ -85,7 +85,7 @@ export const HISTORY_COMMANDS: readonly Command[] = [
   {
     name: 'goto',
     args: 'INSTRUCTION',
-    help: "go to a moment by $icount of the whole machine; then 'maint flush register-cache'",
+    help: "go to an instruction count of the whole machine; then 'maint flush register-cache'",
     run: (s, a) => {
       const history = s.control.history;
       if (!history.enabled) throw new Error("the past is not kept: 'monitor reverse on'");

@@ -134,7 +134,7 @@ export const SETTING_COMMANDS: readonly Command[] = [
       if (a.length) vcpuStates.key = parseKey(a[0]);
       const { kind, num } = vcpuStates.key;
       const name = kind === 'gpr' ? `r${num}` : CSRS.find((c) => c.num === num)!.name.toLowerCase();
-      return `vCPUs are told apart by ${kind}:${name}\n`;
+      return `vCPUs are distinguished by ${kind}:${name}\n`;
     },
   },
   {

@@ -28,7 +28,7 @@ export const fuzz: Target = guarded({
     const body = data.subarray(1);
     const protocol: BootProtocol = how & 4 ? 'uhi' : 'efi';
     if (how & 8) {
-      // The command line and an initrd are told in a tree of our own.
+      // A tree of this test contains the command line and an initrd.
       checkInitrd(body, 'initrd');
       loadRam(ram, { image, commandLine: latin1(body), initrd: body, protocol, extra: [] }, platform);
       return;

@@ -53,7 +53,7 @@ function run(data: Uint8Array): void {
       const answer = driver.exchange(message, room);
       if (canary.reveals(answer)) throw new Fault(`the answer to message ${n} has a secret of the host in it`);
     }
-    // A snapshot of this moment can be loaded again.
+    // A snapshot of this state can be loaded again.
     for (const part of driver.device.parts())
       if (!fits(part, saveFields(part))) throw new Fault(`${part.constructor.name} does not know its own state again`);
   } finally {

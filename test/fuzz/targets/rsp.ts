@@ -4,7 +4,7 @@ import { PACKETS } from '../../../src/gdbstub/packets/index.ts';
 import { connected } from '../debugger.ts';
 import { Fault, guarded, type Target } from '../oracle.ts';
 
-/** Separates packets of an input; what begins with RAW goes to the parser as it is. */
+/** Separates packets of an input. A part that begins with RAW goes to the parser without change. */
 const SEPARATOR = 0x0a;
 const RAW = 0x01;
 const MOST_PACKETS = 32;

@@ -74,7 +74,7 @@ export const VECTOR_MEMORY: readonly Row[] = [
     (['lsx', 'lasx'] as const).map((unit) => {
       const bits = i + (unit === 'lsx' ? 1 : 2);
       const number = `idx${bits}` as OperandName;
-      // In front of the element number stands a 1.
+      // There is a 1 in front of the element number.
       const marker = 0x00100000 << i;
       return vectorRow(
         unit,
