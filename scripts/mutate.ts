@@ -9,47 +9,8 @@ import { Command, InvalidArgumentError } from 'commander';
 import { execa } from 'execa';
 import { PROJECT_ROOT } from '../src/cli/paths.ts';
 import { seeded } from '../test/support/random.ts';
+import { AREAS } from './lib/mutation-areas.ts';
 import { describeMutation, type Mutation, mutated, mutationsOf } from './lib/mutations.ts';
-
-interface Area {
-  readonly sources: readonly string[];
-  /** Test files that serve them, quick ones first. */
-  readonly tests: readonly string[];
-}
-
-const AREAS: Readonly<Record<string, Area>> = {
-  lvz: {
-    sources: [
-      'src/emu/lvz/*.ts',
-      'src/emu/cpu/exceptions.ts',
-      'src/emu/cpu/interrupts.ts',
-      'src/emu/cpu/csr-access.ts',
-    ],
-    tests: ['test/lvz', 'test/cpu', 'test/conformance'],
-  },
-  mmu: { sources: ['src/emu/mmu/*.ts'], tests: ['test/mmu', 'test/lvz', 'test/cpu', 'test/conformance'] },
-  cpu: {
-    sources: ['src/emu/cpu/*.ts'],
-    tests: ['test/cpu', 'test/lvz', 'test/conformance', 'test/replay/snapshot.test.ts'],
-  },
-  devices: {
-    sources: ['src/emu/devices/**/*.ts', 'src/emu/board/platform.ts', 'src/emu/boot/acpi/*.ts', 'src/emu/boot/fdt.ts'],
-    tests: ['test/board', 'test/replay/completeness.test.ts'],
-  },
-  gdbstub: {
-    sources: ['src/gdbstub/*.ts', 'src/gdbstub/packets/*.ts'],
-    tests: [
-      'test/gdb/framing.test.ts',
-      'test/gdb/session.test.ts',
-      'test/gdb/packets.test.ts',
-      'test/gdb/robustness.test.ts',
-    ],
-  },
-  engine: {
-    sources: ['src/emu/engine/*.ts', 'src/emu/engine/translator/*.ts'],
-    tests: ['test/engine', 'test/isa/semantics.test.ts', 'test/conformance'],
-  },
-};
 
 /** What tests need of the tree: copied where mistakes are put in, linked else. */
 const COPIED = ['src', 'test', 'scripts', 'package.json', 'vitest.config.ts', 'tsconfig.json'];

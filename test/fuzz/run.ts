@@ -52,7 +52,7 @@ async function bundle(name: AreaName): Promise<string> {
   const made = await rolldown({ input: join(ROOT, 'test', 'fuzz', 'targets', `${name}.ts`), platform: 'node' });
   await made.write({ file, format: 'cjs', minify: false, codeSplitting: false });
   // Data that the program looks for beside itself.
-  cpSync(join(ROOT, 'src', 'hv', 'descriptors'), join(folder, 'descriptors'), { recursive: true });
+  cpSync(join(ROOT, 'src', 'hv', 'awareness', 'descriptors'), join(folder, 'descriptors'), { recursive: true });
   cpSync(join(ROOT, 'package.json'), join(OUT, 'package.json'));
   for (const header of readdirSync(join(ROOT, 'src', 'hv')).filter((f) => f.endsWith('.h')))
     cpSync(join(ROOT, 'src', 'hv', header), join(folder, header));

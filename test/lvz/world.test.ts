@@ -1,5 +1,6 @@
 /** Guest entry and exit, the guest bank, two-stage translation, interrupts and time of a guest. */
 import { describe, expect, test } from 'vitest';
+import { MERRCTL } from '../../src/emu/cpu/csr-fields.ts';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { assemble, TestMachine } from '../support/test-machine.ts';
 
@@ -48,6 +49,16 @@ describe('guest entry and exit', () => {
     expect([bench.cpu.vm, bench.pc, bench.cpu.gid]).toEqual([true, GUEST, 1]);
     expect(bench.host(CSR.CRMD) & 4n).toBe(4n);
     expect(bench.guest(CSR.CRMD)).toBe(8n);
+  });
+
+  test('after a machine error MERRCTL.PGM says where ertn goes, whatever GSTAT.PGM says', () => {
+    for (const pgm of [0, MERRCTL.PGM]) {
+      const merr = { MERRCTL: MERRCTL.IsMERR | MERRCTL.PPG | pgm, MERRERA: GUEST };
+      const bench = world([])
+        .setHost({ ...merr, GSTAT: pgm ? 0x10080 : 0x10082 })
+        .run(1);
+      expect([bench.cpu.vm, bench.pc]).toEqual([pgm !== 0, GUEST]);
+    }
   });
 
   test('ertn without PGM stays in the host', () => {

@@ -59,7 +59,8 @@ function classesOf(part: object): { readonly name: string; readonly wiring: Wiri
 const LISTS = ['stateFields', 'sharedFields', 'stateChecks'];
 
 const isStateful = (x: object): x is Stateful => 'stateFields' in x;
-const isPlain = (x: object): boolean => Object.getPrototypeOf(x) === Object.prototype;
+/** No instance of a class: the exports of a WebAssembly module have no prototype at all. */
+const isPlain = (x: object): boolean => [Object.prototype, null].includes(Object.getPrototypeOf(x));
 
 /** Can something in it be changed in place? Objects of classes are parts of their own. */
 function isContainer(value: unknown): boolean {
@@ -81,8 +82,7 @@ function reachable(...roots: object[]): Set<object> {
     seen.add(x);
     if (x instanceof Map) work.push(...x.keys(), ...x.values());
     else if (x instanceof Set || Array.isArray(x)) work.push(...x);
-    // What emitted code exports has no prototype, and no state.
-    else if (isPlain(x) || declared.has(x.constructor?.name)) {
+    else if (isPlain(x) || declared.has(x.constructor.name)) {
       if (!isPlain(x)) out.add(x);
       work.push(...Object.values(x));
     }

@@ -56,7 +56,7 @@ beforeAll(async () => {
       },
     ],
   });
-  cpSync(join(PROJECT_ROOT, 'src', 'hv', 'descriptors'), join(bundle, 'descriptors'), { recursive: true });
+  cpSync(join(PROJECT_ROOT, 'src', 'hv', 'awareness', 'descriptors'), join(bundle, 'descriptors'), { recursive: true });
 });
 
 const UART = PLATFORM.uarts[0]!.base;

@@ -1,8 +1,9 @@
 /** The mistakes that a mutation run makes: in what a program does, and never in what it is called or says of itself. */
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAst } from 'rolldown/parseAst';
 import { describe, expect, test } from 'vitest';
+import { AREAS } from '../../scripts/lib/mutation-areas.ts';
 import { describeMutation, mutated, mutationsOf } from '../../scripts/lib/mutations.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 
@@ -41,8 +42,14 @@ describe('mutations', () => {
     expect(mutationsOf(source).map((m) => describeMutation(source, m))).toEqual(['2:1  f(c, d); → ;']);
   });
 
+  test.each(Object.entries(AREAS))('every pattern of the area %s finds sources, and its tests are there', (_, area) => {
+    const empty = area.sources.filter((s) => globSync(s, { cwd: PROJECT_ROOT }).length === 0);
+    expect(empty).toEqual([]);
+    expect(area.tests.filter((t) => !existsSync(join(PROJECT_ROOT, t)))).toEqual([]);
+  });
+
   test('each one in the sources of the machine is another text that can still be parsed', () => {
-    const files = globSync('src/emu/{cpu,lvz,mmu}/*.ts', { cwd: PROJECT_ROOT });
+    const files = globSync('src/emu/{cpu,tlb,mmu}/*.ts', { cwd: PROJECT_ROOT });
     expect(files.length).toBeGreaterThan(10);
     for (const file of files) {
       const source = readFileSync(join(PROJECT_ROOT, file), 'utf8');

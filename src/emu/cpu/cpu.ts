@@ -52,7 +52,7 @@ export class Cpu extends CpuState implements Stateful {
     observers: 'observers',
     linearOf: 'the board',
     clock: 'the host',
-    routines: 'the engine',
+    routines: 'emitted code',
     lastGpa: 'set anew by each translation',
     tlbTarget: 'set anew by each TLB instruction',
   };
@@ -72,7 +72,7 @@ export class Cpu extends CpuState implements Stateful {
   /** Which CSR bits software may write. */
   readonly masks: CsrMasks;
   readonly events: EventRing;
-  /** Guest mode: LVZ's VM bit. Only lvz/world.ts changes it. */
+  /** Guest mode: LVZ's VM bit. Only world.ts changes it. */
   vm = false;
   /** Waiting in `idle`. */
   idle = false;

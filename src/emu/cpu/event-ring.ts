@@ -69,8 +69,8 @@ export class EventRing implements Stateful {
     'entryTime',
   ];
   static readonly wiring: Wiring = {
-    reported: 'what the next record is about, between two instructions nothing',
-    reportedTime: 'what the next record is about, between two instructions nothing',
+    reported: 'the report under way',
+    reportedTime: 'the report under way',
   };
   readonly data: Int32Array;
   readonly times: Float64Array;
