@@ -52,7 +52,7 @@ export class Cpu extends CpuState implements Stateful {
     observers: 'observers',
     linearOf: 'the board',
     clock: 'the host',
-    routines: 'the engine',
+    routines: 'emitted code',
     lastGpa: 'set anew by each translation',
     tlbTarget: 'set anew by each TLB instruction',
   };

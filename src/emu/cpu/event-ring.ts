@@ -73,8 +73,8 @@ export class EventRing implements Stateful {
     next: (v: unknown): boolean => v instanceof Int32Array && v.length === 1 && v[0]! >= 0 && v[0]! < EVENTS,
   };
   static readonly wiring: Wiring = {
-    reported: 'what the next record is about, between two instructions nothing',
-    reportedTime: 'what the next record is about, between two instructions nothing',
+    reported: 'the report under way',
+    reportedTime: 'the report under way',
   };
   readonly data: Int32Array;
   readonly times: Float64Array;
