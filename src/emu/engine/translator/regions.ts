@@ -63,8 +63,8 @@ export interface Translation {
 
 /** Hears of translations. */
 export interface TranslationObserver {
-  /** The instruction at `entry` of a page has become hot, in the context that runs. */
-  hot(page: UopPage, entry: number): void;
+  /** An instruction of the page has become hot, in the context that runs. */
+  hot(page: UopPage): void;
   translated(translation: Translation): void;
 }
 
@@ -132,7 +132,7 @@ export class Regions {
 
   private tellHot(p: number, observer: TranslationObserver): void {
     const page = this.uops.pageAt(p);
-    if (page) observer.hot(page, (p - page.base) / UOP_BYTES);
+    if (page) observer.hot(page);
   }
 
   /** Milliseconds that translation has taken, and when the first one began. */
