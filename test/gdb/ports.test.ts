@@ -238,9 +238,11 @@ describe('work that a client chooses is bounded', () => {
   test.each(AMOUNTS.map(([packet, answer]) => [packet.slice(0, 40), packet, answer] as const))(
     '%s',
     async (_, packet, answer) => {
-      const began = performance.now();
+      // A second of the processor's time: other tests run beside this one.
+      const began = process.cpuUsage();
       expect(await client.ask(packet)).toMatch(answer);
-      expect(performance.now() - began).toBeLessThan(1000);
+      const { user, system } = process.cpuUsage(began);
+      expect((user + system) / 1000).toBeLessThan(1000);
     },
   );
 
