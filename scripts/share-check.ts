@@ -128,8 +128,9 @@ async function programs(): Promise<void> {
     );
   });
   await tried('make and gcc', async () => {
+    // The clock of the machine is behind that of the folder by now: make says so on stderr.
     const output = await inside(
-      'cd /work/program && make -s -j2 && ./program && make -s && touch f3.c && make | wc -l',
+      'cd /work/program && make -s -j2 2>/tmp/said && ./program && make -s 2>/tmp/said && touch f3.c && make >/tmp/steps 2>/tmp/said; wc -l </tmp/steps',
     );
     const sum = (SOURCES * (SOURCES - 1)) / 2;
     if (output !== `sum ${sum}\n2`) throw new Error(output);
