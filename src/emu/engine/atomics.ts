@@ -1,4 +1,4 @@
-/** Statements that CPUs must agree about. Where one thread runs all CPUs, plain accesses do. */
+/** Statements whose order all CPUs must agree on. Where one thread runs all CPUs, plain accesses are enough. */
 import { ACCESS, type Access, type Node, type Stmt } from '../isa/semantics.ts';
 import type { Emitter } from '../wasm/emitter.ts';
 import { Atomic, Op } from '../wasm/opcodes.ts';
@@ -7,14 +7,14 @@ import type { Expressions } from './expressions.ts';
 
 export type AtomicStmt = Extract<Stmt, { s: 'update' | 'compareExchange' | 'fence' }>;
 
-/** Clears the bits of the i64 on the stack that an access does not have. */
+/** Clears the bits of the i64 on the stack that are beyond the size of the access. */
 function asWideAs(e: Emitter, access: Access): void {
   const { size } = ACCESS[access];
   // value & (2^bits − 1)
   if (size < 8) e.i64(2n ** BigInt(8 * size) - 1n).op(Op.i64And);
 }
 
-/** Pushes the old value, zero-extended. */
+/** Pushes the old value with zero extension. */
 function exchange(e: Emitter, x: Expressions, access: Access, linear: Node, expected: Node, value: Node): void {
   const [opcode, log] = COMPARE_EXCHANGE[ACCESS[access].size]!;
   // compareExchange(host, expected, value)
