@@ -15,8 +15,8 @@ export interface Runtime extends RuntimeClock {
   /** Runs a task soon: after this turn of the event loop, and after input and timers that are due. */
   soon(task: () => void): void;
   /**
-   * Runs a task once, after this many milliseconds. @returns a function that cancels it; a second or late call has no
-   * effect
+   * Runs a task once, after this many milliseconds.
+   * @returns a function that cancels it; a second or late call has no effect
    */
   after(ms: number, task: () => void): () => void;
 }
