@@ -1,13 +1,11 @@
-/**
- * Memory reads and inserted breakpoints of a client since the last stop. They show whether gdb does a software step.
- */
+/** Memory reads and inserted breakpoints of a client since the last stop. They show whether gdb does a step. */
 import { readVirtual } from '../emu/debug/debug-memory.ts';
 import type { RunControl } from '../emu/debug/run-control.ts';
 import { u32At } from '../emu/formats/little-endian.ts';
 import { beginsAtomicSequence, type JournalEntry, predictNext, recognizeStep } from './soft-step.ts';
 import { contextOf, type Thread } from './threads.ts';
 
-/** The smallest number of reads and insertions since the last stop that are remembered to recognize a step. */
+/** At least this many reads and insertions since the last stop are remembered, to recognize a step. */
 const JOURNAL_KEPT = 4096;
 
 export class StepJournal {

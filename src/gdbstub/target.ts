@@ -133,7 +133,7 @@ export interface ConnectionTarget {
   reply(payload: string): void;
   /** Prints a text on the console of the user; only while a resume or a monitor command is unanswered. */
   output(text: string): void;
-  /** Detaches from the machine: its breakpoints are removed, and the machine goes on. */
+  /** Detaches from the machine: its breakpoints are removed, and the machine continues. */
   detach(): void;
 }
 
@@ -150,7 +150,7 @@ export interface Target
 
 /**
  * Answers a packet.
- * @returns a payload; or undefined when the answer comes later (a stop reply) or never; or work that produces the payload
+ * @returns a payload; undefined when the answer comes later (a stop reply) or never; or work that gives the payload
  */
 export type Answer = string | undefined | Steps<string | undefined>;
 export type Dispatch = (target: Target, payload: string) => Answer;

@@ -189,9 +189,7 @@ export class Cpu extends CpuState implements Stateful {
   /** The stable counter, where the clock of the computer that runs loongscope drives it. */
   clock: Clock | undefined;
 
-  /**
-   * The stable counter now, in ticks. It is exact inside helpers, where the engine has stored the rest of the budget.
-   */
+  /** The stable counter now, in ticks. It is exact inside helpers: the engine has stored the rest of the budget. */
   get now(): number {
     if (this.clock) return this.clock();
     return this.sliceTime + this.sliceBudget - this.budgetLeft;

@@ -1,4 +1,7 @@
-/** Reports loops of exceptions. With a debugger the machine stops. Without one, a loop of the host ends the run, and a loop of a guest is a warning. */
+/**
+ * Reports loops of exceptions. With a debugger the machine stops. Without one, a loop of the host ends the run, and a
+ * loop of a guest is a warning.
+ */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { Clients } from './clients.ts';
 import { type Loop, LoopDetector } from './loops.ts';

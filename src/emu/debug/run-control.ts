@@ -35,10 +35,7 @@ export interface RunOptions {
   readonly limits?: Limits;
   /** False when no debugger can connect. Then VM exits need not be recorded for one. */
   readonly observed?: boolean;
-  /**
-   * Must the machine wait until its output has been read? A {@link RunControl.kick} follows when it need not wait any
-   * more.
-   */
+  /** Must the machine wait until its output has been read? A {@link RunControl.kick} follows when the wait is over. */
   readonly mustWait?: () => boolean;
   /** Called for a loop of exceptions when no debugger is attached to stop for. */
   readonly onLoop?: (cpu: Cpu, loop: Loop) => void;
@@ -167,10 +164,7 @@ export class RunControl {
     return this.loop.over;
   }
 
-  /**
-   * Lets the machine continue if every client agrees. Call this after a client's `running` or outside input has
-   * changed.
-   */
+  /** Lets the machine continue if every client agrees. Call this after `running` of a client or input has changed. */
   kick(): void {
     this.loop.kick();
   }
@@ -185,10 +179,7 @@ export class RunControl {
     this.loop.finish({ kind: 'quit' });
   }
 
-  /**
-   * Gives control to `stepper` when the machine next continues: an instruction at a time, or freely (`stepping` is
-   * false).
-   */
+  /** Gives control to `stepper` when the machine next continues: step by step, or freely (`stepping` is false). */
   setStepper(stepper: Stepper, stepping = true): void {
     this.stepping.begin(stepper, stepping);
   }

@@ -13,10 +13,7 @@ import type { End, Stop } from './stop.ts';
 
 /** The longest sleep before the time limit is checked again. */
 const LONGEST_SLEEP_MS = 100;
-/**
- * How long a slice should take, in milliseconds. It is short so that Ctrl-C is answered soon, whatever the machine
- * does.
- */
+/** How long a slice should take, in milliseconds. It is short so that Ctrl-C always has an effect soon. */
 const SLICE_MS = 8;
 
 /** The parts that the loop controls and asks. */
@@ -31,10 +28,7 @@ export interface LoopParts {
   readonly idle: IdleClock;
   /** May input still arrive from outside when every CPU waits? */
   readonly mayWake: () => boolean;
-  /**
-   * Must the machine wait until its output has been read? A {@link RunLoop.kick} follows when it need not wait any
-   * more.
-   */
+  /** Must the machine wait until its output has been read? A {@link RunLoop.kick} follows when the wait is over. */
   readonly mustWait: () => boolean;
   /** A second machine that must have the same state as this one. */
   readonly check: EngineCheck | undefined;
@@ -75,10 +69,7 @@ export class RunLoop {
     return !this.over && this.parts.clients.agree;
   }
 
-  /**
-   * Lets the machine continue if every client agrees. Call this after a client's `running` or outside input has
-   * changed.
-   */
+  /** Lets the machine continue if every client agrees. Call this after `running` of a client or input has changed. */
   kick(): void {
     this.waiting = false;
     if (this.pumping || this.end) return;
@@ -153,10 +144,7 @@ export class RunLoop {
     return this.budget.run((instructions) => history.run(instructions, until));
   }
 
-  /**
-   * Nothing will happen inside the machine any more. Input or Ctrl-C wakes the loop, and the time limit still
-   * applies.
-   */
+  /** Nothing more will happen inside the machine. Input or Ctrl-C wakes the loop, and the time limit still applies. */
   private everyCpuWaits(): End | undefined {
     const { clients, mayWake } = this.parts;
     if (clients.none && !mayWake())

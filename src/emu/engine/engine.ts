@@ -198,8 +198,8 @@ export class Engine {
   }
 
   /**
-   * Runs up to `budget` instructions; the stable counter is at tick `time` when it starts. It stops earlier when the CPU
-   * idles or when somebody asks for a stop.
+   * Runs up to `budget` instructions; the stable counter is at tick `time` when it starts. It stops earlier when the
+   * CPU idles or when a stop is requested.
    * @param masked do not take interrupts (a debugger's step)
    * @returns ticks that have passed
    */
@@ -372,10 +372,7 @@ export class Engine {
     return After.next;
   }
 
-  /**
-   * Finishes lddir or ldpte: reads the table entry. Its address is physical in the host; in a guest it goes through
-   * stage 2.
-   */
+  /** Finishes lddir or ldpte: reads the table entry. Its address is physical; in a guest it goes through stage 2. */
   private readSlot(): AfterValue {
     const { cpu, step } = this;
     if (step.slot < 0) {
@@ -431,8 +428,8 @@ export class Engine {
   }
 
   /**
-   * What all helper calls that change the address have in common: the instructions are counted for the world that
-   * executed them, and generated code continues by itself when nothing is due.
+   * The common part of helper calls after which execution may continue at another address: the instructions are
+   * counted for the world that executed them, and generated code continues by itself when nothing is due.
    */
   private attended(
     helpers: Record<HelperName, (code: number) => number>,

@@ -212,10 +212,7 @@ class FusedNumbers extends Fused<'f64'> {
     return this.finished(name, FUSED);
   }
 
-  /**
-   * The product of two singles is exact in a double. The sum is rounded to odd as a double, and then once to a
-   * single.
-   */
+  /** The product of two singles is exact in a double. The sum is rounded to odd as a double, then once to a single. */
   single(name: string): FuncDef {
     this.oddly(this.a, this.b, this.c);
     this.e.op(F.f32DemoteF64, F.f64PromoteF32);

@@ -31,10 +31,7 @@ export interface CallSite extends Site {
   mode(): void;
   left(): void;
   callPc(): void;
-  /**
-   * The number of the CSR, or the local that holds it. `num` pushes the number where it is not known when code is
-   * emitted.
-   */
+  /** The number of the CSR, or the local that holds it. `num` pushes a number that is not known at emission. */
   csrNumber(num: () => void, failIf: FailIf): number | Local<'i32'>;
   /** Does the instruction also need the counter's number, which the call returns? */
   readonly wantsTimerId: boolean;
@@ -134,10 +131,7 @@ function emitFloat(
   );
 }
 
-/**
- * Emits a vector operation: it copies the operands to locals, computes the results, does the checks, and writes at
- * the end.
- */
+/** Emits a vector operation: operands are copied to locals, results are computed and checked, then written. */
 function emitVector(
   site: CallSite,
   x: Expressions,

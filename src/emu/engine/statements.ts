@@ -132,12 +132,12 @@ export class Statements {
         backend.linear(s.size, s.write, this.pusher(s.address), expressions.local(s.id, 'i32'));
         return true;
       case 'peek':
-        // id = memory[host]
+        // id = memory[place]
         expressions.push(s.linear);
         e.mem(LOAD[s.access], 0).set(expressions.local(s.id, 'i64'));
         return true;
       case 'poke':
-        // memory[host] = value
+        // memory[place] = value
         expressions.push(s.linear);
         return this.write(storeOf(s.access), 0, s.value);
       case 'update':

@@ -90,10 +90,7 @@ export class UopCache {
     return this.byPa.has(pa);
   }
 
-  /**
-   * Where the bits are that say which lines of a page with code hold code. Undefined when they do not cover all of
-   * it.
-   */
+  /** Where the bits are that say which lines of a page hold code. Undefined when they do not cover all its code. */
   codeLines(pa: number): number | undefined {
     const pages = this.byPa.get(pa);
     const [page] = pages ?? [];

@@ -43,10 +43,7 @@ const TABLE_MINIMUM = 4;
 /** Does the block end with a jump that looks up its target in a table? */
 export const byTable = ({ end }: Block): boolean => end.kind === 'jump' && end.likely.length >= TABLE_MINIMUM;
 
-/**
- * Orders the blocks and finds their structure. Edges that make a loop with two entries are left out: they leave the
- * region.
- */
+/** Orders the blocks and finds their structure. An edge that makes a loop with two entries leaves the region instead. */
 export function analyse(blocks: readonly Block[]): Flow {
   const byStart = new Map(blocks.map((b, n) => [b.start, n]));
   const next = blocks.map((b) => targets(b).flatMap((t) => byStart.get(t) ?? []));

@@ -307,10 +307,7 @@ class RegionEmitter implements RegionFrame {
     e.i32(MAY_LINK).op(Op.return);
   }
 
-  /**
-   * Enters the region of the cell on the stack and in CELL, if it is one. `page` pushes the virtual address of the
-   * page.
-   */
+  /** Enters the region of the cell on the stack and in CELL, if it is one. `page` pushes the page's virtual address. */
   private enterCell(page: () => void): void {
     const { e } = this;
     // if (cell >= REGION) return regions[cell − REGION](state, budget, page)
