@@ -1,39 +1,39 @@
-/** The packets of one connection: acknowledgements, packets that wait, long work in turns, replies. */
+/** The packets of one connection: acknowledgements, packets that wait, long work in turns, and replies. */
 import { Turns } from '../emu/debug/turns.ts';
 import type { Runtime } from '../emu/runtime/runtime.ts';
 import { encodePacket, type Frame, fromLatin1, PacketParser, toHex } from './framing.ts';
 import type { Answer } from './target.ts';
 
-/** Milliseconds for which one client's packets are answered before others have their turn. */
+/** How many milliseconds one client's packets are answered before other clients get their turn. */
 const TURN_MS = 20;
-/** Most packets that wait while the machine runs: gdb sends none but interrupts then. */
+/** The largest number of packets that wait while the machine runs. gdb sends only interrupts then. */
 const MOST_WAITING = 1024;
-/** Most bytes between packets that are none of the protocol's. gdb sends none. */
+/** The largest number of bytes between packets that do not belong to the protocol. gdb sends none. */
 const MOST_NOISE = 4096;
-/** Longest text in one console packet, in characters: in hex, as UTF-8, it stays below the packet size. */
+/** The longest text in one console packet, in characters. As UTF-8 in hex it is smaller than the packet size. */
 const TEXT_PIECE = 16_000;
 
-/** The way to the client. */
+/** The connection to the client. */
 export interface Line {
   /** Sends bytes to the client. */
   readonly send: (bytes: Uint8Array) => void;
-  /** Receives a line per packet, for --log gdb. */
+  /** Receives one line for each packet, for --log gdb. */
   readonly log: (line: string) => void;
-  /** A valid packet has come. @returns false when the client is to be left alone */
+  /** A valid packet has arrived. @returns false when the client must get no answer */
   readonly heard?: () => boolean;
-  /** The client goes on sending what is not the protocol. */
+  /** The client continues to send bytes that do not belong to the protocol. */
   readonly strayed?: () => void;
-  /** The queue is empty again after {@link PacketQueue.receive} has said that it is not. */
+  /** The queue is empty again, after {@link PacketQueue.receive} has returned false. */
   readonly drained?: () => void;
 }
 
-/** Who answers the packets. */
+/** What answers the packets. */
 export interface Answerer {
   readonly running: boolean;
   readonly detached: boolean;
-  /** Does another client go over the past? */
+  /** Is another client's replay of the past in progress? */
   readonly inReplay: boolean;
-  /** @throws Error that becomes an error reply */
+  /** @throws Error, which becomes an error reply */
   answer(payload: string): Answer;
   /** Ctrl-C. */
   interrupt(): void;
@@ -45,7 +45,7 @@ export class PacketQueue {
   private readonly runtime: Runtime;
   private readonly parser = new PacketParser();
   private readonly turns: Turns;
-  /** Packets that wait, in their order: while the machine runs, while work is under way, and when their turn is over. */
+  /** Packets that wait, in order: while the machine runs, while work is in progress, and when their turn is over. */
   private queue: string[] = [];
   private turnEnds: number | undefined;
   private drainLater = false;
@@ -61,8 +61,8 @@ export class PacketQueue {
   }
 
   /**
-   * Bytes from the client.
-   * @returns whether more may come at once; {@link Line.drained} says when it may again
+   * Receives bytes from the client.
+   * @returns whether more bytes may arrive at once. If not, {@link Line.drained} says when they may arrive again
    */
   receive(bytes: Uint8Array): boolean {
     if (!this.drainLater) this.turnEnds = undefined;
@@ -102,16 +102,16 @@ export class PacketQueue {
     this.line.send(this.lastSent);
   }
 
-  /** Text on the user's console; only while a resume or a monitor command is outstanding. */
+  /** Text for the user's console. It is allowed only while a resume or a monitor command has no answer yet. */
   output(text: string): void {
     for (let at = 0; at < text.length; at += TEXT_PIECE)
       this.reply(`O${toHex(Buffer.from(text.slice(at, at + TEXT_PIECE), 'utf8'))}`);
   }
 
-  /** Answers what waits, as far as this client's turn goes. */
+  /** Answers the packets that wait, as long as this client's turn lasts. */
   drain(): void {
     while (this.queue.length && !this.held && this.onTurn) this.handle(this.queue.shift()!);
-    // The end of what this client waits for comes back here by itself.
+    // When the work or the stop that this client waits for arrives, this method is called again.
     if (this.queue.length === 0 || this.waits || this.drainLater) return;
     this.drainLater = true;
     this.runtime.soon(() => {
@@ -125,7 +125,7 @@ export class PacketQueue {
   private frame(frame: Frame): void {
     switch (frame.kind) {
       case 'interrupt':
-        // While stopped it is late, not wrong.
+        // When the machine is stopped already, the interrupt is late and has no effect.
         if (this.turns.active) this.turns.cancel();
         else if (this.answerer.running) this.answerer.interrupt();
         return;
@@ -156,12 +156,12 @@ export class PacketQueue {
     return (this.answerer.running || this.turns.active) && !this.answerer.detached;
   }
 
-  /** Or for another client, which goes over the past? */
+  /** The same, or do they wait for another client's replay of the past? */
   private get held(): boolean {
     return this.waits || this.answerer.inReplay;
   }
 
-  /** Is time left of this client's turn? */
+  /** Is there time left in this client's turn? */
   private get onTurn(): boolean {
     const now = this.runtime.now();
     this.turnEnds ??= now + TURN_MS;

@@ -6,7 +6,7 @@ import { contextOf, type Thread } from './threads.ts';
 
 export class Resumption {
   stepInto = new Set<StepClass>(DEFAULT_STEP_INTO);
-  /** Steps of process 1: wherever the CPU goes, within the world where they begin, or in guests alone. */
+  /** How process 1 steps: into every world, only in the world where the step begins, or only in guests. */
   stepMode: 'cpu' | 'world' | 'guest' = 'cpu';
   private readonly control: RunControl;
   private readonly journal: StepJournal;
@@ -26,20 +26,20 @@ export class Resumption {
     return this.resumed;
   }
 
-  /** The resumed thread, where the resume named it alone: gdb aborts when another one reports the stop. */
+  /** The resumed thread, when the resume named only it. gdb aborts when another thread reports the stop. */
   get alone(): Thread | undefined {
     return this.single ? this.resumed : undefined;
   }
 
-  /** World in which the CPU was when it was resumed. */
+  /** The world in which the CPU was when it was resumed. */
   get from(): number {
     return this.world;
   }
 
   /**
-   * Prepares the machine to run on for `thread`.
-   * @param single only this thread is named: other CPUs stay still
-   * @param exact one instruction, whatever it does
+   * Prepares the machine to continue for `thread`.
+   * @param single only this thread is named, so other CPUs do not run
+   * @param exact exactly one instruction, whatever it does
    */
   begin(thread: Thread, single: boolean, exact: boolean): void {
     const { control } = this;
@@ -66,7 +66,7 @@ export class Resumption {
     this.journal.resumed(thread);
   }
 
-  /** The machine has stopped, or the client is gone. @returns the thread whose step this ends */
+  /** The machine has stopped, or the client has disconnected. @returns the thread whose step ends here */
   end(): Thread | undefined {
     const { stepThread } = this;
     this.step?.finish();

@@ -8,25 +8,25 @@ import type { StepJournal } from './step-journal.ts';
 import type { TargetSettings } from './target.ts';
 import type { ThreadSelection } from './thread-selection.ts';
 
-/** Most places that are remembered for breakpoints by physical address. */
+/** The largest number of places that are remembered for breakpoints by physical address. */
 const MOST_PLACES = 10_000;
 
 export interface BreakpointParts {
-  /** Whose they are. */
+  /** The owner of the breakpoints. */
   readonly owner: object;
   readonly control: RunControl;
   readonly selection: ThreadSelection;
   readonly settings: TargetSettings;
-  /** Told of software breakpoints. */
+  /** Receives the software breakpoints. */
   readonly journal: StepJournal;
 }
 
 export class SessionBreakpoints implements ConditionTarget {
   readonly control: RunControl;
   readonly machine: Machine;
-  /** Where addresses led when breakpoints were first set there, with `bp-by physical`. */
+  /** The physical addresses of breakpoints when they were first set, with `bp-by physical`. */
   readonly places = new Map<string, number>();
-  /** Operations of conditions since a CPU was last asked to come back for them. */
+  /** The number of operations in conditions since a CPU was last asked to stop soon because of them. */
   conditionWork = 0;
   private readonly parts: BreakpointParts;
 
@@ -38,8 +38,8 @@ export class SessionBreakpoints implements ConditionTarget {
 
   /**
    * Inserts a breakpoint for the selected process.
-   * @param conditions agent expressions: one that is not 0 stops
-   * @throws Error when breakpoints go by physical address and this one leads nowhere
+   * @param conditions agent expressions: the breakpoint stops when one of them is not 0
+   * @throws Error when breakpoints go by physical address and this address has no translation
    */
   insert(va: bigint, hardware: boolean, conditions: readonly Uint8Array[]): void {
     const { owner, selection, settings, journal } = this.parts;
@@ -71,8 +71,8 @@ export class SessionBreakpoints implements ConditionTarget {
   }
 
   /**
-   * Where an address led when a breakpoint was first set there: gdb inserts its breakpoints anew at each resume, in
-   * whatever mode the CPU is then.
+   * The physical address of an address when a breakpoint was first set there. gdb inserts its breakpoints again at each
+   * resume, and the CPU may be in another mode then.
    */
   private physicalPlace(va: bigint): number {
     const { selection } = this.parts;

@@ -1,4 +1,7 @@
-/** The session of one client. It is the {@link Target} of packets and commands, and delegates to parts that have one concern each. */
+/**
+ * The session of one client. It is the {@link Target} of packets and commands. It delegates to parts that each have
+ * one concern.
+ */
 
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import type { Scope } from '../emu/debug/breakpoints.ts';
@@ -26,7 +29,7 @@ export interface SessionOptions extends Line {
   readonly view: View;
   readonly dispatch: Dispatch;
   readonly symbolize: Symbolizer;
-  /** The file that a world was booted from (−1: the host), as an absolute path; undefined when it is not known. */
+  /** The file that a world was booted from (−1: the host), as an absolute path. Undefined when it is not known. */
   readonly executable?: (world: number) => string | undefined;
 }
 
@@ -79,14 +82,14 @@ export class Session implements Target {
   // --- the connection ----------------------------------------------------------------------------------------------
 
   /**
-   * Bytes from the client.
-   * @returns whether more may come at once; {@link Line.drained} says when it may again
+   * Receives bytes from the client.
+   * @returns whether more bytes may arrive at once. If not, {@link Line.drained} says when they may arrive again
    */
   receive(bytes: Uint8Array): boolean {
     return this.packets.receive(bytes);
   }
 
-  /** The connection is over: what has come and is not answered yet is forgotten. */
+  /** The connection is closed: packets without an answer are dropped. */
   close(): void {
     this.packets.close();
     this.detach();
@@ -228,12 +231,12 @@ export class Session implements Target {
     this.packets.drain();
   }
 
-  /** Says in words what gdb's stop reply cannot. */
+  /** Prints what gdb's stop reply cannot express. */
   private announce(stop: Stop, stepped: Thread | undefined): void {
     const text = announcement(this, stop, stepped, this.resumption.from);
     if (text === undefined) return;
     this.output(text);
-    // gdb knows of no breakpoint at this name of the place, and does not step off it.
+    // gdb has no breakpoint at this address of the place, so it does not step over it.
     if (stop.kind === 'breakpoint') this.control.hooks.passOnce(stop.cpu);
   }
 
@@ -275,7 +278,8 @@ export class Session implements Target {
     control.history.hold([]);
     control.detach(this);
     if (control.hasClients && !searching) return;
-    // Nobody looks at the past any more, or a search has left the machine somewhere in it: it goes on where it was.
+    // When no client needs the past any more, or when a search has stopped somewhere in it, the machine returns to
+    // the position from which the past was entered.
     control.replayer.leave();
   }
 }

@@ -1,26 +1,26 @@
-/** Reads and insertions of a client since the last stop. With them, a software step of gdb is recognized. */
+/** Memory reads and inserted breakpoints of a client since the last stop. They show whether gdb does a step. */
 import { readVirtual } from '../emu/debug/debug-memory.ts';
 import type { RunControl } from '../emu/debug/run-control.ts';
 import { u32At } from '../emu/formats/little-endian.ts';
 import { beginsAtomicSequence, type JournalEntry, predictNext, recognizeStep } from './soft-step.ts';
 import { contextOf, type Thread } from './threads.ts';
 
-/** Reads and insertions since the last stop that are remembered to recognize a step: at least so many. */
+/** At least this many reads and insertions since the last stop are remembered, to recognize a step. */
 const JOURNAL_KEPT = 4096;
 
 export class StepJournal {
   private readonly control: RunControl;
   private entries: JournalEntry[] = [];
-  /** Software breakpoints that stand, as `pid:address`. */
+  /** Software breakpoints that are inserted now, as `pid:address`. */
   private readonly inserted = new Set<string>();
-  /** Those of the resumed process at the last resume. */
+  /** The breakpoints of the resumed process at the last resume. */
   private before: ReadonlySet<bigint> = new Set();
 
   constructor(control: RunControl) {
     this.control = control;
   }
 
-  /** Remembers a memory read: gdb reads the instruction before it plants a step. */
+  /** Remembers a memory read: gdb reads the instruction before it inserts the breakpoint of a step. */
   read(address: bigint, length: number): void {
     this.note({ kind: 'read', address, length });
   }
@@ -34,20 +34,23 @@ export class StepJournal {
     this.inserted.delete(`${pid}:${address}`);
   }
 
-  /** Where the step that is about to begin will stop; undefined for an ordinary continue. @param single one thread is named */
+  /**
+   * The address at which the step that is about to begin will stop. Undefined for an ordinary continue.
+   * @param single the resume names one thread only
+   */
   planted(thread: Thread, single: boolean): bigint | undefined {
     const { control } = this;
     const ctx = contextOf(thread, control);
     const pc = ctx.pc();
     const read = (at: bigint): number | undefined => u32At(readVirtual(control.machine, ctx, at, 4));
-    // An LL/SC sequence ends behind the sc: that is a run to a breakpoint, not one instruction.
+    // The step over an LL/SC sequence ends after the sc. It is a run to a breakpoint, not one instruction.
     if (beginsAtomicSequence(pc, read)) return undefined;
     const next = predictNext(ctx, pc, read);
     const inserted = this.insertedFor(thread.pid);
     return recognizeStep({ pc, next, journal: this.entries, inserted, before: this.before, single });
   }
 
-  /** A thread goes on. */
+  /** A thread continues. */
   resumed(thread: Thread): void {
     this.before = this.insertedFor(thread.pid);
     this.entries = [];

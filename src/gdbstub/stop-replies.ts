@@ -11,7 +11,7 @@ import type { Target } from './target.ts';
 import type { ThreadSelection } from './thread-selection.ts';
 import { contextOf, type Thread, threadId } from './threads.ts';
 
-/** Registers sent along with each stop: ra, sp, fp, pc. */
+/** Registers that are sent with each stop: ra, sp, fp, pc. */
 const EXPEDITED = [1, 3, 22, PC_REGNUM];
 
 export class StopReplies {
@@ -35,12 +35,12 @@ export class StopReplies {
     return `T${signal.toString(16).padStart(2, '0')}${pairs}${registers.join('')}thread:${threadId(thread)};core:${thread.cpu.index.toString(16)};`;
   }
 
-  /** The reply to a stop that this client has not asked for. */
+  /** The reply for a stop that this client has not asked for. */
   private foreign(cpu: Cpu): string {
     return this.forThread(SIGNAL.none, '', this.selection.threadOn(cpu));
   }
 
-  /** @param stepped the thread whose step this ends */
+  /** @param stepped the thread whose step ends here */
   forStop(stop: Stop, stepped: Thread | undefined): string {
     switch (stop.kind) {
       case 'interrupt':
@@ -77,7 +77,10 @@ export class StopReplies {
     return this.forThread(SIGNAL.interrupt, '', shown);
   }
 
-  /** The end of a step: with `follow world on` in the process of the world where it ended, which gdb then selects. */
+  /**
+   * The end of a step. With `follow world on` the reply names the process of the world where it ended, and gdb
+   * selects it.
+   */
   private forStep(thread: Thread): string {
     const { cpu } = thread;
     const { selection, target } = this;
@@ -93,20 +96,20 @@ export class StopReplies {
     if (mine.length === 0) return stepped ? this.forThread(SIGNAL.trap, '', stepped) : this.foreign(cpu);
     const bp = this.preferred(mine);
     const thread = this.selection.threadFor(cpu, bp.scope);
-    // By physical address it may stand under another name: gdb knows of none here, and would go on.
+    // The breakpoint may be set at another address of the same place. gdb has no breakpoint here, and would continue.
     if (bp.va !== va) return this.forThread(SIGNAL.none, '', thread);
     const key = bp.hardware ? 'hwbreak' : 'swbreak';
     return this.forThread(SIGNAL.trap, this.target.features.has(key) ? `${key}:;` : '', thread);
   }
 
-  /** The signal under which an exception that was caught by command is reported, with `signals on`. */
+  /** The signal for an exception that was caught by a command, with `signals on`. */
   private signalOf(caught: Catch, cpu: Cpu): number {
     const { settings, passed } = this.target;
     const signal = settings.signals && caught.kind === 'exception' ? exceptionSignal(cpu) : SIGNAL.none;
     return passed.has(signal) ? SIGNAL.none : signal;
   }
 
-  /** Of several breakpoints at one place, the one of the process that was resumed. */
+  /** When several breakpoints are at one place, the one of the process that was resumed. */
   private preferred(list: readonly Breakpoint[]): Breakpoint {
     const gid = this.resumption.thread?.gid;
     return list.find((b) => (gid === undefined ? typeof b.scope !== 'number' : b.scope === gid)) ?? list[0]!;

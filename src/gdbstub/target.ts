@@ -1,6 +1,7 @@
 /**
- * The interfaces through which packets, monitor commands and the helpers of a session use the debugged machine. Each interface is one
- * concern; a packet takes the whole {@link Target} and uses what it needs. session.ts implements it, by delegation to its parts.
+ * The interfaces through which packets, monitor commands and the helpers of a session use the debugged machine. Each
+ * interface is one concern. A packet takes the whole {@link Target} and uses what it needs. session.ts implements it
+ * and delegates to its parts.
  */
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import type { Scope } from '../emu/debug/breakpoints.ts';
@@ -29,15 +30,18 @@ export interface ThreadTarget {
   readonly context: DebugContext;
   /** The guest that the selected thread shows, or the guest on its CPU: for address windows. */
   readonly guestContext: DebugContext | undefined;
-  /** Processes attached beside process 1: guests with the vCPUs that the client knows, and the host world. */
+  /**
+   * Processes that are attached in addition to process 1: guests with the vCPUs that the client knows, and the host
+   * world.
+   */
   readonly attached: Map<number, Set<number>>;
-  /** An `attach` in the same inferior has killed process 1: it is not listed any more, and can be attached again. */
+  /** An `attach` in the same inferior has killed process 1. It is not listed any more, and can be attached again. */
   machineHidden: boolean;
   /** Threads that the client sees. Never empty. */
   threads(): Thread[];
-  /** The first thread that a pattern matches; where the pattern leaves a part open, that of the selected thread. */
+  /** The first thread that matches a pattern. Parts that the pattern leaves open are those of the selected thread. */
   find(pattern: ThreadPattern): Thread | undefined;
-  /** The thread to report when a comparator with this scope is met on a CPU. */
+  /** The thread to report when a CPU reaches a comparator with this scope. */
   threadFor(cpu: Cpu, scope: Scope): Thread;
   /** The file of a process, from which gdb loads symbols. */
   executable(pid: number): string | undefined;
@@ -46,7 +50,7 @@ export interface ThreadTarget {
 /** How memory packets reach memory. */
 export interface MemoryTarget {
   mmioRead: boolean;
-  /** QEMU's physical memory mode: memory packets mean physical addresses. */
+  /** QEMU's physical memory mode: the addresses of memory packets are physical. */
   physicalMemory: boolean;
   /** Notes a memory read: gdb reads the instruction before it inserts the breakpoint of a step. */
   noteRead(address: bigint, length: number): void;
@@ -56,18 +60,18 @@ export interface MemoryTarget {
 export interface BreakpointTarget {
   /** The scope of comparators inserted for the selected thread. */
   readonly scope: Scope;
-  /** With `bp-by physical`: the physical addresses of breakpoints at the time when they were first set. */
+  /** With `bp-by physical`: the physical addresses of breakpoints when they were first set. */
   readonly places: Map<string, number>;
   /**
    * Inserts a breakpoint for the selected process.
-   * @param conditions agent expressions: one that is not 0 stops
+   * @param conditions agent expressions: the breakpoint stops when one of them is not 0
    * @throws Error with `bp-by physical`, when the address has no translation
    */
   insertBreakpoint(va: bigint, hardware: boolean, conditions: readonly Uint8Array[]): void;
   removeBreakpoint(va: bigint, hardware: boolean): void;
 }
 
-/** Resuming, steps, stop replies. */
+/** Resumes, steps, stop replies. */
 export interface ExecutionTarget {
   stepInto: Set<StepClass>;
   /** How process 1 steps: into every world, only in the world where the step begins, or only in guests. */
@@ -91,7 +95,7 @@ export interface ExecutionTarget {
 /** `bs` and `bc`. */
 export interface ReverseTarget {
   readonly reverse: {
-    /** The thread that the client has named for it; undefined: the selected one. */
+    /** The thread that the client has named for it. Undefined: the selected one. */
     thread: Thread | undefined;
     step(): Steps<string>;
     continue(): Steps<undefined>;
@@ -102,7 +106,7 @@ export interface ReverseTarget {
 export interface BranchTraceTarget {
   readonly branchTrace: {
     readonly enabled: boolean;
-    /** Size of the buffer that gdb asks for, in bytes. */
+    /** The size of the buffer that gdb asks for, in bytes. */
     bufferSize: number;
     enable(on: boolean): void;
     document(): Steps<string>;
@@ -129,7 +133,7 @@ export interface ConnectionTarget {
   reply(payload: string): void;
   /** Prints a text on the console of the user; only while a resume or a monitor command is unanswered. */
   output(text: string): void;
-  /** Detaches from the machine: its breakpoints are removed, and the machine goes on. */
+  /** Detaches from the machine: its breakpoints are removed, and the machine continues. */
   detach(): void;
 }
 
@@ -144,6 +148,9 @@ export interface Target
     BranchTraceTarget,
     ConnectionTarget {}
 
-/** Answers a packet. @returns a payload; undefined when the answer comes later (a stop reply) or never; or work that yields it */
+/**
+ * Answers a packet.
+ * @returns a payload; undefined when the answer comes later (a stop reply) or never; or work that gives the payload
+ */
 export type Answer = string | undefined | Steps<string | undefined>;
 export type Dispatch = (target: Target, payload: string) => Answer;

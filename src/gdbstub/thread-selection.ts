@@ -23,7 +23,9 @@ export class ThreadSelection implements ThreadTarget {
   private readonly control: RunControl;
   private readonly fileOf: ((world: number) => string | undefined) | undefined;
 
-  /** @param fileOf the file that a world was booted from (−1: the host), as an absolute path; undefined when it is not known */
+  /**
+   * @param fileOf the file that a world was booted from (−1: the host), as an absolute path; undefined when not known
+   */
   constructor(control: RunControl, view: View, fileOf: ((world: number) => string | undefined) | undefined) {
     this.control = control;
     this.view = view;
@@ -59,7 +61,7 @@ export class ThreadSelection implements ThreadTarget {
   /** The scope of comparators inserted for the selected thread. */
   get scope(): Scope {
     if (this.current.gid !== undefined) return this.current.gid;
-    // With a guest attached, its own process owns guest addresses.
+    // When a guest is attached, guest addresses belong to its own process.
     return this.current.host || this.attached.size ? 'host' : 'any';
   }
 
@@ -75,7 +77,7 @@ export class ThreadSelection implements ThreadTarget {
     return own.find((t) => t.vcpu === on) ?? own[0] ?? this.threadOn(cpu);
   }
 
-  /** The thread that shows what a CPU does: the CPU itself, or the guest of a guest's port. */
+  /** The thread that shows what a CPU does: the CPU itself, or, at a guest's port, the guest. */
   threadOn(cpu: Cpu): Thread {
     const all = this.threads();
     const vcpu = this.control.vcpuStates.on(cpu)?.vcpu;

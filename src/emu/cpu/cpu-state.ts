@@ -1,4 +1,4 @@
-/** The registers of a CPU: they live in linear memory (memory/layout.ts), where generated code has them too. */
+/** The registers of a CPU. They are in linear memory (memory/layout.ts), where generated code uses them too. */
 import { cpuBase, STATE } from '../memory/layout.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
 
@@ -6,7 +6,7 @@ export class CpuState {
   readonly index: number;
   readonly mem: LinearMemory;
   readonly base: number;
-  /** Place of PC and of the budget left among the 32-bit words of linear memory. */
+  /** The places of PC and of the rest of the budget, as indices of 32-bit words of linear memory. */
   private readonly pcIndex: number;
   private readonly leftIndex: number;
 
@@ -18,12 +18,12 @@ export class CpuState {
     this.leftIndex = (this.base + STATE.left) >> 2;
   }
 
-  /** What is left of the instructions that generated code may execute; exact inside helpers. */
+  /** The rest of the instructions that generated code may execute. It is exact inside helpers. */
   get budgetLeft(): number {
     return this.mem.i32[this.leftIndex]!;
   }
 
-  /** Low and high half of PC. Exceptions and CSR writes are frequent enough to do without a look-up by name. */
+  /** Low and high half of PC. Exceptions and CSR writes are so frequent that a look-up by name would cost time. */
   get pcLo(): number {
     return this.mem.i32[this.pcIndex]!;
   }
@@ -45,7 +45,7 @@ export class CpuState {
     this.mem.i32[(this.base + STATE[field]) >> 2] = value;
   }
 
-  /** High half of a 64-bit state field. */
+  /** The high half of a 64-bit state field. */
   stateHi(field: keyof typeof STATE): number {
     return this.mem.i32[((this.base + STATE[field]) >> 2) + 1]!;
   }
@@ -56,7 +56,7 @@ export class CpuState {
     this.mem.i32[i + 1] = hi;
   }
 
-  /** PC as an unsigned 64-bit value; for debuggers and reports. */
+  /** PC as an unsigned 64-bit value, for debuggers and reports. */
   get pc(): bigint {
     return this.mem.u64[(this.base + STATE.pc) >> 3]!;
   }

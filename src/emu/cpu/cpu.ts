@@ -18,10 +18,10 @@ import type { TlbTarget } from './tlb-target.ts';
 import { TranslationContexts } from './translation-contexts.ts';
 import { Watchpoints } from './watchpoints.ts';
 
-/** Interrupt lines into ESTAT.IS. */
+/** The bit numbers of the interrupt lines in ESTAT.IS. */
 export const LINE = { HWI0: 2, IPI: 12 } as const;
 
-/** What the engine's emitted code does for TypeScript (entry-return.ts). */
+/** Routines of the emitted code that TypeScript calls (entry-return.ts). */
 export interface CpuRoutines {
   /** Delivers the exception that `events.report` has described. */
   enterException(): void;
@@ -29,7 +29,7 @@ export interface CpuRoutines {
   interruptDue(): number;
 }
 
-/** One CPU: its registers are in linear memory (cpu-state.ts), the rest of the model state here. */
+/** One CPU. Its registers are in linear memory (cpu-state.ts). The rest of the state of the model is here. */
 export class Cpu extends CpuState implements Stateful {
   readonly stateFields = [
     'vm',
@@ -65,43 +65,43 @@ export class Cpu extends CpuState implements Stateful {
   /** Guest-type entries: GVA→GPA. */
   readonly gtlb = new Tlb();
   readonly fast: FastTlb;
-  /** What the TLB instruction at hand works on. */
+  /** The operands of the current TLB instruction. */
   readonly tlbTarget: TlbTarget;
   readonly features: CpuFeatures;
   readonly cpucfg: Uint32Array;
-  /** Which CSR bits software may write. */
+  /** The CSR bits that software may write. */
   readonly masks: CsrMasks;
   readonly events: EventRing;
   /** Guest mode: LVZ's VM bit. Only lvz/world.ts changes it. */
   vm = false;
-  /** Waiting in `idle`. */
+  /** The CPU waits in `idle`. */
   idle = false;
-  /** Parked until another CPU posts an entry address in mailbox 0. */
+  /** The CPU waits until another CPU writes an entry address to mailbox 0. */
   parked = false;
-  /** Kept still by a debugger while other CPUs run. */
+  /** A debugger keeps the CPU stopped while other CPUs run. */
   frozen = false;
-  /** Instructions executed (a delivered exception counts as one), in all and in guest mode. */
+  /** The number of executed instructions, in all and in guest mode. A delivered exception counts as one. */
   icount = 0;
   guestIcount = 0;
-  /** Stable counter at the start of the running slice, and the slice's length. */
+  /** The stable counter at the start of the running slice, and the length of the slice. */
   sliceTime = 0;
   sliceBudget = 0;
   /** Physical interrupt lines, as ESTAT.IS bits. */
   lines = 0;
-  /** A reason to leave the run loop before the next instruction. */
+  /** There is a reason to leave the run loop before the next instruction. */
   stopRequested = false;
   /** All observers as one; see {@link observe}. */
   observer: CpuObserver<Cpu> = {};
   private readonly observers: CpuObserver<Cpu>[] = [];
-  /** Place in linear memory of a physical address, negative when it is not RAM; the board says. */
+  /** The address in linear memory of a physical address, negative when it is not RAM. The board sets this function. */
   linearOf: (pa: number) => number = () => -1;
-  /** The engine says. */
+  /** The engine sets this. */
   routines!: CpuRoutines;
-  /** Watchpoints of the architecture (FWP, MWP). */
+  /** The watchpoints of the architecture (FWP, MWP). */
   readonly watchpoints: Watchpoints;
   /** The GPA of the last two-stage translation, for reports. */
   lastGpa = 0;
-  /** LL state of the world that does not run: bit, place, value low, value high. */
+  /** The LL state of the world that is not running: bit, place, value low, value high. */
   readonly parkedLl = new Int32Array(4);
   /** The last write of each CSR. */
   readonly writers: CsrWriters;
@@ -127,7 +127,7 @@ export class Cpu extends CpuState implements Stateful {
     this.random = (seed ^ (index * 0x9e3779b9)) | 1;
   }
 
-  /** Adds an observer. @returns what removes it again */
+  /** Adds an observer. @returns the function that removes it again */
   observe(observer: CpuObserver<Cpu>): () => void {
     this.observers.push(observer);
     this.combineObservers();
@@ -143,7 +143,7 @@ export class Cpu extends CpuState implements Stateful {
     this.setStateI32('exceptionsWatched', this.observer.exception ? 1 : 0);
   }
 
-  /** Tells generated code which CSR accesses it may make itself. */
+  /** Updates which CSR accesses generated code may make itself. */
   private describeCsrs(): void {
     const { mem, base, masks } = this;
     for (const { num } of CSRS) {
@@ -157,7 +157,7 @@ export class Cpu extends CpuState implements Stateful {
     }
   }
 
-  /** Exceptions delivered since the last `ertn`. */
+  /** The number of exceptions delivered since the last `ertn`. */
   get nesting(): number {
     return this.stateI32('nesting');
   }
@@ -166,7 +166,7 @@ export class Cpu extends CpuState implements Stateful {
     this.setStateI32('nesting', n);
   }
 
-  /** The CSR file that instructions see now. */
+  /** The CSR file that instructions access now. */
   get csr(): CsrBank {
     return this.vm ? this.guest : this.host;
   }
@@ -186,18 +186,19 @@ export class Cpu extends CpuState implements Stateful {
     return fieldOf(this.host.lo(CSR.GSTAT), GSTAT.GID);
   }
 
-  /** The stable counter, where host time drives it. */
+  /** The stable counter, where the clock of the computer that runs loongscope drives it. */
   clock: Clock | undefined;
 
-  /** Stable counter now, in ticks. Exact inside helpers, where the engine has stored what is left of the budget. */
+  /** The stable counter now, in ticks. It is exact inside helpers: the engine has stored the rest of the budget. */
   get now(): number {
     if (this.clock) return this.clock();
     return this.sliceTime + this.sliceBudget - this.budgetLeft;
   }
 
   /**
-   * Remembers that the instruction at PC writes a CSR: its world's own, or (`toBank`) the guest bank from the host.
-   * @param high bits 63:32 of what it writes
+   * Records that the instruction at PC writes a CSR: one of its own world, or (`toBank`) one of the guest bank from the
+   * host.
+   * @param high bits 63:32 of the value that it writes
    */
   noteCsrWrite(num: number, toBank: boolean, high: number): void {
     const owner = toBank ? HOST_TO_BANK : this.vm ? this.gid : HOST_OWN;
@@ -209,12 +210,12 @@ export class Cpu extends CpuState implements Stateful {
     return this.writers.last(Math.max(HOST_OWN, world), num) !== undefined;
   }
 
-  /** Instructions executed up to the one at hand; exact inside helpers, unlike `icount`. */
+  /** The number of instructions before the current one. It is exact inside helpers, unlike `icount`. */
   get position(): number {
     return this.icount + this.sliceBudget - this.budgetLeft;
   }
 
-  /** A pseudo-random 32-bit number; the sequence depends on the machine's seed alone. */
+  /** A pseudo-random 32-bit number. The sequence depends only on the seed of the machine. */
   nextRandom(): number {
     let x = this.random;
     x ^= x << 13;
@@ -224,13 +225,13 @@ export class Cpu extends CpuState implements Stateful {
     return x >>> 0;
   }
 
-  /** Leave the run loop at the next instruction boundary. */
+  /** Makes the CPU leave the run loop before the next instruction. */
   requestStop(): void {
     this.stopRequested = true;
   }
 
   /**
-   * Recomputes what running code derives from the mode: the mode word and the software TLB set. Call after every
+   * Recomputes what running code derives from the mode: the mode word and the software TLB set. Call this after every
    * change of EUEN, paging mode, ASID, GID or direct mapping windows, in either bank.
    */
   contextChanged(): void {
@@ -238,8 +239,8 @@ export class Cpu extends CpuState implements Stateful {
   }
 
   /**
-   * The same where world, PLV and paging mode alone may have changed, as in exceptions and returns from them: what was
-   * found for such a mode before is still right. Emitted code looks there first (entry-return.ts).
+   * The same, for when only world, PLV and paging mode may have changed, as in exceptions and returns from them. What
+   * was found for such a mode before is still valid. Emitted code looks there first (entry-return.ts).
    */
   modeChanged(): void {
     this.contexts.select();

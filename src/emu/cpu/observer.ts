@@ -1,6 +1,6 @@
-/** What the CPU model tells debuggers, logs and statistics. */
+/** What the CPU model reports to debuggers, logs and statistics. */
 
-/** What a write does to a CSR: the bits of the mask become those of the value. */
+/** What a write does to a CSR: the bits in the mask get the bits of the value. */
 export interface CsrBits {
   readonly num: number;
   readonly lo: number;
@@ -11,51 +11,51 @@ export interface CsrBits {
 
 /** A write of a CSR that is about to happen. */
 export interface CsrWriting extends CsrBits {
-  /** Whose register. */
+  /** The owner of the register. */
   readonly bank: 'host' | 'guest';
 }
 
 /** A TLB instruction, or the hardware page walk, has changed a TLB. */
 export interface TlbChange {
-  /** Guest-type entries (GVA→GPA) or host-type ones. */
+  /** True: guest-type entries (GVA→GPA). False: host-type entries. */
   readonly guestType: boolean;
-  /** GID of the entries; −1: every guest. */
+  /** The GID of the entries. −1: every guest. */
   readonly gid: number;
-  /** The entry written; −1 for an invalidation. */
+  /** The entry that was written. −1 for an invalidation. */
   readonly index: number;
-  /** Address that an invalidation is limited to, as a page pair number; −1: no address. */
+  /** The address to which an invalidation is limited, as a page pair number. −1: no address. */
   readonly vppn: number;
-  /** Mnemonic. */
+  /** The mnemonic of the instruction. */
   readonly by: string;
 }
 
 /**
- * Notifications of the CPU model for debuggers and logs. Every member is optional and costs one test when absent.
- * Listeners observe; they may call `Cpu.requestStop`, and must not change CPU state.
+ * Notifications of the CPU model for debuggers and logs. A member that is absent costs one test. Listeners only
+ * observe. They may call `Cpu.requestStop`, and must not change the state of the CPU.
  */
 export interface CpuObserver<C> {
-  /** An exception has been delivered (PC is the vector); its record is the newest of `cpu.events`. */
+  /** An exception has been delivered (PC is the vector). Its record is the newest of `cpu.events`. */
   exception?(cpu: C): void;
-  /** The same for VM exits alone: other exceptions then cost nothing. */
+  /** The same for VM exits only. With it, other exceptions cost nothing. */
   exited?(cpu: C): void;
-  /** The CPU is about to leave guest mode: all guest registers are still in place. */
+  /** The CPU is about to leave guest mode. All guest registers still have their values. */
   beforeExit?(cpu: C): void;
-  /** Guest mode has been entered: PC is the guest's. */
+  /** Guest mode has been entered. PC is the guest's. */
   entered?(cpu: C): void;
-  /** Software is about to write a CSR. True stops before the instruction. */
+  /** Software is about to write a CSR. True stops the CPU before the instruction. */
   csrWrite?(cpu: C, write: CsrWriting): boolean;
   /** Software reads a CSR. */
   csrRead?(cpu: C, bank: 'host' | 'guest', num: number): void;
   /** Software has changed a TLB. */
   tlbChanged?(cpu: C, change: TlbChange): void;
-  /** Exceptions have been delivered {@link NESTING_LIMIT} times (again) without an `ertn` in between. */
+  /** Exceptions have been delivered {@link NESTING_LIMIT} times (or a multiple of it) without an `ertn` in between. */
   nested?(cpu: C): void;
 }
 
-/** How many deliveries in a row without a return are worth a look: a power of two. */
+/** After this many deliveries in a row without a return, the observer is called. It is a power of two. */
 export const NESTING_LIMIT = 256;
 
-/** Several observers as one: each is told, and a CSR write stops when one of them says so. */
+/** Several observers as one. Each is called, and a CSR write stops when one of them asks for it. */
 export function combine<C>(list: readonly CpuObserver<C>[]): CpuObserver<C> {
   const out: CpuObserver<C> = {};
   for (const name of ['exception', 'exited', 'beforeExit', 'entered', 'nested'] as const) {

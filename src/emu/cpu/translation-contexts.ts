@@ -1,6 +1,6 @@
 /**
- * The translation context of the running code: its set of the software TLB and its mode word. What was found for a mode is kept, so
- * that emitted code finds it without help.
+ * The translation context of the running code: its set of the software TLB and its mode word. The result for a mode is
+ * kept, so that emitted code finds it without a helper.
  */
 import { MODE_GUEST, MODE_UNITS_OFF, STATE } from '../memory/layout.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
@@ -11,11 +11,11 @@ import { ASID, CRMD, DMW, EUEN } from './csr-fields.ts';
 import { CSR } from './csr-table.ts';
 import type { Watchpoints } from './watchpoints.ts';
 
-/** All units of EUEN; the PLVs of a direct mapping window. */
+/** All units of EUEN, and the PLVs of a direct mapping window. */
 const UNITS = EUEN.FPE | EUEN.SXE | EUEN.ASXE | EUEN.BTE;
 const WINDOW_PLVS = DMW.PLV0 | DMW.PLV1 | DMW.PLV2 | DMW.PLV3;
 
-/** What a context follows from. */
+/** The values that decide a context. */
 export interface ContextOwner {
   readonly vm: boolean;
   readonly gid: number;
@@ -43,22 +43,22 @@ export class TranslationContexts {
     this.modeIndex = (base + STATE.mode) >> 2;
   }
 
-  /** A set of the software TLB is another context's from now on. */
+  /** From now on a set of the software TLB belongs to another context. */
   taken(set: number): void {
     for (let n = 0; n < CONTEXT_SLOTS; n++) if (this.sets[n] === set) this.sets[n] = 0;
   }
 
-  /** Anything that a context follows from may have changed. */
+  /** Any of the values that decide a context may have changed. */
   changed(): void {
     this.sets.fill(0);
     this.select();
   }
 
-  /** World, PLV and paging mode alone may have changed: what was found for such a mode before is still right. */
+  /** Only world, PLV and paging mode may have changed. What was found for such a mode before is still valid. */
   select(): void {
     const { cpu } = this;
     const crmd = cpu.csr.lo(CSR.CRMD);
-    // Watchpoints look at the host alone, where CRMD.WE lets them.
+    // Watchpoints check only the host, and only where CRMD.WE allows it.
     const watching = !cpu.vm && cpu.watchpoints.select(crmd, cpu.host.lo(CSR.ASID) & ASID.ASID);
     const slot = contextSlot(crmd, cpu.vm);
     const set = this.sets[slot]!;
@@ -68,7 +68,7 @@ export class TranslationContexts {
       return;
     }
     const bank = cpu.csr;
-    // A guest needs both its own EUEN and the host's.
+    // A guest can use a unit only when both its own EUEN and the host's enable it.
     const off = ~(bank.lo(CSR.EUEN) & cpu.host.lo(CSR.EUEN)) & UNITS;
     const mode = (crmd & CRMD.PLV) | (cpu.vm ? MODE_GUEST : 0) | (off * MODE_UNITS_OFF);
     this.words[this.modeIndex] = mode;
@@ -83,7 +83,7 @@ export class TranslationContexts {
     const key =
       (cpu.vm ? 1 : 0) + (crmd & CRMD.PLV) * 2 + (paged ? 8 : 0) + gid * 16 + asid * 4096 + (watching ? 2 ** 22 : 0);
     const chosen = cpu.fast.select(key, windows, cpu.vm ? gid : -1);
-    // With watchpoints in use each change of mode has to be looked at.
+    // While watchpoints are in use, each change of mode must be checked.
     if (!cpu.vm && cpu.watchpoints.inUse) return;
     this.sets[slot] = chosen;
     this.modes[slot] = mode;

@@ -1,4 +1,4 @@
-/** Listens to the events of the CPUs for the catches that are set, and describes what was caught. */
+/** Listens to the events of the CPUs for the catches that are set, and describes the event that was caught. */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrWriting, TlbChange } from '../cpu/observer.ts';
 import { hex } from '../formats/hex.ts';
@@ -13,14 +13,14 @@ export class CatchListener {
   private csrStop = -1;
   private readonly disarm: (() => void)[] = [];
 
-  /** @param hooks told of watchpoints on CSRs */
+  /** @param hooks receive hits of watchpoints on CSRs */
   constructor(around: HookSurroundings, catches: Catches, hooks: ComparatorHooks) {
     this.around = around;
     this.catches = catches;
     this.hooks = hooks;
   }
 
-  /** Listens to CSR writes and TLB changes while somebody waits for one. */
+  /** Listens to CSR writes and TLB changes while a catch needs them. */
   arm(): void {
     const wanted = this.catches.hearsAccesses || this.around.comparators.hasCsrWatchpoints;
     if (wanted === this.disarm.length > 0) return;
@@ -40,7 +40,7 @@ export class CatchListener {
     this.csrStop = cpu.now;
   }
 
-  /** An exception, exit or entry has happened: the newest event of the CPU. */
+  /** An exception, exit or entry has happened. It is the newest event of the CPU. */
   event(cpu: Cpu, firstEntry: boolean): void {
     if (this.catches.isEmpty || !this.catches.mayMeet(cpu.events.lastKind, cpu.events.lastEcode)) return;
     const record = cpu.events.at(0)!;

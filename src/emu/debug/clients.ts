@@ -1,4 +1,4 @@
-/** The clients of a machine. It runs while all of them want it to run, and all of them are told when it stops. */
+/** The clients of a machine. It runs while all of them want it to run, and a stop is reported to all of them. */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { Client, End, Stop } from './stop.ts';
 

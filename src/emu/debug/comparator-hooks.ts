@@ -11,7 +11,7 @@ export interface HookSurroundings {
   readonly machine: Machine;
   readonly comparators: Comparators;
   readonly pending: PendingStop;
-  /** Instructions that all CPUs have executed; exact inside an instruction too. */
+  /** The number of instructions that all CPUs have executed. It is exact inside an instruction too. */
   readonly position: () => number;
 }
 
@@ -26,7 +26,7 @@ export class ComparatorHooks {
     this.around = around;
   }
 
-  /** Installs only the hooks that are needed now. A hook that is absent costs nothing. */
+  /** Installs only the hooks that are needed now. An absent hook costs nothing. */
   install(): void {
     const { memoryObserver } = this;
     const { comparators, pending, machine } = this.around;
@@ -60,7 +60,10 @@ export class ComparatorHooks {
     this.install();
   }
 
-  /** A CPU ignores breakpoints at its PC when it goes on. It is for a breakpoint that the client does not know at this address. */
+  /**
+   * A CPU ignores breakpoints at its PC when it continues. This is for a breakpoint that the client does not know at
+   * this address.
+   */
   passOnce(cpu: Cpu): void {
     this.passing = { cpu, position: this.around.position() };
   }
@@ -80,11 +83,11 @@ export class ComparatorHooks {
     return met && pending.meet({ kind: 'breakpoint', cpu, world: cpu.world, va, pa }, position);
   }
 
-  /** A watched address is about to be accessed. @returns whether the CPU shall stop before the access */
+  /** A watched address is about to be accessed. @returns whether the CPU must stop before the access */
   watchHit(cpu: Cpu, hit: WatchHit | undefined): boolean {
     if (!hit) return false;
     const position = this.around.position();
-    // One that was set by command is nobody's to step off: its access goes on after the stop.
+    // When a command has set the watchpoint, no client steps over it. So the access continues after the stop.
     if (hit.watch.listed && this.watchStop === position) return false;
     const stops = this.around.pending.meet({ kind: 'watch', cpu, world: cpu.world, hit }, position);
     if (stops) {
@@ -95,7 +98,7 @@ export class ComparatorHooks {
   }
 }
 
-/** The value of a plain store of up to 8 bytes, where the engine has put it. */
+/** The value of a plain store of up to 8 bytes. The engine has put it into STATE.value. */
 function stored(cpu: Cpu, size: number, plain: boolean): { value?: bigint } {
   if (!plain || size > 8) return {};
   return { value: BigInt.asUintN(8 * size, cpu.mem.u64[(cpu.base + STATE.value) >> 3]!) };

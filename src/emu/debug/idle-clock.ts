@@ -1,6 +1,7 @@
 /**
- * While input may arrive at the console, an idle machine follows real time instead of a jump through virtual time. So it uses no host
- * CPU, and its cursor blinks at the right speed. The guest sees no difference.
+ * While input may arrive at the console, an idle machine follows real time; it does not jump ahead in virtual time. So
+ * it uses no time of the computer that runs loongscope, and its cursor blinks at the right speed. The guest sees no
+ * difference.
  */
 import { TIMER_HZ } from '../cpu/clock.ts';
 import type { Machine } from '../machine/machine.ts';
@@ -19,7 +20,7 @@ export class IdleClock {
     machine.mayJumpTo = () => this.limit();
   }
 
-  /** How far time may go on by itself. */
+  /** How far time may advance by itself. */
   private limit(): number {
     const { machine } = this;
     const { clock, runtime } = machine.options;
@@ -30,7 +31,7 @@ export class IdleClock {
     return this.since.time + (runtime.now() - this.since.wall) * TICKS_PER_MS;
   }
 
-  /** Milliseconds until a timer of the machine is due. */
+  /** Milliseconds until a timer of the machine expires. */
   get untilTimer(): number {
     return (this.machine.wakeTime - this.limit()) / TICKS_PER_MS;
   }

@@ -1,4 +1,7 @@
-/** Reports loops of exceptions. With a debugger the machine stops. Without one, a loop of the host ends the run, and a loop of a guest is a warning. */
+/**
+ * Reports loops of exceptions. With a debugger the machine stops. Without one, a loop of the host ends the run, and a
+ * loop of a guest is a warning.
+ */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { Clients } from './clients.ts';
 import { type Loop, LoopDetector } from './loops.ts';
@@ -8,9 +11,9 @@ export interface LoopSurroundings {
   readonly cpus: readonly Cpu[];
   readonly clients: Clients;
   readonly pending: PendingStop;
-  /** Does the machine repeat what has been reported already? */
+  /** Does the machine repeat events that have been reported already? */
   readonly repeating: () => boolean;
-  /** Told of a loop when no debugger is there to stop for. */
+  /** Called for a loop when no debugger is attached to stop for. */
   readonly tell: (cpu: Cpu, loop: Loop) => void;
 }
 
@@ -30,7 +33,7 @@ export class LoopReports {
       });
   }
 
-  /** The loop that makes it useless to go on, as text. */
+  /** The loop after which the machine cannot make progress, as text. */
   get hopeless(): string | undefined {
     return this.died;
   }

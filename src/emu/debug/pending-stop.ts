@@ -1,4 +1,7 @@
-/** The reason to stop that the clients have not been told yet. During a replay nothing stops; a scanner gets the reasons instead. */
+/**
+ * The reason to stop that has not been reported to the clients yet. During a replay nothing stops; a scanner gets the
+ * reasons instead.
+ */
 import type { Machine } from '../machine/machine.ts';
 import type { Steps } from '../replay/steps.ts';
 import type { Scanner, Stop } from './stop.ts';
@@ -22,13 +25,13 @@ export class PendingStop {
     return this.quiet;
   }
 
-  /** Are breakpoints needed: by the clients, or by a scanner? */
+  /** Are breakpoints needed, by the clients or by a scanner? */
   get listens(): boolean {
     return !this.quiet || this.scanner !== undefined;
   }
 
   /**
-   * Notes a reason to stop at a position of the history. During a replay only the scanner gets it.
+   * Records a reason to stop at a position of the history. During a replay only the scanner gets it.
    * @returns whether the CPU shall stop now
    */
   meet(stop: Stop, position: number): boolean {
@@ -40,7 +43,7 @@ export class PendingStop {
     return true;
   }
 
-  /** Notes a reason to stop. The first one counts. */
+  /** Records a reason to stop. Only the first one counts. */
   note(stop: Stop): void {
     this.stop ??= stop;
   }
@@ -57,7 +60,7 @@ export class PendingStop {
     return stop;
   }
 
-  /** Runs something while nothing stops, such as a replay. */
+  /** Runs a function while nothing stops, for example a replay. */
   silently<T>(body: () => T, scanner?: Scanner): T {
     const loud = this.hush(scanner);
     try {
@@ -67,7 +70,7 @@ export class PendingStop {
     }
   }
 
-  /** The same in pieces. Between the pieces, clients must not use the machine. */
+  /** The same in steps. Between the steps, clients must not use the machine. */
   *silentlyInPieces<T>(body: Steps<T>, scanner?: Scanner): Steps<T> {
     const loud = this.hush(scanner);
     try {

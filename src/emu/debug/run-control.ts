@@ -1,7 +1,7 @@
 /**
- * Run control: the only way from front ends into a running machine. All stop and go together: the machine runs while
- * every client that is attached wants it to, and a stop is told to all of them. Each concern has a class of its own; what is here
- * puts them together.
+ * Run control: the only way for front ends to control a running machine. All CPUs stop and start together. The machine
+ * runs while every attached client wants it to run, and every client learns of a stop. Each concern has a class of
+ * its own; this class connects them.
  */
 
 import type { EngineCheck } from '../check/engine-check.ts';
@@ -25,20 +25,23 @@ import { RunLoop } from './run-loop.ts';
 import { Stepping } from './stepping.ts';
 import type { Client, End, Limits, SnapshotStore, Stepper, Stop } from './stop.ts';
 
-/** The longest slice: what the guest does may take the program a thousand times as long as what it did before. */
+/**
+ * The longest slice in milliseconds of real time. An instruction of the guest may take a thousand times as long as
+ * the one before it.
+ */
 const PATIENCE_MS = 50;
 
 export interface RunOptions {
   readonly limits?: Limits;
-  /** False when no debugger can come: then VM exits need not be recorded for one. */
+  /** False when no debugger can connect. Then VM exits need not be recorded for one. */
   readonly observed?: boolean;
-  /** Must the machine wait until somebody has read what it says? A {@link RunControl.kick} comes when it need not. */
+  /** Must the machine wait until its output has been read? A {@link RunControl.kick} follows when the wait is over. */
   readonly mustWait?: () => boolean;
-  /** Told of loops of exceptions when no debugger is there to stop for. */
+  /** Called for a loop of exceptions when no debugger is attached to stop for. */
   readonly onLoop?: (cpu: Cpu, loop: Loop) => void;
-  /** Where snapshots go and come from, by name. */
+  /** Where snapshots are saved and loaded, by name. */
   readonly snapshotStore?: SnapshotStore | undefined;
-  /** A second machine that runs beside this one and must agree with it. */
+  /** A second machine that runs in parallel and must have the same state. */
   readonly check?: EngineCheck | undefined;
 }
 
@@ -50,7 +53,7 @@ export class RunControl {
   readonly history: History;
   readonly replayer: Replayer;
   readonly snapshotStore: SnapshotStore | undefined;
-  /** Must the machine wait until somebody has read what it says? */
+  /** Must the machine wait until its output has been read? */
   readonly mustWait: () => boolean;
   private readonly check: EngineCheck | undefined;
   private readonly clients = new Clients();
@@ -101,7 +104,7 @@ export class RunControl {
     this.hooks.install();
   }
 
-  /** Listens to what debuggers want to know of guests. */
+  /** Listens to the events of guests that debuggers want to see. */
   private observe(): void {
     const { vcpuStates, stepping, listener, clients } = this;
     for (const cpu of this.machine.cpus)
@@ -140,14 +143,14 @@ export class RunControl {
     this.kick();
   }
 
-  /** Is a front end there? */
+  /** Is a front end attached? */
   get hasClients(): boolean {
     return !this.clients.none;
   }
 
   // --- running -----------------------------------------------------------------------------------------------------
 
-  /** Runs until the machine has ended; clients stop and start it meanwhile. */
+  /** Runs until the machine has ended. Clients stop and start it in between. */
   run(): Promise<End> {
     return this.loop.run();
   }
@@ -161,12 +164,12 @@ export class RunControl {
     return this.loop.over;
   }
 
-  /** Lets the machine go on if nobody objects: call after a client's `running` or outside input has changed. */
+  /** Lets the machine continue if every client agrees. Call this after `running` of a client or input has changed. */
   kick(): void {
     this.loop.kick();
   }
 
-  /** Stops the machine as soon as possible and tells everybody (Ctrl-C). */
+  /** Stops the machine as soon as possible and informs all clients (Ctrl-C). */
   interrupt(): void {
     this.loop.report({ kind: 'interrupt' });
   }
@@ -176,18 +179,18 @@ export class RunControl {
     this.loop.finish({ kind: 'quit' });
   }
 
-  /** Puts the machine under `stepper` when it next goes on: an instruction at a time, or (`stepping` false) freely. */
+  /** Gives control to `stepper` when the machine next continues: step by step, or freely (`stepping` is false). */
   setStepper(stepper: Stepper, stepping = true): void {
     this.stepping.begin(stepper, stepping);
   }
 
-  /** Carries something out between two instructions, soon: for listeners, which must not change what runs. */
+  /** Runs a task soon, between two instructions. It is for listeners: they must not change what is running. */
   defer(cpu: Cpu, task: () => void): void {
     this.loop.defer(task);
     cpu.requestStop();
   }
 
-  /** Instructions that all CPUs have executed; exact inside an instruction too. */
+  /** The number of instructions that all CPUs have executed. It is exact inside an instruction too. */
   position(): number {
     return this.machine.cpus.reduce((sum, c) => sum + c.position, 0);
   }
@@ -201,35 +204,38 @@ export class RunControl {
     this.kick();
   }
 
-  /** Bytes of it that the guest has not taken. */
+  /** The number of input bytes that the guest has not read yet. */
   get inputWaiting(): number {
     return this.machine.inputWaiting;
   }
 
-  /** Sets the function that tells whether input may still arrive. If not, a machine in which every CPU waits has died. */
+  /** Sets the function that says whether input may still arrive. If not, a machine in which every CPU waits is dead. */
   expectInput(mayCome: () => boolean): void {
     this.inputMayCome = mayCome;
   }
 
   // --- the past ----------------------------------------------------------------------------------------------------
 
-  /** Is the machine going over ground that it has covered before? Observers then have heard it all. */
+  /** Does the machine execute a part of its history again? Then observers have seen these events already. */
   get repeating(): boolean {
     return this.pending.silent || this.history.repeating;
   }
 
-  /** Is somebody in the middle of going over the past? Then clients must leave the machine alone. */
+  /** Is a replay of the past in progress? Then clients must not use the machine. */
   get inReplay(): boolean {
     return this.pending.silent;
   }
 
-  /** Reverse execution has arrived at a stop: what stopped there must not stop again when the machine goes on. */
+  /** Reverse execution has reached a stop. What stopped the machine there must not stop it again when it continues. */
   arrived(stop: Stop): void {
     if (stop.kind === 'catch') this.listener.passWrite(stop.cpu);
     if (stop.kind === 'watch') this.hooks.passWatch();
   }
 
-  /** Puts the machine into the state of a snapshot. The past begins there. @throws Error when it cannot be */
+  /**
+   * Puts the machine into the state of a snapshot. The history begins there.
+   * @throws Error when this is not possible
+   */
   loadSnapshot(name: string): void {
     if (!this.snapshotStore) throw new Error('no snapshots can be had here');
     this.snapshotStore.load(this.machine, name);
@@ -239,39 +245,39 @@ export class RunControl {
 
   // --- observers ---------------------------------------------------------------------------------------------------
 
-  /** What is known of the hypervisor's own data. */
+  /** What is known about the data of the hypervisor. */
   get contexts(): ContextSource | undefined {
     return this.known;
   }
 
-  /** Has contexts shown with what is known of the hypervisor's own data. */
+  /** Sets the source of knowledge about the hypervisor's data, with which contexts are shown. */
   useContexts(source: ContextSource): void {
     this.known = source;
   }
 
-  /** Account of VM exits, while somebody wants one. */
+  /** The statistics of VM exits, while they are being collected. */
   get exitStatistics(): ExitStatistics | undefined {
     return this.statistics;
   }
 
-  /** Begins a new account of VM exits. */
+  /** Starts new statistics of VM exits. */
   countExits(): ExitStatistics {
     this.statistics?.end();
     return (this.statistics = new ExitStatistics(this.machine.cpus, () => this.repeating));
   }
 
-  /** Ends the account of VM exits. */
+  /** Ends the statistics of VM exits. */
   endExitCount(): void {
     this.statistics?.end();
     this.statistics = undefined;
   }
 
-  /** What an auditor has found so far, in words. */
+  /** What an auditor has found so far, as text. */
   get audit(): (() => readonly string[]) | undefined {
     return this.auditSummary;
   }
 
-  /** An auditor is there. */
+  /** Sets the auditor's summary. */
   auditWith(summary: () => readonly string[]): void {
     this.auditSummary = summary;
   }

@@ -1,4 +1,4 @@
-/** The limits that the user has set for a run: instructions, and time on the clock of the runtime. */
+/** The limits that the user has set for a run: a number of instructions, and a time on the clock of the runtime. */
 import type { Machine } from '../machine/machine.ts';
 import type { RuntimeClock } from '../runtime/runtime.ts';
 import type { End, Limits } from './stop.ts';
@@ -6,7 +6,7 @@ import type { End, Limits } from './stop.ts';
 export class RunLimits {
   private readonly limits: Limits;
   private readonly clock: RuntimeClock;
-  /** End of the time, on the clock of the runtime. */
+  /** The end of the allowed time, on the clock of the runtime. */
   private deadline = Number.POSITIVE_INFINITY;
 
   constructor(limits: Limits, clock: RuntimeClock) {
@@ -14,12 +14,12 @@ export class RunLimits {
     this.clock = clock;
   }
 
-  /** The time begins. */
+  /** Starts the time. */
   begin(): void {
     if (this.limits.timeoutSeconds !== undefined) this.deadline = this.clock.now() + this.limits.timeoutSeconds * 1000;
   }
 
-  /** The instruction of the machine at which to look again. */
+  /** The instruction of the machine at which the limits must be checked again. */
   get instructions(): number {
     return this.limits.maxInstructions ?? Number.POSITIVE_INFINITY;
   }

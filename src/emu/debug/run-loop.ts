@@ -1,4 +1,4 @@
-/** The loop that runs a machine slice by slice, as long as its front ends agree, until it stops or ends. */
+/** The loop that runs a machine in slices while all its clients agree, until it stops or ends. */
 import type { EngineCheck } from '../check/engine-check.ts';
 import { type Machine, type RunResult, SLICE } from '../machine/machine.ts';
 import { AdaptiveBudget } from '../replay/adaptive-budget.ts';
@@ -11,12 +11,12 @@ import type { RunLimits } from './run-limits.ts';
 import type { Stepping } from './stepping.ts';
 import type { End, Stop } from './stop.ts';
 
-/** The longest sleep between looks at the time limit. */
+/** The longest sleep before the time limit is checked again. */
 const LONGEST_SLEEP_MS = 100;
-/** How long a slice should take, in milliseconds: Ctrl-C is answered soon whatever the machine does. */
+/** How long a slice should take, in milliseconds. It is short so that Ctrl-C always has an effect soon. */
 const SLICE_MS = 8;
 
-/** What the loop drives, and asks. */
+/** The parts that the loop controls and asks. */
 export interface LoopParts {
   readonly machine: Machine;
   readonly history: History;
@@ -28,9 +28,9 @@ export interface LoopParts {
   readonly idle: IdleClock;
   /** May input still arrive from outside when every CPU waits? */
   readonly mayWake: () => boolean;
-  /** Must the machine wait until somebody has read what it says? A {@link RunLoop.kick} comes when it need not. */
+  /** Must the machine wait until its output has been read? A {@link RunLoop.kick} follows when the wait is over. */
   readonly mustWait: () => boolean;
-  /** A second machine that must agree with this one. */
+  /** A second machine that must have the same state as this one. */
   readonly check: EngineCheck | undefined;
 }
 
@@ -53,7 +53,7 @@ export class RunLoop {
     });
   }
 
-  /** Runs until the machine has ended; clients stop and start it meanwhile. */
+  /** Runs until the machine has ended. Clients stop and start it in between. */
   run(): Promise<End> {
     this.parts.limits.begin();
     this.kick();
@@ -69,7 +69,7 @@ export class RunLoop {
     return !this.over && this.parts.clients.agree;
   }
 
-  /** Lets the machine go on if nobody objects: call after a client's `running` or outside input has changed. */
+  /** Lets the machine continue if every client agrees. Call this after `running` of a client or input has changed. */
   kick(): void {
     this.waiting = false;
     if (this.pumping || this.end) return;
@@ -77,12 +77,12 @@ export class RunLoop {
     this.parts.machine.options.runtime.soon(() => this.pump());
   }
 
-  /** Carries something out between two slices. */
+  /** Runs a task between two slices. */
   defer(task: () => void): void {
     this.tasks.push(task);
   }
 
-  /** Tells everybody of a stop. */
+  /** Reports a stop to all clients. */
   report(stop: Stop): void {
     const { pending, stepping, history, clients } = this.parts;
     pending.take();
@@ -110,7 +110,7 @@ export class RunLoop {
     else if (!this.waiting) this.kick();
   }
 
-  /** Runs one slice. @returns why the run is over, if it is */
+  /** Runs one slice. @returns the reason for the end of the run, if it has ended */
   private turn(): End | undefined {
     const { limits, machine, pending, loops, mustWait, check } = this.parts;
     const late = limits.timeOver();
@@ -136,7 +136,7 @@ export class RunLoop {
     return undefined;
   }
 
-  /** Runs for a while that is short by the clock, or an instruction. */
+  /** Runs for a short time of the clock, or one instruction. */
   private slice(): RunResult {
     const { stepping, limits, history, check } = this.parts;
     if (stepping.active) return stepping.once();
@@ -144,7 +144,7 @@ export class RunLoop {
     return this.budget.run((instructions) => history.run(instructions, until));
   }
 
-  /** Nothing inside the machine will happen any more: input or Ctrl-C wakes the loop, and the time limit still holds. */
+  /** Nothing more will happen inside the machine. Input or Ctrl-C wakes the loop, and the time limit still applies. */
   private everyCpuWaits(): End | undefined {
     const { clients, mayWake } = this.parts;
     if (clients.none && !mayWake())
@@ -152,14 +152,14 @@ export class RunLoop {
     return this.wait();
   }
 
-  /** Waits for a kick, or for the end of the time. */
+  /** Waits for a kick, or for the end of the time limit. */
   private wait(): undefined {
     this.waiting = true;
     const { timeLeft } = this.parts.limits;
     if (timeLeft !== Number.POSITIVE_INFINITY) this.wakeIn(timeLeft);
   }
 
-  /** Nothing will happen before a timer is due. */
+  /** Nothing will happen before a timer expires. */
   private sleep(): void {
     this.waiting = true;
     this.wakeIn(Math.min(this.parts.idle.untilTimer, LONGEST_SLEEP_MS));

@@ -1,4 +1,4 @@
-/** Single steps of a client. Its stepper decides after each step how the machine goes on. */
+/** Single steps of a client. Its stepper decides after each step how the machine continues. */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { RunResult } from '../machine/machine.ts';
 import type { History } from '../replay/history.ts';
@@ -16,12 +16,12 @@ export class Stepping {
     this.pending = pending;
   }
 
-  /** Is the machine to go on by single instructions? */
+  /** Must the machine continue by single instructions? */
   get active(): boolean {
     return this.stepping;
   }
 
-  /** Puts the machine under a stepper: an instruction at a time, or (`stepping` false) freely. */
+  /** Gives control of the machine to a stepper: an instruction at a time, or freely (`stepping` is false). */
   begin(stepper: Stepper, stepping: boolean): void {
     this.stepper = stepper;
     this.stepping = stepping;
@@ -32,20 +32,20 @@ export class Stepping {
     this.stepping = false;
   }
 
-  /** Executes an instruction. */
+  /** Executes one instruction. */
   once(): RunResult {
     const stepper = this.stepper!;
     const { cpu } = stepper;
     const before = cpu.icount;
     const result = this.history.step(cpu, stepper.interrupts === true);
-    // In `idle` with nothing to wake the CPU no instruction will be executed: the step is over where it began.
+    // When the CPU is in `idle` and nothing can wake it, no instruction will be executed. The step ends where it began.
     if (result === 'waiting') this.pending.note({ kind: 'step', cpu });
     if (cpu.icount === before) return 'slice';
     if (!this.pending.present) this.follow(stepper.next('stepped'), cpu);
     return result;
   }
 
-  /** The CPU has entered or left a guest while it runs freely. */
+  /** The CPU has entered or left a guest while the machine runs freely. */
   crossed(cpu: Cpu, event: 'entered' | 'left'): void {
     if (!this.stepper || this.stepping || this.pending.silent || this.stepper.cpu !== cpu) return;
     const what = this.stepper.next(event);

@@ -1,4 +1,4 @@
-/** WebAssembly's loads, stores and exchanges for the accesses of instructions, which extend to 64 bits. */
+/** WebAssembly's loads, stores and exchanges for the memory accesses of instructions. They extend to 64 bits. */
 import { ACCESS, type Access } from '../isa/semantics.ts';
 import { Atomic, Op } from '../wasm/opcodes.ts';
 
@@ -12,7 +12,7 @@ const STORE: Record<number, number> = { 1: Op.i64Store8, 2: Op.i64Store16, 4: Op
 
 export const storeOf = (access: Access): number => STORE[ACCESS[access].size]!;
 
-/** Compare-and-exchange by size in bytes: opcode and binary logarithm of the size. */
+/** Compare-and-exchange by size in bytes: the opcode and the binary logarithm of the size. */
 export const COMPARE_EXCHANGE: Record<number, readonly [opcode: number, log: number]> = {
   1: [Atomic.i64CompareExchange8, 0],
   2: [Atomic.i64CompareExchange16, 1],

@@ -1,4 +1,4 @@
-/** Statements that CPUs must agree about. Where one thread runs all CPUs, plain accesses do. */
+/** Statements whose order all CPUs must agree on. Where one thread runs all CPUs, plain accesses are enough. */
 import { ACCESS, type Access, type Node, type Stmt } from '../isa/semantics.ts';
 import type { Emitter } from '../wasm/emitter.ts';
 import { Atomic, Op } from '../wasm/opcodes.ts';
@@ -7,17 +7,17 @@ import type { Expressions } from './expressions.ts';
 
 export type AtomicStmt = Extract<Stmt, { s: 'update' | 'compareExchange' | 'fence' }>;
 
-/** Clears the bits of the i64 on the stack that an access does not have. */
+/** Clears the bits of the i64 on the stack that are beyond the size of the access. */
 function asWideAs(e: Emitter, access: Access): void {
   const { size } = ACCESS[access];
   // value & (2^bits − 1)
   if (size < 8) e.i64(2n ** BigInt(8 * size) - 1n).op(Op.i64And);
 }
 
-/** Pushes the old value, zero-extended. */
+/** Pushes the old value with zero extension. */
 function exchange(e: Emitter, x: Expressions, access: Access, linear: Node, expected: Node, value: Node): void {
   const [opcode, log] = COMPARE_EXCHANGE[ACCESS[access].size]!;
-  // compareExchange(host, expected, value)
+  // compareExchange(place, expected, value)
   x.push(linear);
   x.push(expected);
   asWideAs(e, access);
@@ -33,12 +33,12 @@ export function emitAtomic(e: Emitter, x: Expressions, shared: boolean, s: Atomi
   }
   const old = x.local(s.id, 'i64');
   const read = (): void => {
-    // old = memory[host]
+    // old = memory[place]
     x.push(s.linear);
     e.mem(LOAD[s.access], 0).set(old);
   };
   const write = (): void => {
-    // memory[host] = value
+    // memory[place] = value
     x.push(s.linear);
     x.push(s.value);
     e.mem(storeOf(s.access), 0);
@@ -49,7 +49,7 @@ export function emitAtomic(e: Emitter, x: Expressions, shared: boolean, s: Atomi
       write();
       return;
     }
-    // do { old = memory[host] } while (compareExchange(host, old, value) != old)
+    // do { old = memory[place] } while (compareExchange(place, old, value) != old)
     const again = e.loop();
     read();
     exchange(e, x, s.access, s.linear, { k: 'local', ty: 'i64', id: s.id }, s.value);
@@ -60,7 +60,7 @@ export function emitAtomic(e: Emitter, x: Expressions, shared: boolean, s: Atomi
     return;
   }
   if (shared) {
-    // old = signExtend(compareExchange(host, expected, value))
+    // old = signExtend(compareExchange(place, expected, value))
     exchange(e, x, s.access, s.linear, s.expected, s.value);
     const { size } = ACCESS[s.access];
     if (size < 8)
@@ -72,7 +72,7 @@ export function emitAtomic(e: Emitter, x: Expressions, shared: boolean, s: Atomi
     return;
   }
   read();
-  // if (old == expected) memory[host] = value
+  // if (old == expected) memory[place] = value
   e.get(old);
   x.push(s.expected);
   e.op(Op.i64Eq);

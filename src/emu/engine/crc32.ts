@@ -11,8 +11,8 @@ function table(poly: number): Int32Array {
 const TABLES = [table(IEEE), table(CASTAGNOLI)] as const;
 
 /**
- * CRC of the low bytes of a message onto a running checksum (Vol. 1, section 2.2.9), without inversions.
- * @param code number of bytes 1, 2, 4, 8; bit 4 set: Castagnoli polynomial
+ * Adds the low bytes of a message to a running CRC checksum (Vol. 1, section 2.2.9), without inversions.
+ * @param code the number of bytes: 1, 2, 4 or 8. When bit 4 is set, the polynomial is Castagnoli's
  */
 export function crc32(code: number, messageLo: number, messageHi: number, crc: number): number {
   const t = TABLES[code >> 4]!;

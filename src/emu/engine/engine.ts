@@ -1,6 +1,6 @@
 /**
- * Runs one CPU: enters the generated interpreter in slices, delivers timers and interrupts between them, and answers
- * the helper calls of running code.
+ * Runs one CPU: enters the generated interpreter in slices, delivers timers and interrupts between the slices, and
+ * answers the helper calls of the running code.
  */
 
 import type { Clock } from '../cpu/clock.ts';
@@ -41,7 +41,7 @@ import { vldiLiteral } from './vldi-literals.ts';
 type Run = (budget: number) => number;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Helpers that never go elsewhere. */
+/** Helpers after which execution never continues at another address. */
 const QUIET = new Set<string>([
   'crc',
   'cpucfg',
@@ -52,41 +52,44 @@ const QUIET = new Set<string>([
   'leaveGuest',
 ] satisfies HelperName[]);
 
-/** What the engines of a machine's CPUs share. */
+/** What the engines of all CPUs of a machine share. */
 export interface EngineParts {
   readonly ram: Ram;
   readonly bus: BusPort;
   readonly iocsr: IocsrPort;
-  /** The stable counter, where host time drives it; else a tick is an instruction. */
+  /**
+   * The stable counter, where the clock of the computer that runs loongscope drives it. Otherwise a tick is an
+   * instruction.
+   */
   readonly clock?: Clock | undefined;
-  /** How long a run takes. */
+  /** The clock that measures how long a run takes. */
   readonly runtime: RuntimeClock;
   readonly uops: UopCache;
   readonly map: HandlerMap;
   /** Fused multiply-add (fma.ts). */
   readonly fused: Record<string, WebAssembly.ImportValue>;
-  /** Translated code; undefined: the interpreter alone. */
+  /** Translated code. When it is undefined, the interpreter executes everything. */
   readonly regions: Regions | undefined;
-  /** How often an instruction is branched to before it is translated. */
+  /** How many branches to an instruction make it hot, so that it is translated. */
   readonly threshold: number;
-  /** What {@link emitInterpreter} made of a plan at an earlier time, by the same sources. */
+  /** What {@link emitInterpreter} returned for a plan in an earlier run of the same sources. */
   readonly emitted: EmittedInterpreters | undefined;
 }
 
 export type EmittedInterpreters = (plan: InterpreterPlan) => Uint8Array<ArrayBuffer> | undefined;
 
-/** What an instruction of a disabled unit raises. */
+/** The exception that an instruction of a disabled unit raises. */
 const UNIT_DISABLED = { fp: 'FPD', lsx: 'SXD', lasx: 'ASXD', lbt: 'BTD' } as const;
 
 /**
- * Longest single entry into generated code: lets V8 replace the baseline code by optimized code early, and the program look up
- * soon where each instruction takes a microsecond.
+ * The longest single entry into generated code, in instructions. With short entries V8 can replace its baseline code
+ * by optimized code early, and the run reads the clock early enough where each instruction takes a microsecond.
  */
 const MAX_ENTRY = 250_000;
-/** After so many entries into generated code and helper calls, or instructions, a run looks how long it has taken. */
+/** A run reads the clock after this many entries into generated code, helper calls or instructions. */
 const ENTRIES_TO_LOOK = 256;
 const INSTRUCTIONS_TO_LOOK = 500_000;
-/** Instructions between translations of what has become hot, when it is less than a batch. */
+/** Instructions between two translations of hot code when there is less of it than a batch. */
 const TRANSLATION_INTERVAL = 500_000;
 
 export class Engine {
@@ -99,7 +102,7 @@ export class Engine {
   private readonly memory: MemoryAccess;
   private readonly fpu: Fpu;
   private readonly vectors: VectorFpu;
-  /** Functions of the handlers that have their own. */
+  /** The functions of the handlers that have a function of their own. */
   private readonly table: WebAssembly.Table;
   private readonly env: Record<string, WebAssembly.ImportValue>;
   private readonly fast: Run;
@@ -107,23 +110,23 @@ export class Engine {
   private readonly plan: InterpreterPlan;
   private readonly regions: Regions | undefined;
   private lastTranslation = 0;
-  /** Instructions of the entry into generated code before the last change of world. */
+  /** Instructions that this entry into generated code executed before the last change of world. */
   private worldMark = 0;
   private readonly sliceEnd: number;
   private hooks: EngineHooks = {};
-  /** Breakpoints and watchpoints of one page, and all of them. */
+  /** The breakpoints of one page, its watchpoints, and both together. */
   private joined: readonly [ReadonlySet<number>, ReadonlySet<number>, ReadonlySet<number>] | undefined;
-  /** The micro-op of a fetch watchpoint that Skip lets pass, or −1. */
+  /** The micro-op of a fetch watchpoint that Skip ignores once, or −1. */
   private letPass = -1;
   private readonly step: WalkStep = { slot: -1, lo: 0, hi: 0, ps: 12 };
-  /** What the CSR instruction at hand writes; one object for all of them. */
+  /** What the current CSR instruction writes. All CSR instructions use the same object. */
   private readonly bits: Mutable<CsrBits> = { num: 0, lo: 0, hi: 0, maskLo: 0, maskHi: 0 };
 
-  /** Host time (milliseconds of {@link RuntimeClock.now}) at which a run comes back, whatever is left of its budget. */
+  /** The time at which a run returns even when budget is left, in milliseconds of {@link RuntimeClock.now}. */
   patience = Number.POSITIVE_INFINITY;
-  /** The last run has come back early: time was up, or a device has asked for it. */
+  /** The last run has returned early: its time was over, or a device has asked for it. */
   tired = false;
-  /** Entries and instructions until the next look at the host's clock. */
+  /** Entries and instructions until the clock is read again. */
   private entriesToLook = 0;
   private instructionsToLook = 0;
 
@@ -168,12 +171,12 @@ export class Engine {
     cpu.routines = exports as unknown as CpuRoutines;
   }
 
-  /** Lets the run come back as soon as the instruction that is being executed is over. */
+  /** Makes the run return as soon as the current instruction is finished. */
   tire(): void {
     this.tired = true;
   }
 
-  /** Looks at the clock at the next opportunity. */
+  /** Makes the run read the clock as soon as possible. */
   lookSoon(): void {
     this.entriesToLook = 0;
   }
@@ -195,8 +198,8 @@ export class Engine {
   }
 
   /**
-   * Runs up to `budget` instructions starting at stable-counter tick `time`; stops earlier when the CPU idles or
-   * a stop is requested.
+   * Runs up to `budget` instructions; the stable counter is at tick `time` when it starts. It stops earlier when the
+   * CPU idles or when a stop is requested.
    * @param masked do not take interrupts (a debugger's step)
    * @returns ticks that have passed
    */
@@ -229,7 +232,7 @@ export class Engine {
       cpu.mem.f64[this.sliceEnd] = now + n;
       const p = this.letPass;
       this.letPass = -1;
-      // Whatever came in between (an interrupt, a change of breakpoints) has put the breakpoint back in force.
+      // An interrupt or a change of breakpoints in between has activated the breakpoint again.
       if (p >= 0 && p === this.uopAtPc()) {
         this.uops.reveal(p);
         cpu.sliceBudget = 1;
@@ -238,7 +241,7 @@ export class Engine {
         this.exact(1);
         this.uops.conceal(p);
       } else if (n >= FAST_MINIMUM) {
-        // A debugger may have gone back in time.
+        // A debugger may have moved the machine back in time.
         if (this.regions && Math.abs(cpu.icount - this.lastTranslation) >= TRANSLATION_INTERVAL) {
           this.regions.translate();
           this.lastTranslation = cpu.icount;
@@ -259,7 +262,7 @@ export class Engine {
     return done;
   }
 
-  /** Place of the micro-op at STATE.pc, or −1 when the fetch TLB does not know its page. */
+  /** The address of the micro-op at STATE.pc, or −1 when the fetch TLB does not have its page. */
   private uopAtPc(): number {
     const { cpu } = this;
     const lo = cpu.stateI32('pc');
@@ -267,7 +270,7 @@ export class Engine {
     return base < 0 ? -1 : base + ((lo & 0xffc) >> 2) * UOP_BYTES;
   }
 
-  /** The word of the instruction at STATE.pc, which is in a page that the fetch TLB knows. */
+  /** The word of the instruction at STATE.pc. The fetch TLB must have its page. */
   private word(): number {
     const { cpu } = this;
     const lo = cpu.stateI32('pc');
@@ -276,7 +279,7 @@ export class Engine {
     return cpu.mem.u32[(this.uops.pageOf(base).linear + (lo & 0xffc)) >>> 2]!;
   }
 
-  /** Brings the page of STATE.pc into the fetch TLB, or delivers the fetch exception. */
+  /** Puts the page of STATE.pc into the fetch TLB, or delivers the exception of the fetch. */
   private fetchSlow(): AfterValue {
     const { cpu } = this;
     const lo = cpu.stateI32('pc');
@@ -302,19 +305,22 @@ export class Engine {
     return After.next;
   }
 
-  /** Where in the page of an address to stop: breakpoints of the debugger and fetch watchpoints of the machine. */
+  /**
+   * The positions in the page of an address where the CPU must stop: breakpoints of the debugger and fetch
+   * watchpoints of the machine.
+   */
   private breakAt(lo: number, hi: number, pa: number): ReadonlySet<number> | undefined {
     const { cpu } = this;
     const breakpoints = this.hooks.breakpoints?.(cpu, lo, hi, pa);
     const watchpoints = cpu.watchpoints.active(cpu.vm) ? cpu.watchpoints.inPage(lo, hi) : undefined;
     if (!breakpoints || !watchpoints) return breakpoints ?? watchpoints;
-    // The pool of decoded pages tells sets by identity.
+    // The pool of decoded pages compares these sets by identity.
     if (this.joined?.[0] !== breakpoints || this.joined[1] !== watchpoints)
       this.joined = [breakpoints, watchpoints, new Set([...breakpoints, ...watchpoints])];
     return this.joined[2];
   }
 
-  /** The micro-op at `p` is one to stop at: for the debugger, or for a fetch watchpoint. */
+  /** Does the CPU stop at the micro-op at `p`, for the debugger or for a fetch watchpoint? */
   private breakpoint(p: number): AfterValue {
     const { cpu } = this;
     const lo = cpu.stateI32('pc');
@@ -344,7 +350,7 @@ export class Engine {
   private rdtime(): AfterValue {
     const { cpu } = this;
     const plv = cpu.plv;
-    // MISC.DRDTLn forbids the counter to PLV n.
+    // MISC.DRDTLn forbids PLV n to read the counter.
     if (plv !== 0 && cpu.csr.lo(CSR.MISC) & (MISC.DRDTL1 << (plv - 1)))
       return deliver(cpu, 'IPE', { badi: this.word() });
     const { now } = cpu;
@@ -357,7 +363,7 @@ export class Engine {
     };
     plus(cpu.host.lo(CSR.CNTC), cpu.host.hi(CSR.CNTC));
     if (cpu.vm) {
-      // docs/lvz.md Q13: a guest's counter adds GCNTC and its own CNTC.
+      // docs/lvz.md Q13: a guest's counter includes GCNTC and the guest's own CNTC.
       plus(cpu.host.lo(CSR.GCNTC), cpu.host.hi(CSR.GCNTC));
       plus(cpu.guest.lo(CSR.CNTC), cpu.guest.hi(CSR.CNTC));
     }
@@ -366,7 +372,7 @@ export class Engine {
     return After.next;
   }
 
-  /** Finishes lddir or ldpte by reading the table slot: physical in the host, through stage 2 in a guest. */
+  /** Finishes lddir or ldpte: reads the table entry. Its address is physical; in a guest it goes through stage 2. */
   private readSlot(): AfterValue {
     const { cpu, step } = this;
     if (step.slot < 0) {
@@ -379,9 +385,9 @@ export class Engine {
       if (pa < 0) return After.jumped;
     }
     const linear = this.ram.linearAddress(pa);
-    // A table outside RAM reads as empty entries: the refill then finds an invalid page.
+    // A table outside RAM reads as empty entries. The refill then finds an invalid page.
     if (linear < 0) cpu.setState64('value', 0, 0);
-    // Another CPU may be changing the entry: both halves at once.
+    // Another CPU may be changing the entry, so both halves are read at once.
     else if (cpu.mem.shared) cpu.mem.u64[(cpu.base + STATE.value) >> 3] = cpu.mem.u64[linear >>> 3]!;
     else cpu.setState64('value', cpu.mem.i32[linear >>> 2]!, cpu.mem.i32[(linear >>> 2) + 1]!);
     return After.next;
@@ -398,7 +404,7 @@ export class Engine {
     const bank = cpu.csr;
     const odd = cpu.stateI32('argB') & 1;
     ldpteStep(bank, this.step, cpu.stateI32('argA'), cpu.stateHi('argA'), odd);
-    // A huge entry of a size that no TLB entry has changes nothing (docs/isa-notes.md).
+    // A huge entry changes nothing when no TLB entry has its size (docs/isa-notes.md).
     if (this.step.slot < 0 && !legalSize(this.step.ps)) return After.next;
     const after = this.readSlot();
     if (after !== After.next) return after;
@@ -407,14 +413,14 @@ export class Engine {
     return After.next;
   }
 
-  /** Cache operations have no effect beyond their checks: there are no caches. */
+  /** Cache operations do only their checks, because there are no caches. */
   private cacop(): AfterValue {
     const { cpu } = this;
     const kind = (cpu.stateI32('argB') >> 3) & 3;
     const badi = this.word();
     const hit = kind === 2;
     if (!hit && cpu.plv !== 0) return deliver(cpu, 'IPE', { badi });
-    // docs/lvz.md Q10: with GCI other than 0 the index and initialization types exit.
+    // docs/lvz.md Q10: when GCI is not 0, the index and initialization types cause an exit.
     if (cpu.vm && !hit && fieldOf(cpu.host.lo(CSR.GCFG), GCFG.GCI) !== 0)
       return deliver(cpu, 'GSPR', { root: true, badi });
     if (hit && translate(cpu, cpu.stateI32('argA'), cpu.stateHi('argA'), LOAD, badi) < 0) return After.jumped;
@@ -422,8 +428,8 @@ export class Engine {
   }
 
   /**
-   * What every helper call that goes elsewhere has in common: instructions are counted for the world that executed them,
-   * and generated code goes on by itself where nothing is due.
+   * The common part of helper calls after which execution may continue at another address: the instructions are
+   * counted for the world that executed them, and generated code continues by itself when nothing is due.
    */
   private attended(
     helpers: Record<HelperName, (code: number) => number>,
@@ -436,7 +442,7 @@ export class Engine {
         const after = helper(code);
         if (after !== After.jumped && after !== After.goOn) return after;
         if (cpu.vm !== vm) {
-          // A fetch that is refused has counted already.
+          // A fetch that failed has been counted already.
           const executed = cpu.sliceBudget - cpu.stateI32('left') + (helper === helpers.fetchSlow ? 0 : 1);
           if (vm) cpu.guestIcount += executed - this.worldMark;
           this.worldMark = executed;
@@ -510,7 +516,7 @@ export class Engine {
       hvcl: () => {
         const badi = this.word();
         if (!cpu.vm) return deliver(cpu, 'INE', { badi });
-        // docs/lvz.md Q7: a hypercall is a privileged act of the guest.
+        // docs/lvz.md Q7: a hypercall is a privileged operation of the guest.
         if (cpu.plv !== 0) return deliver(cpu, 'IPE', { badi });
         return deliver(cpu, 'HVC', { root: true, badi });
       },
@@ -520,7 +526,7 @@ export class Engine {
         if (cpu.plv !== 0) return deliver(cpu, 'IPE', { badi });
         return deliver(cpu, 'GSPR', { root: true, badi });
       },
-      // Decoded code follows every store of this thread; those of others are heard of here.
+      // Decoded code follows every store of this thread. Here it learns of the stores of other threads.
       ibar: () => {
         this.uops.coherence?.synchronize();
         return After.next;
@@ -535,7 +541,7 @@ export class Engine {
         cpu.mem.u64[(cpu.base + STATE.value) >> 3] = literal;
         return After.next;
       },
-      // The guest's own EUEN is looked at first (docs/lvz.md Q25).
+      // The guest's own EUEN is checked first (docs/lvz.md Q25).
       unitDisabled: (unit) =>
         deliver(cpu, UNIT_DISABLED[UNITS[unit]!], {
           badi: this.word(),
@@ -577,7 +583,7 @@ export class Engine {
     };
   }
 
-  /** What a CSR instruction writes, from the scratch slots: all bits, or those of a mask. */
+  /** What a CSR instruction writes, read from the scratch slots: all bits, or the bits of a mask. */
   private csrBits(masked: boolean): CsrBits {
     const { cpu, bits } = this;
     bits.num = cpu.stateI32('argA');
@@ -588,7 +594,7 @@ export class Engine {
     return bits;
   }
 
-  /** tlbclr and tlbflush, which GTLBC.TOTI makes a guest exit on. */
+  /** tlbclr and tlbflush. GTLBC.TOTI makes a guest exit on them. */
   private guestTlbOp(f: (c: Cpu, t: TlbTarget) => AfterValue): AfterValue {
     const { cpu } = this;
     if (cpu.vm && cpu.host.lo(CSR.GTLBC) & GTLBC.TOTI) return deliver(cpu, 'GSPR', { root: true, badi: this.word() });

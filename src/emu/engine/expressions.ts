@@ -1,4 +1,6 @@
-/** WebAssembly for expressions: the nodes that instructions and routines share. What else a node can be is the business of the back end. */
+/**
+ * WebAssembly for expressions: the nodes that instructions and routines share. The back end handles all other nodes.
+ */
 import type { Node } from '../isa/semantics.ts';
 import type { StateField } from '../memory/layout.ts';
 import { STATE } from '../memory/layout.ts';
@@ -13,11 +15,11 @@ export type OperandNode = Exclude<
   { readonly k: 'const' | 'local' | 'register' | 'page' | 'memory' | 'op' | 'v128' | 'select' }
 >;
 
-/** The function that is being emitted, and where it finds the CPU's state. */
+/** The function that is being emitted, and where it finds the state of the CPU. */
 export interface Site {
   readonly e: Emitter;
   readonly locals: Locals;
-  /** What is added to offsets into the CPU's state page. */
+  /** This is added to offsets into the state page of the CPU. */
   readonly base: number;
   /** Pushes the address to which `base` and offsets into the state page are added. */
   state(): void;
@@ -32,16 +34,16 @@ export function pushState(site: Site, opcode: number, field: StateField): void {
 export class Expressions {
   private readonly site: Site;
   private readonly operand: (n: OperandNode) => void;
-  /** Local variable of each recorded value of what is being emitted. */
+  /** The local variable of each recorded value in the definition that is being emitted. */
   private values = new Map<number, Local>();
 
-  /** @param operand pushes what only instructions have */
+  /** @param operand pushes the nodes that only instructions have */
   constructor(site: Site, operand: (n: OperandNode) => void) {
     this.site = site;
     this.operand = operand;
   }
 
-  /** What comes next has recorded values of its own. */
+  /** Another definition begins. It has its own recorded values. */
   forget(): void {
     this.values = new Map();
   }

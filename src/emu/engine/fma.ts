@@ -1,15 +1,18 @@
 /**
- * Fused multiply-add from plain additions and multiplications, exactly rounded: Boldo and Melquiond, "Emulation of FMA and
- * correctly rounded sums: proved algorithms using rounding to odd" (IEEE Transactions on Computers, 2008). WebAssembly has
- * no fused operation whose result is the same everywhere.
+ * Fused multiply-add made of plain additions and multiplications, rounded exactly: Boldo and Melquiond, "Emulation of
+ * FMA and correctly rounded sums: proved algorithms using rounding to odd" (IEEE Transactions on Computers, 2008).
+ * WebAssembly has no fused operation whose result is the same on every computer.
  */
 import { Emitter, type Local, Locals } from '../wasm/emitter.ts';
 import { assembleModule, type FuncDef, type FuncImport, type FuncType } from '../wasm/module.ts';
 import { Float as F, laneOpcode, Op, Relaxed, SimdByWidth, Simd as V } from '../wasm/opcodes.ts';
 
-/** a × b + c, or a NaN for operands that the algorithm does not cover. The single form works on widened operands. */
+/**
+ * a × b + c, or a NaN when the algorithm does not work for the operands. The single form takes operands that are
+ * extended to doubles.
+ */
 const FUSED: FuncType = { params: ['f64', 'f64', 'f64'], results: ['f64'] };
-/** The same on vectors of two doubles and of four singles, element by element. */
+/** The same for vectors of two doubles and of four singles, element by element. */
 const FUSED_VECTOR: FuncType = { params: ['v128', 'v128', 'v128'], results: ['v128'] };
 export const FMA_IMPORTS: readonly FuncImport[] = [
   { name: 'fma', type: FUSED },
@@ -21,13 +24,13 @@ export const FMA_IMPORTS: readonly FuncImport[] = [
 // Within these bounds nothing overflows, and the error terms are exact.
 const TINY = 2 ** -400;
 const HUGE = 2 ** 400;
-/** Dekker's constant: splits a double into halves of 26 bits. */
+/** Dekker's constant. It splits a double into halves of 26 bits. */
 const SPLIT = 2 ** 27 + 1;
 
-/** Elements of 64 bits, as the opcode tables count widths. */
+/** Elements of 64 bits, in the form in which the opcode tables give widths. */
 const DOUBLE = 3;
 
-/** Pieces of the algorithm in either form: on doubles (`T` is f64), or on vectors of two (v128). */
+/** The steps of the algorithm for either form: for doubles (`T` is f64), or for vectors of two doubles (v128). */
 abstract class Fused<T extends 'f64' | 'v128'> {
   protected readonly e = new Emitter();
   protected readonly locals = new Locals();
@@ -49,14 +52,14 @@ abstract class Fused<T extends 'f64' | 'v128'> {
   protected abstract mul(): void;
   /** Pushes a literal. */
   protected abstract literal(value: number): void;
-  /** Pushes a + b rounded to odd: of the two neighbours of an inexact sum the one with the odd significand. */
+  /** Pushes a + b rounded to odd: when the sum is inexact, the neighbour with the odd significand. */
   protected abstract oddSum(a: Local<T>, b: Local<T>): void;
 
   protected local(): Local<T> {
     return this.locals.take(this.ty);
   }
 
-  /** Sum of two and what it loses. */
+  /** The sum of two numbers and its rounding error. */
   protected twoSum(a: Local<T>, b: Local<T>): { sum: Local<T>; error: Local<T> } {
     const { e } = this;
     const sum = this.local();
@@ -77,7 +80,7 @@ abstract class Fused<T extends 'f64' | 'v128'> {
     return { sum, error };
   }
 
-  /** High and low half of a double. */
+  /** The high and low half of a double. */
   private split(a: Local<T>): { high: Local<T>; low: Local<T> } {
     const { e } = this;
     const c = this.local();
@@ -96,7 +99,7 @@ abstract class Fused<T extends 'f64' | 'v128'> {
     return { high, low };
   }
 
-  /** Product of two and what it loses. */
+  /** The product of two numbers and its rounding error. */
   private twoProduct(a: Local<T>, b: Local<T>): { product: Local<T>; error: Local<T> } {
     const { e } = this;
     const product = this.local();
@@ -123,7 +126,7 @@ abstract class Fused<T extends 'f64' | 'v128'> {
     return { product, error };
   }
 
-  /** Pushes a × b + c of the parameters, within the bounds. */
+  /** Pushes a × b + c of the parameters, which must be within the bounds. */
   protected exactly(): void {
     const { e } = this;
     // u = a × b; t = c + u.error; v = u.product + t.sum; v.sum + (t.error + v.error rounded to odd)
@@ -175,7 +178,7 @@ class FusedNumbers extends Fused<'f64'> {
     e.get(sum).op(F.i64ReinterpretF64).set(bits);
     e.get(error).f64(0).op(F.f64Ne).get(bits).op(Op.i32WrapI64).i32(1).op(Op.i32And).op(Op.i32Eqz).op(Op.i32And);
     const even = e.if();
-    // Away from zero when sum and error have the same sign.
+    // The value moves away from zero when sum and error have the same sign.
     e.get(bits).i64n(1).i64n(-1);
     e.get(bits).get(error).op(F.i64ReinterpretF64).op(Op.i64Xor).i64n(0).op(Op.i64GeS);
     e.op(Op.select).op(Op.i64Add).set(bits);
@@ -183,7 +186,7 @@ class FusedNumbers extends Fused<'f64'> {
     e.get(bits).op(F.f64ReinterpretI64);
   }
 
-  /** Returns the NaN unless least <= |x| <= most, or x is 0 where that is allowed. */
+  /** Returns the NaN unless least <= |x| <= most, or x is 0 where zero is allowed. */
   private bound(x: Local<'f64'>, zero: boolean): void {
     const { e } = this;
     // if (!(TINY <= |x| && |x| <= HUGE || x == 0)) return NaN
@@ -209,7 +212,7 @@ class FusedNumbers extends Fused<'f64'> {
     return this.finished(name, FUSED);
   }
 
-  /** The product of two singles is exact in a double; the sum, rounded to odd there, rounds to the single once. */
+  /** The product of two singles is exact in a double. The sum is rounded to odd as a double, then once to a single. */
   single(name: string): FuncDef {
     this.oddly(this.a, this.b, this.c);
     this.e.op(F.f32DemoteF64, F.f64PromoteF32);
@@ -278,7 +281,7 @@ class FusedVectors extends Fused<'v128'> {
     e.any(V.v128Or).set(plain);
     this.exactly();
     e.set(result);
-    // Out of bounds: a NaN.
+    // Out of bounds: the result is a NaN.
     e.get(result);
     this.literal(Number.NaN);
     this.bounded(a);
@@ -312,17 +315,17 @@ class FusedVectors extends Fused<'v128'> {
     return this.finished(name, FUSED_VECTOR);
   }
 }
-/** Bytes of a shuffle: the high half in the low one; the low halves of two vectors. */
+/** Bytes of shuffles: one moves the high half into the low half, the other joins the low halves of two vectors. */
 const HIGH_HALF = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
 const BOTH_LOW = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
 
-/** a × b + c of doubles and of singles that rounds twice gives something else. */
+/** Operands, of doubles and of singles, for which a × b + c gives another result when it rounds twice. */
 const PROBE = { a: 1 + 2 ** -27, b: 1 + 2 ** -27, c: -(1 + 2 ** -26), fused: 2 ** -54 };
 const PROBE_SINGLE = { a: 1 + 2 ** -12, b: 1 + 2 ** -12, c: -(1 + 2 ** -11), fused: 2 ** -24 };
 
 /**
- * Does the host's relaxed multiply-add round once? Then it is the operation itself, and much faster than the functions here;
- * the results are the same.
+ * Does the relaxed multiply-add of the computer that runs loongscope round once? Then it is the fused operation
+ * itself. It gives the same results as the functions here, and is much faster.
  */
 function probe(): boolean {
   const splat = (e: Emitter, x: number, single: boolean): Emitter =>
@@ -350,13 +353,13 @@ function probe(): boolean {
     const value = (name: string): number => (exports[name] as () => number)();
     return value('double') === PROBE.fused && value('single') === PROBE_SINGLE.fused;
   } catch {
-    // No relaxed SIMD here.
+    // This runtime has no relaxed SIMD.
     return false;
   }
 }
 export const HOST_HAS_FMA = probe();
 
-/** The functions, by their import names. */
+/** The functions, by the names under which they are imported. */
 export function fmaFunctions(memory: WebAssembly.Memory, shared: boolean): Record<string, WebAssembly.ImportValue> {
   const code = assembleModule({
     shared,

@@ -1,6 +1,6 @@
 /**
- * The handlers of the instructions: the checks that a row demands, and its recorded definition. How a handler goes on when it is
- * done (the loop, or the caller) is the business of the function around it.
+ * The handlers of the instructions: the checks that a row needs, and its recorded definition. The function around a
+ * handler decides what comes after it: the next turn of the loop, or a return to the caller.
  */
 import { EXCEPTIONS, type ExceptionName } from '../cpu/exception-table.ts';
 import { UNITS } from '../isa/row.ts';
@@ -39,7 +39,7 @@ export class Handlers {
       .br(exit);
   }
 
-  /** @param goesOn the second of a pair follows */
+  /** @param goesOn the second instruction of a pair follows */
   private variant(v: Variant, goesOn: boolean): void {
     const { backend } = this;
     const { e, exit } = this.frame;
@@ -70,7 +70,8 @@ export class Handlers {
       then();
       e.end(yes);
     };
-    // Guest INE beats the privilege check; a privilege violation beats GSPR (docs/lvz.md).
+    // In a guest, INE has priority over the privilege check, and a privilege violation has priority over GSPR
+    // (docs/lvz.md).
     if (row.guest === 'INE') when(MODE_GUEST, () => this.raise('INE'));
     if (row.priv) when(3, () => this.raise('IPE'));
     if (row.guest === 'GSPR') when(MODE_GUEST, () => this.raise('GSPR'));

@@ -1,6 +1,6 @@
 /**
- * Helper calls that have an inline form: CSR accesses, the counter, floating point. Where the form does not hold, the back end goes
- * the long way.
+ * Helper calls that have an inline form: CSR accesses, the counter, floating point. Where the inline form does not
+ * apply, the back end uses the slow path.
  */
 import type { Half, Node, Stmt, VectorOperand } from '../isa/semantics.ts';
 import { STATE } from '../memory/layout.ts';
@@ -15,31 +15,31 @@ import { fusedFails, negated, vectorForm } from './inline-vector-float.ts';
 
 export type Call = Extract<Stmt, { s: 'call' }>;
 
-/** Goes the long way when the i32 on the stack is not 0. */
+/** Uses the slow path when the i32 on the stack is not 0. */
 export type FailIf = () => void;
 
-/** What inline forms need of a back end. */
+/** What inline forms need from a back end. */
 export interface CallSite extends Site {
-  /** Emits `inline`; where it fails, the helper is called or the instruction left to the interpreter. */
+  /** Emits `inline`. Where it fails, the helper is called, or the interpreter executes the instruction. */
   attempt(call: Call, inline: (failIf: FailIf) => void): void;
   /** Calls the helper, or leaves the instruction to the interpreter. */
   helper(call: Call): void;
   gpr(which: 'rj'): void;
   fpr(which: 'fa'): number;
   vector(which: VectorOperand, half: Half): number;
-  /** Push the mode word, what is left of the budget, the instruction's address. */
+  /** These push the mode word, the rest of the budget, and the address of the instruction. */
   mode(): void;
   left(): void;
   callPc(): void;
-  /** The CSR's number, or the local that has it; `num` pushes it where it is not known before. */
+  /** The number of the CSR, or the local that holds it. `num` pushes a number that is not known at emission. */
   csrNumber(num: () => void, failIf: FailIf): number | Local<'i32'>;
-  /** Is the counter's number wanted, which the call returns too? */
+  /** Does the instruction also need the counter's number, which the call returns? */
   readonly wantsTimerId: boolean;
-  /** Fails unless FCSR lets floating point go the quick way. */
+  /** Fails unless FCSR allows the fast path of floating point. */
   quiet(failIf: FailIf): void;
-  /** Notes the last floating-point operation, of which FCSR.Cause is worked out when somebody asks. */
+  /** Records the last floating-point operation. FCSR.Cause is computed from it when somebody reads it. */
   notePending(code: number, operands: readonly (() => void)[]): void;
-  /** The same of a vector operation, whose operands are in the state page already. */
+  /** The same for a vector operation, whose operands are in the state page already. */
   notePendingVector(code: number): void;
   /** Function index of the first of FMA_IMPORTS. */
   readonly firstFma: number;
@@ -109,7 +109,7 @@ function emitFloat(
 ): void {
   const { e } = site;
   site.quiet(failIf);
-  /** Pushes an operand: the call's arguments, then fa. */
+  /** Pushes an operand: the arguments of the call come first, then fa. */
   const operand = (n: 0 | 1 | 2): void => {
     const arg = s.args[n];
     if (arg) x.push(arg);
@@ -131,7 +131,7 @@ function emitFloat(
   );
 }
 
-/** Emits a vector operation: operands to locals, results, checks, and only then the writes. */
+/** Emits a vector operation: operands are copied to locals, results are computed and checked, then written. */
 function emitVector(
   site: CallSite,
   x: Expressions,

@@ -1,6 +1,6 @@
 /**
- * CSR accesses that touch nothing but the register's memory, as WebAssembly. All others, and all of them while somebody
- * wants to know of CSR accesses, go through csr-access.ts.
+ * CSR accesses that change only the memory of the register, as WebAssembly. All other accesses go through
+ * csr-access.ts; while somebody observes CSR accesses, all of them do.
  */
 
 import type { Callee } from '../cpu/helpers.ts';
@@ -8,23 +8,23 @@ import { CSR_RULE, GUEST_BANK_FACTOR, MODE_GUEST, STATE, WRITERS, WRITERS_OFFSET
 import type { Emitter, Local } from '../wasm/emitter.ts';
 import { Float, Op } from '../wasm/opcodes.ts';
 
-/** Where an access is emitted. */
+/** What the code around an access gives to it. */
 export interface CsrSite {
   readonly e: Emitter;
   /** Pushes the address to which `base` and offsets into the state page are added. */
   state(): void;
   readonly base: number;
-  /** The register's number, or the local that it is in. */
+  /** The number of the register, or the local that holds it. */
   readonly num: number | Local<'i32'>;
-  /** Local for the old value. */
+  /** The local for the old value. */
   readonly result: Local<'i64'>;
-  /** Pushes the mode word, the new value, the mask of csrxchg, the PC, what is left of the budget. */
+  /** These push the mode word, the new value, the mask of csrxchg, the PC, and the rest of the budget. */
   mode(): void;
   value(): void;
   mask: (() => void) | undefined;
   pc(): void;
   left(): void;
-  /** Goes the long way when the i32 on the stack is not 0. */
+  /** Uses the slow path when the i32 on the stack is not 0. */
   failIf(): void;
 }
 
@@ -41,7 +41,7 @@ type CsrHelper = keyof typeof KINDS;
 
 export const isCsrHelper = (helper: Callee): helper is CsrHelper => helper in KINDS;
 
-/** Has the access an inline form at least in one world? `rules`: of the register. */
+/** Does the access have an inline form in at least one world? `rules`: those of the register. */
 export function hasInlineCsr(helper: CsrHelper, rules: number): boolean {
   const { root, writes } = KINDS[helper];
   return (
@@ -51,7 +51,7 @@ export function hasInlineCsr(helper: CsrHelper, rules: number): boolean {
   );
 }
 
-/** Emits the access; leaves the old value in `site.result`. */
+/** Emits the access. The old value is then in `site.result`. */
 export function emitCsr(helper: CsrHelper, site: CsrSite): void {
   const { e, base, num } = site;
   const { root, writes } = KINDS[helper];
@@ -59,7 +59,7 @@ export function emitCsr(helper: CsrHelper, site: CsrSite): void {
   site.state();
   e.mem(Op.i32Load, base + STATE.csrWatched);
   site.failIf();
-  /** Pushes the address of an array element by CSR number; `offset` is where the array begins. */
+  /** Pushes the address of an array element by CSR number. The array begins at `offset`. */
   const at = (size: 4 | 8, offset: number): number => {
     // &array[num]
     site.state();
@@ -70,7 +70,7 @@ export function emitCsr(helper: CsrHelper, site: CsrSite): void {
       .op(Op.i32Add);
     return base + offset;
   };
-  // The rules, as the world that runs needs them.
+  // The rules that the running world needs.
   site.state();
   if (typeof num === 'number') e.mem(Op.i32Load8U, base + STATE.csrRules + num);
   else
@@ -79,7 +79,7 @@ export function emitCsr(helper: CsrHelper, site: CsrSite): void {
       .mem(Op.i32Load8U, base + STATE.csrRules);
   if (root) e.i32(writes ? CSR_RULE.rootWrite : CSR_RULE.rootRead);
   else if (writes) {
-    // A guest's own writes are kept by GID: csr-access.ts does that.
+    // csr-access.ts records a guest's own writes by GID.
     e.i32(0).i32(CSR_RULE.hostWrite);
     site.mode();
     e.i32(MODE_GUEST).op(Op.i32And).op(Op.select);

@@ -1,19 +1,19 @@
 /**
- * Common cases of floating point as WebAssembly, for interpreter and translator alike. They hold while FCSR rounds to
- * nearest, traps nothing and has the inexact flag already ({@link pushNotQuiet}): then an operation with a normal result
- * changes nothing but Cause, which is worked out when somebody asks (fpu/fpu.ts, `settle`). Whatever falls outside goes
- * the exact way.
+ * Common cases of floating point as WebAssembly, for the interpreter and the translator. They apply while FCSR rounds
+ * to nearest, traps nothing and has the inexact flag set already ({@link pushNotQuiet}). Then an operation with a
+ * normal result changes only Cause, which is computed when somebody reads it (fpu/fpu.ts, `settle`). All other cases
+ * use the exact path.
  */
 import { FCMP_CONDITIONS, type FpOperation, operationCode } from '../softfloat/operations.ts';
 import type { Emitter, Local } from '../wasm/emitter.ts';
 import { Float as F, Op, Relaxed, type Ty, Simd as V } from '../wasm/opcodes.ts';
 import { HOST_HAS_FMA } from './fma.ts';
 
-/** Where a form is emitted. Operands are pushed as 64-bit register values. */
+/** What the code around a form gives to it. Operands are pushed as 64-bit register values. */
 export interface FloatSite {
   readonly e: Emitter;
   take<T extends Ty>(ty: T): Local<T>;
-  /** Takes the exact way when the i32 on the stack is not 0. */
+  /** Uses the exact path when the i32 on the stack is not 0. */
   failIf(): void;
   /** Pushes operand a, b or c. */
   operand(which: 0 | 1 | 2): void;
@@ -21,7 +21,7 @@ export interface FloatSite {
   fused(single: boolean): void;
 }
 
-/** Emits the operation; leaves the 64-bit result. */
+/** Emits the operation. It leaves the 64-bit result on the stack. */
 type Form = (site: FloatSite) => void;
 
 const FORMS = new Map<number, { readonly operands: 1 | 2 | 3; readonly emit: Form }>();
@@ -30,7 +30,7 @@ const FORMS = new Map<number, { readonly operands: 1 | 2 | 3; readonly emit: For
 const WATCHED = 0x1f | 0x10000 | 0x300;
 const QUIET = 0x10000;
 
-/** With FCSR on the stack: pushes 1 where the forms do not hold. */
+/** FCSR is on the stack. Pushes 1 where the forms do not apply. */
 export const pushNotQuiet = (e: Emitter): void => void e.i32(WATCHED).op(Op.i32And).i32(QUIET).op(Op.i32Ne);
 
 /** The form of an operation by its code, and how many operands it has. */
@@ -52,8 +52,8 @@ const isZero = (s: FloatSite, double: boolean, n: 0 | 1 | 2): void => {
 };
 
 /**
- * Result on the stack as a number; leaves register bits. Fails unless it is normal, and above the least normal number,
- * which tininess after rounding is about. `zero` pushes 1 when a result of zero is exact.
+ * Takes the result from the stack as a number and leaves register bits. It fails unless the result is normal and above
+ * the least normal number, where tininess after rounding matters. `zero` pushes 1 when a result of zero is exact.
  */
 function finish(s: FloatSite, double: boolean, zero: (() => void) | undefined): void {
   const { e } = s;
@@ -81,7 +81,7 @@ function finish(s: FloatSite, double: boolean, zero: (() => void) | undefined): 
   if (!double) box(s);
 }
 
-/** A single's bits (i32) with the ones that stand above it in a register. */
+/** The bits of a single (i32), with the ones that a register has above them. */
 const box = ({ e }: FloatSite): void =>
   void e
     .op(Op.i64ExtendI32U)
@@ -106,7 +106,7 @@ for (const [name, op64, op32] of ARITHMETIC)
     number(s, double, 1);
     s.e.op(double ? op64 : op32);
     finish(s, double, () => {
-      // A sum that is zero is exact; a product or quotient is when the zero was there before.
+      // A sum that is zero is exact. A product or quotient that is zero is exact when an operand was zero already.
       if (name === 'fadd' || name === 'fsub') s.e.i32(1);
       else {
         isZero(s, double, 0);
@@ -140,7 +140,7 @@ for (const [name, negateC, negate] of [
 ] as const)
   add(name, 3, (s, double) => {
     const { e } = s;
-    // The functions work on singles as doubles.
+    // The functions take singles as doubles.
     const wide = double || !HOST_HAS_FMA;
     // result = ±fma(a, b, ±c)
     for (const n of [0, 1, 2] as const) {
@@ -155,7 +155,7 @@ for (const [name, negateC, negate] of [
     if (negate) e.op(wide ? F.f64Neg : F.f32Neg);
     if (wide && !double) e.op(F.f32DemoteF64);
     finish(s, double, () => {
-      // A zero is exact when product and summand are zeros; else it may have underflowed.
+      // A zero is exact when product and summand are zeros. Otherwise it may be an underflow.
       isZero(s, double, 0);
       isZero(s, double, 1);
       e.op(Op.i32Or);
@@ -164,7 +164,7 @@ for (const [name, negateC, negate] of [
     });
   });
 
-// Comparisons of numbers: less, equal, greater, as bits 1, 2 and 4 of the condition's code.
+// Comparisons of numbers: less, equal and greater are bits 1, 2 and 4 of the condition's code.
 const LESS = 2;
 const EQUAL = 4;
 const DIFFERENT = 16;
@@ -222,7 +222,7 @@ for (const [rounding, op64, op32] of ROUNDINGS)
       if (wide) e.op(double ? F.i64TruncF64S : F.i64TruncF32S);
       else {
         e.op(double ? F.i32TruncF64S : F.i32TruncF32S);
-        // What stands above a word: see `operate` in fpu/operations.ts.
+        // For the bits above a word, see `operate` in fpu/operations.ts.
         e.op(!double && (rounding === 'rz' || rounding === 'rne') ? Op.i64ExtendI32U : Op.i64ExtendI32S);
       }
     });
@@ -240,7 +240,7 @@ for (const wide of [false, true])
     }
   });
 
-// To the format of the name, from the other one.
+// Conversions to the format in the name, from the other format.
 add('fcvt', 1, (s, double) => {
   // result = (other format)a
   number(s, !double, 0);

@@ -1,6 +1,6 @@
 /**
- * `rdtime` as WebAssembly where time follows instructions: kernels read it all the time. In guests, in user mode, and where the
- * host's clock is the counter, it goes through engine.ts.
+ * `rdtime` as WebAssembly, where time follows instructions: kernels read it very often. In guests, in user mode, and
+ * where the clock of the computer that runs loongscope is the counter, engine.ts executes it.
  */
 import { CSR } from '../cpu/csr-table.ts';
 import type { Stmt } from '../isa/semantics.ts';
@@ -13,18 +13,18 @@ const PLV = 3;
 /** Does an instruction read the stable counter? */
 export const readsTime = (body: readonly Stmt[]): boolean => body.some((s) => s.s === 'call' && s.helper === 'rdtime');
 
-/** Where it is emitted. */
+/** What the code around it gives to it. */
 export interface TimeSite {
   readonly e: Emitter;
   /** Pushes the address to which `base` and offsets into the state page are added. */
   state(): void;
   readonly base: number;
-  /** Local for the counter. */
+  /** The local for the counter. */
   readonly result: Local<'i64'>;
-  /** Pushes the mode word, and what is left of the budget. */
+  /** These push the mode word and the rest of the budget. */
   mode(): void;
   left(): void;
-  /** Goes the long way when the i32 on the stack is not 0. */
+  /** Uses the slow path when the i32 on the stack is not 0. */
   failIf(): void;
 }
 
@@ -47,7 +47,7 @@ export function emitTime(site: TimeSite): void {
   e.op(Op.i64Add).set(site.result);
 }
 
-/** Puts the counter's number, which `rdtime` returns too, where the helper would. */
+/** Stores the counter's number, which `rdtime` returns too, where the helper would store it. */
 export function emitTimerId(site: TimeSite): void {
   const { e, base } = site;
   // state.argB = TID

@@ -1,6 +1,6 @@
 /**
- * Common cases of vector floating point as WebAssembly SIMD, under the conditions of inline-float.ts. An operation whose
- * elements are not all common cases goes the exact way as a whole.
+ * Common cases of vector floating point as WebAssembly SIMD, under the conditions of inline-float.ts. An operation uses
+ * the exact path as a whole unless all its elements are common cases.
  */
 
 import * as lanes from '../isa/lanes.ts';
@@ -10,11 +10,11 @@ import { FCMP_CONDITIONS } from '../softfloat/operations.ts';
 import { vectorOperation } from '../softfloat/vector-operations.ts';
 import { Simd as V } from '../wasm/opcodes.ts';
 
-/** An operation on one half: operands are v128 locals. */
+/** An operation on one half. Operands are v128 locals. */
 export interface VectorForm {
   readonly operands: 1 | 2 | 3;
   readonly result: (x: readonly Node[]) => Node;
-  /** Not 0 (i32) when the half must go the exact way; sees the result too, as a local. */
+  /** Not 0 (i32) when the half must use the exact path. It may look at the result too, which is a local. */
   readonly fails: (x: readonly Node[], result: Node) => Node;
 }
 
@@ -24,7 +24,7 @@ type Width = 'w' | 'd';
 /** All ones in the elements that are zeros of either sign. */
 const zeros = (e: Width, x: Node): Node => lanes.equal(e, lanes.shl(e, x, c32(1)), lanes.constant(e, 0));
 
-/** Fails unless every element is normal and above the least normal number, or a zero where `exact` has ones. */
+/** Fails unless every element is normal and above the least normal number, or is a zero where `exact` has ones. */
 function unlessNormal(e: Width, result: Node, exact: Node | undefined): Node {
   const exponent = lanes.shrU(e, lanes.shl(e, result, c32(1)), c32(e === 'w' ? 24 : 53));
   const odd = lanes.or(
@@ -50,7 +50,7 @@ for (const [name, single, double] of [
     operands: 2,
     result: ([a, b]) => v(e === 'w' ? single : double, a!, b!),
     fails: ([a, b], r) => {
-      // As in inline-float.ts: which zeros are exact.
+      // The zeros that are exact are the same as in inline-float.ts.
       const exact = name === 'fmul' ? lanes.or(zeros(e, a!), zeros(e, b!)) : name === 'fdiv' ? zeros(e, a!) : ALL;
       return unlessNormal(e, r, exact);
     },
@@ -80,7 +80,7 @@ for (const [name, condition] of Object.entries(FCMP_CONDITIONS)) {
   });
 }
 
-/** Fused operations: the function to call on a, b and ±c, and whether its result is negated. */
+/** Fused operations: the function that is called with a, b and ±c, and whether its result is negated. */
 export interface FusedForm {
   readonly single: boolean;
   readonly negateC: boolean;
@@ -93,16 +93,16 @@ const FUSED: Readonly<Partial<Record<FpOperation, Omit<FusedForm, 'single'>>>> =
   fnmsub: { negateC: true, negate: true },
 };
 
-/** The parts that fused operations are emitted from. */
+/** The parts of which fused operations are made. */
 export const negated = (single: boolean, x: Node): Node => v(single ? V.f32x4Neg : V.f64x2Neg, x);
 export const fusedFails = (single: boolean, [a, b, c]: readonly Node[], r: Node): Node => {
   const e = single ? 'w' : 'd';
-  // A zero is exact when product and summand are zeros; else it may have underflowed.
+  // A zero is exact when product and summand are zeros. Otherwise it may be an underflow.
   const exact = lanes.and(lanes.or(zeros(e, a!), zeros(e, b!)), zeros(e, c!));
   return unlessNormal(e, r, exact);
 };
 
-/** The form of a vector operation by the code of its helper call. */
+/** The form of a vector operation, by the code of its helper call. */
 export function vectorForm(
   code: number,
 ):

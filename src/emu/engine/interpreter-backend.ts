@@ -1,4 +1,4 @@
-/** How the interpreter's handlers find operands in their micro-op, reach memory, call helpers and go on. */
+/** How the interpreter's handlers find operands in their micro-op, access memory, call helpers, and continue. */
 import type { Callee, HelperName } from '../cpu/helpers.ts';
 import { HELPERS } from '../cpu/helpers.ts';
 import type { OperandName } from '../isa/operands.ts';
@@ -15,28 +15,28 @@ import { AFTER, ENTRY, P, PC_OFF, R, READ_TLB, SOURCE, TARGET, VA, WRITE_TLB } f
 import { type Backend, type Push, Statements } from './statements.ts';
 import { FPR_PLACE, GPR_PLACE, immediatePlace, type Variant, VR_PLACE } from './uop.ts';
 
-/** Loads of immediates by their size in the micro-op. */
+/** Loads of immediates, by their size in the micro-op. */
 const IMMEDIATE = { 1: Op.i64Load8U, 2: Op.i64Load16S, 4: Op.i64Load32S } as const;
 
-/** The function that handlers stand in: its fixed locals are those of interpreter-locals.ts. */
+/** The function that contains the handlers. Its fixed locals are those of interpreter-locals.ts. */
 export interface HandlerFrame {
   readonly e: Emitter;
   readonly locals: Locals;
   readonly base: number;
   readonly shared: boolean;
-  /** Ends the function, with R telling how far the instruction got. */
+  /** Ends the function. R says how far the instruction was executed. */
   readonly exit: Label;
   /** The instruction at P is done. */
   advance(): void;
-  /** Goes to the address in TARGET; `done` tells whether the instruction at P counts as executed. */
+  /** Continues at the address in TARGET. `done` says whether the instruction at P counts as executed. */
   goFar(done: boolean): void;
   /** Takes the branch at P, whose target is in the same page. */
   near(): void;
   /** Makes PC and budget visible to helpers. */
   sync(): void;
-  /** Function index of {@link import('./marked-page.ts').emitMarkedPage}'s function, in the module that has it. */
+  /** The function index of {@link import('./marked-page.ts').emitMarkedPage}'s function, in the module that has it. */
   readonly markedPage: number | undefined;
-  /** Emits a call that may make a helper call unnecessary, and leaves its answer; false when there is none. */
+  /** Emits a call that may replace a helper call, and leaves its answer. False when there is no such call. */
   routine(name: Callee, code: number): boolean;
 }
 
@@ -56,7 +56,7 @@ export class InterpreterBackend implements Backend {
   private readonly frame: HandlerFrame;
   /** The handler that is being emitted. */
   variant!: Variant;
-  /** It is the first of a pair: the second follows it. */
+  /** The handler is the first of a pair: the second follows it. */
   goesOn = false;
 
   constructor(frame: HandlerFrame) {
@@ -74,7 +74,7 @@ export class InterpreterBackend implements Backend {
     this.e.i32(0);
   }
 
-  /** Pushes register number × 8 of an operand: uop.register. */
+  /** Pushes the register number × 8 of an operand: uop.register. */
   private gprAddress(which: 'rd' | 'rj' | 'rk'): void {
     this.e.get(P).mem(Op.i32Load8U, GPR_PLACE[which]);
   }
@@ -94,7 +94,7 @@ export class InterpreterBackend implements Backend {
       e.mem(Op.i64Store, this.base + STATE.gpr + 8);
       return;
     }
-    // The variant for r0 drops what is written.
+    // The variant for r0 drops the value.
     if (which === 'rd' && this.variant.rdZero) return;
     if (which === 'rd' && this.variant.home !== 'own') {
       // gpr[uop.rd] = value
@@ -113,7 +113,7 @@ export class InterpreterBackend implements Backend {
   }
 
   fpr(which: keyof typeof FPR_PLACE): number {
-    // fpr + uop.register × 4: the micro-op has 8 for each register, which are as wide as LASX.
+    // fpr + uop.register × 4: the micro-op counts 8 for each register, and each register is as wide as LASX.
     this.e.get(P).mem(Op.i32Load8U, FPR_PLACE[which]).i32(2).op(Op.i32Shl);
     return this.base + STATE.fpr;
   }
@@ -152,7 +152,7 @@ export class InterpreterBackend implements Backend {
 
   // Memory.
 
-  /** Puts the address of the software TLB entry for VA into ENTRY and pushes its tag. */
+  /** Puts the address of the software TLB entry for VA into ENTRY and pushes the tag of the entry. */
   private tlbEntry(write: boolean): void {
     const { e } = this;
     // entry = tlb + (va >> 12 & entries − 1) × 16; entry.tag
@@ -168,8 +168,9 @@ export class InterpreterBackend implements Backend {
   }
 
   /**
-   * Opens an `if` that holds when the access of `size` bytes at VA lies in a page that the software TLB knows; inside,
-   * `place` pushes where it is in linear memory. The last byte's page is compared, so a crossing access never matches.
+   * Opens an `if` that holds when the access of `size` bytes at VA is in a page that the software TLB has. Inside it,
+   * `place` pushes the address in linear memory. The page of the last byte is compared, so an access that crosses
+   * pages never matches.
    */
   private ifMapped(write: boolean, size: number): Label {
     const { e } = this;
@@ -181,7 +182,7 @@ export class InterpreterBackend implements Backend {
     return e.if();
   }
 
-  /** Opens an `if` that holds when the access is beside what its page is marked for; its place is in ENTRY then. */
+  /** Opens an `if` that holds when the access is not to the marked places of its page. Its place is then in ENTRY. */
   private ifBesideMarked(write: boolean, size: number): Label | undefined {
     const { e } = this;
     const { markedPage } = this.frame;
@@ -199,7 +200,7 @@ export class InterpreterBackend implements Backend {
     this.e.get(VA).op(Op.i32WrapI64).get(ENTRY).mem(Op.i32Load, 8).op(Op.i32Add);
   }
 
-  /** The access at VA goes through TypeScript; anything but `next` leaves. */
+  /** TypeScript does the access at VA. The function is left for every answer except `next`. */
   private slow(helper: HelperName, code: number): void {
     const { e, base } = this;
     // state.va = va; if (r = helper(code)) exit
@@ -319,7 +320,7 @@ export class InterpreterBackend implements Backend {
     address();
     e.set(VA);
     this.tlbEntry(write);
-    // The low bits stay in: a misaligned address never matches, and the slow path raises ALE.
+    // The comparison includes the low bits: a misaligned address never matches, and the slow path raises ALE.
     e.get(VA)
       .i64(~0xfffn | BigInt(size - 1))
       .op(Op.i64And)
@@ -397,7 +398,7 @@ export class InterpreterBackend implements Backend {
     }
     if (s.helper === 'ertn') throw new Error('interpreter: ertn is outlined');
     // after = helper(code); if (after & 1) { r = after; exit }
-    // `leave` (2) and `goOn` (6) let the instruction finish its register writes first.
+    // With `leave` (2) and `goOn` (6) the instruction first finishes its register writes.
     e.i32(s.code).call(helperIndex(s.helper)).tee(AFTER);
     e.i32(1).op(Op.i32And);
     const stop = e.if();

@@ -1,17 +1,18 @@
 /**
  * The interpreter: one WebAssembly function per build, emitted from the instruction definitions.
  *
- * `run(budget)` executes up to `budget` instructions from STATE.pc and answers why it left. Straight-line code has no
- * counter: `x` is a micro-op address such that (x − p) / 8 is the budget left, and a taken branch moves `x` along.
- *  - fast build: looks at the budget only at taken branches, and leaves while a page's worth is still left;
- *  - exact build: looks before every instruction, so it ends on the very count.
- * A third function, `outlined`, holds the handlers that are too rare or too slow for a place in the dispatch loop; it
- * executes the one micro-op it is given and answers like a helper. Vector instructions have a function each, of the same
- * kind, in a table that is filled as they first run.
- * PC is never kept: PC = pcOff + p / 2, because a micro-op is twice as long as an instruction.
+ * `run(budget)` executes up to `budget` instructions from STATE.pc and returns the reason why it stopped.
+ * Straight-line code has no counter: `x` is a micro-op address such that (x − p) / 8 is the rest of the budget. A
+ * taken branch moves `x` too.
+ * - fast build: checks the budget only at taken branches, and returns when less than a page's worth is left;
+ * - exact build: checks before every instruction, so it stops at the exact count.
+ * A third function, `outlined`, holds the handlers that are too rare or too slow for the dispatch loop. It executes
+ * the one micro-op that it is given, and answers like a helper. Each vector instruction has a function of its own
+ * that works in the same way. These functions are in a table, and each is made when it first runs.
+ * PC is never stored: PC = pcOff + p / 2, because a micro-op is twice as long as an instruction.
  *
- * The fast build counts branches and enters translated regions (translator/region-interface.ts); what a region leaves to do comes back
- * here with the instruction not executed.
+ * The fast build counts branches and enters translated regions (translator/region-interface.ts). When a region cannot
+ * execute an instruction, it returns here before that instruction.
  */
 
 import { codeOf, EXCEPTIONS } from '../cpu/exception-table.ts';
@@ -57,10 +58,10 @@ import { routineFunctions, routineIndex } from './routines.ts';
 import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './translator/region-interface.ts';
 import { firstOfPair, type HandlerMap, PSEUDO, type Pseudo, type Variant } from './uop.ts';
 
-/** Why `run` came back: {@link import('../cpu/helpers.ts').After} values, or the budget. */
+/** Why `run` returned: {@link import('../cpu/helpers.ts').After} values, or the budget. */
 export const LEFT_BY_BUDGET = 4;
 
-/** Below this budget the fast build refuses to start. */
+/** The fast build does not start with less budget than this. */
 export const FAST_MINIMUM = 2 * (UOPS_PER_PAGE + 1);
 
 type Kind = 'fast' | 'exact' | 'outlined' | 'own';
@@ -71,33 +72,36 @@ const UNARY_TYPE = 0;
 const REGION_TYPE = 1;
 const TYPES = [UNARY, REGION_FUNCTION];
 const IMPORTS: readonly FuncImport[] = [...HELPERS.map((name) => ({ name, type: UNARY })), ...FMA_IMPORTS];
-/** Function index of `outlined`: the imports come first, then the functions in the order of {@link emitInterpreter}. */
+/**
+ * The function index of `outlined`: the imports come first, then the functions in the order of {@link
+ * emitInterpreter}.
+ */
 const OUTLINED = IMPORTS.length + 2;
 const MARKED_PAGE = IMPORTS.length + 4;
 const FIRST_ROUTINE = IMPORTS.length + 5;
-/** Frequent exceptions of instructions that stay in their world and have no bad address. */
+/** Frequent exceptions that come from instructions, do not change the world and have no bad address. */
 const PLAIN = ['SYS', 'BRK'] as const;
 /** Table numbers: handlers with functions of their own, regions. */
 const REGION_TABLE = 1;
 
-/** Number of the first handler with a function of its own. */
+/** The number of the first handler with a function of its own. */
 export const firstOwn = (map: HandlerMap): number => PSEUDO.length + map.variants.length;
 
 /** What the code of one CPU's interpreter depends on. */
 export interface InterpreterPlan {
   readonly map: HandlerMap;
-  /** CPU number, and the pool that it decodes into. */
+  /** The CPU number, and the pool that the CPU decodes into. */
   readonly cpu: number;
   readonly pool: Pool;
   /** Do other threads use the same memory? */
   readonly shared: boolean;
-  /** How often an instruction is branched to before helper `hot` hears of it; 0: there are no regions. */
+  /** The number of branches to an instruction after which helper `hot` is called; 0: there are no regions. */
   readonly threshold: number;
 }
 
 /**
- * Emits the module of a CPU: imports `env.memory`, the tables and the helpers, exports `fast`, `exact`, `outlined`,
- * `first`, which stands in the table for every function that has not been made yet, and the routines.
+ * Emits the module of a CPU. It imports `env.memory`, the tables and the helpers. It exports `fast`, `exact`,
+ * `outlined`, the routines, and `first`, which is in the table in place of every function that has not been made yet.
  */
 export function emitInterpreter(plan: InterpreterPlan): Uint8Array<ArrayBuffer> {
   const loop = (kind: Kind): FuncDef => new Build(plan, kind).emit();
@@ -128,7 +132,7 @@ const assemble = ({ map, shared }: InterpreterPlan, functions: readonly FuncDef[
     functions,
   });
 
-/** `first`: has the function of the micro-op at the address in parameter 0 made, and calls it. */
+/** `first`: lets the helper make the function of the micro-op at the address in parameter 0, and calls it. */
 function emitFirst(map: HandlerMap): FuncDef {
   const micro = new Locals().take('i32');
   const e = new Emitter().get(micro).call(helperIndex('emitOwn')).op(Op.drop);
@@ -154,7 +158,7 @@ class Build implements HandlerFrame {
   private readonly single: Variant | undefined;
   private far!: Label;
   private next!: Label;
-  /** Enters the region whose cell is in R: at the micro-op at P, with X − P as the budget. */
+  /** Enters the region whose cell is in R, at the micro-op at P, with X − P as the budget. */
   private region: Label | undefined;
 
   /** `single`: the handler of kind `own`. */
@@ -168,7 +172,7 @@ class Build implements HandlerFrame {
     this.handlers = new Handlers(this);
   }
 
-  /** Do regions take part? The exact build executes every instruction itself. */
+  /** Are regions used? The exact build executes every instruction itself. */
   private get translating(): boolean {
     return this.kind === 'fast' && this.plan.threshold > 0;
   }
@@ -204,7 +208,7 @@ class Build implements HandlerFrame {
     }
   }
 
-  /** `fast` and `exact`: micro-op after micro-op, until something leaves. */
+  /** `fast` and `exact`: execute micro-op after micro-op until one of them leaves. */
   private loop(): void {
     const { e } = this;
     // target = state.pc
@@ -244,7 +248,7 @@ class Build implements HandlerFrame {
       this.enterRegion();
     }
     e.end(this.exit);
-    // Many exceptions and returns from them have nothing more to do than to go on somewhere else.
+    // After many exceptions, and returns from them, execution only continues at another address.
     // if (r == arrived) { rem = (x − p) / 8 − 1; target = state.pc; goto far }
     e.get(R).i32(After.arrived).op(Op.i32Eq);
     const arrived = e.if();
@@ -270,7 +274,9 @@ class Build implements HandlerFrame {
     e.op(Op.unreachable);
   }
 
-  /** `outlined`, `own`: the micro-op at the address in parameter 0. The caller has made PC and budget visible. */
+  /**
+   * `outlined`, `own`: execute the micro-op at the address in parameter 0. The caller has made PC and budget visible.
+   */
   private one(): void {
     const { e } = this;
     // p = parameter; pcOff = state.pc − p / 2
@@ -294,8 +300,8 @@ class Build implements HandlerFrame {
   }
 
   /**
-   * Goes to the handler of the micro-op at P; `elsewhere` is emitted once, for all that the other kind of function has,
-   * `own` for those with functions of their own.
+   * Goes to the handler of the micro-op at P. `elsewhere` is emitted once, for all handlers that are in the other kind
+   * of function, and `own` for those that have functions of their own.
    */
   private dispatch(home: 'loop' | 'outlined', elsewhere: () => void, own: () => void): void {
     const { e } = this;
@@ -309,7 +315,7 @@ class Build implements HandlerFrame {
     const other = e.block();
     const labels = handlers.map(() => other);
     for (let i = handlers.length - 1; i >= 0; i--) if (handlers[i]) labels[i] = e.block();
-    // Where every instruction is counted, a pair is its first instruction.
+    // Where every instruction is counted, only the first instruction of a pair is executed.
     if (this.kind === 'exact') for (const [key, number] of this.map.pairs) labels[number] = labels[firstOfPair(key)]!;
     // goto handlers[p.handler]
     e.get(P).mem(Op.i32Load16U, 0);
@@ -325,10 +331,10 @@ class Build implements HandlerFrame {
     own();
   }
 
-  /** TARGET and REM decide P, X and PC_OFF. */
+  /** Sets P, X and PC_OFF by TARGET and REM. */
   private enterPage(): void {
     const { e } = this;
-    // A spent budget leaves here, before the next instruction's fetch can fault.
+    // When the budget is spent, the function returns here, before the fetch of the next instruction can fault.
     // if (rem <= 0) { save; return by budget }
     e.get(REM).i32(0).op(Op.i32LeS);
     const spent = e.if();
@@ -346,7 +352,7 @@ class Build implements HandlerFrame {
       .get(FETCH_TLB)
       .op(Op.i32Add)
       .set(ENTRY);
-    // Bits 1:0 stay in the comparison: a misaligned target never matches and is looked at by the slow path.
+    // The comparison includes bits 1:0: a misaligned target never matches, and the slow path handles it.
     // if (entry.tag != (target & ~0xffc))
     e.get(ENTRY).mem(Op.i64Load, 0).get(TARGET).i64(~0xffcn).op(Op.i64And).op(Op.i64Ne);
     const miss = e.if();
@@ -403,7 +409,7 @@ class Build implements HandlerFrame {
     e.end(hot);
   }
 
-  /** Runs regions until one of them has something to do for the interpreter, and goes on from there. */
+  /** Runs regions until one of them needs the interpreter, and continues from that address. */
   private enterRegion(): void {
     const { e } = this;
     // targetKind = regions[r − REGION](state, (x − p) / 8, pc & ~0xfff); goto far
@@ -411,13 +417,13 @@ class Build implements HandlerFrame {
     pushPc(this.e);
     e.i64(~0xfffn).op(Op.i64And);
     e.get(R).i32(REGION).op(Op.i32Sub).callIndirect(REGION_TYPE, REGION_TABLE);
-    // After `mustInterpret` the next instruction is executed here even where a region begins.
+    // After `mustInterpret` the interpreter executes the next instruction here, even where a region begins.
     e.set(TARGET_KIND);
     this.loadTarget();
     e.br(this.far);
   }
 
-  /** TARGET and REM from where the outside keeps PC and budget. */
+  /** Loads TARGET and REM from where PC and budget are stored outside the function. */
   private loadTarget(): void {
     const { e } = this;
     e.i32(0)
@@ -428,7 +434,7 @@ class Build implements HandlerFrame {
       .set(REM);
   }
 
-  /** PC and budget between two instructions, where TARGET and REM hold them. */
+  /** Stores PC and budget between two instructions, when TARGET and REM hold them. */
   private saveTarget(): void {
     const { e } = this;
     e.i32(0)
@@ -439,10 +445,10 @@ class Build implements HandlerFrame {
       .mem(Op.i32Store, this.base + STATE.left);
   }
 
-  /** Stores what the outside needs to know; R tells how far the current instruction got. */
+  /** Stores the state that code outside the function needs. R says how far the current instruction was executed. */
   private epilogue(): void {
     const { e } = this;
-    // Left after the instruction (2, 3): it counts as executed.
+    // When the function is left after the instruction (2, 3), the instruction counts as executed.
     // if (r == 2 || r == 3) p += 8; state.left = (x − p) / 8; if (r != 3) state.pc = pc; r
     e.get(R).i32(2).op(Op.i32Eq).get(R).i32(3).op(Op.i32Eq).op(Op.i32Or);
     const bump = e.if();
@@ -471,7 +477,7 @@ class Build implements HandlerFrame {
     else this.e.get(P).i32(UOP_BYTES).op(Op.i32Add).set(P).br(this.next);
   }
 
-  /** Goes to the address in TARGET; `done` tells whether the instruction at P counts as executed. */
+  /** Continues at the address in TARGET. `done` says whether the instruction at P counts as executed. */
   goFar(done: boolean): void {
     const { e } = this;
     // rem = (x − p) / 8 − done; goto far
@@ -480,10 +486,10 @@ class Build implements HandlerFrame {
     e.i32(3).op(Op.i32ShrS).set(REM).br(this.far);
   }
 
-  /** A near branch is taken. */
+  /** Takes a near branch. */
   near(): void {
     const { e } = this;
-    // x moves with p, so that (x − p) / 8 drops by the one instruction executed.
+    // x moves with p, so that (x − p) / 8 decreases by the one instruction that was executed.
     // x += p.offset − 8; p += p.offset
     e.get(X).get(P).mem(Op.i32Load, 4).op(Op.i32Add).i32(UOP_BYTES).op(Op.i32Sub).set(X);
     e.get(P).get(P).mem(Op.i32Load, 4).op(Op.i32Add).set(P);
@@ -539,7 +545,7 @@ class Build implements HandlerFrame {
     return this.kind === 'own' ? undefined : MARKED_PAGE;
   }
 
-  /** Calls a routine instead of a helper, in `outlined`, where there is one; leaves what it answers. */
+  /** In `outlined`, calls a routine in place of a helper where there is one, and leaves the answer of the routine. */
   routine(name: Callee, code: number): boolean {
     if (this.kind !== 'outlined') return false;
     const plain = name === 'raise' && PLAIN.find((x) => EXCEPTIONS[code]?.name === x);

@@ -1,6 +1,6 @@
 /**
- * Accesses to a page that is watched or holds code in places, but not to these places: made without leaving generated code. The
- * software TLB marks such pages, so that this costs nothing elsewhere.
+ * Accesses to a page in which some places are watched or hold code, when the access is not to such a place. They are
+ * done without leaving generated code. The software TLB marks these pages, so other pages cost nothing more.
  */
 import { CODE_LINE, STATE, TAG_CODE, TAG_WATCHED, TLB_ENTRIES } from '../memory/layout.ts';
 import { Emitter, Locals } from '../wasm/emitter.ts';
@@ -8,7 +8,7 @@ import type { FuncDef, FuncType } from '../wasm/module.ts';
 import { Op } from '../wasm/opcodes.ts';
 import { LINEAR_WRITE } from './helper-codes.ts';
 
-/** Address, and size with LINEAR_WRITE for a store, to the place in linear memory, or 0. */
+/** From an address, and a size with LINEAR_WRITE for a store, to the address in linear memory, or 0. */
 export const MARKED_PAGE: FuncType = { params: ['i64', 'i32'], results: ['i32'] };
 
 const frame = new Locals();
@@ -17,9 +17,9 @@ const VA = frame.take('i64');
 const INFO = frame.take('i32');
 /** The page's entry in the software TLB. */
 const ENTRY = frame.take('i32');
-/** From the first byte to the last one. */
+/** From the first byte of the access to the last one. */
 const LAST = frame.take('i32');
-/** Where the page's bits are, log2 of the bytes that each stands for, and the number of one of them. */
+/** Where the page's bits are, log2 of the bytes that each bit stands for, and the number of one bit. */
 const BITS = frame.take('i32');
 const SHIFT = frame.take('i32');
 const UNIT = frame.take('i32');
@@ -27,7 +27,7 @@ const UNIT = frame.take('i32');
 const WATCH_SHIFT = 3;
 const LINE_SHIFT = Math.log2(CODE_LINE);
 
-/** The function for the CPU whose state page is at `base`. Sizes up to 8 bytes. */
+/** The function for the CPU whose state page is at `base`. It handles sizes up to 8 bytes. */
 export function emitMarkedPage(base: number): FuncDef {
   const e = new Emitter();
   const none = e.block();
@@ -50,7 +50,7 @@ export function emitMarkedPage(base: number): FuncDef {
     .set(ENTRY);
   // last = size − 1
   e.get(INFO).i32(0xff).op(Op.i32And).i32(1).op(Op.i32Sub).set(LAST);
-  // What is left of the tag when the page of the last byte is taken away: the mark.
+  // The tag minus the page of the last byte is the mark.
   const mark = (): void =>
     void e
       .get(ENTRY)
@@ -74,7 +74,7 @@ export function emitMarkedPage(base: number): FuncDef {
   e.i64n(TAG_CODE).op(Op.i64Ne).brIf(none);
   e.get(ENTRY).mem(Op.i32Load, 12).set(BITS).i32(LINE_SHIFT).set(SHIFT);
   e.end(watched);
-  // The bits of the first and of the last byte; there are at most two.
+  // The bits of the first and of the last byte. An access never touches more than two.
   for (const last of [false, true]) {
     // unit = (va + (0 or last) & 0xfff) >> shift; if (bits[unit]) return 0
     e.get(VA).op(Op.i32WrapI64);

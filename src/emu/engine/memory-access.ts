@@ -1,6 +1,7 @@
 /**
- * The slow path of loads, stores and atomics: translation, watchpoints, devices, page-crossing accesses, code pages.
- * Values travel through STATE.va and STATE.value; a translation that ends in RAM is left in the software TLB.
+ * The slow path of loads, stores and atomics: translation, watchpoints, devices, accesses that cross pages, code
+ * pages. Values are passed in STATE.va and STATE.value. When a translation ends in RAM, it is put into the software
+ * TLB.
  */
 
 import type { Cpu } from '../cpu/cpu.ts';
@@ -25,12 +26,12 @@ export class MemoryAccess {
   private readonly uops: UopCache;
   private readonly word: () => number;
   hooks: EngineHooks = {};
-  /** Where the vector access under way is: see {@link findVector}. */
+  /** Where the current vector access is: see {@link findVector}. */
   private first = -1;
   private second = -1;
   private room = 0;
 
-  /** `word` reads the instruction that runs, for BADI. */
+  /** `word` reads the instruction that is running, for BADI. */
   constructor(cpu: Cpu, ram: Ram, bus: BusPort, uops: UopCache, word: () => number) {
     this.cpu = cpu;
     this.ram = ram;
@@ -107,7 +108,7 @@ export class MemoryAccess {
     return After.next;
   }
 
-  /** Stores 16 or 32 bytes of the value slot. */
+  /** Stores the 16 or 32 bytes of the value slot. */
   storeVector(size: number): AfterValue {
     const { cpu, ram } = this;
     const refused = this.findVector(size, true);
@@ -130,8 +131,9 @@ export class MemoryAccess {
   }
 
   /**
-   * Checks and translates a vector access: `first` and, when it crosses into another page, `second` (else −1) become its
-   * physical addresses, `room` the bytes in the first page. @returns how the instruction ends when it may not access
+   * Checks and translates a vector access. `first` becomes its physical address, and `second` the physical address of
+   * its second page (−1 when it has none). `room` becomes the number of its bytes in the first page.
+   * @returns how the instruction ends when it may not access the memory
    */
   private findVector(size: number, write: boolean): AfterValue | undefined {
     const { cpu } = this;
@@ -155,12 +157,12 @@ export class MemoryAccess {
     return undefined;
   }
 
-  /** Is all of the vector access in RAM? */
+  /** Is the whole vector access in RAM? */
   private get inRam(): boolean {
     return this.ram.has(this.first) && (this.second < 0 || this.ram.has(this.second));
   }
 
-  /** Physical address of byte `k` of the vector access. */
+  /** The physical address of byte `k` of the vector access. */
   private vectorByte(k: number): number {
     return k < this.room ? this.first + k : this.second + k - this.room;
   }
@@ -169,7 +171,7 @@ export class MemoryAccess {
     return this.noDevice(this.cpu.stateI32('va'), this.cpu.stateHi('va'));
   }
 
-  /** Place of a naturally aligned access for LL/SC and atomics. */
+  /** The address in linear memory of a naturally aligned access for LL/SC and atomics. */
   linearAddress(code: number): AfterValue {
     const { cpu } = this;
     const size = code & 0xff;
@@ -183,7 +185,7 @@ export class MemoryAccess {
     if (pa < 0) return After.jumped;
     if (this.hooks.watchPhysical?.(cpu, pa, size, write, false)) return After.notExecuted;
     const linear = write ? this.ram.storable(pa) : this.ram.linearAddress(pa);
-    // Devices do not take part in atomic transactions: the bus answers with an error.
+    // Devices do not support atomic transactions: the bus answers with an error.
     if (linear < 0) return this.noDevice(lo, hi);
     this.fill(write, lo, hi, pa);
     if (write) this.stored(pa, size);
@@ -191,13 +193,13 @@ export class MemoryAccess {
     return After.next;
   }
 
-  /** Must accesses be aligned? On a CPU without UAL always, else where MISC.ALCLn says so. */
+  /** Must accesses be aligned? On a CPU without UAL always, otherwise where MISC.ALCLn says so. */
   private get strict(): boolean {
     const { cpu } = this;
     return !cpu.features.ual || (cpu.csr.lo(CSR.MISC) & (MISC.ALCL0 << cpu.plv)) !== 0;
   }
 
-  /** Alignment check, and watchpoints. */
+  /** The alignment check and the watchpoints. */
   private before(lo: number, hi: number, size: number, write: boolean): AfterValue | undefined {
     const { cpu } = this;
     if (lo & (size - 1) && this.strict) return deliver(cpu, 'ALE', { badv: { lo, hi }, badi: this.word() });
@@ -218,17 +220,17 @@ export class MemoryAccess {
     return deliver(this.cpu, 'ADEM', { badv: { lo, hi }, badi: this.word() });
   }
 
-  /** RAM is about to change: decoded code follows, and whoever keeps account of stores. */
+  /** RAM is about to change: decoded code follows, and so does everybody who records stores. */
   private stored(pa: number, size: number): void {
     this.uops.coherence?.claimStores(this.ram.linearPage(pa));
     this.uops.written(pa, size);
     this.hooks.stored?.(this.cpu, pa, size);
   }
 
-  /** Leaves a RAM translation in the software TLB unless every access to the page must come here. */
+  /** Puts a RAM translation into the software TLB, unless every access to the page must use this slow path. */
   private fill(write: boolean, lo: number, hi: number, pa: number): void {
     const page = pa - (pa % 0x1000);
-    // Misaligned accesses must come here, and running code does not tell them apart.
+    // Misaligned accesses must come here, but running code cannot distinguish them.
     if (this.strict) return;
     const { cpu } = this;
     if (this.hooks.watchesAll?.(cpu)) return;
@@ -244,7 +246,7 @@ export class MemoryAccess {
       cpu.fast.fillData(write, lo, hi, this.ram.linearAddress(page), TAG_CODE, lines);
   }
 
-  /** Up to four bytes in linear memory as a little-endian number: in one access where they are aligned. */
+  /** Up to four bytes in linear memory as a little-endian number, in one access when they are aligned. */
   private readLinear(at: number, size: number): number {
     const { u8, u16, i32 } = this.cpu.mem;
     if (size >= 4 && (at & 3) === 0) return i32[at >>> 2]!;
@@ -254,7 +256,7 @@ export class MemoryAccess {
     return v;
   }
 
-  /** Copies a value in linear memory: in one access where it is aligned. */
+  /** Copies a value in linear memory, in one access when it is aligned. */
   private writeLinear(to: number, from: number, size: number): void {
     const { u8, u16, i32, u64 } = this.cpu.mem;
     if (size === 8 && (to & 7) === 0) u64[to >>> 3] = u64[from >>> 3]!;
@@ -273,7 +275,7 @@ export class MemoryAccess {
     }
   }
 
-  /** The second page of an access that crosses into it: its virtual address as halves. */
+  /** The second page of an access that crosses into it: its virtual address in two halves. */
   private static nextPage(lo: number, hi: number): { lo: number; hi: number } {
     const next = ((lo & ~0xfff) >>> 0) + 0x1000;
     return { lo: next | 0, hi: (hi + (next >= 0x100000000 ? 1 : 0)) | 0 };

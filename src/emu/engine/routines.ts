@@ -31,7 +31,7 @@ class RoutineCode implements Site {
     const { e } = this;
     const { takes, answers, define } = DEFINITIONS[name];
     this.stmts(Routine.record(define));
-    // An answer has returned already.
+    // An answer has returned from the function already.
     if (answers) e.op(Op.unreachable);
     e.op(Op.end);
     return {
@@ -90,7 +90,7 @@ class RoutineCode implements Site {
   }
 }
 
-/** Function index of a routine; `first`: that of the first one. */
+/** The function index of a routine. `first`: the index of the first routine. */
 export const routineIndex = (first: number, name: RoutineName): number => first + ROUTINES.indexOf(name);
 
 /** The routines of the CPU whose state page is at `base`. */

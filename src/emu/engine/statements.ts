@@ -1,6 +1,7 @@
 /**
- * The walker: WebAssembly for the recorded definitions of instructions, one statement after the other. It is the same for the
- * interpreter and for regions; where they keep registers, how they reach memory and how they go on is what their back ends say.
+ * Emits WebAssembly for the recorded definitions of instructions, one statement after the other. The interpreter and
+ * regions share this code. Their back ends decide where registers are, how memory is accessed, and how execution
+ * continues.
  */
 import type { OperandName } from '../isa/operands.ts';
 import type { Access, Half, Node, Stmt, VectorOperand } from '../isa/semantics.ts';
@@ -12,20 +13,20 @@ import { emitAtomic } from './atomics.ts';
 import { Expressions, type OperandNode, pushState, type Site } from './expressions.ts';
 import { type CallSite, emitCall } from './inline-calls.ts';
 
-/** Emits what leaves one value on the stack. */
+/** Emits code that leaves one value on the stack. */
 export type Push = () => void;
 
-/** What differs between the interpreter and regions. */
+/** What is different between the interpreter and regions. */
 export interface Backend extends Site, CallSite {
   /** Do other threads use the same memory? */
   readonly shared: boolean;
 
-  // Operands in the state page: these push an address and answer the offset to it.
+  // Operands in the state page: these methods push an address and return the offset to it.
   fpr(which: 'fd' | 'fj' | 'fk' | 'fa'): number;
   fcc(which: 'cd' | 'cj' | 'ca'): number;
   scratch(which: 'scrd' | 'scrj'): number;
   vector(which: VectorOperand, half: Half): number;
-  /** A vector register, for an element whose place in it is added to the address. */
+  /** A vector register. The caller adds the place of an element in it to the address. */
   elements(which: VectorOperand): number;
 
   // Other operands.
@@ -34,15 +35,16 @@ export interface Backend extends Site, CallSite {
   immediate(operand: OperandName): void;
   pc(): void;
 
-  // Memory at virtual addresses. Whatever is out of the ordinary leaves with the instruction not executed.
+  // Memory at virtual addresses. When an access is not an ordinary one, the code leaves and the instruction is not
+  // executed.
   load(access: Access, address: Push, result: Local<'i64'>): void;
   store(access: Access, address: Push, value: Push): void;
   loadVector(address: Push, results: readonly Local<'v128'>[]): void;
   storeVector(address: Push, values: readonly Push[]): void;
-  /** Finds the place in linear memory of a naturally aligned access to RAM. */
+  /** Finds the address in linear memory of a naturally aligned access to RAM. */
   linear(size: number, write: boolean, address: Push, result: Local<'i32'>): void;
 
-  // Control. They answer whether what follows can be reached.
+  // Control flow. These methods return whether the code after them can be reached.
   branch(cond: Push | undefined): boolean;
   jump(target: Push): boolean;
 }
@@ -56,7 +58,7 @@ export class Statements {
     this.expressions = new Expressions(backend, (n) => this.operand(n));
   }
 
-  /** Emits statements; false when control never reaches their end. */
+  /** Emits statements. False when control never reaches their end. */
   emit(list: readonly Stmt[]): boolean {
     for (const s of list) if (!this.statement(s)) return false;
     return true;
@@ -66,7 +68,7 @@ export class Statements {
     return () => this.expressions.push(n);
   }
 
-  /** Emits place = value, where the back end has pushed the place's address already. */
+  /** Emits place = value. The back end has pushed the address of the place already. */
   private write(opcode: number, offset: number, value: Node): boolean {
     this.expressions.push(value);
     this.backend.e.mem(opcode, offset);
@@ -130,12 +132,12 @@ export class Statements {
         backend.linear(s.size, s.write, this.pusher(s.address), expressions.local(s.id, 'i32'));
         return true;
       case 'peek':
-        // id = memory[host]
+        // id = memory[place]
         expressions.push(s.linear);
         e.mem(LOAD[s.access], 0).set(expressions.local(s.id, 'i64'));
         return true;
       case 'poke':
-        // memory[host] = value
+        // memory[place] = value
         expressions.push(s.linear);
         return this.write(storeOf(s.access), 0, s.value);
       case 'update':
@@ -165,7 +167,7 @@ export class Statements {
     }
   }
 
-  /** Pushes what only instructions have. */
+  /** Pushes the nodes that only instructions have. */
   private operand(n: OperandNode): void {
     const { backend } = this;
     const { e } = backend;

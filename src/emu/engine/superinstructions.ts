@@ -1,7 +1,7 @@
 /**
- * Instructions that follow each other so often that the interpreter has a handler for both: chosen from a boot of Debian's
- * kernel to its shell with `scripts/profile-pairs.ts`, where these make up half of all pairs. The first neither branches nor
- * calls a helper of its own.
+ * Pairs of instructions that follow each other so often that the interpreter has one handler for both. They were
+ * chosen from a boot of Debian's kernel to its shell with `scripts/profile-pairs.ts`; there these pairs are half of
+ * all pairs. The first instruction of a pair neither branches nor calls a helper of its own.
  */
 export const SUPERINSTRUCTIONS: readonly (readonly [first: string, second: string])[] = [
   ['addi.d', 'addi.d'],

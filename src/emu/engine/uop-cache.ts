@@ -17,33 +17,34 @@ import type { LinearMemory } from '../memory/linear-memory.ts';
 import { type HandlerMap, PSEUDO, pairKey, writeUop } from './uop.ts';
 import type { UopPage } from './uop-page.ts';
 
-/** Keeps decoded code true to the stores of other threads. `linear`: place of a page in linear memory. */
+/** Keeps decoded code correct when other threads store to it. `linear`: the address of a page in linear memory. */
 export interface CodeCoherence {
-  /** The page is about to be decoded: from now on stores of others to it are heard of. */
+  /** The page is about to be decoded. From now on the stores of other threads to it are reported. */
   claimCode(linear: number): void;
-  /** The page is about to be stored to: others give up what they have decoded of it. */
+  /** The page is about to be stored to. Other threads drop what they have decoded of it. */
   claimStores(linear: number): void;
-  /** Does what others have asked for. */
+  /** Does what other threads have asked for. */
   synchronize(): void;
 }
 
-/** Who translates decoded code. */
+/** The translator of decoded code. */
 export interface Translator {
   /** A page begins to hold decoded code. */
   pageMade(page: UopPage): void;
   /** Instructions `first` to `last` of a page have changed. */
   written(page: UopPage, first: number, last: number): void;
-  /** A page is given up. */
+  /** A page is dropped. */
   dropPage(page: UopPage): void;
-  /** All pages are given up. */
+  /** All pages are dropped. */
   clear(): void;
 }
 
 const DECODE_AHEAD = 32;
 
 /**
- * The pool of decoded pages, shared by all CPUs. Pages decode lazily, an instruction run at a time; a write to a page
- * makes just the written words undecoded again, so code is never stale.
+ * The pool of decoded pages, shared by all CPUs. Pages are decoded as they are executed, a straight run of
+ * instructions at a time. A write to a page makes only the written words undecoded again, so decoded code is never
+ * stale.
  */
 export class UopCache {
   private readonly mem: LinearMemory;
@@ -52,18 +53,18 @@ export class UopCache {
   private readonly slots: (UopPage | undefined)[] = [];
   private readonly free: number[] = [];
   private readonly byPa = new Map<number, UopPage[]>();
-  /** Called when fetch translations of all CPUs must go because pages are taken away. */
+  /** Called when the fetch translations of all CPUs must be dropped because pages are reused. */
   private readonly dropFetches: () => void;
-  /** Called when a page begins to hold code: cached write translations to it must go. */
+  /** Called when a page begins to hold code: cached write translations to it must be dropped. */
   private readonly protect: (linear: number) => void;
-  /** False for instructions of features that the CPU lacks: they raise INE. */
+  /** False for instructions of features that the CPU does not have: they raise INE. */
   private readonly exists: (row: Row) => boolean;
   private readonly decodeHandler = PSEUDO.indexOf('decode');
   private readonly cells: number;
   private readonly sources: number;
   private readonly lines: number;
   translator: Translator | undefined;
-  /** Where other threads store to the same RAM. */
+  /** Present where other threads store to the same RAM. */
   coherence: CodeCoherence | undefined;
 
   constructor(
@@ -89,7 +90,7 @@ export class UopCache {
     return this.byPa.has(pa);
   }
 
-  /** Where the bits are that tell which lines of a page with code hold it; undefined when they do not tell all. */
+  /** Where the bits are that say which lines of a page hold code. Undefined when they do not cover all its code. */
   codeLines(pa: number): number | undefined {
     const pages = this.byPa.get(pa);
     const [page] = pages ?? [];
@@ -106,7 +107,7 @@ export class UopCache {
     this.mem.u8[this.linesOf(page) + (line >> 3)]! |= 1 << (line & 7);
   }
 
-  /** The decoded page of physical page `pa`, made when missing. */
+  /** The decoded page of physical page `pa`. It is made when it does not exist yet. */
   page(pa: number, linear: number, breakAt: ReadonlySet<number> | undefined): UopPage {
     let pages = this.byPa.get(pa);
     const known = pages?.find((p) => p.breakAt === breakAt);
@@ -140,22 +141,22 @@ export class UopCache {
     this.translator?.pageMade(page);
     if (pages) pages.push(page);
     else this.byPa.set(pa, [page]);
-    // With a second page of decoded instructions the bits of the first do not tell all.
+    // When the page has a second decoded page, the bits of the first one do not cover all code.
     this.protect(linear);
     return page;
   }
 
-  /** The page that a micro-op address lies in, if it is still in use. */
+  /** The decoded page that contains a micro-op address, if the page is still in use. */
   pageAt(p: number): UopPage | undefined {
     return this.slots[Math.floor((p - this.start) / UOP_PAGE_BYTES)];
   }
 
-  /** The page that the address of a live micro-op lies in. */
+  /** The decoded page that contains the address of a live micro-op. */
   pageOf(p: number): UopPage {
     return this.slots[Math.floor((p - this.start) / UOP_PAGE_BYTES)]!;
   }
 
-  /** Decodes the micro-op at `p` and what follows it in a straight line. */
+  /** Decodes the micro-op at `p` and the straight run of code after it. */
   decode(p: number): void {
     const page = this.pageOf(p);
     this.claim(page);
@@ -186,14 +187,14 @@ export class UopCache {
     }
   }
 
-  /** Call before words of a page are read to be executed: other threads may be storing to it. */
+  /** Call this before words of a page are read to be executed: other threads may be storing to it. */
   claim(page: UopPage): void {
     if (!this.coherence || page.claimed) return;
     this.coherence.claimCode(page.linear);
     page.claimed = true;
   }
 
-  /** What is decoded of the page at `linear` is given up. */
+  /** Drops what is decoded of the page at `linear`. */
   forget(linear: number): void {
     for (const pages of this.byPa.values())
       for (const page of pages) {
@@ -238,16 +239,16 @@ export class UopCache {
     }
   }
 
-  /** Instructions `first` to `last` of a page are to be decoded again. */
+  /** Instructions `first` to `last` of a page must be decoded again. */
   private changed(page: UopPage, first: number, last: number): void {
-    // What stands in front may execute the first of them too.
+    // The micro-op before them may be a pair that executes the first of them too.
     for (let i = Math.max(0, first - 1); i <= last; i++)
       this.mem.u16[(page.base + i * UOP_BYTES) >> 1] = this.decodeHandler;
     page.key = undefined;
     if (page.regions.length > 0) this.translator?.written(page, first, last);
   }
 
-  /** Breakpoints have changed: pages that carry some are given back. */
+  /** Breakpoints have changed: pages that contain some are dropped. */
   dropBreakpointPages(): void {
     for (const [pa, pages] of this.byPa) {
       const keep = pages.filter((p) => !p.breakAt);
@@ -265,7 +266,7 @@ export class UopCache {
     this.dropFetches();
   }
 
-  /** Forgets all decoded code. */
+  /** Drops all decoded code. */
   clear(): void {
     this.translator?.clear();
     this.byPa.clear();

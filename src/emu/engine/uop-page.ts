@@ -3,17 +3,17 @@
 /** Decoded instructions of one physical page. */
 export interface UopPage {
   readonly base: number;
-  /** Physical address, and place in linear memory, of the instruction words. */
+  /** Physical address, and address in linear memory, of the instruction words. */
   readonly pa: number;
   readonly linear: number;
-  /** Positions (0..1023) where a breakpoint stands; the page then serves one virtual page of one world only. */
+  /** Positions (0..1023) of breakpoints. A page with breakpoints serves only one virtual page of one world. */
   readonly breakAt: ReadonlySet<number> | undefined;
-  /** Translated regions that begin in it, and how often stores have ended some. */
+  /** Translated regions that begin in it, and how often stores have ended some of them. */
   regions: Region[];
   ends: number;
-  /** Would stores of other threads be heard of? */
+  /** Are stores of other threads to this page reported? */
   claimed: boolean;
-  /** Its content, as hot-pages.ts tells contents apart; undefined once it has changed. */
+  /** The key of its content, by which hot-pages.ts recognizes contents. Undefined when the content has changed. */
   key: string | undefined;
 }
 
@@ -22,7 +22,7 @@ export interface Region {
   readonly page: UopPage;
   /** Position of its first instruction in the page. */
   readonly entry: number;
-  /** Its place in the table of regions. */
+  /** Its index in the table of regions. */
   readonly slot: number;
   /** Positions of its instructions, in order. */
   readonly covered: Uint16Array;

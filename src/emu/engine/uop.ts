@@ -26,23 +26,23 @@ const BYTE_6: Place = { offset: 6, bytes: 1 };
 const HALFWORD_4: Place = { offset: 4, bytes: 2 };
 const WORD_4: Place = { offset: 4, bytes: 4 };
 
-/** Where register operands sit; their value is the register number times 8. */
+/** Where register operands are. Their value is the register number times 8. */
 export const GPR_PLACE: Readonly<Record<'rd' | 'rj' | 'rk', number>> = { rd: 2, rj: 3, rk: 4 };
 
-/** Where floating-point registers sit; their value is the register number times 8, a quarter of the offset. */
+/** Where floating-point registers are. Their value is the register number times 8, a quarter of the offset. */
 export const FPR_PLACE: Readonly<Record<'fd' | 'fj' | 'fk' | 'fa', number>> = { fd: 2, fj: 3, fk: 4, fa: 5 };
 
-/** Where vector registers sit, as FPR_PLACE. */
+/** Where vector registers are, in the same form as FPR_PLACE. */
 export const VR_PLACE: Readonly<Record<VectorOperand, number>> = { vd: 2, vj: 3, vk: 4, va: 5 };
 
-/** Where a register operand other than a GPR sits, or undefined. */
+/** Where a register operand other than a GPR is, or undefined. */
 function registerPlace(operand: OperandName): number | undefined {
   if (operand in FPR_PLACE) return FPR_PLACE[operand as keyof typeof FPR_PLACE];
   const vector = operand.replace('x', 'v');
   return vector in VR_PLACE ? VR_PLACE[vector as VectorOperand] : undefined;
 }
 
-/** Where an immediate operand sits. */
+/** Where an immediate operand is. */
 export function immediatePlace(operand: OperandName): Place {
   switch (operand) {
     case 'code5':
@@ -80,14 +80,14 @@ export function immediatePlace(operand: OperandName): Place {
   }
 }
 
-/** Handlers that are not instructions. Handler 0 is what an empty page is filled with. */
+/** Handlers that are not instructions. An empty page is filled with handler 0. */
 export const PSEUDO = ['decode', 'pageEnd', 'breakpoint', 'ine', 'nop'] as const;
 export type Pseudo = (typeof PSEUDO)[number];
 
-/** Where a handler stands: in the dispatch loop, in the function beside it, or in a function of its own. */
+/** Where a handler is: in the dispatch loop, in the function beside it, or in a function of its own. */
 export type Home = 'loop' | 'outlined' | 'own';
 
-/** One handler of the interpreter: a row in one of its decode-time variants. */
+/** One handler of the interpreter: a row in one of the variants that decoding chooses. */
 export interface Variant {
   readonly row: Row;
   readonly body: readonly Stmt[];
@@ -96,23 +96,26 @@ export interface Variant {
   /** The branch target is in another page. */
   readonly far: boolean;
   readonly home: Home;
-  /** Of a pair: what follows in the next micro-op. */
+  /** For a pair: the instruction in the next micro-op. */
   readonly second?: Variant;
 }
 
-/** The handler list and the numbers by which decoding finds them. */
+/** The list of handlers, and the numbers by which decoding finds them. */
 export interface HandlerMap {
   /** Handlers in the loop and beside it. */
   readonly variants: readonly Variant[];
-  /** Rows whose handlers are functions of their own, made when they first run; they have the numbers after all others. */
+  /**
+   * Rows whose handlers are functions of their own. Each is made when it first runs. Their numbers come after all
+   * others.
+   */
   readonly own: readonly Row[];
-  /** Handler number of the variant, by row. Index: (rdZero ? 1 : 0) + (far ? 2 : 0). */
+  /** The handler number of the variant, by row. Index: (rdZero ? 1 : 0) + (far ? 2 : 0). */
   readonly numbers: ReadonlyMap<Row, readonly number[]>;
-  /** Handler number for two micro-ops in a row, by {@link pairKey} of their own numbers. */
+  /** The handler number for two micro-ops in a row, by the {@link pairKey} of their own numbers. */
   readonly pairs: ReadonlyMap<number, number>;
 }
 
-/** Numbers of handlers are below this. */
+/** All handler numbers are below this. */
 const MOST_HANDLERS = 0x10000;
 export const pairKey = (first: number, second: number): number => first * MOST_HANDLERS + second;
 /** The first number of a key. */
@@ -121,12 +124,13 @@ export const firstOfPair = (key: number): number => Math.floor(key / MOST_HANDLE
 const hasEffect = (body: readonly Stmt[]): boolean =>
   body.some((s) => s.s !== 'let' && s.s !== 'setRd' && s.s !== 'peek');
 
-/** Vector instructions: too many and too long to be compiled before they are used. */
+/** Vector instructions. They are too many and too long to be compiled before they are used. */
 const isOwn = (row: Row): boolean => row.unit === 'lsx' || row.unit === 'lasx';
 
 /**
- * Floating point, atomics and whatever calls a helper: one call more costs them little, while every handler in the
- * dispatch loop makes the register allocation of all the others worse (docs/decisions/0001-interpreter-from-definitions.md).
+ * Floating point, atomics and all instructions that call a helper. One more call costs them little. Every handler in
+ * the dispatch loop makes the register allocation of all the others worse
+ * (docs/decisions/0001-interpreter-from-definitions.md).
  */
 const homeOf = (row: Row, body: readonly Stmt[]): Home =>
   (row.unit !== undefined || contains(body, 'call') || contains(body, 'linear')) &&
@@ -144,7 +148,7 @@ export const ownVariant = (row: Row): Variant => ({
   home: 'own',
 });
 
-/** Chooses the variants each row needs and numbers them after the pseudo handlers. */
+/** Chooses the variants that each row needs. Their numbers come after the pseudo handlers. */
 export function planHandlers(rows: readonly Row[]): HandlerMap {
   const variants: Variant[] = [];
   const numbers = new Map<Row, readonly number[]>();
@@ -181,7 +185,7 @@ export function planHandlers(rows: readonly Row[]): HandlerMap {
   return { variants, own, numbers, pairs };
 }
 
-/** How one operand of a row goes from the instruction word into the micro-op; worked out once a row. */
+/** How one operand of a row is moved from the instruction word into the micro-op. It is computed once for each row. */
 interface OperandPlan {
   /** The parts of its field: lowest bit in the word, mask, lowest bit in the operand. */
   readonly lo: number;
@@ -189,13 +193,13 @@ interface OperandPlan {
   readonly lo2: number;
   readonly mask2: number;
   readonly from2: number;
-  /** Left and right shift that extend the sign, 0 for none. */
+  /** The left and right shift that extend the sign, 0 for none. */
   readonly extend: number;
   readonly scale: number;
   readonly bias: number;
   readonly offset: number;
   readonly bytes: number;
-  /** 1, 2, 3: rd, rj, rk; 4: the distance of a branch. */
+  /** 1, 2, 3: rd, rj, rk. 4: the distance of a branch. */
   readonly role: 0 | 1 | 2 | 3 | 4;
 }
 
@@ -245,8 +249,8 @@ function planOf(row: Row): UopPlan {
 
 /**
  * Writes the micro-op of `word` at byte offset `at`.
- * @param index position of the instruction in its page, 0..1023, which decides near or far branches
- * @returns true when the instruction surely ends its block
+ * @param index position of the instruction in its page, 0..1023. It decides whether a branch is near or far
+ * @returns true when the instruction certainly ends its block
  */
 export function writeUop(
   map: HandlerMap,

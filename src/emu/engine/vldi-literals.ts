@@ -12,14 +12,14 @@ const single = (i: bigint): bigint =>
 const double = (i: bigint): bigint =>
   ((i & 0x80n) << 56n) | (i & 0x40n ? 0x3fc0n << 48n : 0x4000n << 48n) | ((i & 0x3fn) << 48n);
 
-/** Every bit of the literal as a byte of ones or zeros. */
+/** Every bit of the literal becomes a byte of ones or zeros. */
 const byteMask = (i: bigint): bigint => {
   let r = 0n;
   for (let k = 0n; k < 8n; k++) if ((i >> k) & 1n) r |= 0xffn << (8n * k);
   return r;
 };
 
-/** By bits 11:8 of an immediate whose bit 12 is set. */
+/** By bits 11:8 of an immediate that has bit 12 set. */
 const PATTERNS: readonly ((i: bigint) => bigint)[] = [
   (i) => repeat(i, 32n),
   (i) => repeat(i << 8n, 32n),
@@ -36,7 +36,7 @@ const PATTERNS: readonly ((i: bigint) => bigint)[] = [
   double,
 ];
 
-/** The doubleword of immediate `imm` (13 bits), or undefined for a reserved one. */
+/** The doubleword of immediate `imm` (13 bits), or undefined when the immediate is reserved. */
 export function vldiLiteral(imm: number): bigint | undefined {
   if (imm & 0x1000) return PATTERNS[(imm >> 8) & 15]?.(BigInt(imm & 0xff));
   const width = 8n << BigInt((imm >> 10) & 3);

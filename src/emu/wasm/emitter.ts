@@ -2,7 +2,7 @@ import { Bytes } from './module.ts';
 import { Op, type Ty, VOID_BLOCK } from './opcodes.ts';
 
 /**
- * Writes one function body. Blocks are addressed by label objects; the emitter turns them into relative depths.
+ * Writes one function body. Blocks are identified by label objects. The emitter converts labels to relative depths.
  */
 export class Emitter {
   readonly bytes = new Bytes();
@@ -40,7 +40,7 @@ export class Emitter {
     return this;
   }
 
-  /** An i64 literal that a number holds exactly. */
+  /** An i64 literal that a JavaScript number holds exactly. */
   i64n(value: number): this {
     this.bytes.u8(Op.i64Const).sleb(value);
     return this;
@@ -56,7 +56,7 @@ export class Emitter {
     return this;
   }
 
-  /** A load or store with a static offset; alignment hint 0 (unaligned is legal and as fast). */
+  /** A load or store with a static offset. The alignment hint is 0: unaligned accesses are legal and as fast. */
   mem(opcode: number, offset: number): this {
     this.any(opcode);
     this.bytes.u8(0).uleb(offset);
@@ -70,7 +70,7 @@ export class Emitter {
     return this;
   }
 
-  /** One opcode of either space, with the immediate bytes behind it. */
+  /** One opcode of either opcode space, followed by the immediate bytes. */
   any(opcode: number, immediate: readonly number[] = []): this {
     if (opcode > 0xffff) this.bytes.u8(opcode >> 12).uleb(opcode & 0xfff);
     else if (opcode > 0xff) this.bytes.u8(opcode >> 8).uleb(opcode & 0xff);
@@ -84,13 +84,13 @@ export class Emitter {
     return this;
   }
 
-  /** Calls the function of type `type` at the index on the stack in table number `table`. */
+  /** Calls the function of type `type` at the index on the stack, in table number `table`. */
   callIndirect(type: number, table = 0): this {
     this.bytes.u8(Op.callIndirect).uleb(type).uleb(table);
     return this;
   }
 
-  /** {@link callIndirect} in place of this function, which returns what that one returns. */
+  /** {@link callIndirect} as a tail call: this function returns what the called function returns. */
   returnCallIndirect(type: number, table = 0): this {
     this.bytes.u8(Op.returnCallIndirect).uleb(type).uleb(table);
     return this;
@@ -148,7 +148,7 @@ export class Emitter {
   }
 }
 
-/** Identity of an open block. */
+/** The identity of an open block. */
 export type Label = Record<never, never>;
 
 /** A local variable or parameter of the function that is being emitted. */
@@ -157,7 +157,7 @@ export interface Local<T extends Ty = Ty> {
   readonly ty: T;
 }
 
-/** Hands out local variables by type; `reset` makes all of them free again (locals are reused by handlers). */
+/** Allocates local variables by type. `reset` makes all of them free again, so that handlers reuse locals. */
 export class Locals {
   private readonly types: Ty[] = [];
   private readonly known: (string | undefined)[] = [];
@@ -165,12 +165,12 @@ export class Locals {
   private readonly pool: { readonly [T in Ty]: Local<T>[] } = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   private readonly first: number;
 
-  /** `first`: index of the first local after the function's parameters and fixed locals. */
+  /** `first`: the index of the first local after the function's parameters and fixed locals. */
   constructor(first = 0) {
     this.first = first;
   }
 
-  /** A local that is free. `name`: for those who read the code. */
+  /** A local that is free. `name`: for people who read the code. */
   take<T extends Ty>(ty: T, name?: string): Local<T> {
     const pool: Local<T>[] = this.pool[ty];
     const known = pool[this.used[ty]++];
@@ -186,7 +186,7 @@ export class Locals {
     for (const ty of Object.keys(this.used) as Ty[]) this.used[ty] = 0;
   }
 
-  /** What has been handed out so far is never free again. */
+  /** The locals that are in use now are never free again. */
   keep(): void {
     for (const ty of Object.keys(this.used) as Ty[]) {
       this.used[ty] = 0;
@@ -194,12 +194,12 @@ export class Locals {
     }
   }
 
-  /** Types of all locals handed out, in index order. */
+  /** The types of all locals allocated so far, in index order. */
   all(): readonly Ty[] {
     return this.types;
   }
 
-  /** Names of all locals handed out, in index order. */
+  /** The names of all locals allocated so far, in index order. */
   names(): readonly (string | undefined)[] {
     return this.known;
   }

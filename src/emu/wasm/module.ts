@@ -1,6 +1,6 @@
 import { FUNCREF, type Ty, ValType } from './opcodes.ts';
 
-/** A growing byte buffer with the encodings WebAssembly needs. */
+/** A byte buffer that grows, with the encodings that WebAssembly needs. */
 export class Bytes {
   private buf = new Uint8Array(1024);
   length = 0;
@@ -49,7 +49,7 @@ export class Bytes {
     return this.uleb(encoded.length).raw(encoded);
   }
 
-  /** Appends bytes as they are. */
+  /** Appends bytes without a change. */
   raw(data: ArrayLike<number>): this {
     if (this.length + data.length > this.buf.length) this.grow(data.length);
     this.buf.set(data, this.length);
@@ -62,7 +62,7 @@ export class Bytes {
     return this.buf.slice(0, this.length);
   }
 
-  /** Starts over with the same buffer. */
+  /** Starts again with the same buffer. */
   clear(): void {
     this.length = 0;
   }
@@ -91,36 +91,36 @@ export interface FuncDef {
   readonly name: string;
   readonly type: FuncType;
   readonly locals: readonly Ty[];
-  /** Names of parameters and locals, by index, for those who read the code. */
+  /** Names of parameters and locals, by index, for people who read the code. */
   readonly names?: readonly (string | undefined)[];
   readonly body: Uint8Array;
 }
 
-/** What a module imports and exports. The memory `env.memory` is imported too, whatever its size. */
+/** What a module imports and exports. The memory `env.memory` is imported too, of any size. */
 export interface ModuleParts {
-  /** Is the memory one that several threads use? */
+  /** Do several threads use the memory? */
   readonly shared?: boolean;
   /** Imported function tables, `env.<name>`, of a fixed size. */
   readonly tables: readonly { readonly name: string; readonly size: number }[];
   readonly imports: readonly FuncImport[];
   readonly functions: readonly FuncDef[];
-  /** Signatures of indirect calls, beside those of imports and functions. */
+  /** Signatures of indirect calls, in addition to those of imports and functions. */
   readonly types?: readonly FuncType[];
 }
 
 const typeKey = (t: FuncType): string => `${t.params.join()}>${t.results.join()}`;
 
-/** The signatures of a module, each once, in the order of first use: `types`, then imports, then functions. */
+/** The signatures of a module, each once, in the order of first use: first `types`, then imports, then functions. */
 export const distinctTypes = ({ types = [], imports, functions }: ModuleParts): FuncType[] => [
   ...new Map(
     [...types, ...imports.map((i) => i.type), ...functions.map((f) => f.type)].map((t) => [typeKey(t), t]),
   ).values(),
 ];
 
-/** Largest memory with 32-bit addresses, in 64 KiB pages. */
+/** The largest memory with 32-bit addresses, in pages of 64 KiB. */
 export const MOST_PAGES = 0x10000;
 
-/** Assembles a module. Function index space: imports, then functions. Type indices: see {@link ModuleParts.types}. */
+/** Assembles a module. Function indices: first imports, then functions. Type indices: see {@link ModuleParts.types}. */
 export function assembleModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   const { shared = false, tables, imports, functions } = parts;
   const types = distinctTypes(parts);
@@ -178,7 +178,7 @@ export function assembleModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   return out.view();
 }
 
-/** Local declarations: runs of one type together. */
+/** Declarations of locals: neighbours of the same type are declared together. */
 function writeLocals(b: Bytes, locals: readonly Ty[]): void {
   const runs: { ty: Ty; count: number }[] = [];
   for (const ty of locals) {

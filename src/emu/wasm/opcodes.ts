@@ -48,7 +48,7 @@ const Other = {
   i64Extend32S: 0xc4,
 } as const;
 
-/** What both integer types have. */
+/** Operations that both integer types have. */
 // biome-ignore format: opcode table
 const Integer = {
   i32Eqz: 0x45, i32Eq: 0x46, i32Ne: 0x47, i32LtS: 0x48, i32LtU: 0x49, i32GtS: 0x4a, i32GtU: 0x4b, i32LeS: 0x4c,
@@ -86,8 +86,8 @@ export const Float = {
 } as const;
 
 /**
- * SIMD instructions (WebAssembly Core Specification 2.0, section 5.4.9) as the prefix byte 0xfd times 256 plus the
- * number behind it.
+ * SIMD instructions (WebAssembly Core Specification 2.0, section 5.4.9): the prefix byte 0xfd times 256 plus the number
+ * after it.
  */
 // biome-ignore format: opcode table
 export const Simd = {
@@ -100,7 +100,10 @@ export const Simd = {
   f64x2Abs: 0xfdec, f64x2Neg: 0xfded, f64x2Sqrt: 0xfdef, f64x2Add: 0xfdf0, f64x2Sub: 0xfdf1, f64x2Mul: 0xfdf2, f64x2Div: 0xfdf3,
 } as const;
 
-/** SIMD operations on integer elements: where each is in the block of an element width of 8, 16, 32 and 64 bits. */
+/**
+ * SIMD operations on integer elements: the place of each operation in the block of an element width of 8, 16, 32 or
+ * 64 bits.
+ */
 // biome-ignore format: opcode table
 export const LANES = {
   abs: 0x00, neg: 0x01, allTrue: 0x03, bitmask: 0x04, extendLowS: 0x07, extendHighS: 0x08, extendLowU: 0x09, extendHighU: 0x0a,
@@ -114,18 +117,18 @@ const LANES_STRIDE = 0x20;
 export const laneOpcode = (log: number, name: keyof typeof LANES): number =>
   LANES_BLOCK + LANES_STRIDE * log + LANES[name];
 
-/** SIMD operations with a number for each element width: of 8, 16, 32 and 64 bits. */
+/** SIMD operations that have one number for each element width: 8, 16, 32 and 64 bits. */
 // biome-ignore format: opcode table
 export const SimdByWidth = {
   splat: [0xfd0f, 0xfd10, 0xfd11, 0xfd12],
   extractS: [0xfd15, 0xfd18, 0xfd1b, 0xfd1d], extractU: [0xfd16, 0xfd19, 0xfd1b, 0xfd1d], replace: [0xfd17, 0xfd1a, 0xfd1c, 0xfd1e],
   eq: [0xfd23, 0xfd2d, 0xfd37, 0xfdd6],
   ltS: [0xfd25, 0xfd2f, 0xfd39, 0xfdd8], leS: [0xfd29, 0xfd33, 0xfd3d, 0xfdda], geS: [0xfd2b, 0xfd35, 0xfd3f, 0xfddb],
-  // Doublewords have none.
+  // Doublewords have no such operations.
   ltU: [0xfd26, 0xfd30, 0xfd3a], leU: [0xfd2a, 0xfd34, 0xfd3e],
 } as const;
 
-/** Atomic instructions (WebAssembly threads proposal): the prefix byte times 256 plus the number behind it. */
+/** Atomic instructions (WebAssembly threads proposal): the prefix byte times 256 plus the number after it. */
 export const Atomic = {
   fence: 0xfe03,
   i64CompareExchange: 0xfe49,
@@ -134,7 +137,7 @@ export const Atomic = {
   i64CompareExchange32: 0xfe4e,
 } as const;
 
-/** Relaxed SIMD (WebAssembly Core Specification 3.0): the prefix byte times 4096 plus the number behind it. */
+/** Relaxed SIMD (WebAssembly Core Specification 3.0): the prefix byte times 4096 plus the number after it. */
 export const Relaxed = { f32x4Madd: 0xfd105, f64x2Madd: 0xfd107 } as const;
 
 /** Value type bytes. */

@@ -1,11 +1,11 @@
-/** WebAssembly text (WebAssembly Core Specification 2.0, section 6) of what the emitter has written, for people who read it. */
+/** WebAssembly text (WebAssembly Core Specification 2.0, section 6) of emitted code, for people who read it. */
 import { distinctTypes, type FuncDef, type FuncType, MOST_PAGES, type ModuleParts } from './module.ts';
 import { Atomic, Float, LANES, laneOpcode, Op, Relaxed, Simd, SimdByWidth } from './opcodes.ts';
 
-/** Names of vectors by the binary logarithm of their elements' bytes. */
+/** Names of vectors, by the binary logarithm of the bytes of an element. */
 const SHAPES = ['i8x16', 'i16x8', 'i32x4', 'i64x2'] as const;
 
-/** Names in the opcode tables that the rule of {@link spelled} does not spell as the specification does. */
+/** Names in the opcode tables for which the rule of {@link spelled} gives a spelling other than the specification's. */
 const EXCEPTIONS: Readonly<Record<string, string>> = {
   v128AndNot: 'v128.andnot',
   f32x4DemoteZero: 'f32x4.demote_f64x2_zero',
@@ -21,13 +21,13 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
 
 const snake = (name: string): string => name.replace(/(?<=.)[A-Z]/g, '_$&').toLowerCase();
 
-/** `i64Load8S` as `i64.load8_s`. */
+/** Spells `i64Load8S` as `i64.load8_s`. */
 function spelled(name: string): string {
   const m = /^(v128|[if]\d+x\d+|[if]\d+|local)(.+)$/.exec(name);
   return EXCEPTIONS[name] ?? (m ? `${m[1]}.${snake(m[2]!)}` : snake(name));
 }
 
-/** An operation on integer elements, by its name in the opcode tables. */
+/** The text of an operation on integer elements, by its name in the opcode tables. */
 function spelledLane(log: number, name: string): string {
   const shape = SHAPES[log]!;
   const extend = /^extend(Low|High)([SU])$/.exec(name);
@@ -37,13 +37,13 @@ function spelledLane(log: number, name: string): string {
   return `${shape}.${name === 'replace' ? 'replace_lane' : snake(name)}`;
 }
 
-/** Text by opcode, as the tables number opcodes. */
+/** Text by opcode. Opcodes have the numbers of the opcode tables. */
 const NAMES: ReadonlyMap<number, string> = (() => {
   const names = new Map<number, string>();
   for (const log of SHAPES.keys()) {
     for (const name of Object.keys(LANES) as (keyof typeof LANES)[])
       names.set(laneOpcode(log, name), spelledLane(log, name));
-    // Where a block of elements has no such operation, another one has its number.
+    // When a block of elements does not have an operation, another operation has its number.
     for (const [name, opcodes] of Object.entries(SimdByWidth))
       if (opcodes[log] !== undefined) names.set(opcodes[log], spelledLane(log, name));
   }
@@ -92,7 +92,7 @@ class Reader {
     return this.data.slice(this.at - count, this.at);
   }
 
-  /** An opcode as the tables number it: a prefix byte stands above the number behind it. */
+  /** An opcode as the tables number it: a prefix byte is above the number that follows it. */
   opcode(): number {
     const byte = this.u8();
     if (byte < 0xfc) return byte;
@@ -101,14 +101,14 @@ class Reader {
   }
 }
 
-/** A float literal that reads back to the same bits. */
+/** A float literal. To read it gives the same bits. */
 function float(value: number): string {
   if (Number.isNaN(value)) return 'nan';
   if (!Number.isFinite(value)) return value < 0 ? '-inf' : 'inf';
   return Object.is(value, -0) ? '-0' : `${value}`;
 }
 
-/** What stands behind an instruction's name. `local` names a local variable. */
+/** The text after an instruction's name. `local` names a local variable. */
 function immediates(name: string, r: Reader, local: (index: number) => string): string {
   switch (name) {
     case 'block':
@@ -176,7 +176,7 @@ function functionText(f: FuncDef, type: number): string[] {
     const name = NAMES.get(opcode);
     if (!name) throw new Error(`wasm text: opcode 0x${opcode.toString(16)} has no name`);
     if (name === 'end' || name === 'else') depth--;
-    // The last `end` is the function's own, for which the text has a parenthesis.
+    // The last `end` belongs to the function. In text it is a parenthesis.
     if (depth < 2) break;
     out.push(`${'  '.repeat(depth)}${name}${immediates(name, r, local)}`);
     if (name === 'block' || name === 'loop' || name === 'if' || name === 'else') depth++;
@@ -185,7 +185,7 @@ function functionText(f: FuncDef, type: number): string[] {
   return out;
 }
 
-/** A module as text. @returns what an assembler makes the bytes of `assembleModule` from */
+/** A module as text. @returns text from which an assembler makes the same bytes as `assembleModule` */
 export function moduleText(parts: ModuleParts): string {
   const { shared = false, tables, imports, functions } = parts;
   const types = distinctTypes(parts);

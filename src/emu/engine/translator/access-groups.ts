@@ -1,6 +1,7 @@
 /**
- * Loads and stores whose addresses differ by literals only, such as those of a stack frame: they share one look into the
- * software TLB. A group is found once in a block, or once in a region when nothing in the region writes its base.
+ * Loads and stores whose addresses differ only by literals, for example those of a stack frame. They share one look-up
+ * in the software TLB. The look-up of a group is done once in a block, or once in a region when nothing in the region
+ * writes the base register.
  */
 import { operandValue } from '../../isa/row.ts';
 import { ACCESS, type Node, type Stmt } from '../../isa/semantics.ts';
@@ -12,28 +13,28 @@ export interface Group {
   /** Base register. */
   readonly base: number;
   readonly write: boolean;
-  /** Lowest offset, and the end of the bytes behind the highest one. */
+  /** The lowest offset, and the end of the bytes at the highest offset. */
   low: number;
   high: number;
   members: number;
-  /** Nothing in the region writes the base: found at the entry. */
+  /** Nothing in the region writes the base register: the look-up is done at the entry. */
   readonly throughout: boolean;
-  /** Number among the groups that are used. */
+  /** Its number among the groups that are used. */
   index: number;
 }
 
-/** A group's member: which access of the region it is. */
+/** A member of a group: its number among the accesses of the region. */
 export interface Membership {
   readonly group: Group;
   readonly offset: number;
 }
 
-/** A group reaches over no more bytes than this, so that it seldom lies in two pages. */
+/** The largest span of a group in bytes. It is small, so that a group is seldom in two pages. */
 const MAX_SPAN = 1024;
-/** Most groups that are found at the entry of a region. */
+/** The largest number of groups whose look-up is done at the entry of a region. */
 const MAX_THROUGHOUT = 6;
 
-/** Base register and offset of an address, when it has that shape. */
+/** The base register and offset of an address, when the address has this form. */
 function shape(i: Instruction, address: Node): { base: number; offset: number } | undefined {
   if (address.k !== 'op' || address.opcode !== Op.i64Add) return undefined;
   const [a, b] = address.args;
@@ -52,7 +53,9 @@ function accessOf(body: readonly Stmt[]): { address: Node; size: number; write: 
   return undefined;
 }
 
-/** The groups with more than one member, by instruction. `writes` tells which registers an instruction writes. */
+/**
+ * The groups that have more than one member, by instruction. `writes` gives the registers that an instruction writes.
+ */
 export function groupAccesses(
   nodes: readonly FlowNode[],
   writes: (block: number, k: number) => number,

@@ -1,10 +1,10 @@
 /**
- * Control flow of a region: order, dominators, loops; and what its registers hold where. WebAssembly wants nested blocks
- * and loops, which follow from the dominator tree (Ramsey, "Beyond Relooper", ICFP 2022).
+ * The control flow of a region: order, dominators and loops, and what its registers hold at each place. WebAssembly
+ * needs nested blocks and loops. They follow from the dominator tree (Ramsey, "Beyond Relooper", ICFP 2022).
  */
 import type { Block } from './discover.ts';
 
-/** A block with its neighbours, by number in reverse postorder; 0 is the entry. */
+/** A block with its neighbours. Blocks are numbered in reverse postorder; 0 is the entry. */
 export interface FlowNode {
   readonly block: Block;
   readonly successors: number[];
@@ -13,13 +13,13 @@ export interface FlowNode {
   readonly dominated: number[];
   /** Some block that it dominates jumps back to it. */
   isLoop: boolean;
-  /** More than one way leads here from above, or a jump by table. */
+  /** More than one forward path leads here, or a jump by table. */
   isMerge: boolean;
 }
 
 export interface Flow {
   readonly nodes: readonly FlowNode[];
-  /** Number of the block that begins at a position, if control may go there from block `from` inside the region. */
+  /** The number of the block that begins at a position, if control may go there from block `from` inside the region. */
   edge(from: number, to: number): number | undefined;
 }
 
@@ -37,19 +37,19 @@ function targets(block: Block): readonly number[] {
   }
 }
 
-/** From this many targets on, a computed jump goes by a table. */
+/** A computed jump with at least this many targets uses a table. */
 const TABLE_MINIMUM = 4;
 
-/** Does the block end with a jump that looks its target up in a table? */
+/** Does the block end with a jump that looks up its target in a table? */
 export const byTable = ({ end }: Block): boolean => end.kind === 'jump' && end.likely.length >= TABLE_MINIMUM;
 
-/** Orders the blocks and finds their structure. Edges that make a loop with two entries are left out: they leave the region. */
+/** Orders the blocks and finds their structure. An edge that makes a loop with two entries leaves the region instead. */
 export function analyse(blocks: readonly Block[]): Flow {
   const byStart = new Map(blocks.map((b, n) => [b.start, n]));
   const next = blocks.map((b) => targets(b).flatMap((t) => byStart.get(t) ?? []));
   const order: number[] = [];
   const seen = new Uint8Array(blocks.length);
-  // Postorder without recursion.
+  // Computes the postorder without recursion.
   const stack: { n: number; k: number }[] = [{ n: 0, k: 0 }];
   seen[0] = 1;
   while (stack.length) {
@@ -142,17 +142,17 @@ function dominators(successors: readonly (readonly number[])[]): Int32Array {
   return idom;
 }
 
-/** Registers of a block as bit masks: read before written, and written. */
+/** Registers of a block as bit masks: those that are read before they are written, and those that are written. */
 export interface Uses {
   readonly reads: number;
   readonly writes: number;
 }
 
-/** What holds at the start of each block. */
+/** What is true at the start of each block. */
 export interface Registers {
-  /** May differ from what the state page says. */
+  /** Registers whose value may differ from the state page. */
   readonly dirty: Int32Array;
-  /** Have been written on every way from the entry. */
+  /** Registers that were written on every path from the entry. */
   readonly written: Int32Array;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Which instructions make a region: from its entry along direct branches and calls, inside one page. Calls inside the
- * region are jumps; where the callee returns, the return points are among the successors.
+ * Finds the instructions of a region: from its entry along direct branches and calls, inside one page. Calls inside
+ * the region are jumps. Where the callee returns, the return points are among the successors.
  */
 
 import { operandValue, type Row } from '../../isa/row.ts';
@@ -12,9 +12,9 @@ import { floatForm } from '../inline-float.ts';
 import { readsTime } from '../inline-time.ts';
 import { vectorForm } from '../inline-vector-float.ts';
 
-/** Most instructions of a region. A region runs only while the budget is larger than this. */
+/** The largest number of instructions of a region. A region runs only while the budget is larger than this. */
 export const MAX_INSTRUCTIONS = 400;
-/** Most places in the region that one computed jump looks for. */
+/** The largest number of places in the region that one computed jump is compared with. */
 const MAX_TARGETS = 64;
 
 export interface Instruction {
@@ -25,13 +25,13 @@ export interface Instruction {
   readonly body: readonly Stmt[];
 }
 
-/** How a block ends. Targets are positions, which may lie outside the page or outside the region. */
+/** How a block ends. Targets are positions. They may be outside the page or outside the region. */
 export type Terminator =
   | { readonly kind: 'next'; readonly to: number }
   | { readonly kind: 'branch'; readonly taken: number; readonly next: number }
-  /** A jump to a computed address, for which `likely` were seen or are expected. */
+  /** A jump to a computed address. The targets in `likely` were seen or are expected. */
   | { readonly kind: 'jump'; readonly likely: readonly number[] }
-  /** The instruction at `at` is one for the interpreter. */
+  /** The interpreter must execute the instruction at `at`. */
   | { readonly kind: 'stop'; readonly at: number };
 
 export interface Block {
@@ -40,40 +40,42 @@ export interface Block {
   readonly end: Terminator;
 }
 
-/** The words of a page, and where translation must not go: breakpoints. */
+/** The words of a page, and where translation must stop: at breakpoints. */
 export interface CodePage {
   word(at: number): number;
-  /** The row of a word, undefined when this CPU has no such instruction. */
+  /** The row of a word. Undefined when this CPU has no such instruction. */
   row(word: number): Row | undefined;
   readonly breakAt: ReadonlySet<number> | undefined;
   /** CSR_RULE bits of a register. */
   csrRules(num: number): number;
-  /** Positions to which the computed jump at a position has led. */
+  /** Positions to which the computed jump at a position has jumped. */
   jumpTargets(at: number): readonly number[];
 }
 
 const bodies = new Map<Row, readonly Stmt[]>();
 
-/** The recorded definition of a row; recorded once. */
+/** The recorded definition of a row. It is recorded once. */
 export function bodyOf(row: Row): readonly Stmt[] {
   let body = bodies.get(row);
   if (!body) bodies.set(row, (body = Semantics.record(row.define)));
   return body;
 }
 
-/** Has translated code a form of its own for this call? */
+/** Does translated code have its own form of this call? */
 const isInline = (s: Extract<Stmt, { s: 'call' }>): boolean =>
   (s.helper === 'fpu' && floatForm(s.code) !== undefined) ||
   (s.helper === 'vectorFpu' && vectorForm(s.code) !== undefined);
 
 const forInterpreter = new Map<Row, boolean>();
 
-/** Must the interpreter execute the instruction? Whatever needs a helper, unless translated code has a form of its own. */
+/**
+ * Must the interpreter execute the instruction? Yes when it needs a helper, unless translated code has its own form.
+ */
 function needsInterpreter(row: Row, word: number, page: CodePage): boolean {
   const csr = bodyOf(row).find((s) => s.s === 'call' && isCsrHelper(s.helper));
   if (csr?.s === 'call' && isCsrHelper(csr.helper))
     return !hasInlineCsr(csr.helper, page.csrRules(operandValue(row, word, 'csr')));
-  // The counter's number goes to a register that the region does not know of, unless nobody wants it.
+  // The counter's number is written to a register that the region does not track, unless the number is not used.
   if (readsTime(bodyOf(row))) return operandValue(row, word, 'rj') !== 0;
   let known = forInterpreter.get(row);
   if (known === undefined) {
@@ -90,7 +92,7 @@ function needsInterpreter(row: Row, word: number, page: CodePage): boolean {
 
 const RETURN_REGISTER = 1;
 
-/** Does the word write a register that must differ from one it reads? It raises INE then. */
+/** Does the word write a register that must differ from one that it reads? Then it raises INE. */
 function illegal(row: Row, word: number): boolean {
   if (row.distinct.length === 0) return false;
   const rd = operandValue(row, word, 'rd');
@@ -104,7 +106,7 @@ export const branchOf = (i: Instruction): Branch | undefined => i.body.find((s) 
 
 const target = (i: Instruction, branch: Branch): number => i.at + operandValue(i.row, i.word, branch.operand) / 4;
 
-/** Does the instruction leave the address behind it in the link register? Control is expected back there. */
+/** Does the instruction write the address after it to the link register? Then control is expected to return there. */
 const isCall = (i: Instruction): boolean => i.body.some((s) => s.s === 'setRa');
 
 const isReturn = (i: Instruction): boolean =>
@@ -116,12 +118,12 @@ const isReturn = (i: Instruction): boolean =>
 const inPage = (at: number): boolean => at >= 0 && at < UOPS_PER_PAGE;
 
 /**
- * The blocks of the region that begins at `entry`, the entry's first.
- * @param limit most instructions
+ * The blocks of the region that begins at `entry`. The entry's block is the first.
+ * @param limit the largest number of instructions
  */
 export function discover(page: CodePage, entry: number, limit: number): Block[] {
   const found = new Map<number, Instruction>();
-  /** Instructions at which the interpreter takes over. */
+  /** Instructions that the interpreter must execute. */
   const stops = new Set<number>();
   const leaders = new Set<number>([entry]);
   const work = [entry];
@@ -168,7 +170,7 @@ export function discover(page: CodePage, entry: number, limit: number): Block[] 
       }
     }
   }
-  // Where a callee of this region may return to.
+  // The positions to which a callee in this region may return.
   const calls = [...found.values()].filter((i) => isCall(i) && found.has(target(i, branchOf(i)!)));
   const known = calls.map((i) => i.at + 1).filter((at) => found.has(at) && leaders.has(at));
   const blocks: Block[] = [];

@@ -1,19 +1,19 @@
 /**
- * Which instructions of a page of code were hot in earlier runs, by the page's content: the next run translates them the
- * first time that control gets there. Hints alone: wrong ones cost time and nothing else.
+ * Which instructions of a page of code were hot in earlier runs, by the content of the page. The next run translates
+ * them when control first reaches them. These are only hints: a wrong one costs time and has no other effect.
  */
 
-/** Pages that are kept; those used longest ago go first. */
+/** The number of pages that are kept. The page whose last use is longest ago is dropped first. */
 const MOST_PAGES = 4096;
-/** Hot instructions and computed jumps that are kept of a page. */
+/** The number of hot instructions and of computed jumps that are kept for a page. */
 const MOST_ENTRIES = 128;
-/** Of the format, and of what the translator makes of it. */
+/** The version of the format, and of what the translator makes of it. */
 const VERSION = 1;
 
 export interface HotPage {
   /** Positions at which regions began. */
   readonly entries: Set<number>;
-  /** Computed jumps inside the page: where they led, by target. */
+  /** Computed jumps inside the page, by target: from where they jumped. */
   readonly jumps: Map<number, number>;
 }
 
@@ -45,7 +45,7 @@ export class HotPages {
   /** A region has been made at a position of a page. */
   note(key: string, entry: number, jumps: ReadonlyMap<number, number>): void {
     const page = this.pages.get(key) ?? { entries: new Set<number>(), jumps: new Map<number, number>() };
-    // Used last: to the end of the order.
+    // It is the last one used, so it moves to the end of the order.
     this.pages.delete(key);
     this.pages.set(key, page);
     if (page.entries.size < MOST_ENTRIES) page.entries.add(entry);
@@ -56,7 +56,7 @@ export class HotPages {
     }
   }
 
-  /** Takes over what another run has noted; what is known here counts as newer. */
+  /** Adds what another run has recorded. What is known here counts as newer. */
   merge(other: HotPages): void {
     const mine = [...this.pages];
     this.pages.clear();
@@ -72,7 +72,7 @@ export class HotPages {
     return `${JSON.stringify({ version: VERSION, pages })}\n`;
   }
 
-  /** Reads what {@link serialize} wrote; anything else, or of another version, is as good as nothing. */
+  /** Reads what {@link serialize} wrote. Other text, or another version, is ignored. */
   static parse(text: string): HotPages {
     const out = new HotPages();
     let data: unknown;

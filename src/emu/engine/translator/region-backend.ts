@@ -1,7 +1,7 @@
 /**
- * How the instructions of a region find operands, which are known as it is emitted, and reach memory. Guest registers are locals,
- * and whatever is out of the ordinary leaves with the instruction not executed. Where control goes is the business of
- * region-emitter.ts.
+ * How the instructions of a region find operands, which are known when the region is emitted, and how they access
+ * memory. Guest registers are locals. When something is not an ordinary case, the region is left and the instruction
+ * is not executed. region-emitter.ts handles the control flow.
  */
 import type { OperandName } from '../../isa/operands.ts';
 import { operandValue, UNITS } from '../../isa/row.ts';
@@ -29,22 +29,22 @@ import {
   VA,
 } from './region-locals.ts';
 
-/** From an entry of the read array to the one of the write array for the same address. */
+/** The distance from an entry of the read array to the entry of the write array for the same address. */
 const WRITE_ARRAY = 16 * TLB_ENTRIES;
 
-/** The function that instructions stand in: its fixed locals are those of region-locals.ts. */
+/** The function that contains the instructions. Its fixed locals are those of region-locals.ts. */
 export interface RegionFrame {
   readonly e: Emitter;
   readonly locals: Locals;
   /** Do other threads use the same memory? */
   readonly shared: boolean;
-  /** Local variable of each guest register that the region uses. */
+  /** The local variable of each guest register that the region uses. */
   readonly gprs: readonly (Local<'i64'> | undefined)[];
-  /** Instructions whose access shares a look into the software TLB with others. */
+  /** Instructions whose access shares a look-up in the software TLB with others. */
   readonly memberships: ReadonlyMap<Instruction, Membership>;
-  /** Local variable of each group: where its lowest byte is in linear memory, 0 when that is not known. */
+  /** The local variable of each group: the address of its lowest byte in linear memory, or 0 when it is not known. */
   readonly places: readonly Local<'i32'>[];
-  /** Leaves with the current instruction not executed. */
+  /** Leaves; the current instruction is not executed. */
   exit(): void;
 }
 
@@ -59,12 +59,12 @@ export class RegionBackend implements Backend {
   readonly wantsTimerId = false;
   private readonly frame: RegionFrame;
   private current!: Instruction;
-  /** What to give back to the budget when the current instruction leaves. */
+  /** What is added to the budget again when the current instruction leaves. */
   private giveBack = 0;
-  /** Units known to be enabled, and whether FCSR is known to let floating point go the quick way. */
+  /** Units that are known to be enabled, and whether it is known that FCSR allows the fast path of floating point. */
   private unitsChecked = 0;
   private quietChecked = false;
-  /** Groups found so far in the block being emitted. */
+  /** Groups whose look-up the current block has done so far. */
   private readonly found = new Set<Group>();
 
   constructor(frame: RegionFrame) {
@@ -74,14 +74,14 @@ export class RegionBackend implements Backend {
     this.shared = frame.shared;
   }
 
-  /** A block begins: nothing is known of what was checked. */
+  /** A block begins: no check is known to be done. */
   begin(): void {
     this.unitsChecked = 0;
     this.quietChecked = false;
     this.found.clear();
   }
 
-  /** What comes is the code of an instruction: first the checks that its row demands. */
+  /** The code of an instruction begins, with the checks that its row needs. */
   enter(instruction: Instruction, giveBack: number): void {
     this.current = instruction;
     this.giveBack = giveBack;
@@ -142,7 +142,7 @@ export class RegionBackend implements Backend {
   }
 
   setGpr(which: 'rd' | 'rj' | 'ra', value: Push): void {
-    // Where rj is written, it is r0: discover.ts lets no other come here.
+    // When rj is written, it is r0: discover.ts leaves all other cases to the interpreter.
     if (which === 'rj') return;
     const r = which === 'ra' ? 1 : this.operand('rd');
     if (r === 0) return;
@@ -247,8 +247,8 @@ export class RegionBackend implements Backend {
   }
 
   /**
-   * Pushes where an access is in linear memory, less the literal offset that is the result; leaves when the software TLB
-   * does not know it.
+   * Pushes the address of an access in linear memory, less the literal offset that is the result. Leaves when the
+   * software TLB does not have it.
    */
   private access(address: Push, size: number, write: boolean): number {
     const { e } = this;
@@ -281,7 +281,7 @@ export class RegionBackend implements Backend {
     return distance;
   }
 
-  /** Looks up where the bytes of a group are: in one page, or in two that are neighbours in linear memory too. */
+  /** Looks up where the bytes of a group are: in one page, or in two pages that are neighbours in linear memory too. */
   findGroup({ base, low, high, write, index }: Group): void {
     const { e } = this;
     const group = this.frame.places[index]!;
@@ -326,7 +326,7 @@ export class RegionBackend implements Backend {
     e.end(one);
   }
 
-  /** Puts the address of the software TLB entry for VA into ENTRY and pushes its tag. */
+  /** Puts the address of the software TLB entry for VA into ENTRY and pushes the tag of the entry. */
   private tlbTag(write: boolean): void {
     const { e } = this;
     // entry = tlb + (va >> 8 & (entries − 1) × 16); entry.tag
@@ -338,7 +338,7 @@ export class RegionBackend implements Backend {
       .mem(Op.i64Load, write ? WRITE_ARRAY : 0);
   }
 
-  /** Leaves unless the software TLB knows the page of all `size` bytes at VA. */
+  /** Leaves unless the software TLB has the page of all `size` bytes at VA. */
   private checkMapped(write: boolean, size: number): void {
     const { e } = this;
     // if (entry.tag != (va + size − 1 & ~0xfff)) exit
@@ -349,7 +349,7 @@ export class RegionBackend implements Backend {
     this.exitIf();
   }
 
-  /** Pushes where VA is in linear memory. */
+  /** Pushes the address of VA in linear memory. */
   private place(write: boolean): void {
     // va + entry.host
     this.e

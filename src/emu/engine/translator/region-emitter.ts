@@ -1,8 +1,8 @@
 /**
- * WebAssembly for one region, from the recorded definitions. Guest registers are locals; they go back to the state page
- * where control leaves. Nothing is called: an access that the software TLB does not know, or anything else out of the
- * ordinary, leaves with the instruction not executed, and the interpreter does it. So every instruction has its counts,
- * exceptions and stops where the interpreter has them.
+ * WebAssembly for one region, from the recorded definitions. Guest registers are locals. They are written to the state
+ * page where control leaves. A region calls nothing: when the software TLB does not have an access, or something else
+ * is not an ordinary case, the region is left, the instruction is not executed, and the interpreter executes it. So
+ * every instruction has its counts, exceptions and stops exactly where the interpreter has them.
  */
 
 import { contains } from '../../isa/traits.ts';
@@ -40,15 +40,15 @@ import {
 } from './region-locals.ts';
 import { blockUses, type InstructionUses, instructionUses } from './register-uses.ts';
 
-/** Indirect calls of regions: the only type and table of their modules. */
+/** Indirect calls of regions: the only type and the only table of their modules. */
 const REGION_TYPE = 0;
 
 const MEMORY = ['load', 'store', 'loadVector', 'storeVector', 'linear'] as const;
 
-/** SITE: the position to go on at, and what to give back to the budget, from this bit on. */
+/** SITE holds the position at which to continue. From this bit on, it holds what is added to the budget again. */
 const GIVE_BACK = 16;
 
-/** Where the code of a region lies. */
+/** Where the code of a region is. */
 export interface RegionPlace {
   /** Address of the page's micro-operations. */
   readonly uops: number;
@@ -57,7 +57,7 @@ export interface RegionPlace {
   readonly shared: boolean;
 }
 
-/** Emits the function `name` for the region of `blocks`, the entry's first. */
+/** Emits the function `name` for the region of `blocks`. The entry's block is the first. */
 export function emitRegion(name: string, blocks: readonly Block[], place: RegionPlace): FuncDef {
   return new RegionEmitter(blocks, place).emit(name);
 }
@@ -76,15 +76,17 @@ class RegionEmitter implements RegionFrame {
   private readonly dirty: Int32Array;
   private readonly loops = new Map<number, Label>();
   private readonly merges = new Map<number, Label>();
-  /** Exits to the interpreter, by the registers to write back. */
+  /** Exits to the interpreter, by the registers that are written back. */
   private readonly stubs = new Map<number, Label>();
-  /** Goes on at the position in SITE, for whoever begins there. */
+  /** Continues at the position in SITE, in the region that begins there if there is one. */
   private linked!: Label;
-  /** Goes on at the address in TARGET. */
+  /** Continues at the address in TARGET. */
   private far!: Label;
   private farUsed = false;
   private current!: Instruction;
-  /** What to give back to the budget, and the registers to write back, when the current instruction leaves. */
+  /**
+   * What is added to the budget again, and the registers that are written back, when the current instruction leaves.
+   */
   private giveBack = 0;
   private dirtyHere = 0;
   private readonly hasFloat: boolean;
@@ -110,7 +112,7 @@ class RegionEmitter implements RegionFrame {
     this.memberships = byInstruction;
     this.groups = groups;
     this.places = groups.map((g) => this.locals.take('i32', `group${g.index}`));
-    // Those above are for the whole function, what comes behind them for an instruction.
+    // The locals before this line are for the whole function. Those after it are for one instruction.
     this.locals.keep();
     this.backend = new RegionBackend(this);
     this.code = new Statements(this.backend);
@@ -173,7 +175,7 @@ class RegionEmitter implements RegionFrame {
     return [...masks];
   }
 
-  /** Registers that are read, or may be written back, without having been written on every way there. */
+  /** Registers that are read, or may be written back, but are not written on every path to that place. */
   private neededAtEntry(written: Int32Array): number {
     let need = 0;
     for (const g of this.groups) if (g.throughout) need |= 1 << g.base;
@@ -219,7 +221,7 @@ class RegionEmitter implements RegionFrame {
     for (const g of this.groups) if (g.throughout) this.backend.findGroup(g);
   }
 
-  /** Leaves when the budget may not suffice for a way through the region. */
+  /** Leaves when the budget may be too small for a path through the region. */
   private checkBudget(at: number, dirty: number): void {
     const { e } = this;
     // if (budget < a page's worth) { write back; site = at; goto linked }
@@ -244,7 +246,7 @@ class RegionEmitter implements RegionFrame {
     if (this.hasFloat) this.writePending();
   }
 
-  /** Leaves the last floating-point operation where FCSR is brought up to date from. */
+  /** Stores the last floating-point operation where FCSR is later updated from it. */
   private writePending(): void {
     const { e } = this;
     // if (pending) { state.fpPending = pending; state.fpA, fpB, fpC = operands }
@@ -256,7 +258,7 @@ class RegionEmitter implements RegionFrame {
     e.end(some);
   }
 
-  /** Stores PC and budget by SITE and answers. */
+  /** Stores PC and budget by SITE, and returns the answer. */
   private leave(answer: number): void {
     const { e } = this;
     // state.pc = page + (site & 0xffff) × 4; state.left = budget + (site >> 16); return answer
@@ -283,7 +285,7 @@ class RegionEmitter implements RegionFrame {
       .op(Op.i32Shl);
     pushState(this.backend, Op.i32Load, 'fetchTlb');
     e.op(Op.i32Add).tee(ENTRY).mem(Op.i64Load, 0);
-    // Bits 1:0 stay in the comparison, as in the interpreter.
+    // The comparison includes bits 1:0, as in the interpreter.
     e.get(TARGET).i64n(~0xffc).op(Op.i64And).op(Op.i64Eq);
     const hit = e.if();
     // cell = cells[(entry.uops + (target & 0xffc) × 2) >> 2]; enter it
@@ -305,7 +307,7 @@ class RegionEmitter implements RegionFrame {
     e.i32(MAY_LINK).op(Op.return);
   }
 
-  /** Enters the region of the cell on the stack and in CELL, if it is one; `page` pushes the page's virtual address. */
+  /** Enters the region of the cell on the stack and in CELL, if it is one. `page` pushes the page's virtual address. */
   private enterCell(page: () => void): void {
     const { e } = this;
     // if (cell >= REGION) return regions[cell − REGION](state, budget, page)
@@ -328,7 +330,7 @@ class RegionEmitter implements RegionFrame {
       loop = e.loop();
       this.loops.set(n, loop);
     }
-    // The merge that comes last in order is the outermost block.
+    // The merge that comes last in the order is the outermost block.
     for (const m of merges.toReversed()) this.merges.set(m, e.block());
     this.block(n);
     for (const m of merges) {
@@ -415,7 +417,7 @@ class RegionEmitter implements RegionFrame {
     }
   }
 
-  /** Goes to TARGET: inside the region where it is one of `likely`. */
+  /** Goes to TARGET, inside the region where TARGET is one of `likely`. */
   private jump(n: number, block: Block, likely: readonly number[], dirty: number): void {
     const { e } = this;
     const inside = likely.filter((to) => this.flow.edge(n, to) !== undefined);
@@ -425,7 +427,7 @@ class RegionEmitter implements RegionFrame {
       const outside = e.block();
       for (let to = first; to <= Math.max(...inside); to++)
         labels.push(inside.includes(to) ? this.labelOf(n, to) : outside);
-      // A target in another page, or a misaligned one, has bits beyond the table's.
+      // A target in another page, or a misaligned one, has bits that make it larger than the table.
       // va = rotate(target − (page + 4 × first), 2); if (va >= labels) goto outside; goto labels[va]
       e.get(TARGET)
         .get(PAGE_VA)
@@ -457,13 +459,13 @@ class RegionEmitter implements RegionFrame {
     e.br(this.far);
   }
 
-  /** The label that leads from block `from` to a position that has one. */
+  /** The label that leads from block `from` to a position. Not every position has one. */
   private labelOf(from: number, to: number): Label {
     const n = this.flow.edge(from, to)!;
     return n <= from ? this.loops.get(n)! : this.merges.get(n)!;
   }
 
-  /** Leaves with the current instruction not executed. */
+  /** Leaves; the current instruction is not executed. */
   exit(): void {
     // site = position | giveBack << 16; goto stub
     this.e

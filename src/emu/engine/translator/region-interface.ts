@@ -1,15 +1,15 @@
-/** What the interpreter and translated code agree on. */
+/** The interface between the interpreter and translated code. */
 
 import type { FuncType } from '../../wasm/module.ts';
 
 /**
- * A region: code that was translated as one function. It runs from its first instruction with the CPU's state page, the
- * instruction budget and the virtual address of its page, and answers how it left; PC and what is left of the budget are
- * in the state page then.
+ * A region: code that was translated as one function. It runs from its first instruction. Its parameters are the CPU's
+ * state page, the instruction budget and the virtual address of its page. It returns how it left. Then PC and the
+ * rest of the budget are in the state page.
  */
 export const REGION_FUNCTION: FuncType = { params: ['i32', 'i32', 'i64'], results: ['i32'] };
 
-/** Answer of a region: execution goes on at PC, where another region may begin. */
+/** Answer of a region: execution continues at PC, where another region may begin. */
 export const MAY_LINK = 0;
-/** Answer of a region: the instruction at PC is one for the interpreter. */
+/** Answer of a region: the interpreter must execute the instruction at PC. */
 export const MUST_INTERPRET = 1;

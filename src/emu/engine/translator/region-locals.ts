@@ -3,29 +3,32 @@ import { Locals } from '../../wasm/emitter.ts';
 
 const frame = new Locals();
 
-/** Parameters: address of the CPU's state page, instructions that may be executed, virtual address of the region's page. */
+/**
+ * Parameters: the address of the CPU's state page, how many instructions may be executed, the virtual address of the
+ * region's page.
+ */
 export const STATE_PAGE = frame.take('i32', 'state_page');
 export const BUDGET = frame.take('i32', 'budget');
 export const PAGE_VA = frame.take('i64', 'page_va');
-/** Where the interpreter goes on: the position in the page, and what goes back to the budget. */
+/** Where the interpreter continues: the position in the page, and what is added to the budget again. */
 export const SITE = frame.take('i32', 'site');
-/** The software TLB for loads; the one for stores lies behind it. */
+/** The software TLB for loads. The one for stores comes after it. */
 export const DATA_TLB = frame.take('i32', 'data_tlb');
 /** An entry of a software TLB. */
 export const ENTRY = frame.take('i32', 'entry');
-/** Number of the region at a target, or how often the target was branched to. */
+/** The number of the region at a target, or how often control has branched to the target. */
 export const CELL = frame.take('i32', 'cell');
 /** The mode word. */
 export const MODE = frame.take('i32', 'mode');
-/** Where an access is in linear memory. */
+/** The address of an access in linear memory. */
 export const PLACE = frame.take('i32', 'place');
 /** Virtual address of an access. */
 export const VA = frame.take('i64', 'va');
-/** Address that a computed jump, or one to another page, goes to. */
+/** The target of a computed jump, or of a jump to another page. */
 export const TARGET = frame.take('i64', 'target');
-/** Not 0: FCSR is in a state in which floating point goes the exact way. */
+/** Not 0: with this FCSR, floating point uses the exact path. */
 export const NOT_QUIET = frame.take('i32', 'not_quiet');
-/** The last floating-point operation: one more than its code, and its operands. */
+/** The last floating-point operation: its code plus one, and its operands. */
 export const PENDING = frame.take('i32', 'pending');
 export const PENDING_OPERANDS = [
   frame.take('i64', 'pending_a'),
@@ -34,8 +37,8 @@ export const PENDING_OPERANDS = [
 ] as const;
 
 const PARAMETERS = 3;
-/** Types of those that are no parameters. */
+/** Types of the locals that are not parameters. */
 export const FIXED = frame.all().slice(PARAMETERS);
 export const NAMES = frame.names();
-/** Index of the first local behind them. */
+/** Index of the first local after them. */
 export const FIRST_FREE = frame.all().length;

@@ -1,6 +1,6 @@
 /**
- * The translated regions of a machine: which instructions are hot, their translation in batches, and their end when the
- * code under them changes.
+ * The translated regions of a machine: which instructions are hot, how they are translated in batches, and how regions
+ * end when the code that they were made of changes.
  */
 
 import { decode } from '../../isa/decoder.ts';
@@ -27,41 +27,47 @@ import { HotPages } from './hot-pages.ts';
 import { emitRegion } from './region-emitter.ts';
 import { REGION_FUNCTION } from './region-interface.ts';
 
-/** Regions translated together in one module. */
+/** The number of regions that are translated together in one module. */
 const BATCH = 32;
-/** Translation may take this part of the running time, beyond this many milliseconds; then code has to be hot for longer. */
+/**
+ * Translation may take this part of the running time, plus this many milliseconds. When it takes more, code must be
+ * hot for longer before it is translated.
+ */
 const SHARE = 0.1;
 const ALLOWANCE_MS = 100;
-/** Most instructions of a region whose code is in many others. */
+/** The largest number of instructions of a region whose code is in many other regions. */
 const LEAST_INSTRUCTIONS = 24;
-/** A page whose regions ended this often because it was written to is left to the interpreter for a while. */
+/**
+ * When the regions of a page have ended this often because of writes to the page, the interpreter executes the page
+ * for a while.
+ */
 const MANY_ENDS = 8;
 
 export interface RegionsOptions {
   readonly mem: LinearMemory;
   readonly uops: UopCache;
-  /** Has the CPU this instruction? */
+  /** Does the CPU have this instruction? */
   readonly exists: (row: Row) => boolean;
-  /** Translate at once what is hot, each region in a module of its own. */
+  /** Translate hot code at once, each region in a module of its own. */
   readonly eager: boolean;
   /** Fused multiply-add (fused.ts). */
   readonly fused: Record<string, WebAssembly.ImportValue>;
-  /** How long translation takes. */
+  /** The clock that measures how long translation takes. */
   readonly clock: RuntimeClock;
 }
 
 /** A region that has just been translated. */
 export interface Translation {
   readonly page: UopPage;
-  /** Its code, the entry's first. */
+  /** Its blocks. The entry's block is the first. */
   readonly blocks: readonly Block[];
-  /** Bytes of its function. */
+  /** The number of bytes of its function. */
   readonly bytes: number;
-  /** A module with its function alone. */
+  /** A module that contains only its function. */
   readonly parts: ModuleParts;
 }
 
-/** Hears of translations. */
+/** The observer of translations. */
 export interface TranslationObserver {
   /** An instruction of the page has become hot, in the context that runs. */
   hot(page: UopPage): void;
@@ -82,7 +88,7 @@ export class Regions {
   private readonly env: Record<string, WebAssembly.ImportValue>;
   private readonly bySlot: (Region | undefined)[] = [];
   private free: number[] = [];
-  /** Regions and modules made so far. */
+  /** The number of regions and modules made so far. */
   translated = 0;
   modules = 0;
 
@@ -98,12 +104,12 @@ export class Regions {
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: REGIONS, maximum: REGIONS });
   }
 
-  /** What is hot by the content of pages: of earlier runs, and what this one adds. */
+  /** What is hot, by the content of pages: from earlier runs and from this one. */
   hotPages: HotPages | undefined;
-  /** Branches to an instruction before {@link hot} hears of it. */
+  /** The number of branches to an instruction before {@link hot} is called. */
   threshold = 0;
 
-  /** A page begins to hold code: what was hot in it is translated at the next branch there. */
+  /** A page begins to hold code. What was hot in it earlier is translated at the next branch to it. */
   pageMade(page: UopPage): void {
     if (!this.hotPages) return;
     const first = page.linear >>> 2;
@@ -115,15 +121,15 @@ export class Regions {
       this.mem.i32[((this.sources + page.base / 2) >> 2) + to] = page.base + from * UOP_BYTES;
   }
 
-  /** Told, once, why nothing is translated any more. */
+  /** Called once, with the reason, when nothing is translated any more. */
   onFailure: (reason: string) => void = () => {};
   private failed = false;
   observer: TranslationObserver | undefined;
 
-  /** The micro-op at `p` is branched to often. */
+  /** The program branches to the micro-op at `p` often. */
   hot(p: number): void {
     this.setCell(p, 0);
-    // Its count begins anew: what goes on being hot comes by again.
+    // Its count starts again at 0. When it stays hot, this method is called again.
     if (this.failed || this.postponing) return;
     if (this.observer) this.tellHot(p, this.observer);
     this.queue.add(p);
@@ -135,12 +141,12 @@ export class Regions {
     if (page) observer.hot(page);
   }
 
-  /** Milliseconds that translation has taken, and when the first one began. */
+  /** How many milliseconds translation has taken, and when the first translation began. */
   private spent = 0;
   private began = 0;
   private postponing = false;
 
-  /** Translates what is hot. Call from time to time: how much may be translated is looked at here too. */
+  /** Translates what is hot. Call it often: it also decides how much may be translated. */
   translate(): void {
     if (this.queue.size > 0) {
       const before = this.clock.now();
@@ -148,7 +154,7 @@ export class Regions {
       this.translateQueue();
       this.spent += this.clock.now() - before;
     }
-    // Translation on demand of everything is asked for by whoever wants it.
+    // With a batch size of 1 the user has asked to translate all hot code at once, so there is no limit.
     if (this.batchSize > 1 && this.began > 0)
       this.postponing = this.spent > ALLOWANCE_MS + SHARE * (this.clock.now() - this.began);
   }
@@ -163,7 +169,7 @@ export class Regions {
   private batch(entries: readonly number[]): void {
     const made: { readonly region: Region; readonly name: string; readonly blocks: readonly Block[] }[] = [];
     const functions: FuncDef[] = [];
-    // Claiming a page may take others away, so all are claimed before any is read.
+    // To claim a page may remove other pages, so all pages are claimed before any is read.
     for (const p of entries) {
       const page = this.uops.pageAt(p);
       if (page) this.uops.claim(page);
@@ -173,11 +179,11 @@ export class Regions {
       if (!page || this.cell(p) >= REGION || (this.mem.shared && !page.claimed)) continue;
       const entry = (p - page.base) / UOP_BYTES;
       if (page.ends >= MANY_ENDS) {
-        // Counts down: later the page gets another chance.
+        // The count decreases, so that the page gets another chance later.
         page.ends--;
         continue;
       }
-      // Code that other regions hold already is worth less the more of them there are.
+      // Code that other regions contain already is worth less when many regions contain it.
       let limit = MAX_INSTRUCTIONS;
       for (const r of page.regions) {
         if (covers(r, entry, entry)) limit = Math.max(LEAST_INSTRUCTIONS, limit >> 1);
@@ -196,7 +202,7 @@ export class Regions {
     try {
       exports = this.instantiate(functions);
     } catch (error) {
-      // The host has no memory left for code: what is translated stays, the interpreter does the rest.
+      // The runtime has no memory left for code. What is translated stays, and the interpreter executes the rest.
       this.failed = true;
       for (const { region } of made) this.free.push(region.slot);
       this.onFailure(error instanceof Error ? error.message : String(error));
@@ -236,7 +242,7 @@ export class Regions {
     };
   }
 
-  /** @throws RangeError, WebAssembly.CompileError when the host refuses more code */
+  /** @throws RangeError, WebAssembly.CompileError when the runtime accepts no more code */
   private instantiate(functions: readonly FuncDef[]): WebAssembly.Exports {
     const code = assembleModule(this.parts(functions));
     return new WebAssembly.Instance(new WebAssembly.Module(code), { env: { ...this.env, regions: this.table } })
@@ -262,12 +268,12 @@ export class Regions {
     };
   }
 
-  /** Computed jumps inside a page: from where, by target. */
+  /** Computed jumps inside a page, by target: from where they jumped. */
   private jumpsOf(page: UopPage): Map<number, number> {
     return new Map([...this.jumps(page)].flatMap(([from, list]) => list.map((to) => [to, from])));
   }
 
-  /** Where the computed jumps of a page have led inside it, by position. */
+  /** To which positions in the page its computed jumps have jumped, by position of the jump. */
   private jumps(page: UopPage): Map<number, number[]> {
     const { i32 } = this.mem;
     const out = new Map<number, number[]>();
@@ -286,7 +292,7 @@ export class Regions {
     return this.free.pop() ?? this.bySlot.push(undefined) - 1;
   }
 
-  /** Instructions `first` to `last` of a page have changed: regions with one of them end. */
+  /** Instructions `first` to `last` of a page have changed: the regions that contain one of them end. */
   written(page: UopPage, first: number, last: number): void {
     if (page.regions.length === 0) return;
     const hit = page.regions.filter((r) => covers(r, first, last));
@@ -296,7 +302,7 @@ export class Regions {
     page.regions = page.regions.filter((r) => !hit.includes(r));
   }
 
-  /** The page's decoded instructions are given up. */
+  /** The decoded instructions of the page are dropped. */
   dropPage(page: UopPage): void {
     for (const r of page.regions) this.end(r);
     page.regions = [];

@@ -6,18 +6,18 @@ import type { Instruction } from './discover.ts';
 
 const GPR_FIELDS = ['rd', 'rj', 'rk'] as const;
 
-/** General registers that one instruction uses, as bit masks without r0. */
+/** The general registers that one instruction uses, as bit masks without r0. */
 export interface InstructionUses {
   readonly reads: number;
   readonly writes: number;
-  /** May leave with the instruction not executed. */
+  /** The instruction may leave without being executed. */
   readonly mayLeave: boolean;
 }
 
-/** What a definition does with its register fields; the same for every instruction of a row. */
+/** What a definition does with its register fields. It is the same for every instruction of a row. */
 interface FieldUses {
   readonly reads: ReadonlySet<'rd' | 'rj' | 'rk'>;
-  /** On every way through it: no definition sets rd under a condition. */
+  /** This happens on every path through the definition: no definition sets rd under a condition. */
   readonly writesRd: boolean;
   readonly writesRa: boolean;
   readonly mayLeave: boolean;
@@ -65,7 +65,7 @@ function fieldsOf(body: readonly Stmt[]): FieldUses {
   return uses;
 }
 
-/** What an instruction does with general registers, read off its definition. */
+/** What an instruction does with general registers, by its definition. */
 export function instructionUses(i: Instruction): InstructionUses {
   const fields = fieldsOf(i.body);
   let reads = 0;
