@@ -4,15 +4,17 @@
  * table entries is a parameter: the machine, or a debugger that changes nothing.
  */
 import type { CsrHalves } from '../cpu/csr-bank.ts';
+import { lowestBit, PWCH, PWCH_AT, PWCL, PWCL_AT, TLBELO } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
-import { ELO, lowBits, POWER, shr } from '../tlb/tlb.ts';
+import { lowBits, POWER, shr } from '../tlb/tlb.ts';
 
 /** The bit H: this directory entry maps a huge page. */
-const HUGE = 1 << 6;
+export const HUGE = 1 << 6;
 /** The G bit of a huge entry. Its usual place, bit 6, is used by H. */
 const HGLOBAL = 1 << 12;
 /** The field where `lddir` puts the level of a huge entry for `ldpte`. */
 const LEVEL = 0x6000;
+const LEVEL_AT = lowestBit(LEVEL);
 /** Directory levels: Dir4 is the root, and entries of Dir1 point to page tables. */
 const DIRECTORIES = 4;
 
@@ -23,15 +25,15 @@ export const addressBits = (lo: number, hi: number): number => (hi & 0xffff) * 0
 function indexBase(csr: CsrHalves, level: number): number {
   switch (level) {
     case 1:
-      return (csr.lo(CSR.PWCL) >> 10) & 0x1f;
+      return (csr.lo(CSR.PWCL) & PWCL.Dir1_base) >>> PWCL_AT.Dir1_base;
     case 2:
-      return (csr.lo(CSR.PWCL) >> 20) & 0x1f;
+      return (csr.lo(CSR.PWCL) & PWCL.Dir2_base) >>> PWCL_AT.Dir2_base;
     case 3:
-      return csr.lo(CSR.PWCH) & 0x3f;
+      return (csr.lo(CSR.PWCH) & PWCH.Dir3_base) >>> PWCH_AT.Dir3_base;
     case 4:
-      return (csr.lo(CSR.PWCH) >> 12) & 0x3f;
+      return (csr.lo(CSR.PWCH) & PWCH.Dir4_base) >>> PWCH_AT.Dir4_base;
     default:
-      return csr.lo(CSR.PWCL) & 0x1f;
+      return (csr.lo(CSR.PWCL) & PWCL.PTbase) >>> PWCL_AT.PTbase;
   }
 }
 
@@ -39,15 +41,15 @@ function indexBase(csr: CsrHalves, level: number): number {
 function indexWidth(csr: CsrHalves, level: number): number {
   switch (level) {
     case 1:
-      return (csr.lo(CSR.PWCL) >> 15) & 0x1f;
+      return (csr.lo(CSR.PWCL) & PWCL.Dir1_width) >>> PWCL_AT.Dir1_width;
     case 2:
-      return (csr.lo(CSR.PWCL) >> 25) & 0x1f;
+      return (csr.lo(CSR.PWCL) & PWCL.Dir2_width) >>> PWCL_AT.Dir2_width;
     case 3:
-      return (csr.lo(CSR.PWCH) >> 6) & 0x3f;
+      return (csr.lo(CSR.PWCH) & PWCH.Dir3_width) >>> PWCH_AT.Dir3_width;
     case 4:
-      return (csr.lo(CSR.PWCH) >> 18) & 0x3f;
+      return (csr.lo(CSR.PWCH) & PWCH.Dir4_width) >>> PWCH_AT.Dir4_width;
     default:
-      return (csr.lo(CSR.PWCL) >> 5) & 0x1f;
+      return (csr.lo(CSR.PWCL) & PWCL.PTwidth) >>> PWCL_AT.PTwidth;
   }
 }
 
@@ -58,7 +60,7 @@ export function hasTables(csr: CsrHalves): boolean {
 }
 
 /** log2 of the size of a table entry in bytes (PWCL.PTEWidth: 0 is 8 bytes). */
-const entryShift = (csr: CsrHalves): number => 3 + ((csr.lo(CSR.PWCL) >>> 30) & 3);
+const entryShift = (csr: CsrHalves): number => 3 + ((csr.lo(CSR.PWCL) & PWCL.PTEWidth) >>> PWCL_AT.PTEWidth);
 
 /** Bytes of a table entry. */
 const entrySize = (csr: CsrHalves): number => 1 << entryShift(csr);
@@ -83,7 +85,7 @@ function pageSlot(csr: CsrHalves, table: number, address: number, odd: number): 
 const hugeSize = (csr: CsrHalves, tag: number): number => indexBase(csr, tag) + indexWidth(csr, tag) - 1;
 
 /** The result of `lddir` of `level` for a huge entry. */
-const tagged = (lo: number, level: number): number => (lo & LEVEL ? lo : lo | ((level & 3) << 13));
+const tagged = (lo: number, level: number): number => (lo & LEVEL ? lo : lo | ((level << LEVEL_AT) & LEVEL));
 
 /**
  * Outcome of a step: its result (`slot` < 0), or the table slot that must be read for it. Each CPU has one object, which each
@@ -109,7 +111,7 @@ export function lddirStep(csr: CsrHalves, step: WalkStep, lo: number, hi: number
 export function ldpteStep(csr: CsrHalves, step: WalkStep, lo: number, hi: number, odd: number): void {
   if (lo & HUGE) {
     step.slot = -1;
-    step.ps = hugeSize(csr, (lo >> 13) & 3);
+    step.ps = hugeSize(csr, (lo & LEVEL) >>> LEVEL_AT);
     hugeHalf(step, lo & ~LEVEL, hi, odd);
   } else {
     step.slot = pageSlot(csr, addressBits(lo, hi), badv(csr), odd);
@@ -120,7 +122,7 @@ export function ldpteStep(csr: CsrHalves, step: WalkStep, lo: number, hi: number
 /** Makes the TLBELO value of one half (`odd`: 0, 1) of a huge page, whose halves have 2^`step.ps` bytes. */
 function hugeHalf(step: WalkStep, lo: number, hi: number, odd: number): void {
   let even = lo & ~HUGE;
-  if (even & HGLOBAL) even = (even & ~HGLOBAL) | ELO.G;
+  if (even & HGLOBAL) even = (even & ~HGLOBAL) | TLBELO.G;
   const sum = (even >>> 0) + (odd ? 2 ** step.ps : 0);
   step.lo = sum | 0;
   step.hi = hi + Math.floor(sum / 0x100000000);
@@ -194,7 +196,7 @@ export function walkTables(
   if (leaf.level > 0) {
     leaf.entryLo = byHardware ? reader.lo : reader.lo & ~LEVEL;
     leaf.entryHi = reader.hi;
-    if (!byHardware) leaf.ps = hugeSize(csr, (leaf.lo >> 13) & 3);
+    if (!byHardware) leaf.ps = hugeSize(csr, (leaf.lo & LEVEL) >>> LEVEL_AT);
     leaf.odd = half(address, leaf.ps);
     setHalf(leaf, leaf.odd);
     return true;

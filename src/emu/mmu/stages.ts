@@ -4,9 +4,10 @@
  * effect: running code (translate.ts) and the debugger (debug/walk.ts) both use it.
  */
 import type { CsrHalves } from '../cpu/csr-bank.ts';
+import { ASID, CRMD, DMW, DMW_HI, MISC, STLBPS, TLBELO, TLBELO_AT, TLBELO_HI } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { ExceptionName } from '../cpu/exception-table.ts';
-import { ELO, lowBits, POWER, shr, type Tlb } from '../tlb/tlb.ts';
+import { lowBits, POWER, shr, type Tlb } from '../tlb/tlb.ts';
 
 export const LOAD = 0;
 export const STORE = 1;
@@ -45,7 +46,7 @@ export interface StageReport {
 
 /** Physical address from a TLBELO word pair and the page offset. */
 export function pageAddress(eloLo: number, eloHi: number, ps: number, vaLo: number, vaHi: number): number {
-  const ppn = (eloHi & 0xffff) * 0x100000000 + ((eloLo & ~0xfff) >>> 0);
+  const ppn = (eloHi & TLBELO_HI.PPN) * 0x100000000 + ((eloLo & TLBELO.PPN) >>> 0);
   const va = (vaHi & 0xffff) * 0x100000000 + (vaLo >>> 0);
   return shr(ppn, ps) * POWER[ps]! + lowBits(va, ps);
 }
@@ -58,23 +59,23 @@ export function refusal(
   plv: number,
   access: AccessType,
 ): ExceptionName | undefined {
-  if (!(eloLo & ELO.V)) return INVALID[access]!;
+  if (!(eloLo & TLBELO.V)) return INVALID[access]!;
   if (access === LOOK) return undefined;
-  if (access === FETCH && eloHi & ELO.NX_HI) return 'PNX';
-  if (access === LOAD && eloHi & ELO.NR_HI) return 'PNR';
-  const pagePlv = (eloLo >> 2) & 3;
-  if (eloHi & ELO.RPLV_HI ? plv !== pagePlv : plv > pagePlv) return 'PPI';
+  if (access === FETCH && eloHi & TLBELO_HI.NX) return 'PNX';
+  if (access === LOAD && eloHi & TLBELO_HI.NR) return 'PNR';
+  const pagePlv = (eloLo & TLBELO.PLV) >>> TLBELO_AT.PLV;
+  if (eloHi & TLBELO_HI.RPLV ? plv !== pagePlv : plv > pagePlv) return 'PPI';
   // MISC.DWPLn disables the write check for PLV n.
-  if (access === STORE && !(eloLo & ELO.D) && !((csr.lo(CSR.MISC) >> (16 + plv)) & 1 && plv < 3)) return 'PME';
+  if (access === STORE && !(eloLo & TLBELO.D) && !(csr.lo(CSR.MISC) & (MISC.DWPL0 << plv) && plv < 3)) return 'PME';
   return undefined;
 }
 
 /** The same in stage 2, where ASID, G and PLV of the entry are ignored (docs/lvz.md Q3). */
 export function refusal2(eloLo: number, eloHi: number, access: AccessType): ExceptionName | undefined {
-  if (!(eloLo & ELO.V)) return INVALID[access]!;
-  if (access === FETCH && eloHi & ELO.NX_HI) return 'PNX';
-  if (access === LOAD && eloHi & ELO.NR_HI) return 'PNR';
-  if (access === STORE && !(eloLo & ELO.D)) return 'PME';
+  if (!(eloLo & TLBELO.V)) return INVALID[access]!;
+  if (access === FETCH && eloHi & TLBELO_HI.NX) return 'PNX';
+  if (access === LOAD && eloHi & TLBELO_HI.NR) return 'PNR';
+  if (access === STORE && !(eloLo & TLBELO.D)) return 'PME';
   return undefined;
 }
 
@@ -94,13 +95,13 @@ export function stage1(
 ): number | Fault {
   const crmd = csr.lo(CSR.CRMD);
   const flat = (vaHi & 0xffff) * 0x100000000 + (vaLo >>> 0);
-  if ((crmd & 0x18) !== 0x10) {
+  if ((crmd & (CRMD.DA | CRMD.PG)) !== CRMD.PG) {
     report?.direct();
     return flat;
   }
-  const plv = crmd & 3;
+  const plv = crmd & CRMD.PLV;
   for (let i = 0; i < 4; i++) {
-    if (csr.hi(CSR.DMW0 + i) >>> 28 !== vaHi >>> 28 || !(csr.lo(CSR.DMW0 + i) & (1 << plv))) continue;
+    if ((csr.hi(CSR.DMW0 + i) ^ vaHi) & DMW_HI.VSEG || !(csr.lo(CSR.DMW0 + i) & (DMW.PLV0 << plv))) continue;
     report?.window(i);
     return flat;
   }
@@ -110,7 +111,7 @@ export function stage1(
     return fault(access === FETCH ? 'ADEF' : 'ADEM', false);
   }
   const vpn = (vaHi & 0xffff) * 0x100000 + (vaLo >>> 12);
-  const i = tlb.find(shr(vpn, 1), gid, csr.lo(CSR.ASID) & 0x3ff, csr.lo(CSR.STLBPS) & 0x3f);
+  const i = tlb.find(shr(vpn, 1), gid, csr.lo(CSR.ASID) & ASID.ASID, csr.lo(CSR.STLBPS) & STLBPS.PS);
   if (i < 0) {
     report?.miss();
     return fault('TLBR', false);
@@ -137,7 +138,7 @@ export function stage2(
   report?: StageReport,
 ): number | Fault {
   const vpn = shr(gpa, 12);
-  const i = tlb.find(shr(vpn, 1), gid, -1, host.lo(CSR.STLBPS) & 0x3f);
+  const i = tlb.find(shr(vpn, 1), gid, -1, host.lo(CSR.STLBPS) & STLBPS.PS);
   if (i < 0) {
     report?.miss();
     return fault('TLBR', true);
