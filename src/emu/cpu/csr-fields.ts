@@ -1,6 +1,7 @@
 /**
  * The fields of CSRs as constants, derived from the table: `CRMD.PG` is the mask of the field in bits 31:0 of the register,
- * for TypeScript and for emitted code alike.
+ * for TypeScript and for emitted code alike. Code on the path of a TLB miss copies them to constants of its module, which V8
+ * compiles to immediates.
  */
 import { CSR, type CsrField, type CsrName, csrByNumber, type FieldName } from './csr-table.ts';
 
@@ -19,9 +20,6 @@ const masks = <N extends CsrName>(name: N): Masks<N> => byField(name, (f) => Num
 const highMasks = <N extends CsrName>(name: N): Masks<N> =>
   byField(name, (f) => Number(BigInt.asIntN(32, maskOf(f) >> 32n)));
 
-/** Lowest bits of the fields, for code that runs too often for {@link fieldOf}. */
-const places = <N extends CsrName>(name: N): Masks<N> => byField(name, (f) => f.lo);
-
 export const CRMD = masks('CRMD');
 export const PRMD = masks('PRMD');
 export const EUEN = masks('EUEN');
@@ -31,9 +29,7 @@ export const ESTAT = masks('ESTAT');
 export const TLBIDX = masks('TLBIDX');
 export const ASID = masks('ASID');
 export const PWCL = masks('PWCL');
-export const PWCL_AT = places('PWCL');
 export const PWCH = masks('PWCH');
-export const PWCH_AT = places('PWCH');
 export const STLBPS = masks('STLBPS');
 export const CPUID = masks('CPUID');
 export const TCFG = masks('TCFG');
@@ -49,7 +45,6 @@ export const TLBEHI_HI = highMasks('TLBEHI');
 /** TLBELO0, TLBELO1 and their copies for refills: also the layout of half a TLB entry. */
 export const TLBELO = masks('TLBELO0');
 export const TLBELO_HI = highMasks('TLBELO0');
-export const TLBELO_AT = places('TLBELO0');
 export const TLBREHI = masks('TLBREHI');
 export const TLBRERA = masks('TLBRERA');
 export const TLBRPRMD = masks('TLBRPRMD');

@@ -16,7 +16,7 @@ import { exceptionByCode } from '../cpu/exception-table.ts';
 import { hex } from '../formats/hex.ts';
 import { decode } from '../isa/decoder.ts';
 import { disassemble } from '../isa/disassembler.ts';
-import { HUGE } from '../mmu/page-walk.ts';
+import { isHuge } from '../mmu/page-walk.ts';
 import { EXIT_ADVICE, FAULT_ADVICE } from './advice.ts';
 import { describeElo } from './walk.ts';
 
@@ -158,7 +158,7 @@ function explainWord(value: bigint): string[] {
 
 function explainEntry(value: bigint): string[] {
   return [
-    `as a page-table or TLB entry: page ${hex(value & PAGE)}, ${describeElo(value)}${value & BigInt(HUGE) ? ' (bit 6 in a directory entry: huge page)' : ''}`,
+    `as a page-table or TLB entry: page ${hex(value & PAGE)}, ${describeElo(value)}${isHuge(Number(BigInt.asIntN(32, value))) ? ' (bit 6 in a directory entry: huge page)' : ''}`,
   ];
 }
 

@@ -16,8 +16,8 @@ import { accessed, entryRefusal, rootFor, walksByHardware } from '../mmu/hardwar
 import {
   addressBits,
   entryIndex,
-  HUGE,
   hasTables,
+  isHuge,
   Leaf,
   otherSlot,
   type TableReader,
@@ -227,7 +227,7 @@ class PeekingReader implements TableReader {
     const view = viewOf(bytes);
     this.lo = view.getInt32(0, true);
     this.hi = view.getInt32(4, true);
-    const huge = level > 0 && this.lo & HUGE ? ' (huge page)' : '';
+    const huge = level > 0 && isHuge(this.lo) ? ' (huge page)' : '';
     words?.say(
       `level ${level} [${entryIndex(this.csr, table, slot)}] at ${hex(slot)} = ${hex(whole(this.lo, this.hi))}${huge}`,
     );

@@ -14,6 +14,7 @@ import { addressBits, otherSlot, setHalf, walkTables } from './page-walk.ts';
 import { type AccessType, INVALID, STORE } from './stages.ts';
 import { enterMapping } from './tlb-instructions.ts';
 
+const HPTW_EN = PWCH.HPTW_En;
 const PRESENT = 1 << 7;
 const WRITABLE = 1 << 8;
 /** Bits of an entry that go into the TLB: all except those for software and for the walk. */
@@ -22,7 +23,7 @@ const ELO_HI = allOf(TLBELO_HI);
 
 /** Is the page walk by hardware enabled in the world with these registers? */
 export const walksByHardware = (features: CpuFeatures, csr: CsrHalves): boolean =>
-  features.ptw && (csr.lo(CSR.PWCH) & PWCH.HPTW_En) !== 0;
+  features.ptw && (csr.lo(CSR.PWCH) & HPTW_EN) !== 0;
 
 /** Does the hardware walk the tables of the running world after this exception? */
 export const walksAfter = (cpu: Cpu, exception: ExceptionName): boolean =>

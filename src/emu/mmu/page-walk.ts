@@ -4,12 +4,12 @@
  * table entries is a parameter: the machine, or a debugger that changes nothing.
  */
 import type { CsrHalves } from '../cpu/csr-bank.ts';
-import { lowestBit, PWCH, PWCH_AT, PWCL, PWCL_AT, TLBELO } from '../cpu/csr-fields.ts';
+import { lowestBit, PWCH, PWCL, TLBELO } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { lowBits, POWER, shr } from '../tlb/tlb.ts';
 
 /** The bit H: this directory entry maps a huge page. */
-export const HUGE = 1 << 6;
+const HUGE = 1 << 6;
 /** The G bit of a huge entry. Its usual place, bit 6, is used by H. */
 const HGLOBAL = 1 << 12;
 /** The field where `lddir` puts the level of a huge entry for `ldpte`. */
@@ -18,22 +18,49 @@ const LEVEL_AT = lowestBit(LEVEL);
 /** Directory levels: Dir4 is the root, and entries of Dir1 point to page tables. */
 const DIRECTORIES = 4;
 
+// Fields of PWCL and PWCH as constants of this module, because each refill reads them many times.
+const TABLE_BASE = PWCL.PTbase;
+const TABLE_BASE_AT = lowestBit(TABLE_BASE);
+const TABLE_WIDTH = PWCL.PTwidth;
+const TABLE_WIDTH_AT = lowestBit(TABLE_WIDTH);
+const DIR1_BASE = PWCL.Dir1_base;
+const DIR1_BASE_AT = lowestBit(DIR1_BASE);
+const DIR1_WIDTH = PWCL.Dir1_width;
+const DIR1_WIDTH_AT = lowestBit(DIR1_WIDTH);
+const DIR2_BASE = PWCL.Dir2_base;
+const DIR2_BASE_AT = lowestBit(DIR2_BASE);
+const DIR2_WIDTH = PWCL.Dir2_width;
+const DIR2_WIDTH_AT = lowestBit(DIR2_WIDTH);
+const PTE_WIDTH = PWCL.PTEWidth;
+const PTE_WIDTH_AT = lowestBit(PTE_WIDTH);
+const DIR3_BASE = PWCH.Dir3_base;
+const DIR3_BASE_AT = lowestBit(DIR3_BASE);
+const DIR3_WIDTH = PWCH.Dir3_width;
+const DIR3_WIDTH_AT = lowestBit(DIR3_WIDTH);
+const DIR4_BASE = PWCH.Dir4_base;
+const DIR4_BASE_AT = lowestBit(DIR4_BASE);
+const DIR4_WIDTH = PWCH.Dir4_width;
+const DIR4_WIDTH_AT = lowestBit(DIR4_WIDTH);
+
 /** The 48-bit address in a directory entry or a register value. */
 export const addressBits = (lo: number, hi: number): number => (hi & 0xffff) * 0x100000000 + (lo >>> 0);
+
+/** Does an entry of a directory, given by its low half, map a huge page? */
+export const isHuge = (lo: number): boolean => (lo & HUGE) !== 0;
 
 /** Lowest address bit of the index into a directory of `level`; level 0 is the page table itself. */
 function indexBase(csr: CsrHalves, level: number): number {
   switch (level) {
     case 1:
-      return (csr.lo(CSR.PWCL) & PWCL.Dir1_base) >>> PWCL_AT.Dir1_base;
+      return (csr.lo(CSR.PWCL) & DIR1_BASE) >>> DIR1_BASE_AT;
     case 2:
-      return (csr.lo(CSR.PWCL) & PWCL.Dir2_base) >>> PWCL_AT.Dir2_base;
+      return (csr.lo(CSR.PWCL) & DIR2_BASE) >>> DIR2_BASE_AT;
     case 3:
-      return (csr.lo(CSR.PWCH) & PWCH.Dir3_base) >>> PWCH_AT.Dir3_base;
+      return (csr.lo(CSR.PWCH) & DIR3_BASE) >>> DIR3_BASE_AT;
     case 4:
-      return (csr.lo(CSR.PWCH) & PWCH.Dir4_base) >>> PWCH_AT.Dir4_base;
+      return (csr.lo(CSR.PWCH) & DIR4_BASE) >>> DIR4_BASE_AT;
     default:
-      return (csr.lo(CSR.PWCL) & PWCL.PTbase) >>> PWCL_AT.PTbase;
+      return (csr.lo(CSR.PWCL) & TABLE_BASE) >>> TABLE_BASE_AT;
   }
 }
 
@@ -41,15 +68,15 @@ function indexBase(csr: CsrHalves, level: number): number {
 function indexWidth(csr: CsrHalves, level: number): number {
   switch (level) {
     case 1:
-      return (csr.lo(CSR.PWCL) & PWCL.Dir1_width) >>> PWCL_AT.Dir1_width;
+      return (csr.lo(CSR.PWCL) & DIR1_WIDTH) >>> DIR1_WIDTH_AT;
     case 2:
-      return (csr.lo(CSR.PWCL) & PWCL.Dir2_width) >>> PWCL_AT.Dir2_width;
+      return (csr.lo(CSR.PWCL) & DIR2_WIDTH) >>> DIR2_WIDTH_AT;
     case 3:
-      return (csr.lo(CSR.PWCH) & PWCH.Dir3_width) >>> PWCH_AT.Dir3_width;
+      return (csr.lo(CSR.PWCH) & DIR3_WIDTH) >>> DIR3_WIDTH_AT;
     case 4:
-      return (csr.lo(CSR.PWCH) & PWCH.Dir4_width) >>> PWCH_AT.Dir4_width;
+      return (csr.lo(CSR.PWCH) & DIR4_WIDTH) >>> DIR4_WIDTH_AT;
     default:
-      return (csr.lo(CSR.PWCL) & PWCL.PTwidth) >>> PWCL_AT.PTwidth;
+      return (csr.lo(CSR.PWCL) & TABLE_WIDTH) >>> TABLE_WIDTH_AT;
   }
 }
 
@@ -60,7 +87,7 @@ export function hasTables(csr: CsrHalves): boolean {
 }
 
 /** log2 of the size of a table entry in bytes (PWCL.PTEWidth: 0 is 8 bytes). */
-const entryShift = (csr: CsrHalves): number => 3 + ((csr.lo(CSR.PWCL) & PWCL.PTEWidth) >>> PWCL_AT.PTEWidth);
+const entryShift = (csr: CsrHalves): number => 3 + ((csr.lo(CSR.PWCL) & PTE_WIDTH) >>> PTE_WIDTH_AT);
 
 /** Bytes of a table entry. */
 const entrySize = (csr: CsrHalves): number => 1 << entryShift(csr);
