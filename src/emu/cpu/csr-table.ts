@@ -257,12 +257,14 @@ export const CSR = {
   PGD: 0x1b, PWCL: 0x1c, PWCH: 0x1d, STLBPS: 0x1e, CPUID: 0x20, TID: 0x40, TCFG: 0x41, TVAL: 0x42, CNTC: 0x43,
   TICLR: 0x44, GSTAT: 0x50, GCFG: 0x51, GINTC: 0x52, GCNTC: 0x53, LLBCTL: 0x60, TLBRENTRY: 0x88, TLBRBADV: 0x89,
   TLBRERA: 0x8a, TLBRELO0: 0x8c, TLBRELO1: 0x8d, TLBREHI: 0x8e, TLBRPRMD: 0x8f, MERRCTL: 0x90, MERRERA: 0x94, DMW0: 0x180,
-  MWPS: 0x301, MWP0CFG1: 0x310, FWPS: 0x381, FWP0CFG1: 0x390,
+  MWPS: 0x301, MWP0CFG1: 0x310, MWP0CFG3: 0x312, MWP0CFG4: 0x313, FWPS: 0x381, FWP0CFG1: 0x390,
 } as const;
 
 export type CsrName = keyof typeof CSR;
 /** The names of a register's fields. */
-export type FieldName<N extends CsrName> = Extract<(typeof ROWS)[number], { readonly name: N }>['specs'][number][0];
+export type FieldName<N extends CsrName> = FieldsOf<(typeof ROWS)[number], N>;
+/** The same among rows of type `R`, where one type can stand for many names (`MWP${number}CFG3`). */
+type FieldsOf<R, N> = R extends NamedRow<infer M, infer F> ? (N extends M ? F[number][0] : never) : never;
 
 const byNum = new Map(CSRS.map((c) => [c.num, c]));
 const byName = new Map(CSRS.map((c) => [c.name.toLowerCase(), c]));

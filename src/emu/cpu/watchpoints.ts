@@ -3,7 +3,7 @@
  * raise WPEF and WPEM before the instruction while CRMD.WE is set, only in the host (docs/lvz.md Q20).
  */
 import type { CsrBank } from './csr-bank.ts';
-import { CRMD, MWPS } from './csr-fields.ts';
+import { CRMD, fieldOf, MWPCFG3, MWPCFG4, MWPS } from './csr-fields.ts';
 import { CSR, WATCHPOINTS } from './csr-table.ts';
 
 /** Registers of one watchpoint: address, mask, control, ASID. */
@@ -12,12 +12,8 @@ const ADDRESS = 0;
 const MASK = 1;
 const CONTROL = 2;
 const ASID = 3;
-/** Control bits. */
-const DS_ONLY = 1;
-const PLV0 = 2;
-const LOCAL = 0x80;
-const LOAD = 0x100;
-const STORE = 0x200;
+/** A watchpoint with none of these control bits is never hit. */
+const ANY_PLV = MWPCFG3.PLV0 | MWPCFG3.PLV1 | MWPCFG3.PLV2 | MWPCFG3.PLV3;
 /** A status register has a bit for each watchpoint, and the Skip bit, which lets one hit pass. */
 const SKIP = MWPS.Skip;
 
@@ -39,7 +35,7 @@ export class Watchpoints {
     this.pages.clear();
     this.any = false;
     for (const first of [CSR.MWP0CFG1, CSR.FWP0CFG1])
-      for (let n = 0; n < WATCHPOINTS; n++) if (this.bank.lo(first + n * STRIDE + CONTROL) & 0x1e) this.any = true;
+      for (let n = 0; n < WATCHPOINTS; n++) if (this.bank.lo(first + n * STRIDE + CONTROL) & ANY_PLV) this.any = true;
   }
 
   /** Sets the context of the host. @returns whether watchpoints can hit in it */
@@ -65,8 +61,8 @@ export class Watchpoints {
 
   private enabled(at: number): boolean {
     const control = this.bank.lo(at + CONTROL);
-    if (control & DS_ONLY || !(control & (PLV0 << this.plv))) return false;
-    return !(control & LOCAL) || (this.bank.lo(at + ASID) & 0x3ff) === this.asid;
+    if (control & MWPCFG3.DSOnly || !(control & (MWPCFG3.PLV0 << this.plv))) return false;
+    return !(control & MWPCFG3.LCL) || (this.bank.lo(at + ASID) & MWPCFG4.ASID) === this.asid;
   }
 
   /** Does an address match the watchpoint registers at `at`? The low `ignore` bits and the bits of the mask are not compared. */
@@ -114,9 +110,9 @@ export class Watchpoints {
     for (let n = 0; n < WATCHPOINTS; n++) {
       const at = CSR.MWP0CFG1 + n * STRIDE;
       const control = this.bank.lo(at + CONTROL);
-      if (!(control & (write ? STORE : LOAD)) || !this.enabled(at)) continue;
+      if (!(control & (write ? MWPCFG3.StoreEn : MWPCFG3.LoadEn)) || !this.enabled(at)) continue;
       // Size 0 to 3 watches 8, 4, 2 or 1 bytes.
-      const watched = 8 >> ((control >> 10) & 3);
+      const watched = 8 >> fieldOf(control, MWPCFG3.Size);
       for (let k = 0; k < size; k++) if (this.meets(at, (lo + k) | 0, hi, watched - 1)) return n;
     }
     return -1;

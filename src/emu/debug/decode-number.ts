@@ -1,12 +1,32 @@
 /** `loongscope explain`: the meaning of a number. */
 
-import { CSRS, type CsrRow, csrByName, csrByNumber, fieldMask, fieldNamed, fieldValue } from '../cpu/csr-table.ts';
+import { wideMask } from '../cpu/csr-fields.ts';
+import {
+  CSR,
+  CSRS,
+  type CsrRow,
+  csrByName,
+  csrByNumber,
+  type FieldAccess,
+  fieldMask,
+  fieldNamed,
+  fieldValue,
+} from '../cpu/csr-table.ts';
 import { exceptionByCode } from '../cpu/exception-table.ts';
 import { hex } from '../formats/hex.ts';
 import { decode } from '../isa/decoder.ts';
 import { disassemble } from '../isa/disassembler.ts';
+import { isHuge } from '../mmu/page-walk.ts';
 import { EXIT_ADVICE, FAULT_ADVICE } from './advice.ts';
 import { describeElo } from './walk.ts';
+
+/** All kinds of fields: bits outside them are reserved. */
+const ANY_ACCESS: readonly FieldAccess[] = ['rw', 'hw', 'ro', 'w1', 'w1c'];
+const ESTAT_FIELDS = fieldMask(csrByNumber(CSR.ESTAT)!, ANY_ACCESS);
+const CAUSE = wideMask('ESTAT', 'Ecode') | wideMask('ESTAT', 'EsubCode');
+/** The page address, and the bit for a valid page, in a TLBELO value or page-table entry. */
+const PAGE = wideMask('TLBELO0', 'PPN');
+const VALID = wideMask('TLBELO0', 'V');
 
 /** Fields of a register value, one text a field; ESTAT's cause in words. */
 export function describeCsr(row: CsrRow, value: bigint): string[] {
@@ -17,11 +37,11 @@ export function describeCsr(row: CsrRow, value: bigint): string[] {
       const bits = f.width === 1 ? `${f.lo}` : `${f.lo + f.width - 1}:${f.lo}`;
       lines.push(`  ${f.name.padEnd(10)} [${bits}] = ${hex(fieldValue(f, value))}`);
     }
-  const known = fieldMask(row, ['rw', 'hw', 'ro', 'w1', 'w1c']);
+  const known = fieldMask(row, ANY_ACCESS);
   if (value & ~known) lines.push(`  bits ${hex(value & ~known)} are reserved: hardware ignores them`);
   if (row.name === 'ESTAT') lines.push(`  ${describeCause(value)}`, ...adviceOn(value));
   if (row.name.startsWith('TLBELO') || row.name.startsWith('TLBRELO'))
-    lines.push(`  ${describeElo(value)}, page ${hex(value & 0xfffffffff000n)}`);
+    lines.push(`  ${describeElo(value)}, page ${hex(value & PAGE)}`);
   return lines;
 }
 
@@ -94,11 +114,14 @@ export function explainCode(text: string): string[] {
   const out: string[] = [];
   const asCsr = value < 0x4000n ? csrByNumber(Number(value)) : undefined;
   if (asCsr) out.push(...describeRegister(asCsr));
-  const estatMask = 0x7fff5fffn;
-  if (value > 0xffffn && (value & ~estatMask) === 0n && exceptionByCode(fieldNamed('ESTAT', 'Ecode', value), 0))
+  if (
+    (value & CAUSE) !== 0n &&
+    (value & ~ESTAT_FIELDS) === 0n &&
+    exceptionByCode(fieldNamed('ESTAT', 'Ecode', value), 0)
+  )
     out.push(`as ESTAT: ${describeCause(value)}`);
   if (value < 1n << 32n && decode(Number(value))) out.push(...explainWord(value));
-  if ((value & 1n) === 1n && (value & 0xffffffff000n) !== 0n) out.push(...explainEntry(value));
+  if ((value & VALID) !== 0n && (value & 0xffffffff000n) !== 0n) out.push(...explainEntry(value));
   return out.length ? out : [`${hex(value)} is no CSR number, ESTAT value, instruction word or page-table entry`];
 }
 
@@ -135,7 +158,7 @@ function explainWord(value: bigint): string[] {
 
 function explainEntry(value: bigint): string[] {
   return [
-    `as a page-table or TLB entry: page ${hex(value & 0xfffffffff000n)}, ${describeElo(value)}${value & 0x40n ? ' (bit 6 in a directory entry: huge page)' : ''}`,
+    `as a page-table or TLB entry: page ${hex(value & PAGE)}, ${describeElo(value)}${isHuge(Number(BigInt.asIntN(32, value))) ? ' (bit 6 in a directory entry: huge page)' : ''}`,
   ];
 }
 

@@ -6,13 +6,23 @@
 
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrHalves } from '../cpu/csr-bank.ts';
-import { CSR } from '../cpu/csr-table.ts';
+import { ASID, CRMD, TLBELO, wideMask } from '../cpu/csr-fields.ts';
+import { CSR, type FieldName, fieldNamed } from '../cpu/csr-table.ts';
 import type { ExceptionName } from '../cpu/exception-table.ts';
 import { hex } from '../formats/hex.ts';
 import { viewOf } from '../formats/little-endian.ts';
 import type { Ram } from '../memory/ram.ts';
 import { accessed, entryRefusal, rootFor, walksByHardware } from '../mmu/hardware-walk.ts';
-import { addressBits, entryIndex, hasTables, Leaf, otherSlot, type TableReader, walkTables } from '../mmu/page-walk.ts';
+import {
+  addressBits,
+  entryIndex,
+  hasTables,
+  isHuge,
+  Leaf,
+  otherSlot,
+  type TableReader,
+  walkTables,
+} from '../mmu/page-walk.ts';
 import {
   type AccessType,
   type Fault,
@@ -28,7 +38,7 @@ import {
   stage1,
   stage2,
 } from '../mmu/stages.ts';
-import { ELO, legalSize, type Tlb, type TlbEntryView } from '../tlb/tlb.ts';
+import { legalSize, type Tlb, type TlbEntryView } from '../tlb/tlb.ts';
 import { type DebugContext, HOST_WORLD } from './context.ts';
 
 /** Outcome of one stage or of both. */
@@ -62,22 +72,21 @@ interface Reached {
 }
 
 const MASK48 = (1n << 48n) - 1n;
+const CRMD_PLV = wideMask('CRMD', 'PLV');
 const whole = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
 const low = (v: bigint): number => Number(BigInt.asIntN(32, v));
 const high = (v: bigint): number => low(v >> 32n);
 
 /** Permission and attribute bits of a TLBELO value or page-table entry, in words. */
 export function describeElo(elo: bigint): string {
-  const bit = (n: number): bigint => (elo >> BigInt(n)) & 1n;
+  const field = (name: FieldName<'TLBELO0'>): number => fieldNamed('TLBELO0', name, elo);
   const parts = [
-    bit(0) ? 'V' : 'not valid (V=0)',
-    bit(1) ? 'D (writable)' : 'clean (D=0)',
-    `PLV${(elo >> 2n) & 3n}`,
-    `MAT=${(elo >> 4n) & 3n}`,
+    field('V') ? 'V' : 'not valid (V=0)',
+    field('D') ? 'D (writable)' : 'clean (D=0)',
+    `PLV${field('PLV')}`,
+    `MAT=${field('MAT')}`,
   ];
-  if (bit(6)) parts.push('G');
-  if (bit(61)) parts.push('NR');
-  if (bit(62)) parts.push('NX');
+  for (const name of ['G', 'NR', 'NX'] as const) if (field(name)) parts.push(name);
   return parts.join(' ');
 }
 
@@ -92,7 +101,7 @@ function registersOf(ctx: DebugContext, plv: bigint | undefined): CsrHalves {
   const { cpu } = ctx;
   if (ctx.live && plv === undefined && ctx.world === cpu.world) return cpu.csr;
   const value = (num: number): bigint =>
-    num === CSR.CRMD && plv !== undefined ? (ctx.csr(num) & ~3n) | plv : ctx.csr(num);
+    num === CSR.CRMD && plv !== undefined ? (ctx.csr(num) & ~CRMD_PLV) | plv : ctx.csr(num);
   return { lo: (num) => low(value(num)), hi: (num) => high(value(num)) };
 }
 
@@ -134,8 +143,8 @@ class Words implements StageReport {
   }
 
   notCanonical(): void {
-    const plv = this.csr.lo(CSR.CRMD) & 3;
-    const vseg = hex(this.address >> 60n);
+    const plv = this.csr.lo(CSR.CRMD) & CRMD.PLV;
+    const vseg = hex(fieldNamed('DMW0', 'VSEG', this.address));
     this.fail(`${hex(this.address)} is not canonical and no DMW window with VSEG=${vseg} is open to PLV${plv}`);
   }
 
@@ -148,7 +157,7 @@ class Words implements StageReport {
     const elo = view.elo[odd]!;
     this.say(`TLB entry ${describeEntry(view)}`);
     this.say(describeElo(elo));
-    if (!(elo & 1n)) this.failure = `${this.what}: the TLB entry is not valid (V=0)`;
+    if (!fieldNamed('TLBELO0', 'V', elo)) this.failure = `${this.what}: the TLB entry is not valid (V=0)`;
   }
 }
 
@@ -218,7 +227,7 @@ class PeekingReader implements TableReader {
     const view = viewOf(bytes);
     this.lo = view.getInt32(0, true);
     this.hi = view.getInt32(4, true);
-    const huge = level > 0 && this.lo & 0x40 ? ' (huge page)' : '';
+    const huge = level > 0 && isHuge(this.lo) ? ' (huge page)' : '';
     words?.say(
       `level ${level} [${entryIndex(this.csr, table, slot)}] at ${hex(slot)} = ${hex(whole(this.lo, this.hi))}${huge}`,
     );
@@ -256,7 +265,7 @@ function walkFrom(walk: TableWalk, reader: PeekingReader): Reached {
   else if (!legalSize(leaf.ps)) {
     refused = 'TLBR';
     words?.fail(`the page has 2^${leaf.ps} bytes, a size that the TLB does not hold`);
-  } else if (!byHardware && !(leaf.lo & ELO.V)) {
+  } else if (!byHardware && !(leaf.lo & TLBELO.V)) {
     refused = INVALID[access]!;
     words?.fail('the page-table entry is not valid (V=0)');
   }
@@ -291,7 +300,7 @@ function first(query: Query, csr: CsrHalves, va: bigint): Reached {
     ...{ csr, ram, access, words, byHardware },
     root: rootFor(csr, hi),
     address: addressBits(lo, hi),
-    refuses: (eloLo, eloHi) => refusal(csr, eloLo, eloHi, csr.lo(CSR.CRMD) & 3, access),
+    refuses: (eloLo, eloHi) => refusal(csr, eloLo, eloHi, csr.lo(CSR.CRMD) & CRMD.PLV, access),
   };
   const asTable: Query = { ctx, ram, access: byHardware ? STORE : LOAD };
   const reader = new PeekingReader(tables, (slot) => (guest ? second(asTable, world, slot) : { address: slot }));
@@ -331,7 +340,7 @@ function walkStage2Tables(query: Omit<Query, 'ctx'>, host: CsrHalves, root: bigi
 }
 
 const wordsOfStage1 = (ctx: DebugContext, csr: CsrHalves, va: bigint, steps: string[]): Words => {
-  const asid = csr.lo(CSR.ASID) & 0x3ff;
+  const asid = csr.lo(CSR.ASID) & ASID.ASID;
   const missed = `no DMW window and no TLB entry for ${hex(va)}, asid ${asid}`;
   return new Words(ctx.world === HOST_WORLD ? 'host' : 'stage 1', steps, csr, va, missed);
 };

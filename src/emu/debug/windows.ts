@@ -5,6 +5,7 @@
  */
 
 import { peekCsr, pokeCsr } from '../cpu/csr-access.ts';
+import { wideMask } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { u64At } from '../formats/little-endian.ts';
 import type { Machine } from '../machine/machine.ts';
@@ -34,6 +35,10 @@ export interface Window {
 }
 
 const OFFSET = (1n << 48n) - 1n;
+/** A direct mapping window with none of these bits is closed. */
+const ANY_PLV =
+  wideMask('DMW0', 'PLV0') | wideMask('DMW0', 'PLV1') | wideMask('DMW0', 'PLV2') | wideMask('DMW0', 'PLV3');
+const VSEG = wideMask('DMW0', 'VSEG');
 const GUEST_TLB = 4096;
 const ENTRY_BYTES = 32;
 
@@ -43,7 +48,7 @@ export function windowOf(ctx: DebugContext, va: bigint): Window | undefined {
   if (!(tag in WINDOWS)) return undefined;
   for (let n = 0; n < 4; n++) {
     const dmw = ctx.csr(CSR.DMW0 + n);
-    if (dmw & 0xfn && dmw >> 60n === va >> 60n) return undefined;
+    if (dmw & ANY_PLV && ((dmw ^ va) & VSEG) === 0n) return undefined;
   }
   return { space: WINDOWS[tag as keyof typeof WINDOWS], address: va & OFFSET };
 }

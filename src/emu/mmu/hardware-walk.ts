@@ -4,21 +4,22 @@
  */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrHalves } from '../cpu/csr-bank.ts';
+import { allOf, PWCH, TLBELO, TLBELO_HI } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { ExceptionName } from '../cpu/exception-table.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
-import { ELO, lowBits, shr } from '../tlb/tlb.ts';
+import { lowBits, shr } from '../tlb/tlb.ts';
 import { tablesOf } from './machine-tables.ts';
 import { addressBits, otherSlot, setHalf, walkTables } from './page-walk.ts';
 import { type AccessType, INVALID, STORE } from './stages.ts';
 import { enterMapping } from './tlb-instructions.ts';
 
-const HPTW_EN = 1 << 24;
+const HPTW_EN = PWCH.HPTW_En;
 const PRESENT = 1 << 7;
 const WRITABLE = 1 << 8;
 /** Bits of an entry that go into the TLB: all except those for software and for the walk. */
-const ELO_LO = ~0xf80;
-const ELO_HI = 0xe000ffff | 0;
+const ELO_LO = allOf(TLBELO);
+const ELO_HI = allOf(TLBELO_HI);
 
 /** Is the page walk by hardware enabled in the world with these registers? */
 export const walksByHardware = (features: CpuFeatures, csr: CsrHalves): boolean =>
@@ -37,7 +38,7 @@ export function entryRefusal(entryLo: number, access: AccessType): ExceptionName
 
 /** The low half of the entry after an allowed access. */
 export const accessed = (entryLo: number, access: AccessType): number =>
-  entryLo | ELO.V | (access === STORE ? ELO.D : 0);
+  entryLo | TLBELO.V | (access === STORE ? TLBELO.D : 0);
 
 /** Root of the tables for an address. */
 export function rootFor(csr: CsrHalves, vaHi: number): number {

@@ -4,8 +4,9 @@
  * table entries is a parameter: the machine, or a debugger that changes nothing.
  */
 import type { CsrHalves } from '../cpu/csr-bank.ts';
+import { lowestBit, PWCH, PWCL, TLBELO } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
-import { ELO, lowBits, POWER, shr } from '../tlb/tlb.ts';
+import { lowBits, POWER, shr } from '../tlb/tlb.ts';
 
 /** The bit H: this directory entry maps a huge page. */
 const HUGE = 1 << 6;
@@ -13,25 +14,53 @@ const HUGE = 1 << 6;
 const HGLOBAL = 1 << 12;
 /** The field where `lddir` puts the level of a huge entry for `ldpte`. */
 const LEVEL = 0x6000;
+const LEVEL_AT = lowestBit(LEVEL);
 /** Directory levels: Dir4 is the root, and entries of Dir1 point to page tables. */
 const DIRECTORIES = 4;
 
+// Fields of PWCL and PWCH as constants of this module, because each refill reads them many times.
+const TABLE_BASE = PWCL.PTbase;
+const TABLE_BASE_AT = lowestBit(TABLE_BASE);
+const TABLE_WIDTH = PWCL.PTwidth;
+const TABLE_WIDTH_AT = lowestBit(TABLE_WIDTH);
+const DIR1_BASE = PWCL.Dir1_base;
+const DIR1_BASE_AT = lowestBit(DIR1_BASE);
+const DIR1_WIDTH = PWCL.Dir1_width;
+const DIR1_WIDTH_AT = lowestBit(DIR1_WIDTH);
+const DIR2_BASE = PWCL.Dir2_base;
+const DIR2_BASE_AT = lowestBit(DIR2_BASE);
+const DIR2_WIDTH = PWCL.Dir2_width;
+const DIR2_WIDTH_AT = lowestBit(DIR2_WIDTH);
+const PTE_WIDTH = PWCL.PTEWidth;
+const PTE_WIDTH_AT = lowestBit(PTE_WIDTH);
+const DIR3_BASE = PWCH.Dir3_base;
+const DIR3_BASE_AT = lowestBit(DIR3_BASE);
+const DIR3_WIDTH = PWCH.Dir3_width;
+const DIR3_WIDTH_AT = lowestBit(DIR3_WIDTH);
+const DIR4_BASE = PWCH.Dir4_base;
+const DIR4_BASE_AT = lowestBit(DIR4_BASE);
+const DIR4_WIDTH = PWCH.Dir4_width;
+const DIR4_WIDTH_AT = lowestBit(DIR4_WIDTH);
+
 /** The 48-bit address in a directory entry or a register value. */
 export const addressBits = (lo: number, hi: number): number => (hi & 0xffff) * 0x100000000 + (lo >>> 0);
+
+/** Does an entry of a directory, given by its low half, map a huge page? */
+export const isHuge = (lo: number): boolean => (lo & HUGE) !== 0;
 
 /** Lowest address bit of the index into a directory of `level`; level 0 is the page table itself. */
 function indexBase(csr: CsrHalves, level: number): number {
   switch (level) {
     case 1:
-      return (csr.lo(CSR.PWCL) >> 10) & 0x1f;
+      return (csr.lo(CSR.PWCL) & DIR1_BASE) >>> DIR1_BASE_AT;
     case 2:
-      return (csr.lo(CSR.PWCL) >> 20) & 0x1f;
+      return (csr.lo(CSR.PWCL) & DIR2_BASE) >>> DIR2_BASE_AT;
     case 3:
-      return csr.lo(CSR.PWCH) & 0x3f;
+      return (csr.lo(CSR.PWCH) & DIR3_BASE) >>> DIR3_BASE_AT;
     case 4:
-      return (csr.lo(CSR.PWCH) >> 12) & 0x3f;
+      return (csr.lo(CSR.PWCH) & DIR4_BASE) >>> DIR4_BASE_AT;
     default:
-      return csr.lo(CSR.PWCL) & 0x1f;
+      return (csr.lo(CSR.PWCL) & TABLE_BASE) >>> TABLE_BASE_AT;
   }
 }
 
@@ -39,15 +68,15 @@ function indexBase(csr: CsrHalves, level: number): number {
 function indexWidth(csr: CsrHalves, level: number): number {
   switch (level) {
     case 1:
-      return (csr.lo(CSR.PWCL) >> 15) & 0x1f;
+      return (csr.lo(CSR.PWCL) & DIR1_WIDTH) >>> DIR1_WIDTH_AT;
     case 2:
-      return (csr.lo(CSR.PWCL) >> 25) & 0x1f;
+      return (csr.lo(CSR.PWCL) & DIR2_WIDTH) >>> DIR2_WIDTH_AT;
     case 3:
-      return (csr.lo(CSR.PWCH) >> 6) & 0x3f;
+      return (csr.lo(CSR.PWCH) & DIR3_WIDTH) >>> DIR3_WIDTH_AT;
     case 4:
-      return (csr.lo(CSR.PWCH) >> 18) & 0x3f;
+      return (csr.lo(CSR.PWCH) & DIR4_WIDTH) >>> DIR4_WIDTH_AT;
     default:
-      return (csr.lo(CSR.PWCL) >> 5) & 0x1f;
+      return (csr.lo(CSR.PWCL) & TABLE_WIDTH) >>> TABLE_WIDTH_AT;
   }
 }
 
@@ -58,7 +87,7 @@ export function hasTables(csr: CsrHalves): boolean {
 }
 
 /** log2 of the size of a table entry in bytes (PWCL.PTEWidth: 0 is 8 bytes). */
-const entryShift = (csr: CsrHalves): number => 3 + ((csr.lo(CSR.PWCL) >>> 30) & 3);
+const entryShift = (csr: CsrHalves): number => 3 + ((csr.lo(CSR.PWCL) & PTE_WIDTH) >>> PTE_WIDTH_AT);
 
 /** Bytes of a table entry. */
 const entrySize = (csr: CsrHalves): number => 1 << entryShift(csr);
@@ -83,7 +112,7 @@ function pageSlot(csr: CsrHalves, table: number, address: number, odd: number): 
 const hugeSize = (csr: CsrHalves, tag: number): number => indexBase(csr, tag) + indexWidth(csr, tag) - 1;
 
 /** The result of `lddir` of `level` for a huge entry. */
-const tagged = (lo: number, level: number): number => (lo & LEVEL ? lo : lo | ((level & 3) << 13));
+const tagged = (lo: number, level: number): number => (lo & LEVEL ? lo : lo | ((level << LEVEL_AT) & LEVEL));
 
 /**
  * Outcome of a step: its result (`slot` < 0), or the table slot that must be read for it. Each CPU has one object, which each
@@ -109,7 +138,7 @@ export function lddirStep(csr: CsrHalves, step: WalkStep, lo: number, hi: number
 export function ldpteStep(csr: CsrHalves, step: WalkStep, lo: number, hi: number, odd: number): void {
   if (lo & HUGE) {
     step.slot = -1;
-    step.ps = hugeSize(csr, (lo >> 13) & 3);
+    step.ps = hugeSize(csr, (lo & LEVEL) >>> LEVEL_AT);
     hugeHalf(step, lo & ~LEVEL, hi, odd);
   } else {
     step.slot = pageSlot(csr, addressBits(lo, hi), badv(csr), odd);
@@ -120,7 +149,7 @@ export function ldpteStep(csr: CsrHalves, step: WalkStep, lo: number, hi: number
 /** Makes the TLBELO value of one half (`odd`: 0, 1) of a huge page, whose halves have 2^`step.ps` bytes. */
 function hugeHalf(step: WalkStep, lo: number, hi: number, odd: number): void {
   let even = lo & ~HUGE;
-  if (even & HGLOBAL) even = (even & ~HGLOBAL) | ELO.G;
+  if (even & HGLOBAL) even = (even & ~HGLOBAL) | TLBELO.G;
   const sum = (even >>> 0) + (odd ? 2 ** step.ps : 0);
   step.lo = sum | 0;
   step.hi = hi + Math.floor(sum / 0x100000000);
@@ -194,7 +223,7 @@ export function walkTables(
   if (leaf.level > 0) {
     leaf.entryLo = byHardware ? reader.lo : reader.lo & ~LEVEL;
     leaf.entryHi = reader.hi;
-    if (!byHardware) leaf.ps = hugeSize(csr, (leaf.lo >> 13) & 3);
+    if (!byHardware) leaf.ps = hugeSize(csr, (leaf.lo & LEVEL) >>> LEVEL_AT);
     leaf.odd = half(address, leaf.ps);
     setHalf(leaf, leaf.odd);
     return true;

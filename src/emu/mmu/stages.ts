@@ -4,9 +4,22 @@
  * effect: running code (translate.ts) and the debugger (debug/walk.ts) both use it.
  */
 import type { CsrHalves } from '../cpu/csr-bank.ts';
+import { ASID, CRMD, DMW, DMW_HI, lowestBit, MISC, STLBPS, TLBELO, TLBELO_HI } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { ExceptionName } from '../cpu/exception-table.ts';
-import { ELO, lowBits, POWER, shr, type Tlb } from '../tlb/tlb.ts';
+import { lowBits, POWER, shr, type Tlb } from '../tlb/tlb.ts';
+
+// Fields as constants of this module, because each TLB miss reads them.
+const { V, D, PLV: PAGE_PLV, PPN } = TLBELO;
+const { NR, NX, RPLV, PPN: PPN_HI } = TLBELO_HI;
+const PAGE_PLV_AT = lowestBit(PAGE_PLV);
+const { PLV, PG } = CRMD;
+const DA_PG = CRMD.DA | CRMD.PG;
+const { PLV0 } = DMW;
+const { VSEG } = DMW_HI;
+const { DWPL0 } = MISC;
+const ASID_VALUE = ASID.ASID;
+const STLB_PS = STLBPS.PS;
 
 export const LOAD = 0;
 export const STORE = 1;
@@ -45,7 +58,7 @@ export interface StageReport {
 
 /** Physical address from a TLBELO word pair and the page offset. */
 export function pageAddress(eloLo: number, eloHi: number, ps: number, vaLo: number, vaHi: number): number {
-  const ppn = (eloHi & 0xffff) * 0x100000000 + ((eloLo & ~0xfff) >>> 0);
+  const ppn = (eloHi & PPN_HI) * 0x100000000 + ((eloLo & PPN) >>> 0);
   const va = (vaHi & 0xffff) * 0x100000000 + (vaLo >>> 0);
   return shr(ppn, ps) * POWER[ps]! + lowBits(va, ps);
 }
@@ -58,23 +71,23 @@ export function refusal(
   plv: number,
   access: AccessType,
 ): ExceptionName | undefined {
-  if (!(eloLo & ELO.V)) return INVALID[access]!;
+  if (!(eloLo & V)) return INVALID[access]!;
   if (access === LOOK) return undefined;
-  if (access === FETCH && eloHi & ELO.NX_HI) return 'PNX';
-  if (access === LOAD && eloHi & ELO.NR_HI) return 'PNR';
-  const pagePlv = (eloLo >> 2) & 3;
-  if (eloHi & ELO.RPLV_HI ? plv !== pagePlv : plv > pagePlv) return 'PPI';
+  if (access === FETCH && eloHi & NX) return 'PNX';
+  if (access === LOAD && eloHi & NR) return 'PNR';
+  const pagePlv = (eloLo & PAGE_PLV) >>> PAGE_PLV_AT;
+  if (eloHi & RPLV ? plv !== pagePlv : plv > pagePlv) return 'PPI';
   // MISC.DWPLn disables the write check for PLV n.
-  if (access === STORE && !(eloLo & ELO.D) && !((csr.lo(CSR.MISC) >> (16 + plv)) & 1 && plv < 3)) return 'PME';
+  if (access === STORE && !(eloLo & D) && !(csr.lo(CSR.MISC) & (DWPL0 << plv) && plv < 3)) return 'PME';
   return undefined;
 }
 
 /** The same in stage 2, where ASID, G and PLV of the entry are ignored (docs/lvz.md Q3). */
 export function refusal2(eloLo: number, eloHi: number, access: AccessType): ExceptionName | undefined {
-  if (!(eloLo & ELO.V)) return INVALID[access]!;
-  if (access === FETCH && eloHi & ELO.NX_HI) return 'PNX';
-  if (access === LOAD && eloHi & ELO.NR_HI) return 'PNR';
-  if (access === STORE && !(eloLo & ELO.D)) return 'PME';
+  if (!(eloLo & V)) return INVALID[access]!;
+  if (access === FETCH && eloHi & NX) return 'PNX';
+  if (access === LOAD && eloHi & NR) return 'PNR';
+  if (access === STORE && !(eloLo & D)) return 'PME';
   return undefined;
 }
 
@@ -94,13 +107,13 @@ export function stage1(
 ): number | Fault {
   const crmd = csr.lo(CSR.CRMD);
   const flat = (vaHi & 0xffff) * 0x100000000 + (vaLo >>> 0);
-  if ((crmd & 0x18) !== 0x10) {
+  if ((crmd & DA_PG) !== PG) {
     report?.direct();
     return flat;
   }
-  const plv = crmd & 3;
+  const plv = crmd & PLV;
   for (let i = 0; i < 4; i++) {
-    if (csr.hi(CSR.DMW0 + i) >>> 28 !== vaHi >>> 28 || !(csr.lo(CSR.DMW0 + i) & (1 << plv))) continue;
+    if ((csr.hi(CSR.DMW0 + i) ^ vaHi) & VSEG || !(csr.lo(CSR.DMW0 + i) & (PLV0 << plv))) continue;
     report?.window(i);
     return flat;
   }
@@ -110,7 +123,7 @@ export function stage1(
     return fault(access === FETCH ? 'ADEF' : 'ADEM', false);
   }
   const vpn = (vaHi & 0xffff) * 0x100000 + (vaLo >>> 12);
-  const i = tlb.find(shr(vpn, 1), gid, csr.lo(CSR.ASID) & 0x3ff, csr.lo(CSR.STLBPS) & 0x3f);
+  const i = tlb.find(shr(vpn, 1), gid, csr.lo(CSR.ASID) & ASID_VALUE, csr.lo(CSR.STLBPS) & STLB_PS);
   if (i < 0) {
     report?.miss();
     return fault('TLBR', false);
@@ -137,7 +150,7 @@ export function stage2(
   report?: StageReport,
 ): number | Fault {
   const vpn = shr(gpa, 12);
-  const i = tlb.find(shr(vpn, 1), gid, -1, host.lo(CSR.STLBPS) & 0x3f);
+  const i = tlb.find(shr(vpn, 1), gid, -1, host.lo(CSR.STLBPS) & STLB_PS);
   if (i < 0) {
     report?.miss();
     return fault('TLBR', true);

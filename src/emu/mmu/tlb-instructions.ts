@@ -4,15 +4,44 @@
  */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrBank } from '../cpu/csr-bank.ts';
+import {
+  ASID,
+  GTLBC,
+  inField,
+  lowestBit,
+  STLBPS,
+  TLBEHI,
+  TLBEHI_HI,
+  TLBELO,
+  TLBIDX,
+  TLBREHI,
+  TLBRERA,
+  TLBRPRMD,
+  TRGP,
+} from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { deliver } from '../cpu/exceptions.ts';
 import { After, type AfterValue } from '../cpu/helpers.ts';
 import type { TlbTarget } from '../cpu/tlb-target.ts';
-import { ELO, legalSize, MTLB_SIZE, STLB_SETS, STLB_SIZE, STLB_WAYS, shr, TLB_SIZE, Tlb } from '../tlb/tlb.ts';
+import { legalSize, MTLB_SIZE, POWER, STLB_SETS, STLB_SIZE, STLB_WAYS, shr, TLB_SIZE, Tlb } from '../tlb/tlb.ts';
 
-const GTLBC_USETGID = 1 << 12;
-const tgid = (cpu: Cpu): number => (cpu.host.lo(CSR.GTLBC) >> 16) & 0xff;
-const usesTgid = (cpu: Cpu): boolean => (cpu.host.lo(CSR.GTLBC) & GTLBC_USETGID) !== 0;
+// Fields as constants of this module, because each refill reads them.
+const { USETGID, TGID } = GTLBC;
+const TGID_AT = lowestBit(TGID);
+const { Index: INDEX, PS, NE } = TLBIDX;
+const PS_AT = lowestBit(PS);
+const REFILL_PS = TLBREHI.PS;
+const STLB_PS = STLBPS.PS;
+const ASID_VALUE = ASID.ASID;
+const { IsTLBR: IS_TLBR } = TLBRERA;
+const { PGM } = TLBRPRMD;
+const { G } = TLBELO;
+const VPPN_HI = TLBEHI_HI.VPPN;
+/** Lowest bit of the page pair number in an entry-high register. */
+const VPPN_AT = lowestBit(TLBEHI.VPPN);
+
+const tgid = (cpu: Cpu): number => (cpu.host.lo(CSR.GTLBC) & TGID) >>> TGID_AT;
+const usesTgid = (cpu: Cpu): boolean => (cpu.host.lo(CSR.GTLBC) & USETGID) !== 0;
 
 /** Guest-type entries of a guest. */
 function guestEntries(cpu: Cpu, gid: number): TlbTarget {
@@ -39,7 +68,7 @@ export function ownTarget(cpu: Cpu): TlbTarget {
   if (cpu.vm) return guestEntries(cpu, cpu.gid);
   if (usesTgid(cpu)) return hostEntries(cpu, tgid(cpu));
   // docs/lvz.md Q2: without USETGID a refill on behalf of a guest still belongs to that guest.
-  const forGuest = cpu.host.lo(CSR.TLBRERA) & 1 && cpu.host.lo(CSR.TLBRPRMD) & 8;
+  const forGuest = cpu.host.lo(CSR.TLBRERA) & IS_TLBR && cpu.host.lo(CSR.TLBRPRMD) & PGM;
   return hostEntries(cpu, forGuest ? cpu.gid : 0);
 }
 
@@ -64,38 +93,38 @@ function remove(cpu: Cpu, t: Tlb, i: number): void {
 }
 
 /** Stage 2 ignores ASID; every other lookup needs it. */
-const asidOf = (t: TlbTarget): number => (!t.guestType && t.gid !== 0 ? -1 : t.bank.lo(CSR.ASID) & 0x3ff);
+const asidOf = (t: TlbTarget): number => (!t.guestType && t.gid !== 0 ? -1 : t.bank.lo(CSR.ASID) & ASID_VALUE);
 
-const inRefill = (bank: CsrBank): boolean => (bank.lo(CSR.TLBRERA) & 1) !== 0;
+const inRefill = (bank: CsrBank): boolean => (bank.lo(CSR.TLBRERA) & IS_TLBR) !== 0;
 
 /** Page pair number of an entry-high register. */
 const vppnOf = (bank: CsrBank, num: number): number =>
-  shr((bank.hi(num) & 0xffff) * 0x100000000 + (bank.lo(num) >>> 0), 13);
+  shr((bank.hi(num) & VPPN_HI) * 0x100000000 + (bank.lo(num) >>> 0), VPPN_AT);
 
 export function tlbsrch(_cpu: Cpu, t: TlbTarget): AfterValue {
   const ehi = inRefill(t.bank) ? CSR.TLBREHI : CSR.TLBEHI;
-  const i = t.tlb.find(vppnOf(t.bank, ehi), t.gid, asidOf(t), t.bank.lo(CSR.STLBPS) & 0x3f);
-  if (i < 0) t.bank.update(CSR.TLBIDX, 1 << 31, 1 << 31);
-  else t.bank.update(CSR.TLBIDX, (1 << 31) | 0xfff, i);
+  const i = t.tlb.find(vppnOf(t.bank, ehi), t.gid, asidOf(t), t.bank.lo(CSR.STLBPS) & STLB_PS);
+  if (i < 0) t.bank.update(CSR.TLBIDX, NE, NE);
+  else t.bank.update(CSR.TLBIDX, NE | INDEX, i);
   return After.next;
 }
 
 export function tlbrd(cpu: Cpu, t: TlbTarget): AfterValue {
   const { bank, tlb } = t;
-  const i = bank.lo(CSR.TLBIDX) & 0xfff;
+  const i = bank.lo(CSR.TLBIDX) & INDEX;
   if (i >= TLB_SIZE || !tlb.e[i]) {
-    bank.update(CSR.TLBIDX, (1 << 31) | 0x3f000000, 1 << 31);
-    bank.update(CSR.ASID, 0x3ff, 0);
+    bank.update(CSR.TLBIDX, NE | PS, NE);
+    bank.update(CSR.ASID, ASID_VALUE, 0);
     for (const num of [CSR.TLBEHI, CSR.TLBELO0, CSR.TLBELO1]) bank.set(num, 0, 0);
   } else {
-    bank.update(CSR.TLBIDX, (1 << 31) | 0x3f000000, tlb.ps[i]! << 24);
-    bank.update(CSR.ASID, 0x3ff, tlb.asid[i]!);
-    const high = tlb.vppn[i]! * 0x2000;
+    bank.update(CSR.TLBIDX, NE | PS, inField(tlb.ps[i]!, PS));
+    bank.update(CSR.ASID, ASID_VALUE, tlb.asid[i]!);
+    const high = tlb.vppn[i]! * POWER[VPPN_AT]!;
     bank.set(CSR.TLBEHI, high | 0, Math.floor(high / 0x100000000));
-    const g = tlb.g[i] ? ELO.G : 0;
+    const g = tlb.g[i] ? G : 0;
     bank.set(CSR.TLBELO0, tlb.eloLo[2 * i]! | g, tlb.eloHi[2 * i]!);
     bank.set(CSR.TLBELO1, tlb.eloLo[2 * i + 1]! | g, tlb.eloHi[2 * i + 1]!);
-    if (!cpu.vm) cpu.host.setLo(CSR.TRGP, tlb.gid[i] === 0 ? 0 : 1 | (tlb.gid[i]! << 16));
+    if (!cpu.vm) cpu.host.setLo(CSR.TRGP, tlb.gid[i] === 0 ? 0 : TRGP.GTLB | inField(tlb.gid[i]!, TRGP.RID));
   }
   cpu.contextChanged();
   return After.goOn;
@@ -108,13 +137,13 @@ function writeEntry(cpu: Cpu, t: TlbTarget, i: number): void {
   if (tlb.e[i]) forget(cpu, tlb, i);
   const ps = pageSize(bank);
   const [lo0, lo1, ehi] = refill ? [CSR.TLBRELO0, CSR.TLBRELO1, CSR.TLBREHI] : [CSR.TLBELO0, CSR.TLBELO1, CSR.TLBEHI];
-  tlb.e[i] = refill || bank.lo(CSR.TLBIDX) >= 0 ? 1 : 0;
+  tlb.e[i] = refill || !(bank.lo(CSR.TLBIDX) & NE) ? 1 : 0;
   tlb.setSize(i, ps);
   tlb.vppn[i] = vppnOf(bank, ehi);
   tlb.gid[i] = t.gid;
-  tlb.asid[i] = bank.lo(CSR.ASID) & 0x3ff;
+  tlb.asid[i] = bank.lo(CSR.ASID) & ASID_VALUE;
   // An entry is global when both halves say so (Vol. 1, section 5.4.1).
-  tlb.g[i] = bank.lo(lo0) & bank.lo(lo1) & ELO.G ? 1 : 0;
+  tlb.g[i] = bank.lo(lo0) & bank.lo(lo1) & G ? 1 : 0;
   tlb.eloLo[2 * i] = bank.lo(lo0);
   tlb.eloHi[2 * i] = bank.hi(lo0);
   tlb.eloLo[2 * i + 1] = bank.lo(lo1);
@@ -129,14 +158,14 @@ function reportChange(cpu: Cpu, t: { guestType: boolean; gid: number }, index: n
 
 /** Page size for tlbwr and tlbfill, as a power of two. */
 function pageSize(bank: CsrBank): number {
-  return inRefill(bank) ? bank.lo(CSR.TLBREHI) & 0x3f : (bank.lo(CSR.TLBIDX) >> 24) & 0x3f;
+  return inRefill(bank) ? bank.lo(CSR.TLBREHI) & REFILL_PS : (bank.lo(CSR.TLBIDX) & PS) >>> PS_AT;
 }
 
 export function tlbwr(cpu: Cpu, t: TlbTarget): AfterValue {
-  const i = t.bank.lo(CSR.TLBIDX) & 0xfff;
+  const i = t.bank.lo(CSR.TLBIDX) & INDEX;
   const ps = pageSize(t.bank);
   // An index out of range, or a page size that its half of the TLB cannot hold, is undefined: nothing is written.
-  if (i < TLB_SIZE && legalSize(ps) && (i >= STLB_SIZE || ps === (t.bank.lo(CSR.STLBPS) & 0x3f))) {
+  if (i < TLB_SIZE && legalSize(ps) && (i >= STLB_SIZE || ps === (t.bank.lo(CSR.STLBPS) & STLB_PS))) {
     writeEntry(cpu, t, i);
     return After.goOn;
   }
@@ -155,7 +184,7 @@ export function tlbfill(cpu: Cpu, t: TlbTarget): AfterValue {
 
 /** Index for a new entry of a page pair. `asid`: −1 when the lookup ignores it. */
 function placeFor(cpu: Cpu, { tlb, gid, bank }: TlbTarget, asid: number, vppn: number, ps: number): number {
-  const stlbPs = bank.lo(CSR.STLBPS) & 0x3f;
+  const stlbPs = bank.lo(CSR.STLBPS) & STLB_PS;
   // An entry that maps the same page is replaced, because two entries for one page would be undefined.
   const i = tlb.find(vppn, gid, asid, stlbPs);
   if (i >= 0 && tlb.ps[i] === ps) return i;
@@ -174,7 +203,7 @@ export function enterMapping(cpu: Cpu, pair: PagePair): void {
   if (!legalSize(ps)) return;
   const t = ownTarget(cpu);
   const { tlb, bank, gid } = t;
-  const asid = bank.lo(CSR.ASID) & 0x3ff;
+  const asid = bank.lo(CSR.ASID) & ASID_VALUE;
   const i = placeFor(cpu, t, asid, vppn, ps);
   if (tlb.e[i]) forget(cpu, tlb, i);
   tlb.e[i] = 1;
@@ -182,7 +211,7 @@ export function enterMapping(cpu: Cpu, pair: PagePair): void {
   tlb.vppn[i] = vppn;
   tlb.gid[i] = gid;
   tlb.asid[i] = asid;
-  tlb.g[i] = pair.lo[0]! & pair.lo[1]! & ELO.G ? 1 : 0;
+  tlb.g[i] = pair.lo[0]! & pair.lo[1]! & G ? 1 : 0;
   for (let odd = 0; odd < 2; odd++) {
     tlb.eloLo[2 * i + odd] = pair.lo[odd]!;
     tlb.eloHi[2 * i + odd] = pair.hi[odd]!;
@@ -209,8 +238,8 @@ function victim(cpu: Cpu, tlb: Tlb, first: number, step: number, count: number):
 
 /** `tlbclr`: non-global entries of the ASID in the set (or MTLB) that TLBIDX selects; `tlbflush`: all of them there. */
 function clearSelected(cpu: Cpu, t: TlbTarget, everything: boolean): AfterValue {
-  const index = t.bank.lo(CSR.TLBIDX) & 0xfff;
-  const asid = t.bank.lo(CSR.ASID) & 0x3ff;
+  const index = t.bank.lo(CSR.TLBIDX) & INDEX;
+  const asid = t.bank.lo(CSR.ASID) & ASID_VALUE;
   const { tlb } = t;
   const clear = (i: number): void => {
     if (tlb.gid[i] === t.gid && (everything || (!tlb.g[i] && tlb.asid[i] === asid))) remove(cpu, tlb, i);
@@ -274,7 +303,7 @@ export function invtlb(cpu: Cpu, { op, rjLo, rkLo, rkHi, word }: Invtlb): AfterV
   if (op > 6 && !lvzOp) return deliver(cpu, 'INE', { badi: word });
   if (cpu.vm) {
     if (op >= 9) return deliver(cpu, 'IPE', { badi: word });
-    if (cpu.host.lo(CSR.GTLBC) & (1 << 13)) return deliver(cpu, 'GSPR', { root: true, badi: word });
+    if (cpu.host.lo(CSR.GTLBC) & GTLBC.TOTI) return deliver(cpu, 'GSPR', { root: true, badi: word });
     sweep(cpu, cpu.gtlb, cpu.gid, OPS[op]!, place);
     reportChange(cpu, { guestType: true, gid: cpu.gid }, -1, OPS[op]!.address ? vppn : -1, `invtlb ${op}`);
     return After.goOn;

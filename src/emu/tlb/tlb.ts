@@ -25,9 +25,6 @@ export const lowBits = (value: number, bits: number): number => value - shr(valu
 /** Page sizes that PRCFG2 announces: 4 KiB to 512 MiB, and one more for a 1 GiB pair. A TLB supports no others. */
 export const legalSize = (ps: number): boolean => ps >= 12 && ps <= 30;
 
-/** Bits of TLBELO that the machine uses, low half and high half. */
-export const ELO = { V: 1, D: 2, G: 0x40, NR_HI: 1 << 29, NX_HI: 1 << 30, RPLV_HI: 1 << 31 } as const;
-
 /** A readable copy of one entry, for debuggers and tests. */
 export interface TlbEntryView {
   readonly index: number;
