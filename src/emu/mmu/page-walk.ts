@@ -18,29 +18,13 @@ const LEVEL_AT = lowestBit(LEVEL);
 /** Directory levels: Dir4 is the root, and entries of Dir1 point to page tables. */
 const DIRECTORIES = 4;
 
-// Fields of PWCL and PWCH as constants of this module, because each refill reads them many times.
-const TABLE_BASE = PWCL.PTbase;
-const TABLE_BASE_AT = lowestBit(TABLE_BASE);
-const TABLE_WIDTH = PWCL.PTwidth;
-const TABLE_WIDTH_AT = lowestBit(TABLE_WIDTH);
-const DIR1_BASE = PWCL.Dir1_base;
-const DIR1_BASE_AT = lowestBit(DIR1_BASE);
-const DIR1_WIDTH = PWCL.Dir1_width;
-const DIR1_WIDTH_AT = lowestBit(DIR1_WIDTH);
-const DIR2_BASE = PWCL.Dir2_base;
-const DIR2_BASE_AT = lowestBit(DIR2_BASE);
-const DIR2_WIDTH = PWCL.Dir2_width;
-const DIR2_WIDTH_AT = lowestBit(DIR2_WIDTH);
-const PTE_WIDTH = PWCL.PTEWidth;
-const PTE_WIDTH_AT = lowestBit(PTE_WIDTH);
-const DIR3_BASE = PWCH.Dir3_base;
-const DIR3_BASE_AT = lowestBit(DIR3_BASE);
-const DIR3_WIDTH = PWCH.Dir3_width;
-const DIR3_WIDTH_AT = lowestBit(DIR3_WIDTH);
-const DIR4_BASE = PWCH.Dir4_base;
-const DIR4_BASE_AT = lowestBit(DIR4_BASE);
-const DIR4_WIDTH = PWCH.Dir4_width;
-const DIR4_WIDTH_AT = lowestBit(DIR4_WIDTH);
+// Where PWCL and PWCH describe each level; level 0 is the page table itself.
+const REGISTER = Int32Array.of(CSR.PWCL, CSR.PWCL, CSR.PWCL, CSR.PWCH, CSR.PWCH);
+const BASE = Int32Array.of(PWCL.PTbase, PWCL.Dir1_base, PWCL.Dir2_base, PWCH.Dir3_base, PWCH.Dir4_base);
+const BASE_AT = BASE.map(lowestBit);
+const WIDTH = Int32Array.of(PWCL.PTwidth, PWCL.Dir1_width, PWCL.Dir2_width, PWCH.Dir3_width, PWCH.Dir4_width);
+const WIDTH_AT = WIDTH.map(lowestBit);
+const PTE_WIDTH_AT = lowestBit(PWCL.PTEWidth);
 
 /** The 48-bit address in a directory entry or a register value. */
 export const addressBits = (lo: number, hi: number): number => (hi & 0xffff) * 0x100000000 + (lo >>> 0);
@@ -48,37 +32,13 @@ export const addressBits = (lo: number, hi: number): number => (hi & 0xffff) * 0
 /** Does an entry of a directory, given by its low half, map a huge page? */
 export const isHuge = (lo: number): boolean => (lo & HUGE) !== 0;
 
-/** Lowest address bit of the index into a directory of `level`; level 0 is the page table itself. */
-function indexBase(csr: CsrHalves, level: number): number {
-  switch (level) {
-    case 1:
-      return (csr.lo(CSR.PWCL) & DIR1_BASE) >>> DIR1_BASE_AT;
-    case 2:
-      return (csr.lo(CSR.PWCL) & DIR2_BASE) >>> DIR2_BASE_AT;
-    case 3:
-      return (csr.lo(CSR.PWCH) & DIR3_BASE) >>> DIR3_BASE_AT;
-    case 4:
-      return (csr.lo(CSR.PWCH) & DIR4_BASE) >>> DIR4_BASE_AT;
-    default:
-      return (csr.lo(CSR.PWCL) & TABLE_BASE) >>> TABLE_BASE_AT;
-  }
-}
+/** Lowest address bit of the index into a directory of `level` (0 to 4). */
+const indexBase = (csr: CsrHalves, level: number): number =>
+  (csr.lo(REGISTER[level]!) & BASE[level]!) >>> BASE_AT[level]!;
 
 /** Bits of the index into a directory of `level`; 0: there is no such level. */
-function indexWidth(csr: CsrHalves, level: number): number {
-  switch (level) {
-    case 1:
-      return (csr.lo(CSR.PWCL) & DIR1_WIDTH) >>> DIR1_WIDTH_AT;
-    case 2:
-      return (csr.lo(CSR.PWCL) & DIR2_WIDTH) >>> DIR2_WIDTH_AT;
-    case 3:
-      return (csr.lo(CSR.PWCH) & DIR3_WIDTH) >>> DIR3_WIDTH_AT;
-    case 4:
-      return (csr.lo(CSR.PWCH) & DIR4_WIDTH) >>> DIR4_WIDTH_AT;
-    default:
-      return (csr.lo(CSR.PWCL) & TABLE_WIDTH) >>> TABLE_WIDTH_AT;
-  }
-}
+const indexWidth = (csr: CsrHalves, level: number): number =>
+  (csr.lo(REGISTER[level]!) & WIDTH[level]!) >>> WIDTH_AT[level]!;
 
 /** Do PWCL and PWCH describe any table? */
 export function hasTables(csr: CsrHalves): boolean {
@@ -87,7 +47,7 @@ export function hasTables(csr: CsrHalves): boolean {
 }
 
 /** log2 of the size of a table entry in bytes (PWCL.PTEWidth: 0 is 8 bytes). */
-const entryShift = (csr: CsrHalves): number => 3 + ((csr.lo(CSR.PWCL) & PTE_WIDTH) >>> PTE_WIDTH_AT);
+const entryShift = (csr: CsrHalves): number => 3 + ((csr.lo(CSR.PWCL) & PWCL.PTEWidth) >>> PTE_WIDTH_AT);
 
 /** Bytes of a table entry. */
 const entrySize = (csr: CsrHalves): number => 1 << entryShift(csr);
