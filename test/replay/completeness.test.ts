@@ -81,7 +81,7 @@ function reachable(...roots: object[]): Set<object> {
     seen.add(x);
     if (x instanceof Map) work.push(...x.keys(), ...x.values());
     else if (x instanceof Set || Array.isArray(x)) work.push(...x);
-    else if (isPlain(x) || declared.has(x.constructor.name)) {
+    else if (isPlain(x) || declared.has(x.constructor?.name)) {
       if (!isPlain(x)) out.add(x);
       work.push(...Object.values(x));
     }
