@@ -16,6 +16,7 @@ import { type CpuObserver, combine } from './observer.ts';
 import { Timer } from './timer.ts';
 import type { TlbTarget } from './tlb-target.ts';
 import { TranslationContexts } from './translation-contexts.ts';
+import { guestStage, type TranslationStage } from './translation-stage.ts';
 import { Watchpoints } from './watchpoints.ts';
 
 /** The bit numbers of the interrupt lines in ESTAT.IS. */
@@ -65,6 +66,10 @@ export class Cpu extends CpuState implements Stateful {
   /** Guest-type entries: GVA→GPA. */
   readonly gtlb = new Tlb();
   readonly fast: FastTlb;
+  /** What each stage of translation is governed by: the host's only one, stage 1 of the running guest, stage 2. */
+  readonly hostStage: TranslationStage;
+  readonly guestStage: TranslationStage;
+  readonly guestStage2: TranslationStage;
   /** The operands of the current TLB instruction. */
   readonly tlbTarget: TlbTarget;
   readonly features: CpuFeatures;
@@ -112,6 +117,9 @@ export class Cpu extends CpuState implements Stateful {
     super(index, mem);
     this.host = new CsrBank(mem.i32, this.base + STATE.hostCsr);
     this.guest = new CsrBank(mem.i32, this.base + STATE.guestCsr);
+    this.hostStage = { csr: this.host, tlb: this.htlb, gid: 0 };
+    this.guestStage = guestStage(this, this.guest, this.gtlb);
+    this.guestStage2 = guestStage(this, this.host, this.htlb);
     this.tlbTarget = { tlb: this.htlb, guestType: false, gid: 0, bank: this.host };
     this.hostTimer = new Timer(this.host);
     this.guestTimer = new Timer(this.guest);

@@ -9,6 +9,7 @@ import type { CsrHalves } from '../cpu/csr-bank.ts';
 import { ASID, CRMD, TLBELO, wideMask } from '../cpu/csr-fields.ts';
 import { CSR, type FieldName, fieldNamed } from '../cpu/csr-table.ts';
 import type { ExceptionName } from '../cpu/exception-table.ts';
+import type { TranslationStage } from '../cpu/translation-stage.ts';
 import { hex } from '../formats/hex.ts';
 import { viewOf } from '../formats/little-endian.ts';
 import type { Ram } from '../memory/ram.ts';
@@ -288,10 +289,10 @@ function first(query: Query, csr: CsrHalves, va: bigint): Reached {
   const { ctx, ram, access, words } = query;
   const { cpu, world } = ctx;
   const guest = world !== HOST_WORLD;
-  const [tlb, gid] = guest ? [cpu.gtlb, world] : [cpu.htlb, 0];
+  const stage: TranslationStage = guest ? { csr, tlb: cpu.gtlb, gid: world } : { csr, tlb: cpu.htlb, gid: 0 };
   const [lo, hi] = [low(va), high(va)];
-  const led = stage1(csr, tlb, gid, lo, hi, LOOK, words);
-  const found = access === LOOK ? led : stage1(csr, tlb, gid, lo, hi, access);
+  const led = stage1(stage, lo, hi, LOOK, words);
+  const found = access === LOOK ? led : stage1(stage, lo, hi, access);
   if (typeof found === 'number') return { address: found };
   const byHardware = walksByHardware(cpu.features, csr);
   if (!WALKED.includes(found.exception) || (!byHardware && typeof led === 'number'))
@@ -314,8 +315,9 @@ function first(query: Query, csr: CsrHalves, va: bigint): Reached {
 function second(query: Query, gid: number, gpa: number): Reached {
   const { ctx, access, words } = query;
   const { cpu } = ctx;
-  const led = stage2(cpu.host, cpu.htlb, gid, gpa, LOOK, words);
-  const found = access === LOOK ? led : stage2(cpu.host, cpu.htlb, gid, gpa, access);
+  const stage: TranslationStage = { csr: cpu.host, tlb: cpu.htlb, gid };
+  const led = stage2(stage, gpa, LOOK, words);
+  const found = access === LOOK ? led : stage2(stage, gpa, access);
   if (typeof led === 'number') return { address: led, fault: typeof found === 'number' ? undefined : found };
   const root = ctx.stage2Root();
   if (root === undefined) {

@@ -15,7 +15,15 @@ function asWideAs(e: Emitter, access: Access): void {
 }
 
 /** Pushes the old value with zero extension. */
-function exchange(e: Emitter, x: Expressions, access: Access, linear: Node, expected: Node, value: Node): void {
+/** A compare-and-exchange in memory: where, what must be there, and what takes its place. */
+interface Exchange {
+  readonly access: Access;
+  readonly linear: Node;
+  readonly expected: Node;
+  readonly value: Node;
+}
+
+function exchange(e: Emitter, x: Expressions, { access, linear, expected, value }: Exchange): void {
   const [opcode, log] = COMPARE_EXCHANGE[ACCESS[access].size]!;
   // compareExchange(place, expected, value)
   x.push(linear);
@@ -52,7 +60,7 @@ export function emitAtomic(e: Emitter, x: Expressions, shared: boolean, s: Atomi
     // do { old = memory[place] } while (compareExchange(place, old, value) != old)
     const again = e.loop();
     read();
-    exchange(e, x, s.access, s.linear, { k: 'local', ty: 'i64', id: s.id }, s.value);
+    exchange(e, x, { ...s, expected: { k: 'local', ty: 'i64', id: s.id } });
     asWideAs(e, s.access);
     e.get(old);
     asWideAs(e, s.access);
@@ -61,7 +69,7 @@ export function emitAtomic(e: Emitter, x: Expressions, shared: boolean, s: Atomi
   }
   if (shared) {
     // old = signExtend(compareExchange(place, expected, value))
-    exchange(e, x, s.access, s.linear, s.expected, s.value);
+    exchange(e, x, s);
     const { size } = ACCESS[s.access];
     if (size < 8)
       e.i64(BigInt(64 - 8 * size))

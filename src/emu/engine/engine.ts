@@ -381,7 +381,9 @@ export class Engine {
     }
     let pa = step.slot;
     if (cpu.vm) {
-      pa = translateGpa(cpu, pa, LOAD, this.word(), pa | 0, Math.floor(pa / 0x100000000));
+      // The address in a refill handler is a guest physical one already.
+      const va = { lo: pa | 0, hi: Math.floor(pa / 0x100000000) };
+      pa = translateGpa(cpu, pa, { type: LOAD, badi: this.word(), va });
       if (pa < 0) return After.jumped;
     }
     const linear = this.ram.linearAddress(pa);

@@ -47,8 +47,8 @@ const DECODE_AHEAD = 32;
  * stale.
  */
 export class UopCache {
-  private readonly mem: LinearMemory;
-  private readonly map: HandlerMap;
+  readonly mem: LinearMemory;
+  readonly map: HandlerMap;
   private readonly start: number;
   private readonly slots: (UopPage | undefined)[] = [];
   private readonly free: number[] = [];
@@ -160,7 +160,7 @@ export class UopCache {
   decode(p: number): void {
     const page = this.pageOf(p);
     this.claim(page);
-    const { u8, u16, i32, u32 } = this.mem;
+    const { u16, u32 } = this.mem;
     const first = (p - page.base) / UOP_BYTES;
     const end = Math.min(first + DECODE_AHEAD, UOPS_PER_PAGE);
     let before = -1;
@@ -178,7 +178,7 @@ export class UopCache {
         u16[at >> 1] = PSEUDO.indexOf('ine');
         return;
       }
-      const ends = writeUop(this.map, row, word, i, at, u8, u16, i32);
+      const ends = writeUop(this, row, word, i, at);
       const number = u16[at >> 1]!;
       const pair = this.map.pairs.get(pairKey(before, number));
       if (pair !== undefined) u16[(at - UOP_BYTES) >> 1] = pair;
@@ -207,11 +207,11 @@ export class UopCache {
   /** Puts the instruction itself in the place of a breakpoint. */
   reveal(p: number): void {
     const page = this.pageOf(p);
-    const { u8, u16, i32, u32 } = this.mem;
+    const { u16, u32 } = this.mem;
     const i = (p - page.base) / UOP_BYTES;
     const word = u32[(page.linear + i * 4) >>> 2]!;
     const row = decode(word);
-    if (row && this.exists(row)) writeUop(this.map, row, word, i, p, u8, u16, i32);
+    if (row && this.exists(row)) writeUop(this, row, word, i, p);
     else u16[p >> 1] = PSEUDO.indexOf('ine');
   }
 

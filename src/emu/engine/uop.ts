@@ -12,6 +12,7 @@ import { OPERANDS, type OperandKind, type OperandName } from '../isa/operands.ts
 import type { Row } from '../isa/row.ts';
 import { Semantics, type Stmt, type VectorOperand } from '../isa/semantics.ts';
 import { contains } from '../isa/traits.ts';
+import type { LinearMemory } from '../memory/linear-memory.ts';
 import { SUPERINSTRUCTIONS } from './superinstructions.ts';
 
 interface Place {
@@ -247,20 +248,23 @@ function planOf(row: Row): UopPlan {
   return plan;
 }
 
+/** Where micro-ops are written, and the numbers of their handlers. */
+export interface UopTarget {
+  readonly map: HandlerMap;
+  readonly mem: Pick<LinearMemory, 'u8' | 'u16' | 'i32'>;
+}
+
 /**
  * Writes the micro-op of `word` at byte offset `at`.
  * @param index position of the instruction in its page, 0..1023. It decides whether a branch is near or far
  * @returns true when the instruction certainly ends its block
  */
 export function writeUop(
-  map: HandlerMap,
+  { map, mem: { u8, u16, i32 } }: UopTarget,
   row: Row,
   word: number,
   index: number,
   at: number,
-  u8: Uint8Array,
-  u16: Uint16Array,
-  i32: Int32Array,
 ): boolean {
   const plan = planOf(row);
   i32[at >> 2] = 0;

@@ -28,7 +28,7 @@ export class MachineTables implements TableReader {
     let pa = slot;
     if (cpu.vm) {
       // The walk may write into the entry.
-      const reached = stage2(cpu.host, cpu.htlb, cpu.gid, slot, STORE);
+      const reached = stage2(cpu.guestStage2, slot, STORE);
       if (typeof reached !== 'number') {
         this.unreachable = reached;
         return false;

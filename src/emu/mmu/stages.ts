@@ -7,6 +7,7 @@ import type { CsrHalves } from '../cpu/csr-bank.ts';
 import { ASID, CRMD, DMW, DMW_HI, lowestBit, MISC, STLBPS, TLBELO, TLBELO_HI } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { ExceptionName } from '../cpu/exception-table.ts';
+import type { TranslationStage } from '../cpu/translation-stage.ts';
 import { lowBits, POWER, shr, type Tlb } from '../tlb/tlb.ts';
 
 // Fields as constants of this module, because each TLB miss reads them.
@@ -91,15 +92,9 @@ export function refusal2(eloLo: number, eloHi: number, access: AccessType): Exce
   return undefined;
 }
 
-/**
- * Stage 1 of a world, or the only stage of the host: VA → PA (GPA).
- * @param csr the world's registers
- * @param tlb the TLB that holds its entries, with `gid`
- */
+/** Stage 1 of a world, or the only stage of the host: VA → PA (GPA). */
 export function stage1(
-  csr: CsrHalves,
-  tlb: Tlb,
-  gid: number,
+  { csr, tlb, gid }: TranslationStage,
   vaLo: number,
   vaHi: number,
   access: AccessType,
@@ -136,21 +131,15 @@ export function stage1(
   return refused ? fault(refused, false) : pageAddress(lo, hi, tlb.ps[i]!, vaLo, vaHi);
 }
 
-/**
- * Stage 2, always (docs/lvz.md Q27): GPA → HPA of guest `gid`.
- * @param host the host's registers
- * @param tlb the TLB of host-type entries
- */
+/** Stage 2, always (docs/lvz.md Q27): GPA → HPA of a guest. */
 export function stage2(
-  host: CsrHalves,
-  tlb: Tlb,
-  gid: number,
+  { csr, tlb, gid }: TranslationStage,
   gpa: number,
   access: AccessType,
   report?: StageReport,
 ): number | Fault {
   const vpn = shr(gpa, 12);
-  const i = tlb.find(shr(vpn, 1), gid, -1, host.lo(CSR.STLBPS) & STLB_PS);
+  const i = tlb.find(shr(vpn, 1), gid, -1, csr.lo(CSR.STLBPS) & STLB_PS);
   if (i < 0) {
     report?.miss();
     return fault('TLBR', true);

@@ -10,7 +10,7 @@ import { type AccessType, type Fault, FETCH, fault, stage1, stage2 } from './sta
 
 /** Stage 1 of the running world; docs/lvz.md Q4: the host's own accesses use GID 0, whatever GTLBC.TGID is. */
 const own = (cpu: Cpu, vaLo: number, vaHi: number, access: AccessType): number | Fault =>
-  cpu.vm ? stage1(cpu.guest, cpu.gtlb, cpu.gid, vaLo, vaHi, access) : stage1(cpu.host, cpu.htlb, 0, vaLo, vaHi, access);
+  stage1(cpu.vm ? cpu.guestStage : cpu.hostStage, vaLo, vaHi, access);
 
 /**
  * Translates an address for an access of the running world. When there is no translation, it delivers the exception.
@@ -23,42 +23,40 @@ export function translate(cpu: Cpu, vaLo: number, vaHi: number, access: AccessTy
     const refused = hardwareWalk(cpu, vaLo, vaHi, access);
     const { unreachable, slot } = tablesOf(cpu);
     // The tables of a guest are at guest physical addresses. A stage-2 miss exits first, and then the access is repeated.
-    if (unreachable) return exit(cpu, unreachable, slot, access, badi, vaLo, vaHi);
+    if (unreachable) return exit(cpu, unreachable, slot, { type: access, badi, va: { lo: vaLo, hi: vaHi } });
     pa = refused ? fault(refused, false) : own(cpu, vaLo, vaHi, access);
   }
   if (typeof pa !== 'number') {
     deliver(cpu, pa.exception, { badv: { lo: vaLo, hi: vaHi }, badi });
     return -1;
   }
-  return cpu.vm ? translateGpa(cpu, pa, access, badi, vaLo, vaHi) : pa;
+  if (!cpu.vm) return pa;
+  const hpa = stage2(cpu.guestStage2, (cpu.lastGpa = pa), access);
+  return typeof hpa === 'number' ? hpa : exit(cpu, hpa, pa, { type: access, badi, va: { lo: vaLo, hi: vaHi } });
 }
 
-/** Stage 2 for the running guest, with delivery. `gvaLo`, `gvaHi`: the guest virtual address behind it, for reports. */
-export function translateGpa(
-  cpu: Cpu,
-  gpa: number,
-  access: AccessType,
-  badi: number,
-  gvaLo: number,
-  gvaHi: number,
-): number {
-  cpu.lastGpa = gpa;
-  const pa = stage2(cpu.host, cpu.htlb, cpu.gid, gpa, access);
-  return typeof pa === 'number' ? pa : exit(cpu, pa, gpa, access, badi, gvaLo, gvaHi);
+/** An access of a guest, for the exception that it may end in. */
+export interface GuestAccess {
+  readonly type: AccessType;
+  /** The instruction word. */
+  readonly badi: number;
+  /** The guest virtual address, as halves. */
+  readonly va: { readonly lo: number; readonly hi: number };
+}
+
+/**
+ * Stage 2 for the running guest, with delivery.
+ * @returns the physical address, or −1 after an exit (STATE.pc is the vector)
+ */
+export function translateGpa(cpu: Cpu, gpa: number, access: GuestAccess): number {
+  const pa = stage2(cpu.guestStage2, (cpu.lastGpa = gpa), access.type);
+  return typeof pa === 'number' ? pa : exit(cpu, pa, gpa, access);
 }
 
 /** Leaves the guest for a fault of stage 2. */
-function exit(
-  cpu: Cpu,
-  { exception }: Fault,
-  gpa: number,
-  access: AccessType,
-  badi: number,
-  gvaLo: number,
-  gvaHi: number,
-): -1 {
+function exit(cpu: Cpu, { exception }: Fault, gpa: number, { type, badi, va }: GuestAccess): -1 {
   cpu.lastGpa = gpa;
   const badv = { lo: gpa | 0, hi: Math.floor(gpa / 0x100000000) };
-  deliver(cpu, exception, { badv, badi: access === FETCH ? 0 : badi, root: true, gva: { lo: gvaLo, hi: gvaHi } });
+  deliver(cpu, exception, { badv, badi: type === FETCH ? 0 : badi, root: true, gva: va });
   return -1;
 }

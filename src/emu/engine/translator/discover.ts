@@ -173,22 +173,28 @@ export function discover(page: CodePage, entry: number, limit: number): Block[] 
   // The positions to which a callee in this region may return.
   const calls = [...found.values()].filter((i) => isCall(i) && found.has(target(i, branchOf(i)!)));
   const known = calls.map((i) => i.at + 1).filter((at) => found.has(at) && leaders.has(at));
+  const region: Region = { page, found, stops, leaders, returns: known };
   const blocks: Block[] = [];
   for (const start of [entry, ...[...leaders].filter((l) => l !== entry).sort((a, b) => a - b)]) {
     if (!found.has(start) && start !== entry) continue;
-    blocks.push(blockAt(start, page, found, stops, leaders, known));
+    blocks.push(blockAt(start, region));
   }
   return blocks;
 }
 
-function blockAt(
-  start: number,
-  page: CodePage,
-  found: ReadonlyMap<number, Instruction>,
-  stops: ReadonlySet<number>,
-  leaders: ReadonlySet<number>,
-  returns: readonly number[],
-): Block {
+/** What is known of a region before it is cut into blocks. Positions are in instructions from the start of the page. */
+interface Region {
+  readonly page: CodePage;
+  readonly found: ReadonlyMap<number, Instruction>;
+  /** Instructions that the interpreter must execute. */
+  readonly stops: ReadonlySet<number>;
+  /** First instructions of blocks. */
+  readonly leaders: ReadonlySet<number>;
+  /** Where a callee in the region may return to. */
+  readonly returns: readonly number[];
+}
+
+function blockAt(start: number, { page, found, stops, leaders, returns }: Region): Block {
   const instructions: Instruction[] = [];
   for (let at = start; ; at++) {
     if (stops.has(at)) return { start, instructions, end: { kind: 'stop', at } };

@@ -13,12 +13,18 @@ const box = (width: Width, x: Node): Node => (width === 'd' ? x : $.or($.zx(w(x)
 
 const binary = (bits: number, length: number): string => bits.toString(2).padStart(length, '0');
 
+/** The opcodes of a pair of rows, one for single and one for double precision. */
+interface PairOpcode {
+  /** The opcode of `.s`, its length in bits, and the distance to that of `.d` (default 1). */
+  readonly first: number;
+  readonly length: number;
+  readonly step?: number;
+}
+
 /** Single and double rows whose encodings differ by `step` in the opcode of `length` bits. */
 function pair(
   name: string,
-  first: number,
-  step: number,
-  length: number,
+  { first, length, step = 1 }: PairOpcode,
   operands: readonly [pattern: string, asm: string],
   define: (s: Semantics, width: Width) => void,
   flags: RowFlags = FP,
@@ -41,17 +47,17 @@ const compute =
     const code = operationCode(name, width === 'd');
     s.fd = count === 1 ? s.call('fpu', code, s.fj) : s.call('fpu', code, s.fj, s.fk);
   };
-const three = (name: FpOperation, first: number): Row[] => pair(name, first, 1, 17, THREE, compute(name, 2));
+const three = (name: FpOperation, first: number): Row[] => pair(name, { first, length: 17 }, THREE, compute(name, 2));
 /** The approximations give the rounded result of the exact operation (docs/isa-notes.md). */
 const approximation = (name: string, first: number, operation: FpOperation): Row[] =>
-  pair(name, first, 1, 22, TWO, compute(operation, 1), { ...FP, ext: 'frecipe' });
-const two = (name: FpOperation, first: number): Row[] => pair(name, first, 1, 22, TWO, compute(name, 1));
+  pair(name, { first, length: 22 }, TWO, compute(operation, 1), { ...FP, ext: 'frecipe' });
+const two = (name: FpOperation, first: number): Row[] => pair(name, { first, length: 22 }, TWO, compute(name, 1));
 const fused = (name: FpOperation, first: number): Row[] =>
-  pair(name, first, 1, 12, ['fa fk fj fd', 'fd, fj, fk, fa'], compute(name, 3));
+  pair(name, { first, length: 12 }, ['fa fk fj fd', 'fd, fj, fk, fa'], compute(name, 3));
 
 /** Bit operations of the sign. */
 const signed = (name: string, first: number, f: (x: Node, sign: Node) => Node): Row[] =>
-  pair(name, first, 1, 22, TWO, (s, width) => {
+  pair(name, { first, length: 22 }, TWO, (s, width) => {
     s.fd = box(width, f(s.fj, c64(width === 'd' ? 1n << 63n : 1n << 31n)));
   });
 
@@ -85,7 +91,7 @@ const index = (s: Semantics): Node => $.add(s.rj, s.rk);
 
 /** Bound-checked accesses at rj. */
 const checked = (family: 'fldgt' | 'fldle' | 'fstgt' | 'fstle', first: number): Row[] =>
-  pair(family, first, 1, 17, INDEX, (s, width) => {
+  pair(family, { first, length: 17 }, INDEX, (s, width) => {
     const fails = family.endsWith('gt') ? $.leU : $.gtU;
     s.if(fails(s.rj, s.rk), () => s.raise('BCE', s.rj));
     (family.startsWith('fst') ? store : load)(s, width, s.rj);
@@ -105,8 +111,8 @@ export const FLOAT: readonly Row[] = [
   ...three('fmin', 0b00000001000010101),
   ...three('fmaxa', 0b00000001000011001),
   ...three('fmina', 0b00000001000011101),
-  ...pair('fscaleb', 0b00000001000100001, 1, 17, THREE, compute('fscaleb', 2)),
-  ...pair('fcopysign', 0b00000001000100101, 1, 17, THREE, (s, width) => {
+  ...pair('fscaleb', { first: 0b00000001000100001, length: 17 }, THREE, compute('fscaleb', 2)),
+  ...pair('fcopysign', { first: 0b00000001000100101, length: 17 }, THREE, (s, width) => {
     const magnitude = c64(width === 'd' ? (1n << 63n) - 1n : (1n << 31n) - 1n);
     s.fd = $.or($.and(s.fj, magnitude), $.and(s.fk, $.not(magnitude)));
   }),
@@ -119,7 +125,7 @@ export const FLOAT: readonly Row[] = [
   ...two('frsqrt', 0b0000000100010100011001),
   ...approximation('frecipe', 0b0000000100010100011101, 'frecip'),
   ...approximation('frsqrte', 0b0000000100010100100001, 'frsqrt'),
-  ...pair('fmov', 0b0000000100010100100101, 1, 22, TWO, (s, width) => {
+  ...pair('fmov', { first: 0b0000000100010100100101, length: 22 }, TWO, (s, width) => {
     s.fd = box(width, s.fj);
   }),
   move('movgr2fr.w', '0000000100010100101001', ['rj fd', 'fd, rj'], (s) => {
@@ -192,8 +198,8 @@ export const FLOAT: readonly Row[] = [
   move('fst.s', '0010101101', OFFSET, (s) => store(s, 's', offset(s))),
   move('fld.d', '0010101110', OFFSET, (s) => load(s, 'd', offset(s))),
   move('fst.d', '0010101111', OFFSET, (s) => store(s, 'd', offset(s))),
-  ...pair('fldx', 0b00111000001100000, 8, 17, INDEX, (s, width) => load(s, width, index(s))),
-  ...pair('fstx', 0b00111000001110000, 8, 17, INDEX, (s, width) => store(s, width, index(s))),
+  ...pair('fldx', { first: 0b00111000001100000, length: 17, step: 8 }, INDEX, (s, width) => load(s, width, index(s))),
+  ...pair('fstx', { first: 0b00111000001110000, length: 17, step: 8 }, INDEX, (s, width) => store(s, width, index(s))),
   ...checked('fldgt', 0b00111000011101000),
   ...checked('fldle', 0b00111000011101010),
   ...checked('fstgt', 0b00111000011101100),

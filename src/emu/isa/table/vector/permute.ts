@@ -42,19 +42,26 @@ const replicate = (v: L.Lanes, e: L.Element, index: Node): Node =>
 /** The index operands of instructions that name one of n elements, by element from bytes on. */
 const INDEX: Readonly<Record<number, OperandName>> = { 1: 'ui1', 2: 'ui2', 3: 'ui3', 4: 'ui4' };
 
+/** A family of rows, one for each size of element, whose immediate is the index of an element. */
+interface IndexedFamily {
+  readonly unit: 'lsx' | 'lasx';
+  readonly name: string;
+  /** What stands behind the element's letter in the name. */
+  readonly suffix?: string;
+  readonly group: number;
+  readonly skip?: number;
+  /** Bits of the index of an element. */
+  readonly bits: (e: L.Element) => number;
+  readonly fields: (index: OperandName) => readonly [string, string];
+}
+
 /**
  * Rows `name.b` to `name.d` whose index field shrinks as elements grow, behind a run of ones that ends in 0: `group` has
  * the bits before it. `skip` leaves out the narrow elements; a register of twice the width has one index bit more.
  */
 function indexed(
-  unit: 'lsx' | 'lasx',
-  name: string,
-  group: number,
-  skip: number,
-  bits: (e: L.Element) => number,
-  fields: (index: OperandName) => readonly [string, string],
+  { unit, name, suffix = '', group, skip = 0, bits, fields }: IndexedFamily,
   define: (s: Semantics, e: L.Element, index: Node) => void,
-  suffix = '',
 ): Row[] {
   return L.ELEMENTS.slice(skip).map((e) => {
     const width = bits(e);
@@ -231,33 +238,48 @@ export const VECTOR_PERMUTE: readonly Row[] = [
     const value = s.call('vldi', 0, s.imm('si13'));
     for (const half of halvesOf(unit)) s.setVd(half, L.splat('d', value));
   }),
-  ...indexed('lsx', 'vinsgr2vr', 0x72eb0000, 0, laneBits, INSERT, insert),
-  ...indexed('lsx', 'vpickve2gr', 0x72ef0000, 0, laneBits, EXTRACT, extractTo(true)),
-  ...indexed('lsx', 'vpickve2gr', 0x72f30000, 0, laneBits, EXTRACT, extractTo(false), 'u'),
-  ...indexed('lasx', 'xvinsgr2vr', 0x76eb0000, 2, wholeBits, INSERT, insert),
-  ...indexed('lasx', 'xvpickve2gr', 0x76ef0000, 2, wholeBits, EXTRACT, extractTo(true)),
-  ...indexed('lasx', 'xvpickve2gr', 0x76f30000, 2, wholeBits, EXTRACT, extractTo(false), 'u'),
+  ...indexed({ unit: 'lsx', name: 'vinsgr2vr', group: 0x72eb0000, bits: laneBits, fields: INSERT }, insert),
+  ...indexed({ unit: 'lsx', name: 'vpickve2gr', group: 0x72ef0000, bits: laneBits, fields: EXTRACT }, extractTo(true)),
+  ...indexed(
+    { unit: 'lsx', name: 'vpickve2gr', suffix: 'u', group: 0x72f30000, bits: laneBits, fields: EXTRACT },
+    extractTo(false),
+  ),
+  ...indexed({ unit: 'lasx', name: 'xvinsgr2vr', group: 0x76eb0000, skip: 2, bits: wholeBits, fields: INSERT }, insert),
+  ...indexed(
+    { unit: 'lasx', name: 'xvpickve2gr', group: 0x76ef0000, skip: 2, bits: wholeBits, fields: EXTRACT },
+    extractTo(true),
+  ),
+  ...indexed(
+    { unit: 'lasx', name: 'xvpickve2gr', suffix: 'u', group: 0x76f30000, skip: 2, bits: wholeBits, fields: EXTRACT },
+    extractTo(false),
+  ),
   ...(['lsx', 'lasx'] as const).flatMap((unit) =>
     indexed(
-      unit,
-      unit === 'lsx' ? 'vreplvei' : 'xvrepl128vei',
-      unit === 'lsx' ? 0x72f70000 : 0x76f70000,
-      0,
-      laneBits,
-      SELF,
+      {
+        unit,
+        name: unit === 'lsx' ? 'vreplvei' : 'xvrepl128vei',
+        group: unit === 'lsx' ? 0x72f70000 : 0x76f70000,
+        bits: laneBits,
+        fields: SELF,
+      },
       (s, e, index) => {
         for (const half of halvesOf(unit)) s.setVd(half, replicate(new L.Lanes(s, half), e, index));
       },
     ),
   ),
-  ...indexed('lasx', 'xvinsve0', 0x76ff0000, 2, wholeBits, SELF, (s, e, index) =>
-    s.setElement(UNSIGNED_ACCESS[e], $.shl(index, c32(sizeLog(e))), s.element('vj', UNSIGNED_ACCESS[e], c32(0))),
+  ...indexed(
+    { unit: 'lasx', name: 'xvinsve0', group: 0x76ff0000, skip: 2, bits: wholeBits, fields: SELF },
+    (s, e, index) =>
+      s.setElement(UNSIGNED_ACCESS[e], $.shl(index, c32(sizeLog(e))), s.element('vj', UNSIGNED_ACCESS[e], c32(0))),
   ),
-  ...indexed('lasx', 'xvpickve', 0x77030000, 2, wholeBits, SELF, (s, e, index) => {
-    const value = s.let(s.element('vj', UNSIGNED_ACCESS[e], $.shl(index, c32(sizeLog(e)))));
-    s.setVd(0, L.build('d', [value, c64(0)]));
-    s.setVd(1, L.constant('b', 0));
-  }),
+  ...indexed(
+    { unit: 'lasx', name: 'xvpickve', group: 0x77030000, skip: 2, bits: wholeBits, fields: SELF },
+    (s, e, index) => {
+      const value = s.let(s.element('vj', UNSIGNED_ACCESS[e], $.shl(index, c32(sizeLog(e)))));
+      s.setVd(0, L.build('d', [value, c64(0)]));
+      s.setVd(1, L.constant('b', 0));
+    },
+  ),
   ...L.ELEMENTS.map((e, i) =>
     lasx(`xvreplve0.${e}`, 0x77070000 + [0, 0x8000, 0xc000, 0xe000][i]!, TWO, (s) => {
       const value = s.let(L.splat64(e, s.element('vj', UNSIGNED_ACCESS[e], c32(0))));
