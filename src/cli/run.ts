@@ -155,7 +155,7 @@ export async function start(
       ? new (await import('./region-dump.ts')).RegionDump(machine, cli.dumpRegion, (text) => process.stderr.write(text))
       : undefined;
   if (machine.regions) machine.regions.observer = dump;
-  control.useContexts(new Awareness(control, symbols, symbolize));
+  control.contexts = new Awareness(control, symbols, symbolize);
   // An audit needs the name of the function that enters guests, from the first entry on.
   if (cli.audit) await booted.named;
   // Modules that only some runs need are loaded when they are needed, so that the program starts fast.
@@ -164,10 +164,10 @@ export async function start(
         say(`audit: ${f.check}: ${f.text}`),
       )
     : undefined;
-  if (audit) control.auditWith(() => audit.summary());
+  if (audit) control.audit = () => audit.summary();
   const detail =
     cli.stats || cli.detail
-      ? { exits: control.countExits(), first: new FirstEvents(machine.cpus, () => running.repeating) }
+      ? { exits: control.exits.begin(), first: new FirstEvents(machine.cpus, () => running.repeating) }
       : undefined;
   const log = startLog(cli, logOutlet, control, symbolize);
   if (cli.wait && !debuggable(cli)) throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');

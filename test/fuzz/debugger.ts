@@ -79,7 +79,7 @@ class Debugged {
       },
     };
     this.control = new RunControl(machine, { snapshotStore });
-    this.control.useContexts(new Awareness(this.control, symbols, symbolize));
+    this.control.contexts = new Awareness(this.control, symbols, symbolize);
     void this.booted.named;
     const exits = (): number => machine.cpus[0]!.events.exits.reduce((sum, n) => sum + n, 0);
     while (exits() < EXITS) {
@@ -93,7 +93,7 @@ class Debugged {
   /** As it was when it was made. */
   reset(): void {
     const { control } = this;
-    control.endExitCount();
+    control.exits.end();
     const set = (part: string, fields: object): unknown => Object.assign(Reflect.get(control, part), fields);
     set('pending', { stop: undefined });
     set('stepping', { stepper: undefined, stepping: false });

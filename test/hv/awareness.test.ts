@@ -66,7 +66,7 @@ describe('saved contexts', () => {
     const before = control.vcpuStates.get(1, 0);
     expect(before).toBeUndefined();
     const later = await stopped('_run_guest', ['hello'], 3);
-    later.control.useContexts(new Awareness(later.control, later.symbols, later.symbolize));
+    later.control.contexts = new Awareness(later.control, later.symbols, later.symbolize);
     // In _run_guest the registers are on their way: the hardware's view counts, and says so.
     expect(later.control.contexts!.inTransition(later.control.machine.cpus[0]!)).toBe(true);
     expect(later.control.contexts!.vcpu(1, 0)).toBeUndefined();
@@ -76,7 +76,7 @@ describe('saved contexts', () => {
 
   test('after the hypercall was handled, PC is behind it although the hardware saw it on it', async () => {
     const { control, symbols, symbolize } = await stopped('vcpu_inject_pending', ['hello'], 2);
-    control.useContexts(new Awareness(control, symbols, symbolize));
+    control.contexts = new Awareness(control, symbols, symbolize);
     const snapshot = control.vcpuStates.get(1, 0)!;
     const ctx = guestContext(control.machine.cpus, 1, 0, control.vcpuStates, control.contexts)!;
     expect(ctx.pc()).toBe(snapshot.state[0x100 / 8]! + 4n);
@@ -86,7 +86,7 @@ describe('saved contexts', () => {
 
   test('several vCPUs on one CPU are told apart, each with its own registers', async () => {
     const { control, symbols, symbolize } = await stopped('handle_exit', ['smp,vcpus=2'], 400);
-    control.useContexts(new Awareness(control, symbols, symbolize));
+    control.contexts = new Awareness(control, symbols, symbolize);
     const vcpus = control.vcpuStates.vcpus();
     expect(vcpus.map((v) => [v.gid, v.vcpu])).toEqual([
       [1, 0],

@@ -150,3 +150,32 @@ export function describeStatistics(exits: ExitStatistics, name: Symbolizer): str
   }
   return out;
 }
+
+/** The statistics of a machine that can be started again. */
+export class ExitCount {
+  private statistics: ExitStatistics | undefined;
+  private readonly cpus: readonly Cpu[];
+  private readonly repeating: () => boolean;
+
+  /** @param repeating does the machine execute a part of its history again? Then nothing is counted */
+  constructor(cpus: readonly Cpu[], repeating: () => boolean) {
+    this.cpus = cpus;
+    this.repeating = repeating;
+  }
+
+  /** The statistics, while they are being collected. */
+  get current(): ExitStatistics | undefined {
+    return this.statistics;
+  }
+
+  /** Starts new statistics. */
+  begin(): ExitStatistics {
+    this.end();
+    return (this.statistics = new ExitStatistics(this.cpus, this.repeating));
+  }
+
+  end(): void {
+    this.statistics?.end();
+    this.statistics = undefined;
+  }
+}

@@ -14,7 +14,7 @@ import { Catches } from './catches.ts';
 import { Clients } from './clients.ts';
 import { ComparatorHooks } from './comparator-hooks.ts';
 import { type ContextSource, VcpuStates } from './context.ts';
-import { ExitStatistics } from './exit-statistics.ts';
+import { ExitCount } from './exit-statistics.ts';
 import { IdleClock } from './idle-clock.ts';
 import { LoopReports } from './loop-reports.ts';
 import type { Loop } from './loops.ts';
@@ -62,9 +62,12 @@ export class RunControl {
   readonly hooks: ComparatorHooks;
   private readonly listener: CatchListener;
   private readonly loop: RunLoop;
-  private known: ContextSource | undefined;
-  private statistics: ExitStatistics | undefined;
-  private auditSummary: (() => readonly string[]) | undefined;
+  /** What is known about the data of the hypervisor. Contexts are shown with it. */
+  contexts: ContextSource | undefined;
+  /** What an auditor has found so far, as text. */
+  audit: (() => readonly string[]) | undefined;
+  /** The statistics of VM exits. */
+  readonly exits: ExitCount;
   private inputMayCome: () => boolean = () => false;
 
   constructor(machine: Machine, options: RunOptions = {}) {
@@ -75,6 +78,7 @@ export class RunControl {
     this.comparators = new Comparators(machine);
     this.history = new History(machine, [this.vcpuStates]);
     this.replayer = new Replayer(this);
+    this.exits = new ExitCount(machine.cpus, () => this.repeating);
     this.vcpuStates.position = () => this.position();
     this.pending = new PendingStop(machine);
     this.stepping = new Stepping(this.history, this.pending);
@@ -241,44 +245,5 @@ export class RunControl {
     this.snapshotStore.load(this.machine, name);
     this.history.enable(this.history.enabled);
     this.stepping.end();
-  }
-
-  // --- observers ---------------------------------------------------------------------------------------------------
-
-  /** What is known about the data of the hypervisor. */
-  get contexts(): ContextSource | undefined {
-    return this.known;
-  }
-
-  /** Sets the source of knowledge about the hypervisor's data, with which contexts are shown. */
-  useContexts(source: ContextSource): void {
-    this.known = source;
-  }
-
-  /** The statistics of VM exits, while they are being collected. */
-  get exitStatistics(): ExitStatistics | undefined {
-    return this.statistics;
-  }
-
-  /** Starts new statistics of VM exits. */
-  countExits(): ExitStatistics {
-    this.statistics?.end();
-    return (this.statistics = new ExitStatistics(this.machine.cpus, () => this.repeating));
-  }
-
-  /** Ends the statistics of VM exits. */
-  endExitCount(): void {
-    this.statistics?.end();
-    this.statistics = undefined;
-  }
-
-  /** What an auditor has found so far, as text. */
-  get audit(): (() => readonly string[]) | undefined {
-    return this.auditSummary;
-  }
-
-  /** Sets the auditor's summary. */
-  auditWith(summary: () => readonly string[]): void {
-    this.auditSummary = summary;
   }
 }

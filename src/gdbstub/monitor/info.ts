@@ -117,11 +117,11 @@ function infoVcpus(s: Target): string {
 function stats(s: Target, args: readonly string[]): string {
   const { control } = s;
   if (args.length) {
-    if (onOff(args[0])) control.countExits();
-    else control.endExitCount();
+    if (onOff(args[0])) control.exits.begin();
+    else control.exits.end();
   }
-  if (!control.exitStatistics) return "exits are not counted: 'monitor stats on'\n";
-  const table = describeStatistics(control.exitStatistics, s.symbolize);
+  if (!control.exits.current) return "exits are not counted: 'monitor stats on'\n";
+  const table = describeStatistics(control.exits.current, s.symbolize);
   return table.length ? lines(table) : 'no exit since\n';
 }
 
