@@ -352,20 +352,6 @@ describe('rights', () => {
     c.set(c.walk(root, 'd'), SET.mode, { mode: 0o7777 });
     expect(statSync(rig.at('d')).mode & 0o7777).toBe(0o1777);
   });
-
-  test('links are made by whom the caller says', () => {
-    rig.dispose();
-    const asked: string[][] = [];
-    fresh({
-      makeLink: (target, path) => {
-        asked.push([target.toString(), path.toString().replace(/\d+/, 'N')]);
-        symlinkSync(target, path);
-      },
-    });
-    c.symlink(root, 'l', '../somewhere');
-    expect(asked).toEqual([['../somewhere', '/proc/self/fd/N/l']]);
-    expect(readlinkSync(rig.at('l'))).toBe('../somewhere');
-  });
 });
 
 describe('names, sizes and numbers', () => {

@@ -31,7 +31,6 @@ const SECOND_NS = 1e9;
 export interface NodeTree {
   readonly descriptors: Descriptors;
   readonly numbers: ObjectNumbers;
-  readonly makeLink: (target: Buffer, path: Buffer) => void;
   readonly nodes: Set<SharedNode>;
   /** @throws P9Error when nothing may be changed */
   writable(): void;
@@ -329,7 +328,7 @@ export class SharedNode implements P9Node, Parkable {
   makeSymlink(name: string, target: string): P9Stat {
     this.changing();
     return this.use((fd) => {
-      this.tree.makeLink(Buffer.from(target, 'latin1'), below(fd, name));
+      fs.symlinkSync(Buffer.from(target, 'latin1'), below(fd, name));
       return this.tree.stat(fs.lstatSync(below(fd, name), BIG));
     });
   }

@@ -60,14 +60,7 @@ export class OpenFile implements P9Open {
   }
 
   sync(): void {
-    attempt(() => {
-      try {
-        fs.fsyncSync(this.fd);
-      } catch (error) {
-        // Node's permissions forbid fsync for every file. The system writes the data later.
-        if ((error as NodeJS.ErrnoException).code !== 'ERR_ACCESS_DENIED') throw error;
-      }
-    });
+    attempt(() => fs.fsyncSync(this.fd));
   }
 
   close(): void {

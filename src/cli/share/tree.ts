@@ -20,8 +20,6 @@ const MOST_NODES = 131_072;
 
 export interface SharedTreeOptions {
   readonly readOnly: boolean;
-  /** Makes a symbolic link, like symlink(2). It need not run in this process: the path is `/proc/self/fd/N/NAME`. */
-  readonly makeLink?: (target: Buffer, path: Buffer) => void;
   /** Most descriptors at a time. */
   readonly descriptors?: number;
 }
@@ -30,7 +28,6 @@ export class SharedTree implements P9Files {
   readonly root: SharedNode;
   readonly descriptors: Descriptors;
   readonly numbers: ObjectNumbers;
-  readonly makeLink: (target: Buffer, path: Buffer) => void;
   /** All objects. */
   readonly nodes = new Set<SharedNode>();
   private readonly readOnly: boolean;
@@ -39,7 +36,6 @@ export class SharedTree implements P9Files {
   constructor(fd: number, options: SharedTreeOptions) {
     const s = fs.fstatSync(fd, { bigint: true });
     this.readOnly = options.readOnly;
-    this.makeLink = options.makeLink ?? ((target, path) => fs.symlinkSync(target, path));
     this.descriptors = new Descriptors(options.descriptors ?? descriptorLimit());
     this.numbers = new ObjectNumbers(s.dev);
     const is = { path: this.numbers.of(s.dev, s.ino), kind: KIND.folder };
