@@ -10,11 +10,11 @@ describe('exception entry', () => {
     [0xffff_e000, 0xffff_f000n],
   ])('with EENTRY %i and the widest slots, the vector of ADEM carries into bit 32', (eentry, vector) => {
     // Slots of 512 bytes: Ecode 8 is 4 KiB behind.
-    const bench = new TestMachine({ code: ['ld.w $a0, $a1, 0'] })
+    const m = new TestMachine({ code: ['ld.w $a0, $a1, 0'] })
       .set({ a1: 0x18000000 })
       .setHost({ EENTRY: BigInt(eentry), ECFG: 7 << 16 })
       .run(1);
-    expect([bench.ecode(), bench.cpu.pc]).toEqual([8, vector]);
+    expect([m.ecode(), m.cpu.pc]).toEqual([8, vector]);
   });
 });
 
@@ -44,8 +44,8 @@ describe('interrupts', () => {
     [1, 1, 0, false],
     [2, 3, 4, true],
   ])('pending %i, enabled %i, CRMD.IE %i: due %s', (pending, enabled, ie, due) => {
-    const bench = new TestMachine().setHost({ ESTAT: pending, ECFG: enabled, CRMD: 8 | ie });
-    expect(interruptDue(bench.cpu)).toBe(due);
+    const m = new TestMachine().setHost({ ESTAT: pending, ECFG: enabled, CRMD: 8 | ie });
+    expect(interruptDue(m.cpu)).toBe(due);
   });
 });
 
@@ -56,9 +56,7 @@ describe('PGD', () => {
     [0xffff_8000_0000_0000n, 'PGDH'],
     [0x8000_0000_0000n, 'PGDH'],
   ] as const)('is chosen by bit 47 of BADV alone: %i leads to %s', (badv, root) => {
-    const bench = new TestMachine({ code: ['csrrd $a0, 0x1b'] })
-      .setHost({ BADV: badv, PGDL: 0x1000, PGDH: 0x2000 })
-      .run(1);
-    expect(bench.get('a0')).toBe(root === 'PGDL' ? 0x1000n : 0x2000n);
+    const m = new TestMachine({ code: ['csrrd $a0, 0x1b'] }).setHost({ BADV: badv, PGDL: 0x1000, PGDH: 0x2000 }).run(1);
+    expect(m.get('a0')).toBe(root === 'PGDL' ? 0x1000n : 0x2000n);
   });
 });

@@ -9,11 +9,11 @@ const OWN_RULE = new Set<number>([CSR.CRMD, CSR.GCFG, CSR.LLBCTL, CSR.TICLR, CSR
 const plain = CSRS.filter((r) => !OWN_RULE.has(r.num));
 
 /** csrwr of `value`, then csrrd; the old value comes back in a0, the new one in a1. */
-function writeRead(bench: TestMachine, num: number, value: bigint): { old: bigint; now: bigint } {
-  bench.code(CODE, [`csrwr $a0, ${num}`, `csrrd $a1, ${num}`]).set({ a0: value });
-  bench.pc = CODE;
-  bench.run(2);
-  return { old: bench.get('a0'), now: bench.get('a1') };
+function writeRead(m: TestMachine, num: number, value: bigint): { old: bigint; now: bigint } {
+  m.code(CODE, [`csrwr $a0, ${num}`, `csrrd $a1, ${num}`]).set({ a0: value });
+  m.pc = CODE;
+  m.run(2);
+  return { old: m.get('a0'), now: m.get('a1') };
 }
 
 describe('CSR table', () => {
@@ -40,54 +40,54 @@ describe('CSR table', () => {
   test.each(plain.map((r) => [r.name, r] as const))(
     '%s stores its writable fields and nothing else',
     (_, r: CsrRow) => {
-      const bench = new TestMachine({ features: { ptw: true, lbt: true } });
+      const m = new TestMachine({ features: { ptw: true, lbt: true } });
       const rw = fieldMask(r, ['rw']);
-      const first = writeRead(bench, r.num, (1n << 64n) - 1n);
+      const first = writeRead(m, r.num, (1n << 64n) - 1n);
       expect(first.old).toBe(r.reset);
       expect(first.now).toBe((r.reset & ~rw) | rw);
-      const second = writeRead(bench, r.num, 0n);
+      const second = writeRead(m, r.num, 0n);
       expect(second.old).toBe(first.now);
       expect(second.now).toBe(r.reset & ~rw);
     },
   );
 
   test('csrxchg changes the bits of its mask and returns the old value', () => {
-    const bench = new TestMachine({ code: ['csrxchg $a0, $a1, 0x30'] });
-    bench.setHost({}).cpu.host.put(0x30, 0x1234_5678_9abc_def0n);
-    bench.set({ a0: 0xffff_ffff_ffff_ffffn, a1: 0xff00_0000_0000_00ffn }).run(1);
-    expect(bench.get('a0')).toBe(0x1234_5678_9abc_def0n);
-    expect(bench.host(0x30)).toBe(0xff34_5678_9abc_deffn);
+    const m = new TestMachine({ code: ['csrxchg $a0, $a1, 0x30'] });
+    m.setHost({}).cpu.host.put(0x30, 0x1234_5678_9abc_def0n);
+    m.set({ a0: 0xffff_ffff_ffff_ffffn, a1: 0xff00_0000_0000_00ffn }).run(1);
+    expect(m.get('a0')).toBe(0x1234_5678_9abc_def0n);
+    expect(m.host(0x30)).toBe(0xff34_5678_9abc_deffn);
   });
 
   test('a number that does not exist reads 0 and ignores writes', () => {
-    const bench = new TestMachine();
+    const m = new TestMachine();
     for (const num of [0x9, 0x2f, 0x70, 0x5ff, 0x600, 0x3fff])
-      expect(writeRead(bench, num, 5n)).toEqual({ old: 0n, now: 0n });
+      expect(writeRead(m, num, 5n)).toEqual({ old: 0n, now: 0n });
   });
 
   test('without LVZ its registers do not exist and its instructions raise INE', () => {
-    const bench = new TestMachine({ features: { lvz: false } });
+    const m = new TestMachine({ features: { lvz: false } });
     for (const num of [CSR.GSTAT, CSR.GCFG, CSR.GINTC, CSR.GCNTC, CSR.GTLBC])
-      expect(writeRead(bench, num, 5n)).toEqual({ old: 0n, now: 0n });
+      expect(writeRead(m, num, 5n)).toEqual({ old: 0n, now: 0n });
     for (const text of ['gcsrrd $a0, 0', 'gcsrwr $a0, 0', 'gtlbfill', 'gtlbclr', 'hvcl 0']) {
-      bench.code(CODE, [text]);
-      bench.pc = CODE;
-      bench.run(1);
-      expect(bench.ecode(), text).toBe(0xd);
-      expect(bench.host(CSR.BADI)).toBe(BigInt(assemble(text)));
+      m.code(CODE, [text]);
+      m.pc = CODE;
+      m.run(1);
+      expect(m.ecode(), text).toBe(0xd);
+      expect(m.host(CSR.BADI)).toBe(BigInt(assemble(text)));
     }
-    bench.code(CODE, ['addi.d $a0, $zero, 2', 'cpucfg $a1, $a0']);
-    bench.pc = CODE;
-    bench.run(2);
-    expect((bench.get('a1') >> 10n) & 0xfn).toBe(0n);
+    m.code(CODE, ['addi.d $a0, $zero, 2', 'cpucfg $a1, $a0']);
+    m.pc = CODE;
+    m.run(2);
+    expect((m.get('a1') >> 10n) & 0xfn).toBe(0n);
   });
 
   test('cpucfg reads words, and 0 beyond them', () => {
-    const bench = new TestMachine({ code: ['cpucfg $a1, $a0'] });
+    const m = new TestMachine({ code: ['cpucfg $a1, $a0'] });
     const word = (n: bigint): bigint => {
-      bench.set({ a0: n });
-      bench.pc = CODE;
-      return bench.run(1).get('a1');
+      m.set({ a0: n });
+      m.pc = CODE;
+      return m.run(1).get('a1');
     };
     expect((word(2n) >> 10n) & 0xfn).toBe(3n); // LVZ, version 1
     expect(word(1n) & 3n).toBe(2n); // LA64
@@ -97,27 +97,27 @@ describe('CSR table', () => {
   });
 
   test('GCFG takes only modes that its capability bits announce', () => {
-    const bench = new TestMachine();
-    const written = writeRead(bench, CSR.GCFG, 0x30n | 0x300000n);
+    const m = new TestMachine();
+    const written = writeRead(m, CSR.GCFG, 0x30n | 0x300000n);
     expect(written.now & 0x300030n).toBe(0n); // MATC 3 and GCI 3 do not exist
-    expect(writeRead(bench, CSR.GCFG, 0x10n | 0x200000n).now & 0x300030n).toBe(0x200010n);
+    expect(writeRead(m, CSR.GCFG, 0x10n | 0x200000n).now & 0x300030n).toBe(0x200010n);
   });
 
   test('GSTAT keeps GIDBIT over a write of 0, and VM cannot be set', () => {
-    const bench = new TestMachine();
-    expect(writeRead(bench, CSR.GSTAT, 0n).now).toBe(0x80n);
-    expect(writeRead(bench, CSR.GSTAT, 0xffffffffn).now).toBe(0xff0082n);
+    const m = new TestMachine();
+    expect(writeRead(m, CSR.GSTAT, 0n).now).toBe(0x80n);
+    expect(writeRead(m, CSR.GSTAT, 0xffffffffn).now).toBe(0xff0082n);
   });
 
   test('PGD follows the sign of the bad address', () => {
-    const bench = new TestMachine({ code: ['csrrd $a0, 0x1b'] });
-    bench.setHost({ PGDL: 0x1000, PGDH: 0x2000, BADV: 0x1234 }).run(1);
-    expect(bench.get('a0')).toBe(0x1000n);
-    bench.setHost({ BADV: 0xffff_8000_0000_0000n });
-    bench.pc = CODE;
-    expect(bench.run(1).get('a0')).toBe(0x2000n);
-    bench.setHost({ TLBRERA: 1, TLBRBADV: 0x10 });
-    bench.pc = CODE;
-    expect(bench.run(1).get('a0')).toBe(0x1000n);
+    const m = new TestMachine({ code: ['csrrd $a0, 0x1b'] });
+    m.setHost({ PGDL: 0x1000, PGDH: 0x2000, BADV: 0x1234 }).run(1);
+    expect(m.get('a0')).toBe(0x1000n);
+    m.setHost({ BADV: 0xffff_8000_0000_0000n });
+    m.pc = CODE;
+    expect(m.run(1).get('a0')).toBe(0x2000n);
+    m.setHost({ TLBRERA: 1, TLBRBADV: 0x10 });
+    m.pc = CODE;
+    expect(m.run(1).get('a0')).toBe(0x1000n);
   });
 });

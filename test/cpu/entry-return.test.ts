@@ -35,11 +35,8 @@ describe('entry', () => {
     ['all of them', CRMD.PLV | CRMD.IE | CRMD.WE, PRMD.PPLV | PRMD.PIE | PRMD.PWE],
   ])('PRMD gets %s, CRMD loses it and nothing else', (_, crmd, prmd) => {
     for (const text of ['syscall 0', 'break 0', '.word 0']) {
-      const bench = at(text, direct(crmd) | CRMD.DATF | CRMD.DATM).run(1);
-      expect([bench.host(CSR.PRMD), bench.host(CSR.CRMD)], text).toEqual([
-        BigInt(prmd),
-        BigInt(direct(CRMD.DATF | CRMD.DATM)),
-      ]);
+      const m = at(text, direct(crmd) | CRMD.DATF | CRMD.DATM).run(1);
+      expect([m.host(CSR.PRMD), m.host(CSR.CRMD)], text).toEqual([BigInt(prmd), BigInt(direct(CRMD.DATF | CRMD.DATM))]);
     }
   });
 
@@ -48,20 +45,16 @@ describe('entry', () => {
     ['BRK', 'break 7'],
     ['INE', '.word 0'],
   ] as const)('%s: cause, address, word; no bad address; no guest was left', (name, text) => {
-    const bench = at(text, direct(0)).run(1);
-    const estat = Number(bench.host(CSR.ESTAT));
+    const m = at(text, direct(0)).run(1);
+    const estat = Number(m.host(CSR.ESTAT));
     expect([fieldOf(estat, ESTAT.Ecode), fieldOf(estat, ESTAT.EsubCode), estat & ESTAT.SWI]).toEqual([
       ecodeOf(name),
       0,
       3,
     ]);
-    expect([bench.host(CSR.ERA), bench.host(CSR.BADI), bench.pc]).toEqual([
-      BigInt(CODE),
-      BigInt(assemble(text)),
-      VECTOR,
-    ]);
-    expect([bench.host(CSR.BADV), bench.host(CSR.TLBEHI), bench.host(CSR.GSTAT)]).toEqual([KEPT, KEPT, 0x10080n]);
-    const r = bench.cpu.events.at(0)!;
+    expect([m.host(CSR.ERA), m.host(CSR.BADI), m.pc]).toEqual([BigInt(CODE), BigInt(assemble(text)), VECTOR]);
+    expect([m.host(CSR.BADV), m.host(CSR.TLBEHI), m.host(CSR.GSTAT)]).toEqual([KEPT, KEPT, 0x10080n]);
+    const r = m.cpu.events.at(0)!;
     expect(r).toEqual({
       kind: 'exception',
       time: 0,
@@ -76,24 +69,24 @@ describe('entry', () => {
       va: 0n,
       stage2: false,
     });
-    expect([bench.cpu.events.total, bench.cpu.events.hostExceptions[ecodeOf(name)]]).toEqual([1, 1]);
+    expect([m.cpu.events.total, m.cpu.events.hostExceptions[ecodeOf(name)]]).toEqual([1, 1]);
   });
 
   test('an address error has BADV, and leaves TLBEHI alone', () => {
-    const bench = at('ld.d $a0, $a1, 0', direct(0)).set({ a1: 0x3000_0000n }).run(1);
-    const estat = Number(bench.host(CSR.ESTAT));
+    const m = at('ld.d $a0, $a1, 0', direct(0)).set({ a1: 0x3000_0000n }).run(1);
+    const estat = Number(m.host(CSR.ESTAT));
     expect([fieldOf(estat, ESTAT.Ecode), fieldOf(estat, ESTAT.EsubCode)]).toEqual([ecodeOf('ADEM'), 1]);
-    expect([bench.host(CSR.BADV), bench.host(CSR.TLBEHI)]).toEqual([0x3000_0000n, KEPT]);
-    const r = bench.cpu.events.at(0)!;
+    expect([m.host(CSR.BADV), m.host(CSR.TLBEHI)]).toEqual([0x3000_0000n, KEPT]);
+    const r = m.cpu.events.at(0)!;
     expect([r.badv, r.va, r.hasBadv, r.esub]).toEqual([0x3000_0000n, 0x3000_0000n, true, 1]);
   });
 
   test('a page fault has TLBEHI too: the page pair, in 48 bits', () => {
     const window = 0x9000_0000_0000_0000n;
     const va = 0xffff_ffff_8765_4321n;
-    const bench = new TestMachine({ code: ['tlbfill', 'ld.b $a0, $a1, 0'] }).set({ a1: va });
+    const m = new TestMachine({ code: ['tlbfill', 'ld.b $a0, $a1, 0'] }).set({ a1: va });
     // A page pair that is not valid, for loads.
-    bench.setHost({
+    m.setHost({
       DMW0: window | 0xfn,
       CRMD: CRMD.PG,
       EENTRY: window | BigInt(VECTOR),
@@ -103,21 +96,17 @@ describe('entry', () => {
       TLBELO1: 0x40,
       TLBIDX: 12n << 24n,
     });
-    bench.cpu.pc = window | BigInt(CODE);
-    bench.run(1).setHost({ TLBEHI: 0, BADV: 0 }).run(1);
-    expect([bench.ecode(), bench.host(CSR.BADV), bench.host(CSR.TLBEHI)]).toEqual([
-      ecodeOf('PIL'),
-      va,
-      va & 0xffff_ffff_e000n,
-    ]);
+    m.cpu.pc = window | BigInt(CODE);
+    m.run(1).setHost({ TLBEHI: 0, BADV: 0 }).run(1);
+    expect([m.ecode(), m.host(CSR.BADV), m.host(CSR.TLBEHI)]).toEqual([ecodeOf('PIL'), va, va & 0xffff_ffff_e000n]);
   });
 
   test('an interrupt leaves BADI and BADV as they were; its number is in the record', () => {
-    const bench = at('syscall 0', direct(CRMD.IE))
+    const m = at('syscall 0', direct(CRMD.IE))
       .setHost({ ECFG: (3 << 16) | 3, ESTAT: 1 })
       .run(1);
-    expect([bench.host(CSR.BADI), bench.host(CSR.BADV), bench.pc]).toEqual([0xffff_ffffn, KEPT, VECTOR + 64 * 4 * 8]);
-    expect([bench.cpu.events.at(0)!.badi, bench.cpu.events.hostExceptions[0]]).toEqual([0, 1]);
+    expect([m.host(CSR.BADI), m.host(CSR.BADV), m.pc]).toEqual([0xffff_ffffn, KEPT, VECTOR + 64 * 4 * 8]);
+    expect([m.cpu.events.at(0)!.badi, m.cpu.events.hostExceptions[0]]).toEqual([0, 1]);
   });
 
   test('slots of the vector: none with VS 0, and a carry goes into the high half', () => {
@@ -126,17 +115,17 @@ describe('entry', () => {
       [1, 0xb * 8],
       [7, 0xb * 512],
     ] as const) {
-      const bench = at('syscall 0', direct(0))
+      const m = at('syscall 0', direct(0))
         .setHost({ ECFG: vs << 16, EENTRY: 0xffff_f000 })
         .run(1);
-      expect(bench.cpu.pc, `VS ${vs}`).toBe(0xffff_f000n + BigInt(slot));
+      expect(m.cpu.pc, `VS ${vs}`).toBe(0xffff_f000n + BigInt(slot));
     }
   });
 
   test('a TLB refill has registers of its own: mode, address, page, and PG goes', () => {
     const va = 0xffff_ffff_8765_4321n;
     const window = 0x9000_0000_0000_0000n;
-    const bench = new TestMachine({ code: ['ld.b $a0, $a1, 0'] }).set({ a1: va }).setHost({
+    const m = new TestMachine({ code: ['ld.b $a0, $a1, 0'] }).set({ a1: va }).setHost({
       DMW0: window | 0xfn,
       CRMD: CRMD.PG | CRMD.PLV | CRMD.IE | CRMD.WE | CRMD.DATF,
       TLBRENTRY: REFILL,
@@ -147,20 +136,20 @@ describe('entry', () => {
       ESTAT: 0,
       GSTAT: GSTAT.PGM | 0x10080,
     });
-    bench.cpu.pc = window | BigInt(CODE);
-    bench.run(1);
-    expect([bench.host(CSR.TLBRPRMD), bench.host(CSR.CRMD)]).toEqual([
+    m.cpu.pc = window | BigInt(CODE);
+    m.run(1);
+    expect([m.host(CSR.TLBRPRMD), m.host(CSR.CRMD)]).toEqual([
       BigInt(TLBRPRMD.PPLV | TLBRPRMD.PIE | TLBRPRMD.PWE),
       BigInt(CRMD.DA | CRMD.DATF),
     ]);
-    expect([bench.host(CSR.TLBRERA), bench.host(CSR.TLBRBADV), bench.host(CSR.TLBREHI), bench.pc]).toEqual([
+    expect([m.host(CSR.TLBRERA), m.host(CSR.TLBRBADV), m.host(CSR.TLBREHI), m.pc]).toEqual([
       window | BigInt(CODE) | 1n,
       va,
       (va & 0xffff_ffff_e000n) | 0x15n,
       REFILL,
     ]);
     // Those of other exceptions stay.
-    expect([CSR.PRMD, CSR.ERA, CSR.BADV, CSR.ESTAT, CSR.GSTAT].map((num) => bench.host(num))).toEqual([
+    expect([CSR.PRMD, CSR.ERA, CSR.BADV, CSR.ESTAT, CSR.GSTAT].map((num) => m.host(num))).toEqual([
       0n,
       KEPT,
       KEPT,
@@ -180,15 +169,15 @@ describe('ertn', () => {
     ['nothing', 0, 0],
   ])('CRMD gets %s from PRMD', (_, prmd, crmd) => {
     const before = direct(CRMD.DATF | CRMD.DATM);
-    const bench = new TestMachine({ code: ['ertn'] }).setHost({
+    const m = new TestMachine({ code: ['ertn'] }).setHost({
       CRMD: before | CRMD.IE | CRMD.WE,
       PRMD: prmd,
       ERA: BACK,
     });
-    bench.cpu.nesting = 5;
-    bench.run(1);
-    expect([bench.host(CSR.CRMD), bench.cpu.pc, bench.cpu.nesting]).toEqual([BigInt(before | crmd), BACK, 0]);
-    expect([bench.host(CSR.PRMD), bench.host(CSR.ERA)]).toEqual([BigInt(prmd), BACK]);
+    m.cpu.nesting = 5;
+    m.run(1);
+    expect([m.host(CSR.CRMD), m.cpu.pc, m.cpu.nesting]).toEqual([BigInt(before | crmd), BACK, 0]);
+    expect([m.host(CSR.PRMD), m.host(CSR.ERA)]).toEqual([BigInt(prmd), BACK]);
   });
 
   test.each([
@@ -198,7 +187,7 @@ describe('ertn', () => {
     ['nothing', 0, 0],
   ])('after a refill CRMD gets %s from TLBRPRMD, and paging is on', (_, prmd, crmd) => {
     const window = 0x9000_0000_0000_0000n;
-    const bench = new TestMachine({ code: ['ertn'] }).setHost({
+    const m = new TestMachine({ code: ['ertn'] }).setHost({
       CRMD: direct(CRMD.DATF | CRMD.IE | CRMD.WE),
       TLBRPRMD: prmd,
       TLBRERA: window | 0x50000n | 1n,
@@ -207,10 +196,10 @@ describe('ertn', () => {
       ERA: BACK,
       LLBCTL: LLBCTL.KLO,
     });
-    bench.cpu.setStateI32('llBit', 1);
-    bench.run(1);
-    expect([bench.host(CSR.CRMD), bench.cpu.pc]).toEqual([BigInt(CRMD.PG | CRMD.DATF | crmd), window | 0x50000n]);
-    expect([bench.host(CSR.TLBRERA), bench.host(CSR.LLBCTL), bench.cpu.stateI32('llBit')]).toEqual([
+    m.cpu.setStateI32('llBit', 1);
+    m.run(1);
+    expect([m.host(CSR.CRMD), m.cpu.pc]).toEqual([BigInt(CRMD.PG | CRMD.DATF | crmd), window | 0x50000n]);
+    expect([m.host(CSR.TLBRERA), m.host(CSR.LLBCTL), m.cpu.stateI32('llBit')]).toEqual([
       window | 0x50000n,
       BigInt(LLBCTL.KLO),
       1,
@@ -226,31 +215,26 @@ describe('ertn', () => {
     ['PDATF', MERRCTL.PDATF, CRMD.DATF],
     ['PDATM', MERRCTL.PDATM, CRMD.DATM],
   ])('after a machine error CRMD gets %s, before a refill', (_, merr, crmd) => {
-    const bench = new TestMachine({ code: ['ertn'] }).setHost({
+    const m = new TestMachine({ code: ['ertn'] }).setHost({
       CRMD: direct(CRMD.IE),
       MERRCTL: MERRCTL.IsMERR | MERRCTL.Cause | merr,
       MERRERA: BACK,
       TLBRERA: 1,
     });
-    bench.run(1);
-    expect([bench.host(CSR.CRMD), bench.cpu.pc]).toEqual([BigInt(crmd), BACK]);
-    expect([bench.host(CSR.MERRCTL), bench.host(CSR.TLBRERA)]).toEqual([BigInt(MERRCTL.Cause | merr), 1n]);
+    m.run(1);
+    expect([m.host(CSR.CRMD), m.cpu.pc]).toEqual([BigInt(crmd), BACK]);
+    expect([m.host(CSR.MERRCTL), m.host(CSR.TLBRERA)]).toEqual([BigInt(MERRCTL.Cause | merr), 1n]);
   });
 
   test('without LVZ there are no guests to go to', () => {
-    const bench = new TestMachine({ code: ['ertn'], features: { lvz: false } });
-    bench.setHost({ TLBRERA: 0x50001, TLBRPRMD: TLBRPRMD.PGM }).run(1);
-    expect([bench.cpu.vm, bench.pc, bench.host(CSR.CRMD), bench.cpu.events.total]).toEqual([
-      false,
-      0x50000,
-      BigInt(CRMD.PG),
-      0,
-    ]);
+    const m = new TestMachine({ code: ['ertn'], features: { lvz: false } });
+    m.setHost({ TLBRERA: 0x50001, TLBRPRMD: TLBRPRMD.PGM }).run(1);
+    expect([m.cpu.vm, m.pc, m.host(CSR.CRMD), m.cpu.events.total]).toEqual([false, 0x50000, BigInt(CRMD.PG), 0]);
   });
 
   test('an interrupt that becomes due is taken before the next instruction', () => {
-    const bench = new TestMachine({ code: ['ertn'] }).code(0x50000, ['addi.d $a0, $a0, 1']);
-    bench.setHost({ PRMD: PRMD.PIE, ERA: 0x50000, ECFG: 1, ESTAT: 1, EENTRY: VECTOR }).run(2);
-    expect([bench.get('a0'), bench.host(CSR.ERA), bench.pc]).toEqual([0n, 0x50000n, VECTOR]);
+    const m = new TestMachine({ code: ['ertn'] }).code(0x50000, ['addi.d $a0, $a0, 1']);
+    m.setHost({ PRMD: PRMD.PIE, ERA: 0x50000, ECFG: 1, ESTAT: 1, EENTRY: VECTOR }).run(2);
+    expect([m.get('a0'), m.host(CSR.ERA), m.pc]).toEqual([0n, 0x50000n, VECTOR]);
   });
 });

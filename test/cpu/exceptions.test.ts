@@ -6,8 +6,8 @@ const VECTOR = 0x40000;
 const NAMES: Readonly<Record<string, number>> = { ADE: 8, ALE: 9, BCE: 0xa, SYS: 0xb, BRK: 0xc, INE: 0xd, IPE: 0xe };
 
 function at(code: string[], options: { plv?: number; vs?: number } = {}): TestMachine {
-  const bench = new TestMachine({ code });
-  return bench.setHost({ EENTRY: VECTOR, CRMD: 8 | (options.plv ?? 0) | 4, ECFG: (options.vs ?? 0) << 16 });
+  const m = new TestMachine({ code });
+  return m.setHost({ EENTRY: VECTOR, CRMD: 8 | (options.plv ?? 0) | 4, ECFG: (options.vs ?? 0) << 16 });
 }
 
 describe('exceptions', () => {
@@ -28,22 +28,18 @@ describe('exceptions', () => {
     ['IPE', 'iocsrrd.w $a0, $a1', 3],
     ['IPE', 'cacop 0, $a0, 0', 3],
   ])('%s by "%s" at PLV%i', (name, text, plv) => {
-    const bench = at([text], { plv }).run(1);
-    expect(bench.pc).toBe(VECTOR);
-    expect(bench.ecode()).toBe(NAMES[name]);
-    expect(bench.host(CSR.ERA)).toBe(BigInt(CODE));
-    expect(bench.host(CSR.BADI)).toBe(BigInt(assemble(text)));
-    expect(bench.host(CSR.PRMD)).toBe(BigInt(plv | 4));
-    expect(bench.host(CSR.CRMD) & 7n).toBe(0n);
+    const m = at([text], { plv }).run(1);
+    expect(m.pc).toBe(VECTOR);
+    expect(m.ecode()).toBe(NAMES[name]);
+    expect(m.host(CSR.ERA)).toBe(BigInt(CODE));
+    expect(m.host(CSR.BADI)).toBe(BigInt(assemble(text)));
+    expect(m.host(CSR.PRMD)).toBe(BigInt(plv | 4));
+    expect(m.host(CSR.CRMD) & 7n).toBe(0n);
   });
 
   test('address errors carry BADV and the sub-code', () => {
-    const bench = at(['ld.d $a0, $a1, 0']).set({ a1: 0x3000_0000 }).run(1);
-    expect([bench.ecode(), Number((bench.host(CSR.ESTAT) >> 22n) & 0x1ffn), bench.host(CSR.BADV)]).toEqual([
-      8,
-      1,
-      0x3000_0000n,
-    ]);
+    const m = at(['ld.d $a0, $a1, 0']).set({ a1: 0x3000_0000 }).run(1);
+    expect([m.ecode(), Number((m.host(CSR.ESTAT) >> 22n) & 0x1ffn), m.host(CSR.BADV)]).toEqual([8, 1, 0x3000_0000n]);
     const fetch = at(['jirl $zero, $a1, 0'])
       .set({ a1: CODE + 2 })
       .run(2);
@@ -57,8 +53,8 @@ describe('exceptions', () => {
 
   test('misaligned atomics raise ALE; loads do only when MISC asks', () => {
     for (const text of ['ll.w $a0, $a1, 0', 'sc.d $a0, $a1, 0', 'amswap.d $a0, $a2, $a1']) {
-      const bench = at([text]).set({ a1: 0x30001 }).run(1);
-      expect([bench.ecode(), bench.host(CSR.BADV)], text).toEqual([9, 0x30001n]);
+      const m = at([text]).set({ a1: 0x30001 }).run(1);
+      expect([m.ecode(), m.host(CSR.BADV)], text).toEqual([9, 0x30001n]);
     }
     expect(at(['ld.w $a0, $a1, 0']).set({ a1: 0x30001 }).run(1).pc).toBe(CODE + 4);
     const strict = at(['ld.w $a0, $a1, 0'])
@@ -69,8 +65,8 @@ describe('exceptions', () => {
   });
 
   test('bound checks', () => {
-    const bench = at(['ldgt.d $a0, $a1, $a2']).poke(0x30000, 7n).set({ a1: 0x30000, a2: 0x30000 }).run(1);
-    expect([bench.ecode(), bench.host(CSR.BADV), bench.get('a0')]).toEqual([0xa, 0x30000n, 0n]);
+    const m = at(['ldgt.d $a0, $a1, $a2']).poke(0x30000, 7n).set({ a1: 0x30000, a2: 0x30000 }).run(1);
+    expect([m.ecode(), m.host(CSR.BADV), m.get('a0')]).toEqual([0xa, 0x30000n, 0n]);
     expect(at(['ldle.d $a0, $a1, $a2']).poke(0x30000, 7n).set({ a1: 0x30000, a2: 0x30000 }).run(1).get('a0')).toBe(7n);
     expect(at(['asrtle.d $a1, $a2']).set({ a1: 2, a2: 1 }).run(1).ecode()).toBe(0xa);
     expect(at(['asrtgt.d $a1, $a2']).set({ a1: 2, a2: 1 }).run(1).pc).toBe(CODE + 4);
@@ -83,107 +79,101 @@ describe('exceptions', () => {
 
   test('ertn restores PLV, IE and PC, and clears the LL bit unless KLO', () => {
     for (const klo of [0, 4]) {
-      const bench = new TestMachine({ code: ['ll.d $a2, $a0, 0', 'ertn'] }).set({ a0: 0x30000, a3: 1 });
-      bench.code(0x50000, ['sc.d $a3, $a0, 0']);
-      bench.setHost({ PRMD: 0xf, ERA: 0x50000, LLBCTL: klo }).run(2);
-      expect(bench.pc).toBe(0x50000);
-      expect(bench.host(CSR.CRMD) & 0x207n).toBe(0x207n);
+      const m = new TestMachine({ code: ['ll.d $a2, $a0, 0', 'ertn'] }).set({ a0: 0x30000, a3: 1 });
+      m.code(0x50000, ['sc.d $a3, $a0, 0']);
+      m.setHost({ PRMD: 0xf, ERA: 0x50000, LLBCTL: klo }).run(2);
+      expect(m.pc).toBe(0x50000);
+      expect(m.host(CSR.CRMD) & 0x207n).toBe(0x207n);
       // KLO is for one return.
-      expect(bench.host(CSR.LLBCTL)).toBe(0n);
-      bench.run(1);
-      expect(bench.get('a3')).toBe(klo ? 1n : 0n);
+      expect(m.host(CSR.LLBCTL)).toBe(0n);
+      m.run(1);
+      expect(m.get('a3')).toBe(klo ? 1n : 0n);
     }
   });
 
   test('ertn from a machine error restores the whole mode', () => {
-    const bench = new TestMachine({ code: ['ertn'] });
+    const m = new TestMachine({ code: ['ertn'] });
     // IsMERR, PPLV 3, PIE, PDA, PPG clear: DA mode at PLV3.
-    bench.setHost({ MERRCTL: 1 | (3 << 2) | (1 << 4) | (1 << 7), MERRERA: 0x50000 }).run(1);
-    expect(bench.pc).toBe(0x50000);
-    expect(bench.host(CSR.CRMD)).toBe(0xfn);
-    expect(bench.host(CSR.MERRCTL) & 1n).toBe(0n);
+    m.setHost({ MERRCTL: 1 | (3 << 2) | (1 << 4) | (1 << 7), MERRERA: 0x50000 }).run(1);
+    expect(m.pc).toBe(0x50000);
+    expect(m.host(CSR.CRMD)).toBe(0xfn);
+    expect(m.host(CSR.MERRCTL) & 1n).toBe(0n);
   });
 
   test('a fault in the handler of a fault goes round without disturbing the emulator', () => {
-    const bench = new TestMachine({ code: ['syscall 0'] });
-    bench.setHost({ EENTRY: 0x3000_0000 }).run(5000);
-    expect(bench.cpu.icount).toBe(5000);
-    expect(bench.ecode()).toBe(8);
+    const m = new TestMachine({ code: ['syscall 0'] });
+    m.setHost({ EENTRY: 0x3000_0000 }).run(5000);
+    expect(m.cpu.icount).toBe(5000);
+    expect(m.ecode()).toBe(8);
   });
 });
 
 describe('interrupts and timers', () => {
   test('a software interrupt is taken at once, with its vector', () => {
-    const bench = new TestMachine({ code: ['csrwr $a0, 5', 'addi.d $a1, $a1, 1'] });
-    bench
-      .set({ a0: 2 })
+    const m = new TestMachine({ code: ['csrwr $a0, 5', 'addi.d $a1, $a1, 1'] });
+    m.set({ a0: 2 })
       .setHost({ EENTRY: VECTOR, ECFG: (1 << 16) | 3, CRMD: 0xc })
       .run(2);
-    expect(bench.pc).toBe(VECTOR + (64 + 1) * 8);
-    expect([bench.ecode(), bench.host(CSR.ERA), bench.get('a1')]).toEqual([0, BigInt(CODE + 4), 0n]);
+    expect(m.pc).toBe(VECTOR + (64 + 1) * 8);
+    expect([m.ecode(), m.host(CSR.ERA), m.get('a1')]).toEqual([0, BigInt(CODE + 4), 0n]);
   });
 
   test('a one-shot timer fires on its tick, reads all ones and keeps En', () => {
-    const bench = new TestMachine({
+    const m = new TestMachine({
       code: ['csrwr $a0, 0x41', ...Array.from({ length: 100 }, () => 'addi.d $a1, $a1, 1')],
     });
-    bench
-      .set({ a0: 40 | 1 })
+    m.set({ a0: 40 | 1 })
       .setHost({ EENTRY: VECTOR, ECFG: 1 << 11, CRMD: 0xc })
       .run(41);
     // The write itself ends at tick 1; 40 ticks later the interrupt comes before the next instruction.
-    expect(bench.get('a1')).toBe(39n);
-    expect(bench.host(CSR.ERA)).toBe(BigInt(CODE + 40 * 4));
-    bench.code(VECTOR, ['csrrd $a2, 0x42', 'csrrd $a3, 0x41', 'csrwr $a4, 0x44']).set({ a4: 1 });
-    bench.pc = VECTOR;
-    bench.run(3);
-    expect([bench.get('a2'), bench.get('a3') & 1n, bench.host(CSR.ESTAT) & 0x800n]).toEqual([(1n << 48n) - 1n, 1n, 0n]);
+    expect(m.get('a1')).toBe(39n);
+    expect(m.host(CSR.ERA)).toBe(BigInt(CODE + 40 * 4));
+    m.code(VECTOR, ['csrrd $a2, 0x42', 'csrrd $a3, 0x41', 'csrwr $a4, 0x44']).set({ a4: 1 });
+    m.pc = VECTOR;
+    m.run(3);
+    expect([m.get('a2'), m.get('a3') & 1n, m.host(CSR.ESTAT) & 0x800n]).toEqual([(1n << 48n) - 1n, 1n, 0n]);
   });
 
   test('a periodic timer keeps its period', () => {
-    const bench = new TestMachine({ code: ['csrwr $a0, 0x41', 'b 0'] });
-    bench.set({ a0: 1000 | 3 });
+    const m = new TestMachine({ code: ['csrwr $a0, 0x41', 'b 0'] });
+    m.set({ a0: 1000 | 3 });
     let fired = 0;
-    bench.run(1);
+    m.run(1);
     for (let n = 0; n < 10_000; n += 100) {
-      bench.run(100);
-      if (bench.host(CSR.ESTAT) & 0x800n) {
+      m.run(100);
+      if (m.host(CSR.ESTAT) & 0x800n) {
         fired++;
-        bench.cpu.host.update(CSR.ESTAT, 0x800, 0);
+        m.cpu.host.update(CSR.ESTAT, 0x800, 0);
       }
     }
     expect(fired).toBe(10);
   });
 
   test('TCFG = 0 stops the timer without an interrupt', () => {
-    const bench = new TestMachine({ code: ['csrwr $a0, 0x41', 'csrwr $zero, 0x41', 'csrrd $a2, 0x42', 'b 0'] });
-    bench.set({ a0: 400 | 1 }).run(2000);
-    expect(bench.host(CSR.ESTAT)).toBe(0n);
-    expect(bench.get('a2')).toBe(399n);
+    const m = new TestMachine({ code: ['csrwr $a0, 0x41', 'csrwr $zero, 0x41', 'csrrd $a2, 0x42', 'b 0'] });
+    m.set({ a0: 400 | 1 }).run(2000);
+    expect(m.host(CSR.ESTAT)).toBe(0n);
+    expect(m.get('a2')).toBe(399n);
   });
 
   test('idle waits for an enabled interrupt, also with IE = 0, and time jumps to it', () => {
-    const bench = new TestMachine({
+    const m = new TestMachine({
       code: ['csrwr $a0, 0x41', 'idle 0', 'addi.d $a1, $zero, 7', 'addi.d $a2, $zero, 1', 'csrwr $a2, 0x44', 'idle 0'],
     });
-    bench.set({ a0: 1_000_000 | 1 }).setHost({ ECFG: 1 << 11 });
-    expect(bench.machine.run(100)).toBe('waiting');
-    expect(bench.get('a1')).toBe(7n);
-    expect(bench.machine.time).toBeGreaterThanOrEqual(1_000_000);
-    expect(bench.cpu.icount).toBeLessThan(10);
+    m.set({ a0: 1_000_000 | 1 }).setHost({ ECFG: 1 << 11 });
+    expect(m.machine.run(100)).toBe('waiting');
+    expect(m.get('a1')).toBe(7n);
+    expect(m.machine.time).toBeGreaterThanOrEqual(1_000_000);
+    expect(m.cpu.icount).toBeLessThan(10);
   });
 
   test('rdtime counts instructions and adds CNTC; MISC.DRDTL forbids it to PLV3', () => {
-    const bench = new TestMachine({ code: ['rdtime.d $a0, $a1', 'rdtime.d $a2, $zero'] }).setHost({
+    const m = new TestMachine({ code: ['rdtime.d $a0, $a1', 'rdtime.d $a2, $zero'] }).setHost({
       CNTC: -50n & ((1n << 64n) - 1n),
       TID: 9,
     });
-    bench.run(2);
-    expect([BigInt.asIntN(64, bench.get('a0')), bench.get('a1'), BigInt.asIntN(64, bench.get('a2'))]).toEqual([
-      -50n,
-      9n,
-      -49n,
-    ]);
+    m.run(2);
+    expect([BigInt.asIntN(64, m.get('a0')), m.get('a1'), BigInt.asIntN(64, m.get('a2'))]).toEqual([-50n, 9n, -49n]);
     const user = new TestMachine({ code: ['rdtime.d $a0, $a1'] })
       .setHost({ MISC: 1 << 7, CRMD: 0xb, EENTRY: VECTOR })
       .run(1);

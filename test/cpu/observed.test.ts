@@ -16,8 +16,8 @@ describe('with observers', async () => {
 });
 
 test('observers are told of each exception, and of each write of a CSR', () => {
-  const bench = new TestMachine({ code: ['csrwr $a0, 0x30', 'csrrd $a1, 0x30', 'syscall 0'] });
-  const told = countEverything(bench.cpu);
-  bench.run(3);
+  const m = new TestMachine({ code: ['csrwr $a0, 0x30', 'csrrd $a1, 0x30', 'syscall 0'] });
+  const told = countEverything(m.cpu);
+  m.run(3);
   expect([told.csrWrite, told.csrRead, told.exception, told.exited]).toEqual([1, 1, 1, 0]);
 });

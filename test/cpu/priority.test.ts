@@ -41,23 +41,23 @@ describe('priority of exceptions', () => {
       (b) => b.set({ a0: 0x3000_0001 }),
     ],
   ])('%s: %s', (name, _, text, prepare) => {
-    const bench = new TestMachine({ code: [text] });
-    bench.setHost({ EENTRY: VECTOR, TLBRENTRY: VECTOR });
-    prepare(bench);
-    bench.run(1);
-    expect([bench.pc, bench.ecode()]).toEqual([VECTOR, NAMES[name]]);
+    const m = new TestMachine({ code: [text] });
+    m.setHost({ EENTRY: VECTOR, TLBRENTRY: VECTOR });
+    prepare(m);
+    m.run(1);
+    expect([m.pc, m.ecode()]).toEqual([VECTOR, NAMES[name]]);
   });
 
   test('a fetch that misses the TLB comes before the instruction there', () => {
-    const bench = new TestMachine().setHost({ CRMD: 0x10, TLBRENTRY: VECTOR, EENTRY: 0x50000 }).run(1);
-    expect([bench.pc, bench.host(CSR.TLBRBADV)]).toEqual([VECTOR, BigInt(CODE)]);
+    const m = new TestMachine().setHost({ CRMD: 0x10, TLBRENTRY: VECTOR, EENTRY: 0x50000 }).run(1);
+    expect([m.pc, m.host(CSR.TLBRBADV)]).toEqual([VECTOR, BigInt(CODE)]);
   });
 
   test('a misaligned fetch comes before its page', () => {
-    const bench = new TestMachine().setHost({ CRMD: 0x10, TLBRENTRY: VECTOR, EENTRY: 0x50000 });
-    bench.pc = CODE + 2;
-    bench.run(1);
-    expect([bench.ecode(), bench.host(CSR.BADV)]).toEqual([NAMES.ADE, BigInt(CODE + 2)]);
+    const m = new TestMachine().setHost({ CRMD: 0x10, TLBRENTRY: VECTOR, EENTRY: 0x50000 });
+    m.pc = CODE + 2;
+    m.run(1);
+    expect([m.ecode(), m.host(CSR.BADV)]).toEqual([NAMES.ADE, BigInt(CODE + 2)]);
   });
 });
 

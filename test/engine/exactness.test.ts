@@ -115,9 +115,9 @@ describe('code that changes under the translator', () => {
     new TestMachine({ engine, code: LOOP.map((l) => (l === 'nop' ? 'andi $zero, $zero, 0' : l)) }).run(30_000);
 
   test.each(TRANSLATING)('%s: a store into a translated loop takes effect at once', (engine) => {
-    const bench = new TestMachine({ engine });
+    const m = new TestMachine({ engine });
     // a1 counts down; at 0 the loop overwrites its own addi.d (t0 = the new word, t1 = its address), and goes on.
-    bench.code(CODE, [
+    m.code(CODE, [
       'addi.d $a1, $a1, -1',
       'addi.d $a0, $a0, 1',
       'bne $a1, $zero, -8',
@@ -126,24 +126,24 @@ describe('code that changes under the translator', () => {
       'addi.d $a2, $a2, 1',
       'b -24',
     ]);
-    bench.set({ a1: 20_000, t0: assemble('addi.d $a0, $a0, 16'), t1: CODE + 4 });
-    bench.run(3 * 20_000 + 4 + 3 * 1000);
-    expect(bench.get('a0')).toBe(20_000n + 16n * 1000n);
+    m.set({ a1: 20_000, t0: assemble('addi.d $a0, $a0, 16'), t1: CODE + 4 });
+    m.run(3 * 20_000 + 4 + 3 * 1000);
+    expect(m.get('a0')).toBe(20_000n + 16n * 1000n);
   });
 
   test.each(TRANSLATING)('%s: a loop that modifies itself each time round', (engine) => {
-    const bench = new TestMachine({ engine });
-    bench.code(CODE, ['st.w $t0, $t1, 0', 'addi.d $a0, $a0, 1', 'xor $t0, $t0, $t2', 'b -12']);
+    const m = new TestMachine({ engine });
+    m.code(CODE, ['st.w $t0, $t1, 0', 'addi.d $a0, $a0, 1', 'xor $t0, $t0, $t2', 'b -12']);
     const [one, two] = [assemble('addi.d $a0, $a0, 1'), assemble('addi.d $a0, $a0, 2')];
-    bench.set({ t0: two, t1: CODE + 4, t2: one ^ two });
-    bench.run(4 * 10_000);
-    expect(bench.get('a0')).toBe(15_000n);
+    m.set({ t0: two, t1: CODE + 4, t2: one ^ two });
+    m.run(4 * 10_000);
+    expect(m.get('a0')).toBe(15_000n);
   });
 
   test.each(TRANSLATING)('%s: data beside the code of its page, and then in it', (engine) => {
-    const bench = new TestMachine({ engine });
+    const m = new TestMachine({ engine });
     // a1 counts stores to a word of the page behind the code; then one store goes to the code itself.
-    bench.code(CODE, [
+    m.code(CODE, [
       'ld.d $t3, $t1, 512',
       'addi.d $t3, $t3, 1',
       'st.d $t3, $t1, 512',
@@ -154,53 +154,53 @@ describe('code that changes under the translator', () => {
       'addi.d $a1, $zero, 1000',
       'b -32',
     ]);
-    bench.set({ a1: 20_000, t0: assemble('addi.d $a0, $a0, 16'), t1: CODE });
-    const slow = vi.spyOn(bench.machine.uops, 'written');
-    bench.run(6 * 20_000);
+    m.set({ a1: 20_000, t0: assemble('addi.d $a0, $a0, 16'), t1: CODE });
+    const slow = vi.spyOn(m.machine.uops, 'written');
+    m.run(6 * 20_000);
     // The first store alone comes by.
     expect(slow.mock.calls.length).toBeLessThan(10);
-    expect(bench.peek(CODE + 512)).toBe(20_000n);
-    bench.run(3 + 6 * 1000);
-    expect(bench.get('a0')).toBe(20_000n + 16n * 1000n);
+    expect(m.peek(CODE + 512)).toBe(20_000n);
+    m.run(3 + 6 * 1000);
+    expect(m.get('a0')).toBe(20_000n + 16n * 1000n);
     // Code that is decoded later in a line that held data until then.
-    bench.code(CODE + 512, ['addi.d $a0, $a0, 100', 'b -4']);
-    bench.pc = CODE + 512;
-    bench.run(20_000);
-    bench.set({ t0: assemble('addi.d $a0, $a0, 200'), t1: CODE + 512 });
-    bench.code(0x20000, ['st.w $t0, $t1, 0', 'jirl $zero, $t1, 0']);
-    bench.pc = 0x20000;
-    const before = bench.get('a0');
-    bench.run(2 + 20_000);
-    expect(bench.get('a0')).toBe(before + 200n * 10_000n);
+    m.code(CODE + 512, ['addi.d $a0, $a0, 100', 'b -4']);
+    m.pc = CODE + 512;
+    m.run(20_000);
+    m.set({ t0: assemble('addi.d $a0, $a0, 200'), t1: CODE + 512 });
+    m.code(0x20000, ['st.w $t0, $t1, 0', 'jirl $zero, $t1, 0']);
+    m.pc = 0x20000;
+    const before = m.get('a0');
+    m.run(2 + 20_000);
+    expect(m.get('a0')).toBe(before + 200n * 10_000n);
   });
 
   test.each(TRANSLATING)('%s: a debugger’s write', (engine) => {
-    const bench = start(engine);
-    const before = bench.get('a0');
-    bench.machine.uops.written(CODE + 4, 4);
-    bench.machine.ram.write(CODE + 4, new Uint8Array(Uint32Array.of(nop).buffer));
-    bench.run(30_000);
-    expect(bench.get('a0')).toBe(before);
+    const m = start(engine);
+    const before = m.get('a0');
+    m.machine.uops.written(CODE + 4, 4);
+    m.machine.ram.write(CODE + 4, new Uint8Array(Uint32Array.of(nop).buffer));
+    m.run(30_000);
+    expect(m.get('a0')).toBe(before);
   });
 
   test.each(TRANSLATING)('%s: the page behind the code is exchanged', (engine) => {
-    const bench = new TestMachine({ engine });
+    const m = new TestMachine({ engine });
     const window = 0xffff_8000_0000_0000n;
-    bench.code(0x40000, ['addi.d $a0, $a0, 1', 'b -4']).code(0x42000, ['addi.d $a0, $a0, 256', 'b -4']);
+    m.code(0x40000, ['addi.d $a0, $a0, 1', 'b -4']).code(0x42000, ['addi.d $a0, $a0, 256', 'b -4']);
     const map = (pa: number): void => {
-      bench.setHost({ CRMD: 0x8, TLBIDX: 12 << 24, TLBEHI: window, TLBELO0: pa | 0x13, TLBELO1: pa | 0x13 });
-      bench.code(CODE, ['invtlb 0, $zero, $zero', 'tlbfill']);
-      bench.pc = CODE;
-      bench.run(2);
-      bench.setHost({ CRMD: 0x10 });
-      bench.cpu.pc = window;
+      m.setHost({ CRMD: 0x8, TLBIDX: 12 << 24, TLBEHI: window, TLBELO0: pa | 0x13, TLBELO1: pa | 0x13 });
+      m.code(CODE, ['invtlb 0, $zero, $zero', 'tlbfill']);
+      m.pc = CODE;
+      m.run(2);
+      m.setHost({ CRMD: 0x10 });
+      m.cpu.pc = window;
     };
     map(0x40000);
-    bench.run(20_000);
-    expect(bench.get('a0')).toBe(10_000n);
+    m.run(20_000);
+    expect(m.get('a0')).toBe(10_000n);
     map(0x42000);
-    bench.run(20_000);
-    expect(bench.get('a0')).toBe(10_000n + 256n * 10_000n);
+    m.run(20_000);
+    expect(m.get('a0')).toBe(10_000n + 256n * 10_000n);
   });
 
   // Loads and stores with one base share a look into the software TLB.
@@ -210,11 +210,11 @@ describe('code that changes under the translator', () => {
     ['the second one read-only', 0x50000, 0x59000],
   ] as const)('a frame across two pages that lie %s', (where, first, second) => {
     const run = (engine: EngineKind): TestMachine => {
-      const bench = new TestMachine({ engine });
+      const m = new TestMachine({ engine });
       const window = 0xffff_8000_0000_0000n;
       const readOnly = where.startsWith('the second');
-      bench.code(CODE, ['tlbfill']);
-      bench.setHost({
+      m.code(CODE, ['tlbfill']);
+      m.setHost({
         CRMD: 0x8,
         DMW0: 0x9000_0000_0000_000fn,
         EENTRY: 0x9000_0000_0004_0000n,
@@ -223,9 +223,9 @@ describe('code that changes under the translator', () => {
         TLBELO0: first | 0x13,
         TLBELO1: second | (readOnly ? 0x11 : 0x13),
       });
-      bench.pc = CODE;
-      bench.run(1);
-      bench.code(CODE, [
+      m.pc = CODE;
+      m.run(1);
+      m.code(CODE, [
         'ld.d $t0, $sp, 0',
         'ld.d $t1, $sp, 8',
         'ld.w $t2, $sp, 20',
@@ -240,12 +240,12 @@ describe('code that changes under the translator', () => {
         'b -44',
       ]);
       // A store that is refused is skipped.
-      bench.code(0x40000, ['addi.d $a2, $a2, 1', 'csrrd $t8, 6', 'addi.d $t8, $t8, 4', 'csrwr $t8, 6', 'ertn']);
-      bench.set({ sp: window + 0xff4n, a0: 0x123456789n });
-      bench.poke(first + 0xff0, 3n, 0x1122334455667788n).poke(second, 0x99aabbccddeeff00n, 7n);
-      bench.setHost({ CRMD: 0x10 });
-      bench.cpu.pc = 0x9000_0000_0000_0000n + BigInt(CODE);
-      return bench.run(40_000);
+      m.code(0x40000, ['addi.d $a2, $a2, 1', 'csrrd $t8, 6', 'addi.d $t8, $t8, 4', 'csrwr $t8, 6', 'ertn']);
+      m.set({ sp: window + 0xff4n, a0: 0x123456789n });
+      m.poke(first + 0xff0, 3n, 0x1122334455667788n).poke(second, 0x99aabbccddeeff00n, 7n);
+      m.setHost({ CRMD: 0x10 });
+      m.cpu.pc = 0x9000_0000_0000_0000n + BigInt(CODE);
+      return m.run(40_000);
     };
     const jit = run('jit');
     expect(differences(jit.machine, run('interpreter').machine)).toEqual([]);
@@ -257,18 +257,18 @@ describe('code that changes under the translator', () => {
 
   test('more regions than there is room for, in thousands of tiny functions', () => {
     const run = (engine: EngineKind): Machine => {
-      const bench = new TestMachine({ engine });
+      const m = new TestMachine({ engine });
       // Pages full of two-instruction functions, each of which jumps to the next one; the last one goes back.
       const pages = 66;
       const words = new Uint32Array(pages * 1024);
       const [step, jump] = [assemble('addi.d $t0, $t0, 8'), assemble('jirl $zero, $t0, 0')];
       for (let n = 0; n < words.length; n += 2) words.set([step, jump], n);
       words[words.length - 2] = assemble('or $t0, $t1, $zero');
-      bench.machine.ram.write(0x100000, new Uint8Array(words.buffer));
-      bench.set({ t0: 0x100000, t1: 0x100000 });
-      bench.pc = 0x100000;
-      bench.run(words.length + 5000);
-      return bench.machine;
+      m.machine.ram.write(0x100000, new Uint8Array(words.buffer));
+      m.set({ t0: 0x100000, t1: 0x100000 });
+      m.pc = 0x100000;
+      m.run(words.length + 5000);
+      return m.machine;
     };
     const jit = run('jit');
     expect(jit.regions!.translated).toBeGreaterThan(32_768);
@@ -276,41 +276,41 @@ describe('code that changes under the translator', () => {
   });
 
   test('no memory for code: the interpreter goes on, and says so once', () => {
-    const bench = new TestMachine({ engine: 'auto', code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const m = new TestMachine({ engine: 'auto', code: ['addi.d $a0, $a0, 1', 'b -4'] });
     const failures: string[] = [];
-    bench.machine.regions!.onFailure = (reason) => failures.push(reason);
+    m.machine.regions!.onFailure = (reason) => failures.push(reason);
     const spy = vi.spyOn(WebAssembly, 'Module').mockImplementation(function refuse() {
       throw new RangeError('out of memory');
     });
-    bench.run(1_000_000);
-    bench.code(0x20000, ['addi.d $a0, $a0, 1', 'b -4']);
-    bench.pc = 0x20000;
-    bench.run(1_000_000);
+    m.run(1_000_000);
+    m.code(0x20000, ['addi.d $a0, $a0, 1', 'b -4']);
+    m.pc = 0x20000;
+    m.run(1_000_000);
     spy.mockRestore();
-    expect(bench.get('a0')).toBe(1_000_000n);
+    expect(m.get('a0')).toBe(1_000_000n);
     expect(failures).toEqual(['out of memory']);
   });
 
   test('breakpoints: the page is translated anew without them', () => {
-    const bench = start('jit');
+    const m = start('jit');
     const hit: number[] = [];
     const set: ReadonlySet<number> = new Set([((CODE + 4) & 0xfff) >> 2]);
     let armed = true;
-    bench.machine.engines[0]!.setHooks({
+    m.machine.engines[0]!.setHooks({
       breakpoints: () => (armed ? set : undefined),
       breakpointHit: (cpu) => {
         hit.push(Number(cpu.pc));
         return true;
       },
     });
-    bench.cpu.fast.clearFetches();
-    bench.machine.run(10_000);
+    m.cpu.fast.clearFetches();
+    m.machine.run(10_000);
     expect(hit).toEqual([CODE + 4]);
     armed = false;
-    bench.machine.uops.dropBreakpointPages();
-    bench.machine.clearStops();
-    const before = bench.get('a0');
-    bench.run(30_000);
-    expect(bench.get('a0')).toBe(before + 10_000n);
+    m.machine.uops.dropBreakpointPages();
+    m.machine.clearStops();
+    const before = m.get('a0');
+    m.run(30_000);
+    expect(m.get('a0')).toBe(before + 10_000n);
   });
 });

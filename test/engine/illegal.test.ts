@@ -23,13 +23,13 @@ describe.each(['interpreter', 'jit'] as EngineKind[])('a register that must diff
     ['amadd.d $a0, $a0, $a1', 'rd = rk'],
     ['amcas.d $a1, $a0, $a1', 'rd = rj'],
   ])('%s (%s)', (line) => {
-    const bench = run(engine, line);
-    expect([bench.ecode(), Number(bench.host(CSR.ERA)), bench.get('t0')]).toEqual([INE, CODE + 12, 50n]);
-    expect([bench.get('a1'), bench.get('a0'), bench.peek(0x30000)]).toEqual([0x30000n, 1n, 0n]);
+    const m = run(engine, line);
+    expect([m.ecode(), Number(m.host(CSR.ERA)), m.get('t0')]).toEqual([INE, CODE + 12, 50n]);
+    expect([m.get('a1'), m.get('a0'), m.peek(0x30000)]).toEqual([0x30000n, 1n, 0n]);
   });
 
   test.each(['amadd.d $zero, $zero, $a1', 'amadd.d $a1, $a2, $a3'])('%s is no mistake', (line) => {
-    const bench = run(engine, line);
-    expect([bench.host(CSR.ESTAT), bench.pc]).toEqual([0n, CODE + 16]);
+    const m = run(engine, line);
+    expect([m.host(CSR.ESTAT), m.pc]).toEqual([0n, CODE + 16]);
   });
 });

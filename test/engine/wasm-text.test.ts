@@ -27,10 +27,10 @@ function assembled(parts: ModuleParts): Buffer {
 }
 
 test('a region that runs', () => {
-  const bench = new TestMachine({ engine: 'jit', code: ['addi.d $a0, $a0, 1', 'ld.d $a1, $a2, 8', 'b -8'] });
+  const m = new TestMachine({ engine: 'jit', code: ['addi.d $a0, $a0, 1', 'ld.d $a1, $a2, 8', 'b -8'] });
   const seen: Translation[] = [];
-  bench.machine.regions!.observer = { hot: () => {}, translated: (t) => seen.push(t) };
-  bench.machine.run(10_000);
+  m.machine.regions!.observer = { hot: () => {}, translated: (t) => seen.push(t) };
+  m.machine.run(10_000);
   expect(seen).not.toEqual([]);
   for (const { parts, bytes } of seen) {
     expect(assembled(parts).equals(assembleModule(parts))).toBe(true);

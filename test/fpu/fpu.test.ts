@@ -6,7 +6,7 @@ import { assemble, CODE, TestMachine } from '../support/test-machine.ts';
 const VECTOR = 0x40000;
 const ONE = 0x3ff0000000000000n;
 const THREE = 0x4008000000000000n;
-const bench = (code: readonly string[], euen = 1): TestMachine =>
+const m = (code: readonly string[], euen = 1): TestMachine =>
   new TestMachine({ code }).setHost({ EUEN: euen, EENTRY: VECTOR });
 
 describe('floating-point unit', () => {
@@ -19,18 +19,18 @@ describe('floating-point unit', () => {
       'fcmp.ceq.s $fcc0, $f1, $f2',
       'movfcsr2gr $a0, $fcsr0',
     ]) {
-      const b = bench([text], 0).run(1);
+      const b = m([text], 0).run(1);
       expect([b.pc, b.ecode(), b.host(CSR.BADI)], text).toEqual([VECTOR, 0xf, BigInt(assemble(text))]);
     }
   });
 
   test('enabling it takes effect at the next instruction', () => {
-    const b = bench(['csrwr $a0, 2', 'movgr2fr.d $f0, $a1'], 0).set({ a0: 1, a1: 5 }).run(2);
+    const b = m(['csrwr $a0, 2', 'movgr2fr.d $f0, $a1'], 0).set({ a0: 1, a1: 5 }).run(2);
     expect(b.fpr(0)).toBe(5n);
   });
 
   test('an enabled exception traps: Cause is set, Flags and destination are not', () => {
-    const b = bench(['movgr2fcsr $fcsr0, $a0', 'fdiv.d $f3, $f0, $f1', 'movfcsr2gr $a1, $fcsr0']);
+    const b = m(['movgr2fcsr $fcsr0, $a0', 'fdiv.d $f3, $f0, $f1', 'movfcsr2gr $a1, $fcsr0']);
     b.set({ a0: 8 }).setFpr(0, ONE).setFpr(1, 0n).setFpr(3, 77n).run(2);
     expect([b.pc, b.ecode(), b.fpr(3)]).toEqual([VECTOR, 0x12, 77n]);
     b.pc = CODE + 8;
@@ -38,7 +38,7 @@ describe('floating-point unit', () => {
   });
 
   test('flags accumulate, Cause is of the last operation; the views of FCSR', () => {
-    const b = bench([
+    const b = m([
       'fdiv.d $f3, $f0, $f1',
       'fadd.d $f4, $f0, $f0',
       'movfcsr2gr $a0, $fcsr0',
@@ -59,7 +59,7 @@ describe('floating-point unit', () => {
   });
 
   test('loads and stores; bound-checked ones fault before they touch memory', () => {
-    const b = bench([
+    const b = m([
       'fst.d $f1, $a0, 0',
       'fld.s $f2, $a0, 4',
       'fst.s $f2, $a0, 16',
@@ -78,7 +78,7 @@ describe('floating-point unit', () => {
   });
 
   test('condition flags, branches on them, fsel', () => {
-    const b = bench([
+    const b = m([
       'fcmp.clt.d $fcc2, $f0, $f1',
       'bcnez $fcc2, 8',
       'break 0',

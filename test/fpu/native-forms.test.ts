@@ -66,27 +66,27 @@ const register = (single: boolean): fc.Arbitrary<bigint> => {
 describe.each(['interpreter', 'jit'] as const satisfies readonly EngineKind[])(
   'native floating point, %s',
   (engine) => {
-    const bench = new TestMachine({ engine });
-    bench.setHost({ EUEN: 7 });
+    const m = new TestMachine({ engine });
+    m.setHost({ EUEN: 7 });
 
     test.each(CASES)('%s', (mnemonic, operation, double, operands) => {
       const code = operationCode(operation, double);
       const single = operation === 'fcvt' ? double : !double;
       const names = ['$f1', '$f2', '$f3'].slice(0, operands).join(', ');
       // The branch makes the translator begin a region at the instruction.
-      bench.code(CODE, ['b 4', `${mnemonic} $f0, ${names}`, 'b 4']);
+      m.code(CODE, ['b 4', `${mnemonic} $f0, ${names}`, 'b 4']);
       const value = operation.startsWith('ffint') ? register(false) : register(single);
       fc.assert(
         fc.property(value, value, value, (a, b, c) => {
           const status: Status = { rm: 0, flags: 0 };
           const wanted = operate(code, status, a, b, c);
-          bench.setFpr(1, a).setFpr(2, b).setFpr(3, c);
-          bench.cpu.setStateI32('fcsr', INEXACT);
-          bench.pc = CODE;
+          m.setFpr(1, a).setFpr(2, b).setFpr(3, c);
+          m.cpu.setStateI32('fcsr', INEXACT);
+          m.pc = CODE;
           // Regions run only with a large budget: go on in the loop of one branch behind it.
-          bench.run(engine === 'jit' ? 3000 : 3);
-          expect(bench.fpr(0)).toBe(BigInt.asUintN(64, wanted));
-          expect(bench.cpu.stateI32('fcsr') >>> 0).toBe((INEXACT | (status.flags << 24) | (status.flags << 16)) >>> 0);
+          m.run(engine === 'jit' ? 3000 : 3);
+          expect(m.fpr(0)).toBe(BigInt.asUintN(64, wanted));
+          expect(m.cpu.stateI32('fcsr') >>> 0).toBe((INEXACT | (status.flags << 24) | (status.flags << 16)) >>> 0);
         }),
         { numRuns: engine === 'jit' ? 150 : 400 },
       );
@@ -96,12 +96,12 @@ describe.each(['interpreter', 'jit'] as const satisfies readonly EngineKind[])(
 
 test('the forms are in use: TypeScript is not called, and Cause is right when FCSR is read', () => {
   const operate = vi.spyOn(Fpu.prototype, 'operate');
-  const bench = new TestMachine({ engine: 'interpreter', code: ['fadd.d $f0, $f1, $f2', 'movfcsr2gr $a0, $fcsr0'] });
-  bench.setHost({ EUEN: 7 });
-  bench.setFpr(1, bits64(1 / 3)).setFpr(2, bits64(1e-3));
-  bench.cpu.setStateI32('fcsr', INEXACT);
-  bench.run(2);
+  const m = new TestMachine({ engine: 'interpreter', code: ['fadd.d $f0, $f1, $f2', 'movfcsr2gr $a0, $fcsr0'] });
+  m.setHost({ EUEN: 7 });
+  m.setFpr(1, bits64(1 / 3)).setFpr(2, bits64(1e-3));
+  m.cpu.setStateI32('fcsr', INEXACT);
+  m.run(2);
   expect(operate).not.toHaveBeenCalled();
-  expect(bench.get('a0')).toBe(0x1010000n);
+  expect(m.get('a0')).toBe(0x1010000n);
   operate.mockRestore();
 });

@@ -77,9 +77,9 @@ describe('exceptions as signals', () => {
   const SIGILL = 4;
   /** A machine that raises INE over and over, stopped at the first one. */
   async function caught(pass: string): Promise<string> {
-    const bench = new TestMachine({ code: ['amadd.d $a1, $a0, $a1', 'b 0'] }).setHost({ EENTRY: 0x40000 });
-    bench.code(0x40000, ['b 0']);
-    const control = new RunControl(bench.machine);
+    const m = new TestMachine({ code: ['amadd.d $a1, $a0, $a1', 'b 0'] }).setHost({ EENTRY: 0x40000 });
+    m.code(0x40000, ['b 0']);
+    const control = new RunControl(m.machine);
     const { ask, session } = connect(control);
     void control.run();
     await ask(monitor('signals on'));

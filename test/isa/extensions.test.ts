@@ -6,10 +6,10 @@ import { ROWS } from '../../src/emu/isa/table/index.ts';
 import { assemble, CODE, TestMachine } from '../support/test-machine.ts';
 
 const PLACE = 0x30000;
-const run = (bench: TestMachine, text: string): TestMachine => {
-  bench.code(CODE, [text]);
-  bench.pc = CODE;
-  return bench.run(1);
+const run = (m: TestMachine, text: string): TestMachine => {
+  m.code(CODE, [text]);
+  m.pc = CODE;
+  return m.run(1);
 };
 
 const REGISTERS: Readonly<Record<string, number>> = { rd: 6, rj: 4, rk: 5 };
@@ -60,11 +60,11 @@ describe('features', () => {
       [{ lasx: false }, 3n],
       [{ fpu: false }, 0n],
     ] as const) {
-      const bench = new TestMachine({ features });
-      bench.set({ a0: 0xff });
-      bench.code(CODE, ['csrwr $a0, 2', 'csrrd $a1, 2']);
-      bench.pc = CODE;
-      expect(bench.run(2).get('a1')).toBe(bits);
+      const m = new TestMachine({ features });
+      m.set({ a0: 0xff });
+      m.code(CODE, ['csrwr $a0, 2', 'csrrd $a1, 2']);
+      m.pc = CODE;
+      expect(m.run(2).get('a1')).toBe(bits);
     }
   });
 });
@@ -78,34 +78,29 @@ describe('LA64 v1.1 atomics', () => {
         ['w', 0x8000_0001n, 0x5555_5555_8000_0001n],
         ['d', 0x8000_0000_0000_0001n, 0x8000_0000_0000_0001n],
       ] as const) {
-        const bench = new TestMachine().poke(PLACE, old).set({ a0: PLACE, a1: 0x42, a2: match });
-        run(bench, `amcas${db}.${width} $a2, $a1, $a0`);
-        expect(bench.peek(PLACE), width).toBe(0x42n);
-        expect(bench.get('a2') >> 63n).toBe(1n);
-        bench.poke(PLACE, old).set({ a2: match ^ 1n });
-        run(bench, `amcas${db}.${width} $a2, $a1, $a0`);
-        expect(bench.peek(PLACE)).toBe(old);
+        const m = new TestMachine().poke(PLACE, old).set({ a0: PLACE, a1: 0x42, a2: match });
+        run(m, `amcas${db}.${width} $a2, $a1, $a0`);
+        expect(m.peek(PLACE), width).toBe(0x42n);
+        expect(m.get('a2') >> 63n).toBe(1n);
+        m.poke(PLACE, old).set({ a2: match ^ 1n });
+        run(m, `amcas${db}.${width} $a2, $a1, $a0`);
+        expect(m.peek(PLACE)).toBe(old);
       }
   });
 
   test('llacq and screl pair like ll and sc', () => {
-    const bench = new TestMachine().poke(PLACE, 5n).set({ a0: PLACE, a3: 9 });
-    bench.code(CODE, ['llacq.d $a2, $a0', 'screl.d $a3, $a0', 'screl.d $a4, $a0']).run(3);
-    expect([bench.get('a2'), bench.get('a3'), bench.get('a4'), bench.peek(PLACE)]).toEqual([5n, 1n, 0n, 9n]);
+    const m = new TestMachine().poke(PLACE, 5n).set({ a0: PLACE, a3: 9 });
+    m.code(CODE, ['llacq.d $a2, $a0', 'screl.d $a3, $a0', 'screl.d $a4, $a0']).run(3);
+    expect([m.get('a2'), m.get('a3'), m.get('a4'), m.peek(PLACE)]).toEqual([5n, 1n, 0n, 9n]);
   });
 
   test('sc.q stores 128 bits while the link holds, on a 16-byte boundary', () => {
-    const bench = new TestMachine().poke(PLACE, 1n, 2n).set({ a0: PLACE, a1: 0x22, a2: 0x11 });
-    bench.code(CODE, ['ll.d $a3, $a0, 0', 'sc.q $a2, $a1, $a0', 'sc.q $a3, $a1, $a0']).run(3);
-    expect([bench.get('a2'), bench.get('a3'), bench.peek(PLACE), bench.peek(PLACE + 8)]).toEqual([
-      1n,
-      0n,
-      0x11n,
-      0x22n,
-    ]);
-    bench.set({ a0: PLACE + 8 }).setHost({ EENTRY: 0x40000 });
-    run(bench, 'sc.q $a2, $a1, $a0');
-    expect([bench.ecode(), bench.host(7)]).toEqual([9, BigInt(PLACE + 8)]);
-    expect(bench.host(8)).toBe(BigInt(assemble('sc.q $a2, $a1, $a0')));
+    const m = new TestMachine().poke(PLACE, 1n, 2n).set({ a0: PLACE, a1: 0x22, a2: 0x11 });
+    m.code(CODE, ['ll.d $a3, $a0, 0', 'sc.q $a2, $a1, $a0', 'sc.q $a3, $a1, $a0']).run(3);
+    expect([m.get('a2'), m.get('a3'), m.peek(PLACE), m.peek(PLACE + 8)]).toEqual([1n, 0n, 0x11n, 0x22n]);
+    m.set({ a0: PLACE + 8 }).setHost({ EENTRY: 0x40000 });
+    run(m, 'sc.q $a2, $a1, $a0');
+    expect([m.ecode(), m.host(7)]).toEqual([9, BigInt(PLACE + 8)]);
+    expect(m.host(8)).toBe(BigInt(assemble('sc.q $a2, $a1, $a0')));
   });
 });

@@ -42,43 +42,42 @@ describe(`vectors from ${oracle}`, () => {
   });
 
   test('every result, memory word and exception report agrees', () => {
-    const bench = new TestMachine({ ramSize: 256 << 20 });
+    const m = new TestMachine({ ramSize: 256 << 20 });
     const wrong: string[] = [];
-    const fpr = (n: number): number => (bench.cpu.base + STATE.fpr + n * 32) >> 3;
-    const { u64, u8 } = bench.cpu.mem;
+    const fpr = (n: number): number => (m.cpu.base + STATE.fpr + n * 32) >> 3;
+    const { u64, u8 } = m.cpu.mem;
     for (const v of vectors) {
       const values = v.slice(1).map((t) => BigInt(`0x${t}`));
       const [word, a0, a1, a2, m0, m1, a2After, estat, badv, m0After, m1After, fcsr, fd, fcsrAfter, fcc] = values as [
         ...Fifteen,
       ];
-      bench
-        .code(CODE, [`.word ${word}`])
+      m.code(CODE, [`.word ${word}`])
         .poke(BUFFER, m0, m1)
         .set({ a0, a1, a2 });
-      bench.setHost({ CRMD: 8, ESTAT: 0, BADV: 0, EENTRY: HANDLER, EUEN: 1 });
-      bench.cpu.setStateI32('fcsr', Number(fcsr));
+      m.setHost({ CRMD: 8, ESTAT: 0, BADV: 0, EENTRY: HANDLER, EUEN: 1 });
+      m.cpu.setStateI32('fcsr', Number(fcsr));
       [a0, a1, a2, a2].forEach((x, n) => {
         u64[fpr(n)] = x;
       });
-      u8[bench.cpu.base + STATE.fcc] = 0;
-      u8[bench.cpu.base + STATE.fcc + 1] = Number(a1 & 1n);
-      bench.pc = CODE;
-      bench.run(1);
-      const fault = bench.pc === HANDLER;
+      u8[m.cpu.base + STATE.fcc] = 0;
+      u8[m.cpu.base + STATE.fcc + 1] = Number(a1 & 1n);
+      m.pc = CODE;
+      m.run(1);
+      const fault = m.pc === HANDLER;
       // QEMU stores FCSR's reserved bits; the manual ignores writes to them.
       const legal = (x: bigint): bigint => x & 0x1f1f031fn;
       // A single-precision result is the low half; what is above it the manual leaves open.
       const single = /^f.*\.s|^fcvt\.s|^ffint\.s|^ftint\w*\.w/.test(v[0]!) && !/^(ftint\w*\.l|fclass)/.test(v[0]!);
       const low = (x: bigint): bigint => (single ? x & 0xffffffffn : x);
       const got = [
-        bench.get('a2'),
-        fault ? bench.host(CSR.ESTAT) & ECODES : 0n,
-        fault ? bench.host(CSR.BADV) : 0n,
-        bench.peek(BUFFER),
-        bench.peek(BUFFER + 8),
+        m.get('a2'),
+        fault ? m.host(CSR.ESTAT) & ECODES : 0n,
+        fault ? m.host(CSR.BADV) : 0n,
+        m.peek(BUFFER),
+        m.peek(BUFFER + 8),
         low(u64[fpr(3)]!),
-        legal(BigInt(bench.cpu.stateI32('fcsr'))),
-        BigInt(u8[bench.cpu.base + STATE.fcc]!),
+        legal(BigInt(m.cpu.stateI32('fcsr'))),
+        BigInt(u8[m.cpu.base + STATE.fcc]!),
       ];
       const want = [a2After, estat & ECODES, badv, m0After, m1After, low(fd), legal(fcsrAfter), fcc];
       // BADV is defined for address exceptions only; QEMU leaves an older value for the others. For BCE its helper sets

@@ -167,14 +167,14 @@ function values(random: () => number, count: number): bigint[] {
 
 describe('instruction semantics', () => {
   const random = seeded(99);
-  const bench = new TestMachine();
+  const machine = new TestMachine();
   /** Runs one instruction at CODE with a0 = rj, a1 = rk, a2 = old rd; result in a2. */
   const execute = (text: string, a: bigint, b: bigint, old = 0n): bigint => {
-    bench.code(CODE, [text]).set({ a0: a, a1: b, a2: old });
-    bench.pc = CODE;
-    bench.run(1);
-    expect(bench.pc, text).toBe(CODE + 4);
-    return bench.get('a2');
+    machine.code(CODE, [text]).set({ a0: a, a1: b, a2: old });
+    machine.pc = CODE;
+    machine.run(1);
+    expect(machine.pc, text).toBe(CODE + 4);
+    return machine.get('a2');
   };
 
   test.each(Object.keys(BINARY))('%s', (name) => {
@@ -228,12 +228,12 @@ describe('instruction semantics', () => {
   });
 
   test('r0 stays zero whatever writes it', () => {
-    bench
+    machine
       .code(CODE, ['addi.d $zero, $a0, 5', 'ld.d $zero, $a0, 0', 'jirl $zero, $a1, 0'])
       .set({ a0: 0x20000, a1: CODE });
-    bench.pc = CODE;
-    bench.run(6);
-    expect(bench.get('zero')).toBe(0n);
+    machine.pc = CODE;
+    machine.run(6);
+    expect(machine.get('zero')).toBe(0n);
   });
 
   test('branches', () => {
@@ -249,27 +249,27 @@ describe('instruction semantics', () => {
       for (const a of SPECIAL)
         for (const b of SPECIAL)
           for (const offset of [64, -64, 0x8000, -0x8000]) {
-            bench.code(CODE, [`${name} $a0, $a1, ${offset}`]).set({ a0: a, a1: b });
-            bench.pc = CODE;
-            bench.run(1);
-            expect(bench.pc, `${name} ${a} ${b} ${offset}`).toBe(CODE + (f(a, b) ? offset : 4));
+            machine.code(CODE, [`${name} $a0, $a1, ${offset}`]).set({ a0: a, a1: b });
+            machine.pc = CODE;
+            machine.run(1);
+            expect(machine.pc, `${name} ${a} ${b} ${offset}`).toBe(CODE + (f(a, b) ? offset : 4));
           }
     for (const a of SPECIAL) {
-      bench.code(CODE, ['beqz $a0, 4096']).set({ a0: a });
-      bench.pc = CODE;
-      expect(bench.run(1).pc).toBe(CODE + (a === 0n ? 4096 : 4));
-      bench.code(CODE, ['bnez $a0, -8']).set({ a0: a });
-      bench.pc = CODE;
-      expect(bench.run(1).pc).toBe(CODE + (a !== 0n ? -8 : 4));
+      machine.code(CODE, ['beqz $a0, 4096']).set({ a0: a });
+      machine.pc = CODE;
+      expect(machine.run(1).pc).toBe(CODE + (a === 0n ? 4096 : 4));
+      machine.code(CODE, ['bnez $a0, -8']).set({ a0: a });
+      machine.pc = CODE;
+      expect(machine.run(1).pc).toBe(CODE + (a !== 0n ? -8 : 4));
     }
-    bench.code(CODE, ['bl 0x10000']);
-    bench.pc = CODE;
-    expect(bench.run(1).pc).toBe(CODE + 0x10000);
-    expect(bench.get('ra')).toBe(BigInt(CODE + 4));
-    bench.code(CODE, ['jirl $a0, $a0, 8']).set({ a0: 0x40000 });
-    bench.pc = CODE;
-    expect(bench.run(1).pc).toBe(0x40008);
-    expect(bench.get('a0')).toBe(BigInt(CODE + 4));
+    machine.code(CODE, ['bl 0x10000']);
+    machine.pc = CODE;
+    expect(machine.run(1).pc).toBe(CODE + 0x10000);
+    expect(machine.get('ra')).toBe(BigInt(CODE + 4));
+    machine.code(CODE, ['jirl $a0, $a0, 8']).set({ a0: 0x40000 });
+    machine.pc = CODE;
+    expect(machine.run(1).pc).toBe(0x40008);
+    expect(machine.get('a0')).toBe(BigInt(CODE + 4));
   });
 
   test('loads and stores of every width, aligned and not, in a page and across pages', () => {
@@ -277,12 +277,12 @@ describe('instruction semantics', () => {
     for (const offset of [0, 1, 3, 4, 0xff8, 0xffd, 0xfff]) {
       const value = 0x8899aabbccddeeffn;
       const base = BigInt(at + offset);
-      bench.set({ a0: base, a1: value });
+      machine.set({ a0: base, a1: value });
       const run1 = (text: string): bigint => {
-        bench.code(CODE, [text]);
-        bench.pc = CODE;
-        bench.run(1);
-        return bench.get('a2');
+        machine.code(CODE, [text]);
+        machine.pc = CODE;
+        machine.run(1);
+        return machine.get('a2');
       };
       run1('st.d $a1, $a0, 0');
       expect(run1('ld.d $a2, $a0, 0')).toBe(value);
@@ -316,57 +316,57 @@ describe('instruction semantics', () => {
       for (const [name, f] of Object.entries(ops))
         for (const o of SPECIAL)
           for (const v of SPECIAL.slice(0, 14)) {
-            bench
+            machine
               .poke(0x30000, o)
               .code(CODE, [`am${name}${db}.d $a2, $a1, $a0`])
               .set({ a0: 0x30000, a1: v });
-            bench.pc = CODE;
-            bench.run(1);
-            expect(bench.get('a2')).toBe(o);
-            expect(bench.peek(0x30000), `am${name} ${o} ${v}`).toBe(u64(f(o, v)));
-            bench.poke(0x30000, o).code(CODE, [`am${name}${db}.w $a2, $a1, $a0`]);
-            bench.pc = CODE;
-            bench.run(1);
-            expect(bench.get('a2')).toBe(u64(s32(o)));
-            expect(bench.peek(0x30000), `am${name}.w`).toBe((o & ~0xffffffffn) | u32(f(u64(s32(o)), u64(s32(v)))));
+            machine.pc = CODE;
+            machine.run(1);
+            expect(machine.get('a2')).toBe(o);
+            expect(machine.peek(0x30000), `am${name} ${o} ${v}`).toBe(u64(f(o, v)));
+            machine.poke(0x30000, o).code(CODE, [`am${name}${db}.w $a2, $a1, $a0`]);
+            machine.pc = CODE;
+            machine.run(1);
+            expect(machine.get('a2')).toBe(u64(s32(o)));
+            expect(machine.peek(0x30000), `am${name}.w`).toBe((o & ~0xffffffffn) | u32(f(u64(s32(o)), u64(s32(v)))));
           }
     for (const [name, pick] of [
       ['ammax', (o: bigint, v: bigint) => (o > v ? o : v)],
       ['ammin', (o: bigint, v: bigint) => (o < v ? o : v)],
     ] as const) {
-      bench
+      machine
         .poke(0x30000, 1n << 63n)
         .code(CODE, [`${name}.du $a2, $a1, $a0`])
         .set({ a0: 0x30000, a1: 5 });
-      bench.pc = CODE;
-      bench.run(1);
-      expect(bench.peek(0x30000)).toBe(pick(1n << 63n, 5n));
-      bench
+      machine.pc = CODE;
+      machine.run(1);
+      expect(machine.peek(0x30000)).toBe(pick(1n << 63n, 5n));
+      machine
         .poke(0x30000, 0xffffffff80000000n)
         .code(CODE, [`${name}.wu $a2, $a1, $a0`])
         .set({ a0: 0x30000, a1: 5 });
-      bench.pc = CODE;
-      bench.run(1);
-      expect(bench.peek(0x30000) & 0xffffffffn).toBe(pick(0x80000000n, 5n));
+      machine.pc = CODE;
+      machine.run(1);
+      expect(machine.peek(0x30000) & 0xffffffffn).toBe(pick(0x80000000n, 5n));
     }
   });
 
   test('ll and sc: success, broken link, other place, ertn', () => {
     const place = 0x30000;
-    bench.poke(place, 10n, 20n);
-    bench
+    machine.poke(place, 10n, 20n);
+    machine
       .code(CODE, ['ll.d $a2, $a0, 0', 'addi.d $a3, $a2, 1', 'sc.d $a3, $a0, 0', 'sc.d $a4, $a0, 0'])
       .set({ a0: place, a4: 5 });
-    bench.pc = CODE;
-    bench.run(4);
-    expect([bench.get('a2'), bench.get('a3'), bench.get('a4'), bench.peek(place)]).toEqual([10n, 1n, 0n, 11n]);
-    bench.code(CODE, ['ll.w $a2, $a0, 0', 'sc.w $a3, $a0, 8']).set({ a3: 7 });
-    bench.pc = CODE;
-    bench.run(2);
-    expect([bench.get('a3'), bench.peek(place + 8)]).toEqual([0n, 20n]);
-    bench.code(CODE, ['ll.d $a2, $a0, 0', 'st.d $a1, $a0, 0', 'sc.d $a3, $a0, 0']).set({ a1: 99, a3: 7 });
-    bench.pc = CODE;
-    bench.run(3);
-    expect([bench.get('a3'), bench.peek(place)]).toEqual([0n, 99n]);
+    machine.pc = CODE;
+    machine.run(4);
+    expect([machine.get('a2'), machine.get('a3'), machine.get('a4'), machine.peek(place)]).toEqual([10n, 1n, 0n, 11n]);
+    machine.code(CODE, ['ll.w $a2, $a0, 0', 'sc.w $a3, $a0, 8']).set({ a3: 7 });
+    machine.pc = CODE;
+    machine.run(2);
+    expect([machine.get('a3'), machine.peek(place + 8)]).toEqual([0n, 20n]);
+    machine.code(CODE, ['ll.d $a2, $a0, 0', 'st.d $a1, $a0, 0', 'sc.d $a3, $a0, 0']).set({ a1: 99, a3: 7 });
+    machine.pc = CODE;
+    machine.run(3);
+    expect([machine.get('a3'), machine.peek(place)]).toEqual([0n, 99n]);
   });
 });

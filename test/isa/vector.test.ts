@@ -8,16 +8,14 @@ import { assemble, CODE, TestMachine } from '../support/test-machine.ts';
 const VECTOR = 0x40000;
 const A = [0x0102030405060708n, 0x1112131415161718n, 0x2122232425262728n, 0x3132333435363738n] as const;
 
-const at = (bench: TestMachine, n: number): number => (bench.cpu.base + STATE.fpr + 32 * n) >> 3;
-const setVector = (bench: TestMachine, n: number, values: readonly bigint[]): void =>
+const at = (m: TestMachine, n: number): number => (m.cpu.base + STATE.fpr + 32 * n) >> 3;
+const setVector = (m: TestMachine, n: number, values: readonly bigint[]): void =>
   values.forEach((v, i) => {
-    bench.cpu.mem.u64[at(bench, n) + i] = v;
+    m.cpu.mem.u64[at(m, n) + i] = v;
   });
-const vector = (bench: TestMachine, n: number): bigint[] => [
-  ...bench.cpu.mem.u64.subarray(at(bench, n), at(bench, n) + 4),
-];
+const vector = (m: TestMachine, n: number): bigint[] => [...m.cpu.mem.u64.subarray(at(m, n), at(m, n) + 4)];
 
-const bench = (code: readonly string[], euen = 7, cpus = 1): TestMachine => {
+const m = (code: readonly string[], euen = 7, cpus = 1): TestMachine => {
   const b = new TestMachine({ code, cpus });
   return b.setHost({ EENTRY: VECTOR, EUEN: euen });
 };
@@ -29,16 +27,16 @@ describe('units', () => {
       ['xvadd.b $xr0, $xr1, $xr2', 3, 0x11],
       ['fadd.d $f0, $f1, $f2', 6, 0xf],
     ] as const) {
-      const b = bench([text], euen).run(1);
+      const b = m([text], euen).run(1);
       expect([b.pc, b.ecode()], text).toEqual([VECTOR, ecode]);
       expect(b.host(CSR.BADI)).toBe(BigInt(assemble(text)));
     }
-    expect(bench(['vadd.b $vr0, $vr1, $vr2'], 2).run(1).pc).toBe(CODE + 4);
-    expect(bench(['xvadd.b $xr0, $xr1, $xr2'], 4).run(1).pc).toBe(CODE + 4);
+    expect(m(['vadd.b $vr0, $vr1, $vr2'], 2).run(1).pc).toBe(CODE + 4);
+    expect(m(['xvadd.b $xr0, $xr1, $xr2'], 4).run(1).pc).toBe(CODE + 4);
   });
 
   test('f, vr and xr are one file; LSX leaves the upper half of its register alone', () => {
-    const b = bench(['vor.v $vr0, $vr1, $vr1', 'fmov.d $f2, $f1']);
+    const b = m(['vor.v $vr0, $vr1, $vr1', 'fmov.d $f2, $f1']);
     setVector(b, 0, [9n, 9n, 9n, 9n]);
     setVector(b, 1, A);
     b.run(2);
@@ -47,7 +45,7 @@ describe('units', () => {
   });
 
   test('every CPU makes its functions itself', () => {
-    const b = bench(['xvor.v $xr0, $xr1, $xr1', 'b 0'], 7, 2);
+    const b = m(['xvor.v $xr0, $xr1, $xr1', 'b 0'], 7, 2);
     for (const cpu of b.machine.cpus) {
       cpu.parked = false;
       cpu.host.put(CSR.EUEN, 7n);
@@ -60,7 +58,7 @@ describe('units', () => {
   });
 
   test('a move to r0 leaves it 0', () => {
-    const b = bench(['vpickve2gr.d $zero, $vr1, 0']);
+    const b = m(['vpickve2gr.d $zero, $vr1, 0']);
     setVector(b, 1, A);
     expect(b.run(1).cpu.gpr(0)).toBe(0n);
   });
@@ -68,7 +66,7 @@ describe('units', () => {
 
 describe('memory', () => {
   test('loads and stores across a page boundary', () => {
-    const b = bench(['xvst $xr1, $a0, 0', 'xvld $xr2, $a0, 0', 'vst $vr1, $a1, 0', 'vld $vr3, $a1, 0']);
+    const b = m(['xvst $xr1, $a0, 0', 'xvld $xr2, $a0, 0', 'vst $vr1, $a1, 0', 'vld $vr3, $a1, 0']);
     setVector(b, 1, A);
     b.set({ a0: 0x30ff3, a1: 0x32ff9 }).run(4);
     expect(vector(b, 2)).toEqual([...A]);
@@ -77,21 +75,21 @@ describe('memory', () => {
 
   test('a store that faults in its second page writes nothing in the first', () => {
     const end = 32 << 20;
-    const b = bench(['xvst $xr1, $a0, 0']).poke(end - 16, 7n, 8n);
+    const b = m(['xvst $xr1, $a0, 0']).poke(end - 16, 7n, 8n);
     setVector(b, 1, A);
     b.set({ a0: end - 16 }).run(1);
     expect([b.pc, b.ecode(), b.peek(end - 16), b.peek(end - 8)]).toEqual([VECTOR, 8, 7n, 8n]);
   });
 
   test('a load where there is nothing raises ADEM and leaves the register', () => {
-    const b = bench(['vld $vr1, $a0, 0']);
+    const b = m(['vld $vr1, $a0, 0']);
     setVector(b, 1, A);
     b.set({ a0: 0x3000_0000 }).run(1);
     expect([b.pc, b.ecode(), b.host(CSR.BADV), vector(b, 1)[0]]).toEqual([VECTOR, 8, 0x3000_0000n, A[0]]);
   });
 
   test('a store into code is executed as stored', () => {
-    const b = bench(
+    const b = m(
       ['vst $vr1, $a0, 0', 'ori $a1, $zero, 1', 'ori $a1, $zero, 1', 'nop', 'nop'].map((t) =>
         t.replace('nop', 'andi $zero, $zero, 0'),
       ),
@@ -116,7 +114,7 @@ describe('memory', () => {
 
 describe('floating point', () => {
   test('an enabled exception traps with the cause of all elements, and nothing is written', () => {
-    const b = bench(['vfdiv.s $vr0, $vr1, $vr2']);
+    const b = m(['vfdiv.s $vr0, $vr1, $vr2']);
     setVector(b, 0, [9n, 9n]);
     // 1/0, 1/3, 0/0 and an overflow.
     setVector(b, 1, [0x3f8000003f800000n, 0x7f7fffff00000000n]);
@@ -152,13 +150,13 @@ describe('vldi', () => {
     [0x1c70, 0x3ff0000000000000n],
   ])('immediate %x', (imm, value) => {
     expect(vldiLiteral(imm)).toBe(value);
-    const b = bench([`xvldi $xr3, ${imm >= 0x1000 ? imm - 0x2000 : imm}`]).run(1);
+    const b = m([`xvldi $xr3, ${imm >= 0x1000 ? imm - 0x2000 : imm}`]).run(1);
     expect(vector(b, 3)).toEqual([value, value, value, value]);
   });
 
   test('a reserved immediate raises INE', () => {
     for (const imm of [0x1d00, 0x1e12, 0x1fff]) {
-      const b = bench([`vldi $vr3, ${imm - 0x2000}`]).run(1);
+      const b = m([`vldi $vr3, ${imm - 0x2000}`]).run(1);
       expect([b.pc, b.ecode()]).toEqual([VECTOR, 0xd]);
     }
   });

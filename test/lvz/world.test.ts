@@ -15,72 +15,72 @@ const GSTAT_PGM = 2;
 const TGID = (gid: number): number => 0x1000 | (gid << 16);
 
 /** Puts a GPA→HPA pair of pages of guest `gid` into the TLB, as the host's refill would. */
-function stage2(bench: TestMachine, gid: number, gpa: number, even: bigint, odd: bigint, ps = 12): void {
-  const { cpu } = bench;
+function stage2(m: TestMachine, gid: number, gpa: number, even: bigint, odd: bigint, ps = 12): void {
+  const { cpu } = m;
   expect(cpu.vm).toBe(false);
   const saved = cpu.pc;
-  bench.setHost({ GTLBC: TGID(gid), TLBEHI: gpa, TLBELO0: even, TLBELO1: odd, TLBIDX: BigInt(ps) << 24n, TLBRERA: 0 });
-  bench.code(0x60000, ['tlbfill']);
+  m.setHost({ GTLBC: TGID(gid), TLBEHI: gpa, TLBELO0: even, TLBELO1: odd, TLBIDX: BigInt(ps) << 24n, TLBRERA: 0 });
+  m.code(0x60000, ['tlbfill']);
   cpu.pc = WINDOW + 0x60000n;
-  bench.run(1);
+  m.run(1);
   cpu.pc = saved;
 }
 
 /** A host with one guest: GPA 0x200000 is HPA 0x400000, and the pair above. The host stands before its ertn. */
-function world(guestCode: readonly string[], gid = 1, bench = new TestMachine()): TestMachine {
-  bench.code(HOST, ['ertn']).code(0x40_0000, guestCode);
-  bench.setHost({ DMW0: WINDOW | 0xfn, CRMD: PG, EENTRY: WINDOW + BigInt(EXIT), TLBRENTRY: REFILL });
-  stage2(bench, gid, GUEST, 0x40_0000n | V_D, 0x40_1000n | V_D);
-  bench.setHost({ GSTAT: 0x80 | GSTAT_PGM | (gid << 16), ERA: GUEST, PRMD: 4 });
-  bench.cpu.pc = WINDOW + BigInt(HOST);
-  return bench;
+function world(guestCode: readonly string[], gid = 1, m = new TestMachine()): TestMachine {
+  m.code(HOST, ['ertn']).code(0x40_0000, guestCode);
+  m.setHost({ DMW0: WINDOW | 0xfn, CRMD: PG, EENTRY: WINDOW + BigInt(EXIT), TLBRENTRY: REFILL });
+  stage2(m, gid, GUEST, 0x40_0000n | V_D, 0x40_1000n | V_D);
+  m.setHost({ GSTAT: 0x80 | GSTAT_PGM | (gid << 16), ERA: GUEST, PRMD: 4 });
+  m.cpu.pc = WINDOW + BigInt(HOST);
+  return m;
 }
 
 /** Enters and runs `n` guest instructions. */
 const enter = (guestCode: readonly string[], n: number, prepare: (b: TestMachine) => void = () => {}): TestMachine => {
-  const bench = world(guestCode);
-  prepare(bench);
-  return bench.run(1 + n);
+  const m = world(guestCode);
+  prepare(m);
+  return m.run(1 + n);
 };
 
 describe('guest entry and exit', () => {
   test('ertn with PGM enters the guest: its PC, its CRMD', () => {
-    const bench = enter([], 0);
-    expect([bench.cpu.vm, bench.pc, bench.cpu.gid]).toEqual([true, GUEST, 1]);
-    expect(bench.host(CSR.CRMD) & 4n).toBe(4n);
-    expect(bench.guest(CSR.CRMD)).toBe(8n);
+    const m = enter([], 0);
+    expect([m.cpu.vm, m.pc, m.cpu.gid]).toEqual([true, GUEST, 1]);
+    expect(m.host(CSR.CRMD) & 4n).toBe(4n);
+    expect(m.guest(CSR.CRMD)).toBe(8n);
   });
 
   test('after a machine error MERRCTL.PGM says where ertn goes, whatever GSTAT.PGM says', () => {
     for (const pgm of [0, MERRCTL.PGM]) {
       const merr = { MERRCTL: MERRCTL.IsMERR | MERRCTL.PPG | pgm, MERRERA: GUEST };
-      const bench = world([])
+      const m = world([])
         .setHost({ ...merr, GSTAT: pgm ? 0x10080 : 0x10082 })
         .run(1);
-      expect([bench.cpu.vm, bench.pc]).toEqual([pgm !== 0, GUEST]);
+      expect([m.cpu.vm, m.pc]).toEqual([pgm !== 0, GUEST]);
     }
   });
 
   test('ertn without PGM stays in the host', () => {
-    const bench = world([])
+    const m = world([])
       .setHost({ GSTAT: 0x10080, ERA: WINDOW + 0x10000n })
       .run(1);
-    expect(bench.cpu.vm).toBe(false);
+    expect(m.cpu.vm).toBe(false);
   });
 
   test('a hypercall exits: ERA is the hvcl, BADI its word, PGM is set, the guest bank untouched', () => {
-    const bench = enter(['hvcl 0x123'], 1);
-    expect([bench.cpu.vm, bench.cpu.pc, bench.ecode()]).toEqual([false, WINDOW + BigInt(EXIT), 0x17]);
-    expect([bench.host(CSR.ERA), bench.host(CSR.BADI)]).toEqual([BigInt(GUEST), BigInt(assemble('hvcl 0x123'))]);
-    expect(bench.host(CSR.GSTAT) & 2n).toBe(2n);
-    expect(bench.host(CSR.PRMD)).toBe(4n);
-    expect([bench.guest(CSR.ESTAT), bench.guest(CSR.ERA), bench.guest(CSR.CRMD)]).toEqual([0n, 0n, 8n]);
+    const m = enter(['hvcl 0x123'], 1);
+    expect([m.cpu.vm, m.cpu.pc, m.ecode()]).toEqual([false, WINDOW + BigInt(EXIT), 0x17]);
+    expect([m.host(CSR.ERA), m.host(CSR.BADI)]).toEqual([BigInt(GUEST), BigInt(assemble('hvcl 0x123'))]);
+    expect(m.host(CSR.GSTAT) & 2n).toBe(2n);
+    expect(m.host(CSR.PRMD)).toBe(4n);
+    expect([m.guest(CSR.ESTAT), m.guest(CSR.ERA), m.guest(CSR.CRMD)]).toEqual([0n, 0n, 8n]);
   });
 
   test('a host exception afterwards clears PGM (rule A), so that its ertn returns to the host', () => {
-    const bench = enter(['hvcl 0'], 1);
-    bench.code(EXIT, ['syscall 0']).run(1);
-    expect(bench.host(CSR.GSTAT) & 2n).toBe(0n);
+    const m = enter(['hvcl 0'], 1);
+    m.code(EXIT, ['syscall 0']).run(1);
+    expect(m.host(CSR.GSTAT) & 2n).toBe(0n);
   });
 
   test.each([
@@ -98,8 +98,8 @@ describe('guest entry and exit', () => {
     ['csrrd $a0, 0xc0', 0],
     ['dbcl 0', 0],
   ])('%s at PLV%i exits with GSPR', (text, plv) => {
-    const bench = enter([text], 1, (b) => b.setGuest({ CRMD: 8 | plv }));
-    expect([bench.cpu.vm, bench.ecode(), bench.host(CSR.ERA), bench.host(CSR.BADI)]).toEqual([
+    const m = enter([text], 1, (b) => b.setGuest({ CRMD: 8 | plv }));
+    expect([m.cpu.vm, m.ecode(), m.host(CSR.ERA), m.host(CSR.BADI)]).toEqual([
       false,
       0x16,
       BigInt(GUEST),
@@ -120,10 +120,10 @@ describe('guest entry and exit', () => {
     ['IPE', 'invtlb 0x12, $zero, $zero', 0, 0xe],
     ['ALE', 'll.w $a0, $a1, 0', 0, 9],
   ])('%s by "%s" at PLV%i stays inside the guest', (_, text, plv, ecode) => {
-    const bench = enter([text], 1, (b) => b.setGuest({ CRMD: 8 | plv, EENTRY: GUEST + 0x1000 }).set({ a1: GUEST + 1 }));
-    expect([bench.cpu.vm, bench.pc, bench.ecode(true)]).toEqual([true, GUEST + 0x1000, ecode]);
-    expect([bench.guest(CSR.ERA), bench.ecode()]).toEqual([BigInt(GUEST), 0]);
-    expect(bench.cpu.events.exits.reduce((a, b) => a + b)).toBe(0);
+    const m = enter([text], 1, (b) => b.setGuest({ CRMD: 8 | plv, EENTRY: GUEST + 0x1000 }).set({ a1: GUEST + 1 }));
+    expect([m.cpu.vm, m.pc, m.ecode(true)]).toEqual([true, GUEST + 0x1000, ecode]);
+    expect([m.guest(CSR.ERA), m.ecode()]).toEqual([BigInt(GUEST), 0]);
+    expect(m.cpu.events.exits.reduce((a, b) => a + b)).toBe(0);
   });
 
   test('a unit needs the guest’s EUEN and the host’s: the guest is told first', () => {
@@ -131,23 +131,23 @@ describe('guest entry and exit', () => {
       [0, 7, false],
       [2, 0, true],
     ] as const) {
-      const bench = enter(['vadd.b $vr0, $vr0, $vr0'], 1, (b) =>
+      const m = enter(['vadd.b $vr0, $vr0, $vr0'], 1, (b) =>
         b.setHost({ EUEN: host }).setGuest({ EUEN: guest, EENTRY: GUEST }),
       );
-      expect([bench.cpu.vm, bench.ecode(!exits)]).toEqual([!exits, 0x10]);
+      expect([m.cpu.vm, m.ecode(!exits)]).toEqual([!exits, 0x10]);
     }
     const both = enter(['vadd.b $vr0, $vr0, $vr0'], 1, (b) => b.setHost({ EUEN: 2 }).setGuest({ EUEN: 2 }));
     expect([both.cpu.vm, both.pc]).toEqual([true, GUEST + 4]);
   });
 
   test('watchpoints of the host leave guests alone, whatever their CRMD.WE says', () => {
-    const bench = enter(['andi $zero, $zero, 0'], 1, (b) => {
+    const m = enter(['andi $zero, $zero, 0'], 1, (b) => {
       b.cpu.host.put(0x390, BigInt(GUEST));
       b.cpu.host.put(0x392, 0x1en);
       b.cpu.watchpoints.changed();
       b.setGuest({ CRMD: 0x208 });
     });
-    expect([bench.cpu.vm, bench.pc]).toEqual([true, GUEST + 4]);
+    expect([m.cpu.vm, m.pc]).toEqual([true, GUEST + 4]);
   });
 
   test('cacop: index types exit with GCI 2, hit types do not', () => {
@@ -173,15 +173,14 @@ describe('guest entry and exit', () => {
   });
 
   test('csr instructions act on the guest bank, gcsr on it from the host, with old values', () => {
-    const bench = enter(['csrwr $a0, 0x30', 'csrxchg $a1, $a2, 0x30', 'hvcl 0'], 3, (b) =>
+    const m = enter(['csrwr $a0, 0x30', 'csrxchg $a1, $a2, 0x30', 'hvcl 0'], 3, (b) =>
       b.set({ a0: 0x1234, a1: 0xff, a2: 0xf0 }),
     );
-    expect([bench.guest(0x30), bench.host(0x30), bench.get('a1')]).toEqual([0x12f4n, 0n, 0x1234n]);
-    bench
-      .code(EXIT, ['gcsrrd $a0, 0x30', 'gcsrwr $a1, 0x30', 'gcsrxchg $a3, $a2, 0x30', 'gcsrrd $a4, 0x50'])
+    expect([m.guest(0x30), m.host(0x30), m.get('a1')]).toEqual([0x12f4n, 0n, 0x1234n]);
+    m.code(EXIT, ['gcsrrd $a0, 0x30', 'gcsrwr $a1, 0x30', 'gcsrxchg $a3, $a2, 0x30', 'gcsrrd $a4, 0x50'])
       .set({ a1: 5, a3: 0xff, a4: 1 })
       .run(4);
-    expect([bench.get('a0'), bench.get('a1'), bench.get('a3'), bench.get('a4'), bench.guest(0x30)]).toEqual([
+    expect([m.get('a0'), m.get('a1'), m.get('a3'), m.get('a4'), m.guest(0x30)]).toEqual([
       0x12f4n,
       0x12f4n,
       5n,
@@ -191,15 +190,12 @@ describe('guest entry and exit', () => {
   });
 
   test('each world has its own LL bit', () => {
-    const bench = enter(['ll.d $a0, $a1, 0', 'hvcl 0', 'sc.d $a2, $a1, 0'], 2, (b) =>
-      b.set({ a1: GUEST + 0x100, a2: 7 }),
-    );
+    const m = enter(['ll.d $a0, $a1, 0', 'hvcl 0', 'sc.d $a2, $a1, 0'], 2, (b) => b.set({ a1: GUEST + 0x100, a2: 7 }));
     // The host returns past the hypercall; its own ertn does not break the guest's link.
-    bench
-      .code(EXIT, ['csrwr $t0, 6', 'ertn'])
+    m.code(EXIT, ['csrwr $t0, 6', 'ertn'])
       .set({ t0: GUEST + 8 })
       .run(3);
-    expect(bench.get('a2')).toBe(1n);
+    expect(m.get('a2')).toBe(1n);
     // LLBCTL.WCLLB through gcsr does.
     const cleared = enter(['ll.d $a0, $a1, 0', 'hvcl 0', 'sc.d $a2, $a1, 0'], 2, (b) =>
       b.set({ a1: GUEST + 0x100, a2: 7 }),
@@ -214,19 +210,18 @@ describe('guest entry and exit', () => {
 
 describe('two-stage translation', () => {
   test('a stage-2 miss refills through TLBRENTRY and goes straight back, whatever GSTAT.PGM says', () => {
-    const bench = enter(['ld.d $a0, $a1, 0'], 1, (b) => b.set({ a1: 0x80_0008 }).poke(0x50_0008, 77n));
-    expect([bench.cpu.vm, bench.pc]).toEqual([false, REFILL]);
-    expect([bench.host(CSR.TLBRBADV), bench.host(CSR.TLBRPRMD), bench.host(CSR.TLBRERA)]).toEqual([
+    const m = enter(['ld.d $a0, $a1, 0'], 1, (b) => b.set({ a1: 0x80_0008 }).poke(0x50_0008, 77n));
+    expect([m.cpu.vm, m.pc]).toEqual([false, REFILL]);
+    expect([m.host(CSR.TLBRBADV), m.host(CSR.TLBRPRMD), m.host(CSR.TLBRERA)]).toEqual([
       0x80_0008n,
       0xcn,
       BigInt(GUEST + 1),
     ]);
-    bench.code(REFILL, ['csrwr $t0, 0x8c', 'csrwr $t1, 0x8d', 'csrwr $t2, 0x8e', 'tlbfill', 'ertn']);
-    bench
-      .set({ t0: 0x50_0000n | V_D, t1: 0x50_1000n | V_D, t2: 0x80_000c })
+    m.code(REFILL, ['csrwr $t0, 0x8c', 'csrwr $t1, 0x8d', 'csrwr $t2, 0x8e', 'tlbfill', 'ertn']);
+    m.set({ t0: 0x50_0000n | V_D, t1: 0x50_1000n | V_D, t2: 0x80_000c })
       .setHost({ GSTAT: 0x10080 })
       .run(6);
-    expect([bench.cpu.vm, bench.pc, bench.get('a0')]).toEqual([true, GUEST + 4, 77n]);
+    expect([m.cpu.vm, m.pc, m.get('a0')]).toEqual([true, GUEST + 4, 77n]);
   });
 
   test.each([
@@ -235,12 +230,12 @@ describe('two-stage translation', () => {
     ['PME', 4, 'st.d $a0, $a1, 0', 1n],
     ['PNR', 5, 'ld.d $a0, $a1, 0', 3n | (1n << 61n)],
   ])('%s of stage 2 exits with the exact GPA and the instruction word', (_, ecode, text, flags) => {
-    const bench = enter([text], 1, (b) => {
+    const m = enter([text], 1, (b) => {
       stage2(b, 1, 0x80_0000, 0x50_0000n | flags, 0n);
       b.setHost({ ERA: GUEST, GSTAT: 0x10082 }).set({ a1: 0x80_0123 });
       b.cpu.pc = WINDOW + BigInt(HOST);
     });
-    expect([bench.cpu.vm, bench.ecode(), bench.host(CSR.BADV), bench.host(CSR.TLBEHI), bench.host(CSR.BADI)]).toEqual([
+    expect([m.cpu.vm, m.ecode(), m.host(CSR.BADV), m.host(CSR.TLBEHI), m.host(CSR.BADI)]).toEqual([
       false,
       ecode,
       0x80_0123n,
@@ -254,11 +249,11 @@ describe('two-stage translation', () => {
       [0n, 3],
       [3n | (1n << 62n), 6],
     ] as const) {
-      const bench = enter(['jirl $zero, $a1, 0'], 2, (b) => {
+      const m = enter(['jirl $zero, $a1, 0'], 2, (b) => {
         stage2(b, 1, 0x80_0000, 0x50_0000n | flags, 0n);
         b.setHost({ ERA: GUEST, GSTAT: 0x10082, BADI: 0x123 }).set({ a1: 0x80_0100 });
       });
-      expect([bench.ecode(), bench.host(CSR.BADV), bench.host(CSR.ERA), bench.host(CSR.BADI)]).toEqual([
+      expect([m.ecode(), m.host(CSR.BADV), m.host(CSR.ERA), m.host(CSR.BADI)]).toEqual([
         ecode,
         0x80_0100n,
         0x80_0100n,
@@ -276,17 +271,17 @@ describe('two-stage translation', () => {
   };
 
   test('stage 1 then stage 2: the guest sees its own page, faults of stage 1 stay inside', () => {
-    const bench = enter([...GUEST_FILL, 'ld.d $a0, $a1, 0', 'ld.d $a0, $a2, 0'], 6, (b) => {
+    const m = enter([...GUEST_FILL, 'ld.d $a0, $a1, 0', 'ld.d $a0, $a2, 0'], 6, (b) => {
       guestPaging(b, 0x4000_0000n, BigInt(GUEST) | V_D, BigInt(GUEST + 0x1000) | V_D, 12);
       b.set({ a1: 0x4000_1010, a2: 0x5000_0000 }).poke(0x40_1010, 123n);
     });
-    expect([bench.cpu.vm, bench.get('a0')]).toEqual([true, 123n]);
-    bench.run(1);
-    expect([bench.cpu.vm, bench.pc, bench.guest(CSR.TLBRBADV)]).toEqual([true, GUEST + 0x1000, 0x5000_0000n]);
+    expect([m.cpu.vm, m.get('a0')]).toEqual([true, 123n]);
+    m.run(1);
+    expect([m.cpu.vm, m.pc, m.guest(CSR.TLBRBADV)]).toEqual([true, GUEST + 0x1000, 0x5000_0000n]);
   });
 
   test('a guest page that stage 1 does not know raises TLBR inside the guest', () => {
-    const bench = enter(['ld.d $a0, $a1, 0'], 1, (b) => {
+    const m = enter(['ld.d $a0, $a1, 0'], 1, (b) => {
       b.set({ a1: 0x1000_4000_0000n }).setGuest({
         CRMD: 0x10,
         DMW0: 0x9000_0000_0000_000fn,
@@ -294,16 +289,16 @@ describe('two-stage translation', () => {
       });
       b.setHost({ ERA: WINDOW + BigInt(GUEST) });
     });
-    expect([bench.cpu.vm, bench.pc, bench.guest(CSR.TLBRBADV)]).toEqual([true, GUEST + 0x1000, 0x1000_4000_0000n]);
-    expect(bench.guest(CSR.CRMD) & 0x18n).toBe(8n);
+    expect([m.cpu.vm, m.pc, m.guest(CSR.TLBRBADV)]).toEqual([true, GUEST + 0x1000, 0x1000_4000_0000n]);
+    expect(m.guest(CSR.CRMD) & 0x18n).toBe(8n);
   });
 
   test('a guest’s page walk by hardware reads its tables through stage 2, and exits where that misses', () => {
-    const bench = world(['ld.d $a0, $a1, 8', 'ld.d $a0, $a2, 0'], 1, new TestMachine({ features: { ptw: true } }));
+    const m = world(['ld.d $a0, $a1, 8', 'ld.d $a0, $a2, 0'], 1, new TestMachine({ features: { ptw: true } }));
     const [PRESENT, CC] = [0x80n, 0x10n];
     // One level: entries of the table at GPA 0x201000 by address bits 20:12; entry 0 maps the code itself.
-    bench.poke(0x40_1000, BigInt(GUEST) | PRESENT | CC).poke(0x40_1008 + 8 * 4, 0x20_1000n | PRESENT | CC, 0x777n);
-    bench.setGuest({
+    m.poke(0x40_1000, BigInt(GUEST) | PRESENT | CC).poke(0x40_1008 + 8 * 4, 0x20_1000n | PRESENT | CC, 0x777n);
+    m.setGuest({
       CRMD: PG,
       PGDL: GUEST + 0x1000,
       PWCL: 12 | (9 << 5),
@@ -312,52 +307,52 @@ describe('two-stage translation', () => {
       EENTRY: GUEST,
       TLBRENTRY: GUEST,
     });
-    bench.set({ a1: 0x5000 + 8 * 5, a2: 0x5000 }).run(2);
-    expect([bench.cpu.vm, bench.pc, bench.get('a0')]).toEqual([true, GUEST + 4, 0x777n]);
-    expect(bench.peek(0x40_1028) & 3n).toBe(1n);
+    m.set({ a1: 0x5000 + 8 * 5, a2: 0x5000 }).run(2);
+    expect([m.cpu.vm, m.pc, m.get('a0')]).toEqual([true, GUEST + 4, 0x777n]);
+    expect(m.peek(0x40_1028) & 3n).toBe(1n);
     // A table that stage 2 does not map: a refill of the host, for the table's address.
-    bench.setGuest({ PGDL: 0x70_0000 }).set({ a2: 0x9000 });
-    bench.run(1);
-    expect([bench.cpu.vm, bench.pc, bench.host(CSR.TLBRBADV) >> 12n]).toEqual([false, REFILL, 0x700n]);
+    m.setGuest({ PGDL: 0x70_0000 }).set({ a2: 0x9000 });
+    m.run(1);
+    expect([m.cpu.vm, m.pc, m.host(CSR.TLBRBADV) >> 12n]).toEqual([false, REFILL, 0x700n]);
   });
 
   test('two guests with equal addresses do not see each other; a change of GID takes effect at once', () => {
-    const bench = world(['ld.d $a0, $a1, 0', 'hvcl 0']);
-    bench.code(0x70_0000, ['ld.d $a0, $a1, 0', 'hvcl 0']).poke(0x40_1008, 111n).poke(0x70_1008, 222n);
-    stage2(bench, 2, GUEST, 0x70_0000n | V_D, 0x70_1000n | V_D);
-    bench.set({ a1: GUEST + 0x1008 });
+    const m = world(['ld.d $a0, $a1, 0', 'hvcl 0']);
+    m.code(0x70_0000, ['ld.d $a0, $a1, 0', 'hvcl 0']).poke(0x40_1008, 111n).poke(0x70_1008, 222n);
+    stage2(m, 2, GUEST, 0x70_0000n | V_D, 0x70_1000n | V_D);
+    m.set({ a1: GUEST + 0x1008 });
     for (const [gid, value] of [
       [1, 111n],
       [2, 222n],
       [1, 111n],
       [2, 222n],
     ] as const) {
-      bench.setHost({}).cpu.host.put(CSR.GSTAT, BigInt(0x82 | (gid << 16)));
-      bench.cpu.host.put(CSR.ERA, BigInt(GUEST));
-      bench.cpu.pc = WINDOW + BigInt(HOST);
-      bench.run(3);
-      expect(bench.get('a0'), `gid ${gid}`).toBe(value);
+      m.setHost({}).cpu.host.put(CSR.GSTAT, BigInt(0x82 | (gid << 16)));
+      m.cpu.host.put(CSR.ERA, BigInt(GUEST));
+      m.cpu.pc = WINDOW + BigInt(HOST);
+      m.run(3);
+      expect(m.get('a0'), `gid ${gid}`).toBe(value);
     }
   });
 
   test('stage-2 entries of a guest are invisible to the host, and the host’s to guests', () => {
-    const bench = enter(['ld.d $a0, $a1, 0'], 1, (b) => {
+    const m = enter(['ld.d $a0, $a1, 0'], 1, (b) => {
       stage2(b, 0, 0x90_0000, 0x50_0000n | V_D, 0n);
       b.set({ a1: 0x90_0000 }).setHost({ ERA: GUEST, GSTAT: 0x10082 });
     });
-    expect(bench.pc).toBe(REFILL);
+    expect(m.pc).toBe(REFILL);
     const host = world([]);
     host.code(HOST, ['ld.d $a0, $a1, 0']).set({ a1: GUEST }).run(1);
     expect(host.pc).toBe(REFILL);
   });
 
   test('effective page size is the intersection: a guest 2 MiB page over 4 KiB stage-2 pages', () => {
-    const bench = enter([...GUEST_FILL, 'ld.d $a0, $a1, 0', 'ld.d $a2, $a3, 0'], 7, (b) => {
+    const m = enter([...GUEST_FILL, 'ld.d $a0, $a1, 0', 'ld.d $a2, $a3, 0'], 7, (b) => {
       stage2(b, 1, 0x60_0000, 0x50_0000n | V_D, 0x5a_0000n | V_D);
       guestPaging(b, 0x4000_0000n, 0x60_0000n | V_D, V_D, 21);
       b.set({ a1: 0x4000_0008, a3: 0x4000_1008 }).poke(0x50_0008, 1n).poke(0x5a_0008, 2n);
     });
-    expect([bench.get('a0'), bench.get('a2')]).toEqual([1n, 2n]);
+    expect([m.get('a0'), m.get('a2')]).toEqual([1n, 2n]);
   });
 
   test.each([
@@ -373,13 +368,12 @@ describe('two-stage translation', () => {
     ['invtlb 0x16, $t2, $t1', false],
     ['invtlb 0x14, $t2, $zero', false],
   ])('%s of the host removes stage-2 entries of guest 1: %s', (text, removes) => {
-    const bench = enter(['ld.d $a0, $a1, 0', 'hvcl 0'], 2, (b) => b.set({ a1: GUEST + 0x1000 }));
-    bench
-      .code(EXIT, [text, 'csrwr $t3, 6', 'ertn'])
+    const m = enter(['ld.d $a0, $a1, 0', 'hvcl 0'], 2, (b) => b.set({ a1: GUEST + 0x1000 }));
+    m.code(EXIT, [text, 'csrwr $t3, 6', 'ertn'])
       .set({ t0: 1 << 16, t1: GUEST, t2: 2 << 16, t3: GUEST })
       .run(4);
     // A fetch that misses refills; one that hits has run the load.
-    expect(bench.pc === REFILL).toBe(removes);
+    expect(m.pc === REFILL).toBe(removes);
   });
 
   test('every pair of page sizes of both stages: each address goes where the arithmetic says', () => {
@@ -387,7 +381,7 @@ describe('two-stage translation', () => {
     const GVA = 0xffff_fff0_0000_0000n;
     for (const ps1 of SIZES)
       for (const ps2 of SIZES) {
-        const bench = world(['ld.d $a0, $a1, 0', 'b -4'], 1, new TestMachine({ ramSize: 64 << 20 }));
+        const m = world(['ld.d $a0, $a1, 0', 'b -4'], 1, new TestMachine({ ramSize: 64 << 20 }));
         // GPA 0 and up; where the stage-2 page is small enough, it lies elsewhere in RAM.
         const hpa = ps2 <= 21 ? 0x80_0000n : 0n;
         const elo = (base: bigint, ps: number): { even: bigint; odd: bigint } => ({
@@ -396,16 +390,16 @@ describe('two-stage translation', () => {
         });
         const two = elo(hpa, ps2);
         // The guest's own code at GPA 0x200000 keeps its entry unless the big page covers it: two would be undefined.
-        const ertn = bench.cpu.pc;
+        const ertn = m.cpu.pc;
         if (ps2 >= 21) {
-          bench.code(0x60000, ['invtlb 0x12, $zero, $zero']);
-          bench.cpu.pc = WINDOW + 0x60000n;
-          bench.run(1);
-          bench.cpu.pc = ertn;
+          m.code(0x60000, ['invtlb 0x12, $zero, $zero']);
+          m.cpu.pc = WINDOW + 0x60000n;
+          m.run(1);
+          m.cpu.pc = ertn;
         }
-        stage2(bench, 1, 0, two.even, two.odd, ps2);
+        stage2(m, 1, 0, two.even, two.odd, ps2);
         const one = elo(0n, ps1);
-        bench.setGuest({
+        m.setGuest({
           CRMD: PG,
           DMW0: 1,
           STLBPS: 12,
@@ -416,26 +410,26 @@ describe('two-stage translation', () => {
           EENTRY: GUEST,
           TLBRENTRY: GUEST,
         });
-        bench.setHost({ GTLBC: TGID(1) }).code(0x60000, ['gtlbfill']);
-        const entry = bench.cpu.pc;
-        bench.cpu.pc = WINDOW + 0x60000n;
-        bench.run(1);
-        bench.cpu.pc = entry;
+        m.setHost({ GTLBC: TGID(1) }).code(0x60000, ['gtlbfill']);
+        const entry = m.cpu.pc;
+        m.cpu.pc = WINDOW + 0x60000n;
+        m.run(1);
+        m.cpu.pc = entry;
         // Offsets in both pages of both stages' pairs, and inside RAM.
         const span = Math.min(2 ** (ps1 + 1), 2 ** (ps2 + 1), 8 << 20);
         const offsets = [0, 8, 0xff8, span / 2 - 8, span / 2, span - 8].filter(
           (o) => Math.floor(o / 0x1000) !== GUEST / 0x1000 && (o < 0x20_0000 || ps2 < 25),
         );
-        bench.code(0x40_0000, ['ld.d $a0, $a1, 0', 'b -4']);
-        if (ps2 >= 21) bench.code(0x20_0000 + Number(hpa), ['ld.d $a0, $a1, 0', 'b -4']);
-        bench.run(1);
+        m.code(0x40_0000, ['ld.d $a0, $a1, 0', 'b -4']);
+        if (ps2 >= 21) m.code(0x20_0000 + Number(hpa), ['ld.d $a0, $a1, 0', 'b -4']);
+        m.run(1);
         // The host's code lies among them: it has done its part.
-        for (const o of offsets) bench.poke(Number(hpa) + o, BigInt(o) * 7n + 1n);
+        for (const o of offsets) m.poke(Number(hpa) + o, BigInt(o) * 7n + 1n);
         for (const o of offsets) {
-          bench.set({ a1: GVA + BigInt(o), a0: 0 });
-          bench.cpu.pc = BigInt(GUEST);
-          bench.run(1);
-          expect([bench.cpu.vm, bench.get('a0')], `${ps1} over ${ps2} at 0x${o.toString(16)}`).toEqual([
+          m.set({ a1: GVA + BigInt(o), a0: 0 });
+          m.cpu.pc = BigInt(GUEST);
+          m.run(1);
+          expect([m.cpu.vm, m.get('a0')], `${ps1} over ${ps2} at 0x${o.toString(16)}`).toEqual([
             true,
             BigInt(o) * 7n + 1n,
           ]);
@@ -444,34 +438,34 @@ describe('two-stage translation', () => {
   });
 
   test('a stage-2 entry that is replaced does not live on in cached translations', () => {
-    const bench = enter(['ld.d $a0, $a1, 0', 'hvcl 0'], 2, (b) =>
+    const m = enter(['ld.d $a0, $a1, 0', 'hvcl 0'], 2, (b) =>
       b
         .set({ a1: GUEST + 0x1000 })
         .poke(0x40_1000, 1n)
         .poke(0x55_1000, 2n)
         .code(0x55_0000, ['ld.d $a0, $a1, 0', 'hvcl 0']),
     );
-    expect(bench.get('a0')).toBe(1n);
-    stage2(bench, 1, GUEST, 0x55_0000n | V_D, 0x55_1000n | V_D);
-    bench.setHost({}).cpu.host.put(CSR.ERA, BigInt(GUEST));
-    bench.cpu.host.put(CSR.GSTAT, 0x10082n);
-    bench.cpu.pc = WINDOW + BigInt(HOST);
-    bench.run(2);
-    expect(bench.get('a0')).toBe(2n);
+    expect(m.get('a0')).toBe(1n);
+    stage2(m, 1, GUEST, 0x55_0000n | V_D, 0x55_1000n | V_D);
+    m.setHost({}).cpu.host.put(CSR.ERA, BigInt(GUEST));
+    m.cpu.host.put(CSR.GSTAT, 0x10082n);
+    m.cpu.pc = WINDOW + BigInt(HOST);
+    m.run(2);
+    expect(m.get('a0')).toBe(2n);
   });
 });
 
 describe('interrupts and time of a guest', () => {
   test('a host interrupt exits at any guest PLV and IE', () => {
-    const bench = enter(['addi.d $a0, $a0, 1', 'b -4'], 4, (b) => b.setGuest({ CRMD: 8 | 3 }).setHost({ ECFG: 1 }));
-    bench.cpu.host.update(CSR.ESTAT, 1, 1);
-    bench.run(1);
-    expect([bench.cpu.vm, bench.ecode(), bench.host(CSR.ESTAT) & 1n]).toEqual([false, 0, 1n]);
+    const m = enter(['addi.d $a0, $a0, 1', 'b -4'], 4, (b) => b.setGuest({ CRMD: 8 | 3 }).setHost({ ECFG: 1 }));
+    m.cpu.host.update(CSR.ESTAT, 1, 1);
+    m.run(1);
+    expect([m.cpu.vm, m.ecode(), m.host(CSR.ESTAT) & 1n]).toEqual([false, 0, 1n]);
   });
 
   test('GINTC injects levels that gcsr cannot latch; the guest takes them at entry', () => {
-    const bench = world(['addi.d $a0, $a0, 1']);
-    bench.code(HOST, [
+    const m = world(['addi.d $a0, $a0, 1']);
+    m.code(HOST, [
       'csrwr $t0, 0x52',
       'gcsrrd $t1, 5',
       'gcsrwr $t2, 5',
@@ -481,20 +475,19 @@ describe('interrupts and time of a guest', () => {
       'csrwr $t5, 0x52',
       'ertn',
     ]);
-    bench
-      .set({ t0: 2, t2: 0x3fc, t5: 2 })
+    m.set({ t0: 2, t2: 0x3fc, t5: 2 })
       .setGuest({ CRMD: 0xc, ECFG: (1 << 16) | 8, EENTRY: GUEST + 0x1000 })
       .run(9);
-    expect([bench.get('t1'), bench.get('t3'), bench.get('t4')]).toEqual([8n, 8n, 0n]);
-    expect([bench.cpu.vm, bench.pc, bench.get('a0')]).toEqual([true, GUEST + 0x1000 + (64 + 3) * 8, 0n]);
+    expect([m.get('t1'), m.get('t3'), m.get('t4')]).toEqual([8n, 8n, 0n]);
+    expect([m.cpu.vm, m.pc, m.get('a0')]).toEqual([true, GUEST + 0x1000 + (64 + 3) * 8, 0n]);
   });
 
   test('TI, IPI and SWI are injected through gcsr ESTAT', () => {
     for (const bit of [0, 1, 10, 11, 12]) {
-      const bench = world([]);
-      bench.code(HOST, ['gcsrxchg $t0, $t1, 5', 'ertn']).set({ t0: 1 << bit, t1: 1 << bit });
-      bench.setGuest({ CRMD: 0xc, ECFG: 0x1fff, EENTRY: GUEST + 0x1000 }).run(3);
-      expect([bench.pc, bench.ecode(true)], `bit ${bit}`).toEqual([GUEST + 0x1000, 0]);
+      const m = world([]);
+      m.code(HOST, ['gcsrxchg $t0, $t1, 5', 'ertn']).set({ t0: 1 << bit, t1: 1 << bit });
+      m.setGuest({ CRMD: 0xc, ECFG: 0x1fff, EENTRY: GUEST + 0x1000 }).run(3);
+      expect([m.pc, m.ecode(true)], `bit ${bit}`).toEqual([GUEST + 0x1000, 0]);
     }
   });
 
@@ -515,8 +508,8 @@ describe('interrupts and time of a guest', () => {
   });
 
   test('the guest timer runs while the host runs, and fires there', () => {
-    const bench = enter(['csrwr $a0, 0x41', 'hvcl 0'], 2, (b) => b.set({ a0: 100 | 1 }));
-    bench.code(EXIT, [
+    const m = enter(['csrwr $a0, 0x41', 'hvcl 0'], 2, (b) => b.set({ a0: 100 | 1 }));
+    m.code(EXIT, [
       'gcsrrd $t0, 0x42',
       ...Array.from({ length: 120 }, () => 'addi.d $t5, $t5, 1'),
       'gcsrrd $t1, 0x42',
@@ -525,9 +518,9 @@ describe('interrupts and time of a guest', () => {
       'gcsrwr $t4, 0x44',
       'gcsrrd $t6, 5',
     ]);
-    bench.set({ t4: 1 }).run(126);
-    expect(bench.get('t0')).toBeLessThan(100n);
-    expect([bench.get('t1'), bench.get('t2') & 0x800n, bench.get('t3') & 1n, bench.get('t6') & 0x800n]).toEqual([
+    m.set({ t4: 1 }).run(126);
+    expect(m.get('t0')).toBeLessThan(100n);
+    expect([m.get('t1'), m.get('t2') & 0x800n, m.get('t3') & 1n, m.get('t6') & 0x800n]).toEqual([
       (1n << 48n) - 1n,
       0x800n,
       1n,
@@ -536,16 +529,16 @@ describe('interrupts and time of a guest', () => {
   });
 
   test('gcsrwr TVAL = 0 raises TI at once; TCFG = 0 is quiet', () => {
-    const bench = enter(['csrwr $a0, 0x41', 'hvcl 0'], 2, (b) => b.set({ a0: 0x10000 | 1 }));
-    bench.code(EXIT, ['gcsrwr $zero, 0x42', 'gcsrrd $t0, 5']).run(2);
-    expect(bench.get('t0') & 0x800n).toBe(0x800n);
+    const m = enter(['csrwr $a0, 0x41', 'hvcl 0'], 2, (b) => b.set({ a0: 0x10000 | 1 }));
+    m.code(EXIT, ['gcsrwr $zero, 0x42', 'gcsrrd $t0, 5']).run(2);
+    expect(m.get('t0') & 0x800n).toBe(0x800n);
     const quiet = enter(['csrwr $a0, 0x41', 'csrwr $zero, 0x41', 'b 0'], 3000, (b) => b.set({ a0: 100 | 1 }));
     expect(quiet.guest(CSR.ESTAT)).toBe(0n);
   });
 
   test('rdtime of the guest adds GCNTC and its own CNTC', () => {
     const plain = enter(['rdtime.d $a0, $a1'], 1).get('a0');
-    const bench = enter(['rdtime.d $a0, $a1'], 1, (b) => b.setHost({ GCNTC: 1000 }).setGuest({ CNTC: 100, TID: 5 }));
-    expect([bench.get('a0') - plain, bench.get('a1')]).toEqual([1100n, 5n]);
+    const m = enter(['rdtime.d $a0, $a1'], 1, (b) => b.setHost({ GCNTC: 1000 }).setGuest({ CNTC: 100, TID: 5 }));
+    expect([m.get('a0') - plain, m.get('a1')]).toEqual([1100n, 5n]);
   });
 });

@@ -15,80 +15,80 @@ const GUEST = 0x20_0000;
 
 /** A paged host with VA at page ONE, which holds 1; page TWO holds 2. Its code runs in a window. */
 function paged(): TestMachine {
-  const bench = new TestMachine().poke(ONE, 1n).poke(TWO, 2n);
-  bench.setHost({ DMW0: WINDOW | 0xfn, CRMD: 0x10, EENTRY: WINDOW + 0x40000n, TLBRENTRY: 0x41000 });
-  map(bench, VA, BigInt(ONE) | V_D);
-  return bench;
+  const m = new TestMachine().poke(ONE, 1n).poke(TWO, 2n);
+  m.setHost({ DMW0: WINDOW | 0xfn, CRMD: 0x10, EENTRY: WINDOW + 0x40000n, TLBRENTRY: 0x41000 });
+  map(m, VA, BigInt(ONE) | V_D);
+  return m;
 }
 /** CSRs of a bank without what {@link TestMachine.setHost} clears: only instructions may invalidate here. */
 function put(
-  bench: TestMachine,
+  m: TestMachine,
   values: Readonly<Partial<Record<keyof typeof CSR, bigint | number>>>,
-  bank = bench.cpu.host,
+  bank = m.cpu.host,
 ): void {
   for (const [name, v] of Object.entries(values)) bank.put(CSR[name as keyof typeof CSR], BigInt(v));
-  bench.cpu.contextChanged();
+  m.cpu.contextChanged();
 }
 
 /** Puts an entry for an even page at `va` through tlbfill, as GID `gid`. */
-function map(bench: TestMachine, va: number, even: bigint, gid = 0, op = 'tlbfill'): void {
-  put(bench, {
+function map(m: TestMachine, va: number, even: bigint, gid = 0, op = 'tlbfill'): void {
+  put(m, {
     GTLBC: 0x1000 | (gid << 16),
     TLBEHI: va,
     TLBELO0: even,
     TLBELO1: even + 0x1000n,
     TLBIDX: 12n << 24n,
   });
-  run(bench, [op]);
-  put(bench, { GTLBC: 0x1000 });
+  run(m, [op]);
+  put(m, { GTLBC: 0x1000 });
 }
 /** Executes host code in the window. */
-function run(bench: TestMachine, code: readonly string[]): void {
-  bench.code(CODE, code);
-  bench.cpu.pc = WINDOW + BigInt(CODE);
-  bench.run(code.length);
+function run(m: TestMachine, code: readonly string[]): void {
+  m.code(CODE, code);
+  m.cpu.pc = WINDOW + BigInt(CODE);
+  m.run(code.length);
 }
-const load = (bench: TestMachine, va = VA): bigint => {
-  bench.set({ a1: va });
-  run(bench, ['ld.d $a0, $a1, 0']);
-  return bench.get('a0');
+const load = (m: TestMachine, va = VA): bigint => {
+  m.set({ a1: va });
+  run(m, ['ld.d $a0, $a1, 0']);
+  return m.get('a0');
 };
 
 /** A guest whose GPA 0x200000 is HPA 0x400000 and that stands before `ld.d a0, a1, 0; b 0`. GPA 0x210000 is ONE. */
 function guest(): TestMachine {
-  const bench = paged();
-  bench.code(0x40_0000, ['ld.d $a0, $a1, 0', 'b 0']);
-  map(bench, GUEST, 0x40_0000n | V_D, 1);
-  map(bench, 0x21_0000, BigInt(ONE) | V_D, 1);
-  return bench;
+  const m = paged();
+  m.code(0x40_0000, ['ld.d $a0, $a1, 0', 'b 0']);
+  map(m, GUEST, 0x40_0000n | V_D, 1);
+  map(m, 0x21_0000, BigInt(ONE) | V_D, 1);
+  return m;
 }
-function enter(bench: TestMachine): bigint {
-  put(bench, { GSTAT: 0x10082, ERA: GUEST, PRMD: 0 });
-  bench.set({ a0: 0, a1: 0x21_0000 });
-  run(bench, ['ertn']);
-  bench.run(1);
+function enter(m: TestMachine): bigint {
+  put(m, { GSTAT: 0x10082, ERA: GUEST, PRMD: 0 });
+  m.set({ a0: 0, a1: 0x21_0000 });
+  run(m, ['ertn']);
+  m.run(1);
   // Back in the host, without an exit's side effects.
-  bench.cpu.vm = false;
-  bench.cpu.contextChanged();
-  return bench.get('a0');
+  m.cpu.vm = false;
+  m.cpu.contextChanged();
+  return m.get('a0');
 }
 
 interface Way {
   readonly name: string;
   /** True when the machine did right. */
-  readonly right: (bench: TestMachine) => boolean;
+  readonly right: (m: TestMachine) => boolean;
   readonly start: () => TestMachine;
   /** Takes the invalidation out. */
-  readonly without: (bench: TestMachine) => void;
+  readonly without: (m: TestMachine) => void;
 }
 type Clear = (gid: number, vppn: number, ps: number) => void;
 /** Replaces a method of the software TLB by nothing, where `when` holds. */
 function cut<K extends 'clearPages' | 'clearWorld' | 'clearAll' | 'clearFetches' | 'clearWrites'>(
-  bench: TestMachine,
+  m: TestMachine,
   method: K,
   when: (...args: number[]) => boolean = () => true,
 ): void {
-  const { fast } = bench.cpu;
+  const { fast } = m.cpu;
   const original = (fast[method] as Clear).bind(fast);
   Object.assign(fast, {
     [method]: (...args: [number, number, number]) => {
@@ -265,9 +265,9 @@ const WAYS: readonly Way[] = [
 describe('what makes a cached translation wrong', () => {
   test.each(WAYS.map((w) => [w.name, w] as const))('%s', (_, way) => {
     expect(way.right(way.start()), 'as it is').toBe(true);
-    const bench = way.start();
-    way.without(bench);
-    expect(way.right(bench), 'with the invalidation taken out').toBe(false);
+    const m = way.start();
+    way.without(m);
+    expect(way.right(m), 'with the invalidation taken out').toBe(false);
   });
 
   test('a change of GID, ASID, PLV, mode or window selects another set and clears nothing', () => {
@@ -288,9 +288,9 @@ describe('what makes a cached translation wrong', () => {
 
 describe('a set of the software TLB with more entries than its journal keeps', () => {
   /** Entries of the set in use after it has been given `count`: fetches and stores. */
-  function filled(count: number): { bench: TestMachine; fetches: () => number; stores: () => number } {
-    const bench = new TestMachine();
-    const { fast, mem, base } = bench.cpu;
+  function filled(count: number): { m: TestMachine; fetches: () => number; stores: () => number } {
+    const m = new TestMachine();
+    const { fast, mem, base } = m.cpu;
     fast.clearAll();
     for (let n = 0; n < count; n++) {
       fast.fillFetch(n << 12, 0, 0x1000 * n, 0);
@@ -299,27 +299,27 @@ describe('a set of the software TLB with more entries than its journal keeps', (
     const pages = Array.from({ length: count }, (_, n) => n);
     const writes = (base + STATE.writeTlb) >> 2;
     return {
-      bench,
+      m,
       fetches: () => pages.filter((n) => fast.fetchEntry(n << 12, 0) >= 0).length,
       stores: () => pages.filter((n) => mem.i32[(mem.i32[writes]! >> 2) + 4 * n] === n << 12).length,
     };
   }
 
   test.each([64, 128, 129, 200])('of %i pages none stays when it is emptied', (count) => {
-    const { bench, fetches, stores } = filled(count);
+    const { m, fetches, stores } = filled(count);
     expect([fetches(), stores()]).toEqual([count, count]);
-    bench.cpu.fast.clearAll();
+    m.cpu.fast.clearAll();
     expect([fetches(), stores()]).toEqual([0, 0]);
     // It is used again as an empty one.
-    bench.cpu.fast.fillFetch(0, 0, 0, 0);
-    bench.cpu.fast.clearAll();
+    m.cpu.fast.fillFetch(0, 0, 0, 0);
+    m.cpu.fast.clearAll();
     expect(fetches()).toBe(0);
   });
 
   test.each([64, 129, 200])('of %i pages each one loses its stores when it begins to hold code', (count) => {
-    const { bench, stores } = filled(count);
+    const { m, stores } = filled(count);
     for (let n = 0; n < count; n++) {
-      bench.cpu.fast.clearWrites(0x100_0000 + (n << 12));
+      m.cpu.fast.clearWrites(0x100_0000 + (n << 12));
       expect(stores()).toBe(count - n - 1);
     }
   });

@@ -13,19 +13,18 @@ const [VALID, PRESENT, HUGE] = [0x13n, 0x180n, 0x40n];
 
 /** A paged host whose code runs in a window. */
 function paged(csrs: Parameters<TestMachine['setHost']>[0]): TestMachine {
-  const bench = new TestMachine({ features: { ptw: true } });
-  bench.setHost({ DMW0: WINDOW | 0xfn, CRMD: 0x10, TLBRENTRY: 0x50000, EENTRY: WINDOW + 0x40000n, ...csrs });
-  return bench;
+  const m = new TestMachine({ features: { ptw: true } });
+  m.setHost({ DMW0: WINDOW | 0xfn, CRMD: 0x10, TLBRENTRY: 0x50000, EENTRY: WINDOW + 0x40000n, ...csrs });
+  return m;
 }
 
-function load(bench: TestMachine, va: bigint): bigint {
-  bench.code(CODE, ['ld.d $a0, $a1, 0']).set({ a0: 0, a1: va });
-  bench.cpu.pc = WINDOW + BigInt(CODE);
-  return bench.run(1).get('a0');
+function load(m: TestMachine, va: bigint): bigint {
+  m.code(CODE, ['ld.d $a0, $a1, 0']).set({ a0: 0, a1: va });
+  m.cpu.pc = WINDOW + BigInt(CODE);
+  return m.run(1).get('a0');
 }
 
-const looked = (bench: TestMachine, va: bigint): bigint | undefined =>
-  walk(hostContext(bench.cpu), bench.machine.ram, va).address;
+const looked = (m: TestMachine, va: bigint): bigint | undefined => walk(hostContext(m.cpu), m.machine.ram, va).address;
 
 describe('page walk by hardware', () => {
   test.each([
@@ -44,41 +43,41 @@ describe('page walk by hardware', () => {
     ['Dir1, 4 KiB pages', 21, { PWCL: 12 | (9 << 5) | (21 << 10) | (9 << 15), PWCH: HPTW }, 21],
   ])('a huge page of %s is as large as what its entry stands for', (_, size, geometry, top) => {
     const [root, directory] = [0x100000, 0x108000];
-    const bench = paged({ ...geometry, PGDL: root });
+    const m = paged({ ...geometry, PGDL: root });
     const offset = 0x40_0000_0000n;
     const index = (base: number): number => Number((offset >> BigInt(base)) & 0x7ffn & ((1n << 11n) - 1n));
     const entry = PRESENT | VALID | HUGE | 0x1000n;
-    if (top === size) for (let i = 0; i < 512; i++) bench.poke(root + 8 * i, entry);
+    if (top === size) for (let i = 0; i < 512; i++) m.poke(root + 8 * i, entry);
     else {
-      bench.poke(root + 8 * index(top), BigInt(directory));
-      for (let i = 0; i < 2048; i++) bench.poke(directory + 8 * i, entry);
+      m.poke(root + 8 * index(top), BigInt(directory));
+      for (let i = 0; i < 2048; i++) m.poke(directory + 8 * i, entry);
     }
     // The halves of the page: an address in each. The second one must lie in RAM.
     for (const place of size > 25 ? [0x8_0008n] : [0x8_0008n, (1n << BigInt(size - 1)) + 0x8_0008n]) {
-      bench.poke(Number(place), place ^ 0x55n);
-      expect(looked(bench, offset + place)).toBe(place);
-      expect(load(bench, offset + place)).toBe(place ^ 0x55n);
+      m.poke(Number(place), place ^ 0x55n);
+      expect(looked(m, offset + place)).toBe(place);
+      expect(load(m, offset + place)).toBe(place ^ 0x55n);
     }
-    expect([...bench.cpu.htlb.entries()].map((e) => [e.ps, e.global])).toEqual([[size - 1, true]]);
+    expect([...m.cpu.htlb.entries()].map((e) => [e.ps, e.global])).toEqual([[size - 1, true]]);
   });
 
   test('a size that the TLB does not hold enters nothing', () => {
-    const bench = paged({ PWCL: 12 | (9 << 5), PWCH: HPTW | 36 | (9 << 6), PGDL: 0x100000 });
-    bench.poke(0x100000, PRESENT | VALID | HUGE);
-    expect(looked(bench, 0x30_0008n)).toBe(undefined);
-    load(bench, 0x30_0008n);
-    expect([bench.pc, [...bench.cpu.htlb.entries()]]).toEqual([0x50000, []]);
+    const m = paged({ PWCL: 12 | (9 << 5), PWCH: HPTW | 36 | (9 << 6), PGDL: 0x100000 });
+    m.poke(0x100000, PRESENT | VALID | HUGE);
+    expect(looked(m, 0x30_0008n)).toBe(undefined);
+    load(m, 0x30_0008n);
+    expect([m.pc, [...m.cpu.htlb.entries()]]).toEqual([0x50000, []]);
   });
 
   test('both entries of a pair are as wide as PWCL.PTEWidth says', () => {
-    const bench = paged({ PWCL: 12 | (9 << 5) | (1 << 30), PWCH: HPTW, PGDL: 0x100000 });
-    bench.poke(0x100000 + 16 * 4, 0x30_0000n | PRESENT | VALID).poke(0x100000 + 16 * 5, 0x31_0000n | PRESENT | VALID);
-    bench.poke(0x30_0008, 1n).poke(0x31_0008, 2n);
-    expect([looked(bench, 0x4008n), looked(bench, 0x5008n)]).toEqual([0x30_0008n, 0x31_0008n]);
-    expect(load(bench, 0x4008n)).toBe(1n);
+    const m = paged({ PWCL: 12 | (9 << 5) | (1 << 30), PWCH: HPTW, PGDL: 0x100000 });
+    m.poke(0x100000 + 16 * 4, 0x30_0000n | PRESENT | VALID).poke(0x100000 + 16 * 5, 0x31_0000n | PRESENT | VALID);
+    m.poke(0x30_0008, 1n).poke(0x31_0008, 2n);
+    expect([looked(m, 0x4008n), looked(m, 0x5008n)]).toEqual([0x30_0008n, 0x31_0008n]);
+    expect(load(m, 0x4008n)).toBe(1n);
     // The other half has come with it.
-    bench.poke(0x100000 + 16 * 5, 0n);
-    expect(load(bench, 0x5008n)).toBe(2n);
+    m.poke(0x100000 + 16 * 5, 0n);
+    expect(load(m, 0x5008n)).toBe(2n);
   });
 });
 
@@ -89,29 +88,29 @@ describe('ldpte', () => {
   };
 
   test('a huge entry of a size that the CPU does not have changes nothing', () => {
-    const bench = paged({ ...GEOMETRY, TLBRELO0: 0x155, TLBRELO1: 0x2aa, TLBREHI: 0x20000c });
+    const m = paged({ ...GEOMETRY, TLBRELO0: 0x155, TLBRELO1: 0x2aa, TLBREHI: 0x20000c });
     // An empty directory entry less the 1 that a handler takes off: huge, level 3, 2^47 bytes.
-    bench.code(CODE, ['ldpte $t1, 0', 'ldpte $t1, 1']).set({ t1: -1n });
-    bench.cpu.pc = WINDOW + BigInt(CODE);
-    bench.run(2);
-    expect([CSR.TLBRELO0, CSR.TLBRELO1, CSR.TLBREHI].map((n) => bench.host(n))).toEqual([0x155n, 0x2aan, 0x20000cn]);
+    m.code(CODE, ['ldpte $t1, 0', 'ldpte $t1, 1']).set({ t1: -1n });
+    m.cpu.pc = WINDOW + BigInt(CODE);
+    m.run(2);
+    expect([CSR.TLBRELO0, CSR.TLBRELO1, CSR.TLBREHI].map((n) => m.host(n))).toEqual([0x155n, 0x2aan, 0x20000cn]);
   });
 
   test('one of a size that it has is split', () => {
-    const bench = paged(GEOMETRY);
-    bench.code(CODE, ['ldpte $t1, 0', 'ldpte $t1, 1']).set({ t1: 0x20_1053n });
-    bench.cpu.pc = WINDOW + BigInt(CODE);
-    bench.run(2);
-    expect([CSR.TLBRELO0, CSR.TLBRELO1, CSR.TLBREHI].map((n) => bench.host(n))).toEqual([0x20_0053n, 0x30_0053n, 20n]);
+    const m = paged(GEOMETRY);
+    m.code(CODE, ['ldpte $t1, 0', 'ldpte $t1, 1']).set({ t1: 0x20_1053n });
+    m.cpu.pc = WINDOW + BigInt(CODE);
+    m.run(2);
+    expect([CSR.TLBRELO0, CSR.TLBRELO1, CSR.TLBREHI].map((n) => m.host(n))).toEqual([0x20_0053n, 0x30_0053n, 20n]);
   });
 });
 
 test('the debugger reads table entries of every width', () => {
   for (const width of [0, 1, 2, 3]) {
     const size = 8 << width;
-    const bench = paged({ PWCL: 12 | (9 << 5) | (21 << 10) | (9 << 15) | (width << 30), PWCH: 0, PGDL: 0x200000 });
-    bench.poke(0x200000 + 1 * size, 0x210000n).poke(0x210000 + 4 * size, 0x30_0000n | VALID);
-    const { address, steps } = walk(hostContext(bench.cpu), bench.machine.ram, 0x204008n);
+    const m = paged({ PWCL: 12 | (9 << 5) | (21 << 10) | (9 << 15) | (width << 30), PWCH: 0, PGDL: 0x200000 });
+    m.poke(0x200000 + 1 * size, 0x210000n).poke(0x210000 + 4 * size, 0x30_0000n | VALID);
+    const { address, steps } = walk(hostContext(m.cpu), m.machine.ram, 0x204008n);
     expect(address, `${size} bytes`).toBe(0x30_0008n);
     expect(steps).toContain(`host: level 1 [1] at 0x${(0x200000 + size).toString(16)} = 0x210000`);
   }
@@ -123,16 +122,15 @@ test('explain says that a vector is on a page that is not executable', () => {
     [NX, ['the vector 0x4000 cannot be fetched: PNX, page not executable']],
     [0n, []],
   ] as const) {
-    const bench = paged({ PWCL: 12 | (9 << 5), PWCH: 0, PGDL: 0x100000, EENTRY: 0x4000 });
-    bench
-      .poke(0x100000 + 8 * 4, 0x30_0000n | VALID | bits)
+    const m = paged({ PWCL: 12 | (9 << 5), PWCH: 0, PGDL: 0x100000, EENTRY: 0x4000 });
+    m.poke(0x100000 + 8 * 4, 0x30_0000n | VALID | bits)
       .code(0x30_0000, ['ertn'])
       .code(CODE, ['syscall 0']);
-    bench.cpu.host.put(CSR.ESTAT, 0n);
-    bench.cpu.noteCsrWrite(CSR.EENTRY, false, 0);
-    bench.cpu.pc = WINDOW + BigInt(CODE);
-    bench.run(1);
-    const lines = explainLast(new RunControl(bench.machine), bench.cpu, () => undefined);
+    m.cpu.host.put(CSR.ESTAT, 0n);
+    m.cpu.noteCsrWrite(CSR.EENTRY, false, 0);
+    m.cpu.pc = WINDOW + BigInt(CODE);
+    m.run(1);
+    const lines = explainLast(new RunControl(m.machine), m.cpu, () => undefined);
     const suspicious = lines.filter((l) => l.includes('suspicious')).map((l) => l.replace(/^ *suspicious */, ''));
     expect(suspicious).toEqual(said);
   }

@@ -40,10 +40,10 @@ test.each([
   ],
   [22, [[HOST, GID, PAIR]]],
 ] as [number, [boolean, number, number][]][])('operation %i', (op, expected) => {
-  const bench = new TestMachine({ code: [`invtlb ${op}, $a0, $a1`] }).set({ a0: 7 | (GID << 16), a1: 0x5000 });
+  const m = new TestMachine({ code: [`invtlb ${op}, $a0, $a1`] }).set({ a0: 7 | (GID << 16), a1: 0x5000 });
   const told: TlbChange[] = [];
-  bench.cpu.observe({ tlbChanged: (_, change) => told.push(change) });
-  bench.run(1);
+  m.cpu.observe({ tlbChanged: (_, change) => told.push(change) });
+  m.run(1);
   expect(told).toEqual(
     expected.map(([guestType, gid, vppn]) => ({ guestType, gid, index: -1, vppn, by: `invtlb 0x${op.toString(16)}` })),
   );

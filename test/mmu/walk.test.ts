@@ -147,7 +147,7 @@ const addressOf = ({ segment, va }: Case): bigint =>
   segment < 0 ? BigInt.asUintN(64, BigInt.asIntN(48, va)) : va | (BigInt(segment) << 48n);
 
 /** Fills the room of each level: words that mostly point into the next level's room, and pages at the end. */
-function fillTables(bench: TestMachine, stage: number, { width }: Geometry, random: () => number): void {
+function fillTables(m: TestMachine, stage: number, { width }: Geometry, random: () => number): void {
   const chance = (n: number): boolean => random() % n === 0;
   const page = (): [number, number] => {
     const flags = (chance(6) ? 0 : 1) | (random() & 0xfbe) | (chance(4) ? 0 : 0x182);
@@ -161,7 +161,7 @@ function fillTables(bench: TestMachine, stage: number, { width }: Geometry, rand
       words[i] = entry[0];
       words[i + 1] = entry[1];
     }
-    bench.machine.ram.write(tableOf(stage, level), new Uint8Array(words.buffer));
+    m.machine.ram.write(tableOf(stage, level), new Uint8Array(words.buffer));
   }
   function directory(level: number): [number, number] {
     const kind = random() % 16;
@@ -204,13 +204,13 @@ function fillTlb(tlb: Tlb, address: number, gids: readonly number[], stlb: numbe
 }
 
 /** Puts a machine into the state of a case. */
-function arrange(bench: TestMachine, c: Case, guest: boolean): void {
-  const { cpu } = bench;
+function arrange(m: TestMachine, c: Case, guest: boolean): void {
+  const { cpu } = m;
   const random = seeded(c.seed);
   const va = addressOf(c);
   cpu.vm = false;
-  fillTables(bench, 0, c.tables, random);
-  if (guest) fillTables(bench, 1, c.stage2, random);
+  fillTables(m, 0, c.tables, random);
+  if (guest) fillTables(m, 1, c.stage2, random);
   const flat = Number(va & 0xffff_ffff_ffffn);
   fillTlb(cpu.gtlb, flat, [GID, GID, 2], c.stlb, random);
   // Stage 2 is asked for what the tables of stage 1 lead to, and for the tables themselves.
@@ -244,7 +244,7 @@ function arrange(bench: TestMachine, c: Case, guest: boolean): void {
       c.windows.map(({ segment, plvs }, n) => [`DMW${n}`, (BigInt(segment) << 60n) | BigInt(plvs)]),
     ),
   };
-  bench.setGuest({ ...world, EENTRY: GUEST_VECTOR, TLBRENTRY: GUEST_REFILL });
+  m.setGuest({ ...world, EENTRY: GUEST_VECTOR, TLBRENTRY: GUEST_REFILL });
   const own = {
     EENTRY: HOST_VECTOR,
     TLBRENTRY: HOST_REFILL,
@@ -255,11 +255,11 @@ function arrange(bench: TestMachine, c: Case, guest: boolean): void {
     TLBRELO1: 0,
   };
   if (!guest) {
-    bench.setHost({ ...world, ...own, GTLBC: 0 });
-    bench.code(HOST_REFILL, handler(c.tables, '0x1b'));
+    m.setHost({ ...world, ...own, GTLBC: 0 });
+    m.code(HOST_REFILL, handler(c.tables, '0x1b'));
     return;
   }
-  bench.setHost({
+  m.setHost({
     ...own,
     CRMD: 0x10,
     STLBPS: c.stlb2,
@@ -269,8 +269,8 @@ function arrange(bench: TestMachine, c: Case, guest: boolean): void {
     PGDH: 0,
     GTLBC: 0x1000 | (GID << 16),
   });
-  bench.code(HOST_REFILL, handler(c.stage2, '0x19'));
-  bench.code(GUEST_REFILL_HPA, handler(c.tables, '0x1b'));
+  m.code(HOST_REFILL, handler(c.stage2, '0x19'));
+  m.code(GUEST_REFILL_HPA, handler(c.tables, '0x1b'));
   const { htlb } = cpu;
   const last = STLB_SIZE + 63;
   htlb.e[last] = 1;
@@ -292,8 +292,8 @@ interface Outcome {
 const halves = (va: bigint): [number, number] => [Number(BigInt.asIntN(32, va)), Number(BigInt.asIntN(32, va >> 32n))];
 
 /** What the machine makes of the access; refill handlers run. */
-function access(bench: TestMachine, c: Case, guest: boolean): Outcome {
-  const { cpu } = bench;
+function access(m: TestMachine, c: Case, guest: boolean): Outcome {
+  const { cpu } = m;
   const va = addressOf(c);
   for (let round = 0; round < 5; round++) {
     cpu.pc = START;
@@ -311,7 +311,7 @@ function access(bench: TestMachine, c: Case, guest: boolean): Outcome {
         if (!root && ecode < 8) expect(cpu.csr.get(CSR.TLBEHI)).toBe(va & 0xffff_ffff_e000n);
         return { exception: EXCEPTIONS.find((e) => e.ecode === ecode && e.esub === esub)!.name, root };
       }
-      bench.machine.run(1);
+      m.machine.run(1);
     }
     if (left < 0) break;
   }
@@ -319,14 +319,14 @@ function access(bench: TestMachine, c: Case, guest: boolean): Outcome {
 }
 
 /** What a walk must leave alone. */
-function trace(bench: TestMachine): unknown[] {
-  const { cpu } = bench;
+function trace(m: TestMachine): unknown[] {
+  const { cpu } = m;
   const sum = (list: ArrayLike<number>): number => {
     let s = 0;
     for (let i = 0; i < list.length; i++) s = (Math.imul(s, 31) + list[i]!) | 0;
     return s;
   };
-  const tables = bench.machine.ram.read(TABLES, 2 * LEVELS * LEVEL_BYTES);
+  const tables = m.machine.ram.read(TABLES, 2 * LEVELS * LEVEL_BYTES);
   return [
     ...[cpu.htlb, cpu.gtlb].flatMap((t) => [sum(t.e), sum(t.eloLo), sum(t.eloHi)]),
     sum(new Int32Array(tables.slice().buffer)),
@@ -340,9 +340,9 @@ function trace(bench: TestMachine): unknown[] {
  * Did a page walk by hardware find a page of another size than the TLB's entry for the same address? Both are in the TLB then,
  * which is undefined: software has forgotten an invalidation.
  */
-function overlaps(bench: TestMachine, c: Case, guest: boolean, steps: readonly string[]): boolean {
+function overlaps(m: TestMachine, c: Case, guest: boolean, steps: readonly string[]): boolean {
   if (!c.tables.hardware || !steps.some((step) => /^(host|stage 1): page tables/.test(step))) return false;
-  const { cpu } = bench;
+  const { cpu } = m;
   const vppn = Number((addressOf(c) & 0xffff_ffff_ffffn) >> 13n);
   return (guest ? cpu.gtlb : cpu.htlb).find(vppn, guest ? GID : 0, c.asid, c.stlb) >= 0;
 }
@@ -353,15 +353,15 @@ const NO_TABLE = /is empty|is not in memory|no page table|describe no levels/;
 const NO_SIZE = /does not hold/;
 const INVALID = ['PIL', 'PIS', 'PIF', 'TLBR'];
 
-function compare(bench: TestMachine, c: Case, guest: boolean, faults: boolean): Outcome {
-  arrange(bench, c, guest);
-  const before = trace(bench);
-  const ctx = runningContext(bench.cpu, new VcpuStates());
-  const said = walk(ctx, bench.machine.ram, addressOf(c), undefined, c.access as 0 | 1 | 2);
-  const looked = walk(ctx, bench.machine.ram, addressOf(c));
-  expect(trace(bench)).toEqual(before);
-  const overlapping = overlaps(bench, c, guest, said.steps);
-  const done = access(bench, c, guest);
+function compare(m: TestMachine, c: Case, guest: boolean, faults: boolean): Outcome {
+  arrange(m, c, guest);
+  const before = trace(m);
+  const ctx = runningContext(m.cpu, new VcpuStates());
+  const said = walk(ctx, m.machine.ram, addressOf(c), undefined, c.access as 0 | 1 | 2);
+  const looked = walk(ctx, m.machine.ram, addressOf(c));
+  expect(trace(m)).toEqual(before);
+  const overlapping = overlaps(m, c, guest, said.steps);
+  const done = access(m, c, guest);
   const words = [...said.steps, said.failure ?? ''].join('\n');
   // In tables that no system has, the zeros behind an empty entry may be another table.
   if (overlapping || (NO_TABLE.test(words) && !c.orderly)) return done;
@@ -387,12 +387,12 @@ describe('the machine and the debugger translate alike', () => {
     ['the host', false],
     ['a guest', true],
   ])('in %s', (_, guest) => {
-    const bench = new TestMachine({ features: { ptw: true } });
-    bench.machine.ram.write(0, new Uint8Array(0x10000));
+    const m = new TestMachine({ features: { ptw: true } });
+    m.machine.ram.write(0, new Uint8Array(0x10000));
     const seen = new Map<string, number>();
     fc.assert(
       fc.property(cases, (c) => {
-        const { address, exception } = compare(bench, c, guest, true);
+        const { address, exception } = compare(m, c, guest, true);
         const key = address === undefined ? exception! : 'address';
         seen.set(key, (seen.get(key) ?? 0) + 1);
       }),

@@ -12,11 +12,8 @@ describe('ldpte of a huge entry', () => {
   const HALF = 1n << 20n;
   /** TLBRELO0, TLBRELO1 and the page size. */
   function halves(entry: bigint): [bigint, bigint, bigint] {
-    const bench = new TestMachine({ code: ['ldpte $a0, 0', 'ldpte $a0, 1'] })
-      .set({ a0: entry })
-      .setHost({ PWCL })
-      .run(2);
-    return [bench.host(CSR.TLBRELO0), bench.host(CSR.TLBRELO1), bench.host(CSR.TLBREHI) & 0x3fn];
+    const m = new TestMachine({ code: ['ldpte $a0, 0', 'ldpte $a0, 1'] }).set({ a0: entry }).setHost({ PWCL }).run(2);
+    return [m.host(CSR.TLBRELO0), m.host(CSR.TLBRELO1), m.host(CSR.TLBREHI) & 0x3fn];
   }
 
   test('each half maps half of it; the mark of a huge entry is none of G', () => {
@@ -37,7 +34,7 @@ describe('the walk by hardware', () => {
     ['odd', 0x1000n],
   ])('fills both pages of a pair, from the %s one too', (_, offset) => {
     const bits = PRESENT | WRITE | V | D;
-    const bench = new TestMachine({ features: { ptw: true }, code: ['ld.d $a0, $s0, 0', 'ld.d $a1, $s1, 0'] })
+    const m = new TestMachine({ features: { ptw: true }, code: ['ld.d $a0, $s0, 0', 'ld.d $a1, $s1, 0'] })
       .poke(DIRECTORY, BigInt(TABLE))
       .poke(TABLE, BigInt(FIRST) | bits, BigInt(SECOND) | bits)
       .poke(FIRST, 111n)
@@ -48,7 +45,7 @@ describe('the walk by hardware', () => {
       // The second page must come out of the TLB: its entry is there no more.
       .poke(TABLE, 0n, 0n)
       .run(1);
-    expect([bench.get('a0'), bench.get('a1')]).toEqual(offset === 0n ? [111n, 222n] : [222n, 111n]);
-    expect(bench.host(CSR.ESTAT)).toBe(0n);
+    expect([m.get('a0'), m.get('a1')]).toEqual(offset === 0n ? [111n, 222n] : [222n, 111n]);
+    expect(m.host(CSR.ESTAT)).toBe(0n);
   });
 });
