@@ -17,7 +17,7 @@ hello_hypercall:
   beqz $t2, 2f
   .globl hello_mmio
 hello_mmio:
-  st.b $t2, $t0, 0              /* exit PIS: nothing is mapped at this GPA, the hypervisor plays a UART */
+  st.b $t2, $t0, 0              /* exit PIS: nothing is mapped at this GPA, the hypervisor emulates a UART */
   addi.d $t1, $t1, 1
   b 1b
 2:

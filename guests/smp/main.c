@@ -26,7 +26,7 @@ static u64 self(void) { return csr_read(CSR_CPUID); }
 static void barrier(void) { __asm__ volatile("dbar 0" ::: "memory"); }
 static void atomic_add(volatile u64 *p, u64 v) { __asm__ volatile("amadd_db.d $zero, %0, %1" : : "r"(v), "r"(p) : "memory"); }
 
-/* A lock of ll and sc, around a sum that is none by itself. */
+/* A lock made of ll and sc protects a sum that is not atomic. */
 static void locked_add(u64 v) {
   u64 t;
   __asm__ volatile(
@@ -36,7 +36,7 @@ static void locked_add(u64 v) {
   spin = 0;
 }
 
-/* An inter-processor interrupt: counted, and answered to vCPU 0. */
+/* An inter-processor interrupt: it is counted, and vCPU 0 gets one back. */
 void guest_exception(u64 estat, u64 era, u64 badv) {
   (void)era, (void)badv;
   u64 me = self();
@@ -47,7 +47,7 @@ void guest_exception(u64 estat, u64 era, u64 badv) {
   }
 }
 
-/* This vCPU's translation and interrupts. */
+/* Prepares the translation and the interrupts of this vCPU. */
 static void set_up(u64 me) {
   extern char guest_vector[];
   csr_write(CSR_DMW0, DMW_SELF);
@@ -61,7 +61,7 @@ static void set_up(u64 me) {
   csr_xchg(CSR_CRMD, CRMD_IE, CRMD_IE);
 }
 
-/* All vCPUs come here before any goes on. Only vCPU 0 prints, between phases. */
+/* A barrier: all vCPUs arrive before one continues. Only vCPU 0 prints, between phases. */
 static void meet(u64 n) {
   done[self()] = n;
   barrier();
@@ -84,7 +84,7 @@ static void report(const char *what, int good) {
 
 static u64 pattern(u64 me, u64 i) { return (me + 1) * 0x0101010101010101ul + i * 0x9e3779b97f4a7c15ul; }
 
-/* N world switches with every register, the own page and a CSR checked. */
+/* N world switches. Each checks every register, the vCPU's own page, and a CSR. */
 static u64 soak(u64 me) {
   volatile u64 *own = (volatile u64 *)ALIAS;
   u64 bad = 0;
@@ -100,7 +100,7 @@ static u64 soak(u64 me) {
   return bad;
 }
 
-/* What every vCPU does; vCPU 0 says how it went. */
+/* Every vCPU does this; vCPU 0 prints the results. */
 static void work(u64 me) {
   volatile u64 *own = (volatile u64 *)ALIAS;
   meet(1);
@@ -115,7 +115,7 @@ static void work(u64 me) {
   for (u64 i = 0; i < PAGE / 8; i++) bad += own[i] != pattern(me, i);
   if (bad) atomic_add(&wrong, bad);
   meet(3);
-  /* vCPU 0 gives the shared page back while the others have it in their TLBs. */
+  /* vCPU 0 unmaps the shared page while the others have it in their TLBs. */
   if (me) {
     meet(4);
     while (shared_page[7] == 7) hypercall(HYPERCALL_YIELD, 0);
@@ -163,7 +163,7 @@ void guest_main(u64 gid, const char *append) {
   for (u64 i = 0; i < PAGE / 8; i++) bad += own[i] != pattern(0, i);
   meet(3);
   report("one address, a page for each vCPU", bad == 0 && wrong == 0);
-  u64 first = pings[0]; /* the one that started each vCPU has been answered too */
+  u64 first = pings[0]; /* the interrupt that started each vCPU was answered too */
   for (u64 n = 0; n < PINGS; n++)
     for (u64 k = 1; k < guest_vcpus; k++) {
       u64 before = pings[0];

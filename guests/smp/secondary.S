@@ -15,7 +15,7 @@ secondary_start:
   idle 0
   b 1b
 
-/* Every page is the one whose address is in SAVE4: each vCPU has its own behind the same virtual address. */
+/* Maps every page to the one in SAVE4: each vCPU has its own page at the same virtual address. */
   .balign 4096
   .globl smp_refill
 smp_refill:
@@ -50,7 +50,7 @@ checked_call:
   addi.d $t0, $t0, 7
   move $\r, $t0
   .endr
-  li.w $a0, 99                     /* no such function: nothing happens but the world switch */
+  li.w $a0, 99                     /* there is no such function: only the world switch happens */
   hvcl 0x100
   ld.d $t0, $sp, 88
   move $a1, $zero

@@ -1,4 +1,4 @@
-/* A guest that misbehaves on purpose: exits as fast as it can, stores and jumps to places that are not its own, executes
+/* A guest that misbehaves on purpose: exits as fast as it can, stores and jumps to addresses that are not its own, executes
  * words that are no instructions. Nothing of this may disturb a neighbour; its own vector goes on behind each fault. */
 #include "../lib/guest.h"
 
@@ -8,7 +8,7 @@
 extern char guest_vector[];
 static volatile u64 faults;
 
-/* Behind the instruction; a jump into nowhere comes back through ra. */
+/* Continues after the instruction. A jump to an unmapped address comes back through ra. */
 void guest_exception(u64 estat, u64 era, u64 badv) {
   (void)badv;
   faults++;
@@ -27,7 +27,7 @@ void guest_main(u64 gid, const char *append) {
   u64 x = gid * 0x9e3779b97f4a7c15ul;
   for (unsigned i = 0; i < WILD; i++) {
     x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-    /* Everywhere but in its own RAM: other guests' places, the hypervisor's, devices, holes. */
+    /* Everywhere except its own RAM: RAM of other guests and of the hypervisor, devices, holes. */
     u64 wild = (x & 0xfffffffff8ul) | 0x30000000ul;
     *(volatile u64 *)wild = x;
     x += *(volatile u32 *)(wild ^ 0x1000);

@@ -4,7 +4,7 @@
 secondary_start:
   la.pcrel $sp, secondary_stack
   addi.d $sp, $sp, 2047
-  addi.d $sp, $sp, 2033            /* 4080: its end, less a frame */
+  addi.d $sp, $sp, 2033            /* 4080: the end of the page, less a frame */
   bl secondary_main
 1:
   idle 0

@@ -10,7 +10,7 @@
 
   .text
 
-/* Host registers that the calling convention wants back. $r21 holds nothing here. */
+/* Host registers that a function must preserve. The hypervisor does not use $r21. */
   .macro host_registers op, base
   \op $ra, \base, CTX_HOST + 0
   \op $tp, \base, CTX_HOST + 8
@@ -27,7 +27,7 @@
   \op $s8, \base, CTX_HOST + 96
   .endm
 
-/* Guest registers but r0 (always 0) and r4 = a0 (needed to address the context until the end). */
+/* All guest registers except r0 (always 0) and r4 = a0 (it addresses the context until the end). */
   .macro guest_registers op, base
   \op $ra, \base, CTX_GPR + 8 * 1
   \op $tp, \base, CTX_GPR + 8 * 2
@@ -67,20 +67,20 @@
 _run_guest:
   host_registers st.d, $a0        /* what the caller expects back lives in the context while the guest runs */
   csrwr $a0, CSR_SAVE0            /* the exit finds the context here (a0 is clobbered with the old SAVE0) */
-  csrrd $a0, CSR_SAVE0            /* so fetch it again */
+  csrrd $a0, CSR_SAVE0            /* so read it again */
 
   la.pcrel $t0, _guest_exit       /* exits arrive at EENTRY (ECFG.VS = 0: one vector for all causes) */
   csrwr $t0, CSR_EENTRY
-  ld.d $t0, $a0, CTX_PC           /* the guest's PC goes where ertn takes it from */
+  ld.d $t0, $a0, CTX_PC           /* the guest's PC: ertn continues at ERA */
   csrwr $t0, CSR_ERA
   ld.d $t0, $a0, CTX_STAGE2_ROOT  /* the refill handler walks PGDL: the VM's stage-2 table */
   csrwr $t0, CSR_PGDL
 
-  ld.d $t0, $a0, CTX_GID          /* entries filled on a stage-2 miss belong to this guest */
+  ld.d $t0, $a0, CTX_GID          /* entries that the refill handler fills belong to this guest */
   slli.d $t0, $t0, GTLBC_TGID_SHIFT
   li.w $t1, 0xff << GTLBC_TGID_SHIFT
   csrxchg $t0, $t1, CSR_GTLBC
-  ld.d $t0, $a0, CTX_GID          /* whose translations apply: GSTAT.GID; and PGM: the next ertn enters a guest */
+  ld.d $t0, $a0, CTX_GID          /* GSTAT.GID: whose translations are used; GSTAT.PGM: the next ertn enters a guest */
   slli.d $t0, $t0, GSTAT_GID_SHIFT
   ori $t0, $t0, GSTAT_PGM
   li.w $t1, (0xff << GSTAT_GID_SHIFT) | GSTAT_PGM
@@ -88,7 +88,7 @@ _run_guest:
   li.w $t0, PRMD_PIE              /* host interrupts are on while the guest runs: they exit */
   csrwr $t0, CSR_PRMD
 
-  guest_registers ld.d, $a0       /* from here on only a0 is ours */
+  guest_registers ld.d, $a0       /* from here on only a0 is the hypervisor's */
   ld.d $a0, $a0, CTX_GPR + 8 * 4
   .globl _guest_entry
 _guest_entry:
@@ -101,31 +101,31 @@ _guest_entry:
   .type _guest_exit, @function
 _guest_exit:
   csrwr $a0, CSR_SAVE0            /* a0 = context, SAVE0 = the guest's a0 */
-  guest_registers st.d, $a0       /* 30 registers as they are */
+  guest_registers st.d, $a0       /* the 30 other registers, unchanged so far */
   csrrd $t0, CSR_SAVE0            /* and the guest's a0 */
   st.d $t0, $a0, CTX_GPR + 8 * 4
 
-  csrrd $t0, CSR_ERA              /* where it left: the exiting instruction, or the next one for an interrupt */
+  csrrd $t0, CSR_ERA              /* the instruction that caused the exit, or the next one after an interrupt */
   st.d $t0, $a0, CTX_PC
-  csrrd $t0, CSR_ESTAT            /* why */
+  csrrd $t0, CSR_ESTAT            /* the cause */
   st.d $t0, $a0, CTX_EXIT_ESTAT
   csrrd $t0, CSR_BADV             /* the GPA of a stage-2 fault */
   st.d $t0, $a0, CTX_EXIT_BADV
   csrrd $t0, CSR_BADI             /* the instruction word */
   st.d $t0, $a0, CTX_EXIT_BADI
 
-  li.w $t1, GSTAT_PGM             /* ertn must return to the host again */
+  li.w $t1, GSTAT_PGM             /* from now on ertn stays in the host */
   csrxchg $zero, $t1, CSR_GSTAT
   li.w $t1, 0xff << GTLBC_TGID_SHIFT
-  csrxchg $zero, $t1, CSR_GTLBC   /* TLB instructions are about the host again */
-  la.pcrel $t0, _host_vector      /* exceptions are the hypervisor's own again */
+  csrxchg $zero, $t1, CSR_GTLBC   /* TLB instructions work on host entries again */
+  la.pcrel $t0, _host_vector      /* exceptions are again those of the hypervisor */
   csrwr $t0, CSR_EENTRY
 
   host_registers ld.d, $a0        /* back to the caller of _run_guest */
   ret
   .size _guest_exit, . - _guest_exit
 
-/* void _save_guest_csrs(struct vcpu *vcpu): the bank into the context of its owner. */
+/* void _save_guest_csrs(struct vcpu *vcpu): saves the bank in the context of its owner. */
   .globl _save_guest_csrs
   .type _save_guest_csrs, @function
 _save_guest_csrs:
@@ -133,7 +133,7 @@ _save_guest_csrs:
   FOR_EACH_GCSR(SAVE_ONE)
   ret
 
-/* void _load_guest_csrs(struct vcpu *vcpu): a context's CSRs into the bank. */
+/* void _load_guest_csrs(struct vcpu *vcpu): loads the bank from a context. */
   .globl _load_guest_csrs
   .type _load_guest_csrs, @function
 _load_guest_csrs:
