@@ -1,4 +1,7 @@
-/** Writes docs/csr.md and docs/isa.md from the tables, docs/packages.md from package-lock.json. `--check` only compares. */
+/**
+ * Writes docs/csr.md and docs/isa.md from the tables, docs/packages.md from package-lock.json, docs/manual-coverage.md from the
+ * tests. `--check` only compares.
+ */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +13,7 @@ import { hex } from '../src/emu/formats/hex.ts';
 import { ABSENT } from '../src/emu/isa/absent.ts';
 import { ROWS } from '../src/emu/isa/table/index.ts';
 import { traitsOf } from '../src/emu/isa/traits.ts';
+import { coveragePage } from './manual-coverage/page.ts';
 
 const DOCS = fileURLToPath(new URL('../docs/', import.meta.url));
 
@@ -159,6 +163,7 @@ export const PAGES: Readonly<Record<string, () => string>> = {
   'csr.md': csrPage,
   'isa.md': isaPage,
   'packages.md': packagesPage,
+  'manual-coverage.md': () => coveragePage(fileURLToPath(new URL('..', import.meta.url))),
 };
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
