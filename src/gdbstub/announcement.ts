@@ -46,3 +46,23 @@ export function announcement(s: Target, stop: Stop, stepped: Thread | undefined,
       return undefined;
   }
 }
+
+/** gdb waits for a machine that another client keeps stopped. */
+export const HELD =
+  '[lvz] waiting: another gdb keeps the machine stopped. It runs when that one continues; Ctrl-C ends the waiting.\n';
+
+/** The machine has stopped in a thread that gdb has not resumed, so another one must report it. */
+export function stoppedElsewhere(at: Thread, shown: Thread, pc: bigint): string {
+  return (
+    `[lvz] process ${at.pid} has stopped, thread ${at.pid}.${at.tid} at pc=${hex(pc)}; gdb has resumed process ${shown.pid} alone.\n` +
+    "[lvz] 'set schedule-multiple on' lets gdb follow all processes; now 'maint flush register-cache' shows where they are.\n"
+  );
+}
+
+/** A step from a place where the thread is not any more. */
+export function oldRegisters(thread: Thread, pc: bigint): string {
+  return (
+    `[lvz] process ${thread.pid} has run since gdb read its registers. Nothing was executed: it is at pc=${hex(pc)} now.\n` +
+    "[lvz] 'set schedule-multiple on' lets gdb follow all processes.\n"
+  );
+}

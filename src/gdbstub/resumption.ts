@@ -2,6 +2,7 @@
 import type { RunControl } from '../emu/debug/run-control.ts';
 import { DEFAULT_STEP_INTO, SingleStep, type StepClass, UntilEntered, WithinWorld } from './soft-step.ts';
 import type { StepJournal } from './step-journal.ts';
+import type { Resume } from './target.ts';
 import { contextOf, type Thread } from './threads.ts';
 
 export class Resumption {
@@ -13,7 +14,7 @@ export class Resumption {
   private step: SingleStep | WithinWorld | undefined;
   private stepThread: Thread | undefined;
   private resumed: Thread | undefined;
-  private single = false;
+  private how: Resume | undefined;
   private world = -1;
 
   constructor(control: RunControl, journal: StepJournal) {
@@ -26,9 +27,14 @@ export class Resumption {
     return this.resumed;
   }
 
-  /** The resumed thread, when the resume named only it. gdb aborts when another thread reports the stop. */
-  get alone(): Thread | undefined {
-    return this.single ? this.resumed : undefined;
+  /** Did the last resume name only its thread? */
+  get single(): boolean {
+    return this.how?.single === true;
+  }
+
+  /** Was this thread among those that the client resumed last? */
+  covers(thread: Thread): boolean {
+    return this.how === undefined || this.how.covers(thread);
   }
 
   /** The world in which the CPU was when it was resumed. */
@@ -36,16 +42,19 @@ export class Resumption {
     return this.world;
   }
 
-  /**
-   * Prepares the machine to continue for `thread`.
-   * @param single only this thread is named, so other CPUs do not run
-   * @param exact exactly one instruction, whatever it does
-   */
-  begin(thread: Thread, single: boolean, exact: boolean): void {
+  /** Reverse execution has moved these threads. */
+  reversed(thread: Thread, covers: (thread: Thread) => boolean): void {
+    this.resumed = thread;
+    this.how = { single: false, exact: false, covers };
+  }
+
+  /** Prepares the machine to continue for `thread`. */
+  begin(thread: Thread, how: Resume): void {
     const { control } = this;
     const { cpu } = thread;
+    const { single, exact } = how;
     this.resumed = thread;
-    this.single = single;
+    this.how = how;
     this.world = cpu.world;
     this.step = undefined;
     this.stepThread = undefined;
@@ -63,7 +72,7 @@ export class Resumption {
       }
     }
     control.history.hold(single ? control.machine.cpus.filter((c) => c !== cpu) : []);
-    this.journal.resumed(thread);
+    this.journal.resumed();
   }
 
   /** The machine has stopped, or the client has disconnected. @returns the thread whose step ends here */

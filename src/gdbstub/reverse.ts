@@ -4,12 +4,13 @@ import { Interrupted } from '../emu/debug/turns.ts';
 import type { Steps } from '../emu/replay/steps.ts';
 import { SIGNAL } from './signals.ts';
 import type { Target } from './target.ts';
-import type { Thread } from './threads.ts';
+import { matchesThread, type Thread, type ThreadPattern } from './threads.ts';
 
 export class Reverse {
   private readonly target: Target;
   /** The thread that the client has selected for reverse execution; undefined: the selected thread. */
   thread: Thread | undefined;
+  pattern: ThreadPattern | undefined;
 
   constructor(target: Target) {
     this.target = target;
@@ -20,15 +21,20 @@ export class Reverse {
     const { target } = this;
     const { control } = target;
     const thread = this.thread ?? target.current;
-    let position: number | undefined = control.history.position;
+    const from = control.history.position;
+    let position: number | undefined = from;
+    this.begin();
     try {
+      position = yield* control.replayer.findingTurnOf(thread.cpu, position);
+      if (position !== undefined) yield* control.replayer.going(position);
       // A thread of a guest skips the instructions of the hypervisor.
-      do {
-        position = yield* control.replayer.findingTurnOf(thread.cpu, position);
+      if (position !== undefined && thread.gid !== undefined && thread.cpu.world !== thread.gid) {
+        position = yield* control.replayer.findingExitOf(thread.gid, thread.vcpu, position);
         if (position !== undefined) yield* control.replayer.going(position);
-      } while (position !== undefined && thread.gid !== undefined && thread.cpu.world !== thread.gid);
+      }
       if (position !== undefined) return target.threadReply(SIGNAL.trap, '', thread);
-      yield* control.replayer.going(control.history.beginning);
+      // Nothing of a guest is before its first instruction.
+      yield* control.replayer.going(thread.gid === undefined ? control.history.beginning : from);
       return target.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
@@ -39,10 +45,17 @@ export class Reverse {
   /** `bc`: back to the last breakpoint, watchpoint or catch before this position, or to the beginning of the history. */
   *continue(): Steps<undefined> {
     const { control } = this.target;
+    this.begin();
     const stop = yield* this.search();
     control.arrived(stop);
     this.target.arrived(stop);
     return undefined;
+  }
+
+  /** gdb forgets the registers of the threads that it moves. */
+  private begin(): void {
+    const { pattern, target } = this;
+    target.known.resumed(target.threads().filter((t) => pattern === undefined || matchesThread(pattern, t)));
   }
 
   private *search(): Steps<Stop> {

@@ -10,8 +10,9 @@ import type { RunControl } from '../emu/debug/run-control.ts';
 import type { End, Stop } from '../emu/debug/stop.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import type { Machine } from '../emu/machine/machine.ts';
-import { announcement } from './announcement.ts';
+import { announcement, HELD, oldRegisters, stoppedElsewhere } from './announcement.ts';
 import { BranchTrace } from './branch-trace.ts';
+import { KnownRegisters } from './known-registers.ts';
 import { type Line, PacketQueue } from './packet-queue.ts';
 import { Resumption } from './resumption.ts';
 import { Reverse } from './reverse.ts';
@@ -20,9 +21,9 @@ import { SIGNAL } from './signals.ts';
 import type { StepClass } from './soft-step.ts';
 import { StepJournal } from './step-journal.ts';
 import { StopReplies } from './stop-replies.ts';
-import type { Answer, Dispatch, Target, TargetSettings } from './target.ts';
+import type { Answer, Dispatch, Resume, Target, TargetSettings } from './target.ts';
 import { ThreadSelection } from './thread-selection.ts';
-import { GUEST_PID_BASE, type Thread, type ThreadPattern, type View } from './threads.ts';
+import { contextOf, GUEST_PID_BASE, matchesThread, type Thread, type ThreadPattern, type View } from './threads.ts';
 
 export interface SessionOptions extends Line {
   readonly control: RunControl;
@@ -51,6 +52,8 @@ export class Session implements Target {
   features: ReadonlySet<string> = new Set();
   passed: ReadonlySet<number> = new Set();
   mmioRead = false;
+  mmioWrite = false;
+  readonly known = new KnownRegisters();
   physicalMemory = false;
   /** The client has detached. */
   detached = false;
@@ -210,11 +213,21 @@ export class Session implements Target {
     this.resumption.stepMode = mode;
   }
 
-  resume(thread: Thread, single: boolean, exact: boolean): void {
+  resume(thread: Thread, how: Resume): void {
+    const { control } = this;
+    const pc = contextOf(thread, control).pc();
+    // gdb would step from where it believes that the thread stands, and the machine would run away.
+    if (this.known.isOld(thread, pc) && (how.exact || this.journal.insertedAnew(thread.pid))) {
+      this.output(oldRegisters(thread, pc));
+      this.reply(this.threadReply(SIGNAL.none, '', thread));
+      return;
+    }
     this.current = thread;
-    this.resumption.begin(thread, single, exact);
+    this.known.resumed(this.threads().filter(how.covers));
+    this.resumption.begin(thread, how);
     this.running = true;
-    this.control.kick();
+    if (control.heldBesides(this)) this.output(HELD);
+    control.kick();
   }
 
   stopped(stop: Stop): void {
@@ -224,11 +237,23 @@ export class Session implements Target {
       return;
     }
     this.announce(stop, stepped);
-    const reply = this.replies.forStop(stop, stepped);
-    const { alone } = this.resumption;
-    const other = alone !== undefined && (alone.pid !== this.current.pid || alone.tid !== this.current.tid);
-    this.reply(other ? this.threadReply(SIGNAL.trap, '', alone) : reply);
+    this.reply(this.forResumed(this.replies.forStop(stop, stepped)));
     this.packets.drain();
+  }
+
+  /**
+   * The reply for a stop, from a thread that gdb has resumed: gdb aborts when another one reports it. The reply has
+   * selected the thread where the machine has stopped.
+   */
+  private forResumed(reply: string): string {
+    const { resumption, current } = this;
+    if (resumption.covers(current)) return reply;
+    if (resumption.single) return this.threadReply(SIGNAL.trap, '', resumption.thread!);
+    const resumed = this.threads().filter((t) => resumption.covers(t));
+    const shown = resumed.find((t) => t.cpu === current.cpu) ?? resumed[0];
+    if (!shown) return reply;
+    this.output(stoppedElsewhere(current, shown, contextOf(current, this.control).pc()));
+    return this.threadReply(SIGNAL.none, '', shown);
   }
 
   /** Prints what gdb's stop reply cannot express. */
@@ -242,8 +267,10 @@ export class Session implements Target {
 
   arrived(stop: Stop): void {
     if (this.detached) return;
+    const { pattern, thread = this.current } = this.reverse;
+    this.resumption.reversed(thread, (t) => pattern === undefined || matchesThread(pattern, t));
     this.announce(stop, undefined);
-    this.reply(this.replies.forStop(stop, undefined));
+    this.reply(this.forResumed(this.replies.forStop(stop, undefined)));
   }
 
   threadReply(signal: number, pairs: string, thread: Thread): string {

@@ -13,8 +13,8 @@ export class StepJournal {
   private entries: JournalEntry[] = [];
   /** Software breakpoints that are inserted now, as `pid:address`. */
   private readonly inserted = new Set<string>();
-  /** The breakpoints of the resumed process at the last resume. */
-  private before: ReadonlySet<bigint> = new Set();
+  /** The same at the last resume. */
+  private before: ReadonlySet<string> = new Set();
 
   constructor(control: RunControl) {
     this.control = control;
@@ -46,13 +46,19 @@ export class StepJournal {
     // The step over an LL/SC sequence ends after the sc. It is a run to a breakpoint, not one instruction.
     if (beginsAtomicSequence(pc, read)) return undefined;
     const next = predictNext(ctx, pc, read);
-    const inserted = this.insertedFor(thread.pid);
-    return recognizeStep({ pc, next, journal: this.entries, inserted, before: this.before, single });
+    const inserted = addresses(this.inserted, thread.pid);
+    const before = addresses(this.before, thread.pid);
+    return recognizeStep({ pc, next, journal: this.entries, inserted, before, single });
   }
 
-  /** A thread continues. */
-  resumed(thread: Thread): void {
-    this.before = this.insertedFor(thread.pid);
+  /** Does a process have a breakpoint now that it did not have at the last resume? */
+  insertedAnew(pid: number): boolean {
+    return [...this.inserted].some((k) => k.startsWith(`${pid}:`) && !this.before.has(k));
+  }
+
+  /** The machine continues. */
+  resumed(): void {
+    this.before = new Set(this.inserted);
     this.entries = [];
   }
 
@@ -65,9 +71,10 @@ export class StepJournal {
     if (this.entries.length >= 2 * JOURNAL_KEPT) this.entries = this.entries.slice(-JOURNAL_KEPT);
     this.entries.push(entry);
   }
+}
 
-  private insertedFor(pid: number): Set<bigint> {
-    const prefix = `${pid}:`;
-    return new Set([...this.inserted].filter((k) => k.startsWith(prefix)).map((k) => BigInt(k.slice(prefix.length))));
-  }
+/** The addresses of one process among keys `pid:address`. */
+function addresses(keys: ReadonlySet<string>, pid: number): Set<bigint> {
+  const prefix = `${pid}:`;
+  return new Set([...keys].filter((k) => k.startsWith(prefix)).map((k) => BigInt(k.slice(prefix.length))));
 }

@@ -29,6 +29,7 @@ export class StopReplies {
   forThread(signal: number, pairs: string, thread: Thread): string {
     this.selection.current = thread;
     const ctx = contextOf(thread, this.target.control);
+    this.target.known.shown(thread, ctx.pc());
     const registers = EXPEDITED.map(
       (n) => `${n.toString(16).padStart(2, '0')}:${valueToHex(registerByNumber(n)!.read(ctx), 8)};`,
     );
@@ -45,8 +46,11 @@ export class StopReplies {
     switch (stop.kind) {
       case 'interrupt':
         return this.forInterrupt();
-      case 'beginning':
-        return this.forThread(SIGNAL.trap, 'replaylog:begin;', this.selection.threadOn(stop.cpu));
+      case 'beginning': {
+        const here = this.selection.threadOn(stop.cpu);
+        const shown = this.resumption.covers(here) ? here : this.resumption.thread!;
+        return this.forThread(SIGNAL.trap, 'replaylog:begin;', shown);
+      }
       case 'loop':
         return this.foreign(stop.cpu);
       case 'step':
@@ -73,19 +77,21 @@ export class StopReplies {
   private forInterrupt(): string {
     const thread = this.resumption.thread ?? this.selection.current;
     const inGuest = this.target.settings.followInterrupt && thread.cpu.vm;
-    const shown = inGuest ? this.selection.threadFor(thread.cpu, thread.cpu.gid) : thread;
+    const there = inGuest ? this.selection.threadFor(thread.cpu, thread.cpu.gid) : thread;
+    const shown = this.resumption.covers(there) ? there : thread;
     return this.forThread(SIGNAL.interrupt, '', shown);
   }
 
   /**
    * The end of a step. With `follow world on` the reply names the process of the world where it ended, and gdb
-   * selects it.
+   * selects it, if gdb has resumed that process too (`set schedule-multiple on`).
    */
   private forStep(thread: Thread): string {
     const { cpu } = thread;
     const { selection, target } = this;
     const follow = target.settings.followWorld && selection.view.kind === 'machine';
-    const ended = !follow ? thread : cpu.vm ? selection.threadFor(cpu, cpu.gid) : selection.threadOn(cpu);
+    const there = !follow ? thread : cpu.vm ? selection.threadFor(cpu, cpu.gid) : selection.threadOn(cpu);
+    const ended = this.resumption.covers(there) ? there : thread;
     return this.forThread(ended.pid === thread.pid ? SIGNAL.trap : SIGNAL.none, '', ended);
   }
 

@@ -11,6 +11,7 @@ import type { Client, Stop } from '../emu/debug/stop.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import type { Machine } from '../emu/machine/machine.ts';
 import type { Steps } from '../emu/replay/steps.ts';
+import type { KnownRegisters } from './known-registers.ts';
 import type { StepClass } from './soft-step.ts';
 import type { Thread, ThreadPattern, View } from './threads.ts';
 
@@ -52,6 +53,7 @@ export interface MemoryTarget {
   mmioRead: boolean;
   /** QEMU's physical memory mode: the addresses of memory packets are physical. */
   physicalMemory: boolean;
+  mmioWrite: boolean;
   /** Notes a memory read: gdb reads the instruction before it inserts the breakpoint of a step. */
   noteRead(address: bigint, length: number): void;
 }
@@ -71,19 +73,27 @@ export interface BreakpointTarget {
   removeBreakpoint(va: bigint, hardware: boolean): void;
 }
 
+/** How a client resumes. */
+export interface Resume {
+  /** Only one thread is named, so other CPUs do not run. */
+  readonly single: boolean;
+  /** Exactly one instruction. */
+  readonly exact: boolean;
+  /** Is a thread among those that the client resumes? gdb aborts when another one reports the stop. */
+  readonly covers: (thread: Thread) => boolean;
+}
+
 /** Resumes, steps, stop replies. */
 export interface ExecutionTarget {
+  /** What the client has been told of the registers of its threads. */
+  readonly known: KnownRegisters;
   stepInto: Set<StepClass>;
   /** How process 1 steps: into every world, only in the world where the step begins, or only in guests. */
   stepMode: 'cpu' | 'world' | 'guest';
   /** Signals that gdb wants to ignore (QPassSignals). */
   passed: ReadonlySet<number>;
-  /**
-   * Lets the machine run for `thread`.
-   * @param single only this thread is named, so other CPUs do not run
-   * @param exact exactly one instruction
-   */
-  resume(thread: Thread, single: boolean, exact: boolean): void;
+  /** Lets the machine run for `thread`. */
+  resume(thread: Thread, how: Resume): void;
   /** The answer to `?`. */
   currentStop(): string;
   /** A stop reply for `thread`, which becomes the selected one. */
@@ -97,6 +107,8 @@ export interface ReverseTarget {
   readonly reverse: {
     /** The thread that the client has named for it. Undefined: the selected one. */
     thread: Thread | undefined;
+    /** The threads that the client has named for it. */
+    pattern: ThreadPattern | undefined;
     step(): Steps<string>;
     continue(): Steps<undefined>;
   };

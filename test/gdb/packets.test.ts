@@ -124,7 +124,13 @@ describe('gdb server', () => {
       'Z0,1001,4',
       'Z2,1000,0',
       'vCont;x',
+      'vCont;C',
+      'vCont;S1',
+      'vCont',
       'vCont;c:zz',
+      'H',
+      'Hx1',
+      'QPassSignals:e;;10',
       'qRcmd,0',
       'qXfer:features:read:target.xml:0',
       'qCRC:1',
@@ -142,6 +148,10 @@ describe('gdb server', () => {
     expect(await client.ask('qC')).toBe('QCp1.1');
   });
 
+  test('lists of signals end in a semicolon, as gdb writes them', async () => {
+    for (const list of ['', 'e', 'e;', 'e;10', 'e;10;14;']) expect(await client.ask(`QPassSignals:${list}`)).toBe('OK');
+  });
+
   test('stop reply, registers, memory, expedited registers', async () => {
     expect(await client.ask('?')).toMatch(/^T05.*21:0000000100000000;thread:p1\.1;core:0;$/);
     expect((await client.ask('g')).length).toBe(35 * 16);
@@ -149,7 +159,9 @@ describe('gdb server', () => {
     expect(await client.ask('p5')).toBe('efcdab8967452301');
     expect(await client.ask('P0=ffffffffffffffff')).toBe('OK');
     expect(await client.ask('p0')).toBe('0000000000000000');
-    expect(await client.ask('P3000=0000000000000000')).toMatch(/^E\.world is read-only/);
+    expect(await client.ask('P3000=0100000000000000')).toMatch(/^E\.world is read-only/);
+    // Behind a call gdb writes back what it has read before.
+    expect(await client.ask('P3000=0000000000000000')).toBe('OK');
     expect(await client.ask('M1800000,4:01020304')).toBe('OK');
     expect(await client.ask('m1800000,4')).toBe('01020304');
     expect(await client.ask('x1800000,4')).toBe('b\x01\x02\x03\x04');
@@ -210,6 +222,7 @@ describe('gdb server', () => {
     guest.send('vCont;c');
     await until(() => clientsOf(running.control).some((c) => c.running));
     expect(await client.ask('qC')).toBe('QCp1.1');
+    expect(text(await guest.reply())).toMatch(/waiting: another gdb keeps the machine stopped/);
     expect([guest.pending, running.booted.machine.instructions]).toEqual([0, 0]);
     client.send('vCont;c');
     expect(await guest.reply()).toMatch(/^T05swbreak:;.*21:0800200000000000/);

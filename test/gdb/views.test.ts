@@ -68,6 +68,7 @@ describe.each(GDBS)('views with %s', (_name, gdb) => {
     const { output } = await session({
       guests: [guestSpec('hello')],
       commands: [
+        'set schedule-multiple on',
         'monitor guests auto on',
         'monitor follow world on',
         'break handle_exit',

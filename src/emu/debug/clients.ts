@@ -23,8 +23,10 @@ export class Clients {
     return true;
   }
 
+  /** Reports a stop to those that wait for one. Other clients sit at their prompts: they have not asked. */
   stopped(stop: Stop): void {
     for (const client of [...this.list]) {
+      if (!client.running) continue;
       client.running = false;
       client.stopped(stop);
     }
@@ -32,6 +34,11 @@ export class Clients {
 
   ended(end: End): void {
     for (const client of [...this.list]) client.ended(end);
+  }
+
+  /** Does another client keep the machine stopped? */
+  heldBesides(client: Client): boolean {
+    return [...this.list].some((c) => c !== client && !c.running);
   }
 
   /** A guest has been entered for the first time. */

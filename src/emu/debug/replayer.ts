@@ -3,6 +3,7 @@ import type { Cpu } from '../cpu/cpu.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { History } from '../replay/history.ts';
 import { finish, type Steps } from '../replay/steps.ts';
+import type { VcpuStates } from './context.ts';
 import type { PendingStop } from './pending-stop.ts';
 import type { Client, Scanner } from './stop.ts';
 import { Turns } from './turns.ts';
@@ -14,6 +15,7 @@ const PIECE = 256;
 export interface ReplayControl {
   readonly machine: Machine;
   readonly history: History;
+  readonly vcpuStates: VcpuStates;
   readonly over: boolean;
   readonly hasClients: boolean;
   attach(client: Client): void;
@@ -72,6 +74,37 @@ export class Replayer {
       } finally {
         machine.onTurn = undefined;
       }
+    }
+    return found;
+  }
+
+  /**
+   * Finds the last VM exit of a vCPU before a position. Afterwards the machine is at some position of its history.
+   * @returns the position of the instruction that exits; undefined when no exit is kept
+   */
+  *findingExitOf(gid: number, vcpu: number, before: number): Steps<number | undefined> {
+    const { history, machine, vcpuStates } = this.control;
+    let found: number | undefined;
+    let end = before;
+    const removers = machine.cpus.map((c) =>
+      c.observe({
+        beforeExit: () => {
+          // It has just been recorded there.
+          const s = vcpuStates.get(gid, vcpu);
+          if (s && !s.running && s.cpu === c.index && s.position === vcpuStates.position() && s.position < end)
+            found = s.position;
+        },
+      }),
+    );
+    try {
+      while (end > history.beginning && found === undefined) {
+        const from = end;
+        const start = this.control.pending.silently(() => history.restoreBefore(from - 1));
+        yield* this.control.pending.silentlyInPieces(history.replaying(from));
+        if (found === undefined) end = start;
+      }
+    } finally {
+      for (const remove of removers) remove();
     }
     return found;
   }

@@ -147,6 +147,11 @@ export class RunControl {
     this.kick();
   }
 
+  /** Does another client keep the machine stopped? */
+  heldBesides(client: Client): boolean {
+    return this.clients.heldBesides(client);
+  }
+
   /** Is a front end attached? */
   get hasClients(): boolean {
     return !this.clients.none;

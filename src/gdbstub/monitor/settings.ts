@@ -157,6 +157,14 @@ export const SETTING_COMMANDS: readonly Command[] = [
       s.mmioRead = on;
     },
   ),
+  toggle(
+    'mmio-write',
+    'let memory writes reach device registers, with all that a store does there',
+    (s) => s.mmioWrite,
+    (s, on) => {
+      s.mmioWrite = on;
+    },
+  ),
   {
     name: 'reset',
     args: '',

@@ -1,7 +1,7 @@
 /** `vCont`, `c`, `C`, `s`, `S`, and for reverse execution `bs`, `bc`. */
 import { parseHex } from '../framing.ts';
 import type { Target } from '../target.ts';
-import { matchesThread, parseThreadPattern, type ThreadPattern } from '../threads.ts';
+import { matchesThread, parseThreadPattern, type Thread, type ThreadPattern } from '../threads.ts';
 import type { PacketRow } from './table.ts';
 
 /** gdb names each thread at most once. */
@@ -18,7 +18,7 @@ function parseActions(rest: string): Action[] | string {
   const parts = rest.split(';', MOST_ACTIONS + 1).filter(Boolean);
   if (parts.length > MOST_ACTIONS) return `E.vCont takes at most ${MOST_ACTIONS} actions`;
   for (const part of parts) {
-    const m = /^(c|s|[CS][0-9a-f]{2}|t|r[0-9a-f]+,[0-9a-f]+)(?::(.+))?$/i.exec(part);
+    const m = /^(c|s|[CS][0-9a-fA-F]{2}|t|r[0-9a-fA-F]+,[0-9a-fA-F]+)(?::(.+))?$/.exec(part);
     if (!m) return `E.vCont action '${part}' is malformed`;
     const pattern = m[2] === undefined ? undefined : parseThreadPattern(m[2]);
     if (m[2] !== undefined && !pattern) return `E.vCont thread '${m[2]}' is malformed`;
@@ -33,9 +33,10 @@ function resume(s: Target, actions: readonly Action[]): string | undefined {
   if (!first) return 'E.vCont without an action that resumes';
   const thread = first.pattern ? s.find(first.pattern) : s.current;
   if (!thread) return 'E01';
-  const covered = s.threads().every((t) => actions.some((a) => !a.pattern || matchesThread(a.pattern, t)));
+  const covers = (t: Thread): boolean => actions.some((a) => !a.pattern || matchesThread(a.pattern, t));
   const names = first.pattern !== undefined && first.pattern.tid > 0;
-  s.resume(thread, names && !(covered && actions.length > 1), first.step);
+  const single = names && !(s.threads().every(covers) && actions.length > 1);
+  s.resume(thread, { single, exact: first.step, covers });
   return undefined;
 }
 
@@ -53,6 +54,7 @@ const afterSignal = (rest: string): string => rest.replace(/^[0-9a-f]+;?/i, '');
 
 export const EXECUTION_PACKETS: readonly PacketRow[] = [
   { name: 'vCont?', supported: ['vContSupported+'], handle: () => 'vCont;c;C;s;S;t;r' },
+  { name: 'vCont', handle: () => 'E.vCont takes actions: vCont;c, vCont;s:pPID.TID' },
   {
     name: 'vCont;',
     handle: (s, rest) => {

@@ -20,6 +20,7 @@ function selectForReverse(s: Target, text: string): string {
   const thread = pattern && s.find(pattern);
   if (!pattern || (!thread && text !== '-1')) return 'E01';
   s.reverse.thread = pattern.tid > 0 ? thread : undefined;
+  s.reverse.pattern = pattern;
   return 'OK';
 }
 
@@ -75,6 +76,7 @@ export const GENERAL: readonly PacketRow[] = [
   { name: '?', handle: (s) => s.currentStop() },
   { name: 'Hg', supported: ['multiprocess+'], handle: select },
   { name: 'Hc', handle: selectForReverse },
+  { name: 'H', handle: () => 'E.H takes g or c, and a thread: HgpPID.TID' },
   {
     name: 'T',
     handle: (s, rest) => {
@@ -99,7 +101,8 @@ export const GENERAL: readonly PacketRow[] = [
     name: 'QPassSignals:',
     supported: ['QPassSignals+'],
     handle: (s, rest) => {
-      if (!/^([0-9a-f]{1,4}(;[0-9a-f]{1,4})*)?$/i.test(rest)) return 'E.QPassSignals takes signal numbers in hex';
+      // gdb ends the list with a semicolon.
+      if (!/^([0-9a-f]{1,4}(;[0-9a-f]{1,4})*;?)?$/i.test(rest)) return 'E.QPassSignals takes signal numbers in hex';
       s.passed = new Set(
         rest
           .split(';')

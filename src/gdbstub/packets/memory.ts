@@ -59,7 +59,23 @@ function write(s: Target, address: bigint, data: Uint8Array): string {
   const ctx = s.context;
   const w = spaceOf(s, address);
   const done = w ? writeWindow(s.machine, ctx, s.guestContext, w, data) : writeVirtual(s.machine, ctx, address, data);
-  return done ? 'OK' : 'E.address is not writable memory';
+  return done || (!w && writeDevice(s, address, data)) ? 'OK' : refusal(s);
+}
+
+const refusal = (s: Target): string =>
+  s.mmioWrite
+    ? 'E.no memory and no device register is here'
+    : "E.address is not writable memory; for device registers: 'monitor mmio-write on'";
+
+/** A device register, in one access of 1, 2, 4 or 8 bytes, as a store of the CPU would reach it. */
+function writeDevice(s: Target, address: bigint, data: Uint8Array): boolean {
+  const { length } = data;
+  if (!s.mmioWrite || ![1, 2, 4, 8].includes(length)) return false;
+  const { address: pa } = walk(s.context, s.machine.ram, address);
+  if (pa === undefined || Number(pa) % length !== 0 || !s.machine.bus.at(Number(pa))) return false;
+  const value = Buffer.from(data).readUIntLE(0, Math.min(length, 4));
+  const high = length === 8 ? Buffer.from(data).readUInt32LE(4) : 0;
+  return s.machine.bus.write(Number(pa), length, value | 0, high | 0);
 }
 
 /** `ADDR,LEN:` and the rest behind the colon. */

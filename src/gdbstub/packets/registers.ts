@@ -1,6 +1,6 @@
 /** `g`, `G`, `p`, `P`. */
 import { hexToValue, valueToHex } from '../framing.ts';
-import { G_REGISTERS, type Register, registerByNumber } from '../registers.ts';
+import { G_REGISTERS, PC_REGNUM, type Register, registerByNumber } from '../registers.ts';
 import type { Target } from '../target.ts';
 import type { PacketRow } from './table.ts';
 
@@ -11,9 +11,12 @@ function write(s: Target, r: Register, hex: string): string {
   if (value === undefined) return `E.${r.name} takes ${r.bits / 4} hex digits`;
   const ctx = s.context;
   if (!ctx.live) return PARKED;
-  if (!r.write) return `E.${r.name} is read-only`;
+  if (value === r.read(ctx)) return 'OK';
+  // After a call of a function gdb writes back every register that it had read before.
+  if (!r.write) return s.known.wasRead(s.current, r.num, value) ? 'OK' : `E.${r.name} is read-only`;
   s.control.history.disturb();
   r.write(ctx, value);
+  if (r.num === PC_REGNUM) s.known.shown(s.current, value);
   return 'OK';
 }
 
@@ -22,6 +25,7 @@ export const REGISTER_PACKETS: readonly PacketRow[] = [
     name: 'g',
     handle: (s) => {
       const ctx = s.context;
+      s.known.shown(s.current, ctx.pc());
       let out = '';
       for (let n = 0; n < G_REGISTERS; n++) out += valueToHex(registerByNumber(n)!.read(ctx), 8);
       return out;
@@ -42,7 +46,11 @@ export const REGISTER_PACKETS: readonly PacketRow[] = [
     name: 'p',
     handle: (s, rest) => {
       const r = /^[0-9a-f]+$/i.test(rest) ? registerByNumber(Number.parseInt(rest, 16)) : undefined;
-      return r ? valueToHex(r.read(s.context), r.bits / 8) : 'E.no such register';
+      if (!r) return 'E.no such register';
+      const value = r.read(s.context);
+      if (r.num === PC_REGNUM) s.known.shown(s.current, value);
+      else if (!r.write) s.known.read(s.current, r.num, value);
+      return valueToHex(value, r.bits / 8);
     },
   },
   {

@@ -216,6 +216,8 @@ class StopListener:
         self.world = world
 
 
+# The machine runs as a whole: gdb must resume all processes, and follow the stops of each.
+gdb.execute("set schedule-multiple on", to_string=True)
 Lvz()
 Passed("worlds", "info worlds", "What each CPU executes.")
 Passed("vms", "info vms", "Guests that have run.")

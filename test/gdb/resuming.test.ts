@@ -1,0 +1,136 @@
+/** What gdb resumes, and who reports the stop: gdb keeps its own picture of threads and registers, which must never break. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { attachCommands, GDBS, gdbSession, guestSpec, refused, type SessionOptions } from '../support/gdb-session.ts';
+
+const HELLO = 'build/guests/hello.elf';
+
+describe.each(GDBS)('resuming with %s', (_name, gdb) => {
+  const session = async (options: SessionOptions): Promise<string> => (await gdbSession({ gdb, ...options })).output;
+  const hello = (...commands: string[]): Promise<string> => session({ guests: [guestSpec('hello')], commands });
+  const ATTACHED = ['monitor catch first-entry', 'continue', ...attachCommands(17, HELLO)];
+
+  test('a breakpoint of the hypervisor is reported by the guest when gdb resumes the guest alone', async () => {
+    const output = await hello(
+      'break _run_guest',
+      'continue',
+      'continue',
+      ...attachCommands(17, HELLO),
+      'continue',
+      'inferior 1',
+      'x/i $pc',
+    );
+    expect(output).toMatch(/\[lvz\] process 1 has stopped, thread 1\.1 at pc=0x[0-9a-f]+; gdb has resumed process 17/);
+    expect(output).toMatch(/'set schedule-multiple on'/);
+    expect(output).toMatch(/Thread 2\.1 "vcpu0" stopped/);
+    expect(output).toMatch(/=> 0x[0-9a-f]+ <_run_guest>:/);
+  });
+
+  test('with schedule-multiple the hypervisor reports its own breakpoint', async () => {
+    const output = await hello(
+      'set schedule-multiple on',
+      'break _run_guest',
+      'continue',
+      'continue',
+      ...attachCommands(17, HELLO),
+      'continue',
+    );
+    expect(output).not.toMatch(/has stopped, thread/);
+    expect(output).toMatch(/Thread 1\.1 "cpu0" hit Breakpoint 1/);
+  });
+
+  test('guests that list themselves do not end gdb', async () => {
+    const output = await session({
+      guests: [guestSpec('two', 'a', 'a'), guestSpec('two', 'b', 'b')],
+      commands: [
+        'monitor guests auto on',
+        'break _guest_exit',
+        'continue',
+        'continue',
+        'continue',
+        'thread 1.1',
+        'maint flush register-cache',
+        'x/i $pc',
+      ],
+    });
+    expect(output).toMatch(/=> 0x[0-9a-f]+ <_guest_exit>/);
+  });
+
+  test('back from the first instruction of a guest, there is nothing before', async () => {
+    const output = await hello(...ATTACHED, 'reverse-stepi', 'x/i $pc', 'stepi', 'x/i $pc');
+    expect(output).toMatch(/No more reverse-execution history|end of recorded history/);
+    expect(output.match(/=> 0x[0-9a-f]+ <_start/g)).toHaveLength(2);
+  });
+
+  test('back in a guest over the hypervisor, and on to the catch before', async () => {
+    const output = await hello(
+      ...ATTACHED,
+      'stepi 3',
+      'x/i $pc',
+      'reverse-stepi',
+      'x/i $pc',
+      'reverse-stepi',
+      'x/i $pc',
+      'reverse-continue',
+      'x/i $pc',
+    );
+    const places = [...output.matchAll(/=> 0x([0-9a-f]+)/g)].map((m) => m[1]);
+    expect(places).toEqual(['20000c', '200008', '200004', '200000']);
+  });
+
+  test('functions of the machine can be called, also in conditions', async () => {
+    const fib = (n: number): string => `((unsigned long (*)(unsigned long)) fib)(${n})`;
+    const output = await session({
+      image: readFileSync(join(PROJECT_ROOT, 'build', 'bench', 'calls.elf')),
+      commands: [
+        'break fib',
+        'continue',
+        'delete',
+        `print ${fib(10)}`,
+        `break ack if ${fib(5)} == 5`,
+        'continue',
+        `print ${fib(7)}`,
+        refused('set $world = 5'),
+      ],
+    });
+    expect(output).toMatch(/\$1 = 55\n/);
+    expect(output).toMatch(/Breakpoint 2, .*ack/);
+    expect(output).toMatch(/\$2 = 13\n/);
+    expect(output).toMatch(/refused: .*world is read-only/);
+  });
+
+  test('a step from a place where the thread is not any more is not made', async () => {
+    const output = await hello(
+      'break _run_guest',
+      'continue',
+      'continue',
+      ...attachCommands(17, HELLO),
+      'delete',
+      'stepi',
+      'inferior 1',
+      'x/i $pc',
+      'stepi',
+      'x/i $pc',
+    );
+    expect(output).toMatch(/\[lvz\] process 1 has run since gdb read its registers\. Nothing was executed/);
+    const places = [...output.matchAll(/=> 0x([0-9a-f]+) </g)].map((m) => m[1]);
+    expect(places[0]).not.toBe(places[1]);
+  });
+
+  test('device registers can be written when that is allowed', async () => {
+    const { output, console } = await gdbSession({
+      gdb,
+      guests: [guestSpec('hello')],
+      commands: [
+        refused('set *(char*)0x1fe001e0 = 65'),
+        'monitor mmio-write on',
+        'set *(char*)0x1fe001e0 = 65',
+        refused('set *(int*)0x1ff00000 = 65'),
+      ],
+    });
+    expect(output.match(/^refused: Cannot access memory/gm)).toHaveLength(2);
+    expect(console).toMatch(/^A/);
+  });
+});
