@@ -68,18 +68,22 @@ export function parseAddress(text: string, option: string): Address {
 }
 
 export interface GuestPort {
-  readonly gid: number;
+  /** Number of the VM. */
+  readonly vm: number;
   /** undefined: all vCPUs of the guest. */
   readonly vcpu: number | undefined;
   readonly address: Address;
 }
 
-/** `GID[.VCPU]=[HOST:]PORT`. @throws UsageError */
+/** `VM[.VCPU]=[HOST:]PORT`. @throws UsageError */
 export function parseGuestPort(text: string): GuestPort {
-  const m = /^(?:gid=)?(\d+)(?:\.(\d+))?[=,](.+)$/.exec(text);
-  if (!m) throw new UsageError(`--gdb-guest: '${text}' is malformed: write GID[.VCPU]=[HOST:]PORT`);
-  const gid = parseInteger(m[1]!, '--gdb-guest GID', 1, 255);
-  return { gid, vcpu: m[2] === undefined ? undefined : Number(m[2]), address: parseAddress(m[3]!, '--gdb-guest') };
+  const m = /^(?:vm=)?(\d+)(?:\.(\d+))?[=,](.+)$/.exec(text);
+  if (!m)
+    throw new UsageError(
+      `--gdb-guest: '${text}' is malformed: write VM[.VCPU]=[HOST:]PORT, with the number of the VM (1 for the first that runs)`,
+    );
+  const vm = parseInteger(m[1]!, '--gdb-guest VM', 1, 4096);
+  return { vm, vcpu: m[2] === undefined ? undefined : Number(m[2]), address: parseAddress(m[3]!, '--gdb-guest') };
 }
 
 export interface GuestSpec {

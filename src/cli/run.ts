@@ -69,6 +69,8 @@ const describeAddress = (address: Address, bound: number | string): string =>
 export interface Running {
   readonly booted: Booted;
   readonly control: RunControl;
+  /** Names addresses of worlds. */
+  readonly symbolize: Symbolizer;
   /** Ports or paths: the machine first, then the host world, then the guests. */
   readonly ports: readonly (number | string)[];
   /** What compares the engines, with `--engine check`. */
@@ -97,6 +99,15 @@ async function engineCheck(
   return new Check(machine, shadow, cli.checkInterval);
 }
 
+/** Names in guests of the reference hypervisor, which gives its guests GIDs in the order of the options. */
+function guestNames(
+  booted: Booted,
+  control: () => RunControl | undefined,
+): { readonly image: (world: number) => number; readonly symbolize: Symbolizer } {
+  const image = (world: number): number => (world < 0 ? world : (control()?.vcpuStates.vms.get(world)?.gid ?? world));
+  return { image, symbolize: (world, address) => booted.symbolize(image(world), address) };
+}
+
 /**
  * Starts a machine.
  * @param io what to do with console bytes; the default follows --serial
@@ -115,7 +126,8 @@ export async function start(
   const booted = boot(image, cli, (byte) => {
     if (!control?.repeating) output.put(byte);
   });
-  const { machine, symbolize, symbols } = booted;
+  const { machine, symbols } = booted;
+  const { image: imageOf, symbolize } = guestNames(booted, () => control);
   if (machine.regions)
     machine.regions.onFailure = (reason) =>
       say(`warning: no more code can be translated (${reason}): the rest is interpreted, which is slower`);
@@ -127,12 +139,13 @@ export async function start(
   const check = await engineCheck(image, cli, machine);
   const logOutlet = openLog(cli.log?.file);
   const warnings: Promise<void>[] = [];
+  const showsNames = debuggable(cli) || [cli.log, cli.stats, cli.detail, cli.audit].some(Boolean);
   const running = new RunControl(machine, {
     limits: {
       ...(cli.maxInstructions !== undefined && { maxInstructions: cli.maxInstructions }),
       ...(cli.timeout !== undefined && { timeoutSeconds: cli.timeout }),
     },
-    observed: debuggable(cli) || cli.audit !== undefined,
+    observed: showsNames,
     check,
     mustWait: () => outputs.full(),
     onLoop: (cpu, loop) => {
@@ -147,7 +160,6 @@ export async function start(
   control = running;
   const outputs = new Outputs(control, output, [logOutlet.reader, serial.reader]);
   // Reading symbols takes time. They are read now if they are certainly needed, otherwise while the machine runs.
-  const showsNames = debuggable(cli) || cli.log || cli.stats || cli.detail || cli.audit;
   if (showsNames) void booted.named;
   else setTimeout(() => void booted.named, NAMES_DELAY).unref();
   const dump =
@@ -185,7 +197,7 @@ export async function start(
       view,
       address,
       symbolize,
-      executable: (world) => booted.executable(world),
+      executable: (world) => booted.executable(imageOf(world)),
       log,
       onConnect: () => {
         onDebugger();
@@ -207,7 +219,7 @@ export async function start(
   if (cli.gdb) await open({ kind: 'machine' }, cli.gdb, 'the machine');
   if (cli.gdbHost) await open({ kind: 'host' }, cli.gdbHost, 'the host world');
   for (const port of cli.gdbGuest ?? [])
-    await open({ kind: 'guest', gid: port.gid, vcpu: port.vcpu }, port.address, `guest gid ${port.gid}`);
+    await open({ kind: 'guest', vm: port.vm, vcpu: port.vcpu }, port.address, `VM ${port.vm}`);
   if (exposed !== undefined)
     say(
       `warning: ${exposed} is not loopback, and this port has no password: everybody who can reach it controls the machine, and can write files below --files`,
@@ -235,7 +247,7 @@ export async function start(
     outputs.close(endsNow(end) ? code : undefined);
     return code;
   });
-  return { booted, control, ports, check, detail, done };
+  return { booted, control, symbolize, ports, check, detail, done };
 }
 
 export async function run(image: string | undefined, cli: MachineCli): Promise<number> {

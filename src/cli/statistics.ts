@@ -11,9 +11,9 @@ import type { Machine } from '../emu/machine/machine.ts';
 const HOTTEST = 10;
 
 function vcpuJson(v: VcpuStatistics, name: Symbolizer): object {
-  const at = (pc: bigint): string => name(v.gid, pc) ?? '';
+  const at = (pc: bigint): string => name(v.vm, pc) ?? '';
   return {
-    gid: v.gid,
+    vm: v.vm,
     vcpu: v.vcpu,
     entries: v.entries,
     exits: Object.fromEntries(

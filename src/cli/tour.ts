@@ -52,11 +52,7 @@ export const TOURS: readonly Tour[] = [
         title: 'Ask what happened',
         text: 'The exit in words.',
         commands: ['monitor explain', 'monitor info exits'],
-        expect: [
-          /VM exit from guest gid 1 on cpu0: HVC: hypercall/,
-          /code 0x100, a0 = 0x1, a1 = 0x48/,
-          /exits: .*HVC 1/,
-        ],
+        expect: [/VM exit from VM 1 on cpu0: HVC: hypercall/, /code 0x100, a0 = 0x1, a1 = 0x48/, /exits: .*HVC 1/],
       },
       {
         title: 'The guest CSR bank, from the host side',
@@ -76,8 +72,8 @@ export const TOURS: readonly Tour[] = [
         ],
         expect: [
           /catch 1: vmexit PIS/,
-          /VM exit cpu0 in gid 1: PIS \(Ecode 0x2\) at pc=0x200024 badv=0x1fe001e0/,
-          /VM exit from guest gid 1 on cpu0: PIS: page invalid for store/,
+          /VM exit cpu0 in VM 1: PIS \(Ecode 0x2\) at pc=0x200024 badv=0x1fe001e0/,
+          /VM exit from VM 1 on cpu0: PIS: page invalid for store/,
           /stage 1: direct address mode/,
           /stage 2: the page-table entry is not valid/,
           /uart0: an MMIO access/,
@@ -97,7 +93,7 @@ export const TOURS: readonly Tour[] = [
           'stepi',
           'x/i $pc',
         ],
-        expect: [/Thread 17\.1 "vcpu0" \(gid 1 parked, last on cpu0/, /pc +0x200024/, /crmd +0x8/, /=> 0x200028/],
+        expect: [/Thread 17\.1 "vcpu0" \(VM 1 parked, last on cpu0/, /pc +0x200024/, /crmd +0x8/, /=> 0x200028/],
       },
       {
         title: 'Let it run to the end',
@@ -117,14 +113,14 @@ export const TOURS: readonly Tour[] = [
         title: 'The symptom',
         text: 'The hypervisor sees an instruction fetch from GPA 0 that nobody asked for (PIF, guest PC 0).',
         commands: ['monitor catch vmexit PIF', 'continue', 'info registers era badv estat'],
-        expect: [/VM exit cpu0 in gid 1: PIF \(Ecode 0x3\) at pc=0x0 badv=0x0/, /era +0x0/, /Ecode=PIF/],
+        expect: [/VM exit cpu0 in VM 1: PIF \(Ecode 0x3\) at pc=0x0 badv=0x0/, /era +0x0/, /Ecode=PIF/],
       },
       {
         title: 'The explanation',
         text: 'The fetch was the delivery of another exception: a system call in the guest, whose EENTRY was never written.',
         commands: ['monitor explain', 'monitor history 4', 'info registers g_era g_estat g_eentry'],
         expect: [
-          /root cause +this address is a vector: guest gid 1 took SYS \(system call\) at 0x[0-9a-f]+ <make_system_call/,
+          /root cause +this address is a vector: VM 1 took SYS \(system call\) at 0x[0-9a-f]+ <make_system_call/,
           /EENTRY was never written/,
           /look at +where the guest sets EENTRY/,
           /g_estat .*Ecode=SYS/,
@@ -149,7 +145,7 @@ export const TOURS: readonly Tour[] = [
         title: 'Catch the second guest alone',
         text: 'Both guests make the same hypercalls; only exits of GID 2 stop. Each CPU is a thread of process 1.',
         commands: ['monitor catch vmexit HVC in 2', 'continue', 'info threads'],
-        expect: [/VM exit cpu\d in gid 2: HVC/, /Thread 1\.1 "cpu0" \(/, /Thread 1\.2 "cpu1" \(/],
+        expect: [/VM exit cpu\d in VM 2: HVC/, /Thread 1\.1 "cpu0" \(/, /Thread 1\.2 "cpu1" \(/],
       },
       {
         title: 'One address, two places',

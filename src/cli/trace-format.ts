@@ -59,7 +59,7 @@ class Text extends Lines {
 
 class JsonLines extends Lines {
   event(cpu: Cpu, r: EventRecord, sinceExit: number | undefined): string {
-    const guest = r.world >= 0 && { gid: r.world, vcpu: vcpuOf(cpu) };
+    const guest = r.world >= 0 && { vm: r.world, gid: r.gid, vcpu: vcpuOf(cpu) };
     const symbol = this.name(r.world, r.pc);
     return `${JSON.stringify({
       tick: r.time,
@@ -129,14 +129,14 @@ class Chrome implements TraceWriter {
   }
 
   event(cpu: Cpu, r: EventRecord, sinceExit: number | undefined): string {
-    const world = r.world < 0 ? 'host' : `gid ${r.world} vcpu ${vcpuOf(cpu)}`;
+    const world = r.world < 0 ? 'host' : `VM ${r.world} vcpu ${vcpuOf(cpu)}`;
     let out = '';
     if (r.kind === 'entry') out += this.slice(cpu, r.time, world);
     const ran = this.since.get(cpu.index);
     if (r.kind === 'exit') {
       out += this.slice(cpu, r.time, 'host');
       const [pid, tid] = [16 + r.world, vcpuOf(cpu) + 1];
-      out += this.track(pid, `guest gid ${r.world}`, tid, `vcpu${vcpuOf(cpu)}`);
+      out += this.track(pid, `VM ${r.world}`, tid, `vcpu${vcpuOf(cpu)}`);
       const ts = Chrome.us(ran?.time ?? r.time);
       out += this.put({ ph: 'X', name: `on cpu${cpu.index}`, pid, tid, ts, dur: Chrome.us(r.time) - ts });
     }

@@ -54,7 +54,7 @@ class Output {
 /** Records a machine until it has ended. */
 function record(running: Running, format: TraceFormat, output: Output): () => void {
   const { control, booted } = running;
-  const writer = traceWriter(format, booted.symbolize);
+  const writer = traceWriter(format, running.symbolize);
   const left = new Map<Cpu, number>();
   output.put(writer.begin());
   for (const cpu of booted.machine.cpus)
@@ -92,7 +92,7 @@ export async function trace(image: string | undefined, cli: TraceCli): Promise<n
   const finish = record(running, cli.format, output);
   const code = await running.done;
   finish();
-  const { symbolize } = running.booted;
+  const { symbolize } = running;
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   for (const e of running.detail!.first.list) say(describeFirst(e, symbolize));
   for (const line of describeStatistics(running.detail!.exits, symbolize)) say(line);

@@ -10,7 +10,7 @@ import { GUEST_PID_BASE, MACHINE_PID, type Thread } from './threads.ts';
 function watched(stop: Extract<Stop, { kind: 'watch' }>): string {
   const { cpu } = stop;
   const { watch, address, write } = stop.hit;
-  const where = cpu.vm ? `gid ${cpu.gid}` : 'host';
+  const where = cpu.vm ? `VM ${cpu.world}` : 'host';
   const what = `${write ? 'store to' : 'load from'} ${hex(address)}`;
   return `[lvz] watch ${watch.listed!.id}: ${what} cpu${cpu.index} in ${where} at pc=${hex(cpu.pc)}\n`;
 }
@@ -36,11 +36,11 @@ export function announcement(s: Target, stop: Stop, stepped: Thread | undefined,
     case 'step': {
       const { cpu } = stop;
       if (cpu.idle) return `[lvz] cpu${cpu.index} waits in idle, and nothing inside the machine will wake it\n`;
-      const own = stepped?.pid === MACHINE_PID && stepped.gid === undefined;
-      const pid = GUEST_PID_BASE + cpu.gid;
+      const own = stepped?.pid === MACHINE_PID && stepped.vm === undefined;
+      const pid = GUEST_PID_BASE + cpu.world;
       if (!own || !cpu.vm || from >= 0 || !s.attached.has(pid)) return undefined;
-      const thread = `${pid}.${s.threadFor(cpu, cpu.gid).tid}`;
-      return `[lvz] VM entry cpu${cpu.index} -> gid ${cpu.gid} (thread ${thread}) pc=${hex(cpu.pc)}\n`;
+      const thread = `${pid}.${s.threadFor(cpu, cpu.world).tid}`;
+      return `[lvz] VM entry cpu${cpu.index} -> VM ${cpu.world} (thread ${thread}) pc=${hex(cpu.pc)}\n`;
     }
     default:
       return undefined;

@@ -47,13 +47,13 @@ export class BranchTrace {
   /** Blocks of straight code that the selected thread has executed, the newest first. */
   private *blocks(): Steps<Block[]> {
     const { control, current } = this.target;
-    const { cpu, gid } = current;
+    const { cpu, vm } = current;
     const now = control.history.position;
     const pc = this.target.context.pc();
     const blocks: Block[] = [];
     let open: { begin: bigint; end: bigint } | undefined;
     yield* control.replayer.replayingEach(now - LENGTH, now, (c) => {
-      if (c !== cpu || (gid !== undefined && c.world !== gid)) return;
+      if (c !== cpu || (vm !== undefined && c.world !== vm)) return;
       const at = c.pc;
       if (open && at === open.end + 4n) open.end = at;
       else {

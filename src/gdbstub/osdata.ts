@@ -44,13 +44,15 @@ const TABLES: readonly Table[] = [
   {
     type: 'vms',
     title: 'Guests',
-    description: 'Guests that have run, by GID',
+    description: 'Virtual machines that have run',
     rows: (s) =>
-      s.control.vcpuStates.gids().map((gid) => ({
-        Process: String(GUEST_PID_BASE + gid),
-        GID: String(gid),
-        vCPUs: String(s.control.vcpuStates.vcpus().filter((v) => v.gid === gid).length),
-        Stage2: hex(s.control.vcpuStates.root(gid) ?? 0n),
+      s.control.vcpuStates.vms.all().map((vm) => ({
+        Process: String(GUEST_PID_BASE + vm.number),
+        VM: String(vm.number),
+        GID: String(vm.gid),
+        vCPUs: String(s.control.vcpuStates.vcpus().filter((v) => v.vm === vm.number).length),
+        Stage2: hex(vm.root),
+        State: vm.ended ? 'ended' : 'alive',
       })),
   },
   {
@@ -59,9 +61,10 @@ const TABLES: readonly Table[] = [
     description: 'Guest vCPUs seen so far',
     rows: (s) =>
       s.control.vcpuStates.vcpus().map((v) => {
-        const ctx = guestContext(s.machine.cpus, v.gid, v.vcpu, s.control.vcpuStates, s.control.contexts)!;
+        const ctx = guestContext(s.machine.cpus, v.vm, v.vcpu, s.control.vcpuStates, s.control.contexts)!;
         return {
-          Process: String(GUEST_PID_BASE + v.gid),
+          Process: String(GUEST_PID_BASE + v.vm),
+          VM: String(v.vm),
           GID: String(v.gid),
           vCPU: String(v.vcpu),
           CPU: String(v.cpu),
@@ -95,7 +98,8 @@ const TABLES: readonly Table[] = [
         .map(({ cpu, record: r, time }) => ({
           Tick: String(time),
           CPU: String(cpu.index),
-          GID: String(r.world),
+          VM: String(r.world),
+          GID: String(r.gid),
           Cause: causeName(r.ecode, r.esub),
           PC: hex(r.pc),
           Address: r.hasBadv ? hex(r.badv) : '-',

@@ -201,8 +201,8 @@ function system(): Register[] {
   };
   return [
     reg(0, 'world', (c) => Math.max(0, c.world)),
-    reg(1, 'gid', (c) => (c.world >= 0 ? c.world : c.cpu.gid)),
-    reg(2, 'vcpu', () => 0),
+    reg(1, 'gid', (c) => (c.world >= 0 ? c.gid : c.cpu.gid)),
+    reg(2, 'vcpu', (c) => c.vcpu),
     reg(3, 'icount', (c) => c.cpu.icount),
     reg(4, 'exit_reason', (c) => lastExit(c.cpu)),
     reg(5, 'exit_count', (c) => c.cpu.events.exits.reduce((a, b) => a + b, 0)),

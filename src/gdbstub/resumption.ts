@@ -60,7 +60,7 @@ export class Resumption {
     this.stepThread = undefined;
     if (!contextOf(thread, control).live) {
       if (exact) {
-        if (thread.gid !== undefined) control.setStepper(new UntilEntered(cpu, thread.gid), false);
+        if (thread.vm !== undefined) control.setStepper(new UntilEntered(cpu, thread.vm), false);
         this.stepThread = thread;
       }
     } else {
@@ -87,9 +87,9 @@ export class Resumption {
 
   private stepperFor(thread: Thread, planted: bigint | undefined): SingleStep | WithinWorld {
     const { cpu } = thread;
-    const guest = thread.gid ?? (this.stepMode === 'world' && cpu.vm ? cpu.gid : undefined);
+    const guest = thread.vm ?? (this.stepMode === 'world' && cpu.vm ? cpu.world : undefined);
     const step = new SingleStep(cpu, this.control.comparators, planted, guest, this.stepInto);
     if (thread.host || (this.stepMode === 'world' && guest === undefined)) return new WithinWorld(step, false);
-    return this.stepMode === 'guest' && thread.gid === undefined ? new WithinWorld(step, true) : step;
+    return this.stepMode === 'guest' && thread.vm === undefined ? new WithinWorld(step, true) : step;
   }
 }

@@ -28,13 +28,13 @@ export class Reverse {
       position = yield* control.replayer.findingTurnOf(thread.cpu, position);
       if (position !== undefined) yield* control.replayer.going(position);
       // A thread of a guest skips the instructions of the hypervisor.
-      if (position !== undefined && thread.gid !== undefined && thread.cpu.world !== thread.gid) {
-        position = yield* control.replayer.findingExitOf(thread.gid, thread.vcpu, position);
+      if (position !== undefined && thread.vm !== undefined && thread.cpu.world !== thread.vm) {
+        position = yield* control.replayer.findingExitOf(thread.vm, thread.vcpu, position);
         if (position !== undefined) yield* control.replayer.going(position);
       }
       if (position !== undefined) return target.threadReply(SIGNAL.trap, '', thread);
       // Nothing of a guest is before its first instruction.
-      yield* control.replayer.going(thread.gid === undefined ? control.history.beginning : from);
+      yield* control.replayer.going(thread.vm === undefined ? control.history.beginning : from);
       return target.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;

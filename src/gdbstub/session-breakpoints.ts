@@ -59,7 +59,7 @@ export class SessionBreakpoints implements ConditionTarget {
   /** Removes the breakpoint of the selected process at an address. */
   remove(va: bigint, hardware: boolean): void {
     const { owner, selection, journal } = this.parts;
-    const guest = selection.current.gid;
+    const guest = selection.current.vm;
     this.control.comparators.remove(
       (b) =>
         b.owner === owner &&

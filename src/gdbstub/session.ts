@@ -9,6 +9,7 @@ import type { DebugContext } from '../emu/debug/context.ts';
 import type { RunControl } from '../emu/debug/run-control.ts';
 import type { End, Stop } from '../emu/debug/stop.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
+import type { Vm } from '../emu/debug/vms.ts';
 import type { Machine } from '../emu/machine/machine.ts';
 import { announcement, HELD, oldRegisters, stoppedElsewhere } from './announcement.ts';
 import { BranchTrace } from './branch-trace.ts';
@@ -281,11 +282,13 @@ export class Session implements Target {
     return this.threadReply(SIGNAL.trap, '', this.current);
   }
 
-  firstEntry(cpu: Cpu, gid: number): void {
+  firstEntry(cpu: Cpu, vm: Vm): void {
     if (this.detached || this.view.kind !== 'machine' || !this.running) return;
-    const pid = GUEST_PID_BASE + gid;
+    const pid = GUEST_PID_BASE + vm.number;
     if (this.settings.guestsAuto) this.attached.set(pid, new Set());
-    this.output(`[lvz] guest gid ${gid} entered for the first time, on cpu${cpu.index}: process ${pid}\n`);
+    this.output(
+      `[lvz] VM ${vm.number} (gid ${vm.gid}) entered for the first time, on cpu${cpu.index}: process ${pid}\n`,
+    );
   }
 
   ended(end: End): void {

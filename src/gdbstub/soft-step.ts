@@ -193,7 +193,7 @@ export class SingleStep implements Stepper {
 
   /**
    * @param planted where gdb expects the step to end; undefined for an exact step (`vCont;s`)
-   * @param guest the GID when the thread is a vCPU: the step then ends in that guest again
+   * @param guest the VM when the thread is a vCPU: the step then ends in that guest again
    * @param into classes of exceptions whose vector is where a CPU's step ends
    */
   constructor(
@@ -219,7 +219,7 @@ export class SingleStep implements Stepper {
     // After a refill the same instruction may exit again, for a cause at whose vector the step stops.
     if (event === 'left') return this.entersAgain() ? 'stop' : 'run';
     if (event === 'entered') {
-      if (this.guest === undefined || cpu.gid !== this.guest) return 'run';
+      if (this.guest === undefined || cpu.world !== this.guest) return 'run';
       this.seen = cpu.events.total;
       // A refill or a repaired fault returns to the same instruction, which still must be executed.
       return cpu.pc === this.start && this.world === this.guest ? 'step' : 'stop';
@@ -293,14 +293,14 @@ export class WithinWorld implements Stepper {
 /** A step of a parked vCPU: it ends when the vCPU is entered again. */
 export class UntilEntered implements Stepper {
   readonly cpu: Cpu;
-  private readonly gid: number;
+  private readonly vm: number;
 
-  constructor(cpu: Cpu, gid: number) {
+  constructor(cpu: Cpu, vm: number) {
     this.cpu = cpu;
-    this.gid = gid;
+    this.vm = vm;
   }
 
   next(event: 'stepped' | 'entered' | 'left'): 'run' | 'step' | 'stop' {
-    return event === 'entered' && this.cpu.gid === this.gid ? 'stop' : 'run';
+    return event === 'entered' && this.cpu.world === this.vm ? 'stop' : 'run';
   }
 }

@@ -77,7 +77,7 @@ export class StopReplies {
   private forInterrupt(): string {
     const thread = this.resumption.thread ?? this.selection.current;
     const inGuest = this.target.settings.followInterrupt && thread.cpu.vm;
-    const there = inGuest ? this.selection.threadFor(thread.cpu, thread.cpu.gid) : thread;
+    const there = inGuest ? this.selection.threadFor(thread.cpu, thread.cpu.world) : thread;
     const shown = this.resumption.covers(there) ? there : thread;
     return this.forThread(SIGNAL.interrupt, '', shown);
   }
@@ -90,7 +90,7 @@ export class StopReplies {
     const { cpu } = thread;
     const { selection, target } = this;
     const follow = target.settings.followWorld && selection.view.kind === 'machine';
-    const there = !follow ? thread : cpu.vm ? selection.threadFor(cpu, cpu.gid) : selection.threadOn(cpu);
+    const there = !follow ? thread : cpu.vm ? selection.threadFor(cpu, cpu.world) : selection.threadOn(cpu);
     const ended = this.resumption.covers(there) ? there : thread;
     return this.forThread(ended.pid === thread.pid ? SIGNAL.trap : SIGNAL.none, '', ended);
   }
@@ -117,7 +117,7 @@ export class StopReplies {
 
   /** When several breakpoints are at one place, the one of the process that was resumed. */
   private preferred(list: readonly Breakpoint[]): Breakpoint {
-    const gid = this.resumption.thread?.gid;
-    return list.find((b) => (gid === undefined ? typeof b.scope !== 'number' : b.scope === gid)) ?? list[0]!;
+    const vm = this.resumption.thread?.vm;
+    return list.find((b) => (vm === undefined ? typeof b.scope !== 'number' : b.scope === vm)) ?? list[0]!;
   }
 }

@@ -55,25 +55,25 @@ export class ThreadSelection implements ThreadTarget {
     const ctx = this.context;
     if (ctx.world >= 0) return ctx;
     const { machine, vcpuStates, contexts } = this.control;
-    return anyGuestContext(machine.cpus, ctx.cpu, ctx.cpu.gid, vcpuStates, contexts);
+    return anyGuestContext(machine.cpus, ctx.cpu, ctx.cpu.events.vmOf(ctx.cpu.gid, ctx.cpu.now), vcpuStates, contexts);
   }
 
   /** The scope of comparators inserted for the selected thread. */
   get scope(): Scope {
-    if (this.current.gid !== undefined) return this.current.gid;
+    if (this.current.vm !== undefined) return this.current.vm;
     // When a guest is attached, guest addresses belong to its own process.
     return this.current.host || this.attached.size ? 'host' : 'any';
   }
 
   executable(pid: number): string | undefined {
-    const world = this.view.kind === 'guest' ? this.view.gid : pid >= GUEST_PID_BASE ? pid - GUEST_PID_BASE : -1;
+    const world = this.view.kind === 'guest' ? this.view.vm : pid >= GUEST_PID_BASE ? pid - GUEST_PID_BASE : -1;
     return this.fileOf?.(world);
   }
 
   threadFor(cpu: Cpu, scope: Scope): Thread {
     if (typeof scope !== 'number') return this.threadOn(cpu);
     const on = this.control.vcpuStates.on(cpu)?.vcpu;
-    const own = this.threads().filter((t) => t.gid === scope && t.cpu === cpu);
+    const own = this.threads().filter((t) => t.vm === scope && t.cpu === cpu);
     return own.find((t) => t.vcpu === on) ?? own[0] ?? this.threadOn(cpu);
   }
 
@@ -82,7 +82,7 @@ export class ThreadSelection implements ThreadTarget {
     const all = this.threads();
     const vcpu = this.control.vcpuStates.on(cpu)?.vcpu;
     return (
-      all.find((t) => t.pid === MACHINE_PID && t.cpu === cpu && (t.gid === undefined || t.vcpu === vcpu)) ??
+      all.find((t) => t.pid === MACHINE_PID && t.cpu === cpu && (t.vm === undefined || t.vcpu === vcpu)) ??
       all.find((t) => t.cpu === cpu) ??
       all[0]!
     );

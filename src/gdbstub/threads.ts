@@ -1,6 +1,6 @@
 /**
  * gdb's processes and threads: process 1 is the machine with its CPUs as threads, process 2 the host world alone, process
- * 16 + GID a guest with its vCPUs as threads. A guest with its own port shows one of these as process 1.
+ * 16 + N the VM number N with its vCPUs as threads. A guest with its own port shows one of these as process 1.
  */
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { type DebugContext, guestContext, hostContext, runningContext, type VcpuStates } from '../emu/debug/context.ts';
@@ -15,8 +15,8 @@ export interface Thread {
   readonly tid: number;
   /** The CPU of the thread; for a vCPU the CPU where it runs or ran last. */
   readonly cpu: Cpu;
-  /** GID and number when the thread is a vCPU. */
-  readonly gid: number | undefined;
+  /** Number of the VM when the thread is a vCPU, and number of the vCPU. */
+  readonly vm: number | undefined;
   readonly vcpu: number;
   /** The thread shows the host world of its CPU, whatever the CPU executes. */
   readonly host: boolean;
@@ -47,24 +47,24 @@ export const matchesThread = (p: ThreadPattern, t: Thread): boolean =>
 export type View =
   | { readonly kind: 'machine' }
   | { readonly kind: 'host' }
-  | { readonly kind: 'guest'; readonly gid: number; readonly vcpu: number | undefined };
+  | { readonly kind: 'guest'; readonly vm: number; readonly vcpu: number | undefined };
 
-function vcpuThread(pid: number, gid: number, vcpu: number, cpus: readonly Cpu[], vcpuStates: VcpuStates): Thread {
+function vcpuThread(pid: number, vm: number, vcpu: number, cpus: readonly Cpu[], vcpuStates: VcpuStates): Thread {
   return {
     pid,
     tid: vcpu + 1,
-    gid,
+    vm,
     vcpu,
     host: false,
     // A vCPU can move to another CPU.
     get cpu(): Cpu {
-      return cpus[vcpuStates.get(gid, vcpu)?.cpu ?? 0]!;
+      return cpus[vcpuStates.get(vm, vcpu)?.cpu ?? 0]!;
     },
   };
 }
 
 const cpuThreads = (pid: number, cpus: readonly Cpu[], host: boolean): Thread[] =>
-  cpus.map((cpu, n) => ({ pid, tid: n + 1, cpu, gid: undefined, vcpu: 0, host }));
+  cpus.map((cpu, n) => ({ pid, tid: n + 1, cpu, vm: undefined, vcpu: 0, host }));
 
 /**
  * Threads of a connection in display order.
@@ -77,20 +77,20 @@ export function listThreads(
   attached: ReadonlyMap<number, Set<number>>,
   vcpuStates: VcpuStates,
 ): Thread[] {
-  const vcpusOf = (gid: number): number[] => vcpuStates.vcpus().flatMap((s) => (s.gid === gid ? [s.vcpu] : []));
+  const vcpusOf = (vm: number): number[] => vcpuStates.vcpus().flatMap((s) => (s.vm === vm ? [s.vcpu] : []));
   if (view.kind === 'guest') {
-    const known = vcpusOf(view.gid);
+    const known = vcpusOf(view.vm);
     // gdb needs at least one thread, so a guest that has not run yet has one vCPU whose registers are 0.
     const shown = view.vcpu !== undefined ? [view.vcpu] : known.length ? known : [0];
-    return shown.map((v) => vcpuThread(MACHINE_PID, view.gid, v, cpus, vcpuStates));
+    return shown.map((v) => vcpuThread(MACHINE_PID, view.vm, v, cpus, vcpuStates));
   }
   const out = cpuThreads(MACHINE_PID, cpus, view.kind === 'host');
   if (attached.has(HOST_PID)) out.push(...cpuThreads(HOST_PID, cpus, true));
   for (const [pid, listed] of attached) {
     if (pid < GUEST_PID_BASE) continue;
-    const gid = pid - GUEST_PID_BASE;
-    for (const v of vcpusOf(gid)) listed.add(v);
-    for (const v of [...listed].sort((x, y) => x - y)) out.push(vcpuThread(pid, gid, v, cpus, vcpuStates));
+    const vm = pid - GUEST_PID_BASE;
+    for (const v of vcpusOf(vm)) listed.add(v);
+    for (const v of [...listed].sort((x, y) => x - y)) out.push(vcpuThread(pid, vm, v, cpus, vcpuStates));
   }
   return out;
 }
@@ -98,11 +98,13 @@ export function listThreads(
 /** Registers and memory of a thread. A guest that never ran reads as zeros. */
 export function contextOf(t: Thread, control: RunControl): DebugContext {
   if (t.host) return hostContext(t.cpu, t.cpu.vm ? control.contexts?.host(t.cpu) : undefined);
-  if (t.gid === undefined) return runningContext(t.cpu, control.vcpuStates);
+  if (t.vm === undefined) return runningContext(t.cpu, control.vcpuStates);
   return (
-    guestContext(control.machine.cpus, t.gid, t.vcpu, control.vcpuStates, control.contexts) ?? {
+    guestContext(control.machine.cpus, t.vm, t.vcpu, control.vcpuStates, control.contexts) ?? {
       cpu: t.cpu,
-      world: t.gid,
+      world: t.vm,
+      gid: control.vcpuStates.vms.get(t.vm)?.gid ?? 0,
+      vcpu: t.vcpu,
       live: false,
       pc: () => 0n,
       gpr: () => 0n,
@@ -113,11 +115,11 @@ export function contextOf(t: Thread, control: RunControl): DebugContext {
   );
 }
 
-/** `host` or `guest gid 1`, with the state of the CPU. */
+/** `host` or `VM 1`, with the state of the CPU. */
 function cpuText(cpu: Cpu, control: RunControl): string {
   const state = cpu.idle ? ' idle' : cpu.parked ? ' parked' : '';
   const between = !cpu.vm && control.contexts?.inTransition(cpu) ? ' in transition' : '';
-  return `${cpu.vm ? `guest gid ${cpu.gid}` : 'host'} PLV${cpu.plv}${state}${between}`;
+  return `${cpu.vm ? `VM ${cpu.world}` : 'host'} PLV${cpu.plv}${state}${between}`;
 }
 
 /** What `info threads` shows in brackets. */
@@ -125,13 +127,14 @@ export function threadText(t: Thread, control: RunControl): string {
   const { cpu } = t;
   if (t.host && cpu.vm) {
     const since = cpu.events.lastEntry()?.time;
-    return `host, in guest gid ${cpu.gid}${since === undefined ? '' : ` since tick ${since}`}`;
+    return `host, in VM ${cpu.world}${since === undefined ? '' : ` since tick ${since}`}`;
   }
-  if (t.gid === undefined) return cpuText(cpu, control);
-  const s = control.vcpuStates.get(t.gid, t.vcpu);
-  if (!s) return `gid ${t.gid} not entered yet`;
-  if (s.running) return `gid ${t.gid} on cpu${cpu.index}`;
-  const saved = control.contexts?.vcpu(t.gid, t.vcpu);
+  if (t.vm === undefined) return cpuText(cpu, control);
+  const s = control.vcpuStates.get(t.vm, t.vcpu);
+  if (!s) return `VM ${t.vm} not entered yet`;
+  if (s.running) return `VM ${t.vm} on cpu${cpu.index}`;
+  const saved = control.contexts?.vcpu(t.vm, t.vcpu);
   const between = control.contexts?.inTransition(cpu) ? ', the hypervisor is saving or loading registers' : '';
-  return `gid ${t.gid} parked, last on cpu${cpu.index}${saved ? `, registers from ${saved.source}` : between}`;
+  const ended = control.vcpuStates.vms.get(t.vm)?.ended ? ' ended,' : '';
+  return `VM ${t.vm}${ended} parked, last on cpu${cpu.index}${saved ? `, registers from ${saved.source}` : between}`;
 }

@@ -54,7 +54,7 @@ describe('the reference hypervisor', () => {
 
   test('a guest’s own omission is told apart', async () => {
     expect((await audit(['crash'])).slice(1)).toEqual([
-      expect.stringMatching(/^CSR never initialised: guest gid 1 took SYS at .*<make_system_call.* never wrote EENTRY/),
+      expect.stringMatching(/^CSR never initialised: VM 1 took SYS at .*<make_system_call.* never wrote EENTRY/),
     ]);
   });
 });
@@ -69,7 +69,7 @@ const VARIANTS: Readonly<Record<string, readonly [expected: RegExp, guests: read
   'interrupts-off': [/control register: .*host interrupts off \(PRMD\.PIE was 0\)/, TWO],
   'unwritten-register': [/never-written memory: .*<_run_guest\+0x10c> loads \$t8 .*physical 0xf00000/, TWO],
   'clobber-fp': [/host register: \$f24 came back different/, TWO],
-  'forget-bank': [/guest CSR left over: .*g_save3 = 0x101010101010101 as gid 1 vcpu 0 left it/, TWO],
+  'forget-bank': [/guest CSR left over: .*g_save3 = 0x101010101010101 as VM 1 vcpu 0 left it/, TWO],
   'forget-invtlb': [
     /stale stage-2 entry: .*GPA 0x200000 .*is 0x[0-9a-f]+ \(a table of smaller pages\); an invtlb is missing/,
     ['paging'],

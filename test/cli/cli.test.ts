@@ -78,9 +78,9 @@ describe('loongscope run', () => {
     expect([code, out]).toEqual([0, '']);
     expect(readFileSync(serial, 'latin1')).toContain('crash died');
     const lines = readFileSync(log, 'utf8');
-    expect(lines).toMatch(/exception in guest gid 1: SYS \(Ecode 0xb\)/);
-    expect(lines).toMatch(/VM exit from gid 1: PIF/);
-    expect(lines).toMatch(/VM entry -> gid 1/);
+    expect(lines).toMatch(/exception in VM 1: SYS \(Ecode 0xb\)/);
+    expect(lines).toMatch(/VM exit from VM 1: PIF/);
+    expect(lines).toMatch(/VM entry -> VM 1/);
   });
 
   test('limits end with 124', async () => {
@@ -217,11 +217,11 @@ describe('loongscope trace, audits and loops', () => {
     expect(code).toBe(0);
     expect(out).toContain('[timer]');
     expect(err).toMatch(/first write of GSTAT on cpu0: 0x[0-9a-f]+ <cpu_enter_host_mode/);
-    expect(err).toMatch(/first instruction of gid 1 vcpu 0: 0x200000 <_start>/);
+    expect(err).toMatch(/first instruction of VM 1 vcpu 0: 0x200000 <_start>/);
     expect(err).toMatch(/ {2}PIS +\d+ +\d+ +\d+ +\d+/);
     expect(err).toMatch(/loongscope: trace: \d+ events in /);
     const text = readFileSync(file, 'utf8');
-    if (format === 'text') expect(text).toMatch(/VM entry -> gid 1 .* after \d+ instructions in the host/);
+    if (format === 'text') expect(text).toMatch(/VM entry -> VM 1 .* after \d+ instructions in the host/);
     if (format === 'jsonl') {
       const events = text
         .trim()
@@ -233,7 +233,7 @@ describe('loongscope trace, audits and loops', () => {
     }
     if (format === 'chrome') {
       const { traceEvents } = JSON.parse(text) as { traceEvents: { ph: string; name: string; dur?: number }[] };
-      for (const name of ['host', 'gid 1 vcpu 0', 'on cpu0', 'exit PIS', 'interrupt 11', 'entry'])
+      for (const name of ['host', 'VM 1 vcpu 0', 'on cpu0', 'exit PIS', 'interrupt 11', 'entry'])
         expect(
           traceEvents.some((e) => e.name === name),
           name,
@@ -280,13 +280,11 @@ describe('loongscope trace, audits and loops', () => {
     const broken = join(PROJECT_ROOT, 'build', 'variants', 'wrong-tgid.elf');
     const { code, err } = await loongscope('run', '--hypervisor', broken, '--guest', 'hello', '--serial', 'null');
     expect(code).toBe(1);
-    expect(err).toMatch(
-      /warning: guest gid 1 makes no progress on cpu0: 2000 times in a row it was entered at 0x200000/,
-    );
+    expect(err).toMatch(/warning: VM 1 makes no progress on cpu0: 2000 times in a row it was entered at 0x200000/);
     expect(err).toMatch(
       /GTLBC\.TGID is 0 and the guest's GID 1: the refill fills an entry that this guest never finds/,
     );
-    expect(err).toMatch(/the machine died: guest gid 1 makes no progress/);
+    expect(err).toMatch(/the machine died: VM 1 makes no progress/);
   });
 
   test('a port that others can reach comes with a warning', async () => {

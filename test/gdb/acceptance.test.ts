@@ -135,10 +135,10 @@ describe.each(GDBS)('acceptance with %s', async (_name, gdb) => {
         'print $world',
       ],
     });
-    expect(output).toMatch(/catch 1: VM exit cpu0 in gid 1: INT/);
+    expect(output).toMatch(/catch 1: VM exit cpu0 in VM 1: INT/);
     expect(output).toMatch(/catch 2: cpu0 injects interrupt 11 into the guest bank/);
     expect(output).toMatch(/gcsrxchg|gcsrwr/);
-    expect(output).toMatch(/catch 3: exception cpu0 in gid 1: INT/);
+    expect(output).toMatch(/catch 3: exception cpu0 in VM 1: INT/);
     expect(output.match(/^\$\d = 1$/gm)).toHaveLength(2);
   });
 
@@ -158,7 +158,7 @@ describe.each(GDBS)('acceptance with %s', async (_name, gdb) => {
         'print $gid',
       ],
     });
-    expect(output).toMatch(/VM entry cpu0 -> gid 2/);
+    expect(output).toMatch(/VM entry cpu0 -> VM 2/);
     expect(output.match(/^\$\d = 1$/gm)).toHaveLength(2);
   });
 
@@ -181,7 +181,7 @@ describe.each(GDBS)('acceptance with %s', async (_name, gdb) => {
     });
     expect(output).toMatch(/#0 .*put_char .*\n#1 .*put .*\n#2 .* in guest_main/);
     expect(output).toMatch(/refused: .*vCPU is parked; its registers are in the hypervisor's memory/);
-    expect(output).toMatch(/gid 1 parked, last on cpu0, registers from the reference hypervisor's context/);
+    expect(output).toMatch(/VM 1 parked, last on cpu0, registers from the reference hypervisor's context/);
     expect(output).toMatch(/hypervisor: reference hypervisor/);
     await golden(output, 'parked-vcpu');
   });
@@ -249,10 +249,10 @@ describe.each(GDBS)('acceptance with %s', async (_name, gdb) => {
       ],
     });
     expect(output).toMatch(/0x20df00 -> physical 0x120df00/);
-    expect(output).toMatch(/\[lvz\] watch 2: store to 0x20df[0-9a-f]{2} cpu0 in gid 1 at pc=0x2/);
+    expect(output).toMatch(/\[lvz\] watch 2: store to 0x20df[0-9a-f]{2} cpu0 in VM 1 at pc=0x2/);
     expect(output.match(/\[lvz\] watch 2: store/g)).toHaveLength(2);
     expect(output).toMatch(/2: watch gpa 1 0x20df00 0x100 w/);
-    expect(output).toMatch(/\[lvz\] watch 3: store to 0x120df[0-9a-f]{2} cpu0 in gid 1/);
+    expect(output).toMatch(/\[lvz\] watch 3: store to 0x120df[0-9a-f]{2} cpu0 in VM 1/);
     expect(output.match(/^\$\d = 1$/gm)).toHaveLength(2);
   });
 
@@ -291,7 +291,7 @@ describe.each(GDBS)('acceptance with %s', async (_name, gdb) => {
     expect(output).toMatch(/Hardware watchpoint \d: vm_count\s+Old value = 1\s+New value = 0/);
     expect(output).toMatch(/<vm_create\+\d+>:\s+st\.w/);
     expect(output).toMatch(/hello_hypercall\n\d+\t_guest_exit\n/);
-    expect(output).toMatch(/VM exit from gid 1: HVC/);
+    expect(output).toMatch(/VM exit from VM 1: HVC/);
     expect(output).toMatch(/<_guest_exit\+0x[0-9a-f]+>: eentry 0x/);
     await golden(output, 'backwards');
   });

@@ -52,9 +52,9 @@ describe.each(GDBS)('comfort with %s', (_name, gdb) => {
       /#0 +\[guest 1\] hello_hypercall/,
       /Breakpoint 2, .*hello_mmio|Breakpoint 2\.\d, .*hello_mmio|hit Breakpoint 2.*hello_mmio/,
       /^pc +0x200028/m,
-      /cpu0: guest gid 1/,
+      /cpu0: VM 1 \(gid 1, process 17\)/,
       /-> physical 0x1200000/,
-      /gid 1: process 17/,
+      /VM 1: process 17, gid 1/,
     ])
       expect(output).toMatch(line);
     expect(output).not.toMatch(/Python Exception|Traceback/);
@@ -71,7 +71,7 @@ describe.each(GDBS)('comfort with %s', (_name, gdb) => {
       ],
     });
     expect(output.match(/refused: /g)).toHaveLength(6);
-    expect(output).toMatch(/no such guest 9/);
+    expect(output).toMatch(/there is no process 25/);
     expect(output).toMatch(/no event 'exit NOPE': see 'info os catchpoints'/);
     // What an attach that failed has added is gone.
     expect(output).not.toMatch(/^ *2 +/m);
@@ -132,7 +132,7 @@ describe.each(GDBS)('comfort with %s', (_name, gdb) => {
     await running.done;
     rmSync(folder, { recursive: true, force: true });
     expect(all).toMatch(/_start \(\) at|0x200000/);
-    expect(all).toMatch(/VM exit cpu0 in gid 1: PIS/);
+    expect(all).toMatch(/VM exit cpu0 in VM 1: PIS/);
     expect(all).toMatch(/uart0: an MMIO access/);
   });
 
@@ -146,7 +146,7 @@ describe.each(GDBS)('comfort with %s', (_name, gdb) => {
       const running = await start(
         undefined,
         machineCli([guestSpec('hello')], {
-          gdbGuest: [{ gid: 1, vcpu: undefined, address: { host: '127.0.0.1', port: 0 } }],
+          gdbGuest: [{ vm: 1, vcpu: undefined, address: { host: '127.0.0.1', port: 0 } }],
         }),
         () => {},
       );

@@ -71,7 +71,7 @@ describe('gdb server', () => {
   beforeEach(async () => {
     running = await start(
       undefined,
-      machineCli([guestSpec('hello')], { gdbGuest: [{ gid: 1, vcpu: 0, address: { host: '127.0.0.1', port: 0 } }] }),
+      machineCli([guestSpec('hello')], { gdbGuest: [{ vm: 1, vcpu: 0, address: { host: '127.0.0.1', port: 0 } }] }),
       () => {},
     );
     client = new Client(port());
@@ -192,7 +192,7 @@ describe('gdb server', () => {
     await client.ask('Hgp1.1');
     client.send('vCont;c');
     client.send('qC');
-    expect(text(await client.reply())).toMatch(/guest gid 1 entered for the first time/);
+    expect(text(await client.reply())).toMatch(/VM 1 \(gid 1\) entered for the first time/);
     expect(await client.reply()).toBe('W00;process:1');
     expect(await client.reply()).toBe('QCp1.1');
   });
@@ -209,7 +209,7 @@ describe('gdb server', () => {
     expect(await second.ask('qC')).toBe('QCp1.1');
     const guest = new Client(running.ports[1] as number);
     expect(await guest.ask('qC')).toBe('QCp1.1');
-    expect(await guest.ask('qXfer:threads:read::0,1000')).toMatch(/gid 1 not entered yet/);
+    expect(await guest.ask('qXfer:threads:read::0,1000')).toMatch(/VM 1 not entered yet/);
     expect(await second.ask('qXfer:threads:read::0,1000')).toMatch(/host PLV0/);
     for (const c of [second, guest]) c.socket.destroy();
   });
@@ -226,7 +226,7 @@ describe('gdb server', () => {
     expect([guest.pending, running.booted.machine.instructions]).toEqual([0, 0]);
     client.send('vCont;c');
     expect(await guest.reply()).toMatch(/^T05swbreak:;.*21:0800200000000000/);
-    expect(text(await client.reply())).toMatch(/guest gid 1 entered/);
+    expect(text(await client.reply())).toMatch(/VM 1 \(gid 1\) entered/);
     expect(await client.reply()).toMatch(/^T00.*thread:p1\.1/);
     guest.socket.destroy();
   });

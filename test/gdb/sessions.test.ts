@@ -164,7 +164,7 @@ describe.each(GDBS)('sessions with %s', (_name, gdb) => {
         'print $world',
       ],
     });
-    expect(output.match(/catch 1: VM exit cpu0 in gid 1: GSPR/g)).toHaveLength(4);
+    expect(output.match(/catch 1: VM exit cpu0 in VM 1: GSPR/g)).toHaveLength(4);
     expect(output.match(/= 1$/gm)!.length).toBeGreaterThanOrEqual(5);
     expect(output).toMatch(/cpucfg/);
     expect(output).toMatch(/iocsrrd\.w/);
@@ -203,7 +203,7 @@ describe.each(GDBS)('sessions with %s', (_name, gdb) => {
   test('a guest’s own port looks like a bare machine; stepping over a trapped instruction behaves like hardware', async () => {
     const { output } = await session({
       guests: [guestSpec('hello')],
-      ports: [{ gid: 1, vcpu: 0, address: { host: '127.0.0.1', port: 0 } }],
+      ports: [{ vm: 1, vcpu: 0, address: { host: '127.0.0.1', port: 0 } }],
       port: 1,
       commands: [
         'file build/guests/hello.elf',
@@ -223,11 +223,11 @@ describe.each(GDBS)('sessions with %s', (_name, gdb) => {
         'detach',
       ],
     });
-    expect(output).toMatch(/gid 1 not entered yet/);
+    expect(output).toMatch(/VM 1 not entered yet/);
     expect(output).toMatch(/Breakpoint 1, hello_hypercall/);
     expect(output).toMatch(/=> 0x20000c <hello_hypercall\+4>/);
     expect(output).toMatch(/=> 0x200028 <hello_mmio\+4>/);
-    expect(output).toMatch(/Thread 1\.1 .*gid 1 on cpu0/);
+    expect(output).toMatch(/Thread 1\.1 .*VM 1 on cpu0/);
   });
 
   test('registers of a parked vCPU can be read, and refuse to be written', async () => {
@@ -250,8 +250,8 @@ describe.each(GDBS)('sessions with %s', (_name, gdb) => {
     expect(output).toMatch(/= 0x200008$/m);
     expect(output).toMatch(/hvcl/);
     expect(output).toMatch(/refused: .*vCPU is parked/);
-    expect(output).toMatch(/gid 1 parked, last on cpu0/);
-    expect(output).toMatch(/gid 1 vcpu 0: parked, last on cpu0 at 0x200008/);
+    expect(output).toMatch(/VM 1 parked, last on cpu0/);
+    expect(output).toMatch(/VM 1 vcpu 0: parked, last on cpu0 at 0x200008/);
   });
 
   test('attach to a guest that does not exist is refused with a reason', async () => {
@@ -435,7 +435,7 @@ describe.each(GDBS)('sessions with %s', (_name, gdb) => {
       ],
     });
     for (const line of [
-      /exception in guest gid 1 on cpu0: PME: page modification/,
+      /exception in VM 1 on cpu0: PME: page modification/,
       /stage 1: .*clean \(D=0\)/,
       /stage 1 \(GVA to GPA\): \d+ entries/,
       /0x4000001000 -> physical 0x/,

@@ -133,12 +133,12 @@ describe.each(GDBS)('stops with %s', (_name, gdb) => {
       ],
     });
     for (const line of [
-      /catch 1: VM entry cpu0 -> gid 1/,
-      /catch 2: VM exit cpu0 in gid 1: HVC/,
-      /catch 3: VM exit cpu0 in gid 1: PI[LS] .*badv=0x1fe00/,
+      /catch 1: VM entry cpu0 -> VM 1/,
+      /catch 2: VM exit cpu0 in VM 1: HVC/,
+      /catch 3: VM exit cpu0 in VM 1: PI[LS] .*badv=0x1fe00/,
       /catch 4: host CSR 0x15 about to be written: 0x10000 under mask 0xff0000/,
       /csrxchg\s+\$t0, \$t1, 0x15/,
-      /catch 5: cpu0 tlb(fill|wr): stage [12] of gid 1 at 0x/,
+      /catch 5: cpu0 tlb(fill|wr): stage [12] of VM 1 at 0x/,
       /catch 6: cpu0 (invtlb|tlbclr|tlbflush)/,
       /no catches/,
       /its end is before its start/,

@@ -10,13 +10,13 @@ import { stable } from '../support/golden.ts';
 test('docs/tutorial/sync-exception.md is what really happens', async () => {
   const fresh = await recordTutorial();
   for (const line of [
-    /root cause {2}this address is a vector: guest gid 1 took SYS/,
+    /root cause {2}this address is a vector: VM 1 took SYS/,
     /EENTRY was never written/,
     /make_system_call \(\) at/,
     /#1 .* guest_main/,
     /syscall/,
-    /first instruction of gid 1 vcpu 0/,
-    /audit: CSR never initialised: guest gid 1 took SYS/,
+    /first instruction of VM 1 vcpu 0/,
+    /audit: CSR never initialised: VM 1 took SYS/,
   ])
     expect(fresh).toMatch(line);
   const version = (await execa(await findGdb(), ['--version'])).stdout.split('\n')[0]!;

@@ -33,7 +33,7 @@ describe.each(GDBS)('views with %s', (_name, gdb) => {
         'print $crmd & 0x18',
       ],
     });
-    expect(output).toMatch(/Thread 2\.1 "host0" \(host, in guest gid 1 since tick \d+\)/);
+    expect(output).toMatch(/Thread 2\.1 "host0" \(host, in VM 1 since tick \d+\)/);
     // Where the hypervisor goes on: behind its call of _run_guest.
     expect(output).toMatch(/#0 .*run \(v=.*\n#1 .*schedule/);
     expect(output).toMatch(/\$1 = 16\n/);
@@ -86,11 +86,11 @@ describe.each(GDBS)('views with %s', (_name, gdb) => {
         'info registers pc',
       ],
     });
-    expect(output).toMatch(/\[lvz\] guest gid 1 entered for the first time, on cpu0: process 17/);
+    expect(output).toMatch(/\[lvz\] VM 1 \(gid 1\) entered for the first time, on cpu0: process 17/);
     expect(output).toMatch(/Thread 17\.1 "vcpu0"/);
     // With the symbols of the file that the server names.
     expect(output).toMatch(/hello_hypercall \(\) at/);
-    expect(output).toMatch(/\[lvz\] VM entry cpu0 -> gid 1 \(thread 17\.1\) pc=0x/);
+    expect(output).toMatch(/\[lvz\] VM entry cpu0 -> VM 1 \(thread 17\.1\) pc=0x/);
     expect(output).toMatch(/\* 2 +process 17/);
     expect(output).toMatch(/^pc +0x20000c/m);
     expect(output).not.toMatch(/SIGTRAP/);
@@ -138,7 +138,7 @@ describe.each(GDBS)('views with %s', (_name, gdb) => {
     });
     expect(output).toMatch(/Thread 17\.1 "vcpu0"/);
     expect(output).toMatch(/Thread 17\.2 "vcpu1"/);
-    expect(output).toMatch(/gid 1 vcpu 1: (running|parked)/);
+    expect(output).toMatch(/VM 1 vcpu 1: (running|parked)/);
     expect(output).toMatch(/distinguished by gcsr:cpuid/);
     expect(output).toMatch(/'x' is no general register/);
   });
@@ -165,7 +165,7 @@ describe.each(GDBS)('views with %s', (_name, gdb) => {
       ],
     });
     expect(output).toMatch(/Reached end of recorded history|No more reverse-execution history/);
-    expect(output).toMatch(/Thread 18\.1 "vcpu0" \(gid 2 not entered yet\)/);
+    expect(output).toMatch(/Thread 18\.1 "vcpu0" \(VM 2 not entered yet\)/);
     expect(output.match(/hit Breakpoint \d.*, put_dec/g)).toHaveLength(2);
     expect(output.match(/^\$\d = 2$/gm)).toHaveLength(2);
   });

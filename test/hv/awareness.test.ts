@@ -93,7 +93,7 @@ describe('saved contexts', () => {
       [1, 1],
     ]);
     const text = control.contexts!.describe();
-    expect(text).toMatch(/gid 1 vcpu 0: .*context at physical/);
-    expect(text).toMatch(/gid 1 vcpu 1: .*context at physical/);
+    expect(text).toMatch(/VM 1 vcpu 0: .*context at physical/);
+    expect(text).toMatch(/VM 1 vcpu 1: .*context at physical/);
   });
 });

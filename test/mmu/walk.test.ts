@@ -356,7 +356,7 @@ const INVALID = ['PIL', 'PIS', 'PIF', 'TLBR'];
 function compare(m: TestMachine, c: Case, guest: boolean, faults: boolean): Outcome {
   arrange(m, c, guest);
   const before = trace(m);
-  const ctx = runningContext(m.cpu, new VcpuStates());
+  const ctx = runningContext(m.cpu, new VcpuStates(m.machine.ram));
   const said = walk(ctx, m.machine.ram, addressOf(c), undefined, c.access as 0 | 1 | 2);
   const looked = walk(ctx, m.machine.ram, addressOf(c));
   expect(trace(m)).toEqual(before);

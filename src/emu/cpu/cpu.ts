@@ -184,9 +184,9 @@ export class Cpu extends CpuState implements Stateful {
     return this.csr.lo(CSR.CRMD) & CRMD.PLV;
   }
 
-  /** GID of the running guest, −1 in host mode. */
+  /** Number of the VM that runs (without a debugger its GID), −1 in host mode. */
   get world(): number {
-    return this.vm ? this.gid : -1;
+    return this.vm ? this.events.vmOf(this.gid, this.now) : -1;
   }
 
   /** GSTAT.GID. */
@@ -213,9 +213,9 @@ export class Cpu extends CpuState implements Stateful {
     this.writers.note(owner, num, high, this);
   }
 
-  /** Has the host (−1) or a guest ever written this CSR of its own with `csrwr` or `csrxchg`? */
+  /** Has the host (−1) or a VM ever written this CSR of its own with `csrwr` or `csrxchg`? */
   hasWrittenCsr(world: number, num: number): boolean {
-    return this.writers.last(Math.max(HOST_OWN, world), num) !== undefined;
+    return this.writers.last(world < 0 ? HOST_OWN : this.events.gidOf(world), num) !== undefined;
   }
 
   /** The number of instructions before the current one. It is exact inside helpers, unlike `icount`. */

@@ -13,7 +13,7 @@ export const HOST_TO_BANK = -1;
 
 /** The last write of a CSR. */
 export interface CsrWrite {
-  /** Who wrote: HOST_OWN, HOST_TO_BANK, or a GID. */
+  /** Who wrote: HOST_OWN, HOST_TO_BANK, or a guest: its GID, in reports the number of its VM. */
   readonly owner: number;
   readonly pc: bigint;
   /** Stable counter at the write. */

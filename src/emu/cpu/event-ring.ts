@@ -13,8 +13,10 @@ export interface EventRecord {
   readonly kind: EventKind;
   /** Stable counter at the event. */
   readonly time: number;
-  /** GID the event happened in, −1: the host. */
+  /** The world that the event happened in: the number of a VM (without a debugger its GID), −1: the host. */
   readonly world: number;
+  /** Its GID, −1: the host. */
+  readonly gid: number;
   readonly ecode: number;
   readonly esub: number;
   /** The interrupted or faulting instruction; for an entry the guest's first instruction. */
@@ -73,6 +75,9 @@ export class EventRing implements Stateful {
     next: (v: unknown): boolean => v instanceof Int32Array && v.length === 1 && v[0]! >= 0 && v[0]! < EVENTS,
   };
   static readonly wiring: Wiring = {
+    numbered: 'set by the debugger',
+    vmOf: 'set by the debugger',
+    gidOf: 'set by the debugger',
     reported: 'the report under way',
     reportedTime: 'the report under way',
   };
@@ -86,6 +91,12 @@ export class EventRing implements Stateful {
   readonly guestExceptions: Float64Array;
   readonly exits: Float64Array;
   entries = 0;
+  /** Does a debugger number the VMs? */
+  numbered = false;
+  /** The number of the VM that had a GID on this CPU at a tick. */
+  vmOf: (gid: number, time: number) => number = (gid) => gid;
+  /** The GID of a VM on this CPU. */
+  gidOf: (vm: number) => number = (vm) => vm;
   private entryTime = -1;
   /** STATE.report. */
   private readonly reported: Int32Array;
@@ -177,10 +188,13 @@ export class EventRing implements Stateful {
       return (BigInt(this.data[low + 1]! >>> 0) << 32n) | BigInt(this.data[low]! >>> 0);
     };
     const kind = i32('kind');
+    const gid = i32('world');
+    const time = this.times[n]!;
     return {
       kind: KINDS[kind & KIND]!,
-      time: this.times[n]!,
-      world: i32('world'),
+      time,
+      world: gid < 0 ? gid : this.vmOf(gid, time),
+      gid,
       ecode: i32('ecode'),
       esub: i32('esub'),
       pc: u64('pc'),

@@ -46,13 +46,13 @@ export class CatchListener {
     const record = cpu.events.at(0)!;
     const caught = this.catches.onEvent(cpu, record, firstEntry);
     if (!caught) return;
-    const where = record.world < 0 ? 'host' : `gid ${record.world}`;
+    const where = record.world < 0 ? 'host' : `VM ${record.world}`;
     const what = record.kind === 'exit' ? 'VM exit' : 'exception';
     const cause = `${causeName(record.ecode, record.esub)} (Ecode ${hex(record.ecode)})`;
     const badv = record.hasBadv ? ` badv=${hex(record.badv)}` : '';
     const text =
       record.kind === 'entry'
-        ? `VM entry cpu${cpu.index} -> gid ${record.world} pc=${hex(record.pc)}`
+        ? `VM entry cpu${cpu.index} -> VM ${record.world} pc=${hex(record.pc)}`
         : `${what} cpu${cpu.index} in ${where}: ${cause} at pc=${hex(record.pc)}${badv}`;
     // The event belongs to an instruction that is not counted yet.
     this.catch(cpu, caught, text, this.around.position() + 1);
@@ -93,7 +93,8 @@ export class CatchListener {
     if (this.catches.isEmpty || this.around.pending.present) return;
     const caught = this.catches.onTlb(cpu, change);
     if (!caught) return;
-    const whose = change.gid < 0 ? 'all guests' : change.gid === 0 ? 'the host' : `gid ${change.gid}`;
+    const whose =
+      change.gid < 0 ? 'all guests' : change.gid === 0 ? 'the host' : `VM ${cpu.events.vmOf(change.gid, cpu.now)}`;
     const tlb = change.guestType ? cpu.gtlb : cpu.htlb;
     const stage = change.guestType ? 'stage 1' : change.gid === 0 ? 'VA' : 'stage 2';
     const vppn = change.index < 0 ? change.vppn : tlb.vppn[change.index]!;

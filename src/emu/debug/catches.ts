@@ -29,7 +29,7 @@ export interface Catch {
   readonly kind: CatchKind;
   /** Ecodes that the catch stops at; empty: all. */
   readonly ecodes: ReadonlySet<number>;
-  /** `host` (−1), a GID, or every world. */
+  /** `host` (−1), a VM, or every world. */
   readonly world: number | 'any';
   /** PLV of the world in which an exception was raised. */
   readonly plv?: number;
@@ -211,7 +211,11 @@ export class Catches {
     return this.list.find((c) => {
       if (c.kind === 'inject') {
         const lines = injects(cpu, w);
-        return lines !== 0 && inWorld(c, cpu.gid) && (c.irq === undefined || ((lines >> c.irq) & 1) === 1);
+        return (
+          lines !== 0 &&
+          inWorld(c, cpu.events.vmOf(cpu.gid, cpu.now)) &&
+          (c.irq === undefined || ((lines >> c.irq) & 1) === 1)
+        );
       }
       if (c.kind !== 'csr-write' || c.csr!.num !== w.num || c.csr!.bank !== w.bank || !inWorld(c, cpu.world))
         return false;
@@ -232,7 +236,9 @@ export class Catches {
     return this.list.find(
       (c) =>
         c.kind === kind &&
-        (c.world === 'any' || change.gid < 0 || (c.world < 0 ? change.gid === 0 : change.gid === c.world)) &&
+        (c.world === 'any' ||
+          change.gid < 0 ||
+          (c.world < 0 ? change.gid === 0 : change.gid > 0 && cpu.events.vmOf(change.gid, cpu.now) === c.world)) &&
         (c.range === undefined || vppn < 0 || (c.range.first < at + size && c.range.last >= at)),
     );
   }

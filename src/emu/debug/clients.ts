@@ -1,6 +1,7 @@
 /** The clients of a machine. It runs while all of them want it to run, and a stop is reported to all of them. */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { Client, End, Stop } from './stop.ts';
+import type { Vm } from './vms.ts';
 
 export class Clients {
   private readonly list = new Set<Client>();
@@ -41,8 +42,8 @@ export class Clients {
     return [...this.list].some((c) => c !== client && !c.running);
   }
 
-  /** A guest has been entered for the first time. */
-  firstEntry(cpu: Cpu, gid: number): void {
-    for (const client of this.list) client.firstEntry?.(cpu, gid);
+  /** A VM has been entered for the first time. */
+  firstEntry(cpu: Cpu, vm: Vm): void {
+    for (const client of this.list) client.firstEntry?.(cpu, vm);
   }
 }

@@ -7,14 +7,20 @@ import { peekCsr } from '../cpu/csr-access.ts';
 import { CPUID } from '../cpu/csr-fields.ts';
 import { CSR, csrByNumber, fieldNamed } from '../cpu/csr-table.ts';
 import { STATE } from '../memory/layout.ts';
+import type { Ram } from '../memory/ram.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
+import { Vms } from './vms.ts';
 
-/** Host world. Guests are numbered by GID, 1 and up. */
+/** Host world. Guests have the number of their VM (vms.ts), 1 and up. */
 export const HOST_WORLD = -1;
 
 export interface DebugContext {
   readonly cpu: Cpu;
   readonly world: number;
+  /** The GID that tags its TLB entries; 0: the host. */
+  readonly gid: number;
+  /** Number of the vCPU in its VM; 0 for the host. */
+  readonly vcpu: number;
   /** False when the registers are those of a parked vCPU: then nothing can be written. */
   readonly live: boolean;
   pc(): bigint;
@@ -43,7 +49,7 @@ export interface SavedRegisters {
 /** Knowledge about the data of the hypervisor (src/hv/awareness/awareness.ts). */
 export interface ContextSource {
   /** The registers of a parked vCPU; undefined when the copy of the hypervisor is unknown or not complete now. */
-  vcpu(gid: number, vcpu: number): SavedRegisters | undefined;
+  vcpu(vm: number, vcpu: number): SavedRegisters | undefined;
   /** The registers that the host will have when a CPU comes back from its guest. */
   host(cpu: Cpu): SavedRegisters | undefined;
   /** A text about it, for `monitor context`. */
@@ -59,7 +65,9 @@ const CSRS_KEPT = 0x200;
 
 /** The registers of a vCPU at its last VM exit. */
 export interface VcpuState {
-  readonly gid: number;
+  readonly vm: number;
+  /** The GID at the last entry. */
+  gid: number;
   /** Number of the vCPU in its guest: the value of the identity key. */
   readonly vcpu: number;
   /** The CPU that it ran on last, by number, and whether it is there now. */
@@ -85,24 +93,26 @@ export interface VcpuKey {
 const MOST_VCPUS = 1024;
 
 /**
- * Keeps the registers of parked vCPUs, which are copied at every VM exit; and the stage-2 root, at every entry. An identity
- * key distinguishes vCPUs. It is G.CPUID by default, where hypervisors give each vCPU its own number.
+ * Keeps the registers of parked vCPUs, which are copied at every VM exit. An identity key distinguishes vCPUs. It is G.CPUID by default, where hypervisors give each vCPU its own number.
  */
 export class VcpuStates implements Stateful {
-  readonly stateFields = ['byKey', 'roots', 'current', 'firstEntries'];
+  readonly stateFields = ['byKey', 'current'];
   static readonly wiring: Wiring = {
     key: 'chosen by the user',
     position: 'run control',
+    vms: 'saved beside it',
   };
   private readonly byKey = new Map<string, VcpuState>();
-  private readonly roots = new Map<number, bigint>();
   /** Key of the vCPU in each CPU, '' for none. */
   private readonly current: string[] = [];
-  /** Tick of the first entry of each GID. */
-  private readonly firstEntries = new Map<number, number>();
+  readonly vms: Vms;
   key: VcpuKey = { kind: 'gcsr', num: CSR.CPUID };
   /** Instruction count of the whole machine; run control sets this function. */
   position: () => number = () => 0;
+
+  constructor(ram: Ram) {
+    this.vms = new Vms(ram);
+  }
 
   /** Number of the vCPU that a CPU has just entered. */
   private identify(cpu: Cpu): number {
@@ -134,32 +144,43 @@ export class VcpuStates implements Stateful {
     s.position = this.position();
   }
 
-  /** Call when the CPU has entered guest mode. @returns whether this GID had never been entered before */
+  /** Call when the CPU has entered guest mode. @returns whether this VM had never been entered before */
   enter(cpu: Cpu): boolean {
-    const { gid } = cpu;
-    this.roots.set(gid, cpu.host.get(CSR.PGDL));
     let vcpu = this.identify(cpu);
-    let key = `${gid}.${vcpu}`;
+    const entered = this.vms.enter(cpu, (n) => (this.get(n, vcpu)?.entries ?? 0) > 0);
+    const vm = entered.vm.number;
+    let key = `${vm}.${vcpu}`;
     // Two CPUs run the same vCPU: the hypervisor does not number its vCPUs. Then the CPU number distinguishes them.
     if (this.byKey.get(key)?.running) {
       vcpu = 0x1000 * (cpu.index + 1) + vcpu;
-      key = `${gid}.${vcpu}`;
+      key = `${vm}.${vcpu}`;
     }
     let s = this.byKey.get(key);
     if (!s) {
       if (this.byKey.size >= MOST_VCPUS) this.forgetOldest();
       const [state, csr] = [new BigUint64Array(STATE_BYTES / 8), new BigUint64Array(CSRS_KEPT)];
-      s = { gid, vcpu, cpu: cpu.index, running: true, state, csr, time: 0, position: 0, ecode: -1, entries: 0 };
+      s = {
+        vm,
+        gid: cpu.gid,
+        vcpu,
+        cpu: cpu.index,
+        running: true,
+        state,
+        csr,
+        time: 0,
+        position: 0,
+        ecode: -1,
+        entries: 0,
+      };
       this.byKey.set(key, s);
       this.take(s, cpu);
     }
+    s.gid = cpu.gid;
     s.cpu = cpu.index;
     s.running = true;
     s.entries++;
     this.current[cpu.index] = key;
-    if (this.firstEntries.has(gid)) return false;
-    this.firstEntries.set(gid, cpu.now);
-    return true;
+    return entered.first;
   }
 
   /** Makes room: removes the vCPU with the oldest exit. */
@@ -170,8 +191,8 @@ export class VcpuStates implements Stateful {
     if (oldest) this.byKey.delete(oldest[0]);
   }
 
-  get(gid: number, vcpu: number): VcpuState | undefined {
-    return this.byKey.get(`${gid}.${vcpu}`);
+  get(vm: number, vcpu: number): VcpuState | undefined {
+    return this.byKey.get(`${vm}.${vcpu}`);
   }
 
   /** The vCPU that a CPU executes. */
@@ -179,25 +200,20 @@ export class VcpuStates implements Stateful {
     return cpu.vm ? this.byKey.get(this.current[cpu.index] ?? '') : undefined;
   }
 
-  root(gid: number): bigint | undefined {
-    return this.roots.get(gid);
+  /** Physical address of the stage-2 table of a VM. */
+  root(vm: number): bigint | undefined {
+    return this.vms.get(vm)?.root;
   }
 
-  /** Every vCPU that has ever been entered, by GID and number. */
+  /** Every vCPU that has ever been entered, by VM and number. */
   vcpus(): VcpuState[] {
-    return [...this.byKey.values()].sort((a, b) => a.gid - b.gid || a.vcpu - b.vcpu);
-  }
-
-  /** GIDs that have been entered. */
-  gids(): number[] {
-    return [...this.firstEntries.keys()].sort((a, b) => a - b);
+    return [...this.byKey.values()].sort((a, b) => a.vm - b.vm || a.vcpu - b.vcpu);
   }
 
   clear(): void {
     this.byKey.clear();
-    this.roots.clear();
     this.current.length = 0;
-    this.firstEntries.clear();
+    this.vms.clear();
   }
 }
 
@@ -207,12 +223,14 @@ export function runningContext(cpu: Cpu, vcpuStates: VcpuStates): DebugContext {
   return {
     cpu,
     world,
+    gid: cpu.vm ? cpu.gid : 0,
+    vcpu: vcpuStates.on(cpu)?.vcpu ?? 0,
     live: true,
     pc: () => cpu.pc,
     gpr: (n) => cpu.gpr(n),
     word: (offset) => cpu.mem.u64[(cpu.base + offset) >> 3]!,
     csr: (num) => peekCsr(cpu, cpu.vm, num),
-    stage2Root: () => (world >= 0 ? cpu.host.get(CSR.PGDL) : vcpuStates.root(cpu.gid)),
+    stage2Root: () => (world >= 0 ? cpu.host.get(CSR.PGDL) : vcpuStates.root(cpu.events.vmOf(cpu.gid, cpu.now))),
   };
 }
 
@@ -225,6 +243,8 @@ export function hostContext(cpu: Cpu, saved?: SavedRegisters): DebugContext {
   return {
     cpu,
     world: HOST_WORLD,
+    gid: 0,
+    vcpu: 0,
     live: !parked,
     pc: () => (parked ? (saved?.pc ?? cpu.events.lastEntry()?.va ?? cpu.host.get(CSR.ERA)) : cpu.pc),
     gpr: (n) => (parked ? (saved?.gpr.get(n) ?? 0n) : cpu.gpr(n)),
@@ -249,33 +269,37 @@ function vcpuCsr(s: VcpuState, num: number, saved: SavedRegisters | undefined): 
  */
 export function guestContext(
   cpus: readonly Cpu[],
-  gid: number,
+  vm: number,
   vcpu: number,
   vcpuStates: VcpuStates,
   source?: ContextSource,
 ): DebugContext | undefined {
-  const s = vcpuStates.get(gid, vcpu);
+  const s = vcpuStates.get(vm, vcpu);
   if (!s) return undefined;
   const cpu = cpus[s.cpu]!;
   if (s.running && cpu.vm) return runningContext(cpu, vcpuStates);
-  const saved = source?.vcpu(gid, vcpu);
+  const saved = source?.vcpu(vm, vcpu);
   return {
     cpu,
-    world: gid,
+    world: vm,
+    gid: s.gid,
+    vcpu,
     live: false,
     pc: () => saved?.pc ?? s.state[STATE.pc >> 3]!,
     gpr: (n) => saved?.gpr.get(n) ?? s.state[(STATE.gpr >> 3) + n]!,
     word: (offset) => s.state[offset >> 3]!,
     csr: (num) => vcpuCsr(s, num, saved),
-    stage2Root: () => vcpuStates.root(gid),
+    stage2Root: () => vcpuStates.root(vm),
   };
 }
 
 /** A guest without a {@link VcpuState}, directly after its exit: the guest bank and the registers still hold its values. */
-export function leftBehind(cpu: Cpu, gid: number): DebugContext {
+export function leftBehind(cpu: Cpu, vm: number): DebugContext {
   return {
     cpu,
-    world: gid,
+    world: vm,
+    gid: cpu.events.gidOf(vm),
+    vcpu: 0,
     live: false,
     pc: () => cpu.host.get(CSR.ERA),
     gpr: (n) => cpu.gpr(n),
@@ -285,18 +309,18 @@ export function leftBehind(cpu: Cpu, gid: number): DebugContext {
   };
 }
 
-/** A guest by its GID: the vCPU on `cpu`, otherwise one that runs, otherwise the one that ran last. */
+/** A VM: the vCPU on `cpu`, otherwise one that runs, otherwise the one that ran last. */
 export function anyGuestContext(
   cpus: readonly Cpu[],
   cpu: Cpu,
-  gid: number,
+  vm: number,
   vcpuStates: VcpuStates,
   source?: ContextSource,
 ): DebugContext | undefined {
-  const own = vcpuStates.vcpus().filter((s) => s.gid === gid);
+  const own = vcpuStates.vcpus().filter((s) => s.vm === vm);
   const best =
     own.find((s) => s.running && s.cpu === cpu.index) ??
     own.find((s) => s.running) ??
     own.reduce<VcpuState | undefined>((a, b) => (a && a.time >= b.time ? a : b), undefined);
-  return best && guestContext(cpus, gid, best.vcpu, vcpuStates, source);
+  return best && guestContext(cpus, vm, best.vcpu, vcpuStates, source);
 }

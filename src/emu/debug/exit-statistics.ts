@@ -19,7 +19,7 @@ export interface CauseStatistics {
 }
 
 export interface VcpuStatistics {
-  readonly gid: number;
+  readonly vm: number;
   readonly vcpu: number;
   entries: number;
   readonly causes: Map<string, CauseStatistics>;
@@ -76,14 +76,14 @@ export class ExitStatistics {
     for (const stop of this.stops) stop();
   }
 
-  private of(gid: number, vcpu: number): VcpuStatistics {
-    const known = `${gid}.${vcpu}`;
+  private of(vm: number, vcpu: number): VcpuStatistics {
+    const known = `${vm}.${vcpu}`;
     const key = this.byVcpu.size < MOST_VCPUS || this.byVcpu.has(known) ? known : OTHERS;
     let s = this.byVcpu.get(key);
     if (!s) {
       const others = key === OTHERS;
       s = {
-        gid: others ? -1 : gid,
+        vm: others ? -1 : vm,
         vcpu: others ? -1 : vcpu,
         entries: 0,
         causes: new Map(),
@@ -110,7 +110,7 @@ export class ExitStatistics {
   }
 
   private entered(cpu: Cpu): void {
-    const s = this.of(cpu.gid, vcpuOf(cpu));
+    const s = this.of(cpu.world, vcpuOf(cpu));
     s.entries++;
     const open = this.open.get(cpu);
     this.open.delete(cpu);
@@ -126,7 +126,7 @@ export class ExitStatistics {
 
   /** By GID and vCPU. */
   list(): VcpuStatistics[] {
-    return [...this.byVcpu.values()].sort((a, b) => a.gid - b.gid || a.vcpu - b.vcpu);
+    return [...this.byVcpu.values()].sort((a, b) => a.vm - b.vm || a.vcpu - b.vcpu);
   }
 }
 
@@ -134,7 +134,7 @@ export class ExitStatistics {
 export function describeStatistics(exits: ExitStatistics, name: Symbolizer): string[] {
   const out: string[] = [];
   for (const v of exits.list()) {
-    out.push(`${v.gid < 0 ? 'all other vCPUs' : `gid ${v.gid} vcpu ${v.vcpu}`}: ${v.entries} entries`);
+    out.push(`${v.vm < 0 ? 'all other vCPUs' : `VM ${v.vm} vcpu ${v.vcpu}`}: ${v.entries} entries`);
     out.push(
       `  ${'exit'.padEnd(10)}${'count'.padStart(10)}${'mean'.padStart(10)}${'min'.padStart(10)}${'max'.padStart(10)}  instructions to re-entry`,
     );
@@ -145,7 +145,7 @@ export function describeStatistics(exits: ExitStatistics, name: Symbolizer): str
       out.push(`  ${cause.padEnd(10)}${String(c.count).padStart(10)}${latency.map((l) => l.padStart(10)).join('')}`);
     }
     for (const [pc, n] of top(v.pcs, 5))
-      out.push(`  hot pc   ${hex(pc)}${name(v.gid, pc) ? ` <${name(v.gid, pc)}>` : ''}: ${n}`);
+      out.push(`  hot pc   ${hex(pc)}${name(v.vm, pc) ? ` <${name(v.vm, pc)}>` : ''}: ${n}`);
     for (const [gpa, n] of top(v.gpas, 5)) out.push(`  hot page GPA ${hex(gpa)}: ${n}`);
   }
   return out;

@@ -22,6 +22,7 @@ import { readVirtual } from './debug-memory.ts';
 import { fieldsInWords } from './decode-number.ts';
 import type { RunControl } from './run-control.ts';
 import type { Symbolizer } from './symbolizer.ts';
+import { worldName } from './vms.ts';
 import { walk } from './walk.ts';
 
 /** The registers at an event, as far as they are still known. */
@@ -30,9 +31,6 @@ function contextOf(control: RunControl, cpu: Cpu, world: number): DebugContext |
   // The copy of the hypervisor may be newer than the event, so it is not used.
   return anyGuestContext(control.machine.cpus, cpu, world, control.vcpuStates) ?? leftBehind(cpu, world);
 }
-
-/** `guest gid 1` or `the host`. */
-export const worldName = (world: number): string => (world === HOST_WORLD ? 'the host' : `guest gid ${world}`);
 
 const wordAt = (machine: Machine, ctx: DebugContext, pc: bigint): number | undefined =>
   u32At(readVirtual(machine, ctx, pc, 4));
@@ -44,10 +42,13 @@ const address = (name: Symbolizer, world: number, a: bigint): string => {
 
 /** One line about an event, as used in histories. */
 export function describeEvent(r: EventRecord, name: Symbolizer): string {
-  if (r.kind === 'entry') return `[${r.time}] VM entry -> gid ${r.world} at ${address(name, r.world, r.pc)}`;
+  if (r.kind === 'entry') return `[${r.time}] VM entry -> VM ${r.world} at ${address(name, r.world, r.pc)}`;
   const row = exceptionByCode(r.ecode, r.esub);
   const what = `${row?.name ?? 'reserved'} (Ecode ${hex(r.ecode)})`;
-  const where = r.kind === 'exit' ? `VM exit from gid ${r.world}` : `exception in ${worldName(r.world)}`;
+  const where =
+    r.kind === 'exit'
+      ? `VM exit from VM ${r.world}`
+      : `exception in ${r.world === HOST_WORLD ? 'the host' : `VM ${r.world}`}`;
   return `[${r.time}] ${where}: ${what} at ${address(name, r.world, r.pc)}${r.hasBadv ? ` badv ${hex(r.badv)}` : ''}`;
 }
 
@@ -62,7 +63,9 @@ export const csrName = (world: number, num: number): string =>
 
 /** The last write of a CSR of a world; undefined when there was none. */
 export function lastWrite(cpu: Cpu, world: number, num: number): CsrWrite | undefined {
-  return world === HOST_WORLD ? cpu.writers.last(HOST_OWN, num) : cpu.writers.lastOfGuest(world, num);
+  if (world === HOST_WORLD) return cpu.writers.last(HOST_OWN, num);
+  const write = cpu.writers.lastOfGuest(cpu.events.gidOf(world), num);
+  return write && write.owner > 0 ? { ...write, owner: world } : write;
 }
 
 /**
@@ -121,7 +124,7 @@ function vectorDoubts(control: RunControl, cpu: Cpu, r: EventRecord, to: number)
   const register = csrName(to, num);
   const out: string[] = [];
   if (r.kind === 'exception' && !hasWritten(control.machine, cpu, to, num))
-    out.push(`${worldName(to)} never wrote its ${register}: the vector ${hex(r.vector)} is what it had before`);
+    out.push(`${worldName(cpu, to)} never wrote its ${register}: the vector ${hex(r.vector)} is what it had before`);
   const ctx = contextOf(control, cpu, to);
   if (!ctx) return out;
   // An exception enters at PLV 0, even if the world runs at another level by now.
@@ -148,10 +151,8 @@ function refillDoubts(cpu: Cpu, r: EventRecord): string[] {
   if (r.kind !== 'exit' || !r.stage2 || vectorRegister(r) !== CSR.TLBRENTRY) return [];
   const gtlbc = cpu.host.get(CSR.GTLBC);
   const tgid = fieldNamed('GTLBC', 'TGID', gtlbc);
-  if (!fieldNamed('GTLBC', 'USETGID', gtlbc) || tgid === r.world) return [];
-  return [
-    `GTLBC.TGID is ${tgid} and the guest's GID ${r.world}: the refill fills an entry that this guest never finds`,
-  ];
+  if (!fieldNamed('GTLBC', 'USETGID', gtlbc) || tgid === r.gid) return [];
+  return [`GTLBC.TGID is ${tgid} and the guest's GID ${r.gid}: the refill fills an entry that this guest never finds`];
 }
 
 /**
@@ -168,7 +169,7 @@ export function explainLast(control: RunControl, cpu: Cpu, name: Symbolizer): st
   const code = `(Ecode ${hex(r.ecode)}${r.esub ? `, EsubCode ${r.esub}` : ''})`;
   const ctx = contextOf(control, cpu, r.world);
   out.push(
-    `${r.kind === 'exit' ? 'VM exit from' : 'exception in'} ${worldName(r.world)} on cpu${cpu.index}: ${cause} ${code}`,
+    `${r.kind === 'exit' ? 'VM exit from' : 'exception in'} ${worldName(cpu, r.world)} on cpu${cpu.index}: ${cause} ${code}`,
   );
   const fetch = r.hasBadv && r.va === r.pc;
   const word = ctx && !fetch ? wordAt(machine, ctx, r.pc) : undefined;
@@ -198,7 +199,7 @@ export function explainLast(control: RunControl, cpu: Cpu, name: Symbolizer): st
   if (row?.name === 'INT') out.push(`  interrupt   line ${r.badi}`);
   out.push(...relevantCsrs(control, cpu, r, ctx, name));
   const to = r.kind === 'exit' ? HOST_WORLD : r.world;
-  out.push(`  delivered   to ${worldName(to)}, vector ${address(name, to, r.vector)}`);
+  out.push(`  delivered   to ${worldName(cpu, to)}, vector ${address(name, to, r.vector)}`);
   out.push(...verdict(control, cpu, r, ctx, name));
   return out;
 }
@@ -265,7 +266,7 @@ function verdict(
       ? `${virtualRefill(register, write)} (${describeWrite(write, name)})`
       : `where nothing can be fetched (${describeWrite(write, name)})`;
   return [
-    `  root cause  this address is a vector: ${worldName(guilty.world)} took ${g?.name} (${g?.text}) at ${address(name, guilty.world, guilty.pc)} before`,
+    `  root cause  this address is a vector: ${worldName(cpu, guilty.world)} took ${g?.name} (${g?.text}) at ${address(name, guilty.world, guilty.pc)} before`,
     `              and its ${register} is ${hex(value)}${own ? `, ${why}` : `: ${why}`}`,
     `  look at     where ${guilty.world === HOST_WORLD ? 'the host' : 'the guest'} sets ${register} (csrwr ${register}), before the first instruction that can raise ${g?.name}`,
   ];

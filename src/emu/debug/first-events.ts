@@ -32,15 +32,15 @@ export class FirstEvents {
         },
         entered: (c) => {
           if (silent()) return;
-          const who = `gid ${c.gid} vcpu ${vcpuOf(c)}`;
+          const who = `VM ${c.world} vcpu ${vcpuOf(c)}`;
           const entry = c.events.lastEntry();
           if (this.note(`entry ${who}`, c, `first entry into ${who}, by the ertn here`, entry?.va ?? 0n, -1))
-            this.note(`instruction ${who}`, c, `first instruction of ${who}`, c.pc, c.gid);
+            this.note(`instruction ${who}`, c, `first instruction of ${who}`, c.pc, c.world);
         },
         exception: (c) => {
           if (!c.events.lastIsExit || silent()) return;
           const r = c.events.at(0)!;
-          const who = `gid ${r.world} vcpu ${vcpuOf(c)}`;
+          const who = `VM ${r.world} vcpu ${vcpuOf(c)}`;
           const cause = causeName(r.ecode, r.esub);
           this.note(`exit ${who} ${cause}`, c, `first exit of ${who} for ${cause}`, r.pc, r.world);
         },

@@ -5,6 +5,7 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import { ecodeOf, exceptionByCode } from '../cpu/exception-table.ts';
+import { worldName } from './vms.ts';
 
 export interface Loop {
   readonly world: number;
@@ -60,7 +61,7 @@ export class LoopDetector {
       const stuck = r.pc === r.vector || this.registers.get(cpu) === now;
       this.registers.set(cpu, now);
       if (!stuck) return undefined;
-      const where = r.world < 0 ? 'the host' : `guest gid ${r.world}`;
+      const where = worldName(cpu, r.world);
       const at = `0x${r.pc.toString(16)}`;
       const why =
         r.pc === r.vector
@@ -111,7 +112,7 @@ export class LoopDetector {
       world: r.world,
       pc: r.pc,
       hopeless: s.count >= HOPELESS,
-      text: `guest gid ${r.world} makes no progress on cpu${cpu.index}: ${s.count} times in a row it was entered at 0x${r.pc.toString(16)} and left with ${causeOf(r)}${badv} before it executed anything`,
+      text: `${worldName(cpu, r.world)} makes no progress on cpu${cpu.index}: ${s.count} times in a row it was entered at 0x${r.pc.toString(16)} and left with ${causeOf(r)}${badv} before it executed anything`,
     };
   }
 

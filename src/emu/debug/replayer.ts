@@ -82,7 +82,7 @@ export class Replayer {
    * Finds the last VM exit of a vCPU before a position. Afterwards the machine is at some position of its history.
    * @returns the position of the instruction that exits; undefined when no exit is kept
    */
-  *findingExitOf(gid: number, vcpu: number, before: number): Steps<number | undefined> {
+  *findingExitOf(vm: number, vcpu: number, before: number): Steps<number | undefined> {
     const { history, machine, vcpuStates } = this.control;
     let found: number | undefined;
     let end = before;
@@ -90,7 +90,7 @@ export class Replayer {
       c.observe({
         beforeExit: () => {
           // It has just been recorded there.
-          const s = vcpuStates.get(gid, vcpu);
+          const s = vcpuStates.get(vm, vcpu);
           if (s && !s.running && s.cpu === c.index && s.position === vcpuStates.position() && s.position < end)
             found = s.position;
         },

@@ -49,7 +49,7 @@ export class RunControl {
   readonly machine: Machine;
   readonly comparators: Comparators;
   readonly catches = new Catches();
-  readonly vcpuStates = new VcpuStates();
+  readonly vcpuStates: VcpuStates;
   readonly history: History;
   readonly replayer: Replayer;
   readonly snapshotStore: SnapshotStore | undefined;
@@ -76,7 +76,8 @@ export class RunControl {
     this.check = options.check;
     this.mustWait = options.mustWait ?? (() => false);
     this.comparators = new Comparators(machine);
-    this.history = new History(machine, [this.vcpuStates]);
+    this.vcpuStates = new VcpuStates(machine.ram);
+    this.history = new History(machine, [this.vcpuStates, this.vcpuStates.vms]);
     this.replayer = new Replayer(this);
     this.exits = new ExitCount(machine.cpus, () => this.repeating);
     this.vcpuStates.position = () => this.position();
@@ -111,13 +112,14 @@ export class RunControl {
   /** Listens to the events of guests that debuggers want to see. */
   private observe(): void {
     const { vcpuStates, stepping, listener, clients } = this;
+    vcpuStates.vms.number(this.machine.cpus);
     for (const cpu of this.machine.cpus)
       cpu.observe({
         beforeExit: (c) => vcpuStates.exit(c, c.events.lastEcode),
         entered: (c) => {
           const first = vcpuStates.enter(c);
           stepping.crossed(c, 'entered');
-          if (first && !this.repeating) clients.firstEntry(c, c.gid);
+          if (first && !this.repeating) clients.firstEntry(c, vcpuStates.vms.get(c.world)!);
           listener.event(c, first);
         },
         exception: (c) => {

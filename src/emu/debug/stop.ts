@@ -4,6 +4,7 @@ import type { Machine } from '../machine/machine.ts';
 import type { WatchHit } from './breakpoints.ts';
 import type { Catch } from './catches.ts';
 import type { Loop } from './loops.ts';
+import type { Vm } from './vms.ts';
 
 /** Why the machine has stopped. */
 export type Stop =
@@ -29,8 +30,8 @@ export interface Client {
   running: boolean;
   stopped(stop: Stop): void;
   ended(end: End): void;
-  /** A guest has been entered for the first time. */
-  firstEntry?(cpu: Cpu, gid: number): void;
+  /** A VM has been entered for the first time. */
+  firstEntry?(cpu: Cpu, vm: Vm): void;
 }
 
 /**

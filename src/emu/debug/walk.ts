@@ -289,7 +289,7 @@ function first(query: Query, csr: CsrHalves, va: bigint): Reached {
   const { ctx, ram, access, words } = query;
   const { cpu, world } = ctx;
   const guest = world !== HOST_WORLD;
-  const stage: TranslationStage = guest ? { csr, tlb: cpu.gtlb, gid: world } : { csr, tlb: cpu.htlb, gid: 0 };
+  const stage: TranslationStage = guest ? { csr, tlb: cpu.gtlb, gid: ctx.gid } : { csr, tlb: cpu.htlb, gid: 0 };
   const [lo, hi] = [low(va), high(va)];
   const led = stage1(stage, lo, hi, LOOK, words);
   const found = access === LOOK ? led : stage1(stage, lo, hi, access);
@@ -304,7 +304,7 @@ function first(query: Query, csr: CsrHalves, va: bigint): Reached {
     refuses: (eloLo, eloHi) => refusal(csr, eloLo, eloHi, csr.lo(CSR.CRMD) & CRMD.PLV, access),
   };
   const asTable: Query = { ctx, ram, access: byHardware ? STORE : LOAD };
-  const reader = new PeekingReader(tables, (slot) => (guest ? second(asTable, world, slot) : { address: slot }));
+  const reader = new PeekingReader(tables, (slot) => (guest ? second(asTable, ctx.gid, slot) : { address: slot }));
   const walked = walkFrom(tables, reader);
   // An entry that exists and is not valid faults without a refill.
   const atOnce = byHardware || found.exception === 'TLBR' ? reader.unreachable : found;
@@ -381,8 +381,8 @@ export function walk(ctx: DebugContext, ram: Ram, va: bigint, plv?: bigint, acce
   const words = wordsOfStage1(ctx, csr, va, steps);
   const one = first({ ctx, ram, access, words }, csr, va);
   if (ctx.world === HOST_WORLD || one.address === undefined) return resultOf(one, steps, words.failure);
-  const more = wordsOfStage2(ctx, ctx.world, BigInt(one.address), steps);
-  const two = second({ ctx, ram, access, words: more }, ctx.world, one.address);
+  const more = wordsOfStage2(ctx, ctx.gid, BigInt(one.address), steps);
+  const two = second({ ctx, ram, access, words: more }, ctx.gid, one.address);
   return resultOf({ ...two, fault: one.fault ?? two.fault }, steps, more.failure);
 }
 
@@ -391,5 +391,5 @@ export function physicalAddress(ctx: DebugContext, ram: Ram, va: bigint, plv?: b
   const query: Query = { ctx, ram, access: LOOK };
   const { address } = first(query, registersOf(ctx, plv), va);
   if (ctx.world === HOST_WORLD || address === undefined) return address;
-  return second(query, ctx.world, address).address;
+  return second(query, ctx.gid, address).address;
 }

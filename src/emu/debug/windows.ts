@@ -54,7 +54,7 @@ export function windowOf(ctx: DebugContext, va: bigint): Window | undefined {
 }
 
 /** GID of the guest that a window means. */
-export const guestOf = (ctx: DebugContext): number => (ctx.world >= 0 ? ctx.world : ctx.cpu.gid);
+export const guestOf = (ctx: DebugContext): number => (ctx.world >= 0 ? ctx.gid : ctx.cpu.gid);
 
 const word = (v: bigint): Uint8Array => new Uint8Array(BigUint64Array.of(BigInt.asUintN(64, v)).buffer);
 

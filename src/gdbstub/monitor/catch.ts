@@ -33,7 +33,7 @@ function takeValue(rest: string[]): Catch['value'] | undefined {
 
 /** Adds a catch; `words` are what the user typed behind its kind. */
 function addCatch(s: Target, kind: CatchKind, words: readonly string[]): string {
-  const { rest, world } = splitWorld(words);
+  const { rest, world } = splitWorld(s, words);
   const text = [kind, ...words].join(' ');
   const filters: Filters = {};
   let ecodes: ReadonlySet<number> = new Set();
@@ -178,7 +178,7 @@ export const CATCH_COMMANDS: readonly Command[] = [
     help: "stop before a guest's accesses to its physical memory",
     run: (s, a) => {
       if (a[0] === undefined) throw new Error('a GID expected');
-      return addWatch(s, 'gpa', parseWorld(a[0]), a.slice(1), `gpa ${a.join(' ')}`);
+      return addWatch(s, 'gpa', parseWorld(s, a[0]), a.slice(1), `gpa ${a.join(' ')}`);
     },
   },
   {
@@ -186,7 +186,7 @@ export const CATCH_COMMANDS: readonly Command[] = [
     args: 'ADDRESS [SIZE] [r|w|rw] [in host|GID] [if OP VALUE]',
     help: "stop before accesses to virtual memory of the selected thread's world, or another",
     run: (s, a) => {
-      const { rest, world } = splitWorld(a);
+      const { rest, world } = splitWorld(s, a);
       const scope = world === 'any' ? s.scope : world < 0 ? 'host' : world;
       return addWatch(s, 'virtual', scope, rest, `virt ${a.join(' ')}`);
     },

@@ -16,22 +16,28 @@ export interface Command {
 
 export const lines = (list: readonly string[]): string => `${list.join('\n')}\n`;
 
-/** `host` or a GID (`1`, or `1.0` with a vCPU number). */
-export function parseWorld(word: string): number {
+/** `host`, a VM by its number (`1`, or `1.0` with a vCPU number), or by a GID that it has (`gid:1`). */
+export function parseWorld(s: Target, word: string): number {
   if (word === 'host') return -1;
-  const m = /^(\d+)(?:\.\d+)?$/.exec(word);
-  const gid = m ? Number(m[1]) : Number.NaN;
-  if (!(gid >= 1 && gid <= 255)) throw new Error(`'${word}' is no world: use host or a GID`);
-  return gid;
+  const m = /^(gid:)?(\d+)(?:\.\d+)?$/.exec(word);
+  const n = m ? Number(m[2]) : Number.NaN;
+  if (!(n >= 1 && n <= MOST_VM)) throw new Error(`'${word}' is no world: use host, the number of a VM, or gid:N`);
+  if (!m![1]) return n;
+  const vm = s.control.vcpuStates.vms.byGid(n);
+  if (!vm) throw new Error(`no VM has had GID ${n} so far: see 'monitor info vms'`);
+  return vm.number;
 }
 
+/** The largest number of a VM that is accepted: it need not exist yet. */
+const MOST_VM = 9999;
+
 /** Splits `… in WORLD` out of arguments. */
-export function splitWorld(args: readonly string[]): { rest: string[]; world: number | 'any' } {
+export function splitWorld(s: Target, args: readonly string[]): { rest: string[]; world: number | 'any' } {
   const at = args.indexOf('in');
   if (at < 0) return { rest: [...args], world: 'any' };
   const word = args[at + 1];
-  if (word === undefined) throw new Error("'in' needs a world: host or a GID");
-  return { rest: [...args.slice(0, at), ...args.slice(at + 2)], world: word === 'guest' ? 'any' : parseWorld(word) };
+  if (word === undefined) throw new Error("'in' needs a world: host or the number of a VM");
+  return { rest: [...args.slice(0, at), ...args.slice(at + 2)], world: word === 'guest' ? 'any' : parseWorld(s, word) };
 }
 
 /** Takes `KEY VALUE` out of arguments. @returns undefined when the key is not there */

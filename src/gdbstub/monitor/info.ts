@@ -22,7 +22,7 @@ function infoCsr(s: Target, guest: boolean, args: readonly string[]): string {
   }
   const row = csrByName(args[0]!);
   if (!row) throw new Error(`unknown CSR '${args[0]}'`);
-  const write = lastWrite(cpu, guest ? cpu.gid : -1, row.num);
+  const write = lastWrite(cpu, guest ? cpu.events.vmOf(cpu.gid, cpu.now) : -1, row.num);
   return lines([...describeCsr(row, peekCsr(cpu, guest, row.num)), `  ${describeWrite(write, s.symbolize)}`]);
 }
 
@@ -31,7 +31,8 @@ function infoTlb(s: Target, args: readonly string[]): string {
   const which = args.find((a) => !a.startsWith('0x'));
   const addressText = args.find((a) => a.startsWith('0x'));
   const address = addressText === undefined ? undefined : parseNumber(addressText);
-  const gid = which === undefined || which === 'host' || which === 'guest' ? undefined : parseWorld(which);
+  const vm = which === undefined || which === 'host' || which === 'guest' ? undefined : parseWorld(s, which);
+  const gid = vm === undefined ? undefined : cpu.events.gidOf(vm);
   const covers = (vppn: number, ps: number): boolean => {
     if (address === undefined) return true;
     const shift = BigInt(ps - 12);
@@ -51,19 +52,19 @@ function infoTlb(s: Target, args: readonly string[]): string {
 }
 
 function translate(s: Target, args: readonly string[]): string {
-  const { rest, world } = splitWorld(args);
+  const { rest, world } = splitWorld(s, args);
   if (rest.length !== 1) throw new Error('one address expected');
   const { cpu } = s.current;
   const { vcpuStates } = s.control;
   const ctx =
     world === 'any'
-      ? s.current.gid === undefined && !s.current.host
+      ? s.current.vm === undefined && !s.current.host
         ? runningContext(cpu, vcpuStates)
         : s.context
       : world < 0
         ? hostContext(cpu)
         : anyGuestContext(s.machine.cpus, cpu, world, vcpuStates, s.control.contexts);
-  if (!ctx) throw new Error(`guest ${world} has not run yet`);
+  if (!ctx) throw new Error(`VM ${world} has not run yet`);
   const va = parseNumber(rest[0]!);
   const result = walk(ctx, s.machine.ram, va);
   const verdict =
@@ -93,10 +94,13 @@ function infoExits(s: Target): string {
 
 function infoVms(s: Target): string {
   const { vcpuStates } = s.control;
-  const gids = vcpuStates.gids();
-  if (!gids.length) return 'no guest has run yet\n';
+  const all = vcpuStates.vms.all();
+  if (!all.length) return 'no guest has run yet\n';
   return lines(
-    gids.map((g) => `gid ${g}: process ${GUEST_PID_BASE + g}, stage-2 table ${hex(vcpuStates.root(g) ?? 0n)}`),
+    all.map((vm) => {
+      const ended = vm.ended ? ', ended' : '';
+      return `VM ${vm.number}: process ${GUEST_PID_BASE + vm.number}, gid ${vm.gid}, stage-2 table ${hex(vm.root)}${ended}`;
+    }),
   );
 }
 
@@ -104,12 +108,12 @@ function infoVcpus(s: Target): string {
   const { vcpuStates, contexts } = s.control;
   const list = vcpuStates.vcpus().map((v) => {
     const cpu = s.machine.cpus[v.cpu]!;
-    const saved = v.running ? undefined : contexts?.vcpu(v.gid, v.vcpu);
+    const saved = v.running ? undefined : contexts?.vcpu(v.vm, v.vcpu);
     const pc = v.running ? cpu.pc : (saved?.pc ?? v.state[STATE.pc >> 3]!);
     const from = saved ? ` (${saved.source})` : '';
     const exit = v.ecode < 0 ? '' : `, last exit ${causeName(v.ecode, 0)}`;
     const state = v.running ? `running on cpu${v.cpu}` : `parked, last on cpu${v.cpu}`;
-    return `gid ${v.gid} vcpu ${v.vcpu}: ${state} at ${symbol(s, v.gid, pc)}${from}, ${v.entries} entries${exit}`;
+    return `VM ${v.vm} vcpu ${v.vcpu}: ${state} at ${symbol(s, v.vm, pc)}${from}, ${v.entries} entries${exit}`;
   });
   return list.length ? lines(list) : 'no guest has run yet\n';
 }
@@ -133,7 +137,7 @@ export const INFO_COMMANDS: readonly Command[] = [
     run: (s) =>
       lines(
         s.machine.cpus.map((c) => {
-          const world = c.vm ? `guest gid ${c.gid} (process ${GUEST_PID_BASE + c.gid})` : 'host';
+          const world = c.vm ? `VM ${c.world} (gid ${c.gid}, process ${GUEST_PID_BASE + c.world})` : 'host';
           const between = !c.vm && s.control.contexts?.inTransition(c) ? ' (between worlds)' : '';
           return `cpu${c.index}: ${world} PLV${c.plv} pc ${symbol(s, c.world, c.pc)}${between}`;
         }),
@@ -145,7 +149,7 @@ export const INFO_COMMANDS: readonly Command[] = [
     help: 'exits by cause with latencies, hottest PCs and guest pages, a vCPU each; on: count from now',
     run: stats,
   },
-  { name: 'info vms', args: '', help: 'guests that have run, by GID', run: infoVms },
+  { name: 'info vms', args: '', help: 'virtual machines that have run', run: infoVms },
   { name: 'info vcpus', args: '', help: 'vCPUs: where they run, or where they will go on', run: infoVcpus },
   {
     name: 'info csr',

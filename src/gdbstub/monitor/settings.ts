@@ -1,6 +1,7 @@
 /** `monitor` settings of a connection, and the commands that end or restart the machine. */
 import { CSRS } from '../../emu/cpu/csr-table.ts';
 import type { VcpuKey } from '../../emu/debug/context.ts';
+import { parseVmKey, vmKeyText } from '../../emu/debug/vms.ts';
 import { DEFAULT_STEP_INTO, STEP_CLASSES, type StepClass } from '../soft-step.ts';
 import type { Target } from '../target.ts';
 import { HOST_PID } from '../threads.ts';
@@ -135,6 +136,16 @@ export const SETTING_COMMANDS: readonly Command[] = [
       const { kind, num } = vcpuStates.key;
       const name = kind === 'gpr' ? `r${num}` : CSRS.find((c) => c.num === num)!.name.toLowerCase();
       return `vCPUs are distinguished by ${kind}:${name}\n`;
+    },
+  },
+  {
+    name: 'vm-key',
+    args: '[root|gid|csr:NAME|gpr:N]',
+    help: 'what tells VMs apart at VM entry (default root: the stage-2 table in PGDL)',
+    run: (s, a) => {
+      const { vms } = s.control.vcpuStates;
+      if (a.length) vms.key = parseVmKey(a[0]!);
+      return `VMs are distinguished by ${vmKeyText(vms.key)}\n`;
     },
   },
   {

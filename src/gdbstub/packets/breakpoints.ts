@@ -52,9 +52,9 @@ function watchpoint(s: Target, c: Comparator): Watchpoint | string {
     case 'physical':
       return { ...base, scope: 'any', space: 'physical', address: w.address };
     case 'gpa':
-      return { ...base, scope: s.guestContext?.world ?? s.current.cpu.gid, space: 'gpa', address: w.address };
+      return { ...base, scope: s.guestContext?.world ?? 0, space: 'gpa', address: w.address };
     case 'gva':
-      return { ...base, scope: s.guestContext?.world ?? s.current.cpu.gid, space: 'virtual', address: w.address };
+      return { ...base, scope: s.guestContext?.world ?? 0, space: 'virtual', address: w.address };
     case 'csr':
     case 'gcsr':
       if (kind === 'read') return 'E.reads of CSRs cannot be watched: use watch';

@@ -71,7 +71,7 @@ export function catchpointNumbers(): { readonly event: string; readonly name: st
 function catchSyscalls(s: Target, rest: string): string {
   const m = /^([01])((?:;[0-9a-f]+)*)$/i.exec(rest);
   if (!m) return 'E.QCatchSyscalls takes 0, or 1 and numbers';
-  const world = s.current.gid ?? 'any';
+  const world = s.current.vm ?? 'any';
   s.control.catches.deleteSyscalls(s, world);
   if (m[1] === '0') return 'OK';
   const listed = m[2]!.split(';').filter(Boolean);

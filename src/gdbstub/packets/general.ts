@@ -27,13 +27,13 @@ function selectForReverse(s: Target, text: string): string {
 /** `vAttach;PID`: shows a guest, or the host world, as a separate process. */
 function attach(s: Target, text: string): string {
   const pid = Number.parseInt(text, 16);
-  const gid = pid - GUEST_PID_BASE;
+  const vm = pid - GUEST_PID_BASE;
   // If a process is attached twice, gdb 18 aborts.
   if (s.view.kind !== 'machine' || s.attached.has(pid) || (pid === MACHINE_PID && !s.machineHidden))
     return `E.process ${pid} is attached already`;
   if (pid === MACHINE_PID) s.machineHidden = false;
-  else if (pid === HOST_PID || s.control.vcpuStates.gids().includes(gid)) s.attached.set(pid, new Set());
-  else return `E.no such guest ${gid}: guests are numbered 16 + GID and appear at their first entry`;
+  else if (pid === HOST_PID || s.control.vcpuStates.vms.get(vm)) s.attached.set(pid, new Set());
+  else return `E.there is no process ${pid}: VM number N is process 16 + N, from its first entry on ('info os vms')`;
   s.current = s.threads().find((t) => t.pid === pid)!;
   return s.currentStop();
 }

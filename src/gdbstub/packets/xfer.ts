@@ -24,7 +24,7 @@ function piece(document: string, range: string): string {
 
 function threadList(s: Target): string {
   const threads = s.threads().map((t) => {
-    const name = t.gid !== undefined ? `vcpu${t.vcpu}` : t.host ? `host${t.cpu.index}` : `cpu${t.cpu.index}`;
+    const name = t.vm !== undefined ? `vcpu${t.vcpu}` : t.host ? `host${t.cpu.index}` : `cpu${t.cpu.index}`;
     return `<thread id="${threadId(t)}" core="${t.cpu.index}" name="${name}">${xmlText(threadText(t, s.control))}</thread>`;
   });
   return `<?xml version="1.0"?><threads>${threads.join('')}</threads>`;

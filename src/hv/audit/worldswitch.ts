@@ -46,7 +46,7 @@ interface CpuWatch {
   /** A guest has run since. */
   left: boolean;
   /** The vCPU that had the guest bank last, and the time of its entry. */
-  gid: number;
+  vm: number;
   vcpu: number;
   entered: number;
 }
@@ -74,7 +74,7 @@ export class WorldSwitchAudit implements MemoryObserver {
     this.stage2 = new Stage2Entries(this.machine.ram);
     for (const { pa, size } of this.machine.loadedRanges()) this.memory.mark(pa, size);
     for (const cpu of this.machine.cpus) {
-      const none = { called: undefined, loading: false, left: false, gid: 0, vcpu: -1, entered: -1 };
+      const none = { called: undefined, loading: false, left: false, vm: 0, vcpu: -1, entered: -1 };
       this.cpus.set(cpu, none);
       cpu.observe({
         entered: (c) => this.quietly(() => this.entered(c)),
@@ -126,10 +126,10 @@ export class WorldSwitchAudit implements MemoryObserver {
         this.findings.add(
           'stale stage-2 entry',
           `${cpu.gid}:${s.gpa}`,
-          `guest gid ${cpu.gid} is entered on cpu${cpu.index} at ${this.at(from)} with a TLB entry for GPA ${hex(s.gpa)} that its table no longer has: at ${hex(s.slot)} was ${s.was}, is ${s.is}; an invtlb is missing`,
+          `VM ${cpu.world} is entered on cpu${cpu.index} at ${this.at(from)} with a TLB entry for GPA ${hex(s.gpa)} that its table no longer has: at ${hex(s.slot)} was ${s.was}, is ${s.is}; an invtlb is missing`,
         );
     }
-    w.gid = cpu.gid;
+    w.vm = cpu.world;
     w.vcpu = this.control.vcpuStates.on(cpu)?.vcpu ?? 0;
     w.entered = entry.time;
   }
@@ -223,7 +223,7 @@ export class WorldSwitchAudit implements MemoryObserver {
   /** Checks for guest CSRs whose values the previous vCPU has left in the bank. */
   private checkBank(cpu: Cpu, w: CpuWatch): void {
     const vcpu = this.control.vcpuStates.on(cpu)?.vcpu ?? 0;
-    if (w.vcpu < 0 || (w.gid === cpu.gid && w.vcpu === vcpu)) return;
+    if (w.vcpu < 0 || (w.vm === cpu.world && w.vcpu === vcpu)) return;
     const left = SWITCHED.filter((r) => {
       const write = cpu.writers.last(HOST_TO_BANK, r.num);
       return (write === undefined || write.time < w.entered) && cpu.guest.get(r.num) !== r.reset;
@@ -232,7 +232,7 @@ export class WorldSwitchAudit implements MemoryObserver {
       this.findings.add(
         'guest CSR left over',
         r.name,
-        `guest gid ${cpu.gid} vcpu ${vcpu} is entered on cpu${cpu.index} with g_${r.name.toLowerCase()} = ${hex(cpu.guest.get(r.num))} as gid ${w.gid} vcpu ${w.vcpu} left it: it is not restored`,
+        `VM ${cpu.world} vcpu ${vcpu} is entered on cpu${cpu.index} with g_${r.name.toLowerCase()} = ${hex(cpu.guest.get(r.num))} as VM ${w.vm} vcpu ${w.vcpu} left it: it is not restored`,
       );
   }
 
@@ -276,7 +276,7 @@ export class WorldSwitchAudit implements MemoryObserver {
     const refill = exceptionByCode(r.ecode, r.esub)?.name === 'TLBR';
     const num = refill ? CSR.TLBRENTRY : CSR.EENTRY;
     if (hasWritten(this.machine, cpu, r.world, num)) return;
-    const who = r.world < 0 ? 'the host' : `guest gid ${r.world}`;
+    const who = r.world < 0 ? 'the host' : `VM ${r.world}`;
     this.findings.add(
       'CSR never initialised',
       `${r.world}:${num}`,

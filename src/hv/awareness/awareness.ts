@@ -100,11 +100,12 @@ export class Awareness implements ContextSource {
   }
 
   /** Physical address of the context of a vCPU, from the array that the descriptor names. */
-  private contextAt(gid: number, vcpu: number): number | undefined {
+  private contextAt(vm: number, vcpu: number): number | undefined {
     const { contexts } = this.descriptor ?? {};
     const array = contexts && this.symbols.address(contexts.pointers);
     if (!contexts || array === undefined || !this.layout) return undefined;
     const gidAt = this.layout.offsets.get('GID')!;
+    const gid = this.control.vcpuStates.vms.get(vm)?.gid;
     let index = 0;
     for (let n = 0; n < contexts.most; n++) {
       const at = Number(this.read(Number((array + BigInt(8 * n)) & PHYSICAL)) & PHYSICAL);
@@ -116,7 +117,7 @@ export class Awareness implements ContextSource {
 
   /** The save area of a vCPU of an unknown hypervisor, if it can be learned. */
   private areaOf(s: VcpuState): SaveArea | undefined {
-    const key = `${s.gid}.${s.vcpu}.${s.cpu}`;
+    const key = `${s.vm}.${s.vcpu}.${s.cpu}`;
     if (this.learned.has(key)) return this.learned.get(key);
     if (this.learning) return undefined;
     this.learning = true;
@@ -130,12 +131,12 @@ export class Awareness implements ContextSource {
     }
   }
 
-  vcpu(gid: number, vcpu: number): SavedRegisters | undefined {
-    const s = this.control.vcpuStates.get(gid, vcpu);
+  vcpu(vm: number, vcpu: number): SavedRegisters | undefined {
+    const s = this.control.vcpuStates.get(vm, vcpu);
     // After a stage-2 refill nothing was saved: the registers have stayed in the CPU.
     if (!s || s.running || s.ecode < 0 || s.ecode === TLBR) return undefined;
     if (this.inTransition(this.machine.cpus[s.cpu]!)) return undefined;
-    const at = this.contextAt(gid, vcpu);
+    const at = this.contextAt(vm, vcpu);
     const saved = at === undefined ? this.fromArea(s) : this.fromContext(at, s);
     return saved && this.agrees(saved, s) ? saved : undefined;
   }
@@ -173,13 +174,13 @@ export class Awareness implements ContextSource {
   host(cpu: Cpu): SavedRegisters | undefined {
     const s = this.control.vcpuStates.on(cpu);
     if (!s) return undefined;
-    const at = this.contextAt(s.gid, s.vcpu);
+    const at = this.contextAt(s.vm, s.vcpu);
     if (at !== undefined) {
       const first = at + this.layout!.offsets.get('HOST')!;
       const gpr = new Map(HOST_REGISTERS.map((n, i) => [n, this.read(first + 8 * i)]));
       return { source: `the ${this.descriptor!.name}'s context`, pc: gpr.get(1)!, gpr, csr: new Map() };
     }
-    const area = this.learned.get(`${s.gid}.${s.vcpu}.${s.cpu}`);
+    const area = this.learned.get(`${s.vm}.${s.vcpu}.${s.cpu}`);
     if (!area || area.host.size === 0) return undefined;
     const gpr = new Map([...area.host].map(([n, pa]) => [n, this.read(pa)]));
     const pc = gpr.get(1);
@@ -190,10 +191,10 @@ export class Awareness implements ContextSource {
     const out = [`hypervisor: ${this.descriptor?.name ?? 'not known by name'}`];
     const list = this.control.vcpuStates.vcpus();
     for (const s of list) {
-      const who = `gid ${s.gid} vcpu ${s.vcpu}`;
+      const who = `VM ${s.vm} vcpu ${s.vcpu}`;
       const cpu = this.machine.cpus[s.cpu]!;
-      const saved = this.vcpu(s.gid, s.vcpu);
-      const at = this.contextAt(s.gid, s.vcpu);
+      const saved = this.vcpu(s.vm, s.vcpu);
+      const at = this.contextAt(s.vm, s.vcpu);
       const place = at === undefined ? '' : `, context at physical 0x${at.toString(16)}`;
       if (s.running) out.push(`${who}: runs on cpu${s.cpu}${place}`);
       else if (saved)

@@ -1,0 +1,174 @@
+/**
+ * Virtual machines, as a debugger tells them apart. A VM is found by what stays the same while it lives: the root of its
+ * stage-2 table, which the host has in PGDL when it enters the guest. The GID is an attribute: a hypervisor may give a VM
+ * another one on each CPU and at each entry (as Linux KVM does), and give it to another VM later.
+ */
+import type { Cpu } from '../cpu/cpu.ts';
+import { CRMD } from '../cpu/csr-fields.ts';
+import { CSR, CSRS } from '../cpu/csr-table.ts';
+import type { Ram } from '../memory/ram.ts';
+import type { Stateful, Wiring } from '../state/fields.ts';
+
+export interface Vm {
+  /** From 1, in the order of the first entries. */
+  readonly number: number;
+  /** What identifies it: the value of the {@link VmKey} when it was entered. */
+  readonly key: string;
+  /** Physical address of its stage-2 table, and the GID that it had at the last entry. */
+  root: bigint;
+  gid: number;
+  /** Tick of the first entry. */
+  readonly since: number;
+  /** Another VM uses its stage-2 table, or the table is empty now. */
+  ended: boolean;
+}
+
+/** What identifies a VM at its entry. */
+export type VmKey =
+  | { readonly kind: 'root' }
+  | { readonly kind: 'gid' }
+  | { readonly kind: 'csr'; readonly num: number }
+  | { readonly kind: 'gpr'; readonly num: number };
+
+/** Reads `root`, `gid`, `csr:NAME` or `gpr:NUMBER`. @throws Error naming what is possible */
+export function parseVmKey(text: string): VmKey {
+  if (text === 'root' || text === 'gid') return { kind: text };
+  const m = /^(csr|gpr):(\w+)$/i.exec(text);
+  const num = m && (m[1] === 'gpr' ? Number(m[2]!.replace(/^r/i, '')) : csrNumber(m[2]!));
+  if (typeof num !== 'number' || Number.isNaN(num) || (m![1] === 'gpr' && num > 31))
+    throw new Error(`'${text}' is no key of a VM: use root, gid, csr:NAME or gpr:0 to gpr:31`);
+  return { kind: m![1] as 'csr' | 'gpr', num };
+}
+
+const csrNumber = (name: string): number | undefined =>
+  CSRS.find((c) => c.name.toLowerCase() === name.toLowerCase())?.num;
+
+export function vmKeyText(key: VmKey): string {
+  if (key.kind === 'csr') return `csr:${CSRS.find((c) => c.num === key.num)!.name.toLowerCase()}`;
+  return key.kind === 'gpr' ? `gpr:${key.num}` : key.kind;
+}
+
+/** A GID of a VM on one CPU, from an entry on. */
+interface Tenure {
+  readonly vm: number;
+  /** Tick of the entry. */
+  readonly since: number;
+}
+
+/** Most VMs that are kept. A faulty hypervisor may use ever new tables. */
+const MOST_VMS = 4096;
+/** Most tenures of a GID on one CPU that are kept, the newest. */
+const MOST_TENURES = 256;
+/** Bytes of a stage-2 root that are looked at: the largest usual page. */
+const ROOT_BYTES = 0x4000;
+/** A guest that begins is in direct address mode and has no vector yet. */
+const DA_PG = CRMD.DA | CRMD.PG;
+
+export class Vms implements Stateful {
+  readonly stateFields = ['list', 'byKey', 'tenures'];
+  static readonly wiring: Wiring = { key: 'chosen by the user', ram: 'the machine' };
+  key: VmKey = { kind: 'root' };
+  private readonly list: Vm[] = [];
+  /** The number of the VM that a key means now. */
+  private readonly byKey = new Map<string, number>();
+  /** By `CPU:GID`. */
+  private readonly tenures = new Map<string, Tenure[]>();
+  private readonly ram: Ram;
+
+  constructor(ram: Ram) {
+    this.ram = ram;
+  }
+
+  /** From now on the events of these CPUs have the numbers of VMs. */
+  number(cpus: readonly Cpu[]): void {
+    for (const cpu of cpus) {
+      cpu.events.numbered = true;
+      cpu.events.vmOf = (gid, time) => this.of(cpu.index, gid, time);
+      cpu.events.gidOf = (vm) => this.gidOn(cpu.index, vm);
+    }
+  }
+
+  /** Call when a CPU has entered guest mode. @returns the VM, and whether it had never been entered before */
+  enter(cpu: Cpu, known: (vm: number) => boolean): { readonly vm: Vm; readonly first: boolean } {
+    const root = cpu.host.get(CSR.PGDL);
+    const key = this.keyOf(cpu, root);
+    const number = this.byKey.get(key);
+    let vm = number === undefined ? undefined : this.list[number - 1];
+    // The hypervisor has ended the VM, and uses the memory of its table for another one.
+    if (vm && begins(cpu) && known(vm.number) && this.isEmpty(root)) vm.ended = true;
+    const first = !vm || vm.ended;
+    if (!vm || vm.ended) {
+      if (this.list.length >= MOST_VMS) return { vm: this.list[0]!, first: false };
+      vm = { number: this.list.length + 1, key, root, gid: cpu.gid, since: cpu.now, ended: false };
+      this.list.push(vm);
+      this.byKey.set(key, vm.number);
+    }
+    vm.root = root;
+    vm.gid = cpu.gid;
+    this.tenure(cpu, vm.number);
+    return { vm, first };
+  }
+
+  private keyOf(cpu: Cpu, root: bigint): string {
+    const { key } = this;
+    // A hypervisor without a table, for example one that writes TLB entries itself.
+    if (key.kind === 'gid' || (key.kind === 'root' && root === 0n)) return `gid ${cpu.gid}`;
+    if (key.kind === 'root') return `root ${root}`;
+    return `${key.kind} ${key.kind === 'csr' ? cpu.host.get(key.num) : cpu.gpr(key.num)}`;
+  }
+
+  private tenure(cpu: Cpu, vm: number): void {
+    const place = `${cpu.index}:${cpu.gid}`;
+    const list = this.tenures.get(place);
+    if (list?.at(-1)?.vm === vm) return;
+    const tenure = { vm, since: cpu.events.lastEntry()?.time ?? cpu.now };
+    if (!list) this.tenures.set(place, [tenure]);
+    else if (list.push(tenure) > MOST_TENURES) list.shift();
+  }
+
+  /** The VM that had a GID on a CPU at a tick. The GID itself, when it was never entered there. */
+  private of(cpu: number, gid: number, time: number): number {
+    const list = this.tenures.get(`${cpu}:${gid}`);
+    if (!list) return this.byGid(gid)?.number ?? gid;
+    for (let n = list.length - 1; n > 0; n--) if (list[n]!.since <= time) return list[n]!.vm;
+    return list[0]!.vm;
+  }
+
+  /** The GID that a VM had last on a CPU. */
+  private gidOn(cpu: number, vm: number): number {
+    for (const [place, list] of this.tenures)
+      if (list.at(-1)!.vm === vm && place.startsWith(`${cpu}:`)) return Number(place.slice(place.indexOf(':') + 1));
+    return this.get(vm)?.gid ?? vm;
+  }
+
+  private isEmpty(root: bigint): boolean {
+    return this.ram.read(Number(root & 0xffff_ffff_f000n), ROOT_BYTES).every((b) => b === 0);
+  }
+
+  get(number: number): Vm | undefined {
+    return this.list[number - 1];
+  }
+
+  /** The VM that has a GID now, or had it last. */
+  byGid(gid: number): Vm | undefined {
+    return this.list.findLast((v) => v.gid === gid && !v.ended) ?? this.list.findLast((v) => v.gid === gid);
+  }
+
+  /** All VMs that have been entered, those that have ended too. */
+  all(): readonly Vm[] {
+    return this.list;
+  }
+
+  clear(): void {
+    this.list.length = 0;
+    this.byKey.clear();
+    this.tenures.clear();
+  }
+}
+
+const begins = (cpu: Cpu): boolean =>
+  (cpu.guest.lo(CSR.CRMD) & DA_PG) === CRMD.DA && cpu.guest.lo(CSR.EENTRY) === 0 && cpu.guest.hi(CSR.EENTRY) === 0;
+
+/** `VM 1`, or `guest gid 1` where VMs are not numbered, or `the host`. */
+export const worldName = ({ events }: Cpu, world: number): string =>
+  world < 0 ? 'the host' : events.numbered ? `VM ${world}` : `guest gid ${world}`;
