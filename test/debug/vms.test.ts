@@ -22,7 +22,7 @@ beforeEach(() => {
 function enter(root: number, gid: number, { vcpu = 0, at = 0, power = false } = {}): number {
   const { cpu } = m;
   cpu.sliceTime = at;
-  cpu.host.set(CSR.PGDL, BigInt(root));
+  cpu.host.setLo(CSR.PGDL, root);
   cpu.host.setLo(CSR.GSTAT, gid << GID_AT);
   cpu.guest.setLo(CSR.CPUID, vcpu);
   cpu.guest.setLo(CSR.CRMD, power ? 8 : 0x10);
@@ -72,7 +72,7 @@ describe('virtual machines', () => {
 
   test('the first entry of a VM is told once', () => {
     m.cpu.vm = true;
-    m.cpu.host.set(CSR.PGDL, BigInt(TABLE_A));
+    m.cpu.host.setLo(CSR.PGDL, TABLE_A);
     m.cpu.host.setLo(CSR.GSTAT, 3 << GID_AT);
     expect([states.enter(m.cpu), states.enter(m.cpu)]).toEqual([true, false]);
   });
@@ -82,9 +82,9 @@ describe('virtual machines', () => {
     states.vms.key = parseVmKey('gid');
     expect([enter(TABLE_A, 20), enter(TABLE_A, 21)]).toEqual([3, 4]);
     states.vms.key = parseVmKey('csr:save3');
-    m.cpu.host.set(CSR.SAVE3, 0x1000n);
+    m.cpu.host.setLo(CSR.SAVE0 + 3, 0x1000);
     const first = enter(TABLE_A, 1);
-    m.cpu.host.set(CSR.SAVE3, 0x2000n);
+    m.cpu.host.setLo(CSR.SAVE0 + 3, 0x2000);
     expect(enter(TABLE_A, 1)).toBe(first + 1);
   });
 
