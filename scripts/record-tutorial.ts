@@ -38,7 +38,7 @@ const PARTS: readonly Part[] = [
   'The same about one register:',
   { gdb: ['monitor info gcsr eentry', 'info registers g_era g_estat g_eentry g_crmd'] },
   '## Go back to the instruction that did it',
-  'Execution goes backwards, through the world switch. In the guest’s own view (process 16 + GID) each step back is one of the guest: the fetch that failed, the same fetch before stage 2 was refilled, and then its `syscall`, with a stack behind it.',
+  'Execution goes backwards, through the world switch. In the guest’s own view (process 17: VM 1) each step back is one of the guest: the fetch that failed, the same fetch before stage 2 was refilled, and then its `syscall`, with a stack behind it.',
   {
     gdb: [
       'add-inferior -exec build/guests/crash.elf',

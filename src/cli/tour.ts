@@ -82,7 +82,7 @@ export const TOURS: readonly Tour[] = [
       },
       {
         title: 'The guest as a process of its own',
-        text: 'Process 17 is the guest with GID 1. Its vCPU is parked: the hypervisor runs. A step over the trapping store behaves as on hardware: it lands on the next instruction of the guest.',
+        text: 'Process 17 is VM 1, the first guest that ran. Its vCPU is parked: the hypervisor runs. A step over the trapping store behaves as on hardware: it lands on the next instruction of the guest.',
         commands: [
           'monitor delete catch 1',
           'add-inferior -exec build/guests/hello.elf',
@@ -143,7 +143,7 @@ export const TOURS: readonly Tour[] = [
     steps: [
       {
         title: 'Catch the second guest alone',
-        text: 'Both guests make the same hypercalls; only exits of GID 2 stop. Each CPU is a thread of process 1.',
+        text: 'Both guests make the same hypercalls; only exits of VM 2 stop. Each CPU is a thread of process 1.',
         commands: ['monitor catch vmexit HVC in 2', 'continue', 'info threads'],
         expect: [/VM exit cpu\d in VM 2: HVC/, /Thread 1\.1 "cpu0" \(/, /Thread 1\.2 "cpu1" \(/],
       },
@@ -155,7 +155,7 @@ export const TOURS: readonly Tour[] = [
       },
       {
         title: 'Each guest as a process',
-        text: 'Process 17 is GID 1, process 18 GID 2: each has its own registers and memory, running or parked.',
+        text: 'Process 17 is VM 1, process 18 VM 2: each has its own registers and memory, running or parked.',
         commands: [
           'monitor delete catch 1',
           'add-inferior -exec build/guests/two.elf',

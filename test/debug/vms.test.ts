@@ -1,6 +1,6 @@
 /** Which VM a guest entry belongs to, whatever GID the hypervisor gives it. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { CSR } from '../../src/emu/cpu/csr-table.ts';
+import { CSR, CSRS } from '../../src/emu/cpu/csr-table.ts';
 import { VcpuStates } from '../../src/emu/debug/context.ts';
 import { parseVmKey, vmKeyText } from '../../src/emu/debug/vms.ts';
 import { TestMachine } from '../support/test-machine.ts';
@@ -8,6 +8,7 @@ import { TestMachine } from '../support/test-machine.ts';
 const [TABLE_A, TABLE_B] = [0x400000, 0x410000];
 let m: TestMachine;
 let states: VcpuStates;
+const SAVE3 = CSRS.find((c) => c.name === 'SAVE3')!.num;
 /** Bits of GSTAT.GID. */
 const GID_AT = 16;
 
@@ -82,9 +83,9 @@ describe('virtual machines', () => {
     states.vms.key = parseVmKey('gid');
     expect([enter(TABLE_A, 20), enter(TABLE_A, 21)]).toEqual([3, 4]);
     states.vms.key = parseVmKey('csr:save3');
-    m.cpu.host.setLo(CSR.SAVE0 + 3, 0x1000);
+    m.cpu.host.setLo(SAVE3, 0x1000);
     const first = enter(TABLE_A, 1);
-    m.cpu.host.setLo(CSR.SAVE0 + 3, 0x2000);
+    m.cpu.host.setLo(SAVE3, 0x2000);
     expect(enter(TABLE_A, 1)).toBe(first + 1);
   });
 
