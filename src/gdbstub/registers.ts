@@ -35,6 +35,8 @@ export interface Register {
   readonly type: string;
   readonly group: string;
   readonly feature: Feature;
+  /** The role that LLDB must know, by its name there (`pc`, `sp`, `fp`, `ra`, `arg1` to `arg8`). gdb ignores it. */
+  readonly generic?: string | undefined;
   /** The CSR behind it, for a flags type. */
   readonly csr?: CsrRow;
   read(ctx: DebugContext): bigint;
@@ -54,6 +56,8 @@ const setVectorState = (cpu: Cpu, n: number, bytes: number, value: bigint): void
 
 function base(): Register[] {
   const feature = 'org.gnu.gdb.loongarch.base';
+  const roles: Readonly<Record<number, string>> = { 1: 'ra', 3: 'sp', 22: 'fp' };
+  const role = (n: number): string | undefined => (n >= 4 && n < 12 ? `arg${n - 3}` : roles[n]);
   const types: Readonly<Record<number, string>> = { 1: 'code_ptr', 2: 'data_ptr', 3: 'data_ptr', 22: 'data_ptr' };
   const out: Register[] = [];
   for (let n = 0; n < 32; n++)
@@ -64,6 +68,7 @@ function base(): Register[] {
       type: types[n] ?? 'uint64',
       group: 'general',
       feature,
+      generic: role(n),
       read: (c) => c.gpr(n),
       write: (c, v) => c.cpu.setGpr(n, v),
     });
@@ -84,6 +89,7 @@ function base(): Register[] {
     type: 'code_ptr',
     group: 'general',
     feature,
+    generic: 'pc',
     read: (c) => c.pc(),
     write: (c, v) => {
       c.cpu.pc = v;

@@ -88,7 +88,8 @@ function types(feature: Feature): string {
 function register(r: Register): string {
   const type = r.csr && !hasFlags(r.csr) ? 'uint64' : r.type;
   const keep = r.feature.startsWith('org.loongarch') ? ' save-restore="no"' : '';
-  return `<reg name="${r.name}" bitsize="${r.bits}" type="${type}" group="${r.group}" regnum="${r.num}"${keep}/>`;
+  const role = r.generic ? ` generic="${r.generic}"` : '';
+  return `<reg name="${r.name}" bitsize="${r.bits}" type="${type}" group="${r.group}" regnum="${r.num}"${role}${keep}/>`;
 }
 
 /** The whole document, one flat file. */

@@ -102,6 +102,16 @@ describe('framing', () => {
   test('the target description names the five features of gdb, each register once', () => {
     for (const f of ['base', 'fpu', 'lsx', 'lasx', 'lbt'])
       expect(TARGET_XML).toContain(`name="org.gnu.gdb.loongarch.${f}"`);
+    // LLDB has no other way to find these.
+    for (const [name, role] of [
+      ['pc', 'pc'],
+      ['r1', 'ra'],
+      ['r3', 'sp'],
+      ['r22', 'fp'],
+      ['r4', 'arg1'],
+      ['r11', 'arg8'],
+    ])
+      expect(TARGET_XML).toMatch(new RegExp(`<reg name="${name}" [^>]*generic="${role}"`));
     const names = [...TARGET_XML.matchAll(/<reg name="([^"]+)"/g)].map((m) => m[1]);
     expect(new Set(names).size).toBe(names.length);
     const numbers = [...TARGET_XML.matchAll(/regnum="(\d+)"/g)].map((m) => m[1]);
