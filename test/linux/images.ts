@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { type CpioEntry, MODE, writeCpio } from './cpio.ts';
+import { librariesOf } from './shared-libraries.ts';
 
 /** Where scripts/lib/prepare.sh (`ensure_linux`) puts what it brings. */
 export const LINUX = join(PROJECT_ROOT, '.tools', 'linux');
@@ -63,8 +64,8 @@ dmesg -n 1
 exec setsid cttyhack sh
 `;
 
-/** The root file system as an archive. */
-export function initramfs(): Uint8Array {
+/** The root file system as an archive. @param more further files, folders before what is in them */
+export function initramfs(more: readonly CpioEntry[] = []): Uint8Array {
   const list = modules(MODULES);
   return writeCpio([
     ...['bin', 'proc', 'sys', 'dev', 'mnt', 'modules'].map(folder),
@@ -72,5 +73,32 @@ export function initramfs(): Uint8Array {
     { path: 'init', mode: MODE.program, data: bytes(INIT) },
     { path: 'modules/order', mode: MODE.file, data: bytes(list.map((m) => m.name).join(' ')) },
     ...list.map(({ name, data }) => ({ path: `modules/${name}.ko`, mode: MODE.file, data })),
+    ...more,
+  ]);
+}
+
+/** Where scripts/lib/prepare.sh (`ensure_qemu_loong64`) puts Debian's QEMU for loong64 and its libraries. */
+const QEMU = join(LINUX, 'qemu', 'usr');
+const QEMU_PROGRAM = 'bin/qemu-system-loongarch64';
+/** The dynamic loader, by the path that programs name. */
+const LOADER = 'ld-linux-loongarch-lp64d.so.1';
+export const haveQemu = (): boolean => haveLinux() && existsSync(join(QEMU, QEMU_PROGRAM));
+
+/** The root file system of a KVM host: QEMU with its libraries in it, and in /guest a kernel and a root file system for its guest. */
+export function kvmInitramfs(): Uint8Array {
+  const file = (path: string, from: string, mode: number = MODE.file): CpioEntry => ({
+    path,
+    mode,
+    data: new Uint8Array(readFileSync(from)),
+  });
+  const libraries = librariesOf(join(QEMU, QEMU_PROGRAM), join(QEMU, 'lib')).filter((name) => name !== LOADER);
+  return initramfs([
+    ...['lib64', 'tmp', 'usr', 'usr/bin', 'usr/lib', 'guest'].map(folder),
+    file(`usr/${QEMU_PROGRAM}`, join(QEMU, QEMU_PROGRAM), MODE.program),
+    file(`lib64/${LOADER}`, join(QEMU, 'lib', LOADER), MODE.program),
+    ...libraries.map((name) => file(`usr/lib/${name}`, join(QEMU, 'lib', name))),
+    file('guest/vmlinuz', KERNEL),
+    { path: 'guest/initramfs', mode: MODE.file, data: initramfs() },
+    ...(haveFirmware() ? [file('guest/firmware.fd', FIRMWARE)] : []),
   ]);
 }
