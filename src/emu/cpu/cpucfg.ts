@@ -68,6 +68,7 @@ export const CPUCFG_FIELDS: readonly CpucfgField[] = [
   f(3, 'RVA', 12, 1),
   // RVACFG shortens addresses by up to 8 bits; the field has one less.
   f(3, 'RVAMAX', 13, 7),
+  f(3, 'DBAR_HINTS', 17, 1, 'dbar_hints'),
   f(3, 'LD_SEQ_SA', 23, 1, 'ld_seq_sa'),
   f(4, 'CC_FREQ', 0, TIMER_HZ),
   f(5, 'CC_MUL', 0, 1),
