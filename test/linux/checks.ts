@@ -121,9 +121,10 @@ export async function runChecks(
   linux: LinuxSession,
   setup: LinuxSetup,
   done: (result: CheckResult) => void = () => {},
+  checks: readonly LinuxCheck[] = CHECKS,
 ): Promise<CheckResult[]> {
   const out: CheckResult[] = [];
-  for (const check of CHECKS) {
+  for (const check of checks) {
     if (check.needs && !check.needs(setup)) continue;
     const { output } = await linux.run(check.command);
     const result = { name: check.name, ok: check.expect(setup).test(output), output };

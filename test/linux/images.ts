@@ -84,7 +84,26 @@ const QEMU_PROGRAM = 'bin/qemu-system-loongarch64';
 const LOADER = 'ld-linux-loongarch-lp64d.so.1';
 export const haveQemu = (): boolean => haveLinux() && existsSync(join(QEMU, QEMU_PROGRAM));
 
-/** The root file system of a KVM host: QEMU with its libraries in it, and in /guest a kernel and a root file system for its guest. */
+/** The name by which the guest's kernel goes, so that its shell is not taken for the host's. */
+export const GUEST_NAME = 'guest';
+
+/**
+ * Starts the guest. With QEMU's device tree, Debian's kernel would access ports that do not exist, whatever QEMU runs on; a firmware
+ * gives it ACPI, and with it PCI. A panic ends QEMU.
+ */
+const START_GUEST = `#!/bin/busybox sh
+# Starts the guest. Arguments go to QEMU (-smp 2, -m 1G, -cpu host, -bios /guest/firmware.fd), $APPEND to the guest's kernel.
+[ -e /tmp/disk ] || truncate -s 32M /tmp/disk
+case "$*" in
+  *-bios*) ;;
+  *) APPEND="$APPEND initcall_blacklist=i8042_init" ;;
+esac
+exec qemu-system-loongarch64 -machine virt,accel=kvm -nodefaults -nographic -no-reboot -serial stdio -m 512 \\
+  -drive file=/tmp/disk,if=virtio,format=raw -device virtio-rng-pci -kernel /guest/vmlinuz -initrd /guest/initramfs \\
+  -append "console=ttyS0,115200 cryptomgr.notests swiotlb=noforce quiet panic=-1 hostname=${GUEST_NAME} $APPEND" "$@"
+`;
+
+/** The root file system of a KVM host: QEMU with its libraries in it, the command `guest`, and in /guest the guest's files. */
 export function kvmInitramfs(): Uint8Array {
   const file = (path: string, from: string, mode: number = MODE.file): CpioEntry => ({
     path,
@@ -93,6 +112,7 @@ export function kvmInitramfs(): Uint8Array {
   });
   const libraries = librariesOf(join(QEMU, QEMU_PROGRAM), join(QEMU, 'lib')).filter((name) => name !== LOADER);
   return initramfs([
+    { path: 'bin/guest', mode: MODE.program, data: bytes(START_GUEST) },
     ...['lib64', 'tmp', 'usr', 'usr/bin', 'usr/lib', 'guest'].map(folder),
     file(`usr/${QEMU_PROGRAM}`, join(QEMU, QEMU_PROGRAM), MODE.program),
     file(`lib64/${LOADER}`, join(QEMU, 'lib', LOADER), MODE.program),

@@ -1,13 +1,9 @@
 /** Linux as a KVM host on the emulator, QEMU in it, and Linux again as QEMU's guest, spoken to through one console. */
 import type { MachineCli } from '../../src/cli/options.ts';
+import { GUEST_NAME } from './images.ts';
 import { APPEND, LinuxSession, PROMPT } from './session.ts';
 
 const GUEST_LIMIT_MS = 240_000;
-/** With QEMU's device tree, Debian's kernel would access ports that do not exist, whatever QEMU runs on. */
-const WITHOUT_PORTS = 'initcall_blacklist=i8042_init';
-/** The name by which the guest's kernel goes, so that its shell is not taken for the host's. */
-const GUEST_NAME = 'guest';
-
 export interface GuestSetup {
   readonly vcpus: number;
   /** QEMU's -cpu (its default if left out). */
@@ -18,27 +14,12 @@ export interface GuestSetup {
   readonly firmware?: boolean;
 }
 
-/** The command that starts the guest from the files of `kvmInitramfs`, with a disk and random numbers. */
-export function qemuCommand({ vcpus, cpu, memory = 512, firmware }: GuestSetup): string {
-  return [
-    'qemu-system-loongarch64 -machine virt,accel=kvm -nodefaults -nographic -no-reboot -serial stdio',
-    ...(cpu ? [`-cpu ${cpu}`] : []),
-    ...(firmware ? ['-bios /guest/firmware.fd'] : []),
-    `-smp ${vcpus} -m ${memory}`,
-    '-drive file=/tmp/disk,if=virtio,format=raw -device virtio-rng-pci',
-    // A panic ends QEMU.
-    `-kernel /guest/vmlinuz -initrd /guest/initramfs -append "${APPEND} quiet panic=-1 hostname=${GUEST_NAME}${firmware ? '' : ` ${WITHOUT_PORTS}`}"`,
-  ].join(' ');
-}
-
 /** Boots a KVM host. @param cli options of the machine, with an initrd of `kvmInitramfs` */
-export async function bootHost(
+export function bootHost(
   cli: Partial<MachineCli>,
   show: (bytes: Uint8Array) => void = () => {},
 ): Promise<LinuxSession> {
-  const host = await LinuxSession.boot({ memory: 2 ** 31, timeout: 600, append: `${APPEND} quiet`, ...cli }, show);
-  await host.run('dd if=/dev/zero of=/tmp/disk bs=1M count=0 seek=32');
-  return host;
+  return LinuxSession.boot({ memory: 2 ** 31, timeout: 600, append: `${APPEND} quiet`, ...cli }, show);
 }
 
 /**
@@ -46,9 +27,13 @@ export async function bootHost(
  * @returns seconds to its shell
  * @throws Error with what the console has shown when QEMU ends before
  */
-export async function startGuest(host: LinuxSession, setup: GuestSetup): Promise<number> {
+export async function startGuest(
+  host: LinuxSession,
+  { vcpus, cpu, memory = 512, firmware }: GuestSetup,
+): Promise<number> {
   const began = performance.now();
-  host.type(`${qemuCommand(setup)}\n`);
+  const more = `${cpu ? ` -cpu ${cpu}` : ''}${firmware ? ' -bios /guest/firmware.fd' : ''}`;
+  host.type(`guest -smp ${vcpus} -m ${memory}${more}\n`);
   await host.expect(PROMPT, GUEST_LIMIT_MS);
   const seconds = (performance.now() - began) / 1000;
   const { output } = await host.run('uname -n');
