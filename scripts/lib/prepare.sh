@@ -320,6 +320,31 @@ ensure_linux() {
   run_step "unpacking the kernel's modules" unpack_modules
 }
 
+# ensure_qemu_loong64: Debian's QEMU for loong64 with its libraries, .tools/linux/qemu: it runs inside, as the VMM of scripts/kvm.
+ensure_qemu_loong64() {
+  local out="$LS_TOOLS/linux/qemu" suite archives
+  ensure_linux
+  [ -e "$out/usr/bin/qemu-system-loongarch64" ] && return
+  for suite in forky sid; do
+    suite_lists "$suite" loong64
+    archives="$LS_SUITE/qemu-archives"
+    mkdir -p "$archives/partial"
+    (run_step "downloading QEMU for loong64 and its libraries from Debian $suite" \
+      env APT_CONFIG="$LS_SUITE/apt.conf" apt-get install -y --download-only -o "Dir::Cache::archives=$archives" qemu-system-misc) || continue
+    unpack_qemu() {
+      local deb
+      for deb in "$archives"/*.deb; do dpkg-deb -x "$deb" "$LS_SUITE/qemu-root" || return 1; done
+      mkdir -p "$out.part/usr/bin" "$out.part/usr/lib" && cp "$LS_SUITE/qemu-root/usr/bin/qemu-system-loongarch64" "$out.part/usr/bin/" &&
+        cp -P "$LS_SUITE"/qemu-root/usr/lib/loongarch64-linux-gnu/*.so* "$out.part/usr/lib/" && mv "$out.part" "$out"
+    }
+    rm -rf "$out" "$out.part" "$LS_SUITE/qemu-root"
+    run_step "unpacking QEMU" unpack_qemu
+    rm -rf "$archives" "$LS_SUITE/qemu-root"
+    return
+  done
+  die "Debian's QEMU for loong64 could not be brought: check the machine's package sources"
+}
+
 # ensure_linux_symbols: the kernel's symbols and lines, .tools/linux/vmlinux, out of a package of a gigabyte.
 ensure_linux_symbols() {
   local suite version out="$LS_TOOLS/linux"

@@ -15,7 +15,7 @@ const run = (m: TestMachine, text: string): TestMachine => {
 const REGISTERS: Readonly<Record<string, number>> = { rd: 6, rj: 4, rk: 5 };
 
 /** Features that change what instructions and CSRs do. */
-const WITHOUT_INSTRUCTIONS = new Set(['ual', 'div32', 'ld_seq_sa', 'ptw']);
+const WITHOUT_INSTRUCTIONS = new Set(['ual', 'div32', 'dbar_hints', 'ld_seq_sa', 'ptw']);
 
 describe('features', () => {
   test('each one switches its instructions and its CPUCFG bits', () => {

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { type CpioEntry, MODE, writeCpio } from './cpio.ts';
+import { librariesOf } from './shared-libraries.ts';
 
 /** Where scripts/lib/prepare.sh (`ensure_linux`) puts what it brings. */
 export const LINUX = join(PROJECT_ROOT, '.tools', 'linux');
@@ -63,8 +64,8 @@ dmesg -n 1
 exec setsid cttyhack sh
 `;
 
-/** The root file system as an archive. */
-export function initramfs(): Uint8Array {
+/** The root file system as an archive. @param more further files, folders before what is in them */
+export function initramfs(more: readonly CpioEntry[] = []): Uint8Array {
   const list = modules(MODULES);
   return writeCpio([
     ...['bin', 'proc', 'sys', 'dev', 'mnt', 'modules'].map(folder),
@@ -72,5 +73,52 @@ export function initramfs(): Uint8Array {
     { path: 'init', mode: MODE.program, data: bytes(INIT) },
     { path: 'modules/order', mode: MODE.file, data: bytes(list.map((m) => m.name).join(' ')) },
     ...list.map(({ name, data }) => ({ path: `modules/${name}.ko`, mode: MODE.file, data })),
+    ...more,
+  ]);
+}
+
+/** Where scripts/lib/prepare.sh (`ensure_qemu_loong64`) puts Debian's QEMU for loong64 and its libraries. */
+const QEMU = join(LINUX, 'qemu', 'usr');
+const QEMU_PROGRAM = 'bin/qemu-system-loongarch64';
+/** The dynamic loader, by the path that programs name. */
+const LOADER = 'ld-linux-loongarch-lp64d.so.1';
+export const haveQemu = (): boolean => haveLinux() && existsSync(join(QEMU, QEMU_PROGRAM));
+
+/** The name by which the guest's kernel goes, so that its shell is not taken for the host's. */
+export const GUEST_NAME = 'guest';
+
+/**
+ * Starts the guest. With QEMU's device tree, Debian's kernel would access ports that do not exist, whatever QEMU runs on; a firmware
+ * gives it ACPI, and with it PCI. A panic ends QEMU.
+ */
+const START_GUEST = `#!/bin/busybox sh
+# Starts the guest. Arguments go to QEMU (-smp 2, -m 1G, -cpu host, -bios /guest/firmware.fd), $APPEND to the guest's kernel.
+[ -e /tmp/disk ] || truncate -s 32M /tmp/disk
+case "$*" in
+  *-bios*) ;;
+  *) APPEND="$APPEND initcall_blacklist=i8042_init" ;;
+esac
+exec qemu-system-loongarch64 -machine virt,accel=kvm -nodefaults -nographic -no-reboot -serial stdio -m 512 \\
+  -drive file=/tmp/disk,if=virtio,format=raw -device virtio-rng-pci -kernel /guest/vmlinuz -initrd /guest/initramfs \\
+  -append "console=ttyS0,115200 cryptomgr.notests swiotlb=noforce quiet panic=-1 hostname=${GUEST_NAME} $APPEND" "$@"
+`;
+
+/** The root file system of a KVM host: QEMU with its libraries in it, the command `guest`, and in /guest the guest's files. */
+export function kvmInitramfs(): Uint8Array {
+  const file = (path: string, from: string, mode: number = MODE.file): CpioEntry => ({
+    path,
+    mode,
+    data: new Uint8Array(readFileSync(from)),
+  });
+  const libraries = librariesOf(join(QEMU, QEMU_PROGRAM), join(QEMU, 'lib')).filter((name) => name !== LOADER);
+  return initramfs([
+    { path: 'bin/guest', mode: MODE.program, data: bytes(START_GUEST) },
+    ...['lib64', 'tmp', 'usr', 'usr/bin', 'usr/lib', 'guest'].map(folder),
+    file(`usr/${QEMU_PROGRAM}`, join(QEMU, QEMU_PROGRAM), MODE.program),
+    file(`lib64/${LOADER}`, join(QEMU, 'lib', LOADER), MODE.program),
+    ...libraries.map((name) => file(`usr/lib/${name}`, join(QEMU, 'lib', name))),
+    file('guest/vmlinuz', KERNEL),
+    { path: 'guest/initramfs', mode: MODE.file, data: initramfs() },
+    ...(haveFirmware() ? [file('guest/firmware.fd', FIRMWARE)] : []),
   ]);
 }

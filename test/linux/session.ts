@@ -8,7 +8,7 @@ import { KERNEL } from './images.ts';
 /** Keeps the boot short: no self-tests of cryptography, no buffer for devices that cannot reach all memory. */
 export const APPEND = 'console=ttyS0,115200 cryptomgr.notests swiotlb=noforce';
 /** The shell's prompt; behind it busybox asks where the cursor is. */
-const PROMPT = /(^|\n)# ([^\n]{0,4})$/;
+export const PROMPT = /(^|\n)# ([^\n]{0,4})$/;
 const SHELL_LIMIT_MS = 110_000;
 
 export class LinuxSession {
@@ -115,7 +115,8 @@ export class LinuxSession {
   async run(command: string, limitMs?: number): Promise<{ readonly output: string; readonly status: number }> {
     const mark = `end-${++this.count}`;
     this.type(`${command}; echo "$? ${mark}"\n`);
-    const m = await this.expect(new RegExp(`([\\s\\S]*?)(\\d+) ${mark}\\r?\\n`), limitMs);
+    // A console behind a console adds a carriage return each.
+    const m = await this.expect(new RegExp(`([\\s\\S]*?)(\\d+) ${mark}\\r*\\n`), limitMs);
     // What is typed before the prompt is there would be shown twice.
     await this.expect(PROMPT);
     // The shell's echo of what was typed comes first.

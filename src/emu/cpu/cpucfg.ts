@@ -2,7 +2,8 @@ import { TIMER_HZ } from './clock.ts';
 import type { CpuFeatures, FeatureName } from './features.ts';
 
 /**
- * CPUCFG words (Vol. 1, section 2.2.10.5), declared by field. Words that are not listed read 0.
+ * CPUCFG words (Vol. 1, section 2.2.10.5), declared by field. Words that are not listed read 0. Without optional features they are
+ * those of a Loongson 3A5000, except for units that are not here (test/cpu/cpucfg.test.ts lists them, docs/isa-notes.md says why).
  */
 interface CpucfgField {
   readonly word: number;
@@ -55,6 +56,7 @@ export const CPUCFG_FIELDS: readonly CpucfgField[] = [
   f(2, 'LLACQ_SCREL', 29, 1, 'llacq_screl'),
   f(2, 'SCQ', 30, 1, 'scq'),
   f(3, 'CCDMA', 0, 1),
+  f(3, 'SFB', 1, 1),
   f(3, 'UCACC', 2, 1),
   f(3, 'LLEXC', 3, 1),
   f(3, 'SCDLY', 4, 1),
@@ -63,6 +65,10 @@ export const CPUCFG_FIELDS: readonly CpucfgField[] = [
   f(3, 'ICHMC', 7, 1),
   f(3, 'SPW_LVL', 8, 4),
   f(3, 'SPW_HP_HF', 11, 1),
+  f(3, 'RVA', 12, 1),
+  // RVACFG shortens addresses by up to 8 bits; the field has one less.
+  f(3, 'RVAMAX', 13, 7),
+  f(3, 'DBAR_HINTS', 17, 1, 'dbar_hints'),
   f(3, 'LD_SEQ_SA', 23, 1, 'ld_seq_sa'),
   f(4, 'CC_FREQ', 0, TIMER_HZ),
   f(5, 'CC_MUL', 0, 1),

@@ -29,6 +29,7 @@ export const FEATURES = {
   lamcas: { text: 'atomic compare and swap', models: MAX },
   llacq_screl: { text: 'load-linked with acquire, store-conditional with release', models: MAX },
   scq: { text: 'store-conditional of 128 bits', models: MAX },
+  dbar_hints: { text: 'hints of dbar that ask for less than a full barrier; all are full here', models: MAX },
   ld_seq_sa: { text: 'loads of one address in order', models: MAX },
   ptw: { text: 'page walk by hardware, once PWCH.HPTW_En is set', models: [] },
   lbt: { text: 'state of binary translation: scratch registers, flags, stack top; not its arithmetic', models: [] },

@@ -473,7 +473,8 @@ export class Engine {
       },
       cpucfg: () => {
         const index = hi('argA') === 0 ? lo('argA') >>> 0 : cpu.cpucfg.length;
-        cpu.setState64('value', cpu.cpucfg[index] ?? 0, 0);
+        const word = cpu.cpucfg[index] ?? 0;
+        cpu.setState64('value', word, word >> 31);
         return After.next;
       },
       rdtime: () => this.rdtime(),
