@@ -162,6 +162,10 @@ describe('loongscope run', () => {
     [['run', '--check-interval', '5'], /add --engine check/],
     [['run', '--clock', 'lunar'], /'lunar' is unknown: use virtual or host/],
     [['run', '--threads'], /add --clock host/],
+    [
+      ['run', '--threads', '--clock', 'host', '--smp', '4', '--memory', '8G'],
+      /--smp 4 leaves \d+ MiB for RAM: give --memory \d+M or less, or leave --threads out/,
+    ],
     [['run', '--serial', 'tcp:1:2'], /not available in this version/],
     [['run', '--serial', 'wat'], /unknown: use stdio/],
     [['run', '--log', 'tlb'], /'tlb' is not available/],
