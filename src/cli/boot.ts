@@ -1,10 +1,11 @@
 /** From command-line options to a loaded machine: files, guest images, symbols. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type ElfImage, type ElfSymbol, isElf, parseElf, readSymbols, symbolize } from '../emu/boot/elf.ts';
+import { type ElfImage, type ElfSymbol, isElf, lowered, parseElf, readSymbols, symbolize } from '../emu/boot/elf.ts';
 import { checkInitrd } from '../emu/boot/initrd.ts';
 import { isPe, parseLinuxImage } from '../emu/boot/linux-image.ts';
-import type { BootFiles, Placed } from '../emu/boot/load.ts';
+import { type BootFiles, layOut, type Placed } from '../emu/boot/load.ts';
+import { type LoadedFiles, loadFiles } from '../emu/boot/loader.ts';
 import { RAW_ADDRESS, rawImage } from '../emu/boot/raw-image.ts';
 import type { Clock } from '../emu/cpu/clock.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
@@ -18,7 +19,7 @@ import { checkDeviceTree } from '../emu/formats/fdt.ts';
 import { ImageError } from '../emu/formats/image-error.ts';
 import { Machine } from '../emu/machine/machine.ts';
 import type { EngineKind } from '../emu/machine/processors.ts';
-import { LOW_SIZE, PLATFORM } from '../emu/memory/physical-map.ts';
+import { LOW_SIZE, memoryRanges, PLATFORM } from '../emu/memory/physical-map.ts';
 import type { MachineImage } from '../emu/replay/snapshot-file.ts';
 import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
 import { decompress } from './decompress.ts';
@@ -138,6 +139,14 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
 
 const FIRST_MAC = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56] as const;
 
+/** How many devices {@link openVirtio} makes. */
+const countVirtio = (cli: MachineCli): number =>
+  (cli.drive?.length ?? 0) +
+  (cli.share?.length ?? 0) +
+  (cli.console === 'virtio' ? 1 : 0) +
+  (cli.net && cli.net.kind !== 'none' ? 1 : 0) +
+  1;
+
 /** The devices in the PCI slots: disks, a network card, a source of random numbers. @throws UsageError for unusable files */
 export function openVirtio(cli: MachineCli, console: (byte: number) => void): VirtioKind[] {
   const disks = (cli.drive ?? []).map((spec, n) => new VirtioBlock(`disk${n}`, openDrive(spec)));
@@ -223,11 +232,81 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
 }
 
 /** An image of any format. A raw image has a name in `.bin`, or an address is given. */
-function parseImage(bytes: Uint8Array, file: string, load: number | undefined): ElfImage {
-  if (load !== undefined) return rawImage(bytes, file, load);
+function parseImage(bytes: Uint8Array, file: string, { load, memory }: MachineCli): ElfImage {
+  const address = load?.find((l) => l.file === undefined)?.address;
+  if (address !== undefined) return rawImage(bytes, file, address);
   if (isPe(bytes)) return parseLinuxImage(bytes, file, decompress);
   if (file.endsWith('.bin') && !isElf(bytes)) return rawImage(bytes, file, RAW_ADDRESS);
-  return parseElf(bytes, file);
+  return lowered(parseElf(bytes, file), (base, size) =>
+    memoryRanges(memory).some((r) => base >= r.base && base + size <= r.base + r.size),
+  );
+}
+
+/** Reads the files of `--load`. @throws UsageError, ImageError */
+function readLoads({ load = [], smp }: MachineCli): LoadedFiles {
+  const wrong = load.find((l) => l.cpu !== undefined && l.cpu >= smp);
+  if (wrong)
+    throw new UsageError(`${wrong.file}: there is no CPU ${wrong.cpu} to start it on: give a larger --smp, or another`);
+  return loadFiles(
+    load.flatMap(({ file, ...how }) => (file === undefined ? [] : [{ name: file, bytes: readFile(file), ...how }])),
+  );
+}
+
+/** A machine without an image: its first file is where it starts. */
+function loadedOnly(cli: MachineCli): BootImages {
+  const { placed, starts, entry } = readLoads(cli);
+  return {
+    files: {
+      image: { entry: entry ?? 0n, segments: [] },
+      commandLine: cli.append ?? '',
+      initrd: readInitrd(cli),
+      deviceTree: cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb),
+      protocol: cli.boot,
+      extra: placed,
+      starts,
+    },
+    symbolize: () => undefined,
+    symbols: { address: () => undefined, names: () => [] },
+    named: Promise.resolve(),
+    imageFile: '',
+    guestFiles: [],
+    executable: () => undefined,
+  };
+}
+
+/**
+ * The device tree that the machine of the options gets, for `--dump-dtb` and QEMU's `-M dumpdtb=`. An image is not needed.
+ * @throws UsageError
+ */
+export function boardTree(image: string | undefined, cli: MachineCli): Uint8Array {
+  return asUsage(() => {
+    const own = image ?? cli.kernel ?? cli.hypervisor ?? cli.firmware ?? cli.guest;
+    const files: BootFiles =
+      own !== undefined
+        ? bootImages(image, cli).files
+        : {
+            image: { entry: 0n, segments: [] },
+            commandLine: cli.append ?? '',
+            initrd: readInitrd(cli),
+            deviceTree: cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb),
+            protocol: cli.boot,
+            extra: [],
+          };
+    const virtioMmio = cli.virtio === 'mmio' ? Math.min(countVirtio(cli), PLATFORM.virtioMmio.most) : 0;
+    const { deviceTree } = layOut(files, { cpus: cli.smp, ramSize: cli.memory, seed: cli.seed, virtioMmio });
+    if (!deviceTree) throw new UsageError('--boot none has no device tree: leave one of the options out');
+    return deviceTree;
+  });
+}
+
+/** Writes the device tree to a file. @throws UsageError */
+export function dumpDeviceTree(image: string | undefined, cli: MachineCli, file: string): void {
+  const tree = boardTree(image, cli);
+  try {
+    writeFileSync(file, tree);
+  } catch (error) {
+    throw new UsageError(`cannot write ${file} (${(error as NodeJS.ErrnoException).code ?? error}): check the path`);
+  }
 }
 
 /** @throws ImageError when the file is not a device tree */
@@ -250,6 +329,8 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
     throw new UsageError('--guest goes with the reference hypervisor: leave the image out');
   if (own !== undefined && cli.hypervisor)
     throw new UsageError('--hypervisor runs --guest: give either an image or these');
+  if (own === undefined && !cli.hypervisor && !cli.guest && cli.load?.some((l) => l.file !== undefined))
+    return asUsage(() => loadedOnly(cli));
   const file = own ?? cli.hypervisor ?? HYPERVISOR;
   if (file === HYPERVISOR && !existsSync(file))
     throw new UsageError('the reference hypervisor is not built: run ./scripts/build-guests');
@@ -257,7 +338,8 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
   const guestFiles = specs.map(guestFile);
   return asUsage(() => {
     const bytes = readFile(file);
-    const elf = parseImage(bytes, file, cli.load);
+    const elf = parseImage(bytes, file, cli);
+    const loads = readLoads(cli);
     const deviceTree = cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb);
     const initrd = readInitrd(cli);
     const guests = specs.map((spec, n) => ({ spec, data: readFile(guestFiles[n]!), file: guestFiles[n]! }));
@@ -278,7 +360,8 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
         initrd,
         deviceTree,
         protocol: cli.boot,
-        extra: placed,
+        extra: [...placed, ...loads.placed],
+        starts: loads.starts,
       },
       symbolize,
       symbols,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, describe, expect, test } from 'vitest';
 import { HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { flatten } from '../board/qemu-tree.ts';
 import { elfOf, IDLE, tinyElf } from '../support/images.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'loongscope-cli-'));
@@ -161,6 +162,11 @@ describe('loongscope run', () => {
     [['run', '--engine', 'check', '--gdb', '0'], /leave the debugger out/],
     [['run', '--check-interval', '5'], /add --engine check/],
     [['run', '--clock', 'lunar'], /'lunar' is unknown: use virtual or host/],
+    [['run', '--load', 'x@y'], /--load: 'y' is not an address/],
+    [['run', '--load', '@0x1000'], /write FILE@ADDRESS, or the ADDRESS of the image/],
+    [['run', '--load', '/nonexistent@0x1000'], /cannot read \/nonexistent/],
+    [['run', '--dump-dtb', '/nonexistent/x'], /cannot write \/nonexistent\/x \(ENOENT\)/],
+    [['run', '--dump-dtb', '/nonexistent/x', '--boot', 'none'], /--boot none has no device tree/],
     [['run', '--threads'], /add --clock host/],
     [
       ['run', '--threads', '--clock', 'host', '--smp', '4', '--memory', '8G'],
@@ -203,6 +209,19 @@ describe('loongscope run', () => {
     expect(err).toMatch(/^loongscope: /);
     expect(err.split('\n')).toHaveLength(1);
     expect([code, out]).toEqual([2, '']);
+  });
+
+  test('--dump-dtb writes the tree of the machine, and runs nothing', async () => {
+    const file = join(dir, 'board.dtb');
+    const { code, out, err } = await loongscope('run', '--memory', '1G', '--smp', '2', '--dump-dtb', file);
+    expect([code, out, err]).toEqual([0, '', '']);
+    const tree = flatten(readFileSync(file));
+    expect(tree.nodes.filter((n) => /memory@|cpu@/.test(n))).toEqual([
+      '/memory@80000000',
+      '/memory@0',
+      '/cpus/cpu@1',
+      '/cpus/cpu@0',
+    ]);
   });
 
   test('a truncated image is refused', async () => {

@@ -221,6 +221,12 @@ export class Machine implements Stateful {
       cpu.reset(start.entry);
       cpu.parked = cpu.index !== 0;
     }
+    for (const { cpu, entry } of start.starts) {
+      const other = this.cpus[cpu];
+      if (!other) continue;
+      other.parked = false;
+      other.pc = entry;
+    }
     prepareBoot(this.cpus[0]!, start);
     this.board.reset();
   }
@@ -304,7 +310,7 @@ export class Machine implements Stateful {
   loadedRanges(): { readonly pa: number; readonly size: number }[] {
     return [
       ...(this.files?.image.segments ?? []).map((s) => ({ pa: Number(s.paddr), size: s.memsz })),
-      ...(this.files?.extra ?? []).map((e) => ({ pa: e.pa, size: e.data.length })),
+      ...(this.files?.extra ?? []).map((e) => ({ pa: e.pa, size: e.size ?? e.data.length })),
       { pa: PLATFORM.commandLine, size: COMMAND_LINE_SIZE },
     ];
   }
@@ -472,11 +478,11 @@ export class Machine implements Stateful {
 const EMPTY = new Uint8Array(0);
 
 /** The properties of a machine for its boot tables. */
-export const platformOf = (o: Pick<MachineOptions, 'cpus' | 'ramSize' | 'virtio' | 'virtioOn'>): Platform => {
+export const platformOf = (o: Pick<MachineOptions, 'cpus' | 'ramSize' | 'seed' | 'virtio' | 'virtioOn'>): Platform => {
   const devices = o.virtio?.length ?? 0;
   const virtioMmio = o.virtioOn === 'mmio' ? Math.min(devices, PLATFORM.virtioMmio.most) : 0;
   // The host bridge is in the first slot.
-  return { cpus: o.cpus, ramSize: o.ramSize, virtioMmio, pciSlots: 1 + devices - virtioMmio };
+  return { cpus: o.cpus, ramSize: o.ramSize, seed: o.seed, virtioMmio, pciSlots: 1 + devices - virtioMmio };
 };
 
 /** The items for firmware in fw_cfg. */
