@@ -111,8 +111,8 @@ function placeGuests(
  */
 export function boot(image: string | undefined, cli: MachineCli, console: (byte: number) => void): Booted {
   const snapshot = cli.snapshot === undefined ? undefined : readSnapshot(cli.snapshot);
-  if (snapshot && (image ?? cli.kernel ?? cli.guest ?? cli.initrd) !== undefined)
-    throw new UsageError('--snapshot brings the image with it: leave the image, --guest and --initrd out');
+  if (snapshot && (image ?? cli.kernel ?? cli.guest ?? cli.initrd ?? cli.load) !== undefined)
+    throw new UsageError('--snapshot brings the image with it: leave the image, --guest, --load and --initrd out');
   const images = snapshot ? snapshotImages(snapshot) : bootImages(image, cli);
   const saved = snapshot?.machine;
   return asUsage(() => {
@@ -212,6 +212,11 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
     throw new UsageError(
       `--firmware: ${cli.firmware} has ${content.length} bytes, the flash holds 1 to ${PLATFORM.flash0.size}: give an image for loongarch64`,
     );
+  if (cli.load?.some((l) => l.file === undefined))
+    throw new UsageError('--load ADDRESS is for an image that starts by itself: leave it or --firmware out');
+  if (cli.boot !== undefined)
+    throw new UsageError('--boot says how an image is entered, and here the firmware does that: leave one of them out');
+  const { placed, starts } = readLoads(cli);
   const file = kernel === undefined ? undefined : readFile(kernel);
   if (file && !isPe(file)) throw new UsageError(`${kernel} is no program for UEFI: give a kernel with an EFI stub`);
   return {
@@ -220,7 +225,8 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
       firmware: { content, kernel: file },
       initrd: readInitrd(cli),
       commandLine: cli.append ?? '',
-      extra: [],
+      extra: placed,
+      starts,
     },
     symbolize: () => undefined,
     symbols: { address: () => undefined, names: () => [] },
@@ -233,7 +239,8 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
 
 /** An image of any format. A raw image has a name in `.bin`, or an address is given. */
 function parseImage(bytes: Uint8Array, file: string, { load, memory }: MachineCli): ElfImage {
-  const address = load?.find((l) => l.file === undefined)?.address;
+  const [address, second] = (load ?? []).flatMap((l) => (l.file === undefined ? [l.address] : []));
+  if (second !== undefined) throw new UsageError('--load: two addresses for one image: leave one of them out');
   if (address !== undefined) return rawImage(bytes, file, address);
   if (isPe(bytes)) return parseLinuxImage(bytes, file, decompress);
   if (file.endsWith('.bin') && !isElf(bytes)) return rawImage(bytes, file, RAW_ADDRESS);

@@ -146,6 +146,7 @@ export interface Layout {
 export function layOut(files: BootFiles, platform: Platform): Layout {
   const { ramSize } = platform;
   const starts = files.starts ?? [];
+  const own = starts.find((s) => s.cpu === 0)?.entry;
   const others = starts.filter((s) => s.cpu !== 0);
   const board = (chosen: ChosenValues = {}): Uint8Array =>
     files.deviceTree ?? writeFdt(deviceTree(platform, chosen), PLATFORM.deviceTreeRoom);
@@ -161,7 +162,7 @@ export function layOut(files: BootFiles, platform: Platform): Layout {
     // Firmware gets everything else through fw_cfg.
     const tree = board();
     return finished([treePiece(tree), ...extra], tree, {
-      entry: BigInt(PLATFORM.flash0.base),
+      entry: own ?? BigInt(PLATFORM.flash0.base),
       arguments: [0n, 0n, 0n],
       starts: others,
     });
@@ -170,7 +171,7 @@ export function layOut(files: BootFiles, platform: Platform): Layout {
   const segments = image.segments.map(
     (s): Piece => ({ what: IMAGE, base: Number(s.paddr), size: s.memsz, data: s.data }),
   );
-  const entry = starts.find((s) => s.cpu === 0)?.entry ?? image.entry;
+  const entry = own ?? image.entry;
   if (protocol === 'none') {
     if (initrd) throw new ImageError('with --boot none nothing tells the image of its initrd: leave one of them out');
     return finished([...segments, ...extra], undefined, { entry, arguments: [0n, 0n, 0n], starts: others });
@@ -226,7 +227,8 @@ export function layOut(files: BootFiles, platform: Platform): Layout {
       );
     }
     checkOverlaps(pieces);
-    for (const at of files.firmware ? [] : [registers.entry, ...registers.starts.map((s) => s.entry)])
+    const entries = [registers.entry, ...registers.starts.map((s) => s.entry)];
+    for (const at of files.firmware ? entries.slice(1) : entries)
       if (!inRam(ramSize, { base: Number(at), size: 1 }))
         throw new ImageError(`entry 0x${at.toString(16)} is not in RAM: the image's entry point is wrong`);
     return {
