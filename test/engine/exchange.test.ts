@@ -1,8 +1,9 @@
 /** RAM that is larger than linear memory: chunks leave and come back, and the guest sees nothing of it. */
 import { describe, expect, test } from 'vitest';
-import { differences } from '../../src/emu/check/state-digest.ts';
+import { differences, stateDigest } from '../../src/emu/check/state-digest.ts';
 import type { Machine } from '../../src/emu/machine/machine.ts';
 import type { EngineKind } from '../../src/emu/machine/processors.ts';
+import { History } from '../../src/emu/replay/history.ts';
 import { applySnapshot, takeSnapshot } from '../../src/emu/replay/machine-snapshot.ts';
 import { CODE, TestMachine } from '../support/test-machine.ts';
 
@@ -100,6 +101,23 @@ describe('RAM beyond linear memory', () => {
       runTo(other.machine, 1600 * LENGTH);
       expect(differences(other.machine, end.machine)).toEqual([]);
     }
+  });
+
+  test('a debugger goes back in the history', () => {
+    const { machine } = prepared(LINEAR);
+    const history = new History(machine, []);
+    history.enable(true);
+    const to = (position: number): void => {
+      while (history.position < position) expect(history.run(position, position)).toBe('slice');
+    };
+    to(1500 * LENGTH);
+    const end = stateDigest(machine);
+    history.goto(700 * LENGTH);
+    const middle = prepared(undefined);
+    runTo(middle.machine, 700 * LENGTH);
+    expect(differences(machine, middle.machine)).toEqual([]);
+    history.goto(1500 * LENGTH);
+    expect(stateDigest(machine)).toEqual(end);
   });
 
   test('a copy does not change when its machine runs on', () => {
