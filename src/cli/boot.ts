@@ -1,10 +1,10 @@
 /** From command-line options to a loaded machine: files, guest images, symbols. */
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type ElfImage, type ElfSymbol, isElf, lowered, parseElf, readSymbols, symbolize } from '../emu/boot/elf.ts';
 import { checkInitrd } from '../emu/boot/initrd.ts';
 import { isPe, parseLinuxImage } from '../emu/boot/linux-image.ts';
-import { type BootFiles, layOut, type Placed } from '../emu/boot/load.ts';
+import type { BootFiles, Placed } from '../emu/boot/load.ts';
 import { type LoadedFiles, loadFiles } from '../emu/boot/loader.ts';
 import { RAW_ADDRESS, rawImage } from '../emu/boot/raw-image.ts';
 import type { Clock } from '../emu/cpu/clock.ts';
@@ -139,14 +139,6 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
 
 const FIRST_MAC = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56] as const;
 
-/** How many devices {@link openVirtio} makes. */
-const countVirtio = (cli: MachineCli): number =>
-  (cli.drive?.length ?? 0) +
-  (cli.share?.length ?? 0) +
-  (cli.console === 'virtio' ? 1 : 0) +
-  (cli.net && cli.net.kind !== 'none' ? 1 : 0) +
-  1;
-
 /** The devices in the PCI slots: disks, a network card, a source of random numbers. @throws UsageError for unusable files */
 export function openVirtio(cli: MachineCli, console: (byte: number) => void): VirtioKind[] {
   const disks = (cli.drive ?? []).map((spec, n) => new VirtioBlock(`disk${n}`, openDrive(spec)));
@@ -196,7 +188,7 @@ export function asUsage<T>(body: () => T): T {
   }
 }
 
-function readInitrd({ initrd }: MachineCli): Uint8Array | undefined {
+export function readInitrd({ initrd }: MachineCli): Uint8Array | undefined {
   if (initrd === undefined) return undefined;
   const data = readFile(initrd);
   checkInitrd(data, initrd);
@@ -224,6 +216,7 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
       image: { entry: BigInt(PLATFORM.flash0.base), segments: [] },
       firmware: { content, kernel: file },
       initrd: readInitrd(cli),
+      deviceTree: cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb),
       commandLine: cli.append ?? '',
       extra: placed,
       starts,
@@ -281,43 +274,8 @@ function loadedOnly(cli: MachineCli): BootImages {
   };
 }
 
-/**
- * The device tree that the machine of the options gets, for `--dump-dtb` and QEMU's `-M dumpdtb=`. An image is not needed.
- * @throws UsageError
- */
-export function boardTree(image: string | undefined, cli: MachineCli): Uint8Array {
-  return asUsage(() => {
-    const own = image ?? cli.kernel ?? cli.hypervisor ?? cli.firmware ?? cli.guest;
-    const files: BootFiles =
-      own !== undefined
-        ? bootImages(image, cli).files
-        : {
-            image: { entry: 0n, segments: [] },
-            commandLine: cli.append ?? '',
-            initrd: readInitrd(cli),
-            deviceTree: cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb),
-            protocol: cli.boot,
-            extra: [],
-          };
-    const virtioMmio = cli.virtio === 'mmio' ? Math.min(countVirtio(cli), PLATFORM.virtioMmio.most) : 0;
-    const { deviceTree } = layOut(files, { cpus: cli.smp, ramSize: cli.memory, seed: cli.seed, virtioMmio });
-    if (!deviceTree) throw new UsageError('--boot none has no device tree: leave one of the options out');
-    return deviceTree;
-  });
-}
-
-/** Writes the device tree to a file. @throws UsageError */
-export function dumpDeviceTree(image: string | undefined, cli: MachineCli, file: string): void {
-  const tree = boardTree(image, cli);
-  try {
-    writeFileSync(file, tree);
-  } catch (error) {
-    throw new UsageError(`cannot write ${file} (${(error as NodeJS.ErrnoException).code ?? error}): check the path`);
-  }
-}
-
 /** @throws ImageError when the file is not a device tree */
-function readDeviceTree(file: string): Uint8Array {
+export function readDeviceTree(file: string): Uint8Array {
   const bytes = readFile(file);
   checkDeviceTree(bytes, file);
   return bytes;

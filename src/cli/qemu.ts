@@ -38,8 +38,6 @@ interface Draft {
   noReboot: boolean;
   sandbox: boolean;
   copyOnWrite: boolean;
-  /** Instructions are time. */
-  icount: boolean;
   /** Drives by name, and whether a device uses them. */
   readonly drives: Map<string, { spec: DriveSpec; used: boolean }>;
   /** Networks by name. */
@@ -220,9 +218,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   accel: value(),
   rtc: value(),
   name: value(),
-  icount: value((d) => {
-    d.icount = true;
-  }),
+  icount: value(),
   parallel: value(),
 };
 
@@ -242,7 +238,6 @@ export function parseQemu(args: readonly string[]): { readonly image: string | u
     noReboot: false,
     sandbox: true,
     copyOnWrite: false,
-    icount: false,
     drives: new Map(),
     networks: new Map(),
     net: undefined,
@@ -268,7 +263,6 @@ export function parseQemu(args: readonly string[]): { readonly image: string | u
       wait: d.wait,
       reboot: !d.noReboot,
       sandbox: d.sandbox,
-      clock: d.icount ? 'virtual' : 'host',
       ...(d.append !== undefined && { append: d.append }),
       ...(d.initrd !== undefined && { initrd: d.initrd }),
       ...(d.firmware !== undefined && { firmware: d.firmware }),

@@ -1,11 +1,14 @@
 /** The device tree against QEMU's, node by node and property by property. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { boardTree } from '../../src/cli/boot.ts';
-import { DEFAULT_MACHINE } from '../../src/cli/options.ts';
+import { boot } from '../../src/cli/boot.ts';
+import { boardTree } from '../../src/cli/device-tree.ts';
+import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
+import { PLATFORM } from '../../src/emu/memory/physical-map.ts';
+import { tinyElf } from '../support/images.ts';
 import { type FlatTree, flatten, MACHINES, qemuTree, REFERENCE, type TreeMachine } from './qemu-tree.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-qemu-tree-'));
@@ -72,6 +75,19 @@ describe.each(MACHINES)('the device tree of $name', (machine) => {
     expect(flatten(own).nodes).toEqual(flat.nodes);
     expect(unexplained(flatten(own), flat)).toEqual([]);
   });
+});
+
+test.each([
+  { virtio: 'mmio', console: 'virtio', net: { kind: 'isolated' } },
+  { virtio: 'mmio', boot: 'uhi', append: 'quiet' },
+  { smp: 3, seed: 7 },
+] as Partial<MachineCli>[])('the tree in a file is the one in RAM: %j', (more) => {
+  const image = join(folder, 'image.elf');
+  writeFileSync(image, tinyElf());
+  const cli = { ...DEFAULT_MACHINE, ...more };
+  const tree = boardTree(image, cli);
+  const { ram } = boot(image, cli, () => {}).machine;
+  expect(Buffer.compare(ram.read(PLATFORM.deviceTree, tree.length), tree)).toBe(0);
 });
 
 test('numbers for the operating system follow from the seed', () => {

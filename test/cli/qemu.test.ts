@@ -22,11 +22,6 @@ describe('loongscope qemu', () => {
     expect(parse('-m size=2G').cli.memory).toBe(2 ** 31);
   });
 
-  test('time is real, as on QEMU; with -icount instructions are time', () => {
-    expect(parse('-M virt').cli.clock).toBe('host');
-    expect(parse('-M virt -icount shift=auto').cli.clock).toBe('virtual');
-  });
-
   test('disks and network cards by name', () => {
     const { cli } = parse(
       '-drive id=x0,file=disk.img,format=raw,if=none -device virtio-blk-pci,drive=x0 -drive if=none,id=x1,file=unused -snapshot -device virtio-net-pci',

@@ -194,44 +194,21 @@ const pciNode = (at: Phandles): FdtNode =>
     ),
   });
 
-/** The board's memory-mapped devices, in the order of QEMU's device tree. */
+/** The board's memory-mapped devices. */
 export const DEVICES: readonly DeviceDeclaration[] = [
   {
-    name: 'ged',
-    base: ged.base,
-    size: ged.size,
-    make: ({ power }) => new Ged(power),
+    name: 'pch-pic',
+    ...pchPic,
+    make: ({ pic }) => pic,
     nodes: (at) => [
-      node('poweroff', {
-        compatible: 'syscon-poweroff',
-        regmap: [at.power],
-        offset: [0],
-        value: [ged.powerOffValue],
+      node(`platic@${unitAddress(pchPic.base)}`, {
+        compatible: 'loongson,pch-pic-1.0',
+        reg: reg(pchPic.base, pchPic.size),
+        ...provider(2),
+        'interrupt-parent': [at.eiointc],
+        'loongson,pic-base-vec': [0],
+        phandle: [at.pic],
       }),
-      node('reboot', {
-        compatible: 'syscon-reboot',
-        regmap: [at.power],
-        offset: [ged.reset - ged.sleepControl],
-        value: [ged.resetValue],
-      }),
-      node(`ged@${unitAddress(ged.base + ged.sleepControl)}`, {
-        compatible: 'syscon',
-        reg: reg(ged.base + ged.sleepControl, 3),
-        'reg-shift': [0],
-        'reg-io-width': [1],
-        phandle: [at.power],
-      }),
-    ],
-    acpi: () => [
-      ...aml.device('PWRB', aml.name('_HID', aml.hid('PNP0C0C')), aml.name('_UID', aml.integer(0))),
-      ...aml.device(
-        'GED0',
-        aml.name('_HID', aml.hid('ACPI0013')),
-        aml.name('_UID', aml.integer(0)),
-        aml.name('_CRS', aml.resources(aml.interrupts(true, gsi(ged.input)))),
-        aml.region('EREG', ged.base, 4, [['ESEL', 4]]),
-        aml.method('_EVT', 1, aml.notifyIf('ESEL', ged.powerButton, '\\_SB.PWRB', 0x80)),
-      ),
     ],
   },
   {
@@ -246,64 +223,45 @@ export const DEVICES: readonly DeviceDeclaration[] = [
       }),
     ],
   },
+  {
+    name: 'ged',
+    base: ged.base,
+    size: ged.size,
+    make: ({ power }) => new Ged(power),
+    nodes: (at) => [
+      node(`ged@${unitAddress(ged.base + ged.sleepControl)}`, {
+        compatible: 'syscon',
+        reg: reg(ged.base + ged.sleepControl, 3),
+        'reg-shift': [0],
+        'reg-io-width': [1],
+        phandle: [at.power],
+      }),
+      node('poweroff', {
+        compatible: 'syscon-poweroff',
+        regmap: [at.power],
+        offset: [0],
+        value: [ged.powerOffValue],
+      }),
+      node('reboot', {
+        compatible: 'syscon-reboot',
+        regmap: [at.power],
+        offset: [ged.reset - ged.sleepControl],
+        value: [ged.resetValue],
+      }),
+    ],
+    acpi: () => [
+      ...aml.device('PWRB', aml.name('_HID', aml.hid('PNP0C0C')), aml.name('_UID', aml.integer(0))),
+      ...aml.device(
+        'GED0',
+        aml.name('_HID', aml.hid('ACPI0013')),
+        aml.name('_UID', aml.integer(0)),
+        aml.name('_CRS', aml.resources(aml.interrupts(true, gsi(ged.input)))),
+        aml.region('EREG', ged.base, 4, [['ESEL', 4]]),
+        aml.method('_EVT', 1, aml.notifyIf('ESEL', ged.powerButton, '\\_SB.PWRB', 0x80)),
+      ),
+    ],
+  },
   ...PLATFORM.uarts.map(uart),
-  {
-    name: 'pcie-ecam',
-    base: ecam.base,
-    size: ecam.size,
-    make: ({ pci }) => pci.configuration,
-    nodes: (at) => [pciNode(at)],
-    acpi: pciBridge,
-  },
-  { name: 'pcie-io', base: pciIo.base, size: pciIo.size, make: ({ pci }) => pci.ports },
-  { name: 'pcie-memory', base: pciMemory.base, size: pciMemory.size, make: ({ pci }) => pci.memory },
-  {
-    name: 'pch-msi',
-    base: msi.base,
-    size: msi.size,
-    make: (parts) => parts.msi,
-    nodes: (at) => [
-      node(`msi@${unitAddress(msi.base)}`, {
-        compatible: 'loongson,pch-msi-1.0',
-        reg: reg(msi.base, msi.size),
-        ...provider(1),
-        'interrupt-parent': [at.eiointc],
-        'msi-controller': true,
-        'loongson,msi-base-vec': [msi.firstVector],
-        'loongson,msi-num-vecs': [256 - msi.firstVector],
-        phandle: [at.msi],
-      }),
-    ],
-  },
-  {
-    name: 'pch-pic',
-    ...pchPic,
-    make: ({ pic }) => pic,
-    nodes: (at) => [
-      node(`platic@${unitAddress(pchPic.base)}`, {
-        compatible: 'loongson,pch-pic-1.0',
-        reg: reg(pchPic.base, pchPic.size),
-        ...provider(2),
-        'interrupt-parent': [at.eiointc],
-        'loongson,pic-base-vec': [0],
-        phandle: [at.pic],
-      }),
-      // The controllers that it leads to have registers in the IOCSR space and in the CPU.
-      node('eiointc@1400', {
-        compatible: 'loongson,ls2k2000-eiointc',
-        reg: reg(0x1400, 0x800),
-        ...provider(1),
-        'interrupt-parent': [at.cpuic],
-        interrupts: [PLATFORM.eiointcPin],
-        phandle: [at.eiointc],
-      }),
-      node('cpuic', {
-        compatible: 'loongson,cpu-interrupt-controller',
-        ...provider(1),
-        phandle: [at.cpuic],
-      }),
-    ],
-  },
   {
     name: 'flash0',
     ...flash0,
@@ -329,6 +287,34 @@ export const DEVICES: readonly DeviceDeclaration[] = [
       }),
     ],
   },
+  {
+    name: 'pch-msi',
+    base: msi.base,
+    size: msi.size,
+    make: (parts) => parts.msi,
+    nodes: (at) => [
+      node(`msi@${unitAddress(msi.base)}`, {
+        compatible: 'loongson,pch-msi-1.0',
+        reg: reg(msi.base, msi.size),
+        ...provider(1),
+        'interrupt-parent': [at.eiointc],
+        'msi-controller': true,
+        'loongson,msi-base-vec': [msi.firstVector],
+        'loongson,msi-num-vecs': [256 - msi.firstVector],
+        phandle: [at.msi],
+      }),
+    ],
+  },
+  {
+    name: 'pcie-ecam',
+    base: ecam.base,
+    size: ecam.size,
+    make: ({ pci }) => pci.configuration,
+    nodes: (at) => [pciNode(at)],
+    acpi: pciBridge,
+  },
+  { name: 'pcie-io', base: pciIo.base, size: pciIo.size, make: ({ pci }) => pci.ports },
+  { name: 'pcie-memory', base: pciMemory.base, size: pciMemory.size, make: ({ pci }) => pci.memory },
 ];
 
 /** The devices that the `ls3a5000` board has in addition to {@link DEVICES}. The UARTs are inside the window, and answer first. */
@@ -411,6 +397,29 @@ function rngSeed(seed: number): Uint8Array {
 }
 
 /**
+ * Names of the nodes in the order of QEMU's tree, where what was added last comes first: the second part of RAM before the first
+ * one, the last CPU before the others.
+ */
+const TREE_ORDER = [
+  ...[
+    'platform-bus',
+    'virtio_mmio',
+    'poweroff',
+    'reboot',
+    'ged',
+    'rtc',
+    'serial',
+    'pcie',
+    'msi',
+    'platic',
+    'eiointc',
+    'cpuic',
+  ],
+  ...['flash', 'fw_cfg', 'memory', 'cpus', 'chosen'],
+];
+const place = ({ name }: FdtNode): number => TREE_ORDER.indexOf(name.replace(/@.*/, ''));
+
+/**
  * The device tree of a machine: QEMU's, node by node and in its order, because small kernels take the first node of a kind
  * (test/board/qemu-tree.test.ts lists each difference, with its reason).
  */
@@ -419,15 +428,17 @@ export function deviceTree(
   { commandLine, initrd }: ChosenValues = {},
 ): FdtNode {
   const at = phandles(cpus);
-  // QEMU's tree has what was added last first.
   const all = Array.from({ length: cpus }, (_, n) => n).reverse();
-  return node('', { '#address-cells': [2], '#size-cells': [2], compatible: 'linux,dummy-loongson3' }, [
-    // Devices in its space have nodes of their own: kernels do not look below a bus for virtio_mmio.
-    ...(virtioMmio ? slots(virtioMmio).map((n) => virtioMmioSlot(n).node(at)) : [platformBusNode(at)]),
-    ...DEVICES.flatMap((d) => d.nodes?.(at) ?? []),
-    ...[...memoryRanges(ramSize)]
-      .reverse()
-      .map(({ base, size }) => node(`memory@${unitAddress(base)}`, { device_type: 'memory', reg: reg(base, size) })),
+  const nodes = [
+    node('chosen', {
+      'stdout-path': `/serial@${unitAddress(PLATFORM.uarts[0]!.base)}`,
+      'rng-seed': rngSeed(seed),
+      ...(commandLine !== undefined && { bootargs: commandLine }),
+      ...(initrd && {
+        'linux,initrd-start': cells64(initrd.base),
+        'linux,initrd-end': cells64(initrd.base + initrd.size),
+      }),
+    }),
     node('cpus', { '#address-cells': [1], '#size-cells': [0] }, [
       node('cpu-map', {}, [
         node(
@@ -445,14 +456,29 @@ export function deviceTree(
         }),
       ),
     ]),
-    node('chosen', {
-      'stdout-path': `/serial@${unitAddress(PLATFORM.uarts[0]!.base)}`,
-      'rng-seed': rngSeed(seed),
-      ...(commandLine !== undefined && { bootargs: commandLine }),
-      ...(initrd && {
-        'linux,initrd-start': cells64(initrd.base),
-        'linux,initrd-end': cells64(initrd.base + initrd.size),
-      }),
+    ...[...memoryRanges(ramSize)]
+      .reverse()
+      .map(({ base, size }) => node(`memory@${unitAddress(base)}`, { device_type: 'memory', reg: reg(base, size) })),
+    node('cpuic', {
+      compatible: 'loongson,cpu-interrupt-controller',
+      ...provider(1),
+      phandle: [at.cpuic],
     }),
-  ]);
+    node('eiointc@1400', {
+      compatible: 'loongson,ls2k2000-eiointc',
+      reg: reg(0x1400, 0x800),
+      ...provider(1),
+      'interrupt-parent': [at.cpuic],
+      interrupts: [PLATFORM.eiointcPin],
+      phandle: [at.eiointc],
+    }),
+    ...DEVICES.flatMap((d) => d.nodes?.(at) ?? []),
+    // Devices in the space of the bus have nodes of their own: kernels do not look below a bus for virtio_mmio.
+    ...(virtioMmio ? slots(virtioMmio).map((n) => virtioMmioSlot(n).node(at)) : [platformBusNode(at)]),
+  ];
+  return node(
+    '',
+    { '#address-cells': [2], '#size-cells': [2], compatible: 'linux,dummy-loongson3' },
+    nodes.sort((a, b) => place(a) - place(b)),
+  );
 }
