@@ -1,10 +1,11 @@
 /** From command-line options to a loaded machine: files, guest images, symbols. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type ElfImage, type ElfSymbol, isElf, parseElf, readSymbols, symbolize } from '../emu/boot/elf.ts';
+import { type ElfImage, type ElfSymbol, isElf, lowered, parseElf, readSymbols, symbolize } from '../emu/boot/elf.ts';
 import { checkInitrd } from '../emu/boot/initrd.ts';
 import { isPe, parseLinuxImage } from '../emu/boot/linux-image.ts';
 import type { BootFiles, Placed } from '../emu/boot/load.ts';
+import { type LoadedFiles, loadFiles } from '../emu/boot/loader.ts';
 import { RAW_ADDRESS, rawImage } from '../emu/boot/raw-image.ts';
 import type { Clock } from '../emu/cpu/clock.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
@@ -18,7 +19,7 @@ import { checkDeviceTree } from '../emu/formats/fdt.ts';
 import { ImageError } from '../emu/formats/image-error.ts';
 import { Machine } from '../emu/machine/machine.ts';
 import type { EngineKind } from '../emu/machine/processors.ts';
-import { LOW_SIZE, PLATFORM } from '../emu/memory/physical-map.ts';
+import { LOW_SIZE, memoryRanges, PLATFORM } from '../emu/memory/physical-map.ts';
 import type { MachineImage } from '../emu/replay/snapshot-file.ts';
 import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
 import { decompress } from './decompress.ts';
@@ -110,8 +111,8 @@ function placeGuests(
  */
 export function boot(image: string | undefined, cli: MachineCli, console: (byte: number) => void): Booted {
   const snapshot = cli.snapshot === undefined ? undefined : readSnapshot(cli.snapshot);
-  if (snapshot && (image ?? cli.kernel ?? cli.guest ?? cli.initrd) !== undefined)
-    throw new UsageError('--snapshot brings the image with it: leave the image, --guest and --initrd out');
+  if (snapshot && (image ?? cli.kernel ?? cli.guest ?? cli.initrd ?? cli.load) !== undefined)
+    throw new UsageError('--snapshot brings the image with it: leave the image, --guest, --load and --initrd out');
   const images = snapshot ? snapshotImages(snapshot) : bootImages(image, cli);
   const saved = snapshot?.machine;
   return asUsage(() => {
@@ -187,7 +188,7 @@ export function asUsage<T>(body: () => T): T {
   }
 }
 
-function readInitrd({ initrd }: MachineCli): Uint8Array | undefined {
+export function readInitrd({ initrd }: MachineCli): Uint8Array | undefined {
   if (initrd === undefined) return undefined;
   const data = readFile(initrd);
   checkInitrd(data, initrd);
@@ -203,6 +204,11 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
     throw new UsageError(
       `--firmware: ${cli.firmware} has ${content.length} bytes, the flash holds 1 to ${PLATFORM.flash0.size}: give an image for loongarch64`,
     );
+  if (cli.load?.some((l) => l.file === undefined))
+    throw new UsageError('--load ADDRESS is for an image that starts by itself: leave it or --firmware out');
+  if (cli.boot !== undefined)
+    throw new UsageError('--boot says how an image is entered, and here the firmware does that: leave one of them out');
+  const { placed, starts } = readLoads(cli);
   const file = kernel === undefined ? undefined : readFile(kernel);
   if (file && !isPe(file)) throw new UsageError(`${kernel} is no program for UEFI: give a kernel with an EFI stub`);
   return {
@@ -210,8 +216,10 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
       image: { entry: BigInt(PLATFORM.flash0.base), segments: [] },
       firmware: { content, kernel: file },
       initrd: readInitrd(cli),
+      deviceTree: cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb),
       commandLine: cli.append ?? '',
-      extra: [],
+      extra: placed,
+      starts,
     },
     symbolize: () => undefined,
     symbols: { address: () => undefined, names: () => [] },
@@ -223,15 +231,51 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
 }
 
 /** An image of any format. A raw image has a name in `.bin`, or an address is given. */
-function parseImage(bytes: Uint8Array, file: string, load: number | undefined): ElfImage {
-  if (load !== undefined) return rawImage(bytes, file, load);
+function parseImage(bytes: Uint8Array, file: string, { load, memory }: MachineCli): ElfImage {
+  const [address, second] = (load ?? []).flatMap((l) => (l.file === undefined ? [l.address] : []));
+  if (second !== undefined) throw new UsageError('--load: two addresses for one image: leave one of them out');
+  if (address !== undefined) return rawImage(bytes, file, address);
   if (isPe(bytes)) return parseLinuxImage(bytes, file, decompress);
   if (file.endsWith('.bin') && !isElf(bytes)) return rawImage(bytes, file, RAW_ADDRESS);
-  return parseElf(bytes, file);
+  return lowered(parseElf(bytes, file), (base, size) =>
+    memoryRanges(memory).some((r) => base >= r.base && base + size <= r.base + r.size),
+  );
+}
+
+/** Reads the files of `--load`. @throws UsageError, ImageError */
+function readLoads({ load = [], smp }: MachineCli): LoadedFiles {
+  const wrong = load.find((l) => l.cpu !== undefined && l.cpu >= smp);
+  if (wrong)
+    throw new UsageError(`${wrong.file}: there is no CPU ${wrong.cpu} to start it on: give a larger --smp, or another`);
+  return loadFiles(
+    load.flatMap(({ file, ...how }) => (file === undefined ? [] : [{ name: file, bytes: readFile(file), ...how }])),
+  );
+}
+
+/** A machine without an image: its first file is where it starts. */
+function loadedOnly(cli: MachineCli): BootImages {
+  const { placed, starts, entry } = readLoads(cli);
+  return {
+    files: {
+      image: { entry: entry ?? 0n, segments: [] },
+      commandLine: cli.append ?? '',
+      initrd: readInitrd(cli),
+      deviceTree: cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb),
+      protocol: cli.boot,
+      extra: placed,
+      starts,
+    },
+    symbolize: () => undefined,
+    symbols: { address: () => undefined, names: () => [] },
+    named: Promise.resolve(),
+    imageFile: '',
+    guestFiles: [],
+    executable: () => undefined,
+  };
 }
 
 /** @throws ImageError when the file is not a device tree */
-function readDeviceTree(file: string): Uint8Array {
+export function readDeviceTree(file: string): Uint8Array {
   const bytes = readFile(file);
   checkDeviceTree(bytes, file);
   return bytes;
@@ -250,6 +294,8 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
     throw new UsageError('--guest goes with the reference hypervisor: leave the image out');
   if (own !== undefined && cli.hypervisor)
     throw new UsageError('--hypervisor runs --guest: give either an image or these');
+  if (own === undefined && !cli.hypervisor && !cli.guest && cli.load?.some((l) => l.file !== undefined))
+    return asUsage(() => loadedOnly(cli));
   const file = own ?? cli.hypervisor ?? HYPERVISOR;
   if (file === HYPERVISOR && !existsSync(file))
     throw new UsageError('the reference hypervisor is not built: run ./scripts/build-guests');
@@ -257,7 +303,8 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
   const guestFiles = specs.map(guestFile);
   return asUsage(() => {
     const bytes = readFile(file);
-    const elf = parseImage(bytes, file, cli.load);
+    const elf = parseImage(bytes, file, cli);
+    const loads = readLoads(cli);
     const deviceTree = cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb);
     const initrd = readInitrd(cli);
     const guests = specs.map((spec, n) => ({ spec, data: readFile(guestFiles[n]!), file: guestFiles[n]! }));
@@ -278,7 +325,8 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
         initrd,
         deviceTree,
         protocol: cli.boot,
-        extra: placed,
+        extra: [...placed, ...loads.placed],
+        starts: loads.starts,
       },
       symbolize,
       symbols,

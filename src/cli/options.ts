@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { VirtioBus } from '../emu/board/board.ts';
 import { BOARD_MODELS, type BoardModel } from '../emu/board/platform.ts';
-import type { BootProtocol } from '../emu/boot/load.ts';
+import { BOOT_PROTOCOLS, type BootProtocol } from '../emu/boot/load.ts';
 import {
   type CpuFeatures,
   type CpuModel,
@@ -53,6 +53,27 @@ export function parseNumber(text: string, option: string): number {
   if (!Number.isSafeInteger(n))
     throw new UsageError(`${option}: '${text}' is not an address: write a number, as 0x80000000`);
   return n;
+}
+
+/** A file for RAM, or where the image goes. */
+export interface LoadSpec {
+  /** undefined: the image. */
+  readonly file?: string | undefined;
+  /** undefined: an ELF goes to its own addresses. */
+  readonly address?: number | undefined;
+  /** The CPU that starts there. */
+  readonly cpu?: number | undefined;
+  /** Copy the bytes of an ELF, too, as they are. */
+  readonly raw?: boolean | undefined;
+}
+
+/** `FILE@ADDRESS`, or `ADDRESS` for the image. @throws UsageError */
+export function parseLoad(text: string): LoadSpec {
+  const at = text.lastIndexOf('@');
+  if (at < 0) return { address: parseNumber(text, '--load') };
+  if (at === 0)
+    throw new UsageError(`--load: '${text}' names no file: write FILE@ADDRESS, or the ADDRESS of the image`);
+  return { file: text.slice(0, at), address: parseNumber(text.slice(at + 1), '--load'), raw: true };
 }
 
 /** `[HOST:]PORT` or `unix:PATH`; the host defaults to loopback. @throws UsageError */
@@ -224,7 +245,9 @@ export interface MachineCli {
   readonly initrd?: string;
   readonly firmware?: string;
   readonly dtb?: string;
-  readonly load?: number;
+  readonly load?: LoadSpec[];
+  /** The device tree goes to this file, and nothing runs. */
+  readonly dumpDtb?: string;
   readonly boot?: BootProtocol;
   readonly drive?: DriveSpec[];
   readonly net?: NetSpec;
@@ -311,14 +334,16 @@ export function declareMachineOptions(command: Command): Command {
     .option('--initrd <file>', 'initial RAM disk for Linux')
     .option('--firmware <file>', 'UEFI firmware in flash; [image] and --initrd are for it to start')
     .option('--dtb <file>', "a device tree in the place of the board's own")
-    .option('--load <address>', 'copy the image there as it is, and start at its first byte', (t) =>
-      parseNumber(t, '--load'),
+    .option(
+      '--load <where>',
+      'FILE@ADDRESS: copy a file to RAM, repeatable; ADDRESS: copy the image there as it is, and start at its first byte',
+      collect(parseLoad),
     )
     .addOption(
       new Option(
         '--boot <protocol>',
-        'efi (a1: command line, a2: system table) or uhi (a0 = -2, a1: device tree)',
-      ).choices(['efi', 'uhi']),
+        'efi (a1: command line, a2: system table), uhi (a0 = -2, a1: device tree), or none of these',
+      ).choices(BOOT_PROTOCOLS),
     )
     .option('--drive <spec>', 'a disk: FILE[,readonly][,copy-on-write]; repeatable', collect(parseDrive))
     .option(

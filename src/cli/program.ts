@@ -17,6 +17,7 @@ const program = new Command('loongscope')
 let code: number = EXIT.ok;
 
 declareMachineOptions(program.command('run').description('boot a machine; its console is the terminal'))
+  .option('--dump-dtb <file>', "write the board's device tree, and run nothing")
   .addHelpText('after', '\nExample:\n  loongscope run --guest hello\n  loongscope run --gdb 1234 --wait kernel.elf')
   .action(async (image: string | undefined, cli: MachineCli) => {
     requireSandbox(cli);

@@ -1,5 +1,6 @@
 /** `loongscope run --clock host --threads`: a thread for each CPU; devices and console stay on the main one. */
 import { Worker } from 'node:worker_threads';
+import { LinearMemory } from '../emu/memory/linear-memory.ts';
 import type { CpuThreadOptions } from '../emu/threads/cpu-thread.ts';
 import { type CpuThreadHandle, ThreadedMachine } from '../emu/threads/threaded-machine.ts';
 import { asUsage, bootImages, engineKind, openVirtio } from './boot.ts';
@@ -42,6 +43,11 @@ function checkOptions(cli: MachineCli): void {
       throw new UsageError(
         `--threads: ${why}: leave --${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} or --threads out`,
       );
+  const most = LinearMemory.mostForThreads(cli.smp);
+  if (cli.memory > most)
+    throw new UsageError(
+      `--threads: CPUs on threads share one memory of 4 GiB, and --smp ${cli.smp} leaves ${most / 2 ** 20} MiB for RAM: give --memory ${most / 2 ** 20}M or less, or leave --threads out`,
+    );
   if (cli.engine === 'check')
     throw new UsageError('--engine check compares runs that repeat: leave --threads out, or use another engine');
 }

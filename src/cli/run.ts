@@ -14,8 +14,9 @@ import { Awareness } from '../hv/awareness/awareness.ts';
 import { type Booted, boot } from './boot.ts';
 import { CodeCache, defaultCacheFile } from './code-cache.ts';
 import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialOutput } from './console.ts';
+import { dumpDeviceTree } from './device-tree.ts';
 import { endsNow, exitCode, say } from './ending.ts';
-import { UsageError } from './errors.ts';
+import { EXIT, UsageError } from './errors.ts';
 import { openClientFiles } from './file-service.ts';
 import type { MachineCli } from './options.ts';
 import { type Outlet, openOutlet } from './outlet.ts';
@@ -251,6 +252,10 @@ export async function start(
 }
 
 export async function run(image: string | undefined, cli: MachineCli): Promise<number> {
+  if (cli.dumpDtb !== undefined) {
+    dumpDeviceTree(image, cli, cli.dumpDtb);
+    return EXIT.ok;
+  }
   if (cli.threads) {
     const { runThreads } = await import('./run-threads.ts');
     return runThreads(image, cli);

@@ -21,9 +21,22 @@ import { VERSION } from './version.ts';
 /** Most of a snapshot is RAM, and the fastest level packs it well enough. A checksum detects damage. */
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
 
-/** The content of a snapshot file for a machine. */
-export const packSnapshot = (machine: Machine): Uint8Array =>
-  zstdCompressSync(encodeSnapshot(takeSnapshot(machine, VERSION)), LEVEL);
+/** zlib counts input with 32 bits, and says nothing when there is more. */
+const MOST_PACKED = 2 ** 32 - 1;
+
+/** The content of a snapshot file for a machine. @throws SnapshotError when the machine has more state than a file can have */
+export function packSnapshot(machine: Machine): Uint8Array {
+  const checked = (bytes: number): void => {
+    if (bytes > MOST_PACKED)
+      throw new SnapshotError(
+        `the machine has ${Math.ceil(bytes / 2 ** 20)} MiB of state, and a snapshot holds less than 4096: give it less --memory`,
+      );
+  };
+  checked(machine.ram.touched);
+  const content = encodeSnapshot(takeSnapshot(machine, VERSION));
+  checked(content.length);
+  return zstdCompressSync(content, LEVEL);
+}
 
 /** Of zstd: most bytes of a block, packed or unpacked. A kilobyte of input gives no more than {@link MOST_BEGINNING}. */
 const BLOCK = 2 ** 17;

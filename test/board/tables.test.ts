@@ -108,6 +108,20 @@ describe('places in ACPI tables', () => {
   });
 });
 
+describe('vectors of MSI', () => {
+  test('are the same in the device tree and in ACPI: those behind the inputs of the PCH-PIC', () => {
+    const { children: nodes = [] } = deviceTree(BOARDS[0]![1]);
+    const msi = nodes.find((n) => n.name.startsWith('msi@'))!.properties;
+    const madt = listed(BOARDS[0]![1]).get('APIC')!;
+    const view = new DataView(madt.buffer, madt.byteOffset);
+    let at = 44;
+    while (madt[at] !== 0x15) at += madt[at + 1]!;
+    const [first, count] = [view.getUint32(at + 11, true), view.getUint32(at + 15, true)];
+    expect([first, count]).toEqual([32, 224]);
+    expect([msi['loongson,msi-base-vec'], msi['loongson,msi-num-vecs']]).toEqual([[first], [count]]);
+  });
+});
+
 describe('CPUs in ACPI tables', () => {
   /** Kinds of the entries of a table that begin with a kind and a length, from an offset on. */
   function kinds(table: Uint8Array, first: number): number[] {

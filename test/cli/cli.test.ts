@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, describe, expect, test } from 'vitest';
 import { HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { flatten } from '../board/qemu-tree.ts';
 import { elfOf, IDLE, tinyElf } from '../support/images.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'loongscope-cli-'));
@@ -161,7 +162,19 @@ describe('loongscope run', () => {
     [['run', '--engine', 'check', '--gdb', '0'], /leave the debugger out/],
     [['run', '--check-interval', '5'], /add --engine check/],
     [['run', '--clock', 'lunar'], /'lunar' is unknown: use virtual or host/],
+    [['run', '--load', 'x@y'], /--load: 'y' is not an address/],
+    [['run', '--load', '@0x1000'], /write FILE@ADDRESS, or the ADDRESS of the image/],
+    [['run', '--load', '/nonexistent@0x1000'], /cannot read \/nonexistent/],
+    [['run', '--load', '1', '--load', '2', HYPERVISOR], /two addresses for one image/],
+    [['run', '--firmware', '/etc/passwd', '--load', '0x1000'], /leave it or --firmware out/],
+    [['run', '--firmware', '/etc/passwd', '--boot', 'uhi'], /leave one of them out/],
+    [['run', '--dump-dtb', '/nonexistent/x'], /cannot write \/nonexistent\/x \(ENOENT\)/],
+    [['run', '--dump-dtb', '/nonexistent/x', '--boot', 'none'], /--boot none has no device tree/],
     [['run', '--threads'], /add --clock host/],
+    [
+      ['run', '--threads', '--clock', 'host', '--smp', '4', '--memory', '8G'],
+      /--smp 4 leaves \d+ MiB for RAM: give --memory \d+M or less, or leave --threads out/,
+    ],
     [['run', '--serial', 'tcp:1:2'], /not available in this version/],
     [['run', '--serial', 'wat'], /unknown: use stdio/],
     [['run', '--log', 'tlb'], /'tlb' is not available/],
@@ -199,6 +212,19 @@ describe('loongscope run', () => {
     expect(err).toMatch(/^loongscope: /);
     expect(err.split('\n')).toHaveLength(1);
     expect([code, out]).toEqual([2, '']);
+  });
+
+  test('--dump-dtb writes the tree of the machine, and runs nothing', async () => {
+    const file = join(dir, 'board.dtb');
+    const { code, out, err } = await loongscope('run', '--memory', '1G', '--smp', '2', '--dump-dtb', file);
+    expect([code, out, err]).toEqual([0, '', '']);
+    const tree = flatten(readFileSync(file));
+    expect(tree.nodes.filter((n) => /memory@|cpu@/.test(n))).toEqual([
+      '/memory@80000000',
+      '/memory@0',
+      '/cpus/cpu@1',
+      '/cpus/cpu@0',
+    ]);
   });
 
   test('a truncated image is refused', async () => {

@@ -1,5 +1,6 @@
 /** The core runs in any JavaScript runtime: here in one whose clock and event loop the test turns by hand. */
 import { expect, test } from 'vitest';
+import { TIMER_HZ } from '../../src/emu/cpu/clock.ts';
 import { featuresOf } from '../../src/emu/cpu/features.ts';
 import { RunControl, type RunOptions } from '../../src/emu/debug/run-control.ts';
 import type { End } from '../../src/emu/debug/stop.ts';
@@ -12,6 +13,8 @@ const CODE = 0x10000;
 /** A runtime in which nothing happens by itself. */
 class HandRuntime implements Runtime {
   time = 0;
+  /** What was carried out. */
+  turns = 0;
   readonly tasks: (() => void)[] = [];
   readonly timers = new Map<() => void, number>();
 
@@ -34,6 +37,7 @@ class HandRuntime implements Runtime {
 
   /** Carries out what waits, then goes on to the next timer. @returns false when nothing is left */
   turn(): boolean {
+    this.turns++;
     const task = this.tasks.shift();
     if (task) {
       task();
@@ -48,8 +52,13 @@ class HandRuntime implements Runtime {
   }
 }
 
-/** Runs a program to its end, as long as the runtime has something to do. */
-async function endOf(code: readonly string[], options: RunOptions, tick: number): Promise<[End, HandRuntime]> {
+/** Runs a program to its end, as long as the runtime has something to do. `real`: in real time. */
+async function endOf(
+  code: readonly string[],
+  options: RunOptions,
+  tick: number,
+  real = false,
+): Promise<[End, HandRuntime]> {
   const runtime = new HandRuntime();
   const machine = new Machine({
     runtime,
@@ -57,6 +66,7 @@ async function endOf(code: readonly string[], options: RunOptions, tick: number)
     cpus: 1,
     features: featuresOf('max', {}),
     seed: 1,
+    clock: real ? () => runtime.time * (TIMER_HZ / 1000) : undefined,
     console: () => {},
   });
   const data = new Uint8Array(Uint32Array.from(code.map(assemble)).buffer);
@@ -93,4 +103,27 @@ test('a run with nothing to wait for needs the event loop alone', async () => {
   const [end, { time }] = await endOf(['b 0'], { limits: { maxInstructions: 1_000_000 } }, 0);
   expect(end).toEqual({ kind: 'limit', what: 'instructions' });
   expect(time).toBe(0);
+});
+
+/** A timer of 10 ms wakes the program 50 times from `idle`. */
+const TICKING = [
+  ...['lu12i.w $t0, 0x11', 'csrwr $t0, 12', 'lu12i.w $t0, 0xf4', 'ori $t0, $t0, 0x243', 'csrwr $t0, 0x41'],
+  ...['ori $t0, $zero, 0x800', 'csrwr $t0, 4', 'ori $t0, $zero, 4', 'ori $t1, $zero, 4', 'csrxchg $t0, $t1, 0'],
+  ...['ori $s1, $zero, 50', 'idle 0', 'bne $s0, $s1, -4'],
+  ...['lu12i.w $t0, 0x100e0', 'ori $t1, $zero, 0x34', 'st.b $t1, $t0, 0x1c', 'b 0'],
+];
+const HANDLER = ['ori $t3, $zero, 1', 'csrwr $t3, 0x44', 'addi.d $s0, $s0, 1', 'ertn'];
+const ticking = [...TICKING, ...Array<string>(1024 - TICKING.length).fill('b 0'), ...HANDLER];
+
+test('in real time, an idle machine with a timer sleeps from tick to tick', async () => {
+  const [end, { time, turns }] = await endOf(ticking, {}, 0, true);
+  expect(end).toEqual({ kind: 'poweroff' });
+  expect([time > 499, time < 501]).toEqual([true, true]);
+  // A tick is a timer and a turn or two of the event loop. A machine that looks at the clock all the time needs thousands.
+  expect(turns).toBeLessThan(50 * 4);
+});
+
+test('in virtual time, the same machine needs no time', async () => {
+  const [end, { time }] = await endOf(ticking, {}, 0);
+  expect([end, time]).toEqual([{ kind: 'poweroff' }, 0]);
 });

@@ -55,7 +55,7 @@ export class Side {
     };
     machine.load({ image, commandLine: '', extra: [] });
     for (let pa = 0; pa < RAM_SIZE; pa += CHUNK) machine.ram.linearAddress(pa);
-    const end = Math.max(...machine.ram.touchedRanges().map(([, at, size]) => at + size));
+    const end = Math.max(...machine.ram.touchedChunks().map(([, bytes]) => bytes.byteOffset + bytes.length));
     machine.mem.u8.fill(which === 0 ? 0 : 0xa5, end);
     setUp(this);
     this.begin = machine.save();
@@ -151,9 +151,9 @@ export class Twin {
       if (!isDeepStrictEqual(saveFields(part), saveFields(parts[n]!))) wrong.push(part.constructor.name);
     });
     const bytes = ({ machine }: Side, at: number, size: number): Uint8Array => machine.mem.u8.subarray(at, at + size);
-    const ranges = b.machine.ram.touchedRanges();
-    a.machine.ram.touchedRanges().forEach(([pa, at, size], n) => {
-      if (Buffer.compare(bytes(a, at, size), bytes(b, ranges[n]![1], size)) !== 0) wrong.push(`RAM from ${pa}`);
+    const chunks = b.machine.ram.touchedChunks();
+    a.machine.ram.touchedChunks().forEach(([pa, content], n) => {
+      if (Buffer.compare(content, chunks[n]![1]) !== 0) wrong.push(`RAM from ${pa}`);
     });
     a.machine.cpus.forEach((cpu, n) => {
       const of = (side: Side, base: number): Uint8Array => bytes(side, base + STATE.hostCsr, 8 * CSR_LIMIT);

@@ -182,6 +182,7 @@ describe('parts of a machine', () => {
     Loopback: 'connected once',
     MemoryAccess: 'the access under way, and hooks of run control',
     P9Session: 'saved by the device that it belongs to',
+    Ram: 'which chunks are in linear memory; its content is saved',
     Regions: 'translated code, made anew',
     SharedNode: 'of the shared folder; found anew',
     UopCache: 'decoded code, made anew',

@@ -47,6 +47,12 @@ function toTheEnd(machine: Machine): void {
   }
 }
 
+test('a machine with more state than a file can have is refused, not cut', () => {
+  const { machine } = start({ guest: [parseGuest('hello')] });
+  Object.defineProperty(machine.ram, 'touched', { value: 2 ** 32 });
+  expect(() => packSnapshot(machine)).toThrow(/4096 MiB of state, and a snapshot holds less than 4096/);
+});
+
 describe('a run that goes on from a file', () => {
   test.each([
     ['one CPU', { guest: [parseGuest('timer'), parseGuest('paging')] }, 1_234_567],

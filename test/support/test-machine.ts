@@ -57,6 +57,7 @@ export class TestMachine {
   constructor(
     options: {
       ramSize?: number;
+      linearRam?: number | undefined;
       cpus?: number;
       model?: CpuModel;
       features?: Partial<Record<FeatureName, boolean>>;
@@ -67,6 +68,7 @@ export class TestMachine {
     this.machine = new Machine({
       runtime: nodeRuntime,
       ramSize: options.ramSize ?? 32 << 20,
+      linearRam: options.linearRam,
       cpus: options.cpus ?? 1,
       features: featuresOf(options.model ?? 'max', options.features ?? {}),
       seed: 7,

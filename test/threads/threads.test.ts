@@ -156,6 +156,14 @@ describe('a machine with threads', () => {
     expect(lines).toEqual(['B']);
   });
 
+  test('a file of --load starts on a CPU of its own', async () => {
+    const other = elfOf(POWER_OFF);
+    const v = new DataView(other.buffer);
+    for (const at of [24, 64 + 16, 64 + 24]) v.setBigUint64(at, 0x9000000000400000n, true);
+    const load = [{ file: imageFile('other.elf', other), cpu: 1 }];
+    expect((await threaded(imageFile('spin.elf', tinyElf()), { smp: 2, load })).code).toBe(0);
+  });
+
   test.each([
     [{ clock: 'virtual' }, /--threads has no virtual time: add --clock host/],
     [{ gdb: { host: '127.0.0.1', port: 0 } }, /leave --gdb or --threads out/],

@@ -27,6 +27,8 @@ export interface Platform {
   readonly pciSlots?: number | undefined;
   /** Number of virtio devices that are memory-mapped instead of on PCI. */
   readonly virtioMmio?: number | undefined;
+  /** Seed of the random numbers that the device tree gives to an operating system; default: 1. */
+  readonly seed?: number | undefined;
 }
 
 /**
@@ -60,12 +62,26 @@ export interface DeviceDeclaration {
   readonly base: number;
   readonly size: number;
   readonly make: (parts: DeviceParts) => Device;
-  readonly nodes?: () => readonly FdtNode[];
+  readonly nodes?: (at: Phandles) => readonly FdtNode[];
   readonly acpi?: (p: Platform) => aml.Aml;
 }
 
 /** Phandles of nodes that other nodes refer to. */
-const PHANDLE = { cpuic: 0x8001, eiointc: 0x8002, pic: 0x8003, msi: 0x8004, power: 0x8005, cpu: 0x9000 } as const;
+export interface Phandles {
+  /** Of CPU 0; the others follow. */
+  readonly cpu: number;
+  readonly cpuic: number;
+  readonly eiointc: number;
+  readonly pic: number;
+  readonly msi: number;
+  readonly power: number;
+}
+const FIRST_PHANDLE = 0x8000;
+/** The phandles of a machine, with QEMU's numbers. */
+export function phandles(cpus: number): Phandles {
+  const next = FIRST_PHANDLE + cpus;
+  return { cpu: FIRST_PHANDLE, cpuic: next, eiointc: next + 1, pic: next + 2, msi: next + 3, power: next + 4 };
+}
 const LEVEL_HIGH = 4;
 
 const reg = (base: number, size: number): number[] => [...cells64(base), ...cells64(size)];
@@ -77,9 +93,9 @@ const node = (
 /** An address behind the `@` of a node's name. */
 const unitAddress = (n: number): string => n.toString(16);
 const gsi = (input: number): number => PLATFORM.gsiBase + input;
-const onPic = (input: number): Readonly<Record<string, FdtValue>> => ({
+const onPic = (at: Phandles, input: number): Readonly<Record<string, FdtValue>> => ({
   interrupts: [input, LEVEL_HIGH],
-  'interrupt-parent': [PHANDLE.pic],
+  'interrupt-parent': [at.pic],
 });
 /** Properties of an interrupt controller: the cells of an interrupt; no cells for a unit address (Devicetree Specification 0.4, section 2.4). */
 const provider = (cells: number): Readonly<Record<string, FdtValue>> => ({
@@ -93,12 +109,12 @@ const uart = ({ base, input }: { base: number; input: number }, n: number): Devi
   base,
   size: 8,
   make: ({ pic, send }) => new Uart16550(`uart${n}`, pic.input(input), { send: (byte) => send(n, byte) }),
-  nodes: () => [
+  nodes: (at) => [
     node(`serial@${unitAddress(base)}`, {
       compatible: 'ns16550a',
       reg: reg(base, 0x100),
       'clock-frequency': [100_000_000],
-      ...onPic(input),
+      ...onPic(at, input),
     }),
   ],
   acpi: () =>
@@ -156,7 +172,7 @@ const pciBridge = ({ pciSlots = SLOTS }: Platform): aml.Aml =>
   );
 
 /** The same for the device tree. */
-const pciNode = (): FdtNode =>
+const pciNode = (at: Phandles): FdtNode =>
   node(`pcie@${unitAddress(ecam.base)}`, {
     compatible: 'pci-host-ecam-generic',
     device_type: 'pci',
@@ -171,10 +187,10 @@ const pciNode = (): FdtNode =>
       ...[0x01000000, ...cells64(pciIo.first), ...reg(pciIo.base, pciIo.size)],
       ...[0x02000000, ...cells64(pciMemory.base), ...reg(pciMemory.base, pciMemory.size)],
     ],
-    'msi-map': [0, PHANDLE.msi, 0, 0x10000],
+    'msi-map': [0, at.msi, 0, 0x10000],
     'interrupt-map-mask': [0x1800, 0, 0, 7],
     'interrupt-map': PINS.flatMap((slot) =>
-      PINS.flatMap((pin) => [slot << 11, 0, 0, pin + 1, PHANDLE.pic, pciInput + lineOf(slot, pin), LEVEL_HIGH]),
+      PINS.flatMap((pin) => [slot << 11, 0, 0, pin + 1, at.pic, pciInput + lineOf(slot, pin), LEVEL_HIGH]),
     ),
   });
 
@@ -184,14 +200,14 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     name: 'pch-pic',
     ...pchPic,
     make: ({ pic }) => pic,
-    nodes: () => [
+    nodes: (at) => [
       node(`platic@${unitAddress(pchPic.base)}`, {
         compatible: 'loongson,pch-pic-1.0',
         reg: reg(pchPic.base, pchPic.size),
         ...provider(2),
-        'interrupt-parent': [PHANDLE.eiointc],
+        'interrupt-parent': [at.eiointc],
         'loongson,pic-base-vec': [0],
-        phandle: [PHANDLE.pic],
+        phandle: [at.pic],
       }),
     ],
   },
@@ -199,11 +215,11 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     name: 'rtc',
     ...rtc,
     make: ({ now }) => new Ls7aRtc(now),
-    nodes: () => [
+    nodes: (at) => [
       node(`rtc@${unitAddress(rtc.base)}`, {
         compatible: 'loongson,ls7a-rtc',
         reg: reg(rtc.base, rtc.size),
-        ...onPic(rtc.input),
+        ...onPic(at, rtc.input),
       }),
     ],
   },
@@ -212,23 +228,23 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     base: ged.base,
     size: ged.size,
     make: ({ power }) => new Ged(power),
-    nodes: () => [
+    nodes: (at) => [
       node(`ged@${unitAddress(ged.base + ged.sleepControl)}`, {
         compatible: 'syscon',
         reg: reg(ged.base + ged.sleepControl, 3),
         'reg-shift': [0],
         'reg-io-width': [1],
-        phandle: [PHANDLE.power],
+        phandle: [at.power],
       }),
       node('poweroff', {
         compatible: 'syscon-poweroff',
-        regmap: [PHANDLE.power],
+        regmap: [at.power],
         offset: [0],
         value: [ged.powerOffValue],
       }),
       node('reboot', {
         compatible: 'syscon-reboot',
-        regmap: [PHANDLE.power],
+        regmap: [at.power],
         offset: [ged.reset - ged.sleepControl],
         value: [ged.resetValue],
       }),
@@ -276,16 +292,16 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     base: msi.base,
     size: msi.size,
     make: (parts) => parts.msi,
-    nodes: () => [
+    nodes: (at) => [
       node(`msi@${unitAddress(msi.base)}`, {
         compatible: 'loongson,pch-msi-1.0',
         reg: reg(msi.base, msi.size),
         ...provider(1),
-        'interrupt-parent': [PHANDLE.eiointc],
+        'interrupt-parent': [at.eiointc],
         'msi-controller': true,
         'loongson,msi-base-vec': [msi.firstVector],
         'loongson,msi-num-vecs': [256 - msi.firstVector],
-        phandle: [PHANDLE.msi],
+        phandle: [at.msi],
       }),
     ],
   },
@@ -294,7 +310,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     base: ecam.base,
     size: ecam.size,
     make: ({ pci }) => pci.configuration,
-    nodes: () => [pciNode()],
+    nodes: (at) => [pciNode(at)],
     acpi: pciBridge,
   },
   { name: 'pcie-io', base: pciIo.base, size: pciIo.size, make: ({ pci }) => pci.ports },
@@ -316,7 +332,7 @@ export const LS3A5000_DEVICES: readonly DeviceDeclaration[] = [
 export function virtioMmioSlot(n: number): {
   readonly base: number;
   readonly input: number;
-  readonly node: FdtNode;
+  readonly node: (at: Phandles) => FdtNode;
   readonly acpi: aml.Aml;
 } {
   const { virtioMmio } = PLATFORM;
@@ -325,12 +341,13 @@ export function virtioMmioSlot(n: number): {
   return {
     base,
     input,
-    node: node(`virtio_mmio@${unitAddress(base)}`, {
-      compatible: 'virtio,mmio',
-      reg: reg(base, virtioMmio.size),
-      'dma-coherent': true,
-      ...onPic(input),
-    }),
+    node: (at) =>
+      node(`virtio_mmio@${unitAddress(base)}`, {
+        compatible: 'virtio,mmio',
+        reg: reg(base, virtioMmio.size),
+        'dma-coherent': true,
+        ...onPic(at, input),
+      }),
     acpi: aml.device(
       `VR0${n}`,
       aml.name('_HID', aml.hid('LNRO0005')),
@@ -350,19 +367,72 @@ export const acpiDevices = (p: Platform): aml.Aml[] => [
 
 /** The nodes of the device tree that do not describe hardware, for programs that get no other information. */
 export interface ChosenValues {
-  readonly commandLine?: string;
+  readonly commandLine?: string | undefined;
   readonly initrd?: { readonly base: number; readonly size: number } | undefined;
 }
 
-/** The device tree of a machine. */
+/** The bus of devices that QEMU can add while it starts: it has none. */
+const platformBusNode = (at: Phandles): FdtNode => {
+  const { base, size } = PLATFORM.platformBus;
+  return node(`platform-bus@${unitAddress(base)}`, {
+    compatible: ['qemu,platform', 'simple-bus'],
+    '#address-cells': [1],
+    '#size-cells': [1],
+    ranges: [0, ...cells64(base), size],
+    'interrupt-parent': [at.pic],
+  });
+};
+
+/** Bytes of the random numbers for an operating system. */
+const RNG_SEED_BYTES = 32;
+/** Runs must repeat, so they follow from the machine's seed (a xorshift generator) and are not secret. */
+function rngSeed(seed: number): Uint8Array {
+  let x = seed ^ 0x9e3779b9 || 1;
+  return Uint8Array.from({ length: RNG_SEED_BYTES }, () => {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    return x >>> 11;
+  });
+}
+
+/**
+ * Names of the nodes in the order of QEMU's tree, where what was added last comes first: the second part of RAM before the first
+ * one, the last CPU before the others.
+ */
+const TREE_ORDER = [
+  ...[
+    'platform-bus',
+    'virtio_mmio',
+    'poweroff',
+    'reboot',
+    'ged',
+    'rtc',
+    'serial',
+    'pcie',
+    'msi',
+    'platic',
+    'eiointc',
+    'cpuic',
+  ],
+  ...['flash', 'fw_cfg', 'memory', 'cpus', 'chosen'],
+];
+const place = ({ name }: FdtNode): number => TREE_ORDER.indexOf(name.replace(/@.*/, ''));
+
+/**
+ * The device tree of a machine: QEMU's, node by node and in its order, because small kernels take the first node of a kind
+ * (test/board/qemu-tree.test.ts lists each difference, with its reason).
+ */
 export function deviceTree(
-  { cpus, ramSize, virtioMmio }: Platform,
+  { cpus, ramSize, virtioMmio, seed = 1 }: Platform,
   { commandLine, initrd }: ChosenValues = {},
 ): FdtNode {
-  const all = Array.from({ length: cpus }, (_, n) => n);
-  return node('', { '#address-cells': [2], '#size-cells': [2], compatible: 'linux,dummy-loongson3' }, [
+  const at = phandles(cpus);
+  const all = Array.from({ length: cpus }, (_, n) => n).reverse();
+  const nodes = [
     node('chosen', {
       'stdout-path': `/serial@${unitAddress(PLATFORM.uarts[0]!.base)}`,
+      'rng-seed': rngSeed(seed),
       ...(commandLine !== undefined && { bootargs: commandLine }),
       ...(initrd && {
         'linux,initrd-start': cells64(initrd.base),
@@ -370,39 +440,45 @@ export function deviceTree(
       }),
     }),
     node('cpus', { '#address-cells': [1], '#size-cells': [0] }, [
+      node('cpu-map', {}, [
+        node(
+          'socket0',
+          {},
+          all.map((n) => node(`core${n}`, { cpu: [at.cpu + n] })),
+        ),
+      ]),
       ...all.map((n) =>
         node(`cpu@${unitAddress(n)}`, {
           device_type: 'cpu',
           compatible: 'loongarch,Loongson-3A5000',
           reg: [n],
-          phandle: [PHANDLE.cpu + n],
+          phandle: [at.cpu + n],
         }),
       ),
-      node('cpu-map', {}, [
-        node(
-          'socket0',
-          {},
-          all.map((n) => node(`core${n}`, { cpu: [PHANDLE.cpu + n] })),
-        ),
-      ]),
     ]),
-    ...memoryRanges(ramSize).map(({ base, size }) =>
-      node(`memory@${unitAddress(base)}`, { device_type: 'memory', reg: reg(base, size) }),
-    ),
+    ...[...memoryRanges(ramSize)]
+      .reverse()
+      .map(({ base, size }) => node(`memory@${unitAddress(base)}`, { device_type: 'memory', reg: reg(base, size) })),
     node('cpuic', {
       compatible: 'loongson,cpu-interrupt-controller',
       ...provider(1),
-      phandle: [PHANDLE.cpuic],
+      phandle: [at.cpuic],
     }),
     node('eiointc@1400', {
       compatible: 'loongson,ls2k2000-eiointc',
       reg: reg(0x1400, 0x800),
       ...provider(1),
-      'interrupt-parent': [PHANDLE.cpuic],
+      'interrupt-parent': [at.cpuic],
       interrupts: [PLATFORM.eiointcPin],
-      phandle: [PHANDLE.eiointc],
+      phandle: [at.eiointc],
     }),
-    ...DEVICES.flatMap((d) => d.nodes?.() ?? []),
-    ...slots(virtioMmio).map((n) => virtioMmioSlot(n).node),
-  ]);
+    ...DEVICES.flatMap((d) => d.nodes?.(at) ?? []),
+    // Devices in the space of the bus have nodes of their own: kernels do not look below a bus for virtio_mmio.
+    ...(virtioMmio ? slots(virtioMmio).map((n) => virtioMmioSlot(n).node(at)) : [platformBusNode(at)]),
+  ];
+  return node(
+    '',
+    { '#address-cells': [2], '#size-cells': [2], compatible: 'linux,dummy-loongson3' },
+    nodes.sort((a, b) => place(a) - place(b)),
+  );
 }

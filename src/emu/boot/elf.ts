@@ -47,7 +47,7 @@ export function parseElf(bytes: Uint8Array, file: string): ElfImage {
   if (bytes.length < 64 || !isElf(bytes)) {
     throw bad(
       bytes.length < 64 ? `is ${bytes.length} bytes long, shorter than an ELF header` : 'is not an ELF file',
-      'give an ELF64 executable for loongarch64',
+      'give an ELF64 executable for loongarch64, or the address of a raw image with --load ADDRESS',
     );
   }
   if (bytes[4] !== 2 || bytes[5] !== 1) throw bad('is not a little-endian ELF64 file', 'build it for loongarch64');
@@ -80,6 +80,29 @@ export function parseElf(bytes: Uint8Array, file: string): ElfImage {
   }
   if (segments.length === 0) throw bad('has nothing to load', 'give an executable, not an object file');
   return { entry: header.getBigUint64(24, true) & PHYSICAL_MASK, segments };
+}
+
+/** Where kernels without a window for direct mapping are linked: in a map of all memory, or in the last 4 GiB. */
+const LINEAR_MAPS = [
+  { from: 0xffff_8000_0000_0000n, mask: (1n << 47n) - 1n },
+  { from: 0xffff_ffff_0000_0000n, mask: (1n << 32n) - 1n },
+] as const;
+
+/**
+ * An image that is linked to the upper half, with physical addresses equal to the virtual ones: its low 48 bits are no RAM. Its
+ * code at the entry does not depend on its address, and its kernel has mapped physical memory linearly; so it goes where the
+ * first of the two usual maps has RAM. Other images are returned as they are.
+ * @param inRam is a range of bytes RAM?
+ */
+export function lowered(image: ElfImage, inRam: (base: number, size: number) => boolean): ElfImage {
+  const { segments, entry } = image;
+  if (!segments.every((s) => s.paddr === (s.vaddr & PHYSICAL_MASK))) return image;
+  const map = LINEAR_MAPS.find(({ from, mask }) =>
+    segments.every((s) => s.vaddr >= from && inRam(Number(s.vaddr & mask), s.memsz)),
+  );
+  if (!map) return image;
+  const { mask } = map;
+  return { entry: entry & mask, segments: segments.map((s) => ({ ...s, paddr: s.vaddr & mask })) };
 }
 
 /**

@@ -12,6 +12,8 @@ const MZ = 0x5a4d;
 const SIGNATURE = 0x818223cd;
 const HEADER = { entry: 0x8, size: 0x10, loadOffset: 0x18, signature: 0x38, pe: 0x3c } as const;
 const HEADER_BYTES = 64;
+/** "PE", and two zeros. */
+const PE_SIGNATURE = 0x4550;
 /** zboot: "zimg", then where the payload is, and the name of its compression. */
 const ZIMG = 0x676d697a;
 const ZBOOT = { magic: 4, offset: 8, size: 12, compression: 24 } as const;
@@ -37,14 +39,22 @@ export function parseLinuxImage(bytes: Uint8Array, file: string, decompress: Dec
   const header = viewOf(bytes);
   if (header.getUint32(ZBOOT.magic, true) === ZIMG) return parseLinuxImage(unpack(), file, decompress);
   const pe = header.getUint32(HEADER.pe, true);
-  const machine = pe + 6 <= bytes.length ? header.getUint16(pe + 4, true) : undefined;
-  if (machine !== LOONGARCH64)
-    throw bad(
-      `is a program for ${machine === undefined ? 'DOS' : (MACHINES[machine] ?? `PE machine 0x${machine.toString(16)}`)}`,
-      'give a kernel for loongarch64',
-    );
-  if (header.getUint32(HEADER.signature, true) !== SIGNATURE)
-    throw bad('is a UEFI program and no Linux kernel', 'start it from the firmware');
+  const isLinux = header.getUint32(HEADER.signature, true) === SIGNATURE;
+  const hasPe = pe >= HEADER_BYTES && pe + 6 <= bytes.length && header.getUint32(pe, true) === PE_SIGNATURE;
+  // Small kernels have Linux's header without a PE header, and QEMU takes them.
+  if (hasPe || !isLinux) {
+    const machine = hasPe ? header.getUint16(pe + 4, true) : undefined;
+    if (machine !== LOONGARCH64)
+      throw bad(
+        `is a program for ${machine === undefined ? 'DOS' : (MACHINES[machine] ?? `PE machine 0x${machine.toString(16)}`)}`,
+        'give a kernel for loongarch64, or copy the file as it is with --load ADDRESS',
+      );
+    if (!isLinux)
+      throw bad(
+        'is a UEFI program and no Linux kernel',
+        'start it from the firmware (--firmware), or copy the file as it is with --load ADDRESS',
+      );
+  }
   const u64 = (at: number): bigint => header.getBigUint64(at, true);
   const size = Number(u64(HEADER.size));
   if (size < bytes.length - 0x1000000 || size > 2 ** 32) throw bad('has an impossible size', 'the file is damaged');

@@ -87,8 +87,8 @@ export function stateDigest(machine: Machine): ReadonlyMap<string, string> {
   for (const cpu of machine.cpus)
     for (const [name, digest] of cpuDigests(machine, cpu)) out.set(`${name} of cpu${cpu.index}`, digest);
   const ram = new Digest();
-  for (const [pa, at, size] of machine.ram.touchedRanges()) {
-    const words = machine.mem.u32.subarray(at >> 2, (at + size) >> 2);
+  for (const [pa, content] of machine.ram.touchedChunks()) {
+    const words = new Uint32Array(content.buffer, content.byteOffset, content.length >> 2);
     // Untouched RAM is zero. A chunk may be touched in only one of the machines.
     if (words.some((w) => w !== 0)) ram.numbers(pa).words(words);
   }

@@ -52,6 +52,19 @@ const QUIET = new Set<string>([
   'leaveGuest',
 ] satisfies HelperName[]);
 
+/** Helpers that use RAM. */
+const USING_RAM = new Set<string>([
+  'loadSlow',
+  'storeSlow',
+  'linearSlow',
+  'loadVectorSlow',
+  'storeVectorSlow',
+  'fetchSlow',
+  'lddir',
+  'ldpte',
+  'cacop',
+] satisfies HelperName[]);
+
 /** What the engines of all CPUs of a machine share. */
 export interface EngineParts {
   readonly ram: Ram;
@@ -118,6 +131,8 @@ export class Engine {
   private joined: readonly [ReadonlySet<number>, ReadonlySet<number>, ReadonlySet<number>] | undefined;
   /** The micro-op of a fetch watchpoint that Skip ignores once, or −1. */
   private letPass = -1;
+  /** The instruction at a breakpoint that lets pass is running. The breakpoint was counted, so the instruction must not wait. */
+  private passing = false;
   private readonly step: WalkStep = { slot: -1, lo: 0, hi: 0, ps: 12 };
   /** What the current CSR instruction writes. All CSR instructions use the same object. */
   private readonly bits: Mutable<CsrBits> = { num: 0, lo: 0, hi: 0, maskLo: 0, maskHi: 0 };
@@ -144,7 +159,7 @@ export class Engine {
     this.memory = new MemoryAccess(cpu, ram, bus, uops, () => this.word());
     this.fpu = new Fpu(cpu, () => this.word());
     this.vectors = new VectorFpu(cpu, this.fpu, () => this.word());
-    const helpers = this.attended(this.helpers());
+    const helpers = this.attended(ram.exchanges ? this.withRoom(this.helpers()) : this.helpers());
     this.regions = regions;
     this.sliceEnd = (cpu.base + STATE.sliceEnd) >> 3;
     this.plan = {
@@ -238,7 +253,9 @@ export class Engine {
         cpu.sliceBudget = 1;
         cpu.setStateI32('left', 1);
         cpu.mem.f64[this.sliceEnd] = now + 1;
+        this.passing = true;
         this.exact(1);
+        this.passing = false;
         this.uops.conceal(p);
       } else if (n >= FAST_MINIMUM) {
         // A debugger may have moved the machine back in time.
@@ -427,6 +444,24 @@ export class Engine {
       return deliver(cpu, 'GSPR', { root: true, badi });
     if (hit && translate(cpu, cpu.stateI32('argA'), cpu.stateHi('argA'), LOAD, badi) < 0) return After.jumped;
     return After.next;
+  }
+
+  /** Where RAM is larger than linear memory: an instruction that uses RAM waits until the machine has made room. */
+  private withRoom(
+    helpers: Record<HelperName, (code: number) => number>,
+  ): Record<HelperName, (code: number) => number> {
+    const { ram } = this;
+    const wait =
+      (name: string, helper: (code: number) => number) =>
+      (code: number): number => {
+        if (!ram.crowded || this.passing) return helper(code);
+        this.tired = true;
+        // A fetch comes before an instruction: PC and budget are in the state already.
+        return name === 'fetchSlow' ? After.jumped : After.notExecuted;
+      };
+    return Object.fromEntries(
+      Object.entries(helpers).map(([name, helper]) => [name, USING_RAM.has(name) ? wait(name, helper) : helper]),
+    ) as Record<HelperName, (code: number) => number>;
   }
 
   /**

@@ -111,7 +111,10 @@ export class UopCache {
   page(pa: number, linear: number, breakAt: ReadonlySet<number> | undefined): UopPage {
     let pages = this.byPa.get(pa);
     const known = pages?.find((p) => p.breakAt === breakAt);
-    if (known) return known;
+    if (known) {
+      known.linear = linear;
+      return known;
+    }
     let slot = this.free.pop();
     if (slot === undefined && this.slots.length < UOP_PAGES) slot = this.slots.length;
     if (slot === undefined) {
@@ -202,6 +205,11 @@ export class UopCache {
         page.claimed = false;
         this.changed(page, 0, UOPS_PER_PAGE - 1);
       }
+  }
+
+  /** RAM has moved in linear memory. A page is found again when it is fetched from. */
+  moved(): void {
+    for (const pages of this.byPa.values()) for (const page of pages) page.linear = 0;
   }
 
   /** Puts the instruction itself in the place of a breakpoint. */

@@ -3,9 +3,9 @@
 /** Decoded instructions of one physical page. */
 export interface UopPage {
   readonly base: number;
-  /** Physical address, and address in linear memory, of the instruction words. */
+  /** Physical address of the instruction words, and their address in linear memory; 0 while they are not there. */
   readonly pa: number;
-  readonly linear: number;
+  linear: number;
   /** Positions (0..1023) of breakpoints. A page with breakpoints serves only one virtual page of one world. */
   readonly breakAt: ReadonlySet<number> | undefined;
   /** Translated regions that begin in it, and how often stores have ended some of them. */

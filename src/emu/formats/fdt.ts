@@ -3,8 +3,8 @@
 import { ImageError } from './image-error.ts';
 import { viewOf } from './little-endian.ts';
 
-/** A property: cells of 32 bits, a text, several texts, or only a name. */
-export type FdtValue = readonly number[] | string | readonly string[] | true;
+/** A property: cells of 32 bits, a text, several texts, bytes, or only a name. */
+export type FdtValue = readonly number[] | string | readonly string[] | Uint8Array | true;
 
 export interface FdtNode {
   readonly name: string;
@@ -35,6 +35,7 @@ const isNumbers = (v: FdtValue): v is readonly number[] => Array.isArray(v) && t
 
 function encode(value: FdtValue): Uint8Array {
   if (value === true) return new Uint8Array(0);
+  if (value instanceof Uint8Array) return value;
   if (isNumbers(value)) {
     const out = new DataView(new ArrayBuffer(4 * value.length));
     value.forEach((v, i) => {
@@ -49,8 +50,11 @@ function encode(value: FdtValue): Uint8Array {
 /** A 64-bit number as two cells. */
 export const cells64 = (v: number): [number, number] => [Math.floor(v / 2 ** 32), v % 2 ** 32];
 
-/** The blob of a tree. */
-export function writeFdt(root: FdtNode): Uint8Array {
+/**
+ * The blob of a tree.
+ * @param room bytes that it has at least, with free space at its end (default: none)
+ */
+export function writeFdt(root: FdtNode, room = 0): Uint8Array {
   const structure: number[] = [];
   const strings: number[] = [];
   const known = new Map<string, number>();
@@ -88,7 +92,7 @@ export function writeFdt(root: FdtNode): Uint8Array {
   u32(TOKEN.finish);
   const structureAt = HEADER_BYTES + RESERVATIONS_BYTES;
   const stringsAt = structureAt + structure.length;
-  const out = new Uint8Array(stringsAt + strings.length);
+  const out = new Uint8Array(Math.max(room, stringsAt + strings.length));
   const header = new DataView(out.buffer);
   [
     FDT_MAGIC,

@@ -47,6 +47,8 @@ export interface MachineOptions {
   readonly clock?: Clock | undefined;
   /** Interpreters that were emitted before, and need not be emitted again. */
   readonly emitted?: EmittedInterpreters;
+  /** Bytes of RAM that are at most in linear memory at a time; default: what fits. The rest is exchanged. */
+  readonly linearRam?: number | undefined;
   /** The kind of board; default: `virt`. */
   readonly model?: BoardModel | undefined;
   /** A reset by the guest ends the run, like a power-off. */
@@ -105,7 +107,9 @@ export class Machine implements Stateful {
   patienceMs = Number.POSITIVE_INFINITY;
   /** Devices have left work for later. It is done before the next instruction. */
   private unfinished = false;
-  readonly stateFields = ['power', 'time', 'turn', 'inRound', 'roundLength', 'ahead'];
+  /** In a copy: the physical address of each CPU's LL, or −1. Linear addresses are others in another machine, or later. */
+  private readonly linked: Float64Array;
+  readonly stateFields = ['power', 'time', 'turn', 'inRound', 'roundLength', 'ahead', 'linked'];
   readonly stateChecks = { power: (v: unknown) => v === undefined || v === 'poweroff' || v === 'reset' };
   static readonly wiring: Wiring = {
     files: 'kept beside the state in a snapshot',
@@ -118,7 +122,8 @@ export class Machine implements Stateful {
   constructor(options: MachineOptions) {
     this.options = options;
     this.ahead = new Float64Array(options.cpus);
-    this.mem = new LinearMemory(options.cpus, options.ramSize);
+    this.linked = new Float64Array(options.cpus).fill(-1);
+    this.mem = new LinearMemory(options.cpus, options.ramSize, undefined, options.linearRam);
     this.ram = new Ram(this.mem, options.ramSize);
     this.cpus = Array.from({ length: options.cpus }, (_, n) => new Cpu(n, this.mem, options.features, options.seed));
     this.board = new Board({
@@ -216,6 +221,12 @@ export class Machine implements Stateful {
       cpu.reset(start.entry);
       cpu.parked = cpu.index !== 0;
     }
+    for (const { cpu, entry } of start.starts) {
+      const other = this.cpus[cpu];
+      if (!other) continue;
+      other.parked = false;
+      other.pc = entry;
+    }
     prepareBoot(this.cpus[0]!, start);
     this.board.reset();
   }
@@ -229,6 +240,7 @@ export class Machine implements Stateful {
   /** A copy of the whole machine. It shares the RAM chunks of `before` that have not changed. */
   save(before?: MachineState): MachineState {
     this.settle();
+    for (const [n, linear] of this.links()) this.linked[n] = linear === 0 ? -1 : this.ram.physicalAddress(linear);
     return {
       parts: this.parts().map(saveFields),
       cpus: this.cpus.map((c) => this.mem.u8.slice(c.base, c.base + CPU_STATE_BYTES)),
@@ -236,9 +248,22 @@ export class Machine implements Stateful {
     };
   }
 
+  /** Linear address of the LL of each CPU by number, 0 when there is none. */
+  private links(): [cpu: number, linear: number][] {
+    return this.cpus.map((c, n) => [n, c.stateI32('llBit') === 0 ? 0 : c.stateI32('llLinear') >>> 0]);
+  }
+
+  /** Where RAM is larger than linear memory: makes room for what the next instruction needs. Nothing that a guest sees changes. */
+  private makeRoom(): void {
+    if (!this.ram.crowded) return;
+    this.ram.exchange(this.links().map(([, linear]) => linear));
+    for (const cpu of this.cpus) cpu.fast.clearAll();
+    this.uops.moved();
+  }
+
   /** Arrays that copies share with the machine: while the machine uses them, copies need no extra memory for them. */
   sharedArrays(): Set<ArrayBufferView> {
-    const found = new Set<ArrayBufferView>();
+    const found = new Set<ArrayBufferView>(this.ram.outsideContents);
     for (const part of this.parts())
       for (const name of part.sharedFields ?? []) arraysIn(Reflect.get(part, name), found);
     return found;
@@ -253,6 +278,12 @@ export class Machine implements Stateful {
       this.mem.u8.set(state.cpus[n]!, c.base);
     });
     this.ram.restore(state.ram);
+    this.makeRoom();
+    this.cpus.forEach((c, n) => {
+      const pa = this.linked[n]!;
+      if (this.ram.has(pa)) c.setStateI32('llLinear', this.ram.linearAddress(pa));
+      else c.setStateI32('llBit', 0);
+    });
     this.unfinished = true;
     this.uops.clear();
     for (const cpu of this.cpus) {
@@ -279,7 +310,7 @@ export class Machine implements Stateful {
   loadedRanges(): { readonly pa: number; readonly size: number }[] {
     return [
       ...(this.files?.image.segments ?? []).map((s) => ({ pa: Number(s.paddr), size: s.memsz })),
-      ...(this.files?.extra ?? []).map((e) => ({ pa: e.pa, size: e.data.length })),
+      ...(this.files?.extra ?? []).map((e) => ({ pa: e.pa, size: e.size ?? e.data.length })),
       { pa: PLATFORM.commandLine, size: COMMAND_LINE_SIZE },
     ];
   }
@@ -305,6 +336,7 @@ export class Machine implements Stateful {
         this.unfinished = this.board.goOn();
         if (this.unfinished) return 'slice';
       }
+      this.makeRoom();
       const passed = this.cpus.length === 1 ? this.runAlone(left, until) : this.runRound(left, until);
       left -= Math.max(1, passed);
       if (this.power === 'reset') {
@@ -384,6 +416,7 @@ export class Machine implements Stateful {
    */
   step(cpu: Cpu, interrupts = false): RunResult {
     this.settle();
+    this.makeRoom();
     const engine = this.engines[cpu.index]!;
     const n = cpu.index;
     let ticks = engine.run(this.time + this.ahead[n]!, 1, !interrupts);
@@ -445,11 +478,11 @@ export class Machine implements Stateful {
 const EMPTY = new Uint8Array(0);
 
 /** The properties of a machine for its boot tables. */
-export const platformOf = (o: Pick<MachineOptions, 'cpus' | 'ramSize' | 'virtio' | 'virtioOn'>): Platform => {
+export const platformOf = (o: Pick<MachineOptions, 'cpus' | 'ramSize' | 'seed' | 'virtio' | 'virtioOn'>): Platform => {
   const devices = o.virtio?.length ?? 0;
   const virtioMmio = o.virtioOn === 'mmio' ? Math.min(devices, PLATFORM.virtioMmio.most) : 0;
   // The host bridge is in the first slot.
-  return { cpus: o.cpus, ramSize: o.ramSize, virtioMmio, pciSlots: 1 + devices - virtioMmio };
+  return { cpus: o.cpus, ramSize: o.ramSize, seed: o.seed, virtioMmio, pciSlots: 1 + devices - virtioMmio };
 };
 
 /** The items for firmware in fw_cfg. */

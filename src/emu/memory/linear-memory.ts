@@ -34,12 +34,13 @@ export class LinearMemory {
   /**
    * Reserves address space for `cpus` CPUs and up to `ramSize` bytes of RAM. A page needs memory only after its first access.
    * @param parts memory of a machine with a thread for each CPU, from {@link LinearMemory.forThreads}
+   * @param most bytes of RAM that are at most in linear memory at a time
    */
-  constructor(cpus: number, ramSize: number, parts?: SharedParts) {
+  constructor(cpus: number, ramSize: number, parts?: SharedParts, most = Number.POSITIVE_INFINITY) {
     this.shared = parts !== undefined;
     this.pool = { cpus, pool: parts?.cpu ?? 0 };
     this.ramStart = ramBase(cpus, parts ? cpus : 1);
-    this.pages = LinearMemory.pagesFor(this.ramStart, ramSize);
+    this.pages = LinearMemory.pagesFor(this.ramStart, Math.min(ramSize, most));
     this.ramBytes = this.pages * WASM_PAGE - this.ramStart;
     this.memory = parts?.memory ?? new WebAssembly.Memory({ initial: this.pages, maximum: this.pages });
     const buffer = this.memory.buffer;
@@ -54,6 +55,12 @@ export class LinearMemory {
 
   private static pagesFor(ramStart: number, ramSize: number): number {
     return Math.min(MAX_PAGES, Math.ceil((ramStart + ramSize + ROM_BYTES) / WASM_PAGE));
+  }
+
+  /** The largest RAM of a machine with a thread for each CPU, in bytes: all of it is in linear memory. */
+  static mostForThreads(cpus: number): number {
+    const MIB = 2 ** 20;
+    return Math.floor((MAX_PAGES * WASM_PAGE - ramBase(cpus, cpus) - ROM_BYTES) / MIB) * MIB;
   }
 
   /** Memory for a machine with a thread for each CPU, each with its own pool of decoded instructions. */

@@ -32,19 +32,22 @@ export const PLATFORM = {
   flash1: { base: 0x1d000000, size: 0x1000000 },
   fwCfg: { base: 0x1e020000, size: 0x18 },
   uarts: [0x1fe001e0, 0x1fe002e0, 0x1fe003e0, 0x1fe004e0].map((base, n) => ({ base, input: 2 + n })),
-  msi: { base: 0x2ff00000, size: 8, firstVector: 0x40 },
+  msi: { base: 0x2ff00000, size: 8, firstVector: 0x20 },
   /** PCI Express: configuration space, ports, memory; four interrupt lines. */
   ecam: { base: 0x20000000, size: 0x8000000, buses: 0x80 },
   pciIo: { base: 0x18004000, size: 0xc000, first: 0x4000 },
   pciMemory: { base: 0x40000000, size: 0x40000000 },
   pciInput: 16,
-  /** virtio devices without PCI, where QEMU has an empty platform bus. */
+  /** QEMU's platform bus is empty. Here virtio devices without PCI are at its beginning. */
+  platformBus: { base: 0x16000000, size: 0x2000000 },
   virtioMmio: { base: 0x16000000, size: 0x200, input: 20, most: 8 },
   /** Command line (a1) and EFI system table (a2) of a direct boot; ACPI tables, which memory maps leave out; device tree. */
   commandLine: 0x0,
   systemTable: 0x200,
   acpi: { base: 0xe0000, size: 0x20000 },
   deviceTree: 0x100000,
+  /** As on QEMU, the blob has free space at its end: kernels give out memory behind it, and some edit it. */
+  deviceTreeRoom: 0x100000,
 } as const;
 
 /** Where RAM lies. */

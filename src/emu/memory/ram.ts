@@ -7,6 +7,13 @@ const CHUNK = 0x100000;
 const ROM = PLATFORM.flash0;
 /** Value in the table while a thread allocates the chunk. */
 const TAKING = 1;
+/**
+ * Where RAM is larger than linear memory: so many chunks are free before an instruction begins to use memory. It needs 62 at most
+ * (two pages, each found by a walk of five tables, each table by a walk of stage 2); and one instruction more never waits.
+ */
+const ROOM = 128;
+/** An exchange makes room for so many chunks more, because it also empties the software TLBs. */
+const BATCH = 32;
 /** Byte equality of two whole chunks. */
 function equal(a: Uint8Array, b: Uint8Array): boolean {
   const p = new Int32Array(a.buffer, a.byteOffset, CHUNK / 4);
@@ -17,6 +24,10 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
 
 /**
  * Guest RAM: 1 MiB chunks of linear memory, allocated at the first access, so that a machine needs only the memory that it uses.
+ *
+ * When RAM is larger than linear memory, chunks that were not used for a while are kept outside ("away"). They come back at the
+ * next access of a CPU; accesses of devices and debuggers leave them where they are. Linear addresses are valid until
+ * {@link exchange}, which the machine calls between two instructions when {@link crowded} is true.
  */
 export class Ram {
   readonly size: number;
@@ -27,6 +38,22 @@ export class Ram {
   private readonly count: number;
   /** The table, when several threads use it. */
   readonly sharedTable: SharedArrayBuffer | undefined;
+  /** Is RAM larger than linear memory? */
+  readonly exchanges: boolean;
+  /** Chunks that linear memory has room for now; counted only when RAM is larger. */
+  private room = Number.POSITIVE_INFINITY;
+  /** Linear addresses that chunks have left. */
+  private readonly left: number[] = [];
+  /** The content of the chunks that are away, by number. */
+  private readonly away = new Map<number, Uint8Array>();
+  /** Contents that copies of the machine share: they must not change. */
+  private readonly shared = new WeakSet<Uint8Array>();
+  /** Arrays for the next chunks that leave. */
+  private readonly spare: Uint8Array[] = [];
+  /** For each chunk: has the CPU asked for its address since the last exchange? */
+  private readonly used: Uint8Array;
+  /** The chunk that is looked at next. */
+  private hand = 0;
 
   /**
    * @param size bytes, a multiple of 1 MiB
@@ -39,6 +66,10 @@ export class Ram {
     this.table = new Uint32Array(table ?? new ArrayBuffer(Ram.tableBytes(size)));
     this.count = size / CHUNK;
     this.chunks = this.table.subarray(0, this.count);
+    this.used = new Uint8Array(this.count);
+    const places = Math.floor(mem.ramBytes / CHUNK);
+    this.exchanges = table === undefined && places < this.count + ROM.size / CHUNK;
+    if (this.exchanges) this.room = places;
   }
 
   /** Bytes of the table that threads share for RAM of `size` bytes. */
@@ -56,6 +87,7 @@ export class Ram {
     if (this.rom === 0) {
       const first = Atomics.add(this.table, this.count, ROM.size / CHUNK);
       this.table[this.count + 1] = this.mem.ramStart + first * CHUNK;
+      this.room -= ROM.size / CHUNK;
     }
     this.mem.u8.fill(0xff, this.rom, this.rom + ROM.size);
     this.mem.u8.set(content.subarray(0, ROM.size), this.rom);
@@ -65,8 +97,18 @@ export class Ram {
     return pa >= ROM.base && pa < ROM.base + ROM.size && this.rom !== 0;
   }
 
-  /** Allocates chunk number `index`. Another thread may do the same at this time. @returns its linear address */
+  /**
+   * Gives chunk number `index` a linear address, and its content if it was away. Another thread may do the same at this time.
+   * @returns its linear address
+   */
   private take(index: number): number {
+    const free = this.left.pop();
+    if (free !== undefined) {
+      this.room--;
+      this.table[index] = free;
+      this.bring(index, free);
+      return free;
+    }
     if (Atomics.compareExchange(this.table, index, 0, TAKING) === 0) {
       const at = this.mem.ramStart + Atomics.add(this.table, this.count, 1) * CHUNK;
       if (at + CHUNK > this.mem.ramStart + this.mem.ramBytes) {
@@ -74,12 +116,91 @@ export class Ram {
         Atomics.store(this.table, index, 0);
         throw new Error('guest RAM: the guest has touched more RAM than the emulator can hold: use a smaller --memory');
       }
+      this.room--;
+      if (this.away.has(index)) this.bring(index, at);
       Atomics.store(this.table, index, at);
     }
     for (;;) {
       const at = Atomics.load(this.table, index);
       if (at !== TAKING) return at;
     }
+  }
+
+  /** Puts the content of a chunk to the linear address that it has got. */
+  private bring(index: number, at: number): void {
+    const content = this.away.get(index);
+    if (!content) {
+      this.mem.u8.fill(0, at, at + CHUNK);
+      return;
+    }
+    this.mem.u8.set(content, at);
+    this.away.delete(index);
+    if (!this.shared.has(content) && this.spare.length < BATCH) this.spare.push(content);
+  }
+
+  /** Must an exchange come before the next use of memory? */
+  get crowded(): boolean {
+    return this.room < ROOM;
+  }
+
+  /**
+   * Takes chunks out of linear memory that were not used since the last exchange. Linear addresses of RAM that are kept anywhere
+   * are wrong afterwards.
+   * @param pinned linear addresses whose chunks stay
+   * @throws Error when the computer has no memory left
+   */
+  exchange(pinned: readonly number[]): void {
+    const stays = (at: number): boolean => pinned.some((p) => p >= at && p < at + CHUNK);
+    // In the second round no chunk counts as used.
+    for (let looked = 0; this.room < ROOM + BATCH && looked < 2 * this.count; looked++) {
+      const index = this.hand;
+      this.hand = (index + 1) % this.count;
+      const at = this.chunks[index]!;
+      if (at === 0) continue;
+      if (this.used[index]) this.used[index] = 0;
+      else if (!stays(at)) this.dismiss(index, at);
+    }
+  }
+
+  private static newContent(): Uint8Array {
+    try {
+      return new Uint8Array(CHUNK);
+    } catch {
+      throw new Error(
+        'guest RAM: the computer has no memory left for what the guest has touched: use a smaller --memory',
+      );
+    }
+  }
+
+  private dismiss(index: number, at: number): void {
+    const content = this.spare.pop() ?? Ram.newContent();
+    content.set(this.mem.u8.subarray(at, at + CHUNK));
+    this.away.set(index, content);
+    this.chunks[index] = 0;
+    this.left.push(at);
+    this.room++;
+  }
+
+  /** The content of a chunk that is away, or that goes there because linear memory is full, to be changed; undefined else. */
+  private outside(index: number): Uint8Array | undefined {
+    if (!this.exchanges || this.chunks[index] !== 0) return undefined;
+    const content = this.away.get(index);
+    if (!content && this.room > ROOM + BATCH) return undefined;
+    if (content && !this.shared.has(content)) return content;
+    const own = content?.slice() ?? Ram.newContent();
+    this.away.set(index, own);
+    return own;
+  }
+
+  /** Contents that lie outside linear memory. */
+  get outsideContents(): Iterable<Uint8Array> {
+    return this.away.values();
+  }
+
+  /** The physical address of a linear one in RAM, or −1. */
+  physicalAddress(linear: number): number {
+    const index = this.chunks.findIndex((at) => at > TAKING && linear >= at && linear < at + CHUNK);
+    return index < 0 ? -1 : this.firstOf(index) + linear - this.chunks[index]!;
   }
 
   /** Linear address of the end of the chunks in use. */
@@ -110,13 +231,15 @@ export class Ram {
   }
 
   /**
-   * The linear address of a physical address, or −1 outside RAM. It is valid up to the end of its 1 MiB chunk.
+   * The linear address of a physical address, or −1 outside RAM. It is valid up to the end of its 1 MiB chunk, and until the next
+   * {@link exchange}.
    * @throws Error when more RAM has been touched than 32-bit linear memory holds
    */
   linearAddress(pa: number): number {
     const block = this.block(pa);
     if (block < 0) return this.inRom(pa) ? this.rom + pa - ROM.base : -1;
     const index = Math.floor(block / CHUNK);
+    this.used[index] = 1;
     let at = this.chunks[index]!;
     if (at <= TAKING) at = this.take(index);
     return at + (block % CHUNK);
@@ -136,9 +259,15 @@ export class Ram {
   write(pa: number, data: Uint8Array): void {
     for (let done = 0; done < data.length; ) {
       const n = Math.min(data.length - done, CHUNK - ((pa + done) % CHUNK));
-      const at = this.linearAddress(pa + done);
-      if (at < 0) throw new RangeError(`physical address 0x${(pa + done).toString(16)} is not RAM`);
-      this.mem.u8.set(data.subarray(done, done + n), at);
+      const part = data.subarray(done, done + n);
+      const block = this.block(pa + done);
+      const outside = block < 0 ? undefined : this.outside(Math.floor(block / CHUNK));
+      if (outside) outside.set(part, block % CHUNK);
+      else {
+        const at = this.linearAddress(pa + done);
+        if (at < 0) throw new RangeError(`physical address 0x${(pa + done).toString(16)} is not RAM`);
+        this.mem.u8.set(part, at);
+      }
       done += n;
     }
   }
@@ -156,8 +285,14 @@ export class Ram {
         continue;
       }
       const n = Math.min(length - done, CHUNK - ((pa + done) % CHUNK));
-      const chunk = this.chunks[Math.floor(block / CHUNK)]!;
-      if (chunk !== 0) out.set(this.mem.u8.subarray(chunk + (block % CHUNK), chunk + (block % CHUNK) + n), done);
+      const index = Math.floor(block / CHUNK);
+      const chunk = this.chunks[index]!;
+      const from = block % CHUNK;
+      if (chunk !== 0) out.set(this.mem.u8.subarray(chunk + from, chunk + from + n), done);
+      else if (this.away.size > 0) {
+        const outside = this.away.get(index);
+        if (outside) out.set(outside.subarray(from, from + n), done);
+      }
       done += n;
     }
     return out.subarray(0, done);
@@ -175,6 +310,10 @@ export class Ram {
       const old = before?.get(n);
       out.set(n, old && equal(old, bytes) ? old : bytes.slice());
     });
+    for (const [n, bytes] of this.away) {
+      this.shared.add(bytes);
+      out.set(n, bytes);
+    }
     return out;
   }
 
@@ -191,7 +330,13 @@ export class Ram {
 
   /** Restores RAM from a copy. Chunks that are not in it become zero. */
   restore(copy: ReadonlyMap<number, Uint8Array>): void {
-    for (const n of copy.keys()) this.linearAddress(this.firstOf(n));
+    this.away.clear();
+    for (const [n, bytes] of copy) {
+      if (this.exchanges && this.chunks[n] === 0) {
+        this.shared.add(bytes);
+        this.away.set(n, bytes);
+      } else this.linearAddress(this.firstOf(n));
+    }
     this.chunks.forEach((at, n) => {
       if (at === 0) return;
       const bytes = copy.get(n);
@@ -206,18 +351,22 @@ export class Ram {
     return block < LOW_SIZE ? block : block - LOW_SIZE + HIGH_BASE;
   }
 
-  /** The touched chunks in ascending order: physical address, linear address, bytes. */
-  touchedRanges(): [pa: number, at: number, size: number][] {
-    return [...this.chunks].flatMap((at, n) => (at === 0 ? [] : [[this.firstOf(n), at, CHUNK]]));
+  /** The touched chunks in ascending order: physical address and content. */
+  touchedChunks(): [pa: number, content: Uint8Array][] {
+    return [...this.chunks].flatMap((at, n): [number, Uint8Array][] => {
+      const content = at === 0 ? this.away.get(n) : this.mem.u8.subarray(at, at + CHUNK);
+      return content ? [[this.firstOf(n), content]] : [];
+    });
   }
 
-  /** Bytes of linear memory in use for RAM. */
+  /** Bytes of memory in use for RAM. */
   get touched(): number {
-    return this.next - this.mem.ramStart;
+    return this.next - this.mem.ramStart + (this.away.size - this.left.length) * CHUNK;
   }
 
   /** Power-on contents: all zero. */
   clear(): void {
+    this.away.clear();
     this.mem.u8.fill(0, this.mem.ramStart, this.next);
   }
 }

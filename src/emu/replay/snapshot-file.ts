@@ -4,7 +4,7 @@
  */
 
 import type { BoardModel } from '../board/platform.ts';
-import type { BootFiles } from '../boot/load.ts';
+import { BOOT_PROTOCOLS, type BootFiles } from '../boot/load.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { viewOf } from '../formats/little-endian.ts';
 import type { MachineState } from '../machine/machine.ts';
@@ -188,12 +188,13 @@ const isSnapshot = isObjectWith({
   }),
   files: isObjectWith({
     firmware: isOptional(isObjectWith({ content: isBytes, kernel: isOptional(isBytes) })),
-    protocol: isOptional((v) => v === 'efi' || v === 'uhi'),
+    protocol: isOptional((v) => BOOT_PROTOCOLS.some((p) => p === v)),
     deviceTree: isOptional(isBytes),
     image: isObjectWith({ entry: isBigint, segments: isEvery(isSegment) }),
     commandLine: isText,
     initrd: isOptional(isBytes),
-    extra: isEvery(isObjectWith({ pa: isNumber, data: isBytes })),
+    extra: isEvery(isObjectWith({ pa: isNumber, data: isBytes, size: isOptional(isNumber), name: isOptional(isText) })),
+    starts: isOptional(isEvery(isObjectWith({ cpu: isNumber, entry: isBigint }))),
   }),
   state: isObjectWith({}),
 });

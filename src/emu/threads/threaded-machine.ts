@@ -122,8 +122,15 @@ export class ThreadedMachine {
       giveUpStores: () => {},
       giveUpCode: () => {},
     });
-    this.start = loadRam(this.ram, files, platformOf(options));
+    this.start = this.loadAll();
     fillFwCfg(this.board, files, platformOf(options));
+  }
+
+  /** Writes what is booted to RAM. CPUs with a start address of their own find it as if they had got it by mail. */
+  private loadAll(): BootRegisters {
+    const start = loadRam(this.ram, this.files, platformOf(this.options));
+    for (const { cpu, entry } of start.starts) if (cpu < this.cpus.length) this.block.start(cpu, entry);
+    return start;
   }
 
   /** A device stores to RAM: CPUs give up the decoded code there. */
@@ -273,7 +280,7 @@ export class ThreadedMachine {
     this.board.reset();
     block.reset();
     this.ram.clear();
-    this.start = loadRam(this.ram, this.files, platformOf(this.options));
+    this.start = this.loadAll();
     for (const n of cpus) block.order(n, COMMAND.run);
   }
 }

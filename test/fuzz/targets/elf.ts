@@ -6,7 +6,6 @@ import { loadRam } from '../../../src/emu/boot/load.ts';
 import { rawImage } from '../../../src/emu/boot/raw-image.ts';
 import { ImageError } from '../../../src/emu/formats/image-error.ts';
 import { LinearMemory } from '../../../src/emu/memory/linear-memory.ts';
-import { PLATFORM } from '../../../src/emu/memory/physical-map.ts';
 import { Ram } from '../../../src/emu/memory/ram.ts';
 import { tinyElf } from '../../support/images.ts';
 import { guarded, type Target } from '../oracle.ts';
@@ -19,8 +18,7 @@ export const fuzz: Target = guarded({
   ours: [ImageError],
   run: (data) => {
     elfSections(data);
-    const image =
-      data[0] === 0 ? rawImage(data, 'image.bin', PLATFORM.deviceTree + 8 * data.length) : parseElf(data, 'image');
+    const image = data[0] === 0 ? rawImage(data, 'image.bin', 2 * 2 ** 20 + 8 * data.length) : parseElf(data, 'image');
     loadRam(ram, { image, commandLine: '', extra: [] }, platform);
   },
 });

@@ -176,7 +176,7 @@ export class Regions {
     }
     for (const p of entries) {
       const page = this.uops.pageAt(p);
-      if (!page || this.cell(p) >= REGION || (this.mem.shared && !page.claimed)) continue;
+      if (!page || page.linear === 0 || this.cell(p) >= REGION || (this.mem.shared && !page.claimed)) continue;
       const entry = (p - page.base) / UOP_BYTES;
       if (page.ends >= MANY_ENDS) {
         // The count decreases, so that the page gets another chance later.

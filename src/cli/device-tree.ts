@@ -1,0 +1,50 @@
+/** The device tree of a machine as a file, for `--dump-dtb` and QEMU's `-M dumpdtb=`. */
+import { writeFileSync } from 'node:fs';
+import { type BootFiles, layOut } from '../emu/boot/load.ts';
+import { PLATFORM } from '../emu/memory/physical-map.ts';
+import { asUsage, bootImages, readDeviceTree, readInitrd } from './boot.ts';
+import { UsageError } from './errors.ts';
+import type { MachineCli } from './options.ts';
+
+/** How many virtio devices a machine has that may be memory-mapped. */
+const countVirtio = (cli: MachineCli): number =>
+  (cli.drive?.length ?? 0) +
+  (cli.share?.length ?? 0) +
+  (cli.console === 'virtio' ? 1 : 0) +
+  (cli.net && cli.net.kind !== 'none' ? 1 : 0) +
+  1;
+
+/**
+ * The device tree that the machine of the options gets, for `--dump-dtb` and QEMU's `-M dumpdtb=`. An image is not needed.
+ * @throws UsageError
+ */
+export function boardTree(image: string | undefined, cli: MachineCli): Uint8Array {
+  return asUsage(() => {
+    const own = image ?? cli.kernel ?? cli.hypervisor ?? cli.firmware ?? cli.guest;
+    const files: BootFiles =
+      own !== undefined
+        ? bootImages(image, cli).files
+        : {
+            image: { entry: 0n, segments: [] },
+            commandLine: cli.append ?? '',
+            initrd: readInitrd(cli),
+            deviceTree: cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb),
+            protocol: cli.boot,
+            extra: [],
+          };
+    const virtioMmio = cli.virtio === 'mmio' ? Math.min(countVirtio(cli), PLATFORM.virtioMmio.most) : 0;
+    const { deviceTree } = layOut(files, { cpus: cli.smp, ramSize: cli.memory, seed: cli.seed, virtioMmio });
+    if (!deviceTree) throw new UsageError('--boot none has no device tree: leave one of the options out');
+    return deviceTree;
+  });
+}
+
+/** Writes the device tree to a file. @throws UsageError */
+export function dumpDeviceTree(image: string | undefined, cli: MachineCli, file: string): void {
+  const tree = boardTree(image, cli);
+  try {
+    writeFileSync(file, tree);
+  } catch (error) {
+    throw new UsageError(`cannot write ${file} (${(error as NodeJS.ErrnoException).code ?? error}): check the path`);
+  }
+}
