@@ -99,6 +99,34 @@
   fclass.d $fa1, $ft0
   movfr2gr.d $s0, $fa1
   CHECK "fclass.d of -0", $s0, 0x20
+  # Manual: 3.2.1.8
+  /* V; then an operation without an exception, whose Cause is empty; then the classification, which leaves Cause alone. */
+  FLOAT_S $ft3, 0xc1600000
+  FLOAT_S $ft4, 0x40000000
+  FCSR 0x10000
+  flogb.s $ft5, $ft3
+  fmul.s $ft6, $ft4, $ft4
+  fclass.d $ft5, $ft4
+  movfcsr2gr $s0, $fcsr0
+  CHECK "fclass.d keeps the Cause of the operation before it", $s0, 0x00110000
+  FCSR 0
+  FLOAT_S $ft5, 0
+  fdiv.s $ft6, $ft4, $ft5
+  fclass.s $ft5, $ft4
+  movfcsr2gr $s0, $fcsr0
+  CHECK "fclass.s keeps DivideByZero in Cause", $s0, 0x08080000
+  FCSR 0x10000
+  flogb.s $ft5, $ft3
+  fadd.s $ft6, $ft4, $ft4
+  vfclass.d $vr11, $vr12
+  movfcsr2gr $s0, $fcsr0
+  CHECK "vfclass.d keeps the Cause of the operation before it", $s0, 0x00110000
+  FLOAT_S $ft5, 0x7f800001
+  fclass.s $ft5, $ft5
+  movfr2gr.s $s0, $ft5
+  CHECK "fclass.s of a signalling NaN", $s0, 1
+  movfcsr2gr $s0, $fcsr0
+  CHECK "which raises nothing", $s0, 0x00110000
   flogb.d $fa1, $fa0
   movfr2gr.d $s0, $fa1
   CHECK "flogb.d of 2.5", $s0, 0x3ff0000000000000

@@ -28,17 +28,21 @@ export class Fpu {
 
   /** Operands in argA, argB and va; the result goes to the value slot unless an enabled exception traps. */
   operate(code: number): AfterValue {
-    const status = this.begin();
+    const quiet = isQuietCode(code);
+    const status = this.begin(quiet);
     const native = status.rm === ROUND.nearestEven ? nativeOperation(code) : undefined;
     if (!native || !this.natively(native)) this.exactly(code);
-    return isQuietCode(code) ? After.next : this.finish();
+    return quiet ? After.next : this.finish();
   }
 
-  /** The status of an operation: rounding mode of FCSR, no flags yet. */
-  begin(): Status {
+  /**
+   * The status of an operation: rounding mode of FCSR, no flags yet.
+   * @param quiet the operation does not write FCSR, so the Cause of the operation before stays
+   */
+  begin(quiet: boolean): Status {
     const { status } = this;
-    // The pending Cause of the operation before is not needed any more.
-    this.cpu.setStateI32('fpPending', 0);
+    // Other operations replace Cause: the pending one is not needed any more.
+    if (!quiet) this.cpu.setStateI32('fpPending', 0);
     status.rm = ((this.cpu.stateI32('fcsr') >> RM_SHIFT) & 3) as RoundMode;
     status.flags = 0;
     return status;
@@ -73,7 +77,7 @@ export class Fpu {
     const { cpu } = this;
     const pending = cpu.stateI32('fpPending');
     if (pending === 0) return;
-    const status = this.begin();
+    const status = this.begin(false);
     const { u64 } = cpu.mem;
     const at = (field: 'fpA' | 'fpB' | 'fpC'): bigint => u64[(cpu.base + STATE[field]) >> 3]!;
     if (pending < VECTOR_PENDING) operate(pending - 1, status, at('fpA'), at('fpB'), at('fpC'));
