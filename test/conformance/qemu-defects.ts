@@ -1,14 +1,48 @@
+/** A check of RAISES in bounds.S, and that of its BADV. */
+const withBadv = (check: string): string[] => [check, `${check}: BADV is the address`];
+
 /**
  * Checks that QEMU 11.1.2 does not pass, by program. The conformance test asserts that it fails these and no others, so
  * the list stays true; docs/oracle.md has the evidence.
  */
 export const QEMU_DEFECTS: Readonly<Record<string, readonly string[]>> = {
-  // LLBCTL is plain storage: the LL bit is neither shown nor cleared by it, and ertn ignores KLO.
+  // An sc compares memory with the value of the ll, and looks at its own address only when it is that of the ll. LLBCTL is plain
+  // storage: the LL bit is neither shown nor cleared by it, and ertn ignores KLO.
   atomic: [
+    'a store of the CPU itself does not break the link',
+    'nor does an atomic operation of its own',
+    'a misaligned sc.w raises ALE',
     'LLBCTL.ROLLB shows the LL bit',
+    'writing 0 or ROLLB changes nothing',
     'LLBCTL.WCLLB clears the LL bit',
     'LLBCTL.KLO keeps it over one ertn',
     'KLO is used up',
+    'KLO keeps it over the ertn of a refill, and is used up',
+  ],
+  // Bound-checked accesses may be misaligned, the bound comes before the address, and BADV is PC. asrtle.d and asrtgt.d compare
+  // unsigned. MISC.ALCL has no effect.
+  bounds: [
+    ...withBadv('ldle.h at an odd address'),
+    ...withBadv('ldle.w at a misaligned address'),
+    'ldgt.d at a misaligned address, inside its bound',
+    ...withBadv('stle.w at a misaligned address'),
+    'stgt.d at a misaligned address, inside its bound',
+    ...withBadv('fldle.s at a misaligned address'),
+    ...withBadv('fstgt.d at a misaligned address'),
+    ...withBadv('alignment before the address'),
+    ...withBadv('the address before the bound, ldle.w'),
+    ...withBadv('the address before the bound, stgt.b'),
+    ...withBadv('the address before the bound, fldgt.d'),
+    'the bound before the TLB, ldle.d: BADV is the address',
+    'the bound before the TLB, stgt.b: BADV is the address',
+    'the bound before the TLB, fldle.d: BADV is the address',
+    'asrtle.d compares signed: -1 is at most 0',
+    'asrtgt.d compares signed: -1 is not above 0',
+    'asrtle.d: 0 is above -1',
+    'asrtgt.d: 0 is above -1',
+    'MISC.ALCL0: ld.w',
+    'MISC.ALCL0: fld.d',
+    'MISC.ALCL0: stptr.d',
   ],
   // A misaligned target is fetched from, and its word raises INE.
   branch: ['a jump to a misaligned address raises ADEF', 'ERA is the target', 'BADV is the target'],

@@ -27,6 +27,10 @@ describe('exceptions', () => {
     ['IPE', 'gcsrrd $a0, 0', 3],
     ['IPE', 'iocsrrd.w $a0, $a1', 3],
     ['IPE', 'cacop 0, $a0, 0', 3],
+    // Manual 4.2: every privileged instruction needs PLV0, the hit types too.
+    ['IPE', 'cacop 16, $a0, 0', 3],
+    ['INE', 'bstrins.d $a0, $a1, 3, 4', 3],
+    ['INE', 'bstrpick.w $a0, $a1, 0, 31', 0],
   ])('%s by "%s" at PLV%i', (name, text, plv) => {
     const m = at([text], { plv }).run(1);
     expect(m.pc).toBe(VECTOR);
@@ -52,7 +56,16 @@ describe('exceptions', () => {
   });
 
   test('misaligned atomics raise ALE; loads do only when MISC asks', () => {
-    for (const text of ['ll.w $a0, $a1, 0', 'sc.d $a0, $a1, 0', 'amswap.d $a0, $a2, $a1']) {
+    for (const text of [
+      'll.w $a0, $a1, 0',
+      'sc.d $a0, $a1, 0',
+      'amswap.d $a0, $a2, $a1',
+      'amadd.h $a0, $a2, $a1',
+      'amcas.h $a0, $a2, $a1',
+      'llacq.d $a0, $a1',
+      'screl.w $a0, $a1',
+      'sc.q $a0, $a2, $a1',
+    ]) {
       const m = at([text]).set({ a1: 0x30001 }).run(1);
       expect([m.ecode(), m.host(CSR.BADV)], text).toEqual([9, 0x30001n]);
     }

@@ -26,7 +26,14 @@ describe('priority of exceptions', () => {
     ],
     ['FPD', 'a disabled unit before the address', 'fld.d $f0, $a0, 0', (b) => b.set({ a0: 0x3000_0000 })],
     ['FPD', 'a disabled unit before a bound', 'fldgt.d $f0, $a0, $a0', (b) => b.set({ a0: 0x3000_0001 })],
-    ['BCE', 'a bound before the address', 'ldgt.d $a1, $a0, $a0', (b) => b.set({ a0: 0x3000_0001 })],
+    ['ALE', 'alignment before a bound', 'ldgt.d $a1, $a0, $a0', (b) => b.set({ a0: 0x3000_0001 })],
+    [
+      'ALE',
+      'the same for floating point',
+      'fstgt.s $f1, $a0, $a0',
+      (b) => b.set({ a0: 0x3000_0002 }).setHost({ EUEN: 1 }),
+    ],
+    ['BCE', 'a bound before what is there', 'ldgt.d $a1, $a0, $a0', (b) => b.set({ a0: 0x3000_0000 })],
     ['ALE', 'alignment before the address', 'amadd.d $a1, $a2, $a0', (b) => b.set({ a0: 0x3000_0001 })],
     [
       'WPE',

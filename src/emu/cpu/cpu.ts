@@ -12,6 +12,7 @@ import { CSR, CSRS, plainAccess } from './csr-table.ts';
 import { CsrWriters, HOST_OWN, HOST_TO_BANK } from './csr-writers.ts';
 import { EventRing } from './event-ring.ts';
 import type { CpuFeatures } from './features.ts';
+import type { Linked, Links } from './links.ts';
 import { type CpuObserver, combine } from './observer.ts';
 import { Timer } from './timer.ts';
 import type { TlbTarget } from './tlb-target.ts';
@@ -31,7 +32,7 @@ export interface CpuRoutines {
 }
 
 /** One CPU. Its registers are in linear memory (cpu-state.ts). The rest of the state of the model is here. */
-export class Cpu extends CpuState implements Stateful {
+export class Cpu extends CpuState implements Stateful, Linked {
   readonly stateFields = [
     'vm',
     'idle',
@@ -52,6 +53,7 @@ export class Cpu extends CpuState implements Stateful {
     observer: 'observers',
     observers: 'observers',
     linearOf: 'the board',
+    links: 'the machine',
     clock: 'the host',
     routines: 'emitted code',
     lastGpa: 'set anew by each translation',
@@ -100,6 +102,8 @@ export class Cpu extends CpuState implements Stateful {
   private readonly observers: CpuObserver<Cpu>[] = [];
   /** The address in linear memory of a physical address, negative when it is not RAM. The board sets this function. */
   linearOf: (pa: number) => number = () => -1;
+  /** The links of all CPUs. Undefined where each CPU has a thread. */
+  links: Links | undefined;
   /** The engine sets this. */
   routines!: CpuRoutines;
   /** The watchpoints of the architecture (FWP, MWP). */
@@ -163,6 +167,26 @@ export class Cpu extends CpuState implements Stateful {
       put('csrOwnMask', masks.ownLo, masks.ownHi);
       put('csrRootMask', masks.rootLo, masks.rootHi);
     }
+  }
+
+  /** The address in linear memory of the link of the running world, −1 when its LL bit is clear. */
+  get linkedAt(): number {
+    return this.stateI32('llBit') === 0 ? -1 : this.stateI32('llLinear') >>> 0;
+  }
+
+  /** The same of the world that is not running. */
+  get parkedLinkedAt(): number {
+    return this.parkedLl[0] === 0 ? -1 : this.parkedLl[1]! >>> 0;
+  }
+
+  /** Clears the LL bit of the running world. */
+  breakLink(): void {
+    this.setStateI32('llBit', 0);
+  }
+
+  /** Clears that of the world that is not running. */
+  breakParkedLink(): void {
+    this.parkedLl[0] = 0;
   }
 
   /** The number of exceptions delivered since the last `ertn`. */

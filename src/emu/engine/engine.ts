@@ -24,7 +24,7 @@ import { RAISE_WITH_BADV } from '../isa/semantics.ts';
 import { PAGE, REGIONS, STATE, UOP_BYTES } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
 import { lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
-import { FETCH, LOAD } from '../mmu/stages.ts';
+import { FETCH, isAddressError, LOAD } from '../mmu/stages.ts';
 import * as tlb from '../mmu/tlb-instructions.ts';
 import { translate, translateGpa } from '../mmu/translate.ts';
 import type { RuntimeClock } from '../runtime/runtime.ts';
@@ -207,6 +207,7 @@ export class Engine {
     const { cpu } = this;
     let done = 0;
     this.tired = false;
+    cpu.links?.beginTurn(cpu);
     while (done < budget && !cpu.stopRequested && !this.tired) {
       const now = this.clock ? this.clock() : time + done;
       cpu.sliceTime = now;
@@ -347,6 +348,14 @@ export class Engine {
     return deliver(cpu, name, { badi, root });
   }
 
+  /** A bound check has failed. An address that no translation may have comes first. */
+  private outOfBounds(): AfterValue {
+    const { cpu } = this;
+    const badv = { lo: cpu.stateI32('argA'), hi: cpu.stateHi('argA') };
+    const name = isAddressError(cpu.vm ? cpu.guestStage : cpu.hostStage, badv.lo, badv.hi) ? 'ADEM' : 'BCE';
+    return deliver(cpu, name, { badv, badi: this.word() });
+  }
+
   private rdtime(): AfterValue {
     const { cpu } = this;
     const plv = cpu.plv;
@@ -421,7 +430,6 @@ export class Engine {
     const kind = (cpu.stateI32('argB') >> 3) & 3;
     const badi = this.word();
     const hit = kind === 2;
-    if (!hit && cpu.plv !== 0) return deliver(cpu, 'IPE', { badi });
     // docs/lvz.md Q10: when GCI is not 0, the index and initialization types cause an exit.
     if (cpu.vm && !hit && fieldOf(cpu.host.lo(CSR.GCFG), GCFG.GCI) !== 0)
       return deliver(cpu, 'GSPR', { root: true, badi });
@@ -466,6 +474,7 @@ export class Engine {
       f(cpu, target(cpu));
     return {
       raise: (code) => this.raise(code),
+      outOfBounds: () => this.outOfBounds(),
       crc: (code) => {
         const v = crc32(code, lo('argA'), hi('argA'), lo('argB'));
         cpu.setState64('value', v, v >> 31);

@@ -246,6 +246,7 @@ function enter(r: Routine, x: Exception): Node {
       const size = and(bank.wide(CSR.TLBREHI), c64(TLBREHI.PS));
       bank.set(CSR.TLBREHI, or(and(badv, c64(wideMask('TLBREHI', 'VPPN'))), size));
       bank.set(CSR.CRMD, or(keep(crmd, SAVED | CRMD.PG), c32(CRMD.DA)));
+      bank.set(CSR.BADI, x.badi);
       goOn(bank.wide(CSR.TLBRENTRY));
     },
     () => {
@@ -371,14 +372,14 @@ function ertn(r: Routine): void {
         () => {
           bank.set(CSR.CRMD, back(reversed(TO_PRMD), r.let(bank.lo(CSR.PRMD))));
           r.put(STATE.pc, bank.wide(CSR.ERA));
-          // LLBCTL.KLO keeps the LL bit for this one return.
-          r.if(
-            and(bank.lo(CSR.LLBCTL), c32(LLBCTL.KLO)),
-            () => bank.clear(CSR.LLBCTL, LLBCTL.KLO),
-            () => r.put(STATE.llBit, NOTHING),
-          );
         },
       ),
+  );
+  // Every return clears the LL bit of its world. LLBCTL.KLO keeps it for one return.
+  r.if(
+    and(bank.lo(CSR.LLBCTL), c32(LLBCTL.KLO)),
+    () => bank.clear(CSR.LLBCTL, LLBCTL.KLO),
+    () => r.put(STATE.llBit, NOTHING),
   );
   r.if(toGuest, () => {
     // A CPU without LVZ also has the bit in TLBRPRMD, but no guests.

@@ -88,7 +88,11 @@ function admit(cpu: Cpu, at: number, access: AccessType): ExceptionName | undefi
   for (;;) {
     const lo = at < 0 ? 0 : i32[at]!;
     const refused = entryRefusal(lo, access);
+    if (refused) return refused;
+    const noted = accessed(lo, access);
     // Another CPU may be changing the entry.
-    if (refused || Atomics.compareExchange(i32, at, lo, accessed(lo, access)) === lo) return refused;
+    if (Atomics.compareExchange(i32, at, lo, noted) !== lo) continue;
+    if (noted !== lo) cpu.links?.stored(cpu, 4 * at, 4);
+    return undefined;
   }
 }

@@ -131,6 +131,12 @@ export function stage1(
   return refused ? fault(refused, false) : pageAddress(lo, hi, tlb.ps[i]!, vaLo, vaHi);
 }
 
+/** Does an access to data at this address raise ADEM, whatever the TLB holds? */
+export function isAddressError(stage: TranslationStage, vaLo: number, vaHi: number): boolean {
+  const pa = stage1(stage, vaLo, vaHi, LOAD);
+  return typeof pa !== 'number' && pa.exception === 'ADEM';
+}
+
 /** Stage 2, always (docs/lvz.md Q27): GPA → HPA of a guest. */
 export function stage2(
   { csr, tlb, gid }: TranslationStage,
