@@ -46,6 +46,12 @@ export const QEMU_DEFECTS: Readonly<Record<string, readonly string[]>> = {
   ],
   // A misaligned target is fetched from, and its word raises INE.
   branch: ['a jump to a misaligned address raises ADEF', 'ERA is the target', 'BADV is the target'],
+  // With Enables.U, exact tiny results do not trap.
+  float: [
+    'an exact subnormal traps where underflow is enabled',
+    'with Underflow alone in Cause',
+    'and without a result',
+  ],
   // The low bits of EENTRY are stored.
   csr: ['EENTRY is aligned to pages'],
 };
