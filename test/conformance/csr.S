@@ -65,6 +65,21 @@
   addi.d $s0, $s0, -0
   sltu $s0, $zero, $s0
   CHECK "CPUCFG: no LASX without LSX", $s0, 1
+  # Manual: 2.2.10.4
+  li.w $t0, -5
+  csrwr $t0, TID
+  rdtimel.w $s0, $s1
+  slli.w $s2, $s0, 0
+  sub.d $s0, $s0, $s2
+  CHECK "rdtimel.w gives a sign-extended word", $s0, 0
+  CHECK "and the counter's number, sign-extended", $s1, -5
+  csrwr $zero, TID
+  rdtimeh.w $s0, $zero
+  rdtime.d $s1, $zero
+  srai.d $s1, $s1, 32
+  sub.d $s0, $s1, $s0
+  sltui $s0, $s0, 2
+  CHECK "rdtimeh.w gives the upper half", $s0, 1
   rdtime.d $s0, $zero
   rdtime.d $s1, $zero
   sltu $s0, $s1, $s0

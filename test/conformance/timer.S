@@ -50,6 +50,7 @@
   li.w $t0, 1
   csrwr $t0, TICLR
   /* An interrupt wakes from idle. */
+  # Manual: 4.2.6.3, 6.1.4
   FORGET
   li.w $t0, 0x800
   csrwr $t0, ECFG

@@ -28,6 +28,7 @@ describe('entry', () => {
       GSTAT: GSTAT.PGM | 0x10080,
     });
 
+  // Manual: 6.3.3
   test.each([
     ['PLV', CRMD.PLV, PRMD.PPLV],
     ['IE', CRMD.IE, PRMD.PIE],
@@ -101,6 +102,7 @@ describe('entry', () => {
     expect([m.ecode(), m.host(CSR.BADV), m.host(CSR.TLBEHI)]).toEqual([ecodeOf('PIL'), va, va & 0xffff_ffff_e000n]);
   });
 
+  // Manual: 6.1.3, 7.4.9
   test('an interrupt leaves BADI and BADV as they were; its number is in the record', () => {
     const m = at('syscall 0', direct(CRMD.IE))
       .setHost({ ECFG: (3 << 16) | 3, ESTAT: 1 })
@@ -109,7 +111,8 @@ describe('entry', () => {
     expect([m.cpu.events.at(0)!.badi, m.cpu.events.hostExceptions[0]]).toEqual([0, 1]);
   });
 
-  test('slots of the vector: none with VS 0, and a carry goes into the high half', () => {
+  // Manual: 6.3.1
+  test('slots of the vector: none with VS 0; the offset is joined by OR', () => {
     for (const [vs, slot] of [
       [0, 0],
       [1, 0xb * 8],
@@ -118,10 +121,11 @@ describe('entry', () => {
       const m = at('syscall 0', direct(0))
         .setHost({ ECFG: vs << 16, EENTRY: 0xffff_f000 })
         .run(1);
-      expect(m.cpu.pc, `VS ${vs}`).toBe(0xffff_f000n + BigInt(slot));
+      expect(m.cpu.pc, `VS ${vs}`).toBe(0xffff_f000n | BigInt(slot));
     }
   });
 
+  // Manual: 6.3.4, 7.4.9
   test('a TLB refill has registers of its own: mode, address, page, and PG goes', () => {
     const va = 0xffff_ffff_8765_4321n;
     const window = 0x9000_0000_0000_0000n;
@@ -164,6 +168,7 @@ describe('entry', () => {
 describe('ertn', () => {
   const BACK = 0x1_2345_6788n;
 
+  // Manual: 6.3.3, 4.2.6.1
   test.each([
     ['PPLV', PRMD.PPLV, CRMD.PLV],
     ['PIE', PRMD.PIE, CRMD.IE],
@@ -182,6 +187,7 @@ describe('ertn', () => {
     expect([m.host(CSR.PRMD), m.host(CSR.ERA)]).toEqual([BigInt(prmd), BACK]);
   });
 
+  // Manual: 6.3.4, 4.2.6.1, 7.4.17
   test.each([
     ['PPLV', TLBRPRMD.PPLV, CRMD.PLV],
     ['PIE', TLBRPRMD.PIE, CRMD.IE],
@@ -204,6 +210,7 @@ describe('ertn', () => {
     expect([m.host(CSR.TLBRERA), m.host(CSR.LLBCTL), m.cpu.stateI32('llBit')]).toEqual([window | 0x50000n, 0n, 1]);
   });
 
+  // Manual: 6.3.5, 4.2.6.1
   test.each([
     ['PPLV', MERRCTL.PPLV, CRMD.PLV],
     ['PIE', MERRCTL.PIE, CRMD.IE],

@@ -1,4 +1,4 @@
-/** Which of several causes an instruction raises (Vol. 1, 6.2: fetch before decode before execution). */
+/** Which of several causes an instruction raises (Vol. 1, 6.3.2: fetch before decode before execution). */
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { CODE, TestMachine } from '../support/test-machine.ts';
@@ -9,6 +9,7 @@ const WE = 0x200;
 const PLV0 = 2;
 const LOAD = 0x100;
 
+// Manual: 6.3.2
 describe('priority of exceptions', () => {
   test.each<[keyof typeof NAMES, string, string, (b: TestMachine) => void]>([
     [
@@ -58,6 +59,18 @@ describe('priority of exceptions', () => {
   test('a fetch that misses the TLB comes before the instruction there', () => {
     const m = new TestMachine().setHost({ CRMD: 0x10, TLBRENTRY: VECTOR, EENTRY: 0x50000 }).run(1);
     expect([m.pc, m.host(CSR.TLBRBADV)]).toEqual([VECTOR, BigInt(CODE)]);
+  });
+
+  test('a fetch watchpoint comes before a miss of the TLB and before a misaligned address', () => {
+    for (const [crmd, pc] of [
+      [0x10, CODE],
+      [8, CODE + 2],
+    ] as const) {
+      const m = watchFetch(new TestMachine(), CODE).setHost({ CRMD: crmd | WE, TLBRENTRY: VECTOR, EENTRY: 0x50000 });
+      m.pc = pc;
+      m.run(1);
+      expect([m.ecode(), m.host(CSR.BADV)]).toEqual([NAMES.WPE, BigInt(pc)]);
+    }
   });
 
   test('a misaligned fetch comes before its page', () => {

@@ -24,7 +24,7 @@ import { RAISE_WITH_BADV } from '../isa/semantics.ts';
 import { PAGE, REGIONS, STATE, UOP_BYTES } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
 import { lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
-import { FETCH, isAddressError, LOAD } from '../mmu/stages.ts';
+import { FETCH, isAddressError, LOAD, stage1 } from '../mmu/stages.ts';
 import * as tlb from '../mmu/tlb-instructions.ts';
 import { translate, translateGpa } from '../mmu/translate.ts';
 import type { RuntimeClock } from '../runtime/runtime.ts';
@@ -289,6 +289,17 @@ export class Engine {
       cpu.setStateI32('left', cpu.stateI32('left') - 1);
       return After.jumped;
     };
+    // A fetch watchpoint has priority over what is wrong with the address (Vol. 1, 6.3.2). Otherwise it is looked at behind
+    // the translation, where it costs nothing elsewhere in the page.
+    const n = cpu.watchpoints.active(cpu.vm) ? cpu.watchpoints.fetchAt(lo, hi) : -1;
+    if (
+      n >= 0 &&
+      (lo & 3 || typeof stage1(cpu.hostStage, lo, hi, FETCH) !== 'number') &&
+      cpu.watchpoints.hit(true, n)
+    ) {
+      deliver(cpu, 'WPEF', { badv: { lo, hi }, badi: 0 });
+      return refuse();
+    }
     if (lo & 3) {
       deliver(cpu, 'ADEF', { badv: { lo, hi }, badi: 0 });
       return refuse();

@@ -1,5 +1,5 @@
 /**
- * Exception entry and `ertn`, for both worlds (Vol. 1, sections 6.2 and 4.2.6; docs/lvz.md, "Guest exit", "Delivery" and
+ * Exception entry and `ertn`, for both worlds (Vol. 1, sections 6.3 and 4.2.6.1; docs/lvz.md, "Guest exit", "Delivery" and
  * "Guest entry"): what they do to the CPU's state. Written once, emitted as WebAssembly (engine/routines.ts); instructions
  * run it directly, TypeScript through cpu/exceptions.ts. The callers report to observers, which change nothing here.
  */
@@ -264,11 +264,11 @@ function enter(r: Routine, x: Exception): Node {
       when(r, x.pageFault, () => bank.set(CSR.TLBEHI, and(badv, c64(wideMask('TLBEHI', 'VPPN')))));
       const toBadi = (): void => bank.set(CSR.BADI, x.badi);
       when(r, x.interrupt && isZero(x.interrupt), toBadi, x.interrupt ? undefined : toBadi);
-      // Slots of 2^(VS+2) bytes: Ecode, or 64 + interrupt number (Vol. 1, section 6.2.1).
+      // Slots of 2^(VS+2) bytes: Ecode, or 64 + interrupt number. The offset is not added but joined by OR (Vol. 1, 6.3.1).
       const vs = r.let(shrU(and(bank.lo(CSR.ECFG), c32(ECFG.VS)), c32(lowestBit(ECFG.VS))));
       const number = choose(x.interrupt, add(x.badi, c32(64)), ecode);
       const slot = sel(vs, shl(number, add(vs, c32(2))), NOTHING);
-      goOn(add(bank.wide(CSR.EENTRY), zx(slot)));
+      goOn(or(bank.wide(CSR.EENTRY), zx(slot)));
     },
   );
   chooseContext(r, bank, guest);
