@@ -46,6 +46,24 @@ export const QEMU_DEFECTS: Readonly<Record<string, readonly string[]>> = {
   ],
   // A misaligned target is fetched from, and its word raises INE.
   branch: ['a jump to a misaligned address raises ADEF', 'ERA is the target', 'BADV is the target'],
+  // An sc compares values, so a store that restores the value, or one elsewhere in the line, does not break the link. ROLLB reads 0. An
+  // sc that fails on the other CPU stores all the same, because WCLLB does nothing.
+  links: [
+    'another CPU stores another value, then the old one: sc.d',
+    'the failing sc.d stores nothing',
+    'another CPU stores the same value: sc.d',
+    'another CPU stores a byte of it: sc.d',
+    'another CPU stores to the same cache line: sc.d',
+    'another CPU stores to the next cache line: LLBCTL.ROLLB',
+    'another CPU stores to the line in front: LLBCTL.ROLLB',
+    'another CPU loads it: LLBCTL.ROLLB',
+    'another CPU adds 0 to it: sc.d',
+    'another CPU links it: LLBCTL.ROLLB',
+    "another CPU's sc.d fails: LLBCTL.ROLLB",
+    "another CPU's sc.d fails: sc.d",
+    "another CPU's sc.d succeeds: sc.d",
+    "sc.q after another CPU's store to the upper half",
+  ],
   // With Enables.U, exact tiny results do not trap.
   float: [
     'an exact subnormal traps where underflow is enabled',
