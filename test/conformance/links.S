@@ -31,7 +31,9 @@
   PROGRAM "links and other CPUs"
   la.pcrel $s0, place
   la.pcrel $s1, order
-  /* The start address goes into mailbox 0, half by half, and an IPI wakes the CPU. */
+  /* The start address goes into mailbox 0, half by half, and an IPI wakes the CPU; again, when it did not wait for them yet. */
+  li.w $t4, 2000
+1:
   la.pcrel $t0, other_cpu
   slli.d $t1, $t0, 32
   li.d $t2, BLOCKING | CPU1
@@ -46,13 +48,15 @@
   li.d $t1, BLOCKING | CPU1
   li.w $t3, IPI_SEND
   iocsrwr.w $t1, $t3
-  li.d $t0, 10000000
-1:
-  ld.d $s2, $s1, 64
-  bnez $s2, 2f
-  addi.d $t0, $t0, -1
-  bnez $t0, 1b
+  li.d $t0, 20000
 2:
+  ld.d $s2, $s1, 64
+  bnez $s2, 3f
+  addi.d $t0, $t0, -1
+  bnez $t0, 2b
+  addi.d $t4, $t4, -1
+  bnez $t4, 1b
+3:
   NEEDS $s2, "the machine has one CPU"
   # Manual: 2.2.7.4, 7.4.17
   LINKED "another CPU stores another value, then the old one", aba, 0
