@@ -1,5 +1,6 @@
 /** Links of LL/SC: who breaks them, and who does not (Vol. 1, 2.2.7.4). Two CPUs take turns of some thousand instructions. */
 import { describe, expect, test } from 'vitest';
+import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { CACHE_LINE } from '../../src/emu/cpu/links.ts';
 import { STATE } from '../../src/emu/memory/layout.ts';
 import { CODE, TestMachine } from '../support/test-machine.ts';
@@ -52,6 +53,38 @@ describe('another CPU', () => {
   ])('%s', (_, instruction, at, holds) => {
     expect(linked(instruction, at)).toBe(holds);
   });
+});
+
+test('the page walk by hardware of another CPU breaks a link to an entry when it notes the access there', () => {
+  const WINDOW = 0x9000_0000_0000_0000n;
+  const TABLE = 0x100000;
+  const [PRESENT, ACCESSED] = [0x190n, 0x191n];
+  for (const [entry, holds] of [
+    [PRESENT, 0n],
+    [ACCESSED, 1n],
+  ] as const) {
+    const m = new TestMachine({ cpus: 2, features: { ptw: true }, code: ['ll.d $a2, $a0, 0', 'sc.d $a3, $a0, 0'] });
+    m.poke(TABLE + 16, entry | 0x50000n, 0n).set({ a0: TABLE + 16, a3: EXIT });
+    m.code(OTHER_CODE, ['ld.d $a1, $a0, 0']);
+    m.machine.step(m.cpu);
+    const other = m.machine.cpus[1]!;
+    other.parked = false;
+    const csrs = {
+      CRMD: 0x10n,
+      DMW0: WINDOW | 0xfn,
+      PGDL: BigInt(TABLE),
+      PWCL: 12n | (9n << 5n),
+      PWCH: 1n << 24n,
+    } as const;
+    for (const [name, value] of Object.entries(csrs)) other.host.put(CSR[name as keyof typeof csrs], value);
+    other.contextChanged();
+    other.pc = WINDOW | BigInt(OTHER_CODE);
+    other.setGpr(4, 0x2008n);
+    m.machine.step(other);
+    expect(m.peek(TABLE + 16) & 1n).toBe(1n);
+    m.machine.step(m.cpu);
+    expect(m.get('a3')).toBe(holds);
+  }
 });
 
 describe('a device or a debugger', () => {
