@@ -13,15 +13,20 @@ const EXIT = 0x1234;
 const wait = (register: string): string[] => [`addi.d ${register}, ${register}, -1`, `bnez ${register}, -4`];
 
 /**
- * CPU 0 links PLACE and tries to store there some turns later. CPU 1 repeats `instruction`, with `at` in a0, all the time, so that its
+ * CPU 0 links PLACE and tries to store there some turns later. CPU 1 repeats instructions, with `at` in a0, all the time, so that its
  * translations are cached when the link is made.
  * @returns what sc.d says
  */
-function linked(instruction: string, at: number, engine: 'interpreter' | 'jit' | 'auto' = 'auto'): bigint {
+function linked(
+  instructions: string | readonly string[],
+  at: number,
+  engine: 'interpreter' | 'jit' | 'auto' = 'auto',
+): bigint {
   const m = new TestMachine({ cpus: 2, engine }).poke(PLACE, 5n);
   m.code(CODE, [...wait('$t0'), 'll.d $a2, $a0, 0', ...wait('$t1'), 'sc.d $a3, $a0, 0', 'b 0']);
   m.set({ a0: PLACE, a3: EXIT, t0: 40_000, t1: 20_000 });
-  m.code(OTHER_CODE, [instruction, 'b -4']);
+  const repeated = [instructions].flat();
+  m.code(OTHER_CODE, [...repeated, `b ${-4 * repeated.length}`]);
   const other = m.machine.cpus[1]!;
   other.parked = false;
   other.pc = BigInt(OTHER_CODE);
@@ -42,13 +47,20 @@ describe('another CPU', () => {
     },
   );
 
-  test.each([
+  test.each<[string, string | string[], number, bigint]>([
     ['a store across the start of the line', 'st.d $zero, $a0, 0', PLACE - 4, 0n],
     ['a store in front of it', 'st.d $zero, $a0, 0', PLACE - 8, 1n],
     ['a load', 'ld.d $a1, $a0, 0', PLACE, 1n],
     ['an ll', 'll.d $a1, $a0, 0', PLACE, 1n],
     ['an sc without a link', 'sc.d $a1, $a0, 0', PLACE, 1n],
     ['a compare-and-swap', 'amcas.d $a1, $zero, $a0', PLACE, 0n],
+    // A turn is a multiple of the loop, so that it always begins with the store beside. That one may put the page into no cache.
+    [
+      'stores beside it and then to it',
+      ['st.d $zero, $a0, 128', 'st.d $zero, $a0, 0', 'add.d $a1, $a1, $a1'],
+      PLACE,
+      0n,
+    ],
     ['another page', 'st.d $zero, $a0, 0', PLACE + 0x1000, 1n],
   ])('%s', (_, instruction, at, holds) => {
     expect(linked(instruction, at)).toBe(holds);
@@ -85,6 +97,23 @@ test('the page walk by hardware of another CPU breaks a link to an entry when it
     m.machine.step(m.cpu);
     expect(m.get('a3')).toBe(holds);
   }
+});
+
+test('the link of a world that is not running', () => {
+  const m = new TestMachine({ cpus: 2, code: ['b 0'] });
+  const other = m.machine.cpus[1]!;
+  m.code(OTHER_CODE, ['st.d $zero, $a0, 128', 'st.d $zero, $a1, 0', 'add.d $a2, $a2, $a2', 'b -12']);
+  other.parked = false;
+  other.pc = BigInt(OTHER_CODE);
+  other.setGpr(4, BigInt(PLACE));
+  other.setGpr(5, BigInt(PLACE + CACHE_LINE));
+  m.machine.run(40_000);
+  m.cpu.parkedLl.set([1, m.machine.ram.linearAddress(PLACE)]);
+  m.machine.run(40_000);
+  expect(m.cpu.parkedLl[0]).toBe(1);
+  other.setGpr(5, BigInt(PLACE + 8));
+  m.machine.run(40_000);
+  expect(m.cpu.parkedLl[0]).toBe(0);
 });
 
 describe('a device or a debugger', () => {
