@@ -12,6 +12,8 @@ export const QEMU_DEFECTS: Readonly<Record<string, readonly string[]>> = {
   ],
   // A misaligned target is fetched from, and its word raises INE.
   branch: ['a jump to a misaligned address raises ADEF', 'ERA is the target', 'BADV is the target'],
+  // BADI is a register of 32 bits, and these read with their sign.
+  exception: ['BADI of an undefined word, with a sign'],
   // The low bits of EENTRY are stored.
   csr: ['EENTRY is aligned to pages'],
 };

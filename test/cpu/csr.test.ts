@@ -44,7 +44,9 @@ describe('CSR table', () => {
       const rw = fieldMask(r, ['rw']);
       const first = writeRead(m, r.num, (1n << 64n) - 1n);
       expect(first.old).toBe(r.reset);
-      expect(first.now).toBe((r.reset & ~rw) | rw);
+      const stored = (r.reset & ~rw) | rw;
+      const signed = r.signBit === undefined ? stored : BigInt.asIntN(r.signBit + 1, stored);
+      expect(first.now).toBe(BigInt.asUintN(64, signed));
       const second = writeRead(m, r.num, 0n);
       expect(second.old).toBe(first.now);
       expect(second.now).toBe(r.reset & ~rw);

@@ -81,7 +81,7 @@ describe('entry', () => {
     expect([r.badv, r.va, r.hasBadv, r.esub]).toEqual([0x3000_0000n, 0x3000_0000n, true, 1]);
   });
 
-  test('a page fault has TLBEHI too: the page pair, in 48 bits', () => {
+  test('a page fault has TLBEHI too: the page pair, with its sign', () => {
     const window = 0x9000_0000_0000_0000n;
     const va = 0xffff_ffff_8765_4321n;
     const m = new TestMachine({ code: ['tlbfill', 'ld.b $a0, $a1, 0'] }).set({ a1: va });
@@ -98,7 +98,7 @@ describe('entry', () => {
     });
     m.cpu.pc = window | BigInt(CODE);
     m.run(1).setHost({ TLBEHI: 0, BADV: 0 }).run(1);
-    expect([m.ecode(), m.host(CSR.BADV), m.host(CSR.TLBEHI)]).toEqual([ecodeOf('PIL'), va, va & 0xffff_ffff_e000n]);
+    expect([m.ecode(), m.host(CSR.BADV), m.host(CSR.TLBEHI)]).toEqual([ecodeOf('PIL'), va, va & ~0x1fffn]);
   });
 
   test('an interrupt leaves BADI and BADV as they were; its number is in the record', () => {
@@ -145,7 +145,7 @@ describe('entry', () => {
     expect([m.host(CSR.TLBRERA), m.host(CSR.TLBRBADV), m.host(CSR.TLBREHI), m.pc]).toEqual([
       window | BigInt(CODE) | 1n,
       va,
-      (va & 0xffff_ffff_e000n) | 0x15n,
+      (va & ~0x1fffn) | 0x15n,
       REFILL,
     ]);
     // Those of other exceptions stay.

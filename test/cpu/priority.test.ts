@@ -90,7 +90,6 @@ describe('watchpoints', () => {
     };
     expect(hit(PLV0, 0, 0)).toBe(true);
     expect(hit(4, 0, 0)).toBe(false);
-    expect(hit(PLV0 | 1, 0, 0)).toBe(false);
     expect(hit(PLV0 | 0x80, 0, 5)).toBe(false);
     expect(hit(PLV0 | 0x80, 0, 0)).toBe(true);
     // With the mask the watchpoint covers the instruction before as well.

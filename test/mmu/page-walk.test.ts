@@ -107,7 +107,7 @@ describe('ldpte', () => {
 
 test('the debugger reads table entries of every width', () => {
   for (const width of [0, 1, 2, 3]) {
-    const size = 8 << width;
+    const size = 8 * (width + 1);
     const m = paged({ PWCL: 12 | (9 << 5) | (21 << 10) | (9 << 15) | (width << 30), PWCH: 0, PGDL: 0x200000 });
     m.poke(0x200000 + 1 * size, 0x210000n).poke(0x210000 + 4 * size, 0x30_0000n | VALID);
     const { address, steps } = walk(hostContext(m.cpu), m.machine.ram, 0x204008n);

@@ -61,7 +61,7 @@ export class Watchpoints {
 
   private enabled(at: number): boolean {
     const control = this.bank.lo(at + CONTROL);
-    if (control & MWPCFG3.DSOnly || !(control & (MWPCFG3.PLV0 << this.plv))) return false;
+    if (!(control & (MWPCFG3.PLV0 << this.plv))) return false;
     return !(control & MWPCFG3.LCL) || (this.bank.lo(at + ASID) & MWPCFG4.ASID) === this.asid;
   }
 

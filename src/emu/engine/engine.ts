@@ -3,6 +3,7 @@
  * answers the helper calls of the running code.
  */
 
+import { addressHigh, pcHigh } from '../cpu/address-mode.ts';
 import type { Clock } from '../cpu/clock.ts';
 import type { Cpu, CpuRoutines } from '../cpu/cpu.ts';
 import { csrrd, csrxchg, gcsrrd, gcsrxchg } from '../cpu/csr-access.ts';
@@ -23,7 +24,7 @@ import { UNITS } from '../isa/row.ts';
 import { RAISE_WITH_BADV } from '../isa/semantics.ts';
 import { PAGE, REGIONS, STATE, UOP_BYTES } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
-import { lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
+import { ELO_HI, ELO_LO, lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
 import { FETCH, LOAD } from '../mmu/stages.ts';
 import * as tlb from '../mmu/tlb-instructions.ts';
 import { translate, translateGpa } from '../mmu/translate.ts';
@@ -283,7 +284,12 @@ export class Engine {
   private fetchSlow(): AfterValue {
     const { cpu } = this;
     const lo = cpu.stateI32('pc');
-    const hi = cpu.stateHi('pc');
+    const hi = pcHigh(cpu.csr, lo, cpu.stateHi('pc'));
+    if (hi !== cpu.stateHi('pc')) {
+      // The instruction is looked for again, at PC as 32-bit address mode has it.
+      cpu.setPc(lo, hi);
+      return After.jumped;
+    }
     const refuse = (): AfterValue => {
       cpu.setStateI32('left', cpu.stateI32('left') - 1);
       return After.jumped;
@@ -312,7 +318,9 @@ export class Engine {
   private breakAt(lo: number, hi: number, pa: number): ReadonlySet<number> | undefined {
     const { cpu } = this;
     const breakpoints = this.hooks.breakpoints?.(cpu, lo, hi, pa);
-    const watchpoints = cpu.watchpoints.active(cpu.vm) ? cpu.watchpoints.inPage(lo, hi) : undefined;
+    const watchpoints = cpu.watchpoints.active(cpu.vm)
+      ? cpu.watchpoints.inPage(lo, addressHigh(cpu.csr, hi))
+      : undefined;
     if (!breakpoints || !watchpoints) return breakpoints ?? watchpoints;
     // The pool of decoded pages compares these sets by identity.
     if (this.joined?.[0] !== breakpoints || this.joined[1] !== watchpoints)
@@ -331,7 +339,7 @@ export class Engine {
       else this.letPass = p;
       return After.notExecuted;
     }
-    const n = cpu.watchpoints.active(cpu.vm) ? cpu.watchpoints.fetchAt(lo, hi) : -1;
+    const n = cpu.watchpoints.active(cpu.vm) ? cpu.watchpoints.fetchAt(lo, addressHigh(cpu.csr, hi)) : -1;
     if (n >= 0 && cpu.watchpoints.hit(true, n)) return deliver(cpu, 'WPEF', { badv: { lo, hi }, badi: 0 });
     this.letPass = p;
     return After.notExecuted;
@@ -368,7 +376,7 @@ export class Engine {
       plus(cpu.guest.lo(CSR.CNTC), cpu.guest.hi(CSR.CNTC));
     }
     cpu.setState64('value', lo | 0, hi);
-    cpu.setState64('argB', cpu.csr.lo(CSR.TID), cpu.csr.lo(CSR.TID) >> 31);
+    cpu.setState64('argB', cpu.csr.lo(CSR.TID), cpu.csr.hi(CSR.TID));
     return After.next;
   }
 
@@ -410,7 +418,8 @@ export class Engine {
     if (this.step.slot < 0 && !legalSize(this.step.ps)) return After.next;
     const after = this.readSlot();
     if (after !== After.next) return after;
-    bank.set(odd ? CSR.TLBRELO1 : CSR.TLBRELO0, cpu.stateI32('value'), cpu.stateHi('value'));
+    // Bits that an entry of the TLB does not have are ignored (Vol. 1, 5.4.5).
+    bank.set(odd ? CSR.TLBRELO1 : CSR.TLBRELO0, cpu.stateI32('value') & ELO_LO, cpu.stateHi('value') & ELO_HI);
     bank.update(CSR.TLBREHI, 0x3f, this.step.ps);
     return After.next;
   }
@@ -483,7 +492,12 @@ export class Engine {
       gcsrrd: () => gcsrrd(cpu, lo('argA')),
       gcsrwr: () => gcsrxchg(cpu, this.csrBits(false)),
       gcsrxchg: () => gcsrxchg(cpu, this.csrBits(true)),
+      // No register is above 4 GiB of the space of 64-bit addresses.
       iocsrrd: (size) => {
+        if (hi('argA') !== 0) {
+          cpu.setState64('value', 0, 0);
+          return After.next;
+        }
         this.iocsr.read(cpu.index, lo('argA') >>> 0, size);
         const shift = 32 - 8 * Math.min(size, 4);
         const v = (this.iocsr.lo << shift) >> shift;
@@ -491,7 +505,7 @@ export class Engine {
         return After.next;
       },
       iocsrwr: (size) => {
-        this.iocsr.write(cpu.index, lo('argA') >>> 0, size, lo('argB'), hi('argB'));
+        if (hi('argA') === 0) this.iocsr.write(cpu.index, lo('argA') >>> 0, size, lo('argB'), hi('argB'));
         return After.leave;
       },
       tlbsrch: leaving(tlb.tlbsrch, tlb.ownTarget),

@@ -4,6 +4,7 @@
  * TLB.
  */
 
+import { addressHigh } from '../cpu/address-mode.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import { MISC } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
@@ -211,7 +212,7 @@ export class MemoryAccess {
     const { cpu } = this;
     if (this.hooks.watch?.(cpu, lo, hi, size, write, plain)) return After.notExecuted;
     if (!cpu.watchpoints.active(cpu.vm)) return undefined;
-    const n = cpu.watchpoints.accessAt(lo, hi, size, write);
+    const n = cpu.watchpoints.accessAt(lo, addressHigh(cpu.csr, hi), size, write);
     if (n < 0 || !cpu.watchpoints.hit(false, n)) return undefined;
     return deliver(cpu, 'WPEM', { badv: { lo, hi }, badi: this.word() });
   }
@@ -235,7 +236,7 @@ export class MemoryAccess {
     const { cpu } = this;
     if (this.hooks.watchesAll?.(cpu)) return;
     if (write && this.hooks.stored) return;
-    if (cpu.watchpoints.active(cpu.vm) && cpu.watchpoints.watchesPage(lo, hi)) return;
+    if (cpu.watchpoints.active(cpu.vm) && cpu.watchpoints.watchesPage(lo, addressHigh(cpu.csr, hi))) return;
     const watched = this.hooks.watchesPage?.(cpu, lo, hi, page) === true;
     if (!write || !this.uops.hasCode(page)) {
       cpu.fast.fillData(write, lo, hi, this.ram.linearAddress(page), watched ? TAG_WATCHED : 0);
