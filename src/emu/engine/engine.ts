@@ -25,7 +25,7 @@ import { RAISE_WITH_BADV } from '../isa/semantics.ts';
 import { PAGE, REGIONS, STATE, UOP_BYTES } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
 import { ELO_HI, ELO_LO, lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
-import { FETCH, LOAD } from '../mmu/stages.ts';
+import { FETCH, LOAD, stage1 } from '../mmu/stages.ts';
 import * as tlb from '../mmu/tlb-instructions.ts';
 import { translate, translateGpa } from '../mmu/translate.ts';
 import type { RuntimeClock } from '../runtime/runtime.ts';
@@ -294,6 +294,13 @@ export class Engine {
       cpu.setStateI32('left', cpu.stateI32('left') - 1);
       return After.jumped;
     };
+    // A fetch watchpoint comes before every fault of the fetch (Vol. 1, 6.2.2). Skip waits for a fetch that has none.
+    const n = this.fetchWatched(lo, hi);
+    if (n >= 0 && !cpu.watchpoints.skips && (lo & 3 || this.fetchFaults(lo, hi))) {
+      cpu.watchpoints.hit(true, n);
+      deliver(cpu, 'WPEF', { badi: 0 });
+      return refuse();
+    }
     if (lo & 3) {
       deliver(cpu, 'ADEF', { badv: { lo, hi }, badi: 0 });
       return refuse();
@@ -328,6 +335,18 @@ export class Engine {
     return this.joined[2];
   }
 
+  /** Does a fetch of the host fault? */
+  private fetchFaults(lo: number, hi: number): boolean {
+    const { cpu } = this;
+    return typeof stage1(cpu.hostStage, lo, addressHigh(cpu.csr, hi), FETCH) !== 'number';
+  }
+
+  /** The fetch watchpoint at an address, or −1. */
+  private fetchWatched(lo: number, hi: number): number {
+    const { cpu } = this;
+    return cpu.watchpoints.active(cpu.vm) ? cpu.watchpoints.fetchAt(lo, addressHigh(cpu.csr, hi)) : -1;
+  }
+
   /** Does the CPU stop at the micro-op at `p`, for the debugger or for a fetch watchpoint? */
   private breakpoint(p: number): AfterValue {
     const { cpu } = this;
@@ -339,8 +358,8 @@ export class Engine {
       else this.letPass = p;
       return After.notExecuted;
     }
-    const n = cpu.watchpoints.active(cpu.vm) ? cpu.watchpoints.fetchAt(lo, addressHigh(cpu.csr, hi)) : -1;
-    if (n >= 0 && cpu.watchpoints.hit(true, n)) return deliver(cpu, 'WPEF', { badv: { lo, hi }, badi: 0 });
+    const n = this.fetchWatched(lo, hi);
+    if (n >= 0 && cpu.watchpoints.hit(true, n)) return deliver(cpu, 'WPEF', { badi: 0 });
     this.letPass = p;
     return After.notExecuted;
   }

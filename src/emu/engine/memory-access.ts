@@ -6,11 +6,12 @@
 
 import { addressHigh } from '../cpu/address-mode.ts';
 import type { Cpu } from '../cpu/cpu.ts';
-import { MISC } from '../cpu/csr-fields.ts';
+import { MISC, MWPCFG3 } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { deliver } from '../cpu/exceptions.ts';
 import { After, type AfterValue } from '../cpu/helpers.ts';
 import type { BusPort } from '../devices/bus.ts';
+import { decode } from '../isa/decoder.ts';
 import { ACCESS } from '../isa/semantics.ts';
 import { STATE, TAG_CODE, TAG_WATCHED } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
@@ -212,9 +213,16 @@ export class MemoryAccess {
     const { cpu } = this;
     if (this.hooks.watch?.(cpu, lo, hi, size, write, plain)) return After.notExecuted;
     if (!cpu.watchpoints.active(cpu.vm)) return undefined;
-    const n = cpu.watchpoints.accessAt(lo, addressHigh(cpu.csr, hi), size, write);
+    const n = cpu.watchpoints.accessAt(lo, addressHigh(cpu.csr, hi), size, this.kinds(write));
     if (n < 0 || !cpu.watchpoints.hit(false, n)) return undefined;
-    return deliver(cpu, 'WPEM', { badv: { lo, hi }, badi: this.word() });
+    // BADV stays as it is (Vol. 1, 7.4.8).
+    return deliver(cpu, 'WPEM', { badi: this.word() });
+  }
+
+  /** What the access is for load/store watchpoints. Atomic operations read and write. */
+  private kinds(write: boolean): number {
+    if (!write) return MWPCFG3.LoadEn;
+    return decode(this.word())?.name.startsWith('am') ? MWPCFG3.LoadEn | MWPCFG3.StoreEn : MWPCFG3.StoreEn;
   }
 
   private noDevice(lo: number, hi: number): AfterValue {
