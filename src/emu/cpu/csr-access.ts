@@ -6,7 +6,7 @@
 import { CSR_LIMIT } from '../memory/layout.ts';
 import type { Cpu } from './cpu.ts';
 import { type CsrBank, signOfVa } from './csr-bank.ts';
-import { ESTAT, fieldOf, GCFG, GSTAT, LLBCTL, MWPS, TICLR, TLBRERA, TLBRPRMD } from './csr-fields.ts';
+import { CRMD, ESTAT, fieldOf, GCFG, GSTAT, LLBCTL, MWPS, TICLR, TLBRERA, TLBRPRMD } from './csr-fields.ts';
 import { CSR, CSRS, type CsrEffect, csrByNumber, isGsprRange, isHidden } from './csr-table.ts';
 import { deliver } from './exceptions.ts';
 import { After, type AfterValue } from './helpers.ts';
@@ -156,7 +156,10 @@ function writeCsr(cpu: Cpu, guest: boolean, write: CsrBits, asRoot: boolean): Af
     case 'mode':
       bank.set(num, newLo, newHi);
       if (num !== CSR.CRMD) cpu.contextChanged();
-      else if (guest === cpu.vm) cpu.modeChanged();
+      else {
+        if (!!(newLo & CRMD.DA) === !!(newLo & CRMD.PG)) cpu.observer.undefinedMode?.(cpu);
+        if (guest === cpu.vm) cpu.modeChanged();
+      }
       return After.goOn;
   }
 }

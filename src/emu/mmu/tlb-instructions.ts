@@ -135,7 +135,7 @@ export function tlbrd(cpu: Cpu, t: TlbTarget): AfterValue {
 }
 
 /** Writes entry `i` from the bank's registers (the refill registers inside a refill handler). */
-function writeEntry(cpu: Cpu, t: TlbTarget, i: number): void {
+function writeEntry(cpu: Cpu, t: TlbTarget, i: number, doubled: boolean): void {
   const { bank, tlb } = t;
   const refill = inRefill(bank);
   if (tlb.e[i]) forget(cpu, tlb, i);
@@ -143,12 +143,13 @@ function writeEntry(cpu: Cpu, t: TlbTarget, i: number): void {
   tlb.e[i] = refill || !(bank.lo(CSR.TLBIDX) & NE) ? 1 : 0;
   tlb.setKey(i, vppnOf(bank, ehi), pageSize(bank), t.gid, bank.lo(CSR.ASID) & ASID_VALUE);
   tlb.setPages(i, bank.lo(lo0), bank.hi(lo0), bank.lo(lo1), bank.hi(lo1));
-  reportChange(cpu, t, i, -1, refill ? 'tlbfill' : 'tlbwr');
+  const by = refill ? 'tlbfill' : 'tlbwr';
+  cpu.observer.tlbChanged?.(cpu, { guestType: t.guestType, gid: t.gid, index: i, vppn: -1, by, doubled });
 }
 
 /** Reports a change to the observer. */
 function reportChange(cpu: Cpu, t: { guestType: boolean; gid: number }, index: number, vppn: number, by: string): void {
-  cpu.observer.tlbChanged?.(cpu, { guestType: t.guestType, gid: t.gid, index, vppn, by });
+  cpu.observer.tlbChanged?.(cpu, { guestType: t.guestType, gid: t.gid, index, vppn, by, doubled: false });
 }
 
 /** Page size for tlbwr and tlbfill, as a power of two. */
@@ -161,7 +162,7 @@ export function tlbwr(cpu: Cpu, t: TlbTarget): AfterValue {
   const ps = pageSize(t.bank);
   // An index out of range, or a page size that its half of the TLB cannot hold, is undefined: nothing is written.
   if (i < TLB_SIZE && legalSize(ps) && (i >= STLB_SIZE || ps === (t.bank.lo(CSR.STLBPS) & STLB_PS))) {
-    writeEntry(cpu, t, i);
+    writeEntry(cpu, t, i, false);
     return After.goOn;
   }
   if (i < TLB_SIZE) remove(cpu, t.tlb, i);
@@ -173,18 +174,19 @@ export function tlbfill(cpu: Cpu, t: TlbTarget): AfterValue {
   const ps = pageSize(bank);
   if (!legalSize(ps)) return After.goOn;
   const vppn = vppnOf(bank, inRefill(bank) ? CSR.TLBREHI : CSR.TLBEHI);
-  writeEntry(cpu, t, placeFor(cpu, t, asidOf(t), vppn, ps));
+  const old = t.tlb.find(vppn, t.gid, asidOf(t), bank.lo(CSR.STLBPS) & STLB_PS);
+  writeEntry(cpu, t, placeFor(cpu, t, old, vppn, ps), old >= 0);
   return After.goOn;
 }
 
-/** Index for a new entry of a page pair. `asid`: −1 when the lookup ignores it. */
-function placeFor(cpu: Cpu, { tlb, gid, bank }: TlbTarget, asid: number, vppn: number, ps: number): number {
-  const stlbPs = bank.lo(CSR.STLBPS) & STLB_PS;
-  // An entry that maps the same page is replaced, because two entries for one page would be undefined.
-  const i = tlb.find(vppn, gid, asid, stlbPs);
-  if (i >= 0 && tlb.ps[i] === ps) return i;
-  if (i >= 0) remove(cpu, tlb, i);
-  return ps === stlbPs
+/**
+ * Index for a new entry of a page pair.
+ * @param old the entry that maps the same page, or −1. It is replaced, because two entries for one page would be undefined
+ */
+function placeFor(cpu: Cpu, { tlb, bank }: TlbTarget, old: number, vppn: number, ps: number): number {
+  if (old >= 0 && tlb.ps[old] === ps) return old;
+  if (old >= 0) remove(cpu, tlb, old);
+  return ps === (bank.lo(CSR.STLBPS) & STLB_PS)
     ? victim(cpu, tlb, Tlb.set(vppn, ps), STLB_SETS, STLB_WAYS)
     : victim(cpu, tlb, STLB_SIZE, 1, MTLB_SIZE);
 }
@@ -201,10 +203,9 @@ export function enterMapping(cpu: Cpu, pair: PagePair, forVppn: number): void {
   const t = cpu.vm ? guestEntries(cpu, cpu.gid) : hostEntries(cpu, 0);
   const { tlb, bank, gid } = t;
   const asid = bank.lo(CSR.ASID) & ASID_VALUE;
-  // An entry of another size that led to the walk must not stay beside the new one.
+  // The entry that led to the walk may have another size. It must not stay beside the new one.
   const old = tlb.find(forVppn, gid, asid, bank.lo(CSR.STLBPS) & STLB_PS);
-  if (old >= 0 && tlb.ps[old] !== ps) remove(cpu, tlb, old);
-  const i = placeFor(cpu, t, asid, vppn, ps);
+  const i = placeFor(cpu, t, old, vppn, ps);
   if (tlb.e[i]) forget(cpu, tlb, i);
   tlb.e[i] = 1;
   tlb.setKey(i, vppn, ps, gid, asid);
