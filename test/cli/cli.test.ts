@@ -336,6 +336,7 @@ describe('loongscope explain and help', () => {
       'gstat',
       'crmd=0x18',
       'pte=0x1200013',
+      '0x800000000013',
       'insn=0xffffffff',
     );
     expect(code).toBe(0);
@@ -347,6 +348,8 @@ describe('loongscope explain and help', () => {
       /CRMD .* = 0x18/,
       /as a VM exit: A hypercall/,
       /page 0x1200000, V D \(writable\)/,
+      // The page number goes up to bit 47.
+      /page 0x800000000000, V D \(writable\)/,
       /no instruction \(raises INE\)/,
     ])
       expect(out).toMatch(line);
