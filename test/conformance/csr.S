@@ -135,6 +135,7 @@
   CHECK "CPUCFG beyond the last word is 0", $s0, 0
   CPUCFG $s0, 1, 1, 0
   CHECK "CPUCFG: LA64", $s0, 2
+  # Manual: 5.1
   CPUCFG $s0, 1, 11, 4
   CHECK "CPUCFG: 48 physical address bits", $s0, 47
   CPUCFG $s0, 2, 7, 6

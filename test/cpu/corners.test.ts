@@ -18,6 +18,7 @@ describe('exception entry', () => {
   });
 });
 
+// Manual: 4.2.6, 6.2.5, 7.7.1, 7.7.4
 describe('return from a machine error', () => {
   test('CRMD comes back out of MERRCTL: PLV, IE, WE, and the modes of translation', () => {
     const PLV = 1 << 2;

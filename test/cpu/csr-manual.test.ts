@@ -187,7 +187,12 @@ test.each(CASES)('%s: number, fields and attributes', (_, [, num, name, length, 
   expect(row.reset).toBe(RESET[name] ?? 0n);
 });
 
-// Manual: 7.2.2, 7.4, 7.5, 7.6, 7.7, 7.9, 7.10, 4.2.1
+// Manual: 4.2.1, 7.2.1, 7.2.2
+// Manual: 7.4.1, 7.4.2, 7.4.3, 7.4.4, 7.4.5, 7.4.6, 7.4.7, 7.4.8, 7.4.9, 7.4.10, 7.4.11, 7.4.12, 7.4.13, 7.4.14, 7.4.15
+// Manual: 7.4.16, 7.4.17, 7.4.18, 7.4.19, 7.4.20
+// Manual: 7.5.1, 7.5.2, 7.5.3, 7.5.4, 7.5.5, 7.5.6, 7.5.7, 7.5.8, 7.5.9, 7.5.10, 7.5.11, 7.5.12, 7.5.13, 7.5.14, 7.5.15
+// Manual: 7.5.16, 7.5.17, 7.5.18, 7.6.1, 7.6.2, 7.6.3, 7.6.4, 7.6.5, 7.7.1, 7.7.2, 7.7.3, 7.7.4, 7.7.5
+// Manual: 7.9.1, 7.9.2, 7.9.3, 7.9.4, 7.9.5, 7.9.6, 7.10.1, 7.10.2, 7.10.3
 describe.each(['interpreter', 'jit'] as const)('CSR instructions (%s)', (engine) => {
   test.each(CASES)('%s: csrwr, csrxchg and csrrd', (_, entry) => {
     const [, num, name] = entry;
@@ -248,7 +253,7 @@ test('a host reads the registers of a guest with their signs too', () => {
   }
 });
 
-// Manual: 7.2.3, 7.8, 4.2.1
+// Manual: 4.2.1, 7.2.3, 7.8.1, 7.8.2
 test('numbers without a register read 0 and ignore writes: SAVE8 and up, performance counters that CPUCFG does not announce', () => {
   const m = everything();
   expect(m.cpu.cpucfg[6]).toBe(0);
@@ -260,7 +265,7 @@ test('numbers without a register read 0 and ignore writes: SAVE8 and up, perform
   }
 });
 
-// Manual: 4.2.1, 4.1, 7.8
+// Manual: 4.1, 4.2.1, 7.8.2
 test('CSR instructions belong to PLV 0, and MISC.RPCNTL opens only counters that exist', () => {
   for (const plv of [1, 2, 3])
     for (const code of ['csrrd $a0, 0x30', 'csrwr $a0, 0x30', 'csrxchg $a0, $a1, 0x30', 'csrrd $a0, 0x201']) {

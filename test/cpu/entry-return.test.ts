@@ -81,6 +81,7 @@ describe('entry', () => {
     expect([r.badv, r.va, r.hasBadv, r.esub]).toEqual([0x3000_0000n, 0x3000_0000n, true, 1]);
   });
 
+  // Manual: 7.4.8, 7.5.2
   test('a page fault has TLBEHI too: the page pair, with its sign', () => {
     const window = 0x9000_0000_0000_0000n;
     const va = 0xffff_ffff_8765_4321n;
@@ -122,6 +123,7 @@ describe('entry', () => {
     }
   });
 
+  // Manual: 6.2.4, 7.5.12, 7.5.13, 7.5.16, 7.5.17
   test('a TLB refill has registers of its own: mode, address, page, and PG goes', () => {
     const va = 0xffff_ffff_8765_4321n;
     const window = 0x9000_0000_0000_0000n;
@@ -159,6 +161,7 @@ describe('entry', () => {
   });
 });
 
+// Manual: 4.2.6
 describe('ertn', () => {
   const BACK = 0x1_2345_6788n;
 

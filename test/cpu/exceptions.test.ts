@@ -119,6 +119,7 @@ describe('interrupts and timers', () => {
     expect([m.ecode(), m.host(CSR.ERA), m.get('a1')]).toEqual([0, BigInt(CODE + 4), 0n]);
   });
 
+  // Manual: 7.6.2, 7.6.3, 7.6.5
   test('a one-shot timer fires on its tick, reads all ones and keeps En', () => {
     const m = new TestMachine({
       code: ['csrwr $a0, 0x41', ...Array.from({ length: 100 }, () => 'addi.d $a1, $a1, 1')],
@@ -135,6 +136,7 @@ describe('interrupts and timers', () => {
     expect([m.get('a2'), m.get('a3') & 1n, m.host(CSR.ESTAT) & 0x800n]).toEqual([(1n << 48n) - 1n, 1n, 0n]);
   });
 
+  // Manual: 7.6.2
   test('a periodic timer keeps its period', () => {
     const m = new TestMachine({ code: ['csrwr $a0, 0x41', 'b 0'] });
     m.set({ a0: 1000 | 3 });
@@ -150,6 +152,7 @@ describe('interrupts and timers', () => {
     expect(fired).toBe(10);
   });
 
+  // Manual: 7.6.2, 7.6.3
   test('TCFG = 0 stops the timer without an interrupt', () => {
     const m = new TestMachine({ code: ['csrwr $a0, 0x41', 'csrwr $zero, 0x41', 'csrrd $a2, 0x42', 'b 0'] });
     m.set({ a0: 400 | 1 }).run(2000);

@@ -76,6 +76,7 @@ function watchLoad(b: TestMachine, address: number): TestMachine {
 }
 
 describe('watchpoints', () => {
+  // Manual: 7.9.6
   test('masks, PLV and ASID decide; a debugger’s breakpoint at the same place stops first', () => {
     const code = ['andi $zero, $zero, 0', 'andi $zero, $zero, 0', 'b -8'];
     const hit = (control: number, mask: number, asid: number, setup: (b: TestMachine) => void = () => {}): boolean => {

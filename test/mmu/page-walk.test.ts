@@ -26,6 +26,7 @@ function load(m: TestMachine, va: bigint): bigint {
 
 const looked = (m: TestMachine, va: bigint): bigint | undefined => walk(hostContext(m.cpu), m.machine.ram, va).address;
 
+// Manual: 5.4.5
 describe('page walk by hardware', () => {
   test.each([
     [
@@ -81,6 +82,7 @@ describe('page walk by hardware', () => {
   });
 });
 
+// Manual: 4.2.5, 5.4.5
 describe('ldpte', () => {
   const GEOMETRY = {
     PWCL: 12 | (9 << 5) | (21 << 10) | (9 << 15) | (30 << 20) | (9 << 25),
@@ -105,6 +107,7 @@ describe('ldpte', () => {
   });
 });
 
+// Manual: 7.5.8
 test('the debugger reads table entries of every width', () => {
   for (const width of [0, 1, 2, 3]) {
     const size = 8 * (width + 1);

@@ -385,6 +385,7 @@ function compare(m: TestMachine, c: Case, guest: boolean, faults: boolean): Outc
   return done;
 }
 
+// Manual: 5.2, 5.2.1, 5.2.2, 5.2.3, 5.4.4, 5.4.5
 describe('the machine and the debugger translate alike', () => {
   test.each([
     ['the host', false],
