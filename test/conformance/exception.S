@@ -17,7 +17,7 @@
   .word 0xffffffff
   NOTED $s1, trap_badi
   TRAPPED "an undefined word", INE
-  CHECK "BADI of an undefined word", $s1, 0xffffffff
+  CHECK "BADI of an undefined word, with a sign", $s1, -1
   /* The handler runs with interrupts off and PLV 0; PRMD remembers. */
   li.w $t0, 4
   csrxchg $t0, $t0, CRMD

@@ -82,7 +82,8 @@ describe('entry', () => {
     expect([r.badv, r.va, r.hasBadv, r.esub]).toEqual([0x3000_0000n, 0x3000_0000n, true, 1]);
   });
 
-  test('a page fault has TLBEHI too: the page pair, in 48 bits', () => {
+  // Manual: 7.4.8, 7.5.2
+  test('a page fault has TLBEHI too: the page pair, with its sign', () => {
     const window = 0x9000_0000_0000_0000n;
     const va = 0xffff_ffff_8765_4321n;
     const m = new TestMachine({ code: ['tlbfill', 'ld.b $a0, $a1, 0'] }).set({ a1: va });
@@ -99,7 +100,7 @@ describe('entry', () => {
     });
     m.cpu.pc = window | BigInt(CODE);
     m.run(1).setHost({ TLBEHI: 0, BADV: 0 }).run(1);
-    expect([m.ecode(), m.host(CSR.BADV), m.host(CSR.TLBEHI)]).toEqual([ecodeOf('PIL'), va, va & 0xffff_ffff_e000n]);
+    expect([m.ecode(), m.host(CSR.BADV), m.host(CSR.TLBEHI)]).toEqual([ecodeOf('PIL'), va, va & ~0x1fffn]);
   });
 
   // Manual: 6.1.3, 7.4.9
@@ -125,7 +126,7 @@ describe('entry', () => {
     }
   });
 
-  // Manual: 6.3.4, 7.4.9
+  // Manual: 6.3.4, 7.4.9, 7.5.12, 7.5.13, 7.5.16, 7.5.17
   test('a TLB refill has registers of its own: mode, address, page, and PG goes', () => {
     const va = 0xffff_ffff_8765_4321n;
     const window = 0x9000_0000_0000_0000n;
@@ -150,7 +151,7 @@ describe('entry', () => {
     expect([m.host(CSR.TLBRERA), m.host(CSR.TLBRBADV), m.host(CSR.TLBREHI), m.pc]).toEqual([
       window | BigInt(CODE) | 1n,
       va,
-      (va & 0xffff_ffff_e000n) | 0x15n,
+      (va & ~0x1fffn) | 0x15n,
       REFILL,
     ]);
     // BADI is written by every exception but interrupts (Vol. 1, 7.4.9). What belongs to the others stays.
@@ -165,6 +166,7 @@ describe('entry', () => {
   });
 });
 
+// Manual: 4.2.6
 describe('ertn', () => {
   const BACK = 0x1_2345_6788n;
 

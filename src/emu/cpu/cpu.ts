@@ -7,7 +7,7 @@ import type { Clock } from './clock.ts';
 import { CpuState } from './cpu-state.ts';
 import { cpucfgWords } from './cpucfg.ts';
 import { CsrBank, type CsrMasks, csrMasks } from './csr-bank.ts';
-import { CRMD, fieldOf, GSTAT } from './csr-fields.ts';
+import { CRMD, fieldOf, GSTAT, MISC } from './csr-fields.ts';
 import { CSR, CSRS, plainAccess } from './csr-table.ts';
 import { CsrWriters, HOST_OWN, HOST_TO_BANK } from './csr-writers.ts';
 import { EventRing } from './event-ring.ts';
@@ -19,6 +19,9 @@ import type { TlbTarget } from './tlb-target.ts';
 import { TranslationContexts } from './translation-contexts.ts';
 import { guestStage, type TranslationStage } from './translation-stage.ts';
 import { Watchpoints } from './watchpoints.ts';
+
+/** On CPUs without misaligned accesses these bits are always 1 (Vol. 1, 7.4.4). */
+const ALCL = MISC.ALCL0 | MISC.ALCL1 | MISC.ALCL2 | MISC.ALCL3;
 
 /** The bit numbers of the interrupt lines in ESTAT.IS. */
 export const LINE = { HWI0: 2, IPI: 12 } as const;
@@ -284,6 +287,9 @@ export class Cpu extends CpuState implements Stateful, Linked {
     this.host.reset();
     this.guest.reset();
     this.host.setLo(CSR.CPUID, this.index);
+    // Vol. 1, 7.6.1: a reset may give the timer the number of the CPU.
+    this.host.setLo(CSR.TID, this.index);
+    if (!this.features.ual) for (const bank of [this.host, this.guest]) bank.setLo(CSR.MISC, ALCL);
     this.hostTimer.reset();
     this.guestTimer.reset();
     this.htlb.reset();

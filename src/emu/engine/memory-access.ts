@@ -4,8 +4,9 @@
  * TLB.
  */
 
+import { addressHigh } from '../cpu/address-mode.ts';
 import type { Cpu } from '../cpu/cpu.ts';
-import { MISC } from '../cpu/csr-fields.ts';
+import { MISC, MWPCFG3 } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { deliver } from '../cpu/exceptions.ts';
 import { After, type AfterValue } from '../cpu/helpers.ts';
@@ -220,9 +221,16 @@ export class MemoryAccess {
     const { cpu } = this;
     if (this.hooks.watch?.(cpu, lo, hi, size, write, plain)) return After.notExecuted;
     if (!cpu.watchpoints.active(cpu.vm)) return undefined;
-    const n = cpu.watchpoints.accessAt(lo, hi, size, write);
+    const n = cpu.watchpoints.accessAt(lo, addressHigh(cpu.csr, hi), size, this.kinds(write));
     if (n < 0 || !cpu.watchpoints.hit(false, n)) return undefined;
-    return deliver(cpu, 'WPEM', { badv: { lo, hi }, badi: this.word() });
+    // BADV stays as it is (Vol. 1, 7.4.8).
+    return deliver(cpu, 'WPEM', { badi: this.word() });
+  }
+
+  /** What the access is for load/store watchpoints. Atomic operations read and write. */
+  private kinds(write: boolean): number {
+    if (!write) return MWPCFG3.LoadEn;
+    return decode(this.word())?.name.startsWith('am') ? MWPCFG3.LoadEn | MWPCFG3.StoreEn : MWPCFG3.StoreEn;
   }
 
   private noDevice(lo: number, hi: number): AfterValue {
@@ -245,7 +253,7 @@ export class MemoryAccess {
     const { cpu } = this;
     if (this.hooks.watchesAll?.(cpu)) return;
     if (write && (this.hooks.stored || cpu.links?.othersHave(cpu, this.ram.linearAddress(page)))) return;
-    if (cpu.watchpoints.active(cpu.vm) && cpu.watchpoints.watchesPage(lo, hi)) return;
+    if (cpu.watchpoints.active(cpu.vm) && cpu.watchpoints.watchesPage(lo, addressHigh(cpu.csr, hi))) return;
     const watched = this.hooks.watchesPage?.(cpu, lo, hi, page) === true;
     if (!write || !this.uops.hasCode(page)) {
       cpu.fast.fillData(write, lo, hi, this.ram.linearAddress(page), watched ? TAG_WATCHED : 0);
