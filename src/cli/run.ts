@@ -1,12 +1,15 @@
 /** `loongscope run`: boots, connects the console, serves gdb, ends with the guest's power-off or a limit. */
 
 import type { EngineCheck } from '../emu/check/engine-check.ts';
+import { isMapped } from '../emu/cpu/address-mode.ts';
 import type { Cpu } from '../emu/cpu/cpu.ts';
+import { CSR } from '../emu/cpu/csr-table.ts';
 import type { ExitStatistics } from '../emu/debug/exit-statistics.ts';
 import { describeEvent, explainLast } from '../emu/debug/explain.ts';
 import { FirstEvents } from '../emu/debug/first-events.ts';
 import { RunControl } from '../emu/debug/run-control.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
+import { hex } from '../emu/formats/hex.ts';
 import type { Machine } from '../emu/machine/machine.ts';
 import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
@@ -51,7 +54,16 @@ function startLog(cli: MachineCli, outlet: Outlet, control: RunControl, symboliz
         // In one slice the machine can produce more events than a slow reader takes.
         if (control.mustWait()) c.requestStop();
       };
-      cpu.observe({ exception: note, entered: note });
+      let told = !events('exception');
+      const undefinedMode = (c: Cpu): void => {
+        if (told || control.repeating) return;
+        told = true;
+        const mapped = isMapped(c.csr.lo(CSR.CRMD));
+        write(
+          `cpu${c.index} pc ${hex(c.pc)}: CRMD.DA and CRMD.PG are both ${mapped ? 1 : 0}, which is undefined: addresses are ${mapped ? 'mapped' : 'direct'}, as PG says`,
+        );
+      };
+      cpu.observe({ exception: note, entered: note, undefinedMode });
     }
   return log.kinds.has('gdb') ? (line) => write(`gdb ${line}`) : () => {};
 }

@@ -74,6 +74,11 @@ const VARIANTS: Readonly<Record<string, readonly [expected: RegExp, guests: read
     /stale stage-2 entry: .*GPA 0x200000 .*is 0x[0-9a-f]+ \(a table of smaller pages\); an invtlb is missing/,
     ['paging'],
   ],
+  // Manual: 5.4.4
+  'double-fill': [
+    /two TLB entries: tlbfill at 0x[0-9a-f]+ <.*> fills 0x[0-9a-f]+ \(stage 2 of gid 1\), which the TLB already maps/,
+    ['hello'],
+  ],
   'read-unset': [/CSR never initialised: the host reads SAVE5 at .*<_run_guest/, TWO],
 };
 

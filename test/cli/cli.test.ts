@@ -84,6 +84,24 @@ describe('loongscope run', () => {
     expect(lines).toMatch(/VM entry -> VM 1/);
   });
 
+  // Manual: 7.4.1
+  test('--log exception says once that software has set CRMD.DA and CRMD.PG alike', async () => {
+    const program = join(dir, 'alike.elf');
+    const both = [
+      'addi.d $a0, $zero, 1',
+      'csrwr $a0, 0x180',
+      'addi.d $a0, $zero, 0x18',
+      'csrwr $a0, 0',
+      'addi.d $a0, $zero, 0x18',
+      'csrwr $a0, 0',
+    ];
+    writeFileSync(program, elfOf([...both, 'b 0']));
+    const { err } = await loongscope('run', program, '--log', 'exception', '--max-instructions', '50');
+    expect(err.split('\n').filter((l) => l.includes('CRMD.DA'))).toEqual([
+      'cpu0 pc 0x20000c: CRMD.DA and CRMD.PG are both 1, which is undefined: addresses are mapped, as PG says',
+    ]);
+  });
+
   test('limits end with 124', async () => {
     const insns = await loongscope('run', '--guest', 'hello', '--max-instructions', '5000', '--stats');
     expect(insns.code).toBe(124);
@@ -342,6 +360,7 @@ describe('loongscope explain and help', () => {
       'gstat',
       'crmd=0x18',
       'pte=0x1200013',
+      '0x800000000013',
       'insn=0xffffffff',
     );
     expect(code).toBe(0);
@@ -353,6 +372,8 @@ describe('loongscope explain and help', () => {
       /CRMD .* = 0x18/,
       /as a VM exit: A hypercall/,
       /page 0x1200000, V D \(writable\)/,
+      // The page number goes up to bit 47.
+      /page 0x800000000000, V D \(writable\)/,
       /no instruction \(raises INE\)/,
     ])
       expect(out).toMatch(line);

@@ -57,6 +57,7 @@
   sub.d $s3, $s3, $ra
   CHECK "bl links the next instruction", $s3, 0
   FORGET
+  # Manual: 2.1.8, 6.3.2
   la.pcrel $s2, 7f
   la.pcrel $t0, resume
   st.d $s2, $t0, 0

@@ -2,7 +2,7 @@
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { featuresOf } from '../../src/emu/cpu/features.ts';
-import { programFile, programsOf, readReport, runProgram } from '../support/conformance.ts';
+import { cpusOf, programFile, programsOf, readReport, runProgram } from '../support/conformance.ts';
 import { watched } from '../support/observers.ts';
 import { QEMU_DEFECTS } from './qemu-defects.ts';
 
@@ -31,7 +31,7 @@ describe.skipIf(!qemu || watched())('conformance programs on QEMU', () => {
       command!,
       // biome-ignore format: options and their values
       [
-        ...args, '-M', 'virt', '-cpu', 'max', '-m', '256M', '-display', 'none', '-serial', 'stdio', '-monitor', 'none',
+        ...args, '-M', 'virt', '-cpu', 'max', '-m', '256M', '-smp', `${cpusOf(name)}`, '-display', 'none', '-serial', 'stdio', '-monitor', 'none',
         '-nic', 'none', '-no-reboot', '-kernel', programFile('conformance', name),
       ],
       { timeout: 60_000 },

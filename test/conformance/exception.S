@@ -2,6 +2,7 @@
 #include "conformance.h"
   PROGRAM "exceptions"
   FORGET
+  # Manual: 2.2.10.1, 7.4.7, 7.4.9
   la.pcrel $s0, 1f
 1:
   syscall 0x123
@@ -16,7 +17,7 @@
   .word 0xffffffff
   NOTED $s1, trap_badi
   TRAPPED "an undefined word", INE
-  CHECK "BADI of an undefined word", $s1, 0xffffffff
+  CHECK "BADI of an undefined word, with a sign", $s1, -1
   /* The handler runs with interrupts off and PLV 0; PRMD remembers. */
   li.w $t0, 4
   csrxchg $t0, $t0, CRMD
@@ -33,6 +34,7 @@
   andi $s2, $s2, 4
   CHECK "ertn restores IE", $s2, 4
   /* User level. */
+  # Manual: 2.1.3, 4.1
   FORGET
   la.pcrel $t0, 2f
   csrwr $t0, ERA
@@ -55,6 +57,7 @@
   CHECK "PRMD.PPLV of a system call from PLV 3", $s1, 3
   FORGET
   /* A vector for each exception with ECFG.VS. */
+  # Manual: 6.3.1
   csrrd $s2, EENTRY
   la.pcrel $t0, vectors
   csrwr $t0, EENTRY
@@ -81,6 +84,7 @@
   sub.d $s3, $s3, $t0
   CHECK "and returns to where the handler says", $s3, 0
   /* Software interrupts. */
+  # Manual: 6.1.1
   FORGET
   li.w $t0, 3
   csrwr $t0, ECFG

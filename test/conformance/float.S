@@ -4,6 +4,7 @@
   FCSR 0
   FLOAT_D $fa0, 0x3ff0000000000000
   FLOAT_D $fa1, 0x4008000000000000
+  # Manual: 3.1.4.5
   fdiv.d $fa2, $fa0, $fa1
   movfr2gr.d $s0, $fa2
   CHECK "1/3 to nearest", $s0, 0x3fd5555555555555
@@ -30,17 +31,20 @@
   movfr2gr.d $s0, $fa2
   CHECK "x - x rounded down is -0", $s0, 0x8000000000000000
   FCSR 0
+  # Manual: 3.1.4.2
   FLOAT_D $fa4, 0
   fdiv.d $fa2, $fa0, $fa4
   movfr2gr.d $s0, $fa2
   CHECK "1/0 is infinite", $s0, 0x7ff0000000000000
   movfcsr2gr $s1, $fcsr2
   CHECK "1/0 sets DivideByZero alone", $s1, 0x08080000
+  # Manual: 3.1.4.1, 3.1.3.3
   fdiv.d $fa2, $fa4, $fa4
   movfr2gr.d $s0, $fa2
   CHECK "0/0 is the default NaN", $s0, 0x7ff8000000000000
   movfcsr2gr $s1, $fcsr2
   CHECK "Flags accumulate, Cause does not", $s1, 0x10180000
+  # Manual: 3.1.1.3
   FLOAT_D $fa5, 0x7ff0000000000123
   FLOAT_D $fa6, 0xfff8000000000456
   fadd.d $fa2, $fa6, $fa5
@@ -63,6 +67,7 @@
   fmadd.s $fa3, $fa0, $fa1, $fa2
   movfr2gr.s $s0, $fa3
   CHECK "fmadd.s rounds once", $s0, 0xffffffffa8800000
+  # Manual: 3.1.4.3
   FLOAT_S $fa0, 0x7f7fffff
   fadd.s $fa3, $fa0, $fa0
   movfr2gr.s $s0, $fa3
@@ -70,6 +75,7 @@
   movfcsr2gr $s1, $fcsr0
   CHECK "sets Overflow and Inexact", $s1, 0x05050000
   FCSR 0
+  # Manual: 3.1.4.4
   FLOAT_S $fa0, 0x00800000
   FLOAT_S $fa1, 0x3f000001
   fmul.s $fa3, $fa0, $fa1
@@ -80,6 +86,19 @@
   fmul.s $fa3, $fa0, $fa1
   movfcsr2gr $s1, $fcsr0
   CHECK "an exact subnormal sets nothing", $s1, 0
+  # Manual: 3.1.4.4
+  FCSR 0x2
+  FORGET
+  FLOAT_S $fa3, 0x12345678
+  fmul.s $fa3, $fa0, $fa1
+  movfcsr2gr $s1, $fcsr0
+  TRAPPED "an exact subnormal traps where underflow is enabled", FPE
+  CHECK "with Underflow alone in Cause", $s1, 0x02000002
+  movfr2gr.s $s0, $fa3
+  CHECK "and without a result", $s0, 0x12345678
+  fadd.s $fa3, $fa1, $fa0
+  NOT_TRAPPED "a normal result does not"
+  FCSR 0
   FLOAT_S $fa0, 0x4f000000
   ftintrz.w.s $fa1, $fa0
   movfr2gr.s $s0, $fa1
@@ -99,6 +118,34 @@
   fclass.d $fa1, $ft0
   movfr2gr.d $s0, $fa1
   CHECK "fclass.d of -0", $s0, 0x20
+  # Manual: 3.2.1.8
+  /* V; then an operation without an exception, whose Cause is empty; then the classification, which leaves Cause alone. */
+  FLOAT_S $ft3, 0xc1600000
+  FLOAT_S $ft4, 0x40000000
+  FCSR 0x10000
+  flogb.s $ft5, $ft3
+  fmul.s $ft6, $ft4, $ft4
+  fclass.d $ft5, $ft4
+  movfcsr2gr $s0, $fcsr0
+  CHECK "fclass.d keeps the Cause of the operation before it", $s0, 0x00110000
+  FCSR 0
+  FLOAT_S $ft5, 0
+  fdiv.s $ft6, $ft4, $ft5
+  fclass.s $ft5, $ft4
+  movfcsr2gr $s0, $fcsr0
+  CHECK "fclass.s keeps DivideByZero in Cause", $s0, 0x08080000
+  FCSR 0x10000
+  flogb.s $ft5, $ft3
+  fadd.s $ft6, $ft4, $ft4
+  vfclass.d $vr11, $vr12
+  movfcsr2gr $s0, $fcsr0
+  CHECK "vfclass.d keeps the Cause of the operation before it", $s0, 0x00110000
+  FLOAT_S $ft5, 0x7f800001
+  fclass.s $ft5, $ft5
+  movfr2gr.s $s0, $ft5
+  CHECK "fclass.s of a signalling NaN", $s0, 1
+  movfcsr2gr $s0, $fcsr0
+  CHECK "which raises nothing", $s0, 0x00110000
   flogb.d $fa1, $fa0
   movfr2gr.d $s0, $fa1
   CHECK "flogb.d of 2.5", $s0, 0x3ff0000000000000
@@ -119,6 +166,66 @@
   fcmp.cun.d $fcc3, $fa6, $fa0
   movcf2gr $s0, $fcc3
   CHECK "cun of a NaN is true", $s0, 1
+  # Manual: 3.1.1.3
+  /* fa before fj before fk; narrowed and widened NaNs keep the upper bits of their payload. */
+  FLOAT_D $ft1, 0x7ff8000000000001
+  FLOAT_D $ft2, 0x7ff8000000000002
+  FLOAT_D $ft3, 0x7ff8000000000003
+  fmadd.d $ft4, $ft2, $ft3, $ft1
+  movfr2gr.d $s0, $ft4
+  CHECK "fa is the first of three quiet NaNs", $s0, 0x7ff8000000000001
+  fadd.d $ft4, $ft2, $ft3
+  movfr2gr.d $s0, $ft4
+  CHECK "fj is the first of two", $s0, 0x7ff8000000000002
+  FLOAT_D $ft2, 0xfff0000123456789
+  fcvt.s.d $ft4, $ft2
+  movfr2gr.s $s0, $ft4
+  CHECK "fcvt.s.d of a signalling NaN: quiet, without the lower bits", $s0, 0xffffffffffc00009
+  FLOAT_S $ft2, 0xff800001
+  fcvt.d.s $ft4, $ft2
+  movfr2gr.d $s0, $ft4
+  CHECK "fcvt.d.s of a signalling NaN: quiet, with zeros below", $s0, 0xfff8000020000000
+  FLOAT_S $ft2, 0x7f800000
+  fsub.s $ft4, $ft2, $ft2
+  movfr2gr.s $s0, $ft4
+  CHECK "infinity less infinity is the default NaN", $s0, 0x7fc00000
+  # Manual: 3.1.1.1, 3.1.1.2
+  FLOAT_S $ft2, 0x00000001
+  fcvt.d.s $ft4, $ft2
+  movfr2gr.d $s0, $ft4
+  CHECK "the least single is 2^-149", $s0, 0x36a0000000000000
+  FLOAT_D $ft2, 0x0000000000000001
+  flogb.d $ft4, $ft2
+  movfr2gr.d $s0, $ft4
+  CHECK "the least double is 2^-1074", $s0, 0xc090c80000000000
+  # Manual: 3.1.3.1, 3.1.3.2
+  li.d $t0, 0x1122334455667788
+  movgr2fr.d $f31, $t0
+  movgr2frh.w $f31, $zero
+  movfr2gr.d $s0, $f31
+  CHECK "movgr2frh.w keeps the lower half of f31", $s0, 0x55667788
+  movgr2cf $fcc7, $t0
+  movcf2gr $s0, $fcc7
+  CHECK "a condition flag takes bit 0: 0", $s0, 0
+  li.w $t0, 3
+  movgr2cf $fcc7, $t0
+  movcf2gr $s0, $fcc7
+  CHECK "a condition flag takes bit 0: 1", $s0, 1
+  # Manual: 3.1.3.3
+  FCSR 0
+  li.d $s5, -1
+  movgr2fcsr $fcsr1, $s5
+  movfcsr2gr $s0, $fcsr0
+  CHECK_W "fcsr1 is Enables", $s0, 0x1f
+  movgr2fcsr $fcsr3, $s5
+  movfcsr2gr $s0, $fcsr0
+  CHECK_W "fcsr3 is RM", $s0, 0x31f
+  FORGET
+  movgr2fcsr $fcsr2, $s5
+  NOT_TRAPPED "writing Cause and Enables traps nothing"
+  movfcsr2gr $s0, $fcsr0
+  CHECK_W "fcsr2 is Cause and Flags", $s0, 0x1f1f031f
+  # Manual: 3.1.4
   FCSR 0x8
   FORGET
   FLOAT_D $fa4, 0

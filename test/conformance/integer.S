@@ -79,6 +79,7 @@
   CHECK "andn", $s1, ~7
   nor $s1, $s3, $zero
   CHECK "nor", $s1, ~7
+  # Manual: 2.1.2.1
   addi.d $zero, $s3, 1
   CHECK "r0 stays 0", $zero, 0
 1:
@@ -92,6 +93,22 @@
   bstrins.d $s2, $zero, 11, 0
   sub.d $s1, $s1, $s2
   CHECK "pcalau12i clears the low bits", $s1, 0
+  # Manual: 2.2.1.7
+1:
+  pcaddu12i $s1, -1
+  la.pcrel $s2, 1b
+  sub.d $s1, $s1, $s2
+  CHECK "pcaddu12i adds 4 KiB steps, and keeps the low bits", $s1, -0x1000
+1:
+  pcaddu18i $s1, 3
+  la.pcrel $s2, 1b
+  sub.d $s1, $s1, $s2
+  CHECK "pcaddu18i adds 256 KiB steps", $s1, 0xc0000
+1:
+  pcaddi $s1, -0x80000
+  la.pcrel $s2, 1b
+  sub.d $s1, $s1, $s2
+  CHECK "pcaddi goes 2 MiB back", $s1, -0x200000
   li.d $s0, 0x31
   crc.w.b.w $s1, $s0, $zero
   CHECK "crc.w.b.w, IEEE 802.3", $s1, 0x51de003a

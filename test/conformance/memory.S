@@ -1,9 +1,10 @@
-/* Loads, stores and bound checks (Vol. 1, 2.2.5 and 2.2.8). */
+/* Loads, stores and bound checks (Vol. 1, 2.2.5 and 2.2.6). */
 #include "conformance.h"
   PROGRAM "loads and stores"
   la.pcrel $s0, place
   li.d $s1, 0xf1e2d3c4b5a69788
   st.d $s1, $s0, 0
+  # Manual: 2.1.6, 2.2.5.1
   ld.b $s2, $s0, 0
   CHECK "ld.b sign-extends", $s2, -0x78
   ld.bu $s2, $s0, 7
@@ -31,6 +32,7 @@
   stptr.d $zero, $s0, 16
   ld.d $s2, $s0, 16
   CHECK "stptr.d", $s2, 0
+  # Manual: 2.1.8
   CPUCFG $s4, 1, 20, 20
   beqz $s4, 1f
   ld.d $s2, $s0, 3
@@ -58,6 +60,31 @@
   NOT_TRAPPED "asrtle.d below the bound"
   preld 0, $zero, 0
   NOT_TRAPPED "preld never traps"
+  # Manual: 2.2.5.5
+  li.d $s2, -8
+  li.d $s3, -1
+  preldx 0, $s2, $s3
+  preldx 31, $s3, $s2
+  NOT_TRAPPED "preldx never traps"
+  # Manual: 2.1.7
+  /* Data of all three memory access types is the same: there are no caches. */
+  li.d $s3, 0x5a5a5a5a5a5a5a5a
+  st.d $s3, $s0, 0
+  li.w $t0, 0x80
+  li.w $t1, 0x180
+  csrxchg $t0, $t1, CRMD
+  ld.d $s2, $s0, 0
+  st.d $s0, $s0, 8
+  csrxchg $zero, $t1, CRMD
+  ld.d $s4, $s0, 8
+  CHECK "coherent and strongly ordered accesses see the same", $s2, 0x5a5a5a5a5a5a5a5a
+  sub.d $s4, $s4, $s0
+  CHECK "and store the same", $s4, 0
+  # Manual: 2.2.8.1, 2.2.8.2
+  dbar 0
+  dbar 0x7ff
+  ibar 0
+  NOT_TRAPPED "barriers of every kind run"
   END_PROGRAM
   .data
   .balign 8192

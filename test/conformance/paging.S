@@ -48,12 +48,14 @@
   li.w $t0, 0x10
   li.w $t1, 0x18
   csrxchg $t0, $t1, CRMD
+  # Manual: 5.2.1, 7.5.18
   li.d $s2, 0x9000000000000000
   add.d $s2, $s2, $s0
   ld.d $s1, $s2, 8
   CHECK "a window maps its segment", $s1, 0x1122334455667788
   NOT_TRAPPED "without an exception"
   li.d $s2, VA
+  # Manual: 5.4.3, 5.4.4, 6.3.4, 7.5.12
   MAPS V | D | CC
   ld.d $s1, $s2, 8
   CHECK "a load through the TLB", $s1, 0x1122334455667788
@@ -71,6 +73,7 @@
   ld.d $s1, $s0, 16
   sub.d $s1, $s1, $s0
   CHECK "a store through the TLB", $s1, 0
+  # Manual: 5.4.3, 5.4.4, 7.4.8, 7.5.2
   MAPS 0
   ld.d $s1, $s2, 0x123
   NOTED $s3, trap_badv
@@ -124,6 +127,7 @@
   MAPS V | D | CC | USER
   ld.d $s1, $s2, 8
   NOT_TRAPPED "a kernel's load from a user's page"
+  # Manual: 5.2
   /* Addresses outside the implemented range. */
   FORGET
   li.d $s3, 0x4000000000000000
@@ -135,6 +139,7 @@
   jirl $zero, $s3, 0
 5:
   TRAPPED "a fetch raises ADEF", ADE, 0
+  # Manual: 5.4.2, 5.4.4, 7.5.4, 4.2.4
   /* Address spaces and global pages. */
   MAPS V | D | CC
   ld.d $s1, $s2, 8
@@ -171,6 +176,7 @@
   ld.d $s1, $s2, 8
   NOTED $s3, refill_count
   CHECK "invtlb 6 takes one address, global or not", $s3, 2
+  # Manual: 4.2.4, 7.5.1, 7.5.2, 7.5.3
   /* Search, read, write. */
   move $t0, $s2
   csrwr $t0, TLBEHI
@@ -202,6 +208,7 @@
   srli.d $s1, $s1, 31
   andi $s1, $s1, 1
   CHECK "and sets NE", $s1, 1
+  # Manual: 5.4.1, 5.4.2
   /* A huge page: 2 MiB at physical 0. */
   la.pcrel $t0, refill_ps
   li.w $t1, 21
@@ -217,6 +224,81 @@
   add.d $s3, $s2, $s0
   ld.d $s1, $s3, 8
   CHECK "a page of 2 MiB", $s1, 0x1122334455667788
+  # Manual: 5.2.1, 7.5.18
+  /* Window 2 is for loads and stores only. */
+  FORGET
+  li.d $t0, 0xa000000000000019
+  csrwr $t0, DMW2
+  li.d $s3, 0xa000000000000000
+  add.d $s3, $s3, $s0
+  ld.d $s1, $s3, 8
+  CHECK "window 2 serves loads", $s1, 0x1122334455667788
+  st.d $s0, $s3, 24
+  NOT_TRAPPED "and stores"
+  la.pcrel $t0, 6f
+  la.pcrel $t1, resume
+  st.d $t0, $t1, 0
+  jirl $zero, $s3, 0
+6:
+  NOTED $s4, trap_badv
+  TRAPPED "but no fetches", ADE, 0
+  sub.d $s4, $s4, $s3
+  CHECK "BADV is the target", $s4, 0
+  csrwr $zero, DMW2
+  # Manual: 5.4.2, 7.5.3
+  /* G in one half only. */
+  li.d $s3, VA + 0x20000
+  invtlb 0, $zero, $zero
+  li.w $t0, 12 << 24
+  csrwr $t0, TLBIDX
+  move $t0, $s3
+  csrwr $t0, TLBEHI
+  li.w $t0, V | D | CC | G
+  csrwr $t0, TLBELO0
+  li.w $t0, V | D | CC
+  csrwr $t0, TLBELO1
+  tlbfill
+  tlbsrch
+  tlbrd
+  csrrd $s1, TLBELO0
+  CHECK "an entry is not global by one half: tlbrd shows no G in the even half", $s1, V | D | CC
+  csrrd $s1, TLBELO1
+  CHECK "nor in the odd half", $s1, V | D | CC
+  # Manual: 7.5.2
+  csrrd $s1, TLBEHI
+  CHECK "TLBEHI has the sign of the address", $s1, VA + 0x20000
+  # Manual: 4.2.4, 7.2.2
+  li.d $t0, VA + 0x30000
+  csrwr $t0, TLBEHI
+  li.w $s4, 0
+  tlbsrch
+  csrrd $s1, TLBIDX
+  bltz $s1, 7f
+  li.w $s4, 1
+7:
+  CHECK "TLBIDX is negative after a search that found nothing", $s4, 0
+  # Manual: 5.4.5, 7.5.15
+  /* A table entry with every bit set. */
+  li.d $t0, 12 | 9 << 5
+  csrwr $t0, PWCL
+  la.pcrel $t0, page
+  li.d $t1, -1
+  st.d $t1, $t0, 0
+  csrwr $zero, TLBRBADV
+  ldpte $t0, 0
+  csrrd $s1, TLBRELO0
+  CHECK "ldpte ignores bits that an entry does not have", $s1, 0xe000fffffffff07f
+  # Manual: 5.4.4
+  MAPS V | D | CC | NR | USER | RPLV
+  ld.d $s1, $s2, 8
+  TRAPPED "the privilege level is checked before NR", PPI
+  MAPS V | D | CC | NX | USER | RPLV
+  la.pcrel $t0, 8f
+  la.pcrel $t1, resume
+  st.d $t0, $t1, 0
+  jirl $zero, $s2, 0
+8:
+  TRAPPED "and after NX", PNX
   /* Back to direct addresses. */
   li.w $t0, 8
   li.w $t1, 0x18

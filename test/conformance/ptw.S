@@ -43,6 +43,7 @@
   li.w $t1, 0x18
   csrxchg $t0, $t1, CRMD
   li.d $s2, VA
+  # Manual: 5.4.5, 7.5.9
   ENTRY PRESENT | WRITE | CC
   ld.d $s1, $s2, 8
   CHECK "a load", $s1, 0x1122334455667788
@@ -64,6 +65,32 @@
   ENTRY WRITE | CC
   ld.d $s1, $s2, 8
   TRAPPED "a load from a page that is not present", PIL
+  # Manual: 5.4.5
+  /* The directory's entry is a huge page: half of it is 1 MiB. */
+  invtlb 0, $zero, $zero
+  la.pcrel $t0, directory
+  move $t1, $s0
+  bstrins.d $t1, $zero, 20, 0
+  li.w $t2, PRESENT | WRITE | HUGE | CC
+  or $t1, $t1, $t2
+  st.d $t1, $t0, 0
+  bstrpick.d $s5, $s0, 20, 0
+  add.d $s5, $s2, $s5
+  li.w $s1, 0
+  ld.d $s1, $s5, 8
+  CHECK "a huge page in a directory", $s1, 0x1122334455667788
+  NOTED $s3, refill_count
+  CHECK "is found by the hardware too", $s3, 0
+  move $t0, $s5
+  csrwr $t0, TLBEHI
+  tlbsrch
+  tlbrd
+  csrrd $s1, TLBIDX
+  bstrpick.d $s1, $s1, 29, 24
+  CHECK "its halves are pages of 1 MiB", $s1, 20
+  la.pcrel $t0, directory
+  la.pcrel $t1, table
+  st.d $t1, $t0, 0
   ENTRY PRESENT | WRITE | CC
   csrwr $zero, PWCH
   la.pcrel $t0, refill_lo0

@@ -10,6 +10,7 @@
   csrwr $t0, TICLR
   TIMER_PENDING $s0
   CHECK "nothing is pending with the timer off", $s0, 0
+  # Manual: 7.6.2, 7.6.3
   li.w $t0, 10000 | 1
   csrwr $t0, TCFG
   csrrd $s0, TVAL
@@ -20,6 +21,7 @@
   TIMER_PENDING $s0
   beqz $s0, 1b
   CHECK "one shot: the interrupt comes", $s0, 1
+  # Manual: 7.6.5
   li.w $t0, 1
   csrwr $t0, TICLR
   TIMER_PENDING $s0
@@ -32,6 +34,7 @@
   bltu $s0, $s1, 2b
   TIMER_PENDING $s0
   CHECK "one shot: and does not come again", $s0, 0
+  # Manual: 7.6.2
   li.w $t0, 1000 << 2 | 3
   csrwr $t0, TCFG
 3:
@@ -49,7 +52,9 @@
   csrwr $zero, TCFG
   li.w $t0, 1
   csrwr $t0, TICLR
+  # Manual: 4.2.6
   /* An interrupt wakes from idle. */
+  # Manual: 4.2.6.3, 6.1.4
   FORGET
   li.w $t0, 0x800
   csrwr $t0, ECFG

@@ -44,13 +44,16 @@ describe('CSR table', () => {
       const rw = fieldMask(r, ['rw']);
       const first = writeRead(m, r.num, (1n << 64n) - 1n);
       expect(first.old).toBe(r.reset);
-      expect(first.now).toBe((r.reset & ~rw) | rw);
+      const stored = (r.reset & ~rw) | rw;
+      const signed = r.signBit === undefined ? stored : BigInt.asIntN(r.signBit + 1, stored);
+      expect(first.now).toBe(BigInt.asUintN(64, signed));
       const second = writeRead(m, r.num, 0n);
       expect(second.old).toBe(first.now);
       expect(second.now).toBe(r.reset & ~rw);
     },
   );
 
+  // Manual: 4.2.1
   test('csrxchg changes the bits of its mask and returns the old value', () => {
     const m = new TestMachine({ code: ['csrxchg $a0, $a1, 0x30'] });
     m.setHost({}).cpu.host.put(0x30, 0x1234_5678_9abc_def0n);
@@ -59,6 +62,7 @@ describe('CSR table', () => {
     expect(m.host(0x30)).toBe(0xff34_5678_9abc_deffn);
   });
 
+  // Manual: 7.2.3
   test('a number that does not exist reads 0 and ignores writes', () => {
     const m = new TestMachine();
     for (const num of [0x9, 0x2f, 0x70, 0x5ff, 0x600, 0x3fff])
@@ -109,6 +113,7 @@ describe('CSR table', () => {
     expect(writeRead(m, CSR.GSTAT, 0xffffffffn).now).toBe(0xff0082n);
   });
 
+  // Manual: 7.5.7
   test('PGD follows the sign of the bad address', () => {
     const m = new TestMachine({ code: ['csrrd $a0, 0x1b'] });
     m.setHost({ PGDL: 0x1000, PGDH: 0x2000, BADV: 0x1234 }).run(1);

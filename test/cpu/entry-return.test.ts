@@ -28,6 +28,7 @@ describe('entry', () => {
       GSTAT: GSTAT.PGM | 0x10080,
     });
 
+  // Manual: 6.3.3
   test.each([
     ['PLV', CRMD.PLV, PRMD.PPLV],
     ['IE', CRMD.IE, PRMD.PIE],
@@ -81,7 +82,8 @@ describe('entry', () => {
     expect([r.badv, r.va, r.hasBadv, r.esub]).toEqual([0x3000_0000n, 0x3000_0000n, true, 1]);
   });
 
-  test('a page fault has TLBEHI too: the page pair, in 48 bits', () => {
+  // Manual: 7.4.8, 7.5.2
+  test('a page fault has TLBEHI too: the page pair, with its sign', () => {
     const window = 0x9000_0000_0000_0000n;
     const va = 0xffff_ffff_8765_4321n;
     const m = new TestMachine({ code: ['tlbfill', 'ld.b $a0, $a1, 0'] }).set({ a1: va });
@@ -98,9 +100,10 @@ describe('entry', () => {
     });
     m.cpu.pc = window | BigInt(CODE);
     m.run(1).setHost({ TLBEHI: 0, BADV: 0 }).run(1);
-    expect([m.ecode(), m.host(CSR.BADV), m.host(CSR.TLBEHI)]).toEqual([ecodeOf('PIL'), va, va & 0xffff_ffff_e000n]);
+    expect([m.ecode(), m.host(CSR.BADV), m.host(CSR.TLBEHI)]).toEqual([ecodeOf('PIL'), va, va & ~0x1fffn]);
   });
 
+  // Manual: 6.1.3, 7.4.9
   test('an interrupt leaves BADI and BADV as they were; its number is in the record', () => {
     const m = at('syscall 0', direct(CRMD.IE))
       .setHost({ ECFG: (3 << 16) | 3, ESTAT: 1 })
@@ -109,7 +112,8 @@ describe('entry', () => {
     expect([m.cpu.events.at(0)!.badi, m.cpu.events.hostExceptions[0]]).toEqual([0, 1]);
   });
 
-  test('slots of the vector: none with VS 0, and a carry goes into the high half', () => {
+  // Manual: 6.3.1
+  test('slots of the vector: none with VS 0; the offset is joined by OR', () => {
     for (const [vs, slot] of [
       [0, 0],
       [1, 0xb * 8],
@@ -118,10 +122,11 @@ describe('entry', () => {
       const m = at('syscall 0', direct(0))
         .setHost({ ECFG: vs << 16, EENTRY: 0xffff_f000 })
         .run(1);
-      expect(m.cpu.pc, `VS ${vs}`).toBe(0xffff_f000n + BigInt(slot));
+      expect(m.cpu.pc, `VS ${vs}`).toBe(0xffff_f000n | BigInt(slot));
     }
   });
 
+  // Manual: 6.3.4, 7.4.9, 7.5.12, 7.5.13, 7.5.16, 7.5.17
   test('a TLB refill has registers of its own: mode, address, page, and PG goes', () => {
     const va = 0xffff_ffff_8765_4321n;
     const window = 0x9000_0000_0000_0000n;
@@ -133,6 +138,7 @@ describe('entry', () => {
       PRMD: 0,
       ERA: KEPT,
       BADV: KEPT,
+      BADI: 0xffff_ffffn,
       ESTAT: 0,
       GSTAT: GSTAT.PGM | 0x10080,
     });
@@ -145,10 +151,11 @@ describe('entry', () => {
     expect([m.host(CSR.TLBRERA), m.host(CSR.TLBRBADV), m.host(CSR.TLBREHI), m.pc]).toEqual([
       window | BigInt(CODE) | 1n,
       va,
-      (va & 0xffff_ffff_e000n) | 0x15n,
+      (va & ~0x1fffn) | 0x15n,
       REFILL,
     ]);
-    // Those of other exceptions stay.
+    // BADI is written by every exception but interrupts (Vol. 1, 7.4.9). What belongs to the others stays.
+    expect(m.host(CSR.BADI)).toBe(BigInt(assemble('ld.b $a0, $a1, 0')));
     expect([CSR.PRMD, CSR.ERA, CSR.BADV, CSR.ESTAT, CSR.GSTAT].map((num) => m.host(num))).toEqual([
       0n,
       KEPT,
@@ -159,9 +166,11 @@ describe('entry', () => {
   });
 });
 
+// Manual: 4.2.6
 describe('ertn', () => {
   const BACK = 0x1_2345_6788n;
 
+  // Manual: 6.3.3, 4.2.6.1
   test.each([
     ['PPLV', PRMD.PPLV, CRMD.PLV],
     ['PIE', PRMD.PIE, CRMD.IE],
@@ -180,6 +189,7 @@ describe('ertn', () => {
     expect([m.host(CSR.PRMD), m.host(CSR.ERA)]).toEqual([BigInt(prmd), BACK]);
   });
 
+  // Manual: 6.3.4, 4.2.6.1, 7.4.17
   test.each([
     ['PPLV', TLBRPRMD.PPLV, CRMD.PLV],
     ['PIE', TLBRPRMD.PIE, CRMD.IE],
@@ -199,13 +209,10 @@ describe('ertn', () => {
     m.cpu.setStateI32('llBit', 1);
     m.run(1);
     expect([m.host(CSR.CRMD), m.cpu.pc]).toEqual([BigInt(CRMD.PG | CRMD.DATF | crmd), window | 0x50000n]);
-    expect([m.host(CSR.TLBRERA), m.host(CSR.LLBCTL), m.cpu.stateI32('llBit')]).toEqual([
-      window | 0x50000n,
-      BigInt(LLBCTL.KLO),
-      1,
-    ]);
+    expect([m.host(CSR.TLBRERA), m.host(CSR.LLBCTL), m.cpu.stateI32('llBit')]).toEqual([window | 0x50000n, 0n, 1]);
   });
 
+  // Manual: 6.3.5, 4.2.6.1
   test.each([
     ['PPLV', MERRCTL.PPLV, CRMD.PLV],
     ['PIE', MERRCTL.PIE, CRMD.IE],
@@ -221,9 +228,11 @@ describe('ertn', () => {
       MERRERA: BACK,
       TLBRERA: 1,
     });
+    m.cpu.setStateI32('llBit', 1);
     m.run(1);
     expect([m.host(CSR.CRMD), m.cpu.pc]).toEqual([BigInt(crmd), BACK]);
     expect([m.host(CSR.MERRCTL), m.host(CSR.TLBRERA)]).toEqual([BigInt(MERRCTL.Cause | merr), 1n]);
+    expect(m.cpu.stateI32('llBit')).toBe(0);
   });
 
   test('without LVZ there are no guests to go to', () => {

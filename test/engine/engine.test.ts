@@ -73,6 +73,7 @@ describe('engine', () => {
     }
   });
 
+  // Manual: 2.1.7.1
   test('self-modifying code runs as written, in the page it changes and behind a cached decode', () => {
     const patch = BigInt(assemble('addi.d $a1, $a1, 100'));
     const m = new TestMachine({ code: ['addi.d $a1, $a1, 1', 'st.w $a2, $a0, 0', 'addi.d $a1, $a1, 1', 'b -12'] });

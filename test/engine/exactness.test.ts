@@ -110,6 +110,7 @@ describe('random programs, translated, as the interpreter executes them', () => 
 const LOOP = ['nop', 'addi.d $a0, $a0, 1', 'b -8'];
 const nop = assemble('andi $zero, $zero, 0');
 
+// Manual: 2.1.7.1
 describe('code that changes under the translator', () => {
   const start = (engine: EngineKind): TestMachine =>
     new TestMachine({ engine, code: LOOP.map((l) => (l === 'nop' ? 'andi $zero, $zero, 0' : l)) }).run(30_000);

@@ -29,6 +29,7 @@ describe('floating-point unit', () => {
     expect(b.fpr(0)).toBe(5n);
   });
 
+  // Manual: 3.1.4, 3.1.3.3
   test('an enabled exception traps: Cause is set, Flags and destination are not', () => {
     const b = m(['movgr2fcsr $fcsr0, $a0', 'fdiv.d $f3, $f0, $f1', 'movfcsr2gr $a1, $fcsr0']);
     b.set({ a0: 8 }).setFpr(0, ONE).setFpr(1, 0n).setFpr(3, 77n).run(2);
@@ -37,6 +38,7 @@ describe('floating-point unit', () => {
     expect(b.run(1).get('a1')).toBe(8n | (8n << 24n));
   });
 
+  // Manual: 3.1.3.3, 3.1.4
   test('flags accumulate, Cause is of the last operation; the views of FCSR', () => {
     const b = m([
       'fdiv.d $f3, $f0, $f1',
@@ -58,6 +60,7 @@ describe('floating-point unit', () => {
     ]);
   });
 
+  // Manual: 3.2.6.1, 3.2.7.1
   test('loads and stores; bound-checked ones fault before they touch memory', () => {
     const b = m([
       'fst.d $f1, $a0, 0',
@@ -77,6 +80,7 @@ describe('floating-point unit', () => {
     expect([b.run(1).ecode(), b.host(CSR.BADV)]).toEqual([0xa, 0x30000n]);
   });
 
+  // Manual: 3.1.3.2, 3.2.5.1
   test('condition flags, branches on them, fsel', () => {
     const b = m([
       'fcmp.clt.d $fcc2, $f0, $f1',

@@ -95,6 +95,7 @@ describe('exact arithmetic against native doubles', () => {
 });
 
 describe('flags and rules', () => {
+  // Manual: 3.1.4.1, 3.1.4.2, 3.1.4.3, 3.1.4.4, 3.1.4.5
   test('each flag has its cause', () => {
     const flagsOf = (run: (s: f.Status) => void): number => {
       const s = status();
@@ -115,6 +116,7 @@ describe('flags and rules', () => {
     expect(flagsOf((s) => f.sqrt(DOUBLE, s, toBits(-1)))).toBe(FLAG.invalid);
   });
 
+  // Manual: 3.1.1.3
   test('NaNs: signalling first, then the first operand; the default NaN is positive and quiet', () => {
     const [qa, qb, sb] = [0x7ff8000000000001n, 0xfff8000000000002n, 0x7ff0000000000003n];
     expect(f.add(DOUBLE, status(), qa, qb)).toBe(qa);

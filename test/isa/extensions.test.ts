@@ -94,6 +94,7 @@ describe('LA64 v1.1 atomics', () => {
     expect([m.get('a2'), m.get('a3'), m.get('a4'), m.peek(PLACE)]).toEqual([5n, 1n, 0n, 9n]);
   });
 
+  // Manual: 2.2.7.5
   test('sc.q stores 128 bits while the link holds, on a 16-byte boundary', () => {
     const m = new TestMachine().poke(PLACE, 1n, 2n).set({ a0: PLACE, a1: 0x22, a2: 0x11 });
     m.code(CODE, ['ll.d $a3, $a0, 0', 'sc.q $a2, $a1, $a0', 'sc.q $a3, $a1, $a0']).run(3);

@@ -26,6 +26,7 @@ function load(m: TestMachine, va: bigint): bigint {
 
 const looked = (m: TestMachine, va: bigint): bigint | undefined => walk(hostContext(m.cpu), m.machine.ram, va).address;
 
+// Manual: 5.4.5
 describe('page walk by hardware', () => {
   test.each([
     [
@@ -81,6 +82,7 @@ describe('page walk by hardware', () => {
   });
 });
 
+// Manual: 4.2.5, 5.4.5
 describe('ldpte', () => {
   const GEOMETRY = {
     PWCL: 12 | (9 << 5) | (21 << 10) | (9 << 15) | (30 << 20) | (9 << 25),
@@ -105,9 +107,10 @@ describe('ldpte', () => {
   });
 });
 
+// Manual: 7.5.8
 test('the debugger reads table entries of every width', () => {
   for (const width of [0, 1, 2, 3]) {
-    const size = 8 << width;
+    const size = 8 * (width + 1);
     const m = paged({ PWCL: 12 | (9 << 5) | (21 << 10) | (9 << 15) | (width << 30), PWCH: 0, PGDL: 0x200000 });
     m.poke(0x200000 + 1 * size, 0x210000n).poke(0x210000 + 4 * size, 0x30_0000n | VALID);
     const { address, steps } = walk(hostContext(m.cpu), m.machine.ram, 0x204008n);
@@ -134,4 +137,61 @@ test('explain says that a vector is on a page that is not executable', () => {
     const suspicious = lines.filter((l) => l.includes('suspicious')).map((l) => l.replace(/^ *suspicious */, ''));
     expect(suspicious).toEqual(said);
   }
+});
+
+describe('the page walk by hardware in the host', () => {
+  const GEOMETRY = { PWCL: 12 | (9 << 5) | (21 << 10) | (9 << 15), PWCH: HPTW, PGDL: 0x100000 };
+
+  // Manual: 5.4.5
+  test('belongs to GID 0, whatever a hypervisor has left in GTLBC', () => {
+    const m = paged({ ...GEOMETRY, GTLBC: 0x1000 | (7 << 16) });
+    m.poke(0x100000, 0x110000n)
+      .poke(0x110000 + 8 * 4, 0x30_0000n | PRESENT | VALID)
+      .poke(0x30_0008, 9n);
+    expect(load(m, 0x4008n)).toBe(9n);
+    expect([...m.cpu.htlb.entries()].map((e) => e.gid)).toEqual([0]);
+  });
+
+  // Manual: 5.4.5, 5.4.1
+  test('leaves no entry of another size beside the one that it enters', () => {
+    const m = paged(GEOMETRY);
+    // Software has left an entry of a small page that is not valid: the walk finds a huge page there.
+    m.setHost({ TLBEHI: 0x20_4000, TLBELO0: 0, TLBELO1: 0, TLBIDX: 12n << 24n }).code(CODE, ['tlbfill']);
+    m.cpu.pc = WINDOW + BigInt(CODE);
+    m.run(1);
+    m.poke(0x100000 + 8, 0x20_0000n | PRESENT | VALID | HUGE).poke(0x20_4008, 7n);
+    expect(load(m, 0x20_4008n)).toBe(7n);
+    expect([...m.cpu.htlb.entries()].map((e) => e.ps)).toEqual([20]);
+  });
+
+  // Manual: 5.4.5, 7.5.8
+  test.each([0, 1, 2, 3])(
+    'reads entries of every width (PTEWidth %i), also a pair on two pages of the table',
+    (width) => {
+      const size = 8 * (width + 1);
+      const m = paged({ ...GEOMETRY, PWCL: GEOMETRY.PWCL | (width << 30) });
+      m.poke(0x100000, 0x110000n);
+      for (const index of [4, 170, 510]) {
+        m.poke(0x110000 + size * index, 0x30_0000n | PRESENT | VALID);
+        m.poke(0x110000 + size * (index + 1), 0x31_0000n | PRESENT | VALID);
+        m.poke(0x30_0008, 1n).poke(0x31_0008, 2n);
+        const va = BigInt(index) << 12n;
+        expect([load(m, va + 8n), load(m, va + 0x1008n)]).toEqual([1n, 2n]);
+      }
+    },
+  );
+
+  // Manual: 5.4.5, 5.4.1
+  test('enters pages of each size that the CPU has', () => {
+    for (let ps = 12; ps <= 29; ps++) {
+      // One table of two entries: PTbase is the page size.
+      const m = paged({ PWCL: ps | (1 << 5), PWCH: HPTW, PGDL: 0x100000, STLBPS: 14 });
+      m.poke(0x100000, PRESENT | VALID)
+        .poke(0x100008, PRESENT | VALID)
+        .poke(0x8_0008, 3n);
+      expect(looked(m, 0x8_0008n)).toBe(0x8_0008n % (1n << BigInt(ps)));
+      load(m, 0x8_0008n);
+      expect([...m.cpu.htlb.entries()].map((e) => e.ps)).toEqual([ps]);
+    }
+  });
 });

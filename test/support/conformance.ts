@@ -16,6 +16,9 @@ export const programsOf = (folder: Folder): string[] =>
     .filter((f) => f.endsWith('.S'))
     .map((f) => f.replace('.S', ''));
 
+/** How many CPUs a program needs. */
+export const cpusOf = (name: string): number => (name === 'links' ? 2 : 1);
+
 /** Path of a built program. */
 export const programFile = (folder: Folder, name: string): string =>
   fileURLToPath(new URL(`../../build/${folder}/${name}.elf`, import.meta.url));
@@ -53,7 +56,7 @@ export function runProgram(
   const machine = new Machine({
     runtime: nodeRuntime,
     ramSize: 256 << 20,
-    cpus: 1,
+    cpus: cpusOf(name),
     features,
     seed: 1,
     console: (b) => output.push(b),

@@ -15,6 +15,7 @@ const none = (): Counts => ({
   csrWrite: 0,
   csrRead: 0,
   tlbChanged: 0,
+  undefinedMode: 0,
   nested: 0,
 });
 

@@ -58,6 +58,7 @@ function expectAllOk({ code, lines }: Outcome, cpus: number): void {
   expect(code).toBe(0);
 }
 
+// Manual: 2.1.9, 2.2.8.1, 2.2.8.2
 describe('atomic operations, locks, order, code and interrupts between CPUs', () => {
   test.each(['auto', 'jit', 'interpreter'] as const)('four CPUs in turns, %s', async (engine) => {
     expectAllOk(await inTurns(TORTURE, { smp: 4, append: 'cpus=4 rounds=2000', engine }), 4);

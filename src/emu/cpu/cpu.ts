@@ -7,17 +7,21 @@ import type { Clock } from './clock.ts';
 import { CpuState } from './cpu-state.ts';
 import { cpucfgWords } from './cpucfg.ts';
 import { CsrBank, type CsrMasks, csrMasks } from './csr-bank.ts';
-import { CRMD, fieldOf, GSTAT } from './csr-fields.ts';
+import { CRMD, fieldOf, GSTAT, MISC } from './csr-fields.ts';
 import { CSR, CSRS, plainAccess } from './csr-table.ts';
 import { CsrWriters, HOST_OWN, HOST_TO_BANK } from './csr-writers.ts';
 import { EventRing } from './event-ring.ts';
 import type { CpuFeatures } from './features.ts';
+import type { Linked, Links } from './links.ts';
 import { type CpuObserver, combine } from './observer.ts';
 import { Timer } from './timer.ts';
 import type { TlbTarget } from './tlb-target.ts';
 import { TranslationContexts } from './translation-contexts.ts';
 import { guestStage, type TranslationStage } from './translation-stage.ts';
 import { Watchpoints } from './watchpoints.ts';
+
+/** On CPUs without misaligned accesses these bits are always 1 (Vol. 1, 7.4.4). */
+const ALCL = MISC.ALCL0 | MISC.ALCL1 | MISC.ALCL2 | MISC.ALCL3;
 
 /** The bit numbers of the interrupt lines in ESTAT.IS. */
 export const LINE = { HWI0: 2, IPI: 12 } as const;
@@ -31,7 +35,7 @@ export interface CpuRoutines {
 }
 
 /** One CPU. Its registers are in linear memory (cpu-state.ts). The rest of the state of the model is here. */
-export class Cpu extends CpuState implements Stateful {
+export class Cpu extends CpuState implements Stateful, Linked {
   readonly stateFields = [
     'vm',
     'idle',
@@ -52,6 +56,7 @@ export class Cpu extends CpuState implements Stateful {
     observer: 'observers',
     observers: 'observers',
     linearOf: 'the board',
+    links: 'the machine',
     clock: 'the host',
     routines: 'emitted code',
     lastGpa: 'set anew by each translation',
@@ -100,6 +105,8 @@ export class Cpu extends CpuState implements Stateful {
   private readonly observers: CpuObserver<Cpu>[] = [];
   /** The address in linear memory of a physical address, negative when it is not RAM. The board sets this function. */
   linearOf: (pa: number) => number = () => -1;
+  /** The links of all CPUs. Undefined where each CPU has a thread. */
+  links: Links | undefined;
   /** The engine sets this. */
   routines!: CpuRoutines;
   /** The watchpoints of the architecture (FWP, MWP). */
@@ -163,6 +170,26 @@ export class Cpu extends CpuState implements Stateful {
       put('csrOwnMask', masks.ownLo, masks.ownHi);
       put('csrRootMask', masks.rootLo, masks.rootHi);
     }
+  }
+
+  /** The address in linear memory of the link of the running world, −1 when its LL bit is clear. */
+  get linkedAt(): number {
+    return this.stateI32('llBit') === 0 ? -1 : this.stateI32('llLinear') >>> 0;
+  }
+
+  /** The same of the world that is not running. */
+  get parkedLinkedAt(): number {
+    return this.parkedLl[0] === 0 ? -1 : this.parkedLl[1]! >>> 0;
+  }
+
+  /** Clears the LL bit of the running world. */
+  breakLink(): void {
+    this.setStateI32('llBit', 0);
+  }
+
+  /** Clears that of the world that is not running. */
+  breakParkedLink(): void {
+    this.parkedLl[0] = 0;
   }
 
   /** The number of exceptions delivered since the last `ertn`. */
@@ -260,6 +287,9 @@ export class Cpu extends CpuState implements Stateful {
     this.host.reset();
     this.guest.reset();
     this.host.setLo(CSR.CPUID, this.index);
+    // Vol. 1, 7.6.1: a reset may give the timer the number of the CPU.
+    this.host.setLo(CSR.TID, this.index);
+    if (!this.features.ual) for (const bank of [this.host, this.guest]) bank.setLo(CSR.MISC, ALCL);
     this.hostTimer.reset();
     this.guestTimer.reset();
     this.htlb.reset();

@@ -5,8 +5,8 @@
 
 import { CSR_LIMIT } from '../memory/layout.ts';
 import type { Cpu } from './cpu.ts';
-import type { CsrBank } from './csr-bank.ts';
-import { ESTAT, fieldOf, GCFG, GSTAT, LLBCTL, MWPS, TICLR, TLBRERA, TLBRPRMD } from './csr-fields.ts';
+import { type CsrBank, signOfVa } from './csr-bank.ts';
+import { CRMD, ESTAT, fieldOf, GCFG, GSTAT, LLBCTL, MWPS, TICLR, TLBRERA, TLBRPRMD } from './csr-fields.ts';
 import { CSR, CSRS, type CsrEffect, csrByNumber, isGsprRange, isHidden } from './csr-table.ts';
 import { deliver } from './exceptions.ts';
 import { After, type AfterValue } from './helpers.ts';
@@ -17,9 +17,19 @@ import { clearLlBit, llBit } from './world.ts';
 
 const EFFECTS: (CsrEffect | undefined)[] = new Array(CSR_LIMIT).fill(undefined);
 const GUEST_OWN = new Uint8Array(CSR_LIMIT);
+/** {@link CsrRow.signBit}, or 0. */
+const SIGN_BIT = new Uint8Array(CSR_LIMIT);
 for (const row of CSRS) {
+  SIGN_BIT[row.num] = row.signBit ?? 0;
   EFFECTS[row.num] = row.effect;
   GUEST_OWN[row.num] = row.guest === 'own' ? 1 : 0;
+}
+
+/** The high half that goes with a value of CSR `num`: an extended sign is stored, so that reads need no calculation. */
+function extended(num: number, lo: number, hi: number): number {
+  const bit = SIGN_BIT[num]!;
+  if (bit === 0) return hi;
+  return bit === 31 ? lo >> 31 : signOfVa(hi);
 }
 
 /** Timer CSRs: with GCFG.TIT, an access by a guest exits. */
@@ -89,7 +99,7 @@ function writeCsr(cpu: Cpu, guest: boolean, write: CsrBits, asRoot: boolean): Af
   const oldLo = bank.lo(num);
   const oldHi = bank.hi(num);
   const newLo = (oldLo & ~wmLo) | (lo & wmLo);
-  const newHi = (oldHi & ~wmHi) | (hi & wmHi);
+  const newHi = extended(num, newLo, (oldHi & ~wmHi) | (hi & wmHi));
   const effect = EFFECTS[num];
   if (effect === undefined) {
     bank.set(num, newLo, newHi);
@@ -140,13 +150,16 @@ function writeCsr(cpu: Cpu, guest: boolean, write: CsrBits, asRoot: boolean): Af
       return After.goOn;
     case 'translation':
       bank.set(num, newLo, newHi);
-      if (changed && (num === CSR.STLBPS || num === CSR.MISC)) cpu.fast.clearAll();
+      if (changed && (num === CSR.STLBPS || num === CSR.MISC || num === CSR.RVACFG)) cpu.fast.clearAll();
       if (changed) cpu.contextChanged();
       return After.goOn;
     case 'mode':
       bank.set(num, newLo, newHi);
       if (num !== CSR.CRMD) cpu.contextChanged();
-      else if (guest === cpu.vm) cpu.modeChanged();
+      else {
+        if (!!(newLo & CRMD.DA) === !!(newLo & CRMD.PG)) cpu.observer.undefinedMode?.(cpu);
+        if (guest === cpu.vm) cpu.modeChanged();
+      }
       return After.goOn;
   }
 }
@@ -225,7 +238,8 @@ export function pokeCsr(cpu: Cpu, guest: boolean, num: number, value: bigint): v
   const wmLo = cpu.masks.rootLo[num] ?? 0;
   const wmHi = cpu.masks.rootHi[num] ?? 0;
   if (num >= CSR_LIMIT) return;
-  bank.set(num, (bank.lo(num) & ~wmLo) | (lo & wmLo), (bank.hi(num) & ~wmHi) | (hi & wmHi));
+  const newLo = (bank.lo(num) & ~wmLo) | (lo & wmLo);
+  bank.set(num, newLo, extended(num, newLo, (bank.hi(num) & ~wmHi) | (hi & wmHi)));
   cpu.fast.clearAll();
   cpu.contextChanged();
 }

@@ -29,6 +29,9 @@ export function csrMasks(features: CpuFeatures): CsrMasks {
   return m;
 }
 
+/** The high half of an address whose bit 47 is copied to the bits above it: VALEN is 48. */
+export const signOfVa = (hi: number): number => (hi << 16) >> 16;
+
 /** The registers of one world as 32-bit halves, for reading: a CSR file, or a copy that a debugger has kept. */
 export interface CsrHalves {
   lo(num: number): number;

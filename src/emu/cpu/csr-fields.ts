@@ -31,6 +31,7 @@ export const ASID = masks('ASID');
 export const PWCL = masks('PWCL');
 export const PWCH = masks('PWCH');
 export const STLBPS = masks('STLBPS');
+export const RVACFG = masks('RVACFG');
 export const CPUID = masks('CPUID');
 export const TCFG = masks('TCFG');
 export const TICLR = masks('TICLR');

@@ -5,6 +5,7 @@
  */
 
 import { CSR_RULE } from '../memory/layout.ts';
+import { PAGE_SIZES } from '../tlb/tlb.ts';
 import type { CpuFeatures, FeatureName } from './features.ts';
 
 /** Who may change a field. */
@@ -56,7 +57,12 @@ export interface CsrRow {
   readonly reset: bigint;
   readonly guest: GuestBank;
   readonly effect: CsrEffect | undefined;
+  /** The bits above this one always read as copies of it. Undefined: bits outside the fields read 0. */
+  readonly signBit: SignBit | undefined;
 }
+
+/** Registers of 32 bits read sign-extended (Vol. 1, 7.2.2); entry-high registers extend the page number from VALEN−1. */
+type SignBit = 31 | 47;
 
 type FieldSpec = readonly [name: string, lo: number, width: number, access?: FieldAccess, feature?: FeatureName];
 
@@ -64,6 +70,7 @@ interface Options {
   readonly reset?: bigint;
   readonly guest?: GuestBank;
   readonly effect?: CsrEffect;
+  readonly signBit?: SignBit;
 }
 
 /** A row whose type contains its name and the names of its fields: csr-fields.ts makes constants from them. */
@@ -94,6 +101,7 @@ function csr<const N extends string, const F extends readonly FieldSpec[]>(
     reset: options.reset ?? 0n,
     guest: options.guest ?? 'own',
     effect: options.effect,
+    signBit: options.signBit,
   };
 }
 
@@ -104,6 +112,9 @@ const TLBELO = [
   ['RPLV', 63, 1],
 ] as const;
 const GSPR = { guest: 'GSPR' } as const;
+/** A register of 32 bits with a field at bit 31; an entry-high register. */
+const WORD = { signBit: 31 } as const;
+const ENTRY_HIGH = { signBit: 47 } as const;
 
 const DMW = [
   ['PLV0', 0, 1],
@@ -118,7 +129,7 @@ const DMW = [
 export const WATCHPOINTS = 8;
 const WATCH = { guest: 'GSPR', effect: 'watch' } as const;
 const WATCH_STATUS = [
-  ['Hit', 0, WATCHPOINTS, 'w1c'],
+  ['Status', 0, WATCHPOINTS, 'w1c'],
   ['Skip', 16, 1],
 ] as const;
 /** The four registers of every watchpoint of a kind. */
@@ -141,7 +152,7 @@ const watchRegisters = <const K extends string, const F extends readonly FieldSp
       first + 8 * n + 2,
       `${kind}${n}CFG3`,
       `${text} watchpoint ${n}: control`,
-      [['DSOnly', 0, 1], ['PLV0', 1, 1], ['PLV1', 2, 1], ['PLV2', 3, 1], ['PLV3', 4, 1], ['LCL', 7, 1], ...more],
+      [['DMOnly', 0, 1, 'ro'], ['PLV0', 1, 1], ['PLV1', 2, 1], ['PLV2', 3, 1], ['PLV3', 4, 1], ['LCL', 7, 1], ...more],
       WATCH,
     ),
     csr(first + 8 * n + 3, `${kind}${n}CFG4`, `${text} watchpoint ${n}: address space`, [['ASID', 0, 10]], WATCH),
@@ -157,21 +168,23 @@ const ROWS = [
     ['FPE', 0, 1, 'rw', 'fpu'], ['SXE', 1, 1, 'rw', 'lsx'], ['ASXE', 2, 1, 'rw', 'lasx'], ['BTE', 3, 1, 'rw', 'lbt'],
   ], { effect: 'mode' }),
   csr(0x3, 'MISC', 'miscellaneous control', [
+    ['VA32L1', 1, 1], ['VA32L2', 2, 1], ['VA32L3', 3, 1],
     ['DRDTL1', 5, 1], ['DRDTL2', 6, 1], ['DRDTL3', 7, 1], ['RPCNTL1', 9, 1], ['RPCNTL2', 10, 1], ['RPCNTL3', 11, 1],
-    ['ALCL0', 12, 1], ['ALCL1', 13, 1], ['ALCL2', 14, 1], ['ALCL3', 15, 1],
+    // Without the feature they are constants, 1 (cpu.ts).
+    ['ALCL0', 12, 1, 'rw', 'ual'], ['ALCL1', 13, 1, 'rw', 'ual'], ['ALCL2', 14, 1, 'rw', 'ual'], ['ALCL3', 15, 1, 'rw', 'ual'],
     ['DWPL0', 16, 1], ['DWPL1', 17, 1], ['DWPL2', 18, 1],
   ], { effect: 'translation' }),
-  csr(0x4, 'ECFG', 'exception configuration', [['LIE', 0, 13], ['LIE14', 14, 1], ['VS', 16, 3]], { effect: 'interrupt' }),
+  csr(0x4, 'ECFG', 'exception configuration', [['LIE', 0, 13], ['VS', 16, 3]], { effect: 'interrupt' }),
   csr(0x5, 'ESTAT', 'exception status', [
-    ['SWI', 0, 2], ['HWI', 2, 8, 'hw'], ['PMI', 10, 1, 'hw'], ['TI', 11, 1, 'hw'], ['IPI', 12, 1, 'hw'], ['MSGI', 14, 1, 'hw'],
+    ['SWI', 0, 2], ['HWI', 2, 8, 'hw'], ['PMI', 10, 1, 'hw'], ['TI', 11, 1, 'hw'], ['IPI', 12, 1, 'hw'],
     ['Ecode', 16, 6, 'hw'], ['EsubCode', 22, 9, 'hw'],
   ], { effect: 'interrupt' }),
   csr(0x6, 'ERA', 'exception return address', WHOLE),
   csr(0x7, 'BADV', 'bad virtual address', WHOLE),
-  csr(0x8, 'BADI', 'bad instruction', [['Inst', 0, 32, 'hw']]),
+  csr(0x8, 'BADI', 'bad instruction', [['Inst', 0, 32, 'hw']], WORD),
   csr(0xc, 'EENTRY', 'exception entry address', [['VPN', 12, 52]]),
-  csr(0x10, 'TLBIDX', 'TLB index', [['Index', 0, 12], ['PS', 24, 6], ['NE', 31, 1]]),
-  csr(0x11, 'TLBEHI', 'TLB entry high', [['VPPN', 13, 35]]),
+  csr(0x10, 'TLBIDX', 'TLB index', [['Index', 0, 12], ['PS', 24, 6], ['NE', 31, 1]], WORD),
+  csr(0x11, 'TLBEHI', 'TLB entry high', [['VPPN', 13, 35]], ENTRY_HIGH),
   csr(0x12, 'TLBELO0', 'TLB entry low, even page', TLBELO),
   csr(0x13, 'TLBELO1', 'TLB entry low, odd page', TLBELO),
   // docs/lvz.md Q15: GMTLBSZ is stored; Q26: there is no USEVMID.
@@ -184,20 +197,20 @@ const ROWS = [
   csr(0x1c, 'PWCL', 'page walk control, lower', [
     ['PTbase', 0, 5], ['PTwidth', 5, 5], ['Dir1_base', 10, 5], ['Dir1_width', 15, 5], ['Dir2_base', 20, 5], ['Dir2_width', 25, 5],
     ['PTEWidth', 30, 2],
-  ], { reset: 0xcn }),
+  ], { ...WORD, reset: 0xcn }),
   csr(0x1d, 'PWCH', 'page walk control, higher', [
     ['Dir3_base', 0, 6], ['Dir3_width', 6, 6], ['Dir4_base', 12, 6], ['Dir4_width', 18, 6], ['HPTW_En', 24, 1, 'rw', 'ptw'],
   ]),
   csr(0x1e, 'STLBPS', 'STLB page size', [['PS', 0, 6]], { reset: 0xcn, effect: 'translation' }),
-  csr(0x1f, 'RVACFG', 'reduced virtual address configuration', [['RBits', 0, 4]]),
+  csr(0x1f, 'RVACFG', 'reduced virtual address configuration', [['RBits', 0, 4]], { effect: 'translation' }),
   csr(0x20, 'CPUID', 'processor number', [['CoreID', 0, 9, 'hw']]),
   csr(0x21, 'PRCFG1', 'privileged resources 1', [['SAVENum', 0, 4, 'ro'], ['TimerBits', 4, 8, 'ro'], ['VSMax', 12, 3, 'ro']], { reset: 0x72f8n }),
-  csr(0x22, 'PRCFG2', 'privileged resources 2: page sizes', [['PSAVL', 0, 64, 'ro']], { reset: 0x3ffff000n }),
+  csr(0x22, 'PRCFG2', 'privileged resources 2: page sizes', [['PSAVL', 0, 64, 'ro']], { reset: BigInt(PAGE_SIZES) }),
   csr(0x23, 'PRCFG3', 'privileged resources 3: TLB', [
-    ['TLBType', 0, 4, 'ro'], ['MTLBEntries', 4, 8, 'ro'], ['STLBWays', 12, 8, 'ro'], ['STLBSets', 20, 8, 'ro'],
+    ['TLBType', 0, 4, 'ro'], ['MTLBEntries', 4, 8, 'ro'], ['STLBWays', 12, 8, 'ro'], ['STLBSets', 20, 6, 'ro'],
   ], { reset: 0x8073f2n }),
   ...Array.from({ length: 8 }, (_, i) => csr(0x30 + i, `SAVE${i}`, `scratch ${i}`, WHOLE)),
-  csr(0x40, 'TID', 'timer identity', [['TID', 0, 32]]),
+  csr(0x40, 'TID', 'timer identity', [['TID', 0, 32]], WORD),
   csr(0x41, 'TCFG', 'timer configuration', [['En', 0, 1], ['Periodic', 1, 1], ['InitVal', 2, 46]], { effect: 'timer' }),
   csr(0x42, 'TVAL', 'timer value', [['TimeVal', 0, 48, 'hw']], { effect: 'timerValue' }),
   csr(0x43, 'CNTC', 'counter compensation', WHOLE),
@@ -220,11 +233,11 @@ const ROWS = [
   csr(0x8b, 'TLBRSAVE', 'TLB refill scratch', WHOLE),
   csr(0x8c, 'TLBRELO0', 'TLB refill entry low, even page', TLBELO),
   csr(0x8d, 'TLBRELO1', 'TLB refill entry low, odd page', TLBELO),
-  csr(0x8e, 'TLBREHI', 'TLB refill entry high', [['PS', 0, 6], ['VPPN', 13, 35]]),
-  csr(0x8f, 'TLBRPRMD', 'mode before the TLB refill', [['PPLV', 0, 2], ['PIE', 2, 1], ['PGM', 3, 1], ['PWE', 4, 1]]),
+  csr(0x8e, 'TLBREHI', 'TLB refill entry high', [['PS', 0, 6], ['VPPN', 13, 35]], ENTRY_HIGH),
+  csr(0x8f, 'TLBRPRMD', 'mode before the TLB refill', [['PPLV', 0, 2], ['PIE', 2, 1], ['PGM', 3, 1, 'rw', 'lvz'], ['PWE', 4, 1]]),
   csr(0x90, 'MERRCTL', 'machine error control', [
-    ['IsMERR', 0, 1], ['Repairable', 1, 1], ['PPLV', 2, 2], ['PIE', 4, 1], ['PGM', 5, 1], ['PWE', 6, 1], ['PDA', 7, 1],
-    ['PPG', 8, 1], ['PDATF', 9, 2], ['PDATM', 11, 2], ['Cause', 16, 8],
+    ['IsMERR', 0, 1, 'hw'], ['Repairable', 1, 1], ['PPLV', 2, 2], ['PIE', 4, 1, 'hw'], ['PGM', 5, 1, 'rw', 'lvz'], ['PWE', 6, 1],
+    ['PDA', 7, 1], ['PPG', 8, 1], ['PDATF', 9, 2], ['PDATM', 11, 2], ['Cause', 16, 8, 'hw'],
   ], GSPR),
   csr(0x91, 'MERRINFO1', 'machine error information 1', WHOLE, GSPR),
   csr(0x92, 'MERRINFO2', 'machine error information 2', WHOLE, GSPR),
@@ -242,7 +255,10 @@ const ROWS = [
   csr(0x380, 'FWPC', 'fetch watchpoints: how many', [['Num', 0, 6, 'ro']], { ...GSPR, reset: BigInt(WATCHPOINTS) }),
   csr(0x381, 'FWPS', 'fetch watchpoints: status', WATCH_STATUS, WATCH),
   ...watchRegisters('FWP', 0x390, 'fetch', []),
-  csr(0x500, 'DBG', 'debug mode', [['DST', 0, 1, 'ro'], ['DREV', 1, 7, 'ro']], GSPR),
+  csr(0x500, 'DBG', 'debug mode', [
+    ['DST', 0, 1, 'ro'], ['DRev', 1, 7, 'ro'], ['DEI', 8, 1, 'ro'], ['DCL', 9, 1, 'ro'], ['DFW', 10, 1, 'ro'], ['DMW', 11, 1, 'ro'],
+    ['Ecode', 16, 6, 'ro'],
+  ], GSPR),
   csr(0x501, 'DERA', 'debug return address', WHOLE, GSPR),
   csr(0x502, 'DSAVE', 'debug scratch', WHOLE, GSPR),
 ];
@@ -254,9 +270,9 @@ export const CSRS: readonly CsrRow[] = ROWS;
 export const CSR = {
   CRMD: 0x0, PRMD: 0x1, EUEN: 0x2, MISC: 0x3, ECFG: 0x4, ESTAT: 0x5, ERA: 0x6, BADV: 0x7, BADI: 0x8, EENTRY: 0xc,
   TLBIDX: 0x10, TLBEHI: 0x11, TLBELO0: 0x12, TLBELO1: 0x13, GTLBC: 0x15, TRGP: 0x16, ASID: 0x18, PGDL: 0x19, PGDH: 0x1a,
-  PGD: 0x1b, PWCL: 0x1c, PWCH: 0x1d, STLBPS: 0x1e, CPUID: 0x20, TID: 0x40, TCFG: 0x41, TVAL: 0x42, CNTC: 0x43,
+  PGD: 0x1b, PWCL: 0x1c, PWCH: 0x1d, STLBPS: 0x1e, RVACFG: 0x1f, CPUID: 0x20, TID: 0x40, TCFG: 0x41, TVAL: 0x42, CNTC: 0x43,
   TICLR: 0x44, GSTAT: 0x50, GCFG: 0x51, GINTC: 0x52, GCNTC: 0x53, LLBCTL: 0x60, TLBRENTRY: 0x88, TLBRBADV: 0x89,
-  TLBRERA: 0x8a, TLBRELO0: 0x8c, TLBRELO1: 0x8d, TLBREHI: 0x8e, TLBRPRMD: 0x8f, MERRCTL: 0x90, MERRERA: 0x94, DMW0: 0x180,
+  TLBRERA: 0x8a, TLBRELO0: 0x8c, TLBRELO1: 0x8d, TLBREHI: 0x8e, TLBRPRMD: 0x8f, MERRCTL: 0x90, MERRERA: 0x94, DMW0: 0x180, DMW1: 0x181, DMW2: 0x182, DMW3: 0x183,
   MWPS: 0x301, MWP0CFG1: 0x310, MWP0CFG3: 0x312, MWP0CFG4: 0x313, FWPS: 0x381, FWP0CFG1: 0x390,
 } as const;
 
@@ -315,7 +331,7 @@ const COMPUTED: ReadonlySet<number> = new Set([CSR.PGD, CSR.TVAL, CSR.TICLR, CSR
 export function plainAccess(num: number, features: CpuFeatures): number {
   const row = csrByNumber(num);
   if (!row || isHidden(features, num) || COMPUTED.has(num)) return 0;
-  const stored = row.effect === undefined;
+  const stored = row.effect === undefined && row.signBit === undefined;
   // With GCFG.TIT, timer accesses of a guest exit. TLBRPRMD.PGM is not in the guest bank.
   const guestReads = row.guest === 'own' && !(num >= CSR.TID && num <= CSR.TICLR);
   const rootWrites = row.guest === 'own' && stored && num !== CSR.TLBRPRMD;

@@ -5,7 +5,7 @@ import { CSR } from './csr-table.ts';
 import { deliver } from './exceptions.ts';
 
 /** ESTAT.IS bits that exist. */
-export const IS_MASK = ESTAT.SWI | ESTAT.HWI | ESTAT.PMI | ESTAT.TI | ESTAT.IPI | ESTAT.MSGI;
+export const IS_MASK = ESTAT.SWI | ESTAT.HWI | ESTAT.PMI | ESTAT.TI | ESTAT.IPI;
 
 /** Recomputes ESTAT.IS[9:2] and [12] of the host, and IS[9:2] of the guest, from lines and GINTC. */
 export function updateLines(cpu: Cpu): void {

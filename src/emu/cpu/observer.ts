@@ -27,6 +27,8 @@ export interface TlbChange {
   readonly vppn: number;
   /** The mnemonic of the instruction. */
   readonly by: string;
+  /** The TLB had an entry for the address already. Hardware would have two then, and what it does is undefined (Vol. 1, 5.4.4). */
+  readonly doubled: boolean;
 }
 
 /**
@@ -48,6 +50,8 @@ export interface CpuObserver<C> {
   csrRead?(cpu: C, bank: 'host' | 'guest', num: number): void;
   /** Software has changed a TLB. */
   tlbChanged?(cpu: C, change: TlbChange): void;
+  /** Software has set CRMD.DA and CRMD.PG to the same value, which is undefined. PC is at the instruction. */
+  undefinedMode?(cpu: C): void;
   /** Exceptions have been delivered {@link NESTING_LIMIT} times (or a multiple of it) without an `ertn` in between. */
   nested?(cpu: C): void;
 }
@@ -58,7 +62,7 @@ export const NESTING_LIMIT = 256;
 /** Several observers as one. Each is called, and a CSR write stops when one of them asks for it. */
 export function combine<C>(list: readonly CpuObserver<C>[]): CpuObserver<C> {
   const out: CpuObserver<C> = {};
-  for (const name of ['exception', 'exited', 'beforeExit', 'entered', 'nested'] as const) {
+  for (const name of ['exception', 'exited', 'beforeExit', 'entered', 'undefinedMode', 'nested'] as const) {
     const all = list.filter((o) => o[name]);
     if (all.length)
       out[name] = (cpu) => {

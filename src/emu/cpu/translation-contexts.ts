@@ -5,6 +5,7 @@
 import { MODE_GUEST, MODE_UNITS_OFF, STATE } from '../memory/layout.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
 import type { FastTlb } from '../tlb/fast-tlb.ts';
+import { isMapped } from './address-mode.ts';
 import { CONTEXT_SLOTS, contextSlot } from './context-slot.ts';
 import type { CsrBank } from './csr-bank.ts';
 import { ASID, CRMD, DMW, EUEN } from './csr-fields.ts';
@@ -72,7 +73,7 @@ export class TranslationContexts {
     const off = ~(bank.lo(CSR.EUEN) & cpu.host.lo(CSR.EUEN)) & UNITS;
     const mode = (crmd & CRMD.PLV) | (cpu.vm ? MODE_GUEST : 0) | (off * MODE_UNITS_OFF);
     this.words[this.modeIndex] = mode;
-    const paged = (crmd & (CRMD.DA | CRMD.PG)) === CRMD.PG;
+    const paged = isMapped(crmd);
     const gid = cpu.vm ? cpu.gid : 0;
     const asid = paged ? bank.lo(CSR.ASID) & ASID.ASID : 0;
     let windows = 0;

@@ -1,5 +1,5 @@
 /**
- * Watchpoints of the architecture (Vol. 1, section 7.6): fetch watchpoints (FWP) and load/store watchpoints (MWP), which
+ * Watchpoints of the architecture (Vol. 1, section 7.9): fetch watchpoints (FWP) and load/store watchpoints (MWP), which
  * raise WPEF and WPEM before the instruction while CRMD.WE is set, only in the host (docs/lvz.md Q20).
  */
 import type { CsrBank } from './csr-bank.ts';
@@ -61,11 +61,11 @@ export class Watchpoints {
 
   private enabled(at: number): boolean {
     const control = this.bank.lo(at + CONTROL);
-    if (control & MWPCFG3.DSOnly || !(control & (MWPCFG3.PLV0 << this.plv))) return false;
+    if (!(control & (MWPCFG3.PLV0 << this.plv))) return false;
     return !(control & MWPCFG3.LCL) || (this.bank.lo(at + ASID) & MWPCFG4.ASID) === this.asid;
   }
 
-  /** Does an address match the watchpoint registers at `at`? The low `ignore` bits and the bits of the mask are not compared. */
+  /** Does an address match the watchpoint registers at `at`? The bits of `ignore` and those of the mask are not compared. */
   private meets(at: number, lo: number, hi: number, ignore: number): boolean {
     const { bank } = this;
     const differLo = (lo ^ bank.lo(at + ADDRESS)) & ~bank.lo(at + MASK) & ~ignore;
@@ -80,7 +80,7 @@ export class Watchpoints {
     for (let n = 0; n < WATCHPOINTS; n++) {
       const at = CSR.FWP0CFG1 + n * STRIDE;
       if (!this.enabled(at)) continue;
-      for (let i = 0; i < 1024; i++) if (this.meets(at, (lo & ~0xfff) | (i * 4), hi, 3)) set.add(i);
+      for (let i = 0; i < 1024; i++) if (this.meets(at, (lo & ~0xfff) | (i * 4), hi, 0)) set.add(i);
     }
     const found = set.size ? set : undefined;
     this.pages.set(key, found);
@@ -100,22 +100,35 @@ export class Watchpoints {
   fetchAt(lo: number, hi: number): number {
     for (let n = 0; n < WATCHPOINTS; n++) {
       const at = CSR.FWP0CFG1 + n * STRIDE;
-      if (this.enabled(at) && this.meets(at, lo, hi, 3)) return n;
+      if (this.enabled(at) && this.meets(at, lo, hi, 0)) return n;
     }
     return -1;
   }
 
-  /** The load/store watchpoint that an access of `size` bytes meets, or −1. */
-  accessAt(lo: number, hi: number, size: number, write: boolean): number {
+  /**
+   * The load/store watchpoint that an access of `size` bytes meets, or −1.
+   * @param kinds what the access is: LoadEn, StoreEn, or both for an atomic operation
+   */
+  accessAt(lo: number, hi: number, size: number, kinds: number): number {
     for (let n = 0; n < WATCHPOINTS; n++) {
       const at = CSR.MWP0CFG1 + n * STRIDE;
       const control = this.bank.lo(at + CONTROL);
-      if (!(control & (write ? MWPCFG3.StoreEn : MWPCFG3.LoadEn)) || !this.enabled(at)) continue;
-      // Size 0 to 3 watches 8, 4, 2 or 1 bytes.
-      const watched = 8 >> fieldOf(control, MWPCFG3.Size);
-      for (let k = 0; k < size; k++) if (this.meets(at, (lo + k) | 0, hi, watched - 1)) return n;
+      if (!(control & kinds) || !this.enabled(at)) continue;
+      // Size 0 to 3 watches 8, 4, 2 or 1 bytes of a doubleword. The mask is for the address of the doubleword (docs/isa-notes.md).
+      const compared = 7 & ~((8 >> fieldOf(control, MWPCFG3.Size)) - 1);
+      const place = this.bank.lo(at + ADDRESS);
+      for (let k = 0; k < size; k++) {
+        const byte = (lo + k) | 0;
+        const carry = byte >= 0 && lo < 0 ? 1 : 0;
+        if (((byte ^ place) & compared) === 0 && this.meets(at, byte, hi + carry, 7)) return n;
+      }
     }
     return -1;
+  }
+
+  /** Does the next hit of a fetch watchpoint pass? */
+  get skips(): boolean {
+    return (this.bank.lo(CSR.FWPS) & SKIP) !== 0;
   }
 
   /** A watchpoint is hit. @returns false when Skip lets this hit pass; otherwise its status bit is set */

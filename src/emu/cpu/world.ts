@@ -40,8 +40,8 @@ export function leaveGuest(cpu: Cpu): AfterValue {
 
 /** Clears the LL bit of a world that may not be the running one (LLBCTL.WCLLB). */
 export function clearLlBit(cpu: Cpu, guest: boolean): void {
-  if (guest === cpu.vm) cpu.setStateI32('llBit', 0);
-  else cpu.parkedLl[0] = 0;
+  if (guest === cpu.vm) cpu.breakLink();
+  else cpu.breakParkedLink();
 }
 
 /** The LL bit of a world (LLBCTL.ROLLB). */

@@ -51,6 +51,5 @@ export function writeVirtual(machine: Machine, ctx: DebugContext, va: bigint, da
 
 /** Writes physical RAM within a page. */
 export function writePhysical(machine: Machine, pa: number, data: Uint8Array): void {
-  machine.uops.written(pa, data.length);
-  machine.ram.write(pa, data);
+  machine.store(pa, data);
 }

@@ -62,23 +62,7 @@ function adviceOn(estat: bigint): string[] {
 /** The cause in an ESTAT value: exception, and pending interrupts. */
 export function describeCause(estat: bigint): string {
   const row = exceptionByCode(fieldNamed('ESTAT', 'Ecode', estat), fieldNamed('ESTAT', 'EsubCode', estat));
-  const names = [
-    'SWI0',
-    'SWI1',
-    'HWI0',
-    'HWI1',
-    'HWI2',
-    'HWI3',
-    'HWI4',
-    'HWI5',
-    'HWI6',
-    'HWI7',
-    'PMI',
-    'TI',
-    'IPI',
-    '',
-    'MSGI',
-  ];
+  const names = ['SWI0', 'SWI1', 'HWI0', 'HWI1', 'HWI2', 'HWI3', 'HWI4', 'HWI5', 'HWI6', 'HWI7', 'PMI', 'TI', 'IPI'];
   const pending = names.filter((n, i) => n && (estat >> BigInt(i)) & 1n);
   const interrupts = pending.length ? `pending: ${pending.join(' ')}` : 'no interrupt pending';
   return `cause: ${row ? `${row.name}, ${row.text}` : 'reserved Ecode'}; ${interrupts}`;
@@ -121,7 +105,7 @@ export function explainCode(text: string): string[] {
   )
     out.push(`as ESTAT: ${describeCause(value)}`);
   if (value < 1n << 32n && decode(Number(value))) out.push(...explainWord(value));
-  if ((value & VALID) !== 0n && (value & 0xffffffff000n) !== 0n) out.push(...explainEntry(value));
+  if ((value & VALID) !== 0n && (value & PAGE) !== 0n) out.push(...explainEntry(value));
   return out.length ? out : [`${hex(value)} is no CSR number, ESTAT value, instruction word or page-table entry`];
 }
 

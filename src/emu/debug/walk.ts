@@ -4,6 +4,7 @@
  * refills the TLB, so "not in the TLB" does not mean "not mapped".
  */
 
+import { addressHigh } from '../cpu/address-mode.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrHalves } from '../cpu/csr-bank.ts';
 import { ASID, CRMD, TLBELO, wideMask } from '../cpu/csr-fields.ts';
@@ -290,7 +291,7 @@ function first(query: Query, csr: CsrHalves, va: bigint): Reached {
   const { cpu, world } = ctx;
   const guest = world !== HOST_WORLD;
   const stage: TranslationStage = guest ? { csr, tlb: cpu.gtlb, gid: ctx.gid } : { csr, tlb: cpu.htlb, gid: 0 };
-  const [lo, hi] = [low(va), high(va)];
+  const [lo, hi] = [low(va), addressHigh(csr, high(va))];
   const led = stage1(stage, lo, hi, LOOK, words);
   const found = access === LOOK ? led : stage1(stage, lo, hi, access);
   if (typeof found === 'number') return { address: found };

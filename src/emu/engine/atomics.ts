@@ -5,7 +5,7 @@ import { Atomic, Op } from '../wasm/opcodes.ts';
 import { COMPARE_EXCHANGE, LOAD, storeOf } from './access-opcodes.ts';
 import type { Expressions } from './expressions.ts';
 
-export type AtomicStmt = Extract<Stmt, { s: 'update' | 'compareExchange' | 'fence' }>;
+export type AtomicStmt = Extract<Stmt, { s: 'update' | 'compareExchange' | 'storeLinked' | 'fence' }>;
 
 /** Clears the bits of the i64 on the stack that are beyond the size of the access. */
 function asWideAs(e: Emitter, access: Access): void {
@@ -14,7 +14,6 @@ function asWideAs(e: Emitter, access: Access): void {
   if (size < 8) e.i64(2n ** BigInt(8 * size) - 1n).op(Op.i64And);
 }
 
-/** Pushes the old value with zero extension. */
 /** A compare-and-exchange in memory: where, what must be there, and what takes its place. */
 interface Exchange {
   readonly access: Access;
@@ -23,6 +22,7 @@ interface Exchange {
   readonly value: Node;
 }
 
+/** Pushes the old value with zero extension. */
 function exchange(e: Emitter, x: Expressions, { access, linear, expected, value }: Exchange): void {
   const [opcode, log] = COMPARE_EXCHANGE[ACCESS[access].size]!;
   // compareExchange(place, expected, value)
@@ -37,6 +37,22 @@ function exchange(e: Emitter, x: Expressions, { access, linear, expected, value 
 export function emitAtomic(e: Emitter, x: Expressions, shared: boolean, s: AtomicStmt): void {
   if (s.s === 'fence') {
     if (shared) e.any(Atomic.fence, [0]);
+    return;
+  }
+  if (s.s === 'storeLinked') {
+    if (shared) {
+      // id = compareExchange(place, seen, value) == seen
+      exchange(e, x, { ...s, expected: s.seen });
+      x.push(s.seen);
+      asWideAs(e, s.access);
+      e.op(Op.i64Eq);
+    } else {
+      // memory[place] = value; id = 1
+      x.push(s.linear);
+      x.push(s.value);
+      e.mem(storeOf(s.access), 0).i32(1);
+    }
+    e.set(x.local(s.id, 'i32'));
     return;
   }
   const old = x.local(s.id, 'i64');

@@ -3,6 +3,7 @@
  * answers the helper calls of the running code.
  */
 
+import { addressHigh, pcHigh } from '../cpu/address-mode.ts';
 import type { Clock } from '../cpu/clock.ts';
 import type { Cpu, CpuRoutines } from '../cpu/cpu.ts';
 import { csrrd, csrxchg, gcsrrd, gcsrxchg } from '../cpu/csr-access.ts';
@@ -23,8 +24,8 @@ import { UNITS } from '../isa/row.ts';
 import { RAISE_WITH_BADV } from '../isa/semantics.ts';
 import { PAGE, REGIONS, STATE, UOP_BYTES } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
-import { lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
-import { FETCH, LOAD } from '../mmu/stages.ts';
+import { ELO_HI, ELO_LO, lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
+import { FETCH, isAddressError, LOAD, stage1 } from '../mmu/stages.ts';
 import * as tlb from '../mmu/tlb-instructions.ts';
 import { translate, translateGpa } from '../mmu/translate.ts';
 import type { RuntimeClock } from '../runtime/runtime.ts';
@@ -222,6 +223,7 @@ export class Engine {
     const { cpu } = this;
     let done = 0;
     this.tired = false;
+    cpu.links?.beginTurn(cpu);
     while (done < budget && !cpu.stopRequested && !this.tired) {
       const now = this.clock ? this.clock() : time + done;
       cpu.sliceTime = now;
@@ -300,11 +302,23 @@ export class Engine {
   private fetchSlow(): AfterValue {
     const { cpu } = this;
     const lo = cpu.stateI32('pc');
-    const hi = cpu.stateHi('pc');
+    const hi = pcHigh(cpu.csr, lo, cpu.stateHi('pc'));
+    if (hi !== cpu.stateHi('pc')) {
+      // The instruction is looked for again, at PC as 32-bit address mode has it.
+      cpu.setPc(lo, hi);
+      return After.jumped;
+    }
     const refuse = (): AfterValue => {
       cpu.setStateI32('left', cpu.stateI32('left') - 1);
       return After.jumped;
     };
+    // A fetch watchpoint comes before every fault of the fetch (Vol. 1, 6.3.2). Skip waits for a fetch that has none.
+    const n = this.fetchWatched(lo, hi);
+    if (n >= 0 && !cpu.watchpoints.skips && (lo & 3 || this.fetchFaults(lo, hi))) {
+      cpu.watchpoints.hit(true, n);
+      deliver(cpu, 'WPEF', { badi: 0 });
+      return refuse();
+    }
     if (lo & 3) {
       deliver(cpu, 'ADEF', { badv: { lo, hi }, badi: 0 });
       return refuse();
@@ -329,12 +343,26 @@ export class Engine {
   private breakAt(lo: number, hi: number, pa: number): ReadonlySet<number> | undefined {
     const { cpu } = this;
     const breakpoints = this.hooks.breakpoints?.(cpu, lo, hi, pa);
-    const watchpoints = cpu.watchpoints.active(cpu.vm) ? cpu.watchpoints.inPage(lo, hi) : undefined;
+    const watchpoints = cpu.watchpoints.active(cpu.vm)
+      ? cpu.watchpoints.inPage(lo, addressHigh(cpu.csr, hi))
+      : undefined;
     if (!breakpoints || !watchpoints) return breakpoints ?? watchpoints;
     // The pool of decoded pages compares these sets by identity.
     if (this.joined?.[0] !== breakpoints || this.joined[1] !== watchpoints)
       this.joined = [breakpoints, watchpoints, new Set([...breakpoints, ...watchpoints])];
     return this.joined[2];
+  }
+
+  /** Does a fetch of the host fault? */
+  private fetchFaults(lo: number, hi: number): boolean {
+    const { cpu } = this;
+    return typeof stage1(cpu.hostStage, lo, addressHigh(cpu.csr, hi), FETCH) !== 'number';
+  }
+
+  /** The fetch watchpoint at an address, or −1. */
+  private fetchWatched(lo: number, hi: number): number {
+    const { cpu } = this;
+    return cpu.watchpoints.active(cpu.vm) ? cpu.watchpoints.fetchAt(lo, addressHigh(cpu.csr, hi)) : -1;
   }
 
   /** Does the CPU stop at the micro-op at `p`, for the debugger or for a fetch watchpoint? */
@@ -348,8 +376,8 @@ export class Engine {
       else this.letPass = p;
       return After.notExecuted;
     }
-    const n = cpu.watchpoints.active(cpu.vm) ? cpu.watchpoints.fetchAt(lo, hi) : -1;
-    if (n >= 0 && cpu.watchpoints.hit(true, n)) return deliver(cpu, 'WPEF', { badv: { lo, hi }, badi: 0 });
+    const n = this.fetchWatched(lo, hi);
+    if (n >= 0 && cpu.watchpoints.hit(true, n)) return deliver(cpu, 'WPEF', { badi: 0 });
     this.letPass = p;
     return After.notExecuted;
   }
@@ -362,6 +390,15 @@ export class Engine {
     if (code & RAISE_WITH_BADV)
       return deliver(cpu, name, { badv: { lo: cpu.stateI32('argA'), hi: cpu.stateHi('argA') }, badi, root });
     return deliver(cpu, name, { badi, root });
+  }
+
+  /** A bound check has failed. An address that no translation may have comes first. */
+  private outOfBounds(): AfterValue {
+    const { cpu } = this;
+    const badv = { lo: cpu.stateI32('argA'), hi: cpu.stateHi('argA') };
+    const stage = cpu.vm ? cpu.guestStage : cpu.hostStage;
+    const name = isAddressError(stage, badv.lo, addressHigh(cpu.csr, badv.hi)) ? 'ADEM' : 'BCE';
+    return deliver(cpu, name, { badv, badi: this.word() });
   }
 
   private rdtime(): AfterValue {
@@ -385,7 +422,7 @@ export class Engine {
       plus(cpu.guest.lo(CSR.CNTC), cpu.guest.hi(CSR.CNTC));
     }
     cpu.setState64('value', lo | 0, hi);
-    cpu.setState64('argB', cpu.csr.lo(CSR.TID), cpu.csr.lo(CSR.TID) >> 31);
+    cpu.setState64('argB', cpu.csr.lo(CSR.TID), cpu.csr.hi(CSR.TID));
     return After.next;
   }
 
@@ -427,7 +464,8 @@ export class Engine {
     if (this.step.slot < 0 && !legalSize(this.step.ps)) return After.next;
     const after = this.readSlot();
     if (after !== After.next) return after;
-    bank.set(odd ? CSR.TLBRELO1 : CSR.TLBRELO0, cpu.stateI32('value'), cpu.stateHi('value'));
+    // Bits that an entry of the TLB does not have are ignored (Vol. 1, 5.4.5).
+    bank.set(odd ? CSR.TLBRELO1 : CSR.TLBRELO0, cpu.stateI32('value') & ELO_LO, cpu.stateHi('value') & ELO_HI);
     bank.update(CSR.TLBREHI, 0x3f, this.step.ps);
     return After.next;
   }
@@ -438,7 +476,6 @@ export class Engine {
     const kind = (cpu.stateI32('argB') >> 3) & 3;
     const badi = this.word();
     const hit = kind === 2;
-    if (!hit && cpu.plv !== 0) return deliver(cpu, 'IPE', { badi });
     // docs/lvz.md Q10: when GCI is not 0, the index and initialization types cause an exit.
     if (cpu.vm && !hit && fieldOf(cpu.host.lo(CSR.GCFG), GCFG.GCI) !== 0)
       return deliver(cpu, 'GSPR', { root: true, badi });
@@ -501,6 +538,7 @@ export class Engine {
       f(cpu, target(cpu));
     return {
       raise: (code) => this.raise(code),
+      outOfBounds: () => this.outOfBounds(),
       crc: (code) => {
         const v = crc32(code, lo('argA'), hi('argA'), lo('argB'));
         cpu.setState64('value', v, v >> 31);
@@ -519,7 +557,12 @@ export class Engine {
       gcsrrd: () => gcsrrd(cpu, lo('argA')),
       gcsrwr: () => gcsrxchg(cpu, this.csrBits(false)),
       gcsrxchg: () => gcsrxchg(cpu, this.csrBits(true)),
+      // No register is above 4 GiB of the space of 64-bit addresses.
       iocsrrd: (size) => {
+        if (hi('argA') !== 0) {
+          cpu.setState64('value', 0, 0);
+          return After.next;
+        }
         this.iocsr.read(cpu.index, lo('argA') >>> 0, size);
         const shift = 32 - 8 * Math.min(size, 4);
         const v = (this.iocsr.lo << shift) >> shift;
@@ -527,7 +570,7 @@ export class Engine {
         return After.next;
       },
       iocsrwr: (size) => {
-        this.iocsr.write(cpu.index, lo('argA') >>> 0, size, lo('argB'), hi('argB'));
+        if (hi('argA') === 0) this.iocsr.write(cpu.index, lo('argA') >>> 0, size, lo('argB'), hi('argB'));
         return After.leave;
       },
       tlbsrch: leaving(tlb.tlbsrch, tlb.ownTarget),

@@ -53,5 +53,5 @@ export function emitTimerId(site: TimeSite): void {
   // state.argB = TID
   site.state();
   site.state();
-  e.mem(Op.i64Load32S, base + STATE.hostCsr + 8 * CSR.TID).mem(Op.i64Store, base + STATE.argB);
+  e.mem(Op.i64Load, base + STATE.hostCsr + 8 * CSR.TID).mem(Op.i64Store, base + STATE.argB);
 }

@@ -2,13 +2,13 @@
 import type { Callee, HelperName } from '../cpu/helpers.ts';
 import { HELPERS } from '../cpu/helpers.ts';
 import type { OperandName } from '../isa/operands.ts';
-import { ACCESS, type Access, type Half, type VectorOperand } from '../isa/semantics.ts';
+import { ACCESS, type Access, type Half, type LinearUse, type VectorOperand } from '../isa/semantics.ts';
 import { CSR_LIMIT, STATE, TLB_ENTRIES, VECTOR_PENDING } from '../memory/layout.ts';
 import type { Emitter, Label, Local, Locals } from '../wasm/emitter.ts';
 import { Op, Simd } from '../wasm/opcodes.ts';
 import { LOAD, storeOf } from './access-opcodes.ts';
 import { pushState } from './expressions.ts';
-import { accessCode, helperIndex, LINEAR_WRITE } from './helper-codes.ts';
+import { accessCode, helperIndex, LINEAR_USE, LINEAR_WRITE } from './helper-codes.ts';
 import { type Call, type FailIf, PENDING_FIELDS } from './inline-calls.ts';
 import { pushNotQuiet } from './inline-float.ts';
 import { AFTER, ENTRY, P, PC_OFF, R, READ_TLB, SOURCE, TARGET, VA, WRITE_TLB } from './interpreter-locals.ts';
@@ -314,12 +314,12 @@ export class InterpreterBackend implements Backend {
     e.end(hit);
   }
 
-  linear(size: number, write: boolean, address: Push, result: Local<'i32'>): void {
+  linear(size: number, use: LinearUse, address: Push, result: Local<'i32'>): void {
     const { e, base } = this;
     // va = address; if (entry.tag == (va & (~0xfff | size − 1))) result = va + entry.host
     address();
     e.set(VA);
-    this.tlbEntry(write);
+    this.tlbEntry(use !== 'load');
     // The comparison includes the low bits: a misaligned address never matches, and the slow path raises ALE.
     e.get(VA)
       .i64(~0xfffn | BigInt(size - 1))
@@ -330,7 +330,7 @@ export class InterpreterBackend implements Backend {
     e.set(result);
     // else { linearSlow(size, write); result = state.value }
     e.else();
-    this.slow('linearSlow', size | (write ? LINEAR_WRITE : 0));
+    this.slow('linearSlow', size | LINEAR_USE[use]);
     e.i32(0)
       .mem(Op.i32Load, base + STATE.value)
       .set(result);

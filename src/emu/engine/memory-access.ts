@@ -4,18 +4,20 @@
  * TLB.
  */
 
+import { addressHigh } from '../cpu/address-mode.ts';
 import type { Cpu } from '../cpu/cpu.ts';
-import { MISC } from '../cpu/csr-fields.ts';
+import { MISC, MWPCFG3 } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { deliver } from '../cpu/exceptions.ts';
 import { After, type AfterValue } from '../cpu/helpers.ts';
 import type { BusPort } from '../devices/bus.ts';
+import { decode } from '../isa/decoder.ts';
 import { ACCESS } from '../isa/semantics.ts';
 import { STATE, TAG_CODE, TAG_WATCHED } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
 import { LOAD, STORE } from '../mmu/stages.ts';
 import { translate } from '../mmu/translate.ts';
-import { accessByCode, LINEAR_WRITE } from './helper-codes.ts';
+import { accessByCode, LINEAR_SC, LINEAR_WRITE } from './helper-codes.ts';
 import type { EngineHooks } from './hooks.ts';
 import type { UopCache } from './uop-cache.ts';
 
@@ -188,21 +190,29 @@ export class MemoryAccess {
     // Devices do not support atomic transactions: the bus answers with an error.
     if (linear < 0) return this.noDevice(lo, hi);
     this.fill(write, lo, hi, pa);
-    if (write) this.stored(pa, size);
+    // An sc whose link is broken stores nothing.
+    if (write && !(code & LINEAR_SC && cpu.linkedAt !== linear)) this.stored(pa, size);
     cpu.setStateI32('value', linear);
     return After.next;
   }
 
-  /** Must accesses be aligned? On a CPU without UAL always, otherwise where MISC.ALCLn says so. */
+  /** Must scalar accesses be aligned? On a CPU without UAL always, otherwise where MISC.ALCLn says so. */
   private get strict(): boolean {
     const { cpu } = this;
     return !cpu.features.ual || (cpu.csr.lo(CSR.MISC) & (MISC.ALCL0 << cpu.plv)) !== 0;
   }
 
+  /** Does the running instruction belong to the vector ones, to which MISC.ALCLn does not apply (Vol. 1, 7.4.4)? */
+  private get isFree(): boolean {
+    const unit = this.cpu.features.ual && decode(this.word())?.unit;
+    return unit === 'lsx' || unit === 'lasx';
+  }
+
   /** The alignment check and the watchpoints. */
   private before(lo: number, hi: number, size: number, write: boolean): AfterValue | undefined {
     const { cpu } = this;
-    if (lo & (size - 1) && this.strict) return deliver(cpu, 'ALE', { badv: { lo, hi }, badi: this.word() });
+    if (lo & (size - 1) && this.strict && !this.isFree)
+      return deliver(cpu, 'ALE', { badv: { lo, hi }, badi: this.word() });
     return this.watched(lo, hi, size, write, write);
   }
 
@@ -211,9 +221,16 @@ export class MemoryAccess {
     const { cpu } = this;
     if (this.hooks.watch?.(cpu, lo, hi, size, write, plain)) return After.notExecuted;
     if (!cpu.watchpoints.active(cpu.vm)) return undefined;
-    const n = cpu.watchpoints.accessAt(lo, hi, size, write);
+    const n = cpu.watchpoints.accessAt(lo, addressHigh(cpu.csr, hi), size, this.kinds(write));
     if (n < 0 || !cpu.watchpoints.hit(false, n)) return undefined;
-    return deliver(cpu, 'WPEM', { badv: { lo, hi }, badi: this.word() });
+    // BADV stays as it is (Vol. 1, 7.4.8).
+    return deliver(cpu, 'WPEM', { badi: this.word() });
+  }
+
+  /** What the access is for load/store watchpoints. Atomic operations read and write. */
+  private kinds(write: boolean): number {
+    if (!write) return MWPCFG3.LoadEn;
+    return decode(this.word())?.name.startsWith('am') ? MWPCFG3.LoadEn | MWPCFG3.StoreEn : MWPCFG3.StoreEn;
   }
 
   private noDevice(lo: number, hi: number): AfterValue {
@@ -224,6 +241,7 @@ export class MemoryAccess {
   private stored(pa: number, size: number): void {
     this.uops.coherence?.claimStores(this.ram.linearPage(pa));
     this.uops.written(pa, size);
+    this.cpu.links?.stored(this.cpu, this.ram.linearAddress(pa), size);
     this.hooks.stored?.(this.cpu, pa, size);
   }
 
@@ -234,8 +252,8 @@ export class MemoryAccess {
     if (this.strict) return;
     const { cpu } = this;
     if (this.hooks.watchesAll?.(cpu)) return;
-    if (write && this.hooks.stored) return;
-    if (cpu.watchpoints.active(cpu.vm) && cpu.watchpoints.watchesPage(lo, hi)) return;
+    if (write && (this.hooks.stored || cpu.links?.othersHave(cpu, this.ram.linearAddress(page)))) return;
+    if (cpu.watchpoints.active(cpu.vm) && cpu.watchpoints.watchesPage(lo, addressHigh(cpu.csr, hi))) return;
     const watched = this.hooks.watchesPage?.(cpu, lo, hi, page) === true;
     if (!write || !this.uops.hasCode(page)) {
       cpu.fast.fillData(write, lo, hi, this.ram.linearAddress(page), watched ? TAG_WATCHED : 0);

@@ -4,7 +4,7 @@
  * continues.
  */
 import type { OperandName } from '../isa/operands.ts';
-import type { Access, Half, Node, Stmt, VectorOperand } from '../isa/semantics.ts';
+import type { Access, Half, LinearUse, Node, Stmt, VectorOperand } from '../isa/semantics.ts';
 import { STATE } from '../memory/layout.ts';
 import type { Local } from '../wasm/emitter.ts';
 import { Op, Simd } from '../wasm/opcodes.ts';
@@ -42,7 +42,7 @@ export interface Backend extends Site, CallSite {
   loadVector(address: Push, results: readonly Local<'v128'>[]): void;
   storeVector(address: Push, values: readonly Push[]): void;
   /** Finds the address in linear memory of a naturally aligned access to RAM. */
-  linear(size: number, write: boolean, address: Push, result: Local<'i32'>): void;
+  linear(size: number, use: LinearUse, address: Push, result: Local<'i32'>): void;
 
   // Control flow. These methods return whether the code after them can be reached.
   branch(cond: Push | undefined): boolean;
@@ -129,7 +129,7 @@ export class Statements {
         return true;
       }
       case 'linear':
-        backend.linear(s.size, s.write, this.pusher(s.address), expressions.local(s.id, 'i32'));
+        backend.linear(s.size, s.use, this.pusher(s.address), expressions.local(s.id, 'i32'));
         return true;
       case 'peek':
         // id = memory[place]
@@ -142,6 +142,7 @@ export class Statements {
         return this.write(storeOf(s.access), 0, s.value);
       case 'update':
       case 'compareExchange':
+      case 'storeLinked':
       case 'fence':
         emitAtomic(e, expressions, backend.shared, s);
         return true;

@@ -5,7 +5,7 @@ import { After, type AfterValue } from '../cpu/helpers.ts';
 import { STATE, VECTOR_PENDING } from '../memory/layout.ts';
 import { type Native, nativeOperation } from '../softfloat/native.ts';
 import { isQuietCode, operate } from '../softfloat/operations.ts';
-import { ROUND, type RoundMode, type Status } from '../softfloat/softfloat.ts';
+import { FLAG, ROUND, type RoundMode, type Status } from '../softfloat/softfloat.ts';
 
 /** FCSR0: Enables 4:0, RM 9:8, Flags 20:16, Cause 28:24; fcsr1–3 show parts of it. */
 const VIEWS = [0x1f1f031f, 0x1f, 0x1f1f0000, 0x300] as const;
@@ -16,7 +16,7 @@ const CAUSE_SHIFT = 24;
 export class Fpu {
   private readonly cpu: Cpu;
   private readonly word: () => number;
-  private readonly status: Status = { rm: 0, flags: 0 };
+  private readonly status: Status = { rm: 0, flags: 0, underflowTraps: false };
   /** Adds the flags of a vector operation. Its operands are at STATE.fpA and behind. */
   settleVector: (code: number, status: Status) => void = () => {};
 
@@ -28,18 +28,24 @@ export class Fpu {
 
   /** Operands in argA, argB and va; the result goes to the value slot unless an enabled exception traps. */
   operate(code: number): AfterValue {
-    const status = this.begin();
+    const quiet = isQuietCode(code);
+    const status = this.begin(quiet);
     const native = status.rm === ROUND.nearestEven ? nativeOperation(code) : undefined;
     if (!native || !this.natively(native)) this.exactly(code);
-    return isQuietCode(code) ? After.next : this.finish();
+    return quiet ? After.next : this.finish();
   }
 
-  /** The status of an operation: rounding mode of FCSR, no flags yet. */
-  begin(): Status {
+  /**
+   * The status of an operation: rounding mode of FCSR, no flags yet.
+   * @param quiet the operation does not write FCSR, so the Cause of the operation before stays
+   */
+  begin(quiet: boolean): Status {
     const { status } = this;
-    // The pending Cause of the operation before is not needed any more.
-    this.cpu.setStateI32('fpPending', 0);
-    status.rm = ((this.cpu.stateI32('fcsr') >> RM_SHIFT) & 3) as RoundMode;
+    // Other operations replace Cause: the pending one is not needed any more.
+    if (!quiet) this.cpu.setStateI32('fpPending', 0);
+    const fcsr = this.cpu.stateI32('fcsr');
+    status.rm = ((fcsr >> RM_SHIFT) & 3) as RoundMode;
+    status.underflowTraps = (fcsr & FLAG.underflow) !== 0;
     status.flags = 0;
     return status;
   }
@@ -73,7 +79,7 @@ export class Fpu {
     const { cpu } = this;
     const pending = cpu.stateI32('fpPending');
     if (pending === 0) return;
-    const status = this.begin();
+    const status = this.begin(false);
     const { u64 } = cpu.mem;
     const at = (field: 'fpA' | 'fpB' | 'fpC'): bigint => u64[(cpu.base + STATE[field]) >> 3]!;
     if (pending < VECTOR_PENDING) operate(pending - 1, status, at('fpA'), at('fpB'), at('fpC'));

@@ -37,10 +37,11 @@ export class VectorFpu {
     const halves = (code & 1) + 1;
     const word = this.word();
     const register = (lo: number): number => cpu.base + STATE.fpr + ((word >>> lo) & 31) * 32;
-    const status = this.fpu.begin();
+    const quiet = isQuiet(entry.name);
+    const status = this.fpu.begin(quiet);
     for (let half = 0; half < halves; half++)
       this.half(entry, status, 16 * half, register(5), register(10), register(15));
-    const after = isQuiet(entry.name) ? After.next : this.fpu.finish();
+    const after = quiet ? After.next : this.fpu.finish();
     if (after === After.next) cpu.mem.u8.set(new Uint8Array(result.buffer, 0, 16 * halves), register(0));
     return after;
   }

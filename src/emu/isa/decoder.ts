@@ -24,7 +24,8 @@ const BUCKETS: readonly Group[][] = (() => {
 })();
 
 const excluded = (row: Row, word: number): boolean =>
-  row.excludes.some((e) => operandValue(row, word, e.operand) === e.value);
+  row.excludes.some((e) => operandValue(row, word, e.operand) === e.value) ||
+  (row.ordered !== undefined && operandValue(row, word, row.ordered[0]) < operandValue(row, word, row.ordered[1]));
 
 /** Cache of the last rows by a hash of the word, since programs use the same words again and again. */
 const RECENT = 4096;
@@ -45,7 +46,7 @@ export function decode(word: number): Row | undefined {
 function search(word: number): Row | undefined {
   for (const group of BUCKETS[word >>> 26]!) {
     const rows = group.rows.get((word & group.mask) >>> 0);
-    if (rows) for (const row of rows) if (row.excludes.length === 0 || !excluded(row, word)) return row;
+    if (rows) for (const row of rows) if (!excluded(row, word)) return row;
   }
   return undefined;
 }

@@ -1,9 +1,10 @@
 /**
- * Exception entry and `ertn`, for both worlds (Vol. 1, sections 6.2 and 4.2.6; docs/lvz.md, "Guest exit", "Delivery" and
+ * Exception entry and `ertn`, for both worlds (Vol. 1, sections 6.3 and 4.2.6.1; docs/lvz.md, "Guest exit", "Delivery" and
  * "Guest entry"): what they do to the CPU's state. Written once, emitted as WebAssembly (engine/routines.ts); instructions
  * run it directly, TypeScript through cpu/exceptions.ts. The callers report to observers, which change nothing here.
  */
 
+import { VA32_OF_PLV0 } from '../cpu/address-mode.ts';
 import { CONTEXT_SLOT } from '../cpu/context-slot.ts';
 import {
   CRMD,
@@ -14,6 +15,7 @@ import {
   lowestBit,
   MERRCTL,
   PRMD,
+  TLBEHI,
   TLBREHI,
   TLBRERA,
   TLBRPRMD,
@@ -53,12 +55,16 @@ import {
   or,
   sel,
   shl,
+  shrS,
   shrU,
   sub,
+  sx,
   w,
   zx,
 } from './semantics.ts';
 
+/** VALEN: bits of a virtual address. */
+const VA_BITS = 48;
 const NOTHING = c32(0);
 const NOWHERE = c64(0);
 const keep = (value: Node, without: number): Node => and(value, c32(~without));
@@ -110,6 +116,12 @@ function moved(value: Node, moves: Moves): Node {
 }
 
 const reversed = (moves: Moves): Moves => moves.map(([from, to]) => [to, from]);
+
+/** An address as entry-high registers keep it: VPPN, with its sign above. */
+function pagePair(address: Node): Node {
+  const above = c64(64 - VA_BITS);
+  return and(shrS(shl(address, above), above), c64(-(1n << BigInt(lowestBit(TLBEHI.VPPN)))));
+}
 
 /** The fields of CRMD that an exception saves, and where it saves them. */
 const TO_PRMD: Moves = [
@@ -220,7 +232,13 @@ function when(r: Routine, cond: Node | undefined, then: () => void, otherwise?: 
 
 /** Entry of an exception of the instruction at PC. PC becomes the vector. @returns exceptions in a row without a return */
 function enter(r: Routine, x: Exception): Node {
-  const { code, ecode, badv, leaving, pc, guest: from } = x;
+  const { code, ecode, leaving, guest: from } = x;
+  const world = bankOf(r, from);
+  const short = r.let(and(world.lo(CSR.MISC), shl(c32(VA32_OF_PLV0), and(world.lo(CSR.CRMD), c32(CRMD.PLV)))));
+  // 32-bit address mode: the upper halves of addresses are 0. That of a VM exit is no virtual address.
+  const shortened = (address: Node, where: Node): Node => r.let(sel(where, zx(w(address)), address));
+  const pc = shortened(x.pc, short);
+  const badv = shortened(x.badv, leaving ? sel(leaving, NOTHING, short) : short);
   const record = addRecord(r, x);
   const { hostExceptions, guestExceptions, exits } = EVENTS_OFFSET;
   const stays = sel(from, c32(guestExceptions - hostExceptions), NOTHING);
@@ -244,8 +262,9 @@ function enter(r: Routine, x: Exception): Node {
       bank.set(CSR.TLBRERA, or(and(pc, c64(wideMask('TLBRERA', 'PC'))), c64(TLBRERA.IsTLBR)));
       bank.set(CSR.TLBRBADV, badv);
       const size = and(bank.wide(CSR.TLBREHI), c64(TLBREHI.PS));
-      bank.set(CSR.TLBREHI, or(and(badv, c64(wideMask('TLBREHI', 'VPPN'))), size));
+      bank.set(CSR.TLBREHI, or(pagePair(badv), size));
       bank.set(CSR.CRMD, or(keep(crmd, SAVED | CRMD.PG), c32(CRMD.DA)));
+      bank.set(CSR.BADI, x.badi);
       goOn(bank.wide(CSR.TLBRENTRY));
     },
     () => {
@@ -260,14 +279,14 @@ function enter(r: Routine, x: Exception): Node {
       bank.set(CSR.ESTAT, or(keep(bank.lo(CSR.ESTAT), ESTAT.Ecode | ESTAT.EsubCode), cause));
       // docs/lvz.md Q22: GSPR, HVC and interrupts leave BADV as it was.
       when(r, x.hasBadv, () => bank.set(CSR.BADV, badv));
-      when(r, x.pageFault, () => bank.set(CSR.TLBEHI, and(badv, c64(wideMask('TLBEHI', 'VPPN')))));
-      const toBadi = (): void => bank.set(CSR.BADI, x.badi);
+      when(r, x.pageFault, () => bank.set(CSR.TLBEHI, pagePair(badv)));
+      const toBadi = (): void => bank.set(CSR.BADI, sx(x.badi));
       when(r, x.interrupt && isZero(x.interrupt), toBadi, x.interrupt ? undefined : toBadi);
-      // Slots of 2^(VS+2) bytes: Ecode, or 64 + interrupt number (Vol. 1, section 6.2.1).
+      // Slots of 2^(VS+2) bytes: Ecode, or 64 + interrupt number. The offset is not added but joined by OR (Vol. 1, 6.3.1).
       const vs = r.let(shrU(and(bank.lo(CSR.ECFG), c32(ECFG.VS)), c32(lowestBit(ECFG.VS))));
       const number = choose(x.interrupt, add(x.badi, c32(64)), ecode);
       const slot = sel(vs, shl(number, add(vs, c32(2))), NOTHING);
-      goOn(add(bank.wide(CSR.EENTRY), zx(slot)));
+      goOn(or(bank.wide(CSR.EENTRY), zx(slot)));
     },
   );
   chooseContext(r, bank, guest);
@@ -371,17 +390,17 @@ function ertn(r: Routine): void {
         () => {
           bank.set(CSR.CRMD, back(reversed(TO_PRMD), r.let(bank.lo(CSR.PRMD))));
           r.put(STATE.pc, bank.wide(CSR.ERA));
-          // LLBCTL.KLO keeps the LL bit for this one return.
-          r.if(
-            and(bank.lo(CSR.LLBCTL), c32(LLBCTL.KLO)),
-            () => bank.clear(CSR.LLBCTL, LLBCTL.KLO),
-            () => r.put(STATE.llBit, NOTHING),
-          );
         },
       ),
   );
+  // Every return clears the LL bit of its world. LLBCTL.KLO keeps it for one return.
+  r.if(
+    and(bank.lo(CSR.LLBCTL), c32(LLBCTL.KLO)),
+    () => bank.clear(CSR.LLBCTL, LLBCTL.KLO),
+    () => r.put(STATE.llBit, NOTHING),
+  );
   r.if(toGuest, () => {
-    // A CPU without LVZ also has the bit in TLBRPRMD, but no guests.
+    // A CPU without LVZ has no guests.
     const entered = r.helper('enterGuest');
     r.if(entered, () => {
       addRecord(r, {

@@ -31,6 +31,8 @@ export interface RowFlags {
   readonly unit?: Unit;
   /** rd equal to one of these registers (and not r0) raises INE (Vol. 1, 2.2.7.1). */
   readonly distinct?: readonly ('rj' | 'rk')[];
+  /** The first operand must not be below the second; the other words are no instruction (docs/isa-notes.md). */
+  readonly ordered?: readonly [high: OperandName, low: OperandName];
 }
 
 /** A run of adjacent bits of one operand inside the word. */
@@ -58,6 +60,7 @@ export interface Row {
   readonly ext: Extension;
   readonly distinct: readonly ('rj' | 'rk')[];
   readonly unit: Unit | undefined;
+  readonly ordered: readonly [high: OperandName, low: OperandName] | undefined;
   /** A rule that the pattern cannot express: operand values that belong to another row. */
   readonly excludes: readonly { operand: OperandName; value: number }[];
   readonly define: (s: Semantics) => void;
@@ -112,6 +115,7 @@ export function row(name: string, pattern: string, asm: string, flags: RowFlags,
     ext: flags.ext ?? 'base',
     distinct: flags.distinct ?? [],
     unit: flags.unit,
+    ordered: flags.ordered,
     excludes,
     define,
   };

@@ -63,6 +63,9 @@ export const ACCESS = {
 } as const;
 export type Access = keyof typeof ACCESS;
 
+/** What an instruction does at a linear address: `sc` stores only when the LL bit is set and the `ll` was at the same place. */
+export type LinearUse = 'load' | 'store' | 'sc';
+
 /** An effect, in program order. */
 export type Stmt =
   | { readonly s: 'let'; readonly id: number; readonly ty: Ty; readonly value: Node }
@@ -83,7 +86,7 @@ export type Stmt =
       readonly s: 'linear';
       readonly id: number;
       readonly size: number;
-      readonly write: boolean;
+      readonly use: LinearUse;
       readonly address: Node;
     }
   | { readonly s: 'peek'; readonly id: number; readonly access: Access; readonly linear: Node }
@@ -97,6 +100,18 @@ export type Stmt =
       readonly access: Access;
       readonly linear: Node;
       readonly expected: Node;
+      readonly value: Node;
+    }
+  /**
+   * The store of an `sc` whose link holds. `id` (i32) becomes whether it has happened: always, unless other threads use the same
+   * memory, and it does not hold the value `seen` any more.
+   */
+  | {
+      readonly s: 'storeLinked';
+      readonly id: number;
+      readonly access: Access;
+      readonly linear: Node;
+      readonly seen: Node;
       readonly value: Node;
     }
   /** A memory barrier: other CPUs see all earlier memory accesses before all later ones. */
@@ -315,9 +330,9 @@ export class Semantics {
   }
 
   /** The linear address of a naturally aligned RAM access (ALE otherwise). May leave. */
-  linearAddress(size: number, address: Node, write: boolean): Node {
+  linearAddress(size: number, address: Node, use: LinearUse): Node {
     const id = this.leaving();
-    this.stmts.push({ s: 'linear', id, size, write, address });
+    this.stmts.push({ s: 'linear', id, size, use, address });
     return { k: 'local', ty: 'i32', id };
   }
 
@@ -348,6 +363,14 @@ export class Semantics {
     this.wrote = true;
     this.stmts.push({ s: 'compareExchange', id, access, linear, expected, value });
     return { k: 'local', ty: 'i64', id };
+  }
+
+  /** Stores at the result of {@link linearAddress}, where the link of the CPU is. @returns whether it has happened, as i32 */
+  storeLinked(access: Access, linear: Node, seen: Node, value: Node): Node {
+    const id = this.nextLocal++;
+    this.wrote = true;
+    this.stmts.push({ s: 'storeLinked', id, access, linear, seen, value });
+    return { k: 'local', ty: 'i32', id };
   }
 
   /** A memory barrier: other CPUs see all accesses before it before all accesses after it. */

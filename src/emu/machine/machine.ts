@@ -10,6 +10,7 @@ import { type Clock, TIMER_HZ } from '../cpu/clock.ts';
 import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { hostPending, interruptDue, setLine } from '../cpu/interrupts.ts';
+import { Links } from '../cpu/links.ts';
 import type { Bus } from '../devices/bus.ts';
 import type { PowerRequest } from '../devices/ged.ts';
 import type { Iocsr } from '../devices/iocsr.ts';
@@ -92,6 +93,7 @@ export class Machine implements Stateful {
   readonly regions: Regions | undefined;
   readonly iocsr: Iocsr;
   private readonly board: Board;
+  private readonly links: Links;
   private files: BootFiles | undefined;
   private power: PowerRequest | undefined;
   /** Stable counter at the start of the round; the same for all CPUs. */
@@ -126,6 +128,8 @@ export class Machine implements Stateful {
     this.mem = new LinearMemory(options.cpus, options.ramSize, undefined, options.linearRam);
     this.ram = new Ram(this.mem, options.ramSize);
     this.cpus = Array.from({ length: options.cpus }, (_, n) => new Cpu(n, this.mem, options.features, options.seed));
+    this.links = new Links(this.cpus);
+    for (const cpu of this.cpus) cpu.links = this.links;
     this.board = new Board({
       cpus: options.cpus,
       lines: (n, bit, level) => setLine(this.cpus[n]!, bit, level),
@@ -148,8 +152,7 @@ export class Machine implements Stateful {
         write: (pa, data) => {
           if (!this.ram.covers(pa, data.length)) return false;
           if (data.length > PAGE) this.lookSoon();
-          this.uops.writtenRange(pa, data.length);
-          this.ram.write(pa, data);
+          this.store(pa, data);
           return true;
         },
       },
@@ -176,6 +179,17 @@ export class Machine implements Stateful {
     this.uops = processors.uops;
     this.regions = processors.regions;
     this.engines = processors.engines;
+  }
+
+  /** An agent that is no CPU stores to a range of RAM: a device or a debugger. */
+  store(pa: number, data: Uint8Array): void {
+    this.uops.writtenRange(pa, data.length);
+    for (let at = pa; at < pa + data.length; ) {
+      const next = Math.min(pa + data.length, at - (at % PAGE) + PAGE);
+      this.links.stored(undefined, this.ram.linearAddress(at), next - at);
+      at = next;
+    }
+    this.ram.write(pa, data);
   }
 
   /** A device has moved much data, so the time of this run must be checked. */

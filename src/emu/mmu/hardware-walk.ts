@@ -4,22 +4,19 @@
  */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrHalves } from '../cpu/csr-bank.ts';
-import { allOf, PWCH, TLBELO, TLBELO_HI } from '../cpu/csr-fields.ts';
+import { PWCH, TLBELO } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { ExceptionName } from '../cpu/exception-table.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { lowBits, shr } from '../tlb/tlb.ts';
 import { tablesOf } from './machine-tables.ts';
-import { addressBits, otherSlot, setHalf, walkTables } from './page-walk.ts';
+import { addressBits, ELO_HI, ELO_LO, otherSlot, setHalf, walkTables } from './page-walk.ts';
 import { type AccessType, INVALID, STORE } from './stages.ts';
 import { enterMapping } from './tlb-instructions.ts';
 
 const HPTW_EN = PWCH.HPTW_En;
 const PRESENT = 1 << 7;
 const WRITABLE = 1 << 8;
-/** Bits of an entry that go into the TLB: all except those for software and for the walk. */
-const ELO_LO = allOf(TLBELO);
-const ELO_HI = allOf(TLBELO_HI);
 
 /** Is the page walk by hardware enabled in the world with these registers? */
 export const walksByHardware = (features: CpuFeatures, csr: CsrHalves): boolean =>
@@ -69,8 +66,7 @@ export function hardwareWalk(cpu: Cpu, vaLo: number, vaHi: number, access: Acces
   pair.hi[odd] = leaf.hi & ELO_HI;
   if (leaf.level > 0) setHalf(leaf, 1 - odd);
   else {
-    // It is in the same page as the first entry, so the reader can reach it.
-    tables.read(leaf.table, otherSlot(csr, leaf));
+    if (!tables.read(leaf.table, otherSlot(csr, leaf))) return undefined;
     leaf.lo = tables.lo;
     leaf.hi = tables.hi;
   }
@@ -78,7 +74,7 @@ export function hardwareWalk(cpu: Cpu, vaLo: number, vaHi: number, access: Acces
   pair.hi[1 - odd] = leaf.hi & ELO_HI;
   pair.vppn = shr(va, 13) - lowBits(shr(va, 13), ps - 12);
   pair.ps = ps;
-  enterMapping(cpu, pair);
+  enterMapping(cpu, pair, shr(va, 13));
   return undefined;
 }
 
@@ -88,7 +84,11 @@ function admit(cpu: Cpu, at: number, access: AccessType): ExceptionName | undefi
   for (;;) {
     const lo = at < 0 ? 0 : i32[at]!;
     const refused = entryRefusal(lo, access);
+    if (refused) return refused;
+    const noted = accessed(lo, access);
     // Another CPU may be changing the entry.
-    if (refused || Atomics.compareExchange(i32, at, lo, accessed(lo, access)) === lo) return refused;
+    if (Atomics.compareExchange(i32, at, lo, noted) !== lo) continue;
+    if (noted !== lo) cpu.links?.stored(cpu, 4 * at, 4);
+    return undefined;
   }
 }

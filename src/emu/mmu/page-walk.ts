@@ -4,9 +4,9 @@
  * table entries is a parameter: the machine, or a debugger that changes nothing.
  */
 import type { CsrHalves } from '../cpu/csr-bank.ts';
-import { lowestBit, PWCH, PWCL, TLBELO } from '../cpu/csr-fields.ts';
+import { allOf, lowestBit, PWCH, PWCL, TLBELO, TLBELO_HI } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
-import { lowBits, POWER, shr } from '../tlb/tlb.ts';
+import { lowBits, shr } from '../tlb/tlb.ts';
 
 /** The bit H: this directory entry maps a huge page. */
 const HUGE = 1 << 6;
@@ -25,6 +25,10 @@ const BASE_AT = BASE.map(lowestBit);
 const WIDTH = Int32Array.of(PWCL.PTwidth, PWCL.Dir1_width, PWCL.Dir2_width, PWCH.Dir3_width, PWCH.Dir4_width);
 const WIDTH_AT = WIDTH.map(lowestBit);
 const PTE_WIDTH_AT = lowestBit(PWCL.PTEWidth);
+
+/** Bits of a table entry that go into the TLB: all except those for software and for the walk, in halves. */
+export const ELO_LO = allOf(TLBELO);
+export const ELO_HI = allOf(TLBELO_HI);
 
 /** The 48-bit address in a directory entry or a register value. */
 export const addressBits = (lo: number, hi: number): number => (hi & 0xffff) * 0x100000000 + (lo >>> 0);
@@ -46,26 +50,23 @@ export function hasTables(csr: CsrHalves): boolean {
   return false;
 }
 
-/** log2 of the size of a table entry in bytes (PWCL.PTEWidth: 0 is 8 bytes). */
-const entryShift = (csr: CsrHalves): number => 3 + ((csr.lo(CSR.PWCL) & PWCL.PTEWidth) >>> PTE_WIDTH_AT);
-
-/** Bytes of a table entry. */
-const entrySize = (csr: CsrHalves): number => 1 << entryShift(csr);
+/** Bytes of a table entry: PWCL.PTEWidth 0 to 3 stand for 64, 128, 192 and 256 bits (Vol. 1, 7.5.8). */
+const entrySize = (csr: CsrHalves): number => 8 * (1 + ((csr.lo(CSR.PWCL) & PWCL.PTEWidth) >>> PTE_WIDTH_AT));
 
 /** Number of the entry at `slot` in its table at `table`. */
 export const entryIndex = (csr: CsrHalves, table: number, slot: number): number =>
-  shr(slot - (table - lowBits(table, 12)), entryShift(csr));
+  Math.floor((slot - (table - lowBits(table, 12))) / entrySize(csr));
 
 /** Physical address of the entry that `address` selects in the directory of `level` at `table`. */
 function directorySlot(csr: CsrHalves, table: number, level: number, address: number): number {
   const index = lowBits(shr(address, indexBase(csr, level)), indexWidth(csr, level));
-  return lowBits(table - lowBits(table, 12) + index * POWER[entryShift(csr)]!, 48);
+  return lowBits(table - lowBits(table, 12) + index * entrySize(csr), 48);
 }
 
 /** Physical address of one of the two entries that `address` selects in the page table at `table`. */
 function pageSlot(csr: CsrHalves, table: number, address: number, odd: number): number {
   const index = lowBits(shr(address, indexBase(csr, 0)), indexWidth(csr, 0));
-  return lowBits(table - lowBits(table, 12) + (index - lowBits(index, 1) + odd) * POWER[entryShift(csr)]!, 48);
+  return lowBits(table - lowBits(table, 12) + (index - lowBits(index, 1) + odd) * entrySize(csr), 48);
 }
 
 /** Size, as a power of two, of each half of a huge page that `lddir` has marked with the level `tag` (0: that of the last directory). */

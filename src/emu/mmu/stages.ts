@@ -3,8 +3,9 @@
  * and stage 2 behind it in guest mode (Vol. 1, chapter 5; docs/lvz.md, "Address translation"). Nothing here has a side
  * effect: running code (translate.ts) and the debugger (debug/walk.ts) both use it.
  */
+import { isMapped } from '../cpu/address-mode.ts';
 import type { CsrHalves } from '../cpu/csr-bank.ts';
-import { ASID, CRMD, DMW, DMW_HI, lowestBit, MISC, STLBPS, TLBELO, TLBELO_HI } from '../cpu/csr-fields.ts';
+import { ASID, CRMD, DMW, DMW_HI, lowestBit, MISC, RVACFG, STLBPS, TLBELO, TLBELO_HI } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { ExceptionName } from '../cpu/exception-table.ts';
 import type { TranslationStage } from '../cpu/translation-stage.ts';
@@ -14,11 +15,16 @@ import { lowBits, POWER, shr, type Tlb } from '../tlb/tlb.ts';
 const { V, D, PLV: PAGE_PLV, PPN } = TLBELO;
 const { NR, NX, RPLV, PPN: PPN_HI } = TLBELO_HI;
 const PAGE_PLV_AT = lowestBit(PAGE_PLV);
-const { PLV, PG } = CRMD;
-const DA_PG = CRMD.DA | CRMD.PG;
+const { PLV } = CRMD;
 const { PLV0 } = DMW;
 const { VSEG } = DMW_HI;
 const { DWPL0 } = MISC;
+const { RBits: R_BITS } = RVACFG;
+/** The largest legal value of RVACFG.RBits. */
+const MOST_REDUCED = 8;
+/** Direct mapping windows, and how many of them serve fetches: the others are for loads and stores only (Vol. 1, 5.2.1). */
+const WINDOWS = 4;
+const FETCH_WINDOWS = 2;
 const ASID_VALUE = ASID.ASID;
 const STLB_PS = STLBPS.PS;
 
@@ -74,10 +80,11 @@ export function refusal(
 ): ExceptionName | undefined {
   if (!(eloLo & V)) return INVALID[access]!;
   if (access === LOOK) return undefined;
+  // The order is that of the manual's pseudo-code (Vol. 1, 5.4.4).
   if (access === FETCH && eloHi & NX) return 'PNX';
-  if (access === LOAD && eloHi & NR) return 'PNR';
   const pagePlv = (eloLo & PAGE_PLV) >>> PAGE_PLV_AT;
   if (eloHi & RPLV ? plv !== pagePlv : plv > pagePlv) return 'PPI';
+  if (access === LOAD && eloHi & NR) return 'PNR';
   // MISC.DWPLn disables the write check for PLV n.
   if (access === STORE && !(eloLo & D) && !(csr.lo(CSR.MISC) & (DWPL0 << plv) && plv < 3)) return 'PME';
   return undefined;
@@ -92,7 +99,7 @@ export function refusal2(eloLo: number, eloHi: number, access: AccessType): Exce
   return undefined;
 }
 
-/** Stage 1 of a world, or the only stage of the host: VA → PA (GPA). */
+/** Stage 1 of a world, or the only stage of the host: VA → PA (GPA). The address is as {@link addressHigh} makes it. */
 export function stage1(
   { csr, tlb, gid }: TranslationStage,
   vaLo: number,
@@ -102,17 +109,19 @@ export function stage1(
 ): number | Fault {
   const crmd = csr.lo(CSR.CRMD);
   const flat = (vaHi & 0xffff) * 0x100000000 + (vaLo >>> 0);
-  if ((crmd & DA_PG) !== PG) {
+  if (!isMapped(crmd)) {
     report?.direct();
     return flat;
   }
   const plv = crmd & PLV;
-  for (let i = 0; i < 4; i++) {
+  const windows = access === FETCH ? FETCH_WINDOWS : WINDOWS;
+  for (let i = 0; i < windows; i++) {
     if ((csr.hi(CSR.DMW0 + i) ^ vaHi) & VSEG || !(csr.lo(CSR.DMW0 + i) & (PLV0 << plv))) continue;
     report?.window(i);
     return flat;
   }
-  const top = vaHi >> 15;
+  // In virtual address reduction mode more of the upper bits must be equal (Vol. 1, 5.2.3).
+  const top = vaHi >> (15 - Math.min(csr.lo(CSR.RVACFG) & R_BITS, MOST_REDUCED));
   if (top !== 0 && top !== -1) {
     report?.notCanonical();
     return fault(access === FETCH ? 'ADEF' : 'ADEM', false);
@@ -129,6 +138,12 @@ export function stage1(
   const hi = tlb.eloHi[2 * i + odd]!;
   const refused = refusal(csr, lo, hi, plv, access);
   return refused ? fault(refused, false) : pageAddress(lo, hi, tlb.ps[i]!, vaLo, vaHi);
+}
+
+/** Does an access to data at this address raise ADEM, whatever the TLB holds? */
+export function isAddressError(stage: TranslationStage, vaLo: number, vaHi: number): boolean {
+  const pa = stage1(stage, vaLo, vaHi, LOAD);
+  return typeof pa !== 'number' && pa.exception === 'ADEM';
 }
 
 /** Stage 2, always (docs/lvz.md Q27): GPA → HPA of a guest. */

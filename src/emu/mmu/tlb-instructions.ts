@@ -3,7 +3,7 @@
  * with which root works on guest-type entries (Vol. 1, section 4.2.4; docs/lvz.md, "TLB instructions").
  */
 import type { Cpu } from '../cpu/cpu.ts';
-import type { CsrBank } from '../cpu/csr-bank.ts';
+import { type CsrBank, signOfVa } from '../cpu/csr-bank.ts';
 import {
   ASID,
   GTLBC,
@@ -12,7 +12,6 @@ import {
   STLBPS,
   TLBEHI,
   TLBEHI_HI,
-  TLBELO,
   TLBIDX,
   TLBREHI,
   TLBRERA,
@@ -35,7 +34,6 @@ const STLB_PS = STLBPS.PS;
 const ASID_VALUE = ASID.ASID;
 const { IsTLBR: IS_TLBR } = TLBRERA;
 const { PGM } = TLBRPRMD;
-const { G } = TLBELO;
 const VPPN_HI = TLBEHI_HI.VPPN;
 /** Lowest bit of the page pair number in an entry-high register. */
 const VPPN_AT = lowestBit(TLBEHI.VPPN);
@@ -101,11 +99,18 @@ const inRefill = (bank: CsrBank): boolean => (bank.lo(CSR.TLBRERA) & IS_TLBR) !=
 const vppnOf = (bank: CsrBank, num: number): number =>
   shr((bank.hi(num) & VPPN_HI) * 0x100000000 + (bank.lo(num) >>> 0), VPPN_AT);
 
+/** Changes bits of TLBIDX, a register of 32 bits with a sign. */
+function setIndex(bank: CsrBank, mask: number, bits: number): void {
+  bank.update(CSR.TLBIDX, mask, bits);
+  const lo = bank.lo(CSR.TLBIDX);
+  bank.set(CSR.TLBIDX, lo, lo >> 31);
+}
+
 export function tlbsrch(_cpu: Cpu, t: TlbTarget): AfterValue {
   const ehi = inRefill(t.bank) ? CSR.TLBREHI : CSR.TLBEHI;
   const i = t.tlb.find(vppnOf(t.bank, ehi), t.gid, asidOf(t), t.bank.lo(CSR.STLBPS) & STLB_PS);
-  if (i < 0) t.bank.update(CSR.TLBIDX, NE, NE);
-  else t.bank.update(CSR.TLBIDX, NE | INDEX, i);
+  if (i < 0) setIndex(t.bank, NE, NE);
+  else setIndex(t.bank, NE | INDEX, i);
   return After.next;
 }
 
@@ -113,17 +118,16 @@ export function tlbrd(cpu: Cpu, t: TlbTarget): AfterValue {
   const { bank, tlb } = t;
   const i = bank.lo(CSR.TLBIDX) & INDEX;
   if (i >= TLB_SIZE || !tlb.e[i]) {
-    bank.update(CSR.TLBIDX, NE | PS, NE);
+    setIndex(bank, NE | PS, NE);
     bank.update(CSR.ASID, ASID_VALUE, 0);
     for (const num of [CSR.TLBEHI, CSR.TLBELO0, CSR.TLBELO1]) bank.set(num, 0, 0);
   } else {
-    bank.update(CSR.TLBIDX, NE | PS, inField(tlb.ps[i]!, PS));
+    setIndex(bank, NE | PS, inField(tlb.ps[i]!, PS));
     bank.update(CSR.ASID, ASID_VALUE, tlb.asid[i]!);
     const high = tlb.vppn[i]! * POWER[VPPN_AT]!;
-    bank.set(CSR.TLBEHI, high | 0, Math.floor(high / 0x100000000));
-    const g = tlb.g[i] ? G : 0;
-    bank.set(CSR.TLBELO0, tlb.eloLo[2 * i]! | g, tlb.eloHi[2 * i]!);
-    bank.set(CSR.TLBELO1, tlb.eloLo[2 * i + 1]! | g, tlb.eloHi[2 * i + 1]!);
+    bank.set(CSR.TLBEHI, high | 0, signOfVa(Math.floor(high / 0x100000000)));
+    bank.set(CSR.TLBELO0, tlb.eloLo[2 * i]!, tlb.eloHi[2 * i]!);
+    bank.set(CSR.TLBELO1, tlb.eloLo[2 * i + 1]!, tlb.eloHi[2 * i + 1]!);
     if (!cpu.vm) cpu.host.setLo(CSR.TRGP, tlb.gid[i] === 0 ? 0 : TRGP.GTLB | inField(tlb.gid[i]!, TRGP.RID));
   }
   cpu.contextChanged();
@@ -131,29 +135,21 @@ export function tlbrd(cpu: Cpu, t: TlbTarget): AfterValue {
 }
 
 /** Writes entry `i` from the bank's registers (the refill registers inside a refill handler). */
-function writeEntry(cpu: Cpu, t: TlbTarget, i: number): void {
+function writeEntry(cpu: Cpu, t: TlbTarget, i: number, doubled: boolean): void {
   const { bank, tlb } = t;
   const refill = inRefill(bank);
   if (tlb.e[i]) forget(cpu, tlb, i);
-  const ps = pageSize(bank);
   const [lo0, lo1, ehi] = refill ? [CSR.TLBRELO0, CSR.TLBRELO1, CSR.TLBREHI] : [CSR.TLBELO0, CSR.TLBELO1, CSR.TLBEHI];
   tlb.e[i] = refill || !(bank.lo(CSR.TLBIDX) & NE) ? 1 : 0;
-  tlb.setSize(i, ps);
-  tlb.vppn[i] = vppnOf(bank, ehi);
-  tlb.gid[i] = t.gid;
-  tlb.asid[i] = bank.lo(CSR.ASID) & ASID_VALUE;
-  // An entry is global when both halves say so (Vol. 1, section 5.4.1).
-  tlb.g[i] = bank.lo(lo0) & bank.lo(lo1) & G ? 1 : 0;
-  tlb.eloLo[2 * i] = bank.lo(lo0);
-  tlb.eloHi[2 * i] = bank.hi(lo0);
-  tlb.eloLo[2 * i + 1] = bank.lo(lo1);
-  tlb.eloHi[2 * i + 1] = bank.hi(lo1);
-  reportChange(cpu, t, i, -1, refill ? 'tlbfill' : 'tlbwr');
+  tlb.setKey(i, vppnOf(bank, ehi), pageSize(bank), t.gid, bank.lo(CSR.ASID) & ASID_VALUE);
+  tlb.setPages(i, bank.lo(lo0), bank.hi(lo0), bank.lo(lo1), bank.hi(lo1));
+  const by = refill ? 'tlbfill' : 'tlbwr';
+  cpu.observer.tlbChanged?.(cpu, { guestType: t.guestType, gid: t.gid, index: i, vppn: -1, by, doubled });
 }
 
 /** Reports a change to the observer. */
 function reportChange(cpu: Cpu, t: { guestType: boolean; gid: number }, index: number, vppn: number, by: string): void {
-  cpu.observer.tlbChanged?.(cpu, { guestType: t.guestType, gid: t.gid, index, vppn, by });
+  cpu.observer.tlbChanged?.(cpu, { guestType: t.guestType, gid: t.gid, index, vppn, by, doubled: false });
 }
 
 /** Page size for tlbwr and tlbfill, as a power of two. */
@@ -166,7 +162,7 @@ export function tlbwr(cpu: Cpu, t: TlbTarget): AfterValue {
   const ps = pageSize(t.bank);
   // An index out of range, or a page size that its half of the TLB cannot hold, is undefined: nothing is written.
   if (i < TLB_SIZE && legalSize(ps) && (i >= STLB_SIZE || ps === (t.bank.lo(CSR.STLBPS) & STLB_PS))) {
-    writeEntry(cpu, t, i);
+    writeEntry(cpu, t, i, false);
     return After.goOn;
   }
   if (i < TLB_SIZE) remove(cpu, t.tlb, i);
@@ -178,18 +174,19 @@ export function tlbfill(cpu: Cpu, t: TlbTarget): AfterValue {
   const ps = pageSize(bank);
   if (!legalSize(ps)) return After.goOn;
   const vppn = vppnOf(bank, inRefill(bank) ? CSR.TLBREHI : CSR.TLBEHI);
-  writeEntry(cpu, t, placeFor(cpu, t, asidOf(t), vppn, ps));
+  const old = t.tlb.find(vppn, t.gid, asidOf(t), bank.lo(CSR.STLBPS) & STLB_PS);
+  writeEntry(cpu, t, placeFor(cpu, t, old, vppn, ps), old >= 0);
   return After.goOn;
 }
 
-/** Index for a new entry of a page pair. `asid`: −1 when the lookup ignores it. */
-function placeFor(cpu: Cpu, { tlb, gid, bank }: TlbTarget, asid: number, vppn: number, ps: number): number {
-  const stlbPs = bank.lo(CSR.STLBPS) & STLB_PS;
-  // An entry that maps the same page is replaced, because two entries for one page would be undefined.
-  const i = tlb.find(vppn, gid, asid, stlbPs);
-  if (i >= 0 && tlb.ps[i] === ps) return i;
-  if (i >= 0) remove(cpu, tlb, i);
-  return ps === stlbPs
+/**
+ * Index for a new entry of a page pair.
+ * @param old the entry that maps the same page, or −1. It is replaced, because two entries for one page would be undefined
+ */
+function placeFor(cpu: Cpu, { tlb, bank }: TlbTarget, old: number, vppn: number, ps: number): number {
+  if (old >= 0 && tlb.ps[old] === ps) return old;
+  if (old >= 0) remove(cpu, tlb, old);
+  return ps === (bank.lo(CSR.STLBPS) & STLB_PS)
     ? victim(cpu, tlb, Tlb.set(vppn, ps), STLB_SETS, STLB_WAYS)
     : victim(cpu, tlb, STLB_SIZE, 1, MTLB_SIZE);
 }
@@ -197,25 +194,22 @@ function placeFor(cpu: Cpu, { tlb, gid, bank }: TlbTarget, asid: number, vppn: n
 /**
  * Puts a pair of pages of the running world into its TLB, for the page walk by hardware. With a size that the TLB does not support,
  * nothing is entered.
+ * @param forVppn the pair of 4 KiB pages with the address of the walk
  */
-export function enterMapping(cpu: Cpu, pair: PagePair): void {
+export function enterMapping(cpu: Cpu, pair: PagePair, forVppn: number): void {
   const { vppn, ps } = pair;
   if (!legalSize(ps)) return;
-  const t = ownTarget(cpu);
+  // docs/lvz.md Q4: whatever GTLBC.TGID is, the host's own accesses use GID 0.
+  const t = cpu.vm ? guestEntries(cpu, cpu.gid) : hostEntries(cpu, 0);
   const { tlb, bank, gid } = t;
   const asid = bank.lo(CSR.ASID) & ASID_VALUE;
-  const i = placeFor(cpu, t, asid, vppn, ps);
+  // The entry that led to the walk may have another size. It must not stay beside the new one.
+  const old = tlb.find(forVppn, gid, asid, bank.lo(CSR.STLBPS) & STLB_PS);
+  const i = placeFor(cpu, t, old, vppn, ps);
   if (tlb.e[i]) forget(cpu, tlb, i);
   tlb.e[i] = 1;
-  tlb.setSize(i, ps);
-  tlb.vppn[i] = vppn;
-  tlb.gid[i] = gid;
-  tlb.asid[i] = asid;
-  tlb.g[i] = pair.lo[0]! & pair.lo[1]! & G ? 1 : 0;
-  for (let odd = 0; odd < 2; odd++) {
-    tlb.eloLo[2 * i + odd] = pair.lo[odd]!;
-    tlb.eloHi[2 * i + odd] = pair.hi[odd]!;
-  }
+  tlb.setKey(i, vppn, ps, gid, asid);
+  tlb.setPages(i, pair.lo[0]!, pair.hi[0]!, pair.lo[1]!, pair.hi[1]!);
   reportChange(cpu, t, i, -1, 'page walk');
 }
 

@@ -2,6 +2,7 @@
  * Address translation for running code, with its exceptions and the page walk by hardware. This is the slow path:
  * running code reads the software TLB, which is filled from here. The translation rules are in stages.ts.
  */
+import { addressHigh } from '../cpu/address-mode.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import { deliver } from '../cpu/exceptions.ts';
 import { hardwareWalk, walksAfter } from './hardware-walk.ts';
@@ -14,10 +15,12 @@ const own = (cpu: Cpu, vaLo: number, vaHi: number, access: AccessType): number |
 
 /**
  * Translates an address for an access of the running world. When there is no translation, it delivers the exception.
+ * @param high the high half of the address, as software made it: 32-bit address mode ignores it
  * @param badi the instruction word for BADI (0 for a fetch: docs/lvz.md Q28)
  * @returns the physical address, or −1 after an exception (STATE.pc is the vector)
  */
-export function translate(cpu: Cpu, vaLo: number, vaHi: number, access: AccessType, badi: number): number {
+export function translate(cpu: Cpu, vaLo: number, high: number, access: AccessType, badi: number): number {
+  const vaHi = addressHigh(cpu.csr, high);
   let pa = own(cpu, vaLo, vaHi, access);
   if (typeof pa !== 'number' && walksAfter(cpu, pa.exception)) {
     const refused = hardwareWalk(cpu, vaLo, vaHi, access);

@@ -26,6 +26,8 @@ export const HALF: Format = { bits: 16n, expBits: 5n, fracBits: 10n };
 export interface Status {
   rm: RoundMode;
   flags: number;
+  /** Input: underflow traps. Then exact tiny results underflow, too (Vol. 1, 3.1.4.4). */
+  underflowTraps?: boolean;
 }
 
 const bias = (f: Format): bigint => (1n << (f.expBits - 1n)) - 1n;
@@ -114,7 +116,7 @@ function round(f: Format, s: Status, negative: boolean, significand: bigint, exp
     // Tiny after rounding: smaller than the least normal number even with an unbounded exponent.
     const unbounded = cut(significand, free - exponent, s.rm, negative, sticky).kept;
     if (free + bitLength(unbounded) - 1n < 1n - bias(f)) s.flags |= FLAG.underflow;
-  }
+  } else if (s.underflowTraps && kept !== 0n && kept < 1n << f.fracBits) s.flags |= FLAG.underflow;
   const top = place + bitLength(kept) - 1n;
   if (kept !== 0n && top > bias(f)) {
     s.flags |= FLAG.overflow | FLAG.inexact;

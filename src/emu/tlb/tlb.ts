@@ -22,8 +22,13 @@ export const POWER = Float64Array.from({ length: 64 }, (_, n) => 2 ** n);
 /** The low bits of a number of up to 53 bits. */
 export const lowBits = (value: number, bits: number): number => value - shr(value, bits) * POWER[bits]!;
 
-/** Page sizes that PRCFG2 announces: 4 KiB to 512 MiB, and one more for a 1 GiB pair. A TLB supports no others. */
-export const legalSize = (ps: number): boolean => ps >= 12 && ps <= 30;
+/** Page sizes that the TLBs hold, 4 KiB to 512 MiB: bit n stands for 2^n bytes. PRCFG2 announces them. */
+export const PAGE_SIZES = 0x3ffff000;
+/** Does a TLB hold pages of 2^ps bytes? */
+export const legalSize = (ps: number): boolean => ps < 32 && ((PAGE_SIZES >>> ps) & 1) === 1;
+
+/** The bit G of TLBELO. */
+const GLOBAL = 1 << 6;
 
 /** A readable copy of one entry, for debuggers and tests. */
 export interface TlbEntryView {
@@ -56,10 +61,26 @@ export class Tlb implements Stateful {
     this.stlbSizes.fill(0);
   }
 
-  /** Call before entry `i` gets page size `ps`. */
-  setSize(i: number, ps: number): void {
+  /** Sets which addresses entry `i` is for: a pair of pages of 2^ps bytes in an address space of a GID. */
+  setKey(i: number, vppn: number, ps: number, gid: number, asid: number): void {
+    this.vppn[i] = vppn;
     this.ps[i] = ps;
+    this.gid[i] = gid;
+    this.asid[i] = asid;
     if (i < STLB_SIZE) this.stlbSizes[ps] = 1;
+  }
+
+  /**
+   * Sets what entry `i` maps to: TLBELO of the even and of the odd page. An entry has one G, set when both halves say so
+   * (Vol. 1, 5.4.2); both halves show it.
+   */
+  setPages(i: number, lo0: number, hi0: number, lo1: number, hi1: number): void {
+    const g = lo0 & lo1 & GLOBAL;
+    this.g[i] = g ? 1 : 0;
+    this.eloLo[2 * i] = (lo0 & ~GLOBAL) | g;
+    this.eloHi[2 * i] = hi0;
+    this.eloLo[2 * i + 1] = (lo1 & ~GLOBAL) | g;
+    this.eloHi[2 * i + 1] = hi1;
   }
 
   /** Calls `f` with every index where an entry for a page pair can be. */

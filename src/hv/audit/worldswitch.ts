@@ -8,6 +8,7 @@ import type { Cpu } from '../../emu/cpu/cpu.ts';
 import { CSR, CSRS, type CsrName, csrByNumber, type FieldName, fieldNamed } from '../../emu/cpu/csr-table.ts';
 import { HOST_TO_BANK } from '../../emu/cpu/csr-writers.ts';
 import { ecodeOf, exceptionByCode } from '../../emu/cpu/exception-table.ts';
+import type { TlbChange } from '../../emu/cpu/observer.ts';
 import { HOST_WORLD, hostContext } from '../../emu/debug/context.ts';
 import { hasWritten } from '../../emu/debug/explain.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
@@ -82,6 +83,7 @@ export class WorldSwitchAudit implements MemoryObserver {
         csrRead: (c, bank, num) => this.quietly(() => this.csrRead(c, bank, num)),
         tlbChanged: (c, change) => {
           if (change.index >= 0 && !change.guestType) this.stage2.filled(c, change);
+          if (change.doubled) this.quietly(() => this.doubled(c, change));
         },
       });
     }
@@ -105,6 +107,19 @@ export class WorldSwitchAudit implements MemoryObserver {
   private at(pc: bigint, world = HOST_WORLD): string {
     const name = this.symbolize(world, pc);
     return name ? `${hex(pc)} <${name}>` : hex(pc);
+  }
+
+  /** A `tlbfill` for an address that the TLB had an entry for. */
+  private doubled(cpu: Cpu, { guestType, gid, index }: TlbChange): void {
+    const tlb = guestType ? cpu.gtlb : cpu.htlb;
+    const entry = tlb.view(index);
+    const whose = guestType ? `guest gid ${gid}` : gid === 0 ? 'the host' : `stage 2 of gid ${gid}`;
+    const { world } = cpu;
+    this.findings.add(
+      'two TLB entries',
+      `${world}:${cpu.pc}`,
+      `tlbfill at ${this.at(cpu.pc, world)} fills ${hex(BigInt(entry.vppn) << 13n)} (${whose}), which the TLB already maps: hardware has two entries then, and may use either; an invtlb is missing`,
+    );
   }
 
   // --- guest entry ---------------------------------------------------------------------------------------------------------

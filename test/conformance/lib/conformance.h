@@ -26,8 +26,11 @@
 #define PWCL 0x1c
 #define PWCH 0x1d
 #define STLBPS 0x1e
+#define RVACFG 0x1f
 #define CPUID 0x20
 #define PRCFG1 0x21
+#define PRCFG2 0x22
+#define PRCFG3 0x23
 #define SAVE0 0x30
 #define SAVE1 0x31
 #define SAVE2 0x32
@@ -40,9 +43,14 @@
 #define TLBRBADV 0x89
 #define TLBRERA 0x8a
 #define TLBRSAVE 0x8b
+#define TLBRELO0 0x8c
+#define TLBRELO1 0x8d
 #define TLBREHI 0x8e
+#define MERRCTL 0x90
 #define DMW0 0x180
 #define DMW1 0x181
+#define DMW2 0x182
+#define DMW3 0x183
 #define FWPC 0x380
 #define FWPS 0x381
 #define FWP0 0x390

@@ -5,7 +5,7 @@
  */
 import type { OperandName } from '../../isa/operands.ts';
 import { operandValue, UNITS } from '../../isa/row.ts';
-import { ACCESS, type Access, type Half, type VectorOperand } from '../../isa/semantics.ts';
+import { ACCESS, type Access, type Half, type LinearUse, type VectorOperand } from '../../isa/semantics.ts';
 import { MODE_GUEST, MODE_UNITS_OFF, STATE, TLB_ENTRIES, VECTOR_PENDING } from '../../memory/layout.ts';
 import type { Emitter, Local, Locals } from '../../wasm/emitter.ts';
 import { Op, Simd } from '../../wasm/opcodes.ts';
@@ -231,8 +231,9 @@ export class RegionBackend implements Backend {
     });
   }
 
-  linear(size: number, write: boolean, address: Push, result: Local<'i32'>): void {
+  linear(size: number, use: LinearUse, address: Push, result: Local<'i32'>): void {
     const { e } = this;
+    const write = use !== 'load';
     // va = address; if (entry.tag != (va & (~0xfff | size − 1))) exit; result = va + entry.host
     address();
     e.set(VA);

@@ -131,12 +131,12 @@ export const ARITHMETIC: readonly Row[] = [
   pcRelative('pcalau12i', '0001101', 12, true),
   pcRelative('pcaddu12i', '0001110', 12, false),
   pcRelative('pcaddu18i', '0001111', 18, false),
-  // Bounds are addresses, so the comparison is unsigned, as on the oracle (scripts/record-vectors).
+  // Signed numbers, unlike the bounds of ldgt and its relatives (Vol. 1, 2.2.10.3).
   row('asrtle.d', '00000000000000010 rk rj 00000', 'rj, rk', {}, (s) => {
-    s.if($.gtU(s.rj, s.rk), () => s.raise('BCE', s.rj));
+    s.if($.ltS(s.rk, s.rj), () => s.raise('BCE', s.rj));
   }),
   row('asrtgt.d', '00000000000000011 rk rj 00000', 'rj, rk', {}, (s) => {
-    s.if($.leU(s.rj, s.rk), () => s.raise('BCE', s.rj));
+    s.if($.geS(s.rk, s.rj), () => s.raise('BCE', s.rj));
   }),
   ...(['b', 'h', 'w', 'd'] as const).flatMap((size, i) =>
     (['crc', 'crcc'] as const).map((kind) =>

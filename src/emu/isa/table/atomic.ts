@@ -1,4 +1,4 @@
-/** LL/SC and atomic memory operations (Vol. 1, sections 2.2.6 and 2.2.7). */
+/** LL/SC and atomic memory operations (Vol. 1, section 2.2.7). */
 import { type Row, type RowFlags, row } from '../row.ts';
 import * as $ from '../semantics.ts';
 import { c32, c64, ext32, type Node, type Semantics } from '../semantics.ts';
@@ -28,7 +28,7 @@ const PLAIN: Form = {
 
 const loadLinked = (name: string, access: 'w' | 'd', code: string, form = OFFSET): Row =>
   row(`${name}.${access}`, `${code} ${form.pattern}`, form.asm, form.flags, (s) => {
-    const at = s.linearAddress(access === 'w' ? 4 : 8, form.address(s), false);
+    const at = s.linearAddress(access === 'w' ? 4 : 8, form.address(s), 'load');
     const value = s.peek(access, at);
     if (form.ordered) s.fence();
     s.rd = value;
@@ -44,22 +44,21 @@ const linked = (s: Semantics, at: Node): Node =>
 /** The value that the LL saw, as wide as the SC. */
 function seenValue(s: Semantics, access: 'w' | 'd'): Node {
   const seen = s.state('llValue', 'i64');
-  return s.let(access === 'w' ? ext32(seen) : seen);
+  return access === 'w' ? ext32(seen) : seen;
 }
 
-/** Succeeds if memory still has the value of the LL. As in QEMU, a value that has changed and changed back is not noticed. */
+/** Succeeds while the link holds: whoever breaks it clears the LL bit (cpu/links.ts). With a thread for each CPU the value decides. */
 const storeConditional = (name: string, access: 'w' | 'd', code: string, form = OFFSET): Row =>
   row(`${name}.${access}`, `${code} ${form.pattern}`, form.asm, form.flags, (s) => {
-    const at = s.linearAddress(access === 'w' ? 4 : 8, form.address(s), true);
+    const at = s.linearAddress(access === 'w' ? 4 : 8, form.address(s), 'sc');
     const value = s.let(s.rdv);
     const here = linked(s, at);
-    const seen = seenValue(s, access);
-    let old = seen;
+    let stored = here;
     s.if(here, () => {
-      old = s.compareExchange(access, at, seen, value);
+      stored = s.storeLinked(access, at, seenValue(s, access), value);
     });
     s.setState('llBit', c32(0));
-    s.rd = $.zx($.and(here, $.eq(old, seen)));
+    s.rd = $.zx($.and(here, stored));
   });
 
 /**
@@ -67,10 +66,10 @@ const storeConditional = (name: string, access: 'w' | 'd', code: string, form = 
  * machine with a thread for each CPU does not have it (docs/decisions/0008-threads.md).
  */
 const STORE_CONDITIONAL_QUAD = row('sc.q', '00111000010101110 rk rj rd', 'rd, rk, rj', { ext: 'scq' }, (s) => {
-  const at = s.linearAddress(16, s.rj, true);
+  const at = s.linearAddress(16, s.rj, 'sc');
   const low = s.let(s.rdv);
   const high = s.let(s.rk);
-  const success = s.let($.and(linked(s, at), $.eq(s.peek('d', at), s.state('llValue', 'i64'))));
+  const success = linked(s, at);
   s.if(success, () => {
     s.poke('d', at, low);
     s.poke('d', $.add(at, c32(8)), high);
@@ -93,7 +92,7 @@ function am(name: string, suffixes: readonly [string, string], first: number, f:
       'rd, rk, rj',
       { ext: 'lam', distinct: ['rj', 'rk'] },
       (s) => {
-        const at = s.linearAddress(access === 'w' ? 4 : 8, s.rj, true);
+        const at = s.linearAddress(access === 'w' ? 4 : 8, s.rj, 'store');
         const value = s.let(access === 'w' ? narrow(s.rk) : s.rk);
         s.rd = s.update(access, at, (old) => f(access === 'w' ? narrow(old) : old, value));
       },
@@ -137,7 +136,7 @@ const small = (db: '' | '_db', base: number): Row[] =>
         'rd, rk, rj',
         { ext: 'lam_bh', distinct: ['rj', 'rk'] },
         (s) => {
-          const at = s.linearAddress(SIZE[access], s.rj, true);
+          const at = s.linearAddress(SIZE[access], s.rj, 'store');
           const value = s.let(s.rk);
           s.rd = s.update(access, at, (old) => (name === 'amswap' ? value : $.add(old, value)));
         },
@@ -154,7 +153,7 @@ const compareAndSwap = (db: '' | '_db', base: number): Row[] =>
       'rd, rk, rj',
       { ext: 'lamcas', distinct: ['rj'] },
       (s) => {
-        const at = s.linearAddress(SIZE[access], s.rj, true);
+        const at = s.linearAddress(SIZE[access], s.rj, 'store');
         const drop = c64(64 - 8 * SIZE[access]);
         const expected = s.let($.shrS($.shl(s.rdv, drop), drop));
         const value = s.let(s.rk);

@@ -60,18 +60,18 @@ export const BITS: readonly Row[] = [
     // Shifting right by 64 would be by 0: two steps keep sa = 0 right.
     s.rd = $.or($.shl(s.rk, up), $.shrU($.shrU(s.rj, c64(1)), $.sub(c64(63), up)));
   }),
-  row('bstrins.w', '00000000011 msbw 0 lsbw rj rd', 'rd, rj, msbw, lsbw', {}, (s) => {
+  row('bstrins.w', '00000000011 msbw 0 lsbw rj rd', 'rd, rj, msbw, lsbw', { ordered: ['msbw', 'lsbw'] }, (s) => {
     const m = s.let(field(s.imm('msbw'), s.imm('lsbw')));
     s.rd = ext32($.or($.and(s.rdv, $.not(m)), $.and($.shl(s.rj, s.imm('lsbw')), m)));
   }),
-  row('bstrpick.w', '00000000011 msbw 1 lsbw rj rd', 'rd, rj, msbw, lsbw', {}, (s) => {
+  row('bstrpick.w', '00000000011 msbw 1 lsbw rj rd', 'rd, rj, msbw, lsbw', { ordered: ['msbw', 'lsbw'] }, (s) => {
     s.rd = ext32($.shrU($.and(s.rj, field(s.imm('msbw'), s.imm('lsbw'))), s.imm('lsbw')));
   }),
-  row('bstrins.d', '0000000010 msbd lsbd rj rd', 'rd, rj, msbd, lsbd', {}, (s) => {
+  row('bstrins.d', '0000000010 msbd lsbd rj rd', 'rd, rj, msbd, lsbd', { ordered: ['msbd', 'lsbd'] }, (s) => {
     const m = s.let(field(s.imm('msbd'), s.imm('lsbd')));
     s.rd = $.or($.and(s.rdv, $.not(m)), $.and($.shl(s.rj, s.imm('lsbd')), m));
   }),
-  row('bstrpick.d', '0000000011 msbd lsbd rj rd', 'rd, rj, msbd, lsbd', {}, (s) => {
+  row('bstrpick.d', '0000000011 msbd lsbd rj rd', 'rd, rj, msbd, lsbd', { ordered: ['msbd', 'lsbd'] }, (s) => {
     s.rd = $.shrU($.and(s.rj, field(s.imm('msbd'), s.imm('lsbd'))), s.imm('lsbd'));
   }),
 ];

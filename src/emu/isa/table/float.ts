@@ -3,6 +3,7 @@ import { FCMP_CONDITIONS, type FpOperation, operationCode } from '../../softfloa
 import { type Row, type RowFlags, row } from '../row.ts';
 import * as $ from '../semantics.ts';
 import { c64, type Node, type Semantics, w } from '../semantics.ts';
+import { checkBound } from './bounds.ts';
 
 const FP = { ext: 'fpu', unit: 'fp' } as const;
 type Width = 's' | 'd';
@@ -92,8 +93,7 @@ const index = (s: Semantics): Node => $.add(s.rj, s.rk);
 /** Bound-checked accesses at rj. */
 const checked = (family: 'fldgt' | 'fldle' | 'fstgt' | 'fstle', first: number): Row[] =>
   pair(family, { first, length: 17 }, INDEX, (s, width) => {
-    const fails = family.endsWith('gt') ? $.leU : $.gtU;
-    s.if(fails(s.rj, s.rk), () => s.raise('BCE', s.rj));
+    checkBound(s, family, width === 'd' ? 8 : 4);
     (family.startsWith('fst') ? store : load)(s, width, s.rj);
   });
 

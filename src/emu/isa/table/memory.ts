@@ -1,7 +1,8 @@
-/** Loads, stores, bound-checked accesses, prefetch (Vol. 1, sections 2.2.5 and 2.2.8). */
+/** Loads, stores, bound-checked accesses, prefetch (Vol. 1, sections 2.2.5 and 2.2.6). */
 import { type Row, row } from '../row.ts';
-import type { Access } from '../semantics.ts';
 import * as $ from '../semantics.ts';
+import { ACCESS, type Access } from '../semantics.ts';
+import { checkBound } from './bounds.ts';
 
 const load = (access: Access, code: string): Row =>
   row(`ld.${access}`, `${code} si12 rj rd`, 'rd, rj, si12', {}, (s) => {
@@ -20,12 +21,11 @@ const storeX = (access: Access, code: string): Row =>
     s.st(access, $.add(s.rj, s.rk), s.rdv);
   });
 
-/** The four widths of one bound-checked family: the access happens at rj when `fails(rj, rk)` is false. */
+/** The four widths of one bound-checked family. */
 function checked(family: 'ldgt' | 'ldle' | 'stgt' | 'stle', first: number): Row[] {
-  const fails = family.endsWith('gt') ? $.leU : $.gtU;
   return (['b', 'h', 'w', 'd'] as const).map((access, i) =>
     row(`${family}.${access}`, `${(first + i).toString(2).padStart(17, '0')} rk rj rd`, 'rd, rj, rk', {}, (s) => {
-      s.if(fails(s.rj, s.rk), () => s.raise('BCE', s.rj));
+      checkBound(s, family, ACCESS[access].size);
       if (family.startsWith('ld')) s.rd = s.ld(access, s.rj);
       else s.st(access, s.rj, s.rdv);
     }),

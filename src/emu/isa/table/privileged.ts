@@ -29,7 +29,7 @@ export const PRIVILEGED: readonly Row[] = [
     s.pass(s.rj);
     s.rd = s.call('csrxchg', 0, s.imm('csr'), s.rdv);
   }),
-  row('cacop', '0000011000 si12 rj code5', 'code5, rj, si12', { ext: 'privileged' }, (s) => {
+  row('cacop', '0000011000 si12 rj code5', 'code5, rj, si12', { priv: true, ext: 'privileged' }, (s) => {
     s.call('cacop', 0, $.add(s.rj, s.imm('si12')), s.imm('code5'));
   }),
   row('lddir', '00000110010000 level8 rj rd', 'rd, rj, level8', { priv: true, ext: 'lspw' }, (s) => {
