@@ -124,7 +124,7 @@ export class Machine implements Stateful {
   constructor(options: MachineOptions) {
     this.options = options;
     this.ahead = new Float64Array(options.cpus);
-    this.linked = new Float64Array(options.cpus).fill(-1);
+    this.linked = new Float64Array(2 * options.cpus).fill(-1);
     this.mem = new LinearMemory(options.cpus, options.ramSize, undefined, options.linearRam);
     this.ram = new Ram(this.mem, options.ramSize);
     this.cpus = Array.from({ length: options.cpus }, (_, n) => new Cpu(n, this.mem, options.features, options.seed));
@@ -254,7 +254,8 @@ export class Machine implements Stateful {
   /** A copy of the whole machine. It shares the RAM chunks of `before` that have not changed. */
   save(before?: MachineState): MachineState {
     this.settle();
-    for (const [n, linear] of this.links()) this.linked[n] = linear === 0 ? -1 : this.ram.physicalAddress(linear);
+    for (const [n, linear] of this.linkPlaces().entries())
+      this.linked[n] = linear < 0 ? -1 : this.ram.physicalAddress(linear);
     return {
       parts: this.parts().map(saveFields),
       cpus: this.cpus.map((c) => this.mem.u8.slice(c.base, c.base + CPU_STATE_BYTES)),
@@ -262,15 +263,15 @@ export class Machine implements Stateful {
     };
   }
 
-  /** Linear address of the LL of each CPU by number, 0 when there is none. */
-  private links(): [cpu: number, linear: number][] {
-    return this.cpus.map((c, n) => [n, c.stateI32('llBit') === 0 ? 0 : c.stateI32('llLinear') >>> 0]);
+  /** Linear address of the LL of each CPU, in the world that runs and in the other one; −1 when there is none. */
+  private linkPlaces(): number[] {
+    return this.cpus.flatMap((c) => [c.linkedAt, c.parkedLinkedAt]);
   }
 
   /** Where RAM is larger than linear memory: makes room for what the next instruction needs. Nothing that a guest sees changes. */
   private makeRoom(): void {
     if (!this.ram.crowded) return;
-    this.ram.exchange(this.links().map(([, linear]) => linear));
+    this.ram.exchange(this.linkPlaces());
     for (const cpu of this.cpus) cpu.fast.clearAll();
     this.uops.moved();
   }
@@ -294,9 +295,11 @@ export class Machine implements Stateful {
     this.ram.restore(state.ram);
     this.makeRoom();
     this.cpus.forEach((c, n) => {
-      const pa = this.linked[n]!;
-      if (this.ram.has(pa)) c.setStateI32('llLinear', this.ram.linearAddress(pa));
-      else c.setStateI32('llBit', 0);
+      const [running, parked] = [this.linked[2 * n]!, this.linked[2 * n + 1]!];
+      if (this.ram.has(running)) c.setStateI32('llLinear', this.ram.linearAddress(running));
+      else c.breakLink();
+      if (this.ram.has(parked)) c.parkedLl[1] = this.ram.linearAddress(parked);
+      else c.breakParkedLink();
     });
     this.unfinished = true;
     this.uops.clear();
