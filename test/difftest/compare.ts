@@ -31,8 +31,8 @@ export function* items(c: InstructionClass, o: Outcome): Generator<readonly [nam
     yield [`${name} ESTAT`, estat];
     yield [`${name} ERA`, log[i + 1]!];
     if (HAS_BADV(Number(estat >> 16n) & 0x3f)) yield [`${name} BADV`, log[i + 2]!];
-    // The manual reads a register of 32 bits with its sign, QEMU without.
-    yield [`${name} BADI`, log[i + 3]! & 0xffffffffn];
+    // QEMU gives the instruction word without its sign (docs/oracle.md).
+    yield [`${name} BADI`, BigInt.asUintN(32, log[i + 3]!)];
   }
   yield ['exceptions', BigInt(log.length / 4)];
 }

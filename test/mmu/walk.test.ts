@@ -375,7 +375,9 @@ function compare(m: TestMachine, c: Case, guest: boolean, faults: boolean): Outc
   if (done.address !== undefined) {
     expect(said.address, words).toBe(BigInt(done.address));
     // A store by hardware may find a newer entry than the TLB's; a look takes the TLB's.
-    if (c.access !== 1) expect(looked.address, words).toBe(said.address);
+    // Windows 2 and 3 show data to a debugger, and no code to the machine.
+    const differently = c.access === 2 && looked.steps.some((s) => /DMW[23]/.test(s));
+    if (c.access !== 1 && !differently) expect(looked.address, words).toBe(said.address);
   }
   if (!faults) return done;
   if ((NO_TABLE.test(words) || NO_SIZE.test(words)) && said.fault?.exception === 'TLBR')

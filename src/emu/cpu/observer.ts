@@ -28,7 +28,7 @@ export interface TlbChange {
   /** The mnemonic of the instruction. */
   readonly by: string;
   /** The TLB had an entry for the address already. Hardware would have two then, and what it does is undefined (Vol. 1, 5.4.4). */
-  readonly doubled: boolean;
+  readonly doubled?: boolean;
 }
 
 /**

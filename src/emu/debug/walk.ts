@@ -28,10 +28,12 @@ import {
 import {
   type AccessType,
   type Fault,
+  FETCH,
   fault,
   INVALID,
   LOAD,
   LOOK,
+  LOOK_AT_CODE,
   pageAddress,
   refusal,
   refusal2,
@@ -292,7 +294,7 @@ function first(query: Query, csr: CsrHalves, va: bigint): Reached {
   const guest = world !== HOST_WORLD;
   const stage: TranslationStage = guest ? { csr, tlb: cpu.gtlb, gid: ctx.gid } : { csr, tlb: cpu.htlb, gid: 0 };
   const [lo, hi] = [low(va), addressHigh(csr, high(va))];
-  const led = stage1(stage, lo, hi, LOOK, words);
+  const led = stage1(stage, lo, hi, access === FETCH ? LOOK_AT_CODE : LOOK, words);
   const found = access === LOOK ? led : stage1(stage, lo, hi, access);
   if (typeof found === 'number') return { address: found };
   const byHardware = walksByHardware(cpu.features, csr);

@@ -33,10 +33,12 @@ export const STORE = 1;
 export const FETCH = 2;
 /** A read by a debugger: it follows every valid entry, and ignores the permissions of the page. */
 export const LOOK = 3;
-export type AccessType = typeof LOAD | typeof STORE | typeof FETCH | typeof LOOK;
+/** The same at an address that a program would fetch from. */
+export const LOOK_AT_CODE = 4;
+export type AccessType = typeof LOAD | typeof STORE | typeof FETCH | typeof LOOK | typeof LOOK_AT_CODE;
 
 /** The exception for an access to an invalid page, by access type. */
-export const INVALID: readonly ExceptionName[] = ['PIL', 'PIS', 'PIF', 'PIL'];
+export const INVALID: readonly ExceptionName[] = ['PIL', 'PIS', 'PIF', 'PIL', 'PIF'];
 
 /** The exception of a failed translation, and whether it goes to the host (stage 2). */
 export type Fault = { readonly exception: ExceptionName; readonly root: boolean };
@@ -79,7 +81,7 @@ export function refusal(
   access: AccessType,
 ): ExceptionName | undefined {
   if (!(eloLo & V)) return INVALID[access]!;
-  if (access === LOOK) return undefined;
+  if (access >= LOOK) return undefined;
   // The order is that of the manual's pseudo-code (Vol. 1, 5.4.4).
   if (access === FETCH && eloHi & NX) return 'PNX';
   const pagePlv = (eloLo & PAGE_PLV) >>> PAGE_PLV_AT;
@@ -114,7 +116,7 @@ export function stage1(
     return flat;
   }
   const plv = crmd & PLV;
-  const windows = access === FETCH ? FETCH_WINDOWS : WINDOWS;
+  const windows = access === FETCH || access === LOOK_AT_CODE ? FETCH_WINDOWS : WINDOWS;
   for (let i = 0; i < windows; i++) {
     if ((csr.hi(CSR.DMW0 + i) ^ vaHi) & VSEG || !(csr.lo(CSR.DMW0 + i) & (PLV0 << plv))) continue;
     report?.window(i);
@@ -124,7 +126,7 @@ export function stage1(
   const top = vaHi >> (15 - Math.min(csr.lo(CSR.RVACFG) & R_BITS, MOST_REDUCED));
   if (top !== 0 && top !== -1) {
     report?.notCanonical();
-    return fault(access === FETCH ? 'ADEF' : 'ADEM', false);
+    return fault(access === FETCH || access === LOOK_AT_CODE ? 'ADEF' : 'ADEM', false);
   }
   const vpn = (vaHi & 0xffff) * 0x100000 + (vaLo >>> 12);
   const i = tlb.find(shr(vpn, 1), gid, csr.lo(CSR.ASID) & ASID_VALUE, csr.lo(CSR.STLBPS) & STLB_PS);

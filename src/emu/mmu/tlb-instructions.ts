@@ -149,7 +149,7 @@ function writeEntry(cpu: Cpu, t: TlbTarget, i: number, doubled: boolean): void {
 
 /** Reports a change to the observer. */
 function reportChange(cpu: Cpu, t: { guestType: boolean; gid: number }, index: number, vppn: number, by: string): void {
-  cpu.observer.tlbChanged?.(cpu, { guestType: t.guestType, gid: t.gid, index, vppn, by, doubled: false });
+  cpu.observer.tlbChanged?.(cpu, { guestType: t.guestType, gid: t.gid, index, vppn, by });
 }
 
 /** Page size for tlbwr and tlbfill, as a power of two. */

@@ -111,6 +111,8 @@ export class WorldSwitchAudit implements MemoryObserver {
 
   /** A `tlbfill` for an address that the TLB had an entry for. */
   private doubled(cpu: Cpu, { guestType, gid, index }: TlbChange): void {
+    // A refill under the wrong GID comes again and again; the check of TGID tells of that.
+    if (!guestType && hostField(cpu, 'TLBRPRMD', 'PGM') && gid !== cpu.gid) return;
     const tlb = guestType ? cpu.gtlb : cpu.htlb;
     const entry = tlb.view(index);
     const whose = guestType ? `guest gid ${gid}` : gid === 0 ? 'the host' : `stage 2 of gid ${gid}`;
