@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openShare, parseShare } from '../../src/cli/share.ts';
-import type { VirtioBus } from '../../src/emu/board/board.ts';
+import type { VirtioBus } from '../../src/emu/board/cards.ts';
 import { virtioMmioSlot } from '../../src/emu/board/platform.ts';
 import { type Disk, VirtioBlock } from '../../src/emu/devices/virtio/block.ts';
 import { VirtioConsole } from '../../src/emu/devices/virtio/console.ts';
@@ -134,7 +134,7 @@ export function setUpDevice(side: Side, on: VirtioBus, device: number): void {
 /** Two machines with a device of each kind, set up. */
 export const virtioTwin = (on: VirtioBus): Twin =>
   new Twin(
-    (which, leaves) => ({ virtio: kinds(which, on, leaves), virtioOn: on }),
+    (which, leaves) => ({ cards: kinds(which, on, leaves), virtioOn: on }),
     (side) => {
       for (const n of KINDS.keys()) setUpDevice(side, on, n);
     },

@@ -200,7 +200,7 @@ function pci(p: Program, message: number): void {
   p.store('h', config + 4, 6).store('w', config + 0x14, 0x40010000);
   p.store('w', config + 0x20, 0x40000000)
     .store('w', config + 0x24, 0)
-    .store('h', config + 0x42, 0x8000);
+    .store('h', config + 0x9a, 0x8000);
   const set = (width: 'b' | 'h' | 'w', at: number, value: number): void => void p.store(width, 0x40000000 + at, value);
   set('b', 0x14, 0);
   set('b', 0x14, 3);

@@ -1,0 +1,74 @@
+/** Opens the files and connections behind the cards of a machine. */
+import type { Card } from '../emu/board/cards.ts';
+import { VirtioBlock } from '../emu/devices/virtio/block.ts';
+import { VirtioConsole } from '../emu/devices/virtio/console.ts';
+import { VirtioEntropy } from '../emu/devices/virtio/entropy.ts';
+import { VirtioNet } from '../emu/devices/virtio/net.ts';
+import { VirtioP9 } from '../emu/devices/virtio/p9.ts';
+import type { CardSpec } from './cards.ts';
+import { openDrive } from './drives.ts';
+import { UsageError } from './errors.ts';
+import { openShares } from './file-service.ts';
+import { openNet } from './network.ts';
+import type { MachineCli } from './options.ts';
+import { sandboxed } from './sandbox.ts';
+
+/** QEMU's address of the first network card; the next ones count on. */
+const FIRST_MAC = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56] as const;
+const macOf = (n: number): number[] => [...FIRST_MAC.slice(0, 5), (FIRST_MAC[5] + n) & 0xff];
+
+/** The cards of `run`, in their order: disks, folders, terminal, network, random numbers. */
+function ofOptions(cli: MachineCli): CardSpec[] {
+  const interfaces = cli.virtioPci;
+  return [
+    ...(cli.drive ?? []).map((drive): CardSpec => ({ kind: 'block', drive, interfaces })),
+    ...(cli.share ?? []).map((share): CardSpec => ({ kind: 'share', share, interfaces })),
+    ...(cli.console === 'virtio' ? [{ kind: 'console', interfaces } as const] : []),
+    ...(cli.net && cli.net.kind !== 'none' ? [{ kind: 'net', net: cli.net, interfaces } as const] : []),
+    { kind: 'entropy', interfaces },
+  ];
+}
+
+/** Opens what the cards of a machine stand for. @throws UsageError for unusable files, and for two cards in one slot */
+export function openCards(cli: MachineCli, console: (byte: number) => void): Card[] {
+  const specs = cli.cards ?? ofOptions(cli);
+  checkSlots(specs);
+  const shares = specs.flatMap((s) => (s.kind === 'share' ? [s.share] : []));
+  const servers = openShares(shares, sandboxed(cli)).values();
+  let disks = 0;
+  let networks = 0;
+  const cardsOf = (spec: CardSpec): Card[] => {
+    const { slot, interfaces } = spec;
+    switch (spec.kind) {
+      case 'block':
+        return [{ virtio: new VirtioBlock(`disk${disks++}`, openDrive(spec.drive)), slot, interfaces }];
+      case 'share':
+        return [{ virtio: new VirtioP9(spec.share.tag, servers.next().value!), slot, interfaces }];
+      case 'console':
+        return [{ virtio: new VirtioConsole(console), slot, interfaces }];
+      case 'net': {
+        const network = openNet(spec.net);
+        const mac = spec.mac ?? macOf(networks++);
+        return network ? [{ virtio: new VirtioNet(mac, network), slot, interfaces }] : [];
+      }
+      case 'entropy':
+        return [{ virtio: new VirtioEntropy(cli.seed), slot, interfaces }];
+    }
+  };
+  return specs.flatMap(cardsOf);
+}
+
+const SLOTS = 32;
+
+/** @throws UsageError when two cards want one slot, or there are more cards than slots */
+function checkSlots(specs: readonly CardSpec[]): void {
+  const taken = new Set([0]);
+  for (const { slot } of specs) {
+    let at = slot ?? 0;
+    if (slot === undefined) while (taken.has(at)) at++;
+    if (taken.has(at)) throw new UsageError(`two cards want PCI slot 0x${at.toString(16)}: change one addr=`);
+    if (at >= SLOTS)
+      throw new UsageError(`${specs.length} cards are more than the bus has slots: use up to ${SLOTS - 1}`);
+    taken.add(at);
+  }
+}
