@@ -12,12 +12,17 @@ export type CardSpec = (
   | { readonly kind: 'entropy' }
   | { readonly kind: 'console' }
   | { readonly kind: 'share'; readonly share: ShareSpec }
+  /** A Serial ATA controller with disks by port. */
+  | { readonly kind: 'ahci'; readonly disks: readonly (DriveSpec | undefined)[] }
 ) & {
   /** Number of the slot, 1 to 31; default: the first that is free. */
   readonly slot?: number | undefined;
   /** Of a virtio card; default: transitional. */
   readonly interfaces?: VirtioInterfaces | undefined;
 };
+
+/** Ports of a Serial ATA controller. */
+export const AHCI_PORTS = 6;
 
 /** The names of virtio devices, without `-pci` and what follows it. */
 const VIRTIO_NAMES = {
@@ -75,4 +80,34 @@ export function slotOf(name: string, addr: string | undefined): number | undefin
   if (Number(m[2] ?? 0) !== 0)
     throw new UsageError(`qemu: -device ${name}: addr=${addr}: each card has its own slot: use function 0`);
   return slot;
+}
+
+/**
+ * Gives Serial ATA disks their ports. The buses of controller `ahci` are `ahci.0` to `ahci.5`. A disk that names no bus gets the first that is
+ * free.
+ * @param controllers their names, in the order of the options
+ * @returns disks by port, for each controller
+ * @throws UsageError when a bus is not there, or is taken
+ */
+export function placeSata<T>(
+  controllers: readonly string[],
+  disks: readonly { readonly bus: string | undefined; readonly disk: T }[],
+): ReadonlyMap<string, readonly (T | undefined)[]> {
+  const places = new Map(controllers.map((name) => [name, new Array<T | undefined>(AHCI_PORTS).fill(undefined)]));
+  const buses = controllers.flatMap((name) => Array.from({ length: AHCI_PORTS }, (_, port) => ({ name, port })));
+  const taken = new Set<string>();
+  for (const { bus, disk } of disks) {
+    const place = buses.find(({ name, port }) =>
+      bus === undefined ? !taken.has(`${name}.${port}`) : bus === `${name}.${port}`,
+    );
+    if (!place)
+      throw new UsageError(
+        `qemu: -device ide-hd: there is no bus ${bus === undefined ? 'left' : `'${bus}'`}: add -device ahci,id=ahci, and use bus=ahci.0 to ahci.5`,
+      );
+    const name = `${place.name}.${place.port}`;
+    if (taken.has(name)) throw new UsageError(`qemu: -device ide-hd: two disks are on bus ${name}: change one bus=`);
+    taken.add(name);
+    places.get(place.name)![place.port] = disk;
+  }
+  return places;
 }

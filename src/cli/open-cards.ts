@@ -5,7 +5,7 @@ import { VirtioConsole } from '../emu/devices/virtio/console.ts';
 import { VirtioEntropy } from '../emu/devices/virtio/entropy.ts';
 import { VirtioNet } from '../emu/devices/virtio/net.ts';
 import { VirtioP9 } from '../emu/devices/virtio/p9.ts';
-import type { CardSpec } from './cards.ts';
+import { AHCI_PORTS, type CardSpec } from './cards.ts';
 import { openDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
 import { openShares } from './file-service.ts';
@@ -17,11 +17,18 @@ import { sandboxed } from './sandbox.ts';
 const FIRST_MAC = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56] as const;
 const macOf = (n: number): number[] => [...FIRST_MAC.slice(0, 5), (FIRST_MAC[5] + n) & 0xff];
 
-/** The cards of `run`, in their order: disks, folders, terminal, network, random numbers. */
+/** The cards of `run`, in their order: disks, Serial ATA disks, folders, terminal, network, random numbers. */
 function ofOptions(cli: MachineCli): CardSpec[] {
   const interfaces = cli.virtioPci;
+  const drives = cli.drive ?? [];
+  const sata = drives.filter((d) => d.ahci);
+  if (sata.length > AHCI_PORTS)
+    throw new UsageError(
+      `--drive: ${sata.length} disks with bus=ahci, the controller has ${AHCI_PORTS} ports: use fewer`,
+    );
   return [
-    ...(cli.drive ?? []).map((drive): CardSpec => ({ kind: 'block', drive, interfaces })),
+    ...drives.filter((d) => !d.ahci).map((drive): CardSpec => ({ kind: 'block', drive, interfaces })),
+    ...(sata.length > 0 ? [{ kind: 'ahci', disks: sata } as const] : []),
     ...(cli.share ?? []).map((share): CardSpec => ({ kind: 'share', share, interfaces })),
     ...(cli.console === 'virtio' ? [{ kind: 'console', interfaces } as const] : []),
     ...(cli.net && cli.net.kind !== 'none' ? [{ kind: 'net', net: cli.net, interfaces } as const] : []),
@@ -36,6 +43,7 @@ export function openCards(cli: MachineCli, console: (byte: number) => void): Car
   const shares = specs.flatMap((s) => (s.kind === 'share' ? [s.share] : []));
   const servers = openShares(shares, sandboxed(cli)).values();
   let disks = 0;
+  let sata = 0;
   let networks = 0;
   const cardsOf = (spec: CardSpec): Card[] => {
     const { slot, interfaces } = spec;
@@ -51,6 +59,15 @@ export function openCards(cli: MachineCli, console: (byte: number) => void): Car
         const mac = spec.mac ?? macOf(networks++);
         return network ? [{ virtio: new VirtioNet(mac, network), slot, interfaces }] : [];
       }
+      case 'ahci':
+        return [
+          {
+            ahci: spec.disks.map(
+              (drive) => drive && { disk: openDrive(drive), serial: `LS${`${++sata}`.padStart(5, '0')}` },
+            ),
+            slot,
+          },
+        ];
       case 'entropy':
         return [{ virtio: new VirtioEntropy(cli.seed), slot, interfaces }];
     }

@@ -2,7 +2,7 @@
  * `loongscope qemu …`: the command line of qemu-system-loongarch64, as the run scripts of kernels and hypervisors use it, mapped
  * to the options of `run`. An option without a meaning here is accepted when it can be ignored; otherwise it is refused by name.
  */
-import { type CardSpec, interfacesOf, slotOf, virtioByName } from './cards.ts';
+import { type CardSpec, interfacesOf, placeSata, slotOf, virtioByName } from './cards.ts';
 import { type DriveSpec, parseDrive } from './drives.ts';
 import { say } from './ending.ts';
 import { UsageError } from './errors.ts';
@@ -46,6 +46,9 @@ interface Draft {
   defaultNet: boolean;
   /** The cards of -device, in their order. Drives and networks may follow, so they are looked up at the end. */
   readonly cards: (() => CardSpec)[];
+  /** Serial ATA controllers by name, and disks: the drive, and the bus that each asks for. */
+  readonly controllers: string[];
+  readonly sata: { readonly drive: string; readonly bus: string | undefined }[];
 }
 
 /** `key=value` parts behind an optional first word. */
@@ -143,18 +146,47 @@ function device(d: Draft, text: string): void {
         break;
     }
   }
+  if (first === 'ahci' || first === 'ich9-ahci') {
+    const place = slotOf(first, get('addr'));
+    const id = get('id') ?? 'ide';
+    d.controllers.push(id);
+    d.cards.push(() => ({ kind: 'ahci', disks: sataDisks(d).get(id)!, slot: place }));
+    return;
+  }
+  if (first === 'ide-hd') {
+    d.sata.push({ drive: get('drive') ?? '', bus: get('bus') });
+    return;
+  }
   if (first === 'virtio-balloon-pci' || first === 'virtio-balloon')
     throw new UsageError(`qemu: -device ${first}: RAM that the guest does not touch costs nothing here: leave it out`);
-  throw unknown('device', first, 'use virtio-blk-pci, virtio-net-pci or virtio-rng-pci');
+  throw unknown('device', first, 'use virtio-blk-pci, virtio-net-pci, virtio-rng-pci, or ahci with ide-hd');
 }
 
-/** The drive that a device takes. */
+/** Serial ATA disks by controller and port. */
+const sataDisks = (d: Draft): ReturnType<typeof placeSata<DriveSpec>> =>
+  placeSata(
+    d.controllers,
+    d.sata.map(({ drive, bus }) => ({ bus, disk: sataDisk(driveNamed(d, 'ide-hd', drive), drive) })),
+  );
+
+function sataDisk(spec: DriveSpec, name: string): DriveSpec {
+  if (spec.readOnly)
+    throw new UsageError(`qemu: -device ide-hd: drive '${name}' is read-only: use snapshot=on, or virtio-blk-pci`);
+  return spec;
+}
+
+/** The drive that a device takes. Its changes stay in memory with -snapshot. */
 function driveNamed(d: Draft, device: string, name: string): DriveSpec {
   const found = d.drives.get(name);
   if (!found) throw new UsageError(`qemu: -device ${device}: there is no drive '${name}': add -drive id=${name},…`);
   found.used = true;
-  return found.spec;
+  return contentOf(d, found.spec);
 }
+
+const contentOf = (d: Draft, spec: DriveSpec): DriveSpec => ({
+  ...spec,
+  copyOnWrite: spec.copyOnWrite || (d.copyOnWrite && !spec.readOnly),
+});
 
 function networkNamed(d: Draft, device: string, name: string | undefined): NetSpec {
   const found = name === undefined ? ({ kind: 'isolated' } as const) : d.networks.get(name);
@@ -163,18 +195,15 @@ function networkNamed(d: Draft, device: string, name: string | undefined): NetSp
 }
 
 /**
- * The cards in QEMU's order: the network card of the board, those of -device as they are written, disks of -drive without a device. Changes
- * of the disks stay in memory with -snapshot.
+ * The cards in QEMU's order: the network card of the board, those of -device as they are written, disks of -drive without a device.
  */
 function cardsOf(d: Draft): CardSpec[] {
+  // A disk whose controller is not there is an error, too.
+  sataDisks(d);
   const asked = d.cards.map((card) => card());
   const net: CardSpec[] = d.defaultNet ? [{ kind: 'net', net: { kind: 'isolated' } }] : [];
   const disks = [...d.drives.values()].filter((x) => !x.used && x.inSlot);
-  return [...net, ...asked, ...disks.map(({ spec }): CardSpec => ({ kind: 'block', drive: spec }))].map((card) =>
-    card.kind === 'block' && d.copyOnWrite && !card.drive.readOnly
-      ? { ...card, drive: { ...card.drive, copyOnWrite: true } }
-      : card,
-  );
+  return [...net, ...asked, ...disks.map(({ spec }): CardSpec => ({ kind: 'block', drive: contentOf(d, spec) }))];
 }
 
 type Option = { readonly takes: 0 | 1; readonly apply: (d: Draft, value: string) => void };
@@ -269,6 +298,8 @@ export function parseQemu(args: readonly string[]): { readonly image: string | u
     networks: new Map(),
     defaultNet: true,
     cards: [],
+    controllers: [],
+    sata: [],
   };
   for (let n = 0; n < args.length; n++) {
     const arg = args[n]!;

@@ -1,4 +1,5 @@
 /** What is in the slots of a machine, and in which slot. */
+import { Ahci, type AhciDrive } from '../devices/ahci/ahci.ts';
 import type { PciFunction } from '../devices/pci/function.ts';
 import type { VirtioKind } from '../devices/virtio/device.ts';
 import { type VirtioInterfaces, VirtioPci } from '../devices/virtio/pci.ts';
@@ -17,17 +18,23 @@ export interface VirtioCard extends InSlot {
   /** Default: transitional. */
   readonly interfaces?: VirtioInterfaces | undefined;
 }
+/** A controller for Serial ATA disks, by port. */
+export interface AhciCard extends InSlot {
+  readonly ahci: readonly (AhciDrive | undefined)[];
+}
 /** A virtio device alone is a card with the defaults. */
-export type Card = VirtioKind | VirtioCard;
+export type Card = VirtioKind | VirtioCard | AhciCard;
 
+const isAhci = (card: Card): card is AhciCard => 'ahci' in card;
 const virtioCard = (card: VirtioKind | VirtioCard): VirtioCard => ('virtio' in card ? card : { virtio: card });
 
 /** The virtio device of a card. */
-export const virtioOf = (card: Card): VirtioKind | undefined => virtioCard(card).virtio;
+export const virtioOf = (card: Card): VirtioKind | undefined => (isAhci(card) ? undefined : virtioCard(card).virtio);
 
 /** A card in words, the same for cards whose states fit each other. */
 export function cardName(card: Card): string {
   const at = 'slot' in card && card.slot !== undefined ? `@${card.slot}` : '';
+  if (isAhci(card)) return `ahci${card.ahci.map((d) => (d ? '+' : '-')).join('')}${at}`;
   const { virtio, interfaces = 'transitional' } = virtioCard(card);
   return `${virtio.name}${interfaces === 'transitional' ? '' : `, ${interfaces}`}${at}`;
 }
@@ -68,6 +75,7 @@ export function placeCards(cards: readonly Card[] = [], on: VirtioBus = 'pci'): 
 
 /** The function of a card. */
 export function functionOf(card: Card, surroundings: VirtioSurroundings): PciFunction & { goOn(): boolean } {
+  if (isAhci(card)) return new Ahci(card.ahci, surroundings);
   const { virtio, interfaces } = virtioCard(card);
   return new VirtioPci(virtio, surroundings, interfaces);
 }
