@@ -31,7 +31,7 @@ const BAR = { each: 0x10000, msix: 0x8000, notify: 0x3000, device: 0x2000 } as c
 const SIZES = [1, 2, 4, 8] as const;
 
 /** A disk inside a larger piece of memory whose rest is a secret. */
-class SecretDisk implements Disk, Stateful {
+export class SecretDisk implements Disk, Stateful {
   readonly stateFields = ['content'];
   readonly size = DISK_SECTORS * SECTOR;
   readonly readOnly = false;
