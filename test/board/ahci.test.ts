@@ -158,7 +158,7 @@ describe('registers', () => {
         const before = rig.get(at);
         rig.put(at, 0xffffffff);
         const own = r.name === 'PxCMD' ? 0xc000 : 0; // the running bits follow
-        expect((rig.get(at) & ~own) >>> 0, r.name).toBe((before | (r.bits ?? 0xffffffff)) >>> 0);
+        expect((rig.get(at) & ~own) >>> 0, r.name).toBe((before | Number(r.bits ?? 0xffffffff)) >>> 0);
         rig.put(at, 0);
       }
     });

@@ -1,10 +1,15 @@
 /** What is in the slots of a machine, and in which slot. */
 import { Ahci, type AhciDrive } from '../devices/ahci/ahci.ts';
-import type { PciFunction } from '../devices/pci/function.ts';
+import { AHCI_REGISTERS } from '../devices/ahci/registers.ts';
+import { PCI_HEADER, type PciFunction } from '../devices/pci/function.ts';
+import type { RegisterTable } from '../devices/register-table.ts';
 import type { VirtioKind } from '../devices/virtio/device.ts';
-import { type VirtioInterfaces, VirtioPci } from '../devices/virtio/pci.ts';
+import { VIRTIO_PCI_REGISTERS, type VirtioInterfaces, VirtioPci } from '../devices/virtio/pci.ts';
 import type { VirtioSurroundings } from '../devices/virtio/transport.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
+
+/** The registers of PCI functions and of the cards, for docs/board.md. */
+export const CARD_TABLES: readonly RegisterTable[] = [PCI_HEADER, ...VIRTIO_PCI_REGISTERS, ...AHCI_REGISTERS];
 
 /** The transport of virtio devices. */
 export type VirtioBus = 'pci' | 'mmio';

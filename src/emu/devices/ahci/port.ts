@@ -133,7 +133,7 @@ export class AhciPort implements Stateful {
   write(at: number, bytes: number, value: number): void {
     const r = REGISTERS.get(at);
     if (!r) return;
-    const bits = bytes & (r.bits ?? 0xffffffff);
+    const bits = bytes & Number(r.bits ?? 0xffffffff);
     const before = this.get(r);
     switch (r.access) {
       case 'w1c':

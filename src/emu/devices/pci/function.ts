@@ -158,7 +158,7 @@ export class PciFunction implements Stateful {
     this.put(CFG.subDevice.offset, 2, id.subDevice);
     for (const register of Object.values(CFG) as readonly RegisterDeclaration[]) {
       if (register.access !== 'rw') continue;
-      const bits = register.bits ?? 2 ** (8 * register.width) - 1;
+      const bits = Number(register.bits ?? 2 ** (8 * register.width) - 1);
       for (let k = 0; k < register.width; k++) this.writable[register.offset + k] = (bits >>> (8 * k)) & 0xff;
     }
   }
