@@ -93,6 +93,9 @@ export function placeSata<T>(
   controllers: readonly string[],
   disks: readonly { readonly bus: string | undefined; readonly disk: T }[],
 ): ReadonlyMap<string, readonly (T | undefined)[]> {
+  const twice = controllers.find((name, n) => controllers.indexOf(name) !== n);
+  if (twice !== undefined)
+    throw new UsageError(`qemu: -device ahci: two controllers have the name '${twice}': give each its id=`);
   const places = new Map(controllers.map((name) => [name, new Array<T | undefined>(AHCI_PORTS).fill(undefined)]));
   const buses = controllers.flatMap((name) => Array.from({ length: AHCI_PORTS }, (_, port) => ({ name, port })));
   const taken = new Set<string>();

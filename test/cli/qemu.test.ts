@@ -50,6 +50,28 @@ describe('loongscope qemu', () => {
       expect(kindsOf(`${none} ${drives}`), none).toEqual(['entropy', 'block']);
   });
 
+  test('Serial ATA disks on the buses of their controllers', () => {
+    const drives = '-drive if=none,id=x,file=a -drive if=none,id=y,file=b,snapshot=on';
+    const disks = (line: string): unknown => {
+      const card = parse(`-nic none ${drives} ${line}`).cli.cards!.find((c) => c.kind === 'ahci');
+      return card?.kind === 'ahci' && card.disks.map((d) => d?.file ?? '-').join(' ');
+    };
+    expect(disks('-device ahci,id=ahci -device ide-hd,drive=x,bus=ahci.0')).toBe('a - - - - -');
+    expect(disks('-device ide-hd,drive=y,bus=s.5 -device ich9-ahci,id=s -device ide-hd,drive=x')).toBe('a - - - - b');
+    expect(disks('-device ahci')).toBe('- - - - - -');
+    expect(kindsOf(`${drives} -device ahci,id=s -device ide-hd,drive=x,bus=s.0`)).toEqual(['net', 'ahci']);
+    for (const [line, message] of [
+      ['-device ide-hd,drive=x', /there is no bus left: add -device ahci/],
+      ['-device ahci,id=s -device ide-hd,drive=x,bus=t.0', /there is no bus 't.0'/],
+      ['-device ahci,id=s -device ide-hd,drive=x,bus=s.6', /there is no bus 's.6'/],
+      ['-device ahci,id=s -device ide-hd,drive=x,bus=s.0 -device ide-hd,drive=y,bus=s.0', /two disks are on bus s.0/],
+      ['-device ahci,id=s -device ide-hd,drive=z,bus=s.0', /there is no drive 'z'/],
+      ['-device ahci -device ahci', /two controllers have the name 'ide'/],
+      ['-drive if=none,id=r,file=c,readonly=on -device ahci -device ide-hd,drive=r', /drive 'r' is read-only/],
+    ] as const)
+      expect(() => disks(line), line).toThrow(message);
+  });
+
   test('interfaces of virtio cards, and their slots', () => {
     const card = (text: string): unknown => {
       const { interfaces, slot } = parse(`-nic none -device ${text}`).cli.cards![0]!;
