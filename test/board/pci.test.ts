@@ -168,7 +168,15 @@ describe.skipIf(!qemu || watched())('configuration space, register by register, 
       const { value, writable } = words.get(at) ?? { value: 0, writable: 0 };
       return `${at.toString(16)}: ${value.toString(16)}, writable ${writable.toString(16)}`;
     };
-    for (const at of registers) if (!c?.differs?.[at]) expect(shown(mine, at)).toBe(shown(its, at));
+    // The window of virtio 1 names BAR 4 from the beginning, 0 on QEMU; software writes it before it is used.
+    const window = [...registers].find((at) => mine.get(at)?.value === 0x05147009);
+    for (const at of registers)
+      if (window !== undefined && at === window + 4)
+        expect([shown(mine, at), shown(its, at)]).toEqual([
+          `${at.toString(16)}: 4, writable ff`,
+          `${at.toString(16)}: 0, writable ff`,
+        ]);
+      else if (!c?.differs?.[at]) expect(shown(mine, at)).toBe(shown(its, at));
     // Everything else can be written on QEMU, and reads as 0 here. ICH9's MAP is the only register among it.
     for (const [at, { value, writable }] of mine)
       if (!registers.has(at)) expect([at === 0x100 || value === its.get(at)?.value, writable]).toEqual([true, 0]);

@@ -138,7 +138,7 @@ describe('the PCI function', () => {
     for (let at = rig.readConfig(0x34, 1); at !== 0; at = rig.readConfig(at + 1, 1))
       if (rig.readConfig(at, 1) === 9) structures.push([3, 4, 8, 12].map((k) => rig.readConfig(at + k, k < 8 ? 1 : 4)));
     expect(structures).toEqual([
-      [5, 0, 0, 0],
+      [5, 4, 0, 0],
       [2, 4, 0x3000, 0x1000],
       [4, 4, 0x2000, 0x1000],
       [3, 4, 0x1000, 0x1000],

@@ -145,11 +145,12 @@ export class VirtioPci extends PciFunction {
         const all = type === STRUCTURE.notify.type ? [...body, ...u32(NOTIFY_MULTIPLIER)] : body;
         this.addCapability(VENDOR_CAPABILITY, [all.length + 3, ...all]);
       }
-      const fields = new Array<number>(WINDOW.data + 4 - WINDOW.bar);
+      // It begins with the only register that has structures: some drivers take the first capability for one of them.
+      const fields = new Array<number>(WINDOW.data + 4 - WINDOW.offset);
       this.windowAt = this.addCapability(
         VENDOR_CAPABILITY,
-        [WINDOW.data + 4, WINDOW.type, ...fields.fill(0)],
-        [0, 0, 0xff, 0, 0, 0, ...fields.fill(0xff).slice(WINDOW.offset - WINDOW.bar)],
+        [WINDOW.data + 4, WINDOW.type, BAR, 0, 0, 0, ...fields.fill(0)],
+        [0, 0, 0xff, 0, 0, 0, ...fields.fill(0xff)],
       );
       this.addBar(BAR, {
         kind: 'memory64',
