@@ -322,7 +322,7 @@ export function declareMachineOptions(command: Command): Command {
         'efi (a1: command line, a2: system table) or uhi (a0 = -2, a1: device tree)',
       ).choices(['efi', 'uhi']),
     )
-    .option('--drive <spec>', 'a disk: FILE[,readonly][,copy-on-write]; repeatable', collect(parseDrive))
+    .option('--drive <spec>', 'a disk: FILE[,readonly][,copy-on-write][,bus=ahci]; repeatable', collect(parseDrive))
     .option(
       '--share <spec>',
       'a folder of your computer: FOLDER[,tag=NAME][,readonly]; repeatable',
