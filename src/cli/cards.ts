@@ -1,4 +1,5 @@
 /** Cards for the PCI slots, as options ask for them. */
+import { PORTS as AHCI_PORTS } from '../emu/devices/ahci/registers.ts';
 import type { VirtioInterfaces } from '../emu/devices/virtio/pci.ts';
 import type { DriveSpec } from './drives.ts';
 import { UsageError } from './errors.ts';
@@ -20,9 +21,6 @@ export type CardSpec = (
   /** Of a virtio card; default: transitional. */
   readonly interfaces?: VirtioInterfaces | undefined;
 };
-
-/** Ports of a Serial ATA controller. */
-export const AHCI_PORTS = 6;
 
 /** The names of virtio devices, without `-pci` and what follows it. */
 const VIRTIO_NAMES = {

@@ -1,11 +1,12 @@
 /** Opens the files and connections behind the cards of a machine. */
 import type { Card } from '../emu/board/cards.ts';
+import { PORTS as AHCI_PORTS } from '../emu/devices/ahci/registers.ts';
 import { VirtioBlock } from '../emu/devices/virtio/block.ts';
 import { VirtioConsole } from '../emu/devices/virtio/console.ts';
 import { VirtioEntropy } from '../emu/devices/virtio/entropy.ts';
 import { VirtioNet } from '../emu/devices/virtio/net.ts';
 import { VirtioP9 } from '../emu/devices/virtio/p9.ts';
-import { AHCI_PORTS, type CardSpec } from './cards.ts';
+import type { CardSpec } from './cards.ts';
 import { openDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
 import { openShares } from './file-service.ts';
