@@ -287,7 +287,7 @@ ensure_loong64_package() {
 # in the current package lists; apt verifies its downloads with them.
 ensure_linux() {
   local out="$LS_TOOLS/linux" suite version package modules
-  [ -e "$out/vmlinuz" ] && [ -e "$out/busybox" ] && return
+  [ -e "$out/vmlinuz" ] && [ -e "$out/busybox" ] && { ensure_linux_sata; return; }
   for suite in forky sid; do
     suite_lists "$suite" loong64
     version=$(APT_CONFIG="$LS_SUITE/apt.conf" apt-cache depends linux-image-loong64 2>/dev/null | sed -n 's/.*Depends: linux-image-\([0-9].*\)$/\1/p' | head -n 1)
@@ -318,6 +318,17 @@ ensure_linux() {
       echo "$version" >"$out/version" && echo "$suite" >"$out/suite"
   }
   run_step "unpacking the kernel's modules" unpack_modules
+  ensure_linux_sata
+}
+
+# ensure_linux_sata: the kernel's modules for Serial ATA disks, beside the others. The package is unpacked already.
+ensure_linux_sata() {
+  local out="$LS_TOOLS/linux" file modules
+  [ -e "$out/modules/sd_mod.ko" ] && return
+  modules="$LS_TOOLS/$(cat "$out/suite")-loong64/root/usr/lib/modules/$(cat "$out/version")/kernel"
+  for file in drivers/ata/ahci drivers/ata/libahci drivers/ata/libata drivers/scsi/scsi_common drivers/scsi/scsi_mod drivers/scsi/sd_mod; do
+    [ ! -e "$modules/$file.ko.xz" ] || xz -dc "$modules/$file.ko.xz" >"$out/modules/$(basename "$file").ko"
+  done
 }
 
 # ensure_qemu_loong64: Debian's QEMU for loong64 with its libraries, .tools/linux/qemu: it runs inside, as the VMM of scripts/kvm.

@@ -9,12 +9,6 @@ import { type LoadedFiles, loadFiles } from '../emu/boot/loader.ts';
 import { RAW_ADDRESS, rawImage } from '../emu/boot/raw-image.ts';
 import type { Clock } from '../emu/cpu/clock.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
-import { VirtioBlock } from '../emu/devices/virtio/block.ts';
-import { VirtioConsole } from '../emu/devices/virtio/console.ts';
-import type { VirtioKind } from '../emu/devices/virtio/device.ts';
-import { VirtioEntropy } from '../emu/devices/virtio/entropy.ts';
-import { VirtioNet } from '../emu/devices/virtio/net.ts';
-import { VirtioP9 } from '../emu/devices/virtio/p9.ts';
 import { checkDeviceTree } from '../emu/formats/fdt.ts';
 import { ImageError } from '../emu/formats/image-error.ts';
 import { Machine } from '../emu/machine/machine.ts';
@@ -23,16 +17,13 @@ import { LOW_SIZE, memoryRanges, PLATFORM } from '../emu/memory/physical-map.ts'
 import type { MachineImage } from '../emu/replay/snapshot-file.ts';
 import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
 import { decompress } from './decompress.ts';
-import { openDrive } from './drives.ts';
 import { emitted } from './emitted.ts';
 import { UsageError } from './errors.ts';
-import { openShares } from './file-service.ts';
 import { monotonicClock } from './monotonic-clock.ts';
-import { openNet } from './network.ts';
 import { nodeRuntime } from './node-runtime.ts';
+import { openCards } from './open-cards.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
-import { sandboxed } from './sandbox.ts';
 import { readSnapshot, restoreSnapshot } from './snapshots.ts';
 
 const ALIGN = 0x10000;
@@ -126,7 +117,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
       clock: cli.clock === 'host' ? fromNow() : undefined,
       emitted,
       console,
-      virtio: openVirtio(cli, console),
+      cards: openCards(cli, console),
       virtioOn: cli.virtio,
       model: saved?.model ?? cli.machine,
       noReboot: cli.reboot === false,
@@ -135,24 +126,6 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
     else machine.load(images.files);
     return Object.defineProperties({ machine } as Booted, Object.getOwnPropertyDescriptors(images));
   });
-}
-
-const FIRST_MAC = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56] as const;
-
-/** The devices in the PCI slots: disks, a network card, a source of random numbers. @throws UsageError for unusable files */
-export function openVirtio(cli: MachineCli, console: (byte: number) => void): VirtioKind[] {
-  const disks = (cli.drive ?? []).map((spec, n) => new VirtioBlock(`disk${n}`, openDrive(spec)));
-  const network = cli.net && openNet(cli.net);
-  const specs = cli.share ?? [];
-  const shares = openShares(specs, sandboxed(cli)).map((server, n) => new VirtioP9(specs[n]!.tag, server));
-  const terminal = cli.console === 'virtio' ? [new VirtioConsole(console)] : [];
-  return [
-    ...disks,
-    ...shares,
-    ...terminal,
-    ...(network ? [new VirtioNet(FIRST_MAC, network)] : []),
-    new VirtioEntropy(cli.seed),
-  ];
 }
 
 /** The files of a machine from a snapshot. They have no symbols. */

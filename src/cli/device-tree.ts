@@ -4,15 +4,12 @@ import { type BootFiles, layOut } from '../emu/boot/load.ts';
 import { PLATFORM } from '../emu/memory/physical-map.ts';
 import { asUsage, bootImages, readDeviceTree, readInitrd } from './boot.ts';
 import { UsageError } from './errors.ts';
+import { cardsOf } from './open-cards.ts';
 import type { MachineCli } from './options.ts';
 
 /** How many virtio devices a machine has that may be memory-mapped. */
 const countVirtio = (cli: MachineCli): number =>
-  (cli.drive?.length ?? 0) +
-  (cli.share?.length ?? 0) +
-  (cli.console === 'virtio' ? 1 : 0) +
-  (cli.net && cli.net.kind !== 'none' ? 1 : 0) +
-  1;
+  cardsOf(cli).filter((card) => card.kind !== 'ahci' && !(card.kind === 'net' && card.net.kind === 'none')).length;
 
 /**
  * The device tree that the machine of the options gets, for `--dump-dtb` and QEMU's `-M dumpdtb=`. An image is not needed.

@@ -18,25 +18,33 @@ export interface DriveSpec {
   readonly readOnly: boolean;
   /** Changes are kept in memory and lost at the end. */
   readonly copyOnWrite: boolean;
+  /** On a Serial ATA controller instead of being a virtio device. */
+  readonly ahci?: boolean;
 }
 
-/** `FILE[,format=raw][,readonly][,copy-on-write]`, or QEMU's words for these options. @throws UsageError */
+/** `FILE[,format=raw][,readonly][,copy-on-write][,bus=virtio|ahci]`, or QEMU's words for these options. @throws UsageError */
 export function parseDrive(text: string): DriveSpec {
   let file: string | undefined;
   let readOnly = false;
   let copyOnWrite = false;
+  let ahci = false;
   for (const [n, part] of text.split(',').entries()) {
     if (part.startsWith('file=')) file = part.slice(5);
     else if (/^(readonly|read-only)(=on)?$/.test(part)) readOnly = true;
     else if (/^(snapshot=on|copy-on-write)$/.test(part)) copyOnWrite = true;
+    else if (/^bus=(virtio|ahci)$/.test(part)) ahci = part === 'bus=ahci';
     else if (/^(format=raw|if=(virtio|none)|id=[\w.-]+|media=disk|(readonly|read-only|snapshot)=off)$/.test(part))
       continue;
     else if (/^format=/.test(part)) throw new UsageError(`--drive: ${part} is unknown: use format=raw`);
     else if (n === 0) file = part;
-    else throw new UsageError(`--drive: unknown part '${part}': use format=raw, readonly or copy-on-write`);
+    else throw new UsageError(`--drive: unknown part '${part}': use format=raw, readonly, copy-on-write or bus=ahci`);
   }
   if (!file) throw new UsageError(`--drive: '${text}' names no file: write FILE[,readonly][,copy-on-write]`);
-  return { file, readOnly, copyOnWrite };
+  if (ahci && readOnly)
+    throw new UsageError(
+      `--drive: ${file}: a Serial ATA disk cannot be read-only: use copy-on-write, or leave bus=ahci out`,
+    );
+  return { file, readOnly, copyOnWrite, ...(ahci && { ahci }) };
 }
 
 /** A disk image that the guest reads and writes. */
@@ -80,7 +88,12 @@ class FileDisk implements Disk {
   }
 
   flush(): void {
-    fsyncSync(this.fd);
+    try {
+      fsyncSync(this.fd);
+    } catch (error) {
+      // Node's permissions forbid fsync for every file. The system writes the data later.
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_ACCESS_DENIED') throw error;
+    }
   }
 }
 

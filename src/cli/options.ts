@@ -1,7 +1,7 @@
 /** Options of run and debug: parses values, and refuses options that this version does not have. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import type { VirtioBus } from '../emu/board/board.ts';
+import type { VirtioBus } from '../emu/board/cards.ts';
 import { BOARD_MODELS, type BoardModel } from '../emu/board/platform.ts';
 import { BOOT_PROTOCOLS, type BootProtocol } from '../emu/boot/load.ts';
 import {
@@ -13,7 +13,9 @@ import {
   featuresOf,
   MODELS,
 } from '../emu/cpu/features.ts';
+import { VIRTIO_INTERFACES, type VirtioInterfaces } from '../emu/devices/virtio/pci.ts';
 import type { Address } from '../gdbstub/server.ts';
+import type { CardSpec } from './cards.ts';
 import { type DriveSpec, parseDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
 import { type NetSpec, parseNet } from './network.ts';
@@ -253,6 +255,10 @@ export interface MachineCli {
   readonly net?: NetSpec;
   readonly share?: ShareSpec[];
   readonly virtio?: VirtioBus;
+  /** Of virtio cards; default: transitional. */
+  readonly virtioPci?: VirtioInterfaces;
+  /** The cards in the PCI slots, instead of what `drive`, `share`, `console` and `net` ask for. */
+  readonly cards?: readonly CardSpec[];
   readonly console?: 'uart' | 'virtio';
   readonly guest?: GuestSpec[];
   readonly hypervisor?: string;
@@ -345,13 +351,19 @@ export function declareMachineOptions(command: Command): Command {
         'efi (a1: command line, a2: system table), uhi (a0 = -2, a1: device tree), or none of these',
       ).choices(BOOT_PROTOCOLS),
     )
-    .option('--drive <spec>', 'a disk: FILE[,readonly][,copy-on-write]; repeatable', collect(parseDrive))
+    .option('--drive <spec>', 'a disk: FILE[,readonly][,copy-on-write][,bus=ahci]; repeatable', collect(parseDrive))
     .option(
       '--share <spec>',
       'a folder of your computer: FOLDER[,tag=NAME][,readonly]; repeatable',
       collect(parseShare),
     )
     .addOption(new Option('--virtio <bus>', 'where virtio devices sit').choices(['pci', 'mmio']))
+    .addOption(
+      new Option(
+        '--virtio-pci <interfaces>',
+        "a virtio card's interfaces: transitional (both, as on QEMU), modern or legacy",
+      ).choices(VIRTIO_INTERFACES),
+    )
     .addOption(new Option('--console <device>', 'which device is the terminal').choices(['uart', 'virtio']))
     .option('--net <kind>', 'network card: none, isolated, loopback or dump:FILE', parseNet)
     .option(

@@ -2,6 +2,7 @@
  * `loongscope qemu …`: the command line of qemu-system-loongarch64, as the run scripts of kernels and hypervisors use it, mapped
  * to the options of `run`. An option without a meaning here is accepted when it can be ignored; otherwise it is refused by name.
  */
+import { type CardSpec, interfacesOf, placeSata, slotOf, virtioByName } from './cards.ts';
 import { type DriveSpec, parseDrive } from './drives.ts';
 import { say } from './ending.ts';
 import { UsageError } from './errors.ts';
@@ -15,7 +16,6 @@ import {
   parseSerial,
   parseSize,
 } from './options.ts';
-import type { ShareSpec } from './share.ts';
 
 /** QEMU's own defaults of the board. */
 const MEMORY = 2 ** 30;
@@ -38,12 +38,17 @@ interface Draft {
   noReboot: boolean;
   sandbox: boolean;
   copyOnWrite: boolean;
-  /** Drives by name, and whether a device uses them. */
-  readonly drives: Map<string, { spec: DriveSpec; used: boolean }>;
+  /** Drives by name, whether a device uses them, and whether they are to have one in any case. */
+  readonly drives: Map<string, { spec: DriveSpec; used: boolean; inSlot: boolean }>;
   /** Networks by name. */
   readonly networks: Map<string, NetSpec>;
-  net: NetSpec | undefined;
-  readonly shares: ShareSpec[];
+  /** The board has a network card unless an option speaks of networks. */
+  defaultNet: boolean;
+  /** The cards of -device, in their order. Drives and networks may follow, so they are looked up at the end. */
+  readonly cards: (() => CardSpec)[];
+  /** Serial ATA controllers by name, and disks: the drive, and the bus that each asks for. */
+  readonly controllers: string[];
+  readonly sata: { readonly drive: string; readonly bus: string | undefined }[];
 }
 
 /** `key=value` parts behind an optional first word. */
@@ -98,12 +103,13 @@ function drive(d: Draft, text: string): void {
     return;
   }
   const name = get('id') ?? `drive${d.drives.size}`;
-  d.drives.set(name, { spec: parseDrive(text), used: get('if') !== 'none' });
+  d.drives.set(name, { spec: parseDrive(text), used: false, inSlot: get('if') !== 'none' });
 }
 
 function network(d: Draft, text: string): void {
   const { first, get } = properties(text);
   const id = get('id') ?? 'net';
+  d.defaultNet = false;
   if (first === 'user' || first === 'tap' || first === 'bridge') {
     say(`warning: qemu: -netdev ${first}: nothing is at the other end of the network in this version`);
     d.networks.set(id, { kind: 'isolated' });
@@ -114,44 +120,90 @@ function share(d: Draft, text: string): void {
   const { first, get } = properties(text);
   const folder = get('path');
   if (first !== 'local' || folder === undefined) throw unknown('virtfs', text, 'use local,path=FOLDER,mount_tag=NAME');
-  d.shares.push({ folder, tag: get('mount_tag') ?? 'host', readOnly: /,readonly(=on)?(,|$)/.test(text) });
+  const spec = { folder, tag: get('mount_tag') ?? 'host', readOnly: /,readonly(=on)?(,|$)/.test(text) };
+  d.cards.push(() => ({ kind: 'share', share: spec }));
 }
 
 /** Devices by QEMU's names. */
 function device(d: Draft, text: string): void {
   const { first, get } = properties(text);
-  switch (first) {
-    case 'virtio-blk-pci':
-    case 'virtio-blk': {
-      const name = get('drive') ?? '';
-      const found = d.drives.get(name);
-      if (!found)
-        throw new UsageError(`qemu: -device ${first}: there is no drive '${name}': put -drive id=${name},… before it`);
-      found.used = true;
-      return;
+  const virtio = virtioByName(first);
+  if (virtio) {
+    const interfaces = interfacesOf(first, get('disable-legacy'), get('disable-modern'));
+    const place = { interfaces, slot: slotOf(first, get('addr')) };
+    switch (virtio.kind) {
+      case 'block':
+        d.cards.push(() => ({ kind: 'block', drive: driveNamed(d, first, get('drive') ?? ''), ...place }));
+        return;
+      case 'net':
+        d.cards.push(() => ({ kind: 'net', net: networkNamed(d, first, get('netdev')), ...place }));
+        return;
+      case 'entropy':
+        d.cards.push(() => ({ kind: 'entropy', ...place }));
+        return;
+      case 'console':
+      case 'share':
+        break;
     }
-    case 'virtio-net-pci':
-    case 'virtio-net': {
-      const name = get('netdev');
-      if (name !== undefined && !d.networks.has(name))
-        throw new UsageError(
-          `qemu: -device ${first}: there is no network '${name}': put -netdev …,id=${name} before it`,
-        );
-      d.net = name === undefined ? { kind: 'isolated' } : d.networks.get(name);
-      return;
-    }
-    // The board always has it.
-    case 'virtio-rng-pci':
-    case 'virtio-rng':
-      return;
-    case 'virtio-balloon-pci':
-    case 'virtio-balloon':
-      throw new UsageError(
-        `qemu: -device ${first}: RAM that the guest does not touch costs nothing here: leave it out`,
-      );
-    default:
-      throw unknown('device', first, 'use virtio-blk-pci, virtio-net-pci or virtio-rng-pci');
   }
+  if (first === 'ahci' || first === 'ich9-ahci') {
+    const place = slotOf(first, get('addr'));
+    const id = get('id') ?? 'ide';
+    d.controllers.push(id);
+    d.cards.push(() => ({ kind: 'ahci', disks: sataDisks(d).get(id)!, slot: place }));
+    return;
+  }
+  if (first === 'ide-hd') {
+    d.sata.push({ drive: get('drive') ?? '', bus: get('bus') });
+    return;
+  }
+  if (first === 'virtio-balloon-pci' || first === 'virtio-balloon')
+    throw new UsageError(`qemu: -device ${first}: RAM that the guest does not touch costs nothing here: leave it out`);
+  throw unknown('device', first, 'use virtio-blk-pci, virtio-net-pci, virtio-rng-pci, or ahci with ide-hd');
+}
+
+/** Serial ATA disks by controller and port. */
+const sataDisks = (d: Draft): ReturnType<typeof placeSata<DriveSpec>> =>
+  placeSata(
+    d.controllers,
+    d.sata.map(({ drive, bus }) => ({ bus, disk: sataDisk(driveNamed(d, 'ide-hd', drive), drive) })),
+  );
+
+function sataDisk(spec: DriveSpec, name: string): DriveSpec {
+  if (spec.readOnly)
+    throw new UsageError(`qemu: -device ide-hd: drive '${name}' is read-only: use snapshot=on, or virtio-blk-pci`);
+  return spec;
+}
+
+/** The drive that a device takes. Its changes stay in memory with -snapshot. */
+function driveNamed(d: Draft, device: string, name: string): DriveSpec {
+  const found = d.drives.get(name);
+  if (!found) throw new UsageError(`qemu: -device ${device}: there is no drive '${name}': add -drive id=${name},…`);
+  found.used = true;
+  return contentOf(d, found.spec);
+}
+
+const contentOf = (d: Draft, spec: DriveSpec): DriveSpec => ({
+  ...spec,
+  copyOnWrite: spec.copyOnWrite || (d.copyOnWrite && !spec.readOnly),
+});
+
+function networkNamed(d: Draft, device: string, name: string | undefined): NetSpec {
+  const found = name === undefined ? ({ kind: 'isolated' } as const) : d.networks.get(name);
+  if (!found) throw new UsageError(`qemu: -device ${device}: there is no network '${name}': add -netdev …,id=${name}`);
+  return found;
+}
+
+/**
+ * The cards in QEMU's order: the network card of the board, those of -device as they are written, disks of -drive without a device.
+ */
+function cardsOf(d: Draft): CardSpec[] {
+  // A disk whose controller is not there is an error, too.
+  sataDisks(d);
+  const asked = d.cards.map((card) => card());
+  const net: CardSpec[] = d.defaultNet ? [{ kind: 'net', net: { kind: 'isolated' } }] : [];
+  const disks = [...d.drives.values()].filter((x) => !x.used && x.inSlot);
+  return [...net, ...asked, ...disks.map(({ spec }): CardSpec => ({ kind: 'block', drive: contentOf(d, spec) }))];
 }
 
 type Option = { readonly takes: 0 | 1; readonly apply: (d: Draft, value: string) => void };
@@ -183,10 +235,12 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   drive: value(drive),
   device: value(device),
   netdev: value(network),
-  nic: value((_, v) => {
+  nic: value((d, v) => {
+    d.defaultNet = false;
     if (v !== 'none') throw unknown('nic', v, 'use -netdev and -device virtio-net-pci, or none');
   }),
-  net: value((_, v) => {
+  net: value((d, v) => {
+    d.defaultNet = false;
     if (v !== 'none') throw unknown('net', v, 'use -netdev and -device virtio-net-pci, or none');
   }),
   virtfs: value(share),
@@ -210,7 +264,9 @@ const OPTIONS: Readonly<Record<string, Option>> = {
     d.noReboot = true;
   }),
   nographic: flag(),
-  nodefaults: flag(),
+  nodefaults: flag((d) => {
+    d.defaultNet = false;
+  }),
   'no-shutdown': flag(),
   display: value(),
   vga: value(),
@@ -240,8 +296,10 @@ export function parseQemu(args: readonly string[]): { readonly image: string | u
     copyOnWrite: false,
     drives: new Map(),
     networks: new Map(),
-    net: undefined,
-    shares: [],
+    defaultNet: true,
+    cards: [],
+    controllers: [],
+    sata: [],
   };
   for (let n = 0; n < args.length; n++) {
     const arg = args[n]!;
@@ -251,7 +309,6 @@ export function parseQemu(args: readonly string[]): { readonly image: string | u
     if (option.takes === 1 && n + 1 >= args.length) throw new UsageError(`qemu: ${arg} wants a value: give one`);
     option.apply(d, option.takes === 1 ? args[++n]! : '');
   }
-  const drives = [...d.drives.values()].filter((x) => x.used);
   return {
     image: d.kernel,
     cli: {
@@ -267,14 +324,7 @@ export function parseQemu(args: readonly string[]): { readonly image: string | u
       ...(d.initrd !== undefined && { initrd: d.initrd }),
       ...(d.firmware !== undefined && { firmware: d.firmware }),
       ...(d.gdb !== undefined && { gdb: parseAddress(d.gdb, 'qemu: -gdb') }),
-      ...(drives.length > 0 && {
-        drive: drives.map(({ spec }) => ({
-          ...spec,
-          copyOnWrite: spec.copyOnWrite || (d.copyOnWrite && !spec.readOnly),
-        })),
-      }),
-      ...(d.net && { net: d.net }),
-      ...(d.shares.length > 0 && { share: d.shares }),
+      cards: cardsOf(d),
     },
   };
 }

@@ -3,12 +3,13 @@ import { Worker } from 'node:worker_threads';
 import { LinearMemory } from '../emu/memory/linear-memory.ts';
 import type { CpuThreadOptions } from '../emu/threads/cpu-thread.ts';
 import { type CpuThreadHandle, ThreadedMachine } from '../emu/threads/threaded-machine.ts';
-import { asUsage, bootImages, engineKind, openVirtio } from './boot.ts';
+import { asUsage, bootImages, engineKind } from './boot.ts';
 import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialOutput } from './console.ts';
 import { endsNow, exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import { monotonicClock } from './monotonic-clock.ts';
 import { nodeRuntime } from './node-runtime.ts';
+import { openCards } from './open-cards.ts';
 import type { MachineCli } from './options.ts';
 import { enterSandbox, programFlags, sandboxed } from './sandbox.ts';
 import { statistics } from './statistics.ts';
@@ -109,7 +110,7 @@ export async function runThreads(
           engine: engineKind(cli),
           console: output.put,
           mustWait: () => outputs.full(),
-          virtio: openVirtio(cli, output.put),
+          cards: openCards(cli, output.put),
           virtioOn: cli.virtio,
           model: cli.machine,
           noReboot: cli.reboot === false,

@@ -81,6 +81,7 @@ describe('snapshots of interrupt controllers', () => {
           if (n === 1) high = level;
         }),
         message: () => {},
+        firstPort: 0x4000,
         memoryBase: 0,
       });
       const id = { vendor: 1, device: 1, revision: 0, classCode: 0, subVendor: 0, subDevice: 0 };

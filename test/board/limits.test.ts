@@ -175,7 +175,7 @@ describe('addresses', () => {
     set(2, config + 4, 6);
     set(4, config + 0x14, 0x40010000);
     set(4, config + 0x20, 0x40000000);
-    set(2, config + 0x42, 0x8000);
+    set(2, config + 0x9a, 0x8000);
     for (const [size, at, value] of [
       [1, 0x14, 3],
       [4, 0x08, 1],
@@ -210,7 +210,7 @@ function machineWith(virtio: readonly VirtioKind[], virtioOn: 'pci' | 'mmio', cp
     features: featuresOf('max', {}),
     seed: 7,
     console: (b) => written.push(b),
-    virtio,
+    cards: virtio,
     virtioOn,
   });
   const data = new Uint8Array(4);

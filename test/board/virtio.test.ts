@@ -38,6 +38,7 @@ class Rig {
       lines: [0, 1, 2, 3].map((n) => (level) => void (this.lines[n] = level)),
       message: (address, data) => this.messages.push([address, data]),
       memoryBase: 0x40000000,
+      firstPort: 0x4000,
     });
     this.pci.add(new VirtioPci(kind, { dma, now: () => 0, unfinished: () => {} }));
     this.config(0x04, 2, 6); // memory, bus master
@@ -119,28 +120,29 @@ describe('the PCI function', () => {
   const rig = new Rig(new VirtioEntropy(1));
 
   test('identity, and registers that tell their size', () => {
-    expect([rig.readConfig(0, 4), rig.readConfig(8, 1)]).toEqual([0x10441af4, 1]);
+    expect([rig.readConfig(0, 4), rig.readConfig(8, 1)]).toEqual([0x10051af4, 0]);
     rig.config(0x20, 4, 0xffffffff);
     expect(rig.readConfig(0x20, 4)).toBe(0xffffc00c);
     rig.config(0x20, 4, BAR);
     rig.config(0, 4, 0x12345678);
-    expect(rig.readConfig(0, 4)).toBe(0x10441af4);
+    expect(rig.readConfig(0, 4)).toBe(0x10051af4);
   });
 
-  test('a chain of capabilities that ends: MSI-X and the four structures', () => {
+  test('a chain of capabilities that ends: MSI-X, the window and the four structures', () => {
     const seen: number[] = [];
     for (let at = rig.readConfig(0x34, 1); at !== 0 && seen.length < 20; at = rig.readConfig(at + 1, 1))
       seen.push(rig.readConfig(at, 1));
-    expect(seen).toEqual([0x11, 9, 9, 9, 9]);
+    expect(seen).toEqual([0x11, 9, 9, 9, 9, 9]);
     // Where each structure is: its kind, BAR, offset and length; the fourth word of notifications is their distance.
     const structures: number[][] = [];
     for (let at = rig.readConfig(0x34, 1); at !== 0; at = rig.readConfig(at + 1, 1))
       if (rig.readConfig(at, 1) === 9) structures.push([3, 4, 8, 12].map((k) => rig.readConfig(at + k, k < 8 ? 1 : 4)));
     expect(structures).toEqual([
-      [1, 4, 0, 0x1000],
+      [5, 4, 0, 0],
       [2, 4, 0x3000, 0x1000],
-      [3, 4, 0x1000, 0x1000],
       [4, 4, 0x2000, 0x1000],
+      [3, 4, 0x1000, 0x1000],
+      [1, 4, 0, 0x1000],
     ]);
   });
 

@@ -5,6 +5,7 @@ export const AREAS = [
   'p9',
   'virtio',
   'pci',
+  'ahci',
   'mmio',
   'iocsr',
   'rsp',

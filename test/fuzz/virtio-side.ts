@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openShare, parseShare } from '../../src/cli/share.ts';
-import type { VirtioBus } from '../../src/emu/board/board.ts';
+import type { VirtioBus } from '../../src/emu/board/cards.ts';
 import { virtioMmioSlot } from '../../src/emu/board/platform.ts';
 import { type Disk, VirtioBlock } from '../../src/emu/devices/virtio/block.ts';
 import { VirtioConsole } from '../../src/emu/devices/virtio/console.ts';
@@ -31,7 +31,7 @@ const BAR = { each: 0x10000, msix: 0x8000, notify: 0x3000, device: 0x2000 } as c
 const SIZES = [1, 2, 4, 8] as const;
 
 /** A disk inside a larger piece of memory whose rest is a secret. */
-class SecretDisk implements Disk, Stateful {
+export class SecretDisk implements Disk, Stateful {
   readonly stateFields = ['content'];
   readonly size = DISK_SECTORS * SECTOR;
   readonly readOnly = false;
@@ -134,7 +134,7 @@ export function setUpDevice(side: Side, on: VirtioBus, device: number): void {
 /** Two machines with a device of each kind, set up. */
 export const virtioTwin = (on: VirtioBus): Twin =>
   new Twin(
-    (which, leaves) => ({ virtio: kinds(which, on, leaves), virtioOn: on }),
+    (which, leaves) => ({ cards: kinds(which, on, leaves), virtioOn: on }),
     (side) => {
       for (const n of KINDS.keys()) setUpDevice(side, on, n);
     },

@@ -64,6 +64,17 @@ dmesg -n 1
 exec setsid cttyhack sh
 `;
 
+/** Drivers of Serial ATA disks, in /sata; they can stand behind the root file system. /sata/load loads them. */
+export function sataDrivers(): Uint8Array {
+  const list = modules(['ahci', 'sd_mod']);
+  const load = list.map((m) => `insmod /sata/${m.name}.ko || exit 1\n`).join('');
+  return writeCpio([
+    folder('sata'),
+    { path: 'sata/load', mode: MODE.program, data: bytes(`#!/bin/sh\n${load}`) },
+    ...list.map(({ name, data }) => ({ path: `sata/${name}.ko`, mode: MODE.file, data })),
+  ]);
+}
+
 /** The root file system as an archive. @param more further files, folders before what is in them */
 export function initramfs(more: readonly CpioEntry[] = []): Uint8Array {
   const list = modules(MODULES);

@@ -11,7 +11,7 @@ import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
 import { start } from '../../src/cli/run.ts';
 import { parseLinuxImage } from '../../src/emu/boot/linux-image.ts';
 import { runChecks } from './checks.ts';
-import { FIRMWARE, haveFirmware, haveLinux, initramfs, KERNEL } from './images.ts';
+import { FIRMWARE, haveFirmware, haveLinux, initramfs, KERNEL, sataDrivers } from './images.ts';
 import { APPEND, LinuxSession } from './session.ts';
 
 const DISK_BYTES = 32 * 2 ** 20;
@@ -118,6 +118,53 @@ describe.skipIf(!haveLinux())('Linux', () => {
       '0000:00:00.0\n2',
     );
     expect(await linux.powerOff()).toBe(0);
+  });
+
+  test.each([
+    ['for version 1', '', 'transitional', '1'],
+    ['for legacy devices', ' virtio_pci.force_legacy=1', 'transitional', '0'],
+    ['for legacy devices, which has nothing else to choose', '', 'legacy', '0'],
+  ] as const)('virtio cards by the driver %s', { timeout: 120_000 }, async (_, append, virtioPci, version1) => {
+    const drive = [{ file: blankDisk('interfaces'), readOnly: false, copyOnWrite: true }];
+    const share = [{ folder: sharedFolder('interfaces-share'), tag: 'host', readOnly: false }];
+    const net = { kind: 'loopback' } as const;
+    const linux = await LinuxSession.boot({ initrd, drive, share, net, virtioPci, append: APPEND + append });
+    const ids = 'for d in 1 2 3 4; do cat /sys/bus/pci/devices/0000:00:0$d.0/device; done | xargs';
+    expect((await linux.run(ids)).output).toBe('0x1001 0x1009 0x1000 0x1005');
+    // Bit 32 of the features that driver and device have agreed on.
+    const features = 'for d in 0 1 2 3; do cut -c 33 /sys/bus/virtio/devices/virtio$d/features; done | xargs';
+    expect((await linux.run(features)).output).toBe(new Array(4).fill(version1).join(' '));
+    const results = await runChecks(linux, { cpus: 1, disk: true, network: true, share: true });
+    expect(results.filter((r) => !r.ok)).toEqual([]);
+    // Frames that come back are whole, whatever header the driver expects.
+    await linux.run('ifconfig eth0 10.0.0.2 up; ping -c 3 -W 1 10.0.0.1 >/dev/null');
+    const counters =
+      'cat /sys/class/net/eth0/statistics/rx_errors /sys/class/net/eth0/statistics/rx_length_errors | xargs';
+    expect((await linux.run(counters)).output).toBe('0 0');
+    expect(Number((await linux.run('cat /sys/class/net/eth0/statistics/rx_packets')).output)).toBeGreaterThan(0);
+    expect(await linux.powerOff()).toBe(0);
+  });
+
+  test.each([1, 2])('a Serial ATA disk, %i CPUs', { timeout: 120_000 }, async (smp) => {
+    const file = blankDisk('sata');
+    const rd = join(folder, 'initramfs-sata');
+    writeFileSync(rd, Buffer.concat([readFileSync(initrd), sataDrivers()]));
+    const drive = [{ file, readOnly: false, copyOnWrite: false, ahci: true }];
+    const linux = await LinuxSession.boot({ initrd: rd, drive, smp });
+    expect(await linux.run('/sata/load')).toEqual({ output: '', status: 0 });
+    await linux.run('for i in $(seq 100); do [ -e /dev/sda ] && break; sleep 0.1; done');
+    expect((await linux.run('cat /sys/block/sda/size /sys/block/sda/device/queue_depth | xargs')).output).toBe(
+      '65536 32',
+    );
+    expect((await linux.run('cat /sys/block/sda/queue/write_cache')).output).toBe('write back');
+    const { output } = await linux.run(
+      'mke2fs /dev/sda >/dev/null && mount -t ext4 /dev/sda /mnt && cp /bin/busybox /mnt/copy && sync && umount /mnt && echo 3 >/proc/sys/vm/drop_caches && mount -t ext4 -o ro /dev/sda /mnt && cmp /mnt/copy /bin/busybox && umount /mnt && echo kept',
+    );
+    expect(output).toBe('kept');
+    expect((await linux.run('grep -cE "MSI.*ahci" /proc/interrupts')).output).toBe('1');
+    expect((await linux.run('dmesg | grep -ciE "ata1.*(error|exception|failed|timeout|reset)"')).output).toBe('0');
+    expect(await linux.powerOff()).toBe(0);
+    expect(readFileSync(file).readUInt16LE(1080)).toBe(0xef53);
   });
 
   test('a virtio console as the terminal', { timeout: 120_000 }, async () => {

@@ -99,6 +99,7 @@ function machines(): Machine[] {
     drive: [
       { file: disk, readOnly: false, copyOnWrite: true },
       { file: disk, readOnly: true, copyOnWrite: false },
+      { file: disk, readOnly: false, copyOnWrite: true, ahci: true },
     ],
     share: [{ folder, tag: 'share', readOnly: false }],
     net: { kind: 'loopback' },

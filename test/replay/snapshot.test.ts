@@ -10,6 +10,7 @@ import { boot } from '../../src/cli/boot.ts';
 import { ClientFiles } from '../../src/cli/client-files.ts';
 import { DEFAULT_MACHINE, type MachineCli, parseCpu, parseGuest } from '../../src/cli/options.ts';
 import { packSnapshot, readSnapshot, snapshotStore } from '../../src/cli/snapshots.ts';
+import { virtioOf } from '../../src/emu/board/cards.ts';
 import { differences } from '../../src/emu/check/state-digest.ts';
 import { VirtioP9 } from '../../src/emu/devices/virtio/p9.ts';
 import type { Machine } from '../../src/emu/machine/machine.ts';
@@ -103,7 +104,7 @@ describe('a run that goes on from a file', () => {
     mkdirSync(path);
     const share = [{ folder: path, tag: 'host', readOnly: false }];
     const kernel = (machine: Machine): P9Client =>
-      new P9Client(machine.options.virtio!.find((kind) => kind instanceof VirtioP9)!);
+      new P9Client(machine.options.cards!.map(virtioOf).find((kind) => kind instanceof VirtioP9)!);
     const first = start({ share });
     const c = kernel(first.machine);
     const root = c.attach();

@@ -637,7 +637,7 @@ describe('bounds', () => {
     } as unknown as Chain;
     const chains = [chain];
     const queues = [{ pop: () => chains.pop() } as unknown as VirtQueue];
-    c.device.attach({ queues, complete: () => {}, guard: (body) => body(), live: true, now: () => 0 });
+    c.device.attach({ queues, complete: () => {}, guard: (body) => body(), live: true, version1: true, now: () => 0 });
     c.device.notified(0);
     expect(answers.map((a) => a[4])).toEqual([T.error + 1]);
   });

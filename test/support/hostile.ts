@@ -200,7 +200,7 @@ function pci(p: Program, message: number): void {
   p.store('h', config + 4, 6).store('w', config + 0x14, 0x40010000);
   p.store('w', config + 0x20, 0x40000000)
     .store('w', config + 0x24, 0)
-    .store('h', config + 0x42, 0x8000);
+    .store('h', config + 0x9a, 0x8000);
   const set = (width: 'b' | 'h' | 'w', at: number, value: number): void => void p.store(width, 0x40000000 + at, value);
   set('b', 0x14, 0);
   set('b', 0x14, 3);
@@ -218,6 +218,23 @@ function pci(p: Program, message: number): void {
   set('h', 0x1c, 1);
   set('b', 0x14, 0xf);
   p.store('w', 0x40010010, message).store('w', 0x40010018, 0).store('w', 0x4001001c, 0);
+}
+
+/** Serial ATA in slot 1: every slot has a command that moves `bytes` twice. */
+function sata(p: Program, command: number, bytes: number): void {
+  const config = 0x20008000;
+  const port = 0x40000100;
+  p.store('w', config + 0x24, 0x40000000).store('h', config + 4, 6);
+  p.store('w', port, DESC)
+    .store('w', port + 8, USED)
+    .store('w', port + 0x18, 0x11);
+  // 16384 sectors are 8 MiB.
+  p.store('w', TABLE, 0x00008027 | (command << 16))
+    .store('w', TABLE + 4, 0x40000000)
+    .store('w', TABLE + 12, 0x4000);
+  for (const entry of [TABLE + 0x80, TABLE + 0x90]) p.store('w', entry, BUFFER).store('w', entry + 12, bytes - 1);
+  for (let slot = 0; slot < 32; slot++)
+    p.store('w', DESC + 32 * slot, 5 | (2 << 16)).store('w', DESC + 32 * slot + 8, TABLE);
 }
 
 /** One kind of attack. */
@@ -322,6 +339,24 @@ export const HOSTILE: readonly Hostile[] = [
       const p = new Program();
       block(p, 0, 1, LARGE);
       return p.virtio(0).forEver((q) => q.offer(0, 1));
+    },
+  },
+  {
+    name: 'Serial ATA: 32 commands of 8 MiB at a time',
+    args: ['--drive', `${DISK},bus=ahci,copy-on-write`],
+    elf: () => {
+      const p = new Program();
+      sata(p, 0x25, 4 << 20);
+      return p.forEver((q) => q.store('w', 0x40000138, -1));
+    },
+  },
+  {
+    name: 'Serial ATA: 32 commands that fail, the list started anew each time',
+    args: ['--drive', `${DISK},bus=ahci`],
+    elf: () => {
+      const p = new Program();
+      sata(p, 0x25, 512);
+      return p.forEver((q) => q.store('w', 0x40000138, -1).store('w', 0x40000118, 0x10).store('w', 0x40000118, 0x11));
     },
   },
   {

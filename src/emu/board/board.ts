@@ -12,13 +12,11 @@ import { PchPic } from '../devices/pch-pic.ts';
 import { PciRootComplex } from '../devices/pci/root-complex.ts';
 import type { Uart16550 } from '../devices/uart16550.ts';
 import { VirtioConsole } from '../devices/virtio/console.ts';
-import type { VirtioKind } from '../devices/virtio/device.ts';
 import { VirtioMmio } from '../devices/virtio/mmio.ts';
-import { VirtioPci } from '../devices/virtio/pci.ts';
-import type { VirtioTransport } from '../devices/virtio/transport.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
 import type { RuntimeClock } from '../runtime/runtime.ts';
 import type { Stateful } from '../state/fields.ts';
+import { type Card, functionOf, placeCards, type VirtioBus, virtioOf } from './cards.ts';
 import { type BoardModel, DEVICES, LS3A5000_DEVICES, virtioMmioSlot } from './platform.ts';
 
 /** The connections of the devices to the rest of the machine. */
@@ -42,13 +40,10 @@ export interface BoardPorts {
   /** A device has more work than fits into one go: call {@link Board.goOn} soon. */
   readonly unfinished: () => void;
   readonly model?: BoardModel | undefined;
-  /** Devices for the PCI slots, or (see `virtioOn`) for the memory-mapped bus. */
-  readonly virtio?: readonly VirtioKind[] | undefined;
+  /** Cards for the PCI slots; virtio devices among them (see `virtioOn`) for the memory-mapped bus. */
+  readonly cards?: readonly Card[] | undefined;
   readonly virtioOn?: VirtioBus | undefined;
 }
-
-/** The transport of virtio devices. */
-export type VirtioBus = 'pci' | 'mmio';
 
 const isStateful = (x: Device): x is Device & Stateful => 'stateFields' in x;
 
@@ -60,7 +55,8 @@ export class Board {
   private readonly ipi: Ipi;
   private readonly eiointc: Eiointc;
   private readonly mmio: readonly VirtioMmio[];
-  private readonly transports: readonly VirtioTransport[];
+  /** Devices that may leave work for later. */
+  private readonly workers: readonly { goOn(): boolean }[];
   private readonly console: { receive(bytes: Iterable<number>): void; readonly backlog: number };
 
   constructor(ports: BoardPorts) {
@@ -77,14 +73,18 @@ export class Board {
         if (this.bus.at(address)?.device === msi) this.bus.write(address, 4, data, 0);
       },
       memoryBase: PLATFORM.pciMemory.base,
+      firstPort: PLATFORM.pciIo.first,
     });
-    const kinds = ports.virtio ?? [];
-    const onBus = ports.virtioOn === 'mmio' ? kinds.slice(0, PLATFORM.virtioMmio.most) : [];
+    const { cards = [] } = ports;
+    const { mmio, slots: inSlots } = placeCards(cards, ports.virtioOn);
     const surroundings = { dma: ports.dma, now: () => ports.clock.now(), unfinished: ports.unfinished };
-    this.mmio = onBus.map((kind, n) => new VirtioMmio(kind, surroundings, pic.input(virtioMmioSlot(n).input)));
-    const functions = kinds.slice(onBus.length).map((kind) => new VirtioPci(kind, surroundings));
-    for (const f of functions) this.pci.add(f);
-    this.transports = [...this.mmio, ...functions].map((d) => d.transport);
+    this.mmio = mmio.map((kind, n) => new VirtioMmio(kind, surroundings, pic.input(virtioMmioSlot(n).input)));
+    const functions = inSlots.map(({ slot, card }) => {
+      const f = functionOf(card, surroundings);
+      this.pci.add(f, slot);
+      return f;
+    });
+    this.workers = [...this.mmio.map((d) => d.transport), ...functions];
     const { power, now } = ports;
     const send = (uart: number, byte: number): void => {
       if (uart === 0) ports.console(byte);
@@ -107,7 +107,7 @@ export class Board {
     const slots = this.mmio.map((device, n) => ({ base: virtioMmioSlot(n).base, device }));
     this.bus = new Bus([...mappings, ...slots], loongson);
     const uart = this.bus.at(PLATFORM.uarts[0]!.base)!.device as Uart16550;
-    this.console = kinds.find((k) => k instanceof VirtioConsole) ?? uart;
+    this.console = cards.map(virtioOf).find((k) => k instanceof VirtioConsole) ?? uart;
     // As in the boot code of real firmware, a write to the low half of mailbox 0 is the signal.
     this.ipi.onMail = (n) => {
       const entry = this.ipi.mailbox(n, 0);
@@ -128,7 +128,7 @@ export class Board {
   /** Lets devices go on with work that they have left for later. @returns whether there is still more */
   goOn(): boolean {
     let more = false;
-    for (const t of this.transports) more = t.goOn() || more;
+    for (const w of this.workers) more = w.goOn() || more;
     return more;
   }
 

@@ -2,7 +2,8 @@
  * The machine: CPUs, RAM and board, and the loop that runs them on one thread in virtual time, one tick an instruction.
  */
 
-import { Board, type VirtioBus } from '../board/board.ts';
+import { Board } from '../board/board.ts';
+import { type Card, placeCards, type VirtioBus } from '../board/cards.ts';
 import type { BoardModel, Platform } from '../board/platform.ts';
 import { firmwareContents } from '../boot/firmware.ts';
 import { type BootFiles, type BootRegisters, COMMAND_LINE_SIZE, loadRam } from '../boot/load.ts';
@@ -14,7 +15,6 @@ import { Links } from '../cpu/links.ts';
 import type { Bus } from '../devices/bus.ts';
 import type { PowerRequest } from '../devices/ged.ts';
 import type { Iocsr } from '../devices/iocsr.ts';
-import type { VirtioKind } from '../devices/virtio/device.ts';
 import type { EmittedInterpreters, Engine } from '../engine/engine.ts';
 import type { Regions } from '../engine/translator/regions.ts';
 import type { UopCache } from '../engine/uop-cache.ts';
@@ -54,8 +54,8 @@ export interface MachineOptions {
   readonly model?: BoardModel | undefined;
   /** A reset by the guest ends the run, like a power-off. */
   readonly noReboot?: boolean | undefined;
-  /** Devices for the PCI slots. */
-  readonly virtio?: readonly VirtioKind[] | undefined;
+  /** Cards for the PCI slots. */
+  readonly cards?: readonly Card[] | undefined;
   readonly virtioOn?: VirtioBus | undefined;
   /** Bytes that UART0 sends. */
   readonly console: (byte: number) => void;
@@ -138,7 +138,7 @@ export class Machine implements Stateful {
         for (const cpu of this.cpus) cpu.requestStop();
       },
       console: options.console,
-      virtio: options.virtio,
+      cards: options.cards,
       virtioOn: options.virtioOn,
       firmware: () => this.files?.firmware?.content ?? EMPTY,
       model: options.model,
@@ -495,11 +495,11 @@ export class Machine implements Stateful {
 const EMPTY = new Uint8Array(0);
 
 /** The properties of a machine for its boot tables. */
-export const platformOf = (o: Pick<MachineOptions, 'cpus' | 'ramSize' | 'seed' | 'virtio' | 'virtioOn'>): Platform => {
-  const devices = o.virtio?.length ?? 0;
-  const virtioMmio = o.virtioOn === 'mmio' ? Math.min(devices, PLATFORM.virtioMmio.most) : 0;
+export const platformOf = (o: Pick<MachineOptions, 'cpus' | 'ramSize' | 'seed' | 'cards' | 'virtioOn'>): Platform => {
+  const { mmio, slots } = placeCards(o.cards, o.virtioOn);
   // The host bridge is in the first slot.
-  return { cpus: o.cpus, ramSize: o.ramSize, seed: o.seed, virtioMmio, pciSlots: 1 + devices - virtioMmio };
+  const pciSlots = 1 + Math.max(0, ...slots.map((s) => s.slot));
+  return { cpus: o.cpus, ramSize: o.ramSize, seed: o.seed, virtioMmio: mmio.length, pciSlots };
 };
 
 /** The items for firmware in fw_cfg. */

@@ -1,4 +1,5 @@
 /** Makes and restores snapshots of a machine, and checks whether a snapshot fits a machine (docs/snapshot.md). */
+import { cardName } from '../board/cards.ts';
 import type { Machine, MachineState } from '../machine/machine.ts';
 import { CPU_STATE_BYTES, STATE } from '../memory/layout.ts';
 import { fits, isBytes } from '../state/state-check.ts';
@@ -6,8 +7,8 @@ import { type MachineImage, mismatch, SnapshotError, type SnapshotMachine } from
 
 /** The properties that two machines must share, so that one can take the state of the other. */
 function description({ options }: Machine): SnapshotMachine {
-  const { cpus, ramSize, features, seed, model = 'virt', virtio = [], virtioOn = 'pci' } = options;
-  return { cpus, ramSize, model, features, seed, slots: [virtioOn, ...virtio.map((k) => k.name)] };
+  const { cpus, ramSize, features, seed, model = 'virt', cards = [], virtioOn = 'pci' } = options;
+  return { cpus, ramSize, model, features, seed, slots: [virtioOn, ...cards.map(cardName)] };
 }
 
 /** Is it the state page of a CPU between two instructions? No floating-point operation waits to be settled then. */

@@ -3,14 +3,14 @@
  * the synchronization of the guest decides the order in which CPUs see the stores of others.
  */
 
-import { Board, type VirtioBus } from '../board/board.ts';
+import { Board } from '../board/board.ts';
+import type { Card, VirtioBus } from '../board/cards.ts';
 import type { BoardModel } from '../board/platform.ts';
 import { type BootFiles, type BootRegisters, loadRam } from '../boot/load.ts';
 import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import type { End } from '../debug/stop.ts';
 import type { PowerRequest } from '../devices/ged.ts';
-import type { VirtioKind } from '../devices/virtio/device.ts';
 import { fillFwCfg, platformOf } from '../machine/machine.ts';
 import type { EngineKind } from '../machine/processors.ts';
 import { PAGE } from '../memory/layout.ts';
@@ -33,8 +33,8 @@ export interface ThreadedOptions {
   readonly model?: BoardModel | undefined;
   /** A reset by the guest ends the run, like a power-off. */
   readonly noReboot?: boolean | undefined;
-  /** Devices for the PCI slots. */
-  readonly virtio?: readonly VirtioKind[] | undefined;
+  /** Cards for the PCI slots. */
+  readonly cards?: readonly Card[] | undefined;
   readonly virtioOn?: VirtioBus | undefined;
   /** Bytes that UART0 sends. */
   readonly console: (byte: number) => void;
@@ -101,7 +101,7 @@ export class ThreadedMachine {
         this.power = options.noReboot ? 'poweroff' : request;
       },
       console: options.console,
-      virtio: options.virtio,
+      cards: options.cards,
       virtioOn: options.virtioOn,
       firmware: () => files.firmware?.content ?? new Uint8Array(0),
       model: options.model,

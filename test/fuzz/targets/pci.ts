@@ -59,7 +59,7 @@ function operation(side: Side, input: Input): void {
       side.write(at + 4, 4, 0);
       side.write(at + 8, 4, input.u32());
       side.write(at + 12, 4, input.u8() & 1);
-      side.write(configOf(device) + 0x40 + 2, 2, 0x8000);
+      side.write(configOf(device) + 0x98 + 2, 2, 0x8000);
       return;
     }
     case OPERATION.device:

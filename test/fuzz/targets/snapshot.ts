@@ -35,7 +35,7 @@ const machine = new Machine({
   seed: 1,
   engine: 'interpreter',
   console: () => {},
-  virtio: [
+  cards: [
     new VirtioConsole(() => {}),
     new VirtioEntropy(1),
     new VirtioNet([2, 0, 0, 0, 0, 1], { send: () => {}, connect: () => {} }),

@@ -29,6 +29,8 @@ export interface PciRootComplexPorts {
   readonly message: (address: number, data: number) => void;
   /** Address of the memory window: addresses on the PCI bus are the same as those of the CPU. */
   readonly memoryBase: number;
+  /** The first I/O port of the window for ports. */
+  readonly firstPort: number;
 }
 
 export class PciRootComplex implements Stateful {
@@ -48,39 +50,40 @@ export class PciRootComplex implements Stateful {
   constructor(ports: PciRootComplexPorts) {
     this.ports_ = ports;
     this.configuration = this.device('pcie-ecam', 0x8000000, {
-      read: (offset, width) => {
-        const f = this.at(offset);
-        return f ? f.readConfig(offset & 0xfff, width) : ALL_ONES[width];
-      },
+      read: (offset, width) => this.at(offset)?.readConfig(offset & 0xfff, width) ?? ALL_ONES[width],
+      peek: (offset, width) => this.at(offset)?.peekConfig(offset & 0xfff, width) ?? ALL_ONES[width],
       write: (offset, width, value) => this.at(offset)?.writeConfig(offset & 0xfff, width, value),
     });
-    this.memory = this.device('pcie-memory', 0x40000000, {
-      read: (offset, width) => {
-        const hit = this.find(offset);
-        return hit ? hit.space.read(hit.offset, width) : ALL_ONES[width];
-      },
-      peek: (offset, width) => {
-        const hit = this.find(offset);
-        return hit ? (hit.space.peek ?? hit.space.read)(hit.offset, width) : ALL_ONES[width];
-      },
-      write: (offset, width, value) => {
-        const hit = this.find(offset);
-        hit?.space.write(hit.offset, width, value);
-      },
-    });
-    // No function has I/O ports.
-    this.ports = this.device('pcie-io', 0xc000, { read: (_, width) => ALL_ONES[width], write: () => {} });
+    this.memory = this.window('pcie-memory', 0x40000000, (offset) => this.find(offset + ports.memoryBase, false));
+    this.ports = this.window('pcie-io', 0xc000, (offset) => this.find(offset + ports.firstPort, true));
     this.add(new HostBridge());
   }
 
-  private device(name: string, size: number, access: Pick<Device, 'read' | 'write'> & Partial<Device>): Device {
-    return { name, size, peek: access.read, reset: () => {}, ...access };
+  private device(name: string, size: number, access: Pick<Device, 'read' | 'write' | 'peek'>): Device {
+    return { name, size, reset: () => {}, ...access };
   }
 
-  /** Puts a function into the next slot. @returns its slot */
-  add(f: PciFunction): number {
-    const slot = this.functions.indexOf(undefined);
-    if (slot < 0) throw new Error('PCI: no slot is left');
+  /** A window in which base address registers place spaces. */
+  private window(name: string, size: number, find: (offset: number) => ReturnType<PciFunction['find']>): Device {
+    return this.device(name, size, {
+      read: (offset, width) => {
+        const hit = find(offset);
+        return hit ? hit.space.read(hit.offset, width) : ALL_ONES[width];
+      },
+      peek: (offset, width) => {
+        const hit = find(offset);
+        return hit ? (hit.space.peek ?? hit.space.read)(hit.offset, width) : ALL_ONES[width];
+      },
+      write: (offset, width, value) => {
+        const hit = find(offset);
+        hit?.space.write(hit.offset, width, value);
+      },
+    });
+  }
+
+  /** Puts a function into a slot; default: the first that is free. @returns its slot @throws Error when it is taken */
+  add(f: PciFunction, slot = this.functions.indexOf(undefined)): number {
+    if (slot < 0 || slot >= SLOTS || this.functions[slot]) throw new Error('PCI: no slot is left');
     this.functions[slot] = f;
     const line = slot & (LINES - 1);
     f.connect({
@@ -100,9 +103,9 @@ export class PciRootComplex implements Stateful {
     return (offset & 0x7000) === 0 && slot < SLOTS ? this.functions[slot] : undefined;
   }
 
-  private find(offset: number): ReturnType<PciFunction['find']> {
+  private find(address: number, io: boolean): ReturnType<PciFunction['find']> {
     for (const f of this.functions) {
-      const hit = f?.find(offset + this.ports_.memoryBase);
+      const hit = f?.find(address, io);
       if (hit) return hit;
     }
     return undefined;

@@ -8,6 +8,8 @@ const SECTOR = 512;
 const FEATURE = { segMax: 1 << 2, readOnly: 1 << 5, blockSize: 1 << 6, flush: 1 << 9 } as const;
 const MOST_SEGMENTS = 126;
 const REQUEST = { in: 0, out: 1, flush: 4, id: 8 } as const;
+/** The configuration up to the fields of the last feature before zoned disks. */
+const CONFIG_BYTES = 60;
 const HEADER_BYTES = 16;
 const ID_BYTES = 20;
 const STATUS = { ok: 0, error: 1, unsupported: 2 } as const;
@@ -53,7 +55,7 @@ export class VirtioBlock implements VirtioKind {
   }
 
   config(): Uint8Array {
-    const v = new DataView(new ArrayBuffer(0x18));
+    const v = new DataView(new ArrayBuffer(CONFIG_BYTES));
     v.setBigUint64(0, BigInt(this.disk.size / SECTOR), true);
     v.setUint32(0x0c, MOST_SEGMENTS, true);
     v.setUint32(0x14, SECTOR, true);

@@ -13,6 +13,8 @@ export interface VirtioPorts {
   complete(queue: number, chain: Chain): void;
   /** A driver uses the device (DRIVER_OK). */
   readonly live: boolean;
+  /** The driver is one for version 1; otherwise it is a legacy driver. */
+  readonly version1: boolean;
   /** The runtime's clock, in milliseconds (runtime.ts). */
   now(): number;
   /** Runs work that reads the memory of the driver. An error of the driver stops the device. */
@@ -52,8 +54,12 @@ export interface VirtioKind extends Stateful {
   /** Feature bits of this kind of device. */
   readonly features: number;
   readonly queueCount: number;
+  /** Messages of MSI-X, as QEMU's device has them; default: one for each queue and one for the configuration. */
+  readonly messages?: number;
   /** Bytes of the device configuration. */
   config(): Uint8Array;
+  /** A legacy driver writes a byte of the configuration. Without this function it cannot be written. */
+  writeConfig?(offset: number, value: number): void;
   attach(ports: VirtioPorts): void;
   /** The driver has put a request into a queue. */
   notified(queue: number): void;

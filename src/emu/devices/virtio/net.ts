@@ -5,8 +5,9 @@ import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './devi
 
 const FEATURE = { mac: 1 << 5, status: 1 << 16 } as const;
 const LINK_UP = 1;
-/** Header of every packet with version 1. */
+/** Header of every packet. A legacy driver that does not merge buffers leaves the number of buffers out (section 5.1.6.1). */
 const HEADER_BYTES = 12;
+const LEGACY_HEADER_BYTES = 10;
 const RECEIVE = 0;
 const TRANSMIT = 1;
 /** Longest frame: the largest IP packet with an Ethernet header and a VLAN tag. Longer ones are lost. */
@@ -23,25 +24,29 @@ export interface Network {
 }
 
 export class VirtioNet implements VirtioKind {
-  readonly stateFields = ['waiting'];
+  readonly stateFields = ['waiting', 'mac'];
   readonly stateChecks = { waiting: isListOf(isBytes) };
   static readonly wiring: Wiring = {
     ports: 'the transport',
-    mac: 'an option',
+    own: 'an option',
   };
   readonly name = 'virtio-net';
   readonly type = VIRTIO_TYPE.net;
   readonly classCode = 0x020000;
   readonly features = FEATURE.mac | FEATURE.status;
   readonly queueCount = 2;
-  private readonly mac: readonly number[];
+  readonly messages = 4;
+  /** The address of the card, and the one that it has now. */
+  private readonly own: readonly number[];
+  private readonly mac: Uint8Array;
   private readonly network: Network;
   private readonly waiting: Uint8Array[] = [];
   private ports: VirtioPorts | undefined;
 
   /** @param mac six bytes */
   constructor(mac: readonly number[], network: Network) {
-    this.mac = mac;
+    this.own = mac;
+    this.mac = Uint8Array.from(mac);
     this.network = network;
     network.connect((frame) => {
       const bytes = this.waiting.reduce((sum, f) => sum + f.length, frame.length);
@@ -57,6 +62,16 @@ export class VirtioNet implements VirtioKind {
 
   reset(): void {
     this.waiting.length = 0;
+    this.mac.set(this.own);
+  }
+
+  /** A legacy driver may give the card another address (section 5.1.4.1). */
+  writeConfig(offset: number, value: number): void {
+    if (offset < this.mac.length) this.mac[offset] = value;
+  }
+
+  private get headerBytes(): number {
+    return this.ports?.version1 ? HEADER_BYTES : LEGACY_HEADER_BYTES;
   }
 
   config(): Uint8Array {
@@ -70,9 +85,10 @@ export class VirtioNet implements VirtioKind {
       const chain = ports.queues[RECEIVE]!.pop();
       if (!chain) return;
       const frame = this.waiting.shift()!;
-      const packet = new Uint8Array(HEADER_BYTES + frame.length);
-      packet[10] = 1; // one buffer
-      packet.set(frame, HEADER_BYTES);
+      const header = this.headerBytes;
+      const packet = new Uint8Array(header + frame.length);
+      packet.set(frame, header);
+      if (header === HEADER_BYTES) packet[10] = 1; // one buffer
       chain.write(packet);
       ports.complete(RECEIVE, chain);
     }
@@ -82,10 +98,10 @@ export class VirtioNet implements VirtioKind {
     if (queue === RECEIVE) this.deliver();
     else
       for (const chain of requests(this.ports!, TRANSMIT)) {
-        const length = chain.readableBytes - HEADER_BYTES;
+        const length = chain.readableBytes - this.headerBytes;
         const packet = length > 0 && length <= MOST_FRAME ? chain.read() : undefined;
         this.ports!.complete(TRANSMIT, chain);
-        if (packet) this.network.send(packet.slice(HEADER_BYTES));
+        if (packet) this.network.send(packet.slice(this.headerBytes));
       }
   }
 }

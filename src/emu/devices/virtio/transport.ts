@@ -12,7 +12,8 @@ export const STATUS = {
   needsReset: 0x40,
   failed: 0x80,
 } as const;
-/** Feature bits of the transport: indirect descriptors; version 1 is bit 32, the first of the second word. */
+/** Feature bits of the transport: any layout of a request, which version 1 implies; indirect descriptors; version 1 is bit 32, the first of the second word. */
+const ANY_LAYOUT = 2 ** 27;
 const INDIRECT = 2 ** 28;
 const VERSION_1 = 1;
 
@@ -31,11 +32,17 @@ export interface VirtioSurroundings {
   readonly unfinished: () => void;
 }
 
+/** The rings of a legacy queue begin at pages of this size (section 2.7.2). */
+const LEGACY_PAGE = 4096;
+const legacyAlign = (n: number): number => Math.ceil(n / LEGACY_PAGE) * LEGACY_PAGE;
+
 /** How the transport interrupts the driver. */
 export interface TransportPorts {
   /** Buffers of a queue were used. */
   readonly usedBuffers: (queue: VirtQueue) => void;
   readonly configChanged: () => void;
+  /** May the device access memory? Default: always. */
+  readonly mayAccess?: () => boolean;
 }
 
 export class VirtioTransport implements Stateful, VirtioPorts {
@@ -72,6 +79,25 @@ export class VirtioTransport implements Stateful, VirtioPorts {
     return this.featureSelect === 1 ? VERSION_1 : 0;
   }
 
+  /** The features that the legacy interface offers: bits 31 to 0. */
+  get legacyFeatures(): number {
+    return (this.kind.features | ANY_LAYOUT | INDIRECT) >>> 0;
+  }
+
+  /** The features that a driver has accepted by the legacy interface. */
+  get legacyAccepted(): number {
+    return this.accepted[0]!;
+  }
+
+  set legacyAccepted(value: number) {
+    this.accepted[0] = value;
+    this.accepted[1] = 0;
+  }
+
+  get version1(): boolean {
+    return (this.accepted[1]! & VERSION_1) !== 0;
+  }
+
   get acceptedFeatures(): number {
     return this.accepted[this.acceptedSelect] ?? 0;
   }
@@ -92,8 +118,35 @@ export class VirtioTransport implements Stateful, VirtioPorts {
     this.status = next | (this.status & STATUS.needsReset);
   }
 
+  /** The driver writes the status by the legacy interface, which has no agreement on features. */
+  setLegacyStatus(value: number): void {
+    if (value === 0) this.reset();
+    else this.status = value | (this.status & STATUS.needsReset);
+  }
+
+  /** The page at which a legacy queue begins; 0 when it is not in use. */
+  legacyPage(queue: number): number {
+    const q = this.queues[queue];
+    return q?.ready ? Math.floor(q.desc / LEGACY_PAGE) % 2 ** 32 : 0;
+  }
+
+  /** Places a queue as the legacy interface does, all its parts behind each other. @param page 0 takes it away */
+  setLegacyPage(queue: number, page: number): void {
+    const q = this.queues[queue];
+    if (!q) return;
+    if (page === 0) {
+      q.reset();
+      return;
+    }
+    q.desc = page * LEGACY_PAGE;
+    q.driver = q.desc + 16 * q.size;
+    q.device = legacyAlign(q.driver + 4 + 2 * q.size);
+    q.ready = true;
+  }
+
   get live(): boolean {
-    return (this.status & STATUS.driverOk) !== 0 && (this.status & STATUS.needsReset) === 0;
+    const { status } = this;
+    return (status & STATUS.driverOk) !== 0 && (status & STATUS.needsReset) === 0 && (this.ports.mayAccess?.() ?? true);
   }
 
   /** The driver notifies the device of a queue. An error of the driver stops the device until its reset. */
@@ -135,6 +188,6 @@ export class VirtioTransport implements Stateful, VirtioPorts {
   complete(queue: number, chain: Chain): void {
     const q = this.queues[queue]!;
     // After the reset of a queue its memory belongs to the driver.
-    if (q.ready && q.push(chain)) this.ports.usedBuffers(q);
+    if (q.ready && (this.ports.mayAccess?.() ?? true) && q.push(chain)) this.ports.usedBuffers(q);
   }
 }
