@@ -181,6 +181,7 @@ describe('parts of a machine', () => {
     Fpu: 'the operation under way',
     Loopback: 'connected once',
     MemoryAccess: 'the access under way, and hooks of run control',
+    Omissions: 'what a log has told',
     P9Session: 'saved by the device that it belongs to',
     Regions: 'translated code, made anew',
     SharedNode: 'of the shared folder; found anew',

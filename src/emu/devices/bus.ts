@@ -39,8 +39,9 @@ export class Bus {
     }
     const offset = pa - m.base;
     const get = (at: number, width: Width): number => (peek ? m.device.peek(at, width) : m.device.read(at, width)) | 0;
-    this.lo = get(offset, size === 8 ? 4 : (size as Width));
-    this.hi = size === 8 ? get(offset + 4, 4) : 0;
+    const { bytewise } = m.device;
+    this.lo = get(offset, bytewise ? 1 : size === 8 ? 4 : (size as Width));
+    this.hi = size === 8 && !bytewise ? get(offset + 4, 4) : 0;
     return true;
   }
 
@@ -49,7 +50,9 @@ export class Bus {
     const m = this.find(pa, size);
     if (!m) return this.open;
     const offset = pa - m.base;
-    if (size === 8) {
+    if (m.device.bytewise) m.device.write(offset, 1, lo & 0xff);
+    else if (size === 8 && m.device.write64) m.device.write64(offset, lo, hi);
+    else if (size === 8) {
       m.device.write(offset, 4, lo >>> 0);
       m.device.write(offset + 4, 4, hi >>> 0);
     } else m.device.write(offset, size as Width, (size === 4 ? lo : lo & (2 ** (8 * size) - 1)) >>> 0);
