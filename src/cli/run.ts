@@ -7,6 +7,7 @@ import { describeEvent, explainLast } from '../emu/debug/explain.ts';
 import { FirstEvents } from '../emu/debug/first-events.ts';
 import { RunControl } from '../emu/debug/run-control.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
+import { hex } from '../emu/formats/hex.ts';
 import type { Machine } from '../emu/machine/machine.ts';
 import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
@@ -52,6 +53,14 @@ function startLog(cli: MachineCli, outlet: Outlet, control: RunControl, symboliz
       };
       cpu.observe({ exception: note, entered: note });
     }
+  const { machine } = control;
+  if (log.kinds.has('device'))
+    machine.omissions.listener = (line) => {
+      const cpu = machine.running;
+      const name = cpu && symbolize(cpu.world, cpu.pc);
+      const place = cpu ? ` (cpu${cpu.index} at ${hex(cpu.pc)}${name === undefined ? '' : ` ${name}`})` : '';
+      write(`device ${line}${place}`);
+    };
   return log.kinds.has('gdb') ? (line) => write(`gdb ${line}`) : () => {};
 }
 
