@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { BoardModel } from '../../src/emu/board/platform.ts';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
+import { Ipi } from '../../src/emu/devices/ipi.ts';
 import { TestMachine } from '../support/test-machine.ts';
 
 const [STATUS, ENABLE, SET, CLEAR, MAIL, SEND, MAIL_SEND, ANY_SEND] = [
@@ -177,6 +178,15 @@ describe('a CPU that waits in firmware', () => {
     expect(rig.waits(1)).toBe(true);
     rig.put(SEND, 4, (1n << 16n) | 1n);
     expect(rig.waits(1)).toBe(false);
+  });
+
+  test('a board that was not reset is in its power-on state: firmware waits', () => {
+    const started: number[] = [];
+    const ipi = new Ipi(2, () => {});
+    ipi.onSignal = (cpu) => started.push(cpu) > 0;
+    ipi.write(1, MAIL, 0x1000, -1);
+    ipi.write(0, SEND, 1 << 16, -1);
+    expect([started, ipi.read(1, STATUS)]).toEqual([[1], 0]);
   });
 
   test('interrupts of a CPU that runs stay, whatever its mailbox holds', () => {

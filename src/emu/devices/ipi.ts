@@ -62,6 +62,7 @@ export class Ipi implements Stateful {
     this.status = new Uint32Array(cpus);
     this.enable = new Uint32Array(cpus);
     this.mail = new Uint32Array(cpus * MAILBOX_WORDS);
+    this.reset();
   }
 
   /** CPU 0 runs, and firmware on the others has enabled their interrupts to wait for one. */
