@@ -9,6 +9,7 @@ import { Omissions } from '../../src/emu/devices/omissions.ts';
 import { VirtioEntropy } from '../../src/emu/devices/virtio/entropy.ts';
 import { VirtioMmio } from '../../src/emu/devices/virtio/mmio.ts';
 import { elfOf } from '../support/images.ts';
+import { TestMachine } from '../support/test-machine.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-device-log-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -55,6 +56,32 @@ describe('omissions', () => {
     omissions.say('x', 'y', 1);
     omissions.say('x', 'y', 2);
     expect(lines).toEqual(['x: y (0x1)']);
+  });
+
+  test('on a board that answers everywhere: addresses, cores and CPUs that are not there, and flash', () => {
+    const bench = new TestMachine({ cpus: 2, board: 'ls3a5000' });
+    const { machine } = bench;
+    const lines: string[] = [];
+    machine.omissions.listener = (line) => lines.push(line);
+    machine.bus.read(0x1ff00000, 4);
+    machine.bus.read(0x1ff00000, 4, true);
+    machine.bus.write(0x1ff00000, 8, 1, 0);
+    machine.bus.write(0x1fe01320, 8, 1, 0);
+    machine.bus.read(0x1fe001a0, 4);
+    machine.bus.write(0x1d000000, 4, 0x60, 0);
+    machine.iocsr.write(0, 0x1040, 4, 9 << 16, 0);
+    machine.iocsr.write(0, 0x1048, 8, 9 << 16, 0);
+    machine.iocsr.write(0, 0x1048, 4, 9 << 16, 0);
+    expect(lines).toEqual([
+      'bus: load from 0x1ff00000: nothing is there',
+      'bus: store to 0x1ff00000: nothing is there',
+      'chip0: core 3 is not there',
+      'iocsr: load from 0x1a0: no register',
+      'flash1: sectors cannot be locked',
+      'ipi: an interrupt for a CPU that is not there (0x9)',
+      'iocsr: mail to a CPU that is not there (0x9)',
+      'iocsr: Mail_Send and ANY_Send take one 64-bit store: a narrow one is lost',
+    ]);
   });
 
   test('a virtio device says why it asks for a reset', () => {

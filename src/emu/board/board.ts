@@ -72,9 +72,9 @@ export class Board {
   private readonly console: { receive(bytes: Iterable<number>): void; readonly backlog: number };
 
   constructor(ports: BoardPorts) {
-    this.ipi = new Ipi(ports.cpus, ports.lines);
-    this.eiointc = new Eiointc(ports.cpus, ports.lines);
     const { omissions } = this;
+    this.ipi = new Ipi(ports.cpus, ports.lines, omissions);
+    this.eiointc = new Eiointc(ports.cpus, ports.lines);
     const loongson = ports.model === 'ls3a5000';
     this.iocsr = new Iocsr(ports.cpus, this.ipi, this.eiointc, new ChipConfig(loongson), omissions);
     this.fwCfg = new FwCfg(ports.dma, omissions);
@@ -115,7 +115,7 @@ export class Board {
     const declared = loongson ? [...DEVICES, ...ls3a5000Devices(ports.cpus)] : DEVICES;
     const mappings: Mapping[] = declared.map((d) => ({ base: d.base, device: d.make(parts) }));
     const slots = this.mmio.map((device, n) => ({ base: virtioMmioSlot(n).base, device }));
-    this.bus = new Bus([...mappings, ...slots], loongson);
+    this.bus = new Bus([...mappings, ...slots], loongson, omissions);
     this.timed = this.bus.mappings.map((m) => m.device).filter(isTimed);
     const uart = this.bus.at(PLATFORM.uarts[0]!.base)!.device as Uart16550;
     this.console = kinds.find((k) => k instanceof VirtioConsole) ?? uart;

@@ -251,7 +251,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
   {
     name: 'flash0',
     ...flash0,
-    make: ({ firmware }) => new RomWindow(firmware),
+    make: ({ firmware, omissions }) => new RomWindow(firmware, omissions),
     nodes: () => [
       node(`flash@${unitAddress(flash0.base)}`, {
         compatible: 'cfi-flash',
@@ -260,7 +260,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
       }),
     ],
   },
-  { name: 'flash1', ...flash1, make: () => new Flash() },
+  { name: 'flash1', ...flash1, make: ({ omissions }) => new Flash(undefined, omissions) },
   {
     name: 'fw-cfg',
     ...fwCfg,
@@ -314,7 +314,7 @@ export const ls3a5000Devices = (cpus: number): readonly DeviceDeclaration[] => [
     name: `chip${n}`,
     base: n * NODE_STRIDE + 0x1fe00000,
     size: 0x10000,
-    make: ({ iocsr, master }: DeviceParts) => new IocsrWindow(iocsr, master, n),
+    make: ({ iocsr, master, omissions }: DeviceParts) => new IocsrWindow(iocsr, master, n, omissions),
   })),
 ];
 

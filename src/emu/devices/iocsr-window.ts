@@ -1,5 +1,6 @@
 import type { Device, Width } from './device.ts';
 import type { Iocsr } from './iocsr.ts';
+import { NO_OMISSIONS, type Omissions } from './omissions.ts';
 
 const SIZE = 0x10000;
 const CORES = 4;
@@ -20,10 +21,12 @@ export class IocsrWindow implements Device {
   readonly size = SIZE;
   private readonly iocsr: Iocsr;
   private readonly node: number;
+  private readonly omissions: Omissions;
   /** The CPU that makes the access. */
   private readonly master: () => number;
 
-  constructor(iocsr: Iocsr, master: () => number, node = 0) {
+  constructor(iocsr: Iocsr, master: () => number, node = 0, omissions: Omissions = NO_OMISSIONS) {
+    this.omissions = omissions;
     this.name = `chip${node}`;
     this.iocsr = iocsr;
     this.master = master;
@@ -44,7 +47,9 @@ export class IocsrWindow implements Device {
   private cpuAt(offset: number): number {
     const core = this.coreAt(offset);
     if (core < 0) return this.master();
-    return core < this.iocsr.cpuCount ? core : -1;
+    if (core < this.iocsr.cpuCount) return core;
+    this.omissions.say(this.name, `core ${core} is not there`);
+    return -1;
   }
 
   /** The offset in the IOCSR space of that CPU. */

@@ -1,6 +1,7 @@
 import { LINE } from '../cpu/cpu.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
 import type { CpuLines } from './device.ts';
+import { NO_OMISSIONS, type Omissions } from './omissions.ts';
 import { offsetsOf, registerTable } from './register-table.ts';
 
 const MAILBOX_WORDS = 8;
@@ -47,6 +48,7 @@ export class Ipi implements Stateful {
   };
   private readonly cpus: number;
   private readonly lines: CpuLines;
+  private readonly omissions: Omissions;
   private readonly status: Uint32Array;
   private readonly enable: Uint32Array;
   private readonly mail: Uint32Array;
@@ -56,7 +58,8 @@ export class Ipi implements Stateful {
    */
   onSignal: (cpu: number, entryLo: number, entryHi: number) => boolean = () => false;
 
-  constructor(cpus: number, lines: CpuLines) {
+  constructor(cpus: number, lines: CpuLines, omissions: Omissions = NO_OMISSIONS) {
+    this.omissions = omissions;
     this.cpus = cpus;
     this.lines = lines;
     this.status = new Uint32Array(cpus);
@@ -148,7 +151,10 @@ export class Ipi implements Stateful {
 
   private send(command: number): void {
     const target = (command >>> 16) & 0x3ff;
-    if (target >= this.cpus) return;
+    if (target >= this.cpus) {
+      this.omissions.say('ipi', 'an interrupt for a CPU that is not there', target);
+      return;
+    }
     this.status[target] = this.status[target]! | (1 << (command & 0x1f));
     this.update(target);
     this.attend(target);
