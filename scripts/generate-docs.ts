@@ -1,14 +1,17 @@
 /**
- * Writes docs/csr.md and docs/isa.md from the tables, docs/packages.md from package-lock.json, docs/manual-coverage.md from the
- * tests. `--check` only compares.
+ * Writes docs/csr.md and docs/isa.md from the tables, the registers in docs/board.md from those of the devices, docs/packages.md
+ * from package-lock.json, docs/manual-coverage.md from the tests. `--check` only compares.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CARD_TABLES } from '../src/emu/board/cards.ts';
+import { REGISTER_TABLES } from '../src/emu/board/register-tables.ts';
 import { CSRS } from '../src/emu/cpu/csr-table.ts';
 import { EXCEPTIONS } from '../src/emu/cpu/exception-table.ts';
 import { FEATURES, type FeatureName } from '../src/emu/cpu/features.ts';
+import { bytesOf, type RegisterDeclaration, resetOf } from '../src/emu/devices/register-table.ts';
 import { hex } from '../src/emu/formats/hex.ts';
 import { ABSENT } from '../src/emu/isa/absent.ts';
 import { ROWS } from '../src/emu/isa/table/index.ts';
@@ -158,8 +161,38 @@ function packagesPage(): string {
   ].join('\n');
 }
 
+/** The generated part of docs/board.md is between these lines. */
+const REGISTERS_BEGIN = '<!-- registers: made by scripts/generate-docs.ts -->';
+const REGISTERS_END = '<!-- end of registers -->';
+
+function registerRow(r: RegisterDeclaration): string {
+  const { count = 1 } = r;
+  const last = r.offset + bytesOf(r) - r.width;
+  const place = count > 1 ? `${hex(r.offset)} … ${hex(last)}` : hex(r.offset);
+  const reset = typeof r.reset === 'string' ? r.reset : r.access === 'wo' ? '' : hex(resetOf(r));
+  const name = `${r.name}${count > 1 ? `, ${count} of them` : ''}${r.when ? ` (${r.when})` : ''}`;
+  return `| ${place} | ${r.width} | ${name} | ${r.access} | ${reset} | ${r.text ?? 'complete'} |`;
+}
+
+/** docs/board.md with the registers of the devices put in. */
+function boardPage(): string {
+  const page = readFileSync(join(DOCS, 'board.md'), 'utf8');
+  const tables = [...REGISTER_TABLES, ...CARD_TABLES].flatMap((t) => [
+    '',
+    `**${t.device}** (${t.source})`,
+    '',
+    '| offset | bytes | name | access | reset | here |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...t.registers.map(registerRow),
+  ]);
+  const [before, rest] = page.split(REGISTERS_BEGIN);
+  const [, after] = (rest ?? '').split(REGISTERS_END);
+  return [before!, REGISTERS_BEGIN, '\n', ...tables.map((l) => `${l}\n`), '\n', REGISTERS_END, after ?? ''].join('');
+}
+
 /** Pages by file name. */
 export const PAGES: Readonly<Record<string, () => string>> = {
+  'board.md': boardPage,
   'csr.md': csrPage,
   'isa.md': isaPage,
   'packages.md': packagesPage,

@@ -178,7 +178,7 @@ export interface LogSpec {
   readonly kinds: ReadonlySet<string>;
   readonly file: string | undefined;
 }
-const LOG_KINDS = ['exit', 'exception', 'gdb'];
+const LOG_KINDS = ['exit', 'exception', 'device', 'gdb'];
 const LATER_LOGS = ['tlb', 'csr', 'mmio', 'irq', 'insn'];
 
 /** `LIST[=FILE]`. @throws UsageError */
@@ -427,7 +427,7 @@ export function declareMachineOptions(command: Command): Command {
     .option('--snapshot <file>', 'go on from a saved machine')
     .option('--no-reboot', 'a reset by the guest ends the run')
     .option('--seed <n>', 'seed of the random choices of the model', (t) => parseInteger(t, '--seed', 0, 0xffffffff), 1)
-    .option('--log <list>', 'exit,exception,gdb[=FILE]', parseLog)
+    .option('--log <list>', 'exit,exception,device,gdb[=FILE]', parseLog)
     .option('--audit <what>', 'worldswitch: check what every world switch leaves behind', parseAudit)
     .option('--stats', 'one JSON line of statistics on stderr at the end')
     .option('--no-sandbox', 'run without the wall that lets the emulator open only what the command line names');

@@ -65,6 +65,14 @@ function startLog(cli: MachineCli, outlet: Outlet, control: RunControl, symboliz
       };
       cpu.observe({ exception: note, entered: note, undefinedMode });
     }
+  const { machine } = control;
+  if (log.kinds.has('device'))
+    machine.omissions.listener = (line) => {
+      const cpu = machine.running;
+      const name = cpu && symbolize(cpu.world, cpu.pc);
+      const place = cpu ? ` (cpu${cpu.index} at ${hex(cpu.pc)}${name === undefined ? '' : ` ${name}`})` : '';
+      write(`device ${line}${place}`);
+    };
   return log.kinds.has('gdb') ? (line) => write(`gdb ${line}`) : () => {};
 }
 

@@ -1,6 +1,7 @@
 /** Flash and fw_cfg, as firmware uses them. */
 import { describe, expect, test } from 'vitest';
 import { firmwareContents } from '../../src/emu/boot/firmware.ts';
+import type { DeviceTime } from '../../src/emu/devices/device.ts';
 import type { Dma } from '../../src/emu/devices/dma.ts';
 import { Flash } from '../../src/emu/devices/flash.ts';
 import { FW_CFG, FwCfg } from '../../src/emu/devices/fw-cfg.ts';
@@ -60,19 +61,21 @@ describe('flash', () => {
 });
 
 describe('the clock of the day', () => {
-  test('keeps what is written to trims and alarms, which never ring, and nothing between them', () => {
-    const rtc = new Ls7aRtc(() => 0);
+  const at = (ms: number): DeviceTime => ({ ticks: () => 0, timeOfDay: () => ms, sooner: () => {} });
+
+  test('keeps what is written to trims and alarms, which ring for no counter that is off, and nothing between them', () => {
+    const rtc = new Ls7aRtc(at(0), (level) => expect(level).toBe(false));
     const kept = [0x20, 0x34, 0x38, 0x3c, 0x60, 0x6c, 0x70, 0x74];
-    for (let at = 0; at < rtc.size; at += 4) if (kept.includes(at) || at >= 0x78 || at < 0x20) rtc.write(at, 4, at + 1);
-    expect(kept.map((at) => rtc.read(at, 4))).toEqual(kept.map((at) => at + 1));
-    expect([0, 0x1c, 0x78, 0xfc].map((at) => rtc.read(at, 4))).toEqual([0, 0, 0, 0]);
+    for (let n = 0; n < rtc.size; n += 4) if (kept.includes(n) || n >= 0x78 || n < 0x20) rtc.write(n, 4, n + 1);
+    expect(kept.map((n) => rtc.read(n, 4))).toEqual(kept.map((n) => n + 1));
+    expect([0, 0x1c, 0x78, 0xfc].map((n) => rtc.read(n, 4))).toEqual([0, 0, 0, 0]);
     rtc.reset();
-    expect(kept.map((at) => rtc.read(at, 4))).toEqual(kept.map(() => 0));
+    expect(kept.map((n) => rtc.read(n, 4))).toEqual(kept.map(() => 0));
   });
 
   test('stands at 0 until it is enabled, tells the date, and can be set', () => {
-    const rtc = new Ls7aRtc(() => Date.UTC(2026, 10, 25, 13, 5, 9, 400));
-    const read = (at: number): number => rtc.read(at, 4);
+    const rtc = new Ls7aRtc(at(Date.UTC(2026, 10, 25, 13, 5, 9, 400)), () => {});
+    const read = (n: number): number => rtc.read(n, 4);
     expect([read(0x2c), read(0x30), read(0x68)]).toEqual([0, 0, 0]);
     rtc.write(0x40, 4, 0x2900);
     const word = (month: number, day: number, hour: number, minute: number, second: number, tenth: number): number =>

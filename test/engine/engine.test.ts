@@ -127,18 +127,19 @@ describe('engine', () => {
     expect(performance.now() - before).toBeLessThan(2000);
   });
 
-  test('two CPUs: the second starts by mailbox and both run', () => {
+  test('two CPUs: the second starts by mailbox and interrupt, and both run', () => {
     const m = new TestMachine({
       cpus: 2,
       code: [
         'iocsrwr.d $a0, $a1', // MAIL_SEND: low word of mailbox 0 of CPU 1
+        'iocsrwr.w $a4, $a5', // IPI_SEND: vector 0 of CPU 1
         'ld.d $a2, $a3, 0',
         'beqz $a2, -4',
         'b 0',
       ],
     });
     m.code(0x20000, ['csrrd $t0, 0x20', 'addi.d $t1, $zero, 7', 'st.d $t1, $t2, 0', 'b 0']);
-    m.set({ a0: (0x20000n << 32n) | (1n << 16n), a1: 0x1048, a3: 0x30000 });
+    m.set({ a0: (0x20000n << 32n) | (1n << 16n), a1: 0x1048, a3: 0x30000, a4: 1 << 16, a5: 0x1040 });
     m.machine.cpus[1]!.setGpr(14, 0x30000n);
     m.machine.run(100_000);
     expect([m.get('a2'), m.machine.cpus[1]!.gpr(12)]).toEqual([7n, 1n]);

@@ -182,6 +182,7 @@ describe('parts of a machine', () => {
     Fpu: 'the operation under way',
     Loopback: 'connected once',
     MemoryAccess: 'the access under way, and hooks of run control',
+    Omissions: 'what a log has told',
     P9Session: 'saved by the device that it belongs to',
     Ram: 'which chunks are in linear memory; its content is saved',
     Regions: 'translated code, made anew',

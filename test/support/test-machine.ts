@@ -1,6 +1,7 @@
 /** A machine for unit tests: assembly text in, registers out. */
 
 import { nodeRuntime } from '../../src/cli/node-runtime.ts';
+import type { BoardModel } from '../../src/emu/board/platform.ts';
 import type { Cpu } from '../../src/emu/cpu/cpu.ts';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { type CpuModel, type FeatureName, featuresOf } from '../../src/emu/cpu/features.ts';
@@ -62,6 +63,7 @@ export class TestMachine {
       model?: CpuModel;
       features?: Partial<Record<FeatureName, boolean>>;
       engine?: EngineKind;
+      board?: BoardModel;
       code?: readonly string[];
     } = {},
   ) {
@@ -73,6 +75,7 @@ export class TestMachine {
       features: featuresOf(options.model ?? 'max', options.features ?? {}),
       seed: 7,
       engine: options.engine ?? 'auto',
+      model: options.board,
       console: (b) => this.output.push(b),
     });
     watchIfAsked(this.machine);

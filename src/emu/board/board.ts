@@ -1,12 +1,14 @@
 /** The devices of the board at their addresses (platform.ts; docs/board.md). */
 import { Bus, type Mapping } from '../devices/bus.ts';
-import type { CpuLines, Device } from '../devices/device.ts';
+import { ChipConfig } from '../devices/chip-config.ts';
+import type { CpuLines, Device, DeviceTime, Timed } from '../devices/device.ts';
 import type { Dma } from '../devices/dma.ts';
 import { Eiointc } from '../devices/eiointc.ts';
 import { FwCfg } from '../devices/fw-cfg.ts';
 import type { PowerRequest } from '../devices/ged.ts';
 import { Iocsr } from '../devices/iocsr.ts';
 import { Ipi } from '../devices/ipi.ts';
+import { Omissions } from '../devices/omissions.ts';
 import { PchMsi } from '../devices/pch-msi.ts';
 import { PchPic } from '../devices/pch-pic.ts';
 import { PciRootComplex } from '../devices/pci/root-complex.ts';
@@ -17,7 +19,7 @@ import { PLATFORM } from '../memory/physical-map.ts';
 import type { RuntimeClock } from '../runtime/runtime.ts';
 import type { Stateful } from '../state/fields.ts';
 import { type Card, functionOf, placeCards, type VirtioBus, virtioOf } from './cards.ts';
-import { type BoardModel, DEVICES, LS3A5000_DEVICES, virtioMmioSlot } from './platform.ts';
+import { type BoardModel, DEVICES, ls3a5000Devices, virtioMmioSlot } from './platform.ts';
 
 /** The connections of the devices to the rest of the machine. */
 export interface BoardPorts {
@@ -29,14 +31,16 @@ export interface BoardPorts {
   readonly power: (request: PowerRequest) => void;
   /** Bytes that UART0 sends. */
   readonly console: (byte: number) => void;
-  /** The time of day in milliseconds since 1970. */
-  readonly now: () => number;
+  readonly time: DeviceTime;
   /** The runtime's clock: how long work for the guest takes. */
   readonly clock: RuntimeClock;
   /** Content of the flash that firmware runs from. */
   readonly firmware: () => Uint8Array;
-  /** A parked CPU may start at the address that its first mailbox holds. */
-  readonly start: (cpu: number, entry: bigint) => void;
+  /**
+   * A CPU that waits in firmware starts at the address that its first mailbox holds.
+   * @returns false when it does not wait
+   */
+  readonly start: (cpu: number, entryLo: number, entryHi: number) => boolean;
   /** A device has more work than fits into one go: call {@link Board.goOn} soon. */
   readonly unfinished: () => void;
   readonly model?: BoardModel | undefined;
@@ -46,25 +50,31 @@ export interface BoardPorts {
 }
 
 const isStateful = (x: Device): x is Device & Stateful => 'stateFields' in x;
+const isTimed = (x: Device): x is Device & Timed => 'deadline' in x;
 
 export class Board {
   readonly bus: Bus;
   readonly iocsr: Iocsr;
   readonly pci: PciRootComplex;
   readonly fwCfg: FwCfg;
+  /** What devices leave out; a log listens. */
+  readonly omissions = new Omissions();
   private readonly ipi: Ipi;
   private readonly eiointc: Eiointc;
   private readonly mmio: readonly VirtioMmio[];
   /** Devices that may leave work for later. */
   private readonly workers: readonly { goOn(): boolean }[];
+  private readonly timed: readonly Timed[];
   private readonly console: { receive(bytes: Iterable<number>): void; readonly backlog: number };
 
   constructor(ports: BoardPorts) {
-    this.ipi = new Ipi(ports.cpus, ports.lines);
+    const { omissions } = this;
+    this.ipi = new Ipi(ports.cpus, ports.lines, omissions);
     this.eiointc = new Eiointc(ports.cpus, ports.lines);
-    this.iocsr = new Iocsr(ports.cpus, this.ipi, this.eiointc);
-    this.fwCfg = new FwCfg(ports.dma);
-    const pic = new PchPic(this.eiointc);
+    const loongson = ports.model === 'ls3a5000';
+    this.iocsr = new Iocsr(ports.cpus, this.ipi, this.eiointc, new ChipConfig(loongson), omissions);
+    this.fwCfg = new FwCfg(ports.dma, omissions);
+    const pic = new PchPic(this.eiointc, omissions);
     const msi = new PchMsi(this.eiointc);
     this.pci = new PciRootComplex({
       lines: [0, 1, 2, 3].map((n) => pic.input(PLATFORM.pciInput + n)),
@@ -77,7 +87,7 @@ export class Board {
     });
     const { cards = [] } = ports;
     const { mmio, slots: inSlots } = placeCards(cards, ports.virtioOn);
-    const surroundings = { dma: ports.dma, now: () => ports.clock.now(), unfinished: ports.unfinished };
+    const surroundings = { dma: ports.dma, now: () => ports.clock.now(), unfinished: ports.unfinished, omissions };
     this.mmio = mmio.map((kind, n) => new VirtioMmio(kind, surroundings, pic.input(virtioMmioSlot(n).input)));
     const functions = inSlots.map(({ slot, card }) => {
       const f = functionOf(card, surroundings);
@@ -85,7 +95,7 @@ export class Board {
       return f;
     });
     this.workers = [...this.mmio.map((d) => d.transport), ...functions];
-    const { power, now } = ports;
+    const { power, time } = ports;
     const send = (uart: number, byte: number): void => {
       if (uart === 0) ports.console(byte);
     };
@@ -96,23 +106,20 @@ export class Board {
       iocsr: this.iocsr,
       master: () => this.bus.master,
       power,
-      now,
+      time,
+      omissions,
       send,
       fwCfg: this.fwCfg,
       firmware: ports.firmware,
     };
-    const loongson = ports.model === 'ls3a5000';
-    const declared = loongson ? [...DEVICES, ...LS3A5000_DEVICES] : DEVICES;
+    const declared = loongson ? [...DEVICES, ...ls3a5000Devices(ports.cpus)] : DEVICES;
     const mappings: Mapping[] = declared.map((d) => ({ base: d.base, device: d.make(parts) }));
     const slots = this.mmio.map((device, n) => ({ base: virtioMmioSlot(n).base, device }));
-    this.bus = new Bus([...mappings, ...slots], loongson);
+    this.bus = new Bus([...mappings, ...slots], loongson, omissions);
+    this.timed = this.bus.mappings.map((m) => m.device).filter(isTimed);
     const uart = this.bus.at(PLATFORM.uarts[0]!.base)!.device as Uart16550;
     this.console = cards.map(virtioOf).find((k) => k instanceof VirtioConsole) ?? uart;
-    // As in the boot code of real firmware, a write to the low half of mailbox 0 is the signal.
-    this.ipi.onMail = (n) => {
-      const entry = this.ipi.mailbox(n, 0);
-      if ((entry & 0xffffffffn) !== 0n) ports.start(n, entry);
-    };
+    this.ipi.onSignal = ports.start;
   }
 
   /** Input for the console: a virtio console if there is one, otherwise UART0. */
@@ -123,6 +130,18 @@ export class Board {
   /** Bytes of input that the guest has not read yet. */
   get inputWaiting(): number {
     return this.console.backlog;
+  }
+
+  /** Tick at which a device must be called ({@link expire}); Infinity: none waits. */
+  get deadline(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const d of this.timed) if (d.deadline < next) next = d.deadline;
+    return next;
+  }
+
+  /** Calls the devices whose time has come. */
+  expire(now: number): void {
+    for (const d of this.timed) if (d.deadline <= now) d.expire(now);
   }
 
   /** Lets devices go on with work that they have left for later. @returns whether there is still more */
@@ -146,6 +165,6 @@ export class Board {
     const devices = this.bus.mappings.flatMap(({ device }) =>
       device instanceof VirtioMmio ? device.parts() : isStateful(device) ? [device] : [],
     );
-    return [this.ipi, this.eiointc, this.iocsr, ...devices, ...this.pci.parts()];
+    return [this.ipi, this.eiointc, this.iocsr, this.iocsr.chip, ...devices, ...this.pci.parts()];
   }
 }

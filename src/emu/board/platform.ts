@@ -3,17 +3,18 @@
  * tables and reports are made from the declarations.
  */
 
-import type { Device } from '../devices/device.ts';
+import type { Device, DeviceTime } from '../devices/device.ts';
 import { Flash, RomWindow } from '../devices/flash.ts';
 import type { FwCfg } from '../devices/fw-cfg.ts';
 import { Ged, type PowerRequest } from '../devices/ged.ts';
 import type { Iocsr } from '../devices/iocsr.ts';
 import { IocsrWindow } from '../devices/iocsr-window.ts';
 import { Ls7aRtc } from '../devices/ls7a-rtc.ts';
+import type { Omissions } from '../devices/omissions.ts';
 import type { PchMsi } from '../devices/pch-msi.ts';
 import type { PchPic } from '../devices/pch-pic.ts';
 import type { PciRootComplex } from '../devices/pci/root-complex.ts';
-import { Uart16550 } from '../devices/uart16550.ts';
+import { UART_CLOCK, Uart16550 } from '../devices/uart16550.ts';
 import * as aml from '../formats/aml.ts';
 import { cells64, type FdtNode, type FdtValue } from '../formats/fdt.ts';
 import { memoryRanges, PLATFORM } from '../memory/physical-map.ts';
@@ -52,8 +53,8 @@ export interface DeviceParts {
   readonly firmware: () => Uint8Array;
   /** Bytes that a UART sends. */
   readonly send: (uart: number, byte: number) => void;
-  /** The time of day in milliseconds since 1970. */
-  readonly now: () => number;
+  readonly time: DeviceTime;
+  readonly omissions: Omissions;
 }
 
 /** A device of the board. */
@@ -108,12 +109,13 @@ const uart = ({ base, input }: { base: number; input: number }, n: number): Devi
   name: `uart${n}`,
   base,
   size: 8,
-  make: ({ pic, send }) => new Uart16550(`uart${n}`, pic.input(input), { send: (byte) => send(n, byte) }),
+  make: ({ pic, send, time, omissions }) =>
+    new Uart16550(`uart${n}`, pic.input(input), { send: (byte) => send(n, byte) }, time, omissions),
   nodes: (at) => [
     node(`serial@${unitAddress(base)}`, {
       compatible: 'ns16550a',
       reg: reg(base, 0x100),
-      'clock-frequency': [100_000_000],
+      'clock-frequency': [UART_CLOCK],
       ...onPic(at, input),
     }),
   ],
@@ -214,7 +216,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
   {
     name: 'rtc',
     ...rtc,
-    make: ({ now }) => new Ls7aRtc(now),
+    make: ({ time, pic, omissions }) => new Ls7aRtc(time, pic.input(rtc.input), omissions),
     nodes: (at) => [
       node(`rtc@${unitAddress(rtc.base)}`, {
         compatible: 'loongson,ls7a-rtc',
@@ -227,7 +229,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     name: 'ged',
     base: ged.base,
     size: ged.size,
-    make: ({ power }) => new Ged(power),
+    make: ({ power, omissions }) => new Ged(power, omissions),
     nodes: (at) => [
       node(`ged@${unitAddress(ged.base + ged.sleepControl)}`, {
         compatible: 'syscon',
@@ -265,7 +267,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
   {
     name: 'flash0',
     ...flash0,
-    make: ({ firmware }) => new RomWindow(firmware),
+    make: ({ firmware, omissions }) => new RomWindow(firmware, omissions),
     nodes: () => [
       node(`flash@${unitAddress(flash0.base)}`, {
         compatible: 'cfi-flash',
@@ -274,7 +276,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
       }),
     ],
   },
-  { name: 'flash1', ...flash1, make: () => new Flash() },
+  { name: 'flash1', ...flash1, make: ({ omissions }) => new Flash(undefined, omissions) },
   {
     name: 'fw-cfg',
     ...fwCfg,
@@ -317,15 +319,19 @@ export const DEVICES: readonly DeviceDeclaration[] = [
   { name: 'pcie-memory', base: pciMemory.base, size: pciMemory.size, make: ({ pci }) => pci.memory },
 ];
 
-/** The devices that the `ls3a5000` board has in addition to {@link DEVICES}. The UARTs are inside the window, and answer first. */
-export const LS3A5000_DEVICES: readonly DeviceDeclaration[] = [
+/** Cores of a node of Loongson's chips, and the distance of two nodes in the address space. */
+const CORES_PER_NODE = 4;
+const NODE_STRIDE = 2 ** 44;
+
+/** The devices that the `ls3a5000` board has in addition to {@link DEVICES}. The UARTs are inside the first window, and answer first. */
+export const ls3a5000Devices = (cpus: number): readonly DeviceDeclaration[] => [
   uart({ base: 0x1fe001e8, input: PLATFORM.uarts[1]!.input }, 4),
-  {
-    name: 'iocsr-window',
-    base: 0x1fe00000,
+  ...Array.from({ length: Math.ceil(cpus / CORES_PER_NODE) }, (_, n) => ({
+    name: `chip${n}`,
+    base: n * NODE_STRIDE + 0x1fe00000,
     size: 0x10000,
-    make: ({ iocsr, master }) => new IocsrWindow(iocsr, master),
-  },
+    make: ({ iocsr, master, omissions }: DeviceParts) => new IocsrWindow(iocsr, master, n, omissions),
+  })),
 ];
 
 /** Address and interrupt of memory-mapped virtio device `n`, and its descriptions in the device tree and in ACPI. */

@@ -1,4 +1,6 @@
+import { hex } from '../formats/hex.ts';
 import type { Device, Width } from './device.ts';
+import { NO_OMISSIONS, type Omissions } from './omissions.ts';
 
 /** A device and where it is in the address space. */
 export interface Mapping {
@@ -19,10 +21,18 @@ export class Bus {
   master = 0;
   /** When true, every address answers: where no device is, reads give all ones and writes are lost. */
   private readonly open: boolean;
+  private readonly omissions: Omissions;
 
-  constructor(mappings: readonly Mapping[], open = false) {
+  constructor(mappings: readonly Mapping[], open = false, omissions: Omissions = NO_OMISSIONS) {
     this.mappings = mappings;
     this.open = open;
+    this.omissions = omissions;
+  }
+
+  /** An access where no device is. An address error tells of itself. */
+  private nothing(pa: number, what: string): boolean {
+    if (this.open && this.omissions.listener) this.omissions.say('bus', `${what} ${hex(pa)}: nothing is there`);
+    return this.open;
   }
 
   private find(pa: number, size: number): Mapping | undefined {
@@ -35,21 +45,24 @@ export class Bus {
     const m = this.find(pa, size);
     if (!m) {
       this.lo = this.hi = -1;
-      return this.open;
+      return peek ? this.open : this.nothing(pa, 'load from');
     }
     const offset = pa - m.base;
     const get = (at: number, width: Width): number => (peek ? m.device.peek(at, width) : m.device.read(at, width)) | 0;
-    this.lo = get(offset, size === 8 ? 4 : (size as Width));
-    this.hi = size === 8 ? get(offset + 4, 4) : 0;
+    const { bytewise } = m.device;
+    this.lo = get(offset, bytewise ? 1 : size === 8 ? 4 : (size as Width));
+    this.hi = size === 8 && !bytewise ? get(offset + 4, 4) : 0;
     return true;
   }
 
   /** Writes `size` bytes. @returns false when nothing answers at that address */
   write(pa: number, size: number, lo: number, hi: number): boolean {
     const m = this.find(pa, size);
-    if (!m) return this.open;
+    if (!m) return this.nothing(pa, 'store to');
     const offset = pa - m.base;
-    if (size === 8) {
+    if (m.device.bytewise) m.device.write(offset, 1, lo & 0xff);
+    else if (size === 8 && m.device.write64) m.device.write64(offset, lo, hi);
+    else if (size === 8) {
       m.device.write(offset, 4, lo >>> 0);
       m.device.write(offset + 4, 4, hi >>> 0);
     } else m.device.write(offset, size as Width, (size === 4 ? lo : lo & (2 ** (8 * size) - 1)) >>> 0);

@@ -1,6 +1,7 @@
 import type { Stateful } from '../state/fields.ts';
 import { isBytes, isMapOf } from '../state/state-check.ts';
 import type { Device, Width } from './device.ts';
+import { NO_OMISSIONS, type Omissions } from './omissions.ts';
 
 /** Commands of Intel's flash (CFI vendor command set 1). A bank is two 16-bit chips, so each half of a word holds the command. */
 const COMMAND = {
@@ -16,6 +17,7 @@ const COMMAND = {
   buffered: 0xe8,
   lock: 0x60,
 } as const;
+const COMMANDS: ReadonlySet<number> = new Set([0, ...Object.values(COMMAND)]);
 const READY = 0x80;
 const both = (v: number): number => ((v << 16) | v) >>> 0;
 /** Bytes of a sector, which is erased as a whole; and the longest buffered write. */
@@ -51,8 +53,11 @@ export class Flash implements Device, Stateful {
   /** Words that are still missing in a buffered write; −1: the count comes next. */
   private left = 0;
 
+  private readonly omissions: Omissions;
+
   /** @param initial the content at the start; the rest is erased */
-  constructor(initial: Uint8Array = new Uint8Array(0)) {
+  constructor(initial: Uint8Array = new Uint8Array(0), omissions: Omissions = NO_OMISSIONS) {
+    this.omissions = omissions;
     for (let at = 0; at < Math.min(initial.length, this.size); at += SECTOR)
       this.sector(at).set(initial.subarray(at, at + SECTOR));
   }
@@ -134,6 +139,8 @@ export class Flash implements Device, Stateful {
     if (command === COMMAND.clearStatus) this.status = READY;
     else if (command === 0 || command === COMMAND.confirm) this.mode = COMMAND.readArray;
     else this.mode = command;
+    if (!COMMANDS.has(command)) this.omissions.say(this.name, 'a command that it does not know', command);
+    else if (command === COMMAND.lock) this.omissions.say(this.name, 'sectors cannot be locked');
     if (command === COMMAND.buffered) this.left = -1;
   }
 }
@@ -144,8 +151,11 @@ export class RomWindow implements Device {
   readonly size = 2 ** SIZE_LOG;
   private readonly content: () => Uint8Array;
 
-  constructor(content: () => Uint8Array) {
+  private readonly omissions: Omissions;
+
+  constructor(content: () => Uint8Array, omissions: Omissions = NO_OMISSIONS) {
     this.content = content;
+    this.omissions = omissions;
   }
 
   reset(): void {}
@@ -161,5 +171,7 @@ export class RomWindow implements Device {
     return this.peek(offset, width);
   }
 
-  write(): void {}
+  write(): void {
+    this.omissions.say(this.name, 'stores to the flash that firmware runs from are lost');
+  }
 }

@@ -2,6 +2,21 @@ import { viewOf } from '../formats/little-endian.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
 import type { Device, Width } from './device.ts';
 import type { Dma } from './dma.ts';
+import { NO_OMISSIONS, type Omissions } from './omissions.ts';
+import { registerTable } from './register-table.ts';
+
+export const FW_CFG_REGISTERS = registerTable({
+  device: 'fw-cfg',
+  source: 'QEMU, docs/specs/fw_cfg.rst',
+  registers: [
+    { offset: 0x00, width: 8, name: 'DATA', access: 'ro', live: true, text: 'the next bytes of the item' },
+    { offset: 0x08, width: 2, name: 'SELECTOR', access: 'wo', live: true, text: 'big-endian; selects an item' },
+    {
+      ...{ offset: 0x10, width: 8, name: 'DMA', access: 'rw', reset: 0x47464320554d4551n, live: true },
+      text: 'big-endian; the address of a request: reads and skips, no writes. Reads “QEMU CFG”',
+    },
+  ],
+});
 
 /** Selectors of the items with fixed numbers (QEMU docs/specs/fw_cfg.rst). */
 export const FW_CFG = {
@@ -43,13 +58,15 @@ export class FwCfg implements Device, Stateful {
   readonly name = 'fw-cfg';
   readonly size = 0x18;
   private readonly dma: Dma;
+  private readonly omissions: Omissions;
   private readonly items = new Map<number, Uint8Array>();
   private selector = 0;
   private at = 0;
   private dmaHigh = 0;
 
-  constructor(dma: Dma) {
+  constructor(dma: Dma, omissions: Omissions = NO_OMISSIONS) {
     this.dma = dma;
+    this.omissions = omissions;
   }
 
   /** Sets the items that firmware can read from now on. */
@@ -99,7 +116,7 @@ export class FwCfg implements Device, Stateful {
     else if (offset === REG.dmaLow) {
       this.transfer(this.dmaHigh * 2 ** 32 + swap32(value));
       this.dmaHigh = 0;
-    }
+    } else this.omissions.noRegister(this.name, offset, true, value);
   }
 
   private select(key: number): void {
@@ -115,6 +132,7 @@ export class FwCfg implements Device, Stateful {
     const control = request.getUint32(0);
     const length = request.getUint32(4);
     const address = Number(request.getBigUint64(8));
+    if (control & DMA.write) this.omissions.say(this.name, 'items cannot be written', control >>> 16);
     if (control & DMA.select) this.select(control >>> 16);
     const item = this.items.get(this.selector)?.subarray(this.at, this.at + length) ?? new Uint8Array(0);
     // Behind the end of an item are zeros, written in pieces. A much too large length is refused, because it would take seconds.

@@ -1,13 +1,25 @@
 import type { Stateful } from '../state/fields.ts';
 import type { Device, Width } from './device.ts';
+import { NO_OMISSIONS, type Omissions } from './omissions.ts';
+import { offsetsOf, registerAt, registerTable } from './register-table.ts';
 
 /** Requests that a guest can make of the power control of the board. */
 export type PowerRequest = 'poweroff' | 'reset';
 
-const SLEEP_CTL = 0x1c;
-const RESET = 0x1e;
+export const GED_REGISTERS = registerTable({
+  device: 'ged',
+  source: 'ACPI specification 6.5, sections 4.8.3.7 and 5.6.9; addresses as QEMU’s virt board has them',
+  registers: [
+    { offset: 0x00, width: 4, name: 'EVENTS', access: 'ro', live: true, text: 'reading it clears it; no event comes' },
+    { offset: 0x1c, width: 1, name: 'SLEEP_CONTROL', access: 'wo', live: true, text: '0x34: power off' },
+    { offset: 0x1d, width: 1, name: 'SLEEP_STATUS', access: 'ro', text: 'reads 0' },
+    { offset: 0x1e, width: 1, name: 'RESET', access: 'wo', live: true, text: '0x42: reset' },
+  ],
+});
+const REG = offsetsOf(GED_REGISTERS);
 /** SLP_EN with sleep type 5. */
 const SLP_EN = 0x20;
+const SLEEP_TYPE = 0x1c;
 const SLEEP_TYPE_5 = 5 << 2;
 const RESET_VALUE = 0x42;
 
@@ -21,9 +33,11 @@ export class Ged implements Device, Stateful {
   readonly size = 0x20;
   private events = 0;
   private readonly power: (request: PowerRequest) => void;
+  private readonly omissions: Omissions;
 
-  constructor(power: (request: PowerRequest) => void) {
+  constructor(power: (request: PowerRequest) => void, omissions: Omissions = NO_OMISSIONS) {
     this.power = power;
+    this.omissions = omissions;
   }
 
   reset(): void {
@@ -31,17 +45,29 @@ export class Ged implements Device, Stateful {
   }
 
   peek(offset: number, _width: Width): number {
-    return offset === 0 ? this.events : 0;
+    return offset === REG.EVENTS ? this.events : 0;
   }
 
   read(offset: number, width: Width): number {
+    if (this.omissions.listener && !registerAt(GED_REGISTERS, offset))
+      this.omissions.noRegister(this.name, offset, false);
     const value = this.peek(offset, width);
-    if (offset === 0) this.events = 0;
+    if (offset === REG.EVENTS) this.events = 0;
     return value;
   }
 
-  write(offset: number, _width: Width, value: number): void {
-    if (offset === SLEEP_CTL && value & SLP_EN && (value & 0x1c) === SLEEP_TYPE_5) this.power('poweroff');
-    else if (offset === RESET && (value & 0xff) === RESET_VALUE) this.power('reset');
+  write(offset: number, width: Width, value: number): void {
+    for (let k = 0; k < width; k++) this.writeByte(offset + k, (value >>> (8 * k)) & 0xff);
+  }
+
+  private writeByte(offset: number, value: number): void {
+    if (offset === REG.SLEEP_CONTROL) {
+      if (!(value & SLP_EN)) return;
+      if ((value & SLEEP_TYPE) === SLEEP_TYPE_5) this.power('poweroff');
+      else this.omissions.say(this.name, 'there is no sleep but power-off', value);
+    } else if (offset === REG.RESET) {
+      if (value === RESET_VALUE) this.power('reset');
+    } else if (this.omissions.listener && !registerAt(GED_REGISTERS, offset))
+      this.omissions.noRegister(this.name, offset, true, value);
   }
 }

@@ -15,6 +15,7 @@ import { Links } from '../cpu/links.ts';
 import type { Bus } from '../devices/bus.ts';
 import type { PowerRequest } from '../devices/ged.ts';
 import type { Iocsr } from '../devices/iocsr.ts';
+import type { Omissions } from '../devices/omissions.ts';
 import type { EmittedInterpreters, Engine } from '../engine/engine.ts';
 import type { Regions } from '../engine/translator/regions.ts';
 import type { UopCache } from '../engine/uop-cache.ts';
@@ -143,7 +144,14 @@ export class Machine implements Stateful {
       firmware: () => this.files?.firmware?.content ?? EMPTY,
       model: options.model,
       clock: options.runtime,
-      now: () => (options.clock ? options.runtime.timeOfDay() : VIRTUAL_EPOCH + this.now() / TICKS_PER_MS),
+      time: {
+        ticks: () => this.ticks(),
+        timeOfDay: () => (options.clock ? options.runtime.timeOfDay() : VIRTUAL_EPOCH + this.now() / TICKS_PER_MS),
+        // The only CPU may be in the middle of a long run; of several each looks after its turn.
+        sooner: () => {
+          if (this.engines.length === 1) this.engines[0]!.tire();
+        },
+      },
       dma: {
         read: (pa, length) => {
           if (length > PAGE) this.lookSoon();
@@ -160,11 +168,12 @@ export class Machine implements Stateful {
         this.unfinished = true;
         for (const engine of this.engines) engine.tire();
       },
-      start: (n, entry) => {
+      start: (n, lo, hi) => {
         const cpu = this.cpus[n]!;
-        if (!cpu.parked) return;
+        if (!cpu.parked) return false;
         cpu.parked = false;
-        cpu.pc = entry;
+        cpu.setPc(lo, hi);
+        return true;
       },
     });
     const { bus, iocsr } = this.board;
@@ -204,14 +213,34 @@ export class Machine implements Stateful {
 
   /** The stable counter now; exact also while a CPU runs a helper. */
   private now(): number {
-    const running = this.cpus.find((c) => c.sliceBudget > 0);
-    return running ? running.now : this.time;
+    return this.running?.now ?? this.time;
+  }
+
+  /** The stable counter: that of {@link now}, or real time. */
+  private ticks(): number {
+    return this.options.clock?.() ?? this.now();
+  }
+
+  /** Calls devices whose time has come. */
+  private callDevices(): void {
+    const { deadline } = this.board;
+    if (deadline !== Number.POSITIVE_INFINITY && deadline <= this.ticks()) this.board.expire(this.ticks());
+  }
+
+  /** What devices leave out: a log listens here. */
+  get omissions(): Omissions {
+    return this.board.omissions;
+  }
+
+  /** The CPU that is executing an instruction; undefined while none is. */
+  get running(): Cpu | undefined {
+    return this.cpus.find((c) => c.sliceBudget > 0);
   }
 
   /**
    * Loads an image into memory and prepares the CPUs: CPU 0 is at the entry in direct address mode with a0 = 1,
-   * a1 = command line, a2 = EFI system table, as in QEMU's direct boot; the others are parked until they find an
-   * address in mailbox 0.
+   * a1 = command line, a2 = EFI system table, as in QEMU's direct boot; the others are parked until an interrupt comes and
+   * they find an address in mailbox 0.
    * @throws ImageError when something does not fit into RAM
    */
   load(files: BootFiles): void {
@@ -354,6 +383,7 @@ export class Machine implements Stateful {
         if (this.unfinished) return 'slice';
       }
       this.makeRoom();
+      this.callDevices();
       const passed = this.cpus.length === 1 ? this.runAlone(left, until) : this.runRound(left, until);
       left -= Math.max(1, passed);
       if (this.power === 'reset') {
@@ -385,16 +415,21 @@ export class Machine implements Stateful {
   /** The tick up to which time may jump while every CPU waits in `idle`. In virtual time there is no limit. */
   mayJumpTo: () => number = () => this.options.clock?.() ?? Number.POSITIVE_INFINITY;
 
-  /** The tick of the next timer expiry of all CPUs, without timers whose interrupt is already pending; Infinity when there is none. */
+  /**
+   * The tick of the next timer expiry of all CPUs, without timers whose interrupt is already pending, or of the next call of a
+   * device; Infinity when there is none.
+   */
   get wakeTime(): number {
-    return Math.min(...this.cpus.map((c) => Math.min(c.hostTimer.wakeTime, c.guestTimer.wakeTime)));
+    const timers = this.cpus.map((c) => Math.min(c.hostTimer.wakeTime, c.guestTimer.wakeTime));
+    return Math.min(this.board.deadline, ...timers);
   }
 
   /** Runs the only CPU. @returns ticks passed */
   private runAlone(budget: number, until: number): number {
     const cpu = this.cpus[0]!;
     if (cpu.parked || cpu.frozen) return 0;
-    const ticks = this.engines[0]!.run(this.time, Math.min(budget, until - cpu.icount));
+    const left = Math.max(1, this.board.deadline - this.ticks());
+    const ticks = this.engines[0]!.run(this.time, Math.min(budget, until - cpu.icount, left));
     this.time += ticks;
     return ticks;
   }
@@ -434,13 +469,15 @@ export class Machine implements Stateful {
   step(cpu: Cpu, interrupts = false): RunResult {
     this.settle();
     this.makeRoom();
+    this.callDevices();
     const engine = this.engines[cpu.index]!;
     const n = cpu.index;
     let ticks = engine.run(this.time + this.ahead[n]!, 1, !interrupts);
     if (ticks === 0 && cpu.idle) {
-      const next = Math.min(cpu.hostTimer.deadline, cpu.guestTimer.deadline);
+      const next = Math.min(cpu.hostTimer.deadline, cpu.guestTimer.deadline, this.board.deadline);
       if (next === Number.POSITIVE_INFINITY || this.options.clock) return 'waiting';
       this.time = Math.max(this.time, next - this.ahead[n]!);
+      this.callDevices();
       ticks = engine.run(this.time + this.ahead[n]!, 1, !interrupts);
     }
     if (this.cpus.length === 1) this.time += ticks;

@@ -151,9 +151,9 @@ export class ControlBlock {
   }
 
   /** A parked CPU may start. */
-  start(cpu: number, entry: bigint): void {
-    this.set(cpu, WORD.startLo, Number(BigInt.asIntN(32, entry)));
-    this.set(cpu, WORD.startHi, Number(BigInt.asIntN(32, entry >> 32n)));
+  start(cpu: number, entryLo: number, entryHi: number): void {
+    this.set(cpu, WORD.startLo, entryLo);
+    this.set(cpu, WORD.startHi, entryHi);
     this.set(cpu, WORD.start, 1);
     this.ring(cpu);
   }

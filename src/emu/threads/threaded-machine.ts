@@ -7,6 +7,7 @@ import { Board } from '../board/board.ts';
 import type { Card, VirtioBus } from '../board/cards.ts';
 import type { BoardModel } from '../board/platform.ts';
 import { type BootFiles, type BootRegisters, loadRam } from '../boot/load.ts';
+import { TIMER_HZ } from '../cpu/clock.ts';
 import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import type { End } from '../debug/stop.ts';
@@ -59,6 +60,7 @@ export interface ThreadedLimits {
 const ATTENTIVE_MS = 1;
 /** So long after the last access it still waits in this way. */
 const LINGER_MS = 20;
+const TICKS_PER_MS = TIMER_HZ / 1000;
 /** Longest time between two checks of the limits. */
 const LIMITS_MS = 20;
 
@@ -106,7 +108,11 @@ export class ThreadedMachine {
       firmware: () => files.firmware?.content ?? new Uint8Array(0),
       model: options.model,
       clock: options.runtime,
-      now: () => options.runtime.timeOfDay(),
+      time: {
+        ticks: () => this.ticks(),
+        timeOfDay: () => options.runtime.timeOfDay(),
+        sooner: () => this.block.ring(this.block.cpus),
+      },
       dma: {
         read: (pa, length) => this.ram.whole(pa, length),
         write: (pa, data) => this.store(pa, data),
@@ -114,8 +120,10 @@ export class ThreadedMachine {
       unfinished: () => {
         this.unfinished = true;
       },
-      start: (cpu, entry) => {
-        if (cpu !== 0) this.block.start(cpu, entry);
+      start: (cpu, lo, hi) => {
+        if (cpu === 0 || this.block.startAddress(cpu)) return false;
+        this.block.start(cpu, lo, hi);
+        return true;
       },
     });
     this.coherence = new Coherence(this.block, cpus, this.mem.ramStart, {
@@ -129,7 +137,9 @@ export class ThreadedMachine {
   /** Writes what is booted to RAM. CPUs with a start address of their own find it as if they had got it by mail. */
   private loadAll(): BootRegisters {
     const start = loadRam(this.ram, this.files, platformOf(this.options));
-    for (const { cpu, entry } of start.starts) if (cpu < this.cpus.length) this.block.start(cpu, entry);
+    for (const { cpu, entry } of start.starts)
+      if (cpu < this.cpus.length)
+        this.block.start(cpu, Number(BigInt.asIntN(32, entry)), Number(BigInt.asIntN(32, entry >> 32n)));
     return start;
   }
 
@@ -140,6 +150,11 @@ export class ThreadedMachine {
       this.coherence.claimStores(this.ram.linearAddress(at));
     this.ram.write(pa, data);
     return true;
+  }
+
+  /** A stable counter for devices, with a zero of its own. */
+  private ticks(): number {
+    return this.options.runtime.now() * TICKS_PER_MS;
   }
 
   /** Instructions executed by all CPUs. */
@@ -162,6 +177,7 @@ export class ThreadedMachine {
       // CPUs wait for their devices, and so they also wait for a slow reader.
       if (!this.mustWait()) {
         this.serve();
+        if (this.board.deadline <= this.ticks()) this.board.expire(this.ticks());
         if (this.unfinished) this.unfinished = this.board.goOn();
       }
       if (this.power === 'poweroff') this.end ??= { kind: 'poweroff' };
@@ -232,11 +248,14 @@ export class ThreadedMachine {
     else if (this.options.runtime.now() - this.lastCall < LINGER_MS) {
       block.sleep(block.cpus, heard, ATTENTIVE_MS);
       await new Promise<void>((resolve) => this.options.runtime.soon(resolve));
-    } else await block.ringing(block.cpus, heard, limited ? LIMITS_MS : Number.POSITIVE_INFINITY);
+    } else {
+      const call = (this.board.deadline - this.ticks()) / TICKS_PER_MS;
+      await block.ringing(block.cpus, heard, Math.max(0, Math.min(call, limited ? LIMITS_MS : call)));
+    }
   }
 
   private sleepsForEver(): boolean {
-    return this.cpus.every((_, n) => this.block.sleepsForEver(n));
+    return this.board.deadline === Number.POSITIVE_INFINITY && this.cpus.every((_, n) => this.block.sleepsForEver(n));
   }
 
   /** Carries out the device accesses that CPUs wait for. */

@@ -5,7 +5,7 @@ import { type Side, Twin } from '../twin.ts';
 
 const SIZES = [1, 2, 4, 8] as const;
 const CPUS = 4;
-const OPERATION = { read: 0, write: 1, has: 2 } as const;
+const OPERATION = { read: 0, write: 1, look: 2 } as const;
 const OPERATIONS = Object.keys(OPERATION).length;
 /** The virt extension of the interrupt controller is far above the rest. */
 const FAR = 0x40000000;
@@ -34,8 +34,10 @@ function operation(side: Side, input: Input): void {
     case OPERATION.write:
       iocsr.write(cpu, address, size, input.i32(), input.i32());
       return;
-    case OPERATION.has:
-      side.seen.push(Number(iocsr.has(address)));
+    case OPERATION.look:
+      // A debugger looks, and changes nothing.
+      iocsr.read(cpu, address, size, true);
+      side.seen.push(iocsr.lo, iocsr.hi);
       return;
   }
 }

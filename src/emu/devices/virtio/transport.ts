@@ -1,6 +1,7 @@
 /** The registers that all virtio transports have: features, status, queues (Virtual I/O Device 1.2, section 2.1 to 2.5). */
 import type { Stateful } from '../../state/fields.ts';
 import type { Dma } from '../dma.ts';
+import type { Omissions } from '../omissions.ts';
 import type { VirtioKind, VirtioPorts } from './device.ts';
 import { type Chain, QueueError, VirtQueue } from './queue.ts';
 
@@ -30,6 +31,8 @@ export interface VirtioSurroundings {
   readonly now: () => number;
   /** The device has work left: {@link VirtioTransport.goOn} is to be called soon. */
   readonly unfinished: () => void;
+  /** Told when a driver breaks the rules. */
+  readonly omissions?: Omissions;
 }
 
 /** The rings of a legacy queue begin at pages of this size (section 2.7.2). */
@@ -180,6 +183,7 @@ export class VirtioTransport implements Stateful, VirtioPorts {
       body();
     } catch (error) {
       if (!(error instanceof QueueError)) throw error;
+      this.surroundings.omissions?.say(this.kind.name, `asks for a reset: ${error.message}`);
       this.status |= STATUS.needsReset;
       this.ports.configChanged();
     }
