@@ -40,7 +40,7 @@ beforeAll(async () => {
   symlinkSync(secret, join(shared, 'link'));
   writeFileSync(join(shared, 'named'), 'named');
   await build({
-    input: ['main', 'cpu-worker', 'file-thread'].map((name) => join(PROJECT_ROOT, 'src', 'cli', `${name}.ts`)),
+    input: ['main', 'cpu-worker', 'file-thread', 'nbd-thread'].map((name) => join(PROJECT_ROOT, 'src', 'cli', `${name}.ts`)),
     platform: 'node',
     logLevel: 'silent',
     output: { dir: bundle, format: 'esm' },
