@@ -27,7 +27,8 @@ import { emitted } from './emitted.ts';
 import { UsageError } from './errors.ts';
 import { openShares } from './file-service.ts';
 import { monotonicClock } from './monotonic-clock.ts';
-import { openNet } from './network.ts';
+import type { Pluggable } from './net/cable.ts';
+import { openNet, pluggable } from './network.ts';
 import { nodeRuntime } from './node-runtime.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
@@ -54,6 +55,8 @@ export interface BootImages {
 /** A machine that is ready to run, and its files. */
 export interface Booted extends BootImages {
   readonly machine: Machine;
+  /** The network outside, to be plugged in before the machine runs. */
+  readonly cable: Pluggable | undefined;
 }
 
 /** @throws UsageError when the file cannot be read */
@@ -115,6 +118,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
   const images = snapshot ? snapshotImages(snapshot) : bootImages(image, cli);
   const saved = snapshot?.machine;
   return asUsage(() => {
+    const { kinds, cable } = openVirtio(cli, console);
     const machine = new Machine({
       runtime: nodeRuntime,
       ramSize: saved?.ramSize ?? cli.memory,
@@ -125,33 +129,41 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
       clock: cli.clock === 'host' ? fromNow() : undefined,
       emitted,
       console,
-      virtio: openVirtio(cli, console),
+      virtio: kinds,
       virtioOn: cli.virtio,
       model: saved?.model ?? cli.machine,
       noReboot: cli.reboot === false,
     });
     if (snapshot) restoreSnapshot(machine, snapshot, cli.snapshot!);
     else machine.load(images.files);
-    return Object.defineProperties({ machine } as Booted, Object.getOwnPropertyDescriptors(images));
+    return Object.defineProperties({ machine, cable } as Booted, Object.getOwnPropertyDescriptors(images));
   });
 }
 
 const FIRST_MAC = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56] as const;
 
-/** The devices in the PCI slots: disks, a network card, a source of random numbers. @throws UsageError for unusable files */
-export function openVirtio(cli: MachineCli, console: (byte: number) => void): VirtioKind[] {
-  const disks = (cli.drive ?? []).map((spec, n) => new VirtioBlock(`disk${n}`, openDrive(spec)));
+/**
+ * The devices in the PCI slots: disks, a network card, a source of random numbers; and the network outside.
+ * @throws UsageError for unusable files
+ */
+export function openVirtio(
+  cli: MachineCli,
+  console: (byte: number) => void,
+): { readonly kinds: VirtioKind[]; readonly cable: Pluggable | undefined } {
+  const inSandbox = sandboxed(cli);
+  const disks = (cli.drive ?? []).map((spec, n) => new VirtioBlock(`disk${n}`, openDrive(spec, inSandbox)));
   const network = cli.net && openNet(cli.net);
   const specs = cli.share ?? [];
-  const shares = openShares(specs, sandboxed(cli)).map((server, n) => new VirtioP9(specs[n]!.tag, server));
+  const shares = openShares(specs, inSandbox).map((server, n) => new VirtioP9(specs[n]!.tag, server));
   const terminal = cli.console === 'virtio' ? [new VirtioConsole(console)] : [];
-  return [
+  const kinds = [
     ...disks,
     ...shares,
     ...terminal,
     ...(network ? [new VirtioNet(FIRST_MAC, network)] : []),
     new VirtioEntropy(cli.seed),
   ];
+  return { kinds, cable: pluggable(network) };
 }
 
 /** The files of a machine from a snapshot. They have no symbols. */

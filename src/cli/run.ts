@@ -17,6 +17,7 @@ import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialOutput } f
 import { endsNow, exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import { openClientFiles } from './file-service.ts';
+import { shadowOf } from './network.ts';
 import type { MachineCli } from './options.ts';
 import { type Outlet, openOutlet } from './outlet.ts';
 import { enterSandbox, sandboxed } from './sandbox.ts';
@@ -92,8 +93,11 @@ async function engineCheck(
     throw new UsageError('--engine check compares runs that repeat: use --clock virtual, or another engine');
   if (debuggable(cli))
     throw new UsageError('--engine check compares two undisturbed runs: leave the debugger out, or use another engine');
+  if (cli.drive?.some((d) => d.nbd))
+    throw new UsageError('--engine check runs a second machine beside the first, with the same disks: use files');
   const { EngineCheck: Check } = await import('../emu/check/engine-check.ts');
-  const shadow = boot(image, { ...cli, engine: 'interpreter' }, () => {}).machine;
+  const net = cli.net && shadowOf(cli.net);
+  const shadow = boot(image, { ...cli, ...(net && { net }), engine: 'interpreter' }, () => {}).machine;
   return new Check(machine, shadow, cli.checkInterval);
 }
 
@@ -212,6 +216,7 @@ export async function start(
     say(
       `warning: ${exposed} is not loopback, and this port has no password: everybody who can reach it controls the machine, and can write files below --files`,
     );
+  await booted.cable?.plug(running);
   const began = performance.now();
   const stopInput = io ? () => {} : connectInput(cli.serial, control);
   const done = control.run().then(async (end) => {
@@ -219,6 +224,7 @@ export async function start(
     await Promise.all(warnings);
     serial.close();
     stopInput();
+    booted.cable?.unplug();
     await Promise.all(servers.map((server) => server.close()));
     if (dump?.count === 0)
       say(

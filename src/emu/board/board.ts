@@ -14,6 +14,7 @@ import type { Uart16550 } from '../devices/uart16550.ts';
 import { VirtioConsole } from '../devices/virtio/console.ts';
 import type { VirtioKind } from '../devices/virtio/device.ts';
 import { VirtioMmio } from '../devices/virtio/mmio.ts';
+import { VirtioNet } from '../devices/virtio/net.ts';
 import { VirtioPci } from '../devices/virtio/pci.ts';
 import type { VirtioTransport } from '../devices/virtio/transport.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
@@ -62,6 +63,7 @@ export class Board {
   private readonly mmio: readonly VirtioMmio[];
   private readonly transports: readonly VirtioTransport[];
   private readonly console: { receive(bytes: Iterable<number>): void; readonly backlog: number };
+  private readonly card: VirtioNet | undefined;
 
   constructor(ports: BoardPorts) {
     this.ipi = new Ipi(ports.cpus, ports.lines);
@@ -108,6 +110,7 @@ export class Board {
     this.bus = new Bus([...mappings, ...slots], loongson);
     const uart = this.bus.at(PLATFORM.uarts[0]!.base)!.device as Uart16550;
     this.console = kinds.find((k) => k instanceof VirtioConsole) ?? uart;
+    this.card = kinds.find((k) => k instanceof VirtioNet);
     // As in the boot code of real firmware, a write to the low half of mailbox 0 is the signal.
     this.ipi.onMail = (n) => {
       const entry = this.ipi.mailbox(n, 0);
@@ -123,6 +126,16 @@ export class Board {
   /** Bytes of input that the guest has not read yet. */
   get inputWaiting(): number {
     return this.console.backlog;
+  }
+
+  /** A frame from outside arrives at the network card. */
+  networkInput(frame: Uint8Array): void {
+    this.card?.receive(frame);
+  }
+
+  /** Frames that wait in the network card, because the driver has no buffer for them. */
+  get networkBacklog(): number {
+    return this.card?.backlog ?? 0;
   }
 
   /** Lets devices go on with work that they have left for later. @returns whether there is still more */
