@@ -101,7 +101,8 @@ export class Cable implements Network, FrameSource, Pluggable {
       this.warn(++this.untaken, 'the machine takes nothing');
       return false;
     }
-    this.waiting.push(frame.slice());
+    // A copy, because the bytes may be a part of a large piece.
+    this.waiting.push(new Uint8Array(frame));
     this.bytes += frame.length;
     this.paused = this.bytes > MOST_ARRIVED;
     this.user!.kick();

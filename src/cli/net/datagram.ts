@@ -26,11 +26,6 @@ export class Datagrams implements Outside {
         socket.once('error', reject);
         socket.bind(local.port, local.host, resolve);
       });
-      // From here on the system drops what others send.
-      await new Promise<void>((resolve, reject) => {
-        socket.once('error', reject);
-        socket.connect(remote.port, remote.host, resolve);
-      });
     } catch (error) {
       socket.close();
       throw new UsageError(
@@ -38,9 +33,11 @@ export class Datagrams implements Outside {
       );
     }
     socket.removeAllListeners('error');
-    // The other end may not be there yet (ECONNREFUSED). Frames are lost then, as on a wire.
     socket.on('error', () => {});
-    socket.on('message', (data) => void end.arrived(data));
+    // The socket is not connected to the other end, because then each frame that it refuses would cost the next one, too.
+    socket.on('message', (data, from) => {
+      if (from.port === remote.port && from.address === remote.host) end.arrived(data);
+    });
     socket.unref();
     this.socket = socket;
     warnIfExposed(name, local.host);
@@ -49,7 +46,7 @@ export class Datagrams implements Outside {
   send(frame: Uint8Array): boolean {
     const socket = this.socket!;
     if (socket.getSendQueueSize() + frame.length > MOST_UNSENT) return false;
-    socket.send(frame, () => {});
+    socket.send(frame, this.remote.port, this.remote.host, () => {});
     return true;
   }
 

@@ -1,5 +1,5 @@
 /** What `--net` takes: the other end of the network card, and its parts. */
-import { isIPv4 } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import { UsageError } from '../errors.ts';
 
 /** An IP address and a port. */
@@ -145,12 +145,10 @@ function parseDatagram(parts: readonly Part[]): NetSpec {
   const [local, remote] = [only(parts, 'local', 'dgram'), only(parts, 'remote', 'dgram')];
   if (local === undefined || remote === undefined)
     throw new UsageError('--net dgram: both ends have an address: use local=[HOST:]PORT and remote=[HOST:]PORT');
-  return {
-    kind: 'datagram',
-    name: `dgram,local=${local},remote=${remote}`,
-    local: parseHostPort(local, 'dgram,local: '),
-    remote: parseHostPort(remote, 'dgram,remote: '),
-  };
+  const ends = { local: parseHostPort(local, 'dgram,local: '), remote: parseHostPort(remote, 'dgram,remote: ') };
+  if (isIP(ends.local.host) === 0 || isIP(ends.local.host) !== isIP(ends.remote.host))
+    throw new UsageError('--net dgram: local= and remote= want addresses of one kind, in numbers: correct them');
+  return { kind: 'datagram', name: `dgram,local=${local},remote=${remote}`, ...ends };
 }
 
 /** Each kind with what stands behind its name. */
