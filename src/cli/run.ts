@@ -208,15 +208,21 @@ export async function start(
     if (bound.exposed && 'host' in address) exposed ??= address.host;
     servers.push(server);
   };
-  if (cli.gdb) await open({ kind: 'machine' }, cli.gdb, 'the machine');
-  if (cli.gdbHost) await open({ kind: 'host' }, cli.gdbHost, 'the host world');
-  for (const port of cli.gdbGuest ?? [])
-    await open({ kind: 'guest', gid: port.gid, vcpu: port.vcpu }, port.address, `guest gid ${port.gid}`);
+  await booted.cable?.plug(running);
+  try {
+    if (cli.gdb) await open({ kind: 'machine' }, cli.gdb, 'the machine');
+    if (cli.gdbHost) await open({ kind: 'host' }, cli.gdbHost, 'the host world');
+    for (const port of cli.gdbGuest ?? [])
+      await open({ kind: 'guest', gid: port.gid, vcpu: port.vcpu }, port.address, `guest gid ${port.gid}`);
+  } catch (error) {
+    // What is open would keep the program from its end.
+    booted.cable?.unplug();
+    throw error;
+  }
   if (exposed !== undefined)
     say(
       `warning: ${exposed} is not loopback, and this port has no password: everybody who can reach it controls the machine, and can write files below --files`,
     );
-  await booted.cable?.plug(running);
   const began = performance.now();
   const stopInput = io ? () => {} : connectInput(cli.serial, control);
   const done = control.run().then(async (end) => {

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { UsageError } from '../../src/cli/errors.ts';
 import type { Cable } from '../../src/cli/net/cable.ts';
@@ -301,6 +302,20 @@ describe('peers that misbehave', () => {
     const a = await plugged(`dgram,local=${free},remote=1`);
     await expect(plugged(`dgram,local=${free},remote=1`)).rejects.toThrow(/this end cannot be made \(EADDRINUSE\)/);
     a.unplug();
+  });
+});
+
+describe('a command line that fails', () => {
+  test('ends the program also when a network was open', { timeout: 60_000 }, async () => {
+    const net = `stream,listen=${await freePort()}`;
+    const main = join(PROJECT_ROOT, 'src', 'cli', 'main.ts');
+    const options = ['--no-sandbox', '--no-code-cache', '--net', net, '--gdb', `unix:${join(folder, 'none', 'gdb')}`];
+    const { exitCode, stderr } = await execa(process.execPath, [main, 'run', ...options], {
+      reject: false,
+      stdin: 'ignore',
+      timeout: 40_000,
+    });
+    expect([exitCode, stderr]).toEqual([2, expect.stringMatching(/^loongscope: cannot listen for gdb .*$/)]);
   });
 });
 
