@@ -109,7 +109,7 @@ ensure_bundle() {
   local out="$LS_ROOT/build/cli"
   [ -e "$out/main.js" ] && [ -z "$(find "$LS_ROOT/src" "$LS_ROOT/package.json" -newer "$out/main.js" -type f -print -quit)" ] && return
   bundle() {
-    (cd "$LS_ROOT" && "$LS_NODE" node_modules/rolldown/bin/cli.mjs src/cli/main.ts src/cli/cpu-worker.ts src/cli/file-thread.ts --dir "$out" --format esm --platform node --minify=false) &&
+    (cd "$LS_ROOT" && "$LS_NODE" node_modules/rolldown/bin/cli.mjs src/cli/main.ts src/cli/cpu-worker.ts src/cli/file-thread.ts src/cli/nbd-thread.ts --dir "$out" --format esm --platform node --minify=false) &&
       "$LS_NODE" --disable-warning=ExperimentalWarning "$LS_ROOT/scripts/emit-interpreter.ts" "$out" &&
       cp -r "$LS_ROOT/src/hv/awareness/descriptors" "$LS_ROOT"/src/hv/*.h "$out/" && touch "$out/main.js"
   }
@@ -413,7 +413,7 @@ write_wrapper() {
   libs=$(dirname "$loader")
   case $program in
     gdb*) data="--data-directory=$root/usr/share/gdb" ;;
-    qemu*) data="-L $root/usr/share/qemu" ;;
+    qemu-system*) data="-L $root/usr/share/qemu" ;;
   esac
   cat >"$wrapper" <<WRAP
 #!/bin/sh
@@ -450,6 +450,27 @@ ensure_qemu() {
     fi
   done
   die "no qemu-system-loongarch64 $LS_QEMU_MAJOR or newer could be brought: install qemu-system-misc from a later Debian suite"
+}
+
+# The networks of this computer for guests (`--net user`), for the tests: a passt that knows --fd. Fails quietly.
+ensure_passt() {
+  local suite
+  command -v passt >/dev/null && passt --help 2>&1 | grep -q -e '--hostname' && return
+  for suite in forky trixie sid; do
+    unpack_from_suite "$suite" passt && write_wrapper "$suite" passt "$LS_TOOLS/bin/passt" && return
+  done
+  return 1
+}
+
+# A server for disk images, .tools/bin/qemu-nbd, and .tools/bin/qemu-img, which makes them, for the tests. Fails quietly.
+ensure_qemu_nbd() {
+  local suite
+  [ -e "$LS_TOOLS/bin/qemu-nbd" ] && [ -e "$LS_TOOLS/bin/qemu-img" ] && return
+  for suite in forky trixie sid; do
+    unpack_from_suite "$suite" qemu-utils && write_wrapper "$suite" qemu-nbd "$LS_TOOLS/bin/qemu-nbd" &&
+      write_wrapper "$suite" qemu-img "$LS_TOOLS/bin/qemu-img" && return
+  done
+  return 1
 }
 
 # The fuzzer, .tools/fuzz: Jazzer.js with its library ready made; no script of a package runs. Exports LS_JAZZER, its program, and

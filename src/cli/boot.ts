@@ -20,6 +20,7 @@ import { decompress } from './decompress.ts';
 import { emitted } from './emitted.ts';
 import { UsageError } from './errors.ts';
 import { monotonicClock } from './monotonic-clock.ts';
+import type { Pluggable } from './net/cable.ts';
 import { nodeRuntime } from './node-runtime.ts';
 import { openCards } from './open-cards.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
@@ -46,6 +47,8 @@ export interface BootImages {
 /** A machine that is ready to run, and its files. */
 export interface Booted extends BootImages {
   readonly machine: Machine;
+  /** The network outside, to be plugged in before the machine runs. */
+  readonly cable: Pluggable | undefined;
 }
 
 /** @throws UsageError when the file cannot be read */
@@ -107,6 +110,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
   const images = snapshot ? snapshotImages(snapshot) : bootImages(image, cli);
   const saved = snapshot?.machine;
   return asUsage(() => {
+    const { cards, cable } = openCards(cli, console);
     const machine = new Machine({
       runtime: nodeRuntime,
       ramSize: saved?.ramSize ?? cli.memory,
@@ -117,14 +121,14 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
       clock: cli.clock === 'host' ? fromNow() : undefined,
       emitted,
       console,
-      cards: openCards(cli, console),
+      cards,
       virtioOn: cli.virtio,
       model: saved?.model ?? cli.machine,
       noReboot: cli.reboot === false,
     });
     if (snapshot) restoreSnapshot(machine, snapshot, cli.snapshot!);
     else machine.load(images.files);
-    return Object.defineProperties({ machine } as Booted, Object.getOwnPropertyDescriptors(images));
+    return Object.defineProperties({ machine, cable } as Booted, Object.getOwnPropertyDescriptors(images));
   });
 }
 

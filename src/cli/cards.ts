@@ -3,7 +3,7 @@ import { PORTS as AHCI_PORTS } from '../emu/devices/ahci/registers.ts';
 import type { VirtioInterfaces } from '../emu/devices/virtio/pci.ts';
 import type { DriveSpec } from './drives.ts';
 import { UsageError } from './errors.ts';
-import type { NetSpec } from './network.ts';
+import type { NetSpec } from './net/spec.ts';
 import type { ShareSpec } from './share.ts';
 
 /** A card that an option asks for. */

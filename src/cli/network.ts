@@ -1,25 +1,12 @@
 /** The other end of the network card (`--net`). */
-import { openSync } from 'node:fs';
 import type { Network } from '../emu/devices/virtio/net.ts';
-import { UsageError } from './errors.ts';
-import { GrowingFile } from './growing-file.ts';
-
-export type NetSpec =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'loopback' }
-  /** Drops all packets. */
-  | { readonly kind: 'isolated' }
-  /** Writes packets to a file only. */
-  | { readonly kind: 'dump'; readonly file: string };
-
-/** @throws UsageError */
-export function parseNet(text: string): NetSpec {
-  if (text === 'none' || text === 'loopback' || text === 'isolated') return { kind: text };
-  if (text.startsWith('dump:') && text.length > 5) return { kind: 'dump', file: text.slice(5) };
-  if (text === 'user')
-    throw new UsageError('--net: user is not available in this version: use none, isolated, loopback or dump:FILE');
-  throw new UsageError(`--net: '${text}' is unknown: use none, isolated, loopback or dump:FILE`);
-}
+import { Cable, type CableUser, type Pluggable } from './net/cable.ts';
+import { Datagrams } from './net/datagram.ts';
+import type { Outside } from './net/outside.ts';
+import { Passt } from './net/passt.ts';
+import { PacketFile } from './net/pcap.ts';
+import { isOutside, type NetSpec, type OutsideSpec } from './net/spec.ts';
+import { ConnectingStream, ListeningStream } from './net/stream.ts';
 
 /** Length of an Ethernet header: receiver, sender, type. A frame cannot be shorter. */
 const HEADER_BYTES = 14;
@@ -41,48 +28,67 @@ class Loopback implements Network {
   }
 }
 
-const PCAP = { magic: 0xa1b2c3d4, major: 2, minor: 4, snapLength: 65535, ethernet: 1 } as const;
+const ISOLATED: Network = { connect: () => {}, send: () => {} };
 
-/** Writes packets in the format of libpcap. */
-class Dump implements Network {
-  private readonly file: GrowingFile;
+/** A network inside the machine whose packets are written to a file. */
+class Watched implements Network, Pluggable {
+  private readonly network: Network;
+  private readonly file: PacketFile;
+  private user: CableUser | undefined;
 
-  constructor(file: string) {
-    let fd: number;
-    try {
-      fd = openSync(file, 'w');
-    } catch (error) {
-      throw new UsageError(`--net: cannot write ${file} (${(error as NodeJS.ErrnoException).code}): check the path`);
-    }
-    const header = new DataView(new ArrayBuffer(24));
-    header.setUint32(0, PCAP.magic, true);
-    header.setUint16(4, PCAP.major, true);
-    header.setUint16(6, PCAP.minor, true);
-    header.setUint32(16, PCAP.snapLength, true);
-    header.setUint32(20, PCAP.ethernet, true);
-    this.file = new GrowingFile(fd, `--net: ${file}`);
-    this.file.write(new Uint8Array(header.buffer));
-    process.once('exit', () => this.file.close());
+  constructor(network: Network, file: PacketFile) {
+    this.network = network;
+    this.file = file;
   }
 
-  connect(): void {}
+  connect(receive: (frame: Uint8Array) => void): void {
+    this.network.connect((frame) => {
+      this.write(frame);
+      receive(frame);
+    });
+  }
 
   send(frame: Uint8Array): void {
-    const now = Date.now();
-    const record = new Uint8Array(16 + frame.length);
-    const header = new DataView(record.buffer);
-    header.setUint32(0, Math.floor(now / 1000), true);
-    header.setUint32(4, (now % 1000) * 1000, true);
-    header.setUint32(8, frame.length, true);
-    header.setUint32(12, frame.length, true);
-    record.set(frame, 16);
-    this.file.write(record);
+    this.write(frame);
+    this.network.send(frame);
   }
+
+  private write(frame: Uint8Array): void {
+    if (!this.user?.repeating) this.file.write(frame);
+  }
+
+  async plug(user: CableUser): Promise<void> {
+    this.user = user;
+  }
+
+  unplug(): void {}
 }
 
-/** The other end; undefined: there is no network card. @throws UsageError when the file cannot be written */
+function outsideOf(spec: OutsideSpec): Outside {
+  if (spec.kind === 'user') return new Passt(spec);
+  if (spec.kind === 'datagram') return new Datagrams(spec.name, spec.local, spec.remote);
+  return spec.role === 'connect'
+    ? new ConnectingStream(spec.name, spec.address)
+    : new ListeningStream(spec.name, spec.address);
+}
+
+/**
+ * The other end; undefined: there is no network card. It must be plugged in before the machine runs ({@link pluggable}).
+ * @throws UsageError when a file cannot be written, or a program is missing
+ */
 export function openNet(spec: NetSpec): Network | undefined {
   if (spec.kind === 'none') return undefined;
-  if (spec.kind === 'isolated') return { connect: () => {}, send: () => {} };
-  return spec.kind === 'loopback' ? new Loopback() : new Dump(spec.file);
+  const pcap = spec.kind === 'dump' ? spec.file : spec.pcap;
+  const file = pcap === undefined ? undefined : new PacketFile(pcap);
+  if (isOutside(spec)) return new Cable(spec.name, outsideOf(spec), file);
+  const inside = spec.kind === 'loopback' ? new Loopback() : ISOLATED;
+  return file ? new Watched(inside, file) : inside;
 }
+
+/** The network of a second machine that repeats what the first one does: it sends nothing, and gets what the first one got. */
+export const shadowOf = (spec: NetSpec): NetSpec =>
+  spec.kind === 'loopback' || spec.kind === 'none' ? { kind: spec.kind } : { kind: 'isolated' };
+
+/** The part of a network that must know of the machine, if it has one. */
+export const pluggable = (network: Network | undefined): Pluggable | undefined =>
+  network && 'plug' in network ? (network as Network & Pluggable) : undefined;

@@ -10,7 +10,8 @@ import type { CardSpec } from './cards.ts';
 import { openDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
 import { openShares } from './file-service.ts';
-import { openNet } from './network.ts';
+import type { Pluggable } from './net/cable.ts';
+import { openNet, pluggable } from './network.ts';
 import type { MachineCli } from './options.ts';
 import { sandboxed } from './sandbox.ts';
 
@@ -38,26 +39,38 @@ export function cardsOf(cli: MachineCli): readonly CardSpec[] {
   ];
 }
 
+/** The cards of a machine, and the network outside that one of them is connected to. */
+export interface OpenCards {
+  readonly cards: Card[];
+  readonly cable: Pluggable | undefined;
+}
+
 /** Opens what the cards of a machine stand for. @throws UsageError for unusable files, and for two cards in one slot */
-export function openCards(cli: MachineCli, console: (byte: number) => void): Card[] {
+export function openCards(cli: MachineCli, console: (byte: number) => void): OpenCards {
   const specs = cardsOf(cli);
+  const inSandbox = sandboxed(cli);
   checkSlots(specs);
   const shares = specs.flatMap((s) => (s.kind === 'share' ? [s.share] : []));
-  const servers = openShares(shares, sandboxed(cli)).values();
+  const servers = openShares(shares, inSandbox).values();
   let disks = 0;
   let sata = 0;
   let networks = 0;
+  let cable: Pluggable | undefined;
   const open = (spec: CardSpec): Card[] => {
     const { slot, interfaces } = spec;
     switch (spec.kind) {
       case 'block':
-        return [{ virtio: new VirtioBlock(`disk${disks++}`, openDrive(spec.drive)), slot, interfaces }];
+        return [{ virtio: new VirtioBlock(`disk${disks++}`, openDrive(spec.drive, inSandbox)), slot, interfaces }];
       case 'share':
         return [{ virtio: new VirtioP9(spec.share.tag, servers.next().value!), slot, interfaces }];
       case 'console':
         return [{ virtio: new VirtioConsole(console), slot, interfaces }];
       case 'net': {
         const network = openNet(spec.net);
+        const outside = pluggable(network);
+        if (outside && cable)
+          throw new UsageError('two network cards lead out of the machine: only one can, make the other one isolated');
+        cable ??= outside;
         const mac = spec.mac ?? macOf(networks++);
         return network ? [{ virtio: new VirtioNet(mac, network), slot, interfaces }] : [];
       }
@@ -65,7 +78,7 @@ export function openCards(cli: MachineCli, console: (byte: number) => void): Car
         return [
           {
             ahci: spec.disks.map(
-              (drive) => drive && { disk: openDrive(drive), serial: `LS${`${++sata}`.padStart(5, '0')}` },
+              (drive) => drive && { disk: openDrive(drive, inSandbox), serial: `LS${`${++sata}`.padStart(5, '0')}` },
             ),
             slot,
           },
@@ -74,7 +87,8 @@ export function openCards(cli: MachineCli, console: (byte: number) => void): Car
         return [{ virtio: new VirtioEntropy(cli.seed), slot, interfaces }];
     }
   };
-  return specs.flatMap(open);
+  const cards = specs.flatMap(open);
+  return { cards, cable };
 }
 
 const SLOTS = 32;

@@ -18,7 +18,7 @@ import type { Address } from '../gdbstub/server.ts';
 import type { CardSpec } from './cards.ts';
 import { type DriveSpec, parseDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
-import { type NetSpec, parseNet } from './network.ts';
+import { type NetSpec, parseNet } from './net/spec.ts';
 import { parseShare, type ShareSpec } from './share.ts';
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
@@ -351,7 +351,11 @@ export function declareMachineOptions(command: Command): Command {
         'efi (a1: command line, a2: system table), uhi (a0 = -2, a1: device tree), or none of these',
       ).choices(BOOT_PROTOCOLS),
     )
-    .option('--drive <spec>', 'a disk: FILE[,readonly][,copy-on-write][,bus=ahci]; repeatable', collect(parseDrive))
+    .option(
+      '--drive <spec>',
+      'a disk: FILE or nbd:unix:PATH[:exportname=N], with [,readonly][,copy-on-write][,bus=ahci]; repeatable',
+      collect(parseDrive),
+    )
     .option(
       '--share <spec>',
       'a folder of your computer: FOLDER[,tag=NAME][,readonly]; repeatable',
@@ -365,7 +369,11 @@ export function declareMachineOptions(command: Command): Command {
       ).choices(VIRTIO_INTERFACES),
     )
     .addOption(new Option('--console <device>', 'which device is the terminal').choices(['uart', 'virtio']))
-    .option('--net <kind>', 'network card: none, isolated, loopback or dump:FILE', parseNet)
+    .option(
+      '--net <kind>',
+      'network card: none, isolated, loopback, dump:FILE; user[,hostfwd=tcp:127.0.0.1:2222-:22], passt:SOCKET, stream,connect=|listen=ADDRESS or dgram,local=ADDRESS,remote=ADDRESS; with [,pcap=FILE]',
+      parseNet,
+    )
     .option(
       '--guest <spec>',
       'guest for the reference hypervisor: FILE[,name=N][,memory=SIZE][,append=S]; repeatable',

@@ -6,7 +6,7 @@ import { type CardSpec, interfacesOf, placeSata, slotOf, virtioByName } from './
 import { type DriveSpec, parseDrive } from './drives.ts';
 import { say } from './ending.ts';
 import { UsageError } from './errors.ts';
-import type { NetSpec } from './network.ts';
+import type { NetSpec } from './net/spec.ts';
 import {
   DEFAULT_MACHINE,
   type MachineCli,

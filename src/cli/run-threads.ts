@@ -97,6 +97,7 @@ export async function runThreads(
     warned = true;
     say(`warning: no more code can be translated (${reason}): the rest is interpreted, which is slower`);
   };
+  const { cards, cable } = openCards(cli, output.put);
   const machine = asUsage(
     () =>
       new ThreadedMachine(
@@ -110,7 +111,7 @@ export async function runThreads(
           engine: engineKind(cli),
           console: output.put,
           mustWait: () => outputs.full(),
-          cards: openCards(cli, output.put),
+          cards,
           virtioOn: cli.virtio,
           model: cli.machine,
           noReboot: cli.reboot === false,
@@ -126,12 +127,14 @@ export async function runThreads(
   );
   const outputs = new Outputs(machine, output, [serial.reader]);
   const stopInput = io ? () => {} : connectInput(cli.serial, machine);
+  await cable?.plug(machine);
   started(machine);
   const began = performance.now();
   const end = await machine.run({ maxInstructions: cli.maxInstructions, timeoutSeconds: cli.timeout });
   output.flush();
   serial.close();
   stopInput();
+  cable?.unplug();
   if (cli.stats) process.stderr.write(`${statistics(machine, (performance.now() - began) / 1000)}\n`);
   const code = exitCode(end, cli);
   outputs.close(endsNow(end) ? code : undefined);

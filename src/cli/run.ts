@@ -21,6 +21,7 @@ import { dumpDeviceTree } from './device-tree.ts';
 import { endsNow, exitCode, say } from './ending.ts';
 import { EXIT, UsageError } from './errors.ts';
 import { openClientFiles } from './file-service.ts';
+import { shadowOf } from './network.ts';
 import type { MachineCli } from './options.ts';
 import { type Outlet, openOutlet } from './outlet.ts';
 import { enterSandbox, sandboxed } from './sandbox.ts';
@@ -115,8 +116,11 @@ async function engineCheck(
     throw new UsageError('--engine check compares runs that repeat: use --clock virtual, or another engine');
   if (debuggable(cli))
     throw new UsageError('--engine check compares two undisturbed runs: leave the debugger out, or use another engine');
+  if (cli.drive?.some((d) => d.nbd))
+    throw new UsageError('--engine check runs a second machine beside the first, with the same disks: use files');
   const { EngineCheck: Check } = await import('../emu/check/engine-check.ts');
-  const shadow = boot(image, { ...cli, engine: 'interpreter' }, () => {}).machine;
+  const net = cli.net && shadowOf(cli.net);
+  const shadow = boot(image, { ...cli, ...(net && { net }), engine: 'interpreter' }, () => {}).machine;
   return new Check(machine, shadow, cli.checkInterval);
 }
 
@@ -237,10 +241,17 @@ export async function start(
     if (bound.exposed && 'host' in address) exposed ??= address.host;
     servers.push(server);
   };
-  if (cli.gdb) await open({ kind: 'machine' }, cli.gdb, 'the machine');
-  if (cli.gdbHost) await open({ kind: 'host' }, cli.gdbHost, 'the host world');
-  for (const port of cli.gdbGuest ?? [])
-    await open({ kind: 'guest', vm: port.vm, vcpu: port.vcpu }, port.address, `VM ${port.vm}`);
+  await booted.cable?.plug(running);
+  try {
+    if (cli.gdb) await open({ kind: 'machine' }, cli.gdb, 'the machine');
+    if (cli.gdbHost) await open({ kind: 'host' }, cli.gdbHost, 'the host world');
+    for (const port of cli.gdbGuest ?? [])
+      await open({ kind: 'guest', vm: port.vm, vcpu: port.vcpu }, port.address, `VM ${port.vm}`);
+  } catch (error) {
+    // What is open would keep the program from its end.
+    booted.cable?.unplug();
+    throw error;
+  }
   if (exposed !== undefined)
     say(
       `warning: ${exposed} is not loopback, and this port has no password: everybody who can reach it controls the machine, and can write files below --files`,
@@ -252,6 +263,7 @@ export async function start(
     await Promise.all(warnings);
     serial.close();
     stopInput();
+    booted.cable?.unplug();
     await Promise.all(servers.map((server) => server.close()));
     if (dump?.count === 0)
       say(

@@ -9,6 +9,7 @@ import type { VirtioKind } from '../../src/emu/devices/virtio/device.ts';
 import { VirtioEntropy } from '../../src/emu/devices/virtio/entropy.ts';
 import { VirtioNet } from '../../src/emu/devices/virtio/net.ts';
 import { VirtioPci } from '../../src/emu/devices/virtio/pci.ts';
+import { VirtioTransport } from '../../src/emu/devices/virtio/transport.ts';
 
 const BAR = 0x40000000;
 const MSIX_BAR = 0x40010000;
@@ -305,5 +306,59 @@ describe('drivers that break the rules', () => {
       ),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('a disk that takes its time', () => {
+  test('a request waits in the queue until the disk is ready, and is carried out once', () => {
+    const memory = new Uint8Array(0x10000);
+    const view = new DataView(memory.buffer);
+    const dma: Dma = {
+      read: (pa, n) => memory.slice(pa, pa + n),
+      write: (pa, data) => {
+        memory.set(data, pa);
+        return true;
+      },
+    };
+    const asked: string[] = [];
+    let patience = 2;
+    const slow: Disk = {
+      ...disk(),
+      ready: (call, offset, length) => {
+        asked.push(`${call} ${offset} ${length}`);
+        return patience-- <= 0;
+      },
+    };
+    let unfinished = 0;
+    let interrupts = 0;
+    const transport = new VirtioTransport(
+      new VirtioBlock('disk0', slow),
+      { dma, now: () => 0, unfinished: () => unfinished++ },
+      { usedBuffers: () => interrupts++, configChanged: () => {} },
+    );
+    const queue = transport.queues[0]!;
+    Object.assign(queue, { size: 16, ready: true, desc: AT.desc, driver: AT.driver, device: AT.device });
+    transport.status = 0xf;
+    const descriptor = (n: number, pa: number, length: number, flags: number): void => {
+      view.setBigUint64(AT.desc + 16 * n, BigInt(pa), true);
+      view.setUint32(AT.desc + 16 * n + 8, length, true);
+      view.setUint32(AT.desc + 16 * n + 12, flags | ((n + 1) << 16), true);
+    };
+    view.setBigUint64(AT.data + 8, 2n, true);
+    descriptor(0, AT.data, 16, 1);
+    descriptor(1, 0x8000, 512, 3);
+    descriptor(2, 0x9000, 1, 2);
+    memory[0x9000] = 0xff;
+    view.setUint16(AT.driver + 2, 1, true);
+    transport.notify(0);
+    expect([unfinished, interrupts, memory[0x9000]]).toEqual([1, 0, 0xff]);
+    // The driver's next notification changes nothing.
+    transport.notify(0);
+    expect(transport.goOn()).toBe(true);
+    expect(transport.goOn()).toBe(false);
+    expect([interrupts, memory[0x9000], view.getUint16(AT.device + 2, true)]).toEqual([1, 0, 1]);
+    expect(memory.subarray(0x8000, 0x8200)).toEqual(disk().bytes.slice(1024, 1536));
+    expect(asked).toEqual(new Array(3).fill('read 1024 512'));
+    expect(transport.goOn()).toBe(false);
   });
 });

@@ -170,8 +170,17 @@ describe('loongscope run', () => {
     [['run', '--share', '/nonexistent'], /--share: cannot read .*ENOENT/],
     [['run', '--share', '/etc/passwd'], /is no folder/],
     [['run', '--share', '/tmp,color=red'], /unknown part 'color=red'/],
-    [['run', '--net', 'user'], /not available in this version/],
+    [['run', '--net', 'user,color=red'], /--net user: unknown part 'color': use hostfwd=, hostname=/],
+    [
+      ['run', '--net', 'stream,connect=127.0.0.1:1'],
+      /nobody can be reached there \(ECONNREFUSED\): start the other end/,
+    ],
     [['run', '--net', 'x'], /use none, isolated, loopback or dump:FILE/],
+    [
+      ['run', '--drive', 'nbd:unix:/nonexistent'],
+      /\(.*ENOENT.*\): start it first, as qemu-nbd -t -k \/nonexistent FILE/,
+    ],
+    [['run', '--drive', 'nbds://h/x'], /wants encryption/],
     [['run', '--firmware', '/nonexistent'], /cannot read .*ENOENT/],
     [['run', '--firmware', '/etc/passwd', '--guest', 'hello'], /leave --firmware out/],
     [['run', '--firmware', '/etc/passwd', '/etc/passwd'], /is no program for UEFI/],

@@ -13,6 +13,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +24,7 @@ import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { sandboxFlags } from '../../src/cli/sandbox.ts';
 import { PLATFORM } from '../../src/emu/memory/physical-map.ts';
 import { elfOf } from '../support/images.ts';
+import { NbdServer } from '../support/nbd-server.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'loongscope-sandbox-'));
 // As in a checkout: the program finds its version two folders above.
@@ -40,7 +42,9 @@ beforeAll(async () => {
   symlinkSync(secret, join(shared, 'link'));
   writeFileSync(join(shared, 'named'), 'named');
   await build({
-    input: ['main', 'cpu-worker', 'file-thread'].map((name) => join(PROJECT_ROOT, 'src', 'cli', `${name}.ts`)),
+    input: ['main', 'cpu-worker', 'file-thread', 'nbd-thread'].map((name) =>
+      join(PROJECT_ROOT, 'src', 'cli', `${name}.ts`),
+    ),
     platform: 'node',
     logLevel: 'silent',
     output: { dir: bundle, format: 'esm' },
@@ -221,6 +225,26 @@ describe('behind the wall', () => {
     expect(existsSync(out)).toBe(named);
     expect(way.includes('file:OUT') ? readFileSync(out, 'utf8') : stdout).toContain(`read ${secret} refused`);
     expect(exitCode).toBe(0);
+  });
+
+  test('a disk on a server, and a network to another machine', async () => {
+    const socket = join(dir, 'disk.sock');
+    const server = new NbdServer({ path: socket, size: 1 << 20 });
+    await server.listen();
+    let joined = 0;
+    const peer = createServer((s) => {
+      joined++;
+      s.resume();
+      s.on('error', () => {});
+    });
+    await new Promise<void>((resolve) => peer.listen(0, '127.0.0.1', resolve));
+    const { port } = peer.address() as { port: number };
+    const net = ['--drive', `nbd:unix:${socket}`, '--net', `stream,connect=${port}`];
+    const { stdout, stderr, exitCode } = await program(['run', ...net, image]);
+    expect([stdout.trim(), stderr, exitCode]).toEqual([`read ${secret} refused`, '', 0]);
+    expect([joined, server.farewells]).toEqual([1, 1]);
+    server.close();
+    peer.close();
   });
 
   test('debug works, saves a snapshot below --files, and --snapshot goes on from it', async () => {

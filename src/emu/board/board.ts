@@ -15,6 +15,7 @@ import { PciRootComplex } from '../devices/pci/root-complex.ts';
 import type { Uart16550 } from '../devices/uart16550.ts';
 import { VirtioConsole } from '../devices/virtio/console.ts';
 import { VirtioMmio } from '../devices/virtio/mmio.ts';
+import { VirtioNet } from '../devices/virtio/net.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
 import type { RuntimeClock } from '../runtime/runtime.ts';
 import type { Stateful } from '../state/fields.ts';
@@ -66,6 +67,7 @@ export class Board {
   private readonly workers: readonly { goOn(): boolean }[];
   private readonly timed: readonly Timed[];
   private readonly console: { receive(bytes: Iterable<number>): void; readonly backlog: number };
+  private readonly card: VirtioNet | undefined;
 
   constructor(ports: BoardPorts) {
     const { omissions } = this;
@@ -118,7 +120,9 @@ export class Board {
     this.bus = new Bus([...mappings, ...slots], loongson, omissions);
     this.timed = this.bus.mappings.map((m) => m.device).filter(isTimed);
     const uart = this.bus.at(PLATFORM.uarts[0]!.base)!.device as Uart16550;
-    this.console = cards.map(virtioOf).find((k) => k instanceof VirtioConsole) ?? uart;
+    const kinds = cards.map(virtioOf);
+    this.console = kinds.find((k) => k instanceof VirtioConsole) ?? uart;
+    this.card = kinds.find((k) => k instanceof VirtioNet);
     this.ipi.onSignal = ports.start;
   }
 
@@ -142,6 +146,16 @@ export class Board {
   /** Calls the devices whose time has come. */
   expire(now: number): void {
     for (const d of this.timed) if (d.deadline <= now) d.expire(now);
+  }
+
+  /** A frame from outside arrives at the network card. */
+  networkInput(frame: Uint8Array): void {
+    this.card?.receive(frame);
+  }
+
+  /** Frames that wait in the network card, because the driver has no buffer for them. */
+  get networkBacklog(): number {
+    return this.card?.backlog ?? 0;
   }
 
   /** Lets devices go on with work that they have left for later. @returns whether there is still more */

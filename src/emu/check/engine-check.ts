@@ -30,6 +30,11 @@ export class EngineCheck {
     this.shadow.consoleInput(bytes);
   }
 
+  /** A frame for the network card has arrived now. */
+  frame(frame: Uint8Array): void {
+    this.shadow.networkInput(frame);
+  }
+
   /**
    * When a comparison is due, or when it `must` happen: runs the shadow to the same instruction and compares.
    * @returns the differences between the machines

@@ -11,12 +11,17 @@ const TICKS_PER_MS = TIMER_HZ / 1000;
 export class IdleClock {
   private readonly machine: Machine;
   private readonly mayWake: () => boolean;
+  private readonly repeating: () => boolean;
   private since: { readonly instructions: number; readonly time: number; readonly wall: number } | undefined;
 
-  /** @param mayWake may input still arrive from outside? */
-  constructor(machine: Machine, mayWake: () => boolean) {
+  /**
+   * @param mayWake may input still arrive from outside?
+   * @param repeating does the machine execute its past again? Then nothing new arrives before the latest position.
+   */
+  constructor(machine: Machine, mayWake: () => boolean, repeating: () => boolean) {
     this.machine = machine;
     this.mayWake = mayWake;
+    this.repeating = repeating;
     machine.mayJumpTo = () => this.limit();
   }
 
@@ -25,7 +30,7 @@ export class IdleClock {
     const { machine } = this;
     const { clock, runtime } = machine.options;
     if (clock) return clock();
-    if (!this.mayWake()) return Number.POSITIVE_INFINITY;
+    if (!this.mayWake() || this.repeating()) return Number.POSITIVE_INFINITY;
     const { instructions, time } = machine;
     if (this.since?.instructions !== instructions) this.since = { instructions, time, wall: runtime.now() };
     return this.since.time + (runtime.now() - this.since.wall) * TICKS_PER_MS;

@@ -23,7 +23,7 @@ import { Replayer } from './replayer.ts';
 import { RunLimits } from './run-limits.ts';
 import { RunLoop } from './run-loop.ts';
 import { Stepping } from './stepping.ts';
-import type { Client, End, Limits, SnapshotStore, Stepper, Stop } from './stop.ts';
+import type { Client, End, FrameSource, Limits, SnapshotStore, Stepper, Stop } from './stop.ts';
 
 /**
  * The longest slice in milliseconds of real time. An instruction of the guest may take a thousand times as long as
@@ -68,7 +68,8 @@ export class RunControl {
   audit: (() => readonly string[]) | undefined;
   /** The statistics of VM exits. */
   readonly exits: ExitCount;
-  private inputMayCome: () => boolean = () => false;
+  private readonly inputMayCome: (() => boolean)[] = [];
+  private network: FrameSource | undefined;
 
   constructor(machine: Machine, options: RunOptions = {}) {
     this.machine = machine;
@@ -87,11 +88,20 @@ export class RunControl {
     const around = { machine, comparators, pending, position: () => this.position() };
     this.hooks = new ComparatorHooks(around);
     this.listener = new CatchListener(around, this.catches, this.hooks);
-    const mayWake = (): boolean => this.inputMayCome();
+    const mayWake = (): boolean => this.inputMayCome.some((mayCome) => mayCome());
     this.loop = new RunLoop({
-      ...{ machine, history, clients, pending, stepping, mayWake, mustWait: this.mustWait },
+      ...{
+        machine,
+        history,
+        clients,
+        pending,
+        stepping,
+        mayWake,
+        mustWait: this.mustWait,
+        takeInput: () => this.takeFrames(),
+      },
       limits: new RunLimits(options.limits ?? {}, machine.options.runtime),
-      idle: new IdleClock(machine, mayWake),
+      idle: new IdleClock(machine, mayWake, () => history.repeating),
       loops: new LoopReports({
         ...{ cpus: machine.cpus, clients, pending },
         repeating: () => this.repeating,
@@ -220,9 +230,27 @@ export class RunControl {
     return this.machine.inputWaiting;
   }
 
-  /** Sets the function that says whether input may still arrive. If not, a machine in which every CPU waits is dead. */
+  /** Adds a function that says whether input may still arrive. If none may, a machine in which every CPU waits is dead. */
   expectInput(mayCome: () => boolean): void {
-    this.inputMayCome = mayCome;
+    this.inputMayCome.push(mayCome);
+  }
+
+  /** Connects the network outside. A {@link kick} follows when frames have arrived. */
+  connectNetwork(network: FrameSource): void {
+    this.network = network;
+    this.expectInput(() => network.live);
+  }
+
+  /** Frames enter the machine between two slices, and never while it repeats its past, which would end there. */
+  private takeFrames(): void {
+    const { machine, history, network, check } = this;
+    if (!network || history.repeating) return;
+    while (machine.networkBacklog === 0) {
+      const frame = network.next();
+      if (!frame) return;
+      history.input(frame, 'network');
+      check?.frame(frame);
+    }
   }
 
   // --- the past ----------------------------------------------------------------------------------------------------

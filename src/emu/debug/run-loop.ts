@@ -30,6 +30,8 @@ export interface LoopParts {
   readonly mayWake: () => boolean;
   /** Must the machine wait until its output has been read? A {@link RunLoop.kick} follows when the wait is over. */
   readonly mustWait: () => boolean;
+  /** Takes what has arrived from outside and has waited for the machine. */
+  readonly takeInput: () => void;
   /** A second machine that must have the same state as this one. */
   readonly check: EngineCheck | undefined;
 }
@@ -116,6 +118,7 @@ export class RunLoop {
     const late = limits.timeOver();
     if (late) return late;
     if (mustWait()) return this.wait();
+    this.parts.takeInput();
     let result: RunResult;
     try {
       result = this.slice();

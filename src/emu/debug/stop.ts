@@ -71,3 +71,11 @@ export interface MemoryObserver {
 
 /** Called during a replay for each breakpoint, watchpoint and catch that is met, with its position. */
 export type Scanner = (position: number, stop: Stop) => void;
+
+/** Frames from a network outside the machine. They wait there until the machine takes them. */
+export interface FrameSource {
+  /** The oldest frame that waits; undefined: there is none. */
+  next(): Uint8Array | undefined;
+  /** May more arrive? */
+  readonly live: boolean;
+}

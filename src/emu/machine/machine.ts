@@ -82,6 +82,18 @@ export interface MachineState {
   readonly ram: ReadonlyMap<number, Uint8Array>;
 }
 
+/**
+ * Where a machine is in time. The number of instructions alone does not tell: time passes while every CPU waits in `idle`, and a
+ * stop can be in the middle of a round.
+ */
+export interface Moment {
+  readonly time: number;
+  readonly turn: number;
+  readonly inRound: boolean;
+  readonly roundLength: number;
+  readonly ahead: Float64Array;
+}
+
 export class Machine implements Stateful {
   readonly options: MachineOptions;
   readonly mem: LinearMemory;
@@ -455,6 +467,8 @@ export class Machine implements Stateful {
     }
     this.turn = 0;
     this.inRound = false;
+    // How often an idle machine is asked must not matter.
+    if (this.cpus.every((c, n) => c.parked || (c.idle && this.ahead[n] === 0))) return 0;
     this.time += this.roundLength;
     // Steps of a debugger can be longer than the round. Their excess counts in the next round.
     for (let n = 0; n < this.ahead.length; n++) this.ahead[n] = Math.max(0, this.ahead[n]! - this.roundLength);
@@ -526,6 +540,30 @@ export class Machine implements Stateful {
   /** Bytes of console input that the guest has not read yet. */
   get inputWaiting(): number {
     return this.board.inputWaiting;
+  }
+
+  /** A frame from outside for the network card. */
+  networkInput(frame: Uint8Array): void {
+    this.board.networkInput(frame);
+  }
+
+  /** Frames that wait in the network card for a buffer of the guest. */
+  get networkBacklog(): number {
+    return this.board.networkBacklog;
+  }
+
+  get moment(): Moment {
+    const { time, turn, inRound, roundLength, ahead } = this;
+    return { time, turn, inRound, roundLength, ahead: ahead.slice() };
+  }
+
+  /** A replay has reached the instruction at which something from outside happened: it happened at this moment. */
+  set moment({ time, turn, inRound, roundLength, ahead }: Moment) {
+    this.time = time;
+    this.turn = turn;
+    this.inRound = inRound;
+    this.roundLength = roundLength;
+    this.ahead.set(ahead);
   }
 }
 

@@ -1,13 +1,13 @@
 /**
  * The history of a machine. A run repeats exactly from any copy of the machine. So an earlier position is reached by
  * restoring a copy before it and running forward again. Events that do not follow from the machine itself (steps of a
- * debugger, its writes, input, CPUs that are held) are kept in a journal, and a replay repeats them at their positions.
+ * debugger, its writes, input of console and network, CPUs that are held) are kept in a journal, and a replay repeats them at their positions.
  *
  * A position is a number of instructions of the whole machine, in the order in which CPUs take turns.
  */
 
 import type { Cpu } from '../cpu/cpu.ts';
-import { type Machine, type MachineState, type RunResult, SLICE } from '../machine/machine.ts';
+import { type Machine, type MachineState, type Moment, type RunResult, SLICE } from '../machine/machine.ts';
 import { arraysIn, type Fields, restoreFields, type Stateful, saveFields } from '../state/fields.ts';
 import { AdaptiveBudget } from './adaptive-budget.ts';
 import { finish, type Steps } from './steps.ts';
@@ -23,7 +23,13 @@ interface Checkpoint {
 
 type Entry =
   | { readonly at: number; readonly kind: 'step'; readonly cpu: Cpu; readonly interrupts: boolean }
-  | { readonly at: number; readonly kind: 'input'; readonly bytes: Uint8Array }
+  | {
+      readonly at: number;
+      readonly kind: 'input';
+      readonly to: 'console' | 'network';
+      readonly bytes: Uint8Array;
+      readonly moment: Moment;
+    }
   | { readonly at: number; readonly kind: 'still'; readonly cpus: readonly Cpu[] }
   | { readonly at: number; readonly kind: 'change'; readonly state: MachineState };
 
@@ -124,6 +130,9 @@ export class History {
   step(cpu: Cpu, interrupts: boolean): RunResult {
     if (!this.on) return this.machine.step(cpu, interrupts);
     if (this.due) this.checkpoint();
+    // A step into what happened already does not skip what came from outside then.
+    while (this.journal[this.next]?.at === this.position && this.journal[this.next]?.kind === 'input')
+      this.again(this.journal[this.next]!);
     const entry = this.journal[this.next];
     if (entry?.kind === 'step' && entry.at === this.position && entry.cpu === cpu && entry.interrupts === interrupts)
       return this.again(entry);
@@ -134,10 +143,15 @@ export class History {
     return result;
   }
 
-  /** Bytes for the console have arrived. */
-  input(bytes: Uint8Array): void {
-    if (this.on) this.note({ at: this.position, kind: 'input', bytes });
-    this.machine.consoleInput(bytes);
+  /** Bytes for the console have arrived, or a frame for the network card. */
+  input(bytes: Uint8Array, to: 'console' | 'network' = 'console'): void {
+    if (this.on) this.note({ at: this.position, kind: 'input', to, bytes, moment: this.machine.moment });
+    this.give(bytes, to);
+  }
+
+  private give(bytes: Uint8Array, to: 'console' | 'network'): void {
+    if (to === 'console') this.machine.consoleInput(bytes);
+    else this.machine.networkInput(bytes);
   }
 
   /** Stops exactly these CPUs; all others run. */
@@ -219,8 +233,10 @@ export class History {
   private again(entry: Entry): RunResult {
     this.next++;
     if (entry.kind === 'step') return this.machine.step(entry.cpu, entry.interrupts);
-    if (entry.kind === 'input') this.machine.consoleInput(entry.bytes);
-    else if (entry.kind === 'still') this.freeze(entry.cpus);
+    if (entry.kind === 'input') {
+      this.machine.moment = entry.moment;
+      this.give(entry.bytes, entry.to);
+    } else if (entry.kind === 'still') this.freeze(entry.cpus);
     else this.machine.restore(entry.state);
     return 'slice';
   }

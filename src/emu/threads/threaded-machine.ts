@@ -10,7 +10,7 @@ import { type BootFiles, type BootRegisters, loadRam } from '../boot/load.ts';
 import { TIMER_HZ } from '../cpu/clock.ts';
 import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
-import type { End } from '../debug/stop.ts';
+import type { End, FrameSource } from '../debug/stop.ts';
 import type { PowerRequest } from '../devices/ged.ts';
 import { fillFwCfg, platformOf } from '../machine/machine.ts';
 import type { EngineKind } from '../machine/processors.ts';
@@ -82,7 +82,8 @@ export class ThreadedMachine {
   /** Devices have left work for later. */
   private unfinished = false;
   /** Can something outside the machine still wake it? */
-  private mayWake: () => boolean = () => false;
+  private readonly mayWake: (() => boolean)[] = [];
+  private network: FrameSource | undefined;
   private readonly mustWait: () => boolean;
 
   /** @throws ImageError when the files do not fit into RAM */
@@ -179,6 +180,7 @@ export class ThreadedMachine {
         this.serve();
         if (this.board.deadline <= this.ticks()) this.board.expire(this.ticks());
         if (this.unfinished) this.unfinished = this.board.goOn();
+        this.takeFrames();
       }
       if (this.power === 'poweroff') this.end ??= { kind: 'poweroff' };
       else if (this.power === 'reset') await this.reset();
@@ -186,7 +188,7 @@ export class ThreadedMachine {
         this.end ??= { kind: 'limit', what: 'instructions' };
       else if (timeoutSeconds !== undefined && this.options.runtime.now() - began >= timeoutSeconds * 1000)
         this.end ??= { kind: 'limit', what: 'time' };
-      else if (this.sleepsForEver() && !this.mayWake())
+      else if (this.sleepsForEver() && !this.mayWake.some((mayWake) => mayWake()))
         this.end ??= { kind: 'died', reason: 'every CPU waits for an interrupt that cannot come' };
       if (this.end) break;
       await this.wait(heard, maxInstructions !== undefined || timeoutSeconds !== undefined);
@@ -222,9 +224,23 @@ export class ThreadedMachine {
     this.block.ring(this.block.cpus);
   }
 
-  /** Sets the function that tells whether input may still arrive. If not, a machine in which every CPU waits has died. */
+  /** Adds a function that tells whether input may still arrive. If none may, a machine in which every CPU waits has died. */
   expectInput(mayCome: () => boolean): void {
-    this.mayWake = mayCome;
+    this.mayWake.push(mayCome);
+  }
+
+  /** Connects the network outside. A {@link kick} follows when frames have arrived. */
+  connectNetwork(network: FrameSource): void {
+    this.network = network;
+    this.expectInput(() => network.live);
+  }
+
+  private takeFrames(): void {
+    while (this.network && this.board.networkBacklog === 0) {
+      const frame = this.network.next();
+      if (!frame) return;
+      this.board.networkInput(frame);
+    }
   }
 
   /** Input for UART0. */

@@ -23,6 +23,11 @@ export interface Disk {
   read(offset: number, length: number): Uint8Array;
   write(offset: number, data: Uint8Array): void;
   flush(): void;
+  /**
+   * Begins what the call of that name with the same arguments does, where it can take long (a disk on a server).
+   * @returns whether the call has its result without a wait. If not, ask again soon: the guest does not run until then.
+   */
+  ready?(call: 'read' | 'write' | 'flush', offset: number, length: number, data?: Uint8Array): boolean;
 }
 
 export class VirtioBlock implements VirtioKind {
@@ -64,38 +69,60 @@ export class VirtioBlock implements VirtioKind {
 
   notified(queue: number): void {
     for (const chain of requests(this.ports!, queue)) {
-      this.request(chain);
+      if (!this.request(chain)) {
+        this.ports!.queues[queue]!.postpone();
+        return;
+      }
       this.ports!.complete(queue, chain);
     }
   }
 
-  private request(chain: Chain): void {
+  /** @returns false when the disk needs more time. Then nothing has happened. */
+  private request(chain: Chain): boolean {
     const out = chain.read();
     const room = chain.writableBytes - 1;
-    if (out.length < HEADER_BYTES || room < 0) return;
+    if (out.length < HEADER_BYTES || room < 0) return true;
     const header = viewOf(out);
     const sector = Number(header.getBigUint64(8, true));
+    const type = header.getUint32(0, true);
+    const data = out.subarray(HEADER_BYTES);
+    if (!this.ready(type, sector * SECTOR, data, room)) return false;
     let status: number = STATUS.ok;
     try {
-      status = this.carryOut(chain, header.getUint32(0, true), sector * SECTOR, out.subarray(HEADER_BYTES), room);
+      status = this.carryOut(chain, type, sector * SECTOR, data, room);
     } catch {
       status = STATUS.error;
     }
     // The status is the last byte of the buffer, wherever the data end.
     chain.writeZeros(room);
     chain.write(Uint8Array.of(status));
+    return true;
+  }
+
+  /** Does the disk have that many bytes there, in whole sectors? */
+  private inside(offset: number, length: number): boolean {
+    return length % SECTOR === 0 && offset + length <= this.disk.size;
+  }
+
+  /** Can a request be carried out without a wait? */
+  private ready(type: number, offset: number, data: Uint8Array, room: number): boolean {
+    const { disk } = this;
+    if (!disk.ready) return true;
+    if (type === REQUEST.in) return !this.inside(offset, room) || disk.ready('read', offset, room);
+    if (type === REQUEST.out)
+      return disk.readOnly || !this.inside(offset, data.length) || disk.ready('write', offset, data.length, data);
+    return type !== REQUEST.flush || disk.ready('flush', 0, 0);
   }
 
   private carryOut(chain: Chain, type: number, offset: number, data: Uint8Array, room: number): number {
     const { disk } = this;
-    const inside = (length: number): boolean => length % SECTOR === 0 && offset + length <= disk.size;
     switch (type) {
       case REQUEST.in:
-        if (!inside(room)) return STATUS.error;
+        if (!this.inside(offset, room)) return STATUS.error;
         chain.write(disk.read(offset, room));
         return STATUS.ok;
       case REQUEST.out:
-        if (disk.readOnly || !inside(data.length)) return STATUS.error;
+        if (disk.readOnly || !this.inside(offset, data.length)) return STATUS.error;
         disk.write(offset, data);
         return STATUS.ok;
       case REQUEST.flush:

@@ -11,12 +11,15 @@ const LEGACY_HEADER_BYTES = 10;
 const RECEIVE = 0;
 const TRANSMIT = 1;
 /** Longest frame: the largest IP packet with an Ethernet header and a VLAN tag. Longer ones are lost. */
-const MOST_FRAME = 65535 + 18;
+export const MOST_FRAME = 65535 + 18;
 /** Most packets that wait while the driver has no buffer, and most bytes of them. */
 const MOST_WAITING = 256;
 const MOST_WAITING_BYTES = 2 ** 20;
 
-/** The network outside. It gives packets for the guest to the function that `connect` gets. */
+/**
+ * The network at the card. One that belongs to the machine, and repeats with it, gives its frames to the function that `connect`
+ * gets. Frames from outside come through `Machine.networkInput`, because they must be recorded.
+ */
 export interface Network {
   /** An Ethernet frame leaves the machine. */
   send(frame: Uint8Array): void;
@@ -48,12 +51,20 @@ export class VirtioNet implements VirtioKind {
     this.own = mac;
     this.mac = Uint8Array.from(mac);
     this.network = network;
-    network.connect((frame) => {
-      const bytes = this.waiting.reduce((sum, f) => sum + f.length, frame.length);
-      if (frame.length <= MOST_FRAME && this.waiting.length < MOST_WAITING && bytes <= MOST_WAITING_BYTES)
-        this.waiting.push(frame.slice());
-      this.ports?.guard(() => this.deliver());
-    });
+    network.connect((frame) => this.receive(frame));
+  }
+
+  /** A frame arrives. It is lost when too many wait. */
+  receive(frame: Uint8Array): void {
+    const bytes = this.waiting.reduce((sum, f) => sum + f.length, frame.length);
+    if (frame.length <= MOST_FRAME && this.waiting.length < MOST_WAITING && bytes <= MOST_WAITING_BYTES)
+      this.waiting.push(frame.slice());
+    this.ports?.guard(() => this.deliver());
+  }
+
+  /** Frames that wait for a buffer of the driver. */
+  get backlog(): number {
+    return this.waiting.length;
   }
 
   attach(ports: VirtioPorts): void {

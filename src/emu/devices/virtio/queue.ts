@@ -149,6 +149,12 @@ export class VirtQueue implements Stateful {
     return this.chain(head);
   }
 
+  /** Puts the request that was taken last back, for a later go: the device needs time for it. */
+  postpone(): void {
+    this.seen = (this.seen - 1) & 0xffff;
+    this.unfinished = true;
+  }
+
   /**
    * Follows the descriptors of a request. A chain, in whichever table it is, has no more descriptors than the queue has entries
    * (Virtio 1.2, sections 2.7.5.2 and 2.7.5.3.1).
