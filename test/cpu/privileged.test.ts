@@ -11,7 +11,7 @@ const [INE, IPE] = [0xd, 0xe];
 const MISC_FUNC = 0x420n;
 
 describe('IOCSR instructions', () => {
-  // Manual: 4.2.2
+  // Manual: 4.2.2.1
   test('read with a sign, write little-endian parts, and use all 64 bits of the address', () => {
     const m = new TestMachine().set({
       a0: MISC_FUNC,
@@ -44,7 +44,7 @@ describe('cacop', () => {
   const mapped = (crmd: number): TestMachine =>
     new TestMachine().setHost({ CRMD: crmd, DMW0: 0xfn, EENTRY: VECTOR, TLBRENTRY: REFILL, ESTAT: 0 });
 
-  // Manual: 4.2.3
+  // Manual: 4.2.3.1
   test('types by index need PLV 0 and no address; the hit type translates its address as a load, at any alignment', () => {
     for (const op of [0, 1, 2, 3, 8, 9, 0xa, 0xb, 0x18]) {
       const m = mapped(0x10)
@@ -75,13 +75,13 @@ describe('cacop', () => {
   });
 });
 
-// Manual: 4.2.6, 7.10.1
+// Manual: 4.2.6.2, 7.10.1
 test('dbcl: there is no debug mode to enter, and DBG says so', () => {
   const m = new TestMachine({ code: ['dbcl 0'] }).setHost({ EENTRY: VECTOR }).run(1);
   expect([m.ecode(), m.host(0x500)]).toEqual([INE, 0n]);
 });
 
-// Manual: 4.2.6
+// Manual: 4.2.6.3
 test('idle waits for an interrupt that ECFG enables, and goes on behind itself', () => {
   const m = new TestMachine({ code: ['idle 0', 'addi.d $a0, $zero, 7'] }).setHost({ ECFG: 0x800, EENTRY: VECTOR });
   m.run(1);
@@ -91,7 +91,7 @@ test('idle waits for an interrupt that ECFG enables, and goes on behind itself',
   expect([m.cpu.idle, m.get('a0')]).toEqual([false, 7n]);
 });
 
-// Manual: 4.1, 4.2
+// Manual: 4.1, 4.2.1, 4.2.2.1, 4.2.3.1, 4.2.4.1, 4.2.4.2, 4.2.4.3, 4.2.4.4, 4.2.4.5, 4.2.4.6, 4.2.4.7, 4.2.5.1, 4.2.5.2, 4.2.6.1, 4.2.6.2, 4.2.6.3
 test('every privileged instruction of the table raises IPE at PLV 1, 2 and 3', () => {
   const privileged = ROWS.filter((r) => r.priv);
   expect(privileged.length).toBeGreaterThan(20);
