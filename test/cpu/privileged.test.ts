@@ -7,28 +7,32 @@ import { CODE, TestMachine } from '../support/test-machine.ts';
 const VECTOR = 0x40000;
 const REFILL = 0x50000;
 const [INE, IPE] = [0xd, 0xe];
-/** An IOCSR that software may write: MISC_FUNC. */
-const MISC_FUNC = 0x420n;
+/** An IOCSR whose 64 bits software may write: the IPI block's first mailbox. */
+const MAILBOX = 0x1020n;
 
 describe('IOCSR instructions', () => {
   // Manual: 4.2.2.1
   test('read with a sign, write little-endian parts, and use all 64 bits of the address', () => {
     const m = new TestMachine().set({
-      a0: MISC_FUNC,
-      a1: 0x1122_3344_8899_aabbn,
-      a2: MISC_FUNC | (1n << 32n),
-      a3: MISC_FUNC | (1n << 63n),
+      a0: MAILBOX,
+      a1: 0x91a2_3344_8899_aabbn,
+      a2: MAILBOX | (1n << 32n),
+      a3: MAILBOX | (1n << 63n),
     });
     m.code(CODE, [
       'iocsrwr.d $a1, $a0',
-      'iocsrrd.w $t0, $a0',
-      'iocsrrd.d $t1, $a0',
-      'iocsrrd.d $t2, $a2',
-      'iocsrrd.w $t3, $a3',
-    ]).run(5);
-    expect([m.get('t0'), m.get('t1') & 0xffff_ffffn, m.get('t2'), m.get('t3')]).toEqual([
+      'iocsrrd.b $t0, $a0',
+      'iocsrrd.h $t1, $a0',
+      'iocsrrd.w $t2, $a0',
+      'iocsrrd.d $t3, $a0',
+      'iocsrrd.d $t4, $a2',
+      'iocsrrd.w $t5, $a3',
+    ]).run(7);
+    expect(['t0', 't1', 't2', 't3', 't4', 't5'].map((r) => m.get(r))).toEqual([
+      0xffff_ffff_ffff_ffbbn,
+      0xffff_ffff_ffff_aabbn,
       0xffff_ffff_8899_aabbn,
-      0x8899_aabbn,
+      0x91a2_3344_8899_aabbn,
       0n,
       0n,
     ]);
@@ -37,6 +41,17 @@ describe('IOCSR instructions', () => {
     m.pc = CODE;
     expect(m.run(3).get('t0')).toBe(0xffff_ffff_8899_aabbn);
     expect(m.ecode()).toBe(0);
+  });
+
+  test.each([
+    ['b', 0x91a2_3344_8899_aa10n],
+    ['h', 0x91a2_3344_8899_3210n],
+    ['w', 0x91a2_3344_7654_3210n],
+    ['d', 0xfedc_ba98_7654_3210n],
+  ])('iocsrwr.%s writes no more than its width', (width, all) => {
+    const m = new TestMachine().set({ a0: MAILBOX, a1: 0x91a2_3344_8899_aabbn, a2: 0xfedc_ba98_7654_3210n });
+    m.code(CODE, ['iocsrwr.d $a1, $a0', `iocsrwr.${width} $a2, $a0`, 'iocsrrd.d $t0, $a0']).run(3);
+    expect(m.get('t0')).toBe(all);
   });
 });
 
