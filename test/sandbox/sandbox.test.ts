@@ -32,7 +32,7 @@ const [bundle, shared, secret] = [join(dir, 'build', 'cli'), join(dir, 'shared')
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const HOLE = fileURLToPath(new URL('./hole.ts', import.meta.url));
-const SEND = 'else this.backend.send(value);';
+const SEND = 'this.backend.send(byte);';
 
 /** The program as scripts/loongscope bundles it, with a hole in the UART. */
 beforeAll(async () => {
@@ -54,7 +54,7 @@ beforeAll(async () => {
         transform(code, id) {
           if (!id.endsWith('/uart16550.ts')) return null;
           if (!code.includes(SEND)) throw new Error('the place for the hole is not there any more');
-          const planted = code.replace(SEND, 'else hole(value, (b) => this.backend.send(b));');
+          const planted = code.replace(SEND, 'hole(byte, (b) => this.backend.send(b));');
           return `import { hole } from ${JSON.stringify(HOLE)};\n${planted}`;
         },
       },
