@@ -149,7 +149,7 @@ export function openVirtio(cli: MachineCli, console: (byte: number) => void): Vi
     ...disks,
     ...shares,
     ...terminal,
-    ...(network ? [new VirtioNet(FIRST_MAC, network)] : []),
+    ...(network ? [new VirtioNet(cli.mac ?? FIRST_MAC, network)] : []),
     new VirtioEntropy(cli.seed),
   ];
 }
@@ -194,6 +194,19 @@ function readInitrd({ initrd }: MachineCli): Uint8Array | undefined {
   return data;
 }
 
+/** What is placed in RAM beside the image: files with an address, and the segments of ELF files. */
+function placedFiles({ placed = [] }: MachineCli): Placed[] {
+  return placed.flatMap(({ file, address }) => {
+    const bytes = readFile(file);
+    if (address !== undefined) return [{ pa: address, data: bytes }];
+    return parseElf(bytes, file).segments.map((s) => {
+      const data = new Uint8Array(s.memsz);
+      data.set(s.data);
+      return { pa: Number(s.paddr), data };
+    });
+  });
+}
+
 /** Firmware, and the program that it starts. */
 function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages {
   if (cli.guest || cli.hypervisor)
@@ -211,7 +224,9 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
       firmware: { content, kernel: file },
       initrd: readInitrd(cli),
       commandLine: cli.append ?? '',
-      extra: [],
+      extra: placedFiles(cli),
+      fwCfg: cli.fwCfg,
+      timeOfDay: cli.timeOfDay,
     },
     symbolize: () => undefined,
     symbols: { address: () => undefined, names: () => [] },
@@ -278,7 +293,9 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
         initrd,
         deviceTree,
         protocol: cli.boot,
-        extra: placed,
+        extra: [...placed, ...placedFiles(cli)],
+        fwCfg: cli.fwCfg,
+        timeOfDay: cli.timeOfDay,
       },
       symbolize,
       symbols,

@@ -14,6 +14,7 @@ import {
   MODELS,
 } from '../emu/cpu/features.ts';
 import type { Address } from '../gdbstub/server.ts';
+import { type CharacterSpec, parseCharacter } from './character.ts';
 import { type DriveSpec, parseDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
 import { type NetSpec, parseNet } from './network.ts';
@@ -23,7 +24,7 @@ const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20,
 const MIB = 2 ** 20;
 /** Most RAM that the board and the RAM model support. */
 const MAX_MEMORY = 256 * 2 ** 30;
-const MAX_CPUS = 8;
+export const MAX_CPUS = 16;
 
 /** `128M` as bytes. @throws UsageError */
 export function parseSize(text: string, option: string): number {
@@ -32,11 +33,11 @@ export function parseSize(text: string, option: string): number {
   return Number(m[1]) * UNITS[m[2]!.toUpperCase()]!;
 }
 
-export function parseMemory(text: string): number {
-  const size = parseSize(text, '--memory');
+export function parseMemory(text: string, option = '--memory'): number {
+  const size = parseSize(text, option);
   if (size < 16 * MIB || size > MAX_MEMORY)
-    throw new UsageError(`--memory: '${text}' is out of range: use 16M to 256G`);
-  if (size % MIB !== 0) throw new UsageError(`--memory: '${text}' is not a whole number of MiB: round it`);
+    throw new UsageError(`${option}: '${text}' is out of range: use 16M to 256G`);
+  if (size % MIB !== 0) throw new UsageError(`${option}: '${text}' is not a whole number of MiB: round it`);
   return size;
 }
 
@@ -151,7 +152,7 @@ export interface LogSpec {
   readonly kinds: ReadonlySet<string>;
   readonly file: string | undefined;
 }
-const LOG_KINDS = ['exit', 'exception', 'gdb'];
+export const LOG_KINDS: readonly string[] = ['exit', 'exception', 'gdb'];
 const LATER_LOGS = ['tlb', 'csr', 'mmio', 'irq', 'insn'];
 
 /** `LIST[=FILE]`. @throws UsageError */
@@ -164,20 +165,6 @@ export function parseLog(text: string): LogSpec {
     if (!LOG_KINDS.includes(k)) throw new UsageError(`--log: unknown kind '${k}': use ${LOG_KINDS.join(', ')}`);
   }
   return { kinds: new Set(kinds), file: eq < 0 ? undefined : text.slice(eq + 1) };
-}
-
-export type SerialSpec =
-  | { readonly kind: 'stdio' }
-  | { readonly kind: 'null' }
-  | { readonly kind: 'file'; readonly path: string };
-
-/** @throws UsageError */
-export function parseSerial(text: string): SerialSpec {
-  if (text === 'stdio' || text === 'null') return { kind: text };
-  if (text.startsWith('file:') && text.length > 5) return { kind: 'file', path: text.slice(5) };
-  if (text === 'pty' || text.startsWith('tcp:'))
-    throw new UsageError(`--serial: '${text}' is not available in this version: use stdio, null or file:F`);
-  throw new UsageError(`--serial: '${text}' is unknown: use stdio, null or file:F`);
 }
 
 const AUDITS = ['worldswitch'] as const;
@@ -195,6 +182,12 @@ const LATER: Readonly<Record<string, string>> = {
   '--record <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
   '--replay <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
 };
+
+/** A file for RAM. Without an address it is an ELF, which says itself where it lies. */
+export interface PlacedFile {
+  readonly file: string;
+  readonly address: number | undefined;
+}
 
 export const collect =
   <T>(parse: (text: string) => T) =>
@@ -221,9 +214,17 @@ export interface MachineCli {
   readonly firmware?: string;
   readonly dtb?: string;
   readonly load?: number;
+  /** Files that are copied into RAM beside the image. */
+  readonly placed?: readonly PlacedFile[];
+  /** Items of the firmware configuration device, by name. */
+  readonly fwCfg?: readonly (readonly [name: string, data: Uint8Array])[];
+  /** The time of day at power-on, in milliseconds since 1970. */
+  readonly timeOfDay?: number;
   readonly boot?: BootProtocol;
   readonly drive?: DriveSpec[];
   readonly net?: NetSpec;
+  /** Six bytes; default: QEMU's first address. */
+  readonly mac?: readonly number[];
   readonly share?: ShareSpec[];
   readonly virtio?: VirtioBus;
   readonly console?: 'uart' | 'virtio';
@@ -233,7 +234,7 @@ export interface MachineCli {
   readonly memory: number;
   readonly smp: number;
   readonly cpu: CpuFeatures;
-  readonly serial: SerialSpec;
+  readonly serial: CharacterSpec;
   readonly gdb?: Address;
   readonly gdbGuest?: GuestPort[];
   readonly gdbHost?: Address;
@@ -336,14 +337,21 @@ export function declareMachineOptions(command: Command): Command {
         BOARD_MODELS,
       ),
     )
-    .option('--memory <size>', 'RAM, such as 128M or 1G', parseMemory, DEFAULT_MACHINE.memory)
+    .option('--memory <size>', 'RAM, such as 128M or 1G', (t) => parseMemory(t), DEFAULT_MACHINE.memory)
     .option('--smp <n>', 'physical CPUs', (t) => parseInteger(t, '--smp', 1, MAX_CPUS), 1)
     .addOption(
       new Option('--cpu <model>', 'max or la464, with features: max,lvz=off')
         .argParser(parseCpu)
         .default(DEFAULT_MACHINE.cpu, 'max'),
     )
-    .option('--serial <backend>', 'stdio, null or file:F', parseSerial, { kind: 'stdio' as const })
+    .option(
+      '--serial <backend>',
+      'stdio, null, file:F, pipe:F, tcp:HOST:PORT[,server][,nowait] or unix:PATH[,server]',
+      (t) => parseCharacter(t, '--serial'),
+      {
+        kind: 'stdio' as const,
+      },
+    )
     .option('--gdb <address>', 'serve gdb on [HOST:]PORT or unix:PATH; port 0 picks one', (t) =>
       parseAddress(t, '--gdb'),
     )

@@ -13,7 +13,7 @@ import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness/awareness.ts';
 import { type Booted, boot } from './boot.ts';
 import { CodeCache, defaultCacheFile } from './code-cache.ts';
-import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialOutput } from './console.ts';
+import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialLine } from './console.ts';
 import { endsNow, exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import { openClientFiles } from './file-service.ts';
@@ -108,7 +108,7 @@ export async function start(
   io?: (bytes: Uint8Array) => void,
   onDebugger: () => void = () => {},
 ): Promise<Running> {
-  const serial: SerialOutput = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
+  const serial: SerialLine = io ? { sink: io, close: () => {} } : await openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink, () => serial.reader?.writableNeedDrain === true);
   let control: RunControl | undefined;
   // During a replay the output of the machine is dropped, because it was printed before.
@@ -212,8 +212,9 @@ export async function start(
     say(
       `warning: ${exposed} is not loopback, and this port has no password: everybody who can reach it controls the machine, and can write files below --files`,
     );
+  await serial.ready?.();
   const began = performance.now();
-  const stopInput = io ? () => {} : connectInput(cli.serial, control);
+  const stopInput = io ? () => {} : connectInput(cli.serial, control, serial);
   const done = control.run().then(async (end) => {
     output.flush();
     await Promise.all(warnings);

@@ -162,7 +162,7 @@ describe('loongscope run', () => {
     [['run', '--check-interval', '5'], /add --engine check/],
     [['run', '--clock', 'lunar'], /'lunar' is unknown: use virtual or host/],
     [['run', '--threads'], /add --clock host/],
-    [['run', '--serial', 'tcp:1:2'], /not available in this version/],
+    [['run', '--serial', 'tcp:1'], /'1' is no address: write HOST:PORT/],
     [['run', '--serial', 'wat'], /unknown: use stdio/],
     [['run', '--log', 'tlb'], /'tlb' is not available/],
     [['run', '--log', 'nope'], /unknown kind 'nope'/],

@@ -46,6 +46,10 @@ export interface BootFiles {
   readonly initrd?: Uint8Array | undefined;
   /** Further data, such as guest images. */
   readonly extra: readonly Placed[];
+  /** Items of the firmware configuration device, by name. */
+  readonly fwCfg?: readonly (readonly [name: string, data: Uint8Array])[] | undefined;
+  /** The time of day at power-on, in milliseconds since 1970. Without it the machine has the real one, or the one of virtual time. */
+  readonly timeOfDay?: number | undefined;
 }
 
 /** Registers of the CPU that boots. */

@@ -134,7 +134,7 @@ export class Machine implements Stateful {
       firmware: () => this.files?.firmware?.content ?? EMPTY,
       model: options.model,
       clock: options.runtime,
-      now: () => (options.clock ? options.runtime.timeOfDay() : VIRTUAL_EPOCH + this.now() / TICKS_PER_MS),
+      now: () => this.timeOfDay(),
       dma: {
         read: (pa, length) => {
           if (length > PAGE) this.lookSoon();
@@ -187,6 +187,13 @@ export class Machine implements Stateful {
   private now(): number {
     const running = this.cpus.find((c) => c.sliceBudget > 0);
     return running ? running.now : this.time;
+  }
+
+  /** Milliseconds since 1970. */
+  private timeOfDay(): number {
+    const start = this.files?.timeOfDay;
+    if (start === undefined && this.options.clock) return this.options.runtime.timeOfDay();
+    return (start ?? VIRTUAL_EPOCH) + this.now() / TICKS_PER_MS;
   }
 
   /**
@@ -452,9 +459,17 @@ export const platformOf = (o: Pick<MachineOptions, 'cpus' | 'ramSize' | 'virtio'
   return { cpus: o.cpus, ramSize: o.ramSize, virtioMmio, pciSlots: 1 + devices - virtioMmio };
 };
 
-/** The items for firmware in fw_cfg. */
-export function fillFwCfg(board: Board, { firmware, initrd, commandLine }: BootFiles, platform: Platform): void {
-  if (firmware) board.fwCfg.fill(firmwareContents(platform, { kernel: firmware.kernel, initrd, commandLine }));
+/** The items in fw_cfg: those for firmware, and those of the user. */
+export function fillFwCfg(
+  board: Board,
+  { firmware, initrd, commandLine, fwCfg = [] }: BootFiles,
+  platform: Platform,
+): void {
+  if (!firmware && fwCfg.length === 0) return;
+  const own = firmware
+    ? firmwareContents(platform, { kernel: firmware.kernel, initrd, commandLine })
+    : { items: new Map<number, Uint8Array>(), files: [] };
+  board.fwCfg.fill({ items: own.items, files: [...own.files, ...fwCfg] });
 }
 
 /** Sets the CPU that boots to its entry. */

@@ -194,6 +194,8 @@ const isSnapshot = isObjectWith({
     commandLine: isText,
     initrd: isOptional(isBytes),
     extra: isEvery(isObjectWith({ pa: isNumber, data: isBytes })),
+    fwCfg: isOptional(isEvery((v) => Array.isArray(v) && isText(v[0]) && isBytes(v[1]))),
+    timeOfDay: isOptional(isNumber),
   }),
   state: isObjectWith({}),
 });

@@ -1,9 +1,17 @@
 /** The command line of QEMU. */
 import { describe, expect, test } from 'vitest';
-import { UsageError } from '../../src/cli/errors.ts';
-import { parseQemu } from '../../src/cli/qemu.ts';
+import { UsageError } from '../../../src/cli/errors.ts';
+import { parseQemu } from '../../../src/cli/qemu/parse.ts';
+import type { QemuMachine } from '../../../src/cli/qemu/translate.ts';
 
-const parse = (line: string): ReturnType<typeof parseQemu> => parseQemu(line.split(' ').filter(Boolean));
+/** The machine of a line; a line that starts nothing gets a kernel. */
+function parse(line: string): QemuMachine {
+  const args = line.split(' ').filter(Boolean);
+  const starts = /-(kernel|bios|pflash)\b|if=pflash|cpu-num=0/.test(line);
+  const request = parseQemu(starts ? args : [...args, '-kernel', 'k']);
+  if (request.kind !== 'machine') throw new Error(request.text);
+  return request.machine;
+}
 
 describe('loongscope qemu', () => {
   test('a kernel as run scripts start it', () => {
@@ -24,7 +32,7 @@ describe('loongscope qemu', () => {
 
   test('disks and network cards by name', () => {
     const { cli } = parse(
-      '-drive id=x0,file=disk.img,format=raw,if=none -device virtio-blk-pci,drive=x0 -drive if=none,id=x1,file=unused -snapshot -device virtio-net-pci',
+      '-device virtio-blk-pci,drive=x0 -drive id=x0,file=disk.img,format=raw,if=none -drive if=none,id=x1,file=unused -snapshot -device virtio-net-pci',
     );
     expect(cli.drive).toEqual([{ file: 'disk.img', readOnly: false, copyOnWrite: true }]);
     expect(cli.net).toEqual({ kind: 'isolated' });
@@ -48,17 +56,17 @@ describe('loongscope qemu', () => {
   });
 
   test.each([
-    ['-foo', /'-foo' is not understood/],
-    ['kernel.elf', /'kernel.elf' is not understood/],
+    ['-foo', /'-foo' is not known/],
+    ['kernel.elf', /'kernel.elf' is no option: a kernel needs -kernel/],
     ['-M pc', /-machine: 'pc' is not known: use virt/],
     ['-device virtio-balloon-pci', /costs nothing here: leave it out/],
-    ['-device e1000', /-device: 'e1000' is not known/],
+    ['-device e1000', /-device e1000: there is no such network card: use virtio-net-pci/],
     ['-device virtio-blk-pci,drive=x9', /there is no drive 'x9'/],
     ['-device virtio-net-pci,netdev=n9', /there is no network 'n9'/],
-    ['-gdb unix:x', /use tcp::PORT/],
+    ['-gdb udp::1', /use tcp::PORT/],
     ['-kernel', /-kernel wants a value/],
     ['-smp many', /not a whole number/],
-    ['-serial tcp:x', /not available in this version/],
+    ['-serial tcp:x', /'x' is no address: write HOST:PORT/],
   ])('%s is refused by name', (line, message) => {
     expect(() => parse(line)).toThrow(UsageError);
     expect(() => parse(line)).toThrow(message);

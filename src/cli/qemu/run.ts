@@ -1,0 +1,46 @@
+/** `loongscope qemu`: runs the machine of a QEMU command line. */
+import { writeFileSync } from 'node:fs';
+import { deviceTree } from '../../emu/board/platform.ts';
+import { writeFdt } from '../../emu/formats/fdt.ts';
+import { platformOf } from '../../emu/machine/machine.ts';
+import { openVirtio } from '../boot.ts';
+import { EXIT, UsageError } from '../errors.ts';
+import type { MachineCli } from '../options.ts';
+import { run } from '../run.ts';
+import { requireSandbox } from '../sandbox.ts';
+import { parseQemu } from './parse.ts';
+
+/** @throws UsageError when the file cannot be written */
+function writeFile(option: string, path: string, content: string | Uint8Array): void {
+  try {
+    writeFileSync(path, content);
+  } catch (error) {
+    throw new UsageError(
+      `qemu: ${option}: cannot write ${path} (${(error as NodeJS.ErrnoException).code}): check the path`,
+    );
+  }
+}
+
+/** Writes the device tree that the machine would have. @throws UsageError */
+function dumpDeviceTree(cli: MachineCli, path: string): void {
+  const virtio = openVirtio(cli, () => {});
+  const platform = platformOf({ cpus: cli.smp, ramSize: cli.memory, virtio, virtioOn: cli.virtio });
+  writeFile('-machine dumpdtb=', path, writeFdt(deviceTree(platform)));
+}
+
+/** @throws UsageError for options that are not possible */
+export async function runQemu(args: readonly string[]): Promise<number> {
+  const request = parseQemu(args);
+  if (request.kind === 'answer') {
+    process.stdout.write(request.text);
+    return EXIT.ok;
+  }
+  const { image, cli, dumpDtb, pidFile } = request.machine;
+  if (dumpDtb !== undefined) {
+    dumpDeviceTree(cli, dumpDtb);
+    return EXIT.ok;
+  }
+  requireSandbox(cli);
+  if (pidFile !== undefined) writeFile('-pidfile', pidFile, `${process.pid}\n`);
+  return run(image, cli);
+}

@@ -1,0 +1,303 @@
+/** From the options of a QEMU command line to those of `run`. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { featuresOf } from '../../emu/cpu/features.ts';
+import type { CharacterSpec } from '../character.ts';
+import type { DriveSpec } from '../drives.ts';
+import { say } from '../ending.ts';
+import { UsageError } from '../errors.ts';
+import type { NetSpec } from '../network.ts';
+import { DEFAULT_MACHINE, type MachineCli } from '../options.ts';
+import { connectDevice } from './devices.ts';
+import type { Draft, QemuDrive, QemuNetwork } from './draft.ts';
+import { logOf } from './log.ts';
+import type { Properties } from './properties.ts';
+import { macOf, Resolver, type VirtioPlace } from './resolver.ts';
+
+/** QEMU's own default of the board. */
+const MEMORY = 2 ** 30;
+
+/** A connection that controls the machine. */
+export interface ControlSpec {
+  readonly protocol: 'qmp' | 'human';
+  readonly character: CharacterSpec;
+}
+
+/** A machine that a QEMU command line describes. */
+export interface QemuMachine {
+  readonly image: string | undefined;
+  readonly cli: MachineCli;
+  /** Write the device tree to this file, and do nothing else. */
+  readonly dumpDtb: string | undefined;
+  readonly pidFile: string | undefined;
+  readonly controls: readonly ControlSpec[];
+  /** The machine waits for QMP. */
+  readonly stopped: boolean;
+  /** A machine that has been switched off stays. */
+  readonly keep: boolean;
+  readonly name: string | undefined;
+  readonly uuid: string | undefined;
+}
+
+const warn = (text: string): void => say(`warning: qemu: ${text}`);
+const TRANSITIONAL: VirtioPlace = { bus: 'pci', legacy: true };
+
+/** The objects of -object. @throws UsageError */
+function objects(d: Draft): void {
+  for (const p of d.objects) object(d, p);
+}
+
+function object(d: Draft, p: Properties): void {
+  const id = p.get('id')!;
+  const kind = p.get('qom-type') ?? '';
+  switch (kind) {
+    case 'memory-backend-ram': {
+      const size = p.size('size');
+      p.without('prealloc', 'merge', 'dump', 'share', 'host-nodes', 'policy', 'reserve').done();
+      if (id !== d.memoryBackend) throw p.error(`nothing uses '${id}': add -machine virt,memory-backend=${id}`);
+      if (size === undefined) throw p.error('size= is missing: add it');
+      if (d.memory !== undefined && d.memory !== size) throw p.error(`size= and -m differ: correct one of them`);
+      d.memory = size;
+      return;
+    }
+    case 'rng-random':
+    case 'rng-builtin':
+      // The numbers of the device follow from the seed, so that runs repeat.
+      p.without('filename').done();
+      return;
+    case 'iothread':
+      p.done();
+      return;
+    case 'filter-dump':
+      return;
+    default:
+      throw p.error(`there is no ${kind} here: use memory-backend-ram, rng-random or filter-dump`);
+  }
+}
+
+/** The capture file of a network. @throws UsageError */
+function captureOf(d: Draft, netdev: string): string | undefined {
+  const dumps = d.objects.filter((p) => p.get('qom-type') === 'filter-dump' && p.get('netdev') === netdev);
+  if (dumps.length > 1) throw dumps[1]!.error(`the network '${netdev}' has a dump already: leave one of them out`);
+  const [p] = dumps;
+  if (!p) return undefined;
+  const file = p.need('file', 'file=FILE');
+  p.without('id', 'maxlen', 'queue', 'status').done();
+  return file;
+}
+
+/** Every capture belongs to a network. @throws UsageError */
+function checkCaptures(d: Draft): void {
+  for (const p of d.objects) {
+    if (p.get('qom-type') !== 'filter-dump') continue;
+    const netdev = p.need('netdev', 'netdev=ID');
+    if (!d.netdevs.some((n) => n.id === netdev))
+      throw p.error(`there is no network '${netdev}': add -netdev user,id=${netdev}`);
+  }
+}
+
+/** What the card is connected to. The one place that knows which networks there are. */
+function netSpec(network: QemuNetwork | undefined, capture: string | undefined): NetSpec {
+  if (capture !== undefined) return { kind: 'dump', file: capture };
+  if (network !== undefined && network.kind !== 'hub')
+    warn(`-netdev ${network.kind}: nothing is at the other end of the network in this version`);
+  return { kind: 'isolated' };
+}
+
+/** Disks without a -device: virtio ones in the order of their numbers, then of their options. */
+function ownDisks(r: Resolver): void {
+  const own = r.draft.drives.filter((x) => x.bus === 'virtio');
+  const order = (x: QemuDrive): number => x.unit ?? Number.MAX_SAFE_INTEGER;
+  const sorted = [...own].sort((a, b) => order(a) - order(b));
+  r.disks.unshift(...sorted.map((drive) => ({ drive, place: TRANSITIONAL })));
+  for (const x of r.draft.drives)
+    if (x.bus === 'none' && !r.has('drive', x.id))
+      warn(`${x.option} id=${x.id}: no device uses it: add -device virtio-blk-pci,drive=${x.id}`);
+}
+
+/** Cards without a -device. @throws UsageError */
+function ownCards(r: Resolver): void {
+  const { draft } = r;
+  const hub = draft.netdevs.find((n) => n.option === '-net');
+  for (const nic of draft.nics) {
+    const network = nic.network?.kind === 'hub' && nic.netdev === undefined ? hub?.network : nic.network;
+    const joined = nic.netdev === undefined ? network : r.network(nic.option, nic.netdev);
+    r.cards.unshift({ network: joined, mac: macOf(nic.option, nic.mac), place: TRANSITIONAL });
+  }
+  for (const n of draft.netdevs) {
+    const used = n === hub ? draft.nics.some((c) => c.network?.kind === 'hub') : r.has('network', n.id);
+    if (!used) warn(`${n.option} id=${n.id}: no card uses it: add -device virtio-net-pci,netdev=${n.id}`);
+  }
+  if (draft.noNetwork && r.cards.length > 0)
+    throw new UsageError('qemu: -nic none and a network card contradict each other: leave one of them out');
+  if (r.cards.length > 1)
+    throw new UsageError('qemu: the machine has one network card, and the options describe more: leave the others out');
+}
+
+/** @throws UsageError when virtio devices are on both buses */
+function busOf(r: Resolver): 'pci' | 'mmio' | undefined {
+  const buses = new Set([...r.disks, ...r.cards].map((x) => x.place.bus));
+  if (buses.size > 1)
+    throw new UsageError(
+      'qemu: virtio devices on PCI and memory-mapped ones in one machine are not possible: use -pci or -device names for all',
+    );
+  return buses.has('mmio') ? 'mmio' : undefined;
+}
+
+/** The file of -bios, also in the folders of -L. */
+function findFirmware(d: Draft, file: string): string {
+  if (existsSync(file) || file.includes('/')) return file;
+  return d.folders.map((folder) => join(folder, file)).find((f) => existsSync(f)) ?? file;
+}
+
+/** @throws UsageError */
+function firmwareOf(d: Draft): string | undefined {
+  const flash = d.drives.filter((x) => x.bus === 'pflash');
+  const [code, variables] = [0, 1].map((unit) => flash.find((x, n) => (x.unit ?? n) === unit));
+  if (variables) warn(`${variables.option} if=pflash,unit=1: firmware begins without variables in this version`);
+  const more = flash.find((x, n) => (x.unit ?? n) > 1);
+  if (more) throw new UsageError(`qemu: ${more.option}: the board has two flash units: use unit=0 or unit=1`);
+  if (d.bios !== undefined && code)
+    throw new UsageError('qemu: -bios and -drive if=pflash both give the firmware: leave one of them out');
+  return code?.file ?? (d.bios === undefined ? undefined : findFirmware(d, d.bios));
+}
+
+/** @throws UsageError for options of a kernel without one */
+function checkKernelOptions(d: Draft, starts: boolean): void {
+  for (const option of ['append', 'initrd', 'dtb'] as const)
+    if (d[option] !== undefined && d.kernel === undefined && option !== 'dtb')
+      throw new UsageError(`qemu: -${option} without a kernel: add -kernel FILE`);
+  if (!starts && d.dumpDtb === undefined)
+    throw new UsageError('qemu: nothing to start: add -kernel FILE or -bios FILE');
+}
+
+/** What is behind the serial line, and the connections that control the machine. @throws UsageError */
+function linesOf(d: Draft, r: Resolver): { readonly serial: CharacterSpec; readonly controls: readonly ControlSpec[] } {
+  const [first, ...more] = d.serials;
+  const other = more.find((s) => s.kind !== 'none' && s.kind !== 'null');
+  if (other)
+    throw new UsageError('qemu: -serial: one serial line is connected, and a second one is given: leave it out');
+  const console = r.virtioConsole;
+  const uart = first === undefined ? undefined : r.character('-serial', first);
+  if (console && uart && uart.kind !== 'null')
+    throw new UsageError('qemu: a virtio console and a serial line both want the terminal: add -serial none');
+  const serial = console ?? uart ?? (first === undefined && !console ? { kind: 'stdio' } : { kind: 'null' });
+  const controls: ControlSpec[] = [];
+  for (const c of d.controls) {
+    const character = r.character(c.option, c.character);
+    if (!character || character.kind === 'null') continue;
+    if (character.kind === 'file')
+      throw new UsageError(`qemu: ${c.option}: a file cannot be talked to: use unix:PATH,server,nowait`);
+    controls.push({ protocol: c.protocol, character });
+  }
+  const terminals = [serial, ...controls.map((c) => c.character)].filter((c) => c.kind === 'stdio');
+  if (terminals.length > 1)
+    throw new UsageError(
+      'qemu: the terminal belongs to the serial line already: add -serial null, or use unix:PATH,server,nowait',
+    );
+  return { serial, controls };
+}
+
+/**
+ * The machine that the options describe.
+ * @throws UsageError for options that contradict each other or refer to what is not there
+ */
+export function translate(d: Draft): QemuMachine {
+  objects(d);
+  checkCaptures(d);
+  const r = new Resolver(d);
+  for (const p of d.devices) {
+    const name = p.get('driver') ?? '';
+    const named = p.named(`-device ${name}`);
+    const id = named.get('id');
+    if (id !== undefined) {
+      if (d.ids.has(`device ${id}`)) throw named.error(`another device has the id '${id}' already: rename one of them`);
+      d.ids.set(`device ${id}`, named.option);
+    }
+    connectDevice(r, named, name);
+  }
+  ownDisks(r);
+  ownCards(r);
+  const { serial, controls } = linesOf(d, r);
+  const firmware = firmwareOf(d);
+  const entry = r.loads.find((l) => l.cpu === 0);
+  if (entry && (d.kernel !== undefined || firmware !== undefined))
+    throw new UsageError(`qemu: -device loader,cpu-num=0: ${d.kernel ?? firmware} starts already: leave cpu-num= out`);
+  const image = d.kernel ?? entry?.file;
+  checkKernelOptions(d, image !== undefined || firmware !== undefined);
+  if (d.stopped && d.gdb === undefined && controls.length === 0)
+    throw new UsageError('qemu: -S without anybody who could start the machine: add -s or -qmp');
+  const { log, missing } = logOf(d);
+  if (missing.length > 0) warn(`-d ${missing.join(',')}: no such log is kept in this version`);
+  const placed = r.loads.filter((l) => l !== entry).map(({ file, address }) => ({ file, address }));
+  const drives = r.disks.map(
+    ({ drive }): DriveSpec => ({
+      file: drive.file,
+      readOnly: drive.readOnly,
+      copyOnWrite: drive.copyOnWrite || (d.copyOnWrite && !drive.readOnly),
+    }),
+  );
+  const card = r.cards[0] ?? (d.noDefaults || d.noNetwork ? undefined : { network: undefined, mac: undefined });
+  const netdev = d.netdevs.find((n) => n.network === card?.network)?.id;
+  const shares = [...d.shares, ...r.shares];
+  const bus = busOf(r);
+  const cli: MachineCli = {
+    ...DEFAULT_MACHINE,
+    memory: d.memory ?? MEMORY,
+    smp: d.topology?.cpus ?? 1,
+    cpu: d.cpu ?? featuresOf('la464'),
+    serial,
+    reboot: !d.noReboot,
+    sandbox: d.sandbox,
+    clock: d.instructionClock ? 'virtual' : 'host',
+    ...(d.stopped && d.gdb !== undefined && { wait: true }),
+    ...(d.append !== undefined && { append: d.append }),
+    ...(d.initrd !== undefined && { initrd: d.initrd }),
+    ...(d.dtb !== undefined && { dtb: d.dtb }),
+    ...(firmware !== undefined && { firmware }),
+    ...(d.gdb !== undefined && { gdb: d.gdb }),
+    ...(entry?.address !== undefined && { load: entry.address }),
+    ...(placed.length > 0 && { placed }),
+    ...(drives.length > 0 && { drive: drives }),
+    ...(card && { net: netSpec(card.network, netdev === undefined ? undefined : captureOf(d, netdev)) }),
+    ...(card?.mac && { mac: card.mac }),
+    ...(shares.length > 0 && { share: shares }),
+    ...(bus && { virtio: bus }),
+    ...(r.virtioConsole && { console: 'virtio' as const }),
+    ...(log && { log }),
+    ...(d.fwCfg.length > 0 && { fwCfg: fwCfgItems(d) }),
+    ...(d.timeBase !== undefined && d.timeBase !== 'utc' && { timeOfDay: startTime(d.timeBase) }),
+  };
+  return {
+    image,
+    cli,
+    dumpDtb: d.dumpDtb,
+    pidFile: d.pidFile,
+    controls,
+    stopped: d.stopped,
+    keep: d.noShutdown,
+    name: d.name,
+    uuid: d.uuid,
+  };
+}
+
+/** Milliseconds since 1970 that the clock of the board shows. Local time is shown as if it were UTC. */
+function startTime(base: 'localtime' | { readonly milliseconds: number }): number {
+  if (base !== 'localtime') return base.milliseconds;
+  const now = new Date();
+  return now.getTime() - now.getTimezoneOffset() * 60_000;
+}
+
+/** @throws UsageError when a file cannot be read */
+function fwCfgItems(d: Draft): readonly (readonly [string, Uint8Array])[] {
+  return d.fwCfg.map(({ name, source }) => {
+    if ('text' in source) return [name, new TextEncoder().encode(source.text)] as const;
+    try {
+      return [name, new Uint8Array(readFileSync(source.file))] as const;
+    } catch (error) {
+      throw new UsageError(
+        `qemu: -fw_cfg: cannot read ${source.file} (${(error as NodeJS.ErrnoException).code}): check the path`,
+      );
+    }
+  });
+}
