@@ -20,6 +20,9 @@ export class CharacterSocket extends EventEmitter {
   private peer: Socket | undefined;
   private telnet: TelnetFilter | undefined;
   private paused = false;
+  /** Is somebody there who hears what a peer says? Before that, a peer waits. */
+  private started = false;
+  private early: Socket | undefined;
   /** Called with bytes of the peer. */
   onData: (bytes: Uint8Array) => void = () => {};
   /** Called when a peer has connected, and when it has gone. */
@@ -96,8 +99,16 @@ export class CharacterSocket extends EventEmitter {
   }
 
   private accept(socket: Socket): void {
-    if (this.peer) {
+    if (this.peer || this.early) {
       socket.destroy();
+      return;
+    }
+    if (!this.started) {
+      this.early = socket;
+      socket.on('error', () => {});
+      socket.once('close', () => {
+        this.early = undefined;
+      });
       return;
     }
     this.peer = socket;
@@ -124,6 +135,10 @@ export class CharacterSocket extends EventEmitter {
   /** Resolves when the machine may start: at once, or with the first client. */
   async ready(): Promise<void> {
     this.server?.ref();
+    this.started = true;
+    const { early } = this;
+    this.early = undefined;
+    if (early) this.accept(early);
     if (!this.spec.wait || this.peer) return;
     say(`${this.what}: waiting for a connection to ${this.at}`);
     await new Promise<void>((resolve) => this.once('connected', resolve));

@@ -15,6 +15,8 @@ import {
 } from '../emu/cpu/features.ts';
 import type { Address } from '../gdbstub/server.ts';
 import { type CharacterSpec, parseCharacter } from './character.ts';
+import type { Identity } from './control/controlled-machine.ts';
+import type { ControlSpec } from './control/serve.ts';
 import { type DriveSpec, parseDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
 import { type NetSpec, parseNet } from './network.ts';
@@ -220,6 +222,12 @@ export interface MachineCli {
   readonly fwCfg?: readonly (readonly [name: string, data: Uint8Array])[];
   /** The time of day at power-on, in milliseconds since 1970. */
   readonly timeOfDay?: number;
+  /** QMP and monitors. */
+  readonly controls?: readonly ControlSpec[];
+  /** What QMP tells of the machine. */
+  readonly identity?: Identity;
+  /** A machine that has been switched off stays until it is reset, or the run is ended from outside. */
+  readonly keep?: boolean;
   readonly boot?: BootProtocol;
   readonly drive?: DriveSpec[];
   readonly net?: NetSpec;

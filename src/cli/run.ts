@@ -14,6 +14,7 @@ import { Awareness } from '../hv/awareness/awareness.ts';
 import { type Booted, boot } from './boot.ts';
 import { CodeCache, defaultCacheFile } from './code-cache.ts';
 import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialLine } from './console.ts';
+import type { ControlledMachine } from './control/controlled-machine.ts';
 import { endsNow, exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import { openClientFiles } from './file-service.ts';
@@ -110,6 +111,8 @@ export async function start(
 ): Promise<Running> {
   const serial: SerialLine = io ? { sink: io, close: () => {} } : await openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink, () => serial.reader?.writableNeedDrain === true);
+  const controls = cli.controls ? await (await import('./control/serve.ts')).openControls(cli.controls) : undefined;
+  let controlled: ControlledMachine | undefined;
   let control: RunControl | undefined;
   // During a replay the output of the machine is dropped, because it was printed before.
   const booted = boot(image, cli, (byte) => {
@@ -135,6 +138,8 @@ export async function start(
     observed: debuggable(cli) || cli.audit !== undefined,
     check,
     mustWait: () => outputs.full(),
+    keep: cli.keep,
+    onRunning: (on) => controlled?.changed(on),
     onLoop: (cpu, loop) => {
       const tell = (): void => {
         say(`warning: ${loop.text}`);
@@ -170,7 +175,8 @@ export async function start(
       ? { exits: control.countExits(), first: new FirstEvents(machine.cpus, () => running.repeating) }
       : undefined;
   const log = startLog(cli, logOutlet, control, symbolize);
-  if (cli.wait && !debuggable(cli)) throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
+  if (cli.wait && !debuggable(cli) && !cli.controls)
+    throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
   /** Keeps the machine stopped until the first debugger has connected. */
   const gate = { running: !cli.wait, stopped: () => {}, ended: () => {} };
   if (cli.wait) control.attach(gate);
@@ -212,13 +218,25 @@ export async function start(
     say(
       `warning: ${exposed} is not loopback, and this port has no password: everybody who can reach it controls the machine, and can write files below --files`,
     );
+  if (controls)
+    controlled = controls.attach({
+      control,
+      identity: cli.identity ?? { name: undefined, uuid: undefined },
+      debuggable: debuggable(cli),
+      release: cli.wait ? () => running.detach(gate) : undefined,
+    });
+  await controls?.ready();
   await serial.ready?.();
+  // Node ends a program that waits for nothing.
+  const alive = cli.keep ? setInterval(() => {}, 2 ** 30) : undefined;
   const began = performance.now();
   const stopInput = io ? () => {} : connectInput(cli.serial, control, serial);
   const done = control.run().then(async (end) => {
     output.flush();
     await Promise.all(warnings);
     serial.close();
+    controls?.close();
+    clearInterval(alive);
     stopInput();
     await Promise.all(servers.map((server) => server.close()));
     if (dump?.count === 0)

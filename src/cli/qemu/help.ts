@@ -1,12 +1,11 @@
 /** What `loongscope qemu` answers to -help, -version and `-OPTION help`. */
+import { QEMU_VERSION } from '../qemu-version.ts';
 import { VERSION } from '../version.ts';
 import { DEVICE_ROWS } from './devices.ts';
 import { LOG_ITEMS } from './log.ts';
 import { ANSWERS, OPTIONS, type OptionRow } from './options.ts';
 import { CPUS } from './processors.ts';
 
-/** The version of QEMU whose options these are. */
-export const QEMU_VERSION = { major: 11, minor: 1, micro: 2 } as const;
 const { major, minor, micro } = QEMU_VERSION;
 
 export const versionText = (): string =>

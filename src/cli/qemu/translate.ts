@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { featuresOf } from '../../emu/cpu/features.ts';
 import type { CharacterSpec } from '../character.ts';
+import type { ControlSpec } from '../control/serve.ts';
 import type { DriveSpec } from '../drives.ts';
 import { say } from '../ending.ts';
 import { UsageError } from '../errors.ts';
@@ -17,12 +18,6 @@ import { macOf, Resolver, type VirtioPlace } from './resolver.ts';
 /** QEMU's own default of the board. */
 const MEMORY = 2 ** 30;
 
-/** A connection that controls the machine. */
-export interface ControlSpec {
-  readonly protocol: 'qmp' | 'human';
-  readonly character: CharacterSpec;
-}
-
 /** A machine that a QEMU command line describes. */
 export interface QemuMachine {
   readonly image: string | undefined;
@@ -30,13 +25,6 @@ export interface QemuMachine {
   /** Write the device tree to this file, and do nothing else. */
   readonly dumpDtb: string | undefined;
   readonly pidFile: string | undefined;
-  readonly controls: readonly ControlSpec[];
-  /** The machine waits for QMP. */
-  readonly stopped: boolean;
-  /** A machine that has been switched off stays. */
-  readonly keep: boolean;
-  readonly name: string | undefined;
-  readonly uuid: string | undefined;
 }
 
 const warn = (text: string): void => say(`warning: qemu: ${text}`);
@@ -188,7 +176,7 @@ function linesOf(d: Draft, r: Resolver): { readonly serial: CharacterSpec; reado
     if (!character || character.kind === 'null') continue;
     if (character.kind === 'file')
       throw new UsageError(`qemu: ${c.option}: a file cannot be talked to: use unix:PATH,server,nowait`);
-    controls.push({ protocol: c.protocol, character });
+    controls.push({ protocol: c.protocol, option: c.option, character });
   }
   const terminals = [serial, ...controls.map((c) => c.character)].filter((c) => c.kind === 'stdio');
   if (terminals.length > 1)
@@ -250,7 +238,9 @@ export function translate(d: Draft): QemuMachine {
     reboot: !d.noReboot,
     sandbox: d.sandbox,
     clock: d.instructionClock ? 'virtual' : 'host',
-    ...(d.stopped && d.gdb !== undefined && { wait: true }),
+    ...(d.stopped && { wait: true }),
+    ...(controls.length > 0 && { controls, identity: { name: d.name, uuid: d.uuid } }),
+    ...(d.noShutdown && { keep: true }),
     ...(d.append !== undefined && { append: d.append }),
     ...(d.initrd !== undefined && { initrd: d.initrd }),
     ...(d.dtb !== undefined && { dtb: d.dtb }),
@@ -273,11 +263,6 @@ export function translate(d: Draft): QemuMachine {
     cli,
     dumpDtb: d.dumpDtb,
     pidFile: d.pidFile,
-    controls,
-    stopped: d.stopped,
-    keep: d.noShutdown,
-    name: d.name,
-    uuid: d.uuid,
   };
 }
 

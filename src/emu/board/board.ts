@@ -4,7 +4,7 @@ import type { CpuLines, Device } from '../devices/device.ts';
 import type { Dma } from '../devices/dma.ts';
 import { Eiointc } from '../devices/eiointc.ts';
 import { FwCfg } from '../devices/fw-cfg.ts';
-import type { PowerRequest } from '../devices/ged.ts';
+import type { Ged, PowerRequest } from '../devices/ged.ts';
 import { Iocsr } from '../devices/iocsr.ts';
 import { Ipi } from '../devices/ipi.ts';
 import { PchMsi } from '../devices/pch-msi.ts';
@@ -113,6 +113,11 @@ export class Board {
       const entry = this.ipi.mailbox(n, 0);
       if ((entry & 0xffffffffn) !== 0n) ports.start(n, entry);
     };
+  }
+
+  /** The power button of the board. */
+  pressPowerButton(): void {
+    (this.bus.at(PLATFORM.ged.base)!.device as Ged).pressPowerButton();
   }
 
   /** Input for the console: a virtio console if there is one, otherwise UART0. */

@@ -211,7 +211,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     name: 'ged',
     base: ged.base,
     size: ged.size,
-    make: ({ power }) => new Ged(power),
+    make: ({ power, pic }) => new Ged(power, pic.input(ged.input)),
     nodes: () => [
       node(`ged@${unitAddress(ged.base + ged.sleepControl)}`, {
         compatible: 'syscon',

@@ -30,6 +30,10 @@ export interface LoopParts {
   readonly mayWake: () => boolean;
   /** Must the machine wait until its output has been read? A {@link RunLoop.kick} follows when the wait is over. */
   readonly mustWait: () => boolean;
+  /** Does a machine that has been switched off stay? */
+  readonly keep: boolean;
+  /** Called when the machine begins to run, and when it stops. */
+  readonly onRunning: (running: boolean) => void;
   /** A second machine that must have the same state as this one. */
   readonly check: EngineCheck | undefined;
 }
@@ -42,6 +46,8 @@ export class RunLoop {
   private waiting = false;
   private cancelWake: () => void = () => {};
   private end: End | undefined;
+  /** What `onRunning` was told last. */
+  private told = false;
   private readonly finished: Promise<End>;
   private resolve!: (end: End) => void;
 
@@ -72,6 +78,7 @@ export class RunLoop {
   /** Lets the machine continue if every client agrees. Call this after `running` of a client or input has changed. */
   kick(): void {
     this.waiting = false;
+    this.tell();
     if (this.pumping || this.end) return;
     this.pumping = true;
     this.parts.machine.options.runtime.soon(() => this.pump());
@@ -89,6 +96,20 @@ export class RunLoop {
     stepping.end();
     history.hold([]);
     clients.stopped(stop);
+    this.tell();
+  }
+
+  /** Tells whether the machine runs, when that has changed. */
+  private tell(): void {
+    const running = this.running && !this.off;
+    if (running === this.told) return;
+    this.told = running;
+    this.parts.onRunning(running);
+  }
+
+  /** Has the machine been switched off, and stays? */
+  private get off(): boolean {
+    return this.parts.keep && this.parts.machine.poweredOff;
   }
 
   /** The run is over. */
@@ -115,6 +136,7 @@ export class RunLoop {
     const { limits, machine, pending, loops, mustWait, check } = this.parts;
     const late = limits.timeOver();
     if (late) return late;
+    if (this.off) return this.wait();
     if (mustWait()) return this.wait();
     let result: RunResult;
     try {
@@ -124,7 +146,7 @@ export class RunLoop {
     }
     const wrong = check?.follow(result === 'poweroff');
     if (wrong !== undefined) return { kind: 'died', reason: wrong };
-    if (result === 'poweroff') return { kind: 'poweroff' };
+    if (result === 'poweroff') return this.poweredOff();
     machine.clearStops();
     for (const task of this.tasks.splice(0)) task();
     if (pending.present) return undefined;
@@ -133,6 +155,15 @@ export class RunLoop {
     if (enough) return enough;
     if (result === 'waiting') return this.everyCpuWaits();
     if (result === 'asleep') this.sleep();
+    return undefined;
+  }
+
+  /** The guest has switched the machine off: the end, unless it stays. */
+  private poweredOff(): End | undefined {
+    if (!this.parts.keep) return { kind: 'poweroff' };
+    if (!this.parts.clients.none) this.report({ kind: 'interrupt' });
+    this.wait();
+    this.tell();
     return undefined;
   }
 

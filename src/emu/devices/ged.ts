@@ -1,11 +1,13 @@
 import type { Stateful } from '../state/fields.ts';
-import type { Device, Width } from './device.ts';
+import type { Device, Line, Width } from './device.ts';
 
 /** Requests that a guest can make of the power control of the board. */
 export type PowerRequest = 'poweroff' | 'reset';
 
 const SLEEP_CTL = 0x1c;
 const RESET = 0x1e;
+/** The event bit of the power button. */
+const POWER_BUTTON = 2;
 /** SLP_EN with sleep type 5. */
 const SLP_EN = 0x20;
 const SLEEP_TYPE_5 = 5 << 2;
@@ -21,9 +23,18 @@ export class Ged implements Device, Stateful {
   readonly size = 0x20;
   private events = 0;
   private readonly power: (request: PowerRequest) => void;
+  private readonly line: Line;
 
-  constructor(power: (request: PowerRequest) => void) {
+  constructor(power: (request: PowerRequest) => void, line: Line) {
     this.power = power;
+    this.line = line;
+  }
+
+  /** Somebody presses the power button: an event, and a pulse of the interrupt line (QEMU hw/acpi/generic_event_device.c). */
+  pressPowerButton(): void {
+    this.events |= POWER_BUTTON;
+    this.line(true);
+    this.line(false);
   }
 
   reset(): void {

@@ -101,6 +101,8 @@ export class Machine implements Stateful {
   private readonly ahead: Float64Array;
   /** Called for each turn of a CPU, with the instruction counts of the machine before and after it. */
   onTurn: ((cpu: Cpu, before: number, after: number) => void) | undefined;
+  /** Called when the guest switches the machine off or resets it. */
+  onPower: ((request: PowerRequest) => void) | undefined;
   /** Milliseconds after which a run returns, even if its budget is not used. */
   patienceMs = Number.POSITIVE_INFINITY;
   /** Devices have left work for later. It is done before the next instruction. */
@@ -110,6 +112,7 @@ export class Machine implements Stateful {
   static readonly wiring: Wiring = {
     files: 'kept beside the state in a snapshot',
     onTurn: 'an observer',
+    onPower: 'an observer',
     mayJumpTo: 'run control',
     patienceMs: 'run control',
     unfinished: 'devices are asked again after each restore',
@@ -125,6 +128,7 @@ export class Machine implements Stateful {
       cpus: options.cpus,
       lines: (n, bit, level) => setLine(this.cpus[n]!, bit, level),
       power: (request) => {
+        this.onPower?.(request);
         this.power = options.noReboot ? 'poweroff' : request;
         for (const cpu of this.cpus) cpu.requestStop();
       },
@@ -426,6 +430,11 @@ export class Machine implements Stateful {
   /** Lets the CPUs run again after a stop. */
   clearStops(): void {
     for (const cpu of this.cpus) cpu.stopRequested = false;
+  }
+
+  /** The power button of the board is pressed. */
+  pressPowerButton(): void {
+    this.board.pressPowerButton();
   }
 
   /** True when the guest has switched the machine off. */
