@@ -32,6 +32,8 @@ export class ControlledMachine implements Client {
   readonly identity: Identity;
   private readonly debuggable: boolean;
   private release: (() => void) | undefined;
+  /** It has been reset while it was stopped. */
+  private fresh = false;
   /** A control connection has stopped it. */
   private paused = false;
   private readonly listeners = new Set<(event: MachineEvent) => void>();
@@ -68,13 +70,17 @@ export class ControlledMachine implements Client {
     if (control.machine.poweredOff) return 'shutdown';
     if (this.release) return 'prelaunch';
     if (control.isRunning) return 'running';
+    if (this.fresh) return 'prelaunch';
     return this.paused || !this.debuggable ? 'paused' : 'debug';
   }
 
   /** Run control says that the machine has begun to run, or has stopped. */
   changed(running: boolean): void {
-    // A debugger may have started it.
-    if (running) this.release = undefined;
+    if (running) {
+      // A debugger may have started it.
+      this.release = undefined;
+      this.fresh = false;
+    }
     this.tell({ name: running ? 'RESUME' : 'STOP' });
   }
 
@@ -101,7 +107,9 @@ export class ControlledMachine implements Client {
     const data = { guest: false, reason };
     if (this.control.machine.options.noReboot) this.reason = data;
     this.control.reset();
-    if (!this.control.over) this.tell({ name: 'RESET', data });
+    if (this.control.over) return;
+    this.fresh = !this.control.isRunning;
+    this.tell({ name: 'RESET', data });
   }
 
   /** @throws Error during a replay */

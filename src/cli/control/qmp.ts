@@ -65,7 +65,9 @@ const COMMANDS: Readonly<Record<string, QmpCommand>> = {
   'query-target': { run: () => ({ arch: 'loongarch64' }) },
   'query-cpus-fast': { run: cpus },
   'query-current-machine': { run: () => ({ 'wakeup-suspend-support': false }) },
-  'query-memory-size-summary': { run: (m) => ({ 'base-memory': m.control.machine.options.ramSize }) },
+  'query-memory-size-summary': {
+    run: (m) => ({ 'base-memory': m.control.machine.options.ramSize, 'plugged-memory': 0 }),
+  },
   'query-commands': { run: () => ['qmp_capabilities', ...Object.keys(COMMANDS)].map((name) => ({ name })) },
   stop: nothing((m) => m.pause()),
   cont: nothing((m) => m.resume()),
