@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { VirtioBus } from '../emu/board/board.ts';
-import { BOARD_MODELS, type BoardModel } from '../emu/board/platform.ts';
+import { BOARD_MODELS, type BoardModel, type Topology } from '../emu/board/platform.ts';
 import type { BootProtocol } from '../emu/boot/load.ts';
 import {
   type CpuFeatures,
@@ -222,6 +222,8 @@ export interface MachineCli {
   readonly fwCfg?: readonly (readonly [name: string, data: Uint8Array])[];
   /** The time of day at power-on, in milliseconds since 1970. */
   readonly timeOfDay?: number;
+  /** How the CPUs are told to the program. */
+  readonly topology?: Topology;
   /** QMP and monitors. */
   readonly controls?: readonly ControlSpec[];
   /** What QMP tells of the machine. */

@@ -2,6 +2,7 @@
  * QMP, the control protocol of QEMU (docs/interop/qmp-spec.rst), with the commands that test frameworks use: JSON objects in both
  * directions, a greeting, `qmp_capabilities`, then commands, answers and events.
  */
+import { topologyOf } from '../../emu/board/platform.ts';
 import { QEMU_VERSION } from '../qemu-version.ts';
 import { VERSION } from '../version.ts';
 import type { Channel } from './channel.ts';
@@ -45,13 +46,23 @@ const HOTPLUG = 'devices cannot be added while the machine runs: give them on th
 const MIGRATION = 'the machine cannot be moved while it runs: use snapshots of a debugger (monitor savevm)';
 
 function cpus(m: ControlledMachine): unknown {
-  return m.control.machine.cpus.map((c) => ({
+  const { machine } = m.control;
+  const { cores, threads } = topologyOf({
+    cpus: machine.cpus.length,
+    ramSize: machine.options.ramSize,
+    topology: machine.bootFiles?.topology,
+  });
+  return machine.cpus.map((c) => ({
     'cpu-index': c.index,
     'thread-id': process.pid,
     'qom-path': `/machine/unattached/device[${c.index}]`,
     'qom-type': 'la464-loongarch-cpu',
     target: 'loongarch64',
-    props: { 'socket-id': 0, 'core-id': c.index, 'thread-id': 0 },
+    props: {
+      'socket-id': Math.floor(c.index / (cores * threads)),
+      'core-id': Math.floor(c.index / threads) % cores,
+      'thread-id': c.index % threads,
+    },
   }));
 }
 

@@ -1,4 +1,5 @@
 /** What the options of a QEMU command line have said, before anything that refers to something else is looked up. */
+import type { Topology } from '../../emu/board/platform.ts';
 import type { CpuFeatures } from '../../emu/cpu/features.ts';
 import type { Address } from '../../gdbstub/server.ts';
 import type { CharacterSpec } from '../character.ts';
@@ -62,14 +63,6 @@ export interface QemuControl {
   readonly character: QemuCharacter;
 }
 
-/** Processors as they are seen: sockets of cores of threads. */
-export interface Topology {
-  readonly cpus: number;
-  readonly sockets: number;
-  readonly cores: number;
-  readonly threads: number;
-}
-
 /** When the guest's time of day begins. */
 export type TimeBase = 'utc' | 'localtime' | { readonly milliseconds: number };
 
@@ -83,6 +76,7 @@ export interface Draft {
   memory?: number;
   /** Id of a memory-backend-ram whose size is the machine's. */
   memoryBackend?: string;
+  cpus?: number;
   topology?: Topology;
   cpu?: CpuFeatures;
   gdb?: Address;

@@ -2,7 +2,7 @@
 import { FEATURE_NAMES } from '../../emu/cpu/features.ts';
 import { UsageError } from '../errors.ts';
 import { MAX_CPUS, parseCpu, parseMemory } from '../options.ts';
-import { type Draft, once, type Topology } from './draft.ts';
+import { type Draft, once } from './draft.ts';
 import { Properties } from './properties.ts';
 
 const MIB = 2 ** 20;
@@ -122,8 +122,8 @@ export function smp(d: Draft, text: string): void {
     throw p.error(`maxcpus=${most}: CPUs cannot be added while the machine runs: make it equal to cpus=${total}`);
   if (all > MAX_CPUS) throw p.error(`${all} CPUs are too many: use up to ${MAX_CPUS}`);
   once(d, 'smp', text);
-  const topology: Topology = { cpus: total, sockets: s, cores: c, threads: t };
-  d.topology = topology;
+  d.cpus = total;
+  d.topology = { sockets: s, cores: c, threads: t };
 }
 
 /** A number without a unit is in MiB. @throws UsageError */

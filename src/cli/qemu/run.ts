@@ -25,7 +25,7 @@ function writeFile(option: string, path: string, content: string | Uint8Array): 
 function dumpDeviceTree(cli: MachineCli, path: string): void {
   const virtio = openVirtio(cli, () => {});
   const platform = platformOf({ cpus: cli.smp, ramSize: cli.memory, virtio, virtioOn: cli.virtio });
-  writeFile('-machine dumpdtb=', path, writeFdt(deviceTree(platform)));
+  writeFile('-machine dumpdtb=', path, writeFdt(deviceTree({ ...platform, topology: cli.topology })));
 }
 
 /** @throws UsageError for options that are not possible */

@@ -18,9 +18,18 @@ import * as aml from '../formats/aml.ts';
 import { cells64, type FdtNode, type FdtValue } from '../formats/fdt.ts';
 import { memoryRanges, PLATFORM } from '../memory/physical-map.ts';
 
+/** How the CPUs are told to programs: sockets of cores of threads. */
+export interface Topology {
+  readonly sockets: number;
+  readonly cores: number;
+  readonly threads: number;
+}
+
 /** The properties that differ between machines. */
 export interface Platform {
   readonly cpus: number;
+  /** Default: one socket of cores with one thread each. */
+  readonly topology?: Topology | undefined;
   /** Bytes of RAM, below 256 MiB at 0 and the rest at 2 GiB. */
   readonly ramSize: number;
   /** Number of PCI slots in use, from the first one; default: all. */
@@ -340,7 +349,10 @@ export function virtioMmioSlot(n: number): {
     ),
   };
 }
-const slots = (count = 0): number[] => Array.from({ length: count }, (_, n) => n);
+/** Numbers below `count`. */
+const below = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+
+const slots = (count = 0): number[] => below(count);
 
 /** The ACPI descriptions of all devices of a machine. */
 export const acpiDevices = (p: Platform): aml.Aml[] => [
@@ -354,12 +366,38 @@ export interface ChosenValues {
   readonly initrd?: { readonly base: number; readonly size: number } | undefined;
 }
 
+/** The topology of a machine; CPUs have their numbers in its order. */
+export const topologyOf = ({ cpus, topology }: Platform): Topology =>
+  topology ?? { sockets: 1, cores: cpus, threads: 1 };
+
+/** The CPUs by socket, core and thread. A level of threads is only there if a core has several. */
+function cpuMap(p: Platform): FdtNode {
+  const { sockets, cores, threads } = topologyOf(p);
+  const cpu = (n: number): Readonly<Record<string, FdtValue>> => ({ cpu: [PHANDLE.cpu + n] });
+  const core = (k: number, first: number): FdtNode =>
+    threads === 1
+      ? node(`core${k}`, cpu(first))
+      : node(
+          `core${k}`,
+          {},
+          below(threads).map((t) => node(`thread${t}`, cpu(first + t))),
+        );
+  return node(
+    'cpu-map',
+    {},
+    below(sockets).map((s) =>
+      node(
+        `socket${s}`,
+        {},
+        below(cores).map((k) => core(k, (s * cores + k) * threads)),
+      ),
+    ),
+  );
+}
+
 /** The device tree of a machine. */
-export function deviceTree(
-  { cpus, ramSize, virtioMmio }: Platform,
-  { commandLine, initrd }: ChosenValues = {},
-): FdtNode {
-  const all = Array.from({ length: cpus }, (_, n) => n);
+export function deviceTree(platform: Platform, { commandLine, initrd }: ChosenValues = {}): FdtNode {
+  const { cpus, ramSize, virtioMmio } = platform;
   return node('', { '#address-cells': [2], '#size-cells': [2], compatible: 'linux,dummy-loongson3' }, [
     node('chosen', {
       'stdout-path': `/serial@${unitAddress(PLATFORM.uarts[0]!.base)}`,
@@ -370,7 +408,7 @@ export function deviceTree(
       }),
     }),
     node('cpus', { '#address-cells': [1], '#size-cells': [0] }, [
-      ...all.map((n) =>
+      ...below(cpus).map((n) =>
         node(`cpu@${unitAddress(n)}`, {
           device_type: 'cpu',
           compatible: 'loongarch,Loongson-3A5000',
@@ -378,13 +416,7 @@ export function deviceTree(
           phandle: [PHANDLE.cpu + n],
         }),
       ),
-      node('cpu-map', {}, [
-        node(
-          'socket0',
-          {},
-          all.map((n) => node(`core${n}`, { cpu: [PHANDLE.cpu + n] })),
-        ),
-      ]),
+      cpuMap(platform),
     ]),
     ...memoryRanges(ramSize).map(({ base, size }) =>
       node(`memory@${unitAddress(base)}`, { device_type: 'memory', reg: reg(base, size) }),

@@ -3,7 +3,7 @@
  * command line, the initrd, and tables that describe the machine (docs/board.md; QEMU hw/loongarch/boot.c).
  */
 
-import { deviceTree, type Platform } from '../board/platform.ts';
+import { deviceTree, type Platform, type Topology } from '../board/platform.ts';
 import { writeFdt } from '../formats/fdt.ts';
 import { hex } from '../formats/hex.ts';
 import { ImageError } from '../formats/image-error.ts';
@@ -46,6 +46,8 @@ export interface BootFiles {
   readonly initrd?: Uint8Array | undefined;
   /** Further data, such as guest images. */
   readonly extra: readonly Placed[];
+  /** How the CPUs are told to the program. */
+  readonly topology?: Topology | undefined;
   /** Items of the firmware configuration device, by name. */
   readonly fwCfg?: readonly (readonly [name: string, data: Uint8Array])[] | undefined;
   /** The time of day at power-on, in milliseconds since 1970. Without it the machine has the real one, or the one of virtual time. */

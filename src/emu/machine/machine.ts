@@ -193,6 +193,11 @@ export class Machine implements Stateful {
     return running ? running.now : this.time;
   }
 
+  /** What the tables tell of the machine. */
+  private platform({ topology }: BootFiles): Platform {
+    return { ...platformOf(this.options), topology };
+  }
+
   /** Milliseconds since 1970. */
   private timeOfDay(): number {
     const start = this.files?.timeOfDay;
@@ -220,8 +225,8 @@ export class Machine implements Stateful {
     this.inRound = false;
     this.ahead.fill(0);
     this.ram.clear();
-    const start = loadRam(this.ram, files, platformOf(this.options));
-    fillFwCfg(this.board, files, platformOf(this.options));
+    const start = loadRam(this.ram, files, this.platform(files));
+    fillFwCfg(this.board, files, this.platform(files));
     this.uops.clear();
     for (const cpu of this.cpus) {
       cpu.reset(start.entry);
@@ -283,7 +288,7 @@ export class Machine implements Stateful {
   adopt(files: BootFiles): void {
     this.files = files;
     if (files.firmware) this.ram.placeRom(files.firmware.content);
-    fillFwCfg(this.board, files, platformOf(this.options));
+    fillFwCfg(this.board, files, this.platform(files));
   }
 
   /** Physical ranges of the loaded image and of the other loaded data, including the zeros behind them. */

@@ -194,6 +194,7 @@ const isSnapshot = isObjectWith({
     commandLine: isText,
     initrd: isOptional(isBytes),
     extra: isEvery(isObjectWith({ pa: isNumber, data: isBytes })),
+    topology: isOptional(isObjectWith({ sockets: isNumber, cores: isNumber, threads: isNumber })),
     fwCfg: isOptional(isEvery((v) => Array.isArray(v) && isText(v[0]) && isBytes(v[1]))),
     timeOfDay: isOptional(isNumber),
   }),

@@ -121,7 +121,43 @@ const show = (address: number): string[] => [
 ];
 const OFF = ['lu12i.w $t0, 0x100e0', 'addi.w $a1, $zero, 0x34', 'st.b $a1, $t0, 0x1c', 'b 0'];
 
+/** CPU 0 starts all others through their mailboxes and by interrupts; each adds 1 to a counter. */
+function starter(cpus: number): Uint8Array {
+  const COUNTER = 'lu12i.w $s0, 0x201';
+  const send = (entry: number): string[] => [
+    'slli.d $t1, $s1, 16',
+    'or $t1, $t1, $t2',
+    'lu12i.w $t3, 0x200',
+    `ori $t3, $t3, ${entry}`,
+    'slli.d $t3, $t3, 32',
+    'or $t3, $t1, $t3',
+    'ori $t5, $t4, 0x48',
+    'iocsrwr.d $t3, $t5',
+    'ori $t5, $t4, 0x40',
+    'iocsrwr.w $t1, $t5',
+  ];
+  const main = (entry: number): string[] => {
+    const round = [...send(entry), 'addi.w $s1, $s1, 1', `ori $t6, $zero, ${cpus}`];
+    return [
+      ...[COUNTER, 'ori $s1, $zero, 1', 'ori $t2, $zero, 1', 'slli.d $t2, $t2, 31', 'lu12i.w $t4, 1'],
+      ...[...round, `bne $s1, $t6, ${-4 * round.length}`],
+      ...['ld.w $t1, $s0, 0', `ori $t6, $zero, ${cpus - 1}`, 'bne $t1, $t6, -8'],
+      ...[...saying('all'), ...OFF],
+    ];
+  };
+  const entry = 4 * main(0).length;
+  return elfOf([...main(entry), COUNTER, 'ori $t1, $zero, 1', 'amadd.w $t2, $t1, $s0', 'b 0']);
+}
+
 describe('what a machine begins with', () => {
+  test.each(['16', '16,sockets=2,cores=4,threads=2', 'cores=4,sockets=4'])(
+    '-smp %s: sixteen CPUs start',
+    async (smp) => {
+      const cwd = folder({ k: starter(16) });
+      expect(await qemu(cwd, ['-kernel', 'k', '-smp', smp])).toMatchObject({ code: 0, out: 'all' });
+    },
+  );
+
   test('-device loader: files at addresses, beside a kernel', async () => {
     const cwd = folder({ k: elfOf([...saying('>'), ...show(0x300000), ...show(0x400001), ...OFF]), a: 'A', b: 'xB' });
     const line = '-device loader,file=a,addr=0x300000 -kernel k -device loader,file=b,addr=0x400000,force-raw=on';

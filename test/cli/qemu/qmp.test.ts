@@ -127,7 +127,7 @@ const SETUP = [
   '-m',
   '64',
   '-smp',
-  '2',
+  '8,sockets=2,threads=2',
   '-display',
   'none',
   '-serial',
