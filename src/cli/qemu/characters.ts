@@ -3,7 +3,7 @@ import { type CharacterSpec, parseCharacter, tcpAddress } from '../character.ts'
 import { UsageError } from '../errors.ts';
 import { parseAddress } from '../options.ts';
 import { type Draft, once, type QemuCharacter, takeId } from './draft.ts';
-import { Properties } from './properties.ts';
+import { own, Properties } from './properties.ts';
 
 /** Kinds of -chardev that need a library or a device of the host. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -53,7 +53,7 @@ function character(p: Properties): CharacterSpec {
       return { kind, address: tcpAddress(`${host}:${port}`, 'qemu: -chardev'), server, wait, telnet };
     }
     default: {
-      const reason = kind === undefined ? undefined : REFUSED[kind];
+      const reason = kind === undefined ? undefined : own(REFUSED, kind);
       if (reason !== undefined) throw p.error(`${kind}: ${reason}`);
       throw p.error(`'${kind ?? ''}' is not known: use stdio, null, file, pipe or socket`);
     }

@@ -2,6 +2,7 @@
 import { UsageError } from '../errors.ts';
 import { LOG_KINDS, type LogSpec } from '../options.ts';
 import type { Draft } from './draft.ts';
+import { own } from './properties.ts';
 
 interface LogItem {
   readonly text: string;
@@ -39,7 +40,7 @@ export const LOG_ITEMS: Readonly<Record<string, LogItem>> = {
 export function logItems(d: Draft, text: string): void {
   for (const name of text.split(',')) {
     if (name.startsWith('trace:')) throw new UsageError(`qemu: -d ${name}: there are no trace points: leave it out`);
-    const item = LOG_ITEMS[name];
+    const item = own(LOG_ITEMS, name);
     if (!item)
       throw new UsageError(
         `qemu: -d: '${name}' is no log of QEMU: use ${Object.keys(LOG_ITEMS).slice(0, 4).join(', ')} …`,

@@ -259,7 +259,7 @@ export const OPTIONS: readonly OptionRow[] = [
   of.disks.refused(['fda', 'fdb'], 'the board has no floppy drive: use -drive file=FILE,format=raw'),
   of.disks.refused('sd', 'the board has no SD card: use -drive file=FILE,format=raw'),
   of.disks.refused('mtdblock', 'the board has no such flash: use -drive file=FILE,format=raw'),
-  of.disks.refused('iscsi', 'use nbd:'),
+  of.disks.refused('iscsi', 'there is no iSCSI: use -drive file=nbd:…'),
 
   of.network.value(
     'netdev',

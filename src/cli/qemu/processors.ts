@@ -3,7 +3,7 @@ import { FEATURE_NAMES } from '../../emu/cpu/features.ts';
 import { UsageError } from '../errors.ts';
 import { MAX_CPUS, parseCpu, parseMemory } from '../options.ts';
 import { type Draft, once } from './draft.ts';
-import { Properties } from './properties.ts';
+import { own, Properties } from './properties.ts';
 
 const MIB = 2 ** 20;
 
@@ -80,8 +80,8 @@ const CPUS_REFUSED: Readonly<Record<string, string>> = {
 export function cpu(d: Draft, text: string): void {
   const p = new Properties('-cpu', text, 'model');
   const name = p.get('model') ?? '';
-  const model = CPUS[name];
-  const reason = CPUS_REFUSED[name];
+  const model = own(CPUS, name);
+  const reason = own(CPUS_REFUSED, name);
   if (reason !== undefined) throw p.error(`'${name}' is ${reason}`);
   if (model === undefined) throw p.error(`'${name}' is not known: use ${Object.keys(CPUS).join(', ')}`);
   once(d, 'cpu', text);

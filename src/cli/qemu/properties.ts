@@ -42,6 +42,10 @@ const SWITCH: Readonly<Record<string, boolean>> = {
   false: false,
 };
 
+/** The entry of a table that a user names; names of every object, such as `constructor`, are none. */
+export const own = <T>(table: Readonly<Record<string, T>>, name: string): T | undefined =>
+  Object.hasOwn(table, name) ? table[name] : undefined;
+
 export class Properties {
   /** The option with its dash, for messages. */
   readonly option: string;
@@ -127,7 +131,7 @@ export class Properties {
   flag(key: string, fallback = false): boolean {
     const value = this.get(key);
     if (value === undefined) return fallback;
-    const on = SWITCH[value];
+    const on = own(SWITCH, value);
     if (on === undefined) throw this.error(`${key}=${value} is neither on nor off: correct it`);
     return on;
   }

@@ -43,6 +43,8 @@ export class Resolver {
   readonly cards: ResolvedCard[] = [];
   readonly shares: ShareSpec[] = [];
   readonly loads: ResolvedLoad[] = [];
+  /** What has no effect, or not the one that QEMU has. */
+  readonly warnings: string[] = [];
   /** The backend of a virtio console. */
   virtioConsole: CharacterSpec | undefined;
   /** Who has taken a drive, a network or a character device, by kind and id. */

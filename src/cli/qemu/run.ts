@@ -4,6 +4,7 @@ import { deviceTree } from '../../emu/board/platform.ts';
 import { writeFdt } from '../../emu/formats/fdt.ts';
 import { platformOf } from '../../emu/machine/machine.ts';
 import { openVirtio } from '../boot.ts';
+import { say } from '../ending.ts';
 import { EXIT, UsageError } from '../errors.ts';
 import type { MachineCli } from '../options.ts';
 import { run } from '../run.ts';
@@ -35,7 +36,8 @@ export async function runQemu(args: readonly string[]): Promise<number> {
     process.stdout.write(request.text);
     return EXIT.ok;
   }
-  const { image, cli, dumpDtb, pidFile } = request.machine;
+  const { image, cli, dumpDtb, pidFile, warnings } = request.machine;
+  for (const text of warnings) say(`warning: qemu: ${text}`);
   if (dumpDtb !== undefined) {
     dumpDeviceTree(cli, dumpDtb);
     return EXIT.ok;

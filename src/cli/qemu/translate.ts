@@ -5,7 +5,6 @@ import { featuresOf } from '../../emu/cpu/features.ts';
 import type { CharacterSpec } from '../character.ts';
 import type { ControlSpec } from '../control/serve.ts';
 import type { DriveSpec } from '../drives.ts';
-import { say } from '../ending.ts';
 import { UsageError } from '../errors.ts';
 import type { NetSpec } from '../network.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../options.ts';
@@ -25,9 +24,9 @@ export interface QemuMachine {
   /** Write the device tree to this file, and do nothing else. */
   readonly dumpDtb: string | undefined;
   readonly pidFile: string | undefined;
+  readonly warnings: readonly string[];
 }
 
-const warn = (text: string): void => say(`warning: qemu: ${text}`);
 const TRANSITIONAL: VirtioPlace = { bus: 'pci', legacy: true };
 
 /** The objects of -object. @throws UsageError */
@@ -63,6 +62,23 @@ function object(d: Draft, p: Properties): void {
   }
 }
 
+/** Everything that has a name must have a use. @throws UsageError */
+function checkUses(r: Resolver): void {
+  const { draft: d } = r;
+  const unused = (kind: string, ids: Iterable<string>): string | undefined => [...ids].find((id) => !r.has(kind, id));
+  const line = unused('chardev', d.chardevs.keys());
+  if (line !== undefined)
+    throw new UsageError(`qemu: -chardev id=${line}: nothing uses it: add -serial chardev:${line}`);
+  const folder = unused('folder', d.folderDevices.keys());
+  if (folder !== undefined)
+    throw new UsageError(`qemu: -fsdev id=${folder}: no device uses it: add -device virtio-9p-pci,fsdev=${folder}`);
+  const backend = d.memoryBackend;
+  if (backend !== undefined && !d.ids.has(`object ${backend}`))
+    throw new UsageError(
+      `qemu: -machine memory-backend=${backend}: there is no such object: add -object memory-backend-ram,id=${backend},size=SIZE`,
+    );
+}
+
 /** The capture file of a network. @throws UsageError */
 function captureOf(d: Draft, netdev: string): string | undefined {
   const dumps = d.objects.filter((p) => p.get('qom-type') === 'filter-dump' && p.get('netdev') === netdev);
@@ -85,10 +101,10 @@ function checkCaptures(d: Draft): void {
 }
 
 /** What the card is connected to. The one place that knows which networks there are. */
-function netSpec(network: QemuNetwork | undefined, capture: string | undefined): NetSpec {
+function netSpec(r: Resolver, network: QemuNetwork | undefined, capture: string | undefined): NetSpec {
   if (capture !== undefined) return { kind: 'dump', file: capture };
   if (network !== undefined && network.kind !== 'hub')
-    warn(`-netdev ${network.kind}: nothing is at the other end of the network in this version`);
+    r.warnings.push(`-netdev ${network.kind}: nothing is at the other end of the network in this version`);
   return { kind: 'isolated' };
 }
 
@@ -100,7 +116,7 @@ function ownDisks(r: Resolver): void {
   r.disks.unshift(...sorted.map((drive) => ({ drive, place: TRANSITIONAL })));
   for (const x of r.draft.drives)
     if (x.bus === 'none' && !r.has('drive', x.id))
-      warn(`${x.option} id=${x.id}: no device uses it: add -device virtio-blk-pci,drive=${x.id}`);
+      r.warnings.push(`${x.option} id=${x.id}: no device uses it: add -device virtio-blk-pci,drive=${x.id}`);
 }
 
 /** Cards without a -device. @throws UsageError */
@@ -114,7 +130,7 @@ function ownCards(r: Resolver): void {
   }
   for (const n of draft.netdevs) {
     const used = n === hub ? draft.nics.some((c) => c.network?.kind === 'hub') : r.has('network', n.id);
-    if (!used) warn(`${n.option} id=${n.id}: no card uses it: add -device virtio-net-pci,netdev=${n.id}`);
+    if (!used) r.warnings.push(`${n.option} id=${n.id}: no card uses it: add -device virtio-net-pci,netdev=${n.id}`);
   }
   if (draft.noNetwork && r.cards.length > 0)
     throw new UsageError('qemu: -nic none and a network card contradict each other: leave one of them out');
@@ -139,10 +155,11 @@ function findFirmware(d: Draft, file: string): string {
 }
 
 /** @throws UsageError */
-function firmwareOf(d: Draft): string | undefined {
+function firmwareOf(r: Resolver): string | undefined {
+  const d = r.draft;
   const flash = d.drives.filter((x) => x.bus === 'pflash');
   const [code, variables] = [0, 1].map((unit) => flash.find((x, n) => (x.unit ?? n) === unit));
-  if (variables) warn(`${variables.option} if=pflash,unit=1: firmware begins without variables in this version`);
+  if (variables) r.warnings.push(`${variables.option}: firmware begins without variables in this version`);
   const more = flash.find((x, n) => (x.unit ?? n) > 1);
   if (more) throw new UsageError(`qemu: ${more.option}: the board has two flash units: use unit=0 or unit=1`);
   if (d.bios !== undefined && code)
@@ -207,7 +224,8 @@ export function translate(d: Draft): QemuMachine {
   ownDisks(r);
   ownCards(r);
   const { serial, controls } = linesOf(d, r);
-  const firmware = firmwareOf(d);
+  checkUses(r);
+  const firmware = firmwareOf(r);
   const entry = r.loads.find((l) => l.cpu === 0);
   if (entry && (d.kernel !== undefined || firmware !== undefined))
     throw new UsageError(`qemu: -device loader,cpu-num=0: ${d.kernel ?? firmware} starts already: leave cpu-num= out`);
@@ -216,7 +234,7 @@ export function translate(d: Draft): QemuMachine {
   if (d.stopped && d.gdb === undefined && controls.length === 0)
     throw new UsageError('qemu: -S without anybody who could start the machine: add -s or -qmp');
   const { log, missing } = logOf(d);
-  if (missing.length > 0) warn(`-d ${missing.join(',')}: no such log is kept in this version`);
+  if (missing.length > 0) r.warnings.push(`-d ${missing.join(',')}: no such log is kept in this version`);
   const placed = r.loads.filter((l) => l !== entry).map(({ file, address }) => ({ file, address }));
   const drives = r.disks.map(
     ({ drive }): DriveSpec => ({
@@ -250,7 +268,7 @@ export function translate(d: Draft): QemuMachine {
     ...(entry?.address !== undefined && { load: entry.address }),
     ...(placed.length > 0 && { placed }),
     ...(drives.length > 0 && { drive: drives }),
-    ...(card && { net: netSpec(card.network, netdev === undefined ? undefined : captureOf(d, netdev)) }),
+    ...(card && { net: netSpec(r, card.network, netdev === undefined ? undefined : captureOf(d, netdev)) }),
     ...(card?.mac && { mac: card.mac }),
     ...(shares.length > 0 && { share: shares }),
     ...(bus && { virtio: bus }),
@@ -264,6 +282,7 @@ export function translate(d: Draft): QemuMachine {
     cli,
     dumpDtb: d.dumpDtb,
     pidFile: d.pidFile,
+    warnings: r.warnings,
   };
 }
 
