@@ -9,7 +9,7 @@ import { UsageError } from '../errors.ts';
 import type { NetSpec } from '../network.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../options.ts';
 import { connectDevice } from './devices.ts';
-import type { Draft, QemuDrive, QemuNetwork } from './draft.ts';
+import type { Draft, QemuNetwork } from './draft.ts';
 import { logOf } from './log.ts';
 import type { Properties } from './properties.ts';
 import { macOf, Resolver, type VirtioPlace } from './resolver.ts';
@@ -108,12 +108,10 @@ function netSpec(r: Resolver, network: QemuNetwork | undefined, capture: string 
   return { kind: 'isolated' };
 }
 
-/** Disks without a -device: virtio ones in the order of their numbers, then of their options. */
+/** Disks without a -device come behind those with one, in the order of their options, as in QEMU. */
 function ownDisks(r: Resolver): void {
   const own = r.draft.drives.filter((x) => x.bus === 'virtio');
-  const order = (x: QemuDrive): number => x.unit ?? Number.MAX_SAFE_INTEGER;
-  const sorted = [...own].sort((a, b) => order(a) - order(b));
-  r.disks.unshift(...sorted.map((drive) => ({ drive, place: TRANSITIONAL })));
+  r.disks.push(...own.map((drive) => ({ drive, place: TRANSITIONAL })));
   for (const x of r.draft.drives)
     if (x.bus === 'none' && !r.has('drive', x.id))
       r.warnings.push(`${x.option} id=${x.id}: no device uses it: add -device virtio-blk-pci,drive=${x.id}`);
@@ -243,7 +241,9 @@ export function translate(d: Draft): QemuMachine {
       copyOnWrite: drive.copyOnWrite || (d.copyOnWrite && !drive.readOnly),
     }),
   );
-  const card = r.cards[0] ?? (d.noDefaults || d.noNetwork ? undefined : { network: undefined, mac: undefined });
+  // QEMU puts in a card of its own when no option is about networks.
+  const silent = !d.noDefaults && !d.noNetwork && d.netdevs.length === 0;
+  const card = r.cards[0] ?? (silent ? { network: undefined, mac: undefined } : undefined);
   const netdev = d.netdevs.find((n) => n.network === card?.network)?.id;
   const shares = [...d.shares, ...r.shares];
   const bus = busOf(r);

@@ -112,8 +112,9 @@ describe('loongscope qemu', () => {
   test('disks in every form', () => {
     const files = (line: string): string[] =>
       (parse(line).cli.drive ?? []).map((d) => d.file + (d.readOnly ? ' ro' : ''));
-    expect(files('-hdb b -cdrom c -hda a')).toEqual(['a', 'b', 'c ro']);
-    expect(files('-drive file=x,format=raw,index=1,media=disk -drive file=y,index=0')).toEqual(['y', 'x']);
+    expect(files('-hdb b -cdrom c -hda a')).toEqual(['b', 'c ro', 'a']);
+    expect(files('-drive file=x,format=raw,index=1,media=disk -drive file=y,index=0')).toEqual(['x', 'y']);
+    expect(files('-hda a -device virtio-blk-pci,drive=d -drive if=none,id=d,file=x')).toEqual(['x', 'a']);
     expect(files('-drive file=a,,b,cache=none,aio=native,file.locking=off')).toEqual(['a,b']);
     expect(
       files(
@@ -128,7 +129,8 @@ describe('loongscope qemu', () => {
 
   test('a network card in every form; one is there by default, as in QEMU', () => {
     expect(parse('').cli.net).toBeDefined();
-    for (const none of ['-nic none', '-net none', '-nodefaults']) expect(parse(none).cli.net, none).toBeUndefined();
+    for (const none of ['-nic none', '-net none', '-nodefaults', '-netdev user,id=n'])
+      expect(parse(none).cli.net, none).toBeUndefined();
     for (const line of [
       '-nic user,model=virtio-net-pci,mac=52:54:00:00:00:07,hostfwd=tcp::2222-:22',
       '-net nic,macaddr=52:54:00:00:00:07 -net user',
