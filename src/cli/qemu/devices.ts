@@ -2,7 +2,7 @@
 import type { VirtioBus } from '../../emu/board/board.ts';
 import { parseNumber } from '../options.ts';
 import type { Properties } from './properties.ts';
-import { macOf, type Resolver, type VirtioPlace } from './resolver.ts';
+import { type CardPlace, macOf, type Resolver, type VirtioInterfaces } from './resolver.ts';
 
 export interface DeviceRow {
   readonly names: readonly string[];
@@ -42,25 +42,25 @@ const WITHOUT_EFFECT = [
   'config-wce',
 ] as const;
 
-type Connect = (r: Resolver, p: Properties, place: VirtioPlace) => void;
+type Connect = (r: Resolver, p: Properties, place: CardPlace) => void;
 
 /** The forms of a virtio device: on PCI with the old identity too (the default), on PCI without it, and memory-mapped. */
 function virtio(name: string, text: string, connect: Connect): DeviceRow[] {
   const at =
-    (bus: VirtioBus, legacy: boolean) =>
+    (bus: VirtioBus, interfaces: VirtioInterfaces) =>
     (r: Resolver, p: Properties): void => {
-      connect(r, p, r.place(p, bus, legacy));
+      connect(r, p, r.place(p, bus, interfaces));
       p.without(...WITHOUT_EFFECT).done();
     };
   return [
-    { names: [`virtio-${name}-pci`, `virtio-${name}`], text, connect: at('pci', true) },
+    { names: [`virtio-${name}-pci`, `virtio-${name}`], text, connect: at('pci', 'transitional') },
     {
       names: [`virtio-${name}-pci-transitional`],
       text: `${text}, with the registers of old drivers`,
-      connect: at('pci', true),
+      connect: at('pci', 'transitional'),
     },
-    { names: [`virtio-${name}-pci-non-transitional`], text: `${text}, for new drivers`, connect: at('pci', false) },
-    { names: [`virtio-${name}-device`], text: `${text}, memory-mapped`, connect: at('mmio', false) },
+    { names: [`virtio-${name}-pci-non-transitional`], text: `${text}, for new drivers`, connect: at('pci', 'modern') },
+    { names: [`virtio-${name}-device`], text: `${text}, memory-mapped`, connect: at('mmio', 'modern') },
   ];
 }
 
@@ -74,10 +74,9 @@ function loader(r: Resolver, p: Properties): void {
   p.without('id', 'data-len', 'data-be').done();
   if (file === undefined) throw p.error('file= is missing: add the path of an image');
   if (raw && address === undefined) throw p.error('force-raw=on without addr=: add the address');
-  if (cpu !== undefined && cpu !== 0)
-    throw p.error(`cpu-num=${cpu}: only CPU 0 starts by itself, the others by an interrupt: leave it out`);
   r.loads.push({
     file,
+    raw,
     address: address === undefined ? undefined : parseNumber(address, `qemu: ${p.option}: addr`),
     cpu,
   });
@@ -88,26 +87,50 @@ const refused = (text: string, ...names: readonly string[]): DeviceRow => ({ nam
 /** Every device that is known; QEMU's other devices are refused as unknown. */
 export const DEVICE_ROWS: readonly DeviceRow[] = [
   ...virtio('blk', 'a disk (drive=ID)', (r, p, place) => {
-    r.disks.push({ drive: r.drive(p), place });
+    r.cards.push({ kind: 'block', drive: r.drive(p), ...place });
     p.only('serial', [], 'the name of a disk is fixed: leave it out');
   }),
   ...virtio('net', 'a network card (netdev=ID)', (r, p, place) => {
-    const mac = macOf(p.option, p.get('mac'));
-    r.cards.push({ network: r.network(p.option, p.get('netdev')), mac, place });
+    const [mac, netdev] = [macOf(p.option, p.get('mac')), p.get('netdev')];
+    const network = r.network(p.option, netdev);
+    r.cards.push({ kind: 'net', network, mac, capture: r.capture(netdev), ...place });
   }),
-  ...virtio('9p', 'a folder of your computer (fsdev=ID,mount_tag=NAME)', (r, p) => {
-    r.shares.push({ ...r.folder(p), tag: p.need('mount_tag', 'mount_tag=NAME') });
+  ...virtio('9p', 'a folder of your computer (fsdev=ID,mount_tag=NAME)', (r, p, place) => {
+    const share = { ...r.folder(p), tag: p.need('mount_tag', 'mount_tag=NAME') };
+    r.cards.push({ kind: 'share', share, ...place });
   }),
-  ...virtio('rng', 'random numbers; the board always has it', () => {}),
-  ...virtio('serial', 'the bus of a virtconsole', () => {}),
+  ...virtio('rng', 'random numbers', (r, _, place) => {
+    r.cards.push({ kind: 'entropy', ...place });
+  }),
+  ...virtio('serial', 'the bus of a virtconsole', (r, _, place) => {
+    r.cards.push({ kind: 'console', ...place });
+  }),
   {
     names: ['virtconsole'],
     text: 'a virtio console as the terminal (chardev=ID)',
     connect: (r, p) => {
       const id = p.need('chardev', 'chardev=ID of a -chardev');
       if (r.virtioConsole) throw p.error('there is one virtio console: leave the second one out');
+      if (!r.cards.some((c) => c.kind === 'console'))
+        throw p.error('there is no bus for it: add -device virtio-serial-pci before it');
       r.virtioConsole = r.character(p.option, { kind: 'chardev', id });
       p.without('id', 'name', 'nr', 'bus').done();
+    },
+  },
+  {
+    names: ['ahci', 'ich9-ahci'],
+    text: 'a Serial ATA controller (id=ID) with six ports',
+    connect: (r, p) => {
+      r.controller(p);
+      p.without(...WITHOUT_EFFECT).done();
+    },
+  },
+  {
+    names: ['ide-hd'],
+    text: 'a Serial ATA disk (drive=ID,bus=ID.PORT)',
+    connect: (r, p) => {
+      r.sataDisk(p);
+      p.without(...WITHOUT_EFFECT).done();
     },
   },
   { names: ['loader'], text: 'a file in RAM (file=F,addr=A), and where CPU 0 starts (cpu-num=0)', connect: loader },
@@ -120,7 +143,7 @@ export const DEVICE_ROWS: readonly DeviceRow[] = [
   refused('there is no USB: use virtio devices', 'nec-usb-xhci', 'qemu-xhci', 'usb-ehci', 'usb-storage', 'usb-net'),
   refused('there is no NVMe disk: use virtio-blk-pci', 'nvme', 'nvme-ns'),
   refused('there is no SCSI: use virtio-blk-pci', 'virtio-scsi-pci', 'scsi-hd', 'scsi-cd', 'megasas', 'lsi53c895a'),
-  refused('there is no SATA controller: use virtio-blk-pci', 'ahci', 'ich9-ahci', 'ide-hd', 'ide-cd'),
+  refused('there is no CD drive: use ide-hd, or virtio-blk-pci', 'ide-cd', 'ide-cf'),
   refused('there is no such network card: use virtio-net-pci', 'e1000', 'e1000e', 'igb', 'rtl8139', 'vmxnet3'),
   refused('a virtio console has one port: use virtconsole', 'virtserialport'),
   refused(

@@ -20,19 +20,37 @@ export interface QemuDrive {
   readonly copyOnWrite: boolean;
 }
 
-/** A port of the host that leads to one of the guest. */
-export interface HostForward {
-  readonly protocol: 'tcp' | 'udp';
+/** An IP address and a port. */
+export interface HostPort {
   readonly host: string;
-  readonly hostPort: number;
-  readonly guest: string;
-  readonly guestPort: number;
+  readonly port: number;
 }
 
-/** The other end of a network card. */
+/** A port of this computer that leads to one of the guest's. */
+export interface HostForward {
+  readonly protocol: 'tcp' | 'udp';
+  readonly from: HostPort;
+  readonly to: number;
+}
+
+/** The other end of a network card; `name` is for messages. */
 export type QemuNetwork =
-  | { readonly kind: 'user'; readonly forwards: readonly HostForward[] }
-  | { readonly kind: 'stream' | 'dgram' | 'socket'; readonly properties: Properties }
+  | {
+      readonly kind: 'user';
+      readonly name: string;
+      readonly forwards: readonly HostForward[];
+      readonly hostname: string | undefined;
+    }
+  /** A stream of frames: each with its length before it. */
+  | {
+      readonly kind: 'stream';
+      readonly name: string;
+      readonly role: 'connect' | 'listen';
+      readonly address: HostPort | { readonly path: string };
+    }
+  /** A frame a datagram. */
+  | { readonly kind: 'datagram'; readonly name: string; readonly local: HostPort; readonly remote: HostPort }
+  /** The one network of -net. */
   | { readonly kind: 'hub' };
 
 export interface QemuNetdev {
@@ -103,7 +121,6 @@ export interface Draft {
   readonly nics: QemuNic[];
   /** -net none or -nic none. */
   noNetwork: boolean;
-  readonly shares: ShareSpec[];
   readonly folderDevices: Map<string, Omit<ShareSpec, 'tag'>>;
   readonly chardevs: Map<string, CharacterSpec>;
   readonly serials: QemuCharacter[];
@@ -136,7 +153,6 @@ export const newDraft = (): Draft => ({
   netdevs: [],
   nics: [],
   noNetwork: false,
-  shares: [],
   folderDevices: new Map(),
   chardevs: new Map(),
   serials: [],

@@ -120,12 +120,17 @@ function folder(p: Properties): { readonly folder: string; readonly readOnly: bo
   return { folder: p.need('path', 'path=FOLDER'), readOnly: p.flag('readonly') };
 }
 
-/** @throws UsageError */
+/** A folder with its device, which has its place among the others. @throws UsageError */
 export function virtfs(d: Draft, text: string): void {
   const p = new Properties('-virtfs', text, 'driver');
-  const spec = { ...folder(p), tag: p.get('mount_tag') ?? 'host' };
+  const spec = folder(p);
+  const tag = p.get('mount_tag') ?? 'host';
   p.without('id').done();
-  d.shares.push(spec);
+  const id = `virtfs ${d.folderDevices.size}`;
+  d.folderDevices.set(id, spec);
+  d.devices.push(
+    new Properties('-device', `virtio-9p-pci,fsdev=${id},mount_tag=${tag.replaceAll(',', ',,')}`, 'driver'),
+  );
 }
 
 /** @throws UsageError */

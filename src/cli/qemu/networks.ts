@@ -1,22 +1,76 @@
 /** -netdev, -nic and -net: what is at the other end of a network card. */
 import { UsageError } from '../errors.ts';
-import { type Draft, type HostForward, type QemuNetwork, takeId } from './draft.ts';
+import { type Draft, type HostForward, type HostPort, type QemuNetwork, takeId } from './draft.ts';
 import { Properties } from './properties.ts';
+
+/** The address of the guest in QEMU's user network. */
+const GUEST = '10.0.2.15';
+const LOOPBACK = '127.0.0.1';
+
+/** @throws UsageError for a port that is none */
+function hostPort(p: Properties, key: string, host: string | undefined, port: string | undefined): HostPort {
+  const n = /^\d{1,5}$/.test(port ?? '') ? Number(port) : Number.NaN;
+  if (!(n >= 1 && n <= 65535)) throw p.error(`${key}: '${port ?? ''}' is no port: use 1 to 65535`);
+  return { host: !host || host === 'localhost' ? LOOPBACK : host.replace(/^\[(.*)\]$/, '$1'), port: n };
+}
 
 /** `[tcp|udp]:[HOST]:PORT-[GUEST]:PORT`. @throws UsageError */
 function forward(p: Properties, text: string): HostForward {
   const m = /^(tcp|udp)?:([^:]*):(\d+)-([^:]*):(\d+)$/.exec(text);
   if (!m) throw p.error(`hostfwd=${text} is malformed: write hostfwd=tcp::5555-:22`);
-  const [, protocol, host, hostPort, guest, guestPort] = m;
-  const [from, to] = [Number(hostPort), Number(guestPort)];
-  if (from > 65535 || to > 65535 || to === 0) throw p.error(`hostfwd=${text}: a port is from 1 to 65535: correct it`);
-  return { protocol: protocol === 'udp' ? 'udp' : 'tcp', host: host!, hostPort: from, guest: guest!, guestPort: to };
+  const [, protocol, host, port, guest, to] = m;
+  if (guest && guest !== GUEST)
+    throw p.error(`hostfwd=${text}: the guest has the address ${GUEST}: leave ${guest} out`);
+  return {
+    protocol: protocol === 'udp' ? 'udp' : 'tcp',
+    from: hostPort(p, `hostfwd=${text}`, host, port),
+    to: hostPort(p, `hostfwd=${text}`, undefined, to).port,
+  };
+}
+
+/** `[HOST]:PORT`, or PORT alone. @throws UsageError */
+function address(p: Properties, key: string, text: string): HostPort {
+  const colon = text.lastIndexOf(':');
+  return hostPort(p, `${key}=${text}`, text.slice(0, Math.max(0, colon)), text.slice(colon + 1));
+}
+
+/** An address in parts: `addr.type=inet,addr.host=…,addr.port=…`, or `addr.type=unix,addr.path=…`. @throws UsageError */
+function parts(p: Properties, key: string): HostPort | { readonly path: string } {
+  const type = p.get(`${key}.type`);
+  p.without(`${key}.ipv4`, `${key}.ipv6`, `${key}.to`);
+  if (type === 'unix') return { path: p.need(`${key}.path`, `${key}.path=FILE`) };
+  if (type !== 'inet') throw p.error(`${key}.type=${type ?? ''}: use inet or unix`);
+  return hostPort(p, `${key}.port`, p.get(`${key}.host`), p.get(`${key}.port`));
+}
+
+/** The three forms of frames over sockets. @throws UsageError */
+function sockets(p: Properties, kind: 'stream' | 'dgram' | 'socket'): QemuNetwork {
+  if (kind === 'stream') {
+    const role = p.flag('server') ? 'listen' : 'connect';
+    const at = parts(p, 'addr');
+    p.without('reconnect', 'reconnect-ms');
+    return { kind: 'stream', name: p.option, role, address: at };
+  }
+  if (kind === 'dgram') {
+    const [local, remote] = [parts(p, 'local'), parts(p, 'remote')];
+    if ('path' in local || 'path' in remote)
+      throw p.error('dgram is over UDP here: use local.type=inet and remote.type=inet');
+    return { kind: 'datagram', name: p.option, local, remote };
+  }
+  const [listen, connect, udp, near] = ['listen', 'connect', 'udp', 'localaddr'].map((key) => p.get(key));
+  if (listen !== undefined)
+    return { kind: 'stream', name: p.option, role: 'listen', address: address(p, 'listen', listen) };
+  if (connect !== undefined)
+    return { kind: 'stream', name: p.option, role: 'connect', address: address(p, 'connect', connect) };
+  if (udp !== undefined && near !== undefined)
+    return { kind: 'datagram', name: p.option, local: address(p, 'localaddr', near), remote: address(p, 'udp', udp) };
+  throw p.error('socket: use listen=, connect=, or udp= with localaddr=');
 }
 
 /** What QEMU's own user network would serve inside, and no such network here does. */
 const USER_REFUSED = ['tftp', 'bootfile', 'smb', 'guestfwd'] as const;
 /** Addresses that the guest gets anyway, and limits. */
-const USER_WITHOUT_EFFECT = ['ipv4', 'ipv6', 'hostname', 'dnssearch', 'domainname', 'tftp-server-name'] as const;
+const USER_WITHOUT_EFFECT = ['ipv4', 'ipv6', 'dnssearch', 'domainname', 'tftp-server-name'] as const;
 
 /** The network behind `kind,key=value…`. @throws UsageError */
 function network(p: Properties): QemuNetwork {
@@ -29,12 +83,12 @@ function network(p: Properties): QemuNetwork {
       for (const key of ['net', 'host', 'dns', 'dhcpstart', 'restrict'])
         if (p.get(key) !== undefined) throw p.error(`${key}=: the addresses of the network are fixed: leave it out`);
       p.without(...USER_WITHOUT_EFFECT);
-      return { kind: 'user', forwards };
+      return { kind: 'user', name: p.option, forwards, hostname: p.get('hostname') };
     }
     case 'stream':
     case 'dgram':
     case 'socket':
-      return { kind, properties: p };
+      return sockets(p, kind);
     case 'hubport':
       throw p.error('hubport joins networks, which is not possible: give each card a network of its own');
     case 'tap':
@@ -59,7 +113,7 @@ export function netdev(d: Draft, text: string): void {
   const p = new Properties('-netdev', text, 'type');
   const id = p.need('id', 'id=NAME, by which a -device takes it');
   const end = network(p);
-  if (end.kind === 'user') p.done();
+  p.done();
   takeId(d, 'network', id, '-netdev');
   d.netdevs.push({ id, option: '-netdev', network: end });
 }
@@ -82,7 +136,7 @@ export function nic(d: Draft, text: string): void {
   const id = p.get('id');
   if (id !== undefined) takeId(d, 'network', id, '-nic');
   const end = network(p);
-  if (end.kind === 'user') p.done();
+  p.done();
   d.nics.push({ ...card, network: end });
 }
 
@@ -99,10 +153,6 @@ export function net(d: Draft, text: string): void {
     const id = p.get('id') ?? p.get('name') ?? `hub${d.netdevs.length}`;
     p.without('vlan');
     const end = network(p);
-    if (end.kind !== 'user') {
-      d.netdevs.push({ id, option: '-net', network: end });
-      return;
-    }
     if (d.netdevs.some((n) => n.option === '-net'))
       throw new UsageError('qemu: -net: two networks on one hub: use -netdev and -device for each');
     d.netdevs.push({ id, option: '-net', network: end });

@@ -7,28 +7,45 @@ import type { ShareSpec } from '../share.ts';
 import type { Draft, QemuCharacter, QemuDrive, QemuNetwork } from './draft.ts';
 import type { Properties } from './properties.ts';
 
-/** How a virtio device is connected. */
-export interface VirtioPlace {
+/** Registers of a virtio card on PCI: those from before virtio 1.0, the new ones, or both. */
+export type VirtioInterfaces = 'transitional' | 'modern' | 'legacy';
+
+/** Where a card sits. */
+export interface CardPlace {
   readonly bus: VirtioBus;
-  /** On PCI: does it also have the identity and registers from before virtio 1.0? */
-  readonly legacy: boolean;
+  readonly interfaces: VirtioInterfaces;
+  /** Number of the PCI slot; undefined: the next free one. */
+  readonly slot: number | undefined;
 }
 
-export interface ResolvedDisk {
-  readonly drive: QemuDrive;
-  readonly place: VirtioPlace;
-}
+/** What is in a slot, or on the memory-mapped bus. */
+export type QemuCard = (
+  | { readonly kind: 'block'; readonly drive: QemuDrive }
+  | {
+      readonly kind: 'net';
+      readonly network: QemuNetwork | undefined;
+      readonly mac: readonly number[] | undefined;
+      /** A file for its packets. */
+      readonly capture: string | undefined;
+    }
+  | { readonly kind: 'share'; readonly share: ShareSpec }
+  | { readonly kind: 'entropy' }
+  | { readonly kind: 'console' }
+  /** A Serial ATA controller, with disks by port. */
+  | { readonly kind: 'ahci'; readonly id: string; readonly disks: (QemuDrive | undefined)[] }
+) &
+  CardPlace;
 
-export interface ResolvedCard {
-  readonly network: QemuNetwork | undefined;
-  readonly mac: readonly number[] | undefined;
-  readonly place: VirtioPlace;
-}
-
-/** A value that is written to RAM, or a file, and the CPU that starts there. */
-export interface ResolvedLoad extends PlacedFile {
+/** A file for RAM. */
+export interface QemuLoad extends PlacedFile {
+  /** The CPU that starts there. */
   readonly cpu: number | undefined;
+  /** The bytes of an ELF, too, are copied as they are. */
+  readonly raw: boolean;
 }
+
+/** Ports of a Serial ATA controller. */
+const SATA_PORTS = 6;
 
 /** Buses that devices may name, as QEMU calls them. */
 const BUSES: Readonly<Record<VirtioBus, RegExp>> = {
@@ -39,10 +56,12 @@ const BUS_NAMES = { pci: 'pcie.0', mmio: 'virtio-mmio-bus.0' } as const;
 
 export class Resolver {
   readonly draft: Draft;
-  readonly disks: ResolvedDisk[] = [];
-  readonly cards: ResolvedCard[] = [];
-  readonly shares: ShareSpec[] = [];
-  readonly loads: ResolvedLoad[] = [];
+  /** In their order. */
+  readonly cards: QemuCard[] = [];
+  readonly loads: QemuLoad[] = [];
+  /** Serial ATA disks, with the bus that each asks for. */
+  private readonly sata: { readonly drive: QemuDrive; readonly bus: string | undefined; readonly option: string }[] =
+    [];
   /** What has no effect, or not the one that QEMU has. */
   readonly warnings: string[] = [];
   /** The backend of a virtio console. */
@@ -68,13 +87,41 @@ export class Resolver {
   }
 
   /** Checks where a virtio device is to be. @throws UsageError for a bus that is not there */
-  place(p: Properties, bus: VirtioBus, legacy: boolean): VirtioPlace {
+  place(p: Properties, bus: VirtioBus, interfaces: VirtioInterfaces): CardPlace {
     const name = p.get('bus');
     if (name !== undefined && !BUSES[bus].test(name))
       throw p.error(`there is no bus '${name}' for it: use bus=${BUS_NAMES[bus]}, or leave it out`);
-    if (bus === 'pci' && p.get('addr') !== undefined)
-      throw p.error('addr=: devices get the slots in their order: leave it out');
-    return { bus, legacy: legacy && !p.flag('disable-legacy') };
+    const [old, modern] = [p.get('disable-legacy'), p.get('disable-modern')];
+    if (old === 'on' && modern === 'on')
+      throw p.error('disable-legacy and disable-modern leave nothing: set one to off');
+    const left = old === 'on' ? 'modern' : modern === 'on' ? 'legacy' : interfaces;
+    return { bus, interfaces: left, slot: slotOf(p) };
+  }
+
+  /** A Serial ATA controller. @throws UsageError */
+  controller(p: Properties): void {
+    const id = p.get('id') ?? `ahci${this.cards.length}`;
+    const disks = new Array<QemuDrive | undefined>(SATA_PORTS).fill(undefined);
+    this.cards.push({ kind: 'ahci', id, disks, ...this.place(p, 'pci', 'modern') });
+  }
+
+  /** A Serial ATA disk. Its controller may come later. @throws UsageError */
+  sataDisk(p: Properties): void {
+    this.sata.push({ drive: this.drive(p), bus: p.get('bus'), option: p.option });
+  }
+
+  /** Gives Serial ATA disks their ports: `ahci.0` is the first of the controller with the id `ahci`. @throws UsageError */
+  placeSata(): void {
+    const ports = this.cards.flatMap((c) => (c.kind === 'ahci' ? c.disks.map((_, port) => ({ c, port })) : []));
+    for (const { drive, bus, option } of this.sata) {
+      const free = ports.find(({ c, port }) => (bus === undefined ? !c.disks[port] : bus === `${c.id}.${port}`));
+      if (!free)
+        throw new UsageError(
+          `qemu: ${option}: there is no bus ${bus === undefined ? 'left' : `'${bus}'`}: add -device ahci,id=ahci, and use bus=ahci.0 to ahci.5`,
+        );
+      if (free.c.disks[free.port]) throw new UsageError(`qemu: ${option}: two disks are on ${bus}: change one bus=`);
+      free.c.disks[free.port] = drive;
+    }
   }
 
   /** The drive of a device. @throws UsageError */
@@ -98,6 +145,19 @@ export class Resolver {
     if (!found) throw new UsageError(`qemu: ${option}: there is no network '${id}': add -netdev user,id=${id}`);
     this.take('network', id, option);
     return found.network;
+  }
+
+  /** The file for the packets of a network. @throws UsageError when there are two */
+  capture(netdev: string | undefined): string | undefined {
+    const dumps = this.draft.objects.filter(
+      (p) => netdev !== undefined && p.get('qom-type') === 'filter-dump' && p.get('netdev') === netdev,
+    );
+    if (dumps.length > 1) throw dumps[1]!.error(`the network '${netdev}' has a dump already: leave one of them out`);
+    const [p] = dumps;
+    if (!p) return undefined;
+    const file = p.need('file', 'file=FILE');
+    p.without('id', 'maxlen', 'queue', 'status').done();
+    return file;
   }
 
   /** A folder of -fsdev. @throws UsageError */
@@ -128,4 +188,15 @@ export function macOf(option: string, text: string | undefined): readonly number
   if (bytes.length !== 6 || bytes.some(Number.isNaN) || bytes[0]! & 1)
     throw new UsageError(`qemu: ${option}: '${text}' is no address of a card: write 52:54:00:12:34:56`);
   return bytes;
+}
+
+/** QEMU's `addr=`: a slot in hexadecimal, and perhaps function 0 behind a dot. @throws UsageError */
+function slotOf(p: Properties): number | undefined {
+  const text = p.get('addr');
+  if (text === undefined) return undefined;
+  const m = /^(?:0x)?([0-9a-f]{1,2})(?:\.(?:0x)?([0-7]))?$/i.exec(text);
+  const slot = m ? Number.parseInt(m[1]!, 16) : Number.NaN;
+  if (!(slot >= 1 && slot <= 31)) throw p.error(`addr=${text} is no slot of the bus: use 0x1 to 0x1f`);
+  if (Number(m![2] ?? 0) !== 0) throw p.error(`addr=${text}: each card has its own slot: use function 0`);
+  return slot;
 }

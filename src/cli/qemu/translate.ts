@@ -4,15 +4,14 @@ import { join } from 'node:path';
 import { featuresOf } from '../../emu/cpu/features.ts';
 import type { CharacterSpec } from '../character.ts';
 import type { ControlSpec } from '../control/serve.ts';
-import type { DriveSpec } from '../drives.ts';
 import { UsageError } from '../errors.ts';
-import type { NetSpec } from '../network.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../options.ts';
+import { connectCards, connectLoads } from './connect.ts';
 import { connectDevice } from './devices.ts';
-import type { Draft, QemuNetwork } from './draft.ts';
+import type { Draft } from './draft.ts';
 import { logOf } from './log.ts';
 import type { Properties } from './properties.ts';
-import { macOf, Resolver, type VirtioPlace } from './resolver.ts';
+import { type CardPlace, macOf, type QemuCard, Resolver } from './resolver.ts';
 
 /** QEMU's own default of the board. */
 const MEMORY = 2 ** 30;
@@ -27,7 +26,12 @@ export interface QemuMachine {
   readonly warnings: readonly string[];
 }
 
-const TRANSITIONAL: VirtioPlace = { bus: 'pci', legacy: true };
+/** Where a card without a -device sits: beside the others. */
+const ownPlace = (r: Resolver): CardPlace => ({
+  bus: r.cards.some((c) => c.bus === 'mmio') ? 'mmio' : 'pci',
+  interfaces: 'transitional',
+  slot: undefined,
+});
 
 /** The objects of -object. @throws UsageError */
 function objects(d: Draft): void {
@@ -79,17 +83,6 @@ function checkUses(r: Resolver): void {
     );
 }
 
-/** The capture file of a network. @throws UsageError */
-function captureOf(d: Draft, netdev: string): string | undefined {
-  const dumps = d.objects.filter((p) => p.get('qom-type') === 'filter-dump' && p.get('netdev') === netdev);
-  if (dumps.length > 1) throw dumps[1]!.error(`the network '${netdev}' has a dump already: leave one of them out`);
-  const [p] = dumps;
-  if (!p) return undefined;
-  const file = p.need('file', 'file=FILE');
-  p.without('id', 'maxlen', 'queue', 'status').done();
-  return file;
-}
-
 /** Every capture belongs to a network. @throws UsageError */
 function checkCaptures(d: Draft): void {
   for (const p of d.objects) {
@@ -100,50 +93,37 @@ function checkCaptures(d: Draft): void {
   }
 }
 
-/** What the card is connected to. The one place that knows which networks there are. */
-function netSpec(r: Resolver, network: QemuNetwork | undefined, capture: string | undefined): NetSpec {
-  if (capture !== undefined) return { kind: 'dump', file: capture };
-  if (network !== undefined && network.kind !== 'hub')
-    r.warnings.push(`-netdev ${network.kind}: nothing is at the other end of the network in this version`);
-  return { kind: 'isolated' };
-}
-
 /** Disks without a -device come behind those with one, in the order of their options, as in QEMU. */
 function ownDisks(r: Resolver): void {
-  const own = r.draft.drives.filter((x) => x.bus === 'virtio');
-  r.disks.push(...own.map((drive) => ({ drive, place: TRANSITIONAL })));
-  for (const x of r.draft.drives)
-    if (x.bus === 'none' && !r.has('drive', x.id))
-      r.warnings.push(`${x.option} id=${x.id}: no device uses it: add -device virtio-blk-pci,drive=${x.id}`);
+  for (const drive of r.draft.drives) {
+    if (drive.bus === 'virtio') r.cards.push({ kind: 'block', drive, ...ownPlace(r) });
+    else if (drive.bus === 'none' && !r.has('drive', drive.id))
+      r.warnings.push(
+        `${drive.option} id=${drive.id}: no device uses it: add -device virtio-blk-pci,drive=${drive.id}`,
+      );
+  }
 }
 
-/** Cards without a -device. @throws UsageError */
-function ownCards(r: Resolver): void {
+/** Cards without a -device come first; QEMU has one of its own when no option is about networks. @throws UsageError */
+function ownNics(r: Resolver): void {
   const { draft } = r;
   const hub = draft.netdevs.find((n) => n.option === '-net');
-  for (const nic of draft.nics) {
-    const network = nic.network?.kind === 'hub' && nic.netdev === undefined ? hub?.network : nic.network;
-    const joined = nic.netdev === undefined ? network : r.network(nic.option, nic.netdev);
-    r.cards.unshift({ network: joined, mac: macOf(nic.option, nic.mac), place: TRANSITIONAL });
-  }
+  const silent = !draft.noDefaults && !draft.noNetwork && draft.netdevs.length === 0 && draft.nics.length === 0;
+  const none = { network: undefined, mac: undefined, capture: undefined };
+  if (silent && !r.cards.some((c) => c.kind === 'net')) r.cards.unshift({ kind: 'net', ...none, ...ownPlace(r) });
+  const nics = draft.nics.map((nic): QemuCard => {
+    const joined = nic.network?.kind === 'hub' && nic.netdev === undefined ? hub?.network : nic.network;
+    const network = nic.netdev === undefined ? joined : r.network(nic.option, nic.netdev);
+    const capture = r.capture(nic.netdev ?? (joined === hub?.network ? hub?.id : undefined));
+    return { kind: 'net', network, mac: macOf(nic.option, nic.mac), capture, ...ownPlace(r) };
+  });
+  r.cards.unshift(...nics);
   for (const n of draft.netdevs) {
     const used = n === hub ? draft.nics.some((c) => c.network?.kind === 'hub') : r.has('network', n.id);
     if (!used) r.warnings.push(`${n.option} id=${n.id}: no card uses it: add -device virtio-net-pci,netdev=${n.id}`);
   }
-  if (draft.noNetwork && r.cards.length > 0)
+  if (draft.noNetwork && r.cards.some((c) => c.kind === 'net'))
     throw new UsageError('qemu: -nic none and a network card contradict each other: leave one of them out');
-  if (r.cards.length > 1)
-    throw new UsageError('qemu: the machine has one network card, and the options describe more: leave the others out');
-}
-
-/** @throws UsageError when virtio devices are on both buses */
-function busOf(r: Resolver): 'pci' | 'mmio' | undefined {
-  const buses = new Set([...r.disks, ...r.cards].map((x) => x.place.bus));
-  if (buses.size > 1)
-    throw new UsageError(
-      'qemu: virtio devices on PCI and memory-mapped ones in one machine are not possible: use -pci or -device names for all',
-    );
-  return buses.has('mmio') ? 'mmio' : undefined;
 }
 
 /** The file of -bios, also in the folders of -L. */
@@ -201,11 +181,8 @@ function linesOf(d: Draft, r: Resolver): { readonly serial: CharacterSpec; reado
   return { serial, controls };
 }
 
-/**
- * The machine that the options describe.
- * @throws UsageError for options that contradict each other or refer to what is not there
- */
-export function translate(d: Draft): QemuMachine {
+/** Finds what the options refer to. @throws UsageError for options that refer to what is not there */
+export function resolve(d: Draft): Resolver {
   objects(d);
   checkCaptures(d);
   const r = new Resolver(d);
@@ -219,34 +196,30 @@ export function translate(d: Draft): QemuMachine {
     }
     connectDevice(r, named, name);
   }
+  r.placeSata();
   ownDisks(r);
-  ownCards(r);
+  ownNics(r);
+  return r;
+}
+
+/**
+ * The machine that the options describe.
+ * @throws UsageError for options that contradict each other or refer to what is not there
+ */
+export function translate(d: Draft): QemuMachine {
+  const r = resolve(d);
   const { serial, controls } = linesOf(d, r);
   checkUses(r);
   const firmware = firmwareOf(r);
-  const entry = r.loads.find((l) => l.cpu === 0);
-  if (entry && (d.kernel !== undefined || firmware !== undefined))
+  const loads = connectLoads(r);
+  if (loads.image !== undefined && (d.kernel !== undefined || firmware !== undefined))
     throw new UsageError(`qemu: -device loader,cpu-num=0: ${d.kernel ?? firmware} starts already: leave cpu-num= out`);
-  const image = d.kernel ?? entry?.file;
+  const image = d.kernel ?? loads.image;
   checkKernelOptions(d, image !== undefined || firmware !== undefined);
   if (d.stopped && d.gdb === undefined && controls.length === 0)
     throw new UsageError('qemu: -S without anybody who could start the machine: add -s or -qmp');
   const { log, missing } = logOf(d);
   if (missing.length > 0) r.warnings.push(`-d ${missing.join(',')}: no such log is kept in this version`);
-  const placed = r.loads.filter((l) => l !== entry).map(({ file, address }) => ({ file, address }));
-  const drives = r.disks.map(
-    ({ drive }): DriveSpec => ({
-      file: drive.file,
-      readOnly: drive.readOnly,
-      copyOnWrite: drive.copyOnWrite || (d.copyOnWrite && !drive.readOnly),
-    }),
-  );
-  // QEMU puts in a card of its own when no option is about networks.
-  const silent = !d.noDefaults && !d.noNetwork && d.netdevs.length === 0;
-  const card = r.cards[0] ?? (silent ? { network: undefined, mac: undefined } : undefined);
-  const netdev = d.netdevs.find((n) => n.network === card?.network)?.id;
-  const shares = [...d.shares, ...r.shares];
-  const bus = busOf(r);
   const cli: MachineCli = {
     ...DEFAULT_MACHINE,
     memory: d.memory ?? MEMORY,
@@ -265,14 +238,8 @@ export function translate(d: Draft): QemuMachine {
     ...(d.dtb !== undefined && { dtb: d.dtb }),
     ...(firmware !== undefined && { firmware }),
     ...(d.gdb !== undefined && { gdb: d.gdb }),
-    ...(entry?.address !== undefined && { load: entry.address }),
-    ...(placed.length > 0 && { placed }),
-    ...(drives.length > 0 && { drive: drives }),
-    ...(card && { net: netSpec(r, card.network, netdev === undefined ? undefined : captureOf(d, netdev)) }),
-    ...(card?.mac && { mac: card.mac }),
-    ...(shares.length > 0 && { share: shares }),
-    ...(bus && { virtio: bus }),
-    ...(r.virtioConsole && { console: 'virtio' as const }),
+    ...loads.cli,
+    ...connectCards(r),
     ...(log && { log }),
     ...(d.fwCfg.length > 0 && { fwCfg: fwCfgItems(d) }),
     ...(d.timeBase !== undefined && d.timeBase !== 'utc' && { timeOfDay: startTime(d.timeBase) }),

@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../../src/cli/errors.ts';
 import { DEVICE_ROWS } from '../../../src/cli/qemu/devices.ts';
 import { ANSWERS, OPTIONS } from '../../../src/cli/qemu/options.ts';
-import { parseQemu } from '../../../src/cli/qemu/parse.ts';
-import type { QemuMachine } from '../../../src/cli/qemu/translate.ts';
+import { parseQemu, readOptions } from '../../../src/cli/qemu/parse.ts';
+import { type QemuMachine, resolve } from '../../../src/cli/qemu/translate.ts';
 
 /** The machine of a line; a line that starts nothing gets a kernel. */
 function parse(line: string): QemuMachine {
@@ -125,6 +125,89 @@ describe('loongscope qemu', () => {
     expect(files('-drive driver=nbd,server.type=unix,server.path=/s,export=e')).toEqual(['nbd:unix:/s:exportname=e']);
     expect(files('-device virtio-blk-device,drive=d,bus=virtio-mmio-bus.0 -drive if=none,id=d,file=x')).toEqual(['x']);
     expect(parse('-device virtio-blk-device,drive=d -drive if=none,id=d,file=x').cli.virtio).toBe('mmio');
+  });
+
+  /** The cards of a line, each as kind, slot, interfaces. */
+  function cards(line: string): string[] {
+    const draft = readOptions(line.split(' '));
+    if (typeof draft === 'string') throw new Error(draft);
+    return resolve(draft).cards.map((c) => {
+      const disks = c.kind === 'ahci' ? c.disks.map((x) => x?.file ?? '-').join('') : '';
+      return [c.kind + disks, c.bus === 'mmio' ? 'mmio' : c.interfaces, ...(c.slot === undefined ? [] : [c.slot])].join(
+        ' ',
+      );
+    });
+  }
+
+  test('cards in the order of QEMU: its own network card, those of -device, disks without one', () => {
+    expect(
+      cards(
+        '-hda a -virtfs local,path=/srv,mount_tag=t -device virtio-rng-pci-non-transitional,addr=0x1f.0 -device virtio-9p-pci,fsdev=f,mount_tag=u,disable-modern=on -fsdev local,id=f,path=/srv',
+      ),
+    ).toEqual(['net transitional', 'share transitional', 'entropy modern 31', 'share legacy', 'block transitional']);
+    expect(cards('-device virtio-net-device -drive file=a')).toEqual(['net mmio', 'block mmio']);
+    expect(
+      cards('-nic user,model=virtio -device virtio-blk-pci,drive=d,disable-legacy=on -drive id=d,if=none,file=a'),
+    ).toEqual(['net transitional', 'block modern']);
+  });
+
+  test('Serial ATA disks have the ports that they name, or the next free ones', () => {
+    const disks = '-drive if=none,id=a,file=a -drive if=none,id=b,file=b -drive if=none,id=c,file=c';
+    expect(
+      cards(
+        `-nodefaults -device ide-hd,drive=a,bus=x.2 -device ide-hd,drive=b -device ahci,id=x ${disks} -device ide-hd,drive=c`,
+      ),
+    ).toEqual(['ahcibca--- modern']);
+    expect(() => cards('-device ide-hd,drive=a -drive if=none,id=a,file=a')).toThrow(
+      /there is no bus left: add -device ahci,id=ahci/,
+    );
+    expect(() =>
+      cards(`-device ahci,id=x -device ide-hd,drive=a,bus=x.0 -device ide-hd,drive=b,bus=x.0 ${disks}`),
+    ).toThrow(/two disks are on x\.0/);
+  });
+
+  test('networks over sockets', () => {
+    const network = (text: string): unknown => {
+      const draft = readOptions(['-netdev', text]);
+      return typeof draft === 'string' ? draft : draft.netdevs[0]!.network;
+    };
+    const [stream, datagram] = [{ kind: 'stream' }, { kind: 'datagram' }];
+    expect(network('stream,id=n,server=on,addr.type=unix,addr.path=s')).toMatchObject({
+      ...stream,
+      role: 'listen',
+      address: { path: 's' },
+    });
+    expect(network('stream,id=n,addr.type=inet,addr.host=localhost,addr.port=77')).toMatchObject({
+      ...{ ...stream, role: 'connect' },
+      address: { host: '127.0.0.1', port: 77 },
+    });
+    expect(network('socket,id=n,listen=:77')).toMatchObject({ ...stream, role: 'listen', address: { port: 77 } });
+    expect(network('socket,id=n,connect=127.0.0.1:78')).toMatchObject({
+      ...stream,
+      role: 'connect',
+      address: { port: 78 },
+    });
+    expect(
+      network(
+        'dgram,id=n,local.type=inet,local.host=127.0.0.1,local.port=1,remote.type=inet,remote.host=127.0.0.1,remote.port=2',
+      ),
+    ).toMatchObject({
+      ...datagram,
+      local: { port: 1 },
+      remote: { port: 2 },
+    });
+    expect(network('socket,id=n,udp=127.0.0.1:2,localaddr=127.0.0.1:1')).toMatchObject({
+      ...datagram,
+      local: { port: 1 },
+      remote: { port: 2 },
+    });
+    expect(network('user,id=n,hostfwd=tcp::5555-:22,hostfwd=udp:127.0.0.2:1-10.0.2.15:2,hostname=h')).toMatchObject({
+      hostname: 'h',
+      forwards: [
+        { protocol: 'tcp', from: { host: '127.0.0.1', port: 5555 }, to: 22 },
+        { protocol: 'udp', from: { host: '127.0.0.2', port: 1 }, to: 2 },
+      ],
+    });
   });
 
   test('a network card in every form; one is there by default, as in QEMU', () => {
