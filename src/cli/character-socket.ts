@@ -10,6 +10,9 @@ import { TELNET_GREETING, TelnetFilter, telnetEscape } from './telnet.ts';
 /** Longest time to wait for the server that a client connects to, in milliseconds. */
 const CONNECT_MS = 10_000;
 
+/** A peer that does not read is sent away when so many bytes wait for it. The machine waits for its serial line long before that. */
+const MOST_UNREAD = 8 << 20;
+
 const LOOPBACK = /^(127\.|::1$|localhost$)/;
 
 /** Its events: `drain`, as a stream has it; `connected`. */
@@ -155,6 +158,10 @@ export class CharacterSocket extends EventEmitter {
   write(bytes: Uint8Array | string): void {
     const { peer } = this;
     if (!peer || peer.destroyed) return;
+    if (peer.writableLength > MOST_UNREAD) {
+      peer.destroy();
+      return;
+    }
     peer.write(this.telnet && typeof bytes !== 'string' ? telnetEscape(bytes) : bytes);
   }
 

@@ -195,7 +195,8 @@ export async function start(
       log,
       onConnect: () => {
         onDebugger();
-        control.detach(gate);
+        // Only when the debugger holds the machine itself; otherwise it would seem to run for a moment.
+        queueMicrotask(() => control.detach(gate));
       },
     });
     let bound: Bound;

@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { PROJECT_ROOT } from '../../../src/cli/paths.ts';
+import { encodePacket } from '../../../src/gdbstub/framing.ts';
 import { until } from '../../support/wait.ts';
 import { folder, greeter, launch, runner } from './guest.ts';
 
@@ -213,6 +214,48 @@ describe('QMP', () => {
     expect(await client.event('SHUTDOWN')).toMatchObject({ data: { reason: 'host-qmp-system-reset' } });
     await gone;
     expect(child.exitCode).toBe(0);
+  });
+
+  test('beside a debugger: each sees what the other does', async () => {
+    const { client, cwd } = await start(runner('x'), '-serial', 'null', '-S', '-gdb', 'unix:g');
+    const gdb = await open(join(cwd, 'g'));
+    let replies = '';
+    gdb.on('data', (b) => {
+      replies += b.toString('latin1');
+    });
+    const say = (text: string): void => void gdb.write(encodePacket(text));
+    say('?');
+    await until(() => /\$T05/.test(replies));
+    expect(await client.execute('query-status')).toEqual({ return: { status: 'prelaunch', running: false } });
+    say('c');
+    await client.event('RESUME');
+    gdb.write('\x03');
+    await client.event('STOP');
+    expect(await client.execute('query-status')).toEqual({ return: { status: 'debug', running: false } });
+    expect(await client.execute('cont')).toMatchObject({ error: { desc: 'a debugger keeps the machine stopped' } });
+    say('c');
+    await client.event('RESUME');
+    gdb.destroy();
+    await client.execute('stop');
+    await client.event('STOP');
+    expect(await client.execute('query-status')).toEqual({ return: { status: 'paused', running: false } });
+  });
+
+  test('a client that asks and does not read is sent away, and the machine runs on', async () => {
+    const { cwd, client } = await start(runner('x'), '-serial', 'null', '-qmp', 'unix:second,server,nowait');
+    const socket = await open(join(cwd, 'second'));
+    socket.on('error', () => {});
+    const gone = new Promise((resolve) => socket.once('close', resolve));
+    socket.write('{"execute":"qmp_capabilities"}');
+    const question = '{"execute":"query-commands"}'.repeat(100);
+    const ask = (): void => {
+      while (!socket.destroyed && socket.write(question));
+      if (!socket.destroyed) socket.once('drain', ask);
+    };
+    ask();
+    // Nobody reads the answers, so only a broken connection ends this.
+    await gone;
+    expect((await client.execute('query-status')).return).toMatchObject({ running: true });
   });
 
   test('what cannot be done says what to do', async () => {
