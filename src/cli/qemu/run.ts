@@ -37,12 +37,13 @@ export async function runQemu(args: readonly string[]): Promise<number> {
     return EXIT.ok;
   }
   const { image, cli, dumpDtb, pidFile, warnings } = request.machine;
+  // It may start the program again, so nothing is said before it.
+  if (dumpDtb === undefined) requireSandbox(cli);
   for (const text of warnings) say(`warning: qemu: ${text}`);
   if (dumpDtb !== undefined) {
     dumpDeviceTree(cli, dumpDtb);
     return EXIT.ok;
   }
-  requireSandbox(cli);
   if (pidFile !== undefined) writeFile('-pidfile', pidFile, `${process.pid}\n`);
   return run(image, cli);
 }

@@ -1,7 +1,11 @@
 /** The command line of QEMU. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../../src/cli/errors.ts';
+import { PROJECT_ROOT } from '../../../src/cli/paths.ts';
 import { DEVICE_ROWS } from '../../../src/cli/qemu/devices.ts';
 import { ANSWERS, OPTIONS } from '../../../src/cli/qemu/options.ts';
 import { parseQemu, readOptions } from '../../../src/cli/qemu/parse.ts';
@@ -302,6 +306,18 @@ describe('loongscope qemu', () => {
         expect(() => parse(`-${name} x`), name).toThrow(UsageError);
         expect(() => parse(`-${name} x`), name).toThrow(`qemu: -${o.names[0]}: ${o.text}`);
       }
+  });
+
+  test('every option that QEMU lists is known here', async () => {
+    const own = join(PROJECT_ROOT, '.tools', 'bin', 'qemu-system-loongarch64');
+    const { stdout } = await execa(existsSync(own) ? own : 'qemu-system-loongarch64', ['-help']);
+    const listed = stdout.split('\n').flatMap((line) => {
+      const names = /^--?[a-z][\w-]*(?:(?:\/|, | or )-[\w-]+)*/i.exec(line);
+      return names ? [...names[0].matchAll(/-([a-z]\w*(?:-\w+)*)/gi)].map((m) => m[1]!) : [];
+    });
+    const known = new Set([...OPTIONS, ...ANSWERS].flatMap((o) => o.names));
+    expect(listed.length).toBeGreaterThan(80);
+    expect(listed.filter((name) => !known.has(name))).toEqual([]);
   });
 
   test('no name stands for two options or devices, and each says something', () => {

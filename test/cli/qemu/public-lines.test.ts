@@ -136,6 +136,7 @@ describe('command lines of public projects', () => {
     expect({ code, out, err }).toMatchObject({ code: 0, out: HELLO });
     // Whatever it says, it is a warning that names the option.
     expect(err.split('\n').filter((l) => l && !/^loongscope: warning: qemu: -\w+/.test(l))).toEqual([]);
+    expect(new Set(err.split('\n')).size).toBe(err.split('\n').length);
     for (const file of makes) expect(existsSync(join(cwd, file)), file).toBe(true);
   });
 
