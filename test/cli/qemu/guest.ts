@@ -1,12 +1,14 @@
 /** Small guests for command lines, and the program that runs them. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { onTestFinished } from 'vitest';
 import { PROJECT_ROOT } from '../../../src/cli/paths.ts';
 import { elfOf } from '../../support/images.ts';
+import { until } from '../../support/wait.ts';
 
 const UART = ['lu12i.w $t0, 0x1fe00', 'ori $t0, $t0, 0x1e0'];
 const letter = (c: string): string[] => [`addi.w $a1, $zero, ${c.charCodeAt(0)}`, 'st.b $a1, $t0, 0'];
@@ -81,4 +83,26 @@ export function launch(cwd: string, args: readonly string[]): ChildProcess {
   const child = spawn(process.execPath, [MAIN, 'qemu', ...args], { cwd, env: { ...process.env, XDG_CACHE_HOME: cwd } });
   onTestFinished(() => void child.kill('SIGKILL'));
   return child;
+}
+
+/** Connects to a socket, as soon as a server listens there. */
+export async function openSocket(path: string): Promise<Socket> {
+  let connected: Socket | undefined;
+  let trying = false;
+  await until(() => {
+    if (!connected && !trying) {
+      trying = true;
+      const socket = connect(path);
+      socket.once('error', () => {
+        trying = false;
+      });
+      socket.once('connect', () => {
+        connected = socket;
+      });
+    }
+    return connected !== undefined;
+  });
+  const socket = connected!;
+  onTestFinished(() => void socket.destroy());
+  return socket;
 }

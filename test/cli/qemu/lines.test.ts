@@ -2,13 +2,13 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { TELNET_GREETING, TelnetFilter, telnetEscape } from '../../../src/cli/telnet.ts';
 import { elfOf } from '../../support/images.ts';
 import { until } from '../../support/wait.ts';
-import { echo, folder, greeter, launch, qemu, rawGreeter, runner, saying } from './guest.ts';
+import { echo, folder, greeter, launch, openSocket, qemu, rawGreeter, runner, saying } from './guest.ts';
 
 /** Collects what a socket receives. */
 function collect(socket: Socket): { text: () => string } {
@@ -33,8 +33,7 @@ describe('serial lines', () => {
   test('a server waits for its client, and carries both directions', async () => {
     const cwd = folder({ k: echo('?') });
     const child = launch(cwd, ['-kernel', 'k', '-serial', 'unix:line,server']);
-    await until(() => existsSync(join(cwd, 'line')));
-    await talk(connect(join(cwd, 'line')), child);
+    await talk(await openSocket(join(cwd, 'line')), child);
   });
 
   test('a chardev with a socket, by Telnet', async () => {
@@ -43,8 +42,7 @@ describe('serial lines', () => {
       ...['-serial', 'chardev:c', '-kernel', 'k'],
       ...['-chardev', 'socket,id=c,path=line,server=on,wait=on,telnet=on'],
     ]);
-    await until(() => existsSync(join(cwd, 'line')));
-    await talk(connect(join(cwd, 'line')), child, Buffer.from(TELNET_GREETING).toString('latin1'));
+    await talk(await openSocket(join(cwd, 'line')), child, Buffer.from(TELNET_GREETING).toString('latin1'));
   });
 
   test('a client connects to a server outside', async () => {

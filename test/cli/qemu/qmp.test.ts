@@ -2,13 +2,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { PROJECT_ROOT } from '../../../src/cli/paths.ts';
 import { encodePacket } from '../../../src/gdbstub/framing.ts';
 import { until } from '../../support/wait.ts';
-import { folder, greeter, launch, runner } from './guest.ts';
+import { folder, greeter, launch, openSocket, runner } from './guest.ts';
 
 type Message = Readonly<Record<string, unknown>>;
 
@@ -67,14 +67,6 @@ class QmpClient {
   }
 }
 
-async function open(path: string): Promise<Socket> {
-  await until(() => existsSync(path));
-  const socket = connect(path);
-  onTestFinished(() => void socket.destroy());
-  await once(socket, 'connect');
-  return socket;
-}
-
 /** Starts loongscope with QMP at a socket, negotiated. */
 async function start(
   kernel: Uint8Array,
@@ -82,7 +74,7 @@ async function start(
 ): Promise<{ child: ChildProcess; client: QmpClient; cwd: string }> {
   const cwd = folder({ k: kernel });
   const child = launch(cwd, ['-kernel', 'k', '-qmp', 'unix:qmp,server,nowait', ...args]);
-  const client = QmpClient.atSocket(await open(join(cwd, 'qmp')));
+  const client = QmpClient.atSocket(await openSocket(join(cwd, 'qmp')));
   expect(await client.greeting()).toMatchObject({ QMP: { version: { qemu: { major: expect.any(Number) } } } });
   expect(await client.execute('qmp_capabilities')).toEqual({ return: {} });
   return { child, client, cwd };
@@ -218,7 +210,7 @@ describe('QMP', () => {
 
   test('beside a debugger: each sees what the other does', async () => {
     const { client, cwd } = await start(runner('x'), '-serial', 'null', '-S', '-gdb', 'unix:g');
-    const gdb = await open(join(cwd, 'g'));
+    const gdb = await openSocket(join(cwd, 'g'));
     let replies = '';
     gdb.on('data', (b) => {
       replies += b.toString('latin1');
@@ -243,7 +235,7 @@ describe('QMP', () => {
 
   test('a client that asks and does not read is sent away, and the machine runs on', async () => {
     const { cwd, client } = await start(runner('x'), '-serial', 'null', '-qmp', 'unix:second,server,nowait');
-    const socket = await open(join(cwd, 'second'));
+    const socket = await openSocket(join(cwd, 'second'));
     socket.on('error', () => {});
     const gone = new Promise((resolve) => socket.once('close', resolve));
     socket.write('{"execute":"qmp_capabilities"}');
@@ -266,11 +258,21 @@ describe('QMP', () => {
     expect(await client.execute('migrate', { uri: 'x' })).toMatchObject({ error: { class: 'GenericError' } });
   });
 
-  test('the next client begins with a greeting, and a second one at the same time is sent away', async () => {
-    const { client, cwd } = await start(runner('x'), '-serial', 'null');
-    const second = await open(join(cwd, 'qmp'));
-    await once(second, 'close');
-    expect((await client.execute('query-status')).return).toMatchObject({ running: true });
+  test('a second client at the same time is sent away, and the next one begins with a greeting', async () => {
+    const cwd = folder({ k: runner('x') });
+    launch(cwd, ['-kernel', 'k', '-serial', 'null', '-qmp', 'unix:qmp,server,nowait']);
+    const first = await openSocket(join(cwd, 'qmp'));
+    await QmpClient.atSocket(first).greeting();
+    const second = await openSocket(join(cwd, 'qmp'));
+    second.resume();
+    await until(() => second.closed);
+    first.end();
+    await until(() => first.closed);
+    const third = QmpClient.atSocket(await openSocket(join(cwd, 'qmp')));
+    expect(await third.greeting()).toHaveProperty('QMP');
+    expect(await third.execute('query-status')).toMatchObject({ error: { class: 'CommandNotFound' } });
+    await third.execute('qmp_capabilities');
+    expect((await third.execute('query-status')).return).toMatchObject({ running: true });
   });
 
   test('broken JSON is an error, and the connection goes on', async () => {
@@ -285,7 +287,7 @@ describe('the human monitor', () => {
   test('a prompt, an echo, and commands', async () => {
     const cwd = folder({ k: runner('x') });
     const child = launch(cwd, ['-kernel', 'k', '-serial', 'null', '-monitor', 'unix:mon,server,nowait', '-name', 'it']);
-    const socket = await open(join(cwd, 'mon'));
+    const socket = await openSocket(join(cwd, 'mon'));
     let text = '';
     socket.on('data', (b) => {
       text += b.toString();
