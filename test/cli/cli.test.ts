@@ -161,6 +161,7 @@ describe('loongscope run', () => {
     [['run', '--engine', 'check', '--gdb', '0'], /leave the debugger out/],
     [['run', '--check-interval', '5'], /add --engine check/],
     [['run', '--clock', 'lunar'], /'lunar' is unknown: use virtual or host/],
+    [['run', '--clock', 'host', '--threads', '--smp', '16'], /--threads is for up to 15 CPUs/],
     [['run', '--threads'], /add --clock host/],
     [['run', '--serial', 'tcp:1'], /'1' is no address: write HOST:PORT/],
     [['run', '--serial', 'wat'], /unknown: use stdio/],

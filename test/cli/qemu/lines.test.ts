@@ -193,6 +193,35 @@ describe('what a machine begins with', () => {
     expect(source.toString()).toContain('memory@80000000');
   });
 
+  test.each([
+    ['-kernel gone', /cannot read gone \(ENOENT\): check the path/],
+    ['-kernel text', /text: .*: /],
+    ['-kernel k -initrd text', /text is neither a cpio archive nor a compressed one/],
+    ['-kernel k -drive file=gone,format=raw', /cannot open gone \(ENOENT\): check the path/],
+    ['-kernel k -drive file=empty,format=raw', /empty is empty: make a disk image/],
+    [
+      '-kernel k -device virtio-blk-pci,drive=d -drive id=d,if=none,file=text',
+      /text has 5 bytes, which is not a whole number of sectors/,
+    ],
+    ['-kernel k -dtb text', /text is no device tree blob/],
+    ['-kernel k -device loader,file=gone,addr=0', /cannot read gone/],
+    ['-kernel k -device loader,file=text', /text: /],
+    ['-kernel k -fw_cfg name=opt/a,file=gone', /-fw_cfg: cannot read gone \(ENOENT\): check the path/],
+    ['-kernel k -virtfs local,path=gone,mount_tag=t', /gone/],
+    ['-bios gone', /cannot read gone/],
+    ['-bios empty', /empty has 0 bytes/],
+    ['-bios k -kernel k', /k is no program for UEFI/],
+    ['-kernel k -D no/log -d int', /cannot write no\/log \(ENOENT\): check the path/],
+    ['-kernel k -pidfile no/pid', /-pidfile: cannot write no\/pid/],
+    ['-M virt,dumpdtb=no/tree', /dumpdtb=: cannot write no\/tree/],
+  ])('%s: one line with the cause, and what to do', async (line, message) => {
+    const cwd = folder({ k: greeter('x'), text: 'hello', empty: '' });
+    const { code, out, err } = await qemu(cwd, line.split(' '));
+    expect([code, out, err.split('\n').length]).toEqual([2, '', 1]);
+    expect(err).toMatch(/^loongscope: .+: .+/);
+    expect(err).toMatch(message);
+  });
+
   test('-pidfile', async () => {
     const cwd = folder({ k: greeter('x') });
     expect((await qemu(cwd, '-kernel k -pidfile pid'.split(' '))).code).toBe(0);
