@@ -16,6 +16,8 @@ export interface QemuDrive {
   readonly unit: number | undefined;
   /** A file, or `nbd:…`. */
   readonly file: string;
+  /** The user says that its bytes are the disk's; otherwise an image of another format may have been given by mistake. */
+  readonly raw: boolean;
   readonly readOnly: boolean;
   readonly copyOnWrite: boolean;
 }

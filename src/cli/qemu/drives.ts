@@ -60,6 +60,7 @@ export function drive(d: Draft, text: string): void {
     bus,
     unit,
     file: source(p),
+    raw: p.get('format') === 'raw' || p.get('driver') === 'raw',
     readOnly: p.flag('readonly') || p.flag('read-only') || p.get('media') === 'cdrom',
     copyOnWrite: p.flag('snapshot'),
   };
@@ -89,7 +90,7 @@ export function blockdev(d: Draft, text: string): void {
   const readOnly = p.flag('read-only') || node?.readOnly === true;
   p.without(...WITHOUT_EFFECT).done();
   if (node) d.drives.splice(d.drives.indexOf(node), 1);
-  add(d, { id, option: '-blockdev', bus: 'none', unit: undefined, file, readOnly, copyOnWrite: false });
+  add(d, { id, option: '-blockdev', bus: 'none', unit: undefined, file, raw: true, readOnly, copyOnWrite: false });
 }
 
 /** -hda to -hdd, -cdrom. */
@@ -102,6 +103,7 @@ export const numbered =
       bus: 'virtio',
       unit,
       file,
+      raw: false,
       readOnly: name === 'cdrom',
       copyOnWrite: false,
     });
@@ -109,7 +111,16 @@ export const numbered =
 /** -pflash: the next unit of flash. */
 export function pflash(d: Draft, file: string): void {
   const unit = d.drives.filter((o) => o.bus === 'pflash').length;
-  add(d, { id: `pflash${unit}`, option: '-pflash', bus: 'pflash', unit, file, readOnly: false, copyOnWrite: false });
+  add(d, {
+    id: `pflash${unit}`,
+    option: '-pflash',
+    bus: 'pflash',
+    unit,
+    file,
+    raw: true,
+    readOnly: false,
+    copyOnWrite: false,
+  });
 }
 
 /** A folder: -virtfs, or -fsdev for a later -device. @throws UsageError */

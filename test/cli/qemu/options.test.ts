@@ -155,6 +155,21 @@ describe('loongscope qemu', () => {
     ).toEqual(['net transitional', 'block modern']);
   });
 
+  test('whether a disk is said to be raw', () => {
+    const draft = readOptions([
+      '-hda',
+      'a',
+      '-drive',
+      'file=b',
+      '-drive',
+      'file=c,format=raw',
+      '-drive',
+      'driver=raw,file=d',
+    ]);
+    if (typeof draft === 'string') throw new Error(draft);
+    expect(resolve(draft).draft.drives.map((x) => x.file + x.raw)).toEqual(['afalse', 'bfalse', 'ctrue', 'dtrue']);
+  });
+
   test('Serial ATA disks have the ports that they name, or the next free ones', () => {
     const disks = '-drive if=none,id=a,file=a -drive if=none,id=b,file=b -drive if=none,id=c,file=c';
     expect(
