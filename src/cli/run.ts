@@ -16,7 +16,8 @@ import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness/awareness.ts';
 import { type Booted, boot } from './boot.ts';
 import { CodeCache, defaultCacheFile } from './code-cache.ts';
-import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialOutput } from './console.ts';
+import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialLine } from './console.ts';
+import type { ControlledMachine } from './control/controlled-machine.ts';
 import { dumpDeviceTree } from './device-tree.ts';
 import { endsNow, exitCode, say } from './ending.ts';
 import { EXIT, UsageError } from './errors.ts';
@@ -144,8 +145,10 @@ export async function start(
   io?: (bytes: Uint8Array) => void,
   onDebugger: () => void = () => {},
 ): Promise<Running> {
-  const serial: SerialOutput = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
+  const serial: SerialLine = io ? { sink: io, close: () => {} } : await openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink, () => serial.reader?.writableNeedDrain === true);
+  const controls = cli.controls ? await (await import('./control/serve.ts')).openControls(cli.controls) : undefined;
+  let controlled: ControlledMachine | undefined;
   let control: RunControl | undefined;
   // During a replay the output of the machine is dropped, because it was printed before.
   const booted = boot(image, cli, (byte) => {
@@ -173,6 +176,8 @@ export async function start(
     observed: showsNames,
     check,
     mustWait: () => outputs.full(),
+    keep: cli.keep,
+    onRunning: (on) => controlled?.changed(on),
     onLoop: (cpu, loop) => {
       const tell = (): void => {
         say(`warning: ${loop.text}`);
@@ -207,7 +212,8 @@ export async function start(
       ? { exits: control.exits.begin(), first: new FirstEvents(machine.cpus, () => running.repeating) }
       : undefined;
   const log = startLog(cli, logOutlet, control, symbolize);
-  if (cli.wait && !debuggable(cli)) throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
+  if (cli.wait && !debuggable(cli) && !cli.controls)
+    throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
   /** Keeps the machine stopped until the first debugger has connected. */
   const gate = { running: !cli.wait, stopped: () => {}, ended: () => {} };
   if (cli.wait) control.attach(gate);
@@ -226,7 +232,8 @@ export async function start(
       log,
       onConnect: () => {
         onDebugger();
-        control.detach(gate);
+        // Only when the debugger holds the machine itself; otherwise it would seem to run for a moment.
+        queueMicrotask(() => control.detach(gate));
       },
     });
     let bound: Bound;
@@ -256,12 +263,25 @@ export async function start(
     say(
       `warning: ${exposed} is not loopback, and this port has no password: everybody who can reach it controls the machine, and can write files below --files`,
     );
+  if (controls)
+    controlled = controls.attach({
+      control,
+      identity: cli.identity ?? { name: undefined, uuid: undefined },
+      debuggable: debuggable(cli),
+      release: cli.wait ? () => running.detach(gate) : undefined,
+    });
+  await controls?.ready();
+  await serial.ready?.();
+  // Node ends a program that waits for nothing.
+  const alive = cli.keep ? setInterval(() => {}, 2 ** 30) : undefined;
   const began = performance.now();
-  const stopInput = io ? () => {} : connectInput(cli.serial, control);
+  const stopInput = io ? () => {} : connectInput(cli.serial, control, serial);
   const done = control.run().then(async (end) => {
     output.flush();
     await Promise.all(warnings);
     serial.close();
+    controls?.close();
+    clearInterval(alive);
     stopInput();
     booted.cable?.unplug();
     await Promise.all(servers.map((server) => server.close()));
