@@ -208,7 +208,7 @@ describe('loongscope run', () => {
     [['run', '--log', 'tlb'], /'tlb' is not available/],
     [['run', '--log', 'nope'], /unknown kind 'nope'/],
     [['run', '--gdb', '99999'], /not a whole number from 0 to 65535/],
-    [['run', '--gdb-guest', 'x'], /write GID/],
+    [['run', '--gdb-guest', 'x'], /write VM/],
     [['run', '--gdb-host', 'x'], /not a whole number/],
     [['run', '--audit', 'x'], /--audit: 'x' is unknown: use worldswitch/],
     [['trace', '--format', 'x'], /--format: 'x' is unknown: use text, jsonl, chrome/],
@@ -334,7 +334,9 @@ describe('loongscope trace, audits and loops', () => {
     const broken = join(PROJECT_ROOT, 'build', 'variants', 'wrong-tgid.elf');
     const { code, err } = await loongscope('run', '--hypervisor', broken, '--guest', 'hello', '--serial', 'null');
     expect(code).toBe(1);
-    expect(err).toMatch(/warning: VM 1 makes no progress on cpu0: 2000 times in a row it was entered at 0x200000/);
+    expect(err).toMatch(
+      /warning: guest gid 1 makes no progress on cpu0: 2000 times in a row it was entered at 0x200000/,
+    );
     expect(err).toMatch(
       /GTLBC\.TGID is 0 and the guest's GID 1: the refill fills an entry that this guest never finds/,
     );

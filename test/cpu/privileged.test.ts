@@ -91,7 +91,7 @@ test('idle waits for an interrupt that ECFG enables, and goes on behind itself',
   expect([m.cpu.idle, m.get('a0')]).toEqual([false, 7n]);
 });
 
-// Manual: 4.1, 4.2
+// Manual: 4.1, 4.2.1, 4.2.4, 4.2.6
 test('every privileged instruction of the table raises IPE at PLV 1, 2 and 3', () => {
   const privileged = ROWS.filter((r) => r.priv);
   expect(privileged.length).toBeGreaterThan(20);

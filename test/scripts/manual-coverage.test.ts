@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ROWS, ROWS_BY_FILE } from '../../scripts/manual-coverage/instructions.ts';
 import { sectionsIn } from '../../scripts/manual-coverage/marks.ts';
-import { coverage, unknown } from '../../scripts/manual-coverage/page.ts';
+import { coverage, holes, unknown } from '../../scripts/manual-coverage/page.ts';
 import { SECTIONS } from '../../scripts/manual-coverage/sections.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { CSRS } from '../../src/emu/cpu/csr-table.ts';
@@ -36,6 +36,10 @@ describe('coverage of the manual', () => {
 
   test('every mark in a test names a section that exists', () => {
     expect(unknown(PROJECT_ROOT)).toEqual([]);
+  });
+
+  test('every section has a test, or the reason why there is none', () => {
+    expect(holes(coverage(PROJECT_ROOT)).map((c) => c.section.number)).toEqual([]);
   });
 
   test.each([

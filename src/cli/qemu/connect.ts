@@ -3,7 +3,7 @@ import type { CardSpec } from '../cards.ts';
 import type { DriveSpec } from '../drives.ts';
 import { UsageError } from '../errors.ts';
 import { isNbd, parseNbd } from '../nbd/address.ts';
-import { type NetSpec, parseHostname } from '../net/spec.ts';
+import { isOutside, type NetSpec, parseHostname } from '../net/spec.ts';
 import type { LoadSpec, MachineCli } from '../options.ts';
 import type { QemuDrive } from './draft.ts';
 import type { QemuCard, QemuLoad, Resolver } from './resolver.ts';
@@ -59,8 +59,11 @@ export function connectCards(r: Resolver): Partial<MachineCli> {
     throw new UsageError(
       'qemu: virtio devices on PCI and memory-mapped ones in one machine are not possible: use -pci or -device names for all',
     );
+  const cards = r.cards.map((card) => cardSpec(r, card));
+  if (cards.filter((c) => c.kind === 'net' && isOutside(c.net)).length > 1)
+    throw new UsageError('qemu: only one network card can lead out of the machine: leave -netdev of the others out');
   return {
-    cards: r.cards.map((card) => cardSpec(r, card)),
+    cards,
     ...(buses.has('mmio') && { virtio: 'mmio' as const }),
     ...(r.virtioConsole && { console: 'virtio' as const }),
   };
