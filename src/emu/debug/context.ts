@@ -8,6 +8,7 @@ import { CPUID } from '../cpu/csr-fields.ts';
 import { CSR, csrByNumber, fieldNamed } from '../cpu/csr-table.ts';
 import { STATE } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
+import type { Steps } from '../replay/steps.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
 import { Vms } from './vms.ts';
 
@@ -48,10 +49,16 @@ export interface SavedRegisters {
 
 /** Knowledge about the data of the hypervisor (src/hv/awareness/awareness.ts). */
 export interface ContextSource {
-  /** The registers of a parked vCPU; undefined when the copy of the hypervisor is unknown or not complete now. */
+  /** The registers of a parked vCPU; undefined when the copy of the hypervisor is unknown or not complete now. It never takes long. */
   vcpu(vm: number, vcpu: number): SavedRegisters | undefined;
   /** The registers that the host will have when a CPU comes back from its guest. */
   host(cpu: Cpu): SavedRegisters | undefined;
+  /**
+   * Learns from the past where the hypervisor keeps the registers of vCPUs that are parked now, and comes back to the present.
+   * @returns for how many vCPUs this was found
+   * @throws Error when the past is not kept
+   */
+  learning(): Steps<number>;
   /** A text about it, for `monitor context`. */
   describe(): string;
   /** Is this CPU in host code that exchanges the registers of two worlds? */
