@@ -10,7 +10,7 @@ import { STATE } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
 import type { Steps } from '../replay/steps.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
-import { Vms } from './vms.ts';
+import { type Vm, Vms } from './vms.ts';
 
 /** Host world. Guests have the number of their VM (vms.ts), 1 and up. */
 export const HOST_WORLD = -1;
@@ -154,7 +154,7 @@ export class VcpuStates implements Stateful {
   /** Call when the CPU has entered guest mode. @returns whether this VM had never been entered before */
   enter(cpu: Cpu): boolean {
     let vcpu = this.identify(cpu);
-    const entered = this.vms.enter(cpu, (n) => (this.get(n, vcpu)?.entries ?? 0) > 0);
+    const entered = this.vms.enter(cpu);
     const vm = entered.vm.number;
     let key = `${vm}.${vcpu}`;
     // Two CPUs run the same vCPU: the hypervisor does not number its vCPUs. Then the CPU number distinguishes them.
@@ -215,6 +215,14 @@ export class VcpuStates implements Stateful {
   /** Every vCPU that has ever been entered, by VM and number. */
   vcpus(): VcpuState[] {
     return [...this.byKey.values()].sort((a, b) => a.vm - b.vm || a.vcpu - b.vcpu);
+  }
+
+  /** Has a VM ended, as far as can be seen now? */
+  hasEnded(vm: Vm): boolean {
+    return this.vms.hasEnded(
+      vm,
+      this.vcpus().some((s) => s.vm === vm.number && s.running),
+    );
   }
 
   clear(): void {
