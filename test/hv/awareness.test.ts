@@ -4,6 +4,7 @@ import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { guestContext, HOST_WORLD } from '../../src/emu/debug/context.ts';
 import type { RunControl } from '../../src/emu/debug/run-control.ts';
 import type { Symbolizer } from '../../src/emu/debug/symbolizer.ts';
+import { finish } from '../../src/emu/replay/steps.ts';
 import { Awareness } from '../../src/hv/awareness/awareness.ts';
 import { descriptors, detect, type ImageSymbols, parseDescriptor } from '../../src/hv/awareness/descriptor.ts';
 import { Driven } from '../support/driven.ts';
@@ -50,7 +51,21 @@ describe('saved contexts', () => {
     const snapshot = control.vcpuStates.get(1, 0)!;
     const known = new Awareness(control, symbols, symbolize).vcpu(1, 0)!;
     // The same program without the symbols of its data: everything is learned from what its exit path stores.
-    const learned = new Awareness(control, symbolsOf('nothing'), symbolize).vcpu(1, 0)!;
+    const learner = new Awareness(control, symbolsOf('nothing'), symbolize);
+    // Packets ask for registers: they never wait for a replay.
+    const { cpus } = control.machine;
+    const before = cpus.map((c) => c.icount);
+    control.machine.restore = () => {
+      throw new Error('a question about registers has replayed the past');
+    };
+    expect(learner.vcpu(1, 0)).toBeUndefined();
+    expect(learner.describe()).toMatch(/shown as the hardware saw it leave; 'monitor context learn' finds/);
+    Reflect.deleteProperty(control.machine, 'restore');
+    expect(finish(learner.learning())).toBe(1);
+    expect(cpus.map((c) => c.icount)).toEqual(before);
+    const learned = learner.vcpu(1, 0)!;
+    // What is known already is not learned again.
+    expect(finish(learner.learning())).toBe(0);
     expect(known.source).toBe("the reference hypervisor's context");
     expect(learned.source).toBe("the hypervisor's save area");
     expect(learned.gpr.size).toBe(31);
