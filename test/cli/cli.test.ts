@@ -340,7 +340,7 @@ describe('loongscope trace, audits and loops', () => {
     expect(err).toMatch(
       /GTLBC\.TGID is 0 and the guest's GID 1: the refill fills an entry that this guest never finds/,
     );
-    expect(err).toMatch(/the machine died: VM 1 makes no progress/);
+    expect(err).toMatch(/the machine died: guest gid 1 makes no progress/);
   });
 
   test('a port that others can reach comes with a warning', async () => {
