@@ -23,6 +23,7 @@ import { type DriveSpec, parseDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
 import { type NetSpec, parseNet } from './net/spec.ts';
 import { parseShare, type ShareSpec } from './share.ts';
+import { parseSymbols, type SymbolSpec } from './symbol-files.ts';
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 const MIB = 2 ** 20;
@@ -265,6 +266,7 @@ export interface MachineCli {
   readonly console?: 'uart' | 'virtio';
   readonly guest?: GuestSpec[];
   readonly hypervisor?: string;
+  readonly symbols?: SymbolSpec[];
   readonly machine?: BoardModel;
   readonly memory: number;
   readonly smp: number;
@@ -381,6 +383,11 @@ export function declareMachineOptions(command: Command): Command {
       '--guest <spec>',
       'guest for the reference hypervisor: FILE[,name=N][,memory=SIZE][,append=S]; repeatable',
       collect(parseGuest),
+    )
+    .option(
+      '--symbols <spec>',
+      'names of a file for addresses: FILE[,in=host|VM][,offset=N], as in=1 for the kernel of the first guest; repeatable',
+      collect(parseSymbols),
     )
     .option('--hypervisor <file>', 'your build of the reference hypervisor, to run the guests')
     .addOption(

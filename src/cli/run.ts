@@ -14,6 +14,7 @@ import type { Machine } from '../emu/machine/machine.ts';
 import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness/awareness.ts';
+import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
 import { type Booted, boot } from './boot.ts';
 import { CodeCache, defaultCacheFile } from './code-cache.ts';
 import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialLine } from './console.ts';
@@ -28,6 +29,7 @@ import { type Outlet, openOutlet } from './outlet.ts';
 import { enterSandbox, sandboxed } from './sandbox.ts';
 import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
+import { SymbolFiles } from './symbol-files.ts';
 
 /** Opens the destination of log lines. @throws UsageError when the file cannot be written */
 function openLog(file: string | undefined): Outlet {
@@ -125,13 +127,20 @@ async function engineCheck(
   return new Check(machine, shadow, cli.checkInterval);
 }
 
-/** Names in guests of the reference hypervisor, which gives its guests GIDs in the order of the options. */
-function guestNames(
+/**
+ * Names of addresses: from the files of `--symbols`, from the image, and in guests of the reference hypervisor, which gives its
+ * guests GIDs in the order of the options.
+ */
+function namesOf(
   booted: Booted,
+  files: SymbolFiles,
   control: () => RunControl | undefined,
 ): { readonly image: (world: number) => number; readonly symbolize: Symbolizer } {
   const image = (world: number): number => (world < 0 ? world : (control()?.vcpuStates.vms.get(world)?.gid ?? world));
-  return { image, symbolize: (world, address) => booted.symbolize(image(world), address) };
+  return {
+    image,
+    symbolize: (world, address) => files.name(world, address) ?? booted.symbolize(image(world), address),
+  };
 }
 
 /**
@@ -154,8 +163,13 @@ export async function start(
   const booted = boot(image, cli, (byte) => {
     if (!control?.repeating) output.put(byte);
   });
-  const { machine, symbols } = booted;
-  const { image: imageOf, symbolize } = guestNames(booted, () => control);
+  const { machine } = booted;
+  const symbolFiles = new SymbolFiles(cli.symbols ?? []);
+  const { image: imageOf, symbolize } = namesOf(booted, symbolFiles, () => control);
+  const symbols: ImageSymbols = {
+    address: (name) => booted.symbols.address(name) ?? symbolFiles.address(name),
+    names: () => [...booted.symbols.names(), ...symbolFiles.names()],
+  };
   if (machine.regions)
     machine.regions.onFailure = (reason) =>
       say(`warning: no more code can be translated (${reason}): the rest is interpreted, which is slower`);
@@ -188,6 +202,7 @@ export async function start(
     snapshotStore: debuggable(cli) ? snapshotStore(openClientFiles(cli.files ?? '.', sandboxed(cli))) : undefined,
   });
   control = running;
+  control.symbolFiles = () => symbolFiles.describe();
   const outputs = new Outputs(control, output, [logOutlet.reader, serial.reader]);
   // Reading symbols takes time. They are read now if they are certainly needed, otherwise while the machine runs.
   if (showsNames) void booted.named;

@@ -68,6 +68,8 @@ export class RunControl {
   private readonly loop: RunLoop;
   /** What is known about the data of the hypervisor. Contexts are shown with it. */
   contexts: ContextSource | undefined;
+  /** The further files that addresses are named by, as text. */
+  symbolFiles: () => readonly string[] = () => [];
   /** What an auditor has found so far, as text. */
   audit: (() => readonly string[]) | undefined;
   /** The statistics of VM exits. */

@@ -168,6 +168,17 @@ export const SETTING_COMMANDS: readonly Command[] = [
     run: context,
   },
   {
+    name: 'symbols',
+    args: '',
+    help: 'the files of --symbols, by which addresses are named beside the image',
+    run: (s) => {
+      const files = s.control.symbolFiles();
+      return files.length > 0
+        ? lines(files)
+        : "none beside the image: start with '--symbols FILE[,in=host|VM][,offset=N]'\n";
+    },
+  },
+  {
     name: 'audit',
     args: '',
     help: 'what the world-switch auditor has found (--audit worldswitch)',
