@@ -15,6 +15,7 @@ import { STATE } from '../../emu/memory/layout.ts';
 import type { Steps } from '../../emu/replay/steps.ts';
 import { contextHeader, type Descriptor, detect, type ImageSymbols } from './descriptor.ts';
 import { learningSaveArea, type SaveArea } from './save-area.ts';
+import { searchSaveArea } from './save-search.ts';
 
 const PHYSICAL = (1n << 48n) - 1n;
 const TLBR = ecodeOf('TLBR');
@@ -55,6 +56,8 @@ export class Awareness implements ContextSource {
   private readonly symbolize: Symbolizer;
   /** Save areas by the {@link placeOf} of their vCPU. */
   private readonly learned = new Map<string, SaveArea>();
+  /** The same, where a search has found them: these know less. */
+  private readonly searched = new Map<string, SaveArea>();
   private known: Descriptor | undefined;
   private looked = false;
   private layout: Layout | undefined;
@@ -173,8 +176,13 @@ export class Awareness implements ContextSource {
   }
 
   private fromArea(s: VcpuState): SavedRegisters | undefined {
-    const area = this.learned.get(placeOf(s));
-    if (!area) return undefined;
+    const place = placeOf(s);
+    let area = this.learned.get(place) ?? this.searched.get(place);
+    if (!area) {
+      area = searchSaveArea(this.machine.cpus[s.cpu]!, this.machine.ram, s);
+      if (!area) return undefined;
+      this.searched.set(place, area);
+    }
     const values = (places: ReadonlyMap<number, number>): Map<number, bigint> =>
       new Map([...places].map(([n, pa]) => [n, this.read(pa)]));
     return {
