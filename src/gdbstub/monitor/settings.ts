@@ -55,6 +55,18 @@ function context(s: Target, args: readonly string[]): string | Steps<string> {
   return args.length ? replayed(s, learn(contexts)) : contexts.describe();
 }
 
+export const RESET: Command = {
+  name: 'reset',
+  args: '',
+  help: "power-on reset; then 'maint flush register-cache'",
+  run: (s) => {
+    s.machine.reset();
+    s.control.vcpuStates.clear();
+    if (s.control.history.enabled) s.control.history.enable(true);
+    return 'machine reset\n';
+  },
+};
+
 export const SETTING_COMMANDS: readonly Command[] = [
   {
     name: 'step-into',
@@ -200,17 +212,7 @@ export const SETTING_COMMANDS: readonly Command[] = [
       s.mmioWrite = on;
     },
   ),
-  {
-    name: 'reset',
-    args: '',
-    help: "power-on reset; then 'maint flush register-cache'",
-    run: (s) => {
-      s.machine.reset();
-      s.control.vcpuStates.clear();
-      if (s.control.history.enabled) s.control.history.enable(true);
-      return 'machine reset\n';
-    },
-  },
+  RESET,
   {
     name: 'quit',
     args: '',
