@@ -99,7 +99,7 @@
   csrrd $s0, FWP0 + 2
   csrwr $zero, FWP0 + 2
   CHECK "so is FWP0CFG3.DMOnly", $s0, 0
-  # Manual: 4.2.2
+  # Manual: 4.2.2.1
   li.d $t0, 0x100000000
   iocsrrd.w $s0, $t0
   CHECK "an IOCSR above 4 GiB is not the one below", $s0, 0

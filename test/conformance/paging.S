@@ -55,7 +55,7 @@
   CHECK "a window maps its segment", $s1, 0x1122334455667788
   NOT_TRAPPED "without an exception"
   li.d $s2, VA
-  # Manual: 5.4.3, 5.4.4, 6.3.4, 7.5.12
+  # Manual: 5.4.3.1, 5.4.4, 6.3.4, 7.5.12
   MAPS V | D | CC
   ld.d $s1, $s2, 8
   CHECK "a load through the TLB", $s1, 0x1122334455667788
@@ -73,7 +73,7 @@
   ld.d $s1, $s0, 16
   sub.d $s1, $s1, $s0
   CHECK "a store through the TLB", $s1, 0
-  # Manual: 5.4.3, 5.4.4, 7.4.8, 7.5.2
+  # Manual: 5.4.3.1, 5.4.3.3, 5.4.4, 7.4.8, 7.5.2
   MAPS 0
   ld.d $s1, $s2, 0x123
   NOTED $s3, trap_badv
@@ -139,7 +139,7 @@
   jirl $zero, $s3, 0
 5:
   TRAPPED "a fetch raises ADEF", ADE, 0
-  # Manual: 5.4.2, 5.4.4, 7.5.4, 4.2.4
+  # Manual: 5.4.2, 5.4.4, 7.5.4, 4.2.4.7
   /* Address spaces and global pages. */
   MAPS V | D | CC
   ld.d $s1, $s2, 8
@@ -176,7 +176,7 @@
   ld.d $s1, $s2, 8
   NOTED $s3, refill_count
   CHECK "invtlb 6 takes one address, global or not", $s3, 2
-  # Manual: 4.2.4, 7.5.1, 7.5.2, 7.5.3
+  # Manual: 4.2.4.1, 4.2.4.2, 7.5.1, 7.5.2, 7.5.3
   /* Search, read, write. */
   move $t0, $s2
   csrwr $t0, TLBEHI
@@ -267,7 +267,7 @@
   # Manual: 7.5.2
   csrrd $s1, TLBEHI
   CHECK "TLBEHI has the sign of the address", $s1, VA + 0x20000
-  # Manual: 4.2.4, 7.2.2
+  # Manual: 4.2.4.1, 7.2.2
   li.d $t0, VA + 0x30000
   csrwr $t0, TLBEHI
   li.w $s4, 0

@@ -52,7 +52,7 @@
   csrwr $zero, TCFG
   li.w $t0, 1
   csrwr $t0, TICLR
-  # Manual: 4.2.6
+  # Manual: 4.2.6.3
   /* An interrupt wakes from idle. */
   # Manual: 4.2.6.3, 6.1.4
   FORGET

@@ -22,7 +22,7 @@ describe('exception entry', () => {
   );
 });
 
-// Manual: 6.3.5, 4.2.6, 7.7.1, 7.7.4
+// Manual: 6.3.5, 4.2.6.1, 7.7.1, 7.7.4
 describe('return from a machine error', () => {
   test('CRMD comes back out of MERRCTL: PLV, IE, WE, and the modes of translation', () => {
     const PLV = 1 << 2;

@@ -60,6 +60,7 @@ describe('entry', () => {
       kind: 'exception',
       time: 0,
       world: -1,
+      gid: -1,
       ecode: ecodeOf(name),
       esub: 0,
       pc: BigInt(CODE),
@@ -166,7 +167,7 @@ describe('entry', () => {
   });
 });
 
-// Manual: 4.2.6
+// Manual: 4.2.6.1
 describe('ertn', () => {
   const BACK = 0x1_2345_6788n;
 

@@ -262,7 +262,7 @@ const WAYS: readonly Way[] = [
   },
 ];
 
-// Manual: 5.4.3, 7.3
+// Manual: 5.4.3.2, 7.3
 describe('what makes a cached translation wrong', () => {
   test.each(WAYS.map((w) => [w.name, w] as const))('%s', (_, way) => {
     expect(way.right(way.start()), 'as it is').toBe(true);

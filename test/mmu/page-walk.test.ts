@@ -82,7 +82,7 @@ describe('page walk by hardware', () => {
   });
 });
 
-// Manual: 4.2.5, 5.4.5
+// Manual: 4.2.5.2, 5.4.5
 describe('ldpte', () => {
   const GEOMETRY = {
     PWCL: 12 | (9 << 5) | (21 << 10) | (9 << 15) | (30 << 20) | (9 << 25),

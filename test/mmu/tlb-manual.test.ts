@@ -32,7 +32,7 @@ const machine = (): TestMachine => new TestMachine().setHost({ STLBPS: 12 });
 const registers = (m: TestMachine): bigint[] =>
   [CSR.TLBIDX, CSR.TLBEHI, CSR.TLBELO0, CSR.TLBELO1].map((n) => m.host(n));
 
-// Manual: 5.4.4, 5.4.3, 7.4.4
+// Manual: 5.4.4, 5.4.3.1, 7.4.4
 test('what an entry allows is what the manual’s pseudo-code allows, and the exception is the one it signals', () => {
   const words = new Int32Array(2 * CSR_LIMIT);
   const csr = new CsrBank(words, 0);
@@ -75,7 +75,7 @@ test('what an entry allows is what the manual’s pseudo-code allows, and the ex
 });
 
 describe('an entry', () => {
-  // Manual: 5.4.2, 7.5.3, 4.2.4
+  // Manual: 5.4.2, 7.5.3, 4.2.4.2, 4.2.4.4
   test('has one G, the AND of both halves, and shows it in both', () => {
     for (const [even, odd, both] of [
       [0, 0, 0n],
@@ -93,7 +93,7 @@ describe('an entry', () => {
     }
   });
 
-  // Manual: 5.4.5, 4.2.5, 7.5.15, 7.5.3
+  // Manual: 5.4.5, 4.2.5.2, 7.5.15, 7.5.3
   test('has no other bits than the manual’s: ldpte ignores the rest of a table entry', () => {
     for (const seq of [0, 1]) {
       const m = machine().setHost({ PWCL: 12n | (9n << 5n), TLBRBADV: VA, TLBRERA: 1 });
@@ -124,7 +124,7 @@ describe('an entry', () => {
 });
 
 describe('TLB instructions', () => {
-  // Manual: 4.2.4, 7.2.2, 7.5.1
+  // Manual: 4.2.4.1, 7.2.2, 7.5.1
   test('tlbsrch of nothing makes TLBIDX negative: bltz branches', () => {
     for (const engine of ['interpreter', 'jit'] as const) {
       const m = new TestMachine({ engine }).setHost({ TLBEHI: VA, STLBPS: 12 });
@@ -133,7 +133,7 @@ describe('TLB instructions', () => {
     }
   });
 
-  // Manual: 4.2.4, 7.5.1, 7.5.2
+  // Manual: 4.2.4.1, 7.5.1, 7.5.2
   test('tlbsrch finds an entry by page and ASID, writes its index, and leaves PS alone', () => {
     const m = machine().setHost(entry({ ASID: 0xa0007, TLBIDX: ps(12) | 5n }));
     run(m, 'tlbfill');
@@ -146,7 +146,7 @@ describe('TLB instructions', () => {
     expect(BigInt.asUintN(32, m.host(CSR.TLBIDX))).toBe(ps(33) | NE | 0x123n);
   });
 
-  // Manual: 4.2.4, 7.5.1, 7.5.2, 7.5.3, 7.5.4
+  // Manual: 4.2.4.2, 7.5.1, 7.5.2, 7.5.3, 7.5.4
   test('tlbrd shows an entry, with the signs of its registers; an invalid one as zeros with NE', () => {
     const m = machine().setHost(entry({ TLBELO0: DEFINED & ~0x40n, TLBELO1: 0x3_1013n, ASID: 0xa0155 }));
     run(m, 'tlbfill');
@@ -167,7 +167,7 @@ describe('TLB instructions', () => {
     expect([...registers(m).slice(1), m.get('a0')]).toEqual([0n, 0n, 0n, 0xffff_ffff_8000_07ffn]);
   });
 
-  // Manual: 4.2.4, 7.5.1
+  // Manual: 4.2.4.3, 7.5.1
   test('tlbwr writes the entry of Index: STLB way by way, then MTLB; with NE it makes it invalid', () => {
     for (const [way, line] of [
       [0, 3],
@@ -190,7 +190,7 @@ describe('TLB instructions', () => {
     }
   });
 
-  // Manual: 4.2.4, 5.4.1, 7.5.10
+  // Manual: 4.2.4.4, 5.4.1, 7.5.10
   test('tlbfill: pages of STLBPS go into their set of the STLB, others into the MTLB, and those of a size without PRCFG2 nowhere', () => {
     for (const stlb of [12, 14, 21])
       for (let size = 0; size < 64; size++) {
@@ -258,7 +258,7 @@ describe('TLB instructions', () => {
   const ALL = ['set0', 'set1', 'mtlb'].flatMap((w) => ['mine', 'other', 'global'].map((k) => `${w} ${k}`));
   const without = (gone: (name: string) => boolean): string[] => ALL.filter((n) => !gone(n)).sort();
 
-  // Manual: 4.2.4
+  // Manual: 4.2.4.5, 4.2.4.6, 5.4.3.2
   test('tlbclr and tlbflush work on the set that the low bits of Index name, or on the MTLB', () => {
     const at = (index: number): Parameters<typeof left>[1] => ({ TLBIDX: index, ASID: 0xa0005 });
     expect(left('tlbclr', at(3 * STLB_SETS))).toEqual(without((n) => n === 'set0 mine'));
@@ -268,7 +268,7 @@ describe('TLB instructions', () => {
     expect(left('tlbflush', at(STLB_SIZE))).toEqual(without((n) => n.startsWith('mtlb')));
   });
 
-  // Manual: 4.2.4
+  // Manual: 4.2.4.7, 5.4.3.2
   test('invtlb: the operations of the table, others raise INE', () => {
     const op = (n: number, va = 0n): string[] => left(`invtlb ${n}, $a0, $a1`, { ASID: 0xa0001 }, { a0: 5n, a1: va });
     expect([op(0), op(1)]).toEqual([[], []]);
@@ -292,7 +292,19 @@ describe('TLB instructions', () => {
     }
   });
 
-  // Manual: 4.1, 4.2.4, 4.2.5
+  // Manual: 5.4.3.4, 4.2.4.7
+  test('invtlb 0 with two zeros makes a TLB whose entries are all in use empty, as software does that boots', () => {
+    const m = machine();
+    for (let i = 0; i < TLB_SIZE; i++) {
+      m.cpu.htlb.e[i] = 1;
+      m.cpu.htlb.setKey(i, i, 12, 0, i & 0x3ff);
+    }
+    expect([...m.cpu.htlb.entries()]).toHaveLength(TLB_SIZE);
+    run(m, 'invtlb 0, $zero, $zero');
+    expect([...m.cpu.htlb.entries()]).toEqual([]);
+  });
+
+  // Manual: 4.1, 5.4.3.2
   test('all of them belong to PLV 0', () => {
     for (const code of [
       'tlbsrch',
@@ -318,7 +330,7 @@ describe('lddir and ldpte', () => {
     PWCH: 36 | (5 << 6) | (41 << 12) | (6 << 18),
   };
 
-  // Manual: 4.2.5, 5.4.5, 7.5.8, 7.5.9
+  // Manual: 4.2.5.1, 4.2.5.2, 5.4.5, 7.5.8, 7.5.9
   test('index each level by the bits that PWCL and PWCH give it, in entries of 64, 128, 192 and 256 bits', () => {
     const badv = 0x0000_6a35_91c5_b7d8n;
     for (const width of [0n, 1n, 2n, 3n]) {
@@ -350,7 +362,7 @@ describe('lddir and ldpte', () => {
     }
   });
 
-  // Manual: 4.2.5
+  // Manual: 4.2.5.1
   test('a huge entry in rj passes through lddir; levels that do not exist give rj back', () => {
     const m = machine()
       .setHost({ ...GEOMETRY, TLBRBADV: 0 })

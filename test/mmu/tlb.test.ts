@@ -67,7 +67,7 @@ describe('translation', () => {
     }
   });
 
-  // Manual: 5.4.3, 6.3.4, 7.5.12, 7.5.13
+  // Manual: 5.4.3.1, 5.4.3.3, 6.3.4, 7.5.12, 7.5.13
   test('a miss raises TLBR with its own registers and direct addresses', () => {
     const m = paged();
     load(m, 0x1234_5678n);
@@ -112,7 +112,7 @@ describe('translation', () => {
     expect(m.pc).toBe(REFILL);
   });
 
-  // Manual: 4.2.4, 7.5.1, 7.5.2, 7.5.3
+  // Manual: 4.2.4.1, 4.2.4.2, 4.2.4.3, 7.5.1, 7.5.2, 7.5.3
   test('tlbsrch, tlbrd and tlbwr', () => {
     const m = paged();
     fill(m, 0x4000_0000n, 12, 0x30000n | V_D, 0x31000n | V_D, 3);
@@ -134,7 +134,7 @@ describe('translation', () => {
     expect(m.host(CSR.TLBIDX) >> 31n).toBe(0x1_ffff_ffffn);
   });
 
-  // Manual: 4.2.4, 7.3
+  // Manual: 4.2.4.3, 7.3
   test('tlbwr of the entry in use changes the mapping at once; NE = 1 removes it', () => {
     const m = paged().poke(0x30000, 1n).poke(0x32000, 2n);
     fill(m, 0x4000_0000n, 12, 0x30000n | V_D, 0n);
@@ -151,7 +151,7 @@ describe('translation', () => {
     expect(m.pc).toBe(REFILL);
   });
 
-  // Manual: 5.4.3
+  // Manual: 5.4.3.2, 4.2.4.7
   test('stale entries stay until they are invalidated', () => {
     // The refill walks a table; changing the table alone changes nothing.
     const m = paged().poke(0x30000, 1n).poke(0x32000, 2n);
@@ -208,7 +208,7 @@ describe('translation', () => {
     expect(still.sort()).toEqual([...kept]);
   });
 
-  // Manual: 4.2.5, 5.4.5, 7.5.8, 7.5.9
+  // Manual: 4.2.5.1, 4.2.5.2, 5.4.5, 7.5.8, 7.5.9
   test('lddir and ldpte walk four levels and build huge pages', () => {
     const m = paged();
     const [root, l2, l1, pt] = [0x100000, 0x101000, 0x102000, 0x103000];
@@ -259,7 +259,7 @@ describe('translation', () => {
     expect(m.pc).toBe(REFILL);
   });
 
-  // Manual: 4.2.4
+  // Manual: 4.2.4.3
   test('tlbwr of another page size than the STLB has writes no STLB entry, and removes the one there', () => {
     const m = paged();
     for (const [ps, entries] of [

@@ -7,7 +7,7 @@ import { TestMachine } from '../support/test-machine.ts';
 const PWCL = 12 | (9 << 5) | (21 << 10) | (9 << 15);
 const [V, D, G, HUGE, PRESENT, WRITE, HGLOBAL] = [1n, 2n, 0x40n, 0x40n, 0x80n, 0x100n, 0x1000n];
 
-// Manual: 4.2.5, 5.4.5
+// Manual: 4.2.5.2, 5.4.5
 describe('ldpte of a huge entry', () => {
   const PA = 0x4000000n;
   const HALF = 1n << 20n;

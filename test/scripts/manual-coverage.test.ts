@@ -39,7 +39,7 @@ describe('coverage of the manual', () => {
   });
 
   test('every section has a test, or the reason why there is none', () => {
-    expect(holes(coverage(PROJECT_ROOT)).map((c) => c.section.number)).toEqual([]);
+    expect(holes(coverage(PROJECT_ROOT)).map(({ section, untested }) => [section.number, ...untested])).toEqual([]);
   });
 
   test.each([
