@@ -59,6 +59,8 @@ interface Tenure {
 const MOST_VMS = 4096;
 /** Most tenures of a GID on one CPU that are kept, the newest. */
 const MOST_TENURES = 256;
+/** The bits of PGDL that a walk uses: hvisor writes a virtual address there, whose upper bits name a window. */
+const ROOT_ADDRESS = 0xffff_ffff_f000n;
 /** Bytes of a stage-2 root that are looked at: the largest usual page. */
 const ROOT_BYTES = 0x4000;
 /** A guest that begins is in direct address mode and has no vector yet. */
@@ -90,7 +92,7 @@ export class Vms implements Stateful {
 
   /** Call when a CPU has entered guest mode. @returns the VM, and whether it had never been entered before */
   enter(cpu: Cpu, known: (vm: number) => boolean): { readonly vm: Vm; readonly first: boolean } {
-    const root = cpu.host.get(CSR.PGDL);
+    const root = cpu.host.get(CSR.PGDL) & ROOT_ADDRESS;
     const key = this.keyOf(cpu, root);
     const number = this.byKey.get(key);
     let vm = number === undefined ? undefined : this.list[number - 1];
@@ -142,7 +144,7 @@ export class Vms implements Stateful {
   }
 
   private isEmpty(root: bigint): boolean {
-    return this.ram.read(Number(root & 0xffff_ffff_f000n), ROOT_BYTES).every((b) => b === 0);
+    return this.ram.read(Number(root), ROOT_BYTES).every((b) => b === 0);
   }
 
   get(number: number): Vm | undefined {
