@@ -52,6 +52,13 @@ describe('virtual machines', () => {
     ]);
   });
 
+  test('the address of a table is physical, also where the hypervisor writes a virtual one, as hvisor does', () => {
+    m.cpu.host.set(CSR.PGDL, TABLE_A, 0x90000000);
+    expect([enter(TABLE_A, 5), states.vms.all()[0]!.root]).toEqual([1, BigInt(TABLE_A)]);
+    m.cpu.host.set(CSR.PGDL, TABLE_A, 0);
+    expect(enter(TABLE_A, 5, { at: 1 })).toBe(1);
+  });
+
   test('an event belongs to the VM that had its GID at that time', () => {
     enter(TABLE_A, 5, { at: 100 });
     enter(TABLE_B, 5, { at: 200 });

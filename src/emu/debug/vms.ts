@@ -61,6 +61,8 @@ interface Tenure {
 const MOST_VMS = 4096;
 /** Most tenures of a GID on one CPU that are kept, the newest. */
 const MOST_TENURES = 256;
+/** The bits of PGDL that a walk uses: hvisor writes a virtual address there, whose upper bits name a window. */
+const ROOT_ADDRESS = 0xffff_ffff_f000n;
 /** Bytes of a stage-2 root that are looked at: the smallest page. A larger table has the low addresses in them. */
 const ROOT_BYTES = 0x1000;
 /** In a table of addresses, low bits are 0 unless the entry is a huge page. */
@@ -95,7 +97,7 @@ export class Vms implements Stateful {
 
   /** Call when a CPU has entered guest mode. @returns the VM, and whether it had never been entered before */
   enter(cpu: Cpu): { readonly vm: Vm; readonly first: boolean } {
-    const root = cpu.host.get(CSR.PGDL);
+    const root = cpu.host.get(CSR.PGDL) & ROOT_ADDRESS;
     const key = this.keyOf(cpu, root);
     const number = this.byKey.get(key);
     let vm = number === undefined ? undefined : this.list[number - 1];
@@ -149,7 +151,7 @@ export class Vms implements Stateful {
 
   /** Words of the table, by halves: low, high, low, … */
   private words(root: bigint): Uint32Array {
-    return new Uint32Array(this.ram.read(Number(root & 0xffff_ffff_f000n), ROOT_BYTES).slice().buffer);
+    return new Uint32Array(this.ram.read(Number(root & ROOT_ADDRESS), ROOT_BYTES).slice().buffer);
   }
 
   /** Has the table no entry? All of its words are 0, or the address of a table without entries (Linux: pgd_init). */
