@@ -137,8 +137,9 @@ export class Awareness implements ContextSource {
     const { history, replayer, vcpuStates } = this.control;
     if (!history.enabled) throw new Error("learning needs the past, which is not kept: 'monitor reverse on'");
     const now = history.position;
-    // Copies: a replay puts back what was known of the vCPUs at that time.
+    // Copies: a replay puts back what was known of the vCPUs at that time. The way to an exit begins at the one before it.
     const wanted = vcpuStates.vcpus().flatMap((s) => (this.isUnknown(s) ? [{ ...s }] : []));
+    wanted.sort((a, b) => a.position - b.position);
     let found = 0;
     for (const s of wanted) {
       const area = yield* learningSaveArea(this.control, s);
