@@ -20,8 +20,9 @@ import { searchSaveArea } from './save-search.ts';
 const PHYSICAL = (1n << 48n) - 1n;
 const TLBR = ecodeOf('TLBR');
 const LEARN = "; 'monitor context learn' finds the hypervisor's own copy";
+const vcpuOf = (s: VcpuState): string => `${s.vm}.${s.vcpu}`;
 /** A hypervisor may have a save area for each vCPU, or for each CPU. */
-const placeOf = (s: VcpuState): string => `${s.vm}.${s.vcpu}.${s.cpu}`;
+const placeOf = (s: VcpuState): string => `${vcpuOf(s)}.${s.cpu}`;
 /** Registers in the order of CTX_HOST: ra, tp, sp, fp, s0–s8. */
 const HOST_REGISTERS = [1, 2, 3, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31];
 
@@ -56,7 +57,7 @@ export class Awareness implements ContextSource {
   private readonly symbolize: Symbolizer;
   /** Save areas by the {@link placeOf} of their vCPU. */
   private readonly learned = new Map<string, SaveArea>();
-  /** The same, where a search has found them: these know less. */
+  /** Those that a search has found, by vCPU: these know less. */
   private readonly searched = new Map<string, SaveArea>();
   private known: Descriptor | undefined;
   private looked = false;
@@ -137,8 +138,9 @@ export class Awareness implements ContextSource {
     const { history, replayer, vcpuStates } = this.control;
     if (!history.enabled) throw new Error("learning needs the past, which is not kept: 'monitor reverse on'");
     const now = history.position;
-    // Copies: a replay puts back what was known of the vCPUs at that time.
+    // Copies: a replay puts back what was known of the vCPUs at that time. The way to an exit begins at the one before it.
     const wanted = vcpuStates.vcpus().flatMap((s) => (this.isUnknown(s) ? [{ ...s }] : []));
+    wanted.sort((a, b) => a.position - b.position);
     let found = 0;
     for (const s of wanted) {
       const area = yield* learningSaveArea(this.control, s);
@@ -176,13 +178,19 @@ export class Awareness implements ContextSource {
   }
 
   private fromArea(s: VcpuState): SavedRegisters | undefined {
-    const place = placeOf(s);
-    let area = this.learned.get(place) ?? this.searched.get(place);
-    if (!area) {
-      area = searchSaveArea(this.machine.cpus[s.cpu]!, this.machine.ram, s);
-      if (!area) return undefined;
-      this.searched.set(place, area);
-    }
+    const learned = this.learned.get(placeOf(s));
+    const own = vcpuOf(s);
+    const known = [learned, this.searched.get(own)].map((area) => area && this.valuesIn(area));
+    const good = known.find((saved) => saved && this.agrees(saved, s));
+    if (good) return good;
+    // On the CPU that it left last, another vCPU's context may be in use by now: then it is found after its next exit.
+    const area = searchSaveArea(this.machine.cpus[s.cpu]!, this.machine.ram, s);
+    if (!area) return undefined;
+    this.searched.set(own, area);
+    return this.valuesIn(area);
+  }
+
+  private valuesIn(area: SaveArea): SavedRegisters {
     const values = (places: ReadonlyMap<number, number>): Map<number, bigint> =>
       new Map([...places].map(([n, pa]) => [n, this.read(pa)]));
     return {
