@@ -1,11 +1,14 @@
 /**
- * Writes docs/csr.md and docs/isa.md from the tables, the registers in docs/board.md from those of the devices, docs/packages.md
- * from package-lock.json, docs/manual-coverage.md from the tests. `--check` only compares.
+ * Writes docs/csr.md, docs/isa.md and docs/qemu-options.md from the tables, the registers in docs/board.md from those of the
+ * devices, docs/packages.md from package-lock.json, docs/manual-coverage.md from the tests. `--check` only compares.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { DEVICE_ROWS } from '../src/cli/qemu/devices.ts';
+import { LOG_ITEMS } from '../src/cli/qemu/log.ts';
+import { OPTIONS, type OptionRow } from '../src/cli/qemu/options.ts';
 import { CARD_TABLES } from '../src/emu/board/cards.ts';
 import { REGISTER_TABLES } from '../src/emu/board/register-tables.ts';
 import { CSRS } from '../src/emu/cpu/csr-table.ts';
@@ -190,6 +193,71 @@ function boardPage(): string {
   return [before!, REGISTERS_BEGIN, '\n', ...tables.map((l) => `${l}\n`), '\n', REGISTERS_END, after ?? ''].join('');
 }
 
+/** The options of `loongscope qemu`, its devices and its logs. */
+function qemuPage(): string {
+  const cell = (text: string): string => text.replaceAll('|', '\\|');
+  const named = (row: OptionRow): string => row.names.map((n) => `\`-${n}\``).join(' ');
+  const groups = [...new Set(OPTIONS.map((o) => o.group))];
+  const served = groups.flatMap((group) => [
+    `### ${group}`,
+    '',
+    '| option | what it does |',
+    '| --- | --- |',
+    ...OPTIONS.filter((o) => o.group === group && o.kind === 'served').map(
+      (o) => `| ${named(o)}${o.form === undefined ? '' : ` \`${cell(o.form)}\``} | ${o.text} |`,
+    ),
+    '',
+  ]);
+  const table = (kind: OptionRow['kind'], title: string): string[] => [
+    `| option | ${title} |`,
+    '| --- | --- |',
+    ...OPTIONS.filter((o) => o.kind === kind).map(
+      (o) => `| ${named(o)}${o.form === undefined ? '' : ` \`${cell(o.form)}\``} | ${o.text} |`,
+    ),
+    '',
+  ];
+  const devices = (taken: boolean): string[] =>
+    DEVICE_ROWS.filter((d) => (d.connect !== undefined) === taken).map(
+      (d) => `| ${d.names.map((n) => `\`${n}\``).join(' ')} | ${d.text} |`,
+    );
+  return [
+    '# Options of `loongscope qemu`',
+    '',
+    'Generated from `src/cli/qemu/` by `scripts/generate-docs.ts`; `loongscope qemu -help` prints the same. [cli.md](cli.md) says what is',
+    'special about them. Options come in any order. An option or a property that is not here is refused by name.',
+    '',
+    '## Served',
+    '',
+    ...served,
+    '## Without effect',
+    '',
+    'They are accepted, because what they choose does not exist here or is always so.',
+    '',
+    ...table('without effect', 'why it changes nothing'),
+    '## Refused',
+    '',
+    ...table('refused', 'why, and what to do'),
+    '## Devices',
+    '',
+    '| -device | what it is |',
+    '| --- | --- |',
+    ...devices(true),
+    '',
+    '| refused | why, and what to do |',
+    '| --- | --- |',
+    ...devices(false),
+    '',
+    '## Logs',
+    '',
+    'The items of `-d`. Those without a log of `run` are named in a warning, and the machine runs.',
+    '',
+    '| item | what it is | `--log` |',
+    '| --- | --- | --- |',
+    ...Object.entries(LOG_ITEMS).map(([name, item]) => `| \`${name}\` | ${item.text} | ${item.kind ?? ''} |`),
+    '',
+  ].join('\n');
+}
+
 /** Pages by file name. */
 export const PAGES: Readonly<Record<string, () => string>> = {
   'board.md': boardPage,
@@ -197,6 +265,7 @@ export const PAGES: Readonly<Record<string, () => string>> = {
   'isa.md': isaPage,
   'packages.md': packagesPage,
   'manual-coverage.md': () => coveragePage(fileURLToPath(new URL('..', import.meta.url))),
+  'qemu-options.md': qemuPage,
 };
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,7 +1,9 @@
 /** Boots Debian's kernel, runs the checks of test/linux/checks.ts inside and powers off. Arguments: CPUs, --threads. */
+
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { MAX_CPUS } from '../src/cli/options.ts';
 import { runChecks } from '../test/linux/checks.ts';
 import { initramfs, KERNEL, LINUX } from '../test/linux/images.ts';
 import { LinuxSession } from '../test/linux/session.ts';
@@ -15,8 +17,8 @@ if (args.includes('--prepare')) {
 }
 const threads = args.includes('--threads');
 const numbers = args.filter((a) => a !== '--threads').map(Number);
-if (numbers.some((n) => !Number.isInteger(n) || n < 1 || n > 8)) {
-  process.stderr.write('linux: numbers of CPUs from 1 to 8, and --threads: correct the arguments\n');
+if (numbers.some((n) => !Number.isInteger(n) || n < 1 || n > MAX_CPUS)) {
+  process.stderr.write(`linux: numbers of CPUs from 1 to ${MAX_CPUS}, and --threads: correct the arguments\n`);
   process.exit(2);
 }
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-linux-'));

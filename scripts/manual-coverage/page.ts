@@ -28,12 +28,16 @@ function placesOf(section: Section): string[] {
   return distinct(rowsOf(section).map((name) => ROWS_BY_FILE.get(name)!));
 }
 
+/** Is a mark about a section? The mark of a group, such as 4.2.4, is about each section in it; that of a chapter is not. */
+const covers = (mark: string, section: string): boolean =>
+  mark === section || (mark.split('.').length >= 3 && section.startsWith(`${mark}.`));
+
 /** All sections, in the manual's order. */
 export function coverage(root: string): Coverage[] {
   const marks = marksUnder(root, 'test');
   const instructions = new InstructionTests(root);
   return SECTIONS.map((section) => {
-    const marked = marks.filter((m) => m.section === section.number).map((m) => m.file);
+    const marked = marks.filter((m) => covers(m.section, section.number)).map((m) => m.file);
     const names = rowsOf(section);
     return {
       section,
@@ -52,7 +56,7 @@ export const holes = (all: readonly Coverage[]): Coverage[] =>
 
 /** Marks that name a section that does not exist. */
 export const unknown = (root: string): Mark[] =>
-  marksUnder(root, 'test').filter((m) => !SECTIONS.some((s) => s.number === m.section));
+  marksUnder(root, 'test').filter((m) => !SECTIONS.some((s) => covers(m.section, s.number)));
 
 const link = (file: string): string => `[${file.replace(/^(src\/emu|test)\//, '')}](../${file})`;
 const MOST = 6;

@@ -1,13 +1,14 @@
 /** From command-line options to a loaded machine: files, guest images, symbols. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type ElfImage, type ElfSymbol, isElf, lowered, parseElf, readSymbols, symbolize } from '../emu/boot/elf.ts';
+import { type ElfImage, isElf, lowered, parseElf, readSymbols } from '../emu/boot/elf.ts';
 import { checkInitrd } from '../emu/boot/initrd.ts';
 import { isPe, parseLinuxImage } from '../emu/boot/linux-image.ts';
 import type { BootFiles, Placed } from '../emu/boot/load.ts';
 import { type LoadedFiles, loadFiles } from '../emu/boot/loader.ts';
 import { RAW_ADDRESS, rawImage } from '../emu/boot/raw-image.ts';
 import type { Clock } from '../emu/cpu/clock.ts';
+import { SymbolTable } from '../emu/debug/symbol-table.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import { checkDeviceTree } from '../emu/formats/fdt.ts';
 import { ImageError } from '../emu/formats/image-error.ts';
@@ -197,6 +198,9 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
       commandLine: cli.append ?? '',
       extra: placed,
       starts,
+      fwCfg: cli.fwCfg,
+      timeOfDay: cli.timeOfDay,
+      topology: cli.topology,
     },
     symbolize: () => undefined,
     symbols: { address: () => undefined, names: () => [] },
@@ -304,6 +308,9 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
         protocol: cli.boot,
         extra: [...placed, ...loads.placed],
         starts: loads.starts,
+        fwCfg: cli.fwCfg,
+        timeOfDay: cli.timeOfDay,
+        topology: cli.topology,
       },
       symbolize,
       symbols,
@@ -324,17 +331,17 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
 function lazySymbols(
   files: readonly Uint8Array[],
 ): Pick<Booted, 'symbolize' | 'symbols'> & { readonly load: () => Promise<void> } {
-  const tables: (readonly ElfSymbol[])[] = files.map(() => []);
+  const tables = files.map(() => new SymbolTable([]));
   const byName = new Map<string, bigint>();
   let loading: Promise<void> | undefined;
   const read = (bytes: Uint8Array, n: number): void => {
     const symbols = readSymbols(bytes);
-    tables[n] = symbols;
+    tables[n] = new SymbolTable(symbols);
     if (n === 0) for (const s of symbols) byName.set(s.name, s.value);
   };
   return {
     load: () => (loading ??= Promise.resolve().then(() => files.forEach(read))),
-    symbolize: (world, address) => symbolize(tables[Math.max(world, 0)] ?? [], address),
+    symbolize: (world, address) => tables[Math.max(world, 0)]?.name(address),
     symbols: {
       address: (name) => byName.get(name),
       names: () => [...byName.keys()],

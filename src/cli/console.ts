@@ -1,6 +1,9 @@
 /** The console of the machine: its output goes to the terminal or a file, and keys are its input. */
+import { constants, existsSync, openSync, statSync } from 'node:fs';
+import { Socket } from 'node:net';
+import type { CharacterSpec } from './character.ts';
+import { CharacterSocket } from './character-socket.ts';
 import { UsageError } from './errors.ts';
-import type { SerialSpec } from './options.ts';
 import { type Outlet, openOutlet } from './outlet.ts';
 import { neverBlock, type Reader } from './slow-reader.ts';
 
@@ -106,30 +109,103 @@ export class ConsoleOutput {
   }
 }
 
-/** The destination of console bytes. */
-export interface SerialOutput {
+/** Input that comes in pieces, from a socket or a FIFO. */
+export interface LineInput {
+  onData: (bytes: Uint8Array) => void;
+  pause(): void;
+  resume(): void;
+}
+
+/** The serial line outside the machine. */
+export interface SerialLine {
   readonly sink: (bytes: Uint8Array) => void;
   readonly close: () => void;
   /** Its stream, if its reader can be slow. */
   readonly reader?: Reader | undefined;
+  /** Its input, if it is not the terminal. */
+  readonly input?: LineInput;
+  /** Resolves when the machine may start. */
+  readonly ready?: () => Promise<void>;
 }
 
-/** @throws UsageError when the file cannot be written */
-export function openSerial(spec: SerialSpec): SerialOutput {
-  if (spec.kind === 'null') return { sink: () => {}, close: () => {} };
-  if (spec.kind === 'stdio') {
-    neverBlock(process.stdout);
-    return { sink: (b) => void process.stdout.write(b), close: () => {}, reader: process.stdout };
-  }
-  let outlet: Outlet;
+/** Opens a file or FIFO for output. @throws UsageError when it cannot be written */
+function openFile(path: string, append = false): Outlet {
   try {
-    outlet = openOutlet(spec.path, `--serial: ${spec.path}`);
+    return openOutlet(path, `--serial: ${path}`, append);
   } catch (error) {
-    throw new UsageError(
-      `--serial: cannot write ${spec.path} (${(error as NodeJS.ErrnoException).code}): check the path`,
-    );
+    throw new UsageError(`--serial: cannot write ${path} (${(error as NodeJS.ErrnoException).code}): check the path`);
   }
-  return { sink: (b) => outlet.write(b), close: () => outlet.close(), reader: outlet.reader };
+}
+
+/** The input side of a FIFO. */
+class FifoInput implements LineInput {
+  onData: (bytes: Uint8Array) => void = () => {};
+  private readonly stream: Socket;
+
+  /** @throws UsageError when it is no FIFO */
+  constructor(path: string) {
+    if (statSync(path, { throwIfNoEntry: false })?.isFIFO() !== true)
+      throw new UsageError(`--serial: ${path} is no FIFO: make it with mkfifo`);
+    // It is opened for writing too, so that it does not end when a writer goes.
+    this.stream = new Socket({ fd: openSync(path, constants.O_RDWR | constants.O_NONBLOCK), writable: false });
+    this.stream.on('data', (bytes) => this.onData(bytes as Buffer));
+    this.stream.on('error', ignore);
+  }
+
+  pause(): void {
+    this.stream.pause();
+  }
+
+  resume(): void {
+    this.stream.resume();
+  }
+
+  close(): void {
+    this.stream.destroy();
+  }
+}
+
+/** Two FIFOs, or one for both directions. @throws UsageError */
+function openPipe(path: string): SerialLine {
+  const two = existsSync(`${path}.in`);
+  const input = new FifoInput(two ? `${path}.in` : path);
+  const outlet = openFile(two ? `${path}.out` : path);
+  return {
+    sink: (b) => outlet.write(b),
+    close: () => {
+      outlet.close();
+      input.close();
+    },
+    reader: outlet.reader,
+    input,
+  };
+}
+
+/** @throws UsageError when the file cannot be written, or the address cannot be used */
+export async function openSerial(spec: CharacterSpec): Promise<SerialLine> {
+  switch (spec.kind) {
+    case 'null':
+      return { sink: () => {}, close: () => {} };
+    case 'stdio':
+      neverBlock(process.stdout);
+      return { sink: (b) => void process.stdout.write(b), close: () => {}, reader: process.stdout };
+    case 'file': {
+      const outlet = openFile(spec.path, spec.append);
+      return { sink: (b) => outlet.write(b), close: () => outlet.close(), reader: outlet.reader };
+    }
+    case 'pipe':
+      return openPipe(spec.path);
+    case 'socket': {
+      const socket = await CharacterSocket.open(spec, '--serial');
+      return {
+        sink: (b) => socket.write(b),
+        close: () => socket.close(),
+        reader: socket,
+        input: socket,
+        ready: () => socket.ready(),
+      };
+    }
+  }
 }
 
 /** The part of run control that the console needs. */
@@ -145,8 +221,50 @@ export interface ConsoleUser {
   expectInput(mayCome: () => boolean): void;
 }
 
+/** Lets input wait outside while the guest does not read it. */
+class Rest {
+  private readonly control: ConsoleUser;
+  private readonly source: { pause(): unknown; resume(): unknown };
+  private timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(control: ConsoleUser, source: { pause(): unknown; resume(): unknown }) {
+    this.control = control;
+    this.source = source;
+  }
+
+  /** Input has arrived. */
+  look(): void {
+    if (this.timer !== undefined || this.control.inputWaiting <= MOST_INPUT) return;
+    this.source.pause();
+    this.timer = setInterval(() => {
+      if (this.control.inputWaiting > MOST_INPUT / 2) return;
+      this.end();
+      this.source.resume();
+    }, LOOK_MS);
+  }
+
+  end(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+}
+
+/** Input from a socket or a FIFO. It may always come. @returns the function that ends it */
+function connectLine(input: LineInput, control: ConsoleUser): () => void {
+  control.expectInput(() => true);
+  const rest = new Rest(control, input);
+  input.onData = (bytes) => {
+    control.input(bytes);
+    rest.look();
+  };
+  return () => {
+    rest.end();
+    input.onData = ignore;
+  };
+}
+
 /** Sends keys to the guest. Ctrl-C ends the run, except on a terminal in raw mode, which passes it to the guest (there, Ctrl-A X ends the run). */
-export function connectInput(serial: SerialSpec, control: ConsoleUser): () => void {
+export function connectInput(spec: CharacterSpec, control: ConsoleUser, line: SerialLine): () => void {
   const onSignal = (): void => control.quit();
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
@@ -154,13 +272,21 @@ export function connectInput(serial: SerialSpec, control: ConsoleUser): () => vo
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
   };
-  if (serial.kind !== 'stdio') return stop;
+  if (line.input) {
+    const end = connectLine(line.input, control);
+    return () => {
+      stop();
+      end();
+    };
+  }
+  if (spec.kind !== 'stdio') return stop;
   const { stdin } = process;
   let open = true;
   control.expectInput(() => open);
   let escaped = false;
   const raw = stdin.isTTY;
   if (raw) stdin.setRawMode(true);
+  const rest = new Rest(control, stdin);
   const onData = (data: Buffer): void => {
     const keep: number[] = [];
     for (const b of data) {
@@ -177,17 +303,7 @@ export function connectInput(serial: SerialSpec, control: ConsoleUser): () => vo
     // The program must always read keys, for Ctrl-A X. Keys that the guest does not read are lost. Other input can wait.
     const room = raw ? Math.max(0, MOST_INPUT - control.inputWaiting) : keep.length;
     control.input(Uint8Array.from(keep.slice(0, room)));
-    if (!raw && control.inputWaiting > MOST_INPUT) rest();
-  };
-  let resting: ReturnType<typeof setInterval> | undefined;
-  const rest = (): void => {
-    stdin.pause();
-    resting ??= setInterval(() => {
-      if (control.inputWaiting > MOST_INPUT / 2) return;
-      clearInterval(resting);
-      resting = undefined;
-      stdin.resume();
-    }, LOOK_MS);
+    if (!raw) rest.look();
   };
   const onEnd = (): void => {
     open = false;
@@ -197,7 +313,7 @@ export function connectInput(serial: SerialSpec, control: ConsoleUser): () => vo
   stdin.on('end', onEnd);
   return () => {
     stop();
-    clearInterval(resting);
+    rest.end();
     stdin.off('data', onData);
     stdin.off('end', onEnd);
     if (raw) stdin.setRawMode(false);

@@ -30,7 +30,13 @@ export function boardTree(image: string | undefined, cli: MachineCli): Uint8Arra
             extra: [],
           };
     const virtioMmio = cli.virtio === 'mmio' ? Math.min(countVirtio(cli), PLATFORM.virtioMmio.most) : 0;
-    const { deviceTree } = layOut(files, { cpus: cli.smp, ramSize: cli.memory, seed: cli.seed, virtioMmio });
+    const { deviceTree } = layOut(files, {
+      cpus: cli.smp,
+      ramSize: cli.memory,
+      seed: cli.seed,
+      virtioMmio,
+      topology: cli.topology,
+    });
     if (!deviceTree) throw new UsageError('--boot none has no device tree: leave one of the options out');
     return deviceTree;
   });

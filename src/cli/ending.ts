@@ -30,6 +30,6 @@ export function exitCode(end: End, cli: LimitsCli): number {
       say(`the machine died: ${end.reason}`);
       return EXIT.died;
     case 'quit':
-      return EXIT.interrupted;
+      return end.orderly ? EXIT.ok : EXIT.interrupted;
   }
 }

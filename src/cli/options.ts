@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { VirtioBus } from '../emu/board/cards.ts';
-import { BOARD_MODELS, type BoardModel } from '../emu/board/platform.ts';
+import { BOARD_MODELS, type BoardModel, type Topology } from '../emu/board/platform.ts';
 import { BOOT_PROTOCOLS, type BootProtocol } from '../emu/boot/load.ts';
 import {
   type CpuFeatures,
@@ -16,16 +16,20 @@ import {
 import { VIRTIO_INTERFACES, type VirtioInterfaces } from '../emu/devices/virtio/pci.ts';
 import type { Address } from '../gdbstub/server.ts';
 import type { CardSpec } from './cards.ts';
+import { type CharacterSpec, parseCharacter } from './character.ts';
+import type { Identity } from './control/controlled-machine.ts';
+import type { ControlSpec } from './control/serve.ts';
 import { type DriveSpec, parseDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
 import { type NetSpec, parseNet } from './net/spec.ts';
 import { parseShare, type ShareSpec } from './share.ts';
+import { parseSymbols, type SymbolSpec } from './symbol-files.ts';
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 const MIB = 2 ** 20;
 /** Most RAM that the board and the RAM model support. */
 const MAX_MEMORY = 256 * 2 ** 30;
-const MAX_CPUS = 8;
+export const MAX_CPUS = 16;
 
 /** `128M` as bytes. @throws UsageError */
 export function parseSize(text: string, option: string): number {
@@ -34,11 +38,11 @@ export function parseSize(text: string, option: string): number {
   return Number(m[1]) * UNITS[m[2]!.toUpperCase()]!;
 }
 
-export function parseMemory(text: string): number {
-  const size = parseSize(text, '--memory');
+export function parseMemory(text: string, option = '--memory'): number {
+  const size = parseSize(text, option);
   if (size < 16 * MIB || size > MAX_MEMORY)
-    throw new UsageError(`--memory: '${text}' is out of range: use 16M to 256G`);
-  if (size % MIB !== 0) throw new UsageError(`--memory: '${text}' is not a whole number of MiB: round it`);
+    throw new UsageError(`${option}: '${text}' is out of range: use 16M to 256G`);
+  if (size % MIB !== 0) throw new UsageError(`${option}: '${text}' is not a whole number of MiB: round it`);
   return size;
 }
 
@@ -178,7 +182,7 @@ export interface LogSpec {
   readonly kinds: ReadonlySet<string>;
   readonly file: string | undefined;
 }
-const LOG_KINDS = ['exit', 'exception', 'device', 'gdb'];
+export const LOG_KINDS: readonly string[] = ['exit', 'exception', 'device', 'gdb'];
 const LATER_LOGS = ['tlb', 'csr', 'mmio', 'irq', 'insn'];
 
 /** `LIST[=FILE]`. @throws UsageError */
@@ -191,20 +195,6 @@ export function parseLog(text: string): LogSpec {
     if (!LOG_KINDS.includes(k)) throw new UsageError(`--log: unknown kind '${k}': use ${LOG_KINDS.join(', ')}`);
   }
   return { kinds: new Set(kinds), file: eq < 0 ? undefined : text.slice(eq + 1) };
-}
-
-export type SerialSpec =
-  | { readonly kind: 'stdio' }
-  | { readonly kind: 'null' }
-  | { readonly kind: 'file'; readonly path: string };
-
-/** @throws UsageError */
-export function parseSerial(text: string): SerialSpec {
-  if (text === 'stdio' || text === 'null') return { kind: text };
-  if (text.startsWith('file:') && text.length > 5) return { kind: 'file', path: text.slice(5) };
-  if (text === 'pty' || text.startsWith('tcp:'))
-    throw new UsageError(`--serial: '${text}' is not available in this version: use stdio, null or file:F`);
-  throw new UsageError(`--serial: '${text}' is unknown: use stdio, null or file:F`);
 }
 
 const AUDITS = ['worldswitch'] as const;
@@ -250,9 +240,23 @@ export interface MachineCli {
   readonly load?: LoadSpec[];
   /** The device tree goes to this file, and nothing runs. */
   readonly dumpDtb?: string;
+  /** Items of the firmware configuration device, by name. */
+  readonly fwCfg?: readonly (readonly [name: string, data: Uint8Array])[];
+  /** The time of day at power-on, in milliseconds since 1970. */
+  readonly timeOfDay?: number;
+  /** How the CPUs are told to the program. */
+  readonly topology?: Topology;
+  /** QMP and monitors. */
+  readonly controls?: readonly ControlSpec[];
+  /** What QMP tells of the machine. */
+  readonly identity?: Identity;
+  /** A machine that has been switched off stays until it is reset, or the run is ended from outside. */
+  readonly keep?: boolean;
   readonly boot?: BootProtocol;
   readonly drive?: DriveSpec[];
   readonly net?: NetSpec;
+  /** Six bytes; default: QEMU's first address. */
+  readonly mac?: readonly number[];
   readonly share?: ShareSpec[];
   readonly virtio?: VirtioBus;
   /** Of virtio cards; default: transitional. */
@@ -262,11 +266,12 @@ export interface MachineCli {
   readonly console?: 'uart' | 'virtio';
   readonly guest?: GuestSpec[];
   readonly hypervisor?: string;
+  readonly symbols?: SymbolSpec[];
   readonly machine?: BoardModel;
   readonly memory: number;
   readonly smp: number;
   readonly cpu: CpuFeatures;
-  readonly serial: SerialSpec;
+  readonly serial: CharacterSpec;
   readonly gdb?: Address;
   readonly gdbGuest?: GuestPort[];
   readonly gdbHost?: Address;
@@ -379,20 +384,32 @@ export function declareMachineOptions(command: Command): Command {
       'guest for the reference hypervisor: FILE[,name=N][,memory=SIZE][,append=S]; repeatable',
       collect(parseGuest),
     )
+    .option(
+      '--symbols <spec>',
+      'names of a file for addresses: FILE[,in=host|VM][,offset=N], as in=1 for the kernel of the first guest; repeatable',
+      collect(parseSymbols),
+    )
     .option('--hypervisor <file>', 'your build of the reference hypervisor, to run the guests')
     .addOption(
       new Option('--machine <board>', 'virt, or ls3a5000: what programs for Loongson 3A5000 boards touch').choices(
         BOARD_MODELS,
       ),
     )
-    .option('--memory <size>', 'RAM, such as 128M or 1G', parseMemory, DEFAULT_MACHINE.memory)
+    .option('--memory <size>', 'RAM, such as 128M or 1G', (t) => parseMemory(t), DEFAULT_MACHINE.memory)
     .option('--smp <n>', 'physical CPUs', (t) => parseInteger(t, '--smp', 1, MAX_CPUS), 1)
     .addOption(
       new Option('--cpu <model>', 'max or la464, with features: max,lvz=off')
         .argParser(parseCpu)
         .default(DEFAULT_MACHINE.cpu, 'max'),
     )
-    .option('--serial <backend>', 'stdio, null or file:F', parseSerial, { kind: 'stdio' as const })
+    .option(
+      '--serial <backend>',
+      'stdio, null, file:F, pipe:F, tcp:HOST:PORT[,server][,nowait] or unix:PATH[,server]',
+      (t) => parseCharacter(t, '--serial'),
+      {
+        kind: 'stdio' as const,
+      },
+    )
     .option('--gdb <address>', 'serve gdb on [HOST:]PORT or unix:PATH; port 0 picks one', (t) =>
       parseAddress(t, '--gdb'),
     )

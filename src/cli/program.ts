@@ -94,11 +94,8 @@ program
   .helpOption(false)
   .addHelpText('after', '\nExample:\n  loongscope qemu -M virt -m 1G -nographic -kernel vmlinuz -append console=ttyS0')
   .action(async (args: string[]) => {
-    const { parseQemu } = await import('./qemu.ts');
-    const { image, cli } = parseQemu(args);
-    requireSandbox(cli);
-    const { run } = await import('./run.ts');
-    code = await run(image, cli);
+    const { runQemu } = await import('./qemu/run.ts');
+    code = await runQemu(args);
   });
 
 try {

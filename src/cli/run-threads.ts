@@ -1,10 +1,11 @@
 /** `loongscope run --clock host --threads`: a thread for each CPU; devices and console stay on the main one. */
 import { Worker } from 'node:worker_threads';
 import { LinearMemory } from '../emu/memory/linear-memory.ts';
+import { MOST_CPU_THREADS } from '../emu/threads/control-block.ts';
 import type { CpuThreadOptions } from '../emu/threads/cpu-thread.ts';
 import { type CpuThreadHandle, ThreadedMachine } from '../emu/threads/threaded-machine.ts';
 import { asUsage, bootImages, engineKind } from './boot.ts';
-import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialOutput } from './console.ts';
+import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialLine } from './console.ts';
 import { endsNow, exitCode, say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import { monotonicClock } from './monotonic-clock.ts';
@@ -38,6 +39,8 @@ const ONE_THREAD: readonly (readonly [keyof MachineCli, string])[] = [
 
 /** @throws UsageError for options that do not work with threads */
 function checkOptions(cli: MachineCli): void {
+  if (cli.smp > MOST_CPU_THREADS)
+    throw new UsageError(`--threads is for up to ${MOST_CPU_THREADS} CPUs: leave it out, or use a smaller --smp`);
   if (cli.clock !== 'host') throw new UsageError('--threads has no virtual time: add --clock host');
   for (const [name, why] of ONE_THREAD)
     if (cli[name] !== undefined)
@@ -88,7 +91,7 @@ export async function runThreads(
 ): Promise<number> {
   checkOptions(cli);
   const { files } = bootImages(image, cli);
-  const serial: SerialOutput = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
+  const serial: SerialLine = io ? { sink: io, close: () => {} } : await openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink, () => serial.reader?.writableNeedDrain === true);
   const epoch = monotonicClock();
   let warned = false;
@@ -126,7 +129,8 @@ export async function runThreads(
       ),
   );
   const outputs = new Outputs(machine, output, [serial.reader]);
-  const stopInput = io ? () => {} : connectInput(cli.serial, machine);
+  const stopInput = io ? () => {} : connectInput(cli.serial, machine, serial);
+  await serial.ready?.();
   await cable?.plug(machine);
   started(machine);
   const began = performance.now();

@@ -14,9 +14,11 @@ import type { Machine } from '../emu/machine/machine.ts';
 import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness/awareness.ts';
+import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
 import { type Booted, boot } from './boot.ts';
 import { CodeCache, defaultCacheFile } from './code-cache.ts';
-import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialOutput } from './console.ts';
+import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialLine } from './console.ts';
+import type { ControlledMachine } from './control/controlled-machine.ts';
 import { dumpDeviceTree } from './device-tree.ts';
 import { endsNow, exitCode, say } from './ending.ts';
 import { EXIT, UsageError } from './errors.ts';
@@ -27,6 +29,7 @@ import { type Outlet, openOutlet } from './outlet.ts';
 import { enterSandbox, sandboxed } from './sandbox.ts';
 import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
+import { SymbolFiles } from './symbol-files.ts';
 
 /** Opens the destination of log lines. @throws UsageError when the file cannot be written */
 function openLog(file: string | undefined): Outlet {
@@ -124,13 +127,20 @@ async function engineCheck(
   return new Check(machine, shadow, cli.checkInterval);
 }
 
-/** Names in guests of the reference hypervisor, which gives its guests GIDs in the order of the options. */
-function guestNames(
+/**
+ * Names of addresses: from the files of `--symbols`, from the image, and in guests of the reference hypervisor, which gives its
+ * guests GIDs in the order of the options.
+ */
+function namesOf(
   booted: Booted,
+  files: SymbolFiles,
   control: () => RunControl | undefined,
 ): { readonly image: (world: number) => number; readonly symbolize: Symbolizer } {
   const image = (world: number): number => (world < 0 ? world : (control()?.vcpuStates.vms.get(world)?.gid ?? world));
-  return { image, symbolize: (world, address) => booted.symbolize(image(world), address) };
+  return {
+    image,
+    symbolize: (world, address) => files.name(world, address) ?? booted.symbolize(image(world), address),
+  };
 }
 
 /**
@@ -144,15 +154,22 @@ export async function start(
   io?: (bytes: Uint8Array) => void,
   onDebugger: () => void = () => {},
 ): Promise<Running> {
-  const serial: SerialOutput = io ? { sink: io, close: () => {} } : openSerial(cli.serial);
+  const serial: SerialLine = io ? { sink: io, close: () => {} } : await openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink, () => serial.reader?.writableNeedDrain === true);
+  const controls = cli.controls ? await (await import('./control/serve.ts')).openControls(cli.controls) : undefined;
+  let controlled: ControlledMachine | undefined;
   let control: RunControl | undefined;
   // During a replay the output of the machine is dropped, because it was printed before.
   const booted = boot(image, cli, (byte) => {
     if (!control?.repeating) output.put(byte);
   });
-  const { machine, symbols } = booted;
-  const { image: imageOf, symbolize } = guestNames(booted, () => control);
+  const { machine } = booted;
+  const symbolFiles = new SymbolFiles(cli.symbols ?? []);
+  const { image: imageOf, symbolize } = namesOf(booted, symbolFiles, () => control);
+  const symbols: ImageSymbols = {
+    address: (name) => booted.symbols.address(name) ?? symbolFiles.address(name),
+    names: () => [...booted.symbols.names(), ...symbolFiles.names()],
+  };
   if (machine.regions)
     machine.regions.onFailure = (reason) =>
       say(`warning: no more code can be translated (${reason}): the rest is interpreted, which is slower`);
@@ -173,6 +190,8 @@ export async function start(
     observed: showsNames,
     check,
     mustWait: () => outputs.full(),
+    keep: cli.keep,
+    onRunning: (on) => controlled?.changed(on),
     onLoop: (cpu, loop) => {
       const tell = (): void => {
         say(`warning: ${loop.text}`);
@@ -183,6 +202,7 @@ export async function start(
     snapshotStore: debuggable(cli) ? snapshotStore(openClientFiles(cli.files ?? '.', sandboxed(cli))) : undefined,
   });
   control = running;
+  control.symbolFiles = () => symbolFiles.describe();
   const outputs = new Outputs(control, output, [logOutlet.reader, serial.reader]);
   // Reading symbols takes time. They are read now if they are certainly needed, otherwise while the machine runs.
   if (showsNames) void booted.named;
@@ -207,7 +227,8 @@ export async function start(
       ? { exits: control.exits.begin(), first: new FirstEvents(machine.cpus, () => running.repeating) }
       : undefined;
   const log = startLog(cli, logOutlet, control, symbolize);
-  if (cli.wait && !debuggable(cli)) throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
+  if (cli.wait && !debuggable(cli) && !cli.controls)
+    throw new UsageError('--wait without a debugger to wait for: add --gdb PORT');
   /** Keeps the machine stopped until the first debugger has connected. */
   const gate = { running: !cli.wait, stopped: () => {}, ended: () => {} };
   if (cli.wait) control.attach(gate);
@@ -226,7 +247,8 @@ export async function start(
       log,
       onConnect: () => {
         onDebugger();
-        control.detach(gate);
+        // Only when the debugger holds the machine itself; otherwise it would seem to run for a moment.
+        queueMicrotask(() => control.detach(gate));
       },
     });
     let bound: Bound;
@@ -256,12 +278,25 @@ export async function start(
     say(
       `warning: ${exposed} is not loopback, and this port has no password: everybody who can reach it controls the machine, and can write files below --files`,
     );
+  if (controls)
+    controlled = controls.attach({
+      control,
+      identity: cli.identity ?? { name: undefined, uuid: undefined },
+      debuggable: debuggable(cli),
+      release: cli.wait ? () => running.detach(gate) : undefined,
+    });
+  await controls?.ready();
+  await serial.ready?.();
+  // Node ends a program that waits for nothing.
+  const alive = cli.keep ? setInterval(() => {}, 2 ** 30) : undefined;
   const began = performance.now();
-  const stopInput = io ? () => {} : connectInput(cli.serial, control);
+  const stopInput = io ? () => {} : connectInput(cli.serial, control, serial);
   const done = control.run().then(async (end) => {
     output.flush();
     await Promise.all(warnings);
     serial.close();
+    controls?.close();
+    clearInterval(alive);
     stopInput();
     booted.cable?.unplug();
     await Promise.all(servers.map((server) => server.close()));

@@ -52,7 +52,7 @@ const TABLES: readonly Table[] = [
         GID: String(vm.gid),
         vCPUs: String(s.control.vcpuStates.vcpus().filter((v) => v.vm === vm.number).length),
         Stage2: hex(vm.root),
-        State: vm.ended ? 'ended' : 'alive',
+        State: s.control.vcpuStates.hasEnded(vm) ? 'ended' : 'alive',
       })),
   },
   {

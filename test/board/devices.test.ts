@@ -34,6 +34,28 @@ describe('devices', () => {
     expect(got).toEqual([65, 66]);
   });
 
+  test('the power button: an event that a read takes, and a pulse of the interrupt line', () => {
+    const bench = new TestMachine();
+    const { machine } = bench;
+    const { bus } = machine;
+    bus.write(0x10000000 + 0x207, 1, 9, 0); // HTVEC[7] = vector 9
+    bus.write(0x10000000 + 0x60, 4, 1 << 7, 0); // by edge, as the ACPI tables say
+    bus.write(0x10000000 + 0x20, 4, ~(1 << 7), 0); // unmask input 7
+    setIocsr(bench, 0x1600, 4, 1 << 9); // EIOINTC enable
+    setIocsr(bench, 0x1c09, 1, 1); // COREMAP: core 0
+    setIocsr(bench, 0x14c0, 1, 2); // IPMAP: HWI1
+    machine.pressPowerButton();
+    expect(bench.cpu.lines).toBe(1 << 3);
+    bus.read(0x100e0000, 4);
+    expect(bus.lo).toBe(2);
+    bus.read(0x100e0000, 4);
+    expect(bus.lo).toBe(0);
+    machine.pressPowerButton();
+    machine.reset();
+    bus.read(0x100e0000, 4);
+    expect(bus.lo).toBe(0);
+  });
+
   test('UART interrupt reaches ESTAT through PCH-PIC and EIOINTC, and goes away again', () => {
     const bench = new TestMachine();
     const { bus } = bench.machine;

@@ -28,12 +28,12 @@ for (const [has, name] of [
 ] as const)
   if (!has) process.stderr.write(`no ${name}: tables are not judged by it\n`);
 
-const BOARDS: readonly (readonly [string, Platform])[] = [1, 2, 8].flatMap((cpus) =>
+const BOARDS: readonly (readonly [string, Platform])[] = [1, 2, 8, 16].flatMap((cpus) =>
   [0, 3].map(
     (virtioMmio) =>
       [
         `${cpus} CPUs, ${virtioMmio} virtio devices on the bus`,
-        { cpus, ramSize: cpus * 2 ** 28, virtioMmio, pciSlots: 4 - virtioMmio },
+        { cpus, ramSize: Math.min(cpus, 8) * 2 ** 28, virtioMmio, pciSlots: 4 - virtioMmio },
       ] as const,
   ),
 );
@@ -139,6 +139,43 @@ describe('CPUs in ACPI tables', () => {
     expect([count('APIC', 44, 0x11), count('SRAT', 48, 0), count('PPTT', 36, 0)]).toEqual([cpus, cpus, cpus + 1]);
     const names = new TextDecoder('latin1').decode(tables.get('DSDT')).match(/C00[0-9A-F]/g) ?? [];
     expect(new Set(names).size).toBe(cpus);
+  });
+
+  test('sockets of cores of threads, in the PPTT and in the device tree', () => {
+    const platform = { cpus: 16, ramSize: 2 ** 28, topology: { sockets: 2, cores: 4, threads: 2 } };
+    const pptt = listed(platform).get('PPTT')!;
+    const view = new DataView(pptt.buffer, pptt.byteOffset);
+    const nodes = new Map<number, { flags: number; parent: number; id: number }>();
+    for (let at = 36; at < pptt.length; at += pptt[at + 1]!)
+      nodes.set(at, {
+        flags: view.getUint32(at + 4, true),
+        parent: view.getUint32(at + 8, true),
+        id: view.getUint32(at + 12, true),
+      });
+    // Physical package 1, valid number 2, thread 4, leaf 8.
+    const leaves = [...nodes.values()].filter((n) => n.flags & 8);
+    expect(leaves.map((n) => [n.flags, n.id])).toEqual(Array.from({ length: 16 }, (_, n) => [0x0e, n]));
+    const places = leaves.map((n) => {
+      const core = nodes.get(n.parent)!;
+      const socket = nodes.get(core.parent)!;
+      expect([core.flags, socket.flags, socket.parent]).toEqual([0, 1, 0]);
+      return [socket.id, core.id];
+    });
+    expect(places.slice(0, 4)).toEqual([
+      [0, 0],
+      [0, 0],
+      [0, 1],
+      [0, 1],
+    ]);
+    expect(places.slice(-2)).toEqual([
+      [1, 3],
+      [1, 3],
+    ]);
+    const map = deviceTree(platform)
+      .children!.find((n) => n.name === 'cpus')!
+      .children!.find((n) => n.name === 'cpu-map')!;
+    const last = map.children![1]!.children![3]!.children![1]!;
+    expect([last.name, last.properties]).toEqual(['thread1', { cpu: [0x900f] }]);
   });
 });
 

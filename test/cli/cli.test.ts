@@ -202,12 +202,13 @@ describe('loongscope run', () => {
       ['run', '--threads', '--clock', 'host', '--smp', '4', '--memory', '8G'],
       /--smp 4 leaves \d+ MiB for RAM: give --memory \d+M or less, or leave --threads out/,
     ],
-    [['run', '--serial', 'tcp:1:2'], /not available in this version/],
+    [['run', '--clock', 'host', '--threads', '--smp', '16'], /--threads is for up to 15 CPUs/],
+    [['run', '--serial', 'tcp:1'], /'1' is no address: write HOST:PORT/],
     [['run', '--serial', 'wat'], /unknown: use stdio/],
     [['run', '--log', 'tlb'], /'tlb' is not available/],
     [['run', '--log', 'nope'], /unknown kind 'nope'/],
     [['run', '--gdb', '99999'], /not a whole number from 0 to 65535/],
-    [['run', '--gdb-guest', 'x'], /write GID/],
+    [['run', '--gdb-guest', 'x'], /write VM/],
     [['run', '--gdb-host', 'x'], /not a whole number/],
     [['run', '--audit', 'x'], /--audit: 'x' is unknown: use worldswitch/],
     [['trace', '--format', 'x'], /--format: 'x' is unknown: use text, jsonl, chrome/],
@@ -333,11 +334,13 @@ describe('loongscope trace, audits and loops', () => {
     const broken = join(PROJECT_ROOT, 'build', 'variants', 'wrong-tgid.elf');
     const { code, err } = await loongscope('run', '--hypervisor', broken, '--guest', 'hello', '--serial', 'null');
     expect(code).toBe(1);
-    expect(err).toMatch(/warning: VM 1 makes no progress on cpu0: 2000 times in a row it was entered at 0x200000/);
+    expect(err).toMatch(
+      /warning: guest gid 1 makes no progress on cpu0: 2000 times in a row it was entered at 0x200000/,
+    );
     expect(err).toMatch(
       /GTLBC\.TGID is 0 and the guest's GID 1: the refill fills an entry that this guest never finds/,
     );
-    expect(err).toMatch(/the machine died: VM 1 makes no progress/);
+    expect(err).toMatch(/the machine died: guest gid 1 makes no progress/);
   });
 
   test('a port that others can reach comes with a warning', async () => {

@@ -19,6 +19,8 @@ beforeEach(() => {
   for (const table of [TABLE_A, TABLE_B]) m.machine.ram.write(table, Uint8Array.of(0, 0x10, 0x50));
 });
 
+const ended = (): boolean[] => states.vms.all().map((v) => states.hasEnded(v));
+
 /** An entry with a stage-2 table and a GID, at a tick. @returns number of the VM */
 function enter(root: number, gid: number, { vcpu = 0, at = 0, power = false } = {}): number {
   const { cpu } = m;
@@ -50,6 +52,13 @@ describe('virtual machines', () => {
     ]);
   });
 
+  test('the address of a table is physical, also where the hypervisor writes a virtual one, as hvisor does', () => {
+    m.cpu.host.set(CSR.PGDL, TABLE_A, 0x90000000);
+    expect([enter(TABLE_A, 5), states.vms.all()[0]!.root]).toEqual([1, BigInt(TABLE_A)]);
+    m.cpu.host.set(CSR.PGDL, TABLE_A, 0);
+    expect(enter(TABLE_A, 5, { at: 1 })).toBe(1);
+  });
+
   test('an event belongs to the VM that had its GID at that time', () => {
     enter(TABLE_A, 5, { at: 100 });
     enter(TABLE_B, 5, { at: 200 });
@@ -64,11 +73,53 @@ describe('virtual machines', () => {
     // A guest that resets itself is the same VM: its table is in use.
     expect(enter(TABLE_A, 1, { at: 5, power: true })).toBe(1);
     m.machine.ram.write(TABLE_A, new Uint8Array(0x4000));
+    expect(ended()).toEqual([true]);
     // A table that the hypervisor has only emptied: the guest goes on.
     expect(enter(TABLE_A, 1, { at: 6 })).toBe(1);
     expect(enter(TABLE_A, 1, { at: 7, power: true })).toBe(2);
     expect(states.vms.all().map((v) => v.ended)).toEqual([true, false]);
     expect(states.vms.byGid(1)?.number).toBe(2);
+  });
+
+  /** A table in which every entry is the same address, as Linux's pgd_init leaves it. */
+  const unused = (): void =>
+    m.machine.ram.write(TABLE_A, new Uint8Array(new BigUint64Array(0x800).fill(0x9000_0000_0188_0000n).buffer));
+  const map = (): void => m.machine.ram.write(TABLE_A, new Uint8Array(BigUint64Array.of(0x420000n).buffer));
+
+  test('an empty table of Linux, where each entry points to a table without entries', () => {
+    unused();
+    // Nothing is mapped at the first entry: that VM has not ended.
+    expect(enter(TABLE_A, 1, { power: true })).toBe(1);
+    expect(enter(TABLE_A, 1, { at: 1, power: true })).toBe(1);
+    expect(ended()).toEqual([false]);
+    map();
+    expect(enter(TABLE_A, 2, { at: 2, power: true })).toBe(1);
+    expect(ended()).toEqual([false]);
+    unused();
+    expect(ended()).toEqual([true]);
+    // The second vCPU of the next VM is the first to run.
+    expect(enter(TABLE_A, 1, { at: 3, vcpu: 1, power: true })).toBe(2);
+    map();
+    expect(enter(TABLE_A, 1, { at: 4, power: true })).toBe(2);
+    expect(ended()).toEqual([true, false]);
+  });
+
+  test('where the table of a VM was, something else is now', () => {
+    map();
+    enter(TABLE_A, 1);
+    m.machine.ram.write(
+      TABLE_A,
+      Uint8Array.from({ length: 0x4000 }, (_, n) => (n * n) >> 3),
+    );
+    expect(ended()).toEqual([true]);
+  });
+
+  test('a VM that a CPU executes has not ended, whatever is in its table', () => {
+    map();
+    enter(TABLE_A, 1);
+    unused();
+    const [vm] = states.vms.all();
+    expect([states.vms.hasEnded(vm!, true), states.vms.hasEnded(vm!, false)]).toEqual([false, true]);
   });
 
   test('the first entry of a VM is told once', () => {

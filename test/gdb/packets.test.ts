@@ -1,67 +1,11 @@
 /** The server over its socket, without gdb: protocol rules, bad input, fuzzing, several clients. */
-import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Running, start } from '../../src/cli/run.ts';
-import { encodePacket, fromLatin1, latin1, PacketParser, toHex } from '../../src/gdbstub/framing.ts';
+import { encodePacket, fromLatin1, latin1, toHex } from '../../src/gdbstub/framing.ts';
 import { guestSpec, machineCli } from '../support/gdb-session.ts';
+import { PacketClient as Client, text } from '../support/packet-client.ts';
 import { seeded } from '../support/random.ts';
 import { clientsOf, until } from '../support/wait.ts';
-
-/** What an `O` packet says. */
-const text = (payload: string): string =>
-  payload.startsWith('O') ? Buffer.from(payload.slice(1), 'hex').toString() : payload;
-
-/** A minimal client: sends payloads, waits for replies. */
-class Client {
-  readonly socket: Socket;
-  private readonly parser = new PacketParser();
-  private readonly packets: string[] = [];
-  private readonly waiting: ((payload: string) => void)[] = [];
-  raw = '';
-
-  constructor(port: number) {
-    this.socket = connect(port, '127.0.0.1');
-    this.socket.on('data', (data: Buffer) => {
-      this.raw += latin1(data);
-      for (const f of this.parser.push(data)) {
-        if (f.kind !== 'packet') continue;
-        const next = this.waiting.shift();
-        if (next) next(f.payload);
-        else this.packets.push(f.payload);
-      }
-    });
-    this.socket.on('error', () => {});
-  }
-
-  reply(): Promise<string> {
-    const ready = this.packets.shift();
-    if (ready !== undefined) return Promise.resolve(ready);
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('no reply')), 10_000);
-      this.waiting.push((p) => {
-        clearTimeout(timer);
-        resolve(p);
-      });
-    });
-  }
-
-  send(payload: string): void {
-    this.socket.write(encodePacket(payload));
-  }
-
-  ask(payload: string): Promise<string> {
-    this.send(payload);
-    return this.reply();
-  }
-
-  bytes(text: string): void {
-    this.socket.write(fromLatin1(text));
-  }
-
-  get pending(): number {
-    return this.packets.length;
-  }
-}
 
 describe('gdb server', () => {
   let running: Running;

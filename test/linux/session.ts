@@ -1,6 +1,6 @@
 /** A Linux on the emulator, spoken to through its console as a person would. */
 import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
-import { start } from '../../src/cli/run.ts';
+import { type Running, start } from '../../src/cli/run.ts';
 import { runThreads } from '../../src/cli/run-threads.ts';
 import type { Machine } from '../../src/emu/machine/machine.ts';
 import { KERNEL } from './images.ts';
@@ -55,6 +55,7 @@ export class LinuxSession {
     else {
       const running = await start(KERNEL, options, output);
       running.control.expectInput(() => true);
+      session.running = running;
       session.machine = running.booted.machine;
       session.input = (bytes) => running.control.input(bytes);
       session.done = running.done;
@@ -66,6 +67,9 @@ export class LinuxSession {
 
   /** The machine, where it runs on one thread. */
   machine: Machine | undefined;
+
+  /** Its run control and the ports of its gdb server, where it runs on one thread. */
+  running: Running | undefined;
 
   /** Wall time from the start of the program's work to the first prompt. */
   secondsToShell = 0;

@@ -177,6 +177,25 @@ describe('history', () => {
     expect(cpu.gpr(4)).toBe(7050n);
   });
 
+  test('a reset and the power button from outside outlast a look at the past', () => {
+    const { machine, cpu } = new TestMachine({ code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const history = new History(machine, []);
+    history.enable(true);
+    history.replay(1000);
+    history.disturb();
+    machine.reset();
+    machine.pressPowerButton();
+    history.replay(1200);
+    const after = stateHash(machine);
+    expect(cpu.gpr(4)).toBeLessThan(500n);
+    history.goto(100);
+    expect(cpu.gpr(4)).toBe(50n);
+    expect(history.goto(1200)).toBe(1200);
+    expect(stateHash(machine)).toBe(after);
+    machine.bus.read(0x100e0000, 4);
+    expect(machine.bus.lo).toBe(2);
+  });
+
   test('the console says nothing twice', async () => {
     const driven = await Driven.boot(['hello']);
     driven.control.history.replay(2_590_000);

@@ -5,7 +5,7 @@ import type { CpuLines, Device, DeviceTime, Timed } from '../devices/device.ts';
 import type { Dma } from '../devices/dma.ts';
 import { Eiointc } from '../devices/eiointc.ts';
 import { FwCfg } from '../devices/fw-cfg.ts';
-import type { PowerRequest } from '../devices/ged.ts';
+import type { Ged, PowerRequest } from '../devices/ged.ts';
 import { Iocsr } from '../devices/iocsr.ts';
 import { Ipi } from '../devices/ipi.ts';
 import { Omissions } from '../devices/omissions.ts';
@@ -124,6 +124,11 @@ export class Board {
     this.console = kinds.find((k) => k instanceof VirtioConsole) ?? uart;
     this.card = kinds.find((k) => k instanceof VirtioNet);
     this.ipi.onSignal = ports.start;
+  }
+
+  /** The power button of the board. */
+  pressPowerButton(): void {
+    (this.bus.at(PLATFORM.ged.base)!.device as Ged).pressPowerButton();
   }
 
   /** Input for the console: a virtio console if there is one, otherwise UART0. */

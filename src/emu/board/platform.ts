@@ -19,9 +19,18 @@ import * as aml from '../formats/aml.ts';
 import { cells64, type FdtNode, type FdtValue } from '../formats/fdt.ts';
 import { memoryRanges, PLATFORM } from '../memory/physical-map.ts';
 
+/** How the CPUs are told to programs: sockets of cores of threads. */
+export interface Topology {
+  readonly sockets: number;
+  readonly cores: number;
+  readonly threads: number;
+}
+
 /** The properties that differ between machines. */
 export interface Platform {
   readonly cpus: number;
+  /** Default: one socket of cores with one thread each. */
+  readonly topology?: Topology | undefined;
   /** Bytes of RAM, below 256 MiB at 0 and the rest at 2 GiB. */
   readonly ramSize: number;
   /** Number of PCI slots in use, from the first one; default: all. */
@@ -229,7 +238,7 @@ export const DEVICES: readonly DeviceDeclaration[] = [
     name: 'ged',
     base: ged.base,
     size: ged.size,
-    make: ({ power, omissions }) => new Ged(power, omissions),
+    make: ({ power, pic, omissions }) => new Ged(power, pic.input(ged.input), omissions),
     nodes: (at) => [
       node(`ged@${unitAddress(ged.base + ged.sleepControl)}`, {
         compatible: 'syscon',
@@ -363,7 +372,10 @@ export function virtioMmioSlot(n: number): {
     ),
   };
 }
-const slots = (count = 0): number[] => Array.from({ length: count }, (_, n) => n);
+/** Numbers below `count`. */
+const below = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+
+const slots = (count = 0): number[] => below(count);
 
 /** The ACPI descriptions of all devices of a machine. */
 export const acpiDevices = (p: Platform): aml.Aml[] => [
@@ -375,6 +387,41 @@ export const acpiDevices = (p: Platform): aml.Aml[] => [
 export interface ChosenValues {
   readonly commandLine?: string | undefined;
   readonly initrd?: { readonly base: number; readonly size: number } | undefined;
+}
+
+/** The topology of a machine; CPUs have their numbers in its order. */
+export const topologyOf = ({ cpus, topology }: Platform): Topology =>
+  topology ?? { sockets: 1, cores: cpus, threads: 1 };
+
+/** The CPUs by socket, core and thread. A level of threads is only there if a core has several. */
+function cpuMap(p: Platform, at: Phandles): FdtNode {
+  const { sockets, cores, threads } = topologyOf(p);
+  const cpu = (n: number): Readonly<Record<string, FdtValue>> => ({ cpu: [at.cpu + n] });
+  const core = (k: number, first: number): FdtNode =>
+    threads === 1
+      ? node(`core${k}`, cpu(first))
+      : node(
+          `core${k}`,
+          {},
+          below(threads)
+            .reverse()
+            .map((t) => node(`thread${t}`, cpu(first + t))),
+        );
+  return node(
+    'cpu-map',
+    {},
+    below(sockets)
+      .reverse()
+      .map((s) =>
+        node(
+          `socket${s}`,
+          {},
+          below(cores)
+            .reverse()
+            .map((k) => core(k, (s * cores + k) * threads)),
+        ),
+      ),
+  );
 }
 
 /** The bus of devices that QEMU can add while it starts: it has none. */
@@ -429,12 +476,10 @@ const place = ({ name }: FdtNode): number => TREE_ORDER.indexOf(name.replace(/@.
  * The device tree of a machine: QEMU's, node by node and in its order, because small kernels take the first node of a kind
  * (test/board/qemu-tree.test.ts lists each difference, with its reason).
  */
-export function deviceTree(
-  { cpus, ramSize, virtioMmio, seed = 1 }: Platform,
-  { commandLine, initrd }: ChosenValues = {},
-): FdtNode {
+export function deviceTree(platform: Platform, { commandLine, initrd }: ChosenValues = {}): FdtNode {
+  const { cpus, ramSize, virtioMmio, seed = 1 } = platform;
   const at = phandles(cpus);
-  const all = Array.from({ length: cpus }, (_, n) => n).reverse();
+  const all = below(cpus).reverse();
   const nodes = [
     node('chosen', {
       'stdout-path': `/serial@${unitAddress(PLATFORM.uarts[0]!.base)}`,
@@ -446,13 +491,7 @@ export function deviceTree(
       }),
     }),
     node('cpus', { '#address-cells': [1], '#size-cells': [0] }, [
-      node('cpu-map', {}, [
-        node(
-          'socket0',
-          {},
-          all.map((n) => node(`core${n}`, { cpu: [at.cpu + n] })),
-        ),
-      ]),
+      cpuMap(platform, at),
       ...all.map((n) =>
         node(`cpu@${unitAddress(n)}`, {
           device_type: 'cpu',

@@ -3,7 +3,7 @@
  * command line, the initrd, and tables that describe the machine (docs/board.md; QEMU hw/loongarch/boot.c).
  */
 
-import { type ChosenValues, deviceTree, type Platform } from '../board/platform.ts';
+import { type ChosenValues, deviceTree, type Platform, type Topology } from '../board/platform.ts';
 import { writeFdt } from '../formats/fdt.ts';
 import { hex } from '../formats/hex.ts';
 import { ImageError } from '../formats/image-error.ts';
@@ -59,6 +59,12 @@ export interface BootFiles {
   readonly extra: readonly Placed[];
   /** CPUs that start at an address of their own. For CPU 0 it replaces the entry of the image. */
   readonly starts?: readonly CpuStart[] | undefined;
+  /** How the CPUs are told to the program. */
+  readonly topology?: Topology | undefined;
+  /** Items of the firmware configuration device, by name. */
+  readonly fwCfg?: readonly (readonly [name: string, data: Uint8Array])[] | undefined;
+  /** The time of day at power-on, in milliseconds since 1970. Without it the machine has the real one, or the one of virtual time. */
+  readonly timeOfDay?: number | undefined;
 }
 
 /** Registers of the CPU that boots. */

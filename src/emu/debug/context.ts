@@ -8,8 +8,9 @@ import { CPUID } from '../cpu/csr-fields.ts';
 import { CSR, csrByNumber, fieldNamed } from '../cpu/csr-table.ts';
 import { STATE } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
+import type { Steps } from '../replay/steps.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
-import { Vms } from './vms.ts';
+import { type Vm, Vms } from './vms.ts';
 
 /** Host world. Guests have the number of their VM (vms.ts), 1 and up. */
 export const HOST_WORLD = -1;
@@ -48,10 +49,16 @@ export interface SavedRegisters {
 
 /** Knowledge about the data of the hypervisor (src/hv/awareness/awareness.ts). */
 export interface ContextSource {
-  /** The registers of a parked vCPU; undefined when the copy of the hypervisor is unknown or not complete now. */
+  /** The registers of a parked vCPU; undefined when the copy of the hypervisor is unknown or not complete now. It never takes long. */
   vcpu(vm: number, vcpu: number): SavedRegisters | undefined;
   /** The registers that the host will have when a CPU comes back from its guest. */
   host(cpu: Cpu): SavedRegisters | undefined;
+  /**
+   * Learns from the past where the hypervisor keeps the registers of vCPUs that are parked now, and comes back to the present.
+   * @returns for how many vCPUs this was found
+   * @throws Error when the past is not kept
+   */
+  learning(): Steps<number>;
   /** A text about it, for `monitor context`. */
   describe(): string;
   /** Is this CPU in host code that exchanges the registers of two worlds? */
@@ -147,7 +154,7 @@ export class VcpuStates implements Stateful {
   /** Call when the CPU has entered guest mode. @returns whether this VM had never been entered before */
   enter(cpu: Cpu): boolean {
     let vcpu = this.identify(cpu);
-    const entered = this.vms.enter(cpu, (n) => (this.get(n, vcpu)?.entries ?? 0) > 0);
+    const entered = this.vms.enter(cpu);
     const vm = entered.vm.number;
     let key = `${vm}.${vcpu}`;
     // Two CPUs run the same vCPU: the hypervisor does not number its vCPUs. Then the CPU number distinguishes them.
@@ -208,6 +215,14 @@ export class VcpuStates implements Stateful {
   /** Every vCPU that has ever been entered, by VM and number. */
   vcpus(): VcpuState[] {
     return [...this.byKey.values()].sort((a, b) => a.vm - b.vm || a.vcpu - b.vcpu);
+  }
+
+  /** Has a VM ended, as far as can be seen now? */
+  hasEnded(vm: Vm): boolean {
+    return this.vms.hasEnded(
+      vm,
+      this.vcpus().some((s) => s.vm === vm.number && s.running),
+    );
   }
 
   clear(): void {

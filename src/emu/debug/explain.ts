@@ -180,16 +180,23 @@ export function explainLast(control: RunControl, cpu: Cpu, name: Symbolizer): st
       : `: ${disassemble(word)} (word ${hex(word)})`;
   out.push(`  pc          ${address(name, r.world, r.pc)}${instruction}`);
   if (r.hasBadv) {
-    if (r.stage2) {
-      out.push(`  address     GVA ${hex(r.va)}, which stage 1 turns into GPA ${hex(r.badv)} (R.BADV holds the GPA)`);
-    } else out.push(`  address     ${hex(r.badv)} (BADV)`);
+    const register = row?.name === 'TLBR' ? 'TLBRBADV' : 'BADV';
+    if (r.stage2)
+      out.push(
+        `  address     GVA ${hex(r.va)}, which stage 1 turns into GPA ${hex(r.badv)} (R.${register} holds the GPA)`,
+      );
+    else out.push(`  address     ${hex(r.badv)} (${register})`);
     const operands = ctx && word !== undefined ? addressOperands(ctx, word) : undefined;
     if (operands) out.push(`  operands    ${operands}`);
     if (ctx) {
       out.push('  translation');
-      for (const step of walk(ctx, machine.ram, r.va).steps) out.push(`    ${step}`);
-      const mapped = r.stage2 ? machine.bus.at(Number(r.badv)) : undefined;
-      if (mapped) out.push(`    GPA ${hex(r.badv)} is where the board has its ${mapped.device.name}: an MMIO access`);
+      const { steps, address: reached } = walk(ctx, machine.ram, r.va);
+      for (const step of steps) out.push(`    ${step}`);
+      const mapped = r.stage2 && reached === undefined ? machine.bus.at(Number(r.badv)) : undefined;
+      if (mapped)
+        out.push(
+          `    GPA ${hex(r.badv)} is the ${mapped.device.name} on this board's own map: an MMIO access, if the VM has the same map`,
+        );
     }
   }
   if (row?.name === 'HVC')

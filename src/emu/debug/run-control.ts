@@ -41,6 +41,10 @@ export interface RunOptions {
   readonly onLoop?: (cpu: Cpu, loop: Loop) => void;
   /** Where snapshots are saved and loaded, by name. */
   readonly snapshotStore?: SnapshotStore | undefined;
+  /** A machine that has been switched off stays until it is reset or the run is ended from outside. */
+  readonly keep?: boolean | undefined;
+  /** Called when the machine begins to run, and when it stops. */
+  readonly onRunning?: ((running: boolean) => void) | undefined;
   /** A second machine that runs in parallel and must have the same state. */
   readonly check?: EngineCheck | undefined;
 }
@@ -64,6 +68,8 @@ export class RunControl {
   private readonly loop: RunLoop;
   /** What is known about the data of the hypervisor. Contexts are shown with it. */
   contexts: ContextSource | undefined;
+  /** The further files that addresses are named by, as text. */
+  symbolFiles: () => readonly string[] = () => [];
   /** What an auditor has found so far, as text. */
   audit: (() => readonly string[]) | undefined;
   /** The statistics of VM exits. */
@@ -108,6 +114,8 @@ export class RunControl {
         tell: options.onLoop ?? (() => {}),
       }),
       check: this.check,
+      keep: options.keep === true,
+      onRunning: options.onRunning ?? (() => {}),
     });
     machine.patienceMs = PATIENCE_MS;
     if (options.observed !== false) this.observe();
@@ -195,9 +203,33 @@ export class RunControl {
     this.loop.report({ kind: 'interrupt' });
   }
 
-  /** Ends the machine from outside. */
-  quit(): void {
-    this.loop.finish({ kind: 'quit' });
+  /** Ends the machine from outside. @param orderly a client has asked for it */
+  quit(orderly = false): void {
+    this.loop.finish({ kind: 'quit', orderly });
+  }
+
+  /**
+   * Resets the machine from outside, also one that has been switched off. The history begins again.
+   * @throws Error during a replay
+   */
+  reset(): void {
+    this.fromOutside(() => {
+      if (this.machine.options.noReboot) this.loop.finish({ kind: 'poweroff' });
+      else this.machine.reset();
+    });
+  }
+
+  /** Presses the power button. @throws Error during a replay */
+  pressPowerButton(): void {
+    this.fromOutside(() => this.machine.pressPowerButton());
+  }
+
+  /** Changes the machine between two slices. */
+  private fromOutside(change: () => void): void {
+    if (this.inReplay) throw new Error('a debugger goes back in time: try again when it has arrived');
+    this.history.disturb();
+    change();
+    this.kick();
   }
 
   /** Gives control to `stepper` when the machine next continues: step by step, or freely (`stepping` is false). */

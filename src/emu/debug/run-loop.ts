@@ -32,6 +32,10 @@ export interface LoopParts {
   readonly mustWait: () => boolean;
   /** Takes what has arrived from outside and has waited for the machine. */
   readonly takeInput: () => void;
+  /** Does a machine that has been switched off stay? */
+  readonly keep: boolean;
+  /** Called when the machine begins to run, and when it stops. */
+  readonly onRunning: (running: boolean) => void;
   /** A second machine that must have the same state as this one. */
   readonly check: EngineCheck | undefined;
 }
@@ -44,6 +48,8 @@ export class RunLoop {
   private waiting = false;
   private cancelWake: () => void = () => {};
   private end: End | undefined;
+  /** What `onRunning` was told last. */
+  private told = false;
   private readonly finished: Promise<End>;
   private resolve!: (end: End) => void;
 
@@ -74,6 +80,7 @@ export class RunLoop {
   /** Lets the machine continue if every client agrees. Call this after `running` of a client or input has changed. */
   kick(): void {
     this.waiting = false;
+    this.tell();
     if (this.pumping || this.end) return;
     this.pumping = true;
     this.parts.machine.options.runtime.soon(() => this.pump());
@@ -91,6 +98,20 @@ export class RunLoop {
     stepping.end();
     history.hold([]);
     clients.stopped(stop);
+    this.tell();
+  }
+
+  /** Tells whether the machine runs, when that has changed. */
+  private tell(): void {
+    const running = this.running && !this.off;
+    if (running === this.told) return;
+    this.told = running;
+    this.parts.onRunning(running);
+  }
+
+  /** Has the machine been switched off, and stays? */
+  private get off(): boolean {
+    return this.parts.keep && this.parts.machine.poweredOff;
   }
 
   /** The run is over. */
@@ -117,6 +138,7 @@ export class RunLoop {
     const { limits, machine, pending, loops, mustWait, check } = this.parts;
     const late = limits.timeOver();
     if (late) return late;
+    if (this.off) return this.wait();
     if (mustWait()) return this.wait();
     this.parts.takeInput();
     let result: RunResult;
@@ -127,7 +149,7 @@ export class RunLoop {
     }
     const wrong = check?.follow(result === 'poweroff');
     if (wrong !== undefined) return { kind: 'died', reason: wrong };
-    if (result === 'poweroff') return { kind: 'poweroff' };
+    if (result === 'poweroff') return this.poweredOff();
     machine.clearStops();
     for (const task of this.tasks.splice(0)) task();
     if (pending.present) return undefined;
@@ -136,6 +158,15 @@ export class RunLoop {
     if (enough) return enough;
     if (result === 'waiting') return this.everyCpuWaits();
     if (result === 'asleep') this.sleep();
+    return undefined;
+  }
+
+  /** The guest has switched the machine off: the end, unless it stays. */
+  private poweredOff(): End | undefined {
+    if (!this.parts.keep) return { kind: 'poweroff' };
+    if (!this.parts.clients.none) this.report({ kind: 'interrupt' });
+    this.wait();
+    this.tell();
     return undefined;
   }
 

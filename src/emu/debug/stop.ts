@@ -22,7 +22,8 @@ export type End =
   | { readonly kind: 'poweroff' }
   | { readonly kind: 'limit'; readonly what: 'instructions' | 'time' }
   | { readonly kind: 'died'; readonly reason: string }
-  | { readonly kind: 'quit' };
+  /** Ended from outside; `orderly`: by a client that controls the machine, and not by a signal. */
+  | { readonly kind: 'quit'; readonly orderly?: boolean };
 
 /** A front end. */
 export interface Client {

@@ -19,7 +19,9 @@ export interface Vm {
   gid: number;
   /** Tick of the first entry. */
   readonly since: number;
-  /** Another VM uses its stage-2 table, or the table is empty now. */
+  /** Has anything been seen in its stage-2 table? */
+  mapped: boolean;
+  /** Another VM uses its stage-2 table. {@link Vms.hasEnded} knows more. */
   ended: boolean;
 }
 
@@ -59,8 +61,13 @@ interface Tenure {
 const MOST_VMS = 4096;
 /** Most tenures of a GID on one CPU that are kept, the newest. */
 const MOST_TENURES = 256;
-/** Bytes of a stage-2 root that are looked at: the largest usual page. */
-const ROOT_BYTES = 0x4000;
+/** The bits of PGDL that a walk uses: hvisor writes a virtual address there, whose upper bits name a window. */
+const ROOT_ADDRESS = 0xffff_ffff_f000n;
+/** Bytes of a stage-2 root that are looked at: the smallest page. A larger table has the low addresses in them. */
+const ROOT_BYTES = 0x1000;
+/** In a table of addresses, low bits are 0 unless the entry is a huge page. */
+const LOW_BITS = 0xfff;
+const HUGE = 0x40;
 /** A guest that begins is in direct address mode and has no vector yet. */
 const DA_PG = CRMD.DA | CRMD.PG;
 
@@ -89,22 +96,23 @@ export class Vms implements Stateful {
   }
 
   /** Call when a CPU has entered guest mode. @returns the VM, and whether it had never been entered before */
-  enter(cpu: Cpu, known: (vm: number) => boolean): { readonly vm: Vm; readonly first: boolean } {
-    const root = cpu.host.get(CSR.PGDL);
+  enter(cpu: Cpu): { readonly vm: Vm; readonly first: boolean } {
+    const root = cpu.host.get(CSR.PGDL) & ROOT_ADDRESS;
     const key = this.keyOf(cpu, root);
     const number = this.byKey.get(key);
     let vm = number === undefined ? undefined : this.list[number - 1];
     // The hypervisor has ended the VM, and uses the memory of its table for another one.
-    if (vm && begins(cpu) && known(vm.number) && this.isEmpty(root)) vm.ended = true;
+    if (vm?.mapped && begins(cpu) && this.isEmpty(root)) vm.ended = true;
     const first = !vm || vm.ended;
     if (!vm || vm.ended) {
       if (this.list.length >= MOST_VMS) return { vm: this.list[0]!, first: false };
-      vm = { number: this.list.length + 1, key, root, gid: cpu.gid, since: cpu.now, ended: false };
+      vm = { number: this.list.length + 1, key, root, gid: cpu.gid, since: cpu.now, mapped: false, ended: false };
       this.list.push(vm);
       this.byKey.set(key, vm.number);
     }
     vm.root = root;
     vm.gid = cpu.gid;
+    if (!vm.mapped && root !== 0n) vm.mapped = !this.isEmpty(root);
     this.tenure(cpu, vm.number);
     return { vm, first };
   }
@@ -141,8 +149,28 @@ export class Vms implements Stateful {
     return this.get(vm)?.gid ?? vm;
   }
 
+  /** Words of the table, by halves: low, high, low, … */
+  private words(root: bigint): Uint32Array {
+    return new Uint32Array(this.ram.read(Number(root & ROOT_ADDRESS), ROOT_BYTES).slice().buffer);
+  }
+
+  /** Has the table no entry? All of its words are 0, or the address of a table without entries (Linux: pgd_init). */
   private isEmpty(root: bigint): boolean {
-    return this.ram.read(Number(root & 0xffff_ffff_f000n), ROOT_BYTES).every((b) => b === 0);
+    const words = this.words(root);
+    return words.every((w, n) => w === words[n & 1]);
+  }
+
+  /**
+   * Has a VM ended? Its stage-2 table is another VM's now, or it has lost all its entries, or something else is where it was:
+   * a hypervisor tells nobody when it frees a table, but it unmaps everything before.
+   * @param runs does a CPU execute it?
+   */
+  hasEnded(vm: Vm, runs: boolean): boolean {
+    if (vm.ended || runs || !vm.mapped) return vm.ended;
+    const words = this.words(vm.root);
+    if (words.length === 0 || this.isEmpty(vm.root)) return true;
+    const odd = words.filter((w, n) => n % 2 === 0 && (w & LOW_BITS) !== 0 && (w & HUGE) === 0).length;
+    return odd > words.length / 8;
   }
 
   get(number: number): Vm | undefined {

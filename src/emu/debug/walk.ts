@@ -101,7 +101,7 @@ export function describeEntry(e: TlbEntryView): string {
 }
 
 /** The registers of a context in halves. `plv`: with this privilege level. */
-function registersOf(ctx: DebugContext, plv: bigint | undefined): CsrHalves {
+export function registersOf(ctx: DebugContext, plv: bigint | undefined): CsrHalves {
   const { cpu } = ctx;
   if (ctx.live && plv === undefined && ctx.world === cpu.world) return cpu.csr;
   const value = (num: number): bigint =>

@@ -1,5 +1,5 @@
 import type { Stateful } from '../state/fields.ts';
-import type { Device, Width } from './device.ts';
+import type { Device, Line, Width } from './device.ts';
 import { NO_OMISSIONS, type Omissions } from './omissions.ts';
 import { offsetsOf, registerAt, registerTable } from './register-table.ts';
 
@@ -10,13 +10,22 @@ export const GED_REGISTERS = registerTable({
   device: 'ged',
   source: 'ACPI specification 6.5, sections 4.8.3.7 and 5.6.9; addresses as QEMU’s virt board has them',
   registers: [
-    { offset: 0x00, width: 4, name: 'EVENTS', access: 'ro', live: true, text: 'reading it clears it; no event comes' },
+    {
+      offset: 0x00,
+      width: 4,
+      name: 'EVENTS',
+      access: 'ro',
+      live: true,
+      text: 'reading it clears it; bit 1: the power button',
+    },
     { offset: 0x1c, width: 1, name: 'SLEEP_CONTROL', access: 'wo', live: true, text: '0x34: power off' },
     { offset: 0x1d, width: 1, name: 'SLEEP_STATUS', access: 'ro', text: 'reads 0' },
     { offset: 0x1e, width: 1, name: 'RESET', access: 'wo', live: true, text: '0x42: reset' },
   ],
 });
 const REG = offsetsOf(GED_REGISTERS);
+/** The event bit of the power button. */
+const POWER_BUTTON = 2;
 /** SLP_EN with sleep type 5. */
 const SLP_EN = 0x20;
 const SLEEP_TYPE = 0x1c;
@@ -33,11 +42,20 @@ export class Ged implements Device, Stateful {
   readonly size = 0x20;
   private events = 0;
   private readonly power: (request: PowerRequest) => void;
+  private readonly line: Line;
   private readonly omissions: Omissions;
 
-  constructor(power: (request: PowerRequest) => void, omissions: Omissions = NO_OMISSIONS) {
+  constructor(power: (request: PowerRequest) => void, line: Line, omissions: Omissions = NO_OMISSIONS) {
     this.power = power;
+    this.line = line;
     this.omissions = omissions;
+  }
+
+  /** Somebody presses the power button: an event, and a pulse of the interrupt line (QEMU hw/acpi/generic_event_device.c). */
+  pressPowerButton(): void {
+    this.events |= POWER_BUTTON;
+    this.line(true);
+    this.line(false);
   }
 
   reset(): void {

@@ -118,6 +118,8 @@ export class Machine implements Stateful {
   private readonly ahead: Float64Array;
   /** Called for each turn of a CPU, with the instruction counts of the machine before and after it. */
   onTurn: ((cpu: Cpu, before: number, after: number) => void) | undefined;
+  /** Called when the guest switches the machine off or resets it. */
+  onPower: ((request: PowerRequest) => void) | undefined;
   /** Milliseconds after which a run returns, even if its budget is not used. */
   patienceMs = Number.POSITIVE_INFINITY;
   /** Devices have left work for later. It is done before the next instruction. */
@@ -129,6 +131,7 @@ export class Machine implements Stateful {
   static readonly wiring: Wiring = {
     files: 'kept beside the state in a snapshot',
     onTurn: 'an observer',
+    onPower: 'an observer',
     mayJumpTo: 'run control',
     patienceMs: 'run control',
     unfinished: 'devices are asked again after each restore',
@@ -147,6 +150,7 @@ export class Machine implements Stateful {
       cpus: options.cpus,
       lines: (n, bit, level) => setLine(this.cpus[n]!, bit, level),
       power: (request) => {
+        this.onPower?.(request);
         this.power = options.noReboot ? 'poweroff' : request;
         for (const cpu of this.cpus) cpu.requestStop();
       },
@@ -158,7 +162,7 @@ export class Machine implements Stateful {
       clock: options.runtime,
       time: {
         ticks: () => this.ticks(),
-        timeOfDay: () => (options.clock ? options.runtime.timeOfDay() : VIRTUAL_EPOCH + this.now() / TICKS_PER_MS),
+        timeOfDay: () => this.timeOfDay(),
         // The only CPU may be in the middle of a long run; of several each looks after its turn.
         sooner: () => {
           if (this.engines.length === 1) this.engines[0]!.tire();
@@ -249,6 +253,18 @@ export class Machine implements Stateful {
     return this.cpus.find((c) => c.sliceBudget > 0);
   }
 
+  /** What the tables tell of the machine. */
+  private platform({ topology }: BootFiles): Platform {
+    return { ...platformOf(this.options), topology };
+  }
+
+  /** Milliseconds since 1970. */
+  private timeOfDay(): number {
+    const start = this.files?.timeOfDay;
+    if (start === undefined && this.options.clock) return this.options.runtime.timeOfDay();
+    return (start ?? VIRTUAL_EPOCH) + this.now() / TICKS_PER_MS;
+  }
+
   /**
    * Loads an image into memory and prepares the CPUs: CPU 0 is at the entry in direct address mode with a0 = 1,
    * a1 = command line, a2 = EFI system table, as in QEMU's direct boot; the others are parked until an interrupt comes and
@@ -269,8 +285,8 @@ export class Machine implements Stateful {
     this.inRound = false;
     this.ahead.fill(0);
     this.ram.clear();
-    const start = loadRam(this.ram, files, platformOf(this.options));
-    fillFwCfg(this.board, files, platformOf(this.options));
+    const start = loadRam(this.ram, files, this.platform(files));
+    fillFwCfg(this.board, files, this.platform(files));
     this.uops.clear();
     for (const cpu of this.cpus) {
       cpu.reset(start.entry);
@@ -361,7 +377,7 @@ export class Machine implements Stateful {
   adopt(files: BootFiles): void {
     this.files = files;
     if (files.firmware) this.ram.placeRom(files.firmware.content);
-    fillFwCfg(this.board, files, platformOf(this.options));
+    fillFwCfg(this.board, files, this.platform(files));
   }
 
   /** Physical ranges of the loaded image and of the other loaded data, including the zeros behind them. */
@@ -522,6 +538,11 @@ export class Machine implements Stateful {
     for (const cpu of this.cpus) cpu.stopRequested = false;
   }
 
+  /** The power button of the board is pressed. */
+  pressPowerButton(): void {
+    this.board.pressPowerButton();
+  }
+
   /** True when the guest has switched the machine off. */
   get poweredOff(): boolean {
     return this.power === 'poweroff';
@@ -577,9 +598,17 @@ export const platformOf = (o: Pick<MachineOptions, 'cpus' | 'ramSize' | 'seed' |
   return { cpus: o.cpus, ramSize: o.ramSize, seed: o.seed, virtioMmio: mmio.length, pciSlots };
 };
 
-/** The items for firmware in fw_cfg. */
-export function fillFwCfg(board: Board, { firmware, initrd, commandLine }: BootFiles, platform: Platform): void {
-  if (firmware) board.fwCfg.fill(firmwareContents(platform, { kernel: firmware.kernel, initrd, commandLine }));
+/** The items in fw_cfg: those for firmware, and those of the user. */
+export function fillFwCfg(
+  board: Board,
+  { firmware, initrd, commandLine, fwCfg = [] }: BootFiles,
+  platform: Platform,
+): void {
+  if (!firmware && fwCfg.length === 0) return;
+  const own = firmware
+    ? firmwareContents(platform, { kernel: firmware.kernel, initrd, commandLine })
+    : { items: new Map<number, Uint8Array>(), files: [] };
+  board.fwCfg.fill({ items: own.items, files: [...own.files, ...fwCfg] });
 }
 
 /** Sets the CPU that boots to its entry. */

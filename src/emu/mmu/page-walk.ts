@@ -37,16 +37,16 @@ export const addressBits = (lo: number, hi: number): number => (hi & 0xffff) * 0
 export const isHuge = (lo: number): boolean => (lo & HUGE) !== 0;
 
 /** Lowest address bit of the index into a directory of `level` (0 to 4). */
-const indexBase = (csr: CsrHalves, level: number): number =>
+export const levelBase = (csr: CsrHalves, level: number): number =>
   (csr.lo(REGISTER[level]!) & BASE[level]!) >>> BASE_AT[level]!;
 
 /** Bits of the index into a directory of `level`; 0: there is no such level. */
-const indexWidth = (csr: CsrHalves, level: number): number =>
+export const levelWidth = (csr: CsrHalves, level: number): number =>
   (csr.lo(REGISTER[level]!) & WIDTH[level]!) >>> WIDTH_AT[level]!;
 
 /** Do PWCL and PWCH describe any table? */
 export function hasTables(csr: CsrHalves): boolean {
-  for (let level = 0; level <= DIRECTORIES; level++) if (indexWidth(csr, level) > 0) return true;
+  for (let level = 0; level <= DIRECTORIES; level++) if (levelWidth(csr, level) > 0) return true;
   return false;
 }
 
@@ -59,18 +59,18 @@ export const entryIndex = (csr: CsrHalves, table: number, slot: number): number 
 
 /** Physical address of the entry that `address` selects in the directory of `level` at `table`. */
 function directorySlot(csr: CsrHalves, table: number, level: number, address: number): number {
-  const index = lowBits(shr(address, indexBase(csr, level)), indexWidth(csr, level));
+  const index = lowBits(shr(address, levelBase(csr, level)), levelWidth(csr, level));
   return lowBits(table - lowBits(table, 12) + index * entrySize(csr), 48);
 }
 
 /** Physical address of one of the two entries that `address` selects in the page table at `table`. */
 function pageSlot(csr: CsrHalves, table: number, address: number, odd: number): number {
-  const index = lowBits(shr(address, indexBase(csr, 0)), indexWidth(csr, 0));
+  const index = lowBits(shr(address, levelBase(csr, 0)), levelWidth(csr, 0));
   return lowBits(table - lowBits(table, 12) + (index - lowBits(index, 1) + odd) * entrySize(csr), 48);
 }
 
 /** Size, as a power of two, of each half of a huge page that `lddir` has marked with the level `tag` (0: that of the last directory). */
-const hugeSize = (csr: CsrHalves, tag: number): number => indexBase(csr, tag) + indexWidth(csr, tag) - 1;
+const hugeSize = (csr: CsrHalves, tag: number): number => levelBase(csr, tag) + levelWidth(csr, tag) - 1;
 
 /** The result of `lddir` of `level` for a huge entry. */
 const tagged = (lo: number, level: number): number => (lo & LEVEL ? lo : lo | ((level << LEVEL_AT) & LEVEL));
@@ -103,7 +103,7 @@ export function ldpteStep(csr: CsrHalves, step: WalkStep, lo: number, hi: number
     hugeHalf(step, lo & ~LEVEL, hi, odd);
   } else {
     step.slot = pageSlot(csr, addressBits(lo, hi), badv(csr), odd);
-    step.ps = indexBase(csr, 0);
+    step.ps = levelBase(csr, 0);
   }
 }
 
@@ -165,7 +165,7 @@ export function walkTables(
   let table = root;
   leaf.level = 0;
   for (let level = DIRECTORIES; level >= 1; level--) {
-    if (indexWidth(csr, level) === 0) continue;
+    if (levelWidth(csr, level) === 0) continue;
     if (leaf.level > 0) {
       // A huge page was found at a higher level. The other levels only pass it on.
       leaf.lo = tagged(leaf.lo, level);
@@ -178,7 +178,7 @@ export function walkTables(
     if (!(reader.lo & HUGE)) continue;
     leaf.level = level;
     leaf.lo = reader.lo;
-    leaf.ps = indexBase(csr, level) - 1;
+    leaf.ps = levelBase(csr, level) - 1;
     if (byHardware) break;
   }
   if (leaf.level > 0) {
@@ -190,7 +190,7 @@ export function walkTables(
     return true;
   }
   leaf.table = table;
-  leaf.ps = indexBase(csr, 0);
+  leaf.ps = levelBase(csr, 0);
   leaf.odd = half(address, leaf.ps);
   leaf.slot = pageSlot(csr, table, address, leaf.odd);
   if (!reader.read(table, leaf.slot, 0)) return false;

@@ -195,6 +195,9 @@ const isSnapshot = isObjectWith({
     initrd: isOptional(isBytes),
     extra: isEvery(isObjectWith({ pa: isNumber, data: isBytes, size: isOptional(isNumber), name: isOptional(isText) })),
     starts: isOptional(isEvery(isObjectWith({ cpu: isNumber, entry: isBigint }))),
+    topology: isOptional(isObjectWith({ sockets: isNumber, cores: isNumber, threads: isNumber })),
+    fwCfg: isOptional(isEvery((v) => Array.isArray(v) && isText(v[0]) && isBytes(v[1]))),
+    timeOfDay: isOptional(isNumber),
   }),
   state: isObjectWith({}),
 });

@@ -31,8 +31,9 @@ const WORD = {
   /** From here on, one word for each requesting participant: the page to give up (coherence.ts); 0: none. */
   requests: 16,
 } as const;
-/** Most participants: the words and the holder bits of a page have room for 16. */
 const WORDS = 32;
+/** Most CPUs: the words and the holder bits of a page have room for 16 participants, and one is the main thread. */
+export const MOST_CPU_THREADS = 15;
 /** Numbers of a participant: instructions executed, in all and in guest mode, and the tick at which a sleeping CPU wants to wake. */
 const NUMBER = { instructions: 0, guestInstructions: 1, deadline: 2 } as const;
 const NUMBERS = 4;

@@ -5,8 +5,10 @@ import { CATCH_COMMANDS } from './catch.ts';
 import { type Command, lines } from './command.ts';
 import { HISTORY_COMMANDS } from './history.ts';
 import { INFO_COMMANDS } from './info.ts';
+import { QEMU_COMMANDS } from './qemu-names.ts';
 import { SETTING_COMMANDS } from './settings.ts';
 import { SNAPSHOT_COMMANDS } from './snapshot.ts';
+import { TABLE_COMMANDS } from './tables.ts';
 
 const HELP: Command = {
   name: 'help',
@@ -18,6 +20,8 @@ const HELP: Command = {
 export const COMMANDS: readonly Command[] = [
   HELP,
   ...INFO_COMMANDS,
+  ...TABLE_COMMANDS,
+  ...QEMU_COMMANDS,
   ...CATCH_COMMANDS,
   ...HISTORY_COMMANDS,
   ...SNAPSHOT_COMMANDS,

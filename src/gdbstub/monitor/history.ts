@@ -2,10 +2,10 @@
 
 import { describeEvent } from '../../emu/debug/explain.ts';
 import { describeEntry, type HistoryEntry, listingHistory } from '../../emu/debug/history-list.ts';
-import { Interrupted } from '../../emu/debug/turns.ts';
 import type { Steps } from '../../emu/replay/steps.ts';
 import type { Target } from '../target.ts';
 import { type Command, lines, onOff } from './command.ts';
+import { replayed } from './replayed.ts';
 
 const KINDS = ['events', 'branches', 'csr', 'all'] as const;
 type Kind = (typeof KINDS)[number];
@@ -24,17 +24,6 @@ function events(s: Target, count: number): string[] {
 /** Most entries that one command lists. */
 const MOST_ENTRIES = 10_000;
 
-/** When Ctrl-C ends a replay, says at which position the machine is now. */
-function* interruptible(s: Target, steps: Steps<string>): Steps<string> {
-  const from = s.control.history.position;
-  try {
-    return yield* steps;
-  } catch (error) {
-    if (!(error instanceof Interrupted)) throw error;
-    return `interrupted at instruction ${s.control.history.position}: 'monitor goto ${from}' goes back to where it began\n`;
-  }
-}
-
 function history(s: Target, args: readonly string[]): string | Steps<string> {
   let count = 20;
   let kind: Kind = 'events';
@@ -48,7 +37,7 @@ function history(s: Target, args: readonly string[]): string | Steps<string> {
   }
   if (kind !== 'events' && !s.control.history.enabled) throw new Error("the past is not kept: 'monitor reverse on'");
   if (kind === 'events') return list(events(s, count));
-  return interruptible(s, entries(s, count, ENTRY_KINDS[kind]));
+  return replayed(s, entries(s, count, ENTRY_KINDS[kind]));
 }
 
 const list = (out: readonly string[]): string => (out.length ? lines(out) : 'nothing has happened yet\n');
@@ -91,7 +80,7 @@ export const HISTORY_COMMANDS: readonly Command[] = [
       if (!history.enabled) throw new Error("the past is not kept: 'monitor reverse on'");
       const n = Number(a[0]);
       if (!Number.isInteger(n) || n < 0) throw new Error('an instruction count expected');
-      return interruptible(s, goTo(s, n));
+      return replayed(s, goTo(s, n));
     },
   },
 ];

@@ -98,7 +98,7 @@ function infoVms(s: Target): string {
   if (!all.length) return 'no guest has run yet\n';
   return lines(
     all.map((vm) => {
-      const ended = vm.ended ? ', ended' : '';
+      const ended = vcpuStates.hasEnded(vm) ? ', ended' : '';
       return `VM ${vm.number}: process ${GUEST_PID_BASE + vm.number}, gid ${vm.gid}, stage-2 table ${hex(vm.root)}${ended}`;
     }),
   );

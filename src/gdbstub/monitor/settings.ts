@@ -1,11 +1,13 @@
 /** `monitor` settings of a connection, and the commands that end or restart the machine. */
 import { CSRS } from '../../emu/cpu/csr-table.ts';
-import type { VcpuKey } from '../../emu/debug/context.ts';
+import type { ContextSource, VcpuKey } from '../../emu/debug/context.ts';
 import { parseVmKey, vmKeyText } from '../../emu/debug/vms.ts';
+import type { Steps } from '../../emu/replay/steps.ts';
 import { DEFAULT_STEP_INTO, STEP_CLASSES, type StepClass } from '../soft-step.ts';
 import type { Target } from '../target.ts';
 import { HOST_PID } from '../threads.ts';
 import { type Command, lines, onOff, toggle } from './command.ts';
+import { replayed } from './replayed.ts';
 
 /** `gcsr:cpuid`, `csr:save3` or `gpr:21`. */
 function parseKey(text: string | undefined): VcpuKey {
@@ -41,6 +43,29 @@ function stepMode(s: Target, a: readonly string[]): string {
   if (mode) s.stepMode = mode;
   return `step-mode is ${s.stepMode}\n`;
 }
+
+function context(s: Target, args: readonly string[]): string | Steps<string> {
+  const { contexts } = s.control;
+  if (args.length > 1 || (args.length && args[0] !== 'learn')) throw new Error("'learn' or nothing expected");
+  if (!contexts) return 'nothing is known of this hypervisor: hardware snapshots are shown\n';
+  function* learn(source: ContextSource): Steps<string> {
+    const found = yield* source.learning();
+    return `learned of ${found} vCPUs; gdb reads their registers again after 'maint flush register-cache'\n${source.describe()}`;
+  }
+  return args.length ? replayed(s, learn(contexts)) : contexts.describe();
+}
+
+export const RESET: Command = {
+  name: 'reset',
+  args: '',
+  help: "power-on reset; then 'maint flush register-cache'",
+  run: (s) => {
+    s.machine.reset();
+    s.control.vcpuStates.clear();
+    if (s.control.history.enabled) s.control.history.enable(true);
+    return 'machine reset\n';
+  },
+};
 
 export const SETTING_COMMANDS: readonly Command[] = [
   {
@@ -150,9 +175,20 @@ export const SETTING_COMMANDS: readonly Command[] = [
   },
   {
     name: 'context',
+    args: '[learn]',
+    help: "what is known of the hypervisor's own saved contexts; learn: replays the last exits to find them",
+    run: context,
+  },
+  {
+    name: 'symbols',
     args: '',
-    help: "what is known of the hypervisor's own saved contexts",
-    run: (s) => s.control.contexts?.describe() ?? 'nothing is known of this hypervisor: hardware snapshots are shown\n',
+    help: 'the files of --symbols, by which addresses are named beside the image',
+    run: (s) => {
+      const files = s.control.symbolFiles();
+      return files.length > 0
+        ? lines(files)
+        : "none beside the image: start with '--symbols FILE[,in=host|VM][,offset=N]'\n";
+    },
   },
   {
     name: 'audit',
@@ -176,17 +212,7 @@ export const SETTING_COMMANDS: readonly Command[] = [
       s.mmioWrite = on;
     },
   ),
-  {
-    name: 'reset',
-    args: '',
-    help: "power-on reset; then 'maint flush register-cache'",
-    run: (s) => {
-      s.machine.reset();
-      s.control.vcpuStates.clear();
-      if (s.control.history.enabled) s.control.history.enable(true);
-      return 'machine reset\n';
-    },
-  },
+  RESET,
   {
     name: 'quit',
     args: '',

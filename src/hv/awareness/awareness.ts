@@ -12,11 +12,17 @@ import type { Symbolizer } from '../../emu/debug/symbolizer.ts';
 import { u64At } from '../../emu/formats/little-endian.ts';
 import type { Machine } from '../../emu/machine/machine.ts';
 import { STATE } from '../../emu/memory/layout.ts';
+import type { Steps } from '../../emu/replay/steps.ts';
 import { contextHeader, type Descriptor, detect, type ImageSymbols } from './descriptor.ts';
-import { learnSaveArea, type SaveArea } from './save-area.ts';
+import { learningSaveArea, type SaveArea } from './save-area.ts';
+import { searchSaveArea } from './save-search.ts';
 
 const PHYSICAL = (1n << 48n) - 1n;
 const TLBR = ecodeOf('TLBR');
+const LEARN = "; 'monitor context learn' finds the hypervisor's own copy";
+const vcpuOf = (s: VcpuState): string => `${s.vm}.${s.vcpu}`;
+/** A hypervisor may have a save area for each vCPU, or for each CPU. */
+const placeOf = (s: VcpuState): string => `${vcpuOf(s)}.${s.cpu}`;
 /** Registers in the order of CTX_HOST: ra, tp, sp, fp, s0–s8. */
 const HOST_REGISTERS = [1, 2, 3, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31];
 
@@ -49,11 +55,13 @@ export class Awareness implements ContextSource {
   private readonly machine: Machine;
   private readonly symbols: ImageSymbols;
   private readonly symbolize: Symbolizer;
-  private readonly learned = new Map<string, SaveArea | undefined>();
+  /** Save areas by the {@link placeOf} of their vCPU. */
+  private readonly learned = new Map<string, SaveArea>();
+  /** Those that a search has found, by vCPU: these know less. */
+  private readonly searched = new Map<string, SaveArea>();
   private known: Descriptor | undefined;
   private looked = false;
   private layout: Layout | undefined;
-  private learning = false;
 
   constructor(control: RunControl, symbols: ImageSymbols, symbolize: Symbolizer) {
     this.control = control;
@@ -115,27 +123,38 @@ export class Awareness implements ContextSource {
     return undefined;
   }
 
-  /** The save area of a vCPU of an unknown hypervisor, if it can be learned. */
-  private areaOf(s: VcpuState): SaveArea | undefined {
-    const key = `${s.vm}.${s.vcpu}.${s.cpu}`;
-    if (this.learned.has(key)) return this.learned.get(key);
-    if (this.learning) return undefined;
-    this.learning = true;
-    try {
-      const area = learnSaveArea(this.control, s);
-      // The hypervisor has not saved the registers of this exit yet: try again later.
-      if (area) this.learned.set(key, area);
-      return area;
-    } finally {
-      this.learning = false;
+  /** Has the hypervisor a copy of the registers of a parked vCPU now? */
+  private isSaved(s: VcpuState): boolean {
+    // After a stage-2 refill nothing was saved: the registers have stayed in the CPU.
+    return !s.running && s.ecode >= 0 && s.ecode !== TLBR && !this.inTransition(this.machine.cpus[s.cpu]!);
+  }
+
+  /** Is there a copy, and is its place unknown? */
+  private isUnknown(s: VcpuState): boolean {
+    return this.isSaved(s) && this.contextAt(s.vm, s.vcpu) === undefined && !this.learned.has(placeOf(s));
+  }
+
+  *learning(): Steps<number> {
+    const { history, replayer, vcpuStates } = this.control;
+    if (!history.enabled) throw new Error("learning needs the past, which is not kept: 'monitor reverse on'");
+    const now = history.position;
+    // Copies: a replay puts back what was known of the vCPUs at that time. The way to an exit begins at the one before it.
+    const wanted = vcpuStates.vcpus().flatMap((s) => (this.isUnknown(s) ? [{ ...s }] : []));
+    wanted.sort((a, b) => a.position - b.position);
+    let found = 0;
+    for (const s of wanted) {
+      const area = yield* learningSaveArea(this.control, s);
+      if (!area) continue;
+      this.learned.set(placeOf(s), area);
+      found++;
     }
+    if (wanted.length) yield* replayer.going(now);
+    return found;
   }
 
   vcpu(vm: number, vcpu: number): SavedRegisters | undefined {
     const s = this.control.vcpuStates.get(vm, vcpu);
-    // After a stage-2 refill nothing was saved: the registers have stayed in the CPU.
-    if (!s || s.running || s.ecode < 0 || s.ecode === TLBR) return undefined;
-    if (this.inTransition(this.machine.cpus[s.cpu]!)) return undefined;
+    if (!s || !this.isSaved(s)) return undefined;
     const at = this.contextAt(vm, vcpu);
     const saved = at === undefined ? this.fromArea(s) : this.fromContext(at, s);
     return saved && this.agrees(saved, s) ? saved : undefined;
@@ -159,8 +178,19 @@ export class Awareness implements ContextSource {
   }
 
   private fromArea(s: VcpuState): SavedRegisters | undefined {
-    const area = this.areaOf(s);
+    const learned = this.learned.get(placeOf(s));
+    const own = vcpuOf(s);
+    const known = [learned, this.searched.get(own)].map((area) => area && this.valuesIn(area));
+    const good = known.find((saved) => saved && this.agrees(saved, s));
+    if (good) return good;
+    // On the CPU that it left last, another vCPU's context may be in use by now: then it is found after its next exit.
+    const area = searchSaveArea(this.machine.cpus[s.cpu]!, this.machine.ram, s);
     if (!area) return undefined;
+    this.searched.set(own, area);
+    return this.valuesIn(area);
+  }
+
+  private valuesIn(area: SaveArea): SavedRegisters {
     const values = (places: ReadonlyMap<number, number>): Map<number, bigint> =>
       new Map([...places].map(([n, pa]) => [n, this.read(pa)]));
     return {
@@ -180,7 +210,7 @@ export class Awareness implements ContextSource {
       const gpr = new Map(HOST_REGISTERS.map((n, i) => [n, this.read(first + 8 * i)]));
       return { source: `the ${this.descriptor!.name}'s context`, pc: gpr.get(1)!, gpr, csr: new Map() };
     }
-    const area = this.learned.get(`${s.vm}.${s.vcpu}.${s.cpu}`);
+    const area = this.learned.get(placeOf(s));
     if (!area || area.host.size === 0) return undefined;
     const gpr = new Map([...area.host].map(([n, pa]) => [n, this.read(pa)]));
     const pc = gpr.get(1);
@@ -203,7 +233,7 @@ export class Awareness implements ContextSource {
         );
       else if (this.inTransition(cpu))
         out.push(`${who}: parked, in transition on cpu${s.cpu}: shown as the hardware saw it leave${place}`);
-      else out.push(`${who}: parked, shown as the hardware saw it leave${place}`);
+      else out.push(`${who}: parked, shown as the hardware saw it leave${place}${this.isUnknown(s) ? LEARN : ''}`);
     }
     if (list.length === 0) out.push('no guest has run yet');
     return `${out.join('\n')}\n`;

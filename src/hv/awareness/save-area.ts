@@ -12,6 +12,7 @@ import { u32At } from '../../emu/formats/little-endian.ts';
 import { decode } from '../../emu/isa/decoder.ts';
 import { operandValue } from '../../emu/isa/row.ts';
 import type { Machine } from '../../emu/machine/machine.ts';
+import type { Steps } from '../../emu/replay/steps.ts';
 
 /** Number of instructions after an exit in which registers must be saved. */
 const REACH = 800;
@@ -124,22 +125,20 @@ class Follower {
 }
 
 /**
- * Learns the save area of a vCPU by a replay of the instructions after its last exit.
+ * Learns the save area of a vCPU by a replay of the instructions after its last exit. This takes as long as the way from the
+ * last copy of the machine before the exit. Afterwards the machine is at some position of its history.
  * @returns undefined when the history is not kept, or when too few registers were saved
  */
-export function learnSaveArea(control: RunControl, s: VcpuState): SaveArea | undefined {
+export function* learningSaveArea(control: RunControl, s: VcpuState): Steps<SaveArea | undefined> {
   const { history } = control;
   if (!history.enabled || s.position < history.beginning) return undefined;
   const cpu = control.machine.cpus[s.cpu]!;
-  const now = history.position;
   const follower = new Follower(cpu, control.machine);
   let left = false;
-  control.replayer.replayEach(s.position + 1, Math.min(now, s.position + REACH), (c) => {
+  yield* control.replayer.replayingEach(s.position + 1, s.position + REACH, (c) => {
     if (c !== cpu || left) return;
     if (cpu.world === HOST_WORLD) follower.instruction();
     else left = true;
   });
-  control.replayer.goto(now);
-  if (follower.gpr.size < ENOUGH) return undefined;
-  return follower;
+  return follower.gpr.size < ENOUGH ? undefined : follower;
 }

@@ -1,5 +1,5 @@
 /** The ACPI tables of the board (ACPI 6.5, chapter 5), made from its declarations. Without firmware, load.ts places them in RAM. */
-import { acpiDevices, type Platform } from '../../board/platform.ts';
+import { acpiDevices, type Platform, topologyOf } from '../../board/platform.ts';
 import * as aml from '../../formats/aml.ts';
 import { TableBytes } from '../../formats/bytes.ts';
 import { memoryRanges, PLATFORM } from '../../memory/physical-map.ts';
@@ -84,14 +84,27 @@ const spcr = (): Uint8Array => {
   });
 };
 
-/** Processor topology: one package of cores. */
+/** Processor topology (section 5.2.30): packages of cores, and of threads if a core has several. */
 const pptt = (p: Platform): Uint8Array =>
   table('PPTT', 3, (b) => {
-    const package0 = HEADER_BYTES;
+    const { sockets, cores, threads } = topologyOf(p);
     const PHYSICAL = 1;
     const LEAF = 0x0a; // a leaf with a valid processor number
-    b.raw(entry(0, (e) => e.u16(0).u32(PHYSICAL).u32(0).u32(0).u32(0)));
-    for (let n = 0; n < p.cpus; n++) b.raw(entry(0, (e) => e.u16(0).u32(LEAF).u32(package0).u32(n).u32(0)));
+    const THREAD = 0x04; // the processor is a thread
+    /** Adds a node. @returns its offset in the table */
+    const put = (flags: number, parent: number, id: number): number => {
+      const at = HEADER_BYTES + b.length - start;
+      b.raw(entry(0, (e) => e.u16(0).u32(flags).u32(parent).u32(id).u32(0)));
+      return at;
+    };
+    const start = b.length;
+    for (let s = 0, cpu = 0; s < sockets; s++) {
+      const socket = put(PHYSICAL, 0, s);
+      for (let k = 0; k < cores; k++) {
+        const parent = threads === 1 ? socket : put(0, socket, k);
+        for (let t = 0; t < threads; t++) put(threads === 1 ? LEAF : LEAF | THREAD, parent, cpu++);
+      }
+    }
   });
 
 /** Proximity domains: all CPUs and all memory are in domain 0. Linux needs this table for huge pages. */
