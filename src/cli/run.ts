@@ -1,8 +1,8 @@
 /** `loongscope run`: boots, connects the console, serves gdb, ends with the guest's power-off or a limit. */
 
 import type { EngineCheck } from '../emu/check/engine-check.ts';
-import { isMapped } from '../emu/cpu/address-mode.ts';
 import type { Cpu } from '../emu/cpu/cpu.ts';
+import { CRMD } from '../emu/cpu/csr-fields.ts';
 import { CSR } from '../emu/cpu/csr-table.ts';
 import type { ExitStatistics } from '../emu/debug/exit-statistics.ts';
 import { describeEvent, explainLast } from '../emu/debug/explain.ts';
@@ -62,9 +62,9 @@ function startLog(cli: MachineCli, outlet: Outlet, control: RunControl, symboliz
       const undefinedMode = (c: Cpu): void => {
         if (told || control.repeating) return;
         told = true;
-        const mapped = isMapped(c.csr.lo(CSR.CRMD));
+        const both = c.csr.lo(CSR.CRMD) & CRMD.PG ? 1 : 0;
         write(
-          `cpu${c.index} pc ${hex(c.pc)}: CRMD.DA and CRMD.PG are both ${mapped ? 1 : 0}, which is undefined: addresses are ${mapped ? 'mapped' : 'direct'}, as PG says`,
+          `cpu${c.index} pc ${hex(c.pc)}: CRMD.DA and CRMD.PG are both ${both}, which is undefined: addresses are direct here`,
         );
       };
       cpu.observe({ exception: note, entered: note, undefinedMode });

@@ -98,7 +98,7 @@ describe('loongscope run', () => {
     writeFileSync(program, elfOf([...both, 'b 0']));
     const { err } = await loongscope('run', program, '--log', 'exception', '--max-instructions', '50');
     expect(err.split('\n').filter((l) => l.includes('CRMD.DA'))).toEqual([
-      'cpu0 pc 0x20000c: CRMD.DA and CRMD.PG are both 1, which is undefined: addresses are mapped, as PG says',
+      'cpu0 pc 0x20000c: CRMD.DA and CRMD.PG are both 1, which is undefined: addresses are direct here',
     ]);
   });
 

@@ -3,12 +3,12 @@ import type { CsrHalves } from './csr-bank.ts';
 import { CRMD, MISC } from './csr-fields.ts';
 import { CSR } from './csr-table.ts';
 
-const { PLV, PG } = CRMD;
+const { PLV, DA, PG } = CRMD;
 /** MISC.VA32Ln is this bit, shifted left by n. PLV 0 has none. */
 export const VA32_OF_PLV0 = MISC.VA32L1 >> 1;
 
-/** Are virtual addresses mapped, by windows and pages? CRMD.PG decides. What DA says beside it is undefined (docs/isa-notes.md). */
-export const isMapped = (crmd: number): boolean => (crmd & PG) !== 0;
+/** Are virtual addresses mapped, by windows and pages? With DA and PG alike it is undefined; here they are direct (docs/isa-notes.md). */
+export const isMapped = (crmd: number): boolean => (crmd & (DA | PG)) === PG;
 
 /** Does the world with these registers run in 32-bit address mode, at the PLV that it has? */
 const shortAddresses = (csr: CsrHalves): boolean =>
