@@ -76,7 +76,7 @@ export const TOURS: readonly Tour[] = [
           /VM exit from VM 1 on cpu0: PIS: page invalid for store/,
           /stage 1: direct address mode/,
           /stage 2: the page-table entry is not valid/,
-          /uart0: an MMIO access/,
+          /GPA 0x1fe001e0 is the uart0 on this board's own map: an MMIO access/,
           /0x200000 -> physical 0x/,
         ],
       },

@@ -174,8 +174,18 @@ describe('CPUs in ACPI tables', () => {
     const map = deviceTree(platform)
       .children!.find((n) => n.name === 'cpus')!
       .children!.find((n) => n.name === 'cpu-map')!;
-    const last = map.children![1]!.children![3]!.children![1]!;
-    expect([last.name, last.properties]).toEqual(['thread1', { cpu: [0x900f] }]);
+    // QEMU's order: the last of each kind comes first (`qemu -smp 16,sockets=2,cores=4,threads=2 -M virt,dumpdtb=…`).
+    const below = map.children!.flatMap((s) =>
+      s.children!.flatMap((c) => c.children!.map((t) => [`${s.name} ${c.name} ${t.name}`, t.properties])),
+    );
+    expect(below).toHaveLength(16);
+    expect([below[0], below[1], below[2], below[8], below[15]]).toEqual([
+      ['socket1 core3 thread1', { cpu: [0x800f] }],
+      ['socket1 core3 thread0', { cpu: [0x800e] }],
+      ['socket1 core2 thread1', { cpu: [0x800d] }],
+      ['socket0 core3 thread1', { cpu: [0x8007] }],
+      ['socket0 core0 thread0', { cpu: [0x8000] }],
+    ]);
   });
 });
 
