@@ -1,0 +1,151 @@
+/** What a debugger sees of the VMs of Debian's KVM: one process each, whatever GIDs and CPUs they get, as long as they live. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fromLatin1, toHex } from '../../src/gdbstub/framing.ts';
+import { PacketClient, text } from '../support/packet-client.ts';
+import { haveQemu, kvmInitramfs } from './images.ts';
+import { bootHost } from './kvm-session.ts';
+import type { LinuxSession } from './session.ts';
+
+/** The longest time to a packet's answer, so that gdb (2 s) does not give up on a computer that does other work, too. */
+const LONGEST_MS = 1000;
+const folder = mkdtempSync(join(tmpdir(), 'loongscope-kvm-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe.skipIf(!haveQemu())('VMs of KVM', () => {
+  let host: LinuxSession;
+  let client: PacketClient;
+  let slowest = 0;
+
+  beforeAll(async () => {
+    const initrd = join(folder, 'initramfs');
+    writeFileSync(initrd, kvmInitramfs());
+    host = await bootHost({ initrd, smp: 2, gdb: { host: '127.0.0.1', port: 0 } });
+    client = new PacketClient(host.running!.ports[0] as number);
+    expect(await client.ask('?')).toMatch(/^T/);
+    resume();
+  }, 200_000);
+  afterAll(async () => {
+    client?.socket.destroy();
+    host?.running?.control.quit();
+    await host?.done;
+  });
+
+  const resume = (): void => client.send('vCont;c:p1.-1');
+  async function stop(): Promise<void> {
+    client.bytes('\x03');
+    // What a guest's first entry prints may come before.
+    let answer = await client.reply();
+    while (/^O[0-9a-f]/.test(answer)) answer = await client.reply();
+    expect(answer).toMatch(/^T/);
+  }
+  /** The answer to a packet, with the text that came before it. */
+  async function ask(payload: string): Promise<string> {
+    const began = performance.now();
+    let all = '';
+    for (let answer = await client.ask(payload); ; answer = await client.reply()) {
+      all += /^O[0-9a-f]/.test(answer) ? text(answer) : answer;
+      if (/^O[0-9a-f]/.test(answer)) continue;
+      slowest = Math.max(slowest, performance.now() - began);
+      return all;
+    }
+  }
+  const monitor = (command: string): Promise<string> => ask(`qRcmd,${toHex(fromLatin1(command))}`);
+
+  /** Starts a VM of QEMU's in the background. @param n tells their files apart */
+  async function start(n: number): Promise<void> {
+    const append =
+      'console=ttyS0,115200 cryptomgr.notests swiotlb=noforce quiet panic=-1 initcall_blacklist=i8042_init';
+    const qemu = `qemu-system-loongarch64 -machine virt,accel=kvm -nodefaults -display none -m 256 -serial file:/tmp/out${n}`;
+    const images = `-kernel /guest/vmlinuz -initrd /guest/initramfs -append "${append}"`;
+    await host.run(`(${qemu} ${images} </dev/null >/tmp/log${n} 2>&1 & echo $! >/tmp/pid${n})`);
+  }
+  /** Waits until a VM has its shell. */
+  async function shell(n: number): Promise<void> {
+    const wait = `until grep -q '^# ' /tmp/out${n} || ! kill -0 $(cat /tmp/pid${n}); do sleep 0.1; done; cat /tmp/log${n}`;
+    expect((await host.run(`touch /tmp/out${n}; ${wait}`, 200_000)).output).toBe('');
+  }
+  const end = (n: number): Promise<unknown> =>
+    host.run(`kill $(cat /tmp/pid${n}); while [ -e /proc/$(cat /tmp/pid${n}) ]; do sleep 0.1; done`);
+  /** Number, GID, table and whether it has ended, of all VMs. */
+  async function vms(): Promise<{ number: number; gid: number; root: string; ended: boolean }[]> {
+    const list = await monitor('info vms');
+    return [...list.matchAll(/^VM (\d+): process \d+, gid (\d+), stage-2 table (0x\w+)(, ended)?$/gm)].map((m) => ({
+      number: Number(m[1]),
+      gid: Number(m[2]),
+      root: m[3]!,
+      ended: m[4] !== undefined,
+    }));
+  }
+
+  test('one process each, on any CPU and under any GID; one that is over has ended; answers come at once', {
+    timeout: 600_000,
+  }, async () => {
+    // One after the other: VMs are numbered by their first entries.
+    for (const n of [1, 2]) {
+      await start(n);
+      await shell(n);
+    }
+    await stop();
+    const first = await vms();
+    expect(first.map((v) => [v.number, v.ended])).toEqual([
+      [1, false],
+      [2, false],
+    ]);
+    // Between a boot and the last copy of the machine are a thousand million instructions and more.
+    const { history } = host.running!.control;
+    const replays = history.copies.positions.length;
+    expect(await monitor('info vcpus')).toMatch(/^VM 1 vcpu 0: .*\nVM 2 vcpu 0: .*\nOK$/);
+    expect(await monitor('context')).toMatch(/VM 1 vcpu 0: (runs|parked)/);
+    expect(await ask('vAttach;11')).toMatch(/^T05.*thread:p11\.1/);
+    expect(await ask('Hgp11.1')).toBe('OK');
+    expect(await ask('p20')).toMatch(/^[0-9a-f]{16}$/);
+    expect(await ask('g')).toMatch(/^[0-9a-f]+$/);
+    expect(await ask('qXfer:osdata:read:vcpus:0,1000')).toMatch(/<column name="VM">2</);
+    expect(await ask('Hgp1.1')).toBe('OK');
+    expect(history.copies.positions.length).toBe(replays);
+    resume();
+
+    // Each CPU in turn runs both VMs, until KVM has given one of them another GID.
+    const seen = new Set<string>();
+    for (let turn = 0; turn < 2 || (seen.size <= 2 && turn < 10); turn++) {
+      const cpu = 1 - (turn % 2);
+      await host.run(
+        `for n in 1 2; do for t in /proc/$(cat /tmp/pid$n)/task/*; do taskset -p ${1 << cpu} \${t##*/} >/dev/null; done; done`,
+      );
+      const there = `VM 1 vcpu 0 on ${cpu}, VM 2 vcpu 0 on ${cpu}`;
+      let places = '';
+      // An idle guest runs again when one of its timers is over.
+      for (let wait = 0; places !== there && wait < 20; wait++) {
+        await host.run('sleep 0.5');
+        await stop();
+        for (const { gid, number } of await vms()) seen.add(`${number}:${gid}`);
+        const list = (await monitor('info vcpus')).matchAll(/^(VM \d vcpu \d+): .* on cpu(\d)/gm);
+        places = [...list].map((m) => `${m[1]} on ${m[2]}`).join(', ');
+        resume();
+      }
+      expect(places).toBe(there);
+    }
+    expect(seen.size).toBeGreaterThan(2);
+
+    await end(1);
+    await stop();
+    expect((await vms()).map((v) => v.ended)).toEqual([true, false]);
+    expect(await ask('qXfer:osdata:read:vms:0,1000')).toMatch(/>ended<.*>alive</s);
+    resume();
+    await start(3);
+    await shell(3);
+    await stop();
+    const last = await vms();
+    expect(last.map((v) => [v.number, v.ended])).toEqual([
+      [1, true],
+      [2, false],
+      [3, false],
+    ]);
+    expect(last.slice(0, 2).map((v) => v.root)).toEqual(first.map((v) => v.root));
+    resume();
+    expect(slowest).toBeLessThan(LONGEST_MS);
+  });
+});
