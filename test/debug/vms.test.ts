@@ -120,6 +120,11 @@ describe('virtual machines', () => {
     unused();
     const [vm] = states.vms.all();
     expect([states.vms.hasEnded(vm!, true), states.vms.hasEnded(vm!, false)]).toEqual([false, true]);
+    // Another program gets the page, for a table: the VM does not come back to life, unless it is entered.
+    map();
+    expect(ended()).toEqual([true]);
+    enter(TABLE_A, 1);
+    expect(ended()).toEqual([false]);
   });
 
   test('the first entry of a VM is told once', () => {

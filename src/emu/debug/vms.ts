@@ -21,6 +21,8 @@ export interface Vm {
   readonly since: number;
   /** Has anything been seen in its stage-2 table? */
   mapped: boolean;
+  /** It was seen to have ended, and was not entered since. Its page may hold another table by now. */
+  gone: boolean;
   /** Another VM uses its stage-2 table. {@link Vms.hasEnded} knows more. */
   ended: boolean;
 }
@@ -106,12 +108,22 @@ export class Vms implements Stateful {
     const first = !vm || vm.ended;
     if (!vm || vm.ended) {
       if (this.list.length >= MOST_VMS) return { vm: this.list[0]!, first: false };
-      vm = { number: this.list.length + 1, key, root, gid: cpu.gid, since: cpu.now, mapped: false, ended: false };
+      vm = {
+        number: this.list.length + 1,
+        key,
+        root,
+        gid: cpu.gid,
+        since: cpu.now,
+        mapped: false,
+        gone: false,
+        ended: false,
+      };
       this.list.push(vm);
       this.byKey.set(key, vm.number);
     }
     vm.root = root;
     vm.gid = cpu.gid;
+    vm.gone = false;
     if (!vm.mapped && root !== 0n) vm.mapped = !this.isEmpty(root);
     this.tenure(cpu, vm.number);
     return { vm, first };
@@ -166,7 +178,12 @@ export class Vms implements Stateful {
    * @param runs does a CPU execute it?
    */
   hasEnded(vm: Vm, runs: boolean): boolean {
-    if (vm.ended || runs || !vm.mapped) return vm.ended;
+    if (vm.ended || vm.gone) return true;
+    if (!runs && vm.mapped) vm.gone = this.isGone(vm);
+    return vm.gone;
+  }
+
+  private isGone(vm: Vm): boolean {
     const words = this.words(vm.root);
     if (words.length === 0 || this.isEmpty(vm.root)) return true;
     const odd = words.filter((w, n) => n % 2 === 0 && (w & LOW_BITS) !== 0 && (w & HUGE) === 0).length;
