@@ -60,14 +60,19 @@ export interface SnapshotStore {
   load(machine: Machine, name: string): void;
 }
 
-/** An observer of memory accesses. While there is one, all stores take the slow path. */
+/** An observer of memory accesses. It says which it must be told of: those take the slow path. */
 export interface MemoryObserver {
   /** Must every access of this CPU be reported, also loads? Software TLB entries that were made while it was false stay in use. */
   watchesAll(cpu: Cpu): boolean;
   /** An access to a virtual address comes next. */
   accessed(cpu: Cpu, vaLo: number, vaHi: number, size: number, write: boolean): void;
-  /** A change of RAM comes next. */
+  /** A change of RAM comes next. Stores to pages that {@link recordsStores} does not want may be left out. */
   stored(cpu: Cpu, pa: number, size: number): void;
+  /**
+   * Must every store of this CPU to a physical page be reported? False holds until cached translations are dropped
+   * (`FastTlb.clearWrites`).
+   */
+  recordsStores(cpu: Cpu, page: number): boolean;
 }
 
 /** Called during a replay for each breakpoint, watchpoint and catch that is met, with its position. */
