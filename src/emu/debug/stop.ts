@@ -1,5 +1,6 @@
 /** The interface between run control and its front ends: why the machine has stopped or ended, and whether a client wants it to run. */
 import type { Cpu } from '../cpu/cpu.ts';
+import type { CsrWriting, TlbChange } from '../cpu/observer.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { WatchHit } from './breakpoints.ts';
 import type { Catch } from './catches.ts';
@@ -11,7 +12,14 @@ export type Stop =
   | { readonly kind: 'breakpoint'; readonly cpu: Cpu; readonly world: number; readonly va: bigint; readonly pa: number }
   | { readonly kind: 'watch'; readonly cpu: Cpu; readonly world: number; readonly hit: WatchHit }
   | { readonly kind: 'step'; readonly cpu: Cpu }
-  | { readonly kind: 'catch'; readonly cpu: Cpu; readonly caught: Catch; readonly text: string }
+  | {
+      readonly kind: 'catch';
+      readonly cpu: Cpu;
+      readonly caught: Catch;
+      readonly text: string;
+      readonly write?: CsrWriting;
+      readonly change?: TlbChange;
+    }
   | { readonly kind: 'loop'; readonly cpu: Cpu; readonly loop: Loop }
   /** Reverse execution has reached the beginning of the history. */
   | { readonly kind: 'beginning'; readonly cpu: Cpu }
