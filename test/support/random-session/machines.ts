@@ -12,6 +12,8 @@ export interface Debuggee {
   /** The file of the host's symbols. */
   readonly file: string;
   readonly words: Words;
+  /** How sessions begin: lines as those of the vocabulary. One of them is drawn. */
+  readonly openings: readonly (readonly string[])[];
   /** Typed on the console when the debugger has left; the console must then show {@link alive}. */
   readonly type?: string;
   readonly alive: RegExp;
@@ -54,6 +56,24 @@ const REFERENCE: Words = {
   call: ['strlen("a")', 'vm_create', '((int(*)(void))0x9000000000200000)()'],
 };
 
+/** A guest as a second process. */
+const ATTACH = ['add-inferior -exec <guestFile>', 'inferior 2', 'attach 17'];
+/** Beginnings that reach guests, and none. */
+const REFERENCE_OPENINGS = [
+  [],
+  ['tbreak _run_guest', 'continue', 'tbreak handle_exit', 'continue', ...ATTACH],
+  ['set schedule-multiple on', 'monitor catch ertn', 'continue', 'monitor delete catch 1', ...ATTACH, 'stepi'],
+  ['tbreak *&_guest_entry', 'continue', 'stepi', 'stepi'],
+  ['source <helper>', 'lvz catch exit HVC', 'continue', 'lvz attach 1'],
+];
+const LINUX_OPENINGS = [
+  [],
+  ATTACH,
+  ['set schedule-multiple on', ...ATTACH, 'hbreak kvm_enter_guest', 'continue'],
+  ['source <helper>', 'lvz attach 1', 'lvz attach 2'],
+  ['tbreak kvm_enter_guest', 'continue', 'stepi 10', 'monitor catch ertn', 'continue', 'stepi'],
+];
+
 /** Guests of the reference hypervisor, by a number. */
 const GUESTS: readonly (readonly string[])[] = [
   ['hello'],
@@ -71,6 +91,7 @@ export function referenceMachine(n: number, cpus: number): Debuggee {
     name: `${cpus} CPU${cpus > 1 ? 's' : ''}, ${guests.join(' and ')}`,
     args: ['--smp', `${cpus}`, '--wait', ...guests.flatMap((g) => ['--guest', g])],
     file: HYPERVISOR,
+    openings: REFERENCE_OPENINGS,
     words: { ...REFERENCE, guestFile: guests.map((g) => guestFile(g.split(',')[0]!)) },
     alive: /stopped with status 0/,
     status: 0,
@@ -105,6 +126,7 @@ export function linuxMachine(snapshot: string, symbols: string): Debuggee {
     name: `Linux with KVM from ${snapshot}`,
     args: ['--snapshot', snapshot, '--symbols', symbols, '--wait'],
     file: symbols,
+    openings: LINUX_OPENINGS,
     words: { ...LINUX, guestFile: [symbols] },
     type: 'echo alive$((40+2))\n',
     alive: /alive42/,

@@ -6,7 +6,7 @@ import { HELPER } from '../../../src/cli/debug.ts';
 import { seeded } from '../random.ts';
 import { GdbConsole } from './gdb-console.ts';
 import { type Debuggee, RunningMachine } from './machines.ts';
-import { draw, type Effect, MORE_WORDS, ROWS, WORDS, type Words } from './vocabulary.ts';
+import { draw, type Effect, fill, MORE_WORDS, ROWS, WORDS, type Words } from './vocabulary.ts';
 
 export interface Session {
   readonly seed: number;
@@ -101,6 +101,9 @@ export async function play({ seed, debuggee, gdb, gdbs, commands, show = () => {
       if (effect === 'ask' && answered.interrupted) faults.push(`${line}: no answer in ${ASK_MS} ms`);
       return answered.output;
     };
+    const openings = debuggee.openings;
+    for (const line of openings[random() % openings.length]!)
+      await ask(consoles[0]!, fill(random, line, words), /^(continue|stepi)/.test(line) ? 'run' : 'ask');
     for (let n = 0; n < commands && !faults.length && machine.end === undefined; n++) {
       const at = consoles[random() % gdbs]!;
       const { line, effect } = draw(random, ROWS, words);
@@ -115,7 +118,8 @@ export async function play({ seed, debuggee, gdb, gdbs, commands, show = () => {
       )
         faults.push(`monitor translate ${number}: the answer is another one: ${probe}`);
     }
-    for (const at of consoles) if (!faults.length) await ask(at, 'disconnect', 'ask');
+    // What a gdb leaves behind when its terminal is closed.
+    for (const at of consoles) await at.close();
     if (SERVER_FAULTS.test(machine.messages)) faults.push(`the server: ${machine.messages}`);
     if (!faults.length && !changed) faults.push(...(await ending(machine, debuggee)));
   } catch (error) {

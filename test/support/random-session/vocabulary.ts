@@ -328,11 +328,16 @@ export function draw(random: () => number, list: readonly Row[], words: Words): 
     at -= r.weight;
     return at < 0;
   })!;
-  let line = row.line;
+  return { line: fill(random, row.line, words), effect: row.effect };
+}
+
+/** A line with its words filled in at random. */
+export function fill(random: () => number, text: string, words: Words): string {
+  let line = text;
   for (let m = /<(\w+)>/.exec(line); m; m = /<(\w+)>/.exec(line)) {
     const choices = words[m[1]!];
     if (!choices) throw new Error(`no words for <${m[1]}>`);
     line = line.replace(m[0], () => choices[random() % choices.length]!);
   }
-  return { line: line.trim(), effect: row.effect };
+  return line.trim();
 }
