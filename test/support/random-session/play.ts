@@ -111,7 +111,9 @@ export async function play({ seed, debuggee, gdb, gdbs, commands, show = () => {
       if (EXITED.test(await ask(at, line, effect)) || faults.length || machine.end !== undefined) break;
       // The answer to a question is the one to this question, not to an older one.
       const number = `0x${(random() % 0x1000_0000).toString(16)}0`;
-      const probe = await ask(at, `monitor translate ${number}`, 'ask');
+      let probe = await ask(at, `monitor translate ${number}`, 'ask');
+      // A Ctrl-C that comes after the stop reaches gdb's next command.
+      if (probe.trim() === 'Quit') probe = await ask(at, `monitor translate ${number}`, 'ask');
       if (
         !probe.includes(number) &&
         !/can only be used|not support|while the target is running|The program is not/.test(probe)
