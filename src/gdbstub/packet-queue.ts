@@ -10,6 +10,13 @@ const TURN_MS = 20;
 const MOST_WAITING = 1024;
 /** The largest number of bytes between packets that do not belong to the protocol. gdb sends none. */
 const MOST_NOISE = 4096;
+/**
+ * A Ctrl-C that comes when the machine has just stopped counts for a resume that follows so soon, in milliseconds: a long
+ * `step` of gdb is many short resumes. It does not count for what the user types after the stop.
+ */
+const LATE_INTERRUPT_MS = 500;
+/** Reverse execution. */
+const BACKWARDS = /^b[cs]$/;
 /** The longest text in one console packet, in characters. As UTF-8 in hex it is smaller than the packet size. */
 const TEXT_PIECE = 16_000;
 
@@ -52,6 +59,8 @@ export class PacketQueue {
   private noAck = false;
   private lastSent: Uint8Array | undefined;
   private closed = false;
+  /** When the last Ctrl-C came that has stopped nothing. */
+  private lateInterrupt = Number.NEGATIVE_INFINITY;
 
   constructor(line: Line, answerer: Answerer, runtime: Runtime) {
     this.line = line;
@@ -125,9 +134,9 @@ export class PacketQueue {
   private frame(frame: Frame): void {
     switch (frame.kind) {
       case 'interrupt':
-        // When the machine is stopped already, the interrupt is late and has no effect.
         if (this.turns.active) this.turns.cancel();
         else if (this.answerer.running) this.answerer.interrupt();
+        else this.lateInterrupt = this.runtime.now();
         return;
       case 'ack':
         return;
@@ -168,6 +177,13 @@ export class PacketQueue {
     return now < this.turnEnds;
   }
 
+  /** The machine is resumed. Has a Ctrl-C just come, too late for the last stop? */
+  private interruptedLate(): boolean {
+    const late = this.runtime.now() - this.lateInterrupt < LATE_INTERRUPT_MS;
+    this.lateInterrupt = Number.NEGATIVE_INFINITY;
+    return late;
+  }
+
   private handle(payload: string): void {
     this.line.log(`<- ${payload.slice(0, 200)}`);
     if (payload === 'QStartNoAckMode') {
@@ -186,8 +202,10 @@ export class PacketQueue {
       fail(error);
       return;
     }
-    if (typeof answer !== 'object') answered(answer);
-    else
+    if (typeof answer !== 'object') {
+      answered(answer);
+      if (this.answerer.running && !this.answerer.detached && this.interruptedLate()) this.answerer.interrupt();
+    } else
       this.turns.run(
         answer,
         (text) => {
@@ -198,6 +216,7 @@ export class PacketQueue {
           fail(error);
           this.drain();
         },
+        BACKWARDS.test(payload) && this.interruptedLate(),
       );
   }
 }
