@@ -182,6 +182,7 @@ function addRecord(r: Routine, event: Event): Node {
   put('badv', event.badv);
   put('badi', event.badi);
   put('va', event.va);
+  put('crmd', r.i32(STATE.hostCsr + 8 * CSR.CRMD, mul(event.guest, c32(GUEST_BANK_FACTOR))));
   count(r, EVENTS_OFFSET.total);
   return record;
 }

@@ -44,6 +44,8 @@ const MOST_CHECKPOINTS = 64;
 const MOST_BYTES = 512 * 2 ** 20;
 /** Most journal entries. A step of a debugger is one entry. */
 const MOST_ENTRIES = 1_000_000;
+/** Most journal entries of a history that has its first copy alone: then it is dropped. */
+const MOST_REMEMBERED = 10_000;
 /** Wanted time of one piece of a replay, in milliseconds. */
 const PIECE_MS = 8;
 
@@ -63,6 +65,8 @@ export class History {
   /** A debugger has changed the machine, and the change is neither in a copy nor in the journal yet. */
   private changed = false;
   private on = false;
+  /** Is there only the first copy? */
+  private sparse = false;
 
   /** @param extras data of observers that must be restored together with the machine */
   constructor(machine: Machine, extras: readonly Stateful[]) {
@@ -76,12 +80,30 @@ export class History {
     return this.machine.options.clock === undefined;
   }
 
+  /** Is the history kept with copies, so that each position is reached soon? */
   get enabled(): boolean {
+    return this.on && !this.sparse;
+  }
+
+  /** Is any history kept? */
+  get kept(): boolean {
     return this.on;
+  }
+
+  /** Begins a history at the present position that has its first copy alone. It costs nothing while the machine runs. */
+  remember(): void {
+    this.enable(true);
+    this.sparse = this.on;
+  }
+
+  /** Makes a copy at the present position, in a history that makes none by itself. */
+  mark(): void {
+    if (this.sparse && !this.repeating) this.checkpoint();
   }
 
   /** Begins the history at the present position, or drops it. */
   enable(on: boolean): void {
+    this.sparse = false;
     this.on = on && this.possible;
     this.checkpoints = [];
     this.journal = [];
@@ -101,6 +123,11 @@ export class History {
     return this.on && this.position < this.frontier;
   }
 
+  /** The latest position that was reached. */
+  get latest(): number {
+    return Math.max(this.frontier, this.position);
+  }
+
   /** The earliest position that can be reached. */
   get beginning(): number {
     return this.checkpoints[0]?.position ?? this.position;
@@ -117,12 +144,12 @@ export class History {
     if (this.due) this.checkpoint();
     const entry = this.journal[this.next];
     if (entry && entry.at === this.position) return this.again(entry);
-    let limit = Math.min(until, this.lastCheckpoint() + this.interval);
+    let limit = Math.min(until, this.nextCheckpoint());
     if (this.repeating) limit = Math.min(limit, this.frontier);
     if (entry) limit = Math.min(limit, entry.at);
     const result = this.machine.run(budget, limit);
     this.frontier = Math.max(this.frontier, this.position);
-    if (this.position >= this.lastCheckpoint() + this.interval) this.due = true;
+    if (this.position >= this.nextCheckpoint()) this.due = true;
     return result;
   }
 
@@ -246,6 +273,10 @@ export class History {
   }
 
   private note(entry: Entry): void {
+    if (this.sparse && this.journal.length > MOST_REMEMBERED) {
+      this.enable(false);
+      return;
+    }
     this.forgetFuture();
     this.journal.push(entry);
     this.next++;
@@ -257,6 +288,10 @@ export class History {
     this.journal.length = this.next;
     this.frontier = this.position;
     this.checkpoints = this.checkpoints.filter((c) => c.position <= this.position && c.journal <= this.next);
+  }
+
+  private nextCheckpoint(): number {
+    return this.sparse ? Number.POSITIVE_INFINITY : this.lastCheckpoint() + this.interval;
   }
 
   private lastCheckpoint(): number {
