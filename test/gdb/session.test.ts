@@ -1,6 +1,7 @@
 /** One session without sockets and gdb: what packets leave behind in run control, and what stops look like. */
 import { describe, expect, test } from 'vitest';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
+import type { SnapshotStore } from '../../src/emu/debug/stop.ts';
 import { encodePacket, fromLatin1, PacketParser, toHex } from '../../src/gdbstub/framing.ts';
 import { dispatch } from '../../src/gdbstub/packets/index.ts';
 import { Session } from '../../src/gdbstub/session.ts';
@@ -133,6 +134,28 @@ describe('Ctrl-C', () => {
     await until(() => control.history.position > at + 1000);
     session.receive(fromLatin1('\x03'));
     expect(await stop).toMatch(/^T02/);
+    session.detach();
+    control.quit();
+  });
+});
+
+describe('a monitor command that takes long', () => {
+  test('keeps gdb waiting, and then has its answer', async () => {
+    let over = false;
+    const snapshotStore: SnapshotStore = {
+      *save() {
+        while (!over) yield;
+        return 2 ** 20;
+      },
+      load: () => {},
+    };
+    const control = new RunControl(new TestMachine({ code: ['b 0'] }).machine, { snapshotStore });
+    const { ask, session } = connect(control);
+    // gdb shows nothing of an empty text.
+    expect(await ask(monitor('snapshot save x'))).toBe('O');
+    over = true;
+    expect(await ask('qC')).toBe('OK');
+    expect(await ask('qAttached')).toBe('QCp1.1');
     session.detach();
     control.quit();
   });
