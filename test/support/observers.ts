@@ -14,6 +14,7 @@ const none = (): Counts => ({
   entered: 0,
   csrWrite: 0,
   csrRead: 0,
+  unwrittenRead: 0,
   tlbChanged: 0,
   undefinedMode: 0,
   nested: 0,
@@ -42,6 +43,7 @@ export function countEverything(cpu: Cpu): Counts {
       return false;
     },
     csrRead: () => void counts.csrRead++,
+    unwrittenRead: () => void counts.unwrittenRead++,
     tlbChanged: () => void counts.tlbChanged++,
     nested: () => void counts.nested++,
   });

@@ -198,6 +198,11 @@ export class RunControl {
     return this.loop.over;
   }
 
+  /** The stop at which the machine still stands, if it is one. */
+  get stoppedAt(): Stop | undefined {
+    return this.loop.stoppedAt;
+  }
+
   /** Lets the machine continue if every client agrees. Call this after `running` of a client or input has changed. */
   kick(): void {
     this.loop.kick();
@@ -304,6 +309,7 @@ export class RunControl {
 
   /** Reverse execution has reached a stop. What stopped the machine there must not stop it again when it continues. */
   arrived(stop: Stop): void {
+    this.loop.standAt(stop);
     if (stop.kind === 'catch') this.listener.passWrite(stop.cpu);
     if (stop.kind === 'watch') this.hooks.passWatch();
   }

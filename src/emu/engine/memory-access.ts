@@ -252,7 +252,8 @@ export class MemoryAccess {
     if (this.strict) return;
     const { cpu } = this;
     if (this.hooks.watchesAll?.(cpu)) return;
-    if (write && (this.hooks.stored || cpu.links?.othersHave(cpu, this.ram.linearAddress(page)))) return;
+    if (write && this.hooks.recordsStores?.(cpu, page)) return;
+    if (write && cpu.links?.othersHave(cpu, this.ram.linearAddress(page))) return;
     if (cpu.watchpoints.active(cpu.vm) && cpu.watchpoints.watchesPage(lo, addressHigh(cpu.csr, hi))) return;
     const watched = this.hooks.watchesPage?.(cpu, lo, hi, page) === true;
     if (!write || !this.uops.hasCode(page)) {
