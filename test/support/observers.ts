@@ -15,6 +15,7 @@ const none = (): Counts => ({
   csrWrite: 0,
   csrRead: 0,
   tlbChanged: 0,
+  stage2Filled: 0,
   undefinedMode: 0,
   nested: 0,
 });
@@ -43,6 +44,7 @@ export function countEverything(cpu: Cpu): Counts {
     },
     csrRead: () => void counts.csrRead++,
     tlbChanged: () => void counts.tlbChanged++,
+    stage2Filled: () => void counts.stage2Filled++,
     nested: () => void counts.nested++,
   });
   return counts;

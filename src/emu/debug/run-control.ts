@@ -84,7 +84,7 @@ export class RunControl {
     this.mustWait = options.mustWait ?? (() => false);
     this.comparators = new Comparators(machine);
     this.vcpuStates = new VcpuStates(machine.ram);
-    this.history = new History(machine, [this.vcpuStates, this.vcpuStates.vms]);
+    this.history = new History(machine, [this.vcpuStates, this.vcpuStates.vms, this.vcpuStates.translations]);
     this.replayer = new Replayer(this);
     this.exits = new ExitCount(machine.cpus, () => this.repeating);
     this.vcpuStates.position = () => this.position();
@@ -140,6 +140,7 @@ export class RunControl {
           if (first && !this.repeating) clients.firstEntry(c, vcpuStates.vms.get(c.world)!);
           listener.event(c, first);
         },
+        stage2Filled: (c, gid, index) => vcpuStates.filled(c, gid, index),
         exception: (c) => {
           if (c.events.lastIsExit) stepping.crossed(c, 'left');
           listener.event(c, false);
