@@ -218,7 +218,12 @@ export async function start(
       };
       warnings.push(booted.named.then(tell));
     },
-    snapshotStore: debuggable(cli) ? snapshotStore(openClientFiles(cli.files ?? '.', sandboxed(cli))) : undefined,
+    snapshotStore: debuggable(cli)
+      ? snapshotStore(openClientFiles(cli.files ?? '.', sandboxed(cli)), () => [
+          ...booted.packedSymbols(),
+          ...symbolFiles.packed(),
+        ])
+      : undefined,
   });
   control = running;
   symbolFiles.view = viewsOf(control);

@@ -3,6 +3,7 @@
 import { constants as buffers } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { PackedSymbols } from '../emu/boot/packed-symbols.ts';
 import type { SnapshotStore } from '../emu/debug/stop.ts';
 import type { Machine } from '../emu/machine/machine.ts';
 import { applySnapshot, takeSnapshot } from '../emu/replay/machine-snapshot.ts';
@@ -24,8 +25,8 @@ const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZST
 /** zlib counts input with 32 bits, and says nothing when there is more. */
 const MOST_PACKED = 2 ** 32 - 1;
 
-/** The content of a snapshot file for a machine. @throws SnapshotError when the machine has more state than a file can have */
-export function packSnapshot(machine: Machine): Uint8Array {
+/** The content of a snapshot file for a machine, with symbols for debuggers. @throws SnapshotError when the machine has more state than a file can have */
+export function packSnapshot(machine: Machine, symbols?: readonly PackedSymbols[]): Uint8Array {
   const checked = (bytes: number): void => {
     if (bytes > MOST_PACKED)
       throw new SnapshotError(
@@ -33,7 +34,7 @@ export function packSnapshot(machine: Machine): Uint8Array {
       );
   };
   checked(machine.ram.touched);
-  const content = encodeSnapshot(takeSnapshot(machine, VERSION));
+  const content = encodeSnapshot({ ...takeSnapshot(machine, VERSION), symbols });
   checked(content.length);
   return zstdCompressSync(content, LEVEL);
 }
@@ -100,10 +101,10 @@ export function restoreSnapshot(machine: Machine, snapshot: MachineImage, file: 
   }
 }
 
-/** Snapshots that clients name, in their folder. */
-export const snapshotStore = (files: NamedFiles): SnapshotStore => ({
+/** Snapshots that clients name, in their folder. @param symbols those that a snapshot keeps */
+export const snapshotStore = (files: NamedFiles, symbols: () => readonly PackedSymbols[]): SnapshotStore => ({
   save: (machine, name) => {
-    const packed = packSnapshot(machine);
+    const packed = packSnapshot(machine, symbols());
     files.write(name, packed);
     return packed.length;
   },

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { checkElf, isElf, readSymbols } from '../emu/boot/elf.ts';
 import { type ElfCode, elfCode } from '../emu/boot/elf-code.ts';
+import { type PackedSymbols, packSymbols } from '../emu/boot/packed-symbols.ts';
 import { findOffset, fits, type Likeness, likeness, type MemoryReader } from '../emu/debug/code-match.ts';
 import { SymbolTable } from '../emu/debug/symbol-table.ts';
 import { hex } from '../emu/formats/hex.ts';
@@ -207,6 +208,13 @@ export class SymbolFiles {
   /** Names of the host. */
   names(): string[] {
     return this.loaded.flatMap(({ world, table }) => (world < 0 ? table.names() : []));
+  }
+
+  /** What a snapshot keeps: names of the host. VMs are numbered anew behind it. */
+  packed(): PackedSymbols[] {
+    return this.loaded.flatMap(({ world, offset, table }) =>
+      world < 0 && offset !== undefined ? [packSymbols(world, table.movedBy(offset))] : [],
+    );
   }
 
   /** One line a file, for `monitor symbols`. */

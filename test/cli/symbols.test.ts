@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { parseSymbols, SymbolFiles } from '../../src/cli/symbol-files.ts';
@@ -186,6 +187,43 @@ describe('names of addresses', () => {
       );
     } finally {
       told.mockRestore();
+    }
+  });
+
+  test('a snapshot keeps them: the hypervisor is known, its world switch recognised, guests are named', async () => {
+    // What the machine runs has no symbols in its image: the file of --symbols is kept.
+    const [stripped, second] = [join(folder, 'stripped-hv.elf'), join(folder, 'moved.elf')];
+    await execa('llvm-objcopy-19', ['--strip-all', HYPERVISOR, stripped]);
+    writeFileSync(second, linkedElsewhere(new Uint8Array(readFileSync(HYPERVISOR)), 0x1000n));
+    const from = { hypervisor: stripped, symbols: [parseSymbols(`${second},offset=-0x1000`)], files: folder };
+    for (const [name, more] of [
+      ['with', { files: folder }],
+      ['given', from],
+    ] as const) {
+      const saved = await gdbSession({
+        guests: [guestSpec('hello')],
+        more,
+        commands: ['break *&_guest_exit', 'continue', `monitor snapshot save ${name}`],
+      });
+      expect(saved.output).toMatch(/ MiB, at instruction/);
+      const { output } = await gdbSession({
+        more: { snapshot: join(folder, name) },
+        commands: [
+          'monitor context',
+          'monitor info worlds',
+          'info threads',
+          'monitor catch vmexit PIS',
+          'continue',
+          'monitor context',
+          'monitor info vcpus',
+          `monitor snapshot save again-${name}`,
+        ],
+      });
+      expect(output).toMatch(/^hypervisor: reference hypervisor\n/m);
+      expect(output).toMatch(/cpu0: host PLV0 pc 0x9\w+ <_guest_exit>/);
+      expect(output).toMatch(/Thread 1\.1 "cpu0" \(host PLV0 in transition\)/);
+      expect(output).toMatch(/in transition on cpu0/);
+      if (name === 'with') expect(output).toMatch(/VM 1 vcpu 0: .* <hello_mmio>/);
     }
   });
 });

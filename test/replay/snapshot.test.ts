@@ -182,7 +182,7 @@ describe('files that are refused', () => {
 
   test('of another machine', () => {
     const other = start({ smp: 2, guest: [parseGuest('hello')] }).machine;
-    const store = snapshotStore(new ClientFiles(folder));
+    const store = snapshotStore(new ClientFiles(folder), () => []);
     expect(() => store.load(other, 'good')).toThrow(/it has 1 CPUs, the machine 2/);
     const small = start({ memory: 128 * 2 ** 20, guest: [parseGuest('hello')] }).machine;
     expect(() => store.load(small, 'good')).toThrow(/256 MiB of RAM, the machine 128/);

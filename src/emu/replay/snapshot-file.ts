@@ -5,6 +5,7 @@
 
 import type { BoardModel } from '../board/platform.ts';
 import { BOOT_PROTOCOLS, type BootFiles } from '../boot/load.ts';
+import { arePackedSymbols, type PackedSymbols } from '../boot/packed-symbols.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { viewOf } from '../formats/little-endian.ts';
 import type { MachineState } from '../machine/machine.ts';
@@ -33,6 +34,8 @@ export interface MachineImage {
   readonly machine: SnapshotMachine;
   readonly files: BootFiles;
   readonly state: MachineState;
+  /** Symbols of what it runs, for debuggers. */
+  readonly symbols?: readonly PackedSymbols[] | undefined;
 }
 
 /** A file that cannot be loaded; the message says why. */
@@ -200,6 +203,7 @@ const isSnapshot = isObjectWith({
     timeOfDay: isOptional(isNumber),
   }),
   state: isObjectWith({}),
+  symbols: isOptional(arePackedSymbols),
 });
 
 /** The reason why a machine cannot restore a snapshot; undefined when it can. */
