@@ -17,6 +17,7 @@ import { Machine } from '../emu/machine/machine.ts';
 import type { EngineKind } from '../emu/machine/processors.ts';
 import { LOW_SIZE, memoryRanges, PLATFORM } from '../emu/memory/physical-map.ts';
 import type { MachineImage } from '../emu/replay/snapshot-file.ts';
+import type { Stateful } from '../emu/state/fields.ts';
 import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
 import { decompress } from './decompress.ts';
 import { emitted } from './emitted.ts';
@@ -27,7 +28,7 @@ import { nodeRuntime } from './node-runtime.ts';
 import { openCards } from './open-cards.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
-import { readSnapshot, restoreSnapshot } from './snapshots.ts';
+import { readSnapshot, restoreObservers, restoreSnapshot } from './snapshots.ts';
 
 const ALIGN = 0x10000;
 
@@ -37,8 +38,10 @@ export interface BootImages {
   readonly symbolize: Symbolizer;
   /** Symbols of the booted image. */
   readonly symbols: ImageSymbols;
-  /** All symbols, for a snapshot. */
+  /** Its symbols and those of the guests, for a snapshot. */
   readonly packedSymbols: () => readonly PackedSymbols[];
+  /** Symbols of other files, which a snapshot has kept. */
+  readonly keptSymbols: readonly PackedSymbols[];
   /** Resolves when all symbols have been read. Reading begins at the first use of this property, so booting does not wait for it. */
   readonly named: Promise<void>;
   /** Files with symbols: the image, then the guests by GID. */
@@ -53,6 +56,8 @@ export interface Booted extends BootImages {
   readonly machine: Machine;
   /** The network outside, to be plugged in before the machine runs. */
   readonly cable: Pluggable | undefined;
+  /** Restores what a debugger had seen of the machine of a snapshot. @throws UsageError when that is damaged */
+  readonly restoreObservers: (observers: readonly Stateful[]) => void;
 }
 
 /** @throws UsageError when the file cannot be read */
@@ -132,13 +137,20 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
     });
     if (snapshot) restoreSnapshot(machine, snapshot, cli.snapshot!);
     else machine.load(images.files);
-    return Object.defineProperties({ machine, cable } as Booted, Object.getOwnPropertyDescriptors(images));
+    const observed = (observers: readonly Stateful[]): void => {
+      if (snapshot?.observers.length) restoreObservers(observers, snapshot, cli.snapshot!);
+    };
+    return Object.defineProperties(
+      { machine, cable, restoreObservers: observed } as Booted,
+      Object.getOwnPropertyDescriptors(images),
+    );
   });
 }
 
 /** The files of a machine from a snapshot, with the symbols that it has kept. */
 function snapshotImages({ files, symbols = [] }: MachineImage): BootImages {
-  const tables = symbols.map((packed) => ({ world: packed.world, table: new SymbolTable(unpackSymbols(packed)) }));
+  const own = symbols.filter((packed) => packed.file === undefined);
+  const tables = own.map((packed) => ({ world: packed.world, table: new SymbolTable(unpackSymbols(packed)) }));
   const host = tables.filter((t) => t.world < 0).map((t) => t.table);
   const first = <T>(of: readonly SymbolTable[], find: (table: SymbolTable) => T | undefined): T | undefined => {
     for (const table of of) {
@@ -159,7 +171,8 @@ function snapshotImages({ files, symbols = [] }: MachineImage): BootImages {
       address: (name) => first(host, (table) => table.address(name)),
       names: () => host.flatMap((table) => table.names()),
     },
-    packedSymbols: () => symbols,
+    packedSymbols: () => own,
+    keptSymbols: symbols.filter((packed) => packed.file !== undefined),
   };
 }
 
@@ -168,6 +181,7 @@ const NAMELESS: Omit<BootImages, 'files'> = {
   symbolize: () => undefined,
   symbols: { address: () => undefined, names: () => [] },
   packedSymbols: () => [],
+  keptSymbols: [],
   named: Promise.resolve(),
   imageFile: '',
   guestFiles: [],
@@ -334,6 +348,7 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
       symbolize,
       symbols,
       packedSymbols,
+      keptSymbols: [],
       get named() {
         return load();
       },

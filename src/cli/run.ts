@@ -183,7 +183,7 @@ export async function start(
     if (!control?.repeating) output.put(byte);
   });
   const { machine } = booted;
-  const symbolFiles = new SymbolFiles(cli.symbols ?? []);
+  const symbolFiles = new SymbolFiles(cli.symbols ?? [], booted.keptSymbols);
   const { image: imageOf, symbolize } = namesOf(booted, symbolFiles, () => control);
   const symbols: ImageSymbols = {
     address: (name) => booted.symbols.address(name) ?? symbolFiles.address(name),
@@ -201,6 +201,8 @@ export async function start(
   const logOutlet = openLog(cli.log?.file);
   const warnings: Promise<void>[] = [];
   const showsNames = debuggable(cli) || [cli.log, cli.stats, cli.detail, cli.audit].some(Boolean);
+  const clientFiles = debuggable(cli) ? openClientFiles(cli.files ?? '.', sandboxed(cli)) : undefined;
+  if (clientFiles) symbolFiles.read = (name) => clientFiles.read(name);
   const running = new RunControl(machine, {
     limits: {
       ...(cli.maxInstructions !== undefined && { maxInstructions: cli.maxInstructions }),
@@ -218,16 +220,13 @@ export async function start(
       };
       warnings.push(booted.named.then(tell));
     },
-    snapshotStore: debuggable(cli)
-      ? snapshotStore(openClientFiles(cli.files ?? '.', sandboxed(cli)), () => [
-          ...booted.packedSymbols(),
-          ...symbolFiles.packed(),
-        ])
-      : undefined,
+    snapshotStore:
+      clientFiles && snapshotStore(clientFiles, () => [...booted.packedSymbols(), ...symbolFiles.packed()]),
   });
   control = running;
   symbolFiles.view = viewsOf(control);
-  control.symbolFiles = () => symbolFiles.describe();
+  booted.restoreObservers(running.observers);
+  control.symbolFiles = symbolFiles;
   const outputs = new Outputs(control, output, [logOutlet.reader, serial.reader]);
   // Reading symbols takes time. They are read now if they are certainly needed, otherwise while the machine runs.
   if (showsNames) void booted.named;

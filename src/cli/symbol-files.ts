@@ -1,15 +1,9 @@
 /** `--symbols`: files with names for addresses, beside those of the image: a kernel in a guest, firmware, a program. */
 import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
-import { checkElf, isElf, readSymbols } from '../emu/boot/elf.ts';
-import { type ElfCode, elfCode } from '../emu/boot/elf-code.ts';
 import { type PackedSymbols, packSymbols } from '../emu/boot/packed-symbols.ts';
-import { findOffset, fits, type Likeness, likeness, type MemoryReader } from '../emu/debug/code-match.ts';
-import { SymbolTable } from '../emu/debug/symbol-table.ts';
-import { hex } from '../emu/formats/hex.ts';
-import { ImageError } from '../emu/formats/image-error.ts';
-import { say } from './ending.ts';
+import type { SymbolStore } from '../emu/debug/symbolizer.ts';
 import { UsageError } from './errors.ts';
+import { KeptSymbols, type Names, SymbolFile, type WorldView } from './symbol-file.ts';
 
 /** `FILE[,in=host|VM][,offset=N|auto]`. */
 export interface SymbolSpec {
@@ -40,154 +34,61 @@ export function parseSymbols(text: string): SymbolSpec {
   return { file, world, offset };
 }
 
-/** A world as it is now. */
-export interface WorldView {
-  readonly read: MemoryReader;
-  /** Addresses of its code: PC, and those that its registers keep. */
-  readonly code: readonly bigint[];
-}
-
 /** Undefined for a world that has not run yet. */
 export type WorldViews = (world: number) => WorldView | undefined;
 
 const u64 = (v: bigint): bigint => BigInt.asUintN(64, v);
-/** Kernels are linked to the upper half. In the lower half, programs take turns at the same addresses. */
-const UPPER_HALF = 1n << 63n;
-const PAGE = 0xfffn;
-/** Most pages that `offset=auto` looks at in vain. */
-const MOST_SEARCHES = 256;
 
-/** A file that has been read. */
-class SymbolFile {
-  readonly world: number;
-  readonly table: SymbolTable;
-  private readonly file: string;
-  private readonly auto: boolean;
-  private readonly code: ElfCode;
-  /** The offsets of the program: the one given, or those found, the last one first. */
-  private readonly offsets: bigint[];
-  /** Pages of which `offset=auto` knows whether the program is there. */
-  private readonly pages = new Map<bigint, bigint | undefined>();
-  private searches = 0;
-  private verdict: Likeness = { kind: 'unknown' };
-  /** Comparisons without an outcome are made ever more seldom. */
-  private asked = 0;
+/** Most files that `monitor symbols` adds. */
+const MOST_ADDED = 64;
 
-  constructor({ file, world, offset }: SymbolSpec) {
-    const { table, code } = readFile(file);
-    this.file = file;
-    this.world = world;
-    this.table = table;
-    this.code = code;
-    this.auto = offset === 'auto';
-    if (this.auto && code.sections.length === 0)
-      throw new UsageError(
-        `--symbols: ${file} has no code to be found by offset=auto: give offset=N, or the whole file`,
-      );
-    this.offsets = offset === 'auto' ? [] : [offset];
-  }
-
-  /** How far the program lies above its own addresses; undefined when that is not known (yet). */
-  get offset(): bigint | undefined {
-    return this.verdict.kind === 'other' ? undefined : this.offsets[0];
-  }
-
-  /** @param memory what is in memory now, for a comparison */
-  name(address: bigint, memory: MemoryReader | undefined): string | undefined {
-    const offset = this.auto ? this.found(address, memory) : this.offsets[0]!;
-    const name = offset === undefined ? undefined : this.table.name(u64(address - offset));
-    if (name === undefined) return undefined;
-    return this.auto || this.isRight(memory) ? name : undefined;
-  }
-
-  /** Is it not known to be another program's file? Says so, once, when it is. */
-  private isRight(memory: MemoryReader | undefined): boolean {
-    const isPower = (this.asked & (this.asked + 1)) === 0;
-    if (this.verdict.kind === 'unknown' && this.isKernel && memory && isPower) {
-      this.verdict = likeness(this.code, this.offsets[0]!, memory);
-      if (this.verdict.kind === 'other') say(`warning: --symbols: ${this.otherProgram(this.verdict.id)}`);
-    }
-    if (this.verdict.kind === 'unknown') this.asked++;
-    return this.verdict.kind !== 'other';
-  }
-
-  private get isKernel(): boolean {
-    const [code] = this.code.sections;
-    return code !== undefined && code.address >= UPPER_HALF;
-  }
-
-  private get place(): string {
-    return this.world < 0 ? 'the host' : `VM ${this.world}`;
-  }
-
-  private otherProgram(id: string | undefined): string {
-    const own = this.code.buildId;
-    const what =
-      id !== undefined && own
-        ? `${basename(this.file)} has build id ${own.id}, and what runs in ${this.place} has ${id}`
-        : `the code in ${basename(this.file)} is not what is in the memory of ${this.place}`;
-    return `${what}: give the file that it was made from${id === undefined ? ', or offset=auto if it runs at another address' : ''}; its names are not used`;
-  }
-
-  private found(address: bigint, memory: MemoryReader | undefined): bigint | undefined {
-    const page = address & ~PAGE;
-    if (this.pages.has(page)) return this.pages.get(page);
-    if (!memory) return undefined;
-    let offset = this.offsets.find((o) => fits(this.code, o, address, memory));
-    if (offset === undefined) {
-      if (this.searches >= MOST_SEARCHES) return undefined;
-      this.searches++;
-      offset = findOffset(this.code, address, memory);
-      if (offset !== undefined && !this.offsets.includes(offset)) {
-        this.offsets.unshift(offset);
-        this.searches = 0;
-        say(
-          `--symbols: ${basename(this.file)} runs in ${this.place}${movedBy(offset)}, by its code at ${hex(address)}`,
-        );
-      }
-    }
-    this.pages.set(page, offset);
-    return offset;
-  }
-
-  describe(view: WorldView | undefined): string {
-    const head = `${basename(this.file)}: ${this.table.size} symbols of ${this.place}`;
-    if (this.auto) {
-      for (const address of view?.code ?? []) if (this.offsets.length === 0) this.found(address, view!.read);
-      const all = this.offsets.map((o) => movedBy(o).slice(2));
-      if (all.length > 0) return `${head}, ${all.join(' and ')} (found by its code)`;
-      const why = view
-        ? `its code is not at PC ${hex(view.code[0]!)}, nor where the vectors and the return address are`
-        : 'nothing has run there yet';
-      return `${head}, offset=auto has found nothing: ${why}`;
-    }
-    const offset = this.offsets[0]!;
-    const now = view && this.code.sections.length > 0 ? likeness(this.code, offset, view.read) : undefined;
-    const moved = offset === 0n ? '' : movedBy(offset);
-    if (now?.kind === 'same') return `${head}${moved}; its ${now.by === 'code' ? 'code is' : 'build id is'} in memory`;
-    if (now?.kind === 'other' && this.isKernel) return `${head}${moved}; wrong: ${this.otherProgram(now.id)}`;
-    return `${head}${moved}; its code is not in memory now`;
-  }
-}
-
-const movedBy = (offset: bigint): string => {
-  const signed = BigInt.asIntN(64, offset);
-  return signed === 0n
-    ? ', at its own addresses'
-    : `, moved by ${signed < 0n ? '-' : ''}${hex(signed < 0n ? -signed : signed)}`;
-};
-
-export class SymbolFiles {
-  private readonly loaded: readonly SymbolFile[];
+export class SymbolFiles implements SymbolStore {
+  private readonly loaded: Names[];
+  private added = 0;
   /** What is in memory; the machine sets it. */
   view: WorldViews = () => undefined;
+  /** Reads a file that a client of a port names; the program sets it. */
+  read: (name: string) => Uint8Array = () => {
+    throw new Error('files cannot be named here');
+  };
 
-  /** Reads the files. @throws UsageError when one cannot be used */
-  constructor(specs: readonly SymbolSpec[]) {
-    this.loaded = specs.map((spec) => new SymbolFile(spec));
+  /**
+   * Reads the files.
+   * @param kept symbols from a snapshot; a file that is given replaces that of the same world and name
+   * @throws UsageError when one cannot be used
+   */
+  constructor(specs: readonly SymbolSpec[], kept: readonly PackedSymbols[] = []) {
+    const given = specs.map((spec) => new SymbolFile(spec, readFile(spec.file)));
+    const older = kept.map((packed) => new KeptSymbols(packed));
+    this.loaded = [...given, ...older.filter((k) => !given.some((g) => g.world === k.world && g.file === k.file))];
   }
 
-  /** The name of an address in a world, by the file that was given first. */
+  /**
+   * Adds a file of the clients' folder; an older one of the same world and name is replaced.
+   * @param text as behind `--symbols`
+   * @throws Error when it cannot be used: then nothing has changed
+   */
+  add(text: string): void {
+    if (this.added >= MOST_ADDED)
+      throw new Error(`${MOST_ADDED} files were added, which is the most: give files at the start with --symbols`);
+    const file = this.open(text);
+    this.added++;
+    const old = this.loaded.findIndex((f) => f.world === file.world && f.file === file.file);
+    if (old >= 0) this.loaded.splice(old, 1);
+    this.loaded.unshift(file);
+  }
+
+  private open(text: string): SymbolFile {
+    try {
+      const spec = parseSymbols(text);
+      return new SymbolFile(spec, this.read(spec.file));
+    } catch (error) {
+      // Errors of the command line name its option.
+      throw error instanceof UsageError ? new Error(error.message.replace(/^--symbols: /, '')) : error;
+    }
+  }
+
+  /** The name of an address in a world, by the file that was added last or, of those of the command line, given first. */
   name(world: number, address: bigint): string | undefined {
     for (const file of this.loaded) {
       const found = file.world === world ? file.name(address, this.view(world)?.read) : undefined;
@@ -210,10 +111,10 @@ export class SymbolFiles {
     return this.loaded.flatMap(({ world, table }) => (world < 0 ? table.names() : []));
   }
 
-  /** What a snapshot keeps: names of the host. VMs are numbered anew behind it. */
+  /** What a snapshot keeps. */
   packed(): PackedSymbols[] {
-    return this.loaded.flatMap(({ world, offset, table }) =>
-      world < 0 && offset !== undefined ? [packSymbols(world, table.movedBy(offset))] : [],
+    return this.loaded.flatMap(({ world, offset, table, file }) =>
+      offset === undefined ? [] : [packSymbols(world, table.movedBy(offset), file)],
     );
   }
 
@@ -223,23 +124,10 @@ export class SymbolFiles {
   }
 }
 
-function readFile(file: string): { readonly table: SymbolTable; readonly code: ElfCode } {
-  let bytes: Uint8Array;
+function readFile(file: string): Uint8Array {
   try {
-    bytes = readFileSync(file);
+    return readFileSync(file);
   } catch (error) {
     throw new UsageError(`--symbols: cannot read ${file} (${(error as NodeJS.ErrnoException).code}): check the path`);
   }
-  if (!isElf(bytes))
-    throw new UsageError(`--symbols: ${file} is no ELF file: give the file that the image was made from`);
-  try {
-    checkElf(bytes, file);
-  } catch (error) {
-    if (error instanceof ImageError) throw new UsageError(`--symbols: ${error.message}`);
-    throw error;
-  }
-  const symbols = readSymbols(bytes);
-  if (symbols.length === 0)
-    throw new UsageError(`--symbols: ${file} has no symbol table, it was stripped: give the file before that`);
-  return { table: new SymbolTable(symbols), code: elfCode(bytes) };
 }

@@ -70,6 +70,40 @@ describe('names of addresses', () => {
     expect([low.name(0x20_0000n), low.name(0x9000_0000_0020_0000n)]).toEqual(['main', undefined]);
   });
 
+  test('the monitor adds files, in place of older ones of the same name', async () => {
+    const [wrong, cut] = [join(folder, 'wrong.txt'), join(folder, 'cut.elf')];
+    writeFileSync(join(folder, 'hello.elf'), readFileSync(HELLO));
+    writeFileSync(wrong, 'no program');
+    writeFileSync(cut, readFileSync(HELLO).subarray(0, 200));
+    const { output } = await gdbSession({
+      guests: [guestSpec(HELLO, 'mine')],
+      more: { files: folder },
+      commands: [
+        'monitor symbols hello.elf,in=1',
+        'monitor symbols hello.elf,in=1,offset=auto',
+        'monitor symbols hello.elf',
+        'monitor symbols wrong.txt',
+        'monitor symbols cut.elf,in=2',
+        'monitor symbols nowhere.elf',
+        `monitor symbols ${HELLO}`,
+        'monitor symbols hello.elf,in=zero',
+        'monitor catch vmexit HVC',
+        'continue',
+        'monitor symbols',
+        'monitor info vcpus',
+      ],
+    });
+    expect(output).toMatch(/wrong\.txt is no ELF file: give the file that the image was made from/);
+    expect(output).toMatch(/cut\.elf: is truncated: its section headers end at byte/);
+    expect(output).toMatch(/nowhere\.elf cannot be read/);
+    expect(output).toMatch(/hello\.elf.* is not below|absolute|outside/);
+    expect(output).toMatch(/'in=zero' is unknown: use in=host/);
+    expect(output).not.toMatch(/--symbols: /);
+    const list = output.slice(output.lastIndexOf('hello.elf: '));
+    expect(output.match(/symbols of VM 1, at its own addresses \(found by its code\)/g)).toHaveLength(1);
+    expect(list).toMatch(/VM 1 vcpu 0: .* <hello_hypercall>/);
+  });
+
   test('files by world and offset', () => {
     const files = new SymbolFiles([
       { file: HYPERVISOR, world: -1, offset: 0n },
@@ -195,13 +229,17 @@ describe('names of addresses', () => {
     const [stripped, second] = [join(folder, 'stripped-hv.elf'), join(folder, 'moved.elf')];
     await execa('llvm-objcopy-19', ['--strip-all', HYPERVISOR, stripped]);
     writeFileSync(second, linkedElsewhere(new Uint8Array(readFileSync(HYPERVISOR)), 0x1000n));
-    const from = { hypervisor: stripped, symbols: [parseSymbols(`${second},offset=-0x1000`)], files: folder };
+    const from = {
+      hypervisor: stripped,
+      symbols: [parseSymbols(`${second},offset=-0x1000`), parseSymbols(`${HELLO},in=1`)],
+      files: folder,
+    };
     for (const [name, more] of [
       ['with', { files: folder }],
       ['given', from],
     ] as const) {
       const saved = await gdbSession({
-        guests: [guestSpec('hello')],
+        guests: [guestSpec(HELLO, 'own')],
         more,
         commands: ['break *&_guest_exit', 'continue', `monitor snapshot save ${name}`],
       });
@@ -216,6 +254,7 @@ describe('names of addresses', () => {
           'continue',
           'monitor context',
           'monitor info vcpus',
+          'monitor symbols',
           `monitor snapshot save again-${name}`,
         ],
       });
@@ -223,7 +262,8 @@ describe('names of addresses', () => {
       expect(output).toMatch(/cpu0: host PLV0 pc 0x9\w+ <_guest_exit>/);
       expect(output).toMatch(/Thread 1\.1 "cpu0" \(host PLV0 in transition\)/);
       expect(output).toMatch(/in transition on cpu0/);
-      if (name === 'with') expect(output).toMatch(/VM 1 vcpu 0: .* <hello_mmio>/);
+      expect(output).toMatch(/VM 1 vcpu 0: .* <hello_mmio>/);
+      if (name === 'given') expect(output).toMatch(/^hello\.elf: \d+ symbols of VM 1, kept in the snapshot$/m);
     }
   });
 });

@@ -1,10 +1,12 @@
 /** Symbols of a world in a form that a snapshot keeps. */
-import { isBytes, isEvery, isNumber, isObjectWith } from '../state/state-check.ts';
+import { isBytes, isEvery, isNumber, isObjectWith, isOptional, isText } from '../state/state-check.ts';
 import type { ElfSymbol } from './elf.ts';
 
 export interface PackedSymbols {
-  /** −1: the host; otherwise the GID of a guest of the reference hypervisor. */
+  /** −1: the host; otherwise a guest: of the image, the GID that the reference hypervisor gives it; of another file, its VM. */
   readonly world: number;
+  /** The file that they are from, when it is not the image or a guest's. */
+  readonly file?: string | undefined;
   /** The names in UTF-8, each with a line feed behind it. */
   readonly names: Uint8Array;
   readonly values: BigUint64Array;
@@ -14,9 +16,10 @@ export interface PackedSymbols {
 }
 
 /** @param symbols sorted by address */
-export function packSymbols(world: number, symbols: readonly ElfSymbol[]): PackedSymbols {
+export function packSymbols(world: number, symbols: readonly ElfSymbol[], file?: string): PackedSymbols {
   return {
     world,
+    file,
     names: new TextEncoder().encode(symbols.map((s) => `${s.name.replaceAll('\n', ' ')}\n`).join('')),
     values: BigUint64Array.from(symbols, (s) => s.value),
     sizes: Float64Array.from(symbols, (s) => s.size),
@@ -40,6 +43,7 @@ export function unpackSymbols({ names, values, sizes, functions }: PackedSymbols
 export const arePackedSymbols = isEvery(
   isObjectWith({
     world: isNumber,
+    file: isOptional(isText),
     names: isBytes,
     values: (v) => v instanceof BigUint64Array,
     sizes: (v) => v instanceof Float64Array && v.every((n) => Number.isSafeInteger(n)),

@@ -9,11 +9,21 @@ import { arePackedSymbols, type PackedSymbols } from '../boot/packed-symbols.ts'
 import type { CpuFeatures } from '../cpu/features.ts';
 import { viewOf } from '../formats/little-endian.ts';
 import type { MachineState } from '../machine/machine.ts';
-import { isBytes, isEvery, isListOf, isNumber, isObjectWith, isOptional, isText } from '../state/state-check.ts';
+import type { Fields } from '../state/fields.ts';
+import {
+  isBigint,
+  isBytes,
+  isEvery,
+  isListOf,
+  isNumber,
+  isObjectWith,
+  isOptional,
+  isText,
+} from '../state/state-check.ts';
 
 const MAGIC = 'LSCOPESN';
 /** Version of the file format. The content fits only the same version of the program. */
-const VERSION = 1;
+const VERSION = 2;
 const HEADER_BYTES = 16;
 const ALIGN = 8;
 
@@ -34,6 +44,8 @@ export interface MachineImage {
   readonly machine: SnapshotMachine;
   readonly files: BootFiles;
   readonly state: MachineState;
+  /** What a debugger has seen of the machine's VMs and vCPUs: the fields of its observers. */
+  readonly observers: readonly Fields[];
   /** Symbols of what it runs, for debuggers. */
   readonly symbols?: readonly PackedSymbols[] | undefined;
 }
@@ -175,7 +187,6 @@ export function decodeSnapshot(bytes: Uint8Array, program: string): MachineImage
 
 const isSwitches = (v: unknown): boolean =>
   isObjectWith({})(v) && Object.values(v as object).every((x) => typeof x === 'boolean');
-const isBigint = (v: unknown): boolean => typeof v === 'bigint';
 const isSegment = isObjectWith({ paddr: isBigint, vaddr: isBigint, memsz: isNumber, data: isBytes });
 
 /** Checks the parts that every snapshot has. The machine itself checks its state. */
@@ -203,6 +214,7 @@ const isSnapshot = isObjectWith({
     timeOfDay: isOptional(isNumber),
   }),
   state: isObjectWith({}),
+  observers: isEvery(isObjectWith({})),
   symbols: isOptional(arePackedSymbols),
 });
 
