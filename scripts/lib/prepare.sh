@@ -523,10 +523,10 @@ ensure_guests() {
     "$LS_ROOT/src/hv" "$LS_ROOT/guests"
 }
 
-# The broken hypervisors of the auditor's tests.
+# The variants of the hypervisor for tests.
 ensure_variants() {
-  rebuild_when_newer variants "building broken variants of the hypervisor" "$LS_ROOT/scripts/build-variants" \
-    "$LS_ROOT/src/hv" "$LS_ROOT/test/audit/variants"
+  rebuild_when_newer variants "building variants of the hypervisor" "$LS_ROOT/scripts/build-variants" \
+    "$LS_ROOT/src/hv" "$LS_ROOT/test/audit/variants" "$LS_ROOT/test/gdb/variants"
 }
 
 # The benchmark kernels.

@@ -386,7 +386,7 @@ export function declareMachineOptions(command: Command): Command {
     )
     .option(
       '--symbols <spec>',
-      'names of a file for addresses: FILE[,in=host|VM][,offset=N], as in=1 for the kernel of the first guest; repeatable',
+      'names of a file for addresses: FILE[,in=host|VM][,offset=N|auto], as in=1 for the kernel of the first guest; repeatable',
       collect(parseSymbols),
     )
     .option('--hypervisor <file>', 'your build of the reference hypervisor, to run the guests')

@@ -4,6 +4,8 @@ import type { EngineCheck } from '../emu/check/engine-check.ts';
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { CRMD } from '../emu/cpu/csr-fields.ts';
 import { CSR } from '../emu/cpu/csr-table.ts';
+import { anyGuestContext, hostContext } from '../emu/debug/context.ts';
+import { readVirtual } from '../emu/debug/debug-memory.ts';
 import type { ExitStatistics } from '../emu/debug/exit-statistics.ts';
 import { describeEvent, explainLast } from '../emu/debug/explain.ts';
 import { FirstEvents } from '../emu/debug/first-events.ts';
@@ -29,7 +31,7 @@ import { type Outlet, openOutlet } from './outlet.ts';
 import { enterSandbox, sandboxed } from './sandbox.ts';
 import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
-import { SymbolFiles } from './symbol-files.ts';
+import { SymbolFiles, type WorldViews } from './symbol-files.ts';
 
 /** Opens the destination of log lines. @throws UsageError when the file cannot be written */
 function openLog(file: string | undefined): Outlet {
@@ -143,6 +145,23 @@ function namesOf(
   };
 }
 
+/** Registers that hold addresses of code. */
+const CODE_REGISTERS = [CSR.EENTRY, CSR.TLBRENTRY, CSR.ERA];
+const RA = 1;
+
+/** The worlds of a machine, as far as they have run. */
+function viewsOf({ machine, vcpuStates }: RunControl): WorldViews {
+  const [first] = machine.cpus;
+  return (world) => {
+    const ctx = world < 0 ? hostContext(first!) : anyGuestContext(machine.cpus, first!, world, vcpuStates);
+    if (!ctx) return undefined;
+    return {
+      read: (address, length) => readVirtual(machine, ctx, address, length),
+      code: [ctx.pc(), ctx.gpr(RA), ...CODE_REGISTERS.map((num) => ctx.csr(num))],
+    };
+  };
+}
+
 /**
  * Starts a machine.
  * @param io what to do with console bytes; the default follows --serial
@@ -164,7 +183,7 @@ export async function start(
     if (!control?.repeating) output.put(byte);
   });
   const { machine } = booted;
-  const symbolFiles = new SymbolFiles(cli.symbols ?? []);
+  const symbolFiles = new SymbolFiles(cli.symbols ?? [], booted.keptSymbols);
   const { image: imageOf, symbolize } = namesOf(booted, symbolFiles, () => control);
   const symbols: ImageSymbols = {
     address: (name) => booted.symbols.address(name) ?? symbolFiles.address(name),
@@ -182,6 +201,8 @@ export async function start(
   const logOutlet = openLog(cli.log?.file);
   const warnings: Promise<void>[] = [];
   const showsNames = debuggable(cli) || [cli.log, cli.stats, cli.detail, cli.audit].some(Boolean);
+  const clientFiles = debuggable(cli) ? openClientFiles(cli.files ?? '.', sandboxed(cli)) : undefined;
+  if (clientFiles) symbolFiles.read = (name) => clientFiles.read(name);
   const running = new RunControl(machine, {
     limits: {
       ...(cli.maxInstructions !== undefined && { maxInstructions: cli.maxInstructions }),
@@ -199,11 +220,13 @@ export async function start(
       };
       warnings.push(booted.named.then(tell));
     },
-    snapshotStore: debuggable(cli) ? snapshotStore(openClientFiles(cli.files ?? '.', sandboxed(cli))) : undefined,
+    snapshotStore:
+      clientFiles && snapshotStore(clientFiles, () => [...booted.packedSymbols(), ...symbolFiles.packed()]),
   });
   control = running;
+  symbolFiles.view = viewsOf(control);
   booted.restoreObservers(running.observers);
-  control.symbolFiles = () => symbolFiles.describe();
+  control.symbolFiles = symbolFiles;
   const outputs = new Outputs(control, output, [logOutlet.reader, serial.reader]);
   // Reading symbols takes time. They are read now if they are certainly needed, otherwise while the machine runs.
   if (showsNames) void booted.named;

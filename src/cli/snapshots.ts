@@ -3,6 +3,7 @@
 import { constants as buffers } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { constants, createZstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { PackedSymbols } from '../emu/boot/packed-symbols.ts';
 import type { SnapshotStore } from '../emu/debug/stop.ts';
 import type { Machine } from '../emu/machine/machine.ts';
 import { applyObservers, applySnapshot, takeSnapshot } from '../emu/replay/machine-snapshot.ts';
@@ -39,8 +40,12 @@ export function packSnapshot(machine: Machine, observers: readonly Stateful[] = 
 }
 
 /** {@link packSnapshot} while the event loop goes on. */
-function* packing(machine: Machine, observers: readonly Stateful[]): Steps<Uint8Array> {
-  const content = contentOf(machine, observers);
+function* packing(
+  machine: Machine,
+  observers: readonly Stateful[],
+  symbols: readonly PackedSymbols[],
+): Steps<Uint8Array> {
+  const content = contentOf(machine, observers, symbols);
   const stream = createZstdCompress(LEVEL);
   const out: Buffer[] = [];
   let over = false;
@@ -63,7 +68,7 @@ function* packing(machine: Machine, observers: readonly Stateful[]): Steps<Uint8
 }
 
 /** The content of a snapshot file, not packed. */
-function contentOf(machine: Machine, observers: readonly Stateful[]): Uint8Array {
+function contentOf(machine: Machine, observers: readonly Stateful[], symbols?: readonly PackedSymbols[]): Uint8Array {
   const checked = (bytes: number): void => {
     if (bytes > MOST_PACKED)
       throw new SnapshotError(
@@ -71,7 +76,7 @@ function contentOf(machine: Machine, observers: readonly Stateful[]): Uint8Array
       );
   };
   checked(machine.ram.touched);
-  const content = encodeSnapshot(takeSnapshot(machine, VERSION, observers));
+  const content = encodeSnapshot({ ...takeSnapshot(machine, VERSION, observers), symbols });
   checked(content.length);
   return content;
 }
@@ -156,10 +161,10 @@ function fitting(file: string, restore: () => void): void {
   }
 }
 
-/** Snapshots that clients name, in their folder. */
-export const snapshotStore = (files: NamedFiles): SnapshotStore => ({
+/** Snapshots that clients name, in their folder. @param symbols those that a snapshot keeps */
+export const snapshotStore = (files: NamedFiles, symbols: () => readonly PackedSymbols[]): SnapshotStore => ({
   *save(machine, name, observers) {
-    const packed = yield* packing(machine, observers);
+    const packed = yield* packing(machine, observers, symbols());
     files.write(name, packed);
     return packed.length;
   },

@@ -5,6 +5,7 @@ import type { Steps } from '../emu/replay/steps.ts';
 import { SIGNAL } from './signals.ts';
 import type { Target } from './target.ts';
 import { matchesThread, type Thread, type ThreadPattern } from './threads.ts';
+import { unknownCode } from './unknown-code.ts';
 
 export class Reverse {
   private readonly target: Target;
@@ -33,7 +34,10 @@ export class Reverse {
         position = yield* control.replayer.findingExitOf(thread.vm, thread.vcpu, position);
         if (position !== undefined) yield* control.replayer.going(position);
       }
-      if (position !== undefined) return target.threadReply(SIGNAL.trap, '', thread);
+      if (position !== undefined) {
+        target.output(unknownCode(control, target.threads()));
+        return target.threadReply(SIGNAL.trap, '', thread);
+      }
       // Nothing of a guest is before its first instruction.
       yield* control.replayer.going(thread.vm === undefined ? control.history.beginning : from);
       return target.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);

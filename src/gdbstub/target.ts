@@ -14,6 +14,7 @@ import type { Steps } from '../emu/replay/steps.ts';
 import type { KnownRegisters } from './known-registers.ts';
 import type { StepClass } from './soft-step.ts';
 import type { Thread, ThreadPattern, View } from './threads.ts';
+import type { UnknownCode } from './unknown-code.ts';
 
 /** The machine itself. */
 export interface MachineTarget {
@@ -58,6 +59,8 @@ export interface MemoryTarget {
   mmioWrite: boolean;
   /** Notes a memory read: gdb reads the instruction before it inserts the breakpoint of a step. */
   noteRead(address: bigint, length: number): void;
+  /** What is answered for code at PC that cannot be read. */
+  readonly unknownCode: UnknownCode;
 }
 
 /** Breakpoints of this client. */

@@ -11,6 +11,7 @@ import type { Ram } from '../memory/ram.ts';
 import type { Steps } from '../replay/steps.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
 import { isListOf, isMapOfNames, isNumber, isObjectWith, isSwitch, isText } from '../state/state-check.ts';
+import { type LastTranslation, LastTranslations } from './last-translations.ts';
 import { type Vm, Vms } from './vms.ts';
 
 /** Host world. Guests have the number of their VM (vms.ts), 1 and up. */
@@ -33,6 +34,8 @@ export interface DebugContext {
   csr(num: number): bigint;
   /** Physical address of the stage-2 table of a guest, when it is known. */
   stage2Root(): bigint | undefined;
+  /** The last valid translation of a GPA that was seen in its VM. */
+  lastTranslation(gpa: number): LastTranslation | undefined;
 }
 
 /** Floating-point condition flag `n` of a context. */
@@ -121,11 +124,13 @@ export class VcpuStates implements Stateful {
     key: 'chosen by the user',
     position: 'run control',
     vms: 'saved beside it',
+    translations: 'saved beside it',
   };
   private readonly byKey = new Map<string, VcpuState>();
   /** Key of the vCPU in each CPU, '' for none. */
   private readonly current: string[] = [];
   readonly vms: Vms;
+  readonly translations = new LastTranslations();
   key: VcpuKey = { kind: 'gcsr', num: CSR.CPUID };
   /** Instruction count of the whole machine; run control sets this function. */
   position: () => number = () => 0;
@@ -220,6 +225,16 @@ export class VcpuStates implements Stateful {
     return cpu.vm ? this.byKey.get(this.current[cpu.index] ?? '') : undefined;
   }
 
+  /** A CPU has entered a stage-2 translation into its TLB. */
+  filled(cpu: Cpu, gid: number, index: number): void {
+    if (cpu.htlb.e[index]) this.translations.note(cpu.events.vmOf(gid, cpu.now), cpu.htlb, index, this.position());
+  }
+
+  /** The last valid translation of a GPA in a VM. When its table is another VM's, its memory is used for other things. */
+  lastTranslation(vm: number, gpa: number): LastTranslation | undefined {
+    return this.vms.get(vm)?.ended ? undefined : this.translations.find(vm, gpa);
+  }
+
   /** Physical address of the stage-2 table of a VM. */
   root(vm: number): bigint | undefined {
     return this.vms.get(vm)?.root;
@@ -242,6 +257,7 @@ export class VcpuStates implements Stateful {
     this.byKey.clear();
     this.current.length = 0;
     this.vms.clear();
+    this.translations.clear();
   }
 }
 
@@ -259,6 +275,7 @@ export function runningContext(cpu: Cpu, vcpuStates: VcpuStates): DebugContext {
     word: (offset) => cpu.mem.u64[(cpu.base + offset) >> 3]!,
     csr: (num) => peekCsr(cpu, cpu.vm, num),
     stage2Root: () => (world >= 0 ? cpu.host.get(CSR.PGDL) : vcpuStates.root(cpu.events.vmOf(cpu.gid, cpu.now))),
+    lastTranslation: (gpa) => vcpuStates.lastTranslation(world >= 0 ? world : cpu.events.vmOf(cpu.gid, cpu.now), gpa),
   };
 }
 
@@ -279,6 +296,7 @@ export function hostContext(cpu: Cpu, saved?: SavedRegisters): DebugContext {
     word: (offset) => cpu.mem.u64[(cpu.base + offset) >> 3]!,
     csr: (num) => peekCsr(cpu, false, num),
     stage2Root: () => undefined,
+    lastTranslation: () => undefined,
   };
 }
 
@@ -318,6 +336,7 @@ export function guestContext(
     word: (offset) => s.state[offset >> 3]!,
     csr: (num) => vcpuCsr(s, num, saved),
     stage2Root: () => vcpuStates.root(vm),
+    lastTranslation: (gpa) => vcpuStates.lastTranslation(vm, gpa),
   };
 }
 
@@ -334,6 +353,7 @@ export function leftBehind(cpu: Cpu, vm: number): DebugContext {
     word: (offset) => cpu.mem.u64[(cpu.base + offset) >> 3]!,
     csr: (num) => peekCsr(cpu, true, num),
     stage2Root: () => cpu.host.get(CSR.PGDL),
+    lastTranslation: () => undefined,
   };
 }
 

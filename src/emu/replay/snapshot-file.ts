@@ -5,6 +5,7 @@
 
 import type { BoardModel } from '../board/platform.ts';
 import { BOOT_PROTOCOLS, type BootFiles } from '../boot/load.ts';
+import { arePackedSymbols, type PackedSymbols } from '../boot/packed-symbols.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { viewOf } from '../formats/little-endian.ts';
 import type { MachineState } from '../machine/machine.ts';
@@ -45,6 +46,8 @@ export interface MachineImage {
   readonly state: MachineState;
   /** What a debugger has seen of the machine's VMs and vCPUs: the fields of its observers. */
   readonly observers: readonly Fields[];
+  /** Symbols of what it runs, for debuggers. */
+  readonly symbols?: readonly PackedSymbols[] | undefined;
 }
 
 /** A file that cannot be loaded; the message says why. */
@@ -212,6 +215,7 @@ const isSnapshot = isObjectWith({
   }),
   state: isObjectWith({}),
   observers: isEvery(isObjectWith({})),
+  symbols: isOptional(arePackedSymbols),
 });
 
 /** The reason why a machine cannot restore a snapshot; undefined when it can. */
