@@ -34,12 +34,12 @@ export interface CpuRoutines {
   interruptDue(): number;
 }
 
-/** One CPU. Its registers are in linear memory (cpu-state.ts). The rest of the state of the model is here. */
 /** Host CSRs that only software sets: a read before the first write is a mistake. */
 const SET_BY_SOFTWARE: ReadonlySet<number> = new Set(
   CSRS.filter((r) => /^(SAVE\d+|TLBRSAVE|DSAVE|MERRSAVE|PGDL|PGDH)$/.test(r.name)).map((r) => r.num),
 );
 
+/** One CPU. Its registers are in linear memory (cpu-state.ts). The rest of the state of the model is here. */
 export class Cpu extends CpuState implements Stateful, Linked {
   readonly stateFields = [
     'vm',
