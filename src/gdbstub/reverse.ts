@@ -60,6 +60,7 @@ export class Reverse {
   /** gdb forgets the registers of the threads that it moves. */
   private begin(): void {
     const { pattern, target } = this;
+    target.firstProcess.resumed(this.thread ?? target.firstProcess.currentOf(target.current, target.threads()));
     target.known.resumed(target.threads().filter((t) => pattern === undefined || matchesThread(pattern, t)));
   }
 

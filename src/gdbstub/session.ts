@@ -11,8 +11,9 @@ import type { End, Stop } from '../emu/debug/stop.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import type { Vm } from '../emu/debug/vms.ts';
 import type { Machine } from '../emu/machine/machine.ts';
-import { announcement, HELD, oldRegisters, stoppedElsewhere } from './announcement.ts';
+import { announcement, HELD, oldRegisters, stoppedElsewhere, stoppedSilently } from './announcement.ts';
 import { BranchTrace } from './branch-trace.ts';
+import { FirstProcess } from './first-process.ts';
 import { KnownRegisters } from './known-registers.ts';
 import { type Line, PacketQueue } from './packet-queue.ts';
 import { Resumption } from './resumption.ts';
@@ -57,6 +58,7 @@ export class Session implements Target {
   mmioWrite = false;
   readonly known = new KnownRegisters();
   readonly unknownCode = new UnknownCode();
+  readonly firstProcess = new FirstProcess();
   physicalMemory = false;
   /** The client has detached. */
   detached = false;
@@ -199,6 +201,7 @@ export class Session implements Target {
   }
 
   noteRead(address: bigint, length: number): void {
+    this.firstProcess.looksAt(this.current);
     this.journal.read(address, length);
   }
 
@@ -230,6 +233,7 @@ export class Session implements Target {
       return;
     }
     this.current = thread;
+    this.firstProcess.resumed(thread);
     this.known.resumed(this.threads().filter(how.covers));
     this.resumption.begin(thread, how);
     this.running = true;
@@ -250,17 +254,19 @@ export class Session implements Target {
   }
 
   /**
-   * The reply for a stop, from a thread that gdb has resumed: gdb aborts when another one reports it. The reply has
-   * selected the thread where the machine has stopped.
+   * The reply for a stop, from a thread that gdb has resumed, and hears: gdb aborts when another one reports it. The reply
+   * has selected the thread where the machine has stopped.
    */
   private forResumed(reply: string): string {
     const { resumption, current } = this;
-    if (resumption.covers(current)) return reply;
+    const isSilent = this.firstProcess.isSilent(current);
+    if (resumption.covers(current) && !isSilent) return reply;
     if (resumption.single) return this.threadReply(SIGNAL.trap, '', resumption.thread!);
-    const resumed = this.threads().filter((t) => resumption.covers(t));
+    const resumed = this.threads().filter((t) => resumption.covers(t) && !this.firstProcess.isSilent(t));
     const shown = resumed.find((t) => t.cpu === current.cpu) ?? resumed[0];
     if (!shown) return reply;
-    this.output(stoppedElsewhere(current, shown, contextOf(current, this.control).pc()));
+    const pc = contextOf(current, this.control).pc();
+    this.output(isSilent ? stoppedSilently(current, pc) : stoppedElsewhere(current, shown, pc));
     return this.threadReply(SIGNAL.none, '', shown);
   }
 
@@ -287,6 +293,7 @@ export class Session implements Target {
   }
 
   currentStop(): string {
+    this.firstProcess.found(this.current);
     return this.threadReply(SIGNAL.trap, '', this.current);
   }
 
