@@ -5,7 +5,6 @@ import type { Steps } from '../emu/replay/steps.ts';
 import { SIGNAL } from './signals.ts';
 import type { Target } from './target.ts';
 import { matchesThread, type Thread, type ThreadPattern } from './threads.ts';
-import { unknownCode } from './unknown-code.ts';
 
 export class Reverse {
   private readonly target: Target;
@@ -35,7 +34,7 @@ export class Reverse {
         if (position !== undefined) yield* control.replayer.going(position);
       }
       if (position !== undefined) {
-        target.output(unknownCode(control, target.threads()));
+        target.output(target.unknownCode.atStop(control, target.threads()));
         return target.threadReply(SIGNAL.trap, '', thread);
       }
       // Nothing of a guest is before its first instruction.

@@ -26,7 +26,7 @@ import { StopReplies } from './stop-replies.ts';
 import type { Answer, Dispatch, Resume, Target, TargetSettings } from './target.ts';
 import { ThreadSelection } from './thread-selection.ts';
 import { contextOf, GUEST_PID_BASE, matchesThread, type Thread, type ThreadPattern, type View } from './threads.ts';
-import { UnknownCode, unknownCode } from './unknown-code.ts';
+import { UnknownCode } from './unknown-code.ts';
 
 export interface SessionOptions extends Line {
   readonly control: RunControl;
@@ -248,7 +248,7 @@ export class Session implements Target {
       return;
     }
     this.announce(stop, stepped);
-    this.output(unknownCode(this.control, this.threads()));
+    this.output(this.unknownCode.atStop(this.control, this.threads()));
     this.reply(this.forResumed(this.replies.forStop(stop, stepped)));
     this.packets.drain();
   }
@@ -284,7 +284,7 @@ export class Session implements Target {
     const { pattern, thread = this.current } = this.reverse;
     this.resumption.reversed(thread, (t) => pattern === undefined || matchesThread(pattern, t));
     this.announce(stop, undefined);
-    this.output(unknownCode(this.control, this.threads()));
+    this.output(this.unknownCode.atStop(this.control, this.threads()));
     this.reply(this.forResumed(this.replies.forStop(stop, undefined)));
   }
 
