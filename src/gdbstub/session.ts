@@ -56,6 +56,7 @@ export class Session implements Target {
   mmioWrite = false;
   readonly known = new KnownRegisters();
   physicalMemory = false;
+  document: Target['document'];
   /** The client has detached. */
   detached = false;
   private readonly dispatch: Dispatch;
