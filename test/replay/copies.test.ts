@@ -271,34 +271,38 @@ describe('which copies stay', () => {
 });
 
 describe('the budget', () => {
-  test.each([24, 64])('of %i MiB is obeyed at each moment, and any kept moment is right', { timeout: 60_000 }, (mib) => {
-    const t = busy();
-    const { machine } = t;
-    const history = new History(machine, [], mib * MIB);
-    history.enable(true);
-    // A copy for each piece, as if it had taken long to run.
-    const digests = new Map<number, string>();
-    let most = 0;
-    for (let n = 0; n < 150; n++) {
-      const until = history.position + 3000 * LENGTH;
-      while (history.position < until) {
-        history.run(2 ** 40, until);
-        most = Math.max(most, history.copies.bytes);
+  test.each([24, 64])(
+    'of %i MiB is obeyed at each moment, and any kept moment is right',
+    { timeout: 60_000 },
+    (mib) => {
+      const t = busy();
+      const { machine } = t;
+      const history = new History(machine, [], mib * MIB);
+      history.enable(true);
+      // A copy for each piece, as if it had taken long to run.
+      const digests = new Map<number, string>();
+      let most = 0;
+      for (let n = 0; n < 150; n++) {
+        const until = history.position + 3000 * LENGTH;
+        while (history.position < until) {
+          history.run(2 ** 40, until);
+          most = Math.max(most, history.copies.bytes);
+        }
+        digests.set(until, digest(t));
+        // A look at the past and back makes a copy here.
+        if (history.position > history.beginning) history.goto(history.position - 1);
+        history.goto(until);
       }
-      digests.set(until, digest(t));
-      // A look at the past and back makes a copy here.
-      if (history.position > history.beginning) history.goto(history.position - 1);
-      history.goto(until);
-    }
-    expect(most).toBeLessThanOrEqual(mib * MIB);
-    expect(history.copies.positions.length).toBeGreaterThan(3);
-    const kept = [...digests].filter(([at]) => at >= history.beginning);
-    expect(kept.length).toBeGreaterThan(3);
-    for (const [at, want] of kept.filter((_, n) => n % 7 === 0)) {
-      expect(history.goto(at)).toBe(at);
-      expect(digest(t), `at ${at}`).toBe(want);
-    }
-  });
+      expect(most).toBeLessThanOrEqual(mib * MIB);
+      expect(history.copies.positions.length).toBeGreaterThan(3);
+      const kept = [...digests].filter(([at]) => at >= history.beginning);
+      expect(kept.length).toBeGreaterThan(3);
+      for (const [at, want] of kept.filter((_, n) => n % 7 === 0)) {
+        expect(history.goto(at)).toBe(at);
+        expect(digest(t), `at ${at}`).toBe(want);
+      }
+    },
+  );
 
   test('can become smaller', () => {
     const t = busy();

@@ -38,6 +38,8 @@ const LOOK_EVERY = 20_000_000;
 const NEAR = 50_000;
 /** Memory for copies in addition to the machine, in bytes, unless the user says otherwise. The recorded input counts too. */
 export const DEFAULT_HISTORY = 512 * 2 ** 20;
+/** With less, little more than the present can be kept. */
+export const LEAST_HISTORY = 16 * 2 ** 20;
 /** Most journal entries. A step of a debugger is one entry. */
 const MOST_ENTRIES = 1_000_000;
 /** Wanted time of one piece of a replay, in milliseconds. */
