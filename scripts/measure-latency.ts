@@ -53,14 +53,13 @@ class Table {
   }
 }
 
-const fromHex = (hex: string): string => Buffer.from(hex, 'hex').toString();
 const monitor = (command: string): string => `qRcmd,${toHex(fromLatin1(command))}`;
 const read = (object: string, annex = ''): string => `qXfer:${object}:read:${annex}:0,ffb0`;
 
 /** Packets that are no resumes, as gdb and its users send them. Monitor commands that replay the past are listed apart. */
 const KINDS: readonly (readonly [kind: string, ...packets: string[]])[] = [
   ['stop reason, threads (`?`, `qfThreadInfo`, `qXfer:threads`)', '?', 'qfThreadInfo', read('threads')],
-  ['registers (`g`, `p`)', 'g', 'p20', 'p100'],
+  ['registers (`g`, `p`)', 'g', 'p20', 'p1000'],
   ['memory (`m`)', 'm9000000000200000,40', 'm9000000000200000,1000', 'm6db0000000000000,40'],
   ['target description', read('features', 'target.xml')],
   ['`attach`, `detach` (`vAttach`, `D`)', 'vAttach;11', 'D;11'],
@@ -146,7 +145,7 @@ async function measure(): Promise<void> {
   await runTo(host, gdb, INSTRUCTIONS);
   const random = seeded(INSTRUCTIONS);
   const end = control.history.position;
-  const report = async (): Promise<string> => fromHex((await gdb.ask(monitor('reverse'))).text).trimEnd();
+  const report = async (): Promise<string> => (await gdb.ask(monitor('reverse'))).text.replace(/\s*OK$/, '');
   print(`${end} instructions in the machine. ${await report()}`);
 
   const atEnd = new Table();

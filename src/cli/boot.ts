@@ -16,6 +16,7 @@ import { Machine } from '../emu/machine/machine.ts';
 import type { EngineKind } from '../emu/machine/processors.ts';
 import { LOW_SIZE, memoryRanges, PLATFORM } from '../emu/memory/physical-map.ts';
 import type { MachineImage } from '../emu/replay/snapshot-file.ts';
+import type { Stateful } from '../emu/state/fields.ts';
 import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
 import { decompress } from './decompress.ts';
 import { emitted } from './emitted.ts';
@@ -26,7 +27,7 @@ import { nodeRuntime } from './node-runtime.ts';
 import { openCards } from './open-cards.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
-import { readSnapshot, restoreSnapshot } from './snapshots.ts';
+import { readSnapshot, restoreObservers, restoreSnapshot } from './snapshots.ts';
 
 const ALIGN = 0x10000;
 
@@ -50,6 +51,8 @@ export interface Booted extends BootImages {
   readonly machine: Machine;
   /** The network outside, to be plugged in before the machine runs. */
   readonly cable: Pluggable | undefined;
+  /** Restores what a debugger had seen of the machine of a snapshot. @throws UsageError when that is damaged */
+  readonly restoreObservers: (observers: readonly Stateful[]) => void;
 }
 
 /** @throws UsageError when the file cannot be read */
@@ -129,7 +132,13 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
     });
     if (snapshot) restoreSnapshot(machine, snapshot, cli.snapshot!);
     else machine.load(images.files);
-    return Object.defineProperties({ machine, cable } as Booted, Object.getOwnPropertyDescriptors(images));
+    const observed = (observers: readonly Stateful[]): void => {
+      if (snapshot?.observers.length) restoreObservers(observers, snapshot, cli.snapshot!);
+    };
+    return Object.defineProperties(
+      { machine, cable, restoreObservers: observed } as Booted,
+      Object.getOwnPropertyDescriptors(images),
+    );
   });
 }
 

@@ -210,6 +210,7 @@ export async function start(
     snapshotStore: debuggable(cli) ? snapshotStore(openClientFiles(cli.files ?? '.', sandboxed(cli))) : undefined,
   });
   control = running;
+  booted.restoreObservers(running.observers);
   control.symbolFiles = () => symbolFiles.describe();
   const outputs = new Outputs(control, output, [logOutlet.reader, serial.reader]);
   // Reading symbols takes time. They are read now if they are certainly needed, otherwise while the machine runs.

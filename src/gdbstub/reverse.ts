@@ -30,6 +30,7 @@ export class Reverse {
     let position: number | undefined = from;
     this.begin();
     try {
+      yield;
       position = yield* control.replayer.findingTurnOf(thread.cpu, position);
       if (position !== undefined) yield* control.replayer.going(position);
       // A thread of a guest skips the instructions of the hypervisor.
@@ -70,6 +71,7 @@ export class Reverse {
     let end = history.position;
     let found: { position: number; stop: Stop } | undefined;
     try {
+      yield;
       for (;;) {
         const start: number | undefined = yield* control.replayer.searchingStretch(end, (position, stop) => {
           if (position < end) found = { position, stop };

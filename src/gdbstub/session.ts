@@ -163,6 +163,10 @@ export class Session implements Target {
     return this.selection.threads();
   }
 
+  listed(): Thread[] {
+    return this.detached || this.control.over ? [] : this.selection.listed();
+  }
+
   find(pattern: ThreadPattern): Thread | undefined {
     return this.selection.find(pattern);
   }
@@ -297,6 +301,14 @@ export class Session implements Target {
     this.running = false;
     this.packets.abandonWork();
     this.packets.drain();
+  }
+
+  attachAgain(): void {
+    if (!this.detached) return;
+    this.detached = false;
+    this.running = false;
+    if (!this.control.history.enabled) this.control.history.enable(true);
+    this.control.attach(this);
   }
 
   detach(): void {

@@ -36,10 +36,12 @@ export interface ThreadTarget {
    * world.
    */
   readonly attached: Map<number, Set<number>>;
-  /** An `attach` in the same inferior has killed process 1. It is not listed any more, and can be attached again. */
+  /** The client has detached from process 1, or killed it, as an `attach` in the same inferior does. It can be attached again. */
   machineHidden: boolean;
-  /** Threads that the client sees. Never empty. */
+  /** Threads that the client sees, or saw when it was attached. Never empty. */
   threads(): Thread[];
+  /** Threads of the processes that the client is attached to: none after it has left them all, or the machine has ended. */
+  listed(): Thread[];
   /** The first thread that matches a pattern. Parts that the pattern leaves open are those of the selected thread. */
   find(pattern: ThreadPattern): Thread | undefined;
   /** The thread to report when a CPU reaches a comparator with this scope. */
@@ -149,6 +151,8 @@ export interface ConnectionTarget {
   output(text: string): void;
   /** Detaches from the machine: its breakpoints are removed, and the machine continues. */
   detach(): void;
+  /** The client attaches after it has left its last process: the machine stops for it again. */
+  attachAgain(): void;
 }
 
 export interface Target

@@ -1,11 +1,13 @@
 /** One session without sockets and gdb: what packets leave behind in run control, and what stops look like. */
 import { describe, expect, test } from 'vitest';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
+import type { SnapshotStore } from '../../src/emu/debug/stop.ts';
 import { encodePacket, fromLatin1, PacketParser, toHex } from '../../src/gdbstub/framing.ts';
 import { dispatch } from '../../src/gdbstub/packets/index.ts';
 import { Session } from '../../src/gdbstub/session.ts';
 import { Driven } from '../support/driven.ts';
 import { TestMachine } from '../support/test-machine.ts';
+import { until } from '../support/wait.ts';
 
 /** Text for the user's console, which is no answer. */
 const CONSOLE = /^O([0-9a-f]{2})+$/;
@@ -70,6 +72,92 @@ describe('a guest that is let go', () => {
     expect(comparators.watchHit(cpu, 0x1800000, 0x90000000, { size: 4, write: true })).toBeDefined();
     session.detach();
     driven.control.quit();
+  });
+});
+
+describe('a client that has left its last process', () => {
+  test('lists no thread and cannot resume, while the machine runs; it can attach again', async () => {
+    const m = new TestMachine({ code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const control = new RunControl(m.machine);
+    const { ask, session } = connect(control);
+    void control.run();
+    const before = control.history.position;
+    expect(await ask('D;1')).toBe('OK');
+    expect(await ask('qfThreadInfo')).toBe('l');
+    expect(await ask('qXfer:threads:read::0,1000')).toMatch(/<threads><\/threads>$/);
+    expect(await ask('?')).toBe('W00');
+    expect(await ask('vCont;c:p1.-1')).toMatch(/^E\.no process is attached/);
+    await until(() => control.history.position > before);
+    expect(await ask('vAttach;1')).toMatch(/^T05.*thread:p1\.1;/);
+    const stopped = control.history.position;
+    expect(await ask('qfThreadInfo')).toBe('mp1.1');
+    expect(await ask('vCont;s:p1.1')).toMatch(/^T05/);
+    expect(control.history.position).toBe(stopped + 1);
+    session.detach();
+    control.quit();
+    expect(await ask('vCont;c')).toBe('W00');
+  });
+
+  test('process 1 may go while a guest stays: the machine stops for the guest', async () => {
+    const driven = await Driven.boot(['hello']);
+    await driven.to('handle_exit');
+    const { ask, session } = connect(driven.control);
+    expect(await ask('vAttach;11')).toMatch(/^T05/);
+    expect(await ask('D;1')).toBe('OK');
+    expect(await ask('D;1')).toBe('E01');
+    expect(await ask('qfThreadInfo')).toBe('mp11.1');
+    expect(session.detached).toBe(false);
+    expect(await ask('D;11')).toBe('OK');
+    expect(await ask('qfThreadInfo')).toBe('l');
+    await until(() => session.detached);
+    session.detach();
+    driven.control.quit();
+  });
+});
+
+describe('Ctrl-C', () => {
+  test('that comes between two resumes of a long step stops the second one', async () => {
+    const m = new TestMachine({ code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const control = new RunControl(m.machine);
+    const { ask, session } = connect(control);
+    void control.run();
+    expect(await ask('vCont;s:p1.1')).toMatch(/^T05/);
+    session.receive(fromLatin1('\x03'));
+    expect(await ask('g')).toMatch(/^[0-9a-f]+$/);
+    expect(await ask('vCont;c:p1.-1')).toMatch(/^T02/);
+    session.receive(fromLatin1('\x03'));
+    expect(await ask('bs')).toMatch(/^T02/);
+    // It has stopped one resume, and no more.
+    expect(await ask('bs')).toMatch(/^T05/);
+    const stop = ask('vCont;c:p1.-1');
+    const at = control.history.position;
+    await until(() => control.history.position > at + 1000);
+    session.receive(fromLatin1('\x03'));
+    expect(await stop).toMatch(/^T02/);
+    session.detach();
+    control.quit();
+  });
+});
+
+describe('a monitor command that takes long', () => {
+  test('keeps gdb waiting, and then has its answer', async () => {
+    let over = false;
+    const snapshotStore: SnapshotStore = {
+      *save() {
+        while (!over) yield;
+        return 2 ** 20;
+      },
+      load: () => {},
+    };
+    const control = new RunControl(new TestMachine({ code: ['b 0'] }).machine, { snapshotStore });
+    const { ask, session } = connect(control);
+    // gdb shows nothing of an empty text.
+    expect(await ask(monitor('snapshot save x'))).toBe('O');
+    over = true;
+    expect(await ask('qC')).toBe('OK');
+    expect(await ask('qAttached')).toBe('QCp1.1');
+    session.detach();
+    control.quit();
   });
 });
 

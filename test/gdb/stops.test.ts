@@ -145,7 +145,7 @@ describe.each(GDBS)('stops with %s', (_name, gdb) => {
       /'& 1' means nothing here/,
       /'9' is too large/,
       /'hypercall' needs a value/,
-      /a GID expected/,
+      /a VM's number expected/,
       /'q' means nothing here/,
       /'if' takes an operator/,
     ])

@@ -10,6 +10,7 @@ import { STATE } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
 import type { Steps } from '../replay/steps.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
+import { isListOf, isMapOfNames, isNumber, isObjectWith, isSwitch, isText } from '../state/state-check.ts';
 import { type Vm, Vms } from './vms.ts';
 
 /** Host world. Guests have the number of their VM (vms.ts), 1 and up. */
@@ -90,6 +91,17 @@ export interface VcpuState {
   entries: number;
 }
 
+const isWords =
+  (bytes: number) =>
+  (v: unknown): boolean =>
+    v instanceof BigUint64Array && v.byteLength === bytes;
+
+const isVcpuState = isObjectWith({
+  ...{ vm: isNumber, gid: isNumber, vcpu: isNumber, cpu: isNumber, running: isSwitch },
+  ...{ state: isWords(STATE_BYTES), csr: isWords(8 * CSRS_KEPT) },
+  ...{ time: isNumber, position: isNumber, ecode: isNumber, entries: isNumber },
+});
+
 /** Where the number of a vCPU is found when its guest is entered. */
 export interface VcpuKey {
   readonly kind: 'csr' | 'gcsr' | 'gpr';
@@ -104,6 +116,7 @@ const MOST_VCPUS = 1024;
  */
 export class VcpuStates implements Stateful {
   readonly stateFields = ['byKey', 'current'];
+  readonly stateChecks = { byKey: isMapOfNames(isVcpuState), current: isListOf(isText) };
   static readonly wiring: Wiring = {
     key: 'chosen by the user',
     position: 'run control',

@@ -8,6 +8,8 @@ import type { EngineCheck } from '../check/engine-check.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import type { Machine } from '../machine/machine.ts';
 import { History } from '../replay/history.ts';
+import type { Steps } from '../replay/steps.ts';
+import type { Stateful } from '../state/fields.ts';
 import { Comparators } from './breakpoints.ts';
 import { CatchListener } from './catch-listener.ts';
 import { Catches } from './catches.ts';
@@ -56,9 +58,11 @@ export class RunControl {
   readonly comparators: Comparators;
   readonly catches = new Catches();
   readonly vcpuStates: VcpuStates;
+  /** What was seen of the machine's VMs. It goes with the machine: into copies, and into snapshots. */
+  readonly observers: readonly Stateful[];
   readonly history: History;
   readonly replayer: Replayer;
-  readonly snapshotStore: SnapshotStore | undefined;
+  private readonly snapshotStore: SnapshotStore | undefined;
   /** Must the machine wait until its output has been read? */
   readonly mustWait: () => boolean;
   private readonly check: EngineCheck | undefined;
@@ -86,7 +90,8 @@ export class RunControl {
     this.mustWait = options.mustWait ?? (() => false);
     this.comparators = new Comparators(machine);
     this.vcpuStates = new VcpuStates(machine.ram);
-    this.history = new History(machine, [this.vcpuStates, this.vcpuStates.vms], options.history);
+    this.observers = [this.vcpuStates, this.vcpuStates.vms];
+    this.history = new History(machine, this.observers, options.history);
     this.replayer = new Replayer(this);
     this.exits = new ExitCount(machine.cpus, () => this.repeating);
     this.vcpuStates.position = () => this.position();
@@ -305,13 +310,19 @@ export class RunControl {
     if (stop.kind === 'watch') this.hooks.passWatch();
   }
 
+  /** Writes a snapshot. @returns its bytes @throws Error when this is not possible */
+  *savingSnapshot(name: string): Steps<number> {
+    if (!this.snapshotStore) throw new Error('no snapshots can be had here');
+    return yield* this.snapshotStore.save(this.machine, name, this.observers);
+  }
+
   /**
    * Puts the machine into the state of a snapshot. The history begins there.
    * @throws Error when this is not possible
    */
   loadSnapshot(name: string): void {
     if (!this.snapshotStore) throw new Error('no snapshots can be had here');
-    this.snapshotStore.load(this.machine, name);
+    this.snapshotStore.load(this.machine, name, this.observers);
     this.history.enable(this.history.enabled);
     this.stepping.end();
   }

@@ -1,6 +1,8 @@
 /** The interface between run control and its front ends: why the machine has stopped or ended, and whether a client wants it to run. */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { Machine } from '../machine/machine.ts';
+import type { Steps } from '../replay/steps.ts';
+import type { Stateful } from '../state/fields.ts';
 import type { WatchHit } from './breakpoints.ts';
 import type { Catch } from './catches.ts';
 import type { Loop } from './loops.ts';
@@ -54,10 +56,14 @@ export interface Limits {
 
 /** Files of whole machines. */
 export interface SnapshotStore {
-  /** @returns bytes written @throws Error when it cannot be written */
-  save(machine: Machine, name: string): number;
-  /** @throws Error when it cannot be read, or fits another machine */
-  load(machine: Machine, name: string): void;
+  /**
+   * @param observers parts of a debugger that have seen what the machine did
+   * @returns bytes written
+   * @throws Error when it cannot be written
+   */
+  save(machine: Machine, name: string, observers: readonly Stateful[]): Steps<number>;
+  /** @throws Error when it cannot be read, or fits another machine: then nothing has changed */
+  load(machine: Machine, name: string, observers: readonly Stateful[]): void;
 }
 
 /** An observer of memory accesses. While there is one, all stores take the slow path. */

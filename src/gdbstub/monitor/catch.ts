@@ -141,19 +141,15 @@ const row = (kind: CatchKind, args: string, help: string): Command => ({
 });
 
 export const CATCH_COMMANDS: readonly Command[] = [
-  row('vmexit', '[CAUSE…] [in GID] [gpa LO[-HI]] [hypercall CODE] [plv N]', 'stop at the vector after a VM exit'),
-  row('exception', '[NAME…] [in host|GID] [plv N]', 'stop at the vector after an exception'),
-  row('ertn', '[in GID]', "stop at a guest's first instruction after a VM entry"),
-  row('first-entry', '[in GID]', 'stop when a guest is entered for the first time'),
-  row(
-    'csr-write',
-    'NAME [== VALUE|& MASK == VALUE] [in host|GID]',
-    'stop before a write of a CSR (g_NAME: guest bank)',
-  ),
-  row('tlb-fill', '[LO[-HI]] [in host|GID]', 'stop after an entry has been written into a TLB'),
-  row('tlb-invalidate', '[LO[-HI]] [in host|GID]', 'stop after TLB entries have been invalidated'),
-  row('interrupt', '[LINE] [in host|GID]', 'stop at the vector after an interrupt has been taken'),
-  row('inject', '[LINE] [in GID]', 'stop before the host makes an interrupt pending in the guest bank'),
+  row('vmexit', '[CAUSE…] [in VM] [gpa LO[-HI]] [hypercall CODE] [plv N]', 'stop at the vector after a VM exit'),
+  row('exception', '[NAME…] [in host|VM] [plv N]', 'stop at the vector after an exception'),
+  row('ertn', '[in VM]', "stop at a guest's first instruction after a VM entry"),
+  row('first-entry', '[in VM]', 'stop when a guest is entered for the first time'),
+  row('csr-write', 'NAME [== VALUE|& MASK == VALUE] [in host|VM]', 'stop before a write of a CSR (g_NAME: guest bank)'),
+  row('tlb-fill', '[LO[-HI]] [in host|VM]', 'stop after an entry has been written into a TLB'),
+  row('tlb-invalidate', '[LO[-HI]] [in host|VM]', 'stop after TLB entries have been invalidated'),
+  row('interrupt', '[LINE] [in host|VM]', 'stop at the vector after an interrupt has been taken'),
+  row('inject', '[LINE] [in VM]', 'stop before the host makes an interrupt pending in the guest bank'),
   { name: 'info catches', args: '', help: 'catches and watches set', run: listCatches },
   {
     name: 'delete catch',
@@ -174,16 +170,16 @@ export const CATCH_COMMANDS: readonly Command[] = [
   },
   {
     name: 'watch gpa',
-    args: 'GID ADDRESS [SIZE] [r|w|rw] [if OP VALUE]',
+    args: 'VM ADDRESS [SIZE] [r|w|rw] [if OP VALUE]',
     help: "stop before a guest's accesses to its physical memory",
     run: (s, a) => {
-      if (a[0] === undefined) throw new Error('a GID expected');
+      if (a[0] === undefined) throw new Error("a VM's number expected");
       return addWatch(s, 'gpa', parseWorld(s, a[0]), a.slice(1), `gpa ${a.join(' ')}`);
     },
   },
   {
     name: 'watch virt',
-    args: 'ADDRESS [SIZE] [r|w|rw] [in host|GID] [if OP VALUE]',
+    args: 'ADDRESS [SIZE] [r|w|rw] [in host|VM] [if OP VALUE]',
     help: "stop before accesses to virtual memory of the selected thread's world, or another",
     run: (s, a) => {
       const { rest, world } = splitWorld(s, a);

@@ -163,7 +163,7 @@ export const INFO_COMMANDS: readonly Command[] = [
     help: 'the guest CSR bank, or one with its fields and who wrote it',
     run: (s, a) => infoCsr(s, true, a),
   },
-  { name: 'info tlb', args: '[host|guest|GID] [ADDRESS]', help: 'TLB entries', run: infoTlb },
+  { name: 'info tlb', args: '[host|guest|VM] [ADDRESS]', help: 'TLB entries', run: infoTlb },
   { name: 'info exits', args: '', help: 'VM exits by cause, and the last ones', run: infoExits },
   {
     name: 'info exceptions',
@@ -179,7 +179,7 @@ export const INFO_COMMANDS: readonly Command[] = [
   },
   {
     name: 'translate',
-    args: 'ADDRESS [in host|GID]',
+    args: 'ADDRESS [in host|VM]',
     help: 'each step of a translation, both stages',
     run: translate,
   },

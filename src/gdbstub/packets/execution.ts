@@ -1,7 +1,7 @@
 /** `vCont`, `c`, `C`, `s`, `S`, and for reverse execution `bs`, `bc`. */
 import { parseHex } from '../framing.ts';
 import type { Target } from '../target.ts';
-import { matchesThread, parseThreadPattern, type Thread, type ThreadPattern } from '../threads.ts';
+import { MACHINE_PID, matchesThread, parseThreadPattern, type Thread, type ThreadPattern } from '../threads.ts';
 import type { PacketRow } from './table.ts';
 
 /** gdb names each thread at most once. */
@@ -31,6 +31,8 @@ function parseActions(rest: string): Action[] | string {
 function resume(s: Target, actions: readonly Action[]): string | undefined {
   const first = actions[0];
   if (!first) return 'E.vCont without an action that resumes';
+  if (s.control.over) return 'W00';
+  if (s.listed().length === 0) return `E.no process is attached: attach ${MACHINE_PID}`;
   const thread = first.pattern ? s.find(first.pattern) : s.current;
   if (!thread) return 'E01';
   const covers = (t: Thread): boolean => actions.some((a) => !a.pattern || matchesThread(a.pattern, t));
