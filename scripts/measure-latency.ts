@@ -1,16 +1,17 @@
 /**
- * Measures how long gdb waits: for packets of all kinds, and for steps and leaps into the past, on Debian's kernel as KVM host with two
- * CPUs and a guest of its QEMU. Run through scripts/measure --latency [--instructions N] [--packets N] [--history SIZE].
+ * Measures how long gdb waits: for packets of all kinds, and for steps and leaps into the past, with KVM and with the reference
+ * hypervisor. Run through scripts/measure --latency [--on kvm|reference] [--instructions N] [--packets N] [--history SIZE].
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { parseHistory, parseInteger } from '../src/cli/options.ts';
+import { DEFAULT_MACHINE, parseGuest, parseHistory, parseInteger } from '../src/cli/options.ts';
+import { type Running, start } from '../src/cli/run.ts';
 import { fromLatin1, toHex } from '../src/gdbstub/framing.ts';
 import { LINUX } from '../test/linux/images.ts';
 import { bootHost, startGuest } from '../test/linux/kvm-session.ts';
-import type { LinuxSession } from '../test/linux/session.ts';
 import { seeded } from '../test/support/random.ts';
 import { GdbPackets } from './lib/gdb-packets.ts';
+import { LatencyTable } from './lib/latency-table.ts';
 
 /** What the guest does until there are enough instructions: processes, files, computing. */
 const WORK =
@@ -25,33 +26,12 @@ const { values } = parseArgs({
     instructions: { type: 'string', default: '5000000000' },
     packets: { type: 'string', default: '1000' },
     history: { type: 'string', default: '512M' },
+    on: { type: 'string' },
   },
 });
 const INSTRUCTIONS = parseInteger(values.instructions, '--instructions', 1, 1e12);
 const PACKETS = parseInteger(values.packets, '--packets', 1, 1e6);
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
-const ms = (n: number): string => (n < 10 ? n.toFixed(1) : n.toFixed(0));
-
-/** Rows of median, longest and number, by kind. */
-class Table {
-  private readonly times = new Map<string, number[]>();
-
-  add(kind: string, time: number): void {
-    const list = this.times.get(kind);
-    if (list) list.push(time);
-    else this.times.set(kind, [time]);
-  }
-
-  /** @param every also a row of all kinds together */
-  print(title: string, every: boolean): void {
-    print(`\n| ${title} | median, ms | max, ms | number |\n| --- | --- | --- | --- |`);
-    if (every) this.times.set('all together', [...this.times.values()].flat());
-    for (const [kind, list] of this.times) {
-      const sorted = list.toSorted((a, b) => a - b);
-      print(`| ${kind} | ${ms(sorted[sorted.length >> 1]!)} | ${ms(sorted.at(-1)!)} | ${list.length} |`);
-    }
-  }
-}
 
 const monitor = (command: string): string => `qRcmd,${toHex(fromLatin1(command))}`;
 const read = (object: string, annex = ''): string => `qXfer:${object}:read:${annex}:0,ffb0`;
@@ -90,14 +70,48 @@ const REPLAYING: readonly (readonly [string, string])[] = [
   ['`monitor context learn`', 'context learn'],
 ];
 
-/** Runs the machine until it has executed so many instructions, and stops it. */
-async function runTo(host: LinuxSession, gdb: GdbPackets, until: number): Promise<void> {
-  while (host.machine!.instructions < until) await host.run(WORK, 600_000);
-  await gdb.interrupt();
+/** A machine with a gdb that keeps its past. */
+interface Debugged {
+  readonly running: Running;
+  readonly gdb: GdbPackets;
 }
 
+async function debugged(running: Running): Promise<Debugged> {
+  const gdb = new GdbPackets(running.ports[0] as number);
+  for (const packet of ['qSupported:QNonStop+;swbreak+;hwbreak+', '?', 'Qbtrace:bts']) await gdb.ask(packet);
+  gdb.resume();
+  return { running, gdb };
+}
+
+const PORT = { host: '127.0.0.1', port: 0 };
+const HISTORY = parseHistory(values.history);
+
+/** Debian's kernel as KVM host with two CPUs, and a guest of its QEMU that works. */
+async function kvm(): Promise<Debugged> {
+  const host = await bootHost({
+    ...{ initrd: join(LINUX, 'kvm-initramfs'), smp: 2, timeout: 7200, history: HISTORY, gdb: PORT },
+    append: 'console=ttyS0,115200 cryptomgr.notests swiotlb=noforce nokaslr quiet',
+  });
+  const both = await debugged(host.running!);
+  await startGuest(host, { vcpus: 1 });
+  while (host.machine!.instructions < INSTRUCTIONS) await host.run(WORK, 600_000);
+  return both;
+}
+
+/** The reference hypervisor on two CPUs, and a guest with two vCPUs that take pages, locks and interrupts from each other. */
+async function reference(): Promise<Debugged> {
+  const guest = parseGuest('smp,vcpus=2,append=soak:100000000');
+  const cli = { ...DEFAULT_MACHINE, guest: [guest], smp: 2, history: HISTORY, gdb: PORT, wait: true, quiet: true };
+  const both = await debugged(await start(undefined, cli, () => {}));
+  while (both.running.booted.machine.instructions < INSTRUCTIONS)
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  return both;
+}
+
+const DEBUGGEES = { kvm, reference };
+
 /** All kinds of packets in turn. @param round which of the packets of a kind is next: `detach` follows `attach` */
-async function packets(gdb: GdbPackets, table: Table, count: number, round: { n: number }): Promise<void> {
+async function packets(gdb: GdbPackets, table: LatencyTable, count: number, round: { n: number }): Promise<void> {
   for (let sent = 0; sent < count; round.n++)
     for (const [kind, ...list] of KINDS) {
       sent++;
@@ -106,8 +120,8 @@ async function packets(gdb: GdbPackets, table: Table, count: number, round: { n:
 }
 
 /** The position where the last minute of running begins, or the history. */
-function minuteAgo(host: LinuxSession): number {
-  const { positions, work } = host.running!.control.history.copies;
+function minuteAgo({ control }: Running): number {
+  const { positions, work } = control.history.copies;
   let age = 0;
   for (let n = positions.length - 1; n >= 0; n--) {
     age += work[n]!;
@@ -117,12 +131,18 @@ function minuteAgo(host: LinuxSession): number {
 }
 
 /** Goes to moments between two positions, and from each a step back, and to its histories. */
-async function past(gdb: GdbPackets, table: Table, random: () => number, first: number, last: number): Promise<void> {
+async function past(
+  gdb: GdbPackets,
+  table: LatencyTable,
+  random: () => number,
+  first: number,
+  last: number,
+): Promise<void> {
   for (let n = 0; n < MOMENTS; n++) {
     const at = first + Math.floor((random() / 2 ** 32) * (last - first));
     table.add('`monitor goto`', (await gdb.ask(monitor(`goto ${at}`))).took);
     table.add('`reverse-stepi` there', (await gdb.ask('bs')).took);
-    table.add('again', (await gdb.ask('bs')).took);
+    table.add('`reverse-stepi` once more', (await gdb.ask('bs')).took);
     table.add('`record btrace` there', (await gdb.ask(read('btrace', 'all'))).took);
     const [kind, command] = REPLAYING[n % REPLAYING.length]!;
     table.add(`${kind} there`, (await gdb.ask(monitor(command))).took);
@@ -130,31 +150,22 @@ async function past(gdb: GdbPackets, table: Table, random: () => number, first: 
   table.add('back to the end', (await gdb.ask(monitor(`goto ${last}`))).took);
 }
 
-async function measure(): Promise<void> {
-  const host = await bootHost({
-    ...{ initrd: join(LINUX, 'kvm-initramfs'), smp: 2, timeout: 7200, history: parseHistory(values.history) },
-    gdb: { host: '127.0.0.1', port: 0 },
-    append: 'console=ttyS0,115200 cryptomgr.notests swiotlb=noforce nokaslr quiet',
-  });
-  const { control, ports } = host.running!;
-  const gdb = new GdbPackets(ports[0] as number);
-  for (const packet of ['qSupported:QNonStop+;swbreak+;hwbreak+', '?', 'Qbtrace:bts', monitor('goto 0')])
-    await gdb.ask(packet);
-  gdb.resume();
-  await startGuest(host, { vcpus: 1 });
-  await runTo(host, gdb, INSTRUCTIONS);
+async function measure(name: string, { running, gdb }: Debugged): Promise<void> {
+  const { control } = running;
+  await gdb.interrupt();
   const random = seeded(INSTRUCTIONS);
   const end = control.history.position;
-  const report = async (): Promise<string> => (await gdb.ask(monitor('reverse'))).text.replace(/\s*OK$/, '');
-  print(`${end} instructions in the machine. ${await report()}`);
+  const show = (rows: readonly string[]): void => print(`\n${rows.join('\n')}`);
+  const report = async (): Promise<string> => (await gdb.ask(monitor('reverse'))).text.trimEnd();
+  print(`## ${name}: ${end} instructions\n${await report()}`);
 
-  const atEnd = new Table();
+  const atEnd = new LatencyTable();
   const round = { n: 0 };
   await packets(gdb, atEnd, Math.ceil(PACKETS / 2), round);
-  const minute = minuteAgo(host);
-  const recent = new Table();
+  const minute = minuteAgo(running);
+  const recent = new LatencyTable();
   await past(gdb, recent, random, minute, end);
-  const any = new Table();
+  const any = new LatencyTable();
   await past(gdb, any, random, control.history.beginning, end);
   for (let left = Math.floor(PACKETS / 2); left > 0; left -= 100) {
     const { beginning } = control.history;
@@ -162,21 +173,22 @@ async function measure(): Promise<void> {
     await packets(gdb, atEnd, Math.min(left, 100), round);
   }
   await gdb.ask(monitor(`goto ${end}`));
-  atEnd.print('packet, half of them at the end, half at moments of the past', true);
-  recent.print('the past: the last minute of running', false);
-  any.print('the past: anywhere', false);
+  show(atEnd.rows('packet, half of them at the end, half at moments of the past', true));
+  show(recent.rows('the past: the last minute of running', false));
+  show(any.rows('the past: anywhere', false));
 
-  const stops = new Table();
+  const stops = new LatencyTable();
   for (let n = 0; n < 50; n++) {
     gdb.resume();
     await new Promise((resolve) => setTimeout(resolve, 50 + (random() % 100)));
     stops.add('Ctrl-C while the machine runs', await gdb.interrupt());
   }
-  stops.print('from Ctrl-C to the stop', false);
-  print(`\n${await report()}`);
+  show(stops.rows('from Ctrl-C to the stop', false));
+  print(`\n${await report()}\n`);
   gdb.close();
   control.quit();
-  await host.done;
+  await running.done;
 }
 
-await measure();
+for (const [name, run] of Object.entries(DEBUGGEES))
+  if (values.on === undefined || values.on === name) await measure(name, await run());

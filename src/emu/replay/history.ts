@@ -26,10 +26,10 @@ type Entry =
   | { readonly at: number; readonly kind: 'change'; readonly change: Change };
 
 /** The cost of the history: one part in so many of the running time may be used for copies. */
-const COST = 40;
+const COST = 20;
 /** The least and the longest running time between copies, in milliseconds. */
 const LEAST_WORK_MS = 40;
-const MOST_WORK_MS = 200;
+const MOST_WORK_MS = 80;
 /** About what it costs to keep a page of RAM before it changes, in milliseconds: once for the copy, once to come back to fast code. */
 const PAGE_MS = 0.002;
 /** Most instructions until the running time is looked at again. */

@@ -236,8 +236,10 @@ export class PagePast implements PageKeeper {
   }
 
   private setKnown(page: number, content: number): void {
+    const before = this.known.get(page);
+    if (before === content) return;
     this.store.share(content);
-    this.forgetKnown(page);
+    if (before !== undefined) this.store.release(before);
     this.known.set(page, content);
   }
 
