@@ -2,6 +2,7 @@
 import type { Stop } from '../emu/debug/stop.ts';
 import { Interrupted } from '../emu/debug/turns.ts';
 import type { Steps } from '../emu/replay/steps.ts';
+import { telling } from './progress.ts';
 import { SIGNAL } from './signals.ts';
 import type { Target } from './target.ts';
 import { matchesThread, type Thread, type ThreadPattern } from './threads.ts';
@@ -17,7 +18,11 @@ export class Reverse {
   }
 
   /** `bs`: back to before the last instruction of the selected thread. @returns the stop reply */
-  *step(): Steps<string> {
+  step(): Steps<string> {
+    return telling(this.target, 'looking back', this.steppingBack());
+  }
+
+  private *steppingBack(): Steps<string> {
     const { target } = this;
     const { control } = target;
     const thread = this.thread ?? target.current;
@@ -50,7 +55,7 @@ export class Reverse {
   *continue(): Steps<undefined> {
     const { control } = this.target;
     this.begin();
-    const stop = yield* this.search();
+    const stop = yield* telling(this.target, 'looking back', this.search());
     control.arrived(stop);
     this.target.arrived(stop);
     return undefined;

@@ -60,6 +60,7 @@ export class Session implements Target {
   readonly unknownCode = new UnknownCode();
   readonly firstProcess = new FirstProcess();
   physicalMemory = false;
+  document: Target['document'];
   /** The client has detached. */
   detached = false;
   private readonly dispatch: Dispatch;

@@ -57,6 +57,8 @@ export interface MemoryTarget {
   mmioRead: boolean;
   /** QEMU's physical memory mode: the addresses of memory packets are physical. */
   physicalMemory: boolean;
+  /** The document that `qXfer` has begun to send last. */
+  document: { readonly name: string; readonly text: string } | undefined;
   mmioWrite: boolean;
   /** Notes a memory read: gdb reads the instruction before it inserts the breakpoint of a step. */
   noteRead(address: bigint, length: number): void;
