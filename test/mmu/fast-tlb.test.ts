@@ -74,6 +74,34 @@ describe('dropping', () => {
   });
 });
 
+describe('writes to one page of memory', () => {
+  /** The page of memory at which all of these virtual pages are. */
+  const LINEAR = HOST + 9 * PAGE;
+
+  test('go from every virtual page and every context that has it', () => {
+    const { fast, kept } = make();
+    fast.fillData(true, 3 * PAGE, 0, LINEAR);
+    fast.fillData(true, 4 * PAGE, 0, LINEAR);
+    fast.select(2, 0, -1);
+    fast.fillData(true, 3 * PAGE, 0, LINEAR);
+    fast.clearWrites(LINEAR);
+    expect(kept(3)).toEqual([]);
+    fast.select(1, 0, -1);
+    expect([kept(3), kept(4)]).toEqual([[], []]);
+  });
+
+  test('go from the entry that was filled last, when another page had taken the first one', () => {
+    const { fast, kept } = make();
+    fast.fillData(true, 3 * PAGE, 0, LINEAR);
+    fast.fillData(true, (3 + TLB_ENTRIES) * PAGE, 0, HOST);
+    fast.fillData(true, 5 * PAGE, 0, LINEAR);
+    fast.clearWrites(LINEAR);
+    expect(kept(5)).toEqual([]);
+    // The other page is another one's.
+    expect(kept(3 + TLB_ENTRIES)).toEqual(['write']);
+  });
+});
+
 describe('sets', () => {
   test('a context has its own again when it comes back; the one used longest ago makes room', () => {
     const { fast, fill, kept } = make();

@@ -81,8 +81,8 @@ export class MemoryAccess {
     const linear = this.ram.storable(pa);
     const value = cpu.base + STATE.value;
     if (linear >= 0) {
-      this.fill(true, lo, hi, pa);
       this.stored(pa, size);
+      this.fill(true, lo, hi, pa);
       this.writeLinear(linear, value, size);
       return After.next;
     }
@@ -189,9 +189,9 @@ export class MemoryAccess {
     const linear = write ? this.ram.storable(pa) : this.ram.linearAddress(pa);
     // Devices do not support atomic transactions: the bus answers with an error.
     if (linear < 0) return this.noDevice(lo, hi);
-    this.fill(write, lo, hi, pa);
     // An sc whose link is broken stores nothing.
     if (write && !(code & LINEAR_SC && cpu.linkedAt !== linear)) this.stored(pa, size);
+    this.fill(write, lo, hi, pa);
     cpu.setStateI32('value', linear);
     return After.next;
   }
@@ -259,9 +259,8 @@ export class MemoryAccess {
       cpu.fast.fillData(write, lo, hi, this.ram.linearAddress(page), watched ? TAG_WATCHED : 0);
       return;
     }
-    const lines = this.uops.codeLines(page);
-    if (!watched && lines !== undefined)
-      cpu.fast.fillData(write, lo, hi, this.ram.linearAddress(page), TAG_CODE, lines);
+    const bits = this.uops.codeBits(page);
+    if (!watched && bits !== undefined) cpu.fast.fillData(write, lo, hi, this.ram.linearAddress(page), TAG_CODE, bits);
   }
 
   /** Up to four bytes in linear memory as a little-endian number, in one access when they are aligned. */

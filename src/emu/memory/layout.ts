@@ -8,7 +8,7 @@
  *                           micro-op pages
  *                           a cell of two bytes for each micro-op: a counter of branches to it, or its region
  *                           four bytes for each micro-op: the micro-op that last jumped there
- *                           for each micro-op page the lines of its page that hold code, a bit each
+ *                           for each micro-op page the words of its page that are code, a bit each
  *   then                  guest RAM chunks, allocated at the first access
  */
 export const WASM_PAGE = 0x10000;
@@ -166,11 +166,10 @@ export const UOP_PAGES = 4096;
 
 /** Offset of CPU `n`'s state page. */
 export const cpuBase = (n: number): number => CPU_BASE + n * CPU_STRIDE;
-/** A bit for each 32 bytes of a decoded page: they hold instructions that were decoded or translated. */
-export const CODE_LINE = 32;
-export const CODE_LINES_BYTES = PAGE / CODE_LINE / 8;
+/** A bit for each instruction of a decoded page: it was decoded or translated, and has not changed since. */
+export const CODE_BITS_BYTES = UOPS_PER_PAGE / 8;
 const ALL_UOPS = UOP_PAGES * UOP_PAGE_BYTES;
-const POOL_BYTES = Math.ceil(((ALL_UOPS * 7) / 4 + UOP_PAGES * CODE_LINES_BYTES) / WASM_PAGE) * WASM_PAGE;
+const POOL_BYTES = Math.ceil(((ALL_UOPS * 7) / 4 + UOP_PAGES * CODE_BITS_BYTES) / WASM_PAGE) * WASM_PAGE;
 
 /** The number of a pool of decoded instructions, and the number of CPUs of the machine. */
 export interface Pool {
@@ -189,7 +188,7 @@ export const REGION = 0x8000;
 export const REGIONS = 0x8000;
 /** Half of the address of a micro-op plus this is the address of the word that holds the last computed jump to it. */
 export const sourceOffset = (p: Pool): number => uopBase(p) + (ALL_UOPS * 5) / 4 - uopBase(p) / 2;
-/** Offset of the bits of code lines for slot 0 of a pool; CODE_LINES_BYTES for each. */
-export const codeLinesBase = (p: Pool): number => uopBase(p) + (ALL_UOPS * 7) / 4;
+/** Offset of the bits of code for slot 0 of a pool; CODE_BITS_BYTES for each. */
+export const codeBitsBase = (p: Pool): number => uopBase(p) + (ALL_UOPS * 7) / 4;
 /** Offset of the RAM chunks on a machine with `cpus` CPUs and `pools` pools, 64 KiB aligned. */
 export const ramBase = (cpus: number, pools: number): number => uopBase({ cpus, pool: pools });

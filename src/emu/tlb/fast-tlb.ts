@@ -4,6 +4,7 @@ import {
   TAG_CODE,
   TAG_WATCHED,
   TLB_ENTRIES,
+  TLB_INVALID,
   TLB_SET_BYTES,
   TLB_SETS,
   TLB_SETS_OFFSET,
@@ -19,6 +20,13 @@ import { shr } from './tlb.ts';
  */
 /** Number of entries of a set that its journal can hold, so that a set with few entries is cleared fast. */
 const JOURNAL = 256;
+const PAGE_BITS = 12;
+/** Pages of the largest linear memory. */
+const MEMORY_PAGES = 2 ** (32 - PAGE_BITS);
+/** 32-bit words of an entry. */
+const WORDS = 4;
+/** In {@link FastTlb.writers}. */
+const SEVERAL = -1;
 
 export class FastTlb {
   private readonly i32: Int32Array;
@@ -32,6 +40,11 @@ export class FastTlb {
   /** For each set: the entries that were filled since it was empty, and their number. More than JOURNAL entries are not recorded. */
   private readonly journal = new Uint16Array(TLB_SETS * JOURNAL);
   private readonly given = new Int32Array(TLB_SETS);
+  /**
+   * By page of linear memory: one more than the number of the entry that translates stores to it; 0: no entry does; −1: more than one
+   * may.
+   */
+  private readonly writers = new Int32Array(MEMORY_PAGES);
   private readonly evicted: (set: number) => void;
   private readonly stateIndex: number;
 
@@ -96,16 +109,32 @@ export class FastTlb {
 
   /**
    * Caches a data translation of the current context. `linear`: linear address of the page. `mark`:
-   * TAG_WATCHED or TAG_CODE, when only accesses outside the watched bytes or the code may use it; `lines`: the lines of code.
+   * TAG_WATCHED or TAG_CODE, when only accesses outside the watched bytes or the code may use it; `bits`: where the bits of code are.
    */
-  fillData(write: boolean, vaLo: number, vaHi: number, linear: number, mark = 0, lines = 0): void {
+  fillData(write: boolean, vaLo: number, vaHi: number, linear: number, mark = 0, bits = 0): void {
     const pageLo = vaLo & ~0xfff;
     const i = (this.current + (write ? TLB_ENTRIES * 16 : 0) + ((vaLo >>> 12) & (TLB_ENTRIES - 1)) * 16) >> 2;
     this.i32[i] = pageLo | mark;
     this.i32[i + 1] = vaHi;
     this.i32[i + 2] = (linear - pageLo) | 0;
-    this.i32[i + 3] = lines;
+    this.i32[i + 3] = bits;
+    if (write) this.noteWriter(linear, i);
     this.note(i);
+  }
+
+  /** The entry at an index of 32-bit words translates stores to the page at `linear`. */
+  private noteWriter(linear: number, i: number): void {
+    const page = linear >>> PAGE_BITS;
+    const n = (i - (this.base >> 2)) / WORDS + 1;
+    const known = this.writers[page]!;
+    if (known === n) return;
+    this.writers[page] = known === 0 || (known > 0 && !this.writes(known, linear)) ? n : SEVERAL;
+  }
+
+  /** Does the entry with this number, plus one, translate stores to the page at `linear`? */
+  private writes(n: number, linear: number): boolean {
+    const i = (this.base >> 2) + (n - 1) * WORDS;
+    return (((this.i32[i]! & ~(TAG_WATCHED | TAG_CODE)) + this.i32[i + 2]!) | 0) === (linear | 0);
   }
 
   /** An entry of the current set, at an index of 32-bit words, has been filled. */
@@ -170,11 +199,18 @@ export class FastTlb {
 
   /** Drops every cached write translation to the page at `linear` (it starts to hold decoded code or a watchpoint). */
   clearWrites(linear: number): void {
+    const known = this.writers[linear >>> PAGE_BITS]!;
+    this.writers[linear >>> PAGE_BITS] = 0;
+    if (known === 0) return;
+    if (known !== SEVERAL) {
+      if (this.writes(known, linear)) this.i32[(this.base >> 2) + (known - 1) * WORDS] = TLB_INVALID;
+      return;
+    }
     for (let set = 0; set < TLB_SETS; set++) {
       const at = this.base + set * TLB_SET_BYTES;
+      const first = (set * TLB_SET_BYTES) / (4 * WORDS) + 1;
       const look = (n: number): void => {
-        const i = (at >> 2) + 4 * n;
-        if ((((this.i32[i]! & ~(TAG_WATCHED | TAG_CODE)) + this.i32[i + 2]!) | 0) === (linear | 0)) this.i32[i] = -1;
+        if (this.writes(first + n, linear)) this.i32[(at >> 2) + WORDS * n] = TLB_INVALID;
       };
       const given = this.given[set]!;
       if (given > JOURNAL) for (let n = TLB_ENTRIES; n < 2 * TLB_ENTRIES; n++) look(n);
