@@ -1,6 +1,6 @@
 /** The software TLB alone: what each way of dropping takes, for reading, writing and fetching. */
 import { describe, expect, test } from 'vitest';
-import { STATE, TLB_ENTRIES, TLB_SET_BYTES, TLB_SETS, TLB_SETS_OFFSET } from '../../src/emu/memory/layout.ts';
+import { CPU_STRIDE, STATE, TLB_ENTRIES, TLB_SETS } from '../../src/emu/memory/layout.ts';
 import { FastTlb } from '../../src/emu/tlb/fast-tlb.ts';
 
 const PAGE = 0x1000;
@@ -13,7 +13,7 @@ function make(): {
   readonly fill: (page: number) => void;
   readonly kept: (page: number) => Kind[];
 } {
-  const memory = new ArrayBuffer(TLB_SETS_OFFSET + TLB_SETS * TLB_SET_BYTES);
+  const memory = new ArrayBuffer(CPU_STRIDE);
   const i32 = new Int32Array(memory);
   const fast = new FastTlb(new Uint8Array(memory), i32, 0, () => {});
   fast.select(1, 0, -1);

@@ -1,6 +1,6 @@
 /**
- * Accesses to a page in which some places are watched or hold code, when the access is not to such a place. They are
- * done without leaving generated code. The software TLB marks these pages, so other pages cost nothing more.
+ * Accesses to a page that the software TLB does not have, or in which some places are watched or hold code, when the access is not
+ * to such a place. They are done without leaving generated code. The software TLB marks these pages, so other pages cost nothing more.
  */
 import { STATE, TAG_CODE, TAG_WATCHED, TLB_ENTRIES } from '../memory/layout.ts';
 import { Emitter, Locals } from '../wasm/emitter.ts';
@@ -27,8 +27,11 @@ const FIRST = frame.take('i32');
 const WATCH_SHIFT = 3;
 const CODE_SHIFT = 2;
 
-/** The function for the CPU whose state page is at `base`. It handles sizes up to 8 bytes. */
-export function emitMarkedPage(base: number): FuncDef {
+/**
+ * The function for the CPU whose state page is at `base`. It handles sizes up to 8 bytes. Pages that are not marked it leaves to
+ * the function number `resolve` (mmu/resolve.ts).
+ */
+export function emitMarkedPage(base: number, resolve: number): FuncDef {
   const e = new Emitter();
   const none = e.block();
   // entry = tlb + (va >> 8 & (entries − 1) × 16) + (write ? size of the array for reads : 0)
@@ -69,9 +72,12 @@ export function emitMarkedPage(base: number): FuncDef {
     .i32(WATCH_SHIFT)
     .set(SHIFT);
   e.else();
-  // else { if (mark != code) return 0; bits = entry.bits; shift = 2 }
+  // else { if (mark != code) return resolve(va, info); bits = entry.bits; shift = 2 }
   mark();
-  e.i64n(TAG_CODE).op(Op.i64Ne).brIf(none);
+  e.i64n(TAG_CODE).op(Op.i64Ne);
+  const plain = e.if();
+  e.get(VA).get(INFO).call(resolve).op(Op.return);
+  e.end(plain);
   e.get(ENTRY).mem(Op.i32Load, 12).set(BITS).i32(CODE_SHIFT).set(SHIFT);
   e.end(watched);
   // first = (va & 0xfff) >> shift; if (bits[first…] & (2 << (((va & 0xfff) + last) >> shift) − first) − 1) return 0

@@ -2,8 +2,10 @@ import { decode } from '../isa/decoder.ts';
 import type { Row } from '../isa/row.ts';
 import {
   CODE_BITS_BYTES,
+  CODE_PAGES_BYTES,
   cellOffset,
   codeBitsBase,
+  codePagesBase,
   PAGE,
   sourceOffset,
   UOP_BYTES,
@@ -67,6 +69,7 @@ export class UopCache {
   private readonly cells: number;
   private readonly sources: number;
   private readonly bits: number;
+  private readonly codePages: number;
   translator: Translator | undefined;
   /** Present where other threads store to the same RAM. */
   coherence: CodeCoherence | undefined;
@@ -84,6 +87,7 @@ export class UopCache {
     this.cells = cellOffset(mem.pool);
     this.sources = sourceOffset(mem.pool);
     this.bits = codeBitsBase(mem.pool);
+    this.codePages = codePagesBase(mem.pool);
     this.exists = exists;
     this.dropFetches = dropFetches;
     this.dropWrites = dropWrites;
@@ -113,7 +117,17 @@ export class UopCache {
     if (u8[place]! & bit) return;
     u8[place]! |= bit;
     // When another page holds code of the same words, the bits of that one do not cover all code any more.
-    if (page.code++ === 0) this.dropWrites(page.linear);
+    if (page.code++ > 0) return;
+    this.markPage(page.linear, true);
+    this.dropWrites(page.linear);
+  }
+
+  /** Says to emitted code whether a page of linear memory may hold code. */
+  private markPage(linear: number, code: boolean): void {
+    const place = this.codePages + (linear >>> 15);
+    const bit = 1 << ((linear >>> 12) & 7);
+    if (code) this.mem.u8[place]! |= bit;
+    else this.mem.u8[place]! &= ~bit;
   }
 
   /** The instructions from `first` to `last` are no longer decoded or translated. @returns were there any? */
@@ -127,7 +141,10 @@ export class UopCache {
       u8[bits + (at >> 3)]! &= ~bit;
       page.code--;
     }
-    if (before > 0 && page.code === 0) this.dropWrites(page.linear);
+    if (before > 0 && page.code === 0) {
+      this.markPage(page.linear, this.hasCode(page.pa));
+      this.dropWrites(page.linear);
+    }
     return page.code < before;
   }
 
@@ -308,6 +325,7 @@ export class UopCache {
   /** Drops all decoded code. */
   clear(): void {
     this.translator?.clear();
+    this.mem.u8.fill(0, this.codePages, this.codePages + CODE_PAGES_BYTES);
     this.byPa.clear();
     this.slots.length = 0;
     this.free.length = 0;

@@ -361,6 +361,8 @@ export class Machine implements Stateful {
     this.unfinished = true;
     this.uops.clear();
     for (const cpu of this.cpus) {
+      cpu.htlb.restored();
+      cpu.gtlb.restored();
       cpu.stopRequested = false;
       cpu.watchpoints.changed();
       cpu.fast.clearAll();
