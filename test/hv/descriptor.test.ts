@@ -41,7 +41,7 @@ async function session(
 
 /** To the second exit: VM 1 has been handled, and stands behind its hypercall. */
 const SECOND_EXIT = ['break handle_exit', 'continue', 'continue', 'monitor context', 'monitor info vcpus'];
-const PARKED = /VM 1 vcpu 0: parked, last on cpu0 at 0x1004008 \(the tiny's context\)/;
+const PARKED = /VM 1 vcpu 0: parked, last on cpu0 at 0x1004008 \(tiny's context\)/;
 
 describe('a descriptor of one’s own', () => {
   test('parked registers and the host’s are what the hypervisor keeps; the world switch is known', async () => {
@@ -69,7 +69,7 @@ describe('a descriptor of one’s own', () => {
     expect(told).toBe('');
     expect(output).toMatch(/^hypervisor: tiny \(offsets from the debug information of image\.elf\)$/m);
     expect(output).toMatch(
-      /VM 1 vcpu 0: parked, 31 general registers and 0 CSRs from the tiny's context, context at physical 0x/,
+      /VM 1 vcpu 0: parked, 31 general registers and 0 CSRs from tiny's context, context at physical 0x/,
     );
     expect(output).toMatch(PARKED);
     expect(output).toMatch(/^pc +0x1004008 .*\na0 +0x61 /m);

@@ -70,7 +70,9 @@ export class SavedContexts {
     this.symbols = symbols;
     const { contexts } = descriptor;
     this.contexts = contexts;
-    this.source = `the ${descriptor.name}'s context`;
+    const { name } = descriptor;
+    // A description has an article, a name has none.
+    this.source = `${/^[a-z]+ /.test(name) ? 'the ' : ''}${name}'s context`;
     this.gpr = registersOf(contexts.gpr, gprNumber);
     this.csr = contexts.csr === undefined ? undefined : registersOf(contexts.csr, csrNumber);
     this.hosts = contexts.host === undefined ? undefined : registersOf(contexts.host, gprNumber);
@@ -78,10 +80,11 @@ export class SavedContexts {
     this.gid = contexts.gid === undefined ? undefined : stepsOf(contexts.gid);
   }
 
-  /** Physical address of the context of a vCPU. */
+  /** Physical address of the general registers of a vCPU, with which its context begins in most hypervisors. */
   physical(s: VcpuState): number | undefined {
     const base = this.at(s);
-    return base === undefined ? undefined : this.translated(this.cpuOf(s), base);
+    const first = base === undefined ? undefined : this.follow(this.cpuOf(s), base, this.gpr.at);
+    return first === undefined ? undefined : this.translated(this.cpuOf(s), first);
   }
 
   /** The registers in the context of a vCPU. */
