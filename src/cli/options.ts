@@ -14,6 +14,8 @@ import {
   MODELS,
 } from '../emu/cpu/features.ts';
 import { VIRTIO_INTERFACES, type VirtioInterfaces } from '../emu/devices/virtio/pci.ts';
+import { sizeOf } from '../emu/formats/size.ts';
+import { LEAST_HISTORY } from '../emu/replay/history.ts';
 import type { Address } from '../gdbstub/server.ts';
 import type { OwnDescriptor } from '../hv/awareness/recognition.ts';
 import type { CardSpec } from './cards.ts';
@@ -27,7 +29,6 @@ import { readDescriptor } from './own-descriptor.ts';
 import { parseShare, type ShareSpec } from './share.ts';
 import { parseSymbols, type SymbolSpec } from './symbol-files.ts';
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 const MIB = 2 ** 20;
 /** Most RAM that the board and the RAM model support. */
 const MAX_MEMORY = 256 * 2 ** 30;
@@ -35,9 +36,9 @@ export const MAX_CPUS = 16;
 
 /** `128M` as bytes. @throws UsageError */
 export function parseSize(text: string, option: string): number {
-  const m = /^(\d+)([KMG]?)B?$/i.exec(text);
-  if (!m) throw new UsageError(`${option}: '${text}' is not a size: write a number with K, M or G`);
-  return Number(m[1]) * UNITS[m[2]!.toUpperCase()]!;
+  const size = sizeOf(text);
+  if (size === undefined) throw new UsageError(`${option}: '${text}' is not a size: write a number with K, M or G`);
+  return size;
 }
 
 export function parseMemory(text: string, option = '--memory'): number {
@@ -45,6 +46,14 @@ export function parseMemory(text: string, option = '--memory'): number {
   if (size < 16 * MIB || size > MAX_MEMORY)
     throw new UsageError(`${option}: '${text}' is out of range: use 16M to 256G`);
   if (size % MIB !== 0) throw new UsageError(`${option}: '${text}' is not a whole number of MiB: round it`);
+  return size;
+}
+
+/** Memory for the past. @throws UsageError */
+export function parseHistory(text: string, option = '--history'): number {
+  const size = parseSize(text, option);
+  if (size < LEAST_HISTORY || size > MAX_MEMORY)
+    throw new UsageError(`${option}: '${text}' is out of range: use 16M to 256G`);
   return size;
 }
 
@@ -281,6 +290,8 @@ export interface MachineCli {
   /** Folder of files that clients of the ports name (default: the current one). */
   readonly files?: string;
   readonly audit?: AuditKind;
+  /** Bytes of memory for the past that a debugger goes back to. */
+  readonly history?: number;
   readonly wait?: boolean;
   readonly maxInstructions?: number;
   readonly timeout?: number;
@@ -461,6 +472,9 @@ export function declareMachineOptions(command: Command): Command {
     .option('--no-reboot', 'a reset by the guest ends the run')
     .option('--seed <n>', 'seed of the random choices of the model', (t) => parseInteger(t, '--seed', 0, 0xffffffff), 1)
     .option('--log <list>', 'exit,exception,device,gdb[=FILE]', parseLog)
+    .option('--history <size>', 'memory for the past that a debugger can go back to (default: 512M)', (t) =>
+      parseHistory(t),
+    )
     .option('--audit <what>', 'worldswitch: check what every world switch leaves behind', parseAudit)
     .option('--stats', 'one JSON line of statistics on stderr at the end')
     .option('--no-sandbox', 'run without the wall that lets the emulator open only what the command line names');

@@ -110,6 +110,12 @@ export interface Running {
   readonly done: Promise<number>;
 }
 
+/** @throws UsageError for a past that cannot be kept */
+function checkHistory(cli: MachineCli): void {
+  if (cli.history !== undefined && cli.clock === 'host')
+    throw new UsageError('--history: runs in real time do not repeat: use --clock virtual, or leave it out');
+}
+
 /** What compares the engines, where the options ask for it. @throws UsageError for what cannot be */
 async function engineCheck(
   image: string | undefined,
@@ -175,6 +181,7 @@ export async function start(
   io?: (bytes: Uint8Array) => void,
   onDebugger: () => void = () => {},
 ): Promise<Running> {
+  checkHistory(cli);
   const serial: SerialLine = io ? { sink: io, close: () => {} } : await openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink, () => serial.reader?.writableNeedDrain === true);
   const controls = cli.controls ? await (await import('./control/serve.ts')).openControls(cli.controls) : undefined;
@@ -220,6 +227,7 @@ export async function start(
       ...(cli.timeout !== undefined && { timeoutSeconds: cli.timeout }),
     },
     observed: showsNames,
+    history: cli.history,
     check,
     mustWait: () => outputs.full(),
     keep: cli.keep,

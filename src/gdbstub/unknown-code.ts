@@ -16,7 +16,7 @@ const WORD_BYTES = 4;
 const UNKNOWN = new Uint8Array(WORD_BYTES).fill(0xff);
 
 /** A line for each place where threads of a client stand and the instruction cannot be read; '' when there is none. */
-export function unknownCode(control: RunControl, threads: readonly Thread[]): string {
+function unknownCode(control: RunControl, threads: readonly Thread[]): string {
   const { ram } = control.machine;
   const lines = new Map<string, string>();
   for (const thread of threads) {
@@ -39,6 +39,15 @@ export function unknownCode(control: RunControl, threads: readonly Thread[]): st
 export class UnknownCode {
   /** The last read was a longer one around PC, and failed. gdb's disassembler then asks for less. */
   private asksAgain = false;
+  private said = '';
+
+  /** What to say at a stop: a line for each place where the instruction cannot be read. It is not said twice in a row. */
+  atStop(control: RunControl, threads: readonly Thread[]): string {
+    const text = unknownCode(control, threads);
+    const isNew = text !== this.said;
+    this.said = text;
+    return isNew ? text : '';
+  }
 
   /**
    * The word for a read that has failed, if it is the one that gdb makes before a step: an instruction at PC.

@@ -245,7 +245,7 @@ describe('names of addresses', () => {
       });
       expect(saved.output).toMatch(/ MiB, at instruction/);
       const { output } = await gdbSession({
-        more: { snapshot: join(folder, name) },
+        more: { snapshot: join(folder, name), files: folder },
         commands: [
           'monitor context',
           'monitor info worlds',

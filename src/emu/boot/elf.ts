@@ -11,6 +11,7 @@ const SYMBOL_BYTES = 24;
 const STT_FUNC = 2;
 const STT_FILE = 4;
 const STT_SECTION = 3;
+const SHF_ALLOC = 2;
 /** Physical addresses have 48 bits; QEMU drops the rest of an ELF's addresses in the same way. */
 export const PHYSICAL_MASK = (1n << 48n) - 1n;
 
@@ -162,7 +163,10 @@ export function readSymbols(bytes: Uint8Array): readonly ElfSymbol[] {
     for (let at = 0; at + SYMBOL_BYTES <= data.length; at += SYMBOL_BYTES) {
       const nameAt = v.getUint32(at, true);
       const type = v.getUint8(at + 4) & 0xf;
-      if (nameAt === 0 || v.getUint16(at + 6, true) === 0 || type === STT_FILE || type === STT_SECTION) continue;
+      const section = v.getUint16(at + 6, true);
+      if (nameAt === 0 || section === 0 || type === STT_FILE || type === STT_SECTION) continue;
+      // A label in debug information is an offset there, and no address.
+      if (sections[section] && !(sections[section].flags & SHF_ALLOC)) continue;
       const name = nameOf(nameAt);
       if (!name || name.startsWith('.L')) continue;
       const size = Number(v.getBigUint64(at + 16, true));

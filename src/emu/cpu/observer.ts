@@ -48,6 +48,8 @@ export interface CpuObserver<C> {
   csrWrite?(cpu: C, write: CsrWriting): boolean;
   /** Software reads a CSR. */
   csrRead?(cpu: C, bank: 'host' | 'guest', num: number): void;
+  /** The host reads a CSR that only software sets, and that it has never written. PC is at the instruction. */
+  unwrittenRead?(cpu: C, num: number): void;
   /** Software has changed a TLB. */
   tlbChanged?(cpu: C, change: TlbChange): void;
   /** A stage-2 entry of a guest was written: entry `index` of the host's TLB. Only these cost anything. */
@@ -75,6 +77,11 @@ export function combine<C>(list: readonly CpuObserver<C>[]): CpuObserver<C> {
   if (reads.length)
     out.csrRead = (cpu, bank, num) => {
       for (const o of reads) o.csrRead!(cpu, bank, num);
+    };
+  const unwritten = list.filter((o) => o.unwrittenRead);
+  if (unwritten.length)
+    out.unwrittenRead = (cpu, num) => {
+      for (const o of unwritten) o.unwrittenRead!(cpu, num);
     };
   const changes = list.filter((o) => o.tlbChanged);
   if (changes.length)

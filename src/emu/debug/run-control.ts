@@ -48,6 +48,8 @@ export interface RunOptions {
   readonly keep?: boolean | undefined;
   /** Called when the machine begins to run, and when it stops. */
   readonly onRunning?: ((running: boolean) => void) | undefined;
+  /** Bytes of memory for the copies of the past. */
+  readonly history?: number | undefined;
   /** A second machine that runs in parallel and must have the same state. */
   readonly check?: EngineCheck | undefined;
 }
@@ -90,7 +92,7 @@ export class RunControl {
     this.comparators = new Comparators(machine);
     this.vcpuStates = new VcpuStates(machine.ram);
     this.observers = [this.vcpuStates, this.vcpuStates.vms, this.vcpuStates.translations];
-    this.history = new History(machine, this.observers);
+    this.history = new History(machine, this.observers, options.history);
     this.replayer = new Replayer(this);
     this.exits = new ExitCount(machine.cpus, () => this.repeating);
     this.vcpuStates.position = () => this.position();
@@ -200,6 +202,11 @@ export class RunControl {
     return this.loop.over;
   }
 
+  /** The stop at which the machine still stands, if it is one. */
+  get stoppedAt(): Stop | undefined {
+    return this.loop.stoppedAt;
+  }
+
   /** Lets the machine continue if every client agrees. Call this after `running` of a client or input has changed. */
   kick(): void {
     this.loop.kick();
@@ -306,6 +313,7 @@ export class RunControl {
 
   /** Reverse execution has reached a stop. What stopped the machine there must not stop it again when it continues. */
   arrived(stop: Stop): void {
+    this.loop.standAt(stop);
     if (stop.kind === 'catch') this.listener.passWrite(stop.cpu);
     if (stop.kind === 'watch') this.hooks.passWatch();
   }

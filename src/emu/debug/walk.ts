@@ -5,7 +5,6 @@
  */
 
 import { addressHigh } from '../cpu/address-mode.ts';
-import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrHalves } from '../cpu/csr-bank.ts';
 import { ASID, CRMD, TLBELO, wideMask } from '../cpu/csr-fields.ts';
 import { CSR, type FieldName, fieldNamed } from '../cpu/csr-table.ts';
@@ -403,10 +402,6 @@ export function walkStage2(ctx: DebugContext, ram: Ram, gid: number, gpa: bigint
   const reached = second({ ctx, ram, access: LOOK, words }, gid, addressBits(low(gpa), high(gpa)));
   return resultOf(reached, steps, words.failure);
 }
-
-/** The stage-2 table entry of a GPA, from the tables that PGDL of the host points to now. */
-export const stage2Leaf = (cpu: Cpu, ram: Ram, gpa: bigint): TableLeaf | undefined =>
-  walkStage2Tables({ ram, access: LOOK }, cpu.host, cpu.host.get(CSR.PGDL), addressBits(low(gpa), high(gpa))).leaf;
 
 /**
  * VA → host physical address through every stage of the context's world.

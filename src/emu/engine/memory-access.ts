@@ -239,6 +239,7 @@ export class MemoryAccess {
 
   /** RAM is about to change: decoded code follows, and so does everybody who records stores. */
   private stored(pa: number, size: number): void {
+    this.ram.touch(pa);
     this.uops.coherence?.claimStores(this.ram.linearPage(pa));
     this.uops.written(pa, size);
     this.cpu.links?.stored(this.cpu, this.ram.linearAddress(pa), size);
@@ -252,9 +253,12 @@ export class MemoryAccess {
     if (this.strict) return;
     const { cpu } = this;
     if (this.hooks.watchesAll?.(cpu)) return;
-    if (write && (this.hooks.stored || cpu.links?.othersHave(cpu, this.ram.linearAddress(page)))) return;
+    if (write && this.hooks.recordsStores?.(cpu, page)) return;
+    if (write && cpu.links?.othersHave(cpu, this.ram.linearAddress(page))) return;
     if (cpu.watchpoints.active(cpu.vm) && cpu.watchpoints.watchesPage(lo, addressHigh(cpu.csr, hi))) return;
     const watched = this.hooks.watchesPage?.(cpu, lo, hi, page) === true;
+    // Stores through the software TLB are not seen.
+    if (write) this.ram.touch(page);
     if (!write || !this.uops.hasCode(page)) {
       cpu.fast.fillData(write, lo, hi, this.ram.linearAddress(page), watched ? TAG_WATCHED : 0);
       return;

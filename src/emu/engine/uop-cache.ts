@@ -274,6 +274,11 @@ export class UopCache {
     this.dropFetches();
   }
 
+  /** Breakpoints apply, or do not apply any more: each page is found anew, with or without them. */
+  fetchAgain(): void {
+    this.dropFetches();
+  }
+
   /** Drops all decoded code. */
   clear(): void {
     this.translator?.clear();

@@ -186,6 +186,20 @@ export class FastTlb {
     }
   }
 
+  /** Drops every cached write translation, in all contexts. */
+  clearStores(): void {
+    for (let set = 0; set < TLB_SETS; set++) {
+      const at = this.base + set * TLB_SET_BYTES;
+      const given = this.given[set]!;
+      if (given > JOURNAL) this.u8.fill(0xff, at + TLB_ENTRIES * 16, at + 2 * TLB_ENTRIES * 16);
+      else
+        for (let k = 0; k < given; k++) {
+          const n = this.journal[set * JOURNAL + k]!;
+          if (n >= TLB_ENTRIES && n < 2 * TLB_ENTRIES) this.drop(at + n * 16);
+        }
+    }
+  }
+
   /** Drops every cached fetch translation, in all contexts. */
   clearFetches(): void {
     for (let set = 0; set < TLB_SETS; set++) {

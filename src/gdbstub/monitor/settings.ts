@@ -127,6 +127,16 @@ export const SETTING_COMMANDS: readonly Command[] = [
       s.settings.guestsAuto = on;
     },
   ),
+  {
+    name: 'first-process',
+    args: 'heard',
+    help: "gdb has made 'stepi 0' in the process that it found first, and from now on shows stops of it",
+    run: (s, args) => {
+      if (args.length !== 1 || args[0] !== 'heard') throw new Error("'heard' expected");
+      s.firstProcess.heard();
+      return '';
+    },
+  },
   toggle(
     'follow world',
     "a step into an attached guest selects the guest's thread",
