@@ -39,11 +39,7 @@ function compiled(...flags: string[]): Uint8Array {
 }
 
 describe('members of structures', () => {
-  test.each([
-    [['-gdwarf-5']],
-    [['-gdwarf-4']],
-    [['-gdwarf-5', '-gz=zlib']],
-  ])('%j', (flags) => {
+  test.each([[['-gdwarf-5']], [['-gdwarf-4']], [['-gdwarf-5', '-gz=zlib']]])('%j', (flags) => {
     const dwarf = new Dwarf(compiled(...flags));
     expect(dwarf.isEmpty).toBe(false);
     expect(dwarf.offsets('vcpu', 'number')).toEqual([0]);
