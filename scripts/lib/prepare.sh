@@ -520,7 +520,7 @@ rebuild_when_newer() {
 # The hypervisor and the guests.
 ensure_guests() {
   rebuild_when_newer guests "building the hypervisor and the guests" "$LS_ROOT/scripts/build-guests" \
-    "$LS_ROOT/src/hv" "$LS_ROOT/guests"
+    "$LS_ROOT/src/hv" "$LS_ROOT/guests" "$LS_ROOT/examples"
 }
 
 # The variants of the hypervisor for tests.

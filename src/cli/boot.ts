@@ -18,7 +18,7 @@ import type { EngineKind } from '../emu/machine/processors.ts';
 import { LOW_SIZE, memoryRanges, PLATFORM } from '../emu/memory/physical-map.ts';
 import type { MachineImage } from '../emu/replay/snapshot-file.ts';
 import type { Stateful } from '../emu/state/fields.ts';
-import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
+import { type Descriptor, type ImageSymbols, parseDescriptor } from '../hv/awareness/descriptor.ts';
 import { decompress } from './decompress.ts';
 import { emitted } from './emitted.ts';
 import { UsageError } from './errors.ts';
@@ -40,6 +40,10 @@ export interface BootImages {
   readonly symbols: ImageSymbols;
   /** Its symbols and those of the guests, for a snapshot. */
   readonly packedSymbols: () => readonly PackedSymbols[];
+  /** The descriptor of the hypervisor that a snapshot has kept. */
+  readonly keptDescriptor?: Descriptor | undefined;
+  /** Content of the image; undefined where it has no symbols. */
+  readonly imageBytes?: Uint8Array;
   /** Symbols of other files, which a snapshot has kept. */
   readonly keptSymbols: readonly PackedSymbols[];
   /** Resolves when all symbols have been read. Reading begins at the first use of this property, so booting does not wait for it. */
@@ -116,7 +120,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
   const snapshot = cli.snapshot === undefined ? undefined : readSnapshot(cli.snapshot);
   if (snapshot && (image ?? cli.kernel ?? cli.guest ?? cli.initrd ?? cli.load) !== undefined)
     throw new UsageError('--snapshot brings the image with it: leave the image, --guest, --load and --initrd out');
-  const images = snapshot ? snapshotImages(snapshot) : bootImages(image, cli);
+  const images = snapshot ? snapshotImages(snapshot, cli.snapshot!) : bootImages(image, cli);
   const saved = snapshot?.machine;
   return asUsage(() => {
     const { cards, cable } = openCards(cli, console);
@@ -148,7 +152,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
 }
 
 /** The files of a machine from a snapshot, with the symbols that it has kept. */
-function snapshotImages({ files, symbols = [] }: MachineImage): BootImages {
+function snapshotImages({ files, symbols = [], hypervisor }: MachineImage, file: string): BootImages {
   const own = symbols.filter((packed) => packed.file === undefined);
   const tables = own.map((packed) => ({ world: packed.world, table: new SymbolTable(unpackSymbols(packed)) }));
   const host = tables.filter((t) => t.world < 0).map((t) => t.table);
@@ -172,6 +176,8 @@ function snapshotImages({ files, symbols = [] }: MachineImage): BootImages {
       names: () => host.flatMap((table) => table.names()),
     },
     packedSymbols: () => own,
+    keptDescriptor:
+      hypervisor === undefined ? undefined : asUsage(() => parseDescriptor(hypervisor, `--snapshot: ${file}`)),
     keptSymbols: symbols.filter((packed) => packed.file !== undefined),
   };
 }
@@ -349,6 +355,7 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
       symbols,
       packedSymbols,
       keptSymbols: [],
+      imageBytes: bytes,
       get named() {
         return load();
       },

@@ -1,5 +1,6 @@
 /** `loongscope run`: boots, connects the console, serves gdb, ends with the guest's power-off or a limit. */
 
+import { basename } from 'node:path';
 import type { EngineCheck } from '../emu/check/engine-check.ts';
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { CRMD } from '../emu/cpu/csr-fields.ts';
@@ -17,6 +18,7 @@ import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness/awareness.ts';
 import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
+import { Recognition } from '../hv/awareness/recognition.ts';
 import { type Booted, boot } from './boot.ts';
 import { CodeCache, defaultCacheFile } from './code-cache.ts';
 import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialLine } from './console.ts';
@@ -190,12 +192,21 @@ export async function start(
     if (!control?.repeating) output.put(byte);
   });
   const { machine } = booted;
-  const symbolFiles = new SymbolFiles(cli.symbols ?? [], booted.keptSymbols);
+  const recognition = new Recognition(cli.descriptor, booted.keptDescriptor);
+  const symbolFiles = new SymbolFiles(cli.symbols ?? [], booted.keptSymbols, recognition);
   const { image: imageOf, symbolize } = namesOf(booted, symbolFiles, () => control);
   const symbols: ImageSymbols = {
     address: (name) => booted.symbols.address(name) ?? symbolFiles.address(name),
     names: () => [...booted.symbols.names(), ...symbolFiles.names()],
+    descriptor: () => recognition.descriptor,
   };
+  let reading: Promise<void> | undefined;
+  /** Reads the symbols, and finds out which hypervisor it is. */
+  const named = (): Promise<void> =>
+    (reading ??= booted.named.then(() => {
+      if (booted.imageBytes) recognition.offer(booted.symbols, booted.imageBytes, basename(booted.imageFile));
+      for (const line of recognition.conclude(symbols)) say(`warning: ${line}`);
+    }));
   if (machine.regions)
     machine.regions.onFailure = (reason) =>
       say(`warning: no more code can be translated (${reason}): the rest is interpreted, which is slower`);
@@ -226,10 +237,14 @@ export async function start(
         say(`warning: ${loop.text}`);
         for (const line of explainLast(running, cpu, symbolize)) process.stderr.write(`  ${line}\n`);
       };
-      warnings.push(booted.named.then(tell));
+      warnings.push(named().then(tell));
     },
     snapshotStore:
-      clientFiles && snapshotStore(clientFiles, () => [...booted.packedSymbols(), ...symbolFiles.packed()]),
+      clientFiles &&
+      snapshotStore(clientFiles, () => ({
+        symbols: [...booted.packedSymbols(), ...symbolFiles.packed()],
+        hypervisor: recognition.descriptor && JSON.stringify(recognition.descriptor),
+      })),
   });
   control = running;
   symbolFiles.view = viewsOf(control);
@@ -237,8 +252,8 @@ export async function start(
   control.symbolFiles = symbolFiles;
   const outputs = new Outputs(control, output, [logOutlet.reader, serial.reader]);
   // Reading symbols takes time. They are read now if they are certainly needed, otherwise while the machine runs.
-  if (showsNames) void booted.named;
-  else setTimeout(() => void booted.named, NAMES_DELAY).unref();
+  if (showsNames) void named();
+  else setTimeout(() => void named(), NAMES_DELAY).unref();
   const dump =
     cli.dumpRegion !== undefined && machine.regions
       ? new (await import('./region-dump.ts')).RegionDump(machine, cli.dumpRegion, (text) => process.stderr.write(text))
@@ -246,7 +261,7 @@ export async function start(
   if (machine.regions) machine.regions.observer = dump;
   control.contexts = new Awareness(control, symbols, symbolize);
   // An audit needs the name of the function that enters guests, from the first entry on.
-  if (cli.audit) await booted.named;
+  if (cli.audit) await named();
   // Modules that only some runs need are loaded when they are needed, so that the program starts fast.
   const audit = cli.audit
     ? new (await import('../hv/audit/worldswitch.ts')).WorldSwitchAudit(control, symbols, symbolize, (f) =>

@@ -3,7 +3,6 @@
 import { constants as buffers } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { constants, createZstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import type { PackedSymbols } from '../emu/boot/packed-symbols.ts';
 import type { SnapshotStore } from '../emu/debug/stop.ts';
 import type { Machine } from '../emu/machine/machine.ts';
 import { applyObservers, applySnapshot, takeSnapshot } from '../emu/replay/machine-snapshot.ts';
@@ -24,6 +23,9 @@ import { VERSION } from './version.ts';
 /** Most of a snapshot is RAM, and the fastest level packs it well enough. A checksum detects damage. */
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
 
+/** What a debugger knows of the program that runs. */
+type Names = Pick<MachineImage, 'symbols' | 'hypervisor'>;
+
 /** Bytes that are packed at a time, in another thread. */
 const PART = 2 ** 24;
 
@@ -40,13 +42,10 @@ export function packSnapshot(machine: Machine, observers: readonly Stateful[] = 
 }
 
 /** {@link packSnapshot} while the event loop goes on. */
-function* packing(
-  machine: Machine,
-  observers: readonly Stateful[],
-  symbols: readonly PackedSymbols[],
-): Steps<Uint8Array> {
-  const content = contentOf(machine, observers, symbols);
-  const stream = createZstdCompress(LEVEL);
+function* packing(machine: Machine, observers: readonly Stateful[], names: Names): Steps<Uint8Array> {
+  const content = contentOf(machine, observers, names);
+  // A turn of the event loop brings a chunk: with Node's chunks of 16 KiB, 500 MiB would take minutes.
+  const stream = createZstdCompress({ ...LEVEL, chunkSize: PART });
   const out: Buffer[] = [];
   let over = false;
   stream
@@ -68,7 +67,7 @@ function* packing(
 }
 
 /** The content of a snapshot file, not packed. */
-function contentOf(machine: Machine, observers: readonly Stateful[], symbols?: readonly PackedSymbols[]): Uint8Array {
+function contentOf(machine: Machine, observers: readonly Stateful[], names: Names = {}): Uint8Array {
   const checked = (bytes: number): void => {
     if (bytes > MOST_PACKED)
       throw new SnapshotError(
@@ -76,7 +75,7 @@ function contentOf(machine: Machine, observers: readonly Stateful[], symbols?: r
       );
   };
   checked(machine.ram.touched);
-  const content = encodeSnapshot({ ...takeSnapshot(machine, VERSION, observers), symbols });
+  const content = encodeSnapshot({ ...takeSnapshot(machine, VERSION, observers), ...names });
   checked(content.length);
   return content;
 }
@@ -161,10 +160,10 @@ function fitting(file: string, restore: () => void): void {
   }
 }
 
-/** Snapshots that clients name, in their folder. @param symbols those that a snapshot keeps */
-export const snapshotStore = (files: NamedFiles, symbols: () => readonly PackedSymbols[]): SnapshotStore => ({
+/** Snapshots that clients name, in their folder. @param names what a snapshot keeps of names */
+export const snapshotStore = (files: NamedFiles, names: () => Names): SnapshotStore => ({
   *save(machine, name, observers) {
-    const packed = yield* packing(machine, observers, symbols());
+    const packed = yield* packing(machine, observers, names());
     files.write(name, packed);
     return packed.length;
   },

@@ -1,7 +1,10 @@
 /** `--symbols`: files with names for addresses, beside those of the image: a kernel in a guest, firmware, a program. */
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { type PackedSymbols, packSymbols } from '../emu/boot/packed-symbols.ts';
 import type { SymbolStore } from '../emu/debug/symbolizer.ts';
+import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
+import type { Recognition } from '../hv/awareness/recognition.ts';
 import { UsageError } from './errors.ts';
 import { KeptSymbols, type Names, SymbolFile, type WorldView } from './symbol-file.ts';
 
@@ -54,11 +57,17 @@ export class SymbolFiles implements SymbolStore {
 
   /**
    * Reads the files.
+   * @param recognition is told of files of the host
    * @param kept symbols from a snapshot; a file that is given replaces that of the same world and name
    * @throws UsageError when one cannot be used
    */
-  constructor(specs: readonly SymbolSpec[], kept: readonly PackedSymbols[] = []) {
-    const given = specs.map((spec) => new SymbolFile(spec, readFile(spec.file)));
+  constructor(specs: readonly SymbolSpec[], kept: readonly PackedSymbols[] = [], recognition?: Recognition) {
+    const given = specs.map((spec) => {
+      const bytes = readFile(spec.file);
+      const file = new SymbolFile(spec, bytes);
+      if (spec.world < 0) recognition?.offer(symbolsOf(file), bytes, basename(spec.file));
+      return file;
+    });
     const older = kept.map((packed) => new KeptSymbols(packed));
     this.loaded = [...given, ...older.filter((k) => !given.some((g) => g.world === k.world && g.file === k.file))];
   }
@@ -123,6 +132,11 @@ export class SymbolFiles implements SymbolStore {
     return this.loaded.map((file) => file.describe(this.view(file.world)));
   }
 }
+
+const symbolsOf = ({ table }: Names): ImageSymbols => ({
+  address: (name) => table.address(name),
+  names: () => table.names(),
+});
 
 function readFile(file: string): Uint8Array {
   try {

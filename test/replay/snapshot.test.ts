@@ -107,7 +107,7 @@ describe('a run that goes on from a file', () => {
     while (control.vcpuStates.vms.all().length < 2) await driven.to('handle_exit');
     control.quit();
     const file = join(folder, 'seen');
-    const store = snapshotStore(new ClientFiles(folder), () => []);
+    const store = snapshotStore(new ClientFiles(folder), () => ({}));
     await overTurns(store.save(control.machine, 'seen', control.observers));
     const cli = { ...DEFAULT_MACHINE, snapshot: file, quiet: true, serial: { kind: 'null' } as const };
     const second = await startMachine(undefined, { ...cli, gdb: { host: '127.0.0.1', port: 0 }, wait: true }, () => {});
@@ -236,7 +236,7 @@ describe('files that are refused', () => {
 
   test('of another machine', () => {
     const other = start({ smp: 2, guest: [parseGuest('hello')] }).machine;
-    const store = snapshotStore(new ClientFiles(folder), () => []);
+    const store = snapshotStore(new ClientFiles(folder), () => ({}));
     expect(() => store.load(other, 'good', [])).toThrow(/it has 1 CPUs, the machine 2/);
     const small = start({ memory: 128 * 2 ** 20, guest: [parseGuest('hello')] }).machine;
     expect(() => store.load(small, 'good', [])).toThrow(/256 MiB of RAM, the machine 128/);

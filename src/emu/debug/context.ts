@@ -5,7 +5,7 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import { peekCsr } from '../cpu/csr-access.ts';
 import { CPUID } from '../cpu/csr-fields.ts';
-import { CSR, csrByNumber, fieldNamed } from '../cpu/csr-table.ts';
+import { CSR, csrByName, csrByNumber, fieldNamed } from '../cpu/csr-table.ts';
 import { STATE } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
 import type { Steps } from '../replay/steps.ts';
@@ -71,6 +71,9 @@ export interface ContextSource {
 
 /** Bytes of the state page that a {@link VcpuState} keeps: all registers, from {@link STATE}.gpr to those of LBT. */
 const STATE_BYTES = STATE.ftop + 8;
+/** SAVE0 to SAVE7. */
+const SAVES = 8;
+const SAVE0 = csrByName('SAVE0')!.num;
 /** A {@link VcpuState} keeps CSRs with numbers below this; the guest bank has no others. */
 const CSRS_KEPT = 0x200;
 
@@ -86,6 +89,8 @@ export interface VcpuState {
   running: boolean;
   readonly state: BigUint64Array;
   readonly csr: BigUint64Array;
+  /** The host's SAVE0 to SAVE7 at that time: hypervisors keep the address of the vCPU there. */
+  readonly saves: BigUint64Array;
   /** Tick, and instruction count of the machine, of the exit. */
   time: number;
   position: number;
@@ -101,7 +106,7 @@ const isWords =
 
 const isVcpuState = isObjectWith({
   ...{ vm: isNumber, gid: isNumber, vcpu: isNumber, cpu: isNumber, running: isSwitch },
-  ...{ state: isWords(STATE_BYTES), csr: isWords(8 * CSRS_KEPT) },
+  ...{ state: isWords(STATE_BYTES), csr: isWords(8 * CSRS_KEPT), saves: isWords(8 * SAVES) },
   ...{ time: isNumber, position: isNumber, ecode: isNumber, entries: isNumber },
 });
 
@@ -165,6 +170,8 @@ export class VcpuStates implements Stateful {
     const bank = (cpu.base + STATE.guestCsr) >> 3;
     s.state.set(u64.subarray(at, at + STATE_BYTES / 8));
     s.csr.set(u64.subarray(bank, bank + CSRS_KEPT));
+    const saves = ((cpu.base + STATE.hostCsr) >> 3) + SAVE0;
+    s.saves.set(u64.subarray(saves, saves + SAVES));
     s.time = cpu.now;
     s.position = this.position();
   }
@@ -192,6 +199,7 @@ export class VcpuStates implements Stateful {
         running: true,
         state,
         csr,
+        saves: new BigUint64Array(SAVES),
         time: 0,
         position: 0,
         ecode: -1,

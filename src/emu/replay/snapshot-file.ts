@@ -48,6 +48,8 @@ export interface MachineImage {
   readonly observers: readonly Fields[];
   /** Symbols of what it runs, for debuggers. */
   readonly symbols?: readonly PackedSymbols[] | undefined;
+  /** The descriptor of the hypervisor, as JSON, for debuggers. */
+  readonly hypervisor?: string | undefined;
 }
 
 /** A file that cannot be loaded; the message says why. */
@@ -216,6 +218,7 @@ const isSnapshot = isObjectWith({
   state: isObjectWith({}),
   observers: isEvery(isObjectWith({})),
   symbols: isOptional(arePackedSymbols),
+  hypervisor: isOptional(isText),
 });
 
 /** The reason why a machine cannot restore a snapshot; undefined when it can. */
