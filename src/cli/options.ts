@@ -14,7 +14,10 @@ import {
   MODELS,
 } from '../emu/cpu/features.ts';
 import { VIRTIO_INTERFACES, type VirtioInterfaces } from '../emu/devices/virtio/pci.ts';
+import { sizeOf } from '../emu/formats/size.ts';
+import { LEAST_HISTORY } from '../emu/replay/history.ts';
 import type { Address } from '../gdbstub/server.ts';
+import type { OwnDescriptor } from '../hv/awareness/recognition.ts';
 import type { CardSpec } from './cards.ts';
 import { type CharacterSpec, parseCharacter } from './character.ts';
 import type { Identity } from './control/controlled-machine.ts';
@@ -22,10 +25,10 @@ import type { ControlSpec } from './control/serve.ts';
 import { type DriveSpec, parseDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
 import { type NetSpec, parseNet } from './net/spec.ts';
+import { readDescriptor } from './own-descriptor.ts';
 import { parseShare, type ShareSpec } from './share.ts';
 import { parseSymbols, type SymbolSpec } from './symbol-files.ts';
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 const MIB = 2 ** 20;
 /** Most RAM that the board and the RAM model support. */
 const MAX_MEMORY = 256 * 2 ** 30;
@@ -33,9 +36,9 @@ export const MAX_CPUS = 16;
 
 /** `128M` as bytes. @throws UsageError */
 export function parseSize(text: string, option: string): number {
-  const m = /^(\d+)([KMG]?)B?$/i.exec(text);
-  if (!m) throw new UsageError(`${option}: '${text}' is not a size: write a number with K, M or G`);
-  return Number(m[1]) * UNITS[m[2]!.toUpperCase()]!;
+  const size = sizeOf(text);
+  if (size === undefined) throw new UsageError(`${option}: '${text}' is not a size: write a number with K, M or G`);
+  return size;
 }
 
 export function parseMemory(text: string, option = '--memory'): number {
@@ -43,6 +46,14 @@ export function parseMemory(text: string, option = '--memory'): number {
   if (size < 16 * MIB || size > MAX_MEMORY)
     throw new UsageError(`${option}: '${text}' is out of range: use 16M to 256G`);
   if (size % MIB !== 0) throw new UsageError(`${option}: '${text}' is not a whole number of MiB: round it`);
+  return size;
+}
+
+/** Memory for the past. @throws UsageError */
+export function parseHistory(text: string, option = '--history'): number {
+  const size = parseSize(text, option);
+  if (size < LEAST_HISTORY || size > MAX_MEMORY)
+    throw new UsageError(`${option}: '${text}' is out of range: use 16M to 256G`);
   return size;
 }
 
@@ -278,6 +289,7 @@ export interface MachineCli {
   readonly guest?: GuestSpec[];
   readonly hypervisor?: string;
   readonly symbols?: SymbolSpec[];
+  readonly descriptor?: OwnDescriptor;
   readonly machine?: BoardModel;
   readonly memory: number;
   readonly smp: number;
@@ -290,6 +302,8 @@ export interface MachineCli {
   readonly files?: string;
   readonly audit?: AuditKind;
   readonly onLoop?: OnLoop;
+  /** Bytes of memory for the past that a debugger goes back to. */
+  readonly history?: number;
   readonly wait?: boolean;
   readonly maxInstructions?: number;
   readonly timeout?: number;
@@ -398,8 +412,13 @@ export function declareMachineOptions(command: Command): Command {
     )
     .option(
       '--symbols <spec>',
-      'names of a file for addresses: FILE[,in=host|VM][,offset=N], as in=1 for the kernel of the first guest; repeatable',
+      'names of a file for addresses: FILE[,in=host|VM][,offset=N|auto], as in=1 for the kernel of the first guest; repeatable',
       collect(parseSymbols),
+    )
+    .option(
+      '--descriptor <file>',
+      'what the debugger should know of your hypervisor: a JSON file (docs/descriptors.md)',
+      readDescriptor,
     )
     .option('--hypervisor <file>', 'your build of the reference hypervisor, to run the guests')
     .addOption(
@@ -465,6 +484,9 @@ export function declareMachineOptions(command: Command): Command {
     .option('--no-reboot', 'a reset by the guest ends the run')
     .option('--seed <n>', 'seed of the random choices of the model', (t) => parseInteger(t, '--seed', 0, 0xffffffff), 1)
     .option('--log <list>', 'exit,exception,device,gdb[=FILE]', parseLog)
+    .option('--history <size>', 'memory for the past that a debugger can go back to (default: 512M)', (t) =>
+      parseHistory(t),
+    )
     .option('--audit <what>', 'worldswitch: check what every world switch leaves behind', parseAudit)
     .option(
       '--on-loop <what>',

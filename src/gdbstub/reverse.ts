@@ -2,6 +2,7 @@
 import type { Stop } from '../emu/debug/stop.ts';
 import { Interrupted } from '../emu/debug/turns.ts';
 import type { Steps } from '../emu/replay/steps.ts';
+import { telling } from './progress.ts';
 import { SIGNAL } from './signals.ts';
 import type { Target } from './target.ts';
 import { matchesThread, type Thread, type ThreadPattern } from './threads.ts';
@@ -17,7 +18,11 @@ export class Reverse {
   }
 
   /** `bs`: back to before the last instruction of the selected thread. @returns the stop reply */
-  *step(): Steps<string> {
+  step(): Steps<string> {
+    return telling(this.target, 'looking back', this.steppingBack());
+  }
+
+  private *steppingBack(): Steps<string> {
     const { target } = this;
     const { control } = target;
     const thread = this.thread ?? target.current;
@@ -33,7 +38,10 @@ export class Reverse {
         position = yield* control.replayer.findingExitOf(thread.vm, thread.vcpu, position);
         if (position !== undefined) yield* control.replayer.going(position);
       }
-      if (position !== undefined) return target.threadReply(SIGNAL.trap, '', thread);
+      if (position !== undefined) {
+        target.output(target.unknownCode.atStop(control, target.threads()));
+        return target.threadReply(SIGNAL.trap, '', thread);
+      }
       // Nothing of a guest is before its first instruction.
       yield* control.replayer.going(thread.vm === undefined ? control.history.beginning : from);
       return target.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);
@@ -47,7 +55,7 @@ export class Reverse {
   *continue(): Steps<undefined> {
     const { control } = this.target;
     this.begin();
-    const stop = yield* this.search();
+    const stop = yield* telling(this.target, 'looking back', this.search());
     control.arrived(stop);
     this.target.arrived(stop);
     return undefined;
@@ -56,6 +64,7 @@ export class Reverse {
   /** gdb forgets the registers of the threads that it moves. */
   private begin(): void {
     const { pattern, target } = this;
+    target.firstProcess.resumed(this.thread ?? target.firstProcess.currentOf(target.current, target.threads()));
     target.known.resumed(target.threads().filter((t) => pattern === undefined || matchesThread(pattern, t)));
   }
 

@@ -6,7 +6,8 @@ import { execa } from 'execa';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { guestPath, HYPERVISOR } from '../../src/cli/paths.ts';
-import { parseElf, readSymbols } from '../../src/emu/boot/elf.ts';
+import { checkElf, parseElf, readSymbols } from '../../src/emu/boot/elf.ts';
+import { elfCode } from '../../src/emu/boot/elf-code.ts';
 import { elfSections, stringsOf } from '../../src/emu/boot/elf-sections.ts';
 import { ImageError } from '../../src/emu/formats/image-error.ts';
 
@@ -66,6 +67,8 @@ describe('damage', () => {
         expect(Array.isArray(readSymbols(damaged))).toBe(true);
         expect(Array.isArray(readSymbols(damaged.subarray(0, cut)))).toBe(true);
         try {
+          elfCode(damaged.subarray(0, cut));
+          checkElf(damaged.subarray(0, cut), 'x');
           parseElf(damaged.subarray(0, cut), 'x');
         } catch (error) {
           expect(error).toBeInstanceOf(ImageError);

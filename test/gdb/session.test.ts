@@ -1,6 +1,7 @@
 /** One session without sockets and gdb: what packets leave behind in run control, and what stops look like. */
 import { describe, expect, test } from 'vitest';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
+import type { SnapshotStore } from '../../src/emu/debug/stop.ts';
 import { encodePacket, fromLatin1, PacketParser, toHex } from '../../src/gdbstub/framing.ts';
 import { dispatch } from '../../src/gdbstub/packets/index.ts';
 import { Session } from '../../src/gdbstub/session.ts';
@@ -15,6 +16,8 @@ const CONSOLE = /^O([0-9a-f]{2})+$/;
 function connect(control: RunControl): {
   readonly session: Session;
   readonly ask: (payload: string) => Promise<string>;
+  /** The next reply. */
+  readonly next: () => Promise<string>;
 } {
   const parser = new PacketParser();
   const replies: string[] = [];
@@ -30,15 +33,18 @@ function connect(control: RunControl): {
     },
     log: () => {},
   });
-  const ask = async (payload: string): Promise<string> => {
-    session.receive(encodePacket(payload));
+  const next = async (): Promise<string> => {
     while (replies.length === 0)
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
     return replies.shift()!;
   };
-  return { session, ask };
+  const ask = (payload: string): Promise<string> => {
+    session.receive(encodePacket(payload));
+    return next();
+  };
+  return { session, ask, next };
 }
 
 const monitor = (command: string): string => `qRcmd,${toHex(fromLatin1(command))}`;
@@ -133,6 +139,50 @@ describe('Ctrl-C', () => {
     await until(() => control.history.position > at + 1000);
     session.receive(fromLatin1('\x03'));
     expect(await stop).toMatch(/^T02/);
+    session.detach();
+    control.quit();
+  });
+});
+
+describe('a monitor command that takes long', () => {
+  let over = false;
+  let ended = 0;
+  const snapshotStore: SnapshotStore = {
+    *save() {
+      try {
+        while (!over) yield;
+        return 2 ** 20;
+      } finally {
+        ended++;
+      }
+    },
+    load: () => {},
+  };
+  const begin = (): ReturnType<typeof connect> & { control: RunControl } => {
+    over = false;
+    ended = 0;
+    const control = new RunControl(new TestMachine({ code: ['b 0'] }).machine, { snapshotStore });
+    return { ...connect(control), control };
+  };
+
+  test('keeps gdb waiting, and then has its answer, in one packet', async () => {
+    const { ask, next, session, control } = begin();
+    // gdb shows nothing of an empty text.
+    expect(await ask(monitor('snapshot save x'))).toBe('O');
+    over = true;
+    let answer = 'O';
+    while (answer === 'O') answer = await next();
+    expect(Buffer.from(answer, 'hex').toString()).toBe('x: 1.0 MiB, at instruction 0\n');
+    session.detach();
+    control.quit();
+  });
+
+  test('ends without an answer when gdb asks something else, because Ctrl-C has ended its waiting', async () => {
+    const { ask, session, control } = begin();
+    expect(await ask(monitor('snapshot save x'))).toBe('O');
+    expect(await ask('qC')).toBe('QCp1.1');
+    expect(ended).toBe(1);
+    expect(await ask('qAttached')).toBe('1');
     session.detach();
     control.quit();
   });

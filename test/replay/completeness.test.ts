@@ -184,6 +184,7 @@ describe('parts of a machine', () => {
     MemoryAccess: 'the access under way, and hooks of run control',
     Omissions: 'what a log has told',
     P9Session: 'saved by the device that it belongs to',
+    PageGuard: 'which pages the history has kept; it closes them with each copy',
     Ram: 'which chunks are in linear memory; its content is saved',
     Regions: 'translated code, made anew',
     SharedNode: 'of the shared folder; found anew',

@@ -16,6 +16,7 @@ const none = (): Counts => ({
   csrRead: 0,
   unwrittenRead: 0,
   tlbChanged: 0,
+  stage2Filled: 0,
   undefinedMode: 0,
   nested: 0,
 });
@@ -45,6 +46,7 @@ export function countEverything(cpu: Cpu): Counts {
     csrRead: () => void counts.csrRead++,
     unwrittenRead: () => void counts.unwrittenRead++,
     tlbChanged: () => void counts.tlbChanged++,
+    stage2Filled: () => void counts.stage2Filled++,
     nested: () => void counts.nested++,
   });
   return counts;

@@ -1,4 +1,4 @@
-import { CPU_STATE_BYTES, CSR_RULE, STATE } from '../memory/layout.ts';
+import { CPU_STATE_BYTES, CSR_RULE, STATE, TLB_ARRAYS_OFFSET } from '../memory/layout.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
 import { FastTlb } from '../tlb/fast-tlb.ts';
@@ -34,12 +34,12 @@ export interface CpuRoutines {
   interruptDue(): number;
 }
 
-/** One CPU. Its registers are in linear memory (cpu-state.ts). The rest of the state of the model is here. */
 /** Host CSRs that only software sets: a read before the first write is a mistake. */
 const SET_BY_SOFTWARE: ReadonlySet<number> = new Set(
   CSRS.filter((r) => /^(SAVE\d+|TLBRSAVE|DSAVE|MERRSAVE|PGDL|PGDH)$/.test(r.name)).map((r) => r.num),
 );
 
+/** One CPU. Its registers are in linear memory (cpu-state.ts). The rest of the state of the model is here. */
 export class Cpu extends CpuState implements Stateful, Linked {
   readonly stateFields = [
     'vm',
@@ -61,6 +61,7 @@ export class Cpu extends CpuState implements Stateful, Linked {
     observer: 'observers',
     observers: 'observers',
     linearOf: 'the board',
+    touch: 'the board',
     links: 'the machine',
     clock: 'the host',
     routines: 'emitted code',
@@ -72,9 +73,9 @@ export class Cpu extends CpuState implements Stateful, Linked {
   readonly hostTimer: Timer;
   readonly guestTimer: Timer;
   /** Host-type entries: VA→PA with GID 0, GPA→HPA otherwise. */
-  readonly htlb = new Tlb();
+  readonly htlb: Tlb;
   /** Guest-type entries: GVA→GPA. */
-  readonly gtlb = new Tlb();
+  readonly gtlb: Tlb;
   readonly fast: FastTlb;
   /** What each stage of translation is governed by: the host's only one, stage 1 of the running guest, stage 2. */
   readonly hostStage: TranslationStage;
@@ -110,6 +111,8 @@ export class Cpu extends CpuState implements Stateful, Linked {
   private readonly observers: CpuObserver<Cpu>[] = [];
   /** The address in linear memory of a physical address, negative when it is not RAM. The board sets this function. */
   linearOf: (pa: number) => number = () => -1;
+  /** Call before the hardware itself stores to a physical address; set by the machine. */
+  touch: (pa: number) => void = () => {};
   /** The links of all CPUs. Undefined where each CPU has a thread. */
   links: Links | undefined;
   /** The engine sets this. */
@@ -129,6 +132,8 @@ export class Cpu extends CpuState implements Stateful, Linked {
     super(index, mem);
     this.host = new CsrBank(mem.i32, this.base + STATE.hostCsr);
     this.guest = new CsrBank(mem.i32, this.base + STATE.guestCsr);
+    this.htlb = new Tlb(mem.memory.buffer, this.base + TLB_ARRAYS_OFFSET.host);
+    this.gtlb = new Tlb(mem.memory.buffer, this.base + TLB_ARRAYS_OFFSET.guest);
     this.hostStage = { csr: this.host, tlb: this.htlb, gid: 0 };
     this.guestStage = guestStage(this, this.guest, this.gtlb);
     this.guestStage2 = guestStage(this, this.host, this.htlb);

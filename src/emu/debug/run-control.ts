@@ -8,6 +8,8 @@ import type { EngineCheck } from '../check/engine-check.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import type { Machine } from '../machine/machine.ts';
 import { History } from '../replay/history.ts';
+import type { Steps } from '../replay/steps.ts';
+import type { Stateful } from '../state/fields.ts';
 import { Comparators } from './breakpoints.ts';
 import { CatchListener } from './catch-listener.ts';
 import { Catches } from './catches.ts';
@@ -24,6 +26,7 @@ import { RunLimits } from './run-limits.ts';
 import { RunLoop } from './run-loop.ts';
 import { Stepping } from './stepping.ts';
 import type { Client, End, FrameSource, Limits, SnapshotStore, Stepper, Stop } from './stop.ts';
+import type { SymbolStore } from './symbolizer.ts';
 
 /**
  * The longest slice in milliseconds of real time. An instruction of the guest may take a thousand times as long as
@@ -49,6 +52,8 @@ export interface RunOptions {
   readonly keep?: boolean | undefined;
   /** Called when the machine begins to run, and when it stops. */
   readonly onRunning?: ((running: boolean) => void) | undefined;
+  /** Bytes of memory for the copies of the past. */
+  readonly history?: number | undefined;
   /** A second machine that runs in parallel and must have the same state. */
   readonly check?: EngineCheck | undefined;
 }
@@ -58,9 +63,11 @@ export class RunControl {
   readonly comparators: Comparators;
   readonly catches = new Catches();
   readonly vcpuStates: VcpuStates;
+  /** What was seen of the machine's VMs. It goes with the machine: into copies, and into snapshots. */
+  readonly observers: readonly Stateful[];
   readonly history: History;
   readonly replayer: Replayer;
-  readonly snapshotStore: SnapshotStore | undefined;
+  private readonly snapshotStore: SnapshotStore | undefined;
   /** Must the machine wait until its output has been read? */
   readonly mustWait: () => boolean;
   private readonly check: EngineCheck | undefined;
@@ -72,8 +79,8 @@ export class RunControl {
   private readonly loop: RunLoop;
   /** What is known about the data of the hypervisor. Contexts are shown with it. */
   contexts: ContextSource | undefined;
-  /** The further files that addresses are named by, as text. */
-  symbolFiles: () => readonly string[] = () => [];
+  /** The further files that addresses are named by. */
+  symbolFiles: SymbolStore | undefined;
   /** What an auditor has found so far, as text. */
   audit: (() => readonly string[]) | undefined;
   /** The statistics of VM exits. */
@@ -88,7 +95,8 @@ export class RunControl {
     this.mustWait = options.mustWait ?? (() => false);
     this.comparators = new Comparators(machine);
     this.vcpuStates = new VcpuStates(machine.ram);
-    this.history = new History(machine, [this.vcpuStates, this.vcpuStates.vms]);
+    this.observers = [this.vcpuStates, this.vcpuStates.vms, this.vcpuStates.translations];
+    this.history = new History(machine, this.observers, options.history);
     this.replayer = new Replayer(this);
     this.exits = new ExitCount(machine.cpus, () => this.repeating);
     this.vcpuStates.position = () => this.position();
@@ -147,6 +155,7 @@ export class RunControl {
           if (first && !this.repeating) clients.firstEntry(c, vcpuStates.vms.get(c.world)!);
           listener.event(c, first);
         },
+        stage2Filled: (c, gid, index) => vcpuStates.filled(c, gid, index),
         exception: (c) => {
           if (c.events.lastIsExit) stepping.crossed(c, 'left');
           listener.event(c, false);
@@ -321,13 +330,19 @@ export class RunControl {
     if (stop.kind === 'watch') this.hooks.passWatch();
   }
 
+  /** Writes a snapshot. @returns its bytes @throws Error when this is not possible */
+  *savingSnapshot(name: string): Steps<number> {
+    if (!this.snapshotStore) throw new Error('no snapshots can be had here');
+    return yield* this.snapshotStore.save(this.machine, name, this.observers);
+  }
+
   /**
    * Puts the machine into the state of a snapshot. The history begins there.
    * @throws Error when this is not possible
    */
   loadSnapshot(name: string): void {
     if (!this.snapshotStore) throw new Error('no snapshots can be had here');
-    this.snapshotStore.load(this.machine, name);
+    this.snapshotStore.load(this.machine, name, this.observers);
     this.history.enable(this.history.enabled);
     this.stepping.end();
   }

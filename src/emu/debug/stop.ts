@@ -2,6 +2,8 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrWriting, TlbChange } from '../cpu/observer.ts';
 import type { Machine } from '../machine/machine.ts';
+import type { Steps } from '../replay/steps.ts';
+import type { Stateful } from '../state/fields.ts';
 import type { WatchHit } from './breakpoints.ts';
 import type { Catch } from './catches.ts';
 import type { Loop } from './loops.ts';
@@ -62,10 +64,14 @@ export interface Limits {
 
 /** Files of whole machines. */
 export interface SnapshotStore {
-  /** @returns bytes written @throws Error when it cannot be written */
-  save(machine: Machine, name: string): number;
-  /** @throws Error when it cannot be read, or fits another machine */
-  load(machine: Machine, name: string): void;
+  /**
+   * @param observers parts of a debugger that have seen what the machine did
+   * @returns bytes written
+   * @throws Error when it cannot be written
+   */
+  save(machine: Machine, name: string, observers: readonly Stateful[]): Steps<number>;
+  /** @throws Error when it cannot be read, or fits another machine: then nothing has changed */
+  load(machine: Machine, name: string, observers: readonly Stateful[]): void;
 }
 
 /** An observer of memory accesses. It says which it must be told of: those take the slow path. */

@@ -8,6 +8,7 @@ import { CRMD } from '../cpu/csr-fields.ts';
 import { CSR, CSRS } from '../cpu/csr-table.ts';
 import type { Ram } from '../memory/ram.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
+import { isBigint, isEvery, isMapOfNames, isNumber, isObjectWith, isSwitch, isText } from '../state/state-check.ts';
 
 export interface Vm {
   /** From 1, in the order of the first entries. */
@@ -26,6 +27,11 @@ export interface Vm {
   /** Another VM uses its stage-2 table. {@link Vms.hasEnded} knows more. */
   ended: boolean;
 }
+
+const isVm = isObjectWith({
+  ...{ number: isNumber, key: isText, root: isBigint, gid: isNumber, since: isNumber },
+  ...{ mapped: isSwitch, gone: isSwitch, ended: isSwitch },
+});
 
 /** What identifies a VM at its entry. */
 export type VmKey =
@@ -75,6 +81,11 @@ const DA_PG = CRMD.DA | CRMD.PG;
 
 export class Vms implements Stateful {
   readonly stateFields = ['list', 'byKey', 'tenures'];
+  readonly stateChecks = {
+    list: isEvery(isVm),
+    byKey: isMapOfNames(isNumber),
+    tenures: isMapOfNames(isEvery(isObjectWith({ vm: isNumber, since: isNumber }))),
+  };
   static readonly wiring: Wiring = { key: 'chosen by the user', ram: 'the machine' };
   key: VmKey = { kind: 'root' };
   private readonly list: Vm[] = [];

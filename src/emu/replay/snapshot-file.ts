@@ -5,14 +5,25 @@
 
 import type { BoardModel } from '../board/platform.ts';
 import { BOOT_PROTOCOLS, type BootFiles } from '../boot/load.ts';
+import { arePackedSymbols, type PackedSymbols } from '../boot/packed-symbols.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { viewOf } from '../formats/little-endian.ts';
 import type { MachineState } from '../machine/machine.ts';
-import { isBytes, isEvery, isListOf, isNumber, isObjectWith, isOptional, isText } from '../state/state-check.ts';
+import type { Fields } from '../state/fields.ts';
+import {
+  isBigint,
+  isBytes,
+  isEvery,
+  isListOf,
+  isNumber,
+  isObjectWith,
+  isOptional,
+  isText,
+} from '../state/state-check.ts';
 
 const MAGIC = 'LSCOPESN';
 /** Version of the file format. The content fits only the same version of the program. */
-const VERSION = 1;
+const VERSION = 2;
 const HEADER_BYTES = 16;
 const ALIGN = 8;
 
@@ -33,6 +44,12 @@ export interface MachineImage {
   readonly machine: SnapshotMachine;
   readonly files: BootFiles;
   readonly state: MachineState;
+  /** What a debugger has seen of the machine's VMs and vCPUs: the fields of its observers. */
+  readonly observers: readonly Fields[];
+  /** Symbols of what it runs, for debuggers. */
+  readonly symbols?: readonly PackedSymbols[] | undefined;
+  /** The descriptor of the hypervisor, as JSON, for debuggers. */
+  readonly hypervisor?: string | undefined;
 }
 
 /** A file that cannot be loaded; the message says why. */
@@ -172,7 +189,6 @@ export function decodeSnapshot(bytes: Uint8Array, program: string): MachineImage
 
 const isSwitches = (v: unknown): boolean =>
   isObjectWith({})(v) && Object.values(v as object).every((x) => typeof x === 'boolean');
-const isBigint = (v: unknown): boolean => typeof v === 'bigint';
 const isSegment = isObjectWith({ paddr: isBigint, vaddr: isBigint, memsz: isNumber, data: isBytes });
 
 /** Checks the parts that every snapshot has. The machine itself checks its state. */
@@ -200,6 +216,9 @@ const isSnapshot = isObjectWith({
     timeOfDay: isOptional(isNumber),
   }),
   state: isObjectWith({}),
+  observers: isEvery(isObjectWith({})),
+  symbols: isOptional(arePackedSymbols),
+  hypervisor: isOptional(isText),
 });
 
 /** The reason why a machine cannot restore a snapshot; undefined when it can. */

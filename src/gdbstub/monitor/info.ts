@@ -75,8 +75,11 @@ function translate(s: Target, args: readonly string[]): string {
   if (!ctx) throw new Error(`VM ${world} has not run yet`);
   const va = parseNumber(rest[0]!);
   const result = walk(ctx, s.machine.ram, va);
+  const past = result.remembered === undefined ? '' : `, was at physical ${hex(result.remembered)}`;
   const verdict =
-    result.address === undefined ? `${hex(va)} does not translate` : `${hex(va)} -> physical ${hex(result.address)}`;
+    result.address === undefined
+      ? `${hex(va)} does not translate${past}`
+      : `${hex(va)} -> physical ${hex(result.address)}`;
   return lines([...result.steps, verdict]);
 }
 

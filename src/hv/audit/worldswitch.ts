@@ -94,7 +94,7 @@ export class WorldSwitchAudit implements MemoryObserver {
       });
     }
     control.hooks.observeMemory(this);
-    const known = detect(symbols)?.entry;
+    const known = (symbols.descriptor ? symbols.descriptor() : detect(symbols))?.entry;
     const start = known === undefined ? undefined : symbols.address(known);
     if (start !== undefined) this.watchFunction(start);
   }
