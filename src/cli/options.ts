@@ -176,7 +176,7 @@ export function parseCpu(text: string): CpuFeatures {
     throw new UsageError(`--cpu: unknown model '${model}': use ${MODELS.join(' or ')}`);
   const switched: Partial<Record<FeatureName, boolean>> = {};
   for (const part of parts) {
-    const m = /^(\w+)=(on|off)$/.exec(part);
+    const m = /^([\w-]+)=(on|off)$/.exec(part);
     if (!m) throw new UsageError(`--cpu: '${part}' is malformed: write FEATURE=on or FEATURE=off`);
     const [, name, state] = m as unknown as [string, string, string];
     if (name in FEATURES) switched[name as FeatureName] = state === 'on';

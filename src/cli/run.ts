@@ -12,7 +12,6 @@ import { describeEvent } from '../emu/debug/explain.ts';
 import { FirstEvents } from '../emu/debug/first-events.ts';
 import { RunControl } from '../emu/debug/run-control.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
-import { explainLoop } from '../emu/debug/why/report.ts';
 import { hex } from '../emu/formats/hex.ts';
 import type { Machine } from '../emu/machine/machine.ts';
 import { finish } from '../emu/replay/steps.ts';
@@ -95,7 +94,8 @@ const debuggable = (cli: MachineCli): boolean =>
  * machine would be asked again.
  */
 const remembersPast = (cli: MachineCli): boolean =>
-  cli.engine !== 'check' && ![cli.drive, cli.share, cli.net, cli.cards, cli.controls].some(Boolean);
+  cli.engine !== 'check' &&
+  ![cli.drive, cli.share, cli.net, cli.cards, cli.controls, cli.snapshot, cli.firmware].some(Boolean);
 
 /** Milliseconds after which symbols are read while the machine runs, in case that they are needed. */
 const NAMES_DELAY = 300;
@@ -191,6 +191,8 @@ export async function start(
   onDebugger: () => void = () => {},
 ): Promise<Running> {
   checkHistory(cli);
+  if (cli.cpu['quirk-host-refill-gid'] && !cli.quiet)
+    say('quirk-host-refill-gid is on: refills of the host ignore GTLBC.TGID, which hardware does not do');
   const serial: SerialLine = io ? { sink: io, close: () => {} } : await openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink, () => serial.reader?.writableNeedDrain === true);
   const controls = cli.controls ? await (await import('./control/serve.ts')).openControls(cli.controls) : undefined;
@@ -244,11 +246,15 @@ export async function start(
     loopsGoOn: cli.onLoop === 'report',
     onRunning: (on) => controlled?.changed(on),
     onLoop: (cpu, loop) => {
-      const tell = (): void => {
-        say(`warning: ${loop.text}`);
-        for (const line of finish(explainLoop(running, cpu, loop, symbolize))) process.stderr.write(`  ${line}\n`);
+      const tell = async (): Promise<void> => {
+        await named();
+        const { explainLoop } = await import('../emu/debug/why/report.ts');
+        await running.between(() => {
+          say(`warning: ${loop.text}`);
+          for (const line of finish(explainLoop(running, cpu, loop, symbolize))) process.stderr.write(`  ${line}\n`);
+        });
       };
-      warnings.push(named().then(() => running.between(tell)));
+      warnings.push(tell());
     },
     snapshotStore:
       clientFiles &&

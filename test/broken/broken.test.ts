@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parseCpu } from '../../src/cli/options.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { ruleOf } from '../../src/emu/debug/why/rules.ts';
 import { stable } from '../support/golden.ts';
@@ -34,6 +35,20 @@ describe('broken hypervisors', () => {
     // Of a part of the tests there is only a part of the page.
     if (said.size < MISTAKES.length) return;
     await expect(stable(explainPage(said), PROJECT_ROOT)).toMatchFileSnapshot('../../docs/explain.md');
+  });
+});
+
+describe('quirk-host-refill-gid', () => {
+  const forgiving = parseCpu('max,quirk-host-refill-gid=on');
+
+  test.each(['tgid_early', 'tgid_not_cleared'])('%s goes on', async (program) => {
+    const { lines, console: text } = await firstWords(program, undefined, forgiving);
+    expect([text, causeIn(lines)]).toEqual(['ok\n', []]);
+  });
+
+  test('refills of a guest use TGID as before', async () => {
+    const { lines } = await firstWords('tgid_other', undefined, forgiving);
+    expect(causeIn(lines)[0]).toMatch(/GTLBC\.TGID is 6 and the guest's GID 5/);
   });
 });
 

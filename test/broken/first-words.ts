@@ -18,7 +18,7 @@ export interface FirstWords {
 const LIMIT = 30_000_000;
 
 /** @param name the program in build/broken; '': the reference hypervisor as it is. @param guest a guest of the reference hypervisor, for a variant of it */
-export async function firstWords(name: string, guest?: string): Promise<FirstWords> {
+export async function firstWords(name: string, guest?: string, cpu = DEFAULT_MACHINE.cpu): Promise<FirstWords> {
   const file = name === '' ? undefined : join(PROJECT_ROOT, 'build', 'broken', `${name}.elf`);
   let text = '';
   let control: RunControl | undefined;
@@ -26,6 +26,7 @@ export async function firstWords(name: string, guest?: string): Promise<FirstWor
     guest === undefined ? file : undefined,
     {
       ...DEFAULT_MACHINE,
+      cpu,
       memory: guest === undefined ? 128 << 20 : DEFAULT_MACHINE.memory,
       ...(guest !== undefined && { ...(file && { hypervisor: file }), guest: guest.split('+').map(parseGuest) }),
     },

@@ -32,6 +32,11 @@ export const FEATURES = {
   dbar_hints: { text: 'hints of dbar that ask for less than a full barrier; all are full here', models: MAX },
   ld_seq_sa: { text: 'loads of one address in order', models: MAX },
   ptw: { text: 'page walk by hardware, once PWCH.HPTW_En is set', models: [] },
+  'quirk-host-refill-gid': {
+    text: 'not hardware: refills of the host itself ignore GTLBC.TGID, for software that has only run where this is forgiven',
+    models: [],
+    needs: 'lvz',
+  },
   lbt: { text: 'state of binary translation: scratch registers, flags, stack top; not its arithmetic', models: [] },
 } as const satisfies Record<string, Feature>;
 

@@ -14,8 +14,6 @@ export interface LoopSurroundings {
   readonly cpus: readonly Cpu[];
   readonly ram: Ram;
   readonly hooks: ComparatorHooks;
-  /** Keeps a copy of the machine, where its past is kept. */
-  readonly mark: () => void;
   /** Are loops only told, so that the run goes on? */
   readonly goesOn: boolean;
   readonly clients: Clients;
@@ -34,7 +32,7 @@ export class LoopReports {
 
   constructor(around: LoopSurroundings) {
     this.around = around;
-    this.watch = new LoopWatch(around.cpus, around.ram, around.hooks, around.mark);
+    this.watch = new LoopWatch(around.cpus, around.ram, around.hooks);
     for (const cpu of around.cpus)
       cpu.observe({
         nested: (c) => this.looped(c, this.loops.nested(c)),

@@ -45,7 +45,8 @@ export class LoopTrace implements MemoryObserver {
   length = 0;
   private readonly ram: Ram;
   private readonly end: (() => void)[];
-  private at: EventRecord | undefined;
+  /** The event of the cycle at which the state is compared. */
+  readonly subject: EventRecord;
   private before: Snapshot | undefined;
   /** The one before it: an emulated instruction may change a register to and fro. */
   private earlier: Snapshot | undefined;
@@ -65,21 +66,18 @@ export class LoopTrace implements MemoryObserver {
     this.cpu = cpu;
     this.cycle = cycle;
     this.ram = ram;
+    const wanted = cycle.kind === 'exits' ? 'exit' : 'exception';
+    this.subject = cycle.round.find((e) => e.kind === wanted) ?? cycle.round[0]!;
     this.end = [
       cpu.observe({ exception: () => this.happened() }),
       ...(cycle.kind === 'faults' ? [hooks.observeMemory(this)] : []),
     ];
   }
 
-  /** The event at which the state is compared. */
-  get subject(): EventRecord {
-    return this.at ?? this.cpu.events.at(0)!;
-  }
-
   /** An instruction has been executed, or an interrupt taken. @returns false when the trace is over */
   stepped(): boolean {
-    const { cpu, at } = this;
-    if (at && this.pc === at.pc && this.world === at.world && this.events === cpu.events.total) this.executed = true;
+    const { cpu, subject: at } = this;
+    if (this.pc === at.pc && this.world === at.world && this.events === cpu.events.total) this.executed = true;
     this.pc = cpu.pc;
     this.world = cpu.world;
     this.events = cpu.events.total;
@@ -97,10 +95,7 @@ export class LoopTrace implements MemoryObserver {
   private happened(): void {
     if (this.stuck !== undefined) return;
     const r = this.cpu.events.at(0)!;
-    const { kind } = this.cycle;
-    if (kind === 'exits' ? r.kind !== 'exit' : kind === 'interrupts' && r.kind === 'exit') return;
-    this.at ??= r;
-    const { at } = this;
+    const { subject: at } = this;
     if (r.kind !== at.kind || r.world !== at.world || r.ecode !== at.ecode || r.pc !== at.pc || r.badv !== at.badv)
       return;
     const now = this.snapshot();

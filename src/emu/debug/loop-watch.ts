@@ -6,6 +6,7 @@ import type { Cpu } from '../cpu/cpu.ts';
 import { ecodeOf, exceptionByCode } from '../cpu/exception-table.ts';
 import { hex } from '../formats/hex.ts';
 import { decode } from '../isa/decoder.ts';
+import { SLICE } from '../machine/machine.ts';
 import type { Ram } from '../memory/ram.ts';
 import type { ComparatorHooks } from './comparator-hooks.ts';
 import { INTERRUPT_LINES } from './decode-number.ts';
@@ -15,18 +16,21 @@ import type { Loop } from './loops.ts';
 import { worldName } from './vms.ts';
 import { cannotBeInterrupted, waitsForNothing } from './waits.ts';
 
-/** Instructions of the machine between two looks, and where so many events lie between them. */
-const INTERVAL = 500_000;
+/** Instructions of the machine between two looks: usually as many as a slice has, and fewer while something is watched. */
+const INTERVAL = SLICE;
+const SHORT_INTERVAL = SLICE / 8;
+/** So many events in an interval are worth a closer look. */
 const MANY_EVENTS = 10_000;
-const SHORT_INTERVAL = INTERVAL / 8;
 /**
  * For so many instructions a cycle must go on before it is traced: usually; and where a hypervisor, a device or another program may
  * have a reason to repeat.
  */
 const SOON = 1;
-const PATIENT = 10_000_000;
+const PATIENT = 6_000_000;
 /** A host may still stop a guest that has got stuck. After so many instructions it has not, and the machine can be ended. */
 const GIVEN_UP = 2_000_000;
+/** So many looks in a row may miss a cycle that goes on. */
+const MISSES = 4;
 /** Fewest events since the last look. */
 const EVENTS = 64;
 const INT = ecodeOf('INT');
@@ -44,7 +48,8 @@ interface Watched {
   key: string;
   since: number;
   due: number;
-  missed: boolean;
+  /** Looks in a row that did not find it. */
+  missed: number;
   /** What it has been waiting for, and since which position; '' for nothing. */
   waits: string;
   waitsSince: number;
@@ -59,17 +64,14 @@ export class LoopWatch {
   private readonly ram: Ram;
   private readonly hooks: ComparatorHooks;
   private readonly watched = new Map<Cpu, Watched>();
-  private readonly mark: () => void;
   private trace: LoopTrace | undefined;
 
-  /** @param mark keeps a copy of the machine at the beginning of a trace, for the explanation */
-  constructor(cpus: readonly Cpu[], ram: Ram, hooks: ComparatorHooks, mark: () => void) {
-    this.mark = mark;
+  constructor(cpus: readonly Cpu[], ram: Ram, hooks: ComparatorHooks) {
     this.cpus = cpus;
     this.ram = ram;
     this.hooks = hooks;
     for (const cpu of cpus)
-      this.watched.set(cpu, { key: '', since: 0, due: 0, missed: false, waits: '', waitsSince: 0, total: 0 });
+      this.watched.set(cpu, { key: '', since: 0, due: 0, missed: 0, waits: '', waitsSince: 0, total: 0 });
   }
 
   /** Must the machine go on by single instructions, with a call of {@link stepped} after each? */
@@ -89,13 +91,13 @@ export class LoopWatch {
     for (const cpu of this.cpus) {
       const { total } = this.watched.get(cpu)!;
       const cycle = this.repeats(cpu, position);
-      if (cpu.events.total - total > MANY_EVENTS) this.next = position + SHORT_INTERVAL;
+      const { key, waits } = this.watched.get(cpu)!;
+      if (cpu.events.total - total > MANY_EVENTS || key !== '' || waits !== '') this.next = position + SHORT_INTERVAL;
       if (!cycle) {
         const loop = this.waits(cpu, position, cpu.events.total === total);
         if (loop) return { cpu, loop };
         continue;
       }
-      this.mark();
       this.trace = new LoopTrace(cpu, cycle, this.ram, this.hooks);
       return undefined;
     }
@@ -121,13 +123,12 @@ export class LoopWatch {
     w.total = total;
     const cycle = busy ? cycleOf(cpu) : undefined;
     if (!cycle || cycle.key !== w.key) {
-      // An interrupt that was on its way is no other cycle.
-      if (w.missed || !busy || w.key === '')
-        Object.assign(w, { key: cycle?.key ?? '', since: position, due: position + patience(cycle) });
-      w.missed = !w.missed;
+      // An interrupt that was on its way, and what the host did for it, is no other cycle.
+      if (++w.missed > MISSES || !busy || w.key === '')
+        Object.assign(w, { key: cycle?.key ?? '', since: position, due: position + patience(cycle), missed: 0 });
       return undefined;
     }
-    w.missed = false;
+    w.missed = 0;
     return position >= w.due ? cycle : undefined;
   }
 

@@ -122,7 +122,6 @@ export class RunControl {
       idle: new IdleClock(machine, mayWake, () => history.repeating),
       loops: new LoopReports({
         ...{ cpus: machine.cpus, ram: machine.ram, hooks: this.hooks, clients, pending },
-        mark: () => this.history.mark(),
         goesOn: options.loopsGoOn === true,
         repeating: () => this.repeating,
         tell: options.onLoop ?? (() => {}),

@@ -394,6 +394,16 @@ export class Machine implements Stateful {
     this.restored();
   }
 
+  /** Back to power-on: RAM is loaded again. @param rest all the rest, as it was then */
+  powerOnAgain(rest: MachineCopy): void {
+    const { files } = this;
+    if (!files) throw new Error('machine: no image loaded');
+    this.ram.clear();
+    loadRam(this.ram, files, this.platform(files));
+    this.uops.clear();
+    this.restoreCopy(rest);
+  }
+
   /** What is made of the state is made anew. */
   private restored(): void {
     this.makeRoom();

@@ -64,9 +64,11 @@ function hostEntries(cpu: Cpu, gid: number): TlbTarget {
 /** The entries that `tlb*` works on in the running world. */
 export function ownTarget(cpu: Cpu): TlbTarget {
   if (cpu.vm) return guestEntries(cpu, cpu.gid);
-  if (usesTgid(cpu)) return hostEntries(cpu, tgid(cpu));
+  const refill = cpu.host.lo(CSR.TLBRERA) & IS_TLBR;
+  const forGuest = refill && cpu.host.lo(CSR.TLBRPRMD) & PGM;
+  const forgiven = refill && !forGuest && cpu.features['quirk-host-refill-gid'];
+  if (usesTgid(cpu) && !forgiven) return hostEntries(cpu, tgid(cpu));
   // docs/lvz.md Q2: without USETGID a refill on behalf of a guest still belongs to that guest.
-  const forGuest = cpu.host.lo(CSR.TLBRERA) & IS_TLBR && cpu.host.lo(CSR.TLBRPRMD) & PGM;
   return hostEntries(cpu, forGuest ? cpu.gid : 0);
 }
 

@@ -7,8 +7,9 @@
  */
 
 import type { Cpu } from '../cpu/cpu.ts';
-import { type Machine, type Moment, type RunResult, SLICE } from '../machine/machine.ts';
-import type { Stateful } from '../state/fields.ts';
+import { type Machine, type MachineCopy, type Moment, type RunResult, SLICE } from '../machine/machine.ts';
+import type { Fields, Stateful } from '../state/fields.ts';
+import { restoreShared, saveShared } from '../state/shared-copy.ts';
 import { AdaptiveBudget } from './adaptive-budget.ts';
 import { type Change, Copies } from './copies.ts';
 import { finish, type Steps } from './steps.ts';
@@ -42,13 +43,15 @@ export const DEFAULT_HISTORY = 512 * 2 ** 20;
 export const LEAST_HISTORY = 16 * 2 ** 20;
 /** Most journal entries. A step of a debugger is one entry. */
 const MOST_ENTRIES = 1_000_000;
-/** Most journal entries of a history that has its first copy alone: then it is dropped. */
+/** Most input that is remembered since power-on, in parts, and the latest position from which the whole run is repeated. */
 const MOST_REMEMBERED = 10_000;
+const FARTHEST = 3_000_000_000;
 /** Wanted time of one piece of a replay, in milliseconds. */
 const PIECE_MS = 8;
 
 export class History {
   private readonly machine: Machine;
+  private readonly extras: readonly Stateful[];
   /** How far a replay goes at a time. */
   private readonly pieces: AdaptiveBudget;
   private readonly copied: Copies;
@@ -66,8 +69,10 @@ export class History {
   /** A debugger has changed the machine, and the change is neither in a copy nor in the journal yet. */
   private changed = false;
   private on = false;
-  /** Is there only the first copy? */
-  private sparse = false;
+  /** The machine at power-on without its RAM, and what came from outside since; while nothing else has changed it. */
+  private powerOn:
+    | { readonly rest: MachineCopy; readonly extras: readonly Fields[]; readonly input: Entry[] }
+    | undefined;
 
   /**
    * @param extras data of observers that must be restored together with the machine
@@ -75,6 +80,7 @@ export class History {
    */
   constructor(machine: Machine, extras: readonly Stateful[], budget = DEFAULT_HISTORY) {
     this.machine = machine;
+    this.extras = extras;
     this.pieces = new AdaptiveBudget(machine.options.runtime, PIECE_MS, SLICE, SLICE / 64);
     this.copied = new Copies(machine, extras, {
       budget,
@@ -88,30 +94,49 @@ export class History {
     return this.machine.options.clock === undefined;
   }
 
-  /** Is the history kept with copies, so that each position is reached soon? */
   get enabled(): boolean {
-    return this.on && !this.sparse;
-  }
-
-  /** Is any history kept? */
-  get kept(): boolean {
     return this.on;
   }
 
-  /** Begins a history at the present position that has its first copy alone. It costs nothing while the machine runs. */
+  /** Remembers a machine that has just been loaded, so that its whole run can be repeated ({@link recall}). While it runs, this costs nothing. */
   remember(): void {
-    this.enable(true);
-    this.sparse = this.on;
+    if (this.possible)
+      this.powerOn = {
+        rest: this.machine.copy(),
+        extras: this.extras.map((part) => saveShared(part, undefined)),
+        input: [],
+      };
   }
 
-  /** Makes a copy at the present position, in a history that makes none by itself. */
-  mark(): void {
-    if (this.sparse && !this.repeating) this.checkpoint();
+  /**
+   * Begins the history at power-on, and puts the machine there: it has been at the present position before.
+   * @returns whether the run can be repeated
+   */
+  recall(): boolean {
+    const { powerOn, position } = this;
+    if (!powerOn || this.on || position > FARTHEST) return false;
+    this.enable(true);
+    this.powerOn = powerOn;
+    this.machine.powerOnAgain(powerOn.rest);
+    this.extras.forEach((part, n) => {
+      restoreShared(part, powerOn.extras[n]!);
+    });
+    this.checkpoint();
+    this.journal = [...powerOn.input];
+    this.frontier = position;
+    return true;
+  }
+
+  /** Ends a history that {@link recall} has begun. The machine must be at its latest position. */
+  endRecall(): void {
+    const { powerOn } = this;
+    this.enable(false);
+    this.powerOn = powerOn;
   }
 
   /** Begins the history at the present position, or drops it. */
   enable(on: boolean): void {
-    this.sparse = false;
+    this.powerOn = undefined;
     this.on = on && this.possible;
     this.copied.clear();
     this.begin();
@@ -183,14 +208,17 @@ export class History {
     const { newest } = this.copied;
     if (newest) {
       newest.work += runtime.now() - began;
-      if (!this.sparse && newest.work >= this.interval) this.due = true;
+      if (newest.work >= this.interval) this.due = true;
     }
     return result;
   }
 
   /** One instruction of one CPU like {@link Machine.step}. */
   step(cpu: Cpu, interrupts: boolean): RunResult {
-    if (!this.on) return this.machine.step(cpu, interrupts);
+    if (!this.on) {
+      this.powerOn = undefined;
+      return this.machine.step(cpu, interrupts);
+    }
     if (this.due) this.checkpoint();
     // A step into what happened already does not skip what came from outside then.
     while (this.journal[this.next]?.at === this.position && this.journal[this.next]?.kind === 'input')
@@ -207,10 +235,11 @@ export class History {
 
   /** Bytes for the console have arrived, or a frame for the network card. */
   input(bytes: Uint8Array, to: 'console' | 'network' = 'console'): void {
+    const entry: Entry = { at: this.position, kind: 'input', to, bytes, moment: this.machine.moment };
     if (this.on) {
-      this.note({ at: this.position, kind: 'input', to, bytes, moment: this.machine.moment });
+      this.note(entry);
       this.inputBytes += bytes.length;
-    }
+    } else if (this.powerOn && this.powerOn.input.push(entry) > MOST_REMEMBERED) this.powerOn = undefined;
     this.give(bytes, to);
   }
 
@@ -223,11 +252,13 @@ export class History {
   hold(cpus: readonly Cpu[]): void {
     if (this.machine.cpus.every((c) => c.frozen === cpus.includes(c))) return;
     if (this.on) this.note({ at: this.position, kind: 'still', cpus });
+    else this.powerOn = undefined;
     this.freeze(cpus);
   }
 
   /** A debugger is about to change the machine: the history after this position is dropped. */
   disturb(): void {
+    if (!this.on) this.powerOn = undefined;
     if (!this.on) return;
     this.forgetFuture();
     // What changes from here on is the change.
@@ -321,10 +352,6 @@ export class History {
   }
 
   private note(entry: Entry): void {
-    if (this.sparse && this.journal.length > MOST_REMEMBERED) {
-      this.enable(false);
-      return;
-    }
     this.forgetFuture();
     this.journal.push(entry);
     this.next++;

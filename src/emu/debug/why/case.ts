@@ -20,10 +20,9 @@ import { type Stretch, stretchOf } from './stretch.ts';
 import { type Finding, switchFindings } from './switches.ts';
 import { takerOf } from './vector-checks.ts';
 
-/** Instructions before an event that are looked at. */
+/** Instructions before an event that are looked at: usually, and where the guest's state is the same each time. */
 const BEFORE = 40_000;
-/** Fewest instructions before an event. */
-const ENOUGH = 150;
+const ENOUGH = 2_000;
 /** Bytes from a vector on that count as its handler, and how many instructions and events it may take to get there. */
 const HANDLER = 0x400n;
 const SOON = 200;
@@ -71,8 +70,11 @@ export function* caseOf(
   lines: (record: EventRecord) => readonly string[],
 ): Steps<Case | undefined> {
   const { history, replayer } = control;
-  if (!history.kept) return undefined;
   const here = history.position;
+  const recalled = !history.enabled && history.recall();
+  if (!history.enabled) return undefined;
+  // From power-on, the present is reached again first.
+  if (recalled) yield* replayer.going(here);
   const tell = { loop, name, lines };
   try {
     // A guest that is entered again and again is in the same state each time.
@@ -88,6 +90,7 @@ export function* caseOf(
     return first ? ((yield* explained(control, cpu, first, tell)) ?? found) : found;
   } finally {
     yield* replayer.going(here);
+    if (recalled) history.endRecall();
   }
 }
 
@@ -168,9 +171,9 @@ function* explained(
 ): Steps<Case | undefined> {
   const { machine, replayer, history, vcpuStates } = control;
   const last = Math.min(near + BEHIND, history.latest);
-  // A state that comes back needs no long past: the copy that the detector has made is near.
-  const recent = loop ? history.copies.positions.findLast((p) => p <= near - ENOUGH) : undefined;
-  const whole = yield* stretchOf(control, cpu, Math.max(near - BEFORE, recent ?? 0), last);
+  // A guest that is entered again and again is in a state that needs no long past.
+  const before = loop?.round.some((e) => e.kind === 'exit') ? ENOUGH : BEFORE;
+  const whole = yield* stretchOf(control, cpu, near - before, last);
   let n = stepOf(whole, record);
   if (n < 0) return undefined;
   let r = record;

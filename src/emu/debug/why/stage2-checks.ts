@@ -203,7 +203,8 @@ function invalidation({ past, r, name }: Moment, gpa: bigint): string {
     const rk = past.gpr(n, past.operand(n, 'rk'));
     const gid = Number((rj >> 16n) & 0xffn);
     const what = `; the last invtlb, ${instructionAt(past, n, name)},`;
-    if (op <= 6 && op > 0) return `${what} removes entries of the host alone (GID 0): use invtlb 0x16`;
+    if (op < 7 && (op < 5 || rk >> 15n !== gpa >> 15n)) continue;
+    if (op < 7) return `${what} removes entries of the host alone (GID 0): use invtlb 0x16`;
     if ((op >= 9 && op <= 0xe) || op === 0x10 || op === 0x13)
       return `${what} removes guest-type entries (stage 1) alone: use invtlb 0x16`;
     if (op >= 0x14 && gid !== r.gid)

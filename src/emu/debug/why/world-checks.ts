@@ -116,7 +116,7 @@ export function tgidInHost(m: Moment): string | undefined {
   const tgid = fieldNamed('GTLBC', 'TGID', gtlbc);
   if (!fieldNamed('GTLBC', 'USETGID', gtlbc) || tgid === 0) return undefined;
   if (walk(ctx, machine.ram, r.va).address === undefined || pgmNotSet(m) || refillPgmLost(m)) return undefined;
-  return `GTLBC.TGID is ${tgid} while the host misses its own page ${hex(r.va)}: tlbfill makes an entry of GID ${tgid}, which the host never finds (GTLBC ${describeWrite(lastWrite(cpu, HOST_WORLD, CSR.GTLBC), name)}); set TGID in the last code before the entry that cannot miss, and clear it first at the exit`;
+  return `GTLBC.TGID is ${tgid} while the host misses its own page ${hex(r.va)}: tlbfill makes an entry of GID ${tgid}, which the host never finds (GTLBC ${describeWrite(lastWrite(cpu, HOST_WORLD, CSR.GTLBC), name)}); set TGID in the last code before the entry that cannot miss, and clear it first at the exit. With --cpu max,quirk-host-refill-gid=on, software that has only run where this is forgiven goes on`;
 }
 
 /** A refill handler that was left by a jump to an address that needs paging. The event is the refill. */
