@@ -1,4 +1,4 @@
-import { CPU_STATE_BYTES, CSR_RULE, STATE } from '../memory/layout.ts';
+import { CPU_STATE_BYTES, CSR_RULE, STATE, TLB_ARRAYS_OFFSET } from '../memory/layout.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
 import { FastTlb } from '../tlb/fast-tlb.ts';
@@ -73,9 +73,9 @@ export class Cpu extends CpuState implements Stateful, Linked {
   readonly hostTimer: Timer;
   readonly guestTimer: Timer;
   /** Host-type entries: VA→PA with GID 0, GPA→HPA otherwise. */
-  readonly htlb = new Tlb();
+  readonly htlb: Tlb;
   /** Guest-type entries: GVA→GPA. */
-  readonly gtlb = new Tlb();
+  readonly gtlb: Tlb;
   readonly fast: FastTlb;
   /** What each stage of translation is governed by: the host's only one, stage 1 of the running guest, stage 2. */
   readonly hostStage: TranslationStage;
@@ -132,6 +132,8 @@ export class Cpu extends CpuState implements Stateful, Linked {
     super(index, mem);
     this.host = new CsrBank(mem.i32, this.base + STATE.hostCsr);
     this.guest = new CsrBank(mem.i32, this.base + STATE.guestCsr);
+    this.htlb = new Tlb(mem.memory.buffer, this.base + TLB_ARRAYS_OFFSET.host);
+    this.gtlb = new Tlb(mem.memory.buffer, this.base + TLB_ARRAYS_OFFSET.guest);
     this.hostStage = { csr: this.host, tlb: this.htlb, gid: 0 };
     this.guestStage = guestStage(this, this.guest, this.gtlb);
     this.guestStage2 = guestStage(this, this.host, this.htlb);

@@ -141,6 +141,9 @@ export function linuxMachine(snapshot: string, symbols: string | readonly string
   };
 }
 
+/** The longest time until a machine listens, on a busy computer. */
+const START_MS = 300_000;
+
 /** A running machine. */
 export class RunningMachine {
   /** What its console shows. */
@@ -173,7 +176,7 @@ export class RunningMachine {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     const machine = new RunningMachine(child);
-    await machine.until(() => existsSync(socket), 120_000);
+    await machine.until(() => existsSync(socket), START_MS);
     if (!existsSync(socket)) {
       await machine.kill();
       throw new Error(`the machine does not start: ${machine.messages}`);
