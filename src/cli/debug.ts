@@ -13,6 +13,9 @@ import { enterSandbox } from './sandbox.ts';
 /** The Python helper for gdb. */
 export const HELPER = join(PROJECT_ROOT, 'src', 'gdbstub', 'python', 'lvz.py');
 
+/** A path as one word of a gdb command. */
+const quoted = (path: string): string => JSON.stringify(path);
+
 /** gdb arguments that connect and load symbols. */
 export function gdbArguments(port: number | string, imageFile: string, guestFiles: readonly string[]): string[] {
   const target = typeof port === 'number' ? `127.0.0.1:${port}` : port;
@@ -23,7 +26,10 @@ export function gdbArguments(port: number | string, imageFile: string, guestFile
     '-ex',
     'set confirm off',
     '-ex',
-    `file ${imageFile}`,
+    // The sources of the hypervisor and of the guests are named from there.
+    `directory ${quoted(PROJECT_ROOT)}`,
+    '-ex',
+    `file ${quoted(imageFile)}`,
     '-ex',
     `target extended-remote ${target}`,
     '-x',
@@ -32,7 +38,7 @@ export function gdbArguments(port: number | string, imageFile: string, guestFile
     `python guest_files.update({${guestFiles.map((f, n) => `${n + 1}: ${JSON.stringify(resolve(f))}`).join(', ')}})`,
     // Each guest is linked at different addresses, so gdb can have its symbols together with those of the hypervisor. `lvz attach`
     // shows each guest with its symbols.
-    ...guestFiles.slice(0, 1).flatMap((f) => ['-ex', `add-symbol-file ${f}`]),
+    ...guestFiles.slice(0, 1).flatMap((f) => ['-ex', `add-symbol-file ${quoted(f)}`]),
   ];
 }
 

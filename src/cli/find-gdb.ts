@@ -59,7 +59,7 @@ export async function findGdb(): Promise<string> {
   const good = (await gdbs()).find(isGood);
   if (!good)
     throw new UsageError(
-      `no gdb ${OLDEST_GDB} or newer with LoongArch found: run ./scripts/demo once, it brings one; 'loongscope doctor' says more`,
+      `no gdb ${OLDEST_GDB} or newer with LoongArch found: 'loongscope doctor' says how to get one (in a checkout, ./scripts/demo brings it)`,
     );
   return good.program;
 }

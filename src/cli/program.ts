@@ -109,8 +109,19 @@ program
     code = await runQemu(args);
   });
 
+const GREETING = `loongscope ${VERSION}: a LoongArch64 machine with the LVZ virtualization extension, made for debugging hypervisors with gdb
+
+  loongscope demo                          the tour: a real gdb steps through the world switch
+  loongscope run --guest hello             the reference hypervisor and a guest, on this terminal
+  loongscope debug --guest hello           the same with a gdb, symbols loaded
+  loongscope run --gdb 1234 --wait FILE    your hypervisor, your gdb
+  loongscope doctor                        what is missing here, and what mends it
+  loongscope --help                        all commands
+`;
+
 try {
-  await program.parseAsync();
+  if (process.argv.length <= 2) process.stdout.write(GREETING);
+  else await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
     // Help and version are not errors.

@@ -106,6 +106,8 @@ export interface Running {
   readonly check: EngineCheck | undefined;
   /** Statistics of exits, if an option asks for them. */
   readonly detail: { readonly exits: ExitStatistics; readonly first: FirstEvents } | undefined;
+  /** Passes on what the guest has printed so far. */
+  readonly flush: () => void;
   /** Resolves with the exit code of the program. */
   readonly done: Promise<number>;
 }
@@ -361,7 +363,7 @@ export async function start(
     outputs.close(endsNow(end) ? code : undefined);
     return code;
   });
-  return { booted, control, symbolize, ports, check, detail, done };
+  return { booted, control, symbolize, ports, check, detail, flush: () => output.flush(), done };
 }
 
 export async function run(image: string | undefined, cli: MachineCli): Promise<number> {
