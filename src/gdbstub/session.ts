@@ -25,7 +25,15 @@ import { StepJournal } from './step-journal.ts';
 import { StopReplies } from './stop-replies.ts';
 import type { Answer, Dispatch, Resume, Target, TargetSettings } from './target.ts';
 import { ThreadSelection } from './thread-selection.ts';
-import { contextOf, GUEST_PID_BASE, matchesThread, type Thread, type ThreadPattern, type View } from './threads.ts';
+import {
+  contextOf,
+  GUEST_PID_BASE,
+  MACHINE_PID,
+  matchesThread,
+  type Thread,
+  type ThreadPattern,
+  type View,
+} from './threads.ts';
 import { UnknownCode } from './unknown-code.ts';
 
 export interface SessionOptions extends Line {
@@ -311,8 +319,15 @@ export class Session implements Target {
     );
   }
 
+  /** The process whose end gdb is told: one that it has. It aborts when that is not so. */
+  private get ending(): number {
+    const pids = this.selection.listed().map((t) => t.pid);
+    return pids.includes(MACHINE_PID) ? MACHINE_PID : (pids[0] ?? MACHINE_PID);
+  }
+
   ended(end: End): void {
-    if (this.running && !this.detached) this.reply(end.kind === 'died' ? 'X06;process:1' : 'W00;process:1');
+    if (this.running && !this.detached)
+      this.reply(`${end.kind === 'died' ? 'X06' : 'W00'};process:${this.ending.toString(16)}`);
     this.running = false;
     this.packets.abandonWork();
     this.packets.drain();
