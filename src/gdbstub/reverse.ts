@@ -12,6 +12,8 @@ export class Reverse {
   /** The thread that the client has selected for reverse execution; undefined: the selected thread. */
   thread: Thread | undefined;
   pattern: ThreadPattern | undefined;
+  /** The thread that the client has asked about last (`Hg`). */
+  asked: Thread | undefined;
 
   constructor(target: Target) {
     this.target = target;
@@ -25,7 +27,7 @@ export class Reverse {
   private *steppingBack(): Steps<string> {
     const { target } = this;
     const { control } = target;
-    const thread = this.thread ?? target.current;
+    const thread = this.thread ?? this.stepping;
     const from = control.history.position;
     let position: number | undefined = from;
     this.begin();
@@ -49,6 +51,16 @@ export class Reverse {
       if (!(error instanceof Interrupted)) throw error;
       return target.threadReply(SIGNAL.interrupt, '', thread);
     }
+  }
+
+  /**
+   * The thread that steps when the client names none. gdb first steps another process off its breakpoint, whose stop is reported for
+   * that process; then it expects the thread that it has asked about.
+   */
+  private get stepping(): Thread {
+    const { target, asked } = this;
+    const isThere = asked && target.threads().some((t) => t.pid === asked.pid && t.tid === asked.tid);
+    return isThere && asked.cpu === target.current.cpu ? asked : target.current;
   }
 
   /** `bc`: back to the last breakpoint, watchpoint or catch before this position, or to the beginning of the history. */

@@ -14,6 +14,7 @@ import type { Machine } from '../emu/machine/machine.ts';
 import { announcement, HELD, oldRegisters, stoppedElsewhere, stoppedSilently } from './announcement.ts';
 import { BranchTrace } from './branch-trace.ts';
 import { FirstProcess } from './first-process.ts';
+import { Handshake } from './handshake.ts';
 import { KnownRegisters } from './known-registers.ts';
 import { type Line, PacketQueue } from './packet-queue.ts';
 import { Resumption } from './resumption.ts';
@@ -43,6 +44,8 @@ export interface SessionOptions extends Line {
   readonly symbolize: Symbolizer;
   /** The file that a world was booted from (−1: the host), as an absolute path. Undefined when it is not known. */
   readonly executable?: (world: number) => string | undefined;
+  /** Called when the client asks for more than its handshake. */
+  readonly onUse?: () => void;
 }
 
 export class Session implements Target {
@@ -71,6 +74,8 @@ export class Session implements Target {
   document: Target['document'];
   /** The client has detached. */
   detached = false;
+  readonly handshake = new Handshake();
+  private readonly onUse: () => void;
   private readonly dispatch: Dispatch;
   private readonly selection: ThreadSelection;
   private readonly journal: StepJournal;
@@ -85,6 +90,7 @@ export class Session implements Target {
     this.machine = control.machine;
     this.symbolize = options.symbolize;
     this.dispatch = options.dispatch;
+    this.onUse = options.onUse ?? (() => {});
     this.selection = new ThreadSelection(control, options.view, options.executable);
     this.journal = new StepJournal(control);
     const { selection, settings, journal } = this;
@@ -122,6 +128,10 @@ export class Session implements Target {
   }
 
   answer(payload: string): Answer {
+    if (!this.handshake.over) {
+      this.handshake.heard(payload);
+      if (this.handshake.over) this.onUse();
+    }
     return this.dispatch(this, payload);
   }
 

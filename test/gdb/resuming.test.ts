@@ -100,6 +100,23 @@ describe.each(GDBS)('resuming with %s', (_name, gdb) => {
     expect(output.match(/=> 0x[0-9a-f]+ <_start/g)).toHaveLength(2);
   });
 
+  test('back in process 1, where an attached guest stands on its breakpoint', async () => {
+    const output = await hello(
+      ...ATTACHED,
+      'set schedule-multiple on',
+      'break *0x200008',
+      'continue',
+      'inferior 1',
+      'reverse-stepi',
+      'x/i $pc',
+      'info threads',
+    );
+    // gdb steps the guest off its breakpoint first, and this moves the CPU, too.
+    expect(output).toMatch(/=> 0x20000[04][ :]/);
+    expect(output).toMatch(/^\* 1\.1 .*VM 1 PLV0/m);
+    expect(output).not.toMatch(/end of recorded history|No more reverse-execution history/);
+  });
+
   test('back in a guest over the hypervisor, and on to the catch before', async () => {
     const output = await hello(
       ...ATTACHED,

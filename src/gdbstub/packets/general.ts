@@ -11,6 +11,7 @@ function select(s: Target, text: string): string {
   const thread = pattern && s.find(pattern);
   if (!thread) return 'E01';
   s.current = thread;
+  s.reverse.asked = thread;
   return 'OK';
 }
 
