@@ -17,8 +17,9 @@ export class FirstProcess {
   }
 
   /**
-   * gdb was shown a stop of a thread, or has read its memory. It selects threads for other reasons, too: for breakpoints, and it reads
-   * the registers of all threads that it is about to resume.
+   * gdb was shown a stop of a thread, or has attached to it, or has read its memory. It selects threads for other reasons, too: for
+   * breakpoints, and it reads the registers of all threads that it is about to resume. A step of one thread alone may be a step
+   * off a breakpoint, made for the resume of another one.
    */
   looksAt(thread: Thread): void {
     this.looked = thread;

@@ -273,6 +273,7 @@ export class Session implements Target {
     this.announce(stop, stepped);
     this.output(this.unknownCode.atStop(this.control, this.threads()));
     this.reply(this.forResumed(this.replies.forStop(stop, stepped)));
+    if (!this.resumption.single) this.firstProcess.looksAt(this.current);
     this.packets.drain();
   }
 
@@ -309,6 +310,7 @@ export class Session implements Target {
     this.announce(stop, undefined);
     this.output(this.unknownCode.atStop(this.control, this.threads()));
     this.reply(this.forResumed(this.replies.forStop(stop, undefined)));
+    if (!this.reverse.thread) this.firstProcess.looksAt(this.current);
   }
 
   threadReply(signal: number, pairs: string, thread: Thread): string {

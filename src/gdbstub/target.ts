@@ -119,7 +119,6 @@ export interface ReverseTarget {
     thread: Thread | undefined;
     /** The threads that the client has named for it. */
     pattern: ThreadPattern | undefined;
-    asked: Thread | undefined;
     step(): Steps<string>;
     continue(): Steps<undefined>;
   };

@@ -11,7 +11,6 @@ function select(s: Target, text: string): string {
   const thread = pattern && s.find(pattern);
   if (!thread) return 'E01';
   s.current = thread;
-  s.reverse.asked = thread;
   return 'OK';
 }
 
@@ -38,6 +37,7 @@ function attach(s: Target, text: string): string {
   s.attachAgain();
   s.firstProcess.attached(pid);
   s.current = s.threads().find((t) => t.pid === pid)!;
+  s.firstProcess.looksAt(s.current);
   return s.currentStop();
 }
 
