@@ -12,8 +12,6 @@ export class Reverse {
   /** The thread that the client has selected for reverse execution; undefined: the selected thread. */
   thread: Thread | undefined;
   pattern: ThreadPattern | undefined;
-  /** The thread that the client has asked about last (`Hg`). */
-  asked: Thread | undefined;
 
   constructor(target: Target) {
     this.target = target;
@@ -27,7 +25,7 @@ export class Reverse {
   private *steppingBack(): Steps<string> {
     const { target } = this;
     const { control } = target;
-    const thread = this.thread ?? this.stepping;
+    const thread = this.moving;
     const from = control.history.position;
     let position: number | undefined = from;
     this.begin();
@@ -53,14 +51,10 @@ export class Reverse {
     }
   }
 
-  /**
-   * The thread that steps when the client names none. gdb first steps another process off its breakpoint, whose stop is reported for
-   * that process; then it expects the thread that it has asked about.
-   */
-  private get stepping(): Thread {
-    const { target, asked } = this;
-    const isThere = asked && target.threads().some((t) => t.pid === asked.pid && t.tid === asked.tid);
-    return isThere && asked.cpu === target.current.cpu ? asked : target.current;
+  /** The thread that moves: the one that the client has named, or its current one. */
+  private get moving(): Thread {
+    const { target } = this;
+    return this.thread ?? target.firstProcess.currentOf(target.current, target.threads());
   }
 
   /** `bc`: back to the last breakpoint, watchpoint or catch before this position, or to the beginning of the history. */
@@ -76,14 +70,14 @@ export class Reverse {
   /** gdb forgets the registers of the threads that it moves. */
   private begin(): void {
     const { pattern, target } = this;
-    target.firstProcess.resumed(this.thread ?? target.firstProcess.currentOf(target.current, target.threads()));
+    target.firstProcess.resumed(this.moving);
     target.known.resumed(target.threads().filter((t) => pattern === undefined || matchesThread(pattern, t)));
   }
 
   private *search(): Steps<Stop> {
-    const { control, current } = this.target;
+    const { control } = this.target;
     const { history } = control;
-    const { cpu } = this.thread ?? current;
+    const { cpu } = this.moving;
     let end = history.position;
     let found: { position: number; stop: Stop } | undefined;
     try {

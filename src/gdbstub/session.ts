@@ -26,7 +26,15 @@ import { StepJournal } from './step-journal.ts';
 import { StopReplies } from './stop-replies.ts';
 import type { Answer, Dispatch, Resume, Target, TargetSettings } from './target.ts';
 import { ThreadSelection } from './thread-selection.ts';
-import { contextOf, GUEST_PID_BASE, matchesThread, type Thread, type ThreadPattern, type View } from './threads.ts';
+import {
+  contextOf,
+  GUEST_PID_BASE,
+  MACHINE_PID,
+  matchesThread,
+  type Thread,
+  type ThreadPattern,
+  type View,
+} from './threads.ts';
 import { UnknownCode } from './unknown-code.ts';
 
 export interface SessionOptions extends Line {
@@ -137,6 +145,10 @@ export class Session implements Target {
 
   output(text: string): void {
     this.packets.output(text);
+  }
+
+  lastOutput(text: string): string {
+    return this.packets.lastOutput(text);
   }
 
   // --- threads -----------------------------------------------------------------------------------------------------
@@ -261,6 +273,7 @@ export class Session implements Target {
     this.announce(stop, stepped);
     this.output(this.unknownCode.atStop(this.control, this.threads()));
     this.reply(this.forResumed(this.replies.forStop(stop, stepped)));
+    if (!this.resumption.single) this.firstProcess.looksAt(this.current);
     this.packets.drain();
   }
 
@@ -297,6 +310,7 @@ export class Session implements Target {
     this.announce(stop, undefined);
     this.output(this.unknownCode.atStop(this.control, this.threads()));
     this.reply(this.forResumed(this.replies.forStop(stop, undefined)));
+    if (!this.reverse.thread) this.firstProcess.looksAt(this.current);
   }
 
   threadReply(signal: number, pairs: string, thread: Thread): string {
@@ -317,8 +331,15 @@ export class Session implements Target {
     );
   }
 
+  /** The process whose end gdb is told: one that it has. It aborts when that is not so. */
+  private get ending(): number {
+    const pids = this.selection.listed().map((t) => t.pid);
+    return pids.includes(MACHINE_PID) ? MACHINE_PID : (pids[0] ?? MACHINE_PID);
+  }
+
   ended(end: End): void {
-    if (this.running && !this.detached) this.reply(end.kind === 'died' ? 'X06;process:1' : 'W00;process:1');
+    if (this.running && !this.detached)
+      this.reply(`${end.kind === 'died' ? 'X06' : 'W00'};process:${this.ending.toString(16)}`);
     this.running = false;
     this.packets.abandonWork();
     this.packets.drain();
