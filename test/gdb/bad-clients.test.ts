@@ -9,7 +9,7 @@ import { type Running, start } from '../../src/cli/run.ts';
 import { encodePacket, fromLatin1, toHex } from '../../src/gdbstub/framing.ts';
 import { GDBS, gdbSession, guestSpec, machineCli } from '../support/gdb-session.ts';
 import { tinyElf } from '../support/images.ts';
-import { PacketClient, text } from '../support/packet-client.ts';
+import { monitorText, PacketClient } from '../support/packet-client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-bad-clients-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -144,7 +144,7 @@ describe('an unknown VM is named, with what there is to do', () => {
     expect(await client.ask('vAttach;63')).toBe(
       "E.there is no process 99: VM number N is process 16 + N, from its first entry on ('info os vms')",
     );
-    expect(text(await client.ask(`qRcmd,${toHex(fromLatin1('translate 0 in 9'))}`))).toMatch(
+    expect(monitorText(await client.ask(`qRcmd,${toHex(fromLatin1('translate 0 in 9'))}`))).toMatch(
       /^VM 9 has not run yet: none has \('monitor info vms'\)\n/,
     );
     client.socket.destroy();
