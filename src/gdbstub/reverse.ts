@@ -42,6 +42,8 @@ export class Reverse {
         target.output(target.unknownCode.atStop(control, target.threads()));
         return target.threadReply(SIGNAL.trap, '', thread);
       }
+      // gdb never resumes a thread again for which it is told so while it steps it off a breakpoint.
+      if (this.isOffBreakpoint(thread)) return target.threadReply(SIGNAL.trap, '', thread);
       // Nothing of a guest is before its first instruction.
       yield* control.replayer.going(thread.vm === undefined ? control.history.beginning : from);
       return target.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);
@@ -55,6 +57,12 @@ export class Reverse {
   private get moving(): Thread {
     const { target } = this;
     return this.thread ?? target.firstProcess.currentOf(target.current, target.threads());
+  }
+
+  /** Does gdb step a thread alone, for the sake of another one, its current one? The step of that one comes next. */
+  private isOffBreakpoint(thread: Thread): boolean {
+    const { target } = this;
+    return this.thread !== undefined && target.firstProcess.currentOf(thread, target.threads()).pid !== thread.pid;
   }
 
   /** `bc`: back to the last breakpoint, watchpoint or catch before this position, or to the beginning of the history. */
