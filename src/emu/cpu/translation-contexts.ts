@@ -4,7 +4,7 @@
  */
 import { MODE_GUEST, MODE_UNITS_OFF, STATE } from '../memory/layout.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
-import type { FastTlb } from '../tlb/fast-tlb.ts';
+import { DIRECT, type FastTlb } from '../tlb/fast-tlb.ts';
 import { isMapped } from './address-mode.ts';
 import { CONTEXT_SLOTS, contextSlot } from './context-slot.ts';
 import type { CsrBank } from './csr-bank.ts';
@@ -87,7 +87,7 @@ export class TranslationContexts {
     }
     const key =
       (cpu.vm ? 1 : 0) + (crmd & CRMD.PLV) * 2 + (paged ? 8 : 0) + gid * 16 + asid * 4096 + (watching ? 2 ** 22 : 0);
-    const chosen = cpu.fast.select(key, windows, cpu.vm ? gid : -1);
+    const chosen = cpu.fast.select(key, windows, cpu.vm ? gid : -1, paged ? asid : DIRECT);
     // While watchpoints are in use, each change of mode must be checked.
     if (!cpu.vm && cpu.watchpoints.inUse) return;
     this.sets[slot] = chosen;
