@@ -293,32 +293,52 @@ function enterException(r: Routine): void {
 const instructionTime = (r: Routine): Node =>
   op('f64', Float.f64Sub, r.f64(STATE.sliceEnd), op('f64', Float.f64ConvertI32S, r.i32(STATE.left)));
 
-/** An exception inside a world, with the Ecode in the argument: not a refill, not an interrupt, without BADV. */
-function raisePlain(r: Routine): void {
-  const ecode = r.argument(0, 'i32');
-  // The instruction word, through the fetch translation of PC.
-  const pc = r.let(r.i64(STATE.pc));
+/** The word of the instruction at `pc`, through its fetch translation. */
+function instructionAt(r: Routine, pc: Node): Node {
   const page = w(shrU(pc, c64(12)));
   const entry = r.let(add(r.i32(STATE.fetchTlb), shl(and(page, c32(FETCH_ENTRIES - 1)), c32(4))));
   const known = r.let(eq(r.memory('i64', entry), and(pc, c64(~0xfff))));
   const place = add(r.memory('i32', entry, 12), and(w(pc), c32(0xffc)));
   // Without a translation the word is at address 0, which always holds 0.
-  const badi = r.let(r.memory('i32', sel(known, place, NOTHING)));
+  return r.let(r.memory('i32', sel(known, place, NOTHING)));
+}
+
+/** An exception inside a world, at its instruction: the answer for running code. */
+function raised(r: Routine, x: Pick<Exception, 'kind' | 'ecode' | 'badv' | 'refill'>): void {
+  const pc = r.let(r.i64(STATE.pc));
+  const badi = instructionAt(r, pc);
+  const guest = r.let(guestMode(r));
   const nesting = enter(r, {
-    guest: r.let(guestMode(r)),
+    ...x,
+    guest,
     pc,
-    kind: c32(EVENT_KIND.exception),
-    code: ecode,
-    ecode,
+    code: x.ecode,
     esub: NOTHING,
-    badv: NOWHERE,
     badi,
-    va: NOWHERE,
+    va: x.badv,
     time: instructionTime(r),
   });
   const due = isZero(and(nesting, c32(NESTING_LIMIT - 1)));
   r.if(or(r.i32(STATE.exceptionsWatched), due), () => r.answer(r.helper('delivered')));
   r.answer(c32(After.arrived));
+}
+
+/** An exception inside a world, with the Ecode in the argument: not a refill, not an interrupt, without BADV. */
+function raisePlain(r: Routine): void {
+  raised(r, { kind: c32(EVENT_KIND.exception), ecode: r.argument(0, 'i32'), badv: NOWHERE });
+}
+
+/** A refill for the address in the argument, if `resolve` has just found that it needs one. The answer is 0 if not. */
+function raiseRefill(r: Routine): void {
+  r.if(isZero(r.i32(STATE.missed)), () => r.answer(NOTHING));
+  r.put(STATE.missed, NOTHING);
+  const ecode = c32(ecodeOf('TLBR'));
+  raised(r, {
+    kind: c32(EVENT_KIND.exception | EVENT_KIND.hasBadv),
+    ecode,
+    badv: r.argument(0, 'i64'),
+    refill: c32(1),
+  });
 }
 
 /** `ertn` at PC, in the running world. PLV has been checked. */
@@ -402,6 +422,7 @@ function due(r: Routine, guest: Node): Node {
 export const ENTRY_RETURN = {
   enterException: { params: [], answers: false, define: enterException },
   raisePlain: { params: ['i32'], answers: true, define: raisePlain },
+  raiseRefill: { params: ['i64'], answers: true, define: raiseRefill },
   ertn: { params: [], answers: true, define: ertn },
   interruptDue: { params: [], answers: true, define: (r: Routine) => r.answer(due(r, guestMode(r))) },
 } as const;

@@ -88,6 +88,8 @@ export const STATE = {
   watchedOffsets: 0xf100,
   /** i32: where {@link codePagesBase} is. */
   codePages: 0xf140,
+  /** i32: the last access that the software TLB did not have has no entry in the TLB of its world either (mmu/resolve.ts). */
+  missed: 0xf144,
 } as const;
 /** In STATE.fills: translations for loads, and those for stores. */
 export const FILLS = { loads: 1, stores: 2 } as const;
