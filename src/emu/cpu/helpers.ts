@@ -20,9 +20,12 @@ export type HelperName = (typeof HELPERS)[number];
  */
 // biome-ignore format: one list, many lines
 export const ROUTINES = [
-  'enterException', 'raisePlain', 'raiseRefill', 'ertn', 'interruptDue', 'findEntry', 'resolve', 'readPgd', 'walkDirectory', 'walkPage',
+  'enterException', 'raisePlain', 'raiseRefill', 'writeQuietly', 'exchangeQuietly', 'ertn', 'interruptDue', 'findEntry', 'resolve', 'readPgd', 'walkDirectory', 'walkPage',
 ] as const;
 export type RoutineName = (typeof ROUTINES)[number];
+
+/** The answer of a routine that leaves an instruction to its helper. No helper answers so. */
+export const ASK_HELPER = -1;
 
 /** The operations that instructions call. */
 export type Callee = HelperName | 'ertn';

@@ -96,6 +96,7 @@ function emitCsrCall(
     value: () => x.push(s.args[1]!),
     mask: helper.endsWith('xchg') ? () => site.gpr('rj') : undefined,
     pc: () => site.callPc(),
+    take: () => site.locals.take('i64'),
     failIf,
   });
 }

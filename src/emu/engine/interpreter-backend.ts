@@ -1,10 +1,9 @@
 /** How the interpreter's handlers find operands in their micro-op, access memory, call helpers, and continue. */
 import type { Callee, HelperName } from '../cpu/helpers.ts';
-import { HELPERS } from '../cpu/helpers.ts';
+import { ASK_HELPER, HELPERS } from '../cpu/helpers.ts';
 import type { OperandName } from '../isa/operands.ts';
 import { ACCESS, type Access, type Half, type LinearUse, type VectorOperand } from '../isa/semantics.ts';
 import { CSR_LIMIT, STATE, TLB_ENTRIES, VECTOR_PENDING } from '../memory/layout.ts';
-import { ASK_HELPER } from '../mmu/refill-routines.ts';
 import type { Emitter, Label, Local, Locals } from '../wasm/emitter.ts';
 import { Op, Simd } from '../wasm/opcodes.ts';
 import { LOAD, storeOf } from './access-opcodes.ts';

@@ -81,9 +81,11 @@ const MARKED_PAGE = IMPORTS.length + 4;
 const FIRST_ROUTINE = IMPORTS.length + 5;
 /** Frequent exceptions that come from instructions, do not change the world and have no bad address. */
 const PLAIN = ['SYS', 'BRK'] as const;
-/** Routines that do the ordinary case of a helper (mmu/refill-routines.ts). */
+/** Routines that do the ordinary case of a helper (mmu/refill-routines.ts, isa/entry-return.ts). */
 const QUICK: Readonly<Partial<Record<Callee, RoutineName>>> = {
   csrrd: 'readPgd',
+  csrwr: 'writeQuietly',
+  csrxchg: 'exchangeQuietly',
   lddir: 'walkDirectory',
   ldpte: 'walkPage',
 };

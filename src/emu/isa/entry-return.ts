@@ -23,10 +23,12 @@ import {
 } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { type ExceptionName, ecodeOf } from '../cpu/exception-table.ts';
-import { After } from '../cpu/helpers.ts';
+import { After, ASK_HELPER } from '../cpu/helpers.ts';
 import { IS_MASK } from '../cpu/interrupts.ts';
 import { NESTING_LIMIT } from '../cpu/observer.ts';
 import {
+  CSR_LIMIT,
+  CSR_RULE,
   EVENT,
   EVENT_BYTES,
   EVENT_KIND,
@@ -36,6 +38,8 @@ import {
   REPORT,
   STATE,
   TLB_ENTRIES,
+  WRITERS,
+  WRITERS_OFFSET,
 } from '../memory/layout.ts';
 import { Float } from '../wasm/opcodes.ts';
 import { type Bank, bankOf, guestMode } from './bank-nodes.ts';
@@ -46,10 +50,12 @@ import {
   c32,
   c64,
   eq,
+  geU,
   isZero,
   ltU,
   mul,
   type Node,
+  ne,
   op,
   or,
   sel,
@@ -59,6 +65,7 @@ import {
   sub,
   sx,
   w,
+  xor,
   zx,
 } from './semantics.ts';
 
@@ -341,6 +348,42 @@ function raiseRefill(r: Routine): void {
   });
 }
 
+/**
+ * A write of the host to a CSR that decides about translation or mode: one that changes nothing, or only CRMD.IE, while no interrupt waits
+ * for it. The answer is that for running code, or ASK_HELPER. The operands are those of `csrwr` and `csrxchg`.
+ * @param mask the bits to write (i64)
+ */
+function writeQuietly(r: Routine, mask: Node): void {
+  const refuseIf = (cond: Node): void => r.if(cond, () => r.answer(c32(ASK_HELPER)));
+  const num = r.let(r.i32(STATE.argA));
+  refuseIf(or(geU(num, c32(CSR_LIMIT)), or(r.i32(STATE.csrWatched), guestMode(r))));
+  const rules = r.let(r.i32(STATE.csrRules, num));
+  refuseIf(isZero(and(rules, c32(CSR_RULE.unchanged))));
+  const value = r.let(r.i64(STATE.argB));
+  const place = r.let(shl(num, c32(3)));
+  const old = r.let(r.i64(STATE.hostCsr, place));
+  const own = r.i64(STATE.csrOwnMask, place);
+  const content = r.let(xor(old, and(xor(old, value), and(own, mask))));
+  r.if(
+    and(rules, c32(CSR_RULE.switchIe)),
+    () => {
+      refuseIf(ne(and(xor(content, old), c64(~CRMD.IE)), NOWHERE));
+      // Where DA and PG are alike, somebody may want to know of it.
+      refuseIf(isZero(and(w(xor(content, shrU(content, c64(1)))), c32(CRMD.DA))));
+      const waiting = and(r.i32(STATE.hostCsr + 8 * CSR.ESTAT), r.i32(STATE.hostCsr + 8 * CSR.ECFG));
+      refuseIf(sel(and(w(content), c32(CRMD.IE)), and(waiting, c32(IS_MASK)), NOTHING));
+      r.put(STATE.hostCsr + 8 * CSR.CRMD, content);
+    },
+    () => refuseIf(ne(content, old)),
+  );
+  const { hostOwn } = WRITERS_OFFSET;
+  r.put(hostOwn + WRITERS.pc, r.i64(STATE.pc), place);
+  r.put(hostOwn + WRITERS.time, instructionTime(r), place);
+  r.put(hostOwn + WRITERS.high, w(shrU(value, c64(32))), shl(num, c32(2)));
+  r.put(STATE.value, old);
+  r.answer(c32(After.next));
+}
+
 /** `ertn` at PC, in the running world. PLV has been checked. */
 function ertn(r: Routine): void {
   const from = r.let(r.i64(STATE.pc));
@@ -423,6 +466,8 @@ export const ENTRY_RETURN = {
   enterException: { params: [], answers: false, define: enterException },
   raisePlain: { params: ['i32'], answers: true, define: raisePlain },
   raiseRefill: { params: ['i64'], answers: true, define: raiseRefill },
+  writeQuietly: { params: [], answers: true, define: (r: Routine) => writeQuietly(r, c64(-1)) },
+  exchangeQuietly: { params: [], answers: true, define: (r: Routine) => writeQuietly(r, r.i64(STATE.va)) },
   ertn: { params: [], answers: true, define: ertn },
   interruptDue: { params: [], answers: true, define: (r: Routine) => r.answer(due(r, guestMode(r))) },
 } as const;

@@ -5,7 +5,7 @@
  */
 import { lowestBit, PWCH, PWCL, TLBREHI, TLBRERA } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
-import { After } from '../cpu/helpers.ts';
+import { After, ASK_HELPER } from '../cpu/helpers.ts';
 import { type Bank, bankOf, guestMode } from '../isa/bank-nodes.ts';
 import type { Routine } from '../isa/routine.ts';
 import { add, and, c32, c64, gtU, isZero, mul, type Node, ne, or, sel, shl, shrU, sub, zx } from '../isa/semantics.ts';
@@ -13,8 +13,6 @@ import { STATE } from '../memory/layout.ts';
 import { linearOf } from './known-chunks.ts';
 import { ELO_HI, ELO_LO, HUGE } from './page-walk.ts';
 
-/** The answer of a routine that leaves an instruction to its helper. No helper answers so. */
-export const ASK_HELPER = -1;
 const REFUSED = c32(ASK_HELPER);
 const HOST = c32(0);
 const ADDRESS = c64(2 ** 48 - 1);
