@@ -10,7 +10,7 @@ import { LOAD, storeOf } from './access-opcodes.ts';
 import { pushState } from './expressions.ts';
 import { accessCode, helperIndex, LINEAR_USE, LINEAR_WRITE } from './helper-codes.ts';
 import { type Call, type FailIf, PENDING_FIELDS } from './inline-calls.ts';
-import { pushNotQuiet } from './inline-float.ts';
+import { NEEDS_EXACT, pushUse } from './inline-float.ts';
 import { AFTER, ENTRY, P, PC_OFF, R, READ_TLB, SOURCE, TARGET, VA, WRITE_TLB } from './interpreter-locals.ts';
 import { type Backend, type Push, Statements } from './statements.ts';
 import { FPR_PLACE, GPR_PLACE, immediatePlace, type Variant, VR_PLACE } from './uop.ts';
@@ -458,11 +458,17 @@ export class InterpreterBackend implements Backend {
     return num;
   }
 
-  quiet(failIf: FailIf): void {
-    // fail if FCSR is not quiet
+  quiet(failIf: FailIf, inexact: boolean): void {
+    // fail if FCSR does not allow it
     pushState(this, Op.i32Load, 'fcsr');
-    pushNotQuiet(this.e);
+    pushUse(this.e);
+    if (!inexact) this.e.i32(~NEEDS_EXACT).op(Op.i32And);
     failIf();
+  }
+
+  needsExact(): void {
+    pushState(this, Op.i32Load, 'fcsr');
+    pushUse(this.e);
   }
 
   notePending(code: number, operands: readonly Push[]): void {
