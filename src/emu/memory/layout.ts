@@ -88,6 +88,8 @@ export const STATE = {
   watchedOffsets: 0xf100,
   /** i32: where {@link codePagesBase} is. */
   codePages: 0xf140,
+  /** i32: the last access that the software TLB did not have has no entry in the TLB of its world either (mmu/resolve.ts). */
+  missed: 0xf144,
 } as const;
 /** In STATE.fills: translations for loads, and those for stores. */
 export const FILLS = { loads: 1, stores: 2 } as const;
@@ -97,8 +99,13 @@ export const FILLS = { loads: 1, stores: 2 } as const;
  */
 export const TAG_WATCHED = 0x800;
 export const TAG_CODE = 0x400;
-/** Accesses that need only the memory of the CSR: reads and writes by the host and by the guest of its own register, and `gcsr` by root. */
-export const CSR_RULE = { hostRead: 1, guestRead: 2, hostWrite: 4, rootRead: 16, rootWrite: 32 } as const;
+/**
+ * Accesses that need only the memory of the CSR: reads and writes by the host and by the guest of its own register, and `gcsr` by root.
+ * `switchIe`: those writes of the host that change nothing but CRMD.IE, while no interrupt waits for it. `unchanged`: those that change
+ * nothing.
+ */
+// biome-ignore format: one line
+export const CSR_RULE = { hostRead: 1, guestRead: 2, hostWrite: 4, switchIe: 8, rootRead: 16, rootWrite: 32, unchanged: 64 } as const;
 /** From a host CSR to the same one of the guest, in bytes, divided by MODE_GUEST. */
 export const GUEST_BANK_FACTOR = 0xc00;
 export type StateField = keyof typeof STATE;
