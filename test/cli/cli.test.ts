@@ -398,7 +398,7 @@ describe('loongscope explain and help', () => {
     expect((await loongscope('--version')).out).toBe(
       (JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string }).version,
     );
-    for (const command of ['run', 'debug', 'trace', 'demo', 'explain']) {
+    for (const command of ['run', 'debug', 'trace', 'demo', 'explain', 'doctor']) {
       const { code, out } = await loongscope(command, '--help');
       expect(code).toBe(0);
       expect(out).toMatch(/Example:/);
