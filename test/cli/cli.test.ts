@@ -213,6 +213,7 @@ describe('loongscope run', () => {
     [['run', '--gdb', '99999'], /not a whole number from 0 to 65535/],
     [['run', '--gdb-guest', 'x'], /write VM/],
     [['run', '--gdb-host', 'x'], /not a whole number/],
+    [['run', '--on-loop', 'x'], /--on-loop: 'x' is unknown: use stop or report/],
     [['run', '--audit', 'x'], /--audit: 'x' is unknown: use worldswitch/],
     [['trace', '--format', 'x'], /--format: 'x' is unknown: use text, jsonl, chrome/],
     [['trace', '--guest', 'hello', '--output', '/nonexistent/x'], /cannot write/],
@@ -327,7 +328,7 @@ describe('loongscope trace, audits and loops', () => {
     writeFileSync(image, elfOf(['lu12i.w $t0, 0x300', 'csrwr $t0, 0xc', 'syscall 0', 'b 0']));
     const { code, err } = await loongscope('run', image, '--serial', 'null', '--timeout', '20');
     expect(code).toBe(1);
-    expect(err).toMatch(/the handler faults on its own first instruction/);
+    expect(err).toMatch(/cause +the handler of the host at 0x300000 faults on its own first instruction, by INE/);
     expect(err).toMatch(
       /loongscope: the machine died: the host loops in exceptions on cpu0: its own vector 0x300000 raises INE/,
     );

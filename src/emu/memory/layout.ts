@@ -170,6 +170,7 @@ export const EVENT = {
   badi: 32,
   va: 36,
   vector: 44,
+  crmd: 52,
 } as const;
 /** The kind of event, in the bits of `mask`, and flags that say which fields of the record are valid. */
 export const EVENT_KIND = { exception: 0, exit: 1, entry: 2, mask: 3, hasBadv: 4, stage2: 8 } as const;
@@ -187,8 +188,8 @@ export const EVENTS_OFFSET = {
   next: 0x42600,
   total: 0x42608,
 } as const;
-/** Inside each: 8 bytes of PC, 8 bytes of time (f64) and 4 bytes of the high half, by CSR number. */
-export const WRITERS = { pc: 0, time: 0x3000, high: 0x6000 } as const;
+/** Inside each: 8 bytes of PC, 8 bytes of time (f64) and 4 bytes of each half of the value, by CSR number. */
+export const WRITERS = { pc: 0, time: 0x3000, high: 0x6000, low: 0x7800 } as const;
 /** A tag that no address is equal to, because a masked address never has all of bits 11:0 set. */
 export const TLB_INVALID = -1;
 

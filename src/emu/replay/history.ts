@@ -42,6 +42,8 @@ export const DEFAULT_HISTORY = 512 * 2 ** 20;
 export const LEAST_HISTORY = 16 * 2 ** 20;
 /** Most journal entries. A step of a debugger is one entry. */
 const MOST_ENTRIES = 1_000_000;
+/** Most journal entries of a history that has its first copy alone: then it is dropped. */
+const MOST_REMEMBERED = 10_000;
 /** Wanted time of one piece of a replay, in milliseconds. */
 const PIECE_MS = 8;
 
@@ -64,6 +66,8 @@ export class History {
   /** A debugger has changed the machine, and the change is neither in a copy nor in the journal yet. */
   private changed = false;
   private on = false;
+  /** Is there only the first copy? */
+  private sparse = false;
 
   /**
    * @param extras data of observers that must be restored together with the machine
@@ -84,12 +88,30 @@ export class History {
     return this.machine.options.clock === undefined;
   }
 
+  /** Is the history kept with copies, so that each position is reached soon? */
   get enabled(): boolean {
+    return this.on && !this.sparse;
+  }
+
+  /** Is any history kept? */
+  get kept(): boolean {
     return this.on;
+  }
+
+  /** Begins a history at the present position that has its first copy alone. It costs nothing while the machine runs. */
+  remember(): void {
+    this.enable(true);
+    this.sparse = this.on;
+  }
+
+  /** Makes a copy at the present position, in a history that makes none by itself. */
+  mark(): void {
+    if (this.sparse && !this.repeating) this.checkpoint();
   }
 
   /** Begins the history at the present position, or drops it. */
   enable(on: boolean): void {
+    this.sparse = false;
     this.on = on && this.possible;
     this.copied.clear();
     this.begin();
@@ -125,6 +147,11 @@ export class History {
     return this.on && this.position < this.frontier;
   }
 
+  /** The latest position that was reached. */
+  get latest(): number {
+    return Math.max(this.frontier, this.position);
+  }
+
   /** The earliest position that can be reached. */
   get beginning(): number {
     return this.copied.oldest?.position ?? this.position;
@@ -156,7 +183,7 @@ export class History {
     const { newest } = this.copied;
     if (newest) {
       newest.work += runtime.now() - began;
-      if (newest.work >= this.interval) this.due = true;
+      if (!this.sparse && newest.work >= this.interval) this.due = true;
     }
     return result;
   }
@@ -294,6 +321,10 @@ export class History {
   }
 
   private note(entry: Entry): void {
+    if (this.sparse && this.journal.length > MOST_REMEMBERED) {
+      this.enable(false);
+      return;
+    }
     this.forgetFuture();
     this.journal.push(entry);
     this.next++;
