@@ -140,7 +140,8 @@ export class Replayer {
   leave(): void {
     const { control } = this;
     const { history } = control;
-    if (control.over) return;
+    // A recorded run goes on from where it is.
+    if (control.over || history.fixed) return;
     const forget = (): void => {
       if (!control.hasClients) history.enable(false);
     };
