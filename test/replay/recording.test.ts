@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { UsageError } from '../../src/cli/errors.ts';
 import { parseNet } from '../../src/cli/net/spec.ts';
 import { DEFAULT_MACHINE, type MachineCli, parseGuest } from '../../src/cli/options.ts';
@@ -171,6 +171,22 @@ describe('a recording', () => {
       writeFileSync(damaged, copy);
       expect(() => readRecording(damaged), `byte ${at}`).toThrow(UsageError);
     }
+  });
+
+  test('one of a newer version is refused', () => {
+    const newer = join(folder, 'newer.recording');
+    const bytes = readFileSync(file);
+    bytes[8] = 2;
+    writeFileSync(newer, bytes);
+    expect(() => readRecording(newer)).toThrow(/has format 2, this program reads 1: use the program that recorded it/);
+  });
+
+  test.skipIf(process.platform !== 'linux')('on a full disk it ends, and the machine goes on', async () => {
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const { code, console } = await seen(undefined, { ...HELLO, record: '/dev/full' });
+    expect([code, console]).toEqual([original.code, original.console]);
+    expect(said.mock.calls.flat().join('')).toMatch(/warning: the recording \/dev\/full ends here \(ENOSPC\)/);
+    said.mockRestore();
   });
 
   test('one that is cut off anywhere is shorter, or says that there is nothing', async () => {
