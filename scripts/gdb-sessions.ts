@@ -1,15 +1,20 @@
 /** Random sessions of real gdbs. Run through scripts/gdb-sessions. */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { LINUX } from '../test/linux/images.ts';
+import { makeKvmSnapshot } from '../test/linux/kvm-session.ts';
 import { GDBS } from '../test/support/gdb-session.ts';
 import { linuxMachine, referenceMachine } from '../test/support/random-session/machines.ts';
 import { play } from '../test/support/random-session/play.ts';
 
-const USAGE = `usage: gdb-sessions [--runs N] [--seed N] [--commands N] [--at-once N] [--kvm SNAPSHOT,SYMBOLS] [--show]
+const USAGE = `usage: gdb-sessions [--runs N] [--seed N] [--commands N] [--at-once N] [--kvm FILE] [--show]
   --runs N      sessions (100), with all gdbs, on 1 and 2 CPUs, every sixth with two gdbs on one machine
   --seed N      the first session's number (1); a number is the same session each time
   --commands N  commands of a session (30)
   --at-once N   sessions at the same time (2)
-  --kvm S,F     on Linux with VMs of KVM: snapshot and symbol file; otherwise on the reference hypervisor
+  --kvm FILE    on Linux with two VMs of KVM, otherwise on the reference hypervisor. FILE is a snapshot of it; it is
+                made when it is missing, which takes some minutes
   --show        prints the transcripts
 `;
 const { values } = parseArgs({
@@ -37,8 +42,15 @@ if (![runs, first, commands, atOnce].every((n) => Number.isSafeInteger(n) && n >
   process.stderr.write(USAGE);
   process.exit(2);
 }
-const kvm = values.kvm?.split(',');
+const { kvm } = values;
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+/** Symbols without lines: gdb reads them in a second. */
+const symbols = join(LINUX, 'vmlinux-names');
+if (kvm && !existsSync(kvm)) {
+  print(`making ${kvm}`);
+  await makeKvmSnapshot(kvm);
+}
 
 let bad = 0;
 let done = 0;
@@ -49,7 +61,7 @@ async function worker(): Promise<void> {
     const seed = next++;
     const [name, gdb] = GDBS[seed % GDBS.length]!;
     const cpus = 1 + ((seed >> 1) & 1);
-    const debuggee = kvm ? linuxMachine(kvm[0]!, kvm[1]!) : referenceMachine(seed >> 2, cpus);
+    const debuggee = kvm ? linuxMachine(resolve(kvm), symbols) : referenceMachine(seed >> 2, cpus);
     const gdbs = seed % 6 === 5 ? 2 : 1;
     const { faults, transcript, slowest } = await play({ seed, debuggee, gdb, gdbs, commands });
     done++;

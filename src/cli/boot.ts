@@ -5,6 +5,7 @@ import { checkInitrd } from '../emu/boot/initrd.ts';
 import { isPe, parseLinuxImage } from '../emu/boot/linux-image.ts';
 import type { BootFiles, Placed } from '../emu/boot/load.ts';
 import { type LoadedFiles, loadFiles } from '../emu/boot/loader.ts';
+import { type PackedSymbols, packSymbols, unpackSymbols } from '../emu/boot/packed-symbols.ts';
 import { RAW_ADDRESS, rawImage } from '../emu/boot/raw-image.ts';
 import type { Clock } from '../emu/cpu/clock.ts';
 import { SymbolTable } from '../emu/debug/symbol-table.ts';
@@ -16,7 +17,7 @@ import type { EngineKind } from '../emu/machine/processors.ts';
 import { LOW_SIZE, memoryRanges, PLATFORM } from '../emu/memory/physical-map.ts';
 import type { MachineImage } from '../emu/replay/snapshot-file.ts';
 import type { Stateful } from '../emu/state/fields.ts';
-import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
+import { type Descriptor, type ImageSymbols, parseDescriptor } from '../hv/awareness/descriptor.ts';
 import { decompress } from './decompress.ts';
 import { emitted } from './emitted.ts';
 import { UsageError } from './errors.ts';
@@ -37,6 +38,14 @@ export interface BootImages {
   readonly symbolize: Symbolizer;
   /** Symbols of the booted image. */
   readonly symbols: ImageSymbols;
+  /** Its symbols and those of the guests, for a snapshot. */
+  readonly packedSymbols: () => readonly PackedSymbols[];
+  /** The descriptor of the hypervisor that a snapshot has kept. */
+  readonly keptDescriptor?: Descriptor | undefined;
+  /** Content of the image; undefined where it has no symbols. */
+  readonly imageBytes?: Uint8Array;
+  /** Symbols of other files, which a snapshot has kept. */
+  readonly keptSymbols: readonly PackedSymbols[];
   /** Resolves when all symbols have been read. Reading begins at the first use of this property, so booting does not wait for it. */
   readonly named: Promise<void>;
   /** Files with symbols: the image, then the guests by GID. */
@@ -101,7 +110,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
   const snapshot = cli.snapshot === undefined ? undefined : readSnapshot(cli.snapshot);
   if (snapshot && (image ?? cli.kernel ?? cli.guest ?? cli.initrd ?? cli.load) !== undefined)
     throw new UsageError('--snapshot brings the image with it: leave the image, --guest, --load and --initrd out');
-  const images = snapshot ? snapshotImages(snapshot) : bootImages(image, cli);
+  const images = snapshot ? snapshotImages(snapshot, cli.snapshot!) : bootImages(image, cli);
   const saved = snapshot?.machine;
   return asUsage(() => {
     const { cards, cable } = openCards(cli, console);
@@ -132,18 +141,48 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
   });
 }
 
-/** The files of a machine from a snapshot. They have no symbols. */
-function snapshotImages({ files }: MachineImage): BootImages {
+/** The files of a machine from a snapshot, with the symbols that it has kept. */
+function snapshotImages({ files, symbols = [], hypervisor }: MachineImage, file: string): BootImages {
+  const own = symbols.filter((packed) => packed.file === undefined);
+  const tables = own.map((packed) => ({ world: packed.world, table: new SymbolTable(unpackSymbols(packed)) }));
+  const host = tables.filter((t) => t.world < 0).map((t) => t.table);
+  const first = <T>(of: readonly SymbolTable[], find: (table: SymbolTable) => T | undefined): T | undefined => {
+    for (const table of of) {
+      const found = find(table);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
   return {
+    ...NAMELESS,
     files,
-    symbolize: () => undefined,
-    symbols: { address: () => undefined, names: () => [] },
-    named: Promise.resolve(),
-    imageFile: '',
-    guestFiles: [],
-    executable: () => undefined,
+    symbolize: (world, address) =>
+      first(
+        tables.filter((t) => t.world === world).map((t) => t.table),
+        (table) => table.name(address),
+      ),
+    symbols: {
+      address: (name) => first(host, (table) => table.address(name)),
+      names: () => host.flatMap((table) => table.names()),
+    },
+    packedSymbols: () => own,
+    keptDescriptor:
+      hypervisor === undefined ? undefined : asUsage(() => parseDescriptor(hypervisor, `--snapshot: ${file}`)),
+    keptSymbols: symbols.filter((packed) => packed.file !== undefined),
   };
 }
+
+/** Images without symbols. */
+const NAMELESS: Omit<BootImages, 'files'> = {
+  symbolize: () => undefined,
+  symbols: { address: () => undefined, names: () => [] },
+  packedSymbols: () => [],
+  keptSymbols: [],
+  named: Promise.resolve(),
+  imageFile: '',
+  guestFiles: [],
+  executable: () => undefined,
+};
 
 /** A clock that starts now, in real time. */
 function fromNow(): Clock {
@@ -191,6 +230,8 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
   const file = kernel === undefined ? undefined : read(kernel);
   if (file && !isPe(file)) throw new UsageError(`${kernel} is no program for UEFI: give a kernel with an EFI stub`);
   return {
+    ...NAMELESS,
+    imageFile: cli.firmware!,
     files: {
       image: { entry: BigInt(PLATFORM.flash0.base), segments: [] },
       firmware: { content, kernel: file },
@@ -203,12 +244,6 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
       timeOfDay: cli.timeOfDay,
       topology: cli.topology,
     },
-    symbolize: () => undefined,
-    symbols: { address: () => undefined, names: () => [] },
-    named: Promise.resolve(),
-    imageFile: cli.firmware!,
-    guestFiles: [],
-    executable: () => undefined,
   };
 }
 
@@ -241,6 +276,7 @@ function readLoads(cli: MachineCli): LoadedFiles {
 function loadedOnly(cli: MachineCli): BootImages {
   const { placed, starts, entry } = readLoads(cli);
   return {
+    ...NAMELESS,
     files: {
       image: { entry: entry ?? 0n, segments: [] },
       commandLine: cli.append ?? '',
@@ -250,12 +286,6 @@ function loadedOnly(cli: MachineCli): BootImages {
       extra: placed,
       starts,
     },
-    symbolize: () => undefined,
-    symbols: { address: () => undefined, names: () => [] },
-    named: Promise.resolve(),
-    imageFile: '',
-    guestFiles: [],
-    executable: () => undefined,
   };
 }
 
@@ -304,7 +334,7 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
       const path = world < 0 ? file : guestFiles[world - 1];
       return path === undefined ? undefined : resolve(path);
     };
-    const { symbolize, symbols, load } = lazySymbols([bytes, ...guests.map((g) => g.data)]);
+    const { symbolize, symbols, packedSymbols, load } = lazySymbols([bytes, ...guests.map((g) => g.data)]);
     return {
       files: {
         image: elf,
@@ -320,6 +350,9 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
       },
       symbolize,
       symbols,
+      packedSymbols,
+      keptSymbols: [],
+      imageBytes: bytes,
       get named() {
         return load();
       },
@@ -336,7 +369,7 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
  */
 function lazySymbols(
   files: readonly Uint8Array[],
-): Pick<Booted, 'symbolize' | 'symbols'> & { readonly load: () => Promise<void> } {
+): Pick<Booted, 'symbolize' | 'symbols' | 'packedSymbols'> & { readonly load: () => Promise<void> } {
   const tables = files.map(() => new SymbolTable([]));
   const byName = new Map<string, bigint>();
   let loading: Promise<void> | undefined;
@@ -352,5 +385,9 @@ function lazySymbols(
       address: (name) => byName.get(name),
       names: () => [...byName.keys()],
     },
+    packedSymbols: () =>
+      files
+        .map((bytes, n) => packSymbols(n === 0 ? -1 : n, readSymbols(bytes)))
+        .filter((packed) => packed.values.length > 0),
   };
 }

@@ -18,6 +18,7 @@ import { VIRTIO_INTERFACES, type VirtioInterfaces } from '../emu/devices/virtio/
 import { sizeOf } from '../emu/formats/size.ts';
 import { LEAST_HISTORY } from '../emu/replay/history.ts';
 import type { Address } from '../gdbstub/server.ts';
+import type { OwnDescriptor } from '../hv/awareness/recognition.ts';
 import type { CardSpec } from './cards.ts';
 import { type CharacterSpec, parseCharacter } from './character.ts';
 import type { Identity } from './control/controlled-machine.ts';
@@ -25,6 +26,7 @@ import type { ControlSpec } from './control/serve.ts';
 import { type DriveSpec, parseDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
 import { type NetSpec, parseNet } from './net/spec.ts';
+import { readDescriptor } from './own-descriptor.ts';
 import { parseShare, type ShareSpec } from './share.ts';
 import type { Surroundings } from './surroundings.ts';
 import { parseSymbols, type SymbolSpec } from './symbol-files.ts';
@@ -272,6 +274,7 @@ export interface MachineCli {
   readonly guest?: GuestSpec[];
   readonly hypervisor?: string;
   readonly symbols?: SymbolSpec[];
+  readonly descriptor?: OwnDescriptor;
   readonly machine?: BoardModel;
   readonly memory: number;
   readonly smp: number;
@@ -368,8 +371,13 @@ export function declareDebugOptions(command: Command): Command {
     .option('--files <folder>', 'where files are that a gdb names: snapshots (default: the current folder)')
     .option(
       '--symbols <spec>',
-      'names of a file for addresses: FILE[,in=host|VM][,offset=N], as in=1 for the kernel of the first guest; repeatable',
+      'names of a file for addresses: FILE[,in=host|VM][,offset=N|auto], as in=1 for the kernel of the first guest; repeatable',
       collect(parseSymbols),
+    )
+    .option(
+      '--descriptor <file>',
+      'what the debugger should know of your hypervisor: a JSON file (docs/descriptors.md)',
+      readDescriptor,
     )
     .option(
       '--engine <name>',

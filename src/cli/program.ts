@@ -103,6 +103,7 @@ program
   .option('--kernel <name>', 'one kernel, by name or letter; repeatable', collect(String))
   .option('--qemu <file>', 'the QEMU to compare with')
   .option('--engine <name>', 'as for run', parseEngine)
+  .option('--cliffs', 'bad cases, each beside its good case, instead of the kernels')
   .option('--write', 'put table and chart into docs/')
   .addHelpText('after', '\nExample:\n  loongscope bench --kernel integer --pairs 3')
   .action(async (cli: BenchCli) => {

@@ -1,9 +1,12 @@
 /** `loongscope run`: boots, connects the console, serves gdb, ends with the guest's power-off or a limit. */
 
+import { basename } from 'node:path';
 import type { EngineCheck } from '../emu/check/engine-check.ts';
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { CRMD } from '../emu/cpu/csr-fields.ts';
 import { CSR } from '../emu/cpu/csr-table.ts';
+import { anyGuestContext, hostContext } from '../emu/debug/context.ts';
+import { readVirtual } from '../emu/debug/debug-memory.ts';
 import type { ExitStatistics } from '../emu/debug/exit-statistics.ts';
 import { describeEvent, explainLast } from '../emu/debug/explain.ts';
 import { FirstEvents } from '../emu/debug/first-events.ts';
@@ -15,6 +18,7 @@ import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness/awareness.ts';
 import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
+import { Recognition } from '../hv/awareness/recognition.ts';
 import { type Booted, boot } from './boot.ts';
 import { CodeCache, defaultCacheFile } from './code-cache.ts';
 import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialLine } from './console.ts';
@@ -29,7 +33,7 @@ import { type Outlet, openOutlet } from './outlet.ts';
 import { enterSandbox, sandboxed } from './sandbox.ts';
 import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
-import { SymbolFiles } from './symbol-files.ts';
+import { SymbolFiles, type WorldViews } from './symbol-files.ts';
 
 /** Opens the destination of log lines. @throws UsageError when the file cannot be written */
 function openLog(file: string | undefined): Outlet {
@@ -149,6 +153,23 @@ function namesOf(
   };
 }
 
+/** Registers that hold addresses of code. */
+const CODE_REGISTERS = [CSR.EENTRY, CSR.TLBRENTRY, CSR.ERA];
+const RA = 1;
+
+/** The worlds of a machine, as far as they have run. */
+function viewsOf({ machine, vcpuStates }: RunControl): WorldViews {
+  const [first] = machine.cpus;
+  return (world) => {
+    const ctx = world < 0 ? hostContext(first!) : anyGuestContext(machine.cpus, first!, world, vcpuStates);
+    if (!ctx) return undefined;
+    return {
+      read: (address, length) => readVirtual(machine, ctx, address, length),
+      code: [ctx.pc(), ctx.gpr(RA), ...CODE_REGISTERS.map((num) => ctx.csr(num))],
+    };
+  };
+}
+
 /**
  * Starts a machine.
  * @param io what to do with console bytes; the default follows --serial
@@ -187,12 +208,21 @@ async function startMachine(
     cli.tap?.(byte);
   });
   const { machine } = booted;
-  const symbolFiles = new SymbolFiles(cli.symbols ?? []);
+  const recognition = new Recognition(cli.descriptor, booted.keptDescriptor);
+  const symbolFiles = new SymbolFiles(cli.symbols ?? [], booted.keptSymbols, recognition);
   const { image: imageOf, symbolize } = namesOf(booted, symbolFiles, () => control);
   const symbols: ImageSymbols = {
     address: (name) => booted.symbols.address(name) ?? symbolFiles.address(name),
     names: () => [...booted.symbols.names(), ...symbolFiles.names()],
+    descriptor: () => recognition.descriptor,
   };
+  let reading: Promise<void> | undefined;
+  /** Reads the symbols, and finds out which hypervisor it is. */
+  const named = (): Promise<void> =>
+    (reading ??= booted.named.then(() => {
+      if (booted.imageBytes) recognition.offer(booted.symbols, booted.imageBytes, basename(booted.imageFile));
+      for (const line of recognition.conclude(symbols)) say(`warning: ${line}`);
+    }));
   if (machine.regions)
     machine.regions.onFailure = (reason) =>
       say(`warning: no more code can be translated (${reason}): the rest is interpreted, which is slower`);
@@ -205,6 +235,8 @@ async function startMachine(
   const logOutlet = openLog(cli.log?.file);
   const warnings: Promise<void>[] = [];
   const showsNames = debuggable(cli) || [cli.log, cli.stats, cli.detail, cli.audit, cli.observed].some(Boolean);
+  const clientFiles = debuggable(cli) ? openClientFiles(cli.files ?? '.', sandboxed(cli)) : undefined;
+  if (clientFiles) symbolFiles.read = (name) => clientFiles.read(name);
   const running = new RunControl(machine, {
     limits: {
       ...(cli.maxInstructions !== undefined && { maxInstructions: cli.maxInstructions }),
@@ -221,17 +253,23 @@ async function startMachine(
         say(`warning: ${loop.text}`);
         for (const line of explainLast(running, cpu, symbolize)) process.stderr.write(`  ${line}\n`);
       };
-      warnings.push(booted.named.then(tell));
+      warnings.push(named().then(tell));
     },
-    snapshotStore: debuggable(cli) ? snapshotStore(openClientFiles(cli.files ?? '.', sandboxed(cli))) : undefined,
+    snapshotStore:
+      clientFiles &&
+      snapshotStore(clientFiles, () => ({
+        symbols: [...booted.packedSymbols(), ...symbolFiles.packed()],
+        hypervisor: recognition.descriptor && JSON.stringify(recognition.descriptor),
+      })),
   });
   control = running;
+  symbolFiles.view = viewsOf(control);
   booted.restoreObservers(running.observers);
-  control.symbolFiles = () => symbolFiles.describe();
+  control.symbolFiles = symbolFiles;
   const outputs = new Outputs(control, output, [logOutlet.reader, serial.reader]);
   // Reading symbols takes time. They are read now if they are certainly needed, otherwise while the machine runs.
-  if (showsNames) void booted.named;
-  else setTimeout(() => void booted.named, NAMES_DELAY).unref();
+  if (showsNames) void named();
+  else setTimeout(() => void named(), NAMES_DELAY).unref();
   const dump =
     cli.dumpRegion !== undefined && machine.regions
       ? new (await import('./region-dump.ts')).RegionDump(machine, cli.dumpRegion, (text) => process.stderr.write(text))
@@ -239,7 +277,7 @@ async function startMachine(
   if (machine.regions) machine.regions.observer = dump;
   control.contexts = new Awareness(control, symbols, symbolize);
   // An audit needs the name of the function that enters guests, from the first entry on.
-  if (cli.audit) await booted.named;
+  if (cli.audit) await named();
   // Modules that only some runs need are loaded when they are needed, so that the program starts fast.
   const audit = cli.audit
     ? new (await import('../hv/audit/worldswitch.ts')).WorldSwitchAudit(control, symbols, symbolize, (f) =>

@@ -23,6 +23,9 @@ import { VERSION } from './version.ts';
 /** Most of a snapshot is RAM, and the fastest level packs it well enough. A checksum detects damage. */
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
 
+/** What a debugger knows of the program that runs. */
+type Names = Pick<MachineImage, 'symbols' | 'hypervisor'>;
+
 /** Bytes that are packed at a time, in another thread. */
 const PART = 2 ** 24;
 
@@ -39,9 +42,10 @@ export function packSnapshot(machine: Machine, observers: readonly Stateful[] = 
 }
 
 /** {@link packSnapshot} while the event loop goes on. */
-function* packing(machine: Machine, observers: readonly Stateful[]): Steps<Uint8Array> {
-  const content = contentOf(machine, observers);
-  const stream = createZstdCompress(LEVEL);
+function* packing(machine: Machine, observers: readonly Stateful[], names: Names): Steps<Uint8Array> {
+  const content = contentOf(machine, observers, names);
+  // A turn of the event loop brings a chunk: with Node's chunks of 16 KiB, 500 MiB would take minutes.
+  const stream = createZstdCompress({ ...LEVEL, chunkSize: PART });
   const out: Buffer[] = [];
   let over = false;
   stream
@@ -63,7 +67,7 @@ function* packing(machine: Machine, observers: readonly Stateful[]): Steps<Uint8
 }
 
 /** The content of a snapshot file, not packed. */
-function contentOf(machine: Machine, observers: readonly Stateful[]): Uint8Array {
+function contentOf(machine: Machine, observers: readonly Stateful[], names: Names = {}): Uint8Array {
   const checked = (bytes: number): void => {
     if (bytes > MOST_PACKED)
       throw new SnapshotError(
@@ -71,7 +75,7 @@ function contentOf(machine: Machine, observers: readonly Stateful[]): Uint8Array
       );
   };
   checked(machine.ram.touched);
-  const content = encodeSnapshot(takeSnapshot(machine, VERSION, observers));
+  const content = encodeSnapshot({ ...takeSnapshot(machine, VERSION, observers), ...names });
   checked(content.length);
   return content;
 }
@@ -156,10 +160,10 @@ function fitting(file: string, restore: () => void): void {
   }
 }
 
-/** Snapshots that clients name, in their folder. */
-export const snapshotStore = (files: NamedFiles): SnapshotStore => ({
+/** Snapshots that clients name, in their folder. @param names what a snapshot keeps of names */
+export const snapshotStore = (files: NamedFiles, names: () => Names): SnapshotStore => ({
   *save(machine, name, observers) {
-    const packed = yield* packing(machine, observers);
+    const packed = yield* packing(machine, observers, names());
     files.write(name, packed);
     return packed.length;
   },

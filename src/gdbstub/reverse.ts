@@ -38,7 +38,10 @@ export class Reverse {
         position = yield* control.replayer.findingExitOf(thread.vm, thread.vcpu, position);
         if (position !== undefined) yield* control.replayer.going(position);
       }
-      if (position !== undefined) return target.threadReply(SIGNAL.trap, '', thread);
+      if (position !== undefined) {
+        target.output(target.unknownCode.atStop(control, target.threads()));
+        return target.threadReply(SIGNAL.trap, '', thread);
+      }
       // Nothing of a guest is before its first instruction.
       yield* control.replayer.going(thread.vm === undefined ? control.history.beginning : from);
       return target.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);
@@ -61,6 +64,7 @@ export class Reverse {
   /** gdb forgets the registers of the threads that it moves. */
   private begin(): void {
     const { pattern, target } = this;
+    target.firstProcess.resumed(this.thread ?? target.firstProcess.currentOf(target.current, target.threads()));
     target.known.resumed(target.threads().filter((t) => pattern === undefined || matchesThread(pattern, t)));
   }
 

@@ -11,8 +11,9 @@ import type { End, Stop } from '../emu/debug/stop.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import type { Vm } from '../emu/debug/vms.ts';
 import type { Machine } from '../emu/machine/machine.ts';
-import { announcement, HELD, oldRegisters, stoppedElsewhere } from './announcement.ts';
+import { announcement, HELD, oldRegisters, stoppedElsewhere, stoppedSilently } from './announcement.ts';
 import { BranchTrace } from './branch-trace.ts';
+import { FirstProcess } from './first-process.ts';
 import { KnownRegisters } from './known-registers.ts';
 import { type Line, PacketQueue } from './packet-queue.ts';
 import { Resumption } from './resumption.ts';
@@ -25,6 +26,7 @@ import { StopReplies } from './stop-replies.ts';
 import type { Answer, Dispatch, Resume, Target, TargetSettings } from './target.ts';
 import { ThreadSelection } from './thread-selection.ts';
 import { contextOf, GUEST_PID_BASE, matchesThread, type Thread, type ThreadPattern, type View } from './threads.ts';
+import { UnknownCode } from './unknown-code.ts';
 
 export interface SessionOptions extends Line {
   readonly control: RunControl;
@@ -55,6 +57,8 @@ export class Session implements Target {
   mmioRead = false;
   mmioWrite = false;
   readonly known = new KnownRegisters();
+  readonly unknownCode = new UnknownCode();
+  readonly firstProcess = new FirstProcess();
   physicalMemory = false;
   document: Target['document'];
   /** The client has detached. */
@@ -198,6 +202,7 @@ export class Session implements Target {
   }
 
   noteRead(address: bigint, length: number): void {
+    this.firstProcess.looksAt(this.current);
     this.journal.read(address, length);
   }
 
@@ -229,6 +234,7 @@ export class Session implements Target {
       return;
     }
     this.current = thread;
+    this.firstProcess.resumed(thread);
     this.known.resumed(this.threads().filter(how.covers));
     this.resumption.begin(thread, how);
     this.running = true;
@@ -243,22 +249,25 @@ export class Session implements Target {
       return;
     }
     this.announce(stop, stepped);
+    this.output(this.unknownCode.atStop(this.control, this.threads()));
     this.reply(this.forResumed(this.replies.forStop(stop, stepped)));
     this.packets.drain();
   }
 
   /**
-   * The reply for a stop, from a thread that gdb has resumed: gdb aborts when another one reports it. The reply has
-   * selected the thread where the machine has stopped.
+   * The reply for a stop, from a thread that gdb has resumed, and hears: gdb aborts when another one reports it. The reply
+   * has selected the thread where the machine has stopped.
    */
   private forResumed(reply: string): string {
     const { resumption, current } = this;
-    if (resumption.covers(current)) return reply;
+    const isSilent = this.firstProcess.isSilent(current);
+    if (resumption.covers(current) && !isSilent) return reply;
     if (resumption.single) return this.threadReply(SIGNAL.trap, '', resumption.thread!);
-    const resumed = this.threads().filter((t) => resumption.covers(t));
+    const resumed = this.threads().filter((t) => resumption.covers(t) && !this.firstProcess.isSilent(t));
     const shown = resumed.find((t) => t.cpu === current.cpu) ?? resumed[0];
     if (!shown) return reply;
-    this.output(stoppedElsewhere(current, shown, contextOf(current, this.control).pc()));
+    const pc = contextOf(current, this.control).pc();
+    this.output(isSilent ? stoppedSilently(current, pc) : stoppedElsewhere(current, shown, pc));
     return this.threadReply(SIGNAL.none, '', shown);
   }
 
@@ -276,6 +285,7 @@ export class Session implements Target {
     const { pattern, thread = this.current } = this.reverse;
     this.resumption.reversed(thread, (t) => pattern === undefined || matchesThread(pattern, t));
     this.announce(stop, undefined);
+    this.output(this.unknownCode.atStop(this.control, this.threads()));
     this.reply(this.forResumed(this.replies.forStop(stop, undefined)));
   }
 
@@ -284,6 +294,7 @@ export class Session implements Target {
   }
 
   currentStop(): string {
+    this.firstProcess.found(this.current);
     return this.threadReply(SIGNAL.trap, '', this.current);
   }
 

@@ -11,9 +11,11 @@ import type { Client, Stop } from '../emu/debug/stop.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import type { Machine } from '../emu/machine/machine.ts';
 import type { Steps } from '../emu/replay/steps.ts';
+import type { FirstProcess } from './first-process.ts';
 import type { KnownRegisters } from './known-registers.ts';
 import type { StepClass } from './soft-step.ts';
 import type { Thread, ThreadPattern, View } from './threads.ts';
+import type { UnknownCode } from './unknown-code.ts';
 
 /** The machine itself. */
 export interface MachineTarget {
@@ -60,6 +62,8 @@ export interface MemoryTarget {
   mmioWrite: boolean;
   /** Notes a memory read: gdb reads the instruction before it inserts the breakpoint of a step. */
   noteRead(address: bigint, length: number): void;
+  /** What is answered for code at PC that cannot be read. */
+  readonly unknownCode: UnknownCode;
 }
 
 /** Breakpoints of this client. */
@@ -91,6 +95,8 @@ export interface Resume {
 export interface ExecutionTarget {
   /** What the client has been told of the registers of its threads. */
   readonly known: KnownRegisters;
+  /** The process that the client has found first, and the one that it looks at. */
+  readonly firstProcess: FirstProcess;
   stepInto: Set<StepClass>;
   /** How process 1 steps: into every world, only in the world where the step begins, or only in guests. */
   stepMode: 'cpu' | 'world' | 'guest';

@@ -175,6 +175,43 @@ describe('code that changes under the translator', () => {
     expect(m.get('a0')).toBe(before + 200n * 10_000n);
   });
 
+  test.each(TRANSLATING)('%s: a page that was executed once, holds data for a while, and code again', (engine) => {
+    const m = new TestMachine({ engine });
+    const page = 0x20000;
+    m.code(page, [...new Array<string>(1000).fill('andi $zero, $zero, 0'), 'jirl $zero, $ra, 0']);
+    m.code(CODE, [
+      'jirl $ra, $t1, 0',
+      'st.w $zero, $t1, 0',
+      'addi.d $t1, $t1, 4',
+      'addi.d $a1, $a1, -1',
+      'bne $a1, $zero, -12',
+      'b 0',
+    ]);
+    m.set({ t1: page, a1: 1000 }).run(1 + 1001);
+    expect(m.machine.uops.hasCode(page)).toBe(true);
+    const slow = vi.spyOn(m.machine.uops, 'written');
+    m.run(4 * 1000);
+    // Code that nobody executes any more is forgotten after a few stores.
+    expect(slow.mock.calls.length).toBeLessThan(20);
+    expect(m.machine.uops.hasCode(page)).toBe(false);
+    expect(m.peek(page + 3992)).toBe(0n);
+    // The store that makes code of it has a cached translation, and the next one must be seen again.
+    const [one, two] = [assemble('addi.d $a0, $a0, 1'), assemble('addi.d $a0, $a0, 2')];
+    m.code(CODE, [
+      'st.w $t0, $t1, 0',
+      'st.w $t2, $t1, 4',
+      'jirl $ra, $t1, 0',
+      'xor $t0, $t0, $t3',
+      'addi.d $a1, $a1, -1',
+      'bne $a1, $zero, -20',
+      'b 0',
+    ]);
+    m.set({ t0: one, t1: page, t2: assemble('jirl $zero, $ra, 0'), t3: one ^ two, a1: 3000 });
+    m.pc = CODE;
+    m.run(8 * 3000);
+    expect(m.get('a0')).toBe(4500n);
+  });
+
   test.each(TRANSLATING)('%s: a debugger’s write', (engine) => {
     const m = start(engine);
     const before = m.get('a0');

@@ -1,11 +1,15 @@
 /** What gdb resumes, and who reports the stop: gdb keeps its own picture of threads and registers, which must never break. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
+import { HELPER } from '../../src/cli/debug.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { attachCommands, GDBS, gdbSession, guestSpec, refused, type SessionOptions } from '../support/gdb-session.ts';
 
 const HELLO = 'build/guests/hello.elf';
+const folder = mkdtempSync(join(tmpdir(), 'loongscope-resuming-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 describe.each(GDBS)('resuming with %s', (_name, gdb) => {
   const session = async (options: SessionOptions): Promise<string> => (await gdbSession({ gdb, ...options })).output;
@@ -39,6 +43,38 @@ describe.each(GDBS)('resuming with %s', (_name, gdb) => {
     );
     expect(output).not.toMatch(/has stopped, thread/);
     expect(output).toMatch(/Thread 1\.1 "cpu0" hit Breakpoint 1/);
+  });
+
+  test('a gdb that comes to a running VM, and continues there, sees the stops of the hypervisor', async () => {
+    const snapshot = join(folder, 'entered');
+    const files = folder;
+    await session({
+      guests: [guestSpec('hello')],
+      more: { files },
+      commands: ['monitor catch first-entry', 'continue', 'monitor snapshot save entered'],
+    });
+    const wait = ['set schedule-multiple on', 'break handle_exit'];
+    const byHand = await session({
+      more: { snapshot },
+      commands: [
+        ...wait,
+        ...attachCommands(17, HELLO),
+        'continue',
+        'info threads',
+        ...['inferior 1', 'x/i $pc', 'continue', 'inferior 2', 'continue', 'x/i $pc'],
+      ],
+    });
+    expect(byHand).toMatch(/\[lvz\] process 1 has stopped, thread 1\.1 at pc=0x[0-9a-f]+\. gdb would not show it/);
+    expect(byHand).toMatch(/Thread 2\.1 "vcpu0" stopped/);
+    expect(byHand.match(/Thread 1\.1 "cpu0" hit Breakpoint 1, handle_exit/g)).toHaveLength(2);
+    expect(byHand.match(/=> 0x[0-9a-f]+ <handle_exit/g)).toHaveLength(2);
+
+    const helped = await session({
+      more: { snapshot },
+      commands: [...wait, `source ${HELPER}`, `lvz attach 1 ${HELLO}`, 'continue'],
+    });
+    expect(helped).toMatch(/Thread 1\.1 "cpu0" hit Breakpoint 1, handle_exit/);
+    expect(helped).not.toMatch(/has stopped, thread/);
   });
 
   test('guests that list themselves do not end gdb', async () => {

@@ -1,6 +1,6 @@
 /** The software TLB alone: what each way of dropping takes, for reading, writing and fetching. */
 import { describe, expect, test } from 'vitest';
-import { STATE, TLB_ENTRIES, TLB_SET_BYTES, TLB_SETS, TLB_SETS_OFFSET } from '../../src/emu/memory/layout.ts';
+import { CPU_STRIDE, STATE, TLB_ENTRIES, TLB_SETS } from '../../src/emu/memory/layout.ts';
 import { FastTlb } from '../../src/emu/tlb/fast-tlb.ts';
 
 const PAGE = 0x1000;
@@ -13,7 +13,7 @@ function make(): {
   readonly fill: (page: number) => void;
   readonly kept: (page: number) => Kind[];
 } {
-  const memory = new ArrayBuffer(TLB_SETS_OFFSET + TLB_SETS * TLB_SET_BYTES);
+  const memory = new ArrayBuffer(CPU_STRIDE);
   const i32 = new Int32Array(memory);
   const fast = new FastTlb(new Uint8Array(memory), i32, 0, () => {});
   fast.select(1, 0, -1);
@@ -71,6 +71,34 @@ describe('dropping', () => {
     expect([6, 7].map(kept)).toEqual([['read'], ['read', 'write']]);
     fast.clearAll();
     expect([6, 7].map(kept)).toEqual([[], []]);
+  });
+});
+
+describe('writes to one page of memory', () => {
+  /** The page of memory at which all of these virtual pages are. */
+  const LINEAR = HOST + 9 * PAGE;
+
+  test('go from every virtual page and every context that has it', () => {
+    const { fast, kept } = make();
+    fast.fillData(true, 3 * PAGE, 0, LINEAR);
+    fast.fillData(true, 4 * PAGE, 0, LINEAR);
+    fast.select(2, 0, -1);
+    fast.fillData(true, 3 * PAGE, 0, LINEAR);
+    fast.clearWrites(LINEAR);
+    expect(kept(3)).toEqual([]);
+    fast.select(1, 0, -1);
+    expect([kept(3), kept(4)]).toEqual([[], []]);
+  });
+
+  test('go from the entry that was filled last, when another page had taken the first one', () => {
+    const { fast, kept } = make();
+    fast.fillData(true, 3 * PAGE, 0, LINEAR);
+    fast.fillData(true, (3 + TLB_ENTRIES) * PAGE, 0, HOST);
+    fast.fillData(true, 5 * PAGE, 0, LINEAR);
+    fast.clearWrites(LINEAR);
+    expect(kept(5)).toEqual([]);
+    // The other page is another one's.
+    expect(kept(3 + TLB_ENTRIES)).toEqual(['write']);
   });
 });
 

@@ -203,6 +203,7 @@ function fillTlb(tlb: Tlb, address: number, gids: readonly number[], stlb: numbe
       tlb.eloHi[k] = random() % 3 ? 0 : random() & 0xe0000000;
     }
   }
+  tlb.restored();
 }
 
 /** Puts a machine into the state of a case. */

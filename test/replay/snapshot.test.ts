@@ -107,7 +107,7 @@ describe('a run that goes on from a file', () => {
     while (control.vcpuStates.vms.all().length < 2) await driven.to('handle_exit');
     control.quit();
     const file = join(folder, 'seen');
-    const store = snapshotStore(new ClientFiles(folder));
+    const store = snapshotStore(new ClientFiles(folder), () => ({}));
     await overTurns(store.save(control.machine, 'seen', control.observers));
     const cli = { ...DEFAULT_MACHINE, snapshot: file, quiet: true, serial: { kind: 'null' } as const };
     const second = await startMachine(undefined, { ...cli, gdb: { host: '127.0.0.1', port: 0 }, wait: true }, () => {});
@@ -119,13 +119,18 @@ describe('a run that goes on from a file', () => {
     await second.done;
 
     const image = readSnapshot(file);
-    const [states, vms] = image.observers as [Record<string, unknown>, Record<string, unknown>];
+    const [states, vms, pages] = image.observers as [
+      Record<string, unknown>,
+      Record<string, unknown>,
+      Record<string, unknown>,
+    ];
     for (const observers of [
-      [states],
-      [states, { ...vms, list: [{ number: 1 }] }],
-      [states, { ...vms, tenures: new Map([['0:1', [{ vm: 'one', since: 0 }]]]) }],
-      [{ ...states, current: [1] }, vms],
-      [{ ...states, byKey: new Map([['1.0', { state: new Uint8Array(8) }]]) }, vms],
+      [states, vms],
+      [states, { ...vms, list: [{ number: 1 }] }, pages],
+      [states, { ...vms, tenures: new Map([['0:1', [{ vm: 'one', since: 0 }]]]) }, pages],
+      [{ ...states, current: [1] }, vms, pages],
+      [{ ...states, byKey: new Map([['1.0', { state: new Uint8Array(8) }]]) }, vms, pages],
+      [states, vms, { ...pages, ps: new Uint8Array(8) }],
     ]) {
       writeFileSync(file, zstdCompressSync(encodeSnapshot({ ...image, observers })));
       const before = saveFields(control.vcpuStates.vms);
@@ -231,7 +236,7 @@ describe('files that are refused', () => {
 
   test('of another machine', () => {
     const other = start({ smp: 2, guest: [parseGuest('hello')] }).machine;
-    const store = snapshotStore(new ClientFiles(folder));
+    const store = snapshotStore(new ClientFiles(folder), () => ({}));
     expect(() => store.load(other, 'good', [])).toThrow(/it has 1 CPUs, the machine 2/);
     const small = start({ memory: 128 * 2 ** 20, guest: [parseGuest('hello')] }).machine;
     expect(() => store.load(small, 'good', [])).toThrow(/256 MiB of RAM, the machine 128/);

@@ -79,7 +79,11 @@ export async function gdbSession(options: SessionOptions): Promise<Session> {
     ...(options.ports && { gdbGuest: [...options.ports] }),
     ...options.more,
   });
-  const running = await start(image, image ? bare : { ...bare, guest: guest! }, (b) => void bytes.push(...b));
+  const running = await start(
+    image,
+    image || bare.snapshot ? bare : { ...bare, guest: guest! },
+    (b) => void bytes.push(...b),
+  );
   try {
     const script = join(folder, 'batch.gdb');
     const lines = [

@@ -2,6 +2,9 @@
 import { connect, type Socket } from 'node:net';
 import { encodePacket, fromLatin1, latin1, PacketParser } from '../../src/gdbstub/framing.ts';
 
+/** An `O` packet; an empty one only keeps gdb waiting. */
+export const CONSOLE_TEXT = /^O([0-9a-f]|$)/;
+
 /** What an `O` packet says. */
 export const text = (payload: string): string =>
   payload.startsWith('O') ? Buffer.from(payload.slice(1), 'hex').toString() : payload;

@@ -1,11 +1,12 @@
 /** `loongscope bench`: the kernels here and on QEMU, in interleaved pairs of whole processes. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { EXIT, UsageError } from '../errors.ts';
 import { PROJECT_ROOT } from '../paths.ts';
+import { CLIFFS, type Cliff, cliffPrograms, cliffRows, measureCliff } from './cliffs.ts';
 import { GUEST_KERNEL, KERNELS, type Kernel } from './kernels.ts';
-import { chart, type KernelResult, markdown, type Results, spread, text } from './report.ts';
+import { chart, type KernelResult, markdown, type Results, type Row, rows, spread, text } from './report.ts';
 import { checkBuilt, findQemu, program, timeOurs, timeQemu } from './run.ts';
 
 export interface BenchCli {
@@ -14,20 +15,24 @@ export interface BenchCli {
   readonly qemu?: string;
   readonly engine?: string;
   readonly write?: boolean;
+  readonly cliffs?: boolean;
 }
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/** The kernels with the given letters or names; all when none is given. @throws UsageError */
-function chosen(names: readonly string[] | undefined): readonly Kernel[] {
-  if (!names) return KERNELS;
+/** The cases with the given names; all when none is given. `letter`: another name of a case. @throws UsageError */
+function named<T>(
+  names: readonly string[] | undefined,
+  all: readonly T[],
+  name: (x: T) => string,
+  letter?: (x: T) => string,
+): readonly T[] {
+  if (!names) return all;
   return names.map((n) => {
-    const kernel = KERNELS.find((k) => k.name === n || k.letter === n);
-    if (!kernel)
-      throw new UsageError(
-        `--kernel: '${n}' is unknown: use ${KERNELS.map((k) => `${k.letter} (${k.name})`).join(', ')}`,
-      );
-    return kernel;
+    const found = all.find((x) => name(x) === n || letter?.(x) === n);
+    const known = all.map((x) => (letter ? `${letter(x)} (${name(x)})` : name(x))).join(', ');
+    if (!found) throw new UsageError(`--kernel: '${n}' is unknown: use ${known}`);
+    return found;
   });
 }
 
@@ -80,25 +85,52 @@ async function guestRatio(cli: BenchCli): Promise<ReturnType<typeof spread>> {
   return spread(ratios);
 }
 
-/** The marks around the table in docs/performance.md. */
-const BEGIN = '<!-- measured by loongscope bench --write -->';
+/** The marks around the tables in docs/performance.md, by what measures them. */
+const BEGIN = {
+  kernels: '<!-- measured by loongscope bench --write -->',
+  cliffs: '<!-- measured by loongscope bench --cliffs --write -->',
+} as const;
 const END = '<!-- end of the measurement -->';
 
-function write(results: Results): void {
-  const folder = join(PROJECT_ROOT, 'docs');
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'performance.svg'), chart(results));
-  const file = join(folder, 'performance.md');
+const MACHINE = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}`;
+
+/** Puts a table into docs/performance.md. */
+function write(what: keyof typeof BEGIN, pairs: number, qemu: string | undefined, table: readonly Row[]): void {
+  const file = join(PROJECT_ROOT, 'docs', 'performance.md');
   const page = readFileSync(file, 'utf8');
-  const [before, rest] = page.split(BEGIN);
-  const after = rest?.split(END)[1];
-  if (after === undefined) throw new UsageError(`bench: ${file} lacks the marks of its table: put them back`);
-  const about = `Medians of ${results.pairs} interleaved pairs, CPU time of whole processes; ${results.machine}; QEMU ${results.qemu ?? 'not there'}.`;
-  writeFileSync(file, `${before}${BEGIN}\n${about}\n\n${markdown(results)}\n${END}${after}`);
+  const [before, rest] = page.split(BEGIN[what]);
+  const at = rest?.indexOf(END) ?? -1;
+  if (rest === undefined || at < 0) throw new UsageError(`bench: ${file} lacks the marks of its table: put them back`);
+  const about = `Medians of ${pairs} interleaved pairs, CPU time of whole processes; ${MACHINE}; QEMU ${qemu ?? 'not there'}.`;
+  writeFileSync(file, `${before}${BEGIN[what]}\n${about}\n\n${markdown(table)}\n${rest.slice(at)}`);
+}
+
+/** The bad cases. */
+async function benchCliffs(cli: BenchCli): Promise<number> {
+  const cliffs = named(cli.kernel, CLIFFS, (c: Cliff) => c.name);
+  checkBuilt(cliffs.flatMap(cliffPrograms));
+  const qemu = await findQemu(cli.qemu);
+  if (!qemu) say('bench: no qemu-system-loongarch64 of version 10 or later: our own figures only');
+  const results = [];
+  for (const cliff of cliffs) {
+    const r = await measureCliff(cliff, cli.pairs, cli.engine ? ['--engine', cli.engine] : [], qemu?.path);
+    say(`${cliff.name}: good ${r.good.median.toFixed(2)} s, bad ${r.bad.median.toFixed(2)} s`);
+    results.push(r);
+  }
+  const table = cliffRows(results);
+  process.stdout.write(`${text(table)}\n`);
+  if (cli.write) write('cliffs', cli.pairs, qemu?.version, table);
+  return EXIT.ok;
 }
 
 export async function bench(cli: BenchCli): Promise<number> {
-  const kernels = chosen(cli.kernel);
+  if (cli.cliffs) return await benchCliffs(cli);
+  const kernels = named(
+    cli.kernel,
+    KERNELS,
+    (k: Kernel) => k.name,
+    (k) => k.letter,
+  );
   checkBuilt(['empty', GUEST_KERNEL, ...kernels.map((k) => k.name)]);
   const qemu = await findQemu(cli.qemu);
   if (!qemu) say('bench: no qemu-system-loongarch64 of version 10 or later: our own figures only');
@@ -113,9 +145,13 @@ export async function bench(cli: BenchCli): Promise<number> {
     guest: cli.kernel ? undefined : await guestRatio(cli),
     qemu: qemu?.version,
     pairs: cli.pairs,
-    machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}`,
+    machine: MACHINE,
   };
-  process.stdout.write(`${text(all)}\nstart and end of a run that does nothing: ${start.toFixed(2)} s of CPU time\n`);
-  if (cli.write) write(all);
+  const table = rows(all);
+  process.stdout.write(`${text(table)}\nstart and end of a run that does nothing: ${start.toFixed(2)} s of CPU time\n`);
+  if (cli.write) {
+    write('kernels', cli.pairs, qemu?.version, table);
+    writeFileSync(join(PROJECT_ROOT, 'docs', 'performance.svg'), chart(all));
+  }
   return EXIT.ok;
 }

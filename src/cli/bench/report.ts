@@ -44,7 +44,7 @@ const verdict = (value: number, goal: { must: number; aim: number }, low = false
   return meets(goal.aim) ? 'aim' : meets(goal.must) ? 'must' : 'missed';
 };
 
-type Row = readonly string[];
+export type Row = readonly string[];
 
 /** The rows of the table: a heading, then one a goal. */
 export function rows(r: Results): Row[] {
@@ -103,9 +103,8 @@ export function rows(r: Results): Row[] {
   return out;
 }
 
-/** The table as text in columns. */
-export function text(r: Results): string {
-  const table = rows(r);
+/** A table as text in columns. */
+export function text(table: readonly Row[]): string {
   const widths = table[0]!.map((_, c) => Math.max(...table.map((row) => row[c]!.length)));
   return table
     .map((row) =>
@@ -117,9 +116,8 @@ export function text(r: Results): string {
     .join('\n');
 }
 
-/** The table in Markdown. */
-export function markdown(r: Results): string {
-  const [head, ...body] = rows(r);
+/** A table in Markdown. */
+export function markdown([head, ...body]: readonly Row[]): string {
   const line = (cells: Row): string => `| ${cells.join(' | ')} |`;
   return [line(head!), line(head!.map(() => '---')), ...body.map(line)].join('\n');
 }

@@ -1,4 +1,4 @@
-import { CPU_STATE_BYTES, STATE } from '../memory/layout.ts';
+import { CPU_STATE_BYTES, CSR_RULE, STATE, TLB_ARRAYS_OFFSET } from '../memory/layout.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
 import { FastTlb } from '../tlb/fast-tlb.ts';
@@ -34,6 +34,11 @@ export interface CpuRoutines {
   interruptDue(): number;
 }
 
+/** Host CSRs that only software sets: a read before the first write is a mistake. */
+const SET_BY_SOFTWARE: ReadonlySet<number> = new Set(
+  CSRS.filter((r) => /^(SAVE\d+|TLBRSAVE|DSAVE|MERRSAVE|PGDL|PGDH)$/.test(r.name)).map((r) => r.num),
+);
+
 /** One CPU. Its registers are in linear memory (cpu-state.ts). The rest of the state of the model is here. */
 export class Cpu extends CpuState implements Stateful, Linked {
   readonly stateFields = [
@@ -68,9 +73,9 @@ export class Cpu extends CpuState implements Stateful, Linked {
   readonly hostTimer: Timer;
   readonly guestTimer: Timer;
   /** Host-type entries: VA→PA with GID 0, GPA→HPA otherwise. */
-  readonly htlb = new Tlb();
+  readonly htlb: Tlb;
   /** Guest-type entries: GVA→GPA. */
-  readonly gtlb = new Tlb();
+  readonly gtlb: Tlb;
   readonly fast: FastTlb;
   /** What each stage of translation is governed by: the host's only one, stage 1 of the running guest, stage 2. */
   readonly hostStage: TranslationStage;
@@ -127,6 +132,8 @@ export class Cpu extends CpuState implements Stateful, Linked {
     super(index, mem);
     this.host = new CsrBank(mem.i32, this.base + STATE.hostCsr);
     this.guest = new CsrBank(mem.i32, this.base + STATE.guestCsr);
+    this.htlb = new Tlb(mem.memory.buffer, this.base + TLB_ARRAYS_OFFSET.host);
+    this.gtlb = new Tlb(mem.memory.buffer, this.base + TLB_ARRAYS_OFFSET.guest);
     this.hostStage = { csr: this.host, tlb: this.htlb, gid: 0 };
     this.guestStage = guestStage(this, this.guest, this.gtlb);
     this.guestStage2 = guestStage(this, this.host, this.htlb);
@@ -159,6 +166,16 @@ export class Cpu extends CpuState implements Stateful, Linked {
     this.observer = combine(this.observers);
     this.setStateI32('csrWatched', this.observer.csrRead || this.observer.csrWrite ? 1 : 0);
     this.setStateI32('exceptionsWatched', this.observer.exception ? 1 : 0);
+    if (this.observer.unwrittenRead)
+      for (const num of SET_BY_SOFTWARE) this.mem.u8[this.base + STATE.csrRules + num]! &= ~CSR_RULE.hostRead;
+  }
+
+  /** The host reads a CSR that generated code may not read itself: {@link CpuObserver.unwrittenRead} is told, if it is due. */
+  readByHost(num: number): void {
+    if (!this.observer.unwrittenRead || !SET_BY_SOFTWARE.has(num)) return;
+    if (!this.hasWrittenCsr(-1, num)) this.observer.unwrittenRead(this, num);
+    // From the first write on there is nothing to tell.
+    else this.mem.u8[this.base + STATE.csrRules + num]! |= plainAccess(num, this.features) & CSR_RULE.hostRead;
   }
 
   /** Updates which CSR accesses generated code may make itself. */

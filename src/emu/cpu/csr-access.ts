@@ -191,6 +191,7 @@ export function csrrd(cpu: Cpu, num: number, badi: number): AfterValue {
   const trap = checkGuest(cpu, num, badi);
   if (trap !== undefined) return trap;
   cpu.observer.csrRead?.(cpu, cpu.vm ? 'guest' : 'host', num);
+  if (!cpu.vm) cpu.readByHost(num);
   readCsr(cpu, cpu.vm, num);
   return After.next;
 }

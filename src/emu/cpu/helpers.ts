@@ -14,8 +14,11 @@ export const HELPERS = [
 
 export type HelperName = (typeof HELPERS)[number];
 
-/** Emitted code of the CPU model (isa/entry-return.ts). `ertn` is an instruction, and its result is like that of a helper. */
-export const ROUTINES = ['enterException', 'raisePlain', 'ertn', 'interruptDue'] as const;
+/**
+ * Emitted code of the CPU model (isa/entry-return.ts, mmu/resolve.ts). `ertn` is an instruction, and its result is like that of a
+ * helper.
+ */
+export const ROUTINES = ['enterException', 'raisePlain', 'ertn', 'interruptDue', 'findEntry', 'resolve'] as const;
 export type RoutineName = (typeof ROUTINES)[number];
 
 /** The operations that instructions call. */

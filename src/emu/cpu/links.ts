@@ -45,6 +45,12 @@ export class Links {
     }
   }
 
+  /** Does another CPU have a link anywhere? */
+  othersLinked(cpu: Linked): boolean {
+    for (const other of this.cpus) if (other !== cpu && (other.linkedAt >= 0 || other.parkedLinkedAt >= 0)) return true;
+    return false;
+  }
+
   /** Does another CPU have a link in the page at `linear`? */
   othersHave(cpu: Linked, linear: number): boolean {
     const page = pageOf(linear);

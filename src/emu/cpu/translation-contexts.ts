@@ -34,6 +34,7 @@ export class TranslationContexts {
   private readonly sets: Int32Array;
   private readonly modes: Int32Array;
   private readonly modeIndex: number;
+  private readonly fillsIndex: number;
 
   /** @param base the CPU's state in linear memory */
   constructor(cpu: ContextOwner, mem: LinearMemory, base: number) {
@@ -42,6 +43,7 @@ export class TranslationContexts {
     this.sets = new Int32Array(mem.memory.buffer, base + STATE.contextSets, CONTEXT_SLOTS);
     this.modes = new Int32Array(mem.memory.buffer, base + STATE.contextModes, CONTEXT_SLOTS);
     this.modeIndex = (base + STATE.mode) >> 2;
+    this.fillsIndex = (base + STATE.fills) >> 2;
   }
 
   /** From now on a set of the software TLB belongs to another context. */
@@ -52,6 +54,8 @@ export class TranslationContexts {
   /** Any of the values that decide a context may have changed. */
   changed(): void {
     this.sets.fill(0);
+    // Watchpoints may have come into use. The next run looks again.
+    if (this.cpu.watchpoints.inUse) this.words[this.fillsIndex] = 0;
     this.select();
   }
 

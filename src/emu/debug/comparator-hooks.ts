@@ -49,7 +49,10 @@ export class ComparatorHooks {
           watchPhysical: (cpu, pa, size, write, plain) =>
             this.watchHit(cpu, comparators.physicalHit(cpu, pa, { size, write, ...stored(cpu, size, plain) })),
         }),
-        ...(memoryObserver && { stored: (cpu, pa, size) => memoryObserver.stored(cpu, pa, size) }),
+        ...(memoryObserver && {
+          stored: (cpu, pa, size) => memoryObserver.stored(cpu, pa, size),
+          recordsStores: (cpu, page) => memoryObserver.recordsStores(cpu, page),
+        }),
       });
   }
 

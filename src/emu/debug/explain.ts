@@ -68,14 +68,10 @@ export function lastWrite(cpu: Cpu, world: number, num: number): CsrWrite | unde
   return write && write.owner > 0 ? { ...write, owner: world } : write;
 }
 
-/**
- * Has a world ever written its CSR? A vCPU that came from another CPU has written it there, unless the register still has
- * its reset value.
- */
-export function hasWritten(machine: Machine, cpu: Cpu, world: number, num: number): boolean {
+/** Has a world ever written its CSR? A vCPU may have done so on another CPU or under another GID: then it no longer has its reset value. */
+export function hasWritten(cpu: Cpu, world: number, num: number): boolean {
   if (world === HOST_WORLD || cpu.hasWrittenCsr(world, num)) return cpu.hasWrittenCsr(world, num);
-  const changed = cpu.guest.get(num) !== (csrByNumber(num)?.reset ?? 0n);
-  return changed && machine.cpus.some((c) => c.hasWrittenCsr(world, num));
+  return cpu.guest.get(num) !== (csrByNumber(num)?.reset ?? 0n);
 }
 
 /** `written at 0x… <f+0x10> (tick 5)` or `never written`. */
@@ -123,7 +119,7 @@ function vectorDoubts(control: RunControl, cpu: Cpu, r: EventRecord, to: number)
   const num = vectorRegister(r);
   const register = csrName(to, num);
   const out: string[] = [];
-  if (r.kind === 'exception' && !hasWritten(control.machine, cpu, to, num))
+  if (r.kind === 'exception' && !hasWritten(cpu, to, num))
     out.push(`${worldName(cpu, to)} never wrote its ${register}: the vector ${hex(r.vector)} is what it had before`);
   const ctx = contextOf(control, cpu, to);
   if (!ctx) return out;
@@ -264,7 +260,7 @@ function verdict(
   const num = vectorRegister(guilty);
   const register = csrByNumber(num)!.name;
   const value = ctx?.csr(num) ?? 0n;
-  const own = hasWritten(control.machine, cpu, guilty.world, num);
+  const own = hasWritten(cpu, guilty.world, num);
   const write = lastWrite(cpu, guilty.world, num);
   const virtual = num === CSR.TLBRENTRY && write !== undefined && write.high >>> 16 !== 0;
   const why = !own

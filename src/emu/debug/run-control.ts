@@ -26,6 +26,7 @@ import { RunLimits } from './run-limits.ts';
 import { RunLoop } from './run-loop.ts';
 import { Stepping } from './stepping.ts';
 import type { Client, End, FrameSource, Limits, SnapshotStore, Stepper, Stop } from './stop.ts';
+import type { SymbolStore } from './symbolizer.ts';
 
 /**
  * The longest slice in milliseconds of real time. An instruction of the guest may take a thousand times as long as
@@ -74,8 +75,8 @@ export class RunControl {
   private readonly loop: RunLoop;
   /** What is known about the data of the hypervisor. Contexts are shown with it. */
   contexts: ContextSource | undefined;
-  /** The further files that addresses are named by, as text. */
-  symbolFiles: () => readonly string[] = () => [];
+  /** The further files that addresses are named by. */
+  symbolFiles: SymbolStore | undefined;
   /** What an auditor has found so far, as text. */
   audit: (() => readonly string[]) | undefined;
   /** The statistics of VM exits. */
@@ -90,7 +91,7 @@ export class RunControl {
     this.mustWait = options.mustWait ?? (() => false);
     this.comparators = new Comparators(machine);
     this.vcpuStates = new VcpuStates(machine.ram);
-    this.observers = [this.vcpuStates, this.vcpuStates.vms];
+    this.observers = [this.vcpuStates, this.vcpuStates.vms, this.vcpuStates.translations];
     this.history = new History(machine, this.observers, options.history);
     this.replayer = new Replayer(this);
     this.exits = new ExitCount(machine.cpus, () => this.repeating);
@@ -147,6 +148,7 @@ export class RunControl {
           if (first && !this.repeating) clients.firstEntry(c, vcpuStates.vms.get(c.world)!);
           listener.event(c, first);
         },
+        stage2Filled: (c, gid, index) => vcpuStates.filled(c, gid, index),
         exception: (c) => {
           if (c.events.lastIsExit) stepping.crossed(c, 'left');
           listener.event(c, false);
@@ -198,6 +200,11 @@ export class RunControl {
   /** Has the run ended? */
   get over(): boolean {
     return this.loop.over;
+  }
+
+  /** The stop at which the machine still stands, if it is one. */
+  get stoppedAt(): Stop | undefined {
+    return this.loop.stoppedAt;
   }
 
   /** Lets the machine continue if every client agrees. Call this after `running` of a client or input has changed. */
@@ -313,6 +320,7 @@ export class RunControl {
 
   /** Reverse execution has reached a stop. What stopped the machine there must not stop it again when it continues. */
   arrived(stop: Stop): void {
+    this.loop.standAt(stop);
     if (stop.kind === 'catch') this.listener.passWrite(stop.cpu);
     if (stop.kind === 'watch') this.hooks.passWatch();
   }

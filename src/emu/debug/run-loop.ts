@@ -48,6 +48,8 @@ export class RunLoop {
   private waiting = false;
   private cancelWake: () => void = () => {};
   private end: End | undefined;
+  /** The last stop that was reported, and the position of the machine then. */
+  private last: { readonly stop: Stop; readonly position: number } | undefined;
   /** What `onRunning` was told last. */
   private told = false;
   private readonly finished: Promise<End>;
@@ -102,8 +104,19 @@ export class RunLoop {
     pending.take();
     stepping.end();
     history.hold([]);
+    this.standAt(stop);
     clients.stopped(stop);
     this.tell();
+  }
+
+  /** The machine stands at a stop. */
+  standAt(stop: Stop): void {
+    this.last = { stop, position: this.parts.history.position };
+  }
+
+  /** The stop at which the machine still stands. */
+  get stoppedAt(): Stop | undefined {
+    return this.last?.position === this.parts.history.position ? this.last.stop : undefined;
   }
 
   /** Tells whether the machine runs, when that has changed. */

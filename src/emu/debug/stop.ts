@@ -1,5 +1,6 @@
 /** The interface between run control and its front ends: why the machine has stopped or ended, and whether a client wants it to run. */
 import type { Cpu } from '../cpu/cpu.ts';
+import type { CsrWriting, TlbChange } from '../cpu/observer.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { Steps } from '../replay/steps.ts';
 import type { Stateful } from '../state/fields.ts';
@@ -13,7 +14,14 @@ export type Stop =
   | { readonly kind: 'breakpoint'; readonly cpu: Cpu; readonly world: number; readonly va: bigint; readonly pa: number }
   | { readonly kind: 'watch'; readonly cpu: Cpu; readonly world: number; readonly hit: WatchHit }
   | { readonly kind: 'step'; readonly cpu: Cpu }
-  | { readonly kind: 'catch'; readonly cpu: Cpu; readonly caught: Catch; readonly text: string }
+  | {
+      readonly kind: 'catch';
+      readonly cpu: Cpu;
+      readonly caught: Catch;
+      readonly text: string;
+      readonly write?: CsrWriting;
+      readonly change?: TlbChange;
+    }
   | { readonly kind: 'loop'; readonly cpu: Cpu; readonly loop: Loop }
   /** Reverse execution has reached the beginning of the history. */
   | { readonly kind: 'beginning'; readonly cpu: Cpu }
@@ -70,14 +78,19 @@ export interface SnapshotStore {
   load(machine: Machine, name: string, observers: readonly Stateful[]): void;
 }
 
-/** An observer of memory accesses. While there is one, all stores take the slow path. */
+/** An observer of memory accesses. It says which it must be told of: those take the slow path. */
 export interface MemoryObserver {
   /** Must every access of this CPU be reported, also loads? Software TLB entries that were made while it was false stay in use. */
   watchesAll(cpu: Cpu): boolean;
   /** An access to a virtual address comes next. */
   accessed(cpu: Cpu, vaLo: number, vaHi: number, size: number, write: boolean): void;
-  /** A change of RAM comes next. */
+  /** A change of RAM comes next. Stores to pages that {@link recordsStores} does not want may be left out. */
   stored(cpu: Cpu, pa: number, size: number): void;
+  /**
+   * Must every store of this CPU to a physical page be reported? False holds until cached translations are dropped
+   * (`FastTlb.clearWrites`).
+   */
+  recordsStores(cpu: Cpu, page: number): boolean;
 }
 
 /** Called during a replay for each breakpoint, watchpoint and catch that is met, with its position. */

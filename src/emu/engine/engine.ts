@@ -22,7 +22,7 @@ import { Fpu } from '../fpu/fpu.ts';
 import { VectorFpu } from '../fpu/vector.ts';
 import { UNITS } from '../isa/row.ts';
 import { RAISE_WITH_BADV } from '../isa/semantics.ts';
-import { PAGE, REGIONS, STATE, UOP_BYTES } from '../memory/layout.ts';
+import { codePagesBase, PAGE, REGIONS, STATE, UOP_BYTES } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
 import { ELO_HI, ELO_LO, lddirStep, ldpteStep, type WalkStep } from '../mmu/page-walk.ts';
 import { FETCH, isAddressError, LOAD, stage1 } from '../mmu/stages.ts';
@@ -156,6 +156,7 @@ export class Engine {
     this.runtime = parts.runtime;
     cpu.clock = parts.clock;
     cpu.setStateI32('realTime', parts.clock ? 1 : 0);
+    cpu.setStateI32('codePages', codePagesBase(cpu.mem.pool));
     this.uops = uops;
     this.memory = new MemoryAccess(cpu, ram, bus, uops, () => this.word());
     this.fpu = new Fpu(cpu, () => this.word());
@@ -224,6 +225,7 @@ export class Engine {
     let done = 0;
     this.tired = false;
     cpu.links?.beginTurn(cpu);
+    cpu.setStateI32('fills', this.memory.fills());
     while (done < budget && !cpu.stopRequested && !this.tired) {
       const now = this.clock ? this.clock() : time + done;
       cpu.sliceTime = now;

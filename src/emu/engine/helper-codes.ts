@@ -1,6 +1,7 @@
 /** The numbers by which generated code names helpers and accesses. */
 import { HELPERS, type HelperName } from '../cpu/helpers.ts';
 import { ACCESS, type Access, type LinearUse } from '../isa/semantics.ts';
+import { RESOLVE_STORE } from '../mmu/resolve.ts';
 
 const ACCESS_NAMES = Object.keys(ACCESS) as Access[];
 
@@ -9,7 +10,7 @@ export const accessCode = (a: Access): number => ACCESS_NAMES.indexOf(a);
 /** The access kind of a code. */
 export const accessByCode = (code: number): Access => ACCESS_NAMES[code]!;
 /** Flags of `linearSlow`: the access writes; it is an `sc`, which writes only when the link holds. */
-export const LINEAR_WRITE = 0x100;
+export const LINEAR_WRITE = RESOLVE_STORE;
 export const LINEAR_SC = 0x200;
 export const LINEAR_USE: Readonly<Record<LinearUse, number>> = {
   load: 0,

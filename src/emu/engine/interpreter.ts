@@ -110,8 +110,8 @@ export function emitInterpreter(plan: InterpreterPlan): Uint8Array<ArrayBuffer> 
     loop('exact'),
     loop('outlined'),
     emitFirst(plan.map),
-    emitMarkedPage(cpuBase(plan.cpu)),
-    ...routineFunctions(cpuBase(plan.cpu)),
+    emitMarkedPage(cpuBase(plan.cpu), routineIndex(FIRST_ROUTINE, 'resolve')),
+    ...routineFunctions(cpuBase(plan.cpu), FIRST_ROUTINE),
   ]);
 }
 

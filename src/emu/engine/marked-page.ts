@@ -1,8 +1,8 @@
 /**
- * Accesses to a page in which some places are watched or hold code, when the access is not to such a place. They are
- * done without leaving generated code. The software TLB marks these pages, so other pages cost nothing more.
+ * Accesses to a page that the software TLB does not have, or in which some places are watched or hold code, when the access is not
+ * to such a place. They are done without leaving generated code. The software TLB marks these pages, so other pages cost nothing more.
  */
-import { CODE_LINE, STATE, TAG_CODE, TAG_WATCHED, TLB_ENTRIES } from '../memory/layout.ts';
+import { STATE, TAG_CODE, TAG_WATCHED, TLB_ENTRIES } from '../memory/layout.ts';
 import { Emitter, Locals } from '../wasm/emitter.ts';
 import type { FuncDef, FuncType } from '../wasm/module.ts';
 import { Op } from '../wasm/opcodes.ts';
@@ -19,16 +19,19 @@ const INFO = frame.take('i32');
 const ENTRY = frame.take('i32');
 /** From the first byte of the access to the last one. */
 const LAST = frame.take('i32');
-/** Where the page's bits are, log2 of the bytes that each bit stands for, and the number of one bit. */
+/** Where the page's bits are, log2 of the bytes that each bit stands for, and the number of the first bit. */
 const BITS = frame.take('i32');
 const SHIFT = frame.take('i32');
-const UNIT = frame.take('i32');
+const FIRST = frame.take('i32');
 /** Log2 of the bytes that one bit stands for. */
 const WATCH_SHIFT = 3;
-const LINE_SHIFT = Math.log2(CODE_LINE);
+const CODE_SHIFT = 2;
 
-/** The function for the CPU whose state page is at `base`. It handles sizes up to 8 bytes. */
-export function emitMarkedPage(base: number): FuncDef {
+/**
+ * The function for the CPU whose state page is at `base`. It handles sizes up to 8 bytes. Pages that are not marked it leaves to
+ * the function number `resolve` (mmu/resolve.ts).
+ */
+export function emitMarkedPage(base: number, resolve: number): FuncDef {
   const e = new Emitter();
   const none = e.block();
   // entry = tlb + (va >> 8 & (entries − 1) × 16) + (write ? size of the array for reads : 0)
@@ -69,20 +72,23 @@ export function emitMarkedPage(base: number): FuncDef {
     .i32(WATCH_SHIFT)
     .set(SHIFT);
   e.else();
-  // else { if (mark != code) return 0; bits = entry.lines; shift = log2(line) }
+  // else { if (mark != code) return resolve(va, info); bits = entry.bits; shift = 2 }
   mark();
-  e.i64n(TAG_CODE).op(Op.i64Ne).brIf(none);
-  e.get(ENTRY).mem(Op.i32Load, 12).set(BITS).i32(LINE_SHIFT).set(SHIFT);
+  e.i64n(TAG_CODE).op(Op.i64Ne);
+  const plain = e.if();
+  e.get(VA).get(INFO).call(resolve).op(Op.return);
+  e.end(plain);
+  e.get(ENTRY).mem(Op.i32Load, 12).set(BITS).i32(CODE_SHIFT).set(SHIFT);
   e.end(watched);
-  // The bits of the first and of the last byte. An access never touches more than two.
-  for (const last of [false, true]) {
-    // unit = (va + (0 or last) & 0xfff) >> shift; if (bits[unit]) return 0
-    e.get(VA).op(Op.i32WrapI64);
-    if (last) e.get(LAST).op(Op.i32Add);
-    e.i32(0xfff).op(Op.i32And).get(SHIFT).op(Op.i32ShrU).tee(UNIT);
-    e.i32(3).op(Op.i32ShrU).get(BITS).op(Op.i32Add).mem(Op.i32Load8U, 0);
-    e.get(UNIT).i32(7).op(Op.i32And).op(Op.i32ShrU).i32(1).op(Op.i32And).brIf(none);
-  }
+  // first = (va & 0xfff) >> shift; if (bits[first…] & (2 << (((va & 0xfff) + last) >> shift) − first) − 1) return 0
+  const offset = (): void => void e.get(VA).op(Op.i32WrapI64).i32(0xfff).op(Op.i32And);
+  offset();
+  e.get(SHIFT).op(Op.i32ShrU).tee(FIRST).i32(3).op(Op.i32ShrU).get(BITS).op(Op.i32Add).mem(Op.i32Load, 0);
+  e.get(FIRST).i32(7).op(Op.i32And).op(Op.i32ShrU);
+  e.i32(2);
+  offset();
+  e.get(LAST).op(Op.i32Add).get(SHIFT).op(Op.i32ShrU).get(FIRST).op(Op.i32Sub);
+  e.op(Op.i32Shl).i32(1).op(Op.i32Sub, Op.i32And).brIf(none);
   // return va + entry.host
   e.get(VA).op(Op.i32WrapI64).get(ENTRY).mem(Op.i32Load, 8).op(Op.i32Add, Op.return);
   e.end(none);

@@ -13,7 +13,7 @@ import { After, type AfterValue } from '../cpu/helpers.ts';
 import type { BusPort } from '../devices/bus.ts';
 import { decode } from '../isa/decoder.ts';
 import { ACCESS } from '../isa/semantics.ts';
-import { STATE, TAG_CODE, TAG_WATCHED } from '../memory/layout.ts';
+import { CHUNKS, FILLS, STATE, TAG_CODE, TAG_WATCHED } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
 import { LOAD, STORE } from '../mmu/stages.ts';
 import { translate } from '../mmu/translate.ts';
@@ -81,8 +81,8 @@ export class MemoryAccess {
     const linear = this.ram.storable(pa);
     const value = cpu.base + STATE.value;
     if (linear >= 0) {
-      this.fill(true, lo, hi, pa);
       this.stored(pa, size);
+      this.fill(true, lo, hi, pa);
       this.writeLinear(linear, value, size);
       return After.next;
     }
@@ -189,9 +189,9 @@ export class MemoryAccess {
     const linear = write ? this.ram.storable(pa) : this.ram.linearAddress(pa);
     // Devices do not support atomic transactions: the bus answers with an error.
     if (linear < 0) return this.noDevice(lo, hi);
-    this.fill(write, lo, hi, pa);
     // An sc whose link is broken stores nothing.
     if (write && !(code & LINEAR_SC && cpu.linkedAt !== linear)) this.stored(pa, size);
+    this.fill(write, lo, hi, pa);
     cpu.setStateI32('value', linear);
     return After.next;
   }
@@ -248,12 +248,14 @@ export class MemoryAccess {
 
   /** Puts a RAM translation into the software TLB, unless every access to the page must use this slow path. */
   private fill(write: boolean, lo: number, hi: number, pa: number): void {
+    this.noteChunk(pa);
     const page = pa - (pa % 0x1000);
     // Misaligned accesses must come here, but running code cannot distinguish them.
     if (this.strict) return;
     const { cpu } = this;
     if (this.hooks.watchesAll?.(cpu)) return;
-    if (write && (this.hooks.stored || cpu.links?.othersHave(cpu, this.ram.linearAddress(page)))) return;
+    if (write && this.hooks.recordsStores?.(cpu, page)) return;
+    if (write && cpu.links?.othersHave(cpu, this.ram.linearAddress(page))) return;
     if (cpu.watchpoints.active(cpu.vm) && cpu.watchpoints.watchesPage(lo, addressHigh(cpu.csr, hi))) return;
     const watched = this.hooks.watchesPage?.(cpu, lo, hi, page) === true;
     // Stores through the software TLB are not seen.
@@ -262,9 +264,26 @@ export class MemoryAccess {
       cpu.fast.fillData(write, lo, hi, this.ram.linearAddress(page), watched ? TAG_WATCHED : 0);
       return;
     }
-    const lines = this.uops.codeLines(page);
-    if (!watched && lines !== undefined)
-      cpu.fast.fillData(write, lo, hi, this.ram.linearAddress(page), TAG_CODE, lines);
+    const bits = this.uops.codeBits(page);
+    if (!watched && bits !== undefined) cpu.fast.fillData(write, lo, hi, this.ram.linearAddress(page), TAG_CODE, bits);
+  }
+
+  /** From now on emitted code finds the chunk of a physical address in RAM (mmu/resolve.ts). */
+  private noteChunk(pa: number): void {
+    const { cpu, ram } = this;
+    if (ram.exchanges || !ram.has(pa)) return;
+    const number = Math.floor(pa / 2 ** CHUNKS.shift);
+    const place = (cpu.base + CHUNKS.offset + 8 * (number & (CHUNKS.count - 1))) >> 2;
+    cpu.mem.i32[place] = number + 1;
+    cpu.mem.i32[place + 1] = ram.linearAddress(number * 2 ** CHUNKS.shift);
+  }
+
+  /** What emitted code may fill the software TLB with, until the next debugger, link or watchpoint, or copy of the machine. */
+  fills(): number {
+    const { cpu, hooks, ram } = this;
+    if (hooks.watch || hooks.watchPhysical || hooks.watchesPage || hooks.watchesAll || cpu.watchpoints.inUse) return 0;
+    const tells = hooks.stored || ram.guard.on || this.uops.coherence || cpu.links?.othersLinked(cpu);
+    return FILLS.loads | (tells ? 0 : FILLS.stores);
   }
 
   /** Up to four bytes in linear memory as a little-endian number, in one access when they are aligned. */

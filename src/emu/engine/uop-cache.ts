@@ -1,10 +1,11 @@
 import { decode } from '../isa/decoder.ts';
 import type { Row } from '../isa/row.ts';
 import {
-  CODE_LINE,
-  CODE_LINES_BYTES,
+  CODE_BITS_BYTES,
+  CODE_PAGES_BYTES,
   cellOffset,
-  codeLinesBase,
+  codeBitsBase,
+  codePagesBase,
   PAGE,
   sourceOffset,
   UOP_BYTES,
@@ -40,6 +41,11 @@ export interface Translator {
 }
 
 const DECODE_AHEAD = 32;
+/**
+ * When so many stores in a row have changed decoded instructions of a page, and none was decoded in between, the page holds data
+ * now: all of its instructions are dropped.
+ */
+const MANY_HITS = 16;
 
 /**
  * The pool of decoded pages, shared by all CPUs. Pages are decoded as they are executed, a straight run of
@@ -55,14 +61,15 @@ export class UopCache {
   private readonly byPa = new Map<number, UopPage[]>();
   /** Called when the fetch translations of all CPUs must be dropped because pages are reused. */
   private readonly dropFetches: () => void;
-  /** Called when a page begins to hold code: cached write translations to it must be dropped. */
-  private readonly protect: (linear: number) => void;
+  /** Called when a page begins to hold code, or holds none any more: cached write translations to it must be dropped. */
+  private readonly dropWrites: (linear: number) => void;
   /** False for instructions of features that the CPU does not have: they raise INE. */
   private readonly exists: (row: Row) => boolean;
   private readonly decodeHandler = PSEUDO.indexOf('decode');
   private readonly cells: number;
   private readonly sources: number;
-  private readonly lines: number;
+  private readonly bits: number;
+  private readonly codePages: number;
   translator: Translator | undefined;
   /** Present where other threads store to the same RAM. */
   coherence: CodeCoherence | undefined;
@@ -72,39 +79,73 @@ export class UopCache {
     map: HandlerMap,
     exists: (row: Row) => boolean,
     dropFetches: () => void,
-    protect: (linear: number) => void,
+    dropWrites: (linear: number) => void,
   ) {
     this.mem = mem;
     this.map = map;
     this.start = uopBase(mem.pool);
     this.cells = cellOffset(mem.pool);
     this.sources = sourceOffset(mem.pool);
-    this.lines = codeLinesBase(mem.pool);
+    this.bits = codeBitsBase(mem.pool);
+    this.codePages = codePagesBase(mem.pool);
     this.exists = exists;
     this.dropFetches = dropFetches;
-    this.protect = protect;
+    this.dropWrites = dropWrites;
   }
 
   /** True when the page at `pa` (page-aligned) holds decoded code. */
   hasCode(pa: number): boolean {
-    return this.byPa.has(pa);
+    return this.byPa.get(pa)?.some((page) => page.code > 0) ?? false;
   }
 
-  /** Where the bits are that say which lines of a page hold code. Undefined when they do not cover all its code. */
-  codeLines(pa: number): number | undefined {
+  /** Where the bits are that say which words of a page are code. Undefined when they do not cover all its code. */
+  codeBits(pa: number): number | undefined {
     const pages = this.byPa.get(pa);
     const [page] = pages ?? [];
-    return pages?.length === 1 && page && !page.breakAt ? this.linesOf(page) : undefined;
+    return pages?.length === 1 && page && !page.breakAt ? this.bitsOf(page) : undefined;
   }
 
-  private linesOf(page: UopPage): number {
-    return this.lines + ((page.base - this.start) / UOP_PAGE_BYTES) * CODE_LINES_BYTES;
+  private bitsOf(page: UopPage): number {
+    return this.bits + ((page.base - this.start) / UOP_PAGE_BYTES) * CODE_BITS_BYTES;
   }
 
   /** The instruction at a position of a page has been decoded or translated. */
   noteCode(page: UopPage, at: number): void {
-    const line = Math.floor((at * 4) / CODE_LINE);
-    this.mem.u8[this.linesOf(page) + (line >> 3)]! |= 1 << (line & 7);
+    const { u8 } = this.mem;
+    const place = this.bitsOf(page) + (at >> 3);
+    const bit = 1 << (at & 7);
+    if (u8[place]! & bit) return;
+    u8[place]! |= bit;
+    // When another page holds code of the same words, the bits of that one do not cover all code any more.
+    if (page.code++ > 0) return;
+    this.markPage(page.linear, true);
+    this.dropWrites(page.linear);
+  }
+
+  /** Says to emitted code whether a page of linear memory may hold code. */
+  private markPage(linear: number, code: boolean): void {
+    const place = this.codePages + (linear >>> 15);
+    const bit = 1 << ((linear >>> 12) & 7);
+    if (code) this.mem.u8[place]! |= bit;
+    else this.mem.u8[place]! &= ~bit;
+  }
+
+  /** The instructions from `first` to `last` are no longer decoded or translated. @returns were there any? */
+  private forgetCode(page: UopPage, first: number, last: number): boolean {
+    const { u8 } = this.mem;
+    const bits = this.bitsOf(page);
+    const before = page.code;
+    for (let at = first; at <= last && page.code > 0; at++) {
+      const bit = 1 << (at & 7);
+      if (!(u8[bits + (at >> 3)]! & bit)) continue;
+      u8[bits + (at >> 3)]! &= ~bit;
+      page.code--;
+    }
+    if (before > 0 && page.code === 0) {
+      this.markPage(page.linear, this.hasCode(page.pa));
+      this.dropWrites(page.linear);
+    }
+    return page.code < before;
   }
 
   /** The decoded page of physical page `pa`. It is made when it does not exist yet. */
@@ -129,6 +170,8 @@ export class UopCache {
       breakAt,
       regions: [],
       ends: 0,
+      code: 0,
+      hits: 0,
       claimed: false,
       key: undefined,
     };
@@ -139,13 +182,11 @@ export class UopCache {
     const sources = this.sources + page.base / 2;
     this.mem.u8.fill(0, sources, sources + UOP_PAGE_BYTES / 2);
     this.mem.u16[(page.base + UOPS_PER_PAGE * UOP_BYTES) >> 1] = PSEUDO.indexOf('pageEnd');
-    const lines = this.linesOf(page);
-    this.mem.u8.fill(0, lines, lines + CODE_LINES_BYTES);
+    const bits = this.bitsOf(page);
+    this.mem.u8.fill(0, bits, bits + CODE_BITS_BYTES);
     this.translator?.pageMade(page);
     if (pages) pages.push(page);
     else this.byPa.set(pa, [page]);
-    // When the page has a second decoded page, the bits of the first one do not cover all code.
-    this.protect(linear);
     return page;
   }
 
@@ -163,6 +204,7 @@ export class UopCache {
   decode(p: number): void {
     const page = this.pageOf(p);
     this.claim(page);
+    page.hits = 0;
     const { u16, u32 } = this.mem;
     const first = (p - page.base) / UOP_BYTES;
     const end = Math.min(first + DECODE_AHEAD, UOPS_PER_PAGE);
@@ -249,10 +291,16 @@ export class UopCache {
 
   /** Instructions `first` to `last` of a page must be decoded again. */
   private changed(page: UopPage, first: number, last: number): void {
+    page.key = undefined;
+    if (!this.forgetCode(page, first, last)) return;
+    if (++page.hits === MANY_HITS) {
+      first = 0;
+      last = UOPS_PER_PAGE - 1;
+      this.forgetCode(page, first, last);
+    }
     // The micro-op before them may be a pair that executes the first of them too.
     for (let i = Math.max(0, first - 1); i <= last; i++)
       this.mem.u16[(page.base + i * UOP_BYTES) >> 1] = this.decodeHandler;
-    page.key = undefined;
     if (page.regions.length > 0) this.translator?.written(page, first, last);
   }
 
@@ -282,6 +330,7 @@ export class UopCache {
   /** Drops all decoded code. */
   clear(): void {
     this.translator?.clear();
+    this.mem.u8.fill(0, this.codePages, this.codePages + CODE_PAGES_BYTES);
     this.byPa.clear();
     this.slots.length = 0;
     this.free.length = 0;

@@ -11,6 +11,10 @@ export interface UopPage {
   /** Translated regions that begin in it, and how often stores have ended some of them. */
   regions: Region[];
   ends: number;
+  /** Instructions that are decoded or translated: with none of them, the page is one like any other. */
+  code: number;
+  /** Stores that have changed some of them since the last one was decoded. */
+  hits: number;
   /** Are stores of other threads to this page reported? */
   claimed: boolean;
   /** The key of its content, by which hot-pages.ts recognizes contents. Undefined when the content has changed. */

@@ -23,7 +23,7 @@ import {
 } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { type ExceptionName, ecodeOf } from '../cpu/exception-table.ts';
-import { After, type RoutineName } from '../cpu/helpers.ts';
+import { After } from '../cpu/helpers.ts';
 import { IS_MASK } from '../cpu/interrupts.ts';
 import { NESTING_LIMIT } from '../cpu/observer.ts';
 import {
@@ -33,13 +33,12 @@ import {
   EVENTS,
   EVENTS_OFFSET,
   FETCH_ENTRIES,
-  GUEST_BANK_FACTOR,
-  MODE_GUEST,
   REPORT,
   STATE,
   TLB_ENTRIES,
 } from '../memory/layout.ts';
 import { Float } from '../wasm/opcodes.ts';
+import { type Bank, bankOf, guestMode } from './bank-nodes.ts';
 import type { Routine } from './routine.ts';
 import {
   add,
@@ -68,34 +67,6 @@ const VA_BITS = 48;
 const NOTHING = c32(0);
 const NOWHERE = c64(0);
 const keep = (value: Node, without: number): Node => and(value, c32(~without));
-
-/** A bank of CSRs: its distance from the host bank in bytes (i32). */
-class Bank {
-  private readonly r: Routine;
-  readonly offset: Node;
-
-  constructor(r: Routine, offset: Node) {
-    this.r = r;
-    this.offset = offset;
-  }
-
-  lo(num: number): Node {
-    return this.r.i32(STATE.hostCsr + 8 * num, this.offset);
-  }
-
-  wide(num: number): Node {
-    return this.r.i64(STATE.hostCsr + 8 * num, this.offset);
-  }
-
-  set(num: number, value: Node): void {
-    this.r.put(STATE.hostCsr + 8 * num, value, this.offset);
-  }
-
-  /** Clears bits of the low half. */
-  clear(num: number, bits: number): void {
-    this.set(num, keep(this.lo(num), bits));
-  }
-}
 
 /** Copies fields from the layout of one register to that of another. The pairs are masks of the same width. */
 type Moves = readonly (readonly [from: number, to: number])[];
@@ -146,10 +117,6 @@ const FROM_MERRCTL: Moves = [
 const all = (moves: Moves, side: 0 | 1): number => moves.reduce((mask, m) => mask | m[side], 0);
 /** The fields of CRMD that an exception clears and a return restores. */
 const SAVED = all(TO_PRMD, 0);
-
-const guestMode = (r: Routine): Node => and(r.i32(STATE.mode), c32(MODE_GUEST));
-/** The bank of the world whose guest-mode bit is `guest`. */
-const bankOf = (r: Routine, guest: Node): Bank => new Bank(r, r.let(mul(guest, c32(GUEST_BANK_FACTOR))));
 
 /** The content of an event record. */
 interface Event {
@@ -328,7 +295,7 @@ const instructionTime = (r: Routine): Node =>
 
 /** An exception inside a world, with the Ecode in the argument: not a refill, not an interrupt, without BADV. */
 function raisePlain(r: Routine): void {
-  const ecode = r.argument;
+  const ecode = r.argument(0, 'i32');
   // The instruction word, through the fetch translation of PC.
   const pc = r.let(r.i64(STATE.pc));
   const page = w(shrU(pc, c64(12)));
@@ -432,11 +399,9 @@ function due(r: Routine, guest: Node): Node {
 }
 
 /** The routines with their parameters. */
-export const DEFINITIONS: Readonly<
-  Record<RoutineName, { readonly takes: boolean; readonly answers: boolean; define(r: Routine): void }>
-> = {
-  enterException: { takes: false, answers: false, define: enterException },
-  raisePlain: { takes: true, answers: true, define: raisePlain },
-  ertn: { takes: false, answers: true, define: ertn },
-  interruptDue: { takes: false, answers: true, define: (r) => r.answer(due(r, guestMode(r))) },
-};
+export const ENTRY_RETURN = {
+  enterException: { params: [], answers: false, define: enterException },
+  raisePlain: { params: ['i32'], answers: true, define: raisePlain },
+  ertn: { params: [], answers: true, define: ertn },
+  interruptDue: { params: [], answers: true, define: (r: Routine) => r.answer(due(r, guestMode(r))) },
+} as const;

@@ -406,6 +406,8 @@ export class Machine implements Stateful {
     });
     this.unfinished = true;
     for (const cpu of this.cpus) {
+      cpu.htlb.restored();
+      cpu.gtlb.restored();
       cpu.stopRequested = false;
       cpu.watchpoints.changed();
       cpu.fast.clearAll();

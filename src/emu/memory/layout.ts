@@ -3,17 +3,18 @@
  * Addresses are byte offsets into the WebAssembly memory.
  *
  *   0x0000_0000  64 KiB   unused, so that offset 0 is never valid
- *   per CPU      1.5 MiB  state page, then the software TLB sets
+ *   per CPU      1.7 MiB  state page, software TLB sets, entries of the TLBs
  *   then                  the pool of decoded instructions; with a thread for each CPU, a pool for each:
  *                           micro-op pages
  *                           a cell of two bytes for each micro-op: a counter of branches to it, or its region
  *                           four bytes for each micro-op: the micro-op that last jumped there
- *                           for each micro-op page the lines of its page that hold code, a bit each
+ *                           for each micro-op page the words of its page that are code, a bit each
+ *                           for each page of linear memory whether it may hold code, a bit each
  *   then                  guest RAM chunks, allocated at the first access
  */
 export const WASM_PAGE = 0x10000;
 export const CPU_BASE = 0x10000;
-export const CPU_STRIDE = 0x180000;
+export const CPU_STRIDE = 0x1b0000;
 
 /** Offsets inside a CPU's state page, in bytes. */
 export const STATE = {
@@ -69,6 +70,8 @@ export const STATE = {
   sliceEnd: 0x8008,
   /** i32: the stable counter follows real time. */
   realTime: 0x8010,
+  /** i32 of {@link FILLS}: what the software TLB may be filled with by generated code (mmu/resolve.ts). */
+  fills: 0x8014,
   /** {@link REPORT}: the description of the exception that TypeScript delivers next. */
   report: 0x8018,
   /** By CSR number: a byte of CSR_RULE bits; 8 bytes each: bits that the owner and that root may write. */
@@ -83,7 +86,11 @@ export const STATE = {
   contextModes: 0xf080,
   /** A bit for each 8 bytes of a page: they are watched in at least one watched page. */
   watchedOffsets: 0xf100,
+  /** i32: where {@link codePagesBase} is. */
+  codePages: 0xf140,
 } as const;
+/** In STATE.fills: translations for loads, and those for stores. */
+export const FILLS = { loads: 1, stores: 2 } as const;
 /**
  * In the tag of a data translation: parts of the page are watched; or (for writing) parts of it hold code. With such a bit the
  * tag is never equal to an address.
@@ -112,8 +119,31 @@ export const MODE_UNITS_OFF = 8;
 export const TLB_ENTRIES = 4096;
 export const FETCH_ENTRIES = 1024;
 export const TLB_SETS = 8;
-export const TLB_SET_BYTES = (2 * TLB_ENTRIES + FETCH_ENTRIES) * 16;
+/**
+ * Behind the entries of a set: i32 of how many were filled since it was empty, and from `first` on the numbers of those, one i32 each.
+ * More than `length` are not recorded.
+ */
+export const JOURNAL = {
+  filled: (2 * TLB_ENTRIES + FETCH_ENTRIES) * 16,
+  first: (2 * TLB_ENTRIES + FETCH_ENTRIES) * 16 + 16,
+  length: 256,
+} as const;
+export const TLB_SET_BYTES = JOURNAL.first + 4 * JOURNAL.length;
 export const TLB_SETS_OFFSET = 0x50000;
+/** The entries of the TLBs (tlb/tlb.ts), by type: those of each type are TLB_ARRAYS.bytes long. */
+export const TLB_ARRAYS_OFFSET = { host: 0x173000, guest: 0x173000 + 0xe800 } as const;
+/**
+ * Writers of pages: for pages of linear memory, by the low bits of their number, i32 of the address of the software TLB entry that
+ * translates stores to them (tlb/fast-tlb.ts); 0: none does.
+ */
+export const PAGE_WRITERS = { offset: 0x190000, count: 0x8000 } as const;
+/** In place of the address: more than one entry may. */
+export const SEVERAL_WRITERS = -1;
+/**
+ * Chunks of RAM that the slow path has met, by the low bits of their number: i32 of the number plus one, i32 of the linear address.
+ * Empty where chunks may leave linear memory.
+ */
+export const CHUNKS = { offset: 0x43000, count: 1024, shift: 20 } as const;
 /** The last write of each CSR (csr-writers.ts): by the host to its own CSRs, and by the host to the guest bank. */
 export const WRITERS_OFFSET = { hostOwn: 0x10000, hostToBank: 0x20000 } as const;
 /**
@@ -166,11 +196,13 @@ export const UOP_PAGES = 4096;
 
 /** Offset of CPU `n`'s state page. */
 export const cpuBase = (n: number): number => CPU_BASE + n * CPU_STRIDE;
-/** A bit for each 32 bytes of a decoded page: they hold instructions that were decoded or translated. */
-export const CODE_LINE = 32;
-export const CODE_LINES_BYTES = PAGE / CODE_LINE / 8;
+/** A bit for each instruction of a decoded page: it was decoded or translated, and has not changed since. */
+export const CODE_BITS_BYTES = UOPS_PER_PAGE / 8;
 const ALL_UOPS = UOP_PAGES * UOP_PAGE_BYTES;
-const POOL_BYTES = Math.ceil(((ALL_UOPS * 7) / 4 + UOP_PAGES * CODE_LINES_BYTES) / WASM_PAGE) * WASM_PAGE;
+/** A bit for each page of linear memory: it may hold code. */
+export const CODE_PAGES_BYTES = 2 ** 32 / PAGE / 8;
+const POOL_BYTES =
+  Math.ceil(((ALL_UOPS * 7) / 4 + UOP_PAGES * CODE_BITS_BYTES + CODE_PAGES_BYTES) / WASM_PAGE) * WASM_PAGE;
 
 /** The number of a pool of decoded instructions, and the number of CPUs of the machine. */
 export interface Pool {
@@ -189,7 +221,9 @@ export const REGION = 0x8000;
 export const REGIONS = 0x8000;
 /** Half of the address of a micro-op plus this is the address of the word that holds the last computed jump to it. */
 export const sourceOffset = (p: Pool): number => uopBase(p) + (ALL_UOPS * 5) / 4 - uopBase(p) / 2;
-/** Offset of the bits of code lines for slot 0 of a pool; CODE_LINES_BYTES for each. */
-export const codeLinesBase = (p: Pool): number => uopBase(p) + (ALL_UOPS * 7) / 4;
+/** Offset of the bits of code for slot 0 of a pool; CODE_BITS_BYTES for each. */
+export const codeBitsBase = (p: Pool): number => uopBase(p) + (ALL_UOPS * 7) / 4;
+/** Offset of the bits of {@link CODE_PAGES_BYTES} of a pool. */
+export const codePagesBase = (p: Pool): number => codeBitsBase(p) + UOP_PAGES * CODE_BITS_BYTES;
 /** Offset of the RAM chunks on a machine with `cpus` CPUs and `pools` pools, 64 KiB aligned. */
 export const ramBase = (cpus: number, pools: number): number => uopBase({ cpus, pool: pools });

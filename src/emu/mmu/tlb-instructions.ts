@@ -86,7 +86,7 @@ function forget(cpu: Cpu, t: Tlb, i: number): void {
 
 function remove(cpu: Cpu, t: Tlb, i: number): void {
   if (!t.e[i]) return;
-  t.e[i] = 0;
+  t.invalidate(i);
   forget(cpu, t, i);
 }
 
@@ -143,6 +143,7 @@ function writeEntry(cpu: Cpu, t: TlbTarget, i: number, doubled: boolean): void {
   tlb.e[i] = refill || !(bank.lo(CSR.TLBIDX) & NE) ? 1 : 0;
   tlb.setKey(i, vppnOf(bank, ehi), pageSize(bank), t.gid, bank.lo(CSR.ASID) & ASID_VALUE);
   tlb.setPages(i, bank.lo(lo0), bank.hi(lo0), bank.lo(lo1), bank.hi(lo1));
+  if (!t.guestType && t.gid !== 0) cpu.observer.stage2Filled?.(cpu, t.gid, i);
   const by = refill ? 'tlbfill' : 'tlbwr';
   cpu.observer.tlbChanged?.(cpu, { guestType: t.guestType, gid: t.gid, index: i, vppn: -1, by, doubled });
 }
@@ -304,7 +305,8 @@ export function invtlb(cpu: Cpu, { op, rjLo, rkLo, rkHi, word }: Invtlb): AfterV
   }
   if (op === 0) {
     // All entries of all guests and both types: hvisor needs this (docs/lvz.md Q6).
-    for (const tlb of [cpu.htlb, cpu.gtlb]) for (let i = 0; i < TLB_SIZE; i++) tlb.e[i] = 0;
+    cpu.htlb.empty();
+    cpu.gtlb.empty();
     cpu.fast.clearAll();
   } else if (op <= 6) sweep(cpu, cpu.htlb, 0, OPS[op]!, place);
   else if (op <= 0xe) sweep(cpu, cpu.gtlb, gid, OPS[op - 8]!, place);

@@ -5,6 +5,7 @@
 
 import type { BoardModel } from '../board/platform.ts';
 import { BOOT_PROTOCOLS, type BootFiles } from '../boot/load.ts';
+import { arePackedSymbols, type PackedSymbols } from '../boot/packed-symbols.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { viewOf } from '../formats/little-endian.ts';
 import { decodeValue, encodeValue, HEADER_BYTES, ValueError, type ValueKind } from '../formats/value.ts';
@@ -43,6 +44,10 @@ export interface MachineImage {
   readonly state: MachineState;
   /** What a debugger has seen of the machine's VMs and vCPUs: the fields of its observers. */
   readonly observers: readonly Fields[];
+  /** Symbols of what it runs, for debuggers. */
+  readonly symbols?: readonly PackedSymbols[] | undefined;
+  /** The descriptor of the hypervisor, as JSON, for debuggers. */
+  readonly hypervisor?: string | undefined;
 }
 
 /** A file that cannot be loaded; the message says why. */
@@ -118,6 +123,8 @@ const isSnapshot = isObjectWith({
   }),
   state: isObjectWith({}),
   observers: isEvery(isObjectWith({})),
+  symbols: isOptional(arePackedSymbols),
+  hypervisor: isOptional(isText),
 });
 
 /** The reason why a machine cannot restore a snapshot; undefined when it can. */

@@ -1,9 +1,13 @@
 import {
   FETCH_ENTRIES,
+  JOURNAL,
+  PAGE_WRITERS,
+  SEVERAL_WRITERS,
   STATE,
   TAG_CODE,
   TAG_WATCHED,
   TLB_ENTRIES,
+  TLB_INVALID,
   TLB_SET_BYTES,
   TLB_SETS,
   TLB_SETS_OFFSET,
@@ -17,8 +21,9 @@ import { shr } from './tlb.ts';
  *
  * A context is (guest mode, GID, ASID, PLV, DA/PG) and the direct mapping windows, packed into two numbers.
  */
-/** Number of entries of a set that its journal can hold, so that a set with few entries is cleared fast. */
-const JOURNAL = 256;
+const PAGE_BITS = 12;
+/** 32-bit words of an entry. */
+const WORDS = 4;
 
 export class FastTlb {
   private readonly i32: Int32Array;
@@ -29,9 +34,8 @@ export class FastTlb {
   private readonly gid = new Int16Array(TLB_SETS).fill(-1);
   private readonly used = new Float64Array(TLB_SETS);
   private clock = 0;
-  /** For each set: the entries that were filled since it was empty, and their number. More than JOURNAL entries are not recorded. */
-  private readonly journal = new Uint16Array(TLB_SETS * JOURNAL);
-  private readonly given = new Int32Array(TLB_SETS);
+  /** Index of {@link PAGE_WRITERS}. */
+  private readonly writers: number;
   private readonly evicted: (set: number) => void;
   private readonly stateIndex: number;
 
@@ -44,18 +48,18 @@ export class FastTlb {
     this.u8 = u8;
     this.i32 = i32;
     this.base = stateBase + TLB_SETS_OFFSET;
+    this.writers = (stateBase + PAGE_WRITERS.offset) >> 2;
     this.stateIndex = stateBase >> 2;
-    this.u8.fill(0xff, this.base, this.base + TLB_SETS * TLB_SET_BYTES);
+    for (let set = 0; set < TLB_SETS; set++) {
+      const at = this.base + set * TLB_SET_BYTES;
+      this.u8.fill(0xff, at, at + JOURNAL.filled);
+    }
     this.use(this.base);
   }
 
   /** Byte offset of the set in use. Generated code changes it too. */
   private get current(): number {
     return this.i32[this.stateIndex + (STATE.readTlb >> 2)]!;
-  }
-
-  private get set(): number {
-    return (this.current - this.base) / TLB_SET_BYTES;
   }
 
   /**
@@ -96,22 +100,43 @@ export class FastTlb {
 
   /**
    * Caches a data translation of the current context. `linear`: linear address of the page. `mark`:
-   * TAG_WATCHED or TAG_CODE, when only accesses outside the watched bytes or the code may use it; `lines`: the lines of code.
+   * TAG_WATCHED or TAG_CODE, when only accesses outside the watched bytes or the code may use it; `bits`: where the bits of code are.
    */
-  fillData(write: boolean, vaLo: number, vaHi: number, linear: number, mark = 0, lines = 0): void {
+  fillData(write: boolean, vaLo: number, vaHi: number, linear: number, mark = 0, bits = 0): void {
     const pageLo = vaLo & ~0xfff;
     const i = (this.current + (write ? TLB_ENTRIES * 16 : 0) + ((vaLo >>> 12) & (TLB_ENTRIES - 1)) * 16) >> 2;
     this.i32[i] = pageLo | mark;
     this.i32[i + 1] = vaHi;
     this.i32[i + 2] = (linear - pageLo) | 0;
-    this.i32[i + 3] = lines;
+    this.i32[i + 3] = bits;
+    if (write) this.noteWriter(linear, i);
     this.note(i);
+  }
+
+  /** The entry at an index of 32-bit words translates stores to the page at `linear`. */
+  private noteWriter(linear: number, i: number): void {
+    const place = this.writerOf(linear);
+    const known = this.i32[place]!;
+    if (known === i << 2) return;
+    const another = known === SEVERAL_WRITERS || (known !== 0 && this.writerOf(this.pageOf(known >> 2)) === place);
+    this.i32[place] = another ? SEVERAL_WRITERS : i << 2;
+  }
+
+  /** Index of the writer of the page at `linear`. */
+  private writerOf(linear: number): number {
+    return this.writers + ((linear >>> PAGE_BITS) & (PAGE_WRITERS.count - 1));
+  }
+
+  /** The page of linear memory of the entry at an index of 32-bit words. */
+  private pageOf(i: number): number {
+    return ((this.i32[i]! & ~(TAG_WATCHED | TAG_CODE)) + this.i32[i + 2]!) | 0;
   }
 
   /** An entry of the current set, at an index of 32-bit words, has been filled. */
   private note(i: number): void {
-    const n = this.given[this.set]!++;
-    if (n < JOURNAL) this.journal[this.set * JOURNAL + n] = (i - (this.current >> 2)) >> 2;
+    const set = this.current >> 2;
+    const n = this.i32[set + (JOURNAL.filled >> 2)]!++;
+    if (n < JOURNAL.length) this.i32[set + (JOURNAL.first >> 2) + n] = (i - set) / WORDS;
   }
 
   /** Caches a fetch translation. `uops`: linear address of the micro-operations of the page; `linear`: of its instruction words. */
@@ -170,34 +195,42 @@ export class FastTlb {
 
   /** Drops every cached write translation to the page at `linear` (it starts to hold decoded code or a watchpoint). */
   clearWrites(linear: number): void {
+    const place = this.writerOf(linear);
+    const known = this.i32[place]!;
+    if (known === 0) return;
+    // What translates stores to pages with the same place after that.
+    let rest = 0;
+    const look = (i: number): void => {
+      if (this.i32[i] === TLB_INVALID) return;
+      const page = this.pageOf(i);
+      if (page === (linear | 0)) this.i32[i] = TLB_INVALID;
+      else if (this.writerOf(page) === place) rest = rest === 0 || rest === i << 2 ? i << 2 : SEVERAL_WRITERS;
+    };
+    if (known === SEVERAL_WRITERS) this.eachWriter(look);
+    else look(known >> 2);
+    this.i32[place] = rest;
+  }
+
+  /** Calls `look` with the index of every entry for stores that may be valid. */
+  private eachWriter(look: (i: number) => void): void {
     for (let set = 0; set < TLB_SETS; set++) {
-      const at = this.base + set * TLB_SET_BYTES;
-      const look = (n: number): void => {
-        const i = (at >> 2) + 4 * n;
-        if ((((this.i32[i]! & ~(TAG_WATCHED | TAG_CODE)) + this.i32[i + 2]!) | 0) === (linear | 0)) this.i32[i] = -1;
-      };
-      const given = this.given[set]!;
-      if (given > JOURNAL) for (let n = TLB_ENTRIES; n < 2 * TLB_ENTRIES; n++) look(n);
+      const at = (this.base + set * TLB_SET_BYTES) >> 2;
+      const filled = this.i32[at + (JOURNAL.filled >> 2)]!;
+      if (filled > JOURNAL.length) for (let n = TLB_ENTRIES; n < 2 * TLB_ENTRIES; n++) look(at + WORDS * n);
       else
-        for (let k = 0; k < given; k++) {
-          const n = this.journal[set * JOURNAL + k]!;
-          if (n >= TLB_ENTRIES && n < 2 * TLB_ENTRIES) look(n);
+        for (let k = 0; k < filled; k++) {
+          const n = this.i32[at + (JOURNAL.first >> 2) + k]!;
+          if (n >= TLB_ENTRIES && n < 2 * TLB_ENTRIES) look(at + WORDS * n);
         }
     }
   }
 
   /** Drops every cached write translation, in all contexts. */
   clearStores(): void {
-    for (let set = 0; set < TLB_SETS; set++) {
-      const at = this.base + set * TLB_SET_BYTES;
-      const given = this.given[set]!;
-      if (given > JOURNAL) this.u8.fill(0xff, at + TLB_ENTRIES * 16, at + 2 * TLB_ENTRIES * 16);
-      else
-        for (let k = 0; k < given; k++) {
-          const n = this.journal[set * JOURNAL + k]!;
-          if (n >= TLB_ENTRIES && n < 2 * TLB_ENTRIES) this.drop(at + n * 16);
-        }
-    }
+    this.eachWriter((i) => {
+      this.i32[i] = TLB_INVALID;
+    });
+    this.i32.fill(0, this.writers, this.writers + PAGE_WRITERS.count);
   }
 
   /** Drops every cached fetch translation, in all contexts. */
@@ -215,9 +248,10 @@ export class FastTlb {
 
   private clear(set: number): void {
     const at = this.base + set * TLB_SET_BYTES;
-    const n = this.given[set]!;
-    if (n > JOURNAL) this.u8.fill(0xff, at, at + TLB_SET_BYTES);
-    else for (let k = 0; k < n; k++) this.drop(at + this.journal[set * JOURNAL + k]! * 16);
-    this.given[set] = 0;
+    const filled = (at + JOURNAL.filled) >> 2;
+    const n = this.i32[filled]!;
+    if (n > JOURNAL.length) this.u8.fill(0xff, at, at + JOURNAL.filled);
+    else for (let k = 0; k < n; k++) this.drop(at + this.i32[((at + JOURNAL.first) >> 2) + k]! * 16);
+    this.i32[filled] = 0;
   }
 }

@@ -5,7 +5,7 @@
  *
  * Addresses are handled as numbers of 8 KiB page pairs (`vppn` = address[47:13]), exact in a double.
  */
-import type { Stateful } from '../state/fields.ts';
+import type { Stateful, Wiring } from '../state/fields.ts';
 
 const STLB_SET_BITS = 8;
 export const STLB_SETS = 1 << STLB_SET_BITS;
@@ -27,6 +27,8 @@ export const PAGE_SIZES = 0x3ffff000;
 /** Does a TLB hold pages of 2^ps bytes? */
 export const legalSize = (ps: number): boolean => ps < 32 && ((PAGE_SIZES >>> ps) & 1) === 1;
 
+/** The smallest page size, as a power of two. */
+const SMALLEST = 12;
 /** The bit G of TLBELO. */
 const GLOBAL = 1 << 6;
 
@@ -41,8 +43,27 @@ export interface TlbEntryView {
   readonly elo: readonly [bigint, bigint];
 }
 
+/**
+ * Where the parts of the entries are, for emitted code (mmu/resolve.ts): by entry i64 of the key, i32 of the address space; i32 of each
+ * half's TLBELO, low and high; i32 of the MTLB entries that may be valid, from the first one on.
+ * Key: bits 34:0 VPPN without the bits that the page size ignores, 47:40 GID, 53:48 page size, 56 E. Address space: 9:0 ASID, 16 G.
+ */
+export const TLB_ARRAYS = {
+  key: 0,
+  space: 8 * TLB_SIZE,
+  eloLo: 12 * TLB_SIZE,
+  eloHi: 20 * TLB_SIZE,
+  mtlbUsed: 28 * TLB_SIZE,
+  bytes: 28 * TLB_SIZE + 8,
+} as const;
+export const KEY = { gid: 40, ps: 48, valid: 56 } as const;
+export const SPACE_GLOBAL = 0x10000;
+/** In the high half of a key. */
+const KEY_HI = { gid: KEY.gid - 32, ps: KEY.ps - 32, valid: 1 << (KEY.valid - 32) } as const;
+
 export class Tlb implements Stateful {
   readonly stateFields = ['e', 'ps', 'gid', 'g', 'asid', 'vppn', 'eloLo', 'eloHi', 'stlbSizes'];
+  static readonly wiring: Wiring = { keys: 'derived', spaces: 'derived', mtlbUsed: 'derived' };
   readonly e = new Uint8Array(TLB_SIZE);
   readonly ps = new Uint8Array(TLB_SIZE);
   readonly gid = new Uint8Array(TLB_SIZE);
@@ -50,24 +71,71 @@ export class Tlb implements Stateful {
   readonly asid = new Uint16Array(TLB_SIZE);
   readonly vppn = new Float64Array(TLB_SIZE);
   /** TLBELO of the even (index 2i) and odd (2i+1) page, low and high halves. */
-  readonly eloLo = new Int32Array(TLB_SIZE * 2);
-  readonly eloHi = new Int32Array(TLB_SIZE * 2);
+  readonly eloLo: Int32Array;
+  readonly eloHi: Int32Array;
+  /** {@link TLB_ARRAYS}: derived from the state. Halves of the keys, low at 2i. */
+  private readonly keys: Int32Array;
+  private readonly spaces: Int32Array;
+  private readonly mtlbUsed: Int32Array;
 
   /** For each page size (as a power of two): 1 if the STLB has got an entry with this size. */
   private readonly stlbSizes = new Uint8Array(64);
 
-  reset(): void {
-    this.e.fill(0);
-    this.stlbSizes.fill(0);
+  /** @param offset where its arrays are in `buffer` */
+  constructor(buffer: ArrayBufferLike = new ArrayBuffer(TLB_ARRAYS.bytes), offset = 0) {
+    const ints = (at: number, length: number): Int32Array => new Int32Array(buffer, offset + at, length);
+    this.keys = ints(TLB_ARRAYS.key, 2 * TLB_SIZE);
+    this.spaces = ints(TLB_ARRAYS.space, TLB_SIZE);
+    this.eloLo = ints(TLB_ARRAYS.eloLo, 2 * TLB_SIZE);
+    this.eloHi = ints(TLB_ARRAYS.eloHi, 2 * TLB_SIZE);
+    this.mtlbUsed = ints(TLB_ARRAYS.mtlbUsed, 1);
   }
 
-  /** Sets which addresses entry `i` is for: a pair of pages of 2^ps bytes in an address space of a GID. */
+  reset(): void {
+    this.stlbSizes.fill(0);
+    this.empty();
+  }
+
+  /** Makes all entries invalid. */
+  empty(): void {
+    this.e.fill(0);
+    this.keys.fill(0);
+    this.mtlbUsed[0] = 0;
+  }
+
+  /** The state has been restored. */
+  restored(): void {
+    this.mtlbUsed[0] = 0;
+    for (let i = 0; i < TLB_SIZE; i++) this.derive(i);
+  }
+
+  /** Makes entry `i` invalid. */
+  invalidate(i: number): void {
+    this.e[i] = 0;
+    this.keys[2 * i + 1]! &= ~KEY_HI.valid;
+  }
+
+  /** Updates what is derived from entry `i`. */
+  private derive(i: number): void {
+    const page = shr(this.vppn[i]!, this.ps[i]! - 12);
+    this.keys[2 * i] = page | 0;
+    this.keys[2 * i + 1] =
+      Math.floor(page / 0x100000000) |
+      (this.gid[i]! << KEY_HI.gid) |
+      (this.ps[i]! << KEY_HI.ps) |
+      (this.e[i] ? KEY_HI.valid : 0);
+    this.spaces[i] = this.asid[i]! | (this.g[i] ? SPACE_GLOBAL : 0);
+    if (this.e[i] && i - STLB_SIZE >= this.mtlbUsed[0]!) this.mtlbUsed[0] = i - STLB_SIZE + 1;
+  }
+
+  /** Sets which addresses entry `i` is for: a pair of pages of 2^ps bytes in an address space of a GID. `e` says whether it is valid. */
   setKey(i: number, vppn: number, ps: number, gid: number, asid: number): void {
     this.vppn[i] = vppn;
     this.ps[i] = ps;
     this.gid[i] = gid;
     this.asid[i] = asid;
     if (i < STLB_SIZE) this.stlbSizes[ps] = 1;
+    this.derive(i);
   }
 
   /**
@@ -77,6 +145,7 @@ export class Tlb implements Stateful {
   setPages(i: number, lo0: number, hi0: number, lo1: number, hi1: number): void {
     const g = lo0 & lo1 & GLOBAL;
     this.g[i] = g ? 1 : 0;
+    this.spaces[i] = this.asid[i]! | (g ? SPACE_GLOBAL : 0);
     this.eloLo[2 * i] = (lo0 & ~GLOBAL) | g;
     this.eloHi[2 * i] = hi0;
     this.eloLo[2 * i + 1] = (lo1 & ~GLOBAL) | g;
@@ -98,11 +167,10 @@ export class Tlb implements Stateful {
     return lowBits(shr(vppn, ps - 12), STLB_SET_BITS);
   }
 
-  private matches(i: number, vppn: number, gid: number, asid: number): boolean {
-    if (!this.e[i] || this.gid[i] !== gid) return false;
-    const drop = this.ps[i]! - 12;
-    if (shr(this.vppn[i]!, drop) !== shr(vppn, drop)) return false;
-    return asid < 0 || this.g[i] === 1 || this.asid[i] === asid;
+  /** Is an entry for this address space? */
+  private serves(i: number, asid: number): boolean {
+    const space = this.spaces[i]!;
+    return asid < 0 || (space & SPACE_GLOBAL) !== 0 || space === asid;
   }
 
   /**
@@ -111,12 +179,23 @@ export class Tlb implements Stateful {
    * @param stlbPs page size of the STLB as a power of two
    */
   find(vppn: number, gid: number, asid: number, stlbPs: number): number {
-    const set = Tlb.set(vppn, stlbPs);
-    for (let way = 0; way < STLB_WAYS; way++) {
-      const i = way * STLB_SETS + set;
-      if (this.ps[i] === stlbPs && this.matches(i, vppn, gid, asid)) return i;
+    const { keys } = this;
+    const owner = (gid << KEY_HI.gid) | KEY_HI.valid;
+    if (stlbPs >= SMALLEST) {
+      const page = shr(vppn, stlbPs - SMALLEST);
+      const lo = page | 0;
+      const hi = Math.floor(page / 0x100000000) | owner | (stlbPs << KEY_HI.ps);
+      for (let i = lo & (STLB_SETS - 1); i < STLB_SIZE; i += STLB_SETS)
+        if (keys[2 * i] === lo && keys[2 * i + 1] === hi && this.serves(i, asid)) return i;
     }
-    for (let i = STLB_SIZE; i < TLB_SIZE; i++) if (this.matches(i, vppn, gid, asid)) return i;
+    for (let i = STLB_SIZE; i < STLB_SIZE + this.mtlbUsed[0]!; i++) {
+      const ps = this.ps[i]!;
+      if (!this.e[i]) continue;
+      const page = shr(vppn, ps - SMALLEST);
+      if (keys[2 * i] !== (page | 0)) continue;
+      const hi = Math.floor(page / 0x100000000) | owner | (ps << KEY_HI.ps);
+      if (keys[2 * i + 1] === hi && this.serves(i, asid)) return i;
+    }
     return -1;
   }
 

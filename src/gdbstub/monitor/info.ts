@@ -6,7 +6,8 @@ import { causeName } from '../../emu/debug/catches.ts';
 import { anyGuestContext, hostContext, runningContext } from '../../emu/debug/context.ts';
 import { describeCsr, parseNumber } from '../../emu/debug/decode-number.ts';
 import { describeStatistics } from '../../emu/debug/exit-statistics.ts';
-import { describeEvent, describeWrite, explainLast, lastWrite } from '../../emu/debug/explain.ts';
+import { describeEvent, describeWrite, lastWrite } from '../../emu/debug/explain.ts';
+import { explain } from '../../emu/debug/explain-stop.ts';
 import { describeEntry, walk } from '../../emu/debug/walk.ts';
 import { hex } from '../../emu/formats/hex.ts';
 import { STATE } from '../../emu/memory/layout.ts';
@@ -67,8 +68,11 @@ function translate(s: Target, args: readonly string[]): string {
   if (!ctx) throw new Error(`VM ${world} has not run yet`);
   const va = parseNumber(rest[0]!);
   const result = walk(ctx, s.machine.ram, va);
+  const past = result.remembered === undefined ? '' : `, was at physical ${hex(result.remembered)}`;
   const verdict =
-    result.address === undefined ? `${hex(va)} does not translate` : `${hex(va)} -> physical ${hex(result.address)}`;
+    result.address === undefined
+      ? `${hex(va)} does not translate${past}`
+      : `${hex(va)} -> physical ${hex(result.address)}`;
   return lines([...result.steps, verdict]);
 }
 
@@ -186,13 +190,13 @@ export const INFO_COMMANDS: readonly Command[] = [
   {
     name: 'explain',
     args: '',
-    help: 'the last exception or VM exit in words',
-    run: (s) => lines(explainLast(s.control, s.current.cpu, s.symbolize)),
+    help: 'what the machine has stopped at, or the last exception or VM exit, in words',
+    run: (s) => lines(explain(s.control, s.current.cpu, s.symbolize)),
   },
   {
     name: 'why',
     args: '',
     help: 'the same',
-    run: (s) => lines(explainLast(s.control, s.current.cpu, s.symbolize)),
+    run: (s) => lines(explain(s.control, s.current.cpu, s.symbolize)),
   },
 ];

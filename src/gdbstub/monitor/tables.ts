@@ -32,7 +32,7 @@ function* stage2(s: Target, args: readonly string[]): Steps<string> {
   if (!vm) throw new Error(number > 0 ? `VM ${number} has not run yet` : 'which VM? None is selected');
   const { cpu } = s.current;
   const root = Number(vm.root & PHYSICAL);
-  const table = { csr: cpu.host, ram: s.machine.ram, root, place: (slot: number) => slot };
+  const table = { csr: cpu.host, ram: s.machine.ram, root, place: (slot: number) => slot, invalid: true };
   return lines(yield* listing(`stage-2 table of VM ${number}`, table, 0n));
 }
 

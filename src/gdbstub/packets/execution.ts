@@ -33,7 +33,7 @@ function resume(s: Target, actions: readonly Action[]): string | undefined {
   if (!first) return 'E.vCont without an action that resumes';
   if (s.control.over) return 'W00';
   if (s.listed().length === 0) return `E.no process is attached: attach ${MACHINE_PID}`;
-  const thread = first.pattern ? s.find(first.pattern) : s.current;
+  const thread = first.pattern ? s.find(first.pattern) : s.firstProcess.currentOf(s.current, s.threads());
   if (!thread) return 'E01';
   const covers = (t: Thread): boolean => actions.some((a) => !a.pattern || matchesThread(a.pattern, t));
   const names = first.pattern !== undefined && first.pattern.tid > 0;

@@ -35,6 +35,7 @@ function attach(s: Target, text: string): string {
   else if (pid === HOST_PID || s.control.vcpuStates.vms.get(vm)) s.attached.set(pid, new Set());
   else return `E.there is no process ${pid}: VM number N is process 16 + N, from its first entry on ('info os vms')`;
   s.attachAgain();
+  s.firstProcess.attached(pid);
   s.current = s.threads().find((t) => t.pid === pid)!;
   return s.currentStop();
 }

@@ -85,6 +85,10 @@ class Attach(Subcommand):
         vm = int(words[0])
         elf = words[1] if len(words) > 1 else guest_files.get(vm)
         before = gdb.selected_inferior().num
+        # gdb shows no stop of the process that it found first until it has been resumed there. A step of length 0 is enough.
+        if gdb.selected_inferior().pid == 1:
+            gdb.execute("stepi 0", to_string=True)
+            monitor("first-process heard")
         gdb.execute("add-inferior" + (" -exec " + elf if elf else ""), to_string=True)
         new = max(i.num for i in gdb.inferiors())
         gdb.execute("inferior %d" % new, to_string=True)

@@ -10,7 +10,7 @@ export interface Debuggee {
   /** Arguments of `loongscope run`. */
   readonly args: readonly string[];
   /** The file of the host's symbols. */
-  readonly file: string;
+  readonly file: string | undefined;
   readonly words: Words;
   /** How sessions begin: lines as those of the vocabulary. One of them is drawn. */
   readonly openings: readonly (readonly string[])[];
@@ -22,6 +22,8 @@ export interface Debuggee {
 }
 
 const guestFile = (name: string): string => join(PROJECT_ROOT, 'build', 'guests', `${name}.elf`);
+/** What `add-inferior` says of an inferior's symbols. */
+const execOf = (file: string): string => ` -exec ${file}`;
 
 /** Words for the reference hypervisor. */
 const REFERENCE: Words = {
@@ -57,7 +59,7 @@ const REFERENCE: Words = {
 };
 
 /** A guest as a second process. */
-const ATTACH = ['add-inferior -exec <guestFile>', 'inferior 2', 'attach 17'];
+const ATTACH = ['add-inferior<exec>', 'inferior 2', 'attach 17'];
 /** Beginnings that reach guests, and none. */
 const REFERENCE_OPENINGS = [
   [],
@@ -66,12 +68,12 @@ const REFERENCE_OPENINGS = [
   ['tbreak *&_guest_entry', 'continue', 'stepi', 'stepi'],
   ['source <helper>', 'lvz catch exit HVC', 'continue', 'lvz attach 1'],
 ];
-const LINUX_OPENINGS = [
+const linuxOpenings = (enter: string): readonly (readonly string[])[] => [
   [],
   ATTACH,
-  ['set schedule-multiple on', ...ATTACH, 'hbreak kvm_enter_guest', 'continue'],
+  ['set schedule-multiple on', ...ATTACH, `hbreak ${enter}`, 'continue'],
   ['source <helper>', 'lvz attach 1', 'lvz attach 2'],
-  ['tbreak kvm_enter_guest', 'continue', 'stepi 10', 'monitor catch ertn', 'continue', 'stepi'],
+  [`tbreak ${enter}`, 'continue', 'stepi 10', 'monitor catch ertn', 'continue', 'stepi'],
 ];
 
 /** Guests of the reference hypervisor, by a number. */
@@ -92,46 +94,55 @@ export function referenceMachine(n: number, cpus: number): Debuggee {
     args: ['--smp', `${cpus}`, '--wait', ...guests.flatMap((g) => ['--guest', g])],
     file: HYPERVISOR,
     openings: REFERENCE_OPENINGS,
-    words: { ...REFERENCE, guestFile: guests.map((g) => guestFile(g.split(',')[0]!)) },
+    words: { ...REFERENCE, exec: guests.map((g) => execOf(guestFile(g.split(',')[0]!))) },
     alive: /stopped with status 0/,
     status: 0,
   };
 }
 
+/** Functions of Linux as host, where sessions stop. */
+export const LINUX_PLACES: readonly string[] = [
+  'kvm_enter_guest',
+  'kvm_exc_entry',
+  'kvm_handle_wait',
+  '_kvm_get_cpucfg',
+  'do_idle',
+  '__schedule',
+  'handle_mm_fault',
+  'kvm_flush_tlb_gpa',
+  'vfs_read',
+  'start_kernel',
+  'tick_handle_periodic',
+];
+
 /** Words for Linux as host. */
 const LINUX: Words = {
-  place: [
-    'kvm_enter_guest',
-    'kvm_exc_entry',
-    'kvm_handle_wait',
-    '_kvm_get_cpucfg',
-    'do_idle',
-    '__schedule',
-    'handle_mm_fault',
-    'kvm_flush_tlb_gpa',
-    'vfs_read',
-    'start_kernel',
-    'tick_handle_periodic',
-    'nonesuch',
-  ],
   variable: ['jiffies_64', 'nr_iowait_cpu', 'system_state'],
   expression: ['jiffies_64', 'init_task', 'system_state', '$_thread', '$lx_current()', '1+1', '$_inferior'],
   condition: ['$a0 == 0', '$gid == 2', '$world == 1', '$icount > 100000', '0', '$_thread == 1'],
   call: ['strlen("a")', 'get_random_u32()'],
 };
 
-/** Linux with VMs of KVM, from a snapshot. @param symbols the kernel's file of symbols, of host and guests */
-export function linuxMachine(snapshot: string, symbols: string): Debuggee {
+/**
+ * Linux with VMs of KVM, from a snapshot.
+ * @param symbols the kernel's file of symbols, of host and guests; or without one, what gdb calls {@link LINUX_PLACES}
+ */
+export function linuxMachine(snapshot: string, symbols: string | readonly string[]): Debuggee {
+  const file = typeof symbols === 'string' ? symbols : undefined;
+  const place = typeof symbols === 'string' ? LINUX_PLACES : symbols;
   return {
-    name: `Linux with KVM from ${snapshot}`,
-    args: ['--snapshot', snapshot, '--symbols', symbols, '--wait'],
-    file: symbols,
-    openings: LINUX_OPENINGS,
-    words: { ...LINUX, guestFile: [symbols] },
+    name: 'Linux with VMs of KVM',
+    args: ['--snapshot', snapshot, ...(file ? ['--symbols', file] : []), '--wait'],
+    file,
+    openings: linuxOpenings(place[0]!),
+    words: { ...LINUX, place: [...place, 'nonesuch'], exec: [file ? execOf(file) : ''] },
     type: 'echo alive$((40+2))\n',
     alive: /alive42/,
   };
 }
+
+/** The longest time until a machine listens, on a busy computer. */
+const START_MS = 300_000;
 
 /** A running machine. */
 export class RunningMachine {
@@ -165,7 +176,7 @@ export class RunningMachine {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     const machine = new RunningMachine(child);
-    await machine.until(() => existsSync(socket), 120_000);
+    await machine.until(() => existsSync(socket), START_MS);
     if (!existsSync(socket)) {
       await machine.kill();
       throw new Error(`the machine does not start: ${machine.messages}`);

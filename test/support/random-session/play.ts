@@ -68,7 +68,7 @@ export async function play({ seed, debuggee, gdb, gdbs, commands, show = () => {
     ...MORE_WORDS,
     ...debuggee.words,
     connect: [connect],
-    hostFile: [debuggee.file],
+    hostFile: [debuggee.file ?? ''],
     helper: [HELPER],
   };
   const faults: string[] = [];
@@ -83,7 +83,9 @@ export async function play({ seed, debuggee, gdb, gdbs, commands, show = () => {
   const consoles: GdbConsole[] = [];
   try {
     for (let n = 0; n < gdbs; n++)
-      consoles.push(await GdbConsole.start(gdb, folder, [`file ${debuggee.file}`, connect]));
+      consoles.push(
+        await GdbConsole.start(gdb, folder, [...(debuggee.file ? [`file ${debuggee.file}`] : []), connect]),
+      );
     const ask = async (at: GdbConsole, line: string, effect: Effect): Promise<string> => {
       const runs = effect.startsWith('run');
       const began = performance.now();

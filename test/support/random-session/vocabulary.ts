@@ -174,7 +174,7 @@ export const ROWS: readonly Row[] = [
     [3, 'info inferiors'],
     [5, 'inferior <inferior>'],
     [5, 'add-inferior'],
-    [2, 'add-inferior -exec <guestFile>'],
+    [2, 'add-inferior<exec>'],
     [7, 'attach <pid>'],
     [2, 'detach'],
     [1, 'detach inferiors <inferior>'],
