@@ -1,5 +1,5 @@
 /** A client of the gdb server that measures how long answers take. */
-import { PacketClient, text } from '../../test/support/packet-client.ts';
+import { CONSOLE_TEXT, monitorText, PacketClient, text } from '../../test/support/packet-client.ts';
 
 /** Milliseconds that something took: on the clock, and on the processors in this process. */
 export interface Took {
@@ -41,8 +41,9 @@ export class GdbPackets {
     let said = '';
     for (;;) {
       const reply = await this.client.reply();
-      said += text(reply);
-      if (/^O([0-9a-f]|$)/.test(reply)) continue;
+      const isOver = !CONSOLE_TEXT.test(reply);
+      said += isOver ? monitorText(reply) : text(reply);
+      if (!isOver) continue;
       return { text: said, took: took() };
     }
   }

@@ -64,6 +64,10 @@ export class PacketQueue {
   private closed = false;
   /** Ends {@link keepWaiting}. */
   private quiet: () => void = () => {};
+  /** The work is that of a monitor command. */
+  private monitoring = false;
+  /** gdb waits no more for the answer to the work: Ctrl-C has ended its waiting, which it does not tell. */
+  private unheard = false;
   /** When the last Ctrl-C came that has stopped nothing. */
   private lateInterrupt = Number.NEGATIVE_INFINITY;
 
@@ -99,6 +103,7 @@ export class PacketQueue {
   /** Ends the work in progress without a result. */
   abandonWork(): void {
     this.quiet();
+    this.monitoring = false;
     this.turns.abandon();
   }
 
@@ -119,8 +124,15 @@ export class PacketQueue {
 
   /** Text for the user's console. It is allowed only while a resume or a monitor command has no answer yet. */
   output(text: string): void {
-    for (let at = 0; at < text.length; at += TEXT_PIECE)
-      this.reply(`O${toHex(Buffer.from(text.slice(at, at + TEXT_PIECE), 'utf8'))}`);
+    if (this.monitoring && this.unheard) return;
+    for (const piece of pieces(text)) this.reply(`O${piece}`);
+  }
+
+  /** The answer to a monitor command with this text: one packet where that is possible, so that Ctrl-C cannot come in the middle. */
+  lastOutput(text: string): string {
+    const all = pieces(text);
+    if (!this.unheard) for (const piece of all.slice(0, -1)) this.reply(`O${piece}`);
+    return all.at(-1) ?? 'OK';
   }
 
   /** Answers the packets that wait, as long as this client's turn lasts. */
@@ -160,6 +172,10 @@ export class PacketQueue {
       case 'packet':
         if (this.line.heard?.() === false) return;
         if (!this.noAck) this.line.send(fromLatin1('+'));
+        if (this.monitoring) {
+          this.unheard = true;
+          this.turns.cancel();
+        }
         if (this.held && this.queue.length >= MOST_WAITING) this.reply('E.too many packets while the machine runs');
         else if (this.queue.length === 0 && !this.held && this.onTurn) this.handle(frame.payload);
         else this.queue.push(frame.payload);
@@ -214,12 +230,15 @@ export class PacketQueue {
 
   /** An answer that may take several turns. */
   private work(payload: string, steps: Exclude<Answer, string | undefined>): void {
+    this.unheard = false;
+    this.monitoring = payload.startsWith(MONITOR);
+    if (this.monitoring) this.keepWaiting();
     const over = (reply: string | undefined): void => {
       this.quiet();
-      if (reply !== undefined) this.reply(reply);
+      this.monitoring = false;
+      if (reply !== undefined && !this.unheard) this.reply(reply);
       this.drain();
     };
-    if (payload.startsWith(MONITOR)) this.keepWaiting();
     const late = BACKWARDS.test(payload) && this.interruptedLate();
     this.turns.run(steps, over, (error) => over(failure(error)), late);
   }
@@ -227,10 +246,18 @@ export class PacketQueue {
   /** gdb waits for the answer to a monitor command as long as it is told something, and an empty text shows nothing. */
   private keepWaiting(): void {
     this.quiet = this.runtime.after(KEEP_WAITING_MS, () => {
-      this.reply('O');
+      if (!this.unheard) this.reply('O');
       this.keepWaiting();
     });
   }
+}
+
+/** A text as hex digits, in pieces that fit into a packet. */
+function pieces(text: string): string[] {
+  const out: string[] = [];
+  for (let at = 0; at < text.length; at += TEXT_PIECE)
+    out.push(toHex(Buffer.from(text.slice(at, at + TEXT_PIECE), 'utf8')));
+  return out;
 }
 
 const failure = (error: unknown): string => `E.${error instanceof Error ? error.message : String(error)}`;

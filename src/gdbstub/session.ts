@@ -129,6 +129,10 @@ export class Session implements Target {
     this.packets.output(text);
   }
 
+  lastOutput(text: string): string {
+    return this.packets.lastOutput(text);
+  }
+
   // --- threads -----------------------------------------------------------------------------------------------------
 
   get view(): View {

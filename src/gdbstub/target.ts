@@ -155,6 +155,8 @@ export interface ConnectionTarget {
   reply(payload: string): void;
   /** Prints a text on the console of the user; only while a resume or a monitor command is unanswered. */
   output(text: string): void;
+  /** The answer to a monitor command with this text. */
+  lastOutput(text: string): string;
   /** Detaches from the machine: its breakpoints are removed, and the machine continues. */
   detach(): void;
   /** The client attaches after it has left its last process: the machine stops for it again. */

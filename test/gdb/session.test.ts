@@ -16,6 +16,8 @@ const CONSOLE = /^O([0-9a-f]{2})+$/;
 function connect(control: RunControl): {
   readonly session: Session;
   readonly ask: (payload: string) => Promise<string>;
+  /** The next reply. */
+  readonly next: () => Promise<string>;
 } {
   const parser = new PacketParser();
   const replies: string[] = [];
@@ -31,15 +33,18 @@ function connect(control: RunControl): {
     },
     log: () => {},
   });
-  const ask = async (payload: string): Promise<string> => {
-    session.receive(encodePacket(payload));
+  const next = async (): Promise<string> => {
     while (replies.length === 0)
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
     return replies.shift()!;
   };
-  return { session, ask };
+  const ask = (payload: string): Promise<string> => {
+    session.receive(encodePacket(payload));
+    return next();
+  };
+  return { session, ask, next };
 }
 
 const monitor = (command: string): string => `qRcmd,${toHex(fromLatin1(command))}`;
@@ -140,22 +145,44 @@ describe('Ctrl-C', () => {
 });
 
 describe('a monitor command that takes long', () => {
-  test('keeps gdb waiting, and then has its answer', async () => {
-    let over = false;
-    const snapshotStore: SnapshotStore = {
-      *save() {
+  let over = false;
+  let ended = 0;
+  const snapshotStore: SnapshotStore = {
+    *save() {
+      try {
         while (!over) yield;
         return 2 ** 20;
-      },
-      load: () => {},
-    };
+      } finally {
+        ended++;
+      }
+    },
+    load: () => {},
+  };
+  const begin = (): ReturnType<typeof connect> & { control: RunControl } => {
+    over = false;
+    ended = 0;
     const control = new RunControl(new TestMachine({ code: ['b 0'] }).machine, { snapshotStore });
-    const { ask, session } = connect(control);
+    return { ...connect(control), control };
+  };
+
+  test('keeps gdb waiting, and then has its answer, in one packet', async () => {
+    const { ask, next, session, control } = begin();
     // gdb shows nothing of an empty text.
     expect(await ask(monitor('snapshot save x'))).toBe('O');
     over = true;
-    expect(await ask('qC')).toBe('OK');
-    expect(await ask('qAttached')).toBe('QCp1.1');
+    let answer = 'O';
+    while (answer === 'O') answer = await next();
+    expect(Buffer.from(answer, 'hex').toString()).toBe('x: 1.0 MiB, at instruction 0\n');
+    session.detach();
+    control.quit();
+  });
+
+  test('ends without an answer when gdb asks something else, because Ctrl-C has ended its waiting', async () => {
+    const { ask, session, control } = begin();
+    expect(await ask(monitor('snapshot save x'))).toBe('O');
+    expect(await ask('qC')).toBe('QCp1.1');
+    expect(ended).toBe(1);
+    expect(await ask('qAttached')).toBe('1');
     session.detach();
     control.quit();
   });

@@ -9,6 +9,10 @@ export const CONSOLE_TEXT = /^O([0-9a-f]|$)/;
 export const text = (payload: string): string =>
   payload.startsWith('O') ? Buffer.from(payload.slice(1), 'hex').toString() : payload;
 
+/** What the last packet of the answer to a monitor command says. */
+export const monitorText = (answer: string): string =>
+  answer === 'OK' ? '' : /^([0-9a-f]{2})+$/.test(answer) ? Buffer.from(answer, 'hex').toString() : answer;
+
 export class PacketClient {
   readonly socket: Socket;
   private readonly parser = new PacketParser();

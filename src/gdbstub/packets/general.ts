@@ -68,15 +68,14 @@ function detach(s: Target, text: string): string {
 }
 
 function* monitorCommand(s: Target, text: string): Steps<string> {
-  const output = yield* runMonitorCommand(s, text);
-  if (output) s.output(output);
-  return 'OK';
+  return s.lastOutput(yield* runMonitorCommand(s, text));
 }
 
 export const GENERAL: readonly PacketRow[] = [
   { name: 'vMustReplyEmpty', handle: () => '' },
-  // session.ts answers it, because acknowledgements must end directly after the answer.
-  { name: 'QStartNoAckMode', supported: ['QStartNoAckMode+'], handle: () => 'OK' },
+  // packet-queue.ts answers it, because acknowledgements must end directly after the answer. It is not offered: when Ctrl-C ends
+  // gdb's waiting for a monitor command, gdb finds its place again by acknowledgements alone.
+  { name: 'QStartNoAckMode', handle: () => 'OK' },
   { name: '!', handle: () => 'OK' },
   { name: '?', handle: (s) => (s.listed().length ? s.currentStop() : 'W00') },
   { name: 'Hg', supported: ['multiprocess+'], handle: select },
