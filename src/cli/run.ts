@@ -188,6 +188,20 @@ export async function start(
   image: string | undefined,
   cli: MachineCli,
   io?: (bytes: Uint8Array) => void,
+  onDebugger?: () => void,
+): Promise<Running> {
+  if (cli.recordImages && cli.record === undefined)
+    throw new UsageError('--record-images without a recording: add --record FILE');
+  if (cli.record === undefined) return startMachine(image, cli, io, onDebugger);
+  const recorder = new (await import('./recording/recorder.ts')).Recorder(image, cli);
+  const running = await startMachine(image, recorder.cli, io, onDebugger);
+  return { ...running, done: running.done.finally(() => recorder.finish()) };
+}
+
+async function startMachine(
+  image: string | undefined,
+  cli: MachineCli,
+  io?: (bytes: Uint8Array) => void,
   onDebugger: () => void = () => {},
 ): Promise<Running> {
   checkHistory(cli);
@@ -198,7 +212,9 @@ export async function start(
   let control: RunControl | undefined;
   // During a replay the output of the machine is dropped, because it was printed before.
   const booted = boot(image, cli, (byte) => {
-    if (!control?.repeating) output.put(byte);
+    if (control?.repeating) return;
+    output.put(byte);
+    cli.tap?.(byte);
   });
   const { machine } = booted;
   const recognition = new Recognition(cli.descriptor, booted.keptDescriptor);
@@ -227,7 +243,7 @@ export async function start(
   const check = await engineCheck(image, cli, machine);
   const logOutlet = openLog(cli.log?.file);
   const warnings: Promise<void>[] = [];
-  const showsNames = debuggable(cli) || [cli.log, cli.stats, cli.detail, cli.audit].some(Boolean);
+  const showsNames = debuggable(cli) || [cli.log, cli.stats, cli.detail, cli.audit, cli.observed].some(Boolean);
   const clientFiles = debuggable(cli) ? openClientFiles(cli.files ?? '.', sandboxed(cli)) : undefined;
   if (clientFiles) symbolFiles.read = (name) => clientFiles.read(name);
   const running = new RunControl(machine, {
@@ -321,6 +337,7 @@ export async function start(
     servers.push(server);
   };
   await booted.cable?.plug(running);
+  await cli.prepare?.(running);
   try {
     if (cli.gdb) await open({ kind: 'machine' }, cli.gdb, 'the machine');
     if (cli.gdbHost) await open({ kind: 'host' }, cli.gdbHost, 'the host world');
@@ -381,6 +398,8 @@ export async function run(image: string | undefined, cli: MachineCli): Promise<n
     return EXIT.ok;
   }
   if (cli.threads) {
+    if (cli.record !== undefined)
+      throw new UsageError('--record: runs in real time do not repeat: leave --threads out');
     const { runThreads } = await import('./run-threads.ts');
     return runThreads(image, cli);
   }

@@ -6,7 +6,7 @@
 
 import type { EngineCheck } from '../check/engine-check.ts';
 import type { Cpu } from '../cpu/cpu.ts';
-import type { Machine } from '../machine/machine.ts';
+import { type Machine, SLICE } from '../machine/machine.ts';
 import { History } from '../replay/history.ts';
 import type { Steps } from '../replay/steps.ts';
 import type { Stateful } from '../state/fields.ts';
@@ -119,7 +119,7 @@ export class RunControl {
         takeInput: () => this.takeFrames(),
       },
       limits: new RunLimits(options.limits ?? {}, machine.options.runtime),
-      idle: new IdleClock(machine, mayWake, () => history.repeating),
+      idle: new IdleClock(machine, mayWake, () => history.repeating || history.fixed),
       loops: new LoopReports({
         ...{ cpus: machine.cpus, ram: machine.ram, hooks: this.hooks, clients, pending },
         mark: () => this.history.mark(),
@@ -272,6 +272,13 @@ export class RunControl {
   /** Runs a task when no instruction is being executed: between two slices, or at once when the run is over. */
   between(task: () => void): Promise<void> {
     return this.loop.between(task);
+  }
+
+  /** Runs a recorded machine for a short time without its clients, up to a position. What observers have deferred is done. */
+  repeatSome(until: number): void {
+    this.history.run(SLICE, until);
+    this.machine.clearStops();
+    this.loop.runTasks();
   }
 
   /** The number of instructions that all CPUs have executed. It is exact inside an instruction too. */
