@@ -2,7 +2,17 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { BenchCli } from './bench/bench.ts';
 import { EXIT, UsageError } from './errors.ts';
-import { collect, declareMachineOptions, type MachineCli, parseEngine, parseFormat, parseInteger } from './options.ts';
+import {
+  collect,
+  declareDebugOptions,
+  declareMachineOptions,
+  type MachineCli,
+  parseEngine,
+  parseFormat,
+  parseInteger,
+} from './options.ts';
+import { parseMoment } from './recording/moment.ts';
+import type { ReplayCli } from './recording/replay.ts';
 import { requireSandbox } from './sandbox.ts';
 import type { TraceCli } from './trace.ts';
 import { VERSION } from './version.ts';
@@ -23,6 +33,20 @@ declareMachineOptions(program.command('run').description('boot a machine; its co
     requireSandbox(cli);
     const { run } = await import('./run.ts');
     code = await run(image, cli);
+  });
+
+declareDebugOptions(program.command('replay').description('repeat a recorded run'))
+  .argument('<file>', 'a file of run --record')
+  .option(
+    '--at <moment>',
+    "go there first: an instruction number, end, console:TEXT, or 'first exception in VM 1' (first or last; exception, exit, entry)",
+    parseMoment,
+  )
+  .addHelpText('after', '\nExample:\n  loongscope replay flaky.recording --at end --gdb 1234')
+  .action(async (file: string, cli: ReplayCli) => {
+    requireSandbox(cli);
+    const { replay } = await import('./recording/replay.ts');
+    code = await replay(file, cli);
   });
 
 declareMachineOptions(program.command('debug').description('boot a machine and start gdb on it, symbols loaded'))

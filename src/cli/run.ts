@@ -8,12 +8,14 @@ import { CSR } from '../emu/cpu/csr-table.ts';
 import { anyGuestContext, hostContext } from '../emu/debug/context.ts';
 import { readVirtual } from '../emu/debug/debug-memory.ts';
 import type { ExitStatistics } from '../emu/debug/exit-statistics.ts';
-import { describeEvent, explainLast } from '../emu/debug/explain.ts';
+import { describeEvent } from '../emu/debug/explain.ts';
 import { FirstEvents } from '../emu/debug/first-events.ts';
 import { RunControl } from '../emu/debug/run-control.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
+import { explainLoop } from '../emu/debug/why/report.ts';
 import { hex } from '../emu/formats/hex.ts';
 import type { Machine } from '../emu/machine/machine.ts';
+import { finish } from '../emu/replay/steps.ts';
 import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness/awareness.ts';
@@ -87,6 +89,13 @@ function startLog(cli: MachineCli, outlet: Outlet, control: RunControl, symboliz
 /** Can a debugger connect? */
 const debuggable = (cli: MachineCli): boolean =>
   cli.gdb !== undefined || cli.gdbGuest !== undefined || cli.gdbHost !== undefined;
+
+/**
+ * Is the past kept for explanations? It is not where a run could not be repeated without a debugger's care: what is outside the
+ * machine would be asked again.
+ */
+const remembersPast = (cli: MachineCli): boolean =>
+  cli.engine !== 'check' && ![cli.drive, cli.share, cli.net, cli.cards, cli.controls].some(Boolean);
 
 /** Milliseconds after which symbols are read while the machine runs, in case that they are needed. */
 const NAMES_DELAY = 300;
@@ -181,6 +190,20 @@ export async function start(
   image: string | undefined,
   cli: MachineCli,
   io?: (bytes: Uint8Array) => void,
+  onDebugger?: () => void,
+): Promise<Running> {
+  if (cli.recordImages && cli.record === undefined)
+    throw new UsageError('--record-images without a recording: add --record FILE');
+  if (cli.record === undefined) return startMachine(image, cli, io, onDebugger);
+  const recorder = new (await import('./recording/recorder.ts')).Recorder(image, cli);
+  const running = await startMachine(image, recorder.cli, io, onDebugger);
+  return { ...running, done: running.done.finally(() => recorder.finish()) };
+}
+
+async function startMachine(
+  image: string | undefined,
+  cli: MachineCli,
+  io?: (bytes: Uint8Array) => void,
   onDebugger: () => void = () => {},
 ): Promise<Running> {
   checkHistory(cli);
@@ -191,7 +214,9 @@ export async function start(
   let control: RunControl | undefined;
   // During a replay the output of the machine is dropped, because it was printed before.
   const booted = boot(image, cli, (byte) => {
-    if (!control?.repeating) output.put(byte);
+    if (control?.repeating) return;
+    output.put(byte);
+    cli.tap?.(byte);
   });
   const { machine } = booted;
   const recognition = new Recognition(cli.descriptor, booted.keptDescriptor);
@@ -220,7 +245,7 @@ export async function start(
   const check = await engineCheck(image, cli, machine);
   const logOutlet = openLog(cli.log?.file);
   const warnings: Promise<void>[] = [];
-  const showsNames = debuggable(cli) || [cli.log, cli.stats, cli.detail, cli.audit].some(Boolean);
+  const showsNames = debuggable(cli) || [cli.log, cli.stats, cli.detail, cli.audit, cli.observed].some(Boolean);
   const clientFiles = debuggable(cli) ? openClientFiles(cli.files ?? '.', sandboxed(cli)) : undefined;
   if (clientFiles) symbolFiles.read = (name) => clientFiles.read(name);
   const running = new RunControl(machine, {
@@ -233,13 +258,15 @@ export async function start(
     check,
     mustWait: () => outputs.full(),
     keep: cli.keep,
+    remembers: remembersPast(cli),
+    loopsGoOn: cli.onLoop === 'report',
     onRunning: (on) => controlled?.changed(on),
     onLoop: (cpu, loop) => {
       const tell = (): void => {
         say(`warning: ${loop.text}`);
-        for (const line of explainLast(running, cpu, symbolize)) process.stderr.write(`  ${line}\n`);
+        for (const line of finish(explainLoop(running, cpu, loop, symbolize))) process.stderr.write(`  ${line}\n`);
       };
-      warnings.push(named().then(tell));
+      warnings.push(named().then(() => running.between(tell)));
     },
     snapshotStore:
       clientFiles &&
@@ -312,6 +339,7 @@ export async function start(
     servers.push(server);
   };
   await booted.cable?.plug(running);
+  await cli.prepare?.(running);
   try {
     if (cli.gdb) await open({ kind: 'machine' }, cli.gdb, 'the machine');
     if (cli.gdbHost) await open({ kind: 'host' }, cli.gdbHost, 'the host world');
@@ -372,6 +400,8 @@ export async function run(image: string | undefined, cli: MachineCli): Promise<n
     return EXIT.ok;
   }
   if (cli.threads) {
+    if (cli.record !== undefined)
+      throw new UsageError('--record: runs in real time do not repeat: leave --threads out');
     const { runThreads } = await import('./run-threads.ts');
     return runThreads(image, cli);
   }

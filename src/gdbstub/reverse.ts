@@ -42,6 +42,8 @@ export class Reverse {
         target.output(target.unknownCode.atStop(control, target.threads()));
         return target.threadReply(SIGNAL.trap, '', thread);
       }
+      // gdb never resumes a thread again for which it is told so while it steps it off a breakpoint.
+      if (this.isOffBreakpoint(thread)) return target.threadReply(SIGNAL.trap, '', thread);
       // Nothing of a guest is before its first instruction.
       yield* control.replayer.going(thread.vm === undefined ? control.history.beginning : from);
       return target.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);
@@ -55,6 +57,12 @@ export class Reverse {
   private get moving(): Thread {
     const { target } = this;
     return this.thread ?? target.firstProcess.currentOf(target.current, target.threads());
+  }
+
+  /** Does gdb step a thread alone, for the sake of another one, its current one? The step of that one comes next. */
+  private isOffBreakpoint(thread: Thread): boolean {
+    const { target } = this;
+    return this.thread !== undefined && target.firstProcess.currentOf(thread, target.threads()).pid !== thread.pid;
   }
 
   /** `bc`: back to the last breakpoint, watchpoint or catch before this position, or to the beginning of the history. */
@@ -78,13 +86,15 @@ export class Reverse {
     const { control } = this.target;
     const { history } = control;
     const { cpu } = this.moving;
-    let end = history.position;
+    const from = history.position;
+    let end = from;
     let found: { position: number; stop: Stop } | undefined;
     try {
       yield;
       for (;;) {
         const start: number | undefined = yield* control.replayer.searchingStretch(end, (position, stop) => {
-          if (position < end) found = { position, stop };
+          // What an instruction has caused lies behind it: at the end of a stretch, too.
+          if (position < from) found = { position, stop };
         });
         end = start ?? end;
         if (found || start === undefined || start <= history.beginning) break;

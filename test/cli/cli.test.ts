@@ -184,7 +184,25 @@ describe('loongscope run', () => {
     [['run', '--firmware', '/nonexistent'], /cannot read .*ENOENT/],
     [['run', '--firmware', '/etc/passwd', '--guest', 'hello'], /leave --firmware out/],
     [['run', '--firmware', '/etc/passwd', '/etc/passwd'], /is no program for UEFI/],
-    [['run', '--record', 'x'], /--record/],
+    [
+      ['run', '--record', '/no/such/folder/x'],
+      /--record: cannot write \/no\/such\/folder\/x \(ENOENT\): check the path/,
+    ],
+    [
+      ['run', '--record', 'x', '--gdb', '0'],
+      /--record: a debugger changes what happens: .*loongscope replay --gdb PORT/,
+    ],
+    [['run', '--record', 'x', '--clock', 'host'], /--record: runs in real time do not repeat: use --clock virtual/],
+    [['run', '--record', 'x', '--threads', '--clock', 'host'], /--record: runs in real time do not repeat/],
+    [['run', '--record', 'x', '--snapshot', 'y'], /--record: .* leave --snapshot out/],
+    [['run', '--record', 'x', '--engine', 'check'], /--record: --engine check runs a second machine/],
+    [['run', '--record-images'], /--record-images without a recording: add --record FILE/],
+    [['replay', '/no/such/file'], /cannot read \/no\/such\/file \(ENOENT\): check the path/],
+    [['replay', HYPERVISOR], /is no recording: give a file of run --record/],
+    [
+      ['replay', 'x', '--at', 'tomorrow'],
+      /--at: 'tomorrow' is no moment: write an instruction number, end, console:TEXT/,
+    ],
     [['run', '--engine', 'fastest'], /unknown: use auto, jit, interpreter, check/],
     [['run', '--engine', 'check', '--gdb', '0'], /leave the debugger out/],
     [['run', '--check-interval', '5'], /add --engine check/],
@@ -213,6 +231,7 @@ describe('loongscope run', () => {
     [['run', '--gdb', '99999'], /not a whole number from 0 to 65535/],
     [['run', '--gdb-guest', 'x'], /write VM/],
     [['run', '--gdb-host', 'x'], /not a whole number/],
+    [['run', '--on-loop', 'x'], /--on-loop: 'x' is unknown: use stop or report/],
     [['run', '--audit', 'x'], /--audit: 'x' is unknown: use worldswitch/],
     [['trace', '--format', 'x'], /--format: 'x' is unknown: use text, jsonl, chrome/],
     [['trace', '--guest', 'hello', '--output', '/nonexistent/x'], /cannot write/],
@@ -327,7 +346,7 @@ describe('loongscope trace, audits and loops', () => {
     writeFileSync(image, elfOf(['lu12i.w $t0, 0x300', 'csrwr $t0, 0xc', 'syscall 0', 'b 0']));
     const { code, err } = await loongscope('run', image, '--serial', 'null', '--timeout', '20');
     expect(code).toBe(1);
-    expect(err).toMatch(/the handler faults on its own first instruction/);
+    expect(err).toMatch(/cause +the handler of the host at 0x300000 faults on its own first instruction, by INE/);
     expect(err).toMatch(
       /loongscope: the machine died: the host loops in exceptions on cpu0: its own vector 0x300000 raises INE/,
     );

@@ -133,6 +133,34 @@ describe.each(GDBS)('resuming with %s', (_name, gdb) => {
     expect(places).toEqual(['20000c', '200008', '200004', '200000']);
   });
 
+  test('where the past begins, a step off a breakpoint of the hypervisor does not end the session', async () => {
+    const output = await hello(
+      'break *&_guest_exit',
+      'continue',
+      ...attachCommands(17, HELLO),
+      'set schedule-multiple on',
+      'monitor reverse on',
+      'reverse-stepi',
+      'delete',
+      'tbreak handle_exit',
+      'inferior 1',
+      'tbreak handle_exit',
+      'continue',
+    );
+    expect(output).toMatch(/Thread 1\.1 "cpu0" hit Temporary breakpoint \d+, handle_exit/);
+  });
+
+  test('the end of the machine is told of a process that gdb has', async () => {
+    const output = await hello(
+      'monitor catch first-entry',
+      'continue',
+      'monitor delete catch 1',
+      'attach 17',
+      'continue',
+    );
+    expect(output).toMatch(/\[Inferior 1 \(process 17\) exited normally\]/);
+  });
+
   test('functions of the machine can be called, also in conditions', async () => {
     const fib = (n: number): string => `((unsigned long (*)(unsigned long)) fib)(${n})`;
     const output = await session({

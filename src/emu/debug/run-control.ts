@@ -6,7 +6,7 @@
 
 import type { EngineCheck } from '../check/engine-check.ts';
 import type { Cpu } from '../cpu/cpu.ts';
-import type { Machine } from '../machine/machine.ts';
+import { type Machine, SLICE } from '../machine/machine.ts';
 import { History } from '../replay/history.ts';
 import type { Steps } from '../replay/steps.ts';
 import type { Stateful } from '../state/fields.ts';
@@ -42,6 +42,10 @@ export interface RunOptions {
   readonly mustWait?: () => boolean;
   /** Called for a loop of exceptions when no debugger is attached to stop for. */
   readonly onLoop?: (cpu: Cpu, loop: Loop) => void;
+  /** Is the past kept from the start, without copies, for explanations? */
+  readonly remembers?: boolean | undefined;
+  /** Are loops only told of, so that the run goes on? */
+  readonly loopsGoOn?: boolean | undefined;
   /** Where snapshots are saved and loaded, by name. */
   readonly snapshotStore?: SnapshotStore | undefined;
   /** A machine that has been switched off stays until it is reset or the run is ended from outside. */
@@ -115,9 +119,11 @@ export class RunControl {
         takeInput: () => this.takeFrames(),
       },
       limits: new RunLimits(options.limits ?? {}, machine.options.runtime),
-      idle: new IdleClock(machine, mayWake, () => history.repeating),
+      idle: new IdleClock(machine, mayWake, () => history.repeating || history.fixed),
       loops: new LoopReports({
-        ...{ cpus: machine.cpus, clients, pending },
+        ...{ cpus: machine.cpus, ram: machine.ram, hooks: this.hooks, clients, pending },
+        mark: () => this.history.mark(),
+        goesOn: options.loopsGoOn === true,
         repeating: () => this.repeating,
         tell: options.onLoop ?? (() => {}),
       }),
@@ -126,6 +132,7 @@ export class RunControl {
       onRunning: options.onRunning ?? (() => {}),
     });
     machine.patienceMs = PATIENCE_MS;
+    if (options.remembers) this.history.remember();
     if (options.observed !== false) this.observe();
     this.comparators.onWatches = () => {
       this.hooks.install();
@@ -251,10 +258,27 @@ export class RunControl {
     this.stepping.begin(stepper, stepping);
   }
 
+  /** The client of a stepper has left, or the machine has stopped. */
+  releaseStepper(stepper: Stepper): void {
+    this.stepping.release(stepper);
+  }
+
   /** Runs a task soon, between two instructions. It is for listeners: they must not change what is running. */
   defer(cpu: Cpu, task: () => void): void {
     this.loop.defer(task);
     cpu.requestStop();
+  }
+
+  /** Runs a task when no instruction is being executed: between two slices, or at once when the run is over. */
+  between(task: () => void): Promise<void> {
+    return this.loop.between(task);
+  }
+
+  /** Runs a recorded machine for a short time without its clients, up to a position. What observers have deferred is done. */
+  repeatSome(until: number): void {
+    this.history.run(SLICE, until);
+    this.machine.clearStops();
+    this.loop.runTasks();
   }
 
   /** The number of instructions that all CPUs have executed. It is exact inside an instruction too. */

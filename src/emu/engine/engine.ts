@@ -536,6 +536,7 @@ export class Engine {
     const { cpu } = this;
     const lo = (f: 'argA' | 'argB' | 'va'): number => cpu.stateI32(f);
     const hi = (f: 'argA' | 'argB' | 'va'): number => cpu.stateHi(f);
+    const word = (): number => this.word();
     const leaving = (f: (c: Cpu, t: TlbTarget) => AfterValue, target: (c: Cpu) => TlbTarget) => () =>
       f(cpu, target(cpu));
     return {
@@ -553,9 +554,9 @@ export class Engine {
         return After.next;
       },
       rdtime: () => this.rdtime(),
-      csrrd: () => csrrd(cpu, lo('argA'), this.word()),
-      csrwr: () => csrxchg(cpu, this.csrBits(false), this.word()),
-      csrxchg: () => csrxchg(cpu, this.csrBits(true), this.word()),
+      csrrd: () => csrrd(cpu, lo('argA'), word),
+      csrwr: () => csrxchg(cpu, this.csrBits(false), word),
+      csrxchg: () => csrxchg(cpu, this.csrBits(true), word),
       gcsrrd: () => gcsrrd(cpu, lo('argA')),
       gcsrwr: () => gcsrxchg(cpu, this.csrBits(false)),
       gcsrxchg: () => gcsrxchg(cpu, this.csrBits(true)),

@@ -460,7 +460,8 @@ export class Machine implements Stateful {
       this.makeRoom();
       this.callDevices();
       const passed = this.cpus.length === 1 ? this.runAlone(left, until) : this.runRound(left, until);
-      left -= Math.max(1, passed);
+      // A jump of the time counts as a round: what is left is then whole rounds, and their length does not depend on the budget.
+      left -= Math.max(this.cpus.length === 1 ? 1 : QUANTUM, passed);
       if (this.power === 'reset') {
         this.clearStops();
         this.reset();

@@ -88,6 +88,8 @@ export const STATE = {
   watchedOffsets: 0xf100,
   /** i32: where {@link codePagesBase} is. */
   codePages: 0xf140,
+  /** i32: the last access that the software TLB did not have has no entry in the TLB of its world either (mmu/resolve.ts). */
+  missed: 0xf144,
 } as const;
 /** In STATE.fills: translations for loads, and those for stores. */
 export const FILLS = { loads: 1, stores: 2 } as const;
@@ -97,8 +99,13 @@ export const FILLS = { loads: 1, stores: 2 } as const;
  */
 export const TAG_WATCHED = 0x800;
 export const TAG_CODE = 0x400;
-/** Accesses that need only the memory of the CSR: reads and writes by the host and by the guest of its own register, and `gcsr` by root. */
-export const CSR_RULE = { hostRead: 1, guestRead: 2, hostWrite: 4, rootRead: 16, rootWrite: 32 } as const;
+/**
+ * Accesses that need only the memory of the CSR: reads and writes by the host and by the guest of its own register, and `gcsr` by root.
+ * `switchIe`: those writes of the host that change nothing but CRMD.IE, while no interrupt waits for it. `unchanged`: those that change
+ * nothing.
+ */
+// biome-ignore format: one line
+export const CSR_RULE = { hostRead: 1, guestRead: 2, hostWrite: 4, switchIe: 8, rootRead: 16, rootWrite: 32, unchanged: 64 } as const;
 /** From a host CSR to the same one of the guest, in bytes, divided by MODE_GUEST. */
 export const GUEST_BANK_FACTOR = 0xc00;
 export type StateField = keyof typeof STATE;
@@ -163,6 +170,7 @@ export const EVENT = {
   badi: 32,
   va: 36,
   vector: 44,
+  crmd: 52,
 } as const;
 /** The kind of event, in the bits of `mask`, and flags that say which fields of the record are valid. */
 export const EVENT_KIND = { exception: 0, exit: 1, entry: 2, mask: 3, hasBadv: 4, stage2: 8 } as const;
@@ -180,8 +188,8 @@ export const EVENTS_OFFSET = {
   next: 0x42600,
   total: 0x42608,
 } as const;
-/** Inside each: 8 bytes of PC, 8 bytes of time (f64) and 4 bytes of the high half, by CSR number. */
-export const WRITERS = { pc: 0, time: 0x3000, high: 0x6000 } as const;
+/** Inside each: 8 bytes of PC, 8 bytes of time (f64) and 4 bytes of each half of the value, by CSR number. */
+export const WRITERS = { pc: 0, time: 0x3000, high: 0x6000, low: 0x7800 } as const;
 /** A tag that no address is equal to, because a masked address never has all of bits 11:0 set. */
 export const TLB_INVALID = -1;
 

@@ -6,6 +6,7 @@ import { CATCH_COMMANDS } from './catch.ts';
 import { type Command, lines } from './command.ts';
 import { HISTORY_COMMANDS } from './history.ts';
 import { INFO_COMMANDS } from './info.ts';
+import { PAST_COMMANDS } from './past.ts';
 import { QEMU_COMMANDS } from './qemu-names.ts';
 import { SETTING_COMMANDS } from './settings.ts';
 import { SNAPSHOT_COMMANDS } from './snapshot.ts';
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   ...QEMU_COMMANDS,
   ...CATCH_COMMANDS,
   ...HISTORY_COMMANDS,
+  ...PAST_COMMANDS,
   ...SNAPSHOT_COMMANDS,
   ...SETTING_COMMANDS,
 ];

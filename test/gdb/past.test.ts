@@ -1,0 +1,51 @@
+/** Questions to the past: which instruction wrote or executed something last, and how often. */
+import { describe, expect, test } from 'vitest';
+import { GDBS, gdbSession, guestSpec } from '../support/gdb-session.ts';
+
+describe.each(GDBS)('questions to the past with %s', (_name, gdb) => {
+  test('memory, CSRs, registers and instructions, and the machine is where it was', async () => {
+    const { output } = await gdbSession({
+      guests: [guestSpec('hello')],
+      gdb,
+      commands: [
+        'break handle_exit',
+        ...['continue', 'continue', 'continue', 'delete'],
+        'set $now = $icount',
+        'set $exits = v->exits',
+        // The statement of the breakpoint has counted the exits: the second one twice back.
+        'eval "monitor when write %#lx in host", &v->exits',
+        'eval "monitor count write %#lx in host", &v->exits',
+        'eval "monitor when exec %#lx", handle_exit',
+        'eval "monitor count exec %#lx in host", handle_exit',
+        'eval "monitor count exec %#lx in host from 0 to 1000", handle_exit',
+        'monitor when write gstat',
+        'monitor when write $sp',
+        'monitor when exec 0x200000 in 1',
+        'monitor when write phys 0xfff0000',
+        'monitor when write',
+        'monitor when write nonsense',
+        'monitor when exec 0x200002',
+        'monitor count write $a0',
+        'print $icount == $now && v->exits == $exits',
+      ],
+    });
+    const answers = output.split(/^\(gdb\) /m);
+    const answer = (command: RegExp): string => answers.find((a) => command.test(a)) ?? '';
+    expect(answer(/^eval "monitor when write/)).toMatch(
+      /\{\d+\} cpu0 in the host at 0x9\w+ <handle_exit\+\w+>: 0x1 -> 0x2\n'monitor goto \d+' goes there/,
+    );
+    expect(answer(/^eval "monitor count write/)).toMatch(/\d+ times from instruction 0 to \d+/);
+    expect(answer(/^eval "monitor when exec/)).toMatch(/\{\d+\} cpu0 in the host at 0x9\w+ <handle_exit>\n/);
+    expect(answer(/^eval "monitor count exec .* in host",/)).toMatch(/3 times from instruction 0 to \d+/);
+    expect(answer(/^eval "monitor count exec .* to 1000"/)).toMatch(/0 times from instruction 0 to 1000/);
+    expect(answer(/^monitor when write gstat/)).toMatch(/in the host at 0x9\w+ <_guest_exit\+\w+>: 0x\w+ -> 0x\w+/);
+    expect(answer(/^monitor when write \$sp/)).toMatch(/in the host at 0x9\w+ <\w+(\+\w+)?>: 0x\w+ -> 0x\w+/);
+    expect(answer(/^monitor when exec 0x200000 in 1/)).toMatch(/\{\d+\} cpu0 in VM 1 at 0x200000/);
+    expect(answer(/^monitor when write phys/)).toMatch(/not since instruction 0, as far as this is kept/);
+    expect(answer(/^monitor when write\n/)).toMatch(/an address, a CSR or a register expected\nusage: monitor when/);
+    expect(answer(/^monitor when write nonsense/)).toMatch(/unknown CSR 'nonsense'/);
+    expect(answer(/^monitor when exec 0x200002/)).toMatch(/0x200002 is no address of an instruction/);
+    expect(answer(/^monitor count write \$a0/)).toMatch(/writes of general registers are not counted/);
+    expect(answer(/^print/)).toMatch(/= 1\n/);
+  });
+});
