@@ -7,9 +7,10 @@ import { csrByName } from '../emu/cpu/csr-table.ts';
 import { parseEcode } from '../emu/debug/catches.ts';
 import { anyGuestContext, type DebugContext, hostContext, runningContext } from '../emu/debug/context.ts';
 import { readVirtual } from '../emu/debug/debug-memory.ts';
-import { explain } from '../emu/debug/explain-stop.ts';
+import { explaining } from '../emu/debug/explain-stop.ts';
 import type { Client, End, Stop } from '../emu/debug/stop.ts';
 import { GPR_NAMES } from '../emu/isa/operands.ts';
+import { finish } from '../emu/replay/steps.ts';
 import { UsageError } from './errors.ts';
 import { DEFAULT_MACHINE, MAX_CPUS, parseGuest, parseMemory } from './options.ts';
 import { type Running, start } from './run.ts';
@@ -195,10 +196,10 @@ export class Machine {
     return readVirtual(this.running.control.machine, this.context(of), address, length);
   }
 
-  /** What has happened last on a CPU, in words, as `monitor explain`. */
+  /** What has happened last on a CPU, in words, as `monitor explain`. It may look into the past for the cause, which can take seconds. */
   explain(cpu = 0): string[] {
     const { control, symbolize } = this.running;
-    return explain(control, this.cpu(cpu), symbolize);
+    return finish(explaining(control, this.cpu(cpu), symbolize));
   }
 
   /** Instructions executed so far, of all CPUs. */
