@@ -62,6 +62,44 @@ describe.each(GDBS)('questions to the past with %s', (_name, gdb) => {
   });
 });
 
+describe.each(GDBS)('logs of events with %s', (_name, gdb) => {
+  test('events are told without a stop; what stops comes first; conditions', async () => {
+    const { output } = await gdbSession({
+      guests: [guestSpec('hello')],
+      gdb,
+      commands: [
+        'monitor log vmexit PIS in 1',
+        'monitor log csr-write gstat if r0 == 0',
+        'monitor log vmexit if a0 == 0x123456789',
+        'monitor log everything',
+        'monitor log vmexit if',
+        'monitor log vmexit if pc == 0',
+        'monitor catch vmexit TLBR in 1',
+        ...['continue', 'continue', 'continue'],
+        'monitor info catches',
+        'monitor delete catch 4',
+        // Nothing is told of the past that is searched, and a log stops no search.
+        'reverse-continue',
+        'monitor history 1',
+      ],
+    });
+    const [before, first, second, third, ...rest] = output.split(
+      /^\(gdb\) (?=continue|reverse-continue|monitor info catches)/m,
+    );
+    expect(before).toMatch(/log 1: vmexit PIS in 1\nlog 2|log 1: vmexit PIS in 1/);
+    expect(before).toMatch(/one of vmexit, exception, .* expected\nusage: monitor log EVENT/);
+    expect(before!.match(/'if' takes a general register, an operator and a value/g)).toHaveLength(2);
+    // The guest's first instruction misses the TLB; then it writes to the console, a character an exit.
+    expect(first).toMatch(/\{\d+\} host CSR 0x50 about to be written: 0x\w+.* at pc=0x9/);
+    expect(`${first}${second}${third}`.match(/\{\d+\} VM exit cpu0 in VM 1: PIS/g)!.length).toBeGreaterThan(10);
+    expect(`${first}${second}${third}`).not.toMatch(/\{\d+\} VM exit cpu0 in VM 1: TLBR/);
+    expect(rest[0]).toMatch(/1: log vmexit PIS in 1 \(\d+ hits\)\n2: log csr-write gstat/);
+    expect(rest[0]).toMatch(/3: log vmexit if a0 == 0x123456789\n/);
+    expect(rest[1]).toMatch(/Reached end of recorded history|No more reverse-execution history/);
+    expect(rest[1]).not.toMatch(/\{\d+\} VM exit cpu0/);
+  });
+});
+
 test('a difference has the bytes that differ, and the registers', () => {
   const bench = new TestMachine({
     code: [

@@ -11,7 +11,7 @@ import { counting, type Found, findingChange, findingLast, type Wanted } from '.
 import { hex } from '../../emu/formats/hex.ts';
 import type { Steps } from '../../emu/replay/steps.ts';
 import type { Target } from '../target.ts';
-import { type Command, lines, parseWorld, splitWorld, takeOption } from './command.ts';
+import { type Command, lines, parseRegister, parseWorld, splitWorld, takeOption } from './command.ts';
 import { replayed } from './replayed.ts';
 
 /** Bytes that a question about memory looks at, unless it says otherwise, and at most. */
@@ -19,12 +19,6 @@ const WORD = 8;
 const MOST_BYTES = 0x100000;
 /** Most bytes whose values are told. */
 const MOST_SHOWN = 16;
-
-const REGISTERS: readonly string[] = [
-  ...['zero', 'ra', 'tp', 'sp', 'a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7'],
-  ...['t0', 't1', 't2', 't3', 't4', 't5', 't6', 't7', 't8', 'r21', 'fp'],
-  ...['s0', 's1', 's2', 's3', 's4', 's5', 's6', 's7', 's8'],
-];
 
 /** What a question is about, and how its value is read now. */
 interface Subject {
@@ -44,13 +38,6 @@ function size(word: string | undefined): number {
   const n = word === undefined ? WORD : Number(parseNumber(word));
   if (n < 1 || n > MOST_BYTES) throw new Error(`'${word}' is no size: use 1 to ${hex(MOST_BYTES)}`);
   return n;
-}
-
-function registerNumber(word: string): number | undefined {
-  const name = word.replace(/^\$/, '').toLowerCase();
-  const numbered = /^r(\d{1,2})$/.exec(name);
-  const n = numbered ? Number(numbered[1]) : REGISTERS.indexOf(name);
-  return n >= 0 && n < 32 ? n : undefined;
 }
 
 /** `phys ADDRESS [SIZE]`, `gpa VM ADDRESS [SIZE]`, `ADDRESS [SIZE]`, a CSR or a general register. */
@@ -80,7 +67,7 @@ function written(s: Target, words: readonly string[], scope: Scope): Subject {
     return memory('virtual', scope, words, (cpu, at, n) =>
       readVirtual(machine, runningContext(cpu, vcpuStates), at, n),
     );
-  const register = registerNumber(first);
+  const register = parseRegister(first);
   if (register !== undefined && rest.length === 0)
     return { wanted: undefined, value: (cpu) => hex(cpu.gpr(register)), register };
   const { num, bank } = parseCsr(first);
