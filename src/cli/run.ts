@@ -308,11 +308,10 @@ async function startMachine(
       symbolize,
       executable: (world) => booted.executable(imageOf(world)),
       log,
-      onConnect: () => {
-        onDebugger();
-        // Only when the debugger holds the machine itself; otherwise it would seem to run for a moment.
-        queueMicrotask(() => control.detach(gate));
-      },
+      tell: (line) => say(`gdb: ${line}`),
+      onConnect: onDebugger,
+      // From now on the debugger holds the machine itself.
+      onUse: () => control.detach(gate),
     });
     let bound: Bound;
     try {

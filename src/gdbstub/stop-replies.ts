@@ -30,7 +30,6 @@ export class StopReplies {
     this.selection.current = thread;
     const ctx = contextOf(thread, this.target.control);
     this.target.known.shown(thread, ctx.pc());
-    this.target.firstProcess.looksAt(thread);
     const registers = EXPEDITED.map(
       (n) => `${n.toString(16).padStart(2, '0')}:${valueToHex(registerByNumber(n)!.read(ctx), 8)};`,
     );

@@ -251,6 +251,11 @@ export class RunControl {
     this.stepping.begin(stepper, stepping);
   }
 
+  /** The client of a stepper has left, or the machine has stopped. */
+  releaseStepper(stepper: Stepper): void {
+    this.stepping.release(stepper);
+  }
+
   /** Runs a task soon, between two instructions. It is for listeners: they must not change what is running. */
   defer(cpu: Cpu, task: () => void): void {
     this.loop.defer(task);

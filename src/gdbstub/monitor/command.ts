@@ -28,6 +28,14 @@ export function parseWorld(s: Target, word: string): number {
   return vm.number;
 }
 
+/** For a VM that has never been entered: says so, and which there are. */
+export function notYet(s: Target, vm: number): Error {
+  const list = s.control.vcpuStates.vms.all().map((v) => v.number);
+  const there =
+    list.length === 0 ? 'none has' : `VM ${list.slice(0, 8).join(', ')}${list.length > 8 ? ' and more' : ''} has`;
+  return new Error(`VM ${vm} has not run yet: ${there} ('monitor info vms')`);
+}
+
 /** The largest number of a VM that is accepted: it need not exist yet. */
 const MOST_VM = 9999;
 
