@@ -86,13 +86,15 @@ export class Reverse {
     const { control } = this.target;
     const { history } = control;
     const { cpu } = this.moving;
-    let end = history.position;
+    const from = history.position;
+    let end = from;
     let found: { position: number; stop: Stop } | undefined;
     try {
       yield;
       for (;;) {
         const start: number | undefined = yield* control.replayer.searchingStretch(end, (position, stop) => {
-          if (position < end) found = { position, stop };
+          // An event has the position after its instruction, where the stretch behind may begin. That of the present is known.
+          if (position < end || (position === end && end < from)) found = { position, stop };
         });
         end = start ?? end;
         if (found || start === undefined || start <= history.beginning) break;
