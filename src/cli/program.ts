@@ -89,6 +89,14 @@ declareMachineOptions(
       .default('text'),
   )
   .option('--output <file>', 'where to (default: trace.txt, trace.jsonl or trace.json)')
+  .option(
+    '--from <n>',
+    'of a recorded run (its file is given as the image): the instruction where the trace begins',
+    (t) => parseInteger(t, '--from', 0, Number.MAX_SAFE_INTEGER),
+  )
+  .option('--to <n>', 'of a recorded run: the instruction where it ends', (t) =>
+    parseInteger(t, '--to', 0, Number.MAX_SAFE_INTEGER),
+  )
   .addHelpText('after', '\nExample:\n  loongscope trace --guest hello --format chrome --output hello.json')
   .action(async (image: string | undefined, cli: TraceCli) => {
     requireSandbox(cli);

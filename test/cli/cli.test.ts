@@ -4,8 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { TraceOutput } from '../../src/cli/trace.ts';
 import { flatten } from '../board/qemu-tree.ts';
 import { elfOf, IDLE, tinyElf } from '../support/images.ts';
 
@@ -233,6 +234,7 @@ describe('loongscope run', () => {
     [['run', '--gdb-host', 'x'], /not a whole number/],
     [['run', '--on-loop', 'x'], /--on-loop: 'x' is unknown: use stop or report/],
     [['run', '--audit', 'x'], /--audit: 'x' is unknown: use worldswitch/],
+    [['trace', '--from', '5', '--guest', 'hello'], /--from and --to are for a recorded run/],
     [['trace', '--format', 'x'], /--format: 'x' is unknown: use text, jsonl, chrome/],
     [['trace', '--guest', 'hello', '--output', '/nonexistent/x'], /cannot write/],
     [['run', '--hypervisor', 'a.elf', 'b.elf'], /give either an image or these/],
@@ -287,6 +289,46 @@ describe('loongscope run', () => {
 });
 
 describe('loongscope trace, audits and loops', () => {
+  test('trace of a recorded run is that of the run; a window is a part of it', async () => {
+    const [recording, first, second, third] = ['r', '1', '2', '3'].map((n) => join(dir, `window.${n}`)) as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    expect((await loongscope('run', '--guest', 'hello', '--record', recording)).code).toBe(0);
+    const direct = await loongscope('trace', '--guest', 'hello', '--output', first);
+    const later = await loongscope('trace', recording, '--output', second);
+    expect([later.code, later.out, later.err.replace(second, first)]).toEqual([direct.code, direct.out, direct.err]);
+    const whole = readFileSync(first, 'utf8');
+    expect(readFileSync(second, 'utf8')).toBe(whole);
+    expect((await loongscope('trace', recording, '--from', '2590000', '--to', '2598000', '--output', third)).code).toBe(
+      0,
+    );
+    const part = readFileSync(third, 'utf8');
+    expect(whole).toContain(part);
+    expect(part.split('\n').length).toBeLessThan(whole.split('\n').length);
+    expect(part).not.toBe('');
+    const wrong = await loongscope('trace', recording, '--to', '99999999', '--output', third);
+    expect([wrong.code, wrong.err]).toEqual([2, expect.stringMatching(/--to: the recording ends at instruction \d+/)]);
+  });
+
+  test('a trace that reaches the limit of its file is whole JSON', () => {
+    const file = join(dir, 'full.json');
+    const output = new TraceOutput(file, 2 ** 16 + 2000);
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    output.put('{"traceEvents":[');
+    for (let n = 0; n < 1000; n++) output.event(`${n ? ',' : ''}\n{"n":${n}}`);
+    output.put(']}');
+    output.close();
+    expect(said).toHaveBeenCalledTimes(1);
+    said.mockRestore();
+    const { traceEvents } = JSON.parse(readFileSync(file, 'utf8')) as { traceEvents: unknown[] };
+    expect(traceEvents.length).toBe(output.events);
+    expect(output.events).toBeGreaterThan(50);
+    expect(output.events).toBeLessThan(1000);
+  });
+
   test.each(['text', 'jsonl', 'chrome'])('trace as %s', async (format) => {
     const file = join(dir, `trace.${format}`);
     const { code, out, err } = await loongscope('trace', '--guest', 'timer', '--format', format, '--output', file);

@@ -133,6 +133,12 @@ describe.each(GDBS)('resuming with %s', (_name, gdb) => {
     expect(places).toEqual(['20000c', '200008', '200004', '200000']);
   });
 
+  test('back to a catch where a copy of the machine was made', async () => {
+    // The way back and forth makes one at the catch.
+    const output = await hello(...ATTACHED, 'reverse-stepi', 'stepi 3', 'reverse-continue', 'x/i $pc');
+    expect(output).toMatch(/=> 0x200000 <_start>/);
+  });
+
   test('where the past begins, a step off a breakpoint of the hypervisor does not end the session', async () => {
     const output = await hello(
       'break *&_guest_exit',

@@ -3,7 +3,7 @@
  * of itself and of all before it, so that what is cut off at the end leaves a shorter recording, and what is changed shows.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync } from 'node:fs';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { decodeValue, encodeValue, ValueError, type ValueKind } from '../../emu/formats/value.ts';
 import { say } from '../ending.ts';
@@ -91,6 +91,22 @@ export class RecordingWriter {
   close(): void {
     if (this.open) closeSync(this.fd);
     this.open = false;
+  }
+}
+
+/** Does a file begin as a recording? One that cannot be read does not. */
+export function isRecording(name: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(name, 'r');
+  } catch {
+    return false;
+  }
+  try {
+    const beginning = new Uint8Array(KIND.magic.length);
+    return fstatSync(fd).isFile() && readSync(fd, beginning) > 0 && new TextDecoder().decode(beginning) === KIND.magic;
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -52,6 +52,14 @@ export function readRecording(name: string): Recording {
   return { name, description, entries: list.flatMap((p) => p.entries), end: list.at(-1)?.at ?? 0, cut };
 }
 
+/** A recording up to an instruction. @throws UsageError when it does not come so far */
+export function upTo(recording: Recording, end: number): Recording {
+  if (end > recording.end)
+    throw new UsageError(`--to: the recording ends at instruction ${recording.end}: give a smaller number`);
+  const entries = recording.entries.filter((e) => !('at' in e) || e.at < end);
+  return { ...recording, entries, end };
+}
+
 const isDisk = (e: RecordedEntry): e is DiskEntry => e.kind === 'disk';
 const isShare = (e: RecordedEntry): e is ShareEntry => e.kind === 'share';
 const isJournal = (e: RecordedEntry): e is InputEntry | CheckEntry => e.kind === 'input' || e.kind === 'check';

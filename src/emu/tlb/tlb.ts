@@ -63,7 +63,7 @@ const KEY_HI = { gid: KEY.gid - 32, ps: KEY.ps - 32, valid: 1 << (KEY.valid - 32
 
 export class Tlb implements Stateful {
   readonly stateFields = ['e', 'ps', 'gid', 'g', 'asid', 'vppn', 'eloLo', 'eloHi', 'stlbSizes'];
-  static readonly wiring: Wiring = { keys: 'derived', spaces: 'derived', mtlbUsed: 'derived' };
+  static readonly wiring: Wiring = { keys: 'derived', spaces: 'derived', mtlbUsed: 'derived', valid: 'derived' };
   readonly e = new Uint8Array(TLB_SIZE);
   readonly ps = new Uint8Array(TLB_SIZE);
   readonly gid = new Uint8Array(TLB_SIZE);

@@ -6,11 +6,12 @@ import { parseCsr } from '../../emu/debug/catches.ts';
 import { runningContext } from '../../emu/debug/context.ts';
 import { readVirtual } from '../../emu/debug/debug-memory.ts';
 import { parseNumber } from '../../emu/debug/decode-number.ts';
+import { comparing, type Difference } from '../../emu/debug/past-difference.ts';
 import { counting, type Found, findingChange, findingLast, type Wanted } from '../../emu/debug/past-search.ts';
 import { hex } from '../../emu/formats/hex.ts';
 import type { Steps } from '../../emu/replay/steps.ts';
 import type { Target } from '../target.ts';
-import { type Command, parseWorld, splitWorld, takeOption } from './command.ts';
+import { type Command, lines, parseRegister, parseWorld, splitWorld, takeOption } from './command.ts';
 import { replayed } from './replayed.ts';
 
 /** Bytes that a question about memory looks at, unless it says otherwise, and at most. */
@@ -18,12 +19,6 @@ const WORD = 8;
 const MOST_BYTES = 0x100000;
 /** Most bytes whose values are told. */
 const MOST_SHOWN = 16;
-
-const REGISTERS: readonly string[] = [
-  ...['zero', 'ra', 'tp', 'sp', 'a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7'],
-  ...['t0', 't1', 't2', 't3', 't4', 't5', 't6', 't7', 't8', 'r21', 'fp'],
-  ...['s0', 's1', 's2', 's3', 's4', 's5', 's6', 's7', 's8'],
-];
 
 /** What a question is about, and how its value is read now. */
 interface Subject {
@@ -43,13 +38,6 @@ function size(word: string | undefined): number {
   const n = word === undefined ? WORD : Number(parseNumber(word));
   if (n < 1 || n > MOST_BYTES) throw new Error(`'${word}' is no size: use 1 to ${hex(MOST_BYTES)}`);
   return n;
-}
-
-function registerNumber(word: string): number | undefined {
-  const name = word.replace(/^\$/, '').toLowerCase();
-  const numbered = /^r(\d{1,2})$/.exec(name);
-  const n = numbered ? Number(numbered[1]) : REGISTERS.indexOf(name);
-  return n >= 0 && n < 32 ? n : undefined;
 }
 
 /** `phys ADDRESS [SIZE]`, `gpa VM ADDRESS [SIZE]`, `ADDRESS [SIZE]`, a CSR or a general register. */
@@ -79,7 +67,7 @@ function written(s: Target, words: readonly string[], scope: Scope): Subject {
     return memory('virtual', scope, words, (cpu, at, n) =>
       readVirtual(machine, runningContext(cpu, vcpuStates), at, n),
     );
-  const register = registerNumber(first);
+  const register = parseRegister(first);
   if (register !== undefined && rest.length === 0)
     return { wanted: undefined, value: (cpu) => hex(cpu.gpr(register)), register };
   const { num, bank } = parseCsr(first);
@@ -183,6 +171,42 @@ function count(s: Target, args: readonly string[]): Steps<string> {
   return replayed(s, work());
 }
 
+/** Most changes of memory in an answer, and most bytes of each. */
+const MOST_CHANGES = 100;
+const MOST_CHANGED = 32;
+
+const hexBytes = (bytes: Uint8Array): string =>
+  `${[...bytes.subarray(0, MOST_CHANGED)].map((b) => b.toString(16).padStart(2, '0')).join('')}${bytes.length > MOST_CHANGED ? '…' : ''}`;
+
+function difference({ registers, memory, pages }: Difference): string[] {
+  const rest = memory.length - MOST_CHANGES;
+  return [
+    ...registers.map((r) => `cpu${r.cpu} ${r.name.padEnd(12)} ${hex(r.before)} -> ${hex(r.after)}`),
+    ...memory
+      .slice(0, MOST_CHANGES)
+      .map((m) => `${hex(m.pa)} ${m.before.length} bytes: ${hexBytes(m.before)} -> ${hexBytes(m.after)}`),
+    ...(rest > 0 ? [`… and ${rest} more places`] : []),
+    `${registers.length} registers and ${pages} pages of memory differ`,
+  ];
+}
+
+function diff(s: Target, args: readonly string[]): Steps<string> {
+  const { control } = s;
+  const { history } = control;
+  const now = present(s);
+  if (args.length !== 2 || !args.every((a) => /^\d{1,15}$/.test(a))) throw new Error('two instruction counts expected');
+  const [first, second] = args.map(Number) as [number, number];
+  for (const n of [first, second])
+    if (n < history.beginning || n > history.end)
+      throw new Error(`${n} is not kept: use ${history.beginning} to ${history.end}`);
+  function* work(): Steps<string> {
+    const found = yield* comparing(control, first, second);
+    yield* control.replayer.going(now);
+    return lines(difference(found));
+  }
+  return replayed(s, work());
+}
+
 const SUBJECTS = 'write ADDRESS|phys ADDRESS|gpa VM ADDRESS|CSR';
 export const PAST_COMMANDS: readonly Command[] = [
   {
@@ -196,5 +220,11 @@ export const PAST_COMMANDS: readonly Command[] = [
     args: `${SUBJECTS} [SIZE], or exec ADDRESS; [in host|VM] [from N] [to M]`,
     help: 'how often that was done, in all of the past that is kept or between two instruction counts',
     run: count,
+  },
+  {
+    name: 'diff',
+    args: 'N M',
+    help: 'what differs between two instruction counts: registers and CSRs of each CPU, physical memory',
+    run: diff,
   },
 ];
