@@ -3,7 +3,7 @@ import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { findGdb } from '../src/cli/debug.ts';
+import { findGdb } from '../src/cli/find-gdb.ts';
 import { PROJECT_ROOT } from '../src/cli/paths.ts';
 import type { Running } from '../src/cli/run.ts';
 

@@ -529,6 +529,12 @@ ensure_variants() {
     "$LS_ROOT/src/hv" "$LS_ROOT/test/audit/variants" "$LS_ROOT/test/gdb/variants"
 }
 
+# The collection of broken hypervisors.
+ensure_broken() {
+  rebuild_when_newer broken "building the collection of broken hypervisors" "$LS_ROOT/scripts/build-broken" \
+    "$LS_ROOT/src/hv" "$LS_ROOT/test/broken"
+}
+
 # The benchmark kernels.
 ensure_bench() {
   rebuild_when_newer bench "building the benchmark kernels" "$LS_ROOT/scripts/build-bench" "$LS_ROOT/guests/bench" \

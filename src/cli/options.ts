@@ -220,6 +220,17 @@ function parseAudit(text: string): AuditKind {
   return kind;
 }
 
+const ON_LOOP = ['stop', 'report'] as const;
+/** What a loop without progress does without a debugger: it ends the run, or is only told. */
+export type OnLoop = (typeof ON_LOOP)[number];
+
+/** @throws UsageError */
+function parseOnLoop(text: string): OnLoop {
+  const kind = ON_LOOP.find((k) => k === text);
+  if (!kind) throw new UsageError(`--on-loop: '${text}' is unknown: use ${ON_LOOP.join(' or ')}`);
+  return kind;
+}
+
 export const collect =
   <T>(parse: (text: string) => T) =>
   (text: string, before: T[] | undefined): T[] => [...(before ?? []), parse(text)];
@@ -286,6 +297,7 @@ export interface MachineCli {
   /** Folder of files that clients of the ports name (default: the current one). */
   readonly files?: string;
   readonly audit?: AuditKind;
+  readonly onLoop?: OnLoop;
   /** Bytes of memory for the past that a debugger goes back to. */
   readonly history?: number;
   readonly wait?: boolean;
@@ -389,6 +401,11 @@ export function declareDebugOptions(command: Command): Command {
       parseHistory(t),
     )
     .option('--audit <what>', 'worldswitch: check what every world switch leaves behind', parseAudit)
+    .option(
+      '--on-loop <what>',
+      'stop (default) or report: what a loop without progress does without a debugger',
+      parseOnLoop,
+    )
     .option('--stats', 'one JSON line of statistics on stderr at the end')
     .option('--no-sandbox', 'run without the wall that lets the emulator open only what the command line names');
 }

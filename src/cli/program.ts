@@ -105,6 +105,16 @@ declareMachineOptions(
   });
 
 program
+  .command('doctor')
+  .description('what is there, what is missing, what that prevents, and the command that mends it')
+  .option('--json', 'for programs')
+  .addHelpText('after', '\nExample:\n  loongscope doctor')
+  .action(async (cli: { json?: boolean }) => {
+    const { doctor } = await import('./doctor.ts');
+    code = await doctor(cli);
+  });
+
+program
   .command('bench')
   .description('the benchmarks, as ratios to a QEMU where there is one')
   .option('--pairs <n>', 'interleaved pairs of runs', (t) => parseInteger(t, '--pairs', 1, 99), 5)

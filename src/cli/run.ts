@@ -8,12 +8,14 @@ import { CSR } from '../emu/cpu/csr-table.ts';
 import { anyGuestContext, hostContext } from '../emu/debug/context.ts';
 import { readVirtual } from '../emu/debug/debug-memory.ts';
 import type { ExitStatistics } from '../emu/debug/exit-statistics.ts';
-import { describeEvent, explainLast } from '../emu/debug/explain.ts';
+import { describeEvent } from '../emu/debug/explain.ts';
 import { FirstEvents } from '../emu/debug/first-events.ts';
 import { RunControl } from '../emu/debug/run-control.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
+import { explainLoop } from '../emu/debug/why/report.ts';
 import { hex } from '../emu/formats/hex.ts';
 import type { Machine } from '../emu/machine/machine.ts';
+import { finish } from '../emu/replay/steps.ts';
 import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness/awareness.ts';
@@ -87,6 +89,13 @@ function startLog(cli: MachineCli, outlet: Outlet, control: RunControl, symboliz
 /** Can a debugger connect? */
 const debuggable = (cli: MachineCli): boolean =>
   cli.gdb !== undefined || cli.gdbGuest !== undefined || cli.gdbHost !== undefined;
+
+/**
+ * Is the past kept for explanations? It is not where a run could not be repeated without a debugger's care: what is outside the
+ * machine would be asked again.
+ */
+const remembersPast = (cli: MachineCli): boolean =>
+  cli.engine !== 'check' && ![cli.drive, cli.share, cli.net, cli.cards, cli.controls].some(Boolean);
 
 /** Milliseconds after which symbols are read while the machine runs, in case that they are needed. */
 const NAMES_DELAY = 300;
@@ -247,13 +256,15 @@ async function startMachine(
     check,
     mustWait: () => outputs.full(),
     keep: cli.keep,
+    remembers: remembersPast(cli),
+    loopsGoOn: cli.onLoop === 'report',
     onRunning: (on) => controlled?.changed(on),
     onLoop: (cpu, loop) => {
       const tell = (): void => {
         say(`warning: ${loop.text}`);
-        for (const line of explainLast(running, cpu, symbolize)) process.stderr.write(`  ${line}\n`);
+        for (const line of finish(explainLoop(running, cpu, loop, symbolize))) process.stderr.write(`  ${line}\n`);
       };
-      warnings.push(named().then(tell));
+      warnings.push(named().then(() => running.between(tell)));
     },
     snapshotStore:
       clientFiles &&

@@ -93,8 +93,8 @@ export class Reverse {
       yield;
       for (;;) {
         const start: number | undefined = yield* control.replayer.searchingStretch(end, (position, stop) => {
-          // An event has the position after its instruction, where the stretch behind may begin. That of the present is known.
-          if (position < end || (position === end && end < from)) found = { position, stop };
+          // What an instruction has caused lies behind it: at the end of a stretch, too.
+          if (position < from) found = { position, stop };
         });
         end = start ?? end;
         if (found || start === undefined || start <= history.beginning) break;

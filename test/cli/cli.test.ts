@@ -232,6 +232,7 @@ describe('loongscope run', () => {
     [['run', '--gdb', '99999'], /not a whole number from 0 to 65535/],
     [['run', '--gdb-guest', 'x'], /write VM/],
     [['run', '--gdb-host', 'x'], /not a whole number/],
+    [['run', '--on-loop', 'x'], /--on-loop: 'x' is unknown: use stop or report/],
     [['run', '--audit', 'x'], /--audit: 'x' is unknown: use worldswitch/],
     [['trace', '--from', '5', '--guest', 'hello'], /--from and --to are for a recorded run/],
     [['trace', '--format', 'x'], /--format: 'x' is unknown: use text, jsonl, chrome/],
@@ -387,7 +388,7 @@ describe('loongscope trace, audits and loops', () => {
     writeFileSync(image, elfOf(['lu12i.w $t0, 0x300', 'csrwr $t0, 0xc', 'syscall 0', 'b 0']));
     const { code, err } = await loongscope('run', image, '--serial', 'null', '--timeout', '20');
     expect(code).toBe(1);
-    expect(err).toMatch(/the handler faults on its own first instruction/);
+    expect(err).toMatch(/cause +the handler of the host at 0x300000 faults on its own first instruction, by INE/);
     expect(err).toMatch(
       /loongscope: the machine died: the host loops in exceptions on cpu0: its own vector 0x300000 raises INE/,
     );
@@ -458,7 +459,7 @@ describe('loongscope explain and help', () => {
     expect((await loongscope('--version')).out).toBe(
       (JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string }).version,
     );
-    for (const command of ['run', 'debug', 'trace', 'demo', 'explain']) {
+    for (const command of ['run', 'debug', 'trace', 'demo', 'explain', 'doctor']) {
       const { code, out } = await loongscope(command, '--help');
       expect(code).toBe(0);
       expect(out).toMatch(/Example:/);

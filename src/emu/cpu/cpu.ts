@@ -253,11 +253,11 @@ export class Cpu extends CpuState implements Stateful, Linked {
   /**
    * Records that the instruction at PC writes a CSR: one of its own world, or (`toBank`) one of the guest bank from the
    * host.
-   * @param high bits 63:32 of the value that it writes
+   * @param low the halves of the value that it writes
    */
-  noteCsrWrite(num: number, toBank: boolean, high: number): void {
+  noteCsrWrite(num: number, toBank: boolean, low: number, high: number): void {
     const owner = toBank ? HOST_TO_BANK : this.vm ? this.gid : HOST_OWN;
-    this.writers.note(owner, num, high, this);
+    this.writers.note(owner, num, low, high, this);
   }
 
   /** Has the host (−1) or a VM ever written this CSR of its own with `csrwr` or `csrxchg`? */
@@ -299,6 +299,11 @@ export class Cpu extends CpuState implements Stateful, Linked {
    */
   modeChanged(): void {
     this.contexts.select();
+  }
+
+  /** The same, for when only EUEN of a bank may have changed. */
+  unitsChanged(): void {
+    this.contexts.unitsChanged();
   }
 
   /** Power-on state (Vol. 1, section 6.3): direct address mode, interrupts off, at `entry`. */

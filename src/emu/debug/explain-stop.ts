@@ -8,6 +8,7 @@ import type { CsrWriting, TlbChange } from '../cpu/observer.ts';
 import { hex } from '../formats/hex.ts';
 import { u32At } from '../formats/little-endian.ts';
 import { disassemble } from '../isa/disassembler.ts';
+import type { Steps } from '../replay/steps.ts';
 import { injects, writtenValue } from './catches.ts';
 import { runningContext } from './context.ts';
 import { readVirtual } from './debug-memory.ts';
@@ -17,18 +18,42 @@ import type { RunControl } from './run-control.ts';
 import type { Symbolizer } from './symbolizer.ts';
 import { worldName } from './vms.ts';
 import { describeEntry } from './walk.ts';
+import { causeOfNewest, explainLoop } from './why/report.ts';
 
+/** How the lines of a verdict begin. */
+const ROOT = '  root cause  ';
+const LOOK = '  look at ';
 /** An event that is older than this many ticks is said to be old. */
 const OLD = 10_000;
 
-/** Lines that explain what the machine of a CPU stands at: the event that stopped it, otherwise the newest exception or exit. */
-export function explain(control: RunControl, cpu: Cpu, name: Symbolizer): string[] {
+/**
+ * Lines that explain what the machine of a CPU stands at: the loop or the event that stopped it, otherwise the newest exception or
+ * exit; with its cause, where the past is kept and a rule names it.
+ */
+export function* explaining(control: RunControl, cpu: Cpu, name: Symbolizer): Steps<string[]> {
   const stop = control.stoppedAt;
-  if (stop?.kind === 'catch' && stop.cpu === cpu) {
-    if (stop.write) return explainWrite(control, cpu, stop.write, name);
-    if (stop.change) return explainChange(control, cpu, stop.change, name);
-    if (cpu.events.lastKind === 'entry') return explainEntry(control, cpu, name);
-  }
+  if (stop?.kind === 'loop' && stop.cpu === cpu) return yield* explainLoop(control, cpu, stop.loop, name);
+  const special = explainStop(control, cpu, name);
+  if (special) return special;
+  const lines = explainNewest(control, cpu, name);
+  const verdict = lines.some((l) => l.startsWith(ROOT));
+  // The vector that was never written is told already. Another cause is the deeper one.
+  const cause = yield* causeOfNewest(control, cpu, name, verdict ? 'vector-written' : undefined);
+  if (cause.length === 0 || !verdict) return [...lines, ...cause];
+  const chain = lines.filter((l) => !l.startsWith(LOOK)).map((l) => l.replace(ROOT, '  before      '));
+  return [...chain, ...cause];
+}
+
+/** What the machine stands at, where that is no exception and no exit. */
+function explainStop(control: RunControl, cpu: Cpu, name: Symbolizer): string[] | undefined {
+  const stop = control.stoppedAt;
+  if (stop?.kind !== 'catch' || stop.cpu !== cpu) return undefined;
+  if (stop.write) return explainWrite(control, cpu, stop.write, name);
+  if (stop.change) return explainChange(control, cpu, stop.change, name);
+  return cpu.events.lastKind === 'entry' ? explainEntry(control, cpu, name) : undefined;
+}
+
+function explainNewest(control: RunControl, cpu: Cpu, name: Symbolizer): string[] {
   const newest = cpu.events.lastException();
   const age = newest ? cpu.now - newest.time : 0;
   return [

@@ -42,6 +42,10 @@ export interface RunOptions {
   readonly mustWait?: () => boolean;
   /** Called for a loop of exceptions when no debugger is attached to stop for. */
   readonly onLoop?: (cpu: Cpu, loop: Loop) => void;
+  /** Is the past kept from the start, without copies, for explanations? */
+  readonly remembers?: boolean | undefined;
+  /** Are loops only told of, so that the run goes on? */
+  readonly loopsGoOn?: boolean | undefined;
   /** Where snapshots are saved and loaded, by name. */
   readonly snapshotStore?: SnapshotStore | undefined;
   /** A machine that has been switched off stays until it is reset or the run is ended from outside. */
@@ -117,7 +121,9 @@ export class RunControl {
       limits: new RunLimits(options.limits ?? {}, machine.options.runtime),
       idle: new IdleClock(machine, mayWake, () => history.repeating || history.fixed),
       loops: new LoopReports({
-        ...{ cpus: machine.cpus, clients, pending },
+        ...{ cpus: machine.cpus, ram: machine.ram, hooks: this.hooks, clients, pending },
+        mark: () => this.history.mark(),
+        goesOn: options.loopsGoOn === true,
         repeating: () => this.repeating,
         tell: options.onLoop ?? (() => {}),
       }),
@@ -126,6 +132,7 @@ export class RunControl {
       onRunning: options.onRunning ?? (() => {}),
     });
     machine.patienceMs = PATIENCE_MS;
+    if (options.remembers) this.history.remember();
     if (options.observed !== false) this.observe();
     this.comparators.onWatches = () => {
       this.hooks.install();
@@ -260,6 +267,11 @@ export class RunControl {
   defer(cpu: Cpu, task: () => void): void {
     this.loop.defer(task);
     cpu.requestStop();
+  }
+
+  /** Runs a task when no instruction is being executed: between two slices, or at once when the run is over. */
+  between(task: () => void): Promise<void> {
+    return this.loop.between(task);
   }
 
   /** Runs a recorded machine for a short time without its clients, up to a position. What observers have deferred is done. */

@@ -93,6 +93,15 @@ export class RunLoop {
     this.tasks.push(task);
   }
 
+  /** Runs a task between two slices, or now when the run is over. */
+  between(task: () => void): Promise<void> {
+    if (this.over) return Promise.resolve(task());
+    return new Promise((resolve) => {
+      this.defer(() => resolve(task()));
+      this.kick();
+    });
+  }
+
   /** Runs the tasks that wait. The machine is between two slices. */
   runTasks(): void {
     for (const task of this.tasks.splice(0)) task();
@@ -100,9 +109,10 @@ export class RunLoop {
 
   /** Reports a stop to all clients. */
   report(stop: Stop): void {
-    const { pending, stepping, history, clients } = this.parts;
+    const { pending, stepping, history, clients, loops } = this.parts;
     pending.take();
     stepping.end();
+    loops.watch.abandon();
     history.hold([]);
     this.standAt(stop);
     clients.stopped(stop);
@@ -137,6 +147,7 @@ export class RunLoop {
     if (this.end) return;
     this.end = end;
     this.cancelWake();
+    for (const task of this.tasks.splice(0)) task();
     this.parts.clients.ended(end);
     this.resolve(end);
   }
@@ -204,9 +215,28 @@ export class RunLoop {
   /** Runs for a short time of the clock, or one instruction. */
   private slice(): RunResult {
     const { stepping, limits, history, check } = this.parts;
-    if (stepping.active) return stepping.once();
-    const until = Math.min(limits.instructions, check?.due ?? Number.POSITIVE_INFINITY);
+    const { watch } = this.parts.loops;
+    this.parts.loops.look(history.position, history.repeating || stepping.active || check !== undefined);
+    if (stepping.active) {
+      watch.abandon();
+      return stepping.once();
+    }
+    if (watch.tracing) return this.trace();
+    const until = Math.min(limits.instructions, check?.due ?? Number.POSITIVE_INFINITY, watch.next);
     return this.budget.run((instructions) => history.run(instructions, until));
+  }
+
+  /** Runs by single instructions while a loop is traced. */
+  private trace(): RunResult {
+    const { history, loops, machine, pending } = this.parts;
+    const end = machine.options.runtime.now() + SLICE_MS;
+    for (;;) {
+      const result = history.run(1, history.position + 1);
+      loops.traced();
+      if (result !== 'slice' && result !== 'stop') loops.watch.abandon();
+      if (!loops.watch.tracing || result !== 'slice' || pending.present || machine.options.runtime.now() > end)
+        return result;
+    }
   }
 
   /** Nothing more will happen inside the machine. Input or Ctrl-C wakes the loop, and the time limit still applies. */

@@ -403,6 +403,21 @@ export function walkStage2(ctx: DebugContext, ram: Ram, gid: number, gpa: bigint
   return resultOf(reached, steps, words.failure);
 }
 
+/** An address through the page tables from a root alone, whatever the TLB has: as the refill handler of the host would. */
+export function walkTable(
+  host: DebugContext,
+  ram: Ram,
+  root: bigint,
+  va: bigint,
+  access: AccessType = LOOK,
+): WalkResult {
+  const steps: string[] = [];
+  const csr = registersOf(host, undefined);
+  const words = new Words('stage 2', steps, csr, va, '');
+  const walked = walkStage2Tables({ ram, access, words }, csr, root, addressBits(low(va), high(va)));
+  return resultOf(walked, steps, words.failure);
+}
+
 /**
  * VA → host physical address through every stage of the context's world.
  * @param plv privilege level of the access; default: that of the context

@@ -16,7 +16,7 @@
  */
 
 import { codeOf, EXCEPTIONS } from '../cpu/exception-table.ts';
-import { After, type Callee, HELPERS } from '../cpu/helpers.ts';
+import { After, type Callee, HELPERS, type RoutineName } from '../cpu/helpers.ts';
 import {
   cellOffset,
   cpuBase,
@@ -81,6 +81,14 @@ const MARKED_PAGE = IMPORTS.length + 4;
 const FIRST_ROUTINE = IMPORTS.length + 5;
 /** Frequent exceptions that come from instructions, do not change the world and have no bad address. */
 const PLAIN = ['SYS', 'BRK'] as const;
+/** Routines that do the ordinary case of a helper (mmu/refill-routines.ts, isa/entry-return.ts). */
+const QUICK: Readonly<Partial<Record<Callee, RoutineName>>> = {
+  csrrd: 'readPgd',
+  csrwr: 'writeQuietly',
+  csrxchg: 'exchangeQuietly',
+  lddir: 'walkDirectory',
+  ldpte: 'walkPage',
+};
 /** Table numbers: handlers with functions of their own, regions. */
 const REGION_TABLE = 1;
 
@@ -553,6 +561,13 @@ class Build implements HandlerFrame {
     else if (name === 'ertn') this.e.call(routineIndex(FIRST_ROUTINE, 'ertn'));
     else return false;
     return true;
+  }
+
+  readonly raiseRefill = routineIndex(FIRST_ROUTINE, 'raiseRefill');
+
+  quick(name: Callee): number | undefined {
+    const routine = this.kind === 'own' ? undefined : QUICK[name];
+    return routine && routineIndex(FIRST_ROUTINE, routine);
   }
 
   private savePc(): void {

@@ -31,6 +31,8 @@ export const DEFAULT_HISTORY = 512 * 2 ** 20;
 export const LEAST_HISTORY = 16 * 2 ** 20;
 /** Most journal entries. A step of a debugger is one entry. */
 const MOST_ENTRIES = 1_000_000;
+/** Most journal entries of a history that has its first copy alone: then it is dropped. */
+const MOST_REMEMBERED = 10_000;
 /** Instructions of other CPUs that a step in a recorded run executes at most in one go. */
 const MOST_TURNS = 2000;
 const STRAYS = {
@@ -60,6 +62,8 @@ export class History {
   /** A debugger has changed the machine, and the change is neither in a copy nor in the journal yet. */
   private changed = false;
   private on = false;
+  /** Is there only the first copy? */
+  private sparse = false;
   private recorded: RecordedRun | undefined;
   /** Receives the input of a run that is being recorded. */
   recorder: ((entry: InputEntry) => void) | undefined;
@@ -83,8 +87,25 @@ export class History {
     return this.machine.options.clock === undefined;
   }
 
+  /** Is the history kept with copies, so that each position is reached soon? */
   get enabled(): boolean {
+    return this.on && !this.sparse;
+  }
+
+  /** Is any history kept? */
+  get kept(): boolean {
     return this.on;
+  }
+
+  /** Begins a history at the present position that has its first copy alone. It costs nothing while the machine runs. */
+  remember(): void {
+    this.enable(true);
+    this.sparse = this.on;
+  }
+
+  /** Makes a copy at the present position, in a history that makes none by itself. */
+  mark(): void {
+    if (this.sparse && !this.repeating) this.checkpoint();
   }
 
   /**
@@ -115,6 +136,7 @@ export class History {
   /** Begins the history at the present position, or drops it. That of a recorded run stays. */
   enable(on: boolean): void {
     if (this.recorded) return;
+    this.sparse = false;
     this.on = on && this.possible;
     this.copied.clear();
     this.begin();
@@ -150,6 +172,11 @@ export class History {
   /** Is the machine before its latest position? Then its output was printed before. */
   get repeating(): boolean {
     return this.on && this.position < this.frontier;
+  }
+
+  /** The latest position that was reached. */
+  get latest(): number {
+    return Math.max(this.frontier, this.position);
   }
 
   /** The earliest position that can be reached. */
@@ -198,7 +225,7 @@ export class History {
     const { newest } = this.copied;
     if (newest) {
       newest.work += runtime.now() - began;
-      if (newest.work >= this.interval) this.due = true;
+      if (!this.sparse && newest.work >= this.interval) this.due = true;
     }
     return result;
   }
@@ -366,6 +393,10 @@ export class History {
   }
 
   private note(entry: Entry): void {
+    if (this.sparse && this.journal.length > MOST_REMEMBERED) {
+      this.enable(false);
+      return;
+    }
     this.forgetFuture();
     this.journal.push(entry);
     this.next++;

@@ -4,16 +4,23 @@ import { peekCsr } from '../../emu/cpu/csr-access.ts';
 import { CSRS, csrByName } from '../../emu/cpu/csr-table.ts';
 import { causeName } from '../../emu/debug/catches.ts';
 import { anyGuestContext, hostContext, runningContext } from '../../emu/debug/context.ts';
+import { describeWrite, lastWrite } from '../../emu/debug/csr-words.ts';
 import { describeCsr, parseNumber } from '../../emu/debug/decode-number.ts';
 import { describeStatistics } from '../../emu/debug/exit-statistics.ts';
-import { describeEvent, describeWrite, lastWrite } from '../../emu/debug/explain.ts';
-import { explain } from '../../emu/debug/explain-stop.ts';
+import { describeEvent } from '../../emu/debug/explain.ts';
+import { explaining } from '../../emu/debug/explain-stop.ts';
 import { describeEntry, walk } from '../../emu/debug/walk.ts';
 import { hex } from '../../emu/formats/hex.ts';
 import { STATE } from '../../emu/memory/layout.ts';
+import type { Steps } from '../../emu/replay/steps.ts';
 import type { Target } from '../target.ts';
 import { GUEST_PID_BASE } from '../threads.ts';
 import { type Command, lines, notYet, onOff, parseWorld, splitWorld, symbol } from './command.ts';
+import { replayed } from './replayed.ts';
+
+function* explanation(s: Target): Steps<string> {
+  return lines(yield* explaining(s.control, s.current.cpu, s.symbolize));
+}
 
 function infoCsr(s: Target, guest: boolean, args: readonly string[]): string {
   const { cpu } = s.current;
@@ -192,12 +199,12 @@ export const INFO_COMMANDS: readonly Command[] = [
     name: 'explain',
     args: '',
     help: 'what the machine has stopped at, or the last exception or VM exit, in words',
-    run: (s) => lines(explain(s.control, s.current.cpu, s.symbolize)),
+    run: (s) => replayed(s, explanation(s)),
   },
   {
     name: 'why',
     args: '',
     help: 'the same',
-    run: (s) => lines(explain(s.control, s.current.cpu, s.symbolize)),
+    run: (s) => replayed(s, explanation(s)),
   },
 ];

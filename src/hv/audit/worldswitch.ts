@@ -10,7 +10,7 @@ import { HOST_TO_BANK } from '../../emu/cpu/csr-writers.ts';
 import { ecodeOf, exceptionByCode } from '../../emu/cpu/exception-table.ts';
 import type { TlbChange } from '../../emu/cpu/observer.ts';
 import { HOST_WORLD, hostContext } from '../../emu/debug/context.ts';
-import { hasWritten } from '../../emu/debug/explain.ts';
+import { hasWritten } from '../../emu/debug/csr-words.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
 import type { MemoryObserver } from '../../emu/debug/stop.ts';
 import type { Symbolizer } from '../../emu/debug/symbolizer.ts';

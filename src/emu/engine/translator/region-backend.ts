@@ -11,6 +11,7 @@ import type { Emitter, Local, Locals } from '../../wasm/emitter.ts';
 import { Op, Simd } from '../../wasm/opcodes.ts';
 import { LOAD, storeOf } from '../access-opcodes.ts';
 import type { Call, FailIf } from '../inline-calls.ts';
+import { NEEDS_EXACT } from '../inline-float.ts';
 import type { Backend, Push } from '../statements.ts';
 import type { Group, Membership } from './access-groups.ts';
 import type { Instruction } from './discover.ts';
@@ -18,8 +19,8 @@ import {
   BUDGET,
   DATA_TLB,
   ENTRY,
+  FLOAT_USE,
   MODE,
-  NOT_QUIET,
   PAGE_VA,
   PENDING,
   PENDING_OPERANDS,
@@ -64,6 +65,8 @@ export class RegionBackend implements Backend {
   /** Units that are known to be enabled, and whether it is known that FCSR allows the fast path of floating point. */
   private unitsChecked = 0;
   private quietChecked = false;
+  /** The same for operations without a rounding error. */
+  private plainChecked = false;
   /** Groups whose look-up the current block has done so far. */
   private readonly found = new Set<Group>();
 
@@ -78,6 +81,7 @@ export class RegionBackend implements Backend {
   begin(): void {
     this.unitsChecked = 0;
     this.quietChecked = false;
+    this.plainChecked = false;
     this.found.clear();
   }
 
@@ -402,12 +406,18 @@ export class RegionBackend implements Backend {
     return this.operand('csr');
   }
 
-  quiet(failIf: FailIf): void {
-    if (this.quietChecked) return;
-    this.quietChecked = true;
-    // if (FCSR was not quiet) exit
-    this.e.get(NOT_QUIET);
+  quiet(failIf: FailIf, inexact: boolean): void {
+    if (this.quietChecked || (this.plainChecked && !inexact)) return;
+    this.plainChecked = true;
+    this.quietChecked = inexact;
+    // if (FCSR did not allow it) exit
+    this.e.get(FLOAT_USE);
+    if (!inexact) this.e.i32(~NEEDS_EXACT).op(Op.i32And);
     failIf();
+  }
+
+  needsExact(): void {
+    this.e.get(FLOAT_USE);
   }
 
   notePending(code: number, operands: readonly Push[]): void {

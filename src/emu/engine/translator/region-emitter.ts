@@ -12,7 +12,7 @@ import type { FuncDef } from '../../wasm/module.ts';
 import { Op } from '../../wasm/opcodes.ts';
 import { pushState } from '../expressions.ts';
 import { PENDING_FIELDS } from '../inline-calls.ts';
-import { pushNotQuiet } from '../inline-float.ts';
+import { pushUse } from '../inline-float.ts';
 import { readsTime } from '../inline-time.ts';
 import { Statements } from '../statements.ts';
 import { type Group, groupAccesses, type Membership } from './access-groups.ts';
@@ -27,9 +27,9 @@ import {
   ENTRY,
   FIRST_FREE,
   FIXED,
+  FLOAT_USE,
   MODE,
   NAMES,
-  NOT_QUIET,
   PAGE_VA,
   PENDING,
   PENDING_OPERANDS,
@@ -206,10 +206,10 @@ class RegionEmitter implements RegionFrame {
     if (all.some((i) => contains(i.body, ...MEMORY))) load('readTlb', DATA_TLB);
     if (all.some((i) => i.row.unit || i.row.priv || readsTime(i.body))) load('mode', MODE);
     if (this.hasFloat) {
-      // notQuiet = FCSR is not quiet
+      // floatUse = what FCSR allows
       pushState(this.backend, Op.i32Load, 'fcsr');
-      pushNotQuiet(e);
-      e.set(NOT_QUIET);
+      pushUse(e);
+      e.set(FLOAT_USE);
     }
     for (let r = 1; r < 32; r++) {
       if (!(this.loads & (1 << r))) continue;
