@@ -323,7 +323,7 @@ export interface MachineCli {
   /** Receives each byte that the console shows. */
   readonly tap?: (byte: number) => void;
   /** Called with the machine before its first instruction, and before a debugger can connect. */
-  readonly prepare?: (control: RunControl) => Promise<void>;
+  readonly prepare?: (control: RunControl) => void;
 }
 
 /** The default options of a machine, for programs that start one without a command line. */

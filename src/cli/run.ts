@@ -339,7 +339,7 @@ async function startMachine(
     servers.push(server);
   };
   await booted.cable?.plug(running);
-  await cli.prepare?.(running);
+  cli.prepare?.(running);
   try {
     if (cli.gdb) await open({ kind: 'machine' }, cli.gdb, 'the machine');
     if (cli.gdbHost) await open({ kind: 'host' }, cli.gdbHost, 'the host world');

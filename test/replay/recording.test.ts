@@ -14,6 +14,7 @@ import { type Running, start } from '../../src/cli/run.ts';
 import { stateDigest } from '../../src/emu/check/state-digest.ts';
 import { echoGuest } from '../support/echo-guest.ts';
 import { GDBS, gdbSession, refused } from '../support/gdb-session.ts';
+import { PacketClient } from '../support/packet-client.ts';
 import { seeded } from '../support/random.ts';
 import { until } from '../support/wait.ts';
 
@@ -109,11 +110,12 @@ describe('a recording', () => {
     ['last exit in VM 1', undefined],
     ['console:"from a"', undefined],
   ])('can be looked at, at %s', async (text, at) => {
-    const { image, cli } = replayed(readRecording(file), { at: parseMoment(text) });
+    const { image, cli, arrive } = replayed(readRecording(file), { at: parseMoment(text) });
     const shown: number[] = [];
     const { control, done, booted } = await start(image, { ...cli, quiet: true }, (b) => void shown.push(...b));
     // Without a debugger it would go on.
     control.attach({ running: false, stopped: () => {}, ended: () => {} });
+    await arrive(control);
     const { position, end } = control.history;
     const newest = booted.machine.cpus[0]!.events.at(0);
     if (at !== undefined) expect(position).toBe(at);
@@ -140,10 +142,29 @@ describe('a recording', () => {
       ['first exit in VM 7', /this does not happen in the \d+ instructions/],
       ['console:no such text', /this does not happen/],
     ] as const) {
-      const { image, cli } = replayed(readRecording(file), { at: parseMoment(text) });
-      await expect(start(image, { ...cli, quiet: true }, () => {})).rejects.toThrow(why);
+      const { image, cli, arrive } = replayed(readRecording(file), { at: parseMoment(text) });
+      const { control, done } = await start(image, { ...cli, quiet: true }, () => {});
+      await expect(arrive(control)).rejects.toThrow(why);
+      control.quit();
+      await done;
     }
     expect(() => parseMoment('tomorrow')).toThrow(/'tomorrow' is no moment/);
+  });
+
+  test('a gdb that connects on the way there waits until it is there', async () => {
+    const { image, cli, arrive } = replayed(readRecording(file), {
+      at: parseMoment('end'),
+      gdb: { host: '127.0.0.1', port: 0 },
+    });
+    const { control, done, ports } = await start(image, { ...cli, quiet: true }, () => {});
+    const client = new PacketClient(ports[0] as number);
+    const answered = client.ask('qC').then((answer) => [answer, control.history.position]);
+    await once(client.socket, 'connect');
+    await arrive(control);
+    expect(await answered).toEqual([expect.stringMatching(/^QC/), control.history.end]);
+    client.socket.destroy();
+    control.quit(true);
+    await done;
   });
 
   test('with the images, it needs no files; without, others are refused', async () => {

@@ -47,14 +47,20 @@ export class MomentWatch {
     if (target > history.end)
       throw new UsageError(`--at: the recording ends at instruction ${history.end}: give a smaller number, or end`);
     this.control = control;
+    control.arriving = true;
     const event = (cpu: Cpu): void => this.event(cpu);
     const removers = 'last' in moment ? machine.cpus.map((c) => c.observe({ exception: event, entered: event })) : [];
     const waits = (): boolean => this.position === undefined || ('last' in moment && moment.last);
-    while (!history.recordingOver && history.position < target && waits()) {
-      control.repeatSome(target);
-      await new Promise((resolve) => setImmediate(resolve));
+    try {
+      while (!control.over && !history.recordingOver && history.position < target && waits()) {
+        control.repeatSome(target);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    } finally {
+      control.arriving = false;
+      for (const remove of removers) remove();
     }
-    for (const remove of removers) remove();
+    if (control.over) return;
     if (moment.kind === 'instruction' || moment.kind === 'end') return;
     if (this.position === undefined)
       throw new UsageError(`--at: this does not happen in the ${history.end} instructions of the recording`);

@@ -63,7 +63,7 @@ export class Recorder {
     this.cli = {
       ...cli,
       surroundings: this.surroundings(cli.recordImages === true),
-      prepare: async (control) => this.begin(control),
+      prepare: (control) => this.begin(control),
     };
   }
 

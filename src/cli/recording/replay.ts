@@ -110,34 +110,46 @@ function missing(name: string, path: string): Uint8Array {
   }
 }
 
-/** The options of the machine of a recording, with those of the person who looks at it. */
-export function replayed(
-  recording: Recording,
-  more: ReplayCli,
-): { readonly image: string | undefined; readonly cli: MachineCli } {
+/** A recorded run, as a machine to start. */
+export interface Replayed {
+  readonly image: string | undefined;
+  readonly cli: MachineCli;
+  /**
+   * Goes to the moment that was asked for; to be called when the machine has been started, and is in its sandbox.
+   * @throws UsageError when the moment does not come
+   */
+  readonly arrive: (control: RunControl) => Promise<void>;
+}
+
+/** The machine of a recording, with the options of the person who looks at it. */
+export function replayed(recording: Recording, more: ReplayCli): Replayed {
   const { description, entries, end } = recording;
   const { at, ...own } = more;
   const watch = at && new MomentWatch(at);
-  const prepare = async (control: RunControl): Promise<void> => {
+  /** Keeps the machine from running by itself until it is there. */
+  const gate = { running: false, stopped: () => {}, ended: () => {} };
+  const prepare = (control: RunControl): void => {
     const { machine } = control;
     control.history.follow({ entries: entries.filter(isJournal), end, digest: () => registersDigest(machine) });
+    if (watch) control.attach(gate);
+  };
+  const arrive = async (control: RunControl): Promise<void> => {
     await watch?.arrive(control);
+    control.detach(gate);
   };
   const debugged = own.gdb ?? own.gdbGuest ?? own.gdbHost;
-  return {
-    image: description.image,
-    cli: {
-      ...DEFAULT_MACHINE,
-      ...(description.options as Partial<MachineCli>),
-      // The terminal's keys are no input of a recorded run.
-      serial: { kind: 'stdio' },
-      ...own,
-      ...(debugged && { wait: true }),
-      surroundings: surroundingsOf(recording),
-      prepare,
-      ...(watch && { tap: (byte: number) => watch.put(byte), observed: true }),
-    },
+  const cli: MachineCli = {
+    ...DEFAULT_MACHINE,
+    ...(description.options as Partial<MachineCli>),
+    // The terminal's keys are no input of a recorded run.
+    serial: { kind: 'stdio' },
+    ...own,
+    ...(debugged && { wait: true }),
+    surroundings: surroundingsOf(recording),
+    prepare,
+    ...(watch && { tap: (byte: number) => watch.put(byte), observed: true }),
   };
+  return { image: description.image, cli, arrive };
 }
 
 /** What a person sees who has asked for a moment without a debugger. */
@@ -154,17 +166,27 @@ export async function replay(file: string, more: ReplayCli): Promise<number> {
     say(
       `warning: ${file} ends in the middle of a part (${recording.cut} bytes are left out): the run was killed there`,
     );
-  const { image, cli } = replayed(recording, more);
+  const { image, cli, arrive } = replayed(recording, more);
   const running = await start(image, cli);
-  const { booted, control } = running;
+  const { booted, control, done } = running;
   enterSandbox(cli);
-  if (more.at && !cli.wait) {
+  if (more.at) {
     await booted.named;
-    tell(running);
-    control.quit(true);
-    return running.done;
+    try {
+      await arrive(control);
+    } catch (error) {
+      control.quit();
+      await done;
+      throw error;
+    }
+    if (cli.wait) say(`there: instruction ${control.history.position} of ${control.history.end}, connect gdb now`);
+    else if (!control.over) {
+      tell(running);
+      control.quit(true);
+      return done;
+    }
   }
-  const code = await running.done;
+  const code = await done;
   if (!cli.wait && code === EXIT.ok) say(`${control.history.position} instructions, as recorded`);
   return code;
 }

@@ -330,9 +330,12 @@ export class RunControl {
     return this.pending.silent || this.history.repeating;
   }
 
-  /** Is a replay of the past in progress? Then clients must not use the machine. */
+  /** A recorded run is on its way to a moment. */
+  arriving = false;
+
+  /** Is a replay of the past in progress, or one to a moment of a recording? Then clients must not use the machine. */
   get inReplay(): boolean {
-    return this.pending.silent;
+    return this.pending.silent || this.arriving;
   }
 
   /** Reverse execution has reached a stop. What stopped the machine there must not stop it again when it continues. */
