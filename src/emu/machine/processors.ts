@@ -60,6 +60,7 @@ export class Processors {
         mem,
         uops: this.uops,
         exists,
+        aligned: !features.ual,
         eager: engine === 'jit',
         fused,
         clock: parts.runtime,
