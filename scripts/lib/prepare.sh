@@ -520,13 +520,19 @@ rebuild_when_newer() {
 # The hypervisor and the guests.
 ensure_guests() {
   rebuild_when_newer guests "building the hypervisor and the guests" "$LS_ROOT/scripts/build-guests" \
-    "$LS_ROOT/src/hv" "$LS_ROOT/guests"
+    "$LS_ROOT/src/hv" "$LS_ROOT/guests" "$LS_ROOT/examples"
 }
 
-# The broken hypervisors of the auditor's tests.
+# The variants of the hypervisor for tests.
 ensure_variants() {
-  rebuild_when_newer variants "building broken variants of the hypervisor" "$LS_ROOT/scripts/build-variants" \
-    "$LS_ROOT/src/hv" "$LS_ROOT/test/audit/variants"
+  rebuild_when_newer variants "building variants of the hypervisor" "$LS_ROOT/scripts/build-variants" \
+    "$LS_ROOT/src/hv" "$LS_ROOT/test/audit/variants" "$LS_ROOT/test/gdb/variants"
+}
+
+# The collection of broken hypervisors.
+ensure_broken() {
+  rebuild_when_newer broken "building the collection of broken hypervisors" "$LS_ROOT/scripts/build-broken" \
+    "$LS_ROOT/src/hv" "$LS_ROOT/test/broken"
 }
 
 # The benchmark kernels.

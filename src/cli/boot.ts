@@ -1,11 +1,11 @@
 /** From command-line options to a loaded machine: files, guest images, symbols. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type ElfImage, isElf, lowered, parseElf, readSymbols } from '../emu/boot/elf.ts';
 import { checkInitrd } from '../emu/boot/initrd.ts';
 import { isPe, parseLinuxImage } from '../emu/boot/linux-image.ts';
 import type { BootFiles, Placed } from '../emu/boot/load.ts';
 import { type LoadedFiles, loadFiles } from '../emu/boot/loader.ts';
+import { type PackedSymbols, packSymbols, unpackSymbols } from '../emu/boot/packed-symbols.ts';
 import { RAW_ADDRESS, rawImage } from '../emu/boot/raw-image.ts';
 import type { Clock } from '../emu/cpu/clock.ts';
 import { SymbolTable } from '../emu/debug/symbol-table.ts';
@@ -16,7 +16,8 @@ import { Machine } from '../emu/machine/machine.ts';
 import type { EngineKind } from '../emu/machine/processors.ts';
 import { LOW_SIZE, memoryRanges, PLATFORM } from '../emu/memory/physical-map.ts';
 import type { MachineImage } from '../emu/replay/snapshot-file.ts';
-import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
+import type { Stateful } from '../emu/state/fields.ts';
+import { type Descriptor, type ImageSymbols, parseDescriptor } from '../hv/awareness/descriptor.ts';
 import { decompress } from './decompress.ts';
 import { emitted } from './emitted.ts';
 import { UsageError } from './errors.ts';
@@ -26,7 +27,8 @@ import { nodeRuntime } from './node-runtime.ts';
 import { openCards } from './open-cards.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
-import { readSnapshot, restoreSnapshot } from './snapshots.ts';
+import { readSnapshot, restoreObservers, restoreSnapshot } from './snapshots.ts';
+import { COMPUTER, type Surroundings } from './surroundings.ts';
 
 const ALIGN = 0x10000;
 
@@ -36,6 +38,14 @@ export interface BootImages {
   readonly symbolize: Symbolizer;
   /** Symbols of the booted image. */
   readonly symbols: ImageSymbols;
+  /** Its symbols and those of the guests, for a snapshot. */
+  readonly packedSymbols: () => readonly PackedSymbols[];
+  /** The descriptor of the hypervisor that a snapshot has kept. */
+  readonly keptDescriptor?: Descriptor | undefined;
+  /** Content of the image; undefined where it has no symbols. */
+  readonly imageBytes?: Uint8Array;
+  /** Symbols of other files, which a snapshot has kept. */
+  readonly keptSymbols: readonly PackedSymbols[];
   /** Resolves when all symbols have been read. Reading begins at the first use of this property, so booting does not wait for it. */
   readonly named: Promise<void>;
   /** Files with symbols: the image, then the guests by GID. */
@@ -50,25 +60,17 @@ export interface Booted extends BootImages {
   readonly machine: Machine;
   /** The network outside, to be plugged in before the machine runs. */
   readonly cable: Pluggable | undefined;
+  /** Restores what a debugger had seen of the machine of a snapshot. @throws UsageError when that is damaged */
+  readonly restoreObservers: (observers: readonly Stateful[]) => void;
 }
 
-/** @throws UsageError when the file cannot be read */
-function readFile(path: string): Uint8Array {
-  try {
-    // Node's permission model allows everything below the root, but not the root itself.
-    if (resolve(path) === '/' || statSync(path).isDirectory()) throw new UsageError(`${path} is a folder: give a file`);
-    return new Uint8Array(readFileSync(path));
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`cannot read ${path} (${(error as NodeJS.ErrnoException).code ?? error}): check the path`);
-  }
-}
+const around = ({ surroundings = COMPUTER }: MachineCli): Surroundings => surroundings;
 
 /** A guest by path, or by the name of one of the project's guests. */
-function guestFile(spec: GuestSpec): string {
-  if (existsSync(spec.file)) return spec.file;
+function guestFile(spec: GuestSpec, { exists }: Surroundings): string {
+  if (exists(spec.file)) return spec.file;
   const own = guestPath(spec.file);
-  return existsSync(own) ? own : spec.file;
+  return exists(own) ? own : spec.file;
 }
 
 /** Puts guest images at the end of low RAM, and describes them on the command line of the hypervisor. */
@@ -108,7 +110,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
   const snapshot = cli.snapshot === undefined ? undefined : readSnapshot(cli.snapshot);
   if (snapshot && (image ?? cli.kernel ?? cli.guest ?? cli.initrd ?? cli.load) !== undefined)
     throw new UsageError('--snapshot brings the image with it: leave the image, --guest, --load and --initrd out');
-  const images = snapshot ? snapshotImages(snapshot) : bootImages(image, cli);
+  const images = snapshot ? snapshotImages(snapshot, cli.snapshot!) : bootImages(image, cli);
   const saved = snapshot?.machine;
   return asUsage(() => {
     const { cards, cable } = openCards(cli, console);
@@ -129,22 +131,58 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
     });
     if (snapshot) restoreSnapshot(machine, snapshot, cli.snapshot!);
     else machine.load(images.files);
-    return Object.defineProperties({ machine, cable } as Booted, Object.getOwnPropertyDescriptors(images));
+    const observed = (observers: readonly Stateful[]): void => {
+      if (snapshot?.observers.length) restoreObservers(observers, snapshot, cli.snapshot!);
+    };
+    return Object.defineProperties(
+      { machine, cable, restoreObservers: observed } as Booted,
+      Object.getOwnPropertyDescriptors(images),
+    );
   });
 }
 
-/** The files of a machine from a snapshot. They have no symbols. */
-function snapshotImages({ files }: MachineImage): BootImages {
+/** The files of a machine from a snapshot, with the symbols that it has kept. */
+function snapshotImages({ files, symbols = [], hypervisor }: MachineImage, file: string): BootImages {
+  const own = symbols.filter((packed) => packed.file === undefined);
+  const tables = own.map((packed) => ({ world: packed.world, table: new SymbolTable(unpackSymbols(packed)) }));
+  const host = tables.filter((t) => t.world < 0).map((t) => t.table);
+  const first = <T>(of: readonly SymbolTable[], find: (table: SymbolTable) => T | undefined): T | undefined => {
+    for (const table of of) {
+      const found = find(table);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
   return {
+    ...NAMELESS,
     files,
-    symbolize: () => undefined,
-    symbols: { address: () => undefined, names: () => [] },
-    named: Promise.resolve(),
-    imageFile: '',
-    guestFiles: [],
-    executable: () => undefined,
+    symbolize: (world, address) =>
+      first(
+        tables.filter((t) => t.world === world).map((t) => t.table),
+        (table) => table.name(address),
+      ),
+    symbols: {
+      address: (name) => first(host, (table) => table.address(name)),
+      names: () => host.flatMap((table) => table.names()),
+    },
+    packedSymbols: () => own,
+    keptDescriptor:
+      hypervisor === undefined ? undefined : asUsage(() => parseDescriptor(hypervisor, `--snapshot: ${file}`)),
+    keptSymbols: symbols.filter((packed) => packed.file !== undefined),
   };
 }
+
+/** Images without symbols. */
+const NAMELESS: Omit<BootImages, 'files'> = {
+  symbolize: () => undefined,
+  symbols: { address: () => undefined, names: () => [] },
+  packedSymbols: () => [],
+  keptSymbols: [],
+  named: Promise.resolve(),
+  imageFile: '',
+  guestFiles: [],
+  executable: () => undefined,
+};
 
 /** A clock that starts now, in real time. */
 function fromNow(): Clock {
@@ -166,9 +204,10 @@ export function asUsage<T>(body: () => T): T {
   }
 }
 
-export function readInitrd({ initrd }: MachineCli): Uint8Array | undefined {
+export function readInitrd(cli: MachineCli): Uint8Array | undefined {
+  const { initrd } = cli;
   if (initrd === undefined) return undefined;
-  const data = readFile(initrd);
+  const data = around(cli).read(initrd);
   checkInitrd(data, initrd);
   return data;
 }
@@ -177,7 +216,8 @@ export function readInitrd({ initrd }: MachineCli): Uint8Array | undefined {
 function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages {
   if (cli.guest || cli.hypervisor)
     throw new UsageError('--guest goes with the reference hypervisor: leave --firmware out');
-  const content = readFile(cli.firmware!);
+  const { read } = around(cli);
+  const content = read(cli.firmware!);
   if (content.length === 0 || content.length > PLATFORM.flash0.size)
     throw new UsageError(
       `--firmware: ${cli.firmware} has ${content.length} bytes, the flash holds 1 to ${PLATFORM.flash0.size}: give an image for loongarch64`,
@@ -187,14 +227,16 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
   if (cli.boot !== undefined)
     throw new UsageError('--boot says how an image is entered, and here the firmware does that: leave one of them out');
   const { placed, starts } = readLoads(cli);
-  const file = kernel === undefined ? undefined : readFile(kernel);
+  const file = kernel === undefined ? undefined : read(kernel);
   if (file && !isPe(file)) throw new UsageError(`${kernel} is no program for UEFI: give a kernel with an EFI stub`);
   return {
+    ...NAMELESS,
+    imageFile: cli.firmware!,
     files: {
       image: { entry: BigInt(PLATFORM.flash0.base), segments: [] },
       firmware: { content, kernel: file },
       initrd: readInitrd(cli),
-      deviceTree: cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb),
+      deviceTree: readDeviceTree(cli),
       commandLine: cli.append ?? '',
       extra: placed,
       starts,
@@ -202,12 +244,6 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
       timeOfDay: cli.timeOfDay,
       topology: cli.topology,
     },
-    symbolize: () => undefined,
-    symbols: { address: () => undefined, names: () => [] },
-    named: Promise.resolve(),
-    imageFile: cli.firmware!,
-    guestFiles: [],
-    executable: () => undefined,
   };
 }
 
@@ -224,12 +260,15 @@ function parseImage(bytes: Uint8Array, file: string, { load, memory }: MachineCl
 }
 
 /** Reads the files of `--load`. @throws UsageError, ImageError */
-function readLoads({ load = [], smp }: MachineCli): LoadedFiles {
+function readLoads(cli: MachineCli): LoadedFiles {
+  const { load = [], smp } = cli;
   const wrong = load.find((l) => l.cpu !== undefined && l.cpu >= smp);
   if (wrong)
     throw new UsageError(`${wrong.file}: there is no CPU ${wrong.cpu} to start it on: give a larger --smp, or another`);
   return loadFiles(
-    load.flatMap(({ file, ...how }) => (file === undefined ? [] : [{ name: file, bytes: readFile(file), ...how }])),
+    load.flatMap(({ file, ...how }) =>
+      file === undefined ? [] : [{ name: file, bytes: around(cli).read(file), ...how }],
+    ),
   );
 }
 
@@ -237,28 +276,24 @@ function readLoads({ load = [], smp }: MachineCli): LoadedFiles {
 function loadedOnly(cli: MachineCli): BootImages {
   const { placed, starts, entry } = readLoads(cli);
   return {
+    ...NAMELESS,
     files: {
       image: { entry: entry ?? 0n, segments: [] },
       commandLine: cli.append ?? '',
       initrd: readInitrd(cli),
-      deviceTree: cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb),
+      deviceTree: readDeviceTree(cli),
       protocol: cli.boot,
       extra: placed,
       starts,
     },
-    symbolize: () => undefined,
-    symbols: { address: () => undefined, names: () => [] },
-    named: Promise.resolve(),
-    imageFile: '',
-    guestFiles: [],
-    executable: () => undefined,
   };
 }
 
 /** @throws ImageError when the file is not a device tree */
-export function readDeviceTree(file: string): Uint8Array {
-  const bytes = readFile(file);
-  checkDeviceTree(bytes, file);
+export function readDeviceTree(cli: MachineCli): Uint8Array | undefined {
+  if (cli.dtb === undefined) return undefined;
+  const bytes = around(cli).read(cli.dtb);
+  checkDeviceTree(bytes, cli.dtb);
   return bytes;
 }
 
@@ -278,17 +313,18 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
   if (own === undefined && !cli.hypervisor && !cli.guest && cli.load?.some((l) => l.file !== undefined))
     return asUsage(() => loadedOnly(cli));
   const file = own ?? cli.hypervisor ?? HYPERVISOR;
-  if (file === HYPERVISOR && !existsSync(file))
+  const { exists, read } = around(cli);
+  if (file === HYPERVISOR && !exists(file))
     throw new UsageError('the reference hypervisor is not built: run ./scripts/build-guests');
   const specs = own === undefined ? (cli.guest ?? [parseGuest('hello')]) : [];
-  const guestFiles = specs.map(guestFile);
+  const guestFiles = specs.map((spec) => guestFile(spec, around(cli)));
   return asUsage(() => {
-    const bytes = readFile(file);
+    const bytes = read(file);
     const elf = parseImage(bytes, file, cli);
     const loads = readLoads(cli);
-    const deviceTree = cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb);
+    const deviceTree = readDeviceTree(cli);
     const initrd = readInitrd(cli);
-    const guests = specs.map((spec, n) => ({ spec, data: readFile(guestFiles[n]!), file: guestFiles[n]! }));
+    const guests = specs.map((spec, n) => ({ spec, data: read(guestFiles[n]!), file: guestFiles[n]! }));
     for (const g of guests) parseElf(g.data, g.file);
     const { line, placed } =
       own === undefined
@@ -298,7 +334,7 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
       const path = world < 0 ? file : guestFiles[world - 1];
       return path === undefined ? undefined : resolve(path);
     };
-    const { symbolize, symbols, load } = lazySymbols([bytes, ...guests.map((g) => g.data)]);
+    const { symbolize, symbols, packedSymbols, load } = lazySymbols([bytes, ...guests.map((g) => g.data)]);
     return {
       files: {
         image: elf,
@@ -314,6 +350,9 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
       },
       symbolize,
       symbols,
+      packedSymbols,
+      keptSymbols: [],
+      imageBytes: bytes,
       get named() {
         return load();
       },
@@ -330,7 +369,7 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
  */
 function lazySymbols(
   files: readonly Uint8Array[],
-): Pick<Booted, 'symbolize' | 'symbols'> & { readonly load: () => Promise<void> } {
+): Pick<Booted, 'symbolize' | 'symbols' | 'packedSymbols'> & { readonly load: () => Promise<void> } {
   const tables = files.map(() => new SymbolTable([]));
   const byName = new Map<string, bigint>();
   let loading: Promise<void> | undefined;
@@ -346,5 +385,9 @@ function lazySymbols(
       address: (name) => byName.get(name),
       names: () => [...byName.keys()],
     },
+    packedSymbols: () =>
+      files
+        .map((bytes, n) => packSymbols(n === 0 ? -1 : n, readSymbols(bytes)))
+        .filter((packed) => packed.values.length > 0),
   };
 }

@@ -1,38 +1,17 @@
 /** `loongscope debug`: the machine in this process, a gdb on the terminal, symbols of host and guests loaded. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
-import { EXIT, UsageError } from './errors.ts';
+import { EXIT } from './errors.ts';
+import { findGdb } from './find-gdb.ts';
 import type { MachineCli } from './options.ts';
 import { PROJECT_ROOT } from './paths.ts';
 import { start } from './run.ts';
 import { enterSandbox } from './sandbox.ts';
 
-const OLDEST_GDB = 16;
 /** The Python helper for gdb. */
 export const HELPER = join(PROJECT_ROOT, 'src', 'gdbstub', 'python', 'lvz.py');
-
-/** The first gdb that knows LoongArch and is new enough. @throws UsageError when there is none */
-export async function findGdb(): Promise<string> {
-  const own = join(PROJECT_ROOT, '.tools', 'bin', 'gdb-multiarch');
-  const candidates = [
-    ...(existsSync(own) ? [own] : []),
-    'gdb-multiarch',
-    'loongarch64-linux-gnu-gdb',
-    'loongarch64-unknown-elf-gdb',
-    'gdb',
-  ];
-  for (const gdb of candidates) {
-    const probe = await execa(gdb, ['-nx', '-batch', '-ex', 'show version', '-ex', 'set architecture Loongarch64'], {
-      reject: false,
-      all: true,
-    });
-    const version = /GNU gdb[^\n]*?(\d+)\.\d+\s*$/m.exec(probe.stdout ?? '');
-    if (version && Number(version[1]) >= OLDEST_GDB && (probe.all ?? '').includes('set to "Loongarch64"')) return gdb;
-  }
-  throw new UsageError(`no gdb ${OLDEST_GDB} or newer with LoongArch found: run ./scripts/demo once, it brings one`);
-}
 
 /** gdb arguments that connect and load symbols. */
 export function gdbArguments(port: number | string, imageFile: string, guestFiles: readonly string[]): string[] {

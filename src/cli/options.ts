@@ -13,8 +13,12 @@ import {
   featuresOf,
   MODELS,
 } from '../emu/cpu/features.ts';
+import type { RunControl } from '../emu/debug/run-control.ts';
 import { VIRTIO_INTERFACES, type VirtioInterfaces } from '../emu/devices/virtio/pci.ts';
+import { sizeOf } from '../emu/formats/size.ts';
+import { LEAST_HISTORY } from '../emu/replay/history.ts';
 import type { Address } from '../gdbstub/server.ts';
+import type { OwnDescriptor } from '../hv/awareness/recognition.ts';
 import type { CardSpec } from './cards.ts';
 import { type CharacterSpec, parseCharacter } from './character.ts';
 import type { Identity } from './control/controlled-machine.ts';
@@ -22,10 +26,11 @@ import type { ControlSpec } from './control/serve.ts';
 import { type DriveSpec, parseDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
 import { type NetSpec, parseNet } from './net/spec.ts';
+import { readDescriptor } from './own-descriptor.ts';
 import { parseShare, type ShareSpec } from './share.ts';
+import type { Surroundings } from './surroundings.ts';
 import { parseSymbols, type SymbolSpec } from './symbol-files.ts';
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 const MIB = 2 ** 20;
 /** Most RAM that the board and the RAM model support. */
 const MAX_MEMORY = 256 * 2 ** 30;
@@ -33,9 +38,9 @@ export const MAX_CPUS = 16;
 
 /** `128M` as bytes. @throws UsageError */
 export function parseSize(text: string, option: string): number {
-  const m = /^(\d+)([KMG]?)B?$/i.exec(text);
-  if (!m) throw new UsageError(`${option}: '${text}' is not a size: write a number with K, M or G`);
-  return Number(m[1]) * UNITS[m[2]!.toUpperCase()]!;
+  const size = sizeOf(text);
+  if (size === undefined) throw new UsageError(`${option}: '${text}' is not a size: write a number with K, M or G`);
+  return size;
 }
 
 export function parseMemory(text: string, option = '--memory'): number {
@@ -43,6 +48,14 @@ export function parseMemory(text: string, option = '--memory'): number {
   if (size < 16 * MIB || size > MAX_MEMORY)
     throw new UsageError(`${option}: '${text}' is out of range: use 16M to 256G`);
   if (size % MIB !== 0) throw new UsageError(`${option}: '${text}' is not a whole number of MiB: round it`);
+  return size;
+}
+
+/** Memory for the past. @throws UsageError */
+export function parseHistory(text: string, option = '--history'): number {
+  const size = parseSize(text, option);
+  if (size < LEAST_HISTORY || size > MAX_MEMORY)
+    throw new UsageError(`${option}: '${text}' is out of range: use 16M to 256G`);
   return size;
 }
 
@@ -207,11 +220,16 @@ function parseAudit(text: string): AuditKind {
   return kind;
 }
 
-/** Options that this version refuses, with a replacement. */
-const LATER: Readonly<Record<string, string>> = {
-  '--record <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
-  '--replay <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
-};
+const ON_LOOP = ['stop', 'report'] as const;
+/** What a loop without progress does without a debugger: it ends the run, or is only told. */
+export type OnLoop = (typeof ON_LOOP)[number];
+
+/** @throws UsageError */
+function parseOnLoop(text: string): OnLoop {
+  const kind = ON_LOOP.find((k) => k === text);
+  if (!kind) throw new UsageError(`--on-loop: '${text}' is unknown: use ${ON_LOOP.join(' or ')}`);
+  return kind;
+}
 
 export const collect =
   <T>(parse: (text: string) => T) =>
@@ -267,6 +285,7 @@ export interface MachineCli {
   readonly guest?: GuestSpec[];
   readonly hypervisor?: string;
   readonly symbols?: SymbolSpec[];
+  readonly descriptor?: OwnDescriptor;
   readonly machine?: BoardModel;
   readonly memory: number;
   readonly smp: number;
@@ -278,6 +297,9 @@ export interface MachineCli {
   /** Folder of files that clients of the ports name (default: the current one). */
   readonly files?: string;
   readonly audit?: AuditKind;
+  readonly onLoop?: OnLoop;
+  /** Bytes of memory for the past that a debugger goes back to. */
+  readonly history?: number;
   readonly wait?: boolean;
   readonly maxInstructions?: number;
   readonly timeout?: number;
@@ -290,6 +312,18 @@ export interface MachineCli {
   readonly detail?: boolean;
   /** No status lines on stderr. */
   readonly quiet?: boolean;
+  /** Where the run is recorded. */
+  readonly record?: string;
+  /** The recording also has the files that the machine boots. */
+  readonly recordImages?: boolean;
+  /** Where files, disks, folders and the network come from; default: this computer. */
+  readonly surroundings?: Surroundings;
+  /** Know VMs, and read names, even if no debugger can connect. */
+  readonly observed?: boolean;
+  /** Receives each byte that the console shows. */
+  readonly tap?: (byte: number) => void;
+  /** Called with the machine before its first instruction, and before a debugger can connect. */
+  readonly prepare?: (control: RunControl) => Promise<void>;
 }
 
 /** The default options of a machine, for programs that start one without a command line. */
@@ -334,6 +368,46 @@ export type EngineOption = (typeof ENGINES)[number];
 export function parseEngine(text: string): EngineOption {
   if ((ENGINES as readonly string[]).includes(text)) return text as EngineOption;
   throw new UsageError(`--engine: '${text}' is unknown: use ${ENGINES.join(', ')}`);
+}
+
+/** Options of run and replay for a person who looks at the machine. */
+export function declareDebugOptions(command: Command): Command {
+  return command
+    .option('--gdb <address>', 'serve gdb on [HOST:]PORT or unix:PATH; port 0 picks one', (t) =>
+      parseAddress(t, '--gdb'),
+    )
+    .option('--gdb-guest <spec>', 'a port for one guest: GID[.VCPU]=[HOST:]PORT; repeatable', collect(parseGuestPort))
+    .option('--gdb-host <address>', 'a port for the host world alone: [HOST:]PORT or unix:PATH', (t) =>
+      parseAddress(t, '--gdb-host'),
+    )
+    .option('--files <folder>', 'where files are that a gdb names: snapshots (default: the current folder)')
+    .option(
+      '--symbols <spec>',
+      'names of a file for addresses: FILE[,in=host|VM][,offset=N|auto], as in=1 for the kernel of the first guest; repeatable',
+      collect(parseSymbols),
+    )
+    .option(
+      '--descriptor <file>',
+      'what the debugger should know of your hypervisor: a JSON file (docs/descriptors.md)',
+      readDescriptor,
+    )
+    .option(
+      '--engine <name>',
+      'auto (translate what is hot), jit (translate everything), interpreter, or check (both, compared)',
+      parseEngine,
+    )
+    .option('--log <list>', 'exit,exception,device,gdb[=FILE]', parseLog)
+    .option('--history <size>', 'memory for the past that a debugger can go back to (default: 512M)', (t) =>
+      parseHistory(t),
+    )
+    .option('--audit <what>', 'worldswitch: check what every world switch leaves behind', parseAudit)
+    .option(
+      '--on-loop <what>',
+      'stop (default) or report: what a loop without progress does without a debugger',
+      parseOnLoop,
+    )
+    .option('--stats', 'one JSON line of statistics on stderr at the end')
+    .option('--no-sandbox', 'run without the wall that lets the emulator open only what the command line names');
 }
 
 /** Declares the options on a command. Values are checked here; every error says what to do. */
@@ -384,11 +458,6 @@ export function declareMachineOptions(command: Command): Command {
       'guest for the reference hypervisor: FILE[,name=N][,memory=SIZE][,append=S]; repeatable',
       collect(parseGuest),
     )
-    .option(
-      '--symbols <spec>',
-      'names of a file for addresses: FILE[,in=host|VM][,offset=N], as in=1 for the kernel of the first guest; repeatable',
-      collect(parseSymbols),
-    )
     .option('--hypervisor <file>', 'your build of the reference hypervisor, to run the guests')
     .addOption(
       new Option('--machine <board>', 'virt, or ls3a5000: what programs for Loongson 3A5000 boards touch').choices(
@@ -410,20 +479,7 @@ export function declareMachineOptions(command: Command): Command {
         kind: 'stdio' as const,
       },
     )
-    .option('--gdb <address>', 'serve gdb on [HOST:]PORT or unix:PATH; port 0 picks one', (t) =>
-      parseAddress(t, '--gdb'),
-    )
-    .option('--gdb-guest <spec>', 'a port for one guest: GID[.VCPU]=[HOST:]PORT; repeatable', collect(parseGuestPort))
-    .option('--gdb-host <address>', 'a port for the host world alone: [HOST:]PORT or unix:PATH', (t) =>
-      parseAddress(t, '--gdb-host'),
-    )
-    .option('--files <folder>', 'where files are that a gdb names: snapshots (default: the current folder)')
     .option('--wait', 'do not run until a debugger says so')
-    .option(
-      '--engine <name>',
-      'auto (translate what is hot), jit (translate everything), interpreter, or check (both, compared)',
-      parseEngine,
-    )
     .option(
       '--check-interval <n>',
       'instructions between the comparisons of --engine check (default: 10 million)',
@@ -450,17 +506,14 @@ export function declareMachineOptions(command: Command): Command {
       return n;
     })
     .option('--snapshot <file>', 'go on from a saved machine')
+    .option('--record <file>', 'write down what the run needs to happen again; loongscope replay repeats it')
+    .option('--record-images', 'the recording brings the files that the machine boots')
     .option('--no-reboot', 'a reset by the guest ends the run')
-    .option('--seed <n>', 'seed of the random choices of the model', (t) => parseInteger(t, '--seed', 0, 0xffffffff), 1)
-    .option('--log <list>', 'exit,exception,device,gdb[=FILE]', parseLog)
-    .option('--audit <what>', 'worldswitch: check what every world switch leaves behind', parseAudit)
-    .option('--stats', 'one JSON line of statistics on stderr at the end')
-    .option('--no-sandbox', 'run without the wall that lets the emulator open only what the command line names');
-  for (const [flags, message] of Object.entries(LATER))
-    command.addOption(
-      new Option(flags, 'not in this version').hideHelp().argParser(() => {
-        throw new UsageError(`${flags.split(' ')[0]}: ${message}`);
-      }),
+    .option(
+      '--seed <n>',
+      'seed of the random choices of the model',
+      (t) => parseInteger(t, '--seed', 0, 0xffffffff),
+      1,
     );
-  return command;
+  return declareDebugOptions(command);
 }

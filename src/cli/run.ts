@@ -1,20 +1,26 @@
 /** `loongscope run`: boots, connects the console, serves gdb, ends with the guest's power-off or a limit. */
 
+import { basename } from 'node:path';
 import type { EngineCheck } from '../emu/check/engine-check.ts';
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { CRMD } from '../emu/cpu/csr-fields.ts';
 import { CSR } from '../emu/cpu/csr-table.ts';
+import { anyGuestContext, hostContext } from '../emu/debug/context.ts';
+import { readVirtual } from '../emu/debug/debug-memory.ts';
 import type { ExitStatistics } from '../emu/debug/exit-statistics.ts';
-import { describeEvent, explainLast } from '../emu/debug/explain.ts';
+import { describeEvent } from '../emu/debug/explain.ts';
 import { FirstEvents } from '../emu/debug/first-events.ts';
 import { RunControl } from '../emu/debug/run-control.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
+import { explainLoop } from '../emu/debug/why/report.ts';
 import { hex } from '../emu/formats/hex.ts';
 import type { Machine } from '../emu/machine/machine.ts';
+import { finish } from '../emu/replay/steps.ts';
 import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness/awareness.ts';
 import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
+import { Recognition } from '../hv/awareness/recognition.ts';
 import { type Booted, boot } from './boot.ts';
 import { CodeCache, defaultCacheFile } from './code-cache.ts';
 import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialLine } from './console.ts';
@@ -29,7 +35,7 @@ import { type Outlet, openOutlet } from './outlet.ts';
 import { enterSandbox, sandboxed } from './sandbox.ts';
 import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
-import { SymbolFiles } from './symbol-files.ts';
+import { SymbolFiles, type WorldViews } from './symbol-files.ts';
 
 /** Opens the destination of log lines. @throws UsageError when the file cannot be written */
 function openLog(file: string | undefined): Outlet {
@@ -84,6 +90,13 @@ function startLog(cli: MachineCli, outlet: Outlet, control: RunControl, symboliz
 const debuggable = (cli: MachineCli): boolean =>
   cli.gdb !== undefined || cli.gdbGuest !== undefined || cli.gdbHost !== undefined;
 
+/**
+ * Is the past kept for explanations? It is not where a run could not be repeated without a debugger's care: what is outside the
+ * machine would be asked again.
+ */
+const remembersPast = (cli: MachineCli): boolean =>
+  cli.engine !== 'check' && ![cli.drive, cli.share, cli.net, cli.cards, cli.controls].some(Boolean);
+
 /** Milliseconds after which symbols are read while the machine runs, in case that they are needed. */
 const NAMES_DELAY = 300;
 
@@ -104,6 +117,12 @@ export interface Running {
   readonly detail: { readonly exits: ExitStatistics; readonly first: FirstEvents } | undefined;
   /** Resolves with the exit code of the program. */
   readonly done: Promise<number>;
+}
+
+/** @throws UsageError for a past that cannot be kept */
+function checkHistory(cli: MachineCli): void {
+  if (cli.history !== undefined && cli.clock === 'host')
+    throw new UsageError('--history: runs in real time do not repeat: use --clock virtual, or leave it out');
 }
 
 /** What compares the engines, where the options ask for it. @throws UsageError for what cannot be */
@@ -143,6 +162,23 @@ function namesOf(
   };
 }
 
+/** Registers that hold addresses of code. */
+const CODE_REGISTERS = [CSR.EENTRY, CSR.TLBRENTRY, CSR.ERA];
+const RA = 1;
+
+/** The worlds of a machine, as far as they have run. */
+function viewsOf({ machine, vcpuStates }: RunControl): WorldViews {
+  const [first] = machine.cpus;
+  return (world) => {
+    const ctx = world < 0 ? hostContext(first!) : anyGuestContext(machine.cpus, first!, world, vcpuStates);
+    if (!ctx) return undefined;
+    return {
+      read: (address, length) => readVirtual(machine, ctx, address, length),
+      code: [ctx.pc(), ctx.gpr(RA), ...CODE_REGISTERS.map((num) => ctx.csr(num))],
+    };
+  };
+}
+
 /**
  * Starts a machine.
  * @param io what to do with console bytes; the default follows --serial
@@ -152,8 +188,23 @@ export async function start(
   image: string | undefined,
   cli: MachineCli,
   io?: (bytes: Uint8Array) => void,
+  onDebugger?: () => void,
+): Promise<Running> {
+  if (cli.recordImages && cli.record === undefined)
+    throw new UsageError('--record-images without a recording: add --record FILE');
+  if (cli.record === undefined) return startMachine(image, cli, io, onDebugger);
+  const recorder = new (await import('./recording/recorder.ts')).Recorder(image, cli);
+  const running = await startMachine(image, recorder.cli, io, onDebugger);
+  return { ...running, done: running.done.finally(() => recorder.finish()) };
+}
+
+async function startMachine(
+  image: string | undefined,
+  cli: MachineCli,
+  io?: (bytes: Uint8Array) => void,
   onDebugger: () => void = () => {},
 ): Promise<Running> {
+  checkHistory(cli);
   const serial: SerialLine = io ? { sink: io, close: () => {} } : await openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink, () => serial.reader?.writableNeedDrain === true);
   const controls = cli.controls ? await (await import('./control/serve.ts')).openControls(cli.controls) : undefined;
@@ -161,15 +212,26 @@ export async function start(
   let control: RunControl | undefined;
   // During a replay the output of the machine is dropped, because it was printed before.
   const booted = boot(image, cli, (byte) => {
-    if (!control?.repeating) output.put(byte);
+    if (control?.repeating) return;
+    output.put(byte);
+    cli.tap?.(byte);
   });
   const { machine } = booted;
-  const symbolFiles = new SymbolFiles(cli.symbols ?? []);
+  const recognition = new Recognition(cli.descriptor, booted.keptDescriptor);
+  const symbolFiles = new SymbolFiles(cli.symbols ?? [], booted.keptSymbols, recognition);
   const { image: imageOf, symbolize } = namesOf(booted, symbolFiles, () => control);
   const symbols: ImageSymbols = {
     address: (name) => booted.symbols.address(name) ?? symbolFiles.address(name),
     names: () => [...booted.symbols.names(), ...symbolFiles.names()],
+    descriptor: () => recognition.descriptor,
   };
+  let reading: Promise<void> | undefined;
+  /** Reads the symbols, and finds out which hypervisor it is. */
+  const named = (): Promise<void> =>
+    (reading ??= booted.named.then(() => {
+      if (booted.imageBytes) recognition.offer(booted.symbols, booted.imageBytes, basename(booted.imageFile));
+      for (const line of recognition.conclude(symbols)) say(`warning: ${line}`);
+    }));
   if (machine.regions)
     machine.regions.onFailure = (reason) =>
       say(`warning: no more code can be translated (${reason}): the rest is interpreted, which is slower`);
@@ -181,32 +243,44 @@ export async function start(
   const check = await engineCheck(image, cli, machine);
   const logOutlet = openLog(cli.log?.file);
   const warnings: Promise<void>[] = [];
-  const showsNames = debuggable(cli) || [cli.log, cli.stats, cli.detail, cli.audit].some(Boolean);
+  const showsNames = debuggable(cli) || [cli.log, cli.stats, cli.detail, cli.audit, cli.observed].some(Boolean);
+  const clientFiles = debuggable(cli) ? openClientFiles(cli.files ?? '.', sandboxed(cli)) : undefined;
+  if (clientFiles) symbolFiles.read = (name) => clientFiles.read(name);
   const running = new RunControl(machine, {
     limits: {
       ...(cli.maxInstructions !== undefined && { maxInstructions: cli.maxInstructions }),
       ...(cli.timeout !== undefined && { timeoutSeconds: cli.timeout }),
     },
     observed: showsNames,
+    history: cli.history,
     check,
     mustWait: () => outputs.full(),
     keep: cli.keep,
+    remembers: remembersPast(cli),
+    loopsGoOn: cli.onLoop === 'report',
     onRunning: (on) => controlled?.changed(on),
     onLoop: (cpu, loop) => {
       const tell = (): void => {
         say(`warning: ${loop.text}`);
-        for (const line of explainLast(running, cpu, symbolize)) process.stderr.write(`  ${line}\n`);
+        for (const line of finish(explainLoop(running, cpu, loop, symbolize))) process.stderr.write(`  ${line}\n`);
       };
-      warnings.push(booted.named.then(tell));
+      warnings.push(named().then(() => running.between(tell)));
     },
-    snapshotStore: debuggable(cli) ? snapshotStore(openClientFiles(cli.files ?? '.', sandboxed(cli))) : undefined,
+    snapshotStore:
+      clientFiles &&
+      snapshotStore(clientFiles, () => ({
+        symbols: [...booted.packedSymbols(), ...symbolFiles.packed()],
+        hypervisor: recognition.descriptor && JSON.stringify(recognition.descriptor),
+      })),
   });
   control = running;
-  control.symbolFiles = () => symbolFiles.describe();
+  symbolFiles.view = viewsOf(control);
+  booted.restoreObservers(running.observers);
+  control.symbolFiles = symbolFiles;
   const outputs = new Outputs(control, output, [logOutlet.reader, serial.reader]);
   // Reading symbols takes time. They are read now if they are certainly needed, otherwise while the machine runs.
-  if (showsNames) void booted.named;
-  else setTimeout(() => void booted.named, NAMES_DELAY).unref();
+  if (showsNames) void named();
+  else setTimeout(() => void named(), NAMES_DELAY).unref();
   const dump =
     cli.dumpRegion !== undefined && machine.regions
       ? new (await import('./region-dump.ts')).RegionDump(machine, cli.dumpRegion, (text) => process.stderr.write(text))
@@ -214,7 +288,7 @@ export async function start(
   if (machine.regions) machine.regions.observer = dump;
   control.contexts = new Awareness(control, symbols, symbolize);
   // An audit needs the name of the function that enters guests, from the first entry on.
-  if (cli.audit) await booted.named;
+  if (cli.audit) await named();
   // Modules that only some runs need are loaded when they are needed, so that the program starts fast.
   const audit = cli.audit
     ? new (await import('../hv/audit/worldswitch.ts')).WorldSwitchAudit(control, symbols, symbolize, (f) =>
@@ -245,11 +319,10 @@ export async function start(
       symbolize,
       executable: (world) => booted.executable(imageOf(world)),
       log,
-      onConnect: () => {
-        onDebugger();
-        // Only when the debugger holds the machine itself; otherwise it would seem to run for a moment.
-        queueMicrotask(() => control.detach(gate));
-      },
+      tell: (line) => say(`gdb: ${line}`),
+      onConnect: onDebugger,
+      // From now on the debugger holds the machine itself.
+      onUse: () => control.detach(gate),
     });
     let bound: Bound;
     try {
@@ -264,6 +337,7 @@ export async function start(
     servers.push(server);
   };
   await booted.cable?.plug(running);
+  await cli.prepare?.(running);
   try {
     if (cli.gdb) await open({ kind: 'machine' }, cli.gdb, 'the machine');
     if (cli.gdbHost) await open({ kind: 'host' }, cli.gdbHost, 'the host world');
@@ -324,6 +398,8 @@ export async function run(image: string | undefined, cli: MachineCli): Promise<n
     return EXIT.ok;
   }
   if (cli.threads) {
+    if (cli.record !== undefined)
+      throw new UsageError('--record: runs in real time do not repeat: leave --threads out');
     const { runThreads } = await import('./run-threads.ts');
     return runThreads(image, cli);
   }

@@ -2,10 +2,10 @@
 
 import { constants as buffers } from 'node:buffer';
 import { readFileSync } from 'node:fs';
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { constants, createZstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { SnapshotStore } from '../emu/debug/stop.ts';
 import type { Machine } from '../emu/machine/machine.ts';
-import { applySnapshot, takeSnapshot } from '../emu/replay/machine-snapshot.ts';
+import { applyObservers, applySnapshot, takeSnapshot } from '../emu/replay/machine-snapshot.ts';
 import {
   decodeSnapshot,
   encodeSnapshot,
@@ -13,6 +13,8 @@ import {
   type MachineImage,
   SnapshotError,
 } from '../emu/replay/snapshot-file.ts';
+import type { Steps } from '../emu/replay/steps.ts';
+import type { Stateful } from '../emu/state/fields.ts';
 import { MOST_CHANGED } from './drives.ts';
 import { UsageError } from './errors.ts';
 import type { NamedFiles } from './file-service.ts';
@@ -21,11 +23,51 @@ import { VERSION } from './version.ts';
 /** Most of a snapshot is RAM, and the fastest level packs it well enough. A checksum detects damage. */
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
 
+/** What a debugger knows of the program that runs. */
+type Names = Pick<MachineImage, 'symbols' | 'hypervisor'>;
+
+/** Bytes that are packed at a time, in another thread. */
+const PART = 2 ** 24;
+
 /** zlib counts input with 32 bits, and says nothing when there is more. */
 const MOST_PACKED = 2 ** 32 - 1;
 
-/** The content of a snapshot file for a machine. @throws SnapshotError when the machine has more state than a file can have */
-export function packSnapshot(machine: Machine): Uint8Array {
+/**
+ * The content of a snapshot file for a machine.
+ * @param observers parts of a debugger whose state goes with it
+ * @throws SnapshotError when the machine has more state than a file can have
+ */
+export function packSnapshot(machine: Machine, observers: readonly Stateful[] = []): Uint8Array {
+  return new Uint8Array(zstdCompressSync(contentOf(machine, observers), LEVEL));
+}
+
+/** {@link packSnapshot} while the event loop goes on. */
+function* packing(machine: Machine, observers: readonly Stateful[], names: Names): Steps<Uint8Array> {
+  const content = contentOf(machine, observers, names);
+  // A turn of the event loop brings a chunk: with Node's chunks of 16 KiB, 500 MiB would take minutes.
+  const stream = createZstdCompress({ ...LEVEL, chunkSize: PART });
+  const out: Buffer[] = [];
+  let over = false;
+  stream
+    .on('data', (part: Buffer) => out.push(part))
+    .on('end', () => {
+      over = true;
+    });
+  try {
+    for (let at = 0; at < content.length; at += PART) {
+      stream.write(content.subarray(at, at + PART));
+      while (stream.writableNeedDrain) yield;
+    }
+    stream.end();
+    while (!over) yield;
+  } finally {
+    stream.destroy();
+  }
+  return new Uint8Array(Buffer.concat(out));
+}
+
+/** The content of a snapshot file, not packed. */
+function contentOf(machine: Machine, observers: readonly Stateful[], names: Names = {}): Uint8Array {
   const checked = (bytes: number): void => {
     if (bytes > MOST_PACKED)
       throw new SnapshotError(
@@ -33,9 +75,9 @@ export function packSnapshot(machine: Machine): Uint8Array {
       );
   };
   checked(machine.ram.touched);
-  const content = encodeSnapshot(takeSnapshot(machine, VERSION));
+  const content = encodeSnapshot({ ...takeSnapshot(machine, VERSION, observers), ...names });
   checked(content.length);
-  return zstdCompressSync(content, LEVEL);
+  return content;
 }
 
 /** Of zstd: most bytes of a block, packed or unpacked. A kilobyte of input gives no more than {@link MOST_BEGINNING}. */
@@ -90,22 +132,40 @@ export function unpackSnapshot(packed: Uint8Array, file: string): MachineImage {
   }
 }
 
-/** Restores the state of a snapshot in a machine. @throws UsageError when the snapshot is from another kind of machine */
-export function restoreSnapshot(machine: Machine, snapshot: MachineImage, file: string): void {
+/**
+ * Restores the state of a snapshot in a machine.
+ * @param observers of which it has the state, too
+ * @throws UsageError when the snapshot is from another kind of machine
+ */
+export function restoreSnapshot(
+  machine: Machine,
+  snapshot: MachineImage,
+  file: string,
+  observers: readonly Stateful[] = [],
+): void {
+  fitting(file, () => applySnapshot(machine, snapshot, observers));
+}
+
+/** Restores what a debugger had seen of the machine of a snapshot. @throws UsageError when it is damaged */
+export function restoreObservers(observers: readonly Stateful[], snapshot: MachineImage, file: string): void {
+  fitting(file, () => applyObservers(observers, snapshot.observers));
+}
+
+function fitting(file: string, restore: () => void): void {
   try {
-    applySnapshot(machine, snapshot);
+    restore();
   } catch (error) {
     if (!(error instanceof SnapshotError)) throw error;
     throw new UsageError(`--snapshot: ${file} does not fit, ${error.message}`);
   }
 }
 
-/** Snapshots that clients name, in their folder. */
-export const snapshotStore = (files: NamedFiles): SnapshotStore => ({
-  save: (machine, name) => {
-    const packed = packSnapshot(machine);
+/** Snapshots that clients name, in their folder. @param names what a snapshot keeps of names */
+export const snapshotStore = (files: NamedFiles, names: () => Names): SnapshotStore => ({
+  *save(machine, name, observers) {
+    const packed = yield* packing(machine, observers, names());
     files.write(name, packed);
     return packed.length;
   },
-  load: (machine, name) => restoreSnapshot(machine, unpackSnapshot(files.read(name), name), name),
+  load: (machine, name, observers) => restoreSnapshot(machine, unpackSnapshot(files.read(name), name), name, observers),
 });

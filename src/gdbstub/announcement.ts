@@ -59,6 +59,15 @@ export function stoppedElsewhere(at: Thread, shown: Thread, pc: bigint): string 
   );
 }
 
+/** The machine has stopped in the process that gdb has found first, and has not yet resumed from there. */
+export function stoppedSilently(at: Thread, pc: bigint): string {
+  return (
+    `[lvz] process ${at.pid} has stopped, thread ${at.pid}.${at.tid} at pc=${hex(pc)}. gdb would not show it, because it has not ` +
+    `continued process ${at.pid} from there yet.\n` +
+    "[lvz] 'info threads' shows where it is; after 'continue' in its inferior gdb shows its stops.\n"
+  );
+}
+
 /** A step from a place where the thread is not any more. */
 export function oldRegisters(thread: Thread, pc: bigint): string {
   return (

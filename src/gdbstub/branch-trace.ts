@@ -2,6 +2,9 @@
  * `record btrace bts`: the last branches of a thread, found by a replay of the last instructions. Nothing is recorded while
  * the machine runs, so the trace also covers the time before gdb enabled it.
  */
+import type { Cpu } from '../emu/cpu/cpu.ts';
+import { CRMD, DMW } from '../emu/cpu/csr-fields.ts';
+import { CSR, fieldNamed } from '../emu/cpu/csr-table.ts';
 import type { Steps } from '../emu/replay/steps.ts';
 import type { Target } from './target.ts';
 import type { Thread } from './threads.ts';
@@ -14,6 +17,19 @@ interface Block {
   readonly begin: bigint;
   /** Address of the last instruction. */
   readonly end: bigint;
+}
+
+/** Does the host run at physical addresses, as in a refill handler? */
+const isDirect = ({ host }: Cpu): boolean => (host.lo(CSR.CRMD) & CRMD.DA) !== 0;
+
+/**
+ * The base of the direct mapping window in which the host reaches memory at PLV0: by it gdb can read code that ran at its physical
+ * address, and finds its name. 0 without one.
+ */
+function windowBase({ host }: Cpu): bigint {
+  const windows = [0, 1].map((n) => host.get(CSR.DMW0 + n)).filter((w) => w & BigInt(DMW.PLV0));
+  const cached = windows.find((w) => fieldNamed('DMW0', 'MAT', w) === 1) ?? windows[0];
+  return cached === undefined ? 0n : (cached >> 60n) << 60n;
 }
 
 export class BranchTrace {
@@ -50,11 +66,12 @@ export class BranchTrace {
     const { cpu, vm } = current;
     const now = control.history.position;
     const pc = this.target.context.pc();
+    const window = isDirect(cpu) ? 0n : windowBase(cpu);
     const blocks: Block[] = [];
     let open: { begin: bigint; end: bigint } | undefined;
     yield* control.replayer.replayingEach(now - LENGTH, now, (c) => {
       if (c !== cpu || (vm !== undefined && c.world !== vm)) return;
-      const at = c.pc;
+      const at = !c.vm && isDirect(c) ? c.pc | window : c.pc;
       if (open && at === open.end + 4n) open.end = at;
       else {
         if (open) blocks.push(open);

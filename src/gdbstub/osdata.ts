@@ -6,6 +6,7 @@ import { CSR, CSRS } from '../emu/cpu/csr-table.ts';
 import type { EventRecord } from '../emu/cpu/event-ring.ts';
 import { causeName } from '../emu/debug/catches.ts';
 import { guestContext } from '../emu/debug/context.ts';
+import { INTERRUPT_LINES } from '../emu/debug/decode-number.ts';
 import { describeElo } from '../emu/debug/walk.ts';
 import { hex } from '../emu/formats/hex.ts';
 import type { Tlb } from '../emu/tlb/tlb.ts';
@@ -38,7 +39,6 @@ const tlbRows = (tlb: Tlb): Row[] =>
 
 /** The last exits of all CPUs, the newest first: at most this many. */
 const LAST_EXITS = 256;
-const LINES = ['SWI0', 'SWI1', 'HWI0', 'HWI1', 'HWI2', 'HWI3', 'HWI4', 'HWI5', 'HWI6', 'HWI7', 'PMI', 'TI', 'IPI'];
 
 const TABLES: readonly Table[] = [
   {
@@ -111,7 +111,7 @@ const TABLES: readonly Table[] = [
     description: 'Interrupt lines of the host and of the guest bank: pending and enabled',
     rows: (s) =>
       s.machine.cpus.flatMap((c) =>
-        LINES.flatMap((name, n) => {
+        INTERRUPT_LINES.flatMap((name, n) => {
           const bit = (v: number): string => String((v >>> n) & 1);
           const of = (num: number, guest: boolean): number => Number(peekCsr(c, guest, num) & 0x1fffn);
           return [

@@ -10,6 +10,16 @@ const TURN_MS = 20;
 const MOST_WAITING = 1024;
 /** The largest number of bytes between packets that do not belong to the protocol. gdb sends none. */
 const MOST_NOISE = 4096;
+/**
+ * A Ctrl-C that comes when the machine has just stopped counts for a resume that follows so soon, in milliseconds: a long
+ * `step` of gdb is many short resumes. It does not count for what the user types after the stop.
+ */
+const LATE_INTERRUPT_MS = 500;
+const MONITOR = 'qRcmd,';
+/** gdb gives a packet up after 2 s without an answer (`set remotetimeout`). */
+const KEEP_WAITING_MS = 500;
+/** Reverse execution. */
+const BACKWARDS = /^b[cs]$/;
 /** The longest text in one console packet, in characters. As UTF-8 in hex it is smaller than the packet size. */
 const TEXT_PIECE = 16_000;
 
@@ -52,6 +62,14 @@ export class PacketQueue {
   private noAck = false;
   private lastSent: Uint8Array | undefined;
   private closed = false;
+  /** Ends {@link keepWaiting}. */
+  private quiet: () => void = () => {};
+  /** The work is that of a monitor command. */
+  private monitoring = false;
+  /** gdb waits no more for the answer to the work: Ctrl-C has ended its waiting, which it does not tell. */
+  private unheard = false;
+  /** When the last Ctrl-C came that has stopped nothing. */
+  private lateInterrupt = Number.NEGATIVE_INFINITY;
 
   constructor(line: Line, answerer: Answerer, runtime: Runtime) {
     this.line = line;
@@ -84,6 +102,8 @@ export class PacketQueue {
 
   /** Ends the work in progress without a result. */
   abandonWork(): void {
+    this.quiet();
+    this.monitoring = false;
     this.turns.abandon();
   }
 
@@ -91,7 +111,7 @@ export class PacketQueue {
   forget(): boolean {
     this.queue = [];
     const { active } = this.turns;
-    this.turns.abandon();
+    this.abandonWork();
     return active;
   }
 
@@ -104,8 +124,15 @@ export class PacketQueue {
 
   /** Text for the user's console. It is allowed only while a resume or a monitor command has no answer yet. */
   output(text: string): void {
-    for (let at = 0; at < text.length; at += TEXT_PIECE)
-      this.reply(`O${toHex(Buffer.from(text.slice(at, at + TEXT_PIECE), 'utf8'))}`);
+    if (this.monitoring && this.unheard) return;
+    for (const piece of pieces(text)) this.reply(`O${piece}`);
+  }
+
+  /** The answer to a monitor command with this text: one packet where that is possible, so that Ctrl-C cannot come in the middle. */
+  lastOutput(text: string): string {
+    const all = pieces(text);
+    if (!this.unheard) for (const piece of all.slice(0, -1)) this.reply(`O${piece}`);
+    return all.at(-1) ?? 'OK';
   }
 
   /** Answers the packets that wait, as long as this client's turn lasts. */
@@ -125,9 +152,9 @@ export class PacketQueue {
   private frame(frame: Frame): void {
     switch (frame.kind) {
       case 'interrupt':
-        // When the machine is stopped already, the interrupt is late and has no effect.
         if (this.turns.active) this.turns.cancel();
         else if (this.answerer.running) this.answerer.interrupt();
+        else this.lateInterrupt = this.runtime.now();
         return;
       case 'ack':
         return;
@@ -145,6 +172,10 @@ export class PacketQueue {
       case 'packet':
         if (this.line.heard?.() === false) return;
         if (!this.noAck) this.line.send(fromLatin1('+'));
+        if (this.monitoring) {
+          this.unheard = true;
+          this.turns.cancel();
+        }
         if (this.held && this.queue.length >= MOST_WAITING) this.reply('E.too many packets while the machine runs');
         else if (this.queue.length === 0 && !this.held && this.onTurn) this.handle(frame.payload);
         else this.queue.push(frame.payload);
@@ -168,6 +199,13 @@ export class PacketQueue {
     return now < this.turnEnds;
   }
 
+  /** The machine is resumed. Has a Ctrl-C just come, too late for the last stop? */
+  private interruptedLate(): boolean {
+    const late = this.runtime.now() - this.lateInterrupt < LATE_INTERRUPT_MS;
+    this.lateInterrupt = Number.NEGATIVE_INFINITY;
+    return late;
+  }
+
   private handle(payload: string): void {
     this.line.log(`<- ${payload.slice(0, 200)}`);
     if (payload === 'QStartNoAckMode') {
@@ -175,29 +213,51 @@ export class PacketQueue {
       this.noAck = true;
       return;
     }
-    const fail = (error: unknown): void => this.reply(`E.${error instanceof Error ? error.message : String(error)}`);
-    const answered = (answer: string | undefined): void => {
-      if (answer !== undefined) this.reply(answer);
-    };
     let answer: Answer;
     try {
       answer = this.answerer.answer(payload);
     } catch (error) {
-      fail(error);
+      this.reply(failure(error));
       return;
     }
-    if (typeof answer !== 'object') answered(answer);
-    else
-      this.turns.run(
-        answer,
-        (text) => {
-          answered(text);
-          this.drain();
-        },
-        (error) => {
-          fail(error);
-          this.drain();
-        },
-      );
+    if (typeof answer === 'object') {
+      this.work(payload, answer);
+      return;
+    }
+    if (answer !== undefined) this.reply(answer);
+    if (this.answerer.running && !this.answerer.detached && this.interruptedLate()) this.answerer.interrupt();
+  }
+
+  /** An answer that may take several turns. */
+  private work(payload: string, steps: Exclude<Answer, string | undefined>): void {
+    this.unheard = false;
+    this.monitoring = payload.startsWith(MONITOR);
+    if (this.monitoring) this.keepWaiting();
+    const over = (reply: string | undefined): void => {
+      this.quiet();
+      this.monitoring = false;
+      if (reply !== undefined && !this.unheard) this.reply(reply);
+      this.drain();
+    };
+    const late = BACKWARDS.test(payload) && this.interruptedLate();
+    this.turns.run(steps, over, (error) => over(failure(error)), late);
+  }
+
+  /** gdb waits for the answer to a monitor command as long as it is told something, and an empty text shows nothing. */
+  private keepWaiting(): void {
+    this.quiet = this.runtime.after(KEEP_WAITING_MS, () => {
+      if (!this.unheard) this.reply('O');
+      this.keepWaiting();
+    });
   }
 }
+
+/** A text as hex digits, in pieces that fit into a packet. */
+function pieces(text: string): string[] {
+  const out: string[] = [];
+  for (let at = 0; at < text.length; at += TEXT_PIECE)
+    out.push(toHex(Buffer.from(text.slice(at, at + TEXT_PIECE), 'utf8')));
+  return out;
+}
+
+const failure = (error: unknown): string => `E.${error instanceof Error ? error.message : String(error)}`;

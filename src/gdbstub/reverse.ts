@@ -2,6 +2,7 @@
 import type { Stop } from '../emu/debug/stop.ts';
 import { Interrupted } from '../emu/debug/turns.ts';
 import type { Steps } from '../emu/replay/steps.ts';
+import { telling } from './progress.ts';
 import { SIGNAL } from './signals.ts';
 import type { Target } from './target.ts';
 import { matchesThread, type Thread, type ThreadPattern } from './threads.ts';
@@ -17,14 +18,19 @@ export class Reverse {
   }
 
   /** `bs`: back to before the last instruction of the selected thread. @returns the stop reply */
-  *step(): Steps<string> {
+  step(): Steps<string> {
+    return telling(this.target, 'looking back', this.steppingBack());
+  }
+
+  private *steppingBack(): Steps<string> {
     const { target } = this;
     const { control } = target;
-    const thread = this.thread ?? target.current;
+    const thread = this.moving;
     const from = control.history.position;
     let position: number | undefined = from;
     this.begin();
     try {
+      yield;
       position = yield* control.replayer.findingTurnOf(thread.cpu, position);
       if (position !== undefined) yield* control.replayer.going(position);
       // A thread of a guest skips the instructions of the hypervisor.
@@ -32,7 +38,12 @@ export class Reverse {
         position = yield* control.replayer.findingExitOf(thread.vm, thread.vcpu, position);
         if (position !== undefined) yield* control.replayer.going(position);
       }
-      if (position !== undefined) return target.threadReply(SIGNAL.trap, '', thread);
+      if (position !== undefined) {
+        target.output(target.unknownCode.atStop(control, target.threads()));
+        return target.threadReply(SIGNAL.trap, '', thread);
+      }
+      // gdb never resumes a thread again for which it is told so while it steps it off a breakpoint.
+      if (this.isOffBreakpoint(thread)) return target.threadReply(SIGNAL.trap, '', thread);
       // Nothing of a guest is before its first instruction.
       yield* control.replayer.going(thread.vm === undefined ? control.history.beginning : from);
       return target.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);
@@ -42,11 +53,23 @@ export class Reverse {
     }
   }
 
+  /** The thread that moves: the one that the client has named, or its current one. */
+  private get moving(): Thread {
+    const { target } = this;
+    return this.thread ?? target.firstProcess.currentOf(target.current, target.threads());
+  }
+
+  /** Does gdb step a thread alone, for the sake of another one, its current one? The step of that one comes next. */
+  private isOffBreakpoint(thread: Thread): boolean {
+    const { target } = this;
+    return this.thread !== undefined && target.firstProcess.currentOf(thread, target.threads()).pid !== thread.pid;
+  }
+
   /** `bc`: back to the last breakpoint, watchpoint or catch before this position, or to the beginning of the history. */
   *continue(): Steps<undefined> {
     const { control } = this.target;
     this.begin();
-    const stop = yield* this.search();
+    const stop = yield* telling(this.target, 'looking back', this.search());
     control.arrived(stop);
     this.target.arrived(stop);
     return undefined;
@@ -55,19 +78,23 @@ export class Reverse {
   /** gdb forgets the registers of the threads that it moves. */
   private begin(): void {
     const { pattern, target } = this;
+    target.firstProcess.resumed(this.moving);
     target.known.resumed(target.threads().filter((t) => pattern === undefined || matchesThread(pattern, t)));
   }
 
   private *search(): Steps<Stop> {
-    const { control, current } = this.target;
+    const { control } = this.target;
     const { history } = control;
-    const { cpu } = this.thread ?? current;
-    let end = history.position;
+    const { cpu } = this.moving;
+    const from = history.position;
+    let end = from;
     let found: { position: number; stop: Stop } | undefined;
     try {
+      yield;
       for (;;) {
         const start: number | undefined = yield* control.replayer.searchingStretch(end, (position, stop) => {
-          if (position < end) found = { position, stop };
+          // What an instruction has caused lies behind it: at the end of a stretch, too.
+          if (position < from) found = { position, stop };
         });
         end = start ?? end;
         if (found || start === undefined || start <= history.beginning) break;

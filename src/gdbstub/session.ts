@@ -11,8 +11,10 @@ import type { End, Stop } from '../emu/debug/stop.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import type { Vm } from '../emu/debug/vms.ts';
 import type { Machine } from '../emu/machine/machine.ts';
-import { announcement, HELD, oldRegisters, stoppedElsewhere } from './announcement.ts';
+import { announcement, HELD, oldRegisters, stoppedElsewhere, stoppedSilently } from './announcement.ts';
 import { BranchTrace } from './branch-trace.ts';
+import { FirstProcess } from './first-process.ts';
+import { Handshake } from './handshake.ts';
 import { KnownRegisters } from './known-registers.ts';
 import { type Line, PacketQueue } from './packet-queue.ts';
 import { Resumption } from './resumption.ts';
@@ -24,7 +26,16 @@ import { StepJournal } from './step-journal.ts';
 import { StopReplies } from './stop-replies.ts';
 import type { Answer, Dispatch, Resume, Target, TargetSettings } from './target.ts';
 import { ThreadSelection } from './thread-selection.ts';
-import { contextOf, GUEST_PID_BASE, matchesThread, type Thread, type ThreadPattern, type View } from './threads.ts';
+import {
+  contextOf,
+  GUEST_PID_BASE,
+  MACHINE_PID,
+  matchesThread,
+  type Thread,
+  type ThreadPattern,
+  type View,
+} from './threads.ts';
+import { UnknownCode } from './unknown-code.ts';
 
 export interface SessionOptions extends Line {
   readonly control: RunControl;
@@ -33,6 +44,8 @@ export interface SessionOptions extends Line {
   readonly symbolize: Symbolizer;
   /** The file that a world was booted from (−1: the host), as an absolute path. Undefined when it is not known. */
   readonly executable?: (world: number) => string | undefined;
+  /** Called when the client asks for more than its handshake. */
+  readonly onUse?: () => void;
 }
 
 export class Session implements Target {
@@ -55,9 +68,14 @@ export class Session implements Target {
   mmioRead = false;
   mmioWrite = false;
   readonly known = new KnownRegisters();
+  readonly unknownCode = new UnknownCode();
+  readonly firstProcess = new FirstProcess();
   physicalMemory = false;
+  document: Target['document'];
   /** The client has detached. */
   detached = false;
+  readonly handshake = new Handshake();
+  private readonly onUse: () => void;
   private readonly dispatch: Dispatch;
   private readonly selection: ThreadSelection;
   private readonly journal: StepJournal;
@@ -72,6 +90,7 @@ export class Session implements Target {
     this.machine = control.machine;
     this.symbolize = options.symbolize;
     this.dispatch = options.dispatch;
+    this.onUse = options.onUse ?? (() => {});
     this.selection = new ThreadSelection(control, options.view, options.executable);
     this.journal = new StepJournal(control);
     const { selection, settings, journal } = this;
@@ -109,6 +128,10 @@ export class Session implements Target {
   }
 
   answer(payload: string): Answer {
+    if (!this.handshake.over) {
+      this.handshake.heard(payload);
+      if (this.handshake.over) this.onUse();
+    }
     return this.dispatch(this, payload);
   }
 
@@ -122,6 +145,10 @@ export class Session implements Target {
 
   output(text: string): void {
     this.packets.output(text);
+  }
+
+  lastOutput(text: string): string {
+    return this.packets.lastOutput(text);
   }
 
   // --- threads -----------------------------------------------------------------------------------------------------
@@ -162,6 +189,10 @@ export class Session implements Target {
     return this.selection.threads();
   }
 
+  listed(): Thread[] {
+    return this.detached || this.control.over ? [] : this.selection.listed();
+  }
+
   find(pattern: ThreadPattern): Thread | undefined {
     return this.selection.find(pattern);
   }
@@ -193,6 +224,7 @@ export class Session implements Target {
   }
 
   noteRead(address: bigint, length: number): void {
+    this.firstProcess.looksAt(this.current);
     this.journal.read(address, length);
   }
 
@@ -224,6 +256,7 @@ export class Session implements Target {
       return;
     }
     this.current = thread;
+    this.firstProcess.resumed(thread);
     this.known.resumed(this.threads().filter(how.covers));
     this.resumption.begin(thread, how);
     this.running = true;
@@ -238,22 +271,26 @@ export class Session implements Target {
       return;
     }
     this.announce(stop, stepped);
+    this.output(this.unknownCode.atStop(this.control, this.threads()));
     this.reply(this.forResumed(this.replies.forStop(stop, stepped)));
+    if (!this.resumption.single) this.firstProcess.looksAt(this.current);
     this.packets.drain();
   }
 
   /**
-   * The reply for a stop, from a thread that gdb has resumed: gdb aborts when another one reports it. The reply has
-   * selected the thread where the machine has stopped.
+   * The reply for a stop, from a thread that gdb has resumed, and hears: gdb aborts when another one reports it. The reply
+   * has selected the thread where the machine has stopped.
    */
   private forResumed(reply: string): string {
     const { resumption, current } = this;
-    if (resumption.covers(current)) return reply;
+    const isSilent = this.firstProcess.isSilent(current);
+    if (resumption.covers(current) && !isSilent) return reply;
     if (resumption.single) return this.threadReply(SIGNAL.trap, '', resumption.thread!);
-    const resumed = this.threads().filter((t) => resumption.covers(t));
+    const resumed = this.threads().filter((t) => resumption.covers(t) && !this.firstProcess.isSilent(t));
     const shown = resumed.find((t) => t.cpu === current.cpu) ?? resumed[0];
     if (!shown) return reply;
-    this.output(stoppedElsewhere(current, shown, contextOf(current, this.control).pc()));
+    const pc = contextOf(current, this.control).pc();
+    this.output(isSilent ? stoppedSilently(current, pc) : stoppedElsewhere(current, shown, pc));
     return this.threadReply(SIGNAL.none, '', shown);
   }
 
@@ -271,7 +308,9 @@ export class Session implements Target {
     const { pattern, thread = this.current } = this.reverse;
     this.resumption.reversed(thread, (t) => pattern === undefined || matchesThread(pattern, t));
     this.announce(stop, undefined);
+    this.output(this.unknownCode.atStop(this.control, this.threads()));
     this.reply(this.forResumed(this.replies.forStop(stop, undefined)));
+    if (!this.reverse.thread) this.firstProcess.looksAt(this.current);
   }
 
   threadReply(signal: number, pairs: string, thread: Thread): string {
@@ -279,6 +318,7 @@ export class Session implements Target {
   }
 
   currentStop(): string {
+    this.firstProcess.found(this.current);
     return this.threadReply(SIGNAL.trap, '', this.current);
   }
 
@@ -291,11 +331,26 @@ export class Session implements Target {
     );
   }
 
+  /** The process whose end gdb is told: one that it has. It aborts when that is not so. */
+  private get ending(): number {
+    const pids = this.selection.listed().map((t) => t.pid);
+    return pids.includes(MACHINE_PID) ? MACHINE_PID : (pids[0] ?? MACHINE_PID);
+  }
+
   ended(end: End): void {
-    if (this.running && !this.detached) this.reply(end.kind === 'died' ? 'X06;process:1' : 'W00;process:1');
+    if (this.running && !this.detached)
+      this.reply(`${end.kind === 'died' ? 'X06' : 'W00'};process:${this.ending.toString(16)}`);
     this.running = false;
     this.packets.abandonWork();
     this.packets.drain();
+  }
+
+  attachAgain(): void {
+    if (!this.detached) return;
+    this.detached = false;
+    this.running = false;
+    if (!this.control.history.enabled) this.control.history.enable(true);
+    this.control.attach(this);
   }
 
   detach(): void {

@@ -46,10 +46,11 @@ export class StopReplies {
     switch (stop.kind) {
       case 'interrupt':
         return this.forInterrupt();
-      case 'beginning': {
+      case 'beginning':
+      case 'end': {
         const here = this.selection.threadOn(stop.cpu);
-        const shown = this.resumption.covers(here) ? here : this.resumption.thread!;
-        return this.forThread(SIGNAL.trap, 'replaylog:begin;', shown);
+        const shown = this.resumption.covers(here) ? here : (this.resumption.thread ?? here);
+        return this.forThread(SIGNAL.trap, stop.kind === 'end' ? 'replaylog:end;' : 'replaylog:begin;', shown);
       }
       case 'loop':
         return this.foreign(stop.cpu);

@@ -11,9 +11,11 @@ import type { Client, Stop } from '../emu/debug/stop.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import type { Machine } from '../emu/machine/machine.ts';
 import type { Steps } from '../emu/replay/steps.ts';
+import type { FirstProcess } from './first-process.ts';
 import type { KnownRegisters } from './known-registers.ts';
 import type { StepClass } from './soft-step.ts';
 import type { Thread, ThreadPattern, View } from './threads.ts';
+import type { UnknownCode } from './unknown-code.ts';
 
 /** The machine itself. */
 export interface MachineTarget {
@@ -36,10 +38,12 @@ export interface ThreadTarget {
    * world.
    */
   readonly attached: Map<number, Set<number>>;
-  /** An `attach` in the same inferior has killed process 1. It is not listed any more, and can be attached again. */
+  /** The client has detached from process 1, or killed it, as an `attach` in the same inferior does. It can be attached again. */
   machineHidden: boolean;
-  /** Threads that the client sees. Never empty. */
+  /** Threads that the client sees, or saw when it was attached. Never empty. */
   threads(): Thread[];
+  /** Threads of the processes that the client is attached to: none after it has left them all, or the machine has ended. */
+  listed(): Thread[];
   /** The first thread that matches a pattern. Parts that the pattern leaves open are those of the selected thread. */
   find(pattern: ThreadPattern): Thread | undefined;
   /** The thread to report when a CPU reaches a comparator with this scope. */
@@ -53,9 +57,13 @@ export interface MemoryTarget {
   mmioRead: boolean;
   /** QEMU's physical memory mode: the addresses of memory packets are physical. */
   physicalMemory: boolean;
+  /** The document that `qXfer` has begun to send last. */
+  document: { readonly name: string; readonly text: string } | undefined;
   mmioWrite: boolean;
   /** Notes a memory read: gdb reads the instruction before it inserts the breakpoint of a step. */
   noteRead(address: bigint, length: number): void;
+  /** What is answered for code at PC that cannot be read. */
+  readonly unknownCode: UnknownCode;
 }
 
 /** Breakpoints of this client. */
@@ -87,6 +95,8 @@ export interface Resume {
 export interface ExecutionTarget {
   /** What the client has been told of the registers of its threads. */
   readonly known: KnownRegisters;
+  /** The process that the client has found first, and the one that it looks at. */
+  readonly firstProcess: FirstProcess;
   stepInto: Set<StepClass>;
   /** How process 1 steps: into every world, only in the world where the step begins, or only in guests. */
   stepMode: 'cpu' | 'world' | 'guest';
@@ -138,6 +148,8 @@ export interface TargetSettings {
 
 /** The connection itself. */
 export interface ConnectionTarget {
+  /** The client has detached, and waits for nothing. */
+  readonly detached: boolean;
   /** Features that gdb announced in qSupported. */
   features: ReadonlySet<string>;
   readonly settings: TargetSettings;
@@ -145,8 +157,12 @@ export interface ConnectionTarget {
   reply(payload: string): void;
   /** Prints a text on the console of the user; only while a resume or a monitor command is unanswered. */
   output(text: string): void;
+  /** The answer to a monitor command with this text. */
+  lastOutput(text: string): string;
   /** Detaches from the machine: its breakpoints are removed, and the machine continues. */
   detach(): void;
+  /** The client attaches after it has left its last process: the machine stops for it again. */
+  attachAgain(): void;
 }
 
 export interface Target

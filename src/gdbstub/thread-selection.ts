@@ -40,6 +40,10 @@ export class ThreadSelection implements ThreadTarget {
     return shown.length ? shown : all;
   }
 
+  listed(): Thread[] {
+    return this.machineHidden && this.attached.size === 0 ? [] : this.threads();
+  }
+
   find(pattern: ThreadPattern): Thread | undefined {
     const all = this.threads();
     const same = all.find((t) => t.pid === this.current.pid && t.tid === this.current.tid);

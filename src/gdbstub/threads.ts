@@ -111,6 +111,7 @@ export function contextOf(t: Thread, control: RunControl): DebugContext {
       word: () => 0n,
       csr: () => 0n,
       stage2Root: () => undefined,
+      lastTranslation: () => undefined,
     }
   );
 }

@@ -71,12 +71,12 @@ const VARIANTS: Readonly<Record<string, readonly [expected: RegExp, guests: read
   'clobber-fp': [/host register: \$f24 came back different/, TWO],
   'forget-bank': [/guest CSR left over: .*g_save3 = 0x101010101010101 as VM 1 vcpu 0 left it/, TWO],
   'forget-invtlb': [
-    /stale stage-2 entry: .*GPA 0x200000 .*is 0x[0-9a-f]+ \(a table of smaller pages\); an invtlb is missing/,
+    /stale stage-2 entry: a guest was entered on cpu0 with a TLB entry of VM 1 for GPA 0x[0-9a-f]+ that its table no longer has: at that time .*; an invtlb is missing/,
     ['paging'],
   ],
   // Manual: 5.4.4
   'double-fill': [
-    /two TLB entries: tlbfill at 0x[0-9a-f]+ <.*> fills 0x[0-9a-f]+ \(stage 2 of gid 1\), which the TLB already maps/,
+    /two TLB entries: tlbfill at 0x[0-9a-f]+ <.*> fills 0x[0-9a-f]+ \(stage 2 of VM 1\), which the TLB already maps/,
     ['hello'],
   ],
   'read-unset': [/CSR never initialised: the host reads SAVE5 at .*<_run_guest/, TWO],

@@ -1,10 +1,13 @@
 /** Symbols and sections of ELF files, and what damage does to them. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { guestPath, HYPERVISOR } from '../../src/cli/paths.ts';
-import { parseElf, readSymbols } from '../../src/emu/boot/elf.ts';
+import { checkElf, parseElf, readSymbols } from '../../src/emu/boot/elf.ts';
+import { elfCode } from '../../src/emu/boot/elf-code.ts';
 import { elfSections, stringsOf } from '../../src/emu/boot/elf-sections.ts';
 import { ImageError } from '../../src/emu/formats/image-error.ts';
 
@@ -24,6 +27,17 @@ describe('symbols', () => {
     const found = new Set(readSymbols(bytes).map((s) => `${s.name} ${s.value} ${s.size}`));
     expect(found).toEqual(expected);
     expect(found.size).toBeGreaterThan(50);
+  });
+
+  test('a label in debug information is an offset there, and names no address', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'loongscope-elf-')), 'labels.o');
+    onTestFinished(() => rmSync(dirname(file), { recursive: true }));
+    const source =
+      '.globl code\ncode: nop\n.section .debug_str,"MS",@progbits,1\n.asciz "a"\nlabel: .asciz "b"\n.globl absolute\nabsolute = 0x1234\n';
+    await execa('clang-19', ['--target=loongarch64-unknown-none', '-x', 'assembler', '-c', '-', '-o', file], {
+      input: source,
+    });
+    expect(readSymbols(new Uint8Array(readFileSync(file))).map((s) => s.name)).toEqual(['code', 'absolute']);
   });
 
   test('a name that another one ends with is found inside it', () => {
@@ -53,6 +67,8 @@ describe('damage', () => {
         expect(Array.isArray(readSymbols(damaged))).toBe(true);
         expect(Array.isArray(readSymbols(damaged.subarray(0, cut)))).toBe(true);
         try {
+          elfCode(damaged.subarray(0, cut));
+          checkElf(damaged.subarray(0, cut), 'x');
           parseElf(damaged.subarray(0, cut), 'x');
         } catch (error) {
           expect(error).toBeInstanceOf(ImageError);

@@ -329,7 +329,7 @@ describe('memory', () => {
   test('a guest that stalls at one place after the other is reported so often and no more', () => {
     const loops = new LoopDetector();
     const reports = Array.from({ length: 1000 }, (_, n) =>
-      loops.report({ world: 1, pc: BigInt(n), text: '', hopeless: false }),
+      loops.report({ world: 1, pc: BigInt(n), text: '', round: [], hopeless: false }),
     );
     expect(reports.filter(Boolean).length).toBe(64);
   });

@@ -38,6 +38,7 @@ describe('entry', () => {
     for (const text of ['syscall 0', 'break 0', '.word 0']) {
       const m = at(text, direct(crmd) | CRMD.DATF | CRMD.DATM).run(1);
       expect([m.host(CSR.PRMD), m.host(CSR.CRMD)], text).toEqual([BigInt(prmd), BigInt(direct(CRMD.DATF | CRMD.DATM))]);
+      expect(m.cpu.events.at(0)!.crmd, text).toBe(direct(crmd) | CRMD.DATF | CRMD.DATM);
     }
   });
 
@@ -69,6 +70,7 @@ describe('entry', () => {
       badi: assemble(text),
       vector: BigInt(VECTOR),
       va: 0n,
+      crmd: direct(0),
       stage2: false,
     });
     expect([m.cpu.events.total, m.cpu.events.hostExceptions[ecodeOf(name)]]).toEqual([1, 1]);

@@ -332,11 +332,17 @@ describe.each(GDBS)('acceptance with %s', async (_name, gdb) => {
   test('7: reverse execution stops at the beginning of what is kept, and goes forward again', async () => {
     const { output, console } = await session({
       guests: [guestSpec('hello')],
-      commands: ['tbreak handle_exit', 'continue', 'reverse-continue', 'print $icount', 'monitor reverse', 'continue'],
+      commands: [
+        ...['tbreak handle_exit', 'continue', 'reverse-continue', 'print $icount', 'monitor reverse'],
+        ...['monitor reverse 64M', 'monitor reverse 8M', 'monitor reverse maybe', 'continue'],
+      ],
     });
     expect(output).toMatch(/Reached end of recorded history; stopping|No more reverse-execution history/);
     expect(output).toMatch(/\$1 = 0\n/);
-    expect(output).toMatch(/reverse is on: instructions 0 to 0/);
+    expect(output).toMatch(/reverse is on: instructions 0 to 0 can be gone back to, \d+ copies, \d+ of 512 MiB/);
+    expect(output).toMatch(/\d+ of 64 MiB; at most \d+ ms of running from one to the next/);
+    expect(output).toMatch(/'8M' is too little: use 16M or more/);
+    expect(output).toMatch(/'on', 'off' or a size, as 512M, expected/);
     // What the console had said it does not say again.
     expect(console.match(/hv: LVZ version 1/g)).toHaveLength(1);
     expect(console.match(/Hello from a LoongArch guest/g)).toHaveLength(1);

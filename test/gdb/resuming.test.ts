@@ -1,11 +1,15 @@
 /** What gdb resumes, and who reports the stop: gdb keeps its own picture of threads and registers, which must never break. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
+import { HELPER } from '../../src/cli/debug.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { attachCommands, GDBS, gdbSession, guestSpec, refused, type SessionOptions } from '../support/gdb-session.ts';
 
 const HELLO = 'build/guests/hello.elf';
+const folder = mkdtempSync(join(tmpdir(), 'loongscope-resuming-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 describe.each(GDBS)('resuming with %s', (_name, gdb) => {
   const session = async (options: SessionOptions): Promise<string> => (await gdbSession({ gdb, ...options })).output;
@@ -41,6 +45,38 @@ describe.each(GDBS)('resuming with %s', (_name, gdb) => {
     expect(output).toMatch(/Thread 1\.1 "cpu0" hit Breakpoint 1/);
   });
 
+  test('a gdb that comes to a running VM, and continues there, sees the stops of the hypervisor', async () => {
+    const snapshot = join(folder, 'entered');
+    const files = folder;
+    await session({
+      guests: [guestSpec('hello')],
+      more: { files },
+      commands: ['monitor catch first-entry', 'continue', 'monitor snapshot save entered'],
+    });
+    const wait = ['set schedule-multiple on', 'break handle_exit'];
+    const byHand = await session({
+      more: { snapshot },
+      commands: [
+        ...wait,
+        ...attachCommands(17, HELLO),
+        'continue',
+        'info threads',
+        ...['inferior 1', 'x/i $pc', 'continue', 'inferior 2', 'continue', 'x/i $pc'],
+      ],
+    });
+    expect(byHand).toMatch(/\[lvz\] process 1 has stopped, thread 1\.1 at pc=0x[0-9a-f]+\. gdb would not show it/);
+    expect(byHand).toMatch(/Thread 2\.1 "vcpu0" stopped/);
+    expect(byHand.match(/Thread 1\.1 "cpu0" hit Breakpoint 1, handle_exit/g)).toHaveLength(2);
+    expect(byHand.match(/=> 0x[0-9a-f]+ <handle_exit/g)).toHaveLength(2);
+
+    const helped = await session({
+      more: { snapshot },
+      commands: [...wait, `source ${HELPER}`, `lvz attach 1 ${HELLO}`, 'continue'],
+    });
+    expect(helped).toMatch(/Thread 1\.1 "cpu0" hit Breakpoint 1, handle_exit/);
+    expect(helped).not.toMatch(/has stopped, thread/);
+  });
+
   test('guests that list themselves do not end gdb', async () => {
     const output = await session({
       guests: [guestSpec('two', 'a', 'a'), guestSpec('two', 'b', 'b')],
@@ -64,6 +100,23 @@ describe.each(GDBS)('resuming with %s', (_name, gdb) => {
     expect(output.match(/=> 0x[0-9a-f]+ <_start/g)).toHaveLength(2);
   });
 
+  test('back in process 1, where an attached guest stands on its breakpoint', async () => {
+    const output = await hello(
+      ...ATTACHED,
+      'set schedule-multiple on',
+      'break *0x200008',
+      'continue',
+      'inferior 1',
+      'reverse-stepi',
+      'x/i $pc',
+      'info threads',
+    );
+    // gdb steps the guest off its breakpoint first, and this moves the CPU, too.
+    expect(output).toMatch(/=> 0x20000[04][ :]/);
+    expect(output).toMatch(/^\* 1\.1 .*VM 1 PLV0/m);
+    expect(output).not.toMatch(/end of recorded history|No more reverse-execution history/);
+  });
+
   test('back in a guest over the hypervisor, and on to the catch before', async () => {
     const output = await hello(
       ...ATTACHED,
@@ -78,6 +131,40 @@ describe.each(GDBS)('resuming with %s', (_name, gdb) => {
     );
     const places = [...output.matchAll(/=> 0x([0-9a-f]+)/g)].map((m) => m[1]);
     expect(places).toEqual(['20000c', '200008', '200004', '200000']);
+  });
+
+  test('back to a catch where a copy of the machine was made', async () => {
+    // The way back and forth makes one at the catch.
+    const output = await hello(...ATTACHED, 'reverse-stepi', 'stepi 3', 'reverse-continue', 'x/i $pc');
+    expect(output).toMatch(/=> 0x200000 <_start>/);
+  });
+
+  test('where the past begins, a step off a breakpoint of the hypervisor does not end the session', async () => {
+    const output = await hello(
+      'break *&_guest_exit',
+      'continue',
+      ...attachCommands(17, HELLO),
+      'set schedule-multiple on',
+      'monitor reverse on',
+      'reverse-stepi',
+      'delete',
+      'tbreak handle_exit',
+      'inferior 1',
+      'tbreak handle_exit',
+      'continue',
+    );
+    expect(output).toMatch(/Thread 1\.1 "cpu0" hit Temporary breakpoint \d+, handle_exit/);
+  });
+
+  test('the end of the machine is told of a process that gdb has', async () => {
+    const output = await hello(
+      'monitor catch first-entry',
+      'continue',
+      'monitor delete catch 1',
+      'attach 17',
+      'continue',
+    );
+    expect(output).toMatch(/\[Inferior 1 \(process 17\) exited normally\]/);
   });
 
   test('functions of the machine can be called, also in conditions', async () => {

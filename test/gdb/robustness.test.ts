@@ -12,6 +12,7 @@ import { Session } from '../../src/gdbstub/session.ts';
 import { Driven } from '../support/driven.ts';
 import { GDBS, guestSpec, machineCli } from '../support/gdb-session.ts';
 import { elfOf, IDLE, tinyElf } from '../support/images.ts';
+import { CONSOLE_TEXT } from '../support/packet-client.ts';
 import { seeded } from '../support/random.ts';
 import { stateHash } from '../support/state-hash.ts';
 import { clientsOf, until } from '../support/wait.ts';
@@ -85,7 +86,7 @@ describe('the packet layer', () => {
         for (const f of parser.push(bytes)) {
           if (f.kind !== 'packet') stray++;
           // Text of a monitor command comes before its answer.
-          else if (!/^O[0-9a-f]/.test(f.payload) || f.payload === 'OK') answers++;
+          else if (!CONSOLE_TEXT.test(f.payload) || f.payload === 'OK') answers++;
         }
       },
     });
@@ -167,7 +168,7 @@ class Raw {
     this.socket.on('error', () => {});
     this.socket.on('data', (d: Buffer) => {
       for (const f of this.parser.push(d))
-        if (f.kind === 'packet' && !/^O[0-9a-f]{2}/.test(f.payload)) this.wake(f.payload);
+        if (f.kind === 'packet' && !CONSOLE_TEXT.test(f.payload)) this.wake(f.payload);
     });
   }
 

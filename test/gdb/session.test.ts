@@ -1,11 +1,13 @@
 /** One session without sockets and gdb: what packets leave behind in run control, and what stops look like. */
 import { describe, expect, test } from 'vitest';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
+import type { SnapshotStore } from '../../src/emu/debug/stop.ts';
 import { encodePacket, fromLatin1, PacketParser, toHex } from '../../src/gdbstub/framing.ts';
 import { dispatch } from '../../src/gdbstub/packets/index.ts';
 import { Session } from '../../src/gdbstub/session.ts';
 import { Driven } from '../support/driven.ts';
 import { TestMachine } from '../support/test-machine.ts';
+import { until } from '../support/wait.ts';
 
 /** Text for the user's console, which is no answer. */
 const CONSOLE = /^O([0-9a-f]{2})+$/;
@@ -14,6 +16,8 @@ const CONSOLE = /^O([0-9a-f]{2})+$/;
 function connect(control: RunControl): {
   readonly session: Session;
   readonly ask: (payload: string) => Promise<string>;
+  /** The next reply. */
+  readonly next: () => Promise<string>;
 } {
   const parser = new PacketParser();
   const replies: string[] = [];
@@ -29,15 +33,18 @@ function connect(control: RunControl): {
     },
     log: () => {},
   });
-  const ask = async (payload: string): Promise<string> => {
-    session.receive(encodePacket(payload));
+  const next = async (): Promise<string> => {
     while (replies.length === 0)
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
     return replies.shift()!;
   };
-  return { session, ask };
+  const ask = (payload: string): Promise<string> => {
+    session.receive(encodePacket(payload));
+    return next();
+  };
+  return { session, ask, next };
 }
 
 const monitor = (command: string): string => `qRcmd,${toHex(fromLatin1(command))}`;
@@ -70,6 +77,130 @@ describe('a guest that is let go', () => {
     expect(comparators.watchHit(cpu, 0x1800000, 0x90000000, { size: 4, write: true })).toBeDefined();
     session.detach();
     driven.control.quit();
+  });
+});
+
+describe('a client that has left its last process', () => {
+  test('lists no thread and cannot resume, while the machine runs; it can attach again', async () => {
+    const m = new TestMachine({ code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const control = new RunControl(m.machine);
+    const { ask, session } = connect(control);
+    void control.run();
+    const before = control.history.position;
+    expect(await ask('D;1')).toBe('OK');
+    expect(await ask('qfThreadInfo')).toBe('l');
+    expect(await ask('qXfer:threads:read::0,1000')).toMatch(/<threads><\/threads>$/);
+    expect(await ask('?')).toBe('W00');
+    expect(await ask('vCont;c:p1.-1')).toMatch(/^E\.no process is attached/);
+    await until(() => control.history.position > before);
+    expect(await ask('vAttach;1')).toMatch(/^T05.*thread:p1\.1;/);
+    const stopped = control.history.position;
+    expect(await ask('qfThreadInfo')).toBe('mp1.1');
+    expect(await ask('vCont;s:p1.1')).toMatch(/^T05/);
+    expect(control.history.position).toBe(stopped + 1);
+    session.detach();
+    control.quit();
+    expect(await ask('vCont;c')).toBe('W00');
+  });
+
+  test('process 1 may go while a guest stays: the machine stops for the guest', async () => {
+    const driven = await Driven.boot(['hello']);
+    await driven.to('handle_exit');
+    const { ask, session } = connect(driven.control);
+    expect(await ask('vAttach;11')).toMatch(/^T05/);
+    expect(await ask('D;1')).toBe('OK');
+    expect(await ask('D;1')).toBe('E01');
+    expect(await ask('qfThreadInfo')).toBe('mp11.1');
+    expect(session.detached).toBe(false);
+    expect(await ask('D;11')).toBe('OK');
+    expect(await ask('qfThreadInfo')).toBe('l');
+    await until(() => session.detached);
+    session.detach();
+    driven.control.quit();
+  });
+});
+
+describe('Ctrl-C', () => {
+  test('that comes between two resumes of a long step stops the second one', async () => {
+    const m = new TestMachine({ code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const control = new RunControl(m.machine);
+    const { ask, session } = connect(control);
+    void control.run();
+    expect(await ask('vCont;s:p1.1')).toMatch(/^T05/);
+    session.receive(fromLatin1('\x03'));
+    expect(await ask('g')).toMatch(/^[0-9a-f]+$/);
+    expect(await ask('vCont;c:p1.-1')).toMatch(/^T02/);
+    session.receive(fromLatin1('\x03'));
+    expect(await ask('bs')).toMatch(/^T02/);
+    // It has stopped one resume, and no more.
+    expect(await ask('bs')).toMatch(/^T05/);
+    const stop = ask('vCont;c:p1.-1');
+    const at = control.history.position;
+    await until(() => control.history.position > at + 1000);
+    session.receive(fromLatin1('\x03'));
+    expect(await stop).toMatch(/^T02/);
+    session.detach();
+    control.quit();
+  });
+});
+
+describe('a client that leaves in the middle of a step', () => {
+  test('lets the machine run', async () => {
+    const control = new RunControl(new TestMachine({ code: ['addi.d $a0, $a0, 1', 'b -4'] }).machine);
+    const [stepping, waiting] = [connect(control), connect(control)];
+    void control.run();
+    // The other one keeps the machine stopped.
+    void stepping.ask('vCont;s:p1.1');
+    await until(() => stepping.session.running);
+    stepping.session.close();
+    const at = control.history.position;
+    waiting.session.close();
+    await until(() => control.history.position > at + 1000);
+    control.quit();
+  });
+});
+
+describe('a monitor command that takes long', () => {
+  let over = false;
+  let ended = 0;
+  const snapshotStore: SnapshotStore = {
+    *save() {
+      try {
+        while (!over) yield;
+        return 2 ** 20;
+      } finally {
+        ended++;
+      }
+    },
+    load: () => {},
+  };
+  const begin = (): ReturnType<typeof connect> & { control: RunControl } => {
+    over = false;
+    ended = 0;
+    const control = new RunControl(new TestMachine({ code: ['b 0'] }).machine, { snapshotStore });
+    return { ...connect(control), control };
+  };
+
+  test('keeps gdb waiting, and then has its answer, in one packet', async () => {
+    const { ask, next, session, control } = begin();
+    // gdb shows nothing of an empty text.
+    expect(await ask(monitor('snapshot save x'))).toBe('O');
+    over = true;
+    let answer = 'O';
+    while (answer === 'O') answer = await next();
+    expect(Buffer.from(answer, 'hex').toString()).toBe('x: 1.0 MiB, at instruction 0\n');
+    session.detach();
+    control.quit();
+  });
+
+  test('ends without an answer when gdb asks something else, because Ctrl-C has ended its waiting', async () => {
+    const { ask, session, control } = begin();
+    expect(await ask(monitor('snapshot save x'))).toBe('O');
+    expect(await ask('qC')).toBe('QCp1.1');
+    expect(ended).toBe(1);
+    expect(await ask('qAttached')).toBe('1');
+    session.detach();
+    control.quit();
   });
 });
 

@@ -145,7 +145,7 @@ describe.each(GDBS)('stops with %s', (_name, gdb) => {
       /'& 1' means nothing here/,
       /'9' is too large/,
       /'hypercall' needs a value/,
-      /a GID expected/,
+      /a VM's number expected/,
       /'q' means nothing here/,
       /'if' takes an operator/,
     ])
@@ -223,5 +223,51 @@ describe.each(GDBS)('stops with %s', (_name, gdb) => {
     expect(output).toMatch(
       /tlbrentry was given a virtual address \(0xfff[0-9a-f]+\.\.\.\): the refill handler runs in direct address mode/,
     );
+  });
+
+  test('explain is about the event at which the machine stopped: a write, an entry, a change of the TLB', async () => {
+    const { output } = await session({
+      guests: [guestSpec('timer')],
+      symbols: ['timer'],
+      more: { append: 'softtimer' },
+      commands: [
+        ...['monitor catch inject 11', 'continue', 'monitor explain', 'monitor delete catch 1'],
+        ...['monitor catch ertn', 'continue', 'monitor explain', 'monitor delete catch 2'],
+        ...['monitor catch tlb-fill', 'continue', 'monitor explain', 'monitor delete catch 3'],
+        ...['monitor catch csr-write gstat', 'continue', 'monitor explain', 'stepi', 'monitor explain'],
+      ],
+    });
+    const answers = output.split('(gdb) monitor explain\n').slice(1);
+    expect(answers[0]).toMatch(
+      /^an interrupt is about to be injected into VM 1 on cpu0: line 11 \(TI\)\n +pc .*<vtimer_expire.*: gcsrxchg .*\n +csr +g_estat = 0x0, becomes 0x800 \[TI\]\n +delivery +at the next entry: .*\n +before .* VM exit from VM 1: GSPR/,
+    );
+    expect(answers[1]).toMatch(
+      /^VM entry into VM 1 \(gid 1\) on cpu0, by the ertn at .*<_guest_entry>\n +pc .*<guest_main.*\n +csr +g_crmd = 0xc \[IE DA\]\n +interrupts +pending in the guest: g_estat.IS = 0x800\n/,
+    );
+    expect(answers[2]).toMatch(
+      /^tlbfill on cpu0: entry written, stage 2 of VM 1 \(gid 1\)\n +next .*\n +entry +#\d+ gid 1 /,
+    );
+    expect(answers[3]).toMatch(
+      /^gstat is about to be written on cpu0 by the host\n +pc .*<_guest_exit.*\n.*\[PGM .*becomes/,
+    );
+    // Where it stands now is no event of its own.
+    expect(answers[4]).toMatch(/^VM exit from VM 1 on cpu0: PIS/);
+  });
+
+  test('the branch trace of a refill handler, which runs at its physical address, can be read and has names', async () => {
+    const { output } = await session({
+      guests: [guestSpec('hello')],
+      commands: [
+        'break _guest_exit',
+        'continue',
+        'continue',
+        'record btrace bts',
+        'record function-call-history -',
+        'record instruction-history',
+      ],
+    });
+    expect(output).toMatch(/^\d+\t_tlb_refill$/m);
+    expect(output).toMatch(/<_tlb_refill\+\d+>:\tldpte/);
+    expect(output).not.toMatch(/error/i);
   });
 });

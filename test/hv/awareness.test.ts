@@ -7,12 +7,16 @@ import type { Symbolizer } from '../../src/emu/debug/symbolizer.ts';
 import { finish } from '../../src/emu/replay/steps.ts';
 import { Awareness } from '../../src/hv/awareness/awareness.ts';
 import { descriptors, detect, type ImageSymbols, parseDescriptor } from '../../src/hv/awareness/descriptor.ts';
+import { resolved, withoutFiles } from '../../src/hv/awareness/resolve.ts';
 import { Driven } from '../support/driven.ts';
 
 const symbolsOf = (...names: string[]): ImageSymbols => ({
   address: (n) => (names.includes(n) ? 1n : undefined),
   names: () => names,
 });
+
+/** A descriptor with these fields in its contexts. */
+const contexts = (fields: string): string => `{"name":"x","transition":[],"contexts":{${fields}}}`;
 
 /** A machine that has run to a function of the hypervisor, `times` over. */
 async function stopped(
@@ -66,13 +70,88 @@ describe('descriptors', () => {
   });
 
   test.each([
-    ['{', /is no JSON/],
-    ['[]', /'name' is missing/],
-    ['{"name":"x"}', /'detect' is no list/],
-    ['{"name":"x","detect":["a"]}', /'transition' is no list/],
-    ['{"name":"x","detect":["a"],"transition":[],"contexts":{}}', /'contexts' needs/],
+    [
+      '{',
+      "x.json: is no JSON (Expected property name or '}' in JSON at position 1 (line 1 column 2)): correct it there",
+    ],
+    ['[]', 'x.json: is [], no JSON object: write {"…": …}'],
+    ['{"name":""}', 'x.json: \'name\' is "", no text: write a name in quotes'],
+    ['{"name":"x"}', "x.json: 'transition' is missing: add it"],
+    [
+      '{"name":"x","transitions":[]}',
+      "x.json: 'transitions' is no field: here are name, detect, entry, transition, contexts, source",
+    ],
+    [
+      '{"name":"x","transition":"f"}',
+      'x.json: \'transition\' is "f", no list: write the functions that exchange registers',
+    ],
+    ['{"name":"x","transition":["f",3]}', "x.json: 'transition[1]' is 3, no text: write a name in quotes"],
+    [
+      contexts('"gpr":0'),
+      "x.json: 'contexts' has none of 'pointer', 'pointers' and 'objects': say in one way where the contexts are",
+    ],
+    [contexts('"pointer":"SAVE1"'), "x.json: 'contexts.gpr' is missing: add it"],
+    [
+      contexts('"pointer":"KS1","gpr":0'),
+      'x.json: \'contexts.pointer\' is "KS1": write the register that holds the address at an exit, "SAVE0" to "SAVE7"',
+    ],
+    [
+      contexts('"pointers":"list","gpr":0'),
+      "x.json: 'contexts.most' is missing for 'pointers': write how many there are in the array",
+    ],
+    [
+      contexts('"objects":"list","most":2,"gpr":0'),
+      "x.json: 'contexts.stride' is missing for 'objects': write how many bytes each of them has",
+    ],
+    [
+      contexts('"objects":"list","most":2.5,"stride":64,"gpr":0'),
+      "x.json: 'contexts.most' is 2.5: write a whole number from 1 to 1024",
+    ],
+    [
+      contexts('"pointer":"SAVE1","gpr":"regs[0]"'),
+      'x.json: \'contexts.gpr\' is "regs[0]", no place: write an offset as 256 or "0x100", a member as "arch.pc", with \'->\' behind a pointer',
+    ],
+    [
+      contexts('"pointer":"SAVE1","gpr":0,"csr":{"at":8,"registers":["CRMD","CRMDX"]}'),
+      'x.json: \'contexts.csr.registers[1]\' is "CRMDX", no CSR register: write a name as "CRMD", or null for a gap',
+    ],
+    [
+      contexts('"pointer":"SAVE1","gpr":0,"csr":8'),
+      'x.json: \'contexts.csr\' does not say which registers are there: write {"at": …, "registers": ["CRMD", …]}',
+    ],
+    [
+      contexts('"pointer":"SAVE1","gpr":0,"host":{"at":8}'),
+      "x.json: 'contexts.host' needs one of 'registers' and 'numbered': name the registers that are there",
+    ],
+    [
+      contexts('"pointer":"SAVE1","gpr":0,"header":"a.h","type":"vcpu"'),
+      "x.json: 'contexts' has 'header' and 'type': name the places in one of the two ways",
+    ],
+    [contexts('"pointer":"SAVE1","gpr":0,"otherwise":{"gpr":0}'), "x.json: 'contexts.otherwise.of' is missing: add it"],
   ])('a bad one says what is wrong: %s', (text, why) => {
-    expect(() => parseDescriptor(text, 'x.json')).toThrow(why);
+    const parse = (): unknown => parseDescriptor(text, 'x.json');
+    expect(parse).toThrow(new Error(why));
+  });
+
+  test('a structure without debug information is told, with the version whose table is used', () => {
+    const kvm = descriptors().find((d) => d.name === 'Linux KVM')!;
+    expect(withoutFiles(kvm).source).toBe(
+      'offsets of Linux 7.2, because there is no debug information with the structure kvm_vcpu: give the file with --symbols',
+    );
+  });
+
+  test('names without a header or a type are no places', () => {
+    const named = parseDescriptor(contexts('"pointer":"SAVE1","gpr":"regs"'), 'x.json');
+    expect(() => resolved(named)).toThrow(
+      'x: regs is missing in the descriptor: it is no number, and there is no header and no type',
+    );
+  });
+
+  test('those that come with the program are known by symbols, and have numbers or a table', () => {
+    for (const d of descriptors()) {
+      expect(d.detect?.length, d.name).toBeGreaterThan(0);
+      expect(withoutFiles(d).contexts?.gpr, d.name).toMatch(/^-?\d+$/);
+    }
   });
 });
 

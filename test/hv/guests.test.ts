@@ -9,7 +9,8 @@ import { start } from '../../src/cli/run.ts';
 import { Screen } from '../../src/cli/screen.ts';
 import { statistics } from '../../src/cli/statistics.ts';
 import { parseElf, readSymbols } from '../../src/emu/boot/elf.ts';
-import { contextLayout } from '../../src/hv/awareness/awareness.ts';
+import { descriptors } from '../../src/hv/awareness/descriptor.ts';
+import { resolved } from '../../src/hv/awareness/resolve.ts';
 import { guestSpec, machineCli } from '../support/gdb-session.ts';
 
 interface Result {
@@ -215,8 +216,10 @@ describe('the reference hypervisor and its guests', () => {
   });
 
   test('the context layout of the debugger is that of the assembly', async () => {
-    const layout = contextLayout(readFileSync(new URL('../../src/hv/context.h', import.meta.url), 'utf8'));
-    expect([layout.get('GPR'), layout.get('PC'), layout.get('GCSR')]).toEqual([0, 0x100, 0x1a0]);
+    const reference = descriptors().find((d) => d.name === 'reference hypervisor')!;
+    const { contexts } = resolved(reference);
+    expect(contexts).toMatchObject({ gpr: '0', pc: '256', csr: { at: '416' }, gid: '272' });
+    expect(contexts?.csr).toHaveProperty('registers.46', 'TVAL');
     const bytes = new Uint8Array(readFileSync(HYPERVISOR));
     parseElf(bytes, 'hv.elf');
     const symbols = readSymbols(bytes);
@@ -225,6 +228,7 @@ describe('the reference hypervisor and its guests', () => {
         symbols.some((s) => s.name === name),
         name,
       ).toBe(true);
-    expect(() => contextLayout('#define CTX_GPR 0x0\n')).toThrow(/CTX_PC is missing/);
+    const cut = (): string => '#define CTX_GPR 0x0\n';
+    expect(() => resolved(reference, { header: cut })).toThrow(/CTX_PC is missing in context\.h/);
   });
 });

@@ -130,7 +130,7 @@ test('explain says that a vector is on a page that is not executable', () => {
       .code(0x30_0000, ['ertn'])
       .code(CODE, ['syscall 0']);
     m.cpu.host.put(CSR.ESTAT, 0n);
-    m.cpu.noteCsrWrite(CSR.EENTRY, false, 0);
+    m.cpu.noteCsrWrite(CSR.EENTRY, false, 0, 0);
     m.cpu.pc = WINDOW + BigInt(CODE);
     m.run(1);
     const lines = explainLast(new RunControl(m.machine), m.cpu, () => undefined);

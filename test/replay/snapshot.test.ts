@@ -9,6 +9,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { boot } from '../../src/cli/boot.ts';
 import { ClientFiles } from '../../src/cli/client-files.ts';
 import { DEFAULT_MACHINE, type MachineCli, parseCpu, parseGuest } from '../../src/cli/options.ts';
+import { start as startMachine } from '../../src/cli/run.ts';
 import { packSnapshot, readSnapshot, snapshotStore } from '../../src/cli/snapshots.ts';
 import { virtioOf } from '../../src/emu/board/cards.ts';
 import { differences } from '../../src/emu/check/state-digest.ts';
@@ -16,7 +17,19 @@ import { VirtioP9 } from '../../src/emu/devices/virtio/p9.ts';
 import type { Machine } from '../../src/emu/machine/machine.ts';
 import { applySnapshot, takeSnapshot } from '../../src/emu/replay/machine-snapshot.ts';
 import { decodeSnapshot, encodeSnapshot, type MachineImage } from '../../src/emu/replay/snapshot-file.ts';
+import type { Steps } from '../../src/emu/replay/steps.ts';
+import { saveFields } from '../../src/emu/state/fields.ts';
+import { Driven } from '../support/driven.ts';
 import { E, P9Client } from '../support/p9-client.ts';
+
+/** Ends work whose pieces wait for the event loop. */
+async function overTurns<T>(steps: Steps<T>): Promise<T> {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    await new Promise(setImmediate);
+  }
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-snapshot-'));
 
@@ -86,6 +99,47 @@ describe('a run that goes on from a file', () => {
     machine.run(1000);
     applySnapshot(machine, snapshot);
     expect(machine.instructions).toBe(at);
+  });
+
+  test('has what a debugger had seen of its VMs and vCPUs', async () => {
+    const driven = await Driven.boot(['hello', 'paging']);
+    const { control } = driven;
+    while (control.vcpuStates.vms.all().length < 2) await driven.to('handle_exit');
+    control.quit();
+    const file = join(folder, 'seen');
+    const store = snapshotStore(new ClientFiles(folder), () => ({}));
+    await overTurns(store.save(control.machine, 'seen', control.observers));
+    const cli = { ...DEFAULT_MACHINE, snapshot: file, quiet: true, serial: { kind: 'null' } as const };
+    const second = await startMachine(undefined, { ...cli, gdb: { host: '127.0.0.1', port: 0 }, wait: true }, () => {});
+    const { vcpuStates } = second.control;
+    expect(vcpuStates.vms.all()).toHaveLength(2);
+    expect(vcpuStates.vms.all()).toEqual(control.vcpuStates.vms.all());
+    expect(vcpuStates.vcpus()).toEqual(control.vcpuStates.vcpus());
+    second.control.quit();
+    await second.done;
+
+    const image = readSnapshot(file);
+    const [states, vms, pages] = image.observers as [
+      Record<string, unknown>,
+      Record<string, unknown>,
+      Record<string, unknown>,
+    ];
+    for (const observers of [
+      [states, vms],
+      [states, { ...vms, list: [{ number: 1 }] }, pages],
+      [states, { ...vms, tenures: new Map([['0:1', [{ vm: 'one', since: 0 }]]]) }, pages],
+      [{ ...states, current: [1] }, vms, pages],
+      [{ ...states, byKey: new Map([['1.0', { state: new Uint8Array(8) }]]) }, vms, pages],
+      [states, vms, { ...pages, ps: new Uint8Array(8) }],
+    ]) {
+      writeFileSync(file, zstdCompressSync(encodeSnapshot({ ...image, observers })));
+      const before = saveFields(control.vcpuStates.vms);
+      expect(() => store.load(control.machine, 'seen', control.observers)).toThrow(
+        /what it says of its VMs is damaged/,
+      );
+      expect(saveFields(control.vcpuStates.vms)).toEqual(before);
+      await expect(startMachine(undefined, cli, () => {})).rejects.toThrow(/what it says of its VMs is damaged/);
+    }
   });
 
   test('a machine that was saved can be reset: the file has the image too', () => {
@@ -182,14 +236,14 @@ describe('files that are refused', () => {
 
   test('of another machine', () => {
     const other = start({ smp: 2, guest: [parseGuest('hello')] }).machine;
-    const store = snapshotStore(new ClientFiles(folder));
-    expect(() => store.load(other, 'good')).toThrow(/it has 1 CPUs, the machine 2/);
+    const store = snapshotStore(new ClientFiles(folder), () => ({}));
+    expect(() => store.load(other, 'good', [])).toThrow(/it has 1 CPUs, the machine 2/);
     const small = start({ memory: 128 * 2 ** 20, guest: [parseGuest('hello')] }).machine;
-    expect(() => store.load(small, 'good')).toThrow(/256 MiB of RAM, the machine 128/);
+    expect(() => store.load(small, 'good', [])).toThrow(/256 MiB of RAM, the machine 128/);
     const scalar = start({ cpu: parseCpu('max,lasx=off'), guest: [parseGuest('hello')] }).machine;
-    expect(() => store.load(scalar, 'good')).toThrow(/its CPUs have other features/);
+    expect(() => store.load(scalar, 'good', [])).toThrow(/its CPUs have other features/);
     const board = start({ machine: 'ls3a5000', guest: [parseGuest('hello')] }).machine;
-    expect(() => store.load(board, 'good')).toThrow(/it is a virt board, the machine ls3a5000/);
+    expect(() => store.load(board, 'good', [])).toThrow(/it is a virt board, the machine ls3a5000/);
   });
 
   test('any damage is an error of its own, never a crash', () => {

@@ -14,7 +14,9 @@ const none = (): Counts => ({
   entered: 0,
   csrWrite: 0,
   csrRead: 0,
+  unwrittenRead: 0,
   tlbChanged: 0,
+  stage2Filled: 0,
   undefinedMode: 0,
   nested: 0,
 });
@@ -42,7 +44,9 @@ export function countEverything(cpu: Cpu): Counts {
       return false;
     },
     csrRead: () => void counts.csrRead++,
+    unwrittenRead: () => void counts.unwrittenRead++,
     tlbChanged: () => void counts.tlbChanged++,
+    stage2Filled: () => void counts.stage2Filled++,
     nested: () => void counts.nested++,
   });
   return counts;

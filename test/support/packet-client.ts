@@ -2,9 +2,16 @@
 import { connect, type Socket } from 'node:net';
 import { encodePacket, fromLatin1, latin1, PacketParser } from '../../src/gdbstub/framing.ts';
 
+/** An `O` packet; an empty one only keeps gdb waiting. */
+export const CONSOLE_TEXT = /^O([0-9a-f]|$)/;
+
 /** What an `O` packet says. */
 export const text = (payload: string): string =>
   payload.startsWith('O') ? Buffer.from(payload.slice(1), 'hex').toString() : payload;
+
+/** What the last packet of the answer to a monitor command says. */
+export const monitorText = (answer: string): string =>
+  answer === 'OK' ? '' : /^([0-9a-f]{2})+$/.test(answer) ? Buffer.from(answer, 'hex').toString() : answer;
 
 export class PacketClient {
   readonly socket: Socket;

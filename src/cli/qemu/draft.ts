@@ -100,6 +100,8 @@ export interface Draft {
   topology?: Topology;
   cpu?: CpuFeatures;
   gdb?: Address;
+  /** Bytes of memory for the past. */
+  history?: number;
   /** The machine waits for somebody to start it. */
   stopped: boolean;
   noReboot: boolean;

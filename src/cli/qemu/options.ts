@@ -3,6 +3,7 @@
  * and the table in docs/qemu-options.md are made of these rows.
  */
 import { UsageError } from '../errors.ts';
+import { parseHistory } from '../options.ts';
 import { chardev, gdb, mon, monitor, qmp, serial } from './characters.ts';
 import { type Draft, once, takeId } from './draft.ts';
 import { blockdev, drive, fsdev, numbered, pflash, virtfs } from './drives.ts';
@@ -306,6 +307,9 @@ export const OPTIONS: readonly OptionRow[] = [
 
   of.debug.value('gdb', 'tcp:[HOST]:PORT|unix:PATH', 'serve gdb', gdb),
   of.debug.flag('s', 'the same as -gdb tcp::1234', (d) => gdb(d, 'tcp::1234')),
+  of.debug.value('history', 'SIZE', 'memory for the past that gdb can go back to; QEMU has no such option', (d, v) => {
+    d.history = parseHistory(once(d, 'history', v), 'qemu: -history');
+  }),
   of.debug.value('d', 'int,guest_errors,unimp,…', 'logs; those that are not kept are named in a warning', logItems),
   of.debug.value('D', 'FILE', 'where -d writes (default: stderr)', text('logFile', 'D')),
   of.debug.refused('dfilter', 'logs are of all addresses: leave it out'),

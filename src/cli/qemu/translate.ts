@@ -218,6 +218,8 @@ export function translate(d: Draft): QemuMachine {
   checkKernelOptions(d, image !== undefined || firmware !== undefined);
   if (d.stopped && d.gdb === undefined && controls.length === 0)
     throw new UsageError('qemu: -S without anybody who could start the machine: add -s or -qmp');
+  if (d.history !== undefined && !d.instructionClock)
+    throw new UsageError('qemu: -history: runs in real time do not repeat: add -icount shift=0');
   const { log, missing } = logOf(d);
   if (missing.length > 0) r.warnings.push(`-d ${missing.join(',')}: no such log is kept in this version`);
   const cli: MachineCli = {
@@ -238,6 +240,7 @@ export function translate(d: Draft): QemuMachine {
     ...(d.dtb !== undefined && { dtb: d.dtb }),
     ...(firmware !== undefined && { firmware }),
     ...(d.gdb !== undefined && { gdb: d.gdb }),
+    ...(d.history !== undefined && { history: d.history }),
     ...loads.cli,
     ...connectCards(r),
     ...(log && { log }),

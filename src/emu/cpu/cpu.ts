@@ -1,4 +1,4 @@
-import { CPU_STATE_BYTES, STATE, TLB_ARRAYS_OFFSET } from '../memory/layout.ts';
+import { CPU_STATE_BYTES, CSR_RULE, STATE, TLB_ARRAYS_OFFSET } from '../memory/layout.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
 import { FastTlb } from '../tlb/fast-tlb.ts';
@@ -34,6 +34,11 @@ export interface CpuRoutines {
   interruptDue(): number;
 }
 
+/** Host CSRs that only software sets: a read before the first write is a mistake. */
+const SET_BY_SOFTWARE: ReadonlySet<number> = new Set(
+  CSRS.filter((r) => /^(SAVE\d+|TLBRSAVE|DSAVE|MERRSAVE|PGDL|PGDH)$/.test(r.name)).map((r) => r.num),
+);
+
 /** One CPU. Its registers are in linear memory (cpu-state.ts). The rest of the state of the model is here. */
 export class Cpu extends CpuState implements Stateful, Linked {
   readonly stateFields = [
@@ -56,6 +61,7 @@ export class Cpu extends CpuState implements Stateful, Linked {
     observer: 'observers',
     observers: 'observers',
     linearOf: 'the board',
+    touch: 'the board',
     links: 'the machine',
     clock: 'the host',
     routines: 'emitted code',
@@ -105,6 +111,8 @@ export class Cpu extends CpuState implements Stateful, Linked {
   private readonly observers: CpuObserver<Cpu>[] = [];
   /** The address in linear memory of a physical address, negative when it is not RAM. The board sets this function. */
   linearOf: (pa: number) => number = () => -1;
+  /** Call before the hardware itself stores to a physical address; set by the machine. */
+  touch: (pa: number) => void = () => {};
   /** The links of all CPUs. Undefined where each CPU has a thread. */
   links: Links | undefined;
   /** The engine sets this. */
@@ -158,6 +166,16 @@ export class Cpu extends CpuState implements Stateful, Linked {
     this.observer = combine(this.observers);
     this.setStateI32('csrWatched', this.observer.csrRead || this.observer.csrWrite ? 1 : 0);
     this.setStateI32('exceptionsWatched', this.observer.exception ? 1 : 0);
+    if (this.observer.unwrittenRead)
+      for (const num of SET_BY_SOFTWARE) this.mem.u8[this.base + STATE.csrRules + num]! &= ~CSR_RULE.hostRead;
+  }
+
+  /** The host reads a CSR that generated code may not read itself: {@link CpuObserver.unwrittenRead} is told, if it is due. */
+  readByHost(num: number): void {
+    if (!this.observer.unwrittenRead || !SET_BY_SOFTWARE.has(num)) return;
+    if (!this.hasWrittenCsr(-1, num)) this.observer.unwrittenRead(this, num);
+    // From the first write on there is nothing to tell.
+    else this.mem.u8[this.base + STATE.csrRules + num]! |= plainAccess(num, this.features) & CSR_RULE.hostRead;
   }
 
   /** Updates which CSR accesses generated code may make itself. */
@@ -235,11 +253,11 @@ export class Cpu extends CpuState implements Stateful, Linked {
   /**
    * Records that the instruction at PC writes a CSR: one of its own world, or (`toBank`) one of the guest bank from the
    * host.
-   * @param high bits 63:32 of the value that it writes
+   * @param low the halves of the value that it writes
    */
-  noteCsrWrite(num: number, toBank: boolean, high: number): void {
+  noteCsrWrite(num: number, toBank: boolean, low: number, high: number): void {
     const owner = toBank ? HOST_TO_BANK : this.vm ? this.gid : HOST_OWN;
-    this.writers.note(owner, num, high, this);
+    this.writers.note(owner, num, low, high, this);
   }
 
   /** Has the host (−1) or a VM ever written this CSR of its own with `csrwr` or `csrxchg`? */

@@ -89,7 +89,7 @@ export function peekCsr(cpu: Cpu, guest: boolean, num: number): bigint {
 function writeCsr(cpu: Cpu, guest: boolean, write: CsrBits, asRoot: boolean): AfterValue {
   const { num, lo, hi } = write;
   if (num >= CSR_LIMIT || isHidden(cpu.features, num)) return After.next;
-  cpu.noteCsrWrite(num, asRoot, hi);
+  cpu.noteCsrWrite(num, asRoot, lo & write.maskLo, hi & write.maskHi);
   const bank = guest ? cpu.guest : cpu.host;
   let wmLo = (asRoot ? cpu.masks.rootLo : cpu.masks.ownLo)[num]! & write.maskLo;
   const wmHi = (asRoot ? cpu.masks.rootHi : cpu.masks.ownHi)[num]! & write.maskHi;
@@ -191,6 +191,7 @@ export function csrrd(cpu: Cpu, num: number, word: () => number): AfterValue {
   const trap = checkGuest(cpu, num, word);
   if (trap !== undefined) return trap;
   cpu.observer.csrRead?.(cpu, cpu.vm ? 'guest' : 'host', num);
+  if (!cpu.vm) cpu.readByHost(num);
   readCsr(cpu, cpu.vm, num);
   return After.next;
 }

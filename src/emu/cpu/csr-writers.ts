@@ -18,14 +18,16 @@ export interface CsrWrite {
   readonly pc: bigint;
   /** Stable counter at the write. */
   readonly time: number;
-  /** Bits 63:32 as software wrote them, including bits that the register does not keep. */
+  /** The halves as software wrote them (for csrxchg under the mask), including bits that the register does not keep. */
   readonly high: number;
+  readonly low: number;
 }
 
 interface Records {
   /** Halves of the PC, low first. */
   readonly pc: Int32Array;
   readonly high: Int32Array;
+  readonly low: Int32Array;
   /** −1: never written. */
   readonly time: Float64Array;
 }
@@ -33,12 +35,14 @@ interface Records {
 const newRecords = (): Records => ({
   pc: new Int32Array(2 * CSR_LIMIT),
   high: new Int32Array(CSR_LIMIT),
+  low: new Int32Array(CSR_LIMIT),
   time: new Float64Array(CSR_LIMIT).fill(-1),
 });
 
 const isRecords = isObjectWith({
   pc: (v) => v instanceof Int32Array && v.length === 2 * CSR_LIMIT,
   high: (v) => v instanceof Int32Array && v.length === CSR_LIMIT,
+  low: (v) => v instanceof Int32Array && v.length === CSR_LIMIT,
   time: (v) => v instanceof Float64Array && v.length === CSR_LIMIT,
 });
 
@@ -50,7 +54,11 @@ export interface Moment {
 }
 
 export class CsrWriters implements Stateful {
-  readonly stateFields = ['hostPc', 'hostHigh', 'hostTime', 'bankPc', 'bankHigh', 'bankTime', 'guests'];
+  readonly stateFields = [
+    ...['hostPc', 'hostHigh', 'hostLow', 'hostTime'],
+    ...['bankPc', 'bankHigh', 'bankLow', 'bankTime'],
+    'guests',
+  ];
   readonly stateChecks = { guests: isEvery(isOptional(isRecords)) };
   static readonly wiring: Wiring = {
     host: 'the arrays that are saved one by one',
@@ -59,9 +67,11 @@ export class CsrWriters implements Stateful {
   // Records of the host are in linear memory, where generated code writes them too.
   readonly hostPc: Int32Array;
   readonly hostHigh: Int32Array;
+  readonly hostLow: Int32Array;
   readonly hostTime: Float64Array;
   readonly bankPc: Int32Array;
   readonly bankHigh: Int32Array;
+  readonly bankLow: Int32Array;
   readonly bankTime: Float64Array;
   /** By GID. */
   private readonly guests: (Records | undefined)[] = [];
@@ -73,12 +83,13 @@ export class CsrWriters implements Stateful {
     const at = (offset: number): Records => ({
       pc: new Int32Array(buffer, base + offset + WRITERS.pc, 2 * CSR_LIMIT),
       high: new Int32Array(buffer, base + offset + WRITERS.high, CSR_LIMIT),
+      low: new Int32Array(buffer, base + offset + WRITERS.low, CSR_LIMIT),
       time: new Float64Array(buffer, base + offset + WRITERS.time, CSR_LIMIT),
     });
     this.host = at(WRITERS_OFFSET.hostOwn);
     this.bank = at(WRITERS_OFFSET.hostToBank);
-    ({ pc: this.hostPc, high: this.hostHigh, time: this.hostTime } = this.host);
-    ({ pc: this.bankPc, high: this.bankHigh, time: this.bankTime } = this.bank);
+    ({ pc: this.hostPc, high: this.hostHigh, low: this.hostLow, time: this.hostTime } = this.host);
+    ({ pc: this.bankPc, high: this.bankHigh, low: this.bankLow, time: this.bankTime } = this.bank);
     this.reset();
   }
 
@@ -92,12 +103,13 @@ export class CsrWriters implements Stateful {
     return owner === HOST_OWN ? this.host : owner === HOST_TO_BANK ? this.bank : this.guests[owner];
   }
 
-  /** Notes that the instruction at hand writes a CSR. @param high bits 63:32 of what it writes */
-  note(owner: number, num: number, high: number, moment: Moment): void {
+  /** Notes that the instruction at hand writes a CSR, and the halves of what it writes. */
+  note(owner: number, num: number, low: number, high: number, moment: Moment): void {
     const r = this.of(owner) ?? (this.guests[owner] = newRecords());
     r.pc[2 * num] = moment.pcLo;
     r.pc[2 * num + 1] = moment.pcHi;
     r.high[num] = high;
+    r.low[num] = low;
     r.time[num] = moment.now;
   }
 
@@ -107,7 +119,7 @@ export class CsrWriters implements Stateful {
     const time = r?.time[num] ?? -1;
     if (!r || time < 0) return undefined;
     const pc = (BigInt(r.pc[2 * num + 1]! >>> 0) << 32n) | BigInt(r.pc[2 * num]! >>> 0);
-    return { owner, pc, time, high: r.high[num]! };
+    return { owner, pc, time, high: r.high[num]!, low: r.low[num]! };
   }
 
   /** The last write of a guest's CSR, by the guest itself or by the host on its behalf. */

@@ -30,6 +30,8 @@ export interface EventRecord {
   readonly vector: bigint;
   /** The virtual address whose translation failed (the GVA of a stage-2 fault); for an entry the address of the `ertn`. */
   readonly va: bigint;
+  /** CRMD of that world when it happened, before the exception changed it. */
+  readonly crmd: number;
   /** The exception is about stage 2. */
   readonly stage2: boolean;
 }
@@ -160,7 +162,12 @@ export class EventRing implements Stateful {
 
   /** Kind of the newest record. */
   get lastKind(): EventKind {
-    return KINDS[this.word(this.newest, 'kind') & KIND]!;
+    return this.kindAt(0);
+  }
+
+  /** Kind of the record `back` places before the newest (0). It must be there. */
+  kindAt(back: number): EventKind {
+    return KINDS[this.word((this.next[0]! + 2 * SIZE - 1 - back) % SIZE, 'kind') & KIND]!;
   }
 
   /** Is the newest record a VM exit? */
@@ -203,6 +210,7 @@ export class EventRing implements Stateful {
       badi: i32('badi') >>> 0,
       vector: u64('vector'),
       va: u64('va'),
+      crmd: i32('crmd'),
       stage2: (kind & EVENT_KIND.stage2) !== 0,
     };
   }
@@ -225,3 +233,23 @@ export class EventRing implements Stateful {
     return undefined;
   }
 }
+
+/** Fields that are the same in events that repeat. */
+const IDENTITY = [EVENT.kind, EVENT.world, EVENT.ecode, EVENT.pc, EVENT.pc + 4, EVENT.badv, EVENT.badv + 4].map(
+  (at) => at >> 2,
+);
+
+/** Are two records, counted back from the newest (0), the same event at two times? Both must be there. */
+export function sameEvent({ data, next }: EventRing, one: number, other: number): boolean {
+  const [a, b] = [placeOf(next[0]!, one), placeOf(next[0]!, other)];
+  for (let n = 0; n < IDENTITY.length; n++) if (data[a + IDENTITY[n]!] !== data[b + IDENTITY[n]!]) return false;
+  return true;
+}
+
+/** Is the record `back` places before the newest (0) the exit of a guest for an interrupt of the host? It must be there. */
+export function isInterruptExit({ data, next }: EventRing, back: number): boolean {
+  const at = placeOf(next[0]!, back);
+  return (data[at + (EVENT.kind >> 2)]! & KIND) === EXIT && data[at + (EVENT.ecode >> 2)] === 0;
+}
+
+const placeOf = (next: number, back: number): number => ((next + 2 * SIZE - 1 - back) % SIZE) * FIELDS;

@@ -48,8 +48,12 @@ export interface CpuObserver<C> {
   csrWrite?(cpu: C, write: CsrWriting): boolean;
   /** Software reads a CSR. */
   csrRead?(cpu: C, bank: 'host' | 'guest', num: number): void;
+  /** The host reads a CSR that only software sets, and that it has never written. PC is at the instruction. */
+  unwrittenRead?(cpu: C, num: number): void;
   /** Software has changed a TLB. */
   tlbChanged?(cpu: C, change: TlbChange): void;
+  /** A stage-2 entry of a guest was written: entry `index` of the host's TLB. Only these cost anything. */
+  stage2Filled?(cpu: C, gid: number, index: number): void;
   /** Software has set CRMD.DA and CRMD.PG to the same value, which is undefined. PC is at the instruction. */
   undefinedMode?(cpu: C): void;
   /** Exceptions have been delivered {@link NESTING_LIMIT} times (or a multiple of it) without an `ertn` in between. */
@@ -74,10 +78,20 @@ export function combine<C>(list: readonly CpuObserver<C>[]): CpuObserver<C> {
     out.csrRead = (cpu, bank, num) => {
       for (const o of reads) o.csrRead!(cpu, bank, num);
     };
+  const unwritten = list.filter((o) => o.unwrittenRead);
+  if (unwritten.length)
+    out.unwrittenRead = (cpu, num) => {
+      for (const o of unwritten) o.unwrittenRead!(cpu, num);
+    };
   const changes = list.filter((o) => o.tlbChanged);
   if (changes.length)
     out.tlbChanged = (cpu, change) => {
       for (const o of changes) o.tlbChanged!(cpu, change);
+    };
+  const fills = list.filter((o) => o.stage2Filled);
+  if (fills.length)
+    out.stage2Filled = (cpu, gid, index) => {
+      for (const o of fills) o.stage2Filled!(cpu, gid, index);
     };
   const writes = list.filter((o) => o.csrWrite);
   if (writes.length) out.csrWrite = (cpu, write) => writes.map((o) => o.csrWrite!(cpu, write)).includes(true);

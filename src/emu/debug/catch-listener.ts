@@ -2,8 +2,9 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrWriting, TlbChange } from '../cpu/observer.ts';
 import { hex } from '../formats/hex.ts';
-import { type Catch, type Catches, causeName, injects, writtenValue } from './catches.ts';
+import { type Catches, causeName, injects, writtenValue } from './catches.ts';
 import type { ComparatorHooks, HookSurroundings } from './comparator-hooks.ts';
+import type { Stop } from './stop.ts';
 
 export class CatchListener {
   private readonly around: HookSurroundings;
@@ -55,13 +56,19 @@ export class CatchListener {
         ? `VM entry cpu${cpu.index} -> VM ${record.world} pc=${hex(record.pc)}`
         : `${what} cpu${cpu.index} in ${where}: ${cause} at pc=${hex(record.pc)}${badv}`;
     // The event belongs to an instruction that is not counted yet.
-    this.catch(cpu, caught, text, this.around.position() + 1);
+    this.catch({ kind: 'catch', cpu, caught, text }, this.around.position() + 1);
   }
 
-  private catch(cpu: Cpu, caught: Catch, text: string, position: number): boolean {
-    const stops = this.around.pending.meet({ kind: 'catch', cpu, caught, text }, position);
-    if (stops) {
+  private catch(stop: Extract<Stop, { kind: 'catch' }>, position: number): boolean {
+    const { cpu, caught } = stop;
+    if (caught.log) {
+      if (this.around.pending.silent) return false;
       caught.hits++;
+      if (caught.log(`{${position}} ${stop.text}\n`)) return false;
+    }
+    const stops = this.around.pending.meet(stop, position);
+    if (stops) {
+      if (!caught.log) caught.hits++;
       cpu.requestStop();
     }
     return stops;
@@ -84,7 +91,8 @@ export class CatchListener {
     const text = lines
       ? `cpu${cpu.index} injects interrupt ${31 - Math.clz32(lines)} into the guest bank (${name})`
       : `${name} about to be written: ${hex(value)}${under}`;
-    const stops = this.catch(cpu, caught, `${text} at pc=${hex(cpu.pc)}`, this.around.position());
+    const stop = { kind: 'catch', cpu, caught, write, text: `${text} at pc=${hex(cpu.pc)}` } as const;
+    const stops = this.catch(stop, this.around.position());
     if (stops) this.passWrite(cpu);
     return stops;
   }
@@ -101,6 +109,6 @@ export class CatchListener {
     const at = vppn < 0 ? '' : ` at ${hex(BigInt(vppn) << 13n)}`;
     const entry = change.index < 0 ? '' : ` entry #${change.index}`;
     const text = `cpu${cpu.index} ${change.by}: ${stage} of ${whose}${at}${entry}`;
-    this.catch(cpu, caught, text, this.around.position() + 1);
+    this.catch({ kind: 'catch', cpu, caught, change, text }, this.around.position() + 1);
   }
 }

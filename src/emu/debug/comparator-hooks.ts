@@ -17,7 +17,7 @@ export interface HookSurroundings {
 
 export class ComparatorHooks {
   private readonly around: HookSurroundings;
-  private memoryObserver: MemoryObserver | undefined;
+  private readonly memoryObservers: MemoryObserver[] = [];
   private passing: { readonly cpu: Cpu; readonly position: number } | undefined;
   /** Position of the last stop before a watched access. */
   private watchStop = -1;
@@ -28,19 +28,20 @@ export class ComparatorHooks {
 
   /** Installs only the hooks that are needed now. An absent hook costs nothing. */
   install(): void {
-    const { memoryObserver } = this;
+    const observers = this.memoryObservers;
+    const observed = observers.length > 0;
     const { comparators, pending, machine } = this.around;
     const watching = comparators.hasWatchpoints;
     for (const engine of machine.engines)
       engine.setHooks({
         breakpoints: (cpu, lo, hi, pa) => (pending.listens ? comparators.inPage(cpu, lo, hi, pa) : undefined),
         breakpointHit: (cpu, pa) => this.breakpointHit(cpu, pa),
-        ...((watching || memoryObserver) && {
+        ...((watching || observed) && {
           watchesPage: (cpu, lo, hi, pa) => comparators.watchesPage(cpu, lo, hi, pa),
           watchedOffsets: comparators.watchedOffsets(),
-          ...(memoryObserver && { watchesAll: (cpu) => memoryObserver.watchesAll(cpu) }),
+          ...(observed && { watchesAll: (cpu) => observers.some((o) => o.watchesAll(cpu)) }),
           watch: (cpu, lo, hi, size, write, plain) => {
-            memoryObserver?.accessed(cpu, lo, hi, size, write);
+            for (const o of observers) o.accessed(cpu, lo, hi, size, write);
             if (!comparators.mayMeet(lo, hi, size)) return false;
             return this.watchHit(cpu, comparators.watchHit(cpu, lo, hi, { size, write, ...stored(cpu, size, plain) }));
           },
@@ -49,15 +50,28 @@ export class ComparatorHooks {
           watchPhysical: (cpu, pa, size, write, plain) =>
             this.watchHit(cpu, comparators.physicalHit(cpu, pa, { size, write, ...stored(cpu, size, plain) })),
         }),
-        ...(memoryObserver && { stored: (cpu, pa, size) => memoryObserver.stored(cpu, pa, size) }),
+        ...(observed && {
+          stored: (cpu, pa, size) => {
+            for (const o of observers) o.stored(cpu, pa, size);
+          },
+          // Each is asked: the question is also what it goes by.
+          recordsStores: (cpu, page) => observers.map((o) => o.recordsStores(cpu, page)).includes(true),
+        }),
       });
   }
 
-  /** Sets the observer of memory accesses; undefined removes it. */
-  observeMemory(memoryObserver: MemoryObserver | undefined): void {
-    this.memoryObserver = memoryObserver;
-    for (const cpu of this.around.machine.cpus) cpu.fast.clearAll();
-    this.install();
+  /** Adds an observer of memory accesses. @returns the function that removes it again */
+  observeMemory(observer: MemoryObserver): () => void {
+    const changed = (): void => {
+      for (const cpu of this.around.machine.cpus) cpu.fast.clearAll();
+      this.install();
+    };
+    this.memoryObservers.push(observer);
+    changed();
+    return () => {
+      this.memoryObservers.splice(this.memoryObservers.indexOf(observer), 1);
+      changed();
+    };
   }
 
   /**

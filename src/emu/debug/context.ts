@@ -5,11 +5,13 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import { peekCsr } from '../cpu/csr-access.ts';
 import { CPUID } from '../cpu/csr-fields.ts';
-import { CSR, csrByNumber, fieldNamed } from '../cpu/csr-table.ts';
+import { CSR, csrByName, csrByNumber, fieldNamed } from '../cpu/csr-table.ts';
 import { STATE } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
 import type { Steps } from '../replay/steps.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
+import { isListOf, isMapOfNames, isNumber, isObjectWith, isSwitch, isText } from '../state/state-check.ts';
+import { type LastTranslation, LastTranslations } from './last-translations.ts';
 import { type Vm, Vms } from './vms.ts';
 
 /** Host world. Guests have the number of their VM (vms.ts), 1 and up. */
@@ -32,6 +34,8 @@ export interface DebugContext {
   csr(num: number): bigint;
   /** Physical address of the stage-2 table of a guest, when it is known. */
   stage2Root(): bigint | undefined;
+  /** The last valid translation of a GPA that was seen in its VM. */
+  lastTranslation(gpa: number): LastTranslation | undefined;
 }
 
 /** Floating-point condition flag `n` of a context. */
@@ -67,6 +71,9 @@ export interface ContextSource {
 
 /** Bytes of the state page that a {@link VcpuState} keeps: all registers, from {@link STATE}.gpr to those of LBT. */
 const STATE_BYTES = STATE.ftop + 8;
+/** SAVE0 to SAVE7. */
+const SAVES = 8;
+const SAVE0 = csrByName('SAVE0')!.num;
 /** A {@link VcpuState} keeps CSRs with numbers below this; the guest bank has no others. */
 const CSRS_KEPT = 0x200;
 
@@ -82,6 +89,8 @@ export interface VcpuState {
   running: boolean;
   readonly state: BigUint64Array;
   readonly csr: BigUint64Array;
+  /** The host's SAVE0 to SAVE7 at that time: hypervisors keep the address of the vCPU there. */
+  readonly saves: BigUint64Array;
   /** Tick, and instruction count of the machine, of the exit. */
   time: number;
   position: number;
@@ -89,6 +98,17 @@ export interface VcpuState {
   ecode: number;
   entries: number;
 }
+
+const isWords =
+  (bytes: number) =>
+  (v: unknown): boolean =>
+    v instanceof BigUint64Array && v.byteLength === bytes;
+
+const isVcpuState = isObjectWith({
+  ...{ vm: isNumber, gid: isNumber, vcpu: isNumber, cpu: isNumber, running: isSwitch },
+  ...{ state: isWords(STATE_BYTES), csr: isWords(8 * CSRS_KEPT), saves: isWords(8 * SAVES) },
+  ...{ time: isNumber, position: isNumber, ecode: isNumber, entries: isNumber },
+});
 
 /** Where the number of a vCPU is found when its guest is entered. */
 export interface VcpuKey {
@@ -104,15 +124,18 @@ const MOST_VCPUS = 1024;
  */
 export class VcpuStates implements Stateful {
   readonly stateFields = ['byKey', 'current'];
+  readonly stateChecks = { byKey: isMapOfNames(isVcpuState), current: isListOf(isText) };
   static readonly wiring: Wiring = {
     key: 'chosen by the user',
     position: 'run control',
     vms: 'saved beside it',
+    translations: 'saved beside it',
   };
   private readonly byKey = new Map<string, VcpuState>();
   /** Key of the vCPU in each CPU, '' for none. */
   private readonly current: string[] = [];
   readonly vms: Vms;
+  readonly translations = new LastTranslations();
   key: VcpuKey = { kind: 'gcsr', num: CSR.CPUID };
   /** Instruction count of the whole machine; run control sets this function. */
   position: () => number = () => 0;
@@ -147,6 +170,8 @@ export class VcpuStates implements Stateful {
     const bank = (cpu.base + STATE.guestCsr) >> 3;
     s.state.set(u64.subarray(at, at + STATE_BYTES / 8));
     s.csr.set(u64.subarray(bank, bank + CSRS_KEPT));
+    const saves = ((cpu.base + STATE.hostCsr) >> 3) + SAVE0;
+    s.saves.set(u64.subarray(saves, saves + SAVES));
     s.time = cpu.now;
     s.position = this.position();
   }
@@ -174,6 +199,7 @@ export class VcpuStates implements Stateful {
         running: true,
         state,
         csr,
+        saves: new BigUint64Array(SAVES),
         time: 0,
         position: 0,
         ecode: -1,
@@ -207,6 +233,16 @@ export class VcpuStates implements Stateful {
     return cpu.vm ? this.byKey.get(this.current[cpu.index] ?? '') : undefined;
   }
 
+  /** A CPU has entered a stage-2 translation into its TLB. */
+  filled(cpu: Cpu, gid: number, index: number): void {
+    if (cpu.htlb.e[index]) this.translations.note(cpu.events.vmOf(gid, cpu.now), cpu.htlb, index, this.position());
+  }
+
+  /** The last valid translation of a GPA in a VM. When its table is another VM's, its memory is used for other things. */
+  lastTranslation(vm: number, gpa: number): LastTranslation | undefined {
+    return this.vms.get(vm)?.ended ? undefined : this.translations.find(vm, gpa);
+  }
+
   /** Physical address of the stage-2 table of a VM. */
   root(vm: number): bigint | undefined {
     return this.vms.get(vm)?.root;
@@ -229,6 +265,7 @@ export class VcpuStates implements Stateful {
     this.byKey.clear();
     this.current.length = 0;
     this.vms.clear();
+    this.translations.clear();
   }
 }
 
@@ -246,6 +283,7 @@ export function runningContext(cpu: Cpu, vcpuStates: VcpuStates): DebugContext {
     word: (offset) => cpu.mem.u64[(cpu.base + offset) >> 3]!,
     csr: (num) => peekCsr(cpu, cpu.vm, num),
     stage2Root: () => (world >= 0 ? cpu.host.get(CSR.PGDL) : vcpuStates.root(cpu.events.vmOf(cpu.gid, cpu.now))),
+    lastTranslation: (gpa) => vcpuStates.lastTranslation(world >= 0 ? world : cpu.events.vmOf(cpu.gid, cpu.now), gpa),
   };
 }
 
@@ -266,6 +304,7 @@ export function hostContext(cpu: Cpu, saved?: SavedRegisters): DebugContext {
     word: (offset) => cpu.mem.u64[(cpu.base + offset) >> 3]!,
     csr: (num) => peekCsr(cpu, false, num),
     stage2Root: () => undefined,
+    lastTranslation: () => undefined,
   };
 }
 
@@ -305,6 +344,7 @@ export function guestContext(
     word: (offset) => s.state[offset >> 3]!,
     csr: (num) => vcpuCsr(s, num, saved),
     stage2Root: () => vcpuStates.root(vm),
+    lastTranslation: (gpa) => vcpuStates.lastTranslation(vm, gpa),
   };
 }
 
@@ -321,6 +361,7 @@ export function leftBehind(cpu: Cpu, vm: number): DebugContext {
     word: (offset) => cpu.mem.u64[(cpu.base + offset) >> 3]!,
     csr: (num) => peekCsr(cpu, true, num),
     stage2Root: () => cpu.host.get(CSR.PGDL),
+    lastTranslation: () => undefined,
   };
 }
 

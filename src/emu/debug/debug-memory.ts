@@ -1,7 +1,7 @@
 /** Memory as a debugger sees it: in the context of one world, without exceptions, TLB fills or device side effects. */
 import type { Machine } from '../machine/machine.ts';
 import type { DebugContext } from './context.ts';
-import { physicalAddress } from './walk.ts';
+import { physicalAddress, reachedBy } from './walk.ts';
 
 const PAGE = 4096n;
 
@@ -11,6 +11,14 @@ const PAGE = 4096n;
  */
 const physical = (machine: Machine, ctx: DebugContext, va: bigint): number | undefined =>
   physicalAddress(ctx, machine.ram, va) ?? physicalAddress(ctx, machine.ram, va, 0n);
+
+/** For reading: a page that the hypervisor has removed is read where it was last. */
+function readable(machine: Machine, ctx: DebugContext, va: bigint): number | undefined {
+  const own = reachedBy(ctx, machine.ram, va);
+  if (own.address !== undefined) return own.address;
+  const kernel = reachedBy(ctx, machine.ram, va, 0n);
+  return kernel.address ?? own.remembered ?? kernel.remembered;
+}
 
 /** Splits a virtual range at page borders and calls `each` for every piece. It ends when `each` returns false. */
 function pieces(va: bigint, length: number, each: (va: bigint, length: number, done: number) => boolean): void {
@@ -27,7 +35,7 @@ export function readVirtual(machine: Machine, ctx: DebugContext, va: bigint, len
   const out = new Uint8Array(length);
   let got = 0;
   pieces(va, length, (at, n, done) => {
-    const pa = physical(machine, ctx, at);
+    const pa = readable(machine, ctx, at);
     if (pa === undefined) return false;
     const bytes = machine.ram.read(pa, n);
     out.set(bytes, done);

@@ -28,6 +28,23 @@ const CAUSE = wideMask('ESTAT', 'Ecode') | wideMask('ESTAT', 'EsubCode');
 const PAGE = wideMask('TLBELO0', 'PPN');
 const VALID = wideMask('TLBELO0', 'V');
 
+/** Names of interrupt lines, by their bit of ESTAT.IS. */
+export const INTERRUPT_LINES = [
+  'SWI0',
+  'SWI1',
+  'HWI0',
+  'HWI1',
+  'HWI2',
+  'HWI3',
+  'HWI4',
+  'HWI5',
+  'HWI6',
+  'HWI7',
+  'PMI',
+  'TI',
+  'IPI',
+];
+
 /** Fields of a register value, one text a field; ESTAT's cause in words. */
 export function describeCsr(row: CsrRow, value: bigint): string[] {
   const whole = row.fields.length === 1 && row.fields[0]!.width >= 32;
@@ -62,8 +79,7 @@ function adviceOn(estat: bigint): string[] {
 /** The cause in an ESTAT value: exception, and pending interrupts. */
 export function describeCause(estat: bigint): string {
   const row = exceptionByCode(fieldNamed('ESTAT', 'Ecode', estat), fieldNamed('ESTAT', 'EsubCode', estat));
-  const names = ['SWI0', 'SWI1', 'HWI0', 'HWI1', 'HWI2', 'HWI3', 'HWI4', 'HWI5', 'HWI6', 'HWI7', 'PMI', 'TI', 'IPI'];
-  const pending = names.filter((n, i) => n && (estat >> BigInt(i)) & 1n);
+  const pending = INTERRUPT_LINES.filter((_, n) => (estat >> BigInt(n)) & 1n);
   const interrupts = pending.length ? `pending: ${pending.join(' ')}` : 'no interrupt pending';
   return `cause: ${row ? `${row.name}, ${row.text}` : 'reserved Ecode'}; ${interrupts}`;
 }

@@ -5,7 +5,7 @@
 
 import type { Cpu } from '../cpu/cpu.ts';
 import { CSR, csrByNumber, fieldNamed } from '../cpu/csr-table.ts';
-import { type CsrWrite, HOST_OWN, HOST_TO_BANK } from '../cpu/csr-writers.ts';
+import type { CsrWrite } from '../cpu/csr-writers.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import { exceptionByCode, exceptionByName } from '../cpu/exception-table.ts';
 import { hex } from '../formats/hex.ts';
@@ -18,12 +18,13 @@ import type { Machine } from '../machine/machine.ts';
 import { FETCH } from '../mmu/stages.ts';
 import { EXIT_ADVICE, FAULT_ADVICE, RELEVANT, RELEVANT_TO_EXIT } from './advice.ts';
 import { anyGuestContext, type DebugContext, HOST_WORLD, hostContext, leftBehind } from './context.ts';
+import { address, csrName, describeWrite, hasWritten, lastWrite } from './csr-words.ts';
 import { readVirtual } from './debug-memory.ts';
 import { fieldsInWords } from './decode-number.ts';
 import type { RunControl } from './run-control.ts';
 import type { Symbolizer } from './symbolizer.ts';
 import { worldName } from './vms.ts';
-import { walk } from './walk.ts';
+import { type WalkResult, walk, walkStage2 } from './walk.ts';
 
 /** The registers at an event, as far as they are still known. */
 function contextOf(control: RunControl, cpu: Cpu, world: number): DebugContext | undefined {
@@ -34,11 +35,6 @@ function contextOf(control: RunControl, cpu: Cpu, world: number): DebugContext |
 
 const wordAt = (machine: Machine, ctx: DebugContext, pc: bigint): number | undefined =>
   u32At(readVirtual(machine, ctx, pc, 4));
-
-const address = (name: Symbolizer, world: number, a: bigint): string => {
-  const symbol = name(world, a);
-  return symbol ? `${hex(a)} <${symbol}>` : hex(a);
-};
 
 /** One line about an event, as used in histories. */
 export function describeEvent(r: EventRecord, name: Symbolizer): string {
@@ -55,35 +51,6 @@ export function describeEvent(r: EventRecord, name: Symbolizer): string {
 /** The register that an exception takes its vector from. */
 function vectorRegister(r: EventRecord): number {
   return exceptionByCode(r.ecode, r.esub)?.name === 'TLBR' ? CSR.TLBRENTRY : CSR.EENTRY;
-}
-
-/** gdb's name of a CSR as seen from the host: those of a guest have the prefix `g_`. */
-export const csrName = (world: number, num: number): string =>
-  `${world === HOST_WORLD ? '' : 'g_'}${csrByNumber(num)?.name.toLowerCase() ?? hex(num)}`;
-
-/** The last write of a CSR of a world; undefined when there was none. */
-export function lastWrite(cpu: Cpu, world: number, num: number): CsrWrite | undefined {
-  if (world === HOST_WORLD) return cpu.writers.last(HOST_OWN, num);
-  const write = cpu.writers.lastOfGuest(cpu.events.gidOf(world), num);
-  return write && write.owner > 0 ? { ...write, owner: world } : write;
-}
-
-/**
- * Has a world ever written its CSR? A vCPU that came from another CPU has written it there, unless the register still has
- * its reset value.
- */
-export function hasWritten(machine: Machine, cpu: Cpu, world: number, num: number): boolean {
-  if (world === HOST_WORLD || cpu.hasWrittenCsr(world, num)) return cpu.hasWrittenCsr(world, num);
-  const changed = cpu.guest.get(num) !== (csrByNumber(num)?.reset ?? 0n);
-  return changed && machine.cpus.some((c) => c.hasWrittenCsr(world, num));
-}
-
-/** `written at 0x… <f+0x10> (tick 5)` or `never written`. */
-export function describeWrite(w: CsrWrite | undefined, name: Symbolizer): string {
-  if (!w) return 'never written';
-  const byHost = w.owner === HOST_TO_BANK || w.owner === HOST_OWN;
-  const who = w.owner === HOST_TO_BANK ? ' by the host for its guest' : '';
-  return `last written${who} at ${address(name, byHost ? HOST_WORLD : w.owner, w.pc)}, tick ${w.time}`;
 }
 
 /** A CSR of a context with its fields and its last writer. */
@@ -123,13 +90,17 @@ function vectorDoubts(control: RunControl, cpu: Cpu, r: EventRecord, to: number)
   const num = vectorRegister(r);
   const register = csrName(to, num);
   const out: string[] = [];
-  if (r.kind === 'exception' && !hasWritten(control.machine, cpu, to, num))
+  if (r.kind === 'exception' && !hasWritten(cpu, to, num))
     out.push(`${worldName(cpu, to)} never wrote its ${register}: the vector ${hex(r.vector)} is what it had before`);
   const ctx = contextOf(control, cpu, to);
   if (!ctx) return out;
   // An exception enters at PLV 0, even if the world runs at another level by now.
-  const reached = walk(ctx, control.machine.ram, r.vector, 0n, FETCH);
-  const word = reached.address === undefined ? undefined : wordAt(control.machine, ctx, r.vector);
+  const { ram } = control.machine;
+  // A refill handler runs in direct address mode.
+  const direct = num === CSR.TLBRENTRY;
+  const physical = to === HOST_WORLD ? { address: r.vector, steps: [] } : walkStage2(ctx, ram, ctx.gid, r.vector);
+  const reached: WalkResult = direct ? physical : walk(ctx, ram, r.vector, 0n, FETCH);
+  const word = reached.address === undefined ? undefined : u32At(ram.read(Number(reached.address), 4));
   if (reached.address === undefined)
     out.push(`the vector ${hex(r.vector)} cannot be fetched: ${reached.failure ?? ''}`);
   else if (word === undefined)
@@ -161,7 +132,11 @@ function refillDoubts(cpu: Cpu, r: EventRecord): string[] {
  */
 export function explainLast(control: RunControl, cpu: Cpu, name: Symbolizer): string[] {
   const r = cpu.events.lastException();
-  if (!r) return ['no exception or VM exit so far'];
+  return r ? explainEvent(control, cpu, r, name) : ['no exception or VM exit so far'];
+}
+
+/** The same for an event, at which or shortly behind which the machine stands. */
+export function explainEvent(control: RunControl, cpu: Cpu, r: EventRecord, name: Symbolizer): string[] {
   const { machine } = control;
   const out: string[] = [];
   const row = exceptionByCode(r.ecode, r.esub);
@@ -264,7 +239,7 @@ function verdict(
   const num = vectorRegister(guilty);
   const register = csrByNumber(num)!.name;
   const value = ctx?.csr(num) ?? 0n;
-  const own = hasWritten(control.machine, cpu, guilty.world, num);
+  const own = hasWritten(cpu, guilty.world, num);
   const write = lastWrite(cpu, guilty.world, num);
   const virtual = num === CSR.TLBRENTRY && write !== undefined && write.high >>> 16 !== 0;
   const why = !own

@@ -5,6 +5,7 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import { ecodeOf, exceptionByCode } from '../cpu/exception-table.ts';
+import { cycleOf } from './loop-cycle.ts';
 import { worldName } from './vms.ts';
 
 export interface Loop {
@@ -12,6 +13,8 @@ export interface Loop {
   readonly pc: bigint;
   /** Description. */
   readonly text: string;
+  /** The events that repeat. Where the loop began, the explanation looks. */
+  readonly round: readonly EventRecord[];
   /** The loop never ends, so the machine can be ended. */
   readonly hopeless: boolean;
 }
@@ -21,6 +24,11 @@ const LONGEST_PERIOD = 4;
 /** So many exits of one guest at one instruction, with no instruction executed in between, are a loop. */
 const STALLED = 2000;
 const HOPELESS = 100 * STALLED;
+/** Bytes of a handler that count as its first instructions. */
+const HANDLER = 0x100n;
+/** A guest that loops in exceptions for so many ticks will not be stopped by its host any more. Nothing happens in between for longer than the pause. */
+const GIVEN_UP = 2_000_000;
+const PAUSE = 100_000;
 /** Most places that are reported: a guest may stall at many places. */
 const MOST_REPORTS = 64;
 const INT = ecodeOf('INT');
@@ -36,14 +44,24 @@ interface Stall {
   count: number;
 }
 
+/** Is an exception raised by the first instructions of the handler that it is delivered to? */
+const inHandler = (r: EventRecord): boolean => r.pc >= r.vector && r.pc < r.vector + HANDLER;
+
+/** The same event at another time. A handler that moves its stack pointer before it faults faults at ever new addresses. */
 const same = (a: EventRecord, b: EventRecord): boolean =>
-  a.kind === b.kind && a.world === b.world && a.ecode === b.ecode && a.pc === b.pc && a.badv === b.badv;
+  a.kind === b.kind &&
+  a.world === b.world &&
+  a.ecode === b.ecode &&
+  a.pc === b.pc &&
+  (a.badv === b.badv || (inHandler(a) && inHandler(b)));
 
 const causeOf = (r: EventRecord): string => exceptionByCode(r.ecode, r.esub)?.name ?? `Ecode 0x${r.ecode.toString(16)}`;
 
 export class LoopDetector {
   private readonly stalls = new Map<Cpu, Stall>();
   private readonly reported = new Set<string>();
+  /** The place at which a CPU loops in exceptions, and since when. */
+  private readonly nests = new Map<Cpu, { readonly key: string; readonly since: number; last: number }>();
   /** General registers at the last check of nested exceptions. */
   private readonly registers = new Map<Cpu, string>();
 
@@ -58,7 +76,7 @@ export class LoopDetector {
       const r = cpu.events.at(0)!;
       // A program may leave its handlers by a jump. Then exceptions without `ertn` are normal, and its registers change.
       const now = Array.from({ length: 32 }, (_, n) => cpu.gpr(n)).join();
-      const stuck = r.pc === r.vector || this.registers.get(cpu) === now;
+      const stuck = inHandler(r) || this.registers.get(cpu) === now;
       this.registers.set(cpu, now);
       if (!stuck) return undefined;
       const where = worldName(cpu, r.world);
@@ -70,11 +88,24 @@ export class LoopDetector {
       return {
         world: r.world,
         pc: r.pc,
-        hopeless: r.world < 0,
+        round: Array.from({ length: period }, (_, back) => cpu.events.at(back)!),
+        hopeless: r.world < 0 || this.lasting(cpu, r) >= GIVEN_UP,
         text: `${where} loops in exceptions on cpu${cpu.index}: ${why}, for ever`,
       };
     }
     return undefined;
+  }
+
+  /** Ticks for which a CPU has been looping in exceptions at this place. */
+  private lasting(cpu: Cpu, r: EventRecord): number {
+    const key = `${r.world} ${r.pc}`;
+    let nest = this.nests.get(cpu);
+    if (!nest || nest.key !== key || r.time > nest.last + PAUSE) {
+      nest = { key, since: r.time, last: r.time };
+      this.nests.set(cpu, nest);
+    }
+    nest.last = r.time;
+    return r.time - nest.since;
   }
 
   /** An exception or exit has been delivered. @returns whether it is worth calling {@link stalled} */
@@ -111,6 +142,7 @@ export class LoopDetector {
     return {
       world: r.world,
       pc: r.pc,
+      round: cycleOf(cpu)?.round ?? [r],
       hopeless: s.count >= HOPELESS,
       text: `${worldName(cpu, r.world)} makes no progress on cpu${cpu.index}: ${s.count} times in a row it was entered at 0x${r.pc.toString(16)} and left with ${causeOf(r)}${badv} before it executed anything`,
     };

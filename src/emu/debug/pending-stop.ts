@@ -85,13 +85,13 @@ export class PendingStop {
     const { stop, machine } = this;
     this.quiet = true;
     this.scanner = scanner;
-    machine.uops.clear();
+    machine.uops.fetchAgain();
     return () => {
       this.quiet = false;
       this.scanner = undefined;
       this.stop = stop;
       machine.clearStops();
-      machine.uops.clear();
+      machine.uops.fetchAgain();
     };
   }
 }

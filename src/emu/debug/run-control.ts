@@ -6,8 +6,10 @@
 
 import type { EngineCheck } from '../check/engine-check.ts';
 import type { Cpu } from '../cpu/cpu.ts';
-import type { Machine } from '../machine/machine.ts';
+import { type Machine, SLICE } from '../machine/machine.ts';
 import { History } from '../replay/history.ts';
+import type { Steps } from '../replay/steps.ts';
+import type { Stateful } from '../state/fields.ts';
 import { Comparators } from './breakpoints.ts';
 import { CatchListener } from './catch-listener.ts';
 import { Catches } from './catches.ts';
@@ -24,6 +26,7 @@ import { RunLimits } from './run-limits.ts';
 import { RunLoop } from './run-loop.ts';
 import { Stepping } from './stepping.ts';
 import type { Client, End, FrameSource, Limits, SnapshotStore, Stepper, Stop } from './stop.ts';
+import type { SymbolStore } from './symbolizer.ts';
 
 /**
  * The longest slice in milliseconds of real time. An instruction of the guest may take a thousand times as long as
@@ -39,12 +42,18 @@ export interface RunOptions {
   readonly mustWait?: () => boolean;
   /** Called for a loop of exceptions when no debugger is attached to stop for. */
   readonly onLoop?: (cpu: Cpu, loop: Loop) => void;
+  /** Is the past kept from the start, without copies, for explanations? */
+  readonly remembers?: boolean | undefined;
+  /** Are loops only told of, so that the run goes on? */
+  readonly loopsGoOn?: boolean | undefined;
   /** Where snapshots are saved and loaded, by name. */
   readonly snapshotStore?: SnapshotStore | undefined;
   /** A machine that has been switched off stays until it is reset or the run is ended from outside. */
   readonly keep?: boolean | undefined;
   /** Called when the machine begins to run, and when it stops. */
   readonly onRunning?: ((running: boolean) => void) | undefined;
+  /** Bytes of memory for the copies of the past. */
+  readonly history?: number | undefined;
   /** A second machine that runs in parallel and must have the same state. */
   readonly check?: EngineCheck | undefined;
 }
@@ -54,9 +63,11 @@ export class RunControl {
   readonly comparators: Comparators;
   readonly catches = new Catches();
   readonly vcpuStates: VcpuStates;
+  /** What was seen of the machine's VMs. It goes with the machine: into copies, and into snapshots. */
+  readonly observers: readonly Stateful[];
   readonly history: History;
   readonly replayer: Replayer;
-  readonly snapshotStore: SnapshotStore | undefined;
+  private readonly snapshotStore: SnapshotStore | undefined;
   /** Must the machine wait until its output has been read? */
   readonly mustWait: () => boolean;
   private readonly check: EngineCheck | undefined;
@@ -68,8 +79,8 @@ export class RunControl {
   private readonly loop: RunLoop;
   /** What is known about the data of the hypervisor. Contexts are shown with it. */
   contexts: ContextSource | undefined;
-  /** The further files that addresses are named by, as text. */
-  symbolFiles: () => readonly string[] = () => [];
+  /** The further files that addresses are named by. */
+  symbolFiles: SymbolStore | undefined;
   /** What an auditor has found so far, as text. */
   audit: (() => readonly string[]) | undefined;
   /** The statistics of VM exits. */
@@ -84,7 +95,8 @@ export class RunControl {
     this.mustWait = options.mustWait ?? (() => false);
     this.comparators = new Comparators(machine);
     this.vcpuStates = new VcpuStates(machine.ram);
-    this.history = new History(machine, [this.vcpuStates, this.vcpuStates.vms]);
+    this.observers = [this.vcpuStates, this.vcpuStates.vms, this.vcpuStates.translations];
+    this.history = new History(machine, this.observers, options.history);
     this.replayer = new Replayer(this);
     this.exits = new ExitCount(machine.cpus, () => this.repeating);
     this.vcpuStates.position = () => this.position();
@@ -107,9 +119,11 @@ export class RunControl {
         takeInput: () => this.takeFrames(),
       },
       limits: new RunLimits(options.limits ?? {}, machine.options.runtime),
-      idle: new IdleClock(machine, mayWake, () => history.repeating),
+      idle: new IdleClock(machine, mayWake, () => history.repeating || history.fixed),
       loops: new LoopReports({
-        ...{ cpus: machine.cpus, clients, pending },
+        ...{ cpus: machine.cpus, ram: machine.ram, hooks: this.hooks, clients, pending },
+        mark: () => this.history.mark(),
+        goesOn: options.loopsGoOn === true,
         repeating: () => this.repeating,
         tell: options.onLoop ?? (() => {}),
       }),
@@ -118,6 +132,7 @@ export class RunControl {
       onRunning: options.onRunning ?? (() => {}),
     });
     machine.patienceMs = PATIENCE_MS;
+    if (options.remembers) this.history.remember();
     if (options.observed !== false) this.observe();
     this.comparators.onWatches = () => {
       this.hooks.install();
@@ -140,6 +155,7 @@ export class RunControl {
           if (first && !this.repeating) clients.firstEntry(c, vcpuStates.vms.get(c.world)!);
           listener.event(c, first);
         },
+        stage2Filled: (c, gid, index) => vcpuStates.filled(c, gid, index),
         exception: (c) => {
           if (c.events.lastIsExit) stepping.crossed(c, 'left');
           listener.event(c, false);
@@ -193,6 +209,11 @@ export class RunControl {
     return this.loop.over;
   }
 
+  /** The stop at which the machine still stands, if it is one. */
+  get stoppedAt(): Stop | undefined {
+    return this.loop.stoppedAt;
+  }
+
   /** Lets the machine continue if every client agrees. Call this after `running` of a client or input has changed. */
   kick(): void {
     this.loop.kick();
@@ -237,10 +258,27 @@ export class RunControl {
     this.stepping.begin(stepper, stepping);
   }
 
+  /** The client of a stepper has left, or the machine has stopped. */
+  releaseStepper(stepper: Stepper): void {
+    this.stepping.release(stepper);
+  }
+
   /** Runs a task soon, between two instructions. It is for listeners: they must not change what is running. */
   defer(cpu: Cpu, task: () => void): void {
     this.loop.defer(task);
     cpu.requestStop();
+  }
+
+  /** Runs a task when no instruction is being executed: between two slices, or at once when the run is over. */
+  between(task: () => void): Promise<void> {
+    return this.loop.between(task);
+  }
+
+  /** Runs a recorded machine for a short time without its clients, up to a position. What observers have deferred is done. */
+  repeatSome(until: number): void {
+    this.history.run(SLICE, until);
+    this.machine.clearStops();
+    this.loop.runTasks();
   }
 
   /** The number of instructions that all CPUs have executed. It is exact inside an instruction too. */
@@ -299,8 +337,15 @@ export class RunControl {
 
   /** Reverse execution has reached a stop. What stopped the machine there must not stop it again when it continues. */
   arrived(stop: Stop): void {
+    this.loop.standAt(stop);
     if (stop.kind === 'catch') this.listener.passWrite(stop.cpu);
     if (stop.kind === 'watch') this.hooks.passWatch();
+  }
+
+  /** Writes a snapshot. @returns its bytes @throws Error when this is not possible */
+  *savingSnapshot(name: string): Steps<number> {
+    if (!this.snapshotStore) throw new Error('no snapshots can be had here');
+    return yield* this.snapshotStore.save(this.machine, name, this.observers);
   }
 
   /**
@@ -309,7 +354,7 @@ export class RunControl {
    */
   loadSnapshot(name: string): void {
     if (!this.snapshotStore) throw new Error('no snapshots can be had here');
-    this.snapshotStore.load(this.machine, name);
+    this.snapshotStore.load(this.machine, name, this.observers);
     this.history.enable(this.history.enabled);
     this.stepping.end();
   }

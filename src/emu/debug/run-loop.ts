@@ -48,6 +48,8 @@ export class RunLoop {
   private waiting = false;
   private cancelWake: () => void = () => {};
   private end: End | undefined;
+  /** The last stop that was reported, and the position of the machine then. */
+  private last: { readonly stop: Stop; readonly position: number } | undefined;
   /** What `onRunning` was told last. */
   private told = false;
   private readonly finished: Promise<End>;
@@ -91,14 +93,40 @@ export class RunLoop {
     this.tasks.push(task);
   }
 
+  /** Runs a task between two slices, or now when the run is over. */
+  between(task: () => void): Promise<void> {
+    if (this.over) return Promise.resolve(task());
+    return new Promise((resolve) => {
+      this.defer(() => resolve(task()));
+      this.kick();
+    });
+  }
+
+  /** Runs the tasks that wait. The machine is between two slices. */
+  runTasks(): void {
+    for (const task of this.tasks.splice(0)) task();
+  }
+
   /** Reports a stop to all clients. */
   report(stop: Stop): void {
-    const { pending, stepping, history, clients } = this.parts;
+    const { pending, stepping, history, clients, loops } = this.parts;
     pending.take();
     stepping.end();
+    loops.watch.abandon();
     history.hold([]);
+    this.standAt(stop);
     clients.stopped(stop);
     this.tell();
+  }
+
+  /** The machine stands at a stop. */
+  standAt(stop: Stop): void {
+    this.last = { stop, position: this.parts.history.position };
+  }
+
+  /** The stop at which the machine still stands. */
+  get stoppedAt(): Stop | undefined {
+    return this.last?.position === this.parts.history.position ? this.last.stop : undefined;
   }
 
   /** Tells whether the machine runs, when that has changed. */
@@ -119,6 +147,7 @@ export class RunLoop {
     if (this.end) return;
     this.end = end;
     this.cancelWake();
+    for (const task of this.tasks.splice(0)) task();
     this.parts.clients.ended(end);
     this.resolve(end);
   }
@@ -135,7 +164,7 @@ export class RunLoop {
 
   /** Runs one slice. @returns the reason for the end of the run, if it has ended */
   private turn(): End | undefined {
-    const { limits, machine, pending, loops, mustWait, check } = this.parts;
+    const { limits, machine, history, pending, loops, mustWait, check } = this.parts;
     const late = limits.timeOver();
     if (late) return late;
     if (this.off) return this.wait();
@@ -147,17 +176,30 @@ export class RunLoop {
     } catch (error) {
       return { kind: 'died', reason: error instanceof Error ? error.message : String(error) };
     }
+    if (history.fixed && !pending.present) {
+      if (history.recordingOver) return this.replayed();
+      if (result === 'poweroff' || result === 'waiting') return { kind: 'died', reason: history.strays(result) };
+    }
     const wrong = check?.follow(result === 'poweroff');
     if (wrong !== undefined) return { kind: 'died', reason: wrong };
     if (result === 'poweroff') return this.poweredOff();
     machine.clearStops();
-    for (const task of this.tasks.splice(0)) task();
+    this.runTasks();
     if (pending.present) return undefined;
     if (loops.hopeless !== undefined) return { kind: 'died', reason: loops.hopeless };
     const enough = limits.instructionsOver(machine);
     if (enough) return enough;
     if (result === 'waiting') return this.everyCpuWaits();
     if (result === 'asleep') this.sleep();
+    return undefined;
+  }
+
+  /** A recorded run has come to its end. */
+  private replayed(): End | undefined {
+    const { clients, pending, machine } = this.parts;
+    machine.clearStops();
+    if (clients.none) return { kind: 'replayed' };
+    pending.note({ kind: 'end', cpu: machine.cpus[0]! });
     return undefined;
   }
 
@@ -173,9 +215,28 @@ export class RunLoop {
   /** Runs for a short time of the clock, or one instruction. */
   private slice(): RunResult {
     const { stepping, limits, history, check } = this.parts;
-    if (stepping.active) return stepping.once();
-    const until = Math.min(limits.instructions, check?.due ?? Number.POSITIVE_INFINITY);
+    const { watch } = this.parts.loops;
+    this.parts.loops.look(history.position, history.repeating || stepping.active || check !== undefined);
+    if (stepping.active) {
+      watch.abandon();
+      return stepping.once();
+    }
+    if (watch.tracing) return this.trace();
+    const until = Math.min(limits.instructions, check?.due ?? Number.POSITIVE_INFINITY, watch.next);
     return this.budget.run((instructions) => history.run(instructions, until));
+  }
+
+  /** Runs by single instructions while a loop is traced. */
+  private trace(): RunResult {
+    const { history, loops, machine, pending } = this.parts;
+    const end = machine.options.runtime.now() + SLICE_MS;
+    for (;;) {
+      const result = history.run(1, history.position + 1);
+      loops.traced();
+      if (result !== 'slice' && result !== 'stop') loops.watch.abandon();
+      if (!loops.watch.tracing || result !== 'slice' || pending.present || machine.options.runtime.now() > end)
+        return result;
+    }
   }
 
   /** Nothing more will happen inside the machine. Input or Ctrl-C wakes the loop, and the time limit still applies. */

@@ -38,6 +38,11 @@ export class SymbolTable {
     return this.symbols.find((s) => s.name === name)?.value;
   }
 
+  /** The symbols of a program that lies higher by an offset. */
+  movedBy(offset: bigint): readonly ElfSymbol[] {
+    return this.symbols.map((s) => ({ ...s, value: BigInt.asUintN(64, s.value + offset) }));
+  }
+
   names(): string[] {
     return this.symbols.map((s) => s.name);
   }

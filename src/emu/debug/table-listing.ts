@@ -1,6 +1,6 @@
 /** All mappings of a page table, neighbours joined: what `monitor info stage2` and `info pagetable` print. Nothing is changed. */
 import type { CsrHalves } from '../cpu/csr-bank.ts';
-import { PWCL, TLBELO } from '../cpu/csr-fields.ts';
+import { PWCL, TLBELO, TLBELO_HI } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { Ram } from '../memory/ram.ts';
 import { addressBits, isHuge, Leaf, levelBase, levelWidth, type TableReader, walkTables } from '../mmu/page-walk.ts';
@@ -57,6 +57,11 @@ class Lister implements TableReader {
     return this.isEmpty(this.table.root, this.levels[0]!);
   }
 
+  /** Does an entry of the last level map a page, or, where those are wanted, name one? */
+  names(lo: number, hi: number): boolean {
+    return (lo & TLBELO.V) !== 0 || (this.table.invalid === true && ((lo & TLBELO.PPN) | (hi & TLBELO_HI.PPN)) !== 0);
+  }
+
   private isEmpty(at: number, level: number): boolean {
     if (at < 4096) return true;
     const { csr } = this.table;
@@ -72,7 +77,7 @@ class Lister implements TableReader {
     empty = true;
     for (let n = 0; empty && n < entries.length; n += 2) {
       const lo = entries[n]!;
-      if (below === undefined || isHuge(lo)) empty = (lo & TLBELO.V) === 0;
+      if (below === undefined || isHuge(lo)) empty = !this.names(lo, entries[n + 1]!);
       else {
         const next = addressBits(lo, entries[n + 1]!);
         empty = this.isEmpty(next - (next % 4096), below);
@@ -117,7 +122,7 @@ export function* mappedRanges(
     const ps = found ? leaf.ps : levelBase(csr, lister.level);
     const size = 2 ** Math.max(12, Math.min(47, ps));
     const next = (Math.floor(at / size) + 1) * size;
-    if (found && leaf.lo & TLBELO.V) {
+    if (found && lister.names(leaf.lo, leaf.hi)) {
       const to = pageAddress(leaf.lo, leaf.hi, leaf.ps, at | 0, Math.floor(at / 2 ** 32));
       const elo = (BigInt(leaf.hi >>> 0) << 32n) | BigInt(leaf.lo >>> 0);
       const rights = describeElo(elo);
@@ -141,4 +146,6 @@ export interface ListedTable {
   readonly root: number;
   /** Where an address of the tables' space is in physical memory. */
   readonly place: (slot: number) => number | undefined;
+  /** List entries, too, that are not valid and name a page: Linux KVM makes those of pages that it ages. */
+  readonly invalid?: boolean;
 }

@@ -30,10 +30,12 @@ export class Turns {
   /**
    * Begins work. Its first turn runs at once, so short work is done before this returns.
    * @param done called with the result @param failed called with the error that the work threw, also {@link Interrupted}
+   * @param cancelled the work is interrupted after its first step
    */
-  run<T>(steps: Steps<T>, done: (result: T) => void, failed: (error: unknown) => void): void {
+  run<T>(steps: Steps<T>, done: (result: T) => void, failed: (error: unknown) => void, cancelled = false): void {
     this.steps = steps;
-    this.cancelled = false;
+    this.cancelled = cancelled;
+    let begun = false;
     const turn = (): void => {
       // Abandoned.
       if (this.steps !== steps) return;
@@ -41,8 +43,10 @@ export class Turns {
       let result: T;
       try {
         for (;;) {
-          const thrown = this.cancelled;
-          this.cancelled = false;
+          // What has not begun yet could not clean up.
+          const thrown = begun && this.cancelled;
+          if (begun) this.cancelled = false;
+          begun = true;
           const piece = thrown ? steps.throw(new Interrupted()) : steps.next();
           if (piece.done) {
             result = piece.value;

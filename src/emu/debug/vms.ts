@@ -5,9 +5,10 @@
  */
 import type { Cpu } from '../cpu/cpu.ts';
 import { CRMD } from '../cpu/csr-fields.ts';
-import { CSR, CSRS } from '../cpu/csr-table.ts';
+import { CSR, CSRS, fieldNamed } from '../cpu/csr-table.ts';
 import type { Ram } from '../memory/ram.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
+import { isBigint, isEvery, isMapOfNames, isNumber, isObjectWith, isSwitch, isText } from '../state/state-check.ts';
 
 export interface Vm {
   /** From 1, in the order of the first entries. */
@@ -19,6 +20,8 @@ export interface Vm {
   gid: number;
   /** Tick of the first entry. */
   readonly since: number;
+  /** Has its table no directories? Then its entries are pages, with low bits of their own. */
+  flat: boolean;
   /** Has anything been seen in its stage-2 table? */
   mapped: boolean;
   /** It was seen to have ended, and was not entered since. Its page may hold another table by now. */
@@ -26,6 +29,11 @@ export interface Vm {
   /** Another VM uses its stage-2 table. {@link Vms.hasEnded} knows more. */
   ended: boolean;
 }
+
+const isVm = isObjectWith({
+  ...{ number: isNumber, key: isText, root: isBigint, gid: isNumber, since: isNumber },
+  ...{ flat: isSwitch, mapped: isSwitch, gone: isSwitch, ended: isSwitch },
+});
 
 /** What identifies a VM at its entry. */
 export type VmKey =
@@ -75,6 +83,11 @@ const DA_PG = CRMD.DA | CRMD.PG;
 
 export class Vms implements Stateful {
   readonly stateFields = ['list', 'byKey', 'tenures'];
+  readonly stateChecks = {
+    list: isEvery(isVm),
+    byKey: isMapOfNames(isNumber),
+    tenures: isMapOfNames(isEvery(isObjectWith({ vm: isNumber, since: isNumber }))),
+  };
   static readonly wiring: Wiring = { key: 'chosen by the user', ram: 'the machine' };
   key: VmKey = { kind: 'root' };
   private readonly list: Vm[] = [];
@@ -114,6 +127,7 @@ export class Vms implements Stateful {
         root,
         gid: cpu.gid,
         since: cpu.now,
+        flat: false,
         mapped: false,
         gone: false,
         ended: false,
@@ -123,6 +137,7 @@ export class Vms implements Stateful {
     }
     vm.root = root;
     vm.gid = cpu.gid;
+    vm.flat = isFlat(cpu);
     vm.gone = false;
     if (!vm.mapped && root !== 0n) vm.mapped = !this.isEmpty(root);
     this.tenure(cpu, vm.number);
@@ -186,6 +201,7 @@ export class Vms implements Stateful {
   private isGone(vm: Vm): boolean {
     const words = this.words(vm.root);
     if (words.length === 0 || this.isEmpty(vm.root)) return true;
+    if (vm.flat) return false;
     const odd = words.filter((w, n) => n % 2 === 0 && (w & LOW_BITS) !== 0 && (w & HUGE) === 0).length;
     return odd > words.length / 8;
   }
@@ -209,6 +225,14 @@ export class Vms implements Stateful {
     this.byKey.clear();
     this.tenures.clear();
   }
+}
+
+/** Does the host walk one table only? */
+function isFlat(cpu: Cpu): boolean {
+  const [low, high] = [cpu.host.get(CSR.PWCL), cpu.host.get(CSR.PWCH)];
+  const lower = [fieldNamed('PWCL', 'Dir1_width', low), fieldNamed('PWCL', 'Dir2_width', low)];
+  const upper = [fieldNamed('PWCH', 'Dir3_width', high), fieldNamed('PWCH', 'Dir4_width', high)];
+  return fieldNamed('PWCL', 'PTwidth', low) > 0 && [...lower, ...upper].every((width) => width === 0);
 }
 
 const begins = (cpu: Cpu): boolean =>

@@ -5,7 +5,6 @@
  */
 
 import { addressHigh } from '../cpu/address-mode.ts';
-import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrHalves } from '../cpu/csr-bank.ts';
 import { ASID, CRMD, TLBELO, wideMask } from '../cpu/csr-fields.ts';
 import { CSR, type FieldName, fieldNamed } from '../cpu/csr-table.ts';
@@ -42,7 +41,7 @@ import {
   stage1,
   stage2,
 } from '../mmu/stages.ts';
-import { legalSize, type Tlb, type TlbEntryView } from '../tlb/tlb.ts';
+import { legalSize, shr, type Tlb, type TlbEntryView } from '../tlb/tlb.ts';
 import { type DebugContext, HOST_WORLD } from './context.ts';
 
 /** Outcome of one stage or of both. */
@@ -57,6 +56,8 @@ export interface WalkResult {
   readonly fault?: Fault;
   /** The last page-table entry, when tables were walked to their end. */
   readonly leaf?: TableLeaf;
+  /** Where the page was by the last valid translation of stage 2 that was seen, when there is none now. It may have other content. */
+  readonly remembered?: bigint;
 }
 
 /** A page-table entry that maps a page. */
@@ -73,6 +74,7 @@ interface Reached {
   readonly address?: number | undefined;
   readonly fault?: Fault | undefined;
   readonly leaf?: TableLeaf | undefined;
+  readonly remembered?: number | undefined;
 }
 
 const MASK48 = (1n << 48n) - 1n;
@@ -217,8 +219,11 @@ class PeekingReader implements TableReader {
       return false;
     }
     this.before = level;
-    const { address, fault: refused } = this.place(slot);
+    const { address: now, remembered, fault: refused } = this.place(slot);
     this.unreachable ??= refused;
+    if (now === undefined && remembered !== undefined)
+      words?.say(`the page of the table at ${hex(slot)} is read by its last valid translation`);
+    const address = now ?? remembered;
     const bytes = address === undefined ? new Uint8Array(0) : this.ram.read(address, 8);
     if (bytes.length < 8) {
       const text = `the table at ${hex(table - (table % 4096))} (level ${level}) is not in memory`;
@@ -292,7 +297,9 @@ function first(query: Query, csr: CsrHalves, va: bigint): Reached {
   const { ctx, ram, access, words } = query;
   const { cpu, world } = ctx;
   const guest = world !== HOST_WORLD;
-  const stage: TranslationStage = guest ? { csr, tlb: cpu.gtlb, gid: ctx.gid } : { csr, tlb: cpu.htlb, gid: 0 };
+  const stage: TranslationStage = guest
+    ? { csr, tlb: cpu.gtlb, gid: tagOf(ctx, ctx.gid) }
+    : { csr, tlb: cpu.htlb, gid: 0 };
   const [lo, hi] = [low(va), addressHigh(csr, high(va))];
   const led = stage1(stage, lo, hi, access === FETCH ? LOOK_AT_CODE : LOOK, words);
   const found = access === LOOK ? led : stage1(stage, lo, hi, access);
@@ -314,11 +321,37 @@ function first(query: Query, csr: CsrHalves, va: bigint): Reached {
   return atOnce ? { ...walked, fault: atOnce } : walked;
 }
 
-/** Stage 2 of guest `gid`: from the TLB, or from the tables last used for that guest. */
+/** No GID of a TLB entry. */
+const NO_TAG = -1;
+
+/** The GID by which the TLB entries of a guest are found. A parked vCPU may have lost its GID to another VM. */
+const tagOf = (ctx: DebugContext, gid: number): number =>
+  ctx.live || ctx.world === HOST_WORLD || ctx.cpu.events.vmOf(gid, ctx.cpu.now) === ctx.world ? gid : NO_TAG;
+
+/** Stage 2 of guest `gid`: now, otherwise as it was seen last. */
 function second(query: Query, gid: number, gpa: number): Reached {
+  const reached = secondNow(query, gid, gpa);
+  const last = reached.address === undefined ? query.ctx.lastTranslation(gpa) : undefined;
+  if (!last) return reached;
+  const remembered = pageAddress(last.lo, last.hi, last.ps, gpa | 0, Math.floor(gpa / 0x100000000));
+  const { words } = query;
+  words?.say(
+    `last valid translation, at instruction ${last.position}: GPA ${hex(gpa)} was at ${hex(remembered)}; the host has since ${removal(reached, remembered, last.ps)}`,
+  );
+  return { ...reached, remembered };
+}
+
+/** What the host has done to a page that was mapped. */
+function removal({ leaf }: Reached, remembered: number, ps: number): string {
+  const names = leaf && pageAddress(low(leaf.entry), high(leaf.entry), ps, 0, 0) === shr(remembered, ps) * 2 ** ps;
+  return names ? 'made its entry invalid, which still names this page' : 'removed it';
+}
+
+/** Stage 2 of guest `gid` now: from the TLB, or from the tables last used for that guest. */
+function secondNow(query: Query, gid: number, gpa: number): Reached {
   const { ctx, access, words } = query;
   const { cpu } = ctx;
-  const stage: TranslationStage = { csr: cpu.host, tlb: cpu.htlb, gid };
+  const stage: TranslationStage = { csr: cpu.host, tlb: cpu.htlb, gid: tagOf(ctx, gid) };
   const led = stage2(stage, gpa, LOOK, words);
   const found = access === LOOK ? led : stage2(stage, gpa, access);
   if (typeof led === 'number') return { address: led, fault: typeof found === 'number' ? undefined : found };
@@ -359,6 +392,7 @@ const resultOf = (r: Reached, steps: readonly string[], failure: string | undefi
   ...(r.address === undefined && failure !== undefined ? { failure } : {}),
   ...(r.fault ? { fault: r.fault } : {}),
   ...(r.leaf ? { leaf: r.leaf } : {}),
+  ...(r.remembered === undefined ? {} : { remembered: BigInt(r.remembered) }),
 });
 
 /** GPA → HPA for guest `gid`, from the TLB or the stage-2 tables last used for that guest. */
@@ -369,9 +403,20 @@ export function walkStage2(ctx: DebugContext, ram: Ram, gid: number, gpa: bigint
   return resultOf(reached, steps, words.failure);
 }
 
-/** The stage-2 table entry of a GPA, from the tables that PGDL of the host points to now. */
-export const stage2Leaf = (cpu: Cpu, ram: Ram, gpa: bigint): TableLeaf | undefined =>
-  walkStage2Tables({ ram, access: LOOK }, cpu.host, cpu.host.get(CSR.PGDL), addressBits(low(gpa), high(gpa))).leaf;
+/** An address through the page tables from a root alone, whatever the TLB has: as the refill handler of the host would. */
+export function walkTable(
+  host: DebugContext,
+  ram: Ram,
+  root: bigint,
+  va: bigint,
+  access: AccessType = LOOK,
+): WalkResult {
+  const steps: string[] = [];
+  const csr = registersOf(host, undefined);
+  const words = new Words('stage 2', steps, csr, va, '');
+  const walked = walkStage2Tables({ ram, access, words }, csr, root, addressBits(low(va), high(va)));
+  return resultOf(walked, steps, words.failure);
+}
 
 /**
  * VA → host physical address through every stage of the context's world.
@@ -389,10 +434,14 @@ export function walk(ctx: DebugContext, ram: Ram, va: bigint, plv?: bigint, acce
   return resultOf({ ...two, fault: one.fault ?? two.fault }, steps, more.failure);
 }
 
-/** The result address of {@link walk}, without a description. */
-export function physicalAddress(ctx: DebugContext, ram: Ram, va: bigint, plv?: bigint): number | undefined {
+/** The result of {@link walk} without a description: `remembered` as well as `address`. */
+export function reachedBy(ctx: DebugContext, ram: Ram, va: bigint, plv?: bigint): Omit<Reached, 'leaf'> {
   const query: Query = { ctx, ram, access: LOOK };
-  const { address } = first(query, registersOf(ctx, plv), va);
-  if (ctx.world === HOST_WORLD || address === undefined) return address;
-  return second(query, ctx.gid, address).address;
+  const one = first(query, registersOf(ctx, plv), va);
+  if (ctx.world === HOST_WORLD || one.address === undefined) return one;
+  return second(query, ctx.gid, one.address);
 }
+
+/** The result address of {@link walk}, without a description. */
+export const physicalAddress = (ctx: DebugContext, ram: Ram, va: bigint, plv?: bigint): number | undefined =>
+  reachedBy(ctx, ram, va, plv).address;

@@ -89,7 +89,8 @@ export function readWindow(
       const out: number[] = [];
       while (out.length < length) {
         const at = w.address + BigInt(out.length);
-        const { address } = walkStage2(guest ?? ctx, machine.ram, guestOf(ctx), at);
+        const reached = walkStage2(guest ?? ctx, machine.ram, guestOf(ctx), at);
+        const address = reached.address ?? reached.remembered;
         if (address === undefined) break;
         const part = machine.ram.read(Number(address), Math.min(length - out.length, Number(0x1000n - (at & 0xfffn))));
         if (part.length === 0) break;

@@ -227,6 +227,7 @@ export class Engine {
     this.tired = false;
     cpu.links?.beginTurn(cpu);
     cpu.setStateI32('fills', this.memory.fills());
+    cpu.setStateI32('openPages', this.memory.openPages());
     while (done < budget && !cpu.stopRequested && !this.tired) {
       const now = this.clock ? this.clock() : time + done;
       cpu.sliceTime = now;

@@ -22,6 +22,8 @@ export interface EngineHooks {
   watch?(cpu: Cpu, vaLo: number, vaHi: number, size: number, write: boolean, plain: boolean): boolean;
   /** The same question for the physical address, when it is known. */
   watchPhysical?(cpu: Cpu, pa: number, size: number, write: boolean, plain: boolean): boolean;
-  /** A store is about to change RAM. While this member is present, it is called for every store. */
+  /** A store that takes the slow path is about to change RAM. */
   stored?(cpu: Cpu, pa: number, size: number): void;
+  /** Must every store of this CPU to a physical page take the slow path, so that `stored` is told? Asked before the translation is cached. */
+  recordsStores?(cpu: Cpu, page: number): boolean;
 }

@@ -157,7 +157,7 @@ export function emitCsr(helper: CsrHelper, site: CsrSite): void {
     const crmd = at(8, STATE.hostCsr);
     e.get(replaced).mem(Op.i64Store, crmd);
   } else e.mem(Op.i64Store, place);
-  // writer.pc[num] = pc; writer.time[num] = sliceEnd − left; writer.high[num] = value >> 32
+  // writer.pc[num] = pc; writer.time[num] = sliceEnd − left; writer.low[num], writer.high[num] = value & mask
   const writers = root ? WRITERS_OFFSET.hostToBank : WRITERS_OFFSET.hostOwn;
   const pc = at(8, writers + WRITERS.pc);
   site.pc();
@@ -167,7 +167,16 @@ export function emitCsr(helper: CsrHelper, site: CsrSite): void {
   e.mem(Float.f64Load, base + STATE.sliceEnd);
   site.left();
   e.op(Float.f64ConvertI32S, Float.f64Sub).mem(Float.f64Store, time);
+  const written = (): void => {
+    site.value();
+    if (!site.mask) return;
+    site.mask();
+    e.op(Op.i64And);
+  };
   const high = at(4, writers + WRITERS.high);
-  site.value();
+  written();
   e.i64n(32).op(Op.i64ShrU, Op.i32WrapI64).mem(Op.i32Store, high);
+  const low = at(4, writers + WRITERS.low);
+  written();
+  e.op(Op.i32WrapI64).mem(Op.i32Store, low);
 }

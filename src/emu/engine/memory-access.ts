@@ -13,7 +13,7 @@ import { After, type AfterValue } from '../cpu/helpers.ts';
 import type { BusPort } from '../devices/bus.ts';
 import { decode } from '../isa/decoder.ts';
 import { ACCESS } from '../isa/semantics.ts';
-import { CHUNKS, FILLS, STATE, TAG_CODE, TAG_WATCHED } from '../memory/layout.ts';
+import { CHUNKS, FILLS, openPagesBase, STATE, TAG_CODE, TAG_WATCHED } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
 import { LOAD, STORE } from '../mmu/stages.ts';
 import { translate } from '../mmu/translate.ts';
@@ -239,6 +239,7 @@ export class MemoryAccess {
 
   /** RAM is about to change: decoded code follows, and so does everybody who records stores. */
   private stored(pa: number, size: number): void {
+    this.ram.touch(pa);
     this.uops.coherence?.claimStores(this.ram.linearPage(pa));
     this.uops.written(pa, size);
     this.cpu.links?.stored(this.cpu, this.ram.linearAddress(pa), size);
@@ -253,9 +254,12 @@ export class MemoryAccess {
     if (this.strict && this.cpu.features.ual) return;
     const { cpu } = this;
     if (this.hooks.watchesAll?.(cpu)) return;
-    if (write && (this.hooks.stored || cpu.links?.othersHave(cpu, this.ram.linearAddress(page)))) return;
+    if (write && this.hooks.recordsStores?.(cpu, page)) return;
+    if (write && cpu.links?.othersHave(cpu, this.ram.linearAddress(page))) return;
     if (cpu.watchpoints.active(cpu.vm) && cpu.watchpoints.watchesPage(lo, addressHigh(cpu.csr, hi))) return;
     const watched = this.hooks.watchesPage?.(cpu, lo, hi, page) === true;
+    // Stores through the software TLB are not seen.
+    if (write) this.open(page);
     if (!write || !this.uops.hasCode(page)) {
       cpu.fast.fillData(write, lo, hi, this.ram.linearAddress(page), watched ? TAG_WATCHED : 0);
       return;
@@ -278,7 +282,21 @@ export class MemoryAccess {
   fills(): number {
     const { cpu, hooks } = this;
     if (hooks.watch || hooks.watchPhysical || hooks.watchesPage || hooks.watchesAll || cpu.watchpoints.inUse) return 0;
-    return FILLS.loads | (hooks.stored || this.uops.coherence || cpu.links?.othersLinked(cpu) ? 0 : FILLS.stores);
+    const tells = hooks.stored || this.uops.coherence || cpu.links?.othersLinked(cpu);
+    return FILLS.loads | (tells ? 0 : FILLS.stores);
+  }
+
+  /** Where emitted code finds which pages it may fill in for stores; 0: all of them. */
+  openPages(): number {
+    return this.ram.guard.on ? openPagesBase(this.cpu.mem.pool) : 0;
+  }
+
+  /** The keeper of the past knows that a page changes. */
+  private open(page: number): void {
+    this.ram.touch(page);
+    if (!this.ram.guard.on) return;
+    const linear = this.ram.linearAddress(page);
+    this.cpu.mem.u8[openPagesBase(this.cpu.mem.pool) + (linear >>> 15)]! |= 1 << ((linear >>> 12) & 7);
   }
 
   /** Up to four bytes in linear memory as a little-endian number, in one access when they are aligned. */

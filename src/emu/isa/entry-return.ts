@@ -156,6 +156,7 @@ function addRecord(r: Routine, event: Event): Node {
   put('badv', event.badv);
   put('badi', event.badi);
   put('va', event.va);
+  put('crmd', bankOf(r, event.guest).lo(CSR.CRMD));
   count(r, EVENTS_OFFSET.total);
   return record;
 }
@@ -379,7 +380,9 @@ function writeQuietly(r: Routine, mask: Node): void {
   const { hostOwn } = WRITERS_OFFSET;
   r.put(hostOwn + WRITERS.pc, r.i64(STATE.pc), place);
   r.put(hostOwn + WRITERS.time, instructionTime(r), place);
-  r.put(hostOwn + WRITERS.high, w(shrU(value, c64(32))), shl(num, c32(2)));
+  const written = r.let(and(value, mask));
+  r.put(hostOwn + WRITERS.high, w(shrU(written, c64(32))), shl(num, c32(2)));
+  r.put(hostOwn + WRITERS.low, w(written), shl(num, c32(2)));
   r.put(STATE.value, old);
   r.answer(c32(After.next));
 }

@@ -19,12 +19,13 @@ import type { Omissions } from '../devices/omissions.ts';
 import type { EmittedInterpreters, Engine } from '../engine/engine.ts';
 import type { Regions } from '../engine/translator/regions.ts';
 import type { UopCache } from '../engine/uop-cache.ts';
-import { CPU_STATE_BYTES, PAGE } from '../memory/layout.ts';
+import { CPU_STATE_BYTES, openPagesBase, PAGE, PAGE_BITS_BYTES } from '../memory/layout.ts';
 import { LinearMemory } from '../memory/linear-memory.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
 import { Ram } from '../memory/ram.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { arraysIn, type Fields, restoreFields, type Stateful, saveFields, type Wiring } from '../state/fields.ts';
+import { BlockCopy, restoreShared, saveShared } from '../state/shared-copy.ts';
 import { type EngineKind, Processors } from './processors.ts';
 
 /** Instructions that each CPU runs in its turn, when there are several CPUs. */
@@ -74,6 +75,12 @@ export type RunResult =
   | 'asleep'
   /** Every CPU waits in `idle`, and nothing inside the machine can wake one. */
   | 'waiting';
+
+/** A copy of all of a machine but its RAM (see {@link Machine.copy}). */
+export interface MachineCopy {
+  readonly parts: readonly Fields[];
+  readonly cpus: readonly BlockCopy[];
+}
 
 /** A copy of a machine (see {@link Machine.save}). */
 export interface MachineState {
@@ -308,16 +315,33 @@ export class Machine implements Stateful {
     return [this, ...cpus, ...this.board.parts()];
   }
 
-  /** A copy of the whole machine. It shares the RAM chunks of `before` that have not changed. */
-  save(before?: MachineState): MachineState {
+  /** A copy of the whole machine. */
+  save(): MachineState {
+    this.prepareCopy();
+    return {
+      parts: this.parts().map(saveFields),
+      cpus: this.cpus.map((c) => this.statePage(c).slice()),
+      ram: this.ram.save(),
+    };
+  }
+
+  /** A copy of all but RAM, which {@link PagePast} keeps. It shares with an earlier one what has not changed. */
+  copy(before?: MachineCopy): MachineCopy {
+    this.prepareCopy();
+    return {
+      parts: this.parts().map((part, n) => saveShared(part, before?.parts[n])),
+      cpus: this.cpus.map((c, n) => BlockCopy.of(this.statePage(c), before?.cpus[n])),
+    };
+  }
+
+  private prepareCopy(): void {
     this.settle();
     for (const [n, linear] of this.linkPlaces().entries())
       this.linked[n] = linear < 0 ? -1 : this.ram.physicalAddress(linear);
-    return {
-      parts: this.parts().map(saveFields),
-      cpus: this.cpus.map((c) => this.mem.u8.slice(c.base, c.base + CPU_STATE_BYTES)),
-      ram: this.ram.save(before?.ram),
-    };
+  }
+
+  private statePage(cpu: Cpu): Uint8Array {
+    return this.mem.u8.subarray(cpu.base, cpu.base + CPU_STATE_BYTES);
   }
 
   /** Linear address of the LL of each CPU, in the world that runs and in the other one; −1 when there is none. */
@@ -333,12 +357,19 @@ export class Machine implements Stateful {
     this.uops.moved();
   }
 
-  /** Arrays that copies share with the machine: while the machine uses them, copies need no extra memory for them. */
+  /** Arrays of disks that copies share with the machine: while the machine uses them, copies need no extra memory for them. */
   sharedArrays(): Set<ArrayBufferView> {
     const found = new Set<ArrayBufferView>(this.ram.outsideContents);
     for (const part of this.parts())
       for (const name of part.sharedFields ?? []) arraysIn(Reflect.get(part, name), found);
     return found;
+  }
+
+  /** Running code stores to no page of RAM any more without {@link Ram.touch}. */
+  closePages(): void {
+    for (const cpu of this.cpus) cpu.fast.clearStores();
+    const open = openPagesBase(this.mem.pool);
+    this.mem.u8.fill(0, open, open + PAGE_BITS_BYTES);
   }
 
   /** Restores the machine from a copy. The caches of decoded code and translations are empty afterwards. */
@@ -350,6 +381,23 @@ export class Machine implements Stateful {
       this.mem.u8.set(state.cpus[n]!, c.base);
     });
     this.ram.restore(state.ram);
+    this.uops.clear();
+    this.restored();
+  }
+
+  /** Restores all but RAM, which has been restored before. */
+  restoreCopy({ parts, cpus }: MachineCopy): void {
+    this.parts().forEach((part, n) => {
+      restoreShared(part, parts[n]!);
+    });
+    this.cpus.forEach((c, n) => {
+      cpus[n]!.into(this.statePage(c));
+    });
+    this.restored();
+  }
+
+  /** What is made of the state is made anew. */
+  private restored(): void {
     this.makeRoom();
     this.cpus.forEach((c, n) => {
       const [running, parked] = [this.linked[2 * n]!, this.linked[2 * n + 1]!];
@@ -359,7 +407,6 @@ export class Machine implements Stateful {
       else c.breakParkedLink();
     });
     this.unfinished = true;
-    this.uops.clear();
     for (const cpu of this.cpus) {
       cpu.htlb.restored();
       cpu.gtlb.restored();
@@ -415,7 +462,8 @@ export class Machine implements Stateful {
       this.makeRoom();
       this.callDevices();
       const passed = this.cpus.length === 1 ? this.runAlone(left, until) : this.runRound(left, until);
-      left -= Math.max(1, passed);
+      // A jump of the time counts as a round: what is left is then whole rounds, and their length does not depend on the budget.
+      left -= Math.max(this.cpus.length === 1 ? 1 : QUANTUM, passed);
       if (this.power === 'reset') {
         this.clearStops();
         this.reset();

@@ -39,7 +39,10 @@ export class Processors {
     { features, engine = 'auto', emitted }: ProcessorOptions,
   ) {
     this.cpus = cpus;
-    for (const cpu of cpus) cpu.linearOf = (pa) => parts.ram.linearAddress(pa);
+    for (const cpu of cpus) {
+      cpu.linearOf = (pa) => parts.ram.linearAddress(pa);
+      cpu.touch = (pa) => parts.ram.touch(pa);
+    }
     const map = planHandlers(ROWS);
     const exists = (row: Row): boolean => existsOn(row, features);
     this.uops = new UopCache(

@@ -88,6 +88,8 @@ export const STATE = {
   watchedOffsets: 0xf100,
   /** i32: where {@link codePagesBase} is. */
   codePages: 0xf140,
+  /** i32: where {@link openPagesBase} is, if emitted code may fill in stores to these pages only; otherwise 0. */
+  openPages: 0xf148,
   /** i32: the last access that the software TLB did not have has no entry in the TLB of its world either (mmu/resolve.ts). */
   missed: 0xf144,
 } as const;
@@ -170,6 +172,7 @@ export const EVENT = {
   badi: 32,
   va: 36,
   vector: 44,
+  crmd: 52,
 } as const;
 /** The kind of event, in the bits of `mask`, and flags that say which fields of the record are valid. */
 export const EVENT_KIND = { exception: 0, exit: 1, entry: 2, mask: 3, hasBadv: 4, stage2: 8 } as const;
@@ -187,8 +190,8 @@ export const EVENTS_OFFSET = {
   next: 0x42600,
   total: 0x42608,
 } as const;
-/** Inside each: 8 bytes of PC, 8 bytes of time (f64) and 4 bytes of the high half, by CSR number. */
-export const WRITERS = { pc: 0, time: 0x3000, high: 0x6000 } as const;
+/** Inside each: 8 bytes of PC, 8 bytes of time (f64) and 4 bytes of each half of the value, by CSR number. */
+export const WRITERS = { pc: 0, time: 0x3000, high: 0x6000, low: 0x7800 } as const;
 /** A tag that no address is equal to, because a masked address never has all of bits 11:0 set. */
 export const TLB_INVALID = -1;
 
@@ -206,10 +209,10 @@ export const cpuBase = (n: number): number => CPU_BASE + n * CPU_STRIDE;
 /** A bit for each instruction of a decoded page: it was decoded or translated, and has not changed since. */
 export const CODE_BITS_BYTES = UOPS_PER_PAGE / 8;
 const ALL_UOPS = UOP_PAGES * UOP_PAGE_BYTES;
-/** A bit for each page of linear memory: it may hold code. */
-export const CODE_PAGES_BYTES = 2 ** 32 / PAGE / 8;
+/** A bit for each page of linear memory. */
+export const PAGE_BITS_BYTES = 2 ** 32 / PAGE / 8;
 const POOL_BYTES =
-  Math.ceil(((ALL_UOPS * 7) / 4 + UOP_PAGES * CODE_BITS_BYTES + CODE_PAGES_BYTES) / WASM_PAGE) * WASM_PAGE;
+  Math.ceil(((ALL_UOPS * 7) / 4 + UOP_PAGES * CODE_BITS_BYTES + 2 * PAGE_BITS_BYTES) / WASM_PAGE) * WASM_PAGE;
 
 /** The number of a pool of decoded instructions, and the number of CPUs of the machine. */
 export interface Pool {
@@ -230,7 +233,9 @@ export const REGIONS = 0x8000;
 export const sourceOffset = (p: Pool): number => uopBase(p) + (ALL_UOPS * 5) / 4 - uopBase(p) / 2;
 /** Offset of the bits of code for slot 0 of a pool; CODE_BITS_BYTES for each. */
 export const codeBitsBase = (p: Pool): number => uopBase(p) + (ALL_UOPS * 7) / 4;
-/** Offset of the bits of {@link CODE_PAGES_BYTES} of a pool. */
+/** Offset of {@link PAGE_BITS_BYTES} of a pool, by page of linear memory: it may hold code. */
 export const codePagesBase = (p: Pool): number => codeBitsBase(p) + UOP_PAGES * CODE_BITS_BYTES;
+/** The same: somebody who keeps what pages held has been told that the page changes (memory/page-guard.ts). */
+export const openPagesBase = (p: Pool): number => codePagesBase(p) + PAGE_BITS_BYTES;
 /** Offset of the RAM chunks on a machine with `cpus` CPUs and `pools` pools, 64 KiB aligned. */
 export const ramBase = (cpus: number, pools: number): number => uopBase({ cpus, pool: pools });

@@ -1,6 +1,7 @@
 import { isBytes } from '../state/state-check.ts';
 import { PAGE } from './layout.ts';
 import type { LinearMemory } from './linear-memory.ts';
+import { PageGuard } from './page-guard.ts';
 import { HIGH_BASE, LOW_SIZE, PLATFORM } from './physical-map.ts';
 
 const CHUNK = 0x100000;
@@ -12,15 +13,9 @@ const TAKING = 1;
  * (two pages, each found by a walk of five tables, each table by a walk of stage 2); and one instruction more never waits.
  */
 const ROOM = 128;
+const ZEROS = new Uint8Array(PAGE);
 /** An exchange makes room for so many chunks more, because it also empties the software TLBs. */
 const BATCH = 32;
-/** Byte equality of two whole chunks. */
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  const p = new Int32Array(a.buffer, a.byteOffset, CHUNK / 4);
-  const q = new Int32Array(b.buffer, b.byteOffset, CHUNK / 4);
-  for (let i = 0; i < p.length; i++) if (p[i] !== q[i]) return false;
-  return true;
-}
 
 /**
  * Guest RAM: 1 MiB chunks of linear memory, allocated at the first access, so that a machine needs only the memory that it uses.
@@ -50,6 +45,8 @@ export class Ram {
   private readonly shared = new WeakSet<Uint8Array>();
   /** Arrays for the next chunks that leave. */
   private readonly spare: Uint8Array[] = [];
+  /** Told before a page changes. */
+  readonly guard: PageGuard;
   /** For each chunk: has the CPU asked for its address since the last exchange? */
   private readonly used: Uint8Array;
   /** The chunk that is looked at next. */
@@ -67,6 +64,7 @@ export class Ram {
     this.count = size / CHUNK;
     this.chunks = this.table.subarray(0, this.count);
     this.used = new Uint8Array(this.count);
+    this.guard = new PageGuard(size / PAGE);
     const places = Math.floor(mem.ramBytes / CHUNK);
     this.exchanges = table === undefined && places < this.count + ROM.size / CHUNK;
     if (this.exchanges) this.room = places;
@@ -255,8 +253,24 @@ export class Ram {
     return this.linearAddress(pa - (pa % PAGE));
   }
 
+  /** The page of a physical address in RAM is about to change. Every change of RAM begins with this. */
+  touch(pa: number): void {
+    if (!this.guard.on) return;
+    const block = this.block(pa);
+    if (block >= 0) this.guard.touch(Math.floor(block / PAGE));
+  }
+
   /** Copies bytes in. @throws RangeError when the range leaves RAM */
   write(pa: number, data: Uint8Array): void {
+    if (this.guard.on) this.touchAll(pa, data.length);
+    this.put(pa, data);
+  }
+
+  private touchAll(pa: number, length: number): void {
+    for (let at = pa; at < pa + length; at += PAGE - (at % PAGE)) this.touch(at);
+  }
+
+  private put(pa: number, data: Uint8Array): void {
     for (let done = 0; done < data.length; ) {
       const n = Math.min(data.length - done, CHUNK - ((pa + done) % CHUNK));
       const part = data.subarray(done, done + n);
@@ -270,6 +284,27 @@ export class Ram {
       }
       done += n;
     }
+  }
+
+  /** Physical address of a page by number. */
+  pageAddress(page: number): number {
+    const block = page * PAGE;
+    return block < LOW_SIZE ? block : block - LOW_SIZE + HIGH_BASE;
+  }
+
+  /** The content of a page by number, to be read at once; undefined: it was never touched, and is all zeros. */
+  page(page: number): Uint8Array | undefined {
+    const index = Math.floor((page * PAGE) / CHUNK);
+    const from = (page * PAGE) % CHUNK;
+    const at = this.chunks[index]!;
+    if (at > TAKING) return this.mem.u8.subarray(at + from, at + from + PAGE);
+    return this.away.get(index)?.subarray(from, from + PAGE);
+  }
+
+  /** Gives a page an earlier content; the guard is not told. @param content undefined: zeros */
+  putPage(page: number, content: Uint8Array | undefined): void {
+    if (content) this.put(this.pageAddress(page), content);
+    else if (this.page(page)) this.put(this.pageAddress(page), ZEROS);
   }
 
   /** Copies bytes out. Untouched RAM reads 0 and stays untouched. Stops at the end of RAM. */
@@ -298,17 +333,11 @@ export class Ram {
     return out.subarray(0, done);
   }
 
-  /**
-   * Copies of the touched chunks by chunk number. A chunk that equals the one of `before` is shared with it.
-   * @param before an earlier copy
-   */
-  save(before?: ReadonlyMap<number, Uint8Array>): Map<number, Uint8Array> {
+  /** Copies of the touched chunks by chunk number. */
+  save(): Map<number, Uint8Array> {
     const out = new Map<number, Uint8Array>();
     this.chunks.forEach((at, n) => {
-      if (at === 0) return;
-      const bytes = this.mem.u8.subarray(at, at + CHUNK);
-      const old = before?.get(n);
-      out.set(n, old && equal(old, bytes) ? old : bytes.slice());
+      if (at !== 0) out.set(n, this.mem.u8.slice(at, at + CHUNK));
     });
     for (const [n, bytes] of this.away) {
       this.shared.add(bytes);
@@ -330,6 +359,7 @@ export class Ram {
 
   /** Restores RAM from a copy. Chunks that are not in it become zero. */
   restore(copy: ReadonlyMap<number, Uint8Array>): void {
+    this.guard.replaced();
     this.away.clear();
     for (const [n, bytes] of copy) {
       if (this.exchanges && this.chunks[n] === 0) {
@@ -366,6 +396,7 @@ export class Ram {
 
   /** Power-on contents: all zero. */
   clear(): void {
+    if (this.guard.on) for (const [pa, content] of this.touchedChunks()) this.touchAll(pa, content.length);
     this.away.clear();
     this.mem.u8.fill(0, this.mem.ramStart, this.next);
   }

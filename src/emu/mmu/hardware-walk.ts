@@ -9,7 +9,7 @@ import { CSR } from '../cpu/csr-table.ts';
 import type { ExceptionName } from '../cpu/exception-table.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { lowBits, shr } from '../tlb/tlb.ts';
-import { tablesOf } from './machine-tables.ts';
+import { type MachineTables, tablesOf } from './machine-tables.ts';
 import { addressBits, ELO_HI, ELO_LO, otherSlot, setHalf, walkTables } from './page-walk.ts';
 import { type AccessType, INVALID, STORE } from './stages.ts';
 import { enterMapping } from './tlb-instructions.ts';
@@ -54,7 +54,7 @@ export function hardwareWalk(cpu: Cpu, vaLo: number, vaHi: number, access: Acces
   tables.unreachable = undefined;
   const va = addressBits(vaLo, vaHi);
   if (!walkTables(csr, rootFor(csr, vaHi), va, true, tables, leaf)) return undefined;
-  const refused = admit(cpu, tables.at, access);
+  const refused = admit(cpu, tables, access);
   if (refused) return refused;
   const { i32 } = cpu.mem;
   const { odd, ps } = leaf;
@@ -78,14 +78,15 @@ export function hardwareWalk(cpu: Cpu, vaLo: number, vaHi: number, access: Acces
   return undefined;
 }
 
-/** Checks presence and write permission in the entry at index `at` of the 32-bit words, and notes the access in it. */
-function admit(cpu: Cpu, at: number, access: AccessType): ExceptionName | undefined {
+/** Checks presence and write permission in the entry that was read last, and notes the access in it. */
+function admit(cpu: Cpu, { at, pa }: MachineTables, access: AccessType): ExceptionName | undefined {
   const { i32 } = cpu.mem;
   for (;;) {
     const lo = at < 0 ? 0 : i32[at]!;
     const refused = entryRefusal(lo, access);
     if (refused) return refused;
     const noted = accessed(lo, access);
+    if (noted !== lo) cpu.touch(pa);
     // Another CPU may be changing the entry.
     if (Atomics.compareExchange(i32, at, lo, noted) !== lo) continue;
     if (noted !== lo) cpu.links?.stored(cpu, 4 * at, 4);

@@ -9,7 +9,9 @@ export class MachineTables implements TableReader {
   hi = 0;
   /** Index of the entry in the 32-bit words of linear memory; −1: the address is not RAM, and the entry reads as 0. */
   at = -1;
-  /** Address of the entry. */
+  /** Physical address of the entry. */
+  pa = 0;
+  /** Address of the entry, as the world that walks has it. */
   slot = 0;
   /** The stage-2 fault at a read of a guest's table entry. It ends the walk. */
   unreachable: Fault | undefined;
@@ -35,6 +37,7 @@ export class MachineTables implements TableReader {
       }
       pa = reached;
     }
+    this.pa = pa;
     const linear = cpu.linearOf(pa);
     this.at = linear < 0 ? -1 : linear >>> 2;
     this.lo = linear < 0 ? 0 : cpu.mem.i32[this.at]!;

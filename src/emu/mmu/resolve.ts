@@ -190,8 +190,13 @@ export function resolve(r: Routine): void {
   const page = r.let(and(linear, c32(-PAGE)));
   const number = r.let(shrU(page, PAGE_BITS));
   r.if(write, () => {
-    const bits = r.memory('i32', add(r.i32(STATE.codePages), shl(shrU(number, c32(5)), c32(2))));
-    refuseIf(r, and(shrU(bits, and(number, c32(31))), c32(1)));
+    const isIn = (pages: Node): Node => {
+      const bits = r.memory('i32', add(pages, shl(shrU(number, c32(5)), c32(2))));
+      return and(shrU(bits, and(number, c32(31))), c32(1));
+    };
+    refuseIf(r, isIn(r.i32(STATE.codePages)));
+    const open = r.let(r.i32(STATE.openPages));
+    r.if(open, () => refuseIf(r, isZero(isIn(open))));
   });
   fill(r, { va, page, number, write });
   r.answer(linear);

@@ -145,6 +145,7 @@ function writeEntry(cpu: Cpu, t: TlbTarget, i: number, doubled: boolean): void {
   tlb.e[i] = refill || !(bank.lo(CSR.TLBIDX) & NE) ? 1 : 0;
   tlb.setKey(i, vppnOf(bank, ehi), pageSize(bank), t.gid, bank.lo(CSR.ASID) & ASID_VALUE);
   tlb.setPages(i, bank.lo(lo0), bank.hi(lo0), bank.lo(lo1), bank.hi(lo1));
+  if (!t.guestType && t.gid !== 0) cpu.observer.stage2Filled?.(cpu, t.gid, i);
   const by = refill ? 'tlbfill' : 'tlbwr';
   cpu.observer.tlbChanged?.(cpu, { guestType: t.guestType, gid: t.gid, index: i, vppn: -1, by, doubled });
 }

@@ -7,68 +7,79 @@
  */
 
 import type { Cpu } from '../cpu/cpu.ts';
-import { type Machine, type MachineState, type Moment, type RunResult, SLICE } from '../machine/machine.ts';
-import { arraysIn, type Fields, restoreFields, type Stateful, saveFields } from '../state/fields.ts';
+import { type Machine, type RunResult, SLICE } from '../machine/machine.ts';
+import type { Stateful } from '../state/fields.ts';
 import { AdaptiveBudget } from './adaptive-budget.ts';
+import { Copies } from './copies.ts';
+import type { CheckEntry, Entry, Inlet, InputEntry, RecordedRun } from './journal.ts';
 import { finish, type Steps } from './steps.ts';
 
-/** A copy of the machine, and of the data of observers. */
-interface Checkpoint {
-  readonly position: number;
-  readonly state: MachineState;
-  readonly extras: readonly Fields[];
-  /** Journal entries before it. */
-  readonly journal: number;
-}
-
-type Entry =
-  | { readonly at: number; readonly kind: 'step'; readonly cpu: Cpu; readonly interrupts: boolean }
-  | {
-      readonly at: number;
-      readonly kind: 'input';
-      readonly to: 'console' | 'network';
-      readonly bytes: Uint8Array;
-      readonly moment: Moment;
-    }
-  | { readonly at: number; readonly kind: 'still'; readonly cpus: readonly Cpu[] }
-  | { readonly at: number; readonly kind: 'change'; readonly state: MachineState };
-
 /** The cost of the history: one part in so many of the running time may be used for copies. */
-const COST = 40;
-/** Fewest instructions between copies that are made while the machine runs. */
-const LEAST_INTERVAL = 5_000_000;
+const COST = 20;
+/** The least and the longest running time between copies, in milliseconds. */
+const LEAST_WORK_MS = 40;
+const MOST_WORK_MS = 80;
+/** About what it costs to keep a page of RAM before it changes, in milliseconds: once for the copy, once to come back to fast code. */
+const PAGE_MS = 0.002;
+/** Most instructions until the running time is looked at again. */
+const LOOK_EVERY = 20_000_000;
 /** A replay makes a copy so many instructions before its target, which makes the next steps back fast. */
 const NEAR = 50_000;
-const MOST_CHECKPOINTS = 64;
-/** Most memory for copies in addition to the machine, in bytes. The recorded input counts too. */
-const MOST_BYTES = 512 * 2 ** 20;
+/** Memory for copies in addition to the machine, in bytes, unless the user says otherwise. The recorded input counts too. */
+export const DEFAULT_HISTORY = 512 * 2 ** 20;
+/** With less, little more than the present can be kept. */
+export const LEAST_HISTORY = 16 * 2 ** 20;
 /** Most journal entries. A step of a debugger is one entry. */
 const MOST_ENTRIES = 1_000_000;
+/** Most journal entries of a history that has its first copy alone: then it is dropped. */
+const MOST_REMEMBERED = 10_000;
+/** Instructions of other CPUs that a step in a recorded run executes at most in one go. */
+const MOST_TURNS = 2000;
+const STRAYS = {
+  registers: 'has other registers',
+  poweroff: 'is switched off',
+  waiting: 'waits for what does not come',
+} as const;
 /** Wanted time of one piece of a replay, in milliseconds. */
 const PIECE_MS = 8;
 
 export class History {
   private readonly machine: Machine;
-  private readonly extras: readonly Stateful[];
   /** How far a replay goes at a time. */
   private readonly pieces: AdaptiveBudget;
-  private checkpoints: Checkpoint[] = [];
+  private readonly copied: Copies;
   private journal: Entry[] = [];
+  /** Bytes of the input in the journal. */
+  private inputBytes = 0;
   /** Index of the next entry to replay. */
   private next = 0;
   /** The latest position reached. Before it, the machine replays. */
   private frontier = 0;
-  private interval = LEAST_INTERVAL;
+  /** What a copy has cost lately, and the running time from one copy to the next, in milliseconds. */
+  private spent = 0;
+  private interval = LEAST_WORK_MS;
   private due = true;
   /** A debugger has changed the machine, and the change is neither in a copy nor in the journal yet. */
   private changed = false;
   private on = false;
+  /** Is there only the first copy? */
+  private sparse = false;
+  private recorded: RecordedRun | undefined;
+  /** Receives the input of a run that is being recorded. */
+  recorder: ((entry: InputEntry) => void) | undefined;
 
-  /** @param extras data of observers that must be restored together with the machine */
-  constructor(machine: Machine, extras: readonly Stateful[]) {
+  /**
+   * @param extras data of observers that must be restored together with the machine
+   * @param budget bytes of memory for copies and input
+   */
+  constructor(machine: Machine, extras: readonly Stateful[], budget = DEFAULT_HISTORY) {
     this.machine = machine;
     this.pieces = new AdaptiveBudget(machine.options.runtime, PIECE_MS, SLICE, SLICE / 64);
-    this.extras = extras;
+    this.copied = new Copies(machine, extras, {
+      budget,
+      others: () => this.inputBytes,
+      lost: () => this.begin(),
+    });
   }
 
   /** Do runs repeat? In real time they do not. */
@@ -76,19 +87,81 @@ export class History {
     return this.machine.options.clock === undefined;
   }
 
+  /** Is the history kept with copies, so that each position is reached soon? */
   get enabled(): boolean {
+    return this.on && !this.sparse;
+  }
+
+  /** Is any history kept? */
+  get kept(): boolean {
     return this.on;
   }
 
-  /** Begins the history at the present position, or drops it. */
+  /** Begins a history at the present position that has its first copy alone. It costs nothing while the machine runs. */
+  remember(): void {
+    this.enable(true);
+    this.sparse = this.on;
+  }
+
+  /** Makes a copy at the present position, in a history that makes none by itself. */
+  mark(): void {
+    if (this.sparse && !this.repeating) this.checkpoint();
+  }
+
+  /**
+   * The machine, which has not run yet, will repeat a recorded run. Nothing else happens to it: input is ignored, steps follow the
+   * order in which the CPUs ran, and changes are refused.
+   */
+  follow(run: RecordedRun): void {
+    this.enable(true);
+    this.recorded = run;
+    this.journal = [...run.entries];
+  }
+
+  /** Does the machine repeat a recorded run? */
+  get fixed(): boolean {
+    return this.recorded !== undefined;
+  }
+
+  /** Has a recorded run come to its end? */
+  get recordingOver(): boolean {
+    return this.recorded !== undefined && this.position >= this.recorded.end && this.next >= this.journal.length;
+  }
+
+  /** The last position that can be gone to: more than the latest one where the run is recorded. */
+  get end(): number {
+    return this.recorded?.end ?? this.frontier;
+  }
+
+  /** Begins the history at the present position, or drops it. That of a recorded run stays. */
   enable(on: boolean): void {
+    if (this.recorded) return;
+    this.sparse = false;
     this.on = on && this.possible;
-    this.checkpoints = [];
-    this.journal = [];
-    this.next = 0;
-    this.frontier = this.position;
-    this.due = on;
+    this.copied.clear();
+    this.begin();
+  }
+
+  /** Nothing is known of the past. */
+  private begin(): void {
+    if (!this.recorded) {
+      this.journal = [];
+      this.inputBytes = 0;
+      this.next = 0;
+      this.frontier = 0;
+    }
+    this.due = this.on;
     this.changed = false;
+  }
+
+  /** Memory for copies and input, in bytes. */
+  get budget(): number {
+    return this.copied.most;
+  }
+
+  set budget(bytes: number) {
+    this.copied.most = bytes;
+    this.trimJournal();
   }
 
   /** Instructions that all CPUs have executed. */
@@ -101,34 +174,66 @@ export class History {
     return this.on && this.position < this.frontier;
   }
 
+  /** The latest position that was reached. */
+  get latest(): number {
+    return Math.max(this.frontier, this.position);
+  }
+
   /** The earliest position that can be reached. */
   get beginning(): number {
-    return this.checkpoints[0]?.position ?? this.position;
+    return this.copied.oldest?.position ?? this.position;
   }
 
-  /** Positions of the copies, and the memory that they use in bytes; for reports. */
-  get copies(): { readonly positions: readonly number[]; readonly bytes: number } {
-    return { positions: this.checkpoints.map((c) => c.position), bytes: this.bytes() };
+  /**
+   * Positions of the copies, the running time in milliseconds from each to the next one, and the memory that they use in bytes; for
+   * reports.
+   */
+  get copies(): { readonly positions: readonly number[]; readonly work: readonly number[]; readonly bytes: number } {
+    const { all, bytes } = this.copied;
+    return { positions: all.map((c) => c.position), work: all.map((c) => c.work), bytes };
   }
 
-  /** Runs the machine like {@link Machine.run}. */
+  /** Runs the machine like {@link Machine.run}. @throws Error when a recorded run does not repeat itself */
   run(budget: number, until = Number.POSITIVE_INFINITY): RunResult {
     if (!this.on) return this.machine.run(budget, until);
     if (this.due) this.checkpoint();
+    const { position } = this;
     const entry = this.journal[this.next];
-    if (entry && entry.at === this.position) return this.again(entry);
-    let limit = Math.min(until, this.lastCheckpoint() + this.interval);
-    if (this.repeating) limit = Math.min(limit, this.frontier);
-    if (entry) limit = Math.min(limit, entry.at);
-    const result = this.machine.run(budget, limit);
-    this.frontier = Math.max(this.frontier, this.position);
-    if (this.position >= this.lastCheckpoint() + this.interval) this.due = true;
+    if (entry && entry.at === position) return this.again(entry);
+    if (this.recordingOver) return 'waiting';
+    const limit = Math.min(until, entry?.at ?? until, this.recorded?.end ?? until);
+    const result =
+      position < this.frontier
+        ? this.machine.run(budget, Math.min(limit, this.frontier))
+        : this.runOn(budget, Math.min(limit, position + LOOK_EVERY));
+    // The machine may have been switched off there.
+    for (
+      let next = this.journal[this.next];
+      next?.kind === 'check' && next.at === this.position;
+      next = this.journal[this.next]
+    )
+      this.again(next);
+    return result;
+  }
+
+  /** The machine reaches a position for the first time. */
+  private runOn(budget: number, until: number): RunResult {
+    const { runtime } = this.machine.options;
+    const began = runtime.now();
+    const result = this.machine.run(budget, until);
+    this.frontier = this.position;
+    const { newest } = this.copied;
+    if (newest) {
+      newest.work += runtime.now() - began;
+      if (!this.sparse && newest.work >= this.interval) this.due = true;
+    }
     return result;
   }
 
   /** One instruction of one CPU like {@link Machine.step}. */
   step(cpu: Cpu, interrupts: boolean): RunResult {
     if (!this.on) return this.machine.step(cpu, interrupts);
+    if (this.recorded) return this.stepOn(cpu);
     if (this.due) this.checkpoint();
     // A step into what happened already does not skip what came from outside then.
     while (this.journal[this.next]?.at === this.position && this.journal[this.next]?.kind === 'input')
@@ -143,35 +248,59 @@ export class History {
     return result;
   }
 
+  /** A step in a recorded run: the machine goes on until the CPU has had its turn, but not for long. */
+  private stepOn(cpu: Cpu): RunResult {
+    const before = cpu.icount;
+    for (let n = 0; n < MOST_TURNS; n++) {
+      const result = this.run(SLICE, this.position + 1);
+      if (result !== 'slice' || cpu.icount !== before) return result;
+    }
+    return 'slice';
+  }
+
   /** Bytes for the console have arrived, or a frame for the network card. */
-  input(bytes: Uint8Array, to: 'console' | 'network' = 'console'): void {
-    if (this.on) this.note({ at: this.position, kind: 'input', to, bytes, moment: this.machine.moment });
+  input(bytes: Uint8Array, to: Inlet = 'console'): void {
+    if (this.recorded) return;
+    if (this.on || this.recorder) {
+      const entry: InputEntry = { at: this.position, kind: 'input', to, bytes, moment: this.machine.moment };
+      this.recorder?.(entry);
+      if (this.on) {
+        this.note(entry);
+        this.inputBytes += bytes.length;
+      }
+    }
     this.give(bytes, to);
   }
 
-  private give(bytes: Uint8Array, to: 'console' | 'network'): void {
+  private give(bytes: Uint8Array, to: Inlet): void {
     if (to === 'console') this.machine.consoleInput(bytes);
     else this.machine.networkInput(bytes);
   }
 
   /** Stops exactly these CPUs; all others run. */
   hold(cpus: readonly Cpu[]): void {
-    if (this.machine.cpus.every((c) => c.frozen === cpus.includes(c))) return;
+    if (this.recorded || this.machine.cpus.every((c) => c.frozen === cpus.includes(c))) return;
     if (this.on) this.note({ at: this.position, kind: 'still', cpus });
     this.freeze(cpus);
   }
 
-  /** A debugger changes the machine: the history after this position is dropped. */
+  /**
+   * A debugger is about to change the machine: the history after this position is dropped.
+   * @throws Error when the machine repeats a recorded run
+   */
   disturb(): void {
+    if (this.recorded) throw new Error('this is a recording: the machine cannot be changed');
     if (!this.on) return;
     this.forgetFuture();
+    // What changes from here on is the change.
+    if (!this.changed) this.checkpoint();
     this.changed = true;
     this.due = true;
   }
 
   /**
-   * Goes back to a position, or forward up to the latest one. The caller must handle observers.
-   * @returns the position reached: not before the beginning, not after the latest one
+   * Goes back to a position, or forward up to the {@link end}. The caller must handle observers.
+   * @returns the position reached: not before the beginning, not after the end
    */
   goto(position: number): number {
     return finish(this.going(position));
@@ -179,8 +308,9 @@ export class History {
 
   /** {@link goto} in pieces. If the work ends early, the machine is at another position. */
   *going(position: number): Steps<number> {
-    const target = Math.max(this.beginning, Math.min(position, this.frontier));
-    if (target === this.position) return target;
+    if (this.within(position) === this.position) return this.position;
+    this.keepPresent();
+    const target = this.within(position);
     const from = this.restoreBefore(target);
     if (target - from > 2 * NEAR) {
       yield* this.replaying(target - NEAR);
@@ -188,24 +318,31 @@ export class History {
     }
     yield* this.replaying(target);
     // The journal entries at the latest position belong to it, even if no instruction has followed.
-    while (target === this.frontier && this.next < this.journal.length) {
+    while (target === this.frontier && this.journal[this.next]?.at === target) {
       this.again(this.journal[this.next]!);
       this.machine.clearStops();
     }
     return target;
   }
 
-  /** Restores the last copy at or before a position. @returns the position of the copy */
+  private within(position: number): number {
+    return Math.max(this.beginning, Math.min(position, this.end));
+  }
+
+  /** From a copy of the present, the way back to it is short. It may need the memory of the oldest copy. */
+  private keepPresent(): void {
+    if (this.changed || (this.on && !this.repeating && this.position !== this.copied.newest?.position))
+      this.checkpoint();
+  }
+
+  /** Restores the last copy at or before a position, or the oldest one. @returns the position of the copy */
   restoreBefore(position: number): number {
-    if (this.changed) this.checkpoint();
-    const c = this.checkpoints.findLast((p) => p.position <= position);
-    if (!c) throw new Error('history: nothing is kept of that time');
-    this.machine.restore(c.state);
-    this.extras.forEach((part, n) => {
-      restoreFields(part, c.extras[n]!);
-    });
-    this.next = c.journal;
-    return c.position;
+    this.keepPresent();
+    const index = Math.max(0, this.copied.indexBefore(position));
+    if (!this.copied.oldest) throw new Error('history: nothing is kept of that time');
+    const copy = this.copied.restore(index);
+    this.next = copy.journal;
+    return copy.position;
   }
 
   /** Replays up to a position. @throws Error when the machine does not reach it: a defect of the emulator */
@@ -236,9 +373,19 @@ export class History {
     if (entry.kind === 'input') {
       this.machine.moment = entry.moment;
       this.give(entry.bytes, entry.to);
-    } else if (entry.kind === 'still') this.freeze(entry.cpus);
-    else this.machine.restore(entry.state);
+    } else if (entry.kind === 'check') this.check(entry);
+    else if (entry.kind === 'still') this.freeze(entry.cpus);
+    else this.copied.repeat(entry.change);
     return 'slice';
+  }
+
+  private check({ digest }: CheckEntry): void {
+    if (this.recorded!.digest() !== digest) throw new Error(this.strays('registers'));
+  }
+
+  /** The message for a machine that does not repeat its recorded run. @param how it differs */
+  strays(how: keyof typeof STRAYS): string {
+    return `the run is no longer the recorded one: the machine ${STRAYS[how]} at instruction ${this.position}: use the program and the files that recorded it`;
   }
 
   private freeze(cpus: readonly Cpu[]): void {
@@ -246,6 +393,10 @@ export class History {
   }
 
   private note(entry: Entry): void {
+    if (this.sparse && this.journal.length > MOST_REMEMBERED) {
+      this.enable(false);
+      return;
+    }
     this.forgetFuture();
     this.journal.push(entry);
     this.next++;
@@ -254,77 +405,52 @@ export class History {
   }
 
   private forgetFuture(): void {
-    this.journal.length = this.next;
-    this.frontier = this.position;
-    this.checkpoints = this.checkpoints.filter((c) => c.position <= this.position && c.journal <= this.next);
+    this.forgetEntries(this.journal.splice(this.next));
+    if (this.position < this.frontier) this.frontier = this.position;
+    const { all } = this.copied;
+    let last = all.length - 1;
+    while (last > 0 && (all[last]!.position > this.position || all[last]!.journal > this.next)) last--;
+    if (last < all.length - 1) this.copied.forgetAfter(last);
   }
 
-  private lastCheckpoint(): number {
-    return this.checkpoints.findLast((c) => c.position <= this.position)?.position ?? this.position;
+  private forgetEntries(entries: readonly Entry[]): void {
+    for (const entry of entries)
+      if (entry.kind === 'input') this.inputBytes -= entry.bytes.length;
+      else if (entry.kind === 'change') this.copied.release(entry.change);
   }
 
   private checkpoint(): void {
     this.due = false;
-    const { position } = this;
+    const { position, copied } = this;
+    if (copied.overfull && !this.repeating && !this.changed) {
+      // Not even the way from the last copy to here can be kept.
+      copied.clear();
+      this.begin();
+      this.due = false;
+    }
     const began = this.machine.options.runtime.now();
-    const before = this.checkpoints.findLast((c) => c.position <= position);
+    const before = copied.all[copied.indexBefore(position)];
     if (before?.position === position && before.journal === this.next && position < this.frontier && !this.changed)
       return;
-    const state = this.machine.save(before?.state);
-    if (this.changed) this.note({ at: position, kind: 'change', state });
-    this.changed = false;
-    const copy: Checkpoint = {
-      position,
-      state,
-      extras: this.extras.map(saveFields),
-      journal: this.next,
-    };
-    // A copy at the same position is older: a debugger has changed the machine since then.
-    this.checkpoints = this.checkpoints.filter((c) => c.position !== position);
-    this.checkpoints.push(copy);
-    this.checkpoints.sort((a, b) => a.position - b.position);
-    this.thin();
-    // The machine runs about 300 million instructions a second, and copies may take one part in COST of the time.
-    const spent = this.machine.options.runtime.now() - began;
-    this.interval = Math.max(LEAST_INTERVAL, Math.round(spent * COST * 300_000));
+    this.frontier = Math.max(this.frontier, position);
+    if (this.changed) {
+      this.journal.push({ at: position, kind: 'change', change: copied.takeChanged(++this.next) });
+      this.changed = false;
+    } else copied.take(this.next);
+    while (!this.recorded && this.journal.length > MOST_ENTRIES && copied.forgetOldest()) this.trimJournal();
+    this.trimJournal();
+    const spent = this.machine.options.runtime.now() - began + copied.pagesOfLast * PAGE_MS;
+    // Another program may have had the processor for some time.
+    this.spent += (Math.min(spent, 4 * this.spent + 1) - this.spent) / 4;
+    this.interval = Math.min(Math.max(LEAST_WORK_MS, this.spent * COST), MOST_WORK_MS);
   }
 
-  private bytes(): number {
-    const unique = new Set<ArrayBufferView>();
-    const changes = this.journal.filter((entry) => entry.kind === 'change');
-    for (const { extras } of this.checkpoints) arraysIn(extras, unique);
-    for (const { state } of [...this.checkpoints, ...changes]) {
-      for (const chunk of state.ram.values()) unique.add(chunk);
-      // Disks and flash can be as large as the RAM.
-      arraysIn(state.parts, unique);
-    }
-    const shared = this.machine.sharedArrays();
-    let sum = 0;
-    for (const array of unique) if (!shared.has(array)) sum += array.byteLength;
-    for (const entry of this.journal) if (entry.kind === 'input') sum += entry.bytes.length;
-    return sum;
-  }
-
-  private get overfull(): boolean {
-    return this.journal.length > MOST_ENTRIES || this.bytes() > MOST_BYTES;
-  }
-
-  /** Makes room: removes every second copy of the older half, then the oldest copies. */
-  private thin(): void {
-    if (this.checkpoints.length > MOST_CHECKPOINTS || this.bytes() > MOST_BYTES) {
-      const half = this.checkpoints.length >> 1;
-      this.checkpoints = this.checkpoints.filter((_, n) => n === 0 || n >= half || n % 2 === 1);
-    }
-    while (this.checkpoints.length > 2 && this.checkpoints[1]!.position <= this.position && this.overfull)
-      this.forgetOldest();
-  }
-
-  /** Removes the oldest copy, and the journal entries that only this copy needs. */
-  private forgetOldest(): void {
-    this.checkpoints.shift();
-    const gone = this.checkpoints[0]!.journal;
-    this.journal.splice(0, gone);
+  /** Removes the journal entries that no copy needs any more. */
+  private trimJournal(): void {
+    const gone = this.copied.oldest?.journal ?? 0;
+    if (gone === 0 || this.recorded) return;
+    this.forgetEntries(this.journal.splice(0, gone));
     this.next -= gone;
-    this.checkpoints = this.checkpoints.map((c) => ({ ...c, journal: c.journal - gone }));
+    for (const copy of this.copied.all) copy.journal -= gone;
   }
 }

@@ -2,6 +2,7 @@
 import { cardName } from '../board/cards.ts';
 import type { Machine, MachineState } from '../machine/machine.ts';
 import { CPU_STATE_BYTES, STATE } from '../memory/layout.ts';
+import { type Fields, restoreFields, type Stateful, saveFields } from '../state/fields.ts';
 import { fits, isBytes } from '../state/state-check.ts';
 import { type MachineImage, mismatch, SnapshotError, type SnapshotMachine } from './snapshot-file.ts';
 
@@ -31,18 +32,42 @@ function accepts(machine: Machine, { parts, cpus, ram }: MachineState): boolean 
   );
 }
 
-/** The content of a snapshot file for a machine. @param program version of the program @throws Error before an image was loaded */
-export function takeSnapshot(machine: Machine, program: string): MachineImage {
+/**
+ * The content of a snapshot file for a machine.
+ * @param program version of the program
+ * @param observers parts of a debugger that have seen what the machine did, and whose state goes with it
+ * @throws Error before an image was loaded
+ */
+export function takeSnapshot(machine: Machine, program: string, observers: readonly Stateful[] = []): MachineImage {
   const files = machine.bootFiles;
   if (!files) throw new Error('machine: no image loaded');
-  return { program, machine: description(machine), files, state: machine.save() };
+  return { program, machine: description(machine), files, state: machine.save(), observers: observers.map(saveFields) };
 }
 
-/** Restores the state of a snapshot in a machine. @throws SnapshotError when the snapshot is from another kind of machine, or damaged */
-export function applySnapshot(machine: Machine, snapshot: MachineImage): void {
+/** Restores what observers have seen. @throws SnapshotError when it does not fit them: then nothing has changed */
+export function applyObservers(observers: readonly Stateful[], saved: readonly Fields[]): void {
+  checkObservers(observers, saved);
+  observers.forEach((part, n) => {
+    restoreFields(part, saved[n]!);
+  });
+}
+
+function checkObservers(observers: readonly Stateful[], saved: readonly Fields[]): void {
+  if (saved.length !== observers.length || !observers.every((part, n) => fits(part, saved[n])))
+    throw new SnapshotError('what it says of its VMs is damaged');
+}
+
+/**
+ * Restores the state of a snapshot in a machine.
+ * @param observers of which the snapshot has the state, too; none: it is not restored
+ * @throws SnapshotError when the snapshot is from another kind of machine, or damaged: then nothing has changed
+ */
+export function applySnapshot(machine: Machine, snapshot: MachineImage, observers: readonly Stateful[] = []): void {
   const why = mismatch(snapshot.machine, description(machine));
   if (why) throw new SnapshotError(why);
   if (!accepts(machine, snapshot.state)) throw new SnapshotError('its state is damaged');
+  if (observers.length) checkObservers(observers, snapshot.observers);
   machine.adopt(snapshot.files);
   machine.restore(snapshot.state);
+  if (observers.length) applyObservers(observers, snapshot.observers);
 }

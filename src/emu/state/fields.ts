@@ -19,7 +19,14 @@ export interface Stateful {
  */
 export type Wiring = Readonly<Record<string, string>>;
 
-type TypedArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Int16Array | Float64Array | BigUint64Array;
+export type TypedArray =
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | Int32Array
+  | Int16Array
+  | Float64Array
+  | BigUint64Array;
 type Value = unknown;
 export type Fields = Readonly<Record<string, Value>>;
 

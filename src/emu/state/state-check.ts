@@ -10,6 +10,8 @@ const isRecord = (v: unknown): v is Readonly<Record<string, unknown>> => v !== n
 /** A number of a model: anything but NaN. */
 export const isNumber = (v: unknown): v is number => typeof v === 'number' && !Number.isNaN(v);
 export const isText = (v: unknown): v is string => typeof v === 'string';
+export const isSwitch = (v: unknown): v is boolean => typeof v === 'boolean';
+export const isBigint = (v: unknown): v is bigint => typeof v === 'bigint';
 export const isBytes = (v: unknown): v is Uint8Array => v instanceof Uint8Array;
 
 export const isListOf =
@@ -39,6 +41,12 @@ export const isMapOf =
   (value: (v: unknown) => boolean) =>
   (v: unknown): boolean =>
     v instanceof Map && [...v].every(([k, x]) => isNumber(k) && value(x));
+
+/** A map from texts. */
+export const isMapOfNames =
+  (value: (v: unknown) => boolean) =>
+  (v: unknown): boolean =>
+    v instanceof Map && [...v].every(([k, x]) => isText(k) && value(x));
 
 /** A typed array of the same kind and length as another one. */
 const isLike = (v: unknown, now: ArrayBufferView): boolean =>

@@ -246,6 +246,14 @@ export class FastTlb {
     }
   }
 
+  /** Drops every cached write translation, in all contexts. */
+  clearStores(): void {
+    this.eachWriter((i) => {
+      this.i32[i] = TLB_INVALID;
+    });
+    this.i32.fill(0, this.writers, this.writers + PAGE_WRITERS.count);
+  }
+
   /** Drops every cached fetch translation, in all contexts. */
   clearFetches(): void {
     for (let set = 0; set < TLB_SETS; set++) {

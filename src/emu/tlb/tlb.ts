@@ -5,7 +5,7 @@
  *
  * Addresses are handled as numbers of 8 KiB page pairs (`vppn` = address[47:13]), exact in a double.
  */
-import type { Stateful } from '../state/fields.ts';
+import type { Stateful, Wiring } from '../state/fields.ts';
 
 const STLB_SET_BITS = 8;
 export const STLB_SETS = 1 << STLB_SET_BITS;
@@ -63,6 +63,7 @@ const KEY_HI = { gid: KEY.gid - 32, ps: KEY.ps - 32, valid: 1 << (KEY.valid - 32
 
 export class Tlb implements Stateful {
   readonly stateFields = ['e', 'ps', 'gid', 'g', 'asid', 'vppn', 'eloLo', 'eloHi', 'stlbSizes'];
+  static readonly wiring: Wiring = { keys: 'derived', spaces: 'derived', mtlbUsed: 'derived', valid: 'derived' };
   readonly e = new Uint8Array(TLB_SIZE);
   readonly ps = new Uint8Array(TLB_SIZE);
   readonly gid = new Uint8Array(TLB_SIZE);

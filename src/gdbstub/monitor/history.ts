@@ -2,9 +2,11 @@
 
 import { describeEvent } from '../../emu/debug/explain.ts';
 import { describeEntry, type HistoryEntry, listingHistory } from '../../emu/debug/history-list.ts';
+import { sizeOf } from '../../emu/formats/size.ts';
+import { LEAST_HISTORY } from '../../emu/replay/history.ts';
 import type { Steps } from '../../emu/replay/steps.ts';
 import type { Target } from '../target.ts';
-import { type Command, lines, onOff } from './command.ts';
+import { type Command, lines } from './command.ts';
 import { replayed } from './replayed.ts';
 
 const KINDS = ['events', 'branches', 'csr', 'all'] as const;
@@ -53,14 +55,21 @@ function* goTo(s: Target, n: number): Steps<string> {
 
 function reverse(s: Target, args: readonly string[]): string {
   const history = s.control.history;
-  if (args.length) {
-    const on = onOff(args[0]);
+  const size = args.length === 1 ? sizeOf(args[0]!) : undefined;
+  if (size !== undefined) {
+    if (size < LEAST_HISTORY) throw new Error(`'${args[0]}' is too little: use 16M or more`);
+    history.budget = size;
+  } else if (args.length) {
+    if (args[0] !== 'on' && args[0] !== 'off') throw new Error("'on', 'off' or a size, as 512M, expected");
+    const on = args[0] === 'on';
     if (on && !history.possible) throw new Error('runs in real time do not repeat: use --clock virtual');
     history.enable(on);
   }
   if (!history.enabled) return 'reverse is off: nothing of the past is kept\n';
-  const { positions, bytes } = history.copies;
-  return `reverse is on: instructions ${history.beginning} to ${history.position} can be gone back to, ${positions.length} copies, ${(bytes / 2 ** 20).toFixed(0)} MiB\n`;
+  const { positions, work, bytes } = history.copies;
+  const recorded = history.fixed ? `, recorded to instruction ${history.end}` : '';
+  const mib = (n: number): string => (n / 2 ** 20).toFixed(0);
+  return `reverse is on: instructions ${history.beginning} to ${history.position} can be gone back to${recorded}, ${positions.length} copies, ${mib(bytes)} of ${mib(history.budget)} MiB; at most ${Math.round(Math.max(0, ...work))} ms of running from one to the next\n`;
 }
 
 export const HISTORY_COMMANDS: readonly Command[] = [
@@ -70,7 +79,12 @@ export const HISTORY_COMMANDS: readonly Command[] = [
     help: 'the last N exceptions and world switches (branches, CSR writes, or all of it), oldest first',
     run: history,
   },
-  { name: 'reverse', args: '[on|off]', help: 'keep the past, for reverse execution and histories', run: reverse },
+  {
+    name: 'reverse',
+    args: '[on|off|SIZE]',
+    help: 'keep the past, for reverse execution and histories; SIZE: in so much memory, as 512M',
+    run: reverse,
+  },
   {
     name: 'goto',
     args: 'INSTRUCTION',

@@ -4,15 +4,23 @@ import { peekCsr } from '../../emu/cpu/csr-access.ts';
 import { CSRS, csrByName } from '../../emu/cpu/csr-table.ts';
 import { causeName } from '../../emu/debug/catches.ts';
 import { anyGuestContext, hostContext, runningContext } from '../../emu/debug/context.ts';
+import { describeWrite, lastWrite } from '../../emu/debug/csr-words.ts';
 import { describeCsr, parseNumber } from '../../emu/debug/decode-number.ts';
 import { describeStatistics } from '../../emu/debug/exit-statistics.ts';
-import { describeEvent, describeWrite, explainLast, lastWrite } from '../../emu/debug/explain.ts';
+import { describeEvent } from '../../emu/debug/explain.ts';
+import { explaining } from '../../emu/debug/explain-stop.ts';
 import { describeEntry, walk } from '../../emu/debug/walk.ts';
 import { hex } from '../../emu/formats/hex.ts';
 import { STATE } from '../../emu/memory/layout.ts';
+import type { Steps } from '../../emu/replay/steps.ts';
 import type { Target } from '../target.ts';
 import { GUEST_PID_BASE } from '../threads.ts';
-import { type Command, lines, onOff, parseWorld, splitWorld, symbol } from './command.ts';
+import { type Command, lines, notYet, onOff, parseWorld, splitWorld, symbol } from './command.ts';
+import { replayed } from './replayed.ts';
+
+function* explanation(s: Target): Steps<string> {
+  return lines(yield* explaining(s.control, s.current.cpu, s.symbolize));
+}
 
 function infoCsr(s: Target, guest: boolean, args: readonly string[]): string {
   const { cpu } = s.current;
@@ -32,6 +40,7 @@ function infoTlb(s: Target, args: readonly string[]): string {
   const addressText = args.find((a) => a.startsWith('0x'));
   const address = addressText === undefined ? undefined : parseNumber(addressText);
   const vm = which === undefined || which === 'host' || which === 'guest' ? undefined : parseWorld(s, which);
+  if (vm !== undefined && !s.control.vcpuStates.vms.get(vm)) throw notYet(s, vm);
   const gid = vm === undefined ? undefined : cpu.events.gidOf(vm);
   const covers = (vppn: number, ps: number): boolean => {
     if (address === undefined) return true;
@@ -64,11 +73,14 @@ function translate(s: Target, args: readonly string[]): string {
       : world < 0
         ? hostContext(cpu)
         : anyGuestContext(s.machine.cpus, cpu, world, vcpuStates, s.control.contexts);
-  if (!ctx) throw new Error(`VM ${world} has not run yet`);
+  if (!ctx) throw notYet(s, Number(world));
   const va = parseNumber(rest[0]!);
   const result = walk(ctx, s.machine.ram, va);
+  const past = result.remembered === undefined ? '' : `, was at physical ${hex(result.remembered)}`;
   const verdict =
-    result.address === undefined ? `${hex(va)} does not translate` : `${hex(va)} -> physical ${hex(result.address)}`;
+    result.address === undefined
+      ? `${hex(va)} does not translate${past}`
+      : `${hex(va)} -> physical ${hex(result.address)}`;
   return lines([...result.steps, verdict]);
 }
 
@@ -163,7 +175,7 @@ export const INFO_COMMANDS: readonly Command[] = [
     help: 'the guest CSR bank, or one with its fields and who wrote it',
     run: (s, a) => infoCsr(s, true, a),
   },
-  { name: 'info tlb', args: '[host|guest|GID] [ADDRESS]', help: 'TLB entries', run: infoTlb },
+  { name: 'info tlb', args: '[host|guest|VM] [ADDRESS]', help: 'TLB entries', run: infoTlb },
   { name: 'info exits', args: '', help: 'VM exits by cause, and the last ones', run: infoExits },
   {
     name: 'info exceptions',
@@ -179,20 +191,20 @@ export const INFO_COMMANDS: readonly Command[] = [
   },
   {
     name: 'translate',
-    args: 'ADDRESS [in host|GID]',
+    args: 'ADDRESS [in host|VM]',
     help: 'each step of a translation, both stages',
     run: translate,
   },
   {
     name: 'explain',
     args: '',
-    help: 'the last exception or VM exit in words',
-    run: (s) => lines(explainLast(s.control, s.current.cpu, s.symbolize)),
+    help: 'what the machine has stopped at, or the last exception or VM exit, in words',
+    run: (s) => replayed(s, explanation(s)),
   },
   {
     name: 'why',
     args: '',
     help: 'the same',
-    run: (s) => lines(explainLast(s.control, s.current.cpu, s.symbolize)),
+    run: (s) => replayed(s, explanation(s)),
   },
 ];

@@ -55,6 +55,18 @@ function context(s: Target, args: readonly string[]): string | Steps<string> {
   return args.length ? replayed(s, learn(contexts)) : contexts.describe();
 }
 
+function symbols(s: Target, args: readonly string[]): string {
+  const { symbolFiles } = s.control;
+  if (args.length > 0) {
+    if (!symbolFiles) throw new Error('no files can be named here');
+    symbolFiles.add(args.join(' '));
+  }
+  const files = symbolFiles?.describe() ?? [];
+  return files.length > 0
+    ? lines(files)
+    : "none beside the image: start with '--symbols FILE[,in=host|VM][,offset=N|auto]', or write 'monitor symbols FILE…'\n";
+}
+
 export const RESET: Command = {
   name: 'reset',
   args: '',
@@ -115,6 +127,16 @@ export const SETTING_COMMANDS: readonly Command[] = [
       s.settings.guestsAuto = on;
     },
   ),
+  {
+    name: 'first-process',
+    args: 'heard',
+    help: "gdb has made 'stepi 0' in the process that it found first, and from now on shows stops of it",
+    run: (s, args) => {
+      if (args.length !== 1 || args[0] !== 'heard') throw new Error("'heard' expected");
+      s.firstProcess.heard();
+      return '';
+    },
+  },
   toggle(
     'follow world',
     "a step into an attached guest selects the guest's thread",
@@ -181,14 +203,9 @@ export const SETTING_COMMANDS: readonly Command[] = [
   },
   {
     name: 'symbols',
-    args: '',
-    help: 'the files of --symbols, by which addresses are named beside the image',
-    run: (s) => {
-      const files = s.control.symbolFiles();
-      return files.length > 0
-        ? lines(files)
-        : "none beside the image: start with '--symbols FILE[,in=host|VM][,offset=N]'\n";
-    },
+    args: '[FILE[,in=host|VM][,offset=N|auto]]',
+    help: 'the files by which addresses are named beside the image; FILE: one more, below the folder of --files',
+    run: symbols,
   },
   {
     name: 'audit',

@@ -6,11 +6,10 @@ export const SNAPSHOT_COMMANDS: readonly Command[] = [
     name: 'snapshot save',
     args: 'FILE',
     help: 'the whole machine into a file',
-    run: (s, [file]) => {
+    *run(s, [file]) {
       const { control } = s;
       if (!file) throw new Error('a file expected');
-      if (!control.snapshotStore) throw new Error('no snapshots can be had here');
-      const bytes = control.snapshotStore.save(control.machine, file);
+      const bytes = yield* control.savingSnapshot(file);
       return `${file}: ${(bytes / 2 ** 20).toFixed(1)} MiB, at instruction ${control.machine.instructions}\n`;
     },
   },

@@ -1,7 +1,7 @@
 /** `vCont`, `c`, `C`, `s`, `S`, and for reverse execution `bs`, `bc`. */
 import { parseHex } from '../framing.ts';
 import type { Target } from '../target.ts';
-import { matchesThread, parseThreadPattern, type Thread, type ThreadPattern } from '../threads.ts';
+import { MACHINE_PID, matchesThread, parseThreadPattern, type Thread, type ThreadPattern } from '../threads.ts';
 import type { PacketRow } from './table.ts';
 
 /** gdb names each thread at most once. */
@@ -31,7 +31,9 @@ function parseActions(rest: string): Action[] | string {
 function resume(s: Target, actions: readonly Action[]): string | undefined {
   const first = actions[0];
   if (!first) return 'E.vCont without an action that resumes';
-  const thread = first.pattern ? s.find(first.pattern) : s.current;
+  if (s.control.over) return 'W00';
+  if (s.listed().length === 0) return `E.no process is attached: attach ${MACHINE_PID}`;
+  const thread = first.pattern ? s.find(first.pattern) : s.firstProcess.currentOf(s.current, s.threads());
   if (!thread) return 'E01';
   const covers = (t: Thread): boolean => actions.some((a) => !a.pattern || matchesThread(a.pattern, t));
   const names = first.pattern !== undefined && first.pattern.tid > 0;

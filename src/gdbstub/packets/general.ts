@@ -29,12 +29,15 @@ function attach(s: Target, text: string): string {
   const pid = Number.parseInt(text, 16);
   const vm = pid - GUEST_PID_BASE;
   // If a process is attached twice, gdb 18 aborts.
-  if (s.view.kind !== 'machine' || s.attached.has(pid) || (pid === MACHINE_PID && !s.machineHidden))
-    return `E.process ${pid} is attached already`;
+  if (s.attached.has(pid) || (pid === MACHINE_PID && !s.machineHidden)) return `E.process ${pid} is attached already`;
+  if (s.view.kind !== 'machine' && pid !== MACHINE_PID) return `E.this port shows one process: attach ${MACHINE_PID}`;
   if (pid === MACHINE_PID) s.machineHidden = false;
   else if (pid === HOST_PID || s.control.vcpuStates.vms.get(vm)) s.attached.set(pid, new Set());
   else return `E.there is no process ${pid}: VM number N is process 16 + N, from its first entry on ('info os vms')`;
+  s.attachAgain();
+  s.firstProcess.attached(pid);
   s.current = s.threads().find((t) => t.pid === pid)!;
+  s.firstProcess.looksAt(s.current);
   return s.currentStop();
 }
 
@@ -50,30 +53,32 @@ function kill(s: Target, text: string): string {
 
 function detach(s: Target, text: string): string {
   const pid = text === '' ? MACHINE_PID : Number.parseInt(text, 16);
-  if (pid !== MACHINE_PID) {
+  if (pid === MACHINE_PID) {
+    if (s.machineHidden) return 'E01';
+    s.machineHidden = true;
+  } else {
     if (!s.attached.delete(pid)) return 'E01';
     const scope = pid === HOST_PID ? 'host' : pid - GUEST_PID_BASE;
     s.control.comparators.remove((b) => b.owner === s && b.scope === scope);
     s.control.comparators.removeWatch((w) => w.owner === s && w.scope === scope);
-    s.current = s.threads()[0]!;
-    return 'OK';
   }
-  setImmediate(() => s.detach());
+  s.current = s.threads()[0]!;
+  // The machine goes on when the client has left its last process, after the answer.
+  if (s.listed().length === 0) setImmediate(() => s.detach());
   return 'OK';
 }
 
 function* monitorCommand(s: Target, text: string): Steps<string> {
-  const output = yield* runMonitorCommand(s, text);
-  if (output) s.output(output);
-  return 'OK';
+  return s.lastOutput(yield* runMonitorCommand(s, text));
 }
 
 export const GENERAL: readonly PacketRow[] = [
   { name: 'vMustReplyEmpty', handle: () => '' },
-  // session.ts answers it, because acknowledgements must end directly after the answer.
-  { name: 'QStartNoAckMode', supported: ['QStartNoAckMode+'], handle: () => 'OK' },
+  // packet-queue.ts answers it, because acknowledgements must end directly after the answer. It is not offered: when Ctrl-C ends
+  // gdb's waiting for a monitor command, gdb finds its place again by acknowledgements alone.
+  { name: 'QStartNoAckMode', handle: () => 'OK' },
   { name: '!', handle: () => 'OK' },
-  { name: '?', handle: (s) => s.currentStop() },
+  { name: '?', handle: (s) => (s.listed().length ? s.currentStop() : 'W00') },
   { name: 'Hg', supported: ['multiprocess+'], handle: select },
   { name: 'Hc', handle: selectForReverse },
   { name: 'H', handle: () => 'E.H takes g or c, and a thread: HgpPID.TID' },
@@ -86,7 +91,7 @@ export const GENERAL: readonly PacketRow[] = [
   },
   { name: 'qC', handle: (s) => `QC${threadId(s.current)}` },
   { name: 'qAttached', handle: () => '1' },
-  { name: 'qfThreadInfo', handle: (s) => `m${s.threads().map(threadId).join(',')}` },
+  { name: 'qfThreadInfo', handle: (s) => (s.listed().length ? `m${s.listed().map(threadId).join(',')}` : 'l') },
   { name: 'qsThreadInfo', handle: () => 'l' },
   {
     name: 'qThreadExtraInfo,',

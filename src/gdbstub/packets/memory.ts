@@ -26,6 +26,7 @@ function read(s: Target, text: string): Uint8Array | string {
   const length = Math.min(r.length, MAX_READ);
   let bytes = readMemory(s, r.address, length);
   if (bytes.length === 0 && length > 0) bytes = readDevice(s, r.address, length);
+  if (bytes.length === 0 && !s.physicalMemory) bytes = s.unknownCode.wordFor(s.context, r.address, r.length) ?? bytes;
   return bytes.length > 0 || r.length === 0 ? bytes : 'E14';
 }
 

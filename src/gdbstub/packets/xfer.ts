@@ -23,7 +23,7 @@ function piece(document: string, range: string): string {
 }
 
 function threadList(s: Target): string {
-  const threads = s.threads().map((t) => {
+  const threads = s.listed().map((t) => {
     const name = t.vm !== undefined ? `vcpu${t.vcpu}` : t.host ? `host${t.cpu.index}` : `cpu${t.cpu.index}`;
     return `<thread id="${threadId(t)}" core="${t.cpu.index}" name="${name}">${xmlText(threadText(t, s.control))}</thread>`;
   });
@@ -39,15 +39,23 @@ const object = (
   supported: [`qXfer:${name}:read+`],
   handle: (s, rest) => {
     const colon = rest.lastIndexOf(':');
-    const text = colon < 0 ? undefined : document(s, rest.slice(0, colon));
+    if (colon < 0) return 'E00';
+    const whole = `${name}:${rest.slice(0, colon)}`;
     const range = rest.slice(colon + 1);
-    if (typeof text === 'object') return pieceOf(text, range);
-    return text === undefined ? 'E00' : piece(text, range);
+    // All pieces are of the document that was made for the first one.
+    if (s.document?.name === whole && !/^0+,/.test(range)) return piece(s.document.text, range);
+    const text = document(s, rest.slice(0, colon));
+    if (text === undefined) return 'E00';
+    if (typeof text === 'object') return pieceOf(s, whole, text, range);
+    s.document = { name: whole, text };
+    return piece(text, range);
   },
 });
 
-function* pieceOf(document: Steps<string>, range: string): Steps<string> {
-  return piece(yield* document, range);
+function* pieceOf(s: Target, name: string, document: Steps<string>, range: string): Steps<string> {
+  const text = yield* document;
+  s.document = { name, text };
+  return piece(text, range);
 }
 
 export const XFER_PACKETS: readonly PacketRow[] = [

@@ -11,7 +11,7 @@ import gdb
 from gdb.FrameDecorator import FrameDecorator
 
 GUEST_PID_BASE = 16
-# ELF files of guests by GID, for `lvz attach`; `loongscope debug` fills it in.
+# ELF files of guests by VM, for `lvz attach`; `loongscope debug` fills it in.
 guest_files = {}
 
 
@@ -29,7 +29,7 @@ def system(name):
 
 
 def world_text(world):
-    return "host" if world == 0 else "guest %d" % world
+    return "host" if world == 0 else "VM %d" % world
 
 
 def os_table(name):
@@ -42,13 +42,23 @@ def os_table(name):
 
 
 class Lvz(gdb.Command):
-    """Worlds, guests and VM exits of the machine. `help lvz` lists the commands."""
+    """Worlds, VMs and VM exits of the machine. `help lvz` lists the commands."""
 
     def __init__(self):
         super().__init__("lvz", gdb.COMMAND_RUNNING, prefix=True)
 
 
-class Passed(gdb.Command):
+class Subcommand(gdb.Command):
+    """A command whose errors are told as gdb's own commands tell theirs, without the name of a Python exception."""
+
+    def invoke(self, arg, from_tty):
+        try:
+            self.run(arg)
+        except gdb.error as error:
+            raise gdb.GdbError(str(error))
+
+
+class Passed(Subcommand):
     """A monitor command under its own name."""
 
     def __init__(self, name, command, text):
@@ -56,37 +66,41 @@ class Passed(gdb.Command):
         self.__doc__ = text
         super().__init__("lvz " + name, gdb.COMMAND_STATUS)
 
-    def invoke(self, arg, from_tty):
+    def run(self, arg):
         gdb.write(monitor((self.command + " " + arg).strip()))
 
 
-class Attach(gdb.Command):
-    """Shows a guest as an inferior of its own: lvz attach GID [ELF].
+class Attach(Subcommand):
+    """Shows a VM as an inferior of its own: lvz attach VM [ELF].
 
-    The guest must have run. Without ELF the file that loongscope debug knows is taken."""
+    The VM must have run. Without ELF the file that loongscope debug knows is taken."""
 
     def __init__(self):
         super().__init__("lvz attach", gdb.COMMAND_RUNNING)
 
-    def invoke(self, arg, from_tty):
+    def run(self, arg):
         words = gdb.string_to_argv(arg)
         if not words or not words[0].isdigit():
-            raise gdb.GdbError("usage: lvz attach GID [ELF]")
-        gid = int(words[0])
-        elf = words[1] if len(words) > 1 else guest_files.get(gid)
+            raise gdb.GdbError("usage: lvz attach VM [ELF]")
+        vm = int(words[0])
+        elf = words[1] if len(words) > 1 else guest_files.get(vm)
         before = gdb.selected_inferior().num
+        # gdb shows no stop of the process that it found first until it has been resumed there. A step of length 0 is enough.
+        if gdb.selected_inferior().pid == 1:
+            gdb.execute("stepi 0", to_string=True)
+            monitor("first-process heard")
         gdb.execute("add-inferior" + (" -exec " + elf if elf else ""), to_string=True)
         new = max(i.num for i in gdb.inferiors())
         gdb.execute("inferior %d" % new, to_string=True)
         try:
-            gdb.execute("attach %d" % (GUEST_PID_BASE + gid))
+            gdb.execute("attach %d" % (GUEST_PID_BASE + vm))
         except gdb.error:
             gdb.execute("inferior %d" % before, to_string=True)
             gdb.execute("remove-inferiors %d" % new, to_string=True)
             raise
 
 
-class Catch(gdb.Command):
+class Catch(Subcommand):
     """Stops at an event: lvz catch exit|exception|irq|csr|gcsr NAME [if CONDITION], lvz catch entry [if CONDITION].
 
     A catchpoint of gdb's own (catch syscall N), so that conditions, ignore counts and commands work on it. Names are
@@ -95,7 +109,7 @@ class Catch(gdb.Command):
     def __init__(self):
         super().__init__("lvz catch", gdb.COMMAND_BREAKPOINTS)
 
-    def invoke(self, arg, from_tty):
+    def run(self, arg):
         text, _, condition = arg.partition(" if ")
         words = text.split()
         if not words:
@@ -111,18 +125,18 @@ class Catch(gdb.Command):
         raise gdb.GdbError("no event '%s': see 'info os catchpoints'" % " ".join(words))
 
 
-class Break(gdb.Command):
-    """A breakpoint in one world: lvz break host|GID LOCATION.
+class Break(Subcommand):
+    """A breakpoint in one world: lvz break host|VM LOCATION.
 
     The condition is evaluated in the server: a hit in another world costs microseconds."""
 
     def __init__(self):
         super().__init__("lvz break", gdb.COMMAND_BREAKPOINTS, gdb.COMPLETE_LOCATION)
 
-    def invoke(self, arg, from_tty):
+    def run(self, arg):
         world, _, location = arg.strip().partition(" ")
         if not location or not (world == "host" or world.isdigit()):
-            raise gdb.GdbError("usage: lvz break host|GID LOCATION")
+            raise gdb.GdbError("usage: lvz break host|VM LOCATION")
         own = [i for i in gdb.inferiors() if world.isdigit() and i.pid == GUEST_PID_BASE + int(world)]
         if own:
             # Guest addresses belong to its own inferior once it is attached.
@@ -131,13 +145,13 @@ class Break(gdb.Command):
             gdb.execute("break %s if $world == %s" % (location, "0" if world == "host" else world))
 
 
-class CsrDiff(gdb.Command):
+class CsrDiff(Subcommand):
     """CSRs of which the host's copy and the guest bank's differ: lvz csr diff."""
 
     def __init__(self):
         super().__init__("lvz csr", gdb.COMMAND_DATA)
 
-    def invoke(self, arg, from_tty):
+    def run(self, arg):
         if arg.strip() != "diff":
             raise gdb.GdbError("usage: lvz csr diff")
         for row in os_table("csrs"):
@@ -145,13 +159,13 @@ class CsrDiff(gdb.Command):
                 gdb.write("%-10s host %-20s guest %s\n" % (row["Name"], row["Host"], row["Guest"]))
 
 
-class StepWorld(gdb.Command):
+class StepWorld(Subcommand):
     """Steps one instruction of the world that runs, over whatever the other one does in between: lvz stepi [N]."""
 
     def __init__(self):
         super().__init__("lvz stepi", gdb.COMMAND_RUNNING)
 
-    def invoke(self, arg, from_tty):
+    def run(self, arg):
         mode = monitor("step-mode").split()[-1]
         monitor("step-mode world")
         try:
@@ -160,13 +174,13 @@ class StepWorld(gdb.Command):
             monitor("step-mode " + mode)
 
 
-class World(gdb.Command):
+class World(Subcommand):
     """The world of the selected thread."""
 
     def __init__(self):
         super().__init__("lvz world", gdb.COMMAND_STATUS)
 
-    def invoke(self, arg, from_tty):
+    def run(self, arg):
         world = system("world")
         gdb.write("no machine\n" if world is None else world_text(world) + "\n")
 
@@ -184,7 +198,7 @@ class WorldDecorator(FrameDecorator):
 
 
 class WorldFilter:
-    """The frame filter that decorates frames with `[host]` or `[guest 1]`."""
+    """The frame filter that decorates frames with `[host]` or `[VM 1]`."""
 
     def __init__(self):
         self.name = "lvz-world"
@@ -212,7 +226,7 @@ class StopListener:
             return
         world = system("world")
         if world is not None and self.world is not None and world != self.world:
-            gdb.write("[lvz] now in the %s\n" % ("host" if world == 0 else "guest with GID %d" % world))
+            gdb.write("[lvz] now in %s\n" % ("the host" if world == 0 else world_text(world)))
         self.world = world
 
 
@@ -220,13 +234,13 @@ class StopListener:
 gdb.execute("set schedule-multiple on", to_string=True)
 Lvz()
 Passed("worlds", "info worlds", "What each CPU executes.")
-Passed("vms", "info vms", "Guests that have run.")
+Passed("vms", "info vms", "VMs that have run.")
 Passed("vcpus", "info vcpus", "vCPUs: where they run, or where they will go on.")
 Passed("exits", "info exits", "VM exits by cause, and the last ones.")
 Passed("why", "explain", "The last exception or VM exit in words.")
 Passed("history", "history", "What has happened: lvz history [N] [events|branches|csr|all].")
-Passed("translate", "translate", "Each step of a translation: lvz translate ADDRESS [in host|GID].")
-Passed("tlb", "info tlb", "TLB entries: lvz tlb [host|guest|GID] [ADDRESS].")
+Passed("translate", "translate", "Each step of a translation: lvz translate ADDRESS [in host|VM].")
+Passed("tlb", "info tlb", "TLB entries: lvz tlb [host|guest|VM] [ADDRESS].")
 Passed("stats", "stats", "Exits by cause with latencies and hot places: lvz stats [on|off].")
 Passed("context", "context", "What is known of the hypervisor's own saved contexts.")
 Attach()

@@ -10,7 +10,7 @@ import { HOST_TO_BANK } from '../../emu/cpu/csr-writers.ts';
 import { ecodeOf, exceptionByCode } from '../../emu/cpu/exception-table.ts';
 import type { TlbChange } from '../../emu/cpu/observer.ts';
 import { HOST_WORLD, hostContext } from '../../emu/debug/context.ts';
-import { hasWritten } from '../../emu/debug/explain.ts';
+import { hasWritten } from '../../emu/debug/csr-words.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
 import type { MemoryObserver } from '../../emu/debug/stop.ts';
 import type { Symbolizer } from '../../emu/debug/symbolizer.ts';
@@ -23,8 +23,8 @@ import { operandValue } from '../../emu/isa/row.ts';
 import type { Machine } from '../../emu/machine/machine.ts';
 import { detect, type ImageSymbols } from '../awareness/descriptor.ts';
 import { type Finding, Findings } from './findings.ts';
-import { differences, type HostState, hostState } from './host-state.ts';
-import { Stage2Entries } from './stage2-entries.ts';
+import { HostState } from './host-state.ts';
+import { Stage2Entries, type Stale } from './stage2-entries.ts';
 import { WrittenMemory } from './written-memory.ts';
 
 /** A field of a host CSR. */
@@ -33,16 +33,18 @@ const hostField = <N extends CsrName>(cpu: Cpu, name: N, field: FieldName<N>): n
 /** Guest CSRs that are computed or constant, so that no hypervisor restores them. */
 const COMPUTED = new Set<string>(['PGD', 'TICLR', 'PRCFG1', 'PRCFG2', 'PRCFG3']);
 const SWITCHED = CSRS.filter((r) => r.guest === 'own' && !COMPUTED.has(r.name) && r.num < 0x200);
-/** Host CSRs that only software sets: a read before the first write is a mistake. */
-const SOFTWARE = new Set(
-  CSRS.filter((r) => /^(SAVE\d+|TLBRSAVE|DSAVE|MERRSAVE|PGDL|PGDH)$/.test(r.name)).map((r) => r.num),
-);
+/** Calls of an entry function with the same arguments whose loads are looked at: the first ones, then at powers of two. */
+const FIRST_CALLS = 4;
+/** Most different arguments that are counted. */
+const MOST_CONTEXTS = 1024;
+const TLBR = ecodeOf('TLBR');
 
 /** The state of the auditor for a CPU. */
 interface CpuWatch {
-  /** Host state at the first instruction of the entry function, until the function returns. */
-  called: HostState | undefined;
-  /** Between that instruction and the `ertn`: guest registers are being loaded. */
+  /** Host state at the first instruction of the entry function, and whether the function has not returned yet. */
+  readonly state: HostState;
+  called: boolean;
+  /** Between that instruction and the `ertn`, where loads are looked at: guest registers are being loaded. */
   loading: boolean;
   /** A guest has run since. */
   left: boolean;
@@ -63,6 +65,8 @@ export class WorldSwitchAudit implements MemoryObserver {
   private readonly stage2: Stage2Entries;
   private readonly functions = new Set<bigint>();
   private readonly returns = new Set<bigint>();
+  /** How often entry functions were called, by their arguments. */
+  private readonly calls = new Map<string, number>();
   private switches = 0;
 
   /** @param tell called for each new finding */
@@ -72,15 +76,17 @@ export class WorldSwitchAudit implements MemoryObserver {
     this.symbols = symbols;
     this.symbolize = symbolize;
     this.findings = new Findings(tell);
-    this.stage2 = new Stage2Entries(this.machine.ram);
+    this.stage2 = new Stage2Entries(this.machine.ram, this.machine.cpus);
     for (const { pa, size } of this.machine.loadedRanges()) this.memory.mark(pa, size);
     for (const cpu of this.machine.cpus) {
-      const none = { called: undefined, loading: false, left: false, vm: 0, vcpu: -1, entered: -1 };
-      this.cpus.set(cpu, none);
+      const none = { called: false, loading: false, left: false, vm: 0, vcpu: -1, entered: -1 };
+      this.cpus.set(cpu, { state: new HostState(), ...none });
       cpu.observe({
         entered: (c) => this.quietly(() => this.entered(c)),
-        exception: (c) => this.quietly(() => this.exception(c)),
-        csrRead: (c, bank, num) => this.quietly(() => this.csrRead(c, bank, num)),
+        exception: (c) => {
+          if (this.isUnhandled(c)) this.quietly(() => this.exception(c));
+        },
+        unwrittenRead: (c, num) => this.quietly(() => this.unwrittenRead(c, num)),
         tlbChanged: (c, change) => {
           if (change.index >= 0 && !change.guestType) this.stage2.filled(c, change);
           if (change.doubled) this.quietly(() => this.doubled(c, change));
@@ -88,7 +94,7 @@ export class WorldSwitchAudit implements MemoryObserver {
       });
     }
     control.hooks.observeMemory(this);
-    const known = detect(symbols)?.entry;
+    const known = (symbols.descriptor ? symbols.descriptor() : detect(symbols))?.entry;
     const start = known === undefined ? undefined : symbols.address(known);
     if (start !== undefined) this.watchFunction(start);
   }
@@ -96,8 +102,22 @@ export class WorldSwitchAudit implements MemoryObserver {
   /** The result in words, one line a finding. */
   summary(): string[] {
     const list = this.findings.list();
-    const head = `${this.switches} guest entries, ${list.length === 0 ? 'nothing found' : `${list.length} finding${list.length > 1 ? 's' : ''}`}`;
-    return [head, ...list.map((f) => `${f.check}: ${f.text}${f.count > 1 ? ` (${f.count} times)` : ''}`)];
+    const found = list.length === 0 ? 'nothing found' : `${list.length} finding${list.length > 1 ? 's' : ''}`;
+    const head =
+      this.switches === 0 ? `no guest was ever entered: ${found}` : `${this.switches} guest entries, ${found}`;
+    return [
+      head,
+      ...list.map((f) => `${f.check}: ${f.text}${f.count > 1 ? ` (${f.count} times)` : ''}`),
+      ...this.notes(),
+    ];
+  }
+
+  /** What is no mistake, but may be of interest. */
+  private notes(): string[] {
+    return this.stage2.aged.map(
+      ([vm, pages]) =>
+        `note: stage 2 of VM ${vm}: V of ${pages} ${pages > 1 ? 'pages' : 'page'} was cleared without an invtlb, and the frame stayed. This is right if pages are aged; to take a page away, an invtlb is needed`,
+    );
   }
 
   private quietly(body: () => void): void {
@@ -115,7 +135,9 @@ export class WorldSwitchAudit implements MemoryObserver {
     if (!guestType && hostField(cpu, 'TLBRPRMD', 'PGM') && gid !== cpu.gid) return;
     const tlb = guestType ? cpu.gtlb : cpu.htlb;
     const entry = tlb.view(index);
-    const whose = guestType ? `guest gid ${gid}` : gid === 0 ? 'the host' : `stage 2 of gid ${gid}`;
+    const number = this.control.vcpuStates.vms.byGid(gid)?.number;
+    const vm = number === undefined ? `gid ${gid}, with which no guest was entered yet` : `VM ${number}`;
+    const whose = guestType ? vm : gid === 0 ? 'the host' : `stage 2 of ${vm}`;
     const { world } = cpu;
     this.findings.add(
       'two TLB entries',
@@ -134,21 +156,28 @@ export class WorldSwitchAudit implements MemoryObserver {
     w.loading = false;
     w.left = true;
     // A return from a stage-2 refill is not an entry that the hypervisor has prepared.
-    const prepared = cpu.events.at(1)?.ecode !== ecodeOf('TLBR') || cpu.events.at(1)?.kind !== 'exit';
+    const before = cpu.events.at(1);
+    const prepared = before?.ecode !== TLBR || before?.kind !== 'exit';
     if (prepared) {
       this.learnFunction(cpu, from);
       this.checkControls(cpu, from);
       this.checkBank(cpu, w);
-      for (const s of this.stage2.stale(cpu, cpu.gid))
-        this.findings.add(
-          'stale stage-2 entry',
-          `${cpu.gid}:${s.gpa}`,
-          `VM ${cpu.world} is entered on cpu${cpu.index} at ${this.at(from)} with a TLB entry for GPA ${hex(s.gpa)} that its table no longer has: at ${hex(s.slot)} was ${s.was}, is ${s.is}; an invtlb is missing`,
-        );
+      for (const s of this.stage2.stale(cpu, cpu.gid)) this.stale(cpu, s);
     }
     w.vm = cpu.world;
     w.vcpu = this.control.vcpuStates.on(cpu)?.vcpu ?? 0;
     w.entered = entry.time;
+  }
+
+  private stale(cpu: Cpu, s: Stale): void {
+    const whose = s.foreign
+      ? `the table of VM ${s.vm}, which had its GID before, gave it`
+      : 'its table no longer has: at that time';
+    this.findings.add(
+      'stale stage-2 entry',
+      `${s.vm}:${s.foreign}`,
+      `a guest was entered on cpu${cpu.index} with a TLB entry of VM ${s.vm} for GPA ${hex(s.gpa)} that ${whose} ${s.was}, now ${s.is}; an invtlb is missing`,
+    );
   }
 
   /** From now on, host state is checked at the function that contains the `ertn`. */
@@ -184,12 +213,13 @@ export class WorldSwitchAudit implements MemoryObserver {
   private called(cpu: Cpu): boolean {
     if (this.control.repeating) return false;
     const w = this.cpus.get(cpu)!;
-    w.called = hostState(cpu);
+    w.state.take(cpu);
+    w.called = true;
     w.left = false;
-    w.loading = true;
+    w.loading = this.isWorthLooking(cpu);
     // From here to the ertn, every load must be reported.
-    cpu.fast.clearData(HOST_WORLD);
-    const back = w.called.returnAddress;
+    if (w.loading) cpu.fast.clearData(HOST_WORLD);
+    const back = w.state.returnAddress;
     if (!this.returns.has(back)) {
       this.returns.add(back);
       this.control.defer(cpu, () => {
@@ -203,6 +233,14 @@ export class WorldSwitchAudit implements MemoryObserver {
       });
     }
     return false;
+  }
+
+  /** Memory that was never written is found at the first calls, which cost time. The arguments say whose registers are loaded. */
+  private isWorthLooking(cpu: Cpu): boolean {
+    const key = `${cpu.gpr(4)}:${cpu.gpr(5)}`;
+    const calls = (this.calls.get(key) ?? 0) + 1;
+    if (calls > 1 || this.calls.size < MOST_CONTEXTS) this.calls.set(key, calls);
+    return calls <= FIRST_CALLS || (calls & (calls - 1)) === 0;
   }
 
   /** Checks the CSRs that decide what the guest may do, and where its exits and TLB misses go. */
@@ -258,19 +296,15 @@ export class WorldSwitchAudit implements MemoryObserver {
   /** The entry function's caller has control again. */
   private returned(cpu: Cpu, back: bigint): boolean {
     const w = this.cpus.get(cpu)!;
-    const { called } = w;
-    if (this.control.repeating || !called || !w.left || called.returnAddress !== back) return false;
-    w.called = undefined;
+    if (this.control.repeating || !w.called || !w.left || w.state.returnAddress !== back) return false;
+    w.called = false;
     w.left = false;
-    for (const d of differences(called, cpu)) {
-      // The GID for TLB writes is checked separately below.
-      if (d.name === 'GTLBC') continue;
+    for (const d of w.state.differences(cpu))
       this.findings.add(
         d.name.startsWith('$') ? 'host register' : 'host CSR',
         `${d.name}:${back}`,
         `${d.name} came back different: ${hex(d.before)} before the guest ran, ${hex(d.after)} at ${this.at(back)}`,
       );
-    }
     const tgid = hostField(cpu, 'GTLBC', 'TGID');
     if (tgid !== 0)
       this.findings.add(
@@ -287,12 +321,18 @@ export class WorldSwitchAudit implements MemoryObserver {
     return false;
   }
 
+  /** May the exception that was delivered have no handler? It is asked at each one. */
+  private isUnhandled(cpu: Cpu): boolean {
+    if (cpu.events.lastIsExit) return false;
+    const num = cpu.events.lastEcode === TLBR ? CSR.TLBRENTRY : CSR.EENTRY;
+    return cpu.csr.lo(num) === 0 && cpu.csr.hi(num) === 0;
+  }
+
   private exception(cpu: Cpu): void {
     const r = cpu.events.at(0)!;
-    if (r.kind === 'exit') return;
     const refill = exceptionByCode(r.ecode, r.esub)?.name === 'TLBR';
     const num = refill ? CSR.TLBRENTRY : CSR.EENTRY;
-    if (hasWritten(this.machine, cpu, r.world, num)) return;
+    if (hasWritten(cpu, r.world, num)) return;
     const who = r.world < 0 ? 'the host' : `VM ${r.world}`;
     this.findings.add(
       'CSR never initialised',
@@ -301,8 +341,7 @@ export class WorldSwitchAudit implements MemoryObserver {
     );
   }
 
-  private csrRead(cpu: Cpu, bank: 'host' | 'guest', num: number): void {
-    if (cpu.vm || bank !== 'host' || !SOFTWARE.has(num) || cpu.hasWrittenCsr(HOST_WORLD, num)) return;
+  private unwrittenRead(cpu: Cpu, num: number): void {
     const { pc } = cpu;
     this.findings.add(
       'CSR never initialised',
@@ -318,7 +357,15 @@ export class WorldSwitchAudit implements MemoryObserver {
   }
 
   stored(_cpu: Cpu, pa: number, size: number): void {
-    this.memory.mark(pa, size);
+    this.memory.stored(pa, size);
+    this.stage2.stored(pa, size);
+  }
+
+  /** What guests and programs write is of no interest word by word; the tables of stage 2 always are. */
+  recordsStores(cpu: Cpu, page: number): boolean {
+    if (this.stage2.isTable(page)) return true;
+    if (cpu.vm || cpu.plv > 0) this.memory.complete(page);
+    return !this.memory.isComplete(page);
   }
 
   accessed(cpu: Cpu, vaLo: number, vaHi: number, size: number, write: boolean): void {
@@ -327,6 +374,8 @@ export class WorldSwitchAudit implements MemoryObserver {
     const { address } = walk(hostContext(cpu), this.machine.ram, va);
     if (address === undefined || !this.machine.ram.has(Number(address)) || this.memory.has(Number(address), size))
       return;
+    // A device may have written it.
+    if (this.machine.ram.read(Number(address), size).some((byte) => byte !== 0)) return;
     const { pc } = cpu;
     this.findings.add(
       'never-written memory',

@@ -4,52 +4,24 @@
  */
 
 import type { Cpu } from '../../emu/cpu/cpu.ts';
-import { CSRS } from '../../emu/cpu/csr-table.ts';
 import { ecodeOf } from '../../emu/cpu/exception-table.ts';
 import { type ContextSource, HOST_WORLD, type SavedRegisters, type VcpuState } from '../../emu/debug/context.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
 import type { Symbolizer } from '../../emu/debug/symbolizer.ts';
 import { u64At } from '../../emu/formats/little-endian.ts';
 import type { Machine } from '../../emu/machine/machine.ts';
-import { STATE } from '../../emu/memory/layout.ts';
 import type { Steps } from '../../emu/replay/steps.ts';
-import { contextHeader, type Descriptor, detect, type ImageSymbols } from './descriptor.ts';
+import { agrees, SavedContexts } from './contexts.ts';
+import { type Descriptor, detect, type ImageSymbols } from './descriptor.ts';
+import { withoutFiles } from './resolve.ts';
 import { learningSaveArea, type SaveArea } from './save-area.ts';
 import { searchSaveArea } from './save-search.ts';
 
-const PHYSICAL = (1n << 48n) - 1n;
 const TLBR = ecodeOf('TLBR');
 const LEARN = "; 'monitor context learn' finds the hypervisor's own copy";
 const vcpuOf = (s: VcpuState): string => `${s.vm}.${s.vcpu}`;
 /** A hypervisor may have a save area for each vCPU, or for each CPU. */
 const placeOf = (s: VcpuState): string => `${vcpuOf(s)}.${s.cpu}`;
-/** Registers in the order of CTX_HOST: ra, tp, sp, fp, s0–s8. */
-const HOST_REGISTERS = [1, 2, 3, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31];
-
-/** Byte offsets of a context header, without the prefix CTX_. @throws Error when it lacks one that is needed */
-export function contextLayout(header: string): ReadonlyMap<string, number> {
-  const layout = new Map<string, number>();
-  for (const m of header.matchAll(/^#define CTX_(\w+) (0x[0-9a-f]+|\d+)/gm)) layout.set(m[1]!, Number(m[2]));
-  for (const name of ['GPR', 'PC', 'GID', 'EXIT_ESTAT', 'HOST', 'GCSR', 'SIZE'])
-    if (!layout.has(name)) throw new Error(`context header: CTX_${name} is missing`);
-  return layout;
-}
-
-/** CSR numbers by slot of the saved bank: the lines `X(NAME, slot)` of a context header. */
-export function savedBank(header: string): ReadonlyMap<number, number> {
-  const out = new Map<number, number>();
-  for (const m of header.matchAll(/\bX\((\w+), (\d+)\)/g)) {
-    const row = CSRS.find((r) => r.name === m[1]);
-    if (row) out.set(row.num, Number(m[2]));
-  }
-  return out;
-}
-
-interface Layout {
-  readonly offsets: ReadonlyMap<string, number>;
-  readonly bank: ReadonlyMap<number, number>;
-}
-
 export class Awareness implements ContextSource {
   private readonly control: RunControl;
   private readonly machine: Machine;
@@ -61,7 +33,7 @@ export class Awareness implements ContextSource {
   private readonly searched = new Map<string, SaveArea>();
   private known: Descriptor | undefined;
   private looked = false;
-  private layout: Layout | undefined;
+  private contexts: SavedContexts | undefined;
 
   constructor(control: RunControl, symbols: ImageSymbols, symbolize: Symbolizer) {
     this.control = control;
@@ -72,16 +44,21 @@ export class Awareness implements ContextSource {
 
   /** The descriptor of the hypervisor. It is searched when the symbols have been read. */
   get descriptor(): Descriptor | undefined {
-    if (!this.looked && this.symbols.names().length > 0) {
+    const { symbols } = this;
+    if (symbols.descriptor) this.adopt(symbols.descriptor());
+    else if (!this.looked && symbols.names().length > 0) {
       this.looked = true;
-      this.known = detect(this.symbols);
-      const { contexts } = this.known ?? {};
-      if (contexts) {
-        const header = contextHeader(contexts.header);
-        this.layout = { offsets: contextLayout(header), bank: savedBank(header) };
-      }
+      const known = detect(symbols);
+      this.adopt(known && withoutFiles(known));
     }
     return this.known;
+  }
+
+  private adopt(known: Descriptor | undefined): void {
+    if (known === this.known) return;
+    this.known = known;
+    const { contexts } = known ?? {};
+    this.contexts = contexts && new SavedContexts(this.control, this.symbols, { ...known!, contexts });
   }
 
   private read(pa: number): bigint {
@@ -107,20 +84,9 @@ export class Awareness implements ContextSource {
     );
   }
 
-  /** Physical address of the context of a vCPU, from the array that the descriptor names. */
-  private contextAt(vm: number, vcpu: number): number | undefined {
-    const { contexts } = this.descriptor ?? {};
-    const array = contexts && this.symbols.address(contexts.pointers);
-    if (!contexts || array === undefined || !this.layout) return undefined;
-    const gidAt = this.layout.offsets.get('GID')!;
-    const gid = this.control.vcpuStates.vms.get(vm)?.gid;
-    let index = 0;
-    for (let n = 0; n < contexts.most; n++) {
-      const at = Number(this.read(Number((array + BigInt(8 * n)) & PHYSICAL)) & PHYSICAL);
-      if (at === 0 || Number(this.read(at + gidAt)) !== gid) continue;
-      if (index++ === vcpu) return at;
-    }
-    return undefined;
+  /** The contexts of the hypervisor, where its descriptor says where they are. */
+  private get saved(): SavedContexts | undefined {
+    return this.descriptor && this.contexts;
   }
 
   /** Has the hypervisor a copy of the registers of a parked vCPU now? */
@@ -131,7 +97,7 @@ export class Awareness implements ContextSource {
 
   /** Is there a copy, and is its place unknown? */
   private isUnknown(s: VcpuState): boolean {
-    return this.isSaved(s) && this.contextAt(s.vm, s.vcpu) === undefined && !this.learned.has(placeOf(s));
+    return this.isSaved(s) && this.fromContext(s) === undefined && !this.learned.has(placeOf(s));
   }
 
   *learning(): Steps<number> {
@@ -155,33 +121,21 @@ export class Awareness implements ContextSource {
   vcpu(vm: number, vcpu: number): SavedRegisters | undefined {
     const s = this.control.vcpuStates.get(vm, vcpu);
     if (!s || !this.isSaved(s)) return undefined;
-    const at = this.contextAt(vm, vcpu);
-    const saved = at === undefined ? this.fromArea(s) : this.fromContext(at, s);
-    return saved && this.agrees(saved, s) ? saved : undefined;
+    const saved = this.fromContext(s) ?? this.fromArea(s);
+    return saved && agrees(saved, s) ? saved : undefined;
   }
 
-  /** Are most registers of a saved context equal to those at the exit? Otherwise the copy is from another time. */
-  private agrees(saved: SavedRegisters, s: VcpuState): boolean {
-    let same = 0;
-    for (const [n, v] of saved.gpr) if (v === s.state[(STATE.gpr >> 3) + n]) same++;
-    return same >= (saved.gpr.size * 3) / 4;
-  }
-
-  private fromContext(at: number, s: VcpuState): SavedRegisters {
-    const { offsets, bank } = this.layout!;
-    const field = (name: string, index = 0): bigint => this.read(at + offsets.get(name)! + 8 * index);
-    const gpr = new Map(Array.from({ length: 31 }, (_, n) => [n + 1, field('GPR', n + 1)] as const));
-    // Until another vCPU uses the hardware bank, the copy in memory is older than the hardware bank.
-    const taken = this.control.vcpuStates.vcpus().some((v) => v !== s && v.cpu === s.cpu && v.time > s.time);
-    const csr = taken ? new Map([...bank].map(([num, slot]) => [num, field('GCSR', slot)])) : new Map<number, bigint>();
-    return { source: `the ${this.descriptor!.name}'s context`, pc: field('PC'), gpr, csr };
+  /** From the descriptor's place, unless there is something else. */
+  private fromContext(s: VcpuState): SavedRegisters | undefined {
+    const saved = this.saved?.registers(s);
+    return saved && agrees(saved, s) ? saved : undefined;
   }
 
   private fromArea(s: VcpuState): SavedRegisters | undefined {
     const learned = this.learned.get(placeOf(s));
     const own = vcpuOf(s);
     const known = [learned, this.searched.get(own)].map((area) => area && this.valuesIn(area));
-    const good = known.find((saved) => saved && this.agrees(saved, s));
+    const good = known.find((saved) => saved && agrees(saved, s));
     if (good) return good;
     // On the CPU that it left last, another vCPU's context may be in use by now: then it is found after its next exit.
     const area = searchSaveArea(this.machine.cpus[s.cpu]!, this.machine.ram, s);
@@ -204,12 +158,8 @@ export class Awareness implements ContextSource {
   host(cpu: Cpu): SavedRegisters | undefined {
     const s = this.control.vcpuStates.on(cpu);
     if (!s) return undefined;
-    const at = this.contextAt(s.vm, s.vcpu);
-    if (at !== undefined) {
-      const first = at + this.layout!.offsets.get('HOST')!;
-      const gpr = new Map(HOST_REGISTERS.map((n, i) => [n, this.read(first + 8 * i)]));
-      return { source: `the ${this.descriptor!.name}'s context`, pc: gpr.get(1)!, gpr, csr: new Map() };
-    }
+    const known = this.saved?.host(s);
+    if (known) return known;
     const area = this.learned.get(placeOf(s));
     if (!area || area.host.size === 0) return undefined;
     const gpr = new Map([...area.host].map(([n, pa]) => [n, this.read(pa)]));
@@ -218,13 +168,14 @@ export class Awareness implements ContextSource {
   }
 
   describe(): string {
-    const out = [`hypervisor: ${this.descriptor?.name ?? 'not known by name'}`];
+    const { name = 'not known by name', source } = this.descriptor ?? {};
+    const out = [`hypervisor: ${name}${source === undefined ? '' : ` (${source})`}`];
     const list = this.control.vcpuStates.vcpus();
     for (const s of list) {
       const who = `VM ${s.vm} vcpu ${s.vcpu}`;
       const cpu = this.machine.cpus[s.cpu]!;
       const saved = this.vcpu(s.vm, s.vcpu);
-      const at = this.contextAt(s.vm, s.vcpu);
+      const at = this.saved?.physical(s);
       const place = at === undefined ? '' : `, context at physical 0x${at.toString(16)}`;
       if (s.running) out.push(`${who}: runs on cpu${s.cpu}${place}`);
       else if (saved)

@@ -1,23 +1,58 @@
 /**
- * Descriptors: data files about known hypervisors (descriptors/*.json). A descriptor is chosen by the
- * symbols of the booted image.
- *
- *   name        for messages
- *   detect      symbols that the image must all have; `/text/` is any symbol that contains the text
- *   entry       the function that enters guests: called with the host's registers in place
- *   transition  functions that exchange register files: while a CPU is in them, its registers belong to neither world
- *   contexts    where saved contexts lie, if that is known: `pointers` is the symbol of an array of pointers to them, `most`
- *               its length, `header` a header file of the hypervisor with their layout (see contextHeader). Without it the
- *               layout is learned from the hypervisor's own code (save-area.ts)
+ * Descriptors: data files about hypervisors. Those that come with the program (descriptors/*.json) are chosen by the symbols of
+ * the image; `--descriptor FILE` gives another one. docs/descriptors.md says what each field means.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { checkDescriptor } from './descriptor-check.ts';
+
+/** Where something is from the address of a context: `0x100`, `-880`, `arch.pc`, `CTX_PC`; an arrow reads an address, `arch.csr->csrs`. */
+export type Place = string | number;
+
+/** Registers in memory, 8 bytes each. A place alone: all general registers, by number. */
+export type Block =
+  | Place
+  | {
+      readonly at: Place;
+      /** Their names in the order in which they lie there; null: a gap. `header`: by the lines `X(NAME, slot)` of the header file. */
+      readonly registers?: readonly (string | null)[] | 'header';
+      /** Their names, where each lies at 8 times its own number. */
+      readonly numbered?: readonly string[];
+      /** Of the host: its stack pointer is so many bytes above the block. */
+      readonly sp?: number;
+    };
+
+/** The parts of a context. */
+export interface Layout {
+  readonly gpr: Block;
+  readonly pc?: Place;
+  readonly csr?: Block;
+  readonly host?: Block;
+  readonly gid?: Place;
+}
+
+/** Where contexts are: in a register at the exit, or in an array of pointers or of contexts. */
+export interface Contexts extends Layout {
+  readonly pointer?: string;
+  readonly pointers?: string;
+  readonly objects?: string;
+  readonly most?: number;
+  readonly stride?: number;
+  /** A header file of the hypervisor; the names of places are its `#define` lines. */
+  readonly header?: string;
+  /** A structure in the debug information; the names of places are its members. */
+  readonly type?: string;
+  /** Places as numbers, for a file without debug information, and of which version they are. */
+  readonly otherwise?: Layout & { readonly of: string };
+}
 
 export interface Descriptor {
   readonly name: string;
-  readonly detect: readonly string[];
+  readonly detect?: readonly string[];
   readonly entry?: string;
   readonly transition: readonly string[];
-  readonly contexts?: { readonly pointers: string; readonly most: number; readonly header: string };
+  readonly contexts?: Contexts;
+  /** Where the places are from, if they are not the descriptor's own; the program writes it. */
+  readonly source?: string;
 }
 
 /** Symbols of the booted image. */
@@ -25,35 +60,23 @@ export interface ImageSymbols {
   /** Address of a symbol. */
   readonly address: (name: string) => bigint | undefined;
   readonly names: () => readonly string[];
+  /** The descriptor that was chosen when the symbols were read, with places as numbers. */
+  readonly descriptor?: () => Descriptor | undefined;
 }
 
 const FOLDER = new URL('./descriptors/', import.meta.url);
 
-const isText = (v: unknown): v is string => typeof v === 'string' && v !== '';
-const isTexts = (v: unknown): v is string[] => Array.isArray(v) && v.every(isText);
-
-/** Checks a data file. @throws Error naming what is wrong with it */
+/** A data file. @param file for messages @throws Error naming the field and what to do */
 export function parseDescriptor(text: string, file: string): Descriptor {
-  const bad = (what: string): Error => new Error(`${file}: ${what}: see src/hv/awareness/descriptor.ts for the format`);
   let data: unknown;
   try {
     data = JSON.parse(text);
   } catch (e) {
-    throw bad(`is no JSON (${(e as Error).message})`);
+    throw new Error(`${file}: is no JSON (${(e as Error).message}): correct it there`);
   }
-  if (data === null || typeof data !== 'object') throw bad('is no JSON object');
-  const d = data as Record<string, unknown>;
-  if (!isText(d.name)) throw bad("'name' is missing");
-  if (!isTexts(d.detect) || d.detect.length === 0) throw bad("'detect' is no list of symbols");
-  if (!isTexts(d.transition)) throw bad("'transition' is no list of functions");
-  if (d.entry !== undefined && !isText(d.entry)) throw bad("'entry' is no function");
-  const { contexts } = d as { contexts?: Record<string, unknown> };
-  if (
-    contexts !== undefined &&
-    !(isText(contexts.pointers) && Number.isInteger(contexts.most) && isText(contexts.header))
-  )
-    throw bad("'contexts' needs pointers, most and header");
-  return d as unknown as Descriptor;
+  const wrong = checkDescriptor(data);
+  if (wrong) throw new Error(`${file}: ${wrong.field ? `'${wrong.field}' ` : ''}${wrong.what}: ${wrong.todo}`);
+  return data as Descriptor;
 }
 
 /** The text of a descriptor's header file: in a checkout among the hypervisor's sources, in a bundle beside the program. */
@@ -74,5 +97,18 @@ export function detect(symbols: ImageSymbols, known: readonly Descriptor[] = des
     const part = /^\/(.+)\/$/.exec(wanted)?.[1];
     return part === undefined ? symbols.address(wanted) !== undefined : symbols.names().some((n) => n.includes(part));
   };
-  return known.find((d) => d.detect.every(has));
+  return known.find((d) => d.detect?.every(has));
+}
+
+/** What a descriptor names and an image does not have, with the fields that name it. */
+export function missingSymbols(d: Descriptor, symbols: ImageSymbols): { field: string; symbol: string }[] {
+  const { entry, transition, detect: wanted = [], contexts } = d;
+  const named = [
+    ...(entry === undefined ? [] : [['entry', entry] as const]),
+    ...transition.map((s) => ['transition', s] as const),
+    ...wanted.filter((s) => !s.startsWith('/')).map((s) => ['detect', s] as const),
+    ...(contexts?.pointers === undefined ? [] : [['contexts.pointers', contexts.pointers] as const]),
+    ...(contexts?.objects === undefined ? [] : [['contexts.objects', contexts.objects] as const]),
+  ];
+  return named.flatMap(([field, symbol]) => (symbols.address(symbol) === undefined ? [{ field, symbol }] : []));
 }

@@ -290,6 +290,7 @@ describe('loongscope qemu', () => {
   test('time, resets, logs', () => {
     expect(parse('').cli.clock).toBe('host');
     expect(parse('-icount shift=auto,align=off').cli.clock).toBe('virtual');
+    expect(parse('-icount shift=0 -history 64M').cli.history).toBe(2 ** 26);
     expect(parse('-rtc base=2006-06-17T16:01:21,clock=vm').cli.timeOfDay).toBe(Date.UTC(2006, 5, 17, 16, 1, 21));
     expect(parse('-rtc base=utc').cli.timeOfDay).toBeUndefined();
     expect(parse('-action reboot=shutdown,shutdown=pause').cli).toMatchObject({ reboot: false, keep: true });
@@ -442,6 +443,8 @@ describe('loongscope qemu', () => {
     ['-d trace:virtio*', /there are no trace points/],
     ['-display gtk', /there is no screen: use -nographic or -display none/],
     ['-rtc base=yesterday', /is no date: write utc, localtime or/],
+    ['-history 64M', /-history: runs in real time do not repeat: add -icount shift=0/],
+    ['-icount shift=0 -history 1M', /-history: '1M' is out of range/],
     ['-icount shift=0,rr=record,rrfile=x', /every run with -icount repeats bit for bit/],
     ['-uuid 3', /'3' is no UUID/],
     ['-fw_cfg name=opt/a,string=b,file=c', /give either string= or file=/],

@@ -1,8 +1,9 @@
 /** Symbols of images, and what is known of hypervisors by data files. */
 import { readSymbols, symbolize } from '../../../src/emu/boot/elf.ts';
 import { fromLatin1 } from '../../../src/gdbstub/framing.ts';
-import { contextLayout, savedBank } from '../../../src/hv/awareness/awareness.ts';
 import { detect, parseDescriptor } from '../../../src/hv/awareness/descriptor.ts';
+import { Dwarf } from '../../../src/hv/awareness/dwarf.ts';
+import { headerNumbers, headerSlots, withoutFiles } from '../../../src/hv/awareness/resolve.ts';
 import { Fault, guarded, isDefect, type Target } from '../oracle.ts';
 
 const ADDRESSES = [0n, 0x200000n, 0x9000000001003000n, (1n << 64n) - 1n];
@@ -31,11 +32,13 @@ export const fuzz: Target = guarded({
       mayRefuse(() => {
         const d = parseDescriptor(words, 'file');
         detect({ address: () => undefined, names: () => ['axvisor_main', '_run_guest'] }, [d]);
+        withoutFiles(d);
         if (d.transition.includes('_run_guest') && d.name.length === 0) throw new Fault('a name is empty');
       });
     } else {
-      mayRefuse(() => contextLayout(words));
-      savedBank(words);
+      headerNumbers(words);
+      headerSlots(words);
+      mayRefuse(() => new Dwarf(body).offsets('vm', 'a.b->c'));
     }
   },
 });

@@ -1,0 +1,191 @@
+/**
+ * Looks for loops without progress, now and then while the machine runs. A look reads a few events. Only when the same few have
+ * come for some time, a trace finds out whether anything changes (loop-trace.ts).
+ */
+import type { Cpu } from '../cpu/cpu.ts';
+import { ecodeOf, exceptionByCode } from '../cpu/exception-table.ts';
+import { hex } from '../formats/hex.ts';
+import { decode } from '../isa/decoder.ts';
+import type { Ram } from '../memory/ram.ts';
+import type { ComparatorHooks } from './comparator-hooks.ts';
+import { INTERRUPT_LINES } from './decode-number.ts';
+import { type Cycle, cycleOf } from './loop-cycle.ts';
+import { LoopTrace } from './loop-trace.ts';
+import type { Loop } from './loops.ts';
+import { worldName } from './vms.ts';
+import { cannotBeInterrupted, waitsForNothing } from './waits.ts';
+
+/** Instructions of the machine between two looks, and where so many events lie between them. */
+const INTERVAL = 500_000;
+const MANY_EVENTS = 10_000;
+const SHORT_INTERVAL = INTERVAL / 8;
+/**
+ * For so many instructions a cycle must go on before it is traced: usually; and where a hypervisor, a device or another program may
+ * have a reason to repeat.
+ */
+const SOON = 1;
+const PATIENT = 10_000_000;
+/** A host may still stop a guest that has got stuck. After so many instructions it has not, and the machine can be ended. */
+const GIVEN_UP = 2_000_000;
+/** Fewest events since the last look. */
+const EVENTS = 64;
+const INT = ecodeOf('INT');
+const HVC = ecodeOf('HVC');
+/** Exceptions that the program itself asks for. */
+const WANTED: ReadonlySet<number> = new Set(
+  (['SYS', 'BRK', 'FPE', 'WPEF', 'WPEM', 'BCE', 'BTD', 'BTE'] as const).map(ecodeOf),
+);
+const GSPR = ecodeOf('GSPR');
+/** Lines of devices: HWI0–7. */
+const DEVICE_LINES = 0x3fc;
+
+interface Watched {
+  /** The cycle of the last looks, '' for none; the position of the first one, and where a trace is due. */
+  key: string;
+  since: number;
+  due: number;
+  missed: boolean;
+  /** What it has been waiting for, and since which position; '' for nothing. */
+  waits: string;
+  waitsSince: number;
+  /** Events at the last look. */
+  total: number;
+}
+
+export class LoopWatch {
+  /** Position of the machine at which the next look is due. */
+  next = INTERVAL;
+  private readonly cpus: readonly Cpu[];
+  private readonly ram: Ram;
+  private readonly hooks: ComparatorHooks;
+  private readonly watched = new Map<Cpu, Watched>();
+  private readonly mark: () => void;
+  private trace: LoopTrace | undefined;
+
+  /** @param mark keeps a copy of the machine at the beginning of a trace, for the explanation */
+  constructor(cpus: readonly Cpu[], ram: Ram, hooks: ComparatorHooks, mark: () => void) {
+    this.mark = mark;
+    this.cpus = cpus;
+    this.ram = ram;
+    this.hooks = hooks;
+    for (const cpu of cpus)
+      this.watched.set(cpu, { key: '', since: 0, due: 0, missed: false, waits: '', waitsSince: 0, total: 0 });
+  }
+
+  /** Must the machine go on by single instructions, with a call of {@link stepped} after each? */
+  get tracing(): boolean {
+    return this.trace !== undefined;
+  }
+
+  /**
+   * The machine is at a position.
+   * @param quiet it goes over old ground, or somebody else steps it
+   * @returns what is wrong without a trace
+   */
+  look(position: number, quiet: boolean): { readonly cpu: Cpu; readonly loop: Loop } | undefined {
+    if (position < this.next && position >= this.next - INTERVAL) return undefined;
+    this.next = position + INTERVAL;
+    if (quiet || this.trace) return undefined;
+    for (const cpu of this.cpus) {
+      const { total } = this.watched.get(cpu)!;
+      const cycle = this.repeats(cpu, position);
+      if (cpu.events.total - total > MANY_EVENTS) this.next = position + SHORT_INTERVAL;
+      if (!cycle) {
+        const loop = this.waits(cpu, position, cpu.events.total === total);
+        if (loop) return { cpu, loop };
+        continue;
+      }
+      this.mark();
+      this.trace = new LoopTrace(cpu, cycle, this.ram, this.hooks);
+      return undefined;
+    }
+    return undefined;
+  }
+
+  /** A CPU that has waited for long, or has computed for long. */
+  private waits(cpu: Cpu, position: number, still: boolean): Loop | undefined {
+    const w = this.watched.get(cpu)!;
+    const found = still ? cannotBeInterrupted(cpu) : waitsForNothing(cpu);
+    const key = found ? `${still} ${found.record.world}` : '';
+    if (key !== w.waits) Object.assign(w, { waits: key, waitsSince: position });
+    if (!found || position - w.waitsSince < PATIENT) return undefined;
+    const { record, text } = found;
+    return { world: record.world, pc: record.pc, text, round: still ? [] : [record], hopeless: !still };
+  }
+
+  /** The cycle of a CPU that is worth a trace now. */
+  private repeats(cpu: Cpu, position: number): Cycle | undefined {
+    const w = this.watched.get(cpu)!;
+    const { total } = cpu.events;
+    const busy = total - w.total >= EVENTS;
+    w.total = total;
+    const cycle = busy ? cycleOf(cpu) : undefined;
+    if (!cycle || cycle.key !== w.key) {
+      // An interrupt that was on its way is no other cycle.
+      if (w.missed || !busy || w.key === '')
+        Object.assign(w, { key: cycle?.key ?? '', since: position, due: position + patience(cycle) });
+      w.missed = !w.missed;
+      return undefined;
+    }
+    w.missed = false;
+    return position >= w.due ? cycle : undefined;
+  }
+
+  /** An instruction of the trace has been executed. @returns the loop that it has found */
+  stepped(): { readonly cpu: Cpu; readonly loop: Loop } | undefined {
+    const { trace } = this;
+    if (!trace || trace.stepped()) return undefined;
+    this.trace = undefined;
+    const { cpu, stuck } = trace;
+    const w = this.watched.get(cpu)!;
+    const now = this.next;
+    const lasted = now - w.since;
+    const hopeless = trace.subject.world < 0 || trace.cycle.kind === 'exits' || lasted >= GIVEN_UP;
+    // Whether it is told or not, the same cycle is not traced again soon.
+    w.due = stuck && !hopeless ? w.since + GIVEN_UP : now + 2 * lasted;
+    return stuck ? { cpu, loop: describe(cpu, trace, hopeless) } : undefined;
+  }
+
+  /** Ends a trace without a result. */
+  abandon(): void {
+    this.trace?.close();
+    this.trace = undefined;
+  }
+}
+
+/** How many looks must find a cycle. A cycle that is waiting on purpose is never traced. */
+function patience(cycle: Cycle | undefined): number {
+  if (!cycle) return SOON;
+  const { round } = cycle;
+  if (cycle.kind === 'interrupts') return round.some((r) => (DEVICE_LINES >> r.badi) & 1) ? PATIENT : SOON;
+  if (cycle.kind === 'faults') return round.some((r) => WANTED.has(r.ecode) && r.pc !== r.vector) ? PATIENT : SOON;
+  const exits = round.filter((r) => r.kind === 'exit');
+  // A hypervisor may let a guest wait by the same `idle` again and again.
+  if (exits.some((r) => r.ecode === GSPR && decode(r.badi)?.name === 'idle')) return Number.POSITIVE_INFINITY;
+  return exits.some((r) => r.ecode === HVC || r.ecode === INT) ? PATIENT : SOON;
+}
+
+function describe(cpu: Cpu, { cycle, length, subject: r }: LoopTrace, hopeless: boolean): Loop {
+  const who = `${worldName(cpu, r.world)} makes no progress on cpu${cpu.index}`;
+  const causes = [
+    ...new Set(
+      cycle.round
+        .filter((e) => e.kind !== 'entry')
+        .toReversed()
+        .map((e) => exceptionByCode(e.ecode, e.esub)?.name ?? `Ecode ${hex(e.ecode)}`),
+    ),
+  ].join(', then ');
+  const badv = r.hasBadv ? ` for ${hex(r.badv)}` : '';
+  const round = `${length} instructions a round`;
+  const text = ((): string => {
+    if (r.ecode === INT && cycle.kind !== 'faults') {
+      const line = `interrupt line ${r.badi} (${INTERRUPT_LINES[r.badi] ?? '?'})`;
+      return `${line} is taken again and again at ${hex(r.pc)}, before an instruction is executed there`;
+    }
+    if (cycle.kind === 'faults')
+      return `it takes ${causes} at ${hex(r.pc)}${badv} again and again, and the handler changes nothing (${round})`;
+    const moved = r.ecode === GSPR || r.ecode === HVC ? ': the hypervisor must add 4 to its PC' : '';
+    return `it is entered at ${hex(r.pc)} and leaves with ${causes}${badv} again and again, before it executes anything${moved} (${round})`;
+  })();
+  return { world: r.world, pc: r.pc, text: `${who}: ${text}`, round: cycle.round, hopeless };
+}

@@ -1,0 +1,258 @@
+/**
+ * Finds what an explanation is about, and goes back to it: the first event of a loop, and of the chain of events that led to it. The
+ * machine comes back to where it was.
+ */
+import type { Cpu } from '../../cpu/cpu.ts';
+import { CRMD, TLBRERA } from '../../cpu/csr-fields.ts';
+import { CSR, fieldNamed } from '../../cpu/csr-table.ts';
+import type { EventRecord } from '../../cpu/event-ring.ts';
+import { ecodeOf } from '../../cpu/exception-table.ts';
+import type { Steps } from '../../replay/steps.ts';
+import { HOST_WORLD, runningContext } from '../context.ts';
+import { cycleOf } from '../loop-cycle.ts';
+import type { Loop } from '../loops.ts';
+import type { RunControl } from '../run-control.ts';
+import type { Symbolizer } from '../symbolizer.ts';
+import { walkStage2 } from '../walk.ts';
+import type { Moment } from './moment.ts';
+import { RULES, type Rule, type RuleId, ruleOf } from './rules.ts';
+import { type Stretch, stretchOf } from './stretch.ts';
+import { type Finding, switchFindings } from './switches.ts';
+import { takerOf } from './vector-checks.ts';
+
+/** Instructions before an event that are looked at. */
+const BEFORE = 40_000;
+/** Fewest instructions before an event. */
+const ENOUGH = 150;
+/** Bytes from a vector on that count as its handler, and how many instructions and events it may take to get there. */
+const HANDLER = 0x400n;
+const SOON = 200;
+const NEAR = 8;
+/** Instructions of a piece of the search for the beginning of a loop, and of a repetition that is the loop; the longest search. */
+const PIECE = 50_000;
+const LONG = 200_000;
+const LONGEST_SEARCH_MS = 10_000;
+/** A repetition that a loop detector has not told is searched in so many instructions. */
+const FARTHEST = 5_000_000;
+/** Events that come beside others. */
+const BESIDE: ReadonlySet<number> = new Set((['INT', 'TLBR'] as const).map(ecodeOf));
+const RECENT = 64;
+/** Instructions behind an event that are looked at: those of its handler. */
+const BEHIND = 400;
+const TLBR = ecodeOf('TLBR');
+/** Exceptions whose handler usually returns. */
+const ROUTINE: ReadonlySet<number> = new Set((['INT', 'SYS', 'BRK', 'TLBR'] as const).map(ecodeOf));
+/** How far back a guest's own exception may be of which it died. */
+const DYING = 2000;
+
+/** What was found out about an event. */
+export interface Case {
+  readonly record: EventRecord;
+  /** Instruction count of the machine before it. */
+  readonly at: number;
+  /** Rules that were broken, the most telling first. */
+  readonly findings: readonly Finding[];
+  /** What `explain` prints, evaluated at the event. */
+  readonly lines: readonly string[];
+}
+
+const keyOf = (r: EventRecord): string => `${r.kind} ${r.gid} ${r.ecode} ${r.pc}`;
+
+/**
+ * Explains the newest exception or exit of a CPU, or the loop that it is in.
+ * @param lines what to say of the event, called while the machine stands before it
+ * @returns undefined when the past is not kept
+ */
+export function* caseOf(
+  control: RunControl,
+  cpu: Cpu,
+  loop: Loop | undefined,
+  name: Symbolizer,
+  lines: (record: EventRecord) => readonly string[],
+): Steps<Case | undefined> {
+  const { history, replayer } = control;
+  if (!history.kept) return undefined;
+  const here = history.position;
+  const tell = { loop, name, lines };
+  try {
+    // A guest that is entered again and again is in the same state each time.
+    const exits = loop?.round.some((e) => e.kind === 'exit') === true;
+    const waits = loop?.round.length === 0;
+    const last = loop && !exits && !waits ? undefined : newest(cpu, here, waits ? undefined : loop);
+    const found = last && (yield* explained(control, cpu, last, tell));
+    const round = loop?.round ?? (here - history.beginning < FARTHEST ? cycleOf(cpu, 1)?.round : undefined);
+    // What ended a repetition is less telling than what began it.
+    if (!round || (found && found.findings.length > 0)) return found;
+    yield* replayer.going(here);
+    const first = yield* beginning(control, cpu, round, here);
+    return first ? ((yield* explained(control, cpu, first, tell)) ?? found) : found;
+  } finally {
+    yield* replayer.going(here);
+  }
+}
+
+/** What the caller wants to know. */
+interface Tell {
+  readonly loop: Loop | undefined;
+  readonly name: Symbolizer;
+  readonly lines: (record: EventRecord) => readonly string[];
+}
+
+/** An event, and the position of the machine at it or behind it. */
+interface Place {
+  readonly record: EventRecord;
+  readonly near: number;
+}
+
+/** The newest event that tells something: not the refill or the interrupt that came behind it, unless its handler is running now. */
+function newest(cpu: Cpu, here: number, loop: Loop | undefined): Place | undefined {
+  const record = cpu.events.lastException();
+  if (!record) return undefined;
+  const wanted = loop ? new Set(loop.round.map(keyOf)) : undefined;
+  const inRefill = (cpu.host.lo(CSR.TLBRERA) & TLBRERA.IsTLBR) !== 0;
+  let best = record;
+  if (!inRefill || loop)
+    for (let back = 0; back < RECENT; back++) {
+      const r = cpu.events.at(back);
+      if (!r || cpu.now - r.time > BEFORE) break;
+      if (r.kind === 'entry' || BESIDE.has(r.ecode) || (wanted && !wanted.has(keyOf(r)))) continue;
+      best = r;
+      break;
+    }
+  // Without `idle`, a tick is an instruction.
+  return { record: best, near: Math.min(here, here - Math.max(0, cpu.now - best.time) + 1) };
+}
+
+/** The first event of the repetition of a round. */
+function* beginning(
+  control: RunControl,
+  cpu: Cpu,
+  round: readonly EventRecord[],
+  here: number,
+): Steps<Place | undefined> {
+  const { history, replayer, machine } = control;
+  const first = history.beginning;
+  const inside = new Set(round.map(keyOf));
+  const worlds = new Set(round.filter((e) => e.kind !== 'entry').map((e) => e.gid));
+  let found: Place | undefined;
+  const look = (c: Cpu): void => {
+    const record = c.events.at(0)!;
+    if (record.kind === 'entry') return;
+    // What the host does in between for itself, and its interrupts, do not end the repetition of a guest.
+    if (inside.has(keyOf(record))) found ??= { record, near: control.position() + 1 };
+    else if (!BESIDE.has(record.ecode) && worlds.has(record.gid)) found = undefined;
+  };
+  const { runtime } = machine.options;
+  const late = runtime.now() + LONGEST_SEARCH_MS;
+  yield* replayer.going(first);
+  const remove = cpu.observe({ exception: look });
+  try {
+    // What has repeated for so long is taken for the loop at hand.
+    while (history.position < here && !(found && history.position - found.near > LONG) && runtime.now() < late)
+      yield* control.pending.silentlyInPieces(history.replaying(Math.min(history.position + PIECE, here)));
+  } finally {
+    remove();
+  }
+  return history.position < here && !(found && history.position - found.near > LONG) ? undefined : found;
+}
+
+/** The index of the step with an event; −1 when it is not there. */
+const stepOf = (s: Stretch, r: EventRecord): number =>
+  s.steps.findLastIndex((step) => step.events.some((e) => e.time === r.time && keyOf(e) === keyOf(r)));
+
+function* explained(
+  control: RunControl,
+  cpu: Cpu,
+  { record, near }: Place,
+  { loop, name, lines }: Tell,
+): Steps<Case | undefined> {
+  const { machine, replayer, history, vcpuStates } = control;
+  const last = Math.min(near + BEHIND, history.latest);
+  // A state that comes back needs no long past: the copy that the detector has made is near.
+  const recent = loop ? history.copies.positions.findLast((p) => p <= near - ENOUGH) : undefined;
+  const whole = yield* stretchOf(control, cpu, Math.max(near - BEFORE, recent ?? 0), last);
+  let n = stepOf(whole, record);
+  if (n < 0) return undefined;
+  let r = record;
+  let then: EventRecord | undefined;
+  for (;;) {
+    const [before, step] = ledTo(whole, n, r);
+    if (!before) break;
+    then = r;
+    r = before;
+    n = step;
+  }
+  then ??= handlerFault(whole, n, r);
+  const { at } = whole.steps[n]!;
+  yield* replayer.going(at);
+  const ctx = runningContext(cpu, vcpuStates);
+  const moment: Moment = { machine, cpu, r, then, ctx, past: whole.upTo(n), whole, loop, name };
+  const isMapped = (gpa: bigint): boolean => {
+    const { address, fault } = walkStage2(ctx, machine.ram, ctx.gid, gpa);
+    return address !== undefined && !fault && machine.ram.has(Number(address));
+  };
+  const found: Finding[] = [];
+  for (const rule of RULES as readonly Rule[]) {
+    const text = rule.broken?.(moment);
+    if (text !== undefined) found.push({ rule: rule.id as RuleId, at, text });
+  }
+  const findings = [...switchFindings(whole, name, isMapped), ...found];
+  const first = (f: Finding): boolean => ruleOf(f.rule).explainsOthers === true;
+  return {
+    record: r,
+    at,
+    findings: [...findings.filter(first), ...findings.filter((f) => !first(f))],
+    lines: lines(r),
+  };
+}
+
+/** The next event, when the handler of the event at step `n` raises it. */
+function handlerFault(s: Stretch, n: number, r: EventRecord): EventRecord | undefined {
+  for (let k = n + 1; k < Math.min(s.length, n + SOON); k++) {
+    if (s.row(k)?.name === 'ertn') return undefined;
+    const e = s.steps[k]!.events.find((x) => x.kind !== 'entry');
+    if (e?.ecode === TLBR && e.pc !== r.vector) continue;
+    if (e) return takerOf(r) === e.world && e.kind === 'exception' && e.pc - r.vector < HANDLER ? e : undefined;
+  }
+  return undefined;
+}
+
+/** The event whose handler raised another one at step `n`, and its step. */
+function ledTo(s: Stretch, n: number, r: EventRecord): readonly [EventRecord | undefined, number] {
+  const [refill, place] = refillOf(s, n, r);
+  if (refill) return [refill, place];
+  let seen = 0;
+  for (let k = n - 1; k >= 0 && k > n - SOON && seen < NEAR; k--) {
+    for (const e of s.steps[k]!.events.toReversed()) {
+      if (e.kind === 'entry') continue;
+      const handler = e.kind === 'exit' ? 1n : HANDLER;
+      if (takerOf(e) === r.world && r.pc >= e.vector && r.pc < e.vector + handler) return [e, k];
+      seen++;
+    }
+  }
+  return r.kind === 'exit' && !r.stage2 ? diedOf(s, n, r) : [undefined, -1];
+}
+
+/** The refill whose context was never left, when an event comes at an address that needs paging. */
+function refillOf(s: Stretch, n: number, r: EventRecord): readonly [EventRecord | undefined, number] {
+  const none = [undefined, -1] as const;
+  if (r.kind !== 'exception' || r.world !== HOST_WORLD || r.pc >> 48n === 0n) return none;
+  if (!fieldNamed('TLBRERA', 'IsTLBR', s.csr(n, CSR.TLBRERA)) || !(r.crmd & CRMD.DA)) return none;
+  for (let k = n - 1; k >= 0 && k > n - DYING; k--) {
+    const e = s.steps[k]!.events.find((x) => x.kind !== 'entry' && x.ecode === TLBR);
+    if (e) return [e, k];
+    if (s.row(k)?.name === 'ertn') return none;
+  }
+  return none;
+}
+
+/** The guest's own fault whose handler calls the hypervisor, without a return in between: the guest reports its end. */
+function diedOf(s: Stretch, n: number, r: EventRecord): readonly [EventRecord | undefined, number] {
+  for (let k = n - 1; k >= 0 && k > n - DYING; k--) {
+    if (s.steps[k]!.world !== r.world) continue;
+    if (s.row(k)?.name === 'ertn') break;
+    const e = s.steps[k]!.events.find((x) => x.kind === 'exception' && x.world === r.world);
+    if (e) return ROUTINE.has(e.ecode) ? [undefined, -1] : [e, k];
+  }
+  return [undefined, -1];
+}

@@ -1,0 +1,75 @@
+/** Checks of interrupts, of waiting, and of the handlers of a world. */
+import { fieldOf, GINTC } from '../../cpu/csr-fields.ts';
+import { CSR } from '../../cpu/csr-table.ts';
+import { ecodeOf } from '../../cpu/exception-table.ts';
+import { hex } from '../../formats/hex.ts';
+import { decode } from '../../isa/decoder.ts';
+import { HOST_WORLD } from '../context.ts';
+import { INTERRUPT_LINES } from '../decode-number.ts';
+import { worldName } from '../vms.ts';
+import { whyNoWake } from '../waits.ts';
+import { causeOf, type Moment, place } from './moment.ts';
+import { takerOf } from './vector-checks.ts';
+
+const INT = ecodeOf('INT');
+const TI = 11;
+const IPI = 12;
+const HWI0 = 2;
+
+export function storm(m: Moment): string | undefined {
+  const { r, loop, cpu } = m;
+  if (!loop || r.ecode !== INT) return undefined;
+  const line = r.badi;
+  const who = worldName(cpu, takerOf(r));
+  const hwis = fieldOf(cpu.host.lo(CSR.GINTC), GINTC.HWIS);
+  const how = ((): string => {
+    if (line === TI) return `the handler of ${who} must write 1 to TICLR.CLR`;
+    if (line === IPI) return `the handler of ${who} must clear the bits of the IPI status by IOCSR`;
+    if (line < HWI0) return `the handler of ${who} must clear ESTAT.IS[${line}]`;
+    if (r.world !== HOST_WORLD && r.kind === 'exception' && (hwis >> (line - HWI0)) & 1)
+      return `the hypervisor holds it up: GINTC.HWIS = ${hex(hwis)}; it must lower the line when the guest has served the device`;
+    return `the handler of ${who} must serve the device, so that its line falls`;
+  })();
+  return `interrupt line ${line} (${INTERRUPT_LINES[line] ?? '?'}) is taken again at ${place(m, r.world, r.pc)} before an instruction is executed there: ${how}`;
+}
+
+export function cannotWake(m: Moment): string | undefined {
+  const { r, ctx, cpu } = m;
+  if (r.kind !== 'exit' || decode(r.badi)?.name !== 'idle' || causeOf(r) !== 'GSPR') return undefined;
+  const why = whyNoWake((num) => ctx.csr(num));
+  return why && `${worldName(cpu, r.world)} waits in idle at ${place(m, r.world, r.pc)}, and ${why}`;
+}
+
+/** Exceptions after which the program goes on behind the instruction. */
+const BEHIND = /^(SYS|BRK|BCE)$/;
+
+export function sameAgain(m: Moment): string | undefined {
+  const { r, loop, cpu } = m;
+  if (!loop || r.kind !== 'exception' || !BEHIND.test(causeOf(r)) || r.pc === r.vector) return undefined;
+  if (m.then && m.then.pc !== r.pc) return undefined;
+  return `${worldName(cpu, r.world)} returns from ${causeOf(r)} to the same instruction, ${place(m, r.world, r.pc)}: its handler must add 4 to ERA`;
+}
+
+const UNITS: Readonly<Record<string, string>> = {
+  FPD: 'EUEN.FPE',
+  SXD: 'EUEN.SXE',
+  ASXD: 'EUEN.ASXE',
+  BTD: 'EUEN.BTE',
+};
+
+export function unitDisabled(m: Moment): string | undefined {
+  const { r, loop, cpu } = m;
+  const bit = UNITS[causeOf(r)];
+  if (!loop || bit === undefined) return undefined;
+  const who = r.kind === 'exit' ? 'the host' : worldName(cpu, r.world);
+  return `${who} takes ${causeOf(r)} at ${place(m, r.world, r.pc)} and returns with ${bit} still 0`;
+}
+
+export function handlerFaults(m: Moment): string | undefined {
+  const { r, then, cpu } = m;
+  if (then?.kind !== 'exception' || then.pc < r.vector || takerOf(r) !== then.world) return undefined;
+  const who = worldName(cpu, then.world);
+  const how = then.pc === r.vector ? 'faults on its own first instruction' : 'faults itself';
+  const badv = then.hasBadv ? ` for ${hex(then.badv)}` : '';
+  return `the handler of ${who} at ${place(m, then.world, r.vector)} ${how}, by ${causeOf(then)}${badv} at ${place(m, then.world, then.pc)}, when it handles ${causeOf(r)} at ${place(m, r.world, r.pc)}`;
+}

@@ -1,0 +1,305 @@
+/**
+ * What a hypervisor must do, step by step of the world switch, and how each omission is recognised. This table is the only one:
+ * explanations, remarks on CSRs, and docs/explain.md come from it.
+ */
+import type { CSR } from '../../cpu/csr-table.ts';
+import * as guest from './guest-checks.ts';
+import type { Moment } from './moment.ts';
+import * as stage2 from './stage2-checks.ts';
+import * as vectors from './vector-checks.ts';
+import * as worlds from './world-checks.ts';
+
+/** The steps of the world switch, in their order. */
+export const STEPS = ['enable', 'map', 'enter', 'exit', 'refill', 'change', 'interrupt', 'guest'] as const;
+
+export interface Rule {
+  readonly id: string;
+  readonly step: (typeof STEPS)[number];
+  /** The section that says it: of docs/lvz.md, or of the manual's first volume. */
+  readonly section: string;
+  /** The CSRs that it is about. */
+  readonly csrs: readonly (keyof typeof CSR)[];
+  /** What must be done. */
+  readonly must: string;
+  /** Says how the rule is broken at a moment; undefined when it is not. Rules without one are checked at world switches. */
+  readonly broken?: (m: Moment) => string | undefined;
+  /** When it is broken, other rules that seem to be broken follow from it. */
+  readonly explainsOthers?: boolean;
+}
+
+export const RULES = [
+  {
+    id: 'vector-written',
+    step: 'enable',
+    section: 'Vol. 1, 7.4.10',
+    csrs: ['EENTRY', 'TLBRENTRY'],
+    must: 'write EENTRY and TLBRENTRY before the first exception',
+    broken: vectors.neverWritten,
+  },
+  {
+    id: 'vector-aligned',
+    step: 'enable',
+    section: 'Vol. 1, 7.4.10',
+    csrs: ['EENTRY', 'TLBRENTRY'],
+    must: 'align handlers to 4 KiB: EENTRY and TLBRENTRY drop bits 11:0',
+    broken: vectors.bitsDropped,
+  },
+  {
+    id: 'refill-physical',
+    step: 'enable',
+    section: 'Vol. 1, 7.5.11',
+    csrs: ['TLBRENTRY'],
+    must: 'give TLBRENTRY a physical address: refill handlers run in direct address mode',
+    broken: vectors.refillNotPhysical,
+  },
+  {
+    id: 'vector-mapped',
+    step: 'enable',
+    section: 'Vol. 1, 7.4.10',
+    csrs: ['EENTRY', 'DMW0', 'DMW1'],
+    must: 'give EENTRY an address that a page or a window maps at PLV0',
+    broken: vectors.vectorNotMapped,
+  },
+  {
+    id: 'vector-spacing',
+    step: 'enable',
+    section: 'Vol. 1, 7.4.5',
+    csrs: ['ECFG', 'EENTRY'],
+    must: 'set ECFG.VS to the spacing of the vectors, when there is one for each cause',
+    broken: vectors.spacing,
+  },
+  {
+    id: 'paging-on',
+    step: 'enable',
+    section: 'Recipes, Once on each CPU',
+    csrs: ['CRMD', 'DMW0', 'DMW1'],
+    must: 'set CRMD.PG where PC itself is mapped, or change PC and mode together by a return',
+    broken: worlds.pagingTooEarly,
+  },
+  {
+    id: 'root-written',
+    step: 'enable',
+    section: 'Vol. 1, 7.5.5',
+    csrs: ['PGDL', 'PGDH'],
+    must: 'write PGDL and PGDH before addresses of that half are used',
+    broken: vectors.rootNeverWritten,
+  },
+  {
+    id: 'walk-geometry',
+    step: 'map',
+    section: 'Vol. 1, 7.5.8',
+    csrs: ['PWCL', 'PWCH'],
+    must: 'describe the levels of the tables without gaps: each level begins where the one below ends',
+    broken: stage2.geometry,
+    explainsOthers: true,
+  },
+  {
+    id: 'stage2-root',
+    step: 'map',
+    section: 'Recipes, Entry',
+    csrs: ['PGDL'],
+    must: 'put the root of the VM’s stage-2 table into PGDL before the entry',
+    broken: stage2.wrongRoot,
+    explainsOthers: true,
+  },
+  {
+    id: 'stage2-entry',
+    step: 'map',
+    section: 'Address translation',
+    csrs: ['PGDL'],
+    must: 'map guest RAM with valid entries that lead to RAM',
+    broken: stage2.badEntry,
+  },
+  {
+    id: 'image-loaded',
+    step: 'map',
+    section: 'Address translation',
+    csrs: ['PGDL'],
+    must: 'map guest pages to the frames that hold the image',
+    broken: stage2.nothingThere,
+    explainsOthers: true,
+  },
+  {
+    id: 'pgm-set',
+    step: 'enter',
+    section: 'Guest entry',
+    csrs: ['GSTAT'],
+    must: 'set GSTAT.PGM before the ertn that enters the guest',
+    broken: worlds.pgmNotSet,
+    explainsOthers: true,
+  },
+  {
+    id: 'gid',
+    step: 'enter',
+    section: 'Recipes, Entry',
+    csrs: ['GSTAT'],
+    must: 'give a guest a GID that is not 0: 0 is the host’s',
+    broken: worlds.gidZero,
+  },
+  {
+    id: 'tgid-gid',
+    step: 'enter',
+    section: 'Address translation',
+    csrs: ['GTLBC', 'GSTAT'],
+    must: 'set GTLBC.TGID to the GID of the guest before the entry',
+    broken: stage2.otherTgid,
+  },
+  {
+    id: 'entry-pc',
+    step: 'enter',
+    section: 'Recipes, Entry',
+    csrs: ['ERA'],
+    must: 'put the guest’s PC, an address of the guest, into ERA',
+    broken: worlds.entryPc,
+  },
+  {
+    id: 'pgm-cleared',
+    step: 'exit',
+    section: 'Recipes, Exit',
+    csrs: ['GSTAT'],
+    must: 'clear GSTAT.PGM at the exit: with it, each ertn of the host goes into the guest',
+    broken: worlds.pgmNotCleared,
+    explainsOthers: true,
+  },
+  {
+    id: 'host-interrupts',
+    step: 'enter',
+    section: 'Recipes, Entry',
+    csrs: ['PRMD'],
+    must: 'set PRMD.PIE before the entry, so that interrupts of the host exit',
+  },
+  {
+    id: 'guest-registers',
+    step: 'enter',
+    section: 'Recipes, Exit',
+    csrs: [],
+    must: 'give the guest every general register back as it was',
+  },
+  {
+    id: 'host-registers',
+    step: 'exit',
+    section: 'Recipes, Exit',
+    csrs: [],
+    must: 'give the host its own registers back before its code goes on',
+  },
+  {
+    id: 'host-pointer',
+    step: 'exit',
+    section: 'Recipes, Exit',
+    csrs: [],
+    must: 'keep the context pointer where nothing else writes: a refill uses TLBRSAVE',
+    broken: worlds.lostRegister,
+  },
+  {
+    id: 'gpa-register',
+    step: 'exit',
+    section: 'Guest exit',
+    csrs: ['BADV', 'TLBRBADV'],
+    must: 'read the GPA of a fault from BADV, and that of a refill from TLBRBADV',
+  },
+  {
+    id: 'skip',
+    step: 'exit',
+    section: 'Recipes, Skipping',
+    csrs: ['ERA'],
+    must: 'add 4 to PC after hvcl, GSPR and emulated device accesses',
+    broken: worlds.notSkipped,
+  },
+  {
+    id: 'no-skip-after-repair',
+    step: 'exit',
+    section: 'Recipes, Skipping',
+    csrs: ['ERA'],
+    must: 'leave PC alone after a stage-2 fault that was repaired',
+  },
+  {
+    id: 'tgid-cleared',
+    step: 'exit',
+    section: 'Recipes, Exit',
+    csrs: ['GTLBC'],
+    must: 'set GTLBC.TGID last before the entry, and clear it first at the exit: host refills with TGID fill the guest’s entries',
+    broken: worlds.tgidInHost,
+    explainsOthers: true,
+  },
+  {
+    id: 'refill-returns',
+    step: 'refill',
+    section: 'Vol. 1, 6.3.4',
+    csrs: ['TLBRERA', 'CRMD'],
+    must: 'leave a refill handler by ertn alone: until then CRMD.DA is 1',
+    broken: worlds.leftRefill,
+    explainsOthers: true,
+  },
+  {
+    id: 'refill-pgm',
+    step: 'refill',
+    section: 'Guest entry',
+    csrs: ['TLBRPRMD'],
+    must: 'leave TLBRPRMD.PGM as the refill has set it: its ertn returns to the guest by it',
+    broken: worlds.refillPgmLost,
+    explainsOthers: true,
+  },
+  {
+    id: 'refill-fills',
+    step: 'refill',
+    section: 'Vol. 1, 6.3.4',
+    csrs: ['TLBRELO0', 'TLBRELO1'],
+    must: 'fill both pages of the entry as the table has them, and execute tlbfill',
+    broken: stage2.wrongFill,
+    explainsOthers: true,
+  },
+  {
+    id: 'invtlb',
+    step: 'change',
+    section: 'Recipes, Changing stage 2',
+    csrs: [],
+    must: 'invalidate the entry after each change of the table: invtlb 0x16 with the GID in rj[23:16]',
+    broken: stage2.stale,
+  },
+  {
+    id: 'acknowledge',
+    step: 'interrupt',
+    section: 'Interrupts and time',
+    csrs: ['TICLR', 'GINTC', 'ESTAT'],
+    must: 'acknowledge an interrupt, so that it falls',
+    broken: guest.storm,
+  },
+  {
+    id: 'wake',
+    step: 'interrupt',
+    section: 'Interrupts and time',
+    csrs: ['ECFG', 'TCFG'],
+    must: 'enable what ends an idle before it',
+    broken: guest.cannotWake,
+  },
+  {
+    id: 'exception-return',
+    step: 'guest',
+    section: 'Vol. 1, 6.3.3',
+    csrs: ['ERA'],
+    must: 'advance ERA after a system call or break, or repair the cause of a fault, before the return',
+    broken: guest.sameAgain,
+  },
+  {
+    id: 'unit-enabled',
+    step: 'guest',
+    section: 'Vol. 1, 7.4.3',
+    csrs: ['EUEN'],
+    must: 'enable a unit in EUEN when it is used for the first time',
+    broken: guest.unitDisabled,
+  },
+  {
+    id: 'handler-stack',
+    step: 'guest',
+    section: 'Vol. 1, 6.3.3',
+    csrs: [],
+    must: 'have the code of the handler at the vector, and a stack for it that is mapped',
+    broken: guest.handlerFaults,
+  },
+] as const satisfies readonly Rule[];
+
+export type RuleId = (typeof RULES)[number]['id'];
+
+const byId = new Map<string, Rule>(RULES.map((r) => [r.id, r]));
+
+export const ruleOf = (id: RuleId): Rule => byId.get(id)!;

@@ -1,0 +1,184 @@
+/** A stretch of the past of one CPU, run again instruction by instruction: what an explanation is drawn from. */
+import type { Cpu } from '../../cpu/cpu.ts';
+import { CSR } from '../../cpu/csr-table.ts';
+import type { EventRecord } from '../../cpu/event-ring.ts';
+import type { CsrWriting, TlbChange } from '../../cpu/observer.ts';
+import { u32At } from '../../formats/little-endian.ts';
+import { decode } from '../../isa/decoder.ts';
+import { operandValue, type Row } from '../../isa/row.ts';
+import { STATE } from '../../memory/layout.ts';
+import type { Steps } from '../../replay/steps.ts';
+import type { TlbEntryView } from '../../tlb/tlb.ts';
+import { writtenValue } from '../catches.ts';
+import { runningContext } from '../context.ts';
+import type { RunControl } from '../run-control.ts';
+import { physicalAddress } from '../walk.ts';
+import { wrongHalf } from './fills.ts';
+
+const GPRS = 32;
+const PAGE = 4096n;
+/** CSRs whose values are kept for each instruction. */
+const KEPT = [CSR.CRMD, CSR.PRMD, CSR.GSTAT, CSR.GTLBC, CSR.TLBRERA, CSR.TLBRPRMD, CSR.ERA, CSR.PGDL] as const;
+export type KeptCsr = (typeof KEPT)[number];
+
+/** A CSR of the host or of the guest bank that an instruction wrote. */
+export interface CsrStep {
+  readonly bank: 'host' | 'guest';
+  readonly num: number;
+  /** The bits that software wrote. */
+  readonly value: bigint;
+}
+
+/** A TLB that an instruction changed, and the entry that it wrote. */
+export interface TlbStep extends TlbChange {
+  readonly entry: TlbEntryView | undefined;
+  /** What the entry has otherwise than the tables, where a refill of the host wrote it. */
+  readonly wrong: string | undefined;
+}
+
+/** An instruction that was executed, or that raised an exception. */
+export interface Step {
+  /** Instruction count of the machine before it. */
+  readonly at: number;
+  readonly pc: bigint;
+  readonly world: number;
+  /** Its word; undefined when it could not be fetched. */
+  readonly word: number | undefined;
+  readonly events: readonly EventRecord[];
+  readonly csr: readonly CsrStep[];
+  readonly reads: readonly number[];
+  readonly tlb: readonly TlbStep[];
+}
+
+export class Stretch {
+  readonly steps: Step[];
+  private readonly state: BigUint64Array;
+  private readonly width = GPRS + KEPT.length + 1;
+
+  constructor(most: number);
+  constructor(most: number, whole: Stretch);
+  constructor(most: number, whole?: Stretch) {
+    this.steps = whole ? whole.steps.slice(0, most) : [];
+    this.state = whole ? whole.state : new BigUint64Array(most * this.width);
+  }
+
+  /** The first `n` steps of it. The registers before the step behind them are kept too. */
+  upTo(n: number): Stretch {
+    return new Stretch(n, this);
+  }
+
+  get length(): number {
+    return this.steps.length;
+  }
+
+  /** General register `r` before step `n`. */
+  gpr(n: number, r: number): bigint {
+    return this.state[n * this.width + r]!;
+  }
+
+  /** A CSR of the host before step `n`. */
+  csr(n: number, num: KeptCsr): bigint {
+    return this.state[n * this.width + GPRS + KEPT.indexOf(num)]!;
+  }
+
+  /** EENTRY of the guest before step `n`. */
+  guestVector(n: number): bigint {
+    return this.state[n * this.width + GPRS + KEPT.length]!;
+  }
+
+  /** The instruction of step `n`. */
+  row(n: number): Row | undefined {
+    const word = this.steps[n]?.word;
+    return word === undefined ? undefined : decode(word);
+  }
+
+  operand(n: number, name: Parameters<typeof operandValue>[2]): number {
+    return operandValue(this.row(n)!, this.steps[n]!.word!, name);
+  }
+
+  /** Keeps the registers of a CPU before the step that is added next. */
+  keep(cpu: Cpu): void {
+    const { u64 } = cpu.mem;
+    const to = this.steps.length * this.width;
+    const from = (cpu.base + STATE.gpr) >> 3;
+    for (let r = 0; r < GPRS; r++) this.state[to + r] = u64[from + r]!;
+    for (let k = 0; k < KEPT.length; k++) this.state[to + GPRS + k] = cpu.host.get(KEPT[k]!);
+    this.state[to + GPRS + KEPT.length] = cpu.guest.get(CSR.EENTRY);
+  }
+}
+
+/** Runs the past again from `first` (or the beginning of what is kept) up to `last`, and stays there. */
+export function* stretchOf(control: RunControl, cpu: Cpu, first: number, last: number): Steps<Stretch> {
+  const begin = Math.max(first, control.history.beginning);
+  const out = new Stretch(last - begin + 2);
+  const words = new Words(control, cpu);
+  let csr: CsrStep[] = [];
+  let reads: number[] = [];
+  let tlb: TlbStep[] = [];
+  let before: { at: number; pc: bigint; world: number; word: number | undefined; events: number } | undefined;
+  const remove = cpu.observe({
+    csrWrite: (_c: Cpu, w: CsrWriting) => {
+      const { mask, value } = writtenValue(w);
+      csr.push({ bank: w.bank, num: w.num, value: value & mask });
+      return false;
+    },
+    csrRead: (_c: Cpu, bank, num) => {
+      if (bank === 'host') reads.push(num);
+    },
+    tlbChanged: (c: Cpu, change: TlbChange) => {
+      const view = change.guestType ? c.gtlb : c.htlb;
+      const entry = change.index < 0 ? undefined : view.view(change.index);
+      const refill = entry && !change.guestType && change.by === 'tlbfill';
+      tlb.push({ ...change, entry, wrong: refill ? wrongHalf(c, control.machine.ram, entry) : undefined });
+    },
+  });
+  const settle = (): void => {
+    if (!before) return;
+    const { at, pc, world, word } = before;
+    const events: EventRecord[] = [];
+    for (let back = cpu.events.total - before.events - 1; back >= 0; back--) {
+      const record = cpu.events.at(back);
+      if (record) events.push(record);
+    }
+    out.steps.push({ at, pc, world, word, events, csr, reads, tlb });
+    [csr, reads, tlb] = [[], [], []];
+    before = undefined;
+  };
+  try {
+    yield* control.replayer.replayingEach(begin, last, (c) => {
+      settle();
+      if (c !== cpu) return;
+      out.keep(cpu);
+      const { pc, world } = cpu;
+      before = { at: control.history.position, pc, world, word: words.at(pc), events: cpu.events.total };
+    });
+    settle();
+  } finally {
+    remove();
+  }
+  return out;
+}
+
+/** Instruction words at the PC of a CPU. A page is translated once as long as the mode stays. */
+class Words {
+  private readonly control: RunControl;
+  private readonly cpu: Cpu;
+  private key = '';
+  private page: number | undefined;
+
+  constructor(control: RunControl, cpu: Cpu) {
+    this.control = control;
+    this.cpu = cpu;
+  }
+
+  at(pc: bigint): number | undefined {
+    const { cpu, control } = this;
+    const { ram } = control.machine;
+    const key = `${cpu.world}:${cpu.csr.lo(CSR.CRMD)}:${cpu.csr.lo(CSR.ASID)}:${pc / PAGE}`;
+    if (key !== this.key || this.page === undefined) {
+      this.key = key;
+      this.page = physicalAddress(runningContext(cpu, control.vcpuStates), ram, pc - (pc % PAGE));
+    }
+    return this.page === undefined ? undefined : u32At(ram.read(this.page + Number(pc % PAGE), 4));
+  }
+}

@@ -1,0 +1,182 @@
+/** What the world switches of a stretch of the past have lost: each is compared with what must stay the same. */
+import { CSR, fieldNamed } from '../../cpu/csr-table.ts';
+import { ecodeOf, exceptionByCode } from '../../cpu/exception-table.ts';
+import { hex } from '../../formats/hex.ts';
+import { decode } from '../../isa/decoder.ts';
+import { GPR_NAMES } from '../../isa/operands.ts';
+import { operandValue } from '../../isa/row.ts';
+import { HOST_WORLD } from '../context.ts';
+import type { Symbolizer } from '../symbolizer.ts';
+import { instructionAt, provenance } from './provenance.ts';
+import type { RuleId } from './rules.ts';
+import type { Stretch } from './stretch.ts';
+
+/** Something that is wrong, by the rule that is broken. */
+export interface Finding {
+  readonly rule: RuleId;
+  /** Instruction count of the machine at which it became visible. */
+  readonly at: number;
+  readonly text: string;
+}
+
+/** Registers that a called function preserves: tp, sp, fp, s0–s8. A hypervisor may leave r21 to its guests. */
+const PRESERVED = [2, 3, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31];
+/** Arguments and results of a hypercall: a0–a7. */
+const ARGUMENTS = [4, 5, 6, 7, 8, 9, 10, 11];
+/** CSRs of the guest that a hypervisor writes when it changes the vCPU, or injects an exception. */
+const SWITCHED: ReadonlySet<number> = new Set([CSR.CRMD, CSR.ERA, CSR.EENTRY, CSR.CPUID]);
+const [HVC, TLBR, INT] = [ecodeOf('HVC'), ecodeOf('TLBR'), ecodeOf('INT')];
+
+/** A guest that goes on elsewhere more often than this has lost its PC: it is not only reset, and takes no injected exception. */
+const MOVES = 3;
+/** Bytes from EENTRY on in which vectors are. */
+const VECTORS = 0x10000n;
+
+/** The last exit of the guest, as a step: the first step behind it is `next`. */
+interface Exit {
+  readonly next: number;
+  readonly pc: bigint;
+  readonly badi: number;
+  readonly ecode: number;
+  readonly world: number;
+  readonly badv: bigint;
+  /** It is a fault of stage 2, and no refill. */
+  readonly faulted: boolean;
+}
+
+/** A call of the host: the step of the call, and where it returns to. */
+interface Call {
+  readonly step: number;
+  readonly back: bigint;
+}
+
+/** @param isMapped does stage 2 map a GPA to RAM now? */
+export function switchFindings(s: Stretch, name: Symbolizer, isMapped: (gpa: bigint) => boolean): Finding[] {
+  const out = new Map<string, Finding>();
+  const add = (rule: RuleId, n: number, text: string): void => {
+    if (!out.has(rule)) out.set(rule, { rule, at: s.steps[n]!.at, text });
+  };
+  let exit: Exit | undefined;
+  const exits = new Map<number, Exit>();
+  let calls: Call[] = [];
+  let inside: Call[] = [];
+  let moved = 0;
+  for (let n = 0; n < s.length; n++) {
+    const step = s.steps[n]!;
+    const entry = step.events.find((e) => e.kind === 'entry');
+    const left = step.events.find((e) => e.kind === 'exit');
+    if (step.world === HOST_WORLD && !entry) {
+      const back = returnOf(s, n);
+      if (back !== undefined) calls = [...calls.slice(-7), { step: n, back }];
+      const call = inside.findLast((c) => c.back === step.pc);
+      if (call) {
+        compareHost(s, call, n, name, add);
+        inside = [];
+      }
+      if (step.reads.includes(CSR.TLBRBADV) && exit?.faulted && !fieldNamed('TLBRERA', 'IsTLBR', s.csr(n, CSR.TLBRERA)))
+        add(
+          'gpa-register',
+          n,
+          `${instructionAt(s, n, name)} reads TLBRBADV after a ${causeOf(exit.ecode)} exit: the GPA of this exit is in BADV (${hex(exit.badv)}); TLBRBADV belongs to refills`,
+        );
+    }
+    // Another vCPU, or an injected exception: registers and PC are no longer those of the exit.
+    if (step.csr.some((c) => c.bank === 'guest' && SWITCHED.has(c.num))) exits.clear();
+    if (entry) {
+      exit = exits.get(entry.world);
+      if (exit && exit.world === entry.world && !goesOn(exit, entry.pc) && !isVector(s, n, entry.pc) && ++moved > MOVES)
+        add(
+          'entry-pc',
+          n,
+          `VM ${exit.world} left at ${hex(exit.pc)} (${causeOf(exit.ecode)}) and is entered at ${hex(entry.pc)}, and so at every exit: the exit handler must save ERA, and the guest must go on there`,
+        );
+      if (!fieldNamed('PRMD', 'PIE', s.csr(n, CSR.PRMD)) && !fieldNamed('TLBRERA', 'IsTLBR', s.csr(n, CSR.TLBRERA)))
+        add(
+          'host-interrupts',
+          n,
+          `${instructionAt(s, n, name)} enters the guest with PRMD.PIE = 0: host interrupts are off while it runs, so nothing but the guest itself brings the CPU back`,
+        );
+      if (exit && exit.world === entry.world && n + 1 < s.length)
+        compareGuest(s, exit, n, { pc: entry.pc, isMapped }, name, add);
+      inside = calls;
+    }
+    if (left) {
+      const { pc, badi, ecode, world, badv } = left;
+      exit = { next: n + 1, pc, badi, ecode, world, badv, faulted: left.stage2 && ecode !== TLBR };
+      exits.set(world, exit);
+    }
+  }
+  return [...out.values()];
+}
+
+const causeOf = (ecode: number): string => exceptionByCode(ecode, 0)?.name ?? hex(ecode);
+
+/** Is a PC one of the guest's vectors, where a hypervisor injects an exception? */
+const isVector = (s: Stretch, n: number, pc: bigint): boolean =>
+  pc >= s.guestVector(n) && pc < s.guestVector(n) + VECTORS && s.guestVector(n) !== 0n;
+
+/** Does a guest go on at `pc` where its exit left it, or behind that instruction? */
+const goesOn = (exit: Exit, pc: bigint): boolean => pc === exit.pc || pc === exit.pc + 4n;
+
+/** The return address of the call at step `n`, if it is one. */
+function returnOf(s: Stretch, n: number): bigint | undefined {
+  const row = s.row(n);
+  const isCall = row?.name === 'bl' || (row?.name === 'jirl' && s.operand(n, 'rd') === 1);
+  return isCall ? s.steps[n]!.pc + 4n : undefined;
+}
+
+type Add = (rule: RuleId, n: number, text: string) => void;
+
+/** The caller of the function that enters guests has control again, at step `n`. */
+function compareHost(s: Stretch, call: Call, n: number, name: Symbolizer, add: Add): void {
+  for (const r of PRESERVED) {
+    const [before, after] = [s.gpr(call.step, r), s.gpr(n, r)];
+    if (before === after) continue;
+    const why = provenance(s, n, r, name, { expected: before });
+    add(
+      'host-registers',
+      n,
+      `$${GPR_NAMES[r]} of the host came back different: ${hex(before)} before the guest ran, ${hex(after)} after it${why ? ` (${why})` : ''}`,
+    );
+    return;
+  }
+}
+
+/** The guest is entered by step `n`, and goes on at `pc` in step `n + 1`. */
+function compareGuest(
+  s: Stretch,
+  exit: Exit,
+  n: number,
+  { pc, isMapped }: { readonly pc: bigint; readonly isMapped: (gpa: bigint) => boolean },
+  name: Symbolizer,
+  add: Add,
+): void {
+  const { next, ecode } = exit;
+  const row = decode(exit.badi);
+  const written = row?.operands.includes('rd') ? operandValue(row, exit.badi, 'rd') : 0;
+  const skipped = pc === exit.pc + 4n;
+  const same = pc === exit.pc;
+  if (!skipped && !same) return;
+  const may: readonly number[] = ecode === HVC ? ARGUMENTS : ecode === INT || ecode === TLBR ? [] : [written];
+  for (let r = 1; r < 32; r++) {
+    const [before, after] = [s.gpr(next, r), s.gpr(n + 1, r)];
+    if (before === after || may.includes(r)) continue;
+    const why = provenance(s, n, r, name, { expected: before });
+    add(
+      'guest-registers',
+      n,
+      `$${GPR_NAMES[r]} of VM ${exit.world} was ${hex(before)} at its ${causeOf(ecode)} exit at ${hex(exit.pc)} and is ${hex(after)} when it goes on${why ? ` (${why})` : ''}`,
+    );
+    return;
+  }
+  const repaired = skipped && REPAIRED.has(ecode) && isMapped(exit.badv);
+  if (repaired)
+    add(
+      'no-skip-after-repair',
+      n,
+      `VM ${exit.world} goes on at ${hex(pc)}, behind the instruction of its ${causeOf(ecode)} exit for GPA ${hex(exit.badv)}, which stage 2 maps to RAM now: the instruction is lost; after a repaired fault PC stays`,
+    );
+}
+
+/** Causes that a hypervisor repairs by a mapping. */
+const REPAIRED: ReadonlySet<number> = new Set((['PIL', 'PIS', 'PIF'] as const).map(ecodeOf));

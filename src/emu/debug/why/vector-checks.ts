@@ -1,0 +1,126 @@
+/** Checks of what delivers an event: the vector, and the roots of page tables. */
+import { CSR, csrByNumber, fieldNamed } from '../../cpu/csr-table.ts';
+import type { CsrWrite } from '../../cpu/csr-writers.ts';
+import type { EventRecord } from '../../cpu/event-ring.ts';
+import { hex } from '../../formats/hex.ts';
+import { u32At } from '../../formats/little-endian.ts';
+import { FETCH } from '../../mmu/stages.ts';
+import { type DebugContext, HOST_WORLD, hostContext } from '../context.ts';
+import { csrName, describeWrite, hasWritten, lastWrite } from '../csr-words.ts';
+import { readVirtual } from '../debug-memory.ts';
+import { worldName } from '../vms.ts';
+import { walk, walkStage2 } from '../walk.ts';
+import { causeOf, type Moment, place } from './moment.ts';
+
+/** The world that takes an event. */
+export const takerOf = (r: EventRecord): number => (r.kind === 'exit' ? HOST_WORLD : r.world);
+
+/** The register that an event takes its vector from. */
+export const vectorRegister = (r: EventRecord): number => (causeOf(r) === 'TLBR' ? CSR.TLBRENTRY : CSR.EENTRY);
+
+const written = (w: CsrWrite): bigint => (BigInt(w.high >>> 0) << 32n) | BigInt(w.low >>> 0);
+
+/** The taker's registers. */
+const takerContext = ({ cpu, ctx, r }: Moment): DebugContext => (r.kind === 'exit' ? hostContext(cpu) : ctx);
+
+const ADDRESS = 0xffff_ffff_ffffn;
+const ALIGNMENT = 0xfffn;
+
+export function neverWritten(m: Moment): string | undefined {
+  const { cpu, r } = m;
+  const to = takerOf(r);
+  const num = vectorRegister(r);
+  if (hasWritten(cpu, to, num)) return undefined;
+  return `${worldName(cpu, to)} never wrote ${csrName(to, num)}: its first ${causeOf(r)}, at ${place(m, r.world, r.pc)}, goes to ${hex(r.vector)}`;
+}
+
+export function bitsDropped(m: Moment): string | undefined {
+  const { cpu, r, name } = m;
+  const to = takerOf(r);
+  const num = vectorRegister(r);
+  const write = lastWrite(cpu, to, num);
+  if (!write) return undefined;
+  const kept = takerContext(m).csr(num);
+  const lost = written(write) & ~kept & ALIGNMENT;
+  if (lost === 0n) return undefined;
+  return `${csrName(to, num)} was given ${hex(written(write))} and keeps ${hex(kept)}: the handler is not aligned to 4 KiB, and every event arrives ${hex(lost)} bytes before it (${describeWrite(write, name)})`;
+}
+
+export function refillNotPhysical(m: Moment): string | undefined {
+  const { cpu, ctx, r, machine, name } = m;
+  const to = takerOf(r);
+  if (vectorRegister(r) !== CSR.TLBRENTRY) return undefined;
+  const write = lastWrite(cpu, to, CSR.TLBRENTRY);
+  const value = takerContext(m).csr(CSR.TLBRENTRY);
+  const reached = to === HOST_WORLD ? value : walkStage2(ctx, machine.ram, ctx.gid, value).address;
+  if (!write) return undefined;
+  // Bits that the register drops do no harm, as long as the handler is found.
+  const isVirtual = (written(write) & ~ADDRESS) !== 0n;
+  const faults = m.then !== undefined && m.then.pc === r.vector;
+  if (reached !== undefined && machine.ram.has(Number(reached)) && !(isVirtual && faults)) return undefined;
+  const virtual = isVirtual ? `was given the virtual address ${hex(written(write))} and ` : '';
+  return `${csrName(to, CSR.TLBRENTRY)} ${virtual}keeps ${hex(value)}, which is not where the handler is: the refill handler runs in direct address mode and needs its physical address (${describeWrite(write, name)})`;
+}
+
+export function vectorNotMapped(m: Moment): string | undefined {
+  const { cpu, r, machine, name } = m;
+  const to = takerOf(r);
+  const ctx = takerContext(m);
+  if (vectorRegister(r) !== CSR.EENTRY || fieldNamed('CRMD', 'DA', ctx.csr(CSR.CRMD))) return undefined;
+  const reached = walk(ctx, machine.ram, r.vector, 0n, FETCH);
+  if (reached.address !== undefined && !reached.fault) return undefined;
+  const value = ctx.csr(CSR.EENTRY);
+  const window = closedWindow(ctx, value);
+  const physical = value <= ADDRESS >> 1n && machine.ram.has(Number(value)) ? 'a physical address, ' : '';
+  const why = window ?? `${physical}which no page and no window maps in the mode of the handler`;
+  return `${csrName(to, CSR.EENTRY)} is ${hex(value)}, ${why}: the first ${causeOf(r)}, at ${place(m, r.world, r.pc)}, cannot be delivered (${describeWrite(lastWrite(cpu, to, CSR.EENTRY), name)})`;
+}
+
+/** A window that covers an address and is not open to PLV0, in words. */
+function closedWindow(ctx: DebugContext, va: bigint): string | undefined {
+  for (let n = 0; n < 4; n++) {
+    const value = ctx.csr(CSR.DMW0 + n);
+    if (value !== 0n && value >> 60n === va >> 60n && !fieldNamed('DMW0', 'PLV0', value))
+      return `in the window of ${csrByNumber(CSR.DMW0 + n)!.name} = ${hex(value)}, which is not open to PLV0 (bit 0)`;
+  }
+  return undefined;
+}
+
+/** Slots of a table of vectors that are compared, and the bytes that they may be apart. */
+const SLOTS = 24;
+const SPACINGS = [16, 32, 64, 128, 256, 512];
+
+/** A table with a vector for each cause, and ECFG.VS 0, so that all events arrive at the first one. */
+export function spacing(m: Moment): string | undefined {
+  const { r, cpu, machine, name } = m;
+  const ctx = takerContext(m);
+  if (vectorRegister(r) !== CSR.EENTRY || fieldNamed('ECFG', 'VS', ctx.csr(CSR.ECFG)) || causeOf(r) === 'INT')
+    return undefined;
+  const base = ctx.csr(CSR.EENTRY);
+  const bytes = readVirtual(machine, ctx, base, SLOTS * SPACINGS.at(-1)!);
+  const found = SPACINGS.find((bytesApart) => isTable(bytes, bytesApart));
+  if (found === undefined) return undefined;
+  return `${csrName(takerOf(r), CSR.ECFG)}.VS is 0, so ${causeOf(r)} arrives at the first vector of ${hex(base)}, where a table has one for each cause, ${found} bytes apart: VS must be ${Math.log2(found / 4)} (ECFG ${describeWrite(lastWrite(cpu, takerOf(r), CSR.ECFG), name)})`;
+}
+
+/** Do slots begin with the same instruction, and are they not the same as a whole? */
+function isTable(bytes: Uint8Array, apart: number): boolean {
+  if (bytes.length < SLOTS * apart) return false;
+  const word = (at: number): number => u32At(bytes.subarray(at, at + 4)) ?? 0;
+  let differ = 0;
+  for (let slot = 1; slot < SLOTS; slot++) {
+    if (word(slot * apart) !== word(0)) return false;
+    for (let at = 4; at < apart; at += 4) if (word(slot * apart + at) !== word(at)) differ++;
+  }
+  return word(0) !== 0 && differ >= SLOTS;
+}
+
+export function rootNeverWritten(m: Moment): string | undefined {
+  const { cpu, ctx, r } = m;
+  if (r.kind === 'exit' || !r.hasBadv || !/^(TLBR|PI[LSF])$/.test(causeOf(r))) return undefined;
+  const num = (r.va >> 47n) & 1n ? CSR.PGDH : CSR.PGDL;
+  if (fieldNamed('CRMD', 'DA', ctx.csr(CSR.CRMD)) || ctx.csr(num) !== 0n) return undefined;
+  const half = num === CSR.PGDH ? 'upper' : 'lower';
+  const state = hasWritten(cpu, r.world, num) ? 'is 0' : 'was never written';
+  return `${csrName(r.world, num)} ${state}, and ${hex(r.va)} is in the ${half} half: the refill handler has no table for it`;
+}

@@ -1,0 +1,188 @@
+/**
+ * Copies of the state of a model that share with an earlier copy what has not changed: whole values, and of large arrays the blocks
+ * that are equal. Such a copy must not be changed.
+ */
+import { type Fields, isTyped, restoreFields, type Stateful, type TypedArray } from './fields.ts';
+
+/** Bytes of a block. An array that is not larger is shared as a whole. */
+const BLOCK = 1024;
+
+const wordsOf = (a: ArrayBufferView): Uint32Array | undefined =>
+  a.byteOffset % 4 === 0 && a.byteLength % 4 === 0
+    ? new Uint32Array(a.buffer, a.byteOffset, a.byteLength / 4)
+    : undefined;
+const bytesOf = (a: ArrayBufferView): Uint8Array => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
+
+/** Do two arrays hold the same bytes? */
+function equal(a: ArrayBufferView, b: ArrayBufferView): boolean {
+  if (a.byteLength !== b.byteLength) return false;
+  const [words, others] = [wordsOf(a), wordsOf(b)];
+  const [p, q] = words && others ? [words, others] : [bytesOf(a), bytesOf(b)];
+  for (let i = 0; i < p.length; i++) if (p[i] !== q[i]) return false;
+  return true;
+}
+
+/** A copy of a large array. */
+export class BlockCopy {
+  readonly blocks: readonly Uint8Array[];
+  private readonly empty: TypedArray;
+
+  private constructor(blocks: readonly Uint8Array[], kind: TypedArray) {
+    this.blocks = blocks;
+    this.empty = kind.slice(0, 0);
+  }
+
+  /** Copies an array. @param before an earlier copy of it. It is returned when nothing has changed */
+  static of(array: TypedArray, before: unknown): BlockCopy {
+    const bytes = bytesOf(array);
+    const old = before instanceof BlockCopy ? before.blocks : [];
+    let changed = old.length !== Math.ceil(bytes.length / BLOCK);
+    const blocks: Uint8Array[] = [];
+    for (let at = 0; at < bytes.length; at += BLOCK) {
+      const now = bytes.subarray(at, at + BLOCK);
+      const was = old[blocks.length];
+      const same = was !== undefined && equal(was, now);
+      if (!same) changed = true;
+      blocks.push(same ? was : now.slice());
+    }
+    return changed ? new BlockCopy(blocks, array) : (before as BlockCopy);
+  }
+
+  /** Writes the copy into an array of the same length. */
+  into(array: ArrayBufferView): void {
+    const bytes = bytesOf(array);
+    let at = 0;
+    for (const block of this.blocks) {
+      bytes.set(block, at);
+      at += block.length;
+    }
+  }
+
+  /** The copy as an array of the original's kind. */
+  whole(): TypedArray {
+    const bytes = this.blocks.reduce((sum, block) => sum + block.length, 0);
+    const Kind = this.empty.constructor as new (length: number) => TypedArray;
+    const out = new Kind(bytes / this.empty.BYTES_PER_ELEMENT);
+    this.into(out);
+    return out;
+  }
+}
+
+/** A copy of a value of the state; `before` itself when it is equal. */
+function copied(v: unknown, before: unknown): unknown {
+  if (isTyped(v)) {
+    if (v.byteLength > BLOCK) return BlockCopy.of(v, before);
+    return isTyped(before) && v.constructor === before.constructor && equal(v, before) ? before : v.slice();
+  }
+  if (Array.isArray(v)) {
+    const old: readonly unknown[] = Array.isArray(before) ? before : [];
+    const now = v.map((x, n) => copied(x, old[n]));
+    return Array.isArray(before) && old.length === now.length && now.every((x, n) => Object.is(x, old[n]))
+      ? before
+      : now;
+  }
+  if (v instanceof Map) return copiedMap(v, before, copied);
+  if (v !== null && typeof v === 'object') {
+    const old = (before !== null && typeof before === 'object' ? before : {}) as Readonly<Record<string, unknown>>;
+    const now = Object.fromEntries(Object.entries(v).map(([k, x]) => [k, copied(x, old[k])]));
+    const names = Object.keys(now);
+    return names.length === Object.keys(old).length && names.every((k) => k in old && Object.is(now[k], old[k]))
+      ? before
+      : now;
+  }
+  return v;
+}
+
+/** Maps keep the order in which entries came, and the order is part of the state. */
+function copiedMap(
+  v: ReadonlyMap<unknown, unknown>,
+  before: unknown,
+  copy: (x: unknown, before: unknown) => unknown,
+): ReadonlyMap<unknown, unknown> {
+  const old = before instanceof Map ? before : undefined;
+  const now = new Map<unknown, unknown>();
+  const keys = old?.keys();
+  let same = old?.size === v.size;
+  for (const [k, x] of v) {
+    const was: unknown = old?.get(k);
+    const value = copy(x, was);
+    if (same && (keys!.next().value !== k || !Object.is(value, was))) same = false;
+    now.set(k, value);
+  }
+  return same ? old! : now;
+}
+
+/** Copies the state of a part. @param before an earlier copy of it, with which the new one shares what has not changed */
+export function saveShared(part: Stateful, before: Fields | undefined): Fields {
+  let changed = before === undefined;
+  const out: Record<string, unknown> = {};
+  for (const name of part.stateFields) {
+    const value: unknown = Reflect.get(part, name);
+    const was = before?.[name];
+    const shared = value instanceof Map && part.sharedFields?.includes(name);
+    out[name] = shared ? copiedMap(value, was, (x) => x) : copied(value, was);
+    if (!Object.is(out[name], was)) changed = true;
+  }
+  return changed ? out : before!;
+}
+
+/** A copied value in the form that the state has. */
+function plain(v: unknown): unknown {
+  if (v instanceof BlockCopy) return v.whole();
+  if (isTyped(v)) return v;
+  if (Array.isArray(v)) return v.map(plain);
+  if (v instanceof Map) return new Map([...v].map(([k, x]) => [k, plain(x)]));
+  if (v !== null && typeof v === 'object') return Object.fromEntries(Object.entries(v).map(([k, x]) => [k, plain(x)]));
+  return v;
+}
+
+/** Restores a part from a copy of {@link saveShared}. */
+export function restoreShared(part: Stateful, copy: Fields): void {
+  const whole = (name: string): unknown => (part.sharedFields?.includes(name) ? copy[name] : plain(copy[name]));
+  restoreFields(part, Object.fromEntries(part.stateFields.map((name) => [name, whole(name)])));
+}
+
+/**
+ * The memory that a number of copies use together. What several of them share is counted once.
+ */
+export class SharedBytes {
+  /** How many owners each array, list, map and object of the copies has. */
+  private readonly owners = new Map<object, number>();
+  private sum = 0;
+
+  /** A copy, or a part of one, has one more owner. */
+  add(v: unknown): void {
+    if (v === null || typeof v !== 'object') return;
+    const owners = this.owners.get(v) ?? 0;
+    this.owners.set(v, owners + 1);
+    if (owners > 0) return;
+    if (isTyped(v)) this.sum += v.byteLength;
+    else for (const x of contents(v)) this.add(x);
+  }
+
+  /** A copy, or a part of one, has one owner less. */
+  remove(v: unknown): void {
+    if (v === null || typeof v !== 'object') return;
+    const owners = this.owners.get(v)! - 1;
+    if (owners > 0) {
+      this.owners.set(v, owners);
+      return;
+    }
+    this.owners.delete(v);
+    if (isTyped(v)) this.sum -= v.byteLength;
+    else for (const x of contents(v)) this.remove(x);
+  }
+
+  /** @param free arrays that do not count, because others hold them anyway */
+  bytes(free: ReadonlySet<ArrayBufferView>): number {
+    let bytes = this.sum;
+    for (const array of free) if (this.owners.has(array)) bytes -= array.byteLength;
+    return bytes;
+  }
+}
+
+function contents(v: object): Iterable<unknown> {
+  if (v instanceof BlockCopy) return v.blocks;
+  if (Array.isArray(v)) return v as unknown[];
+  return v instanceof Map ? (v as Map<unknown, unknown>).values() : Object.values(v);
+}

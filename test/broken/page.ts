@@ -1,0 +1,57 @@
+/** docs/explain.md: the rules from their table, and the collection of mistakes with what was said about each. */
+import { RULES, STEPS } from '../../src/emu/debug/why/rules.ts';
+import { MISTAKES } from './mistakes.ts';
+
+const HEAD = `# Why did it die?
+
+When a machine makes no progress, it is stopped within two seconds, and the first lines name the cause: \`loongscope run\` prints them,
+and \`monitor explain\` at any stop. The explanation is about the first event of a loop, and of the chain of exceptions that led to
+it, with registers, CSRs, TLB and memory as they were then: the past is run again. \`--on-loop report\` tells and goes on.
+
+What is noticed: exceptions and refills whose handler changes nothing, exits of a guest at one place before it executes anything, an
+interrupt that is taken again at once, a handler that faults itself, \`idle\` that nothing can end, and a guest that the host cannot
+interrupt. Repetition in which registers, CSRs or memory change is no loop. Detection looks at the newest events every half a million
+instructions, and single-steps a few rounds before it says anything.
+
+The past is kept from the start with \`--clock virtual\`, without drives, shared folders and networks; with a debugger since it
+connected. Without it, the newest event is explained.
+
+This page is made by \`test/broken/broken.test.ts\`; addresses and ticks are replaced by words.
+
+## What a hypervisor must do
+
+The rules in the order of the world switch. Each explanation names the rule that was broken.
+
+`;
+
+const section = (text: string): string => (text.startsWith('Vol.') ? text : `[lvz.md](lvz.md), ${text}`);
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
+
+/** @param said the cause that was named, by program */
+export function explainPage(said: ReadonlyMap<string, string>): string {
+  const rules = STEPS.flatMap((step) =>
+    RULES.filter((r) => r.step === step).map(
+      (r) => `| ${step} | ${cell(r.must)} | ${r.csrs.join(', ')} | ${section(r.section)} |`,
+    ),
+  );
+  const mistakes = MISTAKES.map(
+    ({ program, mistake, guest }) =>
+      `| ${guest === undefined ? 'paged' : 'reference'} | ${cell(mistake)} | ${cell(said.get(program) ?? '')} |`,
+  );
+  return [
+    HEAD.trimEnd(),
+    '',
+    '| step | it must | CSRs | section |',
+    '| --- | --- | --- | --- |',
+    ...rules,
+    '',
+    '## Mistakes, and what is said',
+    '',
+    'Each row is a hypervisor with one mistake (`test/broken`): the reference hypervisor, or one that was written from the documents in another style.',
+    '',
+    '| hypervisor | mistake | the cause that is named |',
+    '| --- | --- | --- |',
+    ...mistakes,
+    '',
+  ].join('\n');
+}

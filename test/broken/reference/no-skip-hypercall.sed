@@ -1,0 +1,2 @@
+# hypercall.c: PC stays on the hvcl
+/^  v->pc += 4;/d
