@@ -45,11 +45,6 @@ const ROWS: readonly (readonly [name: string, what: string, command: string])[] 
     '2000 files made, listed, removed',
     'mkdir /tmp/d; cd /tmp/d; i=0; while [ $i -lt 2000 ]; do echo $i >f$i; i=$((i + 1)); done; find . | wc -l; cat f* | md5sum; cd /; rm -r /tmp/d',
   ],
-  [
-    'network',
-    '32 MiB over loopback',
-    'ip link set lo up; nc -l -p 7 </dev/null | md5sum & until head -c 33554432 /dev/zero | nc 127.0.0.1 7 2>/dev/null; do :; done; wait',
-  ],
 ];
 const BOOT = ['boot', 'start of the program to the prompt'] as const;
 

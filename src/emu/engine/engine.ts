@@ -170,6 +170,7 @@ export class Engine {
       pool: cpu.mem.pool,
       shared: cpu.mem.shared,
       threshold: regions ? parts.threshold : 0,
+      aligned: !cpu.features.ual,
     };
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: map.own.length, maximum: map.own.length });
     const none = new WebAssembly.Table({ element: 'anyfunc', initial: REGIONS, maximum: REGIONS });

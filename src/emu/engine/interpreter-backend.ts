@@ -6,7 +6,7 @@ import { ACCESS, type Access, type Half, type LinearUse, type VectorOperand } fr
 import { CSR_LIMIT, STATE, TLB_ENTRIES, VECTOR_PENDING } from '../memory/layout.ts';
 import type { Emitter, Label, Local, Locals } from '../wasm/emitter.ts';
 import { Op, Simd } from '../wasm/opcodes.ts';
-import { LOAD, storeOf } from './access-opcodes.ts';
+import { LOAD, pushSpan, storeOf } from './access-opcodes.ts';
 import { pushState } from './expressions.ts';
 import { accessCode, helperIndex, LINEAR_USE, LINEAR_WRITE } from './helper-codes.ts';
 import { type Call, type FailIf, PENDING_FIELDS } from './inline-calls.ts';
@@ -24,6 +24,8 @@ export interface HandlerFrame {
   readonly locals: Locals;
   readonly base: number;
   readonly shared: boolean;
+  /** Must all accesses be aligned? */
+  readonly aligned: boolean;
   /** Ends the function. R says how far the instruction was executed. */
   readonly exit: Label;
   /** The instruction at P is done. */
@@ -173,16 +175,13 @@ export class InterpreterBackend implements Backend {
 
   /**
    * Opens an `if` that holds when the access of `size` bytes at VA is in a page that the software TLB has. Inside it,
-   * `place` pushes the address in linear memory. The page of the last byte is compared, so an access that crosses
-   * pages never matches.
+   * `place` pushes the address in linear memory.
    */
   private ifMapped(write: boolean, size: number): Label {
     const { e } = this;
-    // if (entry.tag == (va + size − 1 & ~0xfff))
     this.tlbEntry(write);
-    e.get(VA);
-    if (size > 1) e.i64(BigInt(size - 1)).op(Op.i64Add);
-    e.i64(~0xfffn).op(Op.i64And, Op.i64Eq);
+    pushSpan(e, VA, size, this.frame.aligned);
+    e.op(Op.i64Eq);
     return e.if();
   }
 

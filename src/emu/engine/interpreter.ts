@@ -105,6 +105,8 @@ export interface InterpreterPlan {
   readonly shared: boolean;
   /** The number of branches to an instruction after which helper `hot` is called; 0: there are no regions. */
   readonly threshold: number;
+  /** Must all accesses be aligned? */
+  readonly aligned: boolean;
 }
 
 /**
@@ -158,6 +160,7 @@ class Build implements HandlerFrame {
   readonly locals = new Locals(FIRST_FREE);
   readonly base: number;
   readonly shared: boolean;
+  readonly aligned: boolean;
   exit!: Label;
   private readonly handlers: Handlers;
   private readonly plan: InterpreterPlan;
@@ -173,6 +176,7 @@ class Build implements HandlerFrame {
   constructor(plan: InterpreterPlan, kind: Kind, single?: Variant) {
     this.base = cpuBase(plan.cpu);
     this.shared = plan.shared;
+    this.aligned = plan.aligned;
     this.plan = plan;
     this.map = plan.map;
     this.kind = kind;
@@ -550,7 +554,8 @@ class Build implements HandlerFrame {
   }
 
   get markedPage(): number | undefined {
-    return this.kind === 'own' ? undefined : MARKED_PAGE;
+    // It does not look at alignment.
+    return this.kind === 'own' || this.aligned ? undefined : MARKED_PAGE;
   }
 
   /** In `outlined`, calls a routine in place of a helper where there is one, and leaves the answer of the routine. */

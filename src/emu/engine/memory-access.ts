@@ -250,8 +250,8 @@ export class MemoryAccess {
   private fill(write: boolean, lo: number, hi: number, pa: number): void {
     this.noteChunk(pa);
     const page = pa - (pa % 0x1000);
-    // Misaligned accesses must come here, but running code cannot distinguish them.
-    if (this.strict) return;
+    // Where MISC.ALCLn wants it, misaligned accesses must come here, but running code cannot distinguish them.
+    if (this.strict && this.cpu.features.ual) return;
     const { cpu } = this;
     if (this.hooks.watchesAll?.(cpu)) return;
     if (write && this.hooks.recordsStores?.(cpu, page)) return;

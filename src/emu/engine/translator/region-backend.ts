@@ -9,7 +9,7 @@ import { ACCESS, type Access, type Half, type LinearUse, type VectorOperand } fr
 import { MODE_GUEST, MODE_UNITS_OFF, STATE, TLB_ENTRIES, VECTOR_PENDING } from '../../memory/layout.ts';
 import type { Emitter, Local, Locals } from '../../wasm/emitter.ts';
 import { Op, Simd } from '../../wasm/opcodes.ts';
-import { LOAD, storeOf } from '../access-opcodes.ts';
+import { LOAD, pushSpan, storeOf } from '../access-opcodes.ts';
 import type { Call, FailIf } from '../inline-calls.ts';
 import { NEEDS_EXACT } from '../inline-float.ts';
 import type { Backend, Push } from '../statements.ts';
@@ -39,6 +39,8 @@ export interface RegionFrame {
   readonly locals: Locals;
   /** Do other threads use the same memory? */
   readonly shared: boolean;
+  /** Must all accesses be aligned? */
+  readonly aligned: boolean;
   /** The local variable of each guest register that the region uses. */
   readonly gprs: readonly (Local<'i64'> | undefined)[];
   /** Instructions whose access shares a look-up in the software TLB with others. */
@@ -346,11 +348,10 @@ export class RegionBackend implements Backend {
   /** Leaves unless the software TLB has the page of all `size` bytes at VA. */
   private checkMapped(write: boolean, size: number): void {
     const { e } = this;
-    // if (entry.tag != (va + size − 1 & ~0xfff)) exit
+    // if (entry.tag != span) exit
     this.tlbTag(write);
-    e.get(VA);
-    if (size > 1) e.i64n(size - 1).op(Op.i64Add);
-    e.i64n(~0xfff).op(Op.i64And).op(Op.i64Ne);
+    pushSpan(e, VA, size, this.frame.aligned);
+    e.op(Op.i64Ne);
     this.exitIf();
   }
 
