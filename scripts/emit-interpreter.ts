@@ -7,5 +7,12 @@ import { planHandlers } from '../src/emu/engine/uop.ts';
 import { ROWS } from '../src/emu/isa/table/index.ts';
 import { THRESHOLD } from '../src/emu/machine/processors.ts';
 
-const plan = { map: planHandlers(ROWS), cpu: 0, pool: { cpus: 1, pool: 0 }, shared: false, threshold: THRESHOLD.auto };
+const plan = {
+  map: planHandlers(ROWS),
+  cpu: 0,
+  pool: { cpus: 1, pool: 0 },
+  shared: false,
+  threshold: THRESHOLD.auto,
+  aligned: false,
+};
 writeFileSync(join(process.argv[2]!, EMITTED_FILE), emitInterpreter(plan));

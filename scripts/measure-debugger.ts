@@ -4,7 +4,7 @@
  */
 import { connect } from 'node:net';
 import { execa } from 'execa';
-import { findGdb } from '../src/cli/debug.ts';
+import { findGdb } from '../src/cli/find-gdb.ts';
 import { DEFAULT_MACHINE, parseGuest } from '../src/cli/options.ts';
 import { type Running, start } from '../src/cli/run.ts';
 import type { Breakpoint, Watchpoint } from '../src/emu/debug/breakpoints.ts';

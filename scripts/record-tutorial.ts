@@ -2,23 +2,15 @@
  * Writes docs/tutorial/sync-exception.md: the text below with the real output of the commands. Run it after a change of the output of
  * the debugger: `npm run record-tutorial`. test/gdb/tutorial.test.ts compares the page with a new recording.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { execa } from 'execa';
-import { findGdb } from '../src/cli/debug.ts';
 import { DEFAULT_MACHINE, parseGuest } from '../src/cli/options.ts';
 import { PROJECT_ROOT } from '../src/cli/paths.ts';
 import { start } from '../src/cli/run.ts';
+import { commandsOf, type Part, rendered, session } from './recorded-page.ts';
 
 export const TUTORIAL = join(PROJECT_ROOT, 'docs', 'tutorial', 'sync-exception.md');
-
-/** A paragraph, commands at gdb's prompt, or a command of the shell (arguments of loongscope). */
-type Part =
-  | string
-  | { readonly gdb: readonly string[] }
-  | { readonly shell: readonly string[]; readonly keep?: RegExp };
 
 const PARTS: readonly Part[] = [
   '# Why does my guest die of a synchronous exception?',
@@ -64,11 +56,8 @@ const PARTS: readonly Part[] = [
   '- **EENTRY is set, and the fetch still fails**: `monitor explain` shows the step of the translation that fails (no window, no TLB entry, V=0), and who wrote PGDL or the window.\n- **TLBRENTRY holds a virtual address**: refill handlers run in direct address mode; `explain` says so.\n- **The handler faults itself**: the loop is stopped and explained instead of spinning.\n- **It happens after a world switch only**: `--audit worldswitch` tells which register the hypervisor did not bring back.',
 ];
 
-const block = (text: string): string => `\`\`\`\n${text.trimEnd()}\n\`\`\``;
-
-/** Runs the page's gdb commands in one session. @returns the output of each part with commands */
-async function session(parts: readonly (readonly string[])[]): Promise<string[]> {
-  const gdb = await findGdb();
+/** The page, with fresh output. */
+export async function recordTutorial(): Promise<string> {
   const running = await start(
     undefined,
     {
@@ -81,57 +70,10 @@ async function session(parts: readonly (readonly string[])[]): Promise<string[]>
     },
     () => {},
   );
-  const folder = mkdtempSync(join(tmpdir(), 'loongscope-tutorial-'));
-  const mark = '@@part';
-  const lines = [
-    'set pagination off',
-    'set confirm off',
-    'set width 0',
-    'set style enabled off',
-    'file build/hv.elf',
-    `target extended-remote 127.0.0.1:${running.ports[0]}`,
-    'add-symbol-file build/guests/crash.elf',
-    ...parts.flatMap((commands) => [
-      `echo ${mark}\\n`,
-      ...commands.flatMap((c) => [`echo (gdb) ${c.replace(/[\\$]/g, (x) => `\\${x}`)}\\n`, c]),
-    ]),
-  ];
-  const script = join(folder, 'session.gdb');
-  writeFileSync(script, `${lines.join('\n')}\n`);
-  const { stdout } = await execa('sh', ['-c', 'exec "$0" "$@" 2>&1', gdb, '-nx', '-q', '-batch', '-x', script], {
-    cwd: PROJECT_ROOT,
-    reject: false,
-    stdin: 'ignore',
-  });
-  running.control.quit();
-  await running.done;
-  rmSync(folder, { recursive: true, force: true });
-  if (/Error in sourced command/.test(stdout)) throw new Error(`the session has stopped early:\n${stdout}`);
-  const clean = stdout.replaceAll(PROJECT_ROOT, '.').replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:1234');
-  return clean
-    .split(`${mark}\n`)
-    .slice(1)
-    .map((t) => t.replace(/\n\[Inferior \d+ .*(killed|detached)\]/g, ''));
-}
-
-/** The page, with fresh output. */
-export async function recordTutorial(): Promise<string> {
-  const gdb = await session(PARTS.flatMap((p) => (typeof p === 'object' && 'gdb' in p ? [p.gdb] : [])));
-  const out: string[] = [];
-  for (const part of PARTS) {
-    if (typeof part === 'string') out.push(part);
-    else if ('gdb' in part) out.push(block(gdb.shift()!));
-    else {
-      const { all } = await execa(process.execPath, [join(PROJECT_ROOT, 'src', 'cli', 'main.ts'), ...part.shell], {
-        all: true,
-        stdin: 'ignore',
-        reject: false,
-      });
-      const text = (all ?? '').split('\n').filter((l) => !part.keep || part.keep.test(l));
-      out.push(block(`$ ./scripts/loongscope ${part.shell.join(' ')}\n${text.join('\n')}`));
-    }
-  }
-  return `${out.join('\n\n')}\n`;
+  const first = ['file build/hv.elf'];
+  const symbols = ['add-symbol-file build/guests/crash.elf'];
+  const [, ...outputs] = await session(running, first, [symbols, ...commandsOf(PARTS)]);
+  return `${await rendered(PARTS, outputs)}\n`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(TUTORIAL, await recordTutorial());

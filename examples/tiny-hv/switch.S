@@ -116,18 +116,19 @@ refill:
   .globl letters
 letters:
   li.w $a0, 'a'
-1:
+  .globl letters_loop
+letters_loop:
   hvcl 1
   addi.d $a0, $a0, 1
-  b 1b
+  b letters_loop
 
   .globl digits
 digits:
   li.w $a0, '0'
-2:
+1:
   hvcl 1
   addi.d $a0, $a0, 1
-  b 2b
+  b 1b
 
   .bss
   .balign 4096

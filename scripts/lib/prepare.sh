@@ -109,7 +109,7 @@ ensure_bundle() {
   local out="$LS_ROOT/build/cli"
   [ -e "$out/main.js" ] && [ -z "$(find "$LS_ROOT/src" "$LS_ROOT/package.json" -newer "$out/main.js" -type f -print -quit)" ] && return
   bundle() {
-    (cd "$LS_ROOT" && "$LS_NODE" node_modules/rolldown/bin/cli.mjs src/cli/main.ts src/cli/cpu-worker.ts src/cli/file-thread.ts src/cli/nbd-thread.ts --dir "$out" --format esm --platform node --minify=false) &&
+    (cd "$LS_ROOT" && "$LS_NODE" node_modules/rolldown/bin/cli.mjs src/cli/main.ts src/cli/library.ts src/cli/cpu-worker.ts src/cli/file-thread.ts src/cli/nbd-thread.ts --dir "$out" --format esm --platform node --minify=false) &&
       "$LS_NODE" --disable-warning=ExperimentalWarning "$LS_ROOT/scripts/emit-interpreter.ts" "$out" &&
       cp -r "$LS_ROOT/src/hv/awareness/descriptors" "$LS_ROOT"/src/hv/*.h "$out/" && touch "$out/main.js"
   }

@@ -1,5 +1,4 @@
 /** From command-line options to a loaded machine: files, guest images, symbols. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type ElfImage, isElf, lowered, parseElf, readSymbols } from '../emu/boot/elf.ts';
 import { checkInitrd } from '../emu/boot/initrd.ts';
@@ -29,6 +28,7 @@ import { openCards } from './open-cards.ts';
 import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
 import { readSnapshot, restoreObservers, restoreSnapshot } from './snapshots.ts';
+import { COMPUTER, type Surroundings } from './surroundings.ts';
 
 const ALIGN = 0x10000;
 
@@ -64,23 +64,13 @@ export interface Booted extends BootImages {
   readonly restoreObservers: (observers: readonly Stateful[]) => void;
 }
 
-/** @throws UsageError when the file cannot be read */
-function readFile(path: string): Uint8Array {
-  try {
-    // Node's permission model allows everything below the root, but not the root itself.
-    if (resolve(path) === '/' || statSync(path).isDirectory()) throw new UsageError(`${path} is a folder: give a file`);
-    return new Uint8Array(readFileSync(path));
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`cannot read ${path} (${(error as NodeJS.ErrnoException).code ?? error}): check the path`);
-  }
-}
+const around = ({ surroundings = COMPUTER }: MachineCli): Surroundings => surroundings;
 
 /** A guest by path, or by the name of one of the project's guests. */
-function guestFile(spec: GuestSpec): string {
-  if (existsSync(spec.file)) return spec.file;
+function guestFile(spec: GuestSpec, { exists }: Surroundings): string {
+  if (exists(spec.file)) return spec.file;
   const own = guestPath(spec.file);
-  return existsSync(own) ? own : spec.file;
+  return exists(own) ? own : spec.file;
 }
 
 /** Puts guest images at the end of low RAM, and describes them on the command line of the hypervisor. */
@@ -214,9 +204,10 @@ export function asUsage<T>(body: () => T): T {
   }
 }
 
-export function readInitrd({ initrd }: MachineCli): Uint8Array | undefined {
+export function readInitrd(cli: MachineCli): Uint8Array | undefined {
+  const { initrd } = cli;
   if (initrd === undefined) return undefined;
-  const data = readFile(initrd);
+  const data = around(cli).read(initrd);
   checkInitrd(data, initrd);
   return data;
 }
@@ -225,7 +216,8 @@ export function readInitrd({ initrd }: MachineCli): Uint8Array | undefined {
 function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages {
   if (cli.guest || cli.hypervisor)
     throw new UsageError('--guest goes with the reference hypervisor: leave --firmware out');
-  const content = readFile(cli.firmware!);
+  const { read } = around(cli);
+  const content = read(cli.firmware!);
   if (content.length === 0 || content.length > PLATFORM.flash0.size)
     throw new UsageError(
       `--firmware: ${cli.firmware} has ${content.length} bytes, the flash holds 1 to ${PLATFORM.flash0.size}: give an image for loongarch64`,
@@ -235,7 +227,7 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
   if (cli.boot !== undefined)
     throw new UsageError('--boot says how an image is entered, and here the firmware does that: leave one of them out');
   const { placed, starts } = readLoads(cli);
-  const file = kernel === undefined ? undefined : readFile(kernel);
+  const file = kernel === undefined ? undefined : read(kernel);
   if (file && !isPe(file)) throw new UsageError(`${kernel} is no program for UEFI: give a kernel with an EFI stub`);
   return {
     ...NAMELESS,
@@ -244,7 +236,7 @@ function firmwareImages(cli: MachineCli, kernel: string | undefined): BootImages
       image: { entry: BigInt(PLATFORM.flash0.base), segments: [] },
       firmware: { content, kernel: file },
       initrd: readInitrd(cli),
-      deviceTree: cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb),
+      deviceTree: readDeviceTree(cli),
       commandLine: cli.append ?? '',
       extra: placed,
       starts,
@@ -268,12 +260,15 @@ function parseImage(bytes: Uint8Array, file: string, { load, memory }: MachineCl
 }
 
 /** Reads the files of `--load`. @throws UsageError, ImageError */
-function readLoads({ load = [], smp }: MachineCli): LoadedFiles {
+function readLoads(cli: MachineCli): LoadedFiles {
+  const { load = [], smp } = cli;
   const wrong = load.find((l) => l.cpu !== undefined && l.cpu >= smp);
   if (wrong)
     throw new UsageError(`${wrong.file}: there is no CPU ${wrong.cpu} to start it on: give a larger --smp, or another`);
   return loadFiles(
-    load.flatMap(({ file, ...how }) => (file === undefined ? [] : [{ name: file, bytes: readFile(file), ...how }])),
+    load.flatMap(({ file, ...how }) =>
+      file === undefined ? [] : [{ name: file, bytes: around(cli).read(file), ...how }],
+    ),
   );
 }
 
@@ -286,7 +281,7 @@ function loadedOnly(cli: MachineCli): BootImages {
       image: { entry: entry ?? 0n, segments: [] },
       commandLine: cli.append ?? '',
       initrd: readInitrd(cli),
-      deviceTree: cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb),
+      deviceTree: readDeviceTree(cli),
       protocol: cli.boot,
       extra: placed,
       starts,
@@ -295,9 +290,10 @@ function loadedOnly(cli: MachineCli): BootImages {
 }
 
 /** @throws ImageError when the file is not a device tree */
-export function readDeviceTree(file: string): Uint8Array {
-  const bytes = readFile(file);
-  checkDeviceTree(bytes, file);
+export function readDeviceTree(cli: MachineCli): Uint8Array | undefined {
+  if (cli.dtb === undefined) return undefined;
+  const bytes = around(cli).read(cli.dtb);
+  checkDeviceTree(bytes, cli.dtb);
   return bytes;
 }
 
@@ -317,17 +313,18 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
   if (own === undefined && !cli.hypervisor && !cli.guest && cli.load?.some((l) => l.file !== undefined))
     return asUsage(() => loadedOnly(cli));
   const file = own ?? cli.hypervisor ?? HYPERVISOR;
-  if (file === HYPERVISOR && !existsSync(file))
+  const { exists, read } = around(cli);
+  if (file === HYPERVISOR && !exists(file))
     throw new UsageError('the reference hypervisor is not built: run ./scripts/build-guests');
   const specs = own === undefined ? (cli.guest ?? [parseGuest('hello')]) : [];
-  const guestFiles = specs.map(guestFile);
+  const guestFiles = specs.map((spec) => guestFile(spec, around(cli)));
   return asUsage(() => {
-    const bytes = readFile(file);
+    const bytes = read(file);
     const elf = parseImage(bytes, file, cli);
     const loads = readLoads(cli);
-    const deviceTree = cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb);
+    const deviceTree = readDeviceTree(cli);
     const initrd = readInitrd(cli);
-    const guests = specs.map((spec, n) => ({ spec, data: readFile(guestFiles[n]!), file: guestFiles[n]! }));
+    const guests = specs.map((spec, n) => ({ spec, data: read(guestFiles[n]!), file: guestFiles[n]! }));
     for (const g of guests) parseElf(g.data, g.file);
     const { line, placed } =
       own === undefined

@@ -1,38 +1,20 @@
 /** `loongscope debug`: the machine in this process, a gdb on the terminal, symbols of host and guests loaded. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
-import { EXIT, UsageError } from './errors.ts';
+import { EXIT } from './errors.ts';
+import { findGdb } from './find-gdb.ts';
 import type { MachineCli } from './options.ts';
 import { PROJECT_ROOT } from './paths.ts';
 import { start } from './run.ts';
 import { enterSandbox } from './sandbox.ts';
 
-const OLDEST_GDB = 16;
 /** The Python helper for gdb. */
 export const HELPER = join(PROJECT_ROOT, 'src', 'gdbstub', 'python', 'lvz.py');
 
-/** The first gdb that knows LoongArch and is new enough. @throws UsageError when there is none */
-export async function findGdb(): Promise<string> {
-  const own = join(PROJECT_ROOT, '.tools', 'bin', 'gdb-multiarch');
-  const candidates = [
-    ...(existsSync(own) ? [own] : []),
-    'gdb-multiarch',
-    'loongarch64-linux-gnu-gdb',
-    'loongarch64-unknown-elf-gdb',
-    'gdb',
-  ];
-  for (const gdb of candidates) {
-    const probe = await execa(gdb, ['-nx', '-batch', '-ex', 'show version', '-ex', 'set architecture Loongarch64'], {
-      reject: false,
-      all: true,
-    });
-    const version = /GNU gdb[^\n]*?(\d+)\.\d+\s*$/m.exec(probe.stdout ?? '');
-    if (version && Number(version[1]) >= OLDEST_GDB && (probe.all ?? '').includes('set to "Loongarch64"')) return gdb;
-  }
-  throw new UsageError(`no gdb ${OLDEST_GDB} or newer with LoongArch found: run ./scripts/demo once, it brings one`);
-}
+/** A path as one word of a gdb command. */
+const quoted = (path: string): string => JSON.stringify(path);
 
 /** gdb arguments that connect and load symbols. */
 export function gdbArguments(port: number | string, imageFile: string, guestFiles: readonly string[]): string[] {
@@ -44,7 +26,10 @@ export function gdbArguments(port: number | string, imageFile: string, guestFile
     '-ex',
     'set confirm off',
     '-ex',
-    `file ${imageFile}`,
+    // The sources of the hypervisor and of the guests are named from there.
+    `directory ${quoted(PROJECT_ROOT)}`,
+    '-ex',
+    `file ${quoted(imageFile)}`,
     '-ex',
     `target extended-remote ${target}`,
     '-x',
@@ -53,7 +38,7 @@ export function gdbArguments(port: number | string, imageFile: string, guestFile
     `python guest_files.update({${guestFiles.map((f, n) => `${n + 1}: ${JSON.stringify(resolve(f))}`).join(', ')}})`,
     // Each guest is linked at different addresses, so gdb can have its symbols together with those of the hypervisor. `lvz attach`
     // shows each guest with its symbols.
-    ...guestFiles.slice(0, 1).flatMap((f) => ['-ex', `add-symbol-file ${f}`]),
+    ...guestFiles.slice(0, 1).flatMap((f) => ['-ex', `add-symbol-file ${quoted(f)}`]),
   ];
 }
 

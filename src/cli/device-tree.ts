@@ -25,7 +25,7 @@ export function boardTree(image: string | undefined, cli: MachineCli): Uint8Arra
             image: { entry: 0n, segments: [] },
             commandLine: cli.append ?? '',
             initrd: readInitrd(cli),
-            deviceTree: cli.dtb === undefined ? undefined : readDeviceTree(cli.dtb),
+            deviceTree: readDeviceTree(cli),
             protocol: cli.boot,
             extra: [],
           };

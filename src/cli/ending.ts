@@ -18,6 +18,7 @@ export interface LimitsCli {
 export function exitCode(end: End, cli: LimitsCli): number {
   switch (end.kind) {
     case 'poweroff':
+    case 'replayed':
       return EXIT.ok;
     case 'limit':
       say(

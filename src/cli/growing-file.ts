@@ -7,7 +7,7 @@ import { say } from './ending.ts';
 import { writeWhole } from './write-whole.ts';
 
 /** Largest size of one file in bytes. */
-const MOST = 4 * 2 ** 30;
+export const MOST = 4 * 2 ** 30;
 
 export class GrowingFile {
   private readonly fd: number;

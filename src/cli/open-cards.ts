@@ -7,13 +7,12 @@ import { VirtioEntropy } from '../emu/devices/virtio/entropy.ts';
 import { VirtioNet } from '../emu/devices/virtio/net.ts';
 import { VirtioP9 } from '../emu/devices/virtio/p9.ts';
 import type { CardSpec } from './cards.ts';
-import { openDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
-import { openShares } from './file-service.ts';
 import type { Pluggable } from './net/cable.ts';
-import { openNet, pluggable } from './network.ts';
+import { pluggable } from './network.ts';
 import type { MachineCli } from './options.ts';
 import { sandboxed } from './sandbox.ts';
+import { COMPUTER } from './surroundings.ts';
 
 /** QEMU's address of the first network card; the next ones count on. */
 const FIRST_MAC = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56] as const;
@@ -49,9 +48,10 @@ export interface OpenCards {
 export function openCards(cli: MachineCli, console: (byte: number) => void): OpenCards {
   const specs = cardsOf(cli);
   const inSandbox = sandboxed(cli);
+  const { surroundings = COMPUTER } = cli;
   checkSlots(specs);
   const shares = specs.flatMap((s) => (s.kind === 'share' ? [s.share] : []));
-  const servers = openShares(shares, inSandbox).values();
+  const servers = surroundings.shares(shares, inSandbox).values();
   let disks = 0;
   let sata = 0;
   let networks = 0;
@@ -60,13 +60,15 @@ export function openCards(cli: MachineCli, console: (byte: number) => void): Ope
     const { slot, interfaces } = spec;
     switch (spec.kind) {
       case 'block':
-        return [{ virtio: new VirtioBlock(`disk${disks++}`, openDrive(spec.drive, inSandbox)), slot, interfaces }];
+        return [
+          { virtio: new VirtioBlock(`disk${disks++}`, surroundings.drive(spec.drive, inSandbox)), slot, interfaces },
+        ];
       case 'share':
         return [{ virtio: new VirtioP9(spec.share.tag, servers.next().value!), slot, interfaces }];
       case 'console':
         return [{ virtio: new VirtioConsole(console), slot, interfaces }];
       case 'net': {
-        const network = openNet(spec.net);
+        const network = surroundings.net(spec.net);
         const outside = pluggable(network);
         if (outside && cable)
           throw new UsageError('two network cards lead out of the machine: only one can, make the other one isolated');
@@ -78,7 +80,8 @@ export function openCards(cli: MachineCli, console: (byte: number) => void): Ope
         return [
           {
             ahci: spec.disks.map(
-              (drive) => drive && { disk: openDrive(drive, inSandbox), serial: `LS${`${++sata}`.padStart(5, '0')}` },
+              (drive) =>
+                drive && { disk: surroundings.drive(drive, inSandbox), serial: `LS${`${++sata}`.padStart(5, '0')}` },
             ),
             slot,
           },

@@ -13,6 +13,7 @@ import {
   featuresOf,
   MODELS,
 } from '../emu/cpu/features.ts';
+import type { RunControl } from '../emu/debug/run-control.ts';
 import { VIRTIO_INTERFACES, type VirtioInterfaces } from '../emu/devices/virtio/pci.ts';
 import { sizeOf } from '../emu/formats/size.ts';
 import { LEAST_HISTORY } from '../emu/replay/history.ts';
@@ -27,6 +28,7 @@ import { UsageError } from './errors.ts';
 import { type NetSpec, parseNet } from './net/spec.ts';
 import { readDescriptor } from './own-descriptor.ts';
 import { parseShare, type ShareSpec } from './share.ts';
+import type { Surroundings } from './surroundings.ts';
 import { parseSymbols, type SymbolSpec } from './symbol-files.ts';
 
 const MIB = 2 ** 20;
@@ -229,12 +231,6 @@ function parseOnLoop(text: string): OnLoop {
   return kind;
 }
 
-/** Options that this version refuses, with a replacement. */
-const LATER: Readonly<Record<string, string>> = {
-  '--record <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
-  '--replay <file>': 'record and replay are not available in this version: runs with --clock virtual repeat exactly',
-};
-
 export const collect =
   <T>(parse: (text: string) => T) =>
   (text: string, before: T[] | undefined): T[] => [...(before ?? []), parse(text)];
@@ -316,6 +312,18 @@ export interface MachineCli {
   readonly detail?: boolean;
   /** No status lines on stderr. */
   readonly quiet?: boolean;
+  /** Where the run is recorded. */
+  readonly record?: string;
+  /** The recording also has the files that the machine boots. */
+  readonly recordImages?: boolean;
+  /** Where files, disks, folders and the network come from; default: this computer. */
+  readonly surroundings?: Surroundings;
+  /** Know VMs, and read names, even if no debugger can connect. */
+  readonly observed?: boolean;
+  /** Receives each byte that the console shows. */
+  readonly tap?: (byte: number) => void;
+  /** Called with the machine before its first instruction, and before a debugger can connect. */
+  readonly prepare?: (control: RunControl) => void;
 }
 
 /** The default options of a machine, for programs that start one without a command line. */
@@ -360,6 +368,46 @@ export type EngineOption = (typeof ENGINES)[number];
 export function parseEngine(text: string): EngineOption {
   if ((ENGINES as readonly string[]).includes(text)) return text as EngineOption;
   throw new UsageError(`--engine: '${text}' is unknown: use ${ENGINES.join(', ')}`);
+}
+
+/** Options of run and replay for a person who looks at the machine. */
+export function declareDebugOptions(command: Command): Command {
+  return command
+    .option('--gdb <address>', 'serve gdb on [HOST:]PORT or unix:PATH; port 0 picks one', (t) =>
+      parseAddress(t, '--gdb'),
+    )
+    .option('--gdb-guest <spec>', 'a port for one guest: GID[.VCPU]=[HOST:]PORT; repeatable', collect(parseGuestPort))
+    .option('--gdb-host <address>', 'a port for the host world alone: [HOST:]PORT or unix:PATH', (t) =>
+      parseAddress(t, '--gdb-host'),
+    )
+    .option('--files <folder>', 'where files are that a gdb names: snapshots (default: the current folder)')
+    .option(
+      '--symbols <spec>',
+      'names of a file for addresses: FILE[,in=host|VM][,offset=N|auto], as in=1 for the kernel of the first guest; repeatable',
+      collect(parseSymbols),
+    )
+    .option(
+      '--descriptor <file>',
+      'what the debugger should know of your hypervisor: a JSON file (docs/descriptors.md)',
+      readDescriptor,
+    )
+    .option(
+      '--engine <name>',
+      'auto (translate what is hot), jit (translate everything), interpreter, or check (both, compared)',
+      parseEngine,
+    )
+    .option('--log <list>', 'exit,exception,device,gdb[=FILE]', parseLog)
+    .option('--history <size>', 'memory for the past that a debugger can go back to (default: 512M)', (t) =>
+      parseHistory(t),
+    )
+    .option('--audit <what>', 'worldswitch: check what every world switch leaves behind', parseAudit)
+    .option(
+      '--on-loop <what>',
+      'stop (default) or report: what a loop without progress does without a debugger',
+      parseOnLoop,
+    )
+    .option('--stats', 'one JSON line of statistics on stderr at the end')
+    .option('--no-sandbox', 'run without the wall that lets the emulator open only what the command line names');
 }
 
 /** Declares the options on a command. Values are checked here; every error says what to do. */
@@ -410,16 +458,6 @@ export function declareMachineOptions(command: Command): Command {
       'guest for the reference hypervisor: FILE[,name=N][,memory=SIZE][,append=S]; repeatable',
       collect(parseGuest),
     )
-    .option(
-      '--symbols <spec>',
-      'names of a file for addresses: FILE[,in=host|VM][,offset=N|auto], as in=1 for the kernel of the first guest; repeatable',
-      collect(parseSymbols),
-    )
-    .option(
-      '--descriptor <file>',
-      'what the debugger should know of your hypervisor: a JSON file (docs/descriptors.md)',
-      readDescriptor,
-    )
     .option('--hypervisor <file>', 'your build of the reference hypervisor, to run the guests')
     .addOption(
       new Option('--machine <board>', 'virt, or ls3a5000: what programs for Loongson 3A5000 boards touch').choices(
@@ -441,20 +479,7 @@ export function declareMachineOptions(command: Command): Command {
         kind: 'stdio' as const,
       },
     )
-    .option('--gdb <address>', 'serve gdb on [HOST:]PORT or unix:PATH; port 0 picks one', (t) =>
-      parseAddress(t, '--gdb'),
-    )
-    .option('--gdb-guest <spec>', 'a port for one guest: GID[.VCPU]=[HOST:]PORT; repeatable', collect(parseGuestPort))
-    .option('--gdb-host <address>', 'a port for the host world alone: [HOST:]PORT or unix:PATH', (t) =>
-      parseAddress(t, '--gdb-host'),
-    )
-    .option('--files <folder>', 'where files are that a gdb names: snapshots (default: the current folder)')
     .option('--wait', 'do not run until a debugger says so')
-    .option(
-      '--engine <name>',
-      'auto (translate what is hot), jit (translate everything), interpreter, or check (both, compared)',
-      parseEngine,
-    )
     .option(
       '--check-interval <n>',
       'instructions between the comparisons of --engine check (default: 10 million)',
@@ -481,25 +506,14 @@ export function declareMachineOptions(command: Command): Command {
       return n;
     })
     .option('--snapshot <file>', 'go on from a saved machine')
+    .option('--record <file>', 'write down what the run needs to happen again; loongscope replay repeats it')
+    .option('--record-images', 'the recording brings the files that the machine boots')
     .option('--no-reboot', 'a reset by the guest ends the run')
-    .option('--seed <n>', 'seed of the random choices of the model', (t) => parseInteger(t, '--seed', 0, 0xffffffff), 1)
-    .option('--log <list>', 'exit,exception,device,gdb[=FILE]', parseLog)
-    .option('--history <size>', 'memory for the past that a debugger can go back to (default: 512M)', (t) =>
-      parseHistory(t),
-    )
-    .option('--audit <what>', 'worldswitch: check what every world switch leaves behind', parseAudit)
     .option(
-      '--on-loop <what>',
-      'stop (default) or report: what a loop without progress does without a debugger',
-      parseOnLoop,
-    )
-    .option('--stats', 'one JSON line of statistics on stderr at the end')
-    .option('--no-sandbox', 'run without the wall that lets the emulator open only what the command line names');
-  for (const [flags, message] of Object.entries(LATER))
-    command.addOption(
-      new Option(flags, 'not in this version').hideHelp().argParser(() => {
-        throw new UsageError(`${flags.split(' ')[0]}: ${message}`);
-      }),
+      '--seed <n>',
+      'seed of the random choices of the model',
+      (t) => parseInteger(t, '--seed', 0, 0xffffffff),
+      1,
     );
-  return command;
+  return declareDebugOptions(command);
 }

@@ -2,7 +2,17 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { BenchCli } from './bench/bench.ts';
 import { EXIT, UsageError } from './errors.ts';
-import { collect, declareMachineOptions, type MachineCli, parseEngine, parseFormat, parseInteger } from './options.ts';
+import {
+  collect,
+  declareDebugOptions,
+  declareMachineOptions,
+  type MachineCli,
+  parseEngine,
+  parseFormat,
+  parseInteger,
+} from './options.ts';
+import { parseMoment } from './recording/moment.ts';
+import type { ReplayCli } from './recording/replay.ts';
 import { requireSandbox } from './sandbox.ts';
 import type { TraceCli } from './trace.ts';
 import { VERSION } from './version.ts';
@@ -23,6 +33,20 @@ declareMachineOptions(program.command('run').description('boot a machine; its co
     requireSandbox(cli);
     const { run } = await import('./run.ts');
     code = await run(image, cli);
+  });
+
+declareDebugOptions(program.command('replay').description('repeat a recorded run'))
+  .argument('<file>', 'a file of run --record')
+  .option(
+    '--at <moment>',
+    "go there first: an instruction number, end, console:TEXT, or 'first exception in VM 1' (first or last; exception, exit, entry)",
+    parseMoment,
+  )
+  .addHelpText('after', '\nExample:\n  loongscope replay flaky.recording --at end --gdb 1234')
+  .action(async (file: string, cli: ReplayCli) => {
+    requireSandbox(cli);
+    const { replay } = await import('./recording/replay.ts');
+    code = await replay(file, cli);
   });
 
 declareMachineOptions(program.command('debug').description('boot a machine and start gdb on it, symbols loaded'))
@@ -65,11 +89,29 @@ declareMachineOptions(
       .default('text'),
   )
   .option('--output <file>', 'where to (default: trace.txt, trace.jsonl or trace.json)')
+  .option(
+    '--from <n>',
+    'of a recorded run (its file is given as the image): the instruction where the trace begins',
+    (t) => parseInteger(t, '--from', 0, Number.MAX_SAFE_INTEGER),
+  )
+  .option('--to <n>', 'of a recorded run: the instruction where it ends', (t) =>
+    parseInteger(t, '--to', 0, Number.MAX_SAFE_INTEGER),
+  )
   .addHelpText('after', '\nExample:\n  loongscope trace --guest hello --format chrome --output hello.json')
   .action(async (image: string | undefined, cli: TraceCli) => {
     requireSandbox(cli);
     const { trace } = await import('./trace.ts');
     code = await trace(image, cli);
+  });
+
+program
+  .command('doctor')
+  .description('what is there, what is missing, what that prevents, and the command that mends it')
+  .option('--json', 'for programs')
+  .addHelpText('after', '\nExample:\n  loongscope doctor')
+  .action(async (cli: { json?: boolean }) => {
+    const { doctor } = await import('./doctor.ts');
+    code = await doctor(cli);
   });
 
 program
@@ -99,8 +141,19 @@ program
     code = await runQemu(args);
   });
 
+const GREETING = `loongscope ${VERSION}: a LoongArch64 machine with the LVZ virtualization extension, made for debugging hypervisors with gdb
+
+  loongscope demo                          the tour: a real gdb steps through the world switch
+  loongscope run --guest hello             the reference hypervisor and a guest, on this terminal
+  loongscope debug --guest hello           the same with a gdb, symbols loaded
+  loongscope run --gdb 1234 --wait FILE    your hypervisor, your gdb
+  loongscope doctor                        what is missing here, and what mends it
+  loongscope --help                        all commands
+`;
+
 try {
-  await program.parseAsync();
+  if (process.argv.length <= 2) process.stdout.write(GREETING);
+  else await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
     // Help and version are not errors.

@@ -115,6 +115,8 @@ export interface Running {
   readonly check: EngineCheck | undefined;
   /** Statistics of exits, if an option asks for them. */
   readonly detail: { readonly exits: ExitStatistics; readonly first: FirstEvents } | undefined;
+  /** Passes on what the guest has printed so far. */
+  readonly flush: () => void;
   /** Resolves with the exit code of the program. */
   readonly done: Promise<number>;
 }
@@ -188,6 +190,20 @@ export async function start(
   image: string | undefined,
   cli: MachineCli,
   io?: (bytes: Uint8Array) => void,
+  onDebugger?: () => void,
+): Promise<Running> {
+  if (cli.recordImages && cli.record === undefined)
+    throw new UsageError('--record-images without a recording: add --record FILE');
+  if (cli.record === undefined) return startMachine(image, cli, io, onDebugger);
+  const recorder = new (await import('./recording/recorder.ts')).Recorder(image, cli);
+  const running = await startMachine(image, recorder.cli, io, onDebugger);
+  return { ...running, done: running.done.finally(() => recorder.finish()) };
+}
+
+async function startMachine(
+  image: string | undefined,
+  cli: MachineCli,
+  io?: (bytes: Uint8Array) => void,
   onDebugger: () => void = () => {},
 ): Promise<Running> {
   checkHistory(cli);
@@ -200,7 +216,9 @@ export async function start(
   let control: RunControl | undefined;
   // During a replay the output of the machine is dropped, because it was printed before.
   const booted = boot(image, cli, (byte) => {
-    if (!control?.repeating) output.put(byte);
+    if (control?.repeating) return;
+    output.put(byte);
+    cli.tap?.(byte);
   });
   const { machine } = booted;
   const recognition = new Recognition(cli.descriptor, booted.keptDescriptor);
@@ -229,7 +247,7 @@ export async function start(
   const check = await engineCheck(image, cli, machine);
   const logOutlet = openLog(cli.log?.file);
   const warnings: Promise<void>[] = [];
-  const showsNames = debuggable(cli) || [cli.log, cli.stats, cli.detail, cli.audit].some(Boolean);
+  const showsNames = debuggable(cli) || [cli.log, cli.stats, cli.detail, cli.audit, cli.observed].some(Boolean);
   const clientFiles = debuggable(cli) ? openClientFiles(cli.files ?? '.', sandboxed(cli)) : undefined;
   if (clientFiles) symbolFiles.read = (name) => clientFiles.read(name);
   const running = new RunControl(machine, {
@@ -309,11 +327,10 @@ export async function start(
       symbolize,
       executable: (world) => booted.executable(imageOf(world)),
       log,
-      onConnect: () => {
-        onDebugger();
-        // Only when the debugger holds the machine itself; otherwise it would seem to run for a moment.
-        queueMicrotask(() => control.detach(gate));
-      },
+      tell: (line) => say(`gdb: ${line}`),
+      onConnect: onDebugger,
+      // From now on the debugger holds the machine itself.
+      onUse: () => control.detach(gate),
     });
     let bound: Bound;
     try {
@@ -328,6 +345,7 @@ export async function start(
     servers.push(server);
   };
   await booted.cable?.plug(running);
+  cli.prepare?.(running);
   try {
     if (cli.gdb) await open({ kind: 'machine' }, cli.gdb, 'the machine');
     if (cli.gdbHost) await open({ kind: 'host' }, cli.gdbHost, 'the host world');
@@ -379,7 +397,7 @@ export async function start(
     outputs.close(endsNow(end) ? code : undefined);
     return code;
   });
-  return { booted, control, symbolize, ports, check, detail, done };
+  return { booted, control, symbolize, ports, check, detail, flush: () => output.flush(), done };
 }
 
 export async function run(image: string | undefined, cli: MachineCli): Promise<number> {
@@ -388,6 +406,8 @@ export async function run(image: string | undefined, cli: MachineCli): Promise<n
     return EXIT.ok;
   }
   if (cli.threads) {
+    if (cli.record !== undefined)
+      throw new UsageError('--record: runs in real time do not repeat: leave --threads out');
     const { runThreads } = await import('./run-threads.ts');
     return runThreads(image, cli);
   }

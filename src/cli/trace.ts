@@ -1,12 +1,14 @@
-/** `loongscope trace`: runs a machine and records its VM exits, exceptions and world switches. */
+/** `loongscope trace`: writes down the VM exits, exceptions and world switches of a machine, or of a recorded run. */
 import { openSync } from 'node:fs';
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { injects } from '../emu/debug/catches.ts';
 import { describeStatistics } from '../emu/debug/exit-statistics.ts';
 import { describeFirst } from '../emu/debug/first-events.ts';
+import { say } from './ending.ts';
 import { UsageError } from './errors.ts';
-import { GrowingFile } from './growing-file.ts';
+import { GrowingFile, MOST } from './growing-file.ts';
 import type { MachineCli, TraceFormat } from './options.ts';
+import { isRecording } from './recording/file.ts';
 import { type Running, start } from './run.ts';
 import { enterSandbox } from './sandbox.ts';
 import { traceWriter } from './trace-format.ts';
@@ -14,29 +16,52 @@ import { traceWriter } from './trace-format.ts';
 export interface TraceCli extends MachineCli {
   readonly format: TraceFormat;
   readonly output?: string;
+  /** Of a recorded run: the instructions of the machine where the trace begins and ends. */
+  readonly from?: number;
+  readonly to?: number;
 }
 
 const SUFFIX: Readonly<Record<TraceFormat, string>> = { text: 'txt', jsonl: 'jsonl', chrome: 'json' };
 /** Text is written in pieces of about this many characters. */
 const PIECE = 1 << 16;
+/** Bytes that are kept for the text behind all events, so that a file that has reached its limit is whole. */
+const TAIL = 1 << 16;
 
-/** A file that is written in pieces. @throws UsageError when it cannot be opened */
-class Output {
+/** A file that is written in pieces, up to a limit. */
+export class TraceOutput {
   private readonly file: GrowingFile;
+  private readonly path: string;
   private text = '';
-  lines = 0;
+  private left: number;
+  /** Events that are in the file. */
+  events = 0;
 
-  constructor(path: string) {
+  /** @throws UsageError when it cannot be opened */
+  constructor(path: string, most = MOST) {
+    this.path = path;
+    this.left = most - TAIL;
     try {
-      this.file = new GrowingFile(openSync(path, 'w'), `--output: ${path}`);
+      this.file = new GrowingFile(openSync(path, 'w'), `--output: ${path}`, most);
     } catch (error) {
       throw new UsageError(`--output: cannot write ${path} (${(error as NodeJS.ErrnoException).code}): check the path`);
     }
   }
 
+  /** An event. When the file is full, the user is told once, and the events from there on are left out. */
+  event(text: string): void {
+    if (this.left < 0) return;
+    this.left -= Buffer.byteLength(text);
+    if (this.left < 0) {
+      say(`warning: --output: ${this.path} is full: what comes from now on is not in it`);
+      return;
+    }
+    this.events++;
+    this.put(text);
+  }
+
+  /** Text before or behind the events. */
   put(text: string): void {
     this.text += text;
-    this.lines++;
     if (this.text.length >= PIECE) this.flush();
   }
 
@@ -52,8 +77,9 @@ class Output {
 }
 
 /** Records a machine until it has ended. */
-function record(running: Running, format: TraceFormat, output: Output): () => void {
+function record(running: Running, { format, from = 0 }: TraceCli, output: TraceOutput): () => void {
   const { control, booted } = running;
+  const early = (): boolean => control.position() < from;
   const writer = traceWriter(format, running.symbolize);
   const left = new Map<Cpu, number>();
   output.put(writer.begin());
@@ -63,17 +89,17 @@ function record(running: Running, format: TraceFormat, output: Output): () => vo
         if (control.repeating) return;
         const r = c.events.at(0)!;
         if (r.kind === 'exit') left.set(c, r.time);
-        output.put(writer.event(c, r, undefined));
+        if (!early()) output.event(writer.event(c, r, undefined));
       },
       entered: (c) => {
         if (control.repeating) return;
         const since = left.get(c);
         left.delete(c);
-        output.put(writer.event(c, c.events.at(0)!, since === undefined ? undefined : c.now - since));
+        if (!early()) output.event(writer.event(c, c.events.at(0)!, since === undefined ? undefined : c.now - since));
       },
       csrWrite: (c, w) => {
-        const lines = control.repeating ? 0 : injects(c, w);
-        if (lines) output.put(writer.inject(c, 31 - Math.clz32(lines), c.pc));
+        const lines = control.repeating || early() ? 0 : injects(c, w);
+        if (lines) output.event(writer.inject(c, 31 - Math.clz32(lines), c.pc));
         return false;
       },
     });
@@ -83,19 +109,44 @@ function record(running: Running, format: TraceFormat, output: Output): () => vo
   };
 }
 
+/** The machine to trace: that of a recording where one is given in the place of an image. @throws UsageError */
+async function machineOf(
+  image: string | undefined,
+  cli: TraceCli,
+): Promise<{ image: string | undefined; cli: MachineCli }> {
+  if (image === undefined || !isRecording(image)) {
+    if (cli.from !== undefined || cli.to !== undefined)
+      throw new UsageError('--from and --to are for a recorded run: give a file of run --record');
+    return { image, cli };
+  }
+  const { readRecording, replayed, upTo } = await import('./recording/replay.ts');
+  const { engine, symbols, descriptor, log, stats, sandbox, audit } = cli;
+  const recording = readRecording(image);
+  return replayed(cli.to === undefined ? recording : upTo(recording, cli.to), {
+    ...(engine && { engine }),
+    ...(symbols && { symbols }),
+    ...(descriptor && { descriptor }),
+    ...(log && { log }),
+    ...(audit && { audit }),
+    ...(stats && { stats }),
+    ...(sandbox === false && { sandbox }),
+  });
+}
+
 export async function trace(image: string | undefined, cli: TraceCli): Promise<number> {
   const path = cli.output ?? `trace.${SUFFIX[cli.format]}`;
-  const output = new Output(path);
-  const running = await start(image, { ...cli, detail: true });
-  enterSandbox(cli);
+  const machine = await machineOf(image, cli);
+  const output = new TraceOutput(path);
+  const running = await start(machine.image, { ...machine.cli, detail: true });
+  enterSandbox(machine.cli);
   await running.booted.named;
-  const finish = record(running, cli.format, output);
+  const finish = record(running, cli, output);
   const code = await running.done;
   finish();
   const { symbolize } = running;
-  const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  for (const e of running.detail!.first.list) say(describeFirst(e, symbolize));
-  for (const line of describeStatistics(running.detail!.exits, symbolize)) say(line);
-  say(`loongscope: trace: ${output.lines - 2} events in ${path}`);
+  const print = (line: string): void => void process.stderr.write(`${line}\n`);
+  for (const e of running.detail!.first.list) print(describeFirst(e, symbolize));
+  for (const line of describeStatistics(running.detail!.exits, symbolize)) print(line);
+  say(`trace: ${output.events} events in ${path}`);
   return code;
 }

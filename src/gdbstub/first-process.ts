@@ -16,7 +16,11 @@ export class FirstProcess {
     this.begun = true;
   }
 
-  /** gdb has read registers or memory of a thread, or was shown a stop of it. It selects threads for breakpoints, too, so this says more. */
+  /**
+   * gdb was shown a stop of a thread, or has attached to it, or has read its memory. It selects threads for other reasons, too: for
+   * breakpoints, and it reads the registers of all threads that it is about to resume. A step of one thread alone may be a step
+   * off a breakpoint, made for the resume of another one.
+   */
   looksAt(thread: Thread): void {
     this.looked = thread;
   }

@@ -14,6 +14,9 @@ const INTERRUPT = 0x03;
 /** Largest payload accepted, as announced in qSupported. */
 export const PACKET_SIZE = 0x20000;
 
+/** A packet that is longer than allowed gets an error, but not one that never ends. */
+const MOST_EXCESS = 0x100000;
+
 /** What the parser finds in the stream. */
 export type Frame =
   | { readonly kind: 'packet'; readonly payload: string }
@@ -70,8 +73,13 @@ export class PacketParser {
   private state: 'idle' | 'body' | 'sum1' | 'sum2' = 'idle';
   private overflow = false;
   private sum = '';
-  /** Number of bytes since the last valid packet that do not belong to the protocol. They are skipped. */
+  /**
+   * Number of bytes since the last valid packet that do not belong to the protocol: between packets, in packets with a wrong
+   * checksum, and far behind the longest packet. They are skipped.
+   */
   noise = 0;
+  /** Bytes of this packet that are too many. */
+  private excess = 0;
 
   /** Adds bytes. @returns the frames that are now complete */
   push(bytes: Uint8Array): Frame[] {
@@ -95,7 +103,7 @@ export class PacketParser {
       case 'body':
         if (b === HASH) this.state = 'sum1';
         else if (b === DOLLAR) this.start();
-        else if (this.length >= PACKET_SIZE) this.overflow = true;
+        else if (this.length >= PACKET_SIZE) this.tooMany();
         else this.body[this.length++] = b;
         return undefined;
       case 'sum1':
@@ -108,8 +116,14 @@ export class PacketParser {
     }
   }
 
+  private tooMany(): void {
+    this.overflow = true;
+    if (++this.excess > MOST_EXCESS) this.noise++;
+  }
+
   private start(): void {
     this.length = 0;
+    this.excess = 0;
     this.overflow = false;
     this.state = 'body';
   }
@@ -117,7 +131,10 @@ export class PacketParser {
   private complete(sum: string): Frame {
     if (this.overflow) return { kind: 'too-long' };
     const bytes = this.body.subarray(0, this.length);
-    if (sum.toLowerCase() !== checksum(bytes)) return { kind: 'bad-checksum' };
+    if (sum.toLowerCase() !== checksum(bytes)) {
+      this.noise += this.length + sum.length;
+      return { kind: 'bad-checksum' };
+    }
     this.noise = 0;
     return { kind: 'packet', payload: latin1(bytes) };
   }

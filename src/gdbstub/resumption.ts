@@ -1,5 +1,6 @@
 /** A resume of a client: which thread continues, whether it is a step, and whose step ends at a stop. */
 import type { RunControl } from '../emu/debug/run-control.ts';
+import type { Stepper } from '../emu/debug/stop.ts';
 import { DEFAULT_STEP_INTO, SingleStep, type StepClass, UntilEntered, WithinWorld } from './soft-step.ts';
 import type { StepJournal } from './step-journal.ts';
 import type { Resume } from './target.ts';
@@ -12,6 +13,8 @@ export class Resumption {
   private readonly control: RunControl;
   private readonly journal: StepJournal;
   private step: SingleStep | WithinWorld | undefined;
+  /** Who has control of the machine for this client. */
+  private stepper: Stepper | undefined;
   private stepThread: Thread | undefined;
   private resumed: Thread | undefined;
   private how: Resume | undefined;
@@ -60,7 +63,7 @@ export class Resumption {
     this.stepThread = undefined;
     if (!contextOf(thread, control).live) {
       if (exact) {
-        if (thread.vm !== undefined) control.setStepper(new UntilEntered(cpu, thread.vm), false);
+        if (thread.vm !== undefined) this.give(new UntilEntered(cpu, thread.vm), false);
         this.stepThread = thread;
       }
     } else {
@@ -68,11 +71,16 @@ export class Resumption {
       if (exact || planted !== undefined) {
         this.step = this.stepperFor(thread, planted);
         this.stepThread = thread;
-        control.setStepper(this.step);
+        this.give(this.step, true);
       }
     }
     control.history.hold(single ? control.machine.cpus.filter((c) => c !== cpu) : []);
     this.journal.resumed();
+  }
+
+  private give(stepper: Stepper, stepping: boolean): void {
+    this.stepper = stepper;
+    this.control.setStepper(stepper, stepping);
   }
 
   /** The machine has stopped, or the client has disconnected. @returns the thread whose step ends here */
@@ -80,6 +88,8 @@ export class Resumption {
     const { stepThread } = this;
     this.step?.finish();
     this.step = undefined;
+    if (this.stepper) this.control.releaseStepper(this.stepper);
+    this.stepper = undefined;
     this.stepThread = undefined;
     this.journal.stopped();
     return stepThread;

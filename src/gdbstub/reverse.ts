@@ -25,7 +25,7 @@ export class Reverse {
   private *steppingBack(): Steps<string> {
     const { target } = this;
     const { control } = target;
-    const thread = this.thread ?? target.current;
+    const thread = this.moving;
     const from = control.history.position;
     let position: number | undefined = from;
     this.begin();
@@ -42,6 +42,8 @@ export class Reverse {
         target.output(target.unknownCode.atStop(control, target.threads()));
         return target.threadReply(SIGNAL.trap, '', thread);
       }
+      // gdb never resumes a thread again for which it is told so while it steps it off a breakpoint.
+      if (this.isOffBreakpoint(thread)) return target.threadReply(SIGNAL.trap, '', thread);
       // Nothing of a guest is before its first instruction.
       yield* control.replayer.going(thread.vm === undefined ? control.history.beginning : from);
       return target.threadReply(SIGNAL.trap, 'replaylog:begin;', thread);
@@ -49,6 +51,18 @@ export class Reverse {
       if (!(error instanceof Interrupted)) throw error;
       return target.threadReply(SIGNAL.interrupt, '', thread);
     }
+  }
+
+  /** The thread that moves: the one that the client has named, or its current one. */
+  private get moving(): Thread {
+    const { target } = this;
+    return this.thread ?? target.firstProcess.currentOf(target.current, target.threads());
+  }
+
+  /** Does gdb step a thread alone, for the sake of another one, its current one? The step of that one comes next. */
+  private isOffBreakpoint(thread: Thread): boolean {
+    const { target } = this;
+    return this.thread !== undefined && target.firstProcess.currentOf(thread, target.threads()).pid !== thread.pid;
   }
 
   /** `bc`: back to the last breakpoint, watchpoint or catch before this position, or to the beginning of the history. */
@@ -64,21 +78,23 @@ export class Reverse {
   /** gdb forgets the registers of the threads that it moves. */
   private begin(): void {
     const { pattern, target } = this;
-    target.firstProcess.resumed(this.thread ?? target.firstProcess.currentOf(target.current, target.threads()));
+    target.firstProcess.resumed(this.moving);
     target.known.resumed(target.threads().filter((t) => pattern === undefined || matchesThread(pattern, t)));
   }
 
   private *search(): Steps<Stop> {
-    const { control, current } = this.target;
+    const { control } = this.target;
     const { history } = control;
-    const { cpu } = this.thread ?? current;
-    let end = history.position;
+    const { cpu } = this.moving;
+    const from = history.position;
+    let end = from;
     let found: { position: number; stop: Stop } | undefined;
     try {
       yield;
       for (;;) {
         const start: number | undefined = yield* control.replayer.searchingStretch(end, (position, stop) => {
-          if (position < end) found = { position, stop };
+          // What an instruction has caused lies behind it: at the end of a stretch, too.
+          if (position < from) found = { position, stop };
         });
         end = start ?? end;
         if (found || start === undefined || start <= history.beginning) break;

@@ -21,6 +21,11 @@ const MOST_UNREAD = 8 << 20;
 /** How long the program waits for a client that stays connected after the end of the machine. */
 const GRACE_MS = 500;
 
+/** Most messages to the user about clients that were disconnected. */
+const MOST_TOLD = 16;
+const NO_LOONGARCH =
+  "a client has left at its first stop. If it says 'unknown architecture' or 'Remote register badly formatted', it is a gdb without LoongArch, or with another architecture set: use gdb-multiarch 16 or newer ('./scripts/demo' brings one), or 'set architecture auto'";
+
 /** Where to listen. A TCP port 0 picks a free one. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
 
@@ -37,8 +42,12 @@ export interface ServerOptions {
   readonly symbolize: Symbolizer;
   readonly executable?: (world: number) => string | undefined;
   readonly log: (line: string) => void;
-  /** Called when the first client has sent a packet. */
+  /** Tells the user what has become of a client. */
+  readonly tell: (line: string) => void;
+  /** Called when a client has sent its first packet. */
   readonly onConnect?: () => void;
+  /** Called when a client asks for more than its handshake. */
+  readonly onUse?: () => void;
 }
 
 /** A listening port. */
@@ -54,6 +63,7 @@ export class GdbServer {
   private readonly server: Server;
   private readonly connections = new Connections(ROOM);
   private readonly clients = new Set<Socket>();
+  private told = 0;
 
   constructor(options: ServerOptions) {
     this.options = options;
@@ -86,6 +96,13 @@ export class GdbServer {
     for (const client of this.clients) client.destroy();
   }
 
+  /** Clients come and go without an end, but not their messages. */
+  private tell(line: string): void {
+    if (this.told < MOST_TOLD) this.options.tell(line);
+    else if (this.told === MOST_TOLD) this.options.tell('more of these are only told with --log gdb');
+    this.told++;
+  }
+
   private connect(socket: Socket): void {
     const { options } = this;
     const guard = new FirstByteGuard(FIRST_BYTES);
@@ -93,6 +110,7 @@ export class GdbServer {
     const drop = (reason: string): void => {
       if (socket.destroyed) return;
       options.log(`a connection was ended: ${reason}`);
+      if (session) this.tell(`a client was disconnected: ${reason}`);
       socket.destroy();
       session?.close();
     };
@@ -111,13 +129,14 @@ export class GdbServer {
         dispatch,
         symbolize: options.symbolize,
         ...(options.executable && { executable: options.executable }),
+        ...(options.onUse && { onUse: options.onUse }),
         log: options.log,
         heard: () => this.connections.heard(connection),
         strayed: () => drop('what it sends between packets is not the protocol of gdb'),
         drained: () => socket.resume(),
         send: (bytes) => {
           if (socket.destroyed) return;
-          if (socket.writableLength > MOST_UNREAD) drop('it does not read what it is sent');
+          if (socket.writableLength > MOST_UNREAD) drop('it does not read what it is sent, and 8 MiB wait for it');
           else socket.write(bytes);
         },
       });
@@ -141,6 +160,7 @@ export class GdbServer {
     socket.on('close', () => {
       this.clients.delete(socket);
       this.connections.delete(connection);
+      if (session?.handshake.broken) this.tell(NO_LOONGARCH);
       session?.close();
     });
   }

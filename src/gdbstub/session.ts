@@ -14,6 +14,7 @@ import type { Machine } from '../emu/machine/machine.ts';
 import { announcement, HELD, oldRegisters, stoppedElsewhere, stoppedSilently } from './announcement.ts';
 import { BranchTrace } from './branch-trace.ts';
 import { FirstProcess } from './first-process.ts';
+import { Handshake } from './handshake.ts';
 import { KnownRegisters } from './known-registers.ts';
 import { type Line, PacketQueue } from './packet-queue.ts';
 import { Resumption } from './resumption.ts';
@@ -25,7 +26,15 @@ import { StepJournal } from './step-journal.ts';
 import { StopReplies } from './stop-replies.ts';
 import type { Answer, Dispatch, Resume, Target, TargetSettings } from './target.ts';
 import { ThreadSelection } from './thread-selection.ts';
-import { contextOf, GUEST_PID_BASE, matchesThread, type Thread, type ThreadPattern, type View } from './threads.ts';
+import {
+  contextOf,
+  GUEST_PID_BASE,
+  MACHINE_PID,
+  matchesThread,
+  type Thread,
+  type ThreadPattern,
+  type View,
+} from './threads.ts';
 import { UnknownCode } from './unknown-code.ts';
 
 export interface SessionOptions extends Line {
@@ -35,6 +44,8 @@ export interface SessionOptions extends Line {
   readonly symbolize: Symbolizer;
   /** The file that a world was booted from (−1: the host), as an absolute path. Undefined when it is not known. */
   readonly executable?: (world: number) => string | undefined;
+  /** Called when the client asks for more than its handshake. */
+  readonly onUse?: () => void;
 }
 
 export class Session implements Target {
@@ -63,6 +74,8 @@ export class Session implements Target {
   document: Target['document'];
   /** The client has detached. */
   detached = false;
+  readonly handshake = new Handshake();
+  private readonly onUse: () => void;
   private readonly dispatch: Dispatch;
   private readonly selection: ThreadSelection;
   private readonly journal: StepJournal;
@@ -77,6 +90,7 @@ export class Session implements Target {
     this.machine = control.machine;
     this.symbolize = options.symbolize;
     this.dispatch = options.dispatch;
+    this.onUse = options.onUse ?? (() => {});
     this.selection = new ThreadSelection(control, options.view, options.executable);
     this.journal = new StepJournal(control);
     const { selection, settings, journal } = this;
@@ -114,6 +128,10 @@ export class Session implements Target {
   }
 
   answer(payload: string): Answer {
+    if (!this.handshake.over) {
+      this.handshake.heard(payload);
+      if (this.handshake.over) this.onUse();
+    }
     return this.dispatch(this, payload);
   }
 
@@ -255,6 +273,7 @@ export class Session implements Target {
     this.announce(stop, stepped);
     this.output(this.unknownCode.atStop(this.control, this.threads()));
     this.reply(this.forResumed(this.replies.forStop(stop, stepped)));
+    if (!this.resumption.single) this.firstProcess.looksAt(this.current);
     this.packets.drain();
   }
 
@@ -291,6 +310,7 @@ export class Session implements Target {
     this.announce(stop, undefined);
     this.output(this.unknownCode.atStop(this.control, this.threads()));
     this.reply(this.forResumed(this.replies.forStop(stop, undefined)));
+    if (!this.reverse.thread) this.firstProcess.looksAt(this.current);
   }
 
   threadReply(signal: number, pairs: string, thread: Thread): string {
@@ -311,8 +331,15 @@ export class Session implements Target {
     );
   }
 
+  /** The process whose end gdb is told: one that it has. It aborts when that is not so. */
+  private get ending(): number {
+    const pids = this.selection.listed().map((t) => t.pid);
+    return pids.includes(MACHINE_PID) ? MACHINE_PID : (pids[0] ?? MACHINE_PID);
+  }
+
   ended(end: End): void {
-    if (this.running && !this.detached) this.reply(end.kind === 'died' ? 'X06;process:1' : 'W00;process:1');
+    if (this.running && !this.detached)
+      this.reply(`${end.kind === 'died' ? 'X06' : 'W00'};process:${this.ending.toString(16)}`);
     this.running = false;
     this.packets.abandonWork();
     this.packets.drain();

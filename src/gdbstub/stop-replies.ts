@@ -30,7 +30,6 @@ export class StopReplies {
     this.selection.current = thread;
     const ctx = contextOf(thread, this.target.control);
     this.target.known.shown(thread, ctx.pc());
-    this.target.firstProcess.looksAt(thread);
     const registers = EXPEDITED.map(
       (n) => `${n.toString(16).padStart(2, '0')}:${valueToHex(registerByNumber(n)!.read(ctx), 8)};`,
     );
@@ -47,10 +46,11 @@ export class StopReplies {
     switch (stop.kind) {
       case 'interrupt':
         return this.forInterrupt();
-      case 'beginning': {
+      case 'beginning':
+      case 'end': {
         const here = this.selection.threadOn(stop.cpu);
-        const shown = this.resumption.covers(here) ? here : this.resumption.thread!;
-        return this.forThread(SIGNAL.trap, 'replaylog:begin;', shown);
+        const shown = this.resumption.covers(here) ? here : (this.resumption.thread ?? here);
+        return this.forThread(SIGNAL.trap, stop.kind === 'end' ? 'replaylog:end;' : 'replaylog:begin;', shown);
       }
       case 'loop':
         return this.foreign(stop.cpu);

@@ -148,6 +148,8 @@ export interface TargetSettings {
 
 /** The connection itself. */
 export interface ConnectionTarget {
+  /** The client has detached, and waits for nothing. */
+  readonly detached: boolean;
   /** Features that gdb announced in qSupported. */
   features: ReadonlySet<string>;
   readonly settings: TargetSettings;

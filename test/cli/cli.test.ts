@@ -4,8 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { TraceOutput } from '../../src/cli/trace.ts';
 import { flatten } from '../board/qemu-tree.ts';
 import { elfOf, IDLE, tinyElf } from '../support/images.ts';
 
@@ -184,7 +185,25 @@ describe('loongscope run', () => {
     [['run', '--firmware', '/nonexistent'], /cannot read .*ENOENT/],
     [['run', '--firmware', '/etc/passwd', '--guest', 'hello'], /leave --firmware out/],
     [['run', '--firmware', '/etc/passwd', '/etc/passwd'], /is no program for UEFI/],
-    [['run', '--record', 'x'], /--record/],
+    [
+      ['run', '--record', '/no/such/folder/x'],
+      /--record: cannot write \/no\/such\/folder\/x \(ENOENT\): check the path/,
+    ],
+    [
+      ['run', '--record', 'x', '--gdb', '0'],
+      /--record: a debugger changes what happens: .*loongscope replay --gdb PORT/,
+    ],
+    [['run', '--record', 'x', '--clock', 'host'], /--record: runs in real time do not repeat: use --clock virtual/],
+    [['run', '--record', 'x', '--threads', '--clock', 'host'], /--record: runs in real time do not repeat/],
+    [['run', '--record', 'x', '--snapshot', 'y'], /--record: .* leave --snapshot out/],
+    [['run', '--record', 'x', '--engine', 'check'], /--record: --engine check runs a second machine/],
+    [['run', '--record-images'], /--record-images without a recording: add --record FILE/],
+    [['replay', '/no/such/file'], /cannot read \/no\/such\/file \(ENOENT\): check the path/],
+    [['replay', HYPERVISOR], /is no recording: give a file of run --record/],
+    [
+      ['replay', 'x', '--at', 'tomorrow'],
+      /--at: 'tomorrow' is no moment: write an instruction number, end, console:TEXT/,
+    ],
     [['run', '--engine', 'fastest'], /unknown: use auto, jit, interpreter, check/],
     [['run', '--engine', 'check', '--gdb', '0'], /leave the debugger out/],
     [['run', '--check-interval', '5'], /add --engine check/],
@@ -215,6 +234,7 @@ describe('loongscope run', () => {
     [['run', '--gdb-host', 'x'], /not a whole number/],
     [['run', '--on-loop', 'x'], /--on-loop: 'x' is unknown: use stop or report/],
     [['run', '--audit', 'x'], /--audit: 'x' is unknown: use worldswitch/],
+    [['trace', '--from', '5', '--guest', 'hello'], /--from and --to are for a recorded run/],
     [['trace', '--format', 'x'], /--format: 'x' is unknown: use text, jsonl, chrome/],
     [['trace', '--guest', 'hello', '--output', '/nonexistent/x'], /cannot write/],
     [['run', '--hypervisor', 'a.elf', 'b.elf'], /give either an image or these/],
@@ -269,6 +289,46 @@ describe('loongscope run', () => {
 });
 
 describe('loongscope trace, audits and loops', () => {
+  test('trace of a recorded run is that of the run; a window is a part of it', async () => {
+    const [recording, first, second, third] = ['r', '1', '2', '3'].map((n) => join(dir, `window.${n}`)) as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    expect((await loongscope('run', '--guest', 'hello', '--record', recording)).code).toBe(0);
+    const direct = await loongscope('trace', '--guest', 'hello', '--output', first);
+    const later = await loongscope('trace', recording, '--output', second);
+    expect([later.code, later.out, later.err.replace(second, first)]).toEqual([direct.code, direct.out, direct.err]);
+    const whole = readFileSync(first, 'utf8');
+    expect(readFileSync(second, 'utf8')).toBe(whole);
+    expect((await loongscope('trace', recording, '--from', '2590000', '--to', '2598000', '--output', third)).code).toBe(
+      0,
+    );
+    const part = readFileSync(third, 'utf8');
+    expect(whole).toContain(part);
+    expect(part.split('\n').length).toBeLessThan(whole.split('\n').length);
+    expect(part).not.toBe('');
+    const wrong = await loongscope('trace', recording, '--to', '99999999', '--output', third);
+    expect([wrong.code, wrong.err]).toEqual([2, expect.stringMatching(/--to: the recording ends at instruction \d+/)]);
+  });
+
+  test('a trace that reaches the limit of its file is whole JSON', () => {
+    const file = join(dir, 'full.json');
+    const output = new TraceOutput(file, 2 ** 16 + 2000);
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    output.put('{"traceEvents":[');
+    for (let n = 0; n < 1000; n++) output.event(`${n ? ',' : ''}\n{"n":${n}}`);
+    output.put(']}');
+    output.close();
+    expect(said).toHaveBeenCalledTimes(1);
+    said.mockRestore();
+    const { traceEvents } = JSON.parse(readFileSync(file, 'utf8')) as { traceEvents: unknown[] };
+    expect(traceEvents.length).toBe(output.events);
+    expect(output.events).toBeGreaterThan(50);
+    expect(output.events).toBeLessThan(1000);
+  });
+
   test.each(['text', 'jsonl', 'chrome'])('trace as %s', async (format) => {
     const file = join(dir, `trace.${format}`);
     const { code, out, err } = await loongscope('trace', '--guest', 'timer', '--format', format, '--output', file);
@@ -399,7 +459,7 @@ describe('loongscope explain and help', () => {
     expect((await loongscope('--version')).out).toBe(
       (JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string }).version,
     );
-    for (const command of ['run', 'debug', 'trace', 'demo', 'explain']) {
+    for (const command of ['run', 'debug', 'trace', 'demo', 'explain', 'doctor']) {
       const { code, out } = await loongscope(command, '--help');
       expect(code).toBe(0);
       expect(out).toMatch(/Example:/);

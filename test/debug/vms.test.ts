@@ -114,6 +114,19 @@ describe('virtual machines', () => {
     expect(ended()).toEqual([true]);
   });
 
+  test('a table without directories holds pages: their low bits are no sign of an end', () => {
+    const page = Uint8Array.of(0x93, 1, 0, 0, 0, 0, 0, 0);
+    for (let n = 0; n < 512; n++) m.machine.ram.write(TABLE_A + 8 * n, page.with(3, n & 0xff).with(2, 0x20));
+    m.cpu.host.set(CSR.PWCL, 21 | (9 << 5), 0);
+    m.cpu.host.set(CSR.PWCH, 0, 0);
+    enter(TABLE_A, 5);
+    expect(ended()).toEqual([false]);
+    // With directories, such words are something else's.
+    m.cpu.host.set(CSR.PWCL, 12 | (9 << 5) | (21 << 10) | (9 << 15), 0);
+    enter(TABLE_A, 5);
+    expect(ended()).toEqual([true]);
+  });
+
   test('a VM that a CPU executes has not ended, whatever is in its table', () => {
     map();
     enter(TABLE_A, 1);

@@ -51,7 +51,7 @@ test.each([false, true])('every instruction that regions have; shared memory: %s
       jumpTargets: () => [3, 5, 7, 9],
     };
     const blocks = discover(page, n % 512, 8);
-    const place = { uops: 0x10000, pool: { cpus: 1, pool: 0 }, shared };
+    const place = { uops: 0x10000, pool: { cpus: 1, pool: 0 }, shared, aligned: shared };
     return blocks[0]!.instructions.length ? [emitRegion(`${n}`, blocks, place)] : [];
   });
   expect(functions.length).toBeGreaterThan(1000);

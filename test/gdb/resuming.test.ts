@@ -100,6 +100,23 @@ describe.each(GDBS)('resuming with %s', (_name, gdb) => {
     expect(output.match(/=> 0x[0-9a-f]+ <_start/g)).toHaveLength(2);
   });
 
+  test('back in process 1, where an attached guest stands on its breakpoint', async () => {
+    const output = await hello(
+      ...ATTACHED,
+      'set schedule-multiple on',
+      'break *0x200008',
+      'continue',
+      'inferior 1',
+      'reverse-stepi',
+      'x/i $pc',
+      'info threads',
+    );
+    // gdb steps the guest off its breakpoint first, and this moves the CPU, too.
+    expect(output).toMatch(/=> 0x20000[04][ :]/);
+    expect(output).toMatch(/^\* 1\.1 .*VM 1 PLV0/m);
+    expect(output).not.toMatch(/end of recorded history|No more reverse-execution history/);
+  });
+
   test('back in a guest over the hypervisor, and on to the catch before', async () => {
     const output = await hello(
       ...ATTACHED,
@@ -114,6 +131,40 @@ describe.each(GDBS)('resuming with %s', (_name, gdb) => {
     );
     const places = [...output.matchAll(/=> 0x([0-9a-f]+)/g)].map((m) => m[1]);
     expect(places).toEqual(['20000c', '200008', '200004', '200000']);
+  });
+
+  test('back to a catch where a copy of the machine was made', async () => {
+    // The way back and forth makes one at the catch.
+    const output = await hello(...ATTACHED, 'reverse-stepi', 'stepi 3', 'reverse-continue', 'x/i $pc');
+    expect(output).toMatch(/=> 0x200000 <_start>/);
+  });
+
+  test('where the past begins, a step off a breakpoint of the hypervisor does not end the session', async () => {
+    const output = await hello(
+      'break *&_guest_exit',
+      'continue',
+      ...attachCommands(17, HELLO),
+      'set schedule-multiple on',
+      'monitor reverse on',
+      'reverse-stepi',
+      'delete',
+      'tbreak handle_exit',
+      'inferior 1',
+      'tbreak handle_exit',
+      'continue',
+    );
+    expect(output).toMatch(/Thread 1\.1 "cpu0" hit Temporary breakpoint \d+, handle_exit/);
+  });
+
+  test('the end of the machine is told of a process that gdb has', async () => {
+    const output = await hello(
+      'monitor catch first-entry',
+      'continue',
+      'monitor delete catch 1',
+      'attach 17',
+      'continue',
+    );
+    expect(output).toMatch(/\[Inferior 1 \(process 17\) exited normally\]/);
   });
 
   test('functions of the machine can be called, also in conditions', async () => {

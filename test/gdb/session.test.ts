@@ -144,6 +144,22 @@ describe('Ctrl-C', () => {
   });
 });
 
+describe('a client that leaves in the middle of a step', () => {
+  test('lets the machine run', async () => {
+    const control = new RunControl(new TestMachine({ code: ['addi.d $a0, $a0, 1', 'b -4'] }).machine);
+    const [stepping, waiting] = [connect(control), connect(control)];
+    void control.run();
+    // The other one keeps the machine stopped.
+    void stepping.ask('vCont;s:p1.1');
+    await until(() => stepping.session.running);
+    stepping.session.close();
+    const at = control.history.position;
+    waiting.session.close();
+    await until(() => control.history.position > at + 1000);
+    control.quit();
+  });
+});
+
 describe('a monitor command that takes long', () => {
   let over = false;
   let ended = 0;

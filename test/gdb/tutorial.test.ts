@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { recordTutorial, TUTORIAL } from '../../scripts/record-tutorial.ts';
-import { findGdb } from '../../src/cli/debug.ts';
+import { findGdb } from '../../src/cli/find-gdb.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { stable } from '../support/golden.ts';
 

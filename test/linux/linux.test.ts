@@ -8,6 +8,7 @@ import { bootImages } from '../../src/cli/boot.ts';
 import { decompress } from '../../src/cli/decompress.ts';
 import { EXIT } from '../../src/cli/errors.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
+import { readRecording, replayed } from '../../src/cli/recording/replay.ts';
 import { start } from '../../src/cli/run.ts';
 import { parseLinuxImage } from '../../src/emu/boot/linux-image.ts';
 import { runChecks } from './checks.ts';
@@ -46,7 +47,9 @@ describe.skipIf(!haveLinux())('Linux', () => {
     [2, { threads: true, clock: 'host' }],
   ] as const)('%i CPUs %j: boots, passes its checks, switches off', { timeout: 240_000 }, async (cpus, more) => {
     const file = blankDisk(`disk-${cpus}`);
+    const record = cpus === 2 && !('threads' in more) ? join(folder, 'linux.recording') : undefined;
     const linux = await LinuxSession.boot({
+      ...(record !== undefined && { record }),
       smp: cpus,
       initrd,
       drive: [{ file, readOnly: false, copyOnWrite: false }],
@@ -61,6 +64,14 @@ describe.skipIf(!haveLinux())('Linux', () => {
     expect(readFileSync(join(folder, `share-${cpus}`, 'moved')).length).toBeGreaterThan(1_000_000);
     // The file system is in the file: ext2's magic number.
     expect(readFileSync(file).readUInt16LE(1080)).toBe(0xef53);
+    if (record === undefined) return;
+    // The run happens again, without its disk and its folder, on the other engine.
+    rmSync(file);
+    rmSync(join(folder, `share-${cpus}`), { recursive: true });
+    const { image, cli } = replayed(readRecording(record), { engine: 'interpreter' });
+    const again = await start(image, { ...cli, quiet: true }, () => {});
+    expect(await again.done).toBe(EXIT.ok);
+    expect(again.booted.machine.instructions).toBe(linux.machine!.instructions);
   });
 
   test('a read-only disk and one with copy-on-write leave their files alone', { timeout: 120_000 }, async () => {

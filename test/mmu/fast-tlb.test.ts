@@ -1,10 +1,11 @@
 /** The software TLB alone: what each way of dropping takes, for reading, writing and fetching. */
 import { describe, expect, test } from 'vitest';
 import { CPU_STRIDE, STATE, TLB_ENTRIES, TLB_SETS } from '../../src/emu/memory/layout.ts';
-import { FastTlb } from '../../src/emu/tlb/fast-tlb.ts';
+import { DIRECT, EVERY, FastTlb } from '../../src/emu/tlb/fast-tlb.ts';
 
 const PAGE = 0x1000;
 const HOST = 0x500000;
+const ASID = 5;
 type Kind = 'read' | 'write' | 'fetch';
 
 /** A software TLB in memory of its own, in a context of the host. */
@@ -16,7 +17,7 @@ function make(): {
   const memory = new ArrayBuffer(CPU_STRIDE);
   const i32 = new Int32Array(memory);
   const fast = new FastTlb(new Uint8Array(memory), i32, 0, () => {});
-  fast.select(1, 0, -1);
+  fast.select(1, 0, -1, ASID);
   const fill = (page: number): void => {
     fast.fillData(false, page * PAGE, 0, HOST);
     fast.fillData(true, page * PAGE, 0, HOST + page * PAGE);
@@ -38,28 +39,49 @@ describe('dropping', () => {
     const { fast, fill, kept } = make();
     for (const page of [5, 6, 7, 8]) fill(page);
     // The pair of 4 KiB pages 6 and 7.
-    fast.clearPages(-1, 3, 12);
+    fast.clearPages(-1, ASID, 3, 12);
     expect([5, 6, 7, 8].map(kept)).toEqual([ALL, [], [], ALL]);
   });
 
   test('a pair of 16 KiB pages is eight of the small ones; one of 32 MiB pages takes everything of the world', () => {
     const { fast, fill, kept } = make();
     for (const page of [7, 8, 15, 16]) fill(page);
-    fast.clearPages(-1, 4, 14);
+    fast.clearPages(-1, ASID, 4, 14);
     expect([7, 8, 15, 16].map(kept)).toEqual([ALL, [], [], ALL]);
-    fast.clearPages(-1, 0x100000, 25);
+    fast.clearPages(-1, ASID, 0x100000, 25);
     expect([7, 16].map(kept)).toEqual([[], []]);
   });
 
   test('another world’s pages are none of it', () => {
     const { fast, fill, kept } = make();
     fill(6);
-    fast.clearPages(2, 3, 12);
+    fast.clearPages(2, ASID, 3, 12);
     fast.clearWorld(2);
     fast.clearData(2);
     expect(kept(6)).toEqual(ALL);
     fast.clearData(-1);
     expect(kept(6)).toEqual(['fetch']);
+  });
+
+  test('another address space’s pages, and those of a context without pages, are none of it; a global entry is for all', () => {
+    const { fast, fill, kept } = make();
+    fill(6);
+    fast.clearPages(-1, ASID + 1, 3, 12);
+    fast.clearPages(-1, ASID + 1, 0x100000, 25);
+    expect(kept(6)).toEqual(ALL);
+    fast.select(2, 0, -1, DIRECT);
+    fill(6);
+    fast.clearPages(-1, EVERY, 3, 12);
+    expect(kept(6)).toEqual(ALL);
+    fast.select(1, 0, -1, ASID);
+    expect(kept(6)).toEqual([]);
+  });
+
+  test('another page at the same place stays', () => {
+    const { fast, fill, kept } = make();
+    fill(6 + TLB_ENTRIES);
+    fast.clearPages(-1, ASID, 3, 12);
+    expect(kept(6 + TLB_ENTRIES)).toEqual(ALL);
   });
 
   test('writes to one page of memory, fetches, everything', () => {
@@ -82,11 +104,11 @@ describe('writes to one page of memory', () => {
     const { fast, kept } = make();
     fast.fillData(true, 3 * PAGE, 0, LINEAR);
     fast.fillData(true, 4 * PAGE, 0, LINEAR);
-    fast.select(2, 0, -1);
+    fast.select(2, 0, -1, ASID);
     fast.fillData(true, 3 * PAGE, 0, LINEAR);
     fast.clearWrites(LINEAR);
     expect(kept(3)).toEqual([]);
-    fast.select(1, 0, -1);
+    fast.select(1, 0, -1, ASID);
     expect([kept(3), kept(4)]).toEqual([[], []]);
   });
 
@@ -106,15 +128,15 @@ describe('sets', () => {
   test('a context has its own again when it comes back; the one used longest ago makes room', () => {
     const { fast, fill, kept } = make();
     fill(6);
-    for (let key = 2; key <= TLB_SETS; key++) fast.select(key, 0, -1);
-    fast.select(1, 0, -1);
+    for (let key = 2; key <= TLB_SETS; key++) fast.select(key, 0, -1, ASID);
+    fast.select(1, 0, -1, ASID);
     expect(kept(6)).toEqual(ALL);
     // Context 2 is the oldest now: a new one takes its place, and 1 keeps its own.
-    fast.select(TLB_SETS + 1, 0, -1);
-    fast.select(1, 0, -1);
+    fast.select(TLB_SETS + 1, 0, -1, ASID);
+    fast.select(1, 0, -1, ASID);
     expect(kept(6)).toEqual(ALL);
-    for (let key = 2; key <= TLB_SETS + 1; key++) fast.select(key + 100, 0, -1);
-    fast.select(1, 0, -1);
+    for (let key = 2; key <= TLB_SETS + 1; key++) fast.select(key + 100, 0, -1, ASID);
+    fast.select(1, 0, -1, ASID);
     expect(kept(6)).toEqual([]);
   });
 });

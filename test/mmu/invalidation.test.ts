@@ -5,6 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { STATE, TLB_SETS } from '../../src/emu/memory/layout.ts';
+import { DIRECT } from '../../src/emu/tlb/fast-tlb.ts';
 import { assemble, CODE, TestMachine } from '../support/test-machine.ts';
 
 const VA = 0x50000;
@@ -329,14 +330,14 @@ describe('a set of the software TLB with more entries than its journal keeps', (
     const { fast } = new TestMachine().cpu;
     fast.clearAll();
     for (let set = 0; set < TLB_SETS; set++) {
-      fast.select(2 ** 40 + set, 0, 1);
+      fast.select(2 ** 40 + set, 0, 1, DIRECT);
       fast.fillFetch(0x5000, 0, 0, 0);
     }
-    fast.select(2 ** 40, 0, 1);
+    fast.select(2 ** 40, 0, 1, DIRECT);
     for (let n = 0; n < 400; n++) fast.fillFetch(n << 12, 0, 0, 0);
     fast.clearWorld(1);
     for (let set = 0; set < TLB_SETS; set++) {
-      fast.select(2 ** 40 + set, 0, 1);
+      fast.select(2 ** 40 + set, 0, 1, DIRECT);
       expect(fast.fetchEntry(0x5000, 0), `set ${set}`).toBe(-1);
     }
   });

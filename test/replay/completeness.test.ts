@@ -7,9 +7,11 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { boot } from '../../src/cli/boot.ts';
 import { DEFAULT_MACHINE, type MachineCli, parseGuest } from '../../src/cli/options.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { COMPUTER, type Surroundings } from '../../src/cli/surroundings.ts';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
 import type { Machine } from '../../src/emu/machine/machine.ts';
 import { CPU_STATE_BYTES } from '../../src/emu/memory/layout.ts';
+import { RepeatedDisk } from '../../src/emu/replay/outside-log.ts';
 import type { Stateful, Wiring } from '../../src/emu/state/fields.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-parts-'));
@@ -106,8 +108,18 @@ function machines(): Machine[] {
     console: 'virtio',
     machine: 'ls3a5000',
   };
-  return (['pci', 'mmio'] as const).map((virtio) => {
-    const { machine } = boot(undefined, { ...cli, virtio }, () => {});
+  // The machine of a recording has disks of another kind.
+  const repeated: Surroundings = {
+    ...COMPUTER,
+    drive: () => new RepeatedDisk({ size: 8192, readOnly: false }, []),
+  };
+  const kinds: readonly Partial<MachineCli>[] = [
+    { virtio: 'pci' },
+    { virtio: 'mmio' },
+    { virtio: 'pci', surroundings: repeated },
+  ];
+  return kinds.map((kind) => {
+    const { machine } = boot(undefined, { ...cli, ...kind }, () => {});
     machine.run(1_500_000);
     return machine;
   });

@@ -4,10 +4,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { boot } from '../../src/cli/boot.ts';
 import { Cable } from '../../src/cli/net/cable.ts';
 import type { CableEnd, Outside } from '../../src/cli/net/outside.ts';
 import { PacketFile } from '../../src/cli/net/pcap.ts';
 import { nodeRuntime } from '../../src/cli/node-runtime.ts';
+import { DEFAULT_MACHINE, parseGuest } from '../../src/cli/options.ts';
 import { parseElf } from '../../src/emu/boot/elf.ts';
 import { featuresOf } from '../../src/emu/cpu/features.ts';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
@@ -190,6 +192,19 @@ describe('time of an idle machine', () => {
     const { time } = machine;
     for (let n = 0; n < 5; n++) expect(machine.run(100_000)).toBe('asleep');
     expect(machine.time).toBe(time);
+  });
+
+  test('it does not depend on the length of the runs', () => {
+    const ends = [256, 128, 16, 4, 1].map((rounds) => {
+      const cli = { ...DEFAULT_MACHINE, smp: 2, guest: [parseGuest('timer')] };
+      const { machine } = boot(undefined, cli, () => {});
+      while (machine.run(rounds * 10_000) !== 'poweroff');
+      return [machine.instructions, machine.time];
+    });
+    expect(
+      ends.every(([instructions, time]) => instructions === ends[0]![0] && time === ends[0]![1]),
+      `${ends}`,
+    ).toBe(true);
   });
 
   test.each([1, 2])('%i CPUs: input comes at the moment at which it came', (cpus) => {

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { findGdb } from '../../src/cli/debug.ts';
+import { findGdb } from '../../src/cli/find-gdb.ts';
 import { DEFAULT_MACHINE, type GuestPort, type GuestSpec, type MachineCli } from '../../src/cli/options.ts';
 import { HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { type Running, start } from '../../src/cli/run.ts';

@@ -101,3 +101,16 @@ export function differences(a: Machine, b: Machine): string[] {
   const of = stateDigest(b);
   return [...stateDigest(a)].flatMap(([name, digest]) => (of.get(name) === digest ? [] : [name]));
 }
+
+/** A short digest of what the CPUs have in their registers, and of how far they are; it takes little time. */
+export function registersDigest({ mem, cpus }: Machine): string {
+  const d = new Digest();
+  for (const cpu of cpus) {
+    d.numbers(cpu.icount, cpu.guestIcount);
+    for (const [offset, size] of Object.values(PARTS)) {
+      const first = (cpu.base + offset) >> 2;
+      d.words(mem.u32.subarray(first, first + (size >> 2)));
+    }
+  }
+  return d.text;
+}

@@ -301,6 +301,11 @@ export class Cpu extends CpuState implements Stateful, Linked {
     this.contexts.select();
   }
 
+  /** The same, for when only EUEN of a bank may have changed. */
+  unitsChanged(): void {
+    this.contexts.unitsChanged();
+  }
+
   /** Power-on state (Vol. 1, section 6.3): direct address mode, interrupts off, at `entry`. */
   reset(entry: bigint): void {
     this.mem.u8.fill(0, this.base, this.base + CPU_STATE_BYTES);

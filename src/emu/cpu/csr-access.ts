@@ -155,7 +155,7 @@ function writeCsr(cpu: Cpu, guest: boolean, write: CsrBits, asRoot: boolean): Af
       return After.goOn;
     case 'mode':
       bank.set(num, newLo, newHi);
-      if (num !== CSR.CRMD) cpu.contextChanged();
+      if (num === CSR.EUEN) cpu.unitsChanged();
       else {
         if (!!(newLo & CRMD.DA) === !!(newLo & CRMD.PG)) cpu.observer.undefinedMode?.(cpu);
         if (guest === cpu.vm) cpu.modeChanged();
@@ -182,13 +182,13 @@ function legalGcfg(old: number, value: number): number {
 }
 
 /** @returns GSPR when the running guest may not access `num` itself, otherwise undefined */
-function checkGuest(cpu: Cpu, num: number, badi: number): AfterValue | undefined {
-  return cpu.vm && guestTraps(cpu, num) ? deliver(cpu, 'GSPR', { root: true, badi }) : undefined;
+function checkGuest(cpu: Cpu, num: number, word: () => number): AfterValue | undefined {
+  return cpu.vm && guestTraps(cpu, num) ? deliver(cpu, 'GSPR', { root: true, badi: word() }) : undefined;
 }
 
-/** `csrrd`: value into the scratch slot. */
-export function csrrd(cpu: Cpu, num: number, badi: number): AfterValue {
-  const trap = checkGuest(cpu, num, badi);
+/** `csrrd`: value into the scratch slot. `word` reads the instruction, for BADI. */
+export function csrrd(cpu: Cpu, num: number, word: () => number): AfterValue {
+  const trap = checkGuest(cpu, num, word);
   if (trap !== undefined) return trap;
   cpu.observer.csrRead?.(cpu, cpu.vm ? 'guest' : 'host', num);
   if (!cpu.vm) cpu.readByHost(num);
@@ -197,8 +197,8 @@ export function csrrd(cpu: Cpu, num: number, badi: number): AfterValue {
 }
 
 /** `csrwr`/`csrxchg` on the running world's bank: old value into the scratch slot. */
-export function csrxchg(cpu: Cpu, write: CsrBits, badi: number): AfterValue {
-  const trap = checkGuest(cpu, write.num, badi);
+export function csrxchg(cpu: Cpu, write: CsrBits, word: () => number): AfterValue {
+  const trap = checkGuest(cpu, write.num, word);
   if (trap !== undefined) return trap;
   return exchange(cpu, cpu.vm, write, false);
 }

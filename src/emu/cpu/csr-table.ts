@@ -339,6 +339,8 @@ export function plainAccess(num: number, features: CpuFeatures): number {
     CSR_RULE.hostRead |
     (guestReads ? CSR_RULE.guestRead : 0) |
     (stored ? CSR_RULE.hostWrite : 0) |
+    (num === CSR.CRMD ? CSR_RULE.switchIe : 0) |
+    (row.effect === 'translation' || row.effect === 'mode' ? CSR_RULE.unchanged : 0) |
     (row.guest === 'own' ? CSR_RULE.rootRead : 0) |
     (rootWrites ? CSR_RULE.rootWrite : 0)
   );

@@ -15,11 +15,17 @@ export const HELPERS = [
 export type HelperName = (typeof HELPERS)[number];
 
 /**
- * Emitted code of the CPU model (isa/entry-return.ts, mmu/resolve.ts). `ertn` is an instruction, and its result is like that of a
+ * Emitted code of the CPU model (isa/entry-return.ts, mmu/resolve.ts, mmu/refill-routines.ts). `ertn` is an instruction, and its result is like that of a
  * helper.
  */
-export const ROUTINES = ['enterException', 'raisePlain', 'ertn', 'interruptDue', 'findEntry', 'resolve'] as const;
+// biome-ignore format: one list, many lines
+export const ROUTINES = [
+  'enterException', 'raisePlain', 'raiseRefill', 'writeQuietly', 'exchangeQuietly', 'ertn', 'interruptDue', 'findEntry', 'resolve', 'readPgd', 'walkDirectory', 'walkPage',
+] as const;
 export type RoutineName = (typeof ROUTINES)[number];
+
+/** The answer of a routine that leaves an instruction to its helper. No helper answers so. */
+export const ASK_HELPER = -1;
 
 /** The operations that instructions call. */
 export type Callee = HelperName | 'ertn';

@@ -4,9 +4,9 @@
  */
 import { MODE_GUEST, MODE_UNITS_OFF, STATE } from '../memory/layout.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
-import type { FastTlb } from '../tlb/fast-tlb.ts';
+import { DIRECT, type FastTlb } from '../tlb/fast-tlb.ts';
 import { isMapped } from './address-mode.ts';
-import { CONTEXT_SLOTS, contextSlot } from './context-slot.ts';
+import { CONTEXT_SLOT, CONTEXT_SLOTS, contextSlot } from './context-slot.ts';
 import type { CsrBank } from './csr-bank.ts';
 import { ASID, CRMD, DMW, EUEN } from './csr-fields.ts';
 import { CSR } from './csr-table.ts';
@@ -21,6 +21,7 @@ export interface ContextOwner {
   readonly vm: boolean;
   readonly gid: number;
   readonly host: CsrBank;
+  readonly guest: CsrBank;
   /** The CSR file that instructions see. */
   readonly csr: CsrBank;
   readonly watchpoints: Watchpoints;
@@ -59,6 +60,22 @@ export class TranslationContexts {
     this.select();
   }
 
+  /** Only the units that a world may use may have changed. */
+  unitsChanged(): void {
+    const { cpu, sets, modes } = this;
+    for (let slot = 0; slot < CONTEXT_SLOTS; slot++)
+      if (sets[slot] !== 0) modes[slot] = this.modeOf(slot & CRMD.PLV, slot >= CONTEXT_SLOT.guest);
+    this.words[this.modeIndex] = this.modeOf(cpu.csr.lo(CSR.CRMD) & CRMD.PLV, cpu.vm);
+  }
+
+  /** The mode word. */
+  private modeOf(plv: number, guest: boolean): number {
+    const { host } = this.cpu;
+    // A guest can use a unit only when both its own EUEN and the host's enable it.
+    const on = host.lo(CSR.EUEN) & (guest ? this.cpu.guest.lo(CSR.EUEN) : UNITS);
+    return plv | (guest ? MODE_GUEST : 0) | ((~on & UNITS) * MODE_UNITS_OFF);
+  }
+
   /** Only world, PLV and paging mode may have changed. What was found for such a mode before is still valid. */
   select(): void {
     const { cpu } = this;
@@ -73,9 +90,7 @@ export class TranslationContexts {
       return;
     }
     const bank = cpu.csr;
-    // A guest can use a unit only when both its own EUEN and the host's enable it.
-    const off = ~(bank.lo(CSR.EUEN) & cpu.host.lo(CSR.EUEN)) & UNITS;
-    const mode = (crmd & CRMD.PLV) | (cpu.vm ? MODE_GUEST : 0) | (off * MODE_UNITS_OFF);
+    const mode = this.modeOf(crmd & CRMD.PLV, cpu.vm);
     this.words[this.modeIndex] = mode;
     const paged = isMapped(crmd);
     const gid = cpu.vm ? cpu.gid : 0;
@@ -87,7 +102,7 @@ export class TranslationContexts {
     }
     const key =
       (cpu.vm ? 1 : 0) + (crmd & CRMD.PLV) * 2 + (paged ? 8 : 0) + gid * 16 + asid * 4096 + (watching ? 2 ** 22 : 0);
-    const chosen = cpu.fast.select(key, windows, cpu.vm ? gid : -1);
+    const chosen = cpu.fast.select(key, windows, cpu.vm ? gid : -1, paged ? asid : DIRECT);
     // While watchpoints are in use, each change of mode must be checked.
     if (!cpu.vm && cpu.watchpoints.inUse) return;
     this.sets[slot] = chosen;

@@ -139,6 +139,22 @@ export class Comparators {
     return true;
   }
 
+  /** Takes all comparators away. @returns a function that puts them back, and drops those that were made in between */
+  setAside(): () => void {
+    const breakpoints = this.breakpoints.splice(0);
+    const watchpoints = this.watchpoints.splice(0);
+    const changed = (): void => {
+      this.changed();
+      this.watchesChanged();
+    };
+    changed();
+    return () => {
+      this.breakpoints.splice(0, Number.POSITIVE_INFINITY, ...breakpoints);
+      this.watchpoints.splice(0, Number.POSITIVE_INFINITY, ...watchpoints);
+      changed();
+    };
+  }
+
   /** All watchpoints that a user set by command. */
   listedWatches(): Watchpoint[] {
     return this.watchpoints.filter((w) => w.listed);

@@ -61,9 +61,14 @@ export class CatchListener {
 
   private catch(stop: Extract<Stop, { kind: 'catch' }>, position: number): boolean {
     const { cpu, caught } = stop;
+    if (caught.log) {
+      if (this.around.pending.silent) return false;
+      caught.hits++;
+      if (caught.log(`{${position}} ${stop.text}\n`)) return false;
+    }
     const stops = this.around.pending.meet(stop, position);
     if (stops) {
-      caught.hits++;
+      if (!caught.log) caught.hits++;
       cpu.requestStop();
     }
     return stops;

@@ -46,6 +46,11 @@ export interface Catch {
   readonly when?: (cpu: Cpu) => boolean;
   /** For a catchpoint of gdb (`catch syscall N`): its owner and its number. `monitor info catches` does not list it. */
   readonly syscall?: { readonly owner: object; readonly number: number };
+  /**
+   * Of an event that is told and does not stop: receives its text.
+   * @returns false when no more can be told; then it stops
+   */
+  readonly log?: (text: string) => boolean;
   /** As the user typed it. */
   readonly text: string;
   /** How often it has stopped the machine. */
@@ -114,7 +119,9 @@ export class Catches {
   add(c: Omit<Catch, 'id' | 'hits'>): Catch {
     if (this.list.length >= MOST_CATCHES) throw new Error(`there are ${MOST_CATCHES} catches already: delete some`);
     const added = { ...c, id: this.nextId++, hits: 0 };
-    this.list.push(added);
+    // The first one that is met counts, and what stops comes before what is only told.
+    const at = c.log ? -1 : this.list.findIndex((other) => other.log);
+    this.list.splice(at < 0 ? this.list.length : at, 0, added);
     this.onChange();
     return added;
   }
@@ -209,6 +216,7 @@ export class Catches {
   /** The catch that a CSR write meets. */
   onCsrWrite(cpu: Cpu, w: CsrWriting): Catch | undefined {
     return this.list.find((c) => {
+      if (c.when && !c.when(cpu)) return false;
       if (c.kind === 'inject') {
         const lines = injects(cpu, w);
         return (
@@ -236,6 +244,7 @@ export class Catches {
     return this.list.find(
       (c) =>
         c.kind === kind &&
+        c.when?.(cpu) !== false &&
         (c.world === 'any' ||
           change.gid < 0 ||
           (c.world < 0 ? change.gid === 0 : change.gid > 0 && cpu.events.vmOf(change.gid, cpu.now) === c.world)) &&

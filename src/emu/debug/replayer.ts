@@ -54,6 +54,13 @@ export class Replayer {
     return start;
   }
 
+  /** Replays the history from one position to another, and reports what would have stopped there, oldest first. */
+  *scanning(first: number, last: number, scan: Scanner): Steps<void> {
+    const { control } = this;
+    yield* this.going(first);
+    yield* control.pending.silentlyInPieces(control.history.replaying(last), scan);
+  }
+
   /**
    * Finds the last instruction that a CPU executed before a position. Afterwards the machine is at some position of its
    * history.
@@ -140,7 +147,8 @@ export class Replayer {
   leave(): void {
     const { control } = this;
     const { history } = control;
-    if (control.over) return;
+    // A recorded run goes on from where it is.
+    if (control.over || history.fixed) return;
     const forget = (): void => {
       if (!control.hasClients) history.enable(false);
     };

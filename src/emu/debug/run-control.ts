@@ -6,7 +6,7 @@
 
 import type { EngineCheck } from '../check/engine-check.ts';
 import type { Cpu } from '../cpu/cpu.ts';
-import type { Machine } from '../machine/machine.ts';
+import { type Machine, SLICE } from '../machine/machine.ts';
 import { History } from '../replay/history.ts';
 import type { Steps } from '../replay/steps.ts';
 import type { Stateful } from '../state/fields.ts';
@@ -119,7 +119,7 @@ export class RunControl {
         takeInput: () => this.takeFrames(),
       },
       limits: new RunLimits(options.limits ?? {}, machine.options.runtime),
-      idle: new IdleClock(machine, mayWake, () => history.repeating),
+      idle: new IdleClock(machine, mayWake, () => history.repeating || history.fixed),
       loops: new LoopReports({
         ...{ cpus: machine.cpus, ram: machine.ram, hooks: this.hooks, clients, pending },
         goesOn: options.loopsGoOn === true,
@@ -257,6 +257,11 @@ export class RunControl {
     this.stepping.begin(stepper, stepping);
   }
 
+  /** The client of a stepper has left, or the machine has stopped. */
+  releaseStepper(stepper: Stepper): void {
+    this.stepping.release(stepper);
+  }
+
   /** Runs a task soon, between two instructions. It is for listeners: they must not change what is running. */
   defer(cpu: Cpu, task: () => void): void {
     this.loop.defer(task);
@@ -266,6 +271,13 @@ export class RunControl {
   /** Runs a task when no instruction is being executed: between two slices, or at once when the run is over. */
   between(task: () => void): Promise<void> {
     return this.loop.between(task);
+  }
+
+  /** Runs a recorded machine for a short time without its clients, up to a position. What observers have deferred is done. */
+  repeatSome(until: number): void {
+    this.history.run(SLICE, until);
+    this.machine.clearStops();
+    this.loop.runTasks();
   }
 
   /** The number of instructions that all CPUs have executed. It is exact inside an instruction too. */
@@ -317,9 +329,12 @@ export class RunControl {
     return this.pending.silent || this.history.repeating;
   }
 
-  /** Is a replay of the past in progress? Then clients must not use the machine. */
+  /** A recorded run is on its way to a moment. */
+  arriving = false;
+
+  /** Is a replay of the past in progress, or one to a moment of a recording? Then clients must not use the machine. */
   get inReplay(): boolean {
-    return this.pending.silent;
+    return this.pending.silent || this.arriving;
   }
 
   /** Reverse execution has reached a stop. What stopped the machine there must not stop it again when it continues. */

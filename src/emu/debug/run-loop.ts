@@ -102,6 +102,11 @@ export class RunLoop {
     });
   }
 
+  /** Runs the tasks that wait. The machine is between two slices. */
+  runTasks(): void {
+    for (const task of this.tasks.splice(0)) task();
+  }
+
   /** Reports a stop to all clients. */
   report(stop: Stop): void {
     const { pending, stepping, history, clients, loops } = this.parts;
@@ -159,7 +164,7 @@ export class RunLoop {
 
   /** Runs one slice. @returns the reason for the end of the run, if it has ended */
   private turn(): End | undefined {
-    const { limits, machine, pending, loops, mustWait, check } = this.parts;
+    const { limits, machine, history, pending, loops, mustWait, check } = this.parts;
     const late = limits.timeOver();
     if (late) return late;
     if (this.off) return this.wait();
@@ -171,17 +176,30 @@ export class RunLoop {
     } catch (error) {
       return { kind: 'died', reason: error instanceof Error ? error.message : String(error) };
     }
+    if (history.fixed && !pending.present) {
+      if (history.recordingOver) return this.replayed();
+      if (result === 'poweroff' || result === 'waiting') return { kind: 'died', reason: history.strays(result) };
+    }
     const wrong = check?.follow(result === 'poweroff');
     if (wrong !== undefined) return { kind: 'died', reason: wrong };
     if (result === 'poweroff') return this.poweredOff();
     machine.clearStops();
-    for (const task of this.tasks.splice(0)) task();
+    this.runTasks();
     if (pending.present) return undefined;
     if (loops.hopeless !== undefined) return { kind: 'died', reason: loops.hopeless };
     const enough = limits.instructionsOver(machine);
     if (enough) return enough;
     if (result === 'waiting') return this.everyCpuWaits();
     if (result === 'asleep') this.sleep();
+    return undefined;
+  }
+
+  /** A recorded run has come to its end. */
+  private replayed(): End | undefined {
+    const { clients, pending, machine } = this.parts;
+    machine.clearStops();
+    if (clients.none) return { kind: 'replayed' };
+    pending.note({ kind: 'end', cpu: machine.cpus[0]! });
     return undefined;
   }
 

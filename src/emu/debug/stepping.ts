@@ -27,6 +27,11 @@ export class Stepping {
     this.stepping = stepping;
   }
 
+  /** Takes control back from a stepper, if it has it. */
+  release(stepper: Stepper): void {
+    if (this.stepper === stepper) this.end();
+  }
+
   end(): void {
     this.stepper = undefined;
     this.stepping = false;

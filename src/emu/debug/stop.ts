@@ -25,6 +25,8 @@ export type Stop =
   | { readonly kind: 'loop'; readonly cpu: Cpu; readonly loop: Loop }
   /** Reverse execution has reached the beginning of the history. */
   | { readonly kind: 'beginning'; readonly cpu: Cpu }
+  /** A recorded run has come to its end. */
+  | { readonly kind: 'end'; readonly cpu: Cpu }
   | { readonly kind: 'interrupt' };
 
 /** Why a run has ended. */
@@ -32,6 +34,8 @@ export type End =
   | { readonly kind: 'poweroff' }
   | { readonly kind: 'limit'; readonly what: 'instructions' | 'time' }
   | { readonly kind: 'died'; readonly reason: string }
+  /** A recorded run has come to its end, and nobody debugs it. */
+  | { readonly kind: 'replayed' }
   /** Ended from outside; `orderly`: by a client that controls the machine, and not by a signal. */
   | { readonly kind: 'quit'; readonly orderly?: boolean };
 

@@ -5,7 +5,7 @@
  */
 import type { Cpu } from '../cpu/cpu.ts';
 import { CRMD } from '../cpu/csr-fields.ts';
-import { CSR, CSRS } from '../cpu/csr-table.ts';
+import { CSR, CSRS, fieldNamed } from '../cpu/csr-table.ts';
 import type { Ram } from '../memory/ram.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
 import { isBigint, isEvery, isMapOfNames, isNumber, isObjectWith, isSwitch, isText } from '../state/state-check.ts';
@@ -20,6 +20,8 @@ export interface Vm {
   gid: number;
   /** Tick of the first entry. */
   readonly since: number;
+  /** Has its table no directories? Then its entries are pages, with low bits of their own. */
+  flat: boolean;
   /** Has anything been seen in its stage-2 table? */
   mapped: boolean;
   /** It was seen to have ended, and was not entered since. Its page may hold another table by now. */
@@ -30,7 +32,7 @@ export interface Vm {
 
 const isVm = isObjectWith({
   ...{ number: isNumber, key: isText, root: isBigint, gid: isNumber, since: isNumber },
-  ...{ mapped: isSwitch, gone: isSwitch, ended: isSwitch },
+  ...{ flat: isSwitch, mapped: isSwitch, gone: isSwitch, ended: isSwitch },
 });
 
 /** What identifies a VM at its entry. */
@@ -125,6 +127,7 @@ export class Vms implements Stateful {
         root,
         gid: cpu.gid,
         since: cpu.now,
+        flat: false,
         mapped: false,
         gone: false,
         ended: false,
@@ -134,6 +137,7 @@ export class Vms implements Stateful {
     }
     vm.root = root;
     vm.gid = cpu.gid;
+    vm.flat = isFlat(cpu);
     vm.gone = false;
     if (!vm.mapped && root !== 0n) vm.mapped = !this.isEmpty(root);
     this.tenure(cpu, vm.number);
@@ -197,6 +201,7 @@ export class Vms implements Stateful {
   private isGone(vm: Vm): boolean {
     const words = this.words(vm.root);
     if (words.length === 0 || this.isEmpty(vm.root)) return true;
+    if (vm.flat) return false;
     const odd = words.filter((w, n) => n % 2 === 0 && (w & LOW_BITS) !== 0 && (w & HUGE) === 0).length;
     return odd > words.length / 8;
   }
@@ -220,6 +225,14 @@ export class Vms implements Stateful {
     this.byKey.clear();
     this.tenures.clear();
   }
+}
+
+/** Does the host walk one table only? */
+function isFlat(cpu: Cpu): boolean {
+  const [low, high] = [cpu.host.get(CSR.PWCL), cpu.host.get(CSR.PWCH)];
+  const lower = [fieldNamed('PWCL', 'Dir1_width', low), fieldNamed('PWCL', 'Dir2_width', low)];
+  const upper = [fieldNamed('PWCH', 'Dir3_width', high), fieldNamed('PWCH', 'Dir4_width', high)];
+  return fieldNamed('PWCL', 'PTwidth', low) > 0 && [...lower, ...upper].every((width) => width === 0);
 }
 
 const begins = (cpu: Cpu): boolean =>

@@ -170,6 +170,7 @@ export class Engine {
       pool: cpu.mem.pool,
       shared: cpu.mem.shared,
       threshold: regions ? parts.threshold : 0,
+      aligned: !cpu.features.ual,
     };
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: map.own.length, maximum: map.own.length });
     const none = new WebAssembly.Table({ element: 'anyfunc', initial: REGIONS, maximum: REGIONS });
@@ -226,6 +227,7 @@ export class Engine {
     this.tired = false;
     cpu.links?.beginTurn(cpu);
     cpu.setStateI32('fills', this.memory.fills());
+    cpu.setStateI32('openPages', this.memory.openPages());
     while (done < budget && !cpu.stopRequested && !this.tired) {
       const now = this.clock ? this.clock() : time + done;
       cpu.sliceTime = now;
@@ -536,6 +538,7 @@ export class Engine {
     const { cpu } = this;
     const lo = (f: 'argA' | 'argB' | 'va'): number => cpu.stateI32(f);
     const hi = (f: 'argA' | 'argB' | 'va'): number => cpu.stateHi(f);
+    const word = (): number => this.word();
     const leaving = (f: (c: Cpu, t: TlbTarget) => AfterValue, target: (c: Cpu) => TlbTarget) => () =>
       f(cpu, target(cpu));
     return {
@@ -553,9 +556,9 @@ export class Engine {
         return After.next;
       },
       rdtime: () => this.rdtime(),
-      csrrd: () => csrrd(cpu, lo('argA'), this.word()),
-      csrwr: () => csrxchg(cpu, this.csrBits(false), this.word()),
-      csrxchg: () => csrxchg(cpu, this.csrBits(true), this.word()),
+      csrrd: () => csrrd(cpu, lo('argA'), word),
+      csrwr: () => csrxchg(cpu, this.csrBits(false), word),
+      csrxchg: () => csrxchg(cpu, this.csrBits(true), word),
       gcsrrd: () => gcsrrd(cpu, lo('argA')),
       gcsrwr: () => gcsrxchg(cpu, this.csrBits(false)),
       gcsrxchg: () => gcsrxchg(cpu, this.csrBits(true)),

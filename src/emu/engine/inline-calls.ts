@@ -35,8 +35,10 @@ export interface CallSite extends Site {
   csrNumber(num: () => void, failIf: FailIf): number | Local<'i32'>;
   /** Does the instruction also need the counter's number, which the call returns? */
   readonly wantsTimerId: boolean;
-  /** Fails unless FCSR allows the fast path of floating point. */
-  quiet(failIf: FailIf): void;
+  /** Fails unless FCSR allows the fast path of floating point; `inexact`: also for operations with a rounding error. */
+  quiet(failIf: FailIf, inexact: boolean): void;
+  /** Pushes 0 where the inexact flag is set, after {@link quiet}. */
+  needsExact(): void;
   /** Records the last floating-point operation. FCSR.Cause is computed from it when somebody reads it. */
   notePending(code: number, operands: readonly (() => void)[]): void;
   /** The same for a vector operation, whose operands are in the state page already. */
@@ -54,7 +56,7 @@ export function emitCall(site: CallSite, x: Expressions, s: Call): void {
   const vector = helper === 'vectorFpu' ? vectorForm(s.code) : undefined;
   if (vector) {
     site.attempt(s, (failIf) => {
-      site.quiet(failIf);
+      site.quiet(failIf, true);
       emitVector(site, x, vector, failIf);
       site.notePendingVector(s.code);
     });
@@ -96,6 +98,7 @@ function emitCsrCall(
     value: () => x.push(s.args[1]!),
     mask: helper.endsWith('xchg') ? () => site.gpr('rj') : undefined,
     pc: () => site.callPc(),
+    take: () => site.locals.take('i64'),
     failIf,
   });
 }
@@ -108,7 +111,7 @@ function emitFloat(
   failIf: FailIf,
 ): void {
   const { e } = site;
-  site.quiet(failIf);
+  site.quiet(failIf, false);
   /** Pushes an operand: the arguments of the call come first, then fa. */
   const operand = (n: 0 | 1 | 2): void => {
     const arg = s.args[n];
@@ -121,6 +124,14 @@ function emitFloat(
     take: (ty) => site.locals.take(ty),
     failIf,
     operand,
+    unlessInexact: (inexact) => {
+      // if (needs exact) fail if inexact
+      site.needsExact();
+      const needed = e.if();
+      inexact();
+      failIf();
+      e.end(needed);
+    },
     fused: (single) => e.call(site.firstFma + (single ? 1 : 0)),
   });
   e.set(x.local(s.id, 'i64'));

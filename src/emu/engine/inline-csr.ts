@@ -3,7 +3,10 @@
  * csr-access.ts; while somebody observes CSR accesses, all of them do.
  */
 
+import { CRMD } from '../cpu/csr-fields.ts';
+import { CSR } from '../cpu/csr-table.ts';
 import type { Callee } from '../cpu/helpers.ts';
+import { IS_MASK } from '../cpu/interrupts.ts';
 import { CSR_RULE, GUEST_BANK_FACTOR, MODE_GUEST, STATE, WRITERS, WRITERS_OFFSET } from '../memory/layout.ts';
 import type { Emitter, Local } from '../wasm/emitter.ts';
 import { Float, Op } from '../wasm/opcodes.ts';
@@ -24,6 +27,8 @@ export interface CsrSite {
   mask: (() => void) | undefined;
   pc(): void;
   left(): void;
+  /** A local for the new content. */
+  take(): Local<'i64'>;
   /** Uses the slow path when the i32 on the stack is not 0. */
   failIf(): void;
 }
@@ -44,17 +49,41 @@ export const isCsrHelper = (helper: Callee): helper is CsrHelper => helper in KI
 /** Does the access have an inline form in at least one world? `rules`: those of the register. */
 export function hasInlineCsr(helper: CsrHelper, rules: number): boolean {
   const { root, writes } = KINDS[helper];
-  return (
-    (rules &
-      (root ? (writes ? CSR_RULE.rootWrite : CSR_RULE.rootRead) : writes ? CSR_RULE.hostWrite : CSR_RULE.hostRead)) !==
-    0
-  );
+  const host = writes ? CSR_RULE.hostWrite | CSR_RULE.switchIe : CSR_RULE.hostRead;
+  return (rules & (root ? (writes ? CSR_RULE.rootWrite : CSR_RULE.rootRead) : host)) !== 0;
+}
+
+/** Bits of CRMD. PG is the one above DA. */
+const { IE, DA } = CRMD;
+
+/**
+ * Fails unless a write of the host changes nothing but CRMD.IE, and no interrupt waits for it: then no translation and no mode
+ * changes, and nothing is due.
+ * @param value the new content of CRMD (i64)
+ */
+function switchesOnlyIe({ e, base, result, state, failIf }: CsrSite, value: Local<'i64'>): void {
+  // fail if (value ^ result) & ~IE
+  e.get(value).get(result).op(Op.i64Xor).i64n(~IE).op(Op.i64And).i64n(0).op(Op.i64Ne);
+  failIf();
+  // fail if DA and PG are alike: somebody may want to know of it
+  e.get(value).get(value).i64n(1).op(Op.i64ShrU, Op.i64Xor, Op.i32WrapI64).i32(DA).op(Op.i32And, Op.i32Eqz);
+  failIf();
+  // fail if value & IE && estat & ecfg & interrupts
+  state();
+  e.mem(Op.i32Load, base + STATE.hostCsr + 8 * CSR.ESTAT);
+  state();
+  e.mem(Op.i32Load, base + STATE.hostCsr + 8 * CSR.ECFG).op(Op.i32And);
+  e.i32(IS_MASK).op(Op.i32And);
+  e.i32(0).get(value).op(Op.i32WrapI64).i32(IE).op(Op.i32And, Op.select);
+  failIf();
 }
 
 /** Emits the access. The old value is then in `site.result`. */
 export function emitCsr(helper: CsrHelper, site: CsrSite): void {
   const { e, base, num } = site;
   const { root, writes } = KINDS[helper];
+  /** Where the number is known to be CRMD's, only one kind of write has an inline form. */
+  const ie = num === CSR.CRMD && writes && !root;
   // fail if somebody watches CSR accesses
   site.state();
   e.mem(Op.i32Load, base + STATE.csrWatched);
@@ -80,7 +109,7 @@ export function emitCsr(helper: CsrHelper, site: CsrSite): void {
   if (root) e.i32(writes ? CSR_RULE.rootWrite : CSR_RULE.rootRead);
   else if (writes) {
     // csr-access.ts records a guest's own writes by GID.
-    e.i32(0).i32(CSR_RULE.hostWrite);
+    e.i32(0).i32(ie ? CSR_RULE.switchIe : CSR_RULE.hostWrite);
     site.mode();
     e.i32(MODE_GUEST).op(Op.i32And).op(Op.select);
   } else {
@@ -110,7 +139,8 @@ export function emitCsr(helper: CsrHelper, site: CsrSite): void {
   }
   if (!writes) return;
   // bank[num] = result ^ ((result ^ value) & writable & mask)
-  const place = at(8, root ? guestBank : STATE.hostCsr);
+  const replaced = ie ? site.take() : undefined;
+  const place = replaced ? 0 : at(8, root ? guestBank : STATE.hostCsr);
   e.get(site.result);
   site.value();
   e.op(Op.i64Xor);
@@ -120,7 +150,13 @@ export function emitCsr(helper: CsrHelper, site: CsrSite): void {
     site.mask();
     e.op(Op.i64And);
   }
-  e.get(site.result).op(Op.i64Xor).mem(Op.i64Store, place);
+  e.get(site.result).op(Op.i64Xor);
+  if (replaced) {
+    e.set(replaced);
+    switchesOnlyIe(site, replaced);
+    const crmd = at(8, STATE.hostCsr);
+    e.get(replaced).mem(Op.i64Store, crmd);
+  } else e.mem(Op.i64Store, place);
   // writer.pc[num] = pc; writer.time[num] = sliceEnd − left; writer.low[num], writer.high[num] = value & mask
   const writers = root ? WRITERS_OFFSET.hostToBank : WRITERS_OFFSET.hostOwn;
   const pc = at(8, writers + WRITERS.pc);

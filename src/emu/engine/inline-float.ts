@@ -1,8 +1,8 @@
 /**
- * Common cases of floating point as WebAssembly, for the interpreter and the translator. They apply while FCSR rounds
- * to nearest, traps nothing and has the inexact flag set already ({@link pushNotQuiet}). Then an operation with a
- * normal result changes only Cause, which is computed when somebody reads it (fpu/fpu.ts, `settle`). All other cases
- * use the exact path.
+ * Common cases of floating point as WebAssembly, for the interpreter and the translator. They apply while FCSR rounds to nearest and
+ * traps nothing, to operations with a normal result. Where the inexact flag is set already, such an operation changes only Cause, which
+ * is computed when somebody reads it (fpu/fpu.ts, `settle`). Where it is not, the same is true of an operation without a rounding
+ * error, and the forms check that there is none. All other cases use the exact path.
  */
 import { FCMP_CONDITIONS, type FpOperation, operationCode } from '../softfloat/operations.ts';
 import type { Emitter, Local } from '../wasm/emitter.ts';
@@ -19,6 +19,8 @@ export interface FloatSite {
   operand(which: 0 | 1 | 2): void;
   /** Calls fma or fmaSingle. */
   fused(single: boolean): void;
+  /** Emits `inexact`, which pushes 1 when there is a rounding error, where the inexact flag is not set; fails when there is one. */
+  unlessInexact(inexact: () => void): void;
 }
 
 /** Emits the operation. It leaves the 64-bit result on the stack. */
@@ -30,8 +32,12 @@ const FORMS = new Map<number, { readonly operands: 1 | 2 | 3; readonly emit: For
 const WATCHED = 0x1f | 0x10000 | 0x300;
 const QUIET = 0x10000;
 
-/** FCSR is on the stack. Pushes 1 where the forms do not apply. */
-export const pushNotQuiet = (e: Emitter): void => void e.i32(WATCHED).op(Op.i32And).i32(QUIET).op(Op.i32Ne);
+/**
+ * FCSR is on the stack. Pushes how the forms apply: 0: to all operations; NEEDS_EXACT: to those without a rounding error; anything else: to
+ * none.
+ */
+export const pushUse = (e: Emitter): void => void e.i32(WATCHED).op(Op.i32And).i32(QUIET).op(Op.i32Xor);
+export const NEEDS_EXACT = QUIET;
 
 /** The form of an operation by its code, and how many operands it has. */
 export const floatForm = (code: number): { readonly operands: 1 | 2 | 3; readonly emit: Form } | undefined =>
@@ -55,8 +61,15 @@ const isZero = (s: FloatSite, double: boolean, n: 0 | 1 | 2): void => {
  * Takes the result from the stack as a number and leaves register bits. It fails unless the result is normal and above
  * the least normal number, where tininess after rounding matters. `zero` pushes 1 when a result of zero is exact.
  */
-function finish(s: FloatSite, double: boolean, zero: (() => void) | undefined): void {
+function finish(
+  s: FloatSite,
+  double: boolean,
+  zero: (() => void) | undefined,
+  inexact: ((result: Local<'f32' | 'f64'>) => void) | undefined,
+): void {
   const { e } = s;
+  const result = inexact && s.take(double ? 'f64' : 'f32');
+  if (result) e.tee(result);
   const bits = s.take(double ? 'i64' : 'i32');
   if (double) {
     // bits = result; odd = unsigned(exponent − 2) >= largest − 2
@@ -77,8 +90,95 @@ function finish(s: FloatSite, double: boolean, zero: (() => void) | undefined): 
     s.failIf();
     e.end(odd);
   } else s.failIf();
+  if (result) s.unlessInexact(() => inexact(result));
   e.get(bits);
   if (!double) box(s);
+}
+
+/** Below this a rounding error may be too small for a double. */
+const TINY = 2 ** -900;
+
+/** Pushes operand `n` as a double. */
+const asDouble = (s: FloatSite, double: boolean, n: 0 | 1 | 2): void => {
+  number(s, double, n);
+  if (!double) s.e.op(F.f64PromoteF32);
+};
+
+/** `push`, with the other sign. */
+const minus =
+  ({ e }: FloatSite, push: () => void): (() => void) =>
+  () => {
+    push();
+    e.op(F.f64Neg);
+  };
+
+/** Pushes a value as a double. */
+const widened = (s: FloatSite, double: boolean, value: Local<'f32' | 'f64'>): void => {
+  s.e.get(value);
+  if (!double) s.e.op(F.f64PromoteF32);
+};
+
+/**
+ * Pushes 1 when x · y is not exactly the product: with doubles by the error, which fma computes; the product of singles is exact in a double.
+ * A tiny product counts as not exact, unless it is zero.
+ */
+function productDiffers(s: FloatSite, double: boolean, x: () => void, y: () => void, product: () => void): void {
+  const { e } = s;
+  if (!double) {
+    x();
+    y();
+    e.op(F.f64Mul);
+    product();
+    e.op(F.f64Ne);
+    return;
+  }
+  // fma(x, y, −product) != 0 | |product| < tiny & product != 0
+  x();
+  if (HOST_HAS_FMA) e.any(V.f64x2Splat);
+  y();
+  if (HOST_HAS_FMA) e.any(V.f64x2Splat);
+  product();
+  e.op(F.f64Neg);
+  if (HOST_HAS_FMA) e.any(V.f64x2Splat).any(Relaxed.f64x2Madd).any(V.f64x2ExtractLane, [0]);
+  else s.fused(false);
+  e.f64(0).op(F.f64Ne);
+  product();
+  e.op(F.f64Abs).f64(TINY).op(F.f64Lt);
+  product();
+  e.f64(0).op(F.f64Ne, Op.i32And, Op.i32Or);
+}
+
+/** Pushes 1 when `sum`, of the format, is not exactly x + y. */
+function addDiffers(s: FloatSite, double: boolean, x: () => void, y: () => void, sum: () => void): void {
+  const { e } = s;
+  if (double) {
+    sumDiffers(s, x, y, sum);
+    return;
+  }
+  // The sum of two singles may need more bits than a double has.
+  const total = s.take('f64');
+  x();
+  y();
+  e.op(F.f64Add).set(total);
+  sumDiffers(s, x, y, () => void e.get(total));
+  e.get(total);
+  sum();
+  e.op(F.f64Ne, Op.i32Or);
+}
+
+/** Pushes 1 when the double `sum` is not exactly x + y, by the error of the sum. */
+function sumDiffers(s: FloatSite, x: () => void, y: () => void, sum: () => void): void {
+  const { e } = s;
+  const virtual = s.take('f64');
+  // virtual = sum − x; (x − (sum − virtual)) + (y − virtual) != 0
+  sum();
+  x();
+  e.op(F.f64Sub).set(virtual);
+  x();
+  sum();
+  e.get(virtual).op(F.f64Sub, F.f64Sub);
+  y();
+  e.get(virtual).op(F.f64Sub, F.f64Add).f64(0).op(F.f64Ne);
 }
 
 /** The bits of a single (i32), with the ones that a register has above them. */
@@ -105,23 +205,42 @@ for (const [name, op64, op32] of ARITHMETIC)
     number(s, double, 0);
     number(s, double, 1);
     s.e.op(double ? op64 : op32);
-    finish(s, double, () => {
-      // A sum that is zero is exact. A product or quotient that is zero is exact when an operand was zero already.
-      if (name === 'fadd' || name === 'fsub') s.e.i32(1);
-      else {
-        isZero(s, double, 0);
-        if (name === 'fmul') {
-          isZero(s, double, 1);
-          s.e.op(Op.i32Or);
+    finish(
+      s,
+      double,
+      () => {
+        // A sum that is zero is exact. A product or quotient that is zero is exact when an operand was zero already.
+        if (name === 'fadd' || name === 'fsub') s.e.i32(1);
+        else {
+          isZero(s, double, 0);
+          if (name === 'fmul') {
+            isZero(s, double, 1);
+            s.e.op(Op.i32Or);
+          }
         }
-      }
-    });
+      },
+      (result) => {
+        const [a, b] = ([0, 1] as const).map((n) => () => asDouble(s, double, n)) as [() => void, () => void];
+        const r = (): void => widened(s, double, result);
+        if (name === 'fmul') productDiffers(s, double, a, b, r);
+        else if (name === 'fdiv') productDiffers(s, double, r, b, a);
+        else addDiffers(s, double, a, name === 'fadd' ? b : minus(s, b), r);
+      },
+    );
   });
 add('fsqrt', 1, (s, double) => {
   // result = √a
   number(s, double, 0);
   s.e.op(double ? F.f64Sqrt : F.f32Sqrt);
-  finish(s, double, () => isZero(s, double, 0));
+  finish(
+    s,
+    double,
+    () => isZero(s, double, 0),
+    (result) => {
+      const r = (): void => widened(s, double, result);
+      productDiffers(s, double, r, r, () => asDouble(s, double, 0));
+    },
+  );
 });
 add('frecip', 1, (s, double) => {
   // result = 1 / a
@@ -129,7 +248,15 @@ add('frecip', 1, (s, double) => {
   else s.e.f32(1);
   number(s, double, 0);
   s.e.op(double ? F.f64Div : F.f32Div);
-  finish(s, double, undefined);
+  finish(s, double, undefined, (result) =>
+    productDiffers(
+      s,
+      double,
+      () => widened(s, double, result),
+      () => asDouble(s, double, 0),
+      () => void s.e.f64(1),
+    ),
+  );
 });
 
 for (const [name, negateC, negate] of [
@@ -154,14 +281,46 @@ for (const [name, negateC, negate] of [
     else e.any(Relaxed.f32x4Madd).any(V.f32x4ExtractLane, [0]);
     if (negate) e.op(wide ? F.f64Neg : F.f32Neg);
     if (wide && !double) e.op(F.f32DemoteF64);
-    finish(s, double, () => {
-      // A zero is exact when product and summand are zeros. Otherwise it may be an underflow.
-      isZero(s, double, 0);
-      isZero(s, double, 1);
-      e.op(Op.i32Or);
-      isZero(s, double, 2);
-      e.op(Op.i32And);
-    });
+    finish(
+      s,
+      double,
+      () => {
+        // A zero is exact when product and summand are zeros. Otherwise it may be an underflow.
+        isZero(s, double, 0);
+        isZero(s, double, 1);
+        e.op(Op.i32Or);
+        isZero(s, double, 2);
+        e.op(Op.i32And);
+      },
+      (result) => {
+        const product = s.take('f64');
+        const [a, b, c] = ([0, 1, 2] as const).map((n) => () => asDouble(s, double, n)) as [
+          () => void,
+          () => void,
+          () => void,
+        ];
+        const p = (): void => void e.get(product);
+        // product = a · b; fails when it is not exact; then the result must be exactly the sum
+        a();
+        b();
+        e.op(F.f64Mul).set(product);
+        if (double) {
+          productDiffers(s, true, a, b, p);
+          // A product of zero is exact only where an operand is zero.
+          p();
+          e.f64(0).op(F.f64Eq);
+          isZero(s, true, 0);
+          isZero(s, true, 1);
+          e.op(Op.i32Or, Op.i32Eqz).op(Op.i32And, Op.i32Or);
+        } else e.i32(0);
+        const r = (): void => {
+          widened(s, double, result);
+          if (negate) e.op(F.f64Neg);
+        };
+        addDiffers(s, double, p, negateC ? minus(s, c) : c, r);
+        e.op(Op.i32Or);
+      },
+    );
   });
 
 // Comparisons of numbers: less, equal and greater are bits 1, 2 and 4 of the condition's code.
@@ -217,6 +376,11 @@ for (const [rounding, op64, op32] of ROUNDINGS)
       else e.f32(limit).op(F.f32Lt);
       e.op(Op.i32Eqz);
       s.failIf();
+      s.unlessInexact(() => {
+        e.get(rounded);
+        number(s, double, 0);
+        e.op(double ? F.f64Ne : F.f32Ne);
+      });
       // (integer)rounded
       e.get(rounded);
       if (wide) e.op(double ? F.i64TruncF64S : F.i64TruncF32S);
@@ -230,6 +394,17 @@ for (const [rounding, op64, op32] of ROUNDINGS)
 for (const wide of [false, true])
   add(`ffint.${wide ? 'l' : 'w'}` as FpOperation, 1, (s, double) => {
     const { e } = s;
+    if (wide || !double)
+      s.unlessInexact(() => {
+        // a + limit >= 2 · limit, without sign: it may have more bits than the format
+        s.operand(0);
+        if (!wide) e.op(Op.i64Extend32S);
+        const limit = 2n ** (double ? 53n : 24n);
+        e.i64(limit)
+          .op(Op.i64Add)
+          .i64(2n * limit)
+          .op(Op.i64GeU);
+      });
     // (float)a
     s.operand(0);
     if (!wide) e.op(Op.i32WrapI64);
@@ -245,5 +420,16 @@ add('fcvt', 1, (s, double) => {
   // result = (other format)a
   number(s, !double, 0);
   s.e.op(double ? F.f64PromoteF32 : F.f32DemoteF64);
-  finish(s, double, () => isZero(s, !double, 0));
+  finish(
+    s,
+    double,
+    () => isZero(s, !double, 0),
+    double
+      ? undefined
+      : (result) => {
+          widened(s, false, result);
+          number(s, true, 0);
+          s.e.op(F.f64Ne);
+        },
+  );
 });

@@ -1,16 +1,16 @@
 /** How the interpreter's handlers find operands in their micro-op, access memory, call helpers, and continue. */
 import type { Callee, HelperName } from '../cpu/helpers.ts';
-import { HELPERS } from '../cpu/helpers.ts';
+import { ASK_HELPER, HELPERS } from '../cpu/helpers.ts';
 import type { OperandName } from '../isa/operands.ts';
 import { ACCESS, type Access, type Half, type LinearUse, type VectorOperand } from '../isa/semantics.ts';
 import { CSR_LIMIT, STATE, TLB_ENTRIES, VECTOR_PENDING } from '../memory/layout.ts';
 import type { Emitter, Label, Local, Locals } from '../wasm/emitter.ts';
 import { Op, Simd } from '../wasm/opcodes.ts';
-import { LOAD, storeOf } from './access-opcodes.ts';
+import { LOAD, pushSpan, storeOf } from './access-opcodes.ts';
 import { pushState } from './expressions.ts';
 import { accessCode, helperIndex, LINEAR_USE, LINEAR_WRITE } from './helper-codes.ts';
 import { type Call, type FailIf, PENDING_FIELDS } from './inline-calls.ts';
-import { pushNotQuiet } from './inline-float.ts';
+import { NEEDS_EXACT, pushUse } from './inline-float.ts';
 import { AFTER, ENTRY, P, PC_OFF, R, READ_TLB, SOURCE, TARGET, VA, WRITE_TLB } from './interpreter-locals.ts';
 import { type Backend, type Push, Statements } from './statements.ts';
 import { FPR_PLACE, GPR_PLACE, immediatePlace, type Variant, VR_PLACE } from './uop.ts';
@@ -24,6 +24,8 @@ export interface HandlerFrame {
   readonly locals: Locals;
   readonly base: number;
   readonly shared: boolean;
+  /** Must all accesses be aligned? */
+  readonly aligned: boolean;
   /** Ends the function. R says how far the instruction was executed. */
   readonly exit: Label;
   /** The instruction at P is done. */
@@ -38,6 +40,10 @@ export interface HandlerFrame {
   readonly markedPage: number | undefined;
   /** Emits a call that may replace a helper call, and leaves its answer. False when there is no such call. */
   routine(name: Callee, code: number): boolean;
+  /** The function of the routine that does a helper's ordinary case, if there is one and it can be called here. */
+  quick(name: Callee): number | undefined;
+  /** The function that raises refills. Only where {@link markedPage} is there. */
+  readonly raiseRefill: number;
 }
 
 /** Pushes the address of the instruction at P: pcOff + p / 2. */
@@ -169,16 +175,13 @@ export class InterpreterBackend implements Backend {
 
   /**
    * Opens an `if` that holds when the access of `size` bytes at VA is in a page that the software TLB has. Inside it,
-   * `place` pushes the address in linear memory. The page of the last byte is compared, so an access that crosses
-   * pages never matches.
+   * `place` pushes the address in linear memory.
    */
   private ifMapped(write: boolean, size: number): Label {
     const { e } = this;
-    // if (entry.tag == (va + size − 1 & ~0xfff))
     this.tlbEntry(write);
-    e.get(VA);
-    if (size > 1) e.i64(BigInt(size - 1)).op(Op.i64Add);
-    e.i64(~0xfffn).op(Op.i64And, Op.i64Eq);
+    pushSpan(e, VA, size, this.frame.aligned);
+    e.op(Op.i64Eq);
     return e.if();
   }
 
@@ -200,15 +203,29 @@ export class InterpreterBackend implements Backend {
     this.e.get(VA).op(Op.i32WrapI64).get(ENTRY).mem(Op.i32Load, 8).op(Op.i32Add);
   }
 
-  /** TypeScript does the access at VA. The function is left for every answer except `next`. */
-  private slow(helper: HelperName, code: number): void {
+  /**
+   * TypeScript does the access at VA, unless it is to be refilled. The function is left for every answer except `next`.
+   * @param resolved {@link ifBesideMarked} was asked
+   */
+  private slow(helper: HelperName, code: number, resolved = false): void {
     const { e, base } = this;
-    // state.va = va; if (r = helper(code)) exit
     this.frame.sync();
+    if (resolved) {
+      // if (r = raiseRefill(va)) exit
+      e.get(VA).call(this.frame.raiseRefill).tee(R);
+      this.exitIf();
+    }
+    // state.va = va; if (r = helper(code)) exit
     e.i32(0)
       .get(VA)
       .mem(Op.i64Store, base + STATE.va);
     e.i32(code).call(helperIndex(helper)).tee(R);
+    this.exitIf();
+  }
+
+  /** Leaves with the answer in R when the i32 on the stack is not 0. */
+  private exitIf(): void {
+    const { e } = this;
     const leave = e.if();
     e.br(this.frame.exit);
     e.end(leave);
@@ -231,7 +248,7 @@ export class InterpreterBackend implements Backend {
       e.else();
     }
     // else { loadSlow(access); result = state.value }
-    this.slow('loadSlow', accessCode(access));
+    this.slow('loadSlow', accessCode(access), beside !== undefined);
     e.i32(0)
       .mem(Op.i64Load, base + STATE.value)
       .set(result);
@@ -262,7 +279,7 @@ export class InterpreterBackend implements Backend {
     e.i32(0);
     value();
     e.mem(Op.i64Store, base + STATE.value);
-    this.slow('storeSlow', accessCode(access));
+    this.slow('storeSlow', accessCode(access), beside !== undefined);
     // It may have been a store to the second instruction of a pair.
     if (this.goesOn) this.frame.advance();
     if (beside) e.end(beside);
@@ -399,7 +416,16 @@ export class InterpreterBackend implements Backend {
     if (s.helper === 'ertn') throw new Error('interpreter: ertn is outlined');
     // after = helper(code); if (after & 1) { r = after; exit }
     // With `leave` (2) and `goOn` (6) the instruction first finishes its register writes.
-    e.i32(s.code).call(helperIndex(s.helper)).tee(AFTER);
+    const quick = this.frame.quick(s.helper);
+    if (quick === undefined) e.i32(s.code).call(helperIndex(s.helper)).set(AFTER);
+    else {
+      // if ((after = quick()) == ASK_HELPER) after = helper(code)
+      e.call(quick).tee(AFTER).i32(ASK_HELPER).op(Op.i32Eq);
+      const refused = e.if();
+      e.i32(s.code).call(helperIndex(s.helper)).set(AFTER);
+      e.end(refused);
+    }
+    e.get(AFTER);
     e.i32(1).op(Op.i32And);
     const stop = e.if();
     e.get(AFTER).set(R).br(this.frame.exit);
@@ -431,11 +457,17 @@ export class InterpreterBackend implements Backend {
     return num;
   }
 
-  quiet(failIf: FailIf): void {
-    // fail if FCSR is not quiet
+  quiet(failIf: FailIf, inexact: boolean): void {
+    // fail if FCSR does not allow it
     pushState(this, Op.i32Load, 'fcsr');
-    pushNotQuiet(this.e);
+    pushUse(this.e);
+    if (!inexact) this.e.i32(~NEEDS_EXACT).op(Op.i32And);
     failIf();
+  }
+
+  needsExact(): void {
+    pushState(this, Op.i32Load, 'fcsr');
+    pushUse(this.e);
   }
 
   notePending(code: number, operands: readonly Push[]): void {

@@ -16,7 +16,7 @@
  */
 
 import { codeOf, EXCEPTIONS } from '../cpu/exception-table.ts';
-import { After, type Callee, HELPERS } from '../cpu/helpers.ts';
+import { After, type Callee, HELPERS, type RoutineName } from '../cpu/helpers.ts';
 import {
   cellOffset,
   cpuBase,
@@ -81,6 +81,14 @@ const MARKED_PAGE = IMPORTS.length + 4;
 const FIRST_ROUTINE = IMPORTS.length + 5;
 /** Frequent exceptions that come from instructions, do not change the world and have no bad address. */
 const PLAIN = ['SYS', 'BRK'] as const;
+/** Routines that do the ordinary case of a helper (mmu/refill-routines.ts, isa/entry-return.ts). */
+const QUICK: Readonly<Partial<Record<Callee, RoutineName>>> = {
+  csrrd: 'readPgd',
+  csrwr: 'writeQuietly',
+  csrxchg: 'exchangeQuietly',
+  lddir: 'walkDirectory',
+  ldpte: 'walkPage',
+};
 /** Table numbers: handlers with functions of their own, regions. */
 const REGION_TABLE = 1;
 
@@ -97,6 +105,8 @@ export interface InterpreterPlan {
   readonly shared: boolean;
   /** The number of branches to an instruction after which helper `hot` is called; 0: there are no regions. */
   readonly threshold: number;
+  /** Must all accesses be aligned? */
+  readonly aligned: boolean;
 }
 
 /**
@@ -150,6 +160,7 @@ class Build implements HandlerFrame {
   readonly locals = new Locals(FIRST_FREE);
   readonly base: number;
   readonly shared: boolean;
+  readonly aligned: boolean;
   exit!: Label;
   private readonly handlers: Handlers;
   private readonly plan: InterpreterPlan;
@@ -165,6 +176,7 @@ class Build implements HandlerFrame {
   constructor(plan: InterpreterPlan, kind: Kind, single?: Variant) {
     this.base = cpuBase(plan.cpu);
     this.shared = plan.shared;
+    this.aligned = plan.aligned;
     this.plan = plan;
     this.map = plan.map;
     this.kind = kind;
@@ -542,7 +554,8 @@ class Build implements HandlerFrame {
   }
 
   get markedPage(): number | undefined {
-    return this.kind === 'own' ? undefined : MARKED_PAGE;
+    // It does not look at alignment.
+    return this.kind === 'own' || this.aligned ? undefined : MARKED_PAGE;
   }
 
   /** In `outlined`, calls a routine in place of a helper where there is one, and leaves the answer of the routine. */
@@ -553,6 +566,13 @@ class Build implements HandlerFrame {
     else if (name === 'ertn') this.e.call(routineIndex(FIRST_ROUTINE, 'ertn'));
     else return false;
     return true;
+  }
+
+  readonly raiseRefill = routineIndex(FIRST_ROUTINE, 'raiseRefill');
+
+  quick(name: Callee): number | undefined {
+    const routine = this.kind === 'own' ? undefined : QUICK[name];
+    return routine && routineIndex(FIRST_ROUTINE, routine);
   }
 
   private savePc(): void {

@@ -13,7 +13,7 @@ import { After, type AfterValue } from '../cpu/helpers.ts';
 import type { BusPort } from '../devices/bus.ts';
 import { decode } from '../isa/decoder.ts';
 import { ACCESS } from '../isa/semantics.ts';
-import { CHUNKS, FILLS, STATE, TAG_CODE, TAG_WATCHED } from '../memory/layout.ts';
+import { CHUNKS, FILLS, openPagesBase, STATE, TAG_CODE, TAG_WATCHED } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
 import { LOAD, STORE } from '../mmu/stages.ts';
 import { translate } from '../mmu/translate.ts';
@@ -250,8 +250,8 @@ export class MemoryAccess {
   private fill(write: boolean, lo: number, hi: number, pa: number): void {
     this.noteChunk(pa);
     const page = pa - (pa % 0x1000);
-    // Misaligned accesses must come here, but running code cannot distinguish them.
-    if (this.strict) return;
+    // Where MISC.ALCLn wants it, misaligned accesses must come here, but running code cannot distinguish them.
+    if (this.strict && this.cpu.features.ual) return;
     const { cpu } = this;
     if (this.hooks.watchesAll?.(cpu)) return;
     if (write && this.hooks.recordsStores?.(cpu, page)) return;
@@ -259,7 +259,7 @@ export class MemoryAccess {
     if (cpu.watchpoints.active(cpu.vm) && cpu.watchpoints.watchesPage(lo, addressHigh(cpu.csr, hi))) return;
     const watched = this.hooks.watchesPage?.(cpu, lo, hi, page) === true;
     // Stores through the software TLB are not seen.
-    if (write) this.ram.touch(page);
+    if (write) this.open(page);
     if (!write || !this.uops.hasCode(page)) {
       cpu.fast.fillData(write, lo, hi, this.ram.linearAddress(page), watched ? TAG_WATCHED : 0);
       return;
@@ -278,12 +278,25 @@ export class MemoryAccess {
     cpu.mem.i32[place + 1] = ram.linearAddress(number * 2 ** CHUNKS.shift);
   }
 
-  /** What emitted code may fill the software TLB with, until the next debugger, link or watchpoint, or copy of the machine. */
+  /** What emitted code may fill the software TLB with, until the next debugger, link or watchpoint. */
   fills(): number {
-    const { cpu, hooks, ram } = this;
+    const { cpu, hooks } = this;
     if (hooks.watch || hooks.watchPhysical || hooks.watchesPage || hooks.watchesAll || cpu.watchpoints.inUse) return 0;
-    const tells = hooks.stored || ram.guard.on || this.uops.coherence || cpu.links?.othersLinked(cpu);
+    const tells = hooks.stored || this.uops.coherence || cpu.links?.othersLinked(cpu);
     return FILLS.loads | (tells ? 0 : FILLS.stores);
+  }
+
+  /** Where emitted code finds which pages it may fill in for stores; 0: all of them. */
+  openPages(): number {
+    return this.ram.guard.on ? openPagesBase(this.cpu.mem.pool) : 0;
+  }
+
+  /** The keeper of the past knows that a page changes. */
+  private open(page: number): void {
+    this.ram.touch(page);
+    if (!this.ram.guard.on) return;
+    const linear = this.ram.linearAddress(page);
+    this.cpu.mem.u8[openPagesBase(this.cpu.mem.pool) + (linear >>> 15)]! |= 1 << ((linear >>> 12) & 7);
   }
 
   /** Up to four bytes in linear memory as a little-endian number, in one access when they are aligned. */

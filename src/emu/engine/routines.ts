@@ -4,6 +4,7 @@ import { ROUTINES, type RoutineName } from '../cpu/helpers.ts';
 import { ENTRY_RETURN } from '../isa/entry-return.ts';
 import { Routine, type RoutineStmt } from '../isa/routine.ts';
 import type { PlainTy } from '../isa/semantics.ts';
+import { readPgd, walkDirectory, walkPage } from '../mmu/refill-routines.ts';
 import { findEntry, resolve } from '../mmu/resolve.ts';
 import { Emitter, Locals } from '../wasm/emitter.ts';
 import type { FuncDef, FuncType } from '../wasm/module.ts';
@@ -20,6 +21,9 @@ const DEFINITIONS: Readonly<Record<RoutineName, Definition>> = {
   ...ENTRY_RETURN,
   findEntry: { params: ['i32', 'i64', 'i32', 'i32', 'i32'], answers: true, define: findEntry },
   resolve: { params: ['i64', 'i32'], answers: true, define: resolve },
+  readPgd: { params: [], answers: true, define: readPgd },
+  walkDirectory: { params: [], answers: true, define: walkDirectory },
+  walkPage: { params: [], answers: true, define: walkPage },
 };
 
 const STORE = { i32: Op.i32Store, i64: Op.i64Store, f64: Float.f64Store } as const;

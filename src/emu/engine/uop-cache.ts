@@ -2,11 +2,11 @@ import { decode } from '../isa/decoder.ts';
 import type { Row } from '../isa/row.ts';
 import {
   CODE_BITS_BYTES,
-  CODE_PAGES_BYTES,
   cellOffset,
   codeBitsBase,
   codePagesBase,
   PAGE,
+  PAGE_BITS_BYTES,
   sourceOffset,
   UOP_BYTES,
   UOP_PAGE_BYTES,
@@ -330,7 +330,7 @@ export class UopCache {
   /** Drops all decoded code. */
   clear(): void {
     this.translator?.clear();
-    this.mem.u8.fill(0, this.codePages, this.codePages + CODE_PAGES_BYTES);
+    this.mem.u8.fill(0, this.codePages, this.codePages + PAGE_BITS_BYTES);
     this.byPa.clear();
     this.slots.length = 0;
     this.free.length = 0;

@@ -23,10 +23,12 @@ import {
 } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { type ExceptionName, ecodeOf } from '../cpu/exception-table.ts';
-import { After } from '../cpu/helpers.ts';
+import { After, ASK_HELPER } from '../cpu/helpers.ts';
 import { IS_MASK } from '../cpu/interrupts.ts';
 import { NESTING_LIMIT } from '../cpu/observer.ts';
 import {
+  CSR_LIMIT,
+  CSR_RULE,
   EVENT,
   EVENT_BYTES,
   EVENT_KIND,
@@ -36,6 +38,8 @@ import {
   REPORT,
   STATE,
   TLB_ENTRIES,
+  WRITERS,
+  WRITERS_OFFSET,
 } from '../memory/layout.ts';
 import { Float } from '../wasm/opcodes.ts';
 import { type Bank, bankOf, guestMode } from './bank-nodes.ts';
@@ -46,10 +50,12 @@ import {
   c32,
   c64,
   eq,
+  geU,
   isZero,
   ltU,
   mul,
   type Node,
+  ne,
   op,
   or,
   sel,
@@ -59,6 +65,7 @@ import {
   sub,
   sx,
   w,
+  xor,
   zx,
 } from './semantics.ts';
 
@@ -294,32 +301,90 @@ function enterException(r: Routine): void {
 const instructionTime = (r: Routine): Node =>
   op('f64', Float.f64Sub, r.f64(STATE.sliceEnd), op('f64', Float.f64ConvertI32S, r.i32(STATE.left)));
 
-/** An exception inside a world, with the Ecode in the argument: not a refill, not an interrupt, without BADV. */
-function raisePlain(r: Routine): void {
-  const ecode = r.argument(0, 'i32');
-  // The instruction word, through the fetch translation of PC.
-  const pc = r.let(r.i64(STATE.pc));
+/** The word of the instruction at `pc`, through its fetch translation. */
+function instructionAt(r: Routine, pc: Node): Node {
   const page = w(shrU(pc, c64(12)));
   const entry = r.let(add(r.i32(STATE.fetchTlb), shl(and(page, c32(FETCH_ENTRIES - 1)), c32(4))));
   const known = r.let(eq(r.memory('i64', entry), and(pc, c64(~0xfff))));
   const place = add(r.memory('i32', entry, 12), and(w(pc), c32(0xffc)));
   // Without a translation the word is at address 0, which always holds 0.
-  const badi = r.let(r.memory('i32', sel(known, place, NOTHING)));
+  return r.let(r.memory('i32', sel(known, place, NOTHING)));
+}
+
+/** An exception inside a world, at its instruction: the answer for running code. */
+function raised(r: Routine, x: Pick<Exception, 'kind' | 'ecode' | 'badv' | 'refill'>): void {
+  const pc = r.let(r.i64(STATE.pc));
+  const badi = instructionAt(r, pc);
+  const guest = r.let(guestMode(r));
   const nesting = enter(r, {
-    guest: r.let(guestMode(r)),
+    ...x,
+    guest,
     pc,
-    kind: c32(EVENT_KIND.exception),
-    code: ecode,
-    ecode,
+    code: x.ecode,
     esub: NOTHING,
-    badv: NOWHERE,
     badi,
-    va: NOWHERE,
+    va: x.badv,
     time: instructionTime(r),
   });
   const due = isZero(and(nesting, c32(NESTING_LIMIT - 1)));
   r.if(or(r.i32(STATE.exceptionsWatched), due), () => r.answer(r.helper('delivered')));
   r.answer(c32(After.arrived));
+}
+
+/** An exception inside a world, with the Ecode in the argument: not a refill, not an interrupt, without BADV. */
+function raisePlain(r: Routine): void {
+  raised(r, { kind: c32(EVENT_KIND.exception), ecode: r.argument(0, 'i32'), badv: NOWHERE });
+}
+
+/** A refill for the address in the argument, if `resolve` has just found that it needs one. The answer is 0 if not. */
+function raiseRefill(r: Routine): void {
+  r.if(isZero(r.i32(STATE.missed)), () => r.answer(NOTHING));
+  r.put(STATE.missed, NOTHING);
+  const ecode = c32(ecodeOf('TLBR'));
+  raised(r, {
+    kind: c32(EVENT_KIND.exception | EVENT_KIND.hasBadv),
+    ecode,
+    badv: r.argument(0, 'i64'),
+    refill: c32(1),
+  });
+}
+
+/**
+ * A write of the host to a CSR that decides about translation or mode: one that changes nothing, or only CRMD.IE, while no interrupt waits
+ * for it. The answer is that for running code, or ASK_HELPER. The operands are those of `csrwr` and `csrxchg`.
+ * @param mask the bits to write (i64)
+ */
+function writeQuietly(r: Routine, mask: Node): void {
+  const refuseIf = (cond: Node): void => r.if(cond, () => r.answer(c32(ASK_HELPER)));
+  const num = r.let(r.i32(STATE.argA));
+  refuseIf(or(geU(num, c32(CSR_LIMIT)), or(r.i32(STATE.csrWatched), guestMode(r))));
+  const rules = r.let(r.i32(STATE.csrRules, num));
+  refuseIf(isZero(and(rules, c32(CSR_RULE.unchanged))));
+  const value = r.let(r.i64(STATE.argB));
+  const place = r.let(shl(num, c32(3)));
+  const old = r.let(r.i64(STATE.hostCsr, place));
+  const own = r.i64(STATE.csrOwnMask, place);
+  const content = r.let(xor(old, and(xor(old, value), and(own, mask))));
+  r.if(
+    and(rules, c32(CSR_RULE.switchIe)),
+    () => {
+      refuseIf(ne(and(xor(content, old), c64(~CRMD.IE)), NOWHERE));
+      // Where DA and PG are alike, somebody may want to know of it.
+      refuseIf(isZero(and(w(xor(content, shrU(content, c64(1)))), c32(CRMD.DA))));
+      const waiting = and(r.i32(STATE.hostCsr + 8 * CSR.ESTAT), r.i32(STATE.hostCsr + 8 * CSR.ECFG));
+      refuseIf(sel(and(w(content), c32(CRMD.IE)), and(waiting, c32(IS_MASK)), NOTHING));
+      r.put(STATE.hostCsr + 8 * CSR.CRMD, content);
+    },
+    () => refuseIf(ne(content, old)),
+  );
+  const { hostOwn } = WRITERS_OFFSET;
+  r.put(hostOwn + WRITERS.pc, r.i64(STATE.pc), place);
+  r.put(hostOwn + WRITERS.time, instructionTime(r), place);
+  const written = r.let(and(value, mask));
+  r.put(hostOwn + WRITERS.high, w(shrU(written, c64(32))), shl(num, c32(2)));
+  r.put(hostOwn + WRITERS.low, w(written), shl(num, c32(2)));
+  r.put(STATE.value, old);
+  r.answer(c32(After.next));
 }
 
 /** `ertn` at PC, in the running world. PLV has been checked. */
@@ -403,6 +468,9 @@ function due(r: Routine, guest: Node): Node {
 export const ENTRY_RETURN = {
   enterException: { params: [], answers: false, define: enterException },
   raisePlain: { params: ['i32'], answers: true, define: raisePlain },
+  raiseRefill: { params: ['i64'], answers: true, define: raiseRefill },
+  writeQuietly: { params: [], answers: true, define: (r: Routine) => writeQuietly(r, c64(-1)) },
+  exchangeQuietly: { params: [], answers: true, define: (r: Routine) => writeQuietly(r, r.i64(STATE.va)) },
   ertn: { params: [], answers: true, define: ertn },
   interruptDue: { params: [], answers: true, define: (r: Routine) => r.answer(due(r, guestMode(r))) },
 } as const;

@@ -19,7 +19,7 @@ import type { Omissions } from '../devices/omissions.ts';
 import type { EmittedInterpreters, Engine } from '../engine/engine.ts';
 import type { Regions } from '../engine/translator/regions.ts';
 import type { UopCache } from '../engine/uop-cache.ts';
-import { CPU_STATE_BYTES, PAGE } from '../memory/layout.ts';
+import { CPU_STATE_BYTES, openPagesBase, PAGE, PAGE_BITS_BYTES } from '../memory/layout.ts';
 import { LinearMemory } from '../memory/linear-memory.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
 import { Ram } from '../memory/ram.ts';
@@ -368,6 +368,8 @@ export class Machine implements Stateful {
   /** Running code stores to no page of RAM any more without {@link Ram.touch}. */
   closePages(): void {
     for (const cpu of this.cpus) cpu.fast.clearStores();
+    const open = openPagesBase(this.mem.pool);
+    this.mem.u8.fill(0, open, open + PAGE_BITS_BYTES);
   }
 
   /** Restores the machine from a copy. The caches of decoded code and translations are empty afterwards. */
@@ -470,7 +472,8 @@ export class Machine implements Stateful {
       this.makeRoom();
       this.callDevices();
       const passed = this.cpus.length === 1 ? this.runAlone(left, until) : this.runRound(left, until);
-      left -= Math.max(1, passed);
+      // A jump of the time counts as a round: what is left is then whole rounds, and their length does not depend on the budget.
+      left -= Math.max(this.cpus.length === 1 ? 1 : QUANTUM, passed);
       if (this.power === 'reset') {
         this.clearStops();
         this.reset();

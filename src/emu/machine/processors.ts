@@ -63,6 +63,7 @@ export class Processors {
         mem,
         uops: this.uops,
         exists,
+        aligned: !features.ual,
         eager: engine === 'jit',
         fused,
         clock: parts.runtime,

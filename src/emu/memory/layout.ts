@@ -88,6 +88,10 @@ export const STATE = {
   watchedOffsets: 0xf100,
   /** i32: where {@link codePagesBase} is. */
   codePages: 0xf140,
+  /** i32: where {@link openPagesBase} is, if emitted code may fill in stores to these pages only; otherwise 0. */
+  openPages: 0xf148,
+  /** i32: the last access that the software TLB did not have has no entry in the TLB of its world either (mmu/resolve.ts). */
+  missed: 0xf144,
 } as const;
 /** In STATE.fills: translations for loads, and those for stores. */
 export const FILLS = { loads: 1, stores: 2 } as const;
@@ -97,8 +101,13 @@ export const FILLS = { loads: 1, stores: 2 } as const;
  */
 export const TAG_WATCHED = 0x800;
 export const TAG_CODE = 0x400;
-/** Accesses that need only the memory of the CSR: reads and writes by the host and by the guest of its own register, and `gcsr` by root. */
-export const CSR_RULE = { hostRead: 1, guestRead: 2, hostWrite: 4, rootRead: 16, rootWrite: 32 } as const;
+/**
+ * Accesses that need only the memory of the CSR: reads and writes by the host and by the guest of its own register, and `gcsr` by root.
+ * `switchIe`: those writes of the host that change nothing but CRMD.IE, while no interrupt waits for it. `unchanged`: those that change
+ * nothing.
+ */
+// biome-ignore format: one line
+export const CSR_RULE = { hostRead: 1, guestRead: 2, hostWrite: 4, switchIe: 8, rootRead: 16, rootWrite: 32, unchanged: 64 } as const;
 /** From a host CSR to the same one of the guest, in bytes, divided by MODE_GUEST. */
 export const GUEST_BANK_FACTOR = 0xc00;
 export type StateField = keyof typeof STATE;
@@ -200,10 +209,10 @@ export const cpuBase = (n: number): number => CPU_BASE + n * CPU_STRIDE;
 /** A bit for each instruction of a decoded page: it was decoded or translated, and has not changed since. */
 export const CODE_BITS_BYTES = UOPS_PER_PAGE / 8;
 const ALL_UOPS = UOP_PAGES * UOP_PAGE_BYTES;
-/** A bit for each page of linear memory: it may hold code. */
-export const CODE_PAGES_BYTES = 2 ** 32 / PAGE / 8;
+/** A bit for each page of linear memory. */
+export const PAGE_BITS_BYTES = 2 ** 32 / PAGE / 8;
 const POOL_BYTES =
-  Math.ceil(((ALL_UOPS * 7) / 4 + UOP_PAGES * CODE_BITS_BYTES + CODE_PAGES_BYTES) / WASM_PAGE) * WASM_PAGE;
+  Math.ceil(((ALL_UOPS * 7) / 4 + UOP_PAGES * CODE_BITS_BYTES + 2 * PAGE_BITS_BYTES) / WASM_PAGE) * WASM_PAGE;
 
 /** The number of a pool of decoded instructions, and the number of CPUs of the machine. */
 export interface Pool {
@@ -224,7 +233,9 @@ export const REGIONS = 0x8000;
 export const sourceOffset = (p: Pool): number => uopBase(p) + (ALL_UOPS * 5) / 4 - uopBase(p) / 2;
 /** Offset of the bits of code for slot 0 of a pool; CODE_BITS_BYTES for each. */
 export const codeBitsBase = (p: Pool): number => uopBase(p) + (ALL_UOPS * 7) / 4;
-/** Offset of the bits of {@link CODE_PAGES_BYTES} of a pool. */
+/** Offset of {@link PAGE_BITS_BYTES} of a pool, by page of linear memory: it may hold code. */
 export const codePagesBase = (p: Pool): number => codeBitsBase(p) + UOP_PAGES * CODE_BITS_BYTES;
+/** The same: somebody who keeps what pages held has been told that the page changes (memory/page-guard.ts). */
+export const openPagesBase = (p: Pool): number => codePagesBase(p) + PAGE_BITS_BYTES;
 /** Offset of the RAM chunks on a machine with `cpus` CPUs and `pools` pools, 64 KiB aligned. */
 export const ramBase = (cpus: number, pools: number): number => uopBase({ cpus, pool: pools });

@@ -9,7 +9,7 @@ import { CSR } from '../cpu/csr-table.ts';
 import { lowBits, shr } from '../tlb/tlb.ts';
 
 /** The bit H: this directory entry maps a huge page. */
-const HUGE = 1 << 6;
+export const HUGE = 1 << 6;
 /** The G bit of a huge entry. Its usual place, bit 6, is used by H. */
 const HGLOBAL = 1 << 12;
 /** The field where `lddir` puts the level of a huge entry for `ldpte`. */

@@ -12,6 +12,7 @@ import {
   GSTAT,
   lowestBit,
   MISC,
+  PWCH,
   RVACFG,
   STLBPS,
   TLBELO,
@@ -43,7 +44,6 @@ import {
   zx,
 } from '../isa/semantics.ts';
 import {
-  CHUNKS,
   FILLS,
   JOURNAL,
   PAGE,
@@ -56,6 +56,7 @@ import {
   TLB_ENTRIES,
 } from '../memory/layout.ts';
 import { KEY, SPACE_GLOBAL, STLB_SETS, STLB_SIZE, TLB_ARRAYS } from '../tlb/tlb.ts';
+import { linearOf } from './known-chunks.ts';
 
 /** In the second argument of `resolve`: the access is a store. The low byte is its size, at most 8. */
 export const RESOLVE_STORE = 0x100;
@@ -122,7 +123,11 @@ interface Lookup {
 function lookUp(r: Routine, { tlb, address, gid, asid, bank, write, plv }: Lookup): Node {
   const pair = and(shrU(address, PAIR_AT), c64(2n ** BigInt(PAIR_BITS) - 1n));
   const i = r.call('findEntry', [tlb, pair, gid, asid, r.let(and(bank.lo(CSR.STLBPS), c32(STLBPS.PS)))]);
-  refuseIf(r, ltS(i, NOWHERE));
+  // Without an entry in its own TLB an access is refilled, unless the hardware walks the tables.
+  r.if(ltS(i, NOWHERE), () => {
+    if (plv) r.put(STATE.missed, isZero(and(bank.lo(CSR.PWCH), c32(PWCH.HPTW_En))));
+    r.answer(NOWHERE);
+  });
   const ps = r.let(wide(and(shrU(r.i32(TLB_ARRAYS.key + 4, add(tlb, shl(i, c32(3)))), c32(KEY.ps - 32)), c32(0x3f))));
   const odd = w(and(shrU(address, ps), c64(1)));
   const half = r.let(add(tlb, shl(or(shl(i, c32(1)), odd), c32(2))));
@@ -181,15 +186,17 @@ export function resolve(r: Routine): void {
     const host = bankOf(r, NOWHERE);
     r.assign(pa, lookUp(r, { tlb, address: pa, gid, asid: c32(-1), bank: host, write, plv: undefined }));
   });
-  const chunk = r.let(w(shrU(pa, c64(CHUNKS.shift))));
-  const known = r.let(shl(and(chunk, c32(CHUNKS.count - 1)), c32(3)));
-  refuseIf(r, ne(r.i32(CHUNKS.offset, known), add(chunk, c32(1))));
-  const linear = r.let(add(r.i32(CHUNKS.offset + 4, known), and(w(pa), c32(2 ** CHUNKS.shift - 1))));
+  const linear = linearOf(r, pa, NOWHERE);
   const page = r.let(and(linear, c32(-PAGE)));
   const number = r.let(shrU(page, PAGE_BITS));
   r.if(write, () => {
-    const bits = r.memory('i32', add(r.i32(STATE.codePages), shl(shrU(number, c32(5)), c32(2))));
-    refuseIf(r, and(shrU(bits, and(number, c32(31))), c32(1)));
+    const isIn = (pages: Node): Node => {
+      const bits = r.memory('i32', add(pages, shl(shrU(number, c32(5)), c32(2))));
+      return and(shrU(bits, and(number, c32(31))), c32(1));
+    };
+    refuseIf(r, isIn(r.i32(STATE.codePages)));
+    const open = r.let(r.i32(STATE.openPages));
+    r.if(open, () => refuseIf(r, isZero(isIn(open))));
   });
   fill(r, { va, page, number, write });
   r.answer(linear);

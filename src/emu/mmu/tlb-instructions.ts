@@ -22,6 +22,7 @@ import { CSR } from '../cpu/csr-table.ts';
 import { deliver } from '../cpu/exceptions.ts';
 import { After, type AfterValue } from '../cpu/helpers.ts';
 import type { TlbTarget } from '../cpu/tlb-target.ts';
+import { EVERY } from '../tlb/fast-tlb.ts';
 import { legalSize, MTLB_SIZE, POWER, STLB_SETS, STLB_SIZE, STLB_WAYS, shr, TLB_SIZE, Tlb } from '../tlb/tlb.ts';
 
 // Fields as constants of this module, because each refill reads them.
@@ -80,8 +81,9 @@ export function guestTarget(cpu: Cpu): TlbTarget {
 /** Drops the translations that running code may have derived from entry `i`. */
 function forget(cpu: Cpu, t: Tlb, i: number): void {
   const gid = t.gid[i]!;
-  if (t === cpu.gtlb) cpu.fast.clearPages(gid, t.vppn[i]!, t.ps[i]!);
-  else if (gid === 0) cpu.fast.clearPages(-1, t.vppn[i]!, t.ps[i]!);
+  const space = t.g[i] ? EVERY : t.asid[i]!;
+  if (t === cpu.gtlb) cpu.fast.clearPages(gid, space, t.vppn[i]!, t.ps[i]!);
+  else if (gid === 0) cpu.fast.clearPages(-1, space, t.vppn[i]!, t.ps[i]!);
   // Any virtual page of the guest may use the stage-2 entry.
   else cpu.fast.clearWorld(gid);
 }
@@ -357,5 +359,5 @@ function sweep(cpu: Cpu, tlb: Tlb, gid: number, m: Match, { asid, vppn }: { asid
     remove(cpu, tlb, i);
   };
   if (m.address) tlb.eachPlace(vppn, look);
-  else for (let i = 0; i < TLB_SIZE; i++) look(i);
+  else tlb.eachValid(look);
 }

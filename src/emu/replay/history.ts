@@ -7,24 +7,13 @@
  */
 
 import type { Cpu } from '../cpu/cpu.ts';
-import { type Machine, type MachineCopy, type Moment, type RunResult, SLICE } from '../machine/machine.ts';
+import { type Machine, type MachineCopy, type RunResult, SLICE } from '../machine/machine.ts';
 import type { Fields, Stateful } from '../state/fields.ts';
 import { restoreShared, saveShared } from '../state/shared-copy.ts';
 import { AdaptiveBudget } from './adaptive-budget.ts';
-import { type Change, Copies } from './copies.ts';
+import { Copies } from './copies.ts';
+import type { CheckEntry, Entry, Inlet, InputEntry, RecordedRun } from './journal.ts';
 import { finish, type Steps } from './steps.ts';
-
-type Entry =
-  | { readonly at: number; readonly kind: 'step'; readonly cpu: Cpu; readonly interrupts: boolean }
-  | {
-      readonly at: number;
-      readonly kind: 'input';
-      readonly to: 'console' | 'network';
-      readonly bytes: Uint8Array;
-      readonly moment: Moment;
-    }
-  | { readonly at: number; readonly kind: 'still'; readonly cpus: readonly Cpu[] }
-  | { readonly at: number; readonly kind: 'change'; readonly change: Change };
 
 /** The cost of the history: one part in so many of the running time may be used for copies. */
 const COST = 20;
@@ -46,6 +35,13 @@ const MOST_ENTRIES = 1_000_000;
 /** Most input that is remembered since power-on, in parts, and the latest position from which the whole run is repeated. */
 const MOST_REMEMBERED = 10_000;
 const FARTHEST = 3_000_000_000;
+/** Instructions of other CPUs that a step in a recorded run executes at most in one go. */
+const MOST_TURNS = 2000;
+const STRAYS = {
+  registers: 'has other registers',
+  poweroff: 'is switched off',
+  waiting: 'waits for what does not come',
+} as const;
 /** Wanted time of one piece of a replay, in milliseconds. */
 const PIECE_MS = 8;
 
@@ -73,6 +69,9 @@ export class History {
   private powerOn:
     | { readonly rest: MachineCopy; readonly extras: readonly Fields[]; readonly input: Entry[] }
     | undefined;
+  private recorded: RecordedRun | undefined;
+  /** Receives the input of a run that is being recorded. */
+  recorder: ((entry: InputEntry) => void) | undefined;
 
   /**
    * @param extras data of observers that must be restored together with the machine
@@ -114,7 +113,7 @@ export class History {
    */
   recall(): boolean {
     const { powerOn, position } = this;
-    if (!powerOn || this.on || position > FARTHEST) return false;
+    if (!powerOn || this.on || this.recorded || position > FARTHEST) return false;
     this.enable(true);
     this.powerOn = powerOn;
     this.machine.powerOnAgain(powerOn.rest);
@@ -134,8 +133,34 @@ export class History {
     this.powerOn = powerOn;
   }
 
-  /** Begins the history at the present position, or drops it. */
+  /**
+   * The machine, which has not run yet, will repeat a recorded run. Nothing else happens to it: input is ignored, steps follow the
+   * order in which the CPUs ran, and changes are refused.
+   */
+  follow(run: RecordedRun): void {
+    this.enable(true);
+    this.recorded = run;
+    this.journal = [...run.entries];
+  }
+
+  /** Does the machine repeat a recorded run? */
+  get fixed(): boolean {
+    return this.recorded !== undefined;
+  }
+
+  /** Has a recorded run come to its end? */
+  get recordingOver(): boolean {
+    return this.recorded !== undefined && this.position >= this.recorded.end && this.next >= this.journal.length;
+  }
+
+  /** The last position that can be gone to: more than the latest one where the run is recorded. */
+  get end(): number {
+    return this.recorded?.end ?? this.frontier;
+  }
+
+  /** Begins the history at the present position, or drops it. That of a recorded run stays. */
   enable(on: boolean): void {
+    if (this.recorded) return;
     this.powerOn = undefined;
     this.on = on && this.possible;
     this.copied.clear();
@@ -144,10 +169,12 @@ export class History {
 
   /** Nothing is known of the past. */
   private begin(): void {
-    this.journal = [];
-    this.inputBytes = 0;
-    this.next = 0;
-    this.frontier = 0;
+    if (!this.recorded) {
+      this.journal = [];
+      this.inputBytes = 0;
+      this.next = 0;
+      this.frontier = 0;
+    }
     this.due = this.on;
     this.changed = false;
   }
@@ -191,19 +218,34 @@ export class History {
     return { positions: all.map((c) => c.position), work: all.map((c) => c.work), bytes };
   }
 
-  /** Runs the machine like {@link Machine.run}. */
+  /** Runs the machine like {@link Machine.run}. @throws Error when a recorded run does not repeat itself */
   run(budget: number, until = Number.POSITIVE_INFINITY): RunResult {
     if (!this.on) return this.machine.run(budget, until);
     if (this.due) this.checkpoint();
     const { position } = this;
     const entry = this.journal[this.next];
     if (entry && entry.at === position) return this.again(entry);
-    let limit = until;
-    if (entry) limit = Math.min(limit, entry.at);
-    if (position < this.frontier) return this.machine.run(budget, Math.min(limit, this.frontier));
+    if (this.recordingOver) return 'waiting';
+    const limit = Math.min(until, entry?.at ?? until, this.recorded?.end ?? until);
+    const result =
+      position < this.frontier
+        ? this.machine.run(budget, Math.min(limit, this.frontier))
+        : this.runOn(budget, Math.min(limit, position + LOOK_EVERY));
+    // The machine may have been switched off there.
+    for (
+      let next = this.journal[this.next];
+      next?.kind === 'check' && next.at === this.position;
+      next = this.journal[this.next]
+    )
+      this.again(next);
+    return result;
+  }
+
+  /** The machine reaches a position for the first time. */
+  private runOn(budget: number, until: number): RunResult {
     const { runtime } = this.machine.options;
     const began = runtime.now();
-    const result = this.machine.run(budget, Math.min(limit, position + LOOK_EVERY));
+    const result = this.machine.run(budget, until);
     this.frontier = this.position;
     const { newest } = this.copied;
     if (newest) {
@@ -219,6 +261,7 @@ export class History {
       this.powerOn = undefined;
       return this.machine.step(cpu, interrupts);
     }
+    if (this.recorded) return this.stepOn(cpu);
     if (this.due) this.checkpoint();
     // A step into what happened already does not skip what came from outside then.
     while (this.journal[this.next]?.at === this.position && this.journal[this.next]?.kind === 'input')
@@ -233,31 +276,49 @@ export class History {
     return result;
   }
 
+  /** A step in a recorded run: the machine goes on until the CPU has had its turn, but not for long. */
+  private stepOn(cpu: Cpu): RunResult {
+    const before = cpu.icount;
+    for (let n = 0; n < MOST_TURNS; n++) {
+      const result = this.run(SLICE, this.position + 1);
+      if (result !== 'slice' || cpu.icount !== before) return result;
+    }
+    return 'slice';
+  }
+
   /** Bytes for the console have arrived, or a frame for the network card. */
-  input(bytes: Uint8Array, to: 'console' | 'network' = 'console'): void {
-    const entry: Entry = { at: this.position, kind: 'input', to, bytes, moment: this.machine.moment };
-    if (this.on) {
-      this.note(entry);
-      this.inputBytes += bytes.length;
-    } else if (this.powerOn && this.powerOn.input.push(entry) > MOST_REMEMBERED) this.powerOn = undefined;
+  input(bytes: Uint8Array, to: Inlet = 'console'): void {
+    if (this.recorded) return;
+    if (this.on || this.recorder || this.powerOn) {
+      const entry: InputEntry = { at: this.position, kind: 'input', to, bytes, moment: this.machine.moment };
+      this.recorder?.(entry);
+      if (this.on) {
+        this.note(entry);
+        this.inputBytes += bytes.length;
+      } else if (this.powerOn && this.powerOn.input.push(entry) > MOST_REMEMBERED) this.powerOn = undefined;
+    }
     this.give(bytes, to);
   }
 
-  private give(bytes: Uint8Array, to: 'console' | 'network'): void {
+  private give(bytes: Uint8Array, to: Inlet): void {
     if (to === 'console') this.machine.consoleInput(bytes);
     else this.machine.networkInput(bytes);
   }
 
   /** Stops exactly these CPUs; all others run. */
   hold(cpus: readonly Cpu[]): void {
-    if (this.machine.cpus.every((c) => c.frozen === cpus.includes(c))) return;
+    if (this.recorded || this.machine.cpus.every((c) => c.frozen === cpus.includes(c))) return;
     if (this.on) this.note({ at: this.position, kind: 'still', cpus });
     else this.powerOn = undefined;
     this.freeze(cpus);
   }
 
-  /** A debugger is about to change the machine: the history after this position is dropped. */
+  /**
+   * A debugger is about to change the machine: the history after this position is dropped.
+   * @throws Error when the machine repeats a recorded run
+   */
   disturb(): void {
+    if (this.recorded) throw new Error('this is a recording: the machine cannot be changed');
     if (!this.on) this.powerOn = undefined;
     if (!this.on) return;
     this.forgetFuture();
@@ -268,8 +329,8 @@ export class History {
   }
 
   /**
-   * Goes back to a position, or forward up to the latest one. The caller must handle observers.
-   * @returns the position reached: not before the beginning, not after the latest one
+   * Goes back to a position, or forward up to the {@link end}. The caller must handle observers.
+   * @returns the position reached: not before the beginning, not after the end
    */
   goto(position: number): number {
     return finish(this.going(position));
@@ -287,7 +348,7 @@ export class History {
     }
     yield* this.replaying(target);
     // The journal entries at the latest position belong to it, even if no instruction has followed.
-    while (target === this.frontier && this.next < this.journal.length) {
+    while (target === this.frontier && this.journal[this.next]?.at === target) {
       this.again(this.journal[this.next]!);
       this.machine.clearStops();
     }
@@ -295,7 +356,7 @@ export class History {
   }
 
   private within(position: number): number {
-    return Math.max(this.beginning, Math.min(position, this.frontier));
+    return Math.max(this.beginning, Math.min(position, this.end));
   }
 
   /** From a copy of the present, the way back to it is short. It may need the memory of the oldest copy. */
@@ -342,9 +403,19 @@ export class History {
     if (entry.kind === 'input') {
       this.machine.moment = entry.moment;
       this.give(entry.bytes, entry.to);
-    } else if (entry.kind === 'still') this.freeze(entry.cpus);
+    } else if (entry.kind === 'check') this.check(entry);
+    else if (entry.kind === 'still') this.freeze(entry.cpus);
     else this.copied.repeat(entry.change);
     return 'slice';
+  }
+
+  private check({ digest }: CheckEntry): void {
+    if (this.recorded!.digest() !== digest) throw new Error(this.strays('registers'));
+  }
+
+  /** The message for a machine that does not repeat its recorded run. @param how it differs */
+  strays(how: keyof typeof STRAYS): string {
+    return `the run is no longer the recorded one: the machine ${STRAYS[how]} at instruction ${this.position}: use the program and the files that recorded it`;
   }
 
   private freeze(cpus: readonly Cpu[]): void {
@@ -392,7 +463,7 @@ export class History {
       this.journal.push({ at: position, kind: 'change', change: copied.takeChanged(++this.next) });
       this.changed = false;
     } else copied.take(this.next);
-    while (this.journal.length > MOST_ENTRIES && copied.forgetOldest()) this.trimJournal();
+    while (!this.recorded && this.journal.length > MOST_ENTRIES && copied.forgetOldest()) this.trimJournal();
     this.trimJournal();
     const spent = this.machine.options.runtime.now() - began + copied.pagesOfLast * PAGE_MS;
     // Another program may have had the processor for some time.
@@ -403,7 +474,7 @@ export class History {
   /** Removes the journal entries that no copy needs any more. */
   private trimJournal(): void {
     const gone = this.copied.oldest?.journal ?? 0;
-    if (gone === 0) return;
+    if (gone === 0 || this.recorded) return;
     this.forgetEntries(this.journal.splice(0, gone));
     this.next -= gone;
     for (const copy of this.copied.all) copy.journal -= gone;

@@ -12,7 +12,7 @@ import {
   TLB_SETS,
   TLB_SETS_OFFSET,
 } from '../memory/layout.ts';
-import { shr } from './tlb.ts';
+import { lowBits, shr } from './tlb.ts';
 
 /**
  * The software TLB that running code reads: per translation context a set of three direct-mapped arrays (read, write,
@@ -24,6 +24,13 @@ import { shr } from './tlb.ts';
 const PAGE_BITS = 12;
 /** 32-bit words of an entry. */
 const WORDS = 4;
+/** Address spaces of {@link FastTlb.select} and {@link FastTlb.clearPages}: a context without pages; all of a world. */
+export const DIRECT = -2;
+export const EVERY = -1;
+/** The world of a set that no context has used. */
+const NOBODY = -2;
+/** Pages that one TLB entry may have before the whole set is cleared instead. */
+const MANY_PAGES = 64;
 
 export class FastTlb {
   private readonly i32: Int32Array;
@@ -31,7 +38,9 @@ export class FastTlb {
   private readonly base: number;
   private readonly keyA = new Float64Array(TLB_SETS).fill(-1);
   private readonly keyB = new Float64Array(TLB_SETS).fill(-1);
-  private readonly gid = new Int16Array(TLB_SETS).fill(-1);
+  private readonly gid = new Int16Array(TLB_SETS).fill(NOBODY);
+  /** The ASID of the context of each set, or DIRECT. */
+  private readonly space = new Int16Array(TLB_SETS);
   private readonly used = new Float64Array(TLB_SETS);
   private clock = 0;
   /** Index of {@link PAGE_WRITERS}. */
@@ -65,9 +74,10 @@ export class FastTlb {
   /**
    * Makes the set of a context current.
    * @param gid the context's GID in guest mode, −1 in host mode
+   * @param space its ASID, or DIRECT when no page tables are in use
    * @returns the set's byte offset
    */
-  select(keyA: number, keyB: number, gid: number): number {
+  select(keyA: number, keyB: number, gid: number, space: number): number {
     let oldest = 0;
     let set = -1;
     for (let i = 0; i < TLB_SETS; i++) {
@@ -84,6 +94,7 @@ export class FastTlb {
       this.keyA[set] = keyA;
       this.keyB[set] = keyB;
       this.gid[set] = gid;
+      this.space[set] = space;
     }
     const current = this.base + set * TLB_SET_BYTES;
     this.use(current);
@@ -174,23 +185,33 @@ export class FastTlb {
     }
   }
 
-  /** Drops the pages of one entry (a pair of 2^ps pages at page pair `vppn`) in the contexts of a world. */
-  clearPages(gid: number, vppn: number, ps: number): void {
+  /**
+   * Drops the pages of one entry (a pair of 2^ps pages at page pair `vppn`) in the contexts of a world.
+   * @param space the entry's ASID, or EVERY when it is global
+   */
+  clearPages(gid: number, space: number, vppn: number, ps: number): void {
     const count = 2 ** (ps - 11);
-    if (count > 64) {
-      this.clearWorld(gid);
-      return;
-    }
-    const first = shr(vppn, ps - 12) * count;
+    // The tags of pages are compared by the low 20 bits of their numbers.
+    const first = lowBits(shr(vppn, ps - 12) * count, 32 - PAGE_BITS);
     for (let set = 0; set < TLB_SETS; set++) {
-      if (this.gid[set] !== gid) continue;
+      if (this.gid[set] !== gid || this.space[set] === DIRECT) continue;
+      if (space !== EVERY && this.space[set] !== space) continue;
+      if (count > MANY_PAGES) {
+        this.clear(set);
+        continue;
+      }
       const at = this.base + set * TLB_SET_BYTES;
       for (let vpn = first; vpn < first + count; vpn++) {
-        this.drop(at + (vpn % TLB_ENTRIES) * 16);
-        this.drop(at + (TLB_ENTRIES + (vpn % TLB_ENTRIES)) * 16);
-        this.drop(at + (2 * TLB_ENTRIES + (vpn % FETCH_ENTRIES)) * 16);
+        const page = vpn & (TLB_ENTRIES - 1);
+        this.dropPage(at + page * 16, vpn);
+        this.dropPage(at + (TLB_ENTRIES + page) * 16, vpn);
+        this.dropPage(at + (2 * TLB_ENTRIES + (page & (FETCH_ENTRIES - 1))) * 16, vpn);
       }
     }
+  }
+
+  private dropPage(at: number, vpn: number): void {
+    if (this.i32[at >> 2]! >>> PAGE_BITS === vpn) this.drop(at);
   }
 
   /** Drops every cached write translation to the page at `linear` (it starts to hold decoded code or a watchpoint). */

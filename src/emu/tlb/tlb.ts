@@ -63,7 +63,7 @@ const KEY_HI = { gid: KEY.gid - 32, ps: KEY.ps - 32, valid: 1 << (KEY.valid - 32
 
 export class Tlb implements Stateful {
   readonly stateFields = ['e', 'ps', 'gid', 'g', 'asid', 'vppn', 'eloLo', 'eloHi', 'stlbSizes'];
-  static readonly wiring: Wiring = { keys: 'derived', spaces: 'derived', mtlbUsed: 'derived' };
+  static readonly wiring: Wiring = { keys: 'derived', spaces: 'derived', mtlbUsed: 'derived', valid: 'derived' };
   readonly e = new Uint8Array(TLB_SIZE);
   readonly ps = new Uint8Array(TLB_SIZE);
   readonly gid = new Uint8Array(TLB_SIZE);
@@ -77,6 +77,8 @@ export class Tlb implements Stateful {
   private readonly keys: Int32Array;
   private readonly spaces: Int32Array;
   private readonly mtlbUsed: Int32Array;
+  /** The same as `e`, a bit for each entry. */
+  private readonly valid = new Int32Array(TLB_SIZE / 32);
 
   /** For each page size (as a power of two): 1 if the STLB has got an entry with this size. */
   private readonly stlbSizes = new Uint8Array(64);
@@ -100,6 +102,7 @@ export class Tlb implements Stateful {
   empty(): void {
     this.e.fill(0);
     this.keys.fill(0);
+    this.valid.fill(0);
     this.mtlbUsed[0] = 0;
   }
 
@@ -113,6 +116,7 @@ export class Tlb implements Stateful {
   invalidate(i: number): void {
     this.e[i] = 0;
     this.keys[2 * i + 1]! &= ~KEY_HI.valid;
+    this.valid[i >> 5]! &= ~(1 << (i & 31));
   }
 
   /** Updates what is derived from entry `i`. */
@@ -125,6 +129,8 @@ export class Tlb implements Stateful {
       (this.ps[i]! << KEY_HI.ps) |
       (this.e[i] ? KEY_HI.valid : 0);
     this.spaces[i] = this.asid[i]! | (this.g[i] ? SPACE_GLOBAL : 0);
+    if (this.e[i]) this.valid[i >> 5]! |= 1 << (i & 31);
+    else this.valid[i >> 5]! &= ~(1 << (i & 31));
     if (this.e[i] && i - STLB_SIZE >= this.mtlbUsed[0]!) this.mtlbUsed[0] = i - STLB_SIZE + 1;
   }
 
@@ -160,6 +166,12 @@ export class Tlb implements Stateful {
       for (let way = 0; way < STLB_WAYS; way++) f(way * STLB_SETS + set);
     }
     for (let i = STLB_SIZE; i < TLB_SIZE; i++) f(i);
+  }
+
+  /** Calls `f` with the index of every valid entry. `f` may make it invalid. */
+  eachValid(f: (i: number) => void): void {
+    for (let word = 0; word < this.valid.length; word++)
+      for (let left = this.valid[word]!; left !== 0; left &= left - 1) f(32 * word + 31 - Math.clz32(left & -left));
   }
 
   /** The STLB set of a page pair. */

@@ -3,7 +3,7 @@ import type { Scope, WatchKind, WatchSpace } from '../../emu/debug/breakpoints.t
 import { type Catch, type CatchKind, parseCsr, parseEcode } from '../../emu/debug/catches.ts';
 import { parseNumber } from '../../emu/debug/decode-number.ts';
 import type { Target } from '../target.ts';
-import { type Command, lines, parseRange, parseWorld, splitWorld, takeOption } from './command.ts';
+import { type Command, lines, parseRange, parseRegister, parseWorld, splitWorld, takeOption } from './command.ts';
 
 type Filters = {
   -readonly [K in 'plv' | 'range' | 'hypercall' | 'csr' | 'value' | 'irq']?: NonNullable<Catch[K]>;
@@ -31,9 +31,46 @@ function takeValue(rest: string[]): Catch['value'] | undefined {
   return undefined;
 }
 
-/** Adds a catch; `words` are what the user typed behind its kind. */
-function addCatch(s: Target, kind: CatchKind, words: readonly string[]): string {
+/** `if REGISTER OP VALUE` at the end: a condition on a general register of the CPU at the event. */
+function takeCondition(rest: string[]): Catch['when'] {
+  const at = rest.indexOf('if');
+  if (at < 0) return undefined;
+  const [, name = '', operator = '', value, more] = rest.splice(at);
+  const register = parseRegister(name);
+  const compare = OPERATORS[operator];
+  if (register === undefined || !compare || value === undefined || more !== undefined)
+    throw new Error(
+      `'if' takes a general register, an operator and a value, as 'if a0 == 5': one of ${Object.keys(OPERATORS).join(' ')}`,
+    );
+  const wanted = parseNumber(value);
+  return (cpu) => compare(cpu.gpr(register), wanted);
+}
+
+/** Lines that are told before the machine stops, so that the user can read them. */
+const MOST_TOLD = 5000;
+
+/** Tells events of a log on the user's console, while the client waits for the machine. */
+function telling(s: Target): NonNullable<Catch['log']> {
+  let told = 0;
+  return (text) => {
+    if (!s.running || s.detached) return true;
+    if (told === MOST_TOLD) {
+      told = 0;
+      return false;
+    }
+    told++;
+    s.output(text);
+    return true;
+  };
+}
+
+/**
+ * Adds a catch; `words` are what the user typed behind its kind.
+ * @param log it tells, and does not stop
+ */
+function addCatch(s: Target, kind: CatchKind, words: readonly string[], log = false): string {
   const { rest, world } = splitWorld(s, words);
+  const when = takeCondition(rest);
   const text = [kind, ...words].join(' ');
   const filters: Filters = {};
   let ecodes: ReadonlySet<number> = new Set();
@@ -77,10 +114,12 @@ function addCatch(s: Target, kind: CatchKind, words: readonly string[]): string 
     kind,
     ecodes,
     world,
-    text,
+    text: log ? `log ${text}` : text,
     ...filters,
+    ...(when && { when }),
+    ...(log && { log: telling(s) }),
   });
-  return `catch ${added.id}: ${text}\n`;
+  return `${log ? 'log' : 'catch'} ${added.id}: ${text}\n`;
 }
 
 const KINDS: Readonly<Record<string, WatchKind>> = { r: 'read', w: 'write', rw: 'access' };
@@ -127,7 +166,9 @@ function addWatch(s: Target, space: WatchSpace, scope: Scope, words: readonly st
 }
 
 function listCatches(s: Target): string {
-  const catches = s.control.catches.all().map((c) => `${c.id}: catch ${c.text}${c.hits ? ` (${c.hits} hits)` : ''}`);
+  const catches = s.control.catches
+    .all()
+    .map((c) => `${c.id}: ${c.log ? '' : 'catch '}${c.text}${c.hits ? ` (${c.hits} hits)` : ''}`);
   const watches = s.control.comparators.listedWatches().map((w) => `${w.listed!.id}: watch ${w.listed!.text}`);
   const all = [...catches, ...watches];
   return all.length ? lines(all) : 'no catches\n';
@@ -135,10 +176,22 @@ function listCatches(s: Target): string {
 
 const row = (kind: CatchKind, args: string, help: string): Command => ({
   name: `catch ${kind}`,
-  args,
+  args: `${args} [if REGISTER OP VALUE]`.trim(),
   help,
   run: (s, a) => addCatch(s, kind, a),
 });
+
+const LOGGED: readonly CatchKind[] = [
+  ...(['vmexit', 'exception', 'ertn', 'first-entry', 'csr-write'] as const),
+  ...(['tlb-fill', 'tlb-invalidate', 'interrupt', 'inject'] as const),
+];
+
+/** `log EVENT …`: what `catch EVENT …` stops at, told without a stop. */
+function log(s: Target, [event, ...words]: readonly string[]): string {
+  const kind = LOGGED.find((k) => k === event);
+  if (!kind) throw new Error(`one of ${LOGGED.join(', ')} expected`);
+  return addCatch(s, kind, words, true);
+}
 
 export const CATCH_COMMANDS: readonly Command[] = [
   row('vmexit', '[CAUSE…] [in VM] [gpa LO[-HI]] [hypercall CODE] [plv N]', 'stop at the vector after a VM exit'),
@@ -150,6 +203,12 @@ export const CATCH_COMMANDS: readonly Command[] = [
   row('tlb-invalidate', '[LO[-HI]] [in host|VM]', 'stop after TLB entries have been invalidated'),
   row('interrupt', '[LINE] [in host|VM]', 'stop at the vector after an interrupt has been taken'),
   row('inject', '[LINE] [in VM]', 'stop before the host makes an interrupt pending in the guest bank'),
+  {
+    name: 'log',
+    args: 'EVENT …',
+    help: `what 'catch EVENT …' stops at is told without a stop; after ${MOST_TOLD} lines the machine stops`,
+    run: log,
+  },
   { name: 'info catches', args: '', help: 'catches and watches set', run: listCatches },
   {
     name: 'delete catch',

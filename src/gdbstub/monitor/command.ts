@@ -28,6 +28,14 @@ export function parseWorld(s: Target, word: string): number {
   return vm.number;
 }
 
+/** For a VM that has never been entered: says so, and which there are. */
+export function notYet(s: Target, vm: number): Error {
+  const list = s.control.vcpuStates.vms.all().map((v) => v.number);
+  const there =
+    list.length === 0 ? 'none has' : `VM ${list.slice(0, 8).join(', ')}${list.length > 8 ? ' and more' : ''} has`;
+  return new Error(`VM ${vm} has not run yet: ${there} ('monitor info vms')`);
+}
+
 /** The largest number of a VM that is accepted: it need not exist yet. */
 const MOST_VM = 9999;
 
@@ -85,3 +93,17 @@ export const toggle = (
     return `${name} is ${get(s) ? 'on' : 'off'}\n`;
   },
 });
+
+const REGISTERS: readonly string[] = [
+  ...['zero', 'ra', 'tp', 'sp', 'a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7'],
+  ...['t0', 't1', 't2', 't3', 't4', 't5', 't6', 't7', 't8', 'r21', 'fp'],
+  ...['s0', 's1', 's2', 's3', 's4', 's5', 's6', 's7', 's8'],
+];
+
+/** `$a0`, `a0` or `r4` as the number of a general register; undefined: it is none. */
+export function parseRegister(word: string): number | undefined {
+  const name = word.replace(/^\$/, '').toLowerCase();
+  const numbered = /^r(\d{1,2})$/.exec(name);
+  const n = numbered ? Number(numbered[1]) : REGISTERS.indexOf(name);
+  return n >= 0 && n < 32 ? n : undefined;
+}

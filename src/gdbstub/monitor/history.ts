@@ -67,8 +67,9 @@ function reverse(s: Target, args: readonly string[]): string {
   }
   if (!history.enabled) return 'reverse is off: nothing of the past is kept\n';
   const { positions, work, bytes } = history.copies;
+  const recorded = history.fixed ? `, recorded to instruction ${history.end}` : '';
   const mib = (n: number): string => (n / 2 ** 20).toFixed(0);
-  return `reverse is on: instructions ${history.beginning} to ${history.position} can be gone back to, ${positions.length} copies, ${mib(bytes)} of ${mib(history.budget)} MiB; at most ${Math.round(Math.max(0, ...work))} ms of running from one to the next\n`;
+  return `reverse is on: instructions ${history.beginning} to ${history.position} can be gone back to${recorded}, ${positions.length} copies, ${mib(bytes)} of ${mib(history.budget)} MiB; at most ${Math.round(Math.max(0, ...work))} ms of running from one to the next\n`;
 }
 
 export const HISTORY_COMMANDS: readonly Command[] = [

@@ -15,7 +15,7 @@ import { STATE } from '../../emu/memory/layout.ts';
 import type { Steps } from '../../emu/replay/steps.ts';
 import type { Target } from '../target.ts';
 import { GUEST_PID_BASE } from '../threads.ts';
-import { type Command, lines, onOff, parseWorld, splitWorld, symbol } from './command.ts';
+import { type Command, lines, notYet, onOff, parseWorld, splitWorld, symbol } from './command.ts';
 import { replayed } from './replayed.ts';
 
 function* explanation(s: Target): Steps<string> {
@@ -40,6 +40,7 @@ function infoTlb(s: Target, args: readonly string[]): string {
   const addressText = args.find((a) => a.startsWith('0x'));
   const address = addressText === undefined ? undefined : parseNumber(addressText);
   const vm = which === undefined || which === 'host' || which === 'guest' ? undefined : parseWorld(s, which);
+  if (vm !== undefined && !s.control.vcpuStates.vms.get(vm)) throw notYet(s, vm);
   const gid = vm === undefined ? undefined : cpu.events.gidOf(vm);
   const covers = (vppn: number, ps: number): boolean => {
     if (address === undefined) return true;
@@ -72,7 +73,7 @@ function translate(s: Target, args: readonly string[]): string {
       : world < 0
         ? hostContext(cpu)
         : anyGuestContext(s.machine.cpus, cpu, world, vcpuStates, s.control.contexts);
-  if (!ctx) throw new Error(`VM ${world} has not run yet`);
+  if (!ctx) throw notYet(s, Number(world));
   const va = parseNumber(rest[0]!);
   const result = walk(ctx, s.machine.ram, va);
   const past = result.remembered === undefined ? '' : `, was at physical ${hex(result.remembered)}`;

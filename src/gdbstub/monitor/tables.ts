@@ -7,7 +7,7 @@ import { registersOf, walkStage2 } from '../../emu/debug/walk.ts';
 import { hex } from '../../emu/formats/hex.ts';
 import type { Steps } from '../../emu/replay/steps.ts';
 import type { Target } from '../target.ts';
-import { type Command, lines, parseWorld } from './command.ts';
+import { type Command, lines, notYet, parseWorld } from './command.ts';
 
 /** Most ranges in an answer. */
 const MOST_LINES = 200;
@@ -29,7 +29,7 @@ function* stage2(s: Target, args: readonly string[]): Steps<string> {
   const { vms } = s.control.vcpuStates;
   const number = args[0] === undefined ? (s.guestContext?.world ?? 0) : parseWorld(s, args[0]);
   const vm = vms.get(number);
-  if (!vm) throw new Error(number > 0 ? `VM ${number} has not run yet` : 'which VM? None is selected');
+  if (!vm) throw number > 0 ? notYet(s, number) : new Error('which VM? None is selected: give its number');
   const { cpu } = s.current;
   const root = Number(vm.root & PHYSICAL);
   const table = { csr: cpu.host, ram: s.machine.ram, root, place: (slot: number) => slot, invalid: true };
@@ -53,7 +53,7 @@ function* pageTable(s: Target, args: readonly string[]): Steps<string> {
     world === undefined || world < 0
       ? s.context
       : anyGuestContext(machine.cpus, s.current.cpu, world, vcpuStates, contexts);
-  if (!ctx) throw new Error(`VM ${world} has not run yet`);
+  if (!ctx) throw notYet(s, world!);
   const csr = registersOf(ctx, undefined);
   const place = placeOf(s, ctx);
   const out: string[] = [];

@@ -37,6 +37,7 @@ function attach(s: Target, text: string): string {
   s.attachAgain();
   s.firstProcess.attached(pid);
   s.current = s.threads().find((t) => t.pid === pid)!;
+  s.firstProcess.looksAt(s.current);
   return s.currentStop();
 }
 

@@ -25,7 +25,6 @@ export const REGISTER_PACKETS: readonly PacketRow[] = [
     name: 'g',
     handle: (s) => {
       const ctx = s.context;
-      s.firstProcess.looksAt(s.current);
       s.known.shown(s.current, ctx.pc());
       let out = '';
       for (let n = 0; n < G_REGISTERS; n++) out += valueToHex(registerByNumber(n)!.read(ctx), 8);
@@ -49,7 +48,6 @@ export const REGISTER_PACKETS: readonly PacketRow[] = [
       const r = /^[0-9a-f]+$/i.test(rest) ? registerByNumber(Number.parseInt(rest, 16)) : undefined;
       if (!r) return 'E.no such register';
       const value = r.read(s.context);
-      s.firstProcess.looksAt(s.current);
       if (r.num === PC_REGNUM) s.known.shown(s.current, value);
       else if (!r.write) s.known.read(s.current, r.num, value);
       return valueToHex(value, r.bits / 8);

@@ -1,5 +1,6 @@
 /** Where the members of structures are, from the debug information of an ELF file. */
 import { DwarfEntries, type Entry } from './dwarf-entries.ts';
+import { type DebugTypes, offsetsOf, type Types } from './type-path.ts';
 
 /** Tags of types that are looked into (the standard's 7.5.3). */
 const TAG = { class: 0x02, member: 0x0d, pointer: 0x0f, reference: 0x10, structure: 0x13 };
@@ -8,7 +9,8 @@ const TRANSPARENT = new Set([0x16, 0x26, 0x35, 0x37, 0x47]);
 /** The longest chain of typedefs that is followed. */
 const MOST_RENAMINGS = 64;
 
-export class Dwarf {
+export class Dwarf implements DebugTypes, Types<Entry> {
+  readonly kind = 'debug information';
   private readonly entries: DwarfEntries;
   private readonly found = new Map<string, Entry | undefined>();
 
@@ -17,54 +19,16 @@ export class Dwarf {
     this.entries = new DwarfEntries(bytes);
   }
 
-  /** Has the file no debug information? */
   get isEmpty(): boolean {
     return this.entries.units.length === 0;
   }
 
-  /**
-   * Where something is that a structure leads to.
-   * @param type name of the structure
-   * @param path members, `arch.csr->csrs`; a number behind an arrow is an offset itself
-   * @returns offsets in bytes: each arrow reads an address at the offset before it
-   * @throws Error naming what the debug information does not have
-   */
   offsets(type: string, path: string): number[] {
-    try {
-      return this.follow(type, path);
-    } catch (error) {
-      // A read outside of a section, or structures within themselves without an end.
-      throw error instanceof RangeError ? new Error('the debug information is damaged') : error;
-    }
-  }
-
-  private follow(type: string, path: string): number[] {
-    const structure = this.structure(type);
-    if (!structure) throw new Error(`the debug information has no structure ${type}`);
-    let now: Entry | undefined = structure;
-    const out: number[] = [];
-    for (const [n, part] of path.split('->').entries()) {
-      if (/^-?(0x[0-9a-f]+|\d+)$/i.test(part)) {
-        out.push(part.startsWith('-') ? -Number(part.slice(1)) : Number(part));
-        now = undefined;
-        continue;
-      }
-      if (n > 0) now = now && this.target(now);
-      if (!now) throw new Error(`'${path}': what is before '->${part}' is no pointer to a structure`);
-      let sum = 0;
-      for (const name of part.split('.')) {
-        const member: { offset: number; entry: Entry } | undefined = this.member(this.resolved(now), name);
-        if (!member) throw new Error(`'${path}': there is no member ${name} in the structure`);
-        sum += member.offset;
-        now = member.entry;
-      }
-      out.push(sum);
-    }
-    return out;
+    return offsetsOf(this, type, path);
   }
 
   /** The definition of a structure, by its name without namespaces. */
-  private structure(name: string): Entry | undefined {
+  structure(name: string): Entry | undefined {
     if (!this.found.has(name)) this.found.set(name, this.search(name));
     return this.found.get(name);
   }
@@ -86,8 +50,8 @@ export class Dwarf {
     return undefined;
   }
 
-  /** The member of a structure; those of members without a name are its own. */
-  private member(structure: Entry, name: string): { offset: number; entry: Entry } | undefined {
+  member(of: Entry, name: string): { offset: number; type: Entry } | undefined {
+    const structure = this.resolved(of);
     const { unit } = structure;
     if (!structure.hasChildren) return undefined;
     for (let at = structure.next, depth = 0; depth >= 0 && at < unit.end; ) {
@@ -98,9 +62,9 @@ export class Dwarf {
         continue;
       }
       if (depth === 0 && entry.tag === TAG.member) {
-        if (entry.name === name) return { offset: entry.offset, entry };
-        const inner = entry.name === undefined ? this.member(this.resolved(entry), name) : undefined;
-        if (inner) return { offset: entry.offset + inner.offset, entry: inner.entry };
+        if (entry.name === name) return { offset: entry.offset, type: entry };
+        const inner = entry.name === undefined ? this.member(entry, name) : undefined;
+        if (inner) return { offset: entry.offset + inner.offset, type: inner.type };
       }
       if (entry.hasChildren) depth++;
     }
@@ -119,8 +83,7 @@ export class Dwarf {
     return now;
   }
 
-  /** What a pointer leads to; undefined when it is none. */
-  private target(entry: Entry): Entry | undefined {
+  target(entry: Entry): Entry | undefined {
     const pointer = this.resolved(entry);
     if ((pointer.tag !== TAG.pointer && pointer.tag !== TAG.reference) || pointer.type === undefined) return undefined;
     const to = this.entries.entryAt(pointer.type);

@@ -1,7 +1,10 @@
 /** Chooses the descriptor of the hypervisor while the files with its symbols are read. */
+
+import { Btf } from './btf.ts';
 import { type Descriptor, detect, type ImageSymbols, missingSymbols } from './descriptor.ts';
 import { Dwarf } from './dwarf.ts';
 import { fromTable, resolved } from './resolve.ts';
+import type { DebugTypes } from './type-path.ts';
 
 /** A descriptor that the user gives. */
 export interface OwnDescriptor {
@@ -39,7 +42,7 @@ export class Recognition {
     const found = own && !own.descriptor.detect ? own.descriptor : detect(symbols, own && [own.descriptor]);
     if (!found) return;
     try {
-      this.chosen = resolved(found, found.contexts?.type === undefined ? {} : { dwarf: new Dwarf(bytes), file: name });
+      this.chosen = resolved(found, found.contexts?.type === undefined ? {} : { types: typesOf(bytes), file: name });
       this.problem = undefined;
     } catch (error) {
       const why = (error as Error).message;
@@ -70,4 +73,10 @@ export class Recognition {
 
 function withoutContexts({ contexts: _, ...rest }: Descriptor): Descriptor {
   return rest;
+}
+
+/** The debug information of a file. Kernels without the usual one often have BTF. */
+function typesOf(bytes: Uint8Array): DebugTypes {
+  const dwarf = new Dwarf(bytes);
+  return dwarf.isEmpty ? new Btf(bytes) : dwarf;
 }

@@ -1,7 +1,7 @@
 /** Turns the names in a descriptor's places into numbers: by a header file, by debug information, or by the descriptor's own table. */
 import { CSRS } from '../../emu/cpu/csr-table.ts';
 import { type Block, type Contexts, contextHeader, type Descriptor, type Layout, type Place } from './descriptor.ts';
-import type { Dwarf } from './dwarf.ts';
+import type { DebugTypes } from './type-path.ts';
 
 /** Numbers of a header file's `#define` lines. */
 export function headerNumbers(header: string): ReadonlyMap<string, number> {
@@ -40,9 +40,9 @@ const byNumbers =
       .join('->');
 
 const byType =
-  (dwarf: Dwarf, type: string): Resolver =>
+  (types: DebugTypes, type: string): Resolver =>
   (place) =>
-    isNumber(`${place}`.split('->')[0]!) ? `${place}` : dwarf.offsets(type, `${place}`).join('->');
+    isNumber(`${place}`.split('->')[0]!) ? `${place}` : types.offsets(type, `${place}`).join('->');
 
 function block(b: Block, resolve: Resolver, header: string | undefined): Block {
   if (typeof b !== 'object') return resolve(b);
@@ -65,21 +65,21 @@ const plain = byNumbers(new Map(), 'the descriptor: it is no number, and there i
 /** What names are looked up in. */
 export interface Sources {
   /** Debug information of a file, and its name for messages. */
-  readonly dwarf?: Dwarf;
+  readonly types?: DebugTypes;
   readonly file?: string;
   /** Reads a header file; left out: one that comes with the program. */
   readonly header?: (name: string) => string;
 }
 
 /** The places of contexts, as numbers. @throws Error naming what is missing */
-function numbers(c: Contexts, { dwarf, header: read = contextHeader }: Sources): Layout {
+function numbers(c: Contexts, { types, header: read = contextHeader }: Sources): Layout {
   if (c.header !== undefined) {
     const header = read(c.header);
     return layout(c, byNumbers(headerNumbers(header), c.header), header);
   }
   if (c.type === undefined) return layout(c, plain);
-  if (!dwarf || dwarf.isEmpty) throw new Error(`there is no debug information with the structure ${c.type}`);
-  return layout(c, byType(dwarf, c.type));
+  if (!types || types.isEmpty) throw new Error(`there is no debug information with the structure ${c.type}`);
+  return layout(c, byType(types, c.type));
 }
 
 /** The descriptor with numbers only, which needs no files any more. @throws Error when a place is not known */

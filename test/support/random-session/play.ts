@@ -116,6 +116,8 @@ export async function play({ seed, debuggee, gdb, gdbs, commands, show = () => {
       let probe = await ask(at, `monitor translate ${number}`, 'ask');
       // A Ctrl-C that comes after the stop reaches gdb's next command.
       if (probe.trim() === 'Quit') probe = await ask(at, `monitor translate ${number}`, 'ask');
+      // The machine that gdb has left has come to its end.
+      if (CLOSED.test(probe) && (await machine.until(() => machine.end !== undefined, GONE_MS))) break;
       if (
         !probe.includes(number) &&
         !/can only be used|not support|while the target is running|The program is not/.test(probe)

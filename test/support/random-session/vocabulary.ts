@@ -217,7 +217,6 @@ export const ROWS: readonly Row[] = [
     [1, 'record stop'],
     [1, 'record instruction-history'],
     [1, 'record function-call-history /ilc'],
-    [1, 'record full'],
     [1, 'disconnect'],
     [3, '<connect>'],
     [1, 'tstatus'],

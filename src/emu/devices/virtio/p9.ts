@@ -121,6 +121,8 @@ export interface P9State {
   readonly handles: SavedHandles;
   /** Longest message, in bytes. */
   readonly most: number;
+  /** In a recorded run: the number of answers so far. */
+  readonly answered?: number;
 }
 
 /** The server that answers the messages of the guest. */

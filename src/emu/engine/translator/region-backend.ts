@@ -9,8 +9,9 @@ import { ACCESS, type Access, type Half, type LinearUse, type VectorOperand } fr
 import { MODE_GUEST, MODE_UNITS_OFF, STATE, TLB_ENTRIES, VECTOR_PENDING } from '../../memory/layout.ts';
 import type { Emitter, Local, Locals } from '../../wasm/emitter.ts';
 import { Op, Simd } from '../../wasm/opcodes.ts';
-import { LOAD, storeOf } from '../access-opcodes.ts';
+import { LOAD, pushSpan, storeOf } from '../access-opcodes.ts';
 import type { Call, FailIf } from '../inline-calls.ts';
+import { NEEDS_EXACT } from '../inline-float.ts';
 import type { Backend, Push } from '../statements.ts';
 import type { Group, Membership } from './access-groups.ts';
 import type { Instruction } from './discover.ts';
@@ -18,8 +19,8 @@ import {
   BUDGET,
   DATA_TLB,
   ENTRY,
+  FLOAT_USE,
   MODE,
-  NOT_QUIET,
   PAGE_VA,
   PENDING,
   PENDING_OPERANDS,
@@ -38,6 +39,8 @@ export interface RegionFrame {
   readonly locals: Locals;
   /** Do other threads use the same memory? */
   readonly shared: boolean;
+  /** Must all accesses be aligned? */
+  readonly aligned: boolean;
   /** The local variable of each guest register that the region uses. */
   readonly gprs: readonly (Local<'i64'> | undefined)[];
   /** Instructions whose access shares a look-up in the software TLB with others. */
@@ -64,6 +67,8 @@ export class RegionBackend implements Backend {
   /** Units that are known to be enabled, and whether it is known that FCSR allows the fast path of floating point. */
   private unitsChecked = 0;
   private quietChecked = false;
+  /** The same for operations without a rounding error. */
+  private plainChecked = false;
   /** Groups whose look-up the current block has done so far. */
   private readonly found = new Set<Group>();
 
@@ -78,6 +83,7 @@ export class RegionBackend implements Backend {
   begin(): void {
     this.unitsChecked = 0;
     this.quietChecked = false;
+    this.plainChecked = false;
     this.found.clear();
   }
 
@@ -342,11 +348,10 @@ export class RegionBackend implements Backend {
   /** Leaves unless the software TLB has the page of all `size` bytes at VA. */
   private checkMapped(write: boolean, size: number): void {
     const { e } = this;
-    // if (entry.tag != (va + size − 1 & ~0xfff)) exit
+    // if (entry.tag != span) exit
     this.tlbTag(write);
-    e.get(VA);
-    if (size > 1) e.i64n(size - 1).op(Op.i64Add);
-    e.i64n(~0xfff).op(Op.i64And).op(Op.i64Ne);
+    pushSpan(e, VA, size, this.frame.aligned);
+    e.op(Op.i64Ne);
     this.exitIf();
   }
 
@@ -402,12 +407,18 @@ export class RegionBackend implements Backend {
     return this.operand('csr');
   }
 
-  quiet(failIf: FailIf): void {
-    if (this.quietChecked) return;
-    this.quietChecked = true;
-    // if (FCSR was not quiet) exit
-    this.e.get(NOT_QUIET);
+  quiet(failIf: FailIf, inexact: boolean): void {
+    if (this.quietChecked || (this.plainChecked && !inexact)) return;
+    this.plainChecked = true;
+    this.quietChecked = inexact;
+    // if (FCSR did not allow it) exit
+    this.e.get(FLOAT_USE);
+    if (!inexact) this.e.i32(~NEEDS_EXACT).op(Op.i32And);
     failIf();
+  }
+
+  needsExact(): void {
+    this.e.get(FLOAT_USE);
   }
 
   notePending(code: number, operands: readonly Push[]): void {

@@ -12,7 +12,7 @@ import type { FuncDef } from '../../wasm/module.ts';
 import { Op } from '../../wasm/opcodes.ts';
 import { pushState } from '../expressions.ts';
 import { PENDING_FIELDS } from '../inline-calls.ts';
-import { pushNotQuiet } from '../inline-float.ts';
+import { pushUse } from '../inline-float.ts';
 import { readsTime } from '../inline-time.ts';
 import { Statements } from '../statements.ts';
 import { type Group, groupAccesses, type Membership } from './access-groups.ts';
@@ -27,9 +27,9 @@ import {
   ENTRY,
   FIRST_FREE,
   FIXED,
+  FLOAT_USE,
   MODE,
   NAMES,
-  NOT_QUIET,
   PAGE_VA,
   PENDING,
   PENDING_OPERANDS,
@@ -55,6 +55,8 @@ export interface RegionPlace {
   readonly pool: Pool;
   /** Do other threads use the same memory? */
   readonly shared: boolean;
+  /** Must all accesses be aligned? */
+  readonly aligned: boolean;
 }
 
 /** Emits the function `name` for the region of `blocks`. The entry's block is the first. */
@@ -66,6 +68,7 @@ class RegionEmitter implements RegionFrame {
   readonly e = new Emitter();
   readonly locals = new Locals(FIRST_FREE);
   readonly shared: boolean;
+  readonly aligned: boolean;
   readonly gprs: (Local<'i64'> | undefined)[] = new Array(32).fill(undefined);
   private readonly backend: RegionBackend;
   private readonly code: Statements;
@@ -96,6 +99,7 @@ class RegionEmitter implements RegionFrame {
 
   constructor(blocks: readonly Block[], place: RegionPlace) {
     this.shared = place.shared;
+    this.aligned = place.aligned;
     this.place = place;
     this.flow = analyse(blocks);
     this.perBlock = this.flow.nodes.map((n) => n.block.instructions.map(instructionUses));
@@ -105,7 +109,11 @@ class RegionEmitter implements RegionFrame {
     let used = 0;
     for (const u of this.uses) used |= u.reads | u.writes;
     for (let r = 1; r < 32; r++) if (used & (1 << r)) this.gprs[r] = this.locals.take('i64', `r${r}`);
-    const { byInstruction, groups } = groupAccesses(this.flow.nodes, (n, k) => this.perBlock[n]![k]!.writes);
+    // The look-up of a group says nothing of the alignment of its members.
+    const { byInstruction, groups } = groupAccesses(
+      place.aligned ? [] : this.flow.nodes,
+      (n, k) => this.perBlock[n]![k]!.writes,
+    );
     this.hasFloat = this.flow.nodes.some((n) =>
       n.block.instructions.some((i) => i.row.unit && contains(i.body, 'call')),
     );
@@ -206,10 +214,10 @@ class RegionEmitter implements RegionFrame {
     if (all.some((i) => contains(i.body, ...MEMORY))) load('readTlb', DATA_TLB);
     if (all.some((i) => i.row.unit || i.row.priv || readsTime(i.body))) load('mode', MODE);
     if (this.hasFloat) {
-      // notQuiet = FCSR is not quiet
+      // floatUse = what FCSR allows
       pushState(this.backend, Op.i32Load, 'fcsr');
-      pushNotQuiet(e);
-      e.set(NOT_QUIET);
+      pushUse(e);
+      e.set(FLOAT_USE);
     }
     for (let r = 1; r < 32; r++) {
       if (!(this.loads & (1 << r))) continue;

@@ -26,8 +26,8 @@ export const PLACE = frame.take('i32', 'place');
 export const VA = frame.take('i64', 'va');
 /** The target of a computed jump, or of a jump to another page. */
 export const TARGET = frame.take('i64', 'target');
-/** Not 0: with this FCSR, floating point uses the exact path. */
-export const NOT_QUIET = frame.take('i32', 'not_quiet');
+/** What FCSR allows to forms of floating point (inline-float.ts, `pushUse`). */
+export const FLOAT_USE = frame.take('i32', 'float_use');
 /** The last floating-point operation: its code plus one, and its operands. */
 export const PENDING = frame.take('i32', 'pending');
 export const PENDING_OPERANDS = [

@@ -48,6 +48,8 @@ export interface RegionsOptions {
   readonly uops: UopCache;
   /** Does the CPU have this instruction? */
   readonly exists: (row: Row) => boolean;
+  /** Must all accesses be aligned? */
+  readonly aligned: boolean;
   /** Translate hot code at once, each region in a module of its own. */
   readonly eager: boolean;
   /** Fused multiply-add (fused.ts). */
@@ -80,6 +82,7 @@ export class Regions {
   private readonly uops: UopCache;
   private readonly exists: (row: Row) => boolean;
   private readonly clock: RuntimeClock;
+  private readonly aligned: boolean;
   private readonly cells: number;
   private readonly sources: number;
   /** Micro-ops that are hot and not yet translated. */
@@ -92,7 +95,8 @@ export class Regions {
   translated = 0;
   modules = 0;
 
-  constructor({ mem, uops, exists, eager, fused, clock }: RegionsOptions) {
+  constructor({ mem, uops, exists, aligned, eager, fused, clock }: RegionsOptions) {
+    this.aligned = aligned;
     this.env = { memory: mem.memory, ...fused };
     this.batchSize = eager ? 1 : BATCH;
     this.mem = mem;
@@ -194,7 +198,8 @@ export class Regions {
       if (covered.length === 0) continue;
       const slot = this.takeSlot();
       const name = `${functions.length}`;
-      functions.push(emitRegion(name, blocks, { uops: page.base, pool: this.mem.pool, shared: this.mem.shared }));
+      const { pool, shared } = this.mem;
+      functions.push(emitRegion(name, blocks, { uops: page.base, pool, shared, aligned: this.aligned }));
       made.push({ region: { page, entry, slot, covered }, name, blocks });
     }
     if (made.length === 0) return;

@@ -1,0 +1,90 @@
+/** What a recording consists of (docs/recordings.md). */
+import type { Disk } from '../../emu/devices/virtio/block.ts';
+import type { CheckEntry, InputEntry } from '../../emu/replay/journal.ts';
+import type { OutsideEntry } from '../../emu/replay/outside-log.ts';
+import {
+  isBytes,
+  isEvery,
+  isListOf,
+  isMapOfNames,
+  isNumber,
+  isObjectWith,
+  isOptional,
+  isSwitch,
+  isText,
+} from '../../emu/state/state-check.ts';
+import type { MachineCli } from '../options.ts';
+
+/** The options that make the machine. Others are about the person who runs it. */
+const MACHINE_OPTIONS = [
+  ...['kernel', 'append', 'initrd', 'firmware', 'dtb', 'load', 'boot', 'fwCfg', 'timeOfDay', 'topology'],
+  ...['drive', 'net', 'mac', 'share', 'virtio', 'virtioPci', 'cards', 'console', 'guest', 'hypervisor'],
+  ...['machine', 'memory', 'smp', 'cpu', 'seed', 'reboot'],
+] as const satisfies readonly (keyof MachineCli)[];
+
+/** A file that the machine boots. */
+export interface RecordedFile {
+  /** In hexadecimal. */
+  readonly sha256: string;
+  /** Only where the recording brings it. */
+  readonly content: Uint8Array | undefined;
+}
+
+/** The machine of a recording. */
+export interface Description {
+  /** Version of the program. */
+  readonly program: string;
+  /** The argument of `run`. */
+  readonly image: string | undefined;
+  readonly options: Readonly<Record<string, unknown>>;
+  /** By path, as it was given. */
+  readonly files: ReadonlyMap<string, RecordedFile>;
+  readonly disks: readonly Pick<Disk, 'size' | 'readOnly'>[];
+}
+
+export type RecordedEntry = InputEntry | CheckEntry | OutsideEntry;
+
+/** What has happened since the part before. */
+export interface Part {
+  readonly entries: readonly RecordedEntry[];
+  /** Instructions of the machine at its end. */
+  readonly at: number;
+}
+
+/** The options of a machine that a recording keeps. */
+export const machineOptions = (cli: MachineCli): Record<string, unknown> =>
+  Object.fromEntries(MACHINE_OPTIONS.flatMap((name) => (cli[name] === undefined ? [] : [[name, cli[name]]])));
+
+const isMoment = isObjectWith({
+  time: isNumber,
+  turn: isNumber,
+  inRound: isSwitch,
+  roundLength: isNumber,
+  ahead: (v) => v instanceof Float64Array,
+});
+const ENTRIES: Readonly<Record<string, (v: unknown) => boolean>> = {
+  input: isObjectWith({
+    at: isNumber,
+    to: (v) => v === 'console' || v === 'network',
+    bytes: isBytes,
+    moment: isMoment,
+  }),
+  check: isObjectWith({ at: isNumber, digest: isText }),
+  disk: isObjectWith({ disk: isNumber, call: isNumber, offset: isNumber, bytes: isOptional(isBytes) }),
+  share: isObjectWith({ share: isNumber, bytes: isBytes }),
+};
+const isEntry = (v: unknown): boolean =>
+  isObjectWith({ kind: isText })(v) && ENTRIES[(v as { kind: string }).kind]?.(v) === true;
+
+export const isPart = (v: unknown): v is Part => isObjectWith({ at: isNumber, entries: isEvery(isEntry) })(v);
+
+export const isDescription = (v: unknown): v is Description =>
+  isObjectWith({
+    program: isText,
+    image: isOptional(isText),
+    options: isObjectWith({ memory: isNumber, smp: isNumber, seed: isNumber, cpu: isObjectWith({}) }),
+    files: isMapOfNames(isObjectWith({ sha256: isText, content: isOptional(isBytes) })),
+    disks: isListOf((d): d is Pick<Disk, 'size' | 'readOnly'> =>
+      isObjectWith({ size: isNumber, readOnly: isSwitch })(d),
+    ),
+  })(v);

@@ -1,0 +1,81 @@
+/** The npm package: installed in a clean folder, it runs without the checkout, and its page shows what it prints. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { VERSION } from '../../src/cli/version.ts';
+
+const base = mkdtempSync(join(tmpdir(), 'loongscope-package-'));
+// Paths have spaces in many homes.
+const folder = join(base, 'a clean folder');
+afterAll(() => rmSync(base, { recursive: true }));
+
+const node = (...args: string[]): Promise<{ stdout: string; stderr: string; exitCode?: number | undefined }> =>
+  execa(process.execPath, args, { cwd: folder, reject: false, stdin: 'ignore' });
+const loongscope = (...args: string[]): ReturnType<typeof node> =>
+  node(join('node_modules', 'loongscope', 'build', 'cli', 'main.js'), ...args);
+
+beforeAll(async () => {
+  await execa(join(PROJECT_ROOT, 'scripts', 'pack'), { cwd: PROJECT_ROOT });
+  const modules = join(folder, 'node_modules');
+  mkdirSync(modules, { recursive: true });
+  await execa('tar', ['-xzf', join(PROJECT_ROOT, 'build', `loongscope-${VERSION}.tgz`), '-C', modules]);
+  await execa('mv', [join(modules, 'package'), join(modules, 'loongscope')]);
+}, 120_000);
+
+describe('the package', () => {
+  test('needs no other package, and runs no script when it is installed', () => {
+    const manifest = JSON.parse(
+      readFileSync(join(folder, 'node_modules', 'loongscope', 'package.json'), 'utf8'),
+    ) as Record<string, unknown>;
+    expect(manifest).toMatchObject({ name: 'loongscope', version: VERSION, engines: { node: '>=24' } });
+    for (const field of ['dependencies', 'scripts', 'private', 'devDependencies'])
+      expect(manifest).not.toHaveProperty(field);
+  });
+
+  test('greets, and says what one can do', async () => {
+    const { stdout, stderr, exitCode } = await loongscope();
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(new RegExp(`^loongscope ${VERSION.replaceAll('.', '\\.')}: a LoongArch64 machine`));
+    expect(stdout).toMatch(/loongscope demo .*\n.*loongscope run --guest hello/);
+  });
+
+  test('runs a guest, in the sandbox', async () => {
+    const { stdout, exitCode } = await loongscope('run', '--guest', 'hello');
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/\[hello\] Hello from a LoongArch guest/);
+  });
+
+  test('knows numbers, and what is missing', async () => {
+    expect((await loongscope('explain', 'estat=0x170000')).stdout).toMatch(/HVC/);
+    expect((await loongscope('doctor')).stdout).toMatch(
+      /^ok {7}hypervisor {2}the reference hypervisor and its guests$/m,
+    );
+  });
+
+  test('debugs with the hypervisor’s sources', async () => {
+    const commands = ['break _run_guest', 'continue', 'quit'];
+    const program = join('node_modules', 'loongscope', 'build', 'cli', 'main.js');
+    const { stdout } = await execa(process.execPath, [program, 'debug', '--guest', 'hello'], {
+      cwd: folder,
+      input: `${commands.join('\n')}\n`,
+      reject: false,
+    });
+    expect(stdout).toMatch(/Breakpoint 1, _run_guest .*\n68\t {2}host_registers/);
+  });
+
+  test('is a library: the lines of docs/library.md print what the page shows', async () => {
+    const page = readFileSync(join(PROJECT_ROOT, 'docs', 'library.md'), 'utf8');
+    const code = /```js\n([\s\S]*?)```/.exec(page)![1]!;
+    const printed = /It prints:\n\n```\n([\s\S]*?)```/.exec(page)![1]!;
+    writeFileSync(join(folder, 'twenty.mjs'), code);
+    const { stdout, stderr } = await node('twenty.mjs');
+    expect(stderr).toBe('');
+    expect(stdout.replaceAll('\r', '').trimEnd()).toBe(printed.trimEnd());
+    const types = readFileSync(join(folder, 'node_modules', 'loongscope', 'types', 'library.d.ts'), 'utf8');
+    expect(types).toMatch(/export declare class Machine/);
+    expect(types.match(/(?<=^import .* from )'.*'/gm)).toEqual(["'./errors.ts'"]);
+  });
+});

@@ -1,0 +1,308 @@
+/** Recordings in files: they repeat the run, on every engine; a damaged one is refused; a cut one is shorter. */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { UsageError } from '../../src/cli/errors.ts';
+import { parseNet } from '../../src/cli/net/spec.ts';
+import { DEFAULT_MACHINE, type MachineCli, parseGuest } from '../../src/cli/options.ts';
+import { parseMoment } from '../../src/cli/recording/moment.ts';
+import { type ReplayCli, readRecording, replayed } from '../../src/cli/recording/replay.ts';
+import { type Running, start } from '../../src/cli/run.ts';
+import { stateDigest } from '../../src/emu/check/state-digest.ts';
+import { echoGuest } from '../support/echo-guest.ts';
+import { GDBS, gdbSession, refused } from '../support/gdb-session.ts';
+import { PacketClient } from '../support/packet-client.ts';
+import { seeded } from '../support/random.ts';
+import { until } from '../support/wait.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'loongscope-recording-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const HELLO: MachineCli = { ...DEFAULT_MACHINE, guest: [parseGuest('hello')], quiet: true };
+
+/** What a run shows, and how it leaves its machine. */
+interface Seen {
+  readonly console: string;
+  readonly code: number;
+  readonly instructions: number;
+  readonly state: readonly (readonly [string, string])[];
+}
+
+async function seen(
+  image: string | undefined,
+  cli: MachineCli,
+  meanwhile?: (r: Running) => Promise<void>,
+): Promise<Seen> {
+  const bytes: number[] = [];
+  const running = await start(image, { ...cli, quiet: true }, (b) => void bytes.push(...b));
+  await meanwhile?.(running);
+  const code = await running.done;
+  const { machine } = running.booted;
+  return {
+    console: String.fromCharCode(...bytes),
+    code,
+    instructions: machine.instructions,
+    // The timers of a machine that waits depend on when it was ended.
+    state: [...stateDigest(machine)].filter(([name]) => !name.startsWith('timers')),
+  };
+}
+
+function again(file: string, more: ReplayCli = {}, meanwhile?: (r: Running) => Promise<void>): Promise<Seen> {
+  const { image, cli } = replayed(readRecording(file), more);
+  return seen(image, cli, meanwhile);
+}
+
+/** A run of the echo guest, which gets frames from a socket. */
+async function echoRun(file: string, cpus: number, sleeps: boolean): Promise<Seen> {
+  const image = join(folder, `echo-${sleeps}.elf`);
+  writeFileSync(image, echoGuest({ sleeps }));
+  const outside = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(outside, 'listening');
+  const probe = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  const net = parseNet(`dgram,local=127.0.0.1:${port},remote=127.0.0.1:${outside.address().port}`);
+  const cli: MachineCli = { ...DEFAULT_MACHINE, memory: 32 << 20, smp: cpus, virtio: 'mmio', net, record: file };
+  try {
+    return await seen(image, cli, async ({ control }) => {
+      // The driver is there.
+      await until(() => control.history.position > 10_000);
+      for (let n = 1; n <= 20; n++) {
+        outside.send(new Uint8Array(60).fill(n), port, '127.0.0.1');
+        const [frame] = (await once(outside, 'message')) as [Uint8Array];
+        expect(frame[20]).toBe(n);
+      }
+      control.quit(true);
+    });
+  } finally {
+    outside.close();
+  }
+}
+
+describe('a recording', () => {
+  const file = join(folder, 'hello.recording');
+  let original: Seen;
+  beforeAll(async () => {
+    original = await seen(undefined, { ...HELLO, record: file });
+  });
+
+  test.each(['auto', 'jit', 'interpreter'] as const)('repeats its run with --engine %s', async (engine) => {
+    expect(await again(file, { engine })).toEqual(original);
+    expect(original.console).toContain('[hello] Hello from a LoongArch guest');
+  });
+
+  test('is small, and names the files that it needs', () => {
+    expect(statSync(file).size).toBeLessThan(2000);
+    const { description } = readRecording(file);
+    expect([...description.files.keys()].toSorted()).toEqual(
+      ['build/guests/hello.elf', 'build/hv.elf'].map((f) => join('<loongscope>', f)),
+    );
+  });
+
+  test.each([
+    ['123456', 123456],
+    ['end', undefined],
+    ['first entry in VM 1', undefined],
+    ['last exit in VM 1', undefined],
+    ['console:"from a"', undefined],
+  ])('can be looked at, at %s', async (text, at) => {
+    const { image, cli, arrive } = replayed(readRecording(file), { at: parseMoment(text) });
+    const shown: number[] = [];
+    const { control, done, booted } = await start(image, { ...cli, quiet: true }, (b) => void shown.push(...b));
+    // Without a debugger it would go on.
+    control.attach({ running: false, stopped: () => {}, ended: () => {} });
+    await arrive(control);
+    const { position, end } = control.history;
+    const newest = booted.machine.cpus[0]!.events.at(0);
+    if (at !== undefined) expect(position).toBe(at);
+    if (text === 'end') expect(position).toBe(end);
+    if (text === 'first entry in VM 1') expect(booted.machine.cpus[0]!.events.total).toBeLessThan(3);
+    if (text.startsWith('last exit')) {
+      // The exit comes with the next instruction.
+      expect(position).toBeGreaterThan(end / 2);
+      control.history.run(1, position + 1);
+      expect(booted.machine.cpus[0]!.events.at(0)?.kind).toBe('exit');
+    }
+    if (text.startsWith('console')) {
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(String.fromCharCode(...shown)).toMatch(/Hello from a$/);
+      expect(newest).toBeDefined();
+    }
+    control.quit(true);
+    await done;
+  });
+
+  test('a moment that does not come is said', async () => {
+    for (const [text, why] of [
+      ['99999999999', /the recording ends at instruction \d+/],
+      ['first exit in VM 7', /this does not happen in the \d+ instructions/],
+      ['console:no such text', /this does not happen/],
+    ] as const) {
+      const { image, cli, arrive } = replayed(readRecording(file), { at: parseMoment(text) });
+      const { control, done } = await start(image, { ...cli, quiet: true }, () => {});
+      await expect(arrive(control)).rejects.toThrow(why);
+      control.quit();
+      await done;
+    }
+    expect(() => parseMoment('tomorrow')).toThrow(/'tomorrow' is no moment/);
+  });
+
+  test('a gdb that connects on the way there waits until it is there', async () => {
+    const { image, cli, arrive } = replayed(readRecording(file), {
+      at: parseMoment('end'),
+      gdb: { host: '127.0.0.1', port: 0 },
+    });
+    const { control, done, ports } = await start(image, { ...cli, quiet: true }, () => {});
+    const client = new PacketClient(ports[0] as number);
+    const answered = client.ask('qC').then((answer) => [answer, control.history.position]);
+    await once(client.socket, 'connect');
+    await arrive(control);
+    expect(await answered).toEqual([expect.stringMatching(/^QC/), control.history.end]);
+    client.socket.destroy();
+    control.quit(true);
+    await done;
+  });
+
+  test('with the images, it needs no files; without, others are refused', async () => {
+    const guest = join(folder, 'guest.elf');
+    writeFileSync(guest, readFileSync('build/guests/hello.elf'));
+    const cli = { ...HELLO, guest: [parseGuest(guest)] };
+    const [bare, whole] = [join(folder, 'bare.recording'), join(folder, 'whole.recording')];
+    await seen(undefined, { ...cli, record: bare });
+    const first = await seen(undefined, { ...cli, record: whole, recordImages: true });
+    writeFileSync(guest, readFileSync('build/guests/two.elf'));
+    await expect(again(bare)).rejects.toThrow(/guest.elf is not the file that was recorded/);
+    expect(await again(whole)).toEqual(first);
+    rmSync(guest);
+    await expect(again(bare)).rejects.toThrow(/bare.recording needs .*guest.elf.*--record-images/);
+    expect(await again(whole)).toEqual(first);
+  });
+
+  test('a changed byte anywhere is noticed', () => {
+    const bytes = readFileSync(file);
+    const damaged = join(folder, 'damaged.recording');
+    const random = seeded(20);
+    for (let at = 0; at < bytes.length; at += 1 + (random() % 3)) {
+      const copy = Buffer.from(bytes);
+      copy[at]! ^= 1 << (random() & 7);
+      writeFileSync(damaged, copy);
+      expect(() => readRecording(damaged), `byte ${at}`).toThrow(UsageError);
+    }
+  });
+
+  test('one of a newer version is refused', () => {
+    const newer = join(folder, 'newer.recording');
+    const bytes = readFileSync(file);
+    bytes[8] = 2;
+    writeFileSync(newer, bytes);
+    expect(() => readRecording(newer)).toThrow(/has format 2, this program reads 1: use the program that recorded it/);
+  });
+
+  test.skipIf(process.platform !== 'linux')('on a full disk it ends, and the machine goes on', async () => {
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const { code, console } = await seen(undefined, { ...HELLO, record: '/dev/full' });
+    expect([code, console]).toEqual([original.code, original.console]);
+    expect(said.mock.calls.flat().join('')).toMatch(/warning: the recording \/dev\/full ends here \(ENOSPC\)/);
+    said.mockRestore();
+  });
+
+  test('one that is cut off anywhere is shorter, or says that there is nothing', async () => {
+    const cut = join(folder, 'cut.recording');
+    const long = join(folder, 'long.recording');
+    await echoRun(long, 1, false);
+    const bytes = readFileSync(long);
+    const whole = readRecording(long);
+    let shorter = 0;
+    for (let length = bytes.length - 1; length > 0; length -= 1 + (length % 7)) {
+      writeFileSync(cut, bytes.subarray(0, length));
+      try {
+        const { end, entries } = readRecording(cut);
+        expect(end).toBeLessThanOrEqual(whole.end);
+        expect(entries).toEqual(whole.entries.slice(0, entries.length));
+        shorter++;
+      } catch (error) {
+        expect(error).toBeInstanceOf(UsageError);
+        expect(String(error)).toMatch(/is no recording|is empty/);
+      }
+    }
+    expect(shorter).toBeGreaterThan(10);
+  });
+
+  test('a run that is no longer the recorded one is noticed', async () => {
+    const recording = readRecording(file);
+    const { description } = recording;
+    const { image, cli } = replayed(
+      { ...recording, description: { ...description, options: { ...description.options, smp: 2 } } },
+      {},
+    );
+    expect((await seen(image, cli)).code).toBe(1);
+  });
+
+  test('two may be repeated at once', async () => {
+    expect(await Promise.all([again(file), again(file)])).toEqual([original, original]);
+  });
+});
+
+describe('a recording of a network', () => {
+  test.each([
+    [1, true],
+    [2, false],
+    [2, true],
+  ])('%i CPUs, a guest that sleeps: %s: frames come at their moments', async (cpus, sleeps) => {
+    const file = join(folder, `net-${cpus}-${sleeps}.recording`);
+    const original = await echoRun(file, cpus, sleeps);
+    const { entries, end } = readRecording(file);
+    expect(entries.filter((e) => e.kind === 'input').length).toBe(20);
+    expect(end).toBe(original.instructions);
+    for (const engine of ['auto', 'interpreter'] as const) {
+      const { state, instructions } = await again(file, { engine });
+      expect([instructions, state]).toEqual([end, original.state]);
+    }
+  });
+});
+
+describe.each(GDBS)('a recording with %s', (_name, gdb) => {
+  const file = join(folder, 'debugged.recording');
+  beforeAll(async () => {
+    await seen(undefined, { ...HELLO, smp: 2, record: file });
+  });
+
+  test('is gone through forwards and backwards, and cannot be changed', async () => {
+    const { cli } = replayed(readRecording(file), { gdb: { host: '127.0.0.1', port: 0 } });
+    const { guest, ...more } = cli;
+    const { output, console } = await gdbSession({
+      guests: guest!,
+      more,
+      gdb,
+      commands: [
+        ...[
+          'tbreak handle_exit',
+          'continue',
+          'print $icount > 0',
+          'thread 2',
+          'stepi',
+          'thread 1',
+          'stepi',
+          'reverse-stepi',
+        ],
+        ...[
+          refused('set var $a0 = 1'),
+          'monitor reverse',
+          'continue',
+          'continue',
+          'reverse-continue',
+          'monitor goto 99999999999',
+        ],
+      ],
+    });
+    expect(output).toMatch(/hit (Temporary )?[Bb]reakpoint 1|Temporary breakpoint 1/);
+    expect(output).toMatch(/this is a recording: the machine cannot be changed/);
+    expect(output).toMatch(/recorded to instruction \d+/);
+    expect(output.match(/Reached end of recorded history|No more reverse-execution history/g)!.length).toBe(3);
+    expect(console.match(/Hello from a LoongArch guest/g)).toHaveLength(1);
+  });
+});
