@@ -204,6 +204,20 @@ describe('a monitor command that takes long', () => {
   });
 });
 
+describe('explain', () => {
+  test('is about an event that is older than the past that is kept, too', async () => {
+    const m = new TestMachine({ code: ['syscall 0'] }).setHost({ EENTRY: 0x40000 });
+    m.code(0x40000, ['b 0']);
+    const control = new RunControl(m.machine);
+    m.machine.run(100_000, 100_000);
+    const { ask, session } = connect(control);
+    const explanation = Buffer.from(await ask(monitor('explain')), 'hex').toString();
+    expect(explanation).toMatch(/^exception in the host on cpu0: SYS/);
+    session.detach();
+    control.quit();
+  });
+});
+
 describe('exceptions as signals', () => {
   const SIGILL = 4;
   /** A machine that raises INE over and over, stopped at the first one. */

@@ -173,6 +173,8 @@ function* explained(
   const last = Math.min(near + BEHIND, history.latest);
   // A guest that is entered again and again is in a state that needs no long past.
   const before = loop?.round.some((e) => e.kind === 'exit') ? ENOUGH : BEFORE;
+  // The event is older than what is kept of the past.
+  if (last <= history.beginning) return undefined;
   const whole = yield* stretchOf(control, cpu, near - before, last);
   let n = stepOf(whole, record);
   if (n < 0) return undefined;
