@@ -42,7 +42,8 @@ const END_MS = 120_000;
 const GDB_FAULTS =
   /internal-error|problem internal to GDB|Ignoring packet error|replied unexpectedly|[Bb]ogus|Invalid hex|[Mm]alformed (packet|response|reply)|Truncated|not hex digit|Remote connection closed|communication error|Protocol error|warning: (Invalid|[Uu]nrecogni[sz]ed item|Remote|Unknown)|too (short|long) packet|reply (is )?too (short|long)|Python Exception/;
 /** A stack trace of the server, or a value that came from nowhere. */
-const SERVER_FAULTS = /^\s+at .*:\d+:\d+|TypeError|RangeError|ReferenceError|\[object |\bundefined\b|\bNaN\b/m;
+const SERVER_FAULTS =
+  /^\s+at .*:\d+:\d+|TypeError|RangeError|ReferenceError|Cannot read properties|is not a function|Invalid (typed )?array length|Maximum call stack|is not iterable|Cannot mix BigInt|Offset is outside the bounds|\[object |\bundefined\b|\bNaN\b/m;
 const CLOSED = /Remote connection closed|communication error/;
 /** gdb's word that the machine has ended. Its server goes soon after it. */
 const EXITED = /\[Inferior \d+ \(process \d+\) exited/;
