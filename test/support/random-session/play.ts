@@ -98,7 +98,8 @@ export async function play({ seed, debuggee, gdb, gdbs, commands, show = () => {
       if (answered.output) note(answered.output.trimEnd());
       // A machine that nobody holds goes to its end, and its server with it.
       const gone = CLOSED.test(answered.output) && (await machine.until(() => machine.end !== undefined, GONE_MS));
-      if (!gone) for (const fault of faultsIn(answered.output)) faults.push(`${line}: ${fault}`);
+      if (gone) return answered.output;
+      for (const fault of faultsIn(answered.output)) faults.push(`${line}: ${fault}`);
       if (answered.outcome === 'ended') faults.push(`${line}: gdb has ended (${at.end})`);
       if (answered.outcome === 'hang') faults.push(`${line}: no prompt ${GRACE_MS} ms after Ctrl-C`);
       if (effect === 'ask' && answered.interrupted) faults.push(`${line}: no answer in ${ASK_MS} ms`);
@@ -111,7 +112,10 @@ export async function play({ seed, debuggee, gdb, gdbs, commands, show = () => {
       const at = consoles[random() % gdbs]!;
       const { line, effect } = draw(random, ROWS, words);
       if (/change$/.test(effect)) changed = true;
-      if (EXITED.test(await ask(at, line, effect)) || faults.length || machine.end !== undefined) break;
+      const answer = await ask(at, line, effect);
+      if (EXITED.test(answer) || faults.length || machine.end !== undefined) break;
+      // gdb has given up in the middle of a question of its own after a stop. It takes the answer for that to its next question.
+      if (effect.startsWith('run') && /^Quit$/m.test(answer)) break;
       // The answer to a question is the one to this question, not to an older one.
       const number = `0x${(random() % 0x1000_0000).toString(16)}0`;
       let probe = await ask(at, `monitor translate ${number}`, 'ask');
