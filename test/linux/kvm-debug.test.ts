@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fromLatin1, toHex } from '../../src/gdbstub/framing.ts';
-import { GDBS } from '../support/gdb-session.ts';
+import { GDBS, gdbSession } from '../support/gdb-session.ts';
+import { tinyElf } from '../support/images.ts';
 import { CONSOLE_TEXT, monitorText, PacketClient, text } from '../support/packet-client.ts';
 import { LINUX_PLACES, linuxMachine } from '../support/random-session/machines.ts';
 import { play } from '../support/random-session/play.ts';
@@ -137,21 +138,73 @@ describe.skipIf(!haveQemu())('VMs of KVM', () => {
     expect(slowest).toBeLessThan(LONGEST_MS);
   });
 
-  test('random sessions of gdb from a snapshot with two VMs: no abort, no hang, no wrong answer', {
-    timeout: 300_000,
-  }, async () => {
-    const symbols = (await host.run(`grep -E ' (${LINUX_PLACES.join('|')})$' /proc/kallsyms`)).output;
-    const places = LINUX_PLACES.map((name) => new RegExp(`^([0-9a-f]{16}) \\w ${name}$`, 'm').exec(symbols)?.[1]);
-    client.socket.destroy();
+  describe('from a snapshot with two VMs', () => {
     const snapshot = join(folder, 'vms');
-    writeFileSync(snapshot, snapshotOf(host));
-    const debuggee = linuxMachine(
-      snapshot,
-      places.map((address) => `*0x${address}`),
+    /** gdb returns from functions that it calls to the entry point of a file. This one has nothing but that. */
+    const entry = join(folder, 'entry.elf');
+    /** Addresses in the host, as gdb takes them. */
+    const at = new Map<string, string>();
+
+    beforeAll(async () => {
+      const names = [...LINUX_PLACES, 'strlen', 'linux_banner'];
+      const symbols = (await host.run(`grep -E ' (${names.join('|')})$' /proc/kallsyms`)).output;
+      for (const [, address, name] of symbols.matchAll(/^([0-9a-f]{16}) \w (\w+)$/gm)) at.set(name!, `0x${address}`);
+      expect([...at.keys()].sort()).toEqual([...names].sort());
+      const elf = tinyElf();
+      const view = new DataView(elf.buffer, elf.byteOffset);
+      for (const place of [24, 80, 88]) view.setBigUint64(place, BigInt(at.get('strlen')!), true);
+      writeFileSync(entry, elf);
+      client.socket.destroy();
+      writeFileSync(snapshot, snapshotOf(host));
+    }, 120_000);
+
+    test.each(GDBS)(
+      'a whole session with %s: processes, exits, over the world switch and back, calls',
+      async (_, gdb) => {
+        const { output } = await gdbSession({
+          gdb,
+          more: { snapshot },
+          commands: [
+            `file ${entry}`,
+            'info os vms',
+            ...['add-inferior', 'inferior 2', 'attach 18', 'print $vcpu', 'x/i $pc', 'backtrace 1', 'info threads'],
+            ...['inferior 1', `break *${at.get('kvm_exc_entry')}`, 'inferior 2', 'echo alone\\n', 'continue'],
+            ...['inferior 1', 'maint flush register-cache', 'thread apply 1 monitor explain', 'stepi', 'delete'],
+            ...['set schedule-multiple on', 'monitor catch ertn', 'echo over\\n', 'continue', 'monitor delete catch 1'],
+            ...['print $world', 'x/i $pc', 'stepi', 'x/i $pc', 'reverse-stepi', 'x/i $pc'],
+            ...['monitor translate $pc', 'monitor info stage2 2', 'monitor explain', 'monitor mmio-write on'],
+            `break *${at.get('__schedule')} if $world == 0`,
+            'continue',
+            `print ((unsigned long (*)(unsigned long)) ${at.get('strlen')})(${at.get('linux_banner')})`,
+          ],
+        });
+        expect(output).not.toMatch(/Ignoring packet error|Cannot access memory|usage: monitor|Python Exception/);
+        expect(output).toMatch(/^17 +1 .*ended *$/m);
+        expect(output).toMatch(/^18 +2 .*alive *\n19 +3 .*alive *$/m);
+        expect(output).toMatch(/\$1 = 0\n/);
+        expect(output).toMatch(/Thread 18\.1 "vcpu0" \(VM 2 parked/);
+        expect(output).toMatch(/alone\n(.*\n)*?\[lvz\] process 1 has stopped, thread 1\.\d at pc=0x[0-9a-f]+/);
+        expect(output).toMatch(/(VM exit from VM \d|exception in)/);
+        expect(output).toMatch(/\[lvz\] catch 1: VM entry cpu\d -> VM [23] pc=/);
+        // Two instructions of the guest, and the first one again.
+        const [, first, second, again] = [...output.matchAll(/^(?:\(gdb\) )?=> (0x[0-9a-f]+)/gm)].map((m) => m[1]);
+        expect(second).not.toBe(first);
+        expect(again).toBe(first);
+        expect(output).toMatch(/^0x[0-9a-f]+ -> physical 0x[0-9a-f]+|does not translate/m);
+        expect(Number(/^\$\d+ = (\d+)\n$/m.exec(output.slice(output.lastIndexOf('$')))?.[1])).toBeGreaterThan(20);
+      },
+      120_000,
     );
-    for (const [seed, [, gdb]] of GDBS.entries()) {
-      const { faults, transcript } = await play({ seed, debuggee, gdb, gdbs: 1, commands: 12 });
-      expect(faults, transcript).toEqual([]);
-    }
+
+    test('random sessions of gdb: no abort, no hang, no wrong answer', { timeout: 300_000 }, async () => {
+      const debuggee = linuxMachine(
+        snapshot,
+        LINUX_PLACES.map((name) => `*${at.get(name)}`),
+      );
+      for (const [seed, [, gdb]] of GDBS.entries()) {
+        const { faults, transcript } = await play({ seed, debuggee, gdb, gdbs: 1, commands: 12 });
+        expect(faults, transcript).toEqual([]);
+      }
+    });
   });
 });
