@@ -37,6 +37,8 @@ function declaredClasses(): Map<string, Declared> {
           ? [{ name: m.key.name, readonly: m.readonly === true }]
           : [],
       );
+      // The library's Machine is a face of the one that has the state.
+      if (found.get(node.id.name)?.stateful) continue;
       found.set(node.id.name, {
         variable: fields.filter((f) => !f.readonly).map((f) => f.name),
         stateful: fields.some((f) => f.name === 'stateFields'),
