@@ -144,6 +144,34 @@ describe('Ctrl-C', () => {
   });
 });
 
+describe('a step backwards', () => {
+  test('with two CPUs goes over one instruction, also over one that a debugger has stepped', async () => {
+    const m = new TestMachine({ code: ['addi.d $a0, $a0, 1', 'b -4'], cpus: 2 });
+    m.machine.cpus[1]!.parked = false;
+    m.machine.cpus[1]!.pc = m.machine.cpus[0]!.pc;
+    const control = new RunControl(m.machine);
+    const { ask, session } = connect(control);
+    void control.run();
+    const stop = ask('vCont;c:p1.-1');
+    await until(() => control.history.position > 1000);
+    session.receive(fromLatin1('\x03'));
+    await stop;
+    const cpu = m.machine.cpus[1]!;
+    const places: bigint[] = [];
+    for (let n = 0; n < 3; n++) {
+      places.push(cpu.pc);
+      expect(await ask('vCont;s:p1.2')).toMatch(/^T05/);
+    }
+    expect(await ask('Hcp1.2')).toBe('OK');
+    for (const pc of places.reverse()) {
+      expect(await ask('bs')).toMatch(/^T05/);
+      expect(cpu.pc).toBe(pc);
+    }
+    session.detach();
+    control.quit();
+  });
+});
+
 describe('a client that leaves in the middle of a step', () => {
   test('lets the machine run', async () => {
     const control = new RunControl(new TestMachine({ code: ['addi.d $a0, $a0, 1', 'b -4'] }).machine);

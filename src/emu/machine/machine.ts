@@ -562,6 +562,7 @@ export class Machine implements Stateful {
     this.callDevices();
     const engine = this.engines[cpu.index]!;
     const n = cpu.index;
+    const before = this.instructions;
     let ticks = engine.run(this.time + this.ahead[n]!, 1, !interrupts);
     if (ticks === 0 && cpu.idle) {
       const next = Math.min(cpu.hostTimer.deadline, cpu.guestTimer.deadline, this.board.deadline);
@@ -572,6 +573,7 @@ export class Machine implements Stateful {
     }
     if (this.cpus.length === 1) this.time += ticks;
     else this.ahead[n]! += ticks;
+    this.onTurn?.(cpu, before, this.instructions);
     this.settle();
     return this.power === 'poweroff' ? 'poweroff' : 'slice';
   }
