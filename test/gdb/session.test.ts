@@ -156,16 +156,18 @@ describe('a step backwards', () => {
     await until(() => control.history.position > 1000);
     session.receive(fromLatin1('\x03'));
     await stop;
-    const cpu = m.machine.cpus[1]!;
-    const places: bigint[] = [];
-    for (let n = 0; n < 3; n++) {
-      places.push(cpu.pc);
-      expect(await ask('vCont;s:p1.2')).toMatch(/^T05/);
-    }
-    expect(await ask('Hcp1.2')).toBe('OK');
-    for (const pc of places.reverse()) {
-      expect(await ask('bs')).toMatch(/^T05/);
-      expect(cpu.pc).toBe(pc);
+    for (const [n, cpu] of m.machine.cpus.entries()) {
+      const thread = `p1.${n + 1}`;
+      const places: bigint[] = [];
+      for (let k = 0; k < 3; k++) {
+        places.push(cpu.pc);
+        expect(await ask(`vCont;s:${thread}`)).toMatch(/^T05/);
+      }
+      expect(await ask(`Hc${thread}`)).toBe('OK');
+      for (const pc of places.reverse()) {
+        expect(await ask('bs')).toMatch(/^T05/);
+        expect(cpu.pc, thread).toBe(pc);
+      }
     }
     session.detach();
     control.quit();
