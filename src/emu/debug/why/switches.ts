@@ -130,6 +130,7 @@ const STACK_POINTER = 3;
 const MOST_LOST = 8;
 /** What provenance.ts says of a value that the host has not replaced. */
 const GUESTS_OWN = "is the guest's";
+const SAVED = 'it was saved at';
 
 type Add = (rule: RuleId, n: number, text: string) => void;
 
@@ -141,7 +142,8 @@ function compareHost(s: Stretch, call: Call, n: number, name: Symbolizer, add: A
     const [before, after] = [s.gpr(call.step, r), s.gpr(n, r)];
     if (before === after) continue;
     const why = provenance(s, n, r, name, { expected: before });
-    if (elsewhere && !why?.includes(GUESTS_OWN)) return;
+    // A value that the host has computed is a later call's at the same place.
+    if (!why?.includes(GUESTS_OWN) && (elsewhere || !why?.includes(SAVED))) continue;
     add(
       'host-registers',
       n,
