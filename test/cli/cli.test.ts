@@ -8,6 +8,7 @@ import { afterAll, describe, expect, test, vi } from 'vitest';
 import { HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { TraceOutput } from '../../src/cli/trace.ts';
 import { flatten } from '../board/qemu-tree.ts';
+import { timer } from '../support/hostile.ts';
 import { elfOf, IDLE, tinyElf } from '../support/images.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'loongscope-cli-'));
@@ -392,6 +393,17 @@ describe('loongscope trace, audits and loops', () => {
     expect(err).toMatch(
       /loongscope: the machine died: the host loops in exceptions on cpu0: its own vector 0x300000 raises INE/,
     );
+  });
+
+  test('a timer that is faster than its handler is not blamed on the handler', async () => {
+    const image = join(dir, 'timer.elf');
+    writeFileSync(image, timer(0, 'idle 0'));
+    const { code, err } = await loongscope('run', image, '--serial', 'null', '--timeout', '20');
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      /cause +interrupt line 11 \(TI\) is taken again at .* clears it, and the timer has expired again/,
+    );
+    expect(err).not.toMatch(/must write 1 to TICLR/);
   });
 
   test('a guest that never gets on ends with 1, and the reason is found', async () => {

@@ -146,13 +146,15 @@ describe.skipIf(!haveQemu())('VMs of KVM', () => {
     const at = new Map<string, string>();
 
     beforeAll(async () => {
-      const names = [...LINUX_PLACES, 'strlen', 'linux_banner'];
+      const names = [...LINUX_PLACES, 'strlen'];
       const symbols = (await host.run(`grep -E ' (${names.join('|')})$' /proc/kallsyms`)).output;
       for (const [, address, name] of symbols.matchAll(/^([0-9a-f]{16}) \w (\w+)$/gm)) at.set(name!, `0x${address}`);
-      expect([...at.keys()].sort()).toEqual([...names].sort());
+      // Of KVM's functions some are parts of others in this kernel.
+      for (const name of ['kvm_exc_entry', '__schedule', 'strlen', 'start_kernel'])
+        expect(at.has(name), name).toBe(true);
       const elf = tinyElf();
       const view = new DataView(elf.buffer, elf.byteOffset);
-      for (const place of [24, 80, 88]) view.setBigUint64(place, BigInt(at.get('strlen')!), true);
+      for (const place of [24, 80, 88]) view.setBigUint64(place, BigInt(at.get('start_kernel')!), true);
       writeFileSync(entry, elf);
       client.socket.destroy();
       writeFileSync(snapshot, snapshotOf(host));
@@ -171,11 +173,17 @@ describe.skipIf(!haveQemu())('VMs of KVM', () => {
             ...['inferior 1', `break *${at.get('kvm_exc_entry')}`, 'inferior 2', 'echo alone\\n', 'continue'],
             ...['inferior 1', 'maint flush register-cache', 'thread apply 1 monitor explain', 'stepi', 'delete'],
             ...['set schedule-multiple on', 'monitor catch ertn', 'echo over\\n', 'continue', 'monitor delete catch 1'],
-            ...['print $world', 'x/i $pc', 'stepi', 'x/i $pc', 'reverse-stepi', 'x/i $pc'],
-            ...['monitor translate $pc', 'monitor info stage2 2', 'monitor explain', 'monitor mmio-write on'],
+            ...['print $world', 'x/i $pc', 'stepi', 'x/i $pc', 'reverse-stepi', 'stepi', 'x/i $pc'],
+            ...[
+              'monitor translate 0x9000000000200000 in 2',
+              'monitor info stage2 2',
+              'monitor explain',
+              'monitor mmio-write on',
+            ],
             `break *${at.get('__schedule')} if $world == 0`,
             'continue',
-            `print ((unsigned long (*)(unsigned long)) ${at.get('strlen')})(${at.get('linux_banner')})`,
+            'set {int}($sp - 4096) = 0x636261',
+            `print ((unsigned long (*)(unsigned long)) ${at.get('strlen')})($sp - 4096)`,
           ],
         });
         expect(output).not.toMatch(/Ignoring packet error|Cannot access memory|usage: monitor|Python Exception/);
@@ -185,13 +193,15 @@ describe.skipIf(!haveQemu())('VMs of KVM', () => {
         expect(output).toMatch(/Thread 18\.1 "vcpu0" \(VM 2 parked/);
         expect(output).toMatch(/alone\n(.*\n)*?\[lvz\] process 1 has stopped, thread 1\.\d at pc=0x[0-9a-f]+/);
         expect(output).toMatch(/(VM exit from VM \d|exception in)/);
+        // KVM makes no mistakes.
+        expect(output).not.toMatch(/^ +(cause|rule) /m);
         expect(output).toMatch(/\[lvz\] catch 1: VM entry cpu\d -> VM [23] pc=/);
-        // Two instructions of the guest, and the first one again.
+        // A step of the guest, and back, and forwards to the same place.
         const [, first, second, again] = [...output.matchAll(/^(?:\(gdb\) )?=> (0x[0-9a-f]+)/gm)].map((m) => m[1]);
         expect(second).not.toBe(first);
-        expect(again).toBe(first);
+        expect(again).toBe(second);
         expect(output).toMatch(/^0x[0-9a-f]+ -> physical 0x[0-9a-f]+|does not translate/m);
-        expect(Number(/^\$\d+ = (\d+)\n$/m.exec(output.slice(output.lastIndexOf('$')))?.[1])).toBeGreaterThan(20);
+        expect(output).toMatch(/\$\d+ = 3\n(?!.*\$\d+ = )/s);
       },
       120_000,
     );
@@ -199,7 +209,7 @@ describe.skipIf(!haveQemu())('VMs of KVM', () => {
     test('random sessions of gdb: no abort, no hang, no wrong answer', { timeout: 300_000 }, async () => {
       const debuggee = linuxMachine(
         snapshot,
-        LINUX_PLACES.map((name) => `*${at.get(name)}`),
+        [...at.values()].map((address) => `*${address}`),
       );
       for (const [seed, [, gdb]] of GDBS.entries()) {
         const { faults, transcript } = await play({ seed, debuggee, gdb, gdbs: 1, commands: 12 });

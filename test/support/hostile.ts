@@ -161,6 +161,17 @@ const ADVANCE = ['csrrd $t8, ERA', 'addi.d $t8, $t8, 4', 'csrwr $t8, ERA', 'ertn
 const CLEAR_TIMER = ['ori $t8, $zero, 1', 'csrwr $t8, TICLR', 'ertn'];
 const TIMER_LINE = 1 << 11;
 
+/** `line` for ever, while the timer interrupts. @param ticks its period, a multiple of 4; with 0 it has expired when its handler returns */
+export function timer(ticks: number, line: string): Uint8Array {
+  const p = new Program();
+  handler(p, CLEAR_TIMER);
+  return p
+    .csr('ECFG', TIMER_LINE)
+    .csr('TCFG', ticks | 3)
+    .csr('CRMD', 0xc)
+    .forEver((q) => q.add(line));
+}
+
 /** Maps all addresses, except the upper half, which has `table` as its only directory. */
 function paging(p: Program, table: number): void {
   const refill = CODE + 0x2000;
@@ -423,28 +434,12 @@ export const HOSTILE: readonly Hostile[] = [
       new Program().li('$t0', 0x100d0120).forEver((p) => p.add(...new Array<string>(64).fill('ld.w $t1, $t0, 0'))),
   },
   {
-    name: 'interrupt of the timer at every tick',
-    elf: () => {
-      const p = new Program();
-      handler(p, CLEAR_TIMER);
-      return p
-        .csr('ECFG', TIMER_LINE)
-        .csr('TCFG', 3)
-        .csr('CRMD', 0xc)
-        .forEver((q) => q.add('addi.d $a0, $a0, 1'));
-    },
+    name: 'interrupt of the timer every 32 ticks',
+    elf: () => timer(0x20, 'addi.d $a0, $a0, 1'),
   },
   {
-    name: 'interrupt of the timer at every tick, in idle',
-    elf: () => {
-      const p = new Program();
-      handler(p, CLEAR_TIMER);
-      return p
-        .csr('ECFG', TIMER_LINE)
-        .csr('TCFG', 3)
-        .csr('CRMD', 0xc)
-        .forEver((q) => q.add('idle 0'));
-    },
+    name: 'interrupt of the timer every 32 ticks, in idle',
+    elf: () => timer(0x20, 'idle 0'),
   },
   {
     name: 'exception at every instruction',

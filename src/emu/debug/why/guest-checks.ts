@@ -23,7 +23,10 @@ export function storm(m: Moment): string | undefined {
   const who = worldName(cpu, takerOf(r));
   const hwis = fieldOf(cpu.host.lo(CSR.GINTC), GINTC.HWIS);
   const how = ((): string => {
-    if (line === TI) return `the handler of ${who} must write 1 to TICLR.CLR`;
+    if (line === TI)
+      return m.whole.steps.some(({ csr }) => csr.some((c) => c.num === CSR.TICLR && (c.value & 1n) !== 0n))
+        ? `the handler of ${who} clears it, and the timer has expired again before it returns: make TCFG.InitVal longer`
+        : `the handler of ${who} must write 1 to TICLR.CLR`;
     if (line === IPI) return `the handler of ${who} must clear the bits of the IPI status by IOCSR`;
     if (line < HWI0) return `the handler of ${who} must clear ESTAT.IS[${line}]`;
     if (r.world !== HOST_WORLD && r.kind === 'exception' && (hwis >> (line - HWI0)) & 1)
