@@ -9,9 +9,13 @@ import { UsageError } from '../../src/cli/errors.ts';
 import { parseNet } from '../../src/cli/net/spec.ts';
 import { DEFAULT_MACHINE, type MachineCli, parseGuest } from '../../src/cli/options.ts';
 import { parseMoment } from '../../src/cli/recording/moment.ts';
-import { type ReplayCli, readRecording, replayed } from '../../src/cli/recording/replay.ts';
+import { type Recording, readRecording } from '../../src/cli/recording/recording.ts';
+import { type ReplayCli, replayed } from '../../src/cli/recording/replay.ts';
 import { type Running, start } from '../../src/cli/run.ts';
+import { packSnapshot } from '../../src/cli/snapshots.ts';
 import { stateDigest } from '../../src/emu/check/state-digest.ts';
+import type { CheckEntry } from '../../src/emu/replay/journal.ts';
+import { saveFields } from '../../src/emu/state/fields.ts';
 import { echoGuest } from '../support/echo-guest.ts';
 import { GDBS, gdbSession, refused } from '../support/gdb-session.ts';
 import { PacketClient } from '../support/packet-client.ts';
@@ -197,9 +201,9 @@ describe('a recording', () => {
   test('one of a newer version is refused', () => {
     const newer = join(folder, 'newer.recording');
     const bytes = readFileSync(file);
-    bytes[8] = 2;
+    bytes[8] = 3;
     writeFileSync(newer, bytes);
-    expect(() => readRecording(newer)).toThrow(/has format 2, this program reads 1: use the program that recorded it/);
+    expect(() => readRecording(newer)).toThrow(/has format 3, this program reads 2: use the program that recorded it/);
   });
 
   test.skipIf(process.platform !== 'linux')('on a full disk it ends, and the machine goes on', async () => {
@@ -244,6 +248,137 @@ describe('a recording', () => {
 
   test('two may be repeated at once', async () => {
     expect(await Promise.all([again(file), again(file)])).toEqual([original, original]);
+  });
+});
+
+describe('a recording that begins with a snapshot', () => {
+  test('is repeated from there, with the disks and folders of the snapshot', async () => {
+    const [disk, snapshot, file] = ['disk', 'snapshot', 'later.recording'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    writeFileSync(disk, new Uint8Array(8192));
+    const around: MachineCli = {
+      ...HELLO,
+      drive: [
+        { file: disk, readOnly: false, copyOnWrite: true },
+        { file: disk, readOnly: true, copyOnWrite: false },
+        { file: disk, readOnly: false, copyOnWrite: true, ahci: true },
+      ],
+      share: [{ folder, tag: 'share', readOnly: true }],
+    };
+    const { control, done, booted } = await start(undefined, around, () => {});
+    control.history.run(1_000_000, 1_000_000);
+    writeFileSync(snapshot, packSnapshot(booted.machine, control.observers));
+    control.quit(true);
+    await done;
+    const { guest: _, ...rest } = around;
+    const original = await seen(undefined, { ...rest, snapshot, record: file });
+    expect(original.console).toContain('Hello from a LoongArch guest');
+    rmSync(disk);
+    const recording = readRecording(file);
+    expect([...recording.description.files.keys()]).toEqual([snapshot]);
+    expect(await again(file, { engine: 'interpreter' })).toEqual(original);
+    const { image, cli, arrive } = replayed(recording, { at: parseMoment('5') });
+    const early = await start(image, { ...cli, quiet: true }, () => {});
+    await expect(arrive(early.control)).rejects.toThrow('--at: the recording begins at instruction 1000000');
+    early.control.quit();
+    await early.done;
+  });
+});
+
+describe('states in a recording', () => {
+  const file = join(folder, 'states.recording');
+  const cli: MachineCli = { ...HELLO, guest: [parseGuest('smp,vcpus=2')], smp: 2, record: file, recordEvery: 20 };
+  let original: Seen;
+  let positions: readonly number[];
+  let expected: unknown[];
+  beforeAll(async () => {
+    original = await seen(undefined, cli);
+    const recording = readRecording(file);
+    const { states, end } = recording;
+    const random = seeded(21);
+    const anywhere = Array.from({ length: 6 }, () => random() % end);
+    positions = [end, states.at(-1)!.at, states[0]!.at - 1, states[1]!.at + 1, ...anywhere, end];
+    expected = await visited({ ...recording, states: [] });
+  });
+
+  /** The machine at some positions, in this order. */
+  async function visited(recording: Recording, more: ReplayCli = {}): Promise<unknown[]> {
+    const { image, cli: again } = replayed(recording, { ...more, observed: true });
+    const { control, done, booted } = await start(image, { ...again, quiet: true }, () => {});
+    control.attach({ running: false, stopped: () => {}, ended: () => {} });
+    const found = positions.map((at) => {
+      control.replayer.goto(at);
+      expect(control.history.position).toBe(at);
+      return [at, ...stateDigest(booted.machine), saveFields(control.vcpuStates.vms)];
+    });
+    control.quit(true);
+    await done;
+    return found;
+  }
+
+  test.each(['auto', 'jit', 'interpreter'] as const)(
+    'bring the machine to any moment with --engine %s',
+    async (engine) => {
+      const recording = readRecording(file);
+      expect(recording.states.length).toBeGreaterThan(3);
+      expect(recording.end).toBe(original.instructions);
+      expect(await visited(recording, { engine })).toEqual(expected);
+      // Where copies have no room, states are entered again and again.
+      expect(await visited(recording, { engine, history: 2 ** 24 })).toEqual(expected);
+    },
+  );
+
+  test('save the way: a moment at the end is reached without what comes before', async () => {
+    const recording = readRecording(file);
+    const ran = async (states: Recording['states']): Promise<number> => {
+      const { image, cli: again, arrive } = replayed({ ...recording, states }, { at: { kind: 'end' } });
+      const { control, done, booted } = await start(image, { ...again, quiet: true }, () => {});
+      let instructions = 0;
+      booted.machine.onTurn = (_cpu, before, after) => {
+        instructions += after - before;
+      };
+      control.attach({ running: false, stopped: () => {}, ended: () => {} });
+      await arrive(control);
+      expect(control.history.position).toBe(recording.end);
+      control.quit(true);
+      await done;
+      return instructions;
+    };
+    expect(await ran([])).toBe(recording.end);
+    expect(await ran(recording.states)).toBe(recording.end - recording.states.at(-1)!.at);
+  });
+
+  test('are as few as there is room for', async () => {
+    const small = join(folder, 'small.recording');
+    await seen(undefined, { ...cli, record: small, recordSnapshots: 1 });
+    expect(readRecording(small).states.length).toBe(1);
+    await seen(undefined, { ...cli, record: small, recordSnapshots: 0 });
+    const { states, entries } = readRecording(small);
+    expect(states).toEqual([]);
+    expect(entries.filter((e) => e.kind === 'check' && e.ram !== undefined).length).toBeGreaterThan(0);
+  });
+
+  test('a machine with other contents of RAM is noticed where it begins', async () => {
+    const recording = readRecording(file);
+    const first = recording.entries.find((e) => e.kind === 'check' && e.ram !== undefined) as CheckEntry;
+    const { image, cli: again } = replayed({ ...recording, states: [] }, {});
+    const { prepare } = again;
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const { code } = await seen(image, {
+      ...again,
+      prepare: (control) => {
+        prepare!(control);
+        // Nothing reads it.
+        control.machine.ram.write(control.machine.ram.size - 8, Uint8Array.of(1));
+      },
+    });
+    const text = said.mock.calls.flat().join('');
+    said.mockRestore();
+    expect(code).toBe(1);
+    expect(text).toContain(`has other contents of RAM at instruction ${first.at}`);
   });
 });
 
