@@ -1,16 +1,16 @@
 /** Recordings in files: they repeat the run, on every engine; a damaged one is refused; a cut one is shorter. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { UsageError } from '../../src/cli/errors.ts';
 import { parseNet } from '../../src/cli/net/spec.ts';
 import { DEFAULT_MACHINE, type MachineCli, parseGuest } from '../../src/cli/options.ts';
 import { parseMoment } from '../../src/cli/recording/moment.ts';
 import { type Recording, readRecording } from '../../src/cli/recording/recording.ts';
-import { type ReplayCli, replayed } from '../../src/cli/recording/replay.ts';
+import { keepBookmarks, type ReplayCli, replayed } from '../../src/cli/recording/replay.ts';
 import { type Running, start } from '../../src/cli/run.ts';
 import { packSnapshot } from '../../src/cli/snapshots.ts';
 import { stateDigest } from '../../src/emu/check/state-digest.ts';
@@ -18,7 +18,7 @@ import type { CheckEntry } from '../../src/emu/replay/journal.ts';
 import { saveFields } from '../../src/emu/state/fields.ts';
 import { echoGuest } from '../support/echo-guest.ts';
 import { GDBS, gdbSession, refused } from '../support/gdb-session.ts';
-import { PacketClient } from '../support/packet-client.ts';
+import { monitorText, PacketClient } from '../support/packet-client.ts';
 import { seeded } from '../support/random.ts';
 import { until } from '../support/wait.ts';
 
@@ -397,6 +397,68 @@ describe('a recording of a network', () => {
       const { state, instructions } = await again(file, { engine });
       expect([instructions, state]).toEqual([end, original.state]);
     }
+  });
+});
+
+describe('bookmarks', () => {
+  const original = join(folder, 'marked.recording');
+  const file = join(folder, 'copied.recording');
+  beforeAll(async () => {
+    await seen(undefined, { ...HELLO, record: original });
+  });
+  beforeEach(() => copyFileSync(original, file));
+
+  /** Monitor commands in a replay. */
+  async function said(...commands: readonly string[]): Promise<string> {
+    const { cli } = replayed(readRecording(file), { gdb: { host: '127.0.0.1', port: 0 } });
+    const { control, done, ports } = await start(undefined, { ...cli, quiet: true }, () => {});
+    const close = keepBookmarks(readRecording(file), control);
+    const client = new PacketClient(ports[0] as number);
+    let text = '';
+    for (const c of commands) text += monitorText(await client.ask(`qRcmd,${Buffer.from(c).toString('hex')}`));
+    client.socket.destroy();
+    control.quit(true);
+    await done;
+    close();
+    return text;
+  }
+
+  test('are kept in the recording, and can be gone to', async () => {
+    const { end } = readRecording(file);
+    expect(
+      await said('goto 5000', 'bookmark here', 'goto end', 'bookmark 7', 'bookmark', 'goto 6000', 'bookmark there'),
+    ).toMatch(
+      /at instruction 5000\nbookmark here: instruction 5000\nthere is no bookmark 'end': one of here\n.*'7' is no name.*a name expected.*bookmark there: instruction 6000/s,
+    );
+    expect(await said('bookmarks', 'goto here', 'bookmark delete there', 'bookmark delete there')).toMatch(
+      /^5000 here\n6000 there\nat instruction 5000\nno bookmark there any more\nthere is no bookmark 'there': one of here/,
+    );
+    expect(await said('bookmarks')).toBe('5000 here\n');
+    const { image, cli, arrive } = replayed(readRecording(file), { at: parseMoment('bookmark:here') });
+    const { control, done } = await start(image, { ...cli, quiet: true }, () => {});
+    await arrive(control);
+    expect(control.history.position).toBe(5000);
+    control.quit(true);
+    await done;
+    // The run itself is as it was.
+    expect(readRecording(file).end).toBe(end);
+    expect((await again(file)).code).toBe(0);
+  });
+
+  test('two replays of one file keep theirs', async () => {
+    await Promise.all([said('bookmark one'), said('bookmark two')]);
+    expect(
+      readRecording(file)
+        .bookmarks.map((b) => b.bookmark)
+        .toSorted(),
+    ).toEqual(['one', 'two']);
+  });
+
+  test('where the file cannot be written, that is said', async () => {
+    writeFileSync(file, Buffer.concat([readFileSync(file), Buffer.of(1, 2, 3)]));
+    expect(await said('bookmark one', 'bookmarks')).toMatch(
+      /the bookmark is forgotten at the end: .*copied.recording cannot be written \(it is cut off\)\n.*0 one/s,
+    );
   });
 });
 

@@ -3,7 +3,7 @@
  * of itself and of all before it, so that what is cut off at the end leaves a shorter recording, and what is changed shows.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, constants as flags, fstatSync, ftruncateSync, openSync, readFileSync, readSync } from 'node:fs';
 import { constants, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { decodeValue, encodeValue, ValueError, type ValueKind } from '../../emu/formats/value.ts';
 import { say } from '../ending.ts';
@@ -11,6 +11,7 @@ import { UsageError } from '../errors.ts';
 import { writeWhole } from '../write-whole.ts';
 
 const KIND: ValueKind = { magic: 'LSCOPERC', version: 2 };
+const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = flags;
 const HEADER_BYTES = 16;
 /** Before each part: its length and kind, the beginning of a digest of these, and the digest. */
 const [SHAPE_BYTES, CHECK_BYTES, DIGEST_BYTES] = [8, 4, 32];
@@ -82,14 +83,14 @@ export class RecordingWriter {
   private readonly fd: number;
   private readonly name: string;
   private digest = FIRST_DIGEST;
-  private length = 0;
   private open = true;
 
   /** @throws UsageError when the file cannot be written */
   constructor(name: string) {
     this.name = name;
     try {
-      this.fd = openSync(name, 'w');
+      // Others may add notes meanwhile.
+      this.fd = openSync(name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
     } catch (error) {
       throw new UsageError(`--record: cannot write ${name} (${(error as NodeJS.ErrnoException).code}): check the path`);
     }
@@ -113,15 +114,15 @@ export class RecordingWriter {
   }
 
   private write(data: Uint8Array): void {
+    const before = fstatSync(this.fd).size;
     try {
       writeWhole(this.fd, data);
-      this.length += data.length;
     } catch (error) {
       say(
         `warning: the recording ${this.name} ends here (${(error as NodeJS.ErrnoException).code}): what comes from now on is not in it`,
       );
       // Without the part that is not whole.
-      if (fstatSync(this.fd).isFile()) ftruncateSync(this.fd, this.length);
+      if (fstatSync(this.fd).isFile()) ftruncateSync(this.fd, before);
       this.close();
     }
   }
@@ -129,6 +130,25 @@ export class RecordingWriter {
   close(): void {
     if (this.open) closeSync(this.fd);
     this.open = false;
+  }
+}
+
+/** Adds notes to a recording that is whole. Several programs may do so at a time, and the run itself may go on. */
+export class NoteWriter {
+  private readonly fd: number;
+
+  /** @throws Error with a code when the file cannot be written */
+  constructor(name: string) {
+    this.fd = openSync(name, 'a');
+  }
+
+  /** @throws Error with a code when the file cannot be written */
+  add(note: unknown): void {
+    writeWhole(this.fd, partOf(PART.note, packed(note), FIRST_DIGEST).bytes);
+  }
+
+  close(): void {
+    closeSync(this.fd);
   }
 }
 

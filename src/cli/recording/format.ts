@@ -85,6 +85,15 @@ const isEntry = (v: unknown): boolean =>
 
 export const isPart = (v: unknown): v is Part => isObjectWith({ at: isNumber, entries: isEvery(isEntry) })(v);
 
+/** A name for a moment; without a moment it means nothing any more. */
+export interface Bookmark {
+  readonly bookmark: string;
+  readonly at: number | undefined;
+}
+
+export const isBookmark = (v: unknown): v is Bookmark =>
+  isObjectWith({ bookmark: isText, at: isOptional(isNumber) })(v);
+
 const isPages = (v: unknown): boolean => v instanceof Uint32Array;
 /** The machine itself looks at `rest` and `observers`. */
 export const isState = (v: unknown): v is State =>

@@ -46,7 +46,10 @@ export class MomentWatch {
   async arrive(control: RunControl): Promise<void> {
     const { history } = control;
     const { moment } = this;
-    if (moment.kind === 'instruction') check(moment.at, history);
+    if (moment.kind === 'bookmark' && control.bookmarks.get(moment.name) === undefined)
+      throw new UsageError(`--at: ${control.bookmarks.unknown(moment.name)}`);
+    const known = this.known(control);
+    if (known !== undefined) check(known, history);
     this.control = control;
     control.arriving = true;
     try {
@@ -54,17 +57,24 @@ export class MomentWatch {
     } finally {
       control.arriving = false;
     }
-    if (control.over || moment.kind === 'instruction' || moment.kind === 'end') return;
+    if (control.over || known !== undefined) return;
     if (this.position === undefined)
       throw new UsageError(`--at: this does not happen in the ${history.end} instructions of the recording`);
     control.replayer.goto(this.position);
   }
 
+  /** The position of a moment that need not be looked for. */
+  private known({ history, bookmarks }: RunControl): number | undefined {
+    const { moment } = this;
+    if (moment.kind === 'bookmark') return bookmarks.get(moment.name);
+    return moment.kind === 'end' ? history.end : moment.kind === 'instruction' ? moment.at : undefined;
+  }
+
   private async going(): Promise<void> {
     const { moment, whole } = this;
     const { history, machine } = this.control!;
-    if (moment.kind === 'instruction' || moment.kind === 'end') {
-      const target = moment.kind === 'end' ? history.end : moment.at;
+    const target = this.known(this.control!);
+    if (target !== undefined) {
       if (!whole) history.leap(target);
       await this.runTo(target);
       return;

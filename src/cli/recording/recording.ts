@@ -6,7 +6,9 @@ import { UsageError } from '../errors.ts';
 import { VERSION } from '../version.ts';
 import { type PackedState, readParts } from './file.ts';
 import {
+  type Bookmark,
   type Description,
+  isBookmark,
   isDescription,
   isPart,
   isState,
@@ -26,11 +28,13 @@ export interface Recording {
   readonly end: number;
   /** Bytes at its end that are no whole part. */
   readonly cut: number;
+  /** In the order in which they were made and deleted. */
+  readonly bookmarks: readonly Bookmark[];
 }
 
 /** @throws UsageError when it cannot be repeated by this program */
 export function readRecording(name: string): Recording {
-  const { values, states, cut } = readParts(name);
+  const { values, states, notes, cut } = readParts(name);
   const [description, ...rest] = values;
   if (description === undefined)
     throw new UsageError(`${name} is empty: the run ended before its machine was there: record again`);
@@ -42,7 +46,15 @@ export function readRecording(name: string): Recording {
     );
   const list: readonly Part[] = rest;
   const entries = list.flatMap((p) => p.entries);
-  return { name, description, entries, states: statesOf(name, states), end: list.at(-1)?.at ?? 0, cut };
+  return {
+    name,
+    description,
+    entries,
+    states: statesOf(name, states),
+    end: list.at(-1)?.at ?? 0,
+    cut,
+    bookmarks: notes.filter(isBookmark),
+  };
 }
 
 /** The states of a recording. Each is made of those from the last whole one on. */

@@ -8,6 +8,8 @@ import { EXIT } from '../errors.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../options.ts';
 import { type Running, start } from '../run.ts';
 import { enterSandbox } from '../sandbox.ts';
+import { NoteWriter } from './file.ts';
+import type { Bookmark } from './format.ts';
 import type { Moment } from './moment.ts';
 import { MomentWatch } from './moment-watch.ts';
 import { recordedSurroundings } from './recorded-surroundings.ts';
@@ -47,6 +49,7 @@ export function replayed(recording: Recording, more: ReplayCli): Replayed {
     surroundings.begin();
     const digests = { registers: () => registersDigest(machine), ram: () => ramDigest(machine.ram) };
     control.history.follow({ entries: inputsAndChecks(entries), states, end, digests });
+    for (const { bookmark, at: position } of recording.bookmarks) control.bookmarks.load(bookmark, position);
     if (from !== undefined) control.history.leap(from);
     if (watch) control.attach(gate);
   };
@@ -77,6 +80,27 @@ function tell({ control, symbolize }: Running): void {
     for (const line of explainLast(control, cpu, symbolize)) process.stdout.write(`${line}\n`);
 }
 
+/** From now on bookmarks are kept in the recording, where that is possible. @returns a function for the end */
+export function keepBookmarks({ name, cut }: Recording, { bookmarks }: RunControl): () => void {
+  let why = cut > 0 ? 'it is cut off' : undefined;
+  let notes: NoteWriter | undefined;
+  try {
+    if (!why) notes = new NoteWriter(name);
+  } catch (error) {
+    why = (error as NodeJS.ErrnoException).code;
+  }
+  bookmarks.onChange = (bookmark, at) => {
+    try {
+      notes?.add({ bookmark, at } satisfies Bookmark);
+    } catch (error) {
+      why = (error as NodeJS.ErrnoException).code;
+      notes = undefined;
+    }
+    if (!notes) throw new Error(`the bookmark is forgotten at the end: ${name} cannot be written (${why})`);
+  };
+  return () => notes?.close();
+}
+
 export async function replay(file: string, more: ReplayCli): Promise<number> {
   const recording = readRecording(file);
   if (recording.cut > 0)
@@ -86,6 +110,8 @@ export async function replay(file: string, more: ReplayCli): Promise<number> {
   const { image, cli, arrive } = replayed(recording, more);
   const running = await start(image, cli);
   const { booted, control, done } = running;
+  const closeNotes = keepBookmarks(recording, control);
+  void done.then(closeNotes);
   enterSandbox(cli);
   if (more.at) {
     await booted.named;
