@@ -235,8 +235,20 @@ export class RunControl {
   reset(): void {
     this.fromOutside(() => {
       if (this.machine.options.noReboot) this.loop.finish({ kind: 'poweroff' });
-      else this.machine.reset();
+      else this.powerOnAgain();
     });
+  }
+
+  /** The machine and what is known of it begin again. @throws Error when it repeats a recorded run */
+  powerOnAgain(): void {
+    const { history } = this;
+    history.disturb();
+    // What is kept of the past goes first: otherwise all memory that the reset clears would be kept.
+    const kept = history.enabled;
+    history.enable(false);
+    this.machine.reset();
+    this.vcpuStates.clear();
+    history.enable(kept);
   }
 
   /** Presses the power button. @throws Error during a replay */
@@ -354,9 +366,9 @@ export class RunControl {
    * Puts the machine into the state of a snapshot. The history begins there.
    * @throws Error when this is not possible
    */
-  loadSnapshot(name: string): void {
+  *loadingSnapshot(name: string): Steps<void> {
     if (!this.snapshotStore) throw new Error('no snapshots can be had here');
-    this.snapshotStore.load(this.machine, name, this.observers);
+    yield* this.snapshotStore.load(this.machine, name, this.observers);
     this.history.enable(this.history.enabled);
     this.stepping.end();
   }

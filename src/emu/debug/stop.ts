@@ -75,7 +75,7 @@ export interface SnapshotStore {
    */
   save(machine: Machine, name: string, observers: readonly Stateful[]): Steps<number>;
   /** @throws Error when it cannot be read, or fits another machine: then nothing has changed */
-  load(machine: Machine, name: string, observers: readonly Stateful[]): void;
+  load(machine: Machine, name: string, observers: readonly Stateful[]): Steps<void>;
 }
 
 /** An observer of memory accesses. It says which it must be told of: those take the slow path. */

@@ -1,6 +1,6 @@
 /** Does long work in several turns of the event loop, so that signals, other clients and Ctrl-C are handled in between. */
 
-import type { Steps } from '../replay/steps.ts';
+import { type Steps, WAITING } from '../replay/steps.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
 /** Milliseconds of work in a turn. */
@@ -52,7 +52,7 @@ export class Turns {
             result = piece.value;
             break;
           }
-          if (this.runtime.now() >= until) {
+          if (piece.value === WAITING || this.runtime.now() >= until) {
             this.runtime.soon(turn);
             return;
           }

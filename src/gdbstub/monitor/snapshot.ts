@@ -17,10 +17,10 @@ export const SNAPSHOT_COMMANDS: readonly Command[] = [
     name: 'snapshot load',
     args: 'FILE',
     help: "the machine as it was saved; then 'maint flush register-cache'",
-    run: (s, [file]) => {
+    *run({ control }, [file]) {
       if (!file) throw new Error('a file expected');
-      s.control.loadSnapshot(file);
-      return `at instruction ${s.control.machine.instructions}\n`;
+      yield* control.loadingSnapshot(file);
+      return `at instruction ${control.machine.instructions}\n`;
     },
   },
 ];
