@@ -1,7 +1,8 @@
 /** One session without sockets and gdb: what packets leave behind in run control, and what stops look like. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
 import type { SnapshotStore } from '../../src/emu/debug/stop.ts';
+import { PageStore } from '../../src/emu/replay/page-store.ts';
 import { encodePacket, fromLatin1, PacketParser, toHex } from '../../src/gdbstub/framing.ts';
 import { dispatch } from '../../src/gdbstub/packets/index.ts';
 import { Session } from '../../src/gdbstub/session.ts';
@@ -190,6 +191,22 @@ describe('a client that leaves in the middle of a step', () => {
   });
 });
 
+test('a reset keeps nothing of the memory that it clears', async () => {
+  const driven = await Driven.boot(['hello']);
+  const { control } = driven;
+  control.history.enable(true);
+  await driven.to('handle_exit');
+  const { ask, session } = connect(control);
+  expect(control.history.copies.positions.length).toBeGreaterThan(0);
+  const keep = vi.spyOn(PageStore.prototype, 'keep');
+  expect(await ask(monitor('reset'))).toBe(toHex(fromLatin1('machine reset\n')));
+  expect(keep).not.toHaveBeenCalled();
+  keep.mockRestore();
+  expect(control.history.enabled).toBe(true);
+  session.detach();
+  control.quit();
+});
+
 describe('a monitor command that takes long', () => {
   let over = false;
   let ended = 0;
@@ -202,7 +219,7 @@ describe('a monitor command that takes long', () => {
         ended++;
       }
     },
-    load: () => {},
+    *load() {},
   };
   const begin = (): ReturnType<typeof connect> & { control: RunControl } => {
     over = false;

@@ -72,9 +72,7 @@ export const RESET: Command = {
   args: '',
   help: "power-on reset; then 'maint flush register-cache'",
   run: (s) => {
-    s.machine.reset();
-    s.control.vcpuStates.clear();
-    if (s.control.history.enabled) s.control.history.enable(true);
+    s.control.powerOnAgain();
     return 'machine reset\n';
   },
 };
