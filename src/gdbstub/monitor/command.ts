@@ -14,6 +14,9 @@ export interface Command {
   run(s: Target, args: readonly string[]): string | Steps<string>;
 }
 
+/** Follows an answer after which the registers are others. gdb keeps those of the stop, and some of its steps abort it then. */
+export const STALE = "gdb still has the registers from before: type 'maint flush register-cache'\n";
+
 export const lines = (list: readonly string[]): string => `${list.join('\n')}\n`;
 
 /** `host`, a VM by its number (`1`, or `1.0` with a vCPU number), or by a GID that it has (`gid:1`). */

@@ -6,7 +6,7 @@ import { sizeOf } from '../../emu/formats/size.ts';
 import { LEAST_HISTORY } from '../../emu/replay/history.ts';
 import type { Steps } from '../../emu/replay/steps.ts';
 import type { Target } from '../target.ts';
-import { type Command, lines } from './command.ts';
+import { type Command, lines, STALE } from './command.ts';
 import { replayed } from './replayed.ts';
 
 const KINDS = ['events', 'branches', 'csr', 'all'] as const;
@@ -50,7 +50,7 @@ function* entries(s: Target, count: number, kind: HistoryEntry['kind'] | undefin
 }
 
 function* goTo(s: Target, n: number): Steps<string> {
-  return `at instruction ${yield* s.control.replayer.going(n)}\n`;
+  return `at instruction ${yield* s.control.replayer.going(n)}\n${STALE}`;
 }
 
 function reverse(s: Target, args: readonly string[]): string {
@@ -88,7 +88,7 @@ export const HISTORY_COMMANDS: readonly Command[] = [
   {
     name: 'goto',
     args: 'INSTRUCTION',
-    help: "go to an instruction count of the whole machine; then 'maint flush register-cache'",
+    help: 'go to an instruction count of the whole machine',
     run: (s, a) => {
       const history = s.control.history;
       if (!history.enabled) throw new Error("the past is not kept: 'monitor reverse on'");

@@ -6,7 +6,7 @@ import type { Steps } from '../../emu/replay/steps.ts';
 import { DEFAULT_STEP_INTO, STEP_CLASSES, type StepClass } from '../soft-step.ts';
 import type { Target } from '../target.ts';
 import { HOST_PID } from '../threads.ts';
-import { type Command, lines, onOff, toggle } from './command.ts';
+import { type Command, lines, onOff, STALE, toggle } from './command.ts';
 import { replayed } from './replayed.ts';
 
 /** `gcsr:cpuid`, `csr:save3` or `gpr:21`. */
@@ -70,10 +70,10 @@ function symbols(s: Target, args: readonly string[]): string {
 export const RESET: Command = {
   name: 'reset',
   args: '',
-  help: "power-on reset; then 'maint flush register-cache'",
+  help: 'power-on reset',
   run: (s) => {
     s.control.powerOnAgain();
-    return 'machine reset\n';
+    return `machine reset\n${STALE}`;
   },
 };
 

@@ -45,6 +45,7 @@ const GDB_FAULTS =
 const SERVER_FAULTS =
   /^\s+at .*:\d+:\d+|TypeError|RangeError|ReferenceError|Cannot read properties|is not a function|Invalid (typed )?array length|Maximum call stack|is not iterable|Cannot mix BigInt|Offset is outside the bounds|\[object |\bundefined\b|\bNaN\b/m;
 const CLOSED = /Remote connection closed|communication error/;
+const STALE = /^gdb still has the registers from before: type 'maint flush register-cache'$/m;
 /** gdb's word that the machine has ended. Its server goes soon after it. */
 const EXITED = /\[Inferior \d+ \(process \d+\) exited/;
 
@@ -113,6 +114,8 @@ export async function play({ seed, debuggee, gdb, gdbs, commands, show = () => {
       const { line, effect } = draw(random, ROWS, words);
       if (/change$/.test(effect)) changed = true;
       const answer = await ask(at, line, effect);
+      // The answer says what a user must type next.
+      if (STALE.test(answer)) await ask(at, 'maint flush register-cache', 'ask');
       if (EXITED.test(answer) || faults.length || machine.end !== undefined) break;
       // gdb has given up in the middle of a question of its own after a stop. It takes the answer for that to its next question.
       if (effect.startsWith('run') && /^Quit$/m.test(answer)) break;
