@@ -6,7 +6,7 @@ import type { Transform } from 'node:stream';
 import { constants, createZstdCompress, createZstdDecompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { SnapshotStore } from '../emu/debug/stop.ts';
 import type { Machine } from '../emu/machine/machine.ts';
-import { applyObservers, applySnapshot, takeSnapshot } from '../emu/replay/machine-snapshot.ts';
+import { applyObservers, applySnapshot, takingSnapshot } from '../emu/replay/machine-snapshot.ts';
 import {
   decodeSnapshot,
   encodeSnapshotParts,
@@ -14,7 +14,7 @@ import {
   type MachineImage,
   SnapshotError,
 } from '../emu/replay/snapshot-file.ts';
-import { type Steps, WAITING } from '../emu/replay/steps.ts';
+import { finish, type Steps, WAITING } from '../emu/runtime/steps.ts';
 import type { Stateful } from '../emu/state/fields.ts';
 import { MOST_CHANGED } from './drives.ts';
 import { UsageError } from './errors.ts';
@@ -39,12 +39,12 @@ const MOST_PACKED = 2 ** 32 - 1;
  * @throws SnapshotError when the machine has more state than a file can have
  */
 export function packSnapshot(machine: Machine, observers: readonly Stateful[] = []): Uint8Array {
-  return new Uint8Array(zstdCompressSync(Buffer.concat(contentOf(machine, observers)), LEVEL));
+  return new Uint8Array(zstdCompressSync(Buffer.concat(finish(contentOf(machine, observers))), LEVEL));
 }
 
 /** {@link packSnapshot} while the event loop goes on. */
 function* packing(machine: Machine, observers: readonly Stateful[], names: Names): Steps<Uint8Array> {
-  const content = contentOf(machine, observers, names);
+  const content = yield* contentOf(machine, observers, names);
   yield;
   return new Uint8Array(Buffer.concat(yield* through(createZstdCompress({ ...LEVEL, chunkSize: PART }), content)));
 }
@@ -95,7 +95,7 @@ function* through(
 }
 
 /** The content of a snapshot file, not packed, in parts. */
-function contentOf(machine: Machine, observers: readonly Stateful[], names: Names = {}): readonly Uint8Array[] {
+function* contentOf(machine: Machine, observers: readonly Stateful[], names: Names = {}): Steps<readonly Uint8Array[]> {
   const checked = (bytes: number): void => {
     if (bytes > MOST_PACKED)
       throw new SnapshotError(
@@ -103,7 +103,7 @@ function contentOf(machine: Machine, observers: readonly Stateful[], names: Name
       );
   };
   checked(machine.ram.touched);
-  const content = encodeSnapshotParts({ ...takeSnapshot(machine, VERSION, observers), ...names });
+  const content = encodeSnapshotParts({ ...(yield* takingSnapshot(machine, VERSION, observers)), ...names });
   checked(content.reduce((sum, { length }) => sum + length, 0));
   return content;
 }
@@ -218,6 +218,7 @@ export const snapshotStore = (files: NamedFiles, names: () => Names): SnapshotSt
   *save(machine, name, observers) {
     files.mayWrite(name);
     const packed = yield* packing(machine, observers, names());
+    yield WAITING;
     files.write(name, packed);
     return packed.length;
   },

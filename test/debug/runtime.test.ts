@@ -6,8 +6,8 @@ import { RunControl, type RunOptions } from '../../src/emu/debug/run-control.ts'
 import type { End } from '../../src/emu/debug/stop.ts';
 import { Turns } from '../../src/emu/debug/turns.ts';
 import { Machine } from '../../src/emu/machine/machine.ts';
-import { type Steps, WAITING } from '../../src/emu/replay/steps.ts';
 import type { Runtime } from '../../src/emu/runtime/runtime.ts';
+import { type Steps, WAITING } from '../../src/emu/runtime/steps.ts';
 import { assemble } from '../support/test-machine.ts';
 
 const CODE = 0x10000;

@@ -242,6 +242,22 @@ describe('a monitor command that takes long', () => {
     control.quit();
   });
 
+  test('has the machine for itself: the packets of another client wait', async () => {
+    const { ask, next, session, control } = begin();
+    const other = connect(control);
+    expect(await ask(monitor('snapshot save x'))).toBe('O');
+    let answered = false;
+    const registers = other.ask('g').then(() => {
+      answered = true;
+    });
+    expect(await next()).toBe('O');
+    expect(answered).toBe(false);
+    over = true;
+    await registers;
+    for (const one of [session, other.session]) one.detach();
+    control.quit();
+  });
+
   test('ends without an answer when gdb asks something else, because Ctrl-C has ended its waiting', async () => {
     const { ask, session, control } = begin();
     expect(await ask(monitor('snapshot save x'))).toBe('O');

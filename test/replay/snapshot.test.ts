@@ -17,7 +17,7 @@ import { VirtioP9 } from '../../src/emu/devices/virtio/p9.ts';
 import type { Machine } from '../../src/emu/machine/machine.ts';
 import { applySnapshot, takeSnapshot } from '../../src/emu/replay/machine-snapshot.ts';
 import { decodeSnapshot, encodeSnapshot, type MachineImage } from '../../src/emu/replay/snapshot-file.ts';
-import type { Steps } from '../../src/emu/replay/steps.ts';
+import type { Steps } from '../../src/emu/runtime/steps.ts';
 import { saveFields } from '../../src/emu/state/fields.ts';
 import { Driven } from '../support/driven.ts';
 import { E, P9Client } from '../support/p9-client.ts';

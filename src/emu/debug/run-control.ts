@@ -8,7 +8,7 @@ import type { EngineCheck } from '../check/engine-check.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import { type Machine, SLICE } from '../machine/machine.ts';
 import { History } from '../replay/history.ts';
-import type { Steps } from '../replay/steps.ts';
+import type { Steps } from '../runtime/steps.ts';
 import type { Stateful } from '../state/fields.ts';
 import { Comparators } from './breakpoints.ts';
 import { CatchListener } from './catch-listener.ts';
@@ -258,7 +258,7 @@ export class RunControl {
 
   /** Changes the machine between two slices. */
   private fromOutside(change: () => void): void {
-    if (this.inReplay) throw new Error('a debugger goes back in time: try again when it has arrived');
+    if (this.inUse) throw new Error('a debugger goes back in time, or saves the machine: try again later');
     this.history.disturb();
     change();
     this.kick();
@@ -344,9 +344,15 @@ export class RunControl {
   /** A recorded run is on its way to a moment. */
   arriving = false;
 
-  /** Is a replay of the past in progress, or one to a moment of a recording? Then clients must not use the machine. */
-  get inReplay(): boolean {
-    return this.pending.silent || this.arriving;
+  /** A snapshot is being made. */
+  private saving = false;
+
+  /**
+   * Is a replay of the past in progress, or one to a moment of a recording, or is a snapshot being made? Then clients must not use the
+   * machine.
+   */
+  get inUse(): boolean {
+    return this.pending.silent || this.arriving || this.saving;
   }
 
   /** Reverse execution has reached a stop. What stopped the machine there must not stop it again when it continues. */
@@ -359,7 +365,12 @@ export class RunControl {
   /** Writes a snapshot. @returns its bytes @throws Error when this is not possible */
   *savingSnapshot(name: string): Steps<number> {
     if (!this.snapshotStore) throw new Error('no snapshots can be had here');
-    return yield* this.snapshotStore.save(this.machine, name, this.observers);
+    this.saving = true;
+    try {
+      return yield* this.snapshotStore.save(this.machine, name, this.observers);
+    } finally {
+      this.saving = false;
+    }
   }
 
   /**

@@ -2,7 +2,7 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrWriting, TlbChange } from '../cpu/observer.ts';
 import type { Machine } from '../machine/machine.ts';
-import type { Steps } from '../replay/steps.ts';
+import type { Steps } from '../runtime/steps.ts';
 import type { Stateful } from '../state/fields.ts';
 import type { WatchHit } from './breakpoints.ts';
 import type { Catch } from './catches.ts';

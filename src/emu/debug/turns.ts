@@ -1,7 +1,7 @@
 /** Does long work in several turns of the event loop, so that signals, other clients and Ctrl-C are handled in between. */
 
-import { type Steps, WAITING } from '../replay/steps.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { type Steps, WAITING } from '../runtime/steps.ts';
 
 /** Milliseconds of work in a turn. */
 const TURN_MS = 20;

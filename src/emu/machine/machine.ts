@@ -24,6 +24,7 @@ import { LinearMemory } from '../memory/linear-memory.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
 import { Ram } from '../memory/ram.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { finish, type Steps } from '../runtime/steps.ts';
 import { arraysIn, type Fields, restoreFields, type Stateful, saveFields, type Wiring } from '../state/fields.ts';
 import { BlockCopy, restoreShared, saveShared } from '../state/shared-copy.ts';
 import { type EngineKind, Processors } from './processors.ts';
@@ -317,12 +318,14 @@ export class Machine implements Stateful {
 
   /** A copy of the whole machine. */
   save(): MachineState {
+    return finish(this.saving());
+  }
+
+  /** {@link save} in pieces, between which the machine must not change. */
+  *saving(): Steps<MachineState> {
     this.prepareCopy();
-    return {
-      parts: this.parts().map(saveFields),
-      cpus: this.cpus.map((c) => this.statePage(c).slice()),
-      ram: this.ram.save(),
-    };
+    const ram = yield* this.ram.saving();
+    return { parts: this.parts().map(saveFields), cpus: this.cpus.map((c) => this.statePage(c).slice()), ram };
   }
 
   /** A copy of all but RAM, which {@link PagePast} keeps. It shares with an earlier one what has not changed. */

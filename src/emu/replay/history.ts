@@ -8,12 +8,12 @@
 
 import type { Cpu } from '../cpu/cpu.ts';
 import { type Machine, type MachineCopy, type RunResult, SLICE } from '../machine/machine.ts';
+import { finish, type Steps } from '../runtime/steps.ts';
 import type { Fields, Stateful } from '../state/fields.ts';
 import { restoreShared, saveShared } from '../state/shared-copy.ts';
 import { AdaptiveBudget } from './adaptive-budget.ts';
 import { Copies } from './copies.ts';
 import type { CheckEntry, Entry, Inlet, InputEntry, RecordedRun } from './journal.ts';
-import { finish, type Steps } from './steps.ts';
 
 /** The cost of the history: one part in so many of the running time may be used for copies. */
 const COST = 20;

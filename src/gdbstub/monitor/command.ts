@@ -2,7 +2,7 @@
 
 import { parseNumber } from '../../emu/debug/decode-number.ts';
 import { hex } from '../../emu/formats/hex.ts';
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import type { Target } from '../target.ts';
 
 export interface Command {

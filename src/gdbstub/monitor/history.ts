@@ -4,7 +4,7 @@ import { describeEvent } from '../../emu/debug/explain.ts';
 import { describeEntry, type HistoryEntry, listingHistory } from '../../emu/debug/history-list.ts';
 import { sizeOf } from '../../emu/formats/size.ts';
 import { LEAST_HISTORY } from '../../emu/replay/history.ts';
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import type { Target } from '../target.ts';
 import { type Command, lines, STALE } from './command.ts';
 import { replayed } from './replayed.ts';

@@ -2,7 +2,7 @@
 import { CSRS } from '../../emu/cpu/csr-table.ts';
 import type { ContextSource, VcpuKey } from '../../emu/debug/context.ts';
 import { parseVmKey, vmKeyText } from '../../emu/debug/vms.ts';
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import { DEFAULT_STEP_INTO, STEP_CLASSES, type StepClass } from '../soft-step.ts';
 import type { Target } from '../target.ts';
 import { HOST_PID } from '../threads.ts';

@@ -1,5 +1,5 @@
 /** Handshake, threads, attach and detach. */
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import { fromHex, fromLatin1, toHex } from '../framing.ts';
 import { runMonitorCommand } from '../monitor/commands.ts';
 import type { Target } from '../target.ts';
