@@ -14,7 +14,7 @@ import { RunControl } from '../emu/debug/run-control.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import { hex } from '../emu/formats/hex.ts';
 import type { Machine } from '../emu/machine/machine.ts';
-import { finish } from '../emu/replay/steps.ts';
+import { finish } from '../emu/runtime/steps.ts';
 import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness/awareness.ts';

@@ -126,8 +126,8 @@ export class Session implements Target {
     return this.packets.busy;
   }
 
-  get inReplay(): boolean {
-    return this.control.inReplay;
+  get inUse(): boolean {
+    return this.control.inUse;
   }
 
   answer(payload: string): Answer {

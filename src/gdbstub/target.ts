@@ -10,7 +10,7 @@ import type { RunControl } from '../emu/debug/run-control.ts';
 import type { Client, Stop } from '../emu/debug/stop.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import type { Machine } from '../emu/machine/machine.ts';
-import type { Steps } from '../emu/replay/steps.ts';
+import type { Steps } from '../emu/runtime/steps.ts';
 import type { BreakpointCode } from './agent-expression.ts';
 import type { FirstProcess } from './first-process.ts';
 import type { KnownRegisters } from './known-registers.ts';

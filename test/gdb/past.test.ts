@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { comparing } from '../../src/emu/debug/past-difference.ts';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
-import { finish } from '../../src/emu/replay/steps.ts';
+import { finish } from '../../src/emu/runtime/steps.ts';
 import { GDBS, gdbSession, guestSpec } from '../support/gdb-session.ts';
 import { CODE, TestMachine } from '../support/test-machine.ts';
 

@@ -9,7 +9,7 @@ import type { Cpu } from '../cpu/cpu.ts';
 import { type Machine, SLICE } from '../machine/machine.ts';
 import { Bookmarks } from '../replay/bookmarks.ts';
 import { History } from '../replay/history.ts';
-import type { Steps } from '../replay/steps.ts';
+import type { Steps } from '../runtime/steps.ts';
 import type { Stateful } from '../state/fields.ts';
 import { Comparators } from './breakpoints.ts';
 import { CatchListener } from './catch-listener.ts';
@@ -237,8 +237,20 @@ export class RunControl {
   reset(): void {
     this.fromOutside(() => {
       if (this.machine.options.noReboot) this.loop.finish({ kind: 'poweroff' });
-      else this.machine.reset();
+      else this.powerOnAgain();
     });
+  }
+
+  /** The machine and what is known of it begin again. @throws Error when it repeats a recorded run */
+  powerOnAgain(): void {
+    const { history } = this;
+    history.disturb();
+    // What is kept of the past goes first: otherwise all memory that the reset clears would be kept.
+    const kept = history.enabled;
+    history.enable(false);
+    this.machine.reset();
+    this.vcpuStates.clear();
+    history.enable(kept);
   }
 
   /** Presses the power button. @throws Error during a replay */
@@ -248,7 +260,7 @@ export class RunControl {
 
   /** Changes the machine between two slices. */
   private fromOutside(change: () => void): void {
-    if (this.inReplay) throw new Error('a debugger goes back in time: try again when it has arrived');
+    if (this.inUse) throw new Error('a debugger goes back in time, or saves the machine: try again later');
     this.history.disturb();
     change();
     this.kick();
@@ -334,9 +346,15 @@ export class RunControl {
   /** A recorded run is on its way to a moment. */
   arriving = false;
 
-  /** Is a replay of the past in progress, or one to a moment of a recording? Then clients must not use the machine. */
-  get inReplay(): boolean {
-    return this.pending.silent || this.arriving;
+  /** A snapshot is being made. */
+  private saving = false;
+
+  /**
+   * Is a replay of the past in progress, or one to a moment of a recording, or is a snapshot being made? Then clients must not use the
+   * machine.
+   */
+  get inUse(): boolean {
+    return this.pending.silent || this.arriving || this.saving;
   }
 
   /** Reverse execution has reached a stop. What stopped the machine there must not stop it again when it continues. */
@@ -349,16 +367,21 @@ export class RunControl {
   /** Writes a snapshot. @returns its bytes @throws Error when this is not possible */
   *savingSnapshot(name: string): Steps<number> {
     if (!this.snapshotStore) throw new Error('no snapshots can be had here');
-    return yield* this.snapshotStore.save(this.machine, name, this.observers);
+    this.saving = true;
+    try {
+      return yield* this.snapshotStore.save(this.machine, name, this.observers);
+    } finally {
+      this.saving = false;
+    }
   }
 
   /**
    * Puts the machine into the state of a snapshot. The history begins there.
    * @throws Error when this is not possible
    */
-  loadSnapshot(name: string): void {
+  *loadingSnapshot(name: string): Steps<void> {
     if (!this.snapshotStore) throw new Error('no snapshots can be had here');
-    this.snapshotStore.load(this.machine, name, this.observers);
+    yield* this.snapshotStore.load(this.machine, name, this.observers);
     this.history.enable(this.history.enabled);
     this.stepping.end();
   }

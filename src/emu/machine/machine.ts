@@ -24,6 +24,7 @@ import { LinearMemory } from '../memory/linear-memory.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
 import { Ram } from '../memory/ram.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { finish, type Steps } from '../runtime/steps.ts';
 import { arraysIn, type Fields, restoreFields, type Stateful, saveFields, type Wiring } from '../state/fields.ts';
 import { BlockCopy, restoreShared, saveShared } from '../state/shared-copy.ts';
 import { type EngineKind, Processors } from './processors.ts';
@@ -321,12 +322,23 @@ export class Machine implements Stateful {
 
   /** A copy of the whole machine. */
   save(): MachineState {
-    return { ...this.saveRest(), ram: this.ram.save() };
+    return finish(this.saving());
+  }
+
+  /** {@link save} in pieces, between which the machine must not change. */
+  *saving(): Steps<MachineState> {
+    this.prepareCopy();
+    const ram = yield* this.ram.saving();
+    return { ...this.rest(), ram };
   }
 
   /** All but RAM. */
   saveRest(): MachineRest {
     this.prepareCopy();
+    return this.rest();
+  }
+
+  private rest(): MachineRest {
     return { parts: this.parts().map(saveFields), cpus: this.cpus.map((c) => this.statePage(c).slice()) };
   }
 

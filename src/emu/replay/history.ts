@@ -8,6 +8,7 @@
 
 import type { Cpu } from '../cpu/cpu.ts';
 import { type Machine, type RunResult, SLICE } from '../machine/machine.ts';
+import { finish, type Steps } from '../runtime/steps.ts';
 import type { Stateful } from '../state/fields.ts';
 import { AdaptiveBudget } from './adaptive-budget.ts';
 import { Copies } from './copies.ts';
@@ -15,7 +16,6 @@ import { CopyPace } from './copy-pace.ts';
 import { type Entry, type Inlet, type InputEntry, Journal } from './journal.ts';
 import { PowerOn } from './power-on.ts';
 import { FollowedRun, type RecordedRun, type RecordedState, type Stray } from './recorded-run.ts';
-import { finish, type Steps } from './steps.ts';
 
 /** Most instructions until the running time is looked at again. */
 const LOOK_EVERY = 20_000_000;

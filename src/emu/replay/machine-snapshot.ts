@@ -2,6 +2,7 @@
 import { cardName } from '../board/cards.ts';
 import type { Machine, MachineRest } from '../machine/machine.ts';
 import { CPU_STATE_BYTES, STATE } from '../memory/layout.ts';
+import { finish, type Steps } from '../runtime/steps.ts';
 import { type Fields, restoreFields, type Stateful, saveFields } from '../state/fields.ts';
 import { fits, isBytes } from '../state/state-check.ts';
 import { type MachineImage, mismatch, SnapshotError, type SnapshotMachine } from './snapshot-file.ts';
@@ -42,9 +43,19 @@ export const acceptsObservers = (observers: readonly Stateful[], saved: readonly
  * @throws Error before an image was loaded
  */
 export function takeSnapshot(machine: Machine, program: string, observers: readonly Stateful[] = []): MachineImage {
+  return finish(takingSnapshot(machine, program, observers));
+}
+
+/** {@link takeSnapshot} in pieces, between which the machine must not change. */
+export function* takingSnapshot(
+  machine: Machine,
+  program: string,
+  observers: readonly Stateful[] = [],
+): Steps<MachineImage> {
   const files = machine.bootFiles;
   if (!files) throw new Error('machine: no image loaded');
-  return { program, machine: description(machine), files, state: machine.save(), observers: observers.map(saveFields) };
+  const state = yield* machine.saving();
+  return { program, machine: description(machine), files, state, observers: observers.map(saveFields) };
 }
 
 /** Restores what observers have seen. @throws SnapshotError when it does not fit them: then nothing has changed */

@@ -1,6 +1,6 @@
 /** `monitor …`: one row a command. Help and dispatch derive from the rows. */
 import { nearest } from '../../emu/formats/nearest.ts';
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import type { Target } from '../target.ts';
 import { BOOKMARK_COMMANDS } from './bookmarks.ts';
 import { CATCH_COMMANDS } from './catch.ts';

@@ -4,9 +4,9 @@ import { describeEvent } from '../../emu/debug/explain.ts';
 import { describeEntry, type HistoryEntry, listingHistory } from '../../emu/debug/history-list.ts';
 import { sizeOf } from '../../emu/formats/size.ts';
 import { LEAST_HISTORY } from '../../emu/replay/history.ts';
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import type { Target } from '../target.ts';
-import { type Command, lines } from './command.ts';
+import { type Command, lines, STALE } from './command.ts';
 import { replayed } from './replayed.ts';
 
 const KINDS = ['events', 'branches', 'csr', 'all'] as const;
@@ -50,7 +50,7 @@ function* entries(s: Target, count: number, kind: HistoryEntry['kind'] | undefin
 }
 
 function* goTo(s: Target, n: number): Steps<string> {
-  return `at instruction ${yield* s.control.replayer.going(n)}\n`;
+  return `at instruction ${yield* s.control.replayer.going(n)}\n${STALE}`;
 }
 
 function reverse(s: Target, args: readonly string[]): string {
@@ -88,7 +88,7 @@ export const HISTORY_COMMANDS: readonly Command[] = [
   {
     name: 'goto',
     args: 'INSTRUCTION|BOOKMARK',
-    help: "go to an instruction count of the whole machine, or to a bookmark; then 'maint flush register-cache'",
+    help: 'go to an instruction count of the whole machine, or to a bookmark',
     run: (s, [where = '']) => {
       const { history, bookmarks } = s.control;
       if (!history.enabled) throw new Error("the past is not kept: 'monitor reverse on'");
