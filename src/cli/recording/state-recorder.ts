@@ -13,10 +13,13 @@ import type { State } from './format.ts';
 const DEFAULT_STATES = 128 * 2 ** 20;
 /** Time from one look to the next, at least, in milliseconds. */
 const LEAST_MS = 2000;
-/** A look may take one part in so many of the time. */
+/** A look may take one part in so many of the time; the first one, which looks at all of RAM, a larger one. */
 const COST = 40;
+const FIRST_COST = 20;
 /** What the first look costs for each byte of RAM, about: digest, copy, packing. In milliseconds. */
-const FIRST_MS = 2.5e-6;
+const FIRST_MS = 2e-6;
+/** What the second one costs, as a part of the first, about. */
+const LATER = 0.25;
 /** The time between looks doubles each time that this part of the bytes is used. */
 const DOUBLES = 6;
 /** Instructions between two looks, at least. */
@@ -40,7 +43,7 @@ export class StateRecorder {
   private readonly control: RunControl;
   private readonly most: number;
   private readonly every: number | undefined;
-  private readonly pages = new SavedPages();
+  private readonly pages: SavedPages;
   private used = 0;
   private last = performance.now();
   private lastAt: number;
@@ -53,6 +56,7 @@ export class StateRecorder {
     this.most = recordSnapshots;
     this.every = recordEvery;
     this.lastAt = control.machine.instructions;
+    this.pages = new SavedPages(control.machine);
   }
 
   /** Is there room for another state? */
@@ -78,20 +82,20 @@ export class StateRecorder {
   /** The time from the last look to the next one. */
   private get wait(): number {
     const fewer = this.most === 0 ? 1 : 2 ** Math.floor((DOUBLES * this.used) / this.most);
-    const cost = this.cost ?? this.control.machine.ram.touched * FIRST_MS;
-    return fewer * Math.max(LEAST_MS, COST * cost);
+    if (this.cost === undefined) return Math.max(LEAST_MS, FIRST_COST * FIRST_MS * this.control.machine.ram.touched);
+    return fewer * Math.max(LEAST_MS, COST * this.cost);
   }
 
   /** Looks at the machine, which is between two slices and has settled. */
   look(): Look {
     const { machine, observers } = this.control;
     const began = performance.now();
-    const { whole, digest, ...changes } = this.pages.changes(machine.ram);
+    const { whole, digest, ...changes } = this.pages.changes();
     const at = machine.instructions;
     this.lastAt = at;
     const over = (): void => {
       this.last = performance.now();
-      this.cost = this.last - began;
+      this.cost = (this.last - began) * (this.cost === undefined ? LATER : 1);
     };
     if (!this.roomy) {
       over();
