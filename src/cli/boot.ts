@@ -107,7 +107,7 @@ function placeGuests(
  * @throws UsageError for unusable files and impossible combinations
  */
 export function boot(image: string | undefined, cli: MachineCli, console: (byte: number) => void): Booted {
-  const snapshot = cli.snapshot === undefined ? undefined : readSnapshot(cli.snapshot);
+  const snapshot = cli.snapshot === undefined ? undefined : readSnapshot(cli.snapshot, around(cli));
   if (snapshot && (image ?? cli.kernel ?? cli.guest ?? cli.initrd ?? cli.load) !== undefined)
     throw new UsageError('--snapshot brings the image with it: leave the image, --guest, --load and --initrd out');
   const images = snapshot ? snapshotImages(snapshot, cli.snapshot!) : bootImages(image, cli);

@@ -195,6 +195,8 @@ export async function start(
 ): Promise<Running> {
   if (cli.recordImages && cli.record === undefined)
     throw new UsageError('--record-images without a recording: add --record FILE');
+  if (cli.recordSnapshots !== undefined && cli.record === undefined)
+    throw new UsageError('--record-snapshots without a recording: add --record FILE');
   if (cli.record === undefined) return startMachine(image, cli, io, onDebugger);
   const recorder = new (await import('./recording/recorder.ts')).Recorder(image, cli);
   const running = await startMachine(image, recorder.cli, io, onDebugger);
@@ -256,7 +258,8 @@ async function startMachine(
       ...(cli.maxInstructions !== undefined && { maxInstructions: cli.maxInstructions }),
       ...(cli.timeout !== undefined && { timeoutSeconds: cli.timeout }),
     },
-    observed: showsNames,
+    // A state in a recording has what is known of VMs.
+    observed: showsNames || cli.record !== undefined,
     history: cli.history,
     check,
     mustWait: () => outputs.full(),

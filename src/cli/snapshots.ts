@@ -1,7 +1,6 @@
 /** Snapshots in files, packed with zstd. */
 
 import { constants as buffers } from 'node:buffer';
-import { readFileSync } from 'node:fs';
 import type { Transform } from 'node:stream';
 import { constants, createZstdCompress, createZstdDecompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { SnapshotStore } from '../emu/debug/stop.ts';
@@ -19,6 +18,7 @@ import type { Stateful } from '../emu/state/fields.ts';
 import { MOST_CHANGED } from './drives.ts';
 import { UsageError } from './errors.ts';
 import type { NamedFiles } from './file-service.ts';
+import { COMPUTER, type Surroundings } from './surroundings.ts';
 import { VERSION } from './version.ts';
 
 /** Most of a snapshot is RAM, and the fastest level packs it well enough. A checksum detects damage. */
@@ -144,15 +144,8 @@ function* unpacking(packed: Uint8Array): Steps<Buffer> {
 }
 
 /** @throws UsageError when the file is unusable */
-export function readSnapshot(file: string): MachineImage {
-  let packed: Uint8Array;
-  try {
-    packed = new Uint8Array(readFileSync(file));
-  } catch (error) {
-    throw new UsageError(`--snapshot: cannot read ${file} (${(error as NodeJS.ErrnoException).code}): check the path`);
-  }
-  return unpackSnapshot(packed, file);
-}
+export const readSnapshot = (file: string, { read }: Pick<Surroundings, 'read'> = COMPUTER): MachineImage =>
+  unpackSnapshot(read(file), file);
 
 /** @param file its name, for messages @throws UsageError when it is unusable */
 export function unpackSnapshot(packed: Uint8Array, file: string): MachineImage {

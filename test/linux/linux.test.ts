@@ -8,7 +8,8 @@ import { bootImages } from '../../src/cli/boot.ts';
 import { decompress } from '../../src/cli/decompress.ts';
 import { EXIT } from '../../src/cli/errors.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
-import { readRecording, replayed } from '../../src/cli/recording/replay.ts';
+import { readRecording } from '../../src/cli/recording/recording.ts';
+import { replayed } from '../../src/cli/recording/replay.ts';
 import { start } from '../../src/cli/run.ts';
 import { parseLinuxImage } from '../../src/emu/boot/linux-image.ts';
 import { runChecks } from './checks.ts';
@@ -49,7 +50,7 @@ describe.skipIf(!haveLinux())('Linux', () => {
     const file = blankDisk(`disk-${cpus}`);
     const record = cpus === 2 && !('threads' in more) ? join(folder, 'linux.recording') : undefined;
     const linux = await LinuxSession.boot({
-      ...(record !== undefined && { record }),
+      ...(record !== undefined && { record, recordEvery: 1500 }),
       smp: cpus,
       initrd,
       drive: [{ file, readOnly: false, copyOnWrite: false }],
@@ -68,10 +69,22 @@ describe.skipIf(!haveLinux())('Linux', () => {
     // The run happens again, without its disk and its folder, on the other engine.
     rmSync(file);
     rmSync(join(folder, `share-${cpus}`), { recursive: true });
-    const { image, cli } = replayed(readRecording(record), { engine: 'interpreter' });
-    const again = await start(image, { ...cli, quiet: true }, () => {});
-    expect(await again.done).toBe(EXIT.ok);
-    expect(again.booted.machine.instructions).toBe(linux.machine!.instructions);
+    const recording = readRecording(record);
+    const { states, end } = recording;
+    expect(states.length).toBeGreaterThan(2);
+    // From the beginning, from a state in the middle, and from the last one.
+    for (const [engine, from] of [
+      ['interpreter', 0],
+      ['auto', Math.floor(end / 2)],
+      ['jit', end],
+    ] as const) {
+      const { image, cli } = replayed(recording, { engine, from });
+      const again = await start(image, { ...cli, quiet: true }, () => {});
+      const first = again.booted.machine.instructions;
+      expect(first).toBe(states.findLast((s) => s.at <= from)?.at ?? 0);
+      expect([engine, await again.done]).toEqual([engine, EXIT.ok]);
+      expect(again.booted.machine.instructions).toBe(linux.machine!.instructions);
+    }
   });
 
   test('a read-only disk and one with copy-on-write leave their files alone', { timeout: 120_000 }, async () => {

@@ -10,7 +10,7 @@ import { STATE } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
 import type { Steps } from '../runtime/steps.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
-import { isListOf, isMapOfNames, isNumber, isObjectWith, isSwitch, isText } from '../state/state-check.ts';
+import { isEvery, isMapOfNames, isNumber, isObjectWith, isOptional, isSwitch, isText } from '../state/state-check.ts';
 import { type LastTranslation, LastTranslations } from './last-translations.ts';
 import { type Vm, Vms } from './vms.ts';
 
@@ -126,7 +126,7 @@ const MOST_VCPUS = 1024;
  */
 export class VcpuStates implements Stateful {
   readonly stateFields = ['byKey', 'current'];
-  readonly stateChecks = { byKey: isMapOfNames(isVcpuState), current: isListOf(isText) };
+  readonly stateChecks = { byKey: isMapOfNames(isVcpuState), current: isEvery(isOptional(isText)) };
   static readonly wiring: Wiring = {
     key: 'chosen by the user',
     position: 'run control',

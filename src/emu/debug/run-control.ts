@@ -7,6 +7,7 @@
 import type { EngineCheck } from '../check/engine-check.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import { type Machine, SLICE } from '../machine/machine.ts';
+import { Bookmarks } from '../replay/bookmarks.ts';
 import { History } from '../replay/history.ts';
 import type { Steps } from '../runtime/steps.ts';
 import type { Stateful } from '../state/fields.ts';
@@ -66,6 +67,7 @@ export class RunControl {
   /** What was seen of the machine's VMs. It goes with the machine: into copies, and into snapshots. */
   readonly observers: readonly Stateful[];
   readonly history: History;
+  readonly bookmarks = new Bookmarks();
   readonly replayer: Replayer;
   private readonly snapshotStore: SnapshotStore | undefined;
   /** Must the machine wait until its output has been read? */

@@ -83,10 +83,14 @@ export interface MachineCopy {
   readonly cpus: readonly BlockCopy[];
 }
 
-/** A copy of a machine (see {@link Machine.save}). */
-export interface MachineState {
+/** All of a machine but its RAM, as data (see {@link Machine.saveRest}). */
+export interface MachineRest {
   readonly parts: readonly Fields[];
   readonly cpus: readonly Uint8Array[];
+}
+
+/** A copy of a machine (see {@link Machine.save}). */
+export interface MachineState extends MachineRest {
   readonly ram: ReadonlyMap<number, Uint8Array>;
 }
 
@@ -323,9 +327,14 @@ export class Machine implements Stateful {
 
   /** {@link save} in pieces, between which the machine must not change. */
   *saving(): Steps<MachineState> {
+    const rest = this.saveRest();
+    return { ...rest, ram: yield* this.ram.saving() };
+  }
+
+  /** All but RAM. */
+  saveRest(): MachineRest {
     this.prepareCopy();
-    const ram = yield* this.ram.saving();
-    return { parts: this.parts().map(saveFields), cpus: this.cpus.map((c) => this.statePage(c).slice()), ram };
+    return { parts: this.parts().map(saveFields), cpus: this.cpus.map((c) => this.statePage(c).slice()) };
   }
 
   /** A copy of all but RAM, which {@link PagePast} keeps. It shares with an earlier one what has not changed. */
@@ -377,18 +386,23 @@ export class Machine implements Stateful {
 
   /** Restores the machine from a copy. The caches of decoded code and translations are empty afterwards. */
   restore(state: MachineState): void {
-    this.parts().forEach((part, n) => {
-      restoreFields(part, state.parts[n]!);
-    });
-    this.cpus.forEach((c, n) => {
-      this.mem.u8.set(state.cpus[n]!, c.base);
-    });
     this.ram.restore(state.ram);
     this.uops.clear();
-    this.restored();
+    this.restoreRest(state);
   }
 
   /** Restores all but RAM, which has been restored before. */
+  restoreRest({ parts, cpus }: MachineRest): void {
+    this.parts().forEach((part, n) => {
+      restoreFields(part, parts[n]!);
+    });
+    this.cpus.forEach((c, n) => {
+      this.mem.u8.set(cpus[n]!, c.base);
+    });
+    this.restored();
+  }
+
+  /** The same from a copy. */
   restoreCopy({ parts, cpus }: MachineCopy): void {
     this.parts().forEach((part, n) => {
       restoreShared(part, parts[n]!);

@@ -397,6 +397,17 @@ export class Ram {
     });
   }
 
+  /** The pages of the touched chunks in ascending order: number, and content to be read at once. */
+  *touchedPages(): Generator<[page: number, content: Uint8Array]> {
+    for (let n = 0; n < this.count; n++) {
+      const at = this.chunks[n]!;
+      const content = at === 0 ? this.away.get(n) : this.mem.u8.subarray(at, at + CHUNK);
+      if (!content) continue;
+      for (let from = 0; from < CHUNK; from += PAGE)
+        yield [(n * CHUNK + from) / PAGE, content.subarray(from, from + PAGE)];
+    }
+  }
+
   /** Bytes of memory in use for RAM. */
   get touched(): number {
     return this.next - this.mem.ramStart + (this.away.size - this.left.length) * CHUNK;

@@ -87,13 +87,14 @@ export const HISTORY_COMMANDS: readonly Command[] = [
   },
   {
     name: 'goto',
-    args: 'INSTRUCTION',
-    help: 'go to an instruction count of the whole machine',
-    run: (s, a) => {
-      const history = s.control.history;
+    args: 'INSTRUCTION|BOOKMARK',
+    help: 'go to an instruction count of the whole machine, or to a bookmark',
+    run: (s, [where = '']) => {
+      const { history, bookmarks } = s.control;
       if (!history.enabled) throw new Error("the past is not kept: 'monitor reverse on'");
-      const n = Number(a[0]);
-      if (!Number.isInteger(n) || n < 0) throw new Error('an instruction count expected');
+      if (where === '') throw new Error('an instruction count or a bookmark expected');
+      const n = /^\d{1,15}$/.test(where) ? Number(where) : bookmarks.get(where);
+      if (n === undefined) throw new Error(bookmarks.unknown(where));
       return replayed(s, goTo(s, n));
     },
   },
