@@ -334,7 +334,8 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
         ? placeGuests(guests, cli.memory, Math.max(...elf.segments.map((s) => Number(s.paddr) + s.memsz)), cli.smp)
         : { line: '', placed: [] };
     const executable = (world: number): string | undefined => {
-      const path = world < 0 ? file : guestFiles[world - 1];
+      // gdb can do nothing with an image that is no ELF file.
+      const path = world >= 0 ? guestFiles[world - 1] : isElf(bytes) ? file : undefined;
       return path === undefined ? undefined : resolve(path);
     };
     const { symbolize, symbols, packedSymbols, load } = lazySymbols([bytes, ...guests.map((g) => g.data)]);

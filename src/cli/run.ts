@@ -31,6 +31,7 @@ import { openClientFiles } from './file-service.ts';
 import { shadowOf } from './network.ts';
 import type { MachineCli } from './options.ts';
 import { type Outlet, openOutlet } from './outlet.ts';
+import { UNKNOWN_PROGRAM } from './paths.ts';
 import { enterSandbox, sandboxed } from './sandbox.ts';
 import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
@@ -329,7 +330,9 @@ async function startMachine(
       view,
       address,
       symbolize,
-      executable: (world) => booted.executable(imageOf(world)),
+      // A process that gdb lists without asking needs a program: gdb has no other way to its architecture.
+      executable: (world, needed) =>
+        booted.executable(imageOf(world)) ?? symbolFiles.program(world) ?? (needed ? UNKNOWN_PROGRAM : undefined),
       log,
       tell: (line) => say(`gdb: ${line}`),
       onConnect: onDebugger,

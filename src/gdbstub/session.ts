@@ -45,7 +45,7 @@ export interface SessionOptions extends Line {
   readonly dispatch: Dispatch;
   readonly symbolize: Symbolizer;
   /** The file that a world was booted from (−1: the host), as an absolute path. Undefined when it is not known. */
-  readonly executable?: (world: number) => string | undefined;
+  readonly executable?: (world: number, needed: boolean) => string | undefined;
   /** Called when the client asks for more than its handshake. */
   readonly onUse?: () => void;
 }

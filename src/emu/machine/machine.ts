@@ -327,18 +327,13 @@ export class Machine implements Stateful {
 
   /** {@link save} in pieces, between which the machine must not change. */
   *saving(): Steps<MachineState> {
-    this.prepareCopy();
-    const ram = yield* this.ram.saving();
-    return { ...this.rest(), ram };
+    const rest = this.saveRest();
+    return { ...rest, ram: yield* this.ram.saving() };
   }
 
   /** All but RAM. */
   saveRest(): MachineRest {
     this.prepareCopy();
-    return this.rest();
-  }
-
-  private rest(): MachineRest {
     return { parts: this.parts().map(saveFields), cpus: this.cpus.map((c) => this.statePage(c).slice()) };
   }
 
