@@ -351,6 +351,24 @@ describe('states in a recording', () => {
     expect(await ran(recording.states)).toBe(recording.end - recording.states.at(-1)!.at);
   });
 
+  test('a changed byte in them is noticed, and one that is cut off is left out', () => {
+    const bytes = readFileSync(file);
+    const damaged = join(folder, 'damaged-state.recording');
+    const whole = readRecording(file);
+    const random = seeded(22);
+    for (let n = 0; n < 60; n++) {
+      const at = random() % bytes.length;
+      const copy = Buffer.from(bytes);
+      copy[at]! ^= 1 << (random() & 7);
+      writeFileSync(damaged, copy);
+      expect(() => readRecording(damaged), `byte ${at}`).toThrow(UsageError);
+      writeFileSync(damaged, bytes.subarray(0, Math.max(at, 500)));
+      const { states, end } = readRecording(damaged);
+      expect(end).toBeLessThanOrEqual(whole.end);
+      expect(states.map((s) => s.at)).toEqual(whole.states.slice(0, states.length).map((s) => s.at));
+    }
+  });
+
   test('are as few as there is room for', async () => {
     const small = join(folder, 'small.recording');
     await seen(undefined, { ...cli, record: small, recordSnapshots: 1 });
