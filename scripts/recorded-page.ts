@@ -13,7 +13,8 @@ export type Part =
   | { readonly gdb: readonly string[] }
   | { readonly shell: readonly string[]; readonly keep?: RegExp };
 
-const block = (text: string): string => `\`\`\`\n${text.trimEnd()}\n\`\`\``;
+/** A block of code. */
+export const block = (text: string): string => `\`\`\`\n${text.trimEnd()}\n\`\`\``;
 const MARK = '@@part';
 const TOOLS = join(PROJECT_ROOT, '.tools');
 /** Lines that say nothing to a reader: sources that are not there, and who let go at the end. */
