@@ -20,7 +20,7 @@ test('docs/tour.md is what really happens', { timeout: 120_000 }, async () => {
     );
 });
 
-test.each(['README.md'])('%s shows lines of the tour, in their order', (name) => {
+test.each(['README.md', 'README.zh-CN.md'])('%s shows lines of the tour, in their order', (name) => {
   const shown = /^```gdb\n([\s\S]*?)^```$/m.exec(page(name))![1]!.trimEnd().split('\n');
   expect(shown.length).toBeGreaterThan(20);
   const tour = page('docs/tour.md').split('\n');
