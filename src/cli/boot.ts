@@ -8,6 +8,7 @@ import { type LoadedFiles, loadFiles } from '../emu/boot/loader.ts';
 import { type PackedSymbols, packSymbols, unpackSymbols } from '../emu/boot/packed-symbols.ts';
 import { RAW_ADDRESS, rawImage } from '../emu/boot/raw-image.ts';
 import type { Clock } from '../emu/cpu/clock.ts';
+import type { Outside } from '../emu/debug/run-control.ts';
 import { SymbolTable } from '../emu/debug/symbol-table.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import { checkDeviceTree } from '../emu/formats/fdt.ts';
@@ -60,6 +61,8 @@ export interface Booted extends BootImages {
   readonly machine: Machine;
   /** The network outside, to be plugged in before the machine runs. */
   readonly cable: Pluggable | undefined;
+  /** What goes back in time with the machine. */
+  readonly outside: Outside;
   /** Restores what a debugger had seen of the machine of a snapshot. @throws UsageError when that is damaged */
   readonly restoreObservers: (observers: readonly Stateful[]) => void;
 }
@@ -113,7 +116,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
   const images = snapshot ? snapshotImages(snapshot, cli.snapshot!) : bootImages(image, cli);
   const saved = snapshot?.machine;
   return asUsage(() => {
-    const { cards, cable } = openCards(cli, console);
+    const { cards, cable, outside } = openCards(cli, console);
     const machine = new Machine({
       runtime: nodeRuntime,
       ramSize: saved?.ramSize ?? cli.memory,
@@ -135,7 +138,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
       if (snapshot?.observers.length) restoreObservers(observers, snapshot, cli.snapshot!);
     };
     return Object.defineProperties(
-      { machine, cable, restoreObservers: observed } as Booted,
+      { machine, cable, outside, restoreObservers: observed } as Booted,
       Object.getOwnPropertyDescriptors(images),
     );
   });

@@ -261,6 +261,7 @@ async function startMachine(
     // A state in a recording has what is known of VMs.
     observed: showsNames || cli.record !== undefined,
     history: cli.history,
+    outside: booted.outside,
     check,
     mustWait: () => outputs.full(),
     keep: cli.keep,

@@ -415,7 +415,10 @@ describe('bookmarks', () => {
     const close = keepBookmarks(readRecording(file), control);
     const client = new PacketClient(ports[0] as number);
     let text = '';
-    for (const c of commands) text += monitorText(await client.ask(`qRcmd,${Buffer.from(c).toString('hex')}`));
+    // The client is told that its registers are old.
+    const old = /^gdb still has.*\n/m;
+    for (const c of commands)
+      text += monitorText(await client.ask(`qRcmd,${Buffer.from(c).toString('hex')}`)).replace(old, '');
     client.socket.destroy();
     control.quit(true);
     await done;
@@ -428,10 +431,10 @@ describe('bookmarks', () => {
     expect(
       await said('goto 5000', 'bookmark here', 'goto end', 'bookmark 7', 'bookmark', 'goto 6000', 'bookmark there'),
     ).toMatch(
-      /at instruction 5000\n.*bookmark here: instruction 5000\nthere is no bookmark 'end': one of here\n.*'7' is no name.*a name expected.*bookmark there: instruction 6000/s,
+      /at instruction 5000\nbookmark here: instruction 5000\nthere is no bookmark 'end': one of here\n.*'7' is no name.*a name expected.*bookmark there: instruction 6000/s,
     );
     expect(await said('bookmarks', 'goto here', 'bookmark delete there', 'bookmark delete there')).toMatch(
-      /^5000 here\n6000 there\nat instruction 5000\n.*\nno bookmark there any more\nthere is no bookmark 'there': one of here/,
+      /^5000 here\n6000 there\nat instruction 5000\nno bookmark there any more\nthere is no bookmark 'there': one of here/,
     );
     expect(await said('bookmarks')).toBe('5000 here\n');
     const { image, cli, arrive } = replayed(readRecording(file), { at: parseMoment('bookmark:here') });

@@ -8,7 +8,9 @@ import type { EngineCheck } from '../check/engine-check.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import { type Machine, SLICE } from '../machine/machine.ts';
 import { Bookmarks } from '../replay/bookmarks.ts';
+import type { DiskPast } from '../replay/disk-past.ts';
 import { History } from '../replay/history.ts';
+import type { SharePast } from '../replay/share-past.ts';
 import type { Steps } from '../runtime/steps.ts';
 import type { Stateful } from '../state/fields.ts';
 import { Comparators } from './breakpoints.ts';
@@ -35,6 +37,12 @@ import type { SymbolStore } from './symbolizer.ts';
  */
 const PATIENCE_MS = 50;
 
+/** Disks and folders that go back in time. */
+export interface Outside {
+  readonly disks: readonly DiskPast[];
+  readonly shares: readonly SharePast[];
+}
+
 export interface RunOptions {
   readonly limits?: Limits;
   /** False when no debugger can connect. Then VM exits need not be recorded for one. */
@@ -53,6 +61,8 @@ export interface RunOptions {
   readonly keep?: boolean | undefined;
   /** Called when the machine begins to run, and when it stops. */
   readonly onRunning?: ((running: boolean) => void) | undefined;
+  /** What is outside the machine and goes back in time with it. */
+  readonly outside?: Outside | undefined;
   /** Bytes of memory for the copies of the past. */
   readonly history?: number | undefined;
   /** A second machine that runs in parallel and must have the same state. */
@@ -98,7 +108,8 @@ export class RunControl {
     this.comparators = new Comparators(machine);
     this.vcpuStates = new VcpuStates(machine.ram);
     this.observers = [this.vcpuStates, this.vcpuStates.vms, this.vcpuStates.translations];
-    this.history = new History(machine, this.observers, options.history);
+    const { disks = [], shares = [] } = options.outside ?? {};
+    this.history = new History(machine, [...this.observers, ...disks], options.history, [...disks, ...shares]);
     this.replayer = new Replayer(this);
     this.exits = new ExitCount(machine.cpus, () => this.repeating);
     this.vcpuStates.position = () => this.position();

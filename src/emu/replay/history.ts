@@ -14,6 +14,7 @@ import { AdaptiveBudget } from './adaptive-budget.ts';
 import { Copies } from './copies.ts';
 import { CopyPace } from './copy-pace.ts';
 import { type Entry, type Inlet, type InputEntry, Journal } from './journal.ts';
+import type { OutsidePast } from './outside-past.ts';
 import { PowerOn } from './power-on.ts';
 import { FollowedRun, type RecordedRun, type RecordedState, type Stray } from './recorded-run.ts';
 
@@ -37,6 +38,7 @@ const REPLAYED_MS = 200;
 export class History {
   private readonly machine: Machine;
   private readonly extras: readonly Stateful[];
+  private readonly outside: readonly OutsidePast[];
   /** How far a replay goes at a time. */
   private readonly pieces: AdaptiveBudget;
   private readonly copied: Copies;
@@ -45,6 +47,8 @@ export class History {
   /** The latest position reached. Before it, the machine replays. */
   private frontier = 0;
   private due = true;
+  /** The position before which nothing is kept of what is outside. */
+  private forgotten = 0;
   /** A debugger has changed the machine, and the change is neither in a copy nor in the journal yet. */
   private changed = false;
   private on = false;
@@ -57,15 +61,22 @@ export class History {
   /**
    * @param extras data of observers that must be restored together with the machine
    * @param budget bytes of memory for copies and input
+   * @param outside what is outside the machine and goes with it
    */
-  constructor(machine: Machine, extras: readonly Stateful[], budget = DEFAULT_HISTORY) {
+  constructor(
+    machine: Machine,
+    extras: readonly Stateful[],
+    budget = DEFAULT_HISTORY,
+    outside: readonly OutsidePast[] = [],
+  ) {
     this.machine = machine;
     this.extras = extras;
+    this.outside = outside;
     this.pieces = new AdaptiveBudget(machine.options.runtime, PIECE_MS, SLICE, SLICE / 64);
     this.journal = new Journal((change) => this.copied.release(change));
     this.copied = new Copies(machine, extras, {
       budget,
-      others: () => this.journal.inputBytes,
+      others: () => outside.reduce((sum, part) => sum + part.bytes, this.journal.inputBytes),
       lost: () => this.begin(),
     });
   }
@@ -147,6 +158,7 @@ export class History {
       this.journal.begin();
       this.frontier = 0;
     }
+    for (const part of this.outside) part.begin(this.on ? () => this.position : undefined);
     this.due = this.on;
     this.changed = false;
   }
@@ -229,7 +241,7 @@ export class History {
       this.powerOn = undefined;
       return this.machine.step(cpu, interrupts);
     }
-    if (this.recorded) return this.stepOn(cpu);
+    if (this.recorded || this.obstacle !== undefined) return this.stepOn(cpu);
     if (this.due) this.checkpoint();
     // A step into what happened already does not skip what came from outside then.
     while (this.journal.upcoming?.at === this.position && this.journal.upcoming.kind === 'input') this.again();
@@ -243,7 +255,7 @@ export class History {
     return result;
   }
 
-  /** A step in a recorded run: the machine goes on until the CPU has had its turn, but not for long. */
+  /** A step where only what has happened can happen: the machine goes on until the CPU has had its turn, but not for long. */
   private stepOn(cpu: Cpu): RunResult {
     const before = cpu.icount;
     for (let n = 0; n < MOST_TURNS; n++) {
@@ -253,9 +265,9 @@ export class History {
     return 'slice';
   }
 
-  /** Bytes for the console have arrived, or a frame for the network card. */
+  /** Bytes for the console have arrived, or a frame for the network card. They are lost where nothing new can happen. */
   input(bytes: Uint8Array, to: Inlet = 'console'): void {
-    if (this.recorded) return;
+    if (this.recorded || (this.on && this.obstacle !== undefined)) return;
     if (this.on || this.recorder || this.powerOn) {
       const entry: InputEntry = { at: this.position, kind: 'input', to, bytes, moment: this.machine.moment };
       this.recorder?.(entry);
@@ -273,6 +285,8 @@ export class History {
   /** Stops exactly these CPUs; all others run. */
   hold(cpus: readonly Cpu[]): void {
     if (this.recorded || this.machine.cpus.every((c) => c.frozen === cpus.includes(c))) return;
+    // The others run as they did.
+    if (this.on && this.obstacle !== undefined) return;
     if (this.on) this.note({ at: this.position, kind: 'still', cpus });
     else this.powerOn = undefined;
     this.freeze(cpus);
@@ -401,6 +415,11 @@ export class History {
     return 'slice';
   }
 
+  /** Why the machine cannot go on from this moment in another way than it did; undefined when it can. */
+  private get obstacle(): string | undefined {
+    return this.outside.find((part) => part.obstacle !== undefined)?.obstacle;
+  }
+
   /** The message for a machine that does not repeat its recorded run. @param how it differs */
   strays(how: Stray): string {
     return this.recorded!.strays(how);
@@ -417,7 +436,11 @@ export class History {
     if (this.journal.length > MOST_ENTRIES) this.due = true;
   }
 
+  /** @throws Error where the machine cannot go on from here */
   private forgetFuture(): void {
+    const { obstacle } = this;
+    if (obstacle !== undefined) throw new Error(obstacle);
+    for (const part of this.outside) part.fork();
     this.journal.forgetFuture();
     if (this.position < this.frontier) this.frontier = this.position;
     const { all } = this.copied;
@@ -451,7 +474,9 @@ export class History {
 
   /** Removes the journal entries that no copy needs any more. */
   private trimJournal(): void {
-    const gone = this.copied.oldest?.journal ?? 0;
+    const { journal: gone = 0, position = 0 } = this.copied.oldest ?? {};
+    if (position > this.forgotten) for (const part of this.outside) part.forgetBefore(position);
+    this.forgotten = position;
     if (gone === 0 || this.recorded) return;
     this.journal.forgetOldest(gone);
     for (const copy of this.copied.all) copy.journal -= gone;
