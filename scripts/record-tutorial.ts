@@ -1,5 +1,5 @@
 /**
- * Writes docs/tutorial/sync-exception.md: the text below with the real output of the commands. Run it after a change of the output of
+ * Writes docs/tutorial/sync-exception.md and its Chinese twin: the text below with the real output of the commands. Run it after a change of the output of
  * the debugger: `npm run record-tutorial`. test/gdb/tutorial.test.ts compares the page with a new recording.
  */
 import { writeFileSync } from 'node:fs';
@@ -10,27 +10,71 @@ import { PROJECT_ROOT } from '../src/cli/paths.ts';
 import { start } from '../src/cli/run.ts';
 import { commandsOf, type Part, rendered, session } from './recorded-page.ts';
 
-export const TUTORIAL = join(PROJECT_ROOT, 'docs', 'tutorial', 'sync-exception.md');
+/** Paths by language. */
+export const TUTORIAL = {
+  en: join(PROJECT_ROOT, 'docs', 'tutorial', 'sync-exception.md'),
+  'zh-CN': join(PROJECT_ROOT, 'docs', 'zh-CN', 'tutorial', 'sync-exception.md'),
+} as const;
 
 const PARTS: readonly Part[] = [
-  '# Why does my guest die of a synchronous exception?',
-  'From the symptom to the cause, with the `crash` guest of the reference hypervisor. Everything below is real output (recorded by `npm run record-tutorial`); addresses and counts on your machine may differ a little.',
-  '## The symptom',
-  'The guest prints a line and dies. The hypervisor says that it fetched an instruction from guest physical address 0, where it has no memory. Nobody jumped there on purpose.',
+  {
+    en: '# Why does my guest die of a synchronous exception?',
+    'zh-CN': '# 客户机为什么死于同步例外？',
+  },
+  {
+    en: 'From the symptom to the cause, with the `crash` guest of the reference hypervisor. Everything below is real output (recorded by `npm run record-tutorial`); addresses and counts on your machine may differ a little.',
+    'zh-CN':
+      '从症状到原因，用参考 Hypervisor 的 `crash` 客户机演示。下面全是真实输出（由 `npm run record-tutorial` 录制）；在你的机器上，地址和计数可能略有不同。',
+  },
+  {
+    en: '## The symptom',
+    'zh-CN': '## 症状',
+  },
+  {
+    en: 'The guest prints a line and dies. The hypervisor says that it fetched an instruction from guest physical address 0, where it has no memory. Nobody jumped there on purpose.',
+    'zh-CN': '客户机打印一行之后就死了。Hypervisor 说它从客户机物理地址 0 取指，而那里没有内存。没有人会故意跳到那里。',
+  },
   { shell: ['run', '--guest', 'crash'], keep: /crash/ },
-  '## Stop where it happens',
-  '`./scripts/loongscope debug --guest crash` starts the machine with a gdb on it, symbols loaded. PIF is the exit for a fetch that stage 2 does not map: catch it, and let the machine run.',
+  {
+    en: '## Stop where it happens',
+    'zh-CN': '## 停在出事的地方',
+  },
+  {
+    en: '`./scripts/loongscope debug --guest crash` starts the machine with a gdb on it, symbols loaded. PIF is the exit for a fetch that stage 2 does not map: catch it, and let the machine run.',
+    'zh-CN':
+      '`./scripts/loongscope debug --guest crash` 启动机器并接上 gdb，符号也已加载。PIF 是取指时第二阶段（stage 2）没有映射而引起的退出：捕获它，然后让机器运行。',
+  },
   { gdb: ['monitor catch vmexit PIF', 'continue'] },
-  'The machine has stopped at the hypervisor’s exit vector, before its first instruction. The registers are still those of the guest.',
-  '## Ask',
+  {
+    en: 'The machine has stopped at the hypervisor’s exit vector, before its first instruction. The registers are still those of the guest.',
+    'zh-CN': '机器停在 Hypervisor 的例外入口，第一条指令还没有执行。寄存器仍是客户机的。',
+  },
+  {
+    en: '## Ask',
+    'zh-CN': '## 问它',
+  },
   {
     gdb: ['monitor explain'],
   },
-  'Read it from below. The address that could not be fetched *is a vector*: before, the guest took a system call exception, and its EENTRY was never written by it — so the exception was delivered to address 0. Above that stand the facts: both stages of the translation with every table entry, and the registers that matter with the instruction that wrote each of them last. The only one who ever wrote the guest’s EENTRY was the hypervisor, when it loaded the vCPU’s initial state.',
-  'The same about one register:',
+  {
+    en: 'Read it from below. The address that could not be fetched *is a vector*: before, the guest took a system call exception, and its EENTRY was never written by it — so the exception was delivered to address 0. Above that stand the facts: both stages of the translation with every table entry, and the registers that matter with the instruction that wrote each of them last. The only one who ever wrote the guest’s EENTRY was the hypervisor, when it loaded the vCPU’s initial state.',
+    'zh-CN':
+      '从下往上读。取指失败的地址*本身就是例外入口*：在此之前，客户机发生了系统调用例外，而它从来没有写过 EENTRY，于是例外被送到地址 0。再往上是事实：两个阶段的翻译及每一级页表项，以及相关的寄存器和最后写它们的指令。写过客户机 EENTRY 的只有 Hypervisor，那是它装入 vCPU 初始状态的时候。',
+  },
+  {
+    en: 'The same about one register:',
+    'zh-CN': '再单独看其中一个寄存器：',
+  },
   { gdb: ['monitor info gcsr eentry', 'info registers g_era g_estat g_eentry g_crmd'] },
-  '## Go back to the instruction that did it',
-  'Execution goes backwards, through the world switch. In the guest’s own view (process 17: VM 1) each step back is one of the guest: the fetch that failed, the same fetch before stage 2 was refilled, and then its `syscall`, with a stack behind it.',
+  {
+    en: '## Go back to the instruction that did it',
+    'zh-CN': '## 退回到肇事的指令',
+  },
+  {
+    en: 'Execution goes backwards, through the world switch. In the guest’s own view (process 17: VM 1) each step back is one of the guest: the fetch that failed, the same fetch before stage 2 was refilled, and then its `syscall`, with a stack behind it.',
+    'zh-CN':
+      '执行可以倒退，并且穿过世界切换。在客户机自己的视角里（17 号进程：VM 1），每退一步就是客户机的一步：失败的取指，第二阶段重填之前的同一次取指，再往前就是它的 `syscall`，后面还有调用栈。',
+  },
   {
     gdb: [
       'add-inferior -exec build/guests/crash.elf',
@@ -41,23 +85,51 @@ const PARTS: readonly Part[] = [
       'backtrace',
     ],
   },
-  '## The way that led there',
-  'gdb’s own `record btrace` has the last branches, although nothing was recorded: the emulator runs the past again and looks. `monitor history` adds exceptions, world switches and CSR writes.',
+  {
+    en: '## The way that led there',
+    'zh-CN': '## 怎么走到这里的',
+  },
+  {
+    en: 'gdb’s own `record btrace` has the last branches, although nothing was recorded: the emulator runs the past again and looks. `monitor history` adds exceptions, world switches and CSR writes.',
+    'zh-CN':
+      '虽然事先没有录制，gdb 自己的 `record btrace` 仍能给出最近的分支：模拟器把过去重新运行一遍来查看。`monitor history` 再加上例外、世界切换和 CSR 写入。',
+  },
   {
     gdb: ['record btrace bts', 'record function-call-history', 'record stop', 'monitor history 6 all'],
   },
-  '## The whole run at a glance',
-  '`loongscope trace` writes every exit, exception and world switch into a file (text, JSON lines, or a timeline for Perfetto), and says what came first and what came often:',
+  {
+    en: '## The whole run at a glance',
+    'zh-CN': '## 整个过程一览',
+  },
+  {
+    en: '`loongscope trace` writes every exit, exception and world switch into a file (text, JSON lines, or a timeline for Perfetto), and says what came first and what came often:',
+    'zh-CN':
+      '`loongscope trace` 把每次退出、例外和世界切换写进文件（文本、JSON 行，或 Perfetto 的时间线），并总结什么最先发生、什么最常发生：',
+  },
   { shell: ['trace', '--guest', 'crash', '--serial', 'null', '--output', '/dev/null'] },
-  'The auditor finds the same cause by itself:',
+  {
+    en: 'The auditor finds the same cause by itself:',
+    'zh-CN': '审计器自己就能找到同样的原因：',
+  },
   { shell: ['run', '--guest', 'crash', '--serial', 'null', '--audit', 'worldswitch'] },
-  '## The cure',
-  'A guest sets EENTRY before the first instruction that can raise an exception: `csrwr` of the address of its handler to CSR 0xc, as `guests/privileged/main.c` does first of all (`csr_write(CSR_EENTRY, guest_vector)`). If the guest is a kernel that does set it and dies all the same, the usual suspects are next in line, and the same three questions find them:',
-  '- **EENTRY is set, and the fetch still fails**: `monitor explain` shows the step of the translation that fails (no window, no TLB entry, V=0), and who wrote PGDL or the window.\n- **TLBRENTRY holds a virtual address**: refill handlers run in direct address mode; `explain` says so.\n- **The handler faults itself**: the loop is stopped and explained instead of spinning.\n- **It happens after a world switch only**: `--audit worldswitch` tells which register the hypervisor did not bring back.',
+  {
+    en: '## The cure',
+    'zh-CN': '## 怎样修好',
+  },
+  {
+    en: 'A guest sets EENTRY before the first instruction that can raise an exception: `csrwr` of the address of its handler to CSR 0xc, as `guests/privileged/main.c` does first of all (`csr_write(CSR_EENTRY, guest_vector)`). If the guest is a kernel that does set it and dies all the same, the usual suspects are next in line, and the same three questions find them:',
+    'zh-CN':
+      '客户机要在第一条可能引起例外的指令之前设置 EENTRY：用 `csrwr` 把处理程序的地址写进 CSR 0xc，就像 `guests/privileged/main.c` 一开始做的那样（`csr_write(CSR_EENTRY, guest_vector)`）。如果客户机是内核，明明设置了却还是死，那么依次检查下面几种常见情况，同样的三个问题都能找到答案：',
+  },
+  {
+    en: '- **EENTRY is set, and the fetch still fails**: `monitor explain` shows the step of the translation that fails (no window, no TLB entry, V=0), and who wrote PGDL or the window.\n- **TLBRENTRY holds a virtual address**: refill handlers run in direct address mode; `explain` says so.\n- **The handler faults itself**: the loop is stopped and explained instead of spinning.\n- **It happens after a world switch only**: `--audit worldswitch` tells which register the hypervisor did not bring back.',
+    'zh-CN':
+      '- **设置了 EENTRY，取指仍然失败**：`monitor explain` 指出翻译在哪一步失败（没有窗口、没有 TLB 表项、V=0），以及 PGDL 或窗口是谁写的。\n- **TLBRENTRY 里是虚拟地址**：重填处理程序运行在直接地址翻译模式；`explain` 会指出来。\n- **处理程序自己出错**：循环会被停下并给出解释，而不是一直空转。\n- **只在世界切换之后发生**：`--audit worldswitch` 说明 Hypervisor 没有恢复哪个寄存器。',
+  },
 ];
 
-/** The page, with fresh output. */
-export async function recordTutorial(): Promise<string> {
+/** The pages by language, with fresh output. */
+export async function recordTutorial(): Promise<Readonly<Record<keyof typeof TUTORIAL, string>>> {
   const running = await start(
     undefined,
     {
@@ -73,7 +145,12 @@ export async function recordTutorial(): Promise<string> {
   const first = ['file build/hv.elf'];
   const symbols = ['add-symbol-file build/guests/crash.elf'];
   const [, ...outputs] = await session(running, first, [symbols, ...commandsOf(PARTS)]);
-  return `${await rendered(PARTS, outputs)}\n`;
+  return {
+    en: `${await rendered(PARTS, outputs)}\n`,
+    'zh-CN': `${await rendered(PARTS, outputs, 'zh-CN')}\n`,
+  };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(TUTORIAL, await recordTutorial());
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  for (const [language, page] of Object.entries(await recordTutorial()))
+    writeFileSync(TUTORIAL[language as keyof typeof TUTORIAL], page);

@@ -168,7 +168,9 @@ try {
     // Help and version are not errors.
     if (error.exitCode === 0) code = EXIT.ok;
     else {
-      process.stderr.write(`loongscope: ${error.message.replace(/^error: /, '')}: see loongscope --help\n`);
+      process.stderr.write(
+        `loongscope: ${error.message.replace(/^error: /, '').replace(/\n\(Did you mean/, ' (did you mean')}: see loongscope --help\n`,
+      );
       code = EXIT.usage;
     }
   } else if (error instanceof UsageError) {
