@@ -15,7 +15,9 @@ LS_GDB_MAJOR=16
 LS_QEMU_MAJOR=10
 LS_IASL_VERSION=20221020
 
-say() { printf '\033[2m[prepare]\033[0m %s\n' "$*" >&2; }
+# Dim on a terminal, plain elsewhere and with NO_COLOR.
+if [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then LS_PREFIX=$'\033[2m[prepare]\033[0m'; else LS_PREFIX='[prepare]'; fi
+say() { printf '%s %s\n' "$LS_PREFIX" "$*" >&2; }
 die() {
   printf 'loongscope: %s\n' "$*" >&2
   exit 1
@@ -27,7 +29,7 @@ run_step() {
   shift
   log=$(mktemp)
   start=$SECONDS
-  printf '\033[2m[prepare]\033[0m %s ' "$label" >&2
+  printf '%s %s ' "$LS_PREFIX" "$label" >&2
   "$@" >"$log" 2>&1 </dev/null &
   pid=$!
   while kill -0 "$pid" 2>/dev/null; do

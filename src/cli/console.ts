@@ -3,6 +3,7 @@ import { constants, existsSync, openSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { CharacterSpec } from './character.ts';
 import { CharacterSocket } from './character-socket.ts';
+import { say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import { type Outlet, openOutlet } from './outlet.ts';
 import { neverBlock, type Reader } from './slow-reader.ts';
@@ -14,6 +15,9 @@ const MOST_INPUT = 1 << 16;
 const LOOK_MS = 20;
 /** How long the last output may wait for a reader, when the run was ended from outside. */
 const LAST_WORDS_MS = 200;
+
+/** What Ctrl-A H says. */
+const KEYS = 'Ctrl-A X ends the run, Ctrl-A Ctrl-A sends Ctrl-A, Ctrl-A H shows this; all other keys go to the guest';
 
 const ignore = (): void => {};
 
@@ -285,18 +289,23 @@ export function connectInput(spec: CharacterSpec, control: ConsoleUser, line: Se
   control.expectInput(() => open);
   let escaped = false;
   const raw = stdin.isTTY;
-  if (raw) stdin.setRawMode(true);
+  if (raw) {
+    stdin.setRawMode(true);
+    if (process.stderr.isTTY) say('Ctrl-A H shows the keys of this terminal, Ctrl-A X ends the run');
+  }
   const rest = new Rest(control, stdin);
   const onData = (data: Buffer): void => {
     const keep: number[] = [];
     for (const b of data) {
       if (raw && escaped) {
         escaped = false;
-        if (b === 0x78 || b === 0x58) {
+        const key = String.fromCharCode(b).toLowerCase();
+        if (key === 'x') {
           control.quit();
           return;
         }
-        keep.push(b);
+        if (key === 'h') say(KEYS);
+        else keep.push(b);
       } else if (raw && b === 1) escaped = true;
       else keep.push(b);
     }

@@ -14,7 +14,8 @@ import { TOURS, type Tour, type TourStep } from './tour.ts';
 const GDB_TIMEOUT = 120_000;
 const MARK = '@@step';
 
-const bold = (text: string): string => (process.stdout.isTTY ? `\x1b[1m${text}\x1b[0m` : text);
+const inBold = process.stdout.isTTY && !process.env.NO_COLOR;
+const bold = (text: string): string => (inBold ? `\x1b[1m${text}\x1b[0m` : text);
 const print = (text = ''): void => void process.stdout.write(`${text}\n`);
 
 /** A batch script that shows each command as if typed, with a mark before every step. */

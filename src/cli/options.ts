@@ -482,20 +482,24 @@ export function declareMachineOptions(command: Command): Command {
         BOARD_MODELS,
       ),
     )
-    .option('--memory <size>', 'RAM, such as 128M or 1G', (t) => parseMemory(t), DEFAULT_MACHINE.memory)
+    .addOption(
+      new Option('--memory <size>', 'RAM, such as 128M or 1G')
+        .argParser((t) => parseMemory(t))
+        .default(DEFAULT_MACHINE.memory, `${DEFAULT_MACHINE.memory >> 20}M`),
+    )
     .option('--smp <n>', 'physical CPUs', (t) => parseInteger(t, '--smp', 1, MAX_CPUS), 1)
     .addOption(
       new Option('--cpu <model>', 'max or la464, with features: max,lvz=off')
         .argParser(parseCpu)
         .default(DEFAULT_MACHINE.cpu, 'max'),
     )
-    .option(
-      '--serial <backend>',
-      'stdio, null, file:F, pipe:F, tcp:HOST:PORT[,server][,nowait] or unix:PATH[,server]',
-      (t) => parseCharacter(t, '--serial'),
-      {
-        kind: 'stdio' as const,
-      },
+    .addOption(
+      new Option(
+        '--serial <backend>',
+        'stdio, null, file:F, pipe:F, tcp:HOST:PORT[,server][,nowait] or unix:PATH[,server]',
+      )
+        .argParser((t) => parseCharacter(t, '--serial'))
+        .default({ kind: 'stdio' as const }, 'stdio'),
     )
     .option('--wait', 'do not run until a debugger says so')
     .option(

@@ -12,6 +12,7 @@ import {
   parseFormat,
   parseInteger,
 } from './options.ts';
+import { guardOutput } from './own-output.ts';
 import { parseMoment } from './recording/moment.ts';
 import type { ReplayCli } from './recording/replay.ts';
 import { requireSandbox } from './sandbox.ts';
@@ -26,6 +27,7 @@ const program = new Command('loongscope')
   .showHelpAfterError(false);
 
 let code: number = EXIT.ok;
+guardOutput();
 
 declareMachineOptions(program.command('run').description('boot a machine; its console is the terminal'))
   .option('--dump-dtb <file>', "write the board's device tree, and run nothing")
@@ -178,4 +180,5 @@ try {
     code = EXIT.usage;
   } else throw error;
 }
-process.exitCode = code;
+// An output that took no more has set a code already.
+process.exitCode = code || process.exitCode;
