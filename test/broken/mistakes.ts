@@ -42,7 +42,7 @@ export const MISTAKES: readonly Mistake[] = [
   paged(
     'dmw_plv',
     'the window of the vectors is not open to PLV0',
-    'vector-mapped',
+    'window',
     /DMW1 = 0x9000000000000010, which is not open to PLV0/,
   ),
   paged(
@@ -76,7 +76,24 @@ export const MISTAKES: readonly Mistake[] = [
     'root-written',
     /pgdh was never written, and 0xffff\w+ is in the upper half/,
   ),
+  paged(
+    'dmw_unset',
+    'the window of devices is not set up',
+    'window',
+    /the host uses 0x800000001fe001e0 at .* which no window has .* dmw0, dmw2, dmw3 never written/,
+  ),
+  paged('vs_two', 'ECFG.VS is too small', 'vector-spacing', /VS is 2, .* as if .* 16 bytes apart; .* VS must be 3/),
+  paged('vs_four', 'ECFG.VS is too large', 'vector-spacing', /VS is 4, .* as if .* 64 bytes apart; .* VS must be 3/),
   // Tables.
+  paged('pwcl_unset', 'PWCL is not written', 'walk-geometry', /PWCL\.PTwidth is 0, because it was never written/),
+  paged('pwch_unset', 'PWCH is not written', 'walk-geometry', /PWCH\.Dir3_width is 0, because it was never written/),
+  paged(
+    'page_size',
+    'PWCL describes pages of 4 KiB, the tables are of 16 KiB',
+    'image-loaded',
+    /host's PC .* <main> leads to physical .* nothing but zeros: .*pages of 2\^12 bytes; PWCL last written/,
+  ),
+  paged('map_invalid', 'a page is mapped without V after its fault', 'stage2-entry', /has a frame and V = 0/),
   paged('dir1_base', 'PWCL.Dir1_base is wrong', 'walk-geometry', /PWCL\.Dir1_base is 20, .* ends at bit 25/),
   paged('dir_empty', 'a directory entry of stage 2 is 0', 'stage2-root', /maps nothing at all/),
   paged(
@@ -135,7 +152,26 @@ export const MISTAKES: readonly Mistake[] = [
     'guest-registers',
     /\$s3 of VM 1 was 0x\w+1a .* is 0x\w+1b .* ld\.d \$s3, \$a0, 216/,
   ),
+  paged(
+    'guest_paged',
+    'a new vCPU begins with paging on',
+    'entry-mode',
+    /g_crmd = 0x10 \(PG = 1\), and has neither page tables nor handlers/,
+  ),
   // Leaving.
+  paged(
+    'host_era',
+    'the host returns to itself without writing ERA',
+    'host-return',
+    /ertn at .* <interrupt\S+ stays in the host .* where VM 1 left/,
+  ),
+  paged('skip_twice', 'PC is advanced twice', 'skip-once', /left at 0x\w+ \(HVC\) .* 4 was added to its PC twice/),
+  paged(
+    'exit_t1',
+    'the exit overwrites t1 before it is saved',
+    'guest-registers',
+    /\$t1 of VM 1 was .* at its HVC exit .* is 0x7 when it goes on/,
+  ),
   paged('pgm_not_cleared', 'GSTAT.PGM is not cleared', 'pgm-cleared', /a return of the host, entered the guest/),
   paged(
     'tgid_not_cleared',
@@ -217,8 +253,8 @@ export const MISTAKES: readonly Mistake[] = [
   paged(
     'refill_level',
     'the refill handler walks a level too much',
-    'refill-fills',
-    /fills GPA 0x100000 .* where the table has 0x4000013/,
+    'walk-geometry',
+    /PWCL\.Dir2_width is 0 .*lddir \$t0, \$t0, 2 .*or do not walk it/,
   ),
   paged(
     'refill_odd',
@@ -233,6 +269,24 @@ export const MISTAKES: readonly Mistake[] = [
     'the refill handler is left by a jump (AxVisor)',
     'refill-returns',
     /leaves the refill handler by a jump: CRMD\.DA is still 1/,
+  ),
+  paged(
+    'refill_tlbwr',
+    'the refill handler uses tlbwr',
+    'refill-fills',
+    /tlbwr at .*<refill.* the entry that TLBIDX names.* needs tlbfill/,
+  ),
+  paged(
+    'refill_era',
+    'the refill handler returns by ERA',
+    'refill-returns',
+    /clears TLBRERA\.IsTLBR, so ertn at .*<refill.* leaves CRMD\.DA at 1/,
+  ),
+  paged(
+    'refill_jr',
+    'the refill handler returns by a jump',
+    'refill-returns',
+    /jr \$t0 at .*<refill.* leaves the refill handler by a jump/,
   ),
   // Changes of stage 2.
   paged('invtlb_missing', 'no invtlb after a page is mapped', 'invtlb', /the TLB still has GPA 0x180000 as 0x0/),
@@ -258,6 +312,12 @@ export const MISTAKES: readonly Mistake[] = [
     /line 11 \(TI\) .* handler of the host must write 1 to TICLR/,
   ),
   paged('line_stays', 'a line of the guest is never lowered', 'acknowledge', /line 2 \(HWI0\) .* GINTC\.HWIS = 0x1/),
+  paged(
+    'idle_first',
+    'the host waits in idle before each entry',
+    'acknowledge',
+    /the host waits in idle 0 at .*<run> until the timer expires/,
+  ),
   // The guest's own.
   paged(
     'guest_eentry_unset',
@@ -286,8 +346,8 @@ export const MISTAKES: readonly Mistake[] = [
   paged(
     'guest_dmw',
     'the window of the guest is not open to PLV0',
-    'vector-mapped',
-    /g_eentry .* DMW0 = 0x18, which is not open to PLV0/,
+    'paging-on',
+    /turns paging on, and the next PC, 0x\w+, is in the window of DMW0 = 0x18, which is not open to PLV0/,
   ),
   paged('guest_pgdh_unset', 'the guest does not write PGDH', 'root-written', /g_pgdh is 0/),
   paged('guest_no_fill', 'the refill handler of the guest has no tlbfill', 'refill-fills', /has filled nothing/),
@@ -307,10 +367,10 @@ export const MISTAKES: readonly Mistake[] = [
   paged(
     'guest_null',
     'the guest uses a wrong pointer, and reports its end',
-    'host-pointer',
+    'guest-pointer',
     /\$t1 = 0x6000000000000000 comes from lu52i\.d/,
   ),
-  paged('guest_jump_null', 'the guest jumps to 0', 'host-pointer', /jirl \$ra, \$zero, 0 at .* jumped there/),
+  paged('guest_jump_null', 'the guest jumps to 0', 'guest-pointer', /jirl \$ra, \$zero, 0 at .* jumped there/),
   paged(
     'guest_ticlr',
     'the guest does not acknowledge its timer',
@@ -320,7 +380,84 @@ export const MISTAKES: readonly Mistake[] = [
   paged('guest_line', 'the guest does not have its line lowered', 'acknowledge', /line 2 \(HWI0\)/),
   paged('guest_lie', 'the guest waits with no interrupt enabled', 'wake', /ECFG\.LIE = 0/),
   paged('guest_timer_unset', 'the guest waits for a timer that is off', 'wake', /TCFG\.En = 0/),
+  paged(
+    'guest_dmw_unset',
+    'the guest turns paging on without a window',
+    'paging-on',
+    /turns paging on, and the next PC, .* no page and no window/,
+  ),
+  paged('guest_ine', 'the guest executes what is no instruction', 'guest-died', /took INE .*: \.word 0x00000001/),
+  paged('guest_break', 'the guest ends by a break', 'guest-died', /took BRK .*: break 5/),
+  paged('guest_vs', 'the guest sets ECFG.VS and has one handler', 'vector-spacing', /g_ecfg\.VS is 3.* VS must be 0/),
+  paged(
+    'guest_timer_short',
+    'the timer of the guest is faster than its handler',
+    'acknowledge',
+    /handler of VM 1 clears it, and the timer has expired again/,
+  ),
+  paged('guest_era_zero', 'the guest returns to 0', 'guest-pointer', /ertn .* ERA was written \(0x0\) by csrwr/),
+  paged('guest_plv', 'the guest returns to PLV 3 by mistake', 'guest-pointer', /at PLV 3 \(PRMD\.PPLV\)/),
   // The reference hypervisor.
+  reference('dmw-unset', 'hello', 'the window of devices is not set up', 'window', /which no window has/),
+  reference('pwcl-unset', 'hello', 'PWCL is not written', 'walk-geometry', /never written, and ldpte/),
+  reference(
+    'vs-set',
+    'hello',
+    'ECFG.VS is set, and one handler serves all causes',
+    'vector-spacing',
+    /VS is 3, so HVC arrives at .* behind the one handler at .*<_guest_exit>/,
+  ),
+  reference('mode-zero', 'hello', 'CRMD of a new vCPU is 0', 'entry-mode', /DA and PG are 0/),
+  reference(
+    'entry-wrong',
+    'hello',
+    'a new vCPU begins at a wrong PC',
+    'image-loaded',
+    /or the guest was sent to a wrong PC/,
+  ),
+  reference(
+    'block-without-h',
+    'hello',
+    'a block of 2 MiB is mapped without H',
+    'stage2-entry',
+    /has the flags of a page and bit 6 \(H\) is 0/,
+  ),
+  reference(
+    'gid-shared',
+    'two,name=a+two,name=b',
+    'all VMs have one GID',
+    'gid-shared',
+    /VM 2 and VM 1 both run with GID 1/,
+  ),
+  reference('refill-tlbwr', 'hello', 'the refill handler uses tlbwr', 'refill-fills', /needs tlbfill/),
+  reference(
+    'refill-loses-t1',
+    'hello',
+    'the refill handler overwrites t1',
+    'guest-registers',
+    /\$t1 of VM 1 was 0x0 at its TLBR exit .* csrrd \$t1, 137/,
+  ),
+  reference(
+    'skip-mmio-twice',
+    'hello',
+    '8 is added to PC after an access',
+    'skip-once',
+    /\(PIS\) .* added to its PC twice/,
+  ),
+  reference(
+    'skip-hypercall-twice',
+    'hello',
+    '8 is added to PC after hvcl',
+    'skip-once',
+    /\(HVC\) .* added to its PC twice/,
+  ),
+  reference(
+    'exit-scratch',
+    'hello',
+    'the exit takes its pointer from another CSR than the entry',
+    'host-pointer',
+    /\$a0 = 0x0 comes from csrwr \$a0, 49 .*SAVE1/,
+  ),
   reference('pgm-unset', 'hello', 'GSTAT.PGM is not set', 'pgm-set', /did not enter the guest: GSTAT\.PGM is 0/),
   reference('no-skip-hypercall', 'hello', 'PC stays on the hvcl', 'skip', /entered again at the HVC/),
   reference('no-skip-gspr', 'privileged', 'PC stays on an emulated instruction', 'skip', /entered again at the GSPR/),

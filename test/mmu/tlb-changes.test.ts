@@ -1,5 +1,7 @@
 /** Reports to observers about `invtlb` in the host: owner and type of the entries, and the address. */
+
 import { expect, test } from 'vitest';
+import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import type { TlbChange } from '../../src/emu/cpu/observer.ts';
 import { TestMachine } from '../support/test-machine.ts';
 
@@ -47,4 +49,18 @@ test.each([
   expect(told).toEqual(
     expected.map(([guestType, gid, vppn]) => ({ guestType, gid, index: -1, vppn, by: `invtlb 0x${op.toString(16)}` })),
   );
+});
+
+test.each(['tlbwr', 'tlbfill'])('%s is named as what it is, in a refill handler and outside', (name) => {
+  for (const isRefill of [0, 1]) {
+    const m = new TestMachine({ code: [name] });
+    m.cpu.host.setLo(CSR.TLBRERA, isRefill);
+    m.cpu.host.setLo(CSR.STLBPS, 12);
+    m.cpu.host.setLo(CSR.TLBIDX, 12 << 24);
+    m.cpu.host.setLo(CSR.TLBREHI, 12);
+    const told: TlbChange[] = [];
+    m.cpu.observe({ tlbChanged: (_, change) => told.push(change) });
+    m.run(1);
+    expect(told.map((change) => change.by)).toEqual([name]);
+  }
 });

@@ -139,7 +139,7 @@ export function tlbrd(cpu: Cpu, t: TlbTarget): AfterValue {
 }
 
 /** Writes entry `i` from the bank's registers (the refill registers inside a refill handler). */
-function writeEntry(cpu: Cpu, t: TlbTarget, i: number, doubled: boolean): void {
+function writeEntry(cpu: Cpu, t: TlbTarget, i: number, by: 'tlbwr' | 'tlbfill', doubled = false): void {
   const { bank, tlb } = t;
   const refill = inRefill(bank);
   if (tlb.e[i]) forget(cpu, tlb, i);
@@ -148,7 +148,6 @@ function writeEntry(cpu: Cpu, t: TlbTarget, i: number, doubled: boolean): void {
   tlb.setKey(i, vppnOf(bank, ehi), pageSize(bank), t.gid, bank.lo(CSR.ASID) & ASID_VALUE);
   tlb.setPages(i, bank.lo(lo0), bank.hi(lo0), bank.lo(lo1), bank.hi(lo1));
   if (!t.guestType && t.gid !== 0) cpu.observer.stage2Filled?.(cpu, t.gid, i);
-  const by = refill ? 'tlbfill' : 'tlbwr';
   cpu.observer.tlbChanged?.(cpu, { guestType: t.guestType, gid: t.gid, index: i, vppn: -1, by, doubled });
 }
 
@@ -167,7 +166,7 @@ export function tlbwr(cpu: Cpu, t: TlbTarget): AfterValue {
   const ps = pageSize(t.bank);
   // An index out of range, or a page size that its half of the TLB cannot hold, is undefined: nothing is written.
   if (i < TLB_SIZE && legalSize(ps) && (i >= STLB_SIZE || ps === (t.bank.lo(CSR.STLBPS) & STLB_PS))) {
-    writeEntry(cpu, t, i, false);
+    writeEntry(cpu, t, i, 'tlbwr');
     return After.goOn;
   }
   if (i < TLB_SIZE) remove(cpu, t.tlb, i);
@@ -180,7 +179,7 @@ export function tlbfill(cpu: Cpu, t: TlbTarget): AfterValue {
   if (!legalSize(ps)) return After.goOn;
   const vppn = vppnOf(bank, inRefill(bank) ? CSR.TLBREHI : CSR.TLBEHI);
   const old = t.tlb.find(vppn, t.gid, asidOf(t), bank.lo(CSR.STLBPS) & STLB_PS);
-  writeEntry(cpu, t, placeFor(cpu, t, old, vppn, ps), old >= 0);
+  writeEntry(cpu, t, placeFor(cpu, t, old, vppn, ps), 'tlbfill', old >= 0);
   return After.goOn;
 }
 

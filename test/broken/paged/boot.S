@@ -15,7 +15,9 @@ _start:
 #else
   SET DMW1, 0x9000000000000011
 #endif
+#ifndef BREAK_dmw_unset
   SET DMW0, 0x8000000000000001
+#endif
   la.abs $t0, host_dir3
 #ifndef BREAK_pgdh_unset
   csrwr $t0, PGDH
@@ -24,10 +26,16 @@ _start:
   csrwr $t0, PGDL
 #ifdef BREAK_dir1_base
   SET PWCL, (14 | 11 << 5 | 20 << 10 | 11 << 15)
-#else
+#elif defined BREAK_page_size
+  SET PWCL, (12 | 11 << 5 | 23 << 10 | 11 << 15)
+#elif !defined BREAK_pwcl_unset
   SET PWCL, GEOMETRY_L
 #endif
+#if defined BREAK_page_size
+  SET PWCH, (34 | 11 << 6)
+#elif !defined BREAK_pwch_unset
   SET PWCH, GEOMETRY_H
+#endif
   SET STLBPS, 14
   csrwr $zero, ASID
   la.abs $t0, refill
@@ -48,6 +56,10 @@ _start:
 #endif
 #ifdef BREAK_vs_zero
   SET ECFG, TI
+#elif defined BREAK_vs_two
+  SET ECFG, 2 << 16 | TI
+#elif defined BREAK_vs_four
+  SET ECFG, 4 << 16 | TI
 #else
   SET ECFG, VECTORS << 16 | TI
 #endif

@@ -21,7 +21,9 @@ guest_start:
 #endif
   csrwr $t0, TLBRENTRY
 #endif
+#ifndef BREAK_guest_dmw_unset
   SET DMW0, 0x11
+#endif
 #ifdef BREAK_guest_dmw
   SET DMW0, 0x18
 #endif
@@ -75,6 +77,12 @@ guest_start:
   li.w $t0, 0x77
   bne $t1, $t0, guest_failed
   syscall 0
+#ifdef BREAK_guest_ine
+  .word 0x00000001
+#endif
+#ifdef BREAK_guest_break
+  break 5
+#endif
 #ifdef BREAK_guest_stack
   /* A stack where nothing is, and an exception whose handler uses it. */
   li.d $sp, 0xffff800010000000
@@ -104,13 +112,19 @@ guest_start:
   b 1b                             /* it computes, and the host wants the CPU back now and then */
 #endif
   /* Its timer. */
+#ifdef BREAK_guest_vs
+  SET ECFG, 3 << 16 | 0x800
+#else
   SET ECFG, 0x800
+#endif
   la.abs $t0, ticked
   st.d $zero, $t0, 0
 #ifdef BREAK_guest_lie
   csrwr $zero, ECFG
 #endif
-#ifndef BREAK_guest_timer_unset
+#if defined BREAK_guest_timer_short
+  SET TCFG, 4 | 3
+#elif !defined BREAK_guest_timer_unset
   SET TCFG, 3000 | 1
 #endif
 1:
@@ -157,6 +171,13 @@ guest_vector:
   csrwr $t0, ERA
 #endif
 guest_return:
+#ifdef BREAK_guest_era_zero
+  csrwr $zero, ERA
+#endif
+#ifdef BREAK_guest_plv
+  li.w $t0, 7
+  csrwr $t0, PRMD
+#endif
   csrrd $t1, SAVE2
   csrrd $t0, SAVE1
   ertn

@@ -14,7 +14,11 @@ main:
   li.w $t1, 0xff << GID_SHIFT | USETGID
   csrxchg $t0, $t1, GTLBC
   invtlb 0x12, $zero, $zero
+#ifdef BREAK_guest_paged
+  li.w $t0, 0x10
+#else
   li.w $t0, 8
+#endif
   gcsrwr $t0, CRMD
   li.w $t0, 14
   gcsrwr $t0, STLBPS
@@ -30,6 +34,9 @@ main:
   li.w $s2, 0x5252
 
 run:
+#ifdef BREAK_idle_first
+  idle 0
+#endif
 #ifdef BREAK_tgid_early
   /* As AxVisor: TGID is written in ordinary code, and the rest of the way is paged. */
   li.w $t0, GID << GID_SHIFT
@@ -60,7 +67,9 @@ interrupt:
   invtlb 2, $zero, $zero           /* the host maps its own memory anew */
   csrwr $zero, PRMD                /* and returns to itself, as a host with processes does */
   la.abs $t0, 1f
+#ifndef BREAK_host_era
   csrwr $t0, ERA
+#endif
   ertn
 1:
 #ifndef BREAK_timer_not_acknowledged
@@ -84,6 +93,9 @@ skip:
 #endif
 advance:
   ld.d $t0, $s0, C_PC
+#ifdef BREAK_skip_twice
+  addi.d $t0, $t0, 4
+#endif
   addi.d $t0, $t0, 4
   st.d $t0, $s0, C_PC
   b run
@@ -139,7 +151,11 @@ fault:
   li.w $t1, GUEST_BASE
   sub.d $t1, $t0, $t1
   bstrins.d $t1, $zero, 13, 0
+#ifdef BREAK_map_invalid
+  li.d $t2, GUEST_HPA
+#else
   li.d $t2, GUEST_HPA | VD
+#endif
   add.d $t1, $t1, $t2
 map:
   la.abs $t2, stage2_pages

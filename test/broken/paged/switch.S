@@ -30,6 +30,9 @@ trap:
   csrrd $t0, SAVE5
 #endif
   st.d $a0, $t0, 8 * 4
+#ifdef BREAK_exit_t1
+  li.w $t1, 7
+#endif
   GUEST_REGS st.d, $t0
   move $a0, $t0
   csrrd $t0, SAVE1
@@ -176,12 +179,27 @@ refill:
   jirl $zero, $t0, 32
 1:
 #endif
-#ifndef BREAK_refill_no_fill
+#if defined BREAK_refill_tlbwr
+  tlbwr
+#elif !defined BREAK_refill_no_fill
   tlbfill
 #endif
 #if defined BREAK_refill_scratch
   csrrd $t0, SAVE5
 #elif !defined BREAK_refill_t0
   csrrd $t0, TLBRSAVE
+#endif
+#ifdef BREAK_refill_era
+  /* A return by ERA, as from any other exception. */
+  csrwr $t0, TLBRSAVE
+  csrrd $t0, TLBRERA
+  csrwr $t0, ERA
+  csrwr $zero, TLBRERA
+  csrrd $t0, TLBRSAVE
+#endif
+#ifdef BREAK_refill_jr
+  csrrd $t0, TLBRERA
+  addi.d $t0, $t0, -1
+  jr $t0
 #endif
   ertn

@@ -3,30 +3,27 @@
  * machine comes back to where it was.
  */
 import type { Cpu } from '../../cpu/cpu.ts';
-import { CRMD, TLBRERA } from '../../cpu/csr-fields.ts';
-import { CSR, fieldNamed } from '../../cpu/csr-table.ts';
+import { TLBRERA } from '../../cpu/csr-fields.ts';
+import { CSR } from '../../cpu/csr-table.ts';
 import type { EventRecord } from '../../cpu/event-ring.ts';
 import { ecodeOf } from '../../cpu/exception-table.ts';
-import type { Steps } from '../../replay/steps.ts';
-import { HOST_WORLD, runningContext } from '../context.ts';
+import type { Steps } from '../../runtime/steps.ts';
+import { runningContext } from '../context.ts';
 import { cycleOf } from '../loop-cycle.ts';
 import type { Loop } from '../loops.ts';
 import type { RunControl } from '../run-control.ts';
 import type { Symbolizer } from '../symbolizer.ts';
 import { walkStage2 } from '../walk.ts';
+import { handlerFault, ledTo, next } from './chain.ts';
+import { lossesOf } from './lost-search.ts';
 import type { Moment } from './moment.ts';
 import { RULES, type Rule, type RuleId, ruleOf } from './rules.ts';
 import { type Stretch, stretchOf } from './stretch.ts';
 import { type Finding, switchFindings } from './switches.ts';
-import { takerOf } from './vector-checks.ts';
 
 /** Instructions before an event that are looked at: usually, and where the guest's state is the same each time. */
 const BEFORE = 40_000;
 const ENOUGH = 2_000;
-/** Bytes from a vector on that count as its handler, and how many instructions and events it may take to get there. */
-const HANDLER = 0x400n;
-const SOON = 200;
-const NEAR = 8;
 /** Instructions of a piece of the search for the beginning of a loop, and of a repetition that is the loop; the longest search. */
 const PIECE = 50_000;
 const LONG = 200_000;
@@ -39,10 +36,6 @@ const RECENT = 64;
 /** Instructions behind an event that are looked at: those of its handler. */
 const BEHIND = 400;
 const TLBR = ecodeOf('TLBR');
-/** Exceptions whose handler usually returns. */
-const ROUTINE: ReadonlySet<number> = new Set((['INT', 'SYS', 'BRK', 'TLBR'] as const).map(ecodeOf));
-/** How far back a guest's own exception may be of which it died. */
-const DYING = 2000;
 
 /** What was found out about an event. */
 export interface Case {
@@ -75,7 +68,7 @@ export function* caseOf(
   if (!history.enabled) return undefined;
   // From power-on, the present is reached again first.
   if (recalled) yield* replayer.going(here);
-  const tell = { loop, name, lines };
+  const tell = { loop, name, lines, ended: control.machine.poweredOff };
   try {
     // A guest that is entered again and again is in the same state each time.
     const exits = loop?.round.some((e) => e.kind === 'exit') === true;
@@ -84,14 +77,31 @@ export function* caseOf(
     const found = last && (yield* explained(control, cpu, last, tell));
     const round = loop?.round ?? (here - history.beginning < FARTHEST ? cycleOf(cpu, 1)?.round : undefined);
     // What ended a repetition is less telling than what began it.
-    if (!round || (found && found.findings.length > 0)) return found;
+    if (found && found.findings.length > 0) return found;
     yield* replayer.going(here);
-    const first = yield* beginning(control, cpu, round, here);
-    return first ? ((yield* explained(control, cpu, first, tell)) ?? found) : found;
+    const first = round && (yield* beginning(control, cpu, round, here));
+    const told = first ? ((yield* explained(control, cpu, first, tell)) ?? found) : found;
+    if (!told || told.findings.length > 0) return told;
+    yield* replayer.going(here);
+    return { ...told, findings: yield* lost(control, cpu, name, here) };
   } finally {
     yield* replayer.going(here);
     if (recalled) history.endRecall();
   }
+}
+
+/** Instructions around an entry that may have lost a register of its guest. */
+const AROUND = 2_000;
+
+/** What a guest has lost in the whole past, where nothing near the event explains it. */
+function* lost(control: RunControl, cpu: Cpu, name: Symbolizer, here: number): Steps<readonly Finding[]> {
+  for (const at of yield* lossesOf(control, cpu, here)) {
+    const last = Math.min(at + 2, control.history.latest);
+    const found = switchFindings(yield* stretchOf(control, cpu, at - AROUND, last), name, () => false);
+    const told = found.filter((f) => f.rule === 'guest-registers' || f.rule === 'skip-once');
+    if (told.length > 0) return told;
+  }
+  return [];
 }
 
 /** What the caller wants to know. */
@@ -99,6 +109,8 @@ interface Tell {
   readonly loop: Loop | undefined;
   readonly name: Symbolizer;
   readonly lines: (record: EventRecord) => readonly string[];
+  /** The machine has been switched off. */
+  readonly ended: boolean;
 }
 
 /** An event, and the position of the machine at it or behind it. */
@@ -167,7 +179,7 @@ function* explained(
   control: RunControl,
   cpu: Cpu,
   { record, near }: Place,
-  { loop, name, lines }: Tell,
+  { loop, name, lines, ended }: Tell,
 ): Steps<Case | undefined> {
   const { machine, replayer, history, vcpuStates } = control;
   const last = Math.min(near + BEHIND, history.latest);
@@ -181,17 +193,29 @@ function* explained(
   let r = record;
   let then: EventRecord | undefined;
   for (;;) {
-    const [before, step] = ledTo(whole, n, r);
+    const [before, step] = ledTo(whole, n, r, loop !== undefined);
     if (!before) break;
-    then = r;
-    r = before;
     n = step;
+    then = before.ecode === TLBR ? next(whole, n) : r;
+    r = before;
   }
   then ??= handlerFault(whole, n, r);
   const { at } = whole.steps[n]!;
   yield* replayer.going(at);
   const ctx = runningContext(cpu, vcpuStates);
-  const moment: Moment = { machine, cpu, r, then, ctx, past: whole.upTo(n), whole, loop, name };
+  const moment: Moment = {
+    machine,
+    cpu,
+    r,
+    then,
+    ctx,
+    past: whole.upTo(n),
+    whole,
+    loop,
+    ended,
+    vms: vcpuStates.vms,
+    name,
+  };
   const isMapped = (gpa: bigint): boolean => {
     const { address, fault } = walkStage2(ctx, machine.ram, ctx.gid, gpa);
     return address !== undefined && !fault && machine.ram.has(Number(address));
@@ -209,55 +233,4 @@ function* explained(
     findings: [...findings.filter(first), ...findings.filter((f) => !first(f))],
     lines: lines(r),
   };
-}
-
-/** The next event, when the handler of the event at step `n` raises it. */
-function handlerFault(s: Stretch, n: number, r: EventRecord): EventRecord | undefined {
-  for (let k = n + 1; k < Math.min(s.length, n + SOON); k++) {
-    if (s.row(k)?.name === 'ertn') return undefined;
-    const e = s.steps[k]!.events.find((x) => x.kind !== 'entry');
-    if (e?.ecode === TLBR && e.pc !== r.vector) continue;
-    if (e) return takerOf(r) === e.world && e.kind === 'exception' && e.pc - r.vector < HANDLER ? e : undefined;
-  }
-  return undefined;
-}
-
-/** The event whose handler raised another one at step `n`, and its step. */
-function ledTo(s: Stretch, n: number, r: EventRecord): readonly [EventRecord | undefined, number] {
-  const [refill, place] = refillOf(s, n, r);
-  if (refill) return [refill, place];
-  let seen = 0;
-  for (let k = n - 1; k >= 0 && k > n - SOON && seen < NEAR; k--) {
-    for (const e of s.steps[k]!.events.toReversed()) {
-      if (e.kind === 'entry') continue;
-      const handler = e.kind === 'exit' ? 1n : HANDLER;
-      if (takerOf(e) === r.world && r.pc >= e.vector && r.pc < e.vector + handler) return [e, k];
-      seen++;
-    }
-  }
-  return r.kind === 'exit' && !r.stage2 ? diedOf(s, n, r) : [undefined, -1];
-}
-
-/** The refill whose context was never left, when an event comes at an address that needs paging. */
-function refillOf(s: Stretch, n: number, r: EventRecord): readonly [EventRecord | undefined, number] {
-  const none = [undefined, -1] as const;
-  if (r.kind !== 'exception' || r.world !== HOST_WORLD || r.pc >> 48n === 0n) return none;
-  if (!fieldNamed('TLBRERA', 'IsTLBR', s.csr(n, CSR.TLBRERA)) || !(r.crmd & CRMD.DA)) return none;
-  for (let k = n - 1; k >= 0 && k > n - DYING; k--) {
-    const e = s.steps[k]!.events.find((x) => x.kind !== 'entry' && x.ecode === TLBR);
-    if (e) return [e, k];
-    if (s.row(k)?.name === 'ertn') return none;
-  }
-  return none;
-}
-
-/** The guest's own fault whose handler calls the hypervisor, without a return in between: the guest reports its end. */
-function diedOf(s: Stretch, n: number, r: EventRecord): readonly [EventRecord | undefined, number] {
-  for (let k = n - 1; k >= 0 && k > n - DYING; k--) {
-    if (s.steps[k]!.world !== r.world) continue;
-    if (s.row(k)?.name === 'ertn') break;
-    const e = s.steps[k]!.events.find((x) => x.kind === 'exception' && x.world === r.world);
-    if (e) return ROUTINE.has(e.ecode) ? [undefined, -1] : [e, k];
-  }
-  return [undefined, -1];
 }

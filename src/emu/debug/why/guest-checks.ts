@@ -1,14 +1,18 @@
 /** Checks of interrupts, of waiting, and of the handlers of a world. */
 import { fieldOf, GINTC } from '../../cpu/csr-fields.ts';
 import { CSR } from '../../cpu/csr-table.ts';
-import { ecodeOf } from '../../cpu/exception-table.ts';
+import { ecodeOf, exceptionByCode } from '../../cpu/exception-table.ts';
 import { hex } from '../../formats/hex.ts';
+import { u32At } from '../../formats/little-endian.ts';
 import { decode } from '../../isa/decoder.ts';
+import { disassemble } from '../../isa/disassembler.ts';
 import { HOST_WORLD } from '../context.ts';
+import { readVirtual } from '../debug-memory.ts';
 import { INTERRUPT_LINES } from '../decode-number.ts';
 import { worldName } from '../vms.ts';
 import { whyNoWake } from '../waits.ts';
-import { causeOf, type Moment, place } from './moment.ts';
+import { causeOf, isFetchFault, type Moment, place } from './moment.ts';
+import { instructionAt } from './provenance.ts';
 import { takerOf } from './vector-checks.ts';
 
 const INT = ecodeOf('INT');
@@ -23,8 +27,12 @@ export function storm(m: Moment): string | undefined {
   const who = worldName(cpu, takerOf(r));
   const hwis = fieldOf(cpu.host.lo(CSR.GINTC), GINTC.HWIS);
   const how = ((): string => {
+    const acknowledged = m.whole.steps.some(({ csr }) => csr.some((c) => c.num === CSR.TICLR && (c.value & 1n) !== 0n));
+    const waits = m.whole.steps.findLastIndex((s, n) => s.world === HOST_WORLD && m.whole.row(n)?.name === 'idle');
+    if (line === TI && acknowledged && r.kind === 'exit' && waits >= 0)
+      return `${who} waits in ${instructionAt(m.whole, waits, m.name)} until the timer expires, and so it is pending again when it goes on there`;
     if (line === TI)
-      return m.whole.steps.some(({ csr }) => csr.some((c) => c.num === CSR.TICLR && (c.value & 1n) !== 0n))
+      return acknowledged
         ? `the handler of ${who} clears it, and the timer has expired again before it returns: make TCFG.InitVal longer`
         : `the handler of ${who} must write 1 to TICLR.CLR`;
     if (line === IPI) return `the handler of ${who} must clear the bits of the IPI status by IOCSR`;
@@ -75,4 +83,19 @@ export function handlerFaults(m: Moment): string | undefined {
   const how = then.pc === r.vector ? 'faults on its own first instruction' : 'faults itself';
   const badv = then.hasBadv ? ` for ${hex(then.badv)}` : '';
   return `the handler of ${who} at ${place(m, then.world, r.vector)} ${how}, by ${causeOf(then)}${badv} at ${place(m, then.world, then.pc)}, when it handles ${causeOf(r)} at ${place(m, r.world, r.pc)}`;
+}
+
+/** Causes that no handler repairs. */
+const FATAL = /^(INE|IPE|ADE[FM]|BRK|BCE|FPE)$/;
+
+/** The guest's own fault whose handler has called the hypervisor, and not returned. */
+export function died(m: Moment): string | undefined {
+  const { r, then, cpu, ctx, machine, ended } = m;
+  const cause = exceptionByCode(r.ecode, r.esub);
+  if (r.kind !== 'exception' || r.world === HOST_WORLD || then?.kind !== 'exit' || !cause) return undefined;
+  if (!FATAL.test(cause.name) && !ended) return undefined;
+  const word = isFetchFault(r) ? undefined : u32At(readVirtual(machine, ctx, r.pc, 4));
+  const what = word === undefined ? '' : `: ${disassemble(word)}`;
+  const badv = r.hasBadv ? ` for ${hex(r.badv)}` : '';
+  return `${worldName(cpu, r.world)} took ${cause.name} (${cause.text})${badv} at ${place(m, r.world, r.pc)}${what}, and its handler did not return but left with ${causeOf(then)} at ${place(m, then.world, then.pc)}: it gave up`;
 }

@@ -7,6 +7,7 @@ import type { Machine } from '../../machine/machine.ts';
 import type { DebugContext } from '../context.ts';
 import type { Loop } from '../loops.ts';
 import type { Symbolizer } from '../symbolizer.ts';
+import type { Vms } from '../vms.ts';
 import type { Stretch } from './stretch.ts';
 
 export interface Moment {
@@ -24,6 +25,9 @@ export interface Moment {
   readonly whole: Stretch;
   /** The loop in which it began, if it did. */
   readonly loop: Loop | undefined;
+  /** Has the machine been switched off since? */
+  readonly ended: boolean;
+  readonly vms: Vms;
   readonly name: Symbolizer;
 }
 

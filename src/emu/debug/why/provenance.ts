@@ -69,7 +69,7 @@ export function provenance(
   n: number,
   r: number,
   name: Symbolizer,
-  { reader = HOST_WORLD, expected }: { readonly reader?: number; readonly expected?: bigint } = {},
+  { reader = HOST_WORLD, expected }: { readonly reader?: number; readonly expected?: bigint | undefined } = {},
 ): string | undefined {
   const k = writerOf(s, n, r);
   if (k === undefined) return undefined;
@@ -81,9 +81,24 @@ export function provenance(
   const access = accessOf(s, k);
   if (access && !access.store)
     return `${value} comes from ${instructionAt(s, k, name)}${slot(s, k, { r, expected }, access.address, name)}`;
+  const kept = row?.name === 'csrrd' || row?.name === 'csrwr' ? keptBy(s, k, r) : undefined;
+  if (kept !== undefined) return provenance(s, kept, r, name, { reader, expected });
   if (row && /^g?csr(rd|wr|xchg)$/.test(row.name))
     return `${value} comes from ${instructionAt(s, k, name)}${source(s, k, s.operand(k, 'csr'), name)}`;
   return `${value} comes from ${instructionAt(s, k, name)}`;
+}
+
+/** The step at which the handler that gives a register back by a CSR, at step `k`, has kept it there. */
+function keptBy(s: Stretch, k: number, r: number): number | undefined {
+  const num = s.operand(k, 'csr');
+  const { world } = s.steps[k]!;
+  for (let n = k - 1; n >= 0; n--) {
+    if (s.row(n)?.name === 'ertn') return undefined;
+    if (s.steps[n]!.world !== world || !s.steps[n]!.csr.some((c) => c.num === num)) continue;
+    const same = s.row(n)?.name === 'csrwr' && s.operand(n, 'rd') === r && s.gpr(n, r) === s.gpr(k + 1, r);
+    return same ? n : undefined;
+  }
+  return undefined;
 }
 
 const worldNameOf = (world: number): string => `VM ${world}`;
@@ -115,17 +130,24 @@ function slot(s: Stretch, k: number, { r, expected }: Wanted, address: bigint, n
     : ` from ${hex(address)}, where ${instructionAt(s, stored, name)} put it`;
 }
 
+/** CSRs that hold what software puts there. */
+const SCRATCH = /^(SAVE\d|TLBRSAVE)$/;
+
 /** Who wrote a CSR that is read at step `k`: the last writer, and the one before it when that was another instruction. */
 function source(s: Stretch, k: number, num: number, name: Symbolizer): string {
   const writers: number[] = [];
+  const bank = s.steps[k]!.world === HOST_WORLD ? 'host' : 'guest';
   for (let n = k - 1; n >= 0 && writers.length < 2; n--) {
-    const write = s.steps[n]!.csr.find((c) => c.bank === 'host' && c.num === num);
+    const own = s.steps[n]!.world === s.steps[k]!.world;
+    const write = own ? s.steps[n]!.csr.find((c) => c.bank === bank && c.num === num) : undefined;
     const last = writers.at(-1);
     if (write && (last === undefined || s.steps[last]!.pc !== s.steps[n]!.pc)) writers.push(n);
   }
   const [last, before] = writers;
-  if (last === undefined) return '';
   const csr = csrByNumber(num)?.name ?? hex(num);
+  const scratch = SCRATCH.test(csr);
+  if (last === undefined && scratch && s.neverWritten(num, k)) return `, and the host never wrote ${csr} before`;
+  if (last === undefined) return ` (${csr})`;
   const written = (n: number): string => hex(s.steps[n]!.csr.find((c) => c.num === num)!.value);
   const had =
     before === undefined ? '' : `; before that, ${instructionAt(s, before, name)} had put ${written(before)} there`;

@@ -1,6 +1,6 @@
 /** An explanation in lines: the cause as far as a rule names it, and what is known of the event. */
 import type { Cpu } from '../../cpu/cpu.ts';
-import type { Steps } from '../../replay/steps.ts';
+import type { Steps } from '../../runtime/steps.ts';
 import { explainEvent, explainLast } from '../explain.ts';
 import type { Loop } from '../loops.ts';
 import type { RunControl } from '../run-control.ts';

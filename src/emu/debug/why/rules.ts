@@ -6,6 +6,7 @@ import type { CSR } from '../../cpu/csr-table.ts';
 import * as guest from './guest-checks.ts';
 import type { Moment } from './moment.ts';
 import * as stage2 from './stage2-checks.ts';
+import * as tables from './table-checks.ts';
 import * as vectors from './vector-checks.ts';
 import * as worlds from './world-checks.ts';
 
@@ -61,12 +62,22 @@ export const RULES = [
     broken: vectors.vectorNotMapped,
   },
   {
+    id: 'window',
+    step: 'enable',
+    section: 'Vol. 1, 7.5.18',
+    csrs: ['DMW0', 'DMW1', 'DMW2', 'DMW3'],
+    must: 'set up the windows of the addresses 0x8… to 0xf… that are used, open to PLV0',
+    broken: vectors.noWindow,
+    explainsOthers: true,
+  },
+  {
     id: 'vector-spacing',
     step: 'enable',
     section: 'Vol. 1, 7.4.5',
     csrs: ['ECFG', 'EENTRY'],
-    must: 'set ECFG.VS to the spacing of the vectors, when there is one for each cause',
+    must: 'set ECFG.VS to the spacing of the vectors, and to 0 when one handler serves all causes',
     broken: vectors.spacing,
+    explainsOthers: true,
   },
   {
     id: 'paging-on',
@@ -75,6 +86,7 @@ export const RULES = [
     csrs: ['CRMD', 'DMW0', 'DMW1'],
     must: 'set CRMD.PG where PC itself is mapped, or change PC and mode together by a return',
     broken: worlds.pagingTooEarly,
+    explainsOthers: true,
   },
   {
     id: 'root-written',
@@ -89,8 +101,8 @@ export const RULES = [
     step: 'map',
     section: 'Vol. 1, 7.5.8',
     csrs: ['PWCL', 'PWCH'],
-    must: 'describe the levels of the tables without gaps: each level begins where the one below ends',
-    broken: stage2.geometry,
+    must: 'describe every level of the tables before the first walk, without gaps: each level begins where the one below ends',
+    broken: tables.geometry,
     explainsOthers: true,
   },
   {
@@ -114,8 +126,8 @@ export const RULES = [
     id: 'image-loaded',
     step: 'map',
     section: 'Address translation',
-    csrs: ['PGDL'],
-    must: 'map guest pages to the frames that hold the image',
+    csrs: ['PGDL', 'PGDH', 'PWCL'],
+    must: 'map pages to the frames that hold the image',
     broken: stage2.nothingThere,
     explainsOthers: true,
   },
@@ -151,6 +163,23 @@ export const RULES = [
     csrs: ['ERA'],
     must: 'put the guest’s PC, an address of the guest, into ERA',
     broken: worlds.entryPc,
+  },
+  {
+    id: 'entry-mode',
+    step: 'enter',
+    section: 'Guest bank',
+    csrs: ['CRMD'],
+    must: 'give a vCPU CRMD with DA or PG, not both and not neither: it begins with DA = 1',
+    broken: worlds.entryMode,
+    explainsOthers: true,
+  },
+  {
+    id: 'host-return',
+    step: 'exit',
+    section: 'Recipes, Exit',
+    csrs: ['ERA', 'GSTAT'],
+    must: 'write ERA before a return of the host itself: after an exit it holds the guest’s PC',
+    broken: worlds.returnedToGuestPc,
   },
   {
     id: 'pgm-cleared',
@@ -206,6 +235,13 @@ export const RULES = [
     broken: worlds.notSkipped,
   },
   {
+    id: 'skip-once',
+    step: 'exit',
+    section: 'Recipes, Skipping',
+    csrs: ['ERA'],
+    must: 'add 4 to PC once for an instruction that was emulated',
+  },
+  {
     id: 'no-skip-after-repair',
     step: 'exit',
     section: 'Recipes, Skipping',
@@ -247,6 +283,14 @@ export const RULES = [
     must: 'fill both pages of the entry as the table has them, and execute tlbfill',
     broken: stage2.wrongFill,
     explainsOthers: true,
+  },
+  {
+    id: 'gid-shared',
+    step: 'change',
+    section: 'Address translation',
+    csrs: ['GSTAT', 'GTLBC'],
+    must: 'give each VM a GID of its own, or invalidate the GID before another VM gets it',
+    broken: stage2.sharedGid,
   },
   {
     id: 'invtlb',
@@ -295,6 +339,22 @@ export const RULES = [
     csrs: [],
     must: 'have the code of the handler at the vector, and a stack for it that is mapped',
     broken: guest.handlerFaults,
+  },
+  {
+    id: 'guest-pointer',
+    step: 'guest',
+    section: 'Vol. 1, 6.3.3',
+    csrs: ['ERA'],
+    must: 'use only pointers and return addresses that lead somewhere',
+    broken: worlds.lostInGuest,
+  },
+  {
+    id: 'guest-died',
+    step: 'guest',
+    section: 'Vol. 1, 6.3.3',
+    csrs: [],
+    must: 'raise no exception that its own handler gives up on',
+    broken: guest.died,
   },
 ] as const satisfies readonly Rule[];
 

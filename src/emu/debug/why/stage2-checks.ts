@@ -1,5 +1,5 @@
 /** Checks of stage 2 and of refills: tables, entries, and the TLB beside the tables. */
-import { fieldOf, GTLBC, PWCH, PWCL } from '../../cpu/csr-fields.ts';
+import { fieldOf, GTLBC } from '../../cpu/csr-fields.ts';
 import { CSR, fieldNamed } from '../../cpu/csr-table.ts';
 import { hex } from '../../formats/hex.ts';
 import { FETCH, LOAD, STORE } from '../../mmu/stages.ts';
@@ -10,6 +10,9 @@ import { describeElo, walk, walkTable } from '../walk.ts';
 import { pairOf } from './fills.ts';
 import { causeOf, isFetchFault, type Moment, place } from './moment.ts';
 import { instructionAt } from './provenance.ts';
+import type { Step } from './stretch.ts';
+import { blockWithoutH } from './table-checks.ts';
+import { takerOf } from './vector-checks.ts';
 
 const FRAME = 0xffff_ffff_f000n;
 const HUGE = 0x40n;
@@ -20,36 +23,6 @@ const isStage2 = ({ r }: Moment): boolean => r.kind === 'exit' && r.stage2;
 const rootOf = ({ cpu }: Moment): bigint => cpu.host.get(CSR.PGDL) & ROOT;
 const table = (m: Moment, access: typeof LOAD | typeof STORE | typeof FETCH = LOAD) =>
   walkTable(hostContext(m.cpu), m.machine.ram, m.cpu.host.get(CSR.PGDL), m.r.badv, access);
-
-/** A level of page tables: its name, and the bits of the address that choose an entry. */
-interface Level {
-  readonly name: string;
-  readonly base: number;
-  readonly width: number;
-}
-
-export function geometry({ cpu, ctx, r, name }: Moment): string | undefined {
-  if (!r.hasBadv && causeOf(r) !== 'INE') return undefined;
-  const host = r.kind === 'exit' || r.world === HOST_WORLD;
-  const csr = host ? hostContext(cpu) : ctx;
-  const [l, h] = [Number(csr.csr(CSR.PWCL)), Number(csr.csr(CSR.PWCH))];
-  const levels: readonly Level[] = [
-    { name: 'PTbase', base: fieldOf(l, PWCL.PTbase), width: fieldOf(l, PWCL.PTwidth) },
-    { name: 'Dir1_base', base: fieldOf(l, PWCL.Dir1_base), width: fieldOf(l, PWCL.Dir1_width) },
-    { name: 'Dir2_base', base: fieldOf(l, PWCL.Dir2_base), width: fieldOf(l, PWCL.Dir2_width) },
-    { name: 'Dir3_base', base: fieldOf(h, PWCH.Dir3_base), width: fieldOf(h, PWCH.Dir3_width) },
-    { name: 'Dir4_base', base: fieldOf(h, PWCH.Dir4_base), width: fieldOf(h, PWCH.Dir4_width) },
-  ].filter((level) => level.width > 0);
-  for (let n = 1; n < levels.length; n++) {
-    const [below, level] = [levels[n - 1]!, levels[n]!];
-    const end = below.base + below.width;
-    if (level.base === end) continue;
-    const num = level.name < 'Dir3' && level.name.startsWith('Dir') ? CSR.PWCL : CSR.PWCH;
-    const which = num === CSR.PWCL ? 'PWCL' : 'PWCH';
-    return `${which}.${level.name} is ${level.base}, and the level below (${below.name} ${below.base}, ${below.width} bits) ends at bit ${end}: addresses find wrong entries (${which} ${describeWrite(lastWrite(cpu, host ? HOST_WORLD : r.world, num), name)})`;
-  }
-  return undefined;
-}
 
 export function wrongRoot(m: Moment): string | undefined {
   const { cpu, r, name, machine } = m;
@@ -91,6 +64,8 @@ export function badEntry(m: Moment): string | undefined {
     return `the directory entry ${hex(found.leaf.entry)} at ${hex(found.leaf.slot)} has bit 6 set: it is taken for a huge page, ${found.failure.replace(/^.*the page/, 'one that')}`;
   if (causeOf(r) === 'TLBR') return undefined;
   const { leaf } = found;
+  const block = found.address === undefined ? blockWithoutH(m, r.badv) : undefined;
+  if (block !== undefined) return block;
   if (!leaf)
     return `stage 2 has no table for GPA ${gpa}: ${found.failure?.replace(/^stage 2: /, '') ?? 'the walk ends early'}`;
   const where = `the stage-2 entry of GPA ${gpa} at ${hex(leaf.slot)} is ${hex(leaf.entry)}`;
@@ -111,10 +86,10 @@ export function badEntry(m: Moment): string | undefined {
   return text === undefined ? undefined : `${where}, with ${text}`;
 }
 
-/** Guest code that is no code: the frame holds zeros, or the address behind it is no RAM. */
+/** Code that is no code: the frame holds zeros, or the address behind it is no RAM. */
 export function nothingThere(m: Moment): string | undefined {
   const { r, ctx, machine } = m;
-  if (r.world < 0) return undefined;
+  if (r.world === HOST_WORLD) return codeOfHost(m);
   const found = walkTable(hostContext(m.cpu), machine.ram, m.cpu.host.get(CSR.PGDL), address0(m));
   if (found.leaf?.huge && found.leaf.entry & HUGE && found.leaf.entry & ENTRY_BITS)
     return `the directory entry ${hex(found.leaf.entry)} at ${hex(found.leaf.slot)}, for the guest's PC ${hex(r.pc)}, has bit 6 set: it is taken for a huge page, and leads to no table`;
@@ -124,7 +99,21 @@ export function nothingThere(m: Moment): string | undefined {
   const frame = Number(address & ~0xfffn);
   if (!machine.ram.has(frame)) return `the guest's PC ${hex(r.pc)} leads to physical ${hex(address)}, where no RAM is`;
   if (machine.ram.read(frame, 0x1000).some((b) => b !== 0)) return undefined;
-  return `the guest's PC ${place(m, r.world, r.pc)} leads to physical ${hex(address)}, and the page there holds nothing but zeros: stage 2 maps another frame than the one with the image, or the image was not loaded`;
+  return `the guest's PC ${place(m, r.world, r.pc)} leads to physical ${hex(address)}, and the page there holds nothing but zeros: stage 2 maps another frame than the one with the image, the image was not loaded, or the guest was sent to a wrong PC`;
+}
+
+/** The same for code of the host that a page table maps. */
+function codeOfHost(m: Moment): string | undefined {
+  const { r, ctx, machine, cpu, name } = m;
+  if (r.kind !== 'exception' || causeOf(r) !== 'INE' || fieldNamed('CRMD', 'DA', ctx.csr(CSR.CRMD))) return undefined;
+  const { address, leaf } = walk(ctx, machine.ram, r.pc);
+  const frame = Number((address ?? 0n) & ~0xfffn);
+  if (address === undefined || !machine.ram.has(frame) || machine.ram.read(frame, 0x1000).some((b) => b !== 0))
+    return undefined;
+  const size = leaf?.huge
+    ? ''
+    : ` (pages of 2^${fieldNamed('PWCL', 'PTbase', ctx.csr(CSR.PWCL))} bytes; PWCL ${describeWrite(lastWrite(cpu, HOST_WORLD, CSR.PWCL), name)})`;
+  return `the host's PC ${place(m, r.world, r.pc)} leads to physical ${hex(address)}, and the page there holds nothing but zeros: its page table, or PWCL and PWCH, do not fit the place of the code${size}`;
 }
 
 /** The GPA of the guest's PC: stage 1 alone. */
@@ -145,7 +134,11 @@ export function otherTgid(m: Moment): string | undefined {
 
 export function wrongFill(m: Moment): string | undefined {
   const { past, r, name } = m;
-  if (causeOf(r) === 'TLBR' && r.pc !== r.vector && missesAgain(m))
+  const again = causeOf(r) === 'TLBR' && r.pc !== r.vector ? missedAgain(m) : undefined;
+  const ofGuest = r.kind === 'exception' && r.world !== HOST_WORLD;
+  if (again?.byIndex !== undefined)
+    return `${instructionAt(m.whole, again.byIndex, name)} writes the entry that TLBIDX names, where the address of the miss is not looked for: a refill needs tlbfill`;
+  if (again?.steps.every((s) => s.tlb.every((t) => t.index < 0 || t.guestType !== ofGuest)))
     return `the refill handler at ${place(m, r.kind === 'exit' ? HOST_WORLD : r.world, r.vector)} returns and has filled nothing: a tlbfill is missing`;
   for (let n = past.length - 1; n >= 0; n--) {
     const wrong = past.steps[n]!.tlb.find((t) => t.wrong !== undefined)?.wrong;
@@ -155,42 +148,74 @@ export function wrongFill(m: Moment): string | undefined {
   return undefined;
 }
 
-/** Was the same miss taken before or behind the event, with nothing filled in between? */
-function missesAgain({ whole, past, r }: Moment): boolean {
+/** The steps between the miss and the same miss before or behind it, and the `tlbwr` among them. */
+function missedAgain({
+  whole,
+  past,
+  r,
+}: Moment): { readonly steps: readonly Step[]; readonly byIndex: number | undefined } | undefined {
   const same = (n: number): boolean =>
     whole.steps[n]!.events.some((e) => e.kind === r.kind && e.ecode === r.ecode && e.pc === r.pc && e.badv === r.badv);
   const other = [
     whole.steps.findIndex((_, n) => n > past.length && same(n)),
     past.steps.findLastIndex((_, n) => same(n)),
   ].find((n) => n >= 0);
-  if (other === undefined) return false;
-  const between = whole.steps.slice(Math.min(other, past.length), Math.max(other, past.length) + 1);
-  const ofGuest = r.kind === 'exception' && r.world !== HOST_WORLD;
-  return between.every((s) => s.tlb.every((t) => t.index < 0 || t.guestType !== ofGuest));
+  if (other === undefined) return undefined;
+  const [first, last] = [Math.min(other, past.length), Math.max(other, past.length)];
+  const taker = takerOf(r);
+  const byIndex = whole.steps.findIndex(
+    (s, n) => n >= first && n <= last && s.world === taker && whole.row(n)?.name === 'tlbwr',
+  );
+  return { steps: whole.steps.slice(first, last + 1), byIndex: byIndex < 0 ? undefined : byIndex };
 }
 
-/** An entry of the TLB that the guest used or may use, and that the table no longer has. */
-export function stale(m: Moment): string | undefined {
-  const { r, cpu, machine } = m;
+/** An entry of the TLB that the table no longer has. */
+interface Stale {
+  readonly gpa: bigint;
+  readonly elo: bigint;
+  readonly slot: bigint;
+  readonly entry: bigint;
+}
+
+/** An entry of the TLB that the guest used or may use, and that its table does not have. */
+function staleEntry({ r, cpu, machine }: Moment): Stale | undefined {
   if (r.kind !== 'exit' || causeOf(r) === 'TLBR' || machine.cpus.length > 1) return undefined;
   const host = hostContext(cpu);
   const root = host.csr(CSR.PGDL);
   for (let i = 0; i < TLB_SIZE; i++) {
     if (!cpu.htlb.e[i] || cpu.htlb.gid[i] !== r.gid || r.gid === 0) continue;
     const entry = cpu.htlb.view(i);
+    const page = (1n << BigInt(entry.ps)) - 1n;
     for (const half of [0, 1] as const) {
       const gpa = pairOf(entry) + (BigInt(half) << BigInt(entry.ps));
-      const { leaf } = walkTable(host, machine.ram, root, gpa, LOAD);
-      if (!leaf || leaf.huge) continue;
+      const { leaf, address } = walkTable(host, machine.ram, root, gpa, LOAD);
+      if (!leaf) continue;
       const elo = entry.elo[half];
-      const asked = r.hasBadv && r.badv >= gpa && r.badv < gpa + (1n << BigInt(entry.ps));
+      const asked = r.hasBadv && r.badv >= gpa && r.badv <= gpa + page;
       // A page whose V was cleared, and whose frame stayed, is aged on purpose.
-      const moved = elo & 1n && (elo & FRAME) !== (leaf.entry & FRAME);
-      if (moved || (asked && !(elo & 1n) && leaf.entry & 1n))
-        return `the TLB still has GPA ${hex(gpa)} as ${hex(elo)} (${describeElo(elo)}), and the table at ${hex(leaf.slot)} has ${hex(leaf.entry)}: the entry must be invalidated after the table was changed${invalidation(m, gpa)}`;
+      const frame = address ?? (leaf.huge ? undefined : leaf.entry & FRAME);
+      const moved = elo & 1n && frame !== undefined && (elo & FRAME & ~page) !== (frame & FRAME & ~page);
+      if (moved || (asked && !leaf.huge && !(elo & 1n) && leaf.entry & 1n))
+        return { gpa, elo, slot: leaf.slot, entry: leaf.entry };
     }
   }
   return undefined;
+}
+
+/** Another VM has run with the GID of this one, and its entries are still in the TLB. */
+export function sharedGid(m: Moment): string | undefined {
+  const { r, vms } = m;
+  const found = staleEntry(m);
+  const other = vms.all().find((vm) => vm.gid === r.gid && vm.number !== r.world && !vm.ended);
+  if (!found || !other) return undefined;
+  return `VM ${r.world} and VM ${other.number} both run with GID ${r.gid}: the TLB has GPA ${hex(found.gpa)} as ${hex(found.elo)}, which the table of VM ${r.world} does not have (${hex(found.entry)} at ${hex(found.slot)})`;
+}
+
+export function stale(m: Moment): string | undefined {
+  const found = staleEntry(m);
+  if (!found) return undefined;
+  const { gpa, elo, slot, entry } = found;
+  return `the TLB still has GPA ${hex(gpa)} as ${hex(elo)} (${describeElo(elo)}), and the table at ${hex(slot)} has ${hex(entry)}: the entry must be invalidated after the table was changed${invalidation(m, gpa)}`;
 }
 
 /** What the last invtlb of the host was, and why it did not meet the entry. */

@@ -1,13 +1,14 @@
 /** A stretch of the past of one CPU, run again instruction by instruction: what an explanation is drawn from. */
 import type { Cpu } from '../../cpu/cpu.ts';
 import { CSR } from '../../cpu/csr-table.ts';
+import { HOST_OWN } from '../../cpu/csr-writers.ts';
 import type { EventRecord } from '../../cpu/event-ring.ts';
 import type { CsrWriting, TlbChange } from '../../cpu/observer.ts';
 import { u32At } from '../../formats/little-endian.ts';
 import { decode } from '../../isa/decoder.ts';
 import { operandValue, type Row } from '../../isa/row.ts';
 import { STATE } from '../../memory/layout.ts';
-import type { Steps } from '../../replay/steps.ts';
+import type { Steps } from '../../runtime/steps.ts';
 import type { TlbEntryView } from '../../tlb/tlb.ts';
 import { writtenValue } from '../catches.ts';
 import { runningContext } from '../context.ts';
@@ -53,18 +54,18 @@ export interface Step {
 export class Stretch {
   readonly steps: Step[];
   private readonly state: BigUint64Array;
-  private readonly width = GPRS + KEPT.length + 1;
+  private readonly cpu: Cpu;
+  private readonly width = GPRS + KEPT.length + 2;
 
-  constructor(most: number);
-  constructor(most: number, whole: Stretch);
-  constructor(most: number, whole?: Stretch) {
+  constructor(cpu: Cpu, most: number, whole?: Stretch) {
+    this.cpu = cpu;
     this.steps = whole ? whole.steps.slice(0, most) : [];
     this.state = whole ? whole.state : new BigUint64Array(most * this.width);
   }
 
   /** The first `n` steps of it. The registers before the step behind them are kept too. */
   upTo(n: number): Stretch {
-    return new Stretch(n, this);
+    return new Stretch(this.cpu, n, this);
   }
 
   get length(): number {
@@ -86,6 +87,17 @@ export class Stretch {
     return this.state[n * this.width + GPRS + KEPT.length]!;
   }
 
+  /** CRMD of the guest before step `n`. */
+  guestMode(n: number): bigint {
+    return this.state[n * this.width + GPRS + KEPT.length + 1]!;
+  }
+
+  /** Had the host never written a CSR of its own before step `n`? */
+  neverWritten(num: number, n: number): boolean {
+    if (!this.cpu.writers.last(HOST_OWN, num)) return true;
+    return this.steps[0]?.at === 0 && !this.steps.slice(0, n).some((s) => s.csr.some((c) => c.num === num));
+  }
+
   /** The instruction of step `n`. */
   row(n: number): Row | undefined {
     const word = this.steps[n]?.word;
@@ -104,13 +116,14 @@ export class Stretch {
     for (let r = 0; r < GPRS; r++) this.state[to + r] = u64[from + r]!;
     for (let k = 0; k < KEPT.length; k++) this.state[to + GPRS + k] = cpu.host.get(KEPT[k]!);
     this.state[to + GPRS + KEPT.length] = cpu.guest.get(CSR.EENTRY);
+    this.state[to + GPRS + KEPT.length + 1] = cpu.guest.get(CSR.CRMD);
   }
 }
 
 /** Runs the past again from `first` (or the beginning of what is kept) up to `last`, and stays there. */
 export function* stretchOf(control: RunControl, cpu: Cpu, first: number, last: number): Steps<Stretch> {
   const begin = Math.max(first, control.history.beginning);
-  const out = new Stretch(last - begin + 2);
+  const out = new Stretch(cpu, last - begin + 2);
   const words = new Words(control, cpu);
   let csr: CsrStep[] = [];
   let reads: number[] = [];

@@ -32,6 +32,9 @@ const MOVES = 3;
 /** Bytes from EENTRY on in which vectors are. */
 const VECTORS = 0x10000n;
 
+/** Causes at which no instruction is emulated. */
+const BETWEEN: ReadonlySet<number> = new Set([TLBR, INT]);
+
 /** The last exit of the guest, as a step: the first step behind it is `next`. */
 interface Exit {
   readonly next: number;
@@ -84,7 +87,27 @@ export function switchFindings(s: Stretch, name: Symbolizer, isMapped: (gpa: big
     if (step.csr.some((c) => c.bank === 'guest' && SWITCHED.has(c.num))) exits.clear();
     if (entry) {
       exit = exits.get(entry.world);
-      if (exit && exit.world === entry.world && !goesOn(exit, entry.pc) && !isVector(s, n, entry.pc) && ++moved > MOVES)
+      const twice = exit?.pc === entry.pc - 8n && !BETWEEN.has(exit.ecode);
+      if (exit && twice && !isVector(s, n, entry.pc))
+        add(
+          'skip-once',
+          n,
+          `VM ${exit.world} left at ${hex(exit.pc)} (${causeOf(exit.ecode)}) and goes on at ${hex(entry.pc)}: 4 was added to its PC twice, and the instruction at ${hex(exit.pc + 4n)} is lost`,
+        );
+      const mode = s.guestMode(n);
+      if (!fieldNamed('CRMD', 'DA', mode) && !fieldNamed('CRMD', 'PG', mode))
+        add(
+          'entry-mode',
+          n,
+          `${instructionAt(s, n, name)} enters VM ${entry.world} with g_crmd = ${hex(mode)}: DA and PG are 0, which the manual leaves undefined; a vCPU begins with CRMD.DA = 1`,
+        );
+      if (
+        exit?.world === entry.world &&
+        !twice &&
+        !goesOn(exit, entry.pc) &&
+        !isVector(s, n, entry.pc) &&
+        ++moved > MOVES
+      )
         add(
           'entry-pc',
           n,

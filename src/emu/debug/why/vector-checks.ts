@@ -4,6 +4,7 @@ import type { CsrWrite } from '../../cpu/csr-writers.ts';
 import type { EventRecord } from '../../cpu/event-ring.ts';
 import { hex } from '../../formats/hex.ts';
 import { u32At } from '../../formats/little-endian.ts';
+import { decode } from '../../isa/decoder.ts';
 import { FETCH } from '../../mmu/stages.ts';
 import { type DebugContext, HOST_WORLD, hostContext } from '../context.ts';
 import { csrName, describeWrite, hasWritten, lastWrite } from '../csr-words.ts';
@@ -77,7 +78,7 @@ export function vectorNotMapped(m: Moment): string | undefined {
 }
 
 /** A window that covers an address and is not open to PLV0, in words. */
-function closedWindow(ctx: DebugContext, va: bigint): string | undefined {
+export function closedWindow(ctx: DebugContext, va: bigint): string | undefined {
   for (let n = 0; n < 4; n++) {
     const value = ctx.csr(CSR.DMW0 + n);
     if (value !== 0n && value >> 60n === va >> 60n && !fieldNamed('DMW0', 'PLV0', value))
@@ -86,21 +87,86 @@ function closedWindow(ctx: DebugContext, va: bigint): string | undefined {
   return undefined;
 }
 
+/** An address of a window, which no window has, although there is memory or a device behind it. */
+export function noWindow(m: Moment): string | undefined {
+  const { r, ctx, cpu, machine, name } = m;
+  if (!/^ADE[FM]$/.test(causeOf(r)) || r.kind === 'exit' || fieldNamed('CRMD', 'DA', ctx.csr(CSR.CRMD)))
+    return undefined;
+  const segment = Number(r.va >> 60n);
+  if (segment < 8 || (r.va >> 48n) & 0xfffn) return undefined;
+  const pa = BigInt.asUintN(48, r.va);
+  const reached = r.world === HOST_WORLD ? pa : walkStage2(ctx, machine.ram, ctx.gid, pa).address;
+  if (reached === undefined || !(machine.ram.has(Number(reached)) || machine.bus.at(Number(reached)))) return undefined;
+  const closed = closedWindow(ctx, r.va);
+  const windows = WINDOWS.map((n) => CSR.DMW0 + n);
+  if (!closed && windows.some((num) => ctx.csr(num) >> 60n === r.va >> 60n && ctx.csr(num) !== 0n)) return undefined;
+  const unset = windows.filter((num) => !hasWritten(cpu, r.world, num)).map((num) => csrName(r.world, num));
+  const set = windows
+    .filter((num) => hasWritten(cpu, r.world, num))
+    .map(
+      (num) => `${csrName(r.world, num)} = ${hex(ctx.csr(num))} ${describeWrite(lastWrite(cpu, r.world, num), name)}`,
+    );
+  const never = unset.length > 0 ? [`${unset.join(', ')} never written`] : [];
+  const why = closed ?? `which no window has (${[...set, ...never].join('; ')})`;
+  return `${worldName(cpu, r.world)} uses ${hex(r.va)} at ${place(m, r.world, r.pc)}, ${why}: a window for 0x${segment.toString(16)}… must be set up first`;
+}
+
+const WINDOWS = [0, 1, 2, 3];
+
+/** The vector of interrupt line 0, where each cause has one. */
+const FIRST_INTERRUPT = 64;
 /** Slots of a table of vectors that are compared, and the bytes that they may be apart. */
 const SLOTS = 24;
 const SPACINGS = [16, 32, 64, 128, 256, 512];
 
-/** A table with a vector for each cause, and ECFG.VS 0, so that all events arrive at the first one. */
+/** ECFG.VS beside the code at the vectors: a table with a vector for each cause, or one handler for all. */
 export function spacing(m: Moment): string | undefined {
-  const { r, cpu, machine, name } = m;
+  const { cpu, machine, name } = m;
   const ctx = takerContext(m);
-  if (vectorRegister(r) !== CSR.EENTRY || fieldNamed('ECFG', 'VS', ctx.csr(CSR.ECFG)) || causeOf(r) === 'INT')
-    return undefined;
-  const base = ctx.csr(CSR.EENTRY);
+  const r = deliveredByVector(m);
+  if (!r) return undefined;
+  const vs = fieldNamed('ECFG', 'VS', ctx.csr(CSR.ECFG));
+  const apart = vs === 0 ? 0 : 4 << vs;
+  if (causeOf(r) === 'INT' && vs === 0) return undefined;
+  const slot = causeOf(r) === 'INT' ? FIRST_INTERRUPT + r.badi : r.ecode;
+  const base = r.vector - BigInt(slot * apart);
   const bytes = readVirtual(machine, ctx, base, SLOTS * SPACINGS.at(-1)!);
+  const register = `${csrName(takerOf(r), CSR.ECFG)}.VS is ${vs}`;
+  const wrote = `(ECFG ${describeWrite(lastWrite(cpu, takerOf(r), CSR.ECFG), name)})`;
   const found = SPACINGS.find((bytesApart) => isTable(bytes, bytesApart));
-  if (found === undefined) return undefined;
-  return `${csrName(takerOf(r), CSR.ECFG)}.VS is 0, so ${causeOf(r)} arrives at the first vector of ${hex(base)}, where a table has one for each cause, ${found} bytes apart: VS must be ${Math.log2(found / 4)} (ECFG ${describeWrite(lastWrite(cpu, takerOf(r), CSR.ECFG), name)})`;
+  if (found !== undefined && found !== apart) {
+    const arrives =
+      vs === 0
+        ? `${causeOf(r)} arrives at the first vector of ${hex(base)}, where a table has one for each cause, ${found} bytes apart`
+        : `${causeOf(r)} arrives at ${hex(r.vector)}, as if vectors were ${apart} bytes apart; the table at ${hex(base)} has one for each cause, ${found} bytes apart`;
+    return `${register}, so ${arrives}: VS must be ${Math.log2(found / 4)} ${wrote}`;
+  }
+  if (found === undefined && vs > 0 && r.vector > base && isOneHandler(bytes, apart))
+    return `${register}, so ${causeOf(r)} arrives at ${hex(r.vector)}, ${hex(r.vector - base)} bytes behind the one handler at ${place(m, takerOf(r), base)}: VS must be 0 where one handler serves all causes ${wrote}`;
+  return undefined;
+}
+
+/** The event, or the last one before it, that arrived at a vector of its own of the same world. */
+function deliveredByVector({ r, past }: Moment): EventRecord | undefined {
+  const arrives = (e: EventRecord): boolean =>
+    e.kind !== 'entry' && takerOf(e) === takerOf(r) && vectorRegister(e) === CSR.EENTRY;
+  if (arrives(r)) return r;
+  return past.steps.findLast((s) => s.events.some(arrives))?.events.find(arrives);
+}
+
+/** Instructions that end a piece of code, and the one that fills space. */
+const ENDS: ReadonlySet<string> = new Set(['b', 'jirl', 'ertn', 'break', 'idle']);
+const NOP = 0x0340_0000;
+
+/** Does the code of the first vector go on through the second one? Then it is no table of vectors. */
+function isOneHandler(bytes: Uint8Array, apart: number): boolean {
+  if (bytes.length <= apart) return false;
+  for (let at = 0; at <= apart; at += 4) {
+    const word = u32At(bytes.subarray(at, at + 4)) ?? 0;
+    const row = decode(word);
+    if (!row || word === NOP || ENDS.has(row.name)) return false;
+  }
+  return true;
 }
 
 /** Do slots begin with the same instruction, and are they not the same as a whole? */

@@ -1,18 +1,25 @@
 /** Checks of the switch between host, guest and refill handlers. */
+import { CRMD } from '../../cpu/csr-fields.ts';
 import { CSR, fieldNamed } from '../../cpu/csr-table.ts';
+import { HOST_TO_BANK } from '../../cpu/csr-writers.ts';
+import type { EventRecord } from '../../cpu/event-ring.ts';
+import { ecodeOf } from '../../cpu/exception-table.ts';
 import { hex } from '../../formats/hex.ts';
 import { u32At } from '../../formats/little-endian.ts';
 import { decode } from '../../isa/decoder.ts';
 import { operandValue } from '../../isa/row.ts';
+import { FETCH } from '../../mmu/stages.ts';
 import { HOST_WORLD } from '../context.ts';
-import { describeWrite, lastWrite } from '../csr-words.ts';
+import { describeWrite, hasWritten, lastWrite } from '../csr-words.ts';
 import { readVirtual } from '../debug-memory.ts';
+import { worldName } from '../vms.ts';
 import { walk } from '../walk.ts';
 import { causeOf, isFetchFault, type Moment, place } from './moment.ts';
 import { instructionAt, provenance } from './provenance.ts';
 import type { Stretch } from './stretch.ts';
-import { bitsDropped, neverWritten, refillNotPhysical } from './vector-checks.ts';
+import { bitsDropped, closedWindow, neverWritten, refillNotPhysical } from './vector-checks.ts';
 
+const TLBR = ecodeOf('TLBR');
 const PG = (crmd: bigint): number => fieldNamed('CRMD', 'PG', crmd);
 
 export function pagingTooEarly(m: Moment): string | undefined {
@@ -21,14 +28,29 @@ export function pagingTooEarly(m: Moment): string | undefined {
   if (last < 0 || !isFetchFault(r)) return undefined;
   const wrote = past.steps[last]!.csr.some((c) => c.num === CSR.CRMD && PG(c.value));
   if (!wrote || PG(BigInt(r.crmd)) === 0 || ctx.world !== past.steps[last]!.world) return undefined;
-  return `${instructionAt(past, last, name)} turns paging on, and the next PC, ${hex(r.pc)}, is mapped by no page and no window`;
+  return `${instructionAt(past, last, name)} turns paging on, and the next PC, ${hex(r.pc)}, is ${closedWindow(ctx, r.pc) ?? 'mapped by no page and no window'}`;
 }
 
-/** The last step of the event's world before its PC was reached; −1 when there is none. Refills of the host are left out. */
-const cameFrom = ({ past, r }: Moment): number =>
-  past.steps.findLastIndex(
-    (s, k) => s.world === r.world && s.pc !== r.pc && (s.world !== HOST_WORLD || !refill(past, k)),
-  );
+/** The last step of the event's world before its PC was reached; −1 when there is none. Refills are left out. */
+function cameFrom({ past, r }: Moment): number {
+  let inside = false;
+  for (let k = past.length - 1; k >= 0; k--) {
+    const s = past.steps[k]!;
+    if (s.world !== r.world || (r.world === HOST_WORLD && refill(past, k))) continue;
+    const missed = s.events.some((e) => e.kind === 'exception' && e.ecode === TLBR);
+    // The refill of a guest ends by ertn, at its PC.
+    if (r.world !== HOST_WORLD && past.row(k)?.name === 'ertn' && isRefillOf(past, k, r)) inside = true;
+    else if (missed) inside = false;
+    else if (!inside && s.pc !== r.pc) return k;
+  }
+  return -1;
+}
+
+/** Is the `ertn` at step `k` that of a refill for the PC of an event? */
+function isRefillOf({ steps }: Stretch, k: number, r: EventRecord): boolean {
+  const miss = steps.slice(0, k).findLast((s) => s.events.some((e) => e.kind === 'exception' && e.world === r.world));
+  return miss?.events.some((e) => e.ecode === TLBR && e.pc === r.pc) === true;
+}
 
 /** The last `ertn` of the host before the moment that stayed in the host; −1 when there is none. */
 function lastReturn(s: Stretch): number {
@@ -62,6 +84,28 @@ function lastOrdinaryReturn(s: Stretch): number {
     if (world === HOST_WORLD && s.row(n)?.name === 'ertn' && !refill(s, n)) return n;
   }
   return -1;
+}
+
+/** An `ertn` of the host that stays in the host and goes to the PC at which the guest has left. */
+export function returnedToGuestPc(m: Moment): string | undefined {
+  const { past, r, cpu, name } = m;
+  const n = lastOrdinaryReturn(past);
+  if (r.world !== HOST_WORLD || !isFetchFault(r) || n < 0 || n !== cameFrom(m)) return undefined;
+  const left = past.steps.findLast((s) => s.events.some((e) => e.kind === 'exit'));
+  const exit = left?.events.find((e) => e.kind === 'exit');
+  if (!exit || exit.pc !== r.pc || fieldNamed('GSTAT', 'PGM', past.csr(n, CSR.GSTAT))) return undefined;
+  return `${instructionAt(past, n, name)} stays in the host (GSTAT.PGM = 0) and goes to ERA = ${hex(r.pc)}, where ${worldName(cpu, exit.world)} left: a return of the host needs its own PC in ERA, an entry needs PGM (ERA ${describeWrite(lastWrite(cpu, HOST_WORLD, CSR.ERA), name)})`;
+}
+
+/** A guest whose first instruction is fetched with paging on, because the host has set it. */
+export function entryMode(m: Moment): string | undefined {
+  const { past, r, ctx, cpu, name } = m;
+  if (r.kind !== 'exception' || r.world === HOST_WORLD || !isFetchFault(r)) return undefined;
+  const entry = past.steps.findLast((s) => s.events.length > 0)?.events.find((e) => e.kind === 'entry');
+  const write = lastWrite(cpu, r.world, CSR.CRMD);
+  if (entry?.pc !== r.pc || write?.owner !== HOST_TO_BANK || !PG(ctx.csr(CSR.CRMD))) return undefined;
+  if (hasWritten(cpu, r.world, CSR.TLBRENTRY) || !neverWritten(m)) return undefined;
+  return `the guest is entered at ${place(m, r.world, r.pc)} with g_crmd = ${hex(ctx.csr(CSR.CRMD))} (PG = 1), and has neither page tables nor handlers: a vCPU begins in direct address mode, CRMD.DA = 1 (g_crmd ${describeWrite(write, name)})`;
 }
 
 export function refillPgmLost(m: Moment): string | undefined {
@@ -127,7 +171,11 @@ export function leftRefill(m: Moment): string | undefined {
   if (neverWritten(m) ?? bitsDropped(m) ?? refillNotPhysical(m)) return undefined;
   if (!fieldNamed('CRMD', 'DA', BigInt(then.crmd))) return undefined;
   for (let n = past.length + 1; n < whole.length; n++) {
-    if (whole.steps[n]!.pc !== then.pc || n === 0) continue;
+    const cleared = whole.steps[n]!.csr.some((c) => c.num === CSR.TLBRERA && !(c.value & 1n));
+    const back = cleared ? whole.steps.findIndex((_, k) => k > n && whole.row(k)?.name === 'ertn') : -1;
+    if (back >= 0)
+      return `${instructionAt(whole, n, name)} clears TLBRERA.IsTLBR, so ${instructionAt(whole, back, name)} returns by ERA and leaves CRMD.DA at 1: ${place(m, then.world, then.pc)} cannot be fetched, and the vector of that fault neither; a refill is left by ertn with IsTLBR = 1`;
+    if (whole.steps[n]!.pc !== then.pc) continue;
     return `${instructionAt(whole, n - 1, name)} leaves the refill handler by a jump: CRMD.DA is still 1, so ${place(m, then.world, then.pc)} cannot be fetched, and the vector of that fault neither; only ertn leaves a refill`;
   }
   return undefined;
@@ -136,7 +184,11 @@ export function leftRefill(m: Moment): string | undefined {
 /** Faults whose cause is an address. */
 const ADDRESS_FAULTS = /^(TLBR|PI[LSF]|PME|PN[RX]|PPI|ADE[FM]|ALE)$/;
 
-export function lostRegister(m: Moment): string | undefined {
+export const lostRegister = (m: Moment): string | undefined => (m.r.world === HOST_WORLD ? badAddress(m) : undefined);
+export const lostInGuest = (m: Moment): string | undefined => (m.r.world === HOST_WORLD ? undefined : badAddress(m));
+
+/** Where an address comes from at which nothing is. */
+function badAddress(m: Moment): string | undefined {
   const { r, past, ctx, machine, name } = m;
   if (!ADDRESS_FAULTS.test(causeOf(r)) || past.length === 0) return undefined;
   if (walk(ctx, machine.ram, r.va).address !== undefined && causeOf(r) !== 'ALE') return undefined;
@@ -154,9 +206,23 @@ export function lostRegister(m: Moment): string | undefined {
 function jumpedTo(m: Moment): string | undefined {
   const { past, name, r } = m;
   const n = cameFrom(m);
-  if (n < 0 || past.row(n)?.name !== 'jirl') return undefined;
+  if (n < 0) return undefined;
+  if (past.row(n)?.name === 'ertn' && r.world !== HOST_WORLD) return returnedTo(m, n);
+  if (past.row(n)?.name !== 'jirl') return undefined;
   const why = provenance(past, n, past.operand(n, 'rj'), name, { reader: r.world });
   return `${instructionAt(past, n, name)} jumped there${why ? `: ${why}` : ''}`;
+}
+
+/** The `ertn` of a guest at step `n`, and who wrote its ERA. */
+function returnedTo({ past, name, r, ctx, machine }: Moment, n: number): string | undefined {
+  const plv = r.crmd & CRMD.PLV;
+  if (plv > 0 && walk(ctx, machine.ram, r.pc, 0n, FETCH).address !== undefined)
+    return `${instructionAt(past, n, name)} returned to ${hex(r.pc)} at PLV ${plv} (PRMD.PPLV), where no page and no window is open to it`;
+  const wrote = past.steps.findLastIndex(
+    (s, k) => k < n && s.world === r.world && s.csr.some((c) => c.num === CSR.ERA && c.value === r.pc),
+  );
+  if (wrote < 0) return undefined;
+  return `${instructionAt(past, n, name)} returned there: ERA was written (${hex(r.pc)}) by ${instructionAt(past, wrote, name)}`;
 }
 
 export function notSkipped(m: Moment): string | undefined {

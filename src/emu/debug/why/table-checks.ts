@@ -1,0 +1,114 @@
+/** Checks of page tables as PWCL and PWCH describe them, and as they are walked. */
+import { fieldOf, PWCH, PWCL } from '../../cpu/csr-fields.ts';
+import { CSR, csrByNumber } from '../../cpu/csr-table.ts';
+import { hex } from '../../formats/hex.ts';
+import type { Ram } from '../../memory/ram.ts';
+import { addressBits, isHuge, Leaf, levelWidth, type TableReader, walkTables } from '../../mmu/page-walk.ts';
+import { HOST_WORLD, hostContext } from '../context.ts';
+import { describeWrite, hasWritten, lastWrite } from '../csr-words.ts';
+import { causeOf, type Moment } from './moment.ts';
+import { instructionAt } from './provenance.ts';
+
+/** A level of page tables: its number for `lddir`, the names of its fields, and the bits of the address that choose an entry. */
+interface Level {
+  readonly number: number;
+  readonly name: string;
+  readonly num: number;
+  readonly base: number;
+  readonly width: number;
+}
+
+function levelsOf(l: number, h: number): Level[] {
+  const at = (number: number, name: string, base: number, width: number): Level => ({
+    ...{ number, name, base, width },
+    num: number < 3 ? CSR.PWCL : CSR.PWCH,
+  });
+  return [
+    at(0, 'PT', fieldOf(l, PWCL.PTbase), fieldOf(l, PWCL.PTwidth)),
+    at(1, 'Dir1_', fieldOf(l, PWCL.Dir1_base), fieldOf(l, PWCL.Dir1_width)),
+    at(2, 'Dir2_', fieldOf(l, PWCL.Dir2_base), fieldOf(l, PWCL.Dir2_width)),
+    at(3, 'Dir3_', fieldOf(h, PWCH.Dir3_base), fieldOf(h, PWCH.Dir3_width)),
+    at(4, 'Dir4_', fieldOf(h, PWCH.Dir4_base), fieldOf(h, PWCH.Dir4_width)),
+  ];
+}
+
+/** The levels must follow each other without gaps, and each that a refill handler walks must be there. */
+export function geometry(m: Moment): string | undefined {
+  const { cpu, ctx, r, name } = m;
+  if (!r.hasBadv && causeOf(r) !== 'INE') return undefined;
+  const host = r.kind === 'exit' || r.world === HOST_WORLD;
+  const world = host ? HOST_WORLD : r.world;
+  const csr = host ? hostContext(cpu) : ctx;
+  const levels = levelsOf(Number(csr.csr(CSR.PWCL)), Number(csr.csr(CSR.PWCH)));
+  const label = (num: number): string => `${host ? '' : 'the guest’s '}${csrByNumber(num)!.name}`;
+  const wrote = (num: number): string =>
+    `(${csrByNumber(num)!.name} ${describeWrite(lastWrite(cpu, world, num), name)})`;
+  const absent = walkedWithout(m, world, levels);
+  if (absent) {
+    const { level, step } = absent;
+    const { num } = level;
+    const why = hasWritten(cpu, world, num) ? `is 0 ${wrote(num)}` : 'is 0, because it was never written';
+    return `${label(num)}.${level.name}width ${why}, and ${instructionAt(m.past, step, name)} takes the first entry whatever the address is: describe this level, or do not walk it`;
+  }
+  const present = levels.filter((level) => level.width > 0);
+  for (let n = 1; n < present.length; n++) {
+    const [below, level] = [present[n - 1]!, present[n]!];
+    const end = below.base + below.width;
+    if (level.base === end) continue;
+    return `${label(level.num)}.${level.name}base is ${level.base}, and the level below (${below.name}base ${below.base}, ${below.width} bits) ends at bit ${end}: addresses find wrong entries ${wrote(level.num)}`;
+  }
+  return undefined;
+}
+
+/** The last `lddir` or `ldpte` of a world for a level that PWCL and PWCH do not describe. */
+function walkedWithout(
+  { past }: Moment,
+  world: number,
+  levels: readonly Level[],
+): { readonly level: Level; readonly step: number } | undefined {
+  for (let n = past.length - 1; n >= 0; n--) {
+    if (past.steps[n]!.world !== world) continue;
+    const row = past.row(n)?.name;
+    if (row !== 'lddir' && row !== 'ldpte') continue;
+    const level = levels[row === 'ldpte' ? 0 : past.operand(n, 'level8')];
+    if (level?.width === 0) return { level, step: n };
+  }
+  return undefined;
+}
+
+/** Reads tables from memory, and keeps what it has read. */
+class Keeping implements TableReader {
+  lo = 0;
+  hi = 0;
+  readonly entries: { readonly level: number; readonly slot: number; readonly lo: number; readonly hi: number }[] = [];
+  private readonly ram: Ram;
+
+  constructor(ram: Ram) {
+    this.ram = ram;
+  }
+
+  read(_table: number, slot: number, level: number): boolean {
+    const bytes = this.ram.read(slot, 8);
+    if (bytes.length < 8) return false;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
+    this.lo = view.getInt32(0, true);
+    this.hi = view.getInt32(4, true);
+    this.entries.push({ level, slot, lo: this.lo, hi: this.hi });
+    return true;
+  }
+}
+
+/** V and D: bits of a page. The address of a table has none. */
+const PAGE_FLAGS = 3;
+
+/** A directory entry of stage 2 for an address that was meant to be a block, and has no H. */
+export function blockWithoutH({ cpu, machine }: Moment, gpa: bigint): string | undefined {
+  const reader = new Keeping(machine.ram);
+  const root = cpu.host;
+  const address = addressBits(Number(BigInt.asIntN(32, gpa)), Number(BigInt.asIntN(32, gpa >> 32n)));
+  walkTables(root, addressBits(root.lo(CSR.PGDL), root.hi(CSR.PGDL)), address, false, reader, new Leaf());
+  const found = reader.entries.find((e) => e.level > 0 && !isHuge(e.lo) && (e.lo & PAGE_FLAGS) === PAGE_FLAGS);
+  if (!found || levelWidth(root, found.level) === 0) return undefined;
+  const entry = (BigInt(found.hi >>> 0) << 32n) | BigInt(found.lo >>> 0);
+  return `the directory entry ${hex(entry)} at ${hex(found.slot)} (level ${found.level}), for GPA ${hex(gpa)}, has the flags of a page and bit 6 (H) is 0: it is taken for the address of a table, not for a block`;
+}

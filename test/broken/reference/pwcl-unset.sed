@@ -1,0 +1,2 @@
+# cpu.c: PWCL is not written
+/CSR_PWCL/d

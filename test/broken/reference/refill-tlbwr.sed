@@ -1,0 +1,2 @@
+# tlb_refill.S: tlbwr instead of tlbfill
+s/^  tlbfill/  tlbwr/
