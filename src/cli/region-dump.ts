@@ -1,5 +1,5 @@
 /** `--dump-region PC`: what becomes of the code at an address, as it is translated. */
-import type { Block } from '../emu/engine/translator/discover.ts';
+import { type Block, inPage } from '../emu/engine/translator/discover.ts';
 import type { Translation, TranslationObserver } from '../emu/engine/translator/regions.ts';
 import type { UopPage } from '../emu/engine/uop-page.ts';
 import { disassemble } from '../emu/isa/disassembler.ts';
@@ -23,7 +23,7 @@ function ending({ end }: Block, address: (at: number) => string): string | undef
 
 /**
  * Prints each translated region with the instruction at an address: the guest's code, the WebAssembly text of its function, sizes.
- * A region belongs to a physical page; it is one at the address when the page was there as one of its instructions became hot.
+ * A region belongs to physical pages; it is one at the address when one of them was there as an instruction became hot, or is there now.
  */
 export class RegionDump implements TranslationObserver {
   readonly pc: bigint;
@@ -46,16 +46,23 @@ export class RegionDump implements TranslationObserver {
   }
 
   hot(page: UopPage): void {
-    const [lo, hi] = [Number(BigInt.asIntN(32, this.pc)), Number(BigInt.asIntN(32, this.pc >> 32n))];
-    if (this.machine.cpus.some((cpu) => cpu.fast.fetchEntry(lo, hi) === page.base)) this.pages.add(page);
+    if (this.isAtPc(page)) this.pages.add(page);
   }
 
-  translated({ page, blocks, bytes, parts }: Translation): void {
-    if (!this.pages.has(page)) return;
+  /** Is the page at the address in the context that a CPU runs? */
+  private isAtPc(page: UopPage): boolean {
+    const [lo, hi] = [Number(BigInt.asIntN(32, this.pc)), Number(BigInt.asIntN(32, this.pc >> 32n))];
+    return this.machine.cpus.some((cpu) => cpu.fast.fetchEntry(lo, hi) === page.base);
+  }
+
+  translated({ pageOf: page, blocks, bytes, parts }: Translation): void {
     const instructions = blocks.flatMap((b) => b.instructions);
-    if (!instructions.some((i) => i.at === this.position)) return;
+    const here = instructions.find(
+      ({ at }) => inPage(at) === this.position && (this.pages.has(page(at)) || this.isAtPc(page(at))),
+    );
+    if (!here) return;
     this.count++;
-    const start = this.pc & ~PAGE_MASK;
+    const start = (this.pc & ~PAGE_MASK) - 4n * BigInt(here.at - inPage(here.at));
     const address = (at: number): string => hex(BigInt.asUintN(64, start + 4n * BigInt(at)));
     const out = [
       `region at ${address(blocks[0]!.start)}: ${instructions.length} instructions, blocks: ${blocks.length}, bytes of WebAssembly: ${bytes}`,

@@ -14,8 +14,12 @@ beforeAll(() => writeFileSync(image, elfOf(['addi.d $a0, $a0, 1', 'st.d $a0, $sp
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 async function run(...args: string[]): Promise<{ code: number; err: string }> {
+  return runImage(image, ...args);
+}
+
+async function runImage(file: string, ...args: string[]): Promise<{ code: number; err: string }> {
   const main = join(PROJECT_ROOT, 'src', 'cli', 'main.ts');
-  const all = [main, 'run', image, '--serial', 'null', '--no-code-cache', '--max-instructions', '2000000', ...args];
+  const all = [main, 'run', file, '--serial', 'null', '--no-code-cache', '--max-instructions', '2000000', ...args];
   const r = await execa(process.execPath, all, { reject: false, stdin: 'ignore', timeout: 60_000 });
   return { code: r.exitCode ?? -1, err: r.stderr };
 }
@@ -31,6 +35,15 @@ test.each(['auto', 'jit'])('--engine %s: guest code, WebAssembly text and sizes'
   const module = (await wabt()).parseWat('region.wat', text, features);
   module.validate();
   module.destroy();
+});
+
+test('a region that begins in another page', async () => {
+  const caller = join(dir, 'caller.elf');
+  const loop = ['addi.d $a0, $a0, 1', 'bl 4092', 'b -8', ...Array<string>(1021).fill('andi $zero, $zero, 0')];
+  writeFileSync(caller, elfOf([...loop, 'addi.d $a1, $a1, 1', 'jirl $zero, $ra, 0']));
+  const { err } = await runImage(caller, '--engine', 'jit', '--dump-region', '0x201000');
+  expect(err).toMatch(/^region at 0x200008: 5 instructions/m);
+  expect(err).toMatch(/^ {2}0x201000 {2}\w+ {2}addi.d \$a1, \$a1, 1$/m);
 });
 
 test('code that is never translated is said', async () => {

@@ -27,6 +27,7 @@ const CASES: readonly (readonly [mnemonic: string, operation: FpOperation, doubl
     ),
     ...(['w', 'l'] as const).map((i) => [`ffint.${w}.${i}`, `ffint.${i}` as FpOperation, double, 1] as const),
     [double ? 'fcvt.d.s' : 'fcvt.s.d', 'fcvt', double, 1] as const,
+    [`fclass.${w}`, 'fclass', double, 1] as const,
   ];
 });
 

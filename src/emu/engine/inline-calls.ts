@@ -111,7 +111,7 @@ function emitFloat(
   failIf: FailIf,
 ): void {
   const { e } = site;
-  site.quiet(failIf, false);
+  if (!form.quiet) site.quiet(failIf, false);
   /** Pushes an operand: the arguments of the call come first, then fa. */
   const operand = (n: 0 | 1 | 2): void => {
     const arg = s.args[n];
@@ -135,6 +135,7 @@ function emitFloat(
     fused: (single) => e.call(site.firstFma + (single ? 1 : 0)),
   });
   e.set(x.local(s.id, 'i64'));
+  if (form.quiet) return;
   const operands = ([0, 1, 2] as const).slice(0, form.operands);
   site.notePending(
     s.code,

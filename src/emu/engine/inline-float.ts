@@ -4,7 +4,7 @@
  * is computed when somebody reads it (fpu/fpu.ts, `settle`). Where it is not, the same is true of an operation without a rounding
  * error, and the forms check that there is none. All other cases use the exact path.
  */
-import { FCMP_CONDITIONS, type FpOperation, operationCode } from '../softfloat/operations.ts';
+import { FCMP_CONDITIONS, type FpOperation, isQuiet, operationCode } from '../softfloat/operations.ts';
 import type { Emitter, Local } from '../wasm/emitter.ts';
 import { Float as F, Op, Relaxed, type Ty, Simd as V } from '../wasm/opcodes.ts';
 import { HOST_HAS_FMA } from './fma.ts';
@@ -26,7 +26,14 @@ export interface FloatSite {
 /** Emits the operation. It leaves the 64-bit result on the stack. */
 type Form = (site: FloatSite) => void;
 
-const FORMS = new Map<number, { readonly operands: 1 | 2 | 3; readonly emit: Form }>();
+/** `quiet`: it neither reads nor writes FCSR. */
+export interface FloatForm {
+  readonly operands: 1 | 2 | 3;
+  readonly quiet: boolean;
+  readonly emit: Form;
+}
+
+const FORMS = new Map<number, FloatForm>();
 
 /** FCSR: Enables, inexact flag, RM. */
 const WATCHED = 0x1f | 0x10000 | 0x300;
@@ -39,9 +46,8 @@ const QUIET = 0x10000;
 export const pushUse = (e: Emitter): void => void e.i32(WATCHED).op(Op.i32And).i32(QUIET).op(Op.i32Xor);
 export const NEEDS_EXACT = QUIET;
 
-/** The form of an operation by its code, and how many operands it has. */
-export const floatForm = (code: number): { readonly operands: 1 | 2 | 3; readonly emit: Form } | undefined =>
-  FORMS.get(code);
+/** The form of an operation by its code. */
+export const floatForm = (code: number): FloatForm | undefined => FORMS.get(code);
 
 /** Pushes operand `n` as a number. */
 const number = (s: FloatSite, double: boolean, n: 0 | 1 | 2): void => {
@@ -190,7 +196,7 @@ const box = ({ e }: FloatSite): void =>
 
 function add(name: FpOperation, operands: 1 | 2 | 3, form: (s: FloatSite, double: boolean) => void): void {
   for (const double of [false, true])
-    FORMS.set(operationCode(name, double), { operands, emit: (s) => form(s, double) });
+    FORMS.set(operationCode(name, double), { operands, quiet: isQuiet(name), emit: (s) => form(s, double) });
 }
 
 const ARITHMETIC = [
@@ -322,6 +328,32 @@ for (const [name, negateC, negate] of [
       },
     );
   });
+
+// The class of a number is a bit: 2 to 5 for −∞, normal, subnormal and zero with a sign, 6 to 9 for those without one.
+add('fclass', 1, (s, double) => {
+  const { e } = s;
+  const magnitude = s.take('i64');
+  const leastNormal = 1n << (double ? 53n : 24n);
+  const infinity = double ? BigInt.asIntN(64, 0x7ffn << 53n) : 0xffn << 24n;
+  // magnitude = a << 1; fail if magnitude > ∞: a NaN
+  s.operand(0);
+  e.i64n(1).op(Op.i64Shl);
+  if (!double) e.i64(0xffffffffn).op(Op.i64And);
+  e.tee(magnitude).i64(infinity).op(Op.i64GtU);
+  s.failIf();
+  // 1 << (a < 0 ? 2 : 6) + (magnitude != ∞) + (magnitude < least normal) + (magnitude == 0)
+  e.i64n(1);
+  s.operand(0);
+  if (!double) e.op(Op.i64Extend32S);
+  e.i64n(0).op(Op.i64LtS).op(Op.i64ExtendI32U).i64n(2).op(Op.i64Shl).i64n(6).op(Op.i64Xor);
+  for (const [limit, compare] of [
+    [infinity, Op.i64Ne],
+    [leastNormal, Op.i64LtU],
+    [0n, Op.i64Eq],
+  ] as const)
+    e.get(magnitude).i64(limit).op(compare, Op.i64ExtendI32U, Op.i64Add);
+  e.op(Op.i64Shl);
+});
 
 // Comparisons of numbers: less, equal and greater are bits 1, 2 and 4 of the condition's code.
 const LESS = 2;

@@ -41,6 +41,7 @@ export interface Translator {
 }
 
 const DECODE_AHEAD = 32;
+const RECENT_PAGES = 1024;
 /**
  * When so many stores in a row have changed decoded instructions of a page, and none was decoded in between, the page holds data
  * now: all of its instructions are dropped.
@@ -59,6 +60,8 @@ export class UopCache {
   private readonly slots: (UopPage | undefined)[] = [];
   private readonly free: number[] = [];
   private readonly byPa = new Map<number, UopPage[]>();
+  /** Pages that were asked for last, by the low bits of their numbers. */
+  private readonly recent: (UopPage | undefined)[] = new Array(RECENT_PAGES);
   /** Called when the fetch translations of all CPUs must be dropped because pages are reused. */
   private readonly dropFetches: () => void;
   /** Called when a page begins to hold code, or holds none any more: cached write translations to it must be dropped. */
@@ -150,6 +153,18 @@ export class UopCache {
 
   /** The decoded page of physical page `pa`. It is made when it does not exist yet. */
   page(pa: number, linear: number, breakAt: ReadonlySet<number> | undefined): UopPage {
+    const place = (pa / PAGE) % RECENT_PAGES;
+    const recent = this.recent[place];
+    if (recent && recent.pa === pa && recent.breakAt === breakAt) {
+      recent.linear = linear;
+      return recent;
+    }
+    const page = this.find(pa, linear, breakAt);
+    this.recent[place] = page;
+    return page;
+  }
+
+  private find(pa: number, linear: number, breakAt: ReadonlySet<number> | undefined): UopPage {
     let pages = this.byPa.get(pa);
     const known = pages?.find((p) => p.breakAt === breakAt);
     if (known) {
@@ -315,6 +330,7 @@ export class UopCache {
         const slot = (p.base - this.start) / UOP_PAGE_BYTES;
         this.slots[slot] = undefined;
         this.free.push(slot);
+        this.recent.fill(undefined);
       }
       if (keep.length) this.byPa.set(pa, keep);
       else this.byPa.delete(pa);
@@ -332,6 +348,7 @@ export class UopCache {
     this.translator?.clear();
     this.mem.u8.fill(0, this.codePages, this.codePages + PAGE_BITS_BYTES);
     this.byPa.clear();
+    this.recent.fill(undefined);
     this.slots.length = 0;
     this.free.length = 0;
     this.dropFetches();

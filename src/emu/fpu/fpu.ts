@@ -31,7 +31,7 @@ export class Fpu {
     const quiet = isQuietCode(code);
     const status = this.begin(quiet);
     const native = status.rm === ROUND.nearestEven ? nativeOperation(code) : undefined;
-    if (!native || !this.natively(native)) this.exactly(code);
+    if (!native || !this.natively(native, STATE.argA, STATE.argB)) this.exactly(code);
     return quiet ? After.next : this.finish();
   }
 
@@ -80,18 +80,25 @@ export class Fpu {
     const pending = cpu.stateI32('fpPending');
     if (pending === 0) return;
     const status = this.begin(false);
-    const { u64 } = cpu.mem;
-    const at = (field: 'fpA' | 'fpB' | 'fpC'): bigint => u64[(cpu.base + STATE[field]) >> 3]!;
-    if (pending < VECTOR_PENDING) operate(pending - 1, status, at('fpA'), at('fpB'), at('fpC'));
-    else this.settleVector(pending - VECTOR_PENDING, status);
+    if (pending >= VECTOR_PENDING) this.settleVector(pending - VECTOR_PENDING, status);
+    else {
+      const native = status.rm === ROUND.nearestEven ? nativeOperation(pending - 1) : undefined;
+      if (!native || !this.natively(native, STATE.fpA, STATE.fpB)) {
+        const { u64 } = cpu.mem;
+        const at = (field: 'fpA' | 'fpB' | 'fpC'): bigint => u64[(cpu.base + STATE[field]) >> 3]!;
+        operate(pending - 1, status, at('fpA'), at('fpB'), at('fpC'));
+      }
+    }
     cpu.setStateI32('fcsr', (cpu.stateI32('fcsr') & ~(0x1f << CAUSE_SHIFT)) | (status.flags << CAUSE_SHIFT));
   }
 
-  /** False when the operands or the result are not a case of native.ts. */
-  private natively({ from, to, compute }: Native): boolean {
+  /**
+   * Computes into the value slot what is at two places in the state page. False when the operands or the result are not a case of native.ts.
+   */
+  private natively({ from, to, compute }: Native, first: number, second: number): boolean {
     const { base, mem } = this.cpu;
-    const a = base + STATE.argA;
-    const b = base + STATE.argB;
+    const a = base + first;
+    const b = base + second;
     let result: number;
     if (from === 'd') result = compute(this.status, mem.f64[a >> 3]!, mem.f64[b >> 3]!);
     else if (from === 's') result = compute(this.status, mem.f32[a >> 2]!, mem.f32[b >> 2]!);

@@ -12,7 +12,7 @@ import { floatForm } from '../inline-float.ts';
 import { readsTime } from '../inline-time.ts';
 import { vectorForm } from '../inline-vector-float.ts';
 
-/** The largest number of instructions of a region. A region runs only while the budget is larger than this. */
+/** The largest number of instructions of a region. */
 export const MAX_INSTRUCTIONS = 160;
 /** The largest number of places in the region that one computed jump is compared with. */
 const MAX_TARGETS = 64;

@@ -6,7 +6,7 @@
  */
 
 import { contains } from '../../isa/traits.ts';
-import { cellOffset, FETCH_ENTRIES, type Pool, REGION, STATE, UOP_BYTES, UOPS_PER_PAGE } from '../../memory/layout.ts';
+import { cellOffset, FETCH_ENTRIES, type Pool, REGION, STATE, UOP_BYTES } from '../../memory/layout.ts';
 import { Emitter, type Label, type Local, Locals } from '../../wasm/emitter.ts';
 import type { FuncDef } from '../../wasm/module.ts';
 import { Op } from '../../wasm/opcodes.ts';
@@ -102,6 +102,8 @@ class RegionEmitter implements RegionFrame {
   private giveBack = 0;
   private dirtyHere = 0;
   private readonly hasFloat: boolean;
+  /** The number of its instructions. Between two looks at the budget each is executed at most once. */
+  private readonly length: number;
   readonly memberships: ReadonlyMap<Instruction, Membership>;
   readonly groups: readonly Group[];
   readonly places: readonly Local<'i32'>[];
@@ -123,6 +125,7 @@ class RegionEmitter implements RegionFrame {
       place.aligned ? [] : this.flow.nodes,
       (n, k) => this.perBlock[n]![k]!.writes,
     );
+    this.length = this.flow.nodes.reduce((sum, n) => sum + n.block.instructions.length, 0);
     this.hasFloat = this.flow.nodes.some((n) =>
       n.block.instructions.some((i) => i.row.unit && contains(i.body, 'call')),
     );
@@ -279,10 +282,8 @@ class RegionEmitter implements RegionFrame {
   /** Leaves when the budget may be too small for a path through the region. */
   private checkBudget(at: number, dirty: number): void {
     const { e } = this;
-    // if (budget < a page's worth) { site = at; goto spent }
-    e.get(BUDGET)
-      .i32(UOPS_PER_PAGE + 1)
-      .op(Op.i32LtS);
+    // if (budget < all instructions) { site = at; goto spent }
+    e.get(BUDGET).i32(this.length).op(Op.i32LtS);
     const spent = e.if();
     e.i32(site(at)).set(SITE).br(this.spent.get(dirty)!);
     e.end(spent);

@@ -50,7 +50,9 @@ export interface RegionsOptions {
 
 /** A region that has just been translated. */
 export interface Translation {
+  /** The page in which it begins, and the page of any position of its instructions. */
   readonly page: UopPage;
+  pageOf(at: number): UopPage;
   /** Its blocks. The entry's block is the first. */
   readonly blocks: readonly Block[];
   /** The number of bytes of its function. */
@@ -64,6 +66,15 @@ export interface TranslationObserver {
   /** An instruction of the page has become hot, in the context that runs. */
   hot(page: UopPage): void;
   translated(translation: Translation): void;
+}
+
+/** A region of a batch. */
+interface Made {
+  readonly region: Region;
+  /** Its export. */
+  readonly name: string;
+  readonly blocks: readonly Block[];
+  readonly code: CodeAround;
 }
 
 export class Regions {
@@ -166,7 +177,7 @@ export class Regions {
   }
 
   private batch(entries: readonly (readonly [p: number, place: Place | undefined])[]): void {
-    const made: { readonly region: Region; readonly name: string; readonly blocks: readonly Block[] }[] = [];
+    const made: Made[] = [];
     const functions: FuncDef[] = [];
     // To claim a page may remove other pages, so all pages are claimed before any is read.
     for (const [p] of entries) {
@@ -197,7 +208,7 @@ export class Regions {
       const { pool, shared } = this.mem;
       const uops = (distance: number): number => code.page(distance)!.base;
       functions.push(emitRegion(name, blocks, { uops, pool, shared, aligned: this.aligned }));
-      made.push({ region: { page, entry, slot, parts }, name, blocks });
+      made.push({ region: { page, entry, slot, parts }, name, blocks, code });
     }
     if (made.length === 0) return;
     let exports: WebAssembly.Exports;
@@ -225,14 +236,11 @@ export class Regions {
     if (this.observer) this.tellTranslated(made, functions, this.observer);
   }
 
-  private tellTranslated(
-    made: readonly { readonly region: Region; readonly blocks: readonly Block[] }[],
-    functions: readonly FuncDef[],
-    observer: TranslationObserver,
-  ): void {
-    made.forEach(({ region, blocks }, n) => {
+  private tellTranslated(made: readonly Made[], functions: readonly FuncDef[], observer: TranslationObserver): void {
+    made.forEach(({ region, blocks, code }, n) => {
       const f = functions[n]!;
-      observer.translated({ page: region.page, blocks, bytes: f.body.length, parts: this.parts([f]) });
+      const page = (at: number): UopPage => code.page(pageOf(at))!;
+      observer.translated({ page: region.page, pageOf: page, blocks, bytes: f.body.length, parts: this.parts([f]) });
     });
   }
 
