@@ -51,8 +51,20 @@ const PARTS: readonly Part[] = [
   { shell: ['trace', '--guest', 'crash', '--serial', 'null', '--output', '/dev/null'] },
   'The auditor finds the same cause by itself:',
   { shell: ['run', '--guest', 'crash', '--serial', 'null', '--audit', 'worldswitch'] },
+  '## A hunt: two mistakes of AxVisor',
+  'AxVisor ran for a long time on an emulator that forgives. On hardware, and here, the host stands still before its guest runs: it sets GTLBC.TGID in ordinary Rust code, which is mapped by page tables, and has some thousand instructions to go before its `ertn`. `test/broken/paged` is a small hypervisor whose host is paged too; its variant `tgid_early` (`./scripts/build-broken`) makes the same mistake. Nothing has to be asked, the first message names it:',
+  { shell: ['run', 'build/broken/tgid_early.elf', '--memory', '128M'], keep: /no progress|cause|rule|pc |level 0|V D/ },
+  'Two facts beside each other are the proof: the page of the host is mapped (level 0, V and D), and the handler fills it, but as an entry of GID 5, because GTLBC.TGID was written at `run+0x8`. Linux KVM writes TGID in the last assembly before the entry, and clears it first at the exit.',
+  'Whoever wants to see the rest of the program first, and mend this later, has the forgiveness by name:',
+  { shell: ['run', 'build/broken/tgid_early.elf', '--memory', '128M', '--cpu', 'max,quirk-host-refill-gid=on'] },
+  'The second mistake of AxVisor shows only behind the first: where a stage-2 directory is empty, its refill handler gives up, and goes on in the exit handler by a jump. Its variant here is `refill_jump`. What repeats is a fetch that fails at its own vector, thousands of times; the message goes back to the instruction before the first of them:',
+  {
+    shell: ['run', 'build/broken/refill_jump.elf', '--memory', '128M'],
+    keep: /loops in exceptions|cause|rule|VM exit|pc |V=0/,
+  },
+  'A refill handler runs in direct address mode, and only its `ertn` ends that. What left it here was a `ret` to a paged address: CRMD.DA is still 1, so neither that address nor the vector of the fault can be fetched. In gdb, `monitor history` shows the same in its order, the repeats as one line.',
   '## The cure',
-  'A guest sets EENTRY before the first instruction that can raise an exception: `csrwr` of the address of its handler to CSR 0xc, as `guests/privileged/main.c` does first of all (`csr_write(CSR_EENTRY, guest_vector)`). If the guest is a kernel that does set it and dies all the same, the usual suspects are next in line, and the same three questions find them:',
+  'Back to the guest of the beginning. A guest sets EENTRY before the first instruction that can raise an exception: `csrwr` of the address of its handler to CSR 0xc, as `guests/privileged/main.c` does first of all (`csr_write(CSR_EENTRY, guest_vector)`). If the guest is a kernel that does set it and dies all the same, the usual suspects are next in line, and the same three questions find them:',
   '- **EENTRY is set, and the fetch still fails**: `monitor explain` shows the step of the translation that fails (no window, no TLB entry, V=0), and who wrote PGDL or the window.\n- **TLBRENTRY holds a virtual address**: refill handlers run in direct address mode; `explain` says so.\n- **The handler faults itself**: the loop is stopped and explained instead of spinning.\n- **It happens after a world switch only**: `--audit worldswitch` tells which register the hypervisor did not bring back.',
 ];
 

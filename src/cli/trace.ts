@@ -8,6 +8,7 @@ import { say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import { GrowingFile, MOST } from './growing-file.ts';
 import type { MachineCli, TraceFormat } from './options.ts';
+import { quirksOf } from './quirks.ts';
 import { isRecording } from './recording/file.ts';
 import { type Running, start } from './run.ts';
 import { enterSandbox } from './sandbox.ts';
@@ -77,12 +78,17 @@ export class TraceOutput {
 }
 
 /** Records a machine until it has ended. */
-function record(running: Running, { format, from = 0 }: TraceCli, output: TraceOutput): () => void {
+function record(
+  running: Running,
+  { format, from = 0, notes }: TraceCli & { readonly notes: readonly string[] },
+  output: TraceOutput,
+): () => void {
   const { control, booted } = running;
   const early = (): boolean => control.position() < from;
   const writer = traceWriter(format, running.symbolize);
   const left = new Map<Cpu, number>();
   output.put(writer.begin());
+  for (const text of notes) output.put(writer.note(text));
   for (const cpu of booted.machine.cpus)
     cpu.observe({
       exception: (c) => {
@@ -140,7 +146,7 @@ export async function trace(image: string | undefined, cli: TraceCli): Promise<n
   const running = await start(machine.image, { ...machine.cli, detail: true });
   enterSandbox(machine.cli);
   await running.booted.named;
-  const finish = record(running, cli, output);
+  const finish = record(running, { ...cli, notes: quirksOf(machine.cli) }, output);
   const code = await running.done;
   finish();
   const { symbolize } = running;

@@ -334,6 +334,13 @@ export const RULES = [
     broken: guest.cannotWake,
   },
   {
+    id: 'progress',
+    step: 'interrupt',
+    section: 'Interrupts and time',
+    csrs: ['CRMD', 'ECFG'],
+    must: 'wait only for what can come: an interrupt that is enabled, a device that has not refused, another CPU that runs',
+  },
+  {
     id: 'exception-return',
     step: 'guest',
     section: 'Vol. 1, 6.3.3',
