@@ -47,10 +47,11 @@ const HYPERVISOR: readonly Part[] = [
   'A catch stops at exits by their cause. PIS is a store to a guest-physical address that stage 2 does not map: here the UART.',
   { gdb: ['delete', 'monitor catch vmexit PIS', 'continue', 'monitor explain'] },
   '### Back in time',
-  'Everything goes backwards, too, and nothing was recorded for it: the machine is deterministic, and gets there again. Back to the guest’s hypercall, to its first instruction, and out of the guest: the `ertn` before it is that of the hypervisor’s TLB refill, which runs at a physical address.',
+  'Everything goes backwards, too, and nothing was recorded for it: the machine is deterministic, and gets there again. Back to the guest’s hypercall, to its first instruction, and out of the guest: the `ertn` before it is that of the hypervisor’s TLB refill, which runs at its physical address. A second copy of the symbols, 0x9000000000000000 lower, shows it there.',
   {
     gdb: [
       'monitor delete catch 1',
+      'add-symbol-file build/hv.elf -o -0x9000000000000000',
       'break hello_hypercall',
       'reverse-continue',
       'reverse-stepi 2',

@@ -8,6 +8,7 @@ import { type LoadedFiles, loadFiles } from '../emu/boot/loader.ts';
 import { type PackedSymbols, packSymbols, unpackSymbols } from '../emu/boot/packed-symbols.ts';
 import { RAW_ADDRESS, rawImage } from '../emu/boot/raw-image.ts';
 import type { Clock } from '../emu/cpu/clock.ts';
+import type { Outside } from '../emu/debug/run-control.ts';
 import { SymbolTable } from '../emu/debug/symbol-table.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import { checkDeviceTree } from '../emu/formats/fdt.ts';
@@ -60,6 +61,8 @@ export interface Booted extends BootImages {
   readonly machine: Machine;
   /** The network outside, to be plugged in before the machine runs. */
   readonly cable: Pluggable | undefined;
+  /** What goes back in time with the machine. */
+  readonly outside: Outside;
   /** Restores what a debugger had seen of the machine of a snapshot. @throws UsageError when that is damaged */
   readonly restoreObservers: (observers: readonly Stateful[]) => void;
 }
@@ -107,13 +110,13 @@ function placeGuests(
  * @throws UsageError for unusable files and impossible combinations
  */
 export function boot(image: string | undefined, cli: MachineCli, console: (byte: number) => void): Booted {
-  const snapshot = cli.snapshot === undefined ? undefined : readSnapshot(cli.snapshot);
+  const snapshot = cli.snapshot === undefined ? undefined : readSnapshot(cli.snapshot, around(cli));
   if (snapshot && (image ?? cli.kernel ?? cli.guest ?? cli.initrd ?? cli.load) !== undefined)
     throw new UsageError('--snapshot brings the image with it: leave the image, --guest, --load and --initrd out');
   const images = snapshot ? snapshotImages(snapshot, cli.snapshot!) : bootImages(image, cli);
   const saved = snapshot?.machine;
   return asUsage(() => {
-    const { cards, cable } = openCards(cli, console);
+    const { cards, cable, outside } = openCards(cli, console);
     const machine = new Machine({
       runtime: nodeRuntime,
       ramSize: saved?.ramSize ?? cli.memory,
@@ -135,7 +138,7 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
       if (snapshot?.observers.length) restoreObservers(observers, snapshot, cli.snapshot!);
     };
     return Object.defineProperties(
-      { machine, cable, restoreObservers: observed } as Booted,
+      { machine, cable, outside, restoreObservers: observed } as Booted,
       Object.getOwnPropertyDescriptors(images),
     );
   });
@@ -331,7 +334,8 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
         ? placeGuests(guests, cli.memory, Math.max(...elf.segments.map((s) => Number(s.paddr) + s.memsz)), cli.smp)
         : { line: '', placed: [] };
     const executable = (world: number): string | undefined => {
-      const path = world < 0 ? file : guestFiles[world - 1];
+      // gdb can do nothing with an image that is no ELF file.
+      const path = world >= 0 ? guestFiles[world - 1] : isElf(bytes) ? file : undefined;
       return path === undefined ? undefined : resolve(path);
     };
     const { symbolize, symbols, packedSymbols, load } = lazySymbols([bytes, ...guests.map((g) => g.data)]);

@@ -12,6 +12,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  type Stats,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -58,11 +59,7 @@ export class ClientFiles {
   write(name: string, content: Uint8Array): void {
     this.inFolder(name, (folder, last) => {
       const path = join(folder.path, last);
-      const before = lstatSync(path, { throwIfNoEntry: false });
-      if (before && !this.made.has(identity(before)))
-        throw new Error(`${name} exists, and this run has not made it: choose another name, or remove it`);
-      if (!before && this.made.size >= MOST_FILES)
-        throw new Error(`${MOST_FILES} files have been made by this run, which is the most: write over one of them`);
+      const before = this.replaceable(name, path);
       const temporary = join(folder.path, `.loongscope-${process.pid}-${this.temporaries++}`);
       try {
         this.create(temporary, content);
@@ -80,6 +77,21 @@ export class ClientFiles {
         throw described(error, `${name} cannot be written`);
       }
     });
+  }
+
+  /** Says before long work whether {@link write} would refuse the name. @throws Error then */
+  mayWrite(name: string): void {
+    this.inFolder(name, (folder, last) => void this.replaceable(name, join(folder.path, last)));
+  }
+
+  /** The file that a new one would replace. @throws Error when it must not */
+  private replaceable(name: string, path: string): Stats | undefined {
+    const before = lstatSync(path, { throwIfNoEntry: false });
+    if (before && !this.made.has(identity(before)))
+      throw new Error(`${name} exists, and this run has not made it: choose another name, or remove it`);
+    if (!before && this.made.size >= MOST_FILES)
+      throw new Error(`${MOST_FILES} files have been made by this run, which is the most: write over one of them`);
+    return before;
   }
 
   /** The content of a file. @throws Error when the name is not allowed, or it cannot be read */

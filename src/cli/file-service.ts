@@ -10,7 +10,7 @@ import { ClientFiles } from './client-files.ts';
 import { openShare, type ShareSpec } from './share.ts';
 
 /** Files by name, whole. */
-export type NamedFiles = Pick<ClientFiles, 'read' | 'write'>;
+export type NamedFiles = Pick<ClientFiles, 'read' | 'mayWrite' | 'write'>;
 
 /** How a kind of folder is opened, and the list of all its calls. */
 interface Kind<Spec, Folder> {
@@ -26,7 +26,7 @@ const share: Kind<ShareSpec, P9Server> = {
 
 const named: Kind<string, NamedFiles> = {
   open: (folder) => new ClientFiles(folder),
-  calls: { read: true, write: true },
+  calls: { read: true, mayWrite: true, write: true },
 };
 
 const KINDS = { share, named } as const;

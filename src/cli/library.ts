@@ -10,7 +10,7 @@ import { readVirtual } from '../emu/debug/debug-memory.ts';
 import { explaining } from '../emu/debug/explain-stop.ts';
 import type { Client, End, Stop } from '../emu/debug/stop.ts';
 import { GPR_NAMES } from '../emu/isa/operands.ts';
-import { finish } from '../emu/replay/steps.ts';
+import { finish } from '../emu/runtime/steps.ts';
 import { UsageError } from './errors.ts';
 import { DEFAULT_MACHINE, MAX_CPUS, parseGuest, parseMemory } from './options.ts';
 import { type Running, start } from './run.ts';

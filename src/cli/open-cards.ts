@@ -1,12 +1,17 @@
 /** Opens the files and connections behind the cards of a machine. */
 import type { Card } from '../emu/board/cards.ts';
+import type { Outside } from '../emu/debug/run-control.ts';
 import { PORTS as AHCI_PORTS } from '../emu/devices/ahci/registers.ts';
-import { VirtioBlock } from '../emu/devices/virtio/block.ts';
+import { type Disk, VirtioBlock } from '../emu/devices/virtio/block.ts';
 import { VirtioConsole } from '../emu/devices/virtio/console.ts';
 import { VirtioEntropy } from '../emu/devices/virtio/entropy.ts';
 import { VirtioNet } from '../emu/devices/virtio/net.ts';
 import { VirtioP9 } from '../emu/devices/virtio/p9.ts';
+import { DiskPast } from '../emu/replay/disk-past.ts';
+import { SharePast } from '../emu/replay/share-past.ts';
 import type { CardSpec } from './cards.ts';
+import type { DriveSpec } from './drives.ts';
+import { say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import type { Pluggable } from './net/cable.ts';
 import { pluggable } from './network.ts';
@@ -42,7 +47,13 @@ export function cardsOf(cli: MachineCli): readonly CardSpec[] {
 export interface OpenCards {
   readonly cards: Card[];
   readonly cable: Pluggable | undefined;
+  /** What goes back in time with the machine. */
+  readonly outside: Outside;
 }
+
+/** Can a debugger go back in time? The disks and folders of a recorded run are of another kind. */
+const goesBack = ({ gdb, gdbGuest, gdbHost, clock, record, surroundings }: MachineCli): boolean =>
+  (gdb ?? gdbGuest ?? gdbHost) !== undefined && clock !== 'host' && record === undefined && surroundings === undefined;
 
 /** Opens what the cards of a machine stand for. @throws UsageError for unusable files, and for two cards in one slot */
 export function openCards(cli: MachineCli, console: (byte: number) => void): OpenCards {
@@ -51,7 +62,20 @@ export function openCards(cli: MachineCli, console: (byte: number) => void): Ope
   const { surroundings = COMPUTER } = cli;
   checkSlots(specs);
   const shares = specs.flatMap((s) => (s.kind === 'share' ? [s.share] : []));
-  const servers = surroundings.shares(shares, inSandbox).values();
+  const pasts: { disks: DiskPast[]; shares: SharePast[] } = { disks: [], shares: [] };
+  const back = goesBack(cli);
+  const servers = surroundings
+    .shares(shares, inSandbox)
+    .map((server) => (back ? added(pasts.shares, new SharePast(server)) : server))
+    .values();
+  const drive = (spec: DriveSpec): Disk => {
+    const disk = surroundings.drive(spec, inSandbox);
+    // Changes in memory go with the machine anyway.
+    const changes = back && !spec.readOnly && !spec.copyOnWrite;
+    if (changes && spec.nbd)
+      say(`warning: --drive: ${spec.file} is on a server, and does not go back in time: add copy-on-write for that`);
+    return changes && !spec.nbd ? added(pasts.disks, new DiskPast(disk)) : disk;
+  };
   let disks = 0;
   let sata = 0;
   let networks = 0;
@@ -60,9 +84,7 @@ export function openCards(cli: MachineCli, console: (byte: number) => void): Ope
     const { slot, interfaces } = spec;
     switch (spec.kind) {
       case 'block':
-        return [
-          { virtio: new VirtioBlock(`disk${disks++}`, surroundings.drive(spec.drive, inSandbox)), slot, interfaces },
-        ];
+        return [{ virtio: new VirtioBlock(`disk${disks++}`, drive(spec.drive)), slot, interfaces }];
       case 'share':
         return [{ virtio: new VirtioP9(spec.share.tag, servers.next().value!), slot, interfaces }];
       case 'console':
@@ -80,8 +102,7 @@ export function openCards(cli: MachineCli, console: (byte: number) => void): Ope
         return [
           {
             ahci: spec.disks.map(
-              (drive) =>
-                drive && { disk: surroundings.drive(drive, inSandbox), serial: `LS${`${++sata}`.padStart(5, '0')}` },
+              (sataDrive) => sataDrive && { disk: drive(sataDrive), serial: `LS${`${++sata}`.padStart(5, '0')}` },
             ),
             slot,
           },
@@ -91,7 +112,12 @@ export function openCards(cli: MachineCli, console: (byte: number) => void): Ope
     }
   };
   const cards = specs.flatMap(open);
-  return { cards, cable };
+  return { cards, cable, outside: pasts };
+}
+
+function added<T>(list: T[], item: T): T {
+  list.push(item);
+  return item;
 }
 
 const SLOTS = 32;

@@ -59,6 +59,9 @@ export function parseHistory(text: string, option = '--history'): number {
   return size;
 }
 
+/** Bytes for states in a recording. @throws UsageError */
+const parseRecordSnapshots = (text: string): number => (text === 'none' ? 0 : parseSize(text, '--record-snapshots'));
+
 export function parseInteger(text: string, option: string, min: number, max: number): number {
   const n = Number(text);
   if (!/^\d+$/.test(text) || n < min || n > max)
@@ -316,6 +319,10 @@ export interface MachineCli {
   readonly record?: string;
   /** The recording also has the files that the machine boots. */
   readonly recordImages?: boolean;
+  /** Bytes of the states in the recording; 0: none. */
+  readonly recordSnapshots?: number;
+  /** Milliseconds between two states; default: what costs little. */
+  readonly recordEvery?: number;
   /** Where files, disks, folders and the network come from; default: this computer. */
   readonly surroundings?: Surroundings;
   /** Know VMs, and read names, even if no debugger can connect. */
@@ -508,6 +515,11 @@ export function declareMachineOptions(command: Command): Command {
     .option('--snapshot <file>', 'go on from a saved machine')
     .option('--record <file>', 'write down what the run needs to happen again; loongscope replay repeats it')
     .option('--record-images', 'the recording brings the files that the machine boots')
+    .option(
+      '--record-snapshots <size>',
+      'most bytes of the states in the recording that replay goes on from (default: 128M), or none',
+      parseRecordSnapshots,
+    )
     .option('--no-reboot', 'a reset by the guest ends the run')
     .option(
       '--seed <n>',

@@ -5,4 +5,6 @@ import { fileURLToPath } from 'node:url';
 export const PROJECT_ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 /** The output of scripts/build-guests. */
 export const HYPERVISOR = join(PROJECT_ROOT, 'build', 'hv.elf');
+/** An empty program, for processes whose program is not known. */
+export const UNKNOWN_PROGRAM = join(PROJECT_ROOT, 'build', 'unknown-program.elf');
 export const guestPath = (name: string): string => join(PROJECT_ROOT, 'build', 'guests', `${name}.elf`);

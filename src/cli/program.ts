@@ -39,7 +39,7 @@ declareDebugOptions(program.command('replay').description('repeat a recorded run
   .argument('<file>', 'a file of run --record')
   .option(
     '--at <moment>',
-    "go there first: an instruction number, end, console:TEXT, or 'first exception in VM 1' (first or last; exception, exit, entry)",
+    "go there first: an instruction number, end, bookmark:NAME, console:TEXT, or 'first exception in VM 1' (first or last; exception, exit, entry)",
     parseMoment,
   )
   .addHelpText('after', '\nExample:\n  loongscope replay flaky.recording --at end --gdb 1234')

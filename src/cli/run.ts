@@ -14,7 +14,7 @@ import { RunControl } from '../emu/debug/run-control.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import { hex } from '../emu/formats/hex.ts';
 import type { Machine } from '../emu/machine/machine.ts';
-import { finish } from '../emu/replay/steps.ts';
+import { finish } from '../emu/runtime/steps.ts';
 import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
 import type { View } from '../gdbstub/threads.ts';
 import { Awareness } from '../hv/awareness/awareness.ts';
@@ -31,6 +31,7 @@ import { openClientFiles } from './file-service.ts';
 import { shadowOf } from './network.ts';
 import type { MachineCli } from './options.ts';
 import { type Outlet, openOutlet } from './outlet.ts';
+import { UNKNOWN_PROGRAM } from './paths.ts';
 import { quirksOf } from './quirks.ts';
 import { enterSandbox, sandboxed } from './sandbox.ts';
 import { snapshotStore } from './snapshots.ts';
@@ -195,6 +196,8 @@ export async function start(
 ): Promise<Running> {
   if (cli.recordImages && cli.record === undefined)
     throw new UsageError('--record-images without a recording: add --record FILE');
+  if (cli.recordSnapshots !== undefined && cli.record === undefined)
+    throw new UsageError('--record-snapshots without a recording: add --record FILE');
   if (cli.record === undefined) return startMachine(image, cli, io, onDebugger);
   const recorder = new (await import('./recording/recorder.ts')).Recorder(image, cli);
   const running = await startMachine(image, recorder.cli, io, onDebugger);
@@ -255,8 +258,10 @@ async function startMachine(
       ...(cli.maxInstructions !== undefined && { maxInstructions: cli.maxInstructions }),
       ...(cli.timeout !== undefined && { timeoutSeconds: cli.timeout }),
     },
-    observed: showsNames,
+    // A state in a recording has what is known of VMs.
+    observed: showsNames || cli.record !== undefined,
     history: cli.history,
+    outside: booted.outside,
     check,
     mustWait: () => outputs.full(),
     keep: cli.keep,
@@ -325,7 +330,9 @@ async function startMachine(
       view,
       address,
       symbolize,
-      executable: (world) => booted.executable(imageOf(world)),
+      // A process that gdb lists without asking needs a program: gdb has no other way to its architecture.
+      executable: (world, needed) =>
+        booted.executable(imageOf(world)) ?? symbolFiles.program(world) ?? (needed ? UNKNOWN_PROGRAM : undefined),
       log,
       tell: (line) => say(`gdb: ${line}`),
       onConnect: onDebugger,

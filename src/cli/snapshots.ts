@@ -1,23 +1,24 @@
 /** Snapshots in files, packed with zstd. */
 
 import { constants as buffers } from 'node:buffer';
-import { readFileSync } from 'node:fs';
-import { constants, createZstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { Transform } from 'node:stream';
+import { constants, createZstdCompress, createZstdDecompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { SnapshotStore } from '../emu/debug/stop.ts';
 import type { Machine } from '../emu/machine/machine.ts';
-import { applyObservers, applySnapshot, takeSnapshot } from '../emu/replay/machine-snapshot.ts';
+import { applyObservers, applySnapshot, takingSnapshot } from '../emu/replay/machine-snapshot.ts';
 import {
   decodeSnapshot,
-  encodeSnapshot,
+  encodeSnapshotParts,
   longestSnapshot,
   type MachineImage,
   SnapshotError,
 } from '../emu/replay/snapshot-file.ts';
-import type { Steps } from '../emu/replay/steps.ts';
+import { finish, type Steps, WAITING } from '../emu/runtime/steps.ts';
 import type { Stateful } from '../emu/state/fields.ts';
 import { MOST_CHANGED } from './drives.ts';
 import { UsageError } from './errors.ts';
 import type { NamedFiles } from './file-service.ts';
+import { COMPUTER, type Surroundings } from './surroundings.ts';
 import { VERSION } from './version.ts';
 
 /** Most of a snapshot is RAM, and the fastest level packs it well enough. A checksum detects damage. */
@@ -38,36 +39,63 @@ const MOST_PACKED = 2 ** 32 - 1;
  * @throws SnapshotError when the machine has more state than a file can have
  */
 export function packSnapshot(machine: Machine, observers: readonly Stateful[] = []): Uint8Array {
-  return new Uint8Array(zstdCompressSync(contentOf(machine, observers), LEVEL));
+  return new Uint8Array(zstdCompressSync(Buffer.concat(finish(contentOf(machine, observers))), LEVEL));
 }
 
 /** {@link packSnapshot} while the event loop goes on. */
 function* packing(machine: Machine, observers: readonly Stateful[], names: Names): Steps<Uint8Array> {
-  const content = contentOf(machine, observers, names);
-  // A turn of the event loop brings a chunk: with Node's chunks of 16 KiB, 500 MiB would take minutes.
-  const stream = createZstdCompress({ ...LEVEL, chunkSize: PART });
+  const content = yield* contentOf(machine, observers, names);
+  yield;
+  return new Uint8Array(Buffer.concat(yield* through(createZstdCompress({ ...LEVEL, chunkSize: PART }), content)));
+}
+
+/**
+ * What a stream makes of its input, while the event loop goes on.
+ * @param most bytes of output @throws Error of the stream, SnapshotError when there is more output
+ */
+function* through(
+  stream: Transform,
+  input: Iterable<Uint8Array>,
+  most = Number.POSITIVE_INFINITY,
+): Steps<readonly Buffer[]> {
   const out: Buffer[] = [];
   let over = false;
+  let failed: Error | undefined;
+  let bytes = 0;
   stream
-    .on('data', (part: Buffer) => out.push(part))
+    .on('data', (part: Buffer) => {
+      bytes += part.length;
+      if (bytes > most) failed = new SnapshotError('it has more than such a machine can have');
+      else out.push(part);
+    })
     .on('end', () => {
       over = true;
+    })
+    .on('error', (error) => {
+      failed = error;
     });
+  const waiting = (): boolean => {
+    if (failed) throw failed;
+    return stream.writableNeedDrain;
+  };
   try {
-    for (let at = 0; at < content.length; at += PART) {
-      stream.write(content.subarray(at, at + PART));
-      while (stream.writableNeedDrain) yield;
+    for (const bytes of input) {
+      for (let at = 0; at < bytes.length; at += PART) stream.write(bytes.subarray(at, at + PART));
+      while (waiting()) yield WAITING;
     }
     stream.end();
-    while (!over) yield;
+    while (!over) {
+      waiting();
+      yield WAITING;
+    }
   } finally {
     stream.destroy();
   }
-  return new Uint8Array(Buffer.concat(out));
+  return out;
 }
 
-/** The content of a snapshot file, not packed. */
-function contentOf(machine: Machine, observers: readonly Stateful[], names: Names = {}): Uint8Array {
+/** The content of a snapshot file, not packed, in parts. */
+function* contentOf(machine: Machine, observers: readonly Stateful[], names: Names = {}): Steps<readonly Uint8Array[]> {
   const checked = (bytes: number): void => {
     if (bytes > MOST_PACKED)
       throw new SnapshotError(
@@ -75,8 +103,8 @@ function contentOf(machine: Machine, observers: readonly Stateful[], names: Name
       );
   };
   checked(machine.ram.touched);
-  const content = encodeSnapshot({ ...takeSnapshot(machine, VERSION, observers), ...names });
-  checked(content.length);
+  const content = encodeSnapshotParts({ ...(yield* takingSnapshot(machine, VERSION, observers)), ...names });
+  checked(content.reduce((sum, { length }) => sum + length, 0));
   return content;
 }
 
@@ -104,32 +132,50 @@ function beginningOf(packed: Uint8Array): Uint8Array {
  * @throws Error of zlib when it is damaged or longer, SnapshotError when it is not a snapshot
  */
 function unpack(packed: Uint8Array): Buffer {
-  const longest = longestSnapshot(beginningOf(packed), MOST_CHANGED);
-  return zstdDecompressSync(packed, { maxOutputLength: Math.min(longest, buffers.MAX_LENGTH) });
+  return zstdDecompressSync(packed, { maxOutputLength: mostUnpacked(packed) });
+}
+
+const mostUnpacked = (packed: Uint8Array): number =>
+  Math.min(longestSnapshot(beginningOf(packed), MOST_CHANGED), buffers.MAX_LENGTH);
+
+/** {@link unpack} while the event loop goes on. */
+function* unpacking(packed: Uint8Array): Steps<Buffer> {
+  return Buffer.concat(yield* through(createZstdDecompress({ chunkSize: PART }), [packed], mostUnpacked(packed)));
 }
 
 /** @throws UsageError when the file is unusable */
-export function readSnapshot(file: string): MachineImage {
-  let packed: Uint8Array;
-  try {
-    packed = new Uint8Array(readFileSync(file));
-  } catch (error) {
-    throw new UsageError(`--snapshot: cannot read ${file} (${(error as NodeJS.ErrnoException).code}): check the path`);
-  }
-  return unpackSnapshot(packed, file);
-}
+export const readSnapshot = (file: string, { read }: Pick<Surroundings, 'read'> = COMPUTER): MachineImage =>
+  unpackSnapshot(read(file), file);
 
 /** @param file its name, for messages @throws UsageError when it is unusable */
 export function unpackSnapshot(packed: Uint8Array, file: string): MachineImage {
   try {
-    const bytes = unpack(packed);
-    return decodeSnapshot(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), VERSION);
+    return decoded(unpack(packed));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code?.match(/^(ZSTD_|Z_|ERR_)/))
-      throw new UsageError(`--snapshot: ${file} is no snapshot, or damaged: save it again`);
-    if (!(error instanceof SnapshotError)) throw error;
-    throw new UsageError(`--snapshot: ${file} cannot be loaded, ${error.message}: save it again`);
+    throw unusable(error, file);
   }
+}
+
+/** {@link unpackSnapshot} while the event loop goes on. */
+function* unpackingSnapshot(packed: Uint8Array, file: string): Steps<MachineImage> {
+  try {
+    const bytes = yield* unpacking(packed);
+    yield;
+    return decoded(bytes);
+  } catch (error) {
+    throw unusable(error, file);
+  }
+}
+
+const decoded = (bytes: Buffer): MachineImage =>
+  decodeSnapshot(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), VERSION);
+
+/** What is said of a snapshot that is damaged, and other errors as they are. */
+function unusable(error: unknown, file: string): unknown {
+  if ((error as NodeJS.ErrnoException).code?.match(/^(ZSTD_|Z_|ERR_)/))
+    return new UsageError(`--snapshot: ${file} is no snapshot, or damaged: save it again`);
+  if (!(error instanceof SnapshotError)) return error;
+  return new UsageError(`--snapshot: ${file} cannot be loaded, ${error.message}: save it again`);
 }
 
 /**
@@ -163,9 +209,15 @@ function fitting(file: string, restore: () => void): void {
 /** Snapshots that clients name, in their folder. @param names what a snapshot keeps of names */
 export const snapshotStore = (files: NamedFiles, names: () => Names): SnapshotStore => ({
   *save(machine, name, observers) {
+    files.mayWrite(name);
     const packed = yield* packing(machine, observers, names());
+    yield WAITING;
     files.write(name, packed);
     return packed.length;
   },
-  load: (machine, name, observers) => restoreSnapshot(machine, unpackSnapshot(files.read(name), name), name, observers),
+  *load(machine, name, observers) {
+    const snapshot = yield* unpackingSnapshot(files.read(name), name);
+    yield;
+    restoreSnapshot(machine, snapshot, name, observers);
+  },
 });

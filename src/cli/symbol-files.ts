@@ -1,6 +1,6 @@
 /** `--symbols`: files with names for addresses, beside those of the image: a kernel in a guest, firmware, a program. */
 import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { type PackedSymbols, packSymbols } from '../emu/boot/packed-symbols.ts';
 import type { SymbolStore } from '../emu/debug/symbolizer.ts';
 import type { ImageSymbols } from '../hv/awareness/descriptor.ts';
@@ -46,6 +46,7 @@ const u64 = (v: bigint): bigint => BigInt.asUintN(64, v);
 const MOST_ADDED = 64;
 
 export class SymbolFiles implements SymbolStore {
+  private readonly given: readonly SymbolSpec[];
   private readonly loaded: Names[];
   private added = 0;
   /** What is in memory; the machine sets it. */
@@ -62,6 +63,7 @@ export class SymbolFiles implements SymbolStore {
    * @throws UsageError when one cannot be used
    */
   constructor(specs: readonly SymbolSpec[], kept: readonly PackedSymbols[] = [], recognition?: Recognition) {
+    this.given = specs;
     const given = specs.map((spec) => {
       const bytes = readFile(spec.file);
       const file = new SymbolFile(spec, bytes);
@@ -85,6 +87,12 @@ export class SymbolFiles implements SymbolStore {
     const old = this.loaded.findIndex((f) => f.world === file.world && f.file === file.file);
     if (old >= 0) this.loaded.splice(old, 1);
     this.loaded.unshift(file);
+  }
+
+  /** The path of the program of a world, where a file is given that is not moved. */
+  program(world: number): string | undefined {
+    const file = this.given.find((spec) => spec.world === world && spec.offset === 0n)?.file;
+    return file && resolve(file);
   }
 
   private open(text: string): SymbolFile {

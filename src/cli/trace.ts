@@ -125,10 +125,12 @@ async function machineOf(
       throw new UsageError('--from and --to are for a recorded run: give a file of run --record');
     return { image, cli };
   }
-  const { readRecording, replayed, upTo } = await import('./recording/replay.ts');
+  const { replayed } = await import('./recording/replay.ts');
+  const { readRecording, upTo } = await import('./recording/recording.ts');
   const { engine, symbols, descriptor, log, stats, sandbox, audit } = cli;
   const recording = readRecording(image);
   return replayed(cli.to === undefined ? recording : upTo(recording, cli.to), {
+    ...(!stats && !audit && !log && { from: cli.from }),
     ...(engine && { engine }),
     ...(symbols && { symbols }),
     ...(descriptor && { descriptor }),

@@ -1,5 +1,5 @@
 /**
- * Agent expressions: gdb sends breakpoint conditions as this byte code (gdb manual, appendix "The GDB Agent
+ * Agent expressions: gdb sends conditions and commands of breakpoints as this byte code (gdb manual, appendix "The GDB Agent
  * Expression Mechanism"). A condition is evaluated at the PC of the CPU. One that cannot be evaluated counts as met, so that the
  * user sees the stop.
  */
@@ -9,6 +9,8 @@ export interface Operands {
   register(num: number): bigint | undefined;
   /** `size` bytes at an address, little-endian; undefined when it cannot be read. */
   memory(address: bigint, size: number): bigint | undefined;
+  /** Prints values by a format of C. Without it, an expression that prints cannot be evaluated. @returns whether that was possible */
+  print?(format: string, values: readonly bigint[]): boolean;
 }
 
 /** Most operations at a hit, for all conditions of a breakpoint together. */
@@ -62,6 +64,7 @@ const OP = {
   swap: 43,
   pick: 50,
   rot: 51,
+  printf: 52,
 } as const;
 
 /**
@@ -140,6 +143,20 @@ export function evaluate(
         stack.push(top.at(-1)!, ...top.slice(0, -1));
         break;
       }
+      case OP.printf: {
+        const count = number(1);
+        const text = code.subarray(at + 2, at + 2 + number(2));
+        at += text.length;
+        // Function and channel are gdb's own; below them the values, the first one on top.
+        const values = stack
+          .splice(-2 - count)
+          .reverse()
+          .slice(2);
+        if (values.length < count || text.at(-1) !== 0) return undefined;
+        if (!o.print?.(new TextDecoder('latin1').decode(text.subarray(0, -1)), values)) return undefined;
+        stack.push(0n);
+        break;
+      }
       default: {
         const v = stack.pop();
         if (v === undefined) return undefined;
@@ -154,17 +171,27 @@ export function evaluate(
   return undefined;
 }
 
+/** What a Z packet has behind its kind: conditions, and commands that are done in the place of a stop. */
+export interface BreakpointCode {
+  readonly conditions: readonly Uint8Array[];
+  readonly commands: readonly Uint8Array[];
+}
+
 /**
- * The expressions behind `X` in a Z packet: `X len,hex` pairs, in gdb's order.
+ * `;X len,code X len,code … ;cmds:PERSIST,X len,code …`: pairs follow each other with or without a semicolon, in gdb's order.
  * @returns undefined when they are malformed, or too many
  */
-export function parseConditions(text: string): Uint8Array[] | undefined {
+export function parseBreakpointCode(text: string): BreakpointCode | undefined {
+  const [, before, commands] = /^([\s\S]*?)(?:;cmds:[0-9a-f]+,([\s\S]*))?$/i.exec(text)!;
+  const both = [before!, commands ?? ''].map(expressions);
+  return both[0] && both[1] && { conditions: both[0], commands: both[1] };
+}
+
+function expressions(text: string): Uint8Array[] | undefined {
   const out: Uint8Array[] = [];
-  // `;X len,code X len,code … ;cmds:…`: pairs follow each other with or without a semicolon.
-  const conditions = text.replace(/;cmds:.*$/s, '');
   const pattern = /;?X([0-9a-f]+),([0-9a-f]*)/giy;
-  while (pattern.lastIndex < conditions.length) {
-    const m = pattern.exec(conditions);
+  while (pattern.lastIndex < text.length) {
+    const m = pattern.exec(text);
     if (out.length === MOST_CONDITIONS) return undefined;
     if (!m || m[2]!.length !== 2 * Number.parseInt(m[1]!, 16) || m[2] === '') return undefined;
     out.push(Uint8Array.from(Buffer.from(m[2]!, 'hex')));

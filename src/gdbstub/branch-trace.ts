@@ -5,7 +5,7 @@
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import { CRMD, DMW } from '../emu/cpu/csr-fields.ts';
 import { CSR, fieldNamed } from '../emu/cpu/csr-table.ts';
-import type { Steps } from '../emu/replay/steps.ts';
+import type { Steps } from '../emu/runtime/steps.ts';
 import type { Target } from './target.ts';
 import type { Thread } from './threads.ts';
 

@@ -17,7 +17,7 @@ const MOST_NOISE = 4096;
 const LATE_INTERRUPT_MS = 500;
 const MONITOR = 'qRcmd,';
 /** gdb gives a packet up after 2 s without an answer (`set remotetimeout`). */
-const KEEP_WAITING_MS = 500;
+const KEEP_WAITING_MS = 250;
 /** Reverse execution. */
 const BACKWARDS = /^b[cs]$/;
 /** The longest text in one console packet, in characters. As UTF-8 in hex it is smaller than the packet size. */
@@ -41,8 +41,8 @@ export interface Line {
 export interface Answerer {
   readonly running: boolean;
   readonly detached: boolean;
-  /** Is another client's replay of the past in progress? */
-  readonly inReplay: boolean;
+  /** Does another client replay the past, or save the machine? */
+  readonly inUse: boolean;
   /** @throws Error, which becomes an error reply */
   answer(payload: string): Answer;
   /** Ctrl-C. */
@@ -187,9 +187,9 @@ export class PacketQueue {
     return (this.answerer.running || this.turns.active) && !this.answerer.detached;
   }
 
-  /** The same, or do they wait for another client's replay of the past? */
+  /** The same, or for another client's replay of the past or snapshot? */
   private get held(): boolean {
-    return this.waits || this.answerer.inReplay;
+    return this.waits || this.answerer.inUse;
   }
 
   /** Is there time left in this client's turn? */

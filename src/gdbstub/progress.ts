@@ -1,5 +1,5 @@
 /** Long work says on the user's console how far it is. gdb waits as long as it does, because a text is an answer. */
-import type { Steps } from '../emu/replay/steps.ts';
+import type { Steps } from '../emu/runtime/steps.ts';
 import type { Target } from './target.ts';
 
 /** Milliseconds between two lines of progress. */

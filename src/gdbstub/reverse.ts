@@ -1,7 +1,7 @@
 /** Reverse execution: `bs` and `bc`. They move the whole machine. */
 import type { Stop } from '../emu/debug/stop.ts';
 import { Interrupted } from '../emu/debug/turns.ts';
-import type { Steps } from '../emu/replay/steps.ts';
+import type { Steps } from '../emu/runtime/steps.ts';
 import { telling } from './progress.ts';
 import { SIGNAL } from './signals.ts';
 import type { Target } from './target.ts';

@@ -40,7 +40,7 @@ export interface ServerOptions {
   readonly view: View;
   readonly address: Address;
   readonly symbolize: Symbolizer;
-  readonly executable?: (world: number) => string | undefined;
+  readonly executable?: (world: number, needed: boolean) => string | undefined;
   readonly log: (line: string) => void;
   /** Tells the user what has become of a client. */
   readonly tell: (line: string) => void;

@@ -1,9 +1,12 @@
 /** The breakpoints of one client. */
+import type { Cpu } from '../emu/cpu/cpu.ts';
 import type { RunControl } from '../emu/debug/run-control.ts';
+import type { Stop } from '../emu/debug/stop.ts';
 import { walk } from '../emu/debug/walk.ts';
 import { hex } from '../emu/formats/hex.ts';
 import type { Machine } from '../emu/machine/machine.ts';
-import { type ConditionTarget, conditionOf } from './condition.ts';
+import type { BreakpointCode } from './agent-expression.ts';
+import { type ConditionTarget, commandsOf, conditionOf } from './condition.ts';
 import type { StepJournal } from './step-journal.ts';
 import type { TargetSettings } from './target.ts';
 import type { ThreadSelection } from './thread-selection.ts';
@@ -19,6 +22,8 @@ export interface BreakpointParts {
   readonly settings: TargetSettings;
   /** Receives the software breakpoints. */
   readonly journal: StepJournal;
+  /** Tells a line of a command. @returns whether the machine may go on */
+  readonly tell: (text: string) => boolean;
 }
 
 export class SessionBreakpoints implements ConditionTarget {
@@ -29,6 +34,8 @@ export class SessionBreakpoints implements ConditionTarget {
   /** The number of operations in conditions since a CPU was last asked to stop soon because of them. */
   conditionWork = 0;
   private readonly parts: BreakpointParts;
+  /** The breakpoint without a command that the user was told of last. */
+  private toldOf: bigint | undefined;
 
   constructor(parts: BreakpointParts) {
     this.parts = parts;
@@ -38,10 +45,10 @@ export class SessionBreakpoints implements ConditionTarget {
 
   /**
    * Inserts a breakpoint for the selected process.
-   * @param conditions agent expressions: the breakpoint stops when one of them is not 0
+   * @param code its conditions (it stops when one of them is not 0), and what it does in the place of a stop
    * @throws Error when breakpoints go by physical address and this address has no translation
    */
-  insert(va: bigint, hardware: boolean, conditions: readonly Uint8Array[]): void {
+  insert(va: bigint, hardware: boolean, code: BreakpointCode): void {
     const { owner, selection, settings, journal } = this.parts;
     const pa = settings.breakByPhysical ? this.physicalPlace(va) : undefined;
     this.control.comparators.insert({
@@ -51,9 +58,40 @@ export class SessionBreakpoints implements ConditionTarget {
       hardware,
       ...(pa !== undefined && { pa }),
       ...(settings.breakInAsid !== undefined && { asid: settings.breakInAsid }),
-      ...(conditions.length > 0 && { when: conditionOf(this, conditions) }),
+      ...(code.conditions.length + code.commands.length > 0 && { when: this.decisionOf(code) }),
     });
     if (!hardware) journal.inserts(selection.current.pid, va);
+  }
+
+  /** Does a hit stop the machine? One with commands does these instead, but not while a replay looks for something. */
+  private decisionOf({ conditions, commands }: BreakpointCode): (cpu: Cpu) => boolean {
+    const met = conditions.length > 0 ? conditionOf(this, conditions) : () => true;
+    if (commands.length === 0) return met;
+    const { control } = this;
+    const act = commandsOf(this, commands, this.parts.tell);
+    return (cpu) => {
+      if (control.pending.silent || !met(cpu) || act(cpu)) return false;
+      control.defer(cpu, () => control.interrupt());
+      return false;
+    };
+  }
+
+  /**
+   * The machine goes on from a stop. gdb steps over its breakpoints itself, but not over a dprintf of the style `agent` whose
+   * expressions it could not translate: it would be at the same stop for ever.
+   */
+  leave(stop: Stop | undefined): void {
+    if (stop?.kind !== 'breakpoint' || stop.cpu.pc !== stop.va) return;
+    const { comparators, hooks } = this.control;
+    const { owner, tell } = this.parts;
+    const here = comparators.at(stop.va, stop.world, stop.cpu, stop.pa);
+    if (!here.some((b) => b.owner === owner && !b.hardware)) return;
+    hooks.passOnce(stop.cpu);
+    if (stop.va === this.toldOf) return;
+    this.toldOf = stop.va;
+    tell(
+      `gdb has sent no command for the breakpoint at ${hex(stop.va)}: it cannot translate its expressions for the target (an array, as one): 'set dprintf-style gdb'\n`,
+    );
   }
 
   /** Removes the breakpoint of the selected process at an address. */

@@ -11,6 +11,7 @@ import type { End, Stop } from '../emu/debug/stop.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import type { Vm } from '../emu/debug/vms.ts';
 import type { Machine } from '../emu/machine/machine.ts';
+import type { BreakpointCode } from './agent-expression.ts';
 import { announcement, HELD, oldRegisters, stoppedElsewhere, stoppedSilently } from './announcement.ts';
 import { BranchTrace } from './branch-trace.ts';
 import { FirstProcess } from './first-process.ts';
@@ -35,6 +36,7 @@ import {
   type ThreadPattern,
   type View,
 } from './threads.ts';
+import { telling } from './told-lines.ts';
 import { UnknownCode } from './unknown-code.ts';
 
 export interface SessionOptions extends Line {
@@ -43,7 +45,7 @@ export interface SessionOptions extends Line {
   readonly dispatch: Dispatch;
   readonly symbolize: Symbolizer;
   /** The file that a world was booted from (−1: the host), as an absolute path. Undefined when it is not known. */
-  readonly executable?: (world: number) => string | undefined;
+  readonly executable?: (world: number, needed: boolean) => string | undefined;
   /** Called when the client asks for more than its handshake. */
   readonly onUse?: () => void;
 }
@@ -94,7 +96,8 @@ export class Session implements Target {
     this.selection = new ThreadSelection(control, options.view, options.executable);
     this.journal = new StepJournal(control);
     const { selection, settings, journal } = this;
-    this.breakpoints = new SessionBreakpoints({ owner: this, control, selection, settings, journal });
+    const tell = telling(this);
+    this.breakpoints = new SessionBreakpoints({ owner: this, control, selection, settings, journal, tell });
     this.resumption = new Resumption(control, journal);
     this.replies = new StopReplies(this, selection, this.resumption);
     this.packets = new PacketQueue(options, this, this.machine.options.runtime);
@@ -123,8 +126,8 @@ export class Session implements Target {
     return this.packets.busy;
   }
 
-  get inReplay(): boolean {
-    return this.control.inReplay;
+  get inUse(): boolean {
+    return this.control.inUse;
   }
 
   answer(payload: string): Answer {
@@ -215,8 +218,8 @@ export class Session implements Target {
     return this.breakpoints.places;
   }
 
-  insertBreakpoint(va: bigint, hardware: boolean, conditions: readonly Uint8Array[]): void {
-    this.breakpoints.insert(va, hardware, conditions);
+  insertBreakpoint(va: bigint, hardware: boolean, code: BreakpointCode): void {
+    this.breakpoints.insert(va, hardware, code);
   }
 
   removeBreakpoint(va: bigint, hardware: boolean): void {
@@ -258,8 +261,9 @@ export class Session implements Target {
     this.current = thread;
     this.firstProcess.resumed(thread);
     this.known.resumed(this.threads().filter(how.covers));
-    this.resumption.begin(thread, how);
     this.running = true;
+    if (!how.exact) this.breakpoints.leave(control.stoppedAt);
+    this.resumption.begin(thread, how);
     if (control.heldBesides(this)) this.output(HELD);
     control.kick();
   }

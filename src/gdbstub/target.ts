@@ -10,7 +10,8 @@ import type { RunControl } from '../emu/debug/run-control.ts';
 import type { Client, Stop } from '../emu/debug/stop.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import type { Machine } from '../emu/machine/machine.ts';
-import type { Steps } from '../emu/replay/steps.ts';
+import type { Steps } from '../emu/runtime/steps.ts';
+import type { BreakpointCode } from './agent-expression.ts';
 import type { FirstProcess } from './first-process.ts';
 import type { KnownRegisters } from './known-registers.ts';
 import type { StepClass } from './soft-step.ts';
@@ -74,10 +75,10 @@ export interface BreakpointTarget {
   readonly places: Map<string, number>;
   /**
    * Inserts a breakpoint for the selected process.
-   * @param conditions agent expressions: the breakpoint stops when one of them is not 0
+   * @param code its conditions (it stops when one of them is not 0), and what it does in the place of a stop
    * @throws Error with `bp-by physical`, when the address has no translation
    */
-  insertBreakpoint(va: bigint, hardware: boolean, conditions: readonly Uint8Array[]): void;
+  insertBreakpoint(va: bigint, hardware: boolean, code: BreakpointCode): void;
   removeBreakpoint(va: bigint, hardware: boolean): void;
 }
 

@@ -21,12 +21,16 @@ export class ThreadSelection implements ThreadTarget {
   machineHidden = false;
   current: Thread;
   private readonly control: RunControl;
-  private readonly fileOf: ((world: number) => string | undefined) | undefined;
+  private readonly fileOf: ((world: number, needed: boolean) => string | undefined) | undefined;
 
   /**
    * @param fileOf the file that a world was booted from (−1: the host), as an absolute path; undefined when not known
    */
-  constructor(control: RunControl, view: View, fileOf: ((world: number) => string | undefined) | undefined) {
+  constructor(
+    control: RunControl,
+    view: View,
+    fileOf: ((world: number, needed: boolean) => string | undefined) | undefined,
+  ) {
     this.control = control;
     this.view = view;
     this.fileOf = fileOf;
@@ -71,7 +75,7 @@ export class ThreadSelection implements ThreadTarget {
 
   executable(pid: number): string | undefined {
     const world = this.view.kind === 'guest' ? this.view.vm : pid >= GUEST_PID_BASE ? pid - GUEST_PID_BASE : -1;
-    return this.fileOf?.(world);
+    return this.fileOf?.(world, pid !== MACHINE_PID);
   }
 
   threadFor(cpu: Cpu, scope: Scope): Thread {

@@ -135,7 +135,7 @@ export function threadText(t: Thread, control: RunControl): string {
   if (!s) return `VM ${t.vm} not entered yet`;
   if (s.running) return `VM ${t.vm} on cpu${cpu.index}`;
   const saved = control.contexts?.vcpu(t.vm, t.vcpu);
-  const between = control.contexts?.inTransition(cpu) ? ', the hypervisor is saving or loading registers' : '';
+  const between = control.contexts?.isExchanged(s) ? ', the hypervisor is saving or loading registers' : '';
   const vm = control.vcpuStates.vms.get(t.vm);
   const ended = vm && control.vcpuStates.hasEnded(vm) ? ' ended,' : '';
   return `VM ${t.vm}${ended} parked, last on cpu${cpu.index}${saved ? `, registers from ${saved.source}` : between}`;

@@ -6,7 +6,7 @@ import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { explaining } from '../../src/emu/debug/explain-stop.ts';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
 import { explainLoop } from '../../src/emu/debug/why/report.ts';
-import { finish } from '../../src/emu/replay/steps.ts';
+import { finish } from '../../src/emu/runtime/steps.ts';
 
 export interface FirstWords {
   readonly lines: readonly string[];

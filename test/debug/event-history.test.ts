@@ -4,7 +4,7 @@ import type { EventRecord } from '../../src/emu/cpu/event-ring.ts';
 import { ecodeOf } from '../../src/emu/cpu/exception-table.ts';
 import { describeGroup, fold, lastEvents } from '../../src/emu/debug/event-history.ts';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
-import { finish } from '../../src/emu/replay/steps.ts';
+import { finish } from '../../src/emu/runtime/steps.ts';
 import { TestMachine } from '../support/test-machine.ts';
 
 const CAUSES = { a: 'ADEF', i: 'INE', s: 'SYS' } as const;

@@ -4,8 +4,10 @@ import { TIMER_HZ } from '../../src/emu/cpu/clock.ts';
 import { featuresOf } from '../../src/emu/cpu/features.ts';
 import { RunControl, type RunOptions } from '../../src/emu/debug/run-control.ts';
 import type { End } from '../../src/emu/debug/stop.ts';
+import { Turns } from '../../src/emu/debug/turns.ts';
 import { Machine } from '../../src/emu/machine/machine.ts';
 import type { Runtime } from '../../src/emu/runtime/runtime.ts';
+import { type Steps, WAITING } from '../../src/emu/runtime/steps.ts';
 import { assemble } from '../support/test-machine.ts';
 
 const CODE = 0x10000;
@@ -126,4 +128,23 @@ test('in real time, an idle machine with a timer sleeps from tick to tick', asyn
 test('in virtual time, the same machine needs no time', async () => {
   const [end, { time }] = await endOf(ticking, {}, 0);
   expect([end, time]).toEqual([{ kind: 'poweroff' }, 0]);
+});
+
+test('work that waits for something outside gives the event loop a turn each time', () => {
+  const runtime = new HandRuntime();
+  function* work(): Steps<string> {
+    for (let n = 0; n < 3; n++) yield WAITING;
+    for (let n = 0; n < 3; n++) yield;
+    return 'done';
+  }
+  const results: string[] = [];
+  new Turns(runtime).run(
+    work(),
+    (result) => results.push(result),
+    () => {},
+  );
+  // Pieces that take no time are all done in one turn.
+  let turns = 0;
+  for (; results.length === 0; turns++) runtime.turn();
+  expect(turns).toBe(3);
 });

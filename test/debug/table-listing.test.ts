@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { mappedRanges } from '../../src/emu/debug/table-listing.ts';
-import { finish } from '../../src/emu/replay/steps.ts';
+import { finish } from '../../src/emu/runtime/steps.ts';
 import { TestMachine } from '../support/test-machine.ts';
 
 const [ROOT, PAGES] = [0x400000, 0x401000];

@@ -76,7 +76,8 @@ class Debugged {
         stored.clear();
         return stored.set(name, m.save()).size;
       },
-      load: (m, name) => {
+      // biome-ignore lint/correctness/useYield: it has one piece
+      *load(m, name) {
         const state = stored.get(name);
         if (!state) throw new Error(`no snapshot ${name}`);
         m.restore(state);

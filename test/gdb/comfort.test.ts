@@ -41,6 +41,9 @@ describe.each(GDBS)('comfort with %s', (_name, gdb) => {
         'lvz translate 0x200000 in 1',
         'lvz exits',
         'lvz vms',
+        'delete',
+        'monitor reset',
+        'print/x $pc',
       ],
     });
     for (const line of [
@@ -55,6 +58,8 @@ describe.each(GDBS)('comfort with %s', (_name, gdb) => {
       /cpu0: VM 1 \(gid 1, process 17\)/,
       /-> physical 0x1200000/,
       /VM 1: process 17, gid 1/,
+      // It reads the registers again after a monitor command.
+      /machine reset\n(.*\n)*?\$\d+ = 0x1000000$/m,
     ])
       expect(output).toMatch(line);
     expect(output).not.toMatch(/Python Exception|Traceback/);

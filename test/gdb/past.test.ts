@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { comparing } from '../../src/emu/debug/past-difference.ts';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
-import { finish } from '../../src/emu/replay/steps.ts';
+import { finish } from '../../src/emu/runtime/steps.ts';
 import { GDBS, gdbSession, guestSpec } from '../support/gdb-session.ts';
 import { CODE, TestMachine } from '../support/test-machine.ts';
 
@@ -59,6 +59,58 @@ describe.each(GDBS)('questions to the past with %s', (_name, gdb) => {
     expect(answer(/^monitor diff 0/)).toMatch(/99999999999 is not kept: use 0 to \d+/);
     expect(answer(/^monitor diff 5/)).toMatch(/two instruction counts expected/);
     expect(answer(/^print/)).toMatch(/= 1\n/);
+  });
+});
+
+describe.each(GDBS)('dprintf with the style agent and %s', (_name, gdb) => {
+  test('lines are told without a stop, also with a condition, and again in a past that is run again', async () => {
+    const { output } = await gdbSession({
+      guests: [guestSpec('hello')],
+      gdb,
+      commands: [
+        'set dprintf-style agent',
+        'dprintf handle_exit,"exit of %s, gid %d, at %#lx\\n",&v->vm->name[0],v->vm->gid,v',
+        'dprintf handle_hypercall,"hypercall %ld\\n",$a0',
+        'condition 2 $a0 == 0',
+        'hbreak power_off',
+        'continue',
+        'monitor reverse',
+        'tbreak main',
+        'reverse-continue',
+        'continue',
+        'info breakpoints',
+      ],
+    });
+    const [before, forwards, , , backwards, again, list] = output.split(
+      /^\(gdb\) (?=continue|monitor|tbreak|reverse-|info)/m,
+    );
+    expect(before).not.toMatch(/not supported|warning/i);
+    const lines = (text: string | undefined): string[] =>
+      text!.match(/^exit of hello, gid 1, at 0x9[0-9a-f]+$/gm) ?? [];
+    expect(lines(forwards).length).toBeGreaterThan(10);
+    expect(forwards).toMatch(/Breakpoint 3(\.\d)?, power_off/);
+    expect(forwards).not.toMatch(/hypercall/);
+    expect(lines(backwards)).toEqual([]);
+    expect(lines(again)).toEqual(lines(forwards));
+    expect(list).toMatch(/dprintf/);
+  });
+
+  test('what cannot be done on the target is said, and the machine goes on', async () => {
+    const { output } = await gdbSession({
+      guests: [guestSpec('hello')],
+      gdb,
+      commands: [
+        'set dprintf-style agent',
+        'dprintf handle_hypercall,"%f\\n",1',
+        // gdb cannot translate an array, and sends a breakpoint without a command.
+        'dprintf *handle_exit,"%s\\n",v->vm->name',
+        'hbreak power_off',
+        'continue',
+      ],
+    });
+    expect(output).toMatch(/gdb has sent no command for the breakpoint at 0x9\w+: it cannot translate its expressions/);
+    expect(output).toMatch(/the command of the breakpoint at 0x9\w+ cannot be done on the target/);
+    expect(output).toMatch(/Breakpoint 3(\.\d)?, power_off/);
   });
 });
 

@@ -446,6 +446,7 @@ describe('files that a client names', () => {
 
   test.each(REFUSED)('%.30j is neither written nor read', (name, why) => {
     expect(() => files.write(name, bytes)).toThrow(why);
+    expect(() => files.mayWrite(name)).toThrow(why);
     expect(() => files.read(name)).toThrow(why);
     expect(readdirSync(outside)).toEqual(['secret']);
   });
@@ -454,7 +455,8 @@ describe('files that a client names', () => {
     ['mine', 'mine'],
     ['link', 'secret'],
   ])('%s, which is there already, is not written over', (name, content) => {
-    expect(() => files.write(name, bytes)).toThrow(/exists, and this run has not made it: choose another name/);
+    for (const refused of [() => files.write(name, bytes), () => files.mayWrite(name)])
+      expect(refused).toThrow(/exists, and this run has not made it: choose another name/);
     expect(readFileSync(join(folder, name), 'utf8')).toBe(content);
   });
 
@@ -474,6 +476,7 @@ describe('files that a client names', () => {
   test('what the run has made it may write again; what has taken its place it may not', () => {
     files.write('sub/own', Buffer.from('first'));
     expect((statSync(join(folder, 'sub', 'own')).mode & 0o777).toString(8)).toBe('600');
+    files.mayWrite('sub/own');
     files.write('sub/own', Buffer.from('second'));
     expect(Buffer.from(files.read('sub/own')).toString()).toBe('second');
     writeFileSync(join(folder, 'other'), 'other');

@@ -1,7 +1,7 @@
 /** Monitor commands that replay the past say how far they are. */
 import { expect, test } from 'vitest';
 import { Interrupted } from '../../src/emu/debug/turns.ts';
-import type { Steps } from '../../src/emu/replay/steps.ts';
+import type { Steps } from '../../src/emu/runtime/steps.ts';
 import { replayed } from '../../src/gdbstub/monitor/replayed.ts';
 import type { Target } from '../../src/gdbstub/target.ts';
 

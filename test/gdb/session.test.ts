@@ -1,7 +1,8 @@
 /** One session without sockets and gdb: what packets leave behind in run control, and what stops look like. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
 import type { SnapshotStore } from '../../src/emu/debug/stop.ts';
+import { PageStore } from '../../src/emu/replay/page-store.ts';
 import { encodePacket, fromLatin1, PacketParser, toHex } from '../../src/gdbstub/framing.ts';
 import { dispatch } from '../../src/gdbstub/packets/index.ts';
 import { Session } from '../../src/gdbstub/session.ts';
@@ -115,8 +116,9 @@ describe('a client that has left its last process', () => {
     expect(await ask('D;11')).toBe('OK');
     expect(await ask('qfThreadInfo')).toBe('l');
     await until(() => session.detached);
-    session.detach();
     driven.control.quit();
+    for (const pid of ['1', '11']) expect(await ask(`vAttach;${pid}`)).toBe('E.the machine has ended');
+    session.detach();
   });
 });
 
@@ -190,6 +192,23 @@ describe('a client that leaves in the middle of a step', () => {
   });
 });
 
+test('a reset keeps nothing of the memory that it clears', async () => {
+  const driven = await Driven.boot(['hello']);
+  const { control } = driven;
+  control.history.enable(true);
+  await driven.to('handle_exit');
+  const { ask, session } = connect(control);
+  expect(control.history.copies.positions.length).toBeGreaterThan(0);
+  const keep = vi.spyOn(PageStore.prototype, 'keep');
+  const answer = Buffer.from(await ask(monitor('reset')), 'hex').toString();
+  expect(answer).toBe("machine reset\ngdb still has the registers from before: type 'maint flush register-cache'\n");
+  expect(keep).not.toHaveBeenCalled();
+  keep.mockRestore();
+  expect(control.history.enabled).toBe(true);
+  session.detach();
+  control.quit();
+});
+
 describe('a monitor command that takes long', () => {
   let over = false;
   let ended = 0;
@@ -202,7 +221,7 @@ describe('a monitor command that takes long', () => {
         ended++;
       }
     },
-    load: () => {},
+    *load() {},
   };
   const begin = (): ReturnType<typeof connect> & { control: RunControl } => {
     over = false;
@@ -220,6 +239,22 @@ describe('a monitor command that takes long', () => {
     while (answer === 'O') answer = await next();
     expect(Buffer.from(answer, 'hex').toString()).toBe('x: 1.0 MiB, at instruction 0\n');
     session.detach();
+    control.quit();
+  });
+
+  test('has the machine for itself: the packets of another client wait', async () => {
+    const { ask, next, session, control } = begin();
+    const other = connect(control);
+    expect(await ask(monitor('snapshot save x'))).toBe('O');
+    let answered = false;
+    const registers = other.ask('g').then(() => {
+      answered = true;
+    });
+    expect(await next()).toBe('O');
+    expect(answered).toBe(false);
+    over = true;
+    await registers;
+    for (const one of [session, other.session]) one.detach();
     control.quit();
   });
 

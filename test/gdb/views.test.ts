@@ -1,7 +1,14 @@
 /** Views: the machine, guests, the host world; ports of their own; several clients under one run control. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { execa } from 'execa';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
+import { boot } from '../../src/cli/boot.ts';
+import { guestPath, HYPERVISOR } from '../../src/cli/paths.ts';
 import { start } from '../../src/cli/run.ts';
+import { packSnapshot } from '../../src/cli/snapshots.ts';
+import { parseSymbols } from '../../src/cli/symbol-files.ts';
 import {
   attachCommands,
   GDBS,
@@ -15,6 +22,33 @@ import { clientsOf, until } from '../support/wait.ts';
 
 describe.each(GDBS)('views with %s', (_name, gdb) => {
   const session = (options: SessionOptions): Promise<Session> => gdbSession({ gdb, ...options });
+
+  describe('of a snapshot, whose programs are not known', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'loongscope-views-'));
+    const snapshot = join(folder, 'machine');
+    const { machine } = boot(undefined, machineCli([guestSpec('hello')]), () => {});
+    writeFileSync(snapshot, packSnapshot(machine));
+    afterAll(() => rmSync(folder, { recursive: true }));
+    const commands = [
+      ...['set schedule-multiple on', 'monitor host-view on', 'monitor guests auto on', 'info threads'],
+      ...['monitor catch vmexit HVC', 'continue', 'thread apply all print/x $pc', 'info inferiors'],
+    ];
+
+    test('gdb has an empty program for processes that are listed by themselves', async () => {
+      const { output } = await session({ more: { snapshot }, commands });
+      for (const pid of [2, 17]) expect(output).toMatch(new RegExp(`process ${pid} .*unknown-program.elf`));
+      expect(output.match(/\$\d = 0x(9000000001004000|200008)/g)).toHaveLength(3);
+    });
+
+    test('those of --symbols are their programs', async () => {
+      const symbols = [HYPERVISOR, `${guestPath('hello')},in=1`].map(parseSymbols);
+      const { output } = await session({ more: { snapshot, symbols }, commands });
+      expect(output).toMatch(/process 1 .*\/hv\.elf/);
+      expect(output).toMatch(/process 2 .*\/hv\.elf/);
+      expect(output).toMatch(/process 17 .*\/hello\.elf/);
+      expect(output).toMatch(/hello_hypercall \(\) at/);
+    });
+  });
 
   test('the host world alone: its CSRs and the hypervisor’s registers while the guest runs', async () => {
     const { output } = await session({

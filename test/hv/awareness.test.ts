@@ -4,7 +4,8 @@ import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { guestContext, HOST_WORLD } from '../../src/emu/debug/context.ts';
 import type { RunControl } from '../../src/emu/debug/run-control.ts';
 import type { Symbolizer } from '../../src/emu/debug/symbolizer.ts';
-import { finish } from '../../src/emu/replay/steps.ts';
+import { finish } from '../../src/emu/runtime/steps.ts';
+import { threadText } from '../../src/gdbstub/threads.ts';
 import { Awareness } from '../../src/hv/awareness/awareness.ts';
 import { descriptors, detect, type ImageSymbols, parseDescriptor } from '../../src/hv/awareness/descriptor.ts';
 import { resolved, withoutFiles } from '../../src/hv/awareness/resolve.ts';
@@ -220,5 +221,20 @@ describe('saved contexts', () => {
     const text = control.contexts!.describe();
     expect(text).toMatch(/VM 1 vcpu 0: .*context at physical/);
     expect(text).toMatch(/VM 1 vcpu 1: .*context at physical/);
+  });
+
+  test('while one vCPU’s registers are exchanged, those of another one on that CPU stay known', async () => {
+    const { control, symbols, symbolize } = await stopped('_guest_exit', ['smp,vcpus=2'], 400);
+    control.contexts = new Awareness(control, symbols, symbolize);
+    const last = control.vcpuStates.leftLast(control.machine.cpus[0]!)!;
+    const [mine, other] = [last.vcpu, 1 - last.vcpu];
+    const text = control.contexts.describe();
+    expect(text).toContain(`VM 1 vcpu ${mine}: parked, in transition on cpu0: shown as the hardware saw it leave`);
+    expect(text).toMatch(
+      new RegExp(`VM 1 vcpu ${other}: parked, 31 general registers .* the reference hypervisor's context`),
+    );
+    expect(
+      threadText({ pid: 17, tid: 1, cpu: control.machine.cpus[0]!, vm: 1, vcpu: other, host: false }, control),
+    ).not.toMatch(/saving or loading/);
   });
 });

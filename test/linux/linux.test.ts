@@ -8,9 +8,11 @@ import { bootImages } from '../../src/cli/boot.ts';
 import { decompress } from '../../src/cli/decompress.ts';
 import { EXIT } from '../../src/cli/errors.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
-import { readRecording, replayed } from '../../src/cli/recording/replay.ts';
+import { readRecording } from '../../src/cli/recording/recording.ts';
+import { replayed } from '../../src/cli/recording/replay.ts';
 import { start } from '../../src/cli/run.ts';
 import { parseLinuxImage } from '../../src/emu/boot/linux-image.ts';
+import { stateDigest } from '../../src/emu/check/state-digest.ts';
 import { runChecks } from './checks.ts';
 import { FIRMWARE, haveFirmware, haveLinux, initramfs, KERNEL, sataDrivers } from './images.ts';
 import { APPEND, LinuxSession } from './session.ts';
@@ -50,7 +52,7 @@ describe.skipIf(!haveLinux())('Linux', () => {
     const file = blankDisk(`disk-${cpus}`);
     const record = cpus === 2 && !('threads' in more) ? join(folder, 'linux.recording') : undefined;
     const linux = await LinuxSession.boot({
-      ...(record !== undefined && { record }),
+      ...(record !== undefined && { record, recordEvery: 1500 }),
       smp: cpus,
       initrd,
       drive: [{ file, readOnly: false, copyOnWrite: false }],
@@ -70,10 +72,22 @@ describe.skipIf(!haveLinux())('Linux', () => {
     // The run happens again, without its disk and its folder, on the other engine.
     rmSync(file);
     rmSync(join(folder, `share-${cpus}`), { recursive: true });
-    const { image, cli } = replayed(readRecording(record), { engine: 'interpreter' });
-    const again = await start(image, { ...cli, quiet: true }, () => {});
-    expect(await again.done).toBe(EXIT.ok);
-    expect(again.booted.machine.instructions).toBe(linux.machine!.instructions);
+    const recording = readRecording(record);
+    const { states, end } = recording;
+    expect(states.length).toBeGreaterThan(2);
+    // From the beginning, from a state in the middle, and from the last one.
+    for (const [engine, from] of [
+      ['interpreter', 0],
+      ['auto', Math.floor(end / 2)],
+      ['jit', end],
+    ] as const) {
+      const { image, cli } = replayed(recording, { engine, from });
+      const again = await start(image, { ...cli, quiet: true }, () => {});
+      const first = again.booted.machine.instructions;
+      expect(first).toBe(states.findLast((s) => s.at <= from)?.at ?? 0);
+      expect([engine, await again.done]).toEqual([engine, EXIT.ok]);
+      expect(again.booted.machine.instructions).toBe(linux.machine!.instructions);
+    }
   });
 
   test('a read-only disk and one with copy-on-write leave their files alone', { timeout: 120_000 }, async () => {
@@ -94,6 +108,54 @@ describe.skipIf(!haveLinux())('Linux', () => {
     expect((await linux.run('printf hello | dd of=/dev/vdb 2>&1 | tail -1')).output).not.toMatch(/5 bytes copied/);
     expect(await linux.powerOff()).toBe(0);
     for (const file of [kept, locked]) expect(readFileSync(file).every((b) => b === 0)).toBe(true);
+  });
+
+  test('a disk that is a file and a folder go back in time, and the disk takes back what has not happened', {
+    timeout: 120_000,
+  }, async () => {
+    const file = blankDisk('undone');
+    const shared = sharedFolder('kept-share');
+    const linux = await LinuxSession.boot({
+      initrd,
+      gdb: { host: '127.0.0.1', port: 0 },
+      drive: [{ file, readOnly: false, copyOnWrite: false }],
+      share: [{ folder: shared, tag: 'host', readOnly: false }],
+    });
+    const { control } = linux.running!;
+    const { history } = control;
+    const written = (): string => readFileSync(file).subarray(0, 5).toString();
+    await linux.run('mkdir -p /mnt; mount -t 9p -o trans=virtio,version=9p2000.L host /mnt');
+    history.enable(true);
+    const first = history.position;
+    await linux.run('cat /mnt/hello; mkdir /mnt/new; echo one >/mnt/new/file; rm /mnt/hello');
+    const middle = history.position;
+    await linux.run(
+      'printf hello | dd of=/dev/vda conv=notrunc; sync; echo 3 >/proc/sys/vm/drop_caches; cat /dev/vda | md5sum',
+    );
+    expect(written()).toBe('hello');
+    const gate = { running: false, stopped: () => {}, ended: () => {} };
+    control.attach(gate);
+    const last = history.position;
+    // Time goes on in an idle machine.
+    const seen = (): unknown[] => [...stateDigest(control.machine)].filter(([name]) => !name.startsWith('timers'));
+    const before = seen();
+    control.replayer.goto(first);
+    expect(() => history.disturb()).toThrow(
+      /has used a shared folder after this moment, and the folder cannot go back/,
+    );
+    control.replayer.goto(last);
+    expect(seen()).toEqual(before);
+    control.replayer.goto(middle);
+    expect(written()).toBe('hello');
+    // The machine goes on in another way.
+    history.disturb();
+    expect(written()).toBe('\0\0\0\0\0');
+    control.detach(gate);
+    expect((await linux.run('head -c 5 /dev/vda | hexdump -C | head -1')).output).toMatch(
+      /^00000000 {2}00 00 00 00 00 /,
+    );
+    expect((await linux.run('cat /mnt/new/file')).output).toBe('one');
+    expect(await linux.powerOff()).toBe(0);
   });
 
   test('interpreter and translator agree on the beginning of a boot', { timeout: 120_000 }, async () => {

@@ -4,7 +4,7 @@ import { CSRS } from '../../src/emu/cpu/csr-table.ts';
 import { HOST_WORLD } from '../../src/emu/debug/context.ts';
 import { explaining } from '../../src/emu/debug/explain-stop.ts';
 import { remarksOn } from '../../src/emu/debug/why/remarks.ts';
-import { finish } from '../../src/emu/replay/steps.ts';
+import { finish } from '../../src/emu/runtime/steps.ts';
 import type { LinuxSession } from './session.ts';
 
 /** Lines of an explanation that blame somebody. */

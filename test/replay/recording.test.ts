@@ -1,20 +1,24 @@
 /** Recordings in files: they repeat the run, on every engine; a damaged one is refused; a cut one is shorter. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { UsageError } from '../../src/cli/errors.ts';
 import { parseNet } from '../../src/cli/net/spec.ts';
 import { DEFAULT_MACHINE, type MachineCli, parseGuest } from '../../src/cli/options.ts';
 import { parseMoment } from '../../src/cli/recording/moment.ts';
-import { type ReplayCli, readRecording, replayed } from '../../src/cli/recording/replay.ts';
+import { type Recording, readRecording } from '../../src/cli/recording/recording.ts';
+import { keepBookmarks, type ReplayCli, replayed } from '../../src/cli/recording/replay.ts';
 import { type Running, start } from '../../src/cli/run.ts';
+import { packSnapshot } from '../../src/cli/snapshots.ts';
 import { stateDigest } from '../../src/emu/check/state-digest.ts';
+import type { CheckEntry } from '../../src/emu/replay/journal.ts';
+import { saveFields } from '../../src/emu/state/fields.ts';
 import { echoGuest } from '../support/echo-guest.ts';
 import { GDBS, gdbSession, refused } from '../support/gdb-session.ts';
-import { PacketClient } from '../support/packet-client.ts';
+import { monitorText, PacketClient } from '../support/packet-client.ts';
 import { seeded } from '../support/random.ts';
 import { until } from '../support/wait.ts';
 
@@ -197,9 +201,9 @@ describe('a recording', () => {
   test('one of a newer version is refused', () => {
     const newer = join(folder, 'newer.recording');
     const bytes = readFileSync(file);
-    bytes[8] = 2;
+    bytes[8] = 3;
     writeFileSync(newer, bytes);
-    expect(() => readRecording(newer)).toThrow(/has format 2, this program reads 1: use the program that recorded it/);
+    expect(() => readRecording(newer)).toThrow(/has format 3, this program reads 2: use the program that recorded it/);
   });
 
   test.skipIf(process.platform !== 'linux')('on a full disk it ends, and the machine goes on', async () => {
@@ -247,6 +251,137 @@ describe('a recording', () => {
   });
 });
 
+describe('a recording that begins with a snapshot', () => {
+  test('is repeated from there, with the disks and folders of the snapshot', async () => {
+    const [disk, snapshot, file] = ['disk', 'snapshot', 'later.recording'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    writeFileSync(disk, new Uint8Array(8192));
+    const around: MachineCli = {
+      ...HELLO,
+      drive: [
+        { file: disk, readOnly: false, copyOnWrite: true },
+        { file: disk, readOnly: true, copyOnWrite: false },
+        { file: disk, readOnly: false, copyOnWrite: true, ahci: true },
+      ],
+      share: [{ folder, tag: 'share', readOnly: true }],
+    };
+    const { control, done, booted } = await start(undefined, around, () => {});
+    control.history.run(1_000_000, 1_000_000);
+    writeFileSync(snapshot, packSnapshot(booted.machine, control.observers));
+    control.quit(true);
+    await done;
+    const { guest: _, ...rest } = around;
+    const original = await seen(undefined, { ...rest, snapshot, record: file });
+    expect(original.console).toContain('Hello from a LoongArch guest');
+    rmSync(disk);
+    const recording = readRecording(file);
+    expect([...recording.description.files.keys()]).toEqual([snapshot]);
+    expect(await again(file, { engine: 'interpreter' })).toEqual(original);
+    const { image, cli, arrive } = replayed(recording, { at: parseMoment('5') });
+    const early = await start(image, { ...cli, quiet: true }, () => {});
+    await expect(arrive(early.control)).rejects.toThrow('--at: the recording begins at instruction 1000000');
+    early.control.quit();
+    await early.done;
+  });
+});
+
+describe('states in a recording', () => {
+  const file = join(folder, 'states.recording');
+  const cli: MachineCli = { ...HELLO, guest: [parseGuest('smp,vcpus=2')], smp: 2, record: file, recordEvery: 20 };
+  let original: Seen;
+  let positions: readonly number[];
+  let expected: unknown[];
+  beforeAll(async () => {
+    original = await seen(undefined, cli);
+    const recording = readRecording(file);
+    const { states, end } = recording;
+    const random = seeded(21);
+    const anywhere = Array.from({ length: 6 }, () => random() % end);
+    positions = [end, states.at(-1)!.at, states[0]!.at - 1, states[1]!.at + 1, ...anywhere, end];
+    expected = await visited({ ...recording, states: [] });
+  });
+
+  /** The machine at some positions, in this order. */
+  async function visited(recording: Recording, more: ReplayCli = {}): Promise<unknown[]> {
+    const { image, cli: again } = replayed(recording, { ...more, observed: true });
+    const { control, done, booted } = await start(image, { ...again, quiet: true }, () => {});
+    control.attach({ running: false, stopped: () => {}, ended: () => {} });
+    const found = positions.map((at) => {
+      control.replayer.goto(at);
+      expect(control.history.position).toBe(at);
+      return [at, ...stateDigest(booted.machine), saveFields(control.vcpuStates.vms)];
+    });
+    control.quit(true);
+    await done;
+    return found;
+  }
+
+  test.each(['auto', 'jit', 'interpreter'] as const)(
+    'bring the machine to any moment with --engine %s',
+    async (engine) => {
+      const recording = readRecording(file);
+      expect(recording.states.length).toBeGreaterThan(3);
+      expect(recording.end).toBe(original.instructions);
+      expect(await visited(recording, { engine })).toEqual(expected);
+      // Where copies have no room, states are entered again and again.
+      expect(await visited(recording, { engine, history: 2 ** 24 })).toEqual(expected);
+    },
+  );
+
+  test('save the way: a moment at the end is reached without what comes before', async () => {
+    const recording = readRecording(file);
+    const ran = async (states: Recording['states']): Promise<number> => {
+      const { image, cli: again, arrive } = replayed({ ...recording, states }, { at: { kind: 'end' } });
+      const { control, done, booted } = await start(image, { ...again, quiet: true }, () => {});
+      let instructions = 0;
+      booted.machine.onTurn = (_cpu, before, after) => {
+        instructions += after - before;
+      };
+      control.attach({ running: false, stopped: () => {}, ended: () => {} });
+      await arrive(control);
+      expect(control.history.position).toBe(recording.end);
+      control.quit(true);
+      await done;
+      return instructions;
+    };
+    expect(await ran([])).toBe(recording.end);
+    expect(await ran(recording.states)).toBe(recording.end - recording.states.at(-1)!.at);
+  });
+
+  test('are as few as there is room for', async () => {
+    const small = join(folder, 'small.recording');
+    await seen(undefined, { ...cli, record: small, recordSnapshots: 1 });
+    expect(readRecording(small).states.length).toBe(1);
+    await seen(undefined, { ...cli, record: small, recordSnapshots: 0 });
+    const { states, entries } = readRecording(small);
+    expect(states).toEqual([]);
+    expect(entries.filter((e) => e.kind === 'check' && e.ram !== undefined).length).toBeGreaterThan(0);
+  });
+
+  test('a machine with other contents of RAM is noticed where it begins', async () => {
+    const recording = readRecording(file);
+    const first = recording.entries.find((e) => e.kind === 'check' && e.ram !== undefined) as CheckEntry;
+    const { image, cli: again } = replayed({ ...recording, states: [] }, {});
+    const { prepare } = again;
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const { code } = await seen(image, {
+      ...again,
+      prepare: (control) => {
+        prepare!(control);
+        // Nothing reads it.
+        control.machine.ram.write(control.machine.ram.size - 8, Uint8Array.of(1));
+      },
+    });
+    const text = said.mock.calls.flat().join('');
+    said.mockRestore();
+    expect(code).toBe(1);
+    expect(text).toContain(`has other contents of RAM at instruction ${first.at}`);
+  });
+});
+
 describe('a recording of a network', () => {
   test.each([
     [1, true],
@@ -262,6 +397,71 @@ describe('a recording of a network', () => {
       const { state, instructions } = await again(file, { engine });
       expect([instructions, state]).toEqual([end, original.state]);
     }
+  });
+});
+
+describe('bookmarks', () => {
+  const original = join(folder, 'marked.recording');
+  const file = join(folder, 'copied.recording');
+  beforeAll(async () => {
+    await seen(undefined, { ...HELLO, record: original });
+  });
+  beforeEach(() => copyFileSync(original, file));
+
+  /** Monitor commands in a replay. */
+  async function said(...commands: readonly string[]): Promise<string> {
+    const { cli } = replayed(readRecording(file), { gdb: { host: '127.0.0.1', port: 0 } });
+    const { control, done, ports } = await start(undefined, { ...cli, quiet: true }, () => {});
+    const close = keepBookmarks(readRecording(file), control);
+    const client = new PacketClient(ports[0] as number);
+    let text = '';
+    // The client is told that its registers are old.
+    const old = /^gdb still has.*\n/m;
+    for (const c of commands)
+      text += monitorText(await client.ask(`qRcmd,${Buffer.from(c).toString('hex')}`)).replace(old, '');
+    client.socket.destroy();
+    control.quit(true);
+    await done;
+    close();
+    return text;
+  }
+
+  test('are kept in the recording, and can be gone to', async () => {
+    const { end } = readRecording(file);
+    expect(
+      await said('goto 5000', 'bookmark here', 'goto end', 'bookmark 7', 'bookmark', 'goto 6000', 'bookmark there'),
+    ).toMatch(
+      /at instruction 5000\nbookmark here: instruction 5000\nthere is no bookmark 'end': one of here\n.*'7' is no name.*a name expected.*bookmark there: instruction 6000/s,
+    );
+    expect(await said('bookmarks', 'goto here', 'bookmark delete there', 'bookmark delete there')).toMatch(
+      /^5000 here\n6000 there\nat instruction 5000\nno bookmark there any more\nthere is no bookmark 'there': one of here/,
+    );
+    expect(await said('bookmarks')).toBe('5000 here\n');
+    const { image, cli, arrive } = replayed(readRecording(file), { at: parseMoment('bookmark:here') });
+    const { control, done } = await start(image, { ...cli, quiet: true }, () => {});
+    await arrive(control);
+    expect(control.history.position).toBe(5000);
+    control.quit(true);
+    await done;
+    // The run itself is as it was.
+    expect(readRecording(file).end).toBe(end);
+    expect((await again(file)).code).toBe(0);
+  });
+
+  test('two replays of one file keep theirs', async () => {
+    await Promise.all([said('bookmark one'), said('bookmark two')]);
+    expect(
+      readRecording(file)
+        .bookmarks.map((b) => b.bookmark)
+        .toSorted(),
+    ).toEqual(['one', 'two']);
+  });
+
+  test('where the file cannot be written, that is said', async () => {
+    writeFileSync(file, Buffer.concat([readFileSync(file), Buffer.of(1, 2, 3)]));
+    expect(await said('bookmark one', 'bookmarks')).toMatch(
+      /the bookmark is forgotten at the end: .*copied.recording cannot be written \(it is cut off\)\n.*0 one/s,
+    );
   });
 });
 

@@ -17,7 +17,7 @@ import { VirtioP9 } from '../../src/emu/devices/virtio/p9.ts';
 import type { Machine } from '../../src/emu/machine/machine.ts';
 import { applySnapshot, takeSnapshot } from '../../src/emu/replay/machine-snapshot.ts';
 import { decodeSnapshot, encodeSnapshot, type MachineImage } from '../../src/emu/replay/snapshot-file.ts';
-import type { Steps } from '../../src/emu/replay/steps.ts';
+import type { Steps } from '../../src/emu/runtime/steps.ts';
 import { saveFields } from '../../src/emu/state/fields.ts';
 import { Driven } from '../support/driven.ts';
 import { E, P9Client } from '../support/p9-client.ts';
@@ -134,7 +134,7 @@ describe('a run that goes on from a file', () => {
     ]) {
       writeFileSync(file, zstdCompressSync(encodeSnapshot({ ...image, observers })));
       const before = saveFields(control.vcpuStates.vms);
-      expect(() => store.load(control.machine, 'seen', control.observers)).toThrow(
+      await expect(overTurns(store.load(control.machine, 'seen', control.observers))).rejects.toThrow(
         /what it says of its VMs is damaged/,
       );
       expect(saveFields(control.vcpuStates.vms)).toEqual(before);
@@ -234,16 +234,16 @@ describe('files that are refused', () => {
     expect(() => readSnapshot(file())).toThrow(message);
   });
 
-  test('of another machine', () => {
+  test('of another machine', async () => {
     const other = start({ smp: 2, guest: [parseGuest('hello')] }).machine;
     const store = snapshotStore(new ClientFiles(folder), () => ({}));
-    expect(() => store.load(other, 'good', [])).toThrow(/it has 1 CPUs, the machine 2/);
+    await expect(overTurns(store.load(other, 'good', []))).rejects.toThrow(/it has 1 CPUs, the machine 2/);
     const small = start({ memory: 128 * 2 ** 20, guest: [parseGuest('hello')] }).machine;
-    expect(() => store.load(small, 'good', [])).toThrow(/256 MiB of RAM, the machine 128/);
+    await expect(overTurns(store.load(small, 'good', []))).rejects.toThrow(/256 MiB of RAM, the machine 128/);
     const scalar = start({ cpu: parseCpu('max,lasx=off'), guest: [parseGuest('hello')] }).machine;
-    expect(() => store.load(scalar, 'good', [])).toThrow(/its CPUs have other features/);
+    await expect(overTurns(store.load(scalar, 'good', []))).rejects.toThrow(/its CPUs have other features/);
     const board = start({ machine: 'ls3a5000', guest: [parseGuest('hello')] }).machine;
-    expect(() => store.load(board, 'good', [])).toThrow(/it is a virt board, the machine ls3a5000/);
+    await expect(overTurns(store.load(board, 'good', []))).rejects.toThrow(/it is a virt board, the machine ls3a5000/);
   });
 
   test('any damage is an error of its own, never a crash', () => {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { VcpuStates } from '../../src/emu/debug/context.ts';
 import { Flash } from '../../src/emu/devices/flash.ts';
 import { type Fields, type Stateful, saveFields } from '../../src/emu/state/fields.ts';
 import { fits } from '../../src/emu/state/state-check.ts';
@@ -50,6 +51,13 @@ describe('a state from a file', () => {
     expect(fits(uart, { ...state, rx: [1, {}] })).toBe(false);
     const [writers, records] = of((s) => 'bankPc' in s);
     expect(fits(writers, { ...records, guests: [undefined, { pc: 1 }] })).toBe(false);
+  });
+
+  test('fits when only the second CPU has run a guest', () => {
+    const states = new VcpuStates(machine.ram);
+    // As a file has it: the first CPU has no vCPU.
+    expect(fits(states, { ...saveFields(states), current: [undefined, '1.0'] })).toBe(true);
+    expect(fits(states, { ...saveFields(states), current: [{}, '1.0'] })).toBe(false);
   });
 
   test.each(['..', '../outside', '', '.'])('does not fit when a handle of a shared folder leads to %j', (name) => {

@@ -40,3 +40,38 @@ export function tinyElf(word = 0x50000000): Uint8Array {
 
 /** `idle 0` with every interrupt off: the machine waits for ever. */
 export const IDLE = 0x06488000;
+
+/** An ELF with functions at these addresses, and without their code: what `--symbols` needs of a kernel. */
+export function symbolsElf(symbols: ReadonlyMap<string, bigint>): Uint8Array {
+  const names = Buffer.from(`\0${[...symbols.keys()].join('\0')}\0`);
+  const table = Buffer.alloc(24 * (symbols.size + 1));
+  let name = 1;
+  [...symbols].forEach(([text, address], n) => {
+    const at = 24 * (n + 1);
+    table.writeUInt32LE(name, at);
+    table.writeUInt8(0x12, at + 4); // global, a function
+    table.writeUInt16LE(1, at + 6);
+    table.writeBigUInt64LE(address, at + 8);
+    name += text.length + 1;
+  });
+  const header = Buffer.from(tinyElf());
+  const sections = Buffer.alloc(64 * 4);
+  const section = (n: number, type: number, flags: number, offset: number, size: number, link: number): void => {
+    sections.writeUInt32LE(type, 64 * n + 4);
+    sections.writeBigUInt64LE(BigInt(flags), 64 * n + 8);
+    sections.writeBigUInt64LE(BigInt(offset), 64 * n + 24);
+    sections.writeBigUInt64LE(BigInt(size), 64 * n + 32);
+    sections.writeUInt32LE(link, 64 * n + 40);
+    sections.writeBigUInt64LE(24n, 64 * n + 56);
+  };
+  const [tableAt, namesAt] = [header.length, header.length + table.length];
+  section(1, 1, 6, 120, 8, 0);
+  sections.writeBigUInt64LE(0x200000n, 64 + 16);
+  section(2, 2, 0, tableAt, table.length, 3);
+  section(3, 3, 0, namesAt, names.length, 0);
+  header.writeBigUInt64LE(BigInt(namesAt + names.length), 40);
+  header.writeUInt16LE(64, 58);
+  header.writeUInt16LE(4, 60);
+  header.writeUInt16LE(3, 62);
+  return Buffer.concat([header, table, names, sections]);
+}

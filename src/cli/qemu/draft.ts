@@ -102,6 +102,8 @@ export interface Draft {
   gdb?: Address;
   /** Bytes of memory for the past. */
   history?: number;
+  /** Where the run is recorded. */
+  record?: string;
   /** The machine waits for somebody to start it. */
   stopped: boolean;
   noReboot: boolean;

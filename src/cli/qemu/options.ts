@@ -83,11 +83,14 @@ const HOTPLUG = 'it is for machines that are moved while they run: leave it out'
 /** Instructions as time. @throws UsageError */
 function icount(d: Draft, value: string): void {
   const p = new Properties('-icount', value, 'shift');
-  for (const key of ['rr', 'rrfile', 'rrsnapshot'])
-    if (p.get(key) !== undefined)
-      throw p.error(
-        `${key}=: every run with -icount repeats bit for bit; a debugger goes back with reverse-step: leave it out`,
-      );
+  const [rr, file] = [p.get('rr'), p.get('rrfile')];
+  if (rr === 'replay')
+    throw p.error(`rr=replay: use loongscope replay ${file ?? 'FILE'}, which knows the machine from the recording`);
+  if (rr !== undefined && rr !== 'record') throw p.error(`rr=${rr} is not known: use rr=record,rrfile=FILE`);
+  if ((rr === undefined) !== (file === undefined)) throw p.error('rr=record and rrfile=FILE go together');
+  if (p.get('rrsnapshot') !== undefined)
+    throw p.error('rrsnapshot=: a recording has states of its own to go back to: leave it out');
+  if (file !== undefined) d.record = once(d, 'record', file);
   // An instruction is one tick of the counter, at 100 MHz. QEMU can give it another length.
   p.without('shift', 'align', 'sleep').done();
   d.instructionClock = true;
@@ -171,7 +174,12 @@ export const OPTIONS: readonly OptionRow[] = [
     fwCfg,
   ),
   of.machine.value('rtc', 'base=utc|localtime|DATE', 'the time of day at the start', timeBase),
-  of.machine.value('icount', 'shift=N', 'instructions are time: runs repeat bit for bit, and gdb goes back', icount),
+  of.machine.value(
+    'icount',
+    'shift=N[,rr=record,rrfile=FILE]',
+    'instructions are time: runs repeat bit for bit, and gdb goes back; a recording is for loongscope replay',
+    icount,
+  ),
   of.machine.value('uuid', 'UUID', 'the identity of the machine, for QMP', uuid),
   of.machine.flag('nodefaults', 'no network card unless an option asks for one', (d) => {
     d.noDefaults = true;
@@ -309,6 +317,9 @@ export const OPTIONS: readonly OptionRow[] = [
   of.debug.flag('s', 'the same as -gdb tcp::1234', (d) => gdb(d, 'tcp::1234')),
   of.debug.value('history', 'SIZE', 'memory for the past that gdb can go back to; QEMU has no such option', (d, v) => {
     d.history = parseHistory(once(d, 'history', v), 'qemu: -history');
+  }),
+  of.debug.value('record', 'FILE', 'records the run for loongscope replay; QEMU has no such option', (d, v) => {
+    d.record = once(d, 'record', v);
   }),
   of.debug.value('d', 'int,guest_errors,unimp,…', 'logs; those that are not kept are named in a warning', logItems),
   of.debug.value('D', 'FILE', 'where -d writes (default: stderr)', text('logFile', 'D')),

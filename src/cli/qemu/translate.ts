@@ -220,6 +220,8 @@ export function translate(d: Draft): QemuMachine {
     throw new UsageError('qemu: -S without anybody who could start the machine: add -s or -qmp');
   if (d.history !== undefined && !d.instructionClock)
     throw new UsageError('qemu: -history: runs in real time do not repeat: add -icount shift=0');
+  if (d.record !== undefined && !d.instructionClock)
+    throw new UsageError('qemu: -record: runs in real time do not repeat: add -icount shift=0');
   const { log, missing } = logOf(d);
   if (missing.length > 0) r.warnings.push(`-d ${missing.join(',')}: no such log is kept in this version`);
   const cli: MachineCli = {
@@ -241,6 +243,7 @@ export function translate(d: Draft): QemuMachine {
     ...(firmware !== undefined && { firmware }),
     ...(d.gdb !== undefined && { gdb: d.gdb }),
     ...(d.history !== undefined && { history: d.history }),
+    ...(d.record !== undefined && { record: d.record }),
     ...loads.cli,
     ...connectCards(r),
     ...(log && { log }),

@@ -1,7 +1,11 @@
 /** What a recording consists of (docs/recordings.md). */
 import type { Disk } from '../../emu/devices/virtio/block.ts';
+import { PAGE } from '../../emu/memory/layout.ts';
 import type { CheckEntry, InputEntry } from '../../emu/replay/journal.ts';
-import type { OutsideEntry } from '../../emu/replay/outside-log.ts';
+import type { PageChanges } from '../../emu/replay/page-digests.ts';
+import type { DiskEntry } from '../../emu/replay/recorded-disk.ts';
+import type { StateContent } from '../../emu/replay/recorded-run.ts';
+import type { ShareEntry } from '../../emu/replay/recorded-share.ts';
 import {
   isBytes,
   isEvery,
@@ -19,7 +23,7 @@ import type { MachineCli } from '../options.ts';
 const MACHINE_OPTIONS = [
   ...['kernel', 'append', 'initrd', 'firmware', 'dtb', 'load', 'boot', 'fwCfg', 'timeOfDay', 'topology'],
   ...['drive', 'net', 'mac', 'share', 'virtio', 'virtioPci', 'cards', 'console', 'guest', 'hypervisor'],
-  ...['machine', 'memory', 'smp', 'cpu', 'seed', 'reboot'],
+  ...['machine', 'memory', 'smp', 'cpu', 'seed', 'reboot', 'snapshot'],
 ] as const satisfies readonly (keyof MachineCli)[];
 
 /** A file that the machine boots. */
@@ -42,7 +46,7 @@ export interface Description {
   readonly disks: readonly Pick<Disk, 'size' | 'readOnly'>[];
 }
 
-export type RecordedEntry = InputEntry | CheckEntry | OutsideEntry;
+export type RecordedEntry = InputEntry | CheckEntry | DiskEntry | ShareEntry;
 
 /** What has happened since the part before. */
 export interface Part {
@@ -50,6 +54,9 @@ export interface Part {
   /** Instructions of the machine at its end. */
   readonly at: number;
 }
+
+/** A state of the machine, but for what has not changed since the one before it. */
+export type State = Pick<StateContent, 'rest' | 'observers'> & Omit<PageChanges, 'whole'>;
 
 /** The options of a machine that a recording keeps. */
 export const machineOptions = (cli: MachineCli): Record<string, unknown> =>
@@ -69,7 +76,7 @@ const ENTRIES: Readonly<Record<string, (v: unknown) => boolean>> = {
     bytes: isBytes,
     moment: isMoment,
   }),
-  check: isObjectWith({ at: isNumber, digest: isText }),
+  check: isObjectWith({ at: isNumber, digest: isOptional(isText), ram: isOptional(isText) }),
   disk: isObjectWith({ disk: isNumber, call: isNumber, offset: isNumber, bytes: isOptional(isBytes) }),
   share: isObjectWith({ share: isNumber, bytes: isBytes }),
 };
@@ -77,6 +84,26 @@ const isEntry = (v: unknown): boolean =>
   isObjectWith({ kind: isText })(v) && ENTRIES[(v as { kind: string }).kind]?.(v) === true;
 
 export const isPart = (v: unknown): v is Part => isObjectWith({ at: isNumber, entries: isEvery(isEntry) })(v);
+
+/** A name for a moment; without a moment it means nothing any more. */
+export interface Bookmark {
+  readonly bookmark: string;
+  readonly at: number | undefined;
+}
+
+export const isBookmark = (v: unknown): v is Bookmark =>
+  isObjectWith({ bookmark: isText, at: isOptional(isNumber) })(v);
+
+const isPages = (v: unknown): boolean => v instanceof Uint32Array;
+/** The machine itself looks at `rest` and `observers`. */
+export const isState = (v: unknown): v is State =>
+  isObjectWith({
+    rest: isObjectWith({}),
+    observers: isEvery(isObjectWith({})),
+    pages: isPages,
+    zeros: isPages,
+    content: isBytes,
+  })(v) && (v as State).content.length === (v as State).pages.length * PAGE;
 
 export const isDescription = (v: unknown): v is Description =>
   isObjectWith({

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { isAbsolute, join, relative } from 'node:path';
 import { registersDigest } from '../../emu/check/state-digest.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
-import type { Disk } from '../../emu/devices/virtio/block.ts';
-import { RecordedDisk, RecordedShare } from '../../emu/replay/outside-log.ts';
+import { RecordedDisk } from '../../emu/replay/recorded-disk.ts';
+import { RecordedShare } from '../../emu/replay/recorded-share.ts';
 import { UsageError } from '../errors.ts';
 import type { MachineCli } from '../options.ts';
 import { PROJECT_ROOT } from '../paths.ts';
@@ -12,6 +12,7 @@ import { COMPUTER, type Surroundings } from '../surroundings.ts';
 import { VERSION } from '../version.ts';
 import { RecordingWriter } from './file.ts';
 import { type Description, machineOptions, type Part, type RecordedEntry, type RecordedFile } from './format.ts';
+import { type Look, StateRecorder } from './state-recorder.ts';
 
 /** How often input is written, in milliseconds, and how often a machine is looked at to which nothing comes. */
 const WRITE_MS = 1000;
@@ -35,7 +36,6 @@ function check(cli: MachineCli): void {
       cli.gdb ?? cli.gdbGuest ?? cli.gdbHost,
       'a debugger changes what happens: leave its port out, and debug the recording with loongscope replay --gdb PORT',
     ],
-    [cli.snapshot, 'a recording begins when the machine is switched on: leave --snapshot out'],
     [cli.engine === 'check', '--engine check runs a second machine: choose another engine'],
     [cli.controls, 'clients that control the machine change what happens: leave them out'],
   ];
@@ -48,8 +48,14 @@ export class Recorder {
   private readonly image: string | undefined;
   private readonly writer: RecordingWriter;
   private readonly files = new Map<string, RecordedFile>();
-  private readonly disks: Disk[] = [];
+  private readonly disks: RecordedDisk[] = [];
+  private readonly shares: RecordedShare[] = [];
   private control: RunControl | undefined;
+  private states: StateRecorder | undefined;
+  /** The state that is being packed. */
+  private packing: Promise<void> | undefined;
+  /** Inputs and checks that are in the file. */
+  private entries = 0;
   private waiting: RecordedEntry[] = [];
   private bytes = 0;
   private timer: ReturnType<typeof setInterval> | undefined;
@@ -68,7 +74,6 @@ export class Recorder {
   }
 
   private surroundings(withImages: boolean): Surroundings {
-    let shares = 0;
     return {
       ...COMPUTER,
       read: (path) => {
@@ -77,13 +82,19 @@ export class Recorder {
         return content;
       },
       drive: (spec, inSandbox) => {
-        const disk = COMPUTER.drive(spec, inSandbox);
-        return new RecordedDisk(disk, this.disks.push(disk) - 1, (entry) => this.note(entry, entry.bytes?.length));
+        const disk = new RecordedDisk(COMPUTER.drive(spec, inSandbox), this.disks.length, {
+          note: (entry) => this.note(entry, entry.bytes?.length),
+          keepsWrites: () => this.states?.roomy === true,
+        });
+        this.disks.push(disk);
+        return disk;
       },
       shares: (specs, inSandbox) =>
-        COMPUTER.shares(specs, inSandbox).map(
-          (share) => new RecordedShare(share, shares++, (entry) => this.note(entry, entry.bytes.length)),
-        ),
+        COMPUTER.shares(specs, inSandbox).map((below) => {
+          const share = new RecordedShare(below, this.shares.length, (entry) => this.note(entry, entry.bytes.length));
+          this.shares.push(share);
+          return share;
+        }),
     };
   }
 
@@ -98,8 +109,10 @@ export class Recorder {
       files,
       disks,
     } satisfies Description);
+    for (const part of [...this.disks, ...this.shares]) part.begin();
+    this.states = new StateRecorder(control, this.cli);
     control.history.recorder = (entry) => this.note(entry, entry.bytes.length);
-    this.timer = setInterval(() => this.look(), WRITE_MS);
+    this.timer = setInterval(() => this.look(), Math.min(WRITE_MS, this.cli.recordEvery ?? WRITE_MS));
     this.timer.unref();
   }
 
@@ -112,25 +125,50 @@ export class Recorder {
 
   private look(): void {
     this.looks++;
-    if (this.waiting.length > 0 || this.looks % LOOK_EVERY === 0) this.write();
+    if (this.waiting.length > 0 || this.looks % LOOK_EVERY === 0 || this.states!.due) this.write();
   }
 
   /** Writes what has come, between two slices of the machine. */
   private write(): void {
     const { machine } = this.control!;
     machine.settle();
+    const look = this.lookAtAll();
     const at = machine.instructions;
     // Time goes by for a CPU that waits, without an instruction that it could be told by.
-    if (machine.cpus.every((c) => !c.idle)) this.waiting.push({ kind: 'check', at, digest: registersDigest(machine) });
+    const digest = machine.cpus.every((c) => !c.idle) ? registersDigest(machine) : undefined;
+    if (digest !== undefined || look) this.waiting.push({ kind: 'check', at, digest, ram: look?.ram });
+    this.entries += this.waiting.filter(({ kind }) => kind === 'input' || kind === 'check').length;
     this.writer.append({ entries: this.waiting, at } satisfies Part);
     this.waiting = [];
     this.bytes = 0;
+    if (look?.pack) this.packing = this.keep(look.pack);
+  }
+
+  /** A look at all of the machine, where it is time for one. */
+  private lookAtAll(): Look | undefined {
+    const { states, disks } = this;
+    if (!states?.due) return undefined;
+    const before = this.bytes;
+    for (const disk of disks) disk.noteWritten();
+    states.noted(this.bytes - before);
+    return states.look();
+  }
+
+  private keep(pack: NonNullable<Look['pack']>): Promise<void> {
+    return new Promise((resolve) => {
+      pack(this.entries, (content) => {
+        this.writer.appendState(content);
+        resolve();
+      });
+    });
   }
 
   /** The run has ended. */
-  finish(): void {
+  async finish(): Promise<void> {
     clearInterval(this.timer);
+    await this.packing;
     this.write();
+    await this.packing;
     this.writer.close();
   }
 }

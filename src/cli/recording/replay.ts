@@ -1,113 +1,25 @@
 /** `loongscope replay FILE`: a recorded run happens again, and can be debugged at any moment. */
-import { createHash } from 'node:crypto';
 import { registersDigest } from '../../emu/check/state-digest.ts';
 import { explainLast } from '../../emu/debug/explain.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
-import type { CheckEntry, InputEntry } from '../../emu/replay/journal.ts';
-import { type DiskEntry, RepeatedDisk, RepeatedShare, type ShareEntry } from '../../emu/replay/outside-log.ts';
+import { ramDigest } from '../../emu/replay/page-digests.ts';
 import { say } from '../ending.ts';
-import { EXIT, UsageError } from '../errors.ts';
-import { shadowOf } from '../network.ts';
+import { EXIT } from '../errors.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../options.ts';
-import { PROJECT_ROOT } from '../paths.ts';
 import { type Running, start } from '../run.ts';
 import { enterSandbox } from '../sandbox.ts';
-import { COMPUTER, type Surroundings } from '../surroundings.ts';
-import { VERSION } from '../version.ts';
-import { readParts } from './file.ts';
-import { type Description, isDescription, isPart, type Part, type RecordedEntry } from './format.ts';
+import { NoteWriter } from './file.ts';
+import type { Bookmark } from './format.ts';
 import type { Moment } from './moment.ts';
 import { MomentWatch } from './moment-watch.ts';
-import { recordedName } from './recorder.ts';
+import { recordedSurroundings } from './recorded-surroundings.ts';
+import { inputsAndChecks, type Recording, readRecording } from './recording.ts';
 
 /** Options of `replay`: what a person looks with, and at what. */
 export interface ReplayCli extends Partial<MachineCli> {
   readonly at?: Moment;
-}
-
-/** A recording that fits this program. */
-export interface Recording {
-  readonly name: string;
-  readonly description: Description;
-  readonly entries: readonly RecordedEntry[];
-  /** Instructions of the machine at its end. */
-  readonly end: number;
-  /** Bytes at its end that are no whole part. */
-  readonly cut: number;
-}
-
-/** @throws UsageError when it cannot be repeated by this program */
-export function readRecording(name: string): Recording {
-  const { parts, cut } = readParts(name);
-  const [description, ...rest] = parts;
-  if (description === undefined)
-    throw new UsageError(`${name} is empty: the run ended before its machine was there: record again`);
-  if (!isDescription(description) || !rest.every(isPart))
-    throw new UsageError(`${name} is no recording that this program understands: record again`);
-  if (description.program !== VERSION)
-    throw new UsageError(
-      `${name} was recorded by version ${description.program} of the program, this is ${VERSION}: use that version`,
-    );
-  const list: readonly Part[] = rest;
-  return { name, description, entries: list.flatMap((p) => p.entries), end: list.at(-1)?.at ?? 0, cut };
-}
-
-/** A recording up to an instruction. @throws UsageError when it does not come so far */
-export function upTo(recording: Recording, end: number): Recording {
-  if (end > recording.end)
-    throw new UsageError(`--to: the recording ends at instruction ${recording.end}: give a smaller number`);
-  const entries = recording.entries.filter((e) => !('at' in e) || e.at < end);
-  return { ...recording, entries, end };
-}
-
-const isDisk = (e: RecordedEntry): e is DiskEntry => e.kind === 'disk';
-const isShare = (e: RecordedEntry): e is ShareEntry => e.kind === 'share';
-const isJournal = (e: RecordedEntry): e is InputEntry | CheckEntry => e.kind === 'input' || e.kind === 'check';
-
-/** What the recorded machine found around it. */
-function surroundingsOf({ name, description, entries }: Recording): Surroundings {
-  const { files, disks } = description;
-  let shares = 0;
-  let drives = 0;
-  const here = (path: string): string => path.replace(/^<loongscope>/, PROJECT_ROOT);
-  return {
-    exists: (path) => files.has(recordedName(path)),
-    read: (path) => {
-      const file = files.get(recordedName(path));
-      if (!file) throw new UsageError(`${name} does not have ${path}: record again`);
-      const content = file.content ?? missing(name, here(path));
-      if (createHash('sha256').update(content).digest('hex') !== file.sha256)
-        throw new UsageError(
-          `${path} is not the file that was recorded: it has other content; get that file, or record with --record-images`,
-        );
-      return content;
-    },
-    drive: () => {
-      const number = drives++;
-      const disk = disks[number];
-      if (!disk) throw new UsageError(`${name} does not have all disks of its machine: record again`);
-      return new RepeatedDisk(
-        disk,
-        entries.filter(isDisk).filter((e) => e.disk === number),
-      );
-    },
-    shares: (specs) =>
-      specs.map(() => {
-        const number = shares++;
-        return new RepeatedShare(entries.filter(isShare).filter((e) => e.share === number));
-      }),
-    net: (spec) => COMPUTER.net(shadowOf(spec)),
-  };
-}
-
-/** A file that the recording only names. @throws UsageError when it is not here */
-function missing(name: string, path: string): Uint8Array {
-  try {
-    return COMPUTER.read(path);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    throw new UsageError(`${name} needs ${path}: ${error.message}; or record with --record-images`);
-  }
+  /** What comes before this instruction is of no interest. */
+  readonly from?: number | undefined;
 }
 
 /** A recorded run, as a machine to start. */
@@ -121,16 +33,24 @@ export interface Replayed {
   readonly arrive: (control: RunControl) => Promise<void>;
 }
 
+/** Do options ask for all that happens on the way? Then nothing of the run may be left out. */
+const looksAtAll = ({ log, audit, stats }: ReplayCli): boolean => [log, audit, stats].some(Boolean);
+
 /** The machine of a recording, with the options of the person who looks at it. */
 export function replayed(recording: Recording, more: ReplayCli): Replayed {
-  const { description, entries, end } = recording;
-  const { at, ...own } = more;
-  const watch = at && new MomentWatch(at);
+  const { description, entries, states, end } = recording;
+  const { at, from, ...own } = more;
+  const surroundings = recordedSurroundings(recording);
+  const watch = at && new MomentWatch(at, looksAtAll(own));
   /** Keeps the machine from running by itself until it is there. */
   const gate = { running: false, stopped: () => {}, ended: () => {} };
   const prepare = (control: RunControl): void => {
     const { machine } = control;
-    control.history.follow({ entries: entries.filter(isJournal), end, digest: () => registersDigest(machine) });
+    surroundings.begin();
+    const digests = { registers: () => registersDigest(machine), ram: () => ramDigest(machine.ram) };
+    control.history.follow({ entries: inputsAndChecks(entries), states, end, digests });
+    for (const { bookmark, at: position } of recording.bookmarks) control.bookmarks.load(bookmark, position);
+    if (from !== undefined) control.history.leap(from);
     if (watch) control.attach(gate);
   };
   const arrive = async (control: RunControl): Promise<void> => {
@@ -145,7 +65,7 @@ export function replayed(recording: Recording, more: ReplayCli): Replayed {
     serial: { kind: 'stdio' },
     ...own,
     ...(debugged && { wait: true }),
-    surroundings: surroundingsOf(recording),
+    surroundings: surroundings.found,
     prepare,
     ...(watch && { tap: (byte: number) => watch.put(byte), observed: true }),
   };
@@ -160,6 +80,27 @@ function tell({ control, symbolize }: Running): void {
     for (const line of explainLast(control, cpu, symbolize)) process.stdout.write(`${line}\n`);
 }
 
+/** From now on bookmarks are kept in the recording, where that is possible. @returns a function for the end */
+export function keepBookmarks({ name, cut }: Recording, { bookmarks }: RunControl): () => void {
+  let why = cut > 0 ? 'it is cut off' : undefined;
+  let notes: NoteWriter | undefined;
+  try {
+    if (!why) notes = new NoteWriter(name);
+  } catch (error) {
+    why = (error as NodeJS.ErrnoException).code;
+  }
+  bookmarks.onChange = (bookmark, at) => {
+    try {
+      notes?.add({ bookmark, at } satisfies Bookmark);
+    } catch (error) {
+      why = (error as NodeJS.ErrnoException).code;
+      notes = undefined;
+    }
+    if (!notes) throw new Error(`the bookmark is forgotten at the end: ${name} cannot be written (${why})`);
+  };
+  return () => notes?.close();
+}
+
 export async function replay(file: string, more: ReplayCli): Promise<number> {
   const recording = readRecording(file);
   if (recording.cut > 0)
@@ -169,6 +110,8 @@ export async function replay(file: string, more: ReplayCli): Promise<number> {
   const { image, cli, arrive } = replayed(recording, more);
   const running = await start(image, cli);
   const { booted, control, done } = running;
+  const closeNotes = keepBookmarks(recording, control);
+  void done.then(closeNotes);
   enterSandbox(cli);
   if (more.at) {
     await booted.named;

@@ -8,9 +8,9 @@ import { CPUID } from '../cpu/csr-fields.ts';
 import { CSR, csrByName, csrByNumber, fieldNamed } from '../cpu/csr-table.ts';
 import { STATE } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
-import type { Steps } from '../replay/steps.ts';
+import type { Steps } from '../runtime/steps.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
-import { isListOf, isMapOfNames, isNumber, isObjectWith, isSwitch, isText } from '../state/state-check.ts';
+import { isEvery, isMapOfNames, isNumber, isObjectWith, isOptional, isSwitch, isText } from '../state/state-check.ts';
 import { type LastTranslation, LastTranslations } from './last-translations.ts';
 import { type Vm, Vms } from './vms.ts';
 
@@ -67,6 +67,8 @@ export interface ContextSource {
   describe(): string;
   /** Is this CPU in host code that exchanges the registers of two worlds? */
   inTransition(cpu: Cpu): boolean;
+  /** Is it the registers of this vCPU that its CPU exchanges? Those of others are where the hypervisor keeps them. */
+  isExchanged(s: VcpuState): boolean;
 }
 
 /** Bytes of the state page that a {@link VcpuState} keeps: all registers, from {@link STATE}.gpr to those of LBT. */
@@ -124,7 +126,7 @@ const MOST_VCPUS = 1024;
  */
 export class VcpuStates implements Stateful {
   readonly stateFields = ['byKey', 'current'];
-  readonly stateChecks = { byKey: isMapOfNames(isVcpuState), current: isListOf(isText) };
+  readonly stateChecks = { byKey: isMapOfNames(isVcpuState), current: isEvery(isOptional(isText)) };
   static readonly wiring: Wiring = {
     key: 'chosen by the user',
     position: 'run control',
@@ -231,6 +233,13 @@ export class VcpuStates implements Stateful {
   /** The vCPU that a CPU executes. */
   on(cpu: Cpu): VcpuState | undefined {
     return cpu.vm ? this.byKey.get(this.current[cpu.index] ?? '') : undefined;
+  }
+
+  /** The vCPU that has left a CPU last, while the CPU executes the host. */
+  leftLast(cpu: Cpu): VcpuState | undefined {
+    let last: VcpuState | undefined;
+    for (const s of this.byKey.values()) if (s.cpu === cpu.index && (!last || s.position > last.position)) last = s;
+    return cpu.vm ? undefined : last;
   }
 
   /** A CPU has entered a stage-2 translation into its TLB. */

@@ -2,7 +2,7 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import { EVENTS } from '../memory/layout.ts';
-import type { Steps } from '../replay/steps.ts';
+import type { Steps } from '../runtime/steps.ts';
 import { describeEvent } from './explain.ts';
 import type { RunControl } from './run-control.ts';
 import type { Symbolizer } from './symbolizer.ts';

@@ -8,7 +8,7 @@ import type { CsrWriting, TlbChange } from '../cpu/observer.ts';
 import { hex } from '../formats/hex.ts';
 import { u32At } from '../formats/little-endian.ts';
 import { disassemble } from '../isa/disassembler.ts';
-import type { Steps } from '../replay/steps.ts';
+import type { Steps } from '../runtime/steps.ts';
 import { injects, writtenValue } from './catches.ts';
 import { runningContext } from './context.ts';
 import { readVirtual } from './debug-memory.ts';

@@ -5,7 +5,7 @@ import { csrByNumber } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import type { CsrWriting } from '../cpu/observer.ts';
 import { hex } from '../formats/hex.ts';
-import type { Steps } from '../replay/steps.ts';
+import type { Steps } from '../runtime/steps.ts';
 import { writtenValue } from './catches.ts';
 import { describeEvent } from './explain.ts';
 import type { RunControl } from './run-control.ts';

@@ -2,7 +2,7 @@
 import { peekCsr } from '../cpu/csr-access.ts';
 import { CSRS } from '../cpu/csr-table.ts';
 import { CPU_STATE_BYTES, PAGE, STATE } from '../memory/layout.ts';
-import type { Steps } from '../replay/steps.ts';
+import type { Steps } from '../runtime/steps.ts';
 import type { RunControl } from './run-control.ts';
 
 /** A register that has another value. */

@@ -1,6 +1,6 @@
 /** Questions to the past: which instruction did something last, and how often it was done. The machine comes back to where it was. */
 import type { Cpu } from '../cpu/cpu.ts';
-import type { Steps } from '../replay/steps.ts';
+import type { Steps } from '../runtime/steps.ts';
 import type { Breakpoint, Watchpoint } from './breakpoints.ts';
 import type { RunControl } from './run-control.ts';
 

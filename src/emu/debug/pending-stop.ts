@@ -3,7 +3,7 @@
  * reasons instead.
  */
 import type { Machine } from '../machine/machine.ts';
-import type { Steps } from '../replay/steps.ts';
+import type { Steps } from '../runtime/steps.ts';
 import type { Scanner, Stop } from './stop.ts';
 
 export class PendingStop {

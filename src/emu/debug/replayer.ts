@@ -2,7 +2,7 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { History } from '../replay/history.ts';
-import { finish, type Steps } from '../replay/steps.ts';
+import { finish, type Steps } from '../runtime/steps.ts';
 import type { VcpuStates } from './context.ts';
 import type { PendingStop } from './pending-stop.ts';
 import type { Client, Scanner } from './stop.ts';

@@ -7,8 +7,11 @@
 import type { EngineCheck } from '../check/engine-check.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import { type Machine, SLICE } from '../machine/machine.ts';
+import { Bookmarks } from '../replay/bookmarks.ts';
+import type { DiskPast } from '../replay/disk-past.ts';
 import { History } from '../replay/history.ts';
-import type { Steps } from '../replay/steps.ts';
+import type { SharePast } from '../replay/share-past.ts';
+import type { Steps } from '../runtime/steps.ts';
 import type { Stateful } from '../state/fields.ts';
 import { Comparators } from './breakpoints.ts';
 import { CatchListener } from './catch-listener.ts';
@@ -34,6 +37,12 @@ import type { SymbolStore } from './symbolizer.ts';
  */
 const PATIENCE_MS = 50;
 
+/** Disks and folders that go back in time. */
+export interface Outside {
+  readonly disks: readonly DiskPast[];
+  readonly shares: readonly SharePast[];
+}
+
 export interface RunOptions {
   readonly limits?: Limits;
   /** False when no debugger can connect. Then VM exits need not be recorded for one. */
@@ -52,6 +61,8 @@ export interface RunOptions {
   readonly keep?: boolean | undefined;
   /** Called when the machine begins to run, and when it stops. */
   readonly onRunning?: ((running: boolean) => void) | undefined;
+  /** What is outside the machine and goes back in time with it. */
+  readonly outside?: Outside | undefined;
   /** Bytes of memory for the copies of the past. */
   readonly history?: number | undefined;
   /** A second machine that runs in parallel and must have the same state. */
@@ -66,6 +77,7 @@ export class RunControl {
   /** What was seen of the machine's VMs. It goes with the machine: into copies, and into snapshots. */
   readonly observers: readonly Stateful[];
   readonly history: History;
+  readonly bookmarks = new Bookmarks();
   readonly replayer: Replayer;
   private readonly snapshotStore: SnapshotStore | undefined;
   /** Must the machine wait until its output has been read? */
@@ -96,7 +108,8 @@ export class RunControl {
     this.comparators = new Comparators(machine);
     this.vcpuStates = new VcpuStates(machine.ram);
     this.observers = [this.vcpuStates, this.vcpuStates.vms, this.vcpuStates.translations];
-    this.history = new History(machine, this.observers, options.history);
+    const { disks = [], shares = [] } = options.outside ?? {};
+    this.history = new History(machine, [...this.observers, ...disks], options.history, [...disks, ...shares]);
     this.replayer = new Replayer(this);
     this.exits = new ExitCount(machine.cpus, () => this.repeating);
     this.vcpuStates.position = () => this.position();
@@ -236,8 +249,20 @@ export class RunControl {
   reset(): void {
     this.fromOutside(() => {
       if (this.machine.options.noReboot) this.loop.finish({ kind: 'poweroff' });
-      else this.machine.reset();
+      else this.powerOnAgain();
     });
+  }
+
+  /** The machine and what is known of it begin again. @throws Error when it repeats a recorded run */
+  powerOnAgain(): void {
+    const { history } = this;
+    history.disturb();
+    // What is kept of the past goes first: otherwise all memory that the reset clears would be kept.
+    const kept = history.enabled;
+    history.enable(false);
+    this.machine.reset();
+    this.vcpuStates.clear();
+    history.enable(kept);
   }
 
   /** Presses the power button. @throws Error during a replay */
@@ -247,7 +272,7 @@ export class RunControl {
 
   /** Changes the machine between two slices. */
   private fromOutside(change: () => void): void {
-    if (this.inReplay) throw new Error('a debugger goes back in time: try again when it has arrived');
+    if (this.inUse) throw new Error('a debugger goes back in time, or saves the machine: try again later');
     this.history.disturb();
     change();
     this.kick();
@@ -333,9 +358,15 @@ export class RunControl {
   /** A recorded run is on its way to a moment. */
   arriving = false;
 
-  /** Is a replay of the past in progress, or one to a moment of a recording? Then clients must not use the machine. */
-  get inReplay(): boolean {
-    return this.pending.silent || this.arriving;
+  /** A snapshot is being made. */
+  private saving = false;
+
+  /**
+   * Is a replay of the past in progress, or one to a moment of a recording, or is a snapshot being made? Then clients must not use the
+   * machine.
+   */
+  get inUse(): boolean {
+    return this.pending.silent || this.arriving || this.saving;
   }
 
   /** Reverse execution has reached a stop. What stopped the machine there must not stop it again when it continues. */
@@ -348,16 +379,21 @@ export class RunControl {
   /** Writes a snapshot. @returns its bytes @throws Error when this is not possible */
   *savingSnapshot(name: string): Steps<number> {
     if (!this.snapshotStore) throw new Error('no snapshots can be had here');
-    return yield* this.snapshotStore.save(this.machine, name, this.observers);
+    this.saving = true;
+    try {
+      return yield* this.snapshotStore.save(this.machine, name, this.observers);
+    } finally {
+      this.saving = false;
+    }
   }
 
   /**
    * Puts the machine into the state of a snapshot. The history begins there.
    * @throws Error when this is not possible
    */
-  loadSnapshot(name: string): void {
+  *loadingSnapshot(name: string): Steps<void> {
     if (!this.snapshotStore) throw new Error('no snapshots can be had here');
-    this.snapshotStore.load(this.machine, name, this.observers);
+    yield* this.snapshotStore.load(this.machine, name, this.observers);
     this.history.enable(this.history.enabled);
     this.stepping.end();
   }

@@ -2,7 +2,7 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import type { CsrWriting, TlbChange } from '../cpu/observer.ts';
 import type { Machine } from '../machine/machine.ts';
-import type { Steps } from '../replay/steps.ts';
+import type { Steps } from '../runtime/steps.ts';
 import type { Stateful } from '../state/fields.ts';
 import type { WatchHit } from './breakpoints.ts';
 import type { Catch } from './catches.ts';
@@ -77,7 +77,7 @@ export interface SnapshotStore {
    */
   save(machine: Machine, name: string, observers: readonly Stateful[]): Steps<number>;
   /** @throws Error when it cannot be read, or fits another machine: then nothing has changed */
-  load(machine: Machine, name: string, observers: readonly Stateful[]): void;
+  load(machine: Machine, name: string, observers: readonly Stateful[]): Steps<void>;
 }
 
 /** An observer of memory accesses. It says which it must be told of: those take the slow path. */

@@ -5,7 +5,7 @@ import { CSR } from '../cpu/csr-table.ts';
 import type { Ram } from '../memory/ram.ts';
 import { addressBits, isHuge, Leaf, levelBase, levelWidth, type TableReader, walkTables } from '../mmu/page-walk.ts';
 import { pageAddress } from '../mmu/stages.ts';
-import type { Steps } from '../replay/steps.ts';
+import type { Steps } from '../runtime/steps.ts';
 import { describeElo } from './walk.ts';
 
 /** A range of addresses that is mapped without a gap, with equal rights. */

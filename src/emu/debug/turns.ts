@@ -1,7 +1,7 @@
 /** Does long work in several turns of the event loop, so that signals, other clients and Ctrl-C are handled in between. */
 
-import type { Steps } from '../replay/steps.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { type Steps, WAITING } from '../runtime/steps.ts';
 
 /** Milliseconds of work in a turn. */
 const TURN_MS = 20;
@@ -52,7 +52,7 @@ export class Turns {
             result = piece.value;
             break;
           }
-          if (this.runtime.now() >= until) {
+          if (piece.value === WAITING || this.runtime.now() >= until) {
             this.runtime.soon(turn);
             return;
           }

@@ -51,32 +51,44 @@ class Writer {
     const bytes = new Uint8Array(v.buffer, v.byteOffset, v.byteLength);
     const at = this.at;
     this.blobs.push(bytes);
-    this.at = Math.ceil((at + bytes.length) / ALIGN) * ALIGN;
+    this.at = at + aligned(bytes.length);
     return [v.constructor.name, at, bytes.length];
   }
 
-  finish(description: Json): Uint8Array {
+  finish(description: Json): Uint8Array[] {
     const text = new TextEncoder().encode(JSON.stringify(description));
-    const first = Math.ceil((HEADER_BYTES + text.length) / ALIGN) * ALIGN;
-    const out = new Uint8Array(first + this.at);
-    const header = new DataView(out.buffer);
-    out.set(new TextEncoder().encode(this.kind.magic));
+    const head = new Uint8Array(aligned(HEADER_BYTES + text.length));
+    const header = new DataView(head.buffer);
+    head.set(new TextEncoder().encode(this.kind.magic));
     header.setUint32(8, this.kind.version, true);
     header.setUint32(12, text.length, true);
-    out.set(text, HEADER_BYTES);
-    let at = first;
-    for (const b of this.blobs) {
-      out.set(b, at);
-      at = Math.ceil((at + b.length) / ALIGN) * ALIGN;
-    }
-    return out;
+    head.set(text, HEADER_BYTES);
+    const padded = (b: Uint8Array): Uint8Array[] => {
+      const more = aligned(b.length) - b.length;
+      return more ? [b, new Uint8Array(more)] : [b];
+    };
+    return [head, ...this.blobs.flatMap(padded)];
   }
+}
+
+const aligned = (n: number): number => Math.ceil(n / ALIGN) * ALIGN;
+
+/** A value as bytes, in parts one behind the other. Large parts are views of the value's own. */
+export function encodeParts(kind: ValueKind, value: unknown): readonly Uint8Array[] {
+  const w = new Writer(kind);
+  return w.finish(w.json(value));
 }
 
 /** A value as bytes. */
 export function encodeValue(kind: ValueKind, value: unknown): Uint8Array {
-  const w = new Writer(kind);
-  return w.finish(w.json(value));
+  const parts = encodeParts(kind, value);
+  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }
 
 /** Reads values that {@link Writer} wrote. @param blobs the bytes behind the description */
@@ -121,7 +133,7 @@ export function decodeValue({ magic, version }: ValueKind, bytes: Uint8Array, wh
   if (found !== version) throw new ValueError(`it has format ${found}, this program reads ${version}`);
   const length = header.getUint32(12, true);
   if (HEADER_BYTES + length > bytes.length) throw new ValueError('it is truncated');
-  const first = Math.ceil((HEADER_BYTES + length) / ALIGN) * ALIGN;
+  const first = aligned(HEADER_BYTES + length);
   try {
     const text = new TextDecoder().decode(bytes.subarray(HEADER_BYTES, HEADER_BYTES + length));
     return reader(bytes.subarray(first))(JSON.parse(text) as Json);

@@ -24,6 +24,7 @@ import { LinearMemory } from '../memory/linear-memory.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
 import { Ram } from '../memory/ram.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { finish, type Steps } from '../runtime/steps.ts';
 import { arraysIn, type Fields, restoreFields, type Stateful, saveFields, type Wiring } from '../state/fields.ts';
 import { BlockCopy, restoreShared, saveShared } from '../state/shared-copy.ts';
 import { type EngineKind, Processors } from './processors.ts';
@@ -82,10 +83,14 @@ export interface MachineCopy {
   readonly cpus: readonly BlockCopy[];
 }
 
-/** A copy of a machine (see {@link Machine.save}). */
-export interface MachineState {
+/** All of a machine but its RAM, as data (see {@link Machine.saveRest}). */
+export interface MachineRest {
   readonly parts: readonly Fields[];
   readonly cpus: readonly Uint8Array[];
+}
+
+/** A copy of a machine (see {@link Machine.save}). */
+export interface MachineState extends MachineRest {
   readonly ram: ReadonlyMap<number, Uint8Array>;
 }
 
@@ -317,12 +322,19 @@ export class Machine implements Stateful {
 
   /** A copy of the whole machine. */
   save(): MachineState {
+    return finish(this.saving());
+  }
+
+  /** {@link save} in pieces, between which the machine must not change. */
+  *saving(): Steps<MachineState> {
+    const rest = this.saveRest();
+    return { ...rest, ram: yield* this.ram.saving() };
+  }
+
+  /** All but RAM. */
+  saveRest(): MachineRest {
     this.prepareCopy();
-    return {
-      parts: this.parts().map(saveFields),
-      cpus: this.cpus.map((c) => this.statePage(c).slice()),
-      ram: this.ram.save(),
-    };
+    return { parts: this.parts().map(saveFields), cpus: this.cpus.map((c) => this.statePage(c).slice()) };
   }
 
   /** A copy of all but RAM, which {@link PagePast} keeps. It shares with an earlier one what has not changed. */
@@ -374,18 +386,23 @@ export class Machine implements Stateful {
 
   /** Restores the machine from a copy. The caches of decoded code and translations are empty afterwards. */
   restore(state: MachineState): void {
-    this.parts().forEach((part, n) => {
-      restoreFields(part, state.parts[n]!);
-    });
-    this.cpus.forEach((c, n) => {
-      this.mem.u8.set(state.cpus[n]!, c.base);
-    });
     this.ram.restore(state.ram);
     this.uops.clear();
-    this.restored();
+    this.restoreRest(state);
   }
 
   /** Restores all but RAM, which has been restored before. */
+  restoreRest({ parts, cpus }: MachineRest): void {
+    this.parts().forEach((part, n) => {
+      restoreFields(part, parts[n]!);
+    });
+    this.cpus.forEach((c, n) => {
+      this.mem.u8.set(cpus[n]!, c.base);
+    });
+    this.restored();
+  }
+
+  /** The same from a copy. */
   restoreCopy({ parts, cpus }: MachineCopy): void {
     this.parts().forEach((part, n) => {
       restoreShared(part, parts[n]!);

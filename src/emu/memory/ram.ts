@@ -1,3 +1,4 @@
+import { finish, type Steps } from '../runtime/steps.ts';
 import { isBytes } from '../state/state-check.ts';
 import { PAGE } from './layout.ts';
 import type { LinearMemory } from './linear-memory.ts';
@@ -335,10 +336,17 @@ export class Ram {
 
   /** Copies of the touched chunks by chunk number. */
   save(): Map<number, Uint8Array> {
+    return finish(this.saving());
+  }
+
+  /** {@link save} in pieces, between which RAM must not change. */
+  *saving(): Steps<Map<number, Uint8Array>> {
     const out = new Map<number, Uint8Array>();
-    this.chunks.forEach((at, n) => {
-      if (at !== 0) out.set(n, this.mem.u8.slice(at, at + CHUNK));
-    });
+    for (const [n, at] of this.chunks.entries()) {
+      if (at === 0) continue;
+      out.set(n, this.mem.u8.slice(at, at + CHUNK));
+      yield;
+    }
     for (const [n, bytes] of this.away) {
       this.shared.add(bytes);
       out.set(n, bytes);
@@ -387,6 +395,17 @@ export class Ram {
       const content = at === 0 ? this.away.get(n) : this.mem.u8.subarray(at, at + CHUNK);
       return content ? [[this.firstOf(n), content]] : [];
     });
+  }
+
+  /** The pages of the touched chunks in ascending order: number, and content to be read at once. */
+  *touchedPages(): Generator<[page: number, content: Uint8Array]> {
+    for (let n = 0; n < this.count; n++) {
+      const at = this.chunks[n]!;
+      const content = at === 0 ? this.away.get(n) : this.mem.u8.subarray(at, at + CHUNK);
+      if (!content) continue;
+      for (let from = 0; from < CHUNK; from += PAGE)
+        yield [(n * CHUNK + from) / PAGE, content.subarray(from, from + PAGE)];
+    }
   }
 
   /** Bytes of memory in use for RAM. */

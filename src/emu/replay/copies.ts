@@ -72,6 +72,11 @@ export class Copies {
     if (this.list.length) this.makeRoom();
   }
 
+  /** Can one more be kept without the loss of the oldest one? */
+  get roomy(): boolean {
+    return this.list.length > FEW_COPIES || this.bytes < this.budget / 2;
+  }
+
   get all(): readonly Copy[] {
     return this.list;
   }

@@ -7,21 +7,17 @@
  */
 
 import type { Cpu } from '../cpu/cpu.ts';
-import { type Machine, type MachineCopy, type RunResult, SLICE } from '../machine/machine.ts';
-import type { Fields, Stateful } from '../state/fields.ts';
-import { restoreShared, saveShared } from '../state/shared-copy.ts';
+import { type Machine, type RunResult, SLICE } from '../machine/machine.ts';
+import { finish, type Steps } from '../runtime/steps.ts';
+import type { Stateful } from '../state/fields.ts';
 import { AdaptiveBudget } from './adaptive-budget.ts';
 import { Copies } from './copies.ts';
-import type { CheckEntry, Entry, Inlet, InputEntry, RecordedRun } from './journal.ts';
-import { finish, type Steps } from './steps.ts';
+import { CopyPace } from './copy-pace.ts';
+import { type Entry, type Inlet, type InputEntry, Journal } from './journal.ts';
+import type { OutsidePast } from './outside-past.ts';
+import { PowerOn } from './power-on.ts';
+import { FollowedRun, type RecordedRun, type RecordedState, type Stray } from './recorded-run.ts';
 
-/** The cost of the history: one part in so many of the running time may be used for copies. */
-const COST = 20;
-/** The least and the longest running time between copies, in milliseconds. */
-const LEAST_WORK_MS = 40;
-const MOST_WORK_MS = 80;
-/** About what it costs to keep a page of RAM before it changes, in milliseconds: once for the copy, once to come back to fast code. */
-const PAGE_MS = 0.002;
 /** Most instructions until the running time is looked at again. */
 const LOOK_EVERY = 20_000_000;
 /** A replay makes a copy so many instructions before its target, which makes the next steps back fast. */
@@ -32,58 +28,55 @@ export const DEFAULT_HISTORY = 512 * 2 ** 20;
 export const LEAST_HISTORY = 16 * 2 ** 20;
 /** Most journal entries. A step of a debugger is one entry. */
 const MOST_ENTRIES = 1_000_000;
-/** Most input that is remembered since power-on, in parts, and the latest position from which the whole run is repeated. */
-const MOST_REMEMBERED = 10_000;
-const FARTHEST = 3_000_000_000;
 /** Instructions of other CPUs that a step in a recorded run executes at most in one go. */
 const MOST_TURNS = 2000;
-const STRAYS = {
-  registers: 'has other registers',
-  poweroff: 'is switched off',
-  waiting: 'waits for what does not come',
-} as const;
 /** Wanted time of one piece of a replay, in milliseconds. */
 const PIECE_MS = 8;
+/** A long replay makes a copy so often, in milliseconds, so that the next one is short. */
+const REPLAYED_MS = 200;
 
 export class History {
   private readonly machine: Machine;
   private readonly extras: readonly Stateful[];
+  private readonly outside: readonly OutsidePast[];
   /** How far a replay goes at a time. */
   private readonly pieces: AdaptiveBudget;
   private readonly copied: Copies;
-  private journal: Entry[] = [];
-  /** Bytes of the input in the journal. */
-  private inputBytes = 0;
-  /** Index of the next entry to replay. */
-  private next = 0;
+  private readonly journal: Journal;
+  private readonly pace = new CopyPace();
   /** The latest position reached. Before it, the machine replays. */
   private frontier = 0;
-  /** What a copy has cost lately, and the running time from one copy to the next, in milliseconds. */
-  private spent = 0;
-  private interval = LEAST_WORK_MS;
   private due = true;
+  /** The position before which nothing is kept of what is outside. */
+  private forgotten = 0;
   /** A debugger has changed the machine, and the change is neither in a copy nor in the journal yet. */
   private changed = false;
   private on = false;
-  /** The machine at power-on without its RAM, and what came from outside since; while nothing else has changed it. */
-  private powerOn:
-    | { readonly rest: MachineCopy; readonly extras: readonly Fields[]; readonly input: Entry[] }
-    | undefined;
-  private recorded: RecordedRun | undefined;
+  /** Where the run began, while nothing but input has changed the machine. */
+  private powerOn: PowerOn | undefined;
+  private recorded: FollowedRun | undefined;
   /** Receives the input of a run that is being recorded. */
   recorder: ((entry: InputEntry) => void) | undefined;
 
   /**
    * @param extras data of observers that must be restored together with the machine
    * @param budget bytes of memory for copies and input
+   * @param outside what is outside the machine and goes with it
    */
-  constructor(machine: Machine, extras: readonly Stateful[], budget = DEFAULT_HISTORY) {
+  constructor(
+    machine: Machine,
+    extras: readonly Stateful[],
+    budget = DEFAULT_HISTORY,
+    outside: readonly OutsidePast[] = [],
+  ) {
     this.machine = machine;
     this.extras = extras;
+    this.outside = outside;
     this.pieces = new AdaptiveBudget(machine.options.runtime, PIECE_MS, SLICE, SLICE / 64);
+    this.journal = new Journal((change) => this.copied.release(change));
     this.copied = new Copies(machine, extras, {
       budget,
-      others: () => this.inputBytes,
+      others: () => outside.reduce((sum, part) => sum + part.bytes, this.journal.inputBytes),
       lost: () => this.begin(),
     });
   }
@@ -99,12 +92,7 @@ export class History {
 
   /** Remembers a machine that has just been loaded, so that its whole run can be repeated ({@link recall}). While it runs, this costs nothing. */
   remember(): void {
-    if (this.possible)
-      this.powerOn = {
-        rest: this.machine.copy(),
-        extras: this.extras.map((part) => saveShared(part, undefined)),
-        input: [],
-      };
+    if (this.possible) this.powerOn = new PowerOn(this.machine, this.extras);
   }
 
   /**
@@ -113,15 +101,12 @@ export class History {
    */
   recall(): boolean {
     const { powerOn, position } = this;
-    if (!powerOn || this.on || this.recorded || position > FARTHEST) return false;
+    if (!powerOn?.reaches(position) || this.on || this.recorded) return false;
     this.enable(true);
     this.powerOn = powerOn;
-    this.machine.powerOnAgain(powerOn.rest);
-    this.extras.forEach((part, n) => {
-      restoreShared(part, powerOn.extras[n]!);
-    });
+    powerOn.restore();
     this.checkpoint();
-    this.journal = [...powerOn.input];
+    this.journal.begin(powerOn.input);
     this.frontier = position;
     return true;
   }
@@ -139,8 +124,8 @@ export class History {
    */
   follow(run: RecordedRun): void {
     this.enable(true);
-    this.recorded = run;
-    this.journal = [...run.entries];
+    this.recorded = new FollowedRun(this.machine, this.extras, run);
+    this.journal.begin(run.entries);
   }
 
   /** Does the machine repeat a recorded run? */
@@ -150,7 +135,7 @@ export class History {
 
   /** Has a recorded run come to its end? */
   get recordingOver(): boolean {
-    return this.recorded !== undefined && this.position >= this.recorded.end && this.next >= this.journal.length;
+    return this.recorded !== undefined && this.position >= this.recorded.end && !this.journal.upcoming;
   }
 
   /** The last position that can be gone to: more than the latest one where the run is recorded. */
@@ -170,11 +155,10 @@ export class History {
   /** Nothing is known of the past. */
   private begin(): void {
     if (!this.recorded) {
-      this.journal = [];
-      this.inputBytes = 0;
-      this.next = 0;
+      this.journal.begin();
       this.frontier = 0;
     }
+    for (const part of this.outside) part.begin(this.on ? () => this.position : undefined);
     this.due = this.on;
     this.changed = false;
   }
@@ -206,7 +190,8 @@ export class History {
 
   /** The earliest position that can be reached. */
   get beginning(): number {
-    return this.copied.oldest?.position ?? this.position;
+    const oldest = this.copied.oldest?.position ?? this.position;
+    return Math.min(oldest, this.recorded?.firstState ?? oldest);
   }
 
   /**
@@ -223,8 +208,8 @@ export class History {
     if (!this.on) return this.machine.run(budget, until);
     if (this.due) this.checkpoint();
     const { position } = this;
-    const entry = this.journal[this.next];
-    if (entry && entry.at === position) return this.again(entry);
+    const entry = this.journal.upcoming;
+    if (entry && entry.at === position) return this.again();
     if (this.recordingOver) return 'waiting';
     const limit = Math.min(until, entry?.at ?? until, this.recorded?.end ?? until);
     const result =
@@ -232,12 +217,7 @@ export class History {
         ? this.machine.run(budget, Math.min(limit, this.frontier))
         : this.runOn(budget, Math.min(limit, position + LOOK_EVERY));
     // The machine may have been switched off there.
-    for (
-      let next = this.journal[this.next];
-      next?.kind === 'check' && next.at === this.position;
-      next = this.journal[this.next]
-    )
-      this.again(next);
+    while (this.journal.upcoming?.kind === 'check' && this.journal.upcoming.at === this.position) this.again();
     return result;
   }
 
@@ -250,7 +230,7 @@ export class History {
     const { newest } = this.copied;
     if (newest) {
       newest.work += runtime.now() - began;
-      if (newest.work >= this.interval) this.due = true;
+      if (newest.work >= this.pace.interval) this.due = true;
     }
     return result;
   }
@@ -261,14 +241,13 @@ export class History {
       this.powerOn = undefined;
       return this.machine.step(cpu, interrupts);
     }
-    if (this.recorded) return this.stepOn(cpu);
+    if (this.recorded || this.obstacle !== undefined) return this.stepOn(cpu);
     if (this.due) this.checkpoint();
     // A step into what happened already does not skip what came from outside then.
-    while (this.journal[this.next]?.at === this.position && this.journal[this.next]?.kind === 'input')
-      this.again(this.journal[this.next]!);
-    const entry = this.journal[this.next];
+    while (this.journal.upcoming?.at === this.position && this.journal.upcoming.kind === 'input') this.again();
+    const entry = this.journal.upcoming;
     if (entry?.kind === 'step' && entry.at === this.position && entry.cpu === cpu && entry.interrupts === interrupts)
-      return this.again(entry);
+      return this.again();
     if (entry?.at !== this.position && this.machine.runsNext(cpu)) return this.run(1, this.position + 1);
     this.note({ at: this.position, kind: 'step', cpu, interrupts });
     const result = this.machine.step(cpu, interrupts);
@@ -276,7 +255,7 @@ export class History {
     return result;
   }
 
-  /** A step in a recorded run: the machine goes on until the CPU has had its turn, but not for long. */
+  /** A step where only what has happened can happen: the machine goes on until the CPU has had its turn, but not for long. */
   private stepOn(cpu: Cpu): RunResult {
     const before = cpu.icount;
     for (let n = 0; n < MOST_TURNS; n++) {
@@ -286,16 +265,14 @@ export class History {
     return 'slice';
   }
 
-  /** Bytes for the console have arrived, or a frame for the network card. */
+  /** Bytes for the console have arrived, or a frame for the network card. They are lost where nothing new can happen. */
   input(bytes: Uint8Array, to: Inlet = 'console'): void {
-    if (this.recorded) return;
+    if (this.recorded || (this.on && this.obstacle !== undefined)) return;
     if (this.on || this.recorder || this.powerOn) {
       const entry: InputEntry = { at: this.position, kind: 'input', to, bytes, moment: this.machine.moment };
       this.recorder?.(entry);
-      if (this.on) {
-        this.note(entry);
-        this.inputBytes += bytes.length;
-      } else if (this.powerOn && this.powerOn.input.push(entry) > MOST_REMEMBERED) this.powerOn = undefined;
+      if (this.on) this.note(entry);
+      else this.powerOn?.came(entry);
     }
     this.give(bytes, to);
   }
@@ -308,6 +285,8 @@ export class History {
   /** Stops exactly these CPUs; all others run. */
   hold(cpus: readonly Cpu[]): void {
     if (this.recorded || this.machine.cpus.every((c) => c.frozen === cpus.includes(c))) return;
+    // The others run as they did.
+    if (this.on && this.obstacle !== undefined) return;
     if (this.on) this.note({ at: this.position, kind: 'still', cpus });
     else this.powerOn = undefined;
     this.freeze(cpus);
@@ -348,8 +327,8 @@ export class History {
     }
     yield* this.replaying(target);
     // The journal entries at the latest position belong to it, even if no instruction has followed.
-    while (target === this.frontier && this.journal[this.next]?.at === target) {
-      this.again(this.journal[this.next]!);
+    while (target === this.frontier && this.journal.upcoming?.at === target) {
+      this.again();
       this.machine.clearStops();
     }
     return target;
@@ -365,14 +344,33 @@ export class History {
       this.checkpoint();
   }
 
-  /** Restores the last copy at or before a position, or the oldest one. @returns the position of the copy */
+  /** Restores the last copy at or before a position, or the oldest one. Where the recording has a later state, the machine enters that. @returns the position */
   restoreBefore(position: number): number {
     this.keepPresent();
-    const index = Math.max(0, this.copied.indexBefore(position));
+    const index = this.copied.indexBefore(position);
+    const before = this.copied.all[index]?.position ?? Number.NEGATIVE_INFINITY;
+    const state = this.recorded?.stateBefore(position);
+    if (state && state.at > before) return this.enter(state, index);
     if (!this.copied.oldest) throw new Error('history: nothing is kept of that time');
-    const copy = this.copied.restore(index);
-    this.next = copy.journal;
+    const copy = this.copied.restore(Math.max(0, index));
+    this.journal.next = copy.journal;
     return copy.position;
+  }
+
+  /** Enters a state of a recorded run. @param index of the last copy before it; −1 when there is none @returns its position */
+  private enter(state: RecordedState, index: number): number {
+    if (index >= 0) this.copied.restore(index);
+    else this.copied.clear();
+    this.recorded!.enter(state);
+    this.journal.next = state.entries;
+    this.checkpoint();
+    return state.at;
+  }
+
+  /** Enters the last state at or before a position of a recorded run, if the machine is before it. */
+  leap(position: number): void {
+    const state = this.recorded?.stateBefore(position);
+    if (state && state.at > this.position) this.restoreBefore(position);
   }
 
   /** Replays up to a position. @throws Error when the machine does not reach it: a defect of the emulator */
@@ -380,10 +378,18 @@ export class History {
     while (this.position < target) this.replaySome(target, Number.MAX_SAFE_INTEGER);
   }
 
-  /** {@link replay} in pieces that take a short time. */
+  /** {@link replay} in pieces that take a short time. A long one leaves copies behind, so that the next one is short. */
   *replaying(target: number): Steps<void> {
+    const { runtime } = this.machine.options;
+    let worked = 0;
     while (this.position < target) {
+      const began = runtime.now();
       this.pieces.run((instructions) => this.replaySome(target, instructions));
+      worked += runtime.now() - began;
+      if (worked > REPLAYED_MS && this.repeating && this.copied.roomy) {
+        this.checkpoint();
+        worked = 0;
+      }
       yield;
     }
   }
@@ -396,26 +402,27 @@ export class History {
       throw new Error(`history: the machine does not repeat itself at instruction ${before}`);
   }
 
-  /** Repeats a journal entry. */
-  private again(entry: Entry): RunResult {
-    this.next++;
+  /** Repeats the next journal entry. */
+  private again(): RunResult {
+    const entry = this.journal.take();
     if (entry.kind === 'step') return this.machine.step(entry.cpu, entry.interrupts);
     if (entry.kind === 'input') {
       this.machine.moment = entry.moment;
       this.give(entry.bytes, entry.to);
-    } else if (entry.kind === 'check') this.check(entry);
+    } else if (entry.kind === 'check') this.recorded!.check(entry, this.position >= this.frontier);
     else if (entry.kind === 'still') this.freeze(entry.cpus);
     else this.copied.repeat(entry.change);
     return 'slice';
   }
 
-  private check({ digest }: CheckEntry): void {
-    if (this.recorded!.digest() !== digest) throw new Error(this.strays('registers'));
+  /** Why the machine cannot go on from this moment in another way than it did; undefined when it can. */
+  private get obstacle(): string | undefined {
+    return this.outside.find((part) => part.obstacle !== undefined)?.obstacle;
   }
 
   /** The message for a machine that does not repeat its recorded run. @param how it differs */
-  strays(how: keyof typeof STRAYS): string {
-    return `the run is no longer the recorded one: the machine ${STRAYS[how]} at instruction ${this.position}: use the program and the files that recorded it`;
+  strays(how: Stray): string {
+    return this.recorded!.strays(how);
   }
 
   private freeze(cpus: readonly Cpu[]): void {
@@ -424,30 +431,27 @@ export class History {
 
   private note(entry: Entry): void {
     this.forgetFuture();
-    this.journal.push(entry);
-    this.next++;
+    this.journal.add(entry);
     // When a copy is made, old ones may have to be removed.
     if (this.journal.length > MOST_ENTRIES) this.due = true;
   }
 
+  /** @throws Error where the machine cannot go on from here */
   private forgetFuture(): void {
-    this.forgetEntries(this.journal.splice(this.next));
+    const { obstacle } = this;
+    if (obstacle !== undefined) throw new Error(obstacle);
+    for (const part of this.outside) part.fork();
+    this.journal.forgetFuture();
     if (this.position < this.frontier) this.frontier = this.position;
     const { all } = this.copied;
     let last = all.length - 1;
-    while (last > 0 && (all[last]!.position > this.position || all[last]!.journal > this.next)) last--;
+    while (last > 0 && (all[last]!.position > this.position || all[last]!.journal > this.journal.next)) last--;
     if (last < all.length - 1) this.copied.forgetAfter(last);
-  }
-
-  private forgetEntries(entries: readonly Entry[]): void {
-    for (const entry of entries)
-      if (entry.kind === 'input') this.inputBytes -= entry.bytes.length;
-      else if (entry.kind === 'change') this.copied.release(entry.change);
   }
 
   private checkpoint(): void {
     this.due = false;
-    const { position, copied } = this;
+    const { position, copied, journal } = this;
     if (copied.overfull && !this.repeating && !this.changed) {
       // Not even the way from the last copy to here can be kept.
       copied.clear();
@@ -456,27 +460,25 @@ export class History {
     }
     const began = this.machine.options.runtime.now();
     const before = copied.all[copied.indexBefore(position)];
-    if (before?.position === position && before.journal === this.next && position < this.frontier && !this.changed)
+    if (before?.position === position && before.journal === journal.next && position < this.frontier && !this.changed)
       return;
     this.frontier = Math.max(this.frontier, position);
     if (this.changed) {
-      this.journal.push({ at: position, kind: 'change', change: copied.takeChanged(++this.next) });
+      journal.add({ at: position, kind: 'change', change: copied.takeChanged(journal.next + 1) });
       this.changed = false;
-    } else copied.take(this.next);
-    while (!this.recorded && this.journal.length > MOST_ENTRIES && copied.forgetOldest()) this.trimJournal();
+    } else copied.take(journal.next);
+    while (!this.recorded && journal.length > MOST_ENTRIES && copied.forgetOldest()) this.trimJournal();
     this.trimJournal();
-    const spent = this.machine.options.runtime.now() - began + copied.pagesOfLast * PAGE_MS;
-    // Another program may have had the processor for some time.
-    this.spent += (Math.min(spent, 4 * this.spent + 1) - this.spent) / 4;
-    this.interval = Math.min(Math.max(LEAST_WORK_MS, this.spent * COST), MOST_WORK_MS);
+    this.pace.paid(this.machine.options.runtime.now() - began, copied.pagesOfLast);
   }
 
   /** Removes the journal entries that no copy needs any more. */
   private trimJournal(): void {
-    const gone = this.copied.oldest?.journal ?? 0;
+    const { journal: gone = 0, position = 0 } = this.copied.oldest ?? {};
+    if (position > this.forgotten) for (const part of this.outside) part.forgetBefore(position);
+    this.forgotten = position;
     if (gone === 0 || this.recorded) return;
-    this.forgetEntries(this.journal.splice(0, gone));
-    this.next -= gone;
+    this.journal.forgetOldest(gone);
     for (const copy of this.copied.all) copy.journal -= gone;
   }
 }

@@ -1,7 +1,8 @@
 /** Makes and restores snapshots of a machine, and checks whether a snapshot fits a machine (docs/snapshot.md). */
 import { cardName } from '../board/cards.ts';
-import type { Machine, MachineState } from '../machine/machine.ts';
+import type { Machine, MachineRest } from '../machine/machine.ts';
 import { CPU_STATE_BYTES, STATE } from '../memory/layout.ts';
+import { finish, type Steps } from '../runtime/steps.ts';
 import { type Fields, restoreFields, type Stateful, saveFields } from '../state/fields.ts';
 import { fits, isBytes } from '../state/state-check.ts';
 import { type MachineImage, mismatch, SnapshotError, type SnapshotMachine } from './snapshot-file.ts';
@@ -18,8 +19,8 @@ const isStatePage = (v: unknown): boolean =>
   v.length === CPU_STATE_BYTES &&
   new DataView(v.buffer, v.byteOffset, v.byteLength).getInt32(STATE.fpPending, true) === 0;
 
-/** Does a state from a file have the form of the state of this machine? */
-function accepts(machine: Machine, { parts, cpus, ram }: MachineState): boolean {
+/** Does a state from a file have the form of the state of this machine, but for its RAM? */
+export function acceptsRest(machine: Machine, { parts, cpus }: MachineRest): boolean {
   const own = machine.parts();
   return (
     Array.isArray(parts) &&
@@ -27,10 +28,13 @@ function accepts(machine: Machine, { parts, cpus, ram }: MachineState): boolean 
     own.every((part, n) => fits(part, parts[n])) &&
     Array.isArray(cpus) &&
     cpus.length === machine.cpus.length &&
-    cpus.every(isStatePage) &&
-    machine.ram.accepts(ram)
+    cpus.every(isStatePage)
   );
 }
+
+/** Does what observers have seen, from a file, have the form of what these have? */
+export const acceptsObservers = (observers: readonly Stateful[], saved: readonly Fields[]): boolean =>
+  saved.length === observers.length && observers.every((part, n) => fits(part, saved[n]));
 
 /**
  * The content of a snapshot file for a machine.
@@ -39,9 +43,19 @@ function accepts(machine: Machine, { parts, cpus, ram }: MachineState): boolean 
  * @throws Error before an image was loaded
  */
 export function takeSnapshot(machine: Machine, program: string, observers: readonly Stateful[] = []): MachineImage {
+  return finish(takingSnapshot(machine, program, observers));
+}
+
+/** {@link takeSnapshot} in pieces, between which the machine must not change. */
+export function* takingSnapshot(
+  machine: Machine,
+  program: string,
+  observers: readonly Stateful[] = [],
+): Steps<MachineImage> {
   const files = machine.bootFiles;
   if (!files) throw new Error('machine: no image loaded');
-  return { program, machine: description(machine), files, state: machine.save(), observers: observers.map(saveFields) };
+  const state = yield* machine.saving();
+  return { program, machine: description(machine), files, state, observers: observers.map(saveFields) };
 }
 
 /** Restores what observers have seen. @throws SnapshotError when it does not fit them: then nothing has changed */
@@ -53,8 +67,7 @@ export function applyObservers(observers: readonly Stateful[], saved: readonly F
 }
 
 function checkObservers(observers: readonly Stateful[], saved: readonly Fields[]): void {
-  if (saved.length !== observers.length || !observers.every((part, n) => fits(part, saved[n])))
-    throw new SnapshotError('what it says of its VMs is damaged');
+  if (!acceptsObservers(observers, saved)) throw new SnapshotError('what it says of its VMs is damaged');
 }
 
 /**
@@ -65,7 +78,8 @@ function checkObservers(observers: readonly Stateful[], saved: readonly Fields[]
 export function applySnapshot(machine: Machine, snapshot: MachineImage, observers: readonly Stateful[] = []): void {
   const why = mismatch(snapshot.machine, description(machine));
   if (why) throw new SnapshotError(why);
-  if (!accepts(machine, snapshot.state)) throw new SnapshotError('its state is damaged');
+  if (!acceptsRest(machine, snapshot.state) || !machine.ram.accepts(snapshot.state.ram))
+    throw new SnapshotError('its state is damaged');
   if (observers.length) checkObservers(observers, snapshot.observers);
   machine.adopt(snapshot.files);
   machine.restore(snapshot.state);

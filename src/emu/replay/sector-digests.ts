@@ -14,7 +14,9 @@ function digest(words: Uint32Array, from: number): number {
 /** A range of bytes. */
 interface Range {
   readonly from: number;
-  readonly to: number;
+  to: number;
+  /** Was a sector of it known to be otherwise? */
+  known: boolean;
 }
 
 export class SectorDigests {
@@ -25,10 +27,10 @@ export class SectorDigests {
    * @param offset of the bytes on the disk, a multiple of 512, as their number
    * @returns the ranges of the bytes that were not known to be so, neighbours joined
    */
-  changed(offset: number, bytes: Uint8Array): Range[] {
+  changed(offset: number, bytes: Uint8Array): readonly Readonly<Range>[] {
     const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
     const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length >> 2);
-    const ranges: { from: number; to: number }[] = [];
+    const ranges: Range[] = [];
     for (let at = 0; at + SECTOR <= bytes.length; at += SECTOR) {
       const sector = (offset + at) / SECTOR;
       const number = Math.floor(sector / GROUP);
@@ -38,11 +40,13 @@ export class SectorDigests {
         this.groups.set(number, group);
       }
       const d = digest(words, at >> 2);
-      if (group[sector % GROUP] === d) continue;
+      const before = group[sector % GROUP]!;
+      if (before === d) continue;
       group[sector % GROUP] = d;
-      const last = ranges.at(-1);
-      if (last?.to === at) last.to = at + SECTOR;
-      else ranges.push({ from: at, to: at + SECTOR });
+      let last = ranges.at(-1);
+      if (last?.to !== at) ranges.push((last = { from: at, to: at, known: false }));
+      last.to = at + SECTOR;
+      last.known ||= before !== 0;
     }
     return ranges;
   }

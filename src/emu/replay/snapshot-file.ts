@@ -8,7 +8,7 @@ import { BOOT_PROTOCOLS, type BootFiles } from '../boot/load.ts';
 import { arePackedSymbols, type PackedSymbols } from '../boot/packed-symbols.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { viewOf } from '../formats/little-endian.ts';
-import { decodeValue, encodeValue, HEADER_BYTES, ValueError, type ValueKind } from '../formats/value.ts';
+import { decodeValue, encodeParts, encodeValue, HEADER_BYTES, ValueError, type ValueKind } from '../formats/value.ts';
 import type { MachineState } from '../machine/machine.ts';
 import type { Fields } from '../state/fields.ts';
 import {
@@ -56,6 +56,11 @@ export class SnapshotError extends Error {}
 /** The file of a snapshot. */
 export function encodeSnapshot(snapshot: MachineImage): Uint8Array {
   return encodeValue(KIND, snapshot);
+}
+
+/** The same in parts, one behind the other. */
+export function encodeSnapshotParts(snapshot: MachineImage): readonly Uint8Array[] {
+  return encodeParts(KIND, snapshot);
 }
 
 /** Longest description, without the bytes behind it. */

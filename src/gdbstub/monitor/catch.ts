@@ -3,6 +3,7 @@ import type { Scope, WatchKind, WatchSpace } from '../../emu/debug/breakpoints.t
 import { type Catch, type CatchKind, parseCsr, parseEcode } from '../../emu/debug/catches.ts';
 import { parseNumber } from '../../emu/debug/decode-number.ts';
 import type { Target } from '../target.ts';
+import { MOST_TOLD, telling } from '../told-lines.ts';
 import { type Command, lines, parseRange, parseRegister, parseWorld, splitWorld, takeOption } from './command.ts';
 
 type Filters = {
@@ -44,24 +45,6 @@ function takeCondition(rest: string[]): Catch['when'] {
     );
   const wanted = parseNumber(value);
   return (cpu) => compare(cpu.gpr(register), wanted);
-}
-
-/** Lines that are told before the machine stops, so that the user can read them. */
-const MOST_TOLD = 5000;
-
-/** Tells events of a log on the user's console, while the client waits for the machine. */
-function telling(s: Target): NonNullable<Catch['log']> {
-  let told = 0;
-  return (text) => {
-    if (!s.running || s.detached) return true;
-    if (told === MOST_TOLD) {
-      told = 0;
-      return false;
-    }
-    told++;
-    s.output(text);
-    return true;
-  };
 }
 
 /**

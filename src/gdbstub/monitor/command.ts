@@ -2,7 +2,7 @@
 
 import { parseNumber } from '../../emu/debug/decode-number.ts';
 import { hex } from '../../emu/formats/hex.ts';
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import type { Target } from '../target.ts';
 
 export interface Command {
@@ -13,6 +13,9 @@ export interface Command {
   /** @throws Error naming what is wrong with the arguments */
   run(s: Target, args: readonly string[]): string | Steps<string>;
 }
+
+/** Follows an answer after which the registers are others. gdb keeps those of the stop, and some of its steps abort it then. */
+export const STALE = "gdb still has the registers from before: type 'maint flush register-cache'\n";
 
 export const lines = (list: readonly string[]): string => `${list.join('\n')}\n`;
 

@@ -1,7 +1,8 @@
 /** `monitor …`: one row a command. Help and dispatch derive from the rows. */
 import { nearest } from '../../emu/formats/nearest.ts';
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import type { Target } from '../target.ts';
+import { BOOKMARK_COMMANDS } from './bookmarks.ts';
 import { CATCH_COMMANDS } from './catch.ts';
 import { type Command, lines } from './command.ts';
 import { HISTORY_COMMANDS } from './history.ts';
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   ...QEMU_COMMANDS,
   ...CATCH_COMMANDS,
   ...HISTORY_COMMANDS,
+  ...BOOKMARK_COMMANDS,
   ...PAST_COMMANDS,
   ...SNAPSHOT_COMMANDS,
   ...SETTING_COMMANDS,

@@ -4,9 +4,9 @@ import { describeGroup, lastEvents } from '../../emu/debug/event-history.ts';
 import { describeEntry, type HistoryEntry, listingHistory } from '../../emu/debug/history-list.ts';
 import { sizeOf } from '../../emu/formats/size.ts';
 import { LEAST_HISTORY } from '../../emu/replay/history.ts';
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import type { Target } from '../target.ts';
-import { type Command, lines } from './command.ts';
+import { type Command, lines, STALE } from './command.ts';
 import { replayed } from './replayed.ts';
 
 const KINDS = ['events', 'branches', 'csr', 'all'] as const;
@@ -46,7 +46,7 @@ function* entries(s: Target, count: number, kind: HistoryEntry['kind'] | undefin
 }
 
 function* goTo(s: Target, n: number): Steps<string> {
-  return `at instruction ${yield* s.control.replayer.going(n)}\n`;
+  return `at instruction ${yield* s.control.replayer.going(n)}\n${STALE}`;
 }
 
 function reverse(s: Target, args: readonly string[]): string {
@@ -83,13 +83,14 @@ export const HISTORY_COMMANDS: readonly Command[] = [
   },
   {
     name: 'goto',
-    args: 'INSTRUCTION',
-    help: "go to an instruction count of the whole machine; then 'maint flush register-cache'",
-    run: (s, a) => {
-      const history = s.control.history;
+    args: 'INSTRUCTION|BOOKMARK',
+    help: 'go to an instruction count of the whole machine, or to a bookmark',
+    run: (s, [where = '']) => {
+      const { history, bookmarks } = s.control;
       if (!history.enabled) throw new Error("the past is not kept: 'monitor reverse on'");
-      const n = Number(a[0]);
-      if (!Number.isInteger(n) || n < 0) throw new Error('an instruction count expected');
+      if (where === '') throw new Error('an instruction count or a bookmark expected');
+      const n = /^\d{1,15}$/.test(where) ? Number(where) : bookmarks.get(where);
+      if (n === undefined) throw new Error(bookmarks.unknown(where));
       return replayed(s, goTo(s, n));
     },
   },

@@ -13,7 +13,7 @@ import { describeEntry, walk } from '../../emu/debug/walk.ts';
 import { remarksOn } from '../../emu/debug/why/remarks.ts';
 import { hex } from '../../emu/formats/hex.ts';
 import { STATE } from '../../emu/memory/layout.ts';
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import type { Target } from '../target.ts';
 import { GUEST_PID_BASE } from '../threads.ts';
 import { type Command, lines, notYet, onOff, parseWorld, splitWorld, symbol } from './command.ts';

@@ -9,7 +9,7 @@ import { parseNumber } from '../../emu/debug/decode-number.ts';
 import { comparing, type Difference } from '../../emu/debug/past-difference.ts';
 import { counting, type Found, findingChange, findingLast, type Wanted } from '../../emu/debug/past-search.ts';
 import { hex } from '../../emu/formats/hex.ts';
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import type { Target } from '../target.ts';
 import { type Command, lines, parseRegister, parseWorld, splitWorld, takeOption } from './command.ts';
 import { replayed } from './replayed.ts';

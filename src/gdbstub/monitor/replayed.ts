@@ -1,6 +1,6 @@
 /** Monitor commands that replay the past: they say how far they are, and where Ctrl-C has left the machine. */
 import { Interrupted } from '../../emu/debug/turns.ts';
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import { telling } from '../progress.ts';
 import type { Target } from '../target.ts';
 

@@ -2,11 +2,11 @@
 import { CSRS } from '../../emu/cpu/csr-table.ts';
 import type { ContextSource, VcpuKey } from '../../emu/debug/context.ts';
 import { parseVmKey, vmKeyText } from '../../emu/debug/vms.ts';
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import { DEFAULT_STEP_INTO, STEP_CLASSES, type StepClass } from '../soft-step.ts';
 import type { Target } from '../target.ts';
 import { HOST_PID } from '../threads.ts';
-import { type Command, lines, onOff, toggle } from './command.ts';
+import { type Command, lines, onOff, STALE, toggle } from './command.ts';
 import { replayed } from './replayed.ts';
 
 /** `gcsr:cpuid`, `csr:save3` or `gpr:21`. */
@@ -70,12 +70,10 @@ function symbols(s: Target, args: readonly string[]): string {
 export const RESET: Command = {
   name: 'reset',
   args: '',
-  help: "power-on reset; then 'maint flush register-cache'",
+  help: 'power-on reset',
   run: (s) => {
-    s.machine.reset();
-    s.control.vcpuStates.clear();
-    if (s.control.history.enabled) s.control.history.enable(true);
-    return 'machine reset\n';
+    s.control.powerOnAgain();
+    return `machine reset\n${STALE}`;
   },
 };
 

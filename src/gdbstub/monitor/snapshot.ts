@@ -1,5 +1,5 @@
 /** `monitor snapshot save|load`: the whole machine in a file. */
-import type { Command } from './command.ts';
+import { type Command, STALE } from './command.ts';
 
 export const SNAPSHOT_COMMANDS: readonly Command[] = [
   {
@@ -16,11 +16,11 @@ export const SNAPSHOT_COMMANDS: readonly Command[] = [
   {
     name: 'snapshot load',
     args: 'FILE',
-    help: "the machine as it was saved; then 'maint flush register-cache'",
-    run: (s, [file]) => {
+    help: 'the machine as it was saved',
+    *run({ control }, [file]) {
       if (!file) throw new Error('a file expected');
-      s.control.loadSnapshot(file);
-      return `at instruction ${s.control.machine.instructions}\n`;
+      yield* control.loadingSnapshot(file);
+      return `at instruction ${control.machine.instructions}\n${STALE}`;
     },
   },
 ];

@@ -5,7 +5,7 @@ import { anyGuestContext } from '../../emu/debug/context.ts';
 import { type ListedTable, type MappedRange, mappedRanges } from '../../emu/debug/table-listing.ts';
 import { registersOf, walkStage2 } from '../../emu/debug/walk.ts';
 import { hex } from '../../emu/formats/hex.ts';
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import type { Target } from '../target.ts';
 import { type Command, lines, notYet, parseWorld } from './command.ts';
 

@@ -1,7 +1,7 @@
 /** `Z` and `z`. */
 import type { WatchKind, Watchpoint } from '../../emu/debug/breakpoints.ts';
 import { windowOf } from '../../emu/debug/windows.ts';
-import { parseConditions } from '../agent-expression.ts';
+import { parseBreakpointCode } from '../agent-expression.ts';
 import { parseHex } from '../framing.ts';
 import type { Target } from '../target.ts';
 import type { PacketRow } from './table.ts';
@@ -32,9 +32,9 @@ function changeBreakpoint(s: Target, c: Comparator, insert: boolean): string {
     s.removeBreakpoint(c.address, c.type === '1');
     return 'OK';
   }
-  const conditions = parseConditions(c.rest);
-  if (!conditions) return 'E.Z takes up to 64 conditions: X LENGTH,CODE with LENGTH bytes in hex';
-  s.insertBreakpoint(c.address, c.type === '1', conditions);
+  const code = parseBreakpointCode(c.rest);
+  if (!code) return 'E.Z takes up to 64 conditions and commands: X LENGTH,CODE with LENGTH bytes in hex';
+  s.insertBreakpoint(c.address, c.type === '1', code);
   return 'OK';
 }
 
@@ -93,7 +93,7 @@ function change(s: Target, text: string, insert: boolean): string {
 export const BREAKPOINT_PACKETS: readonly PacketRow[] = [
   {
     name: 'Z',
-    supported: ['swbreak+', 'hwbreak+', 'ConditionalBreakpoints+'],
+    supported: ['swbreak+', 'hwbreak+', 'ConditionalBreakpoints+', 'BreakpointCommands+'],
     handle: (s, rest) => change(s, rest, true),
   },
   { name: 'z', handle: (s, rest) => change(s, rest, false) },

@@ -1,5 +1,5 @@
 /** Handshake, threads, attach and detach. */
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import { fromHex, fromLatin1, toHex } from '../framing.ts';
 import { runMonitorCommand } from '../monitor/commands.ts';
 import type { Target } from '../target.ts';
@@ -28,6 +28,8 @@ function selectForReverse(s: Target, text: string): string {
 function attach(s: Target, text: string): string {
   const pid = Number.parseInt(text, 16);
   const vm = pid - GUEST_PID_BASE;
+  // It went on to its end when gdb had left its last process. A process without threads would abort gdb.
+  if (s.control.over) return 'E.the machine has ended';
   // If a process is attached twice, gdb 18 aborts.
   if (s.attached.has(pid) || (pid === MACHINE_PID && !s.machineHidden)) return `E.process ${pid} is attached already`;
   if (s.view.kind !== 'machine' && pid !== MACHINE_PID) return `E.this port shows one process: attach ${MACHINE_PID}`;

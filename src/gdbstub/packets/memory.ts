@@ -2,7 +2,7 @@
 import { readVirtual, writeVirtual } from '../../emu/debug/debug-memory.ts';
 import { walk } from '../../emu/debug/walk.ts';
 import { readWindow, type Window, windowOf, writeWindow } from '../../emu/debug/windows.ts';
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import { escapeBinary, fromHex, fromLatin1, latin1, PACKET_SIZE, parseHex, toHex, unescapeBinary } from '../framing.ts';
 import type { Target } from '../target.ts';
 import type { PacketRow } from './table.ts';

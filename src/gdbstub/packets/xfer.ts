@@ -1,5 +1,5 @@
 /** `qXfer`: target description, thread list, `info os` tables. */
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import { escapeBinary, fromLatin1, latin1, PACKET_SIZE, parseHex } from '../framing.ts';
 import { osTable } from '../osdata.ts';
 import type { Target } from '../target.ts';

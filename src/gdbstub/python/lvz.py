@@ -230,6 +230,8 @@ class StopListener:
         self.world = world
 
 
+# After a reset, and after going through time, the registers are others. gdb does not see that by itself.
+gdb.execute("define hookpost-monitor\nmaint flush register-cache\nend\n", to_string=True)
 # The machine runs as a whole: gdb must resume all processes, and follow the stops of each.
 gdb.execute("set schedule-multiple on", to_string=True)
 Lvz()

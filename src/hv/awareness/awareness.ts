@@ -10,7 +10,7 @@ import type { RunControl } from '../../emu/debug/run-control.ts';
 import type { Symbolizer } from '../../emu/debug/symbolizer.ts';
 import { u64At } from '../../emu/formats/little-endian.ts';
 import type { Machine } from '../../emu/machine/machine.ts';
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 import { agrees, SavedContexts } from './contexts.ts';
 import { type Descriptor, detect, type ImageSymbols } from './descriptor.ts';
 import { withoutFiles } from './resolve.ts';
@@ -84,6 +84,11 @@ export class Awareness implements ContextSource {
     );
   }
 
+  isExchanged(s: VcpuState): boolean {
+    const cpu = this.machine.cpus[s.cpu]!;
+    return this.control.vcpuStates.leftLast(cpu) === s && this.inTransition(cpu);
+  }
+
   /** The contexts of the hypervisor, where its descriptor says where they are. */
   private get saved(): SavedContexts | undefined {
     return this.descriptor && this.contexts;
@@ -92,7 +97,7 @@ export class Awareness implements ContextSource {
   /** Has the hypervisor a copy of the registers of a parked vCPU now? */
   private isSaved(s: VcpuState): boolean {
     // After a stage-2 refill nothing was saved: the registers have stayed in the CPU.
-    return !s.running && s.ecode >= 0 && s.ecode !== TLBR && !this.inTransition(this.machine.cpus[s.cpu]!);
+    return !s.running && s.ecode >= 0 && s.ecode !== TLBR && !this.isExchanged(s);
   }
 
   /** Is there a copy, and is its place unknown? */
@@ -173,7 +178,6 @@ export class Awareness implements ContextSource {
     const list = this.control.vcpuStates.vcpus();
     for (const s of list) {
       const who = `VM ${s.vm} vcpu ${s.vcpu}`;
-      const cpu = this.machine.cpus[s.cpu]!;
       const saved = this.vcpu(s.vm, s.vcpu);
       const at = this.saved?.physical(s);
       const place = at === undefined ? '' : `, context at physical 0x${at.toString(16)}`;
@@ -182,7 +186,7 @@ export class Awareness implements ContextSource {
         out.push(
           `${who}: parked, ${saved.gpr.size} general registers and ${saved.csr.size} CSRs from ${saved.source}${place}`,
         );
-      else if (this.inTransition(cpu))
+      else if (this.isExchanged(s))
         out.push(`${who}: parked, in transition on cpu${s.cpu}: shown as the hardware saw it leave${place}`);
       else out.push(`${who}: parked, shown as the hardware saw it leave${place}${this.isUnknown(s) ? LEARN : ''}`);
     }

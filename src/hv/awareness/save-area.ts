@@ -12,7 +12,7 @@ import { u32At } from '../../emu/formats/little-endian.ts';
 import { decode } from '../../emu/isa/decoder.ts';
 import { operandValue } from '../../emu/isa/row.ts';
 import type { Machine } from '../../emu/machine/machine.ts';
-import type { Steps } from '../../emu/replay/steps.ts';
+import type { Steps } from '../../emu/runtime/steps.ts';
 
 /** Number of instructions after an exit in which registers must be saved. */
 const REACH = 800;

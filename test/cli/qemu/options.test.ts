@@ -291,6 +291,8 @@ describe('loongscope qemu', () => {
     expect(parse('').cli.clock).toBe('host');
     expect(parse('-icount shift=auto,align=off').cli.clock).toBe('virtual');
     expect(parse('-icount shift=0 -history 64M').cli.history).toBe(2 ** 26);
+    for (const line of ['-icount shift=0,rr=record,rrfile=x', '-icount shift=0 -record x'])
+      expect(parse(line).cli).toMatchObject({ clock: 'virtual', record: 'x' });
     expect(parse('-rtc base=2006-06-17T16:01:21,clock=vm').cli.timeOfDay).toBe(Date.UTC(2006, 5, 17, 16, 1, 21));
     expect(parse('-rtc base=utc').cli.timeOfDay).toBeUndefined();
     expect(parse('-action reboot=shutdown,shutdown=pause').cli).toMatchObject({ reboot: false, keep: true });
@@ -445,7 +447,10 @@ describe('loongscope qemu', () => {
     ['-rtc base=yesterday', /is no date: write utc, localtime or/],
     ['-history 64M', /-history: runs in real time do not repeat: add -icount shift=0/],
     ['-icount shift=0 -history 1M', /-history: '1M' is out of range/],
-    ['-icount shift=0,rr=record,rrfile=x', /every run with -icount repeats bit for bit/],
+    ['-icount shift=0,rr=replay,rrfile=x', /use loongscope replay x/],
+    ['-icount shift=0,rr=record', /rr=record and rrfile=FILE go together/],
+    ['-icount shift=0,rr=record,rrfile=x,rrsnapshot=y', /has states of its own to go back to/],
+    ['-record x', /-record: runs in real time do not repeat: add -icount shift=0/],
     ['-uuid 3', /'3' is no UUID/],
     ['-fw_cfg name=opt/a,string=b,file=c', /give either string= or file=/],
     ['-action reboot=panic', /reboot=panic: use reset or shutdown/],

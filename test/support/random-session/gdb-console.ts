@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 
 /** gdb prints it when it waits for a command. */
 const PROMPT = '<gdb is ready>\n';
+const MET = 'all of it is done';
 /** gdb needs a long time to read the symbols of a kernel. */
 const START_MS = 120_000;
 
@@ -63,9 +64,20 @@ export class GdbConsole {
       this.child.kill('SIGINT');
       await this.prompt(graceMs);
     }
+    // A Ctrl-C that came too late has been told at gdb's prompt: the command's own answer is still to come, or it is lost.
+    if (!interrupted && this.output.replaceAll(PROMPT, '').trim() === 'Quit') await this.meet(patienceMs);
     const done = this.output.includes(PROMPT);
     const outcome = done ? 'prompt' : this.over ? 'ended' : 'hang';
     return { outcome, output: this.output.replaceAll(PROMPT, ''), interrupted };
+  }
+
+  /** Waits until gdb has done all that it was given. */
+  private async meet(limitMs: number): Promise<void> {
+    const limit = Date.now() + limitMs;
+    this.child.stdin!.write(`echo ${MET}\\n\n`);
+    while (!this.output.includes(`${MET}\n${PROMPT}`) && !this.over && Date.now() < limit)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    this.output = this.output.replace(`${MET}\n`, '');
   }
 
   /** How gdb has ended: a status or a signal; undefined while it runs. */

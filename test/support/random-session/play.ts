@@ -45,6 +45,8 @@ const GDB_FAULTS =
 const SERVER_FAULTS =
   /^\s+at .*:\d+:\d+|TypeError|RangeError|ReferenceError|Cannot read properties|is not a function|Invalid (typed )?array length|Maximum call stack|is not iterable|Cannot mix BigInt|Offset is outside the bounds|\[object |\bundefined\b|\bNaN\b/m;
 const CLOSED = /Remote connection closed|communication error/;
+const READS_SYMBOLS = /-exec|^(symbol-)?file\b/;
+const STALE = /^gdb still has the registers from before: type 'maint flush register-cache'$/m;
 /** gdb's word that the machine has ended. Its server goes soon after it. */
 const EXITED = /\[Inferior \d+ \(process \d+\) exited/;
 
@@ -82,6 +84,8 @@ export async function play({ seed, debuggee, gdb, gdbs, commands, show = () => {
   let changed = false;
   const machine = await RunningMachine.start(debuggee, folder, socket);
   const consoles: GdbConsole[] = [];
+  /** Those whose machine runs while they are at their prompt. */
+  const inBackground = new Set<GdbConsole>();
   try {
     for (let n = 0; n < gdbs; n++)
       consoles.push(
@@ -106,13 +110,21 @@ export async function play({ seed, debuggee, gdb, gdbs, commands, show = () => {
       return answered.output;
     };
     const openings = debuggee.openings;
-    for (const line of openings[random() % openings.length]!)
-      await ask(consoles[0]!, fill(random, line, words), /^(continue|stepi)/.test(line) ? 'run' : 'ask');
+    for (const line of openings[random() % openings.length]!) {
+      const runs = /^(continue|stepi)/.test(line);
+      await ask(consoles[0]!, fill(random, line, words), runs ? 'run' : 'ask');
+      // A Ctrl-C that comes after the stop reaches gdb's next command.
+      if (runs) await ask(consoles[0]!, 'echo', 'ask');
+    }
     for (let n = 0; n < commands && !faults.length && machine.end === undefined; n++) {
       const at = consoles[random() % gdbs]!;
-      const { line, effect } = draw(random, ROWS, words);
+      let { line, effect } = draw(random, ROWS, words);
+      // gdb aborts when it reads symbols while the machine runs and a watchpoint is set.
+      while (inBackground.has(at) && READS_SYMBOLS.test(line)) ({ line, effect } = draw(random, ROWS, words));
       if (/change$/.test(effect)) changed = true;
       const answer = await ask(at, line, effect);
+      // The answer says what a user must type next.
+      if (STALE.test(answer)) await ask(at, 'maint flush register-cache', 'ask');
       if (EXITED.test(answer) || faults.length || machine.end !== undefined) break;
       // gdb has given up in the middle of a question of its own after a stop. It takes the answer for that to its next question.
       if (effect.startsWith('run') && /^Quit$/m.test(answer)) break;
@@ -121,6 +133,8 @@ export async function play({ seed, debuggee, gdb, gdbs, commands, show = () => {
       let probe = await ask(at, `monitor translate ${number}`, 'ask');
       // A Ctrl-C that comes after the stop reaches gdb's next command.
       if (probe.trim() === 'Quit') probe = await ask(at, `monitor translate ${number}`, 'ask');
+      if (/while the target is running/.test(probe)) inBackground.add(at);
+      else inBackground.delete(at);
       // The machine that gdb has left has come to its end.
       if (CLOSED.test(probe) && (await machine.until(() => machine.end !== undefined, GONE_MS))) break;
       if (

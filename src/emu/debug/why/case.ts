@@ -7,7 +7,7 @@ import { TLBRERA } from '../../cpu/csr-fields.ts';
 import { CSR } from '../../cpu/csr-table.ts';
 import type { EventRecord } from '../../cpu/event-ring.ts';
 import { ecodeOf } from '../../cpu/exception-table.ts';
-import type { Steps } from '../../replay/steps.ts';
+import type { Steps } from '../../runtime/steps.ts';
 import { runningContext } from '../context.ts';
 import { cycleOf } from '../loop-cycle.ts';
 import type { Loop } from '../loops.ts';

@@ -2,7 +2,7 @@
 import type { Cpu } from '../../cpu/cpu.ts';
 import { CSR } from '../../cpu/csr-table.ts';
 import { ecodeOf } from '../../cpu/exception-table.ts';
-import type { Steps } from '../../replay/steps.ts';
+import type { Steps } from '../../runtime/steps.ts';
 import type { RunControl } from '../run-control.ts';
 
 const GPRS = 32;

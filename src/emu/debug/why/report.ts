@@ -3,7 +3,7 @@ import type { Cpu } from '../../cpu/cpu.ts';
 import { hex } from '../../formats/hex.ts';
 import { u32At } from '../../formats/little-endian.ts';
 import { disassemble } from '../../isa/disassembler.ts';
-import type { Steps } from '../../replay/steps.ts';
+import type { Steps } from '../../runtime/steps.ts';
 import { runningContext } from '../context.ts';
 import { address } from '../csr-words.ts';
 import { readVirtual } from '../debug-memory.ts';

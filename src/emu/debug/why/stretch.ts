@@ -8,7 +8,7 @@ import { u32At } from '../../formats/little-endian.ts';
 import { decode } from '../../isa/decoder.ts';
 import { operandValue, type Row } from '../../isa/row.ts';
 import { STATE } from '../../memory/layout.ts';
-import type { Steps } from '../../replay/steps.ts';
+import type { Steps } from '../../runtime/steps.ts';
 import type { TlbEntryView } from '../../tlb/tlb.ts';
 import { writtenValue } from '../catches.ts';
 import { runningContext } from '../context.ts';

@@ -2,6 +2,7 @@
 import type { Stateful } from '../../state/fields.ts';
 import type { Width } from '../device.ts';
 import { PciFunction } from '../pci/function.ts';
+import { partsOfDisk } from '../virtio/block.ts';
 import type { VirtioSurroundings } from '../virtio/transport.ts';
 import type { AhciDrive } from './ata-disk.ts';
 import { AhciPort } from './port.ts';
@@ -69,11 +70,7 @@ export class Ahci extends PciFunction {
       this,
       ...this.sata.flatMap((p): Stateful[] => {
         const content = p.disk?.disk;
-        return [
-          p,
-          ...(p.disk ? [p.disk] : []),
-          ...(content && 'stateFields' in content ? [content as typeof content & Stateful] : []),
-        ];
+        return [p, ...(p.disk ? [p.disk] : []), ...(content ? partsOfDisk(content) : [])];
       }),
     ];
   }

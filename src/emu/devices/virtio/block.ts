@@ -28,7 +28,13 @@ export interface Disk {
    * @returns whether the call has its result without a wait. If not, ask again soon: the guest does not run until then.
    */
   ready?(call: 'read' | 'write' | 'flush', offset: number, length: number, data?: Uint8Array): boolean;
+  /** What has its state; default: the disk itself, if it has any. */
+  stateParts?(): readonly Stateful[];
 }
+
+/** The parts of a machine that a disk adds. */
+export const partsOfDisk = (disk: Disk): readonly Stateful[] =>
+  disk.stateParts?.() ?? ('stateFields' in disk ? [disk as Disk & Stateful] : []);
 
 export class VirtioBlock implements VirtioKind {
   readonly stateFields = [];
@@ -56,7 +62,7 @@ export class VirtioBlock implements VirtioKind {
   reset(): void {}
 
   parts(): readonly Stateful[] {
-    return 'stateFields' in this.disk ? [this.disk as Disk & Stateful] : [];
+    return partsOfDisk(this.disk);
   }
 
   config(): Uint8Array {

@@ -26,7 +26,7 @@ const MOUNT_TAG_FEATURE = 1;
 const VERSION = '9P2000.L';
 /** Largest and smallest message size that can be agreed on. */
 const MOST_BYTES = 512 * 1024;
-const LEAST_BYTES = 4096;
+export const LEAST_BYTES = 4096;
 /** Size of the count in front of the data of a read or a directory. */
 const COUNT_BYTES = 4;
 /** Most numbers in use at a time. */
@@ -153,6 +153,7 @@ const isState = isObjectWith({
     fids: (v) => isShort(v) && isEvery(isSavedFid)(v),
   }),
   most: (v) => isNumber(v) && v >= LEAST_BYTES && v <= MOST_BYTES,
+  answered: isOptional(isNumber),
 });
 
 export class VirtioP9 implements VirtioKind {

@@ -1,15 +1,9 @@
 /** Disks and shared folders of a recorded run: they answer as they did, also after a way back in time. */
 import { describe, expect, test } from 'vitest';
 import type { P9Server } from '../../src/emu/devices/virtio/p9.ts';
-import {
-  type DiskEntry,
-  RecordedDisk,
-  RecordedShare,
-  RepeatedDisk,
-  RepeatedShare,
-  type ShareEntry,
-} from '../../src/emu/replay/outside-log.ts';
-import { restoreFields, saveFields } from '../../src/emu/state/fields.ts';
+import { type DiskEntry, RecordedDisk, RepeatedDisk } from '../../src/emu/replay/recorded-disk.ts';
+import { RecordedShare, RepeatedShare, type ShareEntry } from '../../src/emu/replay/recorded-share.ts';
+import { type Fields, restoreFields, saveFields } from '../../src/emu/state/fields.ts';
 import { MemoryDisk } from '../support/board-programs.ts';
 import { seeded } from '../support/random.ts';
 
@@ -59,15 +53,30 @@ describe('a disk', () => {
       },
     });
     const entries: DiskEntry[] = [];
-    const disk = new RecordedDisk(failing, 0, (e) => void entries.push(e));
+    const disk = new RecordedDisk(failing, 0, { note: (e) => void entries.push(e), keepsWrites: () => true });
+    disk.begin();
     const calls: Call[] = [];
+    /** States of the disk, each with the number of calls before it. */
+    const states: [number, Fields][] = [];
     const answers = Array.from({ length: 300 }, () => {
       if (random() % 20 === 0) below.bytes[random() % below.bytes.length]! ^= 1;
       broken = random() % 30 === 0;
       const call = randomCall(random);
+      if (random() % 20 === 0) {
+        disk.noteWritten();
+        states.push([calls.length, saveFields(disk)]);
+      }
       calls.push(call);
       return done(disk, call);
     });
+    for (const [n, state] of states) {
+      const entered = new RepeatedDisk(disk, entries);
+      restoreFields(entered, state);
+      expect(
+        calls.slice(n).map((call) => done(entered, call)),
+        `from call ${n}`,
+      ).toEqual(answers.slice(n));
+    }
     const again = new RepeatedDisk(disk, entries);
     let middle: ReturnType<typeof saveFields> | undefined;
     calls.forEach((call, n) => {
@@ -81,7 +90,7 @@ describe('a disk', () => {
   test('is recorded once, however often it is read', () => {
     const entries: DiskEntry[] = [];
     const below = new MemoryDisk(SECTORS);
-    const disk = new RecordedDisk(below, 0, (e) => void entries.push(e));
+    const disk = new RecordedDisk(below, 0, { note: (e) => void entries.push(e), keepsWrites: () => false });
     for (let n = 0; n < 10; n++) disk.read(0, below.size);
     disk.write(512, new Uint8Array(512).fill(7));
     disk.read(0, below.size);

@@ -1,0 +1,84 @@
+/** Reads a recording. */
+import type { CheckEntry, InputEntry } from '../../emu/replay/journal.ts';
+import { pagesOf } from '../../emu/replay/page-digests.ts';
+import type { RecordedState, StateContent } from '../../emu/replay/recorded-run.ts';
+import { UsageError } from '../errors.ts';
+import { VERSION } from '../version.ts';
+import { type PackedState, readParts } from './file.ts';
+import {
+  type Bookmark,
+  type Description,
+  isBookmark,
+  isDescription,
+  isPart,
+  isState,
+  type Part,
+  type RecordedEntry,
+  type State,
+} from './format.ts';
+
+/** A recording that fits this program. */
+export interface Recording {
+  readonly name: string;
+  readonly description: Description;
+  readonly entries: readonly RecordedEntry[];
+  /** States to go on from, in the order of their positions. */
+  readonly states: readonly RecordedState[];
+  /** Instructions of the machine at its end. */
+  readonly end: number;
+  /** Bytes at its end that are no whole part. */
+  readonly cut: number;
+  /** In the order in which they were made and deleted. */
+  readonly bookmarks: readonly Bookmark[];
+}
+
+/** @throws UsageError when it cannot be repeated by this program */
+export function readRecording(name: string): Recording {
+  const { values, states, notes, cut } = readParts(name);
+  const [description, ...rest] = values;
+  if (description === undefined)
+    throw new UsageError(`${name} is empty: the run ended before its machine was there: record again`);
+  if (!isDescription(description) || !rest.every(isPart))
+    throw new UsageError(`${name} is no recording that this program understands: record again`);
+  if (description.program !== VERSION)
+    throw new UsageError(
+      `${name} was recorded by version ${description.program} of the program, this is ${VERSION}: use that version`,
+    );
+  const list: readonly Part[] = rest;
+  const entries = list.flatMap((p) => p.entries);
+  return {
+    name,
+    description,
+    entries,
+    states: statesOf(name, states),
+    end: list.at(-1)?.at ?? 0,
+    cut,
+    bookmarks: notes.filter(isBookmark),
+  };
+}
+
+/** The states of a recording. Each is made of those from the last whole one on. */
+function statesOf(name: string, packed: readonly PackedState[]): RecordedState[] {
+  const content = (n: number): StateContent => {
+    const first = packed.slice(0, n + 1).findLastIndex((s) => s.whole);
+    const parts = packed.slice(Math.max(0, first), n + 1).map((s) => ({ ...(s.unpack() as State), whole: s.whole }));
+    if (!parts.every(isState)) throw new Error(`${name} has a state that is damaged: record again`);
+    const { rest, observers } = parts.at(-1)!;
+    return { rest, observers, pages: pagesOf(parts) };
+  };
+  return packed.map(({ at, entries }, n) => ({ at, entries, content: () => content(n) }));
+}
+
+/** A recording up to an instruction. @throws UsageError when it does not come so far */
+export function upTo(recording: Recording, end: number): Recording {
+  if (end > recording.end)
+    throw new UsageError(`--to: the recording ends at instruction ${recording.end}: give a smaller number`);
+  const entries = recording.entries.filter((e) => !('at' in e) || e.at < end);
+  return { ...recording, entries, states: recording.states.filter((s) => s.at <= end), end };
+}
+
+const isJournal = (e: RecordedEntry): e is InputEntry | CheckEntry => e.kind === 'input' || e.kind === 'check';
+
+/** What is repeated at its place in the run. */
+export const inputsAndChecks = (entries: readonly RecordedEntry[]): (InputEntry | CheckEntry)[] =>
+  entries.filter(isJournal);

@@ -1,0 +1,141 @@
+/** Disks and shared folders go back and forth in time with their machine, and go on from the past. */
+import { describe, expect, test } from 'vitest';
+import type { P9Server, P9State } from '../../src/emu/devices/virtio/p9.ts';
+import { DiskPast } from '../../src/emu/replay/disk-past.ts';
+import { SharePast } from '../../src/emu/replay/share-past.ts';
+import { type Fields, restoreFields, saveFields } from '../../src/emu/state/fields.ts';
+import { MemoryDisk } from '../support/board-programs.ts';
+import { seeded } from '../support/random.ts';
+
+const SECTORS = 64;
+
+/** A call, its answer, and the disk's content after it. */
+interface Done {
+  readonly call: (disk: DiskPast) => Uint8Array | 'failed' | undefined;
+  readonly answer: Uint8Array | 'failed' | undefined;
+  readonly after: Uint8Array;
+}
+
+describe('a disk', () => {
+  test.each([1, 2, 3, 4, 5, 6])(
+    'gives in the past what it gave, and takes back what a new future undoes (seed %i)',
+    (seed) => {
+      const random = seeded(seed);
+      const below = new MemoryDisk(SECTORS);
+      below.bytes.forEach((_, n) => {
+        below.bytes[n] = random() & 0xff;
+      });
+      const content = below.bytes.slice();
+      let broken = false;
+      const failing = new Proxy(below, {
+        get: (target, name) => {
+          const value: unknown = Reflect.get(target, name);
+          if (typeof value !== 'function') return value;
+          return (...args: unknown[]): unknown => {
+            if (broken) throw new Error('EIO');
+            return Reflect.apply(value, target, args);
+          };
+        },
+      });
+      const disk = new DiskPast(failing);
+      const tried = (body: () => Uint8Array | undefined): Uint8Array | 'failed' | undefined => {
+        try {
+          return body();
+        } catch {
+          return 'failed';
+        }
+      };
+      const randomCall = (): Done['call'] => {
+        const first = random() % SECTORS;
+        const length = 512 * (1 + (random() % Math.min(24, SECTORS - first)));
+        const kind = random() % 10;
+        if (kind === 0) return (d) => tried(() => void d.flush());
+        if (kind < 5) return (d) => tried(() => d.read(512 * first, length).slice());
+        const data = Uint8Array.from({ length }, () => random() & 0xff);
+        return (d) => tried(() => void d.write(512 * first, data));
+      };
+      const history: Done[] = [];
+      const states: Fields[] = [];
+      let position = 0;
+      disk.begin(() => position);
+      const step = (): void => {
+        position = history.length;
+        states[history.length] = saveFields(disk);
+        const call = randomCall();
+        broken = random() % 20 === 0;
+        const answer = call(disk);
+        broken = false;
+        history.push({ call, answer, after: below.bytes.slice() });
+      };
+      let oldest = 0;
+      for (let round = 0; round < 40; round++) {
+        for (let n = random() % 30; n > 0; n--) step();
+        if (history.length <= oldest) continue;
+        // Back to some moment, and forward again for a while.
+        let at = oldest + (random() % (history.length - oldest));
+        restoreFields(disk, states[at]!);
+        const latest = below.bytes.slice();
+        for (let n = random() % 20; n > 0 && at < history.length; n--, at++)
+          expect(history[at]!.call(disk), `round ${round}, call ${at}`).toEqual(history[at]!.answer);
+        expect(below.bytes).toEqual(latest);
+        if (random() % 3 === 0) {
+          disk.fork();
+          history.length = at;
+          expect(below.bytes, `round ${round}, fork at ${at}`).toEqual(history.at(-1)?.after ?? content);
+        } else for (; at < history.length; at++) expect(history[at]!.call(disk)).toEqual(history[at]!.answer);
+        if (random() % 5 === 0) {
+          oldest += random() % (history.length - oldest + 1);
+          disk.forgetBefore(oldest);
+        }
+      }
+      disk.forgetBefore(history.length + 1);
+      expect(disk.bytes).toBe(0);
+    },
+  );
+});
+
+describe('a shared folder', () => {
+  /** A folder that counts. */
+  class Counting implements P9Server {
+    count = 0;
+    restored = 0;
+    answer(message: Uint8Array): Uint8Array {
+      return Uint8Array.of(message[0]!, this.count++);
+    }
+    reset(): void {}
+    save(): P9State {
+      return { handles: { nodes: [], fids: [] }, most: 4096 };
+    }
+    restore(): void {
+      this.restored++;
+    }
+  }
+
+  test('answers in the past as it did, without being asked, and says why the machine cannot go on from there', () => {
+    const below = new Counting();
+    const share = new SharePast(below);
+    let position = 0;
+    share.begin(() => position);
+    const states = [0, 1, 2, 3].map((n) => {
+      position = n;
+      const state = share.save();
+      expect(share.answer(Uint8Array.of(n), 10)).toEqual(Uint8Array.of(n, n));
+      return state;
+    });
+    share.restore(states[1]!);
+    expect(share.obstacle).toMatch(/has used a shared folder after this moment/);
+    for (const n of [1, 2, 3]) expect(share.answer(Uint8Array.of(n), 10)).toEqual(Uint8Array.of(n, n));
+    expect(share.obstacle).toBeUndefined();
+    expect([below.count, below.restored]).toEqual([4, 0]);
+    share.forgetBefore(2);
+    expect(share.bytes).toBe(4);
+    share.restore(states[2]!);
+    expect(share.answer(Uint8Array.of(2), 10)).toEqual(Uint8Array.of(2, 2));
+    // A snapshot, and a state of another past, are for the folder.
+    share.begin(() => position);
+    share.restore(states[3]!);
+    share.restore(below.save());
+    expect(below.restored).toBe(2);
+    expect(share.answer(Uint8Array.of(9), 10)).toEqual(Uint8Array.of(9, 4));
+  });
+});
