@@ -59,7 +59,7 @@ const PARTS: readonly Part[] = [
   { shell: ['run', 'build/broken/tgid_early.elf', '--memory', '128M', '--cpu', 'max,quirk-host-refill-gid=on'] },
   'The second mistake of AxVisor shows only behind the first: where a stage-2 directory is empty, its refill handler gives up, and goes on in the exit handler by a jump. Its variant here is `refill_jump`. What repeats is a fetch that fails at its own vector, thousands of times; the message goes back to the instruction before the first of them:',
   {
-    shell: ['run', 'build/broken/refill_jump.elf', '--memory', '128M'],
+    shell: ['run', 'build/broken/refill_jump.elf', '--memory', '128M', '--serial', 'null'],
     keep: /loops in exceptions|cause|rule|VM exit|pc |V=0/,
   },
   'A refill handler runs in direct address mode, and only its `ertn` ends that. What left it here was a `ret` to a paged address: CRMD.DA is still 1, so neither that address nor the vector of the fault can be fetched. In gdb, `monitor history` shows the same in its order, the repeats as one line.',

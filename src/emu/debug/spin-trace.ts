@@ -16,7 +16,7 @@ import type { MemoryObserver } from './stop.ts';
 import { physicalAddress } from './walk.ts';
 
 /** Most instructions of a round, and of an interrupt between them. */
-const LONGEST = 100;
+const LONGEST = 64;
 const AWAY = 20_000;
 const GPR_WORDS = 32;
 const CSR_WORDS = 0x200;

@@ -1,21 +1,26 @@
 /** Looks for CPUs that spin: they execute the same few instructions for ever, and nothing can come that would end it. */
 import type { Cpu } from '../cpu/cpu.ts';
 import { peekCsr } from '../cpu/csr-access.ts';
-import { CRMD } from '../cpu/csr-fields.ts';
+import { CRMD, ESTAT } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
+import { ecodeAt } from '../cpu/event-ring.ts';
 import { ecodeOf } from '../cpu/exception-table.ts';
+import { IS_MASK } from '../cpu/interrupts.ts';
 import { hex } from '../formats/hex.ts';
 import type { Loop } from './loops.ts';
 import { type Spin, type SpinSurroundings, SpinTrace } from './spin-trace.ts';
 import { worldName } from './vms.ts';
 import { whyNoWake } from './waits.ts';
 
-/** Instructions for which a CPU must be suspected before its first trace; each further one comes after twice the time. */
-const FIRST = 10_000_000;
+/** Instructions for which a CPU must be suspected before its first trace; each further one comes at four times that, at last every so many. */
+const FIRST = 25_000_000;
+const SELDOM = 2_000_000_000;
 /** A loop that reads memory may wait for a device or for another program: it must last so long. */
 const PATIENT = 50_000_000;
+/** Interrupt lines that others may raise. */
+const DEVICES = IS_MASK & ~ESTAT.TI;
 /** Most new events that are looked at. */
-const MOST_EVENTS = 256;
+const MOST_EVENTS = 64;
 const [INT, TLBR] = (['INT', 'TLBR'] as const).map(ecodeOf);
 
 interface Suspect {
@@ -38,12 +43,15 @@ export class SpinWatch {
   /** @param fresh events of the CPU since the last look. @returns a trace that is due now */
   look(cpu: Cpu, position: number, fresh: number): SpinTrace | undefined {
     const s = this.suspects.get(cpu)!;
-    if (position < s.since || !onlyInterrupts(cpu, fresh)) s.since = -1;
-    // In the midst of an interrupt nothing can be said.
-    if (!onlyInterrupts(cpu, fresh) || cpu.idle || !this.mayBeStuck(cpu, fresh)) return undefined;
+    if (position < s.since) s.since = -1;
+    // The cheapest question first: most programs can be interrupted.
+    if (cpu.idle || !this.mayBeStuck(cpu, fresh) || !onlyInterrupts(cpu, fresh)) {
+      s.since = -1;
+      return undefined;
+    }
     if (s.since < 0) Object.assign(s, { since: position, due: position + FIRST, key: '' });
     if (position < s.due || !this.othersWait(cpu)) return undefined;
-    s.due = position + (position - s.since);
+    s.due = position + Math.min(3 * (position - s.since), SELDOM);
     return new SpinTrace(cpu, this.around);
   }
 
@@ -85,8 +93,10 @@ export class SpinWatch {
 /** Have there been nothing but interrupts, and what they cause in the host? */
 function onlyInterrupts({ events }: Cpu, fresh: number): boolean {
   for (let back = 0; back < Math.min(fresh, MOST_EVENTS); back++) {
-    const r = events.at(back);
-    if (!r || (r.kind !== 'entry' && r.ecode !== INT && !(r.ecode === TLBR && r.kind === 'exception'))) return false;
+    const kind = events.kindAt(back);
+    if (kind === 'entry') continue;
+    const ecode = ecodeAt(events, back);
+    if (ecode !== INT && !(ecode === TLBR && kind === 'exception')) return false;
   }
   return true;
 }
@@ -94,6 +104,7 @@ function onlyInterrupts({ events }: Cpu, fresh: number): boolean {
 /** Why no interrupt disturbs the world that a CPU runs. */
 function whyUndisturbed(cpu: Cpu): string | undefined {
   if (!(cpu.csr.lo(CSR.CRMD) & CRMD.IE)) return 'interrupts are off (CRMD.IE = 0)';
+  if (cpu.csr.lo(CSR.ECFG) & DEVICES) return undefined;
   return whyNoWake((num) => peekCsr(cpu, cpu.vm, num));
 }
 

@@ -81,7 +81,8 @@ export function* caseOf(
     yield* replayer.going(here);
     const first = round && round.length > 0 ? yield* beginning(control, cpu, round, here) : undefined;
     const told = first ? ((yield* explained(control, cpu, first, tell)) ?? found) : found;
-    if (!told || told.findings.length > 0) return told;
+    // Who has stopped the machine himself looks at what he has stopped at.
+    if (!told || told.findings.length > 0 || !(loop || tell.ended)) return told;
     yield* replayer.going(here);
     return { ...told, findings: yield* lost(control, cpu, name, here) };
   } finally {

@@ -201,9 +201,9 @@ function staleEntry({ r, cpu, machine }: Moment): Stale | undefined {
 /** Another VM has run with the GID of this one, and its entries are still in the TLB. */
 export function sharedGid(m: Moment): string | undefined {
   const { r, vms } = m;
-  const found = staleEntry(m);
   const other = vms.all().find((vm) => vm.gid === r.gid && vm.number !== r.world && !vm.ended);
-  if (!found || !other) return undefined;
+  const found = other && staleEntry(m);
+  if (!found) return undefined;
   return `VM ${r.world} and VM ${other.number} both run with GID ${r.gid}: the TLB has GPA ${hex(found.gpa)} as ${hex(found.elo)}, which the table of VM ${r.world} does not have (${hex(found.entry)} at ${hex(found.slot)})`;
 }
 

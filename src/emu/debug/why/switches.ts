@@ -74,7 +74,8 @@ export function switchFindings(s: Stretch, name: Symbolizer, isMapped: (gpa: big
     const left = step.events.find((e) => e.kind === 'exit');
     if (step.world === HOST_WORLD && !entry) {
       // A call that has returned is over, and those that it has made.
-      const over = calls.findLastIndex((c) => c.back === step.pc);
+      const jumped = n > 0 && step.pc !== s.steps[n - 1]!.pc + 4n;
+      const over = jumped ? calls.findLastIndex((c) => c.back === step.pc) : -1;
       if (over >= 0) {
         const call = calls[over]!;
         calls = calls.slice(0, over);

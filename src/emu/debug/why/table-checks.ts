@@ -27,6 +27,10 @@ export function geometry(m: Moment): string | undefined {
   return levelGap({ ...m, world, csr });
 }
 
+/** The bits that `lddir` and `ldpte` have in common: a word is looked at sooner than decoded. */
+const WALK_AT = 19;
+const WALK = 0xc8;
+
 /** The last `lddir` or `ldpte` of a world for a level that PWCL and PWCH do not describe. */
 function walkedWithout(
   { past }: Moment,
@@ -34,9 +38,9 @@ function walkedWithout(
   levels: readonly Level[],
 ): { readonly level: Level; readonly step: number } | undefined {
   for (let n = past.length - 1; n >= 0; n--) {
-    if (past.steps[n]!.world !== world) continue;
+    const { world: of, word } = past.steps[n]!;
+    if (of !== world || word === undefined || word >>> WALK_AT !== WALK) continue;
     const row = past.row(n)?.name;
-    if (row !== 'lddir' && row !== 'ldpte') continue;
     const level = levels[row === 'ldpte' ? 0 : past.operand(n, 'level8')];
     if (level?.width === 0) return { level, step: n };
   }
