@@ -7,18 +7,26 @@ import { findGdb } from '../src/cli/find-gdb.ts';
 import { PROJECT_ROOT } from '../src/cli/paths.ts';
 import type { Running } from '../src/cli/run.ts';
 
-/** A paragraph, commands at gdb's prompt, or a command of the shell (arguments of loongscope). */
+/** The languages that pages are written in. */
+export type Language = 'en' | 'zh-CN';
+
+/** A paragraph in each language. */
+export type Text = Readonly<Record<Language, string>>;
+
+/** A paragraph, in one language or in each; commands at gdb's prompt; or a command of the shell (arguments of loongscope). */
 export type Part =
   | string
+  | Text
   | { readonly gdb: readonly string[] }
   | { readonly shell: readonly string[]; readonly keep?: RegExp };
 
-const block = (text: string): string => `\`\`\`\n${text.trimEnd()}\n\`\`\``;
+/** A block of code. */
+export const block = (text: string): string => `\`\`\`\n${text.trimEnd()}\n\`\`\``;
 const MARK = '@@part';
 const TOOLS = join(PROJECT_ROOT, '.tools');
-/** Lines that say nothing to a reader: sources that are not there, and who let go at the end. */
+/** Lines that say nothing to a reader: where a busy computer is, sources that are not there, who let go at the end. */
 const NOISE =
-  /\n\[Inferior \d+ .*(killed|detached)\]|\nwarning: (remote target does not support file transfer|\d+\t).*|\nwarning: No executable has been specified[^\n]*\ndetermining executable[^\n]*/g;
+  /\n(looking back|replaying), at instruction \d+|\n\[Inferior \d+ .*(killed|detached)\]|\nwarning: (remote target does not support file transfer|\d+\t).*|\nwarning: No executable has been specified[^\n]*\ndetermining executable[^\n]*/g;
 
 /**
  * Runs gdb commands in one session.
@@ -70,25 +78,44 @@ export const commandsOf = (parts: readonly Part[]): (readonly string[])[] =>
   parts.flatMap((part) => (typeof part === 'object' && 'gdb' in part ? [part.gdb] : []));
 
 /** The page's text. @param gdb the output of each part with gdb commands */
-export async function rendered(parts: readonly Part[], gdb: readonly string[]): Promise<string> {
+export async function rendered(
+  parts: readonly Part[],
+  gdb: readonly string[],
+  language: Language = 'en',
+): Promise<string> {
   const outputs = [...gdb];
   const out: string[] = [];
   for (const part of parts) {
     if (typeof part === 'string') out.push(part);
+    else if ('en' in part) out.push(part[language]);
     else if ('gdb' in part) out.push(block(outputs.shift()!));
-    else out.push(block(`$ ./scripts/loongscope ${part.shell.join(' ')}\n${await shell(part.shell, part.keep)}`));
+    else
+      out.push(
+        block(`$ ./scripts/loongscope ${part.shell.map(quoted).join(' ')}\n${await shell(part.shell, part.keep)}`),
+      );
   }
-  return out.join('\n\n');
+  return `${out.join('\n\n')}`;
 }
 
+const quoted = (argument: string): string => (argument.includes(' ') ? `'${argument}'` : argument);
+
+/** What the commands said so far: one is run once, for all languages. */
+const said = new Map<string, string>();
+
 async function shell(args: readonly string[], keep: RegExp | undefined): Promise<string> {
-  const { all } = await execa(process.execPath, [join(PROJECT_ROOT, 'src', 'cli', 'main.ts'), ...args], {
-    cwd: PROJECT_ROOT,
-    all: true,
-    stdin: 'ignore',
-    reject: false,
-  });
-  return (all ?? '')
+  const key = args.join('\n');
+  if (!said.has(key)) {
+    const program = join(PROJECT_ROOT, 'src', 'cli', 'main.ts');
+    // One pipe for both, so that their lines keep their order.
+    const { stdout } = await execa('sh', ['-c', 'exec "$0" "$@" 2>&1', process.execPath, program, ...args], {
+      cwd: PROJECT_ROOT,
+      stdin: 'ignore',
+      reject: false,
+    });
+    said.set(key, stdout);
+  }
+  return said
+    .get(key)!
     .split('\n')
     .filter((line) => !keep || keep.test(line))
     .join('\n');

@@ -59,10 +59,15 @@ function showStep(number: string, step: TourStep, text: string): boolean {
   return wrong.length === 0;
 }
 
-/** The result of one tour: how many steps were seen as expected. */
+/** The result of one tour. */
 export interface TourResult {
+  /** Whether every step was seen as expected. */
   readonly ok: boolean;
   readonly transcript: string;
+  /** What gdb showed in each step. */
+  readonly steps: readonly string[];
+  /** The lines on the guest's screen at the end. */
+  readonly screen: readonly string[];
 }
 
 /** The program itself: from the sources, or the bundle. */
@@ -133,7 +138,7 @@ export async function runTour(tour: Tour, gdb: string, number: number, show: boo
       if (warning) print(`    gdb warned: ${warning[0]}`);
       print();
     }
-    return { ok, transcript };
+    return { ok, transcript, steps: parts.slice(1), screen: lines };
   } finally {
     await quit();
     rmSync(folder, { recursive: true, force: true });

@@ -342,7 +342,7 @@ export const DEFAULT_MACHINE: MachineCli = {
   seed: 1,
 };
 
-export const FORMATS = ['text', 'jsonl', 'chrome'] as const;
+export const FORMATS = ['text', 'jsonl', 'chrome', 'html'] as const;
 export type TraceFormat = (typeof FORMATS)[number];
 
 /** @throws UsageError */
@@ -350,6 +350,17 @@ export function parseFormat(text: string): TraceFormat {
   const format = FORMATS.find((f) => f === text);
   if (!format) throw new UsageError(`--format: '${text}' is unknown: use ${FORMATS.join(', ')}`);
   return format;
+}
+
+export const TRACE_DETAILS = ['tlb', 'device', 'functions'] as const;
+export type TraceDetail = (typeof TRACE_DETAILS)[number];
+
+/** What a trace has besides exits, exceptions and entries. @throws UsageError */
+export function parseDetails(text: string): ReadonlySet<TraceDetail> {
+  const names = text.split(',');
+  const wrong = names.find((n) => !(TRACE_DETAILS as readonly string[]).includes(n));
+  if (wrong !== undefined) throw new UsageError(`--detail: '${wrong}' is unknown: use ${TRACE_DETAILS.join(', ')}`);
+  return new Set(names as TraceDetail[]);
 }
 
 const CLOCKS = ['virtual', 'host'] as const;
@@ -517,7 +528,7 @@ export function declareMachineOptions(command: Command): Command {
     .option('--record-images', 'the recording brings the files that the machine boots')
     .option(
       '--record-snapshots <size>',
-      'most bytes of the states in the recording that replay goes on from (default: 128M), or none',
+      'most bytes of the states in the recording that replay goes on from (default: 256M), or none',
       parseRecordSnapshots,
     )
     .option('--no-reboot', 'a reset by the guest ends the run')

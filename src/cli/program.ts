@@ -7,6 +7,7 @@ import {
   declareDebugOptions,
   declareMachineOptions,
   type MachineCli,
+  parseDetails,
   parseEngine,
   parseFormat,
   parseInteger,
@@ -84,11 +85,19 @@ declareMachineOptions(
   program.command('trace').description('run a machine and record exits, exceptions, world switches'),
 )
   .addOption(
-    new Option('--format <kind>', 'text, jsonl, or chrome (a file for Perfetto and chrome://tracing)')
+    new Option(
+      '--format <kind>',
+      'text, jsonl, chrome (a file for Perfetto and chrome://tracing), or html (a page that shows it)',
+    )
       .argParser(parseFormat)
       .default('text'),
   )
-  .option('--output <file>', 'where to (default: trace.txt, trace.jsonl or trace.json)')
+  .option(
+    '--detail <list>',
+    'more than exits, exceptions and entries: tlb (fills, invalidations), device (accesses), functions (of a window of a recorded run)',
+    parseDetails,
+  )
+  .option('--output <file>', 'where to (default: trace.txt, trace.jsonl, trace.json or trace.html)')
   .option(
     '--from <n>',
     'of a recorded run (its file is given as the image): the instruction where the trace begins',
@@ -159,7 +168,9 @@ try {
     // Help and version are not errors.
     if (error.exitCode === 0) code = EXIT.ok;
     else {
-      process.stderr.write(`loongscope: ${error.message.replace(/^error: /, '')}: see loongscope --help\n`);
+      process.stderr.write(
+        `loongscope: ${error.message.replace(/^error: /, '').replace(/\n\(Did you mean/, ' (did you mean')}: see loongscope --help\n`,
+      );
       code = EXIT.usage;
     }
   } else if (error instanceof UsageError) {

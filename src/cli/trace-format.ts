@@ -1,4 +1,4 @@
-/** The formats of `loongscope trace`: lines of text, JSON lines, or a trace file for Perfetto and chrome://tracing. */
+/** The formats of `loongscope trace`: lines of text, JSON lines, a trace file for Perfetto and chrome://tracing, or a page that shows it. */
 
 import type { Cpu } from '../emu/cpu/cpu.ts';
 import type { EventRecord } from '../emu/cpu/event-ring.ts';
@@ -10,10 +10,13 @@ import type { Symbolizer } from '../emu/debug/symbolizer.ts';
 import { hex } from '../emu/formats/hex.ts';
 
 import type { TraceFormat } from './options.ts';
+import { inPage, PAGE_BEGIN, PAGE_END } from './timeline-page.ts';
 
 /** Ticks of the stable counter (100 MHz) in a microsecond, the unit of Chrome traces. */
 const TICKS_PER_US = 100;
 const INT = ecodeOf('INT');
+/** Tracks of functions are behind those of the CPUs. */
+const FUNCTIONS = 100;
 
 /** Turns events into text, in order of their arrival. */
 export interface TraceWriter {
@@ -25,6 +28,10 @@ export interface TraceWriter {
   event(cpu: Cpu, r: EventRecord, sinceExit: number | undefined): string;
   /** An interrupt that the host makes pending in a guest. */
   inject(cpu: Cpu, line: number, pc: bigint): string;
+  /** Something else that happened on a CPU. @param kind `tlb` or `device` */
+  mark(cpu: Cpu, kind: string, text: string): string;
+  /** A CPU was in a function, from one tick to another. */
+  ran(cpu: Cpu, name: string, world: number, from: number, to: number): string;
   /** The text after all events. */
   end(cpus: readonly Cpu[]): string;
 }
@@ -44,6 +51,8 @@ abstract class Lines implements TraceWriter {
   abstract note(text: string): string;
   abstract event(cpu: Cpu, r: EventRecord, sinceExit: number | undefined): string;
   abstract inject(cpu: Cpu, line: number, pc: bigint): string;
+  abstract mark(cpu: Cpu, kind: string, text: string): string;
+  abstract ran(cpu: Cpu, name: string, world: number, from: number, to: number): string;
 
   end(): string {
     return '';
@@ -60,6 +69,12 @@ class Text extends Lines {
   }
   inject(cpu: Cpu, line: number, pc: bigint): string {
     return `cpu${cpu.index} [${cpu.now}] interrupt ${line} injected at ${hex(pc)}\n`;
+  }
+  mark(cpu: Cpu, kind: string, text: string): string {
+    return `cpu${cpu.index} [${cpu.now}] ${kind} ${text}\n`;
+  }
+  ran(cpu: Cpu, name: string, world: number, from: number, to: number): string {
+    return `cpu${cpu.index} [${from}] ${world < 0 ? 'host' : `VM ${world}`} ${name} for ${to - from} instructions\n`;
   }
 }
 
@@ -87,6 +102,12 @@ class JsonLines extends Lines {
   inject(cpu: Cpu, line: number, pc: bigint): string {
     return `${JSON.stringify({ tick: cpu.now, cpu: cpu.index, event: 'inject', line, pc: hex(pc) })}\n`;
   }
+  mark(cpu: Cpu, kind: string, text: string): string {
+    return `${JSON.stringify({ tick: cpu.now, cpu: cpu.index, event: kind, text })}\n`;
+  }
+  ran(cpu: Cpu, name: string, world: number, from: number, to: number): string {
+    return `${JSON.stringify({ tick: from, cpu: cpu.index, event: 'function', name, world, ticks: to - from })}\n`;
+  }
 }
 
 /** Trace Event Format: one track for each CPU with its worlds, one for each vCPU with its runs; exits, exceptions and interrupts are marks. */
@@ -104,7 +125,7 @@ class Chrome implements TraceWriter {
     return tick / TICKS_PER_US;
   }
 
-  private put(e: object): string {
+  protected put(e: object): string {
     const text = `${this.first ? '' : ','}\n${JSON.stringify(e)}`;
     this.first = false;
     return text;
@@ -191,11 +212,43 @@ class Chrome implements TraceWriter {
     });
   }
 
+  mark(cpu: Cpu, kind: string, text: string): string {
+    const ts = Chrome.us(cpu.now);
+    return this.put({ ph: 'i', s: 't', name: text, cat: kind, pid: 1, tid: cpu.index + 1, ts });
+  }
+
+  ran(cpu: Cpu, name: string, world: number, from: number, to: number): string {
+    const tid = FUNCTIONS + cpu.index;
+    const out = this.track(1, 'machine', tid, `functions of cpu${cpu.index}`);
+    const [ts, dur] = [Chrome.us(from), Chrome.us(to - from)];
+    return out + this.put({ ph: 'X', name, cat: world < 0 ? 'host' : `VM ${world}`, pid: 1, tid, ts, dur });
+  }
+
   end(cpus: readonly Cpu[]): string {
     return `${cpus.map((c) => this.slice(c, c.now, 'end')).join('')}\n]}\n`;
   }
 }
 
-export function traceWriter(format: TraceFormat, name: Symbolizer): TraceWriter {
-  return format === 'text' ? new Text(name) : format === 'jsonl' ? new JsonLines(name) : new Chrome(name);
+/** A Chrome trace in a page that shows it. */
+class Html extends Chrome {
+  override begin(): string {
+    return PAGE_BEGIN + super.begin();
+  }
+
+  protected override put(e: object): string {
+    return inPage(super.put(e));
+  }
+
+  override end(cpus: readonly Cpu[]): string {
+    return super.end(cpus) + PAGE_END;
+  }
 }
+
+const WRITERS: Readonly<Record<TraceFormat, new (name: Symbolizer) => TraceWriter>> = {
+  text: Text,
+  jsonl: JsonLines,
+  chrome: Chrome,
+  html: Html,
+};
+
+export const traceWriter = (format: TraceFormat, name: Symbolizer): TraceWriter => new WRITERS[format](name);

@@ -4,17 +4,22 @@ import type { Cpu } from '../emu/cpu/cpu.ts';
 import { injects } from '../emu/debug/catches.ts';
 import { describeStatistics } from '../emu/debug/exit-statistics.ts';
 import { describeFirst } from '../emu/debug/first-events.ts';
+import { describeTlbChange } from '../emu/debug/tlb-change.ts';
+import { hex } from '../emu/formats/hex.ts';
 import { say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import { GrowingFile, MOST } from './growing-file.ts';
-import type { MachineCli, TraceFormat } from './options.ts';
+import type { MachineCli, TraceDetail, TraceFormat } from './options.ts';
 import { quirksOf } from './quirks.ts';
 import { isRecording } from './recording/file.ts';
 import { type Running, start } from './run.ts';
 import { enterSandbox } from './sandbox.ts';
-import { traceWriter } from './trace-format.ts';
+import { type TraceWriter, traceWriter } from './trace-format.ts';
+import { checkWindow, goThrough } from './trace-functions.ts';
 
-export interface TraceCli extends MachineCli {
+export interface TraceCli extends Omit<MachineCli, 'detail'> {
+  /** What it has besides exits, exceptions and entries. */
+  readonly detail?: ReadonlySet<TraceDetail>;
   readonly format: TraceFormat;
   readonly output?: string;
   /** Of a recorded run: the instructions of the machine where the trace begins and ends. */
@@ -22,7 +27,7 @@ export interface TraceCli extends MachineCli {
   readonly to?: number;
 }
 
-const SUFFIX: Readonly<Record<TraceFormat, string>> = { text: 'txt', jsonl: 'jsonl', chrome: 'json' };
+const SUFFIX: Readonly<Record<TraceFormat, string>> = { text: 'txt', jsonl: 'jsonl', chrome: 'json', html: 'html' };
 /** Text is written in pieces of about this many characters. */
 const PIECE = 1 << 16;
 /** Bytes that are kept for the text behind all events, so that a file that has reached its limit is whole. */
@@ -77,13 +82,21 @@ export class TraceOutput {
   }
 }
 
-/** Records a machine until it has ended. */
+/** A trace that is being written. */
+interface Recorded {
+  readonly writer: TraceWriter;
+  /** The machine has ended. */
+  readonly finish: () => void;
+}
+
+/** Writes down what a machine does until it has ended. */
 function record(
   running: Running,
-  { format, from = 0, notes }: TraceCli & { readonly notes: readonly string[] },
+  { format, from = 0, detail, notes }: TraceCli & { readonly notes: readonly string[] },
   output: TraceOutput,
-): () => void {
+): Recorded {
   const { control, booted } = running;
+  const { machine } = booted;
   const early = (): boolean => control.position() < from;
   const writer = traceWriter(format, running.symbolize);
   const left = new Map<Cpu, number>();
@@ -109,10 +122,28 @@ function record(
         return false;
       },
     });
-  return () => {
-    output.put(writer.end(booted.machine.cpus));
+  const mark = (cpu: Cpu, kind: TraceDetail, text: () => string): void => {
+    if (!control.repeating && !early()) output.event(writer.mark(cpu, kind, text()));
+  };
+  if (detail?.has('tlb'))
+    for (const cpu of machine.cpus)
+      cpu.observe({ tlbChanged: (c, change) => mark(c, 'tlb', () => describeTlbChange(c, change)) });
+  if (detail?.has('device'))
+    machine.bus.listener = (device, offset, size, write, lo, hi) => {
+      const cpu = machine.running;
+      const value = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+      if (cpu)
+        mark(
+          cpu,
+          'device',
+          () => `${device.name}+${hex(offset)} ${write ? '<-' : '->'} ${hex(BigInt.asUintN(8 * size, value))}`,
+        );
+    };
+  const finish = (): void => {
+    output.put(writer.end(machine.cpus));
     output.close();
   };
+  return { writer, finish };
 }
 
 /** The machine to trace: that of a recording where one is given in the place of an image. @throws UsageError */
@@ -123,12 +154,16 @@ async function machineOf(
   if (image === undefined || !isRecording(image)) {
     if (cli.from !== undefined || cli.to !== undefined)
       throw new UsageError('--from and --to are for a recorded run: give a file of run --record');
-    return { image, cli };
+    if (cli.detail?.has('functions'))
+      throw new UsageError('--detail functions is for a recorded run: give a file of run --record');
+    const { detail: _, ...own } = cli;
+    return { image, cli: own };
   }
   const { replayed } = await import('./recording/replay.ts');
   const { readRecording, upTo } = await import('./recording/recording.ts');
   const { engine, symbols, descriptor, log, stats, sandbox, audit } = cli;
   const recording = readRecording(image);
+  if (cli.detail?.has('functions')) checkWindow(cli.from ?? 0, cli.to ?? recording.end);
   return replayed(cli.to === undefined ? recording : upTo(recording, cli.to), {
     ...(!stats && !audit && !log && { from: cli.from }),
     ...(engine && { engine }),
@@ -147,8 +182,16 @@ export async function trace(image: string | undefined, cli: TraceCli): Promise<n
   const output = new TraceOutput(path);
   const running = await start(machine.image, { ...machine.cli, detail: true });
   enterSandbox(machine.cli);
+  const { control } = running;
+  const functions = cli.detail?.has('functions') === true;
+  const gate = { running: false, stopped: () => {}, ended: () => {} };
+  if (functions) control.attach(gate);
   await running.booted.named;
-  const finish = record(running, { ...cli, notes: quirksOf(machine.cli) }, output);
+  const { writer, finish } = record(running, { ...cli, notes: quirksOf(machine.cli) }, output);
+  if (functions) {
+    await goThrough(control, cli.from ?? 0, running.symbolize, (...stay) => output.event(writer.ran(...stay)));
+    control.detach(gate);
+  }
   const code = await running.done;
   finish();
   const { symbolize } = running;

@@ -63,8 +63,8 @@ export function stoppedElsewhere(at: Thread, shown: Thread, pc: bigint): string 
 export function stoppedSilently(at: Thread, pc: bigint): string {
   return (
     `[lvz] process ${at.pid} has stopped, thread ${at.pid}.${at.tid} at pc=${hex(pc)}. gdb would not show it, because it has not ` +
-    `continued process ${at.pid} from there yet.\n` +
-    "[lvz] 'info threads' shows where it is; after 'continue' in its inferior gdb shows its stops.\n"
+    `gone on in process ${at.pid} yet.\n` +
+    "[lvz] 'info threads' shows where it is; after 'stepi' in its inferior gdb shows its stops.\n"
   );
 }
 

@@ -3,12 +3,14 @@
  * connecting (infrun.c, `stop_soon`): it shows nothing and waits on, even after Ctrl-C. With `set schedule-multiple on`, a user
  * who attaches to a guest first and continues there would lose the session at the first stop of the host.
  */
-import type { Thread } from './threads.ts';
+import type { Thread, ThreadPattern } from './threads.ts';
 
 export class FirstProcess {
   private pid: number | undefined;
   private begun = false;
   private looked: Thread | undefined;
+  /** Its thread was stepped alone, and nothing else has happened since. */
+  private steppedAlone = false;
 
   /** gdb has asked for the stop that it finds when it connects. */
   found(thread: Thread): void {
@@ -31,9 +33,30 @@ export class FirstProcess {
     return threads.find((t) => t.pid === looked?.pid && t.tid === looked.tid) ?? selected;
   }
 
-  /** gdb has resumed, and this is its current thread. */
-  resumed(thread: Thread): void {
+  /**
+   * gdb resumes. Only where its current thread is certain, its process is heard from now on: a wrong guess would lose the session at the
+   * next stop, and otherwise another process reports it. A packet for all processes does not name gdb's thread.
+   * @param threads all that gdb has @param named the thread that the packet names first @param alone it moves nothing else
+   */
+  resumed(thread: Thread, threads: readonly Thread[], named: ThreadPattern | undefined, alone: boolean): void {
+    this.steppedAlone = false;
+    if (thread.pid !== this.pid) return;
+    const is = named?.pid === thread.pid;
+    if (threads.every((t) => t.pid === thread.pid) || (is && (named.tid <= 0 || !alone))) this.pid = undefined;
+    else this.steppedAlone = is && alone;
+  }
+
+  /** gdb steps this thread, and lets the others run: it is its current one. */
+  steps(thread: Thread): void {
     if (thread.pid === this.pid) this.pid = undefined;
+  }
+
+  /**
+   * gdb asks for the threads, as it does when it shows a stop. So the step before was one that the user has asked for, and not one off a
+   * breakpoint, for the sake of another process.
+   */
+  listed(): void {
+    if (this.steppedAlone) this.pid = undefined;
   }
 
   /** gdb has attached to a process. */

@@ -78,7 +78,7 @@ export class Reverse {
   /** gdb forgets the registers of the threads that it moves. */
   private begin(): void {
     const { pattern, target } = this;
-    target.firstProcess.resumed(this.moving);
+    target.firstProcess.resumed(this.moving, target.listed(), pattern, true);
     target.known.resumed(target.threads().filter((t) => pattern === undefined || matchesThread(pattern, t)));
   }
 

@@ -72,6 +72,8 @@ export class Session implements Target {
   readonly known = new KnownRegisters();
   readonly unknownCode = new UnknownCode();
   readonly firstProcess = new FirstProcess();
+  /** gdb was shown the last stop in another process than where it was, so it does not know that it must leave a breakpoint. */
+  private shownElsewhere = false;
   physicalMemory = false;
   document: Target['document'];
   /** The client has detached. */
@@ -259,10 +261,11 @@ export class Session implements Target {
       return;
     }
     this.current = thread;
-    this.firstProcess.resumed(thread);
     this.known.resumed(this.threads().filter(how.covers));
     this.running = true;
-    if (!how.exact) this.breakpoints.leave(control.stoppedAt);
+    // gdb steps its current thread by a breakpoint behind the instruction.
+    if (!how.single && this.journal.planted(thread, false) !== undefined) this.firstProcess.steps(thread);
+    if (!how.exact && !this.shownElsewhere) this.breakpoints.leave(control.stoppedAt);
     this.resumption.begin(thread, how);
     if (control.heldBesides(this)) this.output(HELD);
     control.kick();
@@ -288,12 +291,14 @@ export class Session implements Target {
   private forResumed(reply: string): string {
     const { resumption, current } = this;
     const isSilent = this.firstProcess.isSilent(current);
+    this.shownElsewhere = false;
     if (resumption.covers(current) && !isSilent) return reply;
     if (resumption.single) return this.threadReply(SIGNAL.trap, '', resumption.thread!);
     const resumed = this.threads().filter((t) => resumption.covers(t) && !this.firstProcess.isSilent(t));
     const shown = resumed.find((t) => t.cpu === current.cpu) ?? resumed[0];
     if (!shown) return reply;
     const pc = contextOf(current, this.control).pc();
+    this.shownElsewhere = true;
     this.output(isSilent ? stoppedSilently(current, pc) : stoppedElsewhere(current, shown, pc));
     return this.threadReply(SIGNAL.none, '', shown);
   }

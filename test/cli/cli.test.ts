@@ -236,7 +236,9 @@ describe('loongscope run', () => {
     [['run', '--on-loop', 'x'], /--on-loop: 'x' is unknown: use stop or report/],
     [['run', '--audit', 'x'], /--audit: 'x' is unknown: use worldswitch/],
     [['trace', '--from', '5', '--guest', 'hello'], /--from and --to are for a recorded run/],
-    [['trace', '--format', 'x'], /--format: 'x' is unknown: use text, jsonl, chrome/],
+    [['trace', '--format', 'x'], /--format: 'x' is unknown: use text, jsonl, chrome, html/],
+    [['trace', '--detail', 'tlb,x'], /--detail: 'x' is unknown: use tlb, device, functions/],
+    [['trace', '--detail', 'functions', '--guest', 'hello'], /--detail functions is for a recorded run/],
     [['trace', '--guest', 'hello', '--output', '/nonexistent/x'], /cannot write/],
     [['run', '--hypervisor', 'a.elf', 'b.elf'], /give either an image or these/],
     [['run', '--wait'], /add --gdb PORT/],
@@ -327,6 +329,35 @@ describe('loongscope trace, audits and loops', () => {
     expect(part).not.toBe('');
     const wrong = await loongscope('trace', recording, '--to', '99999999', '--output', third);
     expect([wrong.code, wrong.err]).toEqual([2, expect.stringMatching(/--to: the recording ends at instruction \d+/)]);
+  });
+
+  test('a trace has the details that are asked for, and a page shows it', async () => {
+    const [recording, json, page] = ['r', 'json', 'html'].map((n) => join(dir, `detail.${n}`)) as [
+      string,
+      string,
+      string,
+    ];
+    expect((await loongscope('run', '--guest', 'hello', '--record', recording)).code).toBe(0);
+    const window = ['trace', recording, '--from', '2500000', '--to', '2600000', '--detail', 'tlb,device,functions'];
+    expect((await loongscope(...window, '--format', 'chrome', '--output', json)).code).toBe(0);
+    type Event = { ph: string; name: string; cat?: string; tid: number; ts: number; dur?: number };
+    const { traceEvents } = JSON.parse(readFileSync(json, 'utf8')) as { traceEvents: Event[] };
+    const of = (cat: string): Event[] => traceEvents.filter((e) => e.cat === cat && e.ph === 'i');
+    expect(of('tlb').length).toBeGreaterThan(0);
+    for (const e of of('tlb')) expect(e.name).toMatch(/^[\w ]+: (VA|stage [12]) of (the host|VM 1|all guests)/);
+    expect(of('device').some((e) => /^uart0\+0x0 <- 0x48$/.test(e.name))).toBe(true);
+    // The functions of a CPU fill its time without a gap.
+    const stays = traceEvents.filter((e) => e.ph === 'X' && e.tid === 100);
+    expect(stays.map((e) => e.name)).toContain('handle_exit');
+    expect(stays.some((e) => e.cat === 'VM 1')).toBe(true);
+    stays.slice(1).forEach((e, n) => {
+      expect(e.ts).toBeCloseTo(stays[n]!.ts + stays[n]!.dur!, 6);
+    });
+    expect((await loongscope(...window, '--format', 'html', '--output', page)).code).toBe(0);
+    const shown = /<script type="application\/json" id="trace">([^<]*)<\/script>/.exec(readFileSync(page, 'utf8'))!;
+    expect(JSON.parse(shown[1]!)).toEqual(JSON.parse(readFileSync(json, 'utf8')));
+    const long = await loongscope('trace', recording, '--detail', 'functions', '--to', '1', '--output', json);
+    expect(long.code).toBe(0);
   });
 
   test('a trace that reaches the limit of its file is whole JSON', () => {

@@ -43,15 +43,17 @@ test.each([false, true])('every instruction that regions have; shared memory: %s
   // Operands of 1 are legal everywhere, and branches go on with the next instruction.
   const words = ROWS.map((row) => encodeRow(row, Object.fromEntries(row.operands.map((o) => [o, 1]))));
   const functions = words.flatMap((word, n) => {
-    const page = {
+    const code = {
+      knows: (at: number) => at >= 0 && at < 1024,
+      worth: () => true,
       word: () => word,
       row: decode,
-      breakAt: undefined,
+      stopsAt: () => false,
       csrRules: () => 0xff,
       jumpTargets: () => [3, 5, 7, 9],
     };
-    const blocks = discover(page, n % 512, 8);
-    const place = { uops: 0x10000, pool: { cpus: 1, pool: 0 }, shared, aligned: shared };
+    const blocks = discover(code, n % 512, 8);
+    const place = { uops: () => 0x10000, pool: { cpus: 1, pool: 0 }, shared, aligned: shared };
     return blocks[0]!.instructions.length ? [emitRegion(`${n}`, blocks, place)] : [];
   });
   expect(functions.length).toBeGreaterThan(1000);

@@ -61,13 +61,25 @@ describe.each(GDBS)('resuming with %s', (_name, gdb) => {
         ...attachCommands(17, HELLO),
         'continue',
         'info threads',
-        ...['inferior 1', 'x/i $pc', 'continue', 'inferior 2', 'continue', 'x/i $pc'],
+        ...['inferior 1', 'x/i $pc', 'stepi', 'continue', 'inferior 2', 'continue', 'x/i $pc'],
       ],
     });
     expect(byHand).toMatch(/\[lvz\] process 1 has stopped, thread 1\.1 at pc=0x[0-9a-f]+\. gdb would not show it/);
     expect(byHand).toMatch(/Thread 2\.1 "vcpu0" stopped/);
-    expect(byHand.match(/Thread 1\.1 "cpu0" hit Breakpoint 1, handle_exit/g)).toHaveLength(2);
+    expect(byHand.match(/Thread 1\.1 "cpu0" hit Breakpoint 1, handle_exit/g)).toHaveLength(3);
     expect(byHand.match(/=> 0x[0-9a-f]+ <handle_exit/g)).toHaveLength(2);
+
+    // gdb reads memory in process 1 for a breakpoint, and all registers for a list: process 2 is its current one all the same.
+    const looked = await session({
+      more: { snapshot },
+      commands: [
+        'set schedule-multiple on',
+        ...attachCommands(17, HELLO),
+        ...['inferior 2', 'thread apply all backtrace 1', 'break handle_exit', 'continue', 'info threads'],
+      ],
+    });
+    expect(looked).toMatch(/gdb would not show it.*\n.*after 'stepi' in its inferior/);
+    expect(looked).toMatch(/Thread 2\.1 "vcpu0" stopped/);
 
     const helped = await session({
       more: { snapshot },

@@ -238,7 +238,7 @@ describe.each(GDBS)('stops with %s', (_name, gdb) => {
       ],
     });
     // On a busy computer it says where it is.
-    const quiet = output.replace(/^looking back, at instruction \d+\n/gm, '');
+    const quiet = output.replace(/^(looking back|replaying), at instruction \d+\n/gm, '');
     const answers = quiet.split('(gdb) monitor explain\n').slice(1);
     expect(answers[0]).toMatch(
       /^an interrupt is about to be injected into VM 1 on cpu0: line 11 \(TI\)\n +pc .*<vtimer_expire.*: gcsrxchg .*\n +csr +g_estat = 0x0, becomes 0x800 \[TI\]\n +delivery +at the next entry: .*\n +before .* VM exit from VM 1: GSPR/,

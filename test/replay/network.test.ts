@@ -18,7 +18,7 @@ import { VirtioNet } from '../../src/emu/devices/virtio/net.ts';
 import { Machine } from '../../src/emu/machine/machine.ts';
 import { STATE } from '../../src/emu/memory/layout.ts';
 import { History } from '../../src/emu/replay/history.ts';
-import type { Journal } from '../../src/emu/replay/journal.ts';
+import type { KeptPast } from '../../src/emu/replay/kept-past.ts';
 import { echoGuest } from '../support/echo-guest.ts';
 import { TestMachine } from '../support/test-machine.ts';
 import { until } from '../support/wait.ts';
@@ -145,7 +145,7 @@ describe('frames from outside', () => {
     await until(() => history.position > position + 100);
     client.running = false;
     const last = { at: history.position, hash: seen(machine) };
-    const { at } = (Reflect.get(history, 'journal') as Journal).entries[0]!;
+    const { at } = (Reflect.get(history, 'past') as KeptPast).journal.entries[0]!;
     control.replayer.goto(at - 1);
     for (let n = 0; n < 3; n++) history.step(machine.cpus[0]!, false);
     expect(history.position).toBe(at + 2);
@@ -168,7 +168,7 @@ describe('frames from outside', () => {
     control.kick();
     await until(() => hand.sent.length === 2);
     expect(history.position).toBeGreaterThan(last);
-    const at = (Reflect.get(history, 'journal') as Journal).entries.map((e) => e.at);
+    const at = (Reflect.get(history, 'past') as KeptPast).journal.entries.map((e) => e.at);
     expect(at.length).toBe(2);
     expect(at[1]).toBeGreaterThanOrEqual(last);
     cable.unplug();

@@ -120,10 +120,12 @@ export class Recorder {
     this.waiting.push(entry);
     this.bytes += bytes;
     // Not at once: the machine may be in the middle of an instruction, and the part would say that it is over.
-    if (this.bytes > MOST_WAITING && this.bytes - bytes <= MOST_WAITING) setImmediate(() => this.write());
+    if (this.bytes > MOST_WAITING && this.bytes - bytes <= MOST_WAITING) setImmediate(() => this.look());
   }
 
   private look(): void {
+    // An explanation repeats the past.
+    if (this.control!.history.enabled) return;
     this.looks++;
     if (this.waiting.length > 0 || this.looks % LOOK_EVERY === 0 || this.states!.due) this.write();
   }

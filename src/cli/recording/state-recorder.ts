@@ -10,13 +10,26 @@ import { packState } from './file.ts';
 import type { State } from './format.ts';
 
 /** Bytes of all states of a recording, unless the user says otherwise. */
-const DEFAULT_STATES = 128 * 2 ** 20;
-/** Time from one look to the next, at least, in milliseconds. */
+const DEFAULT_STATES = 256 * 2 ** 20;
+/** Running time of the machine from one look to the next, at least, in milliseconds of its processor. */
 const LEAST_MS = 2000;
 /** A look may take one part in so many of the time. */
 const COST = 40;
-/** What the first look costs for each byte of RAM, about: digest, copy, packing. In milliseconds. */
-const FIRST_MS = 2.5e-6;
+/** The first one, which looks at all of RAM, comes not before this time, and may take a larger part. */
+const FIRST_LEAST_MS = 8000;
+const FIRST_COST = 12;
+/** What it costs for each byte of RAM, about: digest, copy, packing. In milliseconds. */
+const FIRST_MS = 1.3e-6;
+/** What the second one costs, as a part of the first, about. */
+const LATER = 0.25;
+/** What packing costs for each byte, in milliseconds. */
+const PACK_MS = 2.5e-6;
+
+/** Time of the processor for this thread, in milliseconds: other programs do not count. */
+function processorTime(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
 /** The time between looks doubles each time that this part of the bytes is used. */
 const DOUBLES = 6;
 /** Instructions between two looks, at least. */
@@ -40,9 +53,9 @@ export class StateRecorder {
   private readonly control: RunControl;
   private readonly most: number;
   private readonly every: number | undefined;
-  private readonly pages = new SavedPages();
+  private readonly pages: SavedPages;
   private used = 0;
-  private last = performance.now();
+  private last = processorTime();
   private lastAt: number;
   /** What the last look took, in milliseconds. */
   private cost: number | undefined;
@@ -53,6 +66,7 @@ export class StateRecorder {
     this.most = recordSnapshots;
     this.every = recordEvery;
     this.lastAt = control.machine.instructions;
+    this.pages = new SavedPages(control.machine);
   }
 
   /** Is there room for another state? */
@@ -71,33 +85,32 @@ export class StateRecorder {
     return (
       !this.packing &&
       machine.instructions - this.lastAt >= LEAST_INSTRUCTIONS &&
-      performance.now() - this.last >= (this.every ?? this.wait)
+      processorTime() - this.last >= (this.every ?? this.wait)
     );
   }
 
   /** The time from the last look to the next one. */
   private get wait(): number {
     const fewer = this.most === 0 ? 1 : 2 ** Math.floor((DOUBLES * this.used) / this.most);
-    const cost = this.cost ?? this.control.machine.ram.touched * FIRST_MS;
-    return fewer * Math.max(LEAST_MS, COST * cost);
+    if (this.cost === undefined)
+      return Math.max(FIRST_LEAST_MS, FIRST_COST * FIRST_MS * this.control.machine.ram.touched);
+    return fewer * Math.max(LEAST_MS, COST * this.cost);
   }
 
   /** Looks at the machine, which is between two slices and has settled. */
   look(): Look {
     const { machine, observers } = this.control;
-    const began = performance.now();
-    const { whole, digest, ...changes } = this.pages.changes(machine.ram);
+    const began = processorTime();
+    const { whole, digest, ...changes } = this.pages.changes();
     const at = machine.instructions;
     this.lastAt = at;
-    const over = (): void => {
-      this.last = performance.now();
-      this.cost = this.last - began;
-    };
-    if (!this.roomy) {
-      over();
-      return { ram: digest, pack: undefined };
-    }
-    const state: State = { rest: machine.saveRest(), observers: observers.map(saveFields), ...changes };
+    const state: State | undefined = this.roomy
+      ? { rest: machine.saveRest(), observers: observers.map(saveFields), ...changes }
+      : undefined;
+    this.last = processorTime();
+    const cost = this.last - began + (state ? PACK_MS * changes.content.length : 0);
+    this.cost = cost * (this.cost === undefined ? LATER : 1);
+    if (!state) return { ram: digest, pack: undefined };
     this.packing = true;
     return {
       ram: digest,
@@ -105,7 +118,6 @@ export class StateRecorder {
         packState({ at, entries, whole }, state, (content) => {
           this.packing = false;
           this.used += content.length;
-          over();
           done(content);
         }),
     };

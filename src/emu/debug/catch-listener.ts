@@ -5,6 +5,7 @@ import { hex } from '../formats/hex.ts';
 import { type Catches, causeName, injects, writtenValue } from './catches.ts';
 import type { ComparatorHooks, HookSurroundings } from './comparator-hooks.ts';
 import type { Stop } from './stop.ts';
+import { describeTlbChange } from './tlb-change.ts';
 
 export class CatchListener {
   private readonly around: HookSurroundings;
@@ -101,14 +102,7 @@ export class CatchListener {
     if (this.catches.isEmpty || this.around.pending.present) return;
     const caught = this.catches.onTlb(cpu, change);
     if (!caught) return;
-    const whose =
-      change.gid < 0 ? 'all guests' : change.gid === 0 ? 'the host' : `VM ${cpu.events.vmOf(change.gid, cpu.now)}`;
-    const tlb = change.guestType ? cpu.gtlb : cpu.htlb;
-    const stage = change.guestType ? 'stage 1' : change.gid === 0 ? 'VA' : 'stage 2';
-    const vppn = change.index < 0 ? change.vppn : tlb.vppn[change.index]!;
-    const at = vppn < 0 ? '' : ` at ${hex(BigInt(vppn) << 13n)}`;
-    const entry = change.index < 0 ? '' : ` entry #${change.index}`;
-    const text = `cpu${cpu.index} ${change.by}: ${stage} of ${whose}${at}${entry}`;
+    const text = `cpu${cpu.index} ${describeTlbChange(cpu, change)}`;
     this.catch({ kind: 'catch', cpu, caught, change, text }, this.around.position() + 1);
   }
 }

@@ -19,6 +19,10 @@ export class Bus {
   hi = 0;
   /** The CPU that makes the access: some registers exist once for each CPU. */
   master = 0;
+  /** Told of each access of a CPU to a device: the value of a load after it, that of a store before it. */
+  listener:
+    | ((device: Device, offset: number, size: number, write: boolean, lo: number, hi: number) => void)
+    | undefined;
   /** When true, every address answers: where no device is, reads give all ones and writes are lost. */
   private readonly open: boolean;
   private readonly omissions: Omissions;
@@ -52,6 +56,7 @@ export class Bus {
     const { bytewise } = m.device;
     this.lo = get(offset, bytewise ? 1 : size === 8 ? 4 : (size as Width));
     this.hi = size === 8 && !bytewise ? get(offset + 4, 4) : 0;
+    if (!peek) this.listener?.(m.device, offset, size, false, this.lo, this.hi);
     return true;
   }
 
@@ -60,6 +65,7 @@ export class Bus {
     const m = this.find(pa, size);
     if (!m) return this.nothing(pa, 'store to');
     const offset = pa - m.base;
+    this.listener?.(m.device, offset, size, true, lo, hi);
     if (m.device.bytewise) m.device.write(offset, 1, lo & 0xff);
     else if (size === 8 && m.device.write64) m.device.write64(offset, lo, hi);
     else if (size === 8) {

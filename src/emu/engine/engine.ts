@@ -652,7 +652,8 @@ export class Engine {
       },
       breakpoint: (p) => this.breakpoint(p),
       hot: (p) => {
-        this.regions!.hot(p);
+        const vpn = (cpu.stateHi('pc') >>> 0) * 2 ** 20 + (cpu.stateI32('pc') >>> 12);
+        this.regions!.hot(p, { fetches: cpu.stateI32('fetchTlb'), vpn });
         return After.next;
       },
       modeChanged: () => {

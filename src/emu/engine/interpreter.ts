@@ -411,12 +411,13 @@ class Build implements HandlerFrame {
   private look(): void {
     const { e } = this;
     const cell = cellOffset(this.plan.pool);
-    // r = cells[p]; if (r >= REGION) goto region; if ((cells[p] = ++r) == threshold) hot(p)
+    // r = cells[p]; if (r >= REGION) goto region; if ((cells[p] = ++r) == threshold) { state.pc = pc; hot(p) }
     e.get(P).i32(2).op(Op.i32ShrU).tee(ENTRY).mem(Op.i32Load16U, cell).tee(R);
     e.i32(REGION).op(Op.i32GeU).brIf(this.region!);
     e.get(ENTRY).get(R).i32(1).op(Op.i32Add).tee(R).mem(Op.i32Store16, cell);
     e.get(R).i32(this.plan.threshold).op(Op.i32Eq);
     const hot = e.if();
+    this.savePc();
     e.get(P).call(helperIndex('hot')).op(Op.drop);
     e.end(hot);
   }

@@ -8,7 +8,7 @@ export interface UopPage {
   linear: number;
   /** Positions (0..1023) of breakpoints. A page with breakpoints serves only one virtual page of one world. */
   readonly breakAt: ReadonlySet<number> | undefined;
-  /** Translated regions that begin in it, and how often stores have ended some of them. */
+  /** Translated regions with instructions of it, and how often stores have ended some of them. */
   regions: Region[];
   ends: number;
   /** Instructions that are decoded or translated: with none of them, the page is one like any other. */
@@ -23,11 +23,18 @@ export interface UopPage {
 
 /** A region that can be entered. */
 export interface Region {
+  /** The page in which it begins. */
   readonly page: UopPage;
   /** Position of its first instruction in the page. */
   readonly entry: number;
   /** Its index in the table of regions. */
   readonly slot: number;
-  /** Positions of its instructions, in order. */
+  readonly parts: readonly RegionPart[];
+}
+
+/** The instructions of a region that are in one page. */
+export interface RegionPart {
+  readonly page: UopPage;
+  /** Their positions in the page, in order. */
   readonly covered: Uint16Array;
 }

@@ -16,7 +16,7 @@ import type { LinearMemory } from '../memory/linear-memory.ts';
  */
 export type EngineKind = 'auto' | 'jit' | 'interpreter';
 /** Number of branches to an instruction after which it is translated. */
-export const THRESHOLD: Readonly<Record<EngineKind, number>> = { auto: 1000, jit: 1, interpreter: 0 };
+export const THRESHOLD: Readonly<Record<EngineKind, number>> = { auto: 25_000, jit: 1, interpreter: 0 };
 
 export interface ProcessorOptions {
   readonly features: CpuFeatures;

@@ -26,6 +26,10 @@ export class PageGuard {
     return this.keeper !== undefined;
   }
 
+  isKeptBy(keeper: PageKeeper): boolean {
+    return this.keeper === keeper;
+  }
+
   /** Begins to tell a keeper, with all pages closed, or stops it. Write translations of closed pages must be dropped. */
   tell(keeper: PageKeeper | undefined): void {
     this.keeper = keeper;

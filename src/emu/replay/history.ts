@@ -11,9 +11,8 @@ import { type Machine, type RunResult, SLICE } from '../machine/machine.ts';
 import { finish, type Steps } from '../runtime/steps.ts';
 import type { Stateful } from '../state/fields.ts';
 import { AdaptiveBudget } from './adaptive-budget.ts';
-import { Copies } from './copies.ts';
-import { CopyPace } from './copy-pace.ts';
-import { type Entry, type Inlet, type InputEntry, Journal } from './journal.ts';
+import type { Inlet, InputEntry } from './journal.ts';
+import { KeptPast } from './kept-past.ts';
 import type { OutsidePast } from './outside-past.ts';
 import { PowerOn } from './power-on.ts';
 import { FollowedRun, type RecordedRun, type RecordedState, type Stray } from './recorded-run.ts';
@@ -26,8 +25,6 @@ const NEAR = 50_000;
 export const DEFAULT_HISTORY = 512 * 2 ** 20;
 /** With less, little more than the present can be kept. */
 export const LEAST_HISTORY = 16 * 2 ** 20;
-/** Most journal entries. A step of a debugger is one entry. */
-const MOST_ENTRIES = 1_000_000;
 /** Instructions of other CPUs that a step in a recorded run executes at most in one go. */
 const MOST_TURNS = 2000;
 /** Wanted time of one piece of a replay, in milliseconds. */
@@ -38,20 +35,9 @@ const REPLAYED_MS = 200;
 export class History {
   private readonly machine: Machine;
   private readonly extras: readonly Stateful[];
-  private readonly outside: readonly OutsidePast[];
+  private readonly past: KeptPast;
   /** How far a replay goes at a time. */
   private readonly pieces: AdaptiveBudget;
-  private readonly copied: Copies;
-  private readonly journal: Journal;
-  private readonly pace = new CopyPace();
-  /** The latest position reached. Before it, the machine replays. */
-  private frontier = 0;
-  private due = true;
-  /** The position before which nothing is kept of what is outside. */
-  private forgotten = 0;
-  /** A debugger has changed the machine, and the change is neither in a copy nor in the journal yet. */
-  private changed = false;
-  private on = false;
   /** Where the run began, while nothing but input has changed the machine. */
   private powerOn: PowerOn | undefined;
   private recorded: FollowedRun | undefined;
@@ -71,14 +57,8 @@ export class History {
   ) {
     this.machine = machine;
     this.extras = extras;
-    this.outside = outside;
     this.pieces = new AdaptiveBudget(machine.options.runtime, PIECE_MS, SLICE, SLICE / 64);
-    this.journal = new Journal((change) => this.copied.release(change));
-    this.copied = new Copies(machine, extras, {
-      budget,
-      others: () => outside.reduce((sum, part) => sum + part.bytes, this.journal.inputBytes),
-      lost: () => this.begin(),
-    });
+    this.past = new KeptPast(machine, extras, budget, outside);
   }
 
   /** Do runs repeat? In real time they do not. */
@@ -87,7 +67,7 @@ export class History {
   }
 
   get enabled(): boolean {
-    return this.on;
+    return this.past.on;
   }
 
   /** Remembers a machine that has just been loaded, so that its whole run can be repeated ({@link recall}). While it runs, this costs nothing. */
@@ -101,13 +81,13 @@ export class History {
    */
   recall(): boolean {
     const { powerOn, position } = this;
-    if (!powerOn?.reaches(position) || this.on || this.recorded) return false;
+    if (!powerOn?.reaches(position) || this.past.on || this.recorded) return false;
     this.enable(true);
     this.powerOn = powerOn;
     powerOn.restore();
-    this.checkpoint();
-    this.journal.begin(powerOn.input);
-    this.frontier = position;
+    this.past.checkpoint();
+    this.past.journal.begin(powerOn.input);
+    this.past.frontier = position;
     return true;
   }
 
@@ -124,8 +104,9 @@ export class History {
    */
   follow(run: RecordedRun): void {
     this.enable(true);
+    this.past.fixed = true;
     this.recorded = new FollowedRun(this.machine, this.extras, run);
-    this.journal.begin(run.entries);
+    this.past.journal.begin(run.entries);
   }
 
   /** Does the machine repeat a recorded run? */
@@ -135,42 +116,31 @@ export class History {
 
   /** Has a recorded run come to its end? */
   get recordingOver(): boolean {
-    return this.recorded !== undefined && this.position >= this.recorded.end && !this.journal.upcoming;
+    return this.recorded !== undefined && this.position >= this.recorded.end && !this.past.journal.upcoming;
   }
 
   /** The last position that can be gone to: more than the latest one where the run is recorded. */
   get end(): number {
-    return this.recorded?.end ?? this.frontier;
+    return this.recorded?.end ?? this.past.frontier;
   }
 
   /** Begins the history at the present position, or drops it. That of a recorded run stays. */
   enable(on: boolean): void {
     if (this.recorded) return;
     this.powerOn = undefined;
-    this.on = on && this.possible;
-    this.copied.clear();
-    this.begin();
-  }
-
-  /** Nothing is known of the past. */
-  private begin(): void {
-    if (!this.recorded) {
-      this.journal.begin();
-      this.frontier = 0;
-    }
-    for (const part of this.outside) part.begin(this.on ? () => this.position : undefined);
-    this.due = this.on;
-    this.changed = false;
+    this.past.on = on && this.possible;
+    this.past.copied.clear();
+    this.past.begin();
   }
 
   /** Memory for copies and input, in bytes. */
   get budget(): number {
-    return this.copied.most;
+    return this.past.copied.most;
   }
 
   set budget(bytes: number) {
-    this.copied.most = bytes;
-    this.trimJournal();
+    this.past.copied.most = bytes;
+    this.past.trimJournal();
   }
 
   /** Instructions that all CPUs have executed. */
@@ -180,17 +150,17 @@ export class History {
 
   /** Is the machine before its latest position? Then its output was printed before. */
   get repeating(): boolean {
-    return this.on && this.position < this.frontier;
+    return this.past.repeating;
   }
 
   /** The latest position that was reached. */
   get latest(): number {
-    return Math.max(this.frontier, this.position);
+    return Math.max(this.past.frontier, this.position);
   }
 
   /** The earliest position that can be reached. */
   get beginning(): number {
-    const oldest = this.copied.oldest?.position ?? this.position;
+    const oldest = this.past.copied.oldest?.position ?? this.position;
     return Math.min(oldest, this.recorded?.firstState ?? oldest);
   }
 
@@ -199,25 +169,26 @@ export class History {
    * reports.
    */
   get copies(): { readonly positions: readonly number[]; readonly work: readonly number[]; readonly bytes: number } {
-    const { all, bytes } = this.copied;
+    const { all, bytes } = this.past.copied;
     return { positions: all.map((c) => c.position), work: all.map((c) => c.work), bytes };
   }
 
   /** Runs the machine like {@link Machine.run}. @throws Error when a recorded run does not repeat itself */
   run(budget: number, until = Number.POSITIVE_INFINITY): RunResult {
-    if (!this.on) return this.machine.run(budget, until);
-    if (this.due) this.checkpoint();
+    if (!this.past.on) return this.machine.run(budget, until);
+    if (this.past.due) this.past.checkpoint();
     const { position } = this;
-    const entry = this.journal.upcoming;
+    const entry = this.past.journal.upcoming;
     if (entry && entry.at === position) return this.again();
     if (this.recordingOver) return 'waiting';
     const limit = Math.min(until, entry?.at ?? until, this.recorded?.end ?? until);
     const result =
-      position < this.frontier
-        ? this.machine.run(budget, Math.min(limit, this.frontier))
+      position < this.past.frontier
+        ? this.machine.run(budget, Math.min(limit, this.past.frontier))
         : this.runOn(budget, Math.min(limit, position + LOOK_EVERY));
     // The machine may have been switched off there.
-    while (this.journal.upcoming?.kind === 'check' && this.journal.upcoming.at === this.position) this.again();
+    while (this.past.journal.upcoming?.kind === 'check' && this.past.journal.upcoming.at === this.position)
+      this.again();
     return result;
   }
 
@@ -226,32 +197,33 @@ export class History {
     const { runtime } = this.machine.options;
     const began = runtime.now();
     const result = this.machine.run(budget, until);
-    this.frontier = this.position;
-    const { newest } = this.copied;
+    this.past.frontier = this.position;
+    const { newest } = this.past.copied;
     if (newest) {
       newest.work += runtime.now() - began;
-      if (newest.work >= this.pace.interval) this.due = true;
+      if (newest.work >= this.past.pace.interval) this.past.due = true;
     }
     return result;
   }
 
   /** One instruction of one CPU like {@link Machine.step}. */
   step(cpu: Cpu, interrupts: boolean): RunResult {
-    if (!this.on) {
+    if (!this.past.on) {
       this.powerOn = undefined;
       return this.machine.step(cpu, interrupts);
     }
-    if (this.recorded || this.obstacle !== undefined) return this.stepOn(cpu);
-    if (this.due) this.checkpoint();
+    if (this.recorded || this.past.obstacle !== undefined) return this.stepOn(cpu);
+    if (this.past.due) this.past.checkpoint();
     // A step into what happened already does not skip what came from outside then.
-    while (this.journal.upcoming?.at === this.position && this.journal.upcoming.kind === 'input') this.again();
-    const entry = this.journal.upcoming;
+    while (this.past.journal.upcoming?.at === this.position && this.past.journal.upcoming.kind === 'input')
+      this.again();
+    const entry = this.past.journal.upcoming;
     if (entry?.kind === 'step' && entry.at === this.position && entry.cpu === cpu && entry.interrupts === interrupts)
       return this.again();
     if (entry?.at !== this.position && this.machine.runsNext(cpu)) return this.run(1, this.position + 1);
-    this.note({ at: this.position, kind: 'step', cpu, interrupts });
+    this.past.note({ at: this.position, kind: 'step', cpu, interrupts });
     const result = this.machine.step(cpu, interrupts);
-    this.frontier = this.position;
+    this.past.frontier = this.position;
     return result;
   }
 
@@ -267,11 +239,11 @@ export class History {
 
   /** Bytes for the console have arrived, or a frame for the network card. They are lost where nothing new can happen. */
   input(bytes: Uint8Array, to: Inlet = 'console'): void {
-    if (this.recorded || (this.on && this.obstacle !== undefined)) return;
-    if (this.on || this.recorder || this.powerOn) {
+    if (this.recorded || (this.past.on && this.past.obstacle !== undefined)) return;
+    if (this.past.on || this.recorder || this.powerOn) {
       const entry: InputEntry = { at: this.position, kind: 'input', to, bytes, moment: this.machine.moment };
       this.recorder?.(entry);
-      if (this.on) this.note(entry);
+      if (this.past.on) this.past.note(entry);
       else this.powerOn?.came(entry);
     }
     this.give(bytes, to);
@@ -286,8 +258,8 @@ export class History {
   hold(cpus: readonly Cpu[]): void {
     if (this.recorded || this.machine.cpus.every((c) => c.frozen === cpus.includes(c))) return;
     // The others run as they did.
-    if (this.on && this.obstacle !== undefined) return;
-    if (this.on) this.note({ at: this.position, kind: 'still', cpus });
+    if (this.past.on && this.past.obstacle !== undefined) return;
+    if (this.past.on) this.past.note({ at: this.position, kind: 'still', cpus });
     else this.powerOn = undefined;
     this.freeze(cpus);
   }
@@ -298,13 +270,13 @@ export class History {
    */
   disturb(): void {
     if (this.recorded) throw new Error('this is a recording: the machine cannot be changed');
-    if (!this.on) this.powerOn = undefined;
-    if (!this.on) return;
-    this.forgetFuture();
+    if (!this.past.on) this.powerOn = undefined;
+    if (!this.past.on) return;
+    this.past.forgetFuture();
     // What changes from here on is the change.
-    if (!this.changed) this.checkpoint();
-    this.changed = true;
-    this.due = true;
+    if (!this.past.changed) this.past.checkpoint();
+    this.past.changed = true;
+    this.past.due = true;
   }
 
   /**
@@ -318,16 +290,16 @@ export class History {
   /** {@link goto} in pieces. If the work ends early, the machine is at another position. */
   *going(position: number): Steps<number> {
     if (this.within(position) === this.position) return this.position;
-    this.keepPresent();
+    this.past.keepPresent();
     const target = this.within(position);
     const from = this.restoreBefore(target);
     if (target - from > 2 * NEAR) {
       yield* this.replaying(target - NEAR);
-      this.checkpoint();
+      this.past.checkpoint();
     }
     yield* this.replaying(target);
     // The journal entries at the latest position belong to it, even if no instruction has followed.
-    while (target === this.frontier && this.journal.upcoming?.at === target) {
+    while (target === this.past.frontier && this.past.journal.upcoming?.at === target) {
       this.again();
       this.machine.clearStops();
     }
@@ -338,32 +310,26 @@ export class History {
     return Math.max(this.beginning, Math.min(position, this.end));
   }
 
-  /** From a copy of the present, the way back to it is short. It may need the memory of the oldest copy. */
-  private keepPresent(): void {
-    if (this.changed || (this.on && !this.repeating && this.position !== this.copied.newest?.position))
-      this.checkpoint();
-  }
-
   /** Restores the last copy at or before a position, or the oldest one. Where the recording has a later state, the machine enters that. @returns the position */
   restoreBefore(position: number): number {
-    this.keepPresent();
-    const index = this.copied.indexBefore(position);
-    const before = this.copied.all[index]?.position ?? Number.NEGATIVE_INFINITY;
+    this.past.keepPresent();
+    const index = this.past.copied.indexBefore(position);
+    const before = this.past.copied.all[index]?.position ?? Number.NEGATIVE_INFINITY;
     const state = this.recorded?.stateBefore(position);
     if (state && state.at > before) return this.enter(state, index);
-    if (!this.copied.oldest) throw new Error('history: nothing is kept of that time');
-    const copy = this.copied.restore(Math.max(0, index));
-    this.journal.next = copy.journal;
+    if (!this.past.copied.oldest) throw new Error('history: nothing is kept of that time');
+    const copy = this.past.copied.restore(Math.max(0, index));
+    this.past.journal.next = copy.journal;
     return copy.position;
   }
 
   /** Enters a state of a recorded run. @param index of the last copy before it; −1 when there is none @returns its position */
   private enter(state: RecordedState, index: number): number {
-    if (index >= 0) this.copied.restore(index);
-    else this.copied.clear();
+    if (index >= 0) this.past.copied.restore(index);
+    else this.past.copied.clear();
     this.recorded!.enter(state);
-    this.journal.next = state.entries;
-    this.checkpoint();
+    this.past.journal.next = state.entries;
+    this.past.checkpoint();
     return state.at;
   }
 
@@ -386,8 +352,8 @@ export class History {
       const began = runtime.now();
       this.pieces.run((instructions) => this.replaySome(target, instructions));
       worked += runtime.now() - began;
-      if (worked > REPLAYED_MS && this.repeating && this.copied.roomy) {
-        this.checkpoint();
+      if (worked > REPLAYED_MS && this.repeating && this.past.copied.roomy) {
+        this.past.checkpoint();
         worked = 0;
       }
       yield;
@@ -404,20 +370,15 @@ export class History {
 
   /** Repeats the next journal entry. */
   private again(): RunResult {
-    const entry = this.journal.take();
+    const entry = this.past.journal.take();
     if (entry.kind === 'step') return this.machine.step(entry.cpu, entry.interrupts);
     if (entry.kind === 'input') {
       this.machine.moment = entry.moment;
       this.give(entry.bytes, entry.to);
-    } else if (entry.kind === 'check') this.recorded!.check(entry, this.position >= this.frontier);
+    } else if (entry.kind === 'check') this.recorded!.check(entry, this.position >= this.past.frontier);
     else if (entry.kind === 'still') this.freeze(entry.cpus);
-    else this.copied.repeat(entry.change);
+    else this.past.copied.repeat(entry.change);
     return 'slice';
-  }
-
-  /** Why the machine cannot go on from this moment in another way than it did; undefined when it can. */
-  private get obstacle(): string | undefined {
-    return this.outside.find((part) => part.obstacle !== undefined)?.obstacle;
   }
 
   /** The message for a machine that does not repeat its recorded run. @param how it differs */
@@ -427,58 +388,5 @@ export class History {
 
   private freeze(cpus: readonly Cpu[]): void {
     for (const c of this.machine.cpus) c.frozen = cpus.includes(c);
-  }
-
-  private note(entry: Entry): void {
-    this.forgetFuture();
-    this.journal.add(entry);
-    // When a copy is made, old ones may have to be removed.
-    if (this.journal.length > MOST_ENTRIES) this.due = true;
-  }
-
-  /** @throws Error where the machine cannot go on from here */
-  private forgetFuture(): void {
-    const { obstacle } = this;
-    if (obstacle !== undefined) throw new Error(obstacle);
-    for (const part of this.outside) part.fork();
-    this.journal.forgetFuture();
-    if (this.position < this.frontier) this.frontier = this.position;
-    const { all } = this.copied;
-    let last = all.length - 1;
-    while (last > 0 && (all[last]!.position > this.position || all[last]!.journal > this.journal.next)) last--;
-    if (last < all.length - 1) this.copied.forgetAfter(last);
-  }
-
-  private checkpoint(): void {
-    this.due = false;
-    const { position, copied, journal } = this;
-    if (copied.overfull && !this.repeating && !this.changed) {
-      // Not even the way from the last copy to here can be kept.
-      copied.clear();
-      this.begin();
-      this.due = false;
-    }
-    const began = this.machine.options.runtime.now();
-    const before = copied.all[copied.indexBefore(position)];
-    if (before?.position === position && before.journal === journal.next && position < this.frontier && !this.changed)
-      return;
-    this.frontier = Math.max(this.frontier, position);
-    if (this.changed) {
-      journal.add({ at: position, kind: 'change', change: copied.takeChanged(journal.next + 1) });
-      this.changed = false;
-    } else copied.take(journal.next);
-    while (!this.recorded && journal.length > MOST_ENTRIES && copied.forgetOldest()) this.trimJournal();
-    this.trimJournal();
-    this.pace.paid(this.machine.options.runtime.now() - began, copied.pagesOfLast);
-  }
-
-  /** Removes the journal entries that no copy needs any more. */
-  private trimJournal(): void {
-    const { journal: gone = 0, position = 0 } = this.copied.oldest ?? {};
-    if (position > this.forgotten) for (const part of this.outside) part.forgetBefore(position);
-    this.forgotten = position;
-    if (gone === 0 || this.recorded) return;
-    this.journal.forgetOldest(gone);
-    for (const copy of this.copied.all) copy.journal -= gone;
   }
 }

@@ -38,6 +38,7 @@ function resume(s: Target, actions: readonly Action[]): string | undefined {
   const covers = (t: Thread): boolean => actions.some((a) => !a.pattern || matchesThread(a.pattern, t));
   const names = first.pattern !== undefined && first.pattern.tid > 0;
   const single = names && !(s.threads().every(covers) && actions.length > 1);
+  s.firstProcess.resumed(thread, s.listed(), first.pattern, actions.length === 1);
   s.resume(thread, { single, exact: first.step, covers });
   return undefined;
 }

@@ -40,7 +40,14 @@ export class GdbConsole {
   /** @param setup commands that must answer, before the first one of the session */
   static async start(gdb: string, folder: string, setup: readonly string[]): Promise<GdbConsole> {
     const gdbConsole = new GdbConsole(gdb, folder);
-    const words = ['pagination off', 'confirm off', 'width 0', 'style enabled off', 'prompt <gdb is ready>\\n'];
+    const words = [
+      'pagination off',
+      'confirm off',
+      'backtrace limit 200',
+      'width 0',
+      'style enabled off',
+      'prompt <gdb is ready>\\n',
+    ];
     gdbConsole.child.stdin!.write(words.map((w) => `set ${w}\n`).join(''));
     if (!(await gdbConsole.prompt(START_MS))) throw new Error(`gdb does not start: ${gdbConsole.output}`);
     for (const line of setup) {

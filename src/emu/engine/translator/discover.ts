@@ -1,6 +1,6 @@
 /**
- * Finds the instructions of a region: from its entry along direct branches and calls, inside one page. Calls inside
- * the region are jumps. Where the callee returns, the return points are among the successors.
+ * Finds the instructions of a region: from its entry along direct branches and calls, inside the pages that are known to be
+ * around it. Calls inside the region are jumps. Where the callee returns, the return points are among the successors.
  */
 
 import { operandValue, type Row } from '../../isa/row.ts';
@@ -13,19 +13,27 @@ import { readsTime } from '../inline-time.ts';
 import { vectorForm } from '../inline-vector-float.ts';
 
 /** The largest number of instructions of a region. A region runs only while the budget is larger than this. */
-export const MAX_INSTRUCTIONS = 400;
+export const MAX_INSTRUCTIONS = 160;
 /** The largest number of places in the region that one computed jump is compared with. */
 const MAX_TARGETS = 64;
+const PAGE_POSITIONS_LOG = Math.log2(UOPS_PER_PAGE);
+
+/** The page of a position, counted from the page in which the region begins. */
+export const pageOf = (at: number): number => at >> PAGE_POSITIONS_LOG;
+/** The place of a position inside its page. */
+export const inPage = (at: number): number => at & (UOPS_PER_PAGE - 1);
+/** The first position of page `distance`. */
+export const pageStart = (distance: number): number => distance * UOPS_PER_PAGE;
 
 export interface Instruction {
-  /** Position in the page. */
+  /** Position: instructions from the start of the page in which the region begins. It may be negative. */
   readonly at: number;
   readonly word: number;
   readonly row: Row;
   readonly body: readonly Stmt[];
 }
 
-/** How a block ends. Targets are positions. They may be outside the page or outside the region. */
+/** How a block ends. Targets are positions. They may be outside the region. */
 export type Terminator =
   | { readonly kind: 'next'; readonly to: number }
   | { readonly kind: 'branch'; readonly taken: number; readonly next: number }
@@ -40,12 +48,17 @@ export interface Block {
   readonly end: Terminator;
 }
 
-/** The words of a page, and where translation must stop: at breakpoints. */
-export interface CodePage {
+/** The code that a region may consist of, by position. */
+export interface Code {
+  /** Is the page of a position known? The other functions with a position are only for such ones. */
+  knows(at: number): boolean;
+  /** Is it worth translating what is executed after a branch, which was taken or not? */
+  worth(at: number, taken: boolean): boolean;
   word(at: number): number;
   /** The row of a word. Undefined when this CPU has no such instruction. */
   row(word: number): Row | undefined;
-  readonly breakAt: ReadonlySet<number> | undefined;
+  /** Must translation stop before the instruction, for a breakpoint? */
+  stopsAt(at: number): boolean;
   /** CSR_RULE bits of a register. */
   csrRules(num: number): number;
   /** Positions to which the computed jump at a position has jumped. */
@@ -71,10 +84,10 @@ const forInterpreter = new Map<Row, boolean>();
 /**
  * Must the interpreter execute the instruction? Yes when it needs a helper, unless translated code has its own form.
  */
-function needsInterpreter(row: Row, word: number, page: CodePage): boolean {
+function needsInterpreter(row: Row, word: number, code: Code): boolean {
   const csr = bodyOf(row).find((s) => s.s === 'call' && isCsrHelper(s.helper));
   if (csr?.s === 'call' && isCsrHelper(csr.helper))
-    return !hasInlineCsr(csr.helper, page.csrRules(operandValue(row, word, 'csr')));
+    return !hasInlineCsr(csr.helper, code.csrRules(operandValue(row, word, 'csr')));
   // The counter's number is written to a register that the region does not track, unless the number is not used.
   if (readsTime(bodyOf(row))) return operandValue(row, word, 'rj') !== 0;
   let known = forInterpreter.get(row);
@@ -115,13 +128,11 @@ const isReturn = (i: Instruction): boolean =>
   operandValue(i.row, i.word, 'rj') === RETURN_REGISTER &&
   operandValue(i.row, i.word, 'offs16') === 0;
 
-const inPage = (at: number): boolean => at >= 0 && at < UOPS_PER_PAGE;
-
 /**
  * The blocks of the region that begins at `entry`. The entry's block is the first.
  * @param limit the largest number of instructions
  */
-export function discover(page: CodePage, entry: number, limit: number): Block[] {
+export function discover(code: Code, entry: number, limit: number): Block[] {
   const found = new Map<number, Instruction>();
   /** Instructions that the interpreter must execute. */
   const stops = new Set<number>();
@@ -129,8 +140,8 @@ export function discover(page: CodePage, entry: number, limit: number): Block[] 
   const work = [entry];
   const returnPoints: number[] = [];
   let returns = false;
-  const go = (at: number): void => {
-    if (!inPage(at)) return;
+  const go = (at: number, taken: boolean): void => {
+    if (!code.knows(at) || !code.worth(at, taken)) return;
     leaders.add(at);
     work.push(at);
   };
@@ -138,15 +149,20 @@ export function discover(page: CodePage, entry: number, limit: number): Block[] 
     const next = work.shift();
     if (next === undefined) {
       if (!returns || returnPoints.length === 0) break;
-      for (const at of returnPoints.splice(0)) go(at);
+      for (const at of returnPoints.splice(0)) go(at, true);
       continue;
     }
-    for (let at = next; inPage(at); at++) {
+    for (let at = next; code.knows(at); at++) {
+      // A block is in one page. Control goes on to the next page only by an edge, which is checked.
+      if (at !== next && inPage(at) === 0) {
+        go(at, false);
+        break;
+      }
       if (found.has(at) || stops.has(at)) break;
       if (found.size >= limit) break;
-      const word = page.word(at);
-      const row = page.breakAt?.has(at) ? undefined : page.row(word);
-      if (!row || needsInterpreter(row, word, page) || illegal(row, word)) {
+      const word = code.word(at);
+      const row = code.stopsAt(at) ? undefined : code.row(word);
+      if (!row || needsInterpreter(row, word, code) || illegal(row, word)) {
         stops.add(at);
         break;
       }
@@ -156,16 +172,16 @@ export function discover(page: CodePage, entry: number, limit: number): Block[] 
       if (branch) {
         const to = target(instruction, branch);
         if (isCall(instruction)) {
-          if (inPage(to) && inPage(at + 1)) returnPoints.push(at + 1);
+          if (code.knows(to) && code.knows(at + 1)) returnPoints.push(at + 1);
         } else if (branch.cond) {
-          go(at + 1);
+          go(at + 1, false);
         }
-        go(to);
+        go(to, true);
         break;
       }
       if (instruction.body.some((s) => s.s === 'jump')) {
         returns ||= isReturn(instruction);
-        for (const to of page.jumpTargets(at)) go(to);
+        for (const to of code.jumpTargets(at)) go(to, true);
         break;
       }
     }
@@ -173,7 +189,7 @@ export function discover(page: CodePage, entry: number, limit: number): Block[] 
   // The positions to which a callee in this region may return.
   const calls = [...found.values()].filter((i) => isCall(i) && found.has(target(i, branchOf(i)!)));
   const known = calls.map((i) => i.at + 1).filter((at) => found.has(at) && leaders.has(at));
-  const region: Region = { page, found, stops, leaders, returns: known };
+  const region: Region = { code, found, stops, leaders, returns: known };
   const blocks: Block[] = [];
   for (const start of [entry, ...[...leaders].filter((l) => l !== entry).sort((a, b) => a - b)]) {
     if (!found.has(start) && start !== entry) continue;
@@ -182,9 +198,9 @@ export function discover(page: CodePage, entry: number, limit: number): Block[] 
   return blocks;
 }
 
-/** What is known of a region before it is cut into blocks. Positions are in instructions from the start of the page. */
+/** What is known of a region before it is cut into blocks. */
 interface Region {
-  readonly page: CodePage;
+  readonly code: Code;
   readonly found: ReadonlyMap<number, Instruction>;
   /** Instructions that the interpreter must execute. */
   readonly stops: ReadonlySet<number>;
@@ -194,12 +210,13 @@ interface Region {
   readonly returns: readonly number[];
 }
 
-function blockAt(start: number, { page, found, stops, leaders, returns }: Region): Block {
+function blockAt(start: number, { code, found, stops, leaders, returns }: Region): Block {
   const instructions: Instruction[] = [];
   for (let at = start; ; at++) {
     if (stops.has(at)) return { start, instructions, end: { kind: 'stop', at } };
     const i = found.get(at);
-    if (!i || (at !== start && leaders.has(at))) return { start, instructions, end: { kind: 'next', to: at } };
+    if (!i || (at !== start && (leaders.has(at) || inPage(at) === 0)))
+      return { start, instructions, end: { kind: 'next', to: at } };
     instructions.push(i);
     const branch = branchOf(i);
     if (branch) {
@@ -211,7 +228,7 @@ function blockAt(start: number, { page, found, stops, leaders, returns }: Region
       };
     }
     if (i.body.some((s) => s.s === 'jump')) {
-      const likely = new Set([...page.jumpTargets(i.at), ...(isReturn(i) ? returns : [])].filter((t) => found.has(t)));
+      const likely = new Set([...code.jumpTargets(i.at), ...(isReturn(i) ? returns : [])].filter((t) => found.has(t)));
       return { start, instructions, end: { kind: 'jump', likely: [...likely].slice(0, MAX_TARGETS) } };
     }
   }

@@ -17,7 +17,7 @@ import { readsTime } from '../inline-time.ts';
 import { Statements } from '../statements.ts';
 import { type Group, groupAccesses, type Membership } from './access-groups.ts';
 import { analyse, byTable, type Flow, registerFlow, type Uses } from './control-flow.ts';
-import { type Block, branchOf, type Instruction } from './discover.ts';
+import { type Block, branchOf, type Instruction, inPage, pageOf, pageStart } from './discover.ts';
 import { RegionBackend, type RegionFrame } from './region-backend.ts';
 import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './region-interface.ts';
 import {
@@ -45,13 +45,16 @@ const REGION_TYPE = 0;
 
 const MEMORY = ['load', 'store', 'loadVector', 'storeVector', 'linear'] as const;
 
-/** SITE holds the position at which to continue. From this bit on, it holds what is added to the budget again. */
-const GIVE_BACK = 16;
+/** SITE holds the position at which to continue, with a sign. From this bit on, it holds what is added to the budget again. */
+const GIVE_BACK = 23;
+/** Positions that SITE can hold are less than this far from the start of the page in which the region begins. */
+export const FARTHEST = 1 << (GIVE_BACK - 1);
+const site = (at: number, giveBack = 0): number => (at & (2 * FARTHEST - 1)) | (giveBack << GIVE_BACK);
 
 /** Where the code of a region is. */
 export interface RegionPlace {
-  /** Address of the page's micro-operations. */
-  readonly uops: number;
+  /** Address of the micro-operations of a page, by its distance from the page in which the region begins. */
+  uops(distance: number): number;
   readonly pool: Pool;
   /** Do other threads use the same memory? */
   readonly shared: boolean;
@@ -79,8 +82,14 @@ class RegionEmitter implements RegionFrame {
   private readonly dirty: Int32Array;
   private readonly loops = new Map<number, Label>();
   private readonly merges = new Map<number, Label>();
+  /** For each other page of the region, a local that is 1 when its fetch translation has been compared. */
+  private readonly checked: ReadonlyMap<number, Local<'i32'>>;
   /** Exits to the interpreter, by the registers that are written back. */
   private readonly stubs = new Map<number, Label>();
+  /** Exits to TARGET, because a page of the region is not where it was. */
+  private readonly otherPages = new Map<number, Label>();
+  /** Exits to the position in SITE, because the budget is spent. */
+  private readonly spent = new Map<number, Label>();
   /** Continues at the position in SITE, in the region that begins there if there is one. */
   private linked!: Label;
   /** Continues at the address in TARGET. */
@@ -120,6 +129,9 @@ class RegionEmitter implements RegionFrame {
     this.memberships = byInstruction;
     this.groups = groups;
     this.places = groups.map((g) => this.locals.take('i32', `group${g.index}`));
+    const distances = new Set(this.flow.nodes.map((n) => pageOf(n.block.start)));
+    distances.delete(0);
+    this.checked = new Map([...distances].map((d) => [d, this.locals.take('i32', `page${d}`)]));
     // The locals before this line are for the whole function. Those after it are for one instruction.
     this.locals.keep();
     this.backend = new RegionBackend(this);
@@ -131,11 +143,15 @@ class RegionEmitter implements RegionFrame {
 
   emit(name: string): FuncDef {
     const { e } = this;
-    this.farUsed = this.flow.nodes.some((n) => this.leavesFar(n.block));
+    this.farUsed = this.checked.size > 0 || this.flow.nodes.some((n) => this.leavesFar(n.block));
     const stubs = this.stubMasks();
+    const others = this.otherPageMasks();
+    const spent = this.spentMasks();
     const inner = e.block();
     this.linked = e.block();
     this.far = e.block();
+    for (const mask of others) this.otherPages.set(mask, e.block());
+    for (const mask of spent) this.spent.set(mask, e.block());
     for (const mask of stubs) this.stubs.set(mask, e.block());
     this.prologue();
     this.tree(0);
@@ -144,6 +160,16 @@ class RegionEmitter implements RegionFrame {
       e.end(this.stubs.get(mask)!);
       this.writeBack(mask);
       e.br(inner);
+    }
+    for (const mask of spent.reverse()) {
+      e.end(this.spent.get(mask)!);
+      this.writeBack(mask);
+      e.br(this.linked);
+    }
+    for (const mask of others.reverse()) {
+      e.end(this.otherPages.get(mask)!);
+      this.writeBack(mask);
+      e.br(this.far);
     }
     e.end(this.far);
     if (this.farUsed) this.farStub();
@@ -162,8 +188,8 @@ class RegionEmitter implements RegionFrame {
     };
   }
 
-  private leavesFar({ end }: Block): boolean {
-    const outside = (to: number): boolean => to < 0 || to >= UOPS_PER_PAGE;
+  private leavesFar({ start, end }: Block): boolean {
+    const outside = (to: number): boolean => pageOf(to) !== pageOf(start);
     if (end.kind === 'jump') return true;
     if (end.kind === 'next') return outside(end.to);
     return end.kind === 'branch' && (outside(end.taken) || outside(end.next));
@@ -179,6 +205,27 @@ class RegionEmitter implements RegionFrame {
         dirty |= i.writes;
       }
       if (node.block.end.kind === 'stop') masks.add(dirty);
+    });
+    return [...masks];
+  }
+
+  /** The sets of registers with which the budget is looked at. */
+  private spentMasks(): number[] {
+    const masks = new Set<number>();
+    this.flow.nodes.forEach((node, n) => {
+      if (node.isLoop) masks.add(this.dirty[n]!);
+      else if (n === 0) masks.add(0);
+    });
+    return [...masks];
+  }
+
+  /** The sets of registers with which control may go on in another page of the region. */
+  private otherPageMasks(): number[] {
+    const masks = new Set<number>();
+    this.flow.nodes.forEach((node, n) => {
+      const page = pageOf(node.block.start);
+      if (node.successors.every((to) => pageOf(this.flow.nodes[to]!.block.start) === page)) return;
+      masks.add(this.dirty[n]! | this.uses[n]!.writes);
     });
     return [...masks];
   }
@@ -232,13 +279,12 @@ class RegionEmitter implements RegionFrame {
   /** Leaves when the budget may be too small for a path through the region. */
   private checkBudget(at: number, dirty: number): void {
     const { e } = this;
-    // if (budget < a page's worth) { write back; site = at; goto linked }
+    // if (budget < a page's worth) { site = at; goto spent }
     e.get(BUDGET)
       .i32(UOPS_PER_PAGE + 1)
       .op(Op.i32LtS);
     const spent = e.if();
-    this.writeBack(dirty);
-    e.i32(at).set(SITE).br(this.linked);
+    e.i32(site(at)).set(SITE).br(this.spent.get(dirty)!);
     e.end(spent);
   }
 
@@ -269,23 +315,23 @@ class RegionEmitter implements RegionFrame {
   /** Stores PC and budget by SITE, and returns the answer. */
   private leave(answer: number): void {
     const { e } = this;
-    // state.pc = page + (site & 0xffff) × 4; state.left = budget + (site >> 16); return answer
+    // state.pc = page + 4 × position in site; state.left = budget + (site >>> GIVE_BACK); return answer
     e.get(STATE_PAGE)
       .get(PAGE_VA)
       .get(SITE)
-      .i32((1 << GIVE_BACK) - 1)
-      .op(Op.i32And)
-      .i32(2)
-      .op(Op.i32Shl, Op.i64ExtendI32U);
+      .i32(32 - GIVE_BACK)
+      .op(Op.i32Shl)
+      .i32(32 - GIVE_BACK - 2)
+      .op(Op.i32ShrS, Op.i64ExtendI32S);
     e.op(Op.i64Add).mem(Op.i64Store, STATE.pc);
     e.get(STATE_PAGE).get(BUDGET).get(SITE).i32(GIVE_BACK).op(Op.i32ShrU).op(Op.i32Add).mem(Op.i32Store, STATE.left);
     e.i32(answer).op(Op.return);
   }
 
-  /** Enters the region at TARGET if there is one. */
-  private farStub(): void {
+  /** Puts the address of the fetch translation for TARGET into ENTRY, and pushes its tag. */
+  private fetchTag(): void {
     const { e } = this;
-    // entry = fetchTlb + (target >> 12 & entries − 1) × 16; if (entry.tag == (target & ~0xffc))
+    // entry = fetchTlb + (target >> 12 & entries − 1) × 16; entry.tag
     e.get(TARGET).i64n(12).op(Op.i64ShrU, Op.i32WrapI64);
     e.i32(FETCH_ENTRIES - 1)
       .op(Op.i32And)
@@ -293,6 +339,38 @@ class RegionEmitter implements RegionFrame {
       .op(Op.i32Shl);
     pushState(this.backend, Op.i32Load, 'fetchTlb');
     e.op(Op.i32Add).tee(ENTRY).mem(Op.i64Load, 0);
+  }
+
+  /**
+   * Before control goes on in another page of the region: leaves unless that page is at its virtual address now, as it was when
+   * the region was made. While the region runs, that does not change, because it executes nothing that could change it.
+   */
+  private checkPage(from: number, to: number, dirty: number, setTarget: () => void): void {
+    const distance = pageOf(to);
+    const checked = this.checked.get(distance);
+    if (checked === undefined || pageOf(this.flow.nodes[from]!.block.start) === distance) return;
+    const { e } = this;
+    // if (!checked) { target = …; if (entry.tag != page of target || entry.uops != uops) goto other page; checked = 1 }
+    e.get(checked).op(Op.i32Eqz);
+    const first = e.if();
+    setTarget();
+    this.fetchTag();
+    e.get(PAGE_VA)
+      .i64n(4 * pageStart(distance))
+      .op(Op.i64Add, Op.i64Ne);
+    e.get(ENTRY).mem(Op.i32Load, 8).i32(this.place.uops(distance)).op(Op.i32Ne, Op.i32Or);
+    const other = e.if();
+    e.br(this.otherPages.get(dirty)!);
+    e.end(other);
+    e.i32(1).set(checked);
+    e.end(first);
+  }
+
+  /** Enters the region at TARGET if there is one. */
+  private farStub(): void {
+    const { e } = this;
+    // if (entry.tag == (target & ~0xffc))
+    this.fetchTag();
     // The comparison includes bits 1:0, as in the interpreter.
     e.get(TARGET).i64n(~0xffc).op(Op.i64And).op(Op.i64Eq);
     const hit = e.if();
@@ -351,31 +429,44 @@ class RegionEmitter implements RegionFrame {
   /** Control goes from block `from` to a position. */
   private goTo(from: number, to: number, dirty: number): void {
     const n = this.flow.edge(from, to);
-    if (n === undefined) this.link(to, dirty);
-    else if (n <= from) this.e.br(this.loops.get(n)!);
+    if (n === undefined) {
+      this.link(pageOf(this.flow.nodes[from]!.block.start), to, dirty);
+      return;
+    }
+    this.checkPage(from, to, dirty, () => this.setTarget(to));
+    if (n <= from) this.e.br(this.loops.get(n)!);
     else if (this.flow.nodes[n]!.isMerge) this.e.br(this.merges.get(n)!);
     else this.tree(n);
   }
 
-  /** Control leaves the region for a position relative to its page. */
-  private link(to: number, dirty: number): void {
+  /** Control leaves the region for a position, from page `page`. */
+  private link(page: number, to: number, dirty: number): void {
     const { e } = this;
     this.writeBack(dirty);
-    if (to < 0 || to >= UOPS_PER_PAGE) {
-      // target = page + 4 × to; goto far
-      e.get(PAGE_VA)
-        .i64n(4 * to)
-        .op(Op.i64Add)
-        .set(TARGET)
-        .br(this.far);
+    if (pageOf(to) !== page) {
+      // goto far
+      this.setTarget(to);
+      e.br(this.far);
       return;
     }
     // cell = cells[to]; enter it, or site = to; goto linked
-    e.i32((this.place.uops + UOP_BYTES * to) >>> 2)
+    e.i32((this.place.uops(page) + UOP_BYTES * inPage(to)) >>> 2)
       .mem(Op.i32Load16U, cellOffset(this.place.pool))
       .tee(CELL);
-    this.enterCell(() => e.get(PAGE_VA));
-    e.i32(to).set(SITE).br(this.linked);
+    this.enterCell(() => {
+      e.get(PAGE_VA);
+      if (page !== 0) e.i64n(4 * pageStart(page)).op(Op.i64Add);
+    });
+    e.i32(site(to)).set(SITE).br(this.linked);
+  }
+
+  private setTarget(to: number): void {
+    // target = page + 4 × to
+    this.e
+      .get(PAGE_VA)
+      .i64n(4 * to)
+      .op(Op.i64Add)
+      .set(TARGET);
   }
 
   private block(n: number): void {
@@ -401,7 +492,7 @@ class RegionEmitter implements RegionFrame {
     switch (end.kind) {
       case 'stop':
         // site = at; goto stub
-        e.i32(end.at).set(SITE).br(this.stubs.get(dirty)!);
+        e.i32(site(end.at)).set(SITE).br(this.stubs.get(dirty)!);
         return;
       case 'next':
         this.goTo(n, end.to, dirty);
@@ -427,44 +518,55 @@ class RegionEmitter implements RegionFrame {
 
   /** Goes to TARGET, inside the region where TARGET is one of `likely`. */
   private jump(n: number, block: Block, likely: readonly number[], dirty: number): void {
-    const { e } = this;
     const inside = likely.filter((to) => this.flow.edge(n, to) !== undefined);
-    if (byTable(block) && inside.length > 0) {
-      const first = Math.min(...inside);
-      const labels: Label[] = [];
-      const outside = e.block();
-      for (let to = first; to <= Math.max(...inside); to++)
-        labels.push(inside.includes(to) ? this.labelOf(n, to) : outside);
-      // A target in another page, or a misaligned one, has bits that make it larger than the table.
-      // va = rotate(target − (page + 4 × first), 2); if (va >= labels) goto outside; goto labels[va]
-      e.get(TARGET)
-        .get(PAGE_VA)
-        .i64n(4 * first)
-        .op(Op.i64Add)
-        .op(Op.i64Sub)
-        .i64n(2)
-        .op(Op.i64Rotr)
-        .tee(VA)
-        .i64n(labels.length)
-        .op(Op.i64GeU)
-        .brIf(outside);
-      e.get(VA).op(Op.i32WrapI64).brTable(labels, outside);
-      e.end(outside);
-    } else {
-      for (const to of inside) {
-        // if (target == page + 4 × to) goto to
-        e.get(TARGET)
-          .get(PAGE_VA)
-          .i64n(4 * to)
-          .op(Op.i64Add)
-          .op(Op.i64Eq);
-        const here = e.if();
-        this.goTo(n, to, dirty);
-        e.end(here);
-      }
+    const table = byTable(block);
+    for (const distance of new Set(inside.map(pageOf))) {
+      const there = inside.filter((to) => pageOf(to) === distance);
+      if (table) this.jumpByTable(n, there, dirty);
+      else for (const to of there) this.jumpIf(n, to, dirty);
     }
     this.writeBack(dirty);
-    e.br(this.far);
+    this.e.br(this.far);
+  }
+
+  private jumpIf(n: number, to: number, dirty: number): void {
+    const { e } = this;
+    // if (target == page + 4 × to) goto to
+    e.get(TARGET)
+      .get(PAGE_VA)
+      .i64n(4 * to)
+      .op(Op.i64Add)
+      .op(Op.i64Eq);
+    const here = e.if();
+    this.goTo(n, to, dirty);
+    e.end(here);
+  }
+
+  /** Goes to TARGET where it is one of several positions in one page. */
+  private jumpByTable(n: number, targets: readonly number[], dirty: number): void {
+    const { e } = this;
+    const first = Math.min(...targets);
+    const labels: Label[] = [];
+    const outside = e.block();
+    for (let to = first; to <= Math.max(...targets); to++)
+      labels.push(targets.includes(to) ? this.labelOf(n, to) : outside);
+    // A target in another page, or a misaligned one, has bits that make it larger than the table.
+    // va = rotate(target − (page + 4 × first), 2); if (va >= labels) goto outside
+    e.get(TARGET)
+      .get(PAGE_VA)
+      .i64n(4 * first)
+      .op(Op.i64Add)
+      .op(Op.i64Sub)
+      .i64n(2)
+      .op(Op.i64Rotr)
+      .tee(VA)
+      .i64n(labels.length)
+      .op(Op.i64GeU)
+      .brIf(outside);
+    this.checkPage(n, first, dirty, () => {});
+    // goto labels[va]
+    e.get(VA).op(Op.i32WrapI64).brTable(labels, outside);
+    e.end(outside);
   }
 
   /** The label that leads from block `from` to a position. Not every position has one. */
@@ -476,9 +578,6 @@ class RegionEmitter implements RegionFrame {
   /** Leaves; the current instruction is not executed. */
   exit(): void {
     // site = position | giveBack << 16; goto stub
-    this.e
-      .i32(this.current.at | (this.giveBack << GIVE_BACK))
-      .set(SITE)
-      .br(this.stubs.get(this.dirtyHere)!);
+    this.e.i32(site(this.current.at, this.giveBack)).set(SITE).br(this.stubs.get(this.dirtyHere)!);
   }
 }

@@ -3,26 +3,16 @@
  * end when the code that they were made of changes.
  */
 
-import { decode } from '../../isa/decoder.ts';
 import type { Row } from '../../isa/row.ts';
-import {
-  CSR_LIMIT,
-  cellOffset,
-  cpuBase,
-  REGION,
-  REGIONS,
-  STATE,
-  sourceOffset,
-  UOP_BYTES,
-  UOPS_PER_PAGE,
-} from '../../memory/layout.ts';
+import { cellOffset, REGION, REGIONS, sourceOffset, UOP_BYTES, UOPS_PER_PAGE } from '../../memory/layout.ts';
 import type { LinearMemory } from '../../memory/linear-memory.ts';
 import type { RuntimeClock } from '../../runtime/runtime.ts';
 import { assembleModule, type FuncDef, type ModuleParts } from '../../wasm/module.ts';
 import { FMA_IMPORTS } from '../fma.ts';
 import type { UopCache } from '../uop-cache.ts';
-import type { Region, UopPage } from '../uop-page.ts';
-import { type Block, type CodePage, discover, MAX_INSTRUCTIONS } from './discover.ts';
+import type { Region, RegionPart, UopPage } from '../uop-page.ts';
+import { CodeAround, type CodeSource, jumpsInto, type Place, SOME_BRANCHES } from './code-around.ts';
+import { type Block, discover, inPage, MAX_INSTRUCTIONS, pageOf } from './discover.ts';
 import { HotPages } from './hot-pages.ts';
 import { emitRegion } from './region-emitter.ts';
 import { REGION_FUNCTION } from './region-interface.ts';
@@ -33,7 +23,7 @@ const BATCH = 32;
  * Translation may take this part of the running time, plus this many milliseconds. When it takes more, code must be
  * hot for longer before it is translated.
  */
-const SHARE = 0.1;
+const SHARE = 0.3;
 const ALLOWANCE_MS = 100;
 /** The largest number of instructions of a region whose code is in many other regions. */
 const LEAST_INSTRUCTIONS = 24;
@@ -80,13 +70,13 @@ export class Regions {
   readonly table: WebAssembly.Table;
   private readonly mem: LinearMemory;
   private readonly uops: UopCache;
-  private readonly exists: (row: Row) => boolean;
+  private readonly codeSource: CodeSource;
   private readonly clock: RuntimeClock;
   private readonly aligned: boolean;
   private readonly cells: number;
   private readonly sources: number;
-  /** Micro-ops that are hot and not yet translated. */
-  private readonly queue = new Set<number>();
+  /** Micro-ops that are hot and not yet translated, and where they are. */
+  private readonly queue = new Map<number, Place | undefined>();
   private readonly batchSize: number;
   private readonly env: Record<string, WebAssembly.ImportValue>;
   private readonly bySlot: (Region | undefined)[] = [];
@@ -101,7 +91,7 @@ export class Regions {
     this.batchSize = eager ? 1 : BATCH;
     this.mem = mem;
     this.uops = uops;
-    this.exists = exists;
+    this.codeSource = { mem, uops, exists, eager, known: (page) => this.isKnown(page) };
     this.clock = clock;
     this.cells = cellOffset(mem.pool);
     this.sources = sourceOffset(mem.pool);
@@ -112,6 +102,11 @@ export class Regions {
   hotPages: HotPages | undefined;
   /** The number of branches to an instruction before {@link hot} is called. */
   threshold = 0;
+
+  /** Is it known from earlier runs what is hot in a page? */
+  private isKnown({ key }: UopPage): boolean {
+    return key !== undefined && this.hotPages?.find(key) !== undefined;
+  }
 
   /** A page begins to hold code. What was hot in it earlier is translated at the next branch to it. */
   pageMade(page: UopPage): void {
@@ -130,13 +125,13 @@ export class Regions {
   private failed = false;
   observer: TranslationObserver | undefined;
 
-  /** The program branches to the micro-op at `p` often. */
-  hot(p: number): void {
-    this.setCell(p, 0);
-    // Its count starts again at 0. When it stays hot, this method is called again.
+  /** The program branches to the micro-op at `p` often. `place` says where, so that other pages can be found. */
+  hot(p: number, place?: Place): void {
+    this.setCell(p, Math.min(SOME_BRANCHES, this.threshold - 1));
+    // It is counted again. When it stays hot, this method is called again.
     if (this.failed || this.postponing) return;
     if (this.observer) this.tellHot(p, this.observer);
-    this.queue.add(p);
+    this.queue.set(p, place);
     if (this.queue.size >= this.batchSize) this.translate();
   }
 
@@ -170,15 +165,15 @@ export class Regions {
     this.batch(entries);
   }
 
-  private batch(entries: readonly number[]): void {
+  private batch(entries: readonly (readonly [p: number, place: Place | undefined])[]): void {
     const made: { readonly region: Region; readonly name: string; readonly blocks: readonly Block[] }[] = [];
     const functions: FuncDef[] = [];
     // To claim a page may remove other pages, so all pages are claimed before any is read.
-    for (const p of entries) {
+    for (const [p] of entries) {
       const page = this.uops.pageAt(p);
       if (page) this.uops.claim(page);
     }
-    for (const p of entries) {
+    for (const [p, place] of entries) {
       const page = this.uops.pageAt(p);
       if (!page || page.linear === 0 || this.cell(p) >= REGION || (this.mem.shared && !page.claimed)) continue;
       const entry = (p - page.base) / UOP_BYTES;
@@ -190,17 +185,19 @@ export class Regions {
       // Code that other regions contain already is worth less when many regions contain it.
       let limit = MAX_INSTRUCTIONS;
       for (const r of page.regions) {
-        if (covers(r, entry, entry)) limit = Math.max(LEAST_INSTRUCTIONS, limit >> 1);
+        if (r.page === page && covers(r, page, entry, entry)) limit = Math.max(LEAST_INSTRUCTIONS, limit >> 1);
         if (limit === LEAST_INSTRUCTIONS) break;
       }
-      const blocks = discover(this.codePage(page), entry, limit);
-      const covered = Uint16Array.from(blocks.flatMap((b) => b.instructions.map((i) => i.at))).sort();
-      if (covered.length === 0) continue;
+      const code = new CodeAround(this.codeSource, page, place);
+      const blocks = discover(code, entry, limit);
+      const parts = partsOf(blocks, code);
+      if (parts.length === 0) continue;
       const slot = this.takeSlot();
       const name = `${functions.length}`;
       const { pool, shared } = this.mem;
-      functions.push(emitRegion(name, blocks, { uops: page.base, pool, shared, aligned: this.aligned }));
-      made.push({ region: { page, entry, slot, covered }, name, blocks });
+      const uops = (distance: number): number => code.page(distance)!.base;
+      functions.push(emitRegion(name, blocks, { uops, pool, shared, aligned: this.aligned }));
+      made.push({ region: { page, entry, slot, parts }, name, blocks });
     }
     if (made.length === 0) return;
     let exports: WebAssembly.Exports;
@@ -218,8 +215,10 @@ export class Regions {
     for (const { region, name } of made) {
       this.table.set(region.slot, exports[name]);
       this.bySlot[region.slot] = region;
-      region.page.regions.push(region);
-      for (const at of region.covered) this.uops.noteCode(region.page, at);
+      for (const { page, covered } of region.parts) {
+        page.regions.push(region);
+        for (const at of covered) this.uops.noteCode(page, at);
+      }
       if (region.page.key) this.hotPages?.note(region.page.key, region.entry, this.jumpsOf(region.page));
       this.setCell(region.page.base + region.entry * UOP_BYTES, REGION + region.slot);
     }
@@ -254,41 +253,12 @@ export class Regions {
       .exports;
   }
 
-  private codePage(page: UopPage): CodePage {
-    const { u32 } = this.mem;
-    const first = page.linear >>> 2;
-    let bySource: Map<number, number[]> | undefined;
-    return {
-      word: (at) => u32[first + at]!,
-      row: (word) => {
-        const row = decode(word);
-        return row && this.exists(row) ? row : undefined;
-      },
-      breakAt: page.breakAt,
-      csrRules: (num) => (num < CSR_LIMIT ? this.mem.u8[cpuBase(this.mem.pool.pool) + STATE.csrRules + num]! : 0),
-      jumpTargets: (at) => {
-        bySource ??= this.jumps(page);
-        return bySource.get(at) ?? [];
-      },
-    };
-  }
-
   /** Computed jumps inside a page, by target: from where they jumped. */
   private jumpsOf(page: UopPage): Map<number, number> {
-    return new Map([...this.jumps(page)].flatMap(([from, list]) => list.map((to) => [to, from])));
-  }
-
-  /** To which positions in the page its computed jumps have jumped, by position of the jump. */
-  private jumps(page: UopPage): Map<number, number[]> {
-    const { i32 } = this.mem;
-    const out = new Map<number, number[]>();
-    const first = (this.sources + page.base / 2) >> 2;
-    for (let to = 0; to < UOPS_PER_PAGE; to++) {
-      const from = (i32[first + to]! - page.base) / UOP_BYTES;
-      if (from < 0 || from >= UOPS_PER_PAGE) continue;
-      const list = out.get(from);
-      if (list) list.push(to);
-      else out.set(from, [to]);
+    const out = new Map<number, number>();
+    for (const [from, list] of jumpsInto(this.mem, page)) {
+      const at = (from - page.base) / UOP_BYTES;
+      if (at >= 0 && at < UOPS_PER_PAGE) for (const to of list) out.set(to, at);
     }
     return out;
   }
@@ -299,27 +269,20 @@ export class Regions {
 
   /** Instructions `first` to `last` of a page have changed: the regions that contain one of them end. */
   written(page: UopPage, first: number, last: number): void {
-    if (page.regions.length === 0) return;
-    const hit = page.regions.filter((r) => covers(r, first, last));
+    const hit = page.regions.filter((r) => covers(r, page, first, last));
     if (hit.length === 0) return;
     page.ends++;
     for (const r of hit) this.end(r);
-    page.regions = page.regions.filter((r) => !hit.includes(r));
   }
 
   /** The decoded instructions of the page are dropped. */
   dropPage(page: UopPage): void {
     for (const r of page.regions) this.end(r);
-    page.regions = [];
   }
 
   /** All regions end. */
   clear(): void {
-    for (const r of this.bySlot) {
-      if (!r) continue;
-      this.end(r);
-      r.page.regions = [];
-    }
+    for (const r of this.bySlot) if (r) this.end(r);
     this.queue.clear();
     this.bySlot.length = 0;
     this.free = [];
@@ -330,6 +293,7 @@ export class Regions {
     this.table.set(r.slot, null);
     this.bySlot[r.slot] = undefined;
     this.free.push(r.slot);
+    for (const { page } of r.parts) page.regions = page.regions.filter((other) => other !== r);
   }
 
   private cell(p: number): number {
@@ -341,7 +305,8 @@ export class Regions {
   }
 }
 
-function covers({ covered }: Region, first: number, last: number): boolean {
+function covers({ parts }: Region, page: UopPage, first: number, last: number): boolean {
+  const covered = parts.find((part) => part.page === page)!.covered;
   let lo = 0;
   let hi = covered.length;
   while (lo < hi) {
@@ -350,4 +315,17 @@ function covers({ covered }: Region, first: number, last: number): boolean {
     else hi = mid;
   }
   return lo < covered.length && covered[lo]! <= last;
+}
+
+/** The instructions of a region, by page. */
+function partsOf(blocks: readonly Block[], code: CodeAround): RegionPart[] {
+  const byPage = new Map<UopPage, number[]>();
+  for (const { instructions } of blocks)
+    for (const { at } of instructions) {
+      const page = code.page(pageOf(at))!;
+      const list = byPage.get(page);
+      if (list) list.push(inPage(at));
+      else byPage.set(page, [inPage(at)]);
+    }
+  return [...byPage].map(([page, list]) => ({ page, covered: Uint16Array.from(list).sort() }));
 }
