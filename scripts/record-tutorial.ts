@@ -113,6 +113,40 @@ const PARTS: readonly Part[] = [
   },
   { shell: ['run', '--guest', 'crash', '--serial', 'null', '--audit', 'worldswitch'] },
   {
+    en: '## A hunt: two mistakes of AxVisor',
+    'zh-CN': '## 一次追查：AxVisor 的两个错误',
+  },
+  {
+    en: 'AxVisor ran for a long time on an emulator that forgives. On hardware, and here, the host stands still before its guest runs: it sets GTLBC.TGID in ordinary Rust code, which is mapped by page tables, and has some thousand instructions to go before its `ertn`. `test/broken/paged` is a small hypervisor whose host is paged too; its variant `tgid_early` (`./scripts/build-broken`) makes the same mistake. Nothing has to be asked, the first message names it:',
+    'zh-CN':
+      'AxVisor 长期只在一个宽容的模拟器上运行。在硬件上和这里，宿主在客户机运行之前就停住了：它在由页表映射的普通 Rust 代码里写 GTLBC.TGID，离 `ertn` 还有几千条指令。`test/broken/paged` 是一个宿主也使用页表的小 Hypervisor，它的变体 `tgid_early`（`./scripts/build-broken`）犯同样的错误。什么都不用问，第一条消息就指出了它：',
+  },
+  { shell: ['run', 'build/broken/tgid_early.elf', '--memory', '128M'], keep: /no progress|cause|rule|pc |level 0|V D/ },
+  {
+    en: 'Two facts beside each other are the proof: the page of the host is mapped (level 0, V and D), and the handler fills it, but as an entry of GID 5, because GTLBC.TGID was written at `run+0x8`. Linux KVM writes TGID in the last assembly before the entry, and clears it first at the exit.',
+    'zh-CN':
+      '两个事实放在一起就是证据：宿主的这一页有映射（level 0，V 和 D），处理程序也填了它，但填成了 GID 5 的表项，因为 GTLBC.TGID 在 `run+0x8` 处已经写好。Linux KVM 在进入之前最后的汇编里写 TGID，退出时首先清除它。',
+  },
+  {
+    en: 'Whoever wants to see the rest of the program first, and mend this later, has the forgiveness by name:',
+    'zh-CN': '想先看程序其余的部分、以后再改的人，可以按名字打开这种宽容：',
+  },
+  { shell: ['run', 'build/broken/tgid_early.elf', '--memory', '128M', '--cpu', 'max,quirk-host-refill-gid=on'] },
+  {
+    en: 'The second mistake of AxVisor shows only behind the first: where a stage-2 directory is empty, its refill handler gives up, and goes on in the exit handler by a jump. Its variant here is `refill_jump`. What repeats is a fetch that fails at its own vector, thousands of times; the message goes back to the instruction before the first of them:',
+    'zh-CN':
+      'AxVisor 的第二个错误藏在第一个后面：第二级页表的目录为空时，它的重填处理程序放弃，用一次跳转继续执行退出处理程序。这里的变体是 `refill_jump`。不断重复的是在自己向量处失败的取指，成千上万次；消息则回到其中第一次之前的那条指令：',
+  },
+  {
+    shell: ['run', 'build/broken/refill_jump.elf', '--memory', '128M', '--serial', 'null'],
+    keep: /loops in exceptions|cause|rule|VM exit|pc |V=0/,
+  },
+  {
+    en: 'A refill handler runs in direct address mode, and only its `ertn` ends that. What left it here was a `ret` to a paged address: CRMD.DA is still 1, so neither that address nor the vector of the fault can be fetched. In gdb, `monitor history` shows the same in its order, the repeats as one line.',
+    'zh-CN':
+      '重填处理程序运行在直接地址翻译模式，只有它的 `ertn` 才结束这种模式。这里离开它的是一条返回到需要页表的地址的 `ret`：CRMD.DA 仍然是 1，所以那个地址和出错的向量都取不到指令。在 gdb 里，`monitor history` 按顺序显示同样的内容，重复的事件合为一行。',
+  },
+  {
     en: '## The cure',
     'zh-CN': '## 怎样修好',
   },

@@ -32,6 +32,7 @@ import { shadowOf } from './network.ts';
 import type { MachineCli } from './options.ts';
 import { type Outlet, openOutlet } from './outlet.ts';
 import { UNKNOWN_PROGRAM } from './paths.ts';
+import { quirksOf } from './quirks.ts';
 import { enterSandbox, sandboxed } from './sandbox.ts';
 import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
@@ -210,8 +211,7 @@ async function startMachine(
   onDebugger: () => void = () => {},
 ): Promise<Running> {
   checkHistory(cli);
-  if (cli.cpu['quirk-host-refill-gid'] && !cli.quiet)
-    say('quirk-host-refill-gid is on: refills of the host ignore GTLBC.TGID, which hardware does not do');
+  if (!cli.quiet) for (const line of quirksOf(cli)) say(line);
   const serial: SerialLine = io ? { sink: io, close: () => {} } : await openSerial(cli.serial);
   const output = new ConsoleOutput(serial.sink, () => serial.reader?.writableNeedDrain === true);
   const controls = cli.controls ? await (await import('./control/serve.ts')).openControls(cli.controls) : undefined;

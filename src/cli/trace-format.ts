@@ -22,6 +22,8 @@ const FUNCTIONS = 100;
 export interface TraceWriter {
   /** The text before all events. */
   begin(): string;
+  /** What is to be known of the run, before its events. */
+  note(text: string): string;
   /** @param sinceExit ticks since the exit that this entry follows */
   event(cpu: Cpu, r: EventRecord, sinceExit: number | undefined): string;
   /** An interrupt that the host makes pending in a guest. */
@@ -46,6 +48,7 @@ abstract class Lines implements TraceWriter {
     return '';
   }
 
+  abstract note(text: string): string;
   abstract event(cpu: Cpu, r: EventRecord, sinceExit: number | undefined): string;
   abstract inject(cpu: Cpu, line: number, pc: bigint): string;
   abstract mark(cpu: Cpu, kind: string, text: string): string;
@@ -57,6 +60,9 @@ abstract class Lines implements TraceWriter {
 }
 
 class Text extends Lines {
+  note(text: string): string {
+    return `# ${text}\n`;
+  }
   event(cpu: Cpu, r: EventRecord, sinceExit: number | undefined): string {
     const late = sinceExit === undefined ? '' : ` after ${sinceExit} instructions in the host`;
     return `cpu${cpu.index} ${describeEvent(r, this.name)}${late}\n`;
@@ -73,6 +79,9 @@ class Text extends Lines {
 }
 
 class JsonLines extends Lines {
+  note(text: string): string {
+    return `${JSON.stringify({ event: 'note', text })}\n`;
+  }
   event(cpu: Cpu, r: EventRecord, sinceExit: number | undefined): string {
     const guest = r.world >= 0 && { vm: r.world, gid: r.gid, vcpu: vcpuOf(cpu) };
     const symbol = this.name(r.world, r.pc);
@@ -134,6 +143,10 @@ class Chrome implements TraceWriter {
       out += this.put(e);
     }
     return out;
+  }
+
+  note(text: string): string {
+    return this.put({ ph: 'i', s: 'g', name: text, ts: 0, pid: 0, tid: 0 });
   }
 
   begin(): string {

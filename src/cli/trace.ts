@@ -10,6 +10,7 @@ import { say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import { GrowingFile, MOST } from './growing-file.ts';
 import type { MachineCli, TraceDetail, TraceFormat } from './options.ts';
+import { quirksOf } from './quirks.ts';
 import { isRecording } from './recording/file.ts';
 import { type Running, start } from './run.ts';
 import { enterSandbox } from './sandbox.ts';
@@ -89,13 +90,18 @@ interface Recorded {
 }
 
 /** Writes down what a machine does until it has ended. */
-function record(running: Running, { format, from = 0, detail }: TraceCli, output: TraceOutput): Recorded {
+function record(
+  running: Running,
+  { format, from = 0, detail, notes }: TraceCli & { readonly notes: readonly string[] },
+  output: TraceOutput,
+): Recorded {
   const { control, booted } = running;
   const { machine } = booted;
   const early = (): boolean => control.position() < from;
   const writer = traceWriter(format, running.symbolize);
   const left = new Map<Cpu, number>();
   output.put(writer.begin());
+  for (const text of notes) output.put(writer.note(text));
   for (const cpu of booted.machine.cpus)
     cpu.observe({
       exception: (c) => {
@@ -181,7 +187,7 @@ export async function trace(image: string | undefined, cli: TraceCli): Promise<n
   const gate = { running: false, stopped: () => {}, ended: () => {} };
   if (functions) control.attach(gate);
   await running.booted.named;
-  const { writer, finish } = record(running, cli, output);
+  const { writer, finish } = record(running, { ...cli, notes: quirksOf(machine.cli) }, output);
   if (functions) {
     await goThrough(control, cli.from ?? 0, running.symbolize, (...stay) => output.event(writer.ran(...stay)));
     control.detach(gate);

@@ -331,6 +331,10 @@ export class Session implements Target {
     return this.threadReply(SIGNAL.trap, '', this.current);
   }
 
+  halted(text: string): void {
+    if (!this.detached && this.view.kind === 'machine' && this.running) this.output(`[lvz] ${text}\n`);
+  }
+
   firstEntry(cpu: Cpu, vm: Vm): void {
     if (this.detached || this.view.kind !== 'machine' || !this.running) return;
     const pid = GUEST_PID_BASE + vm.number;

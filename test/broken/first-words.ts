@@ -15,7 +15,7 @@ export interface FirstWords {
   readonly ending: string;
 }
 
-const LIMIT = 30_000_000;
+const LIMIT = 120_000_000;
 
 /** @param name the program in build/broken; '': the reference hypervisor as it is. @param guest a guest of the reference hypervisor, for a variant of it */
 export async function firstWords(name: string, guest?: string, cpu = DEFAULT_MACHINE.cpu): Promise<FirstWords> {

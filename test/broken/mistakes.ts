@@ -318,6 +318,12 @@ export const MISTAKES: readonly Mistake[] = [
     'acknowledge',
     /the host waits in idle 0 at .*<run> until the timer expires/,
   ),
+  paged(
+    'lock_kept',
+    'the host waits for a lock that it has itself',
+    'progress',
+    /executes the same 2 instructions at .* what they read never changes; interrupts are off/,
+  ),
   // The guest's own.
   paged(
     'guest_eentry_unset',
@@ -379,6 +385,13 @@ export const MISTAKES: readonly Mistake[] = [
   ),
   paged('guest_line', 'the guest does not have its line lowered', 'acknowledge', /line 2 \(HWI0\)/),
   paged('guest_lie', 'the guest waits with no interrupt enabled', 'wake', /ECFG\.LIE = 0/),
+  paged(
+    'guest_ie',
+    'the guest waits for its timer with interrupts off',
+    'wake',
+    /TI is pending and enabled, and CRMD\.IE = 0: each idle ends at once/,
+  ),
+  paged('guest_halt', 'the guest halts in a branch to itself', 'progress', /branches to itself .* has expired already/),
   paged('guest_timer_unset', 'the guest waits for a timer that is off', 'wake', /TCFG\.En = 0/),
   paged(
     'guest_dmw_unset',

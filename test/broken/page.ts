@@ -9,9 +9,11 @@ and \`monitor explain\` at any stop. The explanation is about the first event of
 it, with registers, CSRs, TLB and memory as they were then: the past is run again. \`--on-loop report\` tells and goes on.
 
 What is noticed: exceptions and refills whose handler changes nothing, exits of a guest at one place before it executes anything, an
-interrupt that is taken again at once, a handler that faults itself, \`idle\` that nothing can end, and a guest that the host cannot
-interrupt. Repetition in which registers, CSRs or memory change is no loop. Detection looks at the newest events every half a million
-instructions, and single-steps a few rounds before it says anything.
+interrupt that is taken again at once, a handler that faults itself, \`idle\` that nothing can end, a guest that the host cannot
+interrupt, and a CPU that executes the same few instructions for ever without an event: a branch to itself, a lock that nobody gives
+back, a driver that waits for a device that has refused. Repetition in which registers, CSRs or memory change is no loop, and nor is
+waiting for a timer, a device or another CPU that may still come. Detection looks at the newest events every few million instructions,
+and single-steps a few rounds before it says anything. A loop is told again when the machine goes back in time and comes there again.
 
 The past is kept from the start with \`--clock virtual\`, without drives, shared folders and networks; with a debugger since it
 connected. Without it, the newest event is explained.

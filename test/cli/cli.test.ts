@@ -291,6 +291,21 @@ describe('loongscope run', () => {
 });
 
 describe('loongscope trace, audits and loops', () => {
+  test('a trace says what the machine forgives', async () => {
+    const quirk = /quirk-host-refill-gid is on: refills of the host ignore GTLBC\.TGID/;
+    for (const format of ['text', 'jsonl', 'chrome']) {
+      const file = join(dir, `quirk.${format}`);
+      const cpu = ['--cpu', 'max,quirk-host-refill-gid=on'];
+      const args = ['trace', '--guest', 'hello', '--serial', 'null', '--format', format, '--output', file];
+      await loongscope(...args, ...cpu);
+      const [first, second] = readFileSync(file, 'utf8').split('\n');
+      expect(format === 'chrome' ? second : first).toMatch(quirk);
+      if (format === 'chrome') expect(JSON.parse(readFileSync(file, 'utf8')).traceEvents[0].name).toMatch(quirk);
+      await loongscope(...args);
+      expect(readFileSync(file, 'utf8')).not.toMatch(quirk);
+    }
+  });
+
   test('trace of a recorded run is that of the run; a window is a part of it', async () => {
     const [recording, first, second, third] = ['r', '1', '2', '3'].map((n) => join(dir, `window.${n}`)) as [
       string,

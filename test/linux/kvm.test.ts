@@ -7,6 +7,7 @@ import { featuresOf } from '../../src/emu/cpu/features.ts';
 import { runChecks } from './checks.ts';
 import { haveQemu, kvmInitramfs } from './images.ts';
 import { bootHost, startGuest, stopGuest } from './kvm-session.ts';
+import { remarks } from './silence.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-kvm-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -30,6 +31,8 @@ describe.skipIf(!haveQemu())('KVM', () => {
     });
     expect(results.filter((r) => !r.ok)).toEqual([]);
     expect(results.length).toBeGreaterThanOrEqual(9);
+    for (const command of ['true', 'ls -lR /proc/sys/kernel >/dev/null', 'sleep 0.2'])
+      expect(await remarks(host, command), command).toEqual([]);
     expect((await host.run('dmesg | grep -c "paravirt steal-time"')).output).toBe('1');
     expect(await stopGuest(host)).toBe(0);
     expect((await host.run('dmesg | grep -ciE "warning|bug:|oops|call trace|rcu.*stall"')).output).toBe('0');

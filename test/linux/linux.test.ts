@@ -16,6 +16,7 @@ import { stateDigest } from '../../src/emu/check/state-digest.ts';
 import { runChecks } from './checks.ts';
 import { FIRMWARE, haveFirmware, haveLinux, initramfs, KERNEL, sataDrivers } from './images.ts';
 import { APPEND, LinuxSession } from './session.ts';
+import { remarks } from './silence.ts';
 
 const DISK_BYTES = 32 * 2 ** 20;
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-linux-'));
@@ -62,6 +63,7 @@ describe.skipIf(!haveLinux())('Linux', () => {
     const results = await runChecks(linux, { cpus, disk: true, network: true, share: true });
     expect(results.filter((r) => !r.ok)).toEqual([]);
     expect(results.length).toBeGreaterThanOrEqual(15);
+    if (linux.running && record === undefined) expect(await remarks(linux)).toEqual([]);
     expect(await linux.powerOff()).toBe(0);
     expect(readFileSync(join(folder, `share-${cpus}`, 'moved')).length).toBeGreaterThan(1_000_000);
     // The file system is in the file: ext2's magic number.

@@ -64,7 +64,7 @@ export class Board {
   private readonly eiointc: Eiointc;
   private readonly mmio: readonly VirtioMmio[];
   /** Devices that may leave work for later. */
-  private readonly workers: readonly { goOn(): boolean }[];
+  private readonly workers: readonly { goOn(): boolean; readonly refusal?: string | undefined }[];
   private readonly timed: readonly Timed[];
   private readonly console: { receive(bytes: Iterable<number>): void; readonly backlog: number };
   private readonly card: VirtioNet | undefined;
@@ -161,6 +161,11 @@ export class Board {
   /** Frames that wait in the network card, because the driver has no buffer for them. */
   get networkBacklog(): number {
     return this.card?.backlog ?? 0;
+  }
+
+  /** Why devices do nothing any more, those of them that have refused. */
+  get refusals(): readonly string[] {
+    return this.workers.flatMap((w) => w.refusal ?? []);
   }
 
   /** Lets devices go on with work that they have left for later. @returns whether there is still more */

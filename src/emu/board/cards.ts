@@ -79,7 +79,10 @@ export function placeCards(cards: readonly Card[] = [], on: VirtioBus = 'pci'): 
 }
 
 /** The function of a card. */
-export function functionOf(card: Card, surroundings: VirtioSurroundings): PciFunction & { goOn(): boolean } {
+export function functionOf(
+  card: Card,
+  surroundings: VirtioSurroundings,
+): PciFunction & { goOn(): boolean; readonly refusal?: string | undefined } {
   if (isAhci(card)) return new Ahci(card.ahci, surroundings);
   const { virtio, interfaces } = virtioCard(card);
   return new VirtioPci(virtio, surroundings, interfaces);

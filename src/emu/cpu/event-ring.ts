@@ -252,4 +252,8 @@ export function isInterruptExit({ data, next }: EventRing, back: number): boolea
   return (data[at + (EVENT.kind >> 2)]! & KIND) === EXIT && data[at + (EVENT.ecode >> 2)] === 0;
 }
 
+/** The Ecode of the record `back` places before the newest (0). It must be there. */
+export const ecodeAt = ({ data, next }: EventRing, back: number): number =>
+  data[placeOf(next[0]!, back) + (EVENT.ecode >> 2)]!;
+
 const placeOf = (next: number, back: number): number => ((next + 2 * SIZE - 1 - back) % SIZE) * FIELDS;

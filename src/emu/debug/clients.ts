@@ -42,6 +42,11 @@ export class Clients {
     return [...this.list].some((c) => c !== client && !c.running);
   }
 
+  /** A program has halted, in words. */
+  halted(text: string): void {
+    for (const client of this.list) client.halted?.(text);
+  }
+
   /** A VM has been entered for the first time. */
   firstEntry(cpu: Cpu, vm: Vm): void {
     for (const client of this.list) client.firstEntry?.(cpu, vm);

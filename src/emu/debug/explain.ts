@@ -25,6 +25,7 @@ import type { RunControl } from './run-control.ts';
 import type { Symbolizer } from './symbolizer.ts';
 import { worldName } from './vms.ts';
 import { type WalkResult, walk, walkStage2 } from './walk.ts';
+import { otherTgid } from './why/values.ts';
 
 /** The registers at an event, as far as they are still known. */
 function contextOf(control: RunControl, cpu: Cpu, world: number): DebugContext | undefined {
@@ -118,12 +119,11 @@ function vectorDoubts(control: RunControl, cpu: Cpu, r: EventRecord, to: number)
 }
 
 /** A problem of the refill after a stage-2 miss: the entry would get the GID of another guest. */
-function refillDoubts(cpu: Cpu, r: EventRecord): string[] {
+function refillDoubts(control: RunControl, cpu: Cpu, r: EventRecord, name: Symbolizer): string[] {
   if (r.kind !== 'exit' || !r.stage2 || vectorRegister(r) !== CSR.TLBRENTRY) return [];
-  const gtlbc = cpu.host.get(CSR.GTLBC);
-  const tgid = fieldNamed('GTLBC', 'TGID', gtlbc);
-  if (!fieldNamed('GTLBC', 'USETGID', gtlbc) || tgid === r.gid) return [];
-  return [`GTLBC.TGID is ${tgid} and the guest's GID ${r.gid}: the refill fills an entry that this guest never finds`];
+  const { csr } = hostContext(cpu);
+  const text = otherTgid({ cpu, machine: control.machine, world: HOST_WORLD, csr, name });
+  return text === undefined ? [] : [text];
 }
 
 /**
@@ -229,7 +229,7 @@ function verdict(
   const cause = exceptionByCode(r.ecode, r.esub)?.name ?? '';
   if (!guilty) {
     const to = r.kind === 'exit' ? HOST_WORLD : r.world;
-    const doubts = [...vectorDoubts(control, cpu, r, to), ...refillDoubts(cpu, r)];
+    const doubts = [...vectorDoubts(control, cpu, r, to), ...refillDoubts(control, cpu, r, name)];
     const out = doubts.map((d) => `  suspicious  ${d}`);
     const advice = (r.kind === 'exit' ? EXIT_ADVICE : FAULT_ADVICE)[cause];
     if (advice) out.push(`  look at     ${advice}`);

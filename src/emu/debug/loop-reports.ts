@@ -3,21 +3,24 @@
  * loop of a guest is a warning.
  */
 import type { Cpu } from '../cpu/cpu.ts';
-import type { Ram } from '../memory/ram.ts';
+import type { Machine } from '../machine/machine.ts';
 import type { Clients } from './clients.ts';
 import type { ComparatorHooks } from './comparator-hooks.ts';
+import type { VcpuStates } from './context.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { type Loop, LoopDetector } from './loops.ts';
 import type { PendingStop } from './pending-stop.ts';
 
 export interface LoopSurroundings {
-  readonly cpus: readonly Cpu[];
-  readonly ram: Ram;
+  readonly machine: Machine;
+  readonly vcpuStates: VcpuStates;
   readonly hooks: ComparatorHooks;
   /** Are loops only told, so that the run goes on? */
   readonly goesOn: boolean;
   readonly clients: Clients;
   readonly pending: PendingStop;
+  /** Instructions of the machine so far. */
+  readonly position: () => number;
   /** Does the machine repeat events that have been reported already? */
   readonly repeating: () => boolean;
   /** Called for a loop when no debugger is attached to stop for. */
@@ -29,11 +32,14 @@ export class LoopReports {
   private readonly loops = new LoopDetector();
   readonly watch: LoopWatch;
   private died: string | undefined;
+  /** Loops at which the machine has stopped, by position. When it goes over this ground again, it stops there again. */
+  private readonly told = new Map<number, { readonly cpu: Cpu; readonly loop: Loop }>();
+  private last = 0;
 
   constructor(around: LoopSurroundings) {
     this.around = around;
-    this.watch = new LoopWatch(around.cpus, around.ram, around.hooks);
-    for (const cpu of around.cpus)
+    this.watch = new LoopWatch(around);
+    for (const cpu of around.machine.cpus)
       cpu.observe({
         nested: (c) => this.looped(c, this.loops.nested(c)),
         exited: (c) => {
@@ -47,15 +53,33 @@ export class LoopReports {
     return this.died;
   }
 
-  /** Call now and then, between two instructions. @param quiet it goes over old ground, or somebody else steps it */
-  look(position: number, quiet: boolean): void {
+  /** The position after this one at which a loop has been told already; Infinity: none. */
+  nextTold(position: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const at of this.told.keys()) if (at > position && at < next) next = at;
+    return next;
+  }
+
+  /**
+   * Call now and then, between two instructions.
+   * @param quiet it goes over old ground, or somebody else steps it
+   * @param stepped somebody steps it
+   */
+  look(position: number, quiet: boolean, stepped: boolean): void {
+    const known = !stepped && this.last < position ? this.told.get(position) : undefined;
+    this.last = position;
+    if (known && !this.around.clients.none) {
+      this.around.pending.note({ kind: 'loop', ...known });
+      known.cpu.requestStop();
+      return;
+    }
     const found = this.watch.look(position, quiet);
     if (found) this.looped(found.cpu, found.loop);
   }
 
   /** Call after each instruction while {@link LoopWatch.tracing}. */
-  traced(): void {
-    const found = this.watch.stepped();
+  traced(position: number): void {
+    const found = this.watch.stepped(position);
     if (found) this.looped(found.cpu, found.loop);
   }
 
@@ -64,6 +88,12 @@ export class LoopReports {
     if (!loop || repeating()) return;
     if (!clients.none) {
       if (!this.loops.report(loop)) return;
+      if (loop.halts) {
+        clients.halted(loop.text);
+        return;
+      }
+      this.last = this.around.position();
+      this.told.set(this.last, { cpu, loop });
       pending.note({ kind: 'loop', cpu, loop });
     } else {
       if (this.loops.report(loop)) tell(cpu, loop);

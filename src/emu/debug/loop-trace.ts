@@ -22,6 +22,8 @@ const ROUNDS = 3;
 const MOST_FAILURES = 4;
 /** Most instructions and changed words of memory in a trace. */
 const MOST_STEPS = 100_000;
+/** A round of faults that takes longer is work: a handler that changes nothing is short. */
+const LONGEST_ROUND = 5_000;
 const MOST_WORDS = 20_000;
 const GPR_WORDS = 32;
 const CSR_WORDS = 0x200;
@@ -81,7 +83,9 @@ export class LoopTrace implements MemoryObserver {
     this.pc = cpu.pc;
     this.world = cpu.world;
     this.events = cpu.events.total;
-    if (++this.count > MOST_STEPS || this.written.size > MOST_WORDS) this.stuck ??= false;
+    const longest = this.cycle.kind === 'faults' ? LONGEST_ROUND : MOST_STEPS;
+    if (++this.count > MOST_STEPS || this.count - this.began > longest || this.written.size > MOST_WORDS)
+      this.stuck ??= false;
     if (this.stuck === undefined) return true;
     this.close();
     return false;

@@ -13,6 +13,8 @@ import { INTERRUPT_LINES } from './decode-number.ts';
 import { type Cycle, cycleOf } from './loop-cycle.ts';
 import { LoopTrace } from './loop-trace.ts';
 import type { Loop } from './loops.ts';
+import type { SpinSurroundings, SpinTrace } from './spin-trace.ts';
+import { SpinWatch } from './spin-watch.ts';
 import { worldName } from './vms.ts';
 import { cannotBeInterrupted, waitsForNothing } from './waits.ts';
 
@@ -65,18 +67,23 @@ export class LoopWatch {
   private readonly hooks: ComparatorHooks;
   private readonly watched = new Map<Cpu, Watched>();
   private trace: LoopTrace | undefined;
+  private readonly spins: SpinWatch;
+  private spin: SpinTrace | undefined;
 
-  constructor(cpus: readonly Cpu[], ram: Ram, hooks: ComparatorHooks) {
+  constructor(around: SpinSurroundings) {
+    const { machine, hooks } = around;
+    const { cpus, ram } = machine;
     this.cpus = cpus;
     this.ram = ram;
     this.hooks = hooks;
+    this.spins = new SpinWatch(around);
     for (const cpu of cpus)
       this.watched.set(cpu, { key: '', since: 0, due: 0, missed: 0, waits: '', waitsSince: 0, total: 0 });
   }
 
   /** Must the machine go on by single instructions, with a call of {@link stepped} after each? */
   get tracing(): boolean {
-    return this.trace !== undefined;
+    return this.trace !== undefined || this.spin !== undefined;
   }
 
   /**
@@ -86,22 +93,34 @@ export class LoopWatch {
    */
   look(position: number, quiet: boolean): { readonly cpu: Cpu; readonly loop: Loop } | undefined {
     if (position < this.next && position >= this.next - INTERVAL) return undefined;
-    this.next = position + INTERVAL;
-    if (quiet || this.trace) return undefined;
+    // At places that do not depend on where the machine has stopped in between.
+    this.next = (Math.floor(position / INTERVAL) + 1) * INTERVAL;
+    if (quiet || this.tracing) return undefined;
     for (const cpu of this.cpus) {
       const { total } = this.watched.get(cpu)!;
+      this.rewind(cpu, position);
       const cycle = this.repeats(cpu, position);
       const { key, waits } = this.watched.get(cpu)!;
       if (cpu.events.total - total > MANY_EVENTS || key !== '' || waits !== '') this.next = position + SHORT_INTERVAL;
       if (!cycle) {
         const loop = this.waits(cpu, position, cpu.events.total === total);
         if (loop) return { cpu, loop };
+        this.spin = this.spins.look(cpu, position, cpu.events.total - total);
+        if (this.spin) return undefined;
         continue;
       }
       this.trace = new LoopTrace(cpu, cycle, this.ram, this.hooks);
       return undefined;
     }
     return undefined;
+  }
+
+  /** The machine has gone back in time: what has been seen behind this position has not happened yet. */
+  private rewind(cpu: Cpu, position: number): void {
+    const w = this.watched.get(cpu)!;
+    if (w.key !== '' && w.since > position) Object.assign(w, { key: '', due: 0, missed: 0 });
+    if (w.waitsSince > position) Object.assign(w, { waits: '', waitsSince: position });
+    if (cpu.events.total < w.total) w.total = cpu.events.total;
   }
 
   /** A CPU that has waited for long, or has computed for long. */
@@ -133,7 +152,14 @@ export class LoopWatch {
   }
 
   /** An instruction of the trace has been executed. @returns the loop that it has found */
-  stepped(): { readonly cpu: Cpu; readonly loop: Loop } | undefined {
+  stepped(position: number): { readonly cpu: Cpu; readonly loop: Loop } | undefined {
+    const { spin } = this;
+    if (spin) {
+      if (spin.stepped()) return undefined;
+      this.spin = undefined;
+      const loop = this.spins.judged(spin, position);
+      return loop && { cpu: spin.cpu, loop };
+    }
     const { trace } = this;
     if (!trace || trace.stepped()) return undefined;
     this.trace = undefined;
@@ -150,7 +176,9 @@ export class LoopWatch {
   /** Ends a trace without a result. */
   abandon(): void {
     this.trace?.close();
+    this.spin?.close();
     this.trace = undefined;
+    this.spin = undefined;
   }
 }
 

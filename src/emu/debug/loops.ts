@@ -15,6 +15,10 @@ export interface Loop {
   readonly text: string;
   /** The events that repeat. Where the loop began, the explanation looks. */
   readonly round: readonly EventRecord[];
+  /** It executes a few instructions for ever, without an event. */
+  readonly spins?: true;
+  /** It is a branch to itself, by which programs halt on purpose: it is told, and the machine goes on. */
+  readonly halts?: boolean;
   /** The loop never ends, so the machine can be ended. */
   readonly hopeless: boolean;
 }

@@ -134,9 +134,10 @@ export class RunControl {
       limits: new RunLimits(options.limits ?? {}, machine.options.runtime),
       idle: new IdleClock(machine, mayWake, () => history.repeating || history.fixed),
       loops: new LoopReports({
-        ...{ cpus: machine.cpus, ram: machine.ram, hooks: this.hooks, clients, pending },
+        ...{ machine, vcpuStates: this.vcpuStates, hooks: this.hooks, clients, pending },
         goesOn: options.loopsGoOn === true,
         repeating: () => this.repeating,
+        position: () => this.position(),
         tell: options.onLoop ?? (() => {}),
       }),
       check: this.check,

@@ -216,13 +216,19 @@ export class RunLoop {
   private slice(): RunResult {
     const { stepping, limits, history, check } = this.parts;
     const { watch } = this.parts.loops;
-    this.parts.loops.look(history.position, history.repeating || stepping.active || check !== undefined);
+    const { repeating, position } = history;
+    const { loops } = this.parts;
+    loops.look(position, repeating || stepping.active || check !== undefined, stepping.active);
+    if (this.parts.pending.present) return 'stop';
     if (stepping.active) {
       watch.abandon();
       return stepping.once();
     }
     if (watch.tracing) return this.trace();
-    const until = Math.min(limits.instructions, check?.due ?? Number.POSITIVE_INFINITY, watch.next);
+    const until = Math.min(
+      ...[limits.instructions, check?.due ?? Number.POSITIVE_INFINITY],
+      ...[watch.next, loops.nextTold(position)],
+    );
     return this.budget.run((instructions) => history.run(instructions, until));
   }
 
@@ -232,7 +238,7 @@ export class RunLoop {
     const end = machine.options.runtime.now() + SLICE_MS;
     for (;;) {
       const result = history.run(1, history.position + 1);
-      loops.traced();
+      loops.traced(history.position);
       if (result !== 'slice' && result !== 'stop') loops.watch.abandon();
       if (!loops.watch.tracing || result !== 'slice' || pending.present || machine.options.runtime.now() > end)
         return result;

@@ -45,6 +45,8 @@ export interface Client {
   running: boolean;
   stopped(stop: Stop): void;
   ended(end: End): void;
+  /** A program has halted, in words: the machine goes on. */
+  halted?(text: string): void;
   /** A VM has been entered for the first time. */
   firstEntry?(cpu: Cpu, vm: Vm): void;
 }

@@ -623,6 +623,10 @@ export class Machine implements Stateful {
   }
 
   /** True when the guest has switched the machine off. */
+  get refusals(): readonly string[] {
+    return this.board.refusals;
+  }
+
   get poweredOff(): boolean {
     return this.power === 'poweroff';
   }

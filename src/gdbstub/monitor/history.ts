@@ -1,6 +1,6 @@
 /** `monitor history`, `reverse`, `goto`: the history of the machine. */
 
-import { describeEvent } from '../../emu/debug/explain.ts';
+import { describeGroup, lastEvents } from '../../emu/debug/event-history.ts';
 import { describeEntry, type HistoryEntry, listingHistory } from '../../emu/debug/history-list.ts';
 import { sizeOf } from '../../emu/formats/size.ts';
 import { LEAST_HISTORY } from '../../emu/replay/history.ts';
@@ -13,14 +13,10 @@ const KINDS = ['events', 'branches', 'csr', 'all'] as const;
 type Kind = (typeof KINDS)[number];
 const ENTRY_KINDS: Readonly<Partial<Record<Kind, HistoryEntry['kind']>>> = { branches: 'branch', csr: 'csr' };
 
-/** The last events of the event ring, which is always kept. */
-function events(s: Target, count: number): string[] {
-  const out: string[] = [];
-  for (let back = Math.min(count, 1024) - 1; back >= 0; back--) {
-    const r = s.current.cpu.events.at(back);
-    if (r) out.push(describeEvent(r, s.symbolize));
-  }
-  return out;
+/** The last events, from the ring that is always kept. */
+function* events(s: Target, count: number): Steps<string> {
+  const groups = yield* lastEvents(s.control, s.current.cpu, count);
+  return list(groups.flatMap((g) => describeGroup(g, s.symbolize)));
 }
 
 /** Most entries that one command lists. */
@@ -38,7 +34,7 @@ function history(s: Target, args: readonly string[]): string | Steps<string> {
     }
   }
   if (kind !== 'events' && !s.control.history.enabled) throw new Error("the past is not kept: 'monitor reverse on'");
-  if (kind === 'events') return list(events(s, count));
+  if (kind === 'events') return replayed(s, events(s, count));
   return replayed(s, entries(s, count, ENTRY_KINDS[kind]));
 }
 

@@ -3,13 +3,14 @@
 import { peekCsr } from '../../emu/cpu/csr-access.ts';
 import { CSRS, csrByName } from '../../emu/cpu/csr-table.ts';
 import { causeName } from '../../emu/debug/catches.ts';
-import { anyGuestContext, hostContext, runningContext } from '../../emu/debug/context.ts';
+import { anyGuestContext, HOST_WORLD, hostContext, runningContext } from '../../emu/debug/context.ts';
 import { describeWrite, lastWrite } from '../../emu/debug/csr-words.ts';
 import { describeCsr, parseNumber } from '../../emu/debug/decode-number.ts';
 import { describeStatistics } from '../../emu/debug/exit-statistics.ts';
 import { describeEvent } from '../../emu/debug/explain.ts';
 import { explaining } from '../../emu/debug/explain-stop.ts';
 import { describeEntry, walk } from '../../emu/debug/walk.ts';
+import { remarksOn } from '../../emu/debug/why/remarks.ts';
 import { hex } from '../../emu/formats/hex.ts';
 import { STATE } from '../../emu/memory/layout.ts';
 import type { Steps } from '../../emu/runtime/steps.ts';
@@ -30,8 +31,12 @@ function infoCsr(s: Target, guest: boolean, args: readonly string[]): string {
   }
   const row = csrByName(args[0]!);
   if (!row) throw new Error(`unknown CSR '${args[0]}'`);
-  const write = lastWrite(cpu, guest ? cpu.events.vmOf(cpu.gid, cpu.now) : -1, row.num);
-  return lines([...describeCsr(row, peekCsr(cpu, guest, row.num)), `  ${describeWrite(write, s.symbolize)}`]);
+  const world = guest ? cpu.events.vmOf(cpu.gid, cpu.now) : HOST_WORLD;
+  const write = lastWrite(cpu, world, row.num);
+  const csr = (num: number): bigint => peekCsr(cpu, guest, num);
+  const values = { cpu, machine: s.machine, world, csr, name: s.symbolize };
+  const remarks = remarksOn(row.num, values).map((r) => `  remark: ${r.text}; rule: ${r.rule.must}`);
+  return lines([...describeCsr(row, csr(row.num)), `  ${describeWrite(write, s.symbolize)}`, ...remarks]);
 }
 
 function infoTlb(s: Target, args: readonly string[]): string {

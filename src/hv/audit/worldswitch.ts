@@ -15,6 +15,8 @@ import type { RunControl } from '../../emu/debug/run-control.ts';
 import type { MemoryObserver } from '../../emu/debug/stop.ts';
 import type { Symbolizer } from '../../emu/debug/symbolizer.ts';
 import { walk } from '../../emu/debug/walk.ts';
+import { remarksAt } from '../../emu/debug/why/remarks.ts';
+import type { Values } from '../../emu/debug/why/values.ts';
 import { hex } from '../../emu/formats/hex.ts';
 import { u32At } from '../../emu/formats/little-endian.ts';
 import { decode } from '../../emu/isa/decoder.ts';
@@ -243,36 +245,19 @@ export class WorldSwitchAudit implements MemoryObserver {
     return calls <= FIRST_CALLS || (calls & (calls - 1)) === 0;
   }
 
-  /** Checks the CSRs that decide what the guest may do, and where its exits and TLB misses go. */
+  /** Checks the CSRs that decide what the guest may do, and where its exits and TLB misses go, by the rules. */
   private checkControls(cpu: Cpu, from: bigint): void {
-    const { host } = cpu;
-    const tgid = hostField(cpu, 'GTLBC', 'TGID');
-    if (hostField(cpu, 'GTLBC', 'USETGID') && tgid !== cpu.gid)
+    for (const { rule, text } of remarksAt('entered', this.valuesOf(cpu)))
       this.findings.add(
-        'control register',
-        'tgid',
-        `at ${this.at(from)} GTLBC.TGID is ${tgid} and GSTAT.GID ${cpu.gid}: stage-2 refills fill entries that this guest never finds`,
+        rule.id === 'vector-written' ? 'CSR never initialised' : 'control register',
+        rule.id,
+        `at ${this.at(from)} ${text}`,
       );
-    if (!hostField(cpu, 'CRMD', 'IE'))
-      this.findings.add(
-        'control register',
-        'pie',
-        `at ${this.at(from)} a guest is entered with host interrupts off (PRMD.PIE was 0): nothing but the guest itself can bring the CPU back`,
-      );
-    for (const num of [CSR.EENTRY, CSR.TLBRENTRY])
-      if (!cpu.hasWrittenCsr(HOST_WORLD, num))
-        this.findings.add(
-          'CSR never initialised',
-          `host:${num}`,
-          `at ${this.at(from)} a guest is entered and the host never wrote ${csrByNumber(num)!.name}: its ${num === CSR.EENTRY ? 'exits' : 'stage-2 misses'} arrive at ${hex(host.get(num))}`,
-        );
-    const refill = Number(host.get(CSR.TLBRENTRY));
-    if (!this.machine.ram.has(refill))
-      this.findings.add(
-        'control register',
-        'tlbrentry',
-        `at ${this.at(from)} TLBRENTRY is ${hex(refill)}, where no RAM is: refill handlers run in direct address mode, at a physical address`,
-      );
+  }
+
+  private valuesOf(cpu: Cpu): Values {
+    const { machine, symbolize: name } = this;
+    return { cpu, machine, world: HOST_WORLD, csr: (num) => cpu.host.get(num), name };
   }
 
   /** Checks for guest CSRs whose values the previous vCPU has left in the bank. */
@@ -305,19 +290,8 @@ export class WorldSwitchAudit implements MemoryObserver {
         `${d.name}:${back}`,
         `${d.name} came back different: ${hex(d.before)} before the guest ran, ${hex(d.after)} at ${this.at(back)}`,
       );
-    const tgid = hostField(cpu, 'GTLBC', 'TGID');
-    if (tgid !== 0)
-      this.findings.add(
-        'host CSR',
-        `TGID:${back}`,
-        `GTLBC.TGID is still ${tgid} at ${this.at(back)}: the host's own TLB instructions write entries of that guest`,
-      );
-    if (hostField(cpu, 'GSTAT', 'PGM'))
-      this.findings.add(
-        'host CSR',
-        `PGM:${back}`,
-        `GSTAT.PGM is still 1 at ${this.at(back)}: an ertn of the host goes into a guest`,
-      );
+    for (const { rule, text } of remarksAt('host', this.valuesOf(cpu)))
+      this.findings.add('host CSR', `${rule.id}:${back}`, `${text}; seen at ${this.at(back)}`);
     return false;
   }
 

@@ -127,11 +127,19 @@ guest_start:
 #elif !defined BREAK_guest_timer_unset
   SET TCFG, 3000 | 1
 #endif
+#ifdef BREAK_guest_ie
+  li.w $t0, 4
+  csrxchg $zero, $t0, CRMD
+#endif
 1:
   idle 0
   la.abs $t0, ticked
   ld.d $t1, $t0, 0
   beqz $t1, 1b
+#ifdef BREAK_guest_halt
+1:
+  b 1b
+#endif
   /* World switches, at which nothing may be lost. */
   li.w $t2, 3000
 2:

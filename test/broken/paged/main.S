@@ -101,6 +101,13 @@ advance:
   b run
 
 hypercall:
+#ifdef BREAK_lock_kept
+  /* A lock that it has taken before. */
+  la.abs $t1, lock
+1:
+  ld.w $t2, $t1, 0
+  bnez $t2, 1b
+#endif
   ld.d $t0, $s0, C_BADI
   bstrpick.w $t0, $t0, 14, 0
   addi.w $t1, $t0, -CALL_PUTCHAR
@@ -237,5 +244,8 @@ context:
   .fill 2 * PAGE, 1, 0
 stack_top:
   .fill 2 * PAGE, 1, 0
+lock:
+  .word 1
+  .balign PAGE
 far_away:
   .fill PAGE, 1, 0

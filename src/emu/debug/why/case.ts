@@ -79,9 +79,10 @@ export function* caseOf(
     // What ended a repetition is less telling than what began it.
     if (found && found.findings.length > 0) return found;
     yield* replayer.going(here);
-    const first = round && (yield* beginning(control, cpu, round, here));
+    const first = round && round.length > 0 ? yield* beginning(control, cpu, round, here) : undefined;
     const told = first ? ((yield* explained(control, cpu, first, tell)) ?? found) : found;
-    if (!told || told.findings.length > 0) return told;
+    // Who has stopped the machine himself looks at what he has stopped at.
+    if (!told || told.findings.length > 0 || !(loop || tell.ended)) return told;
     yield* replayer.going(here);
     return { ...told, findings: yield* lost(control, cpu, name, here) };
   } finally {
@@ -138,8 +139,8 @@ function newest(cpu: Cpu, here: number, loop: Loop | undefined): Place | undefin
   return { record: best, near: Math.min(here, here - Math.max(0, cpu.now - best.time) + 1) };
 }
 
-/** The first event of the repetition of a round. */
-function* beginning(
+/** The first event of the repetition of a round. The machine is somewhere in its past afterwards. */
+export function* beginning(
   control: RunControl,
   cpu: Cpu,
   round: readonly EventRecord[],
@@ -211,7 +212,7 @@ function* explained(
     ctx,
     past: whole.upTo(n),
     whole,
-    loop,
+    loop: loop?.spins ? undefined : loop,
     ended,
     vms: vcpuStates.vms,
     name,

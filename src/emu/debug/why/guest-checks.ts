@@ -10,7 +10,7 @@ import { HOST_WORLD } from '../context.ts';
 import { readVirtual } from '../debug-memory.ts';
 import { INTERRUPT_LINES } from '../decode-number.ts';
 import { worldName } from '../vms.ts';
-import { whyNoWake } from '../waits.ts';
+import { whyNotTaken, whyNoWake } from '../waits.ts';
 import { causeOf, isFetchFault, type Moment, place } from './moment.ts';
 import { instructionAt } from './provenance.ts';
 import { takerOf } from './vector-checks.ts';
@@ -47,7 +47,7 @@ export function storm(m: Moment): string | undefined {
 export function cannotWake(m: Moment): string | undefined {
   const { r, ctx, cpu } = m;
   if (r.kind !== 'exit' || decode(r.badi)?.name !== 'idle' || causeOf(r) !== 'GSPR') return undefined;
-  const why = whyNoWake((num) => ctx.csr(num));
+  const why = whyNoWake((num) => ctx.csr(num)) ?? (m.loop ? whyNotTaken((num) => ctx.csr(num)) : undefined);
   return why && `${worldName(cpu, r.world)} waits in idle at ${place(m, r.world, r.pc)}, and ${why}`;
 }
 

@@ -7,6 +7,7 @@ import * as guest from './guest-checks.ts';
 import type { Moment } from './moment.ts';
 import * as stage2 from './stage2-checks.ts';
 import * as tables from './table-checks.ts';
+import * as values from './values.ts';
 import * as vectors from './vector-checks.ts';
 import * as worlds from './world-checks.ts';
 
@@ -24,6 +25,11 @@ export interface Rule {
   readonly must: string;
   /** Says how the rule is broken at a moment; undefined when it is not. Rules without one are checked at world switches. */
   readonly broken?: (m: Moment) => string | undefined;
+  /** Says how values alone break the rule, and when they do: at any time, once a guest has been entered, or in the host again. */
+  readonly value?: {
+    readonly at: 'always' | 'entered' | 'host';
+    readonly wrong: (v: values.Values) => string | undefined;
+  };
   /** When it is broken, other rules that seem to be broken follow from it. */
   readonly explainsOthers?: boolean;
 }
@@ -36,6 +42,7 @@ export const RULES = [
     csrs: ['EENTRY', 'TLBRENTRY'],
     must: 'write EENTRY and TLBRENTRY before the first exception',
     broken: vectors.neverWritten,
+    value: { at: 'entered', wrong: values.vectorUnset },
   },
   {
     id: 'vector-aligned',
@@ -44,6 +51,7 @@ export const RULES = [
     csrs: ['EENTRY', 'TLBRENTRY'],
     must: 'align handlers to 4 KiB: EENTRY and TLBRENTRY drop bits 11:0',
     broken: vectors.bitsDropped,
+    value: { at: 'always', wrong: values.vectorUnaligned },
   },
   {
     id: 'refill-physical',
@@ -52,6 +60,7 @@ export const RULES = [
     csrs: ['TLBRENTRY'],
     must: 'give TLBRENTRY a physical address: refill handlers run in direct address mode',
     broken: vectors.refillNotPhysical,
+    value: { at: 'always', wrong: values.refillNowhere },
   },
   {
     id: 'vector-mapped',
@@ -68,6 +77,7 @@ export const RULES = [
     csrs: ['DMW0', 'DMW1', 'DMW2', 'DMW3'],
     must: 'set up the windows of the addresses 0x8… to 0xf… that are used, open to PLV0',
     broken: vectors.noWindow,
+    value: { at: 'always', wrong: values.closedWindow },
     explainsOthers: true,
   },
   {
@@ -103,6 +113,7 @@ export const RULES = [
     csrs: ['PWCL', 'PWCH'],
     must: 'describe every level of the tables before the first walk, without gaps: each level begins where the one below ends',
     broken: tables.geometry,
+    value: { at: 'always', wrong: values.levelGap },
     explainsOthers: true,
   },
   {
@@ -147,6 +158,7 @@ export const RULES = [
     csrs: ['GSTAT'],
     must: 'give a guest a GID that is not 0: 0 is the host’s',
     broken: worlds.gidZero,
+    value: { at: 'entered', wrong: values.gidZero },
   },
   {
     id: 'tgid-gid',
@@ -155,6 +167,7 @@ export const RULES = [
     csrs: ['GTLBC', 'GSTAT'],
     must: 'set GTLBC.TGID to the GID of the guest before the entry',
     broken: stage2.otherTgid,
+    value: { at: 'entered', wrong: values.otherTgid },
   },
   {
     id: 'entry-pc',
@@ -171,6 +184,7 @@ export const RULES = [
     csrs: ['CRMD'],
     must: 'give a vCPU CRMD with DA or PG, not both and not neither: it begins with DA = 1',
     broken: worlds.entryMode,
+    value: { at: 'entered', wrong: values.noMode },
     explainsOthers: true,
   },
   {
@@ -188,6 +202,7 @@ export const RULES = [
     csrs: ['GSTAT'],
     must: 'clear GSTAT.PGM at the exit: with it, each ertn of the host goes into the guest',
     broken: worlds.pgmNotCleared,
+    value: { at: 'host', wrong: values.pgmLeft },
     explainsOthers: true,
   },
   {
@@ -196,6 +211,7 @@ export const RULES = [
     section: 'Recipes, Entry',
     csrs: ['PRMD'],
     must: 'set PRMD.PIE before the entry, so that interrupts of the host exit',
+    value: { at: 'entered', wrong: values.interruptsOff },
   },
   {
     id: 'guest-registers',
@@ -255,6 +271,7 @@ export const RULES = [
     csrs: ['GTLBC'],
     must: 'set GTLBC.TGID last before the entry, and clear it first at the exit: host refills with TGID fill the guest’s entries',
     broken: worlds.tgidInHost,
+    value: { at: 'host', wrong: values.tgidLeft },
     explainsOthers: true,
   },
   {
@@ -315,6 +332,13 @@ export const RULES = [
     csrs: ['ECFG', 'TCFG'],
     must: 'enable what ends an idle before it',
     broken: guest.cannotWake,
+  },
+  {
+    id: 'progress',
+    step: 'interrupt',
+    section: 'Interrupts and time',
+    csrs: ['CRMD', 'ECFG'],
+    must: 'wait only for what can come: an interrupt that is enabled, a device that has not refused, another CPU that runs',
   },
   {
     id: 'exception-return',

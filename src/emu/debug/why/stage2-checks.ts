@@ -1,5 +1,4 @@
 /** Checks of stage 2 and of refills: tables, entries, and the TLB beside the tables. */
-import { fieldOf, GTLBC } from '../../cpu/csr-fields.ts';
 import { CSR, fieldNamed } from '../../cpu/csr-table.ts';
 import { hex } from '../../formats/hex.ts';
 import { FETCH, LOAD, STORE } from '../../mmu/stages.ts';
@@ -12,6 +11,7 @@ import { causeOf, isFetchFault, type Moment, place } from './moment.ts';
 import { instructionAt } from './provenance.ts';
 import type { Step } from './stretch.ts';
 import { blockWithoutH } from './table-checks.ts';
+import * as values from './values.ts';
 import { takerOf } from './vector-checks.ts';
 
 const FRAME = 0xffff_ffff_f000n;
@@ -124,12 +124,8 @@ function address0({ ctx, machine, r }: Moment): bigint {
 }
 
 export function otherTgid(m: Moment): string | undefined {
-  const { r, cpu, name } = m;
-  if (!isStage2(m) || causeOf(r) !== 'TLBR') return undefined;
-  const gtlbc = cpu.host.get(CSR.GTLBC);
-  const tgid = fieldOf(Number(gtlbc), GTLBC.TGID);
-  if (!fieldNamed('GTLBC', 'USETGID', gtlbc) || tgid === r.gid) return undefined;
-  return `GTLBC.TGID is ${tgid} and the guest's GID ${r.gid}: the refill fills an entry that this guest never finds (GTLBC ${describeWrite(lastWrite(cpu, HOST_WORLD, CSR.GTLBC), name)})`;
+  if (!isStage2(m) || causeOf(m.r) !== 'TLBR') return undefined;
+  return values.otherTgid({ ...m, world: HOST_WORLD, csr: hostContext(m.cpu).csr });
 }
 
 export function wrongFill(m: Moment): string | undefined {
@@ -205,9 +201,9 @@ function staleEntry({ r, cpu, machine }: Moment): Stale | undefined {
 /** Another VM has run with the GID of this one, and its entries are still in the TLB. */
 export function sharedGid(m: Moment): string | undefined {
   const { r, vms } = m;
-  const found = staleEntry(m);
   const other = vms.all().find((vm) => vm.gid === r.gid && vm.number !== r.world && !vm.ended);
-  if (!found || !other) return undefined;
+  const found = other && staleEntry(m);
+  if (!found) return undefined;
   return `VM ${r.world} and VM ${other.number} both run with GID ${r.gid}: the TLB has GPA ${hex(found.gpa)} as ${hex(found.elo)}, which the table of VM ${r.world} does not have (${hex(found.entry)} at ${hex(found.slot)})`;
 }
 

@@ -47,6 +47,9 @@ interface Exit {
   readonly faulted: boolean;
 }
 
+/** Most calls within each other that are remembered. */
+const MOST_CALLS = 64;
+
 /** A call of the host: the step of the call, and where it returns to. */
 interface Call {
   readonly step: number;
@@ -62,20 +65,27 @@ export function switchFindings(s: Stretch, name: Symbolizer, isMapped: (gpa: big
   let exit: Exit | undefined;
   const exits = new Map<number, Exit>();
   let calls: Call[] = [];
-  let inside: Call[] = [];
+  /** Those that had not returned when a guest was entered. */
+  let inside: ReadonlySet<Call> = new Set();
   let moved = 0;
   for (let n = 0; n < s.length; n++) {
     const step = s.steps[n]!;
     const entry = step.events.find((e) => e.kind === 'entry');
     const left = step.events.find((e) => e.kind === 'exit');
     if (step.world === HOST_WORLD && !entry) {
-      const back = returnOf(s, n);
-      if (back !== undefined) calls = [...calls.slice(-7), { step: n, back }];
-      const call = inside.findLast((c) => c.back === step.pc);
-      if (call) {
-        compareHost(s, call, n, name, add);
-        inside = [];
+      // A call that has returned is over, and those that it has made.
+      const jumped = n > 0 && step.pc !== s.steps[n - 1]!.pc + 4n;
+      const over = jumped ? calls.findLastIndex((c) => c.back === step.pc) : -1;
+      if (over >= 0) {
+        const call = calls[over]!;
+        calls = calls.slice(0, over);
+        if (inside.has(call)) {
+          compareHost(s, call, n, name, add);
+          inside = new Set();
+        }
       }
+      const back = returnOf(s, n);
+      if (back !== undefined) calls = [...calls.slice(-MOST_CALLS), { step: n, back }];
       if (step.reads.includes(CSR.TLBRBADV) && exit?.faulted && !fieldNamed('TLBRERA', 'IsTLBR', s.csr(n, CSR.TLBRERA)))
         add(
           'gpa-register',
@@ -121,7 +131,7 @@ export function switchFindings(s: Stretch, name: Symbolizer, isMapped: (gpa: big
         );
       if (exit && exit.world === entry.world && n + 1 < s.length)
         compareGuest(s, exit, n, { pc: entry.pc, isMapped }, name, add);
-      inside = calls;
+      inside = new Set(calls);
     }
     if (left) {
       const { pc, badi, ecode, world, badv } = left;

@@ -1,5 +1,4 @@
 /** Checks of page tables as PWCL and PWCH describe them, and as they are walked. */
-import { fieldOf, PWCH, PWCL } from '../../cpu/csr-fields.ts';
 import { CSR, csrByNumber } from '../../cpu/csr-table.ts';
 import { hex } from '../../formats/hex.ts';
 import type { Ram } from '../../memory/ram.ts';
@@ -8,29 +7,7 @@ import { HOST_WORLD, hostContext } from '../context.ts';
 import { describeWrite, hasWritten, lastWrite } from '../csr-words.ts';
 import { causeOf, type Moment } from './moment.ts';
 import { instructionAt } from './provenance.ts';
-
-/** A level of page tables: its number for `lddir`, the names of its fields, and the bits of the address that choose an entry. */
-interface Level {
-  readonly number: number;
-  readonly name: string;
-  readonly num: number;
-  readonly base: number;
-  readonly width: number;
-}
-
-function levelsOf(l: number, h: number): Level[] {
-  const at = (number: number, name: string, base: number, width: number): Level => ({
-    ...{ number, name, base, width },
-    num: number < 3 ? CSR.PWCL : CSR.PWCH,
-  });
-  return [
-    at(0, 'PT', fieldOf(l, PWCL.PTbase), fieldOf(l, PWCL.PTwidth)),
-    at(1, 'Dir1_', fieldOf(l, PWCL.Dir1_base), fieldOf(l, PWCL.Dir1_width)),
-    at(2, 'Dir2_', fieldOf(l, PWCL.Dir2_base), fieldOf(l, PWCL.Dir2_width)),
-    at(3, 'Dir3_', fieldOf(h, PWCH.Dir3_base), fieldOf(h, PWCH.Dir3_width)),
-    at(4, 'Dir4_', fieldOf(h, PWCH.Dir4_base), fieldOf(h, PWCH.Dir4_width)),
-  ];
-}
+import { type Level, levelGap, levelRegister, levelsOf } from './values.ts';
 
 /** The levels must follow each other without gaps, and each that a refill handler walks must be there. */
 export function geometry(m: Moment): string | undefined {
@@ -38,27 +15,21 @@ export function geometry(m: Moment): string | undefined {
   if (!r.hasBadv && causeOf(r) !== 'INE') return undefined;
   const host = r.kind === 'exit' || r.world === HOST_WORLD;
   const world = host ? HOST_WORLD : r.world;
-  const csr = host ? hostContext(cpu) : ctx;
-  const levels = levelsOf(Number(csr.csr(CSR.PWCL)), Number(csr.csr(CSR.PWCH)));
-  const label = (num: number): string => `${host ? '' : 'the guest’s '}${csrByNumber(num)!.name}`;
-  const wrote = (num: number): string =>
-    `(${csrByNumber(num)!.name} ${describeWrite(lastWrite(cpu, world, num), name)})`;
-  const absent = walkedWithout(m, world, levels);
+  const { csr } = host ? hostContext(cpu) : ctx;
+  const absent = walkedWithout(m, world, levelsOf(csr));
   if (absent) {
     const { level, step } = absent;
-    const { num } = level;
-    const why = hasWritten(cpu, world, num) ? `is 0 ${wrote(num)}` : 'is 0, because it was never written';
-    return `${label(num)}.${level.name}width ${why}, and ${instructionAt(m.past, step, name)} takes the first entry whatever the address is: describe this level, or do not walk it`;
+    const why = hasWritten(cpu, world, level.num)
+      ? `is 0 (${csrByNumber(level.num)!.name} ${describeWrite(lastWrite(cpu, world, level.num), name)})`
+      : 'is 0, because it was never written';
+    return `${levelRegister(world, level.num)}.${level.name}width ${why}, and ${instructionAt(m.past, step, name)} takes the first entry whatever the address is: describe this level, or do not walk it`;
   }
-  const present = levels.filter((level) => level.width > 0);
-  for (let n = 1; n < present.length; n++) {
-    const [below, level] = [present[n - 1]!, present[n]!];
-    const end = below.base + below.width;
-    if (level.base === end) continue;
-    return `${label(level.num)}.${level.name}base is ${level.base}, and the level below (${below.name}base ${below.base}, ${below.width} bits) ends at bit ${end}: addresses find wrong entries ${wrote(level.num)}`;
-  }
-  return undefined;
+  return levelGap({ ...m, world, csr });
 }
+
+/** The bits that `lddir` and `ldpte` have in common: a word is looked at sooner than decoded. */
+const WALK_AT = 19;
+const WALK = 0xc8;
 
 /** The last `lddir` or `ldpte` of a world for a level that PWCL and PWCH do not describe. */
 function walkedWithout(
@@ -67,9 +38,9 @@ function walkedWithout(
   levels: readonly Level[],
 ): { readonly level: Level; readonly step: number } | undefined {
   for (let n = past.length - 1; n >= 0; n--) {
-    if (past.steps[n]!.world !== world) continue;
+    const { world: of, word } = past.steps[n]!;
+    if (of !== world || word === undefined || word >>> WALK_AT !== WALK) continue;
     const row = past.row(n)?.name;
-    if (row !== 'lddir' && row !== 'ldpte') continue;
     const level = levels[row === 'ldpte' ? 0 : past.operand(n, 'level8')];
     if (level?.width === 0) return { level, step: n };
   }

@@ -1,6 +1,5 @@
 /** Checks of what delivers an event: the vector, and the roots of page tables. */
 import { CSR, csrByNumber, fieldNamed } from '../../cpu/csr-table.ts';
-import type { CsrWrite } from '../../cpu/csr-writers.ts';
 import type { EventRecord } from '../../cpu/event-ring.ts';
 import { hex } from '../../formats/hex.ts';
 import { u32At } from '../../formats/little-endian.ts';
@@ -12,6 +11,7 @@ import { readVirtual } from '../debug-memory.ts';
 import { worldName } from '../vms.ts';
 import { walk, walkStage2 } from '../walk.ts';
 import { causeOf, type Moment, place } from './moment.ts';
+import { unaligned, written } from './values.ts';
 
 /** The world that takes an event. */
 export const takerOf = (r: EventRecord): number => (r.kind === 'exit' ? HOST_WORLD : r.world);
@@ -19,13 +19,10 @@ export const takerOf = (r: EventRecord): number => (r.kind === 'exit' ? HOST_WOR
 /** The register that an event takes its vector from. */
 export const vectorRegister = (r: EventRecord): number => (causeOf(r) === 'TLBR' ? CSR.TLBRENTRY : CSR.EENTRY);
 
-const written = (w: CsrWrite): bigint => (BigInt(w.high >>> 0) << 32n) | BigInt(w.low >>> 0);
-
 /** The taker's registers. */
 const takerContext = ({ cpu, ctx, r }: Moment): DebugContext => (r.kind === 'exit' ? hostContext(cpu) : ctx);
 
 const ADDRESS = 0xffff_ffff_ffffn;
-const ALIGNMENT = 0xfffn;
 
 export function neverWritten(m: Moment): string | undefined {
   const { cpu, r } = m;
@@ -36,15 +33,8 @@ export function neverWritten(m: Moment): string | undefined {
 }
 
 export function bitsDropped(m: Moment): string | undefined {
-  const { cpu, r, name } = m;
-  const to = takerOf(r);
-  const num = vectorRegister(r);
-  const write = lastWrite(cpu, to, num);
-  if (!write) return undefined;
-  const kept = takerContext(m).csr(num);
-  const lost = written(write) & ~kept & ALIGNMENT;
-  if (lost === 0n) return undefined;
-  return `${csrName(to, num)} was given ${hex(written(write))} and keeps ${hex(kept)}: the handler is not aligned to 4 KiB, and every event arrives ${hex(lost)} bytes before it (${describeWrite(write, name)})`;
+  const { csr } = takerContext(m);
+  return unaligned({ ...m, world: takerOf(m.r), csr }, vectorRegister(m.r));
 }
 
 export function refillNotPhysical(m: Moment): string | undefined {

@@ -9,7 +9,7 @@ import { u32At } from '../../formats/little-endian.ts';
 import { decode } from '../../isa/decoder.ts';
 import { operandValue } from '../../isa/row.ts';
 import { FETCH } from '../../mmu/stages.ts';
-import { HOST_WORLD } from '../context.ts';
+import { HOST_WORLD, hostContext } from '../context.ts';
 import { describeWrite, hasWritten, lastWrite } from '../csr-words.ts';
 import { readVirtual } from '../debug-memory.ts';
 import { worldName } from '../vms.ts';
@@ -17,6 +17,7 @@ import { walk } from '../walk.ts';
 import { causeOf, isFetchFault, type Moment, place } from './moment.ts';
 import { instructionAt, provenance } from './provenance.ts';
 import type { Stretch } from './stretch.ts';
+import * as values from './values.ts';
 import { bitsDropped, closedWindow, neverWritten, refillNotPhysical } from './vector-checks.ts';
 
 const TLBR = ecodeOf('TLBR');
@@ -118,10 +119,10 @@ export function refillPgmLost(m: Moment): string | undefined {
   return `the refill of VM ${exit.world} returned to the host: TLBRPRMD.PGM is 0 at ${instructionAt(past, n, name)}, so the guest's PC ${hex(r.pc)} is fetched by the host (TLBRPRMD ${describeWrite(lastWrite(cpu, HOST_WORLD, CSR.TLBRPRMD), name)})`;
 }
 
-export function gidZero({ r }: Moment): string | undefined {
-  if (r.kind !== 'exit' || r.gid !== 0) return undefined;
-  return 'the guest runs with GSTAT.GID 0, the GID of the host: its translations are mixed with those of the host, and no invtlb of a guest meets them';
-}
+export const gidZero = (m: Moment): string | undefined =>
+  m.r.kind === 'exit' && m.r.gid === 0
+    ? values.gidZero({ ...m, world: HOST_WORLD, csr: hostContext(m.cpu).csr })
+    : undefined;
 
 /** The last step that entered a guest, returns from refills left out; −1 when there is none. */
 const ordinaryEntry = (past: Stretch): number =>

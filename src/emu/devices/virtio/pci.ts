@@ -172,6 +172,10 @@ export class VirtioPci extends PciFunction {
   }
 
   /** @returns whether there is still more (transport.ts) */
+  get refusal(): string | undefined {
+    return this.transport.refusal;
+  }
+
   goOn(): boolean {
     return this.transport.goOn();
   }

@@ -1,5 +1,5 @@
 /** The registers that all virtio transports have: features, status, queues (Virtual I/O Device 1.2, section 2.1 to 2.5). */
-import type { Stateful } from '../../state/fields.ts';
+import type { Stateful, Wiring } from '../../state/fields.ts';
 import type { Dma } from '../dma.ts';
 import type { Omissions } from '../omissions.ts';
 import type { VirtioKind, VirtioPorts } from './device.ts';
@@ -50,6 +50,7 @@ export interface TransportPorts {
 
 export class VirtioTransport implements Stateful, VirtioPorts {
   readonly stateFields = ['status', 'accepted', 'featureSelect', 'acceptedSelect'];
+  static readonly wiring: Wiring = { reason: 'words for a report' };
   readonly kind: VirtioKind;
   readonly queues: readonly VirtQueue[];
   private readonly surroundings: VirtioSurroundings;
@@ -59,6 +60,8 @@ export class VirtioTransport implements Stateful, VirtioPorts {
   featureSelect = 0;
   acceptedSelect = 0;
   private readonly accepted = new Uint32Array(2);
+  /** Why the device asked for a reset last. */
+  private reason = 'its driver broke the rules';
 
   constructor(kind: VirtioKind, surroundings: VirtioSurroundings, ports: TransportPorts) {
     this.kind = kind;
@@ -173,6 +176,11 @@ export class VirtioTransport implements Stateful, VirtioPorts {
     return more;
   }
 
+  /** Why the device does nothing any more until its reset; undefined while it works. */
+  get refusal(): string | undefined {
+    return this.status & STATUS.needsReset ? `${this.kind.name} asks for a reset: ${this.reason}` : undefined;
+  }
+
   now(): number {
     return this.surroundings.now();
   }
@@ -184,6 +192,7 @@ export class VirtioTransport implements Stateful, VirtioPorts {
     } catch (error) {
       if (!(error instanceof QueueError)) throw error;
       this.surroundings.omissions?.say(this.kind.name, `asks for a reset: ${error.message}`);
+      this.reason = error.message;
       this.status |= STATUS.needsReset;
       this.ports.configChanged();
     }

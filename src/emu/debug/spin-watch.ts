@@ -1,0 +1,121 @@
+/** Looks for CPUs that spin: they execute the same few instructions for ever, and nothing can come that would end it. */
+import type { Cpu } from '../cpu/cpu.ts';
+import { peekCsr } from '../cpu/csr-access.ts';
+import { CRMD, ESTAT } from '../cpu/csr-fields.ts';
+import { CSR } from '../cpu/csr-table.ts';
+import { ecodeAt } from '../cpu/event-ring.ts';
+import { ecodeOf } from '../cpu/exception-table.ts';
+import { IS_MASK } from '../cpu/interrupts.ts';
+import { hex } from '../formats/hex.ts';
+import type { Loop } from './loops.ts';
+import { type Spin, type SpinSurroundings, SpinTrace } from './spin-trace.ts';
+import { worldName } from './vms.ts';
+import { whyNoWake } from './waits.ts';
+
+/** Instructions for which a CPU must be suspected before its first trace; each further one comes at four times that, at last every so many. */
+const FIRST = 25_000_000;
+const SELDOM = 2_000_000_000;
+/** A loop that reads memory may wait for a device or for another program: it must last so long. */
+const PATIENT = 50_000_000;
+/** Interrupt lines that others may raise. */
+const DEVICES = IS_MASK & ~ESTAT.TI;
+/** Most new events that are looked at. */
+const MOST_EVENTS = 64;
+const [INT, TLBR] = (['INT', 'TLBR'] as const).map(ecodeOf);
+
+interface Suspect {
+  /** Position of the first look that suspected it, and where the next trace is due; −1: it is not suspected. */
+  since: number;
+  due: number;
+  /** What was found, when it must last longer. */
+  key: string;
+}
+
+export class SpinWatch {
+  private readonly around: SpinSurroundings;
+  private readonly suspects = new Map<Cpu, Suspect>();
+
+  constructor(around: SpinSurroundings) {
+    this.around = around;
+    for (const cpu of around.machine.cpus) this.suspects.set(cpu, { since: -1, due: 0, key: '' });
+  }
+
+  /** @param fresh events of the CPU since the last look. @returns a trace that is due now */
+  look(cpu: Cpu, position: number, fresh: number): SpinTrace | undefined {
+    const s = this.suspects.get(cpu)!;
+    if (position < s.since) s.since = -1;
+    // The cheapest question first: most programs can be interrupted.
+    if (cpu.idle || !this.mayBeStuck(cpu, fresh) || !onlyInterrupts(cpu, fresh)) {
+      s.since = -1;
+      return undefined;
+    }
+    if (s.since < 0) Object.assign(s, { since: position, due: position + FIRST, key: '' });
+    if (position < s.due || !this.othersWait(cpu)) return undefined;
+    s.due = position + Math.min(3 * (position - s.since), SELDOM);
+    return new SpinTrace(cpu, this.around);
+  }
+
+  /** May it be that nothing ends what the CPU does? */
+  private mayBeStuck(cpu: Cpu, fresh: number): boolean {
+    if (cpu.world < 0 && fresh > 0) return this.around.machine.refusals.length > 0;
+    return whyUndisturbed(cpu) !== undefined || (cpu.world < 0 && this.around.machine.refusals.length > 0);
+  }
+
+  /** Can no other CPU change anything? */
+  private othersWait(cpu: Cpu): boolean {
+    return this.around.machine.cpus.every(
+      (c) =>
+        c === cpu ||
+        (c.idle && whyNoWake((num) => peekCsr(c, c.vm, num)) !== undefined) ||
+        this.suspects.get(c)!.key !== '',
+    );
+  }
+
+  /** The trace of a CPU is over. @returns what it does for ever */
+  judged({ cpu, result }: SpinTrace, position: number): Loop | undefined {
+    const s = this.suspects.get(cpu)!;
+    if (!result || result === 'no') {
+      s.key = '';
+      return undefined;
+    }
+    const { refusals } = this.around.machine;
+    // A device may answer one day, unless it has refused.
+    if (result.devices.length > 0 && refusals.length === 0) return undefined;
+    s.key = `${result.world} ${result.pc}`;
+    if ((result.reads || refusals.length > 0) && position - s.since < PATIENT) {
+      s.due = s.since + PATIENT;
+      return undefined;
+    }
+    return describe(cpu, result, refusals);
+  }
+}
+
+/** Have there been nothing but interrupts, and what they cause in the host? */
+function onlyInterrupts({ events }: Cpu, fresh: number): boolean {
+  for (let back = 0; back < Math.min(fresh, MOST_EVENTS); back++) {
+    const kind = events.kindAt(back);
+    if (kind === 'entry') continue;
+    const ecode = ecodeAt(events, back);
+    if (ecode !== INT && !(ecode === TLBR && kind === 'exception')) return false;
+  }
+  return true;
+}
+
+/** Why no interrupt disturbs the world that a CPU runs. */
+function whyUndisturbed(cpu: Cpu): string | undefined {
+  if (!(cpu.csr.lo(CSR.CRMD) & CRMD.IE)) return 'interrupts are off (CRMD.IE = 0)';
+  if (cpu.csr.lo(CSR.ECFG) & DEVICES) return undefined;
+  return whyNoWake((num) => peekCsr(cpu, cpu.vm, num));
+}
+
+function describe(cpu: Cpu, { world, pc, length, reads, devices }: Spin, refusals: readonly string[]): Loop {
+  const who = `${worldName(cpu, world)} makes no progress on cpu${cpu.index}`;
+  const halts = length === 1;
+  const what = halts
+    ? `it branches to itself at ${hex(pc)}`
+    : `it executes the same ${length} instructions at ${hex(pc)} again and again, and ${reads ? 'what they read' : 'nothing'} changes`;
+  const said = length > 1 && reads ? what.replace('changes', 'never changes') : what;
+  const polled = devices.length > 0 ? `, polling ${devices.join(', ')}` : '';
+  const why = refusals.length > 0 ? refusals.join('; ') : `${whyUndisturbed(cpu) ?? ''}, so nothing can end it`;
+  return { world, pc, text: `${who}: ${said}${polled}; ${why}`, round: [], spins: true, halts, hopeless: !halts };
+}

@@ -1,0 +1,158 @@
+/** A CPU that spins is told from one that waits for something, or works. */
+import { describe, expect, test } from 'vitest';
+import { RunControl } from '../../src/emu/debug/run-control.ts';
+import type { Stop } from '../../src/emu/debug/stop.ts';
+import { CODE, TestMachine } from '../support/test-machine.ts';
+
+const ENOUGH = 80_000_000;
+
+/** What a machine says of the loops that it finds in a run. */
+async function told(code: readonly string[], most = ENOUGH): Promise<{ texts: string[]; end: string }> {
+  const { machine } = new TestMachine({ code });
+  const texts: string[] = [];
+  const control = new RunControl(machine, {
+    limits: { maxInstructions: most },
+    onLoop: (_, loop) => void texts.push(loop.text),
+  });
+  const end = await control.run();
+  return { texts, end: end.kind };
+}
+
+/** The timer expires after `pages` × 4096 ticks, once (`mode` 1) or again and again (3). */
+const timer = (pages: number, mode: number): string[] => [
+  `lu12i.w $t0, ${pages}`,
+  `ori $t0, $t0, ${mode}`,
+  'csrwr $t0, TCFG',
+  'lu12i.w $t0, 1',
+  'srli.d $t0, $t0, 1',
+  'csrwr $t0, ECFG',
+];
+const HANDLER = 16;
+/** `code`, and an interrupt handler in a page of its own. */
+const withHandler = (code: readonly string[]): string[] => {
+  const head = [`lu12i.w $t0, ${HANDLER + 1}`, 'csrwr $t0, EENTRY', ...code];
+  const pad = Array.from({ length: 1024 - head.length }, () => 'andi $zero, $zero, 0');
+  return [...head, ...pad, 'addi.d $t7, $zero, 1', 'csrwr $t7, TICLR', 'addi.d $s0, $s0, 1', 'ertn'];
+};
+const IE = ['addi.d $t0, $zero, 12', 'csrwr $t0, CRMD'];
+
+describe('it spins', () => {
+  test('a branch to itself with interrupts off', async () => {
+    const { texts, end } = await told(['b 0']);
+    expect(texts).toEqual([
+      `the host makes no progress on cpu0: it branches to itself at 0x${CODE.toString(16)}; interrupts are off (CRMD.IE = 0), so nothing can end it`,
+    ]);
+    expect(end).toBe('limit');
+  });
+
+  test('a lock that nobody gives back', async () => {
+    const { texts, end } = await told(['lu12i.w $t0, 0x1000', 'st.d $t0, $t0, 0', 'ld.d $t1, $t0, 0', 'bnez $t1, -4']);
+    expect(texts).toEqual([expect.stringMatching(/the same 2 instructions .* what they read never changes/)]);
+    expect(end).toBe('died');
+  });
+
+  test('a flag that an interrupt would set, and the only timer has expired', async () => {
+    const { texts } = await told(withHandler([...timer(1, 1), ...IE, 'b 0']));
+    expect(texts).toEqual([expect.stringMatching(/branches to itself .* has expired already \(TCFG\.Periodic = 0\)/)]);
+  });
+});
+
+describe('it does not spin', () => {
+  test.each([
+    ['a program that counts', ['addi.d $a0, $a0, 1', 'b -4']],
+    [
+      'a program that counts in memory',
+      [
+        'lu12i.w $t0, 0x1000',
+        'ld.d $t1, $t0, 0',
+        'addi.d $t1, $t1, 1',
+        'st.d $t1, $t0, 0',
+        'addi.d $t1, $zero, 0',
+        'b -16',
+      ],
+    ],
+    ['a program that looks at the time', ['rdtime.d $a0, $zero', 'b -4']],
+    ['a program that waits for its timer', withHandler([...timer(20, 3), ...IE, 'b 0'])],
+    [
+      'a program that writes to the console',
+      ['lu12i.w $t0, 0x1fe00', 'ori $t0, $t0, 0x1e0', 'addi.d $t1, $zero, 65', 'st.b $t1, $t0, 0', 'b -4'],
+    ],
+    [
+      'a program that waits for the console',
+      ['lu12i.w $t0, 0x1fe00', 'ori $t0, $t0, 0x1e0', 'ld.bu $t1, $t0, 5', 'andi $t1, $t1, 1', 'beqz $t1, -8'],
+    ],
+  ])(
+    '%s',
+    async (name, code) => {
+      const { texts, end } = await told(code, name.includes('console') ? 15_000_000 : ENOUGH);
+      expect([texts, end]).toEqual([[], 'limit']);
+    },
+    120_000,
+  );
+});
+
+describe('a device that has refused', () => {
+  const code = withHandler([...timer(20, 3), ...IE, 'lu12i.w $t0, 0x1000', 'ld.d $t1, $t0, 0', 'beqz $t1, -4']);
+
+  test('its driver waits for ever, whatever interrupts come', async () => {
+    const m = new TestMachine({ code });
+    Object.defineProperty(m.machine, 'refusals', {
+      get: () => ['virtio-blk asks for a reset: a descriptor lies nowhere'],
+    });
+    const texts: string[] = [];
+    const control = new RunControl(m.machine, {
+      limits: { maxInstructions: ENOUGH },
+      onLoop: (_, loop) => void texts.push(loop.text),
+    });
+    expect((await control.run()).kind).toBe('died');
+    expect(texts).toEqual([
+      expect.stringMatching(/what they read never changes; virtio-blk asks for a reset: a descriptor/),
+    ]);
+  });
+
+  test('without a refusal it may still answer', async () => {
+    expect((await told(code)).texts).toEqual([]);
+  });
+});
+
+test('who goes back in time and on again meets the loop again', async () => {
+  const { machine } = new TestMachine({ code: ['lu12i.w $t0, 0x1000', 'ld.d $t1, $t0, 0', 'beqz $t1, -4'] });
+  const control = new RunControl(machine, { limits: { maxInstructions: ENOUGH } });
+  const stops: Stop[] = [];
+  let arrived = (): void => {};
+  const client = {
+    running: true,
+    stopped: (stop: Stop) => {
+      stops.push(stop);
+      client.running = false;
+      arrived();
+    },
+    ended: () => {},
+  };
+  control.history.enable(true);
+  control.attach(client);
+  const over = control.run();
+  const stop = (): Promise<void> =>
+    new Promise((resolve) => {
+      arrived = resolve;
+      client.running = true;
+      control.kick();
+    });
+  await stop();
+  const where = control.history.position;
+  control.replayer.goto(1000);
+  await stop();
+  expect(stops.map((s) => s.kind)).toEqual(['loop', 'loop']);
+  expect(control.history.position).toBe(where);
+  control.quit();
+  await over;
+});
+
+test('a debugger is told of a halt, and the machine goes on', async () => {
+  const { machine } = new TestMachine({ code: ['b 0'] });
+  const control = new RunControl(machine, { limits: { maxInstructions: ENOUGH } });
+  const heard: string[] = [];
+  control.attach({ running: true, stopped: () => {}, ended: () => {}, halted: (text) => void heard.push(text) });
+  expect((await control.run()).kind).toBe('limit');
+  expect(heard).toEqual([expect.stringMatching(/branches to itself/)]);
+});
