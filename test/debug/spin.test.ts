@@ -94,8 +94,9 @@ describe('it does not spin', () => {
 describe('a device that has refused', () => {
   const code = withHandler([...timer(20, 3), ...IE, 'lu12i.w $t0, 0x1000', 'ld.d $t1, $t0, 0', 'beqz $t1, -4']);
 
-  test('its driver waits for ever, whatever interrupts come', async () => {
-    const m = new TestMachine({ code });
+  /** What is said of a program, while a device has refused. */
+  async function refused(program: readonly string[]): Promise<{ texts: readonly string[]; end: string }> {
+    const m = new TestMachine({ code: program });
     Object.defineProperty(m.machine, 'refusals', {
       get: () => ['virtio-blk asks for a reset: a descriptor lies nowhere'],
     });
@@ -104,11 +105,25 @@ describe('a device that has refused', () => {
       limits: { maxInstructions: ENOUGH },
       onLoop: (_, loop) => void texts.push(loop.text),
     });
-    expect((await control.run()).kind).toBe('died');
+    return { end: (await control.run()).kind, texts };
+  }
+
+  test('its driver waits for ever, whatever interrupts come', async () => {
+    const { end, texts } = await refused(code);
+    expect(end).toBe('died');
     expect(texts).toEqual([
       expect.stringMatching(/what they read never changes; virtio-blk asks for a reset: a descriptor/),
     ]);
   });
+
+  test('a program that waits for a key has nothing to do with it', async () => {
+    const uart = withHandler([
+      ...timer(20, 3),
+      ...IE,
+      ...['lu12i.w $t0, 0x1fe00', 'ori $t0, $t0, 0x1e5', 'ld.bu $t1, $t0, 0', 'andi $t1, $t1, 1', 'beqz $t1, -8'],
+    ]);
+    expect(await refused(uart)).toEqual({ end: 'limit', texts: [] });
+  }, 120_000);
 
   test('without a refusal it may still answer', async () => {
     expect((await told(code)).texts).toEqual([]);

@@ -19,6 +19,8 @@ const SELDOM = 2_000_000_000;
 const PATIENT = 50_000_000;
 /** Interrupt lines that others may raise. */
 const DEVICES = IS_MASK & ~ESTAT.TI;
+/** Names of the devices through which drivers reach virtio devices. Only those refuse. */
+const VIRTIO = /^pcie-| \(mmio\)$/;
 /** Most new events that are looked at. */
 const MOST_EVENTS = 64;
 const [INT, TLBR] = (['INT', 'TLBR'] as const).map(ecodeOf);
@@ -79,8 +81,8 @@ export class SpinWatch {
       return undefined;
     }
     const { refusals } = this.around.machine;
-    // A device may answer one day, unless it has refused.
-    if (result.devices.length > 0 && refusals.length === 0) return undefined;
+    // A device may answer one day, unless it has refused: a key may be typed.
+    if (result.devices.some((name) => refusals.length === 0 || !VIRTIO.test(name))) return undefined;
     s.key = `${result.world} ${result.pc}`;
     if ((result.reads || refusals.length > 0) && position - s.since < PATIENT) {
       s.due = s.since + PATIENT;
