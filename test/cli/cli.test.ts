@@ -110,7 +110,7 @@ describe('loongscope run', () => {
     expect(insns.err).toMatch(/instruction limit reached/);
     expect(insns.err).toMatch(/"instructions":5000,/);
     const spin = join(dir, 'spin.elf');
-    writeFileSync(spin, tinyElf());
+    writeFileSync(spin, elfOf(['addi.d $a0, $a0, 1', 'b -4']));
     const time = await loongscope('run', spin, '--timeout', '0.3');
     expect([time.code, time.err]).toEqual([
       124,
