@@ -367,7 +367,11 @@ export class Session implements Target {
   }
 
   detach(): void {
-    if (this.detached) return;
+    if (this.detached) {
+      // What the client has asked for since it had left its last process.
+      this.control.detach(this);
+      return;
+    }
     this.detached = true;
     this.running = true;
     this.resumption.end();

@@ -104,6 +104,18 @@ describe('a client that has left its last process', () => {
     expect(await ask('vCont;c')).toBe('W00');
   });
 
+  test('leaves no catch behind that it has set since', async () => {
+    const control = new RunControl(new TestMachine({ code: ['b 0'] }).machine);
+    const { ask, session } = connect(control);
+    void control.run();
+    expect(await ask('D;1')).toBe('OK');
+    await until(() => session.detached);
+    expect(await ask(monitor('catch exception'))).toBe(toHex(fromLatin1('catch 1: exception\n')));
+    session.detach();
+    expect(control.catches.all()).toEqual([]);
+    control.quit();
+  });
+
   test('process 1 may go while a guest stays: the machine stops for the guest', async () => {
     const driven = await Driven.boot(['hello']);
     await driven.to('handle_exit');
