@@ -279,7 +279,7 @@ export class Session implements Target {
     }
     this.announce(stop, stepped);
     this.output(this.unknownCode.atStop(this.control, this.threads()));
-    this.reply(this.forResumed(this.replies.forStop(stop, stepped)));
+    this.reply(this.forResumed(this.replies.forStop(stop, stepped), stop.kind === 'interrupt'));
     if (!this.resumption.single) this.firstProcess.looksAt(this.current);
     this.packets.drain();
   }
@@ -288,12 +288,13 @@ export class Session implements Target {
    * The reply for a stop, from a thread that gdb has resumed, and hears: gdb aborts when another one reports it. The reply
    * has selected the thread where the machine has stopped.
    */
-  private forResumed(reply: string): string {
+  private forResumed(reply: string, interrupted: boolean): string {
     const { resumption, current } = this;
     const isSilent = this.firstProcess.isSilent(current);
     this.shownElsewhere = false;
-    if (resumption.covers(current) && !isSilent) return reply;
-    if (resumption.single) return this.threadReply(SIGNAL.trap, '', resumption.thread!);
+    if (resumption.covers(current) && (!isSilent || resumption.single)) return reply;
+    if (resumption.single)
+      return this.threadReply(interrupted ? SIGNAL.interrupt : SIGNAL.trap, '', resumption.thread!);
     const resumed = this.threads().filter((t) => resumption.covers(t) && !this.firstProcess.isSilent(t));
     const shown = resumed.find((t) => t.cpu === current.cpu) ?? resumed[0];
     if (!shown) return reply;
@@ -318,7 +319,7 @@ export class Session implements Target {
     this.resumption.reversed(thread, (t) => pattern === undefined || matchesThread(pattern, t));
     this.announce(stop, undefined);
     this.output(this.unknownCode.atStop(this.control, this.threads()));
-    this.reply(this.forResumed(this.replies.forStop(stop, undefined)));
+    this.reply(this.forResumed(this.replies.forStop(stop, undefined), stop.kind === 'interrupt'));
     if (!this.reverse.thread) this.firstProcess.looksAt(this.current);
   }
 

@@ -158,6 +158,21 @@ describe('Ctrl-C', () => {
   });
 });
 
+describe('Ctrl-C in a step that another client holds up', () => {
+  test('is told, also where gdb has not gone on in its first process yet', async () => {
+    const control = new RunControl(new TestMachine({ code: ['b 0'] }).machine);
+    const holder = connect(control);
+    const { ask, next, session } = connect(control);
+    expect(await ask('?')).toMatch(/^T05/);
+    expect(await ask(monitor('host-view on'))).toBe(toHex(fromLatin1('host-view is on\n')));
+    session.receive(encodePacket('vCont;c:p1.1'));
+    session.receive(fromLatin1('\x03'));
+    expect(await next()).toMatch(/^T02.*thread:p1\.1;/);
+    for (const one of [session, holder.session]) one.detach();
+    control.quit();
+  });
+});
+
 describe('a step backwards', () => {
   test('with two CPUs goes over one instruction, also over one that a debugger has stepped', async () => {
     const m = new TestMachine({ code: ['addi.d $a0, $a0, 1', 'b -4'], cpus: 2 });
