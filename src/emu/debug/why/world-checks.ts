@@ -188,6 +188,9 @@ const ADDRESS_FAULTS = /^(TLBR|PI[LSF]|PME|PN[RX]|PPI|ADE[FM]|ALE)$/;
 export const lostRegister = (m: Moment): string | undefined => (m.r.world === HOST_WORLD ? badAddress(m) : undefined);
 export const lostInGuest = (m: Moment): string | undefined => (m.r.world === HOST_WORLD ? undefined : badAddress(m));
 
+/** Addresses that programs of a kernel have, and no context of a hypervisor. */
+const [USER_FROM, USER_END] = [2n ** 32n, 2n ** 47n];
+
 /** Where an address comes from at which nothing is. */
 function badAddress(m: Moment): string | undefined {
   const { r, past, ctx, machine, name } = m;
@@ -195,6 +198,8 @@ function badAddress(m: Moment): string | undefined {
   if (walk(ctx, machine.ram, r.va).address !== undefined && causeOf(r) !== 'ALE') return undefined;
   if (isFetchFault(r)) return jumpedTo(m);
   if (r.kind === 'exit') return undefined;
+  // A kernel that copies to or from a program faults there, and maps the page then.
+  if (r.va >= USER_FROM && r.va < USER_END) return undefined;
   const word = u32At(readVirtual(machine, ctx, r.pc, 4));
   const row = word === undefined ? undefined : decode(word);
   if (!row?.operands.includes('rj')) return undefined;
