@@ -4,7 +4,7 @@ import type { P9Server, P9State } from '../../src/emu/devices/virtio/p9.ts';
 import { DiskPast } from '../../src/emu/replay/disk-past.ts';
 import { SharePast } from '../../src/emu/replay/share-past.ts';
 import { type Fields, restoreFields, saveFields } from '../../src/emu/state/fields.ts';
-import { MemoryDisk } from '../support/board-programs.ts';
+import { failingDisk } from '../support/board-programs.ts';
 import { seeded } from '../support/random.ts';
 
 const SECTORS = 64;
@@ -21,22 +21,8 @@ describe('a disk', () => {
     'gives in the past what it gave, and takes back what a new future undoes (seed %i)',
     (seed) => {
       const random = seeded(seed);
-      const below = new MemoryDisk(SECTORS);
-      below.bytes.forEach((_, n) => {
-        below.bytes[n] = random() & 0xff;
-      });
+      const { below, failing, switched } = failingDisk(SECTORS, random);
       const content = below.bytes.slice();
-      let broken = false;
-      const failing = new Proxy(below, {
-        get: (target, name) => {
-          const value: unknown = Reflect.get(target, name);
-          if (typeof value !== 'function') return value;
-          return (...args: unknown[]): unknown => {
-            if (broken) throw new Error('EIO');
-            return Reflect.apply(value, target, args);
-          };
-        },
-      });
       const disk = new DiskPast(failing);
       const tried = (body: () => Uint8Array | undefined): Uint8Array | 'failed' | undefined => {
         try {
@@ -62,9 +48,9 @@ describe('a disk', () => {
         position = history.length;
         states[history.length] = saveFields(disk);
         const call = randomCall();
-        broken = random() % 20 === 0;
+        switched.broken = random() % 20 === 0;
         const answer = call(disk);
-        broken = false;
+        switched.broken = false;
         history.push({ call, answer, after: below.bytes.slice() });
       };
       let oldest = 0;

@@ -4,7 +4,7 @@ import type { P9Server } from '../../src/emu/devices/virtio/p9.ts';
 import { type DiskEntry, RecordedDisk, RepeatedDisk } from '../../src/emu/replay/recorded-disk.ts';
 import { RecordedShare, RepeatedShare, type ShareEntry } from '../../src/emu/replay/recorded-share.ts';
 import { type Fields, restoreFields, saveFields } from '../../src/emu/state/fields.ts';
-import { MemoryDisk } from '../support/board-programs.ts';
+import { failingDisk, MemoryDisk } from '../support/board-programs.ts';
 import { seeded } from '../support/random.ts';
 
 const SECTORS = 64;
@@ -37,21 +37,7 @@ function randomCall(random: () => number): Call {
 describe('a disk', () => {
   test.each([1, 2, 3, 4, 5])('gives what it gave, with writes of others and failures (seed %i)', (seed) => {
     const random = seeded(seed);
-    const below = new MemoryDisk(SECTORS);
-    below.bytes.forEach((_, n) => {
-      below.bytes[n] = random() & 0xff;
-    });
-    let broken = false;
-    const failing = new Proxy(below, {
-      get: (target, name) => {
-        const value: unknown = Reflect.get(target, name);
-        if (typeof value !== 'function') return value;
-        return (...args: unknown[]): unknown => {
-          if (broken) throw new Error('EIO');
-          return Reflect.apply(value, target, args);
-        };
-      },
-    });
+    const { below, failing, switched } = failingDisk(SECTORS, random);
     const entries: DiskEntry[] = [];
     const disk = new RecordedDisk(failing, 0, { note: (e) => void entries.push(e), keepsWrites: () => true });
     disk.begin();
@@ -60,7 +46,7 @@ describe('a disk', () => {
     const states: [number, Fields][] = [];
     const answers = Array.from({ length: 300 }, () => {
       if (random() % 20 === 0) below.bytes[random() % below.bytes.length]! ^= 1;
-      broken = random() % 30 === 0;
+      switched.broken = random() % 30 === 0;
       const call = randomCall(random);
       if (random() % 20 === 0) {
         disk.noteWritten();

@@ -41,6 +41,29 @@ export class MemoryDisk implements Disk {
   }
 }
 
+/** A disk with random content, and the same disk with calls that fail while `switched.broken` is true. */
+export function failingDisk(
+  sectors: number,
+  random: () => number,
+): { readonly below: MemoryDisk; readonly failing: MemoryDisk; readonly switched: { broken: boolean } } {
+  const below = new MemoryDisk(sectors);
+  below.bytes.forEach((_, n) => {
+    below.bytes[n] = random() & 0xff;
+  });
+  const switched = { broken: false };
+  const failing = new Proxy(below, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]): unknown => {
+        if (switched.broken) throw new Error('EIO');
+        return Reflect.apply(value, target, args);
+      };
+    },
+  });
+  return { below, failing, switched };
+}
+
 /** A machine that has a program loaded, and what it prints. */
 export function machineWith(
   name: string,
