@@ -60,8 +60,15 @@ export function instructionAt(s: Stretch, n: number, name: Symbolizer): string {
 
 const register = (r: number): string => `$${GPR_NAMES[r]}`;
 
+export interface Provenance {
+  /** In words. */
+  readonly text: string;
+  /** The value is a guest's, or was loaded from another place than the one where the register was saved, or has come in another way. */
+  readonly origin: 'guest' | 'other place' | 'else';
+}
+
 /**
- * Who gave general register `r` the value that it has before step `n`, in words; undefined when that is too long ago.
+ * Who gave general register `r` the value that it has before step `n`; undefined when that is too long ago.
  * @param reader the world that uses it. @param expected the value that it should have, where that is known
  */
 export function provenance(
@@ -70,22 +77,32 @@ export function provenance(
   r: number,
   name: Symbolizer,
   { reader = HOST_WORLD, expected }: { readonly reader?: number; readonly expected?: bigint | undefined } = {},
-): string | undefined {
+): Provenance | undefined {
   const k = writerOf(s, n, r);
   if (k === undefined) return undefined;
   const { world } = s.steps[k]!;
   const value = `${register(r)} = ${hex(s.gpr(n, r))}`;
   if (world !== HOST_WORLD && reader === HOST_WORLD)
-    return `${value} is the guest's: ${worldNameOf(world)} set it by ${instructionAt(s, k, name)}, and the host has not loaded its own since${lost(s, n, { r, expected }, name)}`;
+    return {
+      text: `${value} is the guest's: ${worldNameOf(world)} set it by ${instructionAt(s, k, name)}, and the host has not loaded its own since${lost(s, n, { r, expected }, name)}`,
+      origin: 'guest',
+    };
   const row = s.row(k);
+  const from = (more: string): Provenance => ({
+    text: `${value} comes from ${instructionAt(s, k, name)}${more}`,
+    origin: 'else',
+  });
   const access = accessOf(s, k);
-  if (access && !access.store)
-    return `${value} comes from ${instructionAt(s, k, name)}${slot(s, k, { r, expected }, access.address, name)}`;
+  if (access && !access.store) {
+    const saved = savedElsewhere(s, k, { r, expected }, access.address, name);
+    return saved === undefined
+      ? from(stored(s, k, access.address, name))
+      : { ...from(` from ${hex(access.address)}; ${saved}`), origin: 'other place' };
+  }
   const kept = row?.name === 'csrrd' || row?.name === 'csrwr' ? keptBy(s, k, r) : undefined;
   if (kept !== undefined) return provenance(s, kept, r, name, { reader, expected });
-  if (row && /^g?csr(rd|wr|xchg)$/.test(row.name))
-    return `${value} comes from ${instructionAt(s, k, name)}${source(s, k, s.operand(k, 'csr'), name)}`;
-  return `${value} comes from ${instructionAt(s, k, name)}`;
+  if (row && /^g?csr(rd|wr|xchg)$/.test(row.name)) return from(source(s, k, s.operand(k, 'csr'), name));
+  return from('');
 }
 
 /** The step at which the handler that gives a register back by a CSR, at step `k`, has kept it there. */
@@ -118,16 +135,26 @@ function lost(s: Stretch, n: number, { r, expected }: Wanted, name: Symbolizer):
     : `; it saved ${hex(s.gpr(k, r))} at ${hex(a.address)} by ${instructionAt(s, k, name)}`;
 }
 
-/** The slot that a load read: who stored there, and where the register itself was saved. */
-function slot(s: Stretch, k: number, { r, expected }: Wanted, address: bigint, name: Symbolizer): string {
+/** Where a register was saved, when that is another place than the one that a load read. */
+function savedElsewhere(
+  s: Stretch,
+  k: number,
+  { r, expected }: Wanted,
+  address: bigint,
+  name: Symbolizer,
+): string | undefined {
   const save = lastSave(s, k, r, expected);
   const own = save === undefined ? undefined : accessOf(s, save);
-  if (save !== undefined && own && own.address !== address)
-    return ` from ${hex(address)}; it was saved at ${hex(own.address)} (${hex(s.gpr(save, r))}) by ${instructionAt(s, save, name)}`;
-  const stored = savedAt(s, k, address);
-  return stored === undefined
+  if (save === undefined || !own || own.address === address) return undefined;
+  return `it was saved at ${hex(own.address)} (${hex(s.gpr(save, r))}) by ${instructionAt(s, save, name)}`;
+}
+
+/** Who stored at the place that a load read. */
+function stored(s: Stretch, k: number, address: bigint, name: Symbolizer): string {
+  const by = savedAt(s, k, address);
+  return by === undefined
     ? ` from ${hex(address)}`
-    : ` from ${hex(address)}, where ${instructionAt(s, stored, name)} put it`;
+    : ` from ${hex(address)}, where ${instructionAt(s, by, name)} put it`;
 }
 
 /** CSRs that hold what software puts there. */

@@ -161,9 +161,6 @@ function returnOf(s: Stretch, n: number): bigint | undefined {
 const STACK_POINTER = 3;
 /** Registers of a guest that one mistake loses, with the results of an exit. */
 const MOST_LOST = 8;
-/** What provenance.ts says of a value that the host has not replaced. */
-const GUESTS_OWN = "is the guest's";
-const SAVED = 'it was saved at';
 
 type Add = (rule: RuleId, n: number, text: string) => void;
 
@@ -176,11 +173,11 @@ function compareHost(s: Stretch, call: Call, n: number, name: Symbolizer, add: A
     if (before === after) continue;
     const why = provenance(s, n, r, name, { expected: before });
     // A value that the host has computed is a later call's at the same place.
-    if (!why?.includes(GUESTS_OWN) && (elsewhere || !why?.includes(SAVED))) continue;
+    if (why?.origin !== 'guest' && (elsewhere || why?.origin !== 'other place')) continue;
     add(
       'host-registers',
       n,
-      `$${GPR_NAMES[r]} of the host came back different: ${hex(before)} before the guest ran, ${hex(after)} after it${why ? ` (${why})` : ''}`,
+      `$${GPR_NAMES[r]} of the host came back different: ${hex(before)} before the guest ran, ${hex(after)} after it (${why.text})`,
     );
     return;
   }
@@ -213,7 +210,7 @@ function compareGuest(
     add(
       'guest-registers',
       n,
-      `$${GPR_NAMES[r]} of VM ${exit.world} was ${hex(before)} at its ${causeOf(ecode)} exit at ${hex(exit.pc)} and is ${hex(after)} when it goes on${why ? ` (${why})` : ''}`,
+      `$${GPR_NAMES[r]} of VM ${exit.world} was ${hex(before)} at its ${causeOf(ecode)} exit at ${hex(exit.pc)} and is ${hex(after)} when it goes on${why ? ` (${why.text})` : ''}`,
     );
     return;
   }

@@ -205,7 +205,7 @@ function badAddress(m: Moment): string | undefined {
   if (!row?.operands.includes('rj')) return undefined;
   // A guest that faults does so for its own reasons, unless it died of it.
   if (r.world !== HOST_WORLD && m.then?.kind !== 'exit') return undefined;
-  return provenance(past, past.length, operandValue(row, word!, 'rj'), name, { reader: r.world });
+  return provenance(past, past.length, operandValue(row, word!, 'rj'), name, { reader: r.world })?.text;
 }
 
 /** Where the PC came from. */
@@ -216,7 +216,7 @@ function jumpedTo(m: Moment): string | undefined {
   if (past.row(n)?.name === 'ertn' && r.world !== HOST_WORLD) return returnedTo(m, n);
   if (past.row(n)?.name !== 'jirl') return undefined;
   const why = provenance(past, n, past.operand(n, 'rj'), name, { reader: r.world });
-  return `${instructionAt(past, n, name)} jumped there${why ? `: ${why}` : ''}`;
+  return `${instructionAt(past, n, name)} jumped there${why ? `: ${why.text}` : ''}`;
 }
 
 /** The `ertn` of a guest at step `n`, and who wrote its ERA. */
