@@ -1,8 +1,12 @@
 /** What `explain` doubts at a stage-2 miss. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { explainLast } from '../../src/emu/debug/explain.ts';
+import { explaining } from '../../src/emu/debug/explain-stop.ts';
+import { RunControl } from '../../src/emu/debug/run-control.ts';
+import { finish } from '../../src/emu/runtime/steps.ts';
 import { Driven } from '../support/driven.ts';
+import { TestMachine } from '../support/test-machine.ts';
 
 const USETGID = 1n << 12n;
 const TGID = 0xffn << 16n;
@@ -51,4 +55,57 @@ test('an address of a device is only said to be one on the board’s own map, an
   expect(explained()).toMatch(
     /GPA 0x1fe0\w+ is the uart\w* on this board's own map: an MMIO access, if the VM has the same map/,
   );
+});
+
+describe('a kernel with paging', () => {
+  /** Instructions of a page. */
+  const PAGE = 1024;
+  const padded = (code: readonly string[]): string[] => [
+    ...code,
+    ...Array.from({ length: PAGE - code.length }, () => 'andi $zero, $zero, 0'),
+  ];
+  /** It runs through a direct mapping window. The handler of refills lies a page behind it, that of exceptions two. */
+  const program = (body: readonly string[]): readonly string[] => [
+    ...padded([
+      ...['lu52i.d $t0, $zero, -1792', 'ori $t1, $t0, 1', 'csrwr $t1, 0x180'],
+      ...['pcaddi $t2, 1021', 'csrwr $t2, 0x88', 'pcaddi $t2, 2043', 'or $t2, $t2, $t0', 'csrwr $t2, 0xc'],
+      ...['pcaddi $t2, 3', 'or $t2, $t2, $t0', 'jirl $zero, $t2, 0'],
+      ...['lu12i.w $t6, 0x100', 'csrwr $t6, 0x19', 'ori $t3, $zero, 0x10', 'csrwr $t3, 0'],
+      ...body,
+      'b 0',
+    ]),
+    ...padded([
+      ...[
+        'csrwr $t5, 0x8b',
+        'csrrd $t5, 0x8e',
+        'ori $t5, $t5, 12',
+        'csrwr $t5, 0x8e',
+        'ori $t5, $zero, 0x13',
+        'csrwr $t5, 0x8c',
+      ],
+      ...['ori $t5, $zero, 0x13', 'csrwr $t5, 0x8d', 'tlbfill', 'csrrd $t5, 0x8b', 'ertn'],
+    ]),
+    ...['csrrd $t7, 6', 'addi.d $t7, $t7, 4', 'csrwr $t7, 6', 'ertn'],
+  ];
+  const said = (body: readonly string[]): string => {
+    const { machine } = new TestMachine({ code: program(body) });
+    const control = new RunControl(machine);
+    control.history.enable(true);
+    control.history.run(200, 200);
+    return finish(explaining(control, machine.cpus[0]!, () => undefined)).join('\n');
+  };
+  const USER = ['lu12i.w $t4, 0x40000', 'lu32i.d $t4, 0x7fff', 'ld.d $a0, $t4, 0'];
+
+  test('that faults at an address of a program has lost no pointer of a hypervisor', () => {
+    expect(said(USER)).not.toMatch(/cause/);
+    expect(said(['ori $t4, $zero, 0x100', 'ld.d $a0, $t4, 0'])).toMatch(/cause +\$t4 = 0x100 comes from/);
+  });
+
+  test('whose newest event is explained: a cause of an earlier event is told with that event', () => {
+    const text = said(['ori $t4, $zero, 0x101', 'll.d $a0, $t4, 0', ...USER]);
+    expect(text).toMatch(/^exception in the host on cpu0: TLBR/);
+    expect(text).toMatch(/\n +earlier +\[\d+\] exception in the host: ALE .*\n +cause +\$t4 = 0x101 comes from/);
+    // The newest one itself is not told twice.
+    expect(said(['ori $t4, $zero, 0x101', 'll.d $a0, $t4, 0'])).not.toMatch(/earlier/);
+  });
 });

@@ -52,6 +52,13 @@ export function* causeOfNewest(
   name: Symbolizer,
   told: RuleId | undefined,
 ): Steps<string[]> {
+  const newest = cpu.events.lastException();
   const found = yield* caseOf(control, cpu, undefined, name, () => []);
-  return found && found.findings[0]?.rule !== told ? cause(found).map((line) => `  ${line}`) : [];
+  if (!found || found.findings[0]?.rule === told) return [];
+  const lines = cause(found);
+  // The cause may be that of an event before the one that was explained.
+  const another = lines.length > 0 && (found.record.time !== newest?.time || found.record.kind !== newest.kind);
+  return [...(another ? [`earlier     ${describeEvent(found.record, name)}`] : []), ...lines].map(
+    (line) => `  ${line}`,
+  );
 }
