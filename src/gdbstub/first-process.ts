@@ -52,10 +52,10 @@ export class FirstProcess {
   }
 
   /**
-   * gdb asks for the threads, as it does when it shows a stop. So the step before was one that the user has asked for, and not one off a
-   * breakpoint, for the sake of another process.
+   * gdb has shown a stop to the user. So the step before was one that the user has asked for, and not one off a breakpoint, for the sake
+   * of another process.
    */
-  listed(): void {
+  stopShown(): void {
     if (this.steppedAlone) this.pid = undefined;
   }
 

@@ -77,8 +77,8 @@ export class SessionBreakpoints implements ConditionTarget {
   }
 
   /**
-   * The machine goes on from a stop. gdb steps over its breakpoints itself, but not over a dprintf of the style `agent` whose
-   * expressions it could not translate: it would be at the same stop for ever.
+   * The machine goes on from a stop that gdb has not shown to the user. It steps over its breakpoints itself, but not over a dprintf of
+   * the style `agent` whose expressions it could not translate: it would be at the same stop for ever.
    */
   leave(stop: Stop | undefined): void {
     if (stop?.kind !== 'breakpoint' || stop.cpu.pc !== stop.va) return;

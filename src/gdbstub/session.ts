@@ -72,8 +72,8 @@ export class Session implements Target {
   readonly known = new KnownRegisters();
   readonly unknownCode = new UnknownCode();
   readonly firstProcess = new FirstProcess();
-  /** gdb was shown the last stop in another process than where it was, so it does not know that it must leave a breakpoint. */
-  private shownElsewhere = false;
+  /** gdb has shown the last stop to the user. */
+  private stopShown = true;
   physicalMemory = false;
   document: Target['document'];
   /** The client has detached. */
@@ -194,6 +194,11 @@ export class Session implements Target {
     return this.selection.threads();
   }
 
+  askedForThreads(): void {
+    this.stopShown = true;
+    this.firstProcess.stopShown();
+  }
+
   listed(): Thread[] {
     return this.detached || this.control.over ? [] : this.selection.listed();
   }
@@ -265,7 +270,7 @@ export class Session implements Target {
     this.running = true;
     // gdb steps its current thread by a breakpoint behind the instruction.
     if (!how.single && this.journal.planted(thread, false) !== undefined) this.firstProcess.steps(thread);
-    if (!how.exact && !this.shownElsewhere) this.breakpoints.leave(control.stoppedAt);
+    if (!how.exact && !this.stopShown) this.breakpoints.leave(control.stoppedAt);
     this.resumption.begin(thread, how);
     if (control.heldBesides(this)) this.output(HELD);
     control.kick();
@@ -277,6 +282,7 @@ export class Session implements Target {
       this.running = true;
       return;
     }
+    this.stopShown = false;
     this.announce(stop, stepped);
     this.output(this.unknownCode.atStop(this.control, this.threads()));
     this.reply(this.forResumed(this.replies.forStop(stop, stepped), stop.kind === 'interrupt'));
@@ -291,7 +297,6 @@ export class Session implements Target {
   private forResumed(reply: string, interrupted: boolean): string {
     const { resumption, current } = this;
     const isSilent = this.firstProcess.isSilent(current);
-    this.shownElsewhere = false;
     if (resumption.covers(current) && (!isSilent || resumption.single)) return reply;
     if (resumption.single)
       return this.threadReply(interrupted ? SIGNAL.interrupt : SIGNAL.trap, '', resumption.thread!);
@@ -299,7 +304,6 @@ export class Session implements Target {
     const shown = resumed.find((t) => t.cpu === current.cpu) ?? resumed[0];
     if (!shown) return reply;
     const pc = contextOf(current, this.control).pc();
-    this.shownElsewhere = true;
     this.output(isSilent ? stoppedSilently(current, pc) : stoppedElsewhere(current, shown, pc));
     return this.threadReply(SIGNAL.none, '', shown);
   }

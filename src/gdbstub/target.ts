@@ -98,6 +98,8 @@ export interface ExecutionTarget {
   readonly known: KnownRegisters;
   /** The process that the client has found first, and the one that it looks at. */
   readonly firstProcess: FirstProcess;
+  /** gdb asks for the list of threads, as it does whenever it shows a stop to the user (infrun.c, `normal_stop`). */
+  askedForThreads(): void;
   stepInto: Set<StepClass>;
   /** How process 1 steps: into every world, only in the world where the step begins, or only in guests. */
   stepMode: 'cpu' | 'world' | 'guest';

@@ -23,7 +23,7 @@ function piece(document: string, range: string): string {
 }
 
 function threadList(s: Target): string {
-  s.firstProcess.listed();
+  s.askedForThreads();
   const threads = s.listed().map((t) => {
     const name = t.vm !== undefined ? `vcpu${t.vcpu}` : t.host ? `host${t.cpu.index}` : `cpu${t.cpu.index}`;
     return `<thread id="${threadId(t)}" core="${t.cpu.index}" name="${name}">${xmlText(threadText(t, s.control))}</thread>`;
