@@ -1,7 +1,14 @@
 /** A CPU that spins is told from one that waits for something, or works. */
 import { describe, expect, test } from 'vitest';
+import { nodeRuntime } from '../../src/cli/node-runtime.ts';
+import { parseElf } from '../../src/emu/boot/elf.ts';
+import { featuresOf } from '../../src/emu/cpu/features.ts';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
 import type { Stop } from '../../src/emu/debug/stop.ts';
+import { VirtioNet } from '../../src/emu/devices/virtio/net.ts';
+import { Machine } from '../../src/emu/machine/machine.ts';
+import { echoGuest } from '../support/echo-guest.ts';
+import { elfOf } from '../support/images.ts';
 import { CODE, TestMachine } from '../support/test-machine.ts';
 
 const ENOUGH = 80_000_000;
@@ -127,6 +134,41 @@ describe('a device that has refused', () => {
 
   test('without a refusal it may still answer', async () => {
     expect((await told(code)).texts).toEqual([]);
+  });
+});
+
+describe('a card that frames from outside may reach', () => {
+  /** Texts of a machine whose guest looks for frames without a pause, and what has been sent back in the end. */
+  async function polling(driver: boolean): Promise<{ texts: readonly string[]; end: string }> {
+    const code = ['lu12i.w $t0, 0x1000', 'ld.d $t1, $t0, 0', 'beqz $t1, -4'];
+    const machine = new Machine({
+      runtime: nodeRuntime,
+      ramSize: 32 << 20,
+      cpus: 1,
+      features: featuresOf('max'),
+      seed: 1,
+      console: () => {},
+      cards: [new VirtioNet([2, 0, 0, 0, 0, 1], { send: () => {}, connect: () => {} })],
+      virtioOn: 'mmio',
+    });
+    const image = driver ? echoGuest({ sleeps: false }) : elfOf(code);
+    machine.load({ image: parseElf(image, 'guest'), commandLine: '', extra: [] });
+    const texts: string[] = [];
+    const control = new RunControl(machine, {
+      limits: { maxInstructions: ENOUGH },
+      onLoop: (_, loop) => void texts.push(loop.text),
+    });
+    return { end: (await control.run()).kind, texts };
+  }
+
+  test('a driver that looks for them in memory waits', async () => {
+    expect(await polling(true)).toEqual({ end: 'limit', texts: [] });
+  });
+
+  test('without a driver it writes nothing', async () => {
+    const { end, texts } = await polling(false);
+    expect(end).toBe('died');
+    expect(texts).toEqual([expect.stringMatching(/what they read never changes/)]);
   });
 });
 

@@ -13,6 +13,7 @@ import { replayed } from '../../src/cli/recording/replay.ts';
 import { start } from '../../src/cli/run.ts';
 import { parseLinuxImage } from '../../src/emu/boot/linux-image.ts';
 import { stateDigest } from '../../src/emu/check/state-digest.ts';
+import { until } from '../support/wait.ts';
 import { runChecks } from './checks.ts';
 import { FIRMWARE, haveFirmware, haveLinux, initramfs, KERNEL, sataDrivers } from './images.ts';
 import { APPEND, LinuxSession } from './session.ts';
@@ -129,6 +130,8 @@ describe.skipIf(!haveLinux())('Linux', () => {
     const first = history.position;
     await linux.run('cat /mnt/hello; mkdir /mnt/new; echo one >/mnt/new/file; rm /mnt/hello');
     const middle = history.position;
+    // What is typed at this very position would belong to the past that is kept.
+    await until(() => history.position > middle);
     await linux.run(
       'printf hello | dd of=/dev/vda conv=notrunc; sync; echo 3 >/proc/sys/vm/drop_caches; cat /dev/vda | md5sum',
     );

@@ -12,10 +12,10 @@ import { writeWhole } from '../write-whole.ts';
 
 const KIND: ValueKind = { magic: 'LSCOPERC', version: 2 };
 const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = flags;
-const HEADER_BYTES = 16;
+export const HEADER_BYTES = 16;
 /** Before each part: its length and kind, the beginning of a digest of these, and the digest. */
 const [SHAPE_BYTES, CHECK_BYTES, DIGEST_BYTES] = [8, 4, 32];
-const PART_HEADER_BYTES = SHAPE_BYTES + CHECK_BYTES + DIGEST_BYTES;
+export const PART_HEADER_BYTES = SHAPE_BYTES + CHECK_BYTES + DIGEST_BYTES;
 /** Kinds of parts: what happened; a state of the machine; what a person has noted later, which is not in the chain of digests. */
 const PART = { value: 0, state: 1, note: 2 } as const;
 /** Before what is packed of a state. */

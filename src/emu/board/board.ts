@@ -1,7 +1,7 @@
 /** The devices of the board at their addresses (platform.ts; docs/board.md). */
 import { Bus, type Mapping } from '../devices/bus.ts';
 import { ChipConfig } from '../devices/chip-config.ts';
-import type { CpuLines, Device, DeviceTime, Timed } from '../devices/device.ts';
+import type { CpuLines, Device, DeviceTime, Timed, Worker } from '../devices/device.ts';
 import type { Dma } from '../devices/dma.ts';
 import { Eiointc } from '../devices/eiointc.ts';
 import { FwCfg } from '../devices/fw-cfg.ts';
@@ -64,7 +64,7 @@ export class Board {
   private readonly eiointc: Eiointc;
   private readonly mmio: readonly VirtioMmio[];
   /** Devices that may leave work for later. */
-  private readonly workers: readonly { goOn(): boolean; readonly refusal?: string | undefined }[];
+  private readonly workers: readonly Worker[];
   private readonly timed: readonly Timed[];
   private readonly console: { receive(bytes: Iterable<number>): void; readonly backlog: number };
   private readonly card: VirtioNet | undefined;
@@ -166,6 +166,11 @@ export class Board {
   /** Why devices do nothing any more, those of them that have refused. */
   get refusals(): readonly string[] {
     return this.workers.flatMap((w) => w.refusal ?? []);
+  }
+
+  /** May a device write memory at any time, because something arrives from outside? */
+  get receives(): boolean {
+    return this.workers.some((w) => w.receives === true);
   }
 
   /** Lets devices go on with work that they have left for later. @returns whether there is still more */

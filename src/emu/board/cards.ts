@@ -1,6 +1,7 @@
 /** What is in the slots of a machine, and in which slot. */
 import { Ahci, type AhciDrive } from '../devices/ahci/ahci.ts';
 import { AHCI_REGISTERS } from '../devices/ahci/registers.ts';
+import type { Worker } from '../devices/device.ts';
 import { PCI_HEADER, type PciFunction } from '../devices/pci/function.ts';
 import type { RegisterTable } from '../devices/register-table.ts';
 import type { VirtioKind } from '../devices/virtio/device.ts';
@@ -79,10 +80,7 @@ export function placeCards(cards: readonly Card[] = [], on: VirtioBus = 'pci'): 
 }
 
 /** The function of a card. */
-export function functionOf(
-  card: Card,
-  surroundings: VirtioSurroundings,
-): PciFunction & { goOn(): boolean; readonly refusal?: string | undefined } {
+export function functionOf(card: Card, surroundings: VirtioSurroundings): PciFunction & Worker {
   if (isAhci(card)) return new Ahci(card.ahci, surroundings);
   const { virtio, interfaces } = virtioCard(card);
   return new VirtioPci(virtio, surroundings, interfaces);

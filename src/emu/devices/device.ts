@@ -20,6 +20,16 @@ export interface Device {
   reset(): void;
 }
 
+/** A device that works on requests in memory. */
+export interface Worker {
+  /** Goes on with work that was left for later. @returns whether there is still more */
+  goOn(): boolean;
+  /** Why it does nothing any more until its reset; undefined while it works. */
+  readonly refusal?: string | undefined;
+  /** May it write the driver's memory at any time, because something arrives from outside? */
+  readonly receives?: boolean;
+}
+
 /** An interrupt line of the board. */
 export type Line = (level: boolean) => void;
 /** A physical interrupt line of a CPU, by its ESTAT.IS bit number, rises or falls. */

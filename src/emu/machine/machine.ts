@@ -622,11 +622,17 @@ export class Machine implements Stateful {
     this.board.pressPowerButton();
   }
 
-  /** True when the guest has switched the machine off. */
+  /** Why devices do nothing any more, those of them that have refused. */
   get refusals(): readonly string[] {
     return this.board.refusals;
   }
 
+  /** May a device write memory at any time, because something arrives from outside? */
+  get receives(): boolean {
+    return this.board.receives;
+  }
+
+  /** True when the guest has switched the machine off. */
   get poweredOff(): boolean {
     return this.power === 'poweroff';
   }

@@ -19,6 +19,7 @@ export class VirtioConsole implements VirtioKind {
   readonly classCode = 0x078000;
   readonly features = 0;
   readonly queueCount = 2;
+  readonly receiveQueue = RECEIVE;
   readonly messages = 2;
   private readonly send: (byte: number) => void;
   private readonly waiting: number[] = [];

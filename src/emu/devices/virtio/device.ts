@@ -54,6 +54,8 @@ export interface VirtioKind extends Stateful {
   /** Feature bits of this kind of device. */
   readonly features: number;
   readonly queueCount: number;
+  /** The queue of buffers for what comes from outside without having been asked for; none when left out. */
+  readonly receiveQueue?: number;
   /** Messages of MSI-X, as QEMU's device has them; default: one for each queue and one for the configuration. */
   readonly messages?: number;
   /** Bytes of the device configuration. */

@@ -38,6 +38,7 @@ export class VirtioNet implements VirtioKind {
   readonly classCode = 0x020000;
   readonly features = FEATURE.mac | FEATURE.status;
   readonly queueCount = 2;
+  readonly receiveQueue = RECEIVE;
   readonly messages = 4;
   /** The address of the card, and the one that it has now. */
   private readonly own: readonly number[];

@@ -171,9 +171,12 @@ export class VirtioPci extends PciFunction {
     return [this, transport, ...transport.queues, transport.kind, ...(transport.kind.parts?.() ?? [])];
   }
 
-  /** @returns whether there is still more (transport.ts) */
   get refusal(): string | undefined {
     return this.transport.refusal;
+  }
+
+  get receives(): boolean {
+    return this.transport.receives;
   }
 
   goOn(): boolean {

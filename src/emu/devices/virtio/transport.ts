@@ -181,6 +181,12 @@ export class VirtioTransport implements Stateful, VirtioPorts {
     return this.status & STATUS.needsReset ? `${this.kind.name} asks for a reset: ${this.reason}` : undefined;
   }
 
+  /** May the device write the driver's memory at any time, because something arrives from outside? */
+  get receives(): boolean {
+    const { receiveQueue } = this.kind;
+    return receiveQueue !== undefined && this.live && this.queues[receiveQueue]!.ready;
+  }
+
   now(): number {
     return this.surroundings.now();
   }
