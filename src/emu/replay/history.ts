@@ -323,6 +323,13 @@ export class History {
     return copy.position;
   }
 
+  /**
+   * From where on a CPU has executed nothing up to the present, as far as copies tell: its last instruction is before that position.
+   */
+  idleSince(cpu: Cpu): number {
+    return Math.min(this.position, this.past.copied.firstWith(cpu, cpu.icount)?.position ?? this.position);
+  }
+
   /** Enters a state of a recorded run. @param index of the last copy before it; −1 when there is none @returns its position */
   private enter(state: RecordedState, index: number): number {
     if (index >= 0) this.past.copied.restore(index);
