@@ -340,6 +340,11 @@ export class History {
     return state.at;
   }
 
+  /** A position before which no guest has been entered, as far as the states of a recorded run tell: late, but not the latest one. */
+  get beforeGuests(): number {
+    return Math.max(this.beginning, this.recorded?.lastWithoutGuests?.at ?? 0);
+  }
+
   /** Enters the last state at or before a position of a recorded run, if the machine is before it. */
   leap(position: number): void {
     const state = this.recorded?.stateBefore(position);
