@@ -145,6 +145,32 @@ describe('history', () => {
     expect(machine.cpus.map((c) => c.icount)).toEqual(counts);
   });
 
+  test('the last instruction of a CPU that has waited for long is found without a repetition of the wait', () => {
+    const { machine } = new TestMachine({ cpus: 2, code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const [first, second] = machine.cpus as [Cpu, Cpu];
+    second.parked = false;
+    second.pc = BigInt(CODE);
+    const history = new History(machine, []);
+    history.enable(true);
+    history.replay(40_000);
+    history.hold([second]);
+    const held = history.position;
+    for (let n = 0; n < 10; n++) {
+      history.replay(history.position + 50_000);
+      // A copy of this moment.
+      history.goto(history.position - 1);
+      history.goto(history.end);
+    }
+    const end = history.position;
+    expect(history.idleSince(first)).toBe(end);
+    const since = history.idleSince(second);
+    expect(since).toBeGreaterThanOrEqual(held);
+    expect(since).toBeLessThanOrEqual(held + 50_000);
+    history.goto(since);
+    expect(second.icount).toBeGreaterThan(0);
+    expect(history.idleSince(second)).toBe(since);
+  });
+
   test('a debugger’s change makes another future', () => {
     const { machine, cpu } = new TestMachine({ code: ['addi.d $a0, $a0, 1', 'b -4'] });
     const history = new History(machine, []);
