@@ -1,5 +1,5 @@
 /* The guest: loads and stores of every width at a device. hvcl 1 shows a0. */
-#define DEVICE 0x10000000
+#define DEVICE 0x30000000
 #define VALUE 8
 
   .section .guest, "ax"

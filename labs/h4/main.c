@@ -1,7 +1,7 @@
 /* H4: a device of the hypervisor's own. The instruction that reached for it is decoded from BADI. */
 #include "lab.h"
 
-#define DEVICE 0x10000000ul
+#define DEVICE 0x30000000ul
 #define PUTCHAR 0
 #define VALUE 8
 #define A0 4

@@ -60,7 +60,7 @@ void host_mode(void);
 void start_vcpu(struct vcpu *vcpu, unsigned vm);
 u64 cause_of(const struct vcpu *vcpu);
 
-/* switch.S */
+/* The world switch: labs/h1/solution/switch.S */
 void enter_guest(struct vcpu *vcpu);
 #endif
 #endif

@@ -244,7 +244,7 @@ export const STUDENT_MISTAKES: readonly StudentMistake[] = [
     mistake: 'rd is taken from the bits of rj',
     ...{ file: 'main.c', from: 'a.rd = word & 31;', to: 'a.rd = word >> 5 & 31;' },
     hint: /step 7, memory: .*rd is in bits 4:0/,
-    cause: /\$s0 of VM 1 was 0x10000000/,
+    cause: /\$s0 of VM 1 was 0x30000000/,
   },
   {
     lab: 'h4',

@@ -8,14 +8,14 @@
 
 /* The CSRs of a guest: there is one bank for all. ESTAT comes before the timer's, TCFG before TVAL. */
 #define FOR_EACH_CSR(X) \
-  X(CRMD) X(PRMD) X(EUEN) X(MISC) X(ECFG) X(ESTAT) X(ERA) X(BADV) X(EENTRY) X(ASID) X(PGDL) X(PGDH) X(PWCL) X(PWCH) \
+  X(CRMD) X(CPUID) X(PRMD) X(EUEN) X(MISC) X(ECFG) X(ESTAT) X(ERA) X(BADV) X(EENTRY) X(ASID) X(PGDL) X(PGDH) X(PWCL) X(PWCH) \
   X(STLBPS) X(SAVE0) X(SAVE1) X(SAVE2) X(SAVE3) X(TCFG) X(TVAL) X(TLBRENTRY) X(DMW0) X(DMW1) X(DMW2) X(DMW3)
 #define COUNT(name) +1
 #define CSRS (0 FOR_EACH_CSR(COUNT))
 
 static struct vcpu vcpus[VCPUS];
 static u64 csrs[VCPUS][CSRS]; /* of the vCPUs, while another one has the bank */
-static const unsigned vm_of[VCPUS] = {0, 0, 1};
+static const unsigned vm_of[VCPUS] = {0, 0, 1}, id_of[VCPUS] = {0, 1, 0};
 static int owner = -1; /* the vCPU whose CSRs are in the bank */
 
 /* A vCPU of a VM: each VM has a table and a GID of its own, and GID 0 is the host's. */
@@ -27,6 +27,7 @@ static void new_vcpu(unsigned n) {
   v->pc = GUEST_START;
   v->regs[A0] = 'A' + n;
   csrs[n][0] = CRMD_DA;
+  csrs[n][1] = id_of[n];
 }
 
 /* The bank goes to memory. */

@@ -1,7 +1,7 @@
 /** Folders of labs: those of the project, a student's copy, and what is known of it. */
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Lab } from '../../labs/lab.ts';
 import { UsageError } from '../errors.ts';
 import { PROJECT_ROOT } from '../paths.ts';
@@ -14,6 +14,9 @@ interface Mark {
   /** The result of the last check, and the digest of what was checked. */
   readonly checked?: { readonly passed: boolean; readonly digest: string };
 }
+
+/** What a debugger is told of the labs' hypervisors. */
+export const DESCRIPTOR = join(PROJECT_ROOT, 'labs', 'lib', 'labs.json');
 
 /** The project's folder of a lab: its skeleton. */
 export const skeletonFolder = (lab: Lab): string => join(PROJECT_ROOT, 'labs', lab.name);
@@ -41,6 +44,13 @@ export const solutionSources = (lab: Lab): string[] =>
 export const textsIn = (folder: string, lab: Lab): ReadonlyMap<string, string> =>
   new Map(lab.files.map((file) => [file, readFileSync(join(folder, file), 'utf8')]));
 
+/** Makes a folder and those above it. Node's own way never ends where a file system refuses with ENOENT, as /proc does. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder);
+}
+
 /** Copies the skeleton. @throws UsageError when the folder is not empty, or cannot be written */
 export function startLab(lab: Lab, folder: string): void {
   if (existsSync(folder) && (!statSync(folder).isDirectory() || readdirSync(folder).length > 0))
@@ -48,7 +58,7 @@ export function startLab(lab: Lab, folder: string): void {
       `${folder} is there already and not empty: give another folder, or check it: loongscope lab ${lab.name} ${folder}`,
     );
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     for (const file of readdirSync(skeletonFolder(lab)))
       if (statSync(join(skeletonFolder(lab), file)).isFile())
         copyFileSync(join(skeletonFolder(lab), file), join(folder, file));

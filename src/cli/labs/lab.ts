@@ -11,6 +11,7 @@ import { junit, type Result, resultLines, resultObject } from '../../labs/report
 import { boot } from '../boot.ts';
 import { EXIT, UsageError } from '../errors.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../options.ts';
+import { readDescriptor } from '../own-descriptor.ts';
 import { run } from '../run.ts';
 import * as folders from './folder.ts';
 import { BuildError, build, findToolchain } from './toolchain.ts';
@@ -219,13 +220,19 @@ function report(results: readonly Result[], cli: LabCli): number {
   return results.every((r) => r.passed) ? EXIT.ok : EXIT.died;
 }
 
+/** The machine of a lab for a debugger, which waits for it, and is told where vCPUs keep their registers. */
+export const debugged = (): MachineCli => ({
+  ...{ ...DEFAULT_MACHINE, memory: LAB_MEMORY, wait: true, sandbox: false },
+  descriptor: readDescriptor(folders.DESCRIPTOR),
+});
+
 /** Runs the program with a port for gdb, stopped before its first instruction. */
 async function debugLab(which: Lab, folder: string | undefined, cli: LabCli): Promise<number> {
   const program = programOf(which, folder, cli.solution === true);
   try {
     return await withImage(program, (image) => {
       print([`now, in another terminal: gdb-multiarch ${image}, then target extended-remote ADDRESS`]);
-      return run(image, { ...DEFAULT_MACHINE, memory: LAB_MEMORY, gdb: cli.gdb!, wait: true, sandbox: false });
+      return run(image, { ...debugged(), gdb: cli.gdb! });
     });
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
