@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { skeletonFolder, solutionSources, textsIn } from '../../src/cli/labs/folder.ts';
 import { checkLab } from '../../src/cli/labs/lab.ts';
+import { TARGET_FLAGS } from '../../src/cli/labs/toolchain.ts';
+import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { LABS } from '../../src/labs/catalog.ts';
 import { untouchedHoles } from '../../src/labs/holes.ts';
 import { resultLines } from '../../src/labs/report.ts';
@@ -50,6 +52,12 @@ describe.each(LABS)('$name: $title', (lab) => {
   test('at least three mistakes are known', () => {
     expect(STUDENT_MISTAKES.filter((m) => m.lab === lab.name).length).toBeGreaterThanOrEqual(3);
   });
+});
+
+test('labs are compiled for the same machine as the project’s guests', () => {
+  const flags = readFileSync(join(PROJECT_ROOT, 'scripts', 'lib', 'guest-flags.sh'), 'utf8');
+  // Without optimization, and warnings are no errors: both are for students.
+  for (const flag of TARGET_FLAGS.filter((f) => f !== '-O0')) expect(flags).toContain(flag);
 });
 
 describe('mistakes', () => {
