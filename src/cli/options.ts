@@ -16,6 +16,7 @@ import {
 import type { RunControl } from '../emu/debug/run-control.ts';
 import { VIRTIO_INTERFACES, type VirtioInterfaces } from '../emu/devices/virtio/pci.ts';
 import { sizeOf } from '../emu/formats/size.ts';
+import type { Decision } from '../emu/perturb/decisions.ts';
 import { LEAST_HISTORY } from '../emu/replay/history.ts';
 import type { Address } from '../gdbstub/server.ts';
 import type { OwnDescriptor } from '../hv/awareness/recognition.ts';
@@ -25,6 +26,7 @@ import type { Identity } from './control/controlled-machine.ts';
 import type { ControlSpec } from './control/serve.ts';
 import { type DriveSpec, parseDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
+import { type ExploreSpec, parseExplore } from './explore/spec.ts';
 import { type NetSpec, parseNet } from './net/spec.ts';
 import { readDescriptor } from './own-descriptor.ts';
 import { parseShare, type ShareSpec } from './share.ts';
@@ -311,6 +313,10 @@ export interface MachineCli {
   /** False: the emulator runs without a sandbox, with all rights of the user. */
   readonly sandbox?: boolean;
   readonly seed: number;
+  /** Perturbs the run. */
+  readonly explore?: ExploreSpec;
+  /** The decisions that make the run, instead of a seed. */
+  readonly decisions?: readonly Decision[];
   /** Collect statistics of exits even without --stats. */
   readonly detail?: boolean;
   /** No status lines on stderr. */
@@ -528,6 +534,11 @@ export function declareMachineOptions(command: Command): Command {
       return n;
     })
     .option('--snapshot <file>', 'go on from a saved machine')
+    .option(
+      '--explore <seed>',
+      'another run of the many that hardware may make: SEED[,DIAL=on|off]…, with the dials quantum, irq, timer, ipi, device, tlb, sc',
+      parseExplore,
+    )
     .option('--record <file>', 'write down what the run needs to happen again; loongscope replay repeats it')
     .option('--record-images', 'the recording brings the files that the machine boots')
     .option(

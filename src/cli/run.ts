@@ -415,6 +415,7 @@ export async function run(image: string | undefined, cli: MachineCli): Promise<n
   if (cli.threads) {
     if (cli.record !== undefined)
       throw new UsageError('--record: runs in real time do not repeat: leave --threads out');
+    if (cli.explore) throw new UsageError('--explore: runs in real time do not repeat: leave --threads out');
     const { runThreads } = await import('./run-threads.ts');
     return runThreads(image, cli);
   }

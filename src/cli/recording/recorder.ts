@@ -112,6 +112,8 @@ export class Recorder {
     for (const part of [...this.disks, ...this.shares]) part.begin();
     this.states = new StateRecorder(control, this.cli);
     control.history.recorder = (entry) => this.note(entry, entry.bytes.length);
+    control.machine.perturbation.onDecision = ({ dial, cpu, icount, value }) =>
+      this.note({ kind: 'decision', dial, cpu, icount, value });
     this.timer = setInterval(() => this.look(), Math.min(WRITE_MS, this.cli.recordEvery ?? WRITE_MS));
     this.timer.unref();
   }
