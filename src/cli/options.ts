@@ -14,11 +14,13 @@ import {
   MODELS,
 } from '../emu/cpu/features.ts';
 import type { RunControl } from '../emu/debug/run-control.ts';
+import type { End } from '../emu/debug/stop.ts';
 import { VIRTIO_INTERFACES, type VirtioInterfaces } from '../emu/devices/virtio/pci.ts';
 import { sizeOf } from '../emu/formats/size.ts';
 import type { Decision } from '../emu/perturb/decisions.ts';
 import { LEAST_HISTORY } from '../emu/replay/history.ts';
 import type { Address } from '../gdbstub/server.ts';
+import type { Finding } from '../hv/audit/findings.ts';
 import type { OwnDescriptor } from '../hv/awareness/recognition.ts';
 import type { CardSpec } from './cards.ts';
 import { type CharacterSpec, parseCharacter } from './character.ts';
@@ -337,6 +339,10 @@ export interface MachineCli {
   readonly tap?: (byte: number) => void;
   /** Called with the machine before its first instruction, and before a debugger can connect. */
   readonly prepare?: (control: RunControl) => void;
+  /** Receives the end of the run, instead of words on stderr. */
+  readonly onEnd?: (end: End) => void;
+  /** Receives what an auditor finds, instead of words on stderr. */
+  readonly onFinding?: (finding: Finding) => void;
 }
 
 /** The default options of a machine, for programs that start one without a command line. */

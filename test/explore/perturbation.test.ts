@@ -41,7 +41,7 @@ function ready(cli: MachineCli): Run & { out: () => string } {
     text += String.fromCharCode(byte);
   });
   const decisions: Taken[] = [];
-  machine.perturbation.onDecision = (d) => decisions.push(d);
+  machine.perturbation.listen((d) => decisions.push(d));
   return { machine, decisions, console: '', out: () => text };
 }
 

@@ -19,8 +19,8 @@ export class Perturbation implements Stateful, Chances {
   readonly stateFields = ['stalled', 'soon', 'arrivals', 'underway'];
   static readonly wiring: Wiring = {
     chooser: 'given for the run',
-    onDecision: 'an observer',
-    seen: 'what the observer was told',
+    seen: 'what observers were told',
+    listeners: 'observers',
     cut: 'the machine',
   };
   /** The instruction of each CPU's last stall, −1 before the first. */
@@ -34,8 +34,7 @@ export class Perturbation implements Stateful, Chances {
   private chooser: Chooser | undefined;
   private readonly cpus: readonly Cpu[];
   private readonly seen = new Set<string>();
-  /** Called for each decision once. */
-  onDecision: ((decision: Taken) => void) | undefined;
+  private readonly listeners: ((decision: Taken) => void)[] = [];
   /** Ends the turn of a CPU after the current instruction. */
   private readonly cut: (cpu: number) => void;
 
@@ -60,6 +59,11 @@ export class Perturbation implements Stateful, Chances {
     }
   }
 
+  /** @param listener called for each decision once */
+  listen(listener: (decision: Taken) => void): void {
+    this.listeners.push(listener);
+  }
+
   /** Is there anything to do beside running? */
   get active(): boolean {
     return this.chooser !== undefined || this.underway > 0;
@@ -80,9 +84,10 @@ export class Perturbation implements Stateful, Chances {
 
   private note(decision: Decision): void {
     const key = keyOf(decision.dial, decision.cpu, decision.icount);
-    if (!this.onDecision || this.seen.has(key)) return;
+    if (this.listeners.length === 0 || this.seen.has(key)) return;
     this.seen.add(key);
-    this.onDecision({ ...decision, position: this.cpus.reduce((sum, c) => sum + c.position, 0) });
+    const position = this.cpus.reduce((sum, c) => sum + c.position, 0);
+    for (const listener of this.listeners) listener({ ...decision, position });
   }
 
   private event(cpu: Cpu): void {

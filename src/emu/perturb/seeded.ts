@@ -33,10 +33,13 @@ export const STYLES: readonly Style[] = [
   { name: 'crowd', window: 1_500, near: 64, short: 11, medium: 4, rate: 128 },
 ];
 
-/** Longest stalls of the three kinds, in ticks. */
+/** Longest stalls of the three kinds, in ticks. Where they are frequent they are shorter, so that a run takes some times as long, and not more. */
 const SHORT = 300;
-const MEDIUM = 30_000;
-const LONG = 1_000_000;
+const MEDIUM = { most: 30_000, windows: 8 };
+const LONG = { most: 1_000_000, windows: 40 };
+/** Of 64 stalls after an event, one is long, and some are of medium length. */
+const NEAR_MEDIUM = 16;
+const NEAR_LONGEST = 200_000;
 /** A stall after an event comes within so many instructions. */
 const NEAR = 160;
 /** Largest answer of each dial, in its unit. These are bounds that hardware keeps (docs/explore.md). */
@@ -91,7 +94,7 @@ export class SeededChooser implements Chooser {
     const { window } = this.style;
     for (let n = Math.floor(from / window); ; n++) {
       const icount = n * window + (mix(this.seed, SALT.place, cpu, n) % window);
-      if (icount >= from) return { icount, length: this.lengthAt(cpu, icount) };
+      if (icount >= from) return { icount, length: this.length(cpu, icount) };
     }
   }
 
@@ -102,10 +105,21 @@ export class SeededChooser implements Chooser {
   }
 
   lengthAt(cpu: number, icount: number): number {
-    const h = mix(this.seed, SALT.kind, cpu, icount);
-    const { short, medium } = this.style;
-    const kind = h % 16;
-    const most = kind < short ? SHORT : kind < short + medium ? MEDIUM : LONG;
+    const kind = mix(this.seed, SALT.kind, cpu, icount) % 64;
+    const most = kind === 0 ? NEAR_LONGEST : kind < NEAR_MEDIUM ? MEDIUM.most : SHORT;
+    return this.within(most, cpu, icount);
+  }
+
+  /** The length of a stall that is due by itself. */
+  private length(cpu: number, icount: number): number {
+    const { short, medium, window } = this.style;
+    const kind = mix(this.seed, SALT.kind, cpu, icount) % 16;
+    if (kind < short) return this.within(SHORT, cpu, icount);
+    const { most, windows } = kind < short + medium ? MEDIUM : LONG;
+    return this.within(Math.min(most, windows * window), cpu, icount);
+  }
+
+  private within(most: number, cpu: number, icount: number): number {
     return 1 + (mix(this.seed, SALT.length, cpu, icount) % most);
   }
 }
