@@ -21,6 +21,7 @@ const ROOMS = [
   'src/emu/memory',
   'src/emu/tlb',
   'src/emu/cpu',
+  'src/emu/perturb',
   'src/emu/isa',
   'src/emu/fpu',
   'src/emu/mmu',

@@ -111,7 +111,7 @@ ensure_bundle() {
   local out="$LS_ROOT/build/cli"
   [ -e "$out/main.js" ] && [ -z "$(find "$LS_ROOT/src" "$LS_ROOT/package.json" -newer "$out/main.js" -type f -print -quit)" ] && return
   bundle() {
-    (cd "$LS_ROOT" && "$LS_NODE" node_modules/rolldown/bin/cli.mjs src/cli/main.ts src/cli/library.ts src/cli/cpu-worker.ts src/cli/file-thread.ts src/cli/nbd-thread.ts --dir "$out" --format esm --platform node --minify=false) &&
+    (cd "$LS_ROOT" && "$LS_NODE" node_modules/rolldown/bin/cli.mjs src/cli/main.ts src/cli/library.ts src/cli/cpu-worker.ts src/cli/explore-worker.ts src/cli/file-thread.ts src/cli/nbd-thread.ts --dir "$out" --format esm --platform node --minify=false) &&
       "$LS_NODE" --disable-warning=ExperimentalWarning "$LS_ROOT/scripts/emit-interpreter.ts" "$out" &&
       cp -r "$LS_ROOT/src/hv/awareness/descriptors" "$LS_ROOT"/src/hv/*.h "$out/" && touch "$out/main.js"
   }
@@ -541,6 +541,12 @@ ensure_variants() {
 ensure_broken() {
   rebuild_when_newer broken "building the collection of broken hypervisors" "$LS_ROOT/scripts/build-broken" \
     "$LS_ROOT/src/hv" "$LS_ROOT/test/broken"
+}
+
+# The planted races of the tests of explore.
+ensure_races() {
+  rebuild_when_newer races "building the planted races" "$LS_ROOT/scripts/build-races" \
+    "$LS_ROOT/src/hv" "$LS_ROOT/guests/lib" "$LS_ROOT/test/explore/races"
 }
 
 # The benchmark kernels.
