@@ -152,7 +152,11 @@ function bootedImage(image: string, console: (byte: number) => void): Booted {
   try {
     return boot(image, { ...DEFAULT_MACHINE, memory: LAB_MEMORY }, console);
   } catch (error) {
-    if (error instanceof UsageError) throw new BuildError(`the machine cannot load it: ${error.message}`);
+    // What the message advises are options of `run`.
+    if (error instanceof UsageError)
+      throw new BuildError(
+        `${error.message.replace(/: .*/s, '')}: the machine of the labs has ${LAB_MEMORY / 2 ** 20} MiB of RAM, so make the program smaller`,
+      );
     throw error;
   }
 }
