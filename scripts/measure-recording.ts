@@ -1,11 +1,14 @@
-/** Measures what a recording costs: a boot of Debian's kernel on two CPUs to its shell and its power-off, with and without one. Run through scripts/measure --recording. */
+/** Measures what a recording costs: a boot of Debian's kernel on two CPUs to its shell and its power-off, with and without one. Run through scripts/measure --recording [--pairs N]. */
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { parseInteger } from '../src/cli/options.ts';
 import { initramfs } from '../test/linux/images.ts';
 import { LinuxSession } from '../test/linux/session.ts';
 
-const PAIRS = 5;
+const { values } = parseArgs({ options: { pairs: { type: 'string', default: '5' } } });
+const PAIRS = parseInteger(values.pairs, '--pairs', 1, 100);
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-recording-'));
 const initrd = join(folder, 'initramfs');
 const file = join(folder, 'boot.recording');

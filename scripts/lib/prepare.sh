@@ -525,6 +525,12 @@ ensure_guests() {
     "$LS_ROOT/src/hv" "$LS_ROOT/guests" "$LS_ROOT/examples"
 }
 
+# The labs: skeletons, solutions, and their library.
+ensure_labs() {
+  rebuild_when_newer labs "building the labs" "$LS_ROOT/scripts/build-labs" "$LS_ROOT/labs" "$LS_ROOT/src/labs" \
+    "$LS_ROOT/src/cli/labs" "$LS_ROOT/src/hv/csr.h" "$LS_ROOT/scripts/build-labs.ts"
+}
+
 # The variants of the hypervisor for tests.
 ensure_variants() {
   rebuild_when_newer variants "building variants of the hypervisor" "$LS_ROOT/scripts/build-variants" \

@@ -11,7 +11,6 @@ import { DiskPast } from '../emu/replay/disk-past.ts';
 import { SharePast } from '../emu/replay/share-past.ts';
 import type { CardSpec } from './cards.ts';
 import type { DriveSpec } from './drives.ts';
-import { say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import type { Pluggable } from './net/cable.ts';
 import { pluggable } from './network.ts';
@@ -72,9 +71,7 @@ export function openCards(cli: MachineCli, console: (byte: number) => void): Ope
     const disk = surroundings.drive(spec, inSandbox);
     // Changes in memory go with the machine anyway.
     const changes = back && !spec.readOnly && !spec.copyOnWrite;
-    if (changes && spec.nbd)
-      say(`warning: --drive: ${spec.file} is on a server, and does not go back in time: add copy-on-write for that`);
-    return changes && !spec.nbd ? added(pasts.disks, new DiskPast(disk)) : disk;
+    return changes ? added(pasts.disks, new DiskPast(disk)) : disk;
   };
   let disks = 0;
   let sata = 0;

@@ -335,8 +335,6 @@ export interface MachineCli {
   readonly surroundings?: Surroundings;
   /** Know VMs, and read names, even if no debugger can connect. */
   readonly observed?: boolean;
-  /** Receives each byte that the console shows. */
-  readonly tap?: (byte: number) => void;
   /** Called with the machine before its first instruction, and before a debugger can connect. */
   readonly prepare?: (control: RunControl) => void;
   /** Receives the end of the run, instead of words on stderr. */

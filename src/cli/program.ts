@@ -3,11 +3,13 @@ import { Command, CommanderError, Option } from 'commander';
 import type { BenchCli } from './bench/bench.ts';
 import { EXIT, UsageError } from './errors.ts';
 import type { ExploreCli } from './explore/explore.ts';
+import type { LabCli } from './labs/lab.ts';
 import {
   collect,
   declareDebugOptions,
   declareMachineOptions,
   type MachineCli,
+  parseAddress,
   parseDetails,
   parseEngine,
   parseFormat,
@@ -165,6 +167,25 @@ program
   .action(async (cli: { json?: boolean }) => {
     const { doctor } = await import('./doctor.ts');
     code = await doctor(cli);
+  });
+
+program
+  .command('lab')
+  .description('learn to write a hypervisor: lists the labs, starts one, checks it')
+  .argument('[name]', 'h1 to h6; with --all the folder that has them')
+  .argument('[folder]', 'your copy (left out: a copy here, otherwise the skeleton)')
+  .option('--start <folder>', 'copy the skeleton to a new folder')
+  .option('--solution', 'check the solution of the project instead')
+  .option('--all', 'check every lab')
+  .option('--json', 'for programs')
+  .option('--junit <file>', 'write the results as JUnit XML, too')
+  .option('--gdb <address>', 'do not check: run it with a port for gdb, stopped before its first instruction', (t) =>
+    parseAddress(t, '--gdb'),
+  )
+  .addHelpText('after', '\nExample:\n  loongscope lab h1 --start h1\n  loongscope lab h1 h1')
+  .action(async (name: string | undefined, folder: string | undefined, cli: LabCli) => {
+    const { lab } = await import('./labs/lab.ts');
+    code = await lab(name, folder, cli);
   });
 
 program

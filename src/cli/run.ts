@@ -219,9 +219,9 @@ async function startMachine(
   let control: RunControl | undefined;
   // During a replay the output of the machine is dropped, because it was printed before.
   const booted = boot(image, cli, (byte) => {
+    control?.onConsole?.(byte);
     if (control?.repeating) return;
     output.put(byte);
-    cli.tap?.(byte);
   });
   const { machine } = booted;
   const recognition = new Recognition(cli.descriptor, booted.keptDescriptor);

@@ -31,7 +31,7 @@ export class Reverse {
     this.begin();
     try {
       yield;
-      position = yield* control.replayer.findingTurnOf(thread.cpu, position);
+      position = yield* control.replayer.findingTurnOf(thread.cpu);
       if (position !== undefined) yield* control.replayer.going(position);
       // A thread of a guest skips the instructions of the hypervisor.
       if (position !== undefined && thread.vm !== undefined && thread.cpu.world !== thread.vm) {

@@ -1,4 +1,5 @@
 /** Disks on NBD servers: those that keep the protocol, those that break it, and QEMU's with a qcow2 image. */
+
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,6 +12,8 @@ import { parseNbd } from '../../src/cli/nbd/address.ts';
 import { NbdClient } from '../../src/cli/nbd/client.ts';
 import { NbdDisk } from '../../src/cli/nbd/disk.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { DiskPast } from '../../src/emu/replay/disk-past.ts';
+import { restoreFields, saveFields } from '../../src/emu/state/fields.ts';
 import { FAULTS, type Fault, NbdServer, type NbdServerOptions, nbdThread } from '../support/nbd-server.ts';
 import { until } from '../support/wait.ts';
 
@@ -215,6 +218,36 @@ describe('a disk on a server', () => {
     disk.write(3584, data);
     expect(Buffer.compare(disk.read(3584, 1024), data)).toBe(0);
     expect(below.read(3584, 1024).every((b) => b === 0)).toBe(true);
+    below.close();
+    await end();
+  });
+
+  test('goes back in time, and takes back a write that nobody has waited for', async () => {
+    const path = fresh();
+    const end = await nbdThread({ path, size: SIZE, delay: 30 });
+    const below = open(path);
+    const disk = new DiskPast(below);
+    const zeros = new Uint8Array(1024);
+    const [first, second] = [pattern(1024), pattern(1024).fill(7)];
+    const write = (data: Uint8Array): void => {
+      while (!disk.ready!('write', 3584, data.length, data));
+      disk.write(3584, data);
+    };
+    disk.begin(() => 0);
+    write(first);
+    const state = saveFields(disk);
+    write(second);
+    restoreFields(disk, state);
+    expect(Buffer.compare(below.read(3584, 1024), second)).toBe(0);
+    disk.fork();
+    expect(Buffer.compare(disk.read(3584, 1024), first)).toBe(0);
+    // Begun, and then the machine goes on in another way; the next write has the same place.
+    while (!disk.ready!('write', 3584, 1024, second));
+    disk.fork();
+    expect(Buffer.compare(below.read(3584, 1024), first)).toBe(0);
+    while (!disk.ready!('write', 3584, 1024, second));
+    write(zeros);
+    expect(Buffer.compare(below.read(3584, 1024), zeros)).toBe(0);
     below.close();
     await end();
   });

@@ -108,6 +108,23 @@ describe('history', () => {
     expect(stateHash(machine)).toBe(hash);
   });
 
+  test('a step of a CPU that waits is repeated, and what follows it too', () => {
+    const { machine } = new TestMachine({ cpus: 2, code: ['addi.d $a0, $a0, 1', 'b -4', 'idle 0', 'b -4'] });
+    const [first, second] = machine.cpus as [Cpu, Cpu];
+    second.parked = false;
+    second.pc = BigInt(CODE);
+    first.pc = BigInt(CODE + 8);
+    const history = new History(machine, []);
+    history.enable(true);
+    history.replay(20_000);
+    expect([first.idle, history.step(first, false)]).toEqual([true, 'waiting']);
+    history.replay(history.position + 3_000);
+    const [between, a0] = [history.position, second.gpr(4)];
+    history.replay(between + 3_000);
+    // A copy of the end would save the way through the step.
+    expect([history.goto(between), second.gpr(4)]).toEqual([between, a0]);
+  });
+
   test('CPUs held still are still again when the past runs again', () => {
     const { machine } = new TestMachine({ cpus: 2, code: ['addi.d $a0, $a0, 1', 'b -4'] });
     const [first, second] = machine.cpus as [Cpu, Cpu];
@@ -126,6 +143,32 @@ describe('history', () => {
     expect(history.restoreBefore(0)).toBe(0);
     history.replay(end);
     expect(machine.cpus.map((c) => c.icount)).toEqual(counts);
+  });
+
+  test('the last instruction of a CPU that has waited for long is found without a repetition of the wait', () => {
+    const { machine } = new TestMachine({ cpus: 2, code: ['addi.d $a0, $a0, 1', 'b -4'] });
+    const [first, second] = machine.cpus as [Cpu, Cpu];
+    second.parked = false;
+    second.pc = BigInt(CODE);
+    const history = new History(machine, []);
+    history.enable(true);
+    history.replay(40_000);
+    history.hold([second]);
+    const held = history.position;
+    for (let n = 0; n < 10; n++) {
+      history.replay(history.position + 50_000);
+      // A copy of this moment.
+      history.goto(history.position - 1);
+      history.goto(history.end);
+    }
+    const end = history.position;
+    expect(history.idleSince(first)).toBe(end);
+    const since = history.idleSince(second);
+    expect(since).toBeGreaterThanOrEqual(held);
+    expect(since).toBeLessThanOrEqual(held + 50_000);
+    history.goto(since);
+    expect(second.icount).toBeGreaterThan(0);
+    expect(history.idleSince(second)).toBe(since);
   });
 
   test('a debugger’s change makes another future', () => {

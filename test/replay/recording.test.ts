@@ -11,16 +11,19 @@ import { DEFAULT_MACHINE, type MachineCli, parseGuest } from '../../src/cli/opti
 import { HEADER_BYTES, PART_HEADER_BYTES } from '../../src/cli/recording/file.ts';
 import { parseMoment } from '../../src/cli/recording/moment.ts';
 import { type Recording, readRecording } from '../../src/cli/recording/recording.ts';
-import { keepBookmarks, type ReplayCli, replayed } from '../../src/cli/recording/replay.ts';
+import { keepNotes, type ReplayCli, replayed } from '../../src/cli/recording/replay.ts';
 import { type Running, start } from '../../src/cli/run.ts';
 import { packSnapshot } from '../../src/cli/snapshots.ts';
 import { stateDigest } from '../../src/emu/check/state-digest.ts';
+import { Findings, type Sought } from '../../src/emu/debug/sought-moments.ts';
+import { hasGuests, Vms } from '../../src/emu/debug/vms.ts';
 import type { CheckEntry } from '../../src/emu/replay/journal.ts';
 import { saveFields } from '../../src/emu/state/fields.ts';
 import { echoGuest } from '../support/echo-guest.ts';
 import { GDBS, gdbSession, refused } from '../support/gdb-session.ts';
 import { monitorText, PacketClient } from '../support/packet-client.ts';
 import { seeded } from '../support/random.ts';
+import { TestMachine } from '../support/test-machine.ts';
 import { until } from '../support/wait.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-recording-'));
@@ -292,7 +295,9 @@ describe('a recording that begins with a snapshot', () => {
 describe('states in a recording', () => {
   const SEVERAL = 3;
   const file = join(folder, 'states.recording');
-  const cli: MachineCli = { ...HELLO, guest: [parseGuest('smp,vcpus=2')], smp: 2, record: file, recordEvery: 20 };
+  // Long enough for some states on a fast computer.
+  const guest = [parseGuest('smp,vcpus=2,append=soak:30000')];
+  const cli: MachineCli = { ...HELLO, guest, smp: 2, record: file, recordEvery: 20 };
   let original: Seen;
   let positions: readonly number[];
   let expected: unknown[];
@@ -355,6 +360,53 @@ describe('states in a recording', () => {
     };
     expect(await ran([])).toBe(recording.end);
     expect(await ran(recording.states)).toBe(recording.end - recording.states.at(-1)!.at);
+  });
+
+  test('tell whether a guest has run: from there on its moments are looked for, and are known the next time', async () => {
+    const marked = join(folder, 'found.recording');
+    copyFileSync(file, marked);
+    const { states, end } = readRecording(marked);
+    const fresh = new Vms(new TestMachine().machine.ram);
+    expect(hasGuests([saveFields(fresh)])).toBe(false);
+    /** Goes to a moment, and counts the instructions on the way, as if guests had run only in some states. */
+    const went = async (text: string, more: ReplayCli = {}): Promise<{ at: number; ran: number }> => {
+      const recording = readRecording(marked);
+      const late = { ...recording, states: recording.states.map((s, n) => ({ ...s, hadGuests: () => n > 1 })) };
+      const { image, cli: again, arrive } = replayed(late, { at: parseMoment(text), ...more });
+      const { control, done, booted } = await start(image, { ...again, quiet: true }, () => {});
+      const close = keepNotes(recording, control);
+      let ran = 0;
+      booted.machine.onTurn = (_cpu, before, after) => {
+        ran += after - before;
+      };
+      control.attach({ running: false, stopped: () => {}, ended: () => {} });
+      await arrive(control);
+      const at = control.history.position;
+      control.quit(true);
+      await done;
+      close();
+      return { at, ran };
+    };
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const whole = await went('first exit in VM 1', { stats: true });
+    said.mockRestore();
+    // The guest was entered before its first exit.
+    for (const s of states) if (s.at > whole.at) expect(s.hadGuests(), `${s.at}`).toBe(true);
+    copyFileSync(file, marked);
+    const { at, ran } = await went('first exit in VM 1');
+    expect(at).toBeGreaterThanOrEqual(states[1]!.at);
+    expect(ran).toBeLessThan(at);
+    expect(readRecording(marked).findings).toEqual([{ found: 'first exit in VM 1', at, end }]);
+    const near = states.findLast((s) => s.at <= at)!.at;
+    expect(await went('FIRST exit of 1')).toEqual({ at, ran: at - near });
+    const text = await went('console:GID 1');
+    expect((await went('console:"GID 1"')).at).toBe(text.at);
+    const last = await went('last exit in VM 1');
+    expect(readRecording(marked).findings.at(-1)).toEqual({ found: 'last exit in VM 1', at: last.at, end });
+    // The last one of a longer run may be another one.
+    const [moment, findings] = [parseMoment('last exit in VM 1') as Sought, new Findings()];
+    findings.load({ found: 'last exit in VM 1', at: last.at, end });
+    expect([findings.get(moment, end), findings.get(moment, end + 1)]).toEqual([last.at, undefined]);
   });
 
   test('a changed byte in them is noticed, and one that is cut off is left out', () => {
@@ -443,7 +495,7 @@ describe('bookmarks', () => {
   async function said(...commands: readonly string[]): Promise<string> {
     const { cli } = replayed(readRecording(file), { gdb: { host: '127.0.0.1', port: 0 } });
     const { control, done, ports } = await start(undefined, { ...cli, quiet: true }, () => {});
-    const close = keepBookmarks(readRecording(file), control);
+    const close = keepNotes(readRecording(file), control);
     const client = new PacketClient(ports[0] as number);
     let text = '';
     // The client is told that its registers are old.
@@ -477,6 +529,64 @@ describe('bookmarks', () => {
     // The run itself is as it was.
     expect(readRecording(file).end).toBe(end);
     expect((await again(file)).code).toBe(0);
+  });
+
+  test('moments by what happens there can be gone to, and are kept when they were found', async () => {
+    const where = async (moment: string): Promise<number> =>
+      Number(/^at instruction (\d+)\n$/.exec(await said(`goto ${moment}`))![1]);
+    const first = await where('first exit in VM 1');
+    const last = await where('last exit in VM 1');
+    const hello = await where('console:Hello from');
+    expect(first).toBeLessThan(hello);
+    expect(hello).toBeLessThan(last);
+    const { findings, end } = readRecording(file);
+    expect(findings.map((f) => [f.found, f.at])).toEqual([
+      ['first exit in VM 1', first],
+      ['last exit in VM 1', last],
+      ['console:Hello from', hello],
+    ]);
+    expect(await where('first exit in VM 1')).toBe(first);
+    expect(readRecording(file).findings.length).toBe(3);
+    // As replay --at finds them.
+    for (const [text, at] of [
+      ['first exit in VM 1', first],
+      ['last exit in VM 1', last],
+      ['console:Hello from', hello],
+    ] as const) {
+      const { image, cli, arrive } = replayed({ ...readRecording(file), findings: [] }, { at: parseMoment(text) });
+      const { control, done } = await start(image, { ...cli, quiet: true }, () => {});
+      await arrive(control);
+      expect(control.history.position, text).toBe(at);
+      control.quit(true);
+      await done;
+    }
+    expect(await said('goto 5000', 'goto last exit in VM 3', 'goto 5000')).toBe(
+      `at instruction 5000\nlast exit in VM 3: not from instruction 0 to ${end}, as far as this is kept\nat instruction 5000\n`,
+    );
+  });
+
+  test('with them, any changed byte is noticed, and any cut leaves a shorter recording', async () => {
+    await said('goto 5000', 'bookmark here', 'goto first entry', 'bookmark entry', 'bookmark delete here');
+    const bytes = readFileSync(file);
+    const whole = readRecording(file);
+    expect([whole.bookmarks.length, whole.findings.length]).toEqual([3, 1]);
+    const described = HEADER_BYTES + PART_HEADER_BYTES + bytes.readUInt32LE(HEADER_BYTES);
+    const damaged = join(folder, 'damaged-notes.recording');
+    const random = seeded(23);
+    for (let at = 0; at < bytes.length; at++) {
+      const copy = Buffer.from(bytes);
+      copy[at]! ^= 1 << (random() & 7);
+      writeFileSync(damaged, copy);
+      expect(() => readRecording(damaged), `byte ${at}`).toThrow(UsageError);
+      if (at < described) continue;
+      writeFileSync(damaged, bytes.subarray(0, at));
+      const cut = readRecording(damaged);
+      expect(cut.entries.length, `cut at ${at}`).toBeLessThanOrEqual(whole.entries.length);
+      for (const list of ['entries', 'bookmarks', 'findings'] as const)
+        expect(cut[list], `cut at ${at}`).toEqual(whole[list].slice(0, cut[list].length));
+      expect(cut.end).toBe(cut.entries.length === whole.entries.length ? whole.end : cut.end);
+      expect(cut.end).toBeLessThanOrEqual(whole.end);
+    }
   });
 
   test('two replays of one file keep theirs', async () => {

@@ -65,13 +65,13 @@ export async function runOnce(
       ...job,
       quiet: true,
       codeCache: false,
-      tap: (byte) => found(watch.put(byte)),
       onEnd: (e) => {
         end = e;
       },
       onFinding: ({ check, text }) => found({ kind: 'audit', text: `${check}: ${text}` }),
       prepare: (c) => {
         control = c;
+        c.onConsole = (byte) => found(watch.put(byte));
         pairs = new Pairs(c.machine);
         c.machine.perturbation.listen((d) => {
           // How long after the deadline the run is ended is not its own doing.

@@ -1,6 +1,5 @@
 /** A machine that has booted once, for all runs to go on from. */
 import { writeFileSync } from 'node:fs';
-import type { RunControl } from '../../emu/debug/run-control.ts';
 import { UsageError } from '../errors.ts';
 import type { MachineCli } from '../options.ts';
 import { start } from '../run.ts';
@@ -19,7 +18,6 @@ export async function startAfter(
   file: string,
 ): Promise<{ readonly image: undefined; readonly cli: MachineCli }> {
   let [shown, there] = ['', false];
-  let control: RunControl | undefined;
   const running = await start(
     image,
     {
@@ -28,14 +26,13 @@ export async function startAfter(
       observed: true,
       onEnd: () => {},
       prepare: (c) => {
-        control = c;
-      },
-      tap: (byte) => {
-        shown += String.fromCharCode(byte);
-        if (there || !shown.endsWith(text)) return;
-        there = true;
-        control!.quit(true);
-        for (const cpu of control!.machine.cpus) cpu.requestStop();
+        c.onConsole = (byte) => {
+          shown += String.fromCharCode(byte);
+          if (there || !shown.endsWith(text)) return;
+          there = true;
+          c.quit(true);
+          for (const cpu of c.machine.cpus) cpu.requestStop();
+        };
       },
     },
     () => {},

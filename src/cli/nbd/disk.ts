@@ -36,6 +36,10 @@ interface Begun {
   readonly data: SharedArrayBuffer;
 }
 
+/** Has an operation begun with these data? Between two questions the machine may have gone back and changed. */
+const same = ({ data }: Begun, wanted: Uint8Array | undefined): boolean =>
+  wanted === undefined || Buffer.compare(new Uint8Array(data), wanted) === 0;
+
 export interface NbdDiskOptions {
   /** The drive as the user has written it. */
   readonly name: string;
@@ -121,7 +125,14 @@ export class NbdDisk implements Disk {
 
   private begin(call: Call, offset: number, length: number, data?: Uint8Array): Begun {
     const { begun } = this;
-    if (begun && begun.call === call && begun.offset === offset && begun.data.byteLength === length) return begun;
+    if (
+      begun &&
+      begun.call === call &&
+      begun.offset === offset &&
+      begun.data.byteLength === length &&
+      same(begun, data)
+    )
+      return begun;
     // A machine that was set back in time does not ask for the rest of what it has begun.
     if (begun) this.end(begun, this.mostMs);
     const memory = new SharedArrayBuffer(length);

@@ -1,8 +1,21 @@
 /** Brings a recorded run to a moment. */
 import type { Cpu } from '../../emu/cpu/cpu.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
+import { ConsoleText, isEventOf, needsGuest, type Sought, soughtText } from '../../emu/debug/sought-moments.ts';
+import { say } from '../ending.ts';
 import { UsageError } from '../errors.ts';
 import type { Moment } from './moment.ts';
+
+/** Milliseconds between two lines of progress. */
+const PROGRESS_MS = 1000;
+
+const isSought = (moment: Moment): moment is Sought => 'last' in moment || moment.kind === 'console';
+
+function textOf(moment: Moment): string {
+  if (isSought(moment)) return soughtText(moment);
+  if (moment.kind === 'bookmark') return `bookmark:${moment.name}`;
+  return moment.kind === 'end' ? 'the end' : `instruction ${moment.at}`;
+}
 
 /** Watches a run for a moment. */
 export class MomentWatch {
@@ -11,7 +24,9 @@ export class MomentWatch {
   private readonly moment: Moment;
   private readonly whole: boolean;
   private control: RunControl | undefined;
-  private tail = '';
+  private told = 0;
+  /** Is the moment looked for, and not only gone to? */
+  private looking = false;
 
   /** @param whole nothing of the run on the way is left out */
   constructor(moment: Moment, whole = false) {
@@ -19,28 +34,16 @@ export class MomentWatch {
     this.whole = whole;
   }
 
-  /** A byte appears on the console. */
-  put(byte: number): void {
-    const { moment, control } = this;
-    if (moment.kind !== 'console' || !control || this.position !== undefined) return;
-    this.tail = (this.tail + String.fromCharCode(byte)).slice(-moment.text.length);
-    if (this.tail !== moment.text) return;
-    // After the store that has sent it.
-    this.position = control.position() + 1;
-    control.machine.running?.requestStop();
-  }
-
   private event(cpu: Cpu): void {
     const { moment, control } = this;
     if (!('last' in moment) || (this.position !== undefined && !moment.last)) return;
-    const record = cpu.events.at(0);
-    if (record?.kind !== moment.kind || (moment.world !== undefined && moment.world !== record.world)) return;
+    if (!isEventOf(moment, cpu.events.at(0))) return;
     this.position = control!.position();
     if (!moment.last) cpu.requestStop();
   }
 
   /**
-   * Brings a recorded machine from its beginning to the moment.
+   * Brings a recorded machine from its beginning to the moment. What was looked for and found is kept ({@link RunControl.findings}).
    * @throws UsageError when the moment does not come
    */
   async arrive(control: RunControl): Promise<void> {
@@ -51,39 +54,67 @@ export class MomentWatch {
     const known = this.known(control);
     if (known !== undefined) check(known, history);
     this.control = control;
+    this.told = performance.now();
+    this.looking = known === undefined;
     control.arriving = true;
     try {
-      await this.going();
+      await this.going(known);
     } finally {
       control.arriving = false;
     }
+    if (control.over && this.position === undefined && known === undefined)
+      say(`${textOf(moment)} was not found: the search has ended at instruction ${history.position} of ${history.end}`);
     if (control.over || known !== undefined) return;
     if (this.position === undefined)
       throw new UsageError(`--at: this does not happen in the ${history.end} instructions of the recording`);
+    if (isSought(moment)) control.findings.add(moment, this.position, history.end);
     control.replayer.goto(this.position);
   }
 
   /** The position of a moment that need not be looked for. */
-  private known({ history, bookmarks }: RunControl): number | undefined {
+  private known({ history, bookmarks, findings }: RunControl): number | undefined {
     const { moment } = this;
+    if (isSought(moment)) return findings.get(moment, history.end);
     if (moment.kind === 'bookmark') return bookmarks.get(moment.name);
-    return moment.kind === 'end' ? history.end : moment.kind === 'instruction' ? moment.at : undefined;
+    return moment.kind === 'end' ? history.end : moment.at;
   }
 
-  private async going(): Promise<void> {
+  private async going(known: number | undefined): Promise<void> {
     const { moment, whole } = this;
-    const { history, machine } = this.control!;
-    const target = this.known(this.control!);
-    if (target !== undefined) {
-      if (!whole) history.leap(target);
-      await this.runTo(target);
-      return;
-    }
-    const event = (cpu: Cpu): void => this.event(cpu);
-    const removers = 'last' in moment ? machine.cpus.map((c) => c.observe({ exception: event, entered: event })) : [];
+    const { history } = this.control!;
+    if (known !== undefined) {
+      if (!whole) history.leap(known);
+      await this.runTo(known);
+    } else if (moment.kind === 'console') await this.searchText(moment.text);
+    else if ('last' in moment) await this.searchEvent(moment);
+  }
+
+  private async searchText(text: string): Promise<void> {
+    const control = this.control!;
+    const shown = new ConsoleText(text);
+    control.onConsole = (byte) => {
+      if (this.position !== undefined || !shown.put(byte)) return;
+      // After the store that has sent it.
+      this.position = control.position() + 1;
+      control.machine.running?.requestStop();
+    };
     try {
-      if ('last' in moment && moment.last && !whole) await this.searchBack();
-      else await this.runTo(history.end);
+      await this.runTo(control.history.end);
+    } finally {
+      control.onConsole = undefined;
+    }
+  }
+
+  private async searchEvent(moment: Sought & { readonly last: boolean }): Promise<void> {
+    const { history, machine } = this.control!;
+    const event = (cpu: Cpu): void => this.event(cpu);
+    const removers = machine.cpus.map((c) => c.observe({ exception: event, entered: event }));
+    try {
+      if (moment.last && !this.whole) await this.searchBack();
+      else {
+        if (needsGuest(moment) && !this.whole) history.leap(history.beforeGuests);
+        await this.runTo(history.end);
+      }
     } finally {
       for (const remove of removers) remove();
     }
@@ -97,8 +128,19 @@ export class MomentWatch {
     const waits = (): boolean => this.position === undefined || ('last' in moment && moment.last);
     while (!control.over && !history.recordingOver && history.position < target && waits()) {
       control.repeatSome(target);
+      this.tell();
       await new Promise((resolve) => setImmediate(resolve));
     }
+  }
+
+  /** Says now and then how far it is. */
+  private tell(): void {
+    if (performance.now() - this.told < PROGRESS_MS) return;
+    this.told = performance.now();
+    const { position, end } = this.control!.history;
+    say(
+      `${this.looking ? 'looking for' : 'on the way to'} ${textOf(this.moment)}, at instruction ${position} of ${end}`,
+    );
   }
 
   /** Looks for the last moment from the end on backwards, from one state of the recording to the one behind it. */

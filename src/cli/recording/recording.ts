@@ -1,4 +1,6 @@
 /** Reads a recording. */
+import type { Finding } from '../../emu/debug/sought-moments.ts';
+import { hasGuests } from '../../emu/debug/vms.ts';
 import type { CheckEntry, InputEntry } from '../../emu/replay/journal.ts';
 import { pagesOf } from '../../emu/replay/page-digests.ts';
 import type { RecordedState, StateContent } from '../../emu/replay/recorded-run.ts';
@@ -11,6 +13,7 @@ import {
   type Description,
   isBookmark,
   isDescription,
+  isFinding,
   isPart,
   isState,
   type Part,
@@ -31,6 +34,8 @@ export interface Recording {
   readonly cut: number;
   /** In the order in which they were made and deleted. */
   readonly bookmarks: readonly Bookmark[];
+  /** Moments that were found in it. */
+  readonly findings: readonly Finding[];
 }
 
 /** @throws UsageError when it cannot be repeated by this program */
@@ -55,19 +60,30 @@ export function readRecording(name: string): Recording {
     end: list.at(-1)?.at ?? 0,
     cut,
     bookmarks: notes.filter(isBookmark),
+    findings: notes.filter(isFinding),
   };
 }
 
 /** The states of a recording. Each is made of those from the last whole one on. */
 function statesOf(name: string, packed: readonly PackedState[]): RecordedState[] {
+  const damaged = (): Error => new Error(`${name} has a state that is damaged: record again`);
   const content = (n: number): StateContent => {
     const first = packed.slice(0, n + 1).findLastIndex((s) => s.whole);
     const parts = packed.slice(Math.max(0, first), n + 1).map((s) => ({ ...(s.unpack() as State), whole: s.whole }));
-    if (!parts.every(isState)) throw new Error(`${name} has a state that is damaged: record again`);
+    if (!parts.every(isState)) throw damaged();
     const { rest, observers } = parts.at(-1)!;
     return { rest, observers, pages: pagesOf(parts) };
   };
-  return packed.map(({ at, entries }, n) => ({ at, entries, content: () => content(n) }));
+  const hadGuests = (n: number): boolean => {
+    const state = packed[n]!.unpack();
+    if (!isState(state)) throw damaged();
+    return hasGuests(state.observers);
+  };
+  return packed.map(({ at, entries }, n) => ({
+    ...{ at, entries },
+    hadGuests: () => hadGuests(n),
+    content: () => content(n),
+  }));
 }
 
 /** A recording up to an instruction. @throws UsageError when it does not come so far */

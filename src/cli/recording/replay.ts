@@ -51,6 +51,7 @@ export function replayed(recording: Recording, more: ReplayCli): Replayed {
     const digests = { registers: () => registersDigest(machine), ram: () => ramDigest(machine.ram) };
     control.history.follow({ entries: inputsAndChecks(entries), states, end, digests });
     for (const { bookmark, at: position } of recording.bookmarks) control.bookmarks.load(bookmark, position);
+    for (const finding of recording.findings) control.findings.load(finding);
     if (from !== undefined) control.history.leap(from);
     if (watch) control.attach(gate);
   };
@@ -69,7 +70,7 @@ export function replayed(recording: Recording, more: ReplayCli): Replayed {
     surroundings: surroundings.found,
     ...(decisions.length > 0 && { decisions }),
     prepare,
-    ...(watch && { tap: (byte: number) => watch.put(byte), observed: true }),
+    ...(watch && { observed: true }),
   };
   return { image: description.image, cli, arrive };
 }
@@ -82,8 +83,8 @@ function tell({ control, symbolize }: Running): void {
     for (const line of explainLast(control, cpu, symbolize)) process.stdout.write(`${line}\n`);
 }
 
-/** From now on bookmarks are kept in the recording, where that is possible. @returns a function for the end */
-export function keepBookmarks({ name, cut }: Recording, { bookmarks }: RunControl): () => void {
+/** From now on bookmarks, and moments that are found, are kept in the recording, where that is possible. @returns a function for the end */
+export function keepNotes({ name, cut }: Recording, { bookmarks, findings }: RunControl): () => void {
   let why = cut > 0 ? 'it is cut off' : undefined;
   let notes: NoteWriter | undefined;
   try {
@@ -100,6 +101,14 @@ export function keepBookmarks({ name, cut }: Recording, { bookmarks }: RunContro
     }
     if (!notes) throw new Error(`the bookmark is forgotten at the end: ${name} cannot be written (${why})`);
   };
+  findings.onFound = (finding) => {
+    try {
+      notes?.add(finding);
+    } catch {
+      // It can be found again.
+      notes = undefined;
+    }
+  };
   return () => notes?.close();
 }
 
@@ -112,7 +121,7 @@ export async function replay(file: string, more: ReplayCli): Promise<number> {
   const { image, cli, arrive } = replayed(recording, more);
   const running = await start(image, cli);
   const { booted, control, done } = running;
-  const closeNotes = keepBookmarks(recording, control);
+  const closeNotes = keepNotes(recording, control);
   void done.then(closeNotes);
   enterSandbox(cli);
   if (more.at) {

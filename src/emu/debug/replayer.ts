@@ -62,15 +62,15 @@ export class Replayer {
   }
 
   /**
-   * Finds the last instruction that a CPU executed before a position. Afterwards the machine is at some position of its
+   * Finds the last instruction that a CPU executed before the present position. Afterwards the machine is at some position of its
    * history.
    * @returns the position directly before that instruction; undefined when its history is not kept
    */
-  *findingTurnOf(cpu: Cpu, before: number): Steps<number | undefined> {
+  *findingTurnOf(cpu: Cpu): Steps<number | undefined> {
     const { machine, history } = this.control;
-    if (machine.cpus.length === 1) return before > history.beginning ? before - 1 : undefined;
+    if (machine.cpus.length === 1) return history.position > history.beginning ? history.position - 1 : undefined;
     let found: number | undefined;
-    for (let end = before; end > history.beginning && found === undefined; ) {
+    for (let end = history.idleSince(cpu); end > history.beginning && found === undefined; ) {
       machine.onTurn = (c, from, to) => {
         if (c === cpu && to <= end && to > from) found = to - 1;
       };
@@ -86,11 +86,15 @@ export class Replayer {
   }
 
   /**
-   * Finds the last VM exit of a vCPU before a position. Afterwards the machine is at some position of its history.
+   * Finds the last VM exit of a vCPU before a position at which the machine is. Afterwards the machine is at some position of its history.
    * @returns the position of the instruction that exits; undefined when no exit is kept
    */
   *findingExitOf(vm: number, vcpu: number, before: number): Steps<number | undefined> {
     const { history, machine, vcpuStates } = this.control;
+    const state = vcpuStates.get(vm, vcpu);
+    // What is known of a vCPU that does not run is from its last exit.
+    if (state && !state.running && state.position < before)
+      return state.position < history.beginning ? undefined : state.position;
     let found: number | undefined;
     let end = before;
     const removers = machine.cpus.map((c) =>

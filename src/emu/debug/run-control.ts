@@ -27,6 +27,7 @@ import { PendingStop } from './pending-stop.ts';
 import { Replayer } from './replayer.ts';
 import { RunLimits } from './run-limits.ts';
 import { RunLoop } from './run-loop.ts';
+import { Findings } from './sought-moments.ts';
 import { Stepping } from './stepping.ts';
 import type { Client, End, FrameSource, Limits, SnapshotStore, Stepper, Stop } from './stop.ts';
 import type { SymbolStore } from './symbolizer.ts';
@@ -78,6 +79,9 @@ export class RunControl {
   readonly observers: readonly Stateful[];
   readonly history: History;
   readonly bookmarks = new Bookmarks();
+  readonly findings = new Findings();
+  /** Hears each byte that the machine sends to its console, also while it repeats its past. */
+  onConsole: ((byte: number) => void) | undefined;
   readonly replayer: Replayer;
   private readonly snapshotStore: SnapshotStore | undefined;
   /** Must the machine wait until its output has been read? */

@@ -7,7 +7,7 @@ import type { Cpu } from '../cpu/cpu.ts';
 import { CRMD } from '../cpu/csr-fields.ts';
 import { CSR, CSRS, fieldNamed } from '../cpu/csr-table.ts';
 import type { Ram } from '../memory/ram.ts';
-import type { Stateful, Wiring } from '../state/fields.ts';
+import type { Fields, Stateful, Wiring } from '../state/fields.ts';
 import { isBigint, isEvery, isMapOfNames, isNumber, isObjectWith, isSwitch, isText } from '../state/state-check.ts';
 
 export interface Vm {
@@ -80,6 +80,10 @@ const LOW_BITS = 0xfff;
 const HUGE = 0x40;
 /** A guest that begins is in direct address mode and has no vector yet. */
 const DA_PG = CRMD.DA | CRMD.PG;
+
+/** Do observers, as they were saved, know a guest? */
+export const hasGuests = (observers: readonly Fields[]): boolean =>
+  observers.some(({ list }) => Array.isArray(list) && list.length > 0);
 
 export class Vms implements Stateful {
   readonly stateFields = ['list', 'byKey', 'tenures'];

@@ -304,7 +304,14 @@ export class Ram {
 
   /** Gives a page an earlier content; the guard is not told. @param content undefined: zeros */
   putPage(page: number, content: Uint8Array | undefined): void {
-    if (content) this.put(this.pageAddress(page), content);
+    const index = Math.floor((page * PAGE) / CHUNK);
+    const at = this.chunks[index]!;
+    if (at > TAKING) {
+      const from = at + ((page * PAGE) % CHUNK);
+      this.used[index] = 1;
+      if (content) this.mem.u8.set(content, from);
+      else this.mem.u8.fill(0, from, from + PAGE);
+    } else if (content) this.put(this.pageAddress(page), content);
     else if (this.page(page)) this.put(this.pageAddress(page), ZEROS);
   }
 

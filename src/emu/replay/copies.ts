@@ -1,4 +1,5 @@
 /** The copies of a machine at several positions of its history, oldest first, within a number of bytes. */
+import type { Cpu } from '../cpu/cpu.ts';
 import type { Machine, MachineCopy } from '../machine/machine.ts';
 import { PAGE } from '../memory/layout.ts';
 import type { Fields, Stateful } from '../state/fields.ts';
@@ -11,6 +12,8 @@ export interface Copy {
   readonly position: number;
   readonly rest: MachineCopy;
   readonly extras: readonly Fields[];
+  /** Instructions of each CPU before it. */
+  readonly executed: readonly number[];
   /** Journal entries before it. */
   journal: number;
   /** Running time up to the next copy, in milliseconds; of the last copy up to the latest position. */
@@ -25,6 +28,18 @@ export interface Change {
 
 /** With fewer copies than this, the oldest one goes when there is no room. */
 const FEW_COPIES = 64;
+
+/** The index of the first copy for which something is true that is true for all behind it; their number when it is true for none. */
+function firstIndex(list: readonly Copy[], is: (copy: Copy) => boolean): number {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (is(list[middle]!)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
 
 export class Copies {
   private readonly machine: Machine;
@@ -101,14 +116,12 @@ export class Copies {
 
   /** The index of the last copy at or before a position; −1 when there is none. */
   indexBefore(position: number): number {
-    let low = 0;
-    let high = this.list.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.list[middle]!.position <= position) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
+    return firstIndex(this.list, (copy) => copy.position > position) - 1;
+  }
+
+  /** The first copy before which a CPU has executed so many instructions. */
+  firstWith(cpu: Cpu, executed: number): Copy | undefined {
+    return this.list[firstIndex(this.list, (copy) => copy.executed[cpu.index]! >= executed)];
   }
 
   /**
@@ -125,6 +138,7 @@ export class Copies {
       journal,
       rest: machine.copy(last?.rest),
       extras: this.extras.map((part, n) => saveShared(part, last?.extras[n])),
+      executed: machine.cpus.map((c) => c.icount),
       work: 0,
     };
     this.rests.add(copy.rest);

@@ -2,8 +2,8 @@
 
 const COST = 20;
 /** The least and the longest running time between copies, in milliseconds. */
-const LEAST_WORK_MS = 40;
-const MOST_WORK_MS = 80;
+const LEAST_WORK_MS = 30;
+const MOST_WORK_MS = 50;
 /** About what it costs to keep a page of RAM before it changes, in milliseconds: once for the copy, once to come back to fast code. */
 const PAGE_MS = 0.002;
 

@@ -23,6 +23,7 @@ export class DiskPast implements Disk, Stateful, OutsidePast {
     position: 'the past',
     replaced: 'the past',
     failed: 'the past',
+    begun: 'the past',
     bytes: 'the past',
   };
   readonly size: number;
@@ -36,12 +37,17 @@ export class DiskPast implements Disk, Stateful, OutsidePast {
   private readonly replaced = new Map<number, Replaced[]>();
   /** Calls that have failed. */
   private readonly failed = new Set<number>();
+  /** The number of a write that a slow disk has begun, so that what it replaces is kept. */
+  private begun: number | undefined;
   bytes = 0;
+  /** Only where the disk below can be slow. */
+  readonly ready?: NonNullable<Disk['ready']>;
 
   constructor(below: Disk) {
     this.below = below;
     this.size = below.size;
     this.readOnly = below.readOnly;
+    if (below.ready) this.ready = (call, offset, length, data) => this.begins(call, offset, length, data);
   }
 
   /** It is in the copies of the past alone: a snapshot has nothing of a disk that is a file. */
@@ -53,6 +59,7 @@ export class DiskPast implements Disk, Stateful, OutsidePast {
     this.position = position;
     this.replaced.clear();
     this.failed.clear();
+    this.begun = undefined;
     this.bytes = 0;
     this.latest = this.calls;
   }
@@ -76,9 +83,38 @@ export class DiskPast implements Disk, Stateful, OutsidePast {
   write(offset: number, data: Uint8Array): void {
     if (this.call()) return;
     this.tried(() => {
-      if (this.position) this.keep(offset, data.length, this.position());
+      if (this.position && this.begun !== this.calls) this.keep(this.calls, offset, data.length, this.position());
+      this.begun = undefined;
       this.below.write(offset, data);
     });
+  }
+
+  /** A slow disk begins a call. What a write replaces is read before. */
+  private begins(...[call, offset, length, data]: Parameters<NonNullable<Disk['ready']>>): boolean {
+    const { below } = this;
+    // Of what was done before, a read alone needs the disk, and may wait.
+    if (this.calls < this.latest) return true;
+    const number = this.calls + 1;
+    if (call === 'write' && this.position && this.begun !== number) {
+      const { first, end } = this.chunks(offset, length);
+      if (!below.ready!('read', first, end - first)) return false;
+      try {
+        this.keep(number, offset, length, this.position());
+      } catch {
+        // The call itself fails likewise.
+        return true;
+      }
+      this.begun = number;
+    }
+    return below.ready!(call, offset, length, data);
+  }
+
+  /** The whole chunks of a range, in bytes. */
+  private chunks(offset: number, length: number): { first: number; end: number } {
+    return {
+      first: offset - (offset % CHUNK),
+      end: Math.min(this.size, Math.ceil((offset + length) / CHUNK) * CHUNK),
+    };
   }
 
   flush(): void {
@@ -86,7 +122,8 @@ export class DiskPast implements Disk, Stateful, OutsidePast {
   }
 
   fork(): void {
-    if (this.calls === this.latest) return;
+    if (this.calls === this.latest && this.begun === undefined) return;
+    this.begun = undefined;
     for (const [chunk, list] of this.replaced) {
       const first = list.findIndex((r) => r.call > this.calls);
       if (first < 0) continue;
@@ -106,12 +143,15 @@ export class DiskPast implements Disk, Stateful, OutsidePast {
     }
   }
 
-  /** Keeps what a range holds. */
-  private keep(offset: number, length: number, position: number): void {
-    for (let chunk = Math.floor(offset / CHUNK); chunk * CHUNK < offset + length; chunk++) {
-      const bytes = this.below.read(chunk * CHUNK, Math.min(CHUNK, this.size - chunk * CHUNK));
+  /** Keeps what a range holds before a call. */
+  private keep(call: number, offset: number, length: number, position: number): void {
+    const { first, end } = this.chunks(offset, length);
+    const all = this.below.read(first, end - first);
+    for (let at = first; at < end; at += CHUNK) {
+      const bytes = all.slice(at - first, Math.min(at - first + CHUNK, all.length));
+      const chunk = at / CHUNK;
       const list = this.replaced.get(chunk) ?? [];
-      list.push({ call: this.calls, position, bytes });
+      list.push({ call, position, bytes });
       this.replaced.set(chunk, list);
       this.bytes += bytes.length;
     }

@@ -323,6 +323,13 @@ export class History {
     return copy.position;
   }
 
+  /**
+   * From where on a CPU has executed nothing up to the present, as far as copies tell: its last instruction is before that position.
+   */
+  idleSince(cpu: Cpu): number {
+    return Math.min(this.position, this.past.copied.firstWith(cpu, cpu.icount)?.position ?? this.position);
+  }
+
   /** Enters a state of a recorded run. @param index of the last copy before it; −1 when there is none @returns its position */
   private enter(state: RecordedState, index: number): number {
     if (index >= 0) this.past.copied.restore(index);
@@ -331,6 +338,11 @@ export class History {
     this.past.journal.next = state.entries;
     this.past.checkpoint();
     return state.at;
+  }
+
+  /** A position before which no guest has been entered, as far as the states of a recorded run tell: late, but not the latest one. */
+  get beforeGuests(): number {
+    return Math.max(this.beginning, this.recorded?.lastWithoutGuests?.at ?? 0);
   }
 
   /** Enters the last state at or before a position of a recorded run, if the machine is before it. */
@@ -362,9 +374,12 @@ export class History {
 
   private replaySome(target: number, budget: number): void {
     const before = this.position;
+    const { next } = this.past.journal;
     const result = this.run(budget, target);
     this.machine.clearStops();
-    if (this.position === before && (result === 'waiting' || result === 'poweroff'))
+    // A step of a CPU that waits is an entry without an instruction: the run goes on behind it.
+    const stays = this.position === before && this.past.journal.next === next;
+    if (stays && (result === 'waiting' || result === 'poweroff'))
       throw new Error(`history: the machine does not repeat itself at instruction ${before}`);
   }
 

@@ -8,6 +8,7 @@
  */
 import type { PageKeeper } from '../memory/page-guard.ts';
 import type { Ram } from '../memory/ram.ts';
+import { PageContents } from './page-contents.ts';
 import { PageStore } from './page-store.ts';
 
 /** By the number of a page, the number of its content in the store. */
@@ -15,6 +16,9 @@ type Log = Map<number, number>;
 
 /** Pages with a content that is kept. */
 export type KeptPages = ReadonlyMap<number, number>;
+
+/** The place of a content that is looked for. */
+const UNKNOWN = -2;
 
 /** What goes back with RAM. */
 export interface PagesAround {
@@ -38,7 +42,9 @@ export class PagePast implements PageKeeper {
   /**
    * Where RAM is not at the newest mark: the content that pages had at the mark `base`, of those that have one in the newest log.
    */
-  private readonly known: Log = new Map();
+  private readonly known = new PageContents();
+  /** Work space of {@link restore}. */
+  private readonly wanted = new PageContents();
   /** Bytes beyond which {@link PagesAround.crowded} is called. */
   limit = Number.POSITIVE_INFINITY;
 
@@ -146,38 +152,63 @@ export class PagePast implements PageKeeper {
 
   /** RAM becomes as it was at a mark. */
   restore(mark: number): void {
-    for (const [page, content] of this.wanted(mark)) this.bring(page, content);
+    this.wanted.clear();
+    if (mark <= this.base) this.wantBack(mark);
+    else this.wantForward(mark);
+    this.wanted.each((page, content) => {
+      if (content !== UNKNOWN) this.bring(page, content);
+    });
     this.base = mark;
-    if (mark === this.logs.length - 1) {
+    const newest = this.logs.length - 1;
+    if (mark === newest) {
       // RAM holds again what it held at the newest mark.
-      this.releaseAll(this.known);
-      this.releaseAll(this.logs[mark]!);
+      this.known.each((_, content) => this.store.release(content));
+      this.known.clear();
+      this.releaseAll(this.logs[newest]!);
     }
     this.close();
   }
 
-  /** The pages that may differ between RAM and a mark, with their content there. */
-  private wanted(mark: number): Log {
-    const { opened } = this.ram.guard;
+  /** Collects the pages that may differ between RAM and an earlier mark, with their content there. */
+  private wantBack(mark: number): void {
+    const { wanted, base } = this;
     const newest = this.logs.length - 1;
-    const out: Log = new Map();
-    if (mark <= this.base) {
-      for (let n = mark; n < this.base; n++)
-        for (const [page, content] of this.logs[n]!) if (!out.has(page)) out.set(page, content);
-      const there = this.base === newest ? this.logs[newest]! : this.known;
-      for (const page of opened) if (!out.has(page)) out.set(page, there.get(page)!);
-      return out;
-    }
-    const open = new Set<number>(opened);
-    for (let n = this.base; n < mark; n++) for (const page of this.logs[n]!.keys()) open.add(page);
-    for (let n = mark; n <= newest && open.size > 0; n++) {
+    for (let n = mark; n < base; n++)
+      for (const [page, content] of this.logs[n]!) if (!wanted.has(page)) wanted.set(page, content);
+    const there = base === newest ? this.logs[newest]! : this.known;
+    for (const page of this.ram.guard.opened) if (!wanted.has(page)) wanted.set(page, there.get(page)!);
+  }
+
+  /** The same for a later mark. What no log from there on has is not different. */
+  private wantForward(mark: number): void {
+    const { wanted } = this;
+    let missing: number[] = [];
+    const ask = (page: number): void => {
+      if (wanted.has(page)) return;
+      wanted.set(page, UNKNOWN);
+      missing.push(page);
+    };
+    for (const page of this.ram.guard.opened) ask(page);
+    for (let n = this.base; n < mark; n++) for (const page of this.logs[n]!.keys()) ask(page);
+    let left = missing.length;
+    for (let n = mark; n < this.logs.length && left > 0; n++) {
       const log = this.logs[n]!;
-      for (const page of log.size < open.size ? [...log.keys()] : [...open]) {
-        const content = log.get(page);
-        if (content !== undefined && open.delete(page)) out.set(page, content);
+      if (log.size < left) {
+        for (const [page, content] of log) {
+          if (wanted.get(page) !== UNKNOWN) continue;
+          wanted.set(page, content);
+          left--;
+        }
+        continue;
       }
+      missing = missing.filter((page) => {
+        if (wanted.get(page) !== UNKNOWN) return false;
+        const content = log.get(page);
+        if (content !== undefined) wanted.set(page, content);
+        return content === undefined;
+      });
+      left = missing.length;
     }
-    return out;
   }
 
   private bring(page: number, content: number): void {

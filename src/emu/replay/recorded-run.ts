@@ -19,6 +19,8 @@ export interface RecordedState {
   readonly at: number;
   /** Entries of the run before it. */
   readonly entries: number;
+  /** Had a guest been entered before it? @throws Error when it is damaged */
+  readonly hadGuests: () => boolean;
   /** Unpacks it. @throws Error when it is damaged */
   readonly content: () => StateContent;
 }
@@ -67,6 +69,18 @@ export class FollowedRun {
   /** The first position that can be entered without running up to it. */
   get firstState(): number {
     return this.run.states[0]?.at ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** The last state before any guest was entered. */
+  get lastWithoutGuests(): RecordedState | undefined {
+    const { states } = this.run;
+    let low = 0;
+    for (let high = states.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (states[middle]!.hadGuests()) high = middle;
+      else low = middle + 1;
+    }
+    return states[low - 1];
   }
 
   /** The last state at or before a position. */

@@ -22,28 +22,51 @@ function equal(a: ArrayBufferView, b: ArrayBufferView): boolean {
   return true;
 }
 
+/** A block of a copy, in words where the array has whole ones. */
+type Block = Uint32Array | Uint8Array;
+
+/** Is a block what an array holds from an element on? Four words at a time: most of them are equal. */
+function holds(array: Uint32Array, from: number, block: Uint32Array): boolean {
+  const { length } = block;
+  let i = 0;
+  for (; i + 4 <= length; i += 4) {
+    const at = from + i;
+    const differ =
+      (array[at]! ^ block[i]!) |
+      (array[at + 1]! ^ block[i + 1]!) |
+      (array[at + 2]! ^ block[i + 2]!) |
+      (array[at + 3]! ^ block[i + 3]!);
+    if (differ !== 0) return false;
+  }
+  for (; i < length; i++) if (array[from + i] !== block[i]) return false;
+  return true;
+}
+
 /** A copy of a large array. */
 export class BlockCopy {
-  readonly blocks: readonly Uint8Array[];
+  readonly blocks: readonly Block[];
   private readonly empty: TypedArray;
 
-  private constructor(blocks: readonly Uint8Array[], kind: TypedArray) {
+  private constructor(blocks: readonly Block[], kind: TypedArray) {
     this.blocks = blocks;
     this.empty = kind.slice(0, 0);
   }
 
   /** Copies an array. @param before an earlier copy of it. It is returned when nothing has changed */
   static of(array: TypedArray, before: unknown): BlockCopy {
-    const bytes = bytesOf(array);
+    const words = wordsOf(array);
+    const all: Block = words ?? bytesOf(array);
+    const size = BLOCK / all.BYTES_PER_ELEMENT;
     const old = before instanceof BlockCopy ? before.blocks : [];
-    let changed = old.length !== Math.ceil(bytes.length / BLOCK);
-    const blocks: Uint8Array[] = [];
-    for (let at = 0; at < bytes.length; at += BLOCK) {
-      const now = bytes.subarray(at, at + BLOCK);
+    let changed = old.length !== Math.ceil(all.length / size);
+    const blocks: Block[] = [];
+    for (let at = 0; at < all.length; at += size) {
       const was = old[blocks.length];
-      const same = was !== undefined && equal(was, now);
+      const same =
+        was?.length === Math.min(size, all.length - at) &&
+        (words && was instanceof Uint32Array ? holds(words, at, was) : equal(was, all.subarray(at, at + size)));
       if (!same) changed = true;
-      blocks.push(same ? was : now.slice());
+      blocks.push(same ? was : all.slice(at, at + size));
     }
     return changed ? new BlockCopy(blocks, array) : (before as BlockCopy);
   }
@@ -53,14 +76,14 @@ export class BlockCopy {
     const bytes = bytesOf(array);
     let at = 0;
     for (const block of this.blocks) {
-      bytes.set(block, at);
-      at += block.length;
+      bytes.set(bytesOf(block), at);
+      at += block.byteLength;
     }
   }
 
   /** The copy as an array of the original's kind. */
   whole(): TypedArray {
-    const bytes = this.blocks.reduce((sum, block) => sum + block.length, 0);
+    const bytes = this.blocks.reduce((sum, block) => sum + block.byteLength, 0);
     const Kind = this.empty.constructor as new (length: number) => TypedArray;
     const out = new Kind(bytes / this.empty.BYTES_PER_ELEMENT);
     this.into(out);

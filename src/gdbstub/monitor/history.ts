@@ -2,6 +2,8 @@
 
 import { describeGroup, lastEvents } from '../../emu/debug/event-history.ts';
 import { describeEntry, type HistoryEntry, listingHistory } from '../../emu/debug/history-list.ts';
+import { findingMoment } from '../../emu/debug/moment-search.ts';
+import { parseSought, type Sought, soughtText } from '../../emu/debug/sought-moments.ts';
 import { sizeOf } from '../../emu/formats/size.ts';
 import { LEAST_HISTORY } from '../../emu/replay/history.ts';
 import type { Steps } from '../../emu/runtime/steps.ts';
@@ -45,6 +47,17 @@ function* entries(s: Target, count: number, kind: HistoryEntry['kind'] | undefin
   return list(found.map((m) => describeEntry(m, s.symbolize)));
 }
 
+/** Goes to a moment by what happens there. Where there is none, the machine goes back to where it was. */
+function* goToSought(s: Target, moment: Sought): Steps<string> {
+  const { control } = s;
+  const from = control.history.position;
+  const found = yield* findingMoment(control, moment);
+  if (found !== undefined) return yield* goTo(s, found);
+  yield* control.replayer.going(from);
+  const { beginning, end } = control.history;
+  return `${soughtText(moment)}: not from instruction ${beginning} to ${end}, as far as this is kept\n`;
+}
+
 function* goTo(s: Target, n: number): Steps<string> {
   return `at instruction ${yield* s.control.replayer.going(n)}\n${STALE}`;
 }
@@ -83,12 +96,15 @@ export const HISTORY_COMMANDS: readonly Command[] = [
   },
   {
     name: 'goto',
-    args: 'INSTRUCTION|BOOKMARK',
-    help: 'go to an instruction count of the whole machine, or to a bookmark',
-    run: (s, [where = '']) => {
+    args: 'INSTRUCTION|BOOKMARK|first|last exception|exit|entry [in host|VM N]|console:TEXT',
+    help: 'go to an instruction count of the whole machine, to a bookmark, or to what happened',
+    run: (s, words) => {
+      const where = words.join(' ');
       const { history, bookmarks } = s.control;
       if (!history.enabled) throw new Error("the past is not kept: 'monitor reverse on'");
       if (where === '') throw new Error('an instruction count or a bookmark expected');
+      const moment = parseSought(where);
+      if (moment) return replayed(s, goToSought(s, moment));
       const n = /^\d{1,15}$/.test(where) ? Number(where) : bookmarks.get(where);
       if (n === undefined) throw new Error(bookmarks.unknown(where));
       return replayed(s, goTo(s, n));
