@@ -74,7 +74,8 @@ export async function runOnce(
         c.onConsole = (byte) => found(watch.put(byte));
         pairs = new Pairs(c.machine);
         c.machine.perturbation.listen((d) => {
-          if (finding) return;
+          // How long after the deadline the run is ended is not its own doing.
+          if (finding || c.machine.time > properties.deadline) return;
           decisions.push(d);
           pairs!.decided(d);
         });

@@ -48,7 +48,7 @@ export class Pool {
         execArgv: inside ? [...programFlags(), `--allow-fs-write=${folder}/*`] : [],
       });
       worker.on('message', (answer: Answer) => this.answered(worker, answer));
-      worker.on('error', (error) => this.answered(worker, { defect: String(error) }));
+      worker.on('error', (error) => this.lost(worker, error));
       this.all.push(worker);
       this.idle.push(worker);
     }
@@ -78,6 +78,14 @@ export class Pool {
       if ('outcome' in answer) waiting.resolve(answer.outcome);
       else waiting.reject('usage' in answer ? new UsageError(answer.usage) : new Error(answer.defect));
     this.next();
+  }
+
+  /** A thread has ended. */
+  private lost(worker: Worker, error: unknown): void {
+    this.busy.get(worker)?.reject(new Error(`a thread of explore has ended: ${String(error)}`));
+    this.busy.delete(worker);
+    const at = this.idle.indexOf(worker);
+    if (at >= 0) this.idle.splice(at, 1);
   }
 
   async close(): Promise<void> {

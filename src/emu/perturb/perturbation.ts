@@ -19,6 +19,7 @@ export class Perturbation implements Stateful, Chances {
   readonly stateFields = ['stalled', 'soon', 'arrivals', 'underway'];
   static readonly wiring: Wiring = {
     chooser: 'given for the run',
+    latest: 'what observers were told',
     seen: 'what observers were told',
     listeners: 'observers',
     cut: 'the machine',
@@ -33,6 +34,8 @@ export class Perturbation implements Stateful, Chances {
   private underway = 0;
   private chooser: Chooser | undefined;
   private readonly cpus: readonly Cpu[];
+  /** The latest position of a decision, and the decisions there: what is repeated is not told again. */
+  private latest = -1;
   private readonly seen = new Set<string>();
   private readonly listeners: ((decision: Taken) => void)[] = [];
   /** Ends the turn of a CPU after the current instruction. */
@@ -83,10 +86,14 @@ export class Perturbation implements Stateful, Chances {
   }
 
   private note(decision: Decision): void {
-    const key = keyOf(decision.dial, decision.cpu, decision.icount);
-    if (this.listeners.length === 0 || this.seen.has(key)) return;
-    this.seen.add(key);
+    if (this.listeners.length === 0) return;
     const position = this.cpus.reduce((sum, c) => sum + c.position, 0);
+    if (position < this.latest) return;
+    if (position > this.latest) this.seen.clear();
+    this.latest = position;
+    const key = keyOf(decision.dial, decision.cpu, decision.icount);
+    if (this.seen.has(key)) return;
+    this.seen.add(key);
     for (const listener of this.listeners) listener({ ...decision, position });
   }
 

@@ -56,6 +56,7 @@ static void timer(void) {}
 static void both(void) {
   for (int i = 0; i < 60; i++) {
     u64 ticket = next;
+    pause(6); /* writes down who waits */
     next = ticket + 1;
     barrier();
     while (serving < ticket) {
