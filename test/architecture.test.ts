@@ -21,6 +21,7 @@ const ROOMS = [
   'src/emu/memory',
   'src/emu/tlb',
   'src/emu/cpu',
+  'src/emu/perturb',
   'src/emu/isa',
   'src/emu/fpu',
   'src/emu/mmu',
@@ -33,6 +34,7 @@ const ROOMS = [
   'src/emu/check',
   'src/emu/debug',
   'src/emu/threads',
+  'src/labs',
   'src/hv/awareness',
   'src/hv/audit',
   'src/gdbstub',
@@ -128,16 +130,23 @@ async function foreignNames(include: string): Promise<string[]> {
 
 describe('architecture', () => {
   test('the core takes nothing of Node or of a browser', async () => {
-    const names = await foreignNames(join(PROJECT_ROOT, 'src', 'emu'));
+    const names = [
+      ...(await foreignNames(join(PROJECT_ROOT, 'src', 'emu'))),
+      ...(await foreignNames(join(PROJECT_ROOT, 'src', 'labs'))),
+    ];
     const known = (line: string): boolean => EVERYWHERE.has(line.replace(/^.*: /, ''));
     expect(names.filter((line) => !known(line))).toEqual([]);
     // The compiler has run, and has looked at everything: the core does use these.
     expect(new Set(names.filter(known).map((line) => line.replace(/^.*: /, '')))).toEqual(EVERYWHERE);
     // What the language has, but only the runtime may say.
-    const { stdout } = await execa('git', ['grep', '-nE', 'Date\\.now|new Date\\(\\)|globalThis', '--', 'src/emu'], {
-      cwd: PROJECT_ROOT,
-      reject: false,
-    });
+    const { stdout } = await execa(
+      'git',
+      ['grep', '-nE', 'Date\\.now|new Date\\(\\)|globalThis', '--', 'src/emu', 'src/labs'],
+      {
+        cwd: PROJECT_ROOT,
+        reject: false,
+      },
+    );
     expect(stdout).toBe('');
   });
 
@@ -156,7 +165,7 @@ describe('architecture', () => {
       for (const to of imports) if (roomOf(to) > roomOf(file) || roomOf(to) < 0) wrong.push(`${file}: ${to}`);
     }
     // The core runs without Node: it takes no package and no module of Node's.
-    for (const [file, name] of packages) if (file.startsWith('src/emu/')) wrong.push(`${file}: ${name}`);
+    for (const [file, name] of packages) if (/^src\/(emu|labs)\//.test(file)) wrong.push(`${file}: ${name}`);
     expect(wrong).toEqual([]);
     expect(files.size).toBeGreaterThan(200);
   });

@@ -111,7 +111,7 @@ ensure_bundle() {
   local out="$LS_ROOT/build/cli"
   [ -e "$out/main.js" ] && [ -z "$(find "$LS_ROOT/src" "$LS_ROOT/package.json" -newer "$out/main.js" -type f -print -quit)" ] && return
   bundle() {
-    (cd "$LS_ROOT" && "$LS_NODE" node_modules/rolldown/bin/cli.mjs src/cli/main.ts src/cli/library.ts src/cli/cpu-worker.ts src/cli/file-thread.ts src/cli/nbd-thread.ts --dir "$out" --format esm --platform node --minify=false) &&
+    (cd "$LS_ROOT" && "$LS_NODE" node_modules/rolldown/bin/cli.mjs src/cli/main.ts src/cli/library.ts src/cli/cpu-worker.ts src/cli/explore-worker.ts src/cli/file-thread.ts src/cli/nbd-thread.ts --dir "$out" --format esm --platform node --minify=false) &&
       "$LS_NODE" --disable-warning=ExperimentalWarning "$LS_ROOT/scripts/emit-interpreter.ts" "$out" &&
       cp -r "$LS_ROOT/src/hv/awareness/descriptors" "$LS_ROOT"/src/hv/*.h "$out/" && touch "$out/main.js"
   }
@@ -525,6 +525,12 @@ ensure_guests() {
     "$LS_ROOT/src/hv" "$LS_ROOT/guests" "$LS_ROOT/examples"
 }
 
+# The labs: skeletons, solutions, and their library.
+ensure_labs() {
+  rebuild_when_newer labs "building the labs" "$LS_ROOT/scripts/build-labs" "$LS_ROOT/labs" "$LS_ROOT/src/labs" \
+    "$LS_ROOT/src/cli/labs" "$LS_ROOT/src/hv/csr.h" "$LS_ROOT/scripts/build-labs.ts"
+}
+
 # The variants of the hypervisor for tests.
 ensure_variants() {
   rebuild_when_newer variants "building variants of the hypervisor" "$LS_ROOT/scripts/build-variants" \
@@ -535,6 +541,12 @@ ensure_variants() {
 ensure_broken() {
   rebuild_when_newer broken "building the collection of broken hypervisors" "$LS_ROOT/scripts/build-broken" \
     "$LS_ROOT/src/hv" "$LS_ROOT/test/broken"
+}
+
+# The planted races of the tests of explore.
+ensure_races() {
+  rebuild_when_newer races "building the planted races" "$LS_ROOT/scripts/build-races" \
+    "$LS_ROOT/src/hv" "$LS_ROOT/guests/lib" "$LS_ROOT/test/explore/races"
 }
 
 # The benchmark kernels.

@@ -16,6 +16,8 @@ import { ImageError } from '../emu/formats/image-error.ts';
 import { Machine } from '../emu/machine/machine.ts';
 import type { EngineKind } from '../emu/machine/processors.ts';
 import { LOW_SIZE, memoryRanges, PLATFORM } from '../emu/memory/physical-map.ts';
+import { type Chooser, ListedChooser } from '../emu/perturb/decisions.ts';
+import { SeededChooser } from '../emu/perturb/seeded.ts';
 import type { MachineImage } from '../emu/replay/snapshot-file.ts';
 import type { Stateful } from '../emu/state/fields.ts';
 import { type Descriptor, type ImageSymbols, parseDescriptor } from '../hv/awareness/descriptor.ts';
@@ -134,6 +136,8 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
     });
     if (snapshot) restoreSnapshot(machine, snapshot, cli.snapshot!);
     else machine.load(images.files);
+    const chooser = chooserOf(cli);
+    if (chooser) machine.perturbation.begin(chooser);
     const observed = (observers: readonly Stateful[]): void => {
       if (snapshot?.observers.length) restoreObservers(observers, snapshot, cli.snapshot!);
     };
@@ -142,6 +146,14 @@ export function boot(image: string | undefined, cli: MachineCli, console: (byte:
       Object.getOwnPropertyDescriptors(images),
     );
   });
+}
+
+/** Where the decisions of a perturbed run come from. @throws UsageError */
+function chooserOf({ explore, decisions, clock }: MachineCli): Chooser | undefined {
+  if (explore && clock === 'host')
+    throw new UsageError('--explore: runs in real time do not repeat: use --clock virtual, or leave it out');
+  if (decisions) return new ListedChooser(decisions);
+  return explore && new SeededChooser(explore.seed, explore.dials);
 }
 
 /** The files of a machine from a snapshot, with the symbols that it has kept. */

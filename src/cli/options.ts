@@ -14,10 +14,13 @@ import {
   MODELS,
 } from '../emu/cpu/features.ts';
 import type { RunControl } from '../emu/debug/run-control.ts';
+import type { End } from '../emu/debug/stop.ts';
 import { VIRTIO_INTERFACES, type VirtioInterfaces } from '../emu/devices/virtio/pci.ts';
 import { sizeOf } from '../emu/formats/size.ts';
+import type { Decision } from '../emu/perturb/decisions.ts';
 import { LEAST_HISTORY } from '../emu/replay/history.ts';
 import type { Address } from '../gdbstub/server.ts';
+import type { Finding } from '../hv/audit/findings.ts';
 import type { OwnDescriptor } from '../hv/awareness/recognition.ts';
 import type { CardSpec } from './cards.ts';
 import { type CharacterSpec, parseCharacter } from './character.ts';
@@ -25,6 +28,7 @@ import type { Identity } from './control/controlled-machine.ts';
 import type { ControlSpec } from './control/serve.ts';
 import { type DriveSpec, parseDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
+import { type ExploreSpec, parseExplore } from './explore/spec.ts';
 import { type NetSpec, parseNet } from './net/spec.ts';
 import { readDescriptor } from './own-descriptor.ts';
 import { parseShare, type ShareSpec } from './share.ts';
@@ -311,6 +315,10 @@ export interface MachineCli {
   /** False: the emulator runs without a sandbox, with all rights of the user. */
   readonly sandbox?: boolean;
   readonly seed: number;
+  /** Perturbs the run. */
+  readonly explore?: ExploreSpec;
+  /** The decisions that make the run, instead of a seed. */
+  readonly decisions?: readonly Decision[];
   /** Collect statistics of exits even without --stats. */
   readonly detail?: boolean;
   /** No status lines on stderr. */
@@ -329,6 +337,10 @@ export interface MachineCli {
   readonly observed?: boolean;
   /** Called with the machine before its first instruction, and before a debugger can connect. */
   readonly prepare?: (control: RunControl) => void;
+  /** Receives the end of the run, instead of words on stderr. */
+  readonly onEnd?: (end: End) => void;
+  /** Receives what an auditor finds, instead of words on stderr. */
+  readonly onFinding?: (finding: Finding) => void;
 }
 
 /** The default options of a machine, for programs that start one without a command line. */
@@ -526,6 +538,11 @@ export function declareMachineOptions(command: Command): Command {
       return n;
     })
     .option('--snapshot <file>', 'go on from a saved machine')
+    .option(
+      '--explore <seed>',
+      'another run of the many that hardware may make: SEED[,DIAL=on|off]…, with the dials quantum, irq, timer, ipi, device, tlb, sc',
+      parseExplore,
+    )
     .option('--record <file>', 'write down what the run needs to happen again; loongscope replay repeats it')
     .option('--record-images', 'the recording brings the files that the machine boots')
     .option(

@@ -2,11 +2,14 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { BenchCli } from './bench/bench.ts';
 import { EXIT, UsageError } from './errors.ts';
+import type { ExploreCli } from './explore/explore.ts';
+import type { LabCli } from './labs/lab.ts';
 import {
   collect,
   declareDebugOptions,
   declareMachineOptions,
   type MachineCli,
+  parseAddress,
   parseDetails,
   parseEngine,
   parseFormat,
@@ -50,6 +53,47 @@ declareDebugOptions(program.command('replay').description('repeat a recorded run
     requireSandbox(cli);
     const { replay } = await import('./recording/replay.ts');
     code = await replay(file, cli);
+  });
+
+declareMachineOptions(
+  program
+    .command('explore')
+    .description('run an image many times, perturbed in other ways, and find what makes it fail (docs/explore.md)'),
+)
+  .option('--runs <n>', 'how many runs', (t) => parseInteger(t, '--runs', 1, 100_000_000), 1000)
+  .option('--jobs <n>', 'runs at a time (default: one for each processor)', (t) => parseInteger(t, '--jobs', 1, 1024))
+  .option('--first-seed <n>', 'the seed to begin with', (t) => parseInteger(t, '--first-seed', 0, 0xffffffff), 1)
+  .option('--dials <list>', 'DIAL=on|off, separated by commas: what may differ (default: all)')
+  .option('--expect <text>', 'the console must have shown it by the end; repeatable', collect(String))
+  .option('--forbid <text>', 'the console must not show it; repeatable', collect(String))
+  .option(
+    '--invariant <symbol>',
+    'the eight bytes there must be the same at the end of each run; repeatable',
+    collect(String),
+  )
+  .option(
+    '--deadline <ms>',
+    'virtual time by which the machine must have ended (default: a multiple of what it needs without perturbation)',
+    (t) => parseInteger(t, '--deadline', 1, 1_000_000_000),
+  )
+  .option('--from <snapshot>', 'where each run begins')
+  .option('--after <text>', 'boot once, and begin each run where the console has shown this text')
+  .option('--stop-at-first', 'end when a run has failed')
+  .option(
+    '--tries <n>',
+    'runs at most to reduce a class of failures',
+    (t) => parseInteger(t, '--tries', 0, 1_000_000),
+    400,
+  )
+  .option('--output <folder>', 'where recordings and reports go', 'explore')
+  .addHelpText(
+    'after',
+    "\nExample:\n  loongscope explore --guest smp,vcpus=2 --smp 2 --runs 200 --expect 'stopped with status 0'",
+  )
+  .action(async (image: string | undefined, cli: ExploreCli & { firstSeed: number }) => {
+    requireSandbox(cli);
+    const { explore } = await import('./explore/explore.ts');
+    code = await explore(image, cli);
   });
 
 declareMachineOptions(program.command('debug').description('boot a machine and start gdb on it, symbols loaded'))
@@ -123,6 +167,25 @@ program
   .action(async (cli: { json?: boolean }) => {
     const { doctor } = await import('./doctor.ts');
     code = await doctor(cli);
+  });
+
+program
+  .command('lab')
+  .description('learn to write a hypervisor: lists the labs, starts one, checks it')
+  .argument('[name]', 'h1 to h6; with --all the folder that has them')
+  .argument('[folder]', 'your copy (left out: a copy here, otherwise the skeleton)')
+  .option('--start <folder>', 'copy the skeleton to a new folder')
+  .option('--solution', 'check the solution of the project instead')
+  .option('--all', 'check every lab')
+  .option('--json', 'for programs')
+  .option('--junit <file>', 'write the results as JUnit XML, too')
+  .option('--gdb <address>', 'do not check: run it with a port for gdb, stopped before its first instruction', (t) =>
+    parseAddress(t, '--gdb'),
+  )
+  .addHelpText('after', '\nExample:\n  loongscope lab h1 --start h1\n  loongscope lab h1 h1')
+  .action(async (name: string | undefined, folder: string | undefined, cli: LabCli) => {
+    const { lab } = await import('./labs/lab.ts');
+    code = await lab(name, folder, cli);
   });
 
 program

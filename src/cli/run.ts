@@ -269,6 +269,7 @@ async function startMachine(
     loopsGoOn: cli.onLoop === 'report',
     onRunning: (on) => controlled?.changed(on),
     onLoop: (cpu, loop) => {
+      if (cli.onEnd) return;
       const tell = async (): Promise<void> => {
         await named();
         const { explainLoop } = await import('../emu/debug/why/report.ts');
@@ -305,7 +306,7 @@ async function startMachine(
   // Modules that only some runs need are loaded when they are needed, so that the program starts fast.
   const audit = cli.audit
     ? new (await import('../hv/audit/worldswitch.ts')).WorldSwitchAudit(control, symbols, symbolize, (f) =>
-        say(`audit: ${f.check}: ${f.text}`),
+        cli.onFinding ? cli.onFinding(f) : say(`audit: ${f.check}: ${f.text}`),
       )
     : undefined;
   if (audit) control.audit = () => audit.summary();
@@ -393,14 +394,15 @@ async function startMachine(
       say(
         `--dump-region: no code with 0x${dump.pc.toString(16)} was translated: it ran too seldom; --engine jit translates all`,
       );
-    if (audit) say(`audit: ${audit.summary()[0]}`);
+    if (audit && !cli.onFinding) say(`audit: ${audit.summary()[0]}`);
     if (check && end.kind === 'poweroff') say(`check: interpreter and translator agree, ${check.count} comparisons`);
     if (cli.stats && detail) {
       const more = { exits: detail.exits, first: detail.first.list, symbolize };
       process.stderr.write(`${statistics(machine, (performance.now() - began) / 1000, more)}\n`);
     }
     logOutlet.close();
-    const code = exitCode(end, cli);
+    cli.onEnd?.(end);
+    const code = cli.onEnd ? EXIT.ok : exitCode(end, cli);
     outputs.close(endsNow(end) ? code : undefined);
     return code;
   });
@@ -415,6 +417,7 @@ export async function run(image: string | undefined, cli: MachineCli): Promise<n
   if (cli.threads) {
     if (cli.record !== undefined)
       throw new UsageError('--record: runs in real time do not repeat: leave --threads out');
+    if (cli.explore) throw new UsageError('--explore: runs in real time do not repeat: leave --threads out');
     const { runThreads } = await import('./run-threads.ts');
     return runThreads(image, cli);
   }

@@ -25,7 +25,7 @@ import { VERSION } from './version.ts';
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
 
 /** What a debugger knows of the program that runs. */
-type Names = Pick<MachineImage, 'symbols' | 'hypervisor'>;
+type Names = Partial<Pick<MachineImage, 'symbols' | 'hypervisor'>>;
 
 /** Bytes that are packed at a time, in another thread. */
 const PART = 2 ** 24;
@@ -38,8 +38,8 @@ const MOST_PACKED = 2 ** 32 - 1;
  * @param observers parts of a debugger whose state goes with it
  * @throws SnapshotError when the machine has more state than a file can have
  */
-export function packSnapshot(machine: Machine, observers: readonly Stateful[] = []): Uint8Array {
-  return new Uint8Array(zstdCompressSync(Buffer.concat(finish(contentOf(machine, observers))), LEVEL));
+export function packSnapshot(machine: Machine, observers: readonly Stateful[] = [], names: Names = {}): Uint8Array {
+  return new Uint8Array(zstdCompressSync(Buffer.concat(finish(contentOf(machine, observers, names))), LEVEL));
 }
 
 /** {@link packSnapshot} while the event loop goes on. */

@@ -48,6 +48,14 @@ describe('the package', () => {
     expect(stdout).toMatch(/\[hello\] Hello from a LoongArch guest/);
   });
 
+  test('has the labs, with solutions that need no compiler', async () => {
+    const { stdout, stderr, exitCode } = await loongscope('lab', '--all', '--solution');
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(stdout.match(/^h\d: passed/gm)).toHaveLength(6);
+    expect((await loongscope('lab', 'h1', '--start', 'my h1')).exitCode).toBe(0);
+    expect((await loongscope('lab', 'h1', 'my h1')).stdout).toMatch(/hint +step 1, detect LVZ/);
+  });
+
   test('knows numbers, and what is missing', async () => {
     expect((await loongscope('explain', 'estat=0x170000')).stdout).toMatch(/HVC/);
     expect((await loongscope('doctor')).stdout).toMatch(

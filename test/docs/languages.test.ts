@@ -8,6 +8,7 @@ import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 const TWINS: readonly (readonly [string, string])[] = [
   ['README.md', 'README.zh-CN.md'],
   ...globSync('docs/zh-CN/**/*.md', { cwd: PROJECT_ROOT }).map((page) => [page.replace('zh-CN/', ''), page] as const),
+  ...globSync('labs/**/*.zh-CN.md', { cwd: PROJECT_ROOT }).map((page) => [page.replace('.zh-CN', ''), page] as const),
 ];
 const BLOCK = /^```\w*\n([\s\S]*?)^```$/gm;
 
@@ -19,13 +20,14 @@ const blocksOf = (text: string): string[] => [...text.matchAll(BLOCK)].map((bloc
 const rowsOf = (text: string): number => [...text.replace(BLOCK, '').matchAll(/^\|/gm)].length;
 const itemsOf = (text: string): number => [...text.replace(BLOCK, '').matchAll(/^- /gm)].length;
 
-test('the tutorial, the first steps, troubleshooting and the glossary are there in Chinese', () => {
+test('the tutorial, the first steps, troubleshooting, the glossary and the labs are there in Chinese', () => {
   expect(TWINS.map(([english]) => english)).toEqual(
     expect.arrayContaining([
       'docs/tutorial/sync-exception.md',
       'docs/your-hypervisor.md',
       'docs/troubleshooting.md',
       'docs/glossary.md',
+      ...globSync('labs/**/*.md', { cwd: PROJECT_ROOT }).filter((page) => !page.endsWith('.zh-CN.md')),
     ]),
   );
 });

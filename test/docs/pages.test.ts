@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 
-const PAGES = ['README*.md', 'CONTRIBUTING.md', 'docs/**/*.md', 'src/hv/*.md'].flatMap((pattern) =>
+const PAGES = ['README*.md', 'CONTRIBUTING.md', 'docs/**/*.md', 'labs/**/*.md', 'src/hv/*.md'].flatMap((pattern) =>
   globSync(pattern, { cwd: PROJECT_ROOT }),
 );
 const textOf = (page: string): string => readFileSync(join(PROJECT_ROOT, page), 'utf8');

@@ -111,6 +111,23 @@ describe('history', () => {
     expect(stateHash(machine)).toBe(hash);
   });
 
+  test('a step of a CPU that waits is repeated, and what follows it too', () => {
+    const { machine } = new TestMachine({ cpus: 2, code: ['addi.d $a0, $a0, 1', 'b -4', 'idle 0', 'b -4'] });
+    const [first, second] = machine.cpus as [Cpu, Cpu];
+    second.parked = false;
+    second.pc = BigInt(CODE);
+    first.pc = BigInt(CODE + 8);
+    const history = new History(machine, []);
+    history.enable(true);
+    history.replay(20_000);
+    expect([first.idle, history.step(first, false)]).toEqual([true, 'waiting']);
+    history.replay(history.position + 3_000);
+    const [between, a0] = [history.position, second.gpr(4)];
+    history.replay(between + 3_000);
+    // A copy of the end would save the way through the step.
+    expect([history.goto(between), second.gpr(4)]).toEqual([between, a0]);
+  });
+
   test('CPUs held still are still again when the past runs again', () => {
     const { machine } = new TestMachine({ cpus: 2, code: ['addi.d $a0, $a0, 1', 'b -4'] });
     const [first, second] = machine.cpus as [Cpu, Cpu];

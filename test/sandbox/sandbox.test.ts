@@ -42,7 +42,7 @@ beforeAll(async () => {
   symlinkSync(secret, join(shared, 'link'));
   writeFileSync(join(shared, 'named'), 'named');
   await build({
-    input: ['main', 'cpu-worker', 'file-thread', 'nbd-thread'].map((name) =>
+    input: ['main', 'cpu-worker', 'explore-worker', 'file-thread', 'nbd-thread'].map((name) =>
       join(PROJECT_ROOT, 'src', 'cli', `${name}.ts`),
     ),
     platform: 'node',

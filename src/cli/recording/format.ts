@@ -1,7 +1,9 @@
 /** What a recording consists of (docs/recordings.md). */
+import { DIALS } from '../../emu/cpu/chances.ts';
 import type { Finding } from '../../emu/debug/sought-moments.ts';
 import type { Disk } from '../../emu/devices/virtio/block.ts';
 import { PAGE } from '../../emu/memory/layout.ts';
+import type { Decision } from '../../emu/perturb/decisions.ts';
 import type { CheckEntry, InputEntry } from '../../emu/replay/journal.ts';
 import type { PageChanges } from '../../emu/replay/page-digests.ts';
 import type { DiskEntry } from '../../emu/replay/recorded-disk.ts';
@@ -47,7 +49,10 @@ export interface Description {
   readonly disks: readonly Pick<Disk, 'size' | 'readOnly'>[];
 }
 
-export type RecordedEntry = InputEntry | CheckEntry | DiskEntry | ShareEntry;
+/** A decision of a perturbed run. */
+export type DecisionEntry = Decision & { readonly kind: 'decision' };
+
+export type RecordedEntry = InputEntry | CheckEntry | DiskEntry | ShareEntry | DecisionEntry;
 
 /** What has happened since the part before. */
 export interface Part {
@@ -69,6 +74,7 @@ const isMoment = isObjectWith({
   inRound: isSwitch,
   roundLength: isNumber,
   ahead: (v) => v instanceof Float64Array,
+  stalled: (v) => v instanceof Float64Array,
 });
 const ENTRIES: Readonly<Record<string, (v: unknown) => boolean>> = {
   input: isObjectWith({
@@ -80,6 +86,12 @@ const ENTRIES: Readonly<Record<string, (v: unknown) => boolean>> = {
   check: isObjectWith({ at: isNumber, digest: isOptional(isText), ram: isOptional(isText) }),
   disk: isObjectWith({ disk: isNumber, call: isNumber, offset: isNumber, bytes: isOptional(isBytes) }),
   share: isObjectWith({ share: isNumber, bytes: isBytes }),
+  decision: isObjectWith({
+    dial: (v) => (DIALS as readonly unknown[]).includes(v),
+    cpu: isNumber,
+    icount: isNumber,
+    value: isNumber,
+  }),
 };
 const isEntry = (v: unknown): boolean =>
   isObjectWith({ kind: isText })(v) && ENTRIES[(v as { kind: string }).kind]?.(v) === true;

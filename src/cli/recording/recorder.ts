@@ -46,6 +46,7 @@ export class Recorder {
   /** The options of the machine that is recorded. */
   readonly cli: MachineCli;
   private readonly image: string | undefined;
+  private readonly prepare: MachineCli['prepare'];
   private readonly writer: RecordingWriter;
   private readonly files = new Map<string, RecordedFile>();
   private readonly disks: RecordedDisk[] = [];
@@ -65,24 +66,25 @@ export class Recorder {
   constructor(image: string | undefined, cli: MachineCli) {
     check(cli);
     this.image = image;
+    this.prepare = cli.prepare;
     this.writer = new RecordingWriter(cli.record!);
     this.cli = {
       ...cli,
-      surroundings: this.surroundings(cli.recordImages === true),
+      surroundings: this.surroundings(cli),
       prepare: (control) => this.begin(control),
     };
   }
 
-  private surroundings(withImages: boolean): Surroundings {
+  private surroundings({ recordImages, surroundings: below = COMPUTER }: MachineCli): Surroundings {
     return {
-      ...COMPUTER,
+      ...below,
       read: (path) => {
-        const content = COMPUTER.read(path);
-        this.files.set(recordedName(path), { sha256: sha256(content), content: withImages ? content : undefined });
+        const content = below.read(path);
+        this.files.set(recordedName(path), { sha256: sha256(content), content: recordImages ? content : undefined });
         return content;
       },
       drive: (spec, inSandbox) => {
-        const disk = new RecordedDisk(COMPUTER.drive(spec, inSandbox), this.disks.length, {
+        const disk = new RecordedDisk(below.drive(spec, inSandbox), this.disks.length, {
           note: (entry) => this.note(entry, entry.bytes?.length),
           keepsWrites: () => this.states?.roomy === true,
         });
@@ -90,8 +92,8 @@ export class Recorder {
         return disk;
       },
       shares: (specs, inSandbox) =>
-        COMPUTER.shares(specs, inSandbox).map((below) => {
-          const share = new RecordedShare(below, this.shares.length, (entry) => this.note(entry, entry.bytes.length));
+        below.shares(specs, inSandbox).map((server) => {
+          const share = new RecordedShare(server, this.shares.length, (entry) => this.note(entry, entry.bytes.length));
           this.shares.push(share);
           return share;
         }),
@@ -112,6 +114,10 @@ export class Recorder {
     for (const part of [...this.disks, ...this.shares]) part.begin();
     this.states = new StateRecorder(control, this.cli);
     control.history.recorder = (entry) => this.note(entry, entry.bytes.length);
+    control.machine.perturbation.listen(({ dial, cpu, icount, value }) =>
+      this.note({ kind: 'decision', dial, cpu, icount, value }),
+    );
+    this.prepare?.(control);
     this.timer = setInterval(() => this.look(), Math.min(WRITE_MS, this.cli.recordEvery ?? WRITE_MS));
     this.timer.unref();
   }

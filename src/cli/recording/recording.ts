@@ -9,6 +9,7 @@ import { VERSION } from '../version.ts';
 import { type PackedState, readParts } from './file.ts';
 import {
   type Bookmark,
+  type DecisionEntry,
   type Description,
   isBookmark,
   isDescription,
@@ -92,6 +93,10 @@ export function upTo(recording: Recording, end: number): Recording {
   const entries = recording.entries.filter((e) => !('at' in e) || e.at < end);
   return { ...recording, entries, states: recording.states.filter((s) => s.at <= end), end };
 }
+
+/** The decisions of a perturbed run. */
+export const decisionsOf = (entries: readonly RecordedEntry[]): DecisionEntry[] =>
+  entries.filter((e) => e.kind === 'decision');
 
 const isJournal = (e: RecordedEntry): e is InputEntry | CheckEntry => e.kind === 'input' || e.kind === 'check';
 

@@ -13,7 +13,7 @@ import type { Bookmark } from './format.ts';
 import type { Moment } from './moment.ts';
 import { MomentWatch } from './moment-watch.ts';
 import { recordedSurroundings } from './recorded-surroundings.ts';
-import { inputsAndChecks, type Recording, readRecording } from './recording.ts';
+import { decisionsOf, inputsAndChecks, type Recording, readRecording } from './recording.ts';
 
 /** Options of `replay`: what a person looks with, and at what. */
 export interface ReplayCli extends Partial<MachineCli> {
@@ -41,6 +41,7 @@ export function replayed(recording: Recording, more: ReplayCli): Replayed {
   const { description, entries, states, end } = recording;
   const { at, from, ...own } = more;
   const surroundings = recordedSurroundings(recording);
+  const decisions = decisionsOf(entries);
   const watch = at && new MomentWatch(at, looksAtAll(own));
   /** Keeps the machine from running by itself until it is there. */
   const gate = { running: false, stopped: () => {}, ended: () => {} };
@@ -67,6 +68,7 @@ export function replayed(recording: Recording, more: ReplayCli): Replayed {
     ...own,
     ...(debugged && { wait: true }),
     surroundings: surroundings.found,
+    ...(decisions.length > 0 && { decisions }),
     prepare,
     ...(watch && { observed: true }),
   };

@@ -3,6 +3,7 @@ import type { LinearMemory } from '../memory/linear-memory.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
 import { FastTlb } from '../tlb/fast-tlb.ts';
 import { Tlb } from '../tlb/tlb.ts';
+import type { Chances } from './chances.ts';
 import type { Clock } from './clock.ts';
 import { CpuState } from './cpu-state.ts';
 import { cpucfgWords } from './cpucfg.ts';
@@ -53,6 +54,7 @@ export class Cpu extends CpuState implements Stateful, Linked {
     'lines',
     'parkedLl',
     'random',
+    'heldUntil',
   ];
   static readonly wiring: Wiring = {
     cpucfg: 'made of the features',
@@ -64,6 +66,7 @@ export class Cpu extends CpuState implements Stateful, Linked {
     touch: 'the board',
     links: 'the machine',
     clock: 'the host',
+    chances: 'perturbation',
     routines: 'emitted code',
     lastGpa: 'set anew by each translation',
     tlbTarget: 'set anew by each TLB instruction',
@@ -115,6 +118,10 @@ export class Cpu extends CpuState implements Stateful, Linked {
   touch: (pa: number) => void = () => {};
   /** The links of all CPUs. Undefined where each CPU has a thread. */
   links: Links | undefined;
+  /** Decides what is open, where a run is perturbed. */
+  chances: Chances | undefined;
+  /** The number of executed instructions at which an interrupt is taken that has waited. */
+  heldUntil = -1;
   /** The engine sets this. */
   routines!: CpuRoutines;
   /** The watchpoints of the architecture (FWP, MWP). */

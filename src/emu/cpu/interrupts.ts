@@ -36,6 +36,17 @@ const guestPending = (cpu: Cpu): number => cpu.guest.lo(CSR.ESTAT) & cpu.guest.l
 /** Must an interrupt be taken before the next instruction? */
 export const interruptDue = (cpu: Cpu): boolean => cpu.routines.interruptDue() !== 0;
 
+/**
+ * In a perturbed run an interrupt may arrive some instructions later.
+ * @returns for how many instructions the interrupt that is due still waits; 0: none is due, or it does not wait
+ */
+export function interruptWait(cpu: Cpu): number {
+  const { chances, icount } = cpu;
+  if (!chances || !interruptDue(cpu) || icount === cpu.heldUntil) return 0;
+  if (icount > cpu.heldUntil) cpu.heldUntil = icount + chances.choose('irq', cpu.index, icount);
+  return cpu.heldUntil - icount;
+}
+
 /** Delivers the interrupt that must be taken before the next instruction, if any. Those of the host come first. */
 export function takeInterrupt(cpu: Cpu): boolean {
   // docs/lvz.md Q24: with R.CRMD.IE = 0 nothing exits.

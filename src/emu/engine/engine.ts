@@ -12,7 +12,7 @@ import { CSR } from '../cpu/csr-table.ts';
 import { EXCEPTIONS } from '../cpu/exception-table.ts';
 import { deliver, tell, tellOfEntry } from '../cpu/exceptions.ts';
 import { After, type AfterValue, type HelperName } from '../cpu/helpers.ts';
-import { hostPending, interruptDue, takeInterrupt } from '../cpu/interrupts.ts';
+import { hostPending, interruptDue, interruptWait, takeInterrupt } from '../cpu/interrupts.ts';
 import type { CsrBits } from '../cpu/observer.ts';
 import type { TlbTarget } from '../cpu/tlb-target.ts';
 import { enterGuest, leaveGuest } from '../cpu/world.ts';
@@ -239,14 +239,15 @@ export class Engine {
         if (!hostPending(cpu)) break;
         cpu.idle = false;
       }
-      if (!masked && takeInterrupt(cpu)) {
+      const wait = masked ? 0 : interruptWait(cpu);
+      if (!masked && wait === 0 && takeInterrupt(cpu)) {
         cpu.icount++;
         done++;
         if (--this.entriesToLook < 0) this.look();
         continue;
       }
       const due = Math.min(cpu.hostTimer.deadline, cpu.guestTimer.deadline) - now;
-      const n = Math.min(budget - done, due, MAX_ENTRY);
+      const n = Math.min(budget - done, due, wait || MAX_ENTRY);
       this.worldMark = 0;
       cpu.sliceBudget = n;
       cpu.setStateI32('left', n);

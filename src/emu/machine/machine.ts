@@ -10,7 +10,7 @@ import { type BootFiles, type BootRegisters, COMMAND_LINE_SIZE, loadRam } from '
 import { type Clock, TIMER_HZ } from '../cpu/clock.ts';
 import { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
-import { hostPending, interruptDue, setLine } from '../cpu/interrupts.ts';
+import { hostPending, interruptDue } from '../cpu/interrupts.ts';
 import { Links } from '../cpu/links.ts';
 import type { Bus } from '../devices/bus.ts';
 import type { PowerRequest } from '../devices/ged.ts';
@@ -23,6 +23,7 @@ import { CPU_STATE_BYTES, openPagesBase, PAGE, PAGE_BITS_BYTES } from '../memory
 import { LinearMemory } from '../memory/linear-memory.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
 import { Ram } from '../memory/ram.ts';
+import { Perturbation } from '../perturb/perturbation.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { finish, type Steps } from '../runtime/steps.ts';
 import { arraysIn, type Fields, restoreFields, type Stateful, saveFields, type Wiring } from '../state/fields.ts';
@@ -104,6 +105,8 @@ export interface Moment {
   readonly inRound: boolean;
   readonly roundLength: number;
   readonly ahead: Float64Array;
+  /** Where each CPU was held back last, in a perturbed run. */
+  readonly stalled: Float64Array;
 }
 
 export class Machine implements Stateful {
@@ -119,6 +122,8 @@ export class Machine implements Stateful {
   readonly iocsr: Iocsr;
   private readonly board: Board;
   private readonly links: Links;
+  /** What makes this run another one than the usual one. */
+  readonly perturbation: Perturbation;
   private files: BootFiles | undefined;
   private power: PowerRequest | undefined;
   /** Stable counter at the start of the round; the same for all CPUs. */
@@ -158,9 +163,10 @@ export class Machine implements Stateful {
     this.cpus = Array.from({ length: options.cpus }, (_, n) => new Cpu(n, this.mem, options.features, options.seed));
     this.links = new Links(this.cpus);
     for (const cpu of this.cpus) cpu.links = this.links;
+    this.perturbation = new Perturbation(this.cpus, (n) => this.engines[n]!.tire());
     this.board = new Board({
       cpus: options.cpus,
-      lines: (n, bit, level) => setLine(this.cpus[n]!, bit, level),
+      lines: (n, bit, level) => this.perturbation.line(n, bit, level, Math.max(this.now(), this.timeOf(n))),
       power: (request) => {
         this.onPower?.(request);
         this.power = options.noReboot ? 'poweroff' : request;
@@ -312,12 +318,13 @@ export class Machine implements Stateful {
     }
     prepareBoot(this.cpus[0]!, start);
     this.board.reset();
+    this.perturbation.reset();
   }
 
   /** All parts that have state, in a fixed order. */
   parts(): Stateful[] {
     const cpus = this.cpus.flatMap((c) => [c, c.hostTimer, c.guestTimer, c.htlb, c.gtlb, c.events, c.writers]);
-    return [this, ...cpus, ...this.board.parts()];
+    return [this, this.perturbation, ...cpus, ...this.board.parts()];
   }
 
   /** A copy of the whole machine. */
@@ -526,17 +533,34 @@ export class Machine implements Stateful {
    */
   get wakeTime(): number {
     const timers = this.cpus.map((c) => Math.min(c.hostTimer.wakeTime, c.guestTimer.wakeTime));
-    return Math.min(this.board.deadline, ...timers);
+    return Math.min(this.board.deadline, this.perturbation.deadline, ...timers);
   }
 
   /** Runs the only CPU. @returns ticks passed */
   private runAlone(budget: number, until: number): number {
     const cpu = this.cpus[0]!;
     if (cpu.parked || cpu.frozen) return 0;
+    const before = this.time;
+    const room = this.begin(0);
     const left = Math.max(1, this.board.deadline - this.ticks());
-    const ticks = this.engines[0]!.run(this.time, Math.min(budget, until - cpu.icount, left));
-    this.time += ticks;
-    return ticks;
+    this.time += this.engines[0]!.run(this.time, Math.min(budget, until - cpu.icount, left, room));
+    this.perturbation.after(0);
+    return this.time - before;
+  }
+
+  /** The tick at which a CPU goes on. */
+  private timeOf(n: number): number {
+    return this.cpus.length === 1 ? this.time : this.time + this.ahead[n]!;
+  }
+
+  /** A CPU is about to go on. In a perturbed run it may be held back first. @returns how many instructions it may execute */
+  private begin(n: number): number {
+    const { perturbation } = this;
+    if (!perturbation.active) return Number.POSITIVE_INFINITY;
+    const ticks = perturbation.before(n, this.timeOf(n));
+    if (this.cpus.length === 1) this.time += ticks;
+    else this.ahead[n]! += ticks;
+    return perturbation.room(n, this.timeOf(n));
   }
 
   /** Continues the round. @returns ticks passed: the length of the round when it has ended */
@@ -545,18 +569,26 @@ export class Machine implements Stateful {
       this.roundLength = Math.min(QUANTUM, budget);
       this.inRound = true;
     }
-    for (; this.turn < this.cpus.length; this.turn++) {
+    while (this.turn < this.cpus.length) {
       const n = this.turn;
       const cpu = this.cpus[n]!;
-      if (cpu.parked || cpu.frozen) continue;
-      const want = this.roundLength - this.ahead[n]!;
-      if (want <= 0) continue;
+      const runs = !cpu.parked && !cpu.frozen && this.ahead[n]! < this.roundLength;
+      const room = runs ? this.begin(n) : 0;
+      const rest = this.roundLength - this.ahead[n]!;
+      if (!runs || rest <= 0) {
+        this.turn++;
+        continue;
+      }
+      const want = Math.min(rest, room);
       const allowed = Math.min(want, until - this.instructions);
       const before = this.instructions;
-      this.ahead[n]! += this.engines[n]!.run(this.time + this.ahead[n]!, allowed);
+      const ticks = this.engines[n]!.run(this.time + this.ahead[n]!, allowed);
+      this.ahead[n]! += ticks;
+      this.perturbation.after(n);
       this.onTurn?.(cpu, before, this.instructions);
       if (cpu.stopRequested || this.power || this.engines[n]!.tired) return 0;
       if (allowed < want && this.instructions >= until) return 0;
+      if (ticks < want || want === rest) this.turn++;
     }
     this.turn = 0;
     this.inRound = false;
@@ -609,6 +641,7 @@ export class Machine implements Stateful {
   /** Would {@link run} execute exactly this instruction of this CPU next? Then a step does not change the order of CPUs. */
   runsNext(cpu: Cpu): boolean {
     if (cpu.parked || cpu.frozen || cpu.idle || interruptDue(cpu)) return false;
+    if (this.perturbation.stallsNow(cpu.index)) return false;
     return this.cpus.length === 1 || (this.inRound && this.nextCpu() === cpu);
   }
 
@@ -664,16 +697,17 @@ export class Machine implements Stateful {
 
   get moment(): Moment {
     const { time, turn, inRound, roundLength, ahead } = this;
-    return { time, turn, inRound, roundLength, ahead: ahead.slice() };
+    return { time, turn, inRound, roundLength, ahead: ahead.slice(), stalled: this.perturbation.stalled.slice() };
   }
 
   /** A replay has reached the instruction at which something from outside happened: it happened at this moment. */
-  set moment({ time, turn, inRound, roundLength, ahead }: Moment) {
+  set moment({ time, turn, inRound, roundLength, ahead, stalled }: Moment) {
     this.time = time;
     this.turn = turn;
     this.inRound = inRound;
     this.roundLength = roundLength;
     this.ahead.set(ahead);
+    this.perturbation.stalled.set(stalled);
   }
 }
 

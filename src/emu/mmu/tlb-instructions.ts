@@ -179,7 +179,9 @@ export function tlbfill(cpu: Cpu, t: TlbTarget): AfterValue {
   if (!legalSize(ps)) return After.goOn;
   const vppn = vppnOf(bank, inRefill(bank) ? CSR.TLBREHI : CSR.TLBEHI);
   const old = t.tlb.find(vppn, t.gid, asidOf(t), bank.lo(CSR.STLBPS) & STLB_PS);
-  writeEntry(cpu, t, placeFor(cpu, t, old, vppn, ps), 'tlbfill', old >= 0);
+  const place = placeFor(cpu, t, old, vppn, ps);
+  writeEntry(cpu, t, place, 'tlbfill', old >= 0);
+  loseAnother(cpu, t.tlb, place);
   return After.goOn;
 }
 
@@ -215,6 +217,7 @@ export function enterMapping(cpu: Cpu, pair: PagePair, forVppn: number): void {
   tlb.setKey(i, vppn, ps, gid, asid);
   tlb.setPages(i, pair.lo[0]!, pair.hi[0]!, pair.lo[1]!, pair.hi[1]!);
   reportChange(cpu, t, i, -1, 'page walk');
+  loseAnother(cpu, tlb, i);
 }
 
 /** A pair of pages as a TLB entry holds it. */
@@ -232,6 +235,17 @@ export interface PagePair {
 function victim(cpu: Cpu, tlb: Tlb, first: number, step: number, count: number): number {
   for (let k = 0; k < count; k++) if (!tlb.e[first + k * step]) return first + k * step;
   return first + (cpu.nextRandom() % count) * step;
+}
+
+/** In a perturbed run a fill may have replaced another entry, too. @param kept the entry that has just been filled */
+function loseAnother(cpu: Cpu, tlb: Tlb, kept: number): void {
+  const which = cpu.chances?.choose('tlb', cpu.index, cpu.position) ?? 0;
+  if (which === 0) return;
+  const others: number[] = [];
+  tlb.eachValid((i) => {
+    if (i !== kept) others.push(i);
+  });
+  if (others.length > 0) remove(cpu, tlb, others[which % others.length]!);
 }
 
 /** `tlbclr`: non-global entries of the ASID in the set (or MTLB) that TLBIDX selects; `tlbflush`: all of them there. */

@@ -24,11 +24,13 @@ const TLBR = ecodeOf('TLBR');
 const PG = (crmd: bigint): number => fieldNamed('CRMD', 'PG', crmd);
 
 export function pagingTooEarly(m: Moment): string | undefined {
-  const { past, r, ctx, name } = m;
+  const { past, r, ctx, name, machine } = m;
   const last = cameFrom(m);
   if (last < 0 || !isFetchFault(r)) return undefined;
   const wrote = past.steps[last]!.csr.some((c) => c.num === CSR.CRMD && PG(c.value));
   if (!wrote || PG(BigInt(r.crmd)) === 0 || ctx.world !== past.steps[last]!.world) return undefined;
+  // Tables that map it are right: the refill handler must have been wrong.
+  if (walk(ctx, machine.ram, r.pc, undefined, FETCH).address !== undefined) return undefined;
   return `${instructionAt(past, last, name)} turns paging on, and the next PC, ${hex(r.pc)}, is ${closedWindow(ctx, r.pc) ?? 'mapped by no page and no window'}`;
 }
 

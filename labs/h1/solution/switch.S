@@ -1,0 +1,94 @@
+/* The world switch. SAVE1 holds the address of the vCPU while its guest runs. */
+#include "lab.h"
+
+#define FRAME 96
+#define TGID_MASK (0xff << GTLBC_TGID_SHIFT)
+#define GID_PGM_MASK (0xff << GSTAT_GID_SHIFT | GSTAT_PGM)
+
+/* Registers that a C function must preserve. */
+  .macro host_registers op
+  \op $ra, $sp, 0
+  \op $tp, $sp, 8
+  \op $fp, $sp, 16
+  \op $s0, $sp, 24
+  \op $s1, $sp, 32
+  \op $s2, $sp, 40
+  \op $s3, $sp, 48
+  \op $s4, $sp, 56
+  \op $s5, $sp, 64
+  \op $s6, $sp, 72
+  \op $s7, $sp, 80
+  \op $s8, $sp, 88
+  .endm
+
+/* All registers of the guest but r4 = a0, which holds the vCPU. */
+  .macro guest_registers op
+  .irp n, 1,2,3,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+  \op $r\n, $a0, 8 * \n
+  .endr
+  .endm
+
+  .text
+/* void enter_guest(struct vcpu *vcpu): runs the guest until its next exit. */
+  .globl enter_guest
+  .type enter_guest, @function
+enter_guest:
+  addi.d $sp, $sp, -FRAME
+  host_registers st.d
+  st.d $sp, $a0, VCPU_HOST_SP
+  move $t0, $a0
+  csrwr $t0, CSR_SAVE1
+  la.pcrel $t0, leave_guest
+  csrwr $t0, CSR_EENTRY
+
+  ld.d $t0, $a0, VCPU_PC
+  csrwr $t0, CSR_ERA              /* where the guest goes on */
+  ld.d $t0, $a0, VCPU_TABLE
+  csrwr $t0, CSR_PGDL             /* what a stage-2 refill walks */
+  ld.d $t0, $a0, VCPU_GID
+  slli.d $t1, $t0, GTLBC_TGID_SHIFT
+  li.w $t2, TGID_MASK
+  csrxchg $t1, $t2, CSR_GTLBC     /* whose entries a refill fills */
+  slli.d $t1, $t0, GSTAT_GID_SHIFT
+  ori $t1, $t1, GSTAT_PGM
+  li.w $t2, GID_PGM_MASK
+  csrxchg $t1, $t2, CSR_GSTAT     /* whose entries the guest uses; and the next ertn enters it */
+  li.w $t0, PRMD_PIE
+  csrwr $t0, CSR_PRMD             /* interrupts of the host exit */
+
+  guest_registers ld.d
+  ld.d $a0, $a0, 8 * 4
+  ertn
+  .size enter_guest, . - enter_guest
+
+/* Exits arrive here, all registers still the guest's. */
+  .balign 4096
+  .globl leave_guest
+  .type leave_guest, @function
+leave_guest:
+  csrwr $a0, CSR_SAVE1            /* a0: the vCPU, SAVE1: the guest's a0 */
+  guest_registers st.d
+  csrrd $t0, CSR_SAVE1
+  st.d $t0, $a0, 8 * 4
+
+  csrrd $t0, CSR_ERA
+  st.d $t0, $a0, VCPU_PC
+  csrrd $t0, CSR_ESTAT
+  st.d $t0, $a0, VCPU_ESTAT
+  csrrd $t0, CSR_BADV
+  st.d $t0, $a0, VCPU_BADV
+  csrrd $t0, CSR_BADI
+  st.d $t0, $a0, VCPU_BADI
+
+  li.w $t1, TGID_MASK
+  csrxchg $zero, $t1, CSR_GTLBC   /* TLB instructions of the host are for the host again */
+  li.w $t1, GSTAT_PGM
+  csrxchg $zero, $t1, CSR_GSTAT   /* and its ertn stays in the host */
+
+  la.pcrel $t0, host_trap
+  csrwr $t0, CSR_EENTRY
+  ld.d $sp, $a0, VCPU_HOST_SP
+  host_registers ld.d
+  addi.d $sp, $sp, FRAME
+  ret
+  .size leave_guest, . - leave_guest

@@ -1,0 +1,202 @@
+/** `loongscope explore`: runs an image many times, each time perturbed in another way. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import { boot, bootImages } from '../boot.ts';
+import { say } from '../ending.ts';
+import { EXIT, UsageError } from '../errors.ts';
+import type { MachineCli } from '../options.ts';
+import { sandboxed } from '../sandbox.ts';
+import { COMPUTER } from '../surroundings.ts';
+import { Campaign, type Progress } from './campaign.ts';
+import { Pool } from './pool.ts';
+import type { Properties } from './properties.ts';
+import { htmlOf, jsonOf, type Report, textLines } from './report.ts';
+import { parseDials } from './spec.ts';
+import { startAfter } from './start-after.ts';
+
+const TICKS_PER_MS = 100_000;
+
+export interface ExploreCli extends MachineCli {
+  readonly runs: number;
+  readonly jobs?: number;
+  readonly dials?: string;
+  readonly expect?: string[];
+  readonly forbid?: string[];
+  readonly invariant?: string[];
+  /** Milliseconds of virtual time. */
+  readonly deadline?: number;
+  /** Runs at most to reduce a class. */
+  readonly tries: number;
+  readonly stopAtFirst?: boolean;
+  readonly output: string;
+  /** A snapshot to begin with. */
+  readonly from?: string;
+  /** The text after which runs begin to differ. */
+  readonly after?: string;
+}
+
+/** What changes outside the machine while it runs, or has a debugger, cannot be run many times. */
+const REFUSED = {
+  drive: 'disks change from run to run: leave --drive out',
+  share: 'folders change from run to run: leave --share out',
+  net: 'a network is another one in each run: leave --net out',
+  gdb: 'a debugger changes what happens: leave --gdb out, and debug the recording of a class',
+  gdbGuest: 'a debugger changes what happens: leave --gdb-guest out, and debug the recording of a class',
+  gdbHost: 'a debugger changes what happens: leave --gdb-host out, and debug the recording of a class',
+  record: 'each class is recorded by itself: leave --record out',
+  explore: 'the seeds are chosen: use --first-seed, and --dials for the dials',
+  threads: 'runs in real time do not repeat: leave --threads out',
+} as const satisfies Partial<Record<keyof MachineCli, string>>;
+
+/** @throws UsageError */
+function check(cli: ExploreCli): void {
+  for (const [name, why] of Object.entries(REFUSED))
+    if (cli[name as keyof typeof REFUSED] !== undefined) throw new UsageError(`explore: ${why}`);
+  if (cli.clock === 'host') throw new UsageError('explore: runs in real time do not repeat: use --clock virtual');
+  if (cli.engine === 'check')
+    throw new UsageError('explore: --engine check compares two machines: choose another engine');
+  if (cli.from !== undefined && cli.after !== undefined)
+    throw new UsageError('explore: --from and --after both say where runs begin: leave one of them out');
+  if (cli.from !== undefined && cli.snapshot !== undefined)
+    throw new UsageError('explore: --from and --snapshot are the same: leave one of them out');
+  for (const text of cli.expect ?? [])
+    if (cli.forbid?.some((f) => text.includes(f)))
+      throw new UsageError(`explore: '${text}' is both expected and forbidden: leave one of them out`);
+}
+
+/** Reads what the machine boots. @throws UsageError */
+function filesOf(image: string | undefined, cli: MachineCli): Map<string, Uint8Array> {
+  const files = new Map<string, Uint8Array>();
+  const surroundings = {
+    ...COMPUTER,
+    read: (path: string) => {
+      const content = COMPUTER.read(path);
+      files.set(path, content);
+      return content;
+    },
+  };
+  if (cli.snapshot !== undefined) surroundings.read(cli.snapshot);
+  else bootImages(image, { ...cli, surroundings });
+  return files;
+}
+
+/** A line that is written over, on a terminal. */
+function progressLine(runs: number): Progress & { readonly clear: () => void } {
+  const began = performance.now();
+  const live = process.stderr.isTTY;
+  const clear = (): void => void (live && process.stderr.write('\r\x1b[K'));
+  const put = (text: string): void => void (live && process.stderr.write(`\r\x1b[K${text}`));
+  return {
+    clear,
+    ran: (done, classes, pairs) => {
+      const rate = (done / (performance.now() - began)) * 1000;
+      put(`${done} of ${runs} runs, ${rate.toFixed(1)} a second, ${pairs} pairs, ${classes} classes of failures`);
+    },
+    found: (failure, seed) => {
+      clear();
+      say(`run ${failure.after}, seed ${seed}: ${failure.finding.kind}: ${failure.finding.text}`);
+    },
+    reducing: ({ finding }, left) => {
+      if (Number.isFinite(left)) put(`reducing '${finding.text.slice(0, 40)}': ${left} decisions`);
+    },
+  };
+}
+
+/** @param firstSeed the seed to begin with @returns the exit code: 1 when a run has failed */
+export async function explore(image: string | undefined, cli: ExploreCli & { firstSeed: number }): Promise<number> {
+  check(cli);
+  const dials = parseDials(cli.dials?.split(',') ?? [], '--dials');
+  const folder = resolve(cli.output);
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw new UsageError(
+      `--output: cannot make ${cli.output} (${(error as NodeJS.ErrnoException).code}): check the path`,
+    );
+  }
+  const inside = sandboxed(cli);
+  const began = performance.now();
+  let start: { readonly image: string | undefined; readonly cli: MachineCli } = { image, cli: machineCli(cli) };
+  if (cli.after !== undefined) start = await startAfter(image, start.cli, cli.after, join(folder, 'start.snapshot'));
+  const files = filesOf(start.image, start.cli);
+  // What is wrong with the machine is said once, here.
+  boot(start.image, start.cli, () => {});
+  const jobs = cli.jobs ?? availableParallelism();
+  const pool = new Pool(jobs, { ...start, files }, folder, inside);
+  try {
+    const endless: Properties = {
+      expect: cli.expect ?? [],
+      forbid: cli.forbid ?? [],
+      deadline: cli.deadline === undefined ? NO_DEADLINE : cli.deadline * TICKS_PER_MS,
+      invariant: cli.invariant ?? [],
+    };
+    const usual = await pool.run({ properties: endless, job: {}, expected: {} });
+    if (usual.finding) {
+      say(`without perturbation the run fails already (${usual.finding.kind}: ${usual.finding.text}): mend that first`);
+      return EXIT.died;
+    }
+    const missing = endless.invariant.find((name) => usual.values[name] === undefined);
+    if (missing !== undefined)
+      throw new UsageError(
+        `--invariant: the image has no symbol '${missing}' whose memory can be read: check the name`,
+      );
+    const properties = {
+      ...endless,
+      deadline: cli.deadline === undefined ? LONGER * usual.ticks + SLACK : endless.deadline,
+    };
+    const progress = progressLine(cli.runs);
+    const campaign = new Campaign(
+      { ...cli, jobs, dials, stopAtFirst: cli.stopAtFirst === true },
+      (job) => pool.run({ properties, job, expected: usual.values }),
+      progress,
+    );
+    await campaign.explore();
+    const classes = [];
+    for (const failure of campaign.classes.values())
+      classes.push(await campaign.reduce(failure, join(cli.output, `class-${classes.length + 1}.recording`)));
+    progress.clear();
+    const report: Report = {
+      command: `loongscope ${process.argv.slice(2).join(' ')}`,
+      runs: campaign.done,
+      seconds: (performance.now() - began) / 1000,
+      pairs: campaign.pairs,
+      classes,
+    };
+    writeFileSync(join(folder, 'report.json'), jsonOf(report));
+    writeFileSync(join(folder, 'report.html'), htmlOf(report));
+    for (const c of classes) process.stdout.write(`${textLines(c).join('\n')}\n`);
+    say(
+      `${report.runs} runs in ${report.seconds.toFixed(1)} s, ${report.pairs} pairs, ${classes.length} classes of failures: ${join(cli.output, 'report.html')}`,
+    );
+    return classes.length > 0 ? EXIT.died : EXIT.ok;
+  } finally {
+    await pool.close();
+  }
+}
+
+/** A run that is perturbed may take so many times as long, and so many ticks more. */
+const LONGER = 12;
+const SLACK = 20_000_000;
+/** Ticks in which a run without perturbation must end. */
+const NO_DEADLINE = 100_000_000_000;
+
+/** The options of the machine, which go to other threads. */
+function machineCli(cli: ExploreCli): MachineCli {
+  const {
+    runs,
+    jobs,
+    dials,
+    expect,
+    forbid,
+    invariant,
+    deadline,
+    tries,
+    stopAtFirst,
+    output,
+    from,
+    after,
+    ...machine
+  } = cli;
+  return from === undefined ? machine : { ...machine, snapshot: from };
+}

@@ -1,0 +1,86 @@
+/** Threads that do the runs of a campaign, one at a time each. */
+import { Worker } from 'node:worker_threads';
+import { UsageError } from '../errors.ts';
+import type { MachineCli } from '../options.ts';
+import { programFlags } from '../sandbox.ts';
+import type { Job, Outcome } from './one-run.ts';
+import type { Properties } from './properties.ts';
+
+const WORKER = new URL(
+  import.meta.url.endsWith('.ts') ? '../explore-worker.ts' : './explore-worker.js',
+  import.meta.url,
+);
+
+/** What a thread is made with. */
+export interface ExploreData {
+  readonly image: string | undefined;
+  readonly cli: MachineCli;
+  /** Files that the machine boots, by path. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface Order {
+  readonly properties: Properties;
+  readonly job: Job;
+  readonly expected: Outcome['values'];
+}
+
+/** What a thread answers. */
+export type Answer = { readonly outcome: Outcome } | { readonly usage: string } | { readonly defect: string };
+
+interface Waiting {
+  readonly order: Order;
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class Pool {
+  private readonly idle: Worker[] = [];
+  private readonly all: Worker[] = [];
+  private readonly queue: Waiting[] = [];
+  private readonly busy = new Map<Worker, Waiting>();
+
+  /** @param folder the only one in which threads may write @param inside in the sandbox */
+  constructor(jobs: number, data: ExploreData, folder: string, inside: boolean) {
+    for (let n = 0; n < jobs; n++) {
+      const worker = new Worker(WORKER, {
+        workerData: data,
+        execArgv: inside ? [...programFlags(), `--allow-fs-write=${folder}/*`] : [],
+      });
+      worker.on('message', (answer: Answer) => this.answered(worker, answer));
+      worker.on('error', (error) => this.answered(worker, { defect: String(error) }));
+      this.all.push(worker);
+      this.idle.push(worker);
+    }
+  }
+
+  run(order: Order): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      this.queue.push({ order, resolve, reject });
+      this.next();
+    });
+  }
+
+  private next(): void {
+    while (this.idle.length > 0 && this.queue.length > 0) {
+      const worker = this.idle.pop()!;
+      const waiting = this.queue.shift()!;
+      this.busy.set(worker, waiting);
+      worker.postMessage(waiting.order);
+    }
+  }
+
+  private answered(worker: Worker, answer: Answer): void {
+    const waiting = this.busy.get(worker);
+    this.busy.delete(worker);
+    this.idle.push(worker);
+    if (waiting)
+      if ('outcome' in answer) waiting.resolve(answer.outcome);
+      else waiting.reject('usage' in answer ? new UsageError(answer.usage) : new Error(answer.defect));
+    this.next();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.all.map((worker) => worker.terminate()));
+  }
+}

@@ -1,0 +1,126 @@
+/** Folders of labs: those of the project, a student's copy, and what is known of it. */
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Lab } from '../../labs/lab.ts';
+import { UsageError } from '../errors.ts';
+import { PROJECT_ROOT } from '../paths.ts';
+
+/** The file in a copy that says which lab it is of, and how its last check went. */
+const MARK = '.loongscope-lab.json';
+
+interface Mark {
+  readonly lab: string;
+  /** The result of the last check, and the digest of what was checked. */
+  readonly checked?: { readonly passed: boolean; readonly digest: string };
+}
+
+/** What a debugger is told of the labs' hypervisors. */
+export const DESCRIPTOR = join(PROJECT_ROOT, 'labs', 'lib', 'labs.json');
+
+/** The project's folder of a lab: its skeleton. */
+export const skeletonFolder = (lab: Lab): string => join(PROJECT_ROOT, 'labs', lab.name);
+export const solutionFolder = (lab: Lab): string => join(skeletonFolder(lab), 'solution');
+/** The image that is built already. */
+export const builtImage = (lab: Lab, solution: boolean): string =>
+  join(PROJECT_ROOT, 'build', 'labs', `${lab.name}${solution ? '-solution' : ''}.elf`);
+
+/** The sources of a folder by name: the lab's own, then others that a student has added. */
+export function sourcesIn(folder: string, lab: Lab): string[] {
+  const missing = lab.files.find((file) => !existsSync(join(folder, file)));
+  if (missing !== undefined)
+    throw new UsageError(
+      `${folder} has no ${missing}, which lab ${lab.name} needs: copy the skeleton with loongscope lab ${lab.name} --start DIR`,
+    );
+  const more = readdirSync(folder).filter((file) => /\.[cS]$/.test(file) && !lab.files.includes(file));
+  return [...lab.files, ...more.sort()];
+}
+
+/** The sources of the solution, as paths below the skeleton's folder: files that differ are in `solution/`. */
+export const solutionSources = (lab: Lab): string[] =>
+  lab.files.map((file) => (existsSync(join(solutionFolder(lab), file)) ? join('solution', file) : file));
+
+/** Texts of the lab's files in a folder. */
+export const textsIn = (folder: string, lab: Lab): ReadonlyMap<string, string> =>
+  new Map(lab.files.map((file) => [file, readFileSync(join(folder, file), 'utf8')]));
+
+/** Makes a folder and those above it. Node's own way never ends where a file system refuses with ENOENT, as /proc does. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder);
+}
+
+/** Copies the skeleton. @throws UsageError when the folder is not empty, or cannot be written */
+export function startLab(lab: Lab, folder: string): void {
+  if (existsSync(folder) && (!statSync(folder).isDirectory() || readdirSync(folder).length > 0))
+    throw new UsageError(
+      `${folder} is there already and not empty: give another folder, or check it: loongscope lab ${lab.name} ${folder}`,
+    );
+  try {
+    makeFolder(folder);
+    for (const file of readdirSync(skeletonFolder(lab)))
+      if (statSync(join(skeletonFolder(lab), file)).isFile())
+        copyFileSync(join(skeletonFolder(lab), file), join(folder, file));
+    writeMark(folder, { lab: lab.name });
+  } catch (error) {
+    throw new UsageError(`${folder} cannot be written (${(error as NodeJS.ErrnoException).code}): give another folder`);
+  }
+}
+
+const digestOf = (folder: string, lab: Lab): string => {
+  const hash = createHash('sha256');
+  for (const file of sourcesIn(folder, lab))
+    hash
+      .update(file)
+      .update('\0')
+      .update(readFileSync(join(folder, file)))
+      .update('\0');
+  return hash.digest('hex');
+};
+
+function writeMark(folder: string, mark: Mark): void {
+  writeFileSync(join(folder, MARK), `${JSON.stringify(mark)}\n`);
+}
+
+function markOf(folder: string): Mark | undefined {
+  try {
+    const mark: unknown = JSON.parse(readFileSync(join(folder, MARK), 'utf8'));
+    return typeof mark === 'object' && mark !== null && 'lab' in mark ? (mark as Mark) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Is this folder a copy of the lab? */
+export const isCopyOf = (folder: string, lab: Lab): boolean => markOf(folder)?.lab === lab.name;
+
+/** Keeps the result in a folder that is a copy. A folder that cannot be written is checked all the same. */
+export function keepResult(folder: string, lab: Lab, passed: boolean): void {
+  if (!isCopyOf(folder, lab)) return;
+  try {
+    writeMark(folder, { lab: lab.name, checked: { passed, digest: digestOf(folder, lab) } });
+  } catch {}
+}
+
+/** How far a copy is. */
+export type State = 'started' | 'failed' | 'passed' | 'changed since its check';
+
+export function stateOf(folder: string, lab: Lab): State {
+  const checked = markOf(folder)?.checked;
+  if (!checked) return 'started';
+  try {
+    if (checked.digest !== digestOf(folder, lab)) return 'changed since its check';
+  } catch {
+    return 'changed since its check';
+  }
+  return checked.passed ? 'passed' : 'failed';
+}
+
+/** The copies of a lab in a folder and directly below it, as names from there. */
+export function copiesBelow(folder: string, lab: Lab): string[] {
+  const below = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+  return ['.', ...below.sort()].filter((name) => isCopyOf(join(folder, name), lab));
+}

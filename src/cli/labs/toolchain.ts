@@ -1,0 +1,115 @@
+/** Builds labs: the compiler and linker of this computer, and how they are called. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { execa } from 'execa';
+import { UsageError } from '../errors.ts';
+import { PROJECT_ROOT } from '../paths.ts';
+
+const OLDEST = 19;
+const NEWEST = 24;
+/** A compiler that has not ended by then never will. */
+const PATIENCE_MS = 60_000;
+
+/** What is compiled to run on the machine, as scripts/lib/guest-flags.sh has it. */
+export const TARGET_FLAGS = [
+  '--target=loongarch64-unknown-linux-gnusf',
+  ...['-Xclang', '-target-feature', '-Xclang', '+lvz', '-march=loongarch64', '-msoft-float', '-mno-lsx'],
+  ...['-ffreestanding', '-fno-builtin', '-fno-pic', '-mcmodel=medium', '-O0', '-g', '-fno-omit-frame-pointer'],
+  ...['-Wall', '-Wextra', '-std=gnu17'],
+];
+const LIB = join(PROJECT_ROOT, 'labs', 'lib');
+/** Where scripts/build-labs puts what the sources of labs/lib become. */
+export const LIB_OBJECTS = join(PROJECT_ROOT, 'build', 'labs', 'lib');
+/** The sources of the library; the world switch is the one that lab h1 asks for. */
+const LIB_SOURCES = ['boot.S', 'console.c', 'memory.c', 'refill.S', 'vcpu.c', '../h1/solution/switch.S'];
+
+export interface Toolchain {
+  readonly clang: string;
+  readonly lld: string;
+}
+
+/** The newest `NAME-N`, or a plain NAME that is new enough. */
+async function newest(name: string): Promise<string | undefined> {
+  const names = Array.from({ length: NEWEST - OLDEST + 1 }, (_, n) => `${name}-${NEWEST - n}`);
+  for (const program of [...names, name]) {
+    const { stdout, exitCode } = await execa(program, ['--version'], { reject: false, stdin: 'ignore' });
+    const version = /(?:version|LLD) (\d+)/.exec(stdout ?? '')?.[1];
+    if (exitCode === 0 && Number(version) >= OLDEST) return program;
+  }
+  return undefined;
+}
+
+let found: Promise<Toolchain> | undefined;
+
+/** The compiler and linker; they are looked for once. @throws UsageError when there is none */
+export const findToolchain = (): Promise<Toolchain> => (found ??= lookForTools());
+
+async function lookForTools(): Promise<Toolchain> {
+  const clang = process.env.LS_CLANG ?? (await newest('clang'));
+  const lld = process.env.LS_LLD ?? (await newest('ld.lld'));
+  if (clang !== undefined && lld !== undefined) return { clang, lld };
+  const missing = clang === undefined ? 'clang' : 'lld';
+  throw new UsageError(
+    `no ${missing} ${OLDEST} or newer, which builds labs: apt-get install clang-${OLDEST} lld-${OLDEST} (--solution needs neither)`,
+  );
+}
+
+/** A program that could not be built. */
+export class BuildError extends Error {}
+
+async function call(program: string, args: readonly string[], folder: string): Promise<void> {
+  const { all, exitCode, timedOut } = await execa(program, args, {
+    ...{ cwd: folder, reject: false, all: true, stdin: 'ignore', timeout: PATIENCE_MS },
+  });
+  if (timedOut) throw new BuildError(`${basename(program)} has not ended within ${PATIENCE_MS / 1000} seconds`);
+  if (exitCode === undefined) throw new BuildError(`${program} could not be started`);
+  if (exitCode !== 0) throw new BuildError((all ?? '').replaceAll(`${resolve(folder)}/`, ''));
+}
+
+const INCLUDES = ['-I', LIB, '-I', join(PROJECT_ROOT, 'src', 'hv')];
+
+/** @throws BuildError with the compiler's message */
+async function compile({ clang }: Toolchain, folder: string, source: string, object: string): Promise<void> {
+  const flags = [...TARGET_FLAGS, ...INCLUDES, `-fdebug-prefix-map=${PROJECT_ROOT}/=`, '-fdebug-compilation-dir=.'];
+  // gdb finds sources by whole paths; a message names them as the student does.
+  await call(clang, [...flags, '-c', resolve(folder, source), '-o', object], folder);
+}
+
+/** Compiles `labs/lib` into a folder. @returns the objects */
+export async function buildLib(tools: Toolchain, folder: string): Promise<string[]> {
+  const objects = LIB_SOURCES.map((source) => join(folder, `${basename(source)}.o`));
+  for (const [n, source] of LIB_SOURCES.entries()) await compile(tools, LIB, join(LIB, source), objects[n]!);
+  return objects;
+}
+
+/**
+ * Compiles and links a lab's program. A source of `labs/lib` is linked when the lab does not have its functions itself.
+ * @param folder where the names of `sources` begin, and those in the compiler's messages
+ * @param sources C and assembly
+ * @param output the ELF file to write
+ * @throws BuildError with the compiler's message
+ */
+export async function build(
+  tools: Toolchain,
+  folder: string,
+  sources: readonly string[],
+  output: string,
+): Promise<void> {
+  const place = mkdtempSync(join(tmpdir(), 'loongscope-lab-'));
+  try {
+    const own = sources.map((_, n) => join(place, `own-${n}.o`));
+    for (const [n, source] of sources.entries()) await compile(tools, folder, source, own[n]!);
+    const built = LIB_SOURCES.map((source) => join(LIB_OBJECTS, `${basename(source)}.o`));
+    const lib = built.every((object) => existsSync(object)) ? built : await buildLib(tools, place);
+    const parts = [...own, '--start-lib', ...lib, '--end-lib'];
+    // The entry is in the library, and what it calls brings the rest.
+    await call(
+      tools.lld,
+      ['-static', '--no-relax', '--undefined=_start', '-T', join(LIB, 'link.ld'), ...parts, '-o', output],
+      folder,
+    );
+  } finally {
+    rmSync(place, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * Carries out decisions in a machine: CPUs that are held back, interrupts that are on their way. It is asked where the machine leaves
+ * generated code anyway; a machine that is not perturbed asks once a turn.
+ */
+import type { Chances, Dial } from '../cpu/chances.ts';
+import { type Cpu, LINE } from '../cpu/cpu.ts';
+import { setLine } from '../cpu/interrupts.ts';
+import type { Stateful, Wiring } from '../state/fields.ts';
+import { type Chooser, type Decision, keyOf } from './decisions.ts';
+
+/** Interrupt lines of a CPU, by their bits of ESTAT.IS. */
+const LINES = 32;
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** A decision, and where it was taken: the number of instructions of the machine. */
+export type Taken = Decision & { readonly position: number };
+
+export class Perturbation implements Stateful, Chances {
+  readonly stateFields = ['stalled', 'soon', 'arrivals', 'underway'];
+  static readonly wiring: Wiring = {
+    chooser: 'given for the run',
+    seen: 'what observers were told',
+    listeners: 'observers',
+    cut: 'the machine',
+  };
+  /** The instruction of each CPU's last stall, −1 before the first. */
+  readonly stalled: Float64Array;
+  /** The instruction of each CPU where a stall comes soon. */
+  private readonly soon: Float64Array;
+  /** The tick at which a line of a CPU rises. */
+  private readonly arrivals: Float64Array;
+  /** Lines that will rise. */
+  private underway = 0;
+  private chooser: Chooser | undefined;
+  private readonly cpus: readonly Cpu[];
+  private readonly seen = new Set<string>();
+  private readonly listeners: ((decision: Taken) => void)[] = [];
+  /** Ends the turn of a CPU after the current instruction. */
+  private readonly cut: (cpu: number) => void;
+
+  constructor(cpus: readonly Cpu[], cut: (cpu: number) => void) {
+    this.cpus = cpus;
+    this.cut = cut;
+    this.stalled = new Float64Array(cpus.length).fill(-1);
+    this.soon = new Float64Array(cpus.length).fill(NEVER);
+    this.arrivals = new Float64Array(LINES * cpus.length).fill(NEVER);
+  }
+
+  /** From now on decisions come from here. To be called once. */
+  begin(chooser: Chooser): void {
+    this.chooser = chooser;
+    for (const cpu of this.cpus) {
+      cpu.chances = this;
+      const late = (): number => this.choose('timer', cpu.index, cpu.position);
+      cpu.hostTimer.lateness = late;
+      cpu.guestTimer.lateness = late;
+      const event = (c: Cpu): void => this.event(c);
+      cpu.observe({ exception: event, entered: event });
+    }
+  }
+
+  /** @param listener called for each decision once */
+  listen(listener: (decision: Taken) => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Is there anything to do beside running? */
+  get active(): boolean {
+    return this.chooser !== undefined || this.underway > 0;
+  }
+
+  /** The machine has been reset. */
+  reset(): void {
+    this.soon.fill(NEVER);
+    this.arrivals.fill(NEVER);
+    this.underway = 0;
+  }
+
+  choose(dial: Dial, cpu: number, icount: number): number {
+    const value = this.chooser?.choose(dial, cpu, icount) ?? 0;
+    if (value > 0) this.note({ dial, cpu, icount, value });
+    return value;
+  }
+
+  private note(decision: Decision): void {
+    const key = keyOf(decision.dial, decision.cpu, decision.icount);
+    if (this.listeners.length === 0 || this.seen.has(key)) return;
+    this.seen.add(key);
+    const position = this.cpus.reduce((sum, c) => sum + c.position, 0);
+    for (const listener of this.listeners) listener({ ...decision, position });
+  }
+
+  private event(cpu: Cpu): void {
+    const at = this.chooser?.afterEvent(cpu.index, cpu.position);
+    if (at === undefined || at >= this.soon[cpu.index]!) return;
+    this.soon[cpu.index] = at;
+    this.cut(cpu.index);
+  }
+
+  /** Must the CPU be held back before its next instruction? */
+  stallsNow(n: number): boolean {
+    return this.instructionsToStall(n) === 0;
+  }
+
+  private instructionsToStall(n: number): number {
+    const { chooser } = this;
+    if (!chooser) return NEVER;
+    const { icount } = this.cpus[n]!;
+    const from = this.stalled[n] === icount ? icount + 1 : icount;
+    const soon = this.soon[n]! < from ? NEVER : this.soon[n]!;
+    return Math.min(soon, chooser.nextStall(n, from)?.icount ?? NEVER) - icount;
+  }
+
+  /**
+   * The CPU is about to go on at a tick. Lines rise whose time has come.
+   * @returns for how many ticks it is held back first
+   */
+  before(n: number, now: number): number {
+    if (this.underway > 0) this.deliver(n, now);
+    if (!this.stallsNow(n)) return 0;
+    const { icount } = this.cpus[n]!;
+    this.stalled[n] = icount;
+    const listed = this.chooser!.nextStall(n, icount);
+    const value = listed?.icount === icount ? listed.length : this.chooser!.lengthAt(n, icount);
+    if (this.soon[n]! <= icount) this.soon[n] = NEVER;
+    this.note({ dial: 'quantum', cpu: n, icount, value });
+    return value;
+  }
+
+  /** Instructions that the CPU may execute until there is something to do again. */
+  room(n: number, now: number): number {
+    let room = this.instructionsToStall(n);
+    if (this.underway > 0)
+      for (let bit = 0; bit < LINES; bit++) room = Math.min(room, this.arrivals[LINES * n + bit]! - now);
+    return Math.max(1, room);
+  }
+
+  /** The CPU's turn was cut here: something else may have taken its link away. */
+  after(n: number): void {
+    const cpu = this.cpus[n]!;
+    if (this.chooser && cpu.linkedAt >= 0 && this.choose('sc', n, cpu.icount) > 0) cpu.breakLink();
+  }
+
+  /** A physical line of a CPU changes. @param now the tick, not before the CPU's own */
+  line(n: number, bit: number, level: boolean, now: number): void {
+    const cpu = this.cpus[n]!;
+    const slot = LINES * n + bit;
+    const due = this.arrivals[slot]!;
+    if (!level) {
+      if (due !== NEVER) this.arrived(slot);
+      setLine(cpu, bit, false);
+      return;
+    }
+    if (due !== NEVER) return;
+    const up = (cpu.lines & (1 << bit)) !== 0;
+    const late = up || !this.chooser ? 0 : this.choose(bit === LINE.IPI ? 'ipi' : 'device', n, cpu.position);
+    if (late === 0) setLine(cpu, bit, true);
+    else {
+      this.arrivals[slot] = now + late;
+      this.underway++;
+    }
+  }
+
+  private arrived(slot: number): void {
+    this.arrivals[slot] = NEVER;
+    this.underway--;
+  }
+
+  private deliver(n: number, now: number): void {
+    for (let bit = 0; bit < LINES; bit++) {
+      const slot = LINES * n + bit;
+      if (this.arrivals[slot]! > now) continue;
+      this.arrived(slot);
+      setLine(this.cpus[n]!, bit, true);
+    }
+  }
+
+  /** The tick at which the next line rises. */
+  get deadline(): number {
+    return this.underway > 0 ? this.arrivals.reduce((least, at) => Math.min(least, at), NEVER) : NEVER;
+  }
+}

@@ -1,0 +1,73 @@
+import type { Lab } from './lab.ts';
+
+export const H4: Lab = {
+  name: 'h4',
+  title: 'An MMIO device, decoded from BADI',
+  steps: [7],
+  files: ['main.c', 'guest.S'],
+  prints: [
+    'h4: the guest says hi',
+    'h4: a0 = 0x123456789abcfffe',
+    'h4: a0 = 0xfe',
+    'h4: a0 = 0xfffffffffffffffe',
+    'h4: a0 = 0xffffffff9abcfffe',
+    'h4: a0 = 0x68',
+    'h4: a0 = 0x0',
+    'h4: end',
+  ],
+  limit: 12_000_000,
+  atEntry: [],
+  mistakes: [
+    {
+      when: { rule: ['skip'] },
+      step: 7,
+      hint: 'Hole 4 of main.c: the access is done, so 4 is added to the guest’s PC.',
+    },
+    { when: { rule: ['skip-once'] }, step: 7, hint: 'Hole 4 of main.c: 4 is added to PC, once.' },
+    {
+      when: { rule: ['guest-registers'] },
+      step: 7,
+      hint: 'A load has changed another register than its own. Hole 1 of main.c: rd is in bits 4:0 of the word; hole 3 writes v->regs[a.rd] alone.',
+    },
+    {
+      when: { printed: /^h4: the guest says $/ },
+      step: 7,
+      hint: 'Hole 1 of main.c: every word with 0xa0 to 0xaa in bits 31:22 is a load or store; a.valid says so. Hole 2 passes a stored byte to the device.',
+    },
+    {
+      when: { printed: /^h4: the guest says/, expected: /says hi/ },
+      step: 7,
+      hint: 'The wrong byte was stored. Holes 1 and 2 of main.c: rd is in bits 4:0 of the word, and v->regs[a.rd] is what the guest stores.',
+    },
+    {
+      when: { expected: /0x123456789abcfffe/ },
+      step: 7,
+      hint: 'A store of 64 bits and a load of 64 bits must bring the same number. Look at a.bits and a.rd of hole 1, then at holes 2 and 3 of main.c.',
+    },
+    {
+      when: { printed: /0xfffffffffffffffe/, expected: /0xfe$/ },
+      step: 7,
+      hint: 'ld.bu extends by zeros: a.sign of hole 1 is 0 for 0xa8 to 0xaa. Hole 3 of main.c extends the sign only with a.sign.',
+    },
+    {
+      when: { printed: /0x123456789abcfffe/, expected: /0xfe$/ },
+      step: 7,
+      hint: 'A load of 8 bits has brought 64. Hole 1 of main.c: a.bits is 8 << (op & 3); hole 3 takes no more bits than that.',
+    },
+    {
+      when: { printed: /a0 = 0x(fe|9abcfffe)$/, expected: /0xffffffff/ },
+      step: 7,
+      hint: 'ld.b, ld.h and ld.w extend the sign: holes 1 (a.sign) and 3 of main.c.',
+    },
+    {
+      when: { expected: /0x68$/ },
+      step: 7,
+      hint: 'st.h has stored a halfword, and ld.hu reads it back: a.bits of hole 1, and the low bits in holes 2 and 3 of main.c.',
+    },
+    {
+      when: { expected: /a0 = 0x0$/ },
+      step: 7,
+      hint: 'ld.d to $zero must change nothing: r0 is always 0. Hole 3 of main.c: do not write v->regs[0].',
+    },
+  ],
+};

@@ -1,0 +1,201 @@
+/** `loongscope explore`: planted races are found, reduced and recorded; bad input is refused. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Steering } from '../../src/cli/explore/coverage.ts';
+import { ConsoleWatch, classOf, type Properties } from '../../src/cli/explore/properties.ts';
+import { merge, reduce, type Test } from '../../src/cli/explore/reduce.ts';
+import { PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { styleOf } from '../../src/emu/perturb/seeded.ts';
+
+const race = (name: string): string => join('build/races', `${name}.elf`);
+
+let folder: string;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'loongscope-explore-'));
+  if (!existsSync(join(PROJECT_ROOT, race('update')))) await execa('./scripts/build-races', { cwd: PROJECT_ROOT });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Ended {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number | undefined;
+}
+
+const loongscope = async (...args: string[]): Promise<Ended> => {
+  const flags = ['--disable-warning=ExperimentalWarning', 'src/cli/main.ts'];
+  const { stdout, stderr, exitCode } = await execa(process.execPath, [...flags, ...args], {
+    cwd: PROJECT_ROOT,
+    reject: false,
+  });
+  return { stdout, stderr, exitCode };
+};
+
+const explore = (name: string, ...more: string[]): Promise<Ended> =>
+  loongscope('explore', race(name), '--smp', '2', '--output', join(folder, name), ...more);
+
+interface Json {
+  readonly runs: number;
+  readonly classes: readonly {
+    readonly finding: { readonly kind: string; readonly text: string };
+    readonly after: number;
+    readonly seeds: number[];
+    readonly decisions: readonly { readonly dial: string; readonly position: number }[];
+    readonly of: number;
+    readonly recording: string;
+    readonly open: string;
+  }[];
+}
+const report = (name: string): Json => JSON.parse(readFileSync(join(folder, name, 'report.json'), 'utf8')) as Json;
+
+describe('planted races', () => {
+  /** Runs within which it must be found; its finding; decisions that may be left. One thread does the same runs each time. */
+  test.each([
+    ['deadline', 1, 'deadline', 2],
+    ['sleep', 36, 'deadline', 1],
+    ['flags', 5, 'expected', 3],
+    ['update', 5, 'expected', 4],
+  ] as const)('%s: not in a usual run; found within %i runs, and reduced', async (name, runs, kind, most) => {
+    const usual = await loongscope('run', race(name), '--smp', '2');
+    expect(usual.stdout).toContain('races: all is well');
+    const found = await explore(
+      name,
+      ...['--runs', String(runs), '--expect', 'all is well', '--stop-at-first', '--jobs', '1', '--tries', '60'],
+    );
+    expect(found.exitCode).toBe(1);
+    const [first] = report(name).classes;
+    expect(first!.finding.kind).toBe(kind);
+    expect(first!.of).toBeGreaterThan(most);
+    expect(first!.decisions.length).toBeLessThanOrEqual(most);
+    expect(first!.decisions.length).toBeGreaterThan(0);
+    expect(readFileSync(join(folder, name, 'report.html'), 'utf8')).toContain(first!.open);
+    expect(first!.open).toBe(
+      `loongscope replay ${first!.recording} --at ${Math.min(...first!.decisions.map((d) => d.position))} --gdb 1234`,
+    );
+    // The seed alone fails, too.
+    const seed = String(first!.seeds[0]);
+    const alone = await loongscope('run', race(name), '--smp', '2', '--explore', seed, '--max-instructions', '9000000');
+    expect(alone.stdout).not.toContain('all is well');
+  });
+
+  test('the recording of a class replays without a seed, and can be entered at the first decision', async () => {
+    const [first] = report('update').classes;
+    const again = await loongscope('replay', first!.recording);
+    expect(again.stdout).toContain('races: WRONG');
+    expect(again.exitCode).toBe(0);
+    const there = await loongscope('replay', first!.recording, '--at', String(first!.decisions[0]!.position));
+    expect(there.stderr).toContain(`instruction ${first!.decisions[0]!.position} of`);
+  });
+
+  test('--after boots once; --invariant compares memory at the end', async () => {
+    const args = ['--guest', 'two,name=a,append=a', '--runs', '3', '--jobs', '1', '--output', join(folder, 'two')];
+    const fine = await loongscope(
+      ...['explore', ...args, '--after', 'round 2', '--expect', 'round 4', '--invariant', 'vm_count'],
+    );
+    expect(fine.stderr).toContain('3 runs in');
+    expect(fine.exitCode).toBe(0);
+    expect(existsSync(join(folder, 'two', 'start.snapshot'))).toBe(true);
+    const wrong = await explore(
+      'update',
+      ...['--runs', '60', '--jobs', '2', '--invariant', 'counter', '--stop-at-first', '--tries', '0'],
+    );
+    expect(wrong.stderr).toMatch(/invariant: counter is 0x[0-9a-f]{16}, and 0x0000000000000078 without perturbation/);
+  });
+});
+
+describe('bad input', () => {
+  test.each([
+    [['--jobs', '0'], /--jobs: '0' is not a whole number from 1 to 1024/],
+    [['--runs', '0'], /--runs: '0' is not a whole number/],
+    [['--dials', 'speed=on'], /--dials: unknown dial 'speed': use quantum/],
+    [['--dials', 'tlb=on,tlb=off'], /--dials: tlb is both on and off/],
+    [['--expect', 'well', '--forbid', 'we'], /'well' is both expected and forbidden/],
+    [['--from', 'a', '--after', 'b'], /--from and --after both say where runs begin/],
+    [['--record', 'a'], /each class is recorded by itself: leave --record out/],
+    [['--gdb', '0'], /a debugger changes what happens: leave --gdb out/],
+    [['--clock', 'host'], /runs in real time do not repeat/],
+    [['--explore', '1'], /the seeds are chosen: use --first-seed/],
+    [['--invariant', 'nothing', '--runs', '1'], /the image has no symbol 'nothing'/],
+    [['--after', 'nothing'], /--after: the console does not show 'nothing'/],
+    [['--from', 'missing.snapshot'], /leave the image, --guest, --load and --initrd out|cannot read missing.snapshot/],
+  ])('%j', async (args, message) => {
+    const { stderr, exitCode } = await explore('update', ...args);
+    expect(stderr).toMatch(message);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(exitCode).toBe(2);
+  });
+
+  test('an image that fails without perturbation is told first', async () => {
+    const { stderr, exitCode } = await explore('update', '--forbid', 'all is well', '--runs', '1');
+    expect(stderr).toContain(
+      'without perturbation the run fails already (forbidden: races: all is well): mend that first',
+    );
+    expect(exitCode).toBe(1);
+  });
+
+  test('run --explore with threads or real time', async () => {
+    for (const more of [
+      ['--clock', 'host'],
+      ['--threads', '--clock', 'host'],
+    ]) {
+      const { stderr, exitCode } = await loongscope('run', race('update'), '--smp', '2', '--explore', '1', ...more);
+      expect(stderr).toMatch(/--explore: runs in real time do not repeat/);
+      expect(exitCode).toBe(2);
+    }
+  });
+});
+
+describe('parts', () => {
+  const one =
+    <T>(does: (list: readonly T[]) => boolean): Test<T> =>
+    (lists) =>
+      Promise.resolve(lists.map(does));
+
+  test('reduce finds what is needed, and nothing else', async () => {
+    const all = Array.from({ length: 200 }, (_, n) => n);
+    const needs = (list: readonly number[]): boolean => [3, 77, 150].every((n) => list.includes(n));
+    expect(await reduce(all, one(needs), 10_000)).toEqual([3, 77, 150]);
+    expect(
+      await reduce(
+        all,
+        one(() => true),
+        10_000,
+      ),
+    ).toEqual([]);
+    let tries = 0;
+    const counted = (list: readonly number[]): boolean => ++tries > 0 && needs(list);
+    const left = await reduce(all, one(counted), 8);
+    expect(needs(left)).toBe(true);
+    expect(tries).toBeLessThan(20);
+  });
+
+  test('merge makes two into one where that does it, too', async () => {
+    const sum = (list: readonly number[]): boolean => list.reduce((a, b) => a + b, 0) === 10;
+    expect(await merge([1, 2, 3, 4], (a, b) => [a + b], one(sum), 1000)).toEqual([10]);
+    expect(await merge([1, 2, 3, 4], () => [], one(sum), 1000)).toEqual([1, 2, 3, 4]);
+  });
+
+  test('a class does not depend on numbers; a forbidden text is told with its line', () => {
+    const properties: Properties = { expect: [], forbid: ['panic'], deadline: 1, invariant: [] };
+    const watch = new ConsoleWatch(properties);
+    const found = [...'fine\nhv: panic: ERA 0x9000\nrest'].map((c) => watch.put(c.charCodeAt(0))).find(Boolean);
+    expect(found).toEqual({ kind: 'forbidden', text: 'hv: panic: ERA 0x9000' });
+    expect(classOf(found!)).toBe(classOf({ kind: 'forbidden', text: 'hv: panic: ERA 0x9004' }));
+    expect(classOf(found!)).not.toBe(classOf({ kind: 'died', text: 'hv: panic: ERA 0x9000' }));
+  });
+
+  test('seeds of the style that has tried new pairs come more often, and none comes twice', () => {
+    const steering = new Steering(1);
+    const good = styleOf(1);
+    const seeds = Array.from({ length: 60 }, (_, n) => {
+      const seed = steering.seed();
+      steering.ran(seed, styleOf(seed) === good ? [`pair ${n}`] : [], false);
+      return seed;
+    });
+    expect(new Set(seeds).size).toBe(60);
+    expect(seeds.filter((s) => styleOf(s) === good).length).toBeGreaterThan(30);
+  });
+});

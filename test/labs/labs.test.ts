@@ -1,0 +1,71 @@
+/** The labs: skeletons fail with a hint that helps, solutions pass, and each known mistake leads to the step that is missing. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { skeletonFolder, solutionSources, textsIn } from '../../src/cli/labs/folder.ts';
+import { checkLab } from '../../src/cli/labs/lab.ts';
+import { TARGET_FLAGS } from '../../src/cli/labs/toolchain.ts';
+import { PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { LABS } from '../../src/labs/catalog.ts';
+import { untouchedHoles } from '../../src/labs/holes.ts';
+import { resultLines } from '../../src/labs/report.ts';
+import { checkEdited } from './edited.ts';
+import { STUDENT_MISTAKES } from './mistakes.ts';
+
+describe.each(LABS)('$name: $title', (lab) => {
+  test('the solution passes, and the auditor is quiet', async () => {
+    const result = await checkLab(lab, undefined, true);
+    expect(resultLines(result).join('\n')).toMatch(/^h\d: passed: the lines are right, the auditor is quiet/);
+    // The limit is far away.
+    expect(result.verdict!.instructions).toBeLessThan(lab.limit / 4);
+  });
+
+  test('the skeleton builds, fails, and is told which hole comes first', async () => {
+    const result = await checkLab(lab, undefined, false);
+    expect(result.passed).toBe(false);
+    expect(result.buildError).toBeUndefined();
+    const { hint } = result.verdict!;
+    expect(hint?.text).toMatch(/hole \d|Hole \d/);
+    expect(lab.steps).toContain(hint!.step);
+    const first = result.holes[0]!;
+    expect(hint!.text).toMatch(new RegExp(`[Hh]ole ${first.number}\\b`));
+  });
+
+  test('its holes are numbered, and the solution has none', () => {
+    const skeleton = textsIn(skeletonFolder(lab), lab);
+    const holes = untouchedHoles(skeleton, skeleton);
+    expect(holes.map((h) => h.number)).toEqual(holes.map((_, n) => n + 1));
+    const solution = solutionSources(lab).map((path) => readFileSync(join(skeletonFolder(lab), path), 'utf8'));
+    expect(solution.join('')).not.toMatch(/HOLE/);
+  });
+
+  test('skeleton and solution have at most 300 lines', () => {
+    const paths = [...lab.files, ...solutionSources(lab).filter((path) => path.startsWith('solution'))];
+    const lines = paths.flatMap((path) =>
+      readFileSync(join(skeletonFolder(lab), path), 'utf8')
+        .trimEnd()
+        .split('\n'),
+    );
+    expect(lines.length).toBeLessThanOrEqual(300);
+  });
+
+  test('at least three mistakes are known', () => {
+    expect(STUDENT_MISTAKES.filter((m) => m.lab === lab.name).length).toBeGreaterThanOrEqual(3);
+  });
+});
+
+test('labs are compiled for the same machine as the project’s guests', () => {
+  const flags = readFileSync(join(PROJECT_ROOT, 'scripts', 'lib', 'guest-flags.sh'), 'utf8');
+  // Without optimization, and warnings are no errors: both are for students.
+  for (const flag of TARGET_FLAGS.filter((f) => f !== '-O0')) expect(flags).toContain(flag);
+});
+
+describe('mistakes', () => {
+  test.each(STUDENT_MISTAKES)('$lab: $mistake', async ({ lab, file, from, to, hint, cause }) => {
+    const result = await checkEdited(lab, file, from, to);
+    const lines = resultLines(result);
+    expect(result.passed).toBe(false);
+    expect(lines.find((line) => line.startsWith('  hint '))?.replace(/^ *hint */, ''), lines.join('\n')).toMatch(hint);
+    if (cause) expect(lines.join('\n')).toMatch(cause);
+  });
+});
