@@ -1,7 +1,10 @@
 /** Going back and forth in time: the same machine, bit for bit. */
 import { describe, expect, test } from 'vitest';
 import type { Cpu } from '../../src/emu/cpu/cpu.ts';
+import { findingMoment } from '../../src/emu/debug/moment-search.ts';
+import { parseSought } from '../../src/emu/debug/sought-moments.ts';
 import { History } from '../../src/emu/replay/history.ts';
+import { finish } from '../../src/emu/runtime/steps.ts';
 import { restoreFields, saveFields } from '../../src/emu/state/fields.ts';
 import { Driven } from '../support/driven.ts';
 import { stateHash } from '../support/state-hash.ts';
@@ -169,6 +172,22 @@ describe('history', () => {
     history.goto(since);
     expect(second.icount).toBeGreaterThan(0);
     expect(history.idleSince(second)).toBe(since);
+  });
+
+  test('the last exit of a vCPU is known without a repetition, also that there is none', async () => {
+    const { control } = await Driven.boot(['two,name=a,append=a']);
+    const { history, replayer } = control;
+    history.replay(4_000_000);
+    const last = finish(findingMoment(control, parseSought('last exit in VM 1')!));
+    expect(last).toBeGreaterThan(2_500_000);
+    for (const [at, exit] of [
+      [4_000_000, last],
+      [2_000_000, undefined],
+    ] as const) {
+      replayer.goto(at);
+      expect(finish(replayer.findingExitOf(1, 0, at))).toBe(exit);
+      expect(history.position).toBe(at);
+    }
   });
 
   test('a debugger’s change makes another future', () => {

@@ -92,9 +92,10 @@ export class Replayer {
   *findingExitOf(vm: number, vcpu: number, before: number): Steps<number | undefined> {
     const { history, machine, vcpuStates } = this.control;
     const state = vcpuStates.get(vm, vcpu);
-    // What is known of a vCPU that does not run is from its last exit.
-    if (state && !state.running && state.position < before)
-      return state.position < history.beginning ? undefined : state.position;
+    // It has not exited yet.
+    if (!state || state.ecode < 0) return undefined;
+    // What is known of a vCPU is from its last exit.
+    if (state.position < before) return state.position < history.beginning ? undefined : state.position;
     let found: number | undefined;
     let end = before;
     const removers = machine.cpus.map((c) =>
