@@ -45,6 +45,11 @@ export const H1: Lab = {
       hint: 'Hole 4 of switch.S: GSTAT.PGM is what makes an ertn enter a guest.',
     },
     {
+      when: { never: true, printed: /exit, cause/ },
+      step: 5,
+      hint: 'The ertn of enter_guest stayed in the host, which then took an exception of its own. Hole 4 of switch.S sets what that ertn needs: GSTAT.PGM and GID, ERA, PGDL and the others.',
+    },
+    {
       when: { rule: ['gid'] },
       step: 3,
       hint: 'Hole 3 of main.c gives the VM its GID; hole 4 of switch.S puts it into GSTAT.',

@@ -49,6 +49,8 @@ export interface Verdict {
 export const LAB_MEMORY = 128 * 2 ** 20;
 /** Bytes of console that are kept: a program in a loop prints without an end. */
 const MOST_CONSOLE = 16_384;
+/** So much of a line is shown. */
+const LONGEST_LINE = 100;
 /** How the cause begins in the lines of an explanation. */
 const CAUSE = /^(root )?cause +/;
 /** What labs/lib prints of an exception of the host itself. */
@@ -154,7 +156,8 @@ function consoleProblems(wanted: readonly string[], printed: string): Problem[] 
   const found = difference(wanted, printed);
   if (!found) return [];
   const { line, want, got } = found;
-  const say = (text: string): string => (text === '' ? 'nothing' : `'${text}'`);
+  const say = (text: string): string =>
+    text === '' ? 'nothing' : `'${text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}…` : text}'`;
   return [{ kind: 'console', text: `line ${line} must be ${say(want)} and is ${say(got)}` }];
 }
 
@@ -176,13 +179,14 @@ interface Failure {
 function fits({ when }: KnownMistake, { lab, lines, problems, printed }: Failure): boolean {
   const causes = lines.filter((line) => CAUSE.test(line));
   // A cause is more certain than a guess by what was printed.
-  if (causes.length > 0 && !when.rule && !when.cause && !when.audit) return false;
+  if (causes.length > 0 && !when.rule && !when.cause && !when.audit && !when.never) return false;
   const rules = RULES.filter(({ must }) => lines.some((line) => /^rule /.test(line) && line.includes(must)));
   const audits = problems.filter((p) => p.kind === 'audit');
   const differs = difference(lab.prints, printed);
   return (
     (!when.rule || rules.some(({ id }) => when.rule!.includes(id))) &&
     (!when.cause || causes.some((line) => when.cause!.test(line))) &&
+    (!when.never || problems.some((p) => p.kind === 'entry')) &&
     (!when.audit || audits.some(({ text }) => when.audit!.test(text))) &&
     (!when.printed || (differs !== undefined && when.printed.test(differs.got))) &&
     (!when.expected || (differs !== undefined && when.expected.test(differs.want)))

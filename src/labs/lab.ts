@@ -19,13 +19,15 @@ export type StepNumber = 1 | 2 | 3 | 4 | 5 | 6 | 7;
 /** A mistake that students make: how it shows, and what it means in this lab. */
 export interface KnownMistake {
   /**
-   * How it is recognised: by a rule that `explain` names; by words of its cause; by words of a finding of the auditor; by the first
-   * line that is not as it must be (`''` when the output ends too early). All that are given must fit.
+   * How it is recognised: by a rule that `explain` names; by words of its cause; by words of a finding of the auditor; by a guest
+   * that was never entered; by the first line that is not as it must be (`''` when the output ends too early). All that are given must fit.
    */
   readonly when: {
     readonly rule?: readonly RuleId[];
     readonly cause?: RegExp;
     readonly audit?: RegExp;
+    /** No guest was entered. */
+    readonly never?: true;
     readonly printed?: RegExp;
     /** The line that must be there instead of `printed`. */
     readonly expected?: RegExp;

@@ -87,6 +87,16 @@ describe('a student', () => {
     expect(guest.stdout).toMatch(/^ {2}(limit|loop) .*VM 1/m);
   });
 
+  test('is told of a program that is larger than the machine', async () => {
+    await lab('h2', '--start', 'large');
+    appendFileSync(join(base, 'large', 'main.c'), 'char large[1ul << 29];\n');
+    const { stdout, stderr, exitCode } = await lab('h2', 'large');
+    expect([exitCode, stderr]).toEqual([1, '']);
+    expect(stdout).toMatch(
+      /^h2: FAILED, large does not build\n {2}segment .* is not in RAM: the machine of the labs has 128 MiB/,
+    );
+  });
+
   test('who only prints the right lines is refused', async () => {
     await lab('h6', '--start', 'cheat');
     const lines = 'h6: the guest reads 0x600d\\nh6: at its physical address is 0x600d\\nh6: end\\n';
@@ -126,6 +136,8 @@ describe('a teacher', () => {
   test('gets every lab as JSON and as JUnit', async () => {
     await lab('h4', '--start', 'class/h4');
     await lab('h5', '--start', 'class/h5');
+    await lab('h6', '--start', 'class/h6');
+    rmSync(join(base, 'class', 'h6', 'main.c'));
     copyFileSync(solution('h5', 'main.c'), join(base, 'class', 'h5', 'main.c'));
     const { stdout, exitCode } = await lab('--all', 'class', '--json', '--junit', 'results.xml');
     expect(exitCode).toBe(1);
@@ -133,11 +145,13 @@ describe('a teacher', () => {
     expect(results.map((r) => [r.lab, r.passed, r.hint?.step])).toEqual([
       ['h4', false, 7],
       ['h5', true, undefined],
+      ['h6', false, undefined],
     ]);
     const xml = readFileSync(join(base, 'results.xml'), 'utf8');
-    expect(xml).toMatch(/<testsuites tests="2" failures="1">/);
+    expect(xml).toMatch(/<testsuites tests="3" failures="2">/);
     expect(xml).toMatch(/<testcase classname="loongscope\.labs" name="h5"\/>/);
     expect(xml).toMatch(/name="h4">\n *<failure message="line 1 must be 'h4: the guest says hi' and is/);
+    expect(xml).toMatch(/class\/h6 has no main\.c that can be read/);
     expect(xml).not.toMatch(/&(?!amp;|lt;|gt;|quot;)/);
   });
 });
@@ -170,7 +184,7 @@ describe('what cannot be done says why', () => {
     rmSync(join(base, 'partly', 'switch.S'));
     const { stderr, exitCode } = await lab('h1', 'partly');
     expect(exitCode).toBe(2);
-    expect(stderr).toMatch(/partly has no switch\.S, which lab h1 needs/);
+    expect(stderr).toMatch(/partly has no switch\.S that can be read, which lab h1 needs/);
     expect(existsSync(join(base, 'partly', '.loongscope-lab.json'))).toBe(true);
   });
 });

@@ -6,10 +6,11 @@ import { skeletonFolder, solutionSources, textsIn } from '../../src/cli/labs/fol
 import { checkLab } from '../../src/cli/labs/lab.ts';
 import { TARGET_FLAGS } from '../../src/cli/labs/toolchain.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
-import { LABS } from '../../src/labs/catalog.ts';
+import { LABS, labNamed } from '../../src/labs/catalog.ts';
 import { untouchedHoles } from '../../src/labs/holes.ts';
+import { stepName } from '../../src/labs/judge.ts';
 import { resultLines } from '../../src/labs/report.ts';
-import { checkEdited } from './edited.ts';
+import { checkEdited, checked, solutionOf } from './edited.ts';
 import { STUDENT_MISTAKES } from './mistakes.ts';
 
 describe.each(LABS)('$name: $title', (lab) => {
@@ -58,6 +59,16 @@ test('labs are compiled for the same machine as the project’s guests', () => {
   const flags = readFileSync(join(PROJECT_ROOT, 'scripts', 'lib', 'guest-flags.sh'), 'utf8');
   // Without optimization, and warnings are no errors: both are for students.
   for (const flag of TARGET_FLAGS.filter((f) => f !== '-O0')) expect(flags).toContain(flag);
+});
+
+test.each([
+  ['h1', 'main.c', /^step 5, .* Hole 4 of switch\.S/],
+  ['h6', 'refill.S', /^step 7, .* Hole 3 of guest\.S/],
+])('%s: with the solution of %s alone, the other file is what the hint names', async (name, file, hint) => {
+  const lab = labNamed(name);
+  const files = new Map(textsIn(skeletonFolder(lab), lab)).set(file, solutionOf(lab).get(file)!);
+  const { verdict } = await checked(lab, files);
+  expect(verdict!.hint && `${stepName(verdict!.hint.step)}: ${verdict!.hint.text}`).toMatch(hint);
 });
 
 describe('mistakes', () => {

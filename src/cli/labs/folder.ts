@@ -1,6 +1,16 @@
 /** Folders of labs: those of the project, a student's copy, and what is known of it. */
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Lab } from '../../labs/lab.ts';
 import { UsageError } from '../errors.ts';
@@ -25,12 +35,21 @@ export const solutionFolder = (lab: Lab): string => join(skeletonFolder(lab), 's
 export const builtImage = (lab: Lab, solution: boolean): string =>
   join(PROJECT_ROOT, 'build', 'labs', `${lab.name}${solution ? '-solution' : ''}.elf`);
 
+function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
 /** The sources of a folder by name: the lab's own, then others that a student has added. */
 export function sourcesIn(folder: string, lab: Lab): string[] {
-  const missing = lab.files.find((file) => !existsSync(join(folder, file)));
+  const missing = lab.files.find((file) => !isReadable(join(folder, file)));
   if (missing !== undefined)
     throw new UsageError(
-      `${folder} has no ${missing}, which lab ${lab.name} needs: copy the skeleton with loongscope lab ${lab.name} --start DIR`,
+      `${folder} has no ${missing} that can be read, which lab ${lab.name} needs: copy the skeleton with loongscope lab ${lab.name} --start DIR`,
     );
   const more = readdirSync(folder).filter((file) => /\.[cS]$/.test(file) && !lab.files.includes(file));
   return [...lab.files, ...more.sort()];
@@ -70,7 +89,8 @@ export function startLab(lab: Lab, folder: string): void {
 
 const digestOf = (folder: string, lab: Lab): string => {
   const hash = createHash('sha256');
-  for (const file of sourcesIn(folder, lab))
+  const headers = readdirSync(folder).filter((file) => file.endsWith('.h'));
+  for (const file of [...sourcesIn(folder, lab), ...headers.sort()])
     hash
       .update(file)
       .update('\0')
@@ -119,8 +139,12 @@ export function stateOf(folder: string, lab: Lab): State {
 
 /** The copies of a lab in a folder and directly below it, as names from there. */
 export function copiesBelow(folder: string, lab: Lab): string[] {
-  const below = readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => entry.name);
+  let below: string[] = [];
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    below = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  } catch {
+    // A folder that cannot be read has no copies to show.
+  }
   return ['.', ...below.sort()].filter((name) => isCopyOf(join(folder, name), lab));
 }

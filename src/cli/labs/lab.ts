@@ -8,7 +8,7 @@ import { untouchedHoles } from '../../labs/holes.ts';
 import { judge, LAB_MEMORY, type Verdict } from '../../labs/judge.ts';
 import { type Lab, STEPS } from '../../labs/lab.ts';
 import { junit, type Result, resultLines, resultObject } from '../../labs/report.ts';
-import { boot } from '../boot.ts';
+import { type Booted, boot } from '../boot.ts';
 import { EXIT, UsageError } from '../errors.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../options.ts';
 import { readDescriptor } from '../own-descriptor.ts';
@@ -147,10 +147,24 @@ async function withImage<T>(program: Program, use: (image: string) => Promise<T>
   }
 }
 
+/** @throws BuildError when the program is none that the machine can load: too large, or at a wrong place */
+function bootedImage(image: string, console: (byte: number) => void): Booted {
+  try {
+    return boot(image, { ...DEFAULT_MACHINE, memory: LAB_MEMORY }, console);
+  } catch (error) {
+    // What the message advises are options of `run`.
+    if (error instanceof UsageError)
+      throw new BuildError(
+        `${error.message.replace(/: .*/s, '')}: the machine of the labs has ${LAB_MEMORY / 2 ** 20} MiB of RAM, so make the program smaller`,
+      );
+    throw error;
+  }
+}
+
 /** Runs an image and judges it. */
 export async function judgeImage(which: Lab, image: string): Promise<Verdict> {
   return judge(which, async (console) => {
-    const booted = boot(image, { ...DEFAULT_MACHINE, memory: LAB_MEMORY }, console);
+    const booted = bootedImage(image, console);
     await booted.named;
     // One image has the code of both worlds.
     const symbolize = (_world: number, address: bigint): string | undefined => booted.symbolize(-1, address);
@@ -189,14 +203,26 @@ export async function checkLab(which: Lab, folder: string | undefined, solution:
   return result;
 }
 
+/** A folder that cannot be checked is a lab that has failed: the others of a class are checked all the same. */
+async function checkOneOfAll(which: Lab, folder: string): Promise<Result> {
+  try {
+    return await checkLab(which, folder, false);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return { lab: which.name, folder, passed: false, buildError: error.message, holes: [] };
+  }
+}
+
 async function checkAll(below: string, cli: LabCli): Promise<number> {
   if (!cli.solution && !existsSync(below))
     throw new UsageError(`there is no folder ${below}: give the one with h1, h2, …`);
   const results: Result[] = [];
+  // Without a compiler nothing can be said of anybody.
+  if (!cli.solution) await findToolchain();
   for (const which of LABS) {
     const folder = join(below, which.name);
-    if (cli.solution || existsSync(folder))
-      results.push(await checkLab(which, cli.solution ? undefined : folder, cli.solution === true));
+    if (cli.solution) results.push(await checkLab(which, undefined, true));
+    else if (existsSync(folder)) results.push(await checkOneOfAll(which, folder));
   }
   if (results.length === 0)
     throw new UsageError(

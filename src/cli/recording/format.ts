@@ -1,5 +1,4 @@
 /** What a recording consists of (docs/recordings.md). */
-
 import { DIALS } from '../../emu/cpu/chances.ts';
 import type { Finding } from '../../emu/debug/sought-moments.ts';
 import type { Disk } from '../../emu/devices/virtio/block.ts';
