@@ -68,6 +68,10 @@ export function stoppedSilently(at: Thread, pc: bigint): string {
   );
 }
 
+/** A breakpoint at an address where no instruction begins. */
+export const neverHit = (va: bigint): string =>
+  `[lvz] the breakpoint at ${hex(va)} is never hit: instructions begin at multiples of 4\n`;
+
 /** A step from a place where the thread is not any more. */
 export function oldRegisters(thread: Thread, pc: bigint): string {
   return (

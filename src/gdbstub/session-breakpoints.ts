@@ -6,6 +6,7 @@ import { walk } from '../emu/debug/walk.ts';
 import { hex } from '../emu/formats/hex.ts';
 import type { Machine } from '../emu/machine/machine.ts';
 import type { BreakpointCode } from './agent-expression.ts';
+import { neverHit } from './announcement.ts';
 import { type ConditionTarget, commandsOf, conditionOf } from './condition.ts';
 import type { StepJournal } from './step-journal.ts';
 import type { TargetSettings } from './target.ts';
@@ -13,6 +14,9 @@ import type { ThreadSelection } from './thread-selection.ts';
 
 /** The largest number of places that are remembered for breakpoints by physical address. */
 const MOST_PLACES = 10_000;
+
+/** Instructions begin at multiples of 4: a fetch from elsewhere is an exception (ADEF). */
+const isPlaceOfCode = (va: bigint): boolean => (va & 3n) === 0n;
 
 export interface BreakpointParts {
   /** The owner of the breakpoints. */
@@ -34,6 +38,9 @@ export class SessionBreakpoints implements ConditionTarget {
   /** The number of operations in conditions since a CPU was last asked to stop soon because of them. */
   conditionWork = 0;
   private readonly parts: BreakpointParts;
+  /** Addresses at which no instruction begins, and those of them that the user has been told of. */
+  private readonly misplaced = new Set<bigint>();
+  private readonly toldMisplaced = new Set<bigint>();
   /** The breakpoint without a command that the user was told of last. */
   private toldOf: bigint | undefined;
 
@@ -49,6 +56,11 @@ export class SessionBreakpoints implements ConditionTarget {
    * @throws Error when breakpoints go by physical address and this address has no translation
    */
   insert(va: bigint, hardware: boolean, code: BreakpointCode): void {
+    // gdb says of a refusal that memory cannot be accessed there, then resumes no more, and may abort.
+    if (!isPlaceOfCode(va)) {
+      this.misplaced.add(va);
+      return;
+    }
     const { owner, selection, settings, journal } = this.parts;
     const pa = settings.breakByPhysical ? this.physicalPlace(va) : undefined;
     this.control.comparators.insert({
@@ -94,8 +106,16 @@ export class SessionBreakpoints implements ConditionTarget {
     );
   }
 
+  /** What to say when the machine runs: a line for each breakpoint that cannot be hit, once. */
+  get misplacedLines(): string {
+    const lines = [...this.misplaced].filter((va) => !this.toldMisplaced.has(va));
+    for (const va of lines) this.toldMisplaced.add(va);
+    return lines.map(neverHit).join('');
+  }
+
   /** Removes the breakpoint of the selected process at an address. */
   remove(va: bigint, hardware: boolean): void {
+    this.misplaced.delete(va);
     const { owner, selection, journal } = this.parts;
     const guest = selection.current.vm;
     this.control.comparators.remove(

@@ -65,7 +65,6 @@ describe('gdb server', () => {
       'pzz',
       'G00',
       'Z0,zz,4',
-      'Z0,1001,4',
       'Z2,1000,0',
       'vCont;x',
       'vCont;C',

@@ -34,6 +34,22 @@ describe.each(GDBS)('resuming with %s', (_name, gdb) => {
     expect(output).not.toMatch(/has sent no command/);
   });
 
+  test('a breakpoint where no instruction begins keeps nobody from going on, and is said to be never hit, once', async () => {
+    const output = await hello(
+      'break *-1',
+      'break _run_guest',
+      'continue',
+      'reverse-finish',
+      'reverse-finish',
+      'continue',
+    );
+    expect(
+      output.match(/the breakpoint at 0xffffffffffffffff is never hit: instructions begin at multiples of 4/g),
+    ).toHaveLength(1);
+    expect(output).toMatch(/Breakpoint 2, _run_guest/);
+    expect(output).not.toMatch(/Cannot insert|internal-error/);
+  });
+
   test('with schedule-multiple the hypervisor reports its own breakpoint', async () => {
     const output = await hello(
       'set schedule-multiple on',

@@ -27,7 +27,6 @@ function parse(text: string): Comparator | undefined {
 }
 
 function changeBreakpoint(s: Target, c: Comparator, insert: boolean): string {
-  if (c.address & 3n) return 'E.instructions are 4-byte aligned';
   if (!insert) {
     s.removeBreakpoint(c.address, c.type === '1');
     return 'OK';
