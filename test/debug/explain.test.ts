@@ -1,6 +1,7 @@
 /** What `explain` doubts at a stage-2 miss. */
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
+import { HOST_OWN } from '../../src/emu/cpu/csr-writers.ts';
 import { explainLast } from '../../src/emu/debug/explain.ts';
 import { explaining } from '../../src/emu/debug/explain-stop.ts';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
@@ -108,4 +109,14 @@ describe('a kernel with paging', () => {
     // The newest one itself is not told twice.
     expect(said(['ori $t4, $zero, 0x101', 'll.d $a0, $t4, 0'])).not.toMatch(/earlier/);
   });
+});
+
+test('a guest with the GID of the host has not written what the host has written for itself', () => {
+  const { cpu } = new TestMachine();
+  const { writers } = cpu;
+  cpu.noteCsrWrite(CSR.CRMD, false, 8, 0);
+  expect([writers.lastOfGuest(0, CSR.CRMD), writers.last(HOST_OWN, CSR.CRMD)?.low]).toEqual([undefined, 8]);
+  cpu.vm = true;
+  cpu.noteCsrWrite(CSR.CRMD, false, 16, 0);
+  expect([writers.lastOfGuest(0, CSR.CRMD)?.low, writers.last(HOST_OWN, CSR.CRMD)?.low]).toEqual([16, 8]);
 });

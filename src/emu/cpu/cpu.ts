@@ -10,7 +10,7 @@ import { cpucfgWords } from './cpucfg.ts';
 import { CsrBank, type CsrMasks, csrMasks } from './csr-bank.ts';
 import { CRMD, fieldOf, GSTAT, MISC } from './csr-fields.ts';
 import { CSR, CSRS, plainAccess } from './csr-table.ts';
-import { CsrWriters, HOST_OWN, HOST_TO_BANK } from './csr-writers.ts';
+import { CsrWriters, guestOwner, HOST_OWN, HOST_TO_BANK } from './csr-writers.ts';
 import { EventRing } from './event-ring.ts';
 import type { CpuFeatures } from './features.ts';
 import type { Linked, Links } from './links.ts';
@@ -263,13 +263,13 @@ export class Cpu extends CpuState implements Stateful, Linked {
    * @param low the halves of the value that it writes
    */
   noteCsrWrite(num: number, toBank: boolean, low: number, high: number): void {
-    const owner = toBank ? HOST_TO_BANK : this.vm ? this.gid : HOST_OWN;
+    const owner = toBank ? HOST_TO_BANK : this.vm ? guestOwner(this.gid) : HOST_OWN;
     this.writers.note(owner, num, low, high, this);
   }
 
   /** Has the host (−1) or a VM ever written this CSR of its own with `csrwr` or `csrxchg`? */
   hasWrittenCsr(world: number, num: number): boolean {
-    return this.writers.last(world < 0 ? HOST_OWN : this.events.gidOf(world), num) !== undefined;
+    return this.writers.last(world < 0 ? HOST_OWN : guestOwner(this.events.gidOf(world)), num) !== undefined;
   }
 
   /** The number of instructions before the current one. It is exact inside helpers, unlike `icount`. */

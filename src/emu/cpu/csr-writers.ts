@@ -7,13 +7,18 @@ import { CSR_LIMIT, WRITERS, WRITERS_OFFSET } from '../memory/layout.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
 import { isEvery, isObjectWith, isOptional } from '../state/state-check.ts';
 
-/** Owners of records: the host for its own CSRs, the host for the guest bank; guests have their GID, 1 and up. */
+/** Owners of records: the host for its own CSRs, the host for the guest bank; guests have {@link guestOwner}. */
 export const HOST_OWN = 0;
 export const HOST_TO_BANK = -1;
+/** A guest that runs with GID 0, that of the host. Other GIDs have at most eight bits. */
+const GUEST_WITHOUT_GID = 256;
+
+/** The owner of what a guest writes. */
+export const guestOwner = (gid: number): number => gid || GUEST_WITHOUT_GID;
 
 /** The last write of a CSR. */
 export interface CsrWrite {
-  /** Who wrote: HOST_OWN, HOST_TO_BANK, or a guest: its GID, in reports the number of its VM. */
+  /** Who wrote: HOST_OWN, HOST_TO_BANK, or a guest: {@link guestOwner}, in reports the number of its VM. */
   readonly owner: number;
   readonly pc: bigint;
   /** Stable counter at the write. */
@@ -124,7 +129,7 @@ export class CsrWriters implements Stateful {
 
   /** The last write of a guest's CSR, by the guest itself or by the host on its behalf. */
   lastOfGuest(gid: number, num: number): CsrWrite | undefined {
-    const own = this.last(gid, num);
+    const own = this.last(guestOwner(gid), num);
     const host = this.last(HOST_TO_BANK, num);
     return own && host ? (own.time >= host.time ? own : host) : (own ?? host);
   }

@@ -35,7 +35,7 @@ export function wrongRoot(m: Moment): string | undefined {
   if (root !== 0n && root === (cpu.host.get(CSR.PGDH) & ROOT))
     return `stage 2 is walked from ${hex(root)}, which is the host's own table (PGDH): PGDL must hold the root of the VM's stage-2 table ${wrote}`;
   if (isFetchFault(r) && isEmpty(machine.ram, root, 4))
-    return `the table at ${hex(root)}, from which stage 2 is walked, maps nothing at all: PGDL must hold the root of the VM's stage-2 table when the guest is entered ${wrote}`;
+    return `the table at ${hex(root)}, from which stage 2 is walked, maps nothing at all: it is not the VM's stage-2 table, or nobody has filled that before the entry ${wrote}`;
   return undefined;
 }
 
