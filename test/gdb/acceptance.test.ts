@@ -235,7 +235,7 @@ describe.each(GDBS)('acceptance with %s', async (_name, gdb) => {
         'continue',
         'monitor delete catch 1',
         // The guest's stack, from three sides.
-        'monitor translate 0x20df00 in 1',
+        'monitor translate 0x20df00 in vm 1',
         'monitor watch gpa 1 0x20df00 0x100 w',
         'continue',
         'print $world',

@@ -126,7 +126,7 @@ describe.each(GDBS)('logs of events with %s', (_name, gdb) => {
         'monitor log everything',
         'monitor log vmexit if',
         'monitor log vmexit if pc == 0',
-        'monitor catch vmexit TLBR in 1',
+        'monitor catch vmexit TLBR in VM 1',
         ...['continue', 'continue', 'continue'],
         'monitor info catches',
         'monitor delete catch 4',

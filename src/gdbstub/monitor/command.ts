@@ -42,13 +42,14 @@ export function notYet(s: Target, vm: number): Error {
 /** The largest number of a VM that is accepted: it need not exist yet. */
 const MOST_VM = 9999;
 
-/** Splits `… in WORLD` out of arguments. */
+/** Splits `… in WORLD` out of arguments. A VM may be said as `1` or as `VM 1`, as in messages. */
 export function splitWorld(s: Target, args: readonly string[]): { rest: string[]; world: number | 'any' } {
   const at = args.indexOf('in');
   if (at < 0) return { rest: [...args], world: 'any' };
-  const word = args[at + 1];
+  const behind = at + (args[at + 1]?.toUpperCase() === 'VM' ? 2 : 1);
+  const word = args[behind];
   if (word === undefined) throw new Error("'in' needs a world: host or the number of a VM");
-  return { rest: [...args.slice(0, at), ...args.slice(at + 2)], world: word === 'guest' ? 'any' : parseWorld(s, word) };
+  return { rest: [...args.slice(0, at), ...args.slice(behind + 1)], world: word === 'guest' ? 'any' : parseWorld(s, word) };
 }
 
 /** Takes `KEY VALUE` out of arguments. @returns undefined when the key is not there */
