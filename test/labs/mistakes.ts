@@ -45,7 +45,7 @@ export const STUDENT_MISTAKES: readonly StudentMistake[] = [
     mistake: 'the table of the VM is given by its virtual address, cut to the wrong bits',
     ...{ file: 'main.c', from: 'physical(stage2[vm])', to: '(u32)(u64)&stage2[VMS - 1 - vm]' },
     hint: /step 5, entry and exit: Hole 4 .*PGDL/,
-    cause: /PGDL must hold the root/,
+    cause: /it is not the VM's stage-2 table/,
   },
   {
     lab: 'h1',
