@@ -34,6 +34,16 @@ const loongscope = async (...args: string[]): Promise<Ended> => {
   return { stdout, stderr, exitCode };
 };
 
+test('from another folder than the program’s', async () => {
+  const flags = ['--disable-warning=ExperimentalWarning', join(PROJECT_ROOT, 'src/cli/main.ts')];
+  const args = ['explore', join(PROJECT_ROOT, race('update')), '--smp', '2', '--runs', '1', '--jobs', '1'];
+  const { stderr, exitCode } = await execa(process.execPath, [...flags, ...args], { cwd: folder, reject: false });
+  expect([stderr.match(/1 runs in .*/)?.[0], exitCode]).toEqual([
+    expect.stringContaining('0 classes of failures: explore/report.html'),
+    0,
+  ]);
+});
+
 const explore = (name: string, ...more: string[]): Promise<Ended> =>
   loongscope('explore', race(name), '--smp', '2', '--output', join(folder, name), ...more);
 

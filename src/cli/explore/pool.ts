@@ -1,7 +1,9 @@
 /** Threads that do the runs of a campaign, one at a time each. */
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { UsageError } from '../errors.ts';
 import type { MachineCli } from '../options.ts';
+import { PROJECT_ROOT } from '../paths.ts';
 import { programFlags } from '../sandbox.ts';
 import type { Job, Outcome } from './one-run.ts';
 import type { Properties } from './properties.ts';
@@ -10,6 +12,9 @@ const WORKER = new URL(
   import.meta.url.endsWith('.ts') ? '../explore-worker.ts' : './explore-worker.js',
   import.meta.url,
 );
+
+/** The program reads its version from there when it starts. */
+const MAY_READ_VERSION = `--allow-fs-read=${join(PROJECT_ROOT, 'package.json')}`;
 
 /** What a thread is made with. */
 export interface ExploreData {
@@ -45,7 +50,7 @@ export class Pool {
     for (let n = 0; n < jobs; n++) {
       const worker = new Worker(WORKER, {
         workerData: data,
-        execArgv: inside ? [...programFlags(), `--allow-fs-write=${folder}/*`] : [],
+        execArgv: inside ? [...programFlags(), MAY_READ_VERSION, `--allow-fs-write=${folder}/*`] : [],
       });
       worker.on('message', (answer: Answer) => this.answered(worker, answer));
       worker.on('error', (error) => this.lost(worker, error));

@@ -49,7 +49,10 @@ export function splitWorld(s: Target, args: readonly string[]): { rest: string[]
   const behind = at + (args[at + 1]?.toUpperCase() === 'VM' ? 2 : 1);
   const word = args[behind];
   if (word === undefined) throw new Error("'in' needs a world: host or the number of a VM");
-  return { rest: [...args.slice(0, at), ...args.slice(behind + 1)], world: word === 'guest' ? 'any' : parseWorld(s, word) };
+  return {
+    rest: [...args.slice(0, at), ...args.slice(behind + 1)],
+    world: word === 'guest' ? 'any' : parseWorld(s, word),
+  };
 }
 
 /** Takes `KEY VALUE` out of arguments. @returns undefined when the key is not there */
