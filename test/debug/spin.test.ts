@@ -139,7 +139,7 @@ describe('a device that has refused', () => {
 
 describe('a card that frames from outside may reach', () => {
   /** Texts of a machine whose guest looks for frames without a pause, and what has been sent back in the end. */
-  async function polling(driver: boolean): Promise<{ texts: readonly string[]; end: string }> {
+  async function polling(driver: 'none' | 'looks' | 'stuck'): Promise<{ texts: readonly string[]; end: string }> {
     const code = ['lu12i.w $t0, 0x1000', 'ld.d $t1, $t0, 0', 'beqz $t1, -4'];
     const machine = new Machine({
       runtime: nodeRuntime,
@@ -151,7 +151,7 @@ describe('a card that frames from outside may reach', () => {
       cards: [new VirtioNet([2, 0, 0, 0, 0, 1], { send: () => {}, connect: () => {} })],
       virtioOn: 'mmio',
     });
-    const image = driver ? echoGuest({ sleeps: false }) : elfOf(code);
+    const image = driver === 'none' ? elfOf(code) : echoGuest({ sleeps: false, stuck: driver === 'stuck' });
     machine.load({ image: parseElf(image, 'guest'), commandLine: '', extra: [] });
     const texts: string[] = [];
     const control = new RunControl(machine, {
@@ -162,11 +162,14 @@ describe('a card that frames from outside may reach', () => {
   }
 
   test('a driver that looks for them in memory waits', async () => {
-    expect(await polling(true)).toEqual({ end: 'limit', texts: [] });
+    expect(await polling('looks')).toEqual({ end: 'limit', texts: [] });
   });
 
-  test('without a driver it writes nothing', async () => {
-    const { end, texts } = await polling(false);
+  test.each([
+    ['without a driver it writes nothing', 'none'],
+    ['it does not write to other memory', 'stuck'],
+  ] as const)('%s', async (_, driver) => {
+    const { end, texts } = await polling(driver);
     expect(end).toBe('died');
     expect(texts).toEqual([expect.stringMatching(/what they read never changes/)]);
   });

@@ -13,8 +13,17 @@ const WRITE = 2;
 /** Ticks between two looks of a guest that sleeps. */
 const PERIOD = 0x20000;
 
-/** @param sleeps it waits in `idle` for its timer between two looks, otherwise it looks without a pause */
-export function echoGuest({ sleeps }: { readonly sleeps: boolean }): Uint8Array {
+/**
+ * @param sleeps it waits in `idle` for its timer between two looks, otherwise it looks without a pause
+ * @param stuck once the card is set up, it waits for a word that nobody changes
+ */
+export function echoGuest({
+  sleeps,
+  stuck = false,
+}: {
+  readonly sleeps: boolean;
+  readonly stuck?: boolean;
+}): Uint8Array {
   const lines: string[] = [];
   const add = (...more: readonly string[]): void => void lines.push(...more);
   const li = (register: string, value: number): void => {
@@ -61,6 +70,7 @@ export function echoGuest({ sleeps }: { readonly sleeps: boolean }): Uint8Array 
   li('$s4', SLOT);
   li('$s5', BUFFERS);
   add('ori $s1, $zero, 0', 'ori $s2, $zero, 0');
+  if (stuck) add('ld.d $t0, $s3, 0', 'bnez $t0, -4');
   const top = lines.length;
   if (sleeps) add('idle 0', 'ori $t0, $zero, 1', 'csrwr $t0, TICLR');
   // Another frame? $s1 counts frames.

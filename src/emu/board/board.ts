@@ -168,9 +168,9 @@ export class Board {
     return this.workers.flatMap((w) => w.refusal ?? []);
   }
 
-  /** May a device write memory at any time, because something arrives from outside? */
-  get receives(): boolean {
-    return this.workers.some((w) => w.receives === true);
+  /** May a device write there at any time, because something arrives from outside? @param pa a physical address */
+  mayReceiveAt(pa: number): boolean {
+    return this.workers.some((w) => w.mayReceiveAt?.(pa) === true);
   }
 
   /** Lets devices go on with work that they have left for later. @returns whether there is still more */

@@ -38,6 +38,8 @@ export interface Spin {
   readonly length: number;
   /** Does it read memory, which another CPU or a device may change? */
   readonly reads: boolean;
+  /** Does it read where a device writes what arrives from outside? */
+  readonly awaits: boolean;
   /** The names of devices that it reads. */
   readonly devices: readonly string[];
 }
@@ -57,6 +59,7 @@ export class SpinTrace implements MemoryObserver {
   private looking = false;
   private unhook: () => void = () => {};
   private reads = false;
+  private awaits = false;
   private readonly devices = new Set<string>();
   /** Memory before its first store in this round, by word; and has something else been stored to? */
   private readonly written = new Map<number, bigint>();
@@ -110,9 +113,9 @@ export class SpinTrace implements MemoryObserver {
   /** The state has come back. */
   private round(): void {
     if (this.looking) {
-      const { world, pc, count: length, reads, devices } = this;
+      const { world, pc, count: length, reads, awaits, devices } = this;
       const same = [...this.written].every(([word, value]) => this.word(word) === value);
-      this.result = same && !this.output ? { world, pc, length, reads, devices: [...devices] } : 'no';
+      this.result = same && !this.output ? { world, pc, length, reads, awaits, devices: [...devices] } : 'no';
       return;
     }
     this.looking = true;
@@ -149,8 +152,11 @@ export class SpinTrace implements MemoryObserver {
     const pa = physicalAddress(runningContext(cpu, vcpuStates), machine.ram, va);
     const device = pa === undefined ? undefined : machine.bus.at(pa)?.device;
     if (device) this.devices.add(device.name);
-    if (!write) this.reads = true;
-    else if (pa === undefined || device) this.output = true;
+    if (!write) {
+      this.reads = true;
+      // Both ends: an index of two bytes may be read with what stands before it.
+      if (pa !== undefined) this.awaits ||= machine.mayReceiveAt(pa) || machine.mayReceiveAt(pa + size - 1);
+    } else if (pa === undefined || device) this.output = true;
     else this.keep(pa, size);
   }
 

@@ -80,9 +80,9 @@ export class SpinWatch {
       s.key = '';
       return undefined;
     }
-    const { refusals, receives } = this.around.machine;
-    // What arrives from outside is written to memory, and that ends the loop.
-    if (result.reads && receives) return undefined;
+    const { refusals } = this.around.machine;
+    // What arrives from outside is written there, and that ends the loop.
+    if (result.awaits) return undefined;
     // A device may answer one day, unless it has refused: a key may be typed.
     if (result.devices.some((name) => refusals.length === 0 || !VIRTIO.test(name))) return undefined;
     s.key = `${result.world} ${result.pc}`;

@@ -26,8 +26,8 @@ export interface Worker {
   goOn(): boolean;
   /** Why it does nothing any more until its reset; undefined while it works. */
   readonly refusal?: string | undefined;
-  /** May it write the driver's memory at any time, because something arrives from outside? */
-  readonly receives?: boolean;
+  /** May it write there at any time, because something arrives from outside? @param pa a physical address */
+  mayReceiveAt?(pa: number): boolean;
 }
 
 /** An interrupt line of the board. */

@@ -660,9 +660,9 @@ export class Machine implements Stateful {
     return this.board.refusals;
   }
 
-  /** May a device write memory at any time, because something arrives from outside? */
-  get receives(): boolean {
-    return this.board.receives;
+  /** May a device write there at any time, because something arrives from outside? @param pa a physical address */
+  mayReceiveAt(pa: number): boolean {
+    return this.board.mayReceiveAt(pa);
   }
 
   /** True when the guest has switched the machine off. */

@@ -175,8 +175,8 @@ export class VirtioPci extends PciFunction {
     return this.transport.refusal;
   }
 
-  get receives(): boolean {
-    return this.transport.receives;
+  mayReceiveAt(pa: number): boolean {
+    return this.transport.mayReceiveAt(pa);
   }
 
   goOn(): boolean {

@@ -6,6 +6,9 @@ import type { Dma } from '../dma.ts';
 const DESCRIPTOR_BYTES = 16;
 const FLAG = { next: 1, write: 2, indirect: 4 } as const;
 const NO_INTERRUPT = 1;
+/** The used ring: its flags and index, then entries. */
+const USED_HEAD_BYTES = 4;
+const USED_BYTES = 8;
 /** Largest queue size. */
 export const QUEUE_SIZE = 256;
 /** Longest request, in bytes. It bounds the work that a bad guest can cause. */
@@ -129,6 +132,22 @@ export class VirtQueue implements Stateful {
     const v = new DataView(new ArrayBuffer(length));
     write(v);
     if (!this.dma.write(pa, new Uint8Array(v.buffer))) throw new QueueError('a queue is not in RAM');
+  }
+
+  /** May the device write there, when it returns a request? That is in the used ring, or in a buffer that it may write. */
+  mayWrite(pa: number): boolean {
+    if (pa >= this.device && pa < this.device + USED_HEAD_BYTES + USED_BYTES * this.size) return true;
+    const table = this.dma.read(this.desc, DESCRIPTOR_BYTES * this.size);
+    if (!table) return false;
+    const v = viewOf(table);
+    for (let at = 0; at < table.length; at += DESCRIPTOR_BYTES) {
+      const flags = v.getUint16(at + 12, true);
+      // Where the buffers of an indirect table are is not looked up: they may be anywhere.
+      if (flags & FLAG.indirect) return true;
+      const first = Number(v.getBigUint64(at, true));
+      if (flags & FLAG.write && pa >= first && pa < first + v.getUint32(at + 8, true)) return true;
+    }
+    return false;
   }
 
   /** Is there a request that the device has not taken yet? @throws QueueError when the queue is not in RAM */

@@ -181,10 +181,11 @@ export class VirtioTransport implements Stateful, VirtioPorts {
     return this.status & STATUS.needsReset ? `${this.kind.name} asks for a reset: ${this.reason}` : undefined;
   }
 
-  /** May the device write the driver's memory at any time, because something arrives from outside? */
-  get receives(): boolean {
+  /** May the device write there at any time, because something arrives from outside? @param pa a physical address */
+  mayReceiveAt(pa: number): boolean {
     const { receiveQueue } = this.kind;
-    return receiveQueue !== undefined && this.live && this.queues[receiveQueue]!.ready;
+    const queue = receiveQueue === undefined ? undefined : this.queues[receiveQueue];
+    return queue !== undefined && this.live && queue.ready && queue.mayWrite(pa);
   }
 
   now(): number {
