@@ -9,11 +9,11 @@ import { guestContext } from '../emu/debug/context.ts';
 import { INTERRUPT_LINES } from '../emu/debug/decode-number.ts';
 import { describeElo } from '../emu/debug/walk.ts';
 import { hex } from '../emu/formats/hex.ts';
+import { markupText } from '../emu/formats/markup.ts';
 import type { Tlb } from '../emu/tlb/tlb.ts';
 import { catchpointNumbers } from './packets/catchpoints.ts';
 import type { Target } from './target.ts';
 import { GUEST_PID_BASE } from './threads.ts';
-import { xmlText } from './xml.ts';
 
 type Row = Readonly<Record<string, string>>;
 
@@ -186,7 +186,7 @@ function xml(rows: readonly Row[]): string {
   const items = rows.map(
     (r) =>
       `<item>${Object.entries(r)
-        .map(([k, v]) => `<column name="${k}">${xmlText(v)}</column>`)
+        .map(([k, v]) => `<column name="${k}">${markupText(v)}</column>`)
         .join('')}</item>`,
   );
   return `<?xml version="1.0"?><!DOCTYPE target SYSTEM "osdata.dtd"><osdata type="loongscope">${items.join('')}</osdata>`;

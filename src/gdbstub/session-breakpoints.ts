@@ -106,8 +106,8 @@ export class SessionBreakpoints implements ConditionTarget {
     );
   }
 
-  /** What to say when the machine runs: a line for each breakpoint that cannot be hit, once. */
-  get misplacedLines(): string {
+  /** What to say when the machine runs: a line for each breakpoint that cannot be hit. It is said once. */
+  tellMisplaced(): string {
     const lines = [...this.misplaced].filter((va) => !this.toldMisplaced.has(va));
     for (const va of lines) this.toldMisplaced.add(va);
     return lines.map(neverHit).join('');

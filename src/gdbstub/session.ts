@@ -272,7 +272,7 @@ export class Session implements Target {
     if (!how.single && this.journal.planted(thread, false) !== undefined) this.firstProcess.steps(thread);
     if (!how.exact && !this.stopShown) this.breakpoints.leave(control.stoppedAt);
     this.resumption.begin(thread, how);
-    this.output(this.breakpoints.misplacedLines);
+    this.output(this.breakpoints.tellMisplaced());
     if (control.heldBesides(this)) this.output(HELD);
     control.kick();
   }

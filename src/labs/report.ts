@@ -1,4 +1,5 @@
 /** A verdict in words: for people, for programs, and as JUnit's XML for teachers. */
+import { markupText } from '../emu/formats/markup.ts';
 import type { Hole } from './holes.ts';
 import { stepName, type Verdict } from './judge.ts';
 
@@ -65,11 +66,9 @@ export const resultObject = (result: Result): object => {
   return { lab, folder, passed, problems, explanation, hint, holes, instructions, entries, console };
 };
 
-const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 /** Text in XML, without characters that XML does not have. */
 const escaped = (text: string): string =>
-  text
-    .replace(/[&<>"]/g, (c) => ESCAPES[c]!)
+  markupText(text)
     // biome-ignore lint/suspicious/noControlCharactersInRegex: a program under test may print anything
     .replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, '?');
 

@@ -15,7 +15,7 @@ import { keepNotes, type ReplayCli, replayed } from '../../src/cli/recording/rep
 import { type Running, start } from '../../src/cli/run.ts';
 import { packSnapshot } from '../../src/cli/snapshots.ts';
 import { stateDigest } from '../../src/emu/check/state-digest.ts';
-import { Findings, type Sought } from '../../src/emu/debug/sought-moments.ts';
+import { FoundMoments, type Sought } from '../../src/emu/debug/sought-moments.ts';
 import { hasGuests, Vms } from '../../src/emu/debug/vms.ts';
 import type { CheckEntry } from '../../src/emu/replay/journal.ts';
 import { saveFields } from '../../src/emu/state/fields.ts';
@@ -404,7 +404,7 @@ describe('states in a recording', () => {
     const last = await went('last exit in VM 1');
     expect(readRecording(marked).findings.at(-1)).toEqual({ found: 'last exit in VM 1', at: last.at, end });
     // The last one of a longer run may be another one.
-    const [moment, findings] = [parseMoment('last exit in VM 1') as Sought, new Findings()];
+    const [moment, findings] = [parseMoment('last exit in VM 1') as Sought, new FoundMoments()];
     findings.load({ found: 'last exit in VM 1', at: last.at, end });
     expect([findings.get(moment, end), findings.get(moment, end + 1)]).toEqual([last.at, undefined]);
   });

@@ -1,4 +1,5 @@
 /** Benchmark results as a table, a page and a chart. */
+import { markupText } from '../../emu/formats/markup.ts';
 import { GUEST_GOAL, type Kernel, MEMORY_GOAL, SWITCH_GOAL } from './kernels.ts';
 
 /** Values of interleaved runs. */
@@ -125,7 +126,6 @@ export function markdown([head, ...body]: readonly Row[]): string {
 const BAR = 22;
 const LEFT = 250;
 const WIDTH = 760;
-const escaped = (s: string): string => s.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
 /** Speed against QEMU as a bar chart. */
 export function chart(r: Results): string {
@@ -138,7 +138,7 @@ export function chart(r: Results): string {
     const { median, least, most: high } = k.ratio!;
     const colour = median >= k.kernel.goal!.aim ? '#2a7f62' : median >= k.kernel.goal!.must ? '#3b6ea5' : '#b5523b';
     return [
-      `<text x="${LEFT - 8}" y="${y + 16}" text-anchor="end">${escaped(k.kernel.text)}</text>`,
+      `<text x="${LEFT - 8}" y="${y + 16}" text-anchor="end">${markupText(k.kernel.text)}</text>`,
       `<rect x="${LEFT}" y="${y}" width="${(x(median) - LEFT).toFixed(1)}" height="${BAR}" fill="${colour}"/>`,
       `<path d="M${x(least).toFixed(1)} ${y + BAR / 2}H${x(high).toFixed(1)}" stroke="#222" stroke-width="2"/>`,
       `<text x="${(x(high) + 6).toFixed(1)}" y="${y + 16}">${fixed(median)}</text>`,

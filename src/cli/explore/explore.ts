@@ -1,10 +1,11 @@
 /** `loongscope explore`: runs an image many times, each time perturbed in another way. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { boot, bootImages } from '../boot.ts';
 import { say } from '../ending.ts';
 import { EXIT, UsageError } from '../errors.ts';
+import { makeFolder } from '../make-folder.ts';
 import type { MachineCli } from '../options.ts';
 import { sandboxed } from '../sandbox.ts';
 import { COMPUTER } from '../surroundings.ts';
@@ -109,7 +110,7 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
   const dials = parseDials(cli.dials?.split(',') ?? [], '--dials');
   const folder = resolve(cli.output);
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
   } catch (error) {
     throw new UsageError(
       `--output: cannot make ${cli.output} (${(error as NodeJS.ErrnoException).code}): check the path`,

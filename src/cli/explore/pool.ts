@@ -41,7 +41,7 @@ interface Waiting {
 
 export class Pool {
   private readonly idle: Worker[] = [];
-  private readonly all: Worker[] = [];
+  private readonly all = new Set<Worker>();
   private readonly queue: Waiting[] = [];
   private readonly busy = new Map<Worker, Waiting>();
 
@@ -53,8 +53,8 @@ export class Pool {
         execArgv: inside ? [...programFlags(), MAY_READ_VERSION, `--allow-fs-write=${folder}/*`] : [],
       });
       worker.on('message', (answer: Answer) => this.answered(worker, answer));
-      worker.on('error', (error) => this.lost(worker, error));
-      this.all.push(worker);
+      worker.on('error', (error) => this.lost(worker, error as Error));
+      this.all.add(worker);
       this.idle.push(worker);
     }
   }
@@ -85,15 +85,22 @@ export class Pool {
     this.next();
   }
 
-  /** A thread has ended. */
-  private lost(worker: Worker, error: unknown): void {
-    this.busy.get(worker)?.reject(new Error(`a thread of explore has ended: ${String(error)}`));
+  /** A thread has ended. Without threads nothing that waits is ever done. */
+  private lost(worker: Worker, error: Error): void {
+    const why =
+      (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY'
+        ? new UsageError('explore: a thread has run out of memory: use fewer --jobs, or less --memory')
+        : new Error(`a thread of explore has ended: ${error.message}`);
+    const run = this.busy.get(worker);
     this.busy.delete(worker);
+    this.all.delete(worker);
     const at = this.idle.indexOf(worker);
     if (at >= 0) this.idle.splice(at, 1);
+    run?.reject(why);
+    if (this.all.size === 0) for (const waiting of this.queue.splice(0)) waiting.reject(why);
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.all.map((worker) => worker.terminate()));
+    await Promise.all([...this.all].map((worker) => worker.terminate()));
   }
 }

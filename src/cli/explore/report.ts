@@ -1,5 +1,6 @@
 /** What a campaign has found, as text, as JSON, and as a page. */
 import type { Dial } from '../../emu/cpu/chances.ts';
+import { markupText } from '../../emu/formats/markup.ts';
 import type { Taken } from '../../emu/perturb/perturbation.ts';
 import { VERSION } from '../version.ts';
 import { type Reduced, styleName } from './campaign.ts';
@@ -75,20 +76,17 @@ export const jsonOf = ({ command, runs, seconds, pairs, classes }: Report): stri
     2,
   )}\n`;
 
-const escaped = (text: string): string =>
-  text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]!);
-
 /** A page without anything from elsewhere. */
 export function htmlOf({ command, runs, seconds, pairs, classes }: Report): string {
   const cards = classes.map((c) => {
     const [title, ...rest] = textLines(c);
-    return `<section><h2>${escaped(title!)}</h2><pre>${escaped(rest.map((l) => l.slice(2)).join('\n'))}</pre></section>`;
+    return `<section><h2>${markupText(title!)}</h2><pre>${markupText(rest.map((l) => l.slice(2)).join('\n'))}</pre></section>`;
   });
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>loongscope explore</title>
 <style>body { font: 14px sans-serif; max-width: 70em; margin: 1em auto; } h2 { font-size: 1.1em; color: #a00; } pre { background: #f4f4f4; padding: 8px; overflow-x: auto; }</style>
 </head><body><h1>loongscope explore</h1>
-<p><code>${escaped(command)}</code></p>
+<p><code>${markupText(command)}</code></p>
 <p>${runs} runs in ${seconds.toFixed(1)} s, ${pairs} pairs of a world switch and what came after it, ${classes.length} classes of failures.</p>
 ${cards.join('\n') || '<p>No run failed.</p>'}
 </body></html>

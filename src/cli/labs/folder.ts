@@ -5,15 +5,15 @@ import {
   constants,
   copyFileSync,
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Lab } from '../../labs/lab.ts';
 import { UsageError } from '../errors.ts';
+import { makeFolder } from '../make-folder.ts';
 import { PROJECT_ROOT } from '../paths.ts';
 
 /** The file in a copy that says which lab it is of, and how its last check went. */
@@ -62,13 +62,6 @@ export const solutionSources = (lab: Lab): string[] =>
 /** Texts of the lab's files in a folder. */
 export const textsIn = (folder: string, lab: Lab): ReadonlyMap<string, string> =>
   new Map(lab.files.map((file) => [file, readFileSync(join(folder, file), 'utf8')]));
-
-/** Makes a folder and those above it. Node's own way never ends where a file system refuses with ENOENT, as /proc does. */
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
-  mkdirSync(folder);
-}
 
 /** Copies the skeleton. @throws UsageError when the folder is not empty, or cannot be written */
 export function startLab(lab: Lab, folder: string): void {

@@ -1,6 +1,6 @@
 /** What a recording consists of (docs/recordings.md). */
 import { DIALS } from '../../emu/cpu/chances.ts';
-import type { Finding } from '../../emu/debug/sought-moments.ts';
+import type { FoundMoment } from '../../emu/debug/sought-moments.ts';
 import type { Disk } from '../../emu/devices/virtio/block.ts';
 import { PAGE } from '../../emu/memory/layout.ts';
 import type { Decision } from '../../emu/perturb/decisions.ts';
@@ -107,7 +107,8 @@ export interface Bookmark {
 export const isBookmark = (v: unknown): v is Bookmark =>
   isObjectWith({ bookmark: isText, at: isOptional(isNumber) })(v);
 
-export const isFinding = (v: unknown): v is Finding => isObjectWith({ found: isText, at: isNumber, end: isNumber })(v);
+export const isFoundMoment = (v: unknown): v is FoundMoment =>
+  isObjectWith({ found: isText, at: isNumber, end: isNumber })(v);
 
 const isPages = (v: unknown): boolean => v instanceof Uint32Array;
 /** The machine itself looks at `rest` and `observers`. */

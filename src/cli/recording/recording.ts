@@ -1,5 +1,5 @@
 /** Reads a recording. */
-import type { Finding } from '../../emu/debug/sought-moments.ts';
+import type { FoundMoment } from '../../emu/debug/sought-moments.ts';
 import { hasGuests } from '../../emu/debug/vms.ts';
 import type { CheckEntry, InputEntry } from '../../emu/replay/journal.ts';
 import { pagesOf } from '../../emu/replay/page-digests.ts';
@@ -13,7 +13,7 @@ import {
   type Description,
   isBookmark,
   isDescription,
-  isFinding,
+  isFoundMoment,
   isPart,
   isState,
   type Part,
@@ -35,7 +35,7 @@ export interface Recording {
   /** In the order in which they were made and deleted. */
   readonly bookmarks: readonly Bookmark[];
   /** Moments that were found in it. */
-  readonly findings: readonly Finding[];
+  readonly findings: readonly FoundMoment[];
 }
 
 /** @throws UsageError when it cannot be repeated by this program */
@@ -60,7 +60,7 @@ export function readRecording(name: string): Recording {
     end: list.at(-1)?.at ?? 0,
     cut,
     bookmarks: notes.filter(isBookmark),
-    findings: notes.filter(isFinding),
+    findings: notes.filter(isFoundMoment),
   };
 }
 

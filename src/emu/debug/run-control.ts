@@ -27,7 +27,7 @@ import { PendingStop } from './pending-stop.ts';
 import { Replayer } from './replayer.ts';
 import { RunLimits } from './run-limits.ts';
 import { RunLoop } from './run-loop.ts';
-import { Findings } from './sought-moments.ts';
+import { FoundMoments } from './sought-moments.ts';
 import { Stepping } from './stepping.ts';
 import type { Client, End, FrameSource, Limits, SnapshotStore, Stepper, Stop } from './stop.ts';
 import type { SymbolStore } from './symbolizer.ts';
@@ -79,7 +79,7 @@ export class RunControl {
   readonly observers: readonly Stateful[];
   readonly history: History;
   readonly bookmarks = new Bookmarks();
-  readonly findings = new Findings();
+  readonly findings = new FoundMoments();
   /** Hears each byte that the machine sends to its console, also while it repeats its past. */
   onConsole: ((byte: number) => void) | undefined;
   readonly replayer: Replayer;

@@ -59,20 +59,20 @@ export class ConsoleText {
 }
 
 /** A moment that was found in a run that ends at an instruction. The last one of a longer run may be another. */
-export interface Finding {
+export interface FoundMoment {
   readonly found: string;
   readonly at: number;
   readonly end: number;
 }
 
 /** Moments of a recorded run that were found. */
-export class Findings {
-  private readonly list = new Map<string, Finding>();
+export class FoundMoments {
+  private readonly list = new Map<string, FoundMoment>();
   /** Called when one is found for the first time. */
-  onFound: ((finding: Finding) => void) | undefined;
+  onFound: ((finding: FoundMoment) => void) | undefined;
 
   /** Takes over what was kept elsewhere. */
-  load(finding: Finding): void {
+  load(finding: FoundMoment): void {
     this.list.set(finding.found, finding);
   }
 

@@ -1,11 +1,12 @@
 /** `qXfer`: target description, thread list, `info os` tables. */
+
+import { markupText } from '../../emu/formats/markup.ts';
 import type { Steps } from '../../emu/runtime/steps.ts';
 import { escapeBinary, fromLatin1, latin1, PACKET_SIZE, parseHex } from '../framing.ts';
 import { osTable } from '../osdata.ts';
 import type { Target } from '../target.ts';
 import { TARGET_XML } from '../target-description.ts';
 import { threadId, threadText } from '../threads.ts';
-import { xmlText } from '../xml.ts';
 import type { PacketRow } from './table.ts';
 
 /** Longest piece: with every byte escaped it fits a packet. */
@@ -26,7 +27,7 @@ function threadList(s: Target): string {
   s.askedForThreads();
   const threads = s.listed().map((t) => {
     const name = t.vm !== undefined ? `vcpu${t.vcpu}` : t.host ? `host${t.cpu.index}` : `cpu${t.cpu.index}`;
-    return `<thread id="${threadId(t)}" core="${t.cpu.index}" name="${name}">${xmlText(threadText(t, s.control))}</thread>`;
+    return `<thread id="${threadId(t)}" core="${t.cpu.index}" name="${name}">${markupText(threadText(t, s.control))}</thread>`;
   });
   return `<?xml version="1.0"?><threads>${threads.join('')}</threads>`;
 }
