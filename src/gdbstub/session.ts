@@ -39,6 +39,9 @@ import {
 import { telling } from './told-lines.ts';
 import { UnknownCode } from './unknown-code.ts';
 
+/** Packets that read memory. */
+const READS = /^[mx]/;
+
 export interface SessionOptions extends Line {
   readonly control: RunControl;
   readonly view: View;
@@ -137,6 +140,7 @@ export class Session implements Target {
       this.handshake.heard(payload);
       if (this.handshake.over) this.onUse();
     }
+    if (!READS.test(payload)) this.unknownCode.heardOther();
     return this.dispatch(this, payload);
   }
 
