@@ -158,6 +158,21 @@ describe('Ctrl-C', () => {
   });
 });
 
+test('the host world is not hidden while gdb has no other process', async () => {
+  const control = new RunControl(new TestMachine({ code: ['b 0'] }).machine);
+  const { ask, session } = connect(control);
+  expect(await ask('vAttach;2')).toMatch(/^T05/);
+  expect(await ask('D;1')).toBe('OK');
+  const refusal = "process 2 is the only one that gdb has: 'detach' gives it up\nusage: monitor host-view [on|off]\n";
+  expect(await ask(monitor('host-view off'))).toBe(toHex(fromLatin1(refusal)));
+  expect(await ask('qfThreadInfo')).toBe('mp2.1');
+  expect(await ask('vAttach;1')).toMatch(/^T05/);
+  expect(await ask(monitor('host-view off'))).toBe(toHex(fromLatin1('host-view is off\n')));
+  expect(await ask('qfThreadInfo')).toBe('mp1.1');
+  session.detach();
+  control.quit();
+});
+
 describe('Ctrl-C in a step that another client holds up', () => {
   test('is told, also where gdb has not gone on in its first process yet', async () => {
     const control = new RunControl(new TestMachine({ code: ['b 0'] }).machine);

@@ -67,6 +67,13 @@ function symbols(s: Target, args: readonly string[]): string {
     : "none beside the image: start with '--symbols FILE[,in=host|VM][,offset=N|auto]', or write 'monitor symbols FILE…'\n";
 }
 
+/** Lists the host world no more. gdb needs a process that is left. */
+function hideHost(s: Target): void {
+  if (s.machineHidden && s.attached.size === 1 && s.attached.has(HOST_PID))
+    throw new Error("process 2 is the only one that gdb has: 'detach' gives it up");
+  s.attached.delete(HOST_PID);
+}
+
 export const RESET: Command = {
   name: 'reset',
   args: '',
@@ -166,7 +173,7 @@ export const SETTING_COMMANDS: readonly Command[] = [
     run: (s, a) => {
       if (a.length) {
         if (onOff(a[0])) s.attached.set(HOST_PID, new Set());
-        else s.attached.delete(HOST_PID);
+        else hideHost(s);
       }
       return `host-view is ${s.attached.has(HOST_PID) ? 'on' : 'off'}\n`;
     },
