@@ -1,5 +1,5 @@
 /**
- * Writes docs/csr.md, docs/isa.md and docs/qemu-options.md from the tables, the registers in docs/board.md from those of the
+ * Writes docs/csr.md, docs/isa.md, docs/options.md, docs/monitor.md and docs/qemu-options.md from the tables, the registers in docs/board.md from those of the
  * devices, docs/packages.md from package-lock.json, docs/manual-coverage.md from the tests. `--check` only compares.
  */
 
@@ -20,6 +20,7 @@ import { ABSENT } from '../src/emu/isa/absent.ts';
 import { ROWS } from '../src/emu/isa/table/index.ts';
 import { traitsOf } from '../src/emu/isa/traits.ts';
 import { coveragePage } from './manual-coverage/page.ts';
+import { monitorPage, optionsPage } from './option-pages.ts';
 
 const DOCS = fileURLToPath(new URL('../docs/', import.meta.url));
 
@@ -263,6 +264,8 @@ export const PAGES: Readonly<Record<string, () => string>> = {
   'board.md': boardPage,
   'csr.md': csrPage,
   'isa.md': isaPage,
+  'monitor.md': monitorPage,
+  'options.md': optionsPage,
   'packages.md': packagesPage,
   'manual-coverage.md': () => coveragePage(fileURLToPath(new URL('..', import.meta.url))),
   'qemu-options.md': qemuPage,

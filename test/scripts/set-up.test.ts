@@ -219,10 +219,20 @@ test('Ubuntu has suites and keys of its own', async () => {
   expect((await setUp('later_suites', { LS_OS_RELEASE: join(base, 'none') })).all).toBe('forky trixie sid');
 });
 
-test('npm scripts are those that a user tries first', () => {
+test('npm scripts are those that a user tries first, and the fast tests are there', async () => {
   const { scripts } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>;
   };
-  for (const name of ['test', 'test:fast', 'build', 'start'])
-    expect(existsSync(join(PROJECT_ROOT, scripts[name]!.split(' ')[0]!))).toBe(true);
+  expect(scripts).toMatchObject({ test: 'scripts/test', build: 'scripts/build', start: 'scripts/loongscope' });
+  for (const name of ['test', 'build', 'start']) expect(existsSync(join(PROJECT_ROOT, scripts[name]!))).toBe(true);
+  const { stdout } = await execa(
+    process.execPath,
+    ['node_modules/vitest/vitest.mjs', 'list', '--filesOnly', '--config', 'vitest.fast.config.ts'],
+    {
+      cwd: PROJECT_ROOT,
+    },
+  );
+  const files = stdout.split('\n');
+  expect(files.length).toBeGreaterThan(35);
+  expect(files.filter((file) => /gdb|linux|sandbox/.test(file))).toEqual([]);
 });
