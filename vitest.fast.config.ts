@@ -9,7 +9,7 @@ const FAST = [
   'test/board/{ahci,boot,chip,firmware-devices,interrupts,qemu-tree,registers,rtc,tables,uart,virtio*}.test.ts',
   'test/cli/{completion,doctor}.test.ts',
   'test/cpu/{corners,cpucfg,csr,entry-return,exceptions,links,priority,watchpoints}.test.ts',
-  'test/debug/{code-match,event-history,history-list,last-translations,remarks,runtime,rust-names,table-listing,vms}.test.ts',
+  'test/debug/{code-match,event-history,last-translations,remarks,runtime,rust-names,table-listing,vms}.test.ts',
   'test/difftest/recorded.test.ts',
   'test/docs/{languages,option-pages}.test.ts',
   'test/engine/alignment.test.ts',
