@@ -176,6 +176,7 @@ export class Cpu extends CpuState implements Stateful, Linked {
     this.observer = combine(this.observers);
     this.setStateI32('csrWatched', this.observer.csrRead || this.observer.csrWrite ? 1 : 0);
     this.setStateI32('exceptionsWatched', this.observer.exception ? 1 : 0);
+    this.setStateI32('timeWatched', this.clock || this.observer.timeRead ? 1 : 0);
     if (this.observer.unwrittenRead)
       for (const num of SET_BY_SOFTWARE) this.mem.u8[this.base + STATE.csrRules + num]! &= ~CSR_RULE.hostRead;
   }
