@@ -178,6 +178,14 @@ export class Session implements Target {
     return this.selection.attached;
   }
 
+  get hostView(): boolean {
+    return this.selection.hostView;
+  }
+
+  set hostView(on: boolean) {
+    this.selection.hostView = on;
+  }
+
   get machineHidden(): boolean {
     return this.selection.machineHidden;
   }

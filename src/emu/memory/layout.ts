@@ -68,8 +68,8 @@ export const STATE = {
   exceptionsWatched: 0x8004,
   /** f64: stable counter at the end of the slice. */
   sliceEnd: 0x8008,
-  /** i32: the stable counter follows real time. */
-  realTime: 0x8010,
+  /** i32: the stable counter follows real time, or there is an observer of reads of it. */
+  timeWatched: 0x8010,
   /** i32 of {@link FILLS}: what the software TLB may be filled with by generated code (mmu/resolve.ts). */
   fills: 0x8014,
   /** {@link REPORT}: the description of the exception that TypeScript delivers next. */
@@ -92,6 +92,8 @@ export const STATE = {
   openPages: 0xf148,
   /** i32: the last access that the software TLB did not have has no entry in the TLB of its world either (mmu/resolve.ts). */
   missed: 0xf144,
+  /** i32: where the gates of the CPU are in the table of regions (engine/gates.ts). */
+  gates: 0xf14c,
 } as const;
 /** In STATE.fills: translations for loads, and those for stores. */
 export const FILLS = { loads: 1, stores: 2 } as const;
