@@ -17,6 +17,8 @@ const HISTORY = 192 * 2 ** 20;
 const TELL_MS = 200;
 /** What the machine prints is sent in pieces, so often. */
 const SEND_MS = 20;
+/** How often a run to a moment looks where it is. */
+const LOOK_MS = 2;
 const CPU0 = 'p1.1';
 
 /** Moves that end at a stop. */
@@ -152,16 +154,37 @@ export class Workbench {
     }
   }
 
-  /** Goes to a moment of the past, or forward again. @param to instructions of the machine */
+  /**
+   * Goes to a moment: of the past, or one that the machine has not come to yet, if nothing stops it before.
+   * @param to instructions of the machine
+   */
   async go(to: number): Promise<void> {
     if (this.moving) return;
     this.begin();
+    const stopTelling = this.tellWhileRunning();
     try {
-      await this.stub.monitor(`goto ${Math.max(0, Math.round(to))}`);
+      const { history } = this.control;
+      if (to > history.end && !this.loaded.machine.poweredOff && !this.end) await this.runBeyond(to);
+      await this.stub.monitor(`goto ${Math.min(to, history.end)}`);
     } finally {
+      stopTelling();
       this.moving = false;
     }
     await this.arrived();
+  }
+
+  /** Runs until the machine is behind a moment, or stops. */
+  private async runBeyond(to: number): Promise<void> {
+    const { control, stub } = this;
+    const { runtime } = this.loaded.machine.options;
+    let cancel = (): void => {};
+    const look = (): void => {
+      if (control.machine.instructions > to) stub.interrupt();
+      else cancel = runtime.after(LOOK_MS, look);
+    };
+    look();
+    await stub.ask('vCont;c');
+    cancel();
   }
 
   pause(): void {
