@@ -25,6 +25,12 @@ async function bundle(entry: string): Promise<{ script: string; styles: string }
     plugins: [descriptorsInside],
     build: {
       ...{ write: false, minify: true, target: 'es2023', modulePreload: false },
+      // What is of Node would be left out with a warning, and fail in the page.
+      rolldownOptions: {
+        onwarn: (warning) => {
+          throw new Error(warning.message);
+        },
+      },
       lib: { entry, formats: ['iife'], name: 'loongscope', fileName: 'script', cssFileName: 'styles' },
     },
     define: { 'process.env.NODE_ENV': '"production"' },

@@ -508,6 +508,21 @@ ensure_fuzzer() {
   export LS_JAZZER LS_FUZZ_NODE
 }
 
+# ensure_chromium: a browser for the tests of the page, and for scripts/measure --web. Fails quietly.
+ensure_chromium() {
+  [ -x "$LS_TOOLS/bin/chromium" ] || command -v chromium >/dev/null || apt_install chromium
+}
+
+# The browser edition: one page, build/web/index.html.
+ensure_web() {
+  local out="$LS_ROOT/build/web/index.html"
+  ensure_guests
+  ensure_labs
+  [ -e "$out" ] && [ -z "$(find "$LS_ROOT/src" "$LS_ROOT/labs" "$LS_ROOT/guests" "$LS_ROOT"/scripts/*web* "$LS_ROOT/scripts/strip-elf.ts" \
+    "$LS_ROOT/build/.guests" "$LS_ROOT/build/.labs" "$LS_ROOT/package.json" -newer "$out" -type f -print -quit)" ] && return
+  run_step "building the page" "$LS_NODE" --disable-warning=ExperimentalWarning "$LS_ROOT/scripts/build-web.ts"
+}
+
 # rebuild_when_newer STAMP LABEL SCRIPT SOURCE…: runs SCRIPT when a source is newer than its last run.
 rebuild_when_newer() {
   local stamp="$LS_ROOT/build/.$1" label=$2 script=$3

@@ -4,6 +4,7 @@ import { webContent } from '../../scripts/web-content.ts';
 import { nodeRuntime } from '../../src/cli/node-runtime.ts';
 import type { MachineView, Report, Request } from '../../src/web/protocol.ts';
 import { Desk } from '../../src/web/worker/desk.ts';
+import { endlessElf } from '../support/endless-elf.ts';
 
 const content = webContent().machine;
 
@@ -166,8 +167,7 @@ describe('the worker of the page', () => {
 
   test('an endless program stops when it is paused', async () => {
     const page = new Page();
-    // b 0, at its entry.
-    await page.state({ kind: 'boot', program: { name: 'loop.elf', bytes: endless() } });
+    await page.state({ kind: 'boot', program: { name: 'loop.elf', bytes: endlessElf() } });
     const running = page.next('running');
     const state = page.next('state');
     page.ask({ kind: 'run' });
@@ -176,30 +176,3 @@ describe('the worker of the page', () => {
     expect((await state).state).toMatchObject({ phase: 'stopped', why: 'paused' });
   });
 });
-
-/** An ELF file with one instruction, `b 0`, at 0x200000. */
-function endless(): Uint8Array {
-  const bytes = new Uint8Array(64 + 56 + 4);
-  const view = new DataView(bytes.buffer);
-  bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
-  const [EXEC, LOONGARCH, AT] = [2, 258, 0x200000n];
-  view.setUint16(16, EXEC, true);
-  view.setUint16(18, LOONGARCH, true);
-  view.setUint32(20, 1, true);
-  view.setBigUint64(24, AT, true);
-  view.setBigUint64(32, 64n, true);
-  view.setUint16(52, 64, true);
-  view.setUint16(54, 56, true);
-  view.setUint16(56, 1, true);
-  // A segment to load: readable and executable.
-  view.setUint32(64, 1, true);
-  view.setUint32(68, 5, true);
-  view.setBigUint64(72, 120n, true);
-  view.setBigUint64(80, AT, true);
-  view.setBigUint64(88, AT, true);
-  view.setBigUint64(96, 4n, true);
-  view.setBigUint64(104, 4n, true);
-  view.setBigUint64(112, 4n, true);
-  view.setUint32(120, 0x50000000, true);
-  return bytes;
-}

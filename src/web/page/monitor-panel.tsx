@@ -22,6 +22,7 @@ export function MonitorPanel({ store, state }: PanelProps) {
         <label>
           monitor{' '}
           <input
+            class="monitor-line"
             value={line}
             placeholder="help, explain, info worlds, info stage2, history, goto first exit"
             onInput={(event) => setLine(event.currentTarget.value)}

@@ -1,3 +1,4 @@
+import { hasRelaxedSimd } from './capabilities.ts';
 import { ownProgram } from './own-program.ts';
 import type { PageState, Store } from './store.ts';
 import { WORDS } from './words.ts';
@@ -36,6 +37,7 @@ export function ProgramList({ store, state }: { store: Store; state: PageState }
       <label class="file">
         {selection.kind === 'own' ? selection.name : words.chooseFile}
         <input
+          class="file-input"
           type="file"
           onChange={(event) => {
             const file = event.currentTarget.files?.[0];
@@ -44,6 +46,7 @@ export function ProgramList({ store, state }: { store: Store; state: PageState }
         />
       </label>
       <small>{words.dropHere}</small>
+      {!hasRelaxedSimd() && <small>{words.slowFloats}</small>}
     </nav>
   );
 }

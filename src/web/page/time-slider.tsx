@@ -20,6 +20,7 @@ export function TimeSlider({ store, state }: { store: Store; state: PageState })
         )}
       </output>
       <input
+        class="time-range"
         type="range"
         aria-label={words.time}
         title={words.time}

@@ -7,6 +7,7 @@ export interface Words {
   readonly own: string;
   readonly chooseFile: string;
   readonly dropHere: string;
+  readonly slowFloats: string;
   readonly page: string;
   readonly skeleton: string;
   readonly solution: string;
@@ -57,6 +58,7 @@ const EN: Words = {
   own: 'Your own ELF',
   chooseFile: 'Choose a file…',
   dropHere: 'or drop it anywhere',
+  slowFloats: 'This browser has no relaxed SIMD: floating point is slower.',
   page: 'Text',
   skeleton: 'skeleton',
   solution: 'solution',
@@ -107,6 +109,7 @@ const ZH: Words = {
   own: '自己的 ELF',
   chooseFile: '选择文件…',
   dropHere: '或拖放到页面上',
+  slowFloats: '此浏览器不支持 relaxed SIMD：浮点运算较慢。',
   page: '说明',
   skeleton: '骨架',
   solution: '参考答案',

@@ -66,6 +66,7 @@ export class Desk {
     const bench = await Workbench.boot(program, shelf, this.report);
     this.bench?.close();
     this.bench = bench;
+    bench.introduce();
   }
 
   private async ofBench(request: ToBench): Promise<void> {

@@ -7,6 +7,8 @@ import { dispatch } from '../../gdbstub/packets/index.ts';
 import { Session, type SessionOptions } from '../../gdbstub/session.ts';
 
 const INTERRUPT = Uint8Array.of(3);
+/** What gdb shows while a command looks into the past. It is no part of the answer. */
+const PROGRESS = /^[\w ]+, at instruction \d+\n$/;
 const READ_PC = 'p21';
 const SUPPORTED = 'qSupported:multiprocess+;swbreak+;hwbreak+;vContSupported+';
 
@@ -59,7 +61,8 @@ export class StubClient {
   async monitor(line: string): Promise<string> {
     let text = '';
     const answer = await this.ask(`qRcmd,${toHex(new TextEncoder().encode(line))}`, (more) => {
-      text += more;
+      if (PROGRESS.test(more)) this.told(more);
+      else text += more;
     });
     // It may have moved the machine, and the stub refuses a step from a place that its client does not know.
     await this.ask(READ_PC);

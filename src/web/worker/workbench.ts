@@ -68,17 +68,23 @@ export class Workbench {
     let bench: Workbench | undefined;
     const loaded = await load(chosen, shelf, (byte) => bench?.printed(byte));
     bench = new Workbench(loaded, console, report);
-    const { control, stub } = bench;
-    const self = bench;
-    void control.run().then((end) => {
-      self.end = end;
-      self.tell();
-    });
-    await stub.connect();
-    report({ kind: 'console', text: '', whole: true });
-    report({ kind: 'explained', lines: [] });
-    bench.tell();
+    bench.begins();
+    await bench.stub.connect();
     return bench;
+  }
+
+  /** Tells the page of a machine that has not run yet. */
+  introduce(): void {
+    this.report({ kind: 'console', text: '', whole: true });
+    this.report({ kind: 'explained', lines: [] });
+    this.tell();
+  }
+
+  private begins(): void {
+    void this.control.run().then((end) => {
+      this.end = end;
+      this.tell();
+    });
   }
 
   /** Another machine takes its place. */
