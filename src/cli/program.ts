@@ -189,6 +189,16 @@ program
   });
 
 program
+  .command('web')
+  .description('the browser edition: the labs in a page, served to this computer alone')
+  .option('--port <n>', 'the port (0: a free one)', (t) => parseInteger(t, '--port', 0, 65535), 0)
+  .addHelpText('after', '\nExample:\n  loongscope web --port 8080')
+  .action(async (cli: { port: number }) => {
+    const { web } = await import('./web.ts');
+    code = await web(cli.port);
+  });
+
+program
   .command('bench')
   .description('the benchmarks, as ratios to a QEMU where there is one')
   .option('--pairs <n>', 'interleaved pairs of runs', (t) => parseInteger(t, '--pairs', 1, 99), 5)

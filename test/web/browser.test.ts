@@ -91,7 +91,7 @@ describe('the page', () => {
       await web.show('CSRs');
       await web.page.getByLabel('filter by name').fill('gstat');
       await web.page.locator('summary', { hasText: 'GSTAT' }).click();
-      await web.panel(/guest status.*last write: last written at 0x\w+ <\w+.*GID/s);
+      await web.panel(/guest status; last written at 0x\w+ <\w+.*GID/s);
       await web.show('Translation');
       await web.page.getByLabel('world').selectOption('VM 1');
       await web.page.getByLabel('address 0x').fill('0x200000');

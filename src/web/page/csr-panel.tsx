@@ -4,7 +4,7 @@ import type { PanelProps } from './panels.tsx';
 import { WORDS } from './words.ts';
 import { earlier } from './world-columns.ts';
 
-function Csr({ csr, changed, written }: { csr: CsrView; changed: boolean; written: string }) {
+function Csr({ csr, changed }: { csr: CsrView; changed: boolean }) {
   return (
     <details class={changed ? 'csr changed' : 'csr'}>
       <summary title={csr.text}>
@@ -17,7 +17,7 @@ function Csr({ csr, changed, written }: { csr: CsrView; changed: boolean; writte
         </span>
       </summary>
       <p>
-        {csr.text}. {written}: {csr.writer}
+        {csr.text}; {csr.writer}
       </p>
       <table>
         <tbody>
@@ -34,17 +34,7 @@ function Csr({ csr, changed, written }: { csr: CsrView; changed: boolean; writte
   );
 }
 
-function WorldCsrs({
-  world,
-  before,
-  filter,
-  written,
-}: {
-  world: WorldView;
-  before: WorldView | undefined;
-  filter: string;
-  written: string;
-}) {
+function WorldCsrs({ world, before, filter }: { world: WorldView; before: WorldView | undefined; filter: string }) {
   return (
     <div>
       <h3>
@@ -57,7 +47,6 @@ function WorldCsrs({
             key={csr.name}
             csr={csr}
             changed={before !== undefined && before.csrs.find((c) => c.name === csr.name)?.value !== csr.value}
-            written={written}
           />
         ))}
     </div>
@@ -79,13 +68,7 @@ export function CsrPanel({ state }: PanelProps) {
       />
       <div class="worlds">
         {state.machine?.worlds.map((world) => (
-          <WorldCsrs
-            key={world.name}
-            world={world}
-            before={earlier(state.before, world)}
-            filter={filter}
-            written={words.lastWritten}
-          />
+          <WorldCsrs key={world.name} world={world} before={earlier(state.before, world)} filter={filter} />
         ))}
       </div>
     </>

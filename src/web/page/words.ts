@@ -35,7 +35,6 @@ export interface Words {
   readonly add: string;
   readonly address: string;
   readonly nothingYet: string;
-  readonly lastWritten: string;
   readonly search: string;
   readonly time: string;
   readonly passed: string;
@@ -86,7 +85,6 @@ const EN: Words = {
   add: 'Add',
   address: 'address 0x… or function',
   nothingYet: 'Nothing has happened yet. Press Run.',
-  lastWritten: 'last write',
   search: 'filter by name',
   time: 'Time: drag back to go to the past',
   passed: 'passed',
@@ -137,7 +135,6 @@ const ZH: Words = {
   add: '添加',
   address: '地址 0x… 或函数名',
   nothingYet: '还没有发生任何事件。请按“运行”。',
-  lastWritten: '最后写入',
   search: '按名称筛选',
   time: '时间：向左拖动回到过去',
   passed: '通过',
