@@ -9,39 +9,14 @@ import { VirtioNet } from '../../src/emu/devices/virtio/net.ts';
 import { Machine } from '../../src/emu/machine/machine.ts';
 import { echoGuest } from '../support/echo-guest.ts';
 import { elfOf } from '../support/images.ts';
+import { handled, IE, nops, timer, told as toldIn } from '../support/loops.ts';
 import { CODE, TestMachine } from '../support/test-machine.ts';
 
 const ENOUGH = 80_000_000;
 
-/** What a machine says of the loops that it finds in a run. */
-async function told(code: readonly string[], most = ENOUGH): Promise<{ texts: string[]; end: string }> {
-  const { machine } = new TestMachine({ code });
-  const texts: string[] = [];
-  const control = new RunControl(machine, {
-    limits: { maxInstructions: most },
-    onLoop: (_, loop) => void texts.push(loop.text),
-  });
-  const end = await control.run();
-  return { texts, end: end.kind };
-}
-
-/** The timer expires after `pages` × 4096 ticks, once (`mode` 1) or again and again (3). */
-const timer = (pages: number, mode: number): string[] => [
-  `lu12i.w $t0, ${pages}`,
-  `ori $t0, $t0, ${mode}`,
-  'csrwr $t0, TCFG',
-  'lu12i.w $t0, 1',
-  'srli.d $t0, $t0, 1',
-  'csrwr $t0, ECFG',
-];
-const HANDLER = 16;
-/** `code`, and an interrupt handler in a page of its own. */
-const withHandler = (code: readonly string[]): string[] => {
-  const head = [`lu12i.w $t0, ${HANDLER + 1}`, 'csrwr $t0, EENTRY', ...code];
-  const pad = Array.from({ length: 1024 - head.length }, () => 'andi $zero, $zero, 0');
-  return [...head, ...pad, 'addi.d $t7, $zero, 1', 'csrwr $t7, TICLR', 'addi.d $s0, $s0, 1', 'ertn'];
-};
-const IE = ['addi.d $t0, $zero, 12', 'csrwr $t0, CRMD'];
+const told = (code: readonly string[], most = ENOUGH): ReturnType<typeof toldIn> => toldIn(code, most);
+const HANDLER = ['addi.d $t7, $zero, 1', 'csrwr $t7, TICLR', 'addi.d $s0, $s0, 1', 'ertn'];
+const withHandler = (code: readonly string[]): string[] => handled(code, HANDLER);
 
 describe('it spins', () => {
   test('a branch to itself with interrupts off', async () => {
@@ -64,6 +39,65 @@ describe('it spins', () => {
   });
 });
 
+describe('it spins in long rounds', () => {
+  const poll = (offset: number): string[] => ['ld.d $t1, $t0, 0', `beqz $t1, ${-offset - 4}`];
+
+  test.each([
+    ['302 instructions', ['lu12i.w $t0, 0x1000', ...nops(300), ...poll(1200)], 302],
+    [
+      'a delay before each look',
+      ['lu12i.w $t0, 0x1000', 'lu12i.w $t2, 5', 'addi.d $t2, $t2, -1', 'bnez $t2, -4', ...poll(12)],
+      40_963,
+    ],
+    [
+      'loops within each other',
+      [
+        ...['lu12i.w $t0, 0x1000', 'addi.d $t3, $zero, 900', 'addi.d $t2, $zero, 20', 'addi.d $t2, $t2, -1'],
+        ...['bnez $t2, -4', 'addi.d $t3, $t3, -1', 'bnez $t3, -16', ...poll(24)],
+      ],
+      38_703,
+    ],
+  ])('%s', async (_, code, length) => {
+    const { texts, end } = await told(code, 500_000_000);
+    expect(texts).toEqual([expect.stringContaining(`the same ${length} instructions`)]);
+    expect(end).toBe('died');
+  });
+});
+
+describe('it polls a CSR', () => {
+  const ALL_LINES = ['lu12i.w $t1, 1', 'ori $t1, $t1, 0xffc', 'csrwr $t1, ECFG'];
+  const ESTAT_BIT = ['csrrd $t0, ESTAT', 'andi $t0, $t0, 8', 'beqz $t0, -8'];
+  const TI_BIT = ['csrrd $t0, ESTAT', 'srli.d $t0, $t0, 11', 'andi $t0, $t0, 1', 'beqz $t0, -12'];
+
+  test.each([
+    ['ESTAT with interrupts off', ESTAT_BIT, /polling ESTAT; interrupts are off/],
+    [
+      'ESTAT with interrupts on that nothing can raise',
+      [...ALL_LINES, ...IE, ...ESTAT_BIT],
+      /polling ESTAT; ECFG\.LIE = 0x1ffc, and the interrupt controller has no device enabled/,
+    ],
+    ['GSTAT, which only software changes', ['csrrd $t0, GSTAT', 'andi $t0, $t0, 2', 'beqz $t0, -8'], /polling GSTAT/],
+    ['TVAL of a timer that is off', ['csrrd $t0, TVAL', 'srli.d $t0, $t0, 40', 'beqz $t0, -8'], /polling TVAL/],
+    ['ESTAT for a timer that is off', TI_BIT, /polling ESTAT/],
+  ])('%s', async (_, code, says) => {
+    const { texts, end } = await told(code);
+    expect(texts).toEqual([expect.stringMatching(says)]);
+    expect(end).toBe('died');
+  });
+
+  const later = timer(100_000, 1).slice(0, 3);
+  test.each([
+    ['ESTAT for a timer that runs', [...later, ...TI_BIT]],
+    ['TVAL of a timer that runs', [...later, 'csrrd $t0, TVAL', 'srli.d $t0, $t0, 40', 'beqz $t0, -8']],
+    [
+      'ESTAT for a device that may interrupt',
+      ['lu12i.w $t1, 1', 'ori $t1, $t1, 0x600', 'addi.d $t2, $zero, 1', 'iocsrwr.d $t2, $t1', ...ESTAT_BIT],
+    ],
+  ])('that may change: %s', async (_, code) => {
+    expect(await told(code, 40_000_000)).toEqual({ texts: [], end: 'limit' });
+  });
+});
+
 describe('it does not spin', () => {
   test.each([
     ['a program that counts', ['addi.d $a0, $a0, 1', 'b -4']],
@@ -78,6 +112,44 @@ describe('it does not spin', () => {
         'b -16',
       ],
     ],
+    ['a program that counts in long rounds', ['addi.d $a0, $a0, 1', ...nops(300), 'b -1204']],
+    [
+      'a program that counts in memory in long rounds',
+      [
+        ...['lu12i.w $t0, 0x1000', ...nops(100), 'ld.d $t1, $t0, 0', 'addi.d $t1, $t1, 1', 'st.d $t1, $t0, 0'],
+        ...['addi.d $t1, $zero, 0', 'b -416'],
+      ],
+    ],
+    [
+      'a program that counts in a floating-point register',
+      [
+        ...['addi.d $t0, $zero, 1', 'csrwr $t0, EUEN', 'addi.d $t0, $zero, 1', 'movgr2fr.d $f1, $t0'],
+        ...['ffint.d.l $f1, $f1', 'fadd.d $f0, $f0, $f1', 'b -4'],
+      ],
+    ],
+    [
+      'a memory test',
+      [
+        ...['lu12i.w $t0, 0x1000', 'lu12i.w $t1, 0x1100', 'st.d $a0, $t0, 0', 'addi.d $t0, $t0, 8'],
+        ...['bne $t0, $t1, -8', 'addi.d $a0, $a0, 1', 'b -24'],
+      ],
+    ],
+    [
+      'a memory test that fails to find a wrong word, and begins again with another pattern',
+      [
+        ...['lu12i.w $t0, 0x1000', 'lu12i.w $t1, 0x1010', 'st.d $a0, $t0, 0', 'ld.d $t2, $t0, 0', 'addi.d $t0, $t0, 8'],
+        ...['bne $t0, $t1, -12', 'addi.d $t2, $zero, 0', 'addi.d $a0, $a0, 1', 'b -32'],
+      ],
+    ],
+    ['a program that compares the time', ['rdtime.d $a0, $zero', 'addi.d $a0, $zero, 0', 'b -8']],
+    [
+      'a program that compares the time in long rounds',
+      ['rdtime.d $a0, $zero', 'addi.d $a0, $zero, 0', ...nops(100), 'b -408'],
+    ],
+    [
+      'a program that asks the interrupt controller',
+      ['lu12i.w $t1, 1', 'ori $t1, $t1, 0x7f0', 'iocsrrd.d $t0, $t1', 'beqz $t0, -4'],
+    ],
     ['a program that looks at the time', ['rdtime.d $a0, $zero', 'b -4']],
     ['a program that waits for its timer', withHandler([...timer(20, 3), ...IE, 'b 0'])],
     [
@@ -91,7 +163,7 @@ describe('it does not spin', () => {
   ])(
     '%s',
     async (name, code) => {
-      const { texts, end } = await told(code, name.includes('console') ? 15_000_000 : ENOUGH);
+      const { texts, end } = await told(code, name.includes('console') ? 26_000_000 : ENOUGH);
       expect([texts, end]).toEqual([[], 'limit']);
     },
     120_000,

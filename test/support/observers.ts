@@ -14,6 +14,8 @@ const none = (): Counts => ({
   entered: 0,
   csrWrite: 0,
   csrRead: 0,
+  timeRead: 0,
+  iocsrAccess: 0,
   unwrittenRead: 0,
   tlbChanged: 0,
   stage2Filled: 0,
@@ -44,6 +46,8 @@ export function countEverything(cpu: Cpu): Counts {
       return false;
     },
     csrRead: () => void counts.csrRead++,
+    timeRead: () => void counts.timeRead++,
+    iocsrAccess: () => void counts.iocsrAccess++,
     unwrittenRead: () => void counts.unwrittenRead++,
     tlbChanged: () => void counts.tlbChanged++,
     stage2Filled: () => void counts.stage2Filled++,

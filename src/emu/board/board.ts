@@ -168,6 +168,11 @@ export class Board {
     return this.workers.flatMap((w) => w.refusal ?? []);
   }
 
+  /** May a device interrupt a CPU? */
+  get mayInterrupt(): boolean {
+    return this.eiointc.enabled;
+  }
+
   /** May a device write there at any time, because something arrives from outside? @param pa a physical address */
   mayReceiveAt(pa: number): boolean {
     return this.workers.some((w) => w.mayReceiveAt?.(pa) === true);

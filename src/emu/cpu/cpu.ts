@@ -63,6 +63,7 @@ export class Cpu extends CpuState implements Stateful, Linked {
     observer: 'observers',
     observers: 'observers',
     linearOf: 'the board',
+    presentAt: 'the board',
     touch: 'the board',
     links: 'the machine',
     clock: 'the host',
@@ -114,6 +115,8 @@ export class Cpu extends CpuState implements Stateful, Linked {
   private readonly observers: CpuObserver<Cpu>[] = [];
   /** The address in linear memory of a physical address, negative when it is not RAM. The board sets this function. */
   linearOf: (pa: number) => number = () => -1;
+  /** The same without an effect on RAM: negative where no memory is behind it now, so that nothing is cached either. */
+  presentAt: (pa: number) => number = () => -1;
   /** Call before the hardware itself stores to a physical address; set by the machine. */
   touch: (pa: number) => void = () => {};
   /** The links of all CPUs. Undefined where each CPU has a thread. */
@@ -173,6 +176,7 @@ export class Cpu extends CpuState implements Stateful, Linked {
     this.observer = combine(this.observers);
     this.setStateI32('csrWatched', this.observer.csrRead || this.observer.csrWrite ? 1 : 0);
     this.setStateI32('exceptionsWatched', this.observer.exception ? 1 : 0);
+    this.setStateI32('timeWatched', this.clock || this.observer.timeRead ? 1 : 0);
     if (this.observer.unwrittenRead)
       for (const num of SET_BY_SOFTWARE) this.mem.u8[this.base + STATE.csrRules + num]! &= ~CSR_RULE.hostRead;
   }

@@ -48,6 +48,10 @@ export interface CpuObserver<C> {
   csrWrite?(cpu: C, write: CsrWriting): boolean;
   /** Software reads a CSR. */
   csrRead?(cpu: C, bank: 'host' | 'guest', num: number): void;
+  /** Software reads the stable counter (`rdtime`). */
+  timeRead?(cpu: C): void;
+  /** Software accesses a register in the IOCSR space. */
+  iocsrAccess?(cpu: C, write: boolean): void;
   /** The host reads a CSR that only software sets, and that it has never written. PC is at the instruction. */
   unwrittenRead?(cpu: C, num: number): void;
   /** Software has changed a TLB. */
@@ -66,7 +70,7 @@ export const NESTING_LIMIT = 256;
 /** Several observers as one. Each is called, and a CSR write stops when one of them asks for it. */
 export function combine<C>(list: readonly CpuObserver<C>[]): CpuObserver<C> {
   const out: CpuObserver<C> = {};
-  for (const name of ['exception', 'exited', 'beforeExit', 'entered', 'undefinedMode', 'nested'] as const) {
+  for (const name of ['exception', 'exited', 'beforeExit', 'entered', 'undefinedMode', 'nested', 'timeRead'] as const) {
     const all = list.filter((o) => o[name]);
     if (all.length)
       out[name] = (cpu) => {
@@ -77,6 +81,11 @@ export function combine<C>(list: readonly CpuObserver<C>[]): CpuObserver<C> {
   if (reads.length)
     out.csrRead = (cpu, bank, num) => {
       for (const o of reads) o.csrRead!(cpu, bank, num);
+    };
+  const ports = list.filter((o) => o.iocsrAccess);
+  if (ports.length)
+    out.iocsrAccess = (cpu, write) => {
+      for (const o of ports) o.iocsrAccess!(cpu, write);
     };
   const unwritten = list.filter((o) => o.unwrittenRead);
   if (unwritten.length)

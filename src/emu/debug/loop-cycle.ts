@@ -3,18 +3,19 @@
  * else must hold, {@link LoopTrace} finds out.
  */
 import type { Cpu } from '../cpu/cpu.ts';
-import { type EventRecord, type EventRing, isInterruptExit, sameEvent } from '../cpu/event-ring.ts';
+import { type EventRecord, type EventRing, ecodeAt, isInterruptExit, sameEvent } from '../cpu/event-ring.ts';
 import { ecodeOf } from '../cpu/exception-table.ts';
 import { EVENTS } from '../memory/layout.ts';
+import { HOST_WORLD } from './context.ts';
 
 /** Most events in a cycle, fewest events that are compared, fewest rounds. */
 const LONGEST = 32;
-const LEAST = 64;
+const LEAST = 24;
 const ROUNDS = 4;
 /** One event in so many may be an interrupt of the host that has nothing to do with the cycle. */
 const SELDOM = 8;
 
-const INT = ecodeOf('INT');
+const [INT, TLBR] = (['INT', 'TLBR'] as const).map(ecodeOf);
 
 /**
  * What repeats: `faults` of one world (no exit between them); an interrupt of one world, with whatever its handler causes; or exits
@@ -38,14 +39,34 @@ export function cycleOf({ events }: Cpu, skip = 0): Cycle | undefined {
   const there = Math.min(events.total, EVENTS);
   const all = Array.from({ length: Math.min(there - skip, LEAST + LONGEST) }, (_, n) => skip + n);
   const interrupted = all.filter((back) => isInterruptExit(events, back)).length;
-  return interrupted > all.length / SELDOM ? among(events, all) : among(events, without(events, there, skip));
+  const cycle = interrupted > all.length / SELDOM ? among(events, all) : undefined;
+  if (cycle) return cycle;
+  const own = (back: number): boolean => isOfHost(events, back);
+  // A paged host misses pages of its own, each time others. What an exit comes to does not depend on that.
+  const exits = (found: Cycle | undefined): Cycle | undefined => (found?.kind === 'exits' ? found : undefined);
+  return among(events, without(events, there, skip)) ?? exits(among(events, without(events, there, skip, own)));
 }
 
-/** The newest events but exits for interrupts of the host, which are no matter of the guest, and the entries behind them. */
-function without(events: EventRing, there: number, skip: number): number[] {
+/** Is it a miss of the host, or an interrupt that it takes itself? */
+function isOfHost(events: EventRing, back: number): boolean {
+  if (events.kindAt(back) !== 'exception') return false;
+  const ecode = ecodeAt(events, back);
+  return (ecode === TLBR || ecode === INT) && events.at(back)!.world === HOST_WORLD;
+}
+
+/**
+ * The newest events but exits for interrupts of the host, which are no matter of the guest, and the entries behind them.
+ * @param leftOut events that are left out, too
+ */
+function without(
+  events: EventRing,
+  there: number,
+  skip: number,
+  leftOut: (back: number) => boolean = () => false,
+): number[] {
   const backs: number[] = [];
   for (let back = skip; back < there && backs.length < LEAST + LONGEST; back++) {
-    if (isInterruptExit(events, back)) continue;
+    if (isInterruptExit(events, back) || leftOut(back)) continue;
     const after = back + 1 < there && isInterruptExit(events, back + 1) && events.kindAt(back) === 'entry';
     if (!after) backs.push(back);
   }

@@ -4,6 +4,7 @@
  */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { Machine } from '../machine/machine.ts';
+import type { Comparators } from './breakpoints.ts';
 import type { Clients } from './clients.ts';
 import type { ComparatorHooks } from './comparator-hooks.ts';
 import type { VcpuStates } from './context.ts';
@@ -15,6 +16,7 @@ export interface LoopSurroundings {
   readonly machine: Machine;
   readonly vcpuStates: VcpuStates;
   readonly hooks: ComparatorHooks;
+  readonly comparators: Comparators;
   /** Are loops only told, so that the run goes on? */
   readonly goesOn: boolean;
   readonly clients: Clients;
@@ -77,7 +79,7 @@ export class LoopReports {
     if (found) this.looped(found.cpu, found.loop);
   }
 
-  /** Call after each instruction while {@link LoopWatch.tracing}. */
+  /** Call after each instruction while {@link LoopWatch.tracing}, and before each slice while {@link LoopWatch.following}. */
   traced(position: number): void {
     const found = this.watch.stepped(position);
     if (found) this.looped(found.cpu, found.loop);

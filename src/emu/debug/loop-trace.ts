@@ -1,6 +1,7 @@
 /**
  * Is a cycle of events a loop without progress? It is, when the state comes back: what the next round depends on is then what this
- * round depended on. A trace follows a few rounds, an instruction at a time, and compares the state at one event of the cycle.
+ * round depended on. A trace follows a few rounds, and compares the state at one event of the cycle. The machine runs on at full speed
+ * meanwhile, but for interrupts.
  *
  * What must come back depends on the cycle. Faults of one world: registers, CSRs and memory. Exits of a guest that executes nothing:
  * the guest's registers and CSRs, whatever the hypervisor counts. Interrupts: the registers of the program that is interrupted,
@@ -10,96 +11,120 @@ import type { Cpu } from '../cpu/cpu.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import { IS_MASK } from '../cpu/interrupts.ts';
-import { u64At } from '../formats/little-endian.ts';
 import { STATE } from '../memory/layout.ts';
-import type { Ram } from '../memory/ram.ts';
-import type { ComparatorHooks } from './comparator-hooks.ts';
+import { HOST_WORLD } from './context.ts';
 import type { Cycle } from './loop-cycle.ts';
-import type { MemoryObserver } from './stop.ts';
+import { type RoundSurroundings, RoundWatch } from './round-watch.ts';
 
 /** The state must come back so many times in a row; it may fail to do so so many times. */
 const ROUNDS = 3;
 const MOST_FAILURES = 4;
-/** Most instructions and changed words of memory in a trace. */
+/** Most instructions of a round: usually, and where each is stepped. */
+const LONGEST_ROUND = 10_000_000;
 const MOST_STEPS = 100_000;
-/** A round of faults that takes longer is work: a handler that changes nothing is short. */
-const LONGEST_ROUND = 5_000;
-const MOST_WORDS = 20_000;
 const GPR_WORDS = 32;
+const UNIT_WORDS = (STATE.fpPending - STATE.fpr) / 8;
 const CSR_WORDS = 0x200;
 const PENDING = BigInt(IS_MASK);
 
 /** The state that is compared. */
 interface Snapshot {
   readonly gpr: BigUint64Array;
+  readonly units: BigUint64Array;
   readonly host: BigUint64Array;
   readonly guest: BigUint64Array;
 }
 
 const same = (a: BigUint64Array, b: BigUint64Array): boolean => a.every((v, n) => v === b[n]);
 
-export class LoopTrace implements MemoryObserver {
+export class LoopTrace {
   readonly cpu: Cpu;
   readonly cycle: Cycle;
   /** undefined: not known yet. */
   stuck: boolean | undefined;
   /** Instructions of the last round. */
   length = 0;
-  private readonly ram: Ram;
-  private readonly end: (() => void)[];
+  /** Must the machine go on by single instructions? */
+  readonly steps: boolean;
+  private readonly around: RoundSurroundings;
+  /** Does the program ask for its exceptions itself? Then what it shows, and the time, are progress. */
+  private readonly wanted: boolean;
+  private readonly unobserve: () => void;
   /** The event of the cycle at which the state is compared. */
   readonly subject: EventRecord;
   private before: Snapshot | undefined;
   /** The one before it: an emulated instruction may change a register to and fro. */
   private earlier: Snapshot | undefined;
-  /** Memory at `before`, where it was written since. */
-  private readonly written = new Map<number, bigint>();
+  /** Looks at memory, when registers have come back. */
+  private watch: RoundWatch | undefined;
   private rounds = 0;
   private failures = 0;
-  private count = 0;
+  /** Instructions of the CPU at the last event of the cycle. */
+  private began: number;
   /** PC and world before the instruction at hand; and has the instruction at the event's place been executed in this round? */
   private pc = -1n;
   private world = 0;
   private executed = false;
   private events = 0;
-  private began = 0;
 
-  constructor(cpu: Cpu, cycle: Cycle, ram: Ram, hooks: ComparatorHooks) {
+  /** @param wanted does the program ask for its exceptions itself? */
+  constructor(cpu: Cpu, cycle: Cycle, around: RoundSurroundings, wanted: boolean) {
     this.cpu = cpu;
     this.cycle = cycle;
-    this.ram = ram;
-    const wanted = cycle.kind === 'exits' ? 'exit' : 'exception';
-    this.subject = cycle.round.find((e) => e.kind === wanted) ?? cycle.round[0]!;
-    this.end = [
-      cpu.observe({ exception: () => this.happened() }),
-      ...(cycle.kind === 'faults' ? [hooks.observeMemory(this)] : []),
-    ];
+    this.around = around;
+    this.wanted = wanted;
+    this.steps = cycle.kind === 'interrupts';
+    this.began = cpu.position;
+    const kind = cycle.kind === 'exits' ? 'exit' : 'exception';
+    this.subject = cycle.round.find((e) => e.kind === kind) ?? cycle.round[0]!;
+    this.unobserve = cpu.observe({ exception: () => this.happened() });
   }
 
-  /** An instruction has been executed, or an interrupt taken. @returns false when the trace is over */
+  /** Instructions after which it must be asked again. */
+  get rest(): number {
+    return Math.max(1, this.began + LONGEST_ROUND - this.cpu.position + 1);
+  }
+
+  /** Call after each instruction or interrupt while it steps, otherwise now and then, between two instructions. @returns false when the trace is over */
   stepped(): boolean {
     const { cpu, subject: at } = this;
-    if (this.pc === at.pc && this.world === at.world && this.events === cpu.events.total) this.executed = true;
-    this.pc = cpu.pc;
-    this.world = cpu.world;
-    this.events = cpu.events.total;
-    const longest = this.cycle.kind === 'faults' ? LONGEST_ROUND : MOST_STEPS;
-    if (++this.count > MOST_STEPS || this.count - this.began > longest || this.written.size > MOST_WORDS)
-      this.stuck ??= false;
-    if (this.stuck === undefined) return true;
+    if (this.steps) {
+      if (this.pc === at.pc && this.world === at.world && this.events === cpu.events.total) this.executed = true;
+      this.pc = cpu.pc;
+      this.world = cpu.world;
+      this.events = cpu.events.total;
+    }
+    if (cpu.position - this.began > (this.steps ? MOST_STEPS : LONGEST_ROUND)) this.stuck ??= false;
+    if (this.stuck === undefined) {
+      if (this.rounds >= ROUNDS && !this.watch) this.lookAtMemory();
+      return true;
+    }
     this.close();
     return false;
   }
 
   /** Ends it without a result. */
   close(): void {
-    for (const end of this.end.splice(0)) end();
+    this.unobserve();
+    this.watch?.close();
+    this.watch = undefined;
+  }
+
+  /** Registers have come back. What is stored must do so, too. */
+  private lookAtMemory(): void {
+    this.rounds = 0;
+    this.before = undefined;
+    this.failures = MOST_FAILURES - 2;
+    const { cpu, subject } = this;
+    this.watch = new RoundWatch(cpu, this.around, () => cpu.world === subject.world);
   }
 
   private happened(): void {
     if (this.stuck !== undefined) return;
-    const r = this.cpu.events.at(0)!;
-    const { subject: at } = this;
+    const { cpu, subject: at } = this;
+    const r = cpu.events.at(0)!;
+    // A host that a guest comes back to has run it in between.
+    if (this.cycle.kind === 'faults' && r.kind === 'exit' && at.world === HOST_WORLD) this.stuck = false;
     if (r.kind !== at.kind || r.world !== at.world || r.ecode !== at.ecode || r.pc !== at.pc || r.badv !== at.badv)
       return;
     const now = this.snapshot();
@@ -109,7 +134,7 @@ export class LoopTrace implements MemoryObserver {
       (this.returned(before, now) || (earlier && this.cycle.kind === 'exits' && this.returned(earlier, now)))
     ) {
       this.rounds++;
-      if (this.rounds >= ROUNDS) this.stuck = true;
+      if (this.rounds >= ROUNDS && (this.cycle.kind !== 'faults' || this.watch)) this.stuck = true;
     } else if (this.before) {
       this.rounds = 0;
       if (++this.failures >= MOST_FAILURES) this.stuck = false;
@@ -117,9 +142,10 @@ export class LoopTrace implements MemoryObserver {
     this.earlier = this.before;
     this.before = now;
     this.executed = false;
-    this.written.clear();
-    this.length = this.count - this.began;
-    this.began = this.count;
+    this.watch?.begin();
+    this.length = cpu.position - this.began;
+    this.began = cpu.position;
+    if (this.stuck !== undefined || this.rounds >= ROUNDS) cpu.requestStop();
   }
 
   private snapshot(): Snapshot {
@@ -133,42 +159,29 @@ export class LoopTrace implements MemoryObserver {
       bank[CSR.ESTAT]! &= ~PENDING;
       return bank;
     };
-    return { gpr: part(STATE.gpr, GPR_WORDS), host: csrs(STATE.hostCsr), guest: csrs(STATE.guestCsr) };
+    return {
+      gpr: part(STATE.gpr, GPR_WORDS),
+      units: part(STATE.fpr, UNIT_WORDS),
+      host: csrs(STATE.hostCsr),
+      guest: csrs(STATE.guestCsr),
+    };
   }
 
   private returned(before: Snapshot, now: Snapshot): boolean {
-    if (!same(before.gpr, now.gpr)) return false;
+    if (!same(before.gpr, now.gpr) || !same(before.units, now.units)) return false;
     switch (this.cycle.kind) {
       case 'exits':
         return same(before.guest, now.guest);
       case 'interrupts':
         return !this.executed;
       case 'faults':
-        return (
-          same(before.host, now.host) &&
-          same(before.guest, now.guest) &&
-          [...this.written].every(([pa, value]) => this.word(pa) === value)
-        );
+        return same(before.host, now.host) && same(before.guest, now.guest) && this.memoryIsBack;
     }
   }
 
-  private word(pa: number): bigint {
-    return u64At(this.ram.read(pa, 8)) ?? 0n;
-  }
-
-  watchesAll(): boolean {
-    return false;
-  }
-
-  accessed(): void {}
-
-  recordsStores(): boolean {
-    return true;
-  }
-
-  stored(_cpu: Cpu, pa: number, size: number): void {
-    if (this.before)
-      for (let word = pa - (pa % 8); word < pa + size; word += 8)
-        if (!this.written.has(word)) this.written.set(word, this.word(word));
+  private get memoryIsBack(): boolean {
+    const { watch } = this;
+    if (!watch) return true;
+    return !(this.wanted && (watch.outputs || watch.timed)) && watch.memoryIsBack;
   }
 }

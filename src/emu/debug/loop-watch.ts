@@ -3,20 +3,19 @@
  * come for some time, a trace finds out whether anything changes (loop-trace.ts).
  */
 import type { Cpu } from '../cpu/cpu.ts';
+import { CRMD } from '../cpu/csr-fields.ts';
 import { ecodeOf, exceptionByCode } from '../cpu/exception-table.ts';
 import { hex } from '../formats/hex.ts';
 import { decode } from '../isa/decoder.ts';
 import { SLICE } from '../machine/machine.ts';
-import type { Ram } from '../memory/ram.ts';
-import type { ComparatorHooks } from './comparator-hooks.ts';
 import { INTERRUPT_LINES } from './decode-number.ts';
 import { type Cycle, cycleOf } from './loop-cycle.ts';
 import { LoopTrace } from './loop-trace.ts';
 import type { Loop } from './loops.ts';
-import type { SpinSurroundings, SpinTrace } from './spin-trace.ts';
+import type { SpinSurroundings, Trace } from './spin-trace.ts';
 import { SpinWatch } from './spin-watch.ts';
 import { worldName } from './vms.ts';
-import { cannotBeInterrupted, waitsForNothing } from './waits.ts';
+import { cannotBeInterrupted, waitsForNothing, whyNoInterrupt } from './waits.ts';
 
 /** Instructions of the machine between two looks: usually as many as a slice has, and fewer while something is watched. */
 const INTERVAL = SLICE;
@@ -34,7 +33,7 @@ const GIVEN_UP = 2_000_000;
 /** So many looks in a row may miss a cycle that goes on. */
 const MISSES = 4;
 /** Fewest events since the last look. */
-const EVENTS = 64;
+const EVENTS = 32;
 const INT = ecodeOf('INT');
 const HVC = ecodeOf('HVC');
 /** Exceptions that the program itself asks for. */
@@ -55,35 +54,47 @@ interface Watched {
   /** What it has been waiting for, and since which position; '' for nothing. */
   waits: string;
   waitsSince: number;
-  /** Events at the last look. */
+  /** Events at the last look, and when they were compared last. */
   total: number;
+  compared: number;
 }
 
 export class LoopWatch {
   /** Position of the machine at which the next look is due. */
   next = INTERVAL;
+  private readonly around: SpinSurroundings;
   private readonly cpus: readonly Cpu[];
-  private readonly ram: Ram;
-  private readonly hooks: ComparatorHooks;
   private readonly watched = new Map<Cpu, Watched>();
   private trace: LoopTrace | undefined;
   private readonly spins: SpinWatch;
-  private spin: SpinTrace | undefined;
+  private spin: Trace | undefined;
 
   constructor(around: SpinSurroundings) {
-    const { machine, hooks } = around;
-    const { cpus, ram } = machine;
+    const { cpus } = around.machine;
+    this.around = around;
     this.cpus = cpus;
-    this.ram = ram;
-    this.hooks = hooks;
     this.spins = new SpinWatch(around);
-    for (const cpu of cpus)
-      this.watched.set(cpu, { key: '', since: 0, due: 0, missed: 0, waits: '', waitsSince: 0, total: 0 });
+    const none = { key: '', since: 0, due: 0, missed: 0, waits: '', waitsSince: 0, total: 0, compared: 0 };
+    for (const cpu of cpus) this.watched.set(cpu, { ...none });
+  }
+
+  private get current(): LoopTrace | Trace | undefined {
+    return this.trace ?? this.spin;
   }
 
   /** Must the machine go on by single instructions, with a call of {@link stepped} after each? */
   get tracing(): boolean {
-    return this.trace !== undefined || this.spin !== undefined;
+    return this.current?.steps === true;
+  }
+
+  /** Does it look at what the machine does at full speed? Then {@link stepped} is called now and then, between two instructions. */
+  get following(): boolean {
+    return this.current?.steps === false;
+  }
+
+  /** Instructions after which it must be called again, while it follows the machine. */
+  get rest(): number {
+    return this.current?.rest ?? Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -95,21 +106,22 @@ export class LoopWatch {
     if (position < this.next && position >= this.next - INTERVAL) return undefined;
     // At places that do not depend on where the machine has stopped in between.
     this.next = (Math.floor(position / INTERVAL) + 1) * INTERVAL;
-    if (quiet || this.tracing) return undefined;
+    if (quiet || this.current) return undefined;
     for (const cpu of this.cpus) {
       const { total } = this.watched.get(cpu)!;
       this.rewind(cpu, position);
       const cycle = this.repeats(cpu, position);
       const { key, waits } = this.watched.get(cpu)!;
-      if (cpu.events.total - total > MANY_EVENTS || key !== '' || waits !== '') this.next = position + SHORT_INTERVAL;
+      const fresh = cpu.events.total - total;
+      if (fresh > MANY_EVENTS || (key !== '' && fresh >= EVENTS) || waits !== '') this.next = position + SHORT_INTERVAL;
       if (!cycle) {
-        const loop = this.waits(cpu, position, cpu.events.total === total);
+        const loop = this.waits(cpu, position, fresh === 0);
         if (loop) return { cpu, loop };
-        this.spin = this.spins.look(cpu, position, cpu.events.total - total);
+        this.spin = this.spins.look(cpu, position, fresh);
         if (this.spin) return undefined;
         continue;
       }
-      this.trace = new LoopTrace(cpu, cycle, this.ram, this.hooks);
+      this.trace = new LoopTrace(cpu, cycle, this.around, isWanted(cycle));
       return undefined;
     }
     return undefined;
@@ -120,7 +132,8 @@ export class LoopWatch {
     const w = this.watched.get(cpu)!;
     if (w.key !== '' && w.since > position) Object.assign(w, { key: '', due: 0, missed: 0 });
     if (w.waitsSince > position) Object.assign(w, { waits: '', waitsSince: position });
-    if (cpu.events.total < w.total) w.total = cpu.events.total;
+    w.total = Math.min(w.total, cpu.events.total);
+    w.compared = Math.min(w.compared, cpu.events.total);
   }
 
   /** A CPU that has waited for long, or has computed for long. */
@@ -138,12 +151,17 @@ export class LoopWatch {
   private repeats(cpu: Cpu, position: number): Cycle | undefined {
     const w = this.watched.get(cpu)!;
     const { total } = cpu.events;
-    const busy = total - w.total >= EVENTS;
+    const fresh = total - w.total;
     w.total = total;
-    const cycle = busy ? cycleOf(cpu) : undefined;
+    // Where a round is long, it takes several looks until so much has happened.
+    if (total - w.compared < EVENTS) return undefined;
+    w.compared = total;
+    const found = cycleOf(cpu);
+    // Interrupts that come now and then may come at the same place.
+    const cycle = found?.kind === 'interrupts' && fresh < EVENTS ? undefined : found;
     if (!cycle || cycle.key !== w.key) {
       // An interrupt that was on its way, and what the host did for it, is no other cycle.
-      if (++w.missed > MISSES || !busy || w.key === '')
+      if (++w.missed > MISSES || w.key === '')
         Object.assign(w, { key: cycle?.key ?? '', since: position, due: position + patience(cycle), missed: 0 });
       return undefined;
     }
@@ -151,19 +169,24 @@ export class LoopWatch {
     return position >= w.due ? cycle : undefined;
   }
 
-  /** An instruction of the trace has been executed. @returns the loop that it has found */
+  /** An instruction of the trace has been executed, or the machine has run for some time while it follows. @returns the loop that it has found */
   stepped(position: number): { readonly cpu: Cpu; readonly loop: Loop } | undefined {
     const { spin } = this;
     if (spin) {
       if (spin.stepped()) return undefined;
       this.spin = undefined;
-      const loop = this.spins.judged(spin, position);
-      return loop && { cpu: spin.cpu, loop };
+      const next = this.spins.judged(spin, position);
+      if (next && 'stepped' in next) this.spin = next;
+      else if (next) return { cpu: spin.cpu, loop: next };
+      return undefined;
     }
     const { trace } = this;
     if (!trace || trace.stepped()) return undefined;
     this.trace = undefined;
-    const { cpu, stuck } = trace;
+    const { cpu, cycle, subject } = trace;
+    // A program that calls its kernel may wait for what an interrupt brings.
+    const waits = isWanted(cycle) && subject.crmd & CRMD.IE && !whyNoInterrupt(cpu, this.around.machine);
+    const stuck = trace.stuck && !waits;
     const w = this.watched.get(cpu)!;
     const now = this.next;
     const lasted = now - w.since;
@@ -182,12 +205,16 @@ export class LoopWatch {
   }
 }
 
+/** Does the program ask for its exceptions itself? Those of a vector are no program's. */
+const isWanted = ({ kind, round }: Cycle): boolean =>
+  kind === 'faults' && round.some((r) => WANTED.has(r.ecode) && r.pc !== r.vector);
+
 /** How many looks must find a cycle. A cycle that is waiting on purpose is never traced. */
 function patience(cycle: Cycle | undefined): number {
   if (!cycle) return SOON;
   const { round } = cycle;
   if (cycle.kind === 'interrupts') return round.some((r) => (DEVICE_LINES >> r.badi) & 1) ? PATIENT : SOON;
-  if (cycle.kind === 'faults') return round.some((r) => WANTED.has(r.ecode) && r.pc !== r.vector) ? PATIENT : SOON;
+  if (cycle.kind === 'faults') return isWanted(cycle) ? PATIENT : SOON;
   const exits = round.filter((r) => r.kind === 'exit');
   // A hypervisor may let a guest wait by the same `idle` again and again.
   if (exits.some((r) => r.ecode === GSPR && decode(r.badi)?.name === 'idle')) return Number.POSITIVE_INFINITY;

@@ -138,7 +138,7 @@ export class RunControl {
       limits: new RunLimits(options.limits ?? {}, machine.options.runtime),
       idle: new IdleClock(machine, mayWake, () => history.repeating || history.fixed),
       loops: new LoopReports({
-        ...{ machine, vcpuStates: this.vcpuStates, hooks: this.hooks, clients, pending },
+        ...{ machine, vcpuStates: this.vcpuStates, hooks: this.hooks, comparators, clients, pending },
         goesOn: options.loopsGoOn === true,
         repeating: () => this.repeating,
         position: () => this.position(),

@@ -224,10 +224,14 @@ export class RunLoop {
       watch.abandon();
       return stepping.once();
     }
+    if (watch.following) {
+      loops.traced(position);
+      if (this.parts.pending.present || loops.hopeless !== undefined) return 'stop';
+    }
     if (watch.tracing) return this.trace();
     const until = Math.min(
       ...[limits.instructions, check?.due ?? Number.POSITIVE_INFINITY],
-      ...[watch.next, loops.nextTold(position)],
+      ...[watch.next, watch.following ? position + watch.rest : watch.next, loops.nextTold(position)],
     );
     return this.budget.run((instructions) => history.run(instructions, until));
   }

@@ -1,33 +1,22 @@
 /**
  * Does a CPU spin? It does, when its state comes back: registers, CSRs and what it stores. Interrupts in between are left out, as the
- * program that spins does not see them. A first trace compares registers for a few instructions, which costs little; only when they come
- * back, a second one looks at each access too.
+ * program that spins does not see them. This trace is for short rounds, and goes by single instructions. At first it compares registers,
+ * which costs little; only when they come back, it looks at each access too.
  */
 import type { Cpu } from '../cpu/cpu.ts';
-import { CSR } from '../cpu/csr-table.ts';
 import { ecodeOf } from '../cpu/exception-table.ts';
-import { IS_MASK } from '../cpu/interrupts.ts';
-import { u64At } from '../formats/little-endian.ts';
-import type { Machine } from '../machine/machine.ts';
-import { STATE } from '../memory/layout.ts';
-import type { ComparatorHooks } from './comparator-hooks.ts';
-import { runningContext, type VcpuStates } from './context.ts';
-import type { MemoryObserver } from './stop.ts';
-import { physicalAddress } from './walk.ts';
+import type { Comparators } from './breakpoints.ts';
+import { RegisterState } from './register-state.ts';
+import { type RoundSurroundings, RoundWatch } from './round-watch.ts';
 
 /** Most instructions of a round, and of an interrupt between them. */
 const LONGEST = 64;
 const AWAY = 20_000;
-const GPR_WORDS = 32;
-const CSR_WORDS = 0x200;
 const INT = ecodeOf('INT');
-const PENDING = BigInt(IS_MASK);
 
 /** What a trace needs of the machine. */
-export interface SpinSurroundings {
-  readonly machine: Machine;
-  readonly hooks: ComparatorHooks;
-  readonly vcpuStates: VcpuStates;
+export interface SpinSurroundings extends RoundSurroundings {
+  readonly comparators: Comparators;
 }
 
 /** What a round of a spinning CPU does. */
@@ -40,31 +29,46 @@ export interface Spin {
   readonly reads: boolean;
   /** Does it read where a device writes what arrives from outside? */
   readonly awaits: boolean;
-  /** The names of devices that it reads. */
+  /** The names of devices that it reads, and the CSRs. */
   readonly devices: readonly string[];
+  readonly csrs: ReadonlySet<number>;
 }
 
-export class SpinTrace implements MemoryObserver {
+/** A trace of a CPU that may spin. */
+export interface Trace {
   readonly cpu: Cpu;
+  /** What it does; undefined: not known yet. */
+  readonly result: Spin | 'no' | undefined;
+  /** Must the machine go on by single instructions? Otherwise for no more than so many. */
+  readonly steps: boolean;
+  readonly rest: number;
+  /** Call after each instruction or interrupt while it steps, otherwise now and then, between two instructions. @returns false when it is over */
+  stepped(): boolean;
+  close(): void;
+}
+
+/** What the rounds of a trace did, when the state of `pc` has come back. */
+export function judge(watch: RoundWatch, at: { world: number; pc: bigint; length: number }): Spin | 'no' {
+  if (watch.outputs || watch.timed || !watch.memoryIsBack) return 'no';
+  const { reads, awaits, devices, csrs } = watch;
+  return { ...at, reads, awaits, devices: [...devices], csrs: new Set(csrs) };
+}
+
+export class SpinTrace implements Trace {
+  readonly cpu: Cpu;
+  readonly steps = true;
+  readonly rest = 1;
   private readonly around: SpinSurroundings;
   private readonly world: number;
   private readonly pc: bigint;
-  private readonly state: BigUint64Array;
+  private readonly state: RegisterState;
   private count = 0;
   /** Where the program goes on behind an interrupt, while it is interrupted, and for how many instructions it has been. */
   private away: bigint | undefined;
   private awayFor = 0;
   private events: number;
-  /** The second trace. */
-  private looking = false;
-  private unhook: () => void = () => {};
-  private reads = false;
-  private awaits = false;
-  private readonly devices = new Set<string>();
-  /** Memory before its first store in this round, by word; and has something else been stored to? */
-  private readonly written = new Map<number, bigint>();
-  private output = false;
-  /** undefined: not known yet. */
+  /** The second part. */
+  private watch: RoundWatch | undefined;
   result: Spin | 'no' | undefined;
 
   constructor(cpu: Cpu, around: SpinSurroundings) {
@@ -72,11 +76,10 @@ export class SpinTrace implements MemoryObserver {
     this.around = around;
     this.world = cpu.world;
     this.pc = cpu.pc;
-    this.state = this.snapshot();
+    this.state = new RegisterState(cpu);
     this.events = cpu.events.total;
   }
 
-  /** An instruction has been executed, or an interrupt taken. @returns false when the trace is over */
   stepped(): boolean {
     this.follow();
     if (this.result === undefined) return true;
@@ -85,8 +88,8 @@ export class SpinTrace implements MemoryObserver {
   }
 
   close(): void {
-    this.unhook();
-    this.unhook = () => {};
+    this.watch?.close();
+    this.watch = undefined;
   }
 
   private follow(): void {
@@ -106,78 +109,18 @@ export class SpinTrace implements MemoryObserver {
       this.away = undefined;
     }
     this.count++;
-    if (cpu.pc === this.pc && cpu.world === this.world && this.isSame()) this.round();
+    if (cpu.pc === this.pc && this.state.isBack) this.round();
     else if (this.count > LONGEST || cpu.idle) this.result = 'no';
   }
 
   /** The state has come back. */
   private round(): void {
-    if (this.looking) {
-      const { world, pc, count: length, reads, awaits, devices } = this;
-      const same = [...this.written].every(([word, value]) => this.word(word) === value);
-      this.result = same && !this.output ? { world, pc, length, reads, awaits, devices: [...devices] } : 'no';
+    const { cpu, world, pc, count: length } = this;
+    if (this.watch) {
+      this.result = judge(this.watch, { world, pc, length });
       return;
     }
-    this.looking = true;
     this.count = 0;
-    this.unhook = this.around.hooks.observeMemory(this);
-  }
-
-  private snapshot(): BigUint64Array {
-    const { mem, base } = this.cpu;
-    const part = (offset: number, words: number): BigUint64Array =>
-      mem.u64.subarray((base + offset) >> 3, ((base + offset) >> 3) + words);
-    const out = new BigUint64Array(GPR_WORDS + CSR_WORDS);
-    out.set(part(STATE.gpr, GPR_WORDS));
-    out.set(part(this.world < 0 ? STATE.hostCsr : STATE.guestCsr, CSR_WORDS), GPR_WORDS);
-    // Time goes on, and interrupts may become pending.
-    out[GPR_WORDS + CSR.TVAL] = 0n;
-    out[GPR_WORDS + CSR.ESTAT]! &= ~PENDING;
-    return out;
-  }
-
-  private isSame(): boolean {
-    const now = this.snapshot();
-    return this.state.every((value, n) => value === now[n] || VOLATILE.has(n));
-  }
-
-  watchesAll(cpu: Cpu): boolean {
-    return cpu === this.cpu;
-  }
-
-  accessed(cpu: Cpu, vaLo: number, vaHi: number, size: number, write: boolean): void {
-    if (cpu !== this.cpu || this.away !== undefined) return;
-    const { machine, vcpuStates } = this.around;
-    const va = (BigInt(vaHi >>> 0) << 32n) | BigInt(vaLo >>> 0);
-    const pa = physicalAddress(runningContext(cpu, vcpuStates), machine.ram, va);
-    const device = pa === undefined ? undefined : machine.bus.at(pa)?.device;
-    if (device) this.devices.add(device.name);
-    if (!write) {
-      this.reads = true;
-      // Both ends: an index of two bytes may be read with what stands before it.
-      if (pa !== undefined) this.awaits ||= machine.mayReceiveAt(pa) || machine.mayReceiveAt(pa + size - 1);
-    } else if (pa === undefined || device) this.output = true;
-    else this.keep(pa, size);
-  }
-
-  /** Remembers memory that is about to be written. */
-  private keep(pa: number, size: number): void {
-    for (let word = pa - (pa % 8); word < pa + size; word += 8)
-      if (!this.written.has(word)) this.written.set(word, this.word(word));
-  }
-
-  private word(pa: number): bigint {
-    return u64At(this.around.machine.ram.read(pa, 8)) ?? 0n;
-  }
-
-  stored(): void {}
-
-  recordsStores(): boolean {
-    return false;
+    this.watch = new RoundWatch(cpu, this.around, () => this.away === undefined);
   }
 }
-
-/** What an interrupt in between leaves behind. */
-const VOLATILE: ReadonlySet<number> = new Set(
-  [CSR.PRMD, CSR.ERA, CSR.BADV, CSR.BADI, CSR.ESTAT, CSR.TICLR].map((num) => GPR_WORDS + num),
-);

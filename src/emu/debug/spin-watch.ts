@@ -1,24 +1,24 @@
 /** Looks for CPUs that spin: they execute the same few instructions for ever, and nothing can come that would end it. */
 import type { Cpu } from '../cpu/cpu.ts';
 import { peekCsr } from '../cpu/csr-access.ts';
-import { CRMD, ESTAT } from '../cpu/csr-fields.ts';
-import { CSR } from '../cpu/csr-table.ts';
+import { CSR, csrByNumber } from '../cpu/csr-table.ts';
 import { ecodeAt } from '../cpu/event-ring.ts';
 import { ecodeOf } from '../cpu/exception-table.ts';
-import { IS_MASK } from '../cpu/interrupts.ts';
 import { hex } from '../formats/hex.ts';
+import { LongSpinTrace } from './long-spin-trace.ts';
 import type { Loop } from './loops.ts';
-import { type Spin, type SpinSurroundings, SpinTrace } from './spin-trace.ts';
+import { type Spin, type SpinSurroundings, SpinTrace, type Trace } from './spin-trace.ts';
 import { worldName } from './vms.ts';
-import { whyNoWake } from './waits.ts';
+import { whyNoWake, whyUndisturbed } from './waits.ts';
 
 /** Instructions for which a CPU must be suspected before its first trace; each further one comes at four times that, at last every so many. */
 const FIRST = 25_000_000;
 const SELDOM = 2_000_000_000;
+/** Long rounds are looked for in one part of so many of the time that is over, and up to a limit: that costs little. */
+const SHARE = 512;
+const LONG_ROUND = { least: 20_000, most: 4_000_000 } as const;
 /** A loop that reads memory may wait for a device or for another program: it must last so long. */
 const PATIENT = 50_000_000;
-/** Interrupt lines that others may raise. */
-const DEVICES = IS_MASK & ~ESTAT.TI;
 /** Names of the devices through which drivers reach virtio devices. Only those refuse. */
 const VIRTIO = /^pcie-| \(mmio\)$/;
 /** Most new events that are looked at. */
@@ -43,7 +43,7 @@ export class SpinWatch {
   }
 
   /** @param fresh events of the CPU since the last look. @returns a trace that is due now */
-  look(cpu: Cpu, position: number, fresh: number): SpinTrace | undefined {
+  look(cpu: Cpu, position: number, fresh: number): Trace | undefined {
     const s = this.suspects.get(cpu)!;
     if (position < s.since) s.since = -1;
     // The cheapest question first: most programs can be interrupted.
@@ -60,7 +60,10 @@ export class SpinWatch {
   /** May it be that nothing ends what the CPU does? */
   private mayBeStuck(cpu: Cpu, fresh: number): boolean {
     if (cpu.world < 0 && fresh > 0) return this.around.machine.refusals.length > 0;
-    return whyUndisturbed(cpu) !== undefined || (cpu.world < 0 && this.around.machine.refusals.length > 0);
+    return (
+      whyUndisturbed(cpu, this.around.machine) !== undefined ||
+      (cpu.world < 0 && this.around.machine.refusals.length > 0)
+    );
   }
 
   /** Can no other CPU change anything? */
@@ -73,16 +76,20 @@ export class SpinWatch {
     );
   }
 
-  /** The trace of a CPU is over. @returns what it does for ever */
-  judged({ cpu, result }: SpinTrace, position: number): Loop | undefined {
+  /** The trace of a CPU is over. @returns what it does for ever, or a trace that comes next */
+  judged(trace: Trace, position: number): Loop | Trace | undefined {
+    const { cpu, result } = trace;
     const s = this.suspects.get(cpu)!;
     if (!result || result === 'no') {
       s.key = '';
-      return undefined;
+      if (!(trace instanceof SpinTrace)) return undefined;
+      const share = Math.floor((position - s.since) / SHARE);
+      const longest = Math.max(LONG_ROUND.least, Math.min(share, LONG_ROUND.most));
+      return new LongSpinTrace(cpu, this.around, longest);
     }
     const { refusals } = this.around.machine;
     // What arrives from outside is written there, and that ends the loop.
-    if (result.awaits) return undefined;
+    if (result.awaits || this.mayChange(cpu, result.csrs)) return undefined;
     // A device may answer one day, unless it has refused: a key may be typed.
     if (result.devices.some((name) => refusals.length === 0 || !VIRTIO.test(name))) return undefined;
     s.key = `${result.world} ${result.pc}`;
@@ -90,7 +97,16 @@ export class SpinWatch {
       s.due = s.since + PATIENT;
       return undefined;
     }
-    return describe(cpu, result, refusals);
+    return describe(cpu, result, whyUndisturbed(cpu, this.around.machine), refusals);
+  }
+
+  /** May one of these CSRs change although nobody writes it? */
+  private mayChange(cpu: Cpu, csrs: ReadonlySet<number>): boolean {
+    const timer = cpu.vm ? cpu.guestTimer : cpu.hostTimer;
+    if (csrs.has(CSR.TVAL) && timer.deadline !== Number.POSITIVE_INFINITY) return true;
+    if (!csrs.has(CSR.ESTAT)) return false;
+    // The host injects interrupts.
+    return cpu.vm || timer.wakeTime !== Number.POSITIVE_INFINITY || this.around.machine.mayInterrupt;
   }
 }
 
@@ -105,21 +121,16 @@ function onlyInterrupts({ events }: Cpu, fresh: number): boolean {
   return true;
 }
 
-/** Why no interrupt disturbs the world that a CPU runs. */
-function whyUndisturbed(cpu: Cpu): string | undefined {
-  if (!(cpu.csr.lo(CSR.CRMD) & CRMD.IE)) return 'interrupts are off (CRMD.IE = 0)';
-  if (cpu.csr.lo(CSR.ECFG) & DEVICES) return undefined;
-  return whyNoWake((num) => peekCsr(cpu, cpu.vm, num));
-}
-
-function describe(cpu: Cpu, { world, pc, length, reads, devices }: Spin, refusals: readonly string[]): Loop {
+function describe(cpu: Cpu, spin: Spin, undisturbed: string | undefined, refusals: readonly string[]): Loop {
+  const { world, pc, length, reads, devices, csrs } = spin;
   const who = `${worldName(cpu, world)} makes no progress on cpu${cpu.index}`;
   const halts = length === 1;
+  const polled = [...[...csrs].map((num) => csrByNumber(num)?.name ?? hex(num)), ...devices];
+  const looks = reads || csrs.size > 0;
   const what = halts
     ? `it branches to itself at ${hex(pc)}`
-    : `it executes the same ${length} instructions at ${hex(pc)} again and again, and ${reads ? 'what they read' : 'nothing'} changes`;
-  const said = length > 1 && reads ? what.replace('changes', 'never changes') : what;
-  const polled = devices.length > 0 ? `, polling ${devices.join(', ')}` : '';
-  const why = refusals.length > 0 ? refusals.join('; ') : `${whyUndisturbed(cpu) ?? ''}, so nothing can end it`;
-  return { world, pc, text: `${who}: ${said}${polled}; ${why}`, round: [], spins: true, halts, hopeless: !halts };
+    : `it executes the same ${length} instructions at ${hex(pc)} again and again, and ${looks ? 'what they read never changes' : 'nothing changes'}`;
+  const polling = polled.length > 0 ? `, polling ${polled.join(', ')}` : '';
+  const why = refusals.length > 0 ? refusals.join('; ') : `${undisturbed ?? ''}, so nothing can end it`;
+  return { world, pc, text: `${who}: ${what}${polling}; ${why}`, round: [], spins: true, halts, hopeless: !halts };
 }

@@ -1,12 +1,14 @@
 /** Waiting that nothing ends: a guest in `idle` with no interrupt enabled, and one that the host cannot interrupt. */
 import type { Cpu } from '../cpu/cpu.ts';
 import { peekCsr } from '../cpu/csr-access.ts';
-import { CRMD, TCFG } from '../cpu/csr-fields.ts';
+import { CRMD, ESTAT, TCFG } from '../cpu/csr-fields.ts';
 import { CSR, fieldNamed } from '../cpu/csr-table.ts';
 import { type EventRecord, isInterruptExit } from '../cpu/event-ring.ts';
 import { ecodeOf } from '../cpu/exception-table.ts';
+import { IS_MASK } from '../cpu/interrupts.ts';
 import { hex } from '../formats/hex.ts';
 import { decode } from '../isa/decoder.ts';
+import type { Machine } from '../machine/machine.ts';
 import { INTERRUPT_LINES } from './decode-number.ts';
 import { worldName } from './vms.ts';
 
@@ -30,6 +32,25 @@ export function whyNoWake(csr: (num: number) => bigint): string | undefined {
   if (!(tcfg & TCFG.Periodic) && csr(CSR.TVAL) === EXPIRED)
     return 'its timer alone is enabled (ECFG.LIE), and has expired already (TCFG.Periodic = 0)';
   return undefined;
+}
+
+/** Interrupt lines that others may raise. */
+const OTHERS = IS_MASK & ~ESTAT.TI;
+
+/** Why no interrupt disturbs the world that a CPU runs. */
+export const whyUndisturbed = (cpu: Cpu, machine: Machine): string | undefined =>
+  cpu.csr.lo(CSR.CRMD) & CRMD.IE ? whyNoInterrupt(cpu, machine) : 'interrupts are off (CRMD.IE = 0)';
+
+/** Why no interrupt comes to the world that a CPU runs, where CRMD.IE is 1. */
+export function whyNoInterrupt(cpu: Cpu, machine: Machine): string | undefined {
+  const lines = cpu.csr.lo(CSR.ECFG) & IS_MASK;
+  const others = lines & OTHERS;
+  // A hypervisor injects them.
+  if (others && (cpu.vm || machine.mayInterrupt || cpu.csr.lo(CSR.ESTAT) & others)) return undefined;
+  if (others & ESTAT.IPI && machine.cpus.length > 1) return undefined;
+  const why = whyNoWake((num) => peekCsr(cpu, cpu.vm, num) & (num === CSR.ECFG ? ~BigInt(OTHERS) : ~0n));
+  if (!why || others === 0) return why;
+  return `ECFG.LIE = ${hex(lines)}, and the interrupt controller has no device enabled`;
 }
 
 /** Why an interrupt that is pending ends each `idle` and is never taken; undefined when that is not so. */

@@ -109,6 +109,11 @@ export class Eiointc implements Stateful {
       for (let pin = 0; pin < PINS; pin++) this.lines(cpu, LINE.HWI0 + pin, false);
   }
 
+  /** Is any vector enabled? Otherwise no device interrupts a CPU. */
+  get enabled(): boolean {
+    return this.enable.some((word) => word !== 0);
+  }
+
   /** MISC_FUNC.INT_encode has changed. */
   setPinEncode(on: boolean): void {
     this.pinEncode = on;

@@ -155,7 +155,7 @@ export class Engine {
     this.clock = parts.clock;
     this.runtime = parts.runtime;
     cpu.clock = parts.clock;
-    cpu.setStateI32('realTime', parts.clock ? 1 : 0);
+    cpu.setStateI32('timeWatched', parts.clock ? 1 : 0);
     cpu.setStateI32('codePages', codePagesBase(cpu.mem.pool));
     this.uops = uops;
     this.memory = new MemoryAccess(cpu, ram, bus, uops, () => this.word());
@@ -409,6 +409,7 @@ export class Engine {
   private rdtime(): AfterValue {
     const { cpu } = this;
     const plv = cpu.plv;
+    cpu.observer.timeRead?.(cpu);
     // MISC.DRDTLn forbids PLV n to read the counter.
     if (plv !== 0 && cpu.csr.lo(CSR.MISC) & (MISC.DRDTL1 << (plv - 1)))
       return deliver(cpu, 'IPE', { badi: this.word() });
@@ -569,6 +570,7 @@ export class Engine {
           cpu.setState64('value', 0, 0);
           return After.next;
         }
+        cpu.observer.iocsrAccess?.(cpu, false);
         this.iocsr.read(cpu.index, lo('argA') >>> 0, size);
         const shift = 32 - 8 * Math.min(size, 4);
         const v = (this.iocsr.lo << shift) >> shift;
@@ -576,6 +578,7 @@ export class Engine {
         return After.next;
       },
       iocsrwr: (size) => {
+        cpu.observer.iocsrAccess?.(cpu, true);
         if (hi('argA') === 0) this.iocsr.write(cpu.index, lo('argA') >>> 0, size, lo('argB'), hi('argB'));
         return After.leave;
       },

@@ -31,9 +31,9 @@ export interface TimeSite {
 /** Leaves the counter in `site.result`. */
 export function emitTime(site: TimeSite): void {
   const { e, base } = site;
-  // fail if (state.hostTime | mode & (guest | plv))
+  // fail if (state.timeWatched | mode & (guest | plv))
   site.state();
-  e.mem(Op.i32Load, base + STATE.realTime);
+  e.mem(Op.i32Load, base + STATE.timeWatched);
   site.mode();
   e.i32(MODE_GUEST | PLV).op(Op.i32And, Op.i32Or);
   site.failIf();

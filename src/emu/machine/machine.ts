@@ -660,6 +660,11 @@ export class Machine implements Stateful {
     return this.board.refusals;
   }
 
+  /** May a device interrupt a CPU, as the interrupt controller is set up now? */
+  get mayInterrupt(): boolean {
+    return this.board.mayInterrupt;
+  }
+
   /** May a device write there at any time, because something arrives from outside? @param pa a physical address */
   mayReceiveAt(pa: number): boolean {
     return this.board.mayReceiveAt(pa);

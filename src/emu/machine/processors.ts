@@ -55,6 +55,7 @@ export class Processors {
     this.cpus = cpus;
     for (const cpu of cpus) {
       cpu.linearOf = (pa) => parts.ram.linearAddress(pa);
+      cpu.presentAt = (pa) => parts.ram.presentAt(pa);
       cpu.touch = (pa) => parts.ram.touch(pa);
     }
     const map = planHandlers(ROWS);

@@ -68,8 +68,8 @@ export const STATE = {
   exceptionsWatched: 0x8004,
   /** f64: stable counter at the end of the slice. */
   sliceEnd: 0x8008,
-  /** i32: the stable counter follows real time. */
-  realTime: 0x8010,
+  /** i32: the stable counter follows real time, or there is an observer of reads of it. */
+  timeWatched: 0x8010,
   /** i32 of {@link FILLS}: what the software TLB may be filled with by generated code (mmu/resolve.ts). */
   fills: 0x8014,
   /** {@link REPORT}: the description of the exception that TypeScript delivers next. */
