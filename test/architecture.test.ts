@@ -38,6 +38,7 @@ const ROOMS = [
   'src/hv/awareness',
   'src/hv/audit',
   'src/gdbstub',
+  'src/web',
   'src/cli',
 ] as const;
 

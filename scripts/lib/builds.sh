@@ -28,6 +28,15 @@ ensure_labs() {
     "$LS_ROOT/src/cli/labs" "$LS_ROOT/src/hv/csr.h" "$LS_ROOT/scripts/build-labs.ts"
 }
 
+# The browser edition: one page, build/web/index.html.
+ensure_web() {
+  local out="$LS_ROOT/build/web/index.html"
+  { ensure_guests && ensure_labs; } || return 1
+  [ -e "$out" ] && [ -z "$(find "$LS_ROOT/src" "$LS_ROOT/labs" "$LS_ROOT/guests" "$LS_ROOT/scripts/build-web.ts" "$LS_ROOT/scripts/web-content.ts" \
+    "$LS_ROOT/scripts/strip-elf.ts" "$LS_ROOT/build/.guests" "$LS_ROOT/build/.labs" "$LS_ROOT/package.json" -newer "$out" -type f -print -quit)" ] && return
+  run_step "building the page" "$LS_NODE" --disable-warning=ExperimentalWarning "$LS_ROOT/scripts/build-web.ts"
+}
+
 # The variants of the hypervisor for tests.
 ensure_variants() {
   rebuild_when_newer variants "building variants of the hypervisor" "$LS_ROOT/scripts/build-variants" \

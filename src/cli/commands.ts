@@ -198,6 +198,16 @@ export function declareProgram(finish: (code: number) => void): Command {
     });
 
   program
+    .command('web')
+    .description('the browser edition: the labs in a page, served to this computer alone')
+    .option('--port <n>', 'the port (0: a free one)', (t) => parseInteger(t, '--port', 0, 65535), 0)
+    .addHelpText('after', '\nExample:\n  loongscope web --port 8080')
+    .action(async (cli: { port: number }) => {
+      const { web } = await import('./web.ts');
+      finish(await web(cli.port));
+    });
+
+  program
     .command('test')
     .description('run programs for the bare machine, and say which have passed, for CI (docs/ci.md)')
     .argument('<image...>', 'ELF programs; options of run for each of them come after --')

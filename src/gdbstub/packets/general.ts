@@ -136,7 +136,7 @@ export const GENERAL: readonly PacketRow[] = [
     name: 'qRcmd,',
     handle: (s, rest) => {
       const text = fromHex(rest);
-      return text ? monitorCommand(s, Buffer.from(text).toString('utf8').trim()) : 'E.qRcmd: hex digits expected';
+      return text ? monitorCommand(s, new TextDecoder().decode(text).trim()) : 'E.qRcmd: hex digits expected';
     },
   },
 ];
