@@ -5,14 +5,6 @@ import { EMITTED_FILE } from '../src/cli/emitted.ts';
 import { emitInterpreter } from '../src/emu/engine/interpreter.ts';
 import { planHandlers } from '../src/emu/engine/uop.ts';
 import { ROWS } from '../src/emu/isa/table/index.ts';
-import { THRESHOLD } from '../src/emu/machine/processors.ts';
+import { USUAL_PLAN } from '../src/emu/machine/processors.ts';
 
-const plan = {
-  map: planHandlers(ROWS),
-  cpu: 0,
-  pool: { cpus: 1, pool: 0 },
-  shared: false,
-  threshold: THRESHOLD.auto,
-  aligned: false,
-};
-writeFileSync(join(process.argv[2]!, EMITTED_FILE), emitInterpreter(plan));
+writeFileSync(join(process.argv[2]!, EMITTED_FILE), emitInterpreter({ map: planHandlers(ROWS), ...USUAL_PLAN }));

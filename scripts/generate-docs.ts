@@ -1,5 +1,5 @@
 /**
- * Writes docs/csr.md, docs/isa.md and docs/qemu-options.md from the tables, the registers in docs/board.md from those of the
+ * Writes docs/csr.md, docs/isa.md, docs/options.md, docs/monitor.md and docs/qemu-options.md from the tables, the registers in docs/board.md from those of the
  * devices, docs/packages.md from package-lock.json, docs/manual-coverage.md from the tests. `--check` only compares.
  */
 
@@ -20,6 +20,7 @@ import { ABSENT } from '../src/emu/isa/absent.ts';
 import { ROWS } from '../src/emu/isa/table/index.ts';
 import { traitsOf } from '../src/emu/isa/traits.ts';
 import { coveragePage } from './manual-coverage/page.ts';
+import { monitorPage, optionsPage } from './option-pages.ts';
 
 const DOCS = fileURLToPath(new URL('../docs/', import.meta.url));
 
@@ -147,12 +148,12 @@ function packagesPage(): string {
     '## How they are checked',
     '',
     '- **npm**: `package-lock.json` has the checksum of each package, and npm refuses one that differs. No package runs a script when it is',
-    '  installed: `.npmrc` and `scripts/lib/prepare.sh` set `ignore-scripts`, and a test refuses a lock file with a package that has an install script. `npm audit`',
+    '  installed: `.npmrc` and `scripts/lib/node.sh` set `ignore-scripts`, and a test refuses a lock file with a package that has an install script. `npm audit`',
     '  compares the list with known vulnerabilities, if the registry offers that.',
     '- **Node**, when the computer has no suitable one: the npm package with the program for the platform, with the checksum that the registry gives; no script runs.',
-    "- **Debian**: apt installs packages of the computer's suite. For packages of later suites, apt downloads them with a separate configuration",
-    '  (`suite_lists` in `scripts/lib/prepare.sh`): the list must be signed by a key of `debian-archive-keyring`, and each package must have the checksum',
-    '  in the list, otherwise apt refuses it. They are unpacked into `.tools/`, and none of their scripts run. Unsigned packages are never used: no script',
+    "- **Debian**: apt downloads packages of the computer's own suite as its configuration says, and packages of later suites with a separate one",
+    '  (`suite_lists` in `scripts/lib/debian.sh`): the list must be signed by a key of `debian-archive-keyring`, and each package must have the checksum',
+    '  in the list, otherwise apt refuses it. All are unpacked into `.tools/`, and none of their scripts run. Unsigned packages are never used: no script',
     '  has an option that would allow them, and a test checks this.',
     '',
     '## The list',
@@ -263,6 +264,8 @@ export const PAGES: Readonly<Record<string, () => string>> = {
   'board.md': boardPage,
   'csr.md': csrPage,
   'isa.md': isaPage,
+  'monitor.md': monitorPage,
+  'options.md': optionsPage,
   'packages.md': packagesPage,
   'manual-coverage.md': () => coveragePage(fileURLToPath(new URL('..', import.meta.url))),
   'qemu-options.md': qemuPage,

@@ -38,6 +38,7 @@ const ROOMS = [
   'src/hv/awareness',
   'src/hv/audit',
   'src/gdbstub',
+  'src/web',
   'src/cli',
 ] as const;
 
@@ -302,7 +303,7 @@ describe('architecture', () => {
       { cwd: PROJECT_ROOT, reject: false },
     );
     expect(stdout).toBe('');
-    const prepare = readFileSync(join(PROJECT_ROOT, 'scripts', 'lib', 'prepare.sh'), 'utf8');
+    const prepare = readFileSync(join(PROJECT_ROOT, 'scripts', 'lib', 'debian.sh'), 'utf8');
     const sources = [...prepare.matchAll(/echo "deb ([^"]*)"/g)].map((m) => m[1]!);
     expect(sources.length).toBeGreaterThan(0);
     expect(sources.filter((s) => !s.startsWith('[signed-by='))).toEqual([]);

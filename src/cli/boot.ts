@@ -1,9 +1,10 @@
 /** From command-line options to a loaded machine: files, guest images, symbols. */
 import { resolve } from 'node:path';
 import { type ElfImage, isElf, lowered, parseElf, readSymbols } from '../emu/boot/elf.ts';
+import { placeGuests } from '../emu/boot/guest-images.ts';
 import { checkInitrd } from '../emu/boot/initrd.ts';
 import { isPe, parseLinuxImage } from '../emu/boot/linux-image.ts';
-import type { BootFiles, Placed } from '../emu/boot/load.ts';
+import type { BootFiles } from '../emu/boot/load.ts';
 import { type LoadedFiles, loadFiles } from '../emu/boot/loader.ts';
 import { type PackedSymbols, packSymbols, unpackSymbols } from '../emu/boot/packed-symbols.ts';
 import { RAW_ADDRESS, rawImage } from '../emu/boot/raw-image.ts';
@@ -15,7 +16,7 @@ import { checkDeviceTree } from '../emu/formats/fdt.ts';
 import { ImageError } from '../emu/formats/image-error.ts';
 import { Machine } from '../emu/machine/machine.ts';
 import type { EngineKind } from '../emu/machine/processors.ts';
-import { LOW_SIZE, memoryRanges, PLATFORM } from '../emu/memory/physical-map.ts';
+import { memoryRanges, PLATFORM } from '../emu/memory/physical-map.ts';
 import { type Chooser, ListedChooser } from '../emu/perturb/decisions.ts';
 import { SeededChooser } from '../emu/perturb/seeded.ts';
 import type { MachineImage } from '../emu/replay/snapshot-file.ts';
@@ -32,8 +33,6 @@ import { type GuestSpec, type MachineCli, parseGuest } from './options.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
 import { readSnapshot, restoreObservers, restoreSnapshot } from './snapshots.ts';
 import { COMPUTER, type Surroundings } from './surroundings.ts';
-
-const ALIGN = 0x10000;
 
 /** The files that a machine boots, and their symbols. */
 export interface BootImages {
@@ -76,35 +75,6 @@ function guestFile(spec: GuestSpec, { exists }: Surroundings): string {
   if (exists(spec.file)) return spec.file;
   const own = guestPath(spec.file);
   return exists(own) ? own : spec.file;
-}
-
-/** Puts guest images at the end of low RAM, and describes them on the command line of the hypervisor. */
-function placeGuests(
-  guests: readonly { spec: GuestSpec; data: Uint8Array }[],
-  memory: number,
-  imageEnd: number,
-  cpus: number,
-): { line: string; placed: Placed[] } {
-  const low = Math.min(memory, LOW_SIZE);
-  let at = low;
-  const placed: Placed[] = [];
-  const words = [`mem=${memory / 2 ** 20}M`];
-  if (cpus > 1) words.push(`cpus=${cpus}`);
-  for (const { spec, data } of guests) {
-    at = Math.floor((at - data.length) / ALIGN) * ALIGN;
-    placed.push({ pa: at, data });
-    words.push(
-      `guest=${spec.name},image=0x${at.toString(16)},size=${data.length},memory=${spec.memory / 1024}K${spec.vcpus > 1 ? `,vcpus=${spec.vcpus}` : ''}${spec.append ? `,append=${spec.append}` : ''}`,
-    );
-  }
-  const wanted = guests.reduce((sum, g) => sum + g.spec.memory, 0);
-  // Guest RAM is aligned to 2 MiB, and the tables need some space.
-  const free = at - imageEnd - (guests.length + 1) * 2 * 2 ** 20;
-  if (wanted > free)
-    throw new UsageError(
-      `the guests want ${wanted / 2 ** 20} MiB and ${Math.max(0, Math.floor(free / 2 ** 20))} MiB of low RAM are free: give less memory= or a larger --memory`,
-    );
-  return { line: words.join(' '), placed };
 }
 
 /**
@@ -343,7 +313,12 @@ export function bootImages(image: string | undefined, cli: MachineCli): BootImag
     for (const g of guests) parseElf(g.data, g.file);
     const { line, placed } =
       own === undefined
-        ? placeGuests(guests, cli.memory, Math.max(...elf.segments.map((s) => Number(s.paddr) + s.memsz)), cli.smp)
+        ? placeGuests(
+            guests.map(({ spec, data }) => ({ ...spec, data })),
+            cli.memory,
+            elf,
+            cli.smp,
+          )
         : { line: '', placed: [] };
     const executable = (world: number): string | undefined => {
       // gdb can do nothing with an image that is no ELF file.

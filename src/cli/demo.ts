@@ -2,11 +2,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { EXIT } from './errors.ts';
 import { findGdb } from './find-gdb.ts';
-import { guestPath, HYPERVISOR, PROJECT_ROOT } from './paths.ts';
+import { guestPath, HYPERVISOR, PROGRAM, PROJECT_ROOT } from './paths.ts';
 import { sandboxFlags } from './sandbox.ts';
 import { Screen } from './screen.ts';
 import { TOURS, type Tour, type TourStep } from './tour.ts';
@@ -70,9 +69,6 @@ export interface TourResult {
   /** The lines on the guest's screen at the end. */
   readonly screen: readonly string[];
 }
-
-/** The program itself: from the sources, or the bundle. */
-const PROGRAM = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url));
 
 /**
  * Starts the machine of a tour in another process, which is in the sandbox. This process starts gdb.

@@ -4,15 +4,10 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import type { EmittedInterpreters } from '../emu/engine/engine.ts';
-import type { InterpreterPlan } from '../emu/engine/interpreter.ts';
-import { THRESHOLD } from '../emu/machine/processors.ts';
+import { isUsual } from '../emu/machine/processors.ts';
 
 /** The file of an emitted interpreter, in the folder of the bundle. */
 export const EMITTED_FILE = 'interpreter.wasm';
-
-/** Is this the configuration that the file was made for: one CPU with accesses at any address, engine `auto`? */
-export const isUsual = (plan: Omit<InterpreterPlan, 'map'>): boolean =>
-  plan.cpu === 0 && plan.pool.cpus === 1 && !plan.shared && !plan.aligned && plan.threshold === THRESHOLD.auto;
 
 export const emitted: EmittedInterpreters = (plan) => {
   const file = new URL(`./${EMITTED_FILE}`, import.meta.url);

@@ -29,6 +29,7 @@ import type { ControlSpec } from './control/serve.ts';
 import { type DriveSpec, parseDrive } from './drives.ts';
 import { UsageError } from './errors.ts';
 import { type ExploreSpec, parseExplore } from './explore/spec.ts';
+import { isLogKind, LOG_KIND_NAMES, type LogKind } from './log-kinds.ts';
 import { type NetSpec, parseNet } from './net/spec.ts';
 import { readDescriptor } from './own-descriptor.ts';
 import { parseShare, type ShareSpec } from './share.ts';
@@ -199,22 +200,18 @@ export function parseCpu(text: string): CpuFeatures {
 }
 
 export interface LogSpec {
-  readonly kinds: ReadonlySet<string>;
+  readonly kinds: ReadonlySet<LogKind>;
   readonly file: string | undefined;
 }
-export const LOG_KINDS: readonly string[] = ['exit', 'exception', 'device', 'gdb'];
-const LATER_LOGS = ['tlb', 'csr', 'mmio', 'irq', 'insn'];
 
 /** `LIST[=FILE]`. @throws UsageError */
 export function parseLog(text: string): LogSpec {
   const eq = text.indexOf('=');
   const kinds = (eq < 0 ? text : text.slice(0, eq)).split(',');
-  for (const k of kinds) {
-    if (LATER_LOGS.includes(k))
-      throw new UsageError(`--log: '${k}' is not available in this version: use ${LOG_KINDS.join(', ')}`);
-    if (!LOG_KINDS.includes(k)) throw new UsageError(`--log: unknown kind '${k}': use ${LOG_KINDS.join(', ')}`);
-  }
-  return { kinds: new Set(kinds), file: eq < 0 ? undefined : text.slice(eq + 1) };
+  const wrong = kinds.find((kind) => !isLogKind(kind));
+  if (wrong !== undefined) throw new UsageError(`--log: unknown kind '${wrong}': use ${LOG_KIND_NAMES}`);
+  if (eq === text.length - 1) throw new UsageError('--log: a file is missing after =: write LIST=FILE, or LIST alone');
+  return { kinds: new Set(kinds.filter(isLogKind)), file: eq < 0 ? undefined : text.slice(eq + 1) };
 }
 
 const AUDITS = ['worldswitch'] as const;
@@ -424,7 +421,7 @@ export function declareDebugOptions(command: Command): Command {
       'auto (translate what is hot), jit (translate everything), interpreter, or check (both, compared)',
       parseEngine,
     )
-    .option('--log <list>', 'exit,exception,device,gdb[=FILE]', parseLog)
+    .option('--log <list>', `LIST[=FILE]: lines about ${LOG_KIND_NAMES}`, parseLog)
     .option('--history <size>', 'memory for the past that a debugger can go back to (default: 512M)', (t) =>
       parseHistory(t),
     )

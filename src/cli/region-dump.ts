@@ -13,7 +13,7 @@ const hex = (v: bigint): string => `0x${v.toString(16)}`;
 function ending({ end }: Block, address: (at: number) => string): string | undefined {
   switch (end.kind) {
     case 'stop':
-      return `the interpreter goes on at ${address(end.at)}`;
+      return end.gate ? `${address(end.at)} by ${end.gate.name}` : `the interpreter goes on at ${address(end.at)}`;
     case 'jump':
       return end.likely.length ? `likely: ${end.likely.map(address).join(', ')}` : undefined;
     default:

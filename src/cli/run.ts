@@ -2,17 +2,13 @@
 
 import { basename } from 'node:path';
 import type { EngineCheck } from '../emu/check/engine-check.ts';
-import type { Cpu } from '../emu/cpu/cpu.ts';
-import { CRMD } from '../emu/cpu/csr-fields.ts';
 import { CSR } from '../emu/cpu/csr-table.ts';
 import { anyGuestContext, hostContext } from '../emu/debug/context.ts';
 import { readVirtual } from '../emu/debug/debug-memory.ts';
 import type { ExitStatistics } from '../emu/debug/exit-statistics.ts';
-import { describeEvent } from '../emu/debug/explain.ts';
 import { FirstEvents } from '../emu/debug/first-events.ts';
 import { RunControl } from '../emu/debug/run-control.ts';
 import type { Symbolizer } from '../emu/debug/symbolizer.ts';
-import { hex } from '../emu/formats/hex.ts';
 import type { Machine } from '../emu/machine/machine.ts';
 import { finish } from '../emu/runtime/steps.ts';
 import type { Address, Bound, GdbServer } from '../gdbstub/server.ts';
@@ -27,65 +23,16 @@ import type { ControlledMachine } from './control/controlled-machine.ts';
 import { dumpDeviceTree } from './device-tree.ts';
 import { endsNow, exitCode, say } from './ending.ts';
 import { EXIT, UsageError } from './errors.ts';
+import { openLog, startLog } from './event-log.ts';
 import { openClientFiles } from './file-service.ts';
 import { shadowOf } from './network.ts';
 import type { MachineCli } from './options.ts';
-import { type Outlet, openOutlet } from './outlet.ts';
 import { UNKNOWN_PROGRAM } from './paths.ts';
 import { quirksOf } from './quirks.ts';
 import { enterSandbox, sandboxed } from './sandbox.ts';
 import { snapshotStore } from './snapshots.ts';
 import { statistics } from './statistics.ts';
 import { SymbolFiles, type WorldViews } from './symbol-files.ts';
-
-/** Opens the destination of log lines. @throws UsageError when the file cannot be written */
-function openLog(file: string | undefined): Outlet {
-  if (file === undefined)
-    return { write: (text) => void process.stderr.write(text), close: () => {}, reader: undefined };
-  try {
-    return openOutlet(file, `--log: ${file}`, true);
-  } catch (error) {
-    throw new UsageError(`--log: cannot write ${file} (${(error as NodeJS.ErrnoException).code}): check the path`);
-  }
-}
-
-/** Writes log lines of the chosen kinds to stderr or a file. @returns the function that writes log lines of the gdb server */
-function startLog(cli: MachineCli, outlet: Outlet, control: RunControl, symbolize: Symbolizer): (line: string) => void {
-  const { log } = cli;
-  if (!log) return () => {};
-  const write = (line: string): void => outlet.write(`${line}\n`);
-  const events = (kind: 'exit' | 'exception'): boolean => log.kinds.has(kind);
-  if (events('exit') || events('exception'))
-    for (const cpu of control.machine.cpus) {
-      const note = (c: Cpu): void => {
-        const r = c.events.at(0);
-        if (!r || control.repeating) return;
-        if (r.kind === 'exception' ? events('exception') : events('exit'))
-          write(`cpu${c.index} ${describeEvent(r, symbolize)}`);
-        // In one slice the machine can produce more events than a slow reader takes.
-        if (control.mustWait()) c.requestStop();
-      };
-      let told = !events('exception');
-      const undefinedMode = (c: Cpu): void => {
-        if (told || control.repeating) return;
-        told = true;
-        const both = c.csr.lo(CSR.CRMD) & CRMD.PG ? 1 : 0;
-        write(
-          `cpu${c.index} pc ${hex(c.pc)}: CRMD.DA and CRMD.PG are both ${both}, which is undefined: addresses are direct here`,
-        );
-      };
-      cpu.observe({ exception: note, entered: note, undefinedMode });
-    }
-  const { machine } = control;
-  if (log.kinds.has('device'))
-    machine.omissions.listener = (line) => {
-      const cpu = machine.running;
-      const name = cpu && symbolize(cpu.world, cpu.pc);
-      const place = cpu ? ` (cpu${cpu.index} at ${hex(cpu.pc)}${name === undefined ? '' : ` ${name}`})` : '';
-      write(`device ${line}${place}`);
-    };
-  return log.kinds.has('gdb') ? (line) => write(`gdb ${line}`) : () => {};
-}
 
 /** Can a debugger connect? */
 const debuggable = (cli: MachineCli): boolean =>

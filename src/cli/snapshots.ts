@@ -140,7 +140,14 @@ const mostUnpacked = (packed: Uint8Array): number =>
 
 /** {@link unpack} while the event loop goes on. */
 function* unpacking(packed: Uint8Array): Steps<Buffer> {
-  return Buffer.concat(yield* through(createZstdDecompress({ chunkSize: PART }), [packed], mostUnpacked(packed)));
+  const parts = yield* through(createZstdDecompress({ chunkSize: PART }), [packed], mostUnpacked(packed));
+  const out = Buffer.allocUnsafeSlow(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    at += part.copy(out, at);
+    yield;
+  }
+  return out;
 }
 
 /** @throws UsageError when the file is unusable */

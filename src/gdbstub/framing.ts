@@ -53,9 +53,22 @@ export function unescapeBinary(data: Uint8Array): Uint8Array {
   return Uint8Array.from(out);
 }
 
-export const latin1 = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-export const fromLatin1 = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'latin1'));
+/** Bytes that become characters at a time: each is an argument of a call. */
+const PIECE = 4096;
+
+/** Bytes as characters with the same numbers. */
+export function latin1(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += PIECE) text += String.fromCharCode(...bytes.subarray(at, at + PIECE));
+  return text;
+}
+
+/** The inverse of {@link latin1}. */
+export function fromLatin1(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let n = 0; n < text.length; n++) bytes[n] = text.charCodeAt(n);
+  return bytes;
+}
 
 /** A whole packet, ready to send. The payload's binary parts are escaped already. */
 export function encodePacket(payload: string): Uint8Array {
@@ -140,14 +153,21 @@ export class PacketParser {
   }
 }
 
+const HEX_OF_BYTE = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 /** Bytes as hex digits. */
-export const toHex = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+export function toHex(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += HEX_OF_BYTE[byte];
+  return text;
+}
 
 /** Hex digits as bytes; undefined when they are not pairs of hex digits. */
 export function fromHex(text: string): Uint8Array | undefined {
   if (text.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(text)) return undefined;
-  return Uint8Array.from(Buffer.from(text, 'hex'));
+  const bytes = new Uint8Array(text.length / 2);
+  for (let n = 0; n < bytes.length; n++) bytes[n] = Number.parseInt(text.slice(2 * n, 2 * n + 2), 16);
+  return bytes;
 }
 
 /** A little-endian register value as hex digits. */

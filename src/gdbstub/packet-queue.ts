@@ -256,7 +256,7 @@ export class PacketQueue {
 function pieces(text: string): string[] {
   const out: string[] = [];
   for (let at = 0; at < text.length; at += TEXT_PIECE)
-    out.push(toHex(Buffer.from(text.slice(at, at + TEXT_PIECE), 'utf8')));
+    out.push(toHex(new TextEncoder().encode(text.slice(at, at + TEXT_PIECE))));
   return out;
 }
 

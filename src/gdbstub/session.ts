@@ -39,6 +39,9 @@ import {
 import { telling } from './told-lines.ts';
 import { UnknownCode } from './unknown-code.ts';
 
+/** Packets that read memory. */
+const READS = /^[mx]/;
+
 export interface SessionOptions extends Line {
   readonly control: RunControl;
   readonly view: View;
@@ -137,6 +140,7 @@ export class Session implements Target {
       this.handshake.heard(payload);
       if (this.handshake.over) this.onUse();
     }
+    if (!READS.test(payload)) this.unknownCode.heardOther();
     return this.dispatch(this, payload);
   }
 
@@ -172,6 +176,14 @@ export class Session implements Target {
 
   get attached(): Map<number, Set<number>> {
     return this.selection.attached;
+  }
+
+  get hostView(): boolean {
+    return this.selection.hostView;
+  }
+
+  set hostView(on: boolean) {
+    this.selection.hostView = on;
   }
 
   get machineHidden(): boolean {

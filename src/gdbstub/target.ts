@@ -39,6 +39,8 @@ export interface ThreadTarget {
    * world.
    */
   readonly attached: Map<number, Set<number>>;
+  /** Process 2 is listed because of `monitor host-view on`; the client has not attached it. */
+  hostView: boolean;
   /** The client has detached from process 1, or killed it, as an `attach` in the same inferior does. It can be attached again. */
   machineHidden: boolean;
   /** Threads that the client sees, or saw when it was attached. Never empty. */

@@ -19,6 +19,7 @@ export class ThreadSelection implements ThreadTarget {
   readonly view: View;
   readonly attached = new Map<number, Set<number>>();
   machineHidden = false;
+  hostView = false;
   current: Thread;
   private readonly control: RunControl;
   private readonly fileOf: ((world: number, needed: boolean) => string | undefined) | undefined;

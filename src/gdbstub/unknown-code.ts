@@ -12,6 +12,8 @@ import { hex } from '../emu/formats/hex.ts';
 import { contextOf, type Thread } from './threads.ts';
 
 const WORD_BYTES = 4;
+/** The largest value that gdb reads in one piece for a watchpoint or an expression. Its disassembler reads lines of 64 bytes. */
+const LARGEST_VALUE = 8;
 /** Stands for an instruction that is not known: all ones is none. gdb expects the next one behind it. */
 const UNKNOWN = new Uint8Array(WORD_BYTES).fill(0xff);
 
@@ -37,7 +39,7 @@ function unknownCode(control: RunControl, threads: readonly Thread[]): string {
 
 /** Knows which reads of a client are those of a step. */
 export class UnknownCode {
-  /** The last read was a longer one around PC, and failed. gdb's disassembler then asks for less. */
+  /** The last packet was a longer read around PC, and failed. gdb's disassembler then asks for less. */
   private asksAgain = false;
   private said = '';
 
@@ -49,6 +51,11 @@ export class UnknownCode {
     return isNew ? text : '';
   }
 
+  /** A packet that is no read: gdb's disassembler asks again at once. */
+  heardOther(): void {
+    this.asksAgain = false;
+  }
+
   /**
    * The word for a read that has failed, if it is the one that gdb makes before a step: an instruction at PC.
    * @param ctx the selected thread
@@ -56,7 +63,7 @@ export class UnknownCode {
   wordFor(ctx: DebugContext, address: bigint, length: number): Uint8Array | undefined {
     const { asksAgain } = this;
     const pc = ctx.pc();
-    this.asksAgain = length > WORD_BYTES && address <= pc && pc < address + BigInt(length);
+    this.asksAgain = length > LARGEST_VALUE && address <= pc && pc < address + BigInt(length);
     return pc === address && length === WORD_BYTES && !asksAgain ? UNKNOWN : undefined;
   }
 }

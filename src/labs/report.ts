@@ -1,5 +1,5 @@
 /** A verdict in words: for people, for programs, and as JUnit's XML for teachers. */
-import { markupText } from '../emu/formats/markup.ts';
+import { junitFile } from '../emu/formats/junit.ts';
 import type { Hole } from './holes.ts';
 import { stepName, type Verdict } from './judge.ts';
 
@@ -66,27 +66,13 @@ export const resultObject = (result: Result): object => {
   return { lab, folder, passed, problems, explanation, hint, holes, instructions, entries, console };
 };
 
-/** Text in XML, without characters that XML does not have. */
-const escaped = (text: string): string =>
-  markupText(text)
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: a program under test may print anything
-    .replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, '?');
-
 /** A file of JUnit's form, one test case a lab. */
-export function junit(results: readonly Result[]): string {
-  const failed = results.filter((r) => !r.passed).length;
-  const cases = results.map((result) => {
-    const head = `    <testcase classname="loongscope.labs" name="${result.lab}"`;
-    if (result.passed) return `${head}/>`;
-    return `${head}>\n      <failure message="${escaped(reason(result))}">${escaped(resultLines(result).join('\n'))}</failure>\n    </testcase>`;
-  });
-  return [
-    '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites tests="${results.length}" failures="${failed}">`,
-    `  <testsuite name="labs" tests="${results.length}" failures="${failed}">`,
-    ...cases,
-    '  </testsuite>',
-    '</testsuites>',
-    '',
-  ].join('\n');
-}
+export const junit = (results: readonly Result[]): string =>
+  junitFile(
+    'labs',
+    'loongscope.labs',
+    results.map((result) => ({
+      name: result.lab,
+      ...(!result.passed && { failure: reason(result), detail: resultLines(result).join('\n') }),
+    })),
+  );

@@ -227,7 +227,7 @@ describe('loongscope run', () => {
     [['run', '--clock', 'host', '--threads', '--smp', '16'], /--threads is for up to 15 CPUs/],
     [['run', '--serial', 'tcp:1'], /'1' is no address: write HOST:PORT/],
     [['run', '--serial', 'wat'], /unknown: use stdio/],
-    [['run', '--log', 'tlb'], /'tlb' is not available/],
+    [['run', '--log', 'exit='], /a file is missing after =/],
     [['run', '--log', 'nope'], /unknown kind 'nope'/],
     [['run', '--gdb', '99999'], /not a whole number from 0 to 65535/],
     [['run', '--gdb-guest', 'x'], /write VM/],

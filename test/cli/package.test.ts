@@ -56,6 +56,11 @@ describe('the package', () => {
     expect((await loongscope('lab', 'h1', 'my h1')).stdout).toMatch(/hint +step 1, detect LVZ/);
   });
 
+  test('has the page of the browser edition', () => {
+    const page = join(folder, 'node_modules', 'loongscope', 'build', 'web', 'index.html');
+    expect(readFileSync(page, 'utf8')).toMatch(/^<!doctype html>/);
+  });
+
   test('knows numbers, and what is missing', async () => {
     expect((await loongscope('explain', 'estat=0x170000')).stdout).toMatch(/HVC/);
     expect((await loongscope('doctor')).stdout).toMatch(

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { PROGRAM, PROJECT_ROOT } from '../../src/cli/paths.ts';
 
 const page = readFileSync(join(PROJECT_ROOT, 'docs', 'troubleshooting.md'), 'utf8');
 const SHOWN = [...page.matchAll(/^```\n\$ \.\/scripts\/loongscope (.*)\n([\s\S]*?)^```$/gm)].map(
@@ -12,6 +12,17 @@ const SHOWN = [...page.matchAll(/^```\n\$ \.\/scripts\/loongscope (.*)\n([\s\S]*
 
 test('docs/troubleshooting.md shows messages', () => {
   expect(SHOWN.length).toBeGreaterThan(10);
+});
+
+test('docs/ci.md shows how the answer of loongscope test begins', async () => {
+  const text = readFileSync(join(PROJECT_ROOT, 'docs', 'ci.md'), 'utf8');
+  const [, command, output] = /^```\n\$ \.\/scripts\/loongscope (.*)\n([\s\S]*?)^```$/m.exec(text)!;
+  const { stdout, exitCode } = await execa(process.execPath, [PROGRAM, ...command!.split(' ')], {
+    cwd: PROJECT_ROOT,
+    reject: false,
+  });
+  expect(exitCode).toBe(1);
+  expect(stdout.startsWith(output!), stdout).toBe(true);
 });
 
 test.each(SHOWN)('$command', async ({ command, output }) => {

@@ -158,6 +158,24 @@ describe('Ctrl-C', () => {
   });
 });
 
+test('the host world is not hidden while gdb stands in it, or has attached it', async () => {
+  const control = new RunControl(new TestMachine({ code: ['b 0'] }).machine);
+  const { ask, session } = connect(control);
+  const heard = async (): Promise<string> => Buffer.from(await ask(monitor('host-view off')), 'hex').toString();
+  expect(await ask('vAttach;2')).toMatch(/^T05/);
+  expect(await heard()).toMatch(/^gdb has attached process 2: 'detach' gives it up\n/);
+  expect(await ask('qfThreadInfo')).toBe('mp1.1,p2.1');
+  expect(await ask('D;2')).toBe('OK');
+  expect(await ask(monitor('host-view on'))).toBe(toHex(fromLatin1('host-view is on\n')));
+  expect(await ask('Hgp2.1')).toBe('OK');
+  expect(await heard()).toMatch(/^process 2 is gdb's current one: select another one first, as 'inferior 1'\n/);
+  expect(await ask('Hgp1.1')).toBe('OK');
+  expect(await heard()).toBe('host-view is off\n');
+  expect(await ask('qfThreadInfo')).toBe('mp1.1');
+  session.detach();
+  control.quit();
+});
+
 describe('Ctrl-C in a step that another client holds up', () => {
   test('is told, also where gdb has not gone on in its first process yet', async () => {
     const control = new RunControl(new TestMachine({ code: ['b 0'] }).machine);

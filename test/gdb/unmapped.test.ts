@@ -63,6 +63,23 @@ describe.each(GDBS)('pages that are not mapped, with %s', (_name, gdb) => {
     expect(output).toMatch(/^=> 0x200004:\t/m);
   });
 
+  // gdb reads the value of the watchpoint between its question for the instruction and the step over the breakpoint.
+  test('a step over a breakpoint at the first instruction, with a watchpoint on the same place', async () => {
+    const { output } = await lazy([
+      'stepi',
+      'break *$pc',
+      'watch -l *(long *) $pc',
+      refused('stepi'),
+      'delete',
+      'print $exit_reason',
+      'reverse-stepi',
+      'print/x $pc',
+    ]);
+    expect(output).not.toMatch(/^refused:/m);
+    expect(output).toMatch(/\$1 = 3\n/);
+    expect(output).toMatch(/\$2 = 0x200000\n/);
+  });
+
   test('in the process of the guest, a step ends at its next instruction', async () => {
     const { output } = await lazy([
       'stepi',

@@ -1,6 +1,6 @@
 /** The labs: skeletons fail with a hint that helps, solutions pass, and each known mistake leads to the step that is missing. */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { skeletonFolder, solutionSources, textsIn } from '../../src/cli/labs/folder.ts';
 import { checkLab } from '../../src/cli/labs/lab.ts';
@@ -12,6 +12,11 @@ import { stepName } from '../../src/labs/judge.ts';
 import { resultLines } from '../../src/labs/report.ts';
 import { checkEdited, checked, solutionOf } from './edited.ts';
 import { STUDENT_MISTAKES } from './mistakes.ts';
+
+/** A hole, and what stands behind it so that the skeleton compiles: unused names, a value to return. */
+const HOLE = /\/\* HOLE \d+:[\s\S]*?\*\/(\s*\(void\)[^;]*;)?(\s*return 0;)?/g;
+
+const wordsOf = (text: string): readonly string[] => text.match(/\w+|[^\w\s]/g) ?? [];
 
 describe.each(LABS)('$name: $title', (lab) => {
   test('the solution passes, and the auditor is quiet', async () => {
@@ -38,6 +43,19 @@ describe.each(LABS)('$name: $title', (lab) => {
     expect(holes.map((h) => h.number)).toEqual(holes.map((_, n) => n + 1));
     const solution = solutionSources(lab).map((path) => readFileSync(join(skeletonFolder(lab), path), 'utf8'));
     expect(solution.join('')).not.toMatch(/HOLE/);
+  });
+
+  test('the solution only fills the holes', () => {
+    for (const path of solutionSources(lab)) {
+      const read = (...names: string[]): string => readFileSync(join(skeletonFolder(lab), ...names), 'utf8');
+      const solution = wordsOf(read(path));
+      // The rest of the skeleton is in the solution, in the same order.
+      let at = -1;
+      for (const word of wordsOf(read(basename(path)).replace(HOLE, ' '))) {
+        at = solution.indexOf(word, at + 1);
+        expect(at, `${lab.name}: '${word}' of ${basename(path)} in ${path}`).not.toBe(-1);
+      }
+    }
   });
 
   test('skeleton and solution have at most 300 lines', () => {

@@ -5,7 +5,7 @@ import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { type CpioEntry, MODE, writeCpio } from './cpio.ts';
 import { librariesOf } from './shared-libraries.ts';
 
-/** Where scripts/lib/prepare.sh (`ensure_linux`) puts what it brings. */
+/** Where scripts/lib/linux.sh (`ensure_linux`) puts what it brings. */
 export const LINUX = join(PROJECT_ROOT, '.tools', 'linux');
 export const KERNEL = join(LINUX, 'vmlinuz');
 /** UEFI (`ensure_firmware`). */
@@ -88,7 +88,7 @@ export function initramfs(more: readonly CpioEntry[] = []): Uint8Array {
   ]);
 }
 
-/** Where scripts/lib/prepare.sh (`ensure_qemu_loong64`) puts Debian's QEMU for loong64 and its libraries. */
+/** Where scripts/lib/linux.sh (`ensure_qemu_loong64`) puts Debian's QEMU for loong64 and its libraries. */
 const QEMU = join(LINUX, 'qemu', 'usr');
 const QEMU_PROGRAM = 'bin/qemu-system-loongarch64';
 /** The dynamic loader, by the path that programs name. */

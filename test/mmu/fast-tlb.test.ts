@@ -1,6 +1,6 @@
 /** The software TLB alone: what each way of dropping takes, for reading, writing and fetching. */
 import { describe, expect, test } from 'vitest';
-import { CPU_STRIDE, STATE, TLB_ENTRIES, TLB_SETS } from '../../src/emu/memory/layout.ts';
+import { CPU_STRIDE, JOURNAL, STATE, TLB_ENTRIES, TLB_SETS } from '../../src/emu/memory/layout.ts';
 import { DIRECT, EVERY, FastTlb } from '../../src/emu/tlb/fast-tlb.ts';
 
 const PAGE = 0x1000;
@@ -82,6 +82,54 @@ describe('dropping', () => {
     fill(6 + TLB_ENTRIES);
     fast.clearPages(-1, ASID, 3, 12);
     expect(kept(6 + TLB_ENTRIES)).toEqual(ALL);
+  });
+
+  test('a guest’s translations to a part of memory go, by whatever address and in each of its contexts; those of others stay', () => {
+    const { fast, kept } = make();
+    const fill = (page: number, linear: number): void => {
+      fast.fillData(false, page * PAGE, 0, linear);
+      fast.fillData(true, page * PAGE, 0, linear);
+      fast.fillFetch(page * PAGE, 0, 0x1234, linear);
+    };
+    const contexts = [
+      [2, 1, ASID],
+      [3, 1, DIRECT],
+      [4, 2, ASID],
+    ] as const;
+    for (const context of [[1, -1, ASID] as const, ...contexts]) {
+      fast.select(context[0], 0, context[1], context[2]);
+      for (const page of [3, 4, 5, 6, 9]) fill(page, HOST + (page % 8) * PAGE);
+    }
+    fast.clearPlaces(1, HOST + 4 * PAGE, 2 * PAGE);
+    const all = (key: number, gid: number, space: number): Kind[][] => {
+      fast.select(key, 0, gid, space);
+      return [3, 4, 5, 6, 9].map(kept);
+    };
+    expect(all(2, 1, ASID)).toEqual([ALL, [], [], ALL, ALL]);
+    expect(all(3, 1, DIRECT)).toEqual([ALL, [], [], ALL, ALL]);
+    expect(all(4, 2, ASID)).toEqual([ALL, ALL, ALL, ALL, ALL]);
+    expect(all(1, -1, ASID)).toEqual([ALL, ALL, ALL, ALL, ALL]);
+    fast.clearPlaces(1, HOST + PAGE, PAGE);
+    expect(all(2, 1, ASID)).toEqual([ALL, [], [], ALL, []]);
+  });
+
+  test('a page that is dropped and filled again and again does not take the others along', () => {
+    const { fast, kept } = make();
+    fast.select(2, 0, 1, ASID);
+    fast.fillData(false, 3 * PAGE, 0, HOST + 3 * PAGE);
+    for (let n = 0; n < 2 * JOURNAL.length; n++) {
+      fast.fillData(false, 4 * PAGE, 0, HOST + 4 * PAGE);
+      fast.clearPlaces(1, HOST + 4 * PAGE, PAGE);
+    }
+    expect([3, 4].map(kept)).toEqual([['read'], []]);
+  });
+
+  test('with more translations than the journal keeps, all of the context go', () => {
+    const { fast, kept } = make();
+    fast.select(2, 0, 1, ASID);
+    for (let page = 0; page <= JOURNAL.length; page++) fast.fillData(false, page * PAGE, 0, HOST + page * PAGE);
+    fast.clearPlaces(1, HOST, PAGE);
+    expect([0, 1, JOURNAL.length].map(kept)).toEqual([[], [], []]);
   });
 
   test('writes to one page of memory, fetches, everything', () => {

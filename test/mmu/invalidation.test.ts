@@ -32,13 +32,13 @@ function put(
 }
 
 /** Puts an entry for an even page at `va` through tlbfill, as GID `gid`. */
-function map(m: TestMachine, va: number, even: bigint, gid = 0, op = 'tlbfill'): void {
+function map(m: TestMachine, va: number, even: bigint, gid = 0, op = 'tlbfill', ps = 12): void {
   put(m, {
     GTLBC: 0x1000 | (gid << 16),
     TLBEHI: va,
     TLBELO0: even,
-    TLBELO1: even + 0x1000n,
-    TLBIDX: 12n << 24n,
+    TLBELO1: even + (1n << BigInt(ps)),
+    TLBIDX: BigInt(ps) << 24n,
   });
   run(m, [op]);
   put(m, { GTLBC: 0x1000 });
@@ -63,15 +63,25 @@ function guest(): TestMachine {
   map(m, 0x21_0000, BigInt(ONE) | V_D, 1);
   return m;
 }
-function enter(m: TestMachine): bigint {
+function enter(m: TestMachine, address = 0x21_0000): bigint {
   put(m, { GSTAT: 0x10082, ERA: GUEST, PRMD: 0 });
-  m.set({ a0: 0, a1: 0x21_0000 });
+  m.set({ a0: 0, a1: address });
   run(m, ['ertn']);
   m.run(1);
   // Back in the host, without an exit's side effects.
   m.cpu.vm = false;
   m.cpu.contextChanged();
   return m.get('a0');
+}
+/** Reads page TWO through the odd page of a stage-2 entry with pages of 2^ps bytes, whose first one is at HPA `from`; then without the entry. */
+function unmapsLarge(m: TestMachine, ps: number, from: number): boolean {
+  map(m, 0x80_0000, BigInt(from) | V_D, 1, 'tlbfill', ps);
+  const address = 0x80_0000 + TWO - from;
+  const first = enter(m, address);
+  m.set({ t0: 0x1_0000, t1: address });
+  run(m, ['invtlb 0x16, $t0, $t1']);
+  enter(m, address);
+  return first === 2n && m.host(CSR.TLBRBADV) === BigInt(address);
 }
 
 interface Way {
@@ -84,7 +94,7 @@ interface Way {
 }
 type Clear = (gid: number, vppn: number, ps: number) => void;
 /** Replaces a method of the software TLB by nothing, where `when` holds. */
-function cut<K extends 'clearPages' | 'clearWorld' | 'clearAll' | 'clearFetches' | 'clearWrites'>(
+function cut<K extends 'clearPages' | 'clearPlaces' | 'clearWorld' | 'clearAll' | 'clearFetches' | 'clearWrites'>(
   m: TestMachine,
   method: K,
   when: (...args: number[]) => boolean = () => true,
@@ -140,6 +150,28 @@ const WAYS: readonly Way[] = [
       map(b, 0x21_0000, BigInt(TWO) | V_D, 1);
       return first === 1n && enter(b) === 2n;
     },
+    without: (b) => cut(b, 'clearPlaces', (gid) => gid === 1),
+  },
+  {
+    name: 'a stage-2 entry of the guest’s code is replaced',
+    start: () => guest().code(0x50_0000, ['ori $a0, $zero, 7', 'b 0']),
+    right: (b) => {
+      const first = enter(b);
+      map(b, GUEST, 0x50_0000n | V_D, 1);
+      return first === 1n && enter(b) === 7n;
+    },
+    without: (b) => cut(b, 'clearPlaces', (gid) => gid === 1),
+  },
+  {
+    name: 'a stage-2 entry of the largest pages that lie in one chunk of RAM is invalidated',
+    start: guest,
+    right: (b) => unmapsLarge(b, 20, 0x20_0000),
+    without: (b) => cut(b, 'clearPlaces', (gid) => gid === 1),
+  },
+  {
+    name: 'a stage-2 entry of pages larger than a chunk of RAM is invalidated',
+    start: guest,
+    right: (b) => unmapsLarge(b, 21, 0),
     without: (b) => cut(b, 'clearWorld', (gid) => gid === 1),
   },
   {
@@ -152,7 +184,7 @@ const WAYS: readonly Way[] = [
       enter(b);
       return b.host(CSR.TLBRBADV) === 0x21_0000n;
     },
-    without: (b) => cut(b, 'clearWorld', (gid) => gid === 1),
+    without: (b) => cut(b, 'clearPlaces', (gid) => gid === 1),
   },
   {
     name: 'a guest-type entry is replaced (gtlbfill)',

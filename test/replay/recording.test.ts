@@ -205,9 +205,9 @@ describe('a recording', () => {
   test('one of a newer version is refused', () => {
     const newer = join(folder, 'newer.recording');
     const bytes = readFileSync(file);
-    bytes[8] = 4;
+    bytes[8] = 5;
     writeFileSync(newer, bytes);
-    expect(() => readRecording(newer)).toThrow(/has format 4, this program reads 3: use the program that recorded it/);
+    expect(() => readRecording(newer)).toThrow(/has format 5, this program reads 4: use the program that recorded it/);
   });
 
   test.skipIf(process.platform !== 'linux')('on a full disk it ends, and the machine goes on', async () => {

@@ -25,7 +25,8 @@ export class PacketClient {
     this.socket.on('data', (data: Buffer) => {
       this.raw += latin1(data);
       for (const f of this.parser.push(data)) {
-        if (f.kind !== 'packet') continue;
+        // An empty text keeps gdb waiting.
+        if (f.kind !== 'packet' || f.payload === 'O') continue;
         const next = this.waiting.shift();
         if (next) next(f.payload);
         else this.packets.push(f.payload);

@@ -1,13 +1,14 @@
 /** -d: QEMU's logs, and what they are here. */
 import { UsageError } from '../errors.ts';
-import { LOG_KINDS, type LogSpec } from '../options.ts';
+import type { LogKind } from '../log-kinds.ts';
+import type { LogSpec } from '../options.ts';
 import type { Draft } from './draft.ts';
 import { own } from './properties.ts';
 
 interface LogItem {
   readonly text: string;
   /** The kind of --log that has it. Where this version has no such log, a warning says so. */
-  readonly kind?: string;
+  readonly kind?: LogKind;
 }
 
 /** QEMU's items (util/log.c). */
@@ -51,11 +52,11 @@ export function logItems(d: Draft, text: string): void {
 
 /** The log that has the items, and the items that no log here has. */
 export function logOf(d: Draft): { readonly log: LogSpec | undefined; readonly missing: readonly string[] } {
-  const kinds = new Set<string>();
+  const kinds = new Set<LogKind>();
   const missing: string[] = [];
   for (const name of d.log) {
     const kind = LOG_ITEMS[name]!.kind;
-    if (kind !== undefined && LOG_KINDS.includes(kind)) kinds.add(kind);
+    if (kind !== undefined) kinds.add(kind);
     else missing.push(name);
   }
   return { log: kinds.size === 0 ? undefined : { kinds, file: d.logFile }, missing };

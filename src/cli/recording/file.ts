@@ -10,7 +10,7 @@ import { say } from '../ending.ts';
 import { UsageError } from '../errors.ts';
 import { writeWhole } from '../write-whole.ts';
 
-const KIND: ValueKind = { magic: 'LSCOPERC', version: 3 };
+const KIND: ValueKind = { magic: 'LSCOPERC', version: 4 };
 const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = flags;
 export const HEADER_BYTES = 16;
 /** Before each part: its length and kind, the beginning of a digest of these, and the digest. */

@@ -63,6 +63,7 @@ export class Cpu extends CpuState implements Stateful, Linked {
     observer: 'observers',
     observers: 'observers',
     linearOf: 'the board',
+    presentAt: 'the board',
     touch: 'the board',
     links: 'the machine',
     clock: 'the host',
@@ -114,6 +115,8 @@ export class Cpu extends CpuState implements Stateful, Linked {
   private readonly observers: CpuObserver<Cpu>[] = [];
   /** The address in linear memory of a physical address, negative when it is not RAM. The board sets this function. */
   linearOf: (pa: number) => number = () => -1;
+  /** The same without an effect on RAM: negative where no memory is behind it now, so that nothing is cached either. */
+  presentAt: (pa: number) => number = () => -1;
   /** Call before the hardware itself stores to a physical address; set by the machine. */
   touch: (pa: number) => void = () => {};
   /** The links of all CPUs. Undefined where each CPU has a thread. */

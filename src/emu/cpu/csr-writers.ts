@@ -4,8 +4,8 @@
  */
 
 import { CSR_LIMIT, WRITERS, WRITERS_OFFSET } from '../memory/layout.ts';
-import type { Stateful, Wiring } from '../state/fields.ts';
-import { isEvery, isObjectWith, isOptional } from '../state/state-check.ts';
+import type { Stateful, Versioned, Wiring } from '../state/fields.ts';
+import { isEvery, isNumber, isObjectWith, isOptional } from '../state/state-check.ts';
 
 /** Owners of records: the host for its own CSRs, the host for the guest bank; guests have {@link guestOwner}. */
 export const HOST_OWN = 0;
@@ -37,7 +37,13 @@ interface Records {
   readonly time: Float64Array;
 }
 
-const newRecords = (): Records => ({
+/** Records of a guest. A hypervisor may use all GIDs, and few of them between two copies of the machine. */
+interface GuestRecords extends Records, Versioned {
+  version: number;
+}
+
+const newRecords = (): GuestRecords => ({
+  version: 0,
   pc: new Int32Array(2 * CSR_LIMIT),
   high: new Int32Array(CSR_LIMIT),
   low: new Int32Array(CSR_LIMIT),
@@ -45,6 +51,7 @@ const newRecords = (): Records => ({
 });
 
 const isRecords = isObjectWith({
+  version: isNumber,
   pc: (v) => v instanceof Int32Array && v.length === 2 * CSR_LIMIT,
   high: (v) => v instanceof Int32Array && v.length === CSR_LIMIT,
   low: (v) => v instanceof Int32Array && v.length === CSR_LIMIT,
@@ -79,7 +86,7 @@ export class CsrWriters implements Stateful {
   readonly bankLow: Int32Array;
   readonly bankTime: Float64Array;
   /** By GID. */
-  private readonly guests: (Records | undefined)[] = [];
+  private readonly guests: (GuestRecords | undefined)[] = [];
   private readonly host: Records;
   private readonly bank: Records;
 
@@ -108,9 +115,16 @@ export class CsrWriters implements Stateful {
     return owner === HOST_OWN ? this.host : owner === HOST_TO_BANK ? this.bank : this.guests[owner];
   }
 
+  /** The records of a guest, which change now. */
+  private changed(owner: number): GuestRecords {
+    const r = (this.guests[owner] ??= newRecords());
+    r.version++;
+    return r;
+  }
+
   /** Notes that the instruction at hand writes a CSR, and the halves of what it writes. */
   note(owner: number, num: number, low: number, high: number, moment: Moment): void {
-    const r = this.of(owner) ?? (this.guests[owner] = newRecords());
+    const r = owner > 0 ? this.changed(owner) : this.of(owner)!;
     r.pc[2 * num] = moment.pcLo;
     r.pc[2 * num + 1] = moment.pcHi;
     r.high[num] = high;

@@ -71,12 +71,17 @@ const MOST_BREAKPOINTS = 10_000;
 const MOST_WATCHPOINTS = 1000;
 
 const join = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+/** The number of a page, exact: 52 bits. */
+const pageNumber = (lo: number, hi: number): number => (hi >>> 0) * 2 ** 20 + (lo >>> 12);
 const asidOf = (cpu: Cpu): number => cpu.csr.lo(CSR.ASID) & ASID.ASID;
 
 export class Comparators {
   private readonly machine: Machine;
   private readonly breakpoints: Breakpoint[] = [];
   private readonly watchpoints: Watchpoint[] = [];
+  /** Numbers of the pages with breakpoints, virtual and physical, of any world. Code goes through many others. */
+  private inVirtual = new Set<number>();
+  private inPhysical = new Set<number>();
   /** Positions per page and world, made on demand; one object per key until something changes. */
   private pages = new Map<string, ReadonlySet<number>>();
   /** The result for the last page: a breakpoint in a loop asks for the same page again and again. */
@@ -187,6 +192,7 @@ export class Comparators {
   /** For the engine: positions of breakpoints in the page of an address, in the running world. `pa`: the page there. */
   inPage(cpu: Cpu, vaLo: number, vaHi: number, pa: number): ReadonlySet<number> | undefined {
     if (this.breakpoints.length === 0) return undefined;
+    if (!this.inVirtual.has(pageNumber(vaLo, vaHi)) && !this.inPhysical.has(pa / 0x1000)) return undefined;
     const { last } = this;
     const low = vaLo & ~0xfff;
     const { world } = cpu;
@@ -286,6 +292,9 @@ export class Comparators {
   }
 
   private changed(): void {
+    const virtual = this.breakpoints.filter((b) => b.pa === undefined);
+    this.inVirtual = new Set(virtual.map((b) => Number(b.va >> 12n)));
+    this.inPhysical = new Set(this.breakpoints.flatMap((b) => (b.pa === undefined ? [] : [Math.floor(b.pa / 0x1000)])));
     this.pages = new Map();
     this.last = undefined;
     this.machine.uops.dropBreakpointPages();

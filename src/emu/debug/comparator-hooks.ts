@@ -6,6 +6,9 @@ import type { Comparators, WatchHit } from './breakpoints.ts';
 import type { PendingStop } from './pending-stop.ts';
 import type { MemoryObserver } from './stop.ts';
 
+/** Every instruction of a page. */
+const EVERYWHERE: ReadonlySet<number> = new Set(Array.from({ length: 1024 }, (_, n) => n));
+
 /** The parts of run control that the hooks use. */
 export interface HookSurroundings {
   readonly machine: Machine;
@@ -18,6 +21,7 @@ export interface HookSurroundings {
 export class ComparatorHooks {
   private readonly around: HookSurroundings;
   private readonly memoryObservers: MemoryObserver[] = [];
+  private traced: ((cpu: Cpu) => void) | undefined;
   private passing: { readonly cpu: Cpu; readonly position: number } | undefined;
   /** Position of the last stop before a watched access. */
   private watchStop = -1;
@@ -34,7 +38,10 @@ export class ComparatorHooks {
     const watching = comparators.hasWatchpoints;
     for (const engine of machine.engines)
       engine.setHooks({
-        breakpoints: (cpu, lo, hi, pa) => (pending.listens ? comparators.inPage(cpu, lo, hi, pa) : undefined),
+        breakpoints: (cpu, lo, hi, pa) => {
+          if (this.traced) return EVERYWHERE;
+          return pending.listens ? comparators.inPage(cpu, lo, hi, pa) : undefined;
+        },
         breakpointHit: (cpu, pa) => this.breakpointHit(cpu, pa),
         ...((watching || observed) && {
           watchesPage: (cpu, lo, hi, pa) => comparators.watchesPage(cpu, lo, hi, pa),
@@ -74,6 +81,12 @@ export class ComparatorHooks {
     };
   }
 
+  /** Calls a function before each instruction of each CPU. It must only observe. Nothing is translated while it does. */
+  traceInstructions(each: (cpu: Cpu) => void): void {
+    this.traced = each;
+    this.install();
+  }
+
   /**
    * A CPU ignores breakpoints at its PC when it continues. This is for a breakpoint that the client does not know at
    * this address.
@@ -91,10 +104,11 @@ export class ComparatorHooks {
     const va = cpu.pc;
     const { comparators, pending } = this.around;
     const position = this.around.position();
+    this.traced?.(cpu);
     if (this.passing?.cpu === cpu && this.passing.position === position) return false;
     let met = false;
     for (const b of comparators.at(va, cpu.world, cpu, pa)) if (b.when?.(cpu) !== false) met = true;
-    return met && pending.meet({ kind: 'breakpoint', cpu, world: cpu.world, va, pa }, position);
+    return met && pending.listens && pending.meet({ kind: 'breakpoint', cpu, world: cpu.world, va, pa }, position);
   }
 
   /** A watched address is about to be accessed. @returns whether the CPU must stop before the access */

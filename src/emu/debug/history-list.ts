@@ -40,6 +40,7 @@ export function* listingHistory(
   count: number,
   kind?: HistoryEntry['kind'],
 ): Steps<HistoryEntry[]> {
+  if (kind === 'csr') return yield* csrWrites(control, cpu, count);
   const now = control.history.position;
   for (let length = FIRST; ; length *= 4) {
     const all = yield* stretch(control, cpu, now - length, now);
@@ -49,27 +50,48 @@ export function* listingHistory(
   }
 }
 
+/** Instructions in which a CPU that writes many CSRs has written enough of them. */
+const BUSY = 64_000;
+
+/** The last CSR writes of a CPU. Nothing else is watched, so the engine runs nearly at its speed: from copy to copy, backwards. */
+function* csrWrites(control: RunControl, cpu: Cpu, count: number): Steps<HistoryEntry[]> {
+  const { history, replayer } = control;
+  const now = history.position;
+  const recent: HistoryEntry[] = [];
+  yield* noting(control, cpu, recent, replayer.scanning(Math.max(history.beginning, now - BUSY), now));
+  if (recent.length >= count) return recent.slice(-count);
+  let found: HistoryEntry[] = [];
+  for (let end: number | undefined = now; end !== undefined && found.length < count && now - end < MOST; ) {
+    const part: HistoryEntry[] = [];
+    end = yield* noting(control, cpu, part, replayer.searchingStretch(end));
+    found = [...part, ...found];
+  }
+  yield* replayer.going(now);
+  return found.slice(-count);
+}
+
+/** Does the steps, and notes each CSR write of a CPU before it happens. */
+function* noting<T>(control: RunControl, cpu: Cpu, out: HistoryEntry[], steps: Steps<T>): Steps<T> {
+  const stop = cpu.observe({ csrWrite: (c: Cpu, w: CsrWriting) => note(control, c, w, out) });
+  try {
+    return yield* steps;
+  } finally {
+    stop();
+  }
+}
+
+function note(control: RunControl, cpu: Cpu, w: CsrWriting, out: HistoryEntry[]): boolean {
+  const { bank, num } = w;
+  const { world, pc } = cpu;
+  const old = (bank === 'guest' ? cpu.guest : cpu.host).get(num);
+  const { mask, value } = writtenValue(w);
+  out.push({ kind: 'csr', at: control.position(), world, pc, bank, num, old, value: (old & ~mask) | value });
+  return false;
+}
+
 function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): Steps<HistoryEntry[]> {
   const out: HistoryEntry[] = [];
   let before: { pc: bigint; world: number; at: number; events: number } | undefined;
-  const stop = cpu.observe({
-    csrWrite: (c: Cpu, w: CsrWriting) => {
-      const old = (w.bank === 'guest' ? c.guest : c.host).get(w.num);
-      const { mask, value } = writtenValue(w);
-      const { world, pc } = c;
-      out.push({
-        kind: 'csr',
-        at: control.position(),
-        world,
-        pc,
-        bank: w.bank,
-        num: w.num,
-        old,
-        value: (old & ~mask) | value,
-      });
-      return false;
-    },
-  });
   /** Adds the entries of the instruction that began at `before`. */
   const settle = (): void => {
     if (!before) return;
@@ -82,16 +104,12 @@ function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): St
     if (fresh === 0 && cpu.world === world && cpu.pc !== pc + 4n && cpu.pc !== pc)
       out.push({ kind: 'branch', at, world, pc, to: cpu.pc });
   };
-  try {
-    yield* control.replayer.replayingEach(first, now, (c) => {
-      if (before) settle();
-      before =
-        c === cpu ? { pc: c.pc, world: c.world, at: control.history.position, events: c.events.total } : undefined;
-    });
-    settle();
-  } finally {
-    stop();
-  }
+  const replay = control.replayer.replayingEach(first, now, (c) => {
+    if (before) settle();
+    before = c === cpu ? { pc: c.pc, world: c.world, at: control.history.position, events: c.events.total } : undefined;
+  });
+  yield* noting(control, cpu, out, replay);
+  settle();
   return out;
 }
 

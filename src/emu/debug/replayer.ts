@@ -46,7 +46,7 @@ export class Replayer {
    * first. Afterwards the machine is at `end`: continue with {@link going}.
    * @returns the position where the replay began; undefined when no history is kept before `end`
    */
-  *searchingStretch(end: number, scan: Scanner): Steps<number | undefined> {
+  *searchingStretch(end: number, scan?: Scanner): Steps<number | undefined> {
     const { control } = this;
     if (end <= control.history.beginning) return undefined;
     const start = control.pending.silently(() => control.history.restoreBefore(end - 1));
@@ -55,7 +55,7 @@ export class Replayer {
   }
 
   /** Replays the history from one position to another, and reports what would have stopped there, oldest first. */
-  *scanning(first: number, last: number, scan: Scanner): Steps<void> {
+  *scanning(first: number, last: number, scan?: Scanner): Steps<void> {
     const { control } = this;
     yield* this.going(first);
     yield* control.pending.silentlyInPieces(control.history.replaying(last), scan);

@@ -87,6 +87,7 @@ export const hasGuests = (observers: readonly Fields[]): boolean =>
 
 export class Vms implements Stateful {
   readonly stateFields = ['list', 'byKey', 'tenures'];
+  readonly sharedFields = ['tenures'];
   readonly stateChecks = {
     list: isEvery(isVm),
     byKey: isMapOfNames(isNumber),
@@ -97,8 +98,8 @@ export class Vms implements Stateful {
   private readonly list: Vm[] = [];
   /** The number of the VM that a key means now. */
   private readonly byKey = new Map<string, number>();
-  /** By `CPU:GID`. */
-  private readonly tenures = new Map<string, Tenure[]>();
+  /** By `CPU:GID`. A list never changes: another one takes its place. */
+  private readonly tenures = new Map<string, readonly Tenure[]>();
   private readonly ram: Ram;
 
   constructor(ram: Ram) {
@@ -158,11 +159,10 @@ export class Vms implements Stateful {
 
   private tenure(cpu: Cpu, vm: number): void {
     const place = `${cpu.index}:${cpu.gid}`;
-    const list = this.tenures.get(place);
-    if (list?.at(-1)?.vm === vm) return;
+    const list = this.tenures.get(place) ?? [];
+    if (list.at(-1)?.vm === vm) return;
     const tenure = { vm, since: cpu.events.lastEntry()?.time ?? cpu.now };
-    if (!list) this.tenures.set(place, [tenure]);
-    else if (list.push(tenure) > MOST_TENURES) list.shift();
+    this.tenures.set(place, [...list.slice(1 - MOST_TENURES), tenure]);
   }
 
   /** The VM that had a GID on a CPU at a tick. The GID itself, when it was never entered there. */

@@ -31,6 +31,7 @@ import { translate, translateGpa } from '../mmu/translate.ts';
 import type { RuntimeClock } from '../runtime/runtime.ts';
 import { legalSize } from '../tlb/tlb.ts';
 import { crc32 } from './crc32.ts';
+import { GATES } from './gates.ts';
 import type { EngineHooks } from './hooks.ts';
 import { emitInterpreter, emitOwn, FAST_MINIMUM, firstOwn, type InterpreterPlan } from './interpreter.ts';
 import { MemoryAccess } from './memory-access.ts';
@@ -187,6 +188,10 @@ export class Engine {
     this.fast = exports.fast as Run;
     this.exact = exports.exact as Run;
     cpu.routines = exports as unknown as CpuRoutines;
+    if (regions) {
+      const gates = GATES.map((name) => exports[name]!);
+      cpu.setStateI32('gates', regions.placeGates(cpu.index, gates));
+    }
   }
 
   /** Makes the run return as soon as the current instruction is finished. */

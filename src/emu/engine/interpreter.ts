@@ -15,7 +15,6 @@
  * execute an instruction, it returns here before that instruction.
  */
 
-import { codeOf, EXCEPTIONS } from '../cpu/exception-table.ts';
 import { After, type Callee, HELPERS, type RoutineName } from '../cpu/helpers.ts';
 import {
   cellOffset,
@@ -34,6 +33,7 @@ import { assembleModule, type FuncDef, type FuncImport, type FuncType } from '..
 import { Op } from '../wasm/opcodes.ts';
 import { pushState } from './expressions.ts';
 import { FMA_IMPORTS } from './fma.ts';
+import { gateFunctions, plainCode } from './gates.ts';
 import { Handlers } from './handlers.ts';
 import { helperIndex } from './helper-codes.ts';
 import { type HandlerFrame, pushPc } from './interpreter-backend.ts';
@@ -55,7 +55,7 @@ import {
 } from './interpreter-locals.ts';
 import { emitMarkedPage } from './marked-page.ts';
 import { routineFunctions, routineIndex } from './routines.ts';
-import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION } from './translator/region-interface.ts';
+import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION, RUN_ENDS } from './translator/region-interface.ts';
 import { firstOfPair, type HandlerMap, PSEUDO, type Pseudo, type Variant } from './uop.ts';
 
 /** Why `run` returned: {@link import('../cpu/helpers.ts').After} values, or the budget. */
@@ -79,8 +79,6 @@ const IMPORTS: readonly FuncImport[] = [...HELPERS.map((name) => ({ name, type: 
 const OUTLINED = IMPORTS.length + 2;
 const MARKED_PAGE = IMPORTS.length + 4;
 const FIRST_ROUTINE = IMPORTS.length + 5;
-/** Frequent exceptions that come from instructions, do not change the world and have no bad address. */
-const PLAIN = ['SYS', 'BRK'] as const;
 /** Routines that do the ordinary case of a helper (mmu/refill-routines.ts, isa/entry-return.ts). */
 const QUICK: Readonly<Partial<Record<Callee, RoutineName>>> = {
   csrrd: 'readPgd',
@@ -111,7 +109,7 @@ export interface InterpreterPlan {
 
 /**
  * Emits the module of a CPU. It imports `env.memory`, the tables and the helpers. It exports `fast`, `exact`,
- * `outlined`, the routines, and `first`, which is in the table in place of every function that has not been made yet.
+ * `outlined`, the routines, the gates, and `first`, which is in the table in place of every function that has not been made yet.
  */
 export function emitInterpreter(plan: InterpreterPlan): Uint8Array<ArrayBuffer> {
   const loop = (kind: Kind): FuncDef => new Build(plan, kind).emit();
@@ -122,6 +120,13 @@ export function emitInterpreter(plan: InterpreterPlan): Uint8Array<ArrayBuffer> 
     emitFirst(plan.map),
     emitMarkedPage(cpuBase(plan.cpu), routineIndex(FIRST_ROUTINE, 'resolve')),
     ...routineFunctions(cpuBase(plan.cpu), FIRST_ROUTINE),
+    ...gateFunctions({
+      base: cpuBase(plan.cpu),
+      pool: plan.pool,
+      routine: (name) => routineIndex(FIRST_ROUTINE, name),
+      regionType: REGION_TYPE,
+      regionTable: REGION_TABLE,
+    }),
   ]);
 }
 
@@ -431,7 +436,14 @@ class Build implements HandlerFrame {
     e.i64(~0xfffn).op(Op.i64And);
     e.get(R).i32(REGION).op(Op.i32Sub).callIndirect(REGION_TYPE, REGION_TABLE);
     // After `mustInterpret` the interpreter executes the next instruction here, even where a region begins.
-    e.set(TARGET_KIND);
+    e.tee(TARGET_KIND);
+    // if (targetKind == RUN_ENDS) return jumped
+    e.i32(RUN_ENDS).op(Op.i32Eq);
+    const ends = e.if();
+    e.i32(After.jumped).op(Op.return);
+    e.end(ends);
+    // A gate may have changed the context.
+    this.loadTlbs();
     this.loadTarget();
     e.br(this.far);
   }
@@ -562,8 +574,8 @@ class Build implements HandlerFrame {
   /** In `outlined`, calls a routine in place of a helper where there is one, and leaves the answer of the routine. */
   routine(name: Callee, code: number): boolean {
     if (this.kind !== 'outlined') return false;
-    const plain = name === 'raise' && PLAIN.find((x) => EXCEPTIONS[code]?.name === x);
-    if (plain) this.e.i32(codeOf(plain)).call(routineIndex(FIRST_ROUTINE, 'raisePlain'));
+    const plain = name === 'raise' ? plainCode(code) : undefined;
+    if (plain !== undefined) this.e.i32(plain).call(routineIndex(FIRST_ROUTINE, 'raisePlain'));
     else if (name === 'ertn') this.e.call(routineIndex(FIRST_ROUTINE, 'ertn'));
     else return false;
     return true;

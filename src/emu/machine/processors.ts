@@ -3,6 +3,7 @@ import type { Cpu } from '../cpu/cpu.ts';
 import type { CpuFeatures } from '../cpu/features.ts';
 import { type EmittedInterpreters, Engine, type EngineParts } from '../engine/engine.ts';
 import { fmaFunctions } from '../engine/fma.ts';
+import type { InterpreterPlan } from '../engine/interpreter.ts';
 import { Regions } from '../engine/translator/regions.ts';
 import { planHandlers } from '../engine/uop.ts';
 import { UopCache } from '../engine/uop-cache.ts';
@@ -17,6 +18,19 @@ import type { LinearMemory } from '../memory/linear-memory.ts';
 export type EngineKind = 'auto' | 'jit' | 'interpreter';
 /** Number of branches to an instruction after which it is translated. */
 export const THRESHOLD: Readonly<Record<EngineKind, number>> = { auto: 25_000, jit: 1, interpreter: 0 };
+
+/** The configuration that interpreters are emitted for in advance: one CPU with accesses at any address, engine `auto`. */
+export const USUAL_PLAN: Omit<InterpreterPlan, 'map'> = {
+  cpu: 0,
+  pool: { cpus: 1, pool: 0 },
+  shared: false,
+  threshold: THRESHOLD.auto,
+  aligned: false,
+};
+
+/** Is this that configuration? */
+export const isUsual = ({ cpu, pool, shared, aligned, threshold }: Omit<InterpreterPlan, 'map'>): boolean =>
+  cpu === 0 && pool.cpus === 1 && !shared && !aligned && threshold === THRESHOLD.auto;
 
 export interface ProcessorOptions {
   readonly features: CpuFeatures;
@@ -41,6 +55,7 @@ export class Processors {
     this.cpus = cpus;
     for (const cpu of cpus) {
       cpu.linearOf = (pa) => parts.ram.linearAddress(pa);
+      cpu.presentAt = (pa) => parts.ram.presentAt(pa);
       cpu.touch = (pa) => parts.ram.touch(pa);
     }
     const map = planHandlers(ROWS);

@@ -92,6 +92,8 @@ export const STATE = {
   openPages: 0xf148,
   /** i32: the last access that the software TLB did not have has no entry in the TLB of its world either (mmu/resolve.ts). */
   missed: 0xf144,
+  /** i32: where the gates of the CPU are in the table of regions (engine/gates.ts). */
+  gates: 0xf14c,
 } as const;
 /** In STATE.fills: translations for loads, and those for stores. */
 export const FILLS = { loads: 1, stores: 2 } as const;

@@ -244,7 +244,15 @@ export class Ram {
     return at + (block % CHUNK);
   }
 
-  /** The same for a store: −1 where stores are impossible. */
+  /** The linear address that a physical address has now, or −1: outside RAM, not touched yet, or away. Nothing changes. */
+  presentAt(pa: number): number {
+    const block = this.block(pa);
+    if (block < 0) return this.inRom(pa) ? this.rom + pa - ROM.base : -1;
+    const at = this.chunks[Math.floor(block / CHUNK)]!;
+    return at <= TAKING ? -1 : at + (block % CHUNK);
+  }
+
+  /** {@link linearAddress} for a store: −1 where stores are impossible. */
   storable(pa: number): number {
     return this.has(pa) ? this.linearAddress(pa) : -1;
   }

@@ -12,6 +12,7 @@ import {
   STLBPS,
   TLBEHI,
   TLBEHI_HI,
+  TLBELO,
   TLBIDX,
   TLBREHI,
   TLBRERA,
@@ -22,8 +23,10 @@ import { CSR } from '../cpu/csr-table.ts';
 import { deliver } from '../cpu/exceptions.ts';
 import { After, type AfterValue } from '../cpu/helpers.ts';
 import type { TlbTarget } from '../cpu/tlb-target.ts';
+import { CHUNKS } from '../memory/layout.ts';
 import { EVERY } from '../tlb/fast-tlb.ts';
 import { legalSize, MTLB_SIZE, POWER, STLB_SETS, STLB_SIZE, STLB_WAYS, shr, TLB_SIZE, Tlb } from '../tlb/tlb.ts';
+import { pageAddress } from './stages.ts';
 
 // Fields as constants of this module, because each refill reads them.
 const { USETGID, TGID } = GTLBC;
@@ -84,8 +87,21 @@ function forget(cpu: Cpu, t: Tlb, i: number): void {
   const space = t.g[i] ? EVERY : t.asid[i]!;
   if (t === cpu.gtlb) cpu.fast.clearPages(gid, space, t.vppn[i]!, t.ps[i]!);
   else if (gid === 0) cpu.fast.clearPages(-1, space, t.vppn[i]!, t.ps[i]!);
-  // Any virtual page of the guest may use the stage-2 entry.
-  else cpu.fast.clearWorld(gid);
+  else forgetStage2(cpu, t, i);
+}
+
+/** Any virtual page of the guest may use a stage-2 entry. But all of them are at the pages of the host that it maps. */
+function forgetStage2(cpu: Cpu, t: Tlb, i: number): void {
+  const ps = t.ps[i]!;
+  if (ps > CHUNKS.shift) {
+    cpu.fast.clearWorld(t.gid[i]!);
+    return;
+  }
+  for (let half = 2 * i; half < 2 * i + 2; half++) {
+    if (!(t.eloLo[half]! & TLBELO.V)) continue;
+    const linear = cpu.presentAt(pageAddress(t.eloLo[half]!, t.eloHi[half]!, ps, 0, 0));
+    if (linear >= 0) cpu.fast.clearPlaces(t.gid[i]!, linear, POWER[ps]!);
+  }
 }
 
 function remove(cpu: Cpu, t: Tlb, i: number): void {

@@ -19,6 +19,17 @@ export interface Stateful {
  */
 export type Wiring = Readonly<Record<string, string>>;
 
+/**
+ * An object of the state that counts its changes. Where one state has come from another, the same count means the same content, so a
+ * copy need not compare it.
+ */
+export interface Versioned {
+  readonly version: number;
+}
+
+export const isVersioned = (v: unknown): v is Versioned =>
+  v !== null && typeof v === 'object' && typeof (v as Partial<Versioned>).version === 'number';
+
 export type TypedArray =
   | Uint8Array
   | Uint16Array

@@ -2,7 +2,7 @@
  * Copies of the state of a model that share with an earlier copy what has not changed: whole values, and of large arrays the blocks
  * that are equal. Such a copy must not be changed.
  */
-import { type Fields, isTyped, restoreFields, type Stateful, type TypedArray } from './fields.ts';
+import { type Fields, isTyped, isVersioned, restoreFields, type Stateful, type TypedArray } from './fields.ts';
 
 /** Bytes of a block. An array that is not larger is shared as a whole. */
 const BLOCK = 1024;
@@ -106,6 +106,7 @@ function copied(v: unknown, before: unknown): unknown {
   }
   if (v instanceof Map) return copiedMap(v, before, copied);
   if (v !== null && typeof v === 'object') {
+    if (isVersioned(v) && isVersioned(before) && v.version === before.version) return before;
     const old = (before !== null && typeof before === 'object' ? before : {}) as Readonly<Record<string, unknown>>;
     const now = Object.fromEntries(Object.entries(v).map(([k, x]) => [k, copied(x, old[k])]));
     const names = Object.keys(now);

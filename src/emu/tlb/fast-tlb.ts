@@ -210,6 +210,32 @@ export class FastTlb {
     }
   }
 
+  /**
+   * Drops the translations of a guest to some pages of linear memory, by whatever address they are found. Where more were cached than the
+   * journal of a set keeps, the whole set is dropped.
+   */
+  clearPlaces(gid: number, linear: number, bytes: number): void {
+    for (let set = 0; set < TLB_SETS; set++) {
+      if (this.gid[set] !== gid) continue;
+      const at = (this.base + set * TLB_SET_BYTES) >> 2;
+      const filled = at + (JOURNAL.filled >> 2);
+      const first = at + (JOURNAL.first >> 2);
+      if (this.i32[filled]! > JOURNAL.length) {
+        this.clear(set);
+        continue;
+      }
+      for (let k = this.i32[filled]! - 1; k >= 0; k--) {
+        const n = this.i32[first + k]!;
+        const i = at + WORDS * n;
+        const page = n < 2 * TLB_ENTRIES ? this.pageOf(i) : this.i32[i + 3]!;
+        if (this.i32[i] !== TLB_INVALID && (page - linear) >>> 0 >= bytes) continue;
+        this.drop(i << 2);
+        // The journal forgets it, so that a page which is dropped and filled again and again does not use it up.
+        this.i32[first + k] = this.i32[first + --this.i32[filled]!]!;
+      }
+    }
+  }
+
   private dropPage(at: number, vpn: number): void {
     if (this.i32[at >> 2]! >>> PAGE_BITS === vpn) this.drop(at);
   }

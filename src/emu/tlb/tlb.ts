@@ -27,8 +27,9 @@ export const PAGE_SIZES = 0x3ffff000;
 /** Does a TLB hold pages of 2^ps bytes? */
 export const legalSize = (ps: number): boolean => ps < 32 && ((PAGE_SIZES >>> ps) & 1) === 1;
 
-/** The smallest page size, as a power of two. */
+/** The smallest and the largest page size, as powers of two. */
 const SMALLEST = 12;
+const LARGEST = 31 - Math.clz32(PAGE_SIZES);
 /** The bit G of TLBELO. */
 const GLOBAL = 1 << 6;
 
@@ -158,14 +159,13 @@ export class Tlb implements Stateful {
     this.eloHi[2 * i + 1] = hi1;
   }
 
-  /** Calls `f` with every index where an entry for a page pair can be. */
+  /** Calls `f` with every index where a valid entry for a page pair can be. */
   eachPlace(vppn: number, f: (i: number) => void): void {
-    for (let ps = 12; ps < 64; ps++) {
+    for (let ps = SMALLEST; ps <= LARGEST; ps++) {
       if (!this.stlbSizes[ps]) continue;
-      const set = Tlb.set(vppn, ps);
-      for (let way = 0; way < STLB_WAYS; way++) f(way * STLB_SETS + set);
+      for (let i = Tlb.set(vppn, ps); i < STLB_SIZE; i += STLB_SETS) f(i);
     }
-    for (let i = STLB_SIZE; i < TLB_SIZE; i++) f(i);
+    for (let i = STLB_SIZE; i < STLB_SIZE + this.mtlbUsed[0]!; i++) f(i);
   }
 
   /** Calls `f` with the index of every valid entry. `f` may make it invalid. */

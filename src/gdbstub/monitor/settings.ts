@@ -67,6 +67,22 @@ function symbols(s: Target, args: readonly string[]): string {
     : "none beside the image: start with '--symbols FILE[,in=host|VM][,offset=N|auto]', or write 'monitor symbols FILE…'\n";
 }
 
+/** Lists the host world no more. gdb loses its way when a process goes that it has attached, or stands in. */
+function hideHost(s: Target): void {
+  if (s.attached.has(HOST_PID) && !s.hostView)
+    throw new Error(`gdb has attached process ${HOST_PID}: 'detach' gives it up`);
+  if (s.current.pid === HOST_PID)
+    throw new Error(`process ${HOST_PID} is gdb's current one: select another one first, as 'inferior 1'`);
+  s.attached.delete(HOST_PID);
+  s.hostView = false;
+}
+
+function showHost(s: Target): void {
+  if (s.attached.has(HOST_PID)) return;
+  s.attached.set(HOST_PID, new Set());
+  s.hostView = true;
+}
+
 export const RESET: Command = {
   name: 'reset',
   args: '',
@@ -165,8 +181,8 @@ export const SETTING_COMMANDS: readonly Command[] = [
     help: "list the host world as process 2: its CSRs and memory, and the hypervisor's registers while a guest runs",
     run: (s, a) => {
       if (a.length) {
-        if (onOff(a[0])) s.attached.set(HOST_PID, new Set());
-        else s.attached.delete(HOST_PID);
+        if (onOff(a[0])) showHost(s);
+        else hideHost(s);
       }
       return `host-view is ${s.attached.has(HOST_PID) ? 'on' : 'off'}\n`;
     },

@@ -60,6 +60,7 @@ function detach(s: Target, text: string): string {
     s.machineHidden = true;
   } else {
     if (!s.attached.delete(pid)) return 'E01';
+    if (pid === HOST_PID) s.hostView = false;
     const scope = pid === HOST_PID ? 'host' : pid - GUEST_PID_BASE;
     s.control.comparators.remove((b) => b.owner === s && b.scope === scope);
     s.control.comparators.removeWatch((w) => w.owner === s && w.scope === scope);
@@ -135,7 +136,7 @@ export const GENERAL: readonly PacketRow[] = [
     name: 'qRcmd,',
     handle: (s, rest) => {
       const text = fromHex(rest);
-      return text ? monitorCommand(s, Buffer.from(text).toString('utf8').trim()) : 'E.qRcmd: hex digits expected';
+      return text ? monitorCommand(s, new TextDecoder().decode(text).trim()) : 'E.qRcmd: hex digits expected';
     },
   },
 ];

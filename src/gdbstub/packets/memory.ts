@@ -74,9 +74,9 @@ function writeDevice(s: Target, address: bigint, data: Uint8Array): boolean {
   if (!s.mmioWrite || ![1, 2, 4, 8].includes(length)) return false;
   const { address: pa } = walk(s.context, s.machine.ram, address);
   if (pa === undefined || Number(pa) % length !== 0 || !s.machine.bus.at(Number(pa))) return false;
-  const value = Buffer.from(data).readUIntLE(0, Math.min(length, 4));
-  const high = length === 8 ? Buffer.from(data).readUInt32LE(4) : 0;
-  return s.machine.bus.write(Number(pa), length, value | 0, high | 0);
+  const halves = new DataView(new ArrayBuffer(8));
+  new Uint8Array(halves.buffer).set(data);
+  return s.machine.bus.write(Number(pa), length, halves.getInt32(0, true), halves.getInt32(4, true));
 }
 
 /** `ADDR,LEN:` and the rest behind the colon. */
@@ -128,14 +128,14 @@ function* search(s: Target, text: string): Steps<string> {
   const m = /^([0-9a-f]{1,16});([0-9a-f]+);([\s\S]+)$/i.exec(text);
   if (!m) return 'E.qSearch takes ADDR;LEN;PATTERN';
   const address = BigInt(`0x${m[1]}`);
-  const pattern = Buffer.from(unescapeBinary(fromLatin1(m[3]!)));
+  const pattern = latin1(unescapeBinary(fromLatin1(m[3]!)));
   const length = Number.parseInt(m[2]!, 16);
   if (length > MOST_LOOKED_THROUGH) return `E.qSearch takes at most 0x${MOST_LOOKED_THROUGH.toString(16)} bytes`;
   // Pieces overlap, so that a match across two of them is found.
   for (let done = 0; done < length; done += PIECE) {
     const n = Math.min(PIECE + pattern.length - 1, length - done);
     const bytes = readMemory(s, address + BigInt(done), n);
-    const found = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(pattern);
+    const found = latin1(bytes).indexOf(pattern);
     if (found >= 0) return `1,${(address + BigInt(done + found)).toString(16)}`;
     if (bytes.length < n) return '0';
     yield;

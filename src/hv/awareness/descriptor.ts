@@ -2,8 +2,8 @@
  * Descriptors: data files about hypervisors. Those that come with the program (descriptors/*.json) are chosen by the symbols of
  * the image; `--descriptor FILE` gives another one. docs/descriptors.md says what each field means.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { checkDescriptor } from './descriptor-check.ts';
+import { descriptorTexts } from './descriptor-texts.ts';
 
 /** Where something is from the address of a context: `0x100`, `-880`, `arch.pc`, `CTX_PC`; an arrow reads an address, `arch.csr->csrs`. */
 export type Place = string | number;
@@ -64,8 +64,6 @@ export interface ImageSymbols {
   readonly descriptor?: () => Descriptor | undefined;
 }
 
-const FOLDER = new URL('./descriptors/', import.meta.url);
-
 /** A data file. @param file for messages @throws Error naming the field and what to do */
 export function parseDescriptor(text: string, file: string): Descriptor {
   let data: unknown;
@@ -79,17 +77,8 @@ export function parseDescriptor(text: string, file: string): Descriptor {
   return data as Descriptor;
 }
 
-/** The text of a descriptor's header file: in a checkout among the hypervisor's sources, in a bundle beside the program. */
-export function contextHeader(name: string): string {
-  const source = new URL(`../${name}`, import.meta.url);
-  return readFileSync(existsSync(source) ? source : new URL(name, import.meta.url), 'utf8');
-}
-
 /** All descriptors that come with the program. */
-export function descriptors(): Descriptor[] {
-  const files = readdirSync(FOLDER).filter((f) => f.endsWith('.json'));
-  return files.sort().map((f) => parseDescriptor(readFileSync(new URL(f, FOLDER), 'utf8'), f));
-}
+export const descriptors = (): Descriptor[] => descriptorTexts().map(({ file, text }) => parseDescriptor(text, file));
 
 /** The descriptor of the hypervisor with these symbols, if one is known. */
 export function detect(symbols: ImageSymbols, known: readonly Descriptor[] = descriptors()): Descriptor | undefined {

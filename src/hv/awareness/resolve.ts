@@ -1,6 +1,7 @@
 /** Turns the names in a descriptor's places into numbers: by a header file, by debug information, or by the descriptor's own table. */
 import { CSRS } from '../../emu/cpu/csr-table.ts';
-import { type Block, type Contexts, contextHeader, type Descriptor, type Layout, type Place } from './descriptor.ts';
+import type { Block, Contexts, Descriptor, Layout, Place } from './descriptor.ts';
+import { contextHeader } from './descriptor-texts.ts';
 import type { DebugTypes } from './type-path.ts';
 
 /** Numbers of a header file's `#define` lines. */

@@ -135,6 +135,9 @@ export async function play({ seed, debuggee, gdb, gdbs, commands, show = () => {
       if (probe.trim() === 'Quit') probe = await ask(at, `monitor translate ${number}`, 'ask');
       if (/while the target is running/.test(probe)) inBackground.add(at);
       else inBackground.delete(at);
+      // gdb has repeated the last step of its own accord (restart_stepped_thread, which it calls after a detach), and may abort
+      // at the next command that resumes.
+      if (/^detach/.test(line) && inBackground.has(at)) break;
       // The machine that gdb has left has come to its end.
       if (CLOSED.test(probe) && (await machine.until(() => machine.end !== undefined, GONE_MS))) break;
       if (

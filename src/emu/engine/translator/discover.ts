@@ -7,6 +7,7 @@ import { operandValue, type Row } from '../../isa/row.ts';
 import { Semantics, type Stmt } from '../../isa/semantics.ts';
 import { contains } from '../../isa/traits.ts';
 import { UOPS_PER_PAGE } from '../../memory/layout.ts';
+import { type Gate, gateOf } from '../gates.ts';
 import { hasInlineCsr, isCsrHelper } from '../inline-csr.ts';
 import { floatForm } from '../inline-float.ts';
 import { readsTime } from '../inline-time.ts';
@@ -39,8 +40,8 @@ export type Terminator =
   | { readonly kind: 'branch'; readonly taken: number; readonly next: number }
   /** A jump to a computed address. The targets in `likely` were seen or are expected. */
   | { readonly kind: 'jump'; readonly likely: readonly number[] }
-  /** The interpreter must execute the instruction at `at`. */
-  | { readonly kind: 'stop'; readonly at: number };
+  /** The interpreter must execute the instruction at `at`, or a gate. */
+  | { readonly kind: 'stop'; readonly at: number; readonly gate: Gate | undefined };
 
 export interface Block {
   readonly start: number;
@@ -134,8 +135,8 @@ const isReturn = (i: Instruction): boolean =>
  */
 export function discover(code: Code, entry: number, limit: number): Block[] {
   const found = new Map<number, Instruction>();
-  /** Instructions that the interpreter must execute. */
-  const stops = new Set<number>();
+  /** Instructions that the interpreter must execute, or a gate. */
+  const stops = new Map<number, Gate | undefined>();
   const leaders = new Set<number>([entry]);
   const work = [entry];
   const returnPoints: number[] = [];
@@ -163,7 +164,7 @@ export function discover(code: Code, entry: number, limit: number): Block[] {
       const word = code.word(at);
       const row = code.stopsAt(at) ? undefined : code.row(word);
       if (!row || needsInterpreter(row, word, code) || illegal(row, word)) {
-        stops.add(at);
+        stops.set(at, row && gateOf(bodyOf(row), row.priv));
         break;
       }
       const instruction = { at, word, row, body: bodyOf(row) };
@@ -202,8 +203,8 @@ export function discover(code: Code, entry: number, limit: number): Block[] {
 interface Region {
   readonly code: Code;
   readonly found: ReadonlyMap<number, Instruction>;
-  /** Instructions that the interpreter must execute. */
-  readonly stops: ReadonlySet<number>;
+  /** Instructions that the interpreter must execute, or a gate. */
+  readonly stops: ReadonlyMap<number, Gate | undefined>;
   /** First instructions of blocks. */
   readonly leaders: ReadonlySet<number>;
   /** Where a callee in the region may return to. */
@@ -213,7 +214,7 @@ interface Region {
 function blockAt(start: number, { code, found, stops, leaders, returns }: Region): Block {
   const instructions: Instruction[] = [];
   for (let at = start; ; at++) {
-    if (stops.has(at)) return { start, instructions, end: { kind: 'stop', at } };
+    if (stops.has(at)) return { start, instructions, end: { kind: 'stop', at, gate: stops.get(at) } };
     const i = found.get(at);
     if (!i || (at !== start && (leaders.has(at) || inPage(at) === 0)))
       return { start, instructions, end: { kind: 'next', to: at } };

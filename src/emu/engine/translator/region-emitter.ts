@@ -5,12 +5,14 @@
  * every instruction has its counts, exceptions and stops exactly where the interpreter has them.
  */
 
+import { CRMD } from '../../cpu/csr-fields.ts';
 import { contains } from '../../isa/traits.ts';
 import { cellOffset, FETCH_ENTRIES, type Pool, REGION, STATE, UOP_BYTES } from '../../memory/layout.ts';
 import { Emitter, type Label, type Local, Locals } from '../../wasm/emitter.ts';
 import type { FuncDef } from '../../wasm/module.ts';
 import { Op } from '../../wasm/opcodes.ts';
 import { pushState } from '../expressions.ts';
+import { GATES, type Gate } from '../gates.ts';
 import { PENDING_FIELDS } from '../inline-calls.ts';
 import { pushUse } from '../inline-float.ts';
 import { readsTime } from '../inline-time.ts';
@@ -125,7 +127,9 @@ class RegionEmitter implements RegionFrame {
       place.aligned ? [] : this.flow.nodes,
       (n, k) => this.perBlock[n]![k]!.writes,
     );
-    this.length = this.flow.nodes.reduce((sum, n) => sum + n.block.instructions.length, 0);
+    const executed = ({ instructions, end }: Block): number =>
+      instructions.length + (end.kind === 'stop' && end.gate ? 1 : 0);
+    this.length = this.flow.nodes.reduce((sum, n) => sum + executed(n.block), 0);
     this.hasFloat = this.flow.nodes.some((n) =>
       n.block.instructions.some((i) => i.row.unit && contains(i.body, 'call')),
     );
@@ -492,8 +496,8 @@ class RegionEmitter implements RegionFrame {
     const { end } = block;
     switch (end.kind) {
       case 'stop':
-        // site = at; goto stub
-        e.i32(site(end.at)).set(SITE).br(this.stubs.get(dirty)!);
+        if (end.gate) this.passGate(end.at, end.gate, dirty);
+        else this.stop(end.at, dirty);
         return;
       case 'next':
         this.goTo(n, end.to, dirty);
@@ -515,6 +519,36 @@ class RegionEmitter implements RegionFrame {
       case 'jump':
         this.jump(n, block, end.likely, dirty);
     }
+  }
+
+  /** The interpreter executes the instruction at a position. */
+  private stop(at: number, dirty: number): void {
+    // site = at; goto stub
+    this.e.i32(site(at)).set(SITE).br(this.stubs.get(dirty)!);
+  }
+
+  /** A gate executes the instruction at a position. */
+  private passGate(at: number, { name, code, privileged }: Gate, dirty: number): void {
+    const { e } = this;
+    if (privileged) {
+      // if (state.mode & plv) stop
+      pushState(this.backend, Op.i32Load, 'mode');
+      e.i32(CRMD.PLV).op(Op.i32And);
+      const forbidden = e.if();
+      this.stop(at, dirty);
+      e.end(forbidden);
+    }
+    this.writeBack(dirty);
+    // state.pc = page + 4 × at; state.left = budget; return regions[state.gates + gate](state, code, 0)
+    e.get(STATE_PAGE)
+      .get(PAGE_VA)
+      .i64n(4 * at)
+      .op(Op.i64Add)
+      .mem(Op.i64Store, STATE.pc);
+    e.get(STATE_PAGE).get(BUDGET).mem(Op.i32Store, STATE.left);
+    e.get(STATE_PAGE).i32(code).i64n(0);
+    pushState(this.backend, Op.i32Load, 'gates');
+    e.i32(GATES.indexOf(name)).op(Op.i32Add).returnCallIndirect(REGION_TYPE);
   }
 
   /** Goes to TARGET, inside the region where TARGET is one of `likely`. */

@@ -13,3 +13,5 @@ export const REGION_FUNCTION: FuncType = { params: ['i32', 'i32', 'i64'], result
 export const MAY_LINK = 0;
 /** Answer of a region: the interpreter must execute the instruction at PC. */
 export const MUST_INTERPRET = 1;
+/** Answer of a gate (gates.ts): running code must be left, because an interrupt or a stop is due. */
+export const RUN_ENDS = 2;

@@ -91,6 +91,8 @@ export class Regions {
   private readonly batchSize: number;
   private readonly env: Record<string, WebAssembly.ImportValue>;
   private readonly bySlot: (Region | undefined)[] = [];
+  /** The number of slots that regions may use. */
+  private slots = REGIONS;
   private free: number[] = [];
   /** The number of regions and modules made so far. */
   translated = 0;
@@ -172,7 +174,7 @@ export class Regions {
   private translateQueue(): void {
     const entries = [...this.queue];
     this.queue.clear();
-    if (this.free.length + REGIONS - this.bySlot.length < entries.length) this.clear();
+    if (this.free.length + this.slots - this.bySlot.length < entries.length) this.clear();
     this.batch(entries);
   }
 
@@ -271,6 +273,14 @@ export class Regions {
     return out;
   }
 
+  /** Puts the gates of a CPU behind the regions. @returns the slot of the first */
+  placeGates(cpu: number, gates: readonly WebAssembly.ExportValue[]): number {
+    const first = REGIONS - gates.length * (cpu + 1);
+    for (const [k, gate] of gates.entries()) this.table.set(first + k, gate);
+    this.slots = Math.min(this.slots, first);
+    return first;
+  }
+
   private takeSlot(): number {
     return this.free.pop() ?? this.bySlot.push(undefined) - 1;
   }
@@ -328,12 +338,15 @@ function covers({ parts }: Region, page: UopPage, first: number, last: number): 
 /** The instructions of a region, by page. */
 function partsOf(blocks: readonly Block[], code: CodeAround): RegionPart[] {
   const byPage = new Map<UopPage, number[]>();
-  for (const { instructions } of blocks)
-    for (const { at } of instructions) {
-      const page = code.page(pageOf(at))!;
-      const list = byPage.get(page);
-      if (list) list.push(inPage(at));
-      else byPage.set(page, [inPage(at)]);
-    }
+  const add = (at: number): void => {
+    const page = code.page(pageOf(at))!;
+    const list = byPage.get(page);
+    if (list) list.push(inPage(at));
+    else byPage.set(page, [inPage(at)]);
+  };
+  for (const { instructions, end } of blocks) {
+    for (const { at } of instructions) add(at);
+    if (end.kind === 'stop' && end.gate) add(end.at);
+  }
   return [...byPage].map(([page, list]) => ({ page, covered: Uint16Array.from(list).sort() }));
 }

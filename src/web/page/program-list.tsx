@@ -1,0 +1,52 @@
+import { hasRelaxedSimd } from './capabilities.ts';
+import { ownProgram } from './own-program.ts';
+import type { PageState, Store } from './store.ts';
+import { WORDS } from './words.ts';
+
+/** Labs, guests, and a file of the user's. */
+export function ProgramList({ store, state }: { store: Store; state: PageState }) {
+  const words = WORDS[state.language];
+  const { selection } = state;
+  const current = (kind: string, name: string): 'page' | undefined =>
+    selection.kind === kind && selection.name === name ? 'page' : undefined;
+  return (
+    <nav>
+      <h2>{words.labs}</h2>
+      {store.content.labs.map(({ name, title }) => (
+        <button
+          type="button"
+          key={name}
+          aria-current={current('lab', name)}
+          onClick={() => store.select({ kind: 'lab', name, solution: false })}
+        >
+          <b>{name.toUpperCase()}</b> {title}
+        </button>
+      ))}
+      <h2>{words.demos}</h2>
+      {store.content.demos.map(({ name }) => (
+        <button
+          type="button"
+          key={name}
+          aria-current={current('demo', name)}
+          onClick={() => store.select({ kind: 'demo', name })}
+        >
+          {name}
+        </button>
+      ))}
+      <h2>{words.own}</h2>
+      <label class="file">
+        {selection.kind === 'own' ? selection.name : words.chooseFile}
+        <input
+          class="file-input"
+          type="file"
+          onChange={(event) => {
+            const file = event.currentTarget.files?.[0];
+            if (file) void ownProgram(file, store);
+          }}
+        />
+      </label>
+      <small>{words.dropHere}</small>
+      {!hasRelaxedSimd() && <small>{words.slowFloats}</small>}
+    </nav>
+  );
+}

@@ -1,0 +1,154 @@
+/** What the page says in each language. Messages of the machine itself are English everywhere, as in the terminal. */
+import type { Language } from '../content.ts';
+
+export interface Words {
+  readonly labs: string;
+  readonly demos: string;
+  readonly own: string;
+  readonly chooseFile: string;
+  readonly dropHere: string;
+  readonly slowFloats: string;
+  readonly page: string;
+  readonly skeleton: string;
+  readonly solution: string;
+  readonly run: string;
+  readonly pause: string;
+  readonly step: string;
+  readonly stepOver: string;
+  readonly back: string;
+  readonly backOver: string;
+  readonly restart: string;
+  readonly check: string;
+  readonly link: string;
+  readonly catchExits: string;
+  readonly console: string;
+  readonly why: string;
+  readonly code: string;
+  readonly registers: string;
+  readonly csrs: string;
+  readonly translate: string;
+  readonly events: string;
+  readonly monitor: string;
+  readonly running: string;
+  readonly instruction: string;
+  readonly breakpoint: string;
+  readonly add: string;
+  readonly address: string;
+  readonly nothingYet: string;
+  readonly search: string;
+  readonly time: string;
+  readonly passed: string;
+  readonly failed: string;
+  readonly next: {
+    readonly lab: string;
+    readonly demo: string;
+    readonly stopped: string;
+    readonly off: string;
+    readonly died: string;
+    readonly running: string;
+    readonly passed: string;
+    readonly failed: string;
+  };
+}
+
+const EN: Words = {
+  labs: 'Labs',
+  demos: 'Guests to look at',
+  own: 'Your own ELF',
+  chooseFile: 'Choose a file…',
+  dropHere: 'or drop it anywhere',
+  slowFloats: 'This browser has no relaxed SIMD: floating point is slower.',
+  page: 'Text',
+  skeleton: 'skeleton',
+  solution: 'solution',
+  run: 'Run',
+  pause: 'Pause',
+  step: 'Step',
+  stepOver: 'Step over world switch',
+  back: 'Step back',
+  backOver: 'Run back',
+  restart: 'Restart',
+  check: 'Check',
+  link: 'Link to here',
+  catchExits: 'stop at VM exits',
+  console: 'Console',
+  why: 'Why',
+  code: 'Code',
+  registers: 'Registers',
+  csrs: 'CSRs',
+  translate: 'Translation',
+  events: 'Events',
+  monitor: 'Monitor',
+  running: 'running',
+  instruction: 'instruction',
+  breakpoint: 'Breakpoint',
+  add: 'Add',
+  address: 'address 0x… or function',
+  nothingYet: 'Nothing has happened yet. Press Run.',
+  search: 'filter by name',
+  time: 'Time: drag back to go to the past',
+  passed: 'passed',
+  failed: 'not yet',
+  next: {
+    lab: 'Read the text on the left, then press Run to see what the program does, or Check to have it judged.',
+    demo: 'Press Run. Or tick "stop at VM exits" first, and look at each exit.',
+    stopped: 'Look at Why, Registers and CSRs. Then Step, or Run on. Step back goes back in time.',
+    off: 'The program has ended. Drag the time slider, or choose an event, to go back to a moment.',
+    died: 'Look at Why. Then go back in time, or Restart.',
+    running: 'It is running. Press Pause to look at it.',
+    passed: 'Passed. Choose the next lab on the left.',
+    failed: 'Read what is wrong, then press Run and look at the moment where it goes wrong.',
+  },
+};
+
+const ZH: Words = {
+  labs: '实验',
+  demos: '示例客户机',
+  own: '自己的 ELF',
+  chooseFile: '选择文件…',
+  dropHere: '或拖放到页面上',
+  slowFloats: '此浏览器不支持 relaxed SIMD：浮点运算较慢。',
+  page: '说明',
+  skeleton: '骨架',
+  solution: '参考答案',
+  run: '运行',
+  pause: '暂停',
+  step: '单步',
+  stepOver: '单步（跨过世界切换）',
+  back: '后退一步',
+  backOver: '向后运行',
+  restart: '重新开始',
+  check: '检查',
+  link: '此刻的链接',
+  catchExits: '在 VM 退出时停下',
+  console: '控制台',
+  why: '原因',
+  code: '代码',
+  registers: '寄存器',
+  csrs: 'CSR',
+  translate: '地址翻译',
+  events: '事件',
+  monitor: '命令',
+  running: '运行中',
+  instruction: '指令',
+  breakpoint: '断点',
+  add: '添加',
+  address: '地址 0x… 或函数名',
+  nothingYet: '还没有发生任何事件。请按“运行”。',
+  search: '按名称筛选',
+  time: '时间：向左拖动回到过去',
+  passed: '通过',
+  failed: '尚未通过',
+  next: {
+    lab: '先阅读左侧说明，再按“运行”看程序做什么，或按“检查”进行评判。',
+    demo: '按“运行”。也可以先勾选“在 VM 退出时停下”，逐个查看退出。',
+    stopped: '查看“原因”、“寄存器”和“CSR”，再按“单步”或“运行”。“后退一步”回到过去。',
+    off: '程序已结束。拖动时间滑块，或选择一个事件，回到那一刻。',
+    died: '查看“原因”，再回到过去，或重新开始。',
+    running: '正在运行。按“暂停”查看状态。',
+    passed: '通过。请在左侧选择下一个实验。',
+    failed: '阅读错误说明，再按“运行”，查看出错的那一刻。',
+  },
+};
+
+export const WORDS: Readonly<Record<Language, Words>> = { en: EN, zh: ZH };

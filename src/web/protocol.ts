@@ -1,0 +1,140 @@
+/** What the page and its worker say to each other: plain data, because it is copied from one to the other. */
+
+import type { DescriptorText } from '../hv/awareness/descriptor-texts.ts';
+import type { Verdict } from '../labs/judge.ts';
+
+/** Bytes, packed with gzip, as base64. */
+export type Packed = string;
+
+/** A program that the page brings: an image, and the guests that the reference hypervisor runs. */
+export interface Program {
+  /** `h1`, `h1-solution`, `hello`. */
+  readonly key: string;
+  /** Name of its image in {@link MachineContent.images}. */
+  readonly image: string;
+  /** Names of the images of its guests. */
+  readonly guests: readonly string[];
+}
+
+/** What the worker needs of what the page brings. */
+export interface MachineContent {
+  readonly programs: readonly Program[];
+  readonly images: Readonly<Record<string, Packed>>;
+  /** The emitted interpreter of the default machine. */
+  readonly interpreter: Packed;
+  readonly descriptors: readonly DescriptorText[];
+  /** Header files that descriptors name. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The descriptor of the labs' hypervisors, with places as numbers, as JSON. */
+  readonly labDescriptor: string;
+}
+
+/** A program of the user's. */
+export interface OwnProgram {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What is to be booted. */
+export type Chosen = { readonly key: string } | OwnProgram;
+
+/** What the page asks for. `id`: the worker answers with it. */
+export type Request =
+  | { readonly kind: 'begin'; readonly content: MachineContent }
+  | { readonly kind: 'boot'; readonly program: Chosen }
+  | { readonly kind: 'run' | 'step' | 'step-over' | 'back' | 'back-over' }
+  | { readonly kind: 'pause' }
+  | { readonly kind: 'go'; readonly to: number }
+  | { readonly kind: 'input'; readonly text: string }
+  | { readonly kind: 'breakpoint'; readonly at: string; readonly on: boolean }
+  | { readonly kind: 'catch-exits'; readonly on: boolean }
+  | { readonly kind: 'monitor'; readonly id: number; readonly text: string }
+  | { readonly kind: 'check'; readonly lab: string; readonly program: Chosen };
+
+/** What the worker tells. */
+export type Report =
+  /** `whole`: it is all that the console has now, and not only more of it. */
+  | { readonly kind: 'console'; readonly text: string; readonly whole: boolean }
+  | { readonly kind: 'state'; readonly state: MachineView }
+  | { readonly kind: 'running'; readonly at: number }
+  | { readonly kind: 'told'; readonly text: string }
+  | { readonly kind: 'explained'; readonly lines: readonly string[] }
+  | { readonly kind: 'answer'; readonly id: number; readonly text: string }
+  | { readonly kind: 'verdict'; readonly verdict: Verdict; readonly lines: readonly string[] }
+  | { readonly kind: 'failed'; readonly text: string };
+
+/** A machine that stands still. Numbers of 64 bits are texts, `0x…`. */
+export interface MachineView {
+  /** `stopped`: it can go on; `off`: the program has switched it off; `died`: nothing can go on. */
+  readonly phase: 'stopped' | 'off' | 'died';
+  /** Why it stands, in words. */
+  readonly why: string;
+  /** Instructions executed so far; where the past begins, and how far the machine has been. */
+  readonly at: number;
+  readonly first: number;
+  readonly last: number;
+  /** What the CPU executes: `host`, `VM 1`. */
+  readonly world: string;
+  readonly code: readonly CodeLine[];
+  readonly worlds: readonly WorldView[];
+  readonly events: readonly EventView[];
+  readonly breakpoints: readonly BreakpointView[];
+  readonly catchesExits: boolean;
+}
+
+export interface BreakpointView {
+  readonly address: string;
+  /** Symbol, or the address again. */
+  readonly name: string;
+}
+
+/** An instruction near PC. */
+export interface CodeLine {
+  readonly address: string;
+  readonly text: string;
+  /** The function that it is in, where that is known. */
+  readonly symbol: string | undefined;
+  readonly here: boolean;
+}
+
+/** Host or VM: its registers as the debugger knows them. */
+export interface WorldView {
+  readonly name: string;
+  /** Does the CPU execute it now? */
+  readonly live: boolean;
+  readonly pc: string;
+  readonly place: string | undefined;
+  readonly registers: readonly RegisterView[];
+  readonly csrs: readonly CsrView[];
+}
+
+export interface RegisterView {
+  readonly name: string;
+  readonly value: string;
+  /** The symbol that a value points to. */
+  readonly symbol: string | undefined;
+}
+
+export interface CsrView {
+  readonly name: string;
+  readonly text: string;
+  readonly value: string;
+  /** Who wrote it last, in words. */
+  readonly writer: string;
+  /** Empty for a register that is one value. */
+  readonly fields: readonly FieldView[];
+}
+
+export interface FieldView {
+  readonly name: string;
+  /** `31:16`. */
+  readonly bits: string;
+  readonly value: string;
+}
+
+/** An exception, a VM exit or a VM entry of the past. */
+export interface EventView {
+  readonly kind: 'exception' | 'exit' | 'entry';
+  readonly at: number;
+  readonly text: string;
+}

@@ -1,0 +1,93 @@
+/** Takes the page's requests, one after another where they change the machine, and passes reports back. */
+import { ImageError } from '../../emu/formats/image-error.ts';
+import type { Runtime } from '../../emu/runtime/runtime.ts';
+import type { Chosen, MachineContent, Report, Request } from '../protocol.ts';
+import { check } from './check.ts';
+import { giveDescriptors } from './descriptor-texts.ts';
+import type { Shelf } from './program.ts';
+import { unpack } from './unpack.ts';
+import { type Move, Workbench } from './workbench.ts';
+
+/** What the machine of the moment is asked for, when it has come to a stop. */
+type ToBench = Extract<Request, { kind: 'go' | 'breakpoint' | 'catch-exits' | 'monitor' }> | { readonly kind: Move };
+
+export class Desk {
+  private readonly runtime: Runtime;
+  private readonly report: (report: Report) => void;
+  private shelf: Promise<Shelf> | undefined;
+  private bench: Workbench | undefined;
+  /** Boots and checks, in their order. */
+  private work: Promise<void> = Promise.resolve();
+
+  constructor(runtime: Runtime, report: (report: Report) => void) {
+    this.runtime = runtime;
+    this.report = report;
+  }
+
+  /** Handles a request. What fails is reported. */
+  receive(request: Request): void {
+    switch (request.kind) {
+      case 'begin':
+        this.shelf = this.begin(request.content);
+        return;
+      case 'boot':
+        this.inOrder((shelf) => this.boot(request.program, shelf));
+        return;
+      case 'check':
+        this.inOrder(async (shelf) => this.report(await check(request.lab, request.program, shelf)));
+        return;
+      case 'pause':
+        this.bench?.pause();
+        return;
+      case 'input':
+        this.bench?.input(request.text);
+        return;
+      default:
+        void this.ofBench(request).catch((error: unknown) => this.failed(error));
+    }
+  }
+
+  private async begin(content: MachineContent): Promise<Shelf> {
+    giveDescriptors(content);
+    return { content, interpreter: await unpack(content.interpreter), runtime: this.runtime };
+  }
+
+  private inOrder(task: (shelf: Shelf) => Promise<void>): void {
+    this.work = this.work.then(async () => {
+      try {
+        await task(await this.shelf!);
+      } catch (error) {
+        this.failed(error);
+      }
+    });
+  }
+
+  private async boot(program: Chosen, shelf: Shelf): Promise<void> {
+    const bench = await Workbench.boot(program, shelf, this.report);
+    this.bench?.close();
+    this.bench = bench;
+    bench.introduce();
+  }
+
+  private async ofBench(request: ToBench): Promise<void> {
+    const { bench } = this;
+    if (!bench) return;
+    switch (request.kind) {
+      case 'go':
+        return bench.go(request.to);
+      case 'breakpoint':
+        return bench.breakpoint(request.at, request.on);
+      case 'catch-exits':
+        return bench.catchExits(request.on);
+      case 'monitor':
+        return this.report({ kind: 'answer', id: request.id, text: await bench.monitor(request.text) });
+      default:
+        return bench.move(request.kind);
+    }
+  }
+
+  private failed(error: unknown): void {
+    const text = error instanceof Error ? error.message : String(error);
+    this.report({ kind: 'failed', text: error instanceof ImageError ? text : `this should not happen: ${text}` });
+  }
+}
