@@ -10,10 +10,14 @@ it, with registers, CSRs, TLB and memory as they were then: the past is run agai
 
 What is noticed: exceptions and refills whose handler changes nothing, exits of a guest at one place before it executes anything, an
 interrupt that is taken again at once, a handler that faults itself, \`idle\` that nothing can end, a guest that the host cannot
-interrupt, and a CPU that executes the same few instructions for ever without an event: a branch to itself, a lock that nobody gives
-back, a driver that waits for a device that has refused. Repetition in which registers, CSRs or memory change is no loop, and nor is
-waiting for a timer, a device or another CPU that may still come. Detection looks at the newest events every few million instructions,
-and single-steps a few rounds before it says anything. A loop is told again when the machine goes back in time and comes there again.
+interrupt, and a CPU that executes the same instructions for ever without an event: a branch to itself, a lock that nobody gives
+back, a poll of a CSR that nothing changes, a driver that waits for a device that has refused. Rounds may have some hundred thousand
+instructions, with delays in them, and rounds with an event some million. Repetition in which registers, CSRs or memory change is no
+loop, and nor is waiting for a timer, the time, a device or another CPU that may still come. Detection looks at the newest events every few
+million instructions; when they repeat, it compares registers, and then memory, while the machine runs on at full speed, before it says
+anything. A loop is told again when the machine goes back in time and comes there again.
+
+Of a program that has come to its end, exceptions that were handled are no matter: nothing is said of them.
 
 The past is kept from the start with \`--clock virtual\`, without drives, shared folders and networks; with a debugger since it
 connected. Without it, the newest event is explained.

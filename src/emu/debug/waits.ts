@@ -3,6 +3,7 @@ import type { Cpu } from '../cpu/cpu.ts';
 import { peekCsr } from '../cpu/csr-access.ts';
 import { CRMD, ESTAT, TCFG } from '../cpu/csr-fields.ts';
 import { CSR, fieldNamed } from '../cpu/csr-table.ts';
+import { HOST_TO_BANK } from '../cpu/csr-writers.ts';
 import { type EventRecord, isInterruptExit } from '../cpu/event-ring.ts';
 import { ecodeOf } from '../cpu/exception-table.ts';
 import { IS_MASK } from '../cpu/interrupts.ts';
@@ -13,6 +14,7 @@ import { INTERRUPT_LINES } from './decode-number.ts';
 import { worldName } from './vms.ts';
 
 const GSPR = ecodeOf('GSPR');
+const HVC = ecodeOf('HVC');
 const TI = 11;
 const LINES = 0x1fff;
 /** TVAL of a one-shot timer that has expired. */
@@ -61,6 +63,26 @@ export function whyNotTaken(csr: (num: number) => bigint): string | undefined {
   return `${lines} is pending and enabled, and CRMD.IE = 0: each idle ends at once, and the interrupt is never taken`;
 }
 
+const HWI = ESTAT.HWI;
+
+/**
+ * Why what the hypervisor injects does not end the waiting of its guest, which has lines of devices enabled; undefined when something may.
+ * @param idles does it wait in `idle`?
+ */
+export function whyNotInjected(cpu: Cpu, idles: boolean): string | undefined {
+  const enabled = cpu.guest.lo(CSR.ECFG) & HWI;
+  const raised = cpu.guest.lo(CSR.ESTAT) & HWI;
+  const timer = cpu.guest.lo(CSR.ECFG) & ESTAT.TI && cpu.guestTimer.deadline !== Number.POSITIVE_INFINITY;
+  if (enabled === 0 || timer || raised & enabled) return undefined;
+  const names = (lines: number): string => INTERRUPT_LINES.filter((_, n) => (lines >> n) & 1).join(' ');
+  if (raised !== 0)
+    return `the guest has enabled ${names(enabled)} (ECFG.LIE), and what is raised for it is ${names(raised)}: GINTC = ${hex(cpu.host.lo(CSR.GINTC))}`;
+  if (!idles) return undefined;
+  const w = cpu.writers.lastOfGuest(cpu.events.gidOf(cpu.events.at(0)?.world ?? 0), CSR.ESTAT);
+  if (w?.owner !== HOST_TO_BANK) return undefined;
+  return `the guest has enabled ${names(enabled)} (ECFG.LIE), and none of it is raised: the host has written ESTAT of the guest at ${hex(w.pc)}, where IS[9:2] cannot be written; lines are raised in GINTC.HWIS`;
+}
+
 /** What is known of a CPU that waits for nothing. */
 export interface Wait {
   readonly record: EventRecord;
@@ -76,18 +98,23 @@ export function waitsForNothing(cpu: Cpu): Wait | undefined {
     if (cpu.events.kindAt(back) === 'exception' && cpu.events.at(back)!.world >= 0) return undefined;
     if (cpu.events.kindAt(back) !== 'exit' || isInterruptExit(cpu.events, back)) continue;
     const r = cpu.events.at(back)!;
-    if (r.ecode !== GSPR || decode(r.badi)?.name !== 'idle' || (newest && r.world !== newest.world)) return undefined;
+    const idles = r.ecode === GSPR && decode(r.badi)?.name === 'idle';
+    if (!idles && r.ecode !== HVC) return undefined;
+    if (newest && (r.world !== newest.world || r.ecode !== newest.ecode || (!idles && r.pc !== newest.pc)))
+      return undefined;
     newest ??= r;
     exits++;
   }
   const csr = (num: number): bigint => peekCsr(cpu, true, num);
-  const why = exits < LEAST ? undefined : (whyNoWake(csr) ?? whyNotTaken(csr));
-  return newest && why !== undefined
-    ? {
-        record: newest,
-        text: `${worldName(cpu, newest.world)} waits in idle at ${hex(newest.pc)} on cpu${cpu.index}, and ${why}`,
-      }
-    : undefined;
+  if (exits < LEAST || !newest) return undefined;
+  const idles = newest.ecode === GSPR;
+  const why = (idles ? (whyNoWake(csr) ?? whyNotTaken(csr)) : undefined) ?? whyNotInjected(cpu, idles);
+  if (why === undefined) return undefined;
+  const how = idles ? 'waits in idle' : 'makes the same hypercall again and again';
+  return {
+    record: newest,
+    text: `${worldName(cpu, newest.world)} ${how} at ${hex(newest.pc)} on cpu${cpu.index}, and ${why}`,
+  };
 }
 
 /** A guest that the host cannot interrupt. */

@@ -73,7 +73,9 @@ _start:
 #else
   /* Into the upper half: the return from a refill changes PC and mode together. */
   la.abs $t0, main
+#ifndef BREAK_is_tlbr
   ori $t0, $t0, 1
+#endif
   csrwr $t0, TLBRERA
   csrwr $zero, TLBRPRMD
   ertn

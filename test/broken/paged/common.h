@@ -94,7 +94,9 @@
 #else
   HOST_REG \op, $ra, 0
 #endif
+#ifndef BREAK_host_tp
   HOST_REG \op, $tp, 1
+#endif
 #ifndef BREAK_host_sp
   HOST_REG \op, $sp, 2
 #endif

@@ -60,6 +60,11 @@ guest_start:
   st.d $s3, $t0, 0
   ld.d $t1, $t0, 0
   bne $t1, $s3, guest_failed
+  /* A page that its own handler maps at the first store. */
+  li.d $t0, 0xffff800000000000 + 2 * PAGE
+  st.d $s3, $t0, 0
+  ld.d $t1, $t0, 0
+  bne $t1, $s3, guest_failed
   /* Pages that stage 2 maps when they are touched. */
   li.w $t0, LAZY
   li.w $t2, 6
@@ -107,6 +112,13 @@ guest_start:
   csrxchg $t0, $t0, CRMD
   li.w $a0, 1
   hvcl CALL_LINE
+  la.abs $t0, raised
+1:
+  ld.d $t1, $t0, 0
+#if defined BREAK_line_other || defined BREAK_line_estat
+  idle 0
+#endif
+  beqz $t1, 1b
 #ifdef BREAK_pie_off
 1:
   b 1b                             /* it computes, and the host wants the CPU back now and then */
@@ -171,7 +183,9 @@ guest_vector:
   csrrd $t0, ESTAT
   bstrpick.w $t1, $t0, 21, 16
   beqz $t1, guest_interrupt
-  addi.w $t1, $t1, -0xb
+  addi.w $t1, $t1, -2
+  beqz $t1, guest_maps
+  addi.w $t1, $t1, -9
   bnez $t1, guest_other
 #ifndef BREAK_guest_era_not_advanced
   csrrd $t0, ERA
@@ -189,6 +203,27 @@ guest_return:
   csrrd $t1, SAVE2
   csrrd $t0, SAVE1
   ertn
+guest_maps:
+  csrrd $t0, BADV
+  li.d $t1, 0xffff800000000000
+  sub.d $t0, $t0, $t1
+  li.d $t1, 3 * PAGE
+  bgeu $t0, $t1, guest_other
+  la.abs $t0, guest_frame + 2 * PAGE + VD
+  la.abs $t1, guest_pages
+  st.d $t0, $t1, 16
+  csrrd $t0, BADV
+#if defined BREAK_guest_stale_asid
+  li.w $t1, 7
+  invtlb 5, $t1, $t0
+#elif defined BREAK_guest_stale_page
+  invtlb 5, $zero, $zero
+#elif defined BREAK_guest_stale_global
+  invtlb 5, $zero, $t0
+#elif !defined BREAK_guest_stale
+  invtlb 6, $zero, $t0
+#endif
+  b guest_return
 guest_interrupt:
   srli.w $t1, $t0, 2
   andi $t1, $t1, 1
@@ -201,6 +236,8 @@ guest_interrupt:
   st.d $t0, $t0, 0
   b guest_return
 guest_line:
+  la.abs $t0, raised
+  st.d $t0, $t0, 0
   csrwr $a0, 0x33
   li.w $a0, 0
 #ifndef BREAK_guest_line
@@ -228,8 +265,15 @@ guest_refill:
   lddir $t0, $t0, 1
   ldpte $t0, 0
   ldpte $t0, 1
+#ifdef BREAK_guest_refill_asid
+  li.w $t0, 1
+  csrwr $t0, ASID
+#endif
 #ifndef BREAK_guest_no_fill
   tlbfill
+#endif
+#ifdef BREAK_guest_refill_asid
+  csrwr $zero, ASID
 #endif
   csrrd $t0, TLBRSAVE
   ertn
@@ -237,13 +281,23 @@ guest_refill:
   .balign 8
 ticked:
   .quad 0
+raised:
+  .quad 0
   .fill 64, 8, 0
 guest_stack:
   .balign PAGE
 guest_pages:
   .quad guest_frame + VD
   .quad guest_frame + PAGE + VD
-  .fill ENTRIES - 2, 8, 0
+  /* With a frame, without V: they are mapped at the first store. */
+#ifdef BREAK_guest_stale_global
+  .quad GLOBAL
+  .quad GLOBAL
+#else
+  .quad 0
+  .quad 0
+#endif
+  .fill ENTRIES - 4, 8, 0
 guest_dir1:
   .rept ENTRIES
   .quad guest_pages
@@ -253,4 +307,4 @@ guest_dir3:
   .quad guest_dir1
   .endr
 guest_frame:
-  .fill PAGE, 2, 0
+  .fill 3 * PAGE, 1, 0

@@ -19,7 +19,11 @@ main:
 #else
   li.w $t0, 8
 #endif
+#ifdef BREAK_csr_for_gcsr
+  csrwr $t0, CRMD
+#else
   gcsrwr $t0, CRMD
+#endif
   li.w $t0, 14
   gcsrwr $t0, STLBPS
   gcsrwr $zero, TCFG
@@ -49,9 +53,28 @@ run:
 #ifdef BREAK_context_null
   move $a0, $zero
 #endif
+  la.abs $tp, of_this_cpu
   la.abs $t0, enter
   jirl $ra, $t0, 0
   st.d $t0, $sp, -8                /* the stack is in use */
+  ld.d $t0, $tp, 0                 /* and so is what belongs to this CPU */
+#ifdef BREAK_host_polls
+  /* It waits for a line of a device that it has not enabled. */
+1:
+  csrrd $t0, ESTAT
+  andi $t0, $t0, 8
+  beqz $t0, 1b
+#endif
+#ifdef BREAK_slow_exit
+  /* Each exit takes long, and misses pages of its own. */
+  invtlb 2, $zero, $zero
+  la.abs $t0, far_away
+  ld.d $t0, $t0, 0
+  li.w $t0, 60000
+1:
+  addi.d $t0, $t0, -1
+  bnez $t0, 1b
+#endif
   csrrd $t1, SAVE2
   addi.w $t2, $t1, -64
   bgez $t2, interrupt
@@ -88,7 +111,7 @@ sensitive:
   alsl.d $t0, $t0, $s0, 3
   st.d $zero, $t0, 0
 skip:
-#ifdef BREAK_gspr_not_skipped
+#if defined BREAK_gspr_not_skipped || defined BREAK_slow_exit
   b run
 #endif
 advance:
@@ -133,6 +156,15 @@ set_line:
   ld.d $t0, $s0, 8 * 4
 #ifdef BREAK_line_stays
   ori $t0, $t0, 1
+#endif
+#ifdef BREAK_line_other
+  slli.d $t0, $t0, 1
+#endif
+#ifdef BREAK_line_estat
+  /* ESTAT.IS of the guest is not where lines are injected. */
+  slli.d $t0, $t0, 2
+  gcsrwr $t0, ESTAT
+  b advance
 #endif
   csrwr $t0, GINTC
   b advance
@@ -181,6 +213,10 @@ map:
   invtlb 0x13, $t1, $zero
 #elif defined BREAK_invtlb_host
   invtlb 6, $zero, $t0
+#elif defined BREAK_invtlb_page
+  li.w $t1, GID << GID_SHIFT
+  srli.d $t0, $t0, 14
+  invtlb 0x16, $t1, $t0
 #elif !defined BREAK_invtlb_missing
   li.w $t1, GID << GID_SHIFT
   invtlb 0x16, $t1, $t0
@@ -246,6 +282,10 @@ stack_top:
   .fill 2 * PAGE, 1, 0
 lock:
   .word 1
+  .balign 8
+of_this_cpu:
+  .dword 0
+  .globl far_away
   .balign PAGE
 far_away:
   .fill PAGE, 1, 0

@@ -20,6 +20,11 @@ vectors:
   .endr
 
 trap:
+#ifdef BREAK_exit_ie
+  li.w $t0, 4
+  csrxchg $t0, $t0, CRMD
+  nop
+#endif
   csrrd $t0, GSTAT
   andi $t0, $t0, PGM
   beqz $t0, host_trap
@@ -34,23 +39,40 @@ trap:
   li.w $t1, 7
 #endif
   GUEST_REGS st.d, $t0
+#ifdef BREAK_saved_width
+  st.d $zero, $t0, 8 * 27
+  st.w $s4, $t0, 8 * 27
+#endif
   move $a0, $t0
   csrrd $t0, SAVE1
   st.d $t0, $a0, 8 * 12
   csrrd $t0, ERA
 #ifdef BREAK_era_not_saved
   nop
+#elif defined BREAK_pc_slot
+  st.d $t0, $a0, C_PC + 8
 #else
   st.d $t0, $a0, C_PC
 #endif
   /* A miss of the host changes BADI: what the exit says is kept before anything can miss. */
 #ifdef BREAK_badv_of_refill
   csrrd $t0, TLBRBADV
+#elif defined BREAK_badv_is_badi
+  csrrd $t0, BADI
 #else
   csrrd $t0, BADV
 #endif
   st.d $t0, $a0, C_BADV
+#ifdef BREAK_badi_late
+  la.abs $t0, far_away
+  invtlb 2, $zero, $zero
+  ld.d $t0, $t0, 0
+#endif
+#ifdef BREAK_badi_is_badv
+  csrrd $t0, BADV
+#else
   csrrd $t0, BADI
+#endif
   st.d $t0, $a0, C_BADI
 #ifndef BREAK_pgm_not_cleared
   li.w $t1, PGM
@@ -59,6 +81,10 @@ trap:
 #ifndef BREAK_tgid_not_cleared
   li.w $t1, 0xff << GID_SHIFT
   csrxchg $zero, $t1, GTLBC
+#endif
+#ifdef BREAK_exit_da
+  li.w $t0, 8
+  csrwr $t0, CRMD
 #endif
   la.abs $t0, absent_dir3
   csrwr $t0, PGDL
@@ -87,7 +113,7 @@ enter:
 #ifdef BREAK_era_host
   la.abs $t0, enter
 #endif
-#ifndef BREAK_era_unset
+#if !defined BREAK_era_unset && !defined BREAK_pgm_era_unset
   csrwr $t0, ERA
 #endif
   la.abs $t0, stage2_dir3
@@ -101,13 +127,17 @@ enter:
   li.w $t0, 6 << GID_SHIFT | USETGID
 #elif defined BREAK_tgid_unset
   li.w $t0, USETGID
+#elif defined BREAK_tgid_bits
+  li.w $t0, GID << 8 | USETGID
 #else
   li.w $t0, GID << GID_SHIFT | USETGID
 #endif
   li.w $t1, 0xff << GID_SHIFT | USETGID
   csrxchg $t0, $t1, GTLBC
-#ifdef BREAK_pgm_unset
+#if defined BREAK_pgm_unset || defined BREAK_pgm_era_unset
   li.w $t0, GID << GID_SHIFT
+#elif defined BREAK_gid_bits
+  li.w $t0, GID << 8 | PGM
 #else
   li.w $t0, GID << GID_SHIFT | PGM
 #endif
@@ -117,6 +147,9 @@ enter:
   csrwr $zero, PRMD
 #else
   SET PRMD, 4
+#endif
+#ifdef BREAK_pwcl_of_guest
+  SET PWCL, (12 | 9 << 5 | 21 << 10 | 9 << 15)
 #endif
   GUEST_REGS ld.d, $a0
 #ifdef BREAK_slot_beside

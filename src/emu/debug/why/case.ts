@@ -14,7 +14,7 @@ import type { Loop } from '../loops.ts';
 import type { RunControl } from '../run-control.ts';
 import type { Symbolizer } from '../symbolizer.ts';
 import { walkStage2 } from '../walk.ts';
-import { handlerFault, ledTo, next } from './chain.ts';
+import { handlerFault, ledTo, next, returnsFrom } from './chain.ts';
 import { lossesOf } from './lost-search.ts';
 import type { Moment } from './moment.ts';
 import { RULES, type Rule, type RuleId, ruleOf } from './rules.ts';
@@ -36,6 +36,9 @@ const RECENT = 64;
 /** Instructions behind an event that are looked at: those of its handler. */
 const BEHIND = 400;
 const TLBR = ecodeOf('TLBR');
+
+/** Rules that may be broken on purpose, as long as the machine goes on. */
+const OF_LOOPS: ReadonlySet<RuleId> = new Set(['host-interrupts']);
 
 /** What was found out about an event. */
 export interface Case {
@@ -74,13 +77,21 @@ export function* caseOf(
     const exits = loop?.round.some((e) => e.kind === 'exit') === true;
     const waits = loop?.round.length === 0;
     const last = loop && !exits && !waits ? undefined : newest(cpu, here, waits ? undefined : loop);
-    const found = last && (yield* explained(control, cpu, last, tell));
+    const found =
+      last && ((yield* explained(control, cpu, last, tell)) ?? (yield* explainedFar(control, cpu, last, here, tell)));
     const round = loop?.round ?? (here - history.beginning < FARTHEST ? cycleOf(cpu, 1)?.round : undefined);
     // What ended a repetition is less telling than what began it.
     if (found && found.findings.length > 0) return found;
     yield* replayer.going(here);
     const first = round && round.length > 0 ? yield* beginning(control, cpu, round, here) : undefined;
-    const told = first ? ((yield* explained(control, cpu, first, tell)) ?? found) : found;
+    let told = first ? ((yield* explained(control, cpu, first, tell)) ?? found) : found;
+    // What a handler should have done shows when the event has come again.
+    if (loop && !last && told?.findings.length === 0) {
+      yield* replayer.going(here);
+      const later = newest(cpu, here, loop);
+      const repeated = later && (yield* explained(control, cpu, later, tell));
+      if (repeated && repeated.findings.length > 0) told = repeated;
+    }
     // Who has stopped the machine himself looks at what he has stopped at.
     if (!told || told.findings.length > 0 || !(loop || tell.ended)) return told;
     yield* replayer.going(here);
@@ -94,12 +105,15 @@ export function* caseOf(
 /** Instructions around an entry that may have lost a register of its guest. */
 const AROUND = 2_000;
 
+/** Rules of which a look at the whole past finds the place. */
+const LOSSES: ReadonlySet<RuleId> = new Set(['guest-registers', 'skip-once', 'instruction-register']);
+
 /** What a guest has lost in the whole past, where nothing near the event explains it. */
 function* lost(control: RunControl, cpu: Cpu, name: Symbolizer, here: number): Steps<readonly Finding[]> {
   for (const at of yield* lossesOf(control, cpu, here)) {
     const last = Math.min(at + 2, control.history.latest);
     const found = switchFindings(yield* stretchOf(control, cpu, at - AROUND, last), name, () => false);
-    const told = found.filter((f) => f.rule === 'guest-registers' || f.rule === 'skip-once');
+    const told = found.filter((f) => LOSSES.has(f.rule));
     if (told.length > 0) return told;
   }
   return [];
@@ -137,6 +151,34 @@ function newest(cpu: Cpu, here: number, loop: Loop | undefined): Place | undefin
     }
   // Without `idle`, a tick is an instruction.
   return { record: best, near: Math.min(here, here - Math.max(0, cpu.now - best.time) + 1) };
+}
+
+/** Explains an event that is not where the count of instructions says, because the CPU has waited in `idle` since. */
+function* explainedFar(
+  control: RunControl,
+  cpu: Cpu,
+  { record }: Place,
+  here: number,
+  tell: Tell,
+): Steps<Case | undefined> {
+  const { history, replayer, machine } = control;
+  let near: number | undefined;
+  yield* replayer.going(history.beginning);
+  const remove = cpu.observe({
+    exception: (c: Cpu) => {
+      const r = c.events.at(0)!;
+      if (r.time === record.time && keyOf(r) === keyOf(record)) near = control.position() + 1;
+    },
+  });
+  const { runtime } = machine.options;
+  const late = runtime.now() + LONGEST_SEARCH_MS;
+  try {
+    while (near === undefined && history.position < here && runtime.now() < late)
+      yield* control.pending.silentlyInPieces(history.replaying(Math.min(history.position + PIECE, here)));
+  } finally {
+    remove();
+  }
+  return near === undefined ? undefined : yield* explained(control, cpu, { record, near }, tell);
 }
 
 /** The first event of the repetition of a round. The machine is somewhere in its past afterwards. */
@@ -202,6 +244,8 @@ function* explained(
   }
   then ??= handlerFault(whole, n, r);
   const { at } = whole.steps[n]!;
+  // A program may raise exceptions on purpose: one that was handled is no matter when the program has come to its end.
+  if (!loop && ended && returnsFrom(whole, n, r)) return { record: r, at, findings: [], lines: lines(r) };
   yield* replayer.going(at);
   const ctx = runningContext(cpu, vcpuStates);
   const moment: Moment = {
@@ -226,7 +270,8 @@ function* explained(
     const text = rule.broken?.(moment);
     if (text !== undefined) found.push({ rule: rule.id as RuleId, at, text });
   }
-  const findings = [...switchFindings(whole, name, isMapped), ...found];
+  const switched = switchFindings(whole, name, isMapped).filter((f) => loop || !OF_LOOPS.has(f.rule));
+  const findings = [...switched, ...found];
   const first = (f: Finding): boolean => ruleOf(f.rule).explainsOthers === true;
   return {
     record: r,

@@ -32,6 +32,18 @@ export function handlerFault(s: Stretch, n: number, r: EventRecord): EventRecord
   return undefined;
 }
 
+/** Does the handler of the exception at step `n` return? */
+export function returnsFrom(s: Stretch, n: number, r: EventRecord): boolean {
+  if (r.kind !== 'exception') return false;
+  let inside = 1;
+  for (let k = n + 1; k < s.length && inside > 0; k++) {
+    const { world, events } = s.steps[k]!;
+    if (events.some((e) => e.kind === 'exception' && e.world === r.world)) inside++;
+    else if (world === r.world && s.row(k)?.name === 'ertn') inside--;
+  }
+  return inside === 0;
+}
+
 /** The event whose handler raised another one at step `n`, and its step. @param stuck the machine is in a loop */
 export function ledTo(s: Stretch, n: number, r: EventRecord, stuck: boolean): Led {
   const refill = refillOf(s, n, r);

@@ -1,21 +1,24 @@
 /** Checks of interrupts, of waiting, and of the handlers of a world. */
 import { fieldOf, GINTC } from '../../cpu/csr-fields.ts';
-import { CSR } from '../../cpu/csr-table.ts';
+import { CSR, fieldNamed } from '../../cpu/csr-table.ts';
 import { ecodeOf, exceptionByCode } from '../../cpu/exception-table.ts';
 import { hex } from '../../formats/hex.ts';
 import { u32At } from '../../formats/little-endian.ts';
 import { decode } from '../../isa/decoder.ts';
 import { disassemble } from '../../isa/disassembler.ts';
 import { HOST_WORLD } from '../context.ts';
+import { describeWrite, hasWritten, lastWrite } from '../csr-words.ts';
 import { readVirtual } from '../debug-memory.ts';
 import { INTERRUPT_LINES } from '../decode-number.ts';
 import { worldName } from '../vms.ts';
-import { whyNotTaken, whyNoWake } from '../waits.ts';
+import { whyNotInjected, whyNotTaken, whyNoWake } from '../waits.ts';
 import { causeOf, isFetchFault, type Moment, place } from './moment.ts';
 import { instructionAt } from './provenance.ts';
 import { takerOf } from './vector-checks.ts';
 
 const INT = ecodeOf('INT');
+/** Exits that come beside others. */
+const BESIDE: ReadonlySet<number> = new Set([INT, ecodeOf('TLBR')]);
 const TI = 11;
 const IPI = 12;
 const HWI0 = 2;
@@ -49,6 +52,29 @@ export function cannotWake(m: Moment): string | undefined {
   if (r.kind !== 'exit' || decode(r.badi)?.name !== 'idle' || causeOf(r) !== 'GSPR') return undefined;
   const why = whyNoWake((num) => ctx.csr(num)) ?? (m.loop ? whyNotTaken((num) => ctx.csr(num)) : undefined);
   return why && `${worldName(cpu, r.world)} waits in idle at ${place(m, r.world, r.pc)}, and ${why}`;
+}
+
+/** A guest in `idle` that waits for another line than the one that is injected. */
+export function otherLine({ r, cpu, loop, name }: Moment): string | undefined {
+  if (!loop || r.kind !== 'exit') return undefined;
+  const idles = decode(r.badi)?.name === 'idle' && causeOf(r) === 'GSPR';
+  const why = whyNotInjected(cpu, idles);
+  const write = describeWrite(lastWrite(cpu, HOST_WORLD, CSR.GINTC), name);
+  return why && `${worldName(cpu, r.world)} waits at ${hex(r.pc)}; ${why} (GINTC ${write})`;
+}
+
+/** The hypervisor has injected an exception into a guest that has no vector: the guest is entered at 0. */
+export function injectedNowhere({ r, cpu, past, name }: Moment): string | undefined {
+  if (r.kind !== 'exit' || !isFetchFault(r) || hasWritten(cpu, r.world, CSR.EENTRY)) return undefined;
+  const left = past.steps.findLastIndex((s) => s.events.some((e) => e.kind === 'exit' && !BESIDE.has(e.ecode)));
+  const exit = past.steps[left]?.events.find((e) => e.kind === 'exit');
+  const entry = past.steps.findIndex((s, n) => n > left && s.events.some((e) => e.kind === 'entry'));
+  if (!exit || entry < 0 || exit.pc === r.pc || past.guestVector(entry) !== r.pc) return undefined;
+  if (past.steps[entry]!.events.find((e) => e.kind === 'entry')!.pc !== r.pc) return undefined;
+  const by = past.steps.findIndex((s, n) => n > left && s.csr.some((c) => c.bank === 'guest' && c.num === CSR.ESTAT));
+  if (by < 0) return undefined;
+  const ecode = fieldNamed('ESTAT', 'Ecode', past.steps[by]!.csr.find((c) => c.num === CSR.ESTAT)!.value);
+  return `the host injects ${exceptionByCode(ecode, 0)?.name ?? hex(ecode)} into ${worldName(cpu, r.world)} at its ${causeOf(exit)} exit at ${hex(exit.pc)} (${instructionAt(past, by, name)}), and the guest never wrote EENTRY: it is entered at ${hex(r.pc)}`;
 }
 
 /** Exceptions after which the program goes on behind the instruction. */
@@ -88,12 +114,15 @@ export function handlerFaults(m: Moment): string | undefined {
 /** Causes that no handler repairs. */
 const FATAL = /^(INE|IPE|ADE[FM]|BRK|BCE|FPE)$/;
 
+/** Causes that a program asks for, or that a kernel waits for. */
+const ASKED_FOR = /^(SYS|FPD|SXD|ASXD|BTD)$/;
+
 /** The guest's own fault whose handler has called the hypervisor, and not returned. */
 export function died(m: Moment): string | undefined {
   const { r, then, cpu, ctx, machine, ended } = m;
   const cause = exceptionByCode(r.ecode, r.esub);
   if (r.kind !== 'exception' || r.world === HOST_WORLD || then?.kind !== 'exit' || !cause) return undefined;
-  if (!FATAL.test(cause.name) && !ended) return undefined;
+  if (!FATAL.test(cause.name) && (!ended || ASKED_FOR.test(cause.name))) return undefined;
   const word = isFetchFault(r) ? undefined : u32At(readVirtual(machine, ctx, r.pc, 4));
   const what = word === undefined ? '' : `: ${disassemble(word)}`;
   const badv = r.hasBadv ? ` for ${hex(r.badv)}` : '';

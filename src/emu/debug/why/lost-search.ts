@@ -14,7 +14,7 @@ const LONGEST_SEARCH_MS = 3_000;
 const MOST = 4;
 /** More registers than these are another vCPU's. */
 const MOST_LOST = 8;
-const [HVC, TLBR, INT] = [ecodeOf('HVC'), ecodeOf('TLBR'), ecodeOf('INT')];
+const [HVC, TLBR, INT, GSPR] = [ecodeOf('HVC'), ecodeOf('TLBR'), ecodeOf('INT'), ecodeOf('GSPR')];
 /** Causes at which the hypervisor does nothing for the guest, and its registers stay. */
 const QUIET: ReadonlySet<number> = new Set([TLBR, INT]);
 
@@ -27,7 +27,7 @@ interface Left {
 
 /**
  * Positions behind entries into a guest that may have lost something, oldest first: at a refill or an interrupt any register, at
- * another exit more than one, or an instruction. The machine is somewhere else in its past afterwards.
+ * another exit more than one, or an instruction; or behind exits whose instruction was sought in BADV. The machine is somewhere else in its past afterwards.
  */
 export function* lossesOf(control: RunControl, cpu: Cpu, here: number): Steps<readonly number[]> {
   const { history, replayer, machine } = control;
@@ -37,13 +37,28 @@ export function* lossesOf(control: RunControl, cpu: Cpu, here: number): Steps<re
   const places = new Set<bigint>();
   const left = new Map<number, Left>();
   const registers = (): bigint[] => Array.from({ length: GPRS }, (_, n) => cpu.gpr(n));
+  /** Since the last exit of a guest: its cause, and whether the host has read BADI and BADV. */
+  let exited = -1;
+  let read = new Set<number>();
+  let mistaken = false;
   yield* replayer.going(first);
   const remove = cpu.observe({
+    csrRead: (_c, bank, num) => {
+      if (bank === 'host') read.add(num);
+    },
     exception: (c: Cpu) => {
       const r = c.events.at(0)!;
-      if (r.kind === 'exit') left.set(r.world, { pc: r.pc, ecode: r.ecode, gpr: registers() });
+      if (r.kind !== 'exit') return;
+      exited = r.ecode;
+      read = new Set();
+      left.set(r.world, { pc: r.pc, ecode: r.ecode, gpr: registers() });
     },
     entered: (c: Cpu) => {
+      // Once: the instruction is in BADI.
+      if (exited === GSPR && !mistaken && read.has(CSR.BADV) && !read.has(CSR.BADI)) {
+        mistaken = true;
+        found.push(control.position());
+      }
       const exit = left.get(c.world);
       if (!exit || places.has(exit.pc) || !isSuspect(exit, c.pc, registers())) return;
       places.add(exit.pc);

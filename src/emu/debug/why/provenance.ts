@@ -37,6 +37,15 @@ function savedAt(s: Stretch, n: number, address: bigint): number | undefined {
   return undefined;
 }
 
+/** The last store of general register `r` to an address before step `n`. */
+function savedFrom(s: Stretch, n: number, r: number, address: bigint): number | undefined {
+  for (let k = n - 1; k >= 0; k--) {
+    const a = accessOf(s, k);
+    if (a?.store && a.address === address && a.rd === r) return k;
+  }
+  return undefined;
+}
+
 /** The last store of general register `r` by the host before step `n`; with an expected value, of this value. */
 function lastSave(s: Stretch, n: number, r: number, expected?: bigint): number | undefined {
   for (let k = n - 1; k >= 0; k--) {
@@ -63,8 +72,11 @@ const register = (r: number): string => `$${GPR_NAMES[r]}`;
 export interface Provenance {
   /** In words. */
   readonly text: string;
-  /** The value is a guest's, or was loaded from another place than the one where the register was saved, or has come in another way. */
-  readonly origin: 'guest' | 'other place' | 'else';
+  /**
+   * The value is a guest's, or was loaded from another place than the one where the register was saved (`other slot`: from one that another
+   * register was saved in), or has come in another way.
+   */
+  readonly origin: 'guest' | 'other place' | 'other slot' | 'else';
 }
 
 /**
@@ -87,6 +99,11 @@ export function provenance(
       text: `${value} is the guest's: ${worldNameOf(world)} set it by ${instructionAt(s, k, name)}, and the host has not loaded its own since${lost(s, n, { r, expected }, name)}`,
       origin: 'guest',
     };
+  if (reader === HOST_WORLD && s.steps.slice(k, n).some((step) => step.events.some((e) => e.kind === 'entry')))
+    return {
+      text: `${value} is the guest's: ${instructionAt(s, k, name)} loaded it for the guest, and the host has not loaded its own since${lost(s, k, { r, expected }, name)}`,
+      origin: 'guest',
+    };
   const row = s.row(k);
   const from = (more: string): Provenance => ({
     text: `${value} comes from ${instructionAt(s, k, name)}${more}`,
@@ -94,10 +111,22 @@ export function provenance(
   });
   const access = accessOf(s, k);
   if (access && !access.store) {
+    const by = savedAt(s, k, access.address);
+    // Its own slot, and what was saved there was wrong already.
+    if (by !== undefined && accessOf(s, by)?.rd === r && expected !== undefined && s.gpr(by, r) !== expected) {
+      const before = writerOf(s, by, r);
+      if (before !== undefined && s.steps[before]!.world === HOST_WORLD)
+        return from(
+          ` from ${hex(access.address)}, where ${instructionAt(s, by, name)} put it: ${instructionAt(s, before, name)} had overwritten ${register(r)} before it was saved`,
+        );
+    }
     const saved = savedElsewhere(s, k, { r, expected }, access.address, name);
     return saved === undefined
       ? from(stored(s, k, access.address, name))
-      : { ...from(` from ${hex(access.address)}; ${saved}`), origin: 'other place' };
+      : {
+          ...from(` from ${hex(access.address)}; ${saved}`),
+          origin: by !== undefined && accessOf(s, by)?.rd !== r ? 'other slot' : 'other place',
+        };
   }
   const kept = row?.name === 'csrrd' || row?.name === 'csrwr' ? keptBy(s, k, r) : undefined;
   if (kept !== undefined) return provenance(s, kept, r, name, { reader, expected });
@@ -145,6 +174,11 @@ function savedElsewhere(
 ): string | undefined {
   const save = lastSave(s, k, r, expected);
   const own = save === undefined ? undefined : accessOf(s, save);
+  // Its own slot, which something else was written to.
+  const by = savedAt(s, k, address);
+  const first = by === undefined || accessOf(s, by)?.rd === r ? undefined : savedFrom(s, by, r, address);
+  if (by !== undefined && first !== undefined)
+    return `it was saved there by ${instructionAt(s, first, name)}, and ${instructionAt(s, by, name)} has overwritten it`;
   if (save === undefined || !own || own.address === address) return undefined;
   return `it was saved at ${hex(own.address)} (${hex(s.gpr(save, r))}) by ${instructionAt(s, save, name)}`;
 }

@@ -5,6 +5,8 @@
 import type { CSR } from '../../cpu/csr-table.ts';
 import * as guest from './guest-checks.ts';
 import type { Moment } from './moment.ts';
+import * as own from './own-entries.ts';
+import * as returns from './return-checks.ts';
 import * as stage2 from './stage2-checks.ts';
 import * as tables from './table-checks.ts';
 import * as values from './values.ts';
@@ -96,6 +98,24 @@ export const RULES = [
     csrs: ['CRMD', 'DMW0', 'DMW1'],
     must: 'set CRMD.PG where PC itself is mapped, or change PC and mode together by a return',
     broken: worlds.pagingTooEarly,
+    explainsOthers: true,
+  },
+  {
+    id: 'paging-kept',
+    step: 'enable',
+    section: 'Guest bank',
+    csrs: ['CRMD'],
+    must: 'leave the CRMD of the host alone where its PC is mapped: the mode of a guest is in the guest’s CRMD',
+    broken: returns.pagingOff,
+    explainsOthers: true,
+  },
+  {
+    id: 'return-address',
+    step: 'enable',
+    section: 'Vol. 1, 6.3.3',
+    csrs: ['ERA', 'TLBRERA', 'GSTAT'],
+    must: 'write ERA before an ertn; TLBRERA with IsTLBR = 1 before one that returns as a refill does; GSTAT.PGM before one that enters a guest',
+    broken: returns.returnedNowhere,
     explainsOthers: true,
   },
   {
@@ -221,11 +241,21 @@ export const RULES = [
     must: 'give the guest every general register back as it was',
   },
   {
+    id: 'exit-interrupts',
+    step: 'exit',
+    section: 'Recipes, Exit',
+    csrs: ['CRMD', 'GSTAT'],
+    must: 'keep interrupts off in the exit path, until the guest’s registers are saved and GSTAT.PGM is cleared',
+    broken: returns.interruptedExit,
+    explainsOthers: true,
+  },
+  {
     id: 'host-registers',
     step: 'exit',
     section: 'Recipes, Exit',
     csrs: [],
     must: 'give the host its own registers back before its code goes on',
+    broken: worlds.lostHostRegister,
   },
   {
     id: 'host-pointer',
@@ -241,6 +271,13 @@ export const RULES = [
     section: 'Guest exit',
     csrs: ['BADV', 'TLBRBADV'],
     must: 'read the GPA of a fault from BADV, and that of a refill from TLBRBADV',
+  },
+  {
+    id: 'instruction-register',
+    step: 'exit',
+    section: 'Guest exit',
+    csrs: ['BADI', 'BADV'],
+    must: 'take the instruction of a GSPR exit from BADI, and the address of a fault from BADV',
   },
   {
     id: 'skip',
@@ -302,6 +339,15 @@ export const RULES = [
     explainsOthers: true,
   },
   {
+    id: 'fill-asid',
+    step: 'refill',
+    section: 'Vol. 1, 7.5.4',
+    csrs: ['ASID', 'TLBREHI'],
+    must: 'leave ASID and TLBREHI as they are from the miss to its tlbfill',
+    broken: own.filledOtherwise,
+    explainsOthers: true,
+  },
+  {
     id: 'gid-shared',
     step: 'change',
     section: 'Address translation',
@@ -316,6 +362,31 @@ export const RULES = [
     csrs: [],
     must: 'invalidate the entry after each change of the table: invtlb 0x16 with the GID in rj[23:16]',
     broken: stage2.stale,
+  },
+  {
+    id: 'invtlb-own',
+    step: 'change',
+    section: 'Vol. 1, 4.2.4.7',
+    csrs: ['ASID'],
+    must: 'invalidate the entry after each change of a world’s own table: invtlb 5 needs the ASID of the entry and leaves those with G = 1, invtlb 6 meets both',
+    broken: own.stale,
+    explainsOthers: true,
+  },
+  {
+    id: 'injection',
+    step: 'interrupt',
+    section: 'Interrupts and time',
+    csrs: ['ERA', 'ESTAT', 'EENTRY'],
+    must: 'inject an exception only into a guest that has a vector for it, and for a cause that is the guest’s',
+    broken: guest.injectedNowhere,
+  },
+  {
+    id: 'line-enabled',
+    step: 'interrupt',
+    section: 'Interrupts and time',
+    csrs: ['GINTC', 'ECFG'],
+    must: 'inject the line that the guest has enabled, by GINTC.HWIS: ESTAT.IS[9:2] of the guest cannot be written',
+    broken: guest.otherLine,
   },
   {
     id: 'acknowledge',

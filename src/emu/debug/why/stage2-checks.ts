@@ -10,7 +10,7 @@ import { pairOf } from './fills.ts';
 import { causeOf, isFetchFault, type Moment, place } from './moment.ts';
 import { instructionAt } from './provenance.ts';
 import type { Step } from './stretch.ts';
-import { blockWithoutH } from './table-checks.ts';
+import { blockWithoutH, walksTables } from './table-checks.ts';
 import * as values from './values.ts';
 import { takerOf } from './vector-checks.ts';
 
@@ -29,6 +29,8 @@ export function wrongRoot(m: Moment): string | undefined {
   const root = rootOf(m);
   if (r.kind !== 'exit' && !(r.world >= 0 && causeOf(r) === 'INE')) return undefined;
   if (!isStage2(m) && causeOf(r) !== 'INE') return undefined;
+  // A program may fill the TLB without tables.
+  if (!walksTables(m, HOST_WORLD)) return undefined;
   if (!hasWritten(cpu, HOST_WORLD, CSR.PGDL))
     return 'the host never wrote PGDL: stage 2 is walked from 0, and the guest’s memory is mapped nowhere';
   const wrote = `(PGDL ${describeWrite(lastWrite(cpu, HOST_WORLD, CSR.PGDL), name)})`;
@@ -66,6 +68,7 @@ export function badEntry(m: Moment): string | undefined {
   const { leaf } = found;
   const block = found.address === undefined ? blockWithoutH(m, r.badv) : undefined;
   if (block !== undefined) return block;
+  if (!leaf && !walksTables(m, HOST_WORLD)) return undefined;
   if (!leaf)
     return `stage 2 has no table for GPA ${gpa}: ${found.failure?.replace(/^stage 2: /, '') ?? 'the walk ends early'}`;
   const where = `the stage-2 entry of GPA ${gpa} at ${hex(leaf.slot)} is ${hex(leaf.entry)}`;
@@ -145,7 +148,7 @@ export function wrongFill(m: Moment): string | undefined {
 }
 
 /** The steps between the miss and the same miss before or behind it, and the `tlbwr` among them. */
-function missedAgain({
+export function missedAgain({
   whole,
   past,
   r,

@@ -7,7 +7,7 @@ import { GPR_NAMES } from '../../isa/operands.ts';
 import { operandValue } from '../../isa/row.ts';
 import { HOST_WORLD } from '../context.ts';
 import type { Symbolizer } from '../symbolizer.ts';
-import { instructionAt, provenance } from './provenance.ts';
+import { accessOf, instructionAt, provenance } from './provenance.ts';
 import type { RuleId } from './rules.ts';
 import type { Stretch } from './stretch.ts';
 
@@ -25,7 +25,7 @@ const PRESERVED = [2, 3, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31];
 const ARGUMENTS = [4, 5, 6, 7, 8, 9, 10, 11];
 /** CSRs of the guest that a hypervisor writes when it changes the vCPU, or injects an exception. */
 const SWITCHED: ReadonlySet<number> = new Set([CSR.CRMD, CSR.ERA, CSR.EENTRY, CSR.CPUID]);
-const [HVC, TLBR, INT] = [ecodeOf('HVC'), ecodeOf('TLBR'), ecodeOf('INT')];
+const [HVC, TLBR, INT, GSPR] = [ecodeOf('HVC'), ecodeOf('TLBR'), ecodeOf('INT'), ecodeOf('GSPR')];
 
 /** A guest that goes on elsewhere more often than this has lost its PC: it is not only reset, and takes no injected exception. */
 const MOVES = 3;
@@ -68,6 +68,8 @@ export function switchFindings(s: Stretch, name: Symbolizer, isMapped: (gpa: big
   /** Those that had not returned when a guest was entered. */
   let inside: ReadonlySet<Call> = new Set();
   let moved = 0;
+  /** By the cause of the first exit of its kind. */
+  const asked = new Map<number, Mistaken | undefined>();
   for (let n = 0; n < s.length; n++) {
     const step = s.steps[n]!;
     const entry = step.events.find((e) => e.kind === 'entry');
@@ -98,7 +100,7 @@ export function switchFindings(s: Stretch, name: Symbolizer, isMapped: (gpa: big
     if (entry) {
       exit = exits.get(entry.world);
       const twice = exit?.pc === entry.pc - 8n && !BETWEEN.has(exit.ecode);
-      if (exit && twice && !isVector(s, n, entry.pc))
+      if (exit && twice && !isVector(s, n, entry.pc) && savesRegisters(s, exit.next, n))
         add(
           'skip-once',
           n,
@@ -116,6 +118,7 @@ export function switchFindings(s: Stretch, name: Symbolizer, isMapped: (gpa: big
         !twice &&
         !goesOn(exit, entry.pc) &&
         !isVector(s, n, entry.pc) &&
+        savesRegisters(s, exit.next, n) &&
         ++moved > MOVES
       )
         add(
@@ -136,10 +139,49 @@ export function switchFindings(s: Stretch, name: Symbolizer, isMapped: (gpa: big
     if (left) {
       const { pc, badi, ecode, world, badv } = left;
       exit = { next: n + 1, pc, badi, ecode, world, badv, faulted: left.stage2 && ecode !== TLBR };
+      if (!asked.has(ecode)) asked.set(ecode, takenFrom(s, exit));
       exits.set(world, exit);
     }
   }
+  for (const [ecode, found] of asked) {
+    if (!found) continue;
+    const { step, wrong, right } = found;
+    const what = right === 'BADI' ? 'instruction' : 'GPA';
+    add(
+      'instruction-register',
+      step,
+      `${instructionAt(s, step, name)} reads ${wrong} after a ${causeOf(ecode)} exit, and ${right} is not read: the ${what} is in ${right} (${hex(found.value)})`,
+    );
+  }
   return [...out.values()];
+}
+
+/** Which register the host has taken for another one. */
+interface Mistaken {
+  readonly step: number;
+  readonly wrong: 'BADI' | 'BADV';
+  readonly right: 'BADI' | 'BADV';
+  readonly value: bigint;
+}
+
+/** Does the host look at BADV for an instruction, or at BADI for an address, and never see the right one before it goes on? */
+function takenFrom(s: Stretch, exit: Exit): Mistaken | undefined {
+  // The code of an hvcl need not be looked at.
+  const instruction = exit.ecode === GSPR;
+  if (!instruction && !exit.faulted) return undefined;
+  const [wrong, right] = instruction ? (['BADV', 'BADI'] as const) : (['BADI', 'BADV'] as const);
+  const value = instruction ? BigInt(exit.badi >>> 0) : exit.badv;
+  let mistaken = -1;
+  for (let n = exit.next; n < s.length; n++) {
+    const { world, reads, events } = s.steps[n]!;
+    if (world !== HOST_WORLD || events.some((e) => e.kind !== 'exception')) break;
+    if (reads.includes(CSR[right])) return undefined;
+    if (reads.includes(CSR[wrong]) && mistaken < 0) mistaken = n;
+    // It may read the instruction from memory.
+    for (let r = 1; instruction && r < 32 && n + 1 < s.length; r++)
+      if (s.gpr(n + 1, r) !== s.gpr(n, r) && (s.gpr(n + 1, r) & 0xffff_ffffn) === value) return undefined;
+  }
+  return mistaken < 0 ? undefined : { step: mistaken, wrong, right, value };
 }
 
 const causeOf = (ecode: number): string => exceptionByCode(ecode, 0)?.name ?? hex(ecode);
@@ -164,8 +206,23 @@ const MOST_LOST = 8;
 
 type Add = (rule: RuleId, n: number, text: string) => void;
 
+/** Fewest registers that a world switch saves. A program that lets both worlds work in the same registers saves none. */
+const LEAST_SAVED = 8;
+
+/** Does the host save registers between two steps, as they were before the first one? */
+function savesRegisters(s: Stretch, from: number, to: number): boolean {
+  const saved = new Set<number>();
+  for (let n = from; n < to && saved.size < LEAST_SAVED; n++) {
+    const access = s.steps[n]!.world === HOST_WORLD ? accessOf(s, n) : undefined;
+    if (access?.store && access.size === 8 && s.gpr(n, access.rd) === s.gpr(from, access.rd)) saved.add(access.rd);
+  }
+  return saved.size >= LEAST_SAVED;
+}
+
 /** The caller of the function that enters guests has control again, at step `n`. */
 function compareHost(s: Stretch, call: Call, n: number, name: Symbolizer, add: Add): void {
+  const entry = s.steps.findIndex((step, k) => k > call.step && step.events.some((e) => e.kind === 'entry'));
+  if (!savesRegisters(s, call.step, entry)) return;
   // On another stack it is the same function for another vCPU, unless the stack pointer is the guest's.
   const elsewhere = s.gpr(call.step, STACK_POINTER) !== s.gpr(n, STACK_POINTER);
   for (const r of elsewhere ? [STACK_POINTER] : PRESERVED) {
@@ -173,7 +230,8 @@ function compareHost(s: Stretch, call: Call, n: number, name: Symbolizer, add: A
     if (before === after) continue;
     const why = provenance(s, n, r, name, { expected: before });
     // A value that the host has computed is a later call's at the same place.
-    if (why?.origin !== 'guest' && (elsewhere || why?.origin !== 'other place')) continue;
+    const origin = why?.origin;
+    if (!why || origin === 'else' || (elsewhere && origin === 'other place')) continue;
     add(
       'host-registers',
       n,
@@ -193,6 +251,7 @@ function compareGuest(
   add: Add,
 ): void {
   const { next, ecode } = exit;
+  if (ecode !== TLBR && !savesRegisters(s, next, n)) return;
   const row = decode(exit.badi);
   const written = row?.operands.includes('rd') ? operandValue(row, exit.badi, 'rd') : 0;
   const skipped = pc === exit.pc + 4n;

@@ -31,6 +31,10 @@ export function geometry(m: Moment): string | undefined {
 const WALK_AT = 19;
 const WALK = 0xc8;
 
+/** Does a world walk tables by `lddir` and `ldpte`, in what has been looked at? Otherwise it fills the TLB in its own way. */
+export const walksTables = ({ whole }: Moment, world: number): boolean =>
+  whole.steps.some(({ world: of, word }) => of === world && word !== undefined && word >>> WALK_AT === WALK);
+
 /** The last `lddir` or `ldpte` of a world for a level that PWCL and PWCH do not describe. */
 function walkedWithout(
   { past }: Moment,

@@ -148,7 +148,7 @@ export function levelGap(v: Values): string | undefined {
     const [below, level] = [present[n - 1]!, present[n]!];
     const end = below.base + below.width;
     if (level.base !== end)
-      return `${levelRegister(v.world, level.num)}.${level.name}base is ${level.base}, and the level below (${below.name}base ${below.base}, ${below.width} bits) ends at bit ${end}: addresses find wrong entries ${wrote(v, level.num)}`;
+      return `${levelRegister(v.world, level.num)}.${level.name}base is ${level.base}, and the level below (${below.name}base ${below.base}, ${below.width} bits) ends at bit ${end}: addresses find wrong entries ${wrote(v, level.num)}${below.num === level.num ? '' : ` ${wrote(v, below.num)}`}`;
   }
   return undefined;
 }

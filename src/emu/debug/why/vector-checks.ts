@@ -11,6 +11,7 @@ import { readVirtual } from '../debug-memory.ts';
 import { worldName } from '../vms.ts';
 import { walk, walkStage2 } from '../walk.ts';
 import { causeOf, type Moment, place } from './moment.ts';
+import { walksTables } from './table-checks.ts';
 import { unaligned, written } from './values.ts';
 
 /** The world that takes an event. */
@@ -174,6 +175,7 @@ function isTable(bytes: Uint8Array, apart: number): boolean {
 export function rootNeverWritten(m: Moment): string | undefined {
   const { cpu, ctx, r } = m;
   if (r.kind === 'exit' || !r.hasBadv || !/^(TLBR|PI[LSF])$/.test(causeOf(r))) return undefined;
+  if (!walksTables(m, r.world)) return undefined;
   const num = (r.va >> 47n) & 1n ? CSR.PGDH : CSR.PGDL;
   if (fieldNamed('CRMD', 'DA', ctx.csr(CSR.CRMD)) || ctx.csr(num) !== 0n) return undefined;
   const half = num === CSR.PGDH ? 'upper' : 'lower';

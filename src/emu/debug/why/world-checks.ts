@@ -76,7 +76,7 @@ export function pgmNotSet(m: Moment): string | undefined {
   const gid = fieldNamed('GSTAT', 'GID', gstat);
   const tgid = fieldNamed('GTLBC', 'TGID', past.csr(n, CSR.GTLBC));
   if (fieldNamed('GSTAT', 'PGM', gstat) || gid === 0 || tgid !== gid) return undefined;
-  return `${instructionAt(past, n, name)} did not enter the guest: GSTAT.PGM is 0 (GID = ${gid}), so the host itself goes on at ERA, ${hex(past.csr(n, CSR.ERA))}; set PGM with the GID (GSTAT ${describeWrite(lastWrite(cpu, HOST_WORLD, CSR.GSTAT), name)})`;
+  return `${instructionAt(past, n, name)} did not enter the guest: GSTAT.PGM is 0 (GID = ${gid}), so the host itself goes on at ERA, ${hex(past.csr(n, CSR.ERA))}${hasWritten(cpu, HOST_WORLD, CSR.ERA) ? '' : ', which nobody wrote'}; set PGM with the GID (GSTAT ${describeWrite(lastWrite(cpu, HOST_WORLD, CSR.GSTAT), name)})`;
 }
 
 /** The last `ertn` of the host that is no return from a refill, when no guest was entered since. */
@@ -187,8 +187,27 @@ export function leftRefill(m: Moment): string | undefined {
 /** Faults whose cause is an address. */
 const ADDRESS_FAULTS = /^(TLBR|PI[LSF]|PME|PN[RX]|PPI|ADE[FM]|ALE)$/;
 
-export const lostRegister = (m: Moment): string | undefined => (m.r.world === HOST_WORLD ? badAddress(m) : undefined);
+/** ra, tp, sp, fp, s0–s8: what a function preserves. */
+const PRESERVED: ReadonlySet<number> = new Set([1, 2, 3, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31]);
+
+export const lostRegister = (m: Moment): string | undefined =>
+  m.r.world === HOST_WORLD && !PRESERVED.has(baseOf(m) ?? 0) ? badAddress(m) : undefined;
+/** The host misses a register that it has before it enters a guest. */
+export const lostHostRegister = (m: Moment): string | undefined =>
+  m.r.world === HOST_WORLD && PRESERVED.has(baseOf(m) ?? 0) ? badAddress(m) : undefined;
 export const lostInGuest = (m: Moment): string | undefined => (m.r.world === HOST_WORLD ? undefined : badAddress(m));
+
+/** The register that the address of a fault of the host comes from. */
+function baseOf(m: Moment): number | undefined {
+  const { r, past, ctx, machine } = m;
+  if (isFetchFault(r) || causeOf(r) === 'INE') {
+    const n = cameFrom(m);
+    return n >= 0 && past.row(n)?.name === 'jirl' ? past.operand(n, 'rj') : undefined;
+  }
+  const word = u32At(readVirtual(machine, ctx, r.pc, 4));
+  const row = word === undefined ? undefined : decode(word);
+  return row?.operands.includes('rj') ? operandValue(row, word!, 'rj') : undefined;
+}
 
 /** Addresses that programs of a kernel have, and no context of a hypervisor. */
 const [USER_FROM, USER_END] = [2n ** 32n, 2n ** 47n];
@@ -196,6 +215,8 @@ const [USER_FROM, USER_END] = [2n ** 32n, 2n ** 47n];
 /** Where an address comes from at which nothing is. */
 function badAddress(m: Moment): string | undefined {
   const { r, past, ctx, machine, name } = m;
+  // A jump into memory that holds zeros.
+  if (causeOf(r) === 'INE' && u32At(readVirtual(machine, ctx, r.pc, 4)) === 0) return jumpedTo(m);
   if (!ADDRESS_FAULTS.test(causeOf(r)) || past.length === 0) return undefined;
   if (walk(ctx, machine.ram, r.va).address !== undefined && causeOf(r) !== 'ALE') return undefined;
   if (isFetchFault(r)) return jumpedTo(m);
