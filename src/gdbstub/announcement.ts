@@ -19,11 +19,21 @@ function watched(stop: Extract<Stop, { kind: 'watch' }>): string {
  * The text of a stop; undefined when there is nothing to add.
  * @param stepped the thread whose step this ends
  * @param from the world in which it began
+ * @param single the client has resumed one thread only
  */
-export function announcement(s: Target, stop: Stop, stepped: Thread | undefined, from: number): string | undefined {
+export function announcement(
+  s: Target,
+  stop: Stop,
+  stepped: Thread | undefined,
+  from: number,
+  single: boolean,
+): string | undefined {
   switch (stop.kind) {
-    case 'catch':
-      return stop.caught.syscall ? undefined : `[lvz] catch ${stop.caught.id}: ${stop.text}\n`;
+    case 'catch': {
+      const { id, syscall, text } = stop.caught;
+      if (syscall) return single && syscall.owner === s ? `[lvz] ${text}: ${stop.text}\n` : undefined;
+      return `[lvz] catch ${id}: ${stop.text}\n`;
+    }
     case 'loop':
       return [`[lvz] ${stop.loop.text}`, ...explainLast(s.control, stop.cpu, s.symbolize), ''].join('\n');
     case 'watch':

@@ -323,7 +323,7 @@ export class Session implements Target {
 
   /** Prints what gdb's stop reply cannot express. */
   private announce(stop: Stop, stepped: Thread | undefined): void {
-    const text = announcement(this, stop, stepped, this.resumption.from);
+    const text = announcement(this, stop, stepped, this.resumption.from, this.resumption.single);
     if (text === undefined) return;
     this.output(text);
     // gdb has no breakpoint at this address of the place, so it does not step over it.

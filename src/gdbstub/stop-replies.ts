@@ -67,7 +67,8 @@ export class StopReplies {
       }
       case 'catch': {
         const { syscall, world } = stop.caught;
-        if (syscall?.owner !== this.target)
+        // gdb steps one thread over a breakpoint, and does not end that at a system call: the breakpoint would never be hit again.
+        if (syscall?.owner !== this.target || this.resumption.single)
           return this.forThread(this.signalOf(stop.caught, stop.cpu), '', this.selection.threadOn(stop.cpu));
         const pair = `syscall_entry:${syscall.number.toString(16)};`;
         return this.forThread(SIGNAL.trap, pair, this.selection.threadFor(stop.cpu, world));

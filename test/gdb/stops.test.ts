@@ -28,6 +28,24 @@ describe.each(GDBS)('stops with %s', (_name, gdb) => {
     expect(output).toMatch(/\$3 = 6001\n/);
   });
 
+  test('catch syscall at the end of a step over a breakpoint: the breakpoint is hit again', async () => {
+    const { output } = await session({
+      guests: [guestSpec('hello')],
+      commands: [
+        'break *&_guest_entry',
+        'catch syscall 3901',
+        'continue',
+        'stepi',
+        'print $world',
+        'delete 2',
+        'continue',
+      ],
+    });
+    expect(output).toMatch(/^\[lvz\] catch syscall 3901: VM entry cpu0 -> VM 1 pc=0x200000$/m);
+    expect(output).toMatch(/\$1 = 1\n/);
+    expect(output.match(/^Breakpoint 1, .*_run_guest \(\)/gm)).toHaveLength(2);
+  });
+
   test('a breakpoint by physical address stops under another name of the same memory', async () => {
     const { output } = await session({
       guests: [guestSpec('hello')],
