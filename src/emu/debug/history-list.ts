@@ -33,7 +33,7 @@ export type HistoryEntry = {
 const FIRST = 4_000;
 const MOST = 256_000;
 
-/** The last `count` entries of a CPU, oldest first. `kind`: only entries of this kind. */
+/** The last `count` entries of a CPU, oldest first. `kind`: only entries of this kind. CSR writes are looked for in all that is kept. */
 export function* listingHistory(
   control: RunControl,
   cpu: Cpu,
@@ -61,7 +61,7 @@ function* csrWrites(control: RunControl, cpu: Cpu, count: number): Steps<History
   yield* noting(control, cpu, recent, replayer.scanning(Math.max(history.beginning, now - BUSY), now));
   if (recent.length >= count) return recent.slice(-count);
   let found: HistoryEntry[] = [];
-  for (let end: number | undefined = now; end !== undefined && found.length < count && now - end < MOST; ) {
+  for (let end: number | undefined = now; end !== undefined && found.length < count; ) {
     const part: HistoryEntry[] = [];
     end = yield* noting(control, cpu, part, replayer.searchingStretch(end));
     found = [...part, ...found];
