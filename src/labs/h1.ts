@@ -74,7 +74,7 @@ export const H1: Lab = {
       step: 5,
       hint: 'Hole 4 of switch.S: PGDL; hole 3 of main.c: the table’s physical address in the vCPU.',
     },
-    { when: { rule: ['host-interrupts'] }, step: 5, hint: 'Hole 4 of switch.S: PRMD.PIE.' },
+    { when: { audit: /PRMD\.PIE = 0/ }, step: 5, hint: 'Hole 4 of switch.S: PRMD.PIE.' },
     {
       when: { rule: ['skip', 'skip-once'] },
       step: 5,

@@ -66,8 +66,21 @@ export function stale(m: Moment): string | undefined {
   if (!entry || !leaf) return undefined;
   const elo = entry.elo[Number((r.va >> BigInt(entry.ps)) & 1n) as 0 | 1];
   const has = (BigInt(leaf.hi >>> 0) << 32n) | BigInt(leaf.lo >>> 0);
-  if (allows(cause, elo) || !allows(cause, has)) return undefined;
+  if (allows(cause, elo) || !allows(cause, has) || filledFromTable(m)) return undefined;
   return `the TLB still has ${hex(r.va)} as ${hex(elo)} (${describeElo(elo)}, ASID ${entry.asid}), and the table of ${worldName(cpu, r.world)} at ${hex(BigInt(leaf.slot))} has ${hex(has)}: the entry must be invalidated after the table was changed${lastInvtlb(m, entry)}`;
+}
+
+/** Names of instructions that store. */
+const STORES = /^(x?vst|f?st|sc\.|am)/;
+
+/** Was the entry filled after the last store of its world? Then the table has not changed since, and the fill took something else from it. */
+function filledFromTable({ whole, past, r }: Moment): boolean {
+  for (let n = past.length - 1; n >= 0; n--) {
+    const { world, tlb } = whole.steps[n]!;
+    if (tlb.some(({ entry }) => entry && covers(entry, r.va))) return true;
+    if (world === r.world && STORES.test(whole.row(n)?.name ?? '')) return false;
+  }
+  return false;
 }
 
 /** The entry for an address in a world's own tables, as they are in memory. */
