@@ -32,7 +32,9 @@ const RAM = 512 << 20;
 const { look } = LoopWatch.prototype;
 const { observe } = Cpu.prototype;
 function detect(on: boolean): void {
-  LoopWatch.prototype.look = on ? look : () => undefined;
+  LoopWatch.prototype.look = function (this: LoopWatch, position, quiet) {
+    return look.call(this, position, quiet || !on);
+  };
   Cpu.prototype.observe = function (this: Cpu, observer) {
     // Only the detectors listen to exceptions without a return.
     return on || !observer.nested ? observe.call(this, observer) : () => {};
