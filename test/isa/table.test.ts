@@ -6,7 +6,7 @@ import { OPERANDS, type OperandKind, operandRange } from '../../src/emu/isa/oper
 import { encodeRow, operandValue, row } from '../../src/emu/isa/row.ts';
 import { c64, Semantics } from '../../src/emu/isa/semantics.ts';
 import { ROWS } from '../../src/emu/isa/table/index.ts';
-import { type Traits, traitsOf } from '../../src/emu/isa/traits.ts';
+import { storesMemory, type Traits, traitsOf } from '../../src/emu/isa/traits.ts';
 
 describe('instruction table', () => {
   test('no two rows overlap', () => {
@@ -58,6 +58,12 @@ describe('instruction table', () => {
       }),
       { numRuns: 20_000 },
     );
+  });
+
+  // The manual names stores st, stx, stptr, stgt, stle, with f, v, xv before them; conditional ones sc; atomic ones am.
+  test('instructions that store are those of these names', () => {
+    const named = ROWS.filter((r) => /^(x?v|f)?st(x|ptr|gt|le|elm)?(\.|$)|^sc(rel)?\.|^am(?!u)/.test(r.name));
+    expect(ROWS.filter(storesMemory).map((r) => r.name)).toEqual(named.map((r) => r.name));
   });
 
   test('traits follow from the definitions', () => {

@@ -20,6 +20,10 @@ export function contains(body: readonly Stmt[], ...kinds: readonly Stmt['s'][]):
   );
 }
 
+/** May an instruction store to memory? */
+export const storesMemory = (row: Row): boolean =>
+  contains(Semantics.record(row.define), 'store', 'storeVector', 'poke', 'update', 'compareExchange', 'storeLinked');
+
 const TLB_HELPER = /^g?tlb(wr|fill|clr|flush)$|^invtlb$/;
 /** Helpers after which execution always continues at the next instruction. */
 const QUIET_HELPERS = new Set(['crc', 'ibar']);

@@ -1,6 +1,7 @@
 /** Checks of a world's own TLB entries (of the host, or stage 1 of a guest): address spaces, and what stays behind a change of the table. */
 import { CSR, fieldNamed } from '../../cpu/csr-table.ts';
 import { hex } from '../../formats/hex.ts';
+import { storesMemory } from '../../isa/traits.ts';
 import type { Ram } from '../../memory/ram.ts';
 import { addressBits, Leaf, type TableReader, walkTables } from '../../mmu/page-walk.ts';
 import type { TlbEntryView } from '../../tlb/tlb.ts';
@@ -70,15 +71,13 @@ export function stale(m: Moment): string | undefined {
   return `the TLB still has ${hex(r.va)} as ${hex(elo)} (${describeElo(elo)}, ASID ${entry.asid}), and the table of ${worldName(cpu, r.world)} at ${hex(BigInt(leaf.slot))} has ${hex(has)}: the entry must be invalidated after the table was changed${lastInvtlb(m, entry)}`;
 }
 
-/** Names of instructions that store. */
-const STORES = /^(x?vst|f?st|sc\.|am)/;
-
 /** Was the entry filled after the last store of its world? Then the table has not changed since, and the fill took something else from it. */
 function filledFromTable({ whole, past, r }: Moment): boolean {
   for (let n = past.length - 1; n >= 0; n--) {
     const { world, tlb } = whole.steps[n]!;
     if (tlb.some(({ entry }) => entry && covers(entry, r.va))) return true;
-    if (world === r.world && STORES.test(whole.row(n)?.name ?? '')) return false;
+    const row = whole.row(n);
+    if (world === r.world && row && storesMemory(row)) return false;
   }
   return false;
 }
