@@ -132,6 +132,11 @@ export class CsrWriters implements Stateful {
     r.time[num] = moment.now;
   }
 
+  /** Has a guest, under whatever GID, written its CSR? */
+  writtenByGuest(num: number): boolean {
+    return this.guests.some((r) => r !== undefined && r.time[num]! >= 0);
+  }
+
   /** The last write by an owner, undefined when there was none. */
   last(owner: number, num: number): CsrWrite | undefined {
     const r = this.of(owner);

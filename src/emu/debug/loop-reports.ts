@@ -89,8 +89,7 @@ export class LoopReports {
     const found = this.watch.look(position, quiet);
     if (found) this.looped(found.cpu, found.loop);
     if (quiet || this.watch.looked === looked) return;
-    for (const cpu of this.around.machine.cpus)
-      if (!this.counted.has(cpu) && this.loops.mayStall(cpu)) this.count(cpu);
+    for (const cpu of this.around.machine.cpus) if (!this.counted.has(cpu) && this.loops.mayStall(cpu)) this.count(cpu);
   }
 
   /** Call after each instruction while {@link LoopWatch.tracing}, and before each slice while {@link LoopWatch.following}. */

@@ -72,7 +72,8 @@ export function* caseOf(
   const exits = loop?.round.some((e) => e.kind === 'exit') === true;
   const waits = loop?.round.length === 0;
   const last = loop && !exits && !waits ? undefined : newest(cpu, here, waits ? undefined : loop);
-  const repeats = loop?.round ?? (here - (history.enabled ? history.beginning : 0) < FARTHEST ? cycleOf(cpu, 1)?.round : undefined);
+  const repeats =
+    loop?.round ?? (here - (history.enabled ? history.beginning : 0) < FARTHEST ? cycleOf(cpu, 1)?.round : undefined);
   const round = repeats?.length ? repeats : undefined;
   let first = round && begun(cpu, round, here);
   const recalled = !history.enabled && history.recall();
