@@ -49,7 +49,15 @@ export type Request =
   | { readonly kind: 'breakpoint'; readonly at: string; readonly on: boolean }
   | { readonly kind: 'catch-exits'; readonly on: boolean }
   | { readonly kind: 'monitor'; readonly id: number; readonly text: string }
-  | { readonly kind: 'check'; readonly lab: string; readonly program: Chosen };
+  | { readonly kind: 'check'; readonly lab: string; readonly program: Chosen }
+  /** A real gdb has sent bytes; none: it has left. `gdb`: its number. */
+  | { readonly kind: 'gdb'; readonly gdb: number; readonly bytes: Uint8Array };
+
+/** What the machine of the moment is asked for; it answers when it has come to a stop. */
+export type ToMachine = Extract<
+  Request,
+  { kind: 'run' | 'step' | 'step-over' | 'back' | 'back-over' | 'go' | 'breakpoint' | 'catch-exits' | 'monitor' }
+>;
 
 /** What the worker tells. */
 export type Report =
@@ -61,7 +69,9 @@ export type Report =
   | { readonly kind: 'explained'; readonly lines: readonly string[] }
   | { readonly kind: 'answer'; readonly id: number; readonly text: string }
   | { readonly kind: 'verdict'; readonly verdict: Verdict; readonly lines: readonly string[] }
-  | { readonly kind: 'failed'; readonly text: string };
+  | { readonly kind: 'failed'; readonly text: string }
+  /** For a real gdb; no bytes: its connection ends. */
+  | { readonly kind: 'gdb'; readonly gdb: number; readonly bytes: Uint8Array };
 
 /** A machine that stands still. Numbers of 64 bits are texts, `0x…`. */
 export interface MachineView {
@@ -80,6 +90,8 @@ export interface MachineView {
   readonly events: readonly EventView[];
   readonly breakpoints: readonly BreakpointView[];
   readonly catchesExits: boolean;
+  /** A gdb has the machine: the page only shows it. */
+  readonly held: boolean;
 }
 
 export interface BreakpointView {

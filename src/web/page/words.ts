@@ -48,7 +48,9 @@ export interface Words {
     readonly running: string;
     readonly passed: string;
     readonly failed: string;
+    readonly held: string;
   };
+  readonly gdb: { readonly attached: string; readonly lost: string; readonly again: string };
 }
 
 const EN: Words = {
@@ -98,7 +100,9 @@ const EN: Words = {
     running: 'It is running. Press Pause to look at it.',
     passed: 'Passed. Choose the next lab on the left.',
     failed: 'Read what is wrong, then press Run and look at the moment where it goes wrong.',
+    held: 'gdb has the machine. The page shows what it does; "detach" in gdb gives the machine back.',
   },
+  gdb: { attached: 'gdb is attached', lost: 'no way to gdb', again: 'try again' },
 };
 
 const ZH: Words = {
@@ -148,7 +152,9 @@ const ZH: Words = {
     running: '正在运行。按“暂停”查看状态。',
     passed: '通过。请在左侧选择下一个实验。',
     failed: '阅读错误说明，再按“运行”，查看出错的那一刻。',
+    held: '机器由 gdb 控制，页面只显示其状态；在 gdb 中输入 detach 即可交还控制权。',
   },
+  gdb: { attached: 'gdb 已连接', lost: '与 gdb 的连接已断开', again: '重新连接' },
 };
 
 export const WORDS: Readonly<Record<Language, Words>> = { en: EN, zh: ZH };
