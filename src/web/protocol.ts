@@ -18,6 +18,8 @@ export interface Program {
 
 /** What the worker needs of what the page brings. */
 export interface MachineContent {
+  /** Of the program: snapshots and recordings are for the same one. */
+  readonly version: string;
   readonly programs: readonly Program[];
   readonly images: Readonly<Record<string, Packed>>;
   /** The emitted interpreter of the default machine. */
@@ -29,11 +31,14 @@ export interface MachineContent {
   readonly labDescriptor: string;
 }
 
-/** A program of the user's. */
+/** A file of the user's: a program, a snapshot, or a recording. */
 export interface OwnProgram {
   readonly name: string;
   readonly bytes: Uint8Array;
 }
+
+/** Files that the page makes: the machine as it is, and the run up to here. */
+export type SavedKind = 'snapshot' | 'recording';
 
 /** What is to be booted. */
 export type Chosen = { readonly key: string } | OwnProgram;
@@ -49,6 +54,7 @@ export type Request =
   | { readonly kind: 'breakpoint'; readonly at: string; readonly on: boolean }
   | { readonly kind: 'catch-exits'; readonly on: boolean }
   | { readonly kind: 'monitor'; readonly id: number; readonly text: string }
+  | { readonly kind: 'save'; readonly what: SavedKind }
   | { readonly kind: 'check'; readonly lab: string; readonly program: Chosen }
   /** A real gdb has sent bytes; none: it has left. `gdb`: its number. */
   | { readonly kind: 'gdb'; readonly gdb: number; readonly bytes: Uint8Array };
@@ -56,7 +62,19 @@ export type Request =
 /** What the machine of the moment is asked for; it answers when it has come to a stop. */
 export type ToMachine = Extract<
   Request,
-  { kind: 'run' | 'step' | 'step-over' | 'back' | 'back-over' | 'go' | 'breakpoint' | 'catch-exits' | 'monitor' }
+  {
+    kind:
+      | 'run'
+      | 'step'
+      | 'step-over'
+      | 'back'
+      | 'back-over'
+      | 'go'
+      | 'breakpoint'
+      | 'catch-exits'
+      | 'monitor'
+      | 'save';
+  }
 >;
 
 /** What the worker tells. */
@@ -70,6 +88,8 @@ export type Report =
   | { readonly kind: 'answer'; readonly id: number; readonly text: string }
   | { readonly kind: 'verdict'; readonly verdict: Verdict; readonly lines: readonly string[] }
   | { readonly kind: 'failed'; readonly text: string }
+  /** To be kept by the user. */
+  | { readonly kind: 'file'; readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }
   /** For a real gdb; no bytes: its connection ends. */
   | { readonly kind: 'gdb'; readonly gdb: number; readonly bytes: Uint8Array };
 

@@ -2,6 +2,7 @@
 import type { Verdict } from '../../labs/judge.ts';
 import type { Language, PageContent } from '../content.ts';
 import type { Chosen, MachineView, Report, Request } from '../protocol.ts';
+import { download } from './download.ts';
 
 export const PANELS = ['why', 'code', 'registers', 'csrs', 'translate', 'events', 'monitor'] as const;
 export type Panel = (typeof PANELS)[number];
@@ -114,6 +115,9 @@ export class Store {
         return;
       case 'failed':
         this.set({ failed: report.text, checking: false, running: undefined });
+        return;
+      case 'file':
+        download(report.name, report.bytes);
         return;
       case 'gdb': {
         const { bridge } = this.state;

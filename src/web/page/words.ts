@@ -7,6 +7,9 @@ export interface Words {
   readonly own: string;
   readonly chooseFile: string;
   readonly dropHere: string;
+  readonly saveSnapshot: string;
+  readonly saveRecording: string;
+  readonly saveHint: string;
   readonly slowFloats: string;
   readonly page: string;
   readonly skeleton: string;
@@ -56,9 +59,12 @@ export interface Words {
 const EN: Words = {
   labs: 'Labs',
   demos: 'Guests to look at',
-  own: 'Your own ELF',
-  chooseFile: 'Choose a file…',
-  dropHere: 'or drop it anywhere',
+  own: 'Your own files',
+  chooseFile: 'Open a file…',
+  dropHere: 'ELF program, snapshot or recording; or drop it anywhere',
+  saveSnapshot: 'Save the machine',
+  saveRecording: 'Save the run',
+  saveHint: 'for later, or for loongscope debug --snapshot and loongscope replay',
   slowFloats: 'This browser has no relaxed SIMD: floating point is slower.',
   page: 'Text',
   skeleton: 'skeleton',
@@ -108,9 +114,12 @@ const EN: Words = {
 const ZH: Words = {
   labs: '实验',
   demos: '示例客户机',
-  own: '自己的 ELF',
-  chooseFile: '选择文件…',
-  dropHere: '或拖放到页面上',
+  own: '自己的文件',
+  chooseFile: '打开文件…',
+  dropHere: 'ELF 程序、快照或录制文件；也可拖放到页面上',
+  saveSnapshot: '保存机器快照',
+  saveRecording: '保存运行录制',
+  saveHint: '以后可继续使用，也可用 loongscope debug --snapshot 和 loongscope replay 打开',
   slowFloats: '此浏览器不支持 relaxed SIMD：浮点运算较慢。',
   page: '说明',
   skeleton: '骨架',

@@ -21,6 +21,8 @@ export function whyItStands(control: RunControl, end: End | undefined, symbolize
       return 'one step';
     case 'beginning':
       return 'the beginning of the past';
+    case 'end':
+      return 'the end of the recording';
     case 'interrupt':
       return 'paused';
     default:

@@ -2,14 +2,18 @@
 import type { Cpu } from '../../emu/cpu/cpu.ts';
 import { RunControl } from '../../emu/debug/run-control.ts';
 import type { End } from '../../emu/debug/stop.ts';
+import { ImageError } from '../../emu/formats/image-error.ts';
 import { Awareness } from '../../hv/awareness/awareness.ts';
-import type { Chosen, MachineView, Report, ToMachine } from '../protocol.ts';
+import type { Chosen, MachineView, Report, SavedKind, ToMachine } from '../protocol.ts';
 import { Breakpoints } from './breakpoints.ts';
 import { ConsoleLog } from './console-log.ts';
 import { EventLog } from './event-log.ts';
 import { GdbClients } from './gdb-clients.ts';
+import { load } from './load.ts';
 import { codeView, eventViews, worldText, worldViews } from './machine-view.ts';
-import { type Loaded, load, type Shelf } from './program.ts';
+import type { Loaded, Shelf } from './program.ts';
+import { saveRecording } from './recordings.ts';
+import { saveSnapshot } from './snapshots.ts';
 import { StubClient } from './stub-client.ts';
 import { whyItStands } from './why-it-stands.ts';
 
@@ -28,6 +32,8 @@ const HELD = 'gdb has the machine: detach there to go on here\n';
 type Move = 'run' | 'step' | 'step-over' | 'back' | 'back-over';
 
 export class Workbench {
+  private readonly chosen: Chosen;
+  private readonly version: string;
   private readonly loaded: Loaded;
   private readonly control: RunControl;
   private stub: StubClient;
@@ -54,14 +60,24 @@ export class Workbench {
   /** gdb may have changed what the page shows. */
   private stale = false;
 
-  private constructor(loaded: Loaded, console: ConsoleLog, report: (report: Report) => void) {
+  private constructor(
+    chosen: Chosen,
+    loaded: Loaded,
+    version: string,
+    console: ConsoleLog,
+    report: (report: Report) => void,
+  ) {
+    this.chosen = chosen;
+    this.version = version;
     this.loaded = loaded;
     this.console = console;
     this.report = (r) => {
       if (!this.closed) report(r);
     };
-    const { machine, symbolize, symbols } = loaded;
+    const { machine, names } = loaded;
+    const { symbolize, symbols } = names;
     this.control = new RunControl(machine, { keep: true, history: HISTORY });
+    loaded.prepare(this.control);
     this.control.contexts = new Awareness(this.control, symbols, symbolize);
     this.events = new EventLog(this.control);
     this.stub = this.attach();
@@ -79,7 +95,7 @@ export class Workbench {
 
   private attach(): StubClient {
     const { control, loaded } = this;
-    return new StubClient({ control, symbolize: loaded.symbolize }, (text) => this.told(text));
+    return new StubClient({ control, symbolize: loaded.names.symbolize }, (text) => this.told(text));
   }
 
   private told(text: string): void {
@@ -94,7 +110,7 @@ export class Workbench {
     const console = new ConsoleLog();
     let bench: Workbench | undefined;
     const loaded = await load(chosen, shelf, (byte) => bench?.printed(byte));
-    bench = new Workbench(loaded, console, report);
+    bench = new Workbench(chosen, loaded, shelf.content.version, console, report);
     bench.begins();
     await bench.stub.connect();
     return bench;
@@ -138,9 +154,28 @@ export class Workbench {
         return this.catchExits(request.on);
       case 'monitor':
         return this.report({ kind: 'answer', id: request.id, text: await this.monitor(request.text) });
+      case 'save':
+        return this.save(request.what);
       default:
         return this.move(request.kind);
     }
+  }
+
+  private async save(what: SavedKind): Promise<void> {
+    // An explanation looks into the past, and the machine is there meanwhile.
+    while (this.explaining) await this.wait(LOOK_MS);
+    if (this.moving) throw new ImageError('the machine runs: pause it, then save it');
+    const { control, loaded, chosen, version } = this;
+    const { machine, names, program, recording } = loaded;
+    machine.settle();
+    const bytes =
+      what === 'snapshot'
+        ? saveSnapshot(machine, control.observers, names, version)
+        : recording && 'bytes' in chosen
+          ? Uint8Array.from(chosen.bytes)
+          : saveRecording(program, control, version);
+    const name = ('bytes' in chosen ? chosen.name : chosen.key).replace(/\.\w+$/, '');
+    this.report({ kind: 'file', name: `${name}.${what}`, bytes });
   }
 
   private async track(work: Promise<void>): Promise<void> {
@@ -371,7 +406,8 @@ export class Workbench {
 
   private view(): MachineView {
     const { control, cpu, end } = this;
-    const { symbolize, machine } = this.loaded;
+    const { machine, names } = this.loaded;
+    const { symbolize } = names;
     const { history } = control;
     return {
       phase: end ? 'died' : machine.poweredOff ? 'off' : 'stopped',
