@@ -24,6 +24,7 @@ import { requireSandbox } from './sandbox.ts';
 import type { TestCli } from './testing/test.ts';
 import type { TraceCli } from './trace.ts';
 import { VERSION } from './version.ts';
+import type { WebCli } from './web.ts';
 
 /** What the command line has after `--`. */
 function afterDashes(): string[] {
@@ -219,10 +220,13 @@ export function declareProgram(finish: (code: number) => void): Command {
     .command('web')
     .description('the browser edition: the labs in a page, served to this computer alone')
     .option('--port <n>', 'the port (0: a free one)', (t) => parseInteger(t, '--port', 0, 65535), 0)
-    .addHelpText('after', '\nExample:\n  loongscope web --port 8080')
-    .action(async (cli: { port: number }) => {
+    .option('--gdb <address>', 'a port where gdb connects to the machine in the page: [HOST:]PORT or unix:PATH', (t) =>
+      parseAddress(t, '--gdb'),
+    )
+    .addHelpText('after', '\nExample:\n  loongscope web --port 8080 --gdb 1234')
+    .action(async (cli: WebCli) => {
       const { web } = await import('./web.ts');
-      finish(await web(cli.port));
+      finish(await web(cli));
     });
 
   program
