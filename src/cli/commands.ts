@@ -115,7 +115,7 @@ export function declareProgram(finish: (code: number) => void): Command {
 
   program
     .command('demo')
-    .description('the guided tour: a real gdb steps through the world switch')
+    .description('the guided tour: a real gdb steps through the world switch; without a gdb, a short one')
     .addHelpText('after', '\nExample:\n  loongscope demo')
     .action(async () => {
       const { demo } = await import('./demo.ts');

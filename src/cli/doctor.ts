@@ -5,6 +5,7 @@ import { execa } from 'execa';
 import { defaultCacheFile } from './code-cache.ts';
 import { EXIT } from './errors.ts';
 import { type FoundGdb, gdbs, isGood, OLDEST_GDB } from './find-gdb.ts';
+import { gdbSourceOf } from './gdb-sources.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
 
 const OLDEST_NODE = 24;
@@ -46,18 +47,14 @@ export interface Surroundings {
 const install = (system: string, name: string): string =>
   system === 'debian' ? `apt-get install ${name}` : `install the package ${name} of your system`;
 
-/** How a gdb with LoongArch comes to this system. */
-function gdbMend(system: string): string {
-  if (system === 'darwin') return 'brew install gdb';
-  if (system === 'win32') return 'pacman -S mingw-w64-ucrt-x86_64-gdb-multiarch, in MSYS2';
-  if (system === 'debian')
-    return 'apt-get install gdb-multiarch (Debian 13 and later), or ./scripts/demo in a checkout, which brings one';
-  return `install a gdb ${OLDEST_GDB} or newer that was built with --enable-targets=all (./scripts/demo in a checkout brings one to Debian)`;
-}
-
 function gdbFinding({ gdbs: list, system }: Surroundings): Finding {
   const good = list.find(isGood);
-  const base = { name: 'gdb', needed: false, prevents: 'debug, demo, and gdb on --gdb PORT', mend: gdbMend(system) };
+  const base = {
+    name: 'gdb',
+    needed: false,
+    prevents: 'debug, the whole of demo, and gdb on --gdb PORT',
+    mend: gdbSourceOf(system),
+  };
   if (good) {
     const found = `${good.program} ${good.version}, with LoongArch`;
     if (good.hasPython) return { name: 'gdb', needed: false, ok: true, found: `${found} and Python` };

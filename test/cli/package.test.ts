@@ -68,6 +68,19 @@ describe('the package', () => {
     );
   });
 
+  test('shows a tour where there is no gdb, and says where one comes from', async () => {
+    const program = join(folder, 'node_modules', 'loongscope', 'build', 'cli', 'main.js');
+    const { stdout, stderr, exitCode } = await execa(process.execPath, [program, 'demo'], {
+      cwd: folder,
+      env: { PATH: folder },
+      reject: false,
+    });
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/VM 1: 0x200000 <_start>: ori/);
+    expect(stdout).toMatch(/^ {4}Homebrew +brew install gdb$/m);
+    expect(stdout).toMatch(/^All 6 steps were seen, in [\d.]+ s\.$/m);
+  });
+
   test('debugs with the hypervisor’s sources', async () => {
     const commands = ['break _run_guest', 'continue', 'quit'];
     const program = join('node_modules', 'loongscope', 'build', 'cli', 'main.js');

@@ -3,13 +3,13 @@ import type { Cpu } from '../../emu/cpu/cpu.ts';
 import { RunControl } from '../../emu/debug/run-control.ts';
 import type { End, Stop } from '../../emu/debug/stop.ts';
 import { hex } from '../../emu/formats/hex.ts';
+import { StubClient } from '../../gdbstub/stub-client.ts';
 import { Awareness } from '../../hv/awareness/awareness.ts';
 import type { BreakpointView, Chosen, MachineView, Report } from '../protocol.ts';
 import { ConsoleLog } from './console-log.ts';
 import { EventLog } from './event-log.ts';
 import { codeView, eventViews, worldText, worldViews } from './machine-view.ts';
 import { type Loaded, load, type Shelf } from './program.ts';
-import { StubClient } from './stub-client.ts';
 
 /** Memory for copies of the past: a page has less than a program. */
 const HISTORY = 192 * 2 ** 20;
