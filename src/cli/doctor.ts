@@ -1,5 +1,5 @@
 /** `loongscope doctor`: what is there, what is missing, what that prevents, and what mends it. */
-import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { execa } from 'execa';
 import { defaultCacheFile } from './code-cache.ts';
@@ -7,6 +7,7 @@ import { EXIT } from './errors.ts';
 import { type FoundGdb, gdbs, isGood, OLDEST_GDB } from './find-gdb.ts';
 import { gdbSourceOf } from './gdb-sources.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
+import { systemName } from './system-name.ts';
 
 const OLDEST_NODE = 24;
 const MIB = 2 ** 20;
@@ -135,18 +136,6 @@ export function report(findings: readonly Finding[]): string {
   const wrong = findings.filter((f) => !f.ok).length;
   lines.push(wrong === 0 ? 'All is there.' : `${wrong} of ${findings.length} are not right; the rest works.`);
   return `${lines.join('\n')}\n`;
-}
-
-/** ID of the Linux distribution, or Node's name of the system. */
-function systemName(): string {
-  if (process.platform !== 'linux') return process.platform;
-  try {
-    const text = readFileSync('/etc/os-release', 'utf8');
-    const of = (key: string): string => new RegExp(`^${key}="?([^"\\n]*)`, 'm').exec(text)?.[1] ?? '';
-    return /debian|ubuntu/.test(`${of('ID')} ${of('ID_LIKE')}`) ? 'debian' : of('ID') || 'linux';
-  } catch {
-    return 'linux';
-  }
 }
 
 const has = async (name: string): Promise<boolean> =>
