@@ -2,7 +2,6 @@
 import { Argument, Command, Option } from 'commander';
 import type { BenchCli } from './bench/bench.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
-import { UsageError } from './errors.ts';
 import type { ExploreCli } from './explore/explore.ts';
 import type { LabCli } from './labs/lab.ts';
 import {
@@ -126,14 +125,11 @@ export function declareProgram(finish: (code: number) => void): Command {
     .command('explain')
     .description('what a number means: ESTAT, instruction word, CSR, TLB or page-table entry')
     .argument('<code...>', 'NAME, NAME=VALUE, insn=WORD, pte=VALUE, or a number')
+    .option('--json', 'for programs')
     .addHelpText('after', '\nExample:\n  loongscope explain estat=0x160000 0x06483800 gstat crmd=0xb0')
-    .action(async (codes: string[]) => {
-      const { explainCode } = await import('../emu/debug/decode-number.ts');
-      try {
-        process.stdout.write(`${codes.map((c) => explainCode(c).join('\n')).join('\n')}\n`);
-      } catch (error) {
-        throw new UsageError(error instanceof Error ? error.message : String(error));
-      }
+    .action(async (codes: string[], cli: { json?: boolean }) => {
+      const { explain } = await import('./explain.ts');
+      finish(explain(codes, cli));
     });
 
   declareMachineOptions(

@@ -1,8 +1,8 @@
 /** Where a gdb that this program starts finds its machine: a socket in a folder of its own, or a port where gdb knows no such sockets. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Address } from '../gdbstub/server.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** gdb on Windows connects to ports alone. */
 const HAS_SOCKETS = process.platform !== 'win32';
@@ -15,7 +15,7 @@ export interface DebugFolder {
 }
 
 export function openDebugFolder(): DebugFolder {
-  const path = mkdtempSync(join(tmpdir(), 'loongscope-'));
+  const path = temporaryFolder('loongscope-');
   return {
     path,
     address: HAS_SOCKETS ? { path: join(path, 'gdb') } : { host: '127.0.0.1', port: 0 },

@@ -9,6 +9,7 @@ import { makeFolder } from '../make-folder.ts';
 import type { MachineCli } from '../options.ts';
 import { sandboxed } from '../sandbox.ts';
 import { COMPUTER } from '../surroundings.ts';
+import { unwritable } from '../unwritable.ts';
 import { Campaign, type Progress } from './campaign.ts';
 import { Pool } from './pool.ts';
 import type { Properties } from './properties.ts';
@@ -112,9 +113,7 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
   try {
     makeFolder(folder);
   } catch (error) {
-    throw new UsageError(
-      `--output: cannot make ${cli.output} (${(error as NodeJS.ErrnoException).code}): check the path`,
-    );
+    throw unwritable(`--output: cannot make ${cli.output}`, error);
   }
   const inside = sandboxed(cli);
   const began = performance.now();
@@ -164,8 +163,7 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
       pairs: campaign.pairs,
       classes,
     };
-    writeFileSync(join(folder, 'report.json'), jsonOf(report));
-    writeFileSync(join(folder, 'report.html'), htmlOf(report));
+    writeReports(folder, report);
     for (const c of classes) process.stdout.write(`${textLines(c).join('\n')}\n`);
     say(
       `${report.runs} runs in ${report.seconds.toFixed(1)} s, ${report.pairs} pairs, ${classes.length} classes of failures: ${join(cli.output, 'report.html')}`,
@@ -173,6 +171,16 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
     return classes.length > 0 ? EXIT.died : EXIT.ok;
   } finally {
     await pool.close();
+  }
+}
+
+/** @throws UsageError when the folder does not take them */
+function writeReports(folder: string, report: Report): void {
+  try {
+    writeFileSync(join(folder, 'report.json'), jsonOf(report));
+    writeFileSync(join(folder, 'report.html'), htmlOf(report));
+  } catch (error) {
+    throw unwritable(`--output: cannot write the report to ${folder}`, error);
   }
 }
 

@@ -1,11 +1,11 @@
 /** Builds labs: the compiler and linker of this computer, and how they are called. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { UsageError } from '../errors.ts';
 import { PROJECT_ROOT } from '../paths.ts';
 import { systemName } from '../system-name.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const OLDEST = 19;
 const NEWEST = 24;
@@ -105,7 +105,7 @@ export async function build(
   sources: readonly string[],
   output: string,
 ): Promise<void> {
-  const place = mkdtempSync(join(tmpdir(), 'loongscope-lab-'));
+  const place = temporaryFolder('loongscope-lab-');
   try {
     const own = sources.map((_, n) => join(place, `own-${n}.o`));
     for (const [n, source] of sources.entries()) await compile(tools, folder, source, own[n]!);

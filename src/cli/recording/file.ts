@@ -8,6 +8,7 @@ import { constants, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'n
 import { decodeValue, encodeValue, ValueError, type ValueKind } from '../../emu/formats/value.ts';
 import { say } from '../ending.ts';
 import { UsageError } from '../errors.ts';
+import { unwritable } from '../unwritable.ts';
 import { writeWhole } from '../write-whole.ts';
 
 const KIND: ValueKind = { magic: 'LSCOPERC', version: 4 };
@@ -92,7 +93,7 @@ export class RecordingWriter {
       // Others may add notes meanwhile.
       this.fd = openSync(name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
     } catch (error) {
-      throw new UsageError(`--record: cannot write ${name} (${(error as NodeJS.ErrnoException).code}): check the path`);
+      throw unwritable(`--record: cannot write ${name}`, error);
     }
     this.write(header());
   }
