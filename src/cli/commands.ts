@@ -2,7 +2,6 @@
 import { Argument, Command, Option } from 'commander';
 import type { BenchCli } from './bench/bench.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
-import { UsageError } from './errors.ts';
 import type { ExploreCli } from './explore/explore.ts';
 import { parseQueue } from './explore/queue/address.ts';
 import type { WorkerCli } from './explore/queue/serve.ts';
@@ -134,7 +133,7 @@ export function declareProgram(finish: (code: number) => void): Command {
 
   program
     .command('demo')
-    .description('the guided tour: a real gdb steps through the world switch')
+    .description('the guided tour: a real gdb steps through the world switch; without a gdb, a short one')
     .addHelpText('after', '\nExample:\n  loongscope demo')
     .action(async () => {
       const { demo } = await import('./demo.ts');
@@ -145,14 +144,11 @@ export function declareProgram(finish: (code: number) => void): Command {
     .command('explain')
     .description('what a number means: ESTAT, instruction word, CSR, TLB or page-table entry')
     .argument('<code...>', 'NAME, NAME=VALUE, insn=WORD, pte=VALUE, or a number')
+    .option('--json', 'for programs')
     .addHelpText('after', '\nExample:\n  loongscope explain estat=0x160000 0x06483800 gstat crmd=0xb0')
-    .action(async (codes: string[]) => {
-      const { explainCode } = await import('../emu/debug/decode-number.ts');
-      try {
-        process.stdout.write(`${codes.map((c) => explainCode(c).join('\n')).join('\n')}\n`);
-      } catch (error) {
-        throw new UsageError(error instanceof Error ? error.message : String(error));
-      }
+    .action(async (codes: string[], cli: { json?: boolean }) => {
+      const { explain } = await import('./explain.ts');
+      finish(explain(codes, cli));
     });
 
   declareMachineOptions(
