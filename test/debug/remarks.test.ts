@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { guestOwner } from '../../src/emu/cpu/csr-writers.ts';
 import { HOST_WORLD } from '../../src/emu/debug/context.ts';
-import { hasWritten } from '../../src/emu/debug/csr-words.ts';
+import { hasWritten, lastWrite } from '../../src/emu/debug/csr-words.ts';
 import { remarksAt, remarksOn } from '../../src/emu/debug/why/remarks.ts';
 import type { Values } from '../../src/emu/debug/why/values.ts';
 import { TestMachine } from '../support/test-machine.ts';
@@ -96,5 +96,19 @@ describe('a CSR of a guest that another GID has written', () => {
     expect(hasWritten(cpu, 2, CSR.PGDL)).toBe(false);
     cpu.writers.note(guestOwner(1), CSR.PGDL, 0, 0, cpu);
     expect(hasWritten(cpu, 2, CSR.PGDL)).toBe(written);
+  });
+
+  test('is the VM’s write, when the VM had that GID then', () => {
+    const { cpu } = new TestMachine({ code: [] });
+    cpu.events.numbered = true;
+    // VM 7 had GID 1 until tick 100, and has GID 2 since.
+    cpu.events.vmOf = (gid, time) => (time < 100 === (gid === 1) ? 7 : 8);
+    cpu.writers.note(guestOwner(1), CSR.PGDL, 0x1000, 0, { pcLo: 0x20, pcHi: 0, now: 50 });
+    expect(lastWrite(cpu, 7, CSR.PGDL)).toMatchObject({ owner: 7, pc: 0x20n, time: 50 });
+    expect(lastWrite(cpu, 8, CSR.PGDL)).toBeUndefined();
+    cpu.writers.note(guestOwner(2), CSR.PGDL, 0x2000, 0, { pcLo: 0x30, pcHi: 0, now: 150 });
+    expect(lastWrite(cpu, 7, CSR.PGDL)).toMatchObject({ pc: 0x30n, time: 150 });
+    expect(hasWritten(cpu, 7, CSR.PGDL)).toBe(true);
+    expect(hasWritten(cpu, 8, CSR.PGDL)).toBe(false);
   });
 });

@@ -19,7 +19,7 @@ export const csrName = (world: number, num: number): string =>
 /** The last write of a CSR of a world; undefined when there was none. */
 export function lastWrite(cpu: Cpu, world: number, num: number): CsrWrite | undefined {
   if (world === HOST_WORLD) return cpu.writers.last(HOST_OWN, num);
-  const write = cpu.writers.lastOfGuest(cpu.events.gidOf(world), num);
+  const write = cpu.writers.lastOfGuest(num, (gid, time) => cpu.events.vmOf(gid, time) === world);
   return write && write.owner > 0 ? { ...write, owner: world } : write;
 }
 
