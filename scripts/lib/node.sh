@@ -120,7 +120,7 @@ has_bundle() {
 bundle() {
   local out=$1
   rm -rf "$out" && mkdir -p "$out" && cd "$LS_ROOT" &&
-    "$LS_NODE" node_modules/rolldown/bin/cli.mjs src/cli/main.ts src/cli/library.ts src/cli/cpu-worker.ts src/cli/explore-worker.ts src/cli/file-thread.ts src/cli/nbd-thread.ts --dir "$out" --format esm --platform node --minify=false &&
+    "$LS_NODE" node_modules/rolldown/bin/cli.mjs src/cli/main.ts src/cli/library-start.ts src/cli/cpu-worker.ts src/cli/explore-worker.ts src/cli/file-thread.ts src/cli/nbd-thread.ts --dir "$out" --format esm --platform node --minify=false &&
     "$LS_NODE" --disable-warning=ExperimentalWarning "$LS_ROOT/scripts/emit-interpreter.ts" "$out" &&
     cp -r "$LS_ROOT/src/hv/awareness/descriptors" "$LS_ROOT"/src/hv/*.h "$out/" && touch "$out/main.js"
 }
