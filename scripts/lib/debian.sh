@@ -84,12 +84,19 @@ CONF
 # suite_apt ARGS…: apt-get with the configuration of suite_lists.
 suite_apt() { APT_CONFIG="$LS_SUITE/apt.conf" apt-get "$@"; }
 
-# unpack_archives ROOT ARCHIVE…
+# unpack_archives ROOT ARCHIVE…: without what a program beside the system does not read.
 unpack_archives() {
-  local root=$1 deb
+  local root=$1 deb part
   shift
   for deb in "$@"; do dpkg-deb -x "$deb" "$root" || return 1; done
+  for part in usr/share/man usr/share/info usr/share/locale usr/share/lintian usr/share/bash-completion usr/sbin; do rm -rf "${root:?}/$part"; done
+  for part in "$root"/usr/lib/*/perl-base "$root"/usr/share/perl "$root"/usr/bin/perl*; do rm -rf "$part"; done
+  # Licences stay.
+  [ ! -d "$root/usr/share/doc" ] || find "$root/usr/share/doc" -type f ! -name copyright -delete
 }
+
+# drop_indexes FOLDER: what apt has computed from lists; it is large, and computed again in a second.
+drop_indexes() { rm -f "$1"/cache/pkgcache.bin "$1"/cache/srcpkgcache.bin; }
 
 # unpack_from_suite SUITE PACKAGE: PACKAGE with its whole dependency closure into .tools/SUITE/root.
 unpack_from_suite() {
@@ -98,6 +105,7 @@ unpack_from_suite() {
   run_step "downloading $package and its libraries from $suite" suite_apt install -y --download-only "$package" || return 1
   run_step "unpacking $package" unpack_archives "$LS_SUITE/root" "$LS_SUITE"/cache/archives/*.deb || return 1
   rm -f "$LS_SUITE"/cache/archives/*.deb
+  drop_indexes "$LS_SUITE"
 }
 
 # own_lists: sets LS_OWN to a folder with the lists of the machine's own sources: packages of its own suite, without root.
@@ -149,6 +157,7 @@ unpack_own() {
   run_step "downloading $label (${#missing[@]} packages)" fetch "${missing[@]}" || return 1
   run_step "unpacking $label" unpack_archives "$LS_OWN/root" "$LS_OWN"/cache/archives/*.deb || return 1
   rm -f "$LS_OWN"/cache/archives/*.deb
+  drop_indexes "$LS_OWN"
   for package in "${missing[@]}"; do : >"$LS_OWN/have/$package"; done
 }
 
