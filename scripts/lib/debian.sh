@@ -95,8 +95,8 @@ unpack_archives() {
   [ ! -d "$root/usr/share/doc" ] || find "$root/usr/share/doc" -type f ! -name copyright -delete
 }
 
-# drop_indexes FOLDER: what apt has computed from lists; it is large, and computed again in a second.
-drop_indexes() { rm -f "$1"/cache/pkgcache.bin "$1"/cache/srcpkgcache.bin; }
+# drop_indexes: what apt has computed from lists; it is large, and computed again in a second.
+drop_indexes() { rm -f "$LS_TOOLS"/*/cache/pkgcache.bin "$LS_TOOLS"/*/cache/srcpkgcache.bin; }
 
 # unpack_from_suite SUITE PACKAGE: PACKAGE with its whole dependency closure into .tools/SUITE/root.
 unpack_from_suite() {
@@ -105,7 +105,6 @@ unpack_from_suite() {
   run_step "downloading $package and its libraries from $suite" suite_apt install -y --download-only "$package" || return 1
   run_step "unpacking $package" unpack_archives "$LS_SUITE/root" "$LS_SUITE"/cache/archives/*.deb || return 1
   rm -f "$LS_SUITE"/cache/archives/*.deb
-  drop_indexes "$LS_SUITE"
 }
 
 # own_lists: sets LS_OWN to a folder with the lists of the machine's own sources: packages of its own suite, without root.
@@ -157,7 +156,6 @@ unpack_own() {
   run_step "downloading $label (${#missing[@]} packages)" fetch "${missing[@]}" || return 1
   run_step "unpacking $label" unpack_archives "$LS_OWN/root" "$LS_OWN"/cache/archives/*.deb || return 1
   rm -f "$LS_OWN"/cache/archives/*.deb
-  drop_indexes "$LS_OWN"
   for package in "${missing[@]}"; do : >"$LS_OWN/have/$package"; done
 }
 

@@ -183,6 +183,13 @@ test('the start says what is missing, how much it is, and how long it takes', as
   ]);
 });
 
+test('what apt has computed does not stay', async () => {
+  const index = inTools('own', 'cache', 'pkgcache.bin');
+  program('apt-get', `${APT.replace('case', ': > "$LISTS/../cache/pkgcache.bin"; case')}`);
+  const { all, exitCode } = await setUp('ensure_clang; [ -e "$LS_TOOLS/own/cache/pkgcache.bin" ]; prepare clang');
+  expect([exitCode, existsSync(index)], all).toEqual([0, false]);
+});
+
 test('the mark of a package is only set when it is there, and headers for this machine are left out', async () => {
   expect((await setUp('prepare clang')).exitCode).toBe(0);
   expect(existsSync(inTools('own', 'have', 'clang-19'))).toBe(true);
