@@ -67,8 +67,15 @@ function circles(imports: ReadonlyMap<string, readonly string[]>): string[][] {
   return found;
 }
 
-/** The product's files, each with what it imports: values, types, and what it loads later. */
-async function importGraph(): Promise<{ files: Map<string, string[]>; packages: [file: string, name: string][] }> {
+/** What is imported: values, types, and what is loaded later. */
+const IMPORTS = /(?:^(?:import|export)\b[^;']*?\bfrom|\bimport\(|^import)\s*'([^']+)'/gm;
+/** Values alone, at once. */
+const FIRST_IMPORTS = /(?:^(?:import|export)\b(?! type\b)[^;']*?\bfrom|^import)\s*'([^']+)'/gm;
+
+/** The product's files, each with what it imports. @param later also types, and what it loads later */
+async function importGraph(
+  { later } = { later: true },
+): Promise<{ files: Map<string, string[]>; packages: [file: string, name: string][] }> {
   const { stdout } = await execa('git', ['ls-files', '-co', '--exclude-standard', 'src/**/*.ts'], {
     cwd: PROJECT_ROOT,
   });
@@ -77,7 +84,7 @@ async function importGraph(): Promise<{ files: Map<string, string[]>; packages: 
   for (const file of stdout.split('\n').filter((f) => existsSync(join(PROJECT_ROOT, f)))) {
     const text = readFileSync(join(PROJECT_ROOT, file), 'utf8');
     const to: string[] = [];
-    for (const [, name] of text.matchAll(/(?:^(?:import|export)\b[^;']*?\bfrom|\bimport\(|^import)\s*'([^']+)'/gm))
+    for (const [, name] of text.matchAll(later ? IMPORTS : FIRST_IMPORTS))
       if (name!.startsWith('.')) to.push(posix.join(posix.dirname(file), name!));
       else packages.push([file, name!]);
     files.set(file, to);
@@ -151,6 +158,14 @@ describe('architecture', () => {
     expect(stdout).toBe('');
   });
 
+  test('the stub takes nothing of Node but where it listens, so that a page can have it', async () => {
+    const listening = /^src\/gdbstub\/(server|owner-socket|connections)\.ts:/;
+    const names = await foreignNames(join(PROJECT_ROOT, 'src', 'gdbstub'));
+    const own = names.filter((line) => line.startsWith('src/gdbstub/'));
+    expect(own.filter((line) => !listening.test(line) && !EVERYWHERE.has(line.replace(/^.*: /, '')))).toEqual([]);
+    expect(own.some((line) => listening.test(line))).toBe(true);
+  });
+
   test('what is of Node would be found', async () => {
     const names = await foreignNames(join(PROJECT_ROOT, 'src', 'cli', 'node-runtime.ts'));
     expect(names.map((line) => line.replace(/^.*: /, ''))).toEqual(
@@ -173,6 +188,17 @@ describe('architecture', () => {
 
   test('no files import each other in a circle', async () => {
     expect(circles((await importGraph()).files)).toEqual([]);
+  });
+
+  test('the command line begins without the packages that only some commands need', async () => {
+    const { files, packages } = await importGraph({ later: false });
+    const seen = new Set<string>(['src/cli/program.ts']);
+    for (const file of seen) for (const to of files.get(file) ?? []) seen.add(to);
+    const needed = new Set(
+      packages.flatMap(([file, name]) => (seen.has(file) && !name.startsWith('node:') ? [name] : [])),
+    );
+    expect([...needed]).toEqual(['commander']);
+    expect(seen).toContain('src/cli/explore/queue/address.ts');
   });
 
   test('the rooms stand in docs/ARCHITECTURE.md, in their order', () => {

@@ -3,6 +3,8 @@ import { Argument, Command, Option } from 'commander';
 import type { BenchCli } from './bench/bench.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
 import type { ExploreCli } from './explore/explore.ts';
+import { parseQueue } from './explore/queue/address.ts';
+import type { WorkerCli } from './explore/queue/serve.ts';
 import type { LabCli } from './labs/lab.ts';
 import {
   collect,
@@ -21,6 +23,7 @@ import { requireSandbox } from './sandbox.ts';
 import type { TestCli } from './testing/test.ts';
 import type { TraceCli } from './trace.ts';
 import { VERSION } from './version.ts';
+import type { WebCli } from './web.ts';
 
 /** What the command line has after `--`. */
 function afterDashes(): string[] {
@@ -69,7 +72,10 @@ export function declareProgram(finish: (code: number) => void): Command {
       .description('run an image many times, perturbed in other ways, and find what makes it fail (docs/explore.md)'),
   )
     .option('--runs <n>', 'how many runs', (t) => parseInteger(t, '--runs', 1, 100_000_000), 1000)
-    .option('--jobs <n>', 'runs at a time (default: one for each processor)', (t) => parseInteger(t, '--jobs', 1, 1024))
+    .option('--jobs <n>', 'runs at a time (default: one for each processor; with --queue 32)', (t) =>
+      parseInteger(t, '--jobs', 1, 1024),
+    )
+    .option('--queue <url>', 'let other machines do the runs: redis://HOST[:PORT][/DB] (explore-worker)', parseQueue)
     .option('--first-seed <n>', 'the seed to begin with', (t) => parseInteger(t, '--first-seed', 0, 0xffffffff), 1)
     .option('--dials <list>', 'DIAL=on|off, separated by commas: what may differ (default: all)')
     .option('--expect <text>', 'the console must have shown it by the end; repeatable', collect(String))
@@ -102,6 +108,19 @@ export function declareProgram(finish: (code: number) => void): Command {
       requireSandbox(cli);
       const { explore } = await import('./explore/explore.ts');
       finish(await explore(image, cli));
+    });
+
+  program
+    .command('explore-worker')
+    .description('do runs of explore --queue on this machine, until it is interrupted')
+    .requiredOption('--queue <url>', 'where they are: redis://HOST[:PORT][/DB] of a Redis or Valkey server', parseQueue)
+    .option('--jobs <n>', 'runs at a time (default: one for each processor)', (t) => parseInteger(t, '--jobs', 1, 1024))
+    .option('--no-sandbox', 'run without the wall that lets runs read only the program itself')
+    .addHelpText('after', '\nExample:\n  loongscope explore-worker --queue redis://build-server')
+    .action(async (cli: WorkerCli) => {
+      requireSandbox(cli);
+      const { serveQueue } = await import('./explore/queue/serve.ts');
+      finish(await serveQueue(cli));
     });
 
   declareMachineOptions(program.command('debug').description('boot a machine and start gdb on it, symbols loaded'))
@@ -197,10 +216,13 @@ export function declareProgram(finish: (code: number) => void): Command {
     .command('web')
     .description('the browser edition: the labs in a page, served to this computer alone')
     .option('--port <n>', 'the port (0: a free one)', (t) => parseInteger(t, '--port', 0, 65535), 0)
-    .addHelpText('after', '\nExample:\n  loongscope web --port 8080')
-    .action(async (cli: { port: number }) => {
+    .option('--gdb <address>', 'a port where gdb connects to the machine in the page: [HOST:]PORT or unix:PATH', (t) =>
+      parseAddress(t, '--gdb'),
+    )
+    .addHelpText('after', '\nExample:\n  loongscope web --port 8080 --gdb 1234')
+    .action(async (cli: WebCli) => {
       const { web } = await import('./web.ts');
-      finish(await web(cli.port));
+      finish(await web(cli));
     });
 
   program

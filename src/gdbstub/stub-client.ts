@@ -76,6 +76,11 @@ export class StubClient {
     if (this.waiting.length > 0) this.session.receive(INTERRUPT);
   }
 
+  /** Leaves the machine. Nothing may be in progress. */
+  close(): void {
+    this.session.close();
+  }
+
   /** The next packet. It follows the answer to the one before it: one that came earlier would cancel a monitor command. */
   private send(): void {
     const [next] = this.waiting;

@@ -6,6 +6,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { VERSION } from '../../src/cli/version.ts';
+import { haveRedis, RedisServer } from '../support/redis-server.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'loongscope-package-'));
 // Paths have spaces in many homes.
@@ -102,6 +103,24 @@ describe('the package', () => {
     expect(stderr.split('\n')).toEqual([expect.stringMatching(sentence)]);
     const library = await node(...flags, '-e', "import('loongscope').catch((e) => console.log(e.message))");
     expect(library.stdout).toMatch(sentence);
+  });
+
+  test.skipIf(!haveRedis)('does runs of a queue, which needs a package that is bundled', async () => {
+    const server = new RedisServer();
+    await server.start();
+    const program = join('node_modules', 'loongscope', 'build', 'cli', 'main.js');
+    const worker = execa(process.execPath, [program, 'explore-worker', '--queue', server.url], {
+      cwd: folder,
+      reject: false,
+    });
+    const { stdout, stderr, exitCode } = await loongscope(
+      ...['explore', '--guest', 'hello', '--runs', '2', '--expect', 'Hello', '--queue', server.url],
+    );
+    worker.kill('SIGTERM');
+    expect((await worker).stderr).toMatch(/^loongscope: 3 runs done$/m);
+    await server.remove();
+    expect([stdout, exitCode]).toEqual(['', 0]);
+    expect(stderr).toMatch(/2 runs in .* 0 classes of failures/);
   });
 
   test('is a library: the lines of docs/library.md print what the page shows', async () => {

@@ -11,8 +11,9 @@ import { sandboxed } from '../sandbox.ts';
 import { COMPUTER } from '../surroundings.ts';
 import { unwritable } from '../unwritable.ts';
 import { Campaign, type Progress } from './campaign.ts';
-import { Pool } from './pool.ts';
+import { type ExploreData, Pool, type Runs } from './pool.ts';
 import type { Properties } from './properties.ts';
+import type { QueueAddress } from './queue/address.ts';
 import { htmlOf, jsonOf, type Report, textLines } from './report.ts';
 import { parseDials } from './spec.ts';
 import { startAfter } from './start-after.ts';
@@ -36,6 +37,8 @@ export interface ExploreCli extends MachineCli {
   readonly from?: string;
   /** The text after which runs begin to differ. */
   readonly after?: string;
+  /** Where runs go, instead of to threads here. */
+  readonly queue?: QueueAddress;
 }
 
 /** What changes outside the machine while it runs, or has a debugger, cannot be run many times. */
@@ -122,8 +125,7 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
   const files = filesOf(start.image, start.cli);
   // What is wrong with the machine is said once, here.
   boot(start.image, start.cli, () => {});
-  const jobs = cli.jobs ?? availableParallelism();
-  const pool = new Pool(jobs, { ...start, files }, folder, inside);
+  const { jobs, pool } = await openRuns(cli, { ...start, files }, folder, inside);
   try {
     const endless: Properties = {
       expect: cli.expect ?? [],
@@ -157,7 +159,7 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
       classes.push(await campaign.reduce(failure, join(cli.output, `class-${classes.length + 1}.recording`)));
     progress.clear();
     const report: Report = {
-      command: `loongscope ${process.argv.slice(2).join(' ')}`,
+      command: commandLine(cli),
       runs: campaign.done,
       seconds: (performance.now() - began) / 1000,
       pairs: campaign.pairs,
@@ -173,6 +175,29 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
     await pool.close();
   }
 }
+
+/** Threads here, or a queue for other machines. @throws UsageError */
+async function openRuns(
+  cli: ExploreCli,
+  data: ExploreData,
+  folder: string,
+  inside: boolean,
+): Promise<{ readonly jobs: number; readonly pool: Runs }> {
+  if (!cli.queue) {
+    const jobs = cli.jobs ?? availableParallelism();
+    return { jobs, pool: new Pool(jobs, data, folder, inside) };
+  }
+  // BullMQ is large, and only this needs it.
+  const { QUEUED_RUNS, QueuePool } = await import('./queue/queue-pool.ts');
+  return { jobs: cli.jobs ?? QUEUED_RUNS, pool: await QueuePool.open(cli.queue, data) };
+}
+
+/** As it was written, without a password. */
+const commandLine = ({ queue }: ExploreCli): string =>
+  `loongscope ${process.argv
+    .slice(2)
+    .map((word) => (queue && /rediss?:\/\//.test(word) ? word.replace(/rediss?:\/\/.*/, queue.shown) : word))
+    .join(' ')}`;
 
 /** @throws UsageError when the folder does not take them */
 function writeReports(folder: string, report: Report): void {
@@ -205,6 +230,7 @@ function machineCli(cli: ExploreCli): MachineCli {
     output,
     from,
     after,
+    queue,
     ...machine
   } = cli;
   return from === undefined ? machine : { ...machine, snapshot: from };
