@@ -61,7 +61,8 @@ acpica-tools) program iasl 'echo "ASL+ Optimizing Compiler/Disassembler version 
 device-tree-compiler) program dtc 'echo dtc' ;;
 npm) mkdir -p "$root/usr/share/nodejs/npm/bin"; : > "$root/usr/share/nodejs/npm/bin/npm-cli.js" ;;
 esac`;
-const NPM = `[ ! -e "$CUT/npm" ] || { echo "npm error code EAI_AGAIN"; exit 1; }
+const NPM = `[ "$1" != --version ] || { echo "\${NPM_VERSION:-11.1.0}"; exit 0; }
+[ ! -e "$CUT/npm" ] || { echo "npm error code EAI_AGAIN"; exit 1; }
 prefix=; wants=; while [ $# -gt 0 ]; do case $1 in --prefix) prefix=$2; shift ;; *@24) wants=\${1%@*} ;; esac; shift; done
 if [ -n "$wants" ]; then mkdir -p "$prefix/node_modules/$wants/bin"; printf '#!/bin/sh\\necho 24\\n' > "$prefix/node_modules/$wants/bin/node"; chmod +x "$prefix/node_modules/$wants/bin/node"
 else mkdir -p "$prefix/node_modules"; fi`;
@@ -183,6 +184,20 @@ test('the start says what is missing, how much it is, and how long it takes', as
   ]);
 });
 
+test('an npm that does not understand package.json brings one that does', async () => {
+  const env = { NPM_VERSION: '9.2.0' };
+  program('node', 'if [ "$2" = --version ]; then echo 10.9.0; else echo 24; fi');
+  writeFileSync(join(cut, 'npm'), '');
+  mkdirSync(join(root, 'node_modules'));
+  const first = await setUp('prepare program_packages', env);
+  expect(first.all).toMatch(/^loongscope: bringing npm 10 failed: a server was not reached/m);
+  rmSync(join(cut, 'npm'));
+  const { all, exitCode } = await setUp('prepare program_packages; npm --version', env);
+  expect([exitCode, all!.split('\n').at(-1)], all).toEqual([0, '10.9.0']);
+  expect(readFileSync(inTools('bin', 'npm'), 'utf8')).toContain('/npm/node_modules/npm/bin/npm-cli.js');
+  expect(existsSync(join(root, 'node_modules', '.loongscope-program-stamp'))).toBe(true);
+});
+
 test('what apt has computed does not stay', async () => {
   const index = inTools('own', 'cache', 'pkgcache.bin');
   program('apt-get', `${APT.replace('case', ': > "$LISTS/../cache/pkgcache.bin"; case')}`);
@@ -226,7 +241,10 @@ describe('what cannot be had is named', () => {
   });
 
   test('a full disk in the middle of a step', async () => {
-    program('npm', 'echo "npm error nospc ENOSPC: no space left on device, write"; exit 1');
+    program(
+      'npm',
+      '[ "$1" != --version ] || { echo 11.1.0; exit 0; }; echo "npm error nospc ENOSPC: no space left on device, write"; exit 1',
+    );
     const { all } = await setUp('prepare npm_packages');
     expect(all).toMatch(
       /^loongscope: installing npm packages failed: the disk is full: make room for .*\.tools, and run again$/m,
