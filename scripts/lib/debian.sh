@@ -84,12 +84,19 @@ CONF
 # suite_apt ARGS…: apt-get with the configuration of suite_lists.
 suite_apt() { APT_CONFIG="$LS_SUITE/apt.conf" apt-get "$@"; }
 
-# unpack_archives ROOT ARCHIVE…
+# unpack_archives ROOT ARCHIVE…: without what a program beside the system does not read.
 unpack_archives() {
-  local root=$1 deb
+  local root=$1 deb part
   shift
   for deb in "$@"; do dpkg-deb -x "$deb" "$root" || return 1; done
+  for part in usr/share/man usr/share/info usr/share/locale usr/share/lintian usr/share/bash-completion usr/sbin; do rm -rf "${root:?}/$part"; done
+  for part in "$root"/usr/lib/*/perl-base "$root"/usr/share/perl "$root"/usr/bin/perl*; do rm -rf "$part"; done
+  # Licences stay.
+  [ ! -d "$root/usr/share/doc" ] || find "$root/usr/share/doc" -type f ! -name copyright -delete
 }
+
+# drop_indexes: what apt has computed from lists; it is large, and computed again in a second.
+drop_indexes() { rm -f "$LS_TOOLS"/*/cache/pkgcache.bin "$LS_TOOLS"/*/cache/srcpkgcache.bin; }
 
 # unpack_from_suite SUITE PACKAGE: PACKAGE with its whole dependency closure into .tools/SUITE/root.
 unpack_from_suite() {

@@ -93,7 +93,11 @@ ensure_gdb() {
   if [ "$(own_major gdb-multiarch)" -ge "$LS_GDB_MAJOR" ]; then
     bring_own gdb gdb-multiarch && wrap_own gdb-multiarch && find_gdb && return
   fi
-  from_later_suite gdb-multiarch gdb-multiarch find_gdb && return
+  if from_later_suite gdb-multiarch gdb-multiarch find_gdb; then
+    # The package has one more, for this machine alone.
+    rm -f "$LS_SUITE/root/usr/bin/gdb"
+    return
+  fi
   die "no gdb $LS_GDB_MAJOR or newer with LoongArch could be brought: install gdb-multiarch from a later suite"
 }
 

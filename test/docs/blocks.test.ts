@@ -102,6 +102,7 @@ const LONG: readonly (readonly [words: RegExp, why: string])[] = [
   [/gdb-multiarch/, 'waits for its user'],
   [/--gdb|--wait| debug | web\b/, 'waits for a debugger'],
   [/\.tools\/|vmlinuz/, 'boots Linux'],
+  [/--queue|^redis-/, 'needs a server and other computers'],
   [/[…[]| (?:FILE|IMAGE|MOMENT)\b/, 'has a placeholder'],
 ];
 const isLong = (text: string): boolean => LONG.some(([words]) => words.test(text));
