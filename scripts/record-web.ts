@@ -26,4 +26,14 @@ await csrs.page.getByLabel('filter by name').fill('g');
 await csrs.page.locator('summary', { hasText: 'GSTAT' }).click();
 await csrs.panel(/GIDBIT/);
 await csrs.page.screenshot({ path: picture('web-csrs') });
+await csrs.page.close();
+
+const assembly = await WebPage.open(browser, '#lab=h1&mixed');
+await assembly.show('switch.S');
+const source = assembly.page.getByLabel('Source switch.S');
+await source.fill((await source.inputValue()).replace('csrwr $t0, CSR_SAVE1', 'csrwr $t0, CSR_SAVE'));
+await assembly.button('Assemble and run').click();
+await assembly.page.getByRole('alert').getByRole('button').click();
+await assembly.page.screenshot({ path: picture('web-assembly') });
+await assembly.page.close();
 await browser.close();

@@ -146,6 +146,40 @@ describe('the page', () => {
       await web.status(/the end of the recording.*instruction 3,000$/);
     }));
 
+  test('assembly is written, mistakes are told by their lines, and it runs', () =>
+    withPage('#lab=h1&mixed', async (web) => {
+      await web.show('main.c');
+      await web.page.getByText('C comes prebuilt').waitFor();
+      await web.show('switch.S');
+      const source = web.page.getByLabel('Source switch.S');
+      const skeleton = await source.inputValue();
+      await source.fill(skeleton.replace('move $t0, $a0', 'mov $t0, $a0'));
+      await source.press('Control+Enter');
+      const alert = web.page.getByRole('alert');
+      await alert.filter({ hasText: 'there is no instruction mov' }).waitFor();
+      await alert.getByRole('button').click();
+      expect(await source.evaluate((a: HTMLTextAreaElement) => a.value.slice(a.selectionStart, a.selectionEnd))).toBe(
+        'mov',
+      );
+      // The solution, copied from the page itself.
+      await web.page.locator('.toolbar select').selectOption('solution');
+      const solution = await web.page.getByLabel('Source switch.S').inputValue();
+      await web.page.locator('.toolbar select').selectOption('mixed');
+      await source.fill(solution);
+      await web.button('Assemble and run').click();
+      await web.status(/switched the machine off/);
+      await web.console(/h1: end/);
+      await web.button(/Check/).click();
+      await web.panel(/h1: passed: /);
+      // It is there after the page was closed, and can be given up.
+      await web.page.reload();
+      await web.canRun();
+      await web.show('switch.S');
+      expect(await source.inputValue()).toBe(solution);
+      await web.button('Undo all changes').click();
+      expect(await source.inputValue()).toBe(skeleton);
+    }));
+
   test('texts are there in both languages', () =>
     withPage('', async (web) => {
       await web.page.getByRole('heading', { name: 'H1: a guest of one instruction' }).waitFor();

@@ -18,7 +18,7 @@ export function ProgramList({ store, state }: { store: Store; state: PageState }
           type="button"
           key={name}
           aria-current={current('lab', name)}
-          onClick={() => store.select({ kind: 'lab', name, solution: false })}
+          onClick={() => store.select({ kind: 'lab', name, variant: 'skeleton' })}
         >
           <b>{name.toUpperCase()}</b> {title}
         </button>

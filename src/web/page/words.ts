@@ -14,6 +14,14 @@ export interface Words {
   readonly page: string;
   readonly skeleton: string;
   readonly solution: string;
+  readonly mixed: string;
+  readonly source: string;
+  readonly assembleAndRun: string;
+  readonly undoChanges: string;
+  readonly changed: string;
+  readonly canBeChanged: string;
+  /** Of C, for a lab. */
+  readonly prebuilt: (lab: string) => string;
   readonly run: string;
   readonly pause: string;
   readonly step: string;
@@ -69,6 +77,13 @@ const EN: Words = {
   page: 'Text',
   skeleton: 'skeleton',
   solution: 'solution',
+  mixed: 'your assembly, C of the solution',
+  source: 'Source',
+  assembleAndRun: 'Assemble and run',
+  undoChanges: 'Undo all changes',
+  changed: 'changed; Check and Restart take it as it is here',
+  canBeChanged: 'write in it: no toolchain is needed',
+  prebuilt: (lab) => `C comes prebuilt. To change it, in a terminal: loongscope lab ${lab} --start ${lab}`,
   run: 'Run',
   pause: 'Pause',
   step: 'Step',
@@ -124,6 +139,13 @@ const ZH: Words = {
   page: '说明',
   skeleton: '骨架',
   solution: '参考答案',
+  mixed: '自己的汇编 + 参考答案的 C',
+  source: '源文件',
+  assembleAndRun: '汇编并运行',
+  undoChanges: '撤销全部修改',
+  changed: '已修改；“检查”和“重新开始”都使用这里的内容',
+  canBeChanged: '可直接在此编辑，无需工具链',
+  prebuilt: (lab) => `C 部分已预先编译。如需修改，请在终端中运行：loongscope lab ${lab} --start ${lab}`,
   run: '运行',
   pause: '暂停',
   step: '单步',

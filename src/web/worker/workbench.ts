@@ -4,7 +4,7 @@ import { RunControl } from '../../emu/debug/run-control.ts';
 import type { End } from '../../emu/debug/stop.ts';
 import { ImageError } from '../../emu/formats/image-error.ts';
 import { Awareness } from '../../hv/awareness/awareness.ts';
-import type { Chosen, MachineView, Report, SavedKind, ToMachine } from '../protocol.ts';
+import { type Chosen, type MachineView, nameOf, type Report, type SavedKind, type ToMachine } from '../protocol.ts';
 import { Breakpoints } from './breakpoints.ts';
 import { ConsoleLog } from './console-log.ts';
 import { EventLog } from './event-log.ts';
@@ -174,7 +174,7 @@ export class Workbench {
         : recording && 'bytes' in chosen
           ? Uint8Array.from(chosen.bytes)
           : saveRecording(program, control, version);
-    const name = ('bytes' in chosen ? chosen.name : chosen.key).replace(/\.\w+$/, '');
+    const name = ('lab' in chosen ? chosen.lab : nameOf(chosen)).replace(/\.\w+$/, '');
     this.report({ kind: 'file', name: `${name}.${what}`, bytes });
   }
 
