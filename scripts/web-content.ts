@@ -81,9 +81,12 @@ function sources(lab: Lab, files: readonly string[]): SourceText[] {
 
 function labText(lab: Lab): LabText {
   const { name, title, prints } = lab;
+  const zh = text('labs', name, 'README.zh-CN.md');
   return {
-    ...{ name, title, prints },
-    pages: { en: text('labs', name, 'README.md'), zh: text('labs', name, 'README.zh-CN.md') },
+    ...{ name, prints },
+    // The page's heading begins with the name.
+    titles: { en: title, zh: zh.split('\n', 1)[0]!.replace(/^# \w+：/, '') },
+    pages: { en: text('labs', name, 'README.md'), zh },
     skeleton: sources(lab, lab.files),
     solution: sources(lab, solutionSources(lab)),
   };

@@ -177,12 +177,13 @@ export class Store {
   /** Boots what is written now, and lets it run. */
   assembleAndRun(): void {
     this.runsNext = true;
-    this.set({ verdict: undefined, machine: undefined, before: undefined });
+    this.set({ verdict: undefined });
     this.boot();
   }
 
   private runAtOnce(): void {
-    if (!this.runsNext) return;
+    // Only the new machine is at its beginning.
+    if (!this.runsNext || this.state.machine?.at !== 0) return;
     this.runsNext = false;
     this.do({ kind: 'run' });
   }
