@@ -68,8 +68,15 @@ function circles(imports: ReadonlyMap<string, readonly string[]>): string[][] {
   return found;
 }
 
-/** The product's files, each with what it imports: values, types, and what it loads later. */
-async function importGraph(): Promise<{ files: Map<string, string[]>; packages: [file: string, name: string][] }> {
+/** What is imported: values, types, and what is loaded later. */
+const IMPORTS = /(?:^(?:import|export)\b[^;']*?\bfrom|\bimport\(|^import)\s*'([^']+)'/gm;
+/** Values alone, at once. */
+const FIRST_IMPORTS = /(?:^(?:import|export)\b(?! type\b)[^;']*?\bfrom|^import)\s*'([^']+)'/gm;
+
+/** The product's files, each with what it imports. @param later also types, and what it loads later */
+async function importGraph(
+  { later } = { later: true },
+): Promise<{ files: Map<string, string[]>; packages: [file: string, name: string][] }> {
   const { stdout } = await execa('git', ['ls-files', '-co', '--exclude-standard', 'src/**/*.ts'], {
     cwd: PROJECT_ROOT,
   });
@@ -78,7 +85,7 @@ async function importGraph(): Promise<{ files: Map<string, string[]>; packages: 
   for (const file of stdout.split('\n').filter((f) => existsSync(join(PROJECT_ROOT, f)))) {
     const text = readFileSync(join(PROJECT_ROOT, file), 'utf8');
     const to: string[] = [];
-    for (const [, name] of text.matchAll(/(?:^(?:import|export)\b[^;']*?\bfrom|\bimport\(|^import)\s*'([^']+)'/gm))
+    for (const [, name] of text.matchAll(later ? IMPORTS : FIRST_IMPORTS))
       if (name!.startsWith('.')) to.push(posix.join(posix.dirname(file), name!));
       else packages.push([file, name!]);
     files.set(file, to);
@@ -182,6 +189,17 @@ describe('architecture', () => {
 
   test('no files import each other in a circle', async () => {
     expect(circles((await importGraph()).files)).toEqual([]);
+  });
+
+  test('the command line begins without the packages that only some commands need', async () => {
+    const { files, packages } = await importGraph({ later: false });
+    const seen = new Set<string>(['src/cli/program.ts']);
+    for (const file of seen) for (const to of files.get(file) ?? []) seen.add(to);
+    const needed = new Set(
+      packages.flatMap(([file, name]) => (seen.has(file) && !name.startsWith('node:') ? [name] : [])),
+    );
+    expect([...needed]).toEqual(['commander']);
+    expect(seen).toContain('src/cli/explore/queue/address.ts');
   });
 
   test('the rooms stand in docs/ARCHITECTURE.md, in their order', () => {

@@ -12,6 +12,7 @@ linux|the kernel of Debian for loong64|80|330|
 firmware|UEFI firmware|10|16|
 passt|passt|2|10|
 qemu_nbd|qemu-nbd|15|60|
+redis|Redis|2|7|
 chromium|Chromium|130|450|
 qemu|QEMU|60|300|'
 

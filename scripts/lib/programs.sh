@@ -158,6 +158,15 @@ ensure_qemu_nbd() {
   from_later_suite qemu-utils qemu-nbd true && write_wrapper "$(basename "$LS_SUITE")" qemu-img "$LS_TOOLS/bin/qemu-img"
 }
 
+# A server for the queue of explore, .tools/bin/redis-server, for the tests. Fails quietly.
+has_redis() { command -v redis-server >/dev/null || command -v valkey-server >/dev/null; }
+
+ensure_redis() {
+  has_redis && return
+  can_unpack "redis-server or valkey-server" || return 1
+  bring_own Redis redis-server && wrap_own redis-server && has_redis
+}
+
 # A browser for the tests of the page, with a font for its Chinese texts, and for scripts/measure --web. Fails quietly.
 has_chromium() { { [ -x "$LS_TOOLS/bin/chromium" ] && [ -e "$LS_TOOLS/own/root/fonts.conf" ]; } || command -v chromium >/dev/null; }
 

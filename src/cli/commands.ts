@@ -2,8 +2,9 @@
 import { Argument, Command, Option } from 'commander';
 import type { BenchCli } from './bench/bench.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
-import { UsageError } from './errors.ts';
 import type { ExploreCli } from './explore/explore.ts';
+import { parseQueue } from './explore/queue/address.ts';
+import type { WorkerCli } from './explore/queue/serve.ts';
 import type { LabCli } from './labs/lab.ts';
 import {
   collect,
@@ -71,7 +72,10 @@ export function declareProgram(finish: (code: number) => void): Command {
       .description('run an image many times, perturbed in other ways, and find what makes it fail (docs/explore.md)'),
   )
     .option('--runs <n>', 'how many runs', (t) => parseInteger(t, '--runs', 1, 100_000_000), 1000)
-    .option('--jobs <n>', 'runs at a time (default: one for each processor)', (t) => parseInteger(t, '--jobs', 1, 1024))
+    .option('--jobs <n>', 'runs at a time (default: one for each processor; with --queue 32)', (t) =>
+      parseInteger(t, '--jobs', 1, 1024),
+    )
+    .option('--queue <url>', 'let other machines do the runs: redis://HOST[:PORT][/DB] (explore-worker)', parseQueue)
     .option('--first-seed <n>', 'the seed to begin with', (t) => parseInteger(t, '--first-seed', 0, 0xffffffff), 1)
     .option('--dials <list>', 'DIAL=on|off, separated by commas: what may differ (default: all)')
     .option('--expect <text>', 'the console must have shown it by the end; repeatable', collect(String))
@@ -106,6 +110,19 @@ export function declareProgram(finish: (code: number) => void): Command {
       finish(await explore(image, cli));
     });
 
+  program
+    .command('explore-worker')
+    .description('do runs of explore --queue on this machine, until it is interrupted')
+    .requiredOption('--queue <url>', 'where they are: redis://HOST[:PORT][/DB] of a Redis or Valkey server', parseQueue)
+    .option('--jobs <n>', 'runs at a time (default: one for each processor)', (t) => parseInteger(t, '--jobs', 1, 1024))
+    .option('--no-sandbox', 'run without the wall that lets runs read only the program itself')
+    .addHelpText('after', '\nExample:\n  loongscope explore-worker --queue redis://build-server')
+    .action(async (cli: WorkerCli) => {
+      requireSandbox(cli);
+      const { serveQueue } = await import('./explore/queue/serve.ts');
+      finish(await serveQueue(cli));
+    });
+
   declareMachineOptions(program.command('debug').description('boot a machine and start gdb on it, symbols loaded'))
     .addHelpText('after', '\nExample:\n  loongscope debug --guest crash')
     .action(async (image: string | undefined, cli: MachineCli) => {
@@ -116,7 +133,7 @@ export function declareProgram(finish: (code: number) => void): Command {
 
   program
     .command('demo')
-    .description('the guided tour: a real gdb steps through the world switch')
+    .description('the guided tour: a real gdb steps through the world switch; without a gdb, a short one')
     .addHelpText('after', '\nExample:\n  loongscope demo')
     .action(async () => {
       const { demo } = await import('./demo.ts');
@@ -127,14 +144,11 @@ export function declareProgram(finish: (code: number) => void): Command {
     .command('explain')
     .description('what a number means: ESTAT, instruction word, CSR, TLB or page-table entry')
     .argument('<code...>', 'NAME, NAME=VALUE, insn=WORD, pte=VALUE, or a number')
+    .option('--json', 'for programs')
     .addHelpText('after', '\nExample:\n  loongscope explain estat=0x160000 0x06483800 gstat crmd=0xb0')
-    .action(async (codes: string[]) => {
-      const { explainCode } = await import('../emu/debug/decode-number.ts');
-      try {
-        process.stdout.write(`${codes.map((c) => explainCode(c).join('\n')).join('\n')}\n`);
-      } catch (error) {
-        throw new UsageError(error instanceof Error ? error.message : String(error));
-      }
+    .action(async (codes: string[], cli: { json?: boolean }) => {
+      const { explain } = await import('./explain.ts');
+      finish(explain(codes, cli));
     });
 
   declareMachineOptions(

@@ -16,6 +16,7 @@ import { type Running, start } from './run.ts';
 import { enterSandbox } from './sandbox.ts';
 import { type TraceWriter, traceWriter } from './trace-format.ts';
 import { checkWindow, goThrough } from './trace-functions.ts';
+import { unwritable } from './unwritable.ts';
 
 export interface TraceCli extends Omit<MachineCli, 'detail'> {
   /** What it has besides exits, exceptions and entries. */
@@ -49,7 +50,7 @@ export class TraceOutput {
     try {
       this.file = new GrowingFile(openSync(path, 'w'), `--output: ${path}`, most);
     } catch (error) {
-      throw new UsageError(`--output: cannot write ${path} (${(error as NodeJS.ErrnoException).code}): check the path`);
+      throw unwritable(`--output: cannot write ${path}`, error);
     }
   }
 

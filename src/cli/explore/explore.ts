@@ -9,9 +9,11 @@ import { makeFolder } from '../make-folder.ts';
 import type { MachineCli } from '../options.ts';
 import { sandboxed } from '../sandbox.ts';
 import { COMPUTER } from '../surroundings.ts';
+import { unwritable } from '../unwritable.ts';
 import { Campaign, type Progress } from './campaign.ts';
-import { Pool } from './pool.ts';
+import { type ExploreData, Pool, type Runs } from './pool.ts';
 import type { Properties } from './properties.ts';
+import type { QueueAddress } from './queue/address.ts';
 import { htmlOf, jsonOf, type Report, textLines } from './report.ts';
 import { parseDials } from './spec.ts';
 import { startAfter } from './start-after.ts';
@@ -35,6 +37,8 @@ export interface ExploreCli extends MachineCli {
   readonly from?: string;
   /** The text after which runs begin to differ. */
   readonly after?: string;
+  /** Where runs go, instead of to threads here. */
+  readonly queue?: QueueAddress;
 }
 
 /** What changes outside the machine while it runs, or has a debugger, cannot be run many times. */
@@ -112,9 +116,7 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
   try {
     makeFolder(folder);
   } catch (error) {
-    throw new UsageError(
-      `--output: cannot make ${cli.output} (${(error as NodeJS.ErrnoException).code}): check the path`,
-    );
+    throw unwritable(`--output: cannot make ${cli.output}`, error);
   }
   const inside = sandboxed(cli);
   const began = performance.now();
@@ -123,8 +125,7 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
   const files = filesOf(start.image, start.cli);
   // What is wrong with the machine is said once, here.
   boot(start.image, start.cli, () => {});
-  const jobs = cli.jobs ?? availableParallelism();
-  const pool = new Pool(jobs, { ...start, files }, folder, inside);
+  const { jobs, pool } = await openRuns(cli, { ...start, files }, folder, inside);
   try {
     const endless: Properties = {
       expect: cli.expect ?? [],
@@ -158,14 +159,13 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
       classes.push(await campaign.reduce(failure, join(cli.output, `class-${classes.length + 1}.recording`)));
     progress.clear();
     const report: Report = {
-      command: `loongscope ${process.argv.slice(2).join(' ')}`,
+      command: commandLine(cli),
       runs: campaign.done,
       seconds: (performance.now() - began) / 1000,
       pairs: campaign.pairs,
       classes,
     };
-    writeFileSync(join(folder, 'report.json'), jsonOf(report));
-    writeFileSync(join(folder, 'report.html'), htmlOf(report));
+    writeReports(folder, report);
     for (const c of classes) process.stdout.write(`${textLines(c).join('\n')}\n`);
     say(
       `${report.runs} runs in ${report.seconds.toFixed(1)} s, ${report.pairs} pairs, ${classes.length} classes of failures: ${join(cli.output, 'report.html')}`,
@@ -173,6 +173,39 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
     return classes.length > 0 ? EXIT.died : EXIT.ok;
   } finally {
     await pool.close();
+  }
+}
+
+/** Threads here, or a queue for other machines. @throws UsageError */
+async function openRuns(
+  cli: ExploreCli,
+  data: ExploreData,
+  folder: string,
+  inside: boolean,
+): Promise<{ readonly jobs: number; readonly pool: Runs }> {
+  if (!cli.queue) {
+    const jobs = cli.jobs ?? availableParallelism();
+    return { jobs, pool: new Pool(jobs, data, folder, inside) };
+  }
+  // BullMQ is large, and only this needs it.
+  const { QUEUED_RUNS, QueuePool } = await import('./queue/queue-pool.ts');
+  return { jobs: cli.jobs ?? QUEUED_RUNS, pool: await QueuePool.open(cli.queue, data) };
+}
+
+/** As it was written, without a password. */
+const commandLine = ({ queue }: ExploreCli): string =>
+  `loongscope ${process.argv
+    .slice(2)
+    .map((word) => (queue && /rediss?:\/\//.test(word) ? word.replace(/rediss?:\/\/.*/, queue.shown) : word))
+    .join(' ')}`;
+
+/** @throws UsageError when the folder does not take them */
+function writeReports(folder: string, report: Report): void {
+  try {
+    writeFileSync(join(folder, 'report.json'), jsonOf(report));
+    writeFileSync(join(folder, 'report.html'), htmlOf(report));
+  } catch (error) {
+    throw unwritable(`--output: cannot write the report to ${folder}`, error);
   }
 }
 
@@ -197,6 +230,7 @@ function machineCli(cli: ExploreCli): MachineCli {
     output,
     from,
     after,
+    queue,
     ...machine
   } = cli;
   return from === undefined ? machine : { ...machine, snapshot: from };

@@ -39,7 +39,13 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-export class Pool {
+/** Does the runs of a campaign: threads here, or other machines. */
+export interface Runs {
+  run(order: Order): Promise<Outcome>;
+  close(): Promise<void>;
+}
+
+export class Pool implements Runs {
   private readonly idle: Worker[] = [];
   private readonly all = new Set<Worker>();
   private readonly queue: Waiting[] = [];
@@ -60,6 +66,7 @@ export class Pool {
   }
 
   run(order: Order): Promise<Outcome> {
+    if (this.all.size === 0) return Promise.reject(new Error('no thread is left'));
     return new Promise((resolve, reject) => {
       this.queue.push({ order, resolve, reject });
       this.next();

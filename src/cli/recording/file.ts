@@ -16,6 +16,7 @@ import {
 } from '../../emu/replay/recording-file.ts';
 import { say } from '../ending.ts';
 import { UsageError } from '../errors.ts';
+import { unwritable } from '../unwritable.ts';
 import { VERSION } from '../version.ts';
 import { writeWhole } from '../write-whole.ts';
 import { LEVEL, nodeCodec } from './codec.ts';
@@ -44,7 +45,7 @@ export class RecordingWriter {
       // Others may add notes meanwhile.
       this.fd = openSync(name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
     } catch (error) {
-      throw new UsageError(`--record: cannot write ${name} (${(error as NodeJS.ErrnoException).code}): check the path`);
+      throw unwritable(`--record: cannot write ${name}`, error);
     }
     this.write(fileHeader());
   }

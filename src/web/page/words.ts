@@ -123,7 +123,8 @@ const EN: Words = {
     died: 'Look at Why. Then go back in time, or Restart.',
     running: 'It is running. Press Pause to look at it.',
     passed: 'Passed. Choose the next lab on the left.',
-    failed: 'Read what is wrong. Assembly is mended in its tab on the left, C in a terminal. Run, to see where it goes wrong.',
+    failed:
+      'Read what is wrong. Assembly is mended in its tab on the left, C in a terminal. Run, to see where it goes wrong.',
     mistakes: 'The source has mistakes: they are listed above it. Mend them, then assemble again.',
     held: 'gdb has the machine. The page shows what it does; "detach" in gdb gives the machine back.',
   },

@@ -1,9 +1,9 @@
 /** The breakpoints of the page. They stay when gdb has the machine for a while. */
 import type { Symbolizer } from '../../emu/debug/symbolizer.ts';
 import { hex } from '../../emu/formats/hex.ts';
+import type { StubClient } from '../../gdbstub/stub-client.ts';
 import type { ImageSymbols } from '../../hv/awareness/descriptor.ts';
 import type { BreakpointView } from '../protocol.ts';
-import type { StubClient } from './stub-client.ts';
 
 export class Breakpoints {
   private readonly symbolize: Symbolizer;

@@ -3,6 +3,7 @@ import type { Cpu } from '../../emu/cpu/cpu.ts';
 import { RunControl } from '../../emu/debug/run-control.ts';
 import type { End } from '../../emu/debug/stop.ts';
 import { ImageError } from '../../emu/formats/image-error.ts';
+import { StubClient } from '../../gdbstub/stub-client.ts';
 import { Awareness } from '../../hv/awareness/awareness.ts';
 import { type Chosen, type MachineView, nameOf, type Report, type SavedKind, type ToMachine } from '../protocol.ts';
 import { Breakpoints } from './breakpoints.ts';
@@ -14,7 +15,6 @@ import { codeView, eventViews, worldText, worldViews } from './machine-view.ts';
 import type { Loaded, Shelf } from './program.ts';
 import { saveRecording } from './recordings.ts';
 import { saveSnapshot } from './snapshots.ts';
-import { StubClient } from './stub-client.ts';
 import { whyItStands } from './why-it-stands.ts';
 
 /** Memory for copies of the past: a page has less than a program. */

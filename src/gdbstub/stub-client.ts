@@ -1,10 +1,10 @@
 /**
- * A client of the gdb stub in the same program: what the page does goes through the packets that a real gdb sends, so that both mean the
+ * A client of the gdb stub in the same program: what the web page and the tour without gdb do goes through the packets that a real gdb sends, so that all mean the
  * same by a step.
  */
-import { encodePacket, fromHex, PacketParser, toHex } from '../../gdbstub/framing.ts';
-import { dispatch } from '../../gdbstub/packets/index.ts';
-import { Session, type SessionOptions } from '../../gdbstub/session.ts';
+import { encodePacket, fromHex, PacketParser, toHex } from './framing.ts';
+import { dispatch } from './packets/index.ts';
+import { Session, type SessionOptions } from './session.ts';
 
 const INTERRUPT = Uint8Array.of(3);
 /** What gdb shows while a command looks into the past. It is no part of the answer. */
