@@ -271,6 +271,7 @@ describe('the page', () => {
       await web.console(/h1: end/);
       await web.button(/Check/).click();
       await web.panel(/h1: passed: /);
+      expect(await web.button('Link to here').isDisabled()).toBe(true);
       // It is there after the page was closed, and can be given up.
       await web.page.reload();
       await web.canRun();

@@ -1,4 +1,4 @@
-import { hasMixed, VARIANTS } from './edits.ts';
+import { assemblyOf, hasMixed, VARIANTS } from './edits.ts';
 import { KEYS } from './keys.ts';
 import { linkTo } from './link.ts';
 import type { PageState, Store } from './store.ts';
@@ -9,6 +9,9 @@ export function Toolbar({ store, state }: { store: Store; state: PageState }) {
   const words = WORDS[state.language];
   const { machine, running, selection } = state;
   const lab = store.content.labs.find(({ name }) => selection.kind === 'lab' && name === selection.name);
+  // A link has no texts in it: it would lead to another program.
+  const edited =
+    lab && selection.kind === 'lab' && assemblyOf(lab, selection.variant, state.edits).some((s) => s.edited);
   const still = machine !== undefined && running === undefined && !machine.held;
   const forward = still && machine.phase === 'stopped';
   const backward = still && machine.phase !== 'died' && machine.at > machine.first;
@@ -57,7 +60,7 @@ export function Toolbar({ store, state }: { store: Store; state: PageState }) {
         </>
       )}
       {selection.kind !== 'own' &&
-        button(words.link, still, () => {
+        button(words.link, still && !edited, () => {
           location.hash = linkTo(selection, machine?.at ?? 0);
           // The token for gdb is this page's own.
           void navigator.clipboard?.writeText(location.href.replace(location.search, '')).catch(() => {});
