@@ -196,6 +196,20 @@ write_wrapper() {
     write_program "$wrapper"
 }
 
+# write_fonts ROOT: ROOT/fonts.conf, the fonts of the machine and those of ROOT.
+write_fonts() {
+  cat >"$1/fonts.conf" <<CONF
+<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+<include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+<dir>/usr/share/fonts</dir>
+<dir>$1/usr/share/fonts</dir>
+<cachedir prefix="xdg">fontconfig</cachedir>
+</fontconfig>
+CONF
+}
+
 # wrapper_options PROGRAM ROOT: sets LS_WRAP_ENV and LS_WRAP_ARGS: what PROGRAM must be told to find its own files.
 wrapper_options() {
   LS_WRAP_ENV='' LS_WRAP_ARGS=''
@@ -209,5 +223,9 @@ wrapper_options() {
       fi
       ;;
     qemu-system*) LS_WRAP_ARGS="-L \"$2/usr/share/qemu\" " ;;
+    *chromium)
+      write_fonts "$2"
+      LS_WRAP_ENV="FONTCONFIG_FILE=\"$2/fonts.conf\" "
+      ;;
   esac
 }

@@ -171,12 +171,12 @@ ensure_redis() {
   bring_own Redis redis-server && wrap_own redis-server && has_redis
 }
 
-# A browser for the tests of the page, and for scripts/measure --web. Fails quietly.
-has_chromium() { [ -x "$LS_TOOLS/bin/chromium" ] || command -v chromium >/dev/null; }
+# A browser for the tests of the page, with a font for its Chinese texts, and for scripts/measure --web. Fails quietly.
+has_chromium() { { [ -x "$LS_TOOLS/bin/chromium" ] && [ -e "$LS_TOOLS/own/root/fonts.conf" ]; } || command -v chromium >/dev/null; }
 
 ensure_chromium() {
   has_chromium && return
   can_unpack chromium || return 1
   # It starts itself for its processes, so its own file is called, and no script.
-  bring_own Chromium chromium && wrap_own ../lib/chromium/chromium chromium && has_chromium
+  bring_own Chromium chromium fonts-wqy-microhei && wrap_own ../lib/chromium/chromium chromium && has_chromium
 }
