@@ -46,6 +46,7 @@ export function declareProgram(finish: (code: number) => void): Command {
 
   declareMachineOptions(program.command('run').description('boot a machine; its console is the terminal'))
     .option('--dump-dtb <file>', "write the board's device tree, and run nothing")
+    .option('--coverage <file>', 'write which lines of the image were executed, in the format of lcov')
     .addHelpText('after', '\nExample:\n  loongscope run --guest hello\n  loongscope run --gdb 1234 --wait kernel.elf')
     .action(async (image: string | undefined, cli: MachineCli) => {
       requireSandbox(cli);
@@ -145,6 +146,10 @@ export function declareProgram(finish: (code: number) => void): Command {
       400,
     )
     .option('--output <folder>', 'where recordings and the report go', 'fuzz')
+    .option(
+      '--coverage <file>',
+      'write which lines of the hypervisor all runs together have executed, in the format of lcov',
+    )
     .addHelpText('after', '\nExample:\n  loongscope fuzz --hypervisor my-hv.elf --guest hello --runs 2000')
     .action(async (image: string | undefined, cli: FuzzCli) => {
       requireSandbox(cli);

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { boot } from '../../boot.ts';
+import { CoverageFile } from '../../coverage.ts';
 import { say } from '../../ending.ts';
 import { EXIT, UsageError } from '../../errors.ts';
 import { makeFolder } from '../../make-folder.ts';
@@ -32,7 +33,7 @@ const PERCENT = 100;
 
 /** The options of the machine, which go to other threads. */
 function machineCli(cli: FuzzCli): MachineCli {
-  const { runs, jobs, queue, firstSeed, at, forbid, budget, tries, stopAtFirst, output, ...machine } = cli;
+  const { runs, jobs, queue, firstSeed, at, forbid, budget, tries, stopAtFirst, output, coverage, ...machine } = cli;
   return machine;
 }
 
@@ -49,7 +50,8 @@ export async function fuzz(image: string | undefined, cli: FuzzCli): Promise<num
   }
   const began = performance.now();
   const place = { image, cli: machineCli(cli) };
-  boot(image, place.cli, () => {});
+  const booted = boot(image, place.cli, () => {});
+  const coverage = cli.coverage === undefined ? undefined : new CoverageFile(cli.coverage, booted, cli);
   const { exits, dictionary, known, longest } = await watchExits(place, cli.at);
   const files = new Map<string, Uint8Array>();
   const points: Point[] = [];
@@ -104,6 +106,8 @@ export async function fuzz(image: string | undefined, cli: FuzzCli): Promise<num
       classes,
     };
     writeFileSync(join(folder, 'report.json'), jsonOf(report));
+    coverage?.coverage.merge(hunt.coverage.runs());
+    coverage?.finish();
     for (const c of classes) process.stdout.write(`${textLines(c).join('\n')}\n`);
     say(
       `${report.runs} runs in ${report.seconds.toFixed(1)} s from ${points.length} exits (${points.map((p) => p.name).join(', ')}), ${report.covered} instructions of the hypervisor reached, ${classes.length} classes of failures: ${join(cli.output, 'report.json')}`,
