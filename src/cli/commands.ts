@@ -3,6 +3,7 @@ import { Argument, Command, Option } from 'commander';
 import type { BenchCli } from './bench/bench.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
 import type { ExploreCli } from './explore/explore.ts';
+import type { FuzzCli } from './explore/fuzz/fuzz.ts';
 import { parseQueue } from './explore/queue/address.ts';
 import type { WorkerCli } from './explore/queue/serve.ts';
 import type { LabCli } from './labs/lab.ts';
@@ -45,6 +46,7 @@ export function declareProgram(finish: (code: number) => void): Command {
 
   declareMachineOptions(program.command('run').description('boot a machine; its console is the terminal'))
     .option('--dump-dtb <file>', "write the board's device tree, and run nothing")
+    .option('--coverage <file>', 'write which lines of the image were executed, in the format of lcov')
     .addHelpText('after', '\nExample:\n  loongscope run --guest hello\n  loongscope run --gdb 1234 --wait kernel.elf')
     .action(async (image: string | undefined, cli: MachineCli) => {
       requireSandbox(cli);
@@ -108,6 +110,51 @@ export function declareProgram(finish: (code: number) => void): Command {
       requireSandbox(cli);
       const { explore } = await import('./explore/explore.ts');
       finish(await explore(image, cli));
+    });
+
+  declareMachineOptions(
+    program
+      .command('fuzz')
+      .description('run hostile guests on a hypervisor, and find what it does not stand (docs/fuzzing.md)'),
+  )
+    .option('--runs <n>', 'how many guests', (t) => parseInteger(t, '--runs', 1, 100_000_000), 1000)
+    .option('--jobs <n>', 'runs at a time (default: one for each processor; with --queue 32)', (t) =>
+      parseInteger(t, '--jobs', 1, 1024),
+    )
+    .option('--queue <url>', 'let other machines do the runs, as for explore', parseQueue)
+    .option(
+      '--first-seed <n>',
+      'the seed: the same guests come each time',
+      (t) => parseInteger(t, '--first-seed', 0, 0xffffffff),
+      1,
+    )
+    .option('--at <n>', 'guests become hostile before exit number n (default: before the first of each cause)', (t) =>
+      parseInteger(t, '--at', 1, 1_000_000_000),
+    )
+    .option('--forbid <text>', 'the console must not show it; repeatable', collect(String))
+    .option(
+      '--budget <n>',
+      'instructions of each run at most',
+      (t) => parseInteger(t, '--budget', 10_000, 1_000_000_000),
+      1_000_000,
+    )
+    .option('--stop-at-first', 'end when a run has failed')
+    .option(
+      '--tries <n>',
+      'runs at most to reduce a class of failures',
+      (t) => parseInteger(t, '--tries', 0, 1_000_000),
+      400,
+    )
+    .option('--output <folder>', 'where recordings and the report go', 'fuzz')
+    .option(
+      '--coverage <file>',
+      'write which lines of the hypervisor all runs together have executed, in the format of lcov',
+    )
+    .addHelpText('after', '\nExample:\n  loongscope fuzz --hypervisor my-hv.elf --guest hello --runs 2000')
+    .action(async (image: string | undefined, cli: FuzzCli) => {
+      requireSandbox(cli);
+      const { fuzz } = await import('./explore/fuzz/fuzz.ts');
+      finish(await fuzz(image, cli));
     });
 
   program

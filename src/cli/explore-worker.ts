@@ -1,6 +1,7 @@
 /** A thread of `loongscope explore`. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { UsageError } from './errors.ts';
+import { runHostile } from './explore/fuzz/run-hostile.ts';
 import { runOnce } from './explore/one-run.ts';
 import type { Answer, ExploreData, Order } from './explore/pool.ts';
 import { COMPUTER, type Surroundings } from './surroundings.ts';
@@ -20,7 +21,9 @@ const surroundings: Surroundings = {
 
 async function answer({ properties, job, expected }: Order): Promise<Answer> {
   try {
-    return { outcome: await runOnce(image, { ...cli, surroundings }, properties, job, expected) };
+    const machine = { ...cli, surroundings };
+    if (job.hostile) return { outcome: await runHostile(machine, job.hostile, job.record) };
+    return { outcome: await runOnce(image, machine, properties, job, expected) };
   } catch (error) {
     if (error instanceof UsageError) return { usage: error.message };
     return { defect: error instanceof Error ? (error.stack ?? error.message) : String(error) };

@@ -263,6 +263,8 @@ export interface MachineCli {
   readonly load?: LoadSpec[];
   /** The device tree goes to this file, and nothing runs. */
   readonly dumpDtb?: string;
+  /** The lines that are executed go to this file. */
+  readonly coverage?: string;
   /** Items of the firmware configuration device, by name. */
   readonly fwCfg?: readonly (readonly [name: string, data: Uint8Array])[];
   /** The time of day at power-on, in milliseconds since 1970. */

@@ -20,6 +20,7 @@ import { type Booted, boot } from './boot.ts';
 import { CodeCache, defaultCacheFile } from './code-cache.ts';
 import { ConsoleOutput, connectInput, Outputs, openSerial, type SerialLine } from './console.ts';
 import type { ControlledMachine } from './control/controlled-machine.ts';
+import type { CoverageFile } from './coverage.ts';
 import { dumpDeviceTree } from './device-tree.ts';
 import { endsNow, exitCode, say } from './ending.ts';
 import { EXIT, UsageError } from './errors.ts';
@@ -356,6 +357,23 @@ async function startMachine(
   return { booted, control, symbolize, ports, check, detail, flush: () => output.flush(), done };
 }
 
+/** Begins to note what a machine executes that has not executed anything yet. @throws UsageError; then the machine has ended */
+async function coverFrom(
+  { CoverageFile }: typeof import('./coverage.ts'),
+  { booted, control, done }: Running,
+  cli: MachineCli,
+): Promise<CoverageFile> {
+  try {
+    const coverage = new CoverageFile(cli.coverage!, booted, cli);
+    coverage.coverage.watch(booted.machine);
+    return coverage;
+  } catch (error) {
+    control.quit(true);
+    await done;
+    throw error;
+  }
+}
+
 export async function run(image: string | undefined, cli: MachineCli): Promise<number> {
   if (cli.dumpDtb !== undefined) {
     dumpDeviceTree(image, cli, cli.dumpDtb);
@@ -365,14 +383,20 @@ export async function run(image: string | undefined, cli: MachineCli): Promise<n
     if (cli.record !== undefined)
       throw new UsageError('--record: runs in real time do not repeat: leave --threads out');
     if (cli.explore) throw new UsageError('--explore: runs in real time do not repeat: leave --threads out');
+    if (cli.coverage !== undefined) throw new UsageError('--coverage is for runs in one thread: leave --threads out');
     const { runThreads } = await import('./run-threads.ts');
     return runThreads(image, cli);
   }
-  const { booted, done } = await start(image, cli);
+  // Nothing may come between the start and the machine's first instruction.
+  const covering = cli.coverage === undefined ? undefined : await import('./coverage.ts');
+  const running = await start(image, cli);
+  const { booted } = running;
+  const coverage = covering && (await coverFrom(covering, running, cli));
+  const done = coverage ? running.done.finally(() => coverage.finish()) : running.done;
   // The machine does not run before the next turn of the event loop.
   const { regions } = booted.machine;
   const file = typeof cli.codeCache === 'string' ? cli.codeCache : defaultCacheFile();
-  const cache = regions && cli.codeCache !== false ? new CodeCache(file) : undefined;
+  const cache = regions && cli.codeCache !== false && !coverage ? new CodeCache(file) : undefined;
   enterSandbox(cli);
   if (!regions || !cache) return done;
   const pages = cache.read();

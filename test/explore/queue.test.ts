@@ -14,10 +14,10 @@ import { parseQueue, unreachable } from '../../src/cli/explore/queue/address.ts'
 import { connect } from '../../src/cli/explore/queue/connection.ts';
 import { KeptFiles, SharedFiles } from '../../src/cli/explore/queue/files.ts';
 import { programIdentity } from '../../src/cli/explore/queue/identity.ts';
-import { ownName, sharedName } from '../../src/cli/explore/queue/orders.ts';
+import { namesHere } from '../../src/cli/explore/queue/orders.ts';
 import { PREFIX, QueuePool, queueName } from '../../src/cli/explore/queue/queue-pool.ts';
 import { DEFAULT_MACHINE } from '../../src/cli/options.ts';
-import { HYPERVISOR, PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { ALL_DIALS } from '../../src/emu/perturb/seeded.ts';
 import { freePort, haveRedis, RedisServer } from '../support/redis-server.ts';
 import { until } from '../support/wait.ts';
@@ -151,6 +151,31 @@ describe.skipIf(!haveRedis)('a queue', () => {
     expect(await worker.end()).toBe(0);
     expect(worker.said).toMatch(/\d+ runs done/);
     for (const text of [stdout, stderr, report, worker.said]) expect(text).not.toContain('topsecret');
+  });
+
+  test('hostile guests, too', async () => {
+    const worker = new RunningWorker(server.url, 2);
+    await worker.says('takes runs from');
+    const machine = ['--hypervisor', 'build/variants/hostile-hypercall.elf', '--guest', 'hello'];
+    const { stdout, stderr, exitCode } = await loongscope(
+      ...[
+        'fuzz',
+        ...machine,
+        '--runs',
+        '32',
+        '--stop-at-first',
+        '--queue',
+        server.url,
+        '--output',
+        join(folder, 'fuzz'),
+      ],
+    );
+    expect([stderr, exitCode]).toEqual([
+      expect.stringContaining('run 19: exception: exception in the hypervisor: PIF'),
+      1,
+    ]);
+    expect((await loongscope('replay', /replay (\S+)/.exec(stdout)![1]!)).stderr).toContain('as recorded');
+    await worker.end();
   });
 
   test('a worker that dies in its run loses nothing, and each run is counted once', async () => {
@@ -337,9 +362,12 @@ describe('no server', () => {
     );
   });
 
-  test("the program's own files have the same name on each machine", () => {
-    expect(ownName(sharedName(HYPERVISOR))).toBe(HYPERVISOR);
-    expect(sharedName(HYPERVISOR)).toBe(join('<loongscope>', 'build', 'hv.elf'));
-    expect([sharedName('/x/y'), sharedName('a'), ownName('/x/y')]).toEqual(['/x/y', 'a', '/x/y']);
+  test("the program's own files are found where it is installed", () => {
+    expect(namesHere('/theirs/build/hv.elf', '/theirs', '/here')).toEqual([
+      '/theirs/build/hv.elf',
+      '/here/build/hv.elf',
+    ]);
+    expect(namesHere('/other/x', '/theirs', '/here')).toEqual(['/other/x']);
+    expect(namesHere('x.elf', '/theirs', '/here')).toEqual(['x.elf']);
   });
 });

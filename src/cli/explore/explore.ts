@@ -20,9 +20,15 @@ import { startAfter } from './start-after.ts';
 
 const TICKS_PER_MS = 100_000;
 
-export interface ExploreCli extends MachineCli {
-  readonly runs: number;
+/** Who does the runs. */
+export interface RunsCli {
   readonly jobs?: number;
+  /** Where runs go, instead of to threads here. */
+  readonly queue?: QueueAddress;
+}
+
+export interface ExploreCli extends MachineCli, RunsCli {
+  readonly runs: number;
   readonly dials?: string;
   readonly expect?: string[];
   readonly forbid?: string[];
@@ -37,8 +43,6 @@ export interface ExploreCli extends MachineCli {
   readonly from?: string;
   /** The text after which runs begin to differ. */
   readonly after?: string;
-  /** Where runs go, instead of to threads here. */
-  readonly queue?: QueueAddress;
 }
 
 /** What changes outside the machine while it runs, or has a debugger, cannot be run many times. */
@@ -54,13 +58,18 @@ const REFUSED = {
   threads: 'runs in real time do not repeat: leave --threads out',
 } as const satisfies Partial<Record<keyof MachineCli, string>>;
 
+/** @param command what is told with it @throws UsageError for a machine that cannot be run many times */
+export function checkRepeatable(cli: MachineCli, command: string): void {
+  for (const [name, why] of Object.entries(REFUSED))
+    if (cli[name as keyof typeof REFUSED] !== undefined) throw new UsageError(`${command}: ${why}`);
+  if (cli.clock === 'host') throw new UsageError(`${command}: runs in real time do not repeat: use --clock virtual`);
+  if (cli.engine === 'check')
+    throw new UsageError(`${command}: --engine check compares two machines: choose another engine`);
+}
+
 /** @throws UsageError */
 function check(cli: ExploreCli): void {
-  for (const [name, why] of Object.entries(REFUSED))
-    if (cli[name as keyof typeof REFUSED] !== undefined) throw new UsageError(`explore: ${why}`);
-  if (cli.clock === 'host') throw new UsageError('explore: runs in real time do not repeat: use --clock virtual');
-  if (cli.engine === 'check')
-    throw new UsageError('explore: --engine check compares two machines: choose another engine');
+  checkRepeatable(cli, 'explore');
   if (cli.from !== undefined && cli.after !== undefined)
     throw new UsageError('explore: --from and --after both say where runs begin: leave one of them out');
   if (cli.from !== undefined && cli.snapshot !== undefined)
@@ -177,8 +186,8 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
 }
 
 /** Threads here, or a queue for other machines. @throws UsageError */
-async function openRuns(
-  cli: ExploreCli,
+export async function openRuns(
+  cli: RunsCli,
   data: ExploreData,
   folder: string,
   inside: boolean,
@@ -193,7 +202,7 @@ async function openRuns(
 }
 
 /** As it was written, without a password. */
-const commandLine = ({ queue }: ExploreCli): string =>
+export const commandLine = ({ queue }: RunsCli): string =>
   `loongscope ${process.argv
     .slice(2)
     .map((word) => (queue && /rediss?:\/\//.test(word) ? word.replace(/rediss?:\/\/.*/, queue.shown) : word))

@@ -8,6 +8,7 @@ import type { Taken } from '../../emu/perturb/perturbation.ts';
 import type { MachineCli } from '../options.ts';
 import { start } from '../run.ts';
 import { Pairs } from './coverage.ts';
+import type { InputJob } from './fuzz/input.ts';
 import { ConsoleWatch, type Finding, type Properties } from './properties.ts';
 import type { ExploreSpec } from './spec.ts';
 
@@ -17,6 +18,8 @@ export interface Job {
   readonly decisions?: readonly Decision[];
   /** Where it is recorded. */
   readonly record?: string;
+  /** A hostile guest, instead of what is above. */
+  readonly hostile?: InputJob;
 }
 
 export interface Outcome {
@@ -29,6 +32,8 @@ export interface Outcome {
   readonly pairs: readonly string[];
   /** Of the symbols of {@link Properties.invariant}, as hexadecimal digits; undefined: no such symbol, or no memory there. */
   readonly values: Readonly<Record<string, string | undefined>>;
+  /** Of a run with a hostile guest: the instructions of the hypervisor that were executed, as runs (code-coverage.ts). */
+  readonly covered?: readonly number[];
 }
 
 /** How often the deadline is looked at, in milliseconds. */

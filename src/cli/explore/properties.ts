@@ -11,7 +11,11 @@ export interface Properties {
   readonly invariant: readonly string[];
 }
 
-export const FINDING_KINDS = ['forbidden', 'audit', 'died', 'deadline', 'expected', 'invariant'] as const;
+export const FINDING_KINDS = [
+  ...(['forbidden', 'audit', 'died', 'deadline', 'expected', 'invariant'] as const),
+  // Of hostile guests (fuzz/).
+  ...(['exception', 'hang'] as const),
+] as const;
 
 /** What is wrong with a run. */
 export interface Finding {

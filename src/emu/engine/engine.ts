@@ -649,7 +649,7 @@ export class Engine {
       storeVectorSlow: (size) => this.memory.storeVector(size),
       fetchSlow: () => this.fetchSlow(),
       decode: (p) => {
-        this.uops.decode(p);
+        this.uops.decode(p, cpu.vm);
         return After.next;
       },
       emitOwn: (p) => {

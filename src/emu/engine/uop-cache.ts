@@ -15,7 +15,7 @@ import {
   uopBase,
 } from '../memory/layout.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
-import { type HandlerMap, PSEUDO, pairKey, writeUop } from './uop.ts';
+import { type HandlerMap, leavesBlock, PSEUDO, pairKey, writeUop } from './uop.ts';
 import type { UopPage } from './uop-page.ts';
 
 /** Keeps decoded code correct when other threads store to it. `linear`: the address of a page in linear memory. */
@@ -74,6 +74,11 @@ export class UopCache {
   private readonly bits: number;
   private readonly codePages: number;
   translator: Translator | undefined;
+  /**
+   * Told of what is executed for the first time: `words` instructions from a physical address on, to the end of their basic block,
+   * and whether a guest executes them. To be set before the machine runs; then decoding ends where a block may end.
+   */
+  covered: ((pa: number, words: number, guest: boolean) => void) | undefined;
   /** Present where other threads store to the same RAM. */
   coherence: CodeCoherence | undefined;
 
@@ -215,36 +220,43 @@ export class UopCache {
     return this.slots[Math.floor((p - this.start) / UOP_PAGE_BYTES)]!;
   }
 
-  /** Decodes the micro-op at `p` and the straight run of code after it. */
-  decode(p: number): void {
+  /** Decodes the micro-op at `p` and the straight run of code after it. @param guest a guest executes it */
+  decode(p: number, guest: boolean): void {
     const page = this.pageOf(p);
     this.claim(page);
     page.hits = 0;
-    const { u16, u32 } = this.mem;
     const first = (p - page.base) / UOP_BYTES;
+    const last = this.decodeRun(page, first);
+    this.covered?.(page.pa + 4 * first, last - first, guest);
+  }
+
+  /** @returns the position behind the last instruction that was decoded */
+  private decodeRun(page: UopPage, first: number): number {
+    const { u16, u32 } = this.mem;
     const end = Math.min(first + DECODE_AHEAD, UOPS_PER_PAGE);
     let before = -1;
     for (let i = first; i < end; i++) {
       const at = page.base + i * UOP_BYTES;
-      if (u16[at >> 1] !== this.decodeHandler) return;
+      if (u16[at >> 1] !== this.decodeHandler) return i;
       if (page.breakAt?.has(i)) {
         u16[at >> 1] = PSEUDO.indexOf('breakpoint');
-        return;
+        return i + 1;
       }
       this.noteCode(page, i);
       const word = u32[(page.linear + i * 4) >>> 2]!;
       const row = decode(word);
       if (!row || !this.exists(row)) {
         u16[at >> 1] = PSEUDO.indexOf('ine');
-        return;
+        return i + 1;
       }
       const ends = writeUop(this, row, word, i, at);
       const number = u16[at >> 1]!;
       const pair = this.map.pairs.get(pairKey(before, number));
       if (pair !== undefined) u16[(at - UOP_BYTES) >> 1] = pair;
-      if (ends) return;
+      if (ends || (this.covered && leavesBlock(row))) return i + 1;
       before = number;
     }
+    return end;
   }
 
   /** Call this before words of a page are read to be executed: other threads may be storing to it. */

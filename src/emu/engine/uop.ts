@@ -254,6 +254,12 @@ export interface UopTarget {
   readonly mem: Pick<LinearMemory, 'u8' | 'u16' | 'i32'>;
 }
 
+const LEAVING = new Set(['jirl', 'ertn', 'break', 'syscall', 'hvcl', 'idle']);
+
+/** May the instruction behind this one not be the next one? */
+export const leavesBlock = (row: Row): boolean =>
+  LEAVING.has(row.name) || planOf(row).operands.some((o) => o.role === 4);
+
 /**
  * Writes the micro-op of `word` at byte offset `at`.
  * @param index position of the instruction in its page, 0..1023. It decides whether a branch is near or far

@@ -2,15 +2,11 @@
  * Entries of the debug information of an ELF file: DWARF 4 and 5, 32-bit format (the standard's chapter 7; 7.5.6 for the forms).
  */
 import { Buffer } from 'node:buffer';
-import { inflateSync, zstdDecompressSync } from 'node:zlib';
-import { elfSections } from '../../emu/boot/elf-sections.ts';
+import { debugSections } from './debug-sections.ts';
 
 /** Attributes that are read (7.5.4). */
 const AT = { name: 0x03, declaration: 0x3c, location: 0x38, type: 0x49, offsetsBase: 0x72 };
 const OP_PLUS_UCONST = 0x23;
-const SHF_COMPRESSED = 0x800;
-const COMPRESSION_HEADER = 24;
-const COMPRESSED_WITH_ZSTD = 2;
 /** Forms with rules of their own (7.5.6). */
 const FORM = {
   ...{ addr: 0x01, block2: 0x03, block4: 0x04, string: 0x08, block: 0x09, block1: 0x0a, strp: 0x0e, indirect: 0x16 },
@@ -76,11 +72,7 @@ export class DwarfEntries {
 
   /** @param bytes an ELF file; without debug information there are no units */
   constructor(bytes: Uint8Array) {
-    const sections = elfSections(bytes);
-    const section = (name: string): Buffer => {
-      const s = sections.find((one) => one.name === name);
-      return s ? unpacked(s.data, s.flags) : Buffer.alloc(0);
-    };
+    const section = debugSections(bytes);
     this.info = section('.debug_info');
     this.abbrev = section('.debug_abbrev');
     this.str = section('.debug_str');
@@ -295,17 +287,5 @@ export class DwarfEntries {
     const value = isSum ? this.uleb(this.info) : 0;
     this.at = end;
     return value;
-  }
-}
-
-/** The content of a section, which may be compressed. */
-function unpacked(data: Uint8Array, flags: number): Buffer {
-  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  if ((flags & SHF_COMPRESSED) === 0 || bytes.length < COMPRESSION_HEADER) return bytes;
-  const body = bytes.subarray(COMPRESSION_HEADER);
-  try {
-    return bytes.readUInt32LE(0) === COMPRESSED_WITH_ZSTD ? zstdDecompressSync(body) : inflateSync(body);
-  } catch {
-    return Buffer.alloc(0);
   }
 }

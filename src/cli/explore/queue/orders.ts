@@ -10,6 +10,8 @@ import type { Identity } from './identity.ts';
 /** What all runs of a campaign have in common: the machine, and its files by their content. */
 export interface Program {
   readonly made: Identity;
+  /** Where the explorer's program is. */
+  readonly root: string;
   readonly image: ExploreData['image'];
   readonly cli: ExploreData['cli'];
   readonly files: readonly (readonly [path: string, hash: ContentHash])[];
@@ -18,15 +20,15 @@ export interface Program {
 export const packProgram = (program: Program): Uint8Array => new Uint8Array(serialize(program));
 export const unpackProgram = (bytes: Uint8Array): Program => deserialize(bytes) as Program;
 
-const OWN = '<loongscope>';
-
-/** The program's own files, such as its hypervisor, are somewhere else on each machine. */
-export function sharedName(path: string): string {
-  const inside = isAbsolute(path) ? relative(PROJECT_ROOT, path) : '..';
-  return inside.startsWith('..') || isAbsolute(inside) ? path : join(OWN, inside);
+/**
+ * The names that a file of the explorer has on this machine: its own, and for what belongs to the program, such as its hypervisor,
+ * also where that is installed here.
+ * @param root where the explorer's program is
+ */
+export function namesHere(path: string, root: string, here = PROJECT_ROOT): string[] {
+  const inside = isAbsolute(path) ? relative(root, path) : '..';
+  return inside.startsWith('..') || isAbsolute(inside) ? [path] : [path, join(here, inside)];
 }
-export const ownName = (shared: string): string =>
-  shared.startsWith(OWN) ? join(PROJECT_ROOT, shared.slice(OWN.length)) : shared;
 
 /** A job of the queue. */
 export interface RunData {

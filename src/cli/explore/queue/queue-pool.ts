@@ -6,13 +6,14 @@ import { writeFileSync } from 'node:fs';
 import { Queue, QueueEvents } from 'bullmq';
 import { say } from '../../ending.ts';
 import { UsageError } from '../../errors.ts';
+import { PROJECT_ROOT } from '../../paths.ts';
 import type { Outcome } from '../one-run.ts';
 import type { ExploreData, Order, Runs } from '../pool.ts';
 import type { QueueAddress } from './address.ts';
 import { type Connection, connect, endAnyway } from './connection.ts';
 import { type ContentHash, KEPT, SharedFiles } from './files.ts';
 import { describeIdentity, type Identity, programIdentity } from './identity.ts';
-import { orderName, packOrder, packProgram, type RunData, type RunResult, sharedName, unpackAnswer } from './orders.ts';
+import { orderName, packOrder, packProgram, type RunData, type RunResult, unpackAnswer } from './orders.ts';
 import { Presence, present } from './presence.ts';
 
 /** Queues begin with it on the server. */
@@ -89,8 +90,8 @@ export class QueuePool implements Runs {
   private async putProgram(): Promise<ContentHash> {
     const { image, cli, files } = this.data;
     const shared: [string, ContentHash][] = [];
-    for (const [path, content] of files) shared.push([sharedName(path), await this.files.put(content, path)]);
-    const program = packProgram({ made: this.made, image, cli, files: shared });
+    for (const [path, content] of files) shared.push([path, await this.files.put(content, path)]);
+    const program = packProgram({ made: this.made, root: PROJECT_ROOT, image, cli, files: shared });
     return this.files.put(program, 'the machine');
   }
 

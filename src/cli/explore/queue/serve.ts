@@ -11,7 +11,7 @@ import type { QueueAddress } from './address.ts';
 import { connect, endAnyway } from './connection.ts';
 import { KeptFiles, SharedFiles } from './files.ts';
 import { describeIdentity, type Identity, programIdentity } from './identity.ts';
-import { ownName, packAnswer, type RunData, type RunResult, unpackOrder, unpackProgram } from './orders.ts';
+import { namesHere, packAnswer, type RunData, type RunResult, unpackOrder, unpackProgram } from './orders.ts';
 import { Presence, type Present, present } from './presence.ts';
 import { MISSING, PREFIX, queueName } from './queue-pool.ts';
 
@@ -44,15 +44,18 @@ class Programs {
     this.inside = inside;
   }
 
-  private async open(hash: string): Promise<Pool> {
+  private async open(program: string): Promise<Pool> {
     const bring = async (wanted: string): Promise<Uint8Array> => {
       const content = await this.files.get(wanted);
       if (!content) throw new Error(MISSING);
       return content;
     };
-    const { image, cli, files } = unpackProgram(await bring(hash));
+    const { image, cli, files, root } = unpackProgram(await bring(program));
     const contents = new Map<string, Uint8Array>();
-    for (const [path, content] of files) contents.set(ownName(path), await bring(content));
+    for (const [path, hash] of files) {
+      const content = await bring(hash);
+      for (const name of namesHere(path, root)) contents.set(name, content);
+    }
     return new Pool(this.jobs, { image, cli, files: contents }, this.folder, this.inside);
   }
 
