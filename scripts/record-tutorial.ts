@@ -216,6 +216,7 @@ export const KVM: readonly Part[] = [
       'break make_system_call',
       'reverse-continue',
       'backtrace',
+      'monitor when write EENTRY in 1',
     ],
   },
   {
