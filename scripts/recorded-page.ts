@@ -112,7 +112,8 @@ async function shell(args: readonly string[], keep: RegExp | undefined): Promise
       stdin: 'ignore',
       reject: false,
     });
-    said.set(key, stdout);
+    // The console of the machine ends its lines as terminals do.
+    said.set(key, stdout.replaceAll('\r\n', '\n'));
   }
   return said
     .get(key)!

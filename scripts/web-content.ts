@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { DESCRIPTOR, solutionSources } from '../src/cli/labs/folder.ts';
 import { guestPath, HYPERVISOR, PROJECT_ROOT } from '../src/cli/paths.ts';
+import { VERSION } from '../src/cli/version.ts';
 import { emitInterpreter } from '../src/emu/engine/interpreter.ts';
 import { planHandlers } from '../src/emu/engine/uop.ts';
 import { ROWS } from '../src/emu/isa/table/index.ts';
@@ -38,6 +39,7 @@ function machineContent(): MachineContent {
     types: new Dwarf(readFileSync(labImage(LABS[0]!.name))),
   });
   return {
+    version: VERSION,
     programs: [
       ...labs.map((key) => ({ key, image: key, guests: [] })),
       ...DEMOS.map((key) => ({ key, image: 'hv', guests: [key] })),

@@ -158,6 +158,14 @@ describe('architecture', () => {
     expect(stdout).toBe('');
   });
 
+  test('the stub takes nothing of Node but where it listens, so that a page can have it', async () => {
+    const listening = /^src\/gdbstub\/(server|owner-socket|connections)\.ts:/;
+    const names = await foreignNames(join(PROJECT_ROOT, 'src', 'gdbstub'));
+    const own = names.filter((line) => line.startsWith('src/gdbstub/'));
+    expect(own.filter((line) => !listening.test(line) && !EVERYWHERE.has(line.replace(/^.*: /, '')))).toEqual([]);
+    expect(own.some((line) => listening.test(line))).toBe(true);
+  });
+
   test('what is of Node would be found', async () => {
     const names = await foreignNames(join(PROJECT_ROOT, 'src', 'cli', 'node-runtime.ts'));
     expect(names.map((line) => line.replace(/^.*: /, ''))).toEqual(

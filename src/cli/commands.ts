@@ -2,7 +2,6 @@
 import { Argument, Command, Option } from 'commander';
 import type { BenchCli } from './bench/bench.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
-import { UsageError } from './errors.ts';
 import type { ExploreCli } from './explore/explore.ts';
 import type { FuzzCli } from './explore/fuzz/fuzz.ts';
 import { parseQueue } from './explore/queue/address.ts';
@@ -25,6 +24,7 @@ import { requireSandbox } from './sandbox.ts';
 import type { TestCli } from './testing/test.ts';
 import type { TraceCli } from './trace.ts';
 import { VERSION } from './version.ts';
+import type { WebCli } from './web.ts';
 
 /** What the command line has after `--`. */
 function afterDashes(): string[] {
@@ -180,7 +180,7 @@ export function declareProgram(finish: (code: number) => void): Command {
 
   program
     .command('demo')
-    .description('the guided tour: a real gdb steps through the world switch')
+    .description('the guided tour: a real gdb steps through the world switch; without a gdb, a short one')
     .addHelpText('after', '\nExample:\n  loongscope demo')
     .action(async () => {
       const { demo } = await import('./demo.ts');
@@ -191,14 +191,11 @@ export function declareProgram(finish: (code: number) => void): Command {
     .command('explain')
     .description('what a number means: ESTAT, instruction word, CSR, TLB or page-table entry')
     .argument('<code...>', 'NAME, NAME=VALUE, insn=WORD, pte=VALUE, or a number')
+    .option('--json', 'for programs')
     .addHelpText('after', '\nExample:\n  loongscope explain estat=0x160000 0x06483800 gstat crmd=0xb0')
-    .action(async (codes: string[]) => {
-      const { explainCode } = await import('../emu/debug/decode-number.ts');
-      try {
-        process.stdout.write(`${codes.map((c) => explainCode(c).join('\n')).join('\n')}\n`);
-      } catch (error) {
-        throw new UsageError(error instanceof Error ? error.message : String(error));
-      }
+    .action(async (codes: string[], cli: { json?: boolean }) => {
+      const { explain } = await import('./explain.ts');
+      finish(explain(codes, cli));
     });
 
   declareMachineOptions(
@@ -266,10 +263,13 @@ export function declareProgram(finish: (code: number) => void): Command {
     .command('web')
     .description('the browser edition: the labs in a page, served to this computer alone')
     .option('--port <n>', 'the port (0: a free one)', (t) => parseInteger(t, '--port', 0, 65535), 0)
-    .addHelpText('after', '\nExample:\n  loongscope web --port 8080')
-    .action(async (cli: { port: number }) => {
+    .option('--gdb <address>', 'a port where gdb connects to the machine in the page: [HOST:]PORT or unix:PATH', (t) =>
+      parseAddress(t, '--gdb'),
+    )
+    .addHelpText('after', '\nExample:\n  loongscope web --port 8080 --gdb 1234')
+    .action(async (cli: WebCli) => {
       const { web } = await import('./web.ts');
-      finish(await web(cli.port));
+      finish(await web(cli));
     });
 
   program

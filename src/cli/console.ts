@@ -7,6 +7,7 @@ import { say } from './ending.ts';
 import { UsageError } from './errors.ts';
 import { type Outlet, openOutlet } from './outlet.ts';
 import { neverBlock, type Reader } from './slow-reader.ts';
+import { unwritable } from './unwritable.ts';
 
 /** When more bytes wait for the reader of an output, the machine waits, too. */
 const MOST_UNREAD = 1 << 20;
@@ -137,7 +138,7 @@ function openFile(path: string, append = false): Outlet {
   try {
     return openOutlet(path, `--serial: ${path}`, append);
   } catch (error) {
-    throw new UsageError(`--serial: cannot write ${path} (${(error as NodeJS.ErrnoException).code}): check the path`);
+    throw unwritable(`--serial: cannot write ${path}`, error);
   }
 }
 

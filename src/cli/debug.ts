@@ -1,8 +1,7 @@
 /** `loongscope debug`: the machine in this process, a gdb on the terminal, symbols of host and guests loaded. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
+import { openDebugFolder } from './debug-folder.ts';
 import { EXIT } from './errors.ts';
 import { findGdb } from './find-gdb.ts';
 import type { MachineCli } from './options.ts';
@@ -44,15 +43,13 @@ export function gdbArguments(port: number | string, imageFile: string, guestFile
 
 export async function debug(image: string | undefined, cli: MachineCli): Promise<number> {
   const gdb = await findGdb();
-  const folder = mkdtempSync(join(tmpdir(), 'loongscope-'));
-  const socket = join(folder, 'gdb');
-  const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
+  const folder = openDebugFolder();
   let connected = false;
   // gdb has connected, and the machine has not run yet. From here on no files and processes are needed.
   const onDebugger = (): void => {
     if (connected) return;
     connected = true;
-    removeFolder();
+    folder.remove();
     enterSandbox(cli);
   };
   try {
@@ -60,7 +57,7 @@ export async function debug(image: string | undefined, cli: MachineCli): Promise
       image,
       {
         ...cli,
-        gdb: cli.gdb ?? { path: socket },
+        gdb: cli.gdb ?? folder.address,
         wait: true,
         serial: cli.serial.kind === 'stdio' ? { kind: 'null' } : cli.serial,
       },
@@ -77,6 +74,6 @@ export async function debug(image: string | undefined, cli: MachineCli): Promise
     await running.done;
     return EXIT.ok;
   } finally {
-    if (!connected) removeFolder();
+    if (!connected) folder.remove();
   }
 }

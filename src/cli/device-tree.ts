@@ -6,6 +6,7 @@ import { asUsage, bootImages, readDeviceTree, readInitrd } from './boot.ts';
 import { UsageError } from './errors.ts';
 import { cardsOf } from './open-cards.ts';
 import type { MachineCli } from './options.ts';
+import { unwritable } from './unwritable.ts';
 
 /** How many virtio devices a machine has that may be memory-mapped. */
 const countVirtio = (cli: MachineCli): number =>
@@ -48,6 +49,6 @@ export function dumpDeviceTree(image: string | undefined, cli: MachineCli, file:
   try {
     writeFileSync(file, tree);
   } catch (error) {
-    throw new UsageError(`cannot write ${file} (${(error as NodeJS.ErrnoException).code ?? error}): check the path`);
+    throw unwritable(`cannot write ${file}`, error);
   }
 }

@@ -1,11 +1,13 @@
 /** `loongscope doctor`: what is there, what is missing, what that prevents, and what mends it. */
-import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { execa } from 'execa';
 import { defaultCacheFile } from './code-cache.ts';
 import { EXIT } from './errors.ts';
 import { type FoundGdb, gdbs, isGood, OLDEST_GDB } from './find-gdb.ts';
+import { gdbSourceOf } from './gdb-sources.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
+import { systemName } from './system-name.ts';
 
 const OLDEST_NODE = 24;
 const MIB = 2 ** 20;
@@ -46,18 +48,14 @@ export interface Surroundings {
 const install = (system: string, name: string): string =>
   system === 'debian' ? `apt-get install ${name}` : `install the package ${name} of your system`;
 
-/** How a gdb with LoongArch comes to this system. */
-function gdbMend(system: string): string {
-  if (system === 'darwin') return 'brew install gdb';
-  if (system === 'win32') return 'pacman -S mingw-w64-ucrt-x86_64-gdb-multiarch, in MSYS2';
-  if (system === 'debian')
-    return 'apt-get install gdb-multiarch (Debian 13 and later), or ./scripts/demo in a checkout, which brings one';
-  return `install a gdb ${OLDEST_GDB} or newer that was built with --enable-targets=all (./scripts/demo in a checkout brings one to Debian)`;
-}
-
 function gdbFinding({ gdbs: list, system }: Surroundings): Finding {
   const good = list.find(isGood);
-  const base = { name: 'gdb', needed: false, prevents: 'debug, demo, and gdb on --gdb PORT', mend: gdbMend(system) };
+  const base = {
+    name: 'gdb',
+    needed: false,
+    prevents: 'debug, the whole of demo, and gdb on --gdb PORT',
+    mend: gdbSourceOf(system),
+  };
   if (good) {
     const found = `${good.program} ${good.version}, with LoongArch`;
     if (good.hasPython) return { name: 'gdb', needed: false, ok: true, found: `${found} and Python` };
@@ -138,18 +136,6 @@ export function report(findings: readonly Finding[]): string {
   const wrong = findings.filter((f) => !f.ok).length;
   lines.push(wrong === 0 ? 'All is there.' : `${wrong} of ${findings.length} are not right; the rest works.`);
   return `${lines.join('\n')}\n`;
-}
-
-/** ID of the Linux distribution, or Node's name of the system. */
-function systemName(): string {
-  if (process.platform !== 'linux') return process.platform;
-  try {
-    const text = readFileSync('/etc/os-release', 'utf8');
-    const of = (key: string): string => new RegExp(`^${key}="?([^"\\n]*)`, 'm').exec(text)?.[1] ?? '';
-    return /debian|ubuntu/.test(`${of('ID')} ${of('ID_LIKE')}`) ? 'debian' : of('ID') || 'linux';
-  } catch {
-    return 'linux';
-  }
 }
 
 const has = async (name: string): Promise<boolean> =>

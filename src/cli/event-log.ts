@@ -16,10 +16,10 @@ import { worldName } from '../emu/debug/vms.ts';
 import { hex } from '../emu/formats/hex.ts';
 import { u32At } from '../emu/formats/little-endian.ts';
 import { disassemble } from '../emu/isa/disassembler.ts';
-import { UsageError } from './errors.ts';
 import type { LogKind } from './log-kinds.ts';
 import type { MachineCli } from './options.ts';
 import { type Outlet, openOutlet } from './outlet.ts';
+import { unwritable } from './unwritable.ts';
 
 /** Opens the destination of log lines. @throws UsageError when the file cannot be written */
 export function openLog(file: string | undefined): Outlet {
@@ -28,7 +28,7 @@ export function openLog(file: string | undefined): Outlet {
   try {
     return openOutlet(file, `--log: ${file}`, true);
   } catch (error) {
-    throw new UsageError(`--log: cannot write ${file} (${(error as NodeJS.ErrnoException).code}): check the path`);
+    throw unwritable(`--log: cannot write ${file}`, error);
   }
 }
 

@@ -54,12 +54,15 @@ export async function gdbs(): Promise<FoundGdb[]> {
   return found;
 }
 
+/** The first gdb that knows LoongArch and is new enough, if there is one. */
+export const goodGdb = async (): Promise<string | undefined> => (await gdbs()).find(isGood)?.program;
+
 /** The first gdb that knows LoongArch and is new enough. @throws UsageError when there is none */
 export async function findGdb(): Promise<string> {
-  const good = (await gdbs()).find(isGood);
-  if (!good)
+  const good = await goodGdb();
+  if (good === undefined)
     throw new UsageError(
       `no gdb ${OLDEST_GDB} or newer with LoongArch found: 'loongscope doctor' says how to get one (in a checkout, ./scripts/demo brings it)`,
     );
-  return good.program;
+  return good;
 }

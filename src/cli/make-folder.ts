@@ -1,10 +1,10 @@
 /** Folders that users name. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Makes a folder and those above it. Node's own way never ends where a file system refuses with ENOENT, as /proc does. @throws Error of the file system */
 export function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
   makeFolder(dirname(folder));
   mkdirSync(folder);
 }

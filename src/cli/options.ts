@@ -1,4 +1,5 @@
 /** Options of run and debug: parses values, and refuses options that this version does not have. */
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { VirtioBus } from '../emu/board/cards.ts';
@@ -148,7 +149,7 @@ const MAX_VCPUS = 4;
 export function parseGuest(text: string): GuestSpec {
   const [file, ...rest] = text.split(',');
   if (!file) throw new UsageError(`--guest: '${text}' names no file: write FILE[,name=N][,memory=SIZE][,append=S]`);
-  let name = file.replace(/^.*\//, '').replace(/\.elf$/, '');
+  let name = basename(file, '.elf');
   let memory = 16 * MIB;
   let append = '';
   let vcpus = 1;
@@ -403,7 +404,11 @@ export function declareDebugOptions(command: Command): Command {
     .option('--gdb <address>', 'serve gdb on [HOST:]PORT or unix:PATH; port 0 picks one', (t) =>
       parseAddress(t, '--gdb'),
     )
-    .option('--gdb-guest <spec>', 'a port for one guest: GID[.VCPU]=[HOST:]PORT; repeatable', collect(parseGuestPort))
+    .option(
+      '--gdb-guest <spec>',
+      'a port for one guest: VM[.VCPU]=[HOST:]PORT, VM 1 being the first that runs (no GID); repeatable',
+      collect(parseGuestPort),
+    )
     .option('--gdb-host <address>', 'a port for the host world alone: [HOST:]PORT or unix:PATH', (t) =>
       parseAddress(t, '--gdb-host'),
     )

@@ -21,6 +21,10 @@ const GREETING = `loongscope ${VERSION}: a LoongArch64 machine with the LVZ virt
   loongscope --help                        all commands
 `;
 
+/** Did the system refuse something, for a reason outside the program? */
+const isOfSystem = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && 'syscall' in error && 'code' in error;
+
 try {
   if (process.argv.length <= 2) process.stdout.write(GREETING);
   else await program.parseAsync();
@@ -36,6 +40,11 @@ try {
     }
   } else if (error instanceof UsageError) {
     process.stderr.write(`loongscope: ${error.message}\n`);
+    code = EXIT.usage;
+  } else if (isOfSystem(error)) {
+    process.stderr.write(
+      `loongscope: ${error.syscall} of ${error.path ?? 'a file'} fails (${error.code}): check its place, rights and room\n`,
+    );
     code = EXIT.usage;
   } else throw error;
 }

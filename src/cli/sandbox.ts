@@ -3,6 +3,7 @@
  * all permissions. When everything that the command line names is open, and before the first instruction of the guest, it gives up
  * all permissions except reading its own program. An exploited defect of the emulator can then only use what is open.
  */
+import { spawnSync } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import module from 'node:module';
 import { join } from 'node:path';
@@ -66,6 +67,16 @@ export interface SandboxCli {
 }
 
 /**
+ * Starts Node once more.
+ * @param inPlace as this process; otherwise, where systems have no such thing, as a child on the same terminal, whose exit code is this one's
+ */
+export function startAgain(args: readonly string[], inPlace: boolean): never {
+  if (inPlace) process.execve!(process.execPath, [process.execPath, ...args]);
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  process.exit(status ?? EXIT.interrupted);
+}
+
+/**
  * Makes sure that this process can enter the sandbox later. A process that was started without Node's options is started again with them.
  * @throws UsageError when this Node cannot
  */
@@ -73,12 +84,7 @@ export function requireSandbox({ sandbox }: SandboxCli): void {
   if (sandbox === false) return;
   const held = permission();
   if (held === undefined && process.execve && knows('--permission'))
-    process.execve(process.execPath, [
-      process.execPath,
-      ...process.execArgv,
-      ...sandboxFlags(),
-      ...process.argv.slice(1),
-    ]);
+    startAgain([...process.execArgv, ...sandboxFlags(), ...process.argv.slice(1)], process.platform !== 'win32');
   if (!held?.drop)
     throw new UsageError(
       `this Node (${process.version}) cannot give up permissions, so there is no sandbox: use a later version, or add --no-sandbox`,

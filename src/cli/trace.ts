@@ -11,11 +11,12 @@ import { UsageError } from './errors.ts';
 import { GrowingFile, MOST } from './growing-file.ts';
 import type { MachineCli, TraceDetail, TraceFormat } from './options.ts';
 import { quirksOf } from './quirks.ts';
-import { isRecording } from './recording/file.ts';
+import { isRecording, readRecording, recordingUpTo } from './recording/file.ts';
 import { type Running, start } from './run.ts';
 import { enterSandbox } from './sandbox.ts';
 import { type TraceWriter, traceWriter } from './trace-format.ts';
 import { checkWindow, goThrough } from './trace-functions.ts';
+import { unwritable } from './unwritable.ts';
 
 export interface TraceCli extends Omit<MachineCli, 'detail'> {
   /** What it has besides exits, exceptions and entries. */
@@ -49,7 +50,7 @@ export class TraceOutput {
     try {
       this.file = new GrowingFile(openSync(path, 'w'), `--output: ${path}`, most);
     } catch (error) {
-      throw new UsageError(`--output: cannot write ${path} (${(error as NodeJS.ErrnoException).code}): check the path`);
+      throw unwritable(`--output: cannot write ${path}`, error);
     }
   }
 
@@ -160,11 +161,10 @@ async function machineOf(
     return { image, cli: own };
   }
   const { replayed } = await import('./recording/replay.ts');
-  const { readRecording, upTo } = await import('./recording/recording.ts');
   const { engine, symbols, descriptor, log, stats, sandbox, audit } = cli;
   const recording = readRecording(image);
   if (cli.detail?.has('functions')) checkWindow(cli.from ?? 0, cli.to ?? recording.end);
-  return replayed(cli.to === undefined ? recording : upTo(recording, cli.to), {
+  return replayed(cli.to === undefined ? recording : recordingUpTo(recording, cli.to), {
     ...(!stats && !audit && !log && { from: cli.from }),
     ...(engine && { engine }),
     ...(symbols && { symbols }),

@@ -3,6 +3,8 @@
  * Expression Mechanism"). A condition is evaluated at the PC of the CPU. One that cannot be evaluated counts as met, so that the
  * user sees the stop.
  */
+import { fromHex } from './framing.ts';
+
 /** The registers and the memory that an expression can read. */
 export interface Operands {
   /** A register by gdb's number; undefined when there is none. */
@@ -193,8 +195,9 @@ function expressions(text: string): Uint8Array[] | undefined {
   while (pattern.lastIndex < text.length) {
     const m = pattern.exec(text);
     if (out.length === MOST_CONDITIONS) return undefined;
-    if (!m || m[2]!.length !== 2 * Number.parseInt(m[1]!, 16) || m[2] === '') return undefined;
-    out.push(Uint8Array.from(Buffer.from(m[2]!, 'hex')));
+    const code = m && fromHex(m[2]!);
+    if (!code || code.length === 0 || code.length !== Number.parseInt(m[1]!, 16)) return undefined;
+    out.push(code);
   }
   return out;
 }

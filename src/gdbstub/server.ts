@@ -24,7 +24,7 @@ const GRACE_MS = 500;
 /** Most messages to the user about clients that were disconnected. */
 const MOST_TOLD = 16;
 const NO_LOONGARCH =
-  "a client has left at its first stop. If it says 'unknown architecture' or 'Remote register badly formatted', it is a gdb without LoongArch, or with another architecture set: use gdb-multiarch 16 or newer ('./scripts/demo' brings one), or 'set architecture auto'";
+  "a client has left at its first stop. If it says 'unknown architecture' or 'Remote register badly formatted', it is a gdb without LoongArch, or with another architecture set: use gdb-multiarch 16 or newer ('loongscope doctor' says where one comes from), or 'set architecture auto'";
 
 /** Where to listen. A TCP port 0 picks a free one. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };

@@ -51,6 +51,8 @@ export interface SessionOptions extends Line {
   readonly executable?: (world: number, needed: boolean) => string | undefined;
   /** Called when the client asks for more than its handshake. */
   readonly onUse?: () => void;
+  /** Called when the client has let the machine go. */
+  readonly onDetach?: () => void;
 }
 
 export class Session implements Target {
@@ -83,6 +85,7 @@ export class Session implements Target {
   detached = false;
   readonly handshake = new Handshake();
   private readonly onUse: () => void;
+  private readonly onDetach: () => void;
   private readonly dispatch: Dispatch;
   private readonly selection: ThreadSelection;
   private readonly journal: StepJournal;
@@ -98,6 +101,7 @@ export class Session implements Target {
     this.symbolize = options.symbolize;
     this.dispatch = options.dispatch;
     this.onUse = options.onUse ?? (() => {});
+    this.onDetach = options.onDetach ?? (() => {});
     this.selection = new ThreadSelection(control, options.view, options.executable);
     this.journal = new StepJournal(control);
     const { selection, settings, journal } = this;
@@ -397,9 +401,9 @@ export class Session implements Target {
     const { control } = this;
     control.history.hold([]);
     control.detach(this);
-    if (control.hasClients && !searching) return;
     // When no client needs the past any more, or when a search has stopped somewhere in it, the machine returns to
     // the position from which the past was entered.
-    control.replayer.leave();
+    if (!control.hasClients || searching) control.replayer.leave();
+    this.onDetach();
   }
 }

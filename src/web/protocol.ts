@@ -18,6 +18,8 @@ export interface Program {
 
 /** What the worker needs of what the page brings. */
 export interface MachineContent {
+  /** Of the program: snapshots and recordings are for the same one. */
+  readonly version: string;
   readonly programs: readonly Program[];
   readonly images: Readonly<Record<string, Packed>>;
   /** The emitted interpreter of the default machine. */
@@ -29,11 +31,14 @@ export interface MachineContent {
   readonly labDescriptor: string;
 }
 
-/** A program of the user's. */
+/** A file of the user's: a program, a snapshot, or a recording. */
 export interface OwnProgram {
   readonly name: string;
   readonly bytes: Uint8Array;
 }
+
+/** Files that the page makes: the machine as it is, and the run up to here. */
+export type SavedKind = 'snapshot' | 'recording';
 
 /** What is to be booted. */
 export type Chosen = { readonly key: string } | OwnProgram;
@@ -49,7 +54,28 @@ export type Request =
   | { readonly kind: 'breakpoint'; readonly at: string; readonly on: boolean }
   | { readonly kind: 'catch-exits'; readonly on: boolean }
   | { readonly kind: 'monitor'; readonly id: number; readonly text: string }
-  | { readonly kind: 'check'; readonly lab: string; readonly program: Chosen };
+  | { readonly kind: 'save'; readonly what: SavedKind }
+  | { readonly kind: 'check'; readonly lab: string; readonly program: Chosen }
+  /** A real gdb has sent bytes; none: it has left. `gdb`: its number. */
+  | { readonly kind: 'gdb'; readonly gdb: number; readonly bytes: Uint8Array };
+
+/** What the machine of the moment is asked for; it answers when it has come to a stop. */
+export type ToMachine = Extract<
+  Request,
+  {
+    kind:
+      | 'run'
+      | 'step'
+      | 'step-over'
+      | 'back'
+      | 'back-over'
+      | 'go'
+      | 'breakpoint'
+      | 'catch-exits'
+      | 'monitor'
+      | 'save';
+  }
+>;
 
 /** What the worker tells. */
 export type Report =
@@ -61,7 +87,11 @@ export type Report =
   | { readonly kind: 'explained'; readonly lines: readonly string[] }
   | { readonly kind: 'answer'; readonly id: number; readonly text: string }
   | { readonly kind: 'verdict'; readonly verdict: Verdict; readonly lines: readonly string[] }
-  | { readonly kind: 'failed'; readonly text: string };
+  | { readonly kind: 'failed'; readonly text: string }
+  /** To be kept by the user. */
+  | { readonly kind: 'file'; readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** For a real gdb; no bytes: its connection ends. */
+  | { readonly kind: 'gdb'; readonly gdb: number; readonly bytes: Uint8Array };
 
 /** A machine that stands still. Numbers of 64 bits are texts, `0x…`. */
 export interface MachineView {
@@ -80,6 +110,8 @@ export interface MachineView {
   readonly events: readonly EventView[];
   readonly breakpoints: readonly BreakpointView[];
   readonly catchesExits: boolean;
+  /** A gdb has the machine: the page only shows it. */
+  readonly held: boolean;
 }
 
 export interface BreakpointView {

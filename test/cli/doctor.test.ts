@@ -34,7 +34,11 @@ describe('doctor', () => {
 
   test.each([
     ['an old Node', { node: 'v20.1.0' }, ['WRONG    Node        v20.1.0', 'everything', 'install Node 24 or newer']],
-    ['no gdb', { gdbs: [] }, ['missing  gdb         none', 'debug, demo, and gdb on', 'apt-get install gdb-multiarch']],
+    [
+      'no gdb',
+      { gdbs: [] },
+      ['missing  gdb         none', 'debug, the whole of demo, and gdb on', 'apt-get install gdb-multiarch'],
+    ],
     [
       'a gdb for another processor',
       { gdbs: [{ program: 'gdb', version: '13.1', hasLoongArch: false, hasPython: true }], system: 'darwin' },
@@ -43,7 +47,7 @@ describe('doctor', () => {
     [
       'an old gdb',
       { gdbs: [{ program: 'gdb', version: '13.1', hasLoongArch: true, hasPython: true }], system: 'arch' },
-      ['missing  gdb         gdb 13.1, older than 16', 'debug', '--enable-targets=all'],
+      ['missing  gdb         gdb 13.1, older than 16', 'debug', 'gdb-multiarch of the AUR'],
     ],
     [
       'a gdb without Python',

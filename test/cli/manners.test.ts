@@ -62,3 +62,33 @@ describe('on a terminal', () => {
     expect(code).toBe(130);
   });
 });
+
+describe('a file that cannot be written is one line that says what to do', () => {
+  const FULL = 'make room there, or give another place';
+  test.each([
+    ['run --guest hello --dump-dtb /dev/full', `cannot write /dev/full (ENOSPC): ${FULL}`],
+    ['test build/conformance/bits.elf --junit /dev/full', `--junit: cannot write /dev/full (ENOSPC): ${FULL}`],
+    ['lab h1 --solution --junit /dev/full', `--junit: cannot write /dev/full (ENOSPC): ${FULL}`],
+    ['run --guest hello --record /dev/full', 'warning: the recording /dev/full ends here (ENOSPC)'],
+    ['run --guest hello --log exit=/dev/full', 'warning: --log: /dev/full takes no more (ENOSPC)'],
+    ['run --guest hello --serial file:/dev/full', 'warning: --serial: /dev/full takes no more (ENOSPC)'],
+    ['run --guest hello --net isolated,pcap=/dev/full', 'warning: --net: /dev/full takes no more (ENOSPC)'],
+    ['trace --guest hello --output /dev/full', 'warning: --output: /dev/full takes no more (ENOSPC)'],
+    ['trace --guest hello --output build', '--output: cannot write build (EISDIR): it is a folder: give a file'],
+    ['run --guest hello --record build', '--record: cannot write build (EISDIR): it is a folder: give a file'],
+    ['lab h1 --start /proc/h1', '/proc/h1 cannot be written (ENOENT): give another folder'],
+    ['explore --guest hello --runs 1 --output /dev/full', '--output: cannot make /dev/full (EEXIST): check the path'],
+    ['qemu -M virt,dumpdtb=/dev/full', `qemu: -machine dumpdtb=: cannot write /dev/full (ENOSPC): ${FULL}`],
+  ])('%s', async (command, line) => {
+    const { stderr } = await run(`"$0" "$1" ${command} >/dev/null`);
+    expect(stderr).toContain(`loongscope: ${line}`);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  test('no place for what is needed for a moment', async () => {
+    const { stderr } = await run('TMPDIR=/dev/null "$0" "$1" demo; TMPDIR=/dev/null "$0" "$1" debug --guest hello');
+    const line =
+      'loongscope: cannot make a folder in /dev/null (ENOTDIR): set TMPDIR to a folder that you may write to';
+    expect(stderr).toBe(`${line}\n${line}`);
+  });
+});

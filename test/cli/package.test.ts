@@ -69,6 +69,19 @@ describe('the package', () => {
     );
   });
 
+  test('shows a tour where there is no gdb, and says where one comes from', async () => {
+    const program = join(folder, 'node_modules', 'loongscope', 'build', 'cli', 'main.js');
+    const { stdout, stderr, exitCode } = await execa(process.execPath, [program, 'demo'], {
+      cwd: folder,
+      env: { PATH: folder },
+      reject: false,
+    });
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/VM 1: 0x200000 <_start>: ori/);
+    expect(stdout).toMatch(/^ {4}Homebrew +brew install gdb$/m);
+    expect(stdout).toMatch(/^All 6 steps were seen, in [\d.]+ s\.$/m);
+  });
+
   test('debugs with the hypervisor’s sources', async () => {
     const commands = ['break _run_guest', 'continue', 'quit'];
     const program = join('node_modules', 'loongscope', 'build', 'cli', 'main.js');
@@ -109,5 +122,33 @@ describe('the package', () => {
     const types = readFileSync(join(folder, 'node_modules', 'loongscope', 'types', 'library.d.ts'), 'utf8');
     expect(types).toMatch(/export declare class Machine/);
     expect(types.match(/(?<=^import .* from )'.*'/gm)).toEqual(["'./errors.ts'"]);
+  });
+
+  test.each([
+    ['Node', { module: 'nodenext' }],
+    ['a bundler', { module: 'preserve', moduleResolution: 'bundler' }],
+  ])('is a library with types: a strict program compiles, as for %s', async (_, options) => {
+    const project = join(folder, 'typed');
+    mkdirSync(project, { recursive: true });
+    const strict = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true };
+    const compilerOptions = { ...strict, ...options, skipLibCheck: false, noEmit: true, target: 'es2024', types: [] };
+    writeFileSync(join(project, 'package.json'), JSON.stringify({ type: 'module' }));
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+    const program = (pc: string): string =>
+      [
+        "import { Machine, type Registers, type Stopped, UsageError } from 'loongscope';",
+        "const machine = await Machine.boot({ guests: ['hello'] });",
+        'const stopped: Stopped = await machine.run();',
+        'const { pc, general }: Registers = machine.registers({ vm: 1 });',
+        `const at: ${pc} = pc;`,
+        "export const all: readonly [string, bigint | undefined, unknown, Error] = [stopped.text, general['a0'], at, new UsageError('')];",
+      ].join('\n');
+    const compiled = async (pc: string): Promise<string> => {
+      writeFileSync(join(project, 'program.ts'), program(pc));
+      const compiler = join(PROJECT_ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+      return (await execa(process.execPath, [compiler, '-p', project], { reject: false })).stdout;
+    };
+    expect(await compiled('bigint')).toBe('');
+    expect(await compiled('string')).toMatch(/^[^\n]*program\.ts\(5,7\): error TS2322[^\n]*$/);
   });
 });

@@ -82,7 +82,7 @@ describe('a gdb without LoongArch', () => {
       expect(all).toMatch(/Remote register badly formatted/);
       await vi.waitFor(() =>
         expect(told).toEqual([
-          "loongscope: gdb: a client has left at its first stop. If it says 'unknown architecture' or 'Remote register badly formatted', it is a gdb without LoongArch, or with another architecture set: use gdb-multiarch 16 or newer ('./scripts/demo' brings one), or 'set architecture auto'\n",
+          "loongscope: gdb: a client has left at its first stop. If it says 'unknown architecture' or 'Remote register badly formatted', it is a gdb without LoongArch, or with another architecture set: use gdb-multiarch 16 or newer ('loongscope doctor' says where one comes from), or 'set architecture auto'\n",
         ]),
       );
       expect(running.booted.machine.instructions).toBe(0);

@@ -8,7 +8,7 @@ import { bootImages } from '../../src/cli/boot.ts';
 import { decompress } from '../../src/cli/decompress.ts';
 import { EXIT } from '../../src/cli/errors.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../../src/cli/options.ts';
-import { readRecording } from '../../src/cli/recording/recording.ts';
+import { readRecording } from '../../src/cli/recording/file.ts';
 import { replayed } from '../../src/cli/recording/replay.ts';
 import { start } from '../../src/cli/run.ts';
 import { parseLinuxImage } from '../../src/emu/boot/linux-image.ts';

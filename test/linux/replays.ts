@@ -1,7 +1,7 @@
 /** Recorded runs of Linux, repeated with another engine: what they show, and how they leave the machine. */
 import { createHash } from 'node:crypto';
 import type { MachineCli } from '../../src/cli/options.ts';
-import { readRecording } from '../../src/cli/recording/recording.ts';
+import { readRecording } from '../../src/cli/recording/file.ts';
 import { replayed } from '../../src/cli/recording/replay.ts';
 import { type Running, start } from '../../src/cli/run.ts';
 import { stateDigest } from '../../src/emu/check/state-digest.ts';

@@ -125,6 +125,27 @@ describe('the page', () => {
       await web.status(/paused/);
     }));
 
+  test('a machine is saved to a file, and goes on from it', () =>
+    withPage('#lab=h1&solution&at=3000', async (web) => {
+      await web.status(/instruction 3,000$/);
+      const [snapshot] = await Promise.all([web.page.waitForEvent('download'), web.button('Save the machine').click()]);
+      const [recording] = await Promise.all([web.page.waitForEvent('download'), web.button('Save the run').click()]);
+      expect([snapshot, recording].map((d) => d.suggestedFilename())).toEqual([
+        'h1-solution.snapshot',
+        'h1-solution.recording',
+      ]);
+      const input = web.page.locator('input[type=file]');
+      await input.setInputFiles(await snapshot.path());
+      await web.status(/instruction 3,000$/);
+      await web.run();
+      await web.status(/switched the machine off/);
+      await web.console(/h1: end/);
+      await input.setInputFiles(await recording.path());
+      await web.status(/instruction 0$/);
+      await web.run();
+      await web.status(/the end of the recording.*instruction 3,000$/);
+    }));
+
   test('texts are there in both languages', () =>
     withPage('', async (web) => {
       await web.page.getByRole('heading', { name: 'H1: a guest of one instruction' }).waitFor();

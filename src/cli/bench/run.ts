@@ -53,7 +53,7 @@ export const program = (name: string): string => join(PROJECT_ROOT, 'build', 'be
 export function checkBuilt(names: readonly string[]): void {
   const missing = names.find((n) => !existsSync(program(n)));
   if (missing !== undefined)
-    throw new UsageError(`bench: the kernel '${missing}' is not built: run ./scripts/build-bench`);
+    throw new UsageError(`bench: the kernel '${missing}' is not built: run ./scripts/build-bench in a checkout`);
 }
 
 /** A run of loongscope with these arguments. */

@@ -9,6 +9,7 @@ import { makeFolder } from '../make-folder.ts';
 import type { MachineCli } from '../options.ts';
 import { sandboxed } from '../sandbox.ts';
 import { COMPUTER } from '../surroundings.ts';
+import { unwritable } from '../unwritable.ts';
 import { Campaign, type Progress } from './campaign.ts';
 import { type ExploreData, Pool, type Runs } from './pool.ts';
 import type { Properties } from './properties.ts';
@@ -124,9 +125,7 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
   try {
     makeFolder(folder);
   } catch (error) {
-    throw new UsageError(
-      `--output: cannot make ${cli.output} (${(error as NodeJS.ErrnoException).code}): check the path`,
-    );
+    throw unwritable(`--output: cannot make ${cli.output}`, error);
   }
   const inside = sandboxed(cli);
   const began = performance.now();
@@ -175,8 +174,7 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
       pairs: campaign.pairs,
       classes,
     };
-    writeFileSync(join(folder, 'report.json'), jsonOf(report));
-    writeFileSync(join(folder, 'report.html'), htmlOf(report));
+    writeReports(folder, report);
     for (const c of classes) process.stdout.write(`${textLines(c).join('\n')}\n`);
     say(
       `${report.runs} runs in ${report.seconds.toFixed(1)} s, ${report.pairs} pairs, ${classes.length} classes of failures: ${join(cli.output, 'report.html')}`,
@@ -209,6 +207,16 @@ export const commandLine = ({ queue }: RunsCli): string =>
     .slice(2)
     .map((word) => (queue && /rediss?:\/\//.test(word) ? word.replace(/rediss?:\/\/.*/, queue.shown) : word))
     .join(' ')}`;
+
+/** @throws UsageError when the folder does not take them */
+function writeReports(folder: string, report: Report): void {
+  try {
+    writeFileSync(join(folder, 'report.json'), jsonOf(report));
+    writeFileSync(join(folder, 'report.html'), htmlOf(report));
+  } catch (error) {
+    throw unwritable(`--output: cannot write the report to ${folder}`, error);
+  }
+}
 
 /** A run that is perturbed may take so many times as long, and so many ticks more. */
 const LONGER = 12;

@@ -4,6 +4,7 @@ import { UsageError } from '../errors.ts';
 import type { MachineCli } from '../options.ts';
 import { start } from '../run.ts';
 import { packSnapshot } from '../snapshots.ts';
+import { unwritable } from '../unwritable.ts';
 
 /**
  * Runs a machine until its console has shown a text, and keeps it there.
@@ -42,7 +43,11 @@ export async function startAfter(
   const { machine, observers } = running.control;
   machine.clearStops();
   await running.booted.named;
-  writeFileSync(file, packSnapshot(machine, observers, { symbols: running.booted.packedSymbols() }));
+  try {
+    writeFileSync(file, packSnapshot(machine, observers, { symbols: running.booted.packedSymbols() }));
+  } catch (error) {
+    throw unwritable(`--after: cannot write the snapshot to ${file}`, error);
+  }
   const { kernel, guest, initrd, load, hypervisor, append, ...rest } = cli;
   return { image: undefined, cli: { ...rest, snapshot: file } };
 }

@@ -15,6 +15,7 @@ import type { Lab } from '../../labs/lab.ts';
 import { UsageError } from '../errors.ts';
 import { makeFolder } from '../make-folder.ts';
 import { PROJECT_ROOT } from '../paths.ts';
+import { unwritable } from '../unwritable.ts';
 
 /** The file in a copy that says which lab it is of, and how its last check went. */
 const MARK = '.loongscope-lab.json';
@@ -76,7 +77,7 @@ export function startLab(lab: Lab, folder: string): void {
         copyFileSync(join(skeletonFolder(lab), file), join(folder, file));
     writeMark(folder, { lab: lab.name });
   } catch (error) {
-    throw new UsageError(`${folder} cannot be written (${(error as NodeJS.ErrnoException).code}): give another folder`);
+    throw unwritable(`${folder} cannot be written`, error, 'give another folder');
   }
 }
 

@@ -1,6 +1,5 @@
 /** `loongscope lab`: lists the labs, starts one in a folder, checks it, debugs it (labs/README.md). */
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { WorldSwitchAudit } from '../../hv/audit/worldswitch.ts';
 import { LABS, labNamed } from '../../labs/catalog.ts';
@@ -13,6 +12,8 @@ import { EXIT, UsageError } from '../errors.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../options.ts';
 import { readDescriptor } from '../own-descriptor.ts';
 import { run } from '../run.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { unwritable } from '../unwritable.ts';
 import * as folders from './folder.ts';
 import { BuildError, build, findToolchain } from './toolchain.ts';
 
@@ -137,7 +138,7 @@ function programOf(which: Lab, folder: string | undefined, solution: boolean): P
 /** Builds a program if need be, and does something with its image. */
 async function withImage<T>(program: Program, use: (image: string) => Promise<T>): Promise<T> {
   if (program.built !== undefined) return use(program.built);
-  const place = mkdtempSync(join(tmpdir(), 'loongscope-lab-'));
+  const place = temporaryFolder('loongscope-lab-');
   try {
     const image = join(place, 'lab.elf');
     await build(await findToolchain(), program.folder, program.sources, image);
@@ -236,9 +237,7 @@ function report(results: readonly Result[], cli: LabCli): number {
     try {
       writeFileSync(cli.junit, junit(results));
     } catch (error) {
-      throw new UsageError(
-        `--junit: cannot write ${cli.junit} (${(error as NodeJS.ErrnoException).code}): check the path`,
-      );
+      throw unwritable(`--junit: cannot write ${cli.junit}`, error);
     }
   }
   if (cli.json) print([JSON.stringify(results.map(resultObject), undefined, 2)]);

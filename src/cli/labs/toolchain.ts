@@ -1,10 +1,11 @@
 /** Builds labs: the compiler and linker of this computer, and how they are called. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { UsageError } from '../errors.ts';
 import { PROJECT_ROOT } from '../paths.ts';
+import { systemName } from '../system-name.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const OLDEST = 19;
 const NEWEST = 24;
@@ -45,13 +46,21 @@ let found: Promise<Toolchain> | undefined;
 /** The compiler and linker; they are looked for once. @throws UsageError when there is none */
 export const findToolchain = (): Promise<Toolchain> => (found ??= lookForTools());
 
+/** How compiler and linker come to a system. */
+export function toolchainMend(system: string): string {
+  if (system === 'debian') return `apt-get install clang-${OLDEST} lld-${OLDEST}`;
+  if (system === 'darwin') return 'brew install llvm lld, and put both into PATH';
+  if (system === 'win32') return 'install LLVM, and put its folder bin into PATH';
+  return `install clang and lld ${OLDEST} or newer of your system`;
+}
+
 async function lookForTools(): Promise<Toolchain> {
   const clang = process.env.LS_CLANG ?? (await newest('clang'));
   const lld = process.env.LS_LLD ?? (await newest('ld.lld'));
   if (clang !== undefined && lld !== undefined) return { clang, lld };
   const missing = clang === undefined ? 'clang' : 'lld';
   throw new UsageError(
-    `no ${missing} ${OLDEST} or newer, which builds labs: apt-get install clang-${OLDEST} lld-${OLDEST} (--solution needs neither)`,
+    `no ${missing} ${OLDEST} or newer, which builds labs: ${toolchainMend(systemName())} (--solution needs neither)`,
   );
 }
 
@@ -96,7 +105,7 @@ export async function build(
   sources: readonly string[],
   output: string,
 ): Promise<void> {
-  const place = mkdtempSync(join(tmpdir(), 'loongscope-lab-'));
+  const place = temporaryFolder('loongscope-lab-');
   try {
     const own = sources.map((_, n) => join(place, `own-${n}.o`));
     for (const [n, source] of sources.entries()) await compile(tools, folder, source, own[n]!);

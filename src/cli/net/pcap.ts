@@ -1,7 +1,7 @@
 /** Packets in a file in the format of libpcap (pcap-savefile(5)), for Wireshark and tcpdump. */
 import { openSync } from 'node:fs';
-import { UsageError } from '../errors.ts';
 import { GrowingFile } from '../growing-file.ts';
+import { unwritable } from '../unwritable.ts';
 
 const PCAP = { magic: 0xa1b2c3d4, major: 2, minor: 4, snapLength: 262144, ethernet: 1 } as const;
 const HEADER_BYTES = 24;
@@ -16,7 +16,7 @@ export class PacketFile {
     try {
       fd = openSync(file, 'w');
     } catch (error) {
-      throw new UsageError(`--net: cannot write ${file} (${(error as NodeJS.ErrnoException).code}): check the path`);
+      throw unwritable(`--net: cannot write ${file}`, error);
     }
     const header = new DataView(new ArrayBuffer(HEADER_BYTES));
     header.setUint32(0, PCAP.magic, true);

@@ -2,9 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import { boardTree } from '../device-tree.ts';
 import { say } from '../ending.ts';
-import { EXIT, UsageError } from '../errors.ts';
+import { EXIT } from '../errors.ts';
 import { run } from '../run.ts';
 import { requireSandbox } from '../sandbox.ts';
+import { unwritable } from '../unwritable.ts';
 import { parseQemu } from './parse.ts';
 
 /** @throws UsageError when the file cannot be written */
@@ -12,9 +13,7 @@ function writeFile(option: string, path: string, content: string | Uint8Array): 
   try {
     writeFileSync(path, content);
   } catch (error) {
-    throw new UsageError(
-      `qemu: ${option}: cannot write ${path} (${(error as NodeJS.ErrnoException).code}): check the path`,
-    );
+    throw unwritable(`qemu: ${option}: cannot write ${path}`, error);
   }
 }
 

@@ -1,5 +1,7 @@
 /** What the machine of a recorded run finds around it. */
 import { createHash } from 'node:crypto';
+import type { Recording } from '../../emu/debug/recording.ts';
+import type { RecordedEntry } from '../../emu/debug/recording-format.ts';
 import { type DiskEntry, RepeatedDisk } from '../../emu/replay/recorded-disk.ts';
 import { RepeatedShare, type ShareEntry } from '../../emu/replay/recorded-share.ts';
 import type { Stateful } from '../../emu/state/fields.ts';
@@ -8,9 +10,7 @@ import { UsageError } from '../errors.ts';
 import { shadowOf } from '../network.ts';
 import { PROJECT_ROOT } from '../paths.ts';
 import { COMPUTER, type Surroundings } from '../surroundings.ts';
-import type { RecordedEntry } from './format.ts';
 import { recordedName } from './recorder.ts';
-import type { Recording } from './recording.ts';
 
 const isDisk = (e: RecordedEntry): e is DiskEntry => e.kind === 'disk';
 const isShare = (e: RecordedEntry): e is ShareEntry => e.kind === 'share';

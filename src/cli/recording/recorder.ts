@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { isAbsolute, join, relative } from 'node:path';
 import { registersDigest } from '../../emu/check/state-digest.ts';
+import type { Description, Part, RecordedEntry, RecordedFile } from '../../emu/debug/recording-format.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
 import { RecordedDisk } from '../../emu/replay/recorded-disk.ts';
 import { RecordedShare } from '../../emu/replay/recorded-share.ts';
@@ -11,7 +12,7 @@ import { PROJECT_ROOT } from '../paths.ts';
 import { COMPUTER, type Surroundings } from '../surroundings.ts';
 import { VERSION } from '../version.ts';
 import { RecordingWriter } from './file.ts';
-import { type Description, machineOptions, type Part, type RecordedEntry, type RecordedFile } from './format.ts';
+import { machineOptions } from './machine-options.ts';
 import { type Look, StateRecorder } from './state-recorder.ts';
 
 /** How often input is written, in milliseconds, and how often a machine is looked at to which nothing comes. */

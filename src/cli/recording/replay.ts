@@ -1,6 +1,8 @@
 /** `loongscope replay FILE`: a recorded run happens again, and can be debugged at any moment. */
 import { registersDigest } from '../../emu/check/state-digest.ts';
 import { explainLast } from '../../emu/debug/explain.ts';
+import { decisionsOf, inputsAndChecks, type Recording } from '../../emu/debug/recording.ts';
+import type { Bookmark } from '../../emu/debug/recording-format.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
 import { ramDigest } from '../../emu/replay/page-digests.ts';
 import { say } from '../ending.ts';
@@ -8,12 +10,10 @@ import { EXIT } from '../errors.ts';
 import { DEFAULT_MACHINE, type MachineCli } from '../options.ts';
 import { type Running, start } from '../run.ts';
 import { enterSandbox } from '../sandbox.ts';
-import { NoteWriter } from './file.ts';
-import type { Bookmark } from './format.ts';
+import { NoteWriter, readRecording } from './file.ts';
 import type { Moment } from './moment.ts';
 import { MomentWatch } from './moment-watch.ts';
 import { recordedSurroundings } from './recorded-surroundings.ts';
-import { decisionsOf, inputsAndChecks, type Recording, readRecording } from './recording.ts';
 
 /** Options of `replay`: what a person looks with, and at what. */
 export interface ReplayCli extends Partial<MachineCli> {

@@ -2,12 +2,12 @@
  * States of the machine in a recording, from which a replay can go on: seldom enough to cost little, and the seldomer the more there
  * are, so that all of them stay within a number of bytes. The digest of RAM that comes with each look stays when there is no room.
  */
+import type { State } from '../../emu/debug/recording-format.ts';
 import type { RunControl } from '../../emu/debug/run-control.ts';
 import { SavedPages } from '../../emu/replay/page-digests.ts';
 import { saveFields } from '../../emu/state/fields.ts';
 import type { MachineCli } from '../options.ts';
 import { packState } from './file.ts';
-import type { State } from './format.ts';
 
 /** Bytes of all states of a recording, unless the user says otherwise. */
 const DEFAULT_STATES = 256 * 2 ** 20;

@@ -10,6 +10,7 @@ import { EXIT, UsageError } from '../errors.ts';
 import { makeFolder } from '../make-folder.ts';
 import { PROGRAM } from '../paths.ts';
 import { sandboxFlags } from '../sandbox.ts';
+import { unwritable } from '../unwritable.ts';
 import { json, junit, type Outcome, tapLines } from './report.ts';
 import { problemOf, type Wanted } from './verdict.ts';
 
@@ -75,7 +76,7 @@ function writeReport(file: string, text: string): void {
   try {
     writeFileSync(file, text);
   } catch (error) {
-    throw new UsageError(`--junit: cannot write ${file} (${(error as NodeJS.ErrnoException).code}): check the path`);
+    throw unwritable(`--junit: cannot write ${file}`, error);
   }
 }
 
@@ -89,9 +90,7 @@ function check(images: readonly string[], cli: TestCli): void {
   try {
     makeFolder(cli.keep);
   } catch (error) {
-    throw new UsageError(
-      `--keep: cannot make ${cli.keep} (${(error as NodeJS.ErrnoException).code}): choose another folder`,
-    );
+    throw unwritable(`--keep: cannot make ${cli.keep}`, error, 'choose another folder');
   }
 }
 

@@ -249,6 +249,17 @@ export class History {
     this.give(bytes, to);
   }
 
+  /**
+   * What has come from outside by the present position, since the beginning of the history; undefined when something else has changed
+   * the machine, a debugger for example.
+   */
+  inputs(): readonly InputEntry[] | undefined {
+    const { position } = this;
+    const past = this.past.journal.entries.filter((e) => e.at <= position);
+    const inputs = past.filter((e) => e.kind === 'input');
+    return inputs.length === past.length ? inputs : undefined;
+  }
+
   private give(bytes: Uint8Array, to: Inlet): void {
     if (to === 'console') this.machine.consoleInput(bytes);
     else this.machine.networkInput(bytes);

@@ -249,7 +249,7 @@ export const SETTING_COMMANDS: readonly Command[] = [
     args: '',
     help: 'end the machine',
     run: (s) => {
-      setImmediate(() => s.control.quit());
+      s.machine.options.runtime.soon(() => s.control.quit());
       return 'machine ends\n';
     },
   },

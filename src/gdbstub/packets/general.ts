@@ -67,7 +67,7 @@ function detach(s: Target, text: string): string {
   }
   s.current = s.threads()[0]!;
   // The machine goes on when the client has left its last process, after the answer.
-  if (s.listed().length === 0) setImmediate(() => s.detach());
+  if (s.listed().length === 0) s.machine.options.runtime.soon(() => s.detach());
   return 'OK';
 }
 
@@ -126,7 +126,7 @@ export const GENERAL: readonly PacketRow[] = [
   {
     name: 'k',
     handle: (s) => {
-      setImmediate(() => s.detach());
+      s.machine.options.runtime.soon(() => s.detach());
       return undefined;
     },
   },

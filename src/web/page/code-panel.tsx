@@ -23,7 +23,7 @@ export function CodePanel({ store, state }: PanelProps) {
           {words.breakpoint}{' '}
           <input value={at} placeholder={words.address} onInput={(event) => setAt(event.currentTarget.value)} />
         </label>
-        <button type="submit" disabled={at.trim() === '' || running !== undefined}>
+        <button type="submit" disabled={at.trim() === '' || running !== undefined || machine.held}>
           {words.add}
         </button>
         {machine.breakpoints.map(({ address, name }) => (
@@ -42,6 +42,7 @@ export function CodePanel({ store, state }: PanelProps) {
                   class={set.has(address) ? 'mark set' : 'mark'}
                   aria-label={`${words.breakpoint} ${address}`}
                   aria-pressed={set.has(address)}
+                  disabled={machine.held}
                   onClick={() => toggle(address)}
                 >
                   ●

@@ -10,7 +10,11 @@ export function EventPanel({ store, state }: PanelProps) {
     <ol class="events">
       {events.map(({ kind, at, text }, n) => (
         <li key={n} class={at > machine!.at ? `${kind} ahead` : kind}>
-          <button type="button" disabled={running !== undefined} onClick={() => store.do({ kind: 'go', to: at })}>
+          <button
+            type="button"
+            disabled={running !== undefined || machine!.held}
+            onClick={() => store.do({ kind: 'go', to: at })}
+          >
             {at.toLocaleString('en')}
           </button>
           {text.replace(/^\[\d+\] /, '')}

@@ -7,7 +7,8 @@ export const KEYS = { run: 'r', step: 's', stepOver: 'o', back: 'b', check: 'c' 
 export function onKey(event: KeyboardEvent, store: Store): void {
   const at = event.target as HTMLElement;
   if (event.ctrlKey || event.altKey || event.metaKey || at.closest('input, textarea, select, .terminal')) return;
-  const { running } = store.state;
+  const { running, machine } = store.state;
+  if (machine?.held) return;
   switch (event.key) {
     case KEYS.run:
       store.runOrPause();

@@ -6,6 +6,7 @@ import type { Language, PageContent } from '../content.ts';
 import type { Report, Request } from '../protocol.ts';
 import { App } from './app.tsx';
 import { missingCapability } from './capabilities.ts';
+import { openBridge } from './gdb-bridge.ts';
 import { readLink } from './link.ts';
 import { Store } from './store.ts';
 
@@ -33,6 +34,7 @@ function begin(): void {
   root.textContent = '';
   render(<App store={store} />, root);
   store.boot();
+  openBridge(store);
   if (at > 0) {
     const stop = store.subscribe(() => {
       if (store.state.machine === undefined) return;

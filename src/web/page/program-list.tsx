@@ -6,7 +6,8 @@ import { WORDS } from './words.ts';
 /** Labs, guests, and a file of the user's. */
 export function ProgramList({ store, state }: { store: Store; state: PageState }) {
   const words = WORDS[state.language];
-  const { selection } = state;
+  const { selection, machine, running } = state;
+  const canSave = machine !== undefined && running === undefined && !machine.held;
   const current = (kind: string, name: string): 'page' | undefined =>
     selection.kind === kind && selection.name === name ? 'page' : undefined;
   return (
@@ -46,6 +47,12 @@ export function ProgramList({ store, state }: { store: Store; state: PageState }
         />
       </label>
       <small>{words.dropHere}</small>
+      {(['snapshot', 'recording'] as const).map((what) => (
+        <button type="button" key={what} disabled={!canSave} onClick={() => store.do({ kind: 'save', what })}>
+          ↓ {what === 'snapshot' ? words.saveSnapshot : words.saveRecording}
+        </button>
+      ))}
+      <small>{words.saveHint}</small>
       {!hasRelaxedSimd() && <small>{words.slowFloats}</small>}
     </nav>
   );

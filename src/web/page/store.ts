@@ -2,6 +2,7 @@
 import type { Verdict } from '../../labs/judge.ts';
 import type { Language, PageContent } from '../content.ts';
 import type { Chosen, MachineView, Report, Request } from '../protocol.ts';
+import { download } from './download.ts';
 
 export const PANELS = ['why', 'code', 'registers', 'csrs', 'translate', 'events', 'monitor'] as const;
 export type Panel = (typeof PANELS)[number];
@@ -33,7 +34,16 @@ export interface PageState {
   readonly monitor: readonly MonitorEntry[];
   readonly translation: { readonly question: string; readonly text: string | undefined } | undefined;
   readonly told: string;
+  /** Undefined in a page that no gdb can connect to. */
+  readonly bridge: Bridge | undefined;
 }
+
+/** The way to gdb. */
+export type Bridge =
+  /** `text`: where gdb connects. */
+  | { readonly phase: 'open'; readonly text: string; readonly send: (gdb: number, bytes: Uint8Array) => void }
+  /** `text`: why, in words. */
+  | { readonly phase: 'closed'; readonly text: string; readonly again: () => void };
 
 /** Where console output goes: a terminal keeps it itself. */
 export interface ConsoleSink {
@@ -62,7 +72,7 @@ export class Store {
     this.state = {
       ...{ language, selection, machine: undefined, before: undefined, running: undefined, explained: [] },
       ...{ verdict: undefined, checking: false, failed: undefined, panel: 'why', monitor: [], translation: undefined },
-      told: '',
+      ...{ told: '', bridge: undefined },
     };
   }
 
@@ -106,6 +116,14 @@ export class Store {
       case 'failed':
         this.set({ failed: report.text, checking: false, running: undefined });
         return;
+      case 'file':
+        download(report.name, report.bytes);
+        return;
+      case 'gdb': {
+        const { bridge } = this.state;
+        if (bridge?.phase === 'open') bridge.send(report.gdb, report.bytes);
+        return;
+      }
       case 'answer':
         this.answers.get(report.id)?.(report.text);
         this.answers.delete(report.id);
@@ -162,6 +180,10 @@ export class Store {
     if (selection.kind !== 'lab') return;
     this.set({ checking: true, verdict: undefined, failed: undefined });
     this.send({ kind: 'check', lab: selection.name, program: this.chosen });
+  }
+
+  bridge(bridge: Bridge): void {
+    this.set({ bridge });
   }
 
   show(panel: Panel): void {

@@ -6,7 +6,7 @@ export function TimeSlider({ store, state }: { store: Store; state: PageState })
   const words = WORDS[state.language];
   const { machine, running } = state;
   if (!machine) return <div class="time" />;
-  const { at, first, last, world, why } = machine;
+  const { at, first, last, world, why, held } = machine;
   return (
     <div class="time">
       <output>
@@ -27,7 +27,7 @@ export function TimeSlider({ store, state }: { store: Store; state: PageState })
         min={first}
         max={last}
         value={at}
-        disabled={running !== undefined || last === first}
+        disabled={running !== undefined || last === first || held}
         onChange={(event) => store.do({ kind: 'go', to: Number(event.currentTarget.value) })}
       />
     </div>

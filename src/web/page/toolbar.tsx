@@ -7,7 +7,7 @@ import { WORDS } from './words.ts';
 export function Toolbar({ store, state }: { store: Store; state: PageState }) {
   const words = WORDS[state.language];
   const { machine, running, selection } = state;
-  const still = machine !== undefined && running === undefined;
+  const still = machine !== undefined && running === undefined && !machine.held;
   const forward = still && machine.phase === 'stopped';
   const backward = still && machine.phase !== 'died' && machine.at > machine.first;
   const button = (text: string, enabled: boolean, act: () => void, key?: string, kind?: string) => (
@@ -21,12 +21,12 @@ export function Toolbar({ store, state }: { store: Store; state: PageState }) {
     <div class="toolbar" role="toolbar">
       {running === undefined
         ? button(`▶ ${words.run}`, forward, () => store.runOrPause(), KEYS.run, 'primary')
-        : button(`⏸ ${words.pause}`, true, () => store.runOrPause(), KEYS.run, 'primary')}
+        : button(`⏸ ${words.pause}`, !machine?.held, () => store.runOrPause(), KEYS.run, 'primary')}
       {button(words.step, forward, () => store.do({ kind: 'step' }), KEYS.step)}
       {button(words.stepOver, forward, () => store.do({ kind: 'step-over' }), KEYS.stepOver)}
       {button(`◀ ${words.back}`, backward, () => store.do({ kind: 'back' }), KEYS.back)}
       {button(words.backOver, backward, () => store.do({ kind: 'back-over' }))}
-      {button(words.restart, running === undefined, () => store.boot())}
+      {button(words.restart, running === undefined || machine?.held === true, () => store.boot())}
       <label>
         <input
           type="checkbox"
@@ -52,7 +52,8 @@ export function Toolbar({ store, state }: { store: Store; state: PageState }) {
       {selection.kind !== 'own' &&
         button(words.link, still, () => {
           location.hash = linkTo(selection, machine?.at ?? 0);
-          void navigator.clipboard?.writeText(location.href).catch(() => {});
+          // The token for gdb is this page's own.
+          void navigator.clipboard?.writeText(location.href.replace(location.search, '')).catch(() => {});
         })}
     </div>
   );

@@ -7,6 +7,9 @@ export interface Words {
   readonly own: string;
   readonly chooseFile: string;
   readonly dropHere: string;
+  readonly saveSnapshot: string;
+  readonly saveRecording: string;
+  readonly saveHint: string;
   readonly slowFloats: string;
   readonly page: string;
   readonly skeleton: string;
@@ -48,15 +51,20 @@ export interface Words {
     readonly running: string;
     readonly passed: string;
     readonly failed: string;
+    readonly held: string;
   };
+  readonly gdb: { readonly attached: string; readonly lost: string; readonly again: string };
 }
 
 const EN: Words = {
   labs: 'Labs',
   demos: 'Guests to look at',
-  own: 'Your own ELF',
-  chooseFile: 'Choose a file…',
-  dropHere: 'or drop it anywhere',
+  own: 'Your own files',
+  chooseFile: 'Open a file…',
+  dropHere: 'ELF program, snapshot or recording; or drop it anywhere',
+  saveSnapshot: 'Save the machine',
+  saveRecording: 'Save the run',
+  saveHint: 'for later, or for loongscope debug --snapshot and loongscope replay',
   slowFloats: 'This browser has no relaxed SIMD: floating point is slower.',
   page: 'Text',
   skeleton: 'skeleton',
@@ -98,15 +106,20 @@ const EN: Words = {
     running: 'It is running. Press Pause to look at it.',
     passed: 'Passed. Choose the next lab on the left.',
     failed: 'Read what is wrong, then press Run and look at the moment where it goes wrong.',
+    held: 'gdb has the machine. The page shows what it does; "detach" in gdb gives the machine back.',
   },
+  gdb: { attached: 'gdb is attached', lost: 'no way to gdb', again: 'try again' },
 };
 
 const ZH: Words = {
   labs: '实验',
   demos: '示例客户机',
-  own: '自己的 ELF',
-  chooseFile: '选择文件…',
-  dropHere: '或拖放到页面上',
+  own: '自己的文件',
+  chooseFile: '打开文件…',
+  dropHere: 'ELF 程序、快照或录制文件；也可拖放到页面上',
+  saveSnapshot: '保存机器快照',
+  saveRecording: '保存运行录制',
+  saveHint: '以后可继续使用，也可用 loongscope debug --snapshot 和 loongscope replay 打开',
   slowFloats: '此浏览器不支持 relaxed SIMD：浮点运算较慢。',
   page: '说明',
   skeleton: '骨架',
@@ -148,7 +161,9 @@ const ZH: Words = {
     running: '正在运行。按“暂停”查看状态。',
     passed: '通过。请在左侧选择下一个实验。',
     failed: '阅读错误说明，再按“运行”，查看出错的那一刻。',
+    held: '机器由 gdb 控制，页面只显示其状态；在 gdb 中输入 detach 即可交还控制权。',
   },
+  gdb: { attached: 'gdb 已连接', lost: '与 gdb 的连接已断开', again: '重新连接' },
 };
 
 export const WORDS: Readonly<Record<Language, Words>> = { en: EN, zh: ZH };

@@ -4,13 +4,15 @@ import { labNamed } from '../../labs/catalog.ts';
 import { judge } from '../../labs/judge.ts';
 import { resultLines } from '../../labs/report.ts';
 import type { Chosen, Report } from '../protocol.ts';
-import { load, type Shelf } from './program.ts';
+import { load } from './load.ts';
+import type { Shelf } from './program.ts';
 
 /** @throws ImageError when the program cannot be used */
 export async function check(name: string, chosen: Chosen, shelf: Shelf): Promise<Extract<Report, { kind: 'verdict' }>> {
   const lab = labNamed(name);
   const verdict = await judge(lab, async (console) => {
-    const { machine, symbolize: byWorld, symbols } = await load(chosen, shelf, console);
+    const { machine, names } = await load(chosen, shelf, console);
+    const { symbolize: byWorld, symbols } = names;
     const symbolize = (_world: number, address: bigint): string | undefined => byWorld(-1, address);
     return {
       machine,

@@ -6,10 +6,7 @@ import { check } from './check.ts';
 import { giveDescriptors } from './descriptor-texts.ts';
 import type { Shelf } from './program.ts';
 import { unpack } from './unpack.ts';
-import { type Move, Workbench } from './workbench.ts';
-
-/** What the machine of the moment is asked for, when it has come to a stop. */
-type ToBench = Extract<Request, { kind: 'go' | 'breakpoint' | 'catch-exits' | 'monitor' }> | { readonly kind: Move };
+import { Workbench } from './workbench.ts';
 
 export class Desk {
   private readonly runtime: Runtime;
@@ -18,6 +15,9 @@ export class Desk {
   private bench: Workbench | undefined;
   /** Boots and checks, in their order. */
   private work: Promise<void> = Promise.resolve();
+
+  /** The number of the gdb that came last. */
+  private newestGdb = -1;
 
   constructor(runtime: Runtime, report: (report: Report) => void) {
     this.runtime = runtime;
@@ -42,8 +42,11 @@ export class Desk {
       case 'input':
         this.bench?.input(request.text);
         return;
+      case 'gdb':
+        this.gdb(request.gdb, request.bytes);
+        return;
       default:
-        void this.ofBench(request).catch((error: unknown) => this.failed(error));
+        void this.bench?.handle(request).catch((error: unknown) => this.failed(error));
     }
   }
 
@@ -69,21 +72,12 @@ export class Desk {
     bench.introduce();
   }
 
-  private async ofBench(request: ToBench): Promise<void> {
-    const { bench } = this;
-    if (!bench) return;
-    switch (request.kind) {
-      case 'go':
-        return bench.go(request.to);
-      case 'breakpoint':
-        return bench.breakpoint(request.at, request.on);
-      case 'catch-exits':
-        return bench.catchExits(request.on);
-      case 'monitor':
-        return this.report({ kind: 'answer', id: request.id, text: await bench.monitor(request.text) });
-      default:
-        return bench.move(request.kind);
-    }
+  /** A gdb has one machine: when another one has come, its connection has ended, and what it had sent by then is lost. */
+  private gdb(gdb: number, bytes: Uint8Array): void {
+    const isNew = gdb > this.newestGdb;
+    this.newestGdb = Math.max(gdb, this.newestGdb);
+    if (this.bench && (isNew || this.bench.gdbs.knows(gdb))) this.bench.gdbs.receive(gdb, bytes);
+    else if (bytes.length > 0) this.report({ kind: 'gdb', gdb, bytes: new Uint8Array() });
   }
 
   private failed(error: unknown): void {

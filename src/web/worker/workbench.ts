@@ -1,15 +1,21 @@
 /** One machine with its debugger: what the user does to it, and what is told of it. */
 import type { Cpu } from '../../emu/cpu/cpu.ts';
 import { RunControl } from '../../emu/debug/run-control.ts';
-import type { End, Stop } from '../../emu/debug/stop.ts';
-import { hex } from '../../emu/formats/hex.ts';
+import type { End } from '../../emu/debug/stop.ts';
+import { ImageError } from '../../emu/formats/image-error.ts';
+import { StubClient } from '../../gdbstub/stub-client.ts';
 import { Awareness } from '../../hv/awareness/awareness.ts';
-import type { BreakpointView, Chosen, MachineView, Report } from '../protocol.ts';
+import type { Chosen, MachineView, Report, SavedKind, ToMachine } from '../protocol.ts';
+import { Breakpoints } from './breakpoints.ts';
 import { ConsoleLog } from './console-log.ts';
 import { EventLog } from './event-log.ts';
+import { GdbClients } from './gdb-clients.ts';
+import { load } from './load.ts';
 import { codeView, eventViews, worldText, worldViews } from './machine-view.ts';
-import { type Loaded, load, type Shelf } from './program.ts';
-import { StubClient } from './stub-client.ts';
+import type { Loaded, Shelf } from './program.ts';
+import { saveRecording } from './recordings.ts';
+import { saveSnapshot } from './snapshots.ts';
+import { whyItStands } from './why-it-stands.ts';
 
 /** Memory for copies of the past: a page has less than a program. */
 const HISTORY = 192 * 2 ** 20;
@@ -20,18 +26,22 @@ const SEND_MS = 20;
 /** How often a run to a moment looks where it is. */
 const LOOK_MS = 2;
 const CPU0 = 'p1.1';
+const HELD = 'gdb has the machine: detach there to go on here\n';
 
 /** Moves that end at a stop. */
-export type Move = 'run' | 'step' | 'step-over' | 'back' | 'back-over';
+type Move = 'run' | 'step' | 'step-over' | 'back' | 'back-over';
 
 export class Workbench {
+  private readonly chosen: Chosen;
+  private readonly version: string;
   private readonly loaded: Loaded;
   private readonly control: RunControl;
-  private readonly stub: StubClient;
+  private stub: StubClient;
+  readonly gdbs: GdbClients;
   private readonly report: (report: Report) => void;
   private readonly console: ConsoleLog;
   private readonly events: EventLog;
-  private readonly breakpoints = new Map<string, BreakpointView>();
+  private readonly breakpoints: Breakpoints;
   private catchesExits = false;
   private end: End | undefined;
   /** A move is in progress: another one waits for no end, but is refused. */
@@ -45,18 +55,51 @@ export class Workbench {
   /** The cause of the last event is looked for, perhaps far in the past. */
   private explaining = false;
   private closed = false;
+  /** What is in progress. */
+  private readonly pending = new Set<Promise<unknown>>();
+  /** gdb may have changed what the page shows. */
+  private stale = false;
 
-  private constructor(loaded: Loaded, console: ConsoleLog, report: (report: Report) => void) {
+  private constructor(
+    chosen: Chosen,
+    loaded: Loaded,
+    version: string,
+    console: ConsoleLog,
+    report: (report: Report) => void,
+  ) {
+    this.chosen = chosen;
+    this.version = version;
     this.loaded = loaded;
     this.console = console;
     this.report = (r) => {
       if (!this.closed) report(r);
     };
-    const { machine, symbolize, symbols } = loaded;
+    const { machine, names } = loaded;
+    const { symbolize, symbols } = names;
     this.control = new RunControl(machine, { keep: true, history: HISTORY });
+    loaded.prepare(this.control);
     this.control.contexts = new Awareness(this.control, symbols, symbolize);
     this.events = new EventLog(this.control);
-    this.stub = new StubClient({ control: this.control, symbolize }, (text) => this.report({ kind: 'told', text }));
+    this.stub = this.attach();
+    this.breakpoints = new Breakpoints(symbolize, symbols);
+    this.gdbs = new GdbClients(this.control, symbolize, {
+      // Also when another machine has come: then its connection ends.
+      send: (gdb, bytes) => report({ kind: 'gdb', gdb, bytes }),
+      yields: () => this.yields(),
+      takesBack: () => void this.takesBack(),
+      changed: () => {
+        this.stale = true;
+      },
+    });
+  }
+
+  private attach(): StubClient {
+    const { control, loaded } = this;
+    return new StubClient({ control, symbolize: loaded.names.symbolize }, (text) => this.told(text));
+  }
+
+  private told(text: string): void {
+    this.report({ kind: 'told', text });
   }
 
   /**
@@ -67,7 +110,7 @@ export class Workbench {
     const console = new ConsoleLog();
     let bench: Workbench | undefined;
     const loaded = await load(chosen, shelf, (byte) => bench?.printed(byte));
-    bench = new Workbench(loaded, console, report);
+    bench = new Workbench(chosen, loaded, shelf.content.version, console, report);
     bench.begins();
     await bench.stub.connect();
     return bench;
@@ -91,7 +134,102 @@ export class Workbench {
   close(): void {
     this.closed = true;
     this.control.quit(true);
+    this.gdbs.close();
   }
+
+  /** Does what the page asks for, unless gdb has the machine. */
+  async handle(request: ToMachine): Promise<void> {
+    if (!this.gdbs.held) await this.track(this.carryOut(request));
+    else if (request.kind === 'monitor') this.report({ kind: 'answer', id: request.id, text: HELD });
+    else this.told(HELD);
+  }
+
+  private async carryOut(request: ToMachine): Promise<void> {
+    switch (request.kind) {
+      case 'go':
+        return this.go(request.to);
+      case 'breakpoint':
+        return this.breakpoint(request.at, request.on);
+      case 'catch-exits':
+        return this.catchExits(request.on);
+      case 'monitor':
+        return this.report({ kind: 'answer', id: request.id, text: await this.monitor(request.text) });
+      case 'save':
+        return this.save(request.what);
+      default:
+        return this.move(request.kind);
+    }
+  }
+
+  private async save(what: SavedKind): Promise<void> {
+    // An explanation looks into the past, and the machine is there meanwhile.
+    while (this.explaining) await this.wait(LOOK_MS);
+    if (this.moving) throw new ImageError('the machine runs: pause it, then save it');
+    const { control, loaded, chosen, version } = this;
+    const { machine, names, program, recording } = loaded;
+    machine.settle();
+    const bytes =
+      what === 'snapshot'
+        ? saveSnapshot(machine, control.observers, names, version)
+        : recording && 'bytes' in chosen
+          ? Uint8Array.from(chosen.bytes)
+          : saveRecording(program, control, version);
+    const name = ('bytes' in chosen ? chosen.name : chosen.key).replace(/\.\w+$/, '');
+    this.report({ kind: 'file', name: `${name}.${what}`, bytes });
+  }
+
+  private async track(work: Promise<void>): Promise<void> {
+    this.pending.add(work);
+    try {
+      await work;
+    } finally {
+      this.pending.delete(work);
+    }
+  }
+
+  // --- gdb -----------------------------------------------------------------------------------------------------------
+
+  /** Lets the machine go, when it has come to a stop. */
+  private async yields(): Promise<void> {
+    while (this.pending.size > 0) {
+      this.stub.interrupt();
+      await this.wait(LOOK_MS);
+    }
+    this.stub.close();
+    this.tell();
+    void this.lookOn();
+  }
+
+  /** Shows what gdb does. */
+  private async lookOn(): Promise<void> {
+    const { control, gdbs } = this;
+    while (gdbs.held && !this.closed && !this.end) {
+      if (control.isRunning) this.report({ kind: 'running', at: control.machine.instructions });
+      else if (this.stale) {
+        this.stale = false;
+        this.showConsole();
+        this.tell();
+      }
+      await this.wait(TELL_MS);
+    }
+  }
+
+  private async takesBack(): Promise<void> {
+    if (this.closed) return;
+    this.stub = this.attach();
+    await this.track(
+      this.stub
+        .connect()
+        .then(() => this.breakpoints.insertAll(this.stub))
+        .then(() => this.arrived()),
+    );
+  }
+
+  private wait(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.loaded.machine.options.runtime.after(ms, resolve));
+  }
+
+  // --- what the page asks for ----------------------------------------------------------------------------------------
 
   private get cpu(): Cpu {
     return this.loaded.machine.cpus[0]!;
@@ -115,7 +253,7 @@ export class Workbench {
   }
 
   /** Moves the machine, and tells where it has stopped. Only one move is made at a time. */
-  async move(how: Move): Promise<void> {
+  private async move(how: Move): Promise<void> {
     if (this.moving || this.end) return;
     const forward = how === 'run' || how === 'step' || how === 'step-over';
     if (forward && this.loaded.machine.poweredOff) return;
@@ -124,7 +262,7 @@ export class Workbench {
     if (forward) this.control.hooks.passOnce(this.cpu);
     const stopTelling = this.tellWhileRunning();
     try {
-      await this.carryOut(how);
+      await this.make(how);
     } finally {
       stopTelling();
       this.moving = false;
@@ -138,7 +276,7 @@ export class Workbench {
     if (this.explaining) this.stub.interrupt();
   }
 
-  private async carryOut(how: Move): Promise<void> {
+  private async make(how: Move): Promise<void> {
     const { stub } = this;
     switch (how) {
       case 'run':
@@ -164,7 +302,7 @@ export class Workbench {
    * Goes to a moment: of the past, or one that the machine has not come to yet, if nothing stops it before.
    * @param to instructions of the machine
    */
-  async go(to: number): Promise<void> {
+  private async go(to: number): Promise<void> {
     if (this.moving) return;
     this.begin();
     const stopTelling = this.tellWhileRunning();
@@ -197,30 +335,13 @@ export class Workbench {
     this.stub.interrupt();
   }
 
-  /** @param at an address, `0x…`, or a symbol of the image */
-  async breakpoint(at: string, on: boolean): Promise<void> {
-    const { symbols, symbolize } = this.loaded;
-    const address = /^0x[0-9a-f]{1,16}$/i.test(at) ? BigInt(at) : symbols.address(at);
-    if (address === undefined) {
-      this.report({
-        kind: 'told',
-        text: `there is no symbol '${at}': write an address as 0x…, or a function's name\n`,
-      });
-      return;
-    }
-    if (address % 4n !== 0n) {
-      this.report({ kind: 'told', text: `${at} is no place of an instruction: those are multiples of 4\n` });
-      return;
-    }
-    const key = hex(address);
-    if (on === this.breakpoints.has(key)) return;
-    await this.stub.ask(`${on ? 'Z' : 'z'}0,${address.toString(16)},4`);
-    if (on) this.breakpoints.set(key, { address: key, name: symbolize(-1, address) ?? key });
-    else this.breakpoints.delete(key);
-    this.tell();
+  private async breakpoint(at: string, on: boolean): Promise<void> {
+    const wrong = await this.breakpoints.set(at, on, this.stub);
+    if (wrong === undefined) this.tell();
+    else this.told(wrong);
   }
 
-  async catchExits(on: boolean): Promise<void> {
+  private async catchExits(on: boolean): Promise<void> {
     if (on === this.catchesExits) return;
     this.catchesExits = on;
     if (on) await this.stub.monitor('catch vmexit');
@@ -229,7 +350,7 @@ export class Workbench {
   }
 
   /** A command of `monitor`. @returns its answer */
-  async monitor(line: string): Promise<string> {
+  private async monitor(line: string): Promise<string> {
     if (this.moving) return 'the machine runs: pause it first\n';
     const before = this.control.history.position;
     const text = await this.stub.monitor(line);
@@ -257,7 +378,7 @@ export class Workbench {
     this.showConsole();
     this.tell();
     const { total } = this.cpu.events;
-    if (total === this.explained || this.end) return;
+    if (total === this.explained || this.end || this.gdbs.held) return;
     this.explained = total;
     this.explaining = true;
     const text = await this.stub.monitor('explain');
@@ -285,11 +406,12 @@ export class Workbench {
 
   private view(): MachineView {
     const { control, cpu, end } = this;
-    const { symbolize, machine } = this.loaded;
+    const { machine, names } = this.loaded;
+    const { symbolize } = names;
     const { history } = control;
     return {
       phase: end ? 'died' : machine.poweredOff ? 'off' : 'stopped',
-      why: this.why(control.stoppedAt),
+      why: whyItStands(control, this.end, symbolize),
       at: history.position,
       first: history.beginning,
       last: Math.max(history.end, history.position),
@@ -297,31 +419,9 @@ export class Workbench {
       code: codeView(control, cpu, symbolize),
       worlds: worldViews(control, cpu, symbolize),
       events: eventViews(this.events.list(), symbolize),
-      breakpoints: [...this.breakpoints.values()],
+      breakpoints: this.breakpoints.views(),
       catchesExits: this.catchesExits,
+      held: this.gdbs.held,
     };
-  }
-
-  private why(stop: Stop | undefined): string {
-    const { end, loaded, control } = this;
-    if (end?.kind === 'died') return `the machine died: ${end.reason}`;
-    if (loaded.machine.poweredOff) return 'the program has switched the machine off';
-    if (control.history.position === 0) return 'ready: nothing has run yet';
-    switch (stop?.kind) {
-      case 'breakpoint':
-        return `breakpoint at ${loaded.symbolize(stop.world, stop.va) ?? hex(stop.va)}`;
-      case 'catch':
-        return stop.text;
-      case 'loop':
-        return stop.loop.text;
-      case 'step':
-        return 'one step';
-      case 'beginning':
-        return 'the beginning of the past';
-      case 'interrupt':
-        return 'paused';
-      default:
-        return 'stopped';
-    }
   }
 }

@@ -1,12 +1,8 @@
 /** Reads a recording. */
-import type { FoundMoment } from '../../emu/debug/sought-moments.ts';
-import { hasGuests } from '../../emu/debug/vms.ts';
-import type { CheckEntry, InputEntry } from '../../emu/replay/journal.ts';
-import { pagesOf } from '../../emu/replay/page-digests.ts';
-import type { RecordedState, StateContent } from '../../emu/replay/recorded-run.ts';
-import { UsageError } from '../errors.ts';
-import { VERSION } from '../version.ts';
-import { type PackedState, readParts } from './file.ts';
+import type { CheckEntry, InputEntry } from '../replay/journal.ts';
+import { pagesOf } from '../replay/page-digests.ts';
+import type { RecordedState, StateContent } from '../replay/recorded-run.ts';
+import { type Codec, type PackedState, partsOf, RecordingError } from '../replay/recording-file.ts';
 import {
   type Bookmark,
   type DecisionEntry,
@@ -19,7 +15,16 @@ import {
   type Part,
   type RecordedEntry,
   type State,
-} from './format.ts';
+} from './recording-format.ts';
+import type { FoundMoment } from './sought-moments.ts';
+import { hasGuests } from './vms.ts';
+
+/** What a recording is read with. */
+export interface Reading {
+  readonly codec: Codec;
+  /** The version of the program. */
+  readonly version: string;
+}
 
 /** A recording that fits this program. */
 export interface Recording {
@@ -38,17 +43,20 @@ export interface Recording {
   readonly findings: readonly FoundMoment[];
 }
 
-/** @throws UsageError when it cannot be repeated by this program */
-export function readRecording(name: string): Recording {
-  const { values, states, notes, cut } = readParts(name);
+/**
+ * @param name of the file, for messages
+ * @throws RecordingError when it cannot be repeated by this program
+ */
+export function recordingOf(file: Uint8Array, name: string, reading: Reading): Recording {
+  const { values, states, notes, cut } = partsOf(file, name, reading.codec);
   const [description, ...rest] = values;
   if (description === undefined)
-    throw new UsageError(`${name} is empty: the run ended before its machine was there: record again`);
+    throw new RecordingError(`${name} is empty: the run ended before its machine was there: record again`);
   if (!isDescription(description) || !rest.every(isPart))
-    throw new UsageError(`${name} is no recording that this program understands: record again`);
-  if (description.program !== VERSION)
-    throw new UsageError(
-      `${name} was recorded by version ${description.program} of the program, this is ${VERSION}: use that version`,
+    throw new RecordingError(`${name} is no recording that this program understands: record again`);
+  if (description.program !== reading.version)
+    throw new RecordingError(
+      `${name} was recorded by version ${description.program} of the program, this is ${reading.version}: use that version`,
     );
   const list: readonly Part[] = rest;
   const entries = list.flatMap((p) => p.entries);
@@ -86,10 +94,10 @@ function statesOf(name: string, packed: readonly PackedState[]): RecordedState[]
   }));
 }
 
-/** A recording up to an instruction. @throws UsageError when it does not come so far */
+/** A recording up to an instruction. @throws RecordingError when it does not come so far */
 export function upTo(recording: Recording, end: number): Recording {
   if (end > recording.end)
-    throw new UsageError(`--to: the recording ends at instruction ${recording.end}: give a smaller number`);
+    throw new RecordingError(`--to: the recording ends at instruction ${recording.end}: give a smaller number`);
   const entries = recording.entries.filter((e) => !('at' in e) || e.at < end);
   return { ...recording, entries, states: recording.states.filter((s) => s.at <= end), end };
 }

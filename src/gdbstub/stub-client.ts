@@ -1,10 +1,10 @@
 /**
- * A client of the gdb stub in the same program: what the page does goes through the packets that a real gdb sends, so that both mean the
+ * A client of the gdb stub in the same program: what the web page and the tour without gdb do goes through the packets that a real gdb sends, so that all mean the
  * same by a step.
  */
-import { encodePacket, fromHex, PacketParser, toHex } from '../../gdbstub/framing.ts';
-import { dispatch } from '../../gdbstub/packets/index.ts';
-import { Session, type SessionOptions } from '../../gdbstub/session.ts';
+import { encodePacket, fromHex, PacketParser, toHex } from './framing.ts';
+import { dispatch } from './packets/index.ts';
+import { Session, type SessionOptions } from './session.ts';
 
 const INTERRUPT = Uint8Array.of(3);
 /** What gdb shows while a command looks into the past. It is no part of the answer. */
@@ -74,6 +74,11 @@ export class StubClient {
   /** Ctrl-C. Where nothing is in progress it would count for the next resume. */
   interrupt(): void {
     if (this.waiting.length > 0) this.session.receive(INTERRUPT);
+  }
+
+  /** Leaves the machine. Nothing may be in progress. */
+  close(): void {
+    this.session.close();
   }
 
   /** The next packet. It follows the answer to the one before it: one that came earlier would cancel a monitor command. */

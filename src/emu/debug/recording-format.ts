@@ -1,14 +1,13 @@
 /** What a recording consists of (docs/recordings.md). */
-import { DIALS } from '../../emu/cpu/chances.ts';
-import type { FoundMoment } from '../../emu/debug/sought-moments.ts';
-import type { Disk } from '../../emu/devices/virtio/block.ts';
-import { PAGE } from '../../emu/memory/layout.ts';
-import type { Decision } from '../../emu/perturb/decisions.ts';
-import type { CheckEntry, InputEntry } from '../../emu/replay/journal.ts';
-import type { PageChanges } from '../../emu/replay/page-digests.ts';
-import type { DiskEntry } from '../../emu/replay/recorded-disk.ts';
-import type { StateContent } from '../../emu/replay/recorded-run.ts';
-import type { ShareEntry } from '../../emu/replay/recorded-share.ts';
+import { DIALS } from '../cpu/chances.ts';
+import type { Disk } from '../devices/virtio/block.ts';
+import { PAGE } from '../memory/layout.ts';
+import type { Decision } from '../perturb/decisions.ts';
+import type { CheckEntry, InputEntry } from '../replay/journal.ts';
+import type { PageChanges } from '../replay/page-digests.ts';
+import type { DiskEntry } from '../replay/recorded-disk.ts';
+import type { StateContent } from '../replay/recorded-run.ts';
+import type { ShareEntry } from '../replay/recorded-share.ts';
 import {
   isBytes,
   isEvery,
@@ -19,15 +18,8 @@ import {
   isOptional,
   isSwitch,
   isText,
-} from '../../emu/state/state-check.ts';
-import type { MachineCli } from '../options.ts';
-
-/** The options that make the machine. Others are about the person who runs it. */
-const MACHINE_OPTIONS = [
-  ...['kernel', 'append', 'initrd', 'firmware', 'dtb', 'load', 'boot', 'fwCfg', 'timeOfDay', 'topology'],
-  ...['drive', 'net', 'mac', 'share', 'virtio', 'virtioPci', 'cards', 'console', 'guest', 'hypervisor'],
-  ...['machine', 'memory', 'smp', 'cpu', 'seed', 'reboot', 'snapshot'],
-] as const satisfies readonly (keyof MachineCli)[];
+} from '../state/state-check.ts';
+import type { FoundMoment } from './sought-moments.ts';
 
 /** A file that the machine boots. */
 export interface RecordedFile {
@@ -63,10 +55,6 @@ export interface Part {
 
 /** A state of the machine, but for what has not changed since the one before it. */
 export type State = Pick<StateContent, 'rest' | 'observers'> & Omit<PageChanges, 'whole'>;
-
-/** The options of a machine that a recording keeps. */
-export const machineOptions = (cli: MachineCli): Record<string, unknown> =>
-  Object.fromEntries(MACHINE_OPTIONS.flatMap((name) => (cli[name] === undefined ? [] : [[name, cli[name]]])));
 
 const isMoment = isObjectWith({
   time: isNumber,
