@@ -88,6 +88,10 @@ export function declareProgram(finish: (code: number) => void): Command {
       collect(String),
     )
     .option(
+      '--property <file>',
+      'a TypeScript file with a function that says what is wrong with a run (docs/explore.md)',
+    )
+    .option(
       '--deadline <ms>',
       'virtual time by which the machine must have ended (default: a multiple of what it needs without perturbation)',
       (t) => parseInteger(t, '--deadline', 1, 1_000_000_000),

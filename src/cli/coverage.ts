@@ -9,6 +9,7 @@ import { UsageError } from './errors.ts';
 import { type CoveredProgram, lcovOf } from './lcov.ts';
 import type { MachineCli } from './options.ts';
 import { COMPUTER } from './surroundings.ts';
+import { unwritable } from './unwritable.ts';
 import { writeWhole } from './write-whole.ts';
 
 const HOST = -1;
@@ -53,9 +54,7 @@ export class CoverageFile {
     try {
       this.fd = openSync(file, 'w');
     } catch (error) {
-      throw new UsageError(
-        `--coverage: cannot write ${file} (${(error as NodeJS.ErrnoException).code}): check the path`,
-      );
+      throw unwritable(`--coverage: cannot write ${file}`, error);
     }
   }
 

@@ -1,5 +1,5 @@
 /** `loongscope explore`: planted races are found, reduced and recorded; bad input is refused. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -113,6 +113,47 @@ describe('planted races', () => {
       ...['--runs', '60', '--jobs', '2', '--invariant', 'counter', '--stop-at-first', '--tries', '0'],
     );
     expect(wrong.stderr).toMatch(/invariant: counter is 0x[0-9a-f]{16}, and 0x0000000000000078 without perturbation/);
+  });
+});
+
+describe('a property of the user', () => {
+  const property = (name: string, text: string): string => {
+    const file = join(folder, name);
+    writeFileSync(file, text);
+    return file;
+  };
+
+  test('says what is wrong, and is reduced as any other', async () => {
+    const file = property(
+      'counter.ts',
+      `interface Run { console: string; poweredOff: boolean; word(name: string): bigint | undefined }
+       export default (run: Run): string | undefined =>
+         run.poweredOff && run.console.includes('races') && run.word('nothing') === undefined && run.word('counter') !== 120n
+           ? \`the counter is \${run.word('counter')}\` : undefined;`,
+    );
+    const options = ['--runs', '5', '--jobs', '1', '--stop-at-first', '--tries', '40'];
+    const { stderr, exitCode } = await explore('update', ...options, '--property', file);
+    expect([stderr, exitCode]).toEqual([expect.stringMatching(/run 5, seed 3: property: the counter is \d+\n/), 1]);
+    expect(report('update').classes[0]!.decisions.length).toBeLessThan(report('update').classes[0]!.of);
+  });
+
+  test.each([
+    ['export const a = 1;', /--property: the file exports no function: write export default/],
+    ['export default (', /--property: the file (is no TypeScript|cannot be loaded) \(/],
+    ["import 'node:fs/nothing'; export default () => {};", /--property: the file cannot be loaded \(/],
+    ['export default () => 5;', /--property: the function must return a text/],
+    ["export default () => { throw new Error('oh'); };", /--property: the function has failed \(oh\)/],
+    ["export default () => 'always';", /without perturbation the run fails already \(property: always\)/],
+  ])('%j is told in a line', async (text, message) => {
+    const { stderr, exitCode } = await explore('update', '--runs', '1', '--property', property('bad.ts', text));
+    expect(stderr).toMatch(message);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(exitCode).toBeGreaterThan(0);
+  });
+
+  test('a file that is not there', async () => {
+    const { stderr, exitCode } = await explore('update', '--property', join(folder, 'nowhere.ts'));
+    expect([stderr, exitCode]).toEqual([expect.stringMatching(/^loongscope: cannot read .*nowhere.ts \(ENOENT\)/), 2]);
   });
 });
 

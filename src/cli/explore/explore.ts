@@ -12,6 +12,7 @@ import { COMPUTER } from '../surroundings.ts';
 import { unwritable } from '../unwritable.ts';
 import { Campaign, type Progress } from './campaign.ts';
 import { type ExploreData, Pool, type Runs } from './pool.ts';
+import { readPredicate } from './predicate.ts';
 import type { Properties } from './properties.ts';
 import type { QueueAddress } from './queue/address.ts';
 import { htmlOf, jsonOf, type Report, textLines } from './report.ts';
@@ -33,6 +34,8 @@ export interface ExploreCli extends MachineCli, RunsCli {
   readonly expect?: string[];
   readonly forbid?: string[];
   readonly invariant?: string[];
+  /** A file with a function. */
+  readonly property?: string;
   /** Milliseconds of virtual time. */
   readonly deadline?: number;
   /** Runs at most to reduce a class. */
@@ -127,6 +130,8 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
   } catch (error) {
     throw unwritable(`--output: cannot make ${cli.output}`, error);
   }
+  const predicate =
+    cli.property === undefined ? undefined : await readPredicate(new TextDecoder().decode(COMPUTER.read(cli.property)));
   const inside = sandboxed(cli);
   const began = performance.now();
   let start: { readonly image: string | undefined; readonly cli: MachineCli } = { image, cli: machineCli(cli) };
@@ -141,6 +146,7 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
       forbid: cli.forbid ?? [],
       deadline: cli.deadline === undefined ? NO_DEADLINE : cli.deadline * TICKS_PER_MS,
       invariant: cli.invariant ?? [],
+      ...(predicate !== undefined && { predicate }),
     };
     const usual = await pool.run({ properties: endless, job: {}, expected: {} });
     if (usual.finding) {
@@ -233,6 +239,7 @@ function machineCli(cli: ExploreCli): MachineCli {
     expect,
     forbid,
     invariant,
+    property,
     deadline,
     tries,
     stopAtFirst,

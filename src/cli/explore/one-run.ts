@@ -9,6 +9,7 @@ import type { MachineCli } from '../options.ts';
 import { start } from '../run.ts';
 import { Pairs } from './coverage.ts';
 import type { InputJob } from './fuzz/input.ts';
+import { judge } from './predicate.ts';
 import { ConsoleWatch, type Finding, type Properties } from './properties.ts';
 import type { ExploreSpec } from './spec.ts';
 
@@ -106,6 +107,15 @@ export async function runOnce(
     if (name in expected && values[name] !== expected[name])
       found({ kind: 'invariant', text: `${name} is 0x${values[name]}, and 0x${expected[name]} without perturbation` });
   const { instructions, time: ticks } = machine;
+  if (properties.predicate !== undefined && !finding) {
+    const word = (name: string): bigint | undefined => {
+      const digits = valuesOf(running, [name])[name];
+      return digits === undefined || digits === '' ? undefined : BigInt(`0x${digits}`);
+    };
+    const facts = { console: watch.text, instructions, ticks, poweredOff: end?.kind === 'poweroff', word };
+    const text = await judge(properties.predicate, facts);
+    if (text !== undefined) found({ kind: 'property', text });
+  }
   return { finding, decisions, instructions, ticks, pairs: [...(pairs?.seen ?? [])], values };
 }
 

@@ -9,10 +9,12 @@ export interface Properties {
   readonly deadline: number;
   /** Symbols of the image: the eight bytes there are at the end what they are in the run without perturbation. */
   readonly invariant: readonly string[];
+  /** A function of the user's, as the text of a module (predicate.ts). */
+  readonly predicate?: string;
 }
 
 export const FINDING_KINDS = [
-  ...(['forbidden', 'audit', 'died', 'deadline', 'expected', 'invariant'] as const),
+  ...(['forbidden', 'audit', 'died', 'deadline', 'expected', 'invariant', 'property'] as const),
   // Of hostile guests (fuzz/).
   ...(['exception', 'hang'] as const),
 ] as const;

@@ -8,6 +8,7 @@ import { EXIT, UsageError } from '../../errors.ts';
 import { makeFolder } from '../../make-folder.ts';
 import type { MachineCli } from '../../options.ts';
 import { sandboxed } from '../../sandbox.ts';
+import { unwritable } from '../../unwritable.ts';
 import { checkRepeatable, commandLine, openRuns, type RunsCli } from '../explore.ts';
 import { snapshotBefore, watchExits } from './exits.ts';
 import { Hunt, type Point } from './hunt.ts';
@@ -44,9 +45,7 @@ export async function fuzz(image: string | undefined, cli: FuzzCli): Promise<num
   try {
     makeFolder(folder);
   } catch (error) {
-    throw new UsageError(
-      `--output: cannot make ${cli.output} (${(error as NodeJS.ErrnoException).code}): check the path`,
-    );
+    throw unwritable(`--output: cannot make ${cli.output}`, error);
   }
   const began = performance.now();
   const place = { image, cli: machineCli(cli) };
@@ -105,7 +104,11 @@ export async function fuzz(image: string | undefined, cli: FuzzCli): Promise<num
       known: hunt.known,
       classes,
     };
-    writeFileSync(join(folder, 'report.json'), jsonOf(report));
+    try {
+      writeFileSync(join(folder, 'report.json'), jsonOf(report));
+    } catch (error) {
+      throw unwritable(`--output: cannot write the report to ${folder}`, error);
+    }
     coverage?.coverage.merge(hunt.coverage.runs());
     coverage?.finish();
     for (const c of classes) process.stdout.write(`${textLines(c).join('\n')}\n`);

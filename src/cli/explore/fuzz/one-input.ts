@@ -12,6 +12,7 @@ import type { MachineCli } from '../../options.ts';
 import { start } from '../../run.ts';
 import { packSnapshot } from '../../snapshots.ts';
 import { COMPUTER } from '../../surroundings.ts';
+import { unwritable } from '../../unwritable.ts';
 import type { Outcome } from '../one-run.ts';
 import { HostExceptions } from './host-exceptions.ts';
 import type { GuestInput, InputJob } from './input.ts';
@@ -82,7 +83,11 @@ export async function runInput(cli: MachineCli, job: InputJob, record: string | 
   if (record !== undefined) {
     const content = await snapshotAfter(cli, job);
     from = record.replace(/(\.recording)?$/, '.snapshot');
-    writeFileSync(from, content);
+    try {
+      writeFileSync(from, content);
+    } catch (error) {
+      throw unwritable(`--output: cannot write ${from}`, error);
+    }
     const below = surroundings;
     surroundings = { ...below, read: (path) => (path === from ? content : below.read(path)) };
   }

@@ -7,6 +7,7 @@ import { Queue, QueueEvents } from 'bullmq';
 import { say } from '../../ending.ts';
 import { UsageError } from '../../errors.ts';
 import { PROJECT_ROOT } from '../../paths.ts';
+import { unwritable } from '../../unwritable.ts';
 import type { Outcome } from '../one-run.ts';
 import type { ExploreData, Order, Runs } from '../pool.ts';
 import type { QueueAddress } from './address.ts';
@@ -161,7 +162,11 @@ export class QueuePool implements Runs {
     if (record !== undefined && recording !== undefined) {
       const content = await this.files.get(recording);
       if (!content) return;
-      writeFileSync(record, content);
+      try {
+        writeFileSync(record, content);
+      } catch (error) {
+        throw unwritable(`--output: cannot write ${record}`, error);
+      }
       await this.files.remove(recording);
     }
     if (!this.waiting.delete(waiting.name)) return;
