@@ -7,11 +7,11 @@ import all from './vitest.config.ts';
 
 const FAST = [
   'test/board/{ahci,boot,chip,firmware-devices,interrupts,qemu-tree,registers,rtc,tables,uart,virtio*}.test.ts',
-  'test/cli/{completion,doctor}.test.ts',
+  'test/cli/{completion,doctor,explain,messages}.test.ts',
   'test/cpu/{corners,cpucfg,csr,entry-return,exceptions,links,priority,watchpoints}.test.ts',
   'test/debug/{code-match,event-history,last-translations,remarks,runtime,rust-names,table-listing,vms}.test.ts',
   'test/difftest/recorded.test.ts',
-  'test/docs/{languages,option-pages}.test.ts',
+  'test/docs/{glossary,languages,open-questions,option-pages}.test.ts',
   'test/engine/alignment.test.ts',
   'test/isa/{extensions,mnemonics,oracle,semantics,table,vector}.test.ts',
   'test/lvz/injection.test.ts',

@@ -10,6 +10,6 @@ const { name, version, description, license, type, engines } = project;
 const manifest = {
   ...{ name, version, description, license, type, engines },
   bin: { loongscope: 'build/cli/main.js' },
-  exports: { '.': { types: './types/library.d.ts', default: './build/cli/library.js' } },
+  exports: { '.': { types: './types/library.d.ts', default: './build/cli/library-start.js' } },
 };
 process.stdout.write(`${JSON.stringify(manifest, undefined, 2)}\n`);

@@ -2,13 +2,20 @@
  * Writes docs/tutorial/sync-exception.md and its Chinese twin: the text below with the real output of the commands. Run it after a change of the output of
  * the debugger: `npm run record-tutorial`. test/gdb/tutorial.test.ts compares the page with a new recording.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DEFAULT_MACHINE, parseGuest } from '../src/cli/options.ts';
 import { PROJECT_ROOT } from '../src/cli/paths.ts';
 import { start } from '../src/cli/run.ts';
-import { commandsOf, type Part, rendered, session } from './recorded-page.ts';
+import { LINUX } from '../test/linux/images.ts';
+import { bootHost } from '../test/linux/kvm-session.ts';
+import { APPEND } from '../test/linux/session.ts';
+import { block, commandsOf, type Language, type Part, recordedBlocks, rendered, session } from './recorded-page.ts';
+
+/** The initramfs of a KVM host (`./scripts/kvm --prepare`), and the names of its kernel. */
+export const KVM_INITRAMFS = join(LINUX, 'kvm-initramfs');
+const VMLINUX = '.tools/linux/vmlinux';
 
 /** Paths by language. */
 export const TUTORIAL = {
@@ -146,6 +153,9 @@ const PARTS: readonly Part[] = [
     'zh-CN':
       '重填处理程序运行在直接地址翻译模式，只有它的 `ertn` 才结束这种模式。这里离开它的是一条返回到需要页表的地址的 `ret`：CRMD.DA 仍然是 1，所以那个地址和出错的向量都取不到指令。在 gdb 里，`monitor history` 按顺序显示同样的内容，重复的事件合为一行。',
   },
+];
+
+const CURE: readonly Part[] = [
   {
     en: '## The cure',
     'zh-CN': '## 怎样修好',
@@ -162,8 +172,88 @@ const PARTS: readonly Part[] = [
   },
 ];
 
-/** The pages by language, with fresh output. */
-export async function recordTutorial(): Promise<Readonly<Record<keyof typeof TUTORIAL, string>>> {
+/** What a user types in the host, whose folder build/guests is shared with it. */
+const MOUNT = 'mount -t 9p -o trans=virtio,version=9p2000.L,ro host /mnt';
+const QEMU =
+  'qemu-system-loongarch64 -machine virt,accel=kvm -nodefaults -display none -m 256 -serial stdio -kernel /mnt/crash.elf';
+
+/** The same guest, of which Linux KVM says nothing. */
+export const KVM: readonly Part[] = [
+  {
+    en: '## A hunt in Linux KVM',
+    'zh-CN': '## 在 Linux KVM 里追查',
+  },
+  {
+    en: 'The same guest under a hypervisor that we did not write. Linux and its KVM are Debian’s, so is QEMU ([how they are started](../kvm.md)); the machine has `--share build/guests,tag=host,readonly`, and the host’s shell starts the guest:',
+    'zh-CN':
+      '同一个客户机，换成一个不是我们写的 Hypervisor。Linux 和它的 KVM 来自 Debian，QEMU 也是（[如何启动](../../kvm.md)）；机器带 `--share build/guests,tag=host,readonly`，在宿主的 shell 里启动客户机：',
+  },
+  block(`# ${MOUNT}\n# ${QEMU}\ncrash: EENTRY was never set, and now a system call`),
+  {
+    en: 'And nothing more. QEMU gives its guest RAM at address 0, so the fetch does not fail: the guest executes zeros, which are no instruction, and takes the next exception at its own vector, for ever, at 100 % CPU. KVM sees no exit that it should report. Here the machine stops by itself:',
+    'zh-CN':
+      '然后就没有了。QEMU 在地址 0 给了客户机内存，所以取指不会失败：客户机执行的是零，那不是指令，于是在自己的例外入口上再次发生例外，永远循环，CPU 占用 100 %。KVM 看不到任何该报告的退出。在这里，机器自己停下来：',
+  },
+  { gdb: ['continue'] },
+  {
+    en: 'That is what repeats. `explain` goes back to what began it, some hundred exceptions before:',
+    'zh-CN': '这是在重复的事情。`explain` 退回到它的开头，几百次例外之前：',
+  },
+  { gdb: ['monitor explain'] },
+  {
+    en: 'EENTRY is 0, and here it was even written: 0x1c000000 is QEMU’s boot ROM, which clears it. Who would rather walk there himself takes the guest as a process of its own, and goes back to its last own instruction:',
+    'zh-CN':
+      'EENTRY 是 0，而且这次它确实被写过：0x1c000000 是 QEMU 的启动 ROM，由它清零。想自己走过去的人，可以把客户机当作一个单独的进程，退回到它自己的最后一条指令：',
+  },
+  {
+    gdb: [
+      'monitor info vms',
+      'add-inferior -exec build/guests/crash.elf',
+      'inferior 2',
+      'attach 17',
+      'info registers g_era g_eentry g_estat g_crmd',
+      'x/2i 0x1c000000',
+      'break make_system_call',
+      'reverse-continue',
+      'backtrace',
+      'monitor when write EENTRY in 1',
+    ],
+  },
+  {
+    en: 'Without gdb (`run`), the message has the same cause, as long as the machine has no disk, network or share of yours.',
+    'zh-CN': '不用 gdb（`run`）时，消息里是同样的原因，只要机器没有用到你的磁盘、网络或共享文件夹。',
+  },
+];
+
+/** @returns gdb's output for {@link KVM}: boots a KVM host, and the guest in it */
+export async function recordKvm(): Promise<string[]> {
+  const host = await bootHost({
+    initrd: KVM_INITRAMFS,
+    gdb: { host: '127.0.0.1', port: 0 },
+    append: `${APPEND} quiet nokaslr`,
+    share: [{ folder: join(PROJECT_ROOT, 'build', 'guests'), tag: 'host', readOnly: true }],
+  });
+  await host.run(MOUNT);
+  const { control } = host.running!;
+  // The guest dies at once: gdb must be there before.
+  const attached = setInterval(() => {
+    if (!control.hasClients) return;
+    clearInterval(attached);
+    host.type(`${QEMU}\n`);
+  }, 50);
+  try {
+    return await session(host.running!, [`file ${VMLINUX}`], commandsOf(KVM));
+  } finally {
+    clearInterval(attached);
+  }
+}
+
+/**
+ * The pages by language, with fresh output.
+ * @param kvm record the session with KVM again, too
+ */
+export async function recordTutorial(kvm: boolean): Promise<Readonly<Record<keyof typeof TUTORIAL, string>>> {
+  const kvmOutputs = kvm ? await recordKvm() : recordedBlocks(readFileSync(TUTORIAL.en, 'utf8'), KVM);
   const running = await start(
     undefined,
     {
@@ -179,12 +269,17 @@ export async function recordTutorial(): Promise<Readonly<Record<keyof typeof TUT
   const first = ['file build/hv.elf'];
   const symbols = ['add-symbol-file build/guests/crash.elf'];
   const [, ...outputs] = await session(running, first, [symbols, ...commandsOf(PARTS)]);
-  return {
-    en: `${await rendered(PARTS, outputs)}\n`,
-    'zh-CN': `${await rendered(PARTS, outputs, 'zh-CN')}\n`,
+  const page = async (language: Language): Promise<string> => {
+    const parts = [
+      await rendered(PARTS, outputs, language),
+      await rendered(KVM, kvmOutputs, language),
+      await rendered(CURE, [], language),
+    ];
+    return `${parts.join('\n\n')}\n`;
   };
+  return { en: await page('en'), 'zh-CN': await page('zh-CN') };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url))
-  for (const [language, page] of Object.entries(await recordTutorial()))
+  for (const [language, page] of Object.entries(await recordTutorial(process.argv.includes('--kvm'))))
     writeFileSync(TUTORIAL[language as keyof typeof TUTORIAL], page);

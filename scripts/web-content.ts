@@ -1,12 +1,16 @@
 /** What the page of the browser edition brings with it: programs, the labs' pages and sources, descriptors. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { DESCRIPTOR, solutionSources } from '../src/cli/labs/folder.ts';
+import { LAB_OBJECTS, LIB_OBJECTS, LIB_SOURCES } from '../src/cli/labs/toolchain.ts';
 import { guestPath, HYPERVISOR, PROJECT_ROOT } from '../src/cli/paths.ts';
 import { VERSION } from '../src/cli/version.ts';
+import { parseObject } from '../src/emu/assembler/elf-object.ts';
+import type { AsmObject } from '../src/emu/assembler/object.ts';
 import { emitInterpreter } from '../src/emu/engine/interpreter.ts';
 import { planHandlers } from '../src/emu/engine/uop.ts';
+import { encodeValue } from '../src/emu/formats/value.ts';
 import { ROWS } from '../src/emu/isa/table/index.ts';
 import { USUAL_PLAN } from '../src/emu/machine/processors.ts';
 import { parseDescriptor } from '../src/hv/awareness/descriptor.ts';
@@ -16,7 +20,7 @@ import { resolved } from '../src/hv/awareness/resolve.ts';
 import { LABS } from '../src/labs/catalog.ts';
 import type { Lab } from '../src/labs/lab.ts';
 import type { LabText, PageContent, SourceText } from '../src/web/content.ts';
-import type { MachineContent, Packed } from '../src/web/protocol.ts';
+import { type AssemblyContent, LIBRARY, type MachineContent, OBJECTS, type Packed } from '../src/web/protocol.ts';
 import { withoutDebugInformation } from './strip-elf.ts';
 
 /** Guests of the reference hypervisor that the page shows. */
@@ -49,6 +53,25 @@ function machineContent(): MachineContent {
     descriptors: descriptorTexts(),
     headers: Object.fromEntries(HEADERS.map((name) => [name, contextHeader(name)])),
     labDescriptor: JSON.stringify(labDescriptor),
+    assembly: assemblyContent(),
+  };
+}
+
+/** What the C of the labs has become, and what their assembly includes. */
+function assemblyContent(): AssemblyContent {
+  const objectsIn = (folder: string): AsmObject[] =>
+    readdirSync(folder)
+      .filter((file) => file.endsWith('.c.o'))
+      .map((file) => parseObject(new Uint8Array(readFileSync(join(folder, file))), file.replace(/\.o$/, '')));
+  const library = LIB_SOURCES.map((source) => {
+    const file = `${basename(source)}.o`;
+    return parseObject(new Uint8Array(readFileSync(join(LIB_OBJECTS, file))), basename(source));
+  });
+  const programs = LABS.flatMap(({ name }) => [name, `${name}-solution`]);
+  const objects = Object.fromEntries(programs.map((name) => [name, objectsIn(join(LAB_OBJECTS, name))]));
+  return {
+    objects: packed(encodeValue(OBJECTS, { ...objects, [LIBRARY]: library })),
+    includes: { 'lab.h': text('labs', 'lib', 'lab.h'), 'csr.h': text('src', 'hv', 'csr.h') },
   };
 }
 
@@ -58,9 +81,12 @@ function sources(lab: Lab, files: readonly string[]): SourceText[] {
 
 function labText(lab: Lab): LabText {
   const { name, title, prints } = lab;
+  const zh = text('labs', name, 'README.zh-CN.md');
   return {
-    ...{ name, title, prints },
-    pages: { en: text('labs', name, 'README.md'), zh: text('labs', name, 'README.zh-CN.md') },
+    ...{ name, prints },
+    // The page's heading begins with the name.
+    titles: { en: title, zh: zh.split('\n', 1)[0]!.replace(/^# \w+：/, '') },
+    pages: { en: text('labs', name, 'README.md'), zh },
     skeleton: sources(lab, lab.files),
     solution: sources(lab, solutionSources(lab)),
   };

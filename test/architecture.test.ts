@@ -23,6 +23,7 @@ const ROOMS = [
   'src/emu/cpu',
   'src/emu/perturb',
   'src/emu/isa',
+  'src/emu/assembler',
   'src/emu/fpu',
   'src/emu/mmu',
   'src/emu/devices',

@@ -84,12 +84,19 @@ CONF
 # suite_apt ARGS…: apt-get with the configuration of suite_lists.
 suite_apt() { APT_CONFIG="$LS_SUITE/apt.conf" apt-get "$@"; }
 
-# unpack_archives ROOT ARCHIVE…
+# unpack_archives ROOT ARCHIVE…: without what a program beside the system does not read.
 unpack_archives() {
-  local root=$1 deb
+  local root=$1 deb part
   shift
   for deb in "$@"; do dpkg-deb -x "$deb" "$root" || return 1; done
+  for part in usr/share/man usr/share/info usr/share/locale usr/share/lintian usr/share/bash-completion usr/sbin; do rm -rf "${root:?}/$part"; done
+  for part in "$root"/usr/lib/*/perl-base "$root"/usr/share/perl "$root"/usr/bin/perl*; do rm -rf "$part"; done
+  # Licences stay.
+  [ ! -d "$root/usr/share/doc" ] || find "$root/usr/share/doc" -type f ! -name copyright -delete
 }
+
+# drop_indexes: what apt has computed from lists; it is large, and computed again in a second.
+drop_indexes() { rm -f "$LS_TOOLS"/*/cache/pkgcache.bin "$LS_TOOLS"/*/cache/srcpkgcache.bin; }
 
 # unpack_from_suite SUITE PACKAGE: PACKAGE with its whole dependency closure into .tools/SUITE/root.
 unpack_from_suite() {
@@ -189,6 +196,20 @@ write_wrapper() {
     write_program "$wrapper"
 }
 
+# write_fonts ROOT: ROOT/fonts.conf, the fonts of the machine and those of ROOT.
+write_fonts() {
+  cat >"$1/fonts.conf" <<CONF
+<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+<include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+<dir>/usr/share/fonts</dir>
+<dir>$1/usr/share/fonts</dir>
+<cachedir prefix="xdg">fontconfig</cachedir>
+</fontconfig>
+CONF
+}
+
 # wrapper_options PROGRAM ROOT: sets LS_WRAP_ENV and LS_WRAP_ARGS: what PROGRAM must be told to find its own files.
 wrapper_options() {
   LS_WRAP_ENV='' LS_WRAP_ARGS=''
@@ -202,5 +223,9 @@ wrapper_options() {
       fi
       ;;
     qemu-system*) LS_WRAP_ARGS="-L \"$2/usr/share/qemu\" " ;;
+    *chromium)
+      write_fonts "$2"
+      LS_WRAP_ENV="FONTCONFIG_FILE=\"$2/fonts.conf\" "
+      ;;
   esac
 }

@@ -68,6 +68,31 @@ cd "$root" && LD_LIBRARY_PATH="$libs" exec usr/bin/node "$cli" "\$@"
 NPM
 }
 
+# npm that understands package.json: earlier ones refuse the name of another package under `overrides`.
+has_new_npm() {
+  local major
+  major=$(npm --version 2>/dev/null | grep -oE '^[0-9]+' | head -n 1) || true
+  [ "${major:-0}" -ge "$LS_NPM_MAJOR" ]
+}
+
+# ensure_new_npm: such an npm, by the one that is there, .tools/npm. It needs a new Node, too.
+ensure_new_npm() {
+  local folder="$LS_TOOLS/npm"
+  has_new_npm && return
+  ensure_npm || return 1
+  mkdir -p "$folder"
+  [ -e "$folder/package.json" ] || echo '{"private":true}' >"$folder/package.json"
+  run_step "bringing npm $LS_NPM_MAJOR" \
+    npm install --ignore-scripts --prefix "$folder" --no-audit --no-fund "npm@$LS_NPM_MAJOR" || return 1
+  write_program "$LS_TOOLS/bin/npm" <<NPM
+#!/bin/sh
+# Written by scripts/lib/node.sh: an npm of today.
+exec node "$folder/node_modules/npm/bin/npm-cli.js" "\$@"
+NPM
+  hash -r
+  has_new_npm || die "the npm in $folder does not start: remove $folder and run again"
+}
+
 # patch_first_node: Debian's Node reads parts of itself from /usr/share/nodejs. It is told to look below the folder that it starts in.
 patch_first_node() {
   local library
@@ -97,7 +122,7 @@ install_packages() { npm install --ignore-scripts --no-save --prefix "$LS_ROOT" 
 
 ensure_npm_packages() {
   has_npm_packages && return
-  ensure_npm || return 1
+  ensure_new_npm || return 1
   run_step "installing npm packages" install_packages || return 1
   cp "$LS_ROOT/package-lock.json" "$LS_ROOT/node_modules/.loongscope-stamp"
 }
@@ -106,7 +131,7 @@ ensure_program_packages() {
   has_program_packages && return
   # Who has the others keeps them.
   [ ! -e "$LS_ROOT/node_modules/.loongscope-stamp" ] || { ensure_npm_packages; return; }
-  ensure_npm || return 1
+  ensure_new_npm || return 1
   run_step "installing the program's npm packages" install_packages --omit=dev || return 1
   cp "$LS_ROOT/package-lock.json" "$LS_ROOT/node_modules/.loongscope-program-stamp"
 }
@@ -120,7 +145,7 @@ has_bundle() {
 bundle() {
   local out=$1
   rm -rf "$out" && mkdir -p "$out" && cd "$LS_ROOT" &&
-    "$LS_NODE" node_modules/rolldown/bin/cli.mjs src/cli/main.ts src/cli/library.ts src/cli/cpu-worker.ts src/cli/explore-worker.ts src/cli/file-thread.ts src/cli/nbd-thread.ts --dir "$out" --format esm --platform node --minify=false &&
+    "$LS_NODE" node_modules/rolldown/bin/cli.mjs src/cli/main.ts src/cli/library-start.ts src/cli/cpu-worker.ts src/cli/explore-worker.ts src/cli/file-thread.ts src/cli/nbd-thread.ts --dir "$out" --format esm --platform node --minify=false &&
     "$LS_NODE" --disable-warning=ExperimentalWarning "$LS_ROOT/scripts/emit-interpreter.ts" "$out" &&
     cp -r "$LS_ROOT/src/hv/awareness/descriptors" "$LS_ROOT"/src/hv/*.h "$out/" && touch "$out/main.js"
 }

@@ -1,11 +1,11 @@
 # What a script is about to bring, said before anything is brought.
 
 # THING|what it is|MB to download|MB on the disk|what to install by hand where there is no apt. The figures are those of Debian 12.
-LS_THINGS='node|Node 24|85|215|Node 24 with npm
-npm_packages|the npm packages|60|200|
-program_packages|the npm packages of the program|10|35|
-clang|clang and lld 19|60|260|clang and lld 19 or later
-gdb|a gdb that knows LoongArch|45|170|gdb 16 or later with LoongArch
+LS_THINGS='node|Node 24|85|175|Node 24 with npm
+npm_packages|the npm packages|60|225|
+program_packages|the npm packages of the program|10|46|
+clang|clang and lld 19|60|270|clang and lld 19 or later
+gdb|a gdb that knows LoongArch|45|140|gdb 16 or later with LoongArch
 llvm_oracle|the tools of LLVM 19|30|130|llvm 19
 table_judges|dtc and iasl|5|15|
 linux|the kernel of Debian for loong64|80|330|
@@ -57,4 +57,5 @@ prepare() {
   local thing
   announce "$@"
   for thing in "$@"; do "ensure_$thing"; done
+  drop_indexes
 }

@@ -11,6 +11,7 @@ export PATH="$LS_TOOLS/bin:$PATH"
 
 # The oldest supported versions.
 LS_NODE_MAJOR=24
+LS_NPM_MAJOR=10
 LS_CLANG_MAJOR=19
 LS_GDB_MAJOR=16
 LS_QEMU_MAJOR=10

@@ -93,7 +93,11 @@ ensure_gdb() {
   if [ "$(own_major gdb-multiarch)" -ge "$LS_GDB_MAJOR" ]; then
     bring_own gdb gdb-multiarch && wrap_own gdb-multiarch && find_gdb && return
   fi
-  from_later_suite gdb-multiarch gdb-multiarch find_gdb && return
+  if from_later_suite gdb-multiarch gdb-multiarch find_gdb; then
+    # The package has one more, for this machine alone.
+    rm -f "$LS_SUITE/root/usr/bin/gdb"
+    return
+  fi
   die "no gdb $LS_GDB_MAJOR or newer with LoongArch could be brought: install gdb-multiarch from a later suite"
 }
 
@@ -167,12 +171,12 @@ ensure_redis() {
   bring_own Redis redis-server && wrap_own redis-server && has_redis
 }
 
-# A browser for the tests of the page, and for scripts/measure --web. Fails quietly.
-has_chromium() { [ -x "$LS_TOOLS/bin/chromium" ] || command -v chromium >/dev/null; }
+# A browser for the tests of the page, with a font for its Chinese texts, and for scripts/measure --web. Fails quietly.
+has_chromium() { { [ -x "$LS_TOOLS/bin/chromium" ] && [ -e "$LS_TOOLS/own/root/fonts.conf" ]; } || command -v chromium >/dev/null; }
 
 ensure_chromium() {
   has_chromium && return
   can_unpack chromium || return 1
   # It starts itself for its processes, so its own file is called, and no script.
-  bring_own Chromium chromium && wrap_own ../lib/chromium/chromium chromium && has_chromium
+  bring_own Chromium chromium fonts-wqy-microhei && wrap_own ../lib/chromium/chromium chromium && has_chromium
 }

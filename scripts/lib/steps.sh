@@ -8,14 +8,15 @@ die() {
   exit 1
 }
 
-# run_step LABEL COMMAND…: runs quietly, with a dot every two seconds. On failure it shows the end of the output, and returns 1.
+# run_step LABEL COMMAND…: runs quietly, with a dot every two seconds. On failure it shows the end of the output, and returns 1. What fails says
+# it in English, which is looked through for the cause; and files have one order everywhere.
 run_step() {
   local label=$1 log start pid cause dotted=
   shift
   log=$(mktemp 2>/dev/null) || die "no file can be made in ${TMPDIR:-/tmp}: make room there, or set TMPDIR"
   start=$SECONDS
   printf '%s %s ' "$LS_PREFIX" "$label" >&2
-  "$@" >"$log" 2>&1 </dev/null &
+  (export LC_ALL=C && "$@") >"$log" 2>&1 </dev/null &
   pid=$!
   while kill -0 "$pid" 2>/dev/null; do
     sleep 0.2

@@ -6,10 +6,10 @@ import { defaultCacheFile } from './code-cache.ts';
 import { EXIT } from './errors.ts';
 import { type FoundGdb, gdbs, isGood, OLDEST_GDB } from './find-gdb.ts';
 import { gdbSourceOf } from './gdb-sources.ts';
+import { OLDEST_NODE } from './old-node.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
 import { systemName } from './system-name.ts';
 
-const OLDEST_NODE = 24;
 const MIB = 2 ** 20;
 /** A snapshot of a small machine and a trace need so much. */
 const LEAST_SPACE = 256 * MIB;

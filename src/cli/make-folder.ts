@@ -4,7 +4,8 @@ import { dirname } from 'node:path';
 
 /** Makes a folder and those above it. Node's own way never ends where a file system refuses with ENOENT, as /proc does. @throws Error of the file system */
 export function makeFolder(folder: string): void {
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  // Node's permission model refuses to look at the root, which is always there.
+  if (dirname(folder) === folder || statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
   makeFolder(dirname(folder));
   mkdirSync(folder);
 }

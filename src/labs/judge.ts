@@ -42,7 +42,7 @@ export interface Verdict {
   /** What `explain` says of the failure; empty when it names nothing. */
   readonly explanation: readonly string[];
   /** What this lab says of a mistake that it knows. */
-  readonly hint: { readonly step: StepNumber; readonly text: string } | undefined;
+  readonly hint: { readonly step: StepNumber; readonly text: string; readonly zh: string } | undefined;
 }
 
 /** RAM of the machine that a lab needs. */
@@ -102,9 +102,12 @@ export async function judge(
   return {
     ...{ lab: lab.name, passed: problems.length === 0, console: printed, instructions, entries: watch.entries },
     ...{ problems, explanation: lines },
-    hint: known ? { step: known.step, text: known.hint } : state && { step: state.step, text: state.hint },
+    hint: hintOf(known ?? state),
   };
 }
+
+const hintOf = (from: Pick<KnownMistake, 'step' | 'hint' | 'zh'> | undefined): Verdict['hint'] =>
+  from && { step: from.step, text: from.hint, zh: from.zh };
 
 /** Looks at the host's CSRs when a guest is entered for the first time, and counts entries. */
 function watchEntries(lab: Lab, control: RunControl): { entries: number; missing: readonly EntryState[] } {

@@ -36,6 +36,8 @@ export interface KnownMistake {
   readonly step: StepNumber;
   /** What to look at; one or two sentences that name the hole. */
   readonly hint: string;
+  /** The same in Chinese. */
+  readonly zh: string;
 }
 
 /** A field of a CSR that must have a value when a guest is entered for the first time. */
@@ -47,6 +49,8 @@ export interface EntryState {
   readonly value: number;
   readonly step: StepNumber;
   readonly hint: string;
+  /** The same in Chinese. */
+  readonly zh: string;
 }
 
 export interface Lab {

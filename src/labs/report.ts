@@ -25,8 +25,8 @@ function shortened(explanation: readonly string[]): readonly string[] {
   return telling.some((line) => /^(root )?cause /.test(line)) ? [...event, ...telling] : explanation;
 }
 
-/** Lines for a terminal. */
-export function resultLines(result: Result): string[] {
+/** Lines for a terminal. @param chinese is the hint wanted in Chinese? */
+export function resultLines(result: Result, chinese = false): string[] {
   const { lab, folder, verdict, buildError, holes } = result;
   const open = result.passed || holes.length === 0 ? [] : [`  not filled  hole ${holeNames(holes)}`];
   if (buildError !== undefined)
@@ -47,7 +47,7 @@ export function resultLines(result: Result): string[] {
     `${lab}: FAILED, ${folder}`,
     ...problems.map(({ kind, text }) => `  ${kind.padEnd(11)} ${text}`),
     ...(explanation.length ? ['  explain', ...shortened(explanation).map((line) => `    ${line}`)] : []),
-    ...(hint ? [`  hint        ${stepName(hint.step)}: ${hint.text}`] : []),
+    ...(hint ? [`  hint        ${stepName(hint.step)}: ${chinese ? hint.zh : hint.text}`] : []),
     ...open,
   ];
 }

@@ -10,7 +10,7 @@ export interface SourceText {
 
 export interface LabText {
   readonly name: string;
-  readonly title: string;
+  readonly titles: Readonly<Record<Language, string>>;
   /** The lines that it must print. */
   readonly prints: readonly string[];
   /** Markdown. */

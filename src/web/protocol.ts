@@ -1,5 +1,6 @@
 /** What the page and its worker say to each other: plain data, because it is copied from one to the other. */
 
+import type { ValueKind } from '../emu/formats/value.ts';
 import type { DescriptorText } from '../hv/awareness/descriptor-texts.ts';
 import type { Verdict } from '../labs/judge.ts';
 
@@ -16,6 +17,16 @@ export interface Program {
   readonly guests: readonly string[];
 }
 
+/** What is linked with assembly that is written in the page. */
+export interface AssemblyContent {
+  /** A value of the kind {@link OBJECTS}: lists of objects by program, as `h1-solution`, and {@link LIBRARY}. */
+  readonly objects: Packed;
+  /** Header files, by name. */
+  readonly includes: Readonly<Record<string, string>>;
+}
+export const OBJECTS: ValueKind = { magic: 'LSCOPEOB', version: 1 };
+export const LIBRARY = 'lib';
+
 /** What the worker needs of what the page brings. */
 export interface MachineContent {
   /** Of the program: snapshots and recordings are for the same one. */
@@ -27,6 +38,8 @@ export interface MachineContent {
   readonly descriptors: readonly DescriptorText[];
   /** Header files that descriptors name. */
   readonly headers: Readonly<Record<string, string>>;
+  /** For labs whose assembly is written in the page. */
+  readonly assembly: AssemblyContent;
   /** The descriptor of the labs' hypervisors, with places as numbers, as JSON. */
   readonly labDescriptor: string;
 }
@@ -40,8 +53,28 @@ export interface OwnProgram {
 /** Files that the page makes: the machine as it is, and the run up to here. */
 export type SavedKind = 'snapshot' | 'recording';
 
+/** A lab whose assembly is written in the page. */
+export interface AssembledLab {
+  readonly lab: string;
+  /** Whose C it has, which comes prebuilt: that of the solution, or that of the skeleton. */
+  readonly solution: boolean;
+  readonly sources: readonly { readonly name: string; readonly text: string }[];
+}
+
 /** What is to be booted. */
-export type Chosen = { readonly key: string } | OwnProgram;
+export type Chosen = { readonly key: string } | OwnProgram | AssembledLab;
+
+/** What a program is called. */
+export const nameOf = (chosen: Chosen): string =>
+  'key' in chosen ? chosen.key : 'lab' in chosen ? `${chosen.lab}, written here` : chosen.name;
+
+/** A mistake in a source; line and column count from 1. */
+export interface Mistake {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly text: string;
+}
 
 /** What the page asks for. `id`: the worker answers with it. */
 export type Request =
@@ -88,6 +121,8 @@ export type Report =
   | { readonly kind: 'answer'; readonly id: number; readonly text: string }
   | { readonly kind: 'verdict'; readonly verdict: Verdict; readonly lines: readonly string[] }
   | { readonly kind: 'failed'; readonly text: string }
+  /** None: the sources were assembled. */
+  | { readonly kind: 'mistakes'; readonly mistakes: readonly Mistake[] }
   /** To be kept by the user. */
   | { readonly kind: 'file'; readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }
   /** For a real gdb; no bytes: its connection ends. */

@@ -28,6 +28,12 @@ export const MISTAKES: readonly Mistake[] = [
   // Enabling.
   paged('eentry_unset', 'EENTRY is not written', 'vector-written', /the host never wrote eentry/),
   paged(
+    'eentry_zero',
+    'EENTRY is written with 0',
+    'vector-written',
+    /eentry of the host is 0 \(last written at .*\), and no handler is there: its first HVC, .*, goes to 0x2e0/,
+  ),
+  paged(
     'eentry_unaligned',
     'the vectors are not aligned to 4 KiB',
     'vector-aligned',
@@ -297,7 +303,7 @@ export const MISTAKES: readonly Mistake[] = [
     'exit_ie',
     'interrupts are turned on in the exit path',
     'exit-interrupts',
-    /csrxchg .*<trap.* turns interrupts on, .* while GSTAT\.PGM is still 1/,
+    /csrxchg .*<trap.* turns interrupts on, .* (while GSTAT\.PGM is still 1|line 11 is still pending)/,
   ),
   paged(
     'exit_da',
@@ -429,6 +435,12 @@ export const MISTAKES: readonly Mistake[] = [
     'the guest does not write EENTRY',
     'vector-written',
     /this address is a vector: VM 1 took PIS/,
+  ),
+  paged(
+    'guest_eentry_zero',
+    'the guest writes 0 to EENTRY',
+    'vector-written',
+    /this address is a vector: VM 1 took PIS \(page invalid for store\) at 0x10018c/,
   ),
   paged(
     'guest_eentry_unaligned',
@@ -623,6 +635,12 @@ export const MISTAKES: readonly Mistake[] = [
     'the cause is taken from the wrong bits of ESTAT',
     'injection',
     /the host injects INE into VM 1 at its HVC exit .* the guest never wrote EENTRY/,
+  ),
+  paged(
+    'inject_era',
+    'an injected exception leaves ERA of the guest as it was',
+    'injection-pc',
+    /SYS is injected into VM 1 at its HVC exit at 0x\w+ .*, and the guest's ERA is not written/,
   ),
   reference(
     'line-beside',

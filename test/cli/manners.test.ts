@@ -77,6 +77,7 @@ describe('a file that cannot be written is one line that says what to do', () =>
     ['trace --guest hello --output build', '--output: cannot write build (EISDIR): it is a folder: give a file'],
     ['run --guest hello --record build', '--record: cannot write build (EISDIR): it is a folder: give a file'],
     ['lab h1 --start /proc/h1', '/proc/h1 cannot be written (ENOENT): give another folder'],
+    ['explore --guest hello --runs 1 --output /proc/x', '--output: cannot make /proc/x (ENOENT): check the path'],
     ['explore --guest hello --runs 1 --output /dev/full', '--output: cannot make /dev/full (EEXIST): check the path'],
     ['qemu -M virt,dumpdtb=/dev/full', `qemu: -machine dumpdtb=: cannot write /dev/full (ENOSPC): ${FULL}`],
   ])('%s', async (command, line) => {

@@ -93,6 +93,18 @@ describe('the package', () => {
     expect(stdout).toMatch(/Breakpoint 1, _run_guest .*\n68\t {2}host_registers/);
   });
 
+  test('on an old Node, program and library say in one sentence what they need', async () => {
+    const old = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.1.0' } })";
+    const flags = ['--import', `data:text/javascript,${encodeURIComponent(old)}`];
+    const sentence = /loongscope: this is Node v[\d.]+, and the program needs 24 or newer: install it from nodejs\.org/;
+    const program = join('node_modules', 'loongscope', 'build', 'cli', 'main.js');
+    const { stderr, exitCode } = await node(...flags, program, 'run');
+    expect(exitCode).toBe(2);
+    expect(stderr.split('\n')).toEqual([expect.stringMatching(sentence)]);
+    const library = await node(...flags, '-e', "import('loongscope').catch((e) => console.log(e.message))");
+    expect(library.stdout).toMatch(sentence);
+  });
+
   test.skipIf(!haveRedis)('does runs of a queue, which needs a package that is bundled', async () => {
     const server = new RedisServer();
     await server.start();

@@ -1,7 +1,9 @@
 /** Remarks on values of CSRs, as `info csr` and the auditor make them: each rule, broken and kept. */
 import { describe, expect, test } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
+import { guestOwner } from '../../src/emu/cpu/csr-writers.ts';
 import { HOST_WORLD } from '../../src/emu/debug/context.ts';
+import { hasWritten, lastWrite } from '../../src/emu/debug/csr-words.ts';
 import { remarksAt, remarksOn } from '../../src/emu/debug/why/remarks.ts';
 import type { Values } from '../../src/emu/debug/why/values.ts';
 import { TestMachine } from '../support/test-machine.ts';
@@ -81,5 +83,32 @@ describe('at a world switch', () => {
   test('what an exit leaves behind', () => {
     expect(idsAt('host', host(ready))).toEqual(['pgm-cleared', 'tgid-cleared']);
     expect(idsAt('host', host([[CSR.GSTAT, 0x5_0000n]]))).toEqual([]);
+  });
+});
+
+describe('a CSR of a guest that another GID has written', () => {
+  test.each([
+    ['is not said to be unwritten where GIDs are not known to be VMs', false, true],
+    ['is unwritten where VMs are numbered', true, false],
+  ])('%s', (_, numbered, written) => {
+    const { cpu } = new TestMachine({ code: [] });
+    cpu.events.numbered = numbered;
+    expect(hasWritten(cpu, 2, CSR.PGDL)).toBe(false);
+    cpu.writers.note(guestOwner(1), CSR.PGDL, 0, 0, cpu);
+    expect(hasWritten(cpu, 2, CSR.PGDL)).toBe(written);
+  });
+
+  test('is the VM’s write, when the VM had that GID then', () => {
+    const { cpu } = new TestMachine({ code: [] });
+    cpu.events.numbered = true;
+    // VM 7 had GID 1 until tick 100, and has GID 2 since.
+    cpu.events.vmOf = (gid, time) => (time < 100 === (gid === 1) ? 7 : 8);
+    cpu.writers.note(guestOwner(1), CSR.PGDL, 0x1000, 0, { pcLo: 0x20, pcHi: 0, now: 50 });
+    expect(lastWrite(cpu, 7, CSR.PGDL)).toMatchObject({ owner: 7, pc: 0x20n, time: 50 });
+    expect(lastWrite(cpu, 8, CSR.PGDL)).toBeUndefined();
+    cpu.writers.note(guestOwner(2), CSR.PGDL, 0x2000, 0, { pcLo: 0x30, pcHi: 0, now: 150 });
+    expect(lastWrite(cpu, 7, CSR.PGDL)).toMatchObject({ pc: 0x30n, time: 150 });
+    expect(hasWritten(cpu, 7, CSR.PGDL)).toBe(true);
+    expect(hasWritten(cpu, 8, CSR.PGDL)).toBe(false);
   });
 });

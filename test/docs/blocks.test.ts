@@ -97,15 +97,16 @@ describe.each(PAGES)('%s', (page) => {
 
 /** Commands that run longer than a test may, or that need what the page does not make, and why. */
 const LONG: readonly (readonly [words: RegExp, why: string])[] = [
-  [/^\.\/scripts\/(?!loongscope|conformance)/, 'prepares, builds or boots: minutes'],
-  [/^(?:npm|npx|node|docker|git|qemu-nbd|for|source|genhtml|redis-server)\b/, 'of another program'],
   [/gdb-multiarch/, 'waits for its user'],
-  [/--queue\b/, 'waits for a server and for workers'],
   [/--gdb|--wait| debug | web\b/, 'waits for a debugger'],
   [/\.tools\/|vmlinuz/, 'boots Linux'],
+  [/--queue|^redis-/, 'needs a server and other computers'],
   [/[…[]| (?:FILE|IMAGE|MOMENT)\b/, 'has a placeholder'],
 ];
-const isLong = (text: string): boolean => LONG.some(([words]) => words.test(text));
+/** Programs that are here and are done soon. Other scripts prepare, build or boot, and other programs are perhaps not installed. */
+const SHORT = /^(?:(?:\.\/scripts\/)?loongscope|\.\/scripts\/conformance|cat|ls|echo)$/;
+const isLong = (text: string): boolean =>
+  LONG.some(([words]) => words.test(text)) || programsIn(text).some(([program]) => !SHORT.test(program!));
 
 const folder = mkdtempSync(join(tmpdir(), 'loongscope-page-'));
 for (const name of ['build', 'examples', 'labs', 'guests', 'README.md', 'package.json'])

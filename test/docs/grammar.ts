@@ -25,10 +25,13 @@ const isPlaceholder = (word: string): boolean => /^[A-Z][A-Z0-9_.-]*$|[…$<>[\]
 /** Options whose value is a file that the command makes. */
 const MAKES = new Set(['--record', '--junit', '--output', '--dump-dtb', '--start', '--keep']);
 
+/** Files that commands before have made. */
+const made = new Set<string>();
+
 /** What is wrong with a file of a command. A name without a folder is the reader's own. */
 function wrongFile(word: string): string[] {
   const path = /^(?:\.\/)?((?:build|\.tools|examples|docs|scripts|src|test|labs|guests)\/[^,@:=]*)/.exec(word)?.[1];
-  if (path === undefined || isPlaceholder(path) || existsSync(join(PROJECT_ROOT, path))) return [];
+  if (path === undefined || isPlaceholder(path) || made.has(path) || existsSync(join(PROJECT_ROOT, path))) return [];
   if (path.startsWith('.tools/') && makers.includes(basename(path))) return [];
   return [`there is no ${path}`];
 }
@@ -65,7 +68,8 @@ function wrongArguments(words: readonly string[]): string[] {
       wrong.push(...(word.startsWith('--') ? [`${name} has no option ${word}`] : wrongFile(word)));
     else if (option.required && rest[n + 1] !== undefined) {
       const value = rest[++n]!;
-      wrong.push(...wrongValue(option, value), ...(MAKES.has(word) ? [] : wrongFile(value)));
+      if (MAKES.has(word)) made.add(value);
+      wrong.push(...wrongValue(option, value), ...wrongFile(value));
     }
   }
   return wrong;

@@ -27,6 +27,7 @@ test('the tutorial, the first steps, troubleshooting, the glossary and the labs 
       'docs/your-hypervisor.md',
       'docs/troubleshooting.md',
       'docs/glossary.md',
+      'docs/web.md',
       ...globSync('labs/**/*.md', { cwd: PROJECT_ROOT }).filter((page) => !page.endsWith('.zh-CN.md')),
     ]),
   );

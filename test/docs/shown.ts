@@ -61,13 +61,16 @@ function joined(lines: readonly string[]): string[] {
   return out;
 }
 
+/** What a shell shows before a command, perhaps with the name of its computer. */
+const PROMPT = /^(?:[a-z][\w -]*)?\$ /;
+
 /** The commands of a block: after `$`, with their output; or a line each, in a block that has nothing else. */
 export function shownIn(block: Block): Shown[] {
   const lines = joined(block.lines);
-  if (lines.some((line) => line.startsWith('$ '))) {
+  if (lines.some((line) => PROMPT.test(line))) {
     const out: { block: Block; text: string; output: string[] }[] = [];
     for (const line of lines)
-      if (line.startsWith('$ ')) out.push({ block, text: line.slice(2), output: [] });
+      if (PROMPT.test(line)) out.push({ block, text: line.replace(PROMPT, ''), output: [] });
       else out.at(-1)?.output.push(line);
     return out;
   }
@@ -98,5 +101,8 @@ export function programsIn(text: string): string[][] {
     if (/^\s+#/.test(token)) break;
     else if (separator === undefined) out.at(-1)!.push(token.replace(/(["'])(.*?)\1/g, '$2'));
     else out.push([]);
-  return out.filter((words) => words.length > 0);
+  // Values for the environment come before a program.
+  return out
+    .map((words) => words.slice(words.findIndex((word) => !/^[A-Z_]+=/.test(word))))
+    .filter((words) => words.length > 0);
 }

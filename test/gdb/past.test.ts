@@ -62,6 +62,24 @@ describe.each(GDBS)('questions to the past with %s', (_name, gdb) => {
   });
 });
 
+test('a CSR in a VM is the VM’s own, with or without the prefix', async () => {
+  const { output } = await gdbSession({
+    guests: [guestSpec('privileged')],
+    gdb: GDBS[0]![1],
+    commands: [
+      'monitor catch vmexit GSPR',
+      'continue',
+      'monitor when write EENTRY in 1',
+      'monitor when write g_eentry in 1',
+      'monitor when write EENTRY',
+    ],
+  });
+  const [own, prefixed, host] = output.split(/^\(gdb\) monitor when write /m).slice(1);
+  expect(own).toMatch(/\{\d+\} cpu0 in VM 1 at 0x200\w+/);
+  expect(prefixed?.split('\n')[1]).toBe(own?.split('\n')[1]);
+  expect(host).toMatch(/\{\d+\} cpu0 in the host at 0x9/);
+});
+
 describe.each(GDBS)('dprintf with the style agent and %s', (_name, gdb) => {
   test('lines are told without a stop, also with a condition, and again in a past that is run again', async () => {
     const { output } = await gdbSession({

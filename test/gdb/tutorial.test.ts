@@ -8,7 +8,7 @@ import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { stable } from '../support/golden.ts';
 
 test('docs/tutorial/sync-exception.md is what really happens', async () => {
-  const fresh = await recordTutorial();
+  const fresh = await recordTutorial(false);
   for (const line of [
     /root cause {2}this address is a vector: VM 1 took SYS/,
     /EENTRY was never written/,

@@ -79,6 +79,19 @@ test('labs are compiled for the same machine as the project’s guests', () => {
   for (const flag of TARGET_FLAGS.filter((f) => f !== '-O0')) expect(flags).toContain(flag);
 });
 
+test.each(LABS.flatMap((l) => [...l.mistakes, ...l.atEntry].map(({ hint, zh }) => [l.name, hint, zh] as const)))(
+  '%s: %s is there in Chinese, about the same files and registers',
+  (_, hint, zh) => {
+    /** Names of files, of CSRs and of their fields. */
+    const named = (text: string): string[] =>
+      [...new Set(text.match(/\w+\.[cS]\b|\b[A-Z][A-Z0-9]+(?:_\w+|\.\w+)*\b/g))].sort();
+    const common = new Set(['VM', 'RAM', 'PIF', 'CPU', 'CSR', 'TLB', 'GPA', 'LVZ', 'PGM', 'VCPU_PC']);
+    const telling = (text: string): string[] => named(text).filter((n) => !common.has(n));
+    expect(zh).toMatch(/\p{Script=Han}/u);
+    expect(telling(zh)).toEqual(telling(hint));
+  },
+);
+
 test.each([
   ['h1', 'main.c', /^step 5, .* Hole 4 of switch\.S/],
   ['h6', 'refill.S', /^step 7, .* Hole 3 of guest\.S/],

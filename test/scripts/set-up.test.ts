@@ -31,10 +31,11 @@ const APT = `case "$*" in
 *"install -s"*) for name; do case $name in install|-*) ;; *) echo "Inst $name (1)"; echo "Inst lib$name (1)"; echo "Inst gcc-13 (1)" ;; esac; done ;;
 *"--download-only"*)
   [ ! -e "$CUT/download" ] || { echo "E: Failed to fetch x.deb  Could not resolve host"; exit 100; }
-  for name; do :; done; folder=$(sed -n 's/^Dir::Cache "\\(.*\\)";/\\1/p' "$APT_CONFIG"); : > "$folder/archives/$name.deb" ;;
+  folder=$(sed -n 's/^Dir::Cache "\\(.*\\)";/\\1/p' "$APT_CONFIG")/archives
+  for name; do case $name in Dir::Cache::archives=*) folder=\${name#*=} ;; esac; done; : > "$folder/$name.deb" ;;
 *download*)
   [ ! -e "$CUT/download" ] || { echo "E: Failed to fetch x.deb  Could not resolve host"; exit 100; }
-  shift; for name; do : > "$name.deb"; done ;;
+  shift; for name; do : > "\${name}_1.deb"; done ;;
 esac`;
 const CACHE = `case "$*" in
 *policy*gdb*) echo "  Candidate: \${GDB_MAJOR:-16}.3-1" ;;
@@ -42,15 +43,26 @@ const CACHE = `case "$*" in
 *depends*" npm") printf '  Depends: node-one\\n  Depends: libc6\\n  Depends: <node-two>\\n    node-both\\n' ;;
 esac`;
 /** Makes what a package has that the scripts look for. */
-const DPKG = `name=$(basename "$2" .deb); root=$3; mkdir -p "$root/usr/bin" "$root/usr/lib/x86_64-linux-gnu"
+const DPKG = `name=$(basename "$2" .deb); name=\${name%_1}; root=$3
+[ "$1" = -x ] || exit 0
+mkdir -p "$root/usr/bin" "$root/usr/lib/x86_64-linux-gnu"
 program() { printf '#!/bin/sh\\n%s\\n' "$2" > "$root/usr/bin/$1"; chmod +x "$root/usr/bin/$1"; }
+loader() { mkdir -p "$root/lib64"; printf '#!/bin/sh\\nshift 2; exec "$@"\\n' > "$root/lib64/ld-linux-x86-64.so.2"; chmod +x "$root/lib64/ld-linux-x86-64.so.2"; }
 case $name in
 clang-19) program clang-19 'echo "clang version 19.1"' ;;
 lld-19) program ld.lld-19 'echo "LLD 19.1"' ;;
 gdb-multiarch) program gdb-multiarch 'echo "GNU gdb 16.3"; echo "set to \\"Loongarch64\\""' ;;
+linux-modules-*) folder="$root/usr/lib/modules/7.0-loong64"; mkdir -p "$folder/kernel/drivers/scsi"; : > "$folder/vmlinuz"; : > "$folder/kernel/drivers/scsi/sd_mod.ko.xz" ;;
+busybox-static) program busybox 'echo busybox' ;;
+qemu-system-misc) program qemu-system-loongarch64 'echo "QEMU emulator version 10.2"'; mkdir -p "$root/usr/lib/loongarch64-linux-gnu"; : > "$root/usr/lib/loongarch64-linux-gnu/a.so"; loader ;;
+qemu-utils) program qemu-nbd 'echo nbd'; program qemu-img 'echo img'; loader ;;
+passt) program passt 'echo "  --hostname NAME"'; loader ;;
+acpica-tools) program iasl 'echo "ASL+ Optimizing Compiler/Disassembler version 20250404"'; loader ;;
+device-tree-compiler) program dtc 'echo dtc' ;;
 npm) mkdir -p "$root/usr/share/nodejs/npm/bin"; : > "$root/usr/share/nodejs/npm/bin/npm-cli.js" ;;
 esac`;
-const NPM = `[ ! -e "$CUT/npm" ] || { echo "npm error code EAI_AGAIN"; exit 1; }
+const NPM = `[ "$1" != --version ] || { echo "\${NPM_VERSION:-11.1.0}"; exit 0; }
+[ ! -e "$CUT/npm" ] || { echo "npm error code EAI_AGAIN"; exit 1; }
 prefix=; wants=; while [ $# -gt 0 ]; do case $1 in --prefix) prefix=$2; shift ;; *@24) wants=\${1%@*} ;; esac; shift; done
 if [ -n "$wants" ]; then mkdir -p "$prefix/node_modules/$wants/bin"; printf '#!/bin/sh\\necho 24\\n' > "$prefix/node_modules/$wants/bin/node"; chmod +x "$prefix/node_modules/$wants/bin/node"
 else mkdir -p "$prefix/node_modules"; fi`;
@@ -81,6 +93,8 @@ beforeEach(async () => {
   program('apt-cache', CACHE);
   program('dpkg-deb', DPKG);
   program('npm', NPM);
+  program('tar', 'while read -r line; do :; done; echo "the file of the archive"');
+  program('xz', 'echo "a module"');
 });
 afterEach(() => rmSync(base, { recursive: true }));
 
@@ -118,6 +132,17 @@ describe('a network that is cut', () => {
     ['clang', 'download', 'bin/ld.lld-19'],
     ['gdb', 'update', 'bin/gdb-multiarch'],
     ['gdb', 'download', 'bin/gdb-multiarch'],
+    ['linux', 'update', 'linux/vmlinuz'],
+    ['linux', 'download', 'linux/modules/sd_mod.ko'],
+    ['firmware', 'update', 'firmware.fd'],
+    ['firmware', 'download', 'firmware.fd'],
+    ['qemu', 'update', 'bin/qemu-system-loongarch64'],
+    ['qemu', 'download', 'bin/qemu-system-loongarch64'],
+    ['qemu_loong64', 'update', 'linux/qemu/usr/bin/qemu-system-loongarch64'],
+    ['qemu_loong64', 'download', 'linux/qemu/usr/bin/qemu-system-loongarch64'],
+    ['qemu_nbd', 'download', 'bin/qemu-img'],
+    ['passt', 'download', 'bin/passt'],
+    ['table_judges', 'download', 'bin/iasl'],
     ['npm', 'update', 'bin/npm'],
     ['npm', 'download', 'bin/npm'],
   ])('while %s is brought (%s): said in one line, and the next run brings it', async (thing, what, file) => {
@@ -159,6 +184,27 @@ test('the start says what is missing, how much it is, and how long it takes', as
   ]);
 });
 
+test('an npm that does not understand package.json brings one that does', async () => {
+  const env = { NPM_VERSION: '9.2.0' };
+  program('node', 'if [ "$2" = --version ]; then echo 10.9.0; else echo 24; fi');
+  writeFileSync(join(cut, 'npm'), '');
+  mkdirSync(join(root, 'node_modules'));
+  const first = await setUp('prepare program_packages', env);
+  expect(first.all).toMatch(/^loongscope: bringing npm 10 failed: a server was not reached/m);
+  rmSync(join(cut, 'npm'));
+  const { all, exitCode } = await setUp('prepare program_packages; npm --version', env);
+  expect([exitCode, all!.split('\n').at(-1)], all).toEqual([0, '10.9.0']);
+  expect(readFileSync(inTools('bin', 'npm'), 'utf8')).toContain('/npm/node_modules/npm/bin/npm-cli.js');
+  expect(existsSync(join(root, 'node_modules', '.loongscope-program-stamp'))).toBe(true);
+});
+
+test('what apt has computed does not stay', async () => {
+  const index = inTools('own', 'cache', 'pkgcache.bin');
+  program('apt-get', `${APT.replace('case', ': > "$LISTS/../cache/pkgcache.bin"; case')}`);
+  const { all, exitCode } = await setUp('ensure_clang; [ -e "$LS_TOOLS/own/cache/pkgcache.bin" ]; prepare clang');
+  expect([exitCode, existsSync(index)], all).toEqual([0, false]);
+});
+
 test('the mark of a package is only set when it is there, and headers for this machine are left out', async () => {
   expect((await setUp('prepare clang')).exitCode).toBe(0);
   expect(existsSync(inTools('own', 'have', 'clang-19'))).toBe(true);
@@ -195,7 +241,10 @@ describe('what cannot be had is named', () => {
   });
 
   test('a full disk in the middle of a step', async () => {
-    program('npm', 'echo "npm error nospc ENOSPC: no space left on device, write"; exit 1');
+    program(
+      'npm',
+      '[ "$1" != --version ] || { echo 11.1.0; exit 0; }; echo "npm error nospc ENOSPC: no space left on device, write"; exit 1',
+    );
     const { all } = await setUp('prepare npm_packages');
     expect(all).toMatch(
       /^loongscope: installing npm packages failed: the disk is full: make room for .*\.tools, and run again$/m,

@@ -111,6 +111,106 @@ describe('the page', () => {
       await web.console(/Hello/);
     }));
 
+  test('a file larger than the machine gets one line, too', () =>
+    withPage('', async (web) => {
+      const input = web.page.locator('input[type=file]');
+      // playwright passes no file of this size, so the page makes it.
+      await input.evaluate((element: HTMLInputElement) => {
+        const files = new DataTransfer();
+        files.items.add(new File([new Uint8Array(129 * 2 ** 20)], 'huge.elf'));
+        element.files = files.files;
+        element.dispatchEvent(new Event('change', { bubbles: true }));
+      });
+      await web.page.getByRole('alert').filter({ hasText: 'huge.elf is larger than the machine (128 MiB)' }).waitFor();
+      await web.page.getByRole('button', { name: 'close' }).click();
+      await web.run();
+      await web.console(/h1: /);
+    }));
+
+  test('a lab with an endless loop ends with its check, and its machine can be paused and left', () =>
+    withPage('#lab=h3', async (web) => {
+      await web.button(/Check/).click();
+      await web.panel(/h3: FAILED/);
+      await web.show('guest.S');
+      const source = web.page.getByLabel('Source guest.S');
+      await source.fill((await source.inputValue()).replace(/^guest:$/m, 'guest:\n  b guest'));
+      await web.button('Assemble and run').click();
+      await web.status(/running… instruction [1-9]|loop|paused/);
+      await web.choose(/^hello$/);
+      await web.run();
+      await web.console(/Hello/);
+    }));
+
+  test('everything can be done with keys, and it shows where the focus is', () =>
+    withPage('', async (web) => {
+      const { page } = web;
+      /** Goes on with Tab until an element has the focus whose text fits. @returns how its focus is shown */
+      const tabTo = async (words: RegExp): Promise<string> => {
+        for (let n = 0; n < 80; n++) {
+          await page.keyboard.press('Tab');
+          const [text, outline] = await page.evaluate(() => {
+            const at = document.activeElement as HTMLElement;
+            const shown = at.closest('label.file') ?? at;
+            return [`${at.getAttribute('aria-label') ?? ''} ${at.textContent}`, getComputedStyle(shown).outlineStyle];
+          });
+          if (words.test(text!)) return outline!;
+        }
+        throw new Error(`no ${words} by Tab`);
+      };
+      // In the order in which a student needs them: labs, texts, machine, panels.
+      for (const words of [
+        /H1/,
+        /H6/,
+        /hello/,
+        /Save the machine/,
+        /main\.c/,
+        /Run/,
+        /Step/,
+        /Check/,
+        /Why/,
+        /Monitor/,
+      ])
+        expect(await tabTo(words), `${words}`).not.toBe('none');
+      await page.keyboard.press('Enter');
+      await page.getByRole('tab', { name: 'Monitor', selected: true }).waitFor();
+      await page.keyboard.press('s');
+      await web.status(/one step · instruction 1$/);
+      await page.keyboard.press('s');
+      await web.status(/instruction 2$/);
+      await page.keyboard.press('b');
+      await web.status(/instruction 1$/);
+      await page.keyboard.press('o');
+      await web.status(/instruction 2$/);
+      await page.keyboard.press('e');
+      await page.getByRole('tab', { name: 'Why', selected: true }).waitFor();
+      await page.keyboard.press('r');
+      await web.status(/switched the machine off/);
+      await page.keyboard.press('c');
+      await web.panel(/h1: FAILED/);
+    }));
+
+  test('is all on the screen of a laptop, light and dark', () =>
+    withPage('', async (web) => {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await web.page.emulateMedia({ colorScheme });
+        const { width, height, dark } = await web.page.evaluate(() => ({
+          width: document.documentElement.scrollWidth,
+          height: document.documentElement.scrollHeight,
+          dark: getComputedStyle(document.body).backgroundColor,
+        }));
+        expect([width, height]).toEqual([1366, 768]);
+        expect(dark).toBe(colorScheme === 'dark' ? 'rgb(21, 25, 30)' : 'rgb(255, 255, 255)');
+        for (const name of [/^▶ Run/, /Check/, '中文']) expect(await web.button(name).isVisible()).toBe(true);
+      }
+    }));
+
+  test('is ready soon after it was opened', async () => {
+    // The limit is generous: other tests share the processors. scripts/measure --web says what it takes.
+    const begin = performance.now();
+    await withPage('', async () => {});
+    expect(performance.now() - begin).toBeLessThan(10_000);
+  });
+
   test('a program without an end leaves the page alive, and can be paused', () =>
     withPage('', async (web) => {
       const buffer = Buffer.from(endlessElf());
@@ -146,6 +246,41 @@ describe('the page', () => {
       await web.status(/the end of the recording.*instruction 3,000$/);
     }));
 
+  test('assembly is written, mistakes are told by their lines, and it runs', () =>
+    withPage('#lab=h1&mixed', async (web) => {
+      await web.show('main.c');
+      await web.page.getByText('C comes prebuilt').waitFor();
+      await web.show('switch.S');
+      const source = web.page.getByLabel('Source switch.S');
+      const skeleton = await source.inputValue();
+      await source.fill(skeleton.replace('move $t0, $a0', 'mov $t0, $a0'));
+      await source.press('Control+Enter');
+      const alert = web.page.getByRole('alert');
+      await alert.filter({ hasText: 'there is no instruction mov' }).waitFor();
+      await alert.getByRole('button').click();
+      expect(await source.evaluate((a: HTMLTextAreaElement) => a.value.slice(a.selectionStart, a.selectionEnd))).toBe(
+        'mov',
+      );
+      // The solution, copied from the page itself.
+      await web.page.locator('.toolbar select').selectOption('solution');
+      const solution = await web.page.getByLabel('Source switch.S').inputValue();
+      await web.page.locator('.toolbar select').selectOption('mixed');
+      await source.fill(solution);
+      await web.button('Assemble and run').click();
+      await web.status(/switched the machine off/);
+      await web.console(/h1: end/);
+      await web.button(/Check/).click();
+      await web.panel(/h1: passed: /);
+      expect(await web.button('Link to here').isDisabled()).toBe(true);
+      // It is there after the page was closed, and can be given up.
+      await web.page.reload();
+      await web.canRun();
+      await web.show('switch.S');
+      expect(await source.inputValue()).toBe(solution);
+      await web.button('Undo all changes').click();
+      expect(await source.inputValue()).toBe(skeleton);
+    }));
+
   test('texts are there in both languages', () =>
     withPage('', async (web) => {
       await web.page.getByRole('heading', { name: 'H1: a guest of one instruction' }).waitFor();
@@ -161,6 +296,23 @@ describe('the page', () => {
     });
     await page.goto(PAGE_URL);
     await page.getByText('This browser cannot run loongscope: its WebAssembly has no tail calls.').waitFor();
+    await page.close();
+  });
+
+  test('without SharedArrayBuffer all works, and without relaxed SIMD too, which is said', async () => {
+    const page = await browser.newPage();
+    await page.addInitScript(() => {
+      Reflect.deleteProperty(globalThis, 'SharedArrayBuffer');
+      const { validate } = WebAssembly;
+      // The only module with this instruction is the one that asks for it.
+      WebAssembly.validate = (bytes) => !new Uint8Array(bytes as ArrayBuffer).includes(0x87) && validate(bytes);
+    });
+    await page.goto(PAGE_URL);
+    const web = new WebPage(page);
+    await web.canRun();
+    await page.getByText('This browser has no relaxed SIMD: floating point is slower.').waitFor();
+    await web.run();
+    await web.console(/h1: /);
     await page.close();
   });
 

@@ -43,15 +43,16 @@ describe('links', () => {
   const content = { labs: [{ name: 'h1' }, { name: 'h2' }], demos: [{ name: 'crash' }] } as unknown as PageContent;
 
   test.each([
-    { kind: 'lab', name: 'h2', solution: true },
-    { kind: 'lab', name: 'h1', solution: false },
+    { kind: 'lab', name: 'h2', variant: 'solution' },
+    { kind: 'lab', name: 'h1', variant: 'skeleton' },
+    { kind: 'lab', name: 'h1', variant: 'mixed' },
     { kind: 'demo', name: 'crash' },
   ] as const)('%o and back', (selection) => {
     expect(readLink(`#${linkTo(selection, 1234)}`, content)).toEqual({ selection, at: 1234 });
   });
 
   test.each(['', '#', '#lab=h9&at=5', '#demo=x', '#at=7'])("'%s' is the first lab, at its beginning", (hash) => {
-    expect(readLink(hash, content)).toEqual({ selection: { kind: 'lab', name: 'h1', solution: false }, at: 0 });
+    expect(readLink(hash, content)).toEqual({ selection: { kind: 'lab', name: 'h1', variant: 'skeleton' }, at: 0 });
   });
 
   test.each(['-1', 'x', '1e99', ''])("a moment '%s' is the beginning", (at) => {

@@ -35,3 +35,20 @@ test('a port in use is told in one line', async () => {
   expect(stderr).toBe(`loongscope: cannot listen on port ${port} (EADDRINUSE): choose another with --port`);
   expect(exitCode).toBe(2);
 });
+
+test('a port for gdb that is in use, or not of this computer alone, is told in one line', async () => {
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  const { port } = other.address() as AddressInfo;
+  const used = await start('--gdb', `${port}`);
+  other.close();
+  expect([used.exitCode, used.stderr]).toEqual([
+    2,
+    'loongscope: cannot listen for gdb (EADDRINUSE): choose another address',
+  ]);
+  const open = await start('--gdb', '0.0.0.0:0');
+  expect([open.exitCode, open.stderr]).toEqual([
+    2,
+    'loongscope: --gdb: 0.0.0.0 is not loopback, and the page is for this computer alone: give a port, or unix:PATH',
+  ]);
+});

@@ -241,7 +241,7 @@ function report(results: readonly Result[], cli: LabCli): number {
     }
   }
   if (cli.json) print([JSON.stringify(results.map(resultObject), undefined, 2)]);
-  else print(results.flatMap(resultLines));
+  else print(results.flatMap((result) => resultLines(result, speaksChinese())));
   return results.every((r) => r.passed) ? EXIT.ok : EXIT.died;
 }
 
@@ -266,3 +266,9 @@ async function debugLab(which: Lab, folder: string | undefined, cli: LabCli): Pr
     );
   }
 }
+
+/** Does the user's locale ask for Chinese? */
+const speaksChinese = (): boolean => {
+  const { LC_ALL, LC_MESSAGES, LANG } = process.env;
+  return /^zh/.test(LC_ALL || LC_MESSAGES || LANG || '');
+};

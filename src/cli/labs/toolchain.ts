@@ -22,8 +22,10 @@ export const TARGET_FLAGS = [
 const LIB = join(PROJECT_ROOT, 'labs', 'lib');
 /** Where scripts/build-labs puts what the sources of labs/lib become. */
 export const LIB_OBJECTS = join(PROJECT_ROOT, 'build', 'labs', 'lib');
+/** Where scripts/build-labs puts what the sources of a lab become: the page links them with assembly that is written there. */
+export const LAB_OBJECTS = join(PROJECT_ROOT, 'build', 'labs', 'objects');
 /** The sources of the library; the world switch is the one that lab h1 asks for. */
-const LIB_SOURCES = ['boot.S', 'console.c', 'memory.c', 'refill.S', 'vcpu.c', '../h1/solution/switch.S'];
+export const LIB_SOURCES = ['boot.S', 'console.c', 'memory.c', 'refill.S', 'vcpu.c', '../h1/solution/switch.S'];
 
 export interface Toolchain {
   readonly clang: string;
@@ -97,6 +99,7 @@ export async function buildLib(tools: Toolchain, folder: string): Promise<string
  * @param folder where the names of `sources` begin, and those in the compiler's messages
  * @param sources C and assembly
  * @param output the ELF file to write
+ * @param objects a folder for what the sources become, if they are to be kept
  * @throws BuildError with the compiler's message
  */
 export async function build(
@@ -104,10 +107,13 @@ export async function build(
   folder: string,
   sources: readonly string[],
   output: string,
+  objects?: string,
 ): Promise<void> {
   const place = temporaryFolder('loongscope-lab-');
   try {
-    const own = sources.map((_, n) => join(place, `own-${n}.o`));
+    const own = sources.map((source, n) =>
+      objects ? join(objects, `${basename(source)}.o`) : join(place, `own-${n}.o`),
+    );
     for (const [n, source] of sources.entries()) await compile(tools, folder, source, own[n]!);
     const built = LIB_SOURCES.map((source) => join(LIB_OBJECTS, `${basename(source)}.o`));
     const lib = built.every((object) => existsSync(object)) ? built : await buildLib(tools, place);

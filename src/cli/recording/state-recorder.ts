@@ -15,9 +15,9 @@ const DEFAULT_STATES = 256 * 2 ** 20;
 const LEAST_MS = 2000;
 /** A look may take one part in so many of the time. */
 const COST = 40;
-/** The first one, which looks at all of RAM, comes not before this time, and may take a larger part. */
+/** The first one, which looks at all of RAM, comes not before this time, and may take one part in so many. */
 const FIRST_LEAST_MS = 8000;
-const FIRST_COST = 12;
+const FIRST_COST = 34;
 /** What it costs for each byte of RAM, about: digest, copy, packing. In milliseconds. */
 const FIRST_MS = 1.3e-6;
 /** What the second one costs, as a part of the first, about. */

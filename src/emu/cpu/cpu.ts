@@ -273,7 +273,9 @@ export class Cpu extends CpuState implements Stateful, Linked {
 
   /** Has the host (−1) or a VM ever written this CSR of its own with `csrwr` or `csrxchg`? */
   hasWrittenCsr(world: number, num: number): boolean {
-    return this.writers.last(world < 0 ? HOST_OWN : guestOwner(this.events.gidOf(world)), num) !== undefined;
+    const { writers, events } = this;
+    if (world < 0) return writers.last(HOST_OWN, num) !== undefined;
+    return writers.lastByGuest(num, (gid, time) => events.vmOf(gid, time) === world) !== undefined;
   }
 
   /** The number of instructions before the current one. It is exact inside helpers, unlike `icount`. */

@@ -132,6 +132,11 @@ export class CsrWriters implements Stateful {
     r.time[num] = moment.now;
   }
 
+  /** Has a guest, under whatever GID, written its CSR? */
+  writtenByGuest(num: number): boolean {
+    return this.guests.some((r) => r !== undefined && r.time[num]! >= 0);
+  }
+
   /** The last write by an owner, undefined when there was none. */
   last(owner: number, num: number): CsrWrite | undefined {
     const r = this.of(owner);
@@ -141,9 +146,23 @@ export class CsrWriters implements Stateful {
     return { owner, pc, time, high: r.high[num]!, low: r.low[num]! };
   }
 
-  /** The last write of a guest's CSR, by the guest itself or by the host on its behalf. */
-  lastOfGuest(gid: number, num: number): CsrWrite | undefined {
-    const own = this.last(guestOwner(gid), num);
+  /**
+   * The last write of its own CSR by a guest.
+   * @param isIts was a GID the guest's at a time? A hypervisor may give it another one at each entry
+   */
+  lastByGuest(num: number, isIts: (gid: number, time: number) => boolean): CsrWrite | undefined {
+    let newest: CsrWrite | undefined;
+    for (let owner = 1; owner < this.guests.length; owner++) {
+      const time = this.guests[owner]?.time[num] ?? -1;
+      if (time < 0 || (newest && newest.time > time)) continue;
+      if (isIts(owner === GUEST_WITHOUT_GID ? 0 : owner, time)) newest = this.last(owner, num);
+    }
+    return newest;
+  }
+
+  /** The same by the guest itself or by the host on its behalf. */
+  lastOfGuest(num: number, isIts: (gid: number, time: number) => boolean): CsrWrite | undefined {
+    const own = this.lastByGuest(num, isIts);
     const host = this.last(HOST_TO_BANK, num);
     return own && host ? (own.time >= host.time ? own : host) : (own ?? host);
   }

@@ -19,13 +19,17 @@ export const csrName = (world: number, num: number): string =>
 /** The last write of a CSR of a world; undefined when there was none. */
 export function lastWrite(cpu: Cpu, world: number, num: number): CsrWrite | undefined {
   if (world === HOST_WORLD) return cpu.writers.last(HOST_OWN, num);
-  const write = cpu.writers.lastOfGuest(cpu.events.gidOf(world), num);
+  const write = cpu.writers.lastOfGuest(num, (gid, time) => cpu.events.vmOf(gid, time) === world);
   return write && write.owner > 0 ? { ...write, owner: world } : write;
 }
 
-/** Has a world ever written its CSR? A vCPU may have done so on another CPU or under another GID: then it no longer has its reset value. */
+/**
+ * Has a world ever written its CSR? A vCPU may have done so on another CPU: then it no longer has its reset value. Where VMs are not
+ * numbered it may have done so under another GID, too: then it is not known which of them wrote it, and yes is the careful answer.
+ */
 export function hasWritten(cpu: Cpu, world: number, num: number): boolean {
   if (world === HOST_WORLD || cpu.hasWrittenCsr(world, num)) return cpu.hasWrittenCsr(world, num);
+  if (!cpu.events.numbered && cpu.writers.writtenByGuest(num)) return true;
   return cpu.guest.get(num) !== (csrByNumber(num)?.reset ?? 0n);
 }
 

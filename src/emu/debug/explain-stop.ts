@@ -14,6 +14,7 @@ import { runningContext } from './context.ts';
 import { readVirtual } from './debug-memory.ts';
 import { fieldsInWords, INTERRUPT_LINES } from './decode-number.ts';
 import { describeEvent, explainLast } from './explain.ts';
+import { parkedForEver } from './explain-parked.ts';
 import type { RunControl } from './run-control.ts';
 import type { Symbolizer } from './symbolizer.ts';
 import { worldName } from './vms.ts';
@@ -59,6 +60,7 @@ function explainNewest(control: RunControl, cpu: Cpu, name: Symbolizer): string[
   return [
     ...explainLast(control, cpu, name),
     ...(age > OLD ? [`  when        ${age} ticks ago; ${position(cpu, name)}`] : []),
+    ...(newest?.kind === 'exit' ? [] : parkedForEver(control, name).map((text) => `  waiting     ${text}`)),
   ];
 }
 

@@ -33,6 +33,8 @@ export class LoopReports {
   private readonly around: LoopSurroundings;
   private readonly loops = new LoopDetector();
   readonly watch: LoopWatch;
+  /** CPUs whose exits are counted. Usually there is none: it would be done at each exit. */
+  private readonly counted = new Set<Cpu>();
   private died: string | undefined;
   /** Loops at which the machine has stopped, by position. When it goes over this ground again, it stops there again. */
   private readonly told = new Map<number, { readonly cpu: Cpu; readonly loop: Loop }>();
@@ -41,13 +43,21 @@ export class LoopReports {
   constructor(around: LoopSurroundings) {
     this.around = around;
     this.watch = new LoopWatch(around);
-    for (const cpu of around.machine.cpus)
-      cpu.observe({
-        nested: (c) => this.looped(c, this.loops.nested(c)),
-        exited: (c) => {
-          if (this.loops.exception(c)) this.looped(c, this.loops.stalled(c));
-        },
-      });
+    for (const cpu of around.machine.cpus) cpu.observe({ nested: (c) => this.looped(c, this.loops.nested(c)) });
+  }
+
+  /** Counts the exits of a CPU, until another one than the newest comes. */
+  private count(cpu: Cpu): void {
+    const stop = cpu.observe({
+      exited: (c) => {
+        const found = this.loops.exit(c);
+        if (found === 'loop') this.looped(c, this.loops.stalled(c));
+        if (found !== 'over') return;
+        stop();
+        this.counted.delete(c);
+      },
+    });
+    this.counted.add(cpu);
   }
 
   /** The loop after which the machine cannot make progress, as text. */
@@ -75,8 +85,11 @@ export class LoopReports {
       known.cpu.requestStop();
       return;
     }
+    const { looked } = this.watch;
     const found = this.watch.look(position, quiet);
     if (found) this.looped(found.cpu, found.loop);
+    if (quiet || this.watch.looked === looked) return;
+    for (const cpu of this.around.machine.cpus) if (!this.counted.has(cpu) && this.loops.mayStall(cpu)) this.count(cpu);
   }
 
   /** Call after each instruction while {@link LoopWatch.tracing}, and before each slice while {@link LoopWatch.following}. */

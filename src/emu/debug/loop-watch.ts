@@ -17,11 +17,14 @@ import { SpinWatch } from './spin-watch.ts';
 import { worldName } from './vms.ts';
 import { cannotBeInterrupted, waitsForNothing, whyNoInterrupt } from './waits.ts';
 
-/** Instructions of the machine between two looks: usually as many as a slice has, and fewer while something is watched. */
+/**
+ * Instructions of the machine between two looks: usually as many as a slice has, and fewer where the next look may decide something, or
+ * where nearly every instruction is an event: those take long.
+ */
 const INTERVAL = SLICE;
 const SHORT_INTERVAL = SLICE / 8;
-/** So many events in an interval are worth a closer look. */
-const MANY_EVENTS = 10_000;
+/** An event in so many instructions is one in nearly every instruction. */
+const SELDOM = 8;
 /**
  * For so many instructions a cycle must go on before it is traced: usually; and where a hypervisor, a device or another program may
  * have a reason to repeat.
@@ -62,6 +65,8 @@ interface Watched {
 export class LoopWatch {
   /** Position of the machine at which the next look is due. */
   next = INTERVAL;
+  /** Position of the last look. */
+  looked = 0;
   private readonly around: SpinSurroundings;
   private readonly cpus: readonly Cpu[];
   private readonly watched = new Map<Cpu, Watched>();
@@ -104,6 +109,8 @@ export class LoopWatch {
    */
   look(position: number, quiet: boolean): { readonly cpu: Cpu; readonly loop: Loop } | undefined {
     if (position < this.next && position >= this.next - INTERVAL) return undefined;
+    const since = position - this.looked;
+    this.looked = position;
     // At places that do not depend on where the machine has stopped in between.
     this.next = (Math.floor(position / INTERVAL) + 1) * INTERVAL;
     if (quiet || this.current) return undefined;
@@ -111,9 +118,9 @@ export class LoopWatch {
       const { total } = this.watched.get(cpu)!;
       this.rewind(cpu, position);
       const cycle = this.repeats(cpu, position);
-      const { key, waits } = this.watched.get(cpu)!;
       const fresh = cpu.events.total - total;
-      if (fresh > MANY_EVENTS || (key !== '' && fresh >= EVENTS) || waits !== '') this.next = position + SHORT_INTERVAL;
+      const due = fresh * SELDOM > since ? position : this.decides(cpu, fresh);
+      if (due < this.next) this.next = Math.max(due, position + SHORT_INTERVAL);
       if (!cycle) {
         const loop = this.waits(cpu, position, fresh === 0);
         if (loop) return { cpu, loop };
@@ -125,6 +132,15 @@ export class LoopWatch {
       return undefined;
     }
     return undefined;
+  }
+
+  /** Position at which a look may find that what is watched has lasted long enough; Infinity: nothing is watched. */
+  private decides(cpu: Cpu, fresh: number): number {
+    const { key, due, waits, waitsSince } = this.watched.get(cpu)!;
+    return Math.min(
+      key !== '' && fresh >= EVENTS ? due : Number.POSITIVE_INFINITY,
+      waits !== '' ? waitsSince + PATIENT : Number.POSITIVE_INFINITY,
+    );
   }
 
   /** The machine has gone back in time: what has been seen behind this position has not happened yet. */

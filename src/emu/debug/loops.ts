@@ -3,7 +3,7 @@
  * fetched, a hypervisor that returns to the same fault of its guest again and again.
  */
 import type { Cpu } from '../cpu/cpu.ts';
-import type { EventRecord } from '../cpu/event-ring.ts';
+import { type EventRecord, isInterruptExit, sameEvent } from '../cpu/event-ring.ts';
 import { ecodeOf, exceptionByCode } from '../cpu/exception-table.ts';
 import { cycleOf } from './loop-cycle.ts';
 import { worldName } from './vms.ts';
@@ -35,9 +35,11 @@ const GIVEN_UP = 2_000_000;
 const PAUSE = 100_000;
 /** Most places that are reported: a guest may stall at many places. */
 const MOST_REPORTS = 64;
+/** Newest events among which two exits of a guest are looked for. */
+const NEWEST = 16;
 const INT = ecodeOf('INT');
-const GSPR = ecodeOf('GSPR');
-const HVC = ecodeOf('HVC');
+/** A hypervisor may let the guest execute the same `idle` or hypercall again and again, in order to wait. */
+const WAITING: ReadonlySet<number> = new Set((['GSPR', 'HVC'] as const).map(ecodeOf));
 
 /** The newest exit of a CPU, and how often it was repeated. */
 interface Stall {
@@ -112,33 +114,43 @@ export class LoopDetector {
     return r.time - nest.since;
   }
 
-  /** An exception or exit has been delivered. @returns whether it is worth calling {@link stalled} */
-  exception(cpu: Cpu): boolean {
-    let s = this.stalls.get(cpu);
-    // A hypervisor may let the guest execute the same `idle` or hypercall again and again, in order to wait.
-    const waits = cpu.events.lastEcode === GSPR || cpu.events.lastEcode === HVC;
-    if (waits || !cpu.events.lastIsIdleExit) {
-      // Host interrupts between the exits change nothing.
-      if (s && cpu.events.lastIsExit && cpu.events.lastEcode !== INT) s.count = 0;
-      return false;
+  /**
+   * Has a guest left twice in a row with the same exit, before it executed anything? Then its exits are worth counting:
+   * see {@link exit}.
+   */
+  mayStall(cpu: Cpu): boolean {
+    const { events } = cpu;
+    const there = Math.min(events.total, NEWEST);
+    let found = -1;
+    for (let back = 0; back < there; back++) {
+      if (events.kindAt(back) !== 'exit' || isInterruptExit(events, back)) continue;
+      if (found >= 0) return sameEvent(events, found, back) && this.begin(cpu, found);
+      found = back;
     }
-    const r = cpu.events.at(0)!;
-    if (!s) {
-      s = { pc: 0n, ecode: -1, badv: 0n, world: 0, count: 0 };
-      this.stalls.set(cpu, s);
-    }
-    if (s.pc === r.pc && s.ecode === r.ecode && s.badv === r.badv && s.world === r.world) s.count++;
-    else {
-      s.pc = r.pc;
-      s.ecode = r.ecode;
-      s.badv = r.badv;
-      s.world = r.world;
-      s.count = 0;
-    }
-    return s.count > 0 && s.count % STALLED === 0;
+    return false;
   }
 
-  /** The loop of exits that {@link exception} has found. */
+  /** Begins to count exits like this one. @returns false when it needs no counting */
+  private begin(cpu: Cpu, back: number): boolean {
+    const { pc, ecode, badv, world, time } = cpu.events.at(back)!;
+    const entry = cpu.events.at(back + 1);
+    if (WAITING.has(ecode) || entry?.kind !== 'entry' || time - entry.time > 1) return false;
+    this.stalls.set(cpu, { pc, ecode, badv, world, count: 1 });
+    return true;
+  }
+
+  /** Another exit of a guest whose exits are counted. @returns 'over' when it is not the same, 'loop' when {@link stalled} is worth calling */
+  exit(cpu: Cpu): 'over' | 'loop' | undefined {
+    // Interrupts of the host between the exits change nothing.
+    if (cpu.events.lastEcode === INT) return undefined;
+    const s = this.stalls.get(cpu)!;
+    const r = cpu.events.at(0)!;
+    if (!cpu.events.lastIsIdleExit || s.pc !== r.pc || s.ecode !== r.ecode || s.badv !== r.badv || s.world !== r.world)
+      return 'over';
+    return ++s.count % STALLED === 0 ? 'loop' : undefined;
+  }
+
+  /** The loop of exits that {@link exit} has found. */
   stalled(cpu: Cpu): Loop {
     const r = cpu.events.at(0)!;
     const s = this.stalls.get(cpu)!;

@@ -10,6 +10,7 @@ import { IS_MASK } from '../cpu/interrupts.ts';
 import { hex } from '../formats/hex.ts';
 import { decode } from '../isa/decoder.ts';
 import type { Machine } from '../machine/machine.ts';
+import { lastWrite } from './csr-words.ts';
 import { INTERRUPT_LINES } from './decode-number.ts';
 import { worldName } from './vms.ts';
 
@@ -78,7 +79,7 @@ export function whyNotInjected(cpu: Cpu, idles: boolean): string | undefined {
   if (raised !== 0)
     return `the guest has enabled ${names(enabled)} (ECFG.LIE), and what is raised for it is ${names(raised)}: GINTC = ${hex(cpu.host.lo(CSR.GINTC))}`;
   if (!idles) return undefined;
-  const w = cpu.writers.lastOfGuest(cpu.events.gidOf(cpu.events.at(0)?.world ?? 0), CSR.ESTAT);
+  const w = lastWrite(cpu, cpu.events.at(0)?.world ?? 0, CSR.ESTAT);
   if (w?.owner !== HOST_TO_BANK) return undefined;
   return `the guest has enabled ${names(enabled)} (ECFG.LIE), and none of it is raised: the host has written ESTAT of the guest at ${hex(w.pc)}, where IS[9:2] cannot be written; lines are raised in GINTC.HWIS`;
 }

@@ -8,6 +8,7 @@ import { describeWrite, lastWrite } from '../../emu/debug/csr-words.ts';
 import { describeCsr, parseNumber } from '../../emu/debug/decode-number.ts';
 import { describeStatistics } from '../../emu/debug/exit-statistics.ts';
 import { describeEvent } from '../../emu/debug/explain.ts';
+import { explainParked } from '../../emu/debug/explain-parked.ts';
 import { explaining } from '../../emu/debug/explain-stop.ts';
 import { describeEntry, walk } from '../../emu/debug/walk.ts';
 import { remarksOn } from '../../emu/debug/why/remarks.ts';
@@ -20,7 +21,9 @@ import { type Command, lines, notYet, onOff, parseWorld, splitWorld, symbol } fr
 import { replayed } from './replayed.ts';
 
 function* explanation(s: Target): Steps<string> {
-  return lines(yield* explaining(s.control, s.current.cpu, s.symbolize));
+  const { world, vcpu, live } = s.context;
+  const parked = world >= 0 && !live ? explainParked(s.control, world, vcpu, s.symbolize) : undefined;
+  return lines(parked ?? (yield* explaining(s.control, s.current.cpu, s.symbolize)));
 }
 
 function infoCsr(s: Target, guest: boolean, args: readonly string[]): string {

@@ -70,7 +70,9 @@ function written(s: Target, words: readonly string[], scope: Scope): Subject {
   const register = parseRegister(first);
   if (register !== undefined && rest.length === 0)
     return { wanted: undefined, value: (cpu) => hex(cpu.gpr(register)), register };
-  const { num, bank } = parseCsr(first);
+  const { num, bank: named } = parseCsr(first);
+  // A VM has its own bank alone, with or without the prefix.
+  const bank = typeof scope === 'number' ? 'guest' : named;
   const watch = {
     scope,
     space: bank === 'host' ? 'csr' : 'gcsr',

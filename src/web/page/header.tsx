@@ -5,6 +5,7 @@ import { WORDS } from './words.ts';
 function nextStep(state: PageState): string {
   const { next } = WORDS[state.language];
   if (state.machine?.held) return next.held;
+  if (state.mistakes.length > 0) return next.mistakes;
   if (state.running !== undefined) return next.running;
   if (state.verdict) return state.verdict.verdict.passed ? next.passed : next.failed;
   switch (state.machine?.phase) {

@@ -2,11 +2,12 @@
 import type { Store } from './store.ts';
 
 /** By key; the buttons show them. */
-export const KEYS = { run: 'r', step: 's', stepOver: 'o', back: 'b', check: 'c' } as const;
+export const KEYS = { run: 'r', step: 's', stepOver: 'o', back: 'b', check: 'c', explain: 'e' } as const;
 
 export function onKey(event: KeyboardEvent, store: Store): void {
   const at = event.target as HTMLElement;
   if (event.ctrlKey || event.altKey || event.metaKey || at.closest('input, textarea, select, .terminal')) return;
+  if (event.key === KEYS.explain) store.show('why');
   const { running, machine } = store.state;
   if (machine?.held) return;
   switch (event.key) {

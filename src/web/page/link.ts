@@ -1,5 +1,6 @@
 /** A link holds a program and a moment: `#lab=h1&solution&at=2400`. */
 import type { PageContent } from '../content.ts';
+import { VARIANTS } from './edits.ts';
 import type { Selection } from './store.ts';
 
 export interface Linked {
@@ -9,7 +10,7 @@ export interface Linked {
 }
 
 export function linkTo(selection: Exclude<Selection, { kind: 'own' }>, at: number): string {
-  const words = selection.kind === 'lab' && selection.solution ? '&solution' : '';
+  const words = selection.kind === 'lab' && selection.variant !== 'skeleton' ? `&${selection.variant}` : '';
   return `${selection.kind}=${selection.name}${words}&at=${at}`;
 }
 
@@ -22,8 +23,9 @@ export function readLink(hash: string, content: PageContent): Linked {
   if (demo) return { selection: { kind: 'demo', name: demo.name }, at: moment };
   const lab = content.labs.find(({ name }) => name === words.get('lab'));
   const { name } = lab ?? content.labs[0]!;
+  const variant = (lab && VARIANTS.find((v) => words.has(v))) ?? 'skeleton';
   return {
-    selection: { kind: 'lab', name, solution: lab !== undefined && words.has('solution') },
+    selection: { kind: 'lab', name, variant },
     at: lab ? moment : 0,
   };
 }

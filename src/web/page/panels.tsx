@@ -2,6 +2,7 @@ import type { ComponentType } from 'preact';
 import { CodePanel } from './code-panel.tsx';
 import { CsrPanel } from './csr-panel.tsx';
 import { EventPanel } from './event-panel.tsx';
+import { KEYS } from './keys.ts';
 import { MonitorPanel } from './monitor-panel.tsx';
 import { RegisterPanel } from './register-panel.tsx';
 import { PANELS, type PageState, type Panel, type Store } from './store.ts';
@@ -36,10 +37,18 @@ export function Panels({ store, state }: PanelProps) {
             type="button"
             role="tab"
             key={panel}
+            aria-label={words[panel]}
+            aria-keyshortcuts={panel === 'why' ? KEYS.explain : undefined}
             aria-selected={state.panel === panel}
             onClick={() => store.show(panel)}
           >
             {words[panel]}
+            {panel === 'why' && (
+              <>
+                {' '}
+                <kbd>{KEYS.explain}</kbd>
+              </>
+            )}
           </button>
         ))}
       </div>

@@ -13,14 +13,14 @@ export function ProgramList({ store, state }: { store: Store; state: PageState }
   return (
     <nav>
       <h2>{words.labs}</h2>
-      {store.content.labs.map(({ name, title }) => (
+      {store.content.labs.map(({ name, titles }) => (
         <button
           type="button"
           key={name}
           aria-current={current('lab', name)}
-          onClick={() => store.select({ kind: 'lab', name, solution: false })}
+          onClick={() => store.select({ kind: 'lab', name, variant: 'skeleton' })}
         >
-          <b>{name.toUpperCase()}</b> {title}
+          <b>{name.toUpperCase()}</b> {titles[state.language]}
         </button>
       ))}
       <h2>{words.demos}</h2>

@@ -1,15 +1,16 @@
 /** The state of the page in one place, and what changes it. */
 import type { Verdict } from '../../labs/judge.ts';
 import type { Language, PageContent } from '../content.ts';
-import type { Chosen, MachineView, Report, Request } from '../protocol.ts';
+import type { Chosen, MachineView, Mistake, Report, Request } from '../protocol.ts';
 import { download } from './download.ts';
+import { assemblyOf, type Edits, keepEdits, readEdits, type Variant } from './edits.ts';
 
 export const PANELS = ['why', 'code', 'registers', 'csrs', 'translate', 'events', 'monitor'] as const;
 export type Panel = (typeof PANELS)[number];
 
 /** The program that is on the bench. */
 export type Selection =
-  | { readonly kind: 'lab'; readonly name: string; readonly solution: boolean }
+  | { readonly kind: 'lab'; readonly name: string; readonly variant: Variant }
   | { readonly kind: 'demo'; readonly name: string }
   | { readonly kind: 'own'; readonly name: string; readonly bytes: Uint8Array };
 
@@ -34,6 +35,10 @@ export interface PageState {
   readonly monitor: readonly MonitorEntry[];
   readonly translation: { readonly question: string; readonly text: string | undefined } | undefined;
   readonly told: string;
+  /** Assembly that was changed, by {@link placeOf}. */
+  readonly edits: Edits;
+  /** What is wrong in it. */
+  readonly mistakes: readonly Mistake[];
   /** Undefined in a page that no gdb can connect to. */
   readonly bridge: Bridge | undefined;
 }
@@ -62,6 +67,8 @@ export class Store {
   private readonly listeners = new Set<() => void>();
   private readonly answers = new Map<number, (text: string) => void>();
   private questions = 0;
+  /** The machine runs as soon as it is there. */
+  private runsNext = false;
   /** Console text that came before there was a terminal. */
   private early = '';
 
@@ -72,7 +79,7 @@ export class Store {
     this.state = {
       ...{ language, selection, machine: undefined, before: undefined, running: undefined, explained: [] },
       ...{ verdict: undefined, checking: false, failed: undefined, panel: 'why', monitor: [], translation: undefined },
-      ...{ told: '', bridge: undefined },
+      ...{ told: '', bridge: undefined, edits: readEdits(), mistakes: [] },
     };
   }
 
@@ -100,6 +107,7 @@ export class Store {
         return;
       case 'state':
         this.set({ machine: report.state, before: this.state.machine, running: undefined });
+        this.runAtOnce();
         return;
       case 'running':
         this.set({ running: report.at });
@@ -113,7 +121,12 @@ export class Store {
       case 'verdict':
         this.set({ verdict: report, checking: false, panel: 'why' });
         return;
+      case 'mistakes':
+        this.set({ mistakes: report.mistakes, checking: false });
+        if (report.mistakes.length > 0) this.runsNext = false;
+        return;
       case 'failed':
+        this.runsNext = false;
         this.set({ failed: report.text, checking: false, running: undefined });
         return;
       case 'file':
@@ -144,13 +157,41 @@ export class Store {
   private get chosen(): Chosen {
     const { selection } = this.state;
     if (selection.kind === 'own') return { name: selection.name, bytes: selection.bytes };
-    const solution = selection.kind === 'lab' && selection.solution;
-    return { key: solution ? `${selection.name}-solution` : selection.name };
+    if (selection.kind === 'demo') return { key: selection.name };
+    const { name, variant } = selection;
+    const sources = assemblyOf(this.content.labs.find((l) => l.name === name)!, variant, this.state.edits);
+    if (variant === 'mixed' || sources.some((s) => s.edited))
+      return { lab: name, solution: variant !== 'skeleton', sources };
+    return { key: variant === 'solution' ? `${name}-solution` : name };
+  }
+
+  /** Changes a source of a lab; undefined: it is again as it was. */
+  edit(place: string, text: string | undefined): void {
+    const edits = { ...this.state.edits };
+    if (text === undefined) delete edits[place];
+    else edits[place] = text;
+    this.set({ edits, mistakes: [] });
+    keepEdits(edits);
+  }
+
+  /** Boots what is written now, and lets it run. */
+  assembleAndRun(): void {
+    this.runsNext = true;
+    this.set({ verdict: undefined });
+    this.boot();
+  }
+
+  private runAtOnce(): void {
+    // Only the new machine is at its beginning.
+    if (!this.runsNext || this.state.machine?.at !== 0) return;
+    this.runsNext = false;
+    this.do({ kind: 'run' });
   }
 
   select(selection: Selection): void {
     this.set({
       selection,
+      mistakes: [],
       verdict: undefined,
       failed: undefined,
       machine: undefined,

@@ -14,6 +14,8 @@ export function TerminalView({ store, label }: { store: Store; label: string }) 
     const fit = new FitAddon();
     terminal.loadAddon(fit);
     terminal.open(place.current!);
+    // Tab leads on, as everywhere in the page; Ctrl+I is the same character for the machine.
+    terminal.attachCustomKeyEventHandler(({ key }) => key !== 'Tab');
     terminal.onData((text) => store.do({ kind: 'input', text }));
     const observer = new ResizeObserver(() => fit.fit());
     observer.observe(place.current!);

@@ -1,3 +1,4 @@
+import { assemblyOf, hasMixed, VARIANTS } from './edits.ts';
 import { KEYS } from './keys.ts';
 import { linkTo } from './link.ts';
 import type { PageState, Store } from './store.ts';
@@ -7,6 +8,10 @@ import { WORDS } from './words.ts';
 export function Toolbar({ store, state }: { store: Store; state: PageState }) {
   const words = WORDS[state.language];
   const { machine, running, selection } = state;
+  const lab = store.content.labs.find(({ name }) => selection.kind === 'lab' && name === selection.name);
+  // A link has no texts in it: it would lead to another program.
+  const edited =
+    lab && selection.kind === 'lab' && assemblyOf(lab, selection.variant, state.edits).some((s) => s.edited);
   const still = machine !== undefined && running === undefined && !machine.held;
   const forward = still && machine.phase === 'stopped';
   const backward = still && machine.phase !== 'died' && machine.at > machine.first;
@@ -40,17 +45,22 @@ export function Toolbar({ store, state }: { store: Store; state: PageState }) {
         <>
           <select
             aria-label={words.skeleton}
-            value={selection.solution ? 'solution' : 'skeleton'}
-            onChange={(event) => store.select({ ...selection, solution: event.currentTarget.value === 'solution' })}
+            value={selection.variant}
+            onChange={(event) =>
+              store.select({ ...selection, variant: VARIANTS.find((v) => v === event.currentTarget.value)! })
+            }
           >
-            <option value="skeleton">{words.skeleton}</option>
-            <option value="solution">{words.solution}</option>
+            {VARIANTS.filter((v) => v !== 'mixed' || hasMixed(lab!)).map((variant) => (
+              <option key={variant} value={variant}>
+                {words[variant]}
+              </option>
+            ))}
           </select>
           {button(`✓ ${words.check}`, !state.checking, () => store.check(), KEYS.check)}
         </>
       )}
       {selection.kind !== 'own' &&
-        button(words.link, still, () => {
+        button(words.link, still && !edited, () => {
           location.hash = linkTo(selection, machine?.at ?? 0);
           // The token for gdb is this page's own.
           void navigator.clipboard?.writeText(location.href.replace(location.search, '')).catch(() => {});

@@ -23,7 +23,7 @@ function Explanation({ lines }: { lines: readonly string[] }) {
 /** What has happened, and what is wrong: the check's result, and what `explain` says. */
 export function WhyPanel({ state }: PanelProps) {
   const words = WORDS[state.language];
-  const { verdict, checking, explained, told } = state;
+  const { verdict, checking, explained, told, language } = state;
   return (
     <>
       {checking && <p>{words.check}…</p>}
@@ -31,6 +31,11 @@ export function WhyPanel({ state }: PanelProps) {
         <div class={`verdict ${verdict.verdict.passed ? 'passed' : 'failed'}`}>
           <strong>{verdict.verdict.passed ? `✓ ${words.passed}` : `✗ ${words.failed}`}</strong>
           <pre>{verdict.lines.join('\n')}</pre>
+          {language === 'zh' && verdict.verdict.hint && (
+            <p class="hint">
+              {words.hint}：{verdict.verdict.hint.zh}
+            </p>
+          )}
         </div>
       )}
       {explained.length > 0 ? <Explanation lines={explained} /> : !verdict && <p>{words.nothingYet}</p>}

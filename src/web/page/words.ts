@@ -14,6 +14,14 @@ export interface Words {
   readonly page: string;
   readonly skeleton: string;
   readonly solution: string;
+  readonly mixed: string;
+  readonly source: string;
+  readonly assembleAndRun: string;
+  readonly undoChanges: string;
+  readonly changed: string;
+  readonly canBeChanged: string;
+  /** Of C, for a lab. */
+  readonly prebuilt: (lab: string) => string;
   readonly run: string;
   readonly pause: string;
   readonly step: string;
@@ -42,6 +50,7 @@ export interface Words {
   readonly time: string;
   readonly passed: string;
   readonly failed: string;
+  readonly hint: string;
   readonly next: {
     readonly lab: string;
     readonly demo: string;
@@ -52,6 +61,7 @@ export interface Words {
     readonly passed: string;
     readonly failed: string;
     readonly held: string;
+    readonly mistakes: string;
   };
   readonly gdb: { readonly attached: string; readonly lost: string; readonly again: string };
 }
@@ -69,6 +79,13 @@ const EN: Words = {
   page: 'Text',
   skeleton: 'skeleton',
   solution: 'solution',
+  mixed: 'your assembly, C of the solution',
+  source: 'Source',
+  assembleAndRun: 'Assemble and run',
+  undoChanges: 'Undo all changes',
+  changed: 'changed; Check and Restart take it as it is here',
+  canBeChanged: 'write in it: no toolchain is needed',
+  prebuilt: (lab) => `C comes prebuilt. To change it, in a terminal: loongscope lab ${lab} --start ${lab}`,
   run: 'Run',
   pause: 'Pause',
   step: 'Step',
@@ -97,6 +114,7 @@ const EN: Words = {
   time: 'Time: drag back to go to the past',
   passed: 'passed',
   failed: 'not yet',
+  hint: 'Hint',
   next: {
     lab: 'Read the text on the left, then press Run to see what the program does, or Check to have it judged.',
     demo: 'Press Run. Or tick "stop at VM exits" first, and look at each exit.',
@@ -105,7 +123,9 @@ const EN: Words = {
     died: 'Look at Why. Then go back in time, or Restart.',
     running: 'It is running. Press Pause to look at it.',
     passed: 'Passed. Choose the next lab on the left.',
-    failed: 'Read what is wrong, then press Run and look at the moment where it goes wrong.',
+    failed:
+      'Read what is wrong. Assembly is mended in its tab on the left, C in a terminal. Run, to see where it goes wrong.',
+    mistakes: 'The source has mistakes: they are listed above it. Mend them, then assemble again.',
     held: 'gdb has the machine. The page shows what it does; "detach" in gdb gives the machine back.',
   },
   gdb: { attached: 'gdb is attached', lost: 'no way to gdb', again: 'try again' },
@@ -124,6 +144,13 @@ const ZH: Words = {
   page: '说明',
   skeleton: '骨架',
   solution: '参考答案',
+  mixed: '自己的汇编 + 参考答案的 C',
+  source: '源文件',
+  assembleAndRun: '汇编并运行',
+  undoChanges: '撤销全部修改',
+  changed: '已修改；“检查”和“重新开始”都使用这里的内容',
+  canBeChanged: '可直接在此编辑，无需工具链',
+  prebuilt: (lab) => `C 部分已预先编译。如需修改，请在终端中运行：loongscope lab ${lab} --start ${lab}`,
   run: '运行',
   pause: '暂停',
   step: '单步',
@@ -152,6 +179,7 @@ const ZH: Words = {
   time: '时间：向左拖动回到过去',
   passed: '通过',
   failed: '尚未通过',
+  hint: '提示',
   next: {
     lab: '先阅读左侧说明，再按“运行”看程序做什么，或按“检查”进行评判。',
     demo: '按“运行”。也可以先勾选“在 VM 退出时停下”，逐个查看退出。',
@@ -160,7 +188,8 @@ const ZH: Words = {
     died: '查看“原因”，再回到过去，或重新开始。',
     running: '正在运行。按“暂停”查看状态。',
     passed: '通过。请在左侧选择下一个实验。',
-    failed: '阅读错误说明，再按“运行”，查看出错的那一刻。',
+    failed: '阅读错误说明。汇编在左侧的标签页中修改，C 在终端中修改。按“运行”查看出错的那一刻。',
+    mistakes: '源程序有错误，已列在源文件上方。请修改后重新汇编。',
     held: '机器由 gdb 控制，页面只显示其状态；在 gdb 中输入 detach 即可交还控制权。',
   },
   gdb: { attached: 'gdb 已连接', lost: '与 gdb 的连接已断开', again: '重新连接' },

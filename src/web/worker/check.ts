@@ -3,7 +3,7 @@ import { WorldSwitchAudit } from '../../hv/audit/worldswitch.ts';
 import { labNamed } from '../../labs/catalog.ts';
 import { judge } from '../../labs/judge.ts';
 import { resultLines } from '../../labs/report.ts';
-import type { Chosen, Report } from '../protocol.ts';
+import { type Chosen, nameOf, type Report } from '../protocol.ts';
 import { load } from './load.ts';
 import type { Shelf } from './program.ts';
 
@@ -23,7 +23,7 @@ export async function check(name: string, chosen: Chosen, shelf: Shelf): Promise
       },
     };
   });
-  const folder = 'bytes' in chosen ? chosen.name : chosen.key;
+  const folder = nameOf(chosen);
   const lines = resultLines({ lab: lab.name, folder, passed: verdict.passed, verdict, holes: [] });
   return { kind: 'verdict', verdict, lines };
 }

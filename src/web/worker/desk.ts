@@ -2,6 +2,7 @@
 import { ImageError } from '../../emu/formats/image-error.ts';
 import type { Runtime } from '../../emu/runtime/runtime.ts';
 import type { Chosen, MachineContent, Report, Request } from '../protocol.ts';
+import { Mistakes } from './assembled.ts';
 import { check } from './check.ts';
 import { giveDescriptors } from './descriptor-texts.ts';
 import type { Shelf } from './program.ts';
@@ -59,8 +60,10 @@ export class Desk {
     this.work = this.work.then(async () => {
       try {
         await task(await this.shelf!);
+        this.report({ kind: 'mistakes', mistakes: [] });
       } catch (error) {
-        this.failed(error);
+        if (error instanceof Mistakes) this.report({ kind: 'mistakes', mistakes: error.list });
+        else this.failed(error);
       }
     });
   }

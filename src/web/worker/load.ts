@@ -6,6 +6,7 @@ import { beginsAsZstd } from '../../emu/formats/stored-zstd.ts';
 import { beginsAsRecording } from '../../emu/replay/recording-file.ts';
 import { LAB_MEMORY } from '../../labs/judge.ts';
 import type { Chosen, OwnProgram } from '../protocol.ts';
+import { assembledLab } from './assembled.ts';
 import { type Loaded, loadProgram, type Program, type Shelf } from './program.ts';
 import { openRecording } from './recordings.ts';
 import { openSnapshot } from './snapshots.ts';
@@ -47,10 +48,15 @@ async function pageProgram(key: string, { content }: Shelf): Promise<Program> {
 /**
  * Makes the machine of what was chosen, and loads it.
  * @param console receives each byte that it prints
- * @throws ImageError when it cannot be used
+ * @throws ImageError when it cannot be used; Mistakes for assembly that is wrong
  */
 export async function load(chosen: Chosen, shelf: Shelf, console: (byte: number) => void): Promise<Loaded> {
   if ('key' in chosen) return loadProgram(await pageProgram(chosen.key, shelf), shelf, console);
+  if ('lab' in chosen) {
+    const image = await assembledLab(chosen, shelf);
+    const descriptor = shelf.content.labDescriptor;
+    return loadProgram({ ...USUAL, name: chosen.lab, image, guests: [], descriptor }, shelf, console);
+  }
   if (beginsAsRecording(chosen.bytes)) return openRecording(chosen, shelf, console);
   if (beginsAsZstd(chosen.bytes)) return openSnapshot(chosen, shelf, console);
   return loadProgram(ownProgram(chosen), shelf, console);

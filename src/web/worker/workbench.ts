@@ -5,13 +5,14 @@ import type { End } from '../../emu/debug/stop.ts';
 import { ImageError } from '../../emu/formats/image-error.ts';
 import { StubClient } from '../../gdbstub/stub-client.ts';
 import { Awareness } from '../../hv/awareness/awareness.ts';
-import type { Chosen, MachineView, Report, SavedKind, ToMachine } from '../protocol.ts';
+import { type Chosen, type MachineView, nameOf, type Report, type SavedKind, type ToMachine } from '../protocol.ts';
 import { Breakpoints } from './breakpoints.ts';
-import { ConsoleLog } from './console-log.ts';
+import { ConsoleFeed } from './console-feed.ts';
 import { EventLog } from './event-log.ts';
 import { GdbClients } from './gdb-clients.ts';
 import { load } from './load.ts';
 import { codeView, eventViews, worldText, worldViews } from './machine-view.ts';
+import { isForward, type Move, make, runBeyond } from './moves.ts';
 import type { Loaded, Shelf } from './program.ts';
 import { saveRecording } from './recordings.ts';
 import { saveSnapshot } from './snapshots.ts';
@@ -21,15 +22,9 @@ import { whyItStands } from './why-it-stands.ts';
 const HISTORY = 192 * 2 ** 20;
 /** While the machine runs, the page is told so often how far it is. */
 const TELL_MS = 200;
-/** What the machine prints is sent in pieces, so often. */
-const SEND_MS = 20;
-/** How often a run to a moment looks where it is. */
+/** How often it is looked whether what is in progress has ended. */
 const LOOK_MS = 2;
-const CPU0 = 'p1.1';
 const HELD = 'gdb has the machine: detach there to go on here\n';
-
-/** Moves that end at a stop. */
-type Move = 'run' | 'step' | 'step-over' | 'back' | 'back-over';
 
 export class Workbench {
   private readonly chosen: Chosen;
@@ -39,17 +34,13 @@ export class Workbench {
   private stub: StubClient;
   readonly gdbs: GdbClients;
   private readonly report: (report: Report) => void;
-  private readonly console: ConsoleLog;
+  private readonly console: ConsoleFeed;
   private readonly events: EventLog;
   private readonly breakpoints: Breakpoints;
   private catchesExits = false;
   private end: End | undefined;
   /** A move is in progress: another one waits for no end, but is refused. */
   private moving = false;
-  /** The page's console shows all that is kept, and not only what was printed by a moment of the past. */
-  private showsAll = true;
-  /** Printed, and not yet sent to the page. */
-  private unsent = '';
   /** Events that were explained already. */
   private explained = 0;
   /** The cause of the last event is looked for, perhaps far in the past. */
@@ -60,23 +51,17 @@ export class Workbench {
   /** gdb may have changed what the page shows. */
   private stale = false;
 
-  private constructor(
-    chosen: Chosen,
-    loaded: Loaded,
-    version: string,
-    console: ConsoleLog,
-    report: (report: Report) => void,
-  ) {
+  private constructor(chosen: Chosen, loaded: Loaded, version: string, report: (report: Report) => void) {
     this.chosen = chosen;
     this.version = version;
     this.loaded = loaded;
-    this.console = console;
     this.report = (r) => {
       if (!this.closed) report(r);
     };
     const { machine, names } = loaded;
     const { symbolize, symbols } = names;
     this.control = new RunControl(machine, { keep: true, history: HISTORY });
+    this.console = new ConsoleFeed(this.control, this.report);
     loaded.prepare(this.control);
     this.control.contexts = new Awareness(this.control, symbols, symbolize);
     this.events = new EventLog(this.control);
@@ -107,10 +92,9 @@ export class Workbench {
    * @throws ImageError when it cannot be used
    */
   static async boot(chosen: Chosen, shelf: Shelf, report: (report: Report) => void): Promise<Workbench> {
-    const console = new ConsoleLog();
     let bench: Workbench | undefined;
-    const loaded = await load(chosen, shelf, (byte) => bench?.printed(byte));
-    bench = new Workbench(chosen, loaded, shelf.content.version, console, report);
+    const loaded = await load(chosen, shelf, (byte) => bench?.console.printed(byte));
+    bench = new Workbench(chosen, loaded, shelf.content.version, report);
     bench.begins();
     await bench.stub.connect();
     return bench;
@@ -174,7 +158,7 @@ export class Workbench {
         : recording && 'bytes' in chosen
           ? Uint8Array.from(chosen.bytes)
           : saveRecording(program, control, version);
-    const name = ('bytes' in chosen ? chosen.name : chosen.key).replace(/\.\w+$/, '');
+    const name = ('lab' in chosen ? chosen.lab : nameOf(chosen)).replace(/\.\w+$/, '');
     this.report({ kind: 'file', name: `${name}.${what}`, bytes });
   }
 
@@ -207,7 +191,7 @@ export class Workbench {
       if (control.isRunning) this.report({ kind: 'running', at: control.machine.instructions });
       else if (this.stale) {
         this.stale = false;
-        this.showConsole();
+        this.console.show();
         this.tell();
       }
       await this.wait(TELL_MS);
@@ -235,19 +219,6 @@ export class Workbench {
     return this.loaded.machine.cpus[0]!;
   }
 
-  private printed(byte: number): void {
-    const { control } = this;
-    if (control.repeating) return;
-    this.console.put(byte, control.position());
-    if (this.unsent === '') this.loaded.machine.options.runtime.after(SEND_MS, () => this.flush());
-    this.unsent += String.fromCharCode(byte);
-  }
-
-  private flush(): void {
-    if (this.unsent !== '' && this.showsAll) this.report({ kind: 'console', text: this.unsent, whole: false });
-    this.unsent = '';
-  }
-
   input(text: string): void {
     if (!this.end) this.control.input(new TextEncoder().encode(text));
   }
@@ -255,14 +226,14 @@ export class Workbench {
   /** Moves the machine, and tells where it has stopped. Only one move is made at a time. */
   private async move(how: Move): Promise<void> {
     if (this.moving || this.end) return;
-    const forward = how === 'run' || how === 'step' || how === 'step-over';
+    const forward = isForward(how);
     if (forward && this.loaded.machine.poweredOff) return;
     this.begin();
     // A breakpoint at PC has stopped the machine already. gdb takes it out for the step over it.
     if (forward) this.control.hooks.passOnce(this.cpu);
     const stopTelling = this.tellWhileRunning();
     try {
-      await this.make(how);
+      await make(how, this.stub);
     } finally {
       stopTelling();
       this.moving = false;
@@ -276,28 +247,6 @@ export class Workbench {
     if (this.explaining) this.stub.interrupt();
   }
 
-  private async make(how: Move): Promise<void> {
-    const { stub } = this;
-    switch (how) {
-      case 'run':
-        await stub.ask('vCont;c');
-        return;
-      case 'step':
-        await stub.ask(`vCont;s:${CPU0}`);
-        return;
-      case 'step-over':
-        await stub.monitor('step-mode world');
-        await stub.ask(`vCont;s:${CPU0}`);
-        await stub.monitor('step-mode cpu');
-        return;
-      case 'back':
-        await stub.ask('bs');
-        return;
-      case 'back-over':
-        await stub.ask('bc');
-    }
-  }
-
   /**
    * Goes to a moment: of the past, or one that the machine has not come to yet, if nothing stops it before.
    * @param to instructions of the machine
@@ -308,27 +257,14 @@ export class Workbench {
     const stopTelling = this.tellWhileRunning();
     try {
       const { history } = this.control;
-      if (to > history.end && !this.loaded.machine.poweredOff && !this.end) await this.runBeyond(to);
+      if (to > history.end && !this.loaded.machine.poweredOff && !this.end)
+        await runBeyond(to, this.control, this.stub);
       await this.stub.monitor(`goto ${Math.min(to, history.end)}`);
     } finally {
       stopTelling();
       this.moving = false;
     }
     await this.arrived();
-  }
-
-  /** Runs until the machine is behind a moment, or stops. */
-  private async runBeyond(to: number): Promise<void> {
-    const { control, stub } = this;
-    const { runtime } = this.loaded.machine.options;
-    let cancel = (): void => {};
-    const look = (): void => {
-      if (control.machine.instructions > to) stub.interrupt();
-      else cancel = runtime.after(LOOK_MS, look);
-    };
-    look();
-    await stub.ask('vCont;c');
-    cancel();
   }
 
   pause(): void {
@@ -375,7 +311,7 @@ export class Workbench {
   /** The machine has come to a stop. */
   private async arrived(): Promise<void> {
     if (this.closed) return;
-    this.showConsole();
+    this.console.show();
     this.tell();
     const { total } = this.cpu.events;
     if (total === this.explained || this.end || this.gdbs.held) return;
@@ -383,21 +319,8 @@ export class Workbench {
     this.explaining = true;
     const text = await this.stub.monitor('explain');
     this.explaining = false;
-    if (!this.moving) this.report({ kind: 'explained', lines: text.trimEnd().split('\n') });
+    if (!this.moving && !this.gdbs.held) this.report({ kind: 'explained', lines: text.trimEnd().split('\n') });
     else this.explained = -1;
-  }
-
-  /** The console as it was at this moment. */
-  private showConsole(): void {
-    const { position } = this.control.history;
-    const complete = this.console.isCompleteAt(position);
-    if (complete && this.showsAll) {
-      this.flush();
-      return;
-    }
-    this.unsent = '';
-    this.showsAll = complete;
-    this.report({ kind: 'console', text: this.console.until(position), whole: true });
   }
 
   private tell(): void {

@@ -48,6 +48,9 @@ _start:
   csrwr $t0, TLBRENTRY
 #endif
   la.abs $t0, vectors
+#ifdef BREAK_eentry_zero
+  move $t0, $zero
+#endif
 #ifdef BREAK_eentry_physical
   bstrpick.d $t0, $t0, 46, 0
 #endif

@@ -70,6 +70,7 @@
 #define CALL_NOTHING 0x101
 #define CALL_MOVE 0x102       /* the page at LAZY gets another frame */
 #define CALL_FAIL 0x103
+#define CALL_INJECT 0x105     /* the guest takes a system call exception here */
 #define CALL_LINE 0x104       /* guest interrupt line 0: a0 = its level */
 
 /* The context: general registers first, then the rest. */

@@ -11,6 +11,9 @@ guest_start:
   /* Before it has vectors: its own exceptions would be lost. */
 #ifndef BREAK_guest_eentry_unset
   la.abs $t0, guest_vector
+#ifdef BREAK_guest_eentry_zero
+  move $t0, $zero
+#endif
   csrwr $t0, EENTRY
 #endif
 #ifndef BREAK_guest_tlbrentry_unset
@@ -164,6 +167,14 @@ guest_start:
   bne $sp, $t0, guest_failed
   addi.d $t2, $t2, -1
   bnez $t2, 2b
+  /* A system call of its own, and one that the hypervisor injects: its handler skips both. */
+  li.w $t3, 0
+  syscall 0
+  addi.w $t3, $t3, 1
+  addi.w $t3, $t3, 1
+  hvcl CALL_INJECT
+  li.w $t0, 2
+  bne $t3, $t0, guest_failed
   li.w $a0, '\n'
   li.d $t0, UART
   st.b $a0, $t0, 0

@@ -137,6 +137,8 @@ hypercall:
   beqz $t1, putchar
   addi.w $t1, $t0, -CALL_MOVE
   beqz $t1, move_page
+  addi.w $t1, $t0, -CALL_INJECT
+  beqz $t1, inject
   addi.w $t1, $t0, -CALL_LINE
   beqz $t1, set_line
   addi.w $t1, $t0, -CALL_FAIL
@@ -151,6 +153,24 @@ putchar:
   li.d $t1, 0x8000000000000000 + UART
   st.b $t0, $t1, 0
   b advance
+
+/* As the CPU delivers an exception. */
+inject:
+  gcsrrd $t0, CRMD
+  andi $t1, $t0, 7
+  gcsrwr $t1, PRMD
+  sub.d $t0, $t0, $t1
+  gcsrwr $t0, CRMD
+  li.w $t0, 0xb << 16
+  li.w $t1, 0x7fff0000
+  gcsrxchg $t0, $t1, ESTAT
+  ld.d $t0, $s0, C_PC
+#ifndef BREAK_inject_era
+  gcsrwr $t0, ERA
+#endif
+  gcsrrd $t0, EENTRY
+  st.d $t0, $s0, C_PC
+  b run
 
 set_line:
   ld.d $t0, $s0, 8 * 4

@@ -67,23 +67,25 @@ export function* caseOf(
 ): Steps<Case | undefined> {
   const { history, replayer } = control;
   const here = history.position;
+  const tell = { loop, name, lines, ended: control.machine.poweredOff };
+  // A guest that is entered again and again is in the same state each time.
+  const exits = loop?.round.some((e) => e.kind === 'exit') === true;
+  const waits = loop?.round.length === 0;
+  const last = loop && !exits && !waits ? undefined : newest(cpu, here, waits ? undefined : loop);
+  const repeats =
+    loop?.round ?? (here - (history.enabled ? history.beginning : 0) < FARTHEST ? cycleOf(cpu, 1)?.round : undefined);
+  const round = repeats?.length ? repeats : undefined;
+  let first = round && begun(cpu, round, here);
   const recalled = !history.enabled && history.recall();
   if (!history.enabled) return undefined;
-  // From power-on, the present is reached again first.
-  if (recalled) yield* replayer.going(here);
-  const tell = { loop, name, lines, ended: control.machine.poweredOff };
   try {
-    // A guest that is entered again and again is in the same state each time.
-    const exits = loop?.round.some((e) => e.kind === 'exit') === true;
-    const waits = loop?.round.length === 0;
-    const last = loop && !exits && !waits ? undefined : newest(cpu, here, waits ? undefined : loop);
+    // From power-on, what comes next goes over the whole past once, and leaves copies there. The beginning is best found on this way.
+    if (recalled && round && !first) first = yield* beginning(control, cpu, round, here);
     const found =
       last && ((yield* explained(control, cpu, last, tell)) ?? (yield* explainedFar(control, cpu, last, here, tell)));
-    const round = loop?.round ?? (here - history.beginning < FARTHEST ? cycleOf(cpu, 1)?.round : undefined);
     // What ended a repetition is less telling than what began it.
     if (found && found.findings.length > 0) return found;
-    yield* replayer.going(here);
-    const first = round && round.length > 0 ? yield* beginning(control, cpu, round, here) : undefined;
+    if (!recalled && round) first ??= yield* beginning(control, cpu, round, here);
     let told = first ? ((yield* explained(control, cpu, first, tell)) ?? found) : found;
     // What a handler should have done shows when the event has come again.
     if (loop && !last && told?.findings.length === 0) {
@@ -179,6 +181,21 @@ function* explainedFar(
     remove();
   }
   return near === undefined ? undefined : yield* explained(control, cpu, { record, near }, tell);
+}
+
+/** The first event of the repetition of a round, when it and what came before it are still among the newest events. */
+function begun(cpu: Cpu, round: readonly EventRecord[], here: number): Place | undefined {
+  const inside = new Set(round.map(keyOf));
+  const worlds = new Set(round.filter((e) => e.kind !== 'entry').map((e) => e.gid));
+  let record: EventRecord | undefined;
+  for (let back = 0; ; back++) {
+    const r = cpu.events.at(back);
+    if (!r) return undefined;
+    if (r.kind === 'entry') continue;
+    if (inside.has(keyOf(r))) record = r;
+    else if (!BESIDE.has(r.ecode) && worlds.has(r.gid)) break;
+  }
+  return record && { record, near: Math.min(here, here - (cpu.now - record.time) + 1) };
 }
 
 /** The first event of the repetition of a round. The machine is somewhere in its past afterwards. */

@@ -30,7 +30,10 @@ export function storm(m: Moment): string | undefined {
   const who = worldName(cpu, takerOf(r));
   const hwis = fieldOf(cpu.host.lo(CSR.GINTC), GINTC.HWIS);
   const how = ((): string => {
-    const acknowledged = m.whole.steps.some(({ csr }) => csr.some((c) => c.num === CSR.TICLR && (c.value & 1n) !== 0n));
+    const bank = takerOf(r) === HOST_WORLD ? 'host' : 'guest';
+    const acknowledged = m.whole.steps.some(({ csr }) =>
+      csr.some((c) => c.bank === bank && c.num === CSR.TICLR && (c.value & 1n) !== 0n),
+    );
     const waits = m.whole.steps.findLastIndex((s, n) => s.world === HOST_WORLD && m.whole.row(n)?.name === 'idle');
     if (line === TI && acknowledged && r.kind === 'exit' && waits >= 0)
       return `${who} waits in ${instructionAt(m.whole, waits, m.name)} until the timer expires, and so it is pending again when it goes on there`;

@@ -8,7 +8,7 @@ import { describeWrite, hasWritten, lastWrite } from '../csr-words.ts';
 import { worldName } from '../vms.ts';
 import { causeOf, isFetchFault, type Moment, place } from './moment.ts';
 import { instructionAt } from './provenance.ts';
-import type { Stretch } from './stretch.ts';
+import type { Step, Stretch } from './stretch.ts';
 import { pgmNotSet, returnedToGuestPc } from './world-checks.ts';
 
 const [INT, TLBR] = (['INT', 'TLBR'] as const).map(ecodeOf);
@@ -71,8 +71,22 @@ export function pagingOff(m: Moment): string | undefined {
   return undefined;
 }
 
+/** Does an instruction of the host turn interrupts on? */
+const turnsOn = ({ csr }: Step): boolean =>
+  csr.some((c) => c.bank === 'host' && c.num === CSR.CRMD && (c.value & BigInt(CRMD.IE)) !== 0n);
+
+/** A handler of the host's interrupts that turns them on before the line has fallen. */
+function interruptedHandler({ r, loop, whole, past, name }: Moment): string | undefined {
+  if (!loop || r.kind !== 'exception' || r.world !== HOST_WORLD || r.ecode !== INT) return undefined;
+  const again = whole.steps.findIndex((s, n) => n > past.length && s.events.some((e) => e.ecode === INT));
+  const on = whole.steps.findIndex((s, n) => n > past.length && n < again && turnsOn(s));
+  if (on < 0) return undefined;
+  return `${instructionAt(whole, on, name)} turns interrupts on, ${on - past.length} instructions behind the vector, and interrupt line ${r.badi} is still pending: it is taken again before its handler has done anything, and what was not saved yet is lost; interrupts stay off until the handler has saved its registers and made the line fall`;
+}
+
 /** An interrupt of the host that comes before it has left the exit path: GSTAT.PGM is still 1. */
-export function interruptedExit({ past, whole, name, cpu }: Moment): string | undefined {
+export function interruptedExit(m: Moment): string | undefined {
+  const { past, whole, name, cpu } = m;
   for (let n = Math.min(past.length, whole.length - 1); n > 0; n--) {
     const step = whole.steps[n]!;
     const taken = step.events.find((e) => e.kind === 'exception' && e.world === HOST_WORLD && e.ecode === INT);
@@ -80,14 +94,9 @@ export function interruptedExit({ past, whole, name, cpu }: Moment): string | un
     const left = whole.steps.findLastIndex((s, k) => k < n && s.events.some((e) => e.kind !== 'exception'));
     const exit = left < 0 ? undefined : whole.steps[left]!.events.find((e) => e.kind === 'exit');
     if (!exit) continue;
-    const on = whole.steps.findLastIndex(
-      (s, k) =>
-        k > left &&
-        k <= n &&
-        s.csr.some((c) => c.bank === 'host' && c.num === CSR.CRMD && (c.value & BigInt(CRMD.IE)) !== 0n),
-    );
+    const on = whole.steps.findLastIndex((s, k) => k > left && k <= n && turnsOn(s));
     if (on < 0) continue;
     return `${instructionAt(whole, on, name)} turns interrupts on, ${on - left} instructions behind an exit of ${worldName(cpu, exit.world)}, and interrupt line ${taken.badi} is taken at ${hex(taken.pc)} while GSTAT.PGM is still 1: it is handled as if the guest had left again, and what the exit has not saved yet is lost; interrupts stay off until the host has its own registers back`;
   }
-  return undefined;
+  return interruptedHandler(m);
 }

@@ -381,6 +381,14 @@ export const RULES = [
     broken: guest.injectedNowhere,
   },
   {
+    id: 'injection-pc',
+    step: 'interrupt',
+    section: 'Interrupts and time',
+    csrs: ['ERA', 'ESTAT'],
+    must: 'write the guest’s PC to its ERA when an exception is injected: its handler returns there',
+    explainsOthers: true,
+  },
+  {
     id: 'line-enabled',
     step: 'interrupt',
     section: 'Interrupts and time',

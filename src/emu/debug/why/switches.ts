@@ -63,6 +63,7 @@ export function switchFindings(s: Stretch, name: Symbolizer, isMapped: (gpa: big
     if (!out.has(rule)) out.set(rule, { rule, at: s.steps[n]!.at, text });
   };
   let exit: Exit | undefined;
+  let last: Exit | undefined;
   const exits = new Map<number, Exit>();
   let calls: Call[] = [];
   /** Those that had not returned when a guest was entered. */
@@ -98,6 +99,7 @@ export function switchFindings(s: Stretch, name: Symbolizer, isMapped: (gpa: big
     // Another vCPU, or an injected exception: registers and PC are no longer those of the exit.
     if (step.csr.some((c) => c.bank === 'guest' && SWITCHED.has(c.num))) exits.clear();
     if (entry) {
+      if (last?.world === entry.world) injected(s, last, n, entry.pc, name, add);
       exit = exits.get(entry.world);
       const twice = exit?.pc === entry.pc - 8n && !BETWEEN.has(exit.ecode);
       if (exit && twice && !isVector(s, n, entry.pc) && savesRegisters(s, exit.next, n))
@@ -141,6 +143,7 @@ export function switchFindings(s: Stretch, name: Symbolizer, isMapped: (gpa: big
       exit = { next: n + 1, pc, badi, ecode, world, badv, faulted: left.stage2 && ecode !== TLBR };
       if (!asked.has(ecode)) asked.set(ecode, takenFrom(s, exit));
       exits.set(world, exit);
+      last = exit;
     }
   }
   for (const [ecode, found] of asked) {
@@ -189,6 +192,24 @@ const causeOf = (ecode: number): string => exceptionByCode(ecode, 0)?.name ?? he
 /** Is a PC one of the guest's vectors, where a hypervisor injects an exception? */
 const isVector = (s: Stretch, n: number, pc: bigint): boolean =>
   pc >= s.guestVector(n) && pc < s.guestVector(n) + VECTORS && s.guestVector(n) !== 0n;
+
+/** The guest is entered at a vector by step `n`: was an exception injected whose handler has nowhere to return to? */
+function injected(s: Stretch, exit: Exit, n: number, pc: bigint, name: Symbolizer, add: Add): void {
+  if (!isVector(s, n, pc) || isVector(s, n, exit.pc)) return;
+  const writes = (num: number): number =>
+    s.steps.findLastIndex(
+      (step, k) => k >= exit.next && k <= n && step.csr.some((c) => c.bank === 'guest' && c.num === num),
+    );
+  const by = writes(CSR.ESTAT);
+  if (by < 0 || writes(CSR.ERA) >= 0) return;
+  const ecode = fieldNamed('ESTAT', 'Ecode', s.steps[by]!.csr.find((c) => c.num === CSR.ESTAT)!.value);
+  if (ecode === 0) return;
+  add(
+    'injection-pc',
+    n,
+    `${causeOf(ecode)} is injected into VM ${exit.world} at its ${causeOf(exit.ecode)} exit at ${hex(exit.pc)} (${instructionAt(s, by, name)}), and the guest's ERA is not written: its handler returns to what ERA had before`,
+  );
+}
 
 /** Does a guest go on at `pc` where its exit left it, or behind that instruction? */
 const goesOn = (exit: Exit, pc: bigint): boolean => pc === exit.pc || pc === exit.pc + 4n;

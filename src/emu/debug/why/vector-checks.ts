@@ -26,11 +26,23 @@ const takerContext = ({ cpu, ctx, r }: Moment): DebugContext => (r.kind === 'exi
 const ADDRESS = 0xffff_ffff_ffffn;
 
 export function neverWritten(m: Moment): string | undefined {
-  const { cpu, r } = m;
+  const { cpu, r, name } = m;
   const to = takerOf(r);
   const num = vectorRegister(r);
-  if (hasWritten(cpu, to, num)) return undefined;
-  return `${worldName(cpu, to)} never wrote ${csrName(to, num)}: its first ${causeOf(r)}, at ${place(m, r.world, r.pc)}, goes to ${hex(r.vector)}`;
+  const first = `its first ${causeOf(r)}, at ${place(m, r.world, r.pc)}, goes to ${hex(r.vector)}`;
+  if (!hasWritten(cpu, to, num)) return `${worldName(cpu, to)} never wrote ${csrName(to, num)}: ${first}`;
+  // Firmware may clear it, which is as good as not written; but 0 is an address, too.
+  if (takerContext(m).csr(num) !== 0n || hasHandler(m)) return undefined;
+  return `${csrName(to, num)} of ${worldName(cpu, to)} is 0 (${describeWrite(lastWrite(cpu, to, num), name)}), and no handler is there: ${first}`;
+}
+
+/** Is an instruction at the vector that can be one? Memory that was never written is 0. */
+function hasHandler(m: Moment): boolean {
+  const ctx = takerContext(m);
+  const reached = walk(ctx, m.machine.ram, m.r.vector, 0n, FETCH);
+  if (reached.fault) return false;
+  const word = u32At(readVirtual(m.machine, ctx, m.r.vector, 4));
+  return word !== undefined && decode(word) !== undefined;
 }
 
 export function bitsDropped(m: Moment): string | undefined {
