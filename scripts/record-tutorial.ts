@@ -13,9 +13,8 @@ import { bootHost } from '../test/linux/kvm-session.ts';
 import { APPEND } from '../test/linux/session.ts';
 import { block, commandsOf, type Language, type Part, recordedBlocks, rendered, session } from './recorded-page.ts';
 
-/** The initramfs of a KVM host (`./scripts/kvm --prepare`), and the names of its kernel. */
+/** The initramfs of a KVM host (`./scripts/kvm --prepare`). */
 export const KVM_INITRAMFS = join(LINUX, 'kvm-initramfs');
-const VMLINUX = '.tools/linux/vmlinux';
 
 /** Paths by language. */
 export const TUTORIAL = {
@@ -244,7 +243,7 @@ export async function recordKvm(): Promise<string[]> {
     host.type(`${QEMU}\n`);
   }, 50);
   try {
-    return await session(host.running!, [`file ${VMLINUX}`], commandsOf(KVM));
+    return await session(host.running!, [], commandsOf(KVM));
   } finally {
     clearInterval(attached);
   }
