@@ -17,8 +17,8 @@ import { RoundWatch } from './round-watch.ts';
 import { judge, type Spin, type SpinSurroundings, type Trace } from './spin-trace.ts';
 
 /** Instructions that are stepped, and how often one of them is executed in a loop. */
-const WINDOW = 256;
-const LOOPS = 4;
+const WINDOW = 144;
+const LOOPS = 2;
 /** Most loops within each other, and places at which one of them is left. */
 const DEEPEST = 4;
 const MOST_EXITS = 16;

@@ -14,8 +14,8 @@ import { whyNoWake, whyUndisturbed } from './waits.ts';
 /** Instructions for which a CPU must be suspected before its first trace; each further one comes at four times that, at last every so many. */
 const FIRST = 25_000_000;
 const SELDOM = 2_000_000_000;
-/** Long rounds are looked for in one part of so many of the time that is over, and up to a limit: that costs little. */
-const SHARE = 512;
+/** Long rounds are looked for in one part of so many of the time that is over, and up to a limit: with a breakpoint there, code runs at a twentieth of its speed. */
+const SHARE = 2048;
 const LONG_ROUND = { least: 20_000, most: 4_000_000 } as const;
 /** A loop that reads memory may wait for a device or for another program: it must last so long. */
 const PATIENT = 50_000_000;
