@@ -3,6 +3,7 @@ import { readVirtual, writeVirtual } from '../../emu/debug/debug-memory.ts';
 import { walk } from '../../emu/debug/walk.ts';
 import { readWindow, type Window, windowOf, writeWindow } from '../../emu/debug/windows.ts';
 import type { Steps } from '../../emu/runtime/steps.ts';
+import { byteSearch } from '../byte-search.ts';
 import { escapeBinary, fromHex, fromLatin1, latin1, PACKET_SIZE, parseHex, toHex, unescapeBinary } from '../framing.ts';
 import type { Target } from '../target.ts';
 import type { PacketRow } from './table.ts';
@@ -128,14 +129,16 @@ function* search(s: Target, text: string): Steps<string> {
   const m = /^([0-9a-f]{1,16});([0-9a-f]+);([\s\S]+)$/i.exec(text);
   if (!m) return 'E.qSearch takes ADDR;LEN;PATTERN';
   const address = BigInt(`0x${m[1]}`);
-  const pattern = latin1(unescapeBinary(fromLatin1(m[3]!)));
+  const pattern = unescapeBinary(fromLatin1(m[3]!));
+  if (pattern.length === 0) return 'E.qSearch takes ADDR;LEN;PATTERN';
+  const find = byteSearch(pattern);
   const length = Number.parseInt(m[2]!, 16);
   if (length > MOST_LOOKED_THROUGH) return `E.qSearch takes at most 0x${MOST_LOOKED_THROUGH.toString(16)} bytes`;
   // Pieces overlap, so that a match across two of them is found.
   for (let done = 0; done < length; done += PIECE) {
     const n = Math.min(PIECE + pattern.length - 1, length - done);
     const bytes = readMemory(s, address + BigInt(done), n);
-    const found = latin1(bytes).indexOf(pattern);
+    const found = find(bytes);
     if (found >= 0) return `1,${(address + BigInt(done + found)).toString(16)}`;
     if (bytes.length < n) return '0';
     yield;
