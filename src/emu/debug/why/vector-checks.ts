@@ -38,11 +38,18 @@ export function neverWritten(m: Moment): string | undefined {
 
 /** Is an instruction at the vector that can be one? Memory that was never written is 0. */
 function hasHandler(m: Moment): boolean {
+  const { machine, r } = m;
   const ctx = takerContext(m);
-  const reached = walk(ctx, m.machine.ram, m.r.vector, 0n, FETCH);
-  if (reached.fault) return false;
-  const word = u32At(readVirtual(m.machine, ctx, m.r.vector, 4));
+  const word = u32At(
+    vectorRegister(r) === CSR.TLBRENTRY ? readPhysical(m, r.vector) : readVirtual(machine, ctx, r.vector, 4),
+  );
   return word !== undefined && decode(word) !== undefined;
+}
+
+/** The word at an address that the taker uses in direct address mode; nothing where no RAM is. */
+function readPhysical({ machine, r, ctx }: Moment, at: bigint): Uint8Array {
+  const pa = takerOf(r) === HOST_WORLD ? at : walkStage2(ctx, machine.ram, ctx.gid, at).address;
+  return pa !== undefined && machine.ram.has(Number(pa)) ? machine.ram.read(Number(pa), 4) : new Uint8Array();
 }
 
 export function bitsDropped(m: Moment): string | undefined {
