@@ -11,6 +11,9 @@ export function byteSearch(pattern: Uint8Array): (bytes: Uint8Array) => number {
   }
   return (bytes) => {
     for (let n = 0, k = 0; n < bytes.length; n++) {
+      // The engine finds one byte faster.
+      if (k === 0) n = bytes.indexOf(pattern[0]!, n);
+      if (n < 0) return -1;
       while (k > 0 && bytes[n] !== pattern[k]) k = rest[k - 1]!;
       if (bytes[n] === pattern[k]) k++;
       if (k === pattern.length) return n + 1 - k;
