@@ -18,6 +18,7 @@ import { UART_CLOCK, Uart16550 } from '../devices/uart16550.ts';
 import * as aml from '../formats/aml.ts';
 import { cells64, type FdtNode, type FdtValue } from '../formats/fdt.ts';
 import { memoryRanges, PLATFORM } from '../memory/physical-map.ts';
+import { xorshift } from '../runtime/xorshift.ts';
 
 /** How the CPUs are told to programs: sockets of cores of threads. */
 export interface Topology {
@@ -438,13 +439,11 @@ const platformBusNode = (at: Phandles): FdtNode => {
 
 /** Bytes of the random numbers for an operating system. */
 const RNG_SEED_BYTES = 32;
-/** Runs must repeat, so they follow from the machine's seed (a xorshift generator) and are not secret. */
+/** Runs must repeat, so they follow from the machine's seed and are not secret. */
 function rngSeed(seed: number): Uint8Array {
   let x = seed ^ 0x9e3779b9 || 1;
   return Uint8Array.from({ length: RNG_SEED_BYTES }, () => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
+    x = xorshift(x);
     return x >>> 11;
   });
 }

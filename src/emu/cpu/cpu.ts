@@ -1,5 +1,6 @@
 import { CPU_STATE_BYTES, CSR_RULE, STATE, TLB_ARRAYS_OFFSET } from '../memory/layout.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
+import { xorshift } from '../runtime/xorshift.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
 import { FastTlb } from '../tlb/fast-tlb.ts';
 import { Tlb } from '../tlb/tlb.ts';
@@ -285,12 +286,8 @@ export class Cpu extends CpuState implements Stateful, Linked {
 
   /** A pseudo-random 32-bit number. The sequence depends only on the seed of the machine. */
   nextRandom(): number {
-    let x = this.random;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.random = x;
-    return x >>> 0;
+    this.random = xorshift(this.random);
+    return this.random >>> 0;
   }
 
   /** Makes the CPU leave the run loop before the next instruction. */

@@ -2,7 +2,9 @@
  * What a hostile guest does: it sets registers, writes its memory and its page tables, and executes instructions of its choice.
  * All of it a guest may do, so nothing of it excuses a hypervisor.
  */
+
 import { CSR } from '../../../emu/cpu/csr-table.ts';
+import { xorshift } from '../../../emu/runtime/xorshift.ts';
 
 /** One deed. Values are hexadecimal, without 0x. */
 export type Deed =
@@ -53,12 +55,8 @@ export class Dice {
   }
 
   private next(): number {
-    let x = this.state;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.state = x;
-    return x >>> 0;
+    this.state = xorshift(this.state);
+    return this.state >>> 0;
   }
 
   /** A whole number below `limit`. */

@@ -1,4 +1,5 @@
 /** The entropy device (Virtual I/O Device 1.2, section 5.4). */
+import { xorshift } from '../../runtime/xorshift.ts';
 import type { Wiring } from '../../state/fields.ts';
 import { requests, VIRTIO_TYPE, type VirtioKind, type VirtioPorts } from './device.ts';
 
@@ -39,12 +40,8 @@ export class VirtioEntropy implements VirtioKind {
     for (const chain of requests(this.ports!, queue)) {
       const out = new Uint8Array(Math.min(MOST, chain.writableBytes));
       for (let i = 0; i < out.length; i++) {
-        let x = this.state;
-        x ^= x << 13;
-        x ^= x >>> 17;
-        x ^= x << 5;
-        this.state = x;
-        out[i] = x >>> 11;
+        this.state = xorshift(this.state);
+        out[i] = this.state >>> 11;
       }
       chain.write(out);
       this.ports!.complete(queue, chain);
