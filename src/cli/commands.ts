@@ -32,6 +32,22 @@ function afterDashes(): string[] {
   return at < 0 ? [] : process.argv.slice(at + 1);
 }
 
+/** The options of a machine, and those of commands that run it many times and reduce what fails. */
+const declareRunsOptions = (command: Command): Command =>
+  declareMachineOptions(command)
+    .option('--jobs <n>', 'runs at a time (default: one for each processor; with --queue 32)', (t) =>
+      parseInteger(t, '--jobs', 1, 1024),
+    )
+    .option('--queue <url>', 'let other machines do the runs: redis://HOST[:PORT][/DB] (explore-worker)', parseQueue)
+    .option('--forbid <text>', 'the console must not show it; repeatable', collect(String))
+    .option('--stop-at-first', 'end when a run has failed')
+    .option(
+      '--tries <n>',
+      'runs at most to reduce a class of failures',
+      (t) => parseInteger(t, '--tries', 0, 1_000_000),
+      400,
+    );
+
 /**
  * Declares the program. Each command loads its modules only when it runs, so that the program starts fast.
  * @param finish receives the exit code of the command that has run
@@ -68,20 +84,15 @@ export function declareProgram(finish: (code: number) => void): Command {
       finish(await replay(file, cli));
     });
 
-  declareMachineOptions(
+  declareRunsOptions(
     program
       .command('explore')
       .description('run an image many times, perturbed in other ways, and find what makes it fail (docs/explore.md)'),
   )
     .option('--runs <n>', 'how many runs', (t) => parseInteger(t, '--runs', 1, 100_000_000), 1000)
-    .option('--jobs <n>', 'runs at a time (default: one for each processor; with --queue 32)', (t) =>
-      parseInteger(t, '--jobs', 1, 1024),
-    )
-    .option('--queue <url>', 'let other machines do the runs: redis://HOST[:PORT][/DB] (explore-worker)', parseQueue)
     .option('--first-seed <n>', 'the seed to begin with', (t) => parseInteger(t, '--first-seed', 0, 0xffffffff), 1)
     .option('--dials <list>', 'DIAL=on|off, separated by commas: what may differ (default: all)')
     .option('--expect <text>', 'the console must have shown it by the end; repeatable', collect(String))
-    .option('--forbid <text>', 'the console must not show it; repeatable', collect(String))
     .option(
       '--invariant <symbol>',
       'the eight bytes there must be the same at the end of each run; repeatable',
@@ -98,13 +109,6 @@ export function declareProgram(finish: (code: number) => void): Command {
     )
     .option('--from <snapshot>', 'where each run begins')
     .option('--after <text>', 'boot once, and begin each run where the console has shown this text')
-    .option('--stop-at-first', 'end when a run has failed')
-    .option(
-      '--tries <n>',
-      'runs at most to reduce a class of failures',
-      (t) => parseInteger(t, '--tries', 0, 1_000_000),
-      400,
-    )
     .option('--output <folder>', 'where recordings and reports go', 'explore')
     .addHelpText(
       'after',
@@ -116,16 +120,12 @@ export function declareProgram(finish: (code: number) => void): Command {
       finish(await explore(image, cli));
     });
 
-  declareMachineOptions(
+  declareRunsOptions(
     program
       .command('fuzz')
       .description('run hostile guests on a hypervisor, and find what it does not stand (docs/fuzzing.md)'),
   )
     .option('--runs <n>', 'how many guests', (t) => parseInteger(t, '--runs', 1, 100_000_000), 1000)
-    .option('--jobs <n>', 'runs at a time (default: one for each processor; with --queue 32)', (t) =>
-      parseInteger(t, '--jobs', 1, 1024),
-    )
-    .option('--queue <url>', 'let other machines do the runs, as for explore', parseQueue)
     .option(
       '--first-seed <n>',
       'the seed: the same guests come each time',
@@ -135,19 +135,11 @@ export function declareProgram(finish: (code: number) => void): Command {
     .option('--at <n>', 'guests become hostile before exit number n (default: before the first of each cause)', (t) =>
       parseInteger(t, '--at', 1, 1_000_000_000),
     )
-    .option('--forbid <text>', 'the console must not show it; repeatable', collect(String))
     .option(
       '--budget <n>',
       'instructions of each run at most',
       (t) => parseInteger(t, '--budget', 10_000, 1_000_000_000),
       1_000_000,
-    )
-    .option('--stop-at-first', 'end when a run has failed')
-    .option(
-      '--tries <n>',
-      'runs at most to reduce a class of failures',
-      (t) => parseInteger(t, '--tries', 0, 1_000_000),
-      400,
     )
     .option('--output <folder>', 'where recordings and the report go', 'fuzz')
     .option(
