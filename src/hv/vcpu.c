@@ -98,8 +98,9 @@ int vcpu_pending(struct vcpu *v) {
   return (pending & v->gcsr[GCSR_SLOT_ECFG] & 0x1fff) != 0;
 }
 
-/* Ticks until the timer of a vCPU that is not loaded fires; all ones when it will not. */
+/* Ticks until the timer of a vCPU that is not loaded wakes it; all ones when it will not: one that is masked wakes nobody. */
 u64 vcpu_ticks_to_timer(struct vcpu *v) {
+  if (!(v->gcsr[GCSR_SLOT_ECFG] & IS_TIMER)) return ~0ul;
   u64 tval = v->gcsr[GCSR_SLOT_TVAL];
   if (soft_timer) return vtimer_ticks(v);
   return v->gcsr[GCSR_SLOT_TCFG] & TCFG_EN && tval != ONE_SHOT_FIRED ? tval : ~0ul;

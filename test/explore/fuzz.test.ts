@@ -41,7 +41,7 @@ describe('planted mistakes', () => {
   test.each([
     ['hypercall', 32, 'exception', /^exception in the hypervisor: PIF in 0x0$/, 1],
     ['interrupts', 448, 'exception', /^exception in the hypervisor: ADEM in viointc_(read|write)$/, 2],
-    ['width', 9600, 'exception', /^exception in the hypervisor: \w+ in handle_mmio$/, 2],
+    ['width', 60_000, 'exception', /^exception in the hypervisor: \w+ in handle_mmio$/, 2],
   ] as const)('%s: found within %i runs, and reduced', async (name, runs, kind, text, most) => {
     const options = ['--runs', String(runs), '--stop-at-first', '--hypervisor', variant(name), '--guest', 'hello'];
     const { stdout, exitCode } = await fuzz(name, ...options);

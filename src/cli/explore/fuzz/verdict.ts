@@ -1,7 +1,6 @@
 /** What a hypervisor has done wrong in one run with a hostile guest. */
 import type { Cpu } from '../../../emu/cpu/cpu.ts';
 import type { EventRecord } from '../../../emu/cpu/event-ring.ts';
-import { decode } from '../../../emu/isa/decoder.ts';
 import type { Machine } from '../../../emu/machine/machine.ts';
 import { ConsoleWatch, type Finding } from '../properties.ts';
 import { nameOf } from './host-exceptions.ts';
@@ -50,15 +49,6 @@ export class Verdict {
     return this.machine.cpus.reduce((sum, c) => sum + c.position, 0);
   }
 
-  /** Was the last exit the guest's `idle`? Then it is the guest that wants to wait, however its hypervisor does that. */
-  private guestWaits(cpu: Cpu): boolean {
-    for (let back = 0; ; back++) {
-      const record = cpu.events.at(back);
-      if (!record || record.kind === 'entry') return false;
-      if (record.kind === 'exit') return decode(record.badi)?.name === 'idle';
-    }
-  }
-
   found(finding: Finding | undefined): void {
     if (!finding || this.finding) return;
     this.finding = finding;
@@ -88,7 +78,7 @@ export class Verdict {
   ended(limit: boolean): void {
     const cpu = this.machine.cpus[this.job.cpu]!;
     this.found(this.watch.found());
-    if (limit && inHost(cpu) && !this.guestWaits(cpu) && this.worked) {
+    if (limit && inHost(cpu) && this.worked) {
       const where = this.symbolize(cpu.pc)?.replace(/\+.*/, '') ?? `0x${cpu.pc.toString(16)}`;
       this.found({ kind: 'hang', text: `the hypervisor does not come back to its guest: it is in ${where}` });
     }
