@@ -116,6 +116,22 @@ describe.each(GDBS)('comfort with %s', (_name, gdb) => {
     expect(all).not.toMatch(/Traceback|Python Exception/);
   });
 
+  test('functions of the hypervisor are called, and its registers are as before', async () => {
+    const { output } = await gdbSession({
+      gdb,
+      guests: [guestSpec('hello')],
+      commands: [
+        `file ${HYPERVISOR}`,
+        ...['break handle_hypercall', 'continue', 'set $before = $ra', 'print memset($sp - 64, 7, 8) == $sp - 64'],
+        ...['x/gx $sp - 64', 'print $ra == $before', 'info registers pc'],
+      ],
+    });
+    expect(output).toMatch(/^\$1 = 1$/m);
+    expect(output).toMatch(/0x0707070707070707/);
+    expect(output).toMatch(/^\$2 = 1$/m);
+    expect(output).toMatch(/pc .*<handle_hypercall/);
+  });
+
   test('the example .gdbinit', async () => {
     const running = await start(undefined, machineCli([guestSpec('hello')]), () => {});
     const text = readFileSync(join(EXAMPLES, 'gdbinit'), 'utf8').replace(

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseSymbols } from '../../src/cli/symbol-files.ts';
 import { fromLatin1, toHex } from '../../src/gdbstub/framing.ts';
 import { GDBS, gdbSession } from '../support/gdb-session.ts';
-import { symbolsElf, tinyElf } from '../support/images.ts';
+import { symbolsElf } from '../support/images.ts';
 import { CONSOLE_TEXT, monitorText, PacketClient, text } from '../support/packet-client.ts';
 import { LINUX_PLACES, linuxMachine } from '../support/random-session/machines.ts';
 import { play } from '../support/random-session/play.ts';
@@ -141,7 +141,7 @@ describe.skipIf(!haveQemu())('VMs of KVM', () => {
 
   describe('from a snapshot with two VMs', () => {
     const snapshot = join(folder, 'vms');
-    /** gdb returns from functions that it calls to the entry point of a file. This one has nothing but that. */
+    /** gdb returns from functions that it calls to the entry point of a file, which gdb 18 wants in a section. */
     const entry = join(folder, 'entry.elf');
     /** Addresses in the host, as gdb takes them. */
     const at = new Map<string, string>();
@@ -153,10 +153,7 @@ describe.skipIf(!haveQemu())('VMs of KVM', () => {
       // Of KVM's functions some are parts of others in this kernel.
       for (const name of ['kvm_exc_entry', '__schedule', 'strlen', 'start_kernel'])
         expect(at.has(name), name).toBe(true);
-      const elf = tinyElf();
-      const view = new DataView(elf.buffer, elf.byteOffset);
-      for (const place of [24, 80, 88]) view.setBigUint64(place, BigInt(at.get('start_kernel')!), true);
-      writeFileSync(entry, elf);
+      writeFileSync(entry, symbolsElf(new Map(), BigInt(at.get('start_kernel')!)));
       client.socket.destroy();
       writeFileSync(snapshot, snapshotOf(host));
     }, 120_000);
@@ -202,7 +199,7 @@ describe.skipIf(!haveQemu())('VMs of KVM', () => {
         expect(second).not.toBe(first);
         expect(again).toBe(second);
         expect(output).toMatch(/^0x[0-9a-f]+ -> physical 0x[0-9a-f]+|does not translate/m);
-        expect(output).toMatch(/\$\d+ = 3\n(?!.*\$\d+ = )/s);
+        expect(output).toMatch(/\(gdb\) print \(\(unsigned long .*\n\$\d+ = 3\n/);
       },
       120_000,
     );

@@ -41,8 +41,11 @@ export function tinyElf(word = 0x50000000): Uint8Array {
 /** `idle 0` with every interrupt off: the machine waits for ever. */
 export const IDLE = 0x06488000;
 
-/** An ELF with functions at these addresses, and without their code: what `--symbols` needs of a kernel. */
-export function symbolsElf(symbols: ReadonlyMap<string, bigint>): Uint8Array {
+/**
+ * An ELF with functions at these addresses, and without their code: what `--symbols` needs of a kernel.
+ * @param code where its section of eight bytes of code lies, with its entry
+ */
+export function symbolsElf(symbols: ReadonlyMap<string, bigint>, code = 0x200000n): Uint8Array {
   const names = Buffer.from(`\0${[...symbols.keys()].join('\0')}\0`);
   const table = Buffer.alloc(24 * (symbols.size + 1));
   let name = 1;
@@ -66,7 +69,8 @@ export function symbolsElf(symbols: ReadonlyMap<string, bigint>): Uint8Array {
   };
   const [tableAt, namesAt] = [header.length, header.length + table.length];
   section(1, 1, 6, 120, 8, 0);
-  sections.writeBigUInt64LE(0x200000n, 64 + 16);
+  for (const place of [24, 64 + 16, 64 + 24]) header.writeBigUInt64LE(code, place);
+  sections.writeBigUInt64LE(code, 64 + 16);
   section(2, 2, 0, tableAt, table.length, 3);
   section(3, 3, 0, namesAt, names.length, 0);
   header.writeBigUInt64LE(BigInt(namesAt + names.length), 40);
