@@ -176,10 +176,16 @@ bring_own() {
 # write_program FILE: stdin as a program, at once whole.
 write_program() { cat >"$1.part" && chmod +x "$1.part" && mv "$1.part" "$1"; }
 
+# library_folders ROOT: where libraries are, also those that a library has in a folder of its own and finds by an absolute path.
+library_folders() {
+  find "$1/usr/lib" "$1/lib" -maxdepth 1 -name '*-linux-gnu*' -type d 2>/dev/null
+  find "$1/usr/lib" "$1/lib" -mindepth 3 -maxdepth 3 -path '*-linux-gnu*/*' -name 'lib*.so*' -printf '%h\n' 2>/dev/null | sort -u
+}
+
 # wrap_own PROGRAM [NAME]: .tools/bin/NAME starts PROGRAM of .tools/own/root with the libraries that are there.
 wrap_own() {
   local program=$1 name=${2:-$1} root="$LS_TOOLS/own/root" libs
-  libs=$(find "$root/usr/lib" "$root/lib" -maxdepth 1 -name '*-linux-gnu*' -type d 2>/dev/null | tr '\n' ':')
+  libs=$(library_folders "$root" | tr '\n' ':')
   wrapper_options "$program" "$root"
   printf '#!/bin/sh\n# Written by scripts/lib/debian.sh: %s, unpacked beside the system.\n%sLD_LIBRARY_PATH="%s${LD_LIBRARY_PATH:-}" exec "%s/usr/bin/%s" %s"$@"\n' "$program" "$LS_WRAP_ENV" "$libs" "$root" "$program" "$LS_WRAP_ARGS" |
     write_program "$LS_TOOLS/bin/$name"

@@ -178,5 +178,6 @@ ensure_chromium() {
   has_chromium && return
   can_unpack chromium || return 1
   # It starts itself for its processes, so its own file is called, and no script.
-  bring_own Chromium chromium fonts-wqy-microhei && wrap_own ../lib/chromium/chromium chromium && has_chromium
+  bring_own Chromium chromium fonts-wqy-microhei && wrap_own ../lib/chromium/chromium chromium && has_chromium &&
+    "$LS_TOOLS/bin/chromium" --version --no-sandbox >/dev/null
 }
