@@ -42,7 +42,7 @@ describe('it spins', () => {
 describe('it spins in long rounds', () => {
   const poll = (offset: number): string[] => ['ld.d $t1, $t0, 0', `beqz $t1, ${-offset - 4}`];
 
-  test.each([
+  test.each<[string, string[], number, number?]>([
     ['302 instructions', ['lu12i.w $t0, 0x1000', ...nops(300), ...poll(1200)], 302],
     [
       'a delay before each look',
@@ -57,8 +57,14 @@ describe('it spins in long rounds', () => {
       ],
       38_703,
     ],
-  ])('%s', async (_, code, length) => {
-    const { texts, end } = await told(code, 500_000_000);
+    [
+      'a delay of more than a million instructions',
+      ['lu12i.w $t0, 0x1000', 'lu12i.w $t2, 160', 'addi.d $t2, $t2, -1', 'bnez $t2, -4', ...poll(12)],
+      1_310_723,
+      8_000_000_000,
+    ],
+  ])('%s', async (_, code, length, most = 500_000_000) => {
+    const { texts, end } = await told(code, most);
     expect(texts).toEqual([expect.stringContaining(`the same ${length} instructions`)]);
     expect(end).toBe('died');
   });

@@ -23,6 +23,8 @@ import { cannotBeInterrupted, waitsForNothing, whyNoInterrupt } from './waits.ts
  */
 const INTERVAL = SLICE;
 const SHORT_INTERVAL = SLICE / 8;
+/** Looks are so many instructions out of step with each other at most. */
+const SCATTER = 65_521;
 /** An event in so many instructions is one in nearly every instruction. */
 const SELDOM = 8;
 /**
@@ -108,11 +110,10 @@ export class LoopWatch {
    * @returns what is wrong without a trace
    */
   look(position: number, quiet: boolean): { readonly cpu: Cpu; readonly loop: Loop } | undefined {
-    if (position < this.next && position >= this.next - INTERVAL) return undefined;
+    if (position < this.next && position >= this.looked) return undefined;
     const since = position - this.looked;
     this.looked = position;
-    // At places that do not depend on where the machine has stopped in between.
-    this.next = (Math.floor(position / INTERVAL) + 1) * INTERVAL;
+    this.next = nextLook(position);
     if (quiet || this.current) return undefined;
     for (const cpu of this.cpus) {
       const { total } = this.watched.get(cpu)!;
@@ -126,6 +127,8 @@ export class LoopWatch {
         if (loop) return { cpu, loop };
         this.spin = this.spins.look(cpu, position, fresh);
         if (this.spin) return undefined;
+        const rest = Math.max(SHORT_INTERVAL, Math.floor(this.spins.rest(cpu, position)));
+        this.next = Math.min(this.next, position + rest + scatter(position));
         continue;
       }
       this.trace = new LoopTrace(cpu, cycle, this.around, isWanted(cycle));
@@ -220,6 +223,15 @@ export class LoopWatch {
     this.spin = undefined;
   }
 }
+
+/** Position of the look after this one: it does not depend on where the machine has stopped in between. */
+function nextLook(position: number): number {
+  const n = Math.floor(position / INTERVAL) + 1;
+  return n * INTERVAL + scatter(n);
+}
+
+/** Looks have no period, so that they do not meet a program always in the same phase. */
+const scatter = (n: number): number => (Math.imul(n, 0x9e3779b1) >>> 0) % SCATTER;
 
 /** Does the program ask for its exceptions itself? Those of a vector are no program's. */
 const isWanted = ({ kind, round }: Cycle): boolean =>

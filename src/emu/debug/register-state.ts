@@ -1,5 +1,6 @@
 /** The registers that decide how a program goes on, at one moment, to see whether they come back. */
 import type { Cpu } from '../cpu/cpu.ts';
+import { EUEN } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { CSR_LIMIT, STATE } from '../memory/layout.ts';
 
@@ -47,6 +48,23 @@ export class RegisterState {
     const { mem, base } = this.cpu;
     return mem.i32.subarray((base + offset) >> 2, ((base + offset) >> 2) + words);
   }
+}
+
+/** A hash of PC and of the registers that programs compute with, of what a CPU runs: 32 bits. */
+export function registerHash(cpu: Cpu): number {
+  const { i32 } = cpu.mem;
+  let hash = cpu.world ^ Number(BigInt.asIntN(32, cpu.pc));
+  for (const { offset, words } of cpu.csr.lo(CSR.EUEN) & EUEN.FPE ? [GPR, UNITS] : [GPR]) {
+    const first = (cpu.base + offset) >> 2;
+    for (let n = first; n < first + words; n++) hash = mixed(hash, i32[n]!);
+  }
+  return hash;
+}
+
+/** One step of a hash of 32-bit words. */
+export function mixed(hash: number, word: number): number {
+  const h = Math.imul(hash ^ word, 0x9e3779b1);
+  return h ^ (h >>> 15);
 }
 
 function same(a: Int32Array, b: Int32Array, leftOut?: Uint8Array): boolean {

@@ -3,13 +3,12 @@
  * A round that stores nothing, in registers that come back, is like the one before it, as long as what it reads stays.
  */
 import type { Cpu } from '../cpu/cpu.ts';
-import { CSR } from '../cpu/csr-table.ts';
 import { u64At } from '../formats/little-endian.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { ComparatorHooks } from './comparator-hooks.ts';
-import { runningContext, type VcpuStates } from './context.ts';
+import type { VcpuStates } from './context.ts';
+import { PagePlaces } from './page-places.ts';
 import type { MemoryObserver } from './stop.ts';
-import { physicalAddress } from './walk.ts';
 
 /** What is needed of the machine. */
 export interface RoundSurroundings {
@@ -19,13 +18,6 @@ export interface RoundSurroundings {
 }
 
 const PAGE = 0x1000;
-const PAGE_BITS = 12;
-
-/** Where a virtual page leads. */
-interface Place {
-  readonly pa: number | undefined;
-  readonly isRam: boolean;
-}
 
 export class RoundWatch implements MemoryObserver {
   /** Has it read memory, which another CPU or a device may change? */
@@ -43,7 +35,7 @@ export class RoundWatch implements MemoryObserver {
   private readonly around: RoundSurroundings;
   private readonly counts: () => boolean;
   private readonly end: (() => void)[];
-  private readonly places = new Map<string, Place>();
+  private readonly places: PagePlaces;
   /** Memory before its first store in this round, by the address of its word. */
   private readonly written = new Map<number, bigint>();
 
@@ -51,6 +43,7 @@ export class RoundWatch implements MemoryObserver {
   constructor(cpu: Cpu, around: RoundSurroundings, counts: () => boolean) {
     this.cpu = cpu;
     this.around = around;
+    this.places = new PagePlaces(around);
     this.counts = counts;
     this.end = [
       around.hooks.observeMemory(this),
@@ -97,7 +90,7 @@ export class RoundWatch implements MemoryObserver {
   accessed(cpu: Cpu, vaLo: number, vaHi: number, size: number, write: boolean): void {
     if (cpu !== this.cpu || !this.counts()) return;
     const { machine } = this.around;
-    const { pa: page, isRam } = this.place(vaLo, vaHi);
+    const { pa: page, isRam } = this.places.of(cpu, vaLo, vaHi);
     const pa = page === undefined ? undefined : page + (vaLo & (PAGE - 1));
     if (!isRam) {
       const device = pa === undefined ? undefined : machine.bus.at(pa)?.device;
@@ -108,21 +101,6 @@ export class RoundWatch implements MemoryObserver {
     this.reads = true;
     // Both ends: an index of two bytes may be read with what stands before it.
     if (pa !== undefined) this.awaits ||= machine.mayReceiveAt(pa) || machine.mayReceiveAt(pa + size - 1);
-  }
-
-  /** Where the page of an address leads. It stays for the rounds that are watched. */
-  private place(lo: number, hi: number): Place {
-    const { cpu, around } = this;
-    const key = `${cpu.world} ${cpu.csr.lo(CSR.CRMD)} ${cpu.csr.lo(CSR.ASID)} ${hi} ${lo >>> PAGE_BITS}`;
-    const known = this.places.get(key);
-    if (known) return known;
-    const { ram } = around.machine;
-    const va = (BigInt(hi >>> 0) << 32n) | BigInt((lo & -PAGE) >>> 0);
-    const pa = physicalAddress(runningContext(cpu, around.vcpuStates), ram, va);
-    const place = { pa, isRam: pa !== undefined && ram.has(pa) };
-    // A page that is mapped later leads elsewhere.
-    if (pa !== undefined) this.places.set(key, place);
-    return place;
   }
 
   stored(_cpu: Cpu, pa: number, size: number): void {

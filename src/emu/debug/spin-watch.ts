@@ -8,15 +8,22 @@ import { hex } from '../formats/hex.ts';
 import { LongSpinTrace } from './long-spin-trace.ts';
 import type { Loop } from './loops.ts';
 import { type Spin, type SpinSurroundings, SpinTrace, type Trace } from './spin-trace.ts';
+import { StateSamples } from './state-samples.ts';
 import { worldName } from './vms.ts';
 import { whyNoWake, whyUndisturbed } from './waits.ts';
 
-/** Instructions for which a CPU must be suspected before its first trace; each further one comes at four times that, at last every so many. */
+/**
+ * Instructions for which a CPU must be suspected before its first trace; each further one comes at four times that, at last every so many.
+ */
 const FIRST = 25_000_000;
 const SELDOM = 2_000_000_000;
-/** Long rounds are looked for in one part of so many of the time that is over, and up to a limit: with a breakpoint there, code runs at a twentieth of its speed. */
-const SHARE = 2048;
-const LONG_ROUND = { least: 20_000, most: 4_000_000 } as const;
+/** Samples are so many times closer together than the time for which a CPU is suspected. */
+const EARLY_SAMPLES = 128;
+/**
+ * Most instructions of a long round that is looked for: so many in any case, then a part of the time that is over. With the breakpoint of that
+ * trace, code runs at a twentieth of its speed.
+ */
+const LONG_ROUND = { least: 20_000, share: 1024, most: 4_000_000 } as const;
 /** A loop that reads memory may wait for a device or for another program: it must last so long. */
 const PATIENT = 50_000_000;
 /** Names of the devices through which drivers reach virtio devices. Only those refuse. */
@@ -31,6 +38,9 @@ interface Suspect {
   due: number;
   /** What was found, when it must last longer. */
   key: string;
+  /** Its state while it is suspected, now and then, and whether one has come back since the last trace. */
+  readonly samples: StateSamples;
+  isBack: boolean;
 }
 
 export class SpinWatch {
@@ -39,7 +49,14 @@ export class SpinWatch {
 
   constructor(around: SpinSurroundings) {
     this.around = around;
-    for (const cpu of around.machine.cpus) this.suspects.set(cpu, { since: -1, due: 0, key: '' });
+    for (const cpu of around.machine.cpus)
+      this.suspects.set(cpu, {
+        since: -1,
+        due: 0,
+        key: '',
+        samples: new StateSamples(around),
+        isBack: false,
+      });
   }
 
   /** @param fresh events of the CPU since the last look. @returns a trace that is due now */
@@ -51,10 +68,22 @@ export class SpinWatch {
       s.since = -1;
       return undefined;
     }
-    if (s.since < 0) Object.assign(s, { since: position, due: position + FIRST, key: '' });
-    if (position < s.due || !this.othersWait(cpu)) return undefined;
+    if (s.since < 0) {
+      Object.assign(s, { since: position, due: position + FIRST, key: '', isBack: false });
+      s.samples.clear();
+    }
+    s.isBack ||= s.samples.take(cpu, position);
+    // What has been found once needs no other sign.
+    if (!(s.isBack || s.key) || position < s.due || !this.othersWait(cpu)) return undefined;
+    s.isBack = false;
     s.due = position + Math.min(3 * (position - s.since), SELDOM);
     return new SpinTrace(cpu, this.around);
+  }
+
+  /** Instructions until the next sample of a suspect: many are taken early, because most rounds are short. Infinity: of none. */
+  rest(cpu: Cpu, position: number): number {
+    const { since } = this.suspects.get(cpu)!;
+    return since >= 0 && position > since ? (position - since) / EARLY_SAMPLES : Number.POSITIVE_INFINITY;
   }
 
   /** May it be that nothing ends what the CPU does? */
@@ -83,9 +112,9 @@ export class SpinWatch {
     if (!result || result === 'no') {
       s.key = '';
       if (!(trace instanceof SpinTrace)) return undefined;
-      const share = Math.floor((position - s.since) / SHARE);
-      const longest = Math.max(LONG_ROUND.least, Math.min(share, LONG_ROUND.most));
-      return new LongSpinTrace(cpu, this.around, longest);
+      const { least, share, most } = LONG_ROUND;
+      const longest = Math.min(Math.floor((position - s.since) / share), most);
+      return new LongSpinTrace(cpu, this.around, Math.max(least, longest));
     }
     const { refusals } = this.around.machine;
     // What arrives from outside is written there, and that ends the loop.
