@@ -38,7 +38,7 @@ const commandsIn = (block: string): string[] =>
 async function gdbOutputs(lab: Lab, blocks: readonly string[]): Promise<string[]> {
   if (blocks.length === 0) return [];
   const image = builtImage(lab, true);
-  const cli = { ...debugged(), serial: { kind: 'null' as const }, quiet: true, gdb: { host: '127.0.0.1', port: 0 } };
+  const cli = { ...debugged(lab), serial: { kind: 'null' as const }, quiet: true, gdb: { host: '127.0.0.1', port: 0 } };
   const running = await start(image, cli, () => {});
   return session(running, [`file build/labs/${lab.name}-solution.elf`], blocks.map(commandsIn));
 }

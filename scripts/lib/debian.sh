@@ -228,6 +228,7 @@ wrapper_options() {
         LS_WRAP_ARGS="$LS_WRAP_ARGS-iex 'python import os; os.environ.pop(\"PYTHONHOME\", None)' "
       fi
       ;;
+    rustc) LS_WRAP_ARGS="--sysroot \"$2/usr\" " ;;
     qemu-system*) LS_WRAP_ARGS="-L \"$2/usr/share/qemu\" " ;;
     *chromium)
       write_fonts "$2"

@@ -14,6 +14,7 @@ passt|passt|2|10|
 qemu_nbd|qemu-nbd|15|60|
 redis|Redis|2|7|
 chromium|Chromium|130|450|
+rust|Rust for the labs|100|370|rustc with the core library of loongarch64-unknown-linux-gnu
 qemu|QEMU|60|300|'
 
 # Megabytes in a second that a usual line brings, and seconds for what is built.

@@ -23,6 +23,7 @@ LS_IASL_VERSION=20221020
 . "$LS_ROOT/scripts/lib/programs.sh"
 . "$LS_ROOT/scripts/lib/fuzzer.sh"
 . "$LS_ROOT/scripts/lib/linux.sh"
+. "$LS_ROOT/scripts/lib/rust.sh"
 . "$LS_ROOT/scripts/lib/builds.sh"
 . "$LS_ROOT/scripts/lib/plan.sh"
 

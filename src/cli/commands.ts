@@ -243,6 +243,7 @@ export function declareProgram(finish: (code: number) => void): Command {
     .argument('[folder]', 'your copy (left out: a copy here, otherwise the skeleton)')
     .option('--start <folder>', 'copy the skeleton to a new folder')
     .option('--solution', 'check the solution of the project instead')
+    .option('--rust', 'the lab in Rust instead of C: its skeleton, its solution')
     .option('--all', 'check every lab')
     .option('--json', 'for programs')
     .option('--junit <file>', 'write the results as JUnit XML, too')

@@ -3,6 +3,7 @@ import type { Lab } from './lab.ts';
 export const H1: Lab = {
   name: 'h1',
   title: 'A guest of one instruction, and its exit',
+  language: 'C',
   steps: [1, 2, 3, 4, 5],
   files: ['main.c', 'switch.S', 'guest.S'],
   prints: [

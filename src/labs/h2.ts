@@ -3,6 +3,7 @@ import type { Lab } from './lab.ts';
 export const H2: Lab = {
   name: 'h2',
   title: 'A stage-2 fault: map, or emulate',
+  language: 'C',
   steps: [7],
   files: ['main.c', 'guest.S'],
   prints: [

@@ -3,6 +3,7 @@ import type { Lab } from './lab.ts';
 export const H3: Lab = {
   name: 'h3',
   title: 'The guest’s timer: its own, and a tick of the host',
+  language: 'C',
   steps: [4, 6],
   files: ['main.c', 'guest.S'],
   prints: [

@@ -3,6 +3,7 @@ import type { Lab } from './lab.ts';
 export const H4: Lab = {
   name: 'h4',
   title: 'An MMIO device, decoded from BADI',
+  language: 'C',
   steps: [7],
   files: ['main.c', 'guest.S'],
   prints: [

@@ -3,6 +3,7 @@ import type { Lab } from './lab.ts';
 export const H5: Lab = {
   name: 'h5',
   title: 'Two VMs, their vCPUs, and GIDs',
+  language: 'C',
   steps: [3, 4, 6],
   files: ['main.c', 'guest.S'],
   prints: [

@@ -3,6 +3,7 @@ import type { Lab } from './lab.ts';
 export const H6: Lab = {
   name: 'h6',
   title: 'A guest with its own paging: refill in both worlds',
+  language: 'C',
   steps: [7],
   files: ['main.c', 'refill.S', 'guest.S'],
   prints: ['h6: the guest reads 0x600d', 'h6: at its physical address is 0x600d', 'h6: end'],

@@ -53,10 +53,15 @@ export interface EntryState {
   readonly zh: string;
 }
 
+/** The languages of the labs' main programs; the assembly beside them is the same. */
+export type Language = 'C' | 'Rust';
+
 export interface Lab {
   /** `h1`. */
   readonly name: string;
   readonly title: string;
+  /** What its main program is written in. */
+  readonly language: Language;
   /** The steps of a port that it is about. */
   readonly steps: readonly StepNumber[];
   /** The files that a student changes. */

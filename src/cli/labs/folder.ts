@@ -10,8 +10,9 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
-import type { Lab } from '../../labs/lab.ts';
+import { basename, join } from 'node:path';
+import type { Lab, Language } from '../../labs/lab.ts';
+import { inLanguage } from '../../labs/language.ts';
 import { UsageError } from '../errors.ts';
 import { makeFolder } from '../make-folder.ts';
 import { PROJECT_ROOT } from '../paths.ts';
@@ -32,9 +33,18 @@ export const DESCRIPTOR = join(PROJECT_ROOT, 'labs', 'lib', 'labs.json');
 /** The project's folder of a lab: its skeleton. */
 export const skeletonFolder = (lab: Lab): string => join(PROJECT_ROOT, 'labs', lab.name);
 export const solutionFolder = (lab: Lab): string => join(skeletonFolder(lab), 'solution');
-/** The image that is built already. */
+/** Where a file of the skeleton is, below its folder; the same below that of the solution. */
+const placeOf = (file: string): string => (isRust(file) ? join('rust', file) : file);
+/** Is this a source of Rust? */
+export const isRust = (file: string): boolean => file.endsWith('.rs');
+/** The image that is built already; labs in Rust are always built when they are checked. */
 export const builtImage = (lab: Lab, solution: boolean): string =>
-  join(PROJECT_ROOT, 'build', 'labs', `${lab.name}${solution ? '-solution' : ''}.elf`);
+  join(
+    PROJECT_ROOT,
+    'build',
+    'labs',
+    `${lab.name}${solution ? '-solution' : ''}${lab.language === 'C' ? '' : '-rust'}.elf`,
+  );
 
 function isReadable(file: string): boolean {
   try {
@@ -45,24 +55,40 @@ function isReadable(file: string): boolean {
   }
 }
 
-/** The sources of a folder by name: the lab's own, then others that a student has added. */
+/** The language of a folder's program; C where that cannot be told. */
+export function languageOf(folder: string): Language {
+  const has = (file: string): boolean => existsSync(join(folder, file));
+  return has('main.rs') && !has('main.c') ? 'Rust' : 'C';
+}
+
+/** The option that asks for a lab in this language. */
+const option = ({ language }: Lab): string => (language === 'Rust' ? ' --rust' : '');
+
+/** The sources of a folder by name: the lab's own, then others that a student has added. Modules of Rust are found by its compiler. */
 export function sourcesIn(folder: string, lab: Lab): string[] {
   const missing = lab.files.find((file) => !isReadable(join(folder, file)));
   if (missing !== undefined)
     throw new UsageError(
-      `${folder} has no ${missing} that can be read, which lab ${lab.name} needs: copy the skeleton with loongscope lab ${lab.name} --start DIR`,
+      `${folder} has no ${missing} that can be read, which lab ${lab.name} needs: copy the skeleton with loongscope lab ${lab.name}${option(lab)} --start DIR`,
     );
   const more = readdirSync(folder).filter((file) => /\.[cS]$/.test(file) && !lab.files.includes(file));
   return [...lab.files, ...more.sort()];
 }
 
+/** The sources of the skeleton, as paths below its folder. */
+export const skeletonSources = (lab: Lab): string[] => lab.files.map(placeOf);
+
 /** The sources of the solution, as paths below the skeleton's folder: files that differ are in `solution/`. */
 export const solutionSources = (lab: Lab): string[] =>
-  lab.files.map((file) => (existsSync(join(solutionFolder(lab), file)) ? join('solution', file) : file));
+  skeletonSources(lab).map((path) => (existsSync(join(solutionFolder(lab), path)) ? join('solution', path) : path));
 
 /** Texts of the lab's files in a folder. */
 export const textsIn = (folder: string, lab: Lab): ReadonlyMap<string, string> =>
   new Map(lab.files.map((file) => [file, readFileSync(join(folder, file), 'utf8')]));
+
+/** Texts of the lab's files in its skeleton. */
+export const skeletonTexts = (lab: Lab): ReadonlyMap<string, string> =>
+  new Map(lab.files.map((file) => [file, readFileSync(join(skeletonFolder(lab), placeOf(file)), 'utf8')]));
 
 /** Copies the skeleton. @throws UsageError when the folder is not empty, or cannot be written */
 export function startLab(lab: Lab, folder: string): void {
@@ -72,9 +98,9 @@ export function startLab(lab: Lab, folder: string): void {
     );
   try {
     makeFolder(folder);
-    for (const file of readdirSync(skeletonFolder(lab)))
-      if (statSync(join(skeletonFolder(lab), file)).isFile())
-        copyFileSync(join(skeletonFolder(lab), file), join(folder, file));
+    const pages = readdirSync(skeletonFolder(lab)).filter((file) => file.endsWith('.md'));
+    for (const path of [...pages, ...skeletonSources(lab)])
+      copyFileSync(join(skeletonFolder(lab), path), join(folder, basename(path)));
     writeMark(folder, { lab: lab.name });
   } catch (error) {
     throw unwritable(`${folder} cannot be written`, error, 'give another folder');
@@ -83,8 +109,9 @@ export function startLab(lab: Lab, folder: string): void {
 
 const digestOf = (folder: string, lab: Lab): string => {
   const hash = createHash('sha256');
-  const headers = readdirSync(folder).filter((file) => file.endsWith('.h'));
-  for (const file of [...sourcesIn(folder, lab), ...headers.sort()])
+  const sources = sourcesIn(folder, lab);
+  const more = readdirSync(folder).filter((file) => /\.(h|rs)$/.test(file) && !sources.includes(file));
+  for (const file of [...sources, ...more.sort()])
     hash
       .update(file)
       .update('\0')
@@ -124,7 +151,7 @@ export function stateOf(folder: string, lab: Lab): State {
   const checked = markOf(folder)?.checked;
   if (!checked) return 'started';
   try {
-    if (checked.digest !== digestOf(folder, lab)) return 'changed since its check';
+    if (checked.digest !== digestOf(folder, inLanguage(lab, languageOf(folder)))) return 'changed since its check';
   } catch {
     return 'changed since its check';
   }

@@ -2,10 +2,12 @@
 import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { WorldSwitchAudit } from '../../hv/audit/worldswitch.ts';
+import type { OwnDescriptor } from '../../hv/awareness/recognition.ts';
 import { LABS, labNamed } from '../../labs/catalog.ts';
 import { untouchedHoles } from '../../labs/holes.ts';
 import { judge, LAB_MEMORY, type Verdict } from '../../labs/judge.ts';
-import { type Lab, STEPS } from '../../labs/lab.ts';
+import { type Lab, type Language, STEPS } from '../../labs/lab.ts';
+import { inLanguage } from '../../labs/language.ts';
 import { junit, type Result, resultLines, resultObject } from '../../labs/report.ts';
 import { type Booted, boot } from '../boot.ts';
 import { EXIT, UsageError } from '../errors.ts';
@@ -15,12 +17,15 @@ import { run } from '../run.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { unwritable } from '../unwritable.ts';
 import * as folders from './folder.ts';
+import { findRust } from './rustc.ts';
 import { BuildError, build, findToolchain } from './toolchain.ts';
 
 export interface LabCli {
   /** A folder for a copy of the skeleton. */
   readonly start?: string;
   readonly solution?: boolean;
+  /** The edition in Rust. */
+  readonly rust?: boolean;
   readonly all?: boolean;
   readonly json?: boolean;
   /** A file for the results. */
@@ -45,12 +50,12 @@ export async function lab(name: string | undefined, folder: string | undefined, 
   }
   const which = named(name);
   if (cli.start !== undefined) {
-    folders.startLab(which, cli.start);
+    folders.startLab(inLanguage(which, cli.rust ? 'Rust' : 'C'), cli.start);
     print([`${which.name} is in ${cli.start}: read README.md there, then loongscope lab ${which.name} ${cli.start}`]);
     return EXIT.ok;
   }
   if (cli.gdb) return debugLab(which, folder, cli);
-  return report([await checkLab(which, folder, cli.solution === true)], cli);
+  return report([await checkLab(which, folder, cli)], cli);
 }
 
 function named(name: string): Lab {
@@ -80,6 +85,7 @@ function checkOptions(name: string | undefined, folder: string | undefined, cli:
   if (cli.gdb) needs('--gdb PORT');
   if (cli.solution) needs('--solution');
   if (cli.junit !== undefined) needs('--junit FILE');
+  if (cli.rust) needs('--rust');
 }
 
 /** The labs, and how far the copies here are. */
@@ -106,31 +112,39 @@ function list(cli: LabCli): void {
 }
 
 /** The folder that is meant: the one that is given, or a copy here, or the project's skeleton. */
-function folderOf(which: Lab, folder: string | undefined): string {
+function folderOf(which: Lab, folder: string | undefined, rust: boolean): string {
   if (folder !== undefined) {
     if (!existsSync(folder))
       throw new UsageError(`there is no folder ${folder}: make it with loongscope lab ${which.name} --start ${folder}`);
     if (!statSync(folder).isDirectory()) throw new UsageError(`${folder} is a file: give the folder of the lab`);
     return folder;
   }
-  for (const here of [which.name, '.']) if (folders.isCopyOf(here, which)) return here;
-  return folders.skeletonFolder(which);
+  const meant = (here: string): boolean =>
+    folders.isCopyOf(here, which) && (!rust || folders.languageOf(here) === 'Rust');
+  return [which.name, '.'].find(meant) ?? folders.skeletonFolder(which);
 }
 
-/** What is built: its folder, its sources, and an image if there is one already. */
+/** What is built: the lab in the language of the folder, its folder, its sources, and an image if there is one already. */
 interface Program {
+  readonly lab: Lab;
   readonly folder: string;
   readonly sources: readonly string[];
   readonly built: string | undefined;
 }
 
-function programOf(which: Lab, folder: string | undefined, solution: boolean): Program {
+/** What of the project or of a student is meant. */
+type Which = Pick<LabCli, 'solution' | 'rust'>;
+
+function programOf(which: Lab, folder: string | undefined, { solution = false, rust = false }: Which): Program {
   const skeleton = folders.skeletonFolder(which);
-  const at = solution ? skeleton : folderOf(which, folder);
-  const image = folders.builtImage(which, solution);
+  const at = solution ? skeleton : folderOf(which, folder, rust);
+  const language: Language = rust ? 'Rust' : folders.languageOf(at);
+  const lab = inLanguage(which, language);
+  const image = folders.builtImage(lab, solution);
+  const ours = solution ? folders.solutionSources(lab) : folders.skeletonSources(lab);
   return {
-    folder: at,
-    sources: solution ? folders.solutionSources(which) : folders.sourcesIn(at, which),
+    ...{ lab, folder: at },
+    sources: at === skeleton ? ours : folders.sourcesIn(at, lab),
     built: at === skeleton && existsSync(image) ? image : undefined,
   };
 }
@@ -180,34 +194,37 @@ export async function judgeImage(which: Lab, image: string): Promise<Verdict> {
   });
 }
 
-/** Checks a folder; with `solution` the project's solution. */
-export async function checkLab(which: Lab, folder: string | undefined, solution: boolean): Promise<Result> {
-  const program = programOf(which, folder, solution);
+/** Checks a folder, a copy here or the skeleton; with `solution` the project's solution. @param which in C */
+export async function checkLab(which: Lab, folder?: string, meant: Which = {}): Promise<Result> {
+  const program = programOf(which, folder, meant);
+  const { lab } = program;
+  const solution = meant.solution === true;
   const shown = solution
     ? 'its solution'
     : program.folder === folders.skeletonFolder(which)
       ? 'the skeleton'
       : program.folder;
-  const holes = solution
-    ? []
-    : untouchedHoles(folders.textsIn(folders.skeletonFolder(which), which), folders.textsIn(program.folder, which));
-  const base = { lab: which.name, folder: shown, holes };
+  const skeleton = folders.skeletonTexts(lab);
+  const texts = (): ReadonlyMap<string, string> =>
+    shown === 'the skeleton' ? skeleton : folders.textsIn(program.folder, lab);
+  const holes = solution ? [] : untouchedHoles(skeleton, texts());
+  const base = { lab: lab.name, folder: shown, holes };
   let result: Result;
   try {
-    const verdict = await withImage(program, (image) => judgeImage(which, image));
+    const verdict = await withImage(program, (image) => judgeImage(lab, image));
     result = { ...base, passed: verdict.passed, verdict };
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
     result = { ...base, passed: false, buildError: error.message };
   }
-  if (!solution) folders.keepResult(program.folder, which, result.passed);
+  if (!solution) folders.keepResult(program.folder, lab, result.passed);
   return result;
 }
 
 /** A folder that cannot be checked is a lab that has failed: the others of a class are checked all the same. */
-async function checkOneOfAll(which: Lab, folder: string): Promise<Result> {
+async function checkOneOfAll(which: Lab, folder: string, cli: LabCli): Promise<Result> {
   try {
-    return await checkLab(which, folder, false);
+    return await checkLab(which, folder, cli);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     return { lab: which.name, folder, passed: false, buildError: error.message, holes: [] };
@@ -218,12 +235,14 @@ async function checkAll(below: string, cli: LabCli): Promise<number> {
   if (!cli.solution && !existsSync(below))
     throw new UsageError(`there is no folder ${below}: give the one with h1, h2, …`);
   const results: Result[] = [];
+  const copies = LABS.map((which) => join(below, which.name)).filter((folder) => existsSync(folder));
   // Without a compiler nothing can be said of anybody.
   if (!cli.solution) await findToolchain();
+  if (!cli.solution && copies.some((folder) => folders.languageOf(folder) === 'Rust')) await findRust();
   for (const which of LABS) {
     const folder = join(below, which.name);
-    if (cli.solution) results.push(await checkLab(which, undefined, true));
-    else if (existsSync(folder)) results.push(await checkOneOfAll(which, folder));
+    if (cli.solution) results.push(await checkLab(which, undefined, cli));
+    else if (existsSync(folder)) results.push(await checkOneOfAll(which, folder, cli));
   }
   if (results.length === 0)
     throw new UsageError(
@@ -245,19 +264,30 @@ function report(results: readonly Result[], cli: LabCli): number {
   return results.every((r) => r.passed) ? EXIT.ok : EXIT.died;
 }
 
+/** The structure that a vCPU is in Rust; labs.json has its name in C, and those of its members, which are the same. */
+const RUST_VCPU = 'Vcpu';
+
+/** What a debugger is told of the hypervisors in a language. */
+function descriptorOf(language: Language): OwnDescriptor {
+  const own = readDescriptor(folders.DESCRIPTOR);
+  const { descriptor } = own;
+  if (language === 'C') return own;
+  return { ...own, descriptor: { ...descriptor, contexts: { ...descriptor.contexts!, type: RUST_VCPU } } };
+}
+
 /** The machine of a lab for a debugger, which waits for it, and is told where vCPUs keep their registers. */
-export const debugged = (): MachineCli => ({
+export const debugged = ({ language }: Lab): MachineCli => ({
   ...{ ...DEFAULT_MACHINE, memory: LAB_MEMORY, wait: true, sandbox: false },
-  descriptor: readDescriptor(folders.DESCRIPTOR),
+  descriptor: descriptorOf(language),
 });
 
 /** Runs the program with a port for gdb, stopped before its first instruction. */
 async function debugLab(which: Lab, folder: string | undefined, cli: LabCli): Promise<number> {
-  const program = programOf(which, folder, cli.solution === true);
+  const program = programOf(which, folder, cli);
   try {
     return await withImage(program, (image) => {
       print([`now, in another terminal: gdb-multiarch ${image}, then target extended-remote ADDRESS`]);
-      return run(image, { ...debugged(), gdb: cli.gdb! });
+      return run(image, { ...debugged(program.lab), gdb: cli.gdb! });
     });
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;

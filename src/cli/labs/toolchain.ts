@@ -6,6 +6,8 @@ import { UsageError } from '../errors.ts';
 import { PROJECT_ROOT } from '../paths.ts';
 import { systemName } from '../system-name.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
+import { isRust } from './folder.ts';
+import { compileRust, findRust, RUST_TARGET } from './rustc.ts';
 
 const OLDEST = 19;
 const NEWEST = 24;
@@ -19,6 +21,10 @@ export const TARGET_FLAGS = [
   ...['-ffreestanding', '-fno-builtin', '-fno-pic', '-mcmodel=medium', '-O0', '-g', '-fno-omit-frame-pointer'],
   ...['-Wall', '-Wextra', '-std=gnu17'],
 ];
+/** The same beside Rust: its target passes numbers in floating-point registers, and only objects of one kind are linked. */
+const FLAGS_BESIDE_RUST = TARGET_FLAGS.filter((flag) => flag !== '-msoft-float').map((flag) =>
+  flag.replace(/^--target=.*/, `--target=${RUST_TARGET}`),
+);
 const LIB = join(PROJECT_ROOT, 'labs', 'lib');
 /** Where scripts/build-labs puts what the sources of labs/lib become. */
 export const LIB_OBJECTS = join(PROJECT_ROOT, 'build', 'labs', 'lib');
@@ -81,25 +87,75 @@ async function call(program: string, args: readonly string[], folder: string): P
 const INCLUDES = ['-I', LIB, '-I', join(PROJECT_ROOT, 'src', 'hv')];
 
 /** @throws BuildError with the compiler's message */
-async function compile({ clang }: Toolchain, folder: string, source: string, object: string): Promise<void> {
-  const flags = [...TARGET_FLAGS, ...INCLUDES, `-fdebug-prefix-map=${PROJECT_ROOT}/=`, '-fdebug-compilation-dir=.'];
+async function compile(
+  { clang }: Toolchain,
+  folder: string,
+  source: string,
+  object: string,
+  target: readonly string[] = TARGET_FLAGS,
+): Promise<void> {
+  const flags = [...target, ...INCLUDES, `-fdebug-prefix-map=${PROJECT_ROOT}/=`, '-fdebug-compilation-dir=.'];
   // gdb finds sources by whole paths; a message names them as the student does.
   await call(clang, [...flags, '-c', resolve(folder, source), '-o', object], folder);
 }
 
-/** Compiles `labs/lib` into a folder. @returns the objects */
-export async function buildLib(tools: Toolchain, folder: string): Promise<string[]> {
-  const objects = LIB_SOURCES.map((source) => join(folder, `${basename(source)}.o`));
-  for (const [n, source] of LIB_SOURCES.entries()) await compile(tools, LIB, join(LIB, source), objects[n]!);
+/** Compiles `labs/lib` into a folder; beside Rust its assembly alone. @returns the objects */
+export async function buildLib(tools: Toolchain, folder: string, besideRust = false): Promise<string[]> {
+  const sources = besideRust ? LIB_SOURCES.filter((source) => source.endsWith('.S')) : LIB_SOURCES;
+  const objects = sources.map((source) => join(folder, `${basename(source)}.o`));
+  const flags = besideRust ? FLAGS_BESIDE_RUST : TARGET_FLAGS;
+  for (const [n, source] of sources.entries()) await compile(tools, LIB, join(LIB, source), objects[n]!, flags);
   return objects;
+}
+
+/** What a program is linked of: its own objects, and those of the library. */
+interface Parts {
+  readonly own: readonly string[];
+  readonly lib: readonly string[];
+}
+
+/** @param place a folder for a moment. @param objects one to keep what the sources become, if they are to be kept */
+async function partsInC(
+  tools: Toolchain,
+  folder: string,
+  sources: readonly string[],
+  place: string,
+  objects: string | undefined,
+): Promise<Parts> {
+  const own = sources.map((source, n) =>
+    objects ? join(objects, `${basename(source)}.o`) : join(place, `own-${n}.o`),
+  );
+  for (const [n, source] of sources.entries()) await compile(tools, folder, source, own[n]!);
+  const built = LIB_SOURCES.map((source) => join(LIB_OBJECTS, `${basename(source)}.o`));
+  return { own, lib: built.every((object) => existsSync(object)) ? built : await buildLib(tools, place) };
+}
+
+async function partsInRust(
+  tools: Toolchain,
+  folder: string,
+  sources: readonly string[],
+  place: string,
+): Promise<Parts> {
+  const rust = await findRust();
+  const own: string[] = [];
+  for (const [n, source] of sources.entries()) {
+    const object = join(place, `own-${n}.o`);
+    if (isRust(source)) own.push(...(await compileRust(rust, folder, source, place, call)));
+    else {
+      await compile(tools, folder, source, object, FLAGS_BESIDE_RUST);
+      own.push(object);
+    }
+  }
+  // The core library is one object, of which a lab needs little.
+  return { own: ['--gc-sections', ...own], lib: await buildLib(tools, place, true) };
 }
 
 /**
  * Compiles and links a lab's program. A source of `labs/lib` is linked when the lab does not have its functions itself.
  * @param folder where the names of `sources` begin, and those in the compiler's messages
- * @param sources C and assembly
+ * @param sources C and assembly, or Rust and assembly
  * @param output the ELF file to write
- * @param objects a folder for what the sources become, if they are to be kept
+ * @param objects a folder for what the sources become, if they are to be kept; not of Rust
  * @throws BuildError with the compiler's message
  */
 export async function build(
@@ -111,12 +167,9 @@ export async function build(
 ): Promise<void> {
   const place = temporaryFolder('loongscope-lab-');
   try {
-    const own = sources.map((source, n) =>
-      objects ? join(objects, `${basename(source)}.o`) : join(place, `own-${n}.o`),
-    );
-    for (const [n, source] of sources.entries()) await compile(tools, folder, source, own[n]!);
-    const built = LIB_SOURCES.map((source) => join(LIB_OBJECTS, `${basename(source)}.o`));
-    const lib = built.every((object) => existsSync(object)) ? built : await buildLib(tools, place);
+    const { own, lib } = sources.some(isRust)
+      ? await partsInRust(tools, folder, sources, place)
+      : await partsInC(tools, folder, sources, place, objects);
     const parts = [...own, '--start-lib', ...lib, '--end-lib'];
     // The entry is in the library, and what it calls brings the rest.
     await call(
