@@ -6,6 +6,7 @@ import { defaultCacheFile } from './code-cache.ts';
 import { EXIT } from './errors.ts';
 import { type FoundGdb, gdbs, isGood, OLDEST_GDB } from './find-gdb.ts';
 import { gdbSourceOf } from './gdb-sources.ts';
+import { lookForRust, rustMend } from './labs/rustc.ts';
 import { OLDEST_NODE } from './old-node.ts';
 import { guestPath, HYPERVISOR } from './paths.ts';
 import { systemName } from './system-name.ts';
@@ -38,6 +39,8 @@ export interface Surroundings {
   readonly guests: boolean;
   /** Is the program there? */
   readonly programs: Readonly<Record<'passt' | 'qemu-nbd', boolean>>;
+  /** Why there is no Rust for the labs; undefined when there is one. */
+  readonly rustMissing: string | undefined;
   /** Folders that the program writes to: writable, and bytes that are free. */
   readonly folders: readonly { readonly path: string; readonly writable: boolean; readonly free: number }[];
   /** `debian` (with those that are made from it), another ID of a distribution, or Node's name: `darwin`, `win32`. */
@@ -96,6 +99,7 @@ export function diagnose(s: Surroundings): Finding[] {
     gdbFinding(s),
     program(s, 'passt', '--net user', 'passt'),
     program(s, 'qemu-nbd', 'disks in qcow2 and other formats (--drive nbd:…)', 'qemu-utils'),
+    rustFinding(s),
     ...s.folders.map(({ path, writable, free }): Finding => {
       const ok = writable && free >= LEAST_SPACE;
       const space = `${Math.floor(free / MIB)} MiB free`;
@@ -111,6 +115,17 @@ export function diagnose(s: Surroundings): Finding[] {
       };
     }),
   ];
+}
+
+function rustFinding({ rustMissing, system }: Surroundings): Finding {
+  const ok = rustMissing === undefined;
+  return {
+    name: 'Rust',
+    needed: false,
+    ok,
+    found: rustMissing ?? 'rustc, with the core library for LoongArch',
+    ...(!ok && { prevents: 'the labs in Rust (lab --rust)', mend: rustMend(system) }),
+  };
 }
 
 function program(s: Surroundings, name: 'passt' | 'qemu-nbd', prevents: string, pack: string): Finding {
@@ -158,6 +173,7 @@ function folder(path: string): Surroundings['folders'][number] {
 }
 
 async function look(): Promise<Surroundings> {
+  const rust = await lookForRust();
   return {
     node: process.version,
     sandbox:
@@ -165,6 +181,7 @@ async function look(): Promise<Surroundings> {
     gdbs: await gdbs(),
     guests: existsSync(HYPERVISOR) && existsSync(guestPath('hello')),
     programs: { passt: await has('passt'), 'qemu-nbd': await has('qemu-nbd') },
+    rustMissing: 'missing' in rust ? rust.missing : undefined,
     folders: [folder(process.cwd()), folder(dirname(defaultCacheFile()))],
     system: systemName(),
   };

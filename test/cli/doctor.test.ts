@@ -10,6 +10,7 @@ const GOOD: Surroundings = {
   gdbs: [{ program: 'gdb-multiarch', version: '18.1', hasLoongArch: true, hasPython: true }],
   guests: true,
   programs: { passt: true, 'qemu-nbd': true },
+  rustMissing: undefined,
   folders: [{ path: '/home/me', writable: true, free: 2 ** 30 }],
   system: 'debian',
 };
@@ -25,6 +26,7 @@ describe('doctor', () => {
         'ok       gdb         gdb-multiarch 18.1, with LoongArch and Python',
         'ok       passt       is there',
         'ok       qemu-nbd    is there',
+        'ok       Rust        rustc, with the core library for LoongArch',
         'ok       folder      /home/me: 1024 MiB free',
         'All is there.',
         '',
@@ -57,6 +59,16 @@ describe('doctor', () => {
     ['no guests', { guests: false }, ['missing  hypervisor  not built', 'run --guest', './scripts/build-guests']],
     ['no rights to give up', { sandbox: false }, ['missing  sandbox', 'run without --no-sandbox', 'Node 24.18']],
     [
+      'no Rust',
+      { rustMissing: 'no rustc' },
+      ['missing  Rust        no rustc', 'the labs in Rust', 'add --rust to ./scripts/loongscope lab'],
+    ],
+    [
+      'no Rust on another system',
+      { rustMissing: 'no rustc', system: 'darwin' },
+      ['missing  Rust        no rustc', 'the labs in Rust', 'install rustc 1.85 or newer of your system'],
+    ],
+    [
       'no passt',
       { programs: { passt: false, 'qemu-nbd': true }, system: 'fedora' },
       ['missing  passt       none', '--net user', 'install the package passt of your system'],
@@ -75,7 +87,7 @@ describe('doctor', () => {
     const all = lines(surroundings as Partial<Surroundings>);
     const at = all.findIndex((line) => !line.startsWith('ok'));
     for (const [n, part] of expected.entries()) expect(all[at + n]).toContain(part);
-    expect(all.at(-2)).toBe('1 of 7 are not right; the rest works.');
+    expect(all.at(-2)).toBe('1 of 8 are not right; the rest works.');
   });
 
   test('the command, as text and as JSON', async () => {

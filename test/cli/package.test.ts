@@ -1,9 +1,10 @@
 /** The npm package: installed in a clean folder, it runs without the checkout, and its page shows what it prints. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { lookForRust } from '../../src/cli/labs/rustc.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { VERSION } from '../../src/cli/version.ts';
 import { haveRedis, RedisServer } from '../support/redis-server.ts';
@@ -55,6 +56,15 @@ describe('the package', () => {
     expect(stdout.match(/^h\d: passed/gm)).toHaveLength(6);
     expect((await loongscope('lab', 'h1', '--start', 'my h1')).exitCode).toBe(0);
     expect((await loongscope('lab', 'h1', 'my h1')).stdout).toMatch(/hint +step 1, detect LVZ/);
+  });
+
+  test('has the sources of the labs in Rust, and no programs of them', async () => {
+    expect((await loongscope('lab', 'h1', '--rust', '--start', 'my rust')).exitCode).toBe(0);
+    const built = await loongscope('lab', 'h1', 'my rust');
+    if ('missing' in (await lookForRust())) expect(built.stderr).toMatch(/and labs in Rust are built by rustc/);
+    else expect(built.stdout).toMatch(/hint +step 1, detect LVZ: .*main\.rs/);
+    const programs = readdirSync(join(folder, 'node_modules', 'loongscope', 'build', 'labs'));
+    expect(programs.filter((name) => /rust/.test(name))).toEqual([]);
   });
 
   test('has the page of the browser edition', () => {

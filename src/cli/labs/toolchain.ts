@@ -108,7 +108,7 @@ export async function buildLib(tools: Toolchain, folder: string, besideRust = fa
   return objects;
 }
 
-/** What a program is linked of: its own objects, and those of the library. */
+/** What a program is linked of: its own objects, with options for them, and those of the library. */
 interface Parts {
   readonly own: readonly string[];
   readonly lib: readonly string[];
@@ -147,7 +147,7 @@ async function partsInRust(
     }
   }
   // The core library is one object, of which a lab needs little.
-  return { own: ['--gc-sections', ...own], lib: await buildLib(tools, place, true) };
+  return { own: ['-T', join(LIB, 'rust', 'got.ld'), '--gc-sections', ...own], lib: await buildLib(tools, place, true) };
 }
 
 /**

@@ -1,0 +1,74 @@
+/** The library of the labs in Rust: its numbers are those of the other tables, and nothing is warned of. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+import { skeletonFolder, skeletonSources, solutionSources } from '../../src/cli/labs/folder.ts';
+import { compileRust, lookForRust } from '../../src/cli/labs/rustc.ts';
+import { PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { csrByName } from '../../src/emu/cpu/csr-table.ts';
+import { LABS } from '../../src/labs/catalog.ts';
+import { inLanguage } from '../../src/labs/language.ts';
+
+const read = (...names: string[]): string => readFileSync(join(PROJECT_ROOT, ...names), 'utf8');
+const rust = await lookForRust();
+
+/** A number of C or Rust: hexadecimal or not, or a shifted one. */
+const numberOf = (text: string): bigint => {
+  const [value, by = '0'] = text.replaceAll(/[_()]|u?l?$/g, '').split('<<');
+  return BigInt(value!.trim()) << BigInt(by.trim());
+};
+
+/** Constants of a header of C by name, those that are plain numbers. */
+const inC = (text: string): Map<string, bigint> =>
+  new Map(
+    [...text.matchAll(/^#define (\w+) (\(?(?:0x)?[\da-f]+(?: << \d+)?\)?(?:ul)?)(?= *(?:\/\*.*)?$)/gm)].map((m) => [
+      m[1]!,
+      numberOf(m[2]!),
+    ]),
+  );
+
+test('the CSRs have the numbers of the table', () => {
+  const csrs = [...read('labs', 'lib', 'rust', 'csr.rs').matchAll(/\b([A-Z]+\d?) = (0x[\da-f]+)/g)];
+  expect(csrs.length).toBeGreaterThan(30);
+  for (const [, name, number] of csrs) expect([name, Number(number)]).toEqual([name, csrByName(name!)?.num]);
+});
+
+test('constants that C has, too, are the same', () => {
+  const c = new Map([...inC(read('src', 'hv', 'csr.h')), ...inC(read('labs', 'lib', 'lab.h'))]);
+  const compared: string[] = [];
+  for (const file of ['csr.rs', 'memory.rs'])
+    for (const [, name, text] of read('labs', 'lib', 'rust', file).matchAll(
+      /^pub const (\w+): u\w+ = ((?:0x[\da-f_]+|\d+)(?: << \d+)?);/gm,
+    )) {
+      const wanted = c.get(name!);
+      if (wanted === undefined) continue;
+      compared.push(name!);
+      expect([name, numberOf(text!)]).toEqual([name, wanted]);
+    }
+  for (const name of ['CRMD_DA', 'GTLBC_USETGID', 'IS_TIMER', 'ECODE_HVC', 'GUEST_START', 'PTE_W', 'WINDOW_CACHED'])
+    expect(compared).toContain(name);
+});
+
+test('the structure of a vCPU is asserted to be as the assembly knows it', () => {
+  const asserted = [...read('labs', 'lib', 'rust', 'vcpu.rs').matchAll(/offset_of!\(Vcpu, (\w+)\) == (0x[\da-f]+)/g)];
+  const wanted = [...inC(read('labs', 'lib', 'lab.h'))].filter(([name]) => name.startsWith('VCPU_'));
+  expect(asserted.map((m) => [`VCPU_${m[1]!.toUpperCase()}`, BigInt(m[2]!)])).toEqual(wanted);
+});
+
+describe.skipIf('missing' in rust)('rustc warns of nothing', () => {
+  test.each(LABS.map((lab) => inLanguage(lab, 'Rust')))('in $name', async (lab) => {
+    if ('missing' in rust) return;
+    const strict = async (program: string, args: readonly string[], folder: string): Promise<void> => {
+      await execa(program, ['-D', 'warnings', ...args], { cwd: folder });
+    };
+    const place = mkdtempSync(join(tmpdir(), 'loongscope-rust-test-'));
+    try {
+      for (const path of new Set([...skeletonSources(lab), ...solutionSources(lab)]))
+        if (path.endsWith('.rs')) await compileRust(rust, skeletonFolder(lab), path, place, strict);
+    } finally {
+      rmSync(place, { recursive: true });
+    }
+  });
+});
