@@ -6,10 +6,14 @@ import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { skeletonFolder, skeletonSources, solutionSources } from '../../src/cli/labs/folder.ts';
 import { compileRust, lookForRust } from '../../src/cli/labs/rustc.ts';
+import { build, findToolchain } from '../../src/cli/labs/toolchain.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { parseElf, readSymbols } from '../../src/emu/boot/elf.ts';
 import { csrByName } from '../../src/emu/cpu/csr-table.ts';
 import { LABS } from '../../src/labs/catalog.ts';
 import { inLanguage } from '../../src/labs/language.ts';
+import { resultLines } from '../../src/labs/report.ts';
+import { checkEdited } from './edited.ts';
 
 const read = (...names: string[]): string => readFileSync(join(PROJECT_ROOT, ...names), 'utf8');
 const rust = await lookForRust();
@@ -55,6 +59,39 @@ test('the structure of a vCPU is asserted to be as the assembly knows it', () =>
   const asserted = [...read('labs', 'lib', 'rust', 'vcpu.rs').matchAll(/offset_of!\(Vcpu, (\w+)\) == (0x[\da-f]+)/g)];
   const wanted = [...inC(read('labs', 'lib', 'lab.h'))].filter(([name]) => name.startsWith('VCPU_'));
   expect(asserted.map((m) => [`VCPU_${m[1]!.toUpperCase()}`, BigInt(m[2]!)])).toEqual(wanted);
+});
+
+describe.skipIf('missing' in rust)('a program in Rust', () => {
+  test('may use floating point, and vectors of the core library', async () => {
+    const [from, value] = [
+      'println!("h1: LVZ version {version}");',
+      '(half * 2.0) as usize + text.chars().count() - 64',
+    ];
+    const to = [
+      'let text = core::hint::black_box("four and sixty letters, which the core library counts as vectors");',
+      `let half = core::hint::black_box(version as f64) / 2.0; println!("h1: LVZ version {}", ${value});`,
+    ];
+    const result = await checkEdited('h1', 'main.rs', from, to.join(' '), 'Rust');
+    expect(resultLines(result).join('\n')).toMatch(/^h1: passed/);
+  });
+
+  test('has nothing where the stack of the host is', async () => {
+    if ('missing' in rust) return;
+    const place = mkdtempSync(join(tmpdir(), 'loongscope-rust-test-'));
+    try {
+      const lab = inLanguage(LABS[0]!, 'Rust');
+      const image = join(place, 'lab.elf');
+      await build(await findToolchain(), skeletonFolder(lab), solutionSources(lab), image);
+      const bytes = readFileSync(image);
+      const stack = readSymbols(bytes).find(({ name }) => name === 'stack_top')!.value - 0x4000n;
+      const { segments } = parseElf(bytes, image);
+      const own = segments.filter(({ vaddr }) => vaddr > stack - 0x100000n);
+      expect(own).toHaveLength(2);
+      for (const { vaddr, memsz } of own) expect(vaddr + BigInt(memsz)).toBeLessThanOrEqual(stack);
+    } finally {
+      rmSync(place, { recursive: true });
+    }
+  });
 });
 
 describe.skipIf('missing' in rust)('rustc warns of nothing', () => {

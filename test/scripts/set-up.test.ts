@@ -35,9 +35,10 @@ const APT = `case "$*" in
   for name; do case $name in Dir::Cache::archives=*) folder=\${name#*=} ;; esac; done; : > "$folder/$name.deb" ;;
 *download*)
   [ ! -e "$CUT/download" ] || { echo "E: Failed to fetch x.deb  Could not resolve host"; exit 100; }
-  shift; for name; do : > "\${name}_1.deb"; done ;;
+  shift; for name; do : > "\${name%%=*}_1.deb"; done ;;
 esac`;
 const CACHE = `case "$*" in
+*policy*rustc*) echo "  Candidate: 1.97.1+dfsg1-1" ;;
 *policy*gdb*) echo "  Candidate: \${GDB_MAJOR:-16}.3-1" ;;
 *"depends"*linux-image*) echo "  Depends: linux-image-7.0-loong64" ;;
 *depends*" npm") printf '  Depends: node-one\\n  Depends: libc6\\n  Depends: <node-two>\\n    node-both\\n' ;;
@@ -59,6 +60,7 @@ qemu-utils) program qemu-nbd 'echo nbd'; program qemu-img 'echo img'; loader ;;
 passt) program passt 'echo "  --hostname NAME"'; loader ;;
 acpica-tools) program iasl 'echo "ASL+ Optimizing Compiler/Disassembler version 20250404"'; loader ;;
 device-tree-compiler) program dtc 'echo dtc' ;;
+rustc) program rustc ':'; loader ;;
 npm) mkdir -p "$root/usr/share/nodejs/npm/bin"; : > "$root/usr/share/nodejs/npm/bin/npm-cli.js" ;;
 esac`;
 const NPM = `[ "$1" != --version ] || { echo "\${NPM_VERSION:-11.1.0}"; exit 0; }
@@ -143,6 +145,8 @@ describe('a network that is cut', () => {
     ['qemu_nbd', 'download', 'bin/qemu-img'],
     ['passt', 'download', 'bin/passt'],
     ['table_judges', 'download', 'bin/iasl'],
+    ['rust', 'update', 'bin/rustc'],
+    ['rust', 'download', 'bin/rustc'],
     ['npm', 'update', 'bin/npm'],
     ['npm', 'download', 'bin/npm'],
   ])('while %s is brought (%s): said in one line, and the next run brings it', async (thing, what, file) => {
@@ -218,6 +222,33 @@ test('a bundle that could not be made whole is made again', async () => {
   expect(existsSync(join(root, 'build', 'cli', 'main.js'))).toBe(false);
   expect((await setUp('bundle() { mkdir -p "$1"; : >"$1/main.js"; }; LS_NODE=x; ensure_bundle')).exitCode).toBe(0);
   expect(existsSync(join(root, 'build', 'cli', 'main.js'))).toBe(true);
+});
+
+describe('Rust', () => {
+  test('is only brought by who asks for it', () => {
+    const script = readFileSync(join(PROJECT_ROOT, 'scripts', 'loongscope'), 'utf8');
+    expect(script.match(/\brust\b/g)).toEqual(['rust', 'rust']);
+    expect(script).toMatch(/^ {2}lab\)\n(?: {4}.*\n)* {4}case " \$\* " in \*" --rust "\*\) prepare rust ;; esac$/m);
+  });
+
+  test('a core library of another version than the compiler is not taken: lists are read again, and it is said', async () => {
+    program(
+      'apt-get',
+      APT.replace('case "$*" in', 'case "$*" in *libstd-rust-dev=*) echo "E: no such version"; exit 100 ;;'),
+    );
+    const { all, exitCode } = await setUp('prepare rust');
+    expect(exitCode).not.toBe(0);
+    expect(all!.match(/reading the package lists of forky for loong64/g)).toHaveLength(2);
+    expect(all).toMatch(
+      /^loongscope: no rustc with a core library for loong64 of the same version could be brought: /m,
+    );
+    expect(existsSync(inTools('bin', 'rustc'))).toBe(false);
+  });
+
+  test('a compiler that is there and serves is used', async () => {
+    program('rustc', 'exit 0');
+    expect(await setUp('prepare rust')).toEqual({ all: '', exitCode: 0 });
+  });
 });
 
 describe('what cannot be had is named', () => {

@@ -147,7 +147,7 @@ async function partsInRust(
     }
   }
   // The core library is one object, of which a lab needs little.
-  return { own: ['-T', join(LIB, 'rust', 'got.ld'), '--gc-sections', ...own], lib: await buildLib(tools, place, true) };
+  return { own: ['--gc-sections', ...own], lib: await buildLib(tools, place, true) };
 }
 
 /**
