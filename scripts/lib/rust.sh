@@ -8,11 +8,12 @@ LS_RUST_NOT_NEEDED="$LS_NOT_NEEDED|^(libstd-rust-dev|gcc|libgcc-[0-9]|libcc1|lib
 
 # has_rust: true when a rustc compiles a crate without std for the target: it is new enough, and its `core` is of the same version.
 has_rust() {
-  local place answer=1
-  LS_RUSTC=$(command -v rustc) && place=$(mktemp -d) || return 1
-  echo '#![no_std]' | "$LS_RUSTC" --edition 2024 --target "$LS_RUST_TARGET" --crate-type lib --emit metadata --out-dir "$place" - 2>/dev/null && answer=0
+  local rustc place answer=1
+  rustc=$(command -v rustc) && place=$(mktemp -d) || return 1
+  echo '#![no_std]' | "$rustc" --edition 2024 --target "$LS_RUST_TARGET" --crate-type lib --emit metadata --out-dir "$place" - 2>/dev/null && answer=0
   rm -rf "$place"
-  export LS_RUSTC
+  # Only one that serves is the one to use.
+  [ $answer != 0 ] || export LS_RUSTC="$rustc"
   return $answer
 }
 

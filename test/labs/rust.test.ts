@@ -55,6 +55,11 @@ test('constants that C has, too, are the same', () => {
     expect(compared).toContain(name);
 });
 
+test.each(LABS.map((lab) => inLanguage(lab, 'Rust')))('the hints of $name name nothing of C', (lab) => {
+  for (const { hint, zh } of [...lab.mistakes, ...lab.atEntry])
+    for (const text of [hint, zh]) expect(text).not.toMatch(/\w\.c\b|->|\bstage2\b/);
+});
+
 test('the structure of a vCPU is asserted to be as the assembly knows it', () => {
   const asserted = [...read('labs', 'lib', 'rust', 'vcpu.rs').matchAll(/offset_of!\(Vcpu, (\w+)\) == (0x[\da-f]+)/g)];
   const wanted = [...inC(read('labs', 'lib', 'lab.h'))].filter(([name]) => name.startsWith('VCPU_'));

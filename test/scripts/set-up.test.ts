@@ -247,7 +247,18 @@ describe('Rust', () => {
 
   test('a compiler that is there and serves is used', async () => {
     program('rustc', 'exit 0');
-    expect(await setUp('prepare rust')).toEqual({ all: '', exitCode: 0 });
+    const { all, exitCode } = await setUp('prepare rust; echo "$LS_RUSTC"');
+    expect([exitCode, all]).toEqual([0, join(base, 'bin', 'rustc')]);
+  });
+
+  test('one that is too old, or has no core library, is left, and another one brought', async () => {
+    program('rustc', 'exit 1');
+    const { all, exitCode } = await setUp(
+      'has_rust || env | grep LS_RUSTC || echo none; prepare rust; echo "$LS_RUSTC"',
+    );
+    expect(exitCode, all).toBe(0);
+    expect(all).toMatch(/^none$/m);
+    expect(all!.split('\n').at(-1)).toBe(inTools('bin', 'rustc'));
   });
 });
 

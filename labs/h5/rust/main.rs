@@ -12,12 +12,9 @@ const VM_OF: [usize; VCPUS] = [0, 0, 1];
 const ID_OF: [u64; VCPUS] = [0, 1, 0];
 
 /// The CSRs of a guest: there is one bank for all. ESTAT comes before the timer's, TCFG before TVAL.
-static LIST: [GuestCsr; 27] = [
-    GuestCsr::of(CRMD), GuestCsr::of(CPUID), GuestCsr::of(PRMD), GuestCsr::of(EUEN), GuestCsr::of(MISC), GuestCsr::of(ECFG),
-    GuestCsr::of(ESTAT), GuestCsr::of(ERA), GuestCsr::of(BADV), GuestCsr::of(EENTRY), GuestCsr::of(ASID), GuestCsr::of(PGDL),
-    GuestCsr::of(PGDH), GuestCsr::of(PWCL), GuestCsr::of(PWCH), GuestCsr::of(STLBPS), GuestCsr::of(SAVE0), GuestCsr::of(SAVE1),
-    GuestCsr::of(SAVE2), GuestCsr::of(SAVE3), GuestCsr::of(TCFG), GuestCsr::of(TVAL), GuestCsr::of(TLBRENTRY), GuestCsr::of(DMW0),
-    GuestCsr::of(DMW1), GuestCsr::of(DMW2), GuestCsr::of(DMW3),
+static LIST: [GuestCsr; 27] = guest_csrs![
+    CRMD, CPUID, PRMD, EUEN, MISC, ECFG, ESTAT, ERA, BADV, EENTRY, ASID, PGDL, PGDH, PWCL, PWCH, STLBPS, SAVE0, SAVE1, SAVE2, SAVE3, TCFG,
+    TVAL, TLBRENTRY, DMW0, DMW1, DMW2, DMW3
 ];
 
 /// The values of the list, of a vCPU while another one has the bank.

@@ -80,9 +80,7 @@ pub fn csr_write<C: Writable>(_: C, value: u64) {
 pub fn csr_xchg<C: Writable>(_: C, value: u64, mask: u64) -> u64 {
     let old;
     // SAFETY: the CSR is Writable. The mask may not be in r1: that is another instruction.
-    unsafe {
-        asm!("csrxchg {}, $t0, {}", inout(reg) value => old, const C::NUMBER, in("$t0") mask, options(nostack))
-    };
+    unsafe { asm!("csrxchg {}, $t0, {}", inout(reg) value => old, const C::NUMBER, in("$t0") mask, options(nostack)) };
     old
 }
 
@@ -104,9 +102,7 @@ pub fn gcsr_write<C: Csr>(_: C, value: u64) {
 pub fn gcsr_xchg<C: Csr>(_: C, value: u64, mask: u64) -> u64 {
     let old;
     // SAFETY: as gcsr_write; the mask as in csr_xchg.
-    unsafe {
-        asm!("gcsrxchg {}, $t0, {}", inout(reg) value => old, const C::NUMBER, in("$t0") mask, options(nostack))
-    };
+    unsafe { asm!("gcsrxchg {}, $t0, {}", inout(reg) value => old, const C::NUMBER, in("$t0") mask, options(nostack)) };
     old
 }
 
@@ -119,8 +115,17 @@ pub struct GuestCsr {
 impl GuestCsr {
     /// The CSR of this name.
     pub const fn of<C: Csr + Default>(_: C) -> Self {
-        Self { read: || gcsr_read(C::default()), write: |value| gcsr_write(C::default(), value) }
+        Self {
+            read: || gcsr_read(C::default()),
+            write: |value| gcsr_write(C::default(), value),
+        }
     }
+}
+
+/// An array of them, by their names.
+#[macro_export]
+macro_rules! guest_csrs {
+    ($($name:ident),*) => { [$($crate::GuestCsr::of($crate::$name)),*] };
 }
 
 /// A word of CPUCFG.

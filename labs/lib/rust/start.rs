@@ -1,6 +1,7 @@
 //! Between boot.S and the lab's `main`.
 use crate::csr::{EUEN, EUEN_FPE, EUEN_SXE, csr_write};
 
+// SAFETY: each lab has this one.
 unsafe extern "C" {
     /// The lab's.
     safe fn main() -> !;

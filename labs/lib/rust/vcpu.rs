@@ -45,6 +45,7 @@ impl Vcpu {
     }
 }
 
+// SAFETY: switch.S keeps what a function must preserve. A guest reaches memory by its VM's table alone.
 unsafe extern "C" {
     /// The world switch: runs the guest until its next exit.
     pub safe fn enter_guest(vcpu: &mut Vcpu);
