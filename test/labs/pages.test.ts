@@ -1,10 +1,14 @@
 /** The pages of the labs show what really happens, in each language. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { chineseOf, pageText, RECORDED_PAGES, recordedBlocks, withBlocks } from '../../scripts/record-labs.ts';
 import { findGdb } from '../../src/cli/find-gdb.ts';
+import { skeletonFolder, solutionSources } from '../../src/cli/labs/folder.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { LABS } from '../../src/labs/catalog.ts';
+import { inLanguage } from '../../src/labs/language.ts';
 import { stable } from '../support/golden.ts';
 
 test.each(RECORDED_PAGES)('%s is what really happens', { timeout: 60_000 }, async (page) => {
@@ -18,8 +22,21 @@ test.each(RECORDED_PAGES)('%s is what really happens', { timeout: 60_000 }, asyn
   }
 });
 
-describe.each(LABS)('the page of $name', ({ name }) => {
+describe.each(LABS)('the page of $name', (lab) => {
+  const { name } = lab;
   const text = pageText(`labs/${name}/README.md`);
+
+  test('says how in Rust, and where to stop in gdb: at a function that is there', () => {
+    const inRust = inLanguage(lab, 'Rust');
+    const sources = solutionSources(inRust).map((path) => readFileSync(join(skeletonFolder(lab), path), 'utf8'));
+    for (const page of [text, pageText(`labs/${name}/README.zh-CN.md`)]) {
+      expect(page).toContain(
+        `loongscope lab ${name} --rust --start ${name}-rust\nloongscope lab ${name} ${name}-rust\n`,
+      );
+      const place = /`break (?:main::)?(\w+)`/.exec(page)![1]!;
+      expect(sources.join('')).toMatch(new RegExp(`^fn ${place}\\(|^${place}:`, 'm'));
+    }
+  });
 
   test('teaches: why, what, the manual, a picture, a walk with gdb', () => {
     const headings = [...text.matchAll(/^## (.*)$/gm)].map((m) => m[1]);
