@@ -18,6 +18,7 @@ export function stable(output: string, root: string): string {
       .replace(/\[\d{5,}\]/g, '[TICK]')
       .replace(/\{\d{5,}\}/g, '{INSTRUCTION}')
       .replace(/tick \d+/g, 'tick N')
+      .replace(/in the \d+ instructions before/g, 'in the N instructions before')
       .replace(/instructions? \d+/g, 'instruction N')
       .replace(/[ \t]+$/gm, '')
   );

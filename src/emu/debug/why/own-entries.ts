@@ -123,5 +123,5 @@ function lastInvtlb({ whole, past, r, name }: Moment, entry: TlbEntryView): stri
     if (op > 4 && !covers(entry, va)) return `${what} is for the page at ${hex(va)} (rk)`;
     return `${what} came before the table was changed, or the page was missed in between`;
   }
-  return '; no invtlb was executed';
+  return `; no invtlb was executed in the ${past.length} instructions before`;
 }

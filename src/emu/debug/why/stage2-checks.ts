@@ -236,5 +236,5 @@ function invalidation({ past, r, name }: Moment, gpa: bigint): string {
     if (op === 0x16 && rk >> 15n !== gpa >> 15n) return `${what} is for GPA ${hex(rk)}`;
     return '';
   }
-  return '; no invtlb was executed';
+  return `; no invtlb was executed in the ${past.length} instructions before`;
 }
