@@ -215,6 +215,7 @@ describe('parts of a machine', () => {
     Omissions: 'what a log has told',
     P9Session: 'saved by the device that it belongs to',
     PageGuard: 'which pages the history has kept; it closes them with each copy',
+    PendingPages: 'which pages get their content when they are used; who reads all of RAM makes them get it',
     Ram: 'which chunks are in linear memory; its content is saved',
     Regions: 'translated code, made anew',
     SharePast: 'the past of the history',

@@ -1,4 +1,4 @@
-import { CPU_STATE_BYTES, CSR_RULE, STATE, TLB_ARRAYS_OFFSET } from '../memory/layout.ts';
+import { CHUNKS, CPU_STATE_BYTES, CSR_RULE, STATE, TLB_ARRAYS_OFFSET } from '../memory/layout.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
 import { xorshift } from '../runtime/xorshift.ts';
 import type { Stateful, Wiring } from '../state/fields.ts';
@@ -314,6 +314,13 @@ export class Cpu extends CpuState implements Stateful, Linked {
   /** The same, for when only EUEN of a bank may have changed. */
   unitsChanged(): void {
     this.contexts.unitsChanged();
+  }
+
+  /** Drops what is known of where pages of RAM are. */
+  forgetRam(): void {
+    this.fast.clearAll();
+    const at = this.base + CHUNKS.offset;
+    this.mem.u8.fill(0, at, at + 8 * CHUNKS.count);
   }
 
   /** Power-on state (Vol. 1, section 6.3): direct address mode, interrupts off, at `entry`. */

@@ -271,7 +271,7 @@ export class MemoryAccess {
   /** From now on emitted code finds the chunk of a physical address in RAM (mmu/resolve.ts). */
   private noteChunk(pa: number): void {
     const { cpu, ram } = this;
-    if (ram.exchanges || !ram.has(pa)) return;
+    if (ram.exchanges || !ram.has(pa) || !ram.settled(pa)) return;
     const number = Math.floor(pa / 2 ** CHUNKS.shift);
     const place = (cpu.base + CHUNKS.offset + 8 * (number & (CHUNKS.count - 1))) >> 2;
     cpu.mem.i32[place] = number + 1;

@@ -446,7 +446,7 @@ export class Machine implements Stateful {
       cpu.gtlb.restored();
       cpu.stopRequested = false;
       cpu.watchpoints.changed();
-      cpu.fast.clearAll();
+      cpu.forgetRam();
       cpu.contextChanged();
     }
   }

@@ -3,6 +3,7 @@ import { isBytes } from '../state/state-check.ts';
 import { PAGE } from './layout.ts';
 import type { LinearMemory } from './linear-memory.ts';
 import { PageGuard } from './page-guard.ts';
+import { PendingPages } from './pending-pages.ts';
 import { HIGH_BASE, LOW_SIZE, PLATFORM } from './physical-map.ts';
 
 const CHUNK = 0x100000;
@@ -48,6 +49,8 @@ export class Ram {
   private readonly spare: Uint8Array[] = [];
   /** Told before a page changes. */
   readonly guard: PageGuard;
+  /** Pages that get their content when they are used. Where chunks are exchanged, there are none. */
+  readonly pending: PendingPages;
   /** For each chunk: has the CPU asked for its address since the last exchange? */
   private readonly used: Uint8Array;
   /** The chunk that is looked at next. */
@@ -66,6 +69,7 @@ export class Ram {
     this.chunks = this.table.subarray(0, this.count);
     this.used = new Uint8Array(this.count);
     this.guard = new PageGuard(size / PAGE);
+    this.pending = new PendingPages(size / PAGE);
     const places = Math.floor(mem.ramBytes / CHUNK);
     this.exchanges = table === undefined && places < this.count + ROM.size / CHUNK;
     if (this.exchanges) this.room = places;
@@ -230,18 +234,24 @@ export class Ram {
   }
 
   /**
-   * The linear address of a physical address, or −1 outside RAM. It is valid up to the end of its 1 MiB chunk, and until the next
+   * The linear address of a physical address, or −1 outside RAM. It is valid up to the end of its page, and until the next
    * {@link exchange}.
    * @throws Error when more RAM has been touched than 32-bit linear memory holds
    */
   linearAddress(pa: number): number {
     const block = this.block(pa);
     if (block < 0) return this.inRom(pa) ? this.rom + pa - ROM.base : -1;
+    if (this.pending.count > 0) this.pending.use(Math.floor(block / PAGE));
     const index = Math.floor(block / CHUNK);
     this.used[index] = 1;
     let at = this.chunks[index]!;
     if (at <= TAKING) at = this.take(index);
     return at + (block % CHUNK);
+  }
+
+  /** Does the 1 MiB chunk of a physical address in RAM hold what it should? */
+  settled(pa: number): boolean {
+    return !this.pending.near(Math.floor(this.block(pa) / PAGE));
   }
 
   /** The linear address that a physical address has now, or −1: outside RAM, not touched yet, or away. Nothing changes. */
@@ -303,6 +313,7 @@ export class Ram {
 
   /** The content of a page by number, to be read at once; undefined: it was never touched, and is all zeros. */
   page(page: number): Uint8Array | undefined {
+    this.pending.settle(page);
     const index = Math.floor((page * PAGE) / CHUNK);
     const from = (page * PAGE) % CHUNK;
     const at = this.chunks[index]!;
@@ -336,6 +347,8 @@ export class Ram {
         continue;
       }
       const n = Math.min(length - done, CHUNK - ((pa + done) % CHUNK));
+      if (this.pending.count > 0)
+        for (let at = block; at < block + n; at += PAGE - (at % PAGE)) this.pending.settle(Math.floor(at / PAGE));
       const index = Math.floor(block / CHUNK);
       const chunk = this.chunks[index]!;
       const from = block % CHUNK;
@@ -356,6 +369,7 @@ export class Ram {
 
   /** {@link save} in pieces, between which RAM must not change. */
   *saving(): Steps<Map<number, Uint8Array>> {
+    this.pending.settleAll();
     const out = new Map<number, Uint8Array>();
     for (const [n, at] of this.chunks.entries()) {
       if (at === 0) continue;
@@ -382,6 +396,7 @@ export class Ram {
 
   /** Restores RAM from a copy. Chunks that are not in it become zero. */
   restore(copy: ReadonlyMap<number, Uint8Array>): void {
+    this.pending.forget();
     this.guard.replaced();
     this.away.clear();
     for (const [n, bytes] of copy) {
@@ -406,6 +421,7 @@ export class Ram {
 
   /** The touched chunks in ascending order: physical address and content. */
   touchedChunks(): [pa: number, content: Uint8Array][] {
+    this.pending.settleAll();
     return [...this.chunks].flatMap((at, n): [number, Uint8Array][] => {
       const content = at === 0 ? this.away.get(n) : this.mem.u8.subarray(at, at + CHUNK);
       return content ? [[this.firstOf(n), content]] : [];
@@ -414,6 +430,7 @@ export class Ram {
 
   /** The pages of the touched chunks in ascending order: number, and content to be read at once. */
   *touchedPages(): Generator<[page: number, content: Uint8Array]> {
+    this.pending.settleAll();
     for (let n = 0; n < this.count; n++) {
       const at = this.chunks[n]!;
       const content = at === 0 ? this.away.get(n) : this.mem.u8.subarray(at, at + CHUNK);

@@ -3,9 +3,11 @@
  * the first time after the newest mark, so that a mark costs what has changed since then.
  *
  * Each mark has a log: pages with the content that they had at the mark, if they were changed before the next one. A page has at a mark
- * what the first log from there on says, otherwise what RAM holds now. When RAM has gone back to an earlier mark, the newest log also
- * takes the pages that RAM does not hold any more as they were at the newest mark.
+ * what the first log from there on says, otherwise what RAM holds now. When RAM has gone back to an earlier mark, pages get their earlier
+ * content when they are used ({@link PendingPages}); until then they hold what they held at the newest mark, or the newest log has it: that log
+ * also takes the pages that RAM does not hold any more as they were at the newest mark.
  */
+import { PAGE } from '../memory/layout.ts';
 import type { PageKeeper } from '../memory/page-guard.ts';
 import type { Ram } from '../memory/ram.ts';
 import { PageContents } from './page-contents.ts';
@@ -32,6 +34,17 @@ export interface PagesAround {
   readonly lost: () => void;
 }
 
+/** Do two pages hold the same? They are aligned. */
+function isSame(a: Uint8Array | undefined, b: Uint8Array): boolean {
+  if (!a) return false;
+  const [p, q] = [a, b].map((page) => new Int32Array(page.buffer, page.byteOffset, PAGE / 4)) as [
+    Int32Array,
+    Int32Array,
+  ];
+  for (let i = 0; i < PAGE / 4; i++) if (p[i] !== q[i]) return false;
+  return true;
+}
+
 export class PagePast implements PageKeeper {
   private readonly ram: Ram;
   private readonly around: PagesAround;
@@ -40,7 +53,8 @@ export class PagePast implements PageKeeper {
   /** The mark that RAM has come from: what has not changed since the guard closed is as it was there. */
   private base = 0;
   /**
-   * Where RAM is not at the newest mark: the content that pages had at the mark `base`, of those that have one in the newest log.
+   * Where RAM is not at the newest mark: the content that pages had at the mark `base`, of those that have one in the newest log or are
+   * pending.
    */
   private readonly known = new PageContents();
   /** Work space of {@link restore}. */
@@ -51,6 +65,7 @@ export class PagePast implements PageKeeper {
   constructor(ram: Ram, around: PagesAround) {
     this.ram = ram;
     this.around = around;
+    ram.pending.bring = (page) => this.bring(page);
   }
 
   /** The number of marks. */
@@ -75,6 +90,7 @@ export class PagePast implements PageKeeper {
 
   /** Forgets all marks. */
   clear(): void {
+    this.ram.pending.settleAll();
     this.ram.guard.tell(undefined);
     this.store = new PageStore();
     this.logs = [];
@@ -89,6 +105,7 @@ export class PagePast implements PageKeeper {
 
   /** A page is about to change for the first time since the guard closed. */
   touched(page: number): void {
+    this.ram.pending.settle(page);
     const newest = this.logs.at(-1)!;
     let content = newest.get(page);
     if (content === undefined) {
@@ -107,7 +124,8 @@ export class PagePast implements PageKeeper {
 
   /** A new mark behind all others: RAM as it is. */
   mark(): void {
-    const { guard } = this.ram;
+    const { guard, pending } = this.ram;
+    pending.settleAll();
     if (!guard.on) guard.tell(this);
     for (const page of guard.opened) this.forgetKnown(page);
     this.logs.push(new Map());
@@ -156,10 +174,12 @@ export class PagePast implements PageKeeper {
     if (mark <= this.base) this.wantBack(mark);
     else this.wantForward(mark);
     this.wanted.each((page, content) => {
-      if (content !== UNKNOWN) this.bring(page, content);
+      if (content === UNKNOWN) this.asNewest(page);
+      else this.owe(page, content);
     });
     this.base = mark;
     const newest = this.logs.length - 1;
+    if (this.ram.exchanges || mark === newest) this.ram.pending.settleAll();
     if (mark === newest) {
       // RAM holds again what it held at the newest mark.
       this.known.each((_, content) => this.store.release(content));
@@ -211,14 +231,30 @@ export class PagePast implements PageKeeper {
     }
   }
 
-  private bring(page: number, content: number): void {
-    const { guard } = this.ram;
+  /** No log has the page: unless it was pending, it holds already what it held at the mark. */
+  private asNewest(page: number): void {
+    if (!this.ram.pending.has(page)) return;
+    this.ram.pending.cancel(page);
+    this.forgetKnown(page);
+  }
+
+  /** A page gets an earlier content when it is used. */
+  private owe(page: number, content: number): void {
+    const { guard, pending } = this.ram;
     if (!guard.changed(page) && this.known.get(page) === content) return;
-    const newest = this.logs.at(-1)!;
-    if (!newest.has(page)) newest.set(page, this.keepPresent(page));
-    this.around.changed(this.ram.pageAddress(page));
-    this.ram.putPage(page, this.store.content(content));
     this.setKnown(page, content);
+    pending.add(page);
+  }
+
+  /** A page that was pending gets its content. Code that is decoded stays where it is the same. */
+  private bring(page: number): void {
+    const content = this.known.get(page)!;
+    const bytes = this.store.content(content);
+    if (bytes && isSame(this.ram.page(page), bytes)) return;
+    const newest = this.logs.at(-1)!;
+    if (!newest.has(page)) newest.set(page, this.store.keep(this.ram.page(page)));
+    this.around.changed(this.ram.pageAddress(page));
+    this.ram.putPage(page, bytes);
   }
 
   /** Forgets a mark that is neither the newest nor the one that RAM has come from. Its log goes into that of the mark before it. */
@@ -236,6 +272,7 @@ export class PagePast implements PageKeeper {
   /** Forgets the marks from one on: RAM has come from one before it, and will have another future. */
   removeFrom(mark: number): void {
     if (mark >= this.logs.length) return;
+    this.ram.pending.settleAll();
     while (this.logs.length > mark) this.remove(mark);
     const newest = this.logs.at(-1)!;
     const { guard } = this.ram;
