@@ -194,7 +194,9 @@ export class PagePast implements PageKeeper {
     const { wanted, base } = this;
     const newest = this.logs.length - 1;
     for (let n = mark; n < base; n++)
-      for (const [page, content] of this.logs[n]!) if (!wanted.has(page)) wanted.set(page, content);
+      this.logs[n]!.forEach((content, page) => {
+        wanted.add(page, content);
+      });
     const there = base === newest ? this.logs[newest]! : this.known;
     for (const page of this.ram.guard.opened) if (!wanted.has(page)) wanted.set(page, there.get(page)!);
   }
@@ -204,21 +206,22 @@ export class PagePast implements PageKeeper {
     const { wanted } = this;
     let missing: number[] = [];
     const ask = (page: number): void => {
-      if (wanted.has(page)) return;
-      wanted.set(page, UNKNOWN);
-      missing.push(page);
+      if (wanted.add(page, UNKNOWN)) missing.push(page);
     };
     for (const page of this.ram.guard.opened) ask(page);
-    for (let n = this.base; n < mark; n++) for (const page of this.logs[n]!.keys()) ask(page);
+    for (let n = this.base; n < mark; n++)
+      this.logs[n]!.forEach((_, page) => {
+        ask(page);
+      });
     let left = missing.length;
     for (let n = mark; n < this.logs.length && left > 0; n++) {
       const log = this.logs[n]!;
       if (log.size < left) {
-        for (const [page, content] of log) {
-          if (wanted.get(page) !== UNKNOWN) continue;
+        log.forEach((content, page) => {
+          if (wanted.get(page) !== UNKNOWN) return;
           wanted.set(page, content);
           left--;
-        }
+        });
         continue;
       }
       missing = missing.filter((page) => {
