@@ -105,6 +105,10 @@ export class SymbolFiles implements SymbolStore {
     }
   }
 
+  get count(): number {
+    return this.loaded.length;
+  }
+
   /** The name of an address in a world, by the file that was added last or, of those of the command line, given first. */
   name(world: number, address: bigint): string | undefined {
     for (const file of this.loaded) {

@@ -1,5 +1,5 @@
 /** What `explain` doubts at a stage-2 miss. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
 import { HOST_OWN } from '../../src/emu/cpu/csr-writers.ts';
 import { explainLast } from '../../src/emu/debug/explain.ts';
@@ -56,6 +56,27 @@ test('an address of a device is only said to be one on the board’s own map, an
   expect(explained()).toMatch(
     /GPA 0x1fe0\w+ is the uart\w* on this board's own map: an MMIO access, if the VM has the same map/,
   );
+});
+
+test('who asks again at the same moment gets the same answer at once, until something is changed', async () => {
+  const driven = await Driven.boot(['hello']);
+  const { control, booted } = driven;
+  const { history } = control;
+  history.enable(true);
+  await driven.to('handle_exit');
+  const cpu = control.machine.cpus[0]!;
+  const going = vi.spyOn(history, 'going');
+  const ask = (): string[] => finish(explaining(control, cpu, booted.symbolize));
+  const first = ask();
+  expect(first.join('\n')).toMatch(/VM exit from/);
+  const { length } = going.mock.calls;
+  expect(length).toBeGreaterThan(0);
+  expect(ask()).toEqual(first);
+  expect(going.mock.calls).toHaveLength(length);
+  // It may be the answer that has changed.
+  history.disturb();
+  expect(ask()).toEqual(first);
+  expect(going.mock.calls.length).toBeGreaterThan(length);
 });
 
 describe('a kernel with paging', () => {

@@ -190,6 +190,33 @@ describe('history', () => {
     }
   });
 
+  test('an exception or exit is found by its number, between the copies around it', async () => {
+    const { control } = await Driven.boot(['two,name=a,append=a']);
+    const { history, machine, replayer } = control;
+    const cpu = machine.cpus[0]!;
+    const places = new Map<number, number>();
+    const remove = cpu.observe({ exception: () => void places.set(cpu.events.total - 1, control.position()) });
+    for (let n = 1; n <= 8; n++) {
+      history.replay(n * 500_000);
+      // A copy of this moment.
+      history.goto(history.position - 1);
+      history.goto(history.end);
+    }
+    remove();
+    const end = history.position;
+    const numbers = [...places.keys()];
+    for (const number of [numbers[0]!, numbers[numbers.length >> 1]!, numbers.at(-1)!]) {
+      const at = places.get(number)!;
+      history.goto(end);
+      expect(finish(replayer.findingEvent(cpu, number))).toBe(at);
+      const behind = history.copies.positions.find((position) => position > at) ?? end;
+      expect(history.position).toBeLessThanOrEqual(behind);
+    }
+    history.goto(end);
+    // It has not come yet.
+    expect(finish(replayer.findingEvent(cpu, cpu.events.total))).toBeUndefined();
+  });
+
   test('a debugger’s change makes another future', () => {
     const { machine, cpu } = new TestMachine({ code: ['addi.d $a0, $a0, 1', 'b -4'] });
     const history = new History(machine, []);

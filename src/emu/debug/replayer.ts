@@ -86,6 +86,35 @@ export class Replayer {
   }
 
   /**
+   * Finds an exception or exit of a CPU that was before the present position. Afterwards the machine is at some position of its history.
+   * @param number events of the CPU before it
+   * @returns the position of the instruction that it came at; undefined when it is not in what is kept
+   */
+  *findingEvent(cpu: Cpu, number: number): Steps<number | undefined> {
+    const { history, pending, vcpuStates } = this.control;
+    let found: number | undefined;
+    for (let end = history.eventsBy(cpu, number + 1); end > history.beginning; ) {
+      const last = end;
+      end = pending.silently(() => history.restoreBefore(last - 1));
+      if (cpu.events.total > number) continue;
+      const remove = cpu.observe({
+        exception: () => {
+          if (cpu.events.total === number + 1) found = vcpuStates.position();
+        },
+      });
+      const steps = pending.silentlyInPieces(history.replaying(last));
+      try {
+        while (found === undefined && !steps.next().done) yield;
+      } finally {
+        steps.return();
+        remove();
+      }
+      return found;
+    }
+    return undefined;
+  }
+
+  /**
    * Finds the last VM exit of a vCPU before a position at which the machine is. Afterwards the machine is at some position of its history.
    * @returns the position of the instruction that exits; undefined when no exit is kept
    */

@@ -3,6 +3,8 @@ export type Symbolizer = (world: number, address: bigint) => string | undefined;
 
 /** Files by which addresses are named, beside those of the image. */
 export interface SymbolStore {
+  /** The number of files. */
+  readonly count: number;
   /** One line a file: what it is, and whether it fits what is in memory. */
   describe(): string[];
   /**

@@ -2,6 +2,7 @@
 import type { CsrHalves } from '../cpu/csr-bank.ts';
 import { PWCL, TLBELO, TLBELO_HI } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
+import { PAGE } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
 import { addressBits, isHuge, Leaf, levelBase, levelWidth, type TableReader, walkTables } from '../mmu/page-walk.ts';
 import { pageAddress } from '../mmu/stages.ts';
@@ -19,6 +20,8 @@ export interface MappedRange {
   readonly rights: string;
 }
 
+const NOWHERE = -1;
+
 /** The reader of a walk that notes where it came to nothing. */
 class Lister implements TableReader {
   lo = 0;
@@ -29,7 +32,9 @@ class Lister implements TableReader {
   /** Levels that the registers describe, from the root down to 0. */
   private readonly levels: readonly number[];
   /** Whether nothing is mapped by a table. Kernels let many entries lead to one table that is empty. */
-  private readonly known = new Map<string, boolean>();
+  private readonly known = new Map<number, boolean>();
+  /** Where pages of tables are in physical memory, or NOWHERE. */
+  private readonly places = new Map<number, number>();
 
   constructor(table: ListedTable) {
     this.table = table;
@@ -40,9 +45,12 @@ class Lister implements TableReader {
     // The level stays that of the entry that has led here: the whole range of that entry is skipped.
     if (this.isEmpty(table, level)) return false;
     this.level = level;
-    const entry = this.words(slot, 1);
-    if (!entry) return false;
-    [this.lo, this.hi] = [entry[0]!, entry[1]!];
+    const pa = this.place(slot);
+    const lo = pa === undefined ? undefined : this.table.ram.word(pa);
+    const hi = pa === undefined ? undefined : this.table.ram.word(pa + 4);
+    if (lo === undefined || hi === undefined) return false;
+    this.lo = lo | 0;
+    this.hi = hi | 0;
     return true;
   }
 
@@ -67,7 +75,7 @@ class Lister implements TableReader {
     const { csr } = this.table;
     // Wide entries are rare, and are looked at one by one.
     if (csr.lo(CSR.PWCL) & PWCL.PTEWidth) return false;
-    const key = `${at}:${level}`;
+    const key = 8 * at + level;
     let empty = this.known.get(key);
     if (empty !== undefined) return empty;
     // A table that leads to itself has nothing new.
@@ -87,11 +95,19 @@ class Lister implements TableReader {
     return empty;
   }
 
-  /** Entries from an address on, each as two words; undefined when they are not in RAM. */
+  /** Where an address of the tables is in physical memory. All of a page is in one place. */
+  private place(at: number): number | undefined {
+    const page = at - (at % PAGE);
+    let place = this.places.get(page);
+    if (place === undefined) this.places.set(page, (place = this.table.place(page) ?? NOWHERE));
+    return place === NOWHERE ? undefined : place + (at % PAGE);
+  }
+
+  /** All entries of a table, each as two words; undefined when they are not in RAM. */
   private words(at: number, count: number): Int32Array | undefined {
-    const pa = this.table.place(at);
+    const pa = this.place(at);
     const bytes = pa === undefined ? undefined : this.table.ram.read(pa, 8 * count);
-    return bytes?.length === 8 * count ? new Int32Array(bytes.slice().buffer) : undefined;
+    return bytes?.length === 8 * count ? new Int32Array(bytes.buffer, 0, 2 * count) : undefined;
   }
 }
 
@@ -109,10 +125,18 @@ export function* mappedRanges(
   table: ListedTable,
   most: number,
 ): Steps<{ readonly ranges: readonly MappedRange[]; readonly cut: boolean }> {
-  const ranges: MappedRange[] = [];
+  const ranges: { -readonly [K in keyof MappedRange]: MappedRange[K] }[] = [];
   const { csr, root } = table;
   const leaf = new Leaf();
   const lister = new Lister(table);
+  const words = new Map<number, string>();
+  /** The rights of an entry. Few are different. */
+  const rightsOf = (lo: number, hi: number): string => {
+    const bits = ((hi & ~TLBELO_HI.PPN) >>> 0) * 2 ** 32 + ((lo & ~TLBELO.PPN) >>> 0);
+    let text = words.get(bits);
+    if (text === undefined) words.set(bits, (text = describeElo((BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0))));
+    return text;
+  };
   let looks = 0;
   if (lister.nothing) return { ranges, cut: false };
   for (let at = 0; at < lister.end; looks++) {
@@ -124,12 +148,11 @@ export function* mappedRanges(
     const next = (Math.floor(at / size) + 1) * size;
     if (found && lister.names(leaf.lo, leaf.hi)) {
       const to = pageAddress(leaf.lo, leaf.hi, leaf.ps, at | 0, Math.floor(at / 2 ** 32));
-      const elo = (BigInt(leaf.hi >>> 0) << 32n) | BigInt(leaf.lo >>> 0);
-      const rights = describeElo(elo);
+      const rights = rightsOf(leaf.lo, leaf.hi);
       const last = ranges.at(-1);
       const joins =
         last && last.to === at && last.rights === rights && last.ps === leaf.ps && last.at + (at - last.from) === to;
-      if (joins) ranges[ranges.length - 1] = { ...last, to: next };
+      if (joins) last.to = next;
       else if (ranges.length >= most) return { ranges, cut: true };
       else ranges.push({ from: at, to: next, at: to, ps: leaf.ps, rights });
     }

@@ -128,6 +128,8 @@ export class Engine {
   /** Instructions that this entry into generated code executed before the last change of world. */
   private worldMark = 0;
   private readonly sliceEnd: number;
+  /** Indices of words of the state that each run uses. A look-up by name costs time when a debugger steps. */
+  private readonly places: { readonly [K in 'left' | 'fills' | 'openPages' | 'fpPending']: number };
   private hooks: EngineHooks = {};
   /** The breakpoints of one page, its watchpoints, and both together. */
   private joined: readonly [ReadonlySet<number>, ReadonlySet<number>, ReadonlySet<number>] | undefined;
@@ -165,6 +167,11 @@ export class Engine {
     const helpers = this.attended(ram.exchanges ? this.withRoom(this.helpers()) : this.helpers());
     this.regions = regions;
     this.sliceEnd = (cpu.base + STATE.sliceEnd) >> 3;
+    const place = (field: keyof typeof STATE): number => (cpu.base + STATE[field]) >> 2;
+    this.places = {
+      ...{ left: place('left'), fills: place('fills') },
+      ...{ openPages: place('openPages'), fpPending: place('fpPending') },
+    };
     this.plan = {
       map,
       cpu: cpu.index,
@@ -228,16 +235,18 @@ export class Engine {
    */
   run(time: number, budget: number, masked = false): number {
     const { cpu } = this;
+    const { i32 } = cpu.mem;
+    const { left } = this.places;
     let done = 0;
     this.tired = false;
     cpu.links?.beginTurn(cpu);
-    cpu.setStateI32('fills', this.memory.fills());
-    cpu.setStateI32('openPages', this.memory.openPages());
+    i32[this.places.fills] = this.memory.fills();
+    i32[this.places.openPages] = this.memory.openPages();
     while (done < budget && !cpu.stopRequested && !this.tired) {
       const now = this.clock ? this.clock() : time + done;
       cpu.sliceTime = now;
       cpu.sliceBudget = 0;
-      cpu.setStateI32('left', 0);
+      i32[left] = 0;
       cpu.hostTimer.expire(now);
       cpu.guestTimer.expire(now);
       if (cpu.idle) {
@@ -255,7 +264,7 @@ export class Engine {
       const n = Math.min(budget - done, due, wait || MAX_ENTRY);
       this.worldMark = 0;
       cpu.sliceBudget = n;
-      cpu.setStateI32('left', n);
+      i32[left] = n;
       cpu.mem.f64[this.sliceEnd] = now + n;
       const p = this.letPass;
       this.letPass = -1;
@@ -263,7 +272,7 @@ export class Engine {
       if (p >= 0 && p === this.uopAtPc()) {
         this.uops.reveal(p);
         cpu.sliceBudget = 1;
-        cpu.setStateI32('left', 1);
+        i32[left] = 1;
         cpu.mem.f64[this.sliceEnd] = now + 1;
         this.passing = true;
         this.exact(1);
@@ -277,11 +286,11 @@ export class Engine {
         }
         this.fast(n);
       } else this.exact(n);
-      if (cpu.stateI32('fpPending') !== 0) this.fpu.settle();
-      const executed = cpu.sliceBudget - cpu.stateI32('left');
+      if (i32[this.places.fpPending] !== 0) this.fpu.settle();
+      const executed = cpu.sliceBudget - i32[left]!;
       cpu.sliceTime += executed;
       cpu.sliceBudget = 0;
-      cpu.setStateI32('left', 0);
+      i32[left] = 0;
       cpu.icount += executed;
       if (cpu.vm) cpu.guestIcount += executed - this.worldMark;
       done += executed;

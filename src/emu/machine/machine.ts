@@ -474,7 +474,9 @@ export class Machine implements Stateful {
 
   /** Instructions executed by all CPUs. */
   get instructions(): number {
-    return this.cpus.reduce((sum, c) => sum + c.icount, 0);
+    let sum = 0;
+    for (let n = 0; n < this.cpus.length; n++) sum += this.cpus[n]!.icount;
+    return sum;
   }
 
   /**

@@ -1,3 +1,4 @@
+import { u32At } from '../formats/little-endian.ts';
 import { finish, type Steps } from '../runtime/steps.ts';
 import { isBytes } from '../state/state-check.ts';
 import { PAGE } from './layout.ts';
@@ -360,6 +361,14 @@ export class Ram {
       done += n;
     }
     return out.subarray(0, done);
+  }
+
+  /** The aligned word at a physical address, or undefined outside RAM. Like {@link read} it changes nothing. */
+  word(pa: number): number | undefined {
+    const block = this.block(pa);
+    if (this.pending.count > 0 && block >= 0) this.pending.settle(Math.floor(block / PAGE));
+    const at = block < 0 ? 0 : this.chunks[Math.floor(block / CHUNK)]!;
+    return at > TAKING ? this.mem.u32[(at + (block % CHUNK)) >>> 2] : u32At(this.read(pa, 4));
   }
 
   /** Copies of the touched chunks by chunk number. */

@@ -14,6 +14,8 @@ export interface Copy {
   readonly extras: readonly Fields[];
   /** Instructions of each CPU before it. */
   readonly executed: readonly number[];
+  /** Events of each CPU before it. */
+  readonly events: readonly number[];
   /** Journal entries before it. */
   journal: number;
   /** Running time up to the next copy, in milliseconds; of the last copy up to the latest position. */
@@ -124,6 +126,11 @@ export class Copies {
     return this.list[firstIndex(this.list, (copy) => copy.executed[cpu.index]! >= executed)];
   }
 
+  /** The first copy before which a CPU has had so many events. */
+  firstWithEvents(cpu: Cpu, events: number): Copy | undefined {
+    return this.list[firstIndex(this.list, (copy) => copy.events[cpu.index]! >= events)];
+  }
+
   /**
    * Copies the machine at its present position, and removes what there is no room for. A copy that is there already is older.
    * @param journal the number of journal entries before it
@@ -139,6 +146,7 @@ export class Copies {
       rest: machine.copy(last?.rest),
       extras: this.extras.map((part, n) => saveShared(part, last?.extras[n])),
       executed: machine.cpus.map((c) => c.icount),
+      events: machine.cpus.map((c) => c.events.total),
       work: 0,
     };
     this.rests.add(copy.rest);

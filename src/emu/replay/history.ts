@@ -153,6 +153,11 @@ export class History {
     return this.past.repeating;
   }
 
+  /** A number that changes when the machine does, other than by running and by going to moments of its past. */
+  get version(): number {
+    return this.past.versions;
+  }
+
   /** The latest position that was reached. */
   get latest(): number {
     return Math.max(this.past.frontier, this.position);
@@ -281,6 +286,7 @@ export class History {
    */
   disturb(): void {
     if (this.recorded) throw new Error('this is a recording: the machine cannot be changed');
+    this.past.versions++;
     if (!this.past.on) this.powerOn = undefined;
     if (!this.past.on) return;
     this.past.forgetFuture();
@@ -339,6 +345,11 @@ export class History {
    */
   idleSince(cpu: Cpu): number {
     return Math.min(this.position, this.past.copied.firstWith(cpu, cpu.icount)?.position ?? this.position);
+  }
+
+  /** A position up to which a CPU has had so many events by the present one, as far as copies tell: an early one. */
+  eventsBy(cpu: Cpu, events: number): number {
+    return Math.min(this.position, this.past.copied.firstWithEvents(cpu, events)?.position ?? this.position);
   }
 
   /** Enters a state of a recorded run. @param index of the last copy before it; −1 when there is none @returns its position */

@@ -26,6 +26,8 @@ export class KeptPast {
   due = true;
   /** A debugger has changed the machine, and the change is neither in a copy nor in the journal yet. */
   changed = false;
+  /** How often the past has become another one, or has been given another future. */
+  versions = 0;
   private readonly machine: Machine;
   private readonly outside: readonly OutsidePast[];
   /** The position before which nothing is kept of what is outside. */
@@ -58,6 +60,7 @@ export class KeptPast {
 
   /** Nothing is known of the past. */
   begin(): void {
+    this.versions++;
     if (!this.fixed) {
       this.journal.begin();
       this.frontier = 0;
@@ -90,6 +93,7 @@ export class KeptPast {
   forgetFuture(): void {
     const { obstacle } = this;
     if (obstacle !== undefined) throw new Error(obstacle);
+    this.versions++;
     for (const part of this.outside) part.fork();
     this.journal.forgetFuture();
     if (this.position < this.frontier) this.frontier = this.position;

@@ -65,6 +65,30 @@ export function* caseOf(
   name: Symbolizer,
   lines: (record: EventRecord) => readonly string[],
 ): Steps<Case | undefined> {
+  const last = answers.get(control);
+  if (last?.moment === momentOf(control, cpu, loop) && last.name === name) return last.found;
+  const found = yield* seeking(control, cpu, loop, name, lines);
+  answers.set(control, { moment: momentOf(control, cpu, loop), name, found });
+  return found;
+}
+
+/** The last answer of each machine: who asks again at the same moment does not wait again. */
+const answers = new WeakMap<RunControl, { moment: string; name: Symbolizer; found: Case | undefined }>();
+
+/** What an answer depends on, as text. */
+const momentOf = ({ history, machine, symbolFiles }: RunControl, cpu: Cpu, loop: Loop | undefined): string =>
+  [
+    ...[history.version, history.enabled, history.position, cpu.index],
+    ...[machine.poweredOff, symbolFiles?.count, loop?.text],
+  ].join();
+
+function* seeking(
+  control: RunControl,
+  cpu: Cpu,
+  loop: Loop | undefined,
+  name: Symbolizer,
+  lines: (record: EventRecord) => readonly string[],
+): Steps<Case | undefined> {
   const { history, replayer } = control;
   const here = history.position;
   const tell = { loop, name, lines, ended: control.machine.poweredOff };
@@ -81,8 +105,11 @@ export function* caseOf(
   try {
     // From power-on, what comes next goes over the whole past once, and leaves copies there. The beginning is best found on this way.
     if (recalled && round && !first) first = yield* beginning(control, cpu, round, here);
+    // From power-on it is far. Otherwise copies tell where the event is.
     const found =
-      last && ((yield* explained(control, cpu, last, tell)) ?? (yield* explainedFar(control, cpu, last, here, tell)));
+      last &&
+      ((recalled ? yield* explained(control, cpu, last, tell) : undefined) ??
+        (yield* explainedFar(control, cpu, last, tell)));
     // What ended a repetition is less telling than what began it.
     if (found && found.findings.length > 0) return found;
     if (!recalled && round) first ??= yield* beginning(control, cpu, round, here);
@@ -136,51 +163,56 @@ interface Place {
   readonly near: number;
 }
 
+/** An event, and the number of those before it. */
+interface Numbered extends Place {
+  readonly number: number;
+}
+
 /** The newest event that tells something: not the refill or the interrupt that came behind it, unless its handler is running now. */
-function newest(cpu: Cpu, here: number, loop: Loop | undefined): Place | undefined {
-  const record = cpu.events.lastException();
+function newest(cpu: Cpu, here: number, loop: Loop | undefined): Numbered | undefined {
+  const { events } = cpu;
+  const record = events.lastException();
   if (!record) return undefined;
   const wanted = loop ? new Set(loop.round.map(keyOf)) : undefined;
   const inRefill = (cpu.host.lo(CSR.TLBRERA) & TLBRERA.IsTLBR) !== 0;
   let best = record;
+  let age = 0;
+  while (events.at(age)?.kind === 'entry') age++;
   if (!inRefill || loop)
     for (let back = 0; back < RECENT; back++) {
-      const r = cpu.events.at(back);
+      const r = events.at(back);
       if (!r || cpu.now - r.time > BEFORE) break;
       if (r.kind === 'entry' || BESIDE.has(r.ecode) || (wanted && !wanted.has(keyOf(r)))) continue;
       best = r;
+      age = back;
       break;
     }
-  // Without `idle`, a tick is an instruction.
-  return { record: best, near: Math.min(here, here - Math.max(0, cpu.now - best.time) + 1) };
+  // Without `idle`, and on one CPU, a tick is an instruction.
+  const near = Math.min(here, here - Math.max(0, cpu.now - best.time) + 1);
+  return { record: best, near, number: events.total - 1 - age };
 }
 
-/** Explains an event that is not where the count of instructions says, because the CPU has waited in `idle` since. */
+/** Explains an event that is sought in the past: since then the CPU may have waited in `idle`, and others may have run. */
 function* explainedFar(
   control: RunControl,
   cpu: Cpu,
-  { record }: Place,
-  here: number,
+  { record, number }: Numbered,
   tell: Tell,
 ): Steps<Case | undefined> {
-  const { history, replayer, machine } = control;
-  let near: number | undefined;
-  yield* replayer.going(history.beginning);
-  const remove = cpu.observe({
-    exception: (c: Cpu) => {
-      const r = c.events.at(0)!;
-      if (r.time === record.time && keyOf(r) === keyOf(record)) near = control.position() + 1;
-    },
-  });
-  const { runtime } = machine.options;
+  const { runtime } = control.machine.options;
   const late = runtime.now() + LONGEST_SEARCH_MS;
+  const steps = control.replayer.findingEvent(cpu, number);
+  let at: number | undefined;
   try {
-    while (near === undefined && history.position < here && runtime.now() < late)
-      yield* control.pending.silentlyInPieces(history.replaying(Math.min(history.position + PIECE, here)));
+    for (let piece = steps.next(); runtime.now() < late; piece = steps.next()) {
+      if (piece.done) at = piece.value;
+      if (piece.done) break;
+      yield;
+    }
   } finally {
-    remove();
+    steps.return(undefined);
   }
-  return near === undefined ? undefined : yield* explained(control, cpu, { record, near }, tell);
+  return at === undefined ? undefined : yield* explained(control, cpu, { record, near: at + 1 }, tell);
 }
 
 /** The first event of the repetition of a round, when it and what came before it are still among the newest events. */

@@ -1,5 +1,6 @@
 /** A stretch of the past of one CPU, run again instruction by instruction: what an explanation is drawn from. */
 import type { Cpu } from '../../cpu/cpu.ts';
+import type { CsrBank } from '../../cpu/csr-bank.ts';
 import { CSR } from '../../cpu/csr-table.ts';
 import { HOST_OWN } from '../../cpu/csr-writers.ts';
 import type { EventRecord } from '../../cpu/event-ring.ts';
@@ -18,6 +19,8 @@ import { wrongHalf } from './fills.ts';
 
 const GPRS = 32;
 const PAGE = 4096n;
+/** A list of nothing, for the steps of which there is nothing to say: most of them. */
+const NONE: readonly never[] = [];
 /** CSRs whose values are kept for each instruction. */
 const KEPT = [CSR.CRMD, CSR.PRMD, CSR.GSTAT, CSR.GTLBC, CSR.TLBRERA, CSR.TLBRPRMD, CSR.ERA, CSR.PGDL] as const;
 export type KeptCsr = (typeof KEPT)[number];
@@ -54,6 +57,8 @@ export interface Step {
 export class Stretch {
   readonly steps: Step[];
   private readonly state: BigUint64Array;
+  /** The same in words. */
+  private readonly words: Int32Array;
   private readonly cpu: Cpu;
   private readonly width = GPRS + KEPT.length + 2;
 
@@ -61,6 +66,7 @@ export class Stretch {
     this.cpu = cpu;
     this.steps = whole ? whole.steps.slice(0, most) : [];
     this.state = whole ? whole.state : new BigUint64Array(most * this.width);
+    this.words = new Int32Array(this.state.buffer);
   }
 
   /** The first `n` steps of it. The registers before the step behind them are kept too. */
@@ -110,13 +116,17 @@ export class Stretch {
 
   /** Keeps the registers of a CPU before the step that is added next. */
   keep(cpu: Cpu): void {
-    const { u64 } = cpu.mem;
-    const to = this.steps.length * this.width;
-    const from = (cpu.base + STATE.gpr) >> 3;
-    for (let r = 0; r < GPRS; r++) this.state[to + r] = u64[from + r]!;
-    for (let k = 0; k < KEPT.length; k++) this.state[to + GPRS + k] = cpu.host.get(KEPT[k]!);
-    this.state[to + GPRS + KEPT.length] = cpu.guest.get(CSR.EENTRY);
-    this.state[to + GPRS + KEPT.length + 1] = cpu.guest.get(CSR.CRMD);
+    const { words } = this;
+    const to = 2 * this.steps.length * this.width;
+    const from = (cpu.base + STATE.gpr) >> 2;
+    for (let r = 0; r < 2 * GPRS; r++) words[to + r] = cpu.mem.i32[from + r]!;
+    const put = (n: number, bank: CsrBank, num: number): void => {
+      words[to + 2 * (GPRS + n)] = bank.lo(num);
+      words[to + 2 * (GPRS + n) + 1] = bank.hi(num);
+    };
+    for (let k = 0; k < KEPT.length; k++) put(k, cpu.host, KEPT[k]!);
+    put(KEPT.length, cpu.guest, CSR.EENTRY);
+    put(KEPT.length + 1, cpu.guest, CSR.CRMD);
   }
 }
 
@@ -125,9 +135,9 @@ export function* stretchOf(control: RunControl, cpu: Cpu, first: number, last: n
   const begin = Math.max(first, control.history.beginning);
   const out = new Stretch(cpu, last - begin + 2);
   const words = new Words(control, cpu);
-  let csr: CsrStep[] = [];
-  let reads: number[] = [];
-  let tlb: TlbStep[] = [];
+  const csr: CsrStep[] = [];
+  const reads: number[] = [];
+  const tlb: TlbStep[] = [];
   let before: { at: number; pc: bigint; world: number; word: number | undefined; events: number } | undefined;
   const remove = cpu.observe({
     csrWrite: (_c: Cpu, w: CsrWriting) => {
@@ -153,8 +163,11 @@ export function* stretchOf(control: RunControl, cpu: Cpu, first: number, last: n
       const record = cpu.events.at(back);
       if (record) events.push(record);
     }
-    out.steps.push({ at, pc, world, word, events, csr, reads, tlb });
-    [csr, reads, tlb] = [[], [], []];
+    const kept = <T>(list: readonly T[]): readonly T[] => (list.length > 0 ? list.slice() : NONE);
+    out.steps.push({ at, pc, world, word, events: kept(events), csr: kept(csr), reads: kept(reads), tlb: kept(tlb) });
+    csr.length = 0;
+    reads.length = 0;
+    tlb.length = 0;
     before = undefined;
   };
   try {
@@ -176,7 +189,8 @@ export function* stretchOf(control: RunControl, cpu: Cpu, first: number, last: n
 class Words {
   private readonly control: RunControl;
   private readonly cpu: Cpu;
-  private key = '';
+  /** What the page was translated for: world, CRMD, ASID, and its address in halves. */
+  private readonly key = new Int32Array(5);
   private page: number | undefined;
 
   constructor(control: RunControl, cpu: Cpu) {
@@ -187,11 +201,20 @@ class Words {
   at(pc: bigint): number | undefined {
     const { cpu, control } = this;
     const { ram } = control.machine;
-    const key = `${cpu.world}:${cpu.csr.lo(CSR.CRMD)}:${cpu.csr.lo(CSR.ASID)}:${pc / PAGE}`;
-    if (key !== this.key || this.page === undefined) {
-      this.key = key;
+    const inPage = cpu.pcLo & 0xfff;
+    if (this.isAnother(cpu.pcLo & ~0xfff) || this.page === undefined)
       this.page = physicalAddress(runningContext(cpu, control.vcpuStates), ram, pc - (pc % PAGE));
-    }
-    return this.page === undefined ? undefined : u32At(ram.read(this.page + Number(pc % PAGE), 4));
+    if (this.page === undefined) return undefined;
+    return inPage % 4 === 0 ? ram.word(this.page + inPage) : u32At(ram.read(this.page + inPage, 4));
+  }
+
+  private isAnother(lo: number): boolean {
+    const { cpu, key } = this;
+    const { world, pcHi } = cpu;
+    const crmd = cpu.csr.lo(CSR.CRMD);
+    const asid = cpu.csr.lo(CSR.ASID);
+    if (key[0] === world && key[1] === crmd && key[2] === asid && key[3] === lo && key[4] === pcHi) return false;
+    key.set([world, crmd, asid, lo, pcHi]);
+    return true;
   }
 }
