@@ -73,6 +73,12 @@ test('who asks again at the same moment gets the same answer at once, until some
   expect(length).toBeGreaterThan(0);
   expect(ask()).toEqual(first);
   expect(going.mock.calls).toHaveLength(length);
+  // The next moment has the same event before it: its stretch of the past is known.
+  const each = vi.spyOn(control.replayer, 'replayingEach');
+  history.goto(history.position - 1);
+  expect(ask()[0]).toBe(first[0]);
+  expect(each).not.toHaveBeenCalled();
+  history.goto(history.end);
   // It may be the answer that has changed.
   history.disturb();
   expect(ask()).toEqual(first);

@@ -130,9 +130,25 @@ export class Stretch {
   }
 }
 
-/** Runs the past again from `first` (or the beginning of what is kept) up to `last`, and stays there. */
+/** The last stretch of each machine: moments that are near each other are often explained by the same one. */
+const stretches = new WeakMap<RunControl, { place: string; stretch: Stretch }>();
+
+/**
+ * Runs the past again from `first` (or the beginning of what is kept) up to `last`, unless that was the last stretch already. The machine
+ * is at some position of its history afterwards.
+ */
 export function* stretchOf(control: RunControl, cpu: Cpu, first: number, last: number): Steps<Stretch> {
-  const begin = Math.max(first, control.history.beginning);
+  const { history } = control;
+  const begin = Math.max(first, history.beginning);
+  const place = [history.version, cpu.index, begin, last].join();
+  const known = stretches.get(control);
+  if (known?.place === place) return known.stretch;
+  const stretch = yield* runAgain(control, cpu, begin, last);
+  stretches.set(control, { place, stretch });
+  return stretch;
+}
+
+function* runAgain(control: RunControl, cpu: Cpu, begin: number, last: number): Steps<Stretch> {
   const out = new Stretch(cpu, last - begin + 2);
   const words = new Words(control, cpu);
   const csr: CsrStep[] = [];
