@@ -70,6 +70,8 @@ export async function runOnce(
       ...cli,
       ...job,
       quiet: true,
+      // VMs have numbers, as in the run that is recorded: a failure is told in the same words.
+      observed: true,
       codeCache: false,
       onEnd: (e) => {
         end = e;
