@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Steering } from '../../src/cli/explore/coverage.ts';
 import { ConsoleWatch, classOf, type Properties } from '../../src/cli/explore/properties.ts';
 import { merge, reduce, type Test } from '../../src/cli/explore/reduce.ts';
+import { gdbWithPython } from '../../src/cli/find-gdb.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { styleOf } from '../../src/emu/perturb/seeded.ts';
 
@@ -176,6 +177,56 @@ describe('a property of the user', () => {
   test('a file that is not there', async () => {
     const { stderr, exitCode } = await explore('update', '--property', join(folder, 'nowhere.ts'));
     expect([stderr, exitCode]).toEqual([expect.stringMatching(/^loongscope: cannot read .*nowhere.ts \(ENOENT\)/), 2]);
+  });
+});
+
+describe('a property in the Python of gdb', () => {
+  const ask = (name: string, text: string, ...more: string[]): Promise<Ended> => {
+    const file = join(folder, `${name}.py`);
+    writeFileSync(file, text);
+    return explore('update', '--jobs', '1', '--tries', '0', '--property', file, ...more);
+  };
+  const COUNTER = `import gdb
+def property():
+    count = int(gdb.parse_and_eval('counter'))
+    return None if count == 120 else f'the counter is {count}, {len(gdb.selected_inferior().threads())} CPUs'
+`;
+
+  test('is asked at the end of each run', async () => {
+    const { stderr, exitCode } = await ask('counter', COUNTER, '--runs', '5', '--stop-at-first');
+    expect([stderr, exitCode]).toEqual([
+      expect.stringMatching(/run 5, seed 3: property: the counter is \d+, 2 CPUs\n/),
+      1,
+    ]);
+    expect(report('update').classes[0]!.recording).toContain('class-1');
+  });
+
+  test.each([
+    ['def property(:', /--property: SyntaxError: .*: mend the file/],
+    ['x = 1', /--property: the file defines no function property\(\): mend the file/],
+    ['def property():\n    return 5', /--property: property\(\) must return a text, or None/],
+    [
+      'import gdb\ndef property():\n    gdb.parse_and_eval("no_symbol")',
+      /--property: error in line 3: No symbol "no_symbol"/,
+    ],
+    ['import gdb\ndef property():\n    gdb.execute("quit")', /--property: gdb has not asked the file|error in line 3/],
+  ])('%j is told in a line', async (text, message) => {
+    const { stderr, exitCode } = await ask('bad', text, '--runs', '1');
+    expect([stderr.trim().split('\n').length, stderr, exitCode]).toEqual([1, expect.stringMatching(message), 2]);
+  });
+
+  test('not with a queue: other machines run no programs of the user', async () => {
+    const { stderr, exitCode } = await ask('counter', COUNTER, '--queue', 'redis://127.0.0.1:1');
+    expect([stderr, exitCode]).toEqual([expect.stringContaining('--property with gdb is for runs on this machine'), 2]);
+  });
+
+  test('without a gdb that can do it', () => {
+    const gdb = { program: 'gdb', version: '16.3', hasLoongArch: true, hasPython: true };
+    expect(gdbWithPython([{ ...gdb, program: 'old', version: '15.1' }, gdb], '--property')).toBe('gdb');
+    expect(() => gdbWithPython([{ ...gdb, hasPython: false }], '--property')).toThrow(
+      '--property: gdb has no Python: install a gdb that was built with it',
+    );
+    expect(() => gdbWithPython([{ ...gdb, hasLoongArch: false }], '--property')).toThrow(/no gdb 16 or newer/);
   });
 });
 
