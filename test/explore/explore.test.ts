@@ -16,7 +16,8 @@ const race = (name: string): string => join('build/races', `${name}.elf`);
 let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'loongscope-explore-'));
-  if (!existsSync(join(PROJECT_ROOT, race('update')))) await execa('./scripts/build-races', { cwd: PROJECT_ROOT });
+  if (!existsSync(join(PROJECT_ROOT, race('reference-lost-table'))))
+    await execa('./scripts/build-races', { cwd: PROJECT_ROOT });
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
