@@ -100,7 +100,7 @@ export function declareProgram(finish: (code: number) => void): Command {
     )
     .option(
       '--property <file>',
-      'a TypeScript file with a function that says what is wrong with a run (docs/explore.md)',
+      'a file with a function that says what is wrong with a run, in TypeScript or in the Python of gdb (docs/explore.md)',
     )
     .option(
       '--deadline <ms>',

@@ -57,12 +57,26 @@ export async function gdbs(): Promise<FoundGdb[]> {
 /** The first gdb that knows LoongArch and is new enough, if there is one. */
 export const goodGdb = async (): Promise<string | undefined> => (await gdbs()).find(isGood)?.program;
 
-/** The first gdb that knows LoongArch and is new enough. @throws UsageError when there is none */
-export async function findGdb(): Promise<string> {
-  const good = await goodGdb();
+/** @throws UsageError when there is none */
+function firstGood(found: readonly FoundGdb[]): FoundGdb {
+  const good = found.find(isGood);
   if (good === undefined)
     throw new UsageError(
       `no gdb ${OLDEST_GDB} or newer with LoongArch found: 'loongscope doctor' says how to get one (in a checkout, ./scripts/demo brings it)`,
     );
   return good;
+}
+
+/** The first gdb that knows LoongArch and is new enough. @throws UsageError when there is none */
+export const findGdb = async (): Promise<string> => firstGood(await gdbs()).program;
+
+/**
+ * The same of some gdbs, where it must have Python.
+ * @param why the option that needs it
+ * @throws UsageError
+ */
+export function gdbWithPython(found: readonly FoundGdb[], why: string): string {
+  const { program, hasPython } = firstGood(found);
+  if (!hasPython) throw new UsageError(`${why}: ${program} has no Python: install a gdb that was built with it`);
+  return program;
 }

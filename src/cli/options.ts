@@ -544,7 +544,7 @@ export function declareMachineOptions(command: Command): Command {
     .option('--snapshot <file>', 'go on from a saved machine')
     .option(
       '--explore <seed>',
-      'another run of the many that hardware may make: SEED[,DIAL=on|off]…, with the dials quantum, irq, timer, ipi, device, tlb, sc',
+      'another run of the many that hardware may make: SEED[,DIAL=on|off]…, with the dials quantum, irq, timer, ipi, device, tlb, sc, order, age',
       parseExplore,
     )
     .option('--record <file>', 'write down what the run needs to happen again; loongscope replay repeats it')

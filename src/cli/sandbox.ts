@@ -51,13 +51,17 @@ export const programFlags = (): string[] => [
   ...programFolders().map((folder) => `--allow-fs-read=${join(folder, '*')}`),
 ];
 
+/** Options with which it may use the network, too. Node 24 has no permission for that. */
+export const networkFlags = (): string[] => ['--allow-net'].filter(knows);
+
 /** Node's options for a process that runs a machine; scripts/loongscope passes the same. The program's folders come first: a grant that is part of an earlier one is not kept. */
 export const sandboxFlags = (): string[] => [
   '--disable-warning=SecurityWarning',
   ...programFlags(),
   '--allow-fs-read=/',
   '--allow-fs-write=/',
-  ...['--allow-child-process', '--allow-worker', '--allow-net'].filter(knows),
+  ...['--allow-child-process', '--allow-worker'].filter(knows),
+  ...networkFlags(),
 ];
 
 /** Does the user want the sandbox? */

@@ -47,7 +47,7 @@ const OUTPUT: readonly (readonly [page: string, words: string, source: string])[
 ];
 
 /** Blocks that are neither commands nor output. */
-const CODE = new Set(['diff', 'json', 'yaml', 'lua', 'lisp', 'js', 'ts', 'c', 'gdb']);
+const CODE = new Set(['diff', 'json', 'yaml', 'lua', 'lisp', 'js', 'ts', 'python', 'c', 'gdb']);
 
 const blocks = PAGES.flatMap(blocksOf);
 const at = ({ page, line }: Block): string => `${page}:${line}`;

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Steering } from '../../src/cli/explore/coverage.ts';
 import { ConsoleWatch, classOf, type Properties } from '../../src/cli/explore/properties.ts';
 import { merge, reduce, type Test } from '../../src/cli/explore/reduce.ts';
+import { gdbWithPython } from '../../src/cli/find-gdb.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { styleOf } from '../../src/emu/perturb/seeded.ts';
 
@@ -15,7 +16,8 @@ const race = (name: string): string => join('build/races', `${name}.elf`);
 let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'loongscope-explore-'));
-  if (!existsSync(join(PROJECT_ROOT, race('update')))) await execa('./scripts/build-races', { cwd: PROJECT_ROOT });
+  if (!existsSync(join(PROJECT_ROOT, race('reference-lost-table'))))
+    await execa('./scripts/build-races', { cwd: PROJECT_ROOT });
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -91,6 +93,28 @@ describe('planted races', () => {
     expect(alone.stdout).not.toContain('all is well');
   });
 
+  /** Without the dial no run shows it: they are hunted longer by scripts/explore-races. */
+  const LOST_TABLE = [
+    ...['--hypervisor', race('reference-lost-table'), '--guest', 'two,name=a,append=a', '--after', 'round 3 intact'],
+    ...['--expect', 'stopped with status 0', '--tries', '0'],
+  ];
+  test.each([
+    ['order', 'order', 1, [race('order'), '--virtio', 'mmio', '--expect', 'all is well', '--tries', '20']],
+    ['reference-lost-table', 'age', 2, LOST_TABLE],
+  ] as const)('%s is found by the dial %s, and by no other', async (name, dial, runs, args) => {
+    const hunt = (...more: string[]): Promise<Ended> =>
+      loongscope(
+        ...['explore', ...args, '--smp', '2', '--jobs', '1', '--runs', String(runs), '--stop-at-first'],
+        ...['--output', join(folder, name), ...more],
+      );
+    const found = await hunt();
+    expect(found.exitCode).toBe(1);
+    expect(report(name).classes[0]!.decisions.map((d) => d.dial)).toContain(dial);
+    expect(report(name).classes[0]!.recording).toContain('class-1');
+    const without = await hunt('--dials', `${dial}=off`);
+    expect([without.stderr, without.exitCode]).toEqual([expect.stringContaining('0 classes of failures'), 0]);
+  });
+
   test('the recording of a class replays without a seed, and can be entered at the first decision', async () => {
     const [first] = report('update').classes;
     const again = await loongscope('replay', first!.recording);
@@ -154,6 +178,56 @@ describe('a property of the user', () => {
   test('a file that is not there', async () => {
     const { stderr, exitCode } = await explore('update', '--property', join(folder, 'nowhere.ts'));
     expect([stderr, exitCode]).toEqual([expect.stringMatching(/^loongscope: cannot read .*nowhere.ts \(ENOENT\)/), 2]);
+  });
+});
+
+describe('a property in the Python of gdb', () => {
+  const ask = (name: string, text: string, ...more: string[]): Promise<Ended> => {
+    const file = join(folder, `${name}.py`);
+    writeFileSync(file, text);
+    return explore('update', '--jobs', '1', '--tries', '0', '--property', file, ...more);
+  };
+  const COUNTER = `import gdb
+def property():
+    count = int(gdb.parse_and_eval('counter'))
+    return None if count == 120 else f'the counter is {count}, {len(gdb.selected_inferior().threads())} CPUs'
+`;
+
+  test('is asked at the end of each run', async () => {
+    const { stderr, exitCode } = await ask('counter', COUNTER, '--runs', '5', '--stop-at-first');
+    expect([stderr, exitCode]).toEqual([
+      expect.stringMatching(/run 5, seed 3: property: the counter is \d+, 2 CPUs\n/),
+      1,
+    ]);
+    expect(report('update').classes[0]!.recording).toContain('class-1');
+  });
+
+  test.each([
+    ['def property(:', /--property: SyntaxError: .*: mend the file/],
+    ['x = 1', /--property: the file defines no function property\(\): mend the file/],
+    ['def property():\n    return 5', /--property: property\(\) must return a text, or None/],
+    [
+      'import gdb\ndef property():\n    gdb.parse_and_eval("no_symbol")',
+      /--property: error in line 3: No symbol "no_symbol"/,
+    ],
+    ['import gdb\ndef property():\n    gdb.execute("quit")', /--property: gdb has not asked the file|error in line 3/],
+  ])('%j is told in a line', async (text, message) => {
+    const { stderr, exitCode } = await ask('bad', text, '--runs', '1');
+    expect([stderr.trim().split('\n').length, stderr, exitCode]).toEqual([1, expect.stringMatching(message), 2]);
+  });
+
+  test('not with a queue: other machines run no programs of the user', async () => {
+    const { stderr, exitCode } = await ask('counter', COUNTER, '--queue', 'redis://127.0.0.1:1');
+    expect([stderr, exitCode]).toEqual([expect.stringContaining('--property with gdb is for runs on this machine'), 2]);
+  });
+
+  test('without a gdb that can do it', () => {
+    const gdb = { program: 'gdb', version: '16.3', hasLoongArch: true, hasPython: true };
+    expect(gdbWithPython([{ ...gdb, program: 'old', version: '15.1' }, gdb], '--property')).toBe('gdb');
+    expect(() => gdbWithPython([{ ...gdb, hasPython: false }], '--property')).toThrow(
+      '--property: gdb has no Python: install a gdb that was built with it',
+    );
+    expect(() => gdbWithPython([{ ...gdb, hasLoongArch: false }], '--property')).toThrow(/no gdb 16 or newer/);
   });
 });
 

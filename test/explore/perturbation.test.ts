@@ -1,17 +1,20 @@
 /** Perturbed runs: the same seed gives the same run, on every engine, backwards, and from a recording without the seed. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { boot } from '../../src/cli/boot.ts';
 import { parseExplore } from '../../src/cli/explore/spec.ts';
 import { DEFAULT_MACHINE, type MachineCli, parseGuest } from '../../src/cli/options.ts';
+import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { readRecording } from '../../src/cli/recording/file.ts';
 import { replayed } from '../../src/cli/recording/replay.ts';
 import { start } from '../../src/cli/run.ts';
 import { stateDigest } from '../../src/emu/check/state-digest.ts';
 import { DIALS, type Dial } from '../../src/emu/cpu/chances.ts';
 import { CSR } from '../../src/emu/cpu/csr-table.ts';
+import { tellOfEntry } from '../../src/emu/cpu/exceptions.ts';
 import { inputsAndChecks } from '../../src/emu/debug/recording.ts';
 import { type Machine, SLICE } from '../../src/emu/machine/machine.ts';
 import { type Decision, ListedChooser } from '../../src/emu/perturb/decisions.ts';
@@ -36,9 +39,9 @@ interface Run {
   readonly console: string;
 }
 
-function ready(cli: MachineCli): Run & { out: () => string } {
+function ready(cli: MachineCli, image?: string): Run & { out: () => string } {
   let text = '';
-  const { machine } = boot(undefined, cli, (byte) => {
+  const { machine } = boot(image && join(PROJECT_ROOT, image), cli, (byte) => {
     text += String.fromCharCode(byte);
   });
   const decisions: Taken[] = [];
@@ -47,8 +50,8 @@ function ready(cli: MachineCli): Run & { out: () => string } {
 }
 
 /** Runs to the power-off. */
-function whole(cli: MachineCli, budget = SLICE): Run {
-  const run = ready(cli);
+function whole(cli: MachineCli, budget = SLICE, image?: string): Run {
+  const run = ready(cli, image);
   for (;;) {
     const result = run.machine.run(budget);
     if (result === 'poweroff') break;
@@ -112,8 +115,41 @@ describe('perturbed runs', () => {
     const dials = Object.fromEntries(DIALS.map((d) => [d, d === dial])) as Record<Dial, boolean>;
     const decisions = [1, 3].flatMap((seed) => whole({ ...SMP, explore: { seed, dials } }).decisions);
     expect(new Set(decisions.map((d) => d.dial))).toEqual(new Set(decisions.length > 0 ? [dial] : []));
-    // Links are held for a few instructions, and turns end there seldom; devices have nothing to say to this guest.
-    if (dial !== 'sc' && dial !== 'device') expect(decisions).not.toEqual([]);
+    // Links are held for a few instructions, and turns end there seldom; this guest has no devices.
+    if (!['sc', 'device', 'order'].includes(dial)) expect(decisions).not.toEqual([]);
+  });
+});
+
+describe('requests to a device that answers late', () => {
+  const image = join('build/races', 'order.elf');
+  beforeAll(async () => {
+    if (!existsSync(join(PROJECT_ROOT, image))) await execa('./scripts/build-races', { cwd: PROJECT_ROOT });
+  });
+  const cli: MachineCli = { ...DEFAULT_MACHINE, smp: 2, virtio: 'mmio', codeCache: false, quiet: true };
+  const dials = Object.fromEntries(DIALS.map((d) => [d, d === 'order'])) as Record<Dial, boolean>;
+
+  test('the same run on each engine, wherever it is interrupted, from a list, and going back', () => {
+    const explore = { seed: 1, dials };
+    const runs = (['interpreter', 'jit', 'auto'] as const).map((engine) =>
+      whole({ ...cli, engine, explore }, SLICE, image),
+    );
+    const [first] = runs;
+    expect(first!.console).toContain('WRONG');
+    expect(first!.decisions.map((d) => d.dial)).toEqual(first!.decisions.map(() => 'order'));
+    expect(first!.decisions.length).toBeGreaterThan(0);
+    runs.push(whole({ ...cli, decisions: first!.decisions.map(plain) }, SLICE, image));
+    const cut = ready({ ...cli, explore }, image);
+    for (let until = 0; cut.machine.run(SLICE, (until += 3717)) !== 'poweroff'; ) until = cut.machine.instructions;
+    for (const run of [...runs.slice(1), cut]) expect(digest(run)).toEqual(digest(first!));
+    const { machine } = ready({ ...cli, explore }, image);
+    const history = new History(machine, []);
+    history.enable(true);
+    const at = first!.decisions[0]!.position + 100;
+    while (history.position < at) history.run(SLICE, at);
+    const there = Object.fromEntries(stateDigest(machine));
+    while (history.position < 2 * at) history.run(SLICE, 2 * at);
+    expect(history.goto(at)).toBe(at);
+    expect(Object.fromEntries(stateDigest(machine))).toEqual(there);
   });
 });
 
@@ -207,6 +243,27 @@ describe('single decisions', () => {
     expect(linked([{ dial: 'sc', cpu: 0, icount: 20, value: 1 }])).toBe(-1);
   });
 
+  test('age: at a guest entry the stage-2 entries vanish that are old enough; no others do', () => {
+    const left = (value: number): number[] => {
+      const m = new TestMachine({ code: LOOP });
+      const { machine, cpu } = m;
+      const { htlb } = cpu;
+      machine.perturbation.begin(new ListedChooser([{ dial: 'age', cpu: 0, icount: 500, value }]));
+      [1, 0, 1, 2].forEach((gid, i) => {
+        htlb.e[i] = 1;
+        htlb.setKey(i, 0x100 + i, 12, gid, 0);
+        htlb.filledAt[i] = [0, 0, 400, 100][i]!;
+      });
+      machine.run(20_000, 500);
+      tellOfEntry(cpu);
+      return [0, 1, 2, 3].filter((i) => htlb.e[i]);
+    };
+    expect(left(501)).toEqual([0, 1, 2, 3]);
+    expect(left(500)).toEqual([1, 2, 3]);
+    expect(left(400)).toEqual([1, 2]);
+    expect(left(1)).toEqual([1]);
+  });
+
   test('ipi and device: a line rises late, unless it falls before', () => {
     const { machine, cpu } = on([{ dial: 'device', cpu: 0, icount: 0, value: 400 }]);
     const line = (level: boolean): void => machine.perturbation.line(0, 3, level, machine.time);
@@ -241,7 +298,7 @@ describe('seeds', () => {
   test.each([
     ['x', /'x' is no seed: write a whole number/],
     ['4294967296', /is no seed/],
-    ['1,speed=on', /unknown dial 'speed': use quantum, irq, timer, ipi, device, tlb, sc/],
+    ['1,speed=on', /unknown dial 'speed': use quantum, irq, timer, ipi, device, tlb, sc, order, age/],
     ['1,tlb', /'tlb' is malformed: write DIAL=on or DIAL=off/],
     ['1,tlb=on,tlb=off', /tlb is both on and off/],
     [`1,${DIALS.map((d) => `${d}=off`).join(',')}`, /every dial is off/],

@@ -11,6 +11,7 @@ import { sandboxed } from '../sandbox.ts';
 import { COMPUTER } from '../surroundings.ts';
 import { unwritable } from '../unwritable.ts';
 import { Campaign, type Progress } from './campaign.ts';
+import { type GdbProperty, isGdbProperty, openGdbProperty } from './gdb-property.ts';
 import { type ExploreData, Pool, type Runs } from './pool.ts';
 import { readPredicate } from './predicate.ts';
 import type { Properties } from './properties.ts';
@@ -77,6 +78,10 @@ function check(cli: ExploreCli): void {
     throw new UsageError('explore: --from and --after both say where runs begin: leave one of them out');
   if (cli.from !== undefined && cli.snapshot !== undefined)
     throw new UsageError('explore: --from and --snapshot are the same: leave one of them out');
+  if (cli.queue && cli.property !== undefined && isGdbProperty(cli.property))
+    throw new UsageError(
+      'explore: --property with gdb is for runs on this machine: leave --queue out, or write it in TypeScript',
+    );
   for (const text of cli.expect ?? [])
     if (cli.forbid?.some((f) => text.includes(f)))
       throw new UsageError(`explore: '${text}' is both expected and forbidden: leave one of them out`);
@@ -130,16 +135,18 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
   } catch (error) {
     throw unwritable(`--output: cannot make ${cli.output}`, error);
   }
-  const predicate =
-    cli.property === undefined ? undefined : await readPredicate(new TextDecoder().decode(COMPUTER.read(cli.property)));
+  const property = cli.property === undefined ? undefined : new TextDecoder().decode(COMPUTER.read(cli.property));
+  const byGdb = cli.property !== undefined && isGdbProperty(cli.property);
+  const predicate = property === undefined || byGdb ? undefined : await readPredicate(property);
   const inside = sandboxed(cli);
   const began = performance.now();
   let start: { readonly image: string | undefined; readonly cli: MachineCli } = { image, cli: machineCli(cli) };
   if (cli.after !== undefined) start = await startAfter(image, start.cli, cli.after, join(folder, 'start.snapshot'));
   const files = filesOf(start.image, start.cli);
   // What is wrong with the machine is said once, here.
-  boot(start.image, start.cli, () => {});
-  const { jobs, pool } = await openRuns(cli, { ...start, files }, folder, inside);
+  const { imageFile } = boot(image, machineCli(cli), () => {});
+  const gdb = byGdb ? await openGdbProperty(cli.property!, imageFile) : undefined;
+  const { jobs, pool } = await openRuns(cli, { ...start, files }, folder, inside, gdb);
   try {
     const endless: Properties = {
       expect: cli.expect ?? [],
@@ -147,6 +154,7 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
       deadline: cli.deadline === undefined ? NO_DEADLINE : cli.deadline * TICKS_PER_MS,
       invariant: cli.invariant ?? [],
       ...(predicate !== undefined && { predicate }),
+      askGdb: byGdb,
     };
     const usual = await pool.run({ properties: endless, job: {}, expected: {} });
     if (usual.finding) {
@@ -197,10 +205,11 @@ export async function openRuns(
   data: ExploreData,
   folder: string,
   inside: boolean,
+  gdb?: GdbProperty,
 ): Promise<{ readonly jobs: number; readonly pool: Runs }> {
   if (!cli.queue) {
     const jobs = cli.jobs ?? availableParallelism();
-    return { jobs, pool: new Pool(jobs, data, folder, inside) };
+    return { jobs, pool: new Pool(jobs, data, folder, inside, gdb) };
   }
   // BullMQ is large, and only this needs it.
   const { QUEUED_RUNS, QueuePool } = await import('./queue/queue-pool.ts');

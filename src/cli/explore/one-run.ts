@@ -9,6 +9,7 @@ import type { MachineCli } from '../options.ts';
 import { start } from '../run.ts';
 import { Pairs } from './coverage.ts';
 import type { InputJob } from './fuzz/input.ts';
+import type { GdbProperty } from './gdb-property.ts';
 import { judge } from './predicate.ts';
 import { ConsoleWatch, type Finding, type Properties } from './properties.ts';
 import type { ExploreSpec } from './spec.ts';
@@ -44,6 +45,7 @@ const WORD = 8;
 /**
  * @param image as for `run` @param cli the machine
  * @param expected what {@link Outcome.values} must be
+ * @param gdb asks a gdb, where {@link Properties.askGdb} says so
  */
 export async function runOnce(
   image: string | undefined,
@@ -51,6 +53,7 @@ export async function runOnce(
   properties: Properties,
   job: Job,
   expected: Outcome['values'] = {},
+  gdb?: GdbProperty,
 ): Promise<Outcome> {
   const watch = new ConsoleWatch(properties);
   const decisions: Taken[] = [];
@@ -70,6 +73,8 @@ export async function runOnce(
       ...cli,
       ...job,
       quiet: true,
+      // VMs have numbers, as in the run that is recorded: a failure is told in the same words.
+      observed: true,
       codeCache: false,
       onEnd: (e) => {
         end = e;
@@ -115,6 +120,16 @@ export async function runOnce(
     const facts = { console: watch.text, instructions, ticks, poweredOff: end?.kind === 'poweroff', word };
     const text = await judge(properties.predicate, facts);
     if (text !== undefined) found({ kind: 'property', text });
+  }
+  if (properties.askGdb && gdb && !finding) {
+    const { serveEnded } = await import('./serve-ended.ts');
+    const served = await serveEnded(running);
+    try {
+      const text = await gdb({ port: served.port });
+      if (text !== undefined) found({ kind: 'property', text });
+    } finally {
+      await served.close();
+    }
   }
   return { finding, decisions, instructions, ticks, pairs: [...(pairs?.seen ?? [])], values };
 }

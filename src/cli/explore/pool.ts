@@ -4,7 +4,8 @@ import { Worker } from 'node:worker_threads';
 import { UsageError } from '../errors.ts';
 import type { MachineCli } from '../options.ts';
 import { PROJECT_ROOT } from '../paths.ts';
-import { programFlags } from '../sandbox.ts';
+import { networkFlags, programFlags } from '../sandbox.ts';
+import type { GdbProperty, Served } from './gdb-property.ts';
 import type { Job, Outcome } from './one-run.ts';
 import type { Properties } from './properties.ts';
 
@@ -31,7 +32,24 @@ export interface Order {
 }
 
 /** What a thread answers. */
-export type Answer = { readonly outcome: Outcome } | { readonly usage: string } | { readonly defect: string };
+export type Answer = { readonly outcome: Outcome } | Failure;
+type Failure = { readonly usage: string } | { readonly defect: string };
+
+/** A thread asks what a gdb says of its machine: it may start no program itself. */
+export type Question = { readonly ask: Served };
+
+/** What it is told. */
+export type Told = { readonly told: string | undefined } | Failure;
+
+/** @throws Error, with a line for the user where it is their mistake */
+export function failed(failure: Failure): never {
+  throw 'usage' in failure ? new UsageError(failure.usage) : new Error(failure.defect);
+}
+
+export const failureOf = (error: unknown): Failure =>
+  error instanceof UsageError
+    ? { usage: error.message }
+    : { defect: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 
 interface Waiting {
   readonly order: Order;
@@ -51,14 +69,22 @@ export class Pool implements Runs {
   private readonly queue: Waiting[] = [];
   private readonly busy = new Map<Worker, Waiting>();
 
-  /** @param folder the only one in which threads may write @param inside in the sandbox */
-  constructor(jobs: number, data: ExploreData, folder: string, inside: boolean) {
+  /** @param folder the only one in which threads may write @param inside in the sandbox @param gdb answers what threads ask */
+  constructor(jobs: number, data: ExploreData, folder: string, inside: boolean, gdb?: GdbProperty) {
     for (let n = 0; n < jobs; n++) {
       const worker = new Worker(WORKER, {
         workerData: data,
-        execArgv: inside ? [...programFlags(), MAY_READ_VERSION, `--allow-fs-write=${folder}/*`] : [],
+        execArgv: inside
+          ? [...programFlags(), ...(gdb ? networkFlags() : []), MAY_READ_VERSION, `--allow-fs-write=${folder}/*`]
+          : [],
       });
-      worker.on('message', (answer: Answer) => this.answered(worker, answer));
+      worker.on('message', (said: Answer | Question) => {
+        if (!('ask' in said)) this.answered(worker, said);
+        else
+          void gdb!(said.ask)
+            .then((told): Told => ({ told }), failureOf)
+            .then((told) => worker.postMessage(told));
+      });
       worker.on('error', (error) => this.lost(worker, error as Error));
       this.all.add(worker);
       this.idle.push(worker);

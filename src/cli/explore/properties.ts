@@ -11,6 +11,8 @@ export interface Properties {
   readonly invariant: readonly string[];
   /** A function of the user's, as the text of a module (predicate.ts). */
   readonly predicate?: string;
+  /** A gdb is asked about the machine at the end (gdb-property.ts). */
+  readonly askGdb?: boolean;
 }
 
 export const FINDING_KINDS = [

@@ -21,6 +21,8 @@ const UNIT: Readonly<Record<Dial, (value: number) => string>> = {
   device: (v) => `gets a device's interrupt ${v} ticks later`,
   tlb: () => 'loses another TLB entry at a fill',
   sc: () => 'loses the link of its ll',
+  order: (v) => `notifies a virtio device that answers up to ${v} ticks later, in another order`,
+  age: (v) => `loses the stage-2 entries that are ${v} instructions old, at a guest entry`,
 };
 
 /** A decision in words. */

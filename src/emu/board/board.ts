@@ -16,6 +16,7 @@ import type { Uart16550 } from '../devices/uart16550.ts';
 import { VirtioConsole } from '../devices/virtio/console.ts';
 import { VirtioMmio } from '../devices/virtio/mmio.ts';
 import { VirtioNet } from '../devices/virtio/net.ts';
+import type { VirtioSurroundings } from '../devices/virtio/transport.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
 import type { RuntimeClock } from '../runtime/runtime.ts';
 import type { Stateful } from '../state/fields.ts';
@@ -42,6 +43,8 @@ export interface BoardPorts {
    * @returns false when it does not wait
    */
   readonly start: (cpu: number, entryLo: number, entryHi: number) => boolean;
+  /** By how many ticks at most the requests of a notification to a virtio device are late; left out: never. */
+  readonly spread?: (() => number) | undefined;
   /** A device has more work than fits into one go: call {@link Board.goOn} soon. */
   readonly unfinished: () => void;
   readonly model?: BoardModel | undefined;
@@ -51,7 +54,7 @@ export interface BoardPorts {
 }
 
 const isStateful = (x: Device): x is Device & Stateful => 'stateFields' in x;
-const isTimed = (x: Device): x is Device & Timed => 'deadline' in x;
+const isTimed = <T extends object>(x: T): x is T & Timed => 'deadline' in x;
 
 export class Board {
   readonly bus: Bus;
@@ -89,7 +92,19 @@ export class Board {
     });
     const { cards = [] } = ports;
     const { mmio, slots: inSlots } = placeCards(cards, ports.virtioOn);
-    const surroundings = { dma: ports.dma, now: () => ports.clock.now(), unfinished: ports.unfinished, omissions };
+    const surroundings: VirtioSurroundings = {
+      dma: ports.dma,
+      now: () => ports.clock.now(),
+      ...(ports.spread && {
+        late: {
+          ticks: () => ports.time.ticks(),
+          sooner: () => ports.time.sooner(),
+          spread: ports.spread,
+        },
+      }),
+      unfinished: ports.unfinished,
+      omissions,
+    };
     this.mmio = mmio.map((kind, n) => new VirtioMmio(kind, surroundings, pic.input(virtioMmioSlot(n).input)));
     const functions = inSlots.map(({ slot, card }) => {
       const f = functionOf(card, surroundings);
@@ -118,7 +133,7 @@ export class Board {
     const mappings: Mapping[] = declared.map((d) => ({ base: d.base, device: d.make(parts) }));
     const slots = this.mmio.map((device, n) => ({ base: virtioMmioSlot(n).base, device }));
     this.bus = new Bus([...mappings, ...slots], loongson, omissions);
-    this.timed = this.bus.mappings.map((m) => m.device).filter(isTimed);
+    this.timed = [...this.bus.mappings.map((m) => m.device).filter(isTimed), ...this.workers.filter(isTimed)];
     const uart = this.bus.at(PLATFORM.uarts[0]!.base)!.device as Uart16550;
     const kinds = cards.map(virtioOf);
     this.console = kinds.find((k) => k instanceof VirtioConsole) ?? uart;

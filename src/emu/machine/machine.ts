@@ -23,6 +23,7 @@ import { CPU_STATE_BYTES, openPagesBase, PAGE, PAGE_BITS_BYTES } from '../memory
 import { LinearMemory } from '../memory/linear-memory.ts';
 import { PLATFORM } from '../memory/physical-map.ts';
 import { Ram } from '../memory/ram.ts';
+import { loseOldStage2 } from '../mmu/tlb-instructions.ts';
 import { Perturbation } from '../perturb/perturbation.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { finish, type Steps } from '../runtime/steps.ts';
@@ -163,7 +164,10 @@ export class Machine implements Stateful {
     this.cpus = Array.from({ length: options.cpus }, (_, n) => new Cpu(n, this.mem, options.features, options.seed));
     this.links = new Links(this.cpus);
     for (const cpu of this.cpus) cpu.links = this.links;
-    this.perturbation = new Perturbation(this.cpus, (n) => this.engines[n]!.tire());
+    this.perturbation = new Perturbation(this.cpus, {
+      cut: (n) => this.engines[n]!.tire(),
+      loseStage2: loseOldStage2,
+    });
     this.board = new Board({
       cpus: options.cpus,
       lines: (n, bit, level) => this.perturbation.line(n, bit, level, Math.max(this.now(), this.timeOf(n))),
@@ -201,6 +205,10 @@ export class Machine implements Stateful {
       unfinished: () => {
         this.unfinished = true;
         for (const engine of this.engines) engine.tire();
+      },
+      spread: () => {
+        const cpu = this.running;
+        return cpu ? this.perturbation.choose('order', cpu.index, cpu.position) : 0;
       },
       start: (n, lo, hi) => {
         const cpu = this.cpus[n]!;

@@ -163,6 +163,7 @@ function writeEntry(cpu: Cpu, t: TlbTarget, i: number, by: 'tlbwr' | 'tlbfill', 
   tlb.e[i] = refill || !(bank.lo(CSR.TLBIDX) & NE) ? 1 : 0;
   tlb.setKey(i, vppnOf(bank, ehi), pageSize(bank), t.gid, bank.lo(CSR.ASID) & ASID_VALUE);
   tlb.setPages(i, bank.lo(lo0), bank.hi(lo0), bank.lo(lo1), bank.hi(lo1));
+  if (cpu.chances) tlb.filledAt[i] = cpu.position;
   if (!t.guestType && t.gid !== 0) cpu.observer.stage2Filled?.(cpu, t.gid, i);
   cpu.observer.tlbChanged?.(cpu, { guestType: t.guestType, gid: t.gid, index: i, vppn: -1, by, doubled });
 }
@@ -262,6 +263,14 @@ function loseAnother(cpu: Cpu, tlb: Tlb, kept: number): void {
     if (i !== kept) others.push(i);
   });
   if (others.length > 0) remove(cpu, tlb, others[which % others.length]!);
+}
+
+/** Stage-2 entries, of all guests, vanish that were filled at least `age` instructions ago: a TLB may drop what it has not used for long. */
+export function loseOldStage2(cpu: Cpu, age: number): void {
+  const { htlb, position } = cpu;
+  htlb.eachValid((i) => {
+    if (htlb.gid[i] !== 0 && position - htlb.filledAt[i]! >= age) remove(cpu, htlb, i);
+  });
 }
 
 /** `tlbclr`: non-global entries of the ASID in the set (or MTLB) that TLBIDX selects; `tlbflush`: all of them there. */

@@ -15,7 +15,7 @@ export interface Decision {
   readonly cpu: number;
   /** Instructions of this CPU before it. */
   readonly icount: number;
-  /** Greater than 0. `quantum`, `timer`, `ipi`, `device`: ticks; `irq`: instructions; `tlb`: which entry; `sc`: 1. */
+  /** Greater than 0. `quantum`, `timer`, `ipi`, `device`: ticks; `irq`: instructions; `tlb`: which entry; `sc`: 1; `order`: ticks; `age`: instructions. */
   readonly value: number;
 }
 

@@ -15,6 +15,14 @@ const NEVER = Number.POSITIVE_INFINITY;
 /** A decision, and where it was taken: the number of instructions of the machine. */
 export type Taken = Decision & { readonly position: number };
 
+/** What a perturbation does to the machine. */
+export interface PerturbationPorts {
+  /** Ends the turn of a CPU after the current instruction. */
+  readonly cut: (cpu: number) => void;
+  /** Stage-2 entries of a CPU vanish that are at least so many instructions old. */
+  readonly loseStage2: (cpu: Cpu, age: number) => void;
+}
+
 export class Perturbation implements Stateful, Chances {
   readonly stateFields = ['stalled', 'soon', 'arrivals', 'underway'];
   static readonly wiring: Wiring = {
@@ -23,6 +31,7 @@ export class Perturbation implements Stateful, Chances {
     seen: 'what observers were told',
     listeners: 'observers',
     cut: 'the machine',
+    loseStage2: 'the machine',
   };
   /** The instruction of each CPU's last stall, −1 before the first. */
   readonly stalled: Float64Array;
@@ -38,12 +47,13 @@ export class Perturbation implements Stateful, Chances {
   private latest = -1;
   private readonly seen = new Set<string>();
   private readonly listeners: ((decision: Taken) => void)[] = [];
-  /** Ends the turn of a CPU after the current instruction. */
-  private readonly cut: (cpu: number) => void;
+  private readonly cut: PerturbationPorts['cut'];
+  private readonly loseStage2: PerturbationPorts['loseStage2'];
 
-  constructor(cpus: readonly Cpu[], cut: (cpu: number) => void) {
+  constructor(cpus: readonly Cpu[], { cut, loseStage2 }: PerturbationPorts) {
     this.cpus = cpus;
     this.cut = cut;
+    this.loseStage2 = loseStage2;
     this.stalled = new Float64Array(cpus.length).fill(-1);
     this.soon = new Float64Array(cpus.length).fill(NEVER);
     this.arrivals = new Float64Array(LINES * cpus.length).fill(NEVER);
@@ -58,7 +68,12 @@ export class Perturbation implements Stateful, Chances {
       cpu.hostTimer.lateness = late;
       cpu.guestTimer.lateness = late;
       const event = (c: Cpu): void => this.event(c);
-      cpu.observe({ exception: event, entered: event });
+      const entered = (c: Cpu): void => {
+        const age = this.choose('age', c.index, c.position);
+        if (age > 0) this.loseStage2(c, age);
+        this.event(c);
+      };
+      cpu.observe({ exception: event, entered });
     }
   }
 

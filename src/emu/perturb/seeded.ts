@@ -50,6 +50,8 @@ const MOST: Readonly<Record<Exclude<Dial, 'quantum'>, number>> = {
   device: 100_000,
   tlb: 2 ** 16,
   sc: 1,
+  order: 100_000,
+  age: 1_000_000,
 };
 
 /** A number of 32 bits that depends on all of its arguments (the finalizer of MurmurHash3, by words). */

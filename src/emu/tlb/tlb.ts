@@ -63,7 +63,7 @@ export const SPACE_GLOBAL = 0x10000;
 const KEY_HI = { gid: KEY.gid - 32, ps: KEY.ps - 32, valid: 1 << (KEY.valid - 32) } as const;
 
 export class Tlb implements Stateful {
-  readonly stateFields = ['e', 'ps', 'gid', 'g', 'asid', 'vppn', 'eloLo', 'eloHi', 'stlbSizes'];
+  readonly stateFields = ['e', 'ps', 'gid', 'g', 'asid', 'vppn', 'eloLo', 'eloHi', 'stlbSizes', 'filledAt'];
   static readonly wiring: Wiring = { keys: 'derived', spaces: 'derived', mtlbUsed: 'derived', valid: 'derived' };
   readonly e = new Uint8Array(TLB_SIZE);
   readonly ps = new Uint8Array(TLB_SIZE);
@@ -71,6 +71,8 @@ export class Tlb implements Stateful {
   readonly g = new Uint8Array(TLB_SIZE);
   readonly asid = new Uint16Array(TLB_SIZE);
   readonly vppn = new Float64Array(TLB_SIZE);
+  /** In a perturbed run: instructions of the CPU when software filled the entry. */
+  readonly filledAt = new Float64Array(TLB_SIZE);
   /** TLBELO of the even (index 2i) and odd (2i+1) page, low and high halves. */
   readonly eloLo: Int32Array;
   readonly eloHi: Int32Array;

@@ -46,6 +46,7 @@ export class VirtioBlock implements VirtioKind {
   readonly classCode = 0x010000;
   readonly features: number;
   readonly queueCount = 1;
+  readonly anyOrder = true;
   private readonly disk: Disk;
   private ports: VirtioPorts | undefined;
 

@@ -56,6 +56,11 @@ export interface VirtioKind extends Stateful {
   readonly queueCount: number;
   /** The queue of buffers for what comes from outside without having been asked for; none when left out. */
   readonly receiveQueue?: number;
+  /**
+   * Requests may be answered in another order than that in which they came, as section 2.7.9 allows without VIRTIO_F_IN_ORDER. Not
+   * those of a stream, whose order is that of its bytes.
+   */
+  readonly anyOrder?: boolean;
   /** Messages of MSI-X, as QEMU's device has them; default: one for each queue and one for the configuration. */
   readonly messages?: number;
   /** Bytes of the device configuration. */

@@ -16,6 +16,7 @@ export class VirtioEntropy implements VirtioKind {
   readonly classCode = 0x00ff00;
   readonly features = 0;
   readonly queueCount = 1;
+  readonly anyOrder = true;
   private readonly seed: number;
   /** State of a xorshift generator. Runs must repeat, so its numbers are not secret. */
   private state: number;

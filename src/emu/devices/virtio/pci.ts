@@ -175,6 +175,14 @@ export class VirtioPci extends PciFunction {
     return this.transport.refusal;
   }
 
+  get deadline(): number {
+    return this.transport.deadline;
+  }
+
+  expire(now: number): void {
+    this.transport.expire(now);
+  }
+
   mayReceiveAt(pa: number): boolean {
     return this.transport.mayReceiveAt(pa);
   }

@@ -1,6 +1,7 @@
 /** Split virtqueues (Virtual I/O Device 1.2, section 2.7). */
 import { viewOf } from '../../formats/little-endian.ts';
-import type { Stateful } from '../../state/fields.ts';
+import type { Stateful, Wiring } from '../../state/fields.ts';
+import { isEvery, isNumber, isObjectWith } from '../../state/state-check.ts';
 import type { Dma } from '../dma.ts';
 
 const DESCRIPTOR_BYTES = 16;
@@ -93,9 +94,36 @@ export class Chain {
   }
 }
 
+/** A request that the device answers later. */
+interface Held {
+  /** Its first descriptor. */
+  readonly head: number;
+  /** The tick of the stable counter at which the device works on it. */
+  readonly due: number;
+}
+
+/**
+ * How many ticks late a request is, when those of one notification are spread.
+ * @param spread ticks at most; 0: none is late
+ * @param n its number among them; the first one is always late, so that others overtake it
+ */
+export function lateness(spread: number, n: number): number {
+  if (spread === 0 || n === 0) return spread;
+  // Two rounds of a multiplicative hash (Knuth, 6.4): neighbours get numbers that have nothing to do with each other.
+  const first = Math.imul(spread + Math.imul(n, 0x9e3779b1), 0x85ebca6b);
+  const h = Math.imul(first ^ (first >>> 15), 0xc2b2ae35) >>> 0;
+  return h & 0x80000000 ? 0 : 1 + (h % spread);
+}
+
 export class VirtQueue implements Stateful {
-  readonly stateFields = ['size', 'ready', 'vector', 'desc', 'driver', 'device', 'seen', 'used', 'unfinished'];
+  readonly stateFields = [
+    ...['size', 'ready', 'vector', 'desc', 'driver', 'device', 'seen', 'used', 'unfinished'],
+    ...['held', 'spread', 'spreadSoFar'],
+  ];
+  readonly stateChecks = { held: isEvery(isObjectWith({ head: isNumber, due: isNumber })) };
+  static readonly wiring: Wiring = { taken: 'the request that is worked on' };
   private readonly dma: Dma;
+  private readonly ticks: () => number;
   size = QUEUE_SIZE;
   ready = false;
   /** MSI-X vector, 0xffff when none. */
@@ -108,9 +136,18 @@ export class VirtQueue implements Stateful {
   private used = 0;
   /** The device has left requests in the queue for later, because they are too much work for one go. */
   unfinished = false;
+  /** Requests that are late, in a perturbed run. */
+  private readonly held: Held[] = [];
+  /** By how many ticks at most the requests of a notification are late, and how many of them there have been. */
+  private spread = 0;
+  private spreadSoFar = 0;
+  /** The late request that was taken last; undefined: the last one was not late. */
+  private taken: Held | undefined;
 
-  constructor(dma: Dma) {
+  /** @param ticks the stable counter */
+  constructor(dma: Dma, ticks: () => number) {
     this.dma = dma;
+    this.ticks = ticks;
   }
 
   reset(): void {
@@ -120,6 +157,37 @@ export class VirtQueue implements Stateful {
     this.desc = this.driver = this.device = 0;
     this.seen = this.used = 0;
     this.unfinished = false;
+    this.spreadOut(0);
+    this.drop();
+  }
+
+  /** The requests that come from now on are late, each by other ticks. @param most ticks; 0: none is late */
+  spreadOut(most: number): void {
+    this.spread = most;
+    this.spreadSoFar = 0;
+  }
+
+  /** Forgets the requests that are late. */
+  drop(): void {
+    this.held.length = 0;
+  }
+
+  /** The tick at which the device must look after a late request; Infinity: there is none. */
+  get deadline(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { due } of this.held) if (due < next) next = due;
+    return next;
+  }
+
+  /** Takes the late request whose time came first, if any has come. */
+  private takeDue(): Held | undefined {
+    const due = this.deadline;
+    if (due > this.ticks()) return undefined;
+    const [first] = this.held.splice(
+      this.held.findIndex((h) => h.due === due),
+      1,
+    );
+    return first;
   }
 
   private view(pa: number, length: number): DataView {
@@ -150,14 +218,28 @@ export class VirtQueue implements Stateful {
     return false;
   }
 
-  /** Is there a request that the device has not taken yet? @throws QueueError when the queue is not in RAM */
+  /** Is there a request that the device can take? @throws QueueError when the queue is not in RAM */
   get waits(): boolean {
-    return this.ready && this.view(this.driver + 2, 2).getUint16(0, true) !== this.seen;
+    if (!this.ready) return false;
+    return this.deadline <= this.ticks() || this.view(this.driver + 2, 2).getUint16(0, true) !== this.seen;
   }
 
   /** Takes the next request, if there is one. @throws QueueError when it is malformed */
   pop(): Chain | undefined {
     if (!this.ready) return undefined;
+    this.taken = this.takeDue();
+    if (this.taken) return this.chain(this.taken.head);
+    for (let head = this.offered(); head !== undefined; head = this.offered()) {
+      const late = lateness(this.spread, this.spreadSoFar++);
+      if (late === 0) return this.chain(head);
+      if (this.held.length >= this.size) throw new QueueError('more requests are offered than the queue holds');
+      this.held.push({ head, due: this.ticks() + late });
+    }
+    return undefined;
+  }
+
+  /** The first descriptor of the next request in the ring, if there is one. */
+  private offered(): number | undefined {
     const available = this.view(this.driver + 2, 2).getUint16(0, true);
     if (available === this.seen) return undefined;
     // A ring cannot hold more requests than it has entries.
@@ -165,12 +247,16 @@ export class VirtQueue implements Stateful {
       throw new QueueError('more requests are offered than the queue holds');
     const head = this.view(this.driver + 4 + 2 * (this.seen % this.size), 2).getUint16(0, true);
     this.seen = (this.seen + 1) & 0xffff;
-    return this.chain(head);
+    return head;
   }
 
   /** Puts the request that was taken last back, for a later go: the device needs time for it. */
   postpone(): void {
-    this.seen = (this.seen - 1) & 0xffff;
+    if (this.taken) this.held.unshift(this.taken);
+    else {
+      this.seen = (this.seen - 1) & 0xffff;
+      this.spreadSoFar--;
+    }
     this.unfinished = true;
   }
 

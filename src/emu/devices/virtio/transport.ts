@@ -1,5 +1,6 @@
 /** The registers that all virtio transports have: features, status, queues (Virtual I/O Device 1.2, section 2.1 to 2.5). */
 import type { Stateful, Wiring } from '../../state/fields.ts';
+import type { DeviceTime, Timed } from '../device.ts';
 import type { Dma } from '../dma.ts';
 import type { Omissions } from '../omissions.ts';
 import type { VirtioKind, VirtioPorts } from './device.ts';
@@ -24,6 +25,12 @@ const VERSION_1 = 1;
  */
 export const HIGHEST = 0x1fffff;
 
+/** Requests that are late, in a perturbed run. */
+export interface LateRequests extends Pick<DeviceTime, 'ticks' | 'sooner'> {
+  /** By how many ticks at most the requests of the notification that comes now are late; 0: none is. */
+  spread(): number;
+}
+
 /** What a virtio device needs of the board. */
 export interface VirtioSurroundings {
   readonly dma: Dma;
@@ -31,6 +38,8 @@ export interface VirtioSurroundings {
   readonly now: () => number;
   /** The device has work left: {@link VirtioTransport.goOn} is to be called soon. */
   readonly unfinished: () => void;
+  /** Where requests may be late; without it none is. */
+  readonly late?: LateRequests;
   /** Told when a driver breaks the rules. */
   readonly omissions?: Omissions;
 }
@@ -48,7 +57,7 @@ export interface TransportPorts {
   readonly mayAccess?: () => boolean;
 }
 
-export class VirtioTransport implements Stateful, VirtioPorts {
+export class VirtioTransport implements Stateful, Timed, VirtioPorts {
   readonly stateFields = ['status', 'accepted', 'featureSelect', 'acceptedSelect'];
   static readonly wiring: Wiring = { reason: 'words for a report' };
   readonly kind: VirtioKind;
@@ -67,7 +76,10 @@ export class VirtioTransport implements Stateful, VirtioPorts {
     this.kind = kind;
     this.surroundings = surroundings;
     this.ports = ports;
-    this.queues = Array.from({ length: kind.queueCount }, () => new VirtQueue(surroundings.dma));
+    this.queues = Array.from(
+      { length: kind.queueCount },
+      () => new VirtQueue(surroundings.dma, () => surroundings.late?.ticks() ?? 0),
+    );
     kind.attach(this);
   }
 
@@ -160,8 +172,31 @@ export class VirtioTransport implements Stateful, VirtioPorts {
     const q = this.queues[queue];
     // The device still works on this queue, and will get to the new requests.
     if (!this.live || !q?.ready || q.unfinished) return;
+    const { late } = this.surroundings;
+    q.spreadOut(late && this.kind.anyOrder ? late.spread() : 0);
+    this.work(queue);
+    if (q.deadline !== Number.POSITIVE_INFINITY) late?.sooner();
+  }
+
+  private work(queue: number): void {
     this.guard(() => this.kind.notified(queue));
-    if (q.unfinished) this.surroundings.unfinished();
+    if (this.queues[queue]!.unfinished) this.surroundings.unfinished();
+  }
+
+  /** The tick at which a late request is due. */
+  get deadline(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const q of this.queues) next = Math.min(next, q.deadline);
+    return next;
+  }
+
+  /** Works on late requests whose time has come. Those of a device that is not in use any more are lost. */
+  expire(now: number): void {
+    this.queues.forEach((q, n) => {
+      if (q.deadline > now || q.unfinished) return;
+      if (this.live && q.ready) this.work(n);
+      else q.drop();
+    });
   }
 
   /** Goes on with work that was left for later. @returns whether there is still more */
