@@ -86,14 +86,15 @@ export class Replayer {
   }
 
   /**
-   * Finds an exception or exit of a CPU that was before the present position. Afterwards the machine is at some position of its history.
+   * Finds an exception or exit of a CPU. Afterwards the machine is at some position of its history.
    * @param number events of the CPU before it
+   * @param by a position behind it
    * @returns the position of the instruction that it came at; undefined when it is not in what is kept
    */
-  *findingEvent(cpu: Cpu, number: number): Steps<number | undefined> {
+  *findingEvent(cpu: Cpu, number: number, by: number): Steps<number | undefined> {
     const { history, pending, vcpuStates } = this.control;
     let found: number | undefined;
-    for (let end = history.eventsBy(cpu, number + 1); end > history.beginning; ) {
+    for (let end = history.eventsBy(cpu, number + 1, by); end > history.beginning; ) {
       const last = end;
       end = pending.silently(() => history.restoreBefore(last - 1));
       if (cpu.events.total > number) continue;

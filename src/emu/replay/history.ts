@@ -347,9 +347,9 @@ export class History {
     return Math.min(this.position, this.past.copied.firstWith(cpu, cpu.icount)?.position ?? this.position);
   }
 
-  /** A position up to which a CPU has had so many events by the present one, as far as copies tell: an early one. */
-  eventsBy(cpu: Cpu, events: number): number {
-    return Math.min(this.position, this.past.copied.firstWithEvents(cpu, events)?.position ?? this.position);
+  /** A position up to which a CPU has had so many events, as far as copies tell: an early one. @param by one at which it has had them */
+  eventsBy(cpu: Cpu, events: number, by: number): number {
+    return Math.min(by, this.past.copied.firstWithEvents(cpu, events)?.position ?? by);
   }
 
   /** Enters a state of a recorded run. @param index of the last copy before it; −1 when there is none @returns its position */

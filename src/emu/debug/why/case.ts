@@ -109,7 +109,7 @@ function* seeking(
     const found =
       last &&
       ((recalled ? yield* explained(control, cpu, last, tell) : undefined) ??
-        (yield* explainedFar(control, cpu, last, tell)));
+        (yield* explainedFar(control, cpu, last, here, tell)));
     // What ended a repetition is less telling than what began it.
     if (found && found.findings.length > 0) return found;
     if (!recalled && round) first ??= yield* beginning(control, cpu, round, here);
@@ -197,11 +197,12 @@ function* explainedFar(
   control: RunControl,
   cpu: Cpu,
   { record, number }: Numbered,
+  here: number,
   tell: Tell,
 ): Steps<Case | undefined> {
   const { runtime } = control.machine.options;
   const late = runtime.now() + LONGEST_SEARCH_MS;
-  const steps = control.replayer.findingEvent(cpu, number);
+  const steps = control.replayer.findingEvent(cpu, number, here);
   let at: number | undefined;
   try {
     for (let piece = steps.next(); runtime.now() < late; piece = steps.next()) {
