@@ -170,6 +170,11 @@ export class EventRing implements Stateful {
     return KINDS[this.word((this.next[0]! + 2 * SIZE - 1 - back) % SIZE, 'kind') & KIND]!;
   }
 
+  /** Did the event of the record `back` places before the newest (0) happen in the host? It must be there. */
+  inHost(back: number): boolean {
+    return this.word((this.next[0]! + 2 * SIZE - 1 - back) % SIZE, 'world') < 0;
+  }
+
   /** Is the newest record a VM exit? */
   get lastIsExit(): boolean {
     return (this.word(this.newest, 'kind') & KIND) === EXIT;

@@ -6,7 +6,6 @@ import type { Cpu } from '../cpu/cpu.ts';
 import { type EventRecord, type EventRing, ecodeAt, isInterruptExit, sameEvent } from '../cpu/event-ring.ts';
 import { ecodeOf } from '../cpu/exception-table.ts';
 import { EVENTS } from '../memory/layout.ts';
-import { HOST_WORLD } from './context.ts';
 
 /** Most events in a cycle, fewest events that are compared, fewest rounds. */
 const LONGEST = 32;
@@ -44,14 +43,15 @@ export function cycleOf({ events }: Cpu, skip = 0): Cycle | undefined {
   const own = (back: number): boolean => isOfHost(events, back);
   // A paged host misses pages of its own, each time others. What an exit comes to does not depend on that.
   const exits = (found: Cycle | undefined): Cycle | undefined => (found?.kind === 'exits' ? found : undefined);
-  return among(events, without(events, there, skip)) ?? exits(among(events, without(events, there, skip, own)));
+  const found = among(events, without(events, there, skip));
+  return found || events.entries === 0 ? found : exits(among(events, without(events, there, skip, own)));
 }
 
 /** Is it a miss of the host, or an interrupt that it takes itself? */
 function isOfHost(events: EventRing, back: number): boolean {
   if (events.kindAt(back) !== 'exception') return false;
   const ecode = ecodeAt(events, back);
-  return (ecode === TLBR || ecode === INT) && events.at(back)!.world === HOST_WORLD;
+  return (ecode === TLBR || ecode === INT) && events.inHost(back);
 }
 
 /**

@@ -92,11 +92,13 @@ export interface Wait {
 
 /** A guest that has done nothing but wait for long, and that nothing can wake. */
 export function waitsForNothing(cpu: Cpu): Wait | undefined {
+  // Most machines have no guests.
+  if (cpu.events.entries === 0) return undefined;
   let newest: EventRecord | undefined;
   let exits = 0;
   const there = Math.min(cpu.events.total, LOOKED_AT);
   for (let back = 0; back < there && exits < LEAST; back++) {
-    if (cpu.events.kindAt(back) === 'exception' && cpu.events.at(back)!.world >= 0) return undefined;
+    if (cpu.events.kindAt(back) === 'exception' && !cpu.events.inHost(back)) return undefined;
     if (cpu.events.kindAt(back) !== 'exit' || isInterruptExit(cpu.events, back)) continue;
     const r = cpu.events.at(back)!;
     const idles = r.ecode === GSPR && decode(r.badi)?.name === 'idle';
