@@ -12,6 +12,7 @@ import { DEFAULT_MACHINE, parseInteger } from '../src/cli/options.ts';
 import { PROJECT_ROOT } from '../src/cli/paths.ts';
 import { parseElf } from '../src/emu/boot/elf.ts';
 import { Cpu } from '../src/emu/cpu/cpu.ts';
+import { LoopReports } from '../src/emu/debug/loop-reports.ts';
 import { LoopWatch } from '../src/emu/debug/loop-watch.ts';
 import { RunControl } from '../src/emu/debug/run-control.ts';
 import { Machine } from '../src/emu/machine/machine.ts';
@@ -27,6 +28,17 @@ const { values } = parseArgs({
 });
 const PAIRS = parseInteger(values.pairs, '--pairs', 1, 100);
 const RAM = 512 << 20;
+
+/** Milliseconds that the detectors have looked at machines. What a trace makes slower is not in it. */
+let looking = 0;
+for (const name of ['look', 'traced'] as const) {
+  const method = LoopReports.prototype[name] as (...args: unknown[]) => void;
+  LoopReports.prototype[name] = function (this: LoopReports, ...args: unknown[]) {
+    const began = performance.now();
+    method.apply(this, args);
+    looking += performance.now() - began;
+  };
+}
 
 /** Turns the detectors off, or on again: they do not look at the machine, and do not listen to its CPUs. */
 const { look } = LoopWatch.prototype;
@@ -77,11 +89,14 @@ async function compare(name: string, work: () => Promise<unknown>): Promise<void
   const times = { on: [] as number[], off: [] as number[] };
   // The first run warms up.
   await cpuOf(work);
+  let looks = 0;
   for (let n = 0; n < PAIRS; n++) {
     // Each is first as often as the other.
     for (const on of n % 2 ? [true, false] : [false, true]) {
       detect(on);
+      looking = 0;
       times[on ? 'on' : 'off'].push(await cpuOf(work));
+      if (on) looks = looking;
     }
     ratios.push(times.on.at(-1)! / times.off.at(-1)!);
   }
@@ -89,7 +104,7 @@ async function compare(name: string, work: () => Promise<unknown>): Promise<void
   const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[list.length >> 1]!;
   const [least, most] = [Math.min(...ratios), Math.max(...ratios)];
   console.log(
-    `${name}: ${median(times.off).toFixed(2)} s of CPU time without, ${median(times.on).toFixed(2)} s with detection; ratio ${median(ratios).toFixed(3)} (median of ${PAIRS} pairs; ${least.toFixed(3)} to ${most.toFixed(3)})`,
+    `${name}: ${median(times.off).toFixed(2)} s of CPU time without, ${median(times.on).toFixed(2)} s with detection; ratio ${median(ratios).toFixed(3)} (median of ${PAIRS} pairs; ${least.toFixed(3)} to ${most.toFixed(3)}); looks alone ${looks.toFixed(1)} ms`,
   );
 }
 

@@ -10,7 +10,8 @@ LS_RUST_NOT_NEEDED="$LS_NOT_NEEDED|^(libstd-rust-dev|gcc|libgcc-[0-9]|libcc1|lib
 has_rust() {
   local rustc place answer=1
   rustc=$(command -v rustc) && place=$(mktemp -d) || return 1
-  echo '#![no_std]' | "$rustc" --edition 2024 --target "$LS_RUST_TARGET" --crate-type lib --emit metadata --out-dir "$place" - 2>/dev/null && answer=0
+  # No pipe: with pipefail a compiler that has not read it counts as one that has failed.
+  "$rustc" --edition 2024 --target "$LS_RUST_TARGET" --crate-type lib --emit metadata --out-dir "$place" - 2>/dev/null <<<'#![no_std]' && answer=0
   rm -rf "$place"
   # Only one that serves is the one to use.
   [ $answer != 0 ] || export LS_RUSTC="$rustc"
