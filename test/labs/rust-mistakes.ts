@@ -1,5 +1,13 @@
 /** Mistakes of students who write the labs in Rust: they lead to the same hints as those in C. */
-import type { StudentMistake } from './mistakes.ts';
+import { STUDENT_MISTAKES, type StudentMistake } from './mistakes.ts';
+
+/** The assembly is the same: some mistakes of it are made beside a program in Rust, too. */
+const IN_ASSEMBLY: ReadonlySet<string> = new Set([
+  'PGM is not set',
+  'the host does not fill the odd page',
+  'the guest has no tlbfill',
+  'the guest stays in direct address mode',
+]);
 
 export const RUST_MISTAKES: readonly StudentMistake[] = [
   {
@@ -21,13 +29,6 @@ export const RUST_MISTAKES: readonly StudentMistake[] = [
     ...{ file: 'main.rs', from: 'gcsr_write(CRMD, CRMD_DA);', to: 'gcsr_write(CRMD, 0);' },
     hint: /step 4, the context: Hole 3 of main\.rs.*DA = 1/,
     cause: /the guest’s CRMD\.DA is not 1/,
-  },
-  {
-    lab: 'h1',
-    mistake: 'PGM is not set',
-    ...{ file: 'switch.S', from: '  ori $t1, $t1, GSTAT_PGM\n', to: '' },
-    hint: /step 5, entry and exit: Hole 4 of switch\.S.*GSTAT\.PGM/,
-    cause: /did not enter the guest: GSTAT\.PGM is 0/,
   },
   {
     lab: 'h1',
@@ -119,24 +120,5 @@ export const RUST_MISTAKES: readonly StudentMistake[] = [
     ...{ file: 'main.rs', from: 'save_bank(&mut machine.banks[owner]);', to: 'save_bank(&mut machine.banks[n]);' },
     hint: /step 4, the context: /,
   },
-  {
-    lab: 'h6',
-    mistake: 'the host does not fill the odd page',
-    ...{ file: 'refill.S', from: '  ldpte $t0, 1', to: '  # ldpte $t0, 1' },
-    hint: /step 7, memory: This is the handler of the host\. Hole 1/,
-    cause: /odd page/,
-  },
-  {
-    lab: 'h6',
-    mistake: 'the guest has no tlbfill',
-    ...{ file: 'guest.S', from: '  tlbfill\n', to: '' },
-    hint: /step 7, memory: This is the handler of the guest\. Hole 4/,
-    cause: /a tlbfill is missing/,
-  },
-  {
-    lab: 'h6',
-    mistake: 'the guest stays in direct address mode',
-    ...{ file: 'guest.S', from: '  csrxchg $t0, $t1, CSR_CRMD\n', to: '' },
-    hint: /step 7, memory: .*Hole 3/,
-  },
+  ...STUDENT_MISTAKES.filter(({ file, mistake }) => file.endsWith('.S') && IN_ASSEMBLY.has(mistake)),
 ];

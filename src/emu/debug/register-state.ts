@@ -53,7 +53,7 @@ export class RegisterState {
 /** A hash of PC and of the registers that programs compute with, of what a CPU runs: 32 bits. */
 export function registerHash(cpu: Cpu): number {
   const { i32 } = cpu.mem;
-  let hash = cpu.world ^ Number(BigInt.asIntN(32, cpu.pc));
+  let hash = mixed(mixed(cpu.world, cpu.pcLo), cpu.pcHi);
   for (const { offset, words } of cpu.csr.lo(CSR.EUEN) & EUEN.FPE ? [GPR, UNITS] : [GPR]) {
     const first = (cpu.base + offset) >> 2;
     for (let n = first; n < first + words; n++) hash = mixed(hash, i32[n]!);

@@ -17,7 +17,7 @@ import { whyNoWake, whyUndisturbed } from './waits.ts';
  */
 const FIRST = 25_000_000;
 const SELDOM = 2_000_000_000;
-/** Samples are so many times closer together than the time for which a CPU is suspected. */
+/** Time between two samples: one part in so many of that for which a CPU is suspected. Short rounds are found soon so, and long ones cost little. */
 const EARLY_SAMPLES = 128;
 /**
  * Most instructions of a long round that is looked for: so many in any case, then a part of the time that is over. With the breakpoint of that
