@@ -29,7 +29,7 @@ const { values } = parseArgs({
 const PAIRS = parseInteger(values.pairs, '--pairs', 1, 100);
 const RAM = 512 << 20;
 
-/** Milliseconds that the detectors have looked at machines. What a trace makes slower is not in it. */
+/** Milliseconds on a clock that the detectors have looked at machines: on a busy computer more than they take. */
 let looking = 0;
 for (const name of ['look', 'traced'] as const) {
   const method = LoopReports.prototype[name] as (...args: unknown[]) => void;
@@ -40,12 +40,25 @@ for (const name of ['look', 'traced'] as const) {
   };
 }
 
+/** Milliseconds from the beginning of each trace to its end: the looks of the trace, and all that the machine executes meanwhile. */
+let tracing = 0;
+let traceBegan = 0;
+const busy = (watch: LoopWatch): boolean => watch.tracing || watch.following;
+
 /** Turns the detectors off, or on again: they do not look at the machine, and do not listen to its CPUs. */
-const { look } = LoopWatch.prototype;
+const { look, stepped } = LoopWatch.prototype;
 const { observe } = Cpu.prototype;
 function detect(on: boolean): void {
   LoopWatch.prototype.look = function (this: LoopWatch, position, quiet) {
-    return look.call(this, position, quiet || !on);
+    const before = busy(this);
+    const found = look.call(this, position, quiet || !on);
+    if (!before && busy(this)) traceBegan = performance.now();
+    return found;
+  };
+  LoopWatch.prototype.stepped = function (this: LoopWatch, position) {
+    const found = stepped.call(this, position);
+    if (!busy(this)) tracing += performance.now() - traceBegan;
+    return found;
   };
   Cpu.prototype.observe = function (this: Cpu, observer) {
     // Only the detectors listen to exceptions without a return.
@@ -89,14 +102,19 @@ async function compare(name: string, work: () => Promise<unknown>): Promise<void
   const times = { on: [] as number[], off: [] as number[] };
   // The first run warms up.
   await cpuOf(work);
-  let looks = 0;
+  const looks: number[] = [];
+  const traces: number[] = [];
   for (let n = 0; n < PAIRS; n++) {
     // Each is first as often as the other.
     for (const on of n % 2 ? [true, false] : [false, true]) {
       detect(on);
       looking = 0;
+      tracing = 0;
       times[on ? 'on' : 'off'].push(await cpuOf(work));
-      if (on) looks = looking;
+      if (on) {
+        looks.push(looking);
+        traces.push(tracing);
+      }
     }
     ratios.push(times.on.at(-1)! / times.off.at(-1)!);
   }
@@ -104,7 +122,7 @@ async function compare(name: string, work: () => Promise<unknown>): Promise<void
   const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[list.length >> 1]!;
   const [least, most] = [Math.min(...ratios), Math.max(...ratios)];
   console.log(
-    `${name}: ${median(times.off).toFixed(2)} s of CPU time without, ${median(times.on).toFixed(2)} s with detection; ratio ${median(ratios).toFixed(3)} (median of ${PAIRS} pairs; ${least.toFixed(3)} to ${most.toFixed(3)}); looks alone ${looks.toFixed(1)} ms`,
+    `${name}: ${median(times.off).toFixed(2)} s of CPU time without, ${median(times.on).toFixed(2)} s with detection; ratio ${median(ratios).toFixed(3)} (median of ${PAIRS} pairs; ${least.toFixed(3)} to ${most.toFixed(3)}); looks ${median(looks).toFixed(1)} ms, traces ${median(traces).toFixed(1)} ms, together ${((median(looks) + median(traces)) / median(times.on) / 10).toFixed(2)} %`,
   );
 }
 
