@@ -139,13 +139,13 @@ ensure_program_packages() {
 # Bundles the program into a few files under build/cli when a source is newer: it then starts in two thirds of the time.
 has_bundle() {
   local main="$LS_ROOT/build/cli/main.js"
-  [ -e "$main" ] && [ -z "$(find "$LS_ROOT/src" "$LS_ROOT/package.json" -newer "$main" -type f -print -quit)" ]
+  [ -e "$main" ] && [ -z "$(find "$LS_ROOT/src" "$LS_ROOT/package.json" "$LS_ROOT/scripts/rolldown.config.ts" -newer "$main" -type f -print -quit)" ]
 }
 
 bundle() {
   local out=$1
   rm -rf "$out" && mkdir -p "$out" && cd "$LS_ROOT" &&
-    "$LS_NODE" node_modules/rolldown/bin/cli.mjs src/cli/main.ts src/cli/library-start.ts src/cli/cpu-worker.ts src/cli/explore-worker.ts src/cli/file-thread.ts src/cli/nbd-thread.ts --dir "$out" --format esm --platform node --minify=false &&
+    "$LS_NODE" --disable-warning=ExperimentalWarning node_modules/rolldown/bin/cli.mjs -c scripts/rolldown.config.ts --dir "$out" &&
     "$LS_NODE" --disable-warning=ExperimentalWarning "$LS_ROOT/scripts/emit-interpreter.ts" "$out" &&
     cp -r "$LS_ROOT/src/hv/awareness/descriptors" "$LS_ROOT"/src/hv/*.h "$out/" && touch "$out/main.js"
 }
