@@ -68,6 +68,27 @@ export interface Row {
 
 const PART = /^([a-z][a-z0-9]*)(?:\[(\d+):(\d+)\])?$/;
 
+/** What a field name of a pattern means: bits `from` to `from + width - 1` of an operand, which has none of some values. */
+interface Field {
+  readonly operand: OperandName;
+  readonly width: number;
+  readonly from: number;
+  readonly notValues: readonly number[];
+}
+
+/** Patterns have some two thousand field names, few of them different; and the table is built at every start. */
+const fields: Record<string, Field | undefined> = {};
+
+function fieldOf(token: string): Field | undefined {
+  const [base, ...notValues] = token.split('!=');
+  const m = PART.exec(base ?? '');
+  if (!m || !(m[1]! in OPERANDS)) return undefined;
+  const operand = m[1] as OperandName;
+  const from = m[3] === undefined ? 0 : Number(m[3]);
+  const hi = m[2] === undefined ? OPERANDS[operand].width - 1 : Number(m[2]);
+  return { operand, width: hi - from + 1, from, notValues: notValues.map(Number) };
+}
+
 /**
  * Builds a row. `pattern` lists, from bit 31 down, runs of 0/1 and operand names; an operand split over the word
  * names its bits as `offs21[15:0]`. `asm` lists the operands in assembly order, `rj!=0` forms exclude a value.
@@ -79,24 +100,21 @@ export function row(name: string, pattern: string, asm: string, flags: RowFlags,
   let match = 0;
   const parts: FieldPart[] = [];
   const excludes: { operand: OperandName; value: number }[] = [];
-  for (const token of pattern.split(' ').filter(Boolean)) {
-    if (/^[01]+$/.test(token)) {
-      for (const c of token) {
-        bit--;
-        mask |= 1 << bit;
-        if (c === '1') match |= 1 << bit;
-      }
+  for (const token of pattern.split(' ')) {
+    if (token === '') continue;
+    if (token[0] === '0' || token[0] === '1') {
+      bit -= token.length;
+      const bits = Number.parseInt(token, 2);
+      mask |= (2 ** token.length - 1) << bit;
+      match |= bits << bit;
       continue;
     }
-    const [base, ...notValues] = token.split('!=');
-    const m = PART.exec(base ?? '');
-    if (!m || !(m[1]! in OPERANDS)) throw new Error(`instruction table: ${name}: unknown field '${token}'`);
-    const operand = m[1] as OperandName;
-    const hi = m[2] === undefined ? OPERANDS[operand].width - 1 : Number(m[2]);
-    const from = m[3] === undefined ? 0 : Number(m[3]);
-    bit -= hi - from + 1;
-    parts.push({ operand, lo: bit, width: hi - from + 1, from });
-    for (const v of notValues) excludes.push({ operand, value: Number(v) });
+    const field = (fields[token] ??= fieldOf(token));
+    if (!field) throw new Error(`instruction table: ${name}: unknown field '${token}'`);
+    const { operand, width, from, notValues } = field;
+    bit -= width;
+    parts.push({ operand, lo: bit, width, from });
+    for (const value of notValues) excludes.push({ operand, value });
   }
   if (bit !== 0) throw new Error(`instruction table: ${name}: pattern has ${32 - bit} bits, not 32`);
   const operands = asm.split(/[ ,]+/).filter(Boolean) as OperandName[];
