@@ -58,7 +58,8 @@ export function declareProgram(finish: (code: number) => void): Command {
     .version(VERSION)
     .exitOverride()
     .configureOutput({ outputError: () => {} })
-    .showHelpAfterError(false);
+    .showHelpAfterError(false)
+    .showSuggestionAfterError(false);
 
   declareMachineOptions(program.command('run').description('boot a machine; its console is the terminal'))
     .option('--dump-dtb <file>', "write the board's device tree, and run nothing")

@@ -1,5 +1,6 @@
 /** Runs the command line, and turns mistakes into a line and an exit code. */
 import { CommanderError } from 'commander';
+import { nearest } from '../emu/formats/nearest.ts';
 import { declareProgram } from './commands.ts';
 import { EXIT, UsageError } from './errors.ts';
 import { guardOutput } from './own-output.ts';
@@ -25,6 +26,17 @@ const GREETING = `loongscope ${VERSION}: a LoongArch64 machine with the LVZ virt
 const isOfSystem = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error && 'syscall' in error && 'code' in error;
 
+/** What was most likely meant in the place of an unknown option or command, in brackets. */
+function meant(message: string): string {
+  const [, kind, wrong] = /unknown (option|command) '([^'=]*)/.exec(message) ?? [];
+  if (wrong === undefined) return '';
+  const command = program.commands.find((c) => c.name() === process.argv[2]) ?? program;
+  const names =
+    kind === 'option' ? command.options.flatMap((o) => o.long ?? []) : program.commands.map((c) => c.name());
+  const name = nearest(wrong, [...names, ...(kind === 'option' ? ['--help'] : [])]);
+  return name === undefined ? '' : ` (did you mean ${name}?)`;
+}
+
 try {
   if (process.argv.length <= 2) process.stdout.write(GREETING);
   else await program.parseAsync();
@@ -34,7 +46,7 @@ try {
     if (error.exitCode === 0) code = EXIT.ok;
     else {
       process.stderr.write(
-        `loongscope: ${error.message.replace(/^error: /, '').replace(/\n\(Did you mean/, ' (did you mean')}: see loongscope --help\n`,
+        `loongscope: ${error.message.replace(/^error: /, '')}${meant(error.message)}: see loongscope --help\n`,
       );
       code = EXIT.usage;
     }
