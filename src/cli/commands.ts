@@ -41,6 +41,9 @@ const declareRunsOptions = (command: Command): Command =>
     .option('--queue <url>', 'let other machines do the runs: redis://HOST[:PORT][/DB] (explore-worker)', parseQueue)
     .option('--forbid <text>', 'the console must not show it; repeatable', collect(String))
     .option('--stop-at-first', 'end when a run has failed')
+    .option('--minutes <n>', 'begin no more runs after so many minutes; Ctrl-C does so at once', (t) =>
+      parseInteger(t, '--minutes', 1, 100_000),
+    )
     .option(
       '--tries <n>',
       'runs at most to reduce a class of failures',

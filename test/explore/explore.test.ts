@@ -46,6 +46,26 @@ test('from another folder than the program’s', async () => {
   ]);
 });
 
+test('Ctrl-C ends a campaign: what was found until then is told, and the reports are written', async () => {
+  const output = join(folder, 'interrupted');
+  const args = ['explore', race('ticket'), '--smp', '2', '--runs', '1000000', '--jobs', '1', '--output', output];
+  const program = execa(process.execPath, ['--disable-warning=ExperimentalWarning', 'src/cli/main.ts', ...args], {
+    cwd: PROJECT_ROOT,
+    reject: false,
+  });
+  let told = '';
+  program.stderr.on('data', (data: Buffer) => {
+    told += data.toString('utf8');
+    if (told.includes('run 2, seed') && !told.includes('no more runs')) program.kill('SIGINT');
+  });
+  const { stderr, exitCode } = await program;
+  expect(stderr).toMatch(/no more runs begin[\s\S]*\d+ runs in .* 1 classes of failures/);
+  expect(exitCode).toBe(1);
+  const { runs, classes } = JSON.parse(readFileSync(join(output, 'report.json'), 'utf8')) as Json;
+  expect(runs).toBeLessThan(1000);
+  expect(classes[0]!.decisions.length).toBeLessThan(classes[0]!.of);
+});
+
 const explore = (name: string, ...more: string[]): Promise<Ended> =>
   loongscope('explore', race(name), '--smp', '2', '--output', join(folder, name), ...more);
 

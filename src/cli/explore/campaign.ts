@@ -42,6 +42,8 @@ export interface CampaignOptions {
   readonly tries: number;
   /** Ends after the first class. */
   readonly stopAtFirst: boolean;
+  /** No more runs may begin. */
+  readonly end: AbortSignal;
 }
 
 /** Two stalls of one CPU may be one, at the place of either. */
@@ -85,7 +87,8 @@ export class Campaign {
   }
 
   private get over(): boolean {
-    return this.options.stopAtFirst && this.classes.size > 0;
+    const { end, stopAtFirst } = this.options;
+    return end.aborted || (stopAtFirst && this.classes.size > 0);
   }
 
   /** Runs the seeds. */

@@ -11,6 +11,7 @@ import { sandboxed } from '../sandbox.ts';
 import { COMPUTER } from '../surroundings.ts';
 import { unwritable } from '../unwritable.ts';
 import { Campaign, type Progress } from './campaign.ts';
+import { campaignEnd } from './campaign-end.ts';
 import { type GdbProperty, isGdbProperty, openGdbProperty } from './gdb-property.ts';
 import { type ExploreData, Pool, type Runs } from './pool.ts';
 import { readPredicate } from './predicate.ts';
@@ -27,6 +28,8 @@ export interface RunsCli {
   readonly jobs?: number;
   /** Where runs go, instead of to threads here. */
   readonly queue?: QueueAddress;
+  /** After so many minutes no more runs begin. */
+  readonly minutes?: number;
 }
 
 export interface ExploreCli extends MachineCli, RunsCli {
@@ -103,12 +106,22 @@ function filesOf(image: string | undefined, cli: MachineCli): Map<string, Uint8A
   return files;
 }
 
+/** Where there is no terminal, how far it is is told so often. */
+const TELL_MS = 60_000;
+
 /** A line that is written over, on a terminal. */
 function progressLine(runs: number): Progress & { readonly clear: () => void } {
   const began = performance.now();
   const live = process.stderr.isTTY;
   const clear = (): void => void (live && process.stderr.write('\r\x1b[K'));
-  const put = (text: string): void => void (live && process.stderr.write(`\r\x1b[K${text}`));
+  let told = began;
+  const put = (text: string): void => {
+    if (live) process.stderr.write(`\r\x1b[K${text}`);
+    else if (performance.now() - told >= TELL_MS) {
+      told = performance.now();
+      say(text);
+    }
+  };
   return {
     clear,
     ran: (done, classes, pairs) => {
@@ -147,6 +160,7 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
   const { imageFile } = boot(image, machineCli(cli), () => {});
   const gdb = byGdb ? await openGdbProperty(cli.property!, imageFile) : undefined;
   const { jobs, pool } = await openRuns(cli, { ...start, files }, folder, inside, gdb);
+  const { signal: end, close } = campaignEnd(cli.minutes);
   try {
     const endless: Properties = {
       expect: cli.expect ?? [],
@@ -172,7 +186,7 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
     };
     const progress = progressLine(cli.runs);
     const campaign = new Campaign(
-      { ...cli, jobs, dials, stopAtFirst: cli.stopAtFirst === true },
+      { ...cli, jobs, dials, stopAtFirst: cli.stopAtFirst === true, end },
       (job) => pool.run({ properties, job, expected: usual.values }),
       progress,
     );
@@ -195,6 +209,7 @@ export async function explore(image: string | undefined, cli: ExploreCli & { fir
     );
     return classes.length > 0 ? EXIT.died : EXIT.ok;
   } finally {
+    close();
     await pool.close();
   }
 }
@@ -256,6 +271,7 @@ function machineCli(cli: ExploreCli): MachineCli {
     from,
     after,
     queue,
+    minutes,
     ...machine
   } = cli;
   return from === undefined ? machine : { ...machine, snapshot: from };

@@ -9,6 +9,7 @@ import { makeFolder } from '../../make-folder.ts';
 import type { MachineCli } from '../../options.ts';
 import { sandboxed } from '../../sandbox.ts';
 import { unwritable } from '../../unwritable.ts';
+import { campaignEnd } from '../campaign-end.ts';
 import { checkRepeatable, commandLine, openRuns, type RunsCli } from '../explore.ts';
 import { snapshotBefore, watchExits } from './exits.ts';
 import { Hunt, type Point } from './hunt.ts';
@@ -34,7 +35,21 @@ const PERCENT = 100;
 
 /** The options of the machine, which go to other threads. */
 function machineCli(cli: FuzzCli): MachineCli {
-  const { runs, jobs, queue, firstSeed, at, forbid, budget, tries, stopAtFirst, output, coverage, ...machine } = cli;
+  const {
+    runs,
+    jobs,
+    queue,
+    minutes,
+    firstSeed,
+    at,
+    forbid,
+    budget,
+    tries,
+    stopAtFirst,
+    output,
+    coverage,
+    ...machine
+  } = cli;
   return machine;
 }
 
@@ -67,6 +82,7 @@ export async function fuzz(image: string | undefined, cli: FuzzCli): Promise<num
     throw new UsageError('fuzz: the moments before the exits are not found again: choose another one with --at');
   const { kernel, guest, initrd, load, hypervisor, append, firmware, dtb, ...rest } = place.cli;
   const { pool } = await openRuns(cli, { image: undefined, cli: rest, files }, folder, sandboxed(cli));
+  const { signal: end, close } = campaignEnd(cli.minutes);
   const live = process.stderr.isTTY;
   const clear = (): void => void (live && process.stderr.write('\r\x1b[K'));
   const nothing = { expect: [], forbid: [], deadline: 0, invariant: [] };
@@ -74,7 +90,7 @@ export async function fuzz(image: string | undefined, cli: FuzzCli): Promise<num
     const hunt = new Hunt(
       points,
       dictionary,
-      { ...cli, stopAtFirst: cli.stopAtFirst === true },
+      { ...cli, stopAtFirst: cli.stopAtFirst === true, end },
       (job) => pool.run({ properties: nothing, job, expected: {} }),
       {
         ran: (done, classes, covered) =>
@@ -117,6 +133,7 @@ export async function fuzz(image: string | undefined, cli: FuzzCli): Promise<num
     );
     return classes.length > 0 ? EXIT.died : EXIT.ok;
   } finally {
+    close();
     await pool.close();
   }
 }

@@ -39,6 +39,8 @@ export interface HuntOptions {
   readonly firstSeed: number;
   readonly tries: number;
   readonly stopAtFirst: boolean;
+  /** No more runs may begin. */
+  readonly end: AbortSignal;
 }
 
 export interface HuntProgress {
@@ -104,8 +106,9 @@ export class Hunt {
     // What a guest that is not hostile reaches is nothing new.
     for (const outcome of await Promise.all(this.corpus.map((known) => this.try(known))))
       this.coverage.merge(outcome.covered ?? []);
-    while (this.done < this.options.runs && !(this.options.stopAtFirst && this.classes.size > 0)) {
-      const size = Math.min(BATCH, this.options.runs - this.done);
+    const { runs, stopAtFirst, end } = this.options;
+    while (this.done < runs && !end.aborted && !(stopAtFirst && this.classes.size > 0)) {
+      const size = Math.min(BATCH, runs - this.done);
       const batch = Array.from({ length: size }, (_, n) => this.next(this.done + n));
       const outcomes = await Promise.all(batch.map((known) => this.try(known)));
       for (const [n, outcome] of outcomes.entries()) this.note(batch[n]!, outcome);
