@@ -55,7 +55,7 @@ import {
 } from './interpreter-locals.ts';
 import { emitMarkedPage } from './marked-page.ts';
 import { routineFunctions, routineIndex } from './routines.ts';
-import { MAY_LINK, MUST_INTERPRET, REGION_FUNCTION, RUN_ENDS } from './translator/region-interface.ts';
+import { BRANCHES_TO_ASK, MAY_LINK, MUST_INTERPRET, REGION_FUNCTION, RUN_ENDS } from './translator/region-interface.ts';
 import { firstOfPair, type HandlerMap, PSEUDO, type Pseudo, type Variant } from './uop.ts';
 
 /** Why `run` returned: {@link import('../cpu/helpers.ts').After} values, or the budget. */
@@ -101,7 +101,7 @@ export interface InterpreterPlan {
   readonly pool: Pool;
   /** Do other threads use the same memory? */
   readonly shared: boolean;
-  /** The number of branches to an instruction after which helper `hot` is called; 0: there are no regions. */
+  /** The number of branches to an instruction after which it is hot; 0: there are no regions. Helper `hot` is called then, and earlier at each {@link BRANCHES_TO_ASK}. */
   readonly threshold: number;
   /** Must all accesses be aligned? */
   readonly aligned: boolean;
@@ -416,11 +416,13 @@ class Build implements HandlerFrame {
   private look(): void {
     const { e } = this;
     const cell = cellOffset(this.plan.pool);
-    // r = cells[p]; if (r >= REGION) goto region; if ((cells[p] = ++r) == threshold) { state.pc = pc; hot(p) }
+    // r = cells[p]; if (r >= REGION) goto region; if (!((cells[p] = ++r) & (often − 1))) { state.pc = pc; hot(p) }
     e.get(P).i32(2).op(Op.i32ShrU).tee(ENTRY).mem(Op.i32Load16U, cell).tee(R);
     e.i32(REGION).op(Op.i32GeU).brIf(this.region!);
     e.get(ENTRY).get(R).i32(1).op(Op.i32Add).tee(R).mem(Op.i32Store16, cell);
-    e.get(R).i32(this.plan.threshold).op(Op.i32Eq);
+    e.get(R)
+      .i32(Math.min(this.plan.threshold, BRANCHES_TO_ASK) - 1)
+      .op(Op.i32And, Op.i32Eqz);
     const hot = e.if();
     this.savePc();
     e.get(P).call(helperIndex('hot')).op(Op.drop);

@@ -4,6 +4,7 @@ import type { CpuFeatures } from '../cpu/features.ts';
 import { type EmittedInterpreters, Engine, type EngineParts } from '../engine/engine.ts';
 import { fmaFunctions } from '../engine/fma.ts';
 import type { InterpreterPlan } from '../engine/interpreter.ts';
+import { BRANCHES_TO_ASK } from '../engine/translator/region-interface.ts';
 import { Regions } from '../engine/translator/regions.ts';
 import { planHandlers } from '../engine/uop.ts';
 import { UopCache } from '../engine/uop-cache.ts';
@@ -16,8 +17,8 @@ import type { LinearMemory } from '../memory/linear-memory.ts';
  * that control branches to them; `interpreter`: never translated. The results are the same.
  */
 export type EngineKind = 'auto' | 'jit' | 'interpreter';
-/** Number of branches to an instruction after which it is translated. */
-export const THRESHOLD: Readonly<Record<EngineKind, number>> = { auto: 25_000, jit: 1, interpreter: 0 };
+/** Number of branches to an instruction after which it is translated at the latest: 1, or a multiple of BRANCHES_TO_ASK. */
+export const THRESHOLD: Readonly<Record<EngineKind, number>> = { auto: 24 * BRANCHES_TO_ASK, jit: 1, interpreter: 0 };
 
 /** The configuration that interpreters are emitted for in advance: one CPU with accesses at any address, engine `auto`. */
 export const USUAL_PLAN: Omit<InterpreterPlan, 'map'> = {

@@ -40,7 +40,8 @@ export interface CodeSource {
 const MAX_PAGES = 8;
 /** With fewer branches to an instruction, the code there is not worth translating before it is hot. */
 export const SOME_BRANCHES = 1500;
-const DECODE = PSEUDO.indexOf('decode');
+/** The handler of a micro-op that was never executed. */
+export const DECODE = PSEUDO.indexOf('decode');
 /** Address spaces have this many pages. */
 const PAGES = 2 ** 52;
 

@@ -15,3 +15,6 @@ export const MAY_LINK = 0;
 export const MUST_INTERPRET = 1;
 /** Answer of a gate (gates.ts): running code must be left, because an interrupt or a stop is due. */
 export const RUN_ENDS = 2;
+
+/** The interpreter asks after so many branches to an instruction whether it is hot, and again after as many: a power of two. */
+export const BRANCHES_TO_ASK = 1024;

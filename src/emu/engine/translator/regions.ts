@@ -3,6 +3,7 @@
  * end when the code that they were made of changes.
  */
 
+import { decode } from '../../isa/decoder.ts';
 import type { Row } from '../../isa/row.ts';
 import { cellOffset, REGION, REGIONS, sourceOffset, UOP_BYTES, UOPS_PER_PAGE } from '../../memory/layout.ts';
 import type { LinearMemory } from '../../memory/linear-memory.ts';
@@ -11,11 +12,11 @@ import { assembleModule, type FuncDef, type ModuleParts } from '../../wasm/modul
 import { FMA_IMPORTS } from '../fma.ts';
 import type { UopCache } from '../uop-cache.ts';
 import type { Region, RegionPart, UopPage } from '../uop-page.ts';
-import { CodeAround, type CodeSource, jumpsInto, type Place, SOME_BRANCHES } from './code-around.ts';
-import { type Block, discover, inPage, MAX_INSTRUCTIONS, pageOf } from './discover.ts';
+import { CodeAround, type CodeSource, DECODE, jumpsInto, type Place, SOME_BRANCHES } from './code-around.ts';
+import { type Block, bodyOf, discover, inPage, MAX_INSTRUCTIONS, pageOf } from './discover.ts';
 import { HotPages } from './hot-pages.ts';
 import { emitRegion } from './region-emitter.ts';
-import { REGION_FUNCTION } from './region-interface.ts';
+import { BRANCHES_TO_ASK, REGION_FUNCTION } from './region-interface.ts';
 
 /** The number of regions that are translated together in one module. */
 const BATCH = 32;
@@ -25,6 +26,11 @@ const BATCH = 32;
  */
 const SHARE = 0.3;
 const ALLOWANCE_MS = 100;
+/**
+ * Code in a long straight run, as unrolled hash functions have it, is hot after fewer branches: as soon as so many instructions were executed
+ * behind them.
+ */
+const WORK = 600_000;
 /** The largest number of instructions of a region whose code is in many other regions. */
 const LEAST_INSTRUCTIONS = 24;
 /**
@@ -113,7 +119,7 @@ export class Regions {
 
   /** What is hot, by the content of pages: from earlier runs and from this one. */
   hotPages: HotPages | undefined;
-  /** The number of branches to an instruction before {@link hot} is called. */
+  /** The number of branches to an instruction that make it hot. */
   threshold = 0;
 
   /** Is it known from earlier runs what is hot in a page? */
@@ -138,14 +144,36 @@ export class Regions {
   private failed = false;
   observer: TranslationObserver | undefined;
 
-  /** The program branches to the micro-op at `p` often. `place` says where, so that other pages can be found. */
+  /** The program has branched to the micro-op at `p` some times. `place` says where, so that other pages can be found. */
   hot(p: number, place?: Place): void {
+    if (this.cell(p) < this.enough(p)) return;
     this.setCell(p, Math.min(SOME_BRANCHES, this.threshold - 1));
     // It is counted again. When it stays hot, this method is called again.
     if (this.failed || this.postponing) return;
     if (this.observer) this.tellHot(p, this.observer);
     this.queue.set(p, place);
     if (this.queue.size >= this.batchSize) this.translate();
+  }
+
+  /** How many branches to a micro-op make it hot. */
+  private enough(p: number): number {
+    const { threshold } = this;
+    return threshold <= BRANCHES_TO_ASK ? threshold : Math.min(threshold, WORK / this.straight(p));
+  }
+
+  /** How many instructions from the micro-op at `p` on are executed in any case: those up to a branch that were decoded, in its page. */
+  private straight(p: number): number {
+    const page = this.uops.pageAt(p);
+    if (!page || page.linear === 0) return 1;
+    const { u16, u32 } = this.mem;
+    const first = (p - page.base) / UOP_BYTES;
+    const end = Math.min(first + MAX_INSTRUCTIONS, UOPS_PER_PAGE);
+    for (let i = first; i < end; i++) {
+      if (u16[(page.base + i * UOP_BYTES) >> 1] === DECODE) return i - first || 1;
+      const row = decode(u32[(page.linear >>> 2) + i]!);
+      if (!row || bodyOf(row).some(({ s }) => s === 'branch' || s === 'jump')) return i - first + 1;
+    }
+    return end - first;
   }
 
   private tellHot(p: number, observer: TranslationObserver): void {
