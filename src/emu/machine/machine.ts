@@ -648,6 +648,14 @@ export class Machine implements Stateful {
     );
   }
 
+  /** Is a CPU in the turn that {@link run} goes on with, and not in `idle`? Then no other one runs before it. */
+  hasTurn(cpu: Cpu): boolean {
+    const n = cpu.index;
+    return (
+      this.inRound && this.turn === n && !cpu.parked && !cpu.frozen && !cpu.idle && this.ahead[n]! < this.roundLength
+    );
+  }
+
   /** Would {@link run} execute exactly this instruction of this CPU next? Then a step does not change the order of CPUs. */
   runsNext(cpu: Cpu): boolean {
     if (cpu.parked || cpu.frozen || cpu.idle || interruptDue(cpu)) return false;

@@ -19,8 +19,11 @@ import { FollowedRun, type RecordedRun, type RecordedState, type Stray } from '.
 
 /** Most instructions until the running time is looked at again. */
 const LOOK_EVERY = 20_000_000;
-/** A replay makes a copy so many instructions before its target, which makes the next steps back fast. */
-const NEAR = 50_000;
+/**
+ * A replay makes copies so many instructions before its target: the next steps back, and questions to what was just before, are then
+ * answered from there.
+ */
+export const APPROACH = [300_000, 50_000] as const;
 /** Memory for copies in addition to the machine, in bytes, unless the user says otherwise. The recorded input counts too. */
 export const DEFAULT_HISTORY = 512 * 2 ** 20;
 /** With less, little more than the present can be kept. */
@@ -309,9 +312,10 @@ export class History {
     if (this.within(position) === this.position) return this.position;
     this.past.keepPresent();
     const target = this.within(position);
-    const from = this.restoreBefore(target);
-    if (target - from > 2 * NEAR) {
-      yield* this.replaying(target - NEAR);
+    const from = this.isOnTheWay(target) ? this.position : this.restoreBefore(target);
+    for (const near of APPROACH) {
+      if (target - from <= 2 * near) continue;
+      yield* this.replaying(target - near);
       this.past.checkpoint();
     }
     yield* this.replaying(target);
@@ -321,6 +325,13 @@ export class History {
       this.machine.clearStops();
     }
     return target;
+  }
+
+  /** Is the machine before a position, and nothing that is kept is between the two? */
+  private isOnTheWay(target: number): boolean {
+    const copy = this.past.copied.all[this.past.copied.indexBefore(target)];
+    const nearest = Math.max(copy?.position ?? 0, this.recorded?.stateBefore(target)?.at ?? 0);
+    return nearest <= this.position && this.position <= target;
   }
 
   private within(position: number): number {
@@ -391,6 +402,18 @@ export class History {
         worked = 0;
       }
       yield;
+    }
+  }
+
+  /** Replays the turn of the CPU that has it now, up to a position at most. */
+  replayTurn(target: number): void {
+    const { machine } = this;
+    const { onTurn } = machine;
+    machine.onTurn = (cpu) => cpu.requestStop();
+    try {
+      this.replaySome(target, Number.MAX_SAFE_INTEGER);
+    } finally {
+      machine.onTurn = onTurn;
     }
   }
 

@@ -83,6 +83,25 @@ export class Stretch {
     return this.state[n * this.width + r]!;
   }
 
+  /** Had general register `r` the same value before two steps? */
+  isSame(r: number, n: number, other: number): boolean {
+    const { words, width } = this;
+    const [a, b] = [2 * (n * width + r), 2 * (other * width + r)];
+    return words[a] === words[b] && words[a + 1] === words[b + 1];
+  }
+
+  /** The first step from `from` on, before `to`, of which something is true; −1 when there is none. */
+  firstStep(from: number, to: number, is: (step: Step) => boolean): number {
+    for (let n = from; n < to; n++) if (is(this.steps[n]!)) return n;
+    return -1;
+  }
+
+  /** The last one likewise. */
+  lastStep(from: number, to: number, is: (step: Step) => boolean): number {
+    for (let n = to - 1; n >= from; n--) if (is(this.steps[n]!)) return n;
+    return -1;
+  }
+
   /** A CSR of the host before step `n`. */
   csr(n: number, num: KeptCsr): bigint {
     return this.state[n * this.width + GPRS + KEPT.indexOf(num)]!;
@@ -187,7 +206,7 @@ function* runAgain(control: RunControl, cpu: Cpu, begin: number, last: number): 
     before = undefined;
   };
   try {
-    yield* control.replayer.replayingEach(begin, last, (c) => {
+    yield* control.replayer.replayingEach(cpu, begin, last, (c) => {
       settle();
       if (c !== cpu) return;
       out.keep(cpu);
