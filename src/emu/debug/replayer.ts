@@ -94,9 +94,10 @@ export class Replayer {
    * Finds an exception or exit of a CPU. Afterwards the machine is at some position of its history.
    * @param number events of the CPU before it
    * @param by a position behind it
+   * @param from the tick from which on the caller will ask what led to it: on a long way a copy is made about there
    * @returns the position of the instruction that it came at; undefined when it is not in what is kept
    */
-  *findingEvent(cpu: Cpu, number: number, by: number): Steps<number | undefined> {
+  *findingEvent(cpu: Cpu, number: number, by: number, from: number): Steps<number | undefined> {
     const { history, pending, vcpuStates } = this.control;
     let found: number | undefined;
     for (let end = history.eventsBy(cpu, number + 1, by); end > history.beginning; ) {
@@ -105,10 +106,16 @@ export class Replayer {
       if (cpu.events.total > number) continue;
       const remove = cpu.observe({
         exception: () => {
-          if (cpu.events.total === number + 1) found = vcpuStates.position();
+          if (cpu.events.total !== number + 1) return;
+          found = vcpuStates.position();
+          cpu.requestStop();
         },
       });
-      const steps = pending.silentlyInPieces(history.replaying(last));
+      const way = function* (): Steps<void> {
+        yield* history.approaching(from, last);
+        yield* history.replaying(last);
+      };
+      const steps = pending.silentlyInPieces(way());
       try {
         while (found === undefined && !steps.next().done) yield;
       } finally {

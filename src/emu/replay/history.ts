@@ -23,7 +23,10 @@ const LOOK_EVERY = 20_000_000;
  * A replay makes copies so many instructions before its target: the next steps back, and questions to what was just before, are then
  * answered from there.
  */
-export const APPROACH = [300_000, 50_000] as const;
+const NEAR = 50_000;
+export const APPROACH = [300_000, NEAR] as const;
+/** Ticks of a few rounds of turns. */
+const ROUNDS = 20_000;
 /** Memory for copies in addition to the machine, in bytes, unless the user says otherwise. The recorded input counts too. */
 export const DEFAULT_HISTORY = 512 * 2 ** 20;
 /** With less, little more than the present can be kept. */
@@ -403,6 +406,18 @@ export class History {
       }
       yield;
     }
+  }
+
+  /**
+   * Replays to shortly before a tick of the stable counter, but not past a position, and leaves a copy there when the way was long.
+   * Where every CPU waits in `idle`, it may come behind the tick.
+   */
+  *approaching(tick: number, last: number): Steps<void> {
+    const { machine, position } = this;
+    // So many instructions take at most so many ticks, and with several CPUs fewer.
+    for (let left = tick - machine.time; left > ROUNDS && this.position < last; left = tick - machine.time)
+      yield* this.replaying(Math.min(last, this.position + left - ROUNDS / 2));
+    if (this.position - position > NEAR) this.past.checkpoint();
   }
 
   /** Replays the turn of the CPU that has it now, up to a position at most. */

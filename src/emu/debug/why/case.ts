@@ -24,6 +24,8 @@ import { type Finding, switchFindings } from './switches.ts';
 /** Instructions before an event that are looked at: usually, and where the guest's state is the same each time. */
 const BEFORE = 40_000;
 const ENOUGH = 2_000;
+/** Ticks between the beginning of a round of turns and its end, at most. */
+const ROUND = 10_000;
 /** Instructions of a piece of the search for the beginning of a loop, and of a repetition that is the loop; the longest search. */
 const PIECE = 50_000;
 const LONG = 200_000;
@@ -202,7 +204,7 @@ function* explainedFar(
 ): Steps<Case | undefined> {
   const { runtime } = control.machine.options;
   const late = runtime.now() + LONGEST_SEARCH_MS;
-  const steps = control.replayer.findingEvent(cpu, number, here);
+  const steps = control.replayer.findingEvent(cpu, number, here, record.time - BEFORE - ROUND);
   let at: number | undefined;
   try {
     for (let piece = steps.next(); runtime.now() < late; piece = steps.next()) {
