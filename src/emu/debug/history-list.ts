@@ -1,10 +1,11 @@
 /** The last branches, exceptions, world switches and CSR writes of a CPU. They are found by a replay of its last instructions. */
 
 import type { Cpu } from '../cpu/cpu.ts';
-import { csrByNumber } from '../cpu/csr-table.ts';
+import { csrByNumber, isHidden } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import type { CsrWriting } from '../cpu/observer.ts';
 import { hex } from '../formats/hex.ts';
+import { CSR_LIMIT } from '../memory/layout.ts';
 import type { Steps } from '../runtime/steps.ts';
 import { writtenValue } from './catches.ts';
 import { describeEvent } from './explain.ts';
@@ -61,7 +62,10 @@ export function* listingHistory(
  */
 const BUSY = 40_000;
 
-/** The last CSR writes of a CPU. Nothing else is watched, so the engine runs nearly at its speed: from copy to copy, backwards. */
+/**
+ * The last CSR writes of a CPU. Nothing else is watched, so the engine runs nearly at its speed: from copy to copy, backwards. Where two
+ * copies have the same last writers of CSRs, nothing was written between them.
+ */
 function* csrWrites(control: RunControl, cpu: Cpu, count: number): Steps<HistoryEntry[]> {
   const { history, replayer } = control;
   const now = history.position;
@@ -73,7 +77,8 @@ function* csrWrites(control: RunControl, cpu: Cpu, count: number): Steps<History
   let found: HistoryEntry[] = [];
   for (let end: number | undefined = now; end !== undefined && found.length < count; ) {
     const part: HistoryEntry[] = [];
-    end = yield* noting(control, cpu, part, replayer.searchingStretch(end));
+    const last = history.unchangedSince(cpu.writers, end);
+    end = yield* noting(control, cpu, part, replayer.searchingStretch(last));
     found = [...part, ...found];
   }
   yield* replayer.going(now);
@@ -92,6 +97,8 @@ function* noting<T>(control: RunControl, cpu: Cpu, out: HistoryEntry[], steps: S
 
 function note(control: RunControl, cpu: Cpu, w: CsrWriting, out: HistoryEntry[]): boolean {
   const { bank, num } = w;
+  // Nothing is written where no register is.
+  if (num >= CSR_LIMIT || isHidden(cpu.features, num)) return false;
   const { world, pc } = cpu;
   const old = (bank === 'guest' ? cpu.guest : cpu.host).get(num);
   const { mask, value } = writtenValue(w);

@@ -361,6 +361,15 @@ export class History {
     return Math.min(this.position, this.past.copied.firstWith(cpu, cpu.icount)?.position ?? this.position);
   }
 
+  /** From where on a part of the machine has not changed up to a position, as far as copies there and before it tell. */
+  unchangedSince(part: Stateful, position: number): number {
+    const { copied } = this.past;
+    const index = copied.indexBefore(position);
+    // States of a recorded run are entered from elsewhere.
+    if (this.recorded || copied.all[index]?.position !== position) return position;
+    return copied.unchangedFrom(part, index).position;
+  }
+
   /** A position up to which a CPU has had so many events, as far as copies tell: an early one. @param by one at which it has had them */
   eventsBy(cpu: Cpu, events: number, by: number): number {
     return Math.min(by, this.past.copied.firstWithEvents(cpu, events)?.position ?? by);
