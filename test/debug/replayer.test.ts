@@ -3,25 +3,12 @@ import { expect, test } from 'vitest';
 import type { Cpu } from '../../src/emu/cpu/cpu.ts';
 import { type HistoryEntry, listingHistory } from '../../src/emu/debug/history-list.ts';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
-import type { Machine } from '../../src/emu/machine/machine.ts';
 import { APPROACH } from '../../src/emu/replay/history.ts';
 import { finish } from '../../src/emu/runtime/steps.ts';
+import { counted } from '../support/counted.ts';
 import { Driven } from '../support/driven.ts';
 import { stateHash } from '../support/state-hash.ts';
 import { assemble, CODE, TestMachine } from '../support/test-machine.ts';
-
-/** @returns how many instructions the machine has executed since, forwards, also again */
-function counted(machine: Machine): () => number {
-  const run = machine.run.bind(machine);
-  let sum = 0;
-  machine.run = (budget, until) => {
-    const before = machine.instructions;
-    const result = run(budget, until);
-    sum += machine.instructions - before;
-    return result;
-  };
-  return () => sum;
-}
 
 test.each([0, 1])('each instruction of CPU %i is seen, and turns of the other CPU are passed at once', async (n) => {
   const { control } = await Driven.boot(['smp,vcpus=2'], { smp: 2 });

@@ -233,6 +233,12 @@ function begun(cpu: Cpu, round: readonly EventRecord[], here: number): Place | u
   return record && { record, near: Math.min(here, here - (cpu.now - record.time) + 1) };
 }
 
+/**
+ * The last beginning of a repetition that was found in each machine, and how far the search went. From each later moment of the
+ * repetition the same one is found.
+ */
+const beginnings = new WeakMap<RunControl, { readonly search: string; readonly found: Place; readonly by: number }>();
+
 /** The first event of the repetition of a round. The machine is somewhere in its past afterwards. */
 export function* beginning(
   control: RunControl,
@@ -244,6 +250,9 @@ export function* beginning(
   const first = history.beginning;
   const inside = new Set(round.map(keyOf));
   const worlds = new Set(round.filter((e) => e.kind !== 'entry').map((e) => e.gid));
+  const search = [history.version, first, cpu.index, ...[...inside].sort(), ...[...worlds].sort()].join();
+  const known = beginnings.get(control);
+  if (known?.search === search && known.by <= here) return known.found;
   let found: Place | undefined;
   const look = (c: Cpu): void => {
     const record = c.events.at(0)!;
@@ -263,7 +272,11 @@ export function* beginning(
   } finally {
     remove();
   }
-  return history.position < here && !(found && history.position - found.near > LONG) ? undefined : found;
+  if (found && history.position - found.near > LONG) {
+    beginnings.set(control, { search, found, by: history.position });
+    return found;
+  }
+  return history.position < here ? undefined : found;
 }
 
 /** The index of the step with an event; −1 when it is not there. */

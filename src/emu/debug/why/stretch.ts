@@ -136,9 +136,10 @@ export class Stretch {
   /** Keeps the registers of a CPU before the step that is added next. */
   keep(cpu: Cpu): void {
     const { words } = this;
+    const { i32 } = cpu.mem;
     const to = 2 * this.steps.length * this.width;
     const from = (cpu.base + STATE.gpr) >> 2;
-    for (let r = 0; r < 2 * GPRS; r++) words[to + r] = cpu.mem.i32[from + r]!;
+    for (let r = 0; r < 2 * GPRS; r++) words[to + r] = i32[from + r]!;
     const put = (n: number, bank: CsrBank, num: number): void => {
       words[to + 2 * (GPRS + n)] = bank.lo(num);
       words[to + 2 * (GPRS + n) + 1] = bank.hi(num);
