@@ -233,11 +233,27 @@ function begun(cpu: Cpu, round: readonly EventRecord[], here: number): Place | u
   return record && { record, near: Math.min(here, here - (cpu.now - record.time) + 1) };
 }
 
-/**
- * The last beginning of a repetition that was found in each machine, and how far the search went. From each later moment of the
- * repetition the same one is found.
- */
-const beginnings = new WeakMap<RunControl, { readonly search: string; readonly found: Place; readonly by: number }>();
+/** Most beginnings of repetitions that are kept. */
+const MOST_BEGINNINGS = 64;
+
+/** The beginning of a repetition, and how far the search for it went: from each later moment of the repetition the same one is found. */
+interface Begun {
+  readonly found: Place;
+  readonly by: number;
+}
+
+/** Beginnings that were found in the past of each machine, by CPU and round. */
+const beginnings = new WeakMap<RunControl, { readonly past: string; readonly known: Map<string, Begun> }>();
+
+function beginningsOf(control: RunControl): Map<string, Begun> {
+  const { version, beginning } = control.history;
+  const past = `${version} ${beginning}`;
+  const last = beginnings.get(control);
+  if (last?.past === past && last.known.size < MOST_BEGINNINGS) return last.known;
+  const known = new Map<string, Begun>();
+  beginnings.set(control, { past, known });
+  return known;
+}
 
 /** The first event of the repetition of a round. The machine is somewhere in its past afterwards. */
 export function* beginning(
@@ -250,9 +266,10 @@ export function* beginning(
   const first = history.beginning;
   const inside = new Set(round.map(keyOf));
   const worlds = new Set(round.filter((e) => e.kind !== 'entry').map((e) => e.gid));
-  const search = [history.version, first, cpu.index, ...[...inside].sort(), ...[...worlds].sort()].join();
-  const known = beginnings.get(control);
-  if (known?.search === search && known.by <= here) return known.found;
+  const search = [cpu.index, ...[...inside].sort(), ...[...worlds].sort()].join();
+  const known = beginningsOf(control);
+  const begun = known.get(search);
+  if (begun && begun.by <= here) return begun.found;
   let found: Place | undefined;
   const look = (c: Cpu): void => {
     const record = c.events.at(0)!;
@@ -273,7 +290,7 @@ export function* beginning(
     remove();
   }
   if (found && history.position - found.near > LONG) {
-    beginnings.set(control, { search, found, by: history.position });
+    known.set(search, { found, by: history.position });
     return found;
   }
   return history.position < here ? undefined : found;
