@@ -69,7 +69,7 @@ export class BranchTrace {
     const window = isDirect(cpu) ? 0n : windowBase(cpu);
     const blocks: Block[] = [];
     let open: { begin: bigint; end: bigint } | undefined;
-    yield* control.replayer.replayingEach(now - LENGTH, now, (c) => {
+    yield* control.replayer.replayingEach(cpu, now - LENGTH, now, (c) => {
       if (c !== cpu || (vm !== undefined && c.world !== vm)) return;
       const at = !c.vm && isDirect(c) ? c.pc | window : c.pc;
       if (open && at === open.end + 4n) open.end = at;

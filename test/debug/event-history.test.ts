@@ -5,6 +5,7 @@ import { ecodeOf } from '../../src/emu/cpu/exception-table.ts';
 import { describeGroup, fold, lastEvents } from '../../src/emu/debug/event-history.ts';
 import { RunControl } from '../../src/emu/debug/run-control.ts';
 import { finish } from '../../src/emu/runtime/steps.ts';
+import { counted } from '../support/counted.ts';
 import { TestMachine } from '../support/test-machine.ts';
 
 const CAUSES = { a: 'ADEF', i: 'INE', s: 'SYS' } as const;
@@ -53,4 +54,28 @@ test('what came before a repetition that fills the ring is found', async () => {
     [1, total - 1, ecodeOf('INE')],
   ]);
   expect(machine.instructions).toBe(100_000);
+});
+
+test('the beginning of a repetition is sought once', () => {
+  const { machine, cpu } = new TestMachine({ code: ['lu12i.w $t0, 0x300', 'csrwr $t0, EENTRY', 'syscall 0'] });
+  const control = new RunControl(machine);
+  const { history } = control;
+  history.enable(true);
+  history.replay(300_000);
+  const causes = (): number[] => finish(lastEvents(control, cpu, 20)).map(({ round }) => round[0]!.ecode);
+  const want = [ecodeOf('SYS'), ecodeOf('INE')];
+  expect(causes()).toEqual(want);
+  const cost = (): number => {
+    const ran = counted(machine);
+    expect(causes()).toEqual(want);
+    return ran();
+  };
+  history.goto(280_000);
+  expect(cost()).toBeLessThan(150_000);
+  // Here the search would not come so far, and behind a change the past may be another one.
+  history.goto(150_000);
+  expect(cost()).toBeGreaterThan(150_000);
+  history.goto(300_000);
+  history.disturb();
+  expect(cost()).toBeGreaterThan(200_000);
 });

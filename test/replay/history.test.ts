@@ -194,8 +194,10 @@ describe('history', () => {
     const { control } = await Driven.boot(['two,name=a,append=a']);
     const { history, machine, replayer } = control;
     const cpu = machine.cpus[0]!;
-    const places = new Map<number, number>();
-    const remove = cpu.observe({ exception: () => void places.set(cpu.events.total - 1, control.position()) });
+    const places = new Map<number, { at: number; time: number }>();
+    const remove = cpu.observe({
+      exception: () => void places.set(cpu.events.total - 1, { at: control.position(), time: cpu.now }),
+    });
     for (let n = 1; n <= 8; n++) {
       history.replay(n * 500_000);
       // A copy of this moment.
@@ -205,18 +207,22 @@ describe('history', () => {
     remove();
     const end = history.position;
     const numbers = [...places.keys()];
-    for (const number of [numbers[0]!, numbers[numbers.length >> 1]!, numbers.at(-1)!]) {
-      const at = places.get(number)!;
+    const before = (at: number): number => history.copies.positions.findLast((position) => position <= at)!;
+    const far = numbers.filter((n) => places.get(n)!.at - before(places.get(n)!.at) > 150_000);
+    for (const number of [numbers[0]!, far[0]!, numbers[numbers.length >> 1]!, numbers.at(-1)!]) {
+      const { at, time } = places.get(number)!;
       history.goto(end);
       // Wherever the machine is now.
       if (number === numbers[0]) history.goto(history.beginning);
-      expect(finish(replayer.findingEvent(cpu, number, end))).toBe(at);
+      expect(finish(replayer.findingEvent(cpu, number, end, time - 40_000))).toBe(at);
+      // What led to it is near a copy now.
+      if (number === far[0]) expect(at - 40_000 - before(at - 40_000)).toBeLessThan(60_000);
       const behind = history.copies.positions.find((position) => position > at) ?? end;
       expect(history.position).toBeLessThanOrEqual(behind);
     }
     history.goto(end);
     // It has not come yet.
-    expect(finish(replayer.findingEvent(cpu, cpu.events.total, end))).toBeUndefined();
+    expect(finish(replayer.findingEvent(cpu, cpu.events.total, end, 0))).toBeUndefined();
   });
 
   test('a debugger’s change makes another future', () => {

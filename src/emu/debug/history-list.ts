@@ -1,10 +1,11 @@
 /** The last branches, exceptions, world switches and CSR writes of a CPU. They are found by a replay of its last instructions. */
 
 import type { Cpu } from '../cpu/cpu.ts';
-import { csrByNumber } from '../cpu/csr-table.ts';
+import { csrByNumber, isHidden } from '../cpu/csr-table.ts';
 import type { EventRecord } from '../cpu/event-ring.ts';
 import type { CsrWriting } from '../cpu/observer.ts';
 import { hex } from '../formats/hex.ts';
+import { CSR_LIMIT } from '../memory/layout.ts';
 import type { Steps } from '../runtime/steps.ts';
 import { writtenValue } from './catches.ts';
 import { describeEvent } from './explain.ts';
@@ -41,29 +42,43 @@ export function* listingHistory(
   kind?: HistoryEntry['kind'],
 ): Steps<HistoryEntry[]> {
   if (kind === 'csr') return yield* csrWrites(control, cpu, count);
-  const now = control.history.position;
-  for (let length = FIRST; ; length *= 4) {
-    const all = yield* stretch(control, cpu, now - length, now);
-    const entries = kind ? all.filter((m) => m.kind === kind) : all;
-    if (entries.length >= count || length >= MOST || now - length <= control.history.beginning)
-      return entries.slice(-count);
+  const { history, replayer } = control;
+  const now = history.position;
+  let entries: HistoryEntry[] = [];
+  for (let length = FIRST, end = now; ; length *= 4) {
+    const first = Math.max(now - length, history.beginning);
+    const part = yield* stretch(control, cpu, first, end);
+    entries = [...part.filter((m) => !kind || m.kind === kind), ...entries];
+    if (entries.length >= count || length >= MOST || first <= history.beginning) break;
+    end = first;
   }
+  yield* replayer.going(now);
+  return entries.slice(-count);
 }
 
-/** Instructions in which a CPU that writes many CSRs has written enough of them. */
-const BUSY = 64_000;
+/**
+ * Instructions in which a CPU that writes many CSRs has written enough of them. They are not more than those from the last copy that a
+ * leap into the past has made.
+ */
+const BUSY = 40_000;
 
-/** The last CSR writes of a CPU. Nothing else is watched, so the engine runs nearly at its speed: from copy to copy, backwards. */
+/**
+ * The last CSR writes of a CPU. Nothing else is watched, so the engine runs nearly at its speed: from copy to copy, backwards. Where two
+ * copies have the same last writers of CSRs, nothing was written between them.
+ */
 function* csrWrites(control: RunControl, cpu: Cpu, count: number): Steps<HistoryEntry[]> {
   const { history, replayer } = control;
   const now = history.position;
   const recent: HistoryEntry[] = [];
-  yield* noting(control, cpu, recent, replayer.scanning(Math.max(history.beginning, now - BUSY), now));
+  // On the way there nothing is watched: that would be slow.
+  yield* replayer.going(Math.max(history.beginning, now - BUSY));
+  yield* noting(control, cpu, recent, replayer.replaying(now));
   if (recent.length >= count) return recent.slice(-count);
   let found: HistoryEntry[] = [];
   for (let end: number | undefined = now; end !== undefined && found.length < count; ) {
     const part: HistoryEntry[] = [];
-    end = yield* noting(control, cpu, part, replayer.searchingStretch(end));
+    const last = history.unchangedSince(cpu.writers, end);
+    end = yield* noting(control, cpu, part, replayer.searchingStretch(last));
     found = [...part, ...found];
   }
   yield* replayer.going(now);
@@ -82,6 +97,8 @@ function* noting<T>(control: RunControl, cpu: Cpu, out: HistoryEntry[], steps: S
 
 function note(control: RunControl, cpu: Cpu, w: CsrWriting, out: HistoryEntry[]): boolean {
   const { bank, num } = w;
+  // Nothing is written where no register is.
+  if (num >= CSR_LIMIT || isHidden(cpu.features, num)) return false;
   const { world, pc } = cpu;
   const old = (bank === 'guest' ? cpu.guest : cpu.host).get(num);
   const { mask, value } = writtenValue(w);
@@ -104,7 +121,8 @@ function* stretch(control: RunControl, cpu: Cpu, first: number, now: number): St
     if (fresh === 0 && cpu.world === world && cpu.pc !== pc + 4n && cpu.pc !== pc)
       out.push({ kind: 'branch', at, world, pc, to: cpu.pc });
   };
-  const replay = control.replayer.replayingEach(first, now, (c) => {
+  yield* control.replayer.going(first);
+  const replay = control.replayer.replayingEach(cpu, first, now, (c) => {
     if (before) settle();
     before = c === cpu ? { pc: c.pc, world: c.world, at: control.history.position, events: c.events.total } : undefined;
   });

@@ -83,7 +83,7 @@ export function* findingChange(
       const now = value();
       if (now !== undefined && earlier.value !== undefined && now !== earlier.value) found = { at: earlier.at, cpu };
     };
-    yield* control.replayer.replayingEach(first, end, (c) => {
+    yield* control.replayer.replayingEach(cpu, first, end, (c) => {
       settle();
       earlier = c === cpu ? { at: control.history.position, value: value() } : undefined;
     });

@@ -56,9 +56,14 @@ export class Replayer {
 
   /** Replays the history from one position to another, and reports what would have stopped there, oldest first. */
   *scanning(first: number, last: number, scan?: Scanner): Steps<void> {
-    const { control } = this;
     yield* this.going(first);
-    yield* control.pending.silentlyInPieces(control.history.replaying(last), scan);
+    yield* this.replaying(last, scan);
+  }
+
+  /** Replays the history from the present position to another one, and reports what would have stopped there, oldest first. */
+  replaying(last: number, scan?: Scanner): Steps<void> {
+    const { pending, history } = this.control;
+    return pending.silentlyInPieces(history.replaying(last), scan);
   }
 
   /**
@@ -89,9 +94,10 @@ export class Replayer {
    * Finds an exception or exit of a CPU. Afterwards the machine is at some position of its history.
    * @param number events of the CPU before it
    * @param by a position behind it
+   * @param from the tick from which on the caller will ask what led to it: on a long way a copy is made about there
    * @returns the position of the instruction that it came at; undefined when it is not in what is kept
    */
-  *findingEvent(cpu: Cpu, number: number, by: number): Steps<number | undefined> {
+  *findingEvent(cpu: Cpu, number: number, by: number, from: number): Steps<number | undefined> {
     const { history, pending, vcpuStates } = this.control;
     let found: number | undefined;
     for (let end = history.eventsBy(cpu, number + 1, by); end > history.beginning; ) {
@@ -100,10 +106,16 @@ export class Replayer {
       if (cpu.events.total > number) continue;
       const remove = cpu.observe({
         exception: () => {
-          if (cpu.events.total === number + 1) found = vcpuStates.position();
+          if (cpu.events.total !== number + 1) return;
+          found = vcpuStates.position();
+          cpu.requestStop();
         },
       });
-      const steps = pending.silentlyInPieces(history.replaying(last));
+      const way = function* (): Steps<void> {
+        yield* history.approaching(from, last);
+        yield* history.replaying(last);
+      };
+      const steps = pending.silentlyInPieces(way());
       try {
         while (found === undefined && !steps.next().done) yield;
       } finally {
@@ -152,23 +164,19 @@ export class Replayer {
   }
 
   /**
-   * Replays the history one instruction at a time from `first` (or the beginning of the history) to `last`, and leaves the
-   * machine there.
-   * @param before called before each instruction with the CPU that executes it
+   * Replays the history of a CPU one instruction at a time from `first` (or the beginning of the history) to `last`, and leaves the
+   * machine there. A turn of another CPU is one piece.
+   * @param before called before each instruction, and before each piece, with the CPU that executes it
    */
-  replayEach(first: number, last: number, before: (cpu: Cpu) => void): void {
-    finish(this.replayingEach(first, last, before));
-  }
-
-  /** {@link replayEach} in pieces. */
-  replayingEach(first: number, last: number, before: (cpu: Cpu) => void): Steps<void> {
+  replayingEach(of: Cpu, first: number, last: number, before: (cpu: Cpu) => void): Steps<void> {
     const { history, machine } = this.control;
     function* body(): Steps<void> {
       yield* history.going(Math.max(first, history.beginning));
       for (let n = 1; history.position < last; n++) {
         const cpu = machine.nextCpu();
         if (cpu) before(cpu);
-        history.replay(history.position + 1);
+        if (cpu && cpu !== of && machine.hasTurn(cpu)) history.replayTurn(last);
+        else history.replay(history.position + 1);
         if (n % PIECE === 0) yield;
       }
     }

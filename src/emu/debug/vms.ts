@@ -4,8 +4,8 @@
  * another one on each CPU and at each entry (as Linux KVM does), and give it to another VM later.
  */
 import type { Cpu } from '../cpu/cpu.ts';
-import { CRMD } from '../cpu/csr-fields.ts';
-import { CSR, CSRS, fieldNamed } from '../cpu/csr-table.ts';
+import { CRMD, PWCH, PWCL } from '../cpu/csr-fields.ts';
+import { CSR, CSRS } from '../cpu/csr-table.ts';
 import type { Ram } from '../memory/ram.ts';
 import type { Fields, Stateful, Wiring } from '../state/fields.ts';
 import { isBigint, isEvery, isMapOfNames, isNumber, isObjectWith, isSwitch, isText } from '../state/state-check.ts';
@@ -69,6 +69,8 @@ interface Tenure {
 
 /** Most VMs that are kept. A faulty hypervisor may use ever new tables. */
 const MOST_VMS = 4096;
+/** A GID has eight bits. */
+const GIDS = 256;
 /** Most tenures of a GID on one CPU that are kept, the newest. */
 const MOST_TENURES = 256;
 /** The bits of PGDL that a walk uses: hvisor writes a virtual address there, whose upper bits name a window. */
@@ -78,6 +80,8 @@ const ROOT_BYTES = 0x1000;
 /** In a table of addresses, low bits are 0 unless the entry is a huge page. */
 const LOW_BITS = 0xfff;
 const HUGE = 0x40;
+/** The widths of directories, in PWCL and PWCH. */
+const DIRECTORIES = { low: PWCL.Dir1_width | PWCL.Dir2_width, high: PWCH.Dir3_width | PWCH.Dir4_width } as const;
 /** A guest that begins is in direct address mode and has no vector yet. */
 const DA_PG = CRMD.DA | CRMD.PG;
 
@@ -93,7 +97,12 @@ export class Vms implements Stateful {
     byKey: isMapOfNames(isNumber),
     tenures: isMapOfNames(isEvery(isObjectWith({ vm: isNumber, since: isNumber }))),
   };
-  static readonly wiring: Wiring = { key: 'chosen by the user', ram: 'the machine' };
+  static readonly wiring: Wiring = {
+    key: 'chosen by the user',
+    ram: 'the machine',
+    places: 'texts that are made once',
+    named: 'a text that is made once',
+  };
   key: VmKey = { kind: 'root' };
   private readonly list: Vm[] = [];
   /** The number of the VM that a key means now. */
@@ -101,9 +110,17 @@ export class Vms implements Stateful {
   /** By `CPU:GID`. A list never changes: another one takes its place. */
   private readonly tenures = new Map<string, readonly Tenure[]>();
   private readonly ram: Ram;
+  /** `CPU:GID`, by both. */
+  private readonly places: string[] = [];
+  /** The last key that is the address of a table. */
+  private named = { root: -1n, key: '' };
 
   constructor(ram: Ram) {
     this.ram = ram;
+  }
+
+  private place(cpu: number, gid: number): string {
+    return (this.places[cpu * GIDS + gid] ??= `${cpu}:${gid}`);
   }
 
   /** From now on the events of these CPUs have the numbers of VMs. */
@@ -153,12 +170,15 @@ export class Vms implements Stateful {
     const { key } = this;
     // A hypervisor without a table, for example one that writes TLB entries itself.
     if (key.kind === 'gid' || (key.kind === 'root' && root === 0n)) return `gid ${cpu.gid}`;
-    if (key.kind === 'root') return `root ${root}`;
+    if (key.kind === 'root') {
+      if (this.named.root !== root) this.named = { root, key: `root ${root}` };
+      return this.named.key;
+    }
     return `${key.kind} ${key.kind === 'csr' ? cpu.host.get(key.num) : cpu.gpr(key.num)}`;
   }
 
   private tenure(cpu: Cpu, vm: number): void {
-    const place = `${cpu.index}:${cpu.gid}`;
+    const place = this.place(cpu.index, cpu.gid);
     const list = this.tenures.get(place) ?? [];
     if (list.at(-1)?.vm === vm) return;
     const tenure = { vm, since: cpu.events.lastEntry()?.time ?? cpu.now };
@@ -167,7 +187,7 @@ export class Vms implements Stateful {
 
   /** The VM that had a GID on a CPU at a tick. The GID itself, when it was never entered there. */
   private of(cpu: number, gid: number, time: number): number {
-    const list = this.tenures.get(`${cpu}:${gid}`);
+    const list = this.tenures.get(this.place(cpu, gid));
     if (!list) return this.byGid(gid)?.number ?? gid;
     for (let n = list.length - 1; n > 0; n--) if (list[n]!.since <= time) return list[n]!.vm;
     return list[0]!.vm;
@@ -233,10 +253,10 @@ export class Vms implements Stateful {
 
 /** Does the host walk one table only? */
 function isFlat(cpu: Cpu): boolean {
-  const [low, high] = [cpu.host.get(CSR.PWCL), cpu.host.get(CSR.PWCH)];
-  const lower = [fieldNamed('PWCL', 'Dir1_width', low), fieldNamed('PWCL', 'Dir2_width', low)];
-  const upper = [fieldNamed('PWCH', 'Dir3_width', high), fieldNamed('PWCH', 'Dir4_width', high)];
-  return fieldNamed('PWCL', 'PTwidth', low) > 0 && [...lower, ...upper].every((width) => width === 0);
+  const low = cpu.host.lo(CSR.PWCL);
+  return (
+    (low & PWCL.PTwidth) !== 0 && (low & DIRECTORIES.low) === 0 && (cpu.host.lo(CSR.PWCH) & DIRECTORIES.high) === 0
+  );
 }
 
 const begins = (cpu: Cpu): boolean =>

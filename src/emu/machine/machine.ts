@@ -138,6 +138,8 @@ export class Machine implements Stateful {
   onTurn: ((cpu: Cpu, before: number, after: number) => void) | undefined;
   /** Called when the guest switches the machine off or resets it. */
   onPower: ((request: PowerRequest) => void) | undefined;
+  /** How often it was reset, counted also where the past runs again. */
+  resets = 0;
   /** Milliseconds after which a run returns, even if its budget is not used. */
   patienceMs = Number.POSITIVE_INFINITY;
   /** Devices have left work for later. It is done before the next instruction. */
@@ -152,6 +154,7 @@ export class Machine implements Stateful {
     onPower: 'an observer',
     mayJumpTo: 'run control',
     patienceMs: 'run control',
+    resets: 'a count of this process',
     unfinished: 'devices are asked again after each restore',
   };
 
@@ -307,6 +310,7 @@ export class Machine implements Stateful {
     const { files } = this;
     if (!files) throw new Error('machine: no image loaded');
     this.power = undefined;
+    this.resets++;
     this.turn = 0;
     this.inRound = false;
     this.ahead.fill(0);
@@ -645,6 +649,14 @@ export class Machine implements Stateful {
     return (
       (this.inRound ? this.cpus.find((c, n) => n >= this.turn && ready(c, n)) : undefined) ??
       this.cpus.find((c) => !c.parked && !c.frozen && !c.idle)
+    );
+  }
+
+  /** Is a CPU in the turn that {@link run} goes on with, and not in `idle`? Then no other one runs before it. */
+  hasTurn(cpu: Cpu): boolean {
+    const n = cpu.index;
+    return (
+      this.inRound && this.turn === n && !cpu.parked && !cpu.frozen && !cpu.idle && this.ahead[n]! < this.roundLength
     );
   }
 

@@ -52,6 +52,8 @@ export class Copies {
   private budget: number;
   /** Bytes that the owner keeps beside the copies. */
   private readonly others: () => number;
+  /** Resets of the machine before it was copied or restored last. */
+  private resets = 0;
   /** What is kept must become less, and nothing can be removed. */
   overfull = false;
 
@@ -131,6 +133,15 @@ export class Copies {
     return this.list[firstIndex(this.list, (copy) => copy.events[cpu.index]! >= events)];
   }
 
+  /** The first of the copies up to one through which a part of the machine has not changed, as far as what they share tells. */
+  unchangedFrom(part: Stateful, index: number): Copy {
+    const n = this.machine.parts().indexOf(part);
+    const of = (copy: number): Fields => this.list[copy]!.rest.parts[n]!;
+    let first = index;
+    while (first > 0 && of(first - 1) === of(index)) first--;
+    return this.list[first]!;
+  }
+
   /**
    * Copies the machine at its present position, and removes what there is no room for. A copy that is there already is older.
    * @param journal the number of journal entries before it
@@ -140,11 +151,14 @@ export class Copies {
     const position = machine.instructions;
     const before = this.indexBefore(position);
     const last = list[before];
+    // A part that is the same as at the last copy has not changed in between. After a reset it may be the same again.
+    const like = this.resets === machine.resets ? last : undefined;
+    this.resets = machine.resets;
     const copy: Copy = {
       position,
       journal,
-      rest: machine.copy(last?.rest),
-      extras: this.extras.map((part, n) => saveShared(part, last?.extras[n])),
+      rest: machine.copy(like?.rest),
+      extras: this.extras.map((part, n) => saveShared(part, like?.extras[n])),
       executed: machine.cpus.map((c) => c.icount),
       events: machine.cpus.map((c) => c.events.total),
       work: 0,
@@ -169,6 +183,7 @@ export class Copies {
     const copy = this.list[index]!;
     this.pages.restore(index);
     this.machine.restoreCopy(copy.rest);
+    this.resets = this.machine.resets;
     this.extras.forEach((part, n) => {
       restoreShared(part, copy.extras[n]!);
     });

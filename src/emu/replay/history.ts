@@ -19,8 +19,14 @@ import { FollowedRun, type RecordedRun, type RecordedState, type Stray } from '.
 
 /** Most instructions until the running time is looked at again. */
 const LOOK_EVERY = 20_000_000;
-/** A replay makes a copy so many instructions before its target, which makes the next steps back fast. */
+/**
+ * A replay makes copies so many instructions before its target: the next steps back, and questions to what was just before, are then
+ * answered from there.
+ */
 const NEAR = 50_000;
+export const APPROACH = [300_000, NEAR] as const;
+/** Ticks of a few rounds of turns. */
+const ROUNDS = 20_000;
 /** Memory for copies in addition to the machine, in bytes, unless the user says otherwise. The recorded input counts too. */
 export const DEFAULT_HISTORY = 512 * 2 ** 20;
 /** With less, little more than the present can be kept. */
@@ -309,9 +315,10 @@ export class History {
     if (this.within(position) === this.position) return this.position;
     this.past.keepPresent();
     const target = this.within(position);
-    const from = this.restoreBefore(target);
-    if (target - from > 2 * NEAR) {
-      yield* this.replaying(target - NEAR);
+    const from = this.isOnTheWay(target) ? this.position : this.restoreBefore(target);
+    for (const near of APPROACH) {
+      if (target - from <= 2 * near) continue;
+      yield* this.replaying(target - near);
       this.past.checkpoint();
     }
     yield* this.replaying(target);
@@ -321,6 +328,13 @@ export class History {
       this.machine.clearStops();
     }
     return target;
+  }
+
+  /** Is the machine before a position, and nothing that is kept is between the two? */
+  private isOnTheWay(target: number): boolean {
+    const copy = this.past.copied.all[this.past.copied.indexBefore(target)];
+    const nearest = Math.max(copy?.position ?? 0, this.recorded?.stateBefore(target)?.at ?? 0);
+    return nearest <= this.position && this.position <= target;
   }
 
   private within(position: number): number {
@@ -345,6 +359,15 @@ export class History {
    */
   idleSince(cpu: Cpu): number {
     return Math.min(this.position, this.past.copied.firstWith(cpu, cpu.icount)?.position ?? this.position);
+  }
+
+  /** From where on a part of the machine has not changed up to a position, as far as copies there and before it tell. */
+  unchangedSince(part: Stateful, position: number): number {
+    const { copied } = this.past;
+    const index = copied.indexBefore(position);
+    // States of a recorded run are entered from elsewhere.
+    if (this.recorded || copied.all[index]?.position !== position) return position;
+    return copied.unchangedFrom(part, index).position;
   }
 
   /** A position up to which a CPU has had so many events, as far as copies tell: an early one. @param by one at which it has had them */
@@ -391,6 +414,30 @@ export class History {
         worked = 0;
       }
       yield;
+    }
+  }
+
+  /**
+   * Replays to shortly before a tick of the stable counter, but not past a position, and leaves a copy there when the way was long.
+   * Where every CPU waits in `idle`, it may come behind the tick.
+   */
+  *approaching(tick: number, last: number): Steps<void> {
+    const { machine, position } = this;
+    // So many instructions take at most so many ticks, and with several CPUs fewer.
+    for (let left = tick - machine.time; left > ROUNDS && this.position < last; left = tick - machine.time)
+      yield* this.replaying(Math.min(last, this.position + left - ROUNDS / 2));
+    if (this.position - position > NEAR) this.past.checkpoint();
+  }
+
+  /** Replays the turn of the CPU that has it now, up to a position at most. */
+  replayTurn(target: number): void {
+    const { machine } = this;
+    const { onTurn } = machine;
+    machine.onTurn = (cpu) => cpu.requestStop();
+    try {
+      this.replaySome(target, Number.MAX_SAFE_INTEGER);
+    } finally {
+      machine.onTurn = onTurn;
     }
   }
 

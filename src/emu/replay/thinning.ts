@@ -4,7 +4,7 @@
  */
 
 /** Most copies that are kept. */
-export const MOST_COPIES = 1000;
+export const MOST_COPIES = 4000;
 /** The distance of copies is the same for the newest of them, up to about this age in milliseconds of running. */
 const EVEN_MS = 30_000;
 

@@ -51,7 +51,8 @@ function copy(v: unknown): Value {
   return v;
 }
 
-function put(into: Stateful, name: string, value: Value): void {
+/** Restores a field of a part from a copy of its value. */
+export function restoreField(into: Stateful, name: string, value: Value): void {
   const shared = into.sharedFields?.includes(name);
   const now: unknown = Reflect.get(into, name);
   if (isTyped(now)) (now as Uint8Array).set(value as Uint8Array);
@@ -85,7 +86,7 @@ export function saveFields(part: Stateful): Fields {
 
 /** Restores a part from a state that {@link saveFields} has copied. */
 export function restoreFields(part: Stateful, state: Fields): void {
-  for (const name of part.stateFields) put(part, name, state[name]);
+  for (const name of part.stateFields) restoreField(part, name, state[name]);
 }
 
 /** Adds the arrays that a state holds to `found`. */

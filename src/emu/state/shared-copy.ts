@@ -2,7 +2,7 @@
  * Copies of the state of a model that share with an earlier copy what has not changed: whole values, and of large arrays the blocks
  * that are equal. Such a copy must not be changed.
  */
-import { type Fields, isTyped, isVersioned, restoreFields, type Stateful, type TypedArray } from './fields.ts';
+import { type Fields, isTyped, isVersioned, restoreField, type Stateful, type TypedArray } from './fields.ts';
 
 /** Bytes of a block. An array that is not larger is shared as a whole. */
 const BLOCK = 1024;
@@ -162,8 +162,12 @@ function plain(v: unknown): unknown {
 
 /** Restores a part from a copy of {@link saveShared}. */
 export function restoreShared(part: Stateful, copy: Fields): void {
-  const whole = (name: string): unknown => (part.sharedFields?.includes(name) ? copy[name] : plain(copy[name]));
-  restoreFields(part, Object.fromEntries(part.stateFields.map((name) => [name, whole(name)])));
+  for (const name of part.stateFields) {
+    const value = copy[name];
+    const now: unknown = Reflect.get(part, name);
+    if (value instanceof BlockCopy && isTyped(now)) value.into(now);
+    else restoreField(part, name, part.sharedFields?.includes(name) ? value : plain(value));
+  }
 }
 
 /**

@@ -135,7 +135,7 @@ export function* learningSaveArea(control: RunControl, s: VcpuState): Steps<Save
   const cpu = control.machine.cpus[s.cpu]!;
   const follower = new Follower(cpu, control.machine);
   let left = false;
-  yield* control.replayer.replayingEach(s.position + 1, s.position + REACH, (c) => {
+  yield* control.replayer.replayingEach(cpu, s.position + 1, s.position + REACH, (c) => {
     if (c !== cpu || left) return;
     if (cpu.world === HOST_WORLD) follower.instruction();
     else left = true;

@@ -24,6 +24,8 @@ import { type Finding, switchFindings } from './switches.ts';
 /** Instructions before an event that are looked at: usually, and where the guest's state is the same each time. */
 const BEFORE = 40_000;
 const ENOUGH = 2_000;
+/** Ticks between the beginning of a round of turns and its end, at most. */
+const ROUND = 10_000;
 /** Instructions of a piece of the search for the beginning of a loop, and of a repetition that is the loop; the longest search. */
 const PIECE = 50_000;
 const LONG = 200_000;
@@ -202,7 +204,7 @@ function* explainedFar(
 ): Steps<Case | undefined> {
   const { runtime } = control.machine.options;
   const late = runtime.now() + LONGEST_SEARCH_MS;
-  const steps = control.replayer.findingEvent(cpu, number, here);
+  const steps = control.replayer.findingEvent(cpu, number, here, record.time - BEFORE - ROUND);
   let at: number | undefined;
   try {
     for (let piece = steps.next(); runtime.now() < late; piece = steps.next()) {
@@ -231,6 +233,28 @@ function begun(cpu: Cpu, round: readonly EventRecord[], here: number): Place | u
   return record && { record, near: Math.min(here, here - (cpu.now - record.time) + 1) };
 }
 
+/** Most beginnings of repetitions that are kept. */
+const MOST_BEGINNINGS = 64;
+
+/** The beginning of a repetition, and how far the search for it went: from each later moment of the repetition the same one is found. */
+interface Begun {
+  readonly found: Place;
+  readonly by: number;
+}
+
+/** Beginnings that were found in the past of each machine, by CPU and round. */
+const beginnings = new WeakMap<RunControl, { readonly past: string; readonly known: Map<string, Begun> }>();
+
+function beginningsOf(control: RunControl): Map<string, Begun> {
+  const { version, beginning } = control.history;
+  const past = `${version} ${beginning}`;
+  const last = beginnings.get(control);
+  if (last?.past === past && last.known.size < MOST_BEGINNINGS) return last.known;
+  const known = new Map<string, Begun>();
+  beginnings.set(control, { past, known });
+  return known;
+}
+
 /** The first event of the repetition of a round. The machine is somewhere in its past afterwards. */
 export function* beginning(
   control: RunControl,
@@ -242,6 +266,10 @@ export function* beginning(
   const first = history.beginning;
   const inside = new Set(round.map(keyOf));
   const worlds = new Set(round.filter((e) => e.kind !== 'entry').map((e) => e.gid));
+  const search = [cpu.index, ...[...inside].sort(), ...[...worlds].sort()].join();
+  const known = beginningsOf(control);
+  const begun = known.get(search);
+  if (begun && begun.by <= here) return begun.found;
   let found: Place | undefined;
   const look = (c: Cpu): void => {
     const record = c.events.at(0)!;
@@ -261,7 +289,11 @@ export function* beginning(
   } finally {
     remove();
   }
-  return history.position < here && !(found && history.position - found.near > LONG) ? undefined : found;
+  if (found && history.position - found.near > LONG) {
+    known.set(search, { found, by: history.position });
+    return found;
+  }
+  return history.position < here ? undefined : found;
 }
 
 /** The index of the step with an event; −1 when it is not there. */

@@ -91,10 +91,10 @@ export function interruptedExit(m: Moment): string | undefined {
     const step = whole.steps[n]!;
     const taken = step.events.find((e) => e.kind === 'exception' && e.world === HOST_WORLD && e.ecode === INT);
     if (!taken || !fieldNamed('GSTAT', 'PGM', whole.csr(n, CSR.GSTAT))) continue;
-    const left = whole.steps.findLastIndex((s, k) => k < n && s.events.some((e) => e.kind !== 'exception'));
+    const left = whole.lastStep(0, n, ({ events }) => events.some((e) => e.kind !== 'exception'));
     const exit = left < 0 ? undefined : whole.steps[left]!.events.find((e) => e.kind === 'exit');
     if (!exit) continue;
-    const on = whole.steps.findLastIndex((s, k) => k > left && k <= n && turnsOn(s));
+    const on = whole.lastStep(left + 1, n + 1, turnsOn);
     if (on < 0) continue;
     return `${instructionAt(whole, on, name)} turns interrupts on, ${on - left} instructions behind an exit of ${worldName(cpu, exit.world)}, and interrupt line ${taken.badi} is taken at ${hex(taken.pc)} while GSTAT.PGM is still 1: it is handled as if the guest had left again, and what the exit has not saved yet is lost; interrupts stay off until the host has its own registers back`;
   }

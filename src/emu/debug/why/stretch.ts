@@ -83,6 +83,25 @@ export class Stretch {
     return this.state[n * this.width + r]!;
   }
 
+  /** Had general register `r` the same value before two steps? */
+  isSame(r: number, n: number, other: number): boolean {
+    const { words, width } = this;
+    const [a, b] = [2 * (n * width + r), 2 * (other * width + r)];
+    return words[a] === words[b] && words[a + 1] === words[b + 1];
+  }
+
+  /** The first step from `from` on, before `to`, of which something is true; −1 when there is none. */
+  firstStep(from: number, to: number, is: (step: Step) => boolean): number {
+    for (let n = from; n < to; n++) if (is(this.steps[n]!)) return n;
+    return -1;
+  }
+
+  /** The last one likewise. */
+  lastStep(from: number, to: number, is: (step: Step) => boolean): number {
+    for (let n = to - 1; n >= from; n--) if (is(this.steps[n]!)) return n;
+    return -1;
+  }
+
   /** A CSR of the host before step `n`. */
   csr(n: number, num: KeptCsr): bigint {
     return this.state[n * this.width + GPRS + KEPT.indexOf(num)]!;
@@ -117,9 +136,10 @@ export class Stretch {
   /** Keeps the registers of a CPU before the step that is added next. */
   keep(cpu: Cpu): void {
     const { words } = this;
+    const { i32 } = cpu.mem;
     const to = 2 * this.steps.length * this.width;
     const from = (cpu.base + STATE.gpr) >> 2;
-    for (let r = 0; r < 2 * GPRS; r++) words[to + r] = cpu.mem.i32[from + r]!;
+    for (let r = 0; r < 2 * GPRS; r++) words[to + r] = i32[from + r]!;
     const put = (n: number, bank: CsrBank, num: number): void => {
       words[to + 2 * (GPRS + n)] = bank.lo(num);
       words[to + 2 * (GPRS + n) + 1] = bank.hi(num);
@@ -187,7 +207,7 @@ function* runAgain(control: RunControl, cpu: Cpu, begin: number, last: number): 
     before = undefined;
   };
   try {
-    yield* control.replayer.replayingEach(begin, last, (c) => {
+    yield* control.replayer.replayingEach(cpu, begin, last, (c) => {
       settle();
       if (c !== cpu) return;
       out.keep(cpu);

@@ -197,9 +197,7 @@ const isVector = (s: Stretch, n: number, pc: bigint): boolean =>
 function injected(s: Stretch, exit: Exit, n: number, pc: bigint, name: Symbolizer, add: Add): void {
   if (!isVector(s, n, pc) || isVector(s, n, exit.pc)) return;
   const writes = (num: number): number =>
-    s.steps.findLastIndex(
-      (step, k) => k >= exit.next && k <= n && step.csr.some((c) => c.bank === 'guest' && c.num === num),
-    );
+    s.lastStep(exit.next, n + 1, ({ csr }) => csr.some((c) => c.bank === 'guest' && c.num === num));
   const by = writes(CSR.ESTAT);
   if (by < 0 || writes(CSR.ERA) >= 0) return;
   const ecode = fieldNamed('ESTAT', 'Ecode', s.steps[by]!.csr.find((c) => c.num === CSR.ESTAT)!.value);
@@ -235,14 +233,14 @@ function savesRegisters(s: Stretch, from: number, to: number): boolean {
   const saved = new Set<number>();
   for (let n = from; n < to && saved.size < LEAST_SAVED; n++) {
     const access = s.steps[n]!.world === HOST_WORLD ? accessOf(s, n) : undefined;
-    if (access?.store && access.size === 8 && s.gpr(n, access.rd) === s.gpr(from, access.rd)) saved.add(access.rd);
+    if (access?.store && access.size === 8 && s.isSame(access.rd, n, from)) saved.add(access.rd);
   }
   return saved.size >= LEAST_SAVED;
 }
 
 /** The caller of the function that enters guests has control again, at step `n`. */
 function compareHost(s: Stretch, call: Call, n: number, name: Symbolizer, add: Add): void {
-  const entry = s.steps.findIndex((step, k) => k > call.step && step.events.some((e) => e.kind === 'entry'));
+  const entry = s.firstStep(call.step + 1, s.length, ({ events }) => events.some((e) => e.kind === 'entry'));
   if (!savesRegisters(s, call.step, entry)) return;
   // On another stack it is the same function for another vCPU, unless the stack pointer is the guest's.
   const elsewhere = s.gpr(call.step, STACK_POINTER) !== s.gpr(n, STACK_POINTER);
@@ -280,12 +278,12 @@ function compareGuest(
   if (!skipped && !same) return;
   // More than one register: it is another vCPU, which has stopped at the same place.
   let different = 0;
-  for (let r = 1; r < 32; r++) if (s.gpr(next, r) !== s.gpr(n + 1, r)) different++;
+  for (let r = 1; r < 32; r++) if (!s.isSame(r, next, n + 1)) different++;
   if (different > MOST_LOST) return;
   const may: readonly number[] = ecode === HVC ? ARGUMENTS : ecode === INT || ecode === TLBR ? [] : [written];
   for (let r = 1; r < 32; r++) {
+    if (s.isSame(r, next, n + 1) || may.includes(r)) continue;
     const [before, after] = [s.gpr(next, r), s.gpr(n + 1, r)];
-    if (before === after || may.includes(r)) continue;
     const why = provenance(s, n, r, name, { expected: before });
     add(
       'guest-registers',
