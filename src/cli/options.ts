@@ -5,6 +5,7 @@ import { Option } from 'commander';
 import type { VirtioBus } from '../emu/board/cards.ts';
 import { BOARD_MODELS, type BoardModel, type Topology } from '../emu/board/platform.ts';
 import { BOOT_PROTOCOLS, type BootProtocol } from '../emu/boot/load.ts';
+import { DIALS } from '../emu/cpu/chances.ts';
 import {
   type CpuFeatures,
   type CpuModel,
@@ -544,7 +545,7 @@ export function declareMachineOptions(command: Command): Command {
     .option('--snapshot <file>', 'go on from a saved machine')
     .option(
       '--explore <seed>',
-      'another run of the many that hardware may make: SEED[,DIAL=on|off]…, with the dials quantum, irq, timer, ipi, device, tlb, sc, order, age',
+      `another run of the many that hardware may make: SEED[,DIAL=on|off]…, with the dials ${DIALS.join(', ')}`,
       parseExplore,
     )
     .option('--record <file>', 'write down what the run needs to happen again; loongscope replay repeats it')

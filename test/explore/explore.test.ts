@@ -4,19 +4,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { boot } from '../../src/cli/boot.ts';
 import { Steering } from '../../src/cli/explore/coverage.ts';
 import { ConsoleWatch, classOf, type Properties } from '../../src/cli/explore/properties.ts';
 import { merge, reduce, type Test } from '../../src/cli/explore/reduce.ts';
 import { gdbWithPython } from '../../src/cli/find-gdb.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
+import { readRecording } from '../../src/cli/recording/file.ts';
+import { replayed } from '../../src/cli/recording/replay.ts';
+import { u32At } from '../../src/emu/formats/little-endian.ts';
+import { SLICE } from '../../src/emu/machine/machine.ts';
 import { styleOf } from '../../src/emu/perturb/seeded.ts';
+import { History } from '../../src/emu/replay/history.ts';
 
 const race = (name: string): string => join('build/races', `${name}.elf`);
 
 let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'loongscope-explore-'));
-  if (!existsSync(join(PROJECT_ROOT, race('reference-lost-table'))))
+  if (!existsSync(join(PROJECT_ROOT, race('fenced/message'))))
     await execa('./scripts/build-races', { cwd: PROJECT_ROOT });
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -121,6 +127,8 @@ describe('planted races', () => {
   test.each([
     ['order', 'order', 1, [race('order'), '--virtio', 'mmio', '--expect', 'all is well', '--tries', '20']],
     ['reference-lost-table', 'age', 2, LOST_TABLE],
+    ['dekker', 'store', 26, [race('dekker'), '--expect', 'all is well', '--tries', '30']],
+    ['message', 'store', 24, [race('message'), '--expect', 'all is well', '--tries', '30']],
   ] as const)('%s is found by the dial %s, and by no other', async (name, dial, runs, args) => {
     const hunt = (...more: string[]): Promise<Ended> =>
       loongscope(
@@ -131,8 +139,42 @@ describe('planted races', () => {
     expect(found.exitCode).toBe(1);
     expect(report(name).classes[0]!.decisions.map((d) => d.dial)).toContain(dial);
     expect(report(name).classes[0]!.recording).toContain('class-1');
-    const without = await hunt('--dials', `${dial}=off`);
+    const without = await hunt('--dials', `${dial}=off`, '--output', join(folder, 'without'));
     expect([without.stderr, without.exitCode]).toEqual([expect.stringContaining('0 classes of failures'), 0]);
+  });
+
+  test.each(['dekker', 'message'])('%s with its barriers is never wrong', async (name) => {
+    const { stderr, exitCode } = await explore(
+      `fenced/${name}`,
+      ...['--expect', 'all is well', '--runs', '60', '--jobs', '1'],
+    );
+    expect([stderr, exitCode]).toEqual([expect.stringMatching(/60 runs in .*, 0 classes of failures/), 0]);
+  });
+
+  test('what waits in a recording is seen there, forwards and backwards', async () => {
+    const [first] = report('message').classes;
+    const { image, cli } = replayed(readRecording(first!.recording), { quiet: true });
+    const { machine, symbols, named } = boot(image, { ...cli, codeCache: false }, () => {});
+    await named;
+    const word = (name: string, index = 0): number =>
+      u32At(machine.ram.read(Number(symbols.address(name)! & 0xffffffffn) + 8 * index, 8))!;
+    /** The newest entry of the log, and what it says. */
+    const newest = (): [number, number] => [word('newest'), word('log', word('newest'))];
+    const history = new History(machine, []);
+    history.enable(true);
+    const at = first!.decisions.find((d) => d.dial === 'store')!.position;
+    const look = (position: number): [number, number] => {
+      while (history.position < position) history.run(SLICE, position);
+      return newest();
+    };
+    const [n, entry] = look(at);
+    expect([n > 0, entry]).toEqual([true, 0]);
+    // The other CPU has been there; the first one goes on, and the entry is there.
+    expect(look(at + 100_000)).toEqual([expect.any(Number), word('newest')]);
+    history.goto(at);
+    expect(newest()).toEqual([n, 0]);
+    history.goto(at - 1);
+    expect(word('log', n)).toBe(word('newest') === n ? n : 0);
   });
 
   test('the recording of a class replays without a seed, and can be entered at the first decision', async () => {

@@ -30,8 +30,8 @@ const SMP: MachineCli = {
   codeCache: false,
   quiet: true,
 };
-/** Seeds of different styles. */
-const SEEDS = [1, 3, 4];
+/** Seeds of different styles; in the runs of the last one stores wait. */
+const SEEDS = [1, 3, 7];
 
 interface Run {
   readonly machine: Machine;
@@ -78,7 +78,7 @@ describe('perturbed runs', () => {
   });
 
   test('its decisions, as a list, make the run without the seed; an empty list is the usual run', () => {
-    const seeded = whole({ ...SMP, explore: { seed: 4, dials: ALL_DIALS } });
+    const seeded = whole({ ...SMP, explore: { seed: 7, dials: ALL_DIALS } });
     const listed = whole({ ...SMP, decisions: seeded.decisions.map(plain) });
     expect(digest(listed)).toEqual(digest(seeded));
     expect(listed.decisions).toEqual(seeded.decisions);
@@ -86,7 +86,7 @@ describe('perturbed runs', () => {
   });
 
   test('where the run is interrupted does not matter', () => {
-    const explore = { seed: 5, dials: ALL_DIALS };
+    const explore = { seed: 7, dials: ALL_DIALS };
     const { machine, decisions } = ready({ ...SMP, explore });
     let until = 0;
     while (machine.run(SLICE, (until += 37_717)) !== 'poweroff') until = machine.instructions;
@@ -96,7 +96,7 @@ describe('perturbed runs', () => {
   });
 
   test('going back in it comes to the same states', () => {
-    const { machine } = ready({ ...SMP, explore: { seed: 4, dials: ALL_DIALS } });
+    const { machine } = ready({ ...SMP, explore: { seed: 7, dials: ALL_DIALS } });
     const history = new History(machine, []);
     history.enable(true);
     const seen = new Map<number, object>();
@@ -113,7 +113,7 @@ describe('perturbed runs', () => {
 
   test.each(DIALS)('%s alone decides only what it is for', (dial) => {
     const dials = Object.fromEntries(DIALS.map((d) => [d, d === dial])) as Record<Dial, boolean>;
-    const decisions = [1, 3].flatMap((seed) => whole({ ...SMP, explore: { seed, dials } }).decisions);
+    const decisions = SEEDS.flatMap((seed) => whole({ ...SMP, explore: { seed, dials } }).decisions);
     expect(new Set(decisions.map((d) => d.dial))).toEqual(new Set(decisions.length > 0 ? [dial] : []));
     // Links are held for a few instructions, and turns end there seldom; this guest has no devices.
     if (!['sc', 'device', 'order'].includes(dial)) expect(decisions).not.toEqual([]);
@@ -287,18 +287,18 @@ describe('seeds', () => {
     expect(new Set(Array.from({ length: 200 }, (_, n) => styleOf(n)))).toEqual(new Set(STYLES));
     for (const seed of SEEDS) {
       const chooser = new SeededChooser(seed, ALL_DIALS);
-      const first = chooser.nextStall(1, 0)!;
-      const second = chooser.nextStall(1, first.icount + 1)!;
+      const first = chooser.next('quantum', 1, 0)!;
+      const second = chooser.next('quantum', 1, first.icount + 1)!;
       expect(second.icount).toBeGreaterThan(first.icount);
-      expect(chooser.nextStall(1, first.icount)).toEqual(first);
-      expect(chooser.nextStall(1, second.icount)).toEqual(second);
+      expect(chooser.next('quantum', 1, first.icount)).toEqual(first);
+      expect(chooser.next('quantum', 1, second.icount)).toEqual(second);
     }
   });
 
   test.each([
     ['x', /'x' is no seed: write a whole number/],
     ['4294967296', /is no seed/],
-    ['1,speed=on', /unknown dial 'speed': use quantum, irq, timer, ipi, device, tlb, sc, order, age/],
+    ['1,speed=on', /unknown dial 'speed': use quantum, irq, timer, ipi, device, tlb, sc, order, age, store/],
     ['1,tlb', /'tlb' is malformed: write DIAL=on or DIAL=off/],
     ['1,tlb=on,tlb=off', /tlb is both on and off/],
     [`1,${DIALS.map((d) => `${d}=off`).join(',')}`, /every dial is off/],

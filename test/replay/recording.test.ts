@@ -206,9 +206,9 @@ describe('a recording', () => {
   test('one of a newer version is refused', () => {
     const newer = join(folder, 'newer.recording');
     const bytes = readFileSync(file);
-    bytes[8] = 6;
+    bytes[8] = 7;
     writeFileSync(newer, bytes);
-    expect(() => readRecording(newer)).toThrow(/has format 6, this program reads 5: use the program that recorded it/);
+    expect(() => readRecording(newer)).toThrow(/has format 7, this program reads 6: use the program that recorded it/);
   });
 
   test.skipIf(process.platform !== 'linux')('on a full disk it ends, and the machine goes on', async () => {

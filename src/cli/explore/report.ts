@@ -2,6 +2,7 @@
 import type { Dial } from '../../emu/cpu/chances.ts';
 import { markupText } from '../../emu/formats/markup.ts';
 import type { Taken } from '../../emu/perturb/perturbation.ts';
+import { waitOf } from '../../emu/perturb/store-wait.ts';
 import { VERSION } from '../version.ts';
 import { type Reduced, styleName } from './campaign.ts';
 
@@ -22,6 +23,10 @@ const UNIT: Readonly<Record<Dial, (value: number) => string>> = {
   tlb: () => 'loses another TLB entry at a fill',
   sc: () => 'loses the link of its ll',
   order: (v) => `notifies a virtio device that answers up to ${v} ticks later, in another order`,
+  store: (v) => {
+    const { instructions, early, ticks } = waitOf(v);
+    return `lets its stores of ${instructions} instructions wait for ${ticks} ticks${early > 0 ? ', some less than others' : ''}`;
+  },
   age: (v) => `loses the stage-2 entries that are ${v} instructions old, at a guest entry`,
 };
 

@@ -2,7 +2,7 @@
  * What hardware leaves open, and timing decides: each kind of it is a dial of `--explore` (docs/explore.md). A machine that is not
  * perturbed has none of it.
  */
-export const DIALS = ['quantum', 'irq', 'timer', 'ipi', 'device', 'tlb', 'sc', 'order', 'age'] as const;
+export const DIALS = ['quantum', 'irq', 'timer', 'ipi', 'device', 'tlb', 'sc', 'order', 'age', 'store'] as const;
 export type Dial = (typeof DIALS)[number];
 
 /** Decides what the machine asks for. The answer depends on the question alone, so a run that is repeated gets the same answers. */

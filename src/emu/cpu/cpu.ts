@@ -16,6 +16,7 @@ import { EventRing } from './event-ring.ts';
 import type { CpuFeatures } from './features.ts';
 import type { Linked, Links } from './links.ts';
 import { type CpuObserver, combine } from './observer.ts';
+import type { StoreRecorder } from './store-record.ts';
 import { Timer } from './timer.ts';
 import type { TlbTarget } from './tlb-target.ts';
 import { TranslationContexts } from './translation-contexts.ts';
@@ -69,6 +70,7 @@ export class Cpu extends CpuState implements Stateful, Linked {
     links: 'the machine',
     clock: 'the host',
     chances: 'perturbation',
+    recorder: 'perturbation',
     routines: 'emitted code',
     lastGpa: 'set anew by each translation',
     tlbTarget: 'set anew by each TLB instruction',
@@ -124,6 +126,8 @@ export class Cpu extends CpuState implements Stateful, Linked {
   links: Links | undefined;
   /** Decides what is open, where a run is perturbed. */
   chances: Chances | undefined;
+  /** Records the stores of the instruction that runs, where a run is perturbed. */
+  recorder: StoreRecorder | undefined;
   /** The number of executed instructions at which an interrupt is taken that has waited. */
   heldUntil = -1;
   /** The engine sets this. */

@@ -10,11 +10,13 @@ import { MISC, MWPCFG3 } from '../cpu/csr-fields.ts';
 import { CSR } from '../cpu/csr-table.ts';
 import { deliver } from '../cpu/exceptions.ts';
 import { After, type AfterValue } from '../cpu/helpers.ts';
+import type { StoreRecorder } from '../cpu/store-record.ts';
 import type { BusPort } from '../devices/bus.ts';
 import { decode } from '../isa/decoder.ts';
 import { ACCESS } from '../isa/semantics.ts';
 import { CHUNKS, FILLS, openPagesBase, STATE, TAG_CODE, TAG_WATCHED } from '../memory/layout.ts';
 import type { Ram } from '../memory/ram.ts';
+import { isStronglyOrdered } from '../mmu/memory-type.ts';
 import { LOAD, STORE } from '../mmu/stages.ts';
 import { translate } from '../mmu/translate.ts';
 import { accessByCode, LINEAR_SC, LINEAR_WRITE } from './helper-codes.ts';
@@ -62,6 +64,7 @@ export class MemoryAccess {
       return After.next;
     }
     this.bus.master = cpu.index;
+    cpu.recorder?.complete();
     if (!this.bus.read(pa, size)) return this.noDevice(lo, hi);
     this.result(this.bus.lo, this.bus.hi, size, signed);
     return After.next;
@@ -87,6 +90,7 @@ export class MemoryAccess {
       return After.next;
     }
     this.bus.master = cpu.index;
+    cpu.recorder?.complete();
     if (!this.bus.write(pa, size, cpu.stateI32('value'), cpu.stateHi('value'))) return this.noDevice(lo, hi);
     // The device may have raised an interrupt or stopped the machine.
     return After.leave;
@@ -102,6 +106,7 @@ export class MemoryAccess {
       for (let k = 0; k < size; k++) cpu.mem.u8[value + k] = cpu.mem.u8[ram.linearAddress(this.vectorByte(k))]!;
       return After.next;
     }
+    cpu.recorder?.complete();
     for (let k = 0; k < size; k += 8) {
       if (this.second >= 0 || !this.bus.read(this.first + k, 8)) return this.noDeviceHere();
       cpu.mem.i32[(value + k) >> 2] = this.bus.lo;
@@ -124,6 +129,7 @@ export class MemoryAccess {
       }
       return After.next;
     }
+    cpu.recorder?.complete();
     for (let k = 0; k < size; k += 8) {
       const at = (value + k) >> 2;
       if (this.second >= 0 || !this.bus.write(this.first + k, 8, cpu.mem.i32[at]!, cpu.mem.i32[at + 1]!))
@@ -244,6 +250,14 @@ export class MemoryAccess {
     this.uops.written(pa, size);
     this.cpu.links?.stored(this.cpu, this.ram.linearAddress(pa), size);
     this.hooks.stored?.(this.cpu, pa, size);
+    if (this.cpu.recorder) this.record(this.cpu.recorder, pa, size);
+  }
+
+  /** Strongly ordered stores do not wait. */
+  private record(recorder: StoreRecorder, pa: number, size: number): void {
+    const { cpu } = this;
+    if (isStronglyOrdered(cpu, cpu.stateI32('va'), cpu.stateHi('va'))) recorder.complete();
+    else recorder.stored(pa, size);
   }
 
   /** Puts a RAM translation into the software TLB, unless every access to the page must use this slow path. */
@@ -255,6 +269,7 @@ export class MemoryAccess {
     const { cpu } = this;
     if (this.hooks.watchesAll?.(cpu)) return;
     if (write && this.hooks.recordsStores?.(cpu, page)) return;
+    if (write && cpu.recorder) return;
     if (write && cpu.links?.othersHave(cpu, this.ram.linearAddress(page))) return;
     if (cpu.watchpoints.active(cpu.vm) && cpu.watchpoints.watchesPage(lo, addressHigh(cpu.csr, hi))) return;
     const watched = this.hooks.watchesPage?.(cpu, lo, hi, page) === true;
@@ -282,7 +297,7 @@ export class MemoryAccess {
   fills(): number {
     const { cpu, hooks } = this;
     if (hooks.watch || hooks.watchPhysical || hooks.watchesPage || hooks.watchesAll || cpu.watchpoints.inUse) return 0;
-    const tells = hooks.stored || this.uops.coherence || cpu.links?.othersLinked(cpu);
+    const tells = hooks.stored || cpu.recorder || this.uops.coherence || cpu.links?.othersLinked(cpu);
     return FILLS.loads | (tells ? 0 : FILLS.stores);
   }
 

@@ -17,6 +17,7 @@ import type { PowerRequest } from '../devices/ged.ts';
 import type { Iocsr } from '../devices/iocsr.ts';
 import type { Omissions } from '../devices/omissions.ts';
 import type { EmittedInterpreters, Engine } from '../engine/engine.ts';
+import { nextIsPlain } from '../engine/next-instruction.ts';
 import type { Regions } from '../engine/translator/regions.ts';
 import type { UopCache } from '../engine/uop-cache.ts';
 import { CPU_STATE_BYTES, openPagesBase, PAGE, PAGE_BITS_BYTES } from '../memory/layout.ts';
@@ -170,6 +171,14 @@ export class Machine implements Stateful {
     this.perturbation = new Perturbation(this.cpus, {
       cut: (n) => this.engines[n]!.tire(),
       loseStage2: loseOldStage2,
+      mayWait: (cpu) => nextIsPlain(cpu, this.ram),
+      read: (pa, size) => this.ram.read(pa, size),
+      write: (pa, bytes) => {
+        this.uops.writtenRange(pa, bytes.length);
+        this.ram.write(pa, Uint8Array.from(bytes));
+      },
+      stored: (n, pa, size) => this.links.stored(this.cpus[n], this.ram.linearAddress(pa), size),
+      covers: (pa, size) => this.ram.covers(pa, size),
     });
     this.board = new Board({
       cpus: options.cpus,
@@ -237,6 +246,8 @@ export class Machine implements Stateful {
 
   /** An agent that is no CPU stores to a range of RAM: a device or a debugger. */
   store(pa: number, data: Uint8Array): void {
+    // What is taken back later must not undo it.
+    this.perturbation.stores.complete();
     this.uops.writtenRange(pa, data.length);
     for (let at = pa; at < pa + data.length; ) {
       const next = Math.min(pa + data.length, at - (at % PAGE) + PAGE);
@@ -336,7 +347,7 @@ export class Machine implements Stateful {
   /** All parts that have state, in a fixed order. */
   parts(): Stateful[] {
     const cpus = this.cpus.flatMap((c) => [c, c.hostTimer, c.guestTimer, c.htlb, c.gtlb, c.events, c.writers]);
-    return [this, this.perturbation, ...cpus, ...this.board.parts()];
+    return [this, this.perturbation, this.perturbation.stores, ...cpus, ...this.board.parts()];
   }
 
   /** A copy of the whole machine. */
@@ -590,19 +601,23 @@ export class Machine implements Stateful {
       const room = runs ? this.begin(n) : 0;
       const rest = this.roundLength - this.ahead[n]!;
       if (!runs || rest <= 0) {
-        this.turn++;
+        this.passTurn();
         continue;
       }
       const want = Math.min(rest, room);
       const allowed = Math.min(want, until - this.instructions);
       const before = this.instructions;
+      const { perturbation } = this;
+      const perturbed = perturbation.active && allowed > 0;
+      const records = perturbed && perturbation.enter(n);
       const ticks = this.engines[n]!.run(this.time + this.ahead[n]!, allowed);
       this.ahead[n]! += ticks;
-      this.perturbation.after(n);
+      if (perturbed) this.delay(n, perturbation.leave(n, ticks, ticks === rest));
+      if (!records) perturbation.after(n);
       this.onTurn?.(cpu, before, this.instructions);
       if (cpu.stopRequested || this.power || this.engines[n]!.tired) return 0;
       if (allowed < want && this.instructions >= until) return 0;
-      if (ticks < want || want === rest) this.turn++;
+      if (ticks < want || want === rest) this.passTurn();
     }
     this.turn = 0;
     this.inRound = false;
@@ -612,6 +627,20 @@ export class Machine implements Stateful {
     // Steps of a debugger can be longer than the round. Their excess counts in the next round.
     for (let n = 0; n < this.ahead.length; n++) this.ahead[n] = Math.max(0, this.ahead[n]! - this.roundLength);
     return this.roundLength;
+  }
+
+  /** It is the next CPU's turn. */
+  private passTurn(): void {
+    // A debugger can keep a CPU from going on at any instruction.
+    this.perturbation.stores.complete();
+    this.turn++;
+  }
+
+  /** Stores of a CPU wait, and so does the CPU. The round ends soon, so that it goes on soon after the others have had their turns. */
+  private delay(n: number, ticks: number): void {
+    if (ticks === 0) return;
+    this.ahead[n]! += ticks;
+    this.roundLength = Math.min(this.roundLength, this.ahead[n]!);
   }
 
   /**
@@ -626,6 +655,7 @@ export class Machine implements Stateful {
     const engine = this.engines[cpu.index]!;
     const n = cpu.index;
     const before = this.instructions;
+    this.perturbation.step(n);
     let ticks = engine.run(this.time + this.ahead[n]!, 1, !interrupts);
     if (ticks === 0 && cpu.idle) {
       const next = Math.min(cpu.hostTimer.deadline, cpu.guestTimer.deadline, this.board.deadline);

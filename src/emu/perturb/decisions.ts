@@ -1,12 +1,15 @@
 /** Decisions that make a run another one than the run that is not perturbed. */
 import type { Chances, Dial } from '../cpu/chances.ts';
 
-/** A CPU is held back: its clock goes on, and it executes nothing. */
-export interface Stall {
+/** Dials that act at a place of their own, not where the machine asks: a CPU is held back, or its stores wait from there on. */
+export type PlannedDial = 'quantum' | 'store';
+
+/** What such a dial does to a CPU. */
+export interface Planned {
   /** Instructions of the CPU before it. */
   readonly icount: number;
-  /** In ticks of the stable counter. */
-  readonly length: number;
+  /** As in {@link Decision}. */
+  readonly value: number;
 }
 
 /** One decision that was taken. With the other decisions and the machine it makes the run, without a seed. */
@@ -15,14 +18,14 @@ export interface Decision {
   readonly cpu: number;
   /** Instructions of this CPU before it. */
   readonly icount: number;
-  /** Greater than 0. `quantum`, `timer`, `ipi`, `device`: ticks; `irq`: instructions; `tlb`: which entry; `sc`: 1; `order`: ticks; `age`: instructions. */
+  /** Greater than 0. `quantum`, `timer`, `ipi`, `device`: ticks; `irq`: instructions; `tlb`: which entry; `sc`: 1; `order`: ticks; `age`: instructions; `store`: store-wait.ts. */
   readonly value: number;
 }
 
 /** Where decisions come from. */
 export interface Chooser extends Chances {
-  /** The first stall of a CPU at or after an instruction; undefined: none is known there. */
-  nextStall(cpu: number, from: number): Stall | undefined;
+  /** What a dial does first to a CPU at or after an instruction; undefined: nothing is known there. */
+  next(dial: PlannedDial, cpu: number, from: number): Planned | undefined;
   /** Something has happened that is worth a stall soon after it: the instruction of that stall, or undefined. */
   afterEvent(cpu: number, icount: number): number | undefined;
   /** The length of a stall that {@link afterEvent} has asked for, in ticks. */
@@ -32,18 +35,19 @@ export interface Chooser extends Chances {
 /** Decisions from a list: those of a recording, or some of them. */
 export class ListedChooser implements Chooser {
   private readonly values = new Map<string, number>();
-  private readonly stalls = new Map<number, Stall[]>();
+  private readonly planned = new Map<string, Planned[]>();
 
   constructor(decisions: readonly Decision[]) {
     for (const { dial, cpu, icount, value } of decisions)
-      if (dial === 'quantum') this.stallsOf(cpu).push({ icount, length: value });
+      if (dial === 'quantum' || dial === 'store') this.plannedFor(dial, cpu).push({ icount, value });
       else this.values.set(keyOf(dial, cpu, icount), value);
-    for (const list of this.stalls.values()) list.sort((a, b) => a.icount - b.icount);
+    for (const list of this.planned.values()) list.sort((a, b) => a.icount - b.icount);
   }
 
-  private stallsOf(cpu: number): Stall[] {
-    const list = this.stalls.get(cpu) ?? [];
-    this.stalls.set(cpu, list);
+  private plannedFor(dial: PlannedDial, cpu: number): Planned[] {
+    const key = `${dial} ${cpu}`;
+    const list = this.planned.get(key) ?? [];
+    this.planned.set(key, list);
     return list;
   }
 
@@ -51,8 +55,8 @@ export class ListedChooser implements Chooser {
     return this.values.get(keyOf(dial, cpu, icount)) ?? 0;
   }
 
-  nextStall(cpu: number, from: number): Stall | undefined {
-    const list = this.stalls.get(cpu) ?? [];
+  next(dial: PlannedDial, cpu: number, from: number): Planned | undefined {
+    const list = this.plannedFor(dial, cpu);
     let [low, high] = [0, list.length];
     while (low < high) {
       const middle = (low + high) >> 1;

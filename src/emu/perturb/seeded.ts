@@ -3,7 +3,8 @@
  * state. The first thing that a seed decides is its style: how often, and how long.
  */
 import { DIALS, type Dial } from '../cpu/chances.ts';
-import type { Chooser, Stall } from './decisions.ts';
+import type { Chooser, Planned, PlannedDial } from './decisions.ts';
+import { MOST_WAIT, packWait } from './store-wait.ts';
 
 /** Which dials are on. */
 export type Dials = Readonly<Record<Dial, boolean>>;
@@ -43,7 +44,7 @@ const NEAR_LONGEST = 200_000;
 /** A stall after an event comes within so many instructions. */
 const NEAR = 160;
 /** Largest answer of each dial, in its unit. These are bounds that hardware keeps (docs/explore.md). */
-const MOST: Readonly<Record<Exclude<Dial, 'quantum'>, number>> = {
+const MOST: Readonly<Record<Exclude<Dial, PlannedDial>, number>> = {
   irq: 64,
   timer: 20_000,
   ipi: 100_000,
@@ -53,6 +54,13 @@ const MOST: Readonly<Record<Exclude<Dial, 'quantum'>, number>> = {
   order: 100_000,
   age: 1_000_000,
 };
+
+/** Where stores wait, they do so once in so many instructions; in the runs of one seed of three they do. */
+const STORE_WINDOWS = [2_000, 10_000, 80_000];
+/** Stores of so many instructions wait at most. */
+const MOST_INSTRUCTIONS = 32;
+/** Of 8 times, so many are long. */
+const LONG_WAITS = 2;
 
 /** A number of 32 bits that depends on all of its arguments (the finalizer of MurmurHash3, by words). */
 function mix(seed: number, salt: number, cpu: number, place: number): number {
@@ -66,7 +74,11 @@ function mix(seed: number, salt: number, cpu: number, place: number): number {
   return h >>> 0;
 }
 
-const SALT = { style: 100, place: 101, kind: 102, length: 103, event: 104, size: 105 } as const;
+/** That of `stores` leaves the first seeds of each style as they are without the dial: they are hunted first. */
+const SALT = {
+  ...{ style: 100, place: 101, kind: 102, length: 103, event: 104, size: 105 },
+  ...{ storePlace: 106, wait: 107, stores: 194 },
+} as const;
 
 /** The style of a seed. */
 export const styleOf = (seed: number): Style => STYLES[mix(seed, SALT.style, 0, 0) % STYLES.length]!;
@@ -75,14 +87,18 @@ export class SeededChooser implements Chooser {
   private readonly seed: number;
   private readonly dials: Dials;
   private readonly style: Style;
+  /** Stores wait once in so many instructions of a CPU; undefined: none do. */
+  private readonly storeWindow: number | undefined;
 
   constructor(seed: number, dials: Dials) {
     this.seed = seed;
     this.dials = dials;
     this.style = styleOf(seed);
+    const h = mix(seed, SALT.stores, 0, 0);
+    this.storeWindow = h % 3 === 0 ? STORE_WINDOWS[Math.floor(h / 3) % STORE_WINDOWS.length] : undefined;
   }
 
-  choose(dial: Exclude<Dial, 'quantum'>, cpu: number, icount: number): number {
+  choose(dial: Exclude<Dial, PlannedDial>, cpu: number, icount: number): number {
     if (!this.dials[dial]) return 0;
     const h = mix(this.seed, DIALS.indexOf(dial), cpu, icount);
     if (h % 1024 >= this.style.rate) return 0;
@@ -91,13 +107,27 @@ export class SeededChooser implements Chooser {
     return 1 + (mix(this.seed, SALT.size, cpu, icount) % most);
   }
 
-  nextStall(cpu: number, from: number): Stall | undefined {
-    if (!this.dials.quantum) return undefined;
-    const { window } = this.style;
+  next(dial: PlannedDial, cpu: number, from: number): Planned | undefined {
+    const window = dial === 'store' ? this.storeWindow : this.style.window;
+    if (!this.dials[dial] || window === undefined) return undefined;
+    const salt = dial === 'store' ? SALT.storePlace : SALT.place;
     for (let n = Math.floor(from / window); ; n++) {
-      const icount = n * window + (mix(this.seed, SALT.place, cpu, n) % window);
-      if (icount >= from) return { icount, length: this.length(cpu, icount) };
+      const icount = n * window + (mix(this.seed, salt, cpu, n) % window);
+      if (icount >= from)
+        return { icount, value: dial === 'store' ? this.wait(cpu, icount) : this.length(cpu, icount) };
     }
+  }
+
+  /** How the stores after an instruction wait. */
+  private wait(cpu: number, icount: number): number {
+    const h = mix(this.seed, SALT.wait, cpu, icount);
+    const ticks = h % 8 < LONG_WAITS ? Math.min(MOST_WAIT.ticks, 2 * this.storeWindow!) : SHORT;
+    return packWait({
+      instructions: 2 + ((h >>> 3) % (MOST_INSTRUCTIONS - 1)),
+      // Half of them keep their order, as on a computer that is stronger than this architecture.
+      early: (h >>> 8) & 1 ? (h >>> 9) & MOST_WAIT.early : 0,
+      ticks: this.within(ticks, cpu, icount),
+    });
   }
 
   afterEvent(cpu: number, icount: number): number | undefined {

@@ -5,7 +5,7 @@
 import { viewOf } from '../formats/little-endian.ts';
 import { decodeValue, encodeValue, ValueError, type ValueKind } from '../formats/value.ts';
 
-const KIND: ValueKind = { magic: 'LSCOPERC', version: 5 };
+const KIND: ValueKind = { magic: 'LSCOPERC', version: 6 };
 export const HEADER_BYTES = 16;
 /** Before each part: its length and kind, the beginning of a digest of these, and the digest. */
 const [SHAPE_BYTES, CHECK_BYTES, DIGEST_BYTES] = [8, 4, 32];

@@ -23,7 +23,7 @@ import {
 } from '../state/state-check.ts';
 
 /** The version is that of the file format. The content fits only the same version of the program. */
-const KIND: ValueKind = { magic: 'LSCOPESN', version: 5 };
+const KIND: ValueKind = { magic: 'LSCOPESN', version: 6 };
 
 /** The properties that a machine must share with the saved machine. */
 export interface SnapshotMachine {

@@ -280,6 +280,12 @@ export class FastTlb {
     this.i32.fill(0, this.writers, this.writers + PAGE_WRITERS.count);
   }
 
+  /** Drops every cached write translation of the current context. */
+  clearStoresHere(): void {
+    const at = this.current + TLB_ENTRIES * 16;
+    this.u8.fill(0xff, at, at + TLB_ENTRIES * 16);
+  }
+
   /** Drops every cached fetch translation, in all contexts. */
   clearFetches(): void {
     for (let set = 0; set < TLB_SETS; set++) {

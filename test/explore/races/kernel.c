@@ -302,6 +302,51 @@ static void both(void) {
   }
 }
 static void check(void) {}
+
+#elif defined RACE_DEKKER /* each says that it wants, and looks at the other: nothing says that the store must be seen before the load is done */
+/* fence() is a barrier in fenced/, and nothing here: scripts/build-races */
+static volatile u64 wants[2], inside;
+static void ipi(u32 status) { (void)status; }
+static void timer(void) {}
+static void both(void) {
+  unsigned me = self();
+  for (int i = 0; i < 1000; i++) {
+    wants[me] = 1;
+    fence();
+    if (!wants[!me]) {
+      fence();
+      expect(++inside == 1);
+      pause(30);
+      --inside;
+      fence();
+    }
+    wants[me] = 0;
+    pause(40 + 7 * me);
+  }
+}
+static void check(void) {}
+
+#elif defined RACE_MESSAGE /* nothing says that the other CPU must see an entry of the log before its number */
+#define ENTRIES 2000
+static volatile u64 log[ENTRIES + 1], newest;
+static void ipi(u32 status) { (void)status; }
+static void timer(void) {}
+static void both(void) {
+  if (self() == 0)
+    for (u64 i = 1; i <= ENTRIES; i++) {
+      pause(20);
+      log[i] = i;
+      fence();
+      newest = i;
+    }
+  else
+    for (u64 n = 0; n < ENTRIES;) {
+      n = newest;
+      fence();
+      expect(log[n] == n);
+    }
+}
+static void check(void) {}
 #endif
 
 static void ready(void) {
