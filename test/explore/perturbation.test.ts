@@ -231,16 +231,20 @@ describe('single decisions', () => {
     expect(taken(9)).toBe(59);
   });
 
-  test('sc: the end of a turn breaks the link', () => {
-    const linked = (decisions: readonly Decision[]): number => {
-      const { machine, cpu } = on(decisions);
+  test('sc: the end of a turn breaks the link, and nothing else that interrupts the run', () => {
+    const linked = (decisions: readonly Decision[], until: number): number => {
+      // A round of 100 instructions, in which CPU 0 has the first turn.
+      const { machine, cpu } = on(decisions, 2);
       machine.run(100, 10);
       cpu.setStateI32('llBit', 1);
-      machine.run(100, 20);
+      machine.run(100, until);
       return cpu.linkedAt;
     };
-    expect(linked([])).toBeGreaterThanOrEqual(0);
-    expect(linked([{ dial: 'sc', cpu: 0, icount: 20, value: 1 }])).toBe(-1);
+    const breaks = (icount: number): readonly Decision[] => [{ dial: 'sc', cpu: 0, icount, value: 1 }];
+    expect(linked([], 100)).toBeGreaterThanOrEqual(0);
+    expect(linked(breaks(100), 100)).toBe(-1);
+    expect(linked(breaks(20), 20)).toBeGreaterThanOrEqual(0);
+    expect(linked(breaks(20), 100)).toBeGreaterThanOrEqual(0);
   });
 
   test('age: at a guest entry the stage-2 entries vanish that are old enough; no others do', () => {

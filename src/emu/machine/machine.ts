@@ -567,9 +567,11 @@ export class Machine implements Stateful {
     if (cpu.parked || cpu.frozen) return 0;
     const before = this.time;
     const room = this.begin(0);
-    const left = Math.max(1, this.board.deadline - this.ticks());
-    this.time += this.engines[0]!.run(this.time, Math.min(budget, until - cpu.icount, left, room));
-    this.perturbation.after(0);
+    const want = Math.min(Math.max(1, this.board.deadline - this.ticks()), room);
+    const ticks = this.engines[0]!.run(this.time, Math.min(budget, until - cpu.icount, want));
+    this.time += ticks;
+    // Where somebody else has cut it, nothing may be decided: the run would be another one.
+    if (ticks === want) this.perturbation.after(0);
     return this.time - before;
   }
 
@@ -613,7 +615,9 @@ export class Machine implements Stateful {
       const ticks = this.engines[n]!.run(this.time + this.ahead[n]!, allowed);
       this.ahead[n]! += ticks;
       if (perturbed) this.delay(n, perturbation.leave(n, ticks, ticks === rest));
-      if (!records) perturbation.after(n);
+      const cut = cpu.stopRequested || this.power !== undefined || this.engines[n]!.tired || ticks === allowed;
+      // Where somebody else has cut the turn, nothing may be decided: the run would be another one.
+      if (!records && (ticks === want || !cut)) perturbation.after(n);
       this.onTurn?.(cpu, before, this.instructions);
       if (cpu.stopRequested || this.power || this.engines[n]!.tired) return 0;
       if (allowed < want && this.instructions >= until) return 0;
