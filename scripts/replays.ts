@@ -1,13 +1,20 @@
 /** Records whole runs of Linux, and repeats each on every engine: same console, same end. Arguments: see scripts/replays. */
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { parseNet } from '../src/cli/net/spec.ts';
+import { PROJECT_ROOT } from '../src/cli/paths.ts';
+import { DHCP } from '../test/linux/dhcp.ts';
 import { initramfs, kvmInitramfs } from '../test/linux/images.ts';
 import { bootHost, startGuest, stopGuest } from '../test/linux/kvm-session.ts';
 import { type Ending, endingOf, repeat } from '../test/linux/replays.ts';
 import { LinuxSession } from '../test/linux/session.ts';
 
+// passt, which is the network's other end.
+process.env.PATH = `${join(PROJECT_ROOT, '.tools', 'bin')}${delimiter}${process.env.PATH}`;
 const ENGINES = ['auto', 'jit', 'interpreter'] as const;
 const WORK = 'find /bin /dev /etc | md5sum; md5sum /bin/busybox';
 const seconds = (from: NodeJS.CpuUsage): string => {
@@ -46,6 +53,24 @@ const RUNS = {
         await stopGuest(host);
       },
     );
+  },
+  network: async (record: string, initrd: string): Promise<Ending> => {
+    writeFileSync(initrd, initramfs());
+    const server = createServer((_, response) => response.end(Buffer.alloc(3_000_000, 'a file of the host, ')));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      return await ended(
+        (show) => LinuxSession.boot({ smp: 2, initrd, record, net: parseNet('user') }, show),
+        async (session) => {
+          await session.run(DHCP);
+          await session.run(`wget -q -O - http://10.0.2.2:${port}/ | md5sum`);
+        },
+      );
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   },
 } as const;
 type Name = keyof typeof RUNS;

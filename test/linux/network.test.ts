@@ -12,6 +12,7 @@ import { parseDrive } from '../../src/cli/drives.ts';
 import { parseNet } from '../../src/cli/net/spec.ts';
 import { PROJECT_ROOT } from '../../src/cli/paths.ts';
 import { until } from '../support/wait.ts';
+import { DHCP } from './dhcp.ts';
 import { FIRMWARE, haveFirmware, haveLinux, initramfs, KERNEL } from './images.ts';
 import { APPEND, LinuxSession } from './session.ts';
 
@@ -29,14 +30,6 @@ afterAll(() => {
   process.env.PATH = path;
   rmSync(folder, { recursive: true });
 });
-
-/** What busybox's DHCP client calls with an address. */
-const LEASE = [
-  '#!/bin/sh',
-  '[ -z "$ip" ] || ifconfig $interface $ip netmask $subnet',
-  '[ -z "$router" ] || route add default gw $router',
-].join('\\n');
-const DHCP = `printf '${LEASE}\\n' >/lease && chmod +x /lease && ifconfig lo up && ifconfig eth0 up && udhcpc -i eth0 -s /lease -q -n 2>&1 | grep -c 'lease of 10.0.2.15 obtained from 10.0.2.2'`;
 
 const FILE = Buffer.alloc(3_000_000, 'a file of the host, ');
 const SUM = createHash('md5').update(FILE).digest('hex');
