@@ -1,4 +1,5 @@
 /** Records whole runs of Linux, and repeats each on every engine: same console, same end. Arguments: see scripts/replays. */
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -17,6 +18,9 @@ import { LinuxSession } from '../test/linux/session.ts';
 process.env.PATH = `${join(PROJECT_ROOT, '.tools', 'bin')}${delimiter}${process.env.PATH}`;
 const ENGINES = ['auto', 'jit', 'interpreter'] as const;
 const WORK = 'find /bin /dev /etc | md5sum; md5sum /bin/busybox';
+/** What the run with a network downloads. */
+const DOWNLOAD = Buffer.alloc(3_000_000, 'a file of the host, ');
+const DOWNLOAD_SUM = createHash('md5').update(DOWNLOAD).digest('hex');
 const seconds = (from: NodeJS.CpuUsage): string => {
   const { user, system } = process.cpuUsage(from);
   return `${((user + system) / 1e6).toFixed(1)} s of CPU time`;
@@ -56,15 +60,17 @@ const RUNS = {
   },
   network: async (record: string, initrd: string): Promise<Ending> => {
     writeFileSync(initrd, initramfs());
-    const server = createServer((_, response) => response.end(Buffer.alloc(3_000_000, 'a file of the host, ')));
+    const server = createServer((_, response) => response.end(DOWNLOAD));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     try {
       return await ended(
         (show) => LinuxSession.boot({ smp: 2, initrd, record, net: parseNet('user') }, show),
         async (session) => {
-          await session.run(DHCP);
-          await session.run(`wget -q -O - http://10.0.2.2:${port}/ | md5sum`);
+          if ((await session.run(DHCP)).output !== '1')
+            throw new Error('replays: the guest gets no address from passt');
+          const { output } = await session.run(`wget -q -O - http://10.0.2.2:${port}/ | md5sum`);
+          if (output !== `${DOWNLOAD_SUM}  -`) throw new Error(`replays: the download is another one: ${output}`);
         },
       );
     } finally {

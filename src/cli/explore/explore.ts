@@ -106,7 +106,7 @@ function filesOf(image: string | undefined, cli: MachineCli): Map<string, Uint8A
   return files;
 }
 
-/** Where there is no terminal, how far it is is told so often. */
+/** Where there is no terminal, a line comes after so many milliseconds, which says how many runs are done. */
 const TELL_MS = 60_000;
 
 /** A line that is written over, on a terminal. */

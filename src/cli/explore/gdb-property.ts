@@ -53,6 +53,8 @@ export async function openGdbProperty(file: string, image: string): Promise<GdbP
     ];
     const { all } = await execa(gdb, ['-nx', '-batch', ...[...before, ...commands].flatMap((c) => ['-ex', c])], {
       ...{ all: true, reject: false, timeout: PATIENCE, stdin: 'ignore' },
+      // Ctrl-C on a terminal is for explore: the runs that have begun are finished, with their gdb.
+      detached: process.platform !== 'win32',
     });
     return toldBy(all ?? '');
   };

@@ -4,7 +4,7 @@
  * another one on each CPU and at each entry (as Linux KVM does), and give it to another VM later.
  */
 import type { Cpu } from '../cpu/cpu.ts';
-import { CRMD, PWCH, PWCL } from '../cpu/csr-fields.ts';
+import { CRMD, GSTAT, lowestBit, PWCH, PWCL } from '../cpu/csr-fields.ts';
 import { CSR, CSRS } from '../cpu/csr-table.ts';
 import type { Ram } from '../memory/ram.ts';
 import type { Fields, Stateful, Wiring } from '../state/fields.ts';
@@ -69,8 +69,8 @@ interface Tenure {
 
 /** Most VMs that are kept. A faulty hypervisor may use ever new tables. */
 const MOST_VMS = 4096;
-/** A GID has eight bits. */
-const GIDS = 256;
+/** How many GIDs there are. */
+const GIDS = (GSTAT.GID >>> lowestBit(GSTAT.GID)) + 1;
 /** Most tenures of a GID on one CPU that are kept, the newest. */
 const MOST_TENURES = 256;
 /** The bits of PGDL that a walk uses: hvisor writes a virtual address there, whose upper bits name a window. */
